@@ -1,0 +1,1 @@
+"""What we look for and when: watchlist, matcher, the one run pipeline, backfills, schedule."""

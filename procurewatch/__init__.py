@@ -1,0 +1,1 @@
+"""The faces: command line, web pages, settings; they wire sources, monitors, storage and feeds together."""

@@ -1,0 +1,192 @@
+"""What sources hand on: immutable records in the words of federal procurement.
+
+Records are validated here, once, when an adapter's `parse` builds them: table models do not validate. Every amount is
+a `Decimal` of US dollars with at most two decimals, every date a `datetime.date` as the source states it (Washington,
+no time zone), every time an aware `datetime` in UTC.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+
+CENT = Decimal("0.01")
+LARGEST_AMOUNT = Decimal("90_000_000_000_000_000")
+
+# USAspending's own list of recipients that are nobody in particular (recipient/v2/lookups.py, SPECIAL_CASES).
+PLACEHOLDER_RECIPIENTS = frozenset(
+    {
+        "MULTIPLE RECIPIENTS",
+        "REDACTED DUE TO PII",
+        "MULTIPLE FOREIGN RECIPIENTS",
+        "PRIVATE INDIVIDUAL",
+        "INDIVIDUAL RECIPIENT",
+        "MISCELLANEOUS FOREIGN AWARDEES",
+    }
+)
+
+
+class InvalidRecord(ValueError):
+    """A record cannot be trusted as it stands: a required field is missing or a value makes no sense."""
+
+
+def dollars(value: object) -> Decimal | None:
+    """Return an amount in US dollars from a JSON number or string; `None` stays `None`.
+
+    Raises:
+        InvalidRecord: it is not a finite number, or has fractions of a cent, which the source's own database
+            (numeric(23,2)) cannot hold.
+    """
+    if value is None or value == "":
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, str, Decimal)):
+        raise InvalidRecord(f"not an amount in dollars: {value!r}")
+    try:
+        amount = Decimal(value)
+        cents = amount.quantize(CENT)
+    except ArithmeticError as error:
+        raise InvalidRecord(f"not an amount in dollars: {value!r}") from error
+    if cents != amount or abs(amount) > LARGEST_AMOUNT:
+        raise InvalidRecord(f"not an amount in whole cents within reason: {value!r}")
+    return cents
+
+
+class AwardCategory(StrEnum):
+    """What kind of instrument an award is."""
+
+    CONTRACT = "contract"
+    IDV = "idv"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """One answer of an upstream, byte for byte, and where it came from.
+
+    `url` never holds a key. `request` is the body sent with a POST ("" for a GET). `retrieved_at` is UTC.
+    """
+
+    url: str
+    request: str
+    retrieved_at: datetime
+    content_type: str
+    body: bytes
+
+    @property
+    def sha256(self) -> str:
+        """The hash a reader can check the stored evidence against, as 64 hex digits."""
+        return hashlib.sha256(self.body).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payload:
+    """The documents that together describe one award, as fetched and not yet read.
+
+    `key` names the award in the source's own words; `revision` is the state of the award that the search showed
+    ("" when the search cannot tell), so that an award that has not changed need not be fetched again.
+    """
+
+    source: str
+    key: str
+    revision: str
+    documents: tuple[Document, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agency:
+    """A federal agency: code and name of its top tier, sub-tier and office. "" where the source is silent."""
+
+    code: str = ""
+    name: str = ""
+    sub_code: str = ""
+    sub_name: str = ""
+    office: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipient:
+    """Who is paid, and the parent company the source knows for them. "" where the source is silent."""
+
+    name: str
+    uei: str = ""
+    cage: str = ""
+    parent_name: str = ""
+    parent_uei: str = ""
+    state: str = ""
+
+    @property
+    def is_placeholder(self) -> bool:
+        """Whether the name stands for nobody in particular and must not be matched by name."""
+        return self.name.upper().strip() in PLACEHOLDER_RECIPIENTS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContractAction:
+    """A base award or one modification of it.
+
+    `key` is `{agency}_{parent agency}_{piid}_{mod}_{parent piid}_{transaction no}`, upper-cased
+    (DESIGN.md, Identity). `obligation` is what this action alone adds (or, negative, takes back), in dollars.
+    """
+
+    key: str
+    modification: str
+    signed: date | None
+    obligation: Decimal | None
+    description: str
+    action_type: str = ""
+    action_type_text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Award:
+    """A contract, order or IDV with all its actions, as one source tells it at one time.
+
+    Amounts in dollars: `obligated` to date, `exercised` base and exercised options, `ceiling` base and all options.
+    Dates: `signed` the base award, `starts`/`ends` the period of performance, `may_end` with all options.
+    """
+
+    key: str
+    source: str
+    revision: str
+    category: AwardCategory
+    type_text: str
+    piid: str
+    parent_piid: str
+    parent_key: str
+    description: str
+    recipient: Recipient
+    awarding: Agency
+    funding: Agency
+    obligated: Decimal | None
+    exercised: Decimal | None
+    ceiling: Decimal | None
+    signed: date | None
+    starts: date | None
+    ends: date | None
+    may_end: date | None
+    modified: date | None
+    psc: str
+    psc_text: str
+    naics: str
+    naics_text: str
+    solicitation: str
+    extent_competed: str
+    place: str
+    url: str
+    actions: tuple[ContractAction, ...]
+    documents: tuple[Document, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """A record that could not be read: kept in quarantine with its reason, told in the run, never dropped."""
+
+    source: str
+    key: str
+    reason: str
+    documents: tuple[Document, ...] = field(repr=False)
+
+
+Record = Award | Problem

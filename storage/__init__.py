@@ -1,0 +1,1 @@
+"""What we keep: tables, saving, reading, migrations, exports."""

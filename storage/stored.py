@@ -1,0 +1,152 @@
+"""What storage hands to those who read: immutable views of awards, matches and events.
+
+Amounts are `Decimal` US dollars, dates are as the source states them, times are aware and in UTC. Text is as the
+source wrote it, hostile until escaped.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+
+
+class EventKind(StrEnum):
+    """What can happen to an award. The value is part of an event's id and never changes."""
+
+    NEW_AWARD = "new-award"
+    MODIFIED = "modified"
+    OPTION_EXERCISED = "option-exercised"
+    TERMINATED = "terminated"
+    EXTENDED = "extended"
+    RECIPIENT_CHANGED = "recipient-changed"
+    DESCRIPTION_CHANGED = "description-changed"
+    CORRECTED = "corrected"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredSignal:
+    """One reason an award may concern a vendor, with the words that gave it.
+
+    `kind` is the matcher's name for the rule ("uei", "name", "alias", "parent-name", "product" ...), `field` where it
+    was found ("recipient_name", "description", "action_description" ...), `text` the upstream's words,
+    `start`/`end` their place in that field (characters), `term` the watchlist's words, `action_key` the action whose
+    description it is ("" for a fact of the award itself).
+    """
+
+    kind: str
+    field: str
+    text: str
+    term: str
+    start: int
+    end: int
+    score: float
+    action_key: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredMatch:
+    """A vendor that an award concerns. `reason` is one sentence for a reader; `score` is from 0 to 1."""
+
+    vendor_id: str
+    vendor_name: str
+    category: str
+    score: float
+    reason: str
+    signals: tuple[StoredSignal, ...]
+    first_seen: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredAward:
+    """An award as last told by its source, with who it concerns (best match first; empty: nobody watched)."""
+
+    key: str
+    source: str
+    category: str
+    type_text: str
+    piid: str
+    parent_piid: str
+    parent_key: str
+    description: str
+    recipient_name: str
+    recipient_uei: str
+    recipient_parent_name: str
+    recipient_parent_uei: str
+    agency_code: str
+    agency_name: str
+    sub_agency_code: str
+    sub_agency_name: str
+    office: str
+    funding_agency_name: str
+    funding_sub_agency_name: str
+    obligated: Decimal | None
+    exercised: Decimal | None
+    ceiling: Decimal | None
+    signed: date | None
+    starts: date | None
+    ends: date | None
+    may_end: date | None
+    modified: date | None
+    psc: str
+    psc_text: str
+    naics: str
+    naics_text: str
+    solicitation: str
+    extent_competed: str
+    place: str
+    url: str
+    first_seen: datetime
+    last_changed: datetime
+    matches: tuple[StoredMatch, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredAction:
+    """A base award or modification, as stored. `obligation` is in dollars and may be negative."""
+
+    key: str
+    award_key: str
+    modification: str
+    signed: date | None
+    obligation: Decimal | None
+    description: str
+    action_type: str
+    action_type_text: str
+    first_seen: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredEvent:
+    """Something that happened to an award, which feeds tell once and for ever under `id` (a tag: URI).
+
+    `signed` is the date of the action, `published` when the source carried it (its last-modified date, where it
+    gives one), `first_seen` when we saw it. `action` is the action it is about, if it is about one. `before` and
+    `after` are the values that changed, in words. `earlier_actions` is how many modifications a new award already
+    had when it was first seen.
+    """
+
+    id: str
+    kind: EventKind
+    award: StoredAward
+    action: StoredAction | None
+    amount: Decimal | None
+    signed: date | None
+    published: date | None
+    first_seen: datetime
+    before: str
+    after: str
+    earlier_actions: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredEvidence:
+    """A raw payload kept as proof: where it came from, when, its hash and its size in bytes."""
+
+    sha256: str
+    url: str
+    request: str
+    retrieved_at: datetime
+    content_type: str
+    size: int

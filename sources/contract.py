@@ -30,9 +30,10 @@ class HeldAward:
 
 
 class Held(Protocol):
-    """Looks an award up in what is stored, by award key; `None` when it is not there."""
+    """What is stored already."""
 
-    def __call__(self, key: str, /) -> HeldAward | None: ...
+    def __call__(self, key: str, /) -> HeldAward | None:
+        """Look an award up by its key; `None` when it is not stored."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

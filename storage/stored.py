@@ -47,11 +47,15 @@ class StoredSignal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredMatch:
-    """A vendor that an award concerns. `reason` is one sentence for a reader; `score` is from 0 to 1."""
+    """A vendor that an award concerns. `reason` is one sentence for a reader; `score` is from 0 to 1.
+
+    `band` is "publish" (feeds carry it) or "review" (a person has to look first).
+    """
 
     vendor_id: str
     vendor_name: str
     category: str
+    band: str
     score: float
     reason: str
     signals: tuple[StoredSignal, ...]

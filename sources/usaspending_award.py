@@ -1,0 +1,201 @@
+"""Reading an award of USAspending: its detail and its transactions, as bytes, into one record. Pure.
+
+Facts: `awards/{id}/` and `transactions/` of the API contracts (usaspending_api/api_contracts/contracts/v2/awards and
+v2/transactions.md). Fields that are not taken stay in the evidence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from urllib.parse import quote
+
+from sources.errors import SourceChanged
+from sources.http import read_json
+from sources.records import (
+    Agency,
+    Award,
+    AwardCategory,
+    ContractAction,
+    InvalidRecord,
+    Payload,
+    Problem,
+    Recipient,
+    Record,
+    dollars,
+)
+
+TRANSACTION_PREFIX = "CONT_TX_"
+LONGEST_IDENTIFIER = 200
+AWARD_PAGE = "https://www.usaspending.gov/award/"
+
+Fields = Mapping[str, object]
+
+
+def text(fields: Fields, name: str) -> str:
+    """Return a text field, "" when it is null or absent, without what no database can store (NUL, half characters).
+
+    Raises:
+        InvalidRecord: it is not text.
+    """
+    value = fields.get(name)
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise InvalidRecord(f"{name} is not text: {str(value)[:80]!r}")
+    return value.replace("\x00", "").encode("utf-8", "replace").decode("utf-8").strip()
+
+
+def required(fields: Fields, name: str) -> str:
+    """Return a text field that must be there. Raises `InvalidRecord`."""
+    value = text(fields, name)
+    if not value:
+        raise InvalidRecord(f"{name} is missing")
+    return value
+
+
+def identifier(fields: Fields, name: str) -> str:
+    """Return an identifier in upper case, "" when there is none. Raises `InvalidRecord` for what cannot be one."""
+    value = text(fields, name).upper()
+    if len(value) > LONGEST_IDENTIFIER:
+        raise InvalidRecord(f"{name} is too long for an identifier: {value[:80]!r}")
+    return value
+
+
+def day(fields: Fields, name: str) -> date | None:
+    """Return a date; the API also writes "2019-10-27 20:06:44". Raises `InvalidRecord`."""
+    value = text(fields, name)
+    if not value:
+        return None
+    try:
+        return date.fromisoformat(value[:10])
+    except ValueError as error:
+        raise InvalidRecord(f"{name} is not a date: {value[:40]!r}") from error
+
+
+def part(fields: Fields, name: str) -> Fields:
+    """Return a nested object, empty when it is null or absent. Raises `InvalidRecord`."""
+    value = fields.get(name) or {}
+    if not isinstance(value, dict):
+        raise InvalidRecord(f"{name} is not an object: {str(value)[:80]!r}")
+    return value
+
+
+def parse(payload: Payload) -> Record:
+    """Read a payload (the detail first, then the pages of its transactions) into an award, or say why not."""
+    try:
+        answers = [read_json(document, payload.source) for document in payload.documents]
+        return _award(payload, answers[0], answers[1:])
+    except (InvalidRecord, SourceChanged, IndexError) as error:
+        reason = error.came_back if isinstance(error, SourceChanged) else str(error)
+        return Problem(source=payload.source, key=payload.key, reason=reason, documents=payload.documents)
+
+
+def _award(payload: Payload, detail: Fields, pages: list[dict[str, object]]) -> Award:
+    required(detail, "piid")
+    key = identifier(detail, "generated_unique_award_id")
+    if key != payload.key.upper():
+        raise InvalidRecord(f"asked for {payload.key}, got {key}")
+    actions = tuple(sorted(_actions(pages), key=lambda action: (action.signed or date.min, action.key)))
+    if not actions:
+        raise InvalidRecord("it has no transactions")
+    period = part(detail, "period_of_performance")
+    latest = part(detail, "latest_transaction_contract_data")
+    parent = part(detail, "parent_award")
+    return Award(
+        key=key,
+        source=payload.source,
+        revision=payload.revision,
+        category=_category(detail),
+        type_text=text(detail, "type_description"),
+        piid=identifier(detail, "piid"),
+        parent_piid=identifier(parent, "piid"),
+        parent_key=identifier(parent, "generated_unique_award_id"),
+        description=text(detail, "description"),
+        recipient=_recipient(part(detail, "recipient")),
+        awarding=_agency(part(detail, "awarding_agency")),
+        funding=_agency(part(detail, "funding_agency")),
+        obligated=dollars(detail.get("total_obligation")),
+        exercised=dollars(detail.get("base_exercised_options")),
+        ceiling=dollars(detail.get("base_and_all_options")),
+        signed=day(detail, "date_signed"),
+        starts=day(period, "start_date"),
+        ends=day(period, "end_date"),
+        may_end=day(period, "potential_end_date"),
+        modified=day(period, "last_modified_date"),
+        psc=text(latest, "product_or_service_code"),
+        psc_text=text(latest, "product_or_service_description"),
+        naics=text(latest, "naics"),
+        naics_text=text(latest, "naics_description"),
+        solicitation=text(latest, "solicitation_identifier"),
+        extent_competed=text(latest, "extent_competed_description"),
+        place=_place(part(detail, "place_of_performance")),
+        url=f"{AWARD_PAGE}{quote(key, safe='')}/",
+        actions=actions,
+        documents=payload.documents,
+    )
+
+
+def _category(detail: Fields) -> AwardCategory:
+    category = required(detail, "category")
+    try:
+        return AwardCategory(category)
+    except ValueError as error:
+        raise InvalidRecord(f"neither a contract nor an IDV but {category!r}") from error
+
+
+def _actions(pages: list[dict[str, object]]) -> list[ContractAction]:
+    """Return the transactions of all pages, each once."""
+    found: dict[str, ContractAction] = {}
+    for page in pages:
+        rows = page.get("results")
+        if not isinstance(rows, list):
+            raise InvalidRecord("its transactions have no results")
+        for row in rows:
+            if not isinstance(row, dict):
+                raise InvalidRecord(f"a transaction that is no object: {str(row)[:80]!r}")
+            action = _action(row)
+            found[action.key] = action
+    return list(found.values())
+
+
+def _action(row: Fields) -> ContractAction:
+    key = identifier(row, "id")
+    if not key.startswith(TRANSACTION_PREFIX):
+        raise InvalidRecord(f"not the key of a contract's transaction: {key[:80]!r}")
+    return ContractAction(
+        key=key.removeprefix(TRANSACTION_PREFIX),
+        modification=text(row, "modification_number"),
+        signed=day(row, "action_date"),
+        obligation=dollars(row.get("federal_action_obligation")),
+        description=text(row, "description"),
+        action_type=text(row, "action_type"),
+        action_type_text=text(row, "action_type_description"),
+    )
+
+
+def _recipient(fields: Fields) -> Recipient:
+    return Recipient(
+        name=text(fields, "recipient_name"),
+        uei=identifier(fields, "recipient_uei"),
+        parent_name=text(fields, "parent_recipient_name"),
+        parent_uei=identifier(fields, "parent_recipient_uei"),
+        state=text(part(fields, "location"), "state_code"),
+    )
+
+
+def _agency(fields: Fields) -> Agency:
+    top, sub = part(fields, "toptier_agency"), part(fields, "subtier_agency")
+    return Agency(
+        code=identifier(top, "code"),
+        name=text(top, "name"),
+        sub_code=identifier(sub, "code"),
+        sub_name=text(sub, "name"),
+        office=text(fields, "office_agency_name"),
+    )
+
+
+def _place(fields: Fields) -> str:
+    """Return where the work is done, as one line: city, state, country where each is known."""
+    names = (text(fields, "city_name"), text(fields, "state_name"), text(fields, "country_name"))
+    return ", ".join(name for name in names if name)

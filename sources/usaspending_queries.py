@@ -1,0 +1,84 @@
+"""USAspending's searches: what can be asked, checked before it is sent.
+
+The API answers a typo with status 200 and the unfiltered universe, and some plain mistakes with status 500, so names
+and dates are checked here. Facts: usaspending_api/common/validator/tinyshield.py, award_filter.py and
+common/query_with_filters.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+
+AWARD_SEARCH = "/api/v2/search/spending_by_award/"
+AWARD_COUNT = "/api/v2/search/spending_by_award_count/"
+TRANSACTION_SEARCH = "/api/v2/search/spending_by_transaction/"
+TRANSACTION_COUNT = "/api/v2/search/spending_by_transaction_count/"
+
+EARLIEST = date(2007, 10, 1)
+PAGE = 100
+MOST_ROWS = 50_000  # no watchlist means more in one search: a filter is being ignored
+
+AWARD_TYPES: dict[str, tuple[str, ...]] = {
+    "contracts": ("A", "B", "C", "D"),
+    "idvs": ("IDV_A", "IDV_B", "IDV_B_A", "IDV_B_B", "IDV_B_C", "IDV_C", "IDV_D", "IDV_E"),
+}
+ALL_TYPES = tuple(code for codes in AWARD_TYPES.values() for code in codes)
+AWARD_FIELDS = (
+    "Award ID",
+    "Recipient Name",
+    "Recipient UEI",
+    "Award Amount",
+    "Description",
+    "Base Obligation Date",
+    "Last Modified Date",
+    "Start Date",
+    "Awarding Sub Agency",
+    "generated_internal_id",
+)
+LAST_DAY_FIELD = {"contracts": "End Date", "idvs": "Last Date to Order"}
+AWARD_DATES = ("action_date", "date_signed", "last_modified_date", "new_awards_only")
+TRANSACTION_FIELDS = (
+    "Award ID",
+    "Mod",
+    "Recipient Name",
+    "Action Date",
+    "Transaction Amount",
+    "Transaction Description",
+    "generated_internal_id",
+)
+TRANSACTION_DATES = ("action_date", "date_signed", "last_modified_date")
+REORDERINGS = ("Award ID", "Transaction Amount", "Recipient Name", "Mod", "Transaction Description")
+TEXT_FILTERS = ("keywords", "recipient_search_text", "award_ids")
+
+Row = Mapping[str, object]
+
+
+def text_filter(name: str, texts: Sequence[str]) -> dict[str, object]:
+    """Return a filter on a list of texts, checked here because the API ignores or half-accepts what it cannot use.
+
+    Raises:
+        ValueError: an unknown filter, no texts, or a text shorter than the API accepts.
+    """
+    shortest = 3 if name == "keywords" else 1
+    if name not in TEXT_FILTERS:
+        raise ValueError(f"USAspending has no text filter {name!r}")
+    if not texts or any(len(text.strip()) < shortest for text in texts):
+        raise ValueError(f"USAspending needs texts of at least {shortest} characters for {name}: {list(texts)}")
+    return {name: list(texts)}
+
+
+def time_filter(start: date, end: date, date_type: str, known: Sequence[str]) -> dict[str, object]:
+    """Return a filter on an inclusive range of days.
+
+    Raises:
+        ValueError: an unknown kind of date, a start before 2007-10-01 (the API answers 500) or after the end.
+    """
+    if date_type not in known:
+        raise ValueError(f"USAspending has no date type {date_type!r}; it has {', '.join(known)}")
+    if start < EARLIEST:
+        raise ValueError(f"USAspending's search begins on {EARLIEST}; {start} is before that")
+    if end < start:
+        raise ValueError(f"the range ends ({end}) before it begins ({start})")
+    period = {"start_date": start.isoformat(), "end_date": end.isoformat(), "date_type": date_type}
+    return {"time_period": [period]}

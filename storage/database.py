@@ -1,0 +1,161 @@
+"""Opening the database: SQLite in WAL mode by default, PostgreSQL by URL; migrations applied by the program itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from filelock import FileLock, Timeout
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.orm import Session
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+BUSY_SECONDS = 60
+WRITING = "procurewatch_writing"
+
+
+class DatabaseError(Exception):
+    """The database cannot be used. The message is one line that says what to do."""
+
+
+class Database:
+    """An open database. `reading()` and `writing()` each give a session in one transaction."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """Give a session over one consistent state, for reading."""
+        with Session(self.engine) as session:
+            yield session
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """Give a session that commits at the end, or rolls back when an exception leaves it."""
+        with (
+            self.engine.connect().execution_options(**{WRITING: True}) as connection,
+            Session(connection, expire_on_commit=False) as session,
+            session.begin(),
+        ):
+            yield session
+
+    @contextmanager
+    def claim(self, name: str) -> Iterator[bool]:
+        """Hold a claim that no other process can hold; gives False at once when another has it.
+
+        The operating system or PostgreSQL ends the claim when the process dies, however it dies.
+        """
+        if self.engine.dialect.name == "sqlite":
+            with _file_claim(Path(str(self.engine.url.database)), name) as held:
+                yield held
+        else:
+            with _advisory_claim(self.engine, name) as held:
+                yield held
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+
+
+@contextmanager
+def _file_claim(database: Path, name: str) -> Iterator[bool]:
+    lock = FileLock(database.with_name(f"{database.name}.{name}.lock"), timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        lock.release()
+
+
+@contextmanager
+def _advisory_claim(engine: Engine, name: str) -> Iterator[bool]:
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        key = {"name": f"procurewatch.{name}"}
+        held = bool(connection.scalar(text("SELECT pg_try_advisory_lock(hashtextextended(:name, 0))"), key))
+        try:
+            yield held
+        finally:
+            if held:
+                connection.execute(text("SELECT pg_advisory_unlock(hashtextextended(:name, 0))"), key)
+
+
+def open_database(url: str) -> Database:
+    """Open a database, make it if it is a SQLite file that is not there, and bring its tables up to date.
+
+    Args:
+        url: `sqlite:///path/to/file` or `postgresql://user@host/name`.
+
+    Raises:
+        DatabaseError: it cannot be reached, is no database, or was written by a newer Procurewatch.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise DatabaseError("the database URL cannot be read; write sqlite:///FILE or postgresql://...") from error
+    if parsed.drivername in ("postgresql", "postgres"):
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    if parsed.get_backend_name() not in ("sqlite", "postgresql"):
+        raise DatabaseError(f"{parsed.get_backend_name()} is not supported; use sqlite:///FILE or postgresql://...")
+    shown = parsed.render_as_string(hide_password=True)
+    try:
+        engine = create_engine(parsed)
+        if engine.dialect.name == "sqlite":
+            _prepare_sqlite(engine)
+        database = Database(engine)
+        _migrate(database)
+    except (DBAPIError, OSError) as error:
+        reason = str(getattr(error, "orig", error)).strip().splitlines()
+        raise DatabaseError(f"cannot open the database {shown}: {reason[0] if reason else error!r}") from error
+    return database
+
+
+def _prepare_sqlite(engine: Engine) -> None:
+    Path(str(engine.url.database)).parent.mkdir(parents=True, exist_ok=True)
+
+    @event.listens_for(engine, "connect")
+    def _configure(connection: object, _record: object) -> None:
+        # The driver's own transaction handling is off; `_begin` says what a transaction is.
+        connection.isolation_level = None  # type: ignore[attr-defined]
+        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", f"busy_timeout={BUSY_SECONDS}000"):
+            connection.execute(f"PRAGMA {pragma}")  # type: ignore[attr-defined]
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        # A writer takes its lock at once: a reader that turns writer half-way can only fail.
+        writing = connection.get_execution_options().get(WRITING)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+
+def migration_config(engine: Engine | None = None, connection: Connection | None = None) -> Config:
+    """Return Alembic's settings for our migrations, over an open connection where one is given."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes.update(engine=engine, connection=connection)
+    return config
+
+
+def _migrate(database: Database) -> None:
+    """Apply what migrations are missing, in one transaction, one process at a time."""
+    script = ScriptDirectory.from_config(migration_config())
+    with database.engine.connect() as connection:
+        current = MigrationContext.configure(connection).get_current_revision()
+    if current == script.get_current_head():
+        return
+    if current is not None and current not in {revision.revision for revision in script.walk_revisions()}:
+        raise DatabaseError("the database was written by a newer Procurewatch; install that version to open it")
+    with database.engine.connect().execution_options(**{WRITING: True}) as connection, connection.begin():
+        if database.engine.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('procurewatch.migrate', 0))"))
+        command.upgrade(migration_config(connection=connection), "head")

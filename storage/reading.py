@@ -1,0 +1,248 @@
+"""Reading what is stored, as immutable views (`storage.stored`)."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from sqlalchemy import ColumnElement, Select, func, or_, select
+from sqlalchemy.orm import Session
+from sqlmodel import col
+
+from storage.stored import (
+    EventKind,
+    StoredAction,
+    StoredAward,
+    StoredEvent,
+    StoredEvidence,
+    StoredMatch,
+    StoredSignal,
+)
+from storage.tables import ActionRow, AwardRow, EventRow, EvidenceRow, MatchRow, PayloadRow
+
+AT_ONCE = 500  # keys in one IN (...)
+COPIED = tuple(name for name in StoredAward.__dataclass_fields__ if name in AwardRow.model_fields)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """A question about stored awards. Every part narrows it; what is left at its default does not.
+
+    `words` must all occur, case aside, in recipient, parent, description (of the award or an action), PIID or vendor
+    name. `vendor` is a vendor's id, `agency` a code or part of the name of agency or sub-agency, `since` the earliest
+    date signed, of the award or one of its actions, `min_amount` dollars obligated to date. `matched_only` leaves out
+    what concerns nobody on the watchlist.
+    """
+
+    words: tuple[str, ...] = ()
+    vendor: str = ""
+    category: str = ""
+    agency: str = ""
+    since: date | None = None
+    min_amount: Decimal | None = None
+    matched_only: bool = True
+
+
+def find_awards(session: Session, search: Search, limit: int | None = None) -> Iterator[StoredAward]:
+    """Give the awards a search asks for, newest signed first, in bounded memory."""
+    query = select(col(AwardRow.key)).where(*_conditions(search))
+    query = query.order_by(col(AwardRow.signed).desc().nulls_last(), col(AwardRow.key)).limit(limit)
+    keys = list(session.scalars(query))
+    for first in range(0, len(keys), AT_ONCE):
+        yield from awards_by_key(session, keys[first : first + AT_ONCE])
+
+
+def count_awards(session: Session, search: Search) -> int:
+    """Return how many awards a search finds."""
+    return session.scalar(select(func.count()).select_from(AwardRow).where(*_conditions(search))) or 0
+
+
+def _conditions(search: Search) -> Iterator[ColumnElement[bool]]:
+    yield from (_has_word(word) for word in search.words)
+    matched = select(col(MatchRow.award_key))
+    if search.vendor:
+        matched = matched.where(col(MatchRow.vendor_id) == search.vendor)
+    if search.category:
+        matched = matched.where(col(MatchRow.vendor_category) == search.category)
+    if search.matched_only or search.vendor or search.category:
+        yield col(AwardRow.key).in_(matched)
+    if search.agency:
+        yield _is_agency(search.agency)
+    if search.since:
+        acted = select(col(ActionRow.award_key)).where(col(ActionRow.signed) >= search.since)
+        yield or_(col(AwardRow.signed) >= search.since, col(AwardRow.key).in_(acted))
+    if search.min_amount is not None:
+        yield col(AwardRow.obligated) >= search.min_amount
+
+
+def _is_agency(agency: str) -> ColumnElement[bool]:
+    codes = (AwardRow.agency_code, AwardRow.sub_agency_code)
+    names = (AwardRow.agency_name, AwardRow.sub_agency_name)
+    return or_(
+        *(col(code) == agency.upper() for code in codes),
+        *(col(name).icontains(agency, autoescape=True) for name in names),
+    )
+
+
+def _has_word(word: str) -> ColumnElement[bool]:
+    columns = (
+        AwardRow.recipient_name,
+        AwardRow.recipient_parent_name,
+        AwardRow.description,
+        AwardRow.piid,
+        AwardRow.recipient_uei,
+    )
+    actions = select(col(ActionRow.award_key)).where(col(ActionRow.description).icontains(word, autoescape=True))
+    vendors = select(col(MatchRow.award_key)).where(col(MatchRow.vendor_name).icontains(word, autoescape=True))
+    return or_(
+        *(col(column).icontains(word, autoescape=True) for column in columns),
+        col(AwardRow.key).in_(actions),
+        col(AwardRow.key).in_(vendors),
+    )
+
+
+def awards_by_key(session: Session, keys: Sequence[str]) -> list[StoredAward]:
+    """Return the awards with these keys, in that order; keys that are not stored are passed over."""
+    rows = {row.key: row for row in session.scalars(select(AwardRow).where(col(AwardRow.key).in_(keys)))}
+    matches: dict[str, list[MatchRow]] = {}
+    for match in session.scalars(select(MatchRow).where(col(MatchRow.award_key).in_(keys))):
+        matches.setdefault(match.award_key, []).append(match)
+    return [_award(rows[key], matches.get(key, [])) for key in keys if key in rows]
+
+
+def find_by_identifier(session: Session, identifier: str) -> list[StoredAward]:
+    """Return the awards whose key, PIID or usaspending.gov address this is; a PIID alone may name several."""
+    wanted = identifier.strip().rstrip("/").rsplit("/", 1)[-1].upper()
+    query = select(col(AwardRow.key)).where(or_(col(AwardRow.key) == wanted, col(AwardRow.piid) == wanted))
+    return awards_by_key(session, sorted(session.scalars(query)))
+
+
+def actions_of(session: Session, award_key: str) -> list[StoredAction]:
+    """Return an award's actions, oldest first."""
+    query = select(ActionRow).where(col(ActionRow.award_key) == award_key)
+    rows = session.scalars(query.order_by(col(ActionRow.signed).nulls_first(), col(ActionRow.key)))
+    return [_action(row) for row in rows]
+
+
+def evidence_of(session: Session, record_key: str) -> list[StoredEvidence]:
+    """Return where every payload about a record came from, oldest first."""
+    query = select(EvidenceRow, col(PayloadRow.content_type), col(PayloadRow.size))
+    query = query.join(PayloadRow, col(PayloadRow.sha256) == col(EvidenceRow.sha256))
+    query = query.where(col(EvidenceRow.record_key) == record_key)
+    query = query.order_by(col(EvidenceRow.retrieved_at), col(EvidenceRow.url))
+    return [
+        StoredEvidence(
+            sha256=row.sha256,
+            url=row.url,
+            request=row.request,
+            retrieved_at=row.retrieved_at,
+            content_type=content_type,
+            size=size,
+        )
+        for row, content_type, size in session.execute(query)
+    ]
+
+
+def payload(session: Session, sha256: str) -> bytes | None:
+    """Return the bytes an upstream sent, by their hash; `None` if they are not stored."""
+    row = session.get(PayloadRow, sha256)
+    return zlib.decompress(row.body) if row else None
+
+
+def events_of(session: Session, award_key: str) -> list[StoredEvent]:
+    """Return all that happened to an award, told or not, newest first."""
+    query = select(EventRow).where(col(EventRow.award_key) == award_key)
+    return _events(session, query.order_by(col(EventRow.signed).desc().nulls_last(), col(EventRow.id)))
+
+
+def told_events(
+    session: Session, *, vendor: str = "", category: str = "", agency: str = "", limit: int
+) -> list[StoredEvent]:
+    """Return what feeds carry, newest seen first: everything, or one vendor, category or sub-agency code.
+
+    Events of one moment are in the order of their signing, the newest first.
+    """
+    query = select(EventRow).where(col(EventRow.told))
+    if vendor or category:
+        matched = select(col(MatchRow.award_key)).where(col(MatchRow.band) == "publish")
+        if vendor:
+            matched = matched.where(col(MatchRow.vendor_id) == vendor)
+        if category:
+            matched = matched.where(col(MatchRow.vendor_category) == category)
+        query = query.where(col(EventRow.award_key).in_(matched))
+    if agency:
+        bought = select(col(AwardRow.key)).where(col(AwardRow.sub_agency_code) == agency)
+        query = query.where(col(EventRow.award_key).in_(bought))
+    order = (col(EventRow.first_seen).desc(), col(EventRow.signed).desc().nulls_last(), col(EventRow.id))
+    return _events(session, query.order_by(*order).limit(limit))
+
+
+def known_vendors(session: Session) -> list[tuple[str, str, str]]:
+    """Return (id, name, technology category) of every vendor that has a published match, by name."""
+    query = select(col(MatchRow.vendor_id), col(MatchRow.vendor_name), col(MatchRow.vendor_category)).distinct()
+    rows = session.execute(query.where(col(MatchRow.band) == "publish"))
+    return sorted(((row[0], row[1], row[2]) for row in rows), key=lambda vendor: (vendor[1].casefold(), vendor))
+
+
+def known_agencies(session: Session) -> list[tuple[str, str]]:
+    """Return (sub-agency code, name) of every agency with a published match, by name."""
+    matched = select(col(MatchRow.award_key)).where(col(MatchRow.band) == "publish")
+    query = select(col(AwardRow.sub_agency_code), func.max(col(AwardRow.sub_agency_name)))
+    query = query.where(col(AwardRow.key).in_(matched), col(AwardRow.sub_agency_code) != "")
+    rows = session.execute(query.group_by(col(AwardRow.sub_agency_code)))
+    return sorted(((row[0], row[1]) for row in rows), key=lambda agency: (agency[1].casefold(), agency))
+
+
+def _events(session: Session, query: Select[EventRow]) -> list[StoredEvent]:
+    rows = list(session.scalars(query))
+    events: list[StoredEvent] = []
+    for first in range(0, len(rows), AT_ONCE):
+        part = rows[first : first + AT_ONCE]
+        awards = {award.key: award for award in awards_by_key(session, sorted({row.award_key for row in part}))}
+        keys = {row.action_key for row in part if row.action_key}
+        found = session.scalars(select(ActionRow).where(col(ActionRow.key).in_(keys)))
+        actions = {row.key: _action(row) for row in found}
+        events += [_event(row, awards[row.award_key], actions.get(row.action_key)) for row in part]
+    return events
+
+
+def _event(row: EventRow, award: StoredAward, action: StoredAction | None) -> StoredEvent:
+    return StoredEvent(
+        id=row.id,
+        kind=EventKind(row.kind),
+        award=award,
+        action=action,
+        amount=row.amount,
+        signed=row.signed,
+        published=row.published,
+        first_seen=row.first_seen,
+        before=row.before,
+        after=row.after,
+        earlier_actions=row.earlier_actions,
+    )
+
+
+def _action(row: ActionRow) -> StoredAction:
+    return StoredAction(**{name: getattr(row, name) for name in StoredAction.__dataclass_fields__})
+
+
+def _award(row: AwardRow, matches: Sequence[MatchRow]) -> StoredAward:
+    ordered = sorted(matches, key=lambda match: (-match.score, match.vendor_id))
+    facts = {name: getattr(row, name) for name in COPIED}
+    return StoredAward(**facts, matches=tuple(_match(match) for match in ordered))
+
+
+def _match(row: MatchRow) -> StoredMatch:
+    return StoredMatch(
+        vendor_id=row.vendor_id,
+        vendor_name=row.vendor_name,
+        category=row.vendor_category,
+        band=row.band,
+        score=row.score,
+        reason=row.reason,
+        signals=tuple(StoredSignal(**signal) for signal in row.signals),
+        first_seen=row.first_seen,
+    )

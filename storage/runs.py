@@ -1,0 +1,82 @@
+"""Runs, watermarks and baselines: what a source's work has come to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+from sqlmodel import col
+
+from storage.tables import AwardRow, CheckpointRow, EventRow, MatchRow, RunRow
+
+
+def checkpoint(session: Session, source: str, name: str) -> str | None:
+    """Return what is noted under a name, `None` if nothing is."""
+    row = session.get(CheckpointRow, (source, name))
+    return row.value if row else None
+
+
+def note_checkpoint(session: Session, source: str, name: str, value: str, now: datetime) -> None:
+    """Note a value under a name, in the session's transaction."""
+    row = session.get(CheckpointRow, (source, name))
+    if row is None:
+        row = CheckpointRow(source=source, name=name, value=value, changed=now)
+    elif row.value != value:
+        row.value, row.changed = value, now
+    session.add(row)
+
+
+def checkpoints(session: Session, source: str, prefix: str) -> dict[str, str]:
+    """Return all that is noted under names that begin so."""
+    query = select(CheckpointRow).where(
+        col(CheckpointRow.source) == source, col(CheckpointRow.name).startswith(prefix, autoescape=True)
+    )
+    return {row.name: row.value for row in session.scalars(query)}
+
+
+def latest_run(session: Session, source: str, purpose: str) -> RunRow | None:
+    """Return the run of a source that was begun last for a purpose ("poll" ...), ended or not."""
+    query = select(RunRow).where(col(RunRow.source) == source, col(RunRow.purpose) == purpose)
+    return session.scalars(query.order_by(col(RunRow.started).desc(), col(RunRow.id).desc())).first()
+
+
+def tell_newest(session: Session, vendor_ids: Iterable[str], newest: int, now: datetime) -> int:
+    """Let feeds carry the newest events, by date signed, of vendors whose baseline was just stored.
+
+    Returns:
+        how many events are newly told. They are first seen now, as far as feeds are concerned.
+    """
+    told: set[str] = set()
+    for vendor_id in vendor_ids:
+        query = (
+            select(col(EventRow.id), col(EventRow.told))
+            .join(MatchRow, col(MatchRow.award_key) == col(EventRow.award_key))
+            .where(col(MatchRow.vendor_id) == vendor_id, col(MatchRow.band) == "publish")
+            .order_by(col(EventRow.signed).desc().nulls_last(), col(EventRow.id))
+            .limit(newest)
+        )
+        told.update(event_id for event_id, already in session.execute(query) if not already)
+    session.execute(update(EventRow).where(col(EventRow.id).in_(told)).values(told=True, first_seen=now))
+    return len(told)
+
+
+def held_piids(session: Session, today: datetime, quiet_years: int = 2) -> dict[str, tuple[str, ...]]:
+    """Return, by category, the PIIDs of matched awards that may still change: not ended for longer than `quiet_years`.
+
+    An award whose end is not known counts from the day it was signed, plus five years.
+    """
+    quiet = today.date() - timedelta(days=365 * quiet_years)
+    unknown = quiet - timedelta(days=365 * 5)
+    query = select(
+        col(AwardRow.category), col(AwardRow.piid), col(AwardRow.may_end), col(AwardRow.ends), col(AwardRow.signed)
+    )
+    query = query.where(col(AwardRow.key).in_(select(col(MatchRow.award_key)))).order_by(col(AwardRow.piid))
+    held: dict[str, dict[str, None]] = {}
+    for category, piid, may_end, ends, signed in session.execute(query):
+        last = max((day for day in (may_end, ends) if day), default=None)
+        alive = last >= quiet if last else signed is None or signed >= unknown
+        if alive:
+            held.setdefault(category, {})[piid] = None
+    return {category: tuple(piids) for category, piids in held.items()}

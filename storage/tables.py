@@ -1,0 +1,199 @@
+"""The tables. Rows are built from records that `sources` validated: table models validate nothing themselves.
+
+No column of a key is ever NULL ("" instead), since NULLs never collide in a unique key. Amounts are US dollars in
+Python and whole cents in the database. Times are UTC. Natural keys throughout: a run that was killed and taken up
+again ends with the same rows as one that was not.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Column, Index, LargeBinary, Text
+from sqlmodel import JSON, Field, SQLModel
+
+from storage.columns import Cents, UtcTime
+
+
+def _cents(name: str) -> Any:
+    return Field(default=None, sa_column=Column(f"{name}_cents", Cents, nullable=True))
+
+
+def _time(name: str, *, nullable: bool = False, index: bool = False) -> Any:
+    default = None if nullable else ...
+    return Field(default, sa_column=Column(name, UtcTime, nullable=nullable, index=index))
+
+
+def _text(name: str) -> Any:
+    return Field(default="", sa_column=Column(name, Text, nullable=False))
+
+
+class AwardRow(SQLModel, table=True):
+    """An award as its source last told it. `revision` is the state its source's search showed."""
+
+    __tablename__ = "award"
+
+    key: str = Field(primary_key=True)
+    source: str
+    revision: str
+    category: str
+    type_text: str
+    piid: str = Field(index=True)
+    parent_piid: str
+    parent_key: str = Field(index=True)
+    description: str = _text("description")
+    recipient_name: str = _text("recipient_name")
+    recipient_uei: str = Field(index=True)
+    recipient_state: str
+    recipient_parent_name: str = _text("recipient_parent_name")
+    recipient_parent_uei: str
+    agency_code: str
+    agency_name: str
+    sub_agency_code: str = Field(index=True)
+    sub_agency_name: str
+    office: str
+    funding_agency_name: str
+    funding_sub_agency_name: str
+    obligated: Decimal | None = _cents("obligated")
+    exercised: Decimal | None = _cents("exercised")
+    ceiling: Decimal | None = _cents("ceiling")
+    signed: date | None = Field(default=None, index=True)
+    starts: date | None = None
+    ends: date | None = None
+    may_end: date | None = None
+    modified: date | None = None
+    psc: str
+    psc_text: str
+    naics: str
+    naics_text: str
+    solicitation: str
+    extent_competed: str
+    place: str
+    url: str
+    first_seen: datetime = _time("first_seen", index=True)
+    last_changed: datetime = _time("last_changed")
+
+
+class ActionRow(SQLModel, table=True):
+    """A base award or a modification. `key` as DESIGN.md's Identity has it, upper case."""
+
+    __tablename__ = "action"
+
+    key: str = Field(primary_key=True)
+    award_key: str = Field(foreign_key="award.key", index=True)
+    modification: str
+    signed: date | None = Field(default=None, index=True)
+    obligation: Decimal | None = _cents("obligation")
+    description: str = _text("description")
+    action_type: str
+    action_type_text: str
+    first_seen: datetime = _time("first_seen")
+
+
+class MatchRow(SQLModel, table=True):
+    """An award that concerns a vendor, and why. A match once made stays; a re-match renews its reasons."""
+
+    __tablename__ = "match"
+
+    award_key: str = Field(primary_key=True, foreign_key="award.key")
+    vendor_id: str = Field(primary_key=True, index=True)
+    vendor_name: str
+    vendor_category: str = Field(index=True)
+    score: float
+    band: str
+    rule: str
+    reason: str = _text("reason")
+    signals: list[dict[str, Any]] = Field(sa_column=Column("signals", JSON, nullable=False))
+    watchlist_version: str
+    first_seen: datetime = _time("first_seen")
+
+
+class EventRow(SQLModel, table=True):
+    """Something that happened to an award. `id` is for ever; `told` says whether feeds carry it."""
+
+    __tablename__ = "event"
+    __table_args__ = (Index("ix_event_told_first_seen", "told", "first_seen"),)
+
+    id: str = Field(primary_key=True)
+    award_key: str = Field(foreign_key="award.key", index=True)
+    action_key: str
+    kind: str
+    amount: Decimal | None = _cents("amount")
+    signed: date | None = None
+    published: date | None = None
+    before: str = _text("before")
+    after: str = _text("after")
+    earlier_actions: int
+    told: bool
+    first_seen: datetime = _time("first_seen")
+
+
+class PayloadRow(SQLModel, table=True):
+    """The bytes of an upstream's answer, compressed with zlib; `size` is that of the original, in bytes."""
+
+    __tablename__ = "payload"
+
+    sha256: str = Field(primary_key=True)
+    size: int
+    content_type: str
+    body: bytes = Field(sa_column=Column("body", LargeBinary, nullable=False))
+
+
+class EvidenceRow(SQLModel, table=True):
+    """Where and when a payload was first received, and for which award (or quarantined record)."""
+
+    __tablename__ = "evidence"
+
+    record_key: str = Field(primary_key=True)
+    sha256: str = Field(primary_key=True, foreign_key="payload.sha256")
+    url: str = Field(primary_key=True)
+    source: str
+    request: str = _text("request")
+    retrieved_at: datetime = _time("retrieved_at")
+
+
+class QuarantineRow(SQLModel, table=True):
+    """A record that could not be read, and why. `solved_at` is set when it could be, later."""
+
+    __tablename__ = "quarantine"
+
+    source: str = Field(primary_key=True)
+    record_key: str = Field(primary_key=True)
+    reason: str = _text("reason")
+    first_seen: datetime = _time("first_seen")
+    last_seen: datetime = _time("last_seen")
+    solved_at: datetime | None = _time("solved_at", nullable=True)
+
+
+class RunRow(SQLModel, table=True):
+    """One pull from one source and how it ended. `verdict` is "" while it runs or when it was killed."""
+
+    __tablename__ = "run"
+
+    id: int | None = Field(default=None, primary_key=True)
+    source: str = Field(index=True)
+    purpose: str
+    started: datetime = _time("started")
+    ended: datetime | None = _time("ended", nullable=True)
+    verdict: str
+    message: str = _text("message")
+    requests: int
+    found: int
+    new_awards: int
+    changed_awards: int
+    matched: int
+    events: int
+    problems: int
+
+
+class CheckpointRow(SQLModel, table=True):
+    """How far a source's work has come: a watermark (a date) or the end of one step of a backfill."""
+
+    __tablename__ = "checkpoint"
+
+    source: str = Field(primary_key=True)
+    name: str = Field(primary_key=True)
+    value: str
+    changed: datetime = _time("changed")

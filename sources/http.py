@@ -113,7 +113,7 @@ class Client:
         contact: str = "",
         patience: Patience | None = None,
         key_headers: Mapping[str, str] | None = None,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], object] = time.sleep,
     ) -> None:
         self.source = source
         self.requests_sent = 0
@@ -154,7 +154,7 @@ class Client:
             retry=retry_if_exception_type(_Passing),
             stop=stop_after_attempt(self._patience.tries),
             wait=self._wait,
-            sleep=self._sleep,
+            sleep=self._pause,
             reraise=True,
         )
         try:
@@ -162,6 +162,9 @@ class Client:
         except _Passing as error:
             raise error.final from error.__cause__
         return document
+
+    def _pause(self, seconds: float) -> None:
+        self._sleep(seconds)
 
     def _wait(self, state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
@@ -196,7 +199,7 @@ class Client:
             start = max(now, self._next_start)
             self._next_start = start + self._pace.seconds_between
         if start > now:
-            time.sleep(start - now)
+            self._pause(start - now)
 
     def _exchange(self, method: str, path: str, body: str | None) -> tuple[httpx.Response, bytes]:
         """Send and read to the end, within the time and size a whole answer may take."""

@@ -246,3 +246,20 @@ def _match(row: MatchRow) -> StoredMatch:
         signals=tuple(StoredSignal(**signal) for signal in row.signals),
         first_seen=row.first_seen,
     )
+
+
+def published_keys(session: Session) -> list[str]:
+    """Return the keys of all awards with a published match, in order."""
+    query = select(col(MatchRow.award_key)).where(col(MatchRow.band) == "publish").distinct()
+    return list(session.scalars(query.order_by(col(MatchRow.award_key))))
+
+
+def publication_version(session: Session) -> str:
+    """Return a text that changes whenever anything that is published may have: events, awards, matches, evidence."""
+    newest = (
+        select(func.count(), func.max(col(EventRow.first_seen))).where(col(EventRow.told)),
+        select(func.count(), func.max(col(AwardRow.last_changed))),
+        select(func.count(), func.max(col(MatchRow.first_seen))),
+        select(func.count(), func.max(col(EvidenceRow.retrieved_at))),
+    )
+    return "/".join(str(tuple(session.execute(query).one())) for query in newest)

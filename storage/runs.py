@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -36,6 +36,12 @@ def checkpoints(session: Session, source: str, prefix: str) -> dict[str, str]:
     return {row.name: row.value for row in session.scalars(query)}
 
 
+def forget_checkpoints(session: Session, source: str, prefix: str) -> None:
+    """Forget all that is noted under names that begin so."""
+    for name in checkpoints(session, source, prefix):
+        session.delete(session.get_one(CheckpointRow, (source, name)))
+
+
 def latest_run(session: Session, source: str, purpose: str) -> RunRow | None:
     """Return the run of a source that was begun last for a purpose ("poll" ...), ended or not."""
     query = select(RunRow).where(col(RunRow.source) == source, col(RunRow.purpose) == purpose)
@@ -62,12 +68,12 @@ def tell_newest(session: Session, vendor_ids: Iterable[str], newest: int, now: d
     return len(told)
 
 
-def held_piids(session: Session, today: datetime, quiet_years: int = 2) -> dict[str, tuple[str, ...]]:
+def held_piids(session: Session, today: date, quiet_years: int = 2) -> dict[str, tuple[str, ...]]:
     """Return, by category, the PIIDs of matched awards that may still change: not ended for longer than `quiet_years`.
 
     An award whose end is not known counts from the day it was signed, plus five years.
     """
-    quiet = today.date() - timedelta(days=365 * quiet_years)
+    quiet = today - timedelta(days=365 * quiet_years)
     unknown = quiet - timedelta(days=365 * 5)
     query = select(
         col(AwardRow.category), col(AwardRow.piid), col(AwardRow.may_end), col(AwardRow.ends), col(AwardRow.signed)

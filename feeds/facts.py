@@ -1,0 +1,156 @@
+"""The facts of an award or an event as pairs of label and value, only those that are known, no two mixed up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from feeds.text import NOT_STATED, clean, day, moment, money, one_line, plural, utc
+from feeds.titles import NO_MONEY, amount_of
+from storage.stored import EventKind, StoredAward, StoredEvent
+
+LATE_AFTER_DAYS = 7
+
+_CHANGES = {
+    EventKind.EXTENDED: "End of the period",
+    EventKind.RECIPIENT_CHANGED: "Recipient",
+    EventKind.DESCRIPTION_CHANGED: "Description",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One labelled value, cleaned but not escaped."""
+
+    label: str
+    value: str
+
+
+def event_facts(event: StoredEvent) -> list[Fact]:
+    """Return what changed, this event's amount, the award's amounts, who, when and under which identifiers."""
+    award = event.award
+    return [*_change(event), *_this_action(event), *amounts(award), *_parties(award), *dates(event), *_identity(award)]
+
+
+def award_facts(award: StoredAward) -> list[Fact]:
+    """Return what is known of the award itself but its amounts: who, when and under which identifiers."""
+    seen = [
+        Fact("Signed", day(award.signed)),
+        Fact("Last modified at the source", day(award.modified)),
+        Fact("First seen", moment(award.first_seen)),
+        Fact("Last change seen", moment(award.last_changed)),
+    ]
+    return [*_parties(award), *seen, *_identity(award)]
+
+
+def amounts(award: StoredAward) -> list[Fact]:
+    """Return the award's three amounts, each under its own name; what the source does not state is left out."""
+    return [
+        Fact(label, money(amount))
+        for label, amount in (
+            ("Obligated to date", award.obligated),
+            ("Base and exercised options", award.exercised),
+            ("Ceiling with all options", award.ceiling),
+        )
+        if amount is not None
+    ]
+
+
+def dates(event: StoredEvent) -> list[Fact]:
+    """Return signed, published and first seen, all three whether known or not; how late, when late."""
+    late = days_late(event)
+    delay = f" ({plural(late, 'day')} after signing)" if late else ""
+    return [
+        Fact("Signed", day(event.signed)),
+        Fact("Published by the source", day(event.published)),
+        Fact("First seen", moment(event.first_seen) + delay),
+    ]
+
+
+def days_late(event: StoredEvent) -> int:
+    """Return the days between signing and our first sight, when more than a week; else 0."""
+    if event.signed is None:
+        return 0
+    days = (utc(event.first_seen).date() - event.signed).days
+    return days if days > LATE_AFTER_DAYS else 0
+
+
+def obligation_in_words(amount: Decimal | None) -> str:
+    """Return what an action does to the money: obligates, takes back, or nothing."""
+    if amount is None:
+        return NOT_STATED
+    if amount == 0:
+        return f"$0.00 ({NO_MONEY})"
+    return money(amount) + (" (taken back)" if amount < 0 else "")
+
+
+def _this_action(event: StoredEvent) -> list[Fact]:
+    amount = amount_of(event)
+    if amount is None and event.action is None:
+        return []
+    return [Fact("Obligated by this action", obligation_in_words(amount))]
+
+
+def _change(event: StoredEvent) -> list[Fact]:
+    facts = []
+    if event.before or event.after:
+        label = _CHANGES.get(event.kind, "Value")
+        facts += [
+            Fact(f"{label} before", clean(event.before) or NOT_STATED),
+            Fact(f"{label} now", clean(event.after) or NOT_STATED),
+        ]
+    if event.action and event.action.action_type_text:
+        facts.append(Fact("Kind of action", one_line(event.action.action_type_text)))
+    if event.earlier_actions > 0:
+        facts.append(Fact("When first seen", f"already modified {plural(event.earlier_actions, 'time')}"))
+    return facts
+
+
+def _parties(award: StoredAward) -> list[Fact]:
+    funder = _within(award.funding_sub_agency_name, award.funding_agency_name)
+    awarder = _within(award.sub_agency_name, award.agency_name)
+    return _known(
+        ("Bought by", awarder),
+        ("Office", award.office),
+        ("Paid for by", funder if funder != awarder else ""),
+        ("Recipient", _with_uei(award.recipient_name, award.recipient_uei)),
+        ("Recipient's parent", _with_uei(award.recipient_parent_name, award.recipient_parent_uei)),
+    )
+
+
+def _identity(award: StoredAward) -> list[Fact]:
+    return _known(
+        ("Period of performance", _period(award)),
+        ("Place of performance", award.place),
+        ("Product or service (PSC)", _coded(award.psc, award.psc_text)),
+        ("Industry (NAICS)", _coded(award.naics, award.naics_text)),
+        ("Competition", award.extent_competed),
+        ("Solicitation", award.solicitation),
+        ("Kind of award", award.type_text),
+        ("Award number (PIID)", award.piid),
+        ("Ordered under (parent PIID)", award.parent_piid),
+    )
+
+
+def _known(*pairs: tuple[str, str]) -> list[Fact]:
+    return [Fact(label, one_line(value)) for label, value in pairs if one_line(value)]
+
+
+def _within(part: str, whole: str) -> str:
+    return f"{part} ({whole})" if part and whole and part != whole else part or whole
+
+
+def _with_uei(name: str, uei: str) -> str:
+    return f"{name} (UEI {uei})" if name and uei else name or uei
+
+
+def _coded(code: str, text: str) -> str:
+    return f"{code} {text}"
+
+
+def _period(award: StoredAward) -> str:
+    options: date | None = award.may_end if award.may_end != award.ends else None
+    if not (award.starts or award.ends or options):
+        return ""
+    return f"{day(award.starts)} to {day(award.ends)}" + (f", with all options to {day(options)}" if options else "")

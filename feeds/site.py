@@ -1,0 +1,181 @@
+"""A whole site, path by path: feeds in both formats, their list, the index and the award pages. Nothing is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+
+from feeds import layout
+from feeds.concern import told_matches
+from feeds.entries import Entry, entry_for, in_feed_order
+from feeds.html import GROUPS, FeedRow, Latest, render_award, render_index
+from feeds.layout import FeedFormat, FeedKind
+from feeds.opml import Outline, write_opml
+from feeds.render import stylesheet
+from feeds.syndication import FeedMeta, write_atom, write_rss
+from feeds.tags import feed_id
+from storage.stored import StoredAction, StoredAward, StoredEvent, StoredEvidence
+
+EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+LATEST_ON_INDEX = 50
+
+Writer = Callable[[], bytes]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedSpec:
+    """One feed: what it is about and the events it carries. `title` names the vendor, agency or category."""
+
+    kind: FeedKind
+    slug: str
+    title: str
+    events: tuple[StoredEvent, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AwardRecord:
+    """All that an award's page shows."""
+
+    award: StoredAward
+    actions: tuple[StoredAction, ...]
+    evidence: tuple[StoredEvidence, ...]
+    events: tuple[StoredEvent, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Catalogue:
+    """What a site is built from.
+
+    `feeds` come in the order they are listed, one of them of kind ALL. `awards` gives, by key, a function that reads
+    one award, called when its page is wanted; entries link to a page only if its key is here. `base_url` is where the
+    site will be found, None when nobody knows. `epoch` dates feeds that have no entries.
+    """
+
+    title: str = "Procurewatch"
+    base_url: str | None
+    feeds: tuple[FeedSpec, ...]
+    awards: Mapping[str, Callable[[], AwardRecord]]
+    epoch: datetime = EPOCH
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The site of a catalogue. Each path has a function that returns its bytes, the same for the same catalogue."""
+
+    catalogue: Catalogue
+    _entries: dict[str, Entry] = field(default_factory=dict, repr=False)
+
+    def files(self) -> Iterator[tuple[str, Writer]]:
+        """Yield every path with what writes it, award pages last."""
+        yield layout.STYLESHEET, stylesheet
+        yield layout.INDEX, self._index
+        yield layout.OPML, self._opml
+        for spec in self.catalogue.feeds:
+            for fmt in FeedFormat:
+                yield layout.feed_path(spec.kind, spec.slug, fmt), partial(self.feed, spec, fmt)
+        for key in self.catalogue.awards:
+            yield layout.award_path(key), partial(self._award, key)
+
+    def feed(self, spec: FeedSpec, fmt: FeedFormat) -> bytes:
+        """Return one feed in one format."""
+        write = write_atom if fmt is FeedFormat.ATOM else write_rss
+        return write(self._meta(spec), [self._entry(event) for event in spec.events])
+
+    def _meta(self, spec: FeedSpec) -> FeedMeta:
+        everything = spec.kind is FeedKind.ALL
+        return FeedMeta(
+            id=feed_id(spec.kind, "" if everything else spec.slug),
+            title=f"{self.catalogue.title}: {spec.title}",
+            subtitle=f"Federal contract actions, as first seen in the public record: {spec.title}",
+            self_url_atom=self._address(spec, FeedFormat.ATOM),
+            self_url_rss=self._address(spec, FeedFormat.RSS),
+            html_url=self._home(),
+            updated=self.catalogue.epoch,
+        )
+
+    def _address(self, spec: FeedSpec, fmt: FeedFormat) -> str | None:
+        base = self.catalogue.base_url
+        return layout.site_url(base, layout.feed_path(spec.kind, spec.slug, fmt)) if base is not None else None
+
+    def _home(self) -> str:
+        # A channel must name a website; a site that is only files has none, so it names where its facts come from.
+        base = self.catalogue.base_url
+        return layout.site_url(base, layout.INDEX) if base is not None else layout.USASPENDING
+
+    def _entry(self, event: StoredEvent) -> Entry:
+        if event.id not in self._entries:
+            self._entries[event.id] = entry_for(event, self._permalink)
+        return self._entries[event.id]
+
+    def _permalink(self, event: StoredEvent) -> str:
+        has_page = event.award.key in self.catalogue.awards
+        return layout.permalink(self.catalogue.base_url if has_page else None, event)
+
+    def _row(self, spec: FeedSpec) -> FeedRow:
+        return FeedRow(
+            kind=spec.kind,
+            title=spec.title,
+            atom=layout.feed_path(spec.kind, spec.slug, FeedFormat.ATOM),
+            rss=layout.feed_path(spec.kind, spec.slug, FeedFormat.RSS),
+            entries=len({event.id for event in spec.events}),
+            newest=max((event.first_seen.astimezone(UTC).date() for event in spec.events), default=None),
+        )
+
+    def _index(self) -> bytes:
+        everything = (event for spec in self.catalogue.feeds if spec.kind is FeedKind.ALL for event in spec.events)
+        newest = in_feed_order(self._entry(event) for event in everything)[:LATEST_ON_INDEX]
+        return render_index(
+            self.catalogue.title,
+            [self._row(spec) for spec in self.catalogue.feeds],
+            [Latest(entry=entry, href=self._page_of(entry)) for entry in newest],
+            newest[0].first_seen if newest else None,
+        )
+
+    def _page_of(self, entry: Entry) -> str:
+        if entry.award_key not in self.catalogue.awards:
+            return entry.official_url
+        return f"{layout.award_path(entry.award_key)}#{layout.event_anchor(entry.id)}"
+
+    def _opml(self) -> bytes:
+        base = self.catalogue.base_url
+        outlines = [
+            Outline(
+                title=spec.title,
+                group=GROUPS[spec.kind],
+                atom_url=self._address(spec, FeedFormat.ATOM)
+                or layout.feed_path(spec.kind, spec.slug, FeedFormat.ATOM),
+                rss_url=self._address(spec, FeedFormat.RSS) or layout.feed_path(spec.kind, spec.slug, FeedFormat.RSS),
+                html_url=self._home() if base is not None else layout.INDEX,
+            )
+            for spec in self.catalogue.feeds
+        ]
+        return write_opml(f"{self.catalogue.title}: all feeds", outlines)
+
+    def _award(self, key: str) -> bytes:
+        record = self.catalogue.awards[key]()
+        return render_award(
+            record.award,
+            record.actions,
+            record.evidence,
+            record.events,
+            title=self.catalogue.title,
+            feeds=[self._row(spec) for spec in self.catalogue.feeds if _carries(spec, record.award)],
+        )
+
+
+def _carries(spec: FeedSpec, award: StoredAward) -> bool:
+    """Return whether a feed is about this award (whether or not its newest entries still are)."""
+    slugs = {
+        FeedKind.ALL: {spec.slug},
+        FeedKind.VENDOR: {match.vendor_id for match in told_matches(award)},
+        FeedKind.AGENCY: {award.sub_agency_code},
+        FeedKind.CATEGORY: {match.category for match in told_matches(award)},
+    }
+    return spec.slug in slugs[spec.kind]
+
+
+def site_files(catalogue: Catalogue) -> Iterator[tuple[str, Writer]]:
+    """Yield every path of a catalogue's site with a function that returns its bytes."""
+    return Site(catalogue).files()

@@ -1,0 +1,70 @@
+"""Text from outside made safe to show, and amounts, dates and times as a reader is to see them."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+NOT_STATED = "not stated"
+LONGEST_TEXT = 20_000
+MINUS = "\N{MINUS SIGN}"
+ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
+
+# Vertical tab, form feed, NEL, line and paragraph separators: a line break to a reader, an error or a surprise to XML.
+_LINE_BREAKS = re.compile("\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
+# Controls, lone surrogates and noncharacters are not text (and mostly not XML). The bidi controls are: they are
+# removed because they let a description show other words, or another order of digits, than it holds.
+_NONCHARACTERS = "".join(chr(plane * 0x10000 + low) for plane in range(17) for low in (0xFFFE, 0xFFFF))
+_UNWANTED = re.compile(
+    "[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f"
+    "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
+    "\ud800-\udfff\ufdd0-\ufdef" + _NONCHARACTERS + "]"
+)
+
+
+def clean(text: str) -> str:
+    """Return the text as it may stand in XML and HTML once escaped; line breaks become "\\n"."""
+    if text.isascii() and text.isprintable():
+        return text  # most of what comes by, and there is much of it
+    return _UNWANTED.sub("", _LINE_BREAKS.sub("\n", text))
+
+
+def one_line(text: str) -> str:
+    """Return the cleaned text on one line, without runs of spaces."""
+    return " ".join(clean(text).split())
+
+
+def shorten(text: str, longest: int) -> str:
+    """Return the text cut to `longest` characters, the last one an ellipsis when something was cut."""
+    return text if len(text) <= longest else text[: longest - 1].rstrip() + ELLIPSIS
+
+
+def money(amount: Decimal) -> str:
+    """Return US dollars as $1,234.56, below zero with a minus sign in front."""
+    return f"{MINUS if amount < 0 else ''}${abs(amount):,.2f}"
+
+
+def signed_money(amount: Decimal) -> str:
+    """Return US dollars with the sign of a change: +$1,234.56, or with a minus sign."""
+    return f"+{money(amount)}" if amount > 0 else money(amount)
+
+
+def day(value: date | None) -> str:
+    """Return a date as 2024-09-30; "not stated" when there is none."""
+    return value.isoformat() if value else NOT_STATED
+
+
+def utc(value: datetime) -> datetime:
+    """Return a time in UTC to the second, as feeds carry it."""
+    return value.astimezone(UTC).replace(microsecond=0)
+
+
+def moment(value: datetime) -> str:
+    """Return a time as 2024-09-30 14:05 UTC."""
+    return f"{utc(value):%Y-%m-%d %H:%M} UTC"
+
+
+def plural(count: int, one: str, many: str = "") -> str:
+    """Return "1 entry", "2 entries" and so on; `many` defaults to `one` with an s."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"

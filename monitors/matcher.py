@@ -1,0 +1,185 @@
+"""The matcher: one award in, the vendors of the watchlist it concerns out, each with its reasons in words and places.
+
+Pure: no network, no database. What it says is descriptive ("the recipient's name is ..."), never a judgement.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+
+from monitors.names import NORM_VERSION, parse_name
+from monitors.signals import (
+    PARENT_SCORE,
+    TEXT_SCORES,
+    NameFinding,
+    NameIndex,
+    PhraseFinding,
+    PhraseIndex,
+    Signal,
+    SignalKind,
+    vendor_terms,
+)
+from monitors.watchlist import Vendor, Watchlist
+from monitors.weighing import PUBLISH_FROM, REVIEW_FROM, Found, tell, weigh
+from sources.records import Award
+
+__all__ = ["MATCHER_VERSION", "Band", "Match", "Matcher", "Signal", "SignalKind"]
+
+# Raise it whenever the same record and watchlist would give another result.
+MATCHER_VERSION = 1
+
+UEI_SCORE = 1.0
+PARENT_UEI_SCORE = 0.95
+LONGEST_CACHED = 4_000  # characters; longer descriptions are rare and would fill memory
+CACHED_TEXTS = 65_536
+
+
+class Band(StrEnum):
+    """What becomes of a match: told to readers, shown to a reviewer first, or left out."""
+
+    PUBLISH = "publish"
+    REVIEW = "review"
+    DROP = "drop"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match:
+    """An award and a vendor it concerns.
+
+    `signals` best first; `score` 0 to 1 and `band` from all of them; `rule` the id of the rule that decided; `reason`
+    the same for a person to read.
+    """
+
+    vendor_id: str
+    vendor_name: str
+    category: str
+    signals: tuple[Signal, ...]
+    score: float
+    band: Band
+    rule: str
+    reason: str
+
+
+class Matcher:
+    """Matches awards against one watchlist. Build it once; it remembers the distinct texts it has seen."""
+
+    def __init__(self, watchlist: Watchlist) -> None:
+        self._watchlist = watchlist
+        self._names = NameIndex(watchlist.vendors)
+        self._phrases = PhraseIndex(term for vendor in watchlist.vendors for term in vendor_terms(vendor))
+        self._ueis: dict[str, list[str]] = defaultdict(list)
+        for vendor in watchlist.vendors:
+            for uei in vendor.ueis:
+                self._ueis[uei].append(vendor.id)
+        self._resellers = {vendor.id: _cores(vendor.resellers) for vendor in watchlist.vendors}
+        self._find_names = lru_cache(maxsize=CACHED_TEXTS)(self._name_findings)
+        self._find_phrases = lru_cache(maxsize=CACHED_TEXTS)(self._phrases.find)
+
+    @property
+    def version(self) -> str:
+        """What a stored match depends on: matcher, normalisation and watchlist."""
+        return f"{MATCHER_VERSION}.{NORM_VERSION}.{self._watchlist.version}"
+
+    def matches(self, award: Award) -> tuple[Match, ...]:
+        """Return the vendors this award concerns, best first; none that falls into the drop band."""
+        found: dict[str, list[Found]] = defaultdict(list)
+        for vendor_id, item in self._identities(award):
+            found[vendor_id].append(item)
+        paid = frozenset(found)
+        for vendor_id, item in self._texts(award):
+            found[vendor_id].append(item)
+        matches = [self._decide(self._watchlist.by_id[key], items, award, paid) for key, items in found.items()]
+        kept = [match for match in matches if match.band is not Band.DROP]
+        return tuple(sorted(kept, key=lambda match: (-match.score, match.vendor_id)))
+
+    def _identities(self, award: Award) -> Iterator[tuple[str, Found]]:
+        """Yield what identifies the recipient or its parent."""
+        recipient = award.recipient
+        for field, kind, uei, score in (
+            ("recipient_uei", SignalKind.UEI, recipient.uei, UEI_SCORE),
+            ("recipient_parent_uei", SignalKind.PARENT_UEI, recipient.parent_uei, PARENT_UEI_SCORE),
+        ):
+            for vendor_id in self._ueis.get(uei.strip().upper(), ()):
+                signal = Signal(
+                    kind=kind, field=field, text=uei, term=uei.strip().upper(), start=0, end=len(uei), score=score
+                )
+                yield vendor_id, Found(signal)
+        if not recipient.is_placeholder:
+            yield from self._named("recipient_name", recipient.name)
+        yield from self._named("recipient_parent_name", recipient.parent_name)
+
+    def _name_findings(self, raw: str) -> tuple[NameFinding, ...]:
+        """Return the vendors a name field points to, without those whose exclusion it holds."""
+        findings = self._names.find(raw)
+        if not findings:
+            return ()
+        excluded = self._phrases.excluded(raw)
+        return tuple(finding for finding in findings if finding.vendor_id not in excluded)
+
+    def _named(self, field: str, raw: str) -> Iterator[tuple[str, Found]]:
+        for hit in self._find_names(raw) if raw else ():
+            kind, score = hit.kind, hit.score
+            if field == "recipient_parent_name":
+                if kind is SignalKind.FUZZY_NAME:
+                    continue
+                kind, score = SignalKind.PARENT_NAME, min(score, PARENT_SCORE)
+            text = raw[hit.start : hit.end]
+            signal = Signal(kind=kind, field=field, text=text, term=hit.term, start=hit.start, end=hit.end, score=score)
+            yield hit.vendor_id, Found(signal)
+
+    def _texts(self, award: Award) -> Iterator[tuple[str, Found]]:
+        """Yield the phrases in the award's description, and in its actions' where they say something else."""
+        texts = [("description", award.description, "")]
+        texts += [("action_description", action.description, action.key) for action in award.actions]
+        read: set[str] = set()
+        told: set[tuple[str, str, str]] = set()
+        for field, raw, action_key in texts:
+            if raw in read:
+                continue
+            read.add(raw)
+            find = self._find_phrases if len(raw) <= LONGEST_CACHED else self._phrases.find
+            for hit in find(raw):
+                key = (hit.term.vendor_id, field, hit.term.phrase)
+                if key not in told:
+                    told.add(key)
+                    yield hit.term.vendor_id, _phrase_found(hit, field, raw, action_key)
+
+    def _decide(self, vendor: Vendor, found: list[Found], award: Award, paid: frozenset[str]) -> Match:
+        """Weigh all signals for one vendor."""
+        resold = bool(self._resellers[vendor.id] & _cores([award.recipient.name]))
+        score, rule = weigh(vendor, found, resold=resold)
+        band = Band.PUBLISH if score >= PUBLISH_FROM else Band.REVIEW if score >= REVIEW_FROM else Band.DROP
+        found = sorted(found, key=lambda item: (-item.signal.score, item.signal.field, item.signal.start))
+        others = sorted(self._watchlist.by_id[other].name for other in paid if other != vendor.id)
+        return Match(
+            vendor_id=vendor.id,
+            vendor_name=vendor.name,
+            category=vendor.category,
+            signals=tuple(item.signal for item in found),
+            score=score,
+            band=band,
+            rule=rule,
+            reason=tell(vendor, found, award.recipient, others) if band is not Band.DROP else "",
+        )
+
+
+def _cores(names: Iterable[str]) -> frozenset[str]:
+    return frozenset(name.tight for written in names if (name := parse_name(written)))
+
+
+def _phrase_found(hit: PhraseFinding, field: str, raw: str, action_key: str) -> Found:
+    signal = Signal(
+        kind=hit.term.kind or SignalKind.PRODUCT,
+        field=field,
+        text=raw[hit.start : hit.end],
+        term=hit.term.phrase,
+        start=hit.start,
+        end=hit.end,
+        score=TEXT_SCORES[hit.term.strength],
+        action_key=action_key,
+    )
+    return Found(signal, hit.term.strength, raw)

@@ -1,0 +1,239 @@
+"""Bringing company names and free text into one spelling, so that they can be compared. Pure, no I/O.
+
+Names ("B.I. INCORPORATED", "Pen-Link, Limited") and running text (descriptions) are folded by the same rules, except
+that a name loses its dots and apostrophes while a text keeps the place of every letter, for highlighting.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from functools import lru_cache
+
+# Raise it whenever a rule below changes: stored matches carry it and are worked out again.
+NORM_VERSION = 1
+
+# Trailing legal forms and the one spelling each is brought to. The forms are those that end the 3,974 distinct
+# recipient names of ICE and CBP contract actions of fiscal years 2021-2024 (INC 1,710, LLC 1,416, CORPORATION 109,
+# CORP 105, INCORPORATED 52, COMPANY 39, LTD 32, CO 26, LP 24, LLP 12, LIMITED 10, PC 9 ...), to which the forms of the
+# watchlist's own foreign companies are added (PTY LTD, GMBH, AB, PLC ...).
+LEGAL_FORMS = {
+    "INC": "INC",
+    "INCORPORATED": "INC",
+    "LLC": "LLC",
+    "LIMITED LIABILITY COMPANY": "LLC",
+    "CORP": "CORP",
+    "CORPORATION": "CORP",
+    "CO": "CO",
+    "COMPANY": "CO",
+    "LTD": "LTD",
+    "LIMITED": "LTD",
+    "PTY": "PTY",
+    "PTE": "PTE",
+    "LP": "LP",
+    "LIMITED PARTNERSHIP": "LP",
+    "LLP": "LLP",
+    "LLLP": "LLLP",
+    "PLLC": "PLLC",
+    "PC": "PC",
+    "PLC": "PLC",
+    "GMBH": "GMBH",
+    "AG": "AG",
+    "AB": "AB",
+    "SA": "SA",
+    "SAS": "SAS",
+    "BV": "BV",
+    "NV": "NV",
+    "SRL": "SRL",
+    "SPA": "SPA",
+}
+
+# Words that say little about which company it is: those found in five or more of the same recipient names, and
+# ordinary words that firms with nothing in common share (PARAGON: guards, computers, staffing and spyware).
+_COMMON = """
+ACCESS ADVANCED AEROSPACE AIR ALL ALLIANCE ALLIED ALPHA AMERICA AMERICAN AMERICAS ANALYTICAL ANALYTICS AND APPLIED
+ARIZONA ARMORED ARROW ASSOCIATES ASSOCIATION AT ATLANTIC AUTHORITY AUTO AUTOMATION AVIATION BANK BAY BIG BLACK BLUE
+BODY BUILDING BUSINESS CALIFORNIA CAPITAL CARE CAT CENTER CENTRAL CITY CLEAN CLEANING CLEAR CLEARVIEW CLOUD COAST
+COMMUNICATION COMMUNICATIONS COMPANIES COMPUTER COMPUTERS COMPUTING CONCEPTS CONSTRUCTION CONSULTANTS CONSULTING
+CONTRACTING CONTRACTORS CONTROL CONTROLS CORE CORPORATE COUNTY CREEK CUSTOM CYBER DATA DE DEFENSE DELTA DESIGN
+DETECTION DEVELOPMENT DEVICES DIGITAL DIRECT DISTRIBUTION DRAGON DYNAMICS EAGLE EAST EDGE ELECTRIC ELECTRICAL
+ELECTRONICS EMERGENCY ENERGY ENGINEERING ENTERPRISE ENTERPRISES ENVIRONMENTAL EQUIPMENT EXPRESS FACILITY FEDERAL FIRE
+FIRST FIVE FOR FORENSIC FORENSICS FOUNDATION FOUR GENERAL GIANT GLOBAL GOVERNMENT GRAPHITE GREEN GROUP GUARDIAN HARRIS
+HEALTH HIGH HILL HOLDING HOLDINGS HORIZON IDENTITY IMAGING INDUSTRIAL INDUSTRIES INFORMATION INFRASTRUCTURE
+INNOVATIONS INNOVATIVE INSIGHT INSIGHTS INSTITUTE INSTRUMENTS INTEGRATED INTEGRATION INTELLIGENCE INTERNATIONAL IT
+JOINT JUSTICE JV LABORATORY LABS LAW LEGAL LIFE LOGISTICS MAINTENANCE MANAGEMENT MANUFACTURING MARKETING MEDIA
+MEDICAL METRO MICRO MISSION MOBILE MOTOR MOUNTAIN NATIONAL NATIVE NETWORK NETWORKS NEW NORTH OAK OF OFFICE ON ONE
+OPERATIONS PACIFIC PARAGON PARTNERS PEN PERFORMANCE POINT POLICE POWER PRODUCTS PROFESSIONAL PROFESSIONALS
+PROTECTION PUBLIC PUBLISHING QUALITY RECOGNITION RED RESEARCH RESOURCE RESOURCES RISK RIVER SAFE SAFETY SALES
+SATELLITE SCIENCE SCIENCES SCIENTIFIC SEARCH SECURITY SENTINEL SERVICE SERVICES SHADOW SIGNAL SITE SOFTWARE SOLUTION
+SOLUTIONS SOURCE SOUTH SOUTHERN SOUTHWEST SPECIAL SPECIALISTS SPECIALTY STAFFING STAR STATE STATES STORAGE STRATEGIC
+STREET SUMMIT SUPPLY SUPPORT SURVEILLANCE SYSTEM SYSTEMS TACTICAL TEAL TEAM TECH TECHNICAL TECHNOLOGIES TECHNOLOGY
+TELECOM TEXAS THE TOTAL TRACK TRACKING TRADING TRAINING TRANS TRANSPORTATION TRI UNION UNITED UNIVERSITY US USA USG
+VALLEY VEHICLE VEHICLES VENTURE VENTURES VIDEO VIGILANT VIRGINIA VISION VOYAGER WASHINGTON WATER WEST WESTERN WIRELESS
+WORKS WORLD YORK
+"""
+COMMON_WORDS = frozenset(_COMMON.split())
+
+# Words that a company adds to its name for a branch, a country or a line of business: "SKYDIO FEDERAL LLC" is Skydio.
+_GENERIC = """
+AMERICA AMERICAS CORPORATE DEFENSE ENTERPRISE ENTERPRISES FEDERAL GLOBAL GOVERNMENT GOVT GROUP HOLDING HOLDINGS
+INDUSTRIES INTERNATIONAL LABS NATIONAL NORTH OF PUBLIC SECTOR SECURITY SERVICES SOFTWARE SOLUTIONS STATES SYSTEMS
+TECHNOLOGIES TECHNOLOGY THE UNITED US USA USG
+"""
+GENERIC_WORDS = frozenset(_GENERIC.split())
+
+_LONGEST_FORM = max(len(form.split()) for form in LEGAL_FORMS)
+_DBA = re.compile(r"\b(?:D\s?/\s?B\s?/\s?A|D\.\s?B\.\s?A\.?|DBA|DOING BUSINESS AS)(?![A-Z0-9])[\s:,]*", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Folded text: upper-case words joined by single spaces. `origin[i]` is where `words[i]` stood in the raw text."""
+
+    words: str
+    origin: tuple[int, ...]
+
+    def place(self, start: int, end: int) -> tuple[int, int]:
+        """Return where the folded characters `start:end` (not empty) stand in the raw text, as (start, end)."""
+        return self.origin[start], self.origin[end - 1] + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """One name taken apart: `full` with the legal form in one spelling, `core` without it; `start:end` in the raw."""
+
+    full: str
+    core: str
+    form: str
+    start: int
+    end: int
+
+    @property
+    def tight(self) -> str:
+        """The core without spaces, equal for PEN LINK and PENLINK."""
+        return self.core.replace(" ", "")
+
+
+@lru_cache(maxsize=4096)
+def _fold_character(character: str) -> str:
+    """Return what a character counts as: upper-case letters and digits, a space for punctuation, "" for marks."""
+    if character == "&":
+        return " AND "
+    kept: list[str] = []
+    for part in unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", character).upper()):
+        if part.isalnum():
+            kept.append(part)
+        elif unicodedata.category(part) not in ("Mn", "Me", "Cf"):
+            # Accents and invisible direction marks vanish; everything else separates words.
+            kept.append(" ")
+    return "".join(kept)
+
+
+_ASCII = {code: _fold_character(chr(code)) for code in range(128)}
+_ASCII_NAME = {**_ASCII, ord("."): "", ord("'"): "", ord("`"): ""}
+_NAME_DROPPED = frozenset(".'`\u2019\u2018\u00b4")
+
+
+def fold_text(raw: str) -> str:
+    """Return `raw` as upper-case words joined by single spaces; accents folded, punctuation gone."""
+    folded = raw.translate(_ASCII) if raw.isascii() else "".join(map(_fold_character, raw))
+    return " ".join(folded.split())
+
+
+def map_text(raw: str) -> Text:
+    """Fold like `fold_text` and remember where each folded character stood. Slower; needed only where words matched."""
+    words: list[str] = []
+    origin: list[int] = []
+    gap = False
+    for index, character in enumerate(raw):
+        for part in _fold_character(character):
+            if part.isspace():
+                gap = True
+                continue
+            if gap and words:
+                words.append(" ")
+                origin.append(index)
+            gap = False
+            words.append(part)
+            origin.append(index)
+    return Text("".join(words), tuple(origin))
+
+
+def normalise(raw: str) -> str:
+    """Return a name as it is compared: folded, dots and apostrophes dropped, initials joined (B I INC -> BI INC)."""
+    if raw.isascii():
+        folded = raw.translate(_ASCII_NAME)
+    else:
+        folded = "".join("" if character in _NAME_DROPPED else _fold_character(character) for character in raw)
+    return " ".join(_join_initials(folded.split()))
+
+
+def _join_initials(words: list[str]) -> list[str]:
+    """Join runs of single letters: ["B", "I", "INC"] -> ["BI", "INC"]."""
+    joined: list[str] = []
+    run = ""
+    for word in words:
+        if len(word) == 1 and word.isalpha():
+            run += word
+            continue
+        if run:
+            joined.append(run)
+            run = ""
+        joined.append(word)
+    return [*joined, run] if run else joined
+
+
+def peel(normalised: str) -> tuple[str, str]:
+    """Split a normalised name into (core, legal form in one spelling): ("PEN LINK", "LTD"). A leading THE goes too."""
+    words = normalised.split()
+    forms: list[str] = []
+    while True:
+        size = next((n for n in range(_LONGEST_FORM, 0, -1) if len(words) > n and _is_form(words[-n:])), 0)
+        if not size:
+            break
+        forms.insert(0, LEGAL_FORMS[" ".join(words[-size:])])
+        words = words[:-size]
+    if len(words) > 1 and words[0] == "THE":
+        words = words[1:]
+    return " ".join(words), " ".join(forms)
+
+
+def _is_form(words: list[str]) -> bool:
+    return " ".join(words) in LEGAL_FORMS
+
+
+def parse_name(raw: str) -> Name | None:
+    """Take one name apart (no D/B/A handling); `None` when nothing is left of it."""
+    start = len(raw) - len(raw.lstrip())
+    return _parse_slice(raw, start, len(raw.rstrip()))
+
+
+def _parse_slice(raw: str, start: int, end: int) -> Name | None:
+    normalised = normalise(raw[start:end])
+    if not normalised:
+        return None
+    core, form = peel(normalised)
+    return Name(full=f"{core} {form}".strip(), core=core, form=form, start=start, end=end)
+
+
+def parse_names(raw: str) -> tuple[Name, ...]:
+    """Return the names a recipient field holds: the name itself, and one more for each D/B/A, in order."""
+    bounds = [0]
+    for found in _DBA.finditer(raw):
+        bounds += [found.start(), found.end()]
+    bounds.append(len(raw))
+    names: list[Name] = []
+    for start, end in zip(bounds[::2], bounds[1::2], strict=True):
+        piece = raw[start:end]
+        left = start + len(piece) - len(piece.lstrip(" ,;(\t"))
+        right = end - (len(piece) - len(piece.rstrip(" ,;\t")))
+        name = _parse_slice(raw, left, right) if right > left else None
+        if name is not None:
+            names.append(name)
+    return tuple(names)
+
+
+def is_common(words: str) -> bool:
+    """Whether a folded name or phrase consists only of words that many unrelated companies use."""
+    return all(word in COMMON_WORDS or len(word) < 3 for word in words.split())

@@ -1,0 +1,276 @@
+"""The one way through: pull, match, store, verdict. Polls, backfills and the demo are jobs of this one pipeline."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from typing import Protocol
+
+import structlog
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from sqlmodel import col
+
+from monitors.matcher import Match, Matcher
+from monitors.verdict import RunReport, Tally, Verdict, distrust, verdict_of_error, verdict_of_success
+from sources.contract import Fetched, HeldAward, Shortfall, Source, Step, Unchanged
+from sources.errors import SourceChanged, SourceError
+from sources.http import Client
+from sources.records import Award, Payload, Record
+from storage.database import Database
+from storage.runs import checkpoints, note_checkpoint
+from storage.saving import Tell, save_award, save_problem
+from storage.tables import ActionRow, AwardRow, MatchRow, RunRow
+
+log = structlog.get_logger(__name__)
+
+NOT_BEFORE = "not-before"
+BATCH = 10  # awards in one transaction: what a kill can cost is read again, never lost
+
+
+class Job(Protocol):
+    """What distinguishes a poll from a backfill.
+
+    `name` begins the checkpoints of its steps; a step that has one is done. `seeds` says whether this is the first
+    look at some vendor.
+    """
+
+    @property
+    def purpose(self) -> str:
+        """What is written of the run: "poll", "backfill clearview-ai"."""
+
+    @property
+    def checkpoint_prefix(self) -> str:
+        """What the checkpoints of finished steps begin with; "" for a job that is always done from its beginning."""
+
+    @property
+    def steps(self) -> Sequence[Step]:
+        """Its searches, in order."""
+
+    @property
+    def seeds(self) -> bool:
+        """Whether it is the first look at some vendor."""
+
+    @property
+    def tell(self) -> Tell:
+        """Whether feeds carry what is new of these vendors."""
+
+    def finish(self, session: Session, now: datetime, *, complete: bool) -> int:
+        """Note what a believed run has covered; return how many events it has newly told."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far a run is: `step` of `steps`, named `label`."""
+
+    step: int
+    steps: int
+    label: str
+    tally: Tally
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workshop:
+    """What every run works with. `listen` is told of progress; `stop`, when set, ends a run at the next award."""
+
+    database: Database
+    matcher: Matcher
+    stop: threading.Event
+    listen: Callable[[Progress], None] = lambda _progress: None
+
+
+class _Stopped(Exception):
+    """Somebody asked the run to stop."""
+
+
+class _Run:
+    """One run under way: its tally, and the records not yet in the database."""
+
+    def __init__(self, workshop: Workshop, source: Source, client: Client, job: Job) -> None:
+        self.workshop = workshop
+        self.source = source
+        self.client = client
+        self.job = job
+        self.tally = Tally()
+        self.batch: list[Record] = []
+
+    def walk(self) -> None:
+        """Go through all steps that are not done yet. Raises `SourceError` or `_Stopped`."""
+        done: set[str] = set()
+        if self.job.checkpoint_prefix:
+            with self.workshop.database.reading() as session:
+                done = set(checkpoints(session, self.source.name, self.job.checkpoint_prefix))
+        for number, step in enumerate(self.job.steps, 1):
+            progress = Progress(step=number, steps=len(self.job.steps), label=step.key, tally=self.tally)
+            self.workshop.listen(progress)
+            name = f"{self.job.checkpoint_prefix}{step.key}"
+            if name in done:
+                continue
+            for fetched in self.source.fetch(self.client, step, self.held):
+                if self.workshop.stop.is_set():
+                    raise _Stopped
+                self._take(fetched)
+                self.workshop.listen(progress)
+            self.save(name if self.job.checkpoint_prefix else "")
+
+    def _take(self, fetched: Fetched) -> None:
+        if isinstance(fetched, Shortfall):
+            self.tally.shortfalls.append(fetched)
+            log.warning("pages incomplete", step=fetched.step, expected=fetched.expected, received=fetched.received)
+            return
+        self.tally.found += 1
+        if isinstance(fetched, Unchanged):
+            return
+        self.tally.read += 1
+        self.batch.append(self.source.parse(fetched) if isinstance(fetched, Payload) else fetched)
+        if len(self.batch) >= BATCH:
+            self.save("")
+
+    def save(self, finished_step: str) -> None:
+        """Store what has been read, and that a step is finished if one is named, in one transaction."""
+        if not self.batch and not finished_step:
+            return
+        now = datetime.now(UTC)
+        with self.workshop.database.writing() as session:
+            for record in self.batch:
+                self._save_record(session, record, now)
+            if finished_step:
+                note_checkpoint(session, self.source.name, finished_step, "done", now)
+        self.batch.clear()
+
+    def _save_record(self, session: Session, record: Record, now: datetime) -> None:
+        if not isinstance(record, Award):
+            self.tally.problems += 1
+            log.warning("record in quarantine", source=record.source, key=record.key, reason=record.reason)
+            save_problem(session, record, now)
+            return
+        version = self.workshop.matcher.version
+        rows = [match_row(match, record, version, now) for match in self.workshop.matcher.matches(record)]
+        saved = save_award(session, record, rows, now, self.job.tell)
+        session.flush()
+        self.tally.new_awards += saved.new
+        self.tally.changed_awards += saved.changed and not saved.new
+        self.tally.matched += saved.matched
+        self.tally.events += saved.events
+
+    def held(self, key: str, /) -> HeldAward | None:
+        """Return what is stored of an award, or waits to be."""
+        with self.workshop.database.reading() as session:
+            award = session.get(AwardRow, key)
+            if award is None:
+                return None
+            actions = session.scalars(select(ActionRow).where(col(ActionRow.award_key) == key))
+            known = frozenset((row.modification, row.signed, row.obligation) for row in actions)
+        return HeldAward(key=key, revision=award.revision, actions=known)
+
+    def verify_zero(self) -> None:
+        """Make sure that a source which brought less than ever still answers. Raises `SourceError`."""
+        if self.tally.found < self.source.expects.at_least and not self.source.control(self.client):
+            raise SourceChanged(self.source.name, "control query", "what always exists was not there")
+
+
+def match_row(match: Match, award: Award, watchlist_version: str, now: datetime) -> MatchRow:
+    """Return the row of a match of an award, first seen now (UTC)."""
+    return MatchRow(
+        award_key=award.key,
+        vendor_id=match.vendor_id,
+        vendor_name=match.vendor_name,
+        vendor_category=match.category,
+        score=match.score,
+        band=match.band.value,
+        rule=match.rule,
+        reason=match.reason,
+        signals=[{**asdict(signal), "kind": signal.kind.value} for signal in match.signals],
+        watchlist_version=watchlist_version,
+        first_seen=now,
+    )
+
+
+def run_job(workshop: Workshop, source: Source, client: Client, job: Job) -> RunReport:
+    """Run a job to its end and write down how it ended.
+
+    Whatever was read before a failure is kept; watermarks move only when the run is believed and complete.
+
+    Raises:
+        sqlalchemy.exc.DBAPIError: the database failed (a full disk ...); nothing half is stored.
+    """
+    began = time.monotonic()
+    run = _Run(workshop, source, client, job)
+    run_id = _begin(workshop.database, source.name, job.purpose)
+    verdict: Verdict | None = None
+    retry_at: datetime | None = None
+    try:
+        run.walk()
+        run.verify_zero()
+        message = distrust(run.tally, source.expects)
+        verdict = Verdict.SOURCE_CHANGED if message else verdict_of_success(run.tally, seeded=job.seeds)
+    except SourceError as error:
+        run.save("")
+        stopped = workshop.stop.is_set()
+        verdict, message, retry_at = None if stopped else verdict_of_error(error), str(error), error.retry_at
+    except _Stopped:
+        run.save("")
+    if verdict is None:
+        message = "stopped on request; run it again to go on"
+    elif run.tally.shortfalls:
+        message = _incomplete(run.tally.shortfalls)
+    report = RunReport(
+        source=source.name,
+        purpose=job.purpose,
+        verdict=verdict,
+        message=message,
+        requests=client.requests_sent,
+        seconds=time.monotonic() - began,
+        tally=run.tally,
+        retry_at=retry_at,
+    )
+    return _end(workshop.database, run_id, report, job)
+
+
+def _incomplete(shortfalls: Sequence[Shortfall]) -> str:
+    missing = sum(shortfall.expected - shortfall.received for shortfall in shortfalls)
+    steps = ", ".join(sorted({shortfall.step for shortfall in shortfalls}))
+    return f"incomplete: {missing} rows that the source counts did not come in {steps}; the next run asks again"
+
+
+def _begin(database: Database, source: str, purpose: str) -> int:
+    row = RunRow(
+        source=source,
+        purpose=purpose,
+        started=datetime.now(UTC),
+        verdict="",
+        requests=0,
+        found=0,
+        new_awards=0,
+        changed_awards=0,
+        matched=0,
+        events=0,
+        problems=0,
+    )
+    with database.writing() as session:
+        session.add(row)
+        session.flush()
+        return row.id or 0
+
+
+def _end(database: Database, run_id: int, report: RunReport, job: Job) -> RunReport:
+    """Close the run; when it is believed, what it covers is noted in the same transaction."""
+    now = datetime.now(UTC)
+    tally = report.tally
+    with database.writing() as session:
+        row = session.get_one(RunRow, run_id)
+        if report.verdict and report.verdict.is_good:
+            told = job.finish(session, now, complete=not tally.shortfalls)
+            if told and not report.message:
+                report = replace(report, message=f"feeds begin with the newest {told} events; the rest is history")
+        if report.retry_at:
+            note_checkpoint(session, report.source, NOT_BEFORE, report.retry_at.isoformat(), now)
+        row.ended, row.verdict, row.message = now, report.verdict or "", report.message
+        row.requests, row.found, row.problems = report.requests, tally.found, tally.problems
+        row.new_awards, row.changed_awards = tally.new_awards, tally.changed_awards
+        row.matched, row.events = tally.matched, tally.events
+    log.info("run ended", source=report.source, purpose=report.purpose, verdict=report.verdict, found=tally.found)
+    return report

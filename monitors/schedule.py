@@ -1,0 +1,94 @@
+"""Polling on a schedule, in one process, for as long as it runs.
+
+Which source is due is read from the database at every tick, so a restart forgets nothing; a claim on the source keeps
+two copies, or a poll by hand, from running it at once. APScheduler gives the ticks, nothing more.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import structlog
+from apscheduler.schedulers.background import BackgroundScheduler
+from sqlalchemy.exc import DBAPIError
+
+from monitors.run import NOT_BEFORE
+from monitors.verdict import Verdict
+from storage.database import Database
+from storage.runs import checkpoint, latest_run
+
+log = structlog.get_logger(__name__)
+
+FIRST_RETRY = timedelta(minutes=15)
+
+
+def due_at(database: Database, source: str, every: timedelta, now: datetime) -> datetime:
+    """Return when a source is to be polled next (UTC), from how its last poll ended.
+
+    A good poll is repeated after `every`; a failed or cut-off one after fifteen minutes; never before the source
+    itself said it may be asked again.
+    """
+    with database.reading() as session:
+        last = latest_run(session, source, "poll")
+        not_before = checkpoint(session, source, NOT_BEFORE)
+    if last is None:
+        due = now
+    elif last.verdict and Verdict(last.verdict).is_good:
+        due = last.started + every
+    else:
+        due = (last.ended or last.started) + min(FIRST_RETRY, every)
+    return max(due, datetime.fromisoformat(not_before)) if not_before else due
+
+
+def poll_when_due(
+    database: Database, source: str, every: timedelta, poll: Callable[[str], None], now: datetime | None = None
+) -> bool:
+    """Poll a source if it is due and nobody else is at it; whether it was polled."""
+    now = now or datetime.now(UTC)
+    if due_at(database, source, every, now) > now:
+        return False
+    with database.claim(source) as held:
+        if not held:
+            log.info("another process is at it", source=source)
+            return False
+        if due_at(database, source, every, now) > now:  # the other one has just finished
+            return False
+        poll(source)
+        return True
+
+
+def keep_polling(
+    database: Database,
+    sources: list[str],
+    poll: Callable[[str], None],
+    *,
+    every: timedelta,
+    tick: timedelta,
+    stop: threading.Event,
+) -> None:
+    """Poll whatever is due at every tick until `stop` is set; returns when the run under way has ended."""
+
+    def look(source: str) -> None:
+        try:
+            poll_when_due(database, source, every, poll)
+        except DBAPIError:
+            log.exception("the database failed; trying again at the next tick", source=source)
+
+    scheduler = BackgroundScheduler(timezone=UTC)
+    for source in sources:
+        scheduler.add_job(
+            look,
+            "interval",
+            args=[source],
+            seconds=tick.total_seconds(),
+            next_run_time=datetime.now(UTC),
+            id=source,
+            coalesce=True,
+            max_instances=1,
+            misfire_grace_time=None,
+        )
+    scheduler.start()
+    stop.wait()
+    scheduler.shutdown(wait=True)

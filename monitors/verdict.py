@@ -1,0 +1,94 @@
+"""How a run ended: one verdict, and the figures behind it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from sources.contract import RowBounds, Shortfall
+from sources.errors import Blocked, QuotaUsedUp, SourceChanged, SourceError
+
+FEW_PER_CENT = 0.05
+FEW = 3
+
+
+class Verdict(StrEnum):
+    """The one thing a run comes to. Only the first four are good."""
+
+    NEW = "new"
+    NOTHING_NEW = "nothing new"
+    NOTHING_MATCHES = "nothing matches"
+    BASELINE_SEEDED = "baseline seeded"
+    UNREACHABLE = "source unreachable"
+    BLOCKED = "blocked"
+    QUOTA_USED_UP = "quota used up"
+    SOURCE_CHANGED = "source changed"
+
+    @property
+    def is_good(self) -> bool:
+        """Whether the source answered as it should, so that nothing was missed."""
+        return self in (Verdict.NEW, Verdict.NOTHING_NEW, Verdict.NOTHING_MATCHES, Verdict.BASELINE_SEEDED)
+
+
+@dataclass(slots=True, kw_only=True)
+class Tally:
+    """What a run has done so far. `found` counts awards the source gave, each time it gave them."""
+
+    found: int = 0
+    read: int = 0
+    new_awards: int = 0
+    changed_awards: int = 0
+    matched: int = 0
+    events: int = 0
+    problems: int = 0
+    shortfalls: list[Shortfall] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunReport:
+    """A run that is over. `verdict` is `None` if it was stopped before its end. `message` is one line for a person."""
+
+    source: str
+    purpose: str
+    verdict: Verdict | None
+    message: str
+    requests: int
+    seconds: float
+    tally: Tally
+    retry_at: datetime | None = None
+
+
+def verdict_of_error(error: SourceError) -> Verdict:
+    """Return what an error at a source means for the run."""
+    match error:
+        case Blocked():
+            return Verdict.BLOCKED
+        case QuotaUsedUp():
+            return Verdict.QUOTA_USED_UP
+        case SourceChanged():
+            return Verdict.SOURCE_CHANGED
+        case _ if error.status is not None and 400 <= error.status < 500:
+            return Verdict.SOURCE_CHANGED  # it refuses what it used to accept
+        case _:
+            return Verdict.UNREACHABLE
+
+
+def distrust(tally: Tally, expects: RowBounds) -> str:
+    """Return why a run that came to its end is not to be believed, "" if it is."""
+    if tally.problems and (tally.problems == tally.read or tally.problems >= max(FEW, tally.read * FEW_PER_CENT)):
+        return f"{tally.problems} of {tally.read} records could not be read"
+    if tally.found > expects.at_most:
+        return f"{tally.found} awards found where at most {expects.at_most} are expected"
+    return ""
+
+
+def verdict_of_success(tally: Tally, *, seeded: bool) -> Verdict:
+    """Return the verdict of a run that is believed. `seeded`: it was the first look at some vendor."""
+    if tally.found == 0:
+        return Verdict.NOTHING_MATCHES
+    if seeded:
+        return Verdict.BASELINE_SEEDED
+    if tally.events or (tally.matched and (tally.new_awards or tally.changed_awards)):
+        return Verdict.NEW
+    return Verdict.NOTHING_NEW

@@ -1,0 +1,5 @@
+"""`python -m procurewatch` is `procurewatch`."""
+
+from procurewatch.cli import main
+
+main()

@@ -1,0 +1,87 @@
+"""The command line: `procurewatch COMMAND`. Every failure ends in one line on stderr and an exit code that is not 0."""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from sqlalchemy.exc import DBAPIError
+
+from feeds.text import one_line
+from monitors.watchlist import WatchlistError
+from procurewatch.commands import demonstrate, look, publish, pull
+from procurewatch.desk import Busy
+from procurewatch.logs import configure_logging
+from procurewatch.settings import SettingsError, load_settings
+from sources.errors import SourceError
+from storage.database import DatabaseError
+
+FAILED, MISUSED, BUSY = 1, 2, 3
+
+app = typer.Typer(
+    name="procurewatch",
+    help="Watches what the US federal government pays for surveillance technology.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (pull.poll, pull.backfill, pull.run, look.search, look.show, look.export, publish.serve):
+    app.command()(command)
+app.command("demo")(demonstrate.demo)
+app.add_typer(publish.feeds, name="feeds")
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"procurewatch {version('procurewatch')}")
+        raise typer.Exit
+
+
+@app.callback()
+def settings(
+    context: typer.Context,
+    data_dir: Annotated[Path | None, typer.Option(help="Folder for everything the program writes.")] = None,
+    database_url: Annotated[str | None, typer.Option(help="sqlite:///FILE or postgresql://...")] = None,
+    log_format: Annotated[str | None, typer.Option(help="auto, human or json.")] = None,
+    log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error.")] = None,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Read the settings before any command."""
+    context.obj = load_settings(
+        data_dir=data_dir, database_url=database_url, log_format=log_format, log_level=log_level
+    )
+    configure_logging(context.obj.log_format, context.obj.log_level)
+
+
+def main() -> None:
+    """Run the command line and end the process."""
+    try:
+        app()
+    except (SettingsError, WatchlistError) as error:
+        _end(str(error), MISUSED)
+    except Busy as error:
+        _end(str(error), BUSY)
+    except (DatabaseError, SourceError) as error:
+        _end(str(error), FAILED)
+    except DBAPIError as error:
+        _end(f"the database failed: {error.orig}; nothing half is stored, run it again", FAILED)
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader has gone: nothing more to say, and no one to say it to
+        sys.exit(FAILED)
+    except OSError as error:
+        _end(f"{error.filename or 'a file'}: {error.strerror or error}", FAILED)
+
+
+def _end(message: str, code: int) -> None:
+    sys.stderr.write(f"procurewatch: {one_line(message)}\n")
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+"""Commands that publish: feeds build, serve."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from procurewatch.desk import Desk, opened
+from procurewatch.publishing import catalogue, write_site
+from procurewatch.settings import Settings
+from procurewatch.terminal import console, plain
+from procurewatch.web import serve_site
+
+feeds = typer.Typer(help="Feeds as files.", no_args_is_help=True)
+
+SiteUrl = Annotated[str, typer.Option("--site-url", help="Where the site will be found, for permalinks in entries.")]
+
+
+@feeds.command("build")
+def build(
+    context: typer.Context,
+    folder: Annotated[Path, typer.Argument(help="Where to write; files that are as they should be are left alone.")],
+    site_url: SiteUrl = "",
+) -> None:
+    """Write all feeds, their list (OPML), an index page and a page for each award, for any web host."""
+    settings: Settings = context.obj
+    with opened(settings) as desk:
+        console().print(plain(build_site(desk, folder, site_url)))
+
+
+def build_site(desk: Desk, folder: Path, site_url: str = "") -> str:
+    """Write the site into a folder; return one line about it."""
+    if folder.exists() and not folder.is_dir():
+        raise typer.BadParameter(f"{folder} is a file; name a folder")
+    site = catalogue(
+        desk.database,
+        desk.watchlist,
+        base_url=site_url or desk.settings.site_url,
+        entries=desk.settings.feed_entries,
+    )
+    written = sum(1 for _ in write_site(site, folder))
+    return f"{len(site.feeds)} feeds (Atom and RSS) and {len(site.awards)} award pages in {folder}; {written} files written"
+
+
+def serve(
+    context: typer.Context,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 8400,
+    site_url: SiteUrl = "",
+) -> None:
+    """Serve the feeds and pages over HTTP, always as what is stored, until stopped."""
+    settings: Settings = context.obj
+    with opened(settings) as desk:
+        serve_site(desk, host, port, site_url)

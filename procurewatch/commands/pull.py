@@ -1,0 +1,107 @@
+"""Commands that bring records in: poll, backfill, run."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Annotated
+
+import structlog
+import typer
+
+from monitors.schedule import keep_polling
+from monitors.verdict import RunReport
+from procurewatch.commands.parameters import read_day, read_vendor, today
+from procurewatch.desk import Desk, opened
+from procurewatch.settings import Settings
+from procurewatch.terminal import console, following, plain, report_line, stopping
+from sources.contract import Source
+from sources.registry import SOURCES
+from sources.usaspending_queries import EARLIEST
+
+log = structlog.get_logger(__name__)
+
+FAILED = 1
+NO_SOURCE = "no source is turned on; see `sources` in docs/settings.md"
+
+Since = Annotated[date, typer.Option(parser=read_day, help="First day of the history, YYYY-MM-DD.", metavar="DAY")]
+
+
+def poll(context: typer.Context) -> None:
+    """Ask every source what is new for the watchlist, store it, and say what came of it."""
+    settings: Settings = context.obj
+    with opened(settings) as desk, stopping(desk.stop):
+        sources = _chosen(desk)
+        reports = [poll_source(desk, source, today()) for source in sources if not desk.stop.is_set()]
+    finish(reports)
+
+
+def poll_source(desk: Desk, source: Source, until: date) -> RunReport:
+    """Poll one source with its progress shown. Raises `Busy`."""
+    with desk.claimed(source), following(source.title) as listen:
+        return desk.poll(source, until, listen)
+
+
+def backfill(
+    context: typer.Context,
+    vendor: Annotated[str, typer.Argument(help="A vendor of the watchlist, by name or id.")],
+    since: Since = EARLIEST,
+    tell_feeds: Annotated[bool, typer.Option("--tell-feeds", help="Let feeds carry what is found.")] = False,
+) -> None:
+    """Fetch a vendor's whole history. Stop it whenever you like: run again, it goes on where it was."""
+    settings: Settings = context.obj
+    if since < EARLIEST:
+        raise typer.BadParameter(f"USAspending's search begins on {EARLIEST}; leave --since out to have all of it")
+    if since > today():
+        raise typer.BadParameter(f"--since {since} is in the future")
+    with opened(settings) as desk, stopping(desk.stop):
+        found = read_vendor(vendor, desk.watchlist)
+        reports = []
+        for source in _chosen(desk):
+            with desk.claimed(source), following(f"{found.name} in {source.title}") as listen:
+                reports.append(desk.backfill(source, found, since, today(), listen, tell=tell_feeds))
+    finish(reports)
+
+
+def run(
+    context: typer.Context,
+    tick_seconds: Annotated[float, typer.Option(min=0.1, max=3600, help="Seconds between looks at what is due.")] = 60,
+) -> None:
+    """Poll every source whenever it is due, until stopped (SIGTERM or Ctrl-C ends it cleanly)."""
+    settings: Settings = context.obj
+    with opened(settings) as desk, stopping(desk.stop):
+
+        def poll_now(name: str) -> None:
+            report = desk.poll(SOURCES[name], today(), lambda _progress: None)
+            console().print(plain(report_line(report)))
+
+        names = [source.name for source in _chosen(desk)]
+        keep_polling(
+            desk.database, names, poll_now, every=desk.every, tick=timedelta(seconds=tick_seconds), stop=desk.stop
+        )
+
+
+def finish(reports: list[RunReport]) -> None:
+    """Print how each run ended, failures to stderr, and end with exit code 1 if one failed or was stopped."""
+    failed = False
+    for report in reports:
+        good = report.verdict is not None and report.verdict.is_good
+        failed |= not good
+        if good:
+            console().print(plain(report_line(report)))
+        else:
+            typer.echo(failure_line(report), err=True)
+    if failed:
+        raise typer.Exit(FAILED)
+
+
+def failure_line(report: RunReport) -> str:
+    """Return one line that says what went wrong and that nothing is lost."""
+    verdict = report.verdict or "stopped"
+    kept = f"; the {report.tally.read} awards read before are kept" if report.tally.read else ""
+    return plain(f"procurewatch: {verdict}: {report.message}{kept}").plain
+
+
+def _chosen(desk: Desk) -> list[Source]:
+    if not desk.sources:
+        raise typer.BadParameter(NO_SOURCE)
+    return desk.sources

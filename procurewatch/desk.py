@@ -1,0 +1,115 @@
+"""Everything a command works with, opened from the settings: database, watchlist, matcher and sources."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from monitors.jobs import plan_backfill, plan_poll
+from monitors.matcher import Matcher
+from monitors.run import Job, Progress, Workshop, run_job
+from monitors.verdict import RunReport
+from monitors.watchlist import Vendor, Watchlist, load_watchlist
+from procurewatch.settings import Settings, SettingsError
+from sources.contract import Source
+from sources.http import Client, Pace, Patience
+from sources.registry import SOURCES
+from storage.database import Database, open_database
+
+
+class Busy(Exception):
+    """Another process is at the source. The message says so in one line."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """The settings and what they opened. `stop` ends a run at the next award."""
+
+    settings: Settings
+    database: Database
+    watchlist: Watchlist
+    stop: threading.Event
+
+    def client(self, source: Source) -> Client:
+        """Return a client for a source, to be used as a context manager."""
+        own = self.settings.source(source.name)
+        pace = Pace(
+            seconds_between=source.pace.seconds_between if own.seconds_between is None else own.seconds_between,
+            at_once=own.at_once or source.pace.at_once,
+        )
+        return Client(
+            source.name,
+            base_url=own.base_url or source.base_url,
+            pace=pace,
+            contact=self.settings.contact,
+            patience=Patience(tries=own.tries),
+            sleep=self.stop.wait,
+        )
+
+    def poll(self, source: Source, until: date, listen: Callable[[Progress], None]) -> RunReport:
+        """Poll a source up to a day; the caller holds the claim on it."""
+        job = plan_poll(self.database, source, self.watchlist, until, self.settings.reach)
+        return self._run(source, job, listen)
+
+    def backfill(
+        self,
+        source: Source,
+        vendor: Vendor,
+        since: date,
+        until: date,
+        listen: Callable[[Progress], None],
+        *,
+        tell: bool,
+    ) -> RunReport:
+        """Fetch a vendor's history between two days; the caller holds the claim on the source."""
+        job = plan_backfill(self.database, source, vendor, since, until, tell_feeds=tell)
+        return self._run(source, job, listen)
+
+    @contextmanager
+    def claimed(self, source: Source) -> Iterator[None]:
+        """Hold the claim on a source. Raises `Busy` if another process has it."""
+        with self.database.claim(source.name) as held:
+            if not held:
+                raise Busy(
+                    f"another Procurewatch is reading {source.title} into this database; try again when it is done"
+                )
+            yield
+
+    def _run(self, source: Source, job: Job, listen: Callable[[Progress], None]) -> RunReport:
+        matcher = Matcher(self.watchlist)
+        workshop = Workshop(database=self.database, matcher=matcher, stop=self.stop, listen=listen)
+        with self.client(source) as client:
+            return run_job(workshop, source, client, job)
+
+    @property
+    def sources(self) -> list[Source]:
+        """The sources that are turned on and have the key they need."""
+        chosen = [source for source in SOURCES.values() if self.settings.source(source.name).enabled]
+        return [source for source in chosen if not source.needs_key or self.settings.source(source.name).key]
+
+    @property
+    def every(self) -> timedelta:
+        """How often a source is polled."""
+        return timedelta(hours=self.settings.poll_hours)
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[Desk]:
+    """Open the database and read the watchlist.
+
+    Raises:
+        SettingsError: a source is named that there is not.
+        monitors.watchlist.WatchlistError, storage.database.DatabaseError: what they say.
+    """
+    unknown = sorted(set(settings.sources) - set(SOURCES))
+    if unknown:
+        raise SettingsError(f"unknown source {unknown[0]!r} in the settings; there are: {', '.join(SOURCES)}")
+    watchlist = load_watchlist(*settings.watchlist)
+    database = open_database(settings.database())
+    try:
+        yield Desk(settings=settings, database=database, watchlist=watchlist, stop=threading.Event())
+    finally:
+        database.close()

@@ -1,0 +1,123 @@
+"""What commands show: tables, progress and run reports, fit for a terminal, whatever upstream wrote into a name."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bar
+from rich.table import Table
+from rich.text import Text
+
+from feeds.text import money, one_line
+from monitors.run import Progress
+from monitors.verdict import RunReport
+from storage.stored import StoredAward
+
+PIPED_WIDTH = 200
+
+Listener = Callable[[Progress], None]
+
+
+def console() -> Console:
+    """Return the console for results: as wide as the terminal, or wide when it is a pipe."""
+    out = Console(highlight=False)
+    return out if out.is_terminal else Console(highlight=False, width=PIPED_WIDTH)
+
+
+def plain(text: str) -> Text:
+    """Return a text for the terminal: one line, no control characters (which could move the cursor), no markup."""
+    return Text(one_line(text))
+
+
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[str] = ()) -> Table:
+    """Return a table; columns named in `right` are aligned to the right."""
+    shown = Table(title=title, title_justify="left", expand=False)
+    for column in columns:
+        shown.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    for row in rows:
+        shown.add_row(*(plain(cell) for cell in row))
+    return shown
+
+
+def award_rows(awards: Iterable[StoredAward]) -> Iterator[tuple[str, ...]]:
+    """Give the row of each award: vendor, agency, recipient, obligated, signed, PIID, why."""
+    for award in awards:
+        best = award.matches[0] if award.matches else None
+        yield (
+            ", ".join(match.vendor_name for match in award.matches) or "-",
+            award.sub_agency_name or award.agency_name,
+            award.recipient_name,
+            money(award.obligated) if award.obligated is not None else "not stated",
+            award.signed.isoformat() if award.signed else "not stated",
+            award.piid,
+            best.reason if best else "matches nobody on the watchlist",
+        )
+
+
+AWARD_COLUMNS = ("Vendor", "Agency", "Recipient", "Obligated", "Signed", "PIID", "Why")
+
+
+def report_line(report: RunReport) -> str:
+    """Return a run's end as one line."""
+    tally = report.tally
+    figures = (
+        f"{tally.found} awards found, {tally.new_awards} new, {tally.changed_awards} changed, "
+        f"{tally.matched} matched, {tally.events} events; {report.requests} requests in {report.seconds:.0f} s"
+    )
+    verdict = report.verdict or "stopped"
+    note = f" ({report.message})" if report.message else ""
+    return one_line(f"{report.source}: {verdict}: {figures}{note}")
+
+
+@contextmanager
+def following(title: str) -> Iterator[Listener]:
+    """Show a run's progress on stderr: a bar on a terminal, a line for every step elsewhere."""
+    err = Console(stderr=True, highlight=False)
+    if not err.is_terminal:
+        yield _plain_lines(title)
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Bar(*columns, console=err, transient=True) as bar:
+        task = bar.add_task(title, total=None)
+
+        def show(progress: Progress) -> None:
+            label = f"{title}: {progress.label}, {progress.tally.found} found, {progress.tally.new_awards} new"
+            bar.update(task, total=progress.steps, completed=progress.step - 1, description=label)
+
+        yield show
+
+
+def _plain_lines(title: str) -> Listener:
+    last = ""
+
+    def show(progress: Progress) -> None:
+        nonlocal last
+        if progress.label != last:
+            last = progress.label
+            found, new = progress.tally.found, progress.tally.new_awards
+            sys.stderr.write(f"{title}: {progress.step}/{progress.steps} {last} ({found} found, {new} new)\n")
+
+    return show
+
+
+@contextmanager
+def stopping(stop: threading.Event) -> Iterator[None]:
+    """Set `stop` on the first SIGINT or SIGTERM, so that a run ends cleanly; a second one ends the process."""
+
+    def ask(number: int, _frame: FrameType | None) -> None:
+        stop.set()
+        signal.signal(number, signal.SIG_DFL)
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

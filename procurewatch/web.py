@@ -1,0 +1,147 @@
+"""The site over HTTP: the same files that `feeds build` writes, always as what is stored.
+
+Each is built once for a state of the database and served as bytes, with ETag, Last-Modified, 304 and gzip.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import mimetypes
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import format_datetime, parsedate_to_datetime
+
+import uvicorn
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import PlainTextResponse
+from starlette.middleware.gzip import GZipMiddleware
+
+from feeds.site import EPOCH, site_files
+from procurewatch.desk import Desk
+from procurewatch.publishing import catalogue
+from storage.reading import publication_version
+
+TYPES = {
+    "atom": "application/atom+xml; charset=utf-8",
+    "rss": "application/rss+xml; charset=utf-8",
+    "opml": "text/x-opml; charset=utf-8",
+    "html": "text/html; charset=utf-8",
+    "css": "text/css; charset=utf-8",
+}
+# Pages hold no script and load nothing from elsewhere; a browser is to hold them to it.
+POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+KEPT_MINUTES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A file as it is served. The tag is weak, since gzip changes the bytes but not what they say."""
+
+    content: bytes
+    tag: str
+    modified: datetime
+
+
+class SiteCache:
+    """The site of the present state of the database. Safe to share between threads."""
+
+    def __init__(self, desk: Desk, base_url: str) -> None:
+        self._desk = desk
+        self._base_url = base_url
+        self._lock = threading.Lock()
+        self._version = ""
+        self._modified = EPOCH
+        self._writers: dict[str, Callable[[], bytes]] = {}
+        self._pages: dict[str, Page] = {}
+
+    def page(self, path: str) -> Page | None:
+        """Return a file by its path, `None` if the site has no such file."""
+        with self._lock:
+            self._renew()
+            page = self._pages.get(path)
+            writer = self._writers.get(path)
+            if page is None and writer is not None:
+                content = writer()
+                tag = f'W/"{hashlib.sha256(content).hexdigest()[:32]}"'
+                page = self._pages[path] = Page(content, tag, self._modified)
+            return page
+
+    def _renew(self) -> None:
+        """Begin anew when what is stored has changed."""
+        with self._desk.database.reading() as session:
+            version = publication_version(session)
+        if version == self._version:
+            return
+        entries = self._desk.settings.feed_entries
+        site = catalogue(self._desk.database, self._desk.watchlist, base_url=self._base_url, entries=entries)
+        newest = [event.first_seen for spec in site.feeds for event in spec.events]
+        self._modified = max(newest, default=EPOCH).replace(microsecond=0)
+        self._writers = dict(site_files(site))
+        self._pages.clear()
+        self._version = version
+
+
+def make_app(desk: Desk, base_url: str) -> FastAPI:
+    """Return the web application over an open desk. `base_url` is where readers find it."""
+    app = FastAPI(title="Procurewatch", docs_url=None, redoc_url=None, openapi_url=None)
+    app.add_middleware(GZipMiddleware, minimum_size=500)
+    cache = SiteCache(desk, base_url)
+
+    @app.api_route("/{path:path}", methods=["GET", "HEAD"])
+    def file(path: str, request: Request) -> Response:
+        page = cache.page(path or "index.html")
+        if page is None:
+            return PlainTextResponse("There is no such page; / lists all feeds.\n", status_code=404)
+        headers = {
+            "ETag": page.tag,
+            "Last-Modified": format_datetime(page.modified, usegmt=True),
+            "Cache-Control": f"public, max-age={KEPT_MINUTES * 60}",
+            "Content-Security-Policy": POLICY,
+            "X-Content-Type-Options": "nosniff",
+            "Referrer-Policy": "no-referrer",
+        }
+        if is_fresh(request, page):
+            return Response(status_code=304, headers=headers)
+        kind = TYPES.get(path.rpartition(".")[2]) or mimetypes.guess_type(path or "index.html")[0]
+        return Response(page.content, headers=headers, media_type=kind)
+
+    return app
+
+
+def is_fresh(request: Request, page: Page) -> bool:
+    """Whether what the client has is what we would send (RFC 9110, 13.2.2: a tag counts before a date)."""
+    tags = request.headers.get("if-none-match")
+    if tags is not None:
+        plain = page.tag.removeprefix("W/")
+        return any(tag.strip() == "*" or tag.strip().removeprefix("W/") == plain for tag in tags.split(","))
+    since = request.headers.get("if-modified-since")
+    if since is None:
+        return False
+    try:
+        moment = parsedate_to_datetime(since)
+    except ValueError:
+        return False
+    return page.modified <= (moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+
+
+def serve_site(desk: Desk, host: str, port: int, site_url: str = "") -> None:
+    """Serve until stopped. Raises `OSError` if the port is taken."""
+    config = uvicorn.Config("", host=host, port=port)
+    listening = config.bind_socket()
+    name = f"[{host}]" if ":" in host else host
+    base_url = site_url or desk.settings.site_url or f"http://{name}:{listening.getsockname()[1]}"
+    app = make_app(desk, base_url)
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, server_header=False))
+    print_address(base_url)
+    server.run(sockets=[listening])
+
+
+def print_address(base_url: str) -> None:
+    """Say where the site is, at once, so that whoever started it can open it."""
+    from procurewatch.terminal import console, plain  # noqa: PLC0415
+
+    console().print(plain(f"Serving {base_url}/ (Ctrl-C stops it)"))

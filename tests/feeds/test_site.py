@@ -1,0 +1,193 @@
+"""The site: its paths, its links, its pages."""
+
+from __future__ import annotations
+
+import posixpath
+from dataclasses import replace
+from functools import partial
+from urllib.parse import urldefrag, urlsplit
+
+import feedparser
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from lxml import etree, html
+
+from feeds.layout import FeedFormat, FeedKind, award_page_name, feed_path
+from feeds.opml import RSS_URL
+from feeds.site import AwardRecord, Catalogue, FeedSpec, site_files
+from feeds.tags import feed_id
+from storage.stored import EventKind, StoredEvent
+from tests.feeds.records import BABEL, BABEL_ACTIONS, CLEARVIEW, CLEARVIEW_ACTIONS, SEEN, event, evidence, hostile
+
+SCRIPT = "<script>alert(1)</script> \u202e ]]> & \ud800"
+EVENTS = (
+    event(CLEARVIEW, CLEARVIEW_ACTIONS[0], EventKind.NEW_AWARD),
+    event(CLEARVIEW, CLEARVIEW_ACTIONS[1]),
+    event(BABEL, BABEL_ACTIONS[0], EventKind.NEW_AWARD),
+    hostile(SCRIPT, key="CONT_AWD_<x>/../../y"),
+)
+
+
+def record(of: StoredEvent) -> AwardRecord:
+    award = of.award
+    known = {CLEARVIEW.key: CLEARVIEW_ACTIONS, BABEL.key: BABEL_ACTIONS}
+    actions = known.get(award.key, (of.action,) if of.action else ())
+    told = tuple(it for it in EVENTS if it.award.key == award.key)
+    return AwardRecord(award=award, actions=actions, evidence=(evidence(award),), events=told)
+
+
+def catalogue(base_url: str | None = "https://watch.example.org/pw/") -> Catalogue:
+    specs = (
+        (FeedKind.ALL, "", "Everything", EVENTS),
+        (FeedKind.VENDOR, "clearview-ai", "Clearview AI", EVENTS[:2]),
+        (FeedKind.VENDOR, "nobody", "Nobody & sons", ()),
+        (FeedKind.AGENCY, "7014", "U.S. Customs and Border Protection", EVENTS[2:3]),
+        (FeedKind.CATEGORY, "face-recognition", "Face recognition", EVENTS[:2]),
+    )
+    return Catalogue(
+        base_url=base_url,
+        feeds=tuple(FeedSpec(kind=kind, slug=slug, title=title, events=events) for kind, slug, title, events in specs),
+        awards={of.award.key: partial(record, of) for of in EVENTS},
+    )
+
+
+def built(base_url: str | None = "https://watch.example.org/pw/") -> dict[str, bytes]:
+    return {path: write() for path, write in site_files(catalogue(base_url))}
+
+
+def pages(files: dict[str, bytes]) -> dict[str, html.HtmlElement]:
+    return {path: html.fromstring(body) for path, body in files.items() if path.endswith(".html")}
+
+
+def test_paths() -> None:
+    assert list(built()) == [
+        "style.css",
+        "index.html",
+        "feeds.opml",
+        *(f"{stem}.{end}" for stem in ("all", "vendor/clearview-ai", "vendor/nobody") for end in ("atom", "rss")),
+        *(f"{stem}.{end}" for stem in ("agency/7014", "category/face-recognition") for end in ("atom", "rss")),
+        f"awards/{CLEARVIEW.key}.html",
+        f"awards/{BABEL.key}.html",
+        f"awards/{award_page_name(EVENTS[3].award.key)}.html",
+    ]
+
+
+def test_the_same_catalogue_gives_the_same_bytes() -> None:
+    assert built() == built()
+
+
+@pytest.mark.parametrize("base_url", [None, "https://watch.example.org/pw/"])
+def test_no_link_within_the_site_is_dead(base_url: str | None) -> None:
+    files = built(base_url)
+    found = pages(files)
+    for path, page in found.items():
+        for element, _, link, _ in page.iterlinks():
+            target, fragment = urldefrag(link)
+            if urlsplit(target).scheme:
+                assert element.tag == "a"  # outside: only what a person follows
+                continue
+            where = posixpath.normpath(posixpath.join(posixpath.dirname(path), target)) if target else path
+            assert where in files, (path, link)
+            assert not fragment or found[where].get_element_by_id(fragment) is not None
+    for path in (name for name in files if name.endswith(".atom")):
+        for entry in feedparser.parse(files[path]).entries:
+            assert base_url or entry.link.startswith("https://www.usaspending.gov/award/")
+            if base_url:
+                target, fragment = urldefrag(entry.link.removeprefix(base_url))
+                assert found[target].get_element_by_id(fragment) is not None
+
+
+def test_pages_hold_no_script_no_inline_style_and_nothing_from_outside_opens_a_tag() -> None:
+    for path, page in pages(built()).items():
+        assert not page.xpath(
+            "//script | //style | //@style | //img | //iframe | //b[not(parent::mark or @class)][. != 'Why:']"
+        ), path
+        assert page.xpath("//link[@rel='stylesheet']")[0].get("href").endswith("style.css")
+        assert page.xpath("//main[@id='main']")
+        assert page.xpath("//a[@href='#main']")
+        assert len(page.xpath("//h1")) == 1
+        assert not page.xpath("//th[not(@scope)] | //table[not(caption)]")
+        ids = page.xpath("//@id")
+        assert len(set(ids)) == len(ids)
+    assert "&lt;script&gt;alert(1)" in built()["index.html"].decode()
+
+
+def test_index_lists_feeds_and_the_newest_entries() -> None:
+    page = pages(built())["index.html"]
+    alternates = page.xpath("//link[@rel='alternate']/@href")
+    assert {"all.atom", "all.rss", "vendor/clearview-ai.atom", "feeds.opml"} <= set(alternates)
+    rows = [" ".join(row.text_content().split()) for row in page.xpath("//tbody/tr")]
+    assert rows[0] == "Clearview AI 2 2026-11-20 Atom RSS"
+    assert rows[1] == "Nobody & sons 0 none yet Atom RSS"
+    assert len(page.xpath("//article")) == len(EVENTS)
+    assert "CLEARVIEW" in page.xpath("//article//mark//text()")
+
+
+def test_index_without_anything() -> None:
+    empty = Catalogue(base_url=None, feeds=(), awards={})
+    files = {path: write() for path, write in site_files(empty)}
+    assert "Nothing yet" in files["index.html"].decode()
+
+
+def test_award_page_shows_actions_evidence_and_feeds() -> None:
+    text = " ".join(pages(built())[f"awards/{CLEARVIEW.key}.html"].text_content().split())
+    for words in (
+        "P00005 2023-09-12 $787,500.00",
+        "$0.00 (no money moved)",
+        evidence(CLEARVIEW).sha256,
+        evidence(CLEARVIEW).url,
+        "Obligated to date$2,287,500.00",
+        "Matched because",
+        "Face recognition Atom RSS",
+    ):
+        assert words in text
+
+
+def test_matches_under_review_are_nowhere() -> None:
+    doubtful = replace(BABEL.matches[0], band="review")
+    award = replace(BABEL, matches=(doubtful,))
+    of = event(award, BABEL_ACTIONS[0], seen=SEEN)
+    spec = FeedSpec(kind=FeedKind.ALL, slug="", title="Everything", events=(of,))
+    shown = AwardRecord(award=award, actions=BABEL_ACTIONS, evidence=(), events=(of,))
+    for _, write in site_files(Catalogue(base_url=None, feeds=(spec,), awards={award.key: lambda: shown})):
+        assert b"Babel Street" not in write()
+        assert b"<mark>" not in write()
+
+
+def test_opml() -> None:
+    for base_url, start in (("https://watch.example.org/pw", "https://watch.example.org/pw/"), (None, "")):
+        root = etree.fromstring(built(base_url)["feeds.opml"])
+        assert (root.tag, root.get("version")) == ("opml", "2.0")
+        assert root.findtext("head/title") == "Procurewatch: all feeds"
+        groups = [outline.get("text") for outline in root.findall("body/outline")]
+        assert groups == ["Everything", "Vendors", "Agencies", "Technologies"]
+        feeds = root.findall("body/outline/outline")
+        assert {feed.get("type") for feed in feeds} == {"rss"}
+        assert feeds[1].get("xmlUrl") == f"{start}vendor/clearview-ai.atom"
+        assert feeds[1].get(RSS_URL) == f"{start}vendor/clearview-ai.rss"
+        assert feeds[2].get("text") == "Nobody & sons"
+
+
+def test_feed_ids_are_for_ever() -> None:
+    assert feed_id("vendor", "clearview-ai") == "tag:procurewatch,2026:feed/vendor/clearview-ai"
+    assert feed_id("all") == "tag:procurewatch,2026:feed/all"
+    assert feed_id("vendor", "a/b c\x00é") == "tag:procurewatch,2026:feed/vendor/a%2Fb%20c%C3%A9"
+
+
+@given(st.lists(st.text(st.characters(), max_size=200), unique=True, max_size=8))
+@example(["CON", "con", "NUL", "", ".", "..", "a/b", "a\\b", "A", "a", "a\x00", "\ud800", "CONT_AWD_x", "CONT_AWD_X"])
+@example(["x" * 300, "x" * 301, "CONT_AWD_" + "X" * 300, "CONT_AWD_" + "X" * 301])
+def test_names_are_safe_on_any_system_and_never_collide(keys: list[str]) -> None:
+    for names in (
+        [award_page_name(key) for key in keys],
+        [
+            feed_path(FeedKind.VENDOR, key, FeedFormat.ATOM).removeprefix("vendor/").removesuffix(".atom")
+            for key in keys
+        ],
+    ):
+        assert all(
+            set(name) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-") for name in names
+        )
+        assert all(0 < len(name) <= 120 for name in names)
+    assert len({award_page_name(key).lower() for key in keys}) == len(keys)

@@ -1,0 +1,142 @@
+"""The stand-in for USAspending that can be told to fail, in each way a public API has been seen to fail."""
+
+from __future__ import annotations
+
+import json
+import socket
+import struct
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from enum import Enum, auto
+
+from procurewatch.demo.answers import HTML_TYPE
+from procurewatch.demo.upstream import Answer, CorpusAward, LoggedRequest, UsaspendingStandIn
+
+PAGE = b"<!doctype html><html><head><title>Access Denied</title></head><body>Please enable cookies.</body></html>"
+UNUSED = "The following filters from the request were not used: {'recipient_search_txt'}. See https://api.usaspending.gov/docs/endpoints"
+
+
+class Fault(Enum):
+    """One way to fail."""
+
+    TOO_MANY = auto()  # 429, Retry-After in seconds
+    TOO_MANY_DATE = auto()  # 429, Retry-After as a date
+    TOO_MANY_HOUR = auto()  # 429, Retry-After: 3600
+    UNAVAILABLE = auto()  # 503 with an empty body
+    GATEWAY_TIMEOUT = auto()  # 504 with an empty body
+    EMPTY = auto()  # 200 with an empty body
+    RESET = auto()  # the connection is reset instead of answered
+    TRUNCATED_JSON = auto()  # a whole HTTP answer with half the JSON
+    CUT_TRANSFER = auto()  # fewer bytes than Content-Length says, then the end
+    HTML_OK = auto()  # 200 and a web page
+    FORBIDDEN = auto()  # 403 and a web page
+    RENAMED_FIELD = auto()  # generated_internal_id goes by another name
+    SLOW_DRIP = auto()  # one byte at a time
+    SERVER_ERROR = auto()  # 500
+    UNUSED_FILTER = auto()  # the answer says that a filter was not used
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpoiltAnswer(Answer):
+    """An answer whose sending goes wrong."""
+
+    fault: Fault
+
+
+@dataclass(kw_only=True)
+class Playing:
+    """A fault to play on requests whose path holds `on`: not on the first `after` of them, then `times` times."""
+
+    fault: Fault
+    on: str
+    times: int | None
+    after: int
+
+    def due(self, path: str) -> bool:
+        """Whether the fault plays on this request; counts it."""
+        if self.on not in path or self.times == 0:
+            return False
+        if self.after > 0:
+            self.after -= 1
+            return False
+        if self.times is not None:
+            self.times -= 1
+        return True
+
+
+class FaultyUsaspending(UsaspendingStandIn):
+    """The stand-in with a `play` button. `retry_after` seconds go with a 429; `drip_seconds` lie between two bytes."""
+
+    def __init__(self, awards: Sequence[CorpusAward], *, port: int = 0) -> None:
+        self.retry_after = 1
+        self.drip_seconds = 0.02
+        self._playing: list[Playing] = []
+        super().__init__(awards, port=port)
+
+    def play(self, fault: Fault, *, on: str = "", times: int | None = None, after: int = 0) -> None:
+        """Play `fault` where the path holds `on`, `times` times (`None`: for good), after `after` good answers."""
+        with self.editing():
+            self._playing.append(Playing(fault=fault, on=on, times=times, after=after))
+
+    def heal(self) -> None:
+        """Play no fault any more."""
+        with self.editing():
+            self._playing.clear()
+
+    def answer(self, request: LoggedRequest) -> Answer:
+        """Return the true answer, or the one of the first fault that is due."""
+        due = next((playing.fault for playing in self._playing if playing.due(request.path)), None)
+        return super().answer(request) if due is None else self._failed(due, request)
+
+    def _failed(self, fault: Fault, request: LoggedRequest) -> Answer:
+        later = format_datetime(datetime.now(UTC) + timedelta(seconds=self.retry_after), usegmt=True)
+        throttled = b'{"detail": "Request was throttled."}'
+        ready = {
+            Fault.TOO_MANY: Answer(status=429, body=throttled, headers={"Retry-After": str(self.retry_after)}),
+            Fault.TOO_MANY_DATE: Answer(status=429, body=throttled, headers={"Retry-After": later}),
+            Fault.TOO_MANY_HOUR: Answer(status=429, body=throttled, headers={"Retry-After": "3600"}),
+            Fault.UNAVAILABLE: Answer(status=503),
+            Fault.GATEWAY_TIMEOUT: Answer(status=504),
+            Fault.EMPTY: Answer(),
+            Fault.HTML_OK: Answer(body=PAGE, content_type=HTML_TYPE),
+            Fault.FORBIDDEN: Answer(status=403, body=PAGE, content_type=HTML_TYPE),
+            Fault.SERVER_ERROR: Answer(status=500, body=b"<h1>Server Error (500)</h1>", content_type=HTML_TYPE),
+        }
+        return ready[fault] if fault in ready else spoilt(fault, super().answer(request))
+
+    def transmit(self, connection: socket.socket, answer: Answer) -> bool:
+        """Send the answer, badly if it is spoilt."""
+        match answer:
+            case SpoiltAnswer(fault=Fault.RESET):
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                socket.close(connection.detach())
+                return False
+            case SpoiltAnswer(fault=Fault.CUT_TRANSFER):
+                connection.sendall(answer.head(len(answer.body) + 1000) + answer.body)
+                return False
+            case SpoiltAnswer(fault=Fault.SLOW_DRIP):
+                for byte in answer.head() + answer.body:
+                    connection.sendall(bytes([byte]))
+                    time.sleep(self.drip_seconds)
+                return True
+        return super().transmit(connection, answer)
+
+
+def spoilt(fault: Fault, true: Answer) -> Answer:
+    """Return the true answer changed by `fault`, or marked to be sent badly."""
+    match fault:
+        case Fault.TRUNCATED_JSON:
+            return replace(true, body=true.body[: len(true.body) // 2])
+        case Fault.RENAMED_FIELD:
+            return replace(true, body=true.body.replace(b'"generated_internal_id"', b'"generated_internal_identifier"'))
+        case Fault.UNUSED_FILTER:
+            content = json.loads(true.body)
+            content["messages"] = [*content.get("messages", []), UNUSED]
+            return replace(true, body=json.dumps(content).encode())
+        case _:
+            return SpoiltAnswer(
+                status=true.status, body=true.body, content_type=true.content_type, headers=true.headers, fault=fault
+            )

@@ -15,7 +15,17 @@ from enum import StrEnum
 from rapidfuzz import fuzz
 from rapidfuzz.distance import OSA
 
-from monitors.names import COMMON_WORDS, GENERIC_WORDS, LEGAL_FORMS, Name, fold_text, is_common, map_text, parse_name, parse_names
+from monitors.names import (
+    COMMON_WORDS,
+    GENERIC_WORDS,
+    LEGAL_FORMS,
+    Name,
+    fold_text,
+    is_common,
+    map_text,
+    parse_name,
+    parse_names,
+)
 from monitors.watchlist import Strength, Vendor, mentions
 
 
@@ -61,6 +71,7 @@ AMBIGUOUS_SCORE = 0.7  # every word of the name is one that unrelated companies 
 CONTAINED_SCORE = 0.65
 TEXT_SCORES = {Strength.STRONG: 0.85, Strength.MEDIUM: 0.65, Strength.WEAK: 0.3}
 CLOSE_ENOUGH = 88.0  # per cent of letters in common, words sorted
+LONGEST_TEXT = 100_000  # characters; no real description comes near, and what follows is not read
 LONGEST_NAME = 400  # characters; what is longer is no name, and comparing letters in it would take for ever
 SHORTEST_CORE = 4  # shorter cores (BI, NEC, EFW) count only with their legal form, exactly
 NEAREST = 200  # findings looked at on either side of one: more than a phrase can overlap
@@ -90,7 +101,9 @@ class _Known:
     common: bool
 
     def exact(self, *, same_form: bool) -> float:
-        """Return the score of a name whose core equals this one."""
+        """Return the score of a name whose core equals this one, 0 when that says nothing."""
+        if self.common and not same_form and " " not in self.name.core:
+            return 0.0  # HARRIS LLC has nothing to do with HARRIS CORPORATION
         if self.common and not (same_form and self.kind is not SignalKind.ALIAS):
             return AMBIGUOUS_SCORE
         if self.kind is SignalKind.PARENT_NAME:
@@ -153,7 +166,9 @@ class NameIndex:
         exact = [(known, True) for known in self._full.get(name.full, ())]
         exact += [(known, False) for known in self._tight.get(name.tight, ())]
         for known, same_form in exact:
-            yield _finding(known, name, known.kind, known.exact(same_form=same_form))
+            score = known.exact(same_form=same_form)
+            if score:
+                yield _finding(known, name, known.kind, score)
         for known in self._candidates(name):
             score = _likeness(known, name)
             if score:
@@ -293,6 +308,7 @@ class PhraseIndex:
 
     def find(self, raw: str) -> tuple[PhraseFinding, ...]:
         """Return the phrases that count in the raw text, in order of place. Exclusions have done their work by then."""
+        raw = raw[:LONGEST_TEXT]
         hits = self._hits(fold_text(raw))
         standing = [hit for hit in hits if hit.term.kind is not None]
         if not standing:
@@ -307,7 +323,9 @@ class PhraseIndex:
 
     def excluded(self, raw: str) -> frozenset[str]:
         """Return the ids of the vendors one of whose exclusions stands in the raw text."""
-        return frozenset(hit.term.vendor_id for hit in self._hits(fold_text(raw)) if hit.term.kind is None)
+        return frozenset(
+            hit.term.vendor_id for hit in self._hits(fold_text(raw[:LONGEST_TEXT])) if hit.term.kind is None
+        )
 
     def _hits(self, folded: str) -> list[PhraseFinding]:
         if self._pattern is None:

@@ -24,6 +24,7 @@ AWARD_TYPES: dict[str, tuple[str, ...]] = {
     "idvs": ("IDV_A", "IDV_B", "IDV_B_A", "IDV_B_B", "IDV_B_C", "IDV_C", "IDV_D", "IDV_E"),
 }
 ALL_TYPES = tuple(code for codes in AWARD_TYPES.values() for code in codes)
+# `generated_internal_id`, the award key, comes with every row unasked; the transaction search refuses to be asked for it.
 AWARD_FIELDS = (
     "Award ID",
     "Recipient Name",
@@ -34,7 +35,6 @@ AWARD_FIELDS = (
     "Last Modified Date",
     "Start Date",
     "Awarding Sub Agency",
-    "generated_internal_id",
 )
 LAST_DAY_FIELD = {"contracts": "End Date", "idvs": "Last Date to Order"}
 AWARD_DATES = ("action_date", "date_signed", "last_modified_date", "new_awards_only")
@@ -45,7 +45,6 @@ TRANSACTION_FIELDS = (
     "Action Date",
     "Transaction Amount",
     "Transaction Description",
-    "generated_internal_id",
 )
 TRANSACTION_DATES = ("action_date", "date_signed", "last_modified_date")
 REORDERINGS = ("Award ID", "Transaction Amount", "Recipient Name", "Mod", "Transaction Description")

@@ -35,6 +35,9 @@ from sources.usaspending_queries import (
     time_filter,
 )
 
+# A transaction row carries no key of its own.
+ROW_IDENTITY = ("generated_internal_id", *TRANSACTION_FIELDS)
+
 Value = TypeVar("Value")
 
 
@@ -177,7 +180,7 @@ def _reordered(client: Client, part: Slice, expected: int) -> Iterator[Row | Sho
             number, more = 1, True
             while more:
                 rows, more = _page(client, part, number, sort, order)
-                seen.update((tuple(str(row.get(name)) for name in TRANSACTION_FIELDS), row) for row in rows)
+                seen.update((tuple(str(row.get(name)) for name in ROW_IDENTITY), row) for row in rows)
                 number += 1
             if len(seen) >= expected:
                 yield from seen.values()

@@ -60,7 +60,7 @@ class Rows(StrEnum):
     ACTIONS = "actions"
 
 
-def search(
+def search(  # noqa: PLR0917  options are given by name
     context: typer.Context,
     words: Words = None,
     vendor: VendorOption = "",
@@ -73,7 +73,15 @@ def search(
     """List stored awards, newest first, with why each is here. Exit code 1 if there are none."""
     settings: Settings = context.obj
     with opened(settings) as desk:
-        asked = _asked(desk, words, vendor, agency, since, min_amount, matched_only=not everything)
+        asked = _asked(
+            desk,
+            words=words,
+            vendor=vendor,
+            agency=agency,
+            since=since,
+            min_amount=min_amount,
+            everything=everything,
+        )
         with desk.database.reading() as session:
             total = count_awards(session, asked)
             rows = list(award_rows(find_awards(session, asked, limit)))
@@ -99,7 +107,7 @@ def show(
             _show_award(session, each)
 
 
-def export(
+def export(  # noqa: PLR0917  options are given by name
     context: typer.Context,
     words: Words = None,
     vendor: VendorOption = "",
@@ -114,7 +122,15 @@ def export(
     """Write stored awards as CSV or JSON, with official links, dollars and reasons."""
     settings: Settings = context.obj
     with opened(settings) as desk, desk.database.reading() as session, _output(output) as out:
-        asked = _asked(desk, words, vendor, agency, since, min_amount, matched_only=not everything)
+        asked = _asked(
+            desk,
+            words=words,
+            vendor=vendor,
+            agency=agency,
+            since=since,
+            min_amount=min_amount,
+            everything=everything,
+        )
         count = WRITERS[form](_rows(session, find_awards(session, asked), rows), out)
     if output:
         typer.echo(f"{count} rows in {output}", err=True)
@@ -146,13 +162,13 @@ def _output(file: Path | None) -> Iterator[TextIO]:
 
 def _asked(
     desk: Desk,
+    *,
     words: list[str] | None,
     vendor: str,
     agency: str,
     since: date | None,
     min_amount: Decimal | None,
-    *,
-    matched_only: bool,
+    everything: bool,
 ) -> Search:
     return Search(
         words=tuple(words or ()),
@@ -160,7 +176,7 @@ def _asked(
         agency=agency.strip(),
         since=since,
         min_amount=min_amount,
-        matched_only=matched_only,
+        matched_only=not everything,
     )
 
 

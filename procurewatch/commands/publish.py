@@ -41,7 +41,8 @@ def build_site(desk: Desk, folder: Path, site_url: str = "") -> str:
         entries=desk.settings.feed_entries,
     )
     written = sum(1 for _ in write_site(site, folder))
-    return f"{len(site.feeds)} feeds (Atom and RSS) and {len(site.awards)} award pages in {folder}; {written} files written"
+    pages = f"{len(site.feeds)} feeds (Atom and RSS) and {len(site.awards)} award pages"
+    return f"{pages} in {folder}; {written} files written"
 
 
 def serve(

@@ -50,6 +50,12 @@ def has_phrase(texts: Iterable[str | None], sought: Sequence[str]) -> bool:
     return pattern is not None and any(pattern.search(spaced(text)) for text in texts if text)
 
 
+@lru_cache(maxsize=64)
+def codes(keywords: tuple[str, ...]) -> frozenset[str]:
+    """Return the words of all keywords as they stand: a transaction search asks for a PIID by any of them, whole."""
+    return frozenset(word for keyword in keywords for word in WORD.findall(keyword.upper()))
+
+
 def begins_with_keyword(piid: str, keywords: Sequence[str]) -> bool:
     """Whether the PIID begins with a keyword: an award search asks for "keyword*"."""
     return piid.upper().startswith(tuple(keyword.upper() for keyword in keywords))
@@ -89,7 +95,7 @@ def action_keywords(award: CorpusAward, action: CorpusAction, keywords: Sequence
         award.recipient_uei,
         award.recipient_parent_uei,
     )
-    return has_phrase(texts, keywords) or any(award.piid.upper() in keyword.upper() for keyword in keywords)
+    return has_phrase(texts, keywords) or award.piid.upper() in codes(tuple(keywords))
 
 
 def recipient_finds(award: CorpusAward, sought: Sequence[str]) -> bool:

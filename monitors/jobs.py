@@ -47,11 +47,11 @@ class Poll:
         return lambda vendors: any(vendor not in self.unseeded for vendor in vendors)
 
     def finish(self, session: Session, now: datetime, *, complete: bool) -> int:
-        """Note the watermark if nothing is missing, and seed the baselines."""
-        if complete:
-            note_checkpoint(session, self.source, WATERMARK, self.until.isoformat(), now)
-            if self.swept:
-                note_checkpoint(session, self.source, SWEPT, self.until.isoformat(), now)
+        """Note the watermarks if nothing is missing (never back), and seed the baselines."""
+        for name in (WATERMARK, SWEPT) if self.swept else (WATERMARK,):
+            noted = checkpoint(session, self.source, name) or ""
+            if complete and noted < self.until.isoformat():
+                note_checkpoint(session, self.source, name, self.until.isoformat(), now)
         told = tell_newest(session, sorted(self.unseeded), NEWEST_OF_A_BASELINE, now)
         for vendor in sorted(self.unseeded):
             note_checkpoint(session, self.source, BASELINE + vendor, self.until.isoformat(), now)

@@ -111,7 +111,7 @@ class Name:
 
     @property
     def tight(self) -> str:
-        """The core without spaces, equal for PEN LINK and PENLINK, NEC CORP OF AMERICA and NEC CORPORATION OF AMERICA."""
+        """The core without spaces, equal for PEN LINK and PENLINK, and for CORP and CORPORATION inside it."""
         return "".join(LEGAL_FORMS.get(word, word) for word in self.core.split())
 
 

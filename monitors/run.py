@@ -96,6 +96,7 @@ class _Run:
         self.job = job
         self.tally = Tally()
         self.batch: list[Record] = []
+        self.seen: set[str] = set()
 
     def walk(self) -> None:
         """Go through all steps that are not done yet. Raises `SourceError` or `_Stopped`."""
@@ -121,7 +122,8 @@ class _Run:
             self.tally.shortfalls.append(fetched)
             log.warning("pages incomplete", step=fetched.step, expected=fetched.expected, received=fetched.received)
             return
-        self.tally.found += 1
+        self.seen.add(fetched.key)
+        self.tally.found = len(self.seen)
         if isinstance(fetched, Unchanged):
             return
         self.tally.read += 1

@@ -112,10 +112,13 @@ class _Known:
 
 
 def _known_names(vendor: Vendor) -> Iterator[_Known]:
+    # A display name of nothing but common words is no legal name: "Giant Oak" alone may be anybody.
+    displayed = SignalKind.ALIAS if is_common(fold_text(vendor.name)) else SignalKind.NAME
     listed = (
         (SignalKind.NAME, vendor.legal_names),
+        (displayed, (vendor.name,)),
         (SignalKind.FORMER_NAME, vendor.former_names),
-        (SignalKind.ALIAS, (*vendor.aliases, vendor.name)),
+        (SignalKind.ALIAS, vendor.aliases),
         (SignalKind.PARENT_NAME, vendor.parents),
     )
     seen: set[str] = set()

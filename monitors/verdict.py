@@ -33,7 +33,7 @@ class Verdict(StrEnum):
 
 @dataclass(slots=True, kw_only=True)
 class Tally:
-    """What a run has done so far. `found` counts awards the source gave, each time it gave them."""
+    """What a run has done so far. `found` counts the awards the source gave, each once, however often it gave it."""
 
     found: int = 0
     read: int = 0

@@ -20,6 +20,7 @@ TWO_PHRASES = 0.8  # two different medium phrases of one vendor
 KNOWN_RESELLER = 0.82  # a medium phrase, and the recipient is known to resell this vendor
 QUOTE_WHOLE = 90
 QUOTE_AROUND = 35
+QUOTE_LONGEST = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +125,10 @@ def _quote(item: Found) -> str:
         return _plain(whole)
     start, end = max(0, item.signal.start - QUOTE_AROUND), item.signal.end + QUOTE_AROUND
     before, after = ("..." if start else ""), ("..." if end < len(whole) else "")
-    return f"{before}{_plain(whole[start : min(end, start + 4 * QUOTE_WHOLE)])}{after}"
+    return f"{before}{_plain(whole[start:end])}{after}"
 
 
 def _plain(text: str) -> str:
-    """Return text fit for one printed line: no control or direction characters, single spaces."""
-    visible = (" " if unicodedata.category(character)[0] == "C" else character for character in text)
-    return " ".join("".join(visible).split())
+    """Return text fit for one printed line: no control or direction characters, single spaces, not without end."""
+    visible = (" " if unicodedata.category(character)[0] == "C" else character for character in text[:QUOTE_LONGEST])
+    return " ".join("".join(visible).split()) + ("..." if len(text) > QUOTE_LONGEST else "")

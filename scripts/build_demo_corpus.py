@@ -111,8 +111,9 @@ OTHERS_WATCHED = (
         description=r"FORENSIC|\bBERLA\b|RECORDED FUTURE|\bTRM LABS\b|SKOPENOW|FLASHPOINT|MALTEGO|DARKOWL|HOOTSUITE"
         r"|\bAMPED\b|\bCOINBASE\b|CIPHERTRACE|\bVIRUSTOTAL\b|SURVEILLANCE|\bDRONES?\b|\bS?UAS\b|\bFLIR\b|LICENSE PLATE"
         r"|BIOMETRIC|FINGERPRINT|\bDNA\b|CROSSMATCH|SOCIAL MEDIA|\bEQUIFAX\b|\bEXPERIAN\b|\bENCASE\b|\bNUIX\b|PASSWARE"
-        r"|INTERCEPT",
+        r"|INTERCEPT|TRAFFIC JAM|AUTHENTIC8",
     ),
+    Pick(label="", recipient=r"^AMENTUM\b|^DEV TECHNOLOGY GROUP\b|^AT&T\b|^KHARON\b"),
 )
 
 # Awards that must not match, although a word of theirs looks like a vendor or product.

@@ -45,7 +45,7 @@ def test_every_shipped_vendor_can_be_asked_for() -> None:
     for vendor in load_watchlist().vendors:
         names, phrases = search_names(vendor), search_phrases(vendor)
         assert names, vendor.id
-        assert all(len(name) >= 6 and not is_common(name) or " " in name for name in names), (vendor.id, names)
+        assert all((len(name) >= 6 and not is_common(name)) or " " in name for name in names), (vendor.id, names)
         assert all(len(phrase) >= 3 for phrase in phrases)
         assert not any(a != b and a in b for a in names for b in names)
         weak = {product.phrase for product in vendor.products if product.strength is Strength.WEAK}
@@ -113,7 +113,7 @@ def test_numbers_and_odd_words_are_taken_as_written(tmp_path: Path) -> None:
         ("    alises: [X]\n", 'line 6, vendor "acme-eyes": unknown field "alises", did you mean "aliases"?'),
         ("    aliases: ACME\n", 'line 6, vendor "acme-eyes": "aliases" must be a list'),
         ("    aliases: [[ACME]]\n", 'line 6, vendor "acme-eyes": "aliases" must be text'),
-        ("    aliases:\n      - ACME\n      - XY\n", "line 8, vendor \"acme-eyes\": \"XY\" in \"aliases\" is shorter than 3"),
+        ("    aliases:\n      - ACME\n      - XY\n", 'line 8, vendor "acme-eyes": "XY" in "aliases" is shorter than 3'),
         ("    aliases: ['']\n", 'line 6, vendor "acme-eyes": "aliases" is empty or too short'),
         ("    aliases: [null]\n", 'line 6, vendor "acme-eyes": "aliases" must be text'),
         ("    ueis: [E5BEYXDQYJSO]\n", 'line 6, vendor "acme-eyes": "E5BEYXDQYJSO" is not a UEI'),

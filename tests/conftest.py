@@ -1,0 +1,147 @@
+"""What every test has: nothing of the user's own, no network beyond this machine, and databases of two kinds."""
+
+from __future__ import annotations
+
+import ipaddress
+import itertools
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import settings
+
+from storage.database import Database, open_database
+from tests import postgres
+
+NO_POSTGRESQL = "NOT TESTED ON POSTGRESQL"
+USER_FOLDERS = {
+    "HOME": "",
+    "XDG_DATA_HOME": "data",
+    "XDG_CONFIG_HOME": "config",
+    "XDG_CACHE_HOME": "cache",
+    "XDG_STATE_HOME": "state",
+    "XDG_RUNTIME_DIR": "runtime",
+}
+_numbers = itertools.count()
+
+# How long an example takes says more of the machine than of the program.
+settings.register_profile("procurewatch", settings(deadline=None))
+settings.load_profile("procurewatch")
+
+
+class NetworkUsed(Exception):
+    """A test wanted to reach another machine. No OSError on purpose: the program would take that for a bad day."""
+
+
+@pytest.fixture(autouse=True)
+def _nothing_of_the_users(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take away the user's settings and folders."""
+    for name in [name for name in os.environ if name.upper().startswith("PROCUREWATCH_")]:
+        monkeypatch.delenv(name)
+    home = tmp_path_factory.getbasetemp() / "homes" / str(next(_numbers))
+    for name, folder in USER_FOLDERS.items():
+        (home / folder).mkdir(mode=0o700, parents=True, exist_ok=True)
+        monkeypatch.setenv(name, str(home / folder))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_network() -> Iterator[None]:
+    """Refuse to connect to, or to look up, anything but this machine."""
+    connect, connect_ex, getaddrinfo = socket.socket.connect, socket.socket.connect_ex, socket.getaddrinfo
+
+    def only_here(host: object) -> None:
+        name = host.decode() if isinstance(host, bytes) else str(host)
+        if name in ("localhost", ""):
+            return
+        try:
+            here = ipaddress.ip_address(name.partition("%")[0]).is_loopback
+        except ValueError:
+            here = False
+        if not here:
+            raise NetworkUsed(f"tests stay on this machine; this one wanted to reach {name!r}")
+
+    def checked_connect(self: socket.socket, address: Any) -> None:
+        if self.family in (socket.AF_INET, socket.AF_INET6):
+            only_here(address[0])
+        connect(self, address)
+
+    def checked_connect_ex(self: socket.socket, address: Any) -> int:
+        if self.family in (socket.AF_INET, socket.AF_INET6):
+            only_here(address[0])
+        return connect_ex(self, address)
+
+    def checked_getaddrinfo(host: Any, *args: Any, **options: Any) -> Any:
+        # An address needs no look-up: where it leads is for `connect` to judge, and a server may listen anywhere.
+        if host is not None and not _is_address(host):
+            only_here(host)
+        return getaddrinfo(host, *args, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", checked_connect)
+        patch.setattr(socket.socket, "connect_ex", checked_connect_ex)
+        patch.setattr(socket, "getaddrinfo", checked_getaddrinfo)
+        yield
+
+
+def _is_address(host: object) -> bool:
+    try:
+        ipaddress.ip_address(str(host).partition("%")[0])
+    except ValueError:
+        return False
+    return True
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[str]:
+    """Give the URL of a PostgreSQL server, started when a test first wants it, stopped at the end.
+
+    Where there is none the tests that want it are skipped, and fail where CI is set.
+    """
+    with ExitStack() as stack:
+        try:
+            url = stack.enter_context(postgres.server())
+        except postgres.Unavailable as error:
+            if os.environ.get("CI"):
+                pytest.fail(f"{NO_POSTGRESQL}: {error}", pytrace=False)
+            pytest.skip(f"{NO_POSTGRESQL}: {error}")
+        yield url
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say it aloud when half the databases were left out."""
+    skipped = [str(report.longrepr) for report in terminalreporter.getreports("skipped")]
+    left_out = [reason for reason in skipped if NO_POSTGRESQL in reason]
+    if left_out:
+        terminalreporter.section(f"{NO_POSTGRESQL}: {len(left_out)} tests skipped", sep="!", red=True, bold=True)
+        terminalreporter.line(left_out[0])
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """Give the URL of a SQLite file that is not there yet."""
+    return f"sqlite:///{tmp_path / 'procurewatch.sqlite3'}"
+
+
+@pytest.fixture
+def postgresql_url(postgresql_server: str) -> Iterator[str]:
+    """Give the URL of a new empty PostgreSQL database."""
+    with postgres.fresh_database(postgresql_server) as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """Give the URL of a new empty database, of each kind."""
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """Give an open database, of each kind, with its tables and nothing in them."""
+    with closing(open_database(database_url)) as opened:
+        yield opened

@@ -1,0 +1,73 @@
+"""A desk over a stand-in: the whole program but for its command line, on a database of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, timedelta
+from pathlib import Path
+
+from sqlalchemy import select
+
+from monitors.run import Progress
+from monitors.verdict import RunReport
+from procurewatch.desk import Desk, opened
+from procurewatch.settings import Settings, SourceSettings
+from sources.registry import SOURCES
+from storage.database import Database
+from storage.tables import SQLModel
+
+LAST_DAY = date(2024, 9, 30)
+# Columns that say when something was done, and by which run: two runs of the same work differ in them, and in no other.
+MOMENTS = frozenset({"first_seen", "last_seen", "last_changed", "retrieved_at", "changed", "solved_at"})
+Dump = dict[str, list[tuple[object, ...]]]
+
+
+def settings_for(base_url: str, folder: Path, database_url: str | None = None, **other: object) -> Settings:
+    """Return settings that ask a stand-in, in haste, and look back over the whole corpus."""
+    given = {"signed_days": 1461, "sweep_days": 1461, "watchlist": [], **other}
+    source = SourceSettings(base_url=base_url, seconds_between=0, tries=2)
+    return Settings.model_validate(
+        {"data_dir": folder, "database_url": database_url, "sources": {"usaspending": source.model_dump()}, **given}
+    )
+
+
+@contextmanager
+def desk_over(base_url: str, folder: Path, database_url: str | None = None, **other: object) -> Iterator[Desk]:
+    """Open a desk whose only source is a stand-in at `base_url`."""
+    with opened(settings_for(base_url, folder, database_url, **other)) as desk:
+        yield desk
+
+
+def poll(desk: Desk, until: date = LAST_DAY) -> RunReport:
+    """Poll as the command does, without showing progress."""
+    with desk.claimed(SOURCES["usaspending"]):
+        return desk.poll(SOURCES["usaspending"], until, ignore)
+
+
+def backfill(desk: Desk, vendor_id: str, since: date = date(2020, 10, 1), *, tell: bool = False) -> RunReport:
+    """Backfill as the command does, without showing progress."""
+    with desk.claimed(SOURCES["usaspending"]):
+        vendor = desk.watchlist.by_id[vendor_id]
+        return desk.backfill(SOURCES["usaspending"], vendor, since, LAST_DAY, ignore, tell=tell)
+
+
+def ignore(_progress: Progress) -> None:
+    """Listen to nothing."""
+
+
+def dump(database: Database, *, moments: bool = False, leave_out: frozenset[str] = frozenset({"run"})) -> Dump:
+    """Return every row of every table, in order; without what tells one run from another unless `moments`."""
+    rows: Dump = {}
+    with database.reading() as session:
+        for name, table in sorted(SQLModel.metadata.tables.items()):
+            if name in leave_out:
+                continue
+            columns = [column for column in table.columns if moments or column.name not in MOMENTS]
+            rows[name] = sorted((tuple(row) for row in session.execute(select(*columns))), key=repr)
+    return rows
+
+
+def later(days: int) -> date:
+    """Return a day after the corpus ends."""
+    return LAST_DAY + timedelta(days=days)

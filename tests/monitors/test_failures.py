@@ -1,0 +1,170 @@
+"""Every failure the stand-in can play ends in the right verdict, with nothing lost and the watermark unmoved."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+
+from monitors.verdict import RunReport, Verdict
+from procurewatch.demo.upstream import CorpusAward, load_corpus
+from procurewatch.desk import Desk
+from sources.http import Patience
+from storage.runs import checkpoint
+from tests.desks import LAST_DAY, backfill, desk_over, dump, later, poll
+from tests.upstreams.faults import Fault, FaultyUsaspending
+
+SEARCH, DETAIL, TRANSACTIONS = "search/spending_by_award/", "/awards/CONT", "/v2/transactions/"
+
+LASTING = {
+    Fault.TOO_MANY: Verdict.QUOTA_USED_UP,
+    Fault.TOO_MANY_DATE: Verdict.QUOTA_USED_UP,
+    Fault.TOO_MANY_HOUR: Verdict.QUOTA_USED_UP,
+    Fault.UNAVAILABLE: Verdict.UNREACHABLE,
+    Fault.GATEWAY_TIMEOUT: Verdict.UNREACHABLE,
+    Fault.EMPTY: Verdict.UNREACHABLE,
+    Fault.RESET: Verdict.UNREACHABLE,
+    Fault.CUT_TRANSFER: Verdict.UNREACHABLE,
+    Fault.SLOW_DRIP: Verdict.UNREACHABLE,
+    Fault.SERVER_ERROR: Verdict.UNREACHABLE,
+    Fault.FORBIDDEN: Verdict.BLOCKED,
+    Fault.HTML_OK: Verdict.SOURCE_CHANGED,
+    Fault.TRUNCATED_JSON: Verdict.SOURCE_CHANGED,
+    Fault.RENAMED_FIELD: Verdict.SOURCE_CHANGED,
+    Fault.UNUSED_FILTER: Verdict.SOURCE_CHANGED,
+}
+PASSING = [
+    Fault.TOO_MANY,
+    Fault.TOO_MANY_DATE,
+    Fault.UNAVAILABLE,
+    Fault.GATEWAY_TIMEOUT,
+    Fault.EMPTY,
+    Fault.RESET,
+    Fault.CUT_TRANSFER,
+]
+
+
+@pytest.fixture(autouse=True)
+def _impatience() -> Iterator[None]:
+    """Wait for moments instead of seconds: the same code, in a hurry."""
+    hurried = Patience(read=2, whole_answer=1, tries=2, first_wait=0.01, longest_wait=5)
+    with patch("procurewatch.desk.Patience", lambda tries: hurried):  # noqa: ARG005
+        yield
+
+
+@pytest.fixture
+def corpus() -> list[CorpusAward]:
+    """A few awards of each kind: enough for several batches."""
+    wanted = ("CLEARVIEW AI", "COBWEBS", "PANAMERICA")
+    return [award for award in load_corpus() if any(name in (award.recipient_name or "") for name in wanted)]
+
+
+@contextmanager
+def polled(corpus: list[CorpusAward], folder: Path) -> Iterator[tuple[FaultyUsaspending, Desk]]:
+    """A stand-in, and a desk that has its baseline and sees something new next time."""
+    held_back = [award for award in corpus if "COBWEBS" in (award.recipient_name or "")]
+    with FaultyUsaspending([award for award in corpus if award not in held_back]) as upstream:
+        upstream.retry_after, upstream.drip_seconds = 0, 0.02
+        with desk_over(upstream.base_url, folder) as desk:
+            assert poll(desk).verdict is Verdict.BASELINE_SEEDED
+            with upstream.editing() as awards:
+                awards += held_back
+                for award in held_back:
+                    award.last_modified_date = later(1)
+            yield upstream, desk
+
+
+def watermark(desk: Desk) -> str | None:
+    """Return how far polls have come."""
+    with desk.database.reading() as session:
+        return checkpoint(session, "usaspending", "poll/until")
+
+
+def assert_failed_well(desk: Desk, report: RunReport, expected: Verdict) -> None:
+    """One verdict, one line that names the source and what came back, and the watermark where it was."""
+    assert report.verdict is expected, report
+    assert report.message.startswith("usaspending: "), report.message
+    assert "\n" not in report.message
+    assert watermark(desk) == LAST_DAY.isoformat()
+
+
+@pytest.mark.parametrize("fault", LASTING, ids=lambda fault: fault.name.lower())
+@pytest.mark.parametrize("on", [SEARCH, DETAIL, TRANSACTIONS], ids=["search", "detail", "transactions"])
+def test_a_lasting_failure(fault: Fault, on: str, corpus: list[CorpusAward], tmp_path: Path) -> None:
+    if on != SEARCH and fault in (Fault.RENAMED_FIELD, Fault.UNUSED_FILTER):
+        pytest.skip("only searches have filters, and name awards by this field")
+    with polled(corpus, tmp_path) as (upstream, desk):
+        stored = dump(desk.database)
+        upstream.play(fault, on=on, after=2)
+        failed = poll(desk, later(2))
+        kept = dump(desk.database)
+        upstream.heal()
+        healed = poll(desk, later(3))
+        if on == DETAIL and fault in (Fault.HTML_OK, Fault.TRUNCATED_JSON):
+            # One award's detail at a time: each goes to quarantine with its reason, all of them mean a changed source.
+            assert failed.verdict is Verdict.SOURCE_CHANGED
+            assert failed.tally.problems >= 3
+        else:
+            assert_failed_well(desk, failed, LASTING[fault]) if not healed else None
+            assert failed.verdict is LASTING[fault]
+        for table in ("award", "action", "match", "event", "evidence", "payload"):
+            assert set(stored[table]) <= set(kept[table]), f"{table}: nothing stored is lost"
+        assert healed.verdict is Verdict.NEW
+        assert watermark(desk) == later(3).isoformat()
+        assert {award.key for award in upstream.awards} == {row[0] for row in dump(desk.database)["award"]}
+
+
+@pytest.mark.parametrize("fault", LASTING, ids=lambda fault: fault.name.lower())
+def test_a_failure_leaves_the_watermark(fault: Fault, corpus: list[CorpusAward], tmp_path: Path) -> None:
+    with polled(corpus, tmp_path) as (upstream, desk):
+        upstream.play(fault, on=SEARCH)
+        assert_failed_well(desk, poll(desk, later(2)), LASTING[fault])
+
+
+@pytest.mark.parametrize("fault", PASSING, ids=lambda fault: fault.name.lower())
+def test_a_failure_that_passes_is_not_noticed(fault: Fault, corpus: list[CorpusAward], tmp_path: Path) -> None:
+    with polled(corpus, tmp_path) as (upstream, desk):
+        upstream.play(fault, on=SEARCH, times=1, after=1)
+        upstream.play(fault, on=DETAIL, times=1, after=1)
+        assert poll(desk, later(2)).verdict is Verdict.NEW
+        assert watermark(desk) == later(2).isoformat()
+
+
+def test_a_long_wait_is_noted_and_not_sat_out(corpus: list[CorpusAward], tmp_path: Path) -> None:
+    with polled(corpus, tmp_path) as (upstream, desk):
+        upstream.play(Fault.TOO_MANY_HOUR)
+        report = poll(desk, later(2))
+        assert report.verdict is Verdict.QUOTA_USED_UP
+        assert report.seconds < 5
+        assert report.retry_at is not None
+        with desk.database.reading() as session:
+            assert checkpoint(session, "usaspending", "not-before") == report.retry_at.isoformat()
+
+
+def test_a_backfill_goes_on_after_a_failure(corpus: list[CorpusAward], tmp_path: Path) -> None:
+    with FaultyUsaspending(corpus) as upstream:
+        with desk_over(upstream.base_url, tmp_path / "undisturbed") as desk:
+            backfill(desk, "penlink")
+            wanted = dump(desk.database)
+        with desk_over(upstream.base_url, tmp_path / "disturbed") as desk:
+            for number in range(1, 6):
+                upstream.play(Fault.UNAVAILABLE, on="/v2/", after=3 * number)
+                assert backfill(desk, "penlink").verdict is Verdict.UNREACHABLE
+                upstream.heal()
+            assert backfill(desk, "penlink").verdict in (Verdict.NEW, Verdict.NOTHING_NEW)
+            assert dump(desk.database) == wanted
+
+
+def test_an_unreachable_network_changes_nothing(tmp_path: Path) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{unused.getsockname()[1]}"
+        with desk_over(address, tmp_path) as desk:
+            empty = dump(desk.database)
+            report = poll(desk)
+            assert report.verdict is Verdict.UNREACHABLE
+            assert dump(desk.database) == empty

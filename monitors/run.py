@@ -96,7 +96,10 @@ class _Run:
         self.job = job
         self.tally = Tally()
         self.batch: list[Record] = []
+        # A search gives an award again that another search gave; one that cannot be read is even fetched again.
         self.seen: set[str] = set()
+        self.was_read: set[str] = set()
+        self.was_problem: set[str] = set()
 
     def walk(self) -> None:
         """Go through all steps that are not done yet. Raises `SourceError` or `_Stopped`."""
@@ -126,7 +129,8 @@ class _Run:
         self.tally.found = len(self.seen)
         if isinstance(fetched, Unchanged):
             return
-        self.tally.read += 1
+        self.was_read.add(fetched.key)
+        self.tally.read = len(self.was_read)
         self.batch.append(self.source.parse(fetched) if isinstance(fetched, Payload) else fetched)
         if len(self.batch) >= BATCH:
             self.save("")
@@ -145,7 +149,8 @@ class _Run:
 
     def _save_record(self, session: Session, record: Record, now: datetime) -> None:
         if not isinstance(record, Award):
-            self.tally.problems += 1
+            self.was_problem.add(record.key)
+            self.tally.problems = len(self.was_problem)
             log.warning("record in quarantine", source=record.source, key=record.key, reason=record.reason)
             save_problem(session, record, now)
             return

@@ -17,7 +17,7 @@ from email.utils import parsedate_to_datetime
 from importlib.metadata import version
 from types import TracebackType
 from typing import Self
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import httpx
 import structlog
@@ -30,6 +30,7 @@ log = structlog.get_logger(__name__)
 
 PASSING_STATUSES = frozenset({429, 502, 503, 504})
 LARGEST_BODY = 64 * 1024 * 1024
+PLAIN = " !#$%&'*+,/:;=?@[]~"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,8 +63,23 @@ class _Passing(Exception):
 
 
 def user_agent(contact: str) -> str:
-    """Return who we are and how to reach us. `contact` is an address from the settings, "" if none is set."""
-    return f"procurewatch/{version('procurewatch')} ({contact or 'no contact set'})"
+    """Return who we are and how to reach us. `contact` is an address from the settings, "" if none is set.
+
+    What a header's comment cannot hold is percent-encoded, as an address on the web would have it.
+    """
+    return f"procurewatch/{version('procurewatch')} ({quote(contact.strip(), safe=PLAIN) or 'no contact set'})"
+
+
+def checked_keys(source: str, key_headers: Mapping[str, str]) -> dict[str, str]:
+    """Return headers that hold keys, without the blanks that come with copying them.
+
+    Raises:
+        ValueError: a key cannot stand in a header. Found out on sending, it would stand in the error.
+    """
+    keys = {name: key.strip() for name, key in key_headers.items()}
+    if not all(key.isascii() and key.isprintable() for key in keys.values()):
+        raise ValueError(f"{source}: its key holds characters that no header can carry")
+    return keys
 
 
 def read_retry_after(value: str | None, now: datetime) -> float | None:
@@ -74,7 +90,7 @@ def read_retry_after(value: str | None, now: datetime) -> float | None:
         return float(value)
     try:
         moment = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
@@ -89,7 +105,7 @@ def read_json(document: Document, source: str) -> dict[str, object]:
     """
     try:
         answer = json.loads(document.body, parse_float=Decimal, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
+    except (ValueError, ArithmeticError, RecursionError) as error:
         came_back = f"not JSON but {document.content_type or 'unnamed content'}: {excerpt(document.body)}"
         raise SourceChanged(source, document.url, came_back) from error
     if not isinstance(answer, dict):
@@ -124,9 +140,10 @@ class Client:
         self._turn = threading.Lock()
         self._next_start = 0.0
         loopback = urlsplit(base_url).hostname in ("127.0.0.1", "localhost", "::1")
+        keys = checked_keys(source, key_headers or {})
         self._http = httpx.Client(
             base_url=base_url,
-            headers={"User-Agent": user_agent(contact), "Accept": "application/json", **(key_headers or {})},
+            headers={"User-Agent": user_agent(contact), "Accept": "application/json", **keys},
             timeout=httpx.Timeout(self._patience.read, connect=self._patience.connect),
             limits=httpx.Limits(max_connections=pace.at_once),
             # A proxy of the environment cannot reach this machine's own loopback.
@@ -154,6 +171,7 @@ class Client:
             retry=retry_if_exception_type(_Passing),
             stop=stop_after_attempt(self._patience.tries),
             wait=self._wait,
+            before_sleep=self._announce,
             sleep=self._pause,
             reraise=True,
         )
@@ -169,16 +187,18 @@ class Client:
     def _wait(self, state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
         asked = error.retry_after if isinstance(error, _Passing) else None
-        backoff = wait_exponential_jitter(initial=self._patience.first_wait, max=60, jitter=self._patience.first_wait)
-        seconds = backoff(state) if asked is None else asked + 0.1
-        log.info("trying again", source=self.source, attempt=state.attempt_number, seconds=round(seconds, 1))
-        return seconds
+        backoff = wait_exponential_jitter(
+            multiplier=self._patience.first_wait, max=60, jitter=self._patience.first_wait
+        )
+        return backoff(state) if asked is None else asked + 0.1
+
+    def _announce(self, state: RetryCallState) -> None:
+        log.info("trying again", source=self.source, after=state.attempt_number, seconds=round(state.upcoming_sleep, 1))
 
     def _try_once(self, method: str, path: str, body: str | None) -> Document:
         request = f"{method} {path}"
         with self._places:
             self._await_turn()
-            self.requests_sent += 1
             try:
                 response, content = self._exchange(method, path, body)
             except httpx.HTTPError as error:
@@ -198,6 +218,7 @@ class Client:
             now = time.monotonic()
             start = max(now, self._next_start)
             self._next_start = start + self._pace.seconds_between
+            self.requests_sent += 1
         if start > now:
             self._pause(start - now)
 

@@ -20,10 +20,10 @@ from datetime import date, timedelta
 from urllib.parse import quote
 
 from sources.contract import Fetched, Held, HeldAward, Interest, RowBounds, Shortfall, Step, Unchanged, Window
-from sources.errors import Refused
+from sources.errors import Refused, SourceChanged
 from sources.http import Client, Pace, read_json
 from sources.records import Document, InvalidRecord, Payload, Problem, Record, dollars
-from sources.usaspending_award import day, parse, text
+from sources.usaspending_award import LONGEST_IDENTIFIER, day, parse, text
 from sources.usaspending_queries import (
     ALL_TYPES,
     AWARD_DATES,
@@ -38,6 +38,7 @@ from sources.usaspending_search import Slice, award_rows, taken, transaction_row
 
 TRANSACTIONS = "/api/v2/transactions/"
 MOST_TRANSACTIONS = 5000  # rows a page of transactions/ may hold
+MOST_PAGES = 100  # no award has half a million transactions: its pages have no end
 TEXTS_AT_ONCE = 100  # names or phrases in one search: a clause each in the index's query
 PIIDS_AT_ONCE = 250
 HELD_GROUPS = {"contracts": "contract", "idvs": "idv"}
@@ -93,9 +94,13 @@ class Usaspending:
         return steps
 
     def fetch(self, client: Client, step: Step, held: Held) -> Iterator[Fetched]:
-        """Walk one search; give each award once: unchanged, or whole, or the reason it could not be had."""
+        """Walk one search; give each award once: unchanged, or whole, or the reason it could not be had.
+
+        The unchanged ones come last: a transaction that is held says nothing of the award's next one.
+        """
         query = step.query
         given: set[str] = set()
+        unchanged: dict[str, None] = {}
         for row in self._rows(client, step):
             if isinstance(row, Shortfall):
                 yield row
@@ -105,10 +110,11 @@ class Usaspending:
                 continue
             known = held(key.upper())
             if known and _is_unchanged(row, known, query):
-                yield Unchanged(key=key.upper())
+                unchanged[key.upper()] = None
             else:
                 given.add(key.upper())
                 yield _whole(client, key, _revision(row, query))
+        yield from (Unchanged(key=key) for key in unchanged if key not in given)
 
     def parse(self, payload: Payload) -> Record:
         """Read a payload into an award, or into the problem that prevents it. Pure."""
@@ -212,6 +218,9 @@ def _is_unchanged(row: Row, known: HeldAward, query: Mapping[str, object]) -> bo
 
 def _whole(client: Client, key: str, revision: str) -> Payload | Problem:
     """Fetch an award's detail and every page of its transactions. Raises `SourceError`, but for a 404."""
+    if not 0 < len(key) <= LONGEST_IDENTIFIER:
+        reason = f"a search row without the key of an award: {key[:80]!r}"
+        return Problem(source=client.source, key=key[:LONGEST_IDENTIFIER].upper(), reason=reason, documents=())
     try:
         documents = [client.get(f"/api/v2/awards/{quote(key, safe='')}/"), *_transactions(client, key)]
     except Refused as error:
@@ -231,3 +240,5 @@ def _transactions(client: Client, key: str) -> Iterator[Document]:
         page = taken(answer, "page_metadata", dict, client, TRANSACTIONS)
         more = taken(page, "hasNext", bool, client, TRANSACTIONS)
         number += 1
+        if more and number > MOST_PAGES:
+            raise SourceChanged(client.source, f"POST {TRANSACTIONS}", f"pages without end for {key}")

@@ -24,7 +24,7 @@ AWARD_TYPES: dict[str, tuple[str, ...]] = {
     "idvs": ("IDV_A", "IDV_B", "IDV_B_A", "IDV_B_B", "IDV_B_C", "IDV_C", "IDV_D", "IDV_E"),
 }
 ALL_TYPES = tuple(code for codes in AWARD_TYPES.values() for code in codes)
-# `generated_internal_id`, the award key, comes with every row unasked; the transaction search refuses to be asked for it.
+# `generated_internal_id`, the award key, comes with every row unasked; the transaction search refuses to be asked.
 AWARD_FIELDS = (
     "Award ID",
     "Recipient Name",

@@ -102,7 +102,7 @@ def award_rows(client: Client, step: str, group: str, filters: Mapping[str, obje
         for row in rows_of(answer, client, AWARD_SEARCH):
             seen.add(str(row["generated_internal_id"]))
             yield row
-        if len(seen) > MOST_ROWS:
+        if pages > MOST_ROWS // PAGE:
             raise SourceChanged(client.source, f"POST {AWARD_SEARCH}", "more rows than a watchlist can mean")
         page = taken(answer, "page_metadata", dict, client, AWARD_SEARCH)
         more = taken(page, "hasNext", bool, client, AWARD_SEARCH)

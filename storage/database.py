@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from alembic import command
@@ -12,13 +12,14 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from filelock import FileLock, Timeout
 from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.orm import Session
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_SECONDS = 60
 WRITING = "procurewatch_writing"
+WAYS = "sqlite:///FILE or postgresql://..."
 
 
 class DatabaseError(Exception):
@@ -30,11 +31,14 @@ class Database:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        # PostgreSQL would show each statement the state of its own moment.
+        one_state = {"isolation_level": "REPEATABLE READ"} if engine.dialect.name == "postgresql" else {}
+        self._reader = engine.execution_options(**one_state)
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """Give a session over one consistent state, for reading."""
-        with Session(self.engine) as session:
+        with Session(self._reader) as session:
             yield session
 
     @contextmanager
@@ -100,25 +104,36 @@ def open_database(url: str) -> Database:
     Raises:
         DatabaseError: it cannot be reached, is no database, or was written by a newer Procurewatch.
     """
+    parsed = _supported(url)
+    shown = parsed.set(query={}).render_as_string(hide_password=True)
+    database = Database(create_engine(parsed))
+    with ExitStack() as on_failure:
+        on_failure.callback(database.close)
+        try:
+            if database.engine.dialect.name == "sqlite":
+                _prepare_sqlite(database.engine)
+            _migrate(database)
+        except (DBAPIError, OSError) as error:
+            reason = str(getattr(error, "orig", error)).strip().splitlines()
+            said = reason[0] if reason else repr(error)
+            raise DatabaseError(f"cannot open the database {shown}: {said}") from error
+        on_failure.pop_all()
+    return database
+
+
+def _supported(url: str) -> URL:
     try:
         parsed = make_url(url)
-    except ArgumentError as error:
-        raise DatabaseError("the database URL cannot be read; write sqlite:///FILE or postgresql://...") from error
+    except (ArgumentError, ValueError):
+        # Not chained: the error quotes what it could not read, which may be part of a password.
+        raise DatabaseError(f"the database URL cannot be read; write {WAYS}") from None
     if parsed.drivername in ("postgresql", "postgres"):
         parsed = parsed.set(drivername="postgresql+psycopg")
-    if parsed.get_backend_name() not in ("sqlite", "postgresql"):
-        raise DatabaseError(f"{parsed.get_backend_name()} is not supported; use sqlite:///FILE or postgresql://...")
-    shown = parsed.render_as_string(hide_password=True)
-    try:
-        engine = create_engine(parsed)
-        if engine.dialect.name == "sqlite":
-            _prepare_sqlite(engine)
-        database = Database(engine)
-        _migrate(database)
-    except (DBAPIError, OSError) as error:
-        reason = str(getattr(error, "orig", error)).strip().splitlines()
-        raise DatabaseError(f"cannot open the database {shown}: {reason[0] if reason else error!r}") from error
-    return database
+    if parsed.drivername not in ("sqlite", "postgresql+psycopg"):
+        raise DatabaseError(f"{parsed.drivername} is not supported; use {WAYS}")
+    if parsed.drivername == "sqlite" and parsed.database in (None, "", ":memory:"):
+        raise DatabaseError(f"a database in memory would be forgotten; use {WAYS}")
+    return parsed
 
 
 def _prepare_sqlite(engine: Engine) -> None:
@@ -128,7 +143,7 @@ def _prepare_sqlite(engine: Engine) -> None:
     def _configure(connection: object, _record: object) -> None:
         # The driver's own transaction handling is off; `_begin` says what a transaction is.
         connection.isolation_level = None  # type: ignore[attr-defined]
-        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", f"busy_timeout={BUSY_SECONDS}000"):
+        for pragma in (f"busy_timeout={BUSY_SECONDS}000", "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")  # type: ignore[attr-defined]
 
     @event.listens_for(engine, "begin")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
@@ -64,8 +65,12 @@ def dump(database: Database, *, moments: bool = False, leave_out: frozenset[str]
             if name in leave_out:
                 continue
             columns = [column for column in table.columns if moments or column.name not in MOMENTS]
-            rows[name] = sorted((tuple(row) for row in session.execute(select(*columns))), key=repr)
+            rows[name] = sorted((_plain(row) for row in session.execute(select(*columns))), key=repr)
     return rows
+
+
+def _plain(row: Iterable[object]) -> tuple[object, ...]:
+    return tuple(json.dumps(value) if isinstance(value, list) else value for value in row)
 
 
 def later(days: int) -> date:

@@ -1,0 +1,109 @@
+"""Claims: what one process holds no other gets, until it lets go or dies."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from storage.database import Database
+from tests.storage.tools import start
+
+HOLD = """
+import sys
+from storage.database import open_database
+with open_database(sys.argv[1]).claim(sys.argv[2]) as held:
+    print("held" if held else "taken", flush=True)
+    sys.stdin.readline()
+"""
+
+
+@contextmanager
+def holder(url: str, name: str = "usaspending") -> Iterator[subprocess.Popen[str]]:
+    """Give another process that asks for a claim and then waits for a line; killed at the end."""
+    process = start(HOLD, url, name)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def answer(process: subprocess.Popen[str]) -> str:
+    """Return what the other process was told."""
+    assert process.stdout is not None
+    line = process.stdout.readline().strip()
+    assert process.stderr is not None
+    return line or process.stderr.read()
+
+
+def gets(database: Database, name: str, within: float) -> bool:
+    """Return whether a claim can be had within so many seconds."""
+    until = time.monotonic() + within
+    while True:
+        with database.claim(name) as held:
+            if held or time.monotonic() > until:
+                return held
+        time.sleep(0.01)
+
+
+def test_a_second_process_is_refused_and_told_at_once(database: Database, database_url: str) -> None:
+    with database.claim("usaspending") as held, holder(database_url) as other:
+        assert held
+        assert answer(other) == "taken"
+    assert gets(database, "usaspending", within=0)
+
+
+def test_a_claim_of_another_name_is_free(database: Database, database_url: str) -> None:
+    with database.claim("usaspending"), holder(database_url, "sam") as other:
+        assert answer(other) == "held"
+
+
+def test_a_killed_process_holds_nothing(database: Database, database_url: str) -> None:
+    with holder(database_url) as other:
+        assert answer(other) == "held"
+        with database.claim("usaspending") as held:
+            assert not held
+        other.send_signal(signal.SIGKILL)
+        assert other.wait(timeout=10) == -signal.SIGKILL
+        assert gets(database, "usaspending", within=5)
+
+
+def test_a_claim_ends_with_its_block(database: Database, database_url: str) -> None:
+    with holder(database_url) as other:
+        assert answer(other) == "held"
+        other.communicate("done\n", timeout=30)
+        assert other.returncode == 0
+        assert gets(database, "usaspending", within=5)
+
+
+def test_a_claim_ends_with_an_exception(database: Database) -> None:
+    with pytest.raises(ZeroDivisionError), database.claim("usaspending"):
+        raise ZeroDivisionError
+    assert gets(database, "usaspending", within=0)
+
+
+def test_a_claim_may_be_had_again_and_again(database: Database) -> None:
+    for _ in range(20):
+        with database.claim("usaspending") as held:
+            assert held
+
+
+def test_a_refused_claim_leaves_the_holder_his(database: Database, database_url: str) -> None:
+    with holder(database_url) as other:
+        assert answer(other) == "held"
+        for _ in range(3):
+            with database.claim("usaspending") as held:
+                assert not held
+        assert other.poll() is None
+
+
+def test_a_claim_stands_in_nobodys_way(database: Database) -> None:
+    with database.claim("usaspending"), database.writing() as session:
+        session.connection()
+    with database.claim("usaspending"), database.claim("sam") as other:
+        assert other

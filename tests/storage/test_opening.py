@@ -1,0 +1,179 @@
+"""Opening a database: the tables it gets, and one clear line when it cannot be opened."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import inspect, text
+from sqlalchemy.engine import make_url
+from sqlmodel import SQLModel
+
+from storage.database import Database, DatabaseError, migration_config, open_database
+from tests.records import CLEARVIEW, match
+from tests.storage.tools import dump, save, start
+
+OPEN = """
+import sys
+from storage.database import open_database
+sys.stdin.readline()
+with open_database(sys.argv[1]).engine.connect() as connection:
+    print(sorted(connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalars()))
+"""
+
+
+def refusal(url: str) -> str:
+    """Return what is said of a URL that cannot be opened."""
+    with pytest.raises(DatabaseError) as caught:
+        open_database(url)
+    said = str(caught.value)
+    assert len(said.splitlines()) == 1
+    return said
+
+
+def test_migrations_make_the_tables_that_the_models_describe(database: Database) -> None:
+    with database.engine.connect() as connection:
+        head = ScriptDirectory.from_config(migration_config()).get_current_head()
+        assert MigrationContext.configure(connection).get_current_revision() == head
+        command.check(migration_config(connection=connection))
+        assert set(inspect(connection).get_table_names()) == {*SQLModel.metadata.tables, "alembic_version"}
+
+
+def test_every_key_column_refuses_null(database: Database) -> None:
+    with database.engine.connect() as connection:
+        for name in SQLModel.metadata.tables:
+            keys = inspect(connection).get_pk_constraint(name)["constrained_columns"]
+            columns = {column["name"]: column for column in inspect(connection).get_columns(name)}
+            assert keys
+            assert not [key for key in keys if columns[key]["nullable"]]
+
+
+def test_opening_twice_is_harmless(database_url: str) -> None:
+    with closing(open_database(database_url)) as first:
+        save(first, CLEARVIEW, match(CLEARVIEW))
+        before = dump(first)
+        with closing(open_database(database_url)) as second:
+            assert dump(second) == before
+    with closing(open_database(database_url)) as third:
+        assert dump(third) == before
+
+
+@pytest.mark.parametrize("attempt", range(2))
+def test_two_processes_may_open_an_empty_database_at_once(database_url: str, attempt: int) -> None:
+    processes = [start(OPEN, database_url) for _ in range(2)]
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    for process in processes:
+        said, complaint = process.communicate(timeout=60)
+        assert (process.returncode, complaint) == (0, "")
+        assert said.startswith("['0")
+
+
+def test_a_folder_that_is_missing_is_made(tmp_path: Path) -> None:
+    file = tmp_path / "not" / "yet" / "there.sqlite3"
+    open_database(f"sqlite:///{file}").close()
+    assert file.is_file()
+
+
+def test_sqlite_writes_ahead_and_holds_foreign_keys(sqlite_url: str) -> None:
+    with closing(open_database(sqlite_url)) as database, database.engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+        assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
+        assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() == 60_000
+
+
+@pytest.mark.parametrize("name", ["postgresql", "postgres", "postgresql+psycopg"])
+def test_postgresql_may_be_called_by_its_usual_names(postgresql_url: str, name: str) -> None:
+    url = make_url(postgresql_url).set(drivername=name).render_as_string(hide_password=False)
+    with closing(open_database(url)) as database:
+        assert database.engine.dialect.name == "postgresql"
+
+
+def test_a_file_that_is_no_database(tmp_path: Path) -> None:
+    file = tmp_path / "notes.txt"
+    content = "Dear diary, this is not a database. " * 100
+    file.write_text(content)
+    assert refusal(f"sqlite:///{file}").endswith("notes.txt: file is not a database")
+    assert file.read_text() == content
+
+
+def test_a_folder_where_the_file_should_be(tmp_path: Path) -> None:
+    assert "unable to open database file" in refusal(f"sqlite:///{tmp_path}")
+
+
+def test_a_server_that_does_not_answer() -> None:
+    said = refusal("postgresql://reader:hunter2@127.0.0.1:1/news?connect_timeout=2")
+    assert "127.0.0.1" in said
+    assert "refused" in said
+    assert "hunter2" not in said
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://reader:hunter2@127.0.0.1:1/news",
+        "postgresql://reader@127.0.0.1:1/news?password=hunter2",
+        "postgresql://reader:hunter2@127.0.0.1:port/news",
+        "postgresql://reader:hunter2/2@127.0.0.1/news",
+        "postgresql+nothing://reader:hunter2@127.0.0.1/news",
+        "postgresql+psycopg2://reader:hunter2@127.0.0.1/news",
+        "mysql://reader:hunter2@127.0.0.1/news",
+        "hunter2",
+    ],
+)
+def test_a_password_is_never_shown(url: str) -> None:
+    assert "hunter2" not in refusal(url)
+
+
+@pytest.mark.parametrize("url", ["mysql://h/d", "postgresql+asyncpg://h/d", "sqlite+aiosqlite:///x", "dbase://x"])
+def test_a_database_that_is_not_supported(url: str) -> None:
+    said = refusal(url)
+    assert f"{url.partition(':')[0]} is not supported" in said
+    assert "sqlite:///FILE or postgresql://" in said
+
+
+@pytest.mark.parametrize("url", ["", "news.sqlite3", "postgresql://h:port/d"])
+def test_a_url_that_cannot_be_read(url: str) -> None:
+    assert "sqlite:///FILE or postgresql://" in refusal(url)
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:"])
+def test_a_database_that_would_be_forgotten(url: str) -> None:
+    assert "sqlite:///FILE" in refusal(url)
+
+
+def test_a_database_of_a_newer_version_is_left_alone(database_url: str) -> None:
+    with closing(open_database(database_url)) as database:
+        save(database, CLEARVIEW, match(CLEARVIEW))
+        with database.engine.begin() as connection:
+            connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+        before = dump(database)
+        assert "newer Procurewatch" in refusal(database_url)
+        assert dump(database) == before
+        with database.reading() as session:
+            assert session.scalar(text("SELECT version_num FROM alembic_version")) == "9999"
+
+
+def test_tables_that_are_not_ours_are_told_of(sqlite_url: str) -> None:
+    open_database(sqlite_url).close()
+    path = str(make_url(sqlite_url).database)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript("DROP TABLE match; DELETE FROM alembic_version")
+    assert "already exists" in refusal(sqlite_url)
+
+
+def test_what_is_stored_outlives_the_process(database_url: str) -> None:
+    with closing(open_database(database_url)) as database:
+        save(database, CLEARVIEW, match(CLEARVIEW))
+    with closing(open_database(database_url)) as database:
+        stored = dump(database)
+    assert len(stored["action"]) == len(CLEARVIEW.actions)
+    assert json.loads(json.dumps(stored["match"][0][8]))[0]["text"] == "CLEARVIEW AI, INC."

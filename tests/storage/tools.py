@@ -1,0 +1,71 @@
+"""What the tests of storage share: saving, and looking at everything that is stored."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, select
+from sqlmodel import SQLModel
+
+import storage.tables  # noqa: F401  the tables register themselves
+from sources.records import Award
+from storage.database import Database
+from storage.reading import events_of
+from storage.saving import Saved, Tell, save_award
+from storage.stored import StoredEvent
+from storage.tables import EventRow, MatchRow
+from tests.records import SEEN
+
+Dump = dict[str, list[tuple[Any, ...]]]
+
+
+def yes(_vendors: Sequence[str]) -> bool:
+    return True
+
+
+def no(_vendors: Sequence[str]) -> bool:
+    return False
+
+
+def save(database: Database, award: Award, *matches: MatchRow, now: datetime = SEEN, tell: Tell = yes) -> Saved:
+    """Save an award in a transaction of its own."""
+    with database.writing() as session:
+        return save_award(session, award, matches, now, tell)
+
+
+def events(database: Database, award: Award) -> list[StoredEvent]:
+    """Return all that happened to an award, told or not, newest first."""
+    with database.reading() as session:
+        return events_of(session, award.key)
+
+
+def told_ids(database: Database) -> set[str]:
+    """Return the ids of the events that feeds carry."""
+    with database.reading() as session:
+        return {row.id for row in session.scalars(select(EventRow)) if row.told}
+
+
+def dump(database: Database) -> Dump:
+    """Return every column of every row of every table."""
+    tables = SQLModel.metadata.sorted_tables
+    with database.reading() as session:
+        return {table.name: sorted(map(tuple, session.execute(select(table))), key=repr) for table in tables}
+
+
+def empty(database: Database) -> None:
+    """Delete every row of every table."""
+    with database.writing() as session:
+        for table in reversed(SQLModel.metadata.sorted_tables):
+            session.execute(delete(table))
+
+
+def start(program: str, *arguments: str) -> subprocess.Popen[str]:
+    """Start another process that runs this Python program."""
+    command = [sys.executable, "-c", program, *arguments]
+    return subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )

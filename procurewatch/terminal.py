@@ -18,7 +18,7 @@ from rich.text import Text
 from feeds.text import money, one_line
 from monitors.run import Progress
 from monitors.verdict import RunReport
-from storage.stored import StoredAward
+from storage.stored import StoredAward, StoredMatch
 
 PIPED_WIDTH = 200
 
@@ -46,10 +46,19 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], rig
     return shown
 
 
+FIELDS_IN_WORDS = {
+    "recipient_name": "recipient",
+    "recipient_uei": "recipient's UEI",
+    "recipient_parent_name": "parent",
+    "recipient_parent_uei": "parent's UEI",
+    "description": "description",
+    "action_description": "a modification",
+}
+
+
 def award_rows(awards: Iterable[StoredAward]) -> Iterator[tuple[str, ...]]:
     """Give the row of each award: vendor, agency, recipient, obligated, signed, PIID, why."""
     for award in awards:
-        best = award.matches[0] if award.matches else None
         yield (
             ", ".join(match.vendor_name for match in award.matches) or "-",
             award.sub_agency_name or award.agency_name,
@@ -57,8 +66,15 @@ def award_rows(awards: Iterable[StoredAward]) -> Iterator[tuple[str, ...]]:
             money(award.obligated) if award.obligated is not None else "not stated",
             award.signed.isoformat() if award.signed else "not stated",
             award.piid,
-            best.reason if best else "matches nobody on the watchlist",
+            "; ".join(why(match) for match in award.matches) or "nobody on the watchlist",
         )
+
+
+def why(match: StoredMatch) -> str:
+    """Return a match's best reason in a few words; `show` and the feeds have the whole sentence."""
+    best = match.signals[0]
+    note = ", for review" if match.band != "publish" else ""
+    return f'{FIELDS_IN_WORDS.get(best.field, best.field)}: "{best.text}"{note}'
 
 
 AWARD_COLUMNS = ("Vendor", "Agency", "Recipient", "Obligated", "Signed", "PIID", "Why")

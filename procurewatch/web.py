@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import mimetypes
+import socket
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -128,20 +129,12 @@ def is_fresh(request: Request, page: Page) -> bool:
     return page.modified <= (moment if moment.tzinfo else moment.replace(tzinfo=UTC))
 
 
-def serve_site(desk: Desk, host: str, port: int, site_url: str = "") -> None:
-    """Serve until stopped. Raises `OSError` if the port is taken."""
-    config = uvicorn.Config("", host=host, port=port)
-    listening = config.bind_socket()
-    name = f"[{host}]" if ":" in host else host
-    base_url = site_url or desk.settings.site_url or f"http://{name}:{listening.getsockname()[1]}"
-    app = make_app(desk, base_url)
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, server_header=False))
-    print_address(base_url)
-    server.run(sockets=[listening])
-
-
-def print_address(base_url: str) -> None:
-    """Say where the site is, at once, so that whoever started it can open it."""
-    from procurewatch.terminal import console, plain  # noqa: PLC0415
-
-    console().print(plain(f"Serving {base_url}/ (Ctrl-C stops it)"))
+def serve_site(desk: Desk, host: str, port: int, site_url: str, announce: Callable[[str], object]) -> None:
+    """Serve until stopped, having announced the address. Raises `OSError` if the port is taken."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.create_server((host, port), family=family) as listening:
+        name = f"[{host}]" if ":" in host else host
+        base_url = site_url or desk.settings.site_url or f"http://{name}:{listening.getsockname()[1]}"
+        config = uvicorn.Config(make_app(desk, base_url), log_level="warning", access_log=False, server_header=False)
+        announce(base_url)
+        uvicorn.Server(config).run(sockets=[listening])

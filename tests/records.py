@@ -22,9 +22,14 @@ LATER = SEEN + timedelta(days=1)
 LATER_STILL = SEEN + timedelta(days=2)
 
 ICE = Agency(
-    code="070", name="Department of Homeland Security", sub_code="7012", sub_name="U.S. Immigration and Customs Enforcement"
+    code="070",
+    name="Department of Homeland Security",
+    sub_code="7012",
+    sub_name="U.S. Immigration and Customs Enforcement",
 )
-CBP = Agency(code="070", name="Department of Homeland Security", sub_code="7014", sub_name="U.S. Customs and Border Protection")
+CBP = Agency(
+    code="070", name="Department of Homeland Security", sub_code="7014", sub_name="U.S. Customs and Border Protection"
+)
 
 
 def document(name: str, content: object, retrieved_at: datetime = SEEN) -> Document:
@@ -39,7 +44,13 @@ def document(name: str, content: object, retrieved_at: datetime = SEEN) -> Docum
 
 
 def action(
-    piid: str, agency: str, modification: str, signed: str, obligation: str, description: str, parent: str = "-NONE-_-NONE-"
+    piid: str,
+    agency: str,
+    modification: str,
+    signed: str,
+    obligation: str,
+    description: str,
+    parent: str = "-NONE-_-NONE-",
 ) -> ContractAction:
     """Return an action; `parent` is "{PIID}_{agency}" of the parent award."""
     parent_piid, parent_agency = parent.rsplit("_", 1)
@@ -144,7 +155,9 @@ def match(of: Award, vendor_id: str = "clearview-ai", band: str = "publish", **f
     return MatchRow(**{**row, **facts})
 
 
-def problem(key: str = "CONT_AWD_70CMSD24P00000119_7012_-NONE-_-NONE-", reason: str = "it has no transactions") -> Problem:
+def problem(
+    key: str = "CONT_AWD_70CMSD24P00000119_7012_-NONE-_-NONE-", reason: str = "it has no transactions"
+) -> Problem:
     """Return a record that could not be read."""
     return Problem(source="usaspending", key=key, reason=reason, documents=(document(key, {"results": []}),))
 

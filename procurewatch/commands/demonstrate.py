@@ -10,20 +10,18 @@ from typing import Annotated
 
 import typer
 
-from procurewatch.commands.publish import build_site
+from procurewatch.commands.publish import build_site, serve_desk
 from procurewatch.commands.pull import failure_line, poll_source
 from procurewatch.demo.upstream import UsaspendingStandIn, load_corpus
 from procurewatch.desk import Desk, opened
 from procurewatch.settings import Settings, SourceSettings
 from procurewatch.terminal import AWARD_COLUMNS, award_rows, console, plain, report_line, stopping, table
-from procurewatch.web import serve_site
 from sources.registry import SOURCES
 from storage.reading import Search, count_awards, find_awards
 
 FAILED = 1
 LAST_DAY = date(2024, 9, 30)  # of the corpus: fiscal years 2021 to 2024
 DAYS = 1461
-LISTED = 30
 
 
 def demo(
@@ -46,9 +44,9 @@ def demo(
         folder = feeds or own.data_dir / "feeds"
         out.print(plain(build_site(desk, folder)))
         out.print(plain(f"Open {folder.absolute() / 'index.html'}, or subscribe to a feed from there."))
-        out.print(plain(f'Ask more: procurewatch --data-dir "{own.data_dir}" search "babel street"'))
+        out.print(plain(f'Ask more, with the same program: --data-dir "{own.data_dir}" search "babel street"'))
         if serve:
-            serve_site(desk, "127.0.0.1", port)
+            serve_desk(desk, "127.0.0.1", port)
 
 
 @contextmanager
@@ -67,9 +65,16 @@ def stand_in_settings(settings: Settings) -> Iterator[Settings]:
 
 
 def _list(desk: Desk) -> None:
+    """Print the newest award of each vendor, and how many there are."""
     with desk.database.reading() as session:
-        asked = Search()
-        total = count_awards(session, asked)
-        rows = list(award_rows(find_awards(session, asked, LISTED)))
-    title = f"The newest {len(rows)} of {total} awards that concern a vendor on the watchlist"
-    console().print(table(title, AWARD_COLUMNS, rows, right=("Obligated",)))
+        total = count_awards(session, Search())
+        found = [
+            (count_awards(session, asked), award, vendor)
+            for vendor in desk.watchlist.vendors
+            for asked in (Search(vendor=vendor.id),)
+            for award in find_awards(session, asked, limit=1)
+        ]
+    newest = sorted(found, key=lambda each: (each[1].signed or date.min, each[2].id), reverse=True)
+    rows = [(vendor.name, str(count), *next(award_rows([award]))[1:]) for count, award, vendor in newest]
+    title = f"{total} awards concern {len(rows)} vendors of the watchlist; the newest of each:"
+    console().print(table(title, ("Vendor", "Awards", *AWARD_COLUMNS[1:]), rows, right=("Awards", "Obligated")))

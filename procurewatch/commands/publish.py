@@ -11,7 +11,6 @@ from procurewatch.desk import Desk, opened
 from procurewatch.publishing import catalogue, write_site
 from procurewatch.settings import Settings
 from procurewatch.terminal import console, plain
-from procurewatch.web import serve_site
 
 feeds = typer.Typer(help="Feeds as files.", no_args_is_help=True)
 
@@ -54,4 +53,12 @@ def serve(
     """Serve the feeds and pages over HTTP, always as what is stored, until stopped."""
     settings: Settings = context.obj
     with opened(settings) as desk:
-        serve_site(desk, host, port, site_url)
+        serve_desk(desk, host, port, site_url)
+
+
+def serve_desk(desk: Desk, host: str, port: int, site_url: str = "") -> None:
+    """Serve over HTTP until stopped, having said where. Raises `OSError` if the port is taken."""
+    # The web framework is a third of the program's start; only this command needs it.
+    from procurewatch.web import serve_site  # noqa: PLC0415
+
+    serve_site(desk, host, port, site_url, lambda address: console().print(plain(f"Serving {address}/ (Ctrl-C stops)")))

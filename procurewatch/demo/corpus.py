@@ -112,7 +112,12 @@ class CorpusAward:
 
     @property
     def total(self) -> Decimal | None:
-        """The obligations of all actions in dollars; `None` when not one is known."""
+        """The obligations of all actions in dollars; `None` when not one is known, or the base action is not here.
+
+        Without the base action (an award older than the extract) the rest adds up to something, but not to its total.
+        """
+        if all(action.modification != "0" for action in self.actions):
+            return None
         known = [action.obligation for action in self.actions if action.obligation is not None]
         return sum(known, Decimal(0)) if known else None
 

@@ -22,7 +22,7 @@ from sources.usaspending_queries import (
     text_filter,
     time_filter,
 )
-from tests.sources.upstream import SOURCE, AlteredUsaspending, fetched, filters_of, step_of, steps_of_poll
+from tests.sources.upstream import SOURCE, AlteredUsaspending, fetched, fetched_all, filters_of, step_of, steps_of_poll
 
 NAMES = tuple(f"VENDOR NUMBER {number}" for number in range(300))
 UEIS = tuple(f"UEI{number:09}" for number in range(300))
@@ -98,10 +98,8 @@ def test_a_wrong_search_reaches_no_server(group: str, bad: Mapping[str, object])
 def test_every_award_search_asks_for_one_group_of_types_and_is_accepted() -> None:
     types: dict[str, set[tuple[str, ...]]] = defaultdict(set)
     with AlteredUsaspending([]) as server:
-        for step in steps_of_poll(SMALL, sweep_since=date(2023, 1, 1)) + SOURCE.backfill_steps(
-            SMALL, EARLIEST, EARLIEST
-        ):
-            assert fetched(server, step) == []
+        steps = steps_of_poll(SMALL, sweep_since=date(2023, 1, 1)) + SOURCE.backfill_steps(SMALL, EARLIEST, EARLIEST)
+        assert fetched_all(server, steps) == []
         for request in server.requests:
             types[request.path].add(tuple(filters_of(request.json())["award_type_codes"]))
     assert types["/api/v2/search/spending_by_award/"] == set(AWARD_TYPES.values())
@@ -152,8 +150,7 @@ def test_polling_three_hundred_vendors_for_an_empty_day_costs_tens_of_requests(
     sweep_since: date | None, requests: int
 ) -> None:
     with AlteredUsaspending([]) as server:
-        for step in steps_of_poll(WATCHLIST, sweep_since=sweep_since):
-            assert fetched(server, step) == []
+        assert fetched_all(server, steps_of_poll(WATCHLIST, sweep_since=sweep_since)) == []
         assert len(server.requests) == requests < 100
 
 

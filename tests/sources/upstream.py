@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -24,14 +25,15 @@ Change = Callable[[Json], object]
 
 
 class AlteredUsaspending(FaultyUsaspending):
-    """The stand-in whose answers a test may change: see `alter`."""
+    """The stand-in whose answers a test may change: see `alter`. `sent` holds the bodies it sent, by path."""
 
     def __init__(self, awards: Sequence[CorpusAward]) -> None:
+        self.sent: dict[str, list[bytes]] = defaultdict(list)
         self._changes: list[tuple[str, Change]] = []
         super().__init__(awards)
 
     def alter(self, on: str, change: Change) -> None:
-        """Let `change` edit the JSON of every answer whose path ends with `on`; what it returns, if anything, is sent."""
+        """Let `change` edit the JSON of answers whose path ends with `on`; what it returns, if anything, is sent."""
         with self.editing():
             self._changes.append((on, change))
 
@@ -43,6 +45,7 @@ class AlteredUsaspending(FaultyUsaspending):
                 content = json.loads(answer.body)
                 changed = change(content)
                 answer = replace(answer, body=json.dumps(content if changed is None else changed).encode())
+        self.sent[request.path].append(answer.body)
         return answer
 
     def asked(self, on: str) -> list[Json]:
@@ -108,8 +111,15 @@ def fetched(
     server: AlteredUsaspending, step: Step, held: Callable[[str], HeldAward | None] = nothing_held
 ) -> list[Fetched]:
     """Walk one step to its end."""
+    return fetched_all(server, [step], held)
+
+
+def fetched_all(
+    server: AlteredUsaspending, steps: Sequence[Step], held: Callable[[str], HeldAward | None] = nothing_held
+) -> list[Fetched]:
+    """Walk steps to their ends, one after the other."""
     with client_of(server.base_url) as client:
-        return list(SOURCE.fetch(client, step, held))
+        return [item for step in steps for item in SOURCE.fetch(client, step, held)]
 
 
 def parsed(items: Sequence[Fetched]) -> list[Award]:

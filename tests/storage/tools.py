@@ -66,6 +66,4 @@ def empty(database: Database) -> None:
 def start(program: str, *arguments: str) -> subprocess.Popen[str]:
     """Start another process that runs this Python program."""
     command = [sys.executable, "-c", program, *arguments]
-    return subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

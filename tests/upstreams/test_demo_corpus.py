@@ -52,7 +52,8 @@ def test_totals_are_exact_sums_in_cents(corpus: list[CorpusAward]) -> None:
     for award in corpus:
         amounts = [action.obligation for action in award.actions if action.obligation is not None]
         assert len(amounts) == len(award.actions)
-        assert award.total == sum(amounts)
+        has_base = any(action.modification == "0" for action in award.actions)
+        assert award.total == (sum(amounts) if has_base else None), "a part of the history is no total"
         assert all(amount.as_tuple().exponent == -2 for amount in amounts)
 
 

@@ -1,0 +1,342 @@
+"""The adapter's `fetch` and `parse` over real HTTP: each award once and whole, changed ones again, evidence as sent."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from procurewatch.demo.upstream import load_corpus
+from sources.contract import Interest
+from sources.errors import Blocked, QuotaUsedUp, SourceChanged, SourceError, Unreachable
+from sources.records import Award, AwardCategory, Payload, Problem
+from sources.usaspending import TRANSACTIONS
+from sources.usaspending_queries import AWARD_SEARCH, TRANSACTION_COUNT, TRANSACTION_SEARCH
+from tests.sources.upstream import (
+    DAY,
+    SOURCE,
+    AlteredUsaspending,
+    Json,
+    action,
+    award,
+    client_of,
+    fetched,
+    fetched_all,
+    kinds,
+    parsed,
+    remembering,
+    step_of,
+    steps_of_poll,
+)
+from tests.upstreams.faults import Fault
+
+DETAIL = "/api/v2/awards/"
+ACME = Interest(names=("ACME",), phrases=("DRONES",))
+FULL: Json = {
+    "parent_piid": "HSHQDC12D00013",
+    "parent_agency": "7001",
+    "type_description": "PURCHASE ORDER",
+    "recipient_uei": "E5BEYXDQYJS6",
+    "recipient_parent_name": "ACME HOLDINGS",
+    "recipient_parent_uei": "PARENTUEI123",
+    "recipient_state": "NY",
+    "starts": date(2024, 5, 7),
+    "ends": date(2025, 5, 6),
+    "may_end": date(2029, 5, 6),
+    "exercised": Decimal("1500.25"),
+    "ceiling": Decimal("99999.99"),
+    "awarding_sub_code": "7012",
+    "awarding_sub_name": "U.S. Immigration and Customs Enforcement",
+    "awarding_office": "MISSION SUPPORT DALLAS",
+    "funding_toptier_code": "015",
+    "funding_toptier_name": "Department of Justice",
+    "funding_sub_code": "1549",
+    "funding_sub_name": "FBI",
+    "funding_office": "DIV 1200",
+    "psc_code": "7A21",
+    "psc_description": "SOFTWARE",
+    "naics_code": "541519",
+    "naics_description": "OTHER COMPUTER SERVICES",
+    "solicitation": "70CMSD24R1",
+    "extent_competed_description": "NOT COMPETED",
+    "place_city": "DALLAS",
+}
+
+
+def test_an_award_found_is_read_whole_with_every_action() -> None:
+    base, change = action("0", DAY, "500000.00", "FACES"), action("P00001", date(2024, 6, 1), "-1000.10", "CLOSEOUT")
+    with AlteredUsaspending([award(1, base, change, **FULL)]) as server:
+        [found] = parsed(fetched(server, step_of()))
+    key = "CONT_AWD_70X00001_7012_HSHQDC12D00013_7001"
+    assert (found.key, found.piid, found.category) == (key, "70X00001", AwardCategory.CONTRACT)
+    assert (found.parent_piid, found.parent_key) == ("HSHQDC12D00013", "CONT_IDV_HSHQDC12D00013_7001")
+    assert (found.obligated, found.exercised, found.ceiling) == (
+        Decimal("498999.90"),
+        Decimal("1500.25"),
+        Decimal("99999.99"),
+    )
+    dates = (found.signed, found.starts, found.ends, found.may_end, found.modified)
+    assert dates == (DAY, FULL["starts"], FULL["ends"], FULL["may_end"], date(2024, 6, 1))
+    assert (found.awarding.name, found.awarding.office) == ("Department of Homeland Security", FULL["awarding_office"])
+    assert (found.funding.code, found.funding.sub_code, found.funding.sub_name) == ("015", "1549", "FBI")
+    assert (found.recipient.name, found.recipient.parent_name) == ("ACME DRONES LLC", "ACME HOLDINGS")
+    assert (found.recipient.uei, found.recipient.parent_uei) == ("E5BEYXDQYJS6", "PARENTUEI123")
+    assert [(a.modification, a.signed, a.obligation, a.description) for a in found.actions] == [
+        ("0", DAY, Decimal("500000.00"), "FACES"),
+        ("P00001", date(2024, 6, 1), Decimal("-1000.10"), "CLOSEOUT"),
+    ]
+    assert found.actions[1].key == "7012_7001_70X00001_P00001_HSHQDC12D00013_0"
+    assert found.url == f"https://www.usaspending.gov/award/{key}/"
+    assert (found.description, found.place, found.psc, found.naics) == ("FACES", "DALLAS", "7A21", "541519")
+
+
+def test_the_evidence_is_what_the_server_sent_byte_for_byte_unknown_fields_and_all() -> None:
+    extra = {"new_upstream_field": {"b": 1.10, "a": "é"}, "zzz": None}
+    with AlteredUsaspending([award(1, extra_detail=extra)]) as server:
+        [found] = parsed(fetched(server, step_of()))
+        detail, transactions = found.documents
+    assert [detail.body] == server.sent[f"{DETAIL}{found.key}/"]
+    assert [transactions.body] == server.sent[TRANSACTIONS]
+    assert b'"new_upstream_field": {"b": 1.1, "a": "\\u00e9"}' in detail.body
+    assert detail.sha256 == hashlib.sha256(detail.body).hexdigest()
+    assert (detail.url, detail.request) == (f"{server.base_url}{DETAIL}{found.key}/", "")
+    assert (transactions.url, '"award_id": "CONT_AWD' in transactions.request) == (server.base_url + TRANSACTIONS, True)
+
+
+def test_all_pages_of_an_awards_transactions_are_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sources.usaspending.MOST_TRANSACTIONS", 2)
+    mods = [action(f"P{n:05}", DAY + timedelta(days=n // 2)) for n in range(5)]
+    with AlteredUsaspending([award(1, *mods)]) as server:
+        [found] = parsed(fetched(server, step_of()))
+        assert [body["page"] for body in server.asked(TRANSACTIONS)] == [1, 2, 3]
+    assert [a.modification for a in found.actions] == [a.modification for a in mods]
+    assert len(found.documents) == 4
+
+
+def test_pages_of_transactions_without_end_mean_that_the_source_changed() -> None:
+    with AlteredUsaspending([award(1)]) as server:
+        server.alter(TRANSACTIONS, lambda answer: answer["page_metadata"].update(hasNext=True))
+        with pytest.raises(SourceChanged, match="pages without end"):
+            fetched(server, step_of())
+        assert len(server.asked(TRANSACTIONS)) == 100
+
+
+def test_an_award_with_one_amount_wrong_is_a_problem_and_the_rest_goes_on() -> None:
+    odd = award(2, extra_detail={"total_obligation": 10.005})
+    with AlteredUsaspending([award(1), odd, award(3)]) as server:
+        records = [SOURCE.parse(item) for item in fetched(server, step_of()) if isinstance(item, Payload)]
+    first, problem, last = records
+    assert isinstance(first, Award)
+    assert isinstance(last, Award)
+    assert isinstance(problem, Problem)
+    assert (problem.key, problem.reason) == (odd.key, "not an amount in whole cents within reason: Decimal('10.005')")
+    assert problem.documents[0].url.endswith(f"{odd.key}/")
+
+
+@pytest.mark.parametrize(
+    ("sent", "read"),
+    [
+        (61241.34, "61241.34"),
+        ("61241.35", "61241.35"),
+        (0.1, "0.10"),
+        (-0.01, "-0.01"),
+        (100, "100.00"),
+        ("-1e3", "-1000.00"),
+        (23_456_789_012_345.67, "23456789012345.67"),
+        ("9007199254740993.01", "9007199254740993.01"),
+        (None, None),
+        ("", None),
+    ],
+)
+def test_amounts_are_read_exactly_from_numbers_and_from_text(sent: object, read: str | None) -> None:
+    with AlteredUsaspending([award(1, extra_detail={"base_and_all_options": sent})]) as server:
+        [found] = parsed(fetched(server, step_of()))
+    assert found.ceiling == (None if read is None else Decimal(read))
+    assert read is None or str(found.ceiling) == read
+
+
+@pytest.mark.parametrize("name", ["REDACTED DUE TO PII", "Multiple Recipients", " MISCELLANEOUS FOREIGN AWARDEES "])
+def test_placeholder_recipients_are_flagged(name: str) -> None:
+    with AlteredUsaspending([award(1, recipient_name=name), award(2, recipient_name=f"{name} LLC")]) as server:
+        found = parsed(fetched(server, step_of("contracts", "award_ids", ("70X.*",))))
+    assert [award.recipient.is_placeholder for award in found] == [True, False]
+
+
+def test_an_award_that_is_gone_is_a_problem_and_the_rest_goes_on() -> None:
+    with AlteredUsaspending([award(1), award(2), award(3)]) as server:
+
+        def lose(answer: Json) -> None:
+            answer["results"][1]["generated_internal_id"] = "CONT_AWD_GONE_7012_-NONE-_-NONE-"
+
+        server.alter(AWARD_SEARCH, lose)
+        items = fetched(server, step_of())
+    assert [kind for kind, _ in kinds(items)] == ["Payload", "Problem", "Payload"]
+    problem = items[1]
+    assert isinstance(problem, Problem)
+    assert problem.key == "CONT_AWD_GONE_7012_-NONE-_-NONE-"
+    assert "HTTP 404" in problem.reason
+    assert "No Award found" in problem.reason
+    assert "\n" not in problem.reason
+
+
+@pytest.mark.parametrize("key", ["", "\x00", "X" * 201, "X" * 100_000, "../../etc", "A B?x=1#é\ud800"])
+def test_a_row_with_a_hostile_key_is_a_problem_and_the_rest_goes_on(key: str) -> None:
+    with AlteredUsaspending([award(1), award(2)]) as server:
+        server.alter(AWARD_SEARCH, lambda answer: answer["results"][0].update(generated_internal_id=key))
+        items = fetched(server, step_of())
+    assert [kind for kind, _ in kinds(items)] == ["Problem", "Payload"]
+    problem = items[0]
+    assert isinstance(problem, Problem)
+    assert len(problem.key) <= 200
+    problem.key.encode()
+    assert len(problem.reason) < 900
+
+
+@pytest.mark.parametrize("group", ["contracts", "transactions"])
+def test_an_unchanged_award_is_not_fetched_again_and_a_changed_one_is(group: str) -> None:
+    step = step_of(group, texts=("ACME", "NEW NAME"))
+    awards = [award(1), award(2, action("0"), action("P00001", DAY, "5.00")), award(3)]
+    with AlteredUsaspending(awards) as server:
+        held = remembering(parsed(fetched(server, step)))
+        server.requests.clear()
+        assert sorted(kinds(fetched(server, step, held))) == [("Unchanged", award.key) for award in awards]
+        assert not [request for request in server.requests if DETAIL in request.path or TRANSACTIONS in request.path]
+        with server.editing() as served:
+            served[1].actions.append(action("P00002", DAY + timedelta(days=1), "-7.00"))
+            served[1].recipient_name = "NEW NAME LLC"
+            served.append(award(4))
+        items = fetched(server, step, held)
+    assert sorted(kinds(items)) == [
+        ("Payload", awards[1].key),
+        ("Payload", award(4).key),
+        ("Unchanged", awards[0].key),
+        ("Unchanged", awards[2].key),
+    ]
+    changed = parsed([item for item in items if isinstance(item, Payload)])
+    assert {(a.recipient.name, len(a.actions)) for a in changed} == {("NEW NAME LLC", 3), ("ACME DRONES LLC", 1)}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"recipient_name": "ACME LTD"},
+        {"recipient_uei": "UEI"},
+        {"description": "OTHER"},
+        {"last_modified_date": date(2024, 6, 7)},
+        {"starts": date(2024, 6, 7)},
+        {"ends": date(2024, 6, 7)},
+        {"actions": [action(amount="100.01")]},
+    ],
+)
+def test_any_change_that_a_search_row_shows_makes_an_award_worth_fetching(change: dict[str, Any]) -> None:
+    with AlteredUsaspending([award(1)]) as server:
+        held = remembering(parsed(fetched(server, step_of())))
+        with server.editing() as served:
+            for name, value in change.items():
+                setattr(served[0], name, value)
+        assert [kind for kind, _ in kinds(fetched(server, step_of(), held))] == ["Payload"]
+
+
+def test_each_award_comes_once_in_a_step_however_many_rows_it_has() -> None:
+    many = award(1, *(action(f"P{n:05}", DAY + timedelta(days=n), f"{n}.00") for n in range(9)))
+    twice = award(2, action(), action("P00001"))
+    with AlteredUsaspending([many, twice]) as server:
+        items = fetched(server, step_of("transactions"))
+        assert sorted(kinds(items)) == [("Payload", many.key), ("Payload", twice.key)]
+        held = remembering(parsed(items))
+        assert sorted(kinds(fetched(server, step_of("transactions"), held))) == [
+            ("Unchanged", many.key),
+            ("Unchanged", twice.key),
+        ]
+
+
+def test_phrases_bring_resellers_but_not_what_only_its_industry_code_names() -> None:
+    reseller = award(1, action(description="BABEL STREET - SOFTWARE"), recipient_name="PANAMERICA COMPUTERS, INC.")
+    industry = award(2, recipient_name="JANITORS INC", psc_description="BABEL STREET CLEANING")
+    with AlteredUsaspending([reseller, industry, award(3)]) as server:
+        for group in ("contracts", "transactions"):
+            found = parsed(fetched(server, step_of(group, "keywords", ("BABEL STREET",))))
+            assert [award.key for award in found] == [reseller.key]
+
+
+FAULTS = {
+    Fault.TOO_MANY_HOUR: QuotaUsedUp,
+    Fault.UNAVAILABLE: Unreachable,
+    Fault.EMPTY: Unreachable,
+    Fault.RESET: Unreachable,
+    Fault.CUT_TRANSFER: Unreachable,
+    Fault.SERVER_ERROR: Unreachable,
+    Fault.FORBIDDEN: Blocked,
+    Fault.HTML_OK: SourceChanged,
+    Fault.TRUNCATED_JSON: SourceChanged,
+    Fault.RENAMED_FIELD: SourceChanged,
+    Fault.UNUSED_FILTER: SourceChanged,
+}
+
+
+@pytest.mark.parametrize("path", [AWARD_SEARCH, TRANSACTION_COUNT, TRANSACTION_SEARCH, TRANSACTIONS])
+@pytest.mark.parametrize(("fault", "kind"), FAULTS.items(), ids=[fault.name for fault in FAULTS])
+def test_every_fault_of_a_search_ends_in_its_own_error(fault: Fault, kind: type[SourceError], path: str) -> None:
+    without_filters = path == TRANSACTIONS and fault is Fault.UNUSED_FILTER
+    without_keys = path in (TRANSACTIONS, TRANSACTION_COUNT) and fault is Fault.RENAMED_FIELD
+    step = step_of("contracts" if path in (AWARD_SEARCH, TRANSACTIONS) else "transactions")
+    with AlteredUsaspending([award(1)]) as server:
+        server.play(fault, on=path)
+        if without_filters or without_keys:  # nothing in that answer that the fault could touch
+            assert parsed(fetched(server, step))
+            return
+        with pytest.raises(SourceError) as caught:
+            fetched(server, step)
+        server.heal()
+        assert len(parsed(fetched(server, step))) == 1
+    assert type(caught.value) is kind
+    assert str(caught.value).startswith("usaspending: ")
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("fault", [Fault.UNAVAILABLE, Fault.RESET, Fault.EMPTY, Fault.TOO_MANY, Fault.GATEWAY_TIMEOUT])
+def test_a_fault_that_passes_leaves_no_trace(fault: Fault) -> None:
+    with AlteredUsaspending([award(n) for n in range(3)]) as server:
+        server.retry_after = 0
+        expected = kinds(fetched(server, step_of()))
+        server.play(fault, on=AWARD_SEARCH, times=1)
+        server.play(fault, on=DETAIL, times=1)
+        server.play(fault, on=TRANSACTIONS, times=1)
+        assert kinds(fetched(server, step_of())) == expected == [("Payload", award(n).key) for n in range(3)]
+
+
+def test_the_control_query_tells_an_answering_source_from_a_changed_or_broken_one() -> None:
+    path = "/api/v2/references/toptier_agencies/"
+    with AlteredUsaspending([]) as server, client_of(server.base_url) as client:
+        assert SOURCE.control(client)
+        server.alter(path, lambda answer: answer["results"][0].update(toptier_code="071"))
+        assert not SOURCE.control(client)
+        server.alter(path, lambda answer: answer.pop("results") and None)
+        with pytest.raises(SourceChanged, match="no results"):
+            SOURCE.control(client)
+        server.play(Fault.UNAVAILABLE, on=path)
+        with pytest.raises(Unreachable):
+            SOURCE.control(client)
+
+
+def test_the_shipped_corpus_is_found_whole_by_name_and_by_phrase() -> None:
+    corpus = load_corpus()
+    interest = Interest(names=("CLEARVIEW AI", "CELLEBRITE", "PANAMERICA"), phrases=("BABEL STREET", "SKYDIO"))
+    texts = {a.key: f"{a.recipient_name} {[x.description for x in a.actions]}".upper() for a in corpus}
+    meant = {key for key, told in texts.items() if any(t in told for t in (*interest.names, *interest.phrases))}
+    assert len(meant) > 40
+    with AlteredUsaspending(corpus) as server:
+        steps = SOURCE.backfill_steps(interest, date(2020, 10, 1), date(2024, 9, 30))
+        items = fetched_all(server, steps)
+        awards = {found.key: found for found in parsed(items)}
+        poll = parsed(fetched_all(server, steps_of_poll(ACME)))
+    assert meant <= set(awards)
+    assert poll == []
+    for original in corpus:
+        if original.key in awards:
+            found = awards[original.key]
+            assert sorted(a.modification for a in found.actions) == sorted(a.modification for a in original.actions)
+            assert found.obligated == original.total

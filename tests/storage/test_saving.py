@@ -1,0 +1,238 @@
+"""What is stored: facts, evidence and quarantine, whatever comes twice and in whatever order."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date, timedelta
+from decimal import Decimal
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from sources.records import Award, Problem, Record
+from storage.database import Database
+from storage.reading import actions_of, awards_by_key, evidence_of, payload
+from storage.runs import note_checkpoint
+from storage.saving import save_award, save_evidence, save_problem
+from storage.tables import ActionRow, MatchRow, PayloadRow, QuarantineRow
+from tests.records import (
+    BABEL,
+    CLEARVIEW,
+    CLEARVIEW_AT_FIRST,
+    CLEARVIEW_FORENSIC,
+    COURT_REPORTER,
+    EQUIPMENT,
+    LATER,
+    LATER_STILL,
+    SEEN,
+    acted,
+    document,
+    match,
+    problem,
+    with_actions,
+)
+from tests.storage.tools import Dump, dump, empty, save, told_ids, yes
+
+
+@pytest.mark.parametrize("award", [CLEARVIEW, BABEL, EQUIPMENT, COURT_REPORTER], ids=lambda award: award.piid)
+@pytest.mark.parametrize("matched", [True, False])
+def test_the_same_award_again_changes_nothing(database: Database, award: Award, matched: bool) -> None:
+    matches = ("babel-street", "panamerica") if matched else ()
+    save(database, award, *(match(award, vendor) for vendor in matches))
+    before = dump(database)
+    for _ in range(2):
+        again = save(database, award, *(match(award, vendor, first_seen=LATER) for vendor in matches), now=LATER)
+        assert (again.new, again.changed, again.events) == (False, False, 0)
+        assert dump(database) == before
+
+
+def test_every_fact_comes_back_as_it_was(database: Database) -> None:
+    full = replace(
+        CLEARVIEW,
+        revision="2023-09-12",
+        ceiling=Decimal("2287500.00"),
+        exercised=Decimal("2287500.00"),
+        starts=date(2021, 9, 5),
+        ends=date(2024, 9, 4),
+        may_end=date(2024, 9, 4),
+        modified=date(2023, 9, 13),
+        recipient=replace(CLEARVIEW.recipient, uei="QKNCSQNVB4X3", parent_name="A PARENT", parent_uei="B", state="NY"),
+    )
+    save(database, full, match(full))
+    with database.reading() as session:
+        (award,) = awards_by_key(session, [full.key])
+        actions = actions_of(session, full.key)
+    for name in (
+        *("key", "source", "type_text", "piid", "parent_piid", "parent_key", "description", "obligated", "exercised"),
+        *("ceiling", "signed", "starts", "ends", "may_end", "modified", "psc", "psc_text", "naics", "naics_text"),
+        *("solicitation", "extent_competed", "place", "url"),
+    ):
+        assert getattr(award, name) == getattr(full, name), name
+    assert (award.recipient_name, award.recipient_uei) == (full.recipient.name, "QKNCSQNVB4X3")
+    assert (award.recipient_parent_name, award.recipient_parent_uei) == ("A PARENT", "B")
+    assert (award.agency_code, award.sub_agency_code, award.sub_agency_name) == ("070", "7012", full.awarding.sub_name)
+    assert (award.first_seen, award.last_changed) == (SEEN, SEEN)
+    for stored, told in zip(actions, full.actions, strict=True):
+        assert (stored.key, stored.modification, stored.signed, stored.obligation, stored.description) == (
+            *(told.key, told.modification, told.signed, told.obligation, told.description),
+        )
+
+
+def test_a_revision_alone_is_no_change_but_is_kept(database: Database) -> None:
+    save(database, CLEARVIEW)
+    saved = save(database, replace(CLEARVIEW, revision="2026-11-21"), now=LATER)
+    assert not saved.changed
+    save(database, replace(CLEARVIEW, revision=""), now=LATER_STILL)
+    row = dump(database)["award"][0]
+    assert row[2] == "2026-11-21"
+    assert row[-1] == SEEN
+
+
+def test_an_award_without_its_base_action_is_new_all_the_same(database: Database) -> None:
+    partial = replace(with_actions(CLEARVIEW, CLEARVIEW.actions[2:]), signed=date(2021, 9, 3))
+    save(database, partial, match(partial))
+    assert [row[3] for row in dump(database)["event"] if row[8]] == ["new-award"]
+    saved = save(database, CLEARVIEW, match(CLEARVIEW), now=LATER)
+    assert saved.events == 2
+    assert len(told_ids(database)) == 3
+
+
+def test_a_new_match_renews_its_reasons_and_keeps_its_day(database: Database) -> None:
+    save(database, CLEARVIEW, match(CLEARVIEW, band="review", score=0.6))
+    save(database, CLEARVIEW, match(CLEARVIEW, score=0.99, reason="its UEI", first_seen=LATER), now=LATER)
+    with database.reading() as session:
+        row = session.scalars(select(MatchRow)).one()
+        assert (row.score, row.band, row.reason, row.first_seen) == (0.99, "publish", "its UEI", SEEN)
+
+
+def test_a_description_with_anything_in_it_comes_back(database: Database) -> None:
+    text = "\"; DROP TABLE award; -- % _ \\ ' é 🛰 \u202e ]]> <b>&amp;\n\t"
+    hostile = replace(CLEARVIEW_AT_FIRST, description=text)
+    save(database, acted(hostile, "P00001", "2021-11-29", "0.00", description=text), match(hostile, reason=text))
+    with database.reading() as session:
+        (award,) = awards_by_key(session, [hostile.key])
+        assert award.description == award.matches[0].reason == text
+        assert actions_of(session, hostile.key)[1].description == text
+
+
+def test_evidence_is_kept_once_and_comes_back_byte_for_byte(database: Database) -> None:
+    page = document("70CMSD21P00000127", {"results": ["é"] * 1000})
+    awards = [replace(award, documents=(page, page)) for award in (CLEARVIEW, BABEL)]
+    for award in awards:
+        save(database, award)
+    again = replace(CLEARVIEW, documents=(replace(page, retrieved_at=LATER),))
+    save(database, again, now=LATER)
+    with database.reading() as session:
+        row = session.scalars(select(PayloadRow)).one()
+        assert len(row.body) < row.size == len(page.body)
+        assert row.sha256 == hashlib.sha256(page.body).hexdigest()
+        assert payload(session, row.sha256) == page.body
+        for award in awards:
+            (kept,) = evidence_of(session, award.key)
+            assert (kept.url, kept.retrieved_at, kept.size) == (page.url, SEEN, len(page.body))
+        assert payload(session, "0" * 64) is None
+
+
+@pytest.mark.parametrize("body", [b"", b"\x00\xff" * 10, b"<html>"])
+def test_evidence_may_be_any_bytes(database: Database, body: bytes) -> None:
+    odd = replace(document("x", {}), body=body)
+    with database.writing() as session:
+        save_evidence(session, "usaspending", "x", [odd])
+    with database.reading() as session:
+        assert payload(session, odd.sha256) == body
+
+
+def test_another_answer_is_further_evidence(database: Database) -> None:
+    first, second = document("x", {"amount": 1}), document("x", {"amount": 2}, LATER)
+    save(database, replace(CLEARVIEW, documents=(second,)), now=LATER)
+    save(database, replace(CLEARVIEW, documents=(first,)))
+    with database.reading() as session:
+        assert [kept.sha256 for kept in evidence_of(session, CLEARVIEW.key)] == [first.sha256, second.sha256]
+
+
+def quarantine(database: Database) -> QuarantineRow:
+    with database.reading() as session:
+        return session.scalars(select(QuarantineRow)).one()
+
+
+def test_a_problem_is_kept_with_its_evidence_until_it_is_solved(database: Database) -> None:
+    bad = problem(CLEARVIEW.key)
+    for now, reason in ((SEEN, "it has no transactions"), (LATER, "no\x00t JSON")):
+        with database.writing() as session:
+            save_problem(session, replace(bad, reason=reason), now)
+    row = quarantine(database)
+    assert (row.reason, row.first_seen, row.last_seen, row.solved_at) == ("not JSON", SEEN, LATER, None)
+    with database.reading() as session:
+        assert payload(session, evidence_of(session, bad.key)[0].sha256) == bad.documents[0].body
+    save(database, BABEL, now=LATER)
+    assert quarantine(database).solved_at is None
+    for _ in range(2):
+        save(database, CLEARVIEW, now=LATER_STILL if quarantine(database).solved_at is None else SEEN)
+        assert quarantine(database).solved_at == LATER_STILL
+    with database.writing() as session:
+        save_problem(session, bad, LATER_STILL + timedelta(days=1))
+    assert quarantine(database).solved_at is None
+    assert quarantine(database).first_seen == SEEN
+
+
+def test_an_action_without_its_award_is_refused(database: Database) -> None:
+    lonely = ActionRow(
+        key="K",
+        award_key="nobody",
+        modification="0",
+        description="",
+        action_type="",
+        action_type_text="",
+        first_seen=SEEN,
+    )
+    with pytest.raises(IntegrityError), database.writing() as session:
+        session.add(lonely)
+
+
+# Each list is the story of one record, in its order; the lists have nothing to do with each other.
+OPTION = acted(CLEARVIEW_AT_FIRST, "P00003", "2022-09-06", "500000.00", action_type="G")
+STORIES: tuple[tuple[Record, ...], ...] = (
+    (CLEARVIEW_AT_FIRST, OPTION, replace(OPTION, ends=date(2023, 9, 4)), CLEARVIEW),
+    (problem(), CLEARVIEW_FORENSIC, CLEARVIEW_FORENSIC),
+    (with_actions(BABEL, BABEL.actions[:1]), BABEL),
+    (problem(EQUIPMENT.key, "its amount is no number"), problem(EQUIPMENT.key, "it has no transactions")),
+    (COURT_REPORTER, replace(COURT_REPORTER, description="COURT REPORTER")),
+)
+
+
+def save_record(session: Session, record: Record) -> None:
+    if isinstance(record, Problem):
+        save_problem(session, record, SEEN)
+        return
+    vendors = {CLEARVIEW.key: "clearview-ai", CLEARVIEW_FORENSIC.key: "clearview-ai", BABEL.key: "babel-street"}
+    matches = [match(record, vendors[record.key])] if record.key in vendors else []
+    save_award(session, record, matches, SEEN, yes)
+
+
+def stored_in_batches(database: Database, batches: Sequence[Sequence[Record]]) -> Dump:
+    empty(database)
+    for number, batch in enumerate(batches):
+        with database.writing() as session:
+            for record in batch:
+                save_record(session, record)
+            note_checkpoint(session, "usaspending", "watermark", "x", SEEN + timedelta(minutes=number) * 0)
+    return dump(database)
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_neither_batches_nor_the_order_of_records_matter(database: Database, data: st.DataObject) -> None:
+    turns = [number for number, story in enumerate(STORIES) for _ in story]
+    expected = stored_in_batches(database, [[record] for story in STORIES for record in story])
+    assert len(expected["event"]) == 11
+    stories = [iter(story) for story in STORIES]
+    records = [next(stories[turn]) for turn in data.draw(st.permutations(turns))]
+    cuts = sorted(data.draw(st.sets(st.integers(1, len(records) - 1))))
+    batches = [records[first:last] for first, last in zip([0, *cuts], [*cuts, len(records)], strict=True)]
+    assert stored_in_batches(database, batches) == expected

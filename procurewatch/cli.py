@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from sqlalchemy.exc import DBAPIError
+from typer.exceptions import TyperException
 
 from feeds.text import one_line
 from monitors.watchlist import WatchlistError
@@ -20,6 +21,13 @@ from sources.errors import SourceError
 from storage.database import DatabaseError
 
 FAILED, MISUSED, BUSY = 1, 2, 3
+CODES: dict[type[Exception], int] = {
+    SettingsError: MISUSED,
+    WatchlistError: MISUSED,
+    Busy: BUSY,
+    DatabaseError: FAILED,
+    SourceError: FAILED,
+}
 
 app = typer.Typer(
     name="procurewatch",
@@ -62,13 +70,11 @@ def settings(
 def main() -> None:
     """Run the command line and end the process."""
     try:
-        app()
-    except (SettingsError, WatchlistError) as error:
-        _end(str(error), MISUSED)
-    except Busy as error:
-        _end(str(error), BUSY)
-    except (DatabaseError, SourceError) as error:
-        _end(str(error), FAILED)
+        code = app(standalone_mode=False)
+    except TyperException as error:
+        _misused(error.format_message())
+    except tuple(CODES) as error:
+        _end(str(error), next(code for kind, code in CODES.items() if isinstance(error, kind)))
     except DBAPIError as error:
         _end(f"the database failed: {error.orig}; nothing half is stored, run it again", FAILED)
     except BrokenPipeError:
@@ -76,9 +82,19 @@ def main() -> None:
         sys.exit(FAILED)
     except OSError as error:
         _end(f"{error.filename or 'a file'}: {error.strerror or error}", FAILED)
+    else:
+        sys.exit(code)
 
 
-def _end(message: str, code: int) -> None:
+def _misused(message: str) -> NoReturn:
+    """End with what was wrong with the command line; a command without its arguments gets its help."""
+    if message.lstrip().startswith("Usage:"):
+        sys.stderr.write(f"{message}\n")
+        sys.exit(MISUSED)
+    _end(f"{message.rstrip('.')} (--help tells how)", MISUSED)
+
+
+def _end(message: str, code: int) -> NoReturn:
     sys.stderr.write(f"procurewatch: {one_line(message)}\n")
     sys.exit(code)
 

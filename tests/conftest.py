@@ -53,31 +53,18 @@ def _no_network() -> Iterator[None]:
     """Refuse to connect to, or to look up, anything but this machine."""
     connect, connect_ex, getaddrinfo = socket.socket.connect, socket.socket.connect_ex, socket.getaddrinfo
 
-    def only_here(host: object) -> None:
-        name = host.decode() if isinstance(host, bytes) else str(host)
-        if name in ("localhost", ""):
-            return
-        try:
-            here = ipaddress.ip_address(name.partition("%")[0]).is_loopback
-        except ValueError:
-            here = False
-        if not here:
-            raise NetworkUsed(f"tests stay on this machine; this one wanted to reach {name!r}")
-
     def checked_connect(self: socket.socket, address: Any) -> None:
-        if self.family in (socket.AF_INET, socket.AF_INET6):
-            only_here(address[0])
+        _only_here(self, address)
         connect(self, address)
 
     def checked_connect_ex(self: socket.socket, address: Any) -> int:
-        if self.family in (socket.AF_INET, socket.AF_INET6):
-            only_here(address[0])
+        _only_here(self, address)
         return connect_ex(self, address)
 
     def checked_getaddrinfo(host: Any, *args: Any, **options: Any) -> Any:
         # An address needs no look-up: where it leads is for `connect` to judge, and a server may listen anywhere.
-        if host is not None and not _is_address(host):
-            only_here(host)
+        if host is not None and _address(host) is None:
+            raise NetworkUsed(f"tests stay on this machine; this one looked for {host!r}")
         return getaddrinfo(host, *args, **options)
 
     with pytest.MonkeyPatch.context() as patch:
@@ -87,12 +74,22 @@ def _no_network() -> Iterator[None]:
         yield
 
 
-def _is_address(host: object) -> bool:
+def _only_here(connecting: socket.socket, address: Any) -> None:
+    if connecting.family not in (socket.AF_INET, socket.AF_INET6):
+        return
+    found = _address(address[0])
+    if found is None or not found.is_loopback:
+        connecting.close()  # who called will not, for this is no OSError
+        raise NetworkUsed(f"tests stay on this machine; this one wanted to reach {address[0]!r}")
+
+
+def _address(host: str | bytes) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """Return the address a host is; `None` if it is a name that has to be looked up elsewhere."""
+    name = host.decode() if isinstance(host, bytes) else host
     try:
-        ipaddress.ip_address(str(host).partition("%")[0])
+        return ipaddress.ip_address("127.0.0.1" if name in ("localhost", "") else name.partition("%")[0])
     except ValueError:
-        return False
-    return True
+        return None
 
 
 @pytest.fixture(scope="session")

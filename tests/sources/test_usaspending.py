@@ -29,12 +29,10 @@ from tests.sources.upstream import (
     parsed,
     remembering,
     step_of,
-    steps_of_poll,
 )
 from tests.upstreams.faults import Fault
 
 DETAIL = "/api/v2/awards/"
-ACME = Interest(names=("ACME",), phrases=("DRONES",))
 FULL: Json = {
     "parent_piid": "HSHQDC12D00013",
     "parent_agency": "7001",
@@ -324,19 +322,18 @@ def test_the_control_query_tells_an_answering_source_from_a_changed_or_broken_on
 
 def test_the_shipped_corpus_is_found_whole_by_name_and_by_phrase() -> None:
     corpus = load_corpus()
-    interest = Interest(names=("CLEARVIEW AI", "CELLEBRITE", "PANAMERICA"), phrases=("BABEL STREET", "SKYDIO"))
-    texts = {a.key: f"{a.recipient_name} {[x.description for x in a.actions]}".upper() for a in corpus}
-    meant = {key for key, told in texts.items() if any(t in told for t in (*interest.names, *interest.phrases))}
-    assert len(meant) > 40
+    names, phrases = ("CLEARVIEW AI", "CELLEBRITE", "PANAMERICA"), ("BABEL STREET", "SKYDIO")
+    sellers = {a.key for a in corpus if any(name in str(a.recipient_name) for name in names)}
+    texts = {a.key: str([action.description for action in a.actions]).upper() for a in corpus}
+    resold = {key for key, text in texts.items() if any(phrase in text for phrase in phrases)}
+    assert min(len(sellers - resold), len(resold - sellers)) > 10
     with AlteredUsaspending(corpus) as server:
-        steps = SOURCE.backfill_steps(interest, date(2020, 10, 1), date(2024, 9, 30))
-        items = fetched_all(server, steps)
-        awards = {found.key: found for found in parsed(items)}
-        poll = parsed(fetched_all(server, steps_of_poll(ACME)))
-    assert meant <= set(awards)
-    assert poll == []
+        steps = SOURCE.backfill_steps(Interest(names=names, phrases=phrases), date(2020, 10, 1), date(2024, 9, 30))
+        awards = {award.key: award for award in parsed(fetched_all(server, steps))}
+    assert set(awards) >= sellers | resold
+    assert len(set(awards) - sellers - resold) < 5
     for original in corpus:
         if original.key in awards:
-            found = awards[original.key]
-            assert sorted(a.modification for a in found.actions) == sorted(a.modification for a in original.actions)
-            assert found.obligated == original.total
+            award = awards[original.key]
+            assert sorted(a.modification for a in award.actions) == sorted(a.modification for a in original.actions)
+            assert award.obligated == original.total

@@ -268,7 +268,7 @@ def test_ids_are_the_same_for_ever_and_everywhere(database: Database) -> None:
         "new-award": "tag:procurewatch,2026:CONT_AWD_70CMSD21P00000127_7012_-NONE-_-NONE-/award/new-award",
         "option-exercised": "tag:procurewatch,2026:CONT_AWD_70CMSD21P00000127_7012_-NONE-_-NONE-"
         "/7012_-NONE-_70CMSD21P00000127_P00003_-NONE-_0/option-exercised",
-        "extended": "tag:procurewatch,2026:CONT_AWD_70CMSD21P00000127_7012_-NONE-_-NONE-/award/extended/cb5a0ca40ab6",
+        "extended": "tag:procurewatch,2026:CONT_AWD_70CMSD21P00000127_7012_-NONE-_-NONE-/award/extended/aa7a64258efc",
     }
 
 

@@ -1,0 +1,224 @@
+"""The program as its user runs it: real processes, real output."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import signal
+import socket
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import feedparser
+import pytest
+
+from procurewatch.demo.upstream import UsaspendingStandIn, load_corpus
+from tests.commands import run, start
+from tests.upstreams.faults import Fault, FaultyUsaspending
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder in which the demo has run once; its last output is in demo.txt."""
+    folder = tmp_path_factory.mktemp("demo")
+    done = run(folder, "demo")
+    assert done.returncode == 0, done.stderr
+    (folder / "demo.txt").write_text(done.stdout)
+    return folder
+
+
+@pytest.fixture
+def stored(demo: Path) -> Path:
+    """The data folder of what the demo has stored."""
+    return demo / "demo"
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """Return every file below a folder."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_the_demo_lists_real_awards_and_writes_feeds(demo: Path) -> None:
+    shown = (demo / "demo.txt").read_text()
+    for fact in ("Clearview AI", "PANAMERICA COMPUTERS, INC.", "$5,906,000.98", "70CMSD24P00000119", "baseline seeded"):
+        assert fact in shown
+    feeds = [path for path in (demo / "demo" / "feeds").rglob("*") if path.suffix in (".atom", ".rss")]
+    assert len(feeds) > 60
+    for path in feeds:
+        assert not feedparser.parse(path.read_bytes()).bozo, path
+    clearview = feedparser.parse((demo / "demo" / "feeds" / "vendor" / "clearview-ai.atom").read_bytes())
+    assert any("$1,102,500.00" in entry.title for entry in clearview.entries)
+    told = feedparser.parse((demo / "demo" / "feeds" / "all.atom").read_bytes())
+    assert not [entry for entry in told.entries if "PARAGON SYSTEMS" in entry.title or "1NTEGER" in entry.title]
+
+
+def test_a_second_demo_adds_nothing(demo: Path, tmp_path: Path) -> None:
+    feeds = files(demo / "demo" / "feeds")
+    again = run(demo, "demo")
+    assert again.returncode == 0
+    assert "nothing new: " in again.stdout
+    assert " 0 new, 0 changed, 0 matched, 0 events" in again.stdout
+    assert "; 0 files written" in again.stdout
+    assert files(demo / "demo" / "feeds") == feeds
+
+
+def test_an_unreachable_network_is_one_line_and_exit_code_1(tmp_path: Path) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        base_url = f"http://127.0.0.1:{unused.getsockname()[1]}"
+        done = run(tmp_path, "poll", base_url=base_url)
+    lines = [line for line in done.stderr.splitlines() if line.startswith("procurewatch: ")]
+    assert done.returncode == 1
+    assert len(lines) == 1
+    assert re.match(
+        r"procurewatch: source unreachable: usaspending: POST /api/v2/search/spending_by_award/: \w+", lines[0]
+    )
+    assert done.stdout == ""
+
+
+def test_poll_and_backfill_tell_how_they_ended(tmp_path: Path) -> None:
+    with UsaspendingStandIn(load_corpus()) as upstream:
+        backfill = run(tmp_path, "backfill", "penlink", "--since", "2020-10-01", base_url=upstream.base_url)
+        poll = run(tmp_path, "poll", base_url=upstream.base_url)
+    assert (backfill.returncode, poll.returncode) == (0, 0)
+    assert re.search(r"usaspending: new: \d+ awards found, [1-9]\d* new", backfill.stdout)
+    assert re.search(r"usaspending: \w+ \w+: \d+ awards found", poll.stdout)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("backfill", "Clearviw AI"), "did you mean 'Clearview AI'"),
+        (("backfill", '"; DROP TABLE award'), "no vendor"),
+        (("backfill", "penlink", "--since", "1999-01-01"), "search begins on 2007-10-01"),
+        (("backfill", "penlink", "--since", "2999-01-01"), "is in the future"),
+        (("backfill", "penlink", "--since", "yesterday"), "is not a date"),
+        (("search", "--min-amount", "lots"), "is not an amount in dollars"),
+        (("--log-format", "xml", "search"), "log_format"),
+        (("--database-url", "mysql://x/y", "search"), "mysql is not supported"),
+        (("--database-url", "sqlite:////proc/nothing/here.sqlite3", "search"), "cannot open the database"),
+        (("feeds", "build", "/dev/null"), "is a file; name a folder"),
+    ],
+)
+def test_bad_input_gets_a_clear_line(arguments: tuple[str, ...], complaint: str, tmp_path: Path) -> None:
+    done = run(tmp_path, *arguments)
+    assert done.returncode != 0
+    assert complaint in " ".join(done.stderr.replace("│", " ").split())
+    assert "Traceback" not in done.stderr
+
+
+def test_search_show_and_export(stored: Path, tmp_path: Path) -> None:
+    found = run(stored, "search", "babel", "street", "--agency", "customs", "--min-amount", "$1,000,000")
+    assert "70B03C23F00001053" in found.stdout
+    assert "PANAMERICA" in found.stdout
+    assert run(stored, "search", "no-such-words-anywhere").returncode == 1
+    shown = run(stored, "show", "https://www.usaspending.gov/award/CONT_AWD_70CMSD24P00000119_7012_-NONE-_-NONE-/")
+    assert "FORENSIC SOFTWARE" in shown.stdout
+    assert re.search(r"[0-9a-f]{64}", shown.stdout), "the evidence's hash"
+    assert run(stored, "show", "nothing-like-it").returncode == 1
+    table = run(stored, "export", "--vendor", "Clearview AI", "--format", "csv")
+    rows = list(csv.DictReader(io.StringIO(table.stdout)))
+    assert [row["obligated"] for row in rows if row["piid"] == "70CMSD24P00000119"] == ["1102500.00"]
+    file = tmp_path / "actions.json"
+    assert run(stored, "export", "--rows", "actions", "--format", "json", "-o", str(file)).returncode == 0
+    actions = json.loads(file.read_text())
+    assert any(row["action_obligation"].startswith("-") for row in actions)
+
+
+def test_two_copies_never_read_a_source_at_once(tmp_path: Path) -> None:
+    with FaultyUsaspending(load_corpus()) as upstream:
+        upstream.drip_seconds = 1
+        upstream.play(Fault.SLOW_DRIP)
+        with start(tmp_path, "poll", base_url=upstream.base_url) as first:
+            while not upstream.requests and first.poll() is None:
+                time.sleep(0.02)
+            second = run(tmp_path, "poll", base_url=upstream.base_url)
+            first.kill()
+            first.communicate()
+        assert second.returncode == 3
+        assert "another Procurewatch is reading USAspending" in second.stderr
+
+
+def test_run_polls_when_due_and_stops_on_sigterm(tmp_path: Path) -> None:
+    with UsaspendingStandIn(load_corpus()) as upstream:
+        arguments = ("run", "--tick-seconds", "0.2")
+        with start(tmp_path, *arguments, base_url=upstream.base_url) as process:
+            assert process.stdout
+            line = process.stdout.readline()
+            process.send_signal(signal.SIGTERM)
+            _, err = process.communicate(timeout=30)
+        assert process.returncode == 0, err
+        assert line.startswith("usaspending: ")
+        asked = len(upstream.requests)
+        with start(tmp_path, *arguments, base_url=upstream.base_url) as process:
+            time.sleep(3)
+            process.send_signal(signal.SIGTERM)
+            process.communicate(timeout=30)
+        assert len(upstream.requests) == asked, "a restart forgets nothing: it is not due yet"
+
+
+@pytest.fixture
+def served(stored: Path) -> Iterator[str]:
+    """The address at which the demo's site is served."""
+    with start(stored, "serve", "--port", "0") as process:
+        assert process.stdout
+        line = process.stdout.readline()
+        try:
+            yield re.findall(r"http://[\d.:]+", line)[0]
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.communicate(timeout=30)
+
+
+def fetch(url: str, **headers: str) -> tuple[int, dict[str, str], bytes]:
+    """Return status, headers (lower case) and body."""
+    request = urllib.request.Request(url, headers=headers)  # noqa: S310  our own server
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+            return answer.status, {name.lower(): value for name, value in answer.headers.items()}, answer.read()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, {name.lower(): value for name, value in error.headers.items()}, error.read()
+
+
+def test_the_site_is_served_with_validators_and_gzip(served: str) -> None:
+    status, headers, body = fetch(f"{served}/vendor/clearview-ai.atom")
+    assert status == 200
+    assert headers["content-type"].startswith("application/atom+xml")
+    assert not feedparser.parse(body).bozo
+    assert f"{served}/awards/" in body.decode()
+    for name, value in (("If-None-Match", headers["etag"]), ("If-Modified-Since", headers["last-modified"])):
+        status, again, empty = fetch(f"{served}/vendor/clearview-ai.atom", **{name: value})
+        assert (status, empty) == (304, b"")
+        assert again["etag"] == headers["etag"]
+    assert fetch(f"{served}/all.atom", **{"If-None-Match": 'W/"other"'})[0] == 200
+    _, compressed, short = fetch(f"{served}/all.rss", **{"Accept-Encoding": "gzip"})
+    assert compressed["content-encoding"] == "gzip"
+    assert "accept-encoding" in compressed["vary"].lower()
+    assert len(short) < len(fetch(f"{served}/all.rss")[2]) / 2
+    assert fetch(f"{served}/")[0] == fetch(f"{served}/index.html")[0] == fetch(f"{served}/feeds.opml")[0] == 200
+    assert fetch(f"{served}/../../etc/passwd")[0] == fetch(f"{served}/awards/none.html")[0] == 404
+
+
+def test_every_entry_of_a_served_feed_leads_to_its_page(served: str) -> None:
+    for entry in feedparser.parse(fetch(f"{served}/all.atom")[2]).entries[:20]:
+        address, _, anchor = entry.link.partition("#")
+        status, _, page = fetch(address)
+        assert status == 200
+        assert f'id="{anchor}"' in page.decode()
+
+
+def test_feeds_build_writes_whole_files_only_where_something_changed(stored: Path, tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    assert run(stored, "feeds", "build", str(site), "--site-url", "https://example.org/watch").returncode == 0
+    before = {path: path.stat().st_mtime_ns for path in site.rglob("*")}
+    again = run(stored, "feeds", "build", str(site), "--site-url", "https://example.org/watch")
+    assert "; 0 files written" in again.stdout
+    assert {path: path.stat().st_mtime_ns for path in site.rglob("*")} == before
+    links = [entry.link for entry in feedparser.parse((site / "all.atom").read_bytes()).entries]
+    assert all(link.startswith("https://example.org/watch/awards/") for link in links)

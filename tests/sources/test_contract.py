@@ -1,0 +1,133 @@
+"""Every source follows the contract, so that the run, the commands and the documentation can rely on it."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import re
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import date
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from procurewatch.demo.upstream import UsaspendingStandIn, load_corpus
+from sources.contract import Interest, Source, Step, Window
+from sources.http import Client, Patience
+from sources.registry import SOURCES
+
+ROOT = Path(__file__).parents[2]
+# A stand-in for every source: its control query and its searches are tried against it.
+STAND_INS: dict[str, Callable[[], AbstractContextManager[UsaspendingStandIn]]] = {
+    "usaspending": lambda: UsaspendingStandIn(load_corpus()),
+}
+INTEREST = Interest(
+    names=tuple(f"VENDOR {n}" for n in range(230)),
+    ueis=tuple(f"UEI{n:09}" for n in range(230)),
+    phrases=tuple(f"PRODUCT {n}" for n in range(230)),
+    held_piids={"contract": tuple(f"C{n}" for n in range(600)), "idv": ("I1",)},
+)
+DAY = date(2024, 5, 6)
+WINDOWS = [
+    Window(until=DAY, signed_since=DAY, modified_since=DAY),
+    Window(until=DAY, signed_since=date(2024, 1, 1), modified_since=date(2024, 4, 22)),
+    Window(until=DAY, signed_since=date(2024, 1, 1), modified_since=DAY, acted_since=date(2023, 1, 1)),
+    Window(until=DAY, signed_since=date(1999, 1, 1), modified_since=DAY, acted_since=date(1999, 1, 1)),
+]
+
+each_source = pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES.keys())
+
+
+def test_every_source_has_a_stand_in() -> None:
+    assert set(STAND_INS) == set(SOURCES)
+
+
+@each_source
+def test_a_source_says_what_it_is_and_how_it_must_be_asked(source: Source) -> None:
+    assert SOURCES[source.name] is source
+    assert re.fullmatch(r"[a-z][a-z0-9]*", source.name)
+    assert source.title
+    assert source.title == source.title.strip()
+    address = urlsplit(source.base_url)
+    assert (address.scheme, address.query, address.fragment, source.base_url[-1] != "/") == ("https", "", "", True)
+    assert address.hostname
+    assert source.pace.seconds_between >= 0.1
+    assert 1 <= source.pace.at_once <= 2
+    assert 0 <= source.expects.at_least < source.expects.at_most
+
+
+@each_source
+def test_the_module_of_a_source_tells_what_is_known_of_its_upstream(source: Source) -> None:
+    module = inspect.getmodule(type(source))
+    told = inspect.getdoc(module) or ""
+    for heading in ("Upstream:", "Access:", "Limits:", "Lag:", "Corrections:", "Caveats:"):
+        assert re.search(rf"(?<!\w){heading}\s+\w", told), f"{source.name} does not say {heading}"
+
+
+@each_source
+def test_the_control_query_finds_what_always_exists(source: Source) -> None:
+    with STAND_INS[source.name]() as server:
+        patience = Patience(tries=1, read=10)
+        with Client(source.name, base_url=server.base_url, pace=source.pace, patience=patience) as client:
+            assert source.control(client) is True
+        assert len(server.requests) == 1
+
+
+def plans(source: Source) -> list[list[Step]]:
+    """The steps of several polls and backfills."""
+    polls = [list(source.poll_steps(INTEREST, window)) for window in WINDOWS]
+    spans = [(DAY, DAY), (date(2008, 1, 1), DAY), (date(1990, 1, 1), DAY), (date(2023, 10, 1), date(2024, 9, 30))]
+    return polls + [list(source.backfill_steps(INTEREST, since, until)) for since, until in spans]
+
+
+@each_source
+def test_the_keys_of_steps_are_unique_stable_and_fit_for_a_checkpoint(source: Source) -> None:
+    again = type(source)()
+    for steps, repeated in zip(plans(source), plans(again), strict=True):
+        keys = [step.key for step in steps]
+        assert steps
+        assert len(keys) == len(set(keys))
+        assert steps == repeated
+        assert all(re.fullmatch(r"[a-z0-9_/-]{1,100}", key) for key in keys)
+
+
+@each_source
+def test_nothing_to_look_for_is_nothing_to_ask(source: Source) -> None:
+    assert [list(source.poll_steps(Interest(), window)) for window in WINDOWS] == [[], [], [], []]
+    assert list(source.backfill_steps(Interest(), date(2008, 1, 1), DAY)) == []
+    assert list(source.backfill_steps(INTEREST, DAY, date(2024, 5, 5))) == []
+
+
+def imported_by(path: Path) -> set[str]:
+    """The top names of everything a module imports."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            names.add(str(node.module).partition(".")[0])
+    return names
+
+
+def test_one_module_of_the_program_imports_httpx_and_no_other_way_to_the_network_is_used() -> None:
+    packages = ("sources", "monitors", "storage", "feeds", "procurewatch")
+    modules = [path for package in packages for path in (ROOT / package).rglob("*.py")]
+    importers = {
+        name: [path.relative_to(ROOT).as_posix() for path in modules if name in imported_by(path)]
+        for name in ("httpx", "httpcore", "requests", "aiohttp", "urllib3")
+    }
+    assert importers == {"httpx": ["sources/http.py"], "httpcore": [], "requests": [], "aiohttp": [], "urllib3": []}
+
+
+def test_adapters_do_not_import_each_other() -> None:
+    for source in SOURCES.values():
+        family = source.name
+        for path in (ROOT / "sources").glob(f"{family}*.py"):
+            tree = ast.parse(path.read_text("utf-8"))
+            ours = {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+            others = {f"sources.{name}" for name in SOURCES if name != family}
+            assert not {module for module in ours if any(module.startswith(other) for other in others)}, path
+            assert importlib.import_module(f"sources.{path.stem}").__doc__

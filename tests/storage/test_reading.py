@@ -1,0 +1,289 @@
+"""Searching and showing what is stored, alike on both databases."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from sources.records import Award
+from storage.database import Database
+from storage.reading import (
+    Search,
+    actions_of,
+    awards_by_key,
+    count_awards,
+    find_awards,
+    find_by_identifier,
+    known_agencies,
+    known_vendors,
+    publication_version,
+    published_keys,
+    told_events,
+)
+from storage.stored import StoredAward
+from tests.records import (
+    BABEL,
+    CLEARVIEW,
+    CLEARVIEW_FORENSIC,
+    COURT_REPORTER,
+    EQUIPMENT,
+    LATER,
+    LATER_STILL,
+    SEEN,
+    acted,
+    match,
+)
+from tests.storage.tools import dump, no, save, told_ids
+
+ALL = ["70CMSD24P00000119", "70B04C24F00000218", "70B03C23F00001053", "70B06C22P00000094", "70CMSD21P00000127"]
+
+
+@pytest.fixture
+def stocked(database: Database) -> Database:
+    """Two awards of Clearview AI, one for Babel Street through a reseller (to be reviewed for that one), two others."""
+    save(database, CLEARVIEW, match(CLEARVIEW))
+    save(database, CLEARVIEW_FORENSIC, match(CLEARVIEW_FORENSIC), now=LATER)
+    save(database, BABEL, match(BABEL, "babel-street", score=0.9), match(BABEL, "panamerica", band="review"), now=LATER)
+    save(database, EQUIPMENT)
+    save(database, COURT_REPORTER)
+    return database
+
+
+def found(database: Database, limit: int | None = None, **asked: Any) -> list[str]:
+    """Return the PIIDs a search finds, matched awards or not, in their order."""
+    search = Search(**{"matched_only": False, **asked})
+    with database.reading() as session:
+        piids = [award.piid for award in find_awards(session, search, limit)]
+        if limit is None:
+            assert count_awards(session, search) == len(piids)
+    return piids
+
+
+def test_everything_is_found_newest_signed_first(stocked: Database) -> None:
+    assert found(stocked) == ALL
+    assert found(stocked, matched_only=True) == [ALL[0], ALL[2], ALL[4]]
+    assert found(stocked, limit=2) == ALL[:2]
+    assert found(stocked, limit=0) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("clearview",), [ALL[0], ALL[4]]),
+        (("CLEARVIEW", "facial"), [ALL[4]]),
+        (("ClearView ai, INC.",), [ALL[0], ALL[4]]),
+        (("babel", "panamerica"), [ALL[2]]),
+        (("champlain",), [ALL[1]]),
+        (("government's convenience",), [ALL[3]]),
+        (("babel street",), [ALL[2]]),
+        (("face", "clearview"), []),
+        (("70b06c22",), [ALL[3]]),
+        (("Babel", "Clearview"), []),
+        (("%",), []),
+        (("_",), []),
+        (("70B0_C2",), []),
+        (("CLEAR%AI",), []),
+        (("/",), [ALL[2]]),
+        (("\\",), []),
+        (("'",), [ALL[3]]),
+        (('"; DROP TABLE award; --',), []),
+        (("'; DROP TABLE award; --",), []),
+        (("🛰",), []),
+    ],
+)
+def test_words_are_taken_as_they_are_written_case_aside(
+    stocked: Database, words: tuple[str, ...], expected: list[str]
+) -> None:
+    before = dump(stocked)
+    assert found(stocked, words=words) == expected
+    assert dump(stocked) == before
+
+
+def test_signs_that_a_database_takes_for_wildcards_are_found(stocked: Database) -> None:
+    odd = replace(
+        CLEARVIEW, key="ODD", piid="ODD", description='100%_ \\ "; DROP TABLE award', actions=(), documents=()
+    )
+    save(stocked, odd)
+    for word in ("100%", "%_", "_", "\\", '"; drop table'):
+        assert found(stocked, words=(word,)) == ["ODD"], word
+
+
+def test_a_parent_and_a_uei_are_found(stocked: Database) -> None:
+    owned = replace(COURT_REPORTER.recipient, uei="QKNCSQNVB4X3", parent_name="Veritext Holding")
+    save(stocked, replace(COURT_REPORTER, recipient=owned))
+    assert found(stocked, words=("VERITEXT",)) == found(stocked, words=("qkncsqnvb4x3",)) == [ALL[3]]
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ({"vendor": "babel-street"}, [ALL[2]]),
+        ({"vendor": "panamerica"}, [ALL[2]]),
+        ({"vendor": "Babel Street"}, []),
+        ({"category": "face-recognition"}, [ALL[0], ALL[4]]),
+        ({"vendor": "clearview-ai", "category": "social-media"}, []),
+        ({"agency": "7012"}, [ALL[0], ALL[4]]),
+        ({"agency": "070"}, ALL),
+        ({"agency": "immigration"}, [ALL[0], ALL[4]]),
+        ({"agency": "u.s. customs"}, [ALL[1], ALL[2], ALL[3]]),
+        ({"agency": "70"}, []),
+        ({"agency": "%"}, []),
+        ({"since": date(2024, 9, 3)}, [ALL[0]]),
+        ({"since": date(2024, 6, 27)}, [ALL[0], ALL[1]]),
+        ({"since": date(2023, 9, 12)}, [ALL[0], ALL[1], ALL[2], ALL[4]]),
+        ({"since": date(2024, 9, 4)}, []),
+        ({"min_amount": Decimal("2287500.00")}, [ALL[2], ALL[4]]),
+        ({"min_amount": Decimal("2287500.01")}, [ALL[2]]),
+        ({"min_amount": Decimal(0)}, ALL),
+        ({"min_amount": Decimal("0.01")}, [piid for piid in ALL if piid != ALL[3]]),
+        ({"words": ("clearview",), "agency": "ICE", "min_amount": Decimal(1)}, []),
+        ({"words": ("clearview",), "agency": "7012", "since": date(2024, 1, 1)}, [ALL[0]]),
+    ],
+)
+def test_each_part_narrows_a_search(stocked: Database, asked: dict[str, Any], expected: list[str]) -> None:
+    assert found(stocked, **asked) == expected
+
+
+def test_an_award_without_date_or_amount_comes_last_and_has_no_least_amount(stocked: Database) -> None:
+    save(stocked, replace(CLEARVIEW, key="ODD", piid="ODD", signed=None, obligated=None, actions=(), documents=()))
+    assert found(stocked) == [*ALL, "ODD"]
+    assert "ODD" not in found(stocked, min_amount=Decimal(0))
+    assert "ODD" not in found(stocked, since=date(1900, 1, 1))
+
+
+def test_more_awards_than_one_question_can_hold(database: Database) -> None:
+    def many() -> Iterator[Award]:
+        for number in range(1101):
+            yield replace(COURT_REPORTER, key=f"K{number:04}", piid=f"P{number:04}", actions=(), documents=())
+
+    with database.writing() as session:
+        from storage.saving import award_row
+
+        session.add_all(award_row(award, SEEN) for award in many())
+    assert found(database) == [f"P{number:04}" for number in range(1101)]
+
+
+@pytest.mark.parametrize(
+    "identifier",
+    [
+        BABEL.key,
+        BABEL.key.lower(),
+        "70B03C23F00001053",
+        " 70b03c23f00001053\n",
+        f"https://www.usaspending.gov/award/{BABEL.key}",
+        f"https://www.usaspending.gov/award/{BABEL.key}/",
+        f"usaspending.gov/award/{BABEL.key}/",
+    ],
+)
+def test_an_award_is_found_by_whatever_names_it(stocked: Database, identifier: str) -> None:
+    with stocked.reading() as session:
+        assert [award.key for award in find_by_identifier(session, identifier)] == [BABEL.key]
+
+
+def test_a_piid_may_name_several_awards_and_a_part_of_it_none(stocked: Database) -> None:
+    twin = replace(CLEARVIEW, key="CONT_AWD_70CMSD21P00000127_9700_-NONE-_-NONE-", actions=(), documents=())
+    save(stocked, twin)
+    with stocked.reading() as session:
+        assert [award.key for award in find_by_identifier(session, CLEARVIEW.piid)] == [CLEARVIEW.key, twin.key]
+        for identifier in ("70CMSD21P", "", "/", "%", "https://www.usaspending.gov/award/"):
+            assert find_by_identifier(session, identifier) == []
+
+
+def test_an_award_comes_with_its_matches_the_best_first(stocked: Database) -> None:
+    with stocked.reading() as session:
+        (award,) = awards_by_key(session, ["nobody", BABEL.key])
+        assert [(m.vendor_id, m.band, m.score) for m in award.matches] == [
+            ("panamerica", "review", 0.97),
+            ("babel-street", "publish", 0.9),
+        ]
+        assert award.matches[0].signals[0].text == "PANAMERICA COMPUTERS, INC."
+        assert awards_by_key(session, [EQUIPMENT.key])[0].matches == ()
+        assert [action.signed for action in actions_of(session, EQUIPMENT.key)] == [
+            action.signed for action in EQUIPMENT.actions
+        ]
+
+
+def told(database: Database, limit: int = 50, **asked: str) -> list[tuple[str, date | None]]:
+    with database.reading() as session:
+        return [(event.award.piid, event.signed) for event in told_events(session, limit=limit, **asked)]
+
+
+def test_feeds_carry_the_newest_seen_first_then_the_newest_signed_then_by_id(database: Database) -> None:
+    save(database, CLEARVIEW, match(CLEARVIEW))
+    old = acted(CLEARVIEW, "P00004", "2022-12-01", "1.00")
+    save(database, acted(old, "P00006", "2023-12-01", "1.00"), match(CLEARVIEW), now=LATER_STILL)
+    same_day = replace(CLEARVIEW_FORENSIC, key="CONT_AWD_A_7012_-NONE-_-NONE-", piid="A")
+    for award in (CLEARVIEW_FORENSIC, same_day):
+        unique = replace(award, actions=tuple(replace(action, key=award.key) for action in award.actions))
+        save(database, unique, match(unique), now=LATER)
+    undated = replace(CLEARVIEW_FORENSIC, key="CONT_AWD_U", piid="U", signed=None, actions=(), documents=())
+    save(database, undated, match(undated), now=LATER)
+    expected = [
+        (CLEARVIEW.piid, date(2023, 12, 1)),
+        (CLEARVIEW.piid, date(2022, 12, 1)),
+        (CLEARVIEW_FORENSIC.piid, date(2024, 9, 3)),
+        ("A", date(2024, 9, 3)),
+        ("U", None),
+        (CLEARVIEW.piid, date(2021, 9, 3)),
+    ]
+    assert told(database) == expected
+    for limit in range(len(expected)):
+        assert told(database, limit=limit) == expected[:limit]
+
+
+def test_feeds_are_narrowed_by_published_vendor_category_and_agency(stocked: Database) -> None:
+    clearview = [(CLEARVIEW_FORENSIC.piid, date(2024, 9, 3)), (CLEARVIEW.piid, date(2021, 9, 3))]
+    babel = [(BABEL.piid, date(2023, 9, 25))]
+    assert told(stocked, vendor="clearview-ai") == told(stocked, category="face-recognition") == clearview
+    assert told(stocked, agency="7012") == clearview
+    assert told(stocked, vendor="babel-street") == told(stocked, agency="7014") == babel
+    assert told(stocked, vendor="panamerica") == told(stocked, category="resellers") == []
+    assert told(stocked, vendor="babel-street", agency="7012") == told(stocked, agency="9999") == []
+
+
+def test_feeds_do_not_carry_what_is_untold(stocked: Database) -> None:
+    before = told(stocked)
+    more = acted(CLEARVIEW, "P00006", "2025-09-12", "1.00")
+    save(stocked, more, match(more), now=LATER_STILL, tell=no)
+    assert told(stocked) == before
+    assert len(told_ids(stocked)) == 3
+
+
+def test_what_is_published_is_known(stocked: Database) -> None:
+    with stocked.reading() as session:
+        assert known_vendors(session) == [
+            ("babel-street", "Babel Street", "social-media"),
+            ("clearview-ai", "Clearview AI", "face-recognition"),
+        ]
+        assert known_agencies(session) == [
+            ("7014", "U.S. Customs and Border Protection"),
+            ("7012", "U.S. Immigration and Customs Enforcement"),
+        ]
+        assert published_keys(session) == sorted([BABEL.key, CLEARVIEW.key, CLEARVIEW_FORENSIC.key])
+
+
+def version(database: Database) -> str:
+    with database.reading() as session:
+        return publication_version(session)
+
+
+def test_the_version_of_what_is_published_moves_only_with_it(stocked: Database) -> None:
+    before = version(stocked)
+    save(stocked, CLEARVIEW, match(CLEARVIEW, first_seen=LATER_STILL), now=LATER_STILL)
+    assert version(stocked) == before
+    more = acted(CLEARVIEW, "P00006", "2025-09-12", "1.00")
+    save(stocked, more, match(more), now=LATER_STILL)
+    assert version(stocked) != before
+
+
+def test_a_view_cannot_be_changed(stocked: Database) -> None:
+    with stocked.reading() as session:
+        (award,) = find_by_identifier(session, BABEL.key)
+    assert isinstance(award, StoredAward)
+    with pytest.raises(AttributeError):
+        award.piid = "another"  # type: ignore[misc]

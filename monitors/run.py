@@ -100,6 +100,7 @@ class _Run:
         self.seen: set[str] = set()
         self.was_read: set[str] = set()
         self.was_problem: set[str] = set()
+        self.was_matched: set[str] = set()
 
     def walk(self) -> None:
         """Go through all steps that are not done yet. Raises `SourceError` or `_Stopped`."""
@@ -160,7 +161,8 @@ class _Run:
         session.flush()
         self.tally.new_awards += saved.new
         self.tally.changed_awards += saved.changed and not saved.new
-        self.tally.matched += saved.matched
+        self.was_matched |= {record.key} if saved.matched else set()
+        self.tally.matched = len(self.was_matched)
         self.tally.events += saved.events
 
     def held(self, key: str, /) -> HeldAward | None:

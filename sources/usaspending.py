@@ -80,18 +80,19 @@ class Usaspending:
 
         By that date every award is in just one year, and an award signed before the search begins is still found.
         """
-        steps: list[Step] = []
+        awards: list[Step] = []
+        texts: list[Step] = []  # last: what the award search has brought need not be fetched for its texts
         start = max(since, EARLIEST)
         while start <= until:
             end = min(date(start.year + (start.month >= 10), 9, 30), until)
             label = f"fy{end.year + (end.month >= 10)}"
-            steps += _award_steps(label, "action_date", interest, start, end)
-            steps += _text_steps(label, "action_date", interest, start, end)
+            awards += _award_steps(label, "action_date", interest, start, end)
+            texts += _text_steps(label, "action_date", interest, start, end)
             # An award that has passed to another company since is found only by its earlier transactions.
             names = (*interest.names, *interest.ueis)
-            steps += _steps(label, "transactions", "recipient_search_text", names, ("action_date", start, end))
+            texts += _steps(label, "transactions", "recipient_search_text", names, ("action_date", start, end))
             start = end + timedelta(days=1)
-        return steps
+        return awards + texts
 
     def fetch(self, client: Client, step: Step, held: Held) -> Iterator[Fetched]:
         """Walk one search; give each award once: unchanged, or whole, or the reason it could not be had.

@@ -115,8 +115,9 @@ def imported_by(path: Path) -> set[str]:
 def test_one_module_of_the_program_imports_httpx_and_no_other_way_to_the_network_is_used() -> None:
     packages = ("sources", "monitors", "storage", "feeds", "procurewatch")
     modules = [path for package in packages for path in (ROOT / package).rglob("*.py")]
+    imports = {path.relative_to(ROOT).as_posix(): imported_by(path) for path in modules}
     importers = {
-        name: [path.relative_to(ROOT).as_posix() for path in modules if name in imported_by(path)]
+        name: [path for path, imported in imports.items() if name in imported]
         for name in ("httpx", "httpcore", "requests", "aiohttp", "urllib3")
     }
     assert importers == {"httpx": ["sources/http.py"], "httpcore": [], "requests": [], "aiohttp": [], "urllib3": []}

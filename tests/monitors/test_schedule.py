@@ -1,0 +1,88 @@
+"""When a source is due, read from the database; and who may read it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from monitors.run import NOT_BEFORE
+from monitors.schedule import FIRST_RETRY, due_at, keep_polling, poll_when_due
+from monitors.verdict import Verdict
+from storage.database import Database
+from storage.runs import note_checkpoint
+from storage.tables import RunRow
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+EVERY = timedelta(hours=6)
+
+
+def note_run(database: Database, verdict: str, started: datetime, ended: datetime | None) -> None:
+    """Write down a poll that ended so."""
+    none = dict.fromkeys(("requests", "found", "new_awards", "changed_awards", "matched", "events", "problems"), 0)
+    with database.writing() as session:
+        session.add(RunRow(source="usaspending", purpose="poll", started=started, ended=ended, verdict=verdict, **none))
+
+
+def test_a_source_never_polled_is_due(database: Database) -> None:
+    assert due_at(database, "usaspending", EVERY, NOON) == NOON
+
+
+@pytest.mark.parametrize("verdict", Verdict)
+def test_due_after_a_run(verdict: Verdict, database: Database) -> None:
+    note_run(database, verdict.value, NOON, NOON + timedelta(minutes=10))
+    wanted = NOON + EVERY if verdict.is_good else NOON + timedelta(minutes=10) + FIRST_RETRY
+    assert due_at(database, "usaspending", EVERY, NOON + timedelta(minutes=11)) == wanted
+
+
+def test_a_run_that_was_killed_is_tried_again_soon(database: Database) -> None:
+    note_run(database, "", NOON, None)
+    assert due_at(database, "usaspending", EVERY, NOON) == NOON + FIRST_RETRY
+
+
+def test_not_before_the_source_itself_says(database: Database) -> None:
+    later = NOON + timedelta(hours=20)
+    note_run(database, Verdict.QUOTA_USED_UP.value, NOON, NOON)
+    with database.writing() as session:
+        note_checkpoint(session, "usaspending", NOT_BEFORE, later.isoformat(), NOON)
+    assert due_at(database, "usaspending", EVERY, NOON) == later
+
+
+def test_nobody_polls_a_claimed_source(database: Database) -> None:
+    polled: list[str] = []
+    with database.claim("usaspending") as held:
+        assert held
+        other: list[bool] = []
+        thread = threading.Thread(
+            target=lambda: other.append(poll_when_due(database, "usaspending", EVERY, polled.append, NOON))
+        )
+        thread.start()
+        thread.join()
+    assert (other, polled) == ([False], [])
+    assert poll_when_due(database, "usaspending", EVERY, polled.append, NOON)
+    assert polled == ["usaspending"]
+
+
+def test_keep_polling_until_stopped(database: Database) -> None:
+    stop, polls = threading.Event(), []
+
+    def poll(source: str) -> None:
+        polls.append(source)
+        now = datetime.now(UTC)
+        note_run(database, Verdict.NOTHING_NEW.value, now, now)
+        if len(polls) == 3:
+            stop.set()
+
+    began = time.monotonic()
+    keep_polling(
+        database,
+        ["usaspending"],
+        poll,
+        every=timedelta(seconds=0.3),
+        tick=timedelta(seconds=0.1),
+        stop=stop,
+    )
+    assert len(polls) == 3
+    assert time.monotonic() - began >= 0.6

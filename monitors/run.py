@@ -246,19 +246,7 @@ def _incomplete(shortfalls: Sequence[Shortfall]) -> str:
 
 
 def _begin(database: Database, source: str, purpose: str) -> int:
-    row = RunRow(
-        source=source,
-        purpose=purpose,
-        started=datetime.now(UTC),
-        verdict="",
-        requests=0,
-        found=0,
-        new_awards=0,
-        changed_awards=0,
-        matched=0,
-        events=0,
-        problems=0,
-    )
+    row = RunRow(source=source, purpose=purpose, started=datetime.now(UTC))
     with database.writing() as session:
         session.add(row)
         session.flush()

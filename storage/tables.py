@@ -177,15 +177,15 @@ class RunRow(SQLModel, table=True):
     purpose: str
     started: datetime = _time("started")
     ended: datetime | None = _time("ended", nullable=True)
-    verdict: str
+    verdict: str = ""
     message: str = _text("message")
-    requests: int
-    found: int
-    new_awards: int
-    changed_awards: int
-    matched: int
-    events: int
-    problems: int
+    requests: int = 0
+    found: int = 0
+    new_awards: int = 0
+    changed_awards: int = 0
+    matched: int = 0
+    events: int = 0
+    problems: int = 0
 
 
 class CheckpointRow(SQLModel, table=True):

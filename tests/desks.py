@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from sqlalchemy import select
+from sqlmodel import SQLModel
 
 from monitors.run import Progress
 from monitors.verdict import RunReport
@@ -16,7 +17,6 @@ from procurewatch.desk import Desk, opened
 from procurewatch.settings import Settings, SourceSettings
 from sources.registry import SOURCES
 from storage.database import Database
-from storage.tables import SQLModel
 
 LAST_DAY = date(2024, 9, 30)
 # Columns that say when something was done, and by which run: two runs of the same work differ in them, and in no other.

@@ -21,9 +21,8 @@ EVERY = timedelta(hours=6)
 
 def note_run(database: Database, verdict: str, started: datetime, ended: datetime | None) -> None:
     """Write down a poll that ended so."""
-    none = dict.fromkeys(("requests", "found", "new_awards", "changed_awards", "matched", "events", "problems"), 0)
     with database.writing() as session:
-        session.add(RunRow(source="usaspending", purpose="poll", started=started, ended=ended, verdict=verdict, **none))
+        session.add(RunRow(source="usaspending", purpose="poll", started=started, ended=ended, verdict=verdict))
 
 
 def test_a_source_never_polled_is_due(database: Database) -> None:

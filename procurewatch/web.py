@@ -22,7 +22,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from feeds.site import EPOCH, site_files
 from procurewatch.desk import Desk
 from procurewatch.publishing import catalogue
-from storage.reading import publication_version
+from storage.reading import publication_state
 
 TYPES = {
     "atom": "application/atom+xml; charset=utf-8",
@@ -74,13 +74,12 @@ class SiteCache:
     def _renew(self) -> None:
         """Begin anew when what is stored has changed."""
         with self._desk.database.reading() as session:
-            version = publication_version(session)
+            version, changed = publication_state(session)
         if version == self._version:
             return
         entries = self._desk.settings.feed_entries
         site = catalogue(self._desk.database, self._desk.watchlist, base_url=self._base_url, entries=entries)
-        newest = [event.first_seen for spec in site.feeds for event in spec.events]
-        self._modified = max(newest, default=EPOCH).replace(microsecond=0)
+        self._modified = (changed or EPOCH).replace(microsecond=0)
         self._writers = dict(site_files(site))
         self._pages.clear()
         self._version = version

@@ -14,6 +14,7 @@ import argparse
 import csv
 import gzip
 import hashlib
+import io
 import json
 import logging
 import re
@@ -35,13 +36,13 @@ COLUMNS = {
     "obligation": "Federal Action Obligation",
 }
 SEED = "procurewatch labelled set 1"
-PER_AWARD = 5
-PER_VENDOR = 60
-PER_WIDE_VENDOR = 22  # an integrator or carrier whose purchases are mostly something else
+PER_AWARD = 4
+PER_VENDOR = 40
+PER_WIDE_VENDOR = 12  # an integrator or carrier whose purchases are mostly something else
 PER_PHRASE = 40
-PER_LOOKALIKE = 12
-FURTHER_ACTIONS = 6
-QUIET_RESELLER, QUIET_OTHER, ORDINARY = 60, 60, 330
+PER_LOOKALIKE = 4
+FURTHER_OF_AN_AWARD, FURTHER_ACTIONS = 3, 170
+QUIET_RESELLER, QUIET_OTHER, ORDINARY = 50, 50, 315
 log = logging.getLogger("draw_labelled_sample")
 
 Record = dict[str, str]
@@ -85,80 +86,88 @@ WIDE_VENDOR_NAMES = {
 # Recipients that only resemble one.
 LOOKALIKE_NAMES = {
     "integer": r"1NTEGER", "clear": r"CLEAR |CLEARAV|AQUA CLEAR|ALL CLEAR", "cognitech": r"COGNITECH",
-    "constellation": r"STELLA JV", "credence": r"CREDENCE", "evigilant": r"EVIGILANT", "harris": r"HARRIS |A&A HARRIS",
-    "w-harris": r"W\. HARRIS", "i-2-i": r"I-2-I|IG, ", "k2": r"K2 ", "kore": r"KORE |HUBSTREAM|BLACKRAINBOW",
-    "mcq": r"MCQ CON", "paragon": r"PARAGON (SYS|PRO|MIC)", "pathfinder": r"PATHFINDER", "pegasus": r"PEGASUS",
-    "planet": r"PLANET ", "riva": r"RIVA", "sos": r"INTERNATIONAL SOS|SOS SOL", "vound": r"VOUND|SAFER SOC",
-    "techop": r"TECHOP SOL", "gd-ordnance": r"GENERAL DYNAMICS (- |ORD)", "boeing": r"(THE )?BOEING",
-    "eotech": r"L-3 COMM", "jacobs": r"JACOBS", "logos": r"LOGOS", "thales": r"THALES", "entrust": r"ENTRUST",
+    "constellation": r"STELLA JV", "credence": r"CREDENCE", "evigilant": r"EVIGILANT",
+    "harris": r"HARRIS |A&A HARRIS", "w-harris": r"W\. HARRIS", "i-2-i": r"I-2-I|IG, ", "k2": r"K2 ",
+    "kore": r"KORE |HUBSTREAM|BLACKRAINBOW", "mcq": r"MCQ CON", "paragon": r"PARAGON (SYS|PRO|MIC)",
+    "pathfinder": r"PATHFINDER", "pegasus": r"PEGASUS", "planet": r"PLANET ", "riva": r"RIVA",
+    "sos": r"INTERNATIONAL SOS|SOS SOL", "vound": r"VOUND|SAFER SOC", "techop": r"TECHOP SOL",
+    "gd-ordnance": r"GENERAL DYNAMICS (- |ORD)", "boeing": r"(THE )?BOEING", "eotech": r"L-3 COMM",
+    "jacobs": r"JACOBS", "logos": r"LOGOS", "thales": r"THALES", "entrust": r"ENTRUST",
     "guardian": r"GUARDIAN|K-9 GUARDIAN", "horizon": r"HORIZON|NEW HORIZONS", "stop": r"STOP ?STICK|STOPLAND",
     "magnet": r"MAGNET YOUR|MAGNASYNC|MAGRITEK", "arc": r"ARC - |ARC PRO|THE ARC ", "near": r"NEAR ME",
     "maven": r"MAVEN|MAYVIN", "raven": r"RAVEN", "geo": r"GEO |GEO-|GEO4S", "datawatch": r"DATAWATCH",
-    "apex": r"APEX|APC ", "signet": r"SIGNET|SIGNALSCAPE", "blue": r"BLUEHALO|BLACKHAWK|BLUEPATH",
-    "iris": r"IRIS |RAMOS, IRIS|IDENTIV", "axelliant": r"AXELLIANT|AXISCORE|AXIS", "evident": r"EVIDENT",
-    "persistent": r"PERSISTENT SYS|REGULA |SENTRILLION", "red": r"RED (LASER|ARROW|POINT|RIVER SC)|REDZONE|RIVADA",
-    "ranger": r"RANGER ", "spotlight": r"SPOTLIGHT|SAFEGUARD|SPECIALTY", "digital": r"DIGITAL (PATH|BARR|VIDEO|CONS)",
-    "data": r"DATA (FACTS|SYS)|DATACURE|DATAMATION", "social": r"SNAP, INC|SITARA|SITEL", "veritext": r"VERITEXT",
-    "rock": r"ROCKWELL|ROC(CO|O )", "integrated": r"INTEGRATED (SEC|MOD|PAR)", "advanced": r"ADVANCED TECHNOLOGIES AND",
-    "national": r"NATIONAL (SHER|TECH|TAC)", "global": r"GLOBAL (PREC|MAR|RES|TECH)", "penn": r"PINELLAS|PENDER|PENDAR",
-    "talon": r"TALON|TALTON|TALIMAR", "thorn": r"THORNTON|THURSTON|GRANT THORN", "tiger": r"TIGUA ENT|TRACK|TRAKA",
-    "benchmark": r"BENCHMARK|BENCH", "elevation": r"ELEVATION", "fisher": r"FISHER SCI|THERMOFELT",
-    "sikorsky": r"SIKORSKY|ENGILITY|BLUESTONE|SONTIQ", "hub": r"CHILD RESCUE|CAMERAFOR|GETDATA|IPQUAL|QINTEL|PANJIVA",
-    "gotham": r"NIGHTWING", "frontier": r"FRONTIER|FORTRA", "liferaft": r"LIFE(SAV|SPAN|CARE|HEALTH)",
+    "blue": r"BLUEHALO|BLACKHAWK|BLUEPATH",
+    "iris": r"IRIS |RAMOS, IRIS|IDENTIV", "evident": r"EVIDENT",
+    "persistent": r"PERSISTENT SYS|REGULA |SENTRILLION",
+    "spotlight": r"SPOTLIGHT|SAFEGUARD|SPECIALTY",
+    "data": r"DATA (FACTS|SYS)|DATACURE|DATAMATION",
+    "social": r"SNAP, INC|SITARA|SITEL",
+    "thorn": r"THORNTON|THURSTON|GRANT THORN",
+    "fisher": r"FISHER SCI|THERMOFELT", "sikorsky": r"SIKORSKY|ENGILITY|BLUESTONE|SONTIQ",
+    "hub": r"CHILD RESCUE|CAMERAFOR|GETDATA|IPQUAL|QINTEL|PANJIVA", "gotham": r"NIGHTWING",
+    "liferaft": r"LIFE(SAV|SPAN|CARE|HEALTH)",
 }  # fmt: skip
 
 # Words in a description that name a vendor or product, or look as if they did.
 PHRASES = {
     "clearview": r"CLEAR ?VIEW|KHARON", "nec": r"\bNEC\b|NEO ?FACE|NEOSCAN", "traffic-jam": r"TRAFFIC JAM|MARINUS",
-    "amazon": r"REKOGNITION|AMAZON (WEB|WES)", "rvss": r"\bRVSS|REMOTE VIDEO SURV|CSRA\b", "gd": r"GENERAL DYNAMICS|GDIT",
-    "pae": r"\bPAE\b", "rapid-dna": r"RAPID ?DNA", "thermo": r"\bTHERMO\b|THERMO ?FISHER|RAPID ?HIT", "aware": r"\bAWARE\b",
-    "fortify": r"\bFORTIFY\b", "thorn": r"THORN", "intelcenter": r"INTEL ?CENTER", "unisys": r"UNISYS", "iris": r"\bIRIS",
+    "amazon": r"REKOGNITION|AMAZON (WEB|WES)", "rvss": r"\bRVSS|REMOTE VIDEO SURV|CSRA\b",
+    "gd": r"GENERAL DYNAMICS|GDIT", "pae": r"\bPAE\b", "rapid-dna": r"RAPID ?DNA",
+    "thermo": r"\bTHERMO\b|THERMO ?FISHER|RAPID ?HIT", "aware": r"\bAWARE\b", "fortify": r"\bFORTIFY\b",
+    "thorn": r"THORN", "intelcenter": r"INTEL ?CENTER", "unisys": r"UNISYS", "iris": r"\bIRIS",
     "crossmatch": r"CROSS ?-?MATCH|L SCAN|GUARDIAN", "kojak": r"KOJAK|WATSON MINI",
     "cellebrite": r"CELL?[EIA]?BRI|\bUFED|INSEYET|PHYSICAL ANALY|PATHFINDER|\bRESPONDER\b|CELEBR",
     "graykey": r"GR[AE]Y ?-?KEY|GR[AE]Y ?-?SHIFT|VERA ?KEY", "magnet": r"MAGNET|\bAXIOM\b|GRIFF?EYE|NETCLEAN",
-    "msab": r"\bMSAB\b|\bXRY|XAMN", "berla": r"BERLA|\bIVE\b|INFOTAINMENT", "avail": r"\bAVAIL\b", "volexity": r"VOLEXITY",
-    "blackbag": r"BLACK ?BAG|MACQUISITION|BLACK ?LIGHT\b", "oxygen": r"OXYGEN", "susteen": r"SUSTEEN|DATAPILOT",
-    "encase": r"EN ?CASE\b|OPEN ?TEXT", "tableau": r"TABLEA?U", "exterro": r"EXTERRO|ACCESS ?DATA|\bFTK", "nuix": r"NUIX",
-    "passware": r"PASS ?WARE", "fred": r"\bFRED\b|DIGITAL INTELL", "adf": r"\bADF\b|TRIAGE", "tahoe": r"TAHOE|PHANTOM",
+    "msab": r"\bMSAB\b|\bXRY|XAMN", "berla": r"BERLA|\bIVE\b|INFOTAINMENT", "avail": r"\bAVAIL\b",
+    "volexity": r"VOLEXITY", "blackbag": r"BLACK ?BAG|MACQUISITION|BLACK ?LIGHT\b", "oxygen": r"OXYGEN",
+    "susteen": r"SUSTEEN|DATAPILOT", "encase": r"EN ?CASE\b|OPEN ?TEXT", "tableau": r"TABLEA?U",
+    "exterro": r"EXTERRO|ACCESS ?DATA|\bFTK", "nuix": r"NUIX", "passware": r"PASS ?WARE",
+    "fred": r"\bFRED\b|DIGITAL INTELL", "adf": r"\bADF\b|TRIAGE", "tahoe": r"TAHOE|PHANTOM",
     "sumuri": r"SUMURI|TALINO|RECON ITR|PALADIN", "verint": r"VERINT|GAMMA", "harris": r"HARRIS|\bL-?3\b|ARROWHEAD",
-    "drt": r"\bDRT\b|DIGITAL RECEIVER", "cell-site": r"CELL ?-?SITE|\bCSS\b", "dtc": r"\bDTC\b", "intella": r"INTELLA",
-    "babel": r"BABEL|LOCATE ?X\b|ROSETT", "venntel": r"VENN?TEL", "planet": r"\bPLANET\b", "orbital": r"ORBITAL INS",
-    "penlink": r"PEN ?-?LINK|COBWEB|TANGLES|WEBLOC", "shadow": r"SHADOW|SOCIAL ?NET\b", "fivecast": r"FIVE ?CAST|ONYX",
-    "zignal": r"ZIGNAL|DATA ?-?MINR|FIRST ALERT", "gost": r"GIANT ?OAK|\bGOST\b", "skopenow": r"S[KC]OPE ?NOW",
-    "nexis": r"NEX[IU]SXPLORE|LEXIS|SONEXIS|ACCURINT", "voyager": r"VOYAGER", "sonar": r"SONAR", "idx": r"IDENTITY THEFT",
-    "flashpoint": r"FLASH ?POINT", "recorded": r"RECORDED FUT", "maltego": r"MALTEG", "hootsuite": r"HOOT ?SUITE",
-    "whooster": r"WHOOSTER", "falcon": r"\bFALCON\b|GOTHAM|FOUNDRY|PALANTIR", "icm": r"INVESTIGATIVE CASE MAN",
+    "drt": r"\bDRT\b|DIGITAL RECEIVER", "cell-site": r"CELL ?-?SITE|\bCSS\b", "dtc": r"\bDTC\b",
+    "intella": r"INTELLA", "babel": r"BABEL|LOCATE ?X\b|ROSETT", "venntel": r"VENN?TEL", "planet": r"\bPLANET\b",
+    "orbital": r"ORBITAL INS", "penlink": r"PEN ?-?LINK|COBWEB|TANGLES|WEBLOC", "shadow": r"SHADOW|SOCIAL ?NET\b",
+    "fivecast": r"FIVE ?CAST|ONYX", "zignal": r"ZIGNAL|DATA ?-?MINR|FIRST ALERT", "gost": r"GIANT ?OAK|\bGOST\b",
+    "skopenow": r"S[KC]OPE ?NOW", "nexis": r"NEX[IU]SXPLORE|LEXIS|SONEXIS|ACCURINT", "voyager": r"VOYAGER",
+    "sonar": r"SONAR", "idx": r"IDENTITY THEFT", "flashpoint": r"FLASH ?POINT", "recorded": r"RECORDED FUT",
+    "maltego": r"MALTEG", "hootsuite": r"HOOT ?SUITE", "whooster": r"WHOOSTER",
+    "falcon": r"\bFALCON\b|GOTHAM|FOUNDRY|PALANTIR", "icm": r"INVESTIGATIVE CASE MAN",
     "clear": r"\bCLEAR\b|REUTERS|WESTLAW", "arc": r"\bARC\b", "trac": r"\bTRAC\b", "dnb": r"\bD&B\b|\bDNB\b|DUN &",
-    "sayari": r"SAYARI?\b", "altana": r"ALTANA", "raven": r"\bRAVEN\b", "nlets": r"NLETS", "i2": r"\bI2\b|ANALYST'S NOTE",
-    "siren": r"\bSIREN", "saic": r"\bSAIC\b", "mantech": r"\bMANTECH\b", "motorola": r"MOTOROLA|VIGILANT|CALLYO",
-    "insight": r"HYAS INSIGHT|\bREVEAL\b|PREMISE", "lpr": r"\bA?LPRS?\b|LICENSE PLATE|PLATE READER",
-    "ast": r"\bAST\b|AUTONOMOUS SURV|\bIFT\b", "flir": r"\bFLIR\b|TELEDYNE", "telephonic": r"TELEPHONIC\b|\bMSC\b|MOBILE SURV",
-    "tars": r"\bTARS\b|AEROSTAT", "mq9": r"MQ-? ?9|PREDATOR", "skydio": r"SK?YDI?O|SKDIO|\bX2D\b|X10D", "teal": r"\bTEAL\b",
+    "sayari": r"SAYARI?\b", "altana": r"ALTANA", "raven": r"\bRAVEN\b", "nlets": r"NLETS",
+    "i2": r"\bI2\b|ANALYST'S NOTE", "siren": r"\bSIREN", "saic": r"\bSAIC\b", "mantech": r"\bMANTECH\b",
+    "motorola": r"MOTOROLA|VIGILANT|CALLYO", "insight": r"HYAS INSIGHT|\bREVEAL\b|PREMISE",
+    "lpr": r"\bA?LPRS?\b|LICENSE PLATE|PLATE READER", "ast": r"\bAST\b|AUTONOMOUS SURV|\bIFT\b",
+    "flir": r"\bFLIR\b|TELEDYNE", "telephonic": r"TELEPHONIC\b|\bMSC\b|MOBILE SURV", "tars": r"\bTARS\b|AEROSTAT",
+    "mq9": r"MQ-? ?9|PREDATOR", "skydio": r"SK?YDI?O|SKDIO|\bX2D\b|X10D", "teal": r"\bTEAL\b",
     "vantage": r"\bVANTAGE|FILEVANTAGE|\bADVANTAGE\b|VESPER", "parrot": r"PARROT|ANAFI", "lemur": r"LEMUR|LOKI",
     "airship": r"AIRSHIP|\bJDL\b", "mvss": r"MOBILE VIDEO SURV|\bMVSS\b", "axon": r"AXON", "taser": r"TASER",
-    "body-worn": r"BODY ?-?WORN|BODY CAM", "getac": r"GETAC|PANASONIC|ARBITRATOR\b", "isap": r"\bISAP|ALTERNATIVES TO DET|\bATD\b",
-    "stop": r"\bSTOP\b", "leads": r"LEADS ?ONLINE|LEAD GENERATION", "lims": r"\bLIMS\b|JUSTICETRAX", "stealth": r"STEALTH|COVERT",
-    "recon": r"\bRECON\b|CYMRU", "domaintools": r"DOMAIN ?TOOLS", "milestone": r"MILESTONE", "entrust": r"ENTRUST",
-    "chainalysis": r"CHAINALY", "trm": r"\bTRM\b", "ciphertrace": r"CIPHER ?TRACE", "elliptic": r"ELLIPTIC",
-    "tracer": r"COINBASE|\bTRACER\b", "polygraph": r"POLYGRAPH|LAFAYETTE", "firstnet": r"NB-RVSS", "suas": r"\bS?UAS\b|DRONE",
-    "forensic": r"FORENSIC (SOFT|LIC|EQUIP|TOOL|WORK)|CELL ?PHONE EXTRACT|DIGITAL FORENSIC", "tracker": r"GPS TRACK|TRACKERS",
-    "social-media": r"SOCIAL MEDIA|DARK ?WEB|OPEN SOURCE", "database": r"LAW ENFORCEMENT (INVESTIGATIVE )?DATABASE",
-    "title-iii": r"TITLE III|INTERCEPT", "biometric": r"BIOMETRIC|FACIAL|FINGERPRINT S", "northrup": r"NORTHRU?P\b",
+    "body-worn": r"BODY ?-?WORN|BODY CAM", "getac": r"GETAC|PANASONIC|ARBITRATOR\b",
+    "isap": r"\bISAP|ALTERNATIVES TO DET|\bATD\b", "stop": r"\bSTOP\b", "leads": r"LEADS ?ONLINE|LEAD GENERATION",
+    "lims": r"\bLIMS\b|JUSTICETRAX", "stealth": r"STEALTH|COVERT", "recon": r"\bRECON\b|CYMRU",
+    "domaintools": r"DOMAIN ?TOOLS", "milestone": r"MILESTONE", "entrust": r"ENTRUST", "chainalysis": r"CHAINALY",
+    "trm": r"\bTRM\b", "ciphertrace": r"CIPHER ?TRACE", "elliptic": r"ELLIPTIC", "tracer": r"COINBASE|\bTRACER\b",
+    "polygraph": r"POLYGRAPH|LAFAYETTE", "firstnet": r"NB-RVSS", "suas": r"\bS?UAS\b|DRONE",
+    "forensic": r"FORENSIC (SOFT|LIC|EQUIP|TOOL|WORK)|CELL ?PHONE EXTRACT|DIGITAL FORENSIC",
+    "tracker": r"GPS TRACK|TRACKERS", "social-media": r"SOCIAL MEDIA|DARK ?WEB|OPEN SOURCE",
+    "database": r"LAW ENFORCEMENT (INVESTIGATIVE )?DATABASE", "title-iii": r"TITLE III|INTERCEPT",
+    "biometric": r"BIOMETRIC|FACIAL|FINGERPRINT S", "northrup": r"NORTHRU?P\b",
     "sterling": r"\bROC\b|\bSITA\b|\bGOST\b|\bBARK\b|CONSTELLATION|LOCOMOTIVE|PERSONA\b|PRIMER\b|AVIGNON",
 }  # fmt: skip
 NARROW_PHRASE = {
     "stop": 14, "milestone": 8, "tableau": 8, "telephonic": 6, "fortify": 5, "planet": 8, "raven": 34, "suas": 26,
-    "forensic": 16, "tracker": 12, "social-media": 12, "title-iii": 14, "biometric": 18, "polygraph": 10, "amazon": 10,
-    "motorola": 20, "entrust": 4, "body-worn": 12, "database": 6, "isap": 8, "lims": 5, "trm": 6, "pae": 3, "saic": 4,
-    "getac": 6, "sonar": 4, "unisys": 4, "siren": 2, "encase": 14, "crossmatch": 8, "thorn": 4, "magnet": 30, "drt": 12,
+    "forensic": 16, "tracker": 12, "social-media": 12, "title-iii": 14, "biometric": 18, "polygraph": 10,
+    "amazon": 10, "motorola": 20, "entrust": 4, "body-worn": 12, "database": 6, "isap": 8, "lims": 5, "trm": 6,
+    "pae": 3, "saic": 4, "getac": 6, "sonar": 4, "unisys": 4, "siren": 2, "encase": 14, "crossmatch": 8, "thorn": 4,
+    "magnet": 30, "drt": 12,
 }  # fmt: skip
 RESELLERS = re.compile(
     r"THUNDERCAT|PANAMERICA|FCN|BLUE TECH|FS PARTNERS|C & C INTER|GOVERNMENT ACQ|FOUR POINTS|CARAHSOFT|SNAP, INC|"
     r"ATLANTIC DIVING|W S DARLEY|GOVPLACE|NEW TECH SOL|WILDFLOWER|SOFTWARE INFORMATION|IMPRES|AFFIGENT|REDHAWK|ALVAREZ"
 )
 SAYS_NOTHING = re.compile(
-    r"^(P\d+\s*[-:]\s*)?(THE PURPOSE OF THIS MOD\w* IS TO )?((ADD|INCREMENTAL|ADDITIONAL|PROVIDE) ?(\w+ )?FUND|EXERCISE|"
-    r"CLOSE ?-?OUT|DE-? ?OB|ADMIN|CHANGE|EXTEN|POP |COR |NO[- ]COST|OPTION|CORRECT|CONTRACT CLOSE|UPDATE|FUNDING|MODIF)"
+    r"^(P\d+\s*[-:]\s*)?(THE PURPOSE OF THIS MOD\w* IS TO )?((ADD|INCREMENTAL|ADDITIONAL|PROVIDE) ?(\w+ )?FUND|"
+    r"EXERCISE|CLOSE ?-?OUT|DE-? ?OB|ADMIN|CHANGE|EXTEN|POP |COR |NO[- ]COST|OPTION|CORRECT|CONTRACT CLOSE|UPDATE|"
+    r"FUNDING|MODIF)"
 )
 
 
@@ -199,10 +208,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def read_extract(path: Path) -> Iterator[Record]:
     """Each row of the extract under this project's field names, all as text."""
-    opened = gzip.open(path, "rt", encoding="utf-8", newline="") if path.suffix == ".gz" else path.open(newline="")
-    with opened as rows:
-        for row in csv.DictReader(rows):
-            yield {name: row[column].strip() for name, column in COLUMNS.items()}
+    content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    for row in csv.DictReader(io.StringIO(content.decode("utf-8"), newline="")):
+        yield {name: row[column].strip() for name, column in COLUMNS.items()}
 
 
 def distinct(records: Iterable[Record]) -> Iterator[Record]:
@@ -240,8 +248,8 @@ def _draw_further_actions(drawing: Drawing, records: Sequence[Record], spoken: S
     by_award: defaultdict[str, list[Record]] = defaultdict(list)
     for record in records:
         by_award[record["award_key"]].append(record)
-    for record in spoken:
-        drawing.draw("further", by_award[record["award_key"]], FURTHER_ACTIONS, per_award=FURTHER_ACTIONS)
+    further = (action for record in spoken for action in by_award[record["award_key"]])
+    drawing.draw("further", further, FURTHER_ACTIONS, per_award=FURTHER_OF_AN_AWARD)
 
 
 def _draw_quiet(drawing: Drawing, others: Sequence[Record]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 
 from sqlalchemy import ColumnElement, Select, func, or_, select
@@ -254,12 +254,17 @@ def published_keys(session: Session) -> list[str]:
     return list(session.scalars(query.order_by(col(MatchRow.award_key))))
 
 
-def publication_version(session: Session) -> str:
-    """Return a text that changes whenever anything that is published may have: events, awards, matches, evidence."""
-    newest = (
+def publication_state(session: Session) -> tuple[str, datetime | None]:
+    """Return what changes whenever anything published may have, and when it last did (UTC; `None` when all is empty).
+
+    Events, awards, matches and evidence count.
+    """
+    counted = (
         select(func.count(), func.max(col(EventRow.first_seen))).where(col(EventRow.told)),
         select(func.count(), func.max(col(AwardRow.last_changed))),
         select(func.count(), func.max(col(MatchRow.first_seen))),
         select(func.count(), func.max(col(EvidenceRow.retrieved_at))),
     )
-    return "/".join(str(tuple(session.execute(query).one())) for query in newest)
+    rows = [session.execute(query).one() for query in counted]
+    found: list[tuple[int, datetime | None]] = [(row[0], row[1]) for row in rows]
+    return repr(found), max((moment for _, moment in found if moment), default=None)

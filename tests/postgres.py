@@ -75,10 +75,11 @@ def _private_server() -> Iterator[str]:
 
 
 @contextmanager
-def fresh_database(server_url: str) -> Iterator[str]:
-    """Give the URL of a new empty database, which is dropped at the end whoever is still connected."""
+def fresh_database(server_url: str, template: str = "template0") -> Iterator[str]:
+    """Give the URL of a new database, empty or the copy of another; dropped at the end, whoever is still connected."""
     name = f"procurewatch_test_{uuid4().hex}"
-    _execute(server_url, sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    create = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+    _execute(server_url, create.format(sql.Identifier(name), sql.Identifier(template)))
     try:
         yield make_url(server_url).set(database=name).render_as_string(hide_password=False)
     finally:

@@ -94,13 +94,16 @@ def test_an_amount_that_is_taken_back_stays_a_number(database: Database) -> None
     assert [row["vendor"] for row in rows] == ["", "", ""]
 
 
-@pytest.mark.parametrize("formula", FORMULAS)
-def test_text_that_a_spreadsheet_would_run_is_defused(database: Database, formula: str) -> None:
-    hostile = replace(BABEL, description=formula, recipient=replace(BABEL.recipient, name=formula))
-    save(database, hostile, match(hostile, "babel-street", reason=formula))
-    for row in as_csv(*exported(database)):
+def test_text_that_a_spreadsheet_would_run_is_defused(database: Database) -> None:
+    for number, formula in enumerate(FORMULAS):
+        hostile = replace(BABEL, key=f"K{number:02}", description=formula, actions=(), documents=())
+        hostile = replace(hostile, recipient=replace(BABEL.recipient, name=formula))
+        save(database, hostile, match(hostile, "babel-street", reason=formula))
+    with database.reading() as session:
+        rows = [award_row(award) for award in find_awards(session, Search())]
+    for row, formula in zip(as_csv(*rows), FORMULAS, strict=True):
         assert row["description"] == row["recipient_name"] == row["matched_because"] == f"'{formula}"
-    assert {row["description"] for row in as_json(*exported(database))} == {formula}
+    assert [row["description"] for row in as_json(*rows)] == list(FORMULAS)
 
 
 @pytest.mark.parametrize("text", ["A=B", "1 + 1", "a@b.gov", "-", "'=1", "", " plain", "OY 1 - EXERCISE"])

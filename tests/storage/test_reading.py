@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from sources.records import Award
-from storage.database import Database
+from storage.database import Database, open_database
 from storage.reading import (
     Search,
     actions_of,
@@ -25,7 +26,9 @@ from storage.reading import (
     published_keys,
     told_events,
 )
+from storage.saving import award_row
 from storage.stored import StoredAward
+from tests.postgres import fresh_database
 from tests.records import (
     BABEL,
     CLEARVIEW,
@@ -43,15 +46,32 @@ from tests.storage.tools import dump, no, save, told_ids
 ALL = ["70CMSD24P00000119", "70B04C24F00000218", "70B03C23F00001053", "70B06C22P00000094", "70CMSD21P00000127"]
 
 
-@pytest.fixture
-def stocked(database: Database) -> Database:
-    """Two awards of Clearview AI, one for Babel Street through a reseller (to be reviewed for that one), two others."""
+def fill(database: Database) -> None:
+    """Store two awards of Clearview AI, one for Babel Street by a reseller (to be reviewed for that one), two others."""
     save(database, CLEARVIEW, match(CLEARVIEW))
     save(database, CLEARVIEW_FORENSIC, match(CLEARVIEW_FORENSIC), now=LATER)
     save(database, BABEL, match(BABEL, "babel-street", score=0.9), match(BABEL, "panamerica", band="review"), now=LATER)
     save(database, EQUIPMENT)
     save(database, COURT_REPORTER)
+
+
+@pytest.fixture
+def stocked(database: Database) -> Database:
+    """Give a database with these awards."""
+    fill(database)
     return database
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def shelf(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    """Give a database with these awards that no test changes, of each kind."""
+    with ExitStack() as stack:
+        url = f"sqlite:///{tmp_path_factory.mktemp('shelf') / 'procurewatch.sqlite3'}"
+        if request.param == "postgresql":
+            url = stack.enter_context(fresh_database(request.getfixturevalue("postgresql_server")))
+        database = stack.enter_context(closing(open_database(url)))
+        fill(database)
+        yield database
 
 
 def found(database: Database, limit: int | None = None, **asked: Any) -> list[str]:
@@ -64,11 +84,11 @@ def found(database: Database, limit: int | None = None, **asked: Any) -> list[st
     return piids
 
 
-def test_everything_is_found_newest_signed_first(stocked: Database) -> None:
-    assert found(stocked) == ALL
-    assert found(stocked, matched_only=True) == [ALL[0], ALL[2], ALL[4]]
-    assert found(stocked, limit=2) == ALL[:2]
-    assert found(stocked, limit=0) == []
+def test_everything_is_found_newest_signed_first(shelf: Database) -> None:
+    assert found(shelf) == ALL
+    assert found(shelf, matched_only=True) == [ALL[0], ALL[2], ALL[4]]
+    assert found(shelf, limit=2) == ALL[:2]
+    assert found(shelf, limit=0) == []
 
 
 @pytest.mark.parametrize(
@@ -97,11 +117,11 @@ def test_everything_is_found_newest_signed_first(stocked: Database) -> None:
     ],
 )
 def test_words_are_taken_as_they_are_written_case_aside(
-    stocked: Database, words: tuple[str, ...], expected: list[str]
+    shelf: Database, words: tuple[str, ...], expected: list[str]
 ) -> None:
-    before = dump(stocked)
-    assert found(stocked, words=words) == expected
-    assert dump(stocked) == before
+    before = dump(shelf)
+    assert found(shelf, words=words) == expected
+    assert dump(shelf) == before
 
 
 def test_signs_that_a_database_takes_for_wildcards_are_found(stocked: Database) -> None:
@@ -145,8 +165,8 @@ def test_a_parent_and_a_uei_are_found(stocked: Database) -> None:
         ({"words": ("clearview",), "agency": "7012", "since": date(2024, 1, 1)}, [ALL[0]]),
     ],
 )
-def test_each_part_narrows_a_search(stocked: Database, asked: dict[str, Any], expected: list[str]) -> None:
-    assert found(stocked, **asked) == expected
+def test_each_part_narrows_a_search(shelf: Database, asked: dict[str, Any], expected: list[str]) -> None:
+    assert found(shelf, **asked) == expected
 
 
 def test_an_award_without_date_or_amount_comes_last_and_has_no_least_amount(stocked: Database) -> None:
@@ -162,8 +182,6 @@ def test_more_awards_than_one_question_can_hold(database: Database) -> None:
             yield replace(COURT_REPORTER, key=f"K{number:04}", piid=f"P{number:04}", actions=(), documents=())
 
     with database.writing() as session:
-        from storage.saving import award_row
-
         session.add_all(award_row(award, SEEN) for award in many())
     assert found(database) == [f"P{number:04}" for number in range(1101)]
 
@@ -180,8 +198,8 @@ def test_more_awards_than_one_question_can_hold(database: Database) -> None:
         f"usaspending.gov/award/{BABEL.key}/",
     ],
 )
-def test_an_award_is_found_by_whatever_names_it(stocked: Database, identifier: str) -> None:
-    with stocked.reading() as session:
+def test_an_award_is_found_by_whatever_names_it(shelf: Database, identifier: str) -> None:
+    with shelf.reading() as session:
         assert [award.key for award in find_by_identifier(session, identifier)] == [BABEL.key]
 
 
@@ -194,8 +212,8 @@ def test_a_piid_may_name_several_awards_and_a_part_of_it_none(stocked: Database)
             assert find_by_identifier(session, identifier) == []
 
 
-def test_an_award_comes_with_its_matches_the_best_first(stocked: Database) -> None:
-    with stocked.reading() as session:
+def test_an_award_comes_with_its_matches_the_best_first(shelf: Database) -> None:
+    with shelf.reading() as session:
         (award,) = awards_by_key(session, ["nobody", BABEL.key])
         assert [(m.vendor_id, m.band, m.score) for m in award.matches] == [
             ("panamerica", "review", 0.97),
@@ -236,14 +254,14 @@ def test_feeds_carry_the_newest_seen_first_then_the_newest_signed_then_by_id(dat
         assert told(database, limit=limit) == expected[:limit]
 
 
-def test_feeds_are_narrowed_by_published_vendor_category_and_agency(stocked: Database) -> None:
+def test_feeds_are_narrowed_by_published_vendor_category_and_agency(shelf: Database) -> None:
     clearview = [(CLEARVIEW_FORENSIC.piid, date(2024, 9, 3)), (CLEARVIEW.piid, date(2021, 9, 3))]
     babel = [(BABEL.piid, date(2023, 9, 25))]
-    assert told(stocked, vendor="clearview-ai") == told(stocked, category="face-recognition") == clearview
-    assert told(stocked, agency="7012") == clearview
-    assert told(stocked, vendor="babel-street") == told(stocked, agency="7014") == babel
-    assert told(stocked, vendor="panamerica") == told(stocked, category="resellers") == []
-    assert told(stocked, vendor="babel-street", agency="7012") == told(stocked, agency="9999") == []
+    assert told(shelf, vendor="clearview-ai") == told(shelf, category="face-recognition") == clearview
+    assert told(shelf, agency="7012") == clearview
+    assert told(shelf, vendor="babel-street") == told(shelf, agency="7014") == babel
+    assert told(shelf, vendor="panamerica") == told(shelf, category="resellers") == []
+    assert told(shelf, vendor="babel-street", agency="7012") == told(shelf, agency="9999") == []
 
 
 def test_feeds_do_not_carry_what_is_untold(stocked: Database) -> None:
@@ -254,8 +272,8 @@ def test_feeds_do_not_carry_what_is_untold(stocked: Database) -> None:
     assert len(told_ids(stocked)) == 3
 
 
-def test_what_is_published_is_known(stocked: Database) -> None:
-    with stocked.reading() as session:
+def test_what_is_published_is_known(shelf: Database) -> None:
+    with shelf.reading() as session:
         assert known_vendors(session) == [
             ("babel-street", "Babel Street", "social-media"),
             ("clearview-ai", "Clearview AI", "face-recognition"),
@@ -281,8 +299,8 @@ def test_the_version_of_what_is_published_moves_only_with_it(stocked: Database) 
     assert version(stocked) != before
 
 
-def test_a_view_cannot_be_changed(stocked: Database) -> None:
-    with stocked.reading() as session:
+def test_a_view_cannot_be_changed(shelf: Database) -> None:
+    with shelf.reading() as session:
         (award,) = find_by_identifier(session, BABEL.key)
     assert isinstance(award, StoredAward)
     with pytest.raises(AttributeError):

@@ -95,6 +95,8 @@ def _this_action(event: StoredEvent) -> list[Fact]:
 def _change(event: StoredEvent) -> list[Fact]:
     facts = []
     if event.before or event.after:
+        if event.kind is EventKind.WITHDRAWN:
+            return _known(("No longer said to concern", event.before), ("Reviewer's note", event.after))
         label = _CHANGES.get(event.kind, "Value")
         facts += [
             Fact(f"{label} before", clean(event.before) or NOT_STATED),

@@ -126,6 +126,12 @@ def _corrected(event: StoredEvent) -> str:
     return f"{buyer(event.award)}: record corrected{_number(event)} of {_holding(event.award)}{told}"
 
 
+def _withdrawn(event: StoredEvent) -> str:
+    award = event.award
+    vendor = _name(event.before) or "the vendor it was filed under"
+    return f"{buyer(award)}: withdrawn, its award to {recipient(award)} does not concern {vendor}, as a reviewer found"
+
+
 def _deed(event: StoredEvent, verb: str) -> str:
     return f"{buyer(event.award)} {verb}{_number(event)} {_holding(event.award)}"
 
@@ -155,4 +161,5 @@ _TITLES: dict[EventKind, Callable[[StoredEvent], str]] = {
     EventKind.RECIPIENT_CHANGED: _recipient_changed,
     EventKind.DESCRIPTION_CHANGED: _description_changed,
     EventKind.CORRECTED: _corrected,
+    EventKind.WITHDRAWN: _withdrawn,
 }

@@ -189,6 +189,7 @@ def match_row(match: Match, award: Award, watchlist_version: str, now: datetime)
         vendor_name=match.vendor_name,
         vendor_category=match.category,
         score=match.score,
+        own_band=match.band.value,
         band=match.band.value,
         rule=match.rule,
         reason=match.reason,

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
+from storage.reviewing import PUBLISHED
 from storage.stored import (
     EventKind,
     StoredAction,
@@ -163,16 +164,20 @@ def told_events(
 ) -> list[StoredEvent]:
     """Return what feeds carry, newest seen first: everything, or one vendor, category or sub-agency code.
 
+    Only what concerns somebody by a published match, and what was withdrawn.
+
     Events of one moment are in the order of their signing, the newest first.
     """
-    query = select(EventRow).where(col(EventRow.told))
-    if vendor or category:
-        matched = select(col(MatchRow.award_key)).where(col(MatchRow.band) == "publish")
-        if vendor:
-            matched = matched.where(col(MatchRow.vendor_id) == vendor)
-        if category:
-            matched = matched.where(col(MatchRow.vendor_category) == category)
-        query = query.where(col(EventRow.award_key).in_(matched))
+    matched = select(col(MatchRow.award_key)).where(col(MatchRow.band) == PUBLISHED)
+    withdrawn = col(EventRow.kind) == EventKind.WITHDRAWN.value
+    if vendor:
+        matched = matched.where(col(MatchRow.vendor_id) == vendor)
+        withdrawn &= col(EventRow.vendor_id) == vendor
+    if category:
+        matched = matched.where(col(MatchRow.vendor_category) == category)
+        vendors = select(col(MatchRow.vendor_id)).where(col(MatchRow.vendor_category) == category)
+        withdrawn &= col(EventRow.vendor_id).in_(vendors)
+    query = select(EventRow).where(col(EventRow.told), or_(col(EventRow.award_key).in_(matched), withdrawn))
     if agency:
         bought = select(col(AwardRow.key)).where(col(AwardRow.sub_agency_code) == agency)
         query = query.where(col(EventRow.award_key).in_(bought))
@@ -183,13 +188,13 @@ def told_events(
 def known_vendors(session: Session) -> list[tuple[str, str, str]]:
     """Return (id, name, technology category) of every vendor that has a published match, by name."""
     query = select(col(MatchRow.vendor_id), col(MatchRow.vendor_name), col(MatchRow.vendor_category)).distinct()
-    rows = session.execute(query.where(col(MatchRow.band) == "publish"))
+    rows = session.execute(query.where(col(MatchRow.band) == PUBLISHED))
     return sorted(((row[0], row[1], row[2]) for row in rows), key=lambda vendor: (vendor[1].casefold(), vendor))
 
 
 def known_agencies(session: Session) -> list[tuple[str, str]]:
     """Return (sub-agency code, name) of every agency with a published match, by name."""
-    matched = select(col(MatchRow.award_key)).where(col(MatchRow.band) == "publish")
+    matched = select(col(MatchRow.award_key)).where(col(MatchRow.band) == PUBLISHED)
     query = select(col(AwardRow.sub_agency_code), func.max(col(AwardRow.sub_agency_name)))
     query = query.where(col(AwardRow.key).in_(matched), col(AwardRow.sub_agency_code) != "")
     rows = session.execute(query.group_by(col(AwardRow.sub_agency_code)))
@@ -222,6 +227,7 @@ def _event(row: EventRow, award: StoredAward, action: StoredAction | None) -> St
         before=row.before,
         after=row.after,
         earlier_actions=row.earlier_actions,
+        vendor_id=row.vendor_id,
     )
 
 
@@ -250,7 +256,7 @@ def _match(row: MatchRow) -> StoredMatch:
 
 def published_keys(session: Session) -> list[str]:
     """Return the keys of all awards with a published match, in order."""
-    query = select(col(MatchRow.award_key)).where(col(MatchRow.band) == "publish").distinct()
+    query = select(col(MatchRow.award_key)).where(col(MatchRow.band) == PUBLISHED).distinct()
     return list(session.scalars(query.order_by(col(MatchRow.award_key))))
 
 

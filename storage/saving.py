@@ -17,13 +17,22 @@ from sqlmodel import col
 
 from sources.records import Award, ContractAction, Document, Problem
 from storage.changes import Before, Change, changes
+from storage.reviewing import PUBLISHED, REJECTED, band_for
 from storage.tables import ActionRow, AwardRow, EventRow, EvidenceRow, MatchRow, PayloadRow, QuarantineRow
 
 # A re-poll alone does not make an award changed.
 NOT_A_CHANGE = frozenset({"revision", "first_seen", "last_changed"})
-MATCH_FACTS = ("vendor_name", "vendor_category", "score", "band", "rule", "reason", "signals", "watchlist_version")
-
-PUBLISHED = "publish"  # the band of matches that feeds may carry; others wait for a reviewer
+MATCH_FACTS = (
+    "vendor_name",
+    "vendor_category",
+    "score",
+    "own_band",
+    "band",
+    "rule",
+    "reason",
+    "signals",
+    "watchlist_version",
+)
 
 Tell = Callable[[Sequence[str]], bool]
 
@@ -48,6 +57,7 @@ def save_award(session: Session, award: Award, matches: Sequence[MatchRow], now:
         tell: given the ids of the vendors concerned, whether feeds are to carry what is new.
     """
     stored = session.get(AwardRow, award.key)
+    is_new = stored is None
     old_actions = _actions_of(session, award.key) if stored else {}
     old_matches = _matches_of(session, award.key) if stored else {}
     had_news = any(match.band == PUBLISHED for match in old_matches.values())
@@ -57,18 +67,26 @@ def save_award(session: Session, award: Award, matches: Sequence[MatchRow], now:
     changed = _save_facts(session, stored, award, now)
     for action in award.actions:
         changed |= _save_action(session, old_actions.get(action.key), award.key, action, now)
+    stored = session.get_one(AwardRow, award.key)
     for match in matches:
+        match.band = band_for(session, match.vendor_id, stored, match.own_band)
         _save_match(session, old_matches.get(match.vendor_id), match)
-    published = {match.vendor_id for match in (*old_matches.values(), *matches) if match.band == PUBLISHED}
-    told = bool(happened and published) and tell(sorted(published))
-    events = sum(_save_event(session, award, change, now, told=told and change.tell) for change in happened)
+    bands = {match.vendor_id: match.band for match in (*old_matches.values(), *matches)}
+    published = sorted(vendor for vendor, band in bands.items() if band == PUBLISHED)
+    waiting = sorted(vendor for vendor, band in bands.items() if band not in (PUBLISHED, REJECTED))
+    news = bool(happened and (published or waiting)) and tell(published or waiting)
+    events = sum(_save_event(session, award, change, now, news=news, published=bool(published)) for change in happened)
     save_evidence(session, award.source, award.key, award.documents)
     _solve(session, award, now)
-    return Saved(new=stored is None, changed=changed, matched=concerned, events=events)
+    return Saved(new=is_new, changed=changed, matched=concerned, events=events)
 
 
-def _save_event(session: Session, award: Award, change: Change, now: datetime, *, told: bool) -> bool:
-    """Insert an event; whether it is new. One that was kept untold is told when feeds are to carry it after all."""
+def _save_event(session: Session, award: Award, change: Change, now: datetime, *, news: bool, published: bool) -> bool:
+    """Insert an event; whether it is new. One that was kept untold is told when feeds are to carry it after all.
+
+    News of a match that nobody has confirmed yet is held until somebody does.
+    """
+    told = news and change.tell and published
     stored = session.get(EventRow, change.id)
     if stored is None:
         row = EventRow(
@@ -83,11 +101,12 @@ def _save_event(session: Session, award: Award, change: Change, now: datetime, *
             after=change.after,
             earlier_actions=change.earlier_actions,
             told=told,
+            held=news and change.tell and not published,
             first_seen=now,
         )
         session.add(row)
     elif told and not stored.told:
-        stored.told, stored.first_seen = True, now
+        stored.told, stored.held, stored.first_seen = True, False, now
         session.add(stored)
     return stored is None
 

@@ -23,6 +23,7 @@ class EventKind(StrEnum):
     RECIPIENT_CHANGED = "recipient-changed"
     DESCRIPTION_CHANGED = "description-changed"
     CORRECTED = "corrected"
+    WITHDRAWN = "withdrawn"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +50,7 @@ class StoredSignal:
 class StoredMatch:
     """A vendor that an award concerns. `reason` is one sentence for a reader; `score` is from 0 to 1.
 
-    `band` is "publish" (feeds carry it) or "review" (a person has to look first).
+    `band` is "publish" (feeds carry it), "review" (a person has to look first) or "rejected" (a person has looked).
     """
 
     vendor_id: str
@@ -128,7 +129,8 @@ class StoredEvent:
     `signed` is the date of the action, `published` when the source carried it (its last-modified date, where it
     gives one), `first_seen` when we saw it. `action` is the action it is about, if it is about one. `before` and
     `after` are the values that changed, in words. `earlier_actions` is how many modifications a new award already
-    had when it was first seen.
+    had when it was first seen. `vendor_id` is set where it is about one vendor alone: a withdrawal, whose `before` is
+    that vendor's name and `after` the reviewer's note.
     """
 
     id: str
@@ -142,6 +144,7 @@ class StoredEvent:
     before: str
     after: str
     earlier_actions: int
+    vendor_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -93,7 +93,10 @@ class ActionRow(SQLModel, table=True):
 
 
 class MatchRow(SQLModel, table=True):
-    """An award that concerns a vendor, and why. A match once made stays; a re-match renews its reasons."""
+    """An award that concerns a vendor, and why. A match once made stays; a re-match renews its reasons.
+
+    `own_band` is the matcher's; `band` is what counts: a reviewer's verdict beats it ("publish", "review", "rejected").
+    """
 
     __tablename__ = "match"
 
@@ -102,7 +105,8 @@ class MatchRow(SQLModel, table=True):
     vendor_name: str
     vendor_category: str = Field(index=True)
     score: float
-    band: str
+    own_band: str
+    band: str = Field(index=True)
     rule: str
     reason: str = _text("reason")
     signals: list[dict[str, Any]] = Field(sa_column=Column("signals", JSON, nullable=False))
@@ -111,7 +115,11 @@ class MatchRow(SQLModel, table=True):
 
 
 class EventRow(SQLModel, table=True):
-    """Something that happened to an award. `id` is for ever; `told` says whether feeds carry it."""
+    """Something that happened to an award. `id` is for ever; `told` says whether feeds carry it.
+
+    `held` marks news that waits for a reviewer to confirm its match. `vendor_id` is set where the event is about one
+    vendor alone (a withdrawal), "" where it is about the award.
+    """
 
     __tablename__ = "event"
     __table_args__ = (Index("ix_event_told_first_seen", "told", "first_seen"),)
@@ -125,9 +133,27 @@ class EventRow(SQLModel, table=True):
     published: date | None = None
     before: str = _text("before")
     after: str = _text("after")
-    earlier_actions: int
+    earlier_actions: int = 0
+    vendor_id: str = ""
     told: bool
+    held: bool = False
     first_seen: datetime = _time("first_seen")
+
+
+class VerdictRow(SQLModel, table=True):
+    """What a reviewer decided about a vendor and a subject: one award, or a recipient for good.
+
+    `subject` is "award:KEY", "uei:UEI" or "name:LETTERS AND DIGITS"; `decision` "confirmed", "rejected" or "never".
+    """
+
+    __tablename__ = "verdict"
+
+    vendor_id: str = Field(primary_key=True)
+    subject: str = Field(primary_key=True)
+    decision: str
+    who: str
+    note: str = _text("note")
+    decided_at: datetime = _time("decided_at")
 
 
 class PayloadRow(SQLModel, table=True):

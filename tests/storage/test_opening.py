@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -176,4 +175,4 @@ def test_what_is_stored_outlives_the_process(database_url: str) -> None:
     with closing(open_database(database_url)) as database:
         stored = dump(database)
     assert len(stored["action"]) == len(CLEARVIEW.actions)
-    assert json.loads(json.dumps(stored["match"][0][8]))[0]["text"] == "CLEARVIEW AI, INC."
+    assert stored["match"][0]["signals"][0]["text"] == "CLEARVIEW AI, INC."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -22,7 +22,7 @@ from storage.reading import (
     find_by_identifier,
     known_agencies,
     known_vendors,
-    publication_version,
+    publication_state,
     published_keys,
     told_events,
 )
@@ -47,7 +47,7 @@ ALL = ["70CMSD24P00000119", "70B04C24F00000218", "70B03C23F00001053", "70B06C22P
 
 
 def fill(database: Database) -> None:
-    """Store two awards of Clearview AI, one for Babel Street by a reseller (to be reviewed for that one), two others."""
+    """Store two awards of Clearview AI, one for Babel Street by a reseller (that to be reviewed), and two others."""
     save(database, CLEARVIEW, match(CLEARVIEW))
     save(database, CLEARVIEW_FORENSIC, match(CLEARVIEW_FORENSIC), now=LATER)
     save(database, BABEL, match(BABEL, "babel-street", score=0.9), match(BABEL, "panamerica", band="review"), now=LATER)
@@ -285,18 +285,23 @@ def test_what_is_published_is_known(shelf: Database) -> None:
         assert published_keys(session) == sorted([BABEL.key, CLEARVIEW.key, CLEARVIEW_FORENSIC.key])
 
 
-def version(database: Database) -> str:
+def state(database: Database) -> tuple[str, datetime | None]:
     with database.reading() as session:
-        return publication_version(session)
+        return publication_state(session)
 
 
-def test_the_version_of_what_is_published_moves_only_with_it(stocked: Database) -> None:
-    before = version(stocked)
-    save(stocked, CLEARVIEW, match(CLEARVIEW, first_seen=LATER_STILL), now=LATER_STILL)
-    assert version(stocked) == before
+def test_the_state_of_what_is_published_moves_only_with_it(database: Database) -> None:
+    assert state(database)[1] is None
+    fill(database)
+    before = state(database)
+    assert before[1] == LATER
+    save(database, CLEARVIEW, match(CLEARVIEW, first_seen=LATER_STILL), now=LATER_STILL)
+    assert state(database) == before
     more = acted(CLEARVIEW, "P00006", "2025-09-12", "1.00")
-    save(stocked, more, match(more), now=LATER_STILL)
-    assert version(stocked) != before
+    save(database, more, match(more), now=LATER_STILL)
+    after = state(database)
+    assert after[0] != before[0]
+    assert after[1] == LATER_STILL
 
 
 def test_a_view_cannot_be_changed(shelf: Database) -> None:

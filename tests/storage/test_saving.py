@@ -90,8 +90,8 @@ def test_a_revision_alone_is_no_change_but_is_kept(database: Database) -> None:
     assert not saved.changed
     save(database, replace(CLEARVIEW, revision=""), now=LATER_STILL)
     row = dump(database)["award"][0]
-    assert row[2] == "2026-11-21"
-    assert row[-1] == SEEN
+    assert row["revision"] == "2026-11-21"
+    assert row["last_changed"] == SEEN
 
 
 def test_an_award_without_its_base_action_is_new_all_the_same(database: Database) -> None:

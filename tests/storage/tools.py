@@ -20,7 +20,7 @@ from storage.stored import StoredEvent
 from storage.tables import EventRow, MatchRow
 from tests.records import SEEN
 
-Dump = dict[str, list[tuple[Any, ...]]]
+Dump = dict[str, list[dict[str, Any]]]
 
 
 def yes(_vendors: Sequence[str]) -> bool:
@@ -53,7 +53,8 @@ def dump(database: Database) -> Dump:
     """Return every column of every row of every table."""
     tables = SQLModel.metadata.sorted_tables
     with database.reading() as session:
-        return {table.name: sorted(map(tuple, session.execute(select(table))), key=repr) for table in tables}
+        rows = {table.name: [dict(row) for row in session.execute(select(table)).mappings()] for table in tables}
+    return {name: sorted(found, key=repr) for name, found in rows.items()}
 
 
 def empty(database: Database) -> None:

@@ -118,6 +118,16 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_run_source"), ["source"], unique=False)
 
     op.create_table(
+        "verdict",
+        sa.Column("vendor_id", sa.String(), nullable=False),
+        sa.Column("subject", sa.String(), nullable=False),
+        sa.Column("decision", sa.String(), nullable=False),
+        sa.Column("who", sa.String(), nullable=False),
+        sa.Column("note", sa.Text(), nullable=False),
+        sa.Column("decided_at", storage.columns.UtcTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("vendor_id", "subject"),
+    )
+    op.create_table(
         "action",
         sa.Column("key", sa.String(), nullable=False),
         sa.Column("award_key", sa.String(), nullable=False),
@@ -150,7 +160,9 @@ def upgrade() -> None:
         sa.Column("before", sa.Text(), nullable=False),
         sa.Column("after", sa.Text(), nullable=False),
         sa.Column("earlier_actions", sa.Integer(), nullable=False),
+        sa.Column("vendor_id", sa.String(), nullable=False),
         sa.Column("told", sa.Boolean(), nullable=False),
+        sa.Column("held", sa.Boolean(), nullable=False),
         sa.Column("first_seen", storage.columns.UtcTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["award_key"],
@@ -183,6 +195,7 @@ def upgrade() -> None:
         sa.Column("vendor_name", sa.String(), nullable=False),
         sa.Column("vendor_category", sa.String(), nullable=False),
         sa.Column("score", sa.Float(), nullable=False),
+        sa.Column("own_band", sa.String(), nullable=False),
         sa.Column("band", sa.String(), nullable=False),
         sa.Column("rule", sa.String(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
@@ -196,6 +209,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("award_key", "vendor_id"),
     )
     with op.batch_alter_table("match", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_match_band"), ["band"], unique=False)
         batch_op.create_index(batch_op.f("ix_match_vendor_category"), ["vendor_category"], unique=False)
         batch_op.create_index(batch_op.f("ix_match_vendor_id"), ["vendor_id"], unique=False)
 
@@ -207,6 +221,7 @@ def downgrade() -> None:
     with op.batch_alter_table("match", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_match_vendor_id"))
         batch_op.drop_index(batch_op.f("ix_match_vendor_category"))
+        batch_op.drop_index(batch_op.f("ix_match_band"))
 
     op.drop_table("match")
     op.drop_table("evidence")
@@ -220,6 +235,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_action_award_key"))
 
     op.drop_table("action")
+    op.drop_table("verdict")
     with op.batch_alter_table("run", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_run_source"))
 

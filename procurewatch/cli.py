@@ -14,6 +14,7 @@ from typer.exceptions import TyperException
 from feeds.text import one_line
 from monitors.watchlist import WatchlistError
 from procurewatch.commands import demonstrate, look, publish, pull
+from procurewatch.commands import review as reviewing
 from procurewatch.desk import Busy
 from procurewatch.logs import configure_logging
 from procurewatch.settings import SettingsError, load_settings
@@ -40,7 +41,9 @@ app = typer.Typer(
 for command in (pull.poll, pull.backfill, pull.run, look.search, look.show, look.export, publish.serve):
     app.command()(command)
 app.command("demo")(demonstrate.demo)
+app.command("rematch")(reviewing.rematch)
 app.add_typer(publish.feeds, name="feeds")
+app.add_typer(reviewing.review, name="review")
 
 
 def _print_version(asked: bool) -> None:

@@ -254,6 +254,11 @@ def _match(row: MatchRow) -> StoredMatch:
     )
 
 
+def all_keys(session: Session) -> list[str]:
+    """Return the keys of all awards, in order."""
+    return list(session.scalars(select(col(AwardRow.key)).order_by(col(AwardRow.key))))
+
+
 def published_keys(session: Session) -> list[str]:
     """Return the keys of all awards with a published match, in order."""
     query = select(col(MatchRow.award_key)).where(col(MatchRow.band) == PUBLISHED).distinct()
@@ -274,3 +279,26 @@ def publication_state(session: Session) -> tuple[str, datetime | None]:
     rows = [session.execute(query).one() for query in counted]
     found: list[tuple[int, datetime | None]] = [(row[0], row[1]) for row in rows]
     return repr(found), max((moment for _, moment in found if moment), default=None)
+
+
+def is_waiting(session: Session, award_key: str, vendor: str) -> bool:
+    """Whether a match still waits for a person."""
+    row = session.get(MatchRow, (award_key, vendor))
+    return row is not None and row.band == "review"
+
+
+def review_queue(session: Session, vendor: str = "") -> list[tuple[StoredAward, StoredMatch]]:
+    """Return the matches that wait for a person, best score first; of one vendor if its id is given."""
+    query = select(col(MatchRow.award_key), col(MatchRow.vendor_id)).where(col(MatchRow.band) == "review")
+    if vendor:
+        query = query.where(col(MatchRow.vendor_id) == vendor)
+    order = (col(MatchRow.score).desc(), col(MatchRow.vendor_id), col(MatchRow.award_key))
+    waiting = [(key, vendor_id) for key, vendor_id in session.execute(query.order_by(*order))]
+    keys = sorted({key for key, _ in waiting})
+    awards: dict[str, StoredAward] = {}
+    for first in range(0, len(keys), AT_ONCE):
+        awards.update((award.key, award) for award in awards_by_key(session, keys[first : first + AT_ONCE]))
+    found = [(awards[key], vendor_id) for key, vendor_id in waiting]
+    return [
+        (award, next(match for match in award.matches if match.vendor_id == vendor_id)) for award, vendor_id in found
+    ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import select, update
@@ -48,8 +48,12 @@ def latest_run(session: Session, source: str, purpose: str) -> RunRow | None:
     return session.scalars(query.order_by(col(RunRow.started).desc(), col(RunRow.id).desc())).first()
 
 
-def tell_newest(session: Session, vendor_ids: Iterable[str], newest: int, now: datetime) -> int:
+def tell_newest(
+    session: Session, vendor_ids: Iterable[str], newest: int, now: datetime, among: Collection[str] | None = None
+) -> int:
     """Let feeds carry the newest events, by date signed, of vendors whose baseline was just stored.
+
+    `among`: only of the awards with these keys.
 
     Returns:
         how many events are newly told. They are first seen now, as far as feeds are concerned.
@@ -63,6 +67,8 @@ def tell_newest(session: Session, vendor_ids: Iterable[str], newest: int, now: d
             .order_by(col(EventRow.signed).desc().nulls_last(), col(EventRow.id))
             .limit(newest)
         )
+        if among is not None:
+            query = query.where(col(EventRow.award_key).in_(among))
         told.update(event_id for event_id, already in session.execute(query) if not already)
     session.execute(update(EventRow).where(col(EventRow.id).in_(told)).values(told=True, first_seen=now))
     return len(told)

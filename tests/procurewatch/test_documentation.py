@@ -20,7 +20,9 @@ def names() -> set[str]:
     found: set[str] = set()
     for name, command in getattr(get_command(app), "commands").items():  # noqa: B009  the class is typer's own
         inner = getattr(command, "commands", None)
-        found |= {f"{name} {each}" for each in inner} if inner else {name}
+        found |= {f"{name} {each}" for each in inner or ()}
+        if not inner or getattr(command, "invoke_without_command", False):
+            found.add(name)
     return found
 
 

@@ -1,0 +1,78 @@
+"""Matching stored awards anew when the watchlist changes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from monitors.matcher import Matcher
+from monitors.rematch import RematchReport, rematch
+from monitors.run import Workshop
+from procurewatch.demo.upstream import CorpusAward, UsaspendingStandIn, load_corpus
+from procurewatch.desk import Desk
+from storage.reading import Search, count_awards, told_events
+from tests.desks import desk_over, dump, poll
+
+RESELLER = "PANAMERICA COMPUTERS, INC."
+
+
+def awards() -> list[CorpusAward]:
+    """Some awards of Clearview AI and of a reseller."""
+    return [award for award in load_corpus() if (award.recipient_name or "") in ("CLEARVIEW AI, INC.", RESELLER)]
+
+
+def matched_anew(desk: Desk) -> RematchReport:
+    """Match as the command does."""
+    return rematch(Workshop(database=desk.database, matcher=Matcher(desk.watchlist), stop=desk.stop))
+
+
+def watchlist(folder: Path, *names: str) -> Path:
+    """Write a watchlist of one more vendor."""
+    file = folder / "own.yaml"
+    file.write_text(
+        "vendors:\n  - id: the-reseller\n    name: The Reseller\n    category: phone-forensics\n"
+        f"    legal_names: [{', '.join(f'"{name}"' for name in names)}]\n    sources: [https://example.org/why]\n"
+    )
+    return file
+
+
+def test_an_unchanged_watchlist_changes_nothing(database_url: str, tmp_path: Path) -> None:
+    with UsaspendingStandIn(awards()) as upstream, desk_over(upstream.base_url, tmp_path, database_url) as desk:
+        poll(desk)
+        before = dump(desk.database, moments=True)
+        report = matched_anew(desk)
+        assert (report.awards > 10, report.told, report.gained, report.lost) == (True, 0, {}, {})
+        assert dump(desk.database, moments=True) == before
+
+
+def test_a_new_vendor_gains_what_is_stored_and_feeds_get_its_newest(database_url: str, tmp_path: Path) -> None:
+    with UsaspendingStandIn(awards()) as upstream:
+        with desk_over(upstream.base_url, tmp_path, database_url) as desk:
+            poll(desk)
+            with desk.database.reading() as session:
+                before = {event.id for event in told_events(session, limit=1000)}
+        with desk_over(upstream.base_url, tmp_path, database_url, watchlist=[watchlist(tmp_path, RESELLER)]) as desk:
+            report = matched_anew(desk)
+            again = matched_anew(desk)
+            with desk.database.reading() as session:
+                stored = count_awards(session, Search(vendor="the-reseller"))
+                after = {event.id for event in told_events(session, limit=1000)}
+        assert report.gained["the-reseller"] == stored > 5
+        assert before <= after
+        assert len(after - before) == report.told <= 3
+        assert (again.told, again.gained, again.lost) == (0, {}, {})
+
+
+def test_a_vendor_taken_off_loses_its_matches_but_not_its_awards(tmp_path: Path) -> None:
+    with UsaspendingStandIn(awards()) as upstream:
+        with desk_over(upstream.base_url, tmp_path, watchlist=[watchlist(tmp_path, RESELLER)]) as desk:
+            poll(desk)
+            with desk.database.reading() as session:
+                had = count_awards(session, Search(vendor="the-reseller"))
+                everything = count_awards(session, Search(matched_only=False))
+        with desk_over(upstream.base_url, tmp_path) as desk:
+            report = matched_anew(desk)
+            with desk.database.reading() as session:
+                assert count_awards(session, Search(vendor="the-reseller")) == 0
+                assert count_awards(session, Search(matched_only=False)) == everything
+        assert report.lost == {"the-reseller": had}
+        assert had > 5

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from monitors.matcher import Matcher
@@ -28,9 +29,10 @@ def matched_anew(desk: Desk) -> RematchReport:
 def watchlist(folder: Path, *names: str) -> Path:
     """Write a watchlist of one more vendor."""
     file = folder / "own.yaml"
+    listed = json.dumps(names)
     file.write_text(
         "vendors:\n  - id: the-reseller\n    name: The Reseller\n    category: phone-forensics\n"
-        f"    legal_names: [{', '.join(f'"{name}"' for name in names)}]\n    sources: [https://example.org/why]\n"
+        f"    legal_names: {listed}\n    sources: [https://example.org/why]\n"
     )
     return file
 

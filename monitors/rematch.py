@@ -12,7 +12,8 @@ from datetime import UTC, datetime
 from sqlalchemy.orm import Session
 
 from monitors.jobs import NEWEST_OF_A_BASELINE
-from monitors.run import Workshop, match_row
+from monitors.match_rows import match_rows
+from monitors.run import Workshop
 from sources.records import Agency, Award, AwardCategory, ContractAction, Recipient
 from storage.reading import all_keys
 from storage.rematching import StoredFacts, drop_matches, facts_of, recipients_changed
@@ -57,8 +58,7 @@ def _rematch_award(
 ) -> Sequence[str]:
     """Match one award anew; return the vendors that it newly concerns."""
     award = award_from(facts)
-    version = workshop.matcher.version
-    rows = [match_row(match, award, version, now) for match in workshop.matcher.matches(award)]
+    rows = match_rows(session, workshop.matcher, award, now)
     found = {row.vendor_id for row in rows}
     gained = sorted(found - facts.vendors)
     gone = facts.vendors - found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -14,7 +14,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from monitors.matcher import Match, Matcher
+from monitors.match_rows import match_rows
+from monitors.matcher import Matcher
 from monitors.verdict import RunReport, Tally, Verdict, distrust, verdict_of_error, verdict_of_success
 from sources.contract import Fetched, HeldAward, Shortfall, Source, Step, Unchanged
 from sources.errors import SourceChanged, SourceError
@@ -23,7 +24,7 @@ from sources.records import Award, Payload, Record
 from storage.database import Database
 from storage.runs import checkpoints, note_checkpoint
 from storage.saving import Tell, save_award, save_problem
-from storage.tables import ActionRow, AwardRow, MatchRow, RunRow
+from storage.tables import ActionRow, AwardRow, RunRow
 
 log = structlog.get_logger(__name__)
 
@@ -155,8 +156,7 @@ class _Run:
             log.warning("record in quarantine", source=record.source, key=record.key, reason=record.reason)
             save_problem(session, record, now)
             return
-        version = self.workshop.matcher.version
-        rows = [match_row(match, record, version, now) for match in self.workshop.matcher.matches(record)]
+        rows = match_rows(session, self.workshop.matcher, record, now)
         saved = save_award(session, record, rows, now, self.job.tell)
         session.flush()
         self.tally.new_awards += saved.new
@@ -179,24 +179,6 @@ class _Run:
         """Make sure that a source which brought less than ever still answers. Raises `SourceError`."""
         if self.tally.found < self.source.expects.at_least and not self.source.control(self.client):
             raise SourceChanged(self.source.name, "control query", "what always exists was not there")
-
-
-def match_row(match: Match, award: Award, watchlist_version: str, now: datetime) -> MatchRow:
-    """Return the row of a match of an award, first seen now (UTC)."""
-    return MatchRow(
-        award_key=award.key,
-        vendor_id=match.vendor_id,
-        vendor_name=match.vendor_name,
-        vendor_category=match.category,
-        score=match.score,
-        own_band=match.band.value,
-        band=match.band.value,
-        rule=match.rule,
-        reason=match.reason,
-        signals=[{**asdict(signal), "kind": signal.kind.value} for signal in match.signals],
-        watchlist_version=watchlist_version,
-        first_seen=now,
-    )
 
 
 def run_job(workshop: Workshop, source: Source, client: Client, job: Job) -> RunReport:

@@ -53,6 +53,7 @@ FIELDS_IN_WORDS = {
     "recipient_parent_uei": "parent's UEI",
     "description": "description",
     "action_description": "a modification",
+    "parent_award": "parent award",
 }
 
 

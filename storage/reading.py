@@ -254,6 +254,12 @@ def _match(row: MatchRow) -> StoredMatch:
     )
 
 
+def published_matches_of(session: Session, award_key: str) -> list[MatchRow]:
+    """Return the published matches of an award, by vendor id."""
+    query = select(MatchRow).where(col(MatchRow.award_key) == award_key, col(MatchRow.band) == PUBLISHED)
+    return list(session.scalars(query.order_by(col(MatchRow.vendor_id))))
+
+
 def all_keys(session: Session) -> list[str]:
     """Return the keys of all awards, in order."""
     return list(session.scalars(select(col(AwardRow.key)).order_by(col(AwardRow.key))))

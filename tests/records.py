@@ -129,7 +129,6 @@ def match(of: Award, vendor_id: str = "clearview-ai", band: str = "publish", **f
         "vendor_category": category,
         "score": 0.97,
         "own_band": band,
-        "own_band": band,
         "band": band,
         "rule": "name",
         "reason": f"{name} is the recipient's name.",

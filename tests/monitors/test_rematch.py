@@ -31,7 +31,7 @@ def watchlist(folder: Path, *names: str) -> Path:
     file = folder / "own.yaml"
     listed = json.dumps(names)
     file.write_text(
-        "vendors:\n  - id: the-reseller\n    name: The Reseller\n    category: phone-forensics\n"
+        "vendors:\n  - id: the-reseller\n    name: The Reseller\n    category: device-forensics\n"
         f"    legal_names: {listed}\n    sources: [https://example.org/why]\n"
     )
     return file

@@ -131,6 +131,16 @@ def test_a_poll_asks_three_ways_and_leaves_no_text_out() -> None:
     }
 
 
+def test_a_backfill_asks_for_awards_and_for_transactions_and_leaves_no_text_out() -> None:
+    asked = texts_by_search(SOURCE.backfill_steps(WATCHLIST, date(2023, 10, 1), date(2024, 9, 30)))
+    assert asked == {
+        **{
+            (group, "recipient_search_text", "action_date"): [*NAMES, *UEIS] for group in (*AWARD_TYPES, "transactions")
+        },
+        **{(group, "keywords", "action_date"): list(PHRASES) for group in (*AWARD_TYPES, "transactions")},
+    }
+
+
 def test_a_sweep_asks_also_for_whatever_acted_long_ago() -> None:
     since = date(2023, 3, 4)
     steps = steps_of_poll(WATCHLIST, sweep_since=since)

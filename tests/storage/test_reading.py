@@ -176,6 +176,13 @@ def test_an_award_without_date_or_amount_comes_last_and_has_no_least_amount(stoc
     assert "ODD" not in found(stocked, since=date(1900, 1, 1))
 
 
+def test_an_award_without_actions_counts_from_its_own_date(database: Database) -> None:
+    bare = replace(CLEARVIEW, actions=(), documents=())
+    save(database, bare)
+    assert found(database, since=date(2021, 9, 3)) == [bare.piid]
+    assert found(database, since=date(2021, 9, 4)) == []
+
+
 def test_more_awards_than_one_question_can_hold(database: Database) -> None:
     def many() -> Iterator[Award]:
         for number in range(1101):

@@ -334,8 +334,8 @@ def test_every_signal_stands_where_it_says(name: list[str], words: list[str], be
 
 @pytest.mark.parametrize("vendor", WATCHLIST.vendors, ids=lambda vendor: vendor.id)
 def test_every_shipped_name_and_phrase_finds_its_vendor(vendor: Vendor) -> None:
-    for name in (*vendor.legal_names, *vendor.former_names):
-        assert vendor.id in {match.vendor_id for match in MATCHER.matches(award(name))}, name
+    for known in (*vendor.legal_names, *vendor.former_names):
+        assert vendor.id in {match.vendor_id for match in MATCHER.matches(award(known.name))}, known
     for product in vendor.products:
         found = {match.vendor_id for match in MATCHER.matches(award(description=f"1 EA {product.phrase}; RENEWAL"))}
         assert (vendor.id in found) == (product.strength is not Strength.WEAK), product

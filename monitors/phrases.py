@@ -180,9 +180,13 @@ def _branch(node: Mapping[str, object]) -> str:
     chain = ""
     while len(node) == 1 and "" not in node:
         ((letter, below),) = node.items()
-        chain += re.escape(letter)
+        chain += _literal(letter)
         node = below  # type: ignore[assignment]
-    options = [re.escape(letter) + _branch(below) for letter, below in sorted(node.items()) if letter]  # type: ignore[arg-type]
+    options = [_literal(letter) + _branch(below) for letter, below in sorted(node.items()) if letter]  # type: ignore[arg-type]
     if not options:
         return chain
     return f"{chain}(?:{'|'.join(options)}){'?' if '' in node else ''}"
+
+
+def _literal(letter: str) -> str:
+    return letter if letter.isalnum() else re.escape(letter)

@@ -69,19 +69,23 @@ def _spellings(phrase: str) -> set[str]:
 def search_names(vendor: Vendor) -> tuple[str, ...]:
     """Return what to ask an upstream whose recipient search looks for a substring and takes punctuation literally.
 
-    Legal forms are left out where what remains is distinctive (two words, or six letters that are not a common word);
-    a name that contains another one is dropped; nothing is shorter than seven characters. A company with a broad
+    Legal forms are left out where what remains is distinctive (words of seven letters together, or one of six that is not common);
+    subsidiaries are asked for too; a name that contains another one is dropped; nothing is shorter than seven
+    characters. A company with a broad
     portfolio is not asked for by name: its thousands of awards would say nothing.
     """
     wanted: set[str] = set()
-    for known in vendor.known_names:
+    for known in (*vendor.known_names, *vendor.subsidiaries):
         if vendor.portfolio_of(known) is Portfolio.BROAD:
             continue
         written = known.name
         bare = _without_form(written)
-        distinctive = len(bare.split()) > 1 or (len(fold_text(bare)) >= 6 and not is_common(fold_text(bare)))
+        words = fold_text(bare)
+        several = " " in words and len(words.replace(" ", "")) >= SHORTEST_SEARCH
+        distinctive = several or (len(words) >= 6 and " " not in words and not is_common(words))
         wanted |= _spellings(bare if distinctive else written.upper().rstrip(" ."))
-    usable = {name for name in wanted if len(name) >= SHORTEST_SEARCH or (len(name) == 6 and name.isalpha())}
+    usable = {name for name in wanted if len(name) >= SHORTEST_SEARCH or (len(name) == 6 and name.isalnum())}
+    usable = {name for name in usable if " " in name or not is_common(fold_text(name))}
     return tuple(sorted(name for name in usable if not any(other != name and other in name for other in usable)))
 
 

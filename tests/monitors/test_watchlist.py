@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from monitors.names import is_common
 from monitors.search_terms import mentions, search_names, search_phrases
 from monitors.watchlist import (
     Evidence,
+    Kind,
     Portfolio,
     Strength,
     WatchlistError,
@@ -30,19 +32,25 @@ def write(folder: Path, text: str, name: str = "my-vendors.yaml") -> Path:
 
 def test_the_shipped_list_is_documented() -> None:
     watchlist = load_watchlist()
-    assert len(watchlist.vendors) >= 30
+    kinds = Counter((vendor.kind, vendor.evidence is Evidence.BACKGROUND) for vendor in watchlist.vendors)
+    assert kinds[Kind.VENDOR, False] >= 165
+    assert kinds[Kind.VENDOR, True] >= 139
+    assert kinds[Kind.TOPIC, False] >= 20
+    assert not kinds[Kind.TOPIC, True]
     assert len(watchlist.categories) <= 20
+    assert {vendor.category for vendor in watchlist.vendors} == set(watchlist.categories)
     for vendor in watchlist.vendors:
-        assert vendor.sources, vendor.id
-        assert vendor.evidence in (Evidence.PRIMARY, Evidence.PRESS), vendor.id
-        assert vendor.legal_names, vendor.id
-        assert vendor.category in watchlist.categories
+        unverified = vendor.evidence is Evidence.BACKGROUND
+        assert vendor.evidence is not Evidence.OWN, vendor.id
+        assert vendor.sources or (unverified and vendor.note), vendor.id
 
 
 def test_every_shipped_vendor_can_be_asked_for() -> None:
     for vendor in load_watchlist().vendors:
         names, phrases = search_names(vendor), search_phrases(vendor)
-        assert names, vendor.id
+        named = vendor.kind is Kind.VENDOR and vendor.portfolio is not Portfolio.BROAD
+        assert bool(names) == named or vendor.portfolio is Portfolio.BROAD, vendor.id
+        assert names or phrases or not vendor.products or vendor.portfolio is Portfolio.BROAD, vendor.id
         assert all((len(name) >= 6 and not is_common(name)) or " " in name for name in names), (vendor.id, names)
         assert all(len(phrase) >= 3 for phrase in phrases)
         assert not any(a != b and a in b for a in names for b in names)

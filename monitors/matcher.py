@@ -12,28 +12,21 @@ from enum import StrEnum
 from functools import lru_cache
 
 from monitors.names import NORM_VERSION, parse_name
-from monitors.signals import (
-    PARENT_SCORE,
-    TEXT_SCORES,
-    NameFinding,
-    NameIndex,
-    PhraseFinding,
-    PhraseIndex,
-    Signal,
-    SignalKind,
-    vendor_terms,
-)
-from monitors.watchlist import Vendor, Watchlist
+from monitors.phrases import PhraseFinding, PhraseIndex, vendor_terms
+from monitors.signals import PARENT_SCORE, TEXT_SCORES, NameFinding, NameIndex, Signal, SignalKind
+from monitors.vendor import Kind, KnownName, Vendor, Watchlist
 from monitors.weighing import PUBLISH_FROM, REVIEW_FROM, Found, tell, weigh
 from sources.records import Award
 
 __all__ = ["MATCHER_VERSION", "Band", "Match", "Matcher", "Signal", "SignalKind"]
 
 # Raise it whenever the same record and watchlist would give another result.
-MATCHER_VERSION = 1
+MATCHER_VERSION = 2
 
 UEI_SCORE = 1.0
+CAGE_SCORE = 1.0
 PARENT_UEI_SCORE = 0.95
+OUTSIDE_YEARS = 0.2  # taken off when a company did not bear the name, or own the firm, in the years of the award
 LONGEST_CACHED = 4_000  # characters; longer descriptions are rare and would fill memory
 CACHED_TEXTS = 65_536
 
@@ -71,10 +64,8 @@ class Matcher:
         self._watchlist = watchlist
         self._names = NameIndex(watchlist.vendors)
         self._phrases = PhraseIndex(term for vendor in watchlist.vendors for term in vendor_terms(vendor))
-        self._ueis: dict[str, list[str]] = defaultdict(list)
-        for vendor in watchlist.vendors:
-            for uei in vendor.ueis:
-                self._ueis[uei].append(vendor.id)
+        self._ueis = _owners((uei, vendor.id) for vendor in watchlist.vendors for uei in vendor.ueis)
+        self._cages = _owners((cage, vendor.id) for vendor in watchlist.vendors for cage in vendor.cages)
         self._resellers = {vendor.id: _cores(vendor.resellers) for vendor in watchlist.vendors}
         self._find_names = lru_cache(maxsize=CACHED_TEXTS)(self._name_findings)
         self._find_phrases = lru_cache(maxsize=CACHED_TEXTS)(self._phrases.find)
@@ -85,7 +76,10 @@ class Matcher:
         return f"{MATCHER_VERSION}.{NORM_VERSION}.{self._watchlist.version}"
 
     def matches(self, award: Award) -> tuple[Match, ...]:
-        """Return the vendors this award concerns, best first; none that falls into the drop band."""
+        """Return the entries this award concerns, best first; none that falls into the drop band.
+
+        A topic never comes before a vendor that is published: its score ends where theirs begin.
+        """
         found: dict[str, list[Found]] = defaultdict(list)
         for vendor_id, item in self._identities(award):
             found[vendor_id].append(item)
@@ -97,20 +91,21 @@ class Matcher:
         return tuple(sorted(kept, key=lambda match: (-match.score, match.vendor_id)))
 
     def _identities(self, award: Award) -> Iterator[tuple[str, Found]]:
-        """Yield what identifies the recipient or its parent."""
+        """Yield what identifies the recipient or its parent. Identifiers count whatever the exclusions say."""
         recipient = award.recipient
-        for field, kind, uei, score in (
-            ("recipient_uei", SignalKind.UEI, recipient.uei, UEI_SCORE),
-            ("recipient_parent_uei", SignalKind.PARENT_UEI, recipient.parent_uei, PARENT_UEI_SCORE),
+        for field, kind, owners, code, score in (
+            ("recipient_uei", SignalKind.UEI, self._ueis, recipient.uei, UEI_SCORE),
+            ("recipient_cage", SignalKind.CAGE, self._cages, recipient.cage, CAGE_SCORE),
+            ("recipient_parent_uei", SignalKind.PARENT_UEI, self._ueis, recipient.parent_uei, PARENT_UEI_SCORE),
         ):
-            for vendor_id in self._ueis.get(uei.strip().upper(), ()):
+            for vendor_id in owners.get(code.strip().upper(), ()):
                 signal = Signal(
-                    kind=kind, field=field, text=uei, term=uei.strip().upper(), start=0, end=len(uei), score=score
+                    kind=kind, field=field, text=code, term=code.strip().upper(), start=0, end=len(code), score=score
                 )
-                yield vendor_id, Found(signal)
+                yield vendor_id, Found(signal, self._watchlist.by_id[vendor_id].portfolio)
         if not recipient.is_placeholder:
-            yield from self._named("recipient_name", recipient.name)
-        yield from self._named("recipient_parent_name", recipient.parent_name)
+            yield from self._named("recipient_name", recipient.name, award)
+        yield from self._named("recipient_parent_name", recipient.parent_name, award)
 
     def _name_findings(self, raw: str) -> tuple[NameFinding, ...]:
         """Return the vendors a name field points to, without those whose exclusion it holds."""
@@ -120,16 +115,24 @@ class Matcher:
         excluded = self._phrases.excluded(raw)
         return tuple(finding for finding in findings if finding.vendor_id not in excluded)
 
-    def _named(self, field: str, raw: str) -> Iterator[tuple[str, Found]]:
+    def _named(self, field: str, raw: str, award: Award) -> Iterator[tuple[str, Found]]:
         for hit in self._find_names(raw) if raw else ():
             kind, score = hit.kind, hit.score
             if field == "recipient_parent_name":
                 if kind is SignalKind.FUZZY_NAME:
                     continue
                 kind, score = SignalKind.PARENT_NAME, min(score, PARENT_SCORE)
-            text = raw[hit.start : hit.end]
-            signal = Signal(kind=kind, field=field, text=text, term=hit.term, start=hit.start, end=hit.end, score=score)
-            yield hit.vendor_id, Found(signal)
+            outside = _outside_years(hit.known, award)
+            signal = Signal(
+                kind=kind,
+                field=field,
+                text=raw[hit.start : hit.end],
+                term=hit.known.name,
+                start=hit.start,
+                end=hit.end,
+                score=round(score - OUTSIDE_YEARS, 3) if outside else score,
+            )
+            yield hit.vendor_id, Found(signal, hit.portfolio, outside=outside)
 
     def _texts(self, award: Award) -> Iterator[tuple[str, Found]]:
         """Yield the phrases in the award's description, and in its actions' where they say something else."""
@@ -148,13 +151,16 @@ class Matcher:
                     told.add(key)
                     yield hit.term.vendor_id, _phrase_found(hit, field, raw, action_key)
 
+    def _names_of(self, vendor_ids: Iterable[str]) -> list[str]:
+        return sorted(self._watchlist.by_id[vendor_id].name for vendor_id in vendor_ids)
+
     def _decide(self, vendor: Vendor, found: list[Found], award: Award, paid: frozenset[str]) -> Match:
         """Weigh all signals for one vendor."""
         resold = bool(self._resellers[vendor.id] & _cores([award.recipient.name]))
         score, rule = weigh(vendor, found, resold=resold)
         band = Band.PUBLISH if score >= PUBLISH_FROM else Band.REVIEW if score >= REVIEW_FROM else Band.DROP
         found = sorted(found, key=lambda item: (-item.signal.score, item.signal.field, item.signal.start))
-        others = sorted(self._watchlist.by_id[other].name for other in paid if other != vendor.id)
+        others = () if vendor.kind is Kind.TOPIC else self._names_of(paid - {vendor.id})
         return Match(
             vendor_id=vendor.id,
             vendor_name=vendor.name,
@@ -165,6 +171,28 @@ class Matcher:
             rule=rule,
             reason=tell(vendor, found, award.recipient, others) if band is not Band.DROP else "",
         )
+
+
+def _owners(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """Return code -> the ids of the vendors that have it."""
+    owners: dict[str, list[str]] = defaultdict(list)
+    for code, vendor_id in pairs:
+        owners[code].append(vendor_id)
+    return owners
+
+
+def _outside_years(known: KnownName, award: Award) -> str:
+    """Return in words that an award falls outside the years of a name, "" if it does not or nobody can tell.
+
+    An award spans the years from its signing to its latest action: sources show the newest name on the oldest award.
+    """
+    days = [day for day in (award.signed, *(action.signed for action in award.actions)) if day]
+    if not days or not known.years:
+        return ""
+    first, last = min(days).year, max(days).year
+    if known.covers(first, last):
+        return ""
+    return f"{known.years}; this award is of {first}" + (f" to {last}" if last != first else "")
 
 
 def _cores(names: Iterable[str]) -> frozenset[str]:
@@ -182,4 +210,4 @@ def _phrase_found(hit: PhraseFinding, field: str, raw: str, action_key: str) -> 
         score=TEXT_SCORES[hit.term.strength],
         action_key=action_key,
     )
-    return Found(signal, hit.term.strength, raw)
+    return Found(signal, hit.term.portfolio, strength=hit.term.strength, source=raw)

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from monitors.watchlist import Vendor, search_names, search_phrases
+from monitors.search_terms import search_names, search_phrases
+from monitors.vendor import Vendor
 from sources.contract import Interest, Window
 
 

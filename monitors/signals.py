@@ -1,14 +1,15 @@
-"""What in a record may point to a vendor: names that are, or look like, a known one, and phrases in running text.
+"""What in a record may point to a vendor, and the first half of it: names that are, or look like, a known one.
 
-Both indexes are built once from the watchlist and answer with the place of every finding in the raw text. Candidates
-come first (exact keys, a shared rare word), and only candidates are compared letter by letter.
+The index is built once from the watchlist and answers with the place of every finding in the raw text. Candidates come
+first (exact keys, a shared rare word), and only candidates are compared letter by letter. Phrases in running text are
+in `monitors.phrases`.
 """
 
 from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -22,33 +23,39 @@ from monitors.names import (
     Name,
     fold_text,
     is_common,
-    map_text,
     parse_name,
     parse_names,
 )
-from monitors.watchlist import Strength, Vendor, mentions
+from monitors.vendor import Kind, KnownName, Portfolio, Strength, Vendor
 
 
 class SignalKind(StrEnum):
-    """One way in which a record can point to a vendor. `mention` is the vendor's own name in a description."""
+    """One way in which a record can point to an entry.
+
+    `mention` is the vendor's own name in a description, `topic` words that name no vendor at all.
+    """
 
     UEI = "uei"
+    CAGE = "cage"
     PARENT_UEI = "parent-uei"
     NAME = "name"
+    DBA_NAME = "dba-name"
     FORMER_NAME = "former-name"
     ALIAS = "alias"
     FUZZY_NAME = "fuzzy-name"
+    SUBSIDIARY = "subsidiary"
     PARENT_NAME = "parent-name"
     PRODUCT = "product"
     MENTION = "mention"
+    TOPIC = "topic"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signal:
     """One reason a record may concern a vendor.
 
-    `field` is the part of the record (recipient_name, recipient_uei, recipient_parent_name, recipient_parent_uei,
-    description, action_description); `text` its own words, which stand at `start:end` in it; `term` the watchlist's
+    `field` is the part of the record (recipient_name, recipient_uei, recipient_cage, recipient_parent_name,
+    recipient_parent_uei, description, action_description); `text` its own words, which stand at `start:end` in it; `term` the watchlist's
     words; `score` what this signal is worth alone, 0 to 1; `action_key` the action whose description it is.
     """
 
@@ -63,7 +70,14 @@ class Signal:
 
 
 # What each kind of finding is worth alone. Starting values by judgement, checked against real records, not calibrated.
-EXACT_SCORES = {SignalKind.NAME: 0.98, SignalKind.FORMER_NAME: 0.95, SignalKind.ALIAS: 0.95}
+EXACT_SCORES = {
+    SignalKind.NAME: 0.98,
+    SignalKind.DBA_NAME: 0.95,
+    SignalKind.FORMER_NAME: 0.95,
+    SignalKind.ALIAS: 0.95,
+    SignalKind.SUBSIDIARY: 0.93,
+    SignalKind.PARENT_NAME: 0.9,
+}
 PARENT_SCORE = 0.9
 OTHER_FORM = 0.03  # taken off when only the legal form differs, or the spaces
 BRANCH_SCORE = 0.85  # a known name plus words any company adds: SKYDIO FEDERAL LLC
@@ -71,20 +85,22 @@ AMBIGUOUS_SCORE = 0.7  # every word of the name is one that unrelated companies 
 CONTAINED_SCORE = 0.65
 TEXT_SCORES = {Strength.STRONG: 0.85, Strength.MEDIUM: 0.65, Strength.WEAK: 0.3}
 CLOSE_ENOUGH = 88.0  # per cent of letters in common, words sorted
-LONGEST_TEXT = 100_000  # characters; no real description comes near, and what follows is not read
 LONGEST_NAME = 400  # characters; what is longer is no name, and comparing letters in it would take for ever
 SHORTEST_CORE = 4  # shorter cores (BI, NEC, EFW) count only with their legal form, exactly
-NEAREST = 200  # findings looked at on either side of one: more than a phrase can overlap
 SHORTEST_RARE = 6  # letters a word needs for a typo in it to be recognised
 
 
 @dataclass(frozen=True, slots=True)
 class NameFinding:
-    """A name field that is, or looks like, a vendor's name. `start:end` in the raw field."""
+    """A name field that is, or looks like, a vendor's name. `start:end` in the raw field.
+
+    `known` is the watchlist's name with its years, `portfolio` what that name says of the business.
+    """
 
     vendor_id: str
     kind: SignalKind
-    term: str
+    known: KnownName
+    portfolio: Portfolio
     start: int
     end: int
     score: float
@@ -96,7 +112,8 @@ class _Known:
 
     vendor_id: str
     kind: SignalKind
-    written: str
+    known: KnownName
+    portfolio: Portfolio
     name: Name
     common: bool
 
@@ -106,8 +123,6 @@ class _Known:
             return 0.0  # HARRIS LLC has nothing to do with HARRIS CORPORATION
         if self.common and not (same_form and self.kind is not SignalKind.ALIAS):
             return AMBIGUOUS_SCORE
-        if self.kind is SignalKind.PARENT_NAME:
-            return PARENT_SCORE
         return EXACT_SCORES[self.kind] - (0 if same_form else OTHER_FORM)
 
 
@@ -116,18 +131,20 @@ def _known_names(vendor: Vendor) -> Iterator[_Known]:
     displayed = SignalKind.ALIAS if is_common(fold_text(vendor.name)) else SignalKind.NAME
     listed = (
         (SignalKind.NAME, vendor.legal_names),
-        (displayed, (vendor.name,)),
+        (displayed, (KnownName(vendor.name),)),
         (SignalKind.FORMER_NAME, vendor.former_names),
+        (SignalKind.DBA_NAME, vendor.dba_names),
         (SignalKind.ALIAS, vendor.aliases),
+        (SignalKind.SUBSIDIARY, vendor.subsidiaries),
         (SignalKind.PARENT_NAME, vendor.parents),
     )
     seen: set[str] = set()
     for kind, names in listed:
-        for written in names:
-            name = parse_name(written)
+        for known in names:
+            name = parse_name(known.name)
             if name and name.full not in seen:
                 seen.add(name.full)
-                yield _Known(vendor.id, kind, written, name, is_common(name.core))
+                yield _Known(vendor.id, kind, known, vendor.portfolio_of(known), name, is_common(name.core))
 
 
 class NameIndex:
@@ -139,7 +156,7 @@ class NameIndex:
         self._rare: dict[str, list[_Known]] = defaultdict(list)
         self._damaged: dict[str, set[str]] = defaultdict(set)
         for vendor in vendors:
-            for known in _known_names(vendor):
+            for known in _known_names(vendor) if vendor.kind is Kind.VENDOR else ():
                 self._add(known)
 
     def _add(self, known: _Known) -> None:
@@ -201,7 +218,7 @@ def _with_one_letter_less(word: str) -> Iterator[str]:
 
 
 def _finding(known: _Known, name: Name, kind: SignalKind, score: float) -> NameFinding:
-    return NameFinding(known.vendor_id, kind, known.written, name.start, name.end, round(score, 3))
+    return NameFinding(known.vendor_id, kind, known.known, known.portfolio, name.start, name.end, round(score, 3))
 
 
 def _likeness(known: _Known, name: Name) -> float:
@@ -245,154 +262,3 @@ def _misspelling(mine: str, theirs: str) -> float:
         return 0.0
     score = 0.6 + (likeness - CLOSE_ENOUGH) / (100 - CLOSE_ENOUGH) * 0.3
     return min(score, AMBIGUOUS_SCORE) if single else score
-
-
-@dataclass(frozen=True, slots=True)
-class Term:
-    """A phrase to find in text: a vendor's product, its name (`mention`), or, with kind None, an exclusion."""
-
-    vendor_id: str
-    kind: SignalKind | None
-    phrase: str
-    strength: Strength
-
-
-@dataclass(frozen=True, slots=True)
-class PhraseFinding:
-    """A phrase found in a text at `start:end`."""
-
-    term: Term
-    start: int
-    end: int
-
-    def beats(self, other: PhraseFinding) -> bool:
-        """Whether the other finding does not count beside this one.
-
-        An exclusion beats what it overlaps; a longer phrase beats a shorter one inside it that is not stronger.
-        """
-        if self.term.vendor_id != other.term.vendor_id or other.end <= self.start or self.end <= other.start:
-            return False
-        if self.term.kind is None:
-            return True
-        holds = self.start <= other.start and other.end <= self.end and self.end - self.start > other.end - other.start
-        return holds and TEXT_SCORES[self.term.strength] >= TEXT_SCORES[other.term.strength]
-
-
-def vendor_terms(vendor: Vendor) -> Iterator[Term]:
-    """Yield all phrases of a vendor, exclusions too."""
-    own = {name.tight for written in vendor.names if (name := parse_name(written))}
-    for product in vendor.products:
-        kind = SignalKind.MENTION if fold_text(product.phrase).replace(" ", "") in own else SignalKind.PRODUCT
-        yield Term(vendor.id, kind, product.phrase, product.strength)
-    for mention in mentions(vendor):
-        yield Term(vendor.id, SignalKind.MENTION, mention.phrase, mention.strength)
-    for phrase in vendor.exclusions:
-        yield Term(vendor.id, None, phrase, Strength.STRONG)
-
-
-class PhraseIndex:
-    """Finds phrases on word boundaries, whatever their case, punctuation, spacing or plural, in linear time."""
-
-    def __init__(self, terms: Iterable[Term]) -> None:
-        self._terms: dict[str, list[Term]] = defaultdict(list)
-        listed = [(fold_text(term.phrase), term) for term in terms]
-        # A spelling someone wrote down goes before one that was derived: each vendor gets a spelling once.
-        for derived in (False, True):
-            for phrase, term in listed:
-                for spelling in _spellings(phrase) if derived else (phrase,):
-                    if all(_owner(term) != _owner(other) for other in self._terms[spelling]):
-                        self._terms[spelling].append(term)
-        # A lookahead finds at most one spelling at each word, the longest; the shorter ones it starts with are known.
-        self._starts = {
-            spelling: [other for other in _beginnings(spelling) if other in self._terms] for spelling in self._terms
-        }
-        self._pattern = re.compile(rf"\b(?=({_alternatives(self._terms)})\b)") if self._terms else None
-        self._longest = max(map(len, self._terms), default=0)
-
-    def find(self, raw: str) -> tuple[PhraseFinding, ...]:
-        """Return the phrases that count in the raw text, in order of place. Exclusions have done their work by then."""
-        raw = raw[:LONGEST_TEXT]
-        hits = self._hits(fold_text(raw))
-        standing = [hit for hit in hits if hit.term.kind is not None]
-        if not standing:
-            return ()
-        standing = [
-            hit
-            for index, hit in enumerate(hits)
-            if hit.term.kind is not None and not any(other.beats(hit) for other in self._near(hits, index))
-        ]
-        text = map_text(raw)
-        return tuple(PhraseFinding(hit.term, *text.place(hit.start, hit.end)) for hit in standing)
-
-    def excluded(self, raw: str) -> frozenset[str]:
-        """Return the ids of the vendors one of whose exclusions stands in the raw text."""
-        return frozenset(
-            hit.term.vendor_id for hit in self._hits(fold_text(raw[:LONGEST_TEXT])) if hit.term.kind is None
-        )
-
-    def _hits(self, folded: str) -> list[PhraseFinding]:
-        if self._pattern is None:
-            return []
-        return [
-            PhraseFinding(term, hit.start(), hit.start() + len(spelling))
-            for hit in self._pattern.finditer(folded)
-            for spelling in self._starts[hit[1]]
-            for term in self._terms[spelling]
-        ]
-
-    def _near(self, hits: list[PhraseFinding], index: int) -> Iterator[PhraseFinding]:
-        """Yield the hits that can overlap the one at `index`: a phrase is short, so they are few in any text."""
-        hit = hits[index]
-        for other in reversed(hits[max(0, index - NEAREST) : index]):
-            if other.start + self._longest <= hit.start:
-                break
-            yield other
-        for other in hits[index + 1 : index + NEAREST]:
-            if other.start >= hit.end:
-                break
-            yield other
-
-
-def _owner(term: Term) -> tuple[str, bool]:
-    return term.vendor_id, term.kind is None
-
-
-def _spellings(phrase: str) -> set[str]:
-    """Return a folded phrase with and without its spaces, and each in the plural: GRAY KEY, GRAYKEY, GRAYKEYS."""
-    words = phrase.split()
-    spellings = {phrase}
-    for index in range(1, len(words)):
-        spellings.add(" ".join(words[:index]) + " ".join(words[index:]))
-    spellings.add("".join(words))
-    spellings = {spelling for spelling in spellings if spelling == phrase or len(spelling) >= SHORTEST_RARE}
-    if len(words[-1]) >= 4 and len(phrase) >= SHORTEST_RARE and words[-1][-1] != "S":
-        spellings |= {f"{spelling}S" for spelling in spellings}
-    return spellings
-
-
-def _beginnings(spelling: str) -> list[str]:
-    words = spelling.split()
-    return [" ".join(words[:count]) for count in range(len(words), 0, -1)]
-
-
-def _alternatives(spellings: Iterable[str]) -> str:
-    """Return a trie-shaped pattern, longest first: common beginnings are tried once, so no text makes it slow."""
-    root: dict[str, dict[str, object]] = {}
-    for spelling in spellings:
-        node: dict[str, dict[str, object]] = root
-        for letter in spelling:
-            node = node.setdefault(letter, {})  # type: ignore[assignment]
-        node[""] = {}
-    return _branch(root)
-
-
-def _branch(node: Mapping[str, object]) -> str:
-    chain = ""
-    while len(node) == 1 and "" not in node:
-        ((letter, below),) = node.items()
-        chain += re.escape(letter)
-        node = below  # type: ignore[assignment]
-    options = [re.escape(letter) + _branch(below) for letter, below in sorted(node.items()) if letter]  # type: ignore[arg-type]
-    if not options:
-        return chain
-    return f"{chain}(?:{'|'.join(options)}){'?' if '' in node else ''}"

@@ -13,6 +13,8 @@ import yaml
 from monitors.names import fold_text
 
 LARGEST_FILE = 5_000_000
+# libyaml where PyYAML was built with it: it reads the whole list ten times as fast, with the same line numbers.
+LOADER: type[yaml.SafeLoader | yaml.CSafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 DEEPEST_NESTING = 8
 
 
@@ -53,7 +55,7 @@ def compose(file: Traversable | Path) -> tuple[Place, yaml.Node]:
     try:
         text = content.decode("utf-8-sig")
         _refuse_tricks(text, place)
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        node = yaml.compose(text, Loader=LOADER)
     except UnicodeDecodeError as error:
         raise place.error("not UTF-8 text") from error
     except yaml.MarkedYAMLError as error:
@@ -68,7 +70,7 @@ def compose(file: Traversable | Path) -> tuple[Place, yaml.Node]:
 
 def _refuse_tricks(text: str, place: Place) -> None:
     depth = 0
-    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+    for event in yaml.parse(text, Loader=LOADER):
         if getattr(event, "anchor", None):
             raise place.at(event).error("YAML anchors and aliases are not allowed")
         depth += isinstance(event, yaml.CollectionStartEvent)

@@ -1,4 +1,4 @@
-"""The watchlist: which vendors to look for, read from YAML files and validated. Pure but for reading those files.
+"""Reading the watchlist: YAML files, validated to the line. Pure but for reading those files.
 
 The files shipped with the program are in `monitors/vendors/`; a user's own file has the same form. An entry whose id is
 already known replaces that entry as a whole.
@@ -6,12 +6,10 @@ already known replaces that entry as a whole.
 
 from __future__ import annotations
 
-import hashlib
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
-from functools import cached_property
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -19,11 +17,26 @@ from typing import TypeVar
 
 import yaml
 
-from monitors.names import NORM_VERSION, fold_text, is_common, parse_name
+from monitors.names import fold_text, parse_name
+from monitors.search_terms import SHORTEST_PHRASE
 from monitors.strictyaml import Place, WatchlistError, compose, items, mapping, refuse_unknown, string, unknown
+from monitors.vendor import (
+    TOPIC_PREFIX,
+    Evidence,
+    Kind,
+    KnownName,
+    Portfolio,
+    Product,
+    Strength,
+    Vendor,
+    Watchlist,
+)
 
 __all__ = [
+    "Entries",
     "Evidence",
+    "Kind",
+    "KnownName",
     "Portfolio",
     "Product",
     "Strength",
@@ -31,97 +44,25 @@ __all__ = [
     "Watchlist",
     "WatchlistError",
     "load_watchlist",
-    "mentions",
-    "search_names",
-    "search_phrases",
+    "read_categories",
+    "read_entries",
+    "read_entry",
+    "read_file",
+    "shared_names",
 ]
 
-SHORTEST_PHRASE = 3
-SHORTEST_SEARCH = 7
+EARLIEST_YEAR, LATEST_YEAR = 1800, 2100
 
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-# A UEI is 12 letters and digits without I and O and does not start with 0. GSA has not published how its check
-# character is worked out, so that is not verified.
-_UEI = re.compile(r"[A-HJ-NP-Z1-9][A-HJ-NP-Z0-9]{11}")
+# A UEI is 12 letters and digits without I and O, does not start with 0 and has no nine digits in a row (GSA, UEI
+# technical specifications). Its last character is a check character, but GSA has not published how it is worked out,
+# and none of the usual ways gives those of the 19 real ones we have: it is not verified.
+_UEI = re.compile(r"(?!.*\d{9})[A-HJ-NP-Z1-9][A-HJ-NP-Z0-9]{11}")
+_CAGE = re.compile(r"[A-HJ-NP-Z0-9]{5}")  # that of a US company begins and ends with a digit, a foreign one's need not
 
 _Choice = TypeVar("_Choice", bound=StrEnum)
-
-
-class Strength(StrEnum):
-    """How much a phrase in a description says on its own: enough to publish, to ask a person, or nothing."""
-
-    STRONG = "strong"
-    MEDIUM = "medium"
-    WEAK = "weak"
-
-
-class Portfolio(StrEnum):
-    """Whether all that a vendor sells the government is surveillance technology, or only a part."""
-
-    PURE = "pure"
-    MIXED = "mixed"
-
-
-class Evidence(StrEnum):
-    """Where the knowledge about an entry comes from; `own` is a user's entry, `background` is not verified."""
-
-    PRIMARY = "primary"
-    PRESS = "press"
-    OSINT = "osint"
-    BACKGROUND = "background"
-    OWN = "own"
-
-
-@dataclass(frozen=True, slots=True)
-class Product:
-    """Words that, in a description, point to a vendor, and how strongly."""
-
-    phrase: str
-    strength: Strength
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Vendor:
-    """One entry of the watchlist, as written in its file. docs/matching.md says what each field does."""
-
-    id: str
-    name: str
-    category: str
-    legal_names: tuple[str, ...] = ()
-    former_names: tuple[str, ...] = ()
-    aliases: tuple[str, ...] = ()
-    parents: tuple[str, ...] = ()
-    ueis: tuple[str, ...] = ()
-    products: tuple[Product, ...] = ()
-    exclusions: tuple[str, ...] = ()
-    portfolio: Portfolio = Portfolio.PURE
-    resellers: tuple[str, ...] = ()
-    sources: tuple[str, ...] = ()
-    evidence: Evidence = Evidence.OWN
-    note: str = ""
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Every name of the company itself: display name, legal and former names, aliases; no parents."""
-        return (self.name, *self.legal_names, *self.former_names, *self.aliases)
-
-
-@dataclass(frozen=True)
-class Watchlist:
-    """All vendors, ordered by id, and the categories they are sorted into (slug -> title)."""
-
-    vendors: tuple[Vendor, ...]
-    categories: Mapping[str, str] = field(default_factory=dict)
-
-    @cached_property
-    def by_id(self) -> Mapping[str, Vendor]:
-        """The vendors by their id."""
-        return {vendor.id: vendor for vendor in self.vendors}
-
-    @cached_property
-    def version(self) -> str:
-        """A short hash of all that decides how records match: the entries and the normalisation rules."""
-        return hashlib.sha256(repr((NORM_VERSION, self.vendors)).encode()).hexdigest()[:12]
+_Item = TypeVar("_Item")
+Entries = dict[str, tuple[Vendor, Place]]
 
 
 def load_watchlist(*extra: Path) -> Watchlist:
@@ -130,39 +71,54 @@ def load_watchlist(*extra: Path) -> Watchlist:
     Raises:
         WatchlistError: a file is unreadable, not the YAML it should be, or two vendors claim the same name.
     """
-    shipped = resources.files("monitors") / "vendors"
-    categories = _read_categories(shipped / "categories.yaml")
-    entries: dict[str, tuple[Vendor, Place]] = {}
-    for file in sorted(shipped.iterdir(), key=lambda file: file.name):
+    categories = read_categories()
+    entries = read_entries(*extra, categories=categories)
+    for place, message in shared_names(entries.values()):
+        raise place.error(message)
+    return Watchlist(tuple(entries[key][0] for key in sorted(entries)), categories)
+
+
+def read_entries(*extra: Path, categories: Mapping[str, str]) -> Entries:
+    """Return id -> (entry, where it stands) of the shipped files and the user's own; names may still clash."""
+    entries: Entries = {}
+    for file in sorted(_shipped().iterdir(), key=lambda file: file.name):
         if file.name.endswith(".yaml") and file.name != "categories.yaml":
-            for vendor, place in _read_vendors(file, categories):
+            for vendor, place in read_file(file, categories):
                 if vendor.id in entries:
                     raise place.error(f"id is already used in {entries[vendor.id][1].file}")
                 entries[vendor.id] = (vendor, place)
     for path in extra:
-        entries |= {vendor.id: (vendor, place) for vendor, place in _read_vendors(path, categories)}
-    _refuse_shared_names(entries.values())
-    return Watchlist(tuple(entries[key][0] for key in sorted(entries)), categories)
+        entries |= {vendor.id: (vendor, place) for vendor, place in read_file(path, categories)}
+    return entries
 
 
-def _refuse_shared_names(entries: Iterable[tuple[Vendor, Place]]) -> None:
-    """Raise when two vendors have the same name (legal forms and spaces aside): a record could not tell them apart."""
+def shared_names(entries: Iterable[tuple[Vendor, Place]]) -> Iterator[tuple[Place, str]]:
+    """Give each name that two vendors have (legal forms and spaces aside): a record could not tell them apart."""
     owners: dict[str, Vendor] = {}
     for vendor, place in entries:
-        for written in vendor.names:
-            name = parse_name(written)
+        for known in vendor.known_names:
+            name = parse_name(known.name)
             owner = owners.setdefault(name.tight, vendor) if name else vendor
             if owner.id != vendor.id:
-                raise place.error(f'name "{written}" is also a name of vendor "{owner.id}"')
+                yield place, f'name "{known.name}" is also a name of vendor "{owner.id}"'
 
 
-def _read_categories(file: Traversable) -> dict[str, str]:
-    place, node = compose(file)
+def _shipped() -> Traversable:
+    return resources.files("monitors") / "vendors"
+
+
+def read_categories() -> dict[str, str]:
+    """Return the technology categories, slug -> title, in the order of their file."""
+    place, node = compose(_shipped() / "categories.yaml")
     return {key: string(value, place, key) for key, (_, value) in mapping(node, place).items()}
 
 
-def _read_vendors(file: Traversable | Path, categories: Mapping[str, str]) -> list[tuple[Vendor, Place]]:
-    """Return the vendors of one file, each with the place it stands at."""
+def read_file(file: Traversable | Path, categories: Mapping[str, str]) -> list[tuple[Vendor, Place]]:
+    """Return the entries of one file, each with the place it stands at.
+
+    Raises:
+        WatchlistError: the first thing that is wrong with it.
+    """
     place, root = compose(file)
     top = mapping(root, place)
     refuse_unknown(top, ("vendors",), place)
@@ -170,95 +126,169 @@ def _read_vendors(file: Traversable | Path, categories: Mapping[str, str]) -> li
         raise place.error('missing field "vendors"')
     found: dict[str, tuple[Vendor, Place]] = {}
     for node in items(top["vendors"][1], place, "vendors"):
-        vendor, where = _read_vendor(node, place, categories)
+        vendor, where = read_entry(node, place, categories)
         if vendor.id in found:
             raise where.error(f"duplicate id, first used on line {found[vendor.id][1].line}")
         found[vendor.id] = (vendor, where)
     return list(found.values())
 
 
-_TEXTS = ("id", "name", "category", "note")
-_LISTS = ("legal_names", "former_names", "aliases", "parents", "exclusions", "resellers")
-_FIELDS = (*_TEXTS, *_LISTS, "ueis", "products", "portfolio", "sources", "evidence")
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Reads the fields of one entry, each as what it is."""
+
+    fields: Mapping[str, tuple[yaml.Node, yaml.Node]]
+    place: Place
+
+    def text(self, name: str) -> str:
+        return string(self.fields[name][1], self.place, name) if name in self.fields else ""
+
+    def many(self, name: str, read: Callable[[yaml.Node, Place, str], _Item]) -> tuple[_Item, ...]:
+        if name not in self.fields:
+            return ()
+        return tuple(read(item, self.place, name) for item in items(self.fields[name][1], self.place, name))
+
+    def choice(self, name: str, kind: type[_Choice], default: _Choice) -> _Choice:
+        return _choice(kind, self.fields[name][1], self.place) if name in self.fields else default
+
+    def error(self, name: str, what: str) -> WatchlistError:
+        return self.place.at(self.fields[name][1]).error(what)
 
 
-def _read_vendor(node: yaml.Node, place: Place, categories: Mapping[str, str]) -> tuple[Vendor, Place]:
+FIELDS = tuple(Vendor.__dataclass_fields__)
+_OF_A_TOPIC = ("id", "name", "category", "kind", "products", "exclusions", "sources", "evidence", "note")
+
+
+def read_entry(node: yaml.Node, place: Place, categories: Mapping[str, str]) -> tuple[Vendor, Place]:
+    """Return one entry from its YAML node, and where it stands.
+
+    Raises:
+        WatchlistError: the first thing that is wrong with it, with file, line and vendor.
+    """
     where = place.at(node)
     fields = mapping(node, where)
     identity = fields.get("id", fields.get("name"))
     if identity and isinstance(identity[1], yaml.ScalarNode):
         where = Place(where.file, where.line, identity[1].value)
-    refuse_unknown(fields, _FIELDS, where)
+    refuse_unknown(fields, FIELDS, where)
     for required in ("id", "name", "category"):
         if required not in fields:
             raise where.error(f'missing field "{required}"')
-    texts = {key: string(fields[key][1], where, key) for key in _TEXTS if key in fields}
-    lists = {key: _strings(fields[key][1], where, key) for key in _LISTS if key in fields}
-    if not _ID.fullmatch(texts["id"]):
-        raise where.at(fields["id"][1]).error("id must be lower-case words joined by hyphens")
-    if texts["category"] not in categories:
-        raise where.at(fields["category"][1]).error(unknown("category", texts["category"], categories))
+    reader = _Reader(fields, where)
     vendor = Vendor(
-        id=texts["id"],
-        name=texts["name"],
-        category=texts["category"],
-        note=texts.get("note", ""),
-        legal_names=lists.get("legal_names", ()),
-        former_names=lists.get("former_names", ()),
-        aliases=lists.get("aliases", ()),
-        parents=lists.get("parents", ()),
-        exclusions=lists.get("exclusions", ()),
-        resellers=lists.get("resellers", ()),
-        ueis=_ueis(fields["ueis"][1], where) if "ueis" in fields else (),
-        products=_products(fields["products"][1], where) if "products" in fields else (),
-        portfolio=_choice(Portfolio, fields["portfolio"][1], where) if "portfolio" in fields else Portfolio.PURE,
-        sources=_sources(fields["sources"][1], where) if "sources" in fields else (),
-        evidence=_choice(Evidence, fields["evidence"][1], where) if "evidence" in fields else Evidence.OWN,
+        id=reader.text("id"),
+        name=reader.text("name"),
+        category=reader.text("category"),
+        kind=reader.choice("kind", Kind, Kind.VENDOR),
+        legal_names=reader.many("legal_names", _known_name),
+        former_names=reader.many("former_names", _known_name),
+        dba_names=reader.many("dba_names", _known_name),
+        aliases=reader.many("aliases", _known_name),
+        parents=reader.many("parents", _known_name),
+        subsidiaries=reader.many("subsidiaries", _known_name),
+        ueis=reader.many("ueis", _uei),
+        cages=reader.many("cages", _cage),
+        products=_by_strength(reader.many("products", _product)),
+        exclusions=reader.many("exclusions", _phrase),
+        portfolio=reader.choice("portfolio", Portfolio, Portfolio.PURE),
+        resellers=reader.many("resellers", _phrase),
+        sources=reader.many("sources", _source),
+        evidence=reader.choice("evidence", Evidence, Evidence.OWN),
+        note=reader.text("note"),
     )
+    _check_identity(vendor, reader, categories)
     return vendor, where
 
 
-def _strings(node: yaml.Node, place: Place, name: str) -> tuple[str, ...]:
-    """Return a list of phrases, each long enough to mean something."""
-    values = []
-    for item in items(node, place, name):
-        values.append(string(item, place, name))
-        if len(fold_text(values[-1])) < SHORTEST_PHRASE:
-            raise place.at(item).error(f'"{values[-1]}" in "{name}" is shorter than {SHORTEST_PHRASE} characters')
-    return tuple(values)
+def _check_identity(vendor: Vendor, reader: _Reader, categories: Mapping[str, str]) -> None:
+    if not _ID.fullmatch(vendor.id):
+        raise reader.error("id", "id must be lower-case words joined by hyphens")
+    if vendor.category not in categories:
+        raise reader.error("category", unknown("category", vendor.category, categories))
+    if vendor.id.startswith(TOPIC_PREFIX) != (vendor.kind is Kind.TOPIC):
+        raise reader.error("id", f'the id of a topic, and of nothing else, begins with "{TOPIC_PREFIX}"')
+    if vendor.kind is Kind.TOPIC:
+        for name, (key, _) in reader.fields.items():
+            if name not in _OF_A_TOPIC:
+                raise reader.place.at(key).error(f'a topic names no company: it has no "{name}"')
+        if not vendor.products:
+            raise reader.place.error('a topic needs "products", the phrases it is recognised by')
 
 
-def _ueis(node: yaml.Node, place: Place) -> tuple[str, ...]:
-    values = []
-    for item in items(node, place, "ueis"):
-        values.append(string(item, place, "ueis").upper())
-        if not _UEI.fullmatch(values[-1]):
-            raise place.at(item).error(f'"{values[-1]}" is not a UEI (12 letters and digits, no I or O, no leading 0)')
-    return tuple(values)
+def _by_strength(products: tuple[Product, ...]) -> tuple[Product, ...]:
+    """Return products in one order, the strongest first, so that two ways to write an entry make no difference."""
+    order = list(Strength)
+    return tuple(sorted(products, key=lambda product: order.index(product.strength)))
 
 
-def _sources(node: yaml.Node, place: Place) -> tuple[str, ...]:
-    values = []
-    for item in items(node, place, "sources"):
-        values.append(string(item, place, "sources"))
-        if not values[-1].startswith(("https://", "http://")):
-            raise place.at(item).error(f'source "{values[-1]}" is not a web address')
-    return tuple(values)
+def _long_enough(value: str, node: yaml.Node, place: Place, name: str) -> str:
+    if len(fold_text(value)) < SHORTEST_PHRASE:
+        raise place.at(node).error(f'"{value}" in "{name}" is shorter than {SHORTEST_PHRASE} characters')
+    return value
 
 
-def _products(node: yaml.Node, place: Place) -> tuple[Product, ...]:
-    values = []
-    for item in items(node, place, "products"):
-        where = place.at(item)
-        fields = mapping(item, where)
-        refuse_unknown(fields, ("phrase", "strength"), where)
-        if len(fields) < 2:
-            raise where.error('a product needs "phrase" and "strength"')
-        phrase = string(fields["phrase"][1], where, "phrase")
-        if len(fold_text(phrase)) < SHORTEST_PHRASE:
-            raise where.error(f'phrase "{phrase}" is shorter than {SHORTEST_PHRASE} characters')
-        values.append(Product(phrase, _choice(Strength, fields["strength"][1], where)))
-    return tuple(values)
+def _phrase(node: yaml.Node, place: Place, name: str) -> str:
+    """Return a phrase that is long enough to mean something."""
+    return _long_enough(string(node, place, name), node, place, name)
+
+
+def _known_name(node: yaml.Node, place: Place, name: str) -> KnownName:
+    """Return a name, written as plain text or with its years: {name: ..., from: 2019, until: 2023}."""
+    if not isinstance(node, yaml.MappingNode):
+        return KnownName(_phrase(node, place, name))
+    where = place.at(node)
+    fields = mapping(node, where)
+    refuse_unknown(fields, ("name", "from", "until", "portfolio"), where)
+    if "name" not in fields:
+        raise where.error(f'a name in "{name}" needs "name"')
+    reader = _Reader(fields, where)
+    since, until = _year(reader, "from"), _year(reader, "until")
+    if since and until and since > until:
+        raise where.error(f'"from" {since} is after "until" {until}')
+    portfolio = _choice(Portfolio, fields["portfolio"][1], where) if "portfolio" in fields else None
+    return KnownName(_phrase(fields["name"][1], where, name), since, until, portfolio)
+
+
+def _year(reader: _Reader, name: str) -> int | None:
+    written = reader.text(name)
+    if not written:
+        return None
+    if not re.fullmatch(r"\d{4}", written, re.ASCII) or not EARLIEST_YEAR <= int(written) <= LATEST_YEAR:
+        raise reader.error(name, f'"{name}" must be a year, such as 2019')
+    return int(written)
+
+
+def _uei(node: yaml.Node, place: Place, name: str) -> str:
+    value = string(node, place, name).upper()
+    if not _UEI.fullmatch(value):
+        raise place.at(node).error(f'"{value}" is not a UEI (12 letters and digits, no I or O, no leading 0)')
+    return value
+
+
+def _cage(node: yaml.Node, place: Place, name: str) -> str:
+    value = string(node, place, name).upper()
+    if not _CAGE.fullmatch(value):
+        raise place.at(node).error(f'"{value}" is not a CAGE code (5 letters and digits, no I or O)')
+    return value
+
+
+def _source(node: yaml.Node, place: Place, name: str) -> str:
+    value = string(node, place, name)
+    if not value.startswith(("https://", "http://")) or " " in value:
+        raise place.at(node).error(f'source "{value}" is not a web address')
+    return value
+
+
+def _product(node: yaml.Node, place: Place, _name: str) -> Product:
+    where = place.at(node)
+    fields = mapping(node, where)
+    refuse_unknown(fields, ("phrase", "strength"), where)
+    if len(fields) < 2:
+        raise where.error('a product needs "phrase" and "strength"')
+    phrase = string(fields["phrase"][1], where, "phrase")
+    if len(fold_text(phrase)) < SHORTEST_PHRASE:
+        raise where.error(f'phrase "{phrase}" is shorter than {SHORTEST_PHRASE} characters')
+    return Product(phrase, _choice(Strength, fields["strength"][1], where))
 
 
 def _choice(kind: type[_Choice], node: yaml.Node, place: Place) -> _Choice:
@@ -267,76 +297,3 @@ def _choice(kind: type[_Choice], node: yaml.Node, place: Place) -> _Choice:
         return kind(value)
     except ValueError:
         raise place.at(node).error(unknown(kind.__name__.lower(), value, [choice.value for choice in kind])) from None
-
-
-def mentions(vendor: Vendor) -> tuple[Product, ...]:
-    """Return the ways a description may name the company, with their strength.
-
-    A name of several distinctive words is strong. One word, or words many companies use, is medium: a person looks at
-    it, unless the entry lists the same words among its products with a strength of its own. Short ones are left out.
-    """
-    listed = {fold_text(product.phrase).replace(" ", "") for product in vendor.products}
-    found: dict[str, Product] = {}
-    for written in vendor.names:
-        name = parse_name(written)
-        words = fold_text(name.core) if name else ""
-        tight = words.replace(" ", "")
-        single = " " not in words
-        if len(tight) < 6 or tight in listed or (single and is_common(words)):
-            continue
-        found.setdefault(tight, Product(words, Strength.MEDIUM if single or is_common(words) else Strength.STRONG))
-    return tuple(found.values())
-
-
-def _without_form(written: str) -> str:
-    """Return a name in upper case without legal form, its punctuation kept: PEN-LINK, LIMITED -> PEN-LINK."""
-    whole = written.upper()
-    name = parse_name(whole)
-    words = whole.split()
-    while name and len(words) > 1:
-        shorter = parse_name(" ".join(words[:-1]))
-        if shorter is None or shorter.core != name.core:
-            break
-        words = words[:-1]
-    return " ".join(words).strip(" ,.")
-
-
-def _spellings(phrase: str) -> set[str]:
-    """Return a phrase as written, without its punctuation, and with spaces for it."""
-    gone = re.sub(r"[^\w\s]", "", phrase.replace("&", " AND "))
-    spaced = re.sub(r"[^\w]+", " ", phrase.replace("&", " AND "))
-    return {" ".join(spelling.split()) for spelling in (phrase, gone, spaced)}
-
-
-def search_names(vendor: Vendor) -> tuple[str, ...]:
-    """Return what to ask an upstream whose recipient search looks for a substring and takes punctuation literally.
-
-    Legal forms are left out where what remains is distinctive (two words, or six letters that are not a common word);
-    a name that contains another one is dropped; nothing is shorter than seven characters.
-    """
-    wanted: set[str] = set()
-    for written in vendor.names:
-        bare = _without_form(written)
-        distinctive = len(bare.split()) > 1 or (len(fold_text(bare)) >= 6 and not is_common(fold_text(bare)))
-        wanted |= _spellings(bare if distinctive else written.upper().rstrip(" ."))
-    usable = {name for name in wanted if len(name) >= SHORTEST_SEARCH or (len(name) == 6 and name.isalpha())}
-    return tuple(sorted(name for name in usable if not any(other != name and other in name for other in usable)))
-
-
-def search_phrases(vendor: Vendor) -> tuple[str, ...]:
-    """Return what to ask an upstream whose keyword search looks for words (at least 3 characters) in descriptions.
-
-    Strong and medium phrases and the vendor's own name; a phrase that contains all words of another, in order, is
-    dropped, since the shorter one finds it too.
-    """
-    wanted: set[str] = set()
-    for product in (*vendor.products, *mentions(vendor)):
-        if product.strength is not Strength.WEAK:
-            wanted |= {spelling for spelling in _spellings(product.phrase.upper()) if len(spelling) >= SHORTEST_PHRASE}
-    return tuple(
-        sorted(
-            phrase
-            for phrase in wanted
-            if not any(other != phrase and f" {other} " in f" {phrase} " for other in wanted)
-        )
-    )

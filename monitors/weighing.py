@@ -7,17 +7,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from monitors.signals import TEXT_SCORES, Signal, SignalKind
-from monitors.watchlist import Evidence, Portfolio, Strength, Vendor
+from monitors.vendor import Evidence, Kind, Portfolio, Strength, Vendor
 from sources.records import Recipient
 
 PUBLISH_FROM = 0.8
 REVIEW_FROM = 0.6
-MIXED_CAP = 0.75  # identity alone says who was paid, not that it was for surveillance technology
+CAPS = {  # identity alone says who was paid, not that it was for surveillance technology
+    Portfolio.PURE: 1.0,
+    Portfolio.MIXED: 0.75,
+    Portfolio.BROAD: 0.5,
+}
 UNVERIFIED_CAP = 0.75  # an entry nobody has checked never publishes because a name looks alike
+BROAD_HINT_CAP = 0.75  # of a broad portfolio, with nothing but a weak phrase to go with the name
 AGREEMENT = 0.1  # added when the name and the description point to the same vendor
 HINT = 0.05  # added when only a weak phrase goes with something better
-TWO_PHRASES = 0.8  # two different medium phrases of one vendor
+TWO_PHRASES = 0.81  # two different medium phrases of one vendor
 KNOWN_RESELLER = 0.82  # a medium phrase, and the recipient is known to resell this vendor
+TOPIC_SCORES = {Strength.STRONG: 0.8, Strength.MEDIUM: 0.65, Strength.WEAK: 0.3}  # below any published vendor
+TWO_TOPIC_PHRASES = 0.75  # two ambiguous ones are still for a person
 QUOTE_WHOLE = 90
 QUOTE_AROUND = 35
 QUOTE_LONGEST = 300
@@ -28,52 +35,82 @@ class Found:
     """A signal with what the decision needs to know of it."""
 
     signal: Signal
-    strength: Strength | None = None  # of a phrase; None for a name or a UEI
+    portfolio: Portfolio = Portfolio.PURE  # what the name or identifier says of the business; a phrase: pure
+    strength: Strength | None = None  # of a phrase; None for a name or an identifier
     source: str = ""  # the whole raw field, to quote from
+    outside: str = ""  # in words, that the award is not of the years of the name
+
+    @property
+    def tells(self) -> bool:
+        """Whether a phrase says what is bought: a product does, a company's name only if it sells nothing else."""
+        return self.strength is not None and (
+            self.signal.kind is not SignalKind.MENTION or self.portfolio is Portfolio.PURE
+        )
 
 
 def weigh(vendor: Vendor, found: Sequence[Found], *, resold: bool) -> tuple[float, str]:
     """Return (score 0 to 1, id of the rule). `resold`: the recipient is known to resell this vendor."""
-    identities = [item.signal for item in found if item.strength is None]
+    if vendor.kind is Kind.TOPIC:
+        return _weigh_topic(found)
     phrases = [item for item in found if item.strength is not None]
-    text_score, text_rule = _weigh_phrases(vendor, phrases, resold=resold)
-    if not identities:
-        return text_score, text_rule
-    identity = max(identities, key=lambda signal: signal.score)
-    score, rule = identity.score, identity.kind.value
-    telling = [item for item in phrases if item.signal.kind is SignalKind.PRODUCT or not _is_mixed(vendor)]
+    text = _weigh_phrases(vendor, phrases, resold=resold)
+    telling = [item.signal.score for item in phrases if item.tells]
+    identities = [_weigh_identity(vendor, item, telling, text) for item in found if item.strength is None]
+    return max(identities, default=text, key=lambda weighed: weighed[0])
+
+
+def _weigh_identity(
+    vendor: Vendor, item: Found, telling: Sequence[float], text: tuple[float, str]
+) -> tuple[float, str]:
+    """Weigh one name or identifier, with the phrases that say what was bought and what they are worth on their own."""
+    score, rule = item.signal.score, item.signal.kind.value
+    if item.outside:
+        rule = f"{rule}-outside-its-years"
     if telling:
-        strongest = max(item.signal.score for item in telling)
-        bonus = AGREEMENT if strongest >= TEXT_SCORES[Strength.MEDIUM] else HINT
-        score, rule = min(1.0, max(score, text_score) + bonus), f"{rule}+{text_rule}"
-    elif _is_mixed(vendor):
-        score, rule = min(score, MIXED_CAP), f"mixed-portfolio-{rule}"
-    if vendor.evidence is Evidence.BACKGROUND and identity.kind is SignalKind.FUZZY_NAME:
-        score = max(min(score, UNVERIFIED_CAP), text_score)
+        strong_enough = max(telling) >= TEXT_SCORES[Strength.MEDIUM]
+        score = min(1.0, max(score, text[0]) + (AGREEMENT if strong_enough else HINT))
+        rule = f"{rule}+{text[1]}"
+        if item.portfolio is Portfolio.BROAD and not strong_enough:
+            score = min(score, BROAD_HINT_CAP)
+    elif item.portfolio is not Portfolio.PURE:
+        score, rule = max(min(score, CAPS[item.portfolio]), text[0]), f"{item.portfolio}-portfolio-{rule}"
+    if vendor.evidence is Evidence.BACKGROUND and item.signal.kind is SignalKind.FUZZY_NAME:
+        score = max(min(score, UNVERIFIED_CAP), text[0])
     return round(score, 3), rule
 
 
-def _is_mixed(vendor: Vendor) -> bool:
-    return vendor.portfolio is Portfolio.MIXED
+def _weigh_topic(found: Sequence[Found]) -> tuple[float, str]:
+    """Weigh the words for a technology, whoever is paid."""
+    by_strength = _terms_by_strength(found)
+    strong, medium, weak = (by_strength[strength] for strength in Strength)
+    if strong:
+        return TOPIC_SCORES[Strength.STRONG], "topic"
+    if len(medium) > 1:
+        return TWO_TOPIC_PHRASES, "topic-two-phrases"
+    if medium:
+        return round(TOPIC_SCORES[Strength.MEDIUM] + (HINT if weak else 0), 3), "topic-medium-phrase"
+    return TOPIC_SCORES[Strength.WEAK], "topic-weak-phrase"
+
+
+def _terms_by_strength(phrases: Sequence[Found]) -> dict[Strength, set[str]]:
+    by_strength: dict[Strength, set[str]] = {strength: set() for strength in Strength}
+    for item in phrases:
+        # However a company's name is spelled, it is one indication, not several.
+        mention = item.signal.kind is SignalKind.MENTION
+        by_strength[item.strength or Strength.WEAK].add(item.signal.kind.value if mention else item.signal.term)
+    return by_strength
 
 
 def _weigh_phrases(vendor: Vendor, phrases: Sequence[Found], *, resold: bool) -> tuple[float, str]:
     """Weigh what the descriptions say, whoever is paid."""
-    by_strength: dict[Strength, set[str]] = {strength: set() for strength in Strength}
-    for item in phrases:
-        signal, strength = item.signal, item.strength or Strength.WEAK
-        mention = signal.kind is SignalKind.MENTION
-        if mention and _is_mixed(vendor):
-            strength = Strength.MEDIUM if strength is Strength.STRONG else Strength.WEAK
-        # However a company's name is spelled, it is one indication, not several.
-        by_strength[strength].add(signal.kind.value if mention else signal.term)
+    by_strength = _terms_by_strength(phrases)
     strong, medium, weak = (by_strength[strength] for strength in Strength)
     through = "-via-reseller" if resold else ""
     if strong:
         return TEXT_SCORES[Strength.STRONG], f"strong-phrase{through}"
     if len(medium) > 1:
         return TWO_PHRASES, f"two-phrases{through}"
-    if medium and resold and not _is_mixed(vendor):
+    if medium and resold and vendor.portfolio is Portfolio.PURE:
         return KNOWN_RESELLER, f"medium-phrase{through}"
     if medium:
         return round(TEXT_SCORES[Strength.MEDIUM] + (HINT if weak else 0), 3), f"medium-phrase{through}"
@@ -82,40 +119,68 @@ def _weigh_phrases(vendor: Vendor, phrases: Sequence[Found], *, resold: bool) ->
 
 _NAMED = {
     SignalKind.UEI: "has the UEI {term} of {vendor}",
+    SignalKind.CAGE: "has the CAGE code {term} of {vendor}",
     SignalKind.NAME: 'is on the watchlist as {vendor} ("{term}")',
+    SignalKind.DBA_NAME: 'does business under a name of {vendor} ("{term}")',
     SignalKind.FORMER_NAME: 'bears a former name of {vendor} ("{term}")',
     SignalKind.ALIAS: 'bears another name of {vendor} ("{term}")',
     SignalKind.FUZZY_NAME: 'has a name much like "{term}", a name of {vendor}',
+    SignalKind.SUBSIDIARY: 'is "{term}", a subsidiary of {vendor}',
     SignalKind.PARENT_UEI: "has a parent company with the UEI {term} of {vendor}",
     SignalKind.PARENT_NAME: 'has the parent company "{text}", which stands for {vendor}',
 }
+_IS_PARENT = 'is "{term}", the parent company of {vendor}'
 
 
 def tell(vendor: Vendor, found: Sequence[Found], recipient: Recipient, others: Sequence[str]) -> str:
     """Return why the award matched, in words. `found` best first; `others` the vendors the recipient itself is."""
-    identity = next((item.signal for item in found if item.strength is None), None)
+    identity = next((item for item in found if item.strength is None), None)
     phrase = next((item for item in found if item.strength is not None), None)
     who = f'Recipient "{_plain(recipient.name)}"'
     if identity is not None:
-        said = _NAMED[identity.kind].format(term=identity.term, vendor=vendor.name, text=_plain(identity.text))
         also = f", and the description {_names(vendor, phrase)}" if phrase else ""
-        mixed = f" {vendor.name} also sells other things, so a person should look." if _is_mixed(vendor) else ""
-        told = phrase is not None and phrase.signal.kind is SignalKind.PRODUCT
-        return f"{who} {said}{also}.{'' if told else mixed}"
+        return f"{who} {_identified(vendor, identity)}{also}." + _reservations(vendor, identity, phrase)
     if phrase is None:
         return f"{who} may concern {vendor.name}."
+    if vendor.kind is Kind.TOPIC:
+        return f"The description has words for the topic {vendor.name} {_quoted(phrase)}."
     if recipient.is_placeholder:
-        return f"The recipient is not disclosed, but the description {_names(vendor, phrase)}."
-    if others:
-        return f"{who} is on the watchlist as {' and '.join(others)}; the description {_names(vendor, phrase)}."
-    return f"{who} is not on the watchlist, but the description {_names(vendor, phrase)}."
+        who = "The recipient is not disclosed, but"
+    elif others:
+        who += f" is on the watchlist as {' and '.join(others)};"
+    else:
+        who += " is not on the watchlist, but"
+    return f"{who} the description {_names(vendor, phrase)}.{_reservations(vendor, None, phrase)}"
+
+
+def _identified(vendor: Vendor, item: Found) -> str:
+    """Return how a name or identifier points to a vendor: 'has the UEI ... of ...'."""
+    signal = item.signal
+    is_parent = signal.kind is SignalKind.PARENT_NAME and signal.field == "recipient_name"
+    words = _IS_PARENT if is_parent else _NAMED[signal.kind]
+    return words.format(term=signal.term, vendor=vendor.name, text=_plain(signal.text))
+
+
+def _reservations(vendor: Vendor, identity: Found | None, phrase: Found | None) -> str:
+    """Return what speaks against a match, as sentences after it."""
+    said = f" That holds {identity.outside}." if identity and identity.outside else ""
+    if vendor.evidence is Evidence.BACKGROUND:
+        said += " The entry is from general knowledge and has not been verified."
+    if identity and identity.portfolio is not Portfolio.PURE and not (phrase and phrase.tells):
+        said += f" {vendor.name} also sells other things, so a person should look."
+    return said
 
 
 def _names(vendor: Vendor, item: Found) -> str:
     """Return 'names X: "quoted words"'."""
     if item.signal.kind is SignalKind.MENTION:
         return f'names {vendor.name}: "{_quote(item)}"'
-    return f'has words that point to {vendor.name} ("{_plain(item.signal.text)}"): "{_quote(item)}"'
+    return f"has words that point to {vendor.name} {_quoted(item)}"
+
+
+def _quoted(item: Found) -> str:
+    """Return the words that matched and what stands around them."""
+    return f'("{_plain(item.signal.text)}"): "{_quote(item)}"'
 
 
 def _quote(item: Found) -> str:

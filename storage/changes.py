@@ -116,7 +116,7 @@ def _acted(award: Award, action: ContractAction, *, tell: bool) -> Change:
 def _corrected(award: Award, action: ContractAction, stored: ActionRow) -> Change:
     before, after = _money(stored.obligation), _money(action.obligation)
     return Change(
-        id=event_id(award.key, action.key, EventKind.CORRECTED, before, after),
+        id=event_id(award.key, action.key, EventKind.CORRECTED, before, after, *_state(award)),
         kind=EventKind.CORRECTED,
         action_key=action.key,
         amount=action.obligation,
@@ -137,8 +137,13 @@ def _award_changes(stored: AwardRow, award: Award) -> Iterator[Change]:
 
 def _changed(award: Award, kind: EventKind, before: str, after: str) -> Change:
     latest = award.actions[-1]
-    identifier = event_id(award.key, "", kind, before, after)
+    identifier = event_id(award.key, "", kind, before, after, *_state(award))
     return Change(id=identifier, kind=kind, signed=latest.signed, before=before, after=after)
+
+
+def _state(award: Award) -> tuple[str, ...]:
+    """Return which state of the award said so, if it is known: a value can change to and fro, and each time is news."""
+    return (award.modified.isoformat(),) if award.modified else ()
 
 
 def _folded(text: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from urllib.parse import unquote
 
 from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlalchemy.orm import Session
@@ -116,7 +117,8 @@ def awards_by_key(session: Session, keys: Sequence[str]) -> list[StoredAward]:
 
 def find_by_identifier(session: Session, identifier: str) -> list[StoredAward]:
     """Return the awards whose key, PIID or usaspending.gov address this is; a PIID alone may name several."""
-    wanted = identifier.strip().rstrip("/").rsplit("/", 1)[-1].upper()
+    path = identifier.strip().partition("?")[0].partition("#")[0]
+    wanted = unquote(path.rstrip("/").rsplit("/", 1)[-1]).upper()
     query = select(col(AwardRow.key)).where(or_(col(AwardRow.key) == wanted, col(AwardRow.piid) == wanted))
     return awards_by_key(session, sorted(session.scalars(query)))
 

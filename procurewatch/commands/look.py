@@ -132,6 +132,9 @@ def export(  # noqa: PLR0917  options are given by name
             everything=everything,
         )
         count = WRITERS[form](_rows(session, find_awards(session, asked), rows), out)
+    if not count:
+        typer.echo("procurewatch: nothing stored answers to that", err=True)
+        raise typer.Exit(NOTHING)
     if output:
         typer.echo(f"{count} rows in {output}", err=True)
 

@@ -121,3 +121,10 @@ def string(node: yaml.Node, place: Place, name: str) -> str:
     if len(fold_text(node.value).replace(" ", "")) < (1 if name in ("id", "note") else 2):
         raise place.at(node).error(f'"{name}" is empty or too short')
     return " ".join(node.value.split())
+
+
+def truth(node: yaml.Node, place: Place, name: str) -> bool:
+    """Return true or false; raises on anything else."""
+    if not isinstance(node, yaml.ScalarNode) or node.value.lower() not in ("true", "false"):
+        raise place.at(node).error(f'"{name}" must be true or false')
+    return node.value.lower() == "true"

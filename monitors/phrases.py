@@ -5,9 +5,8 @@ The index is built once from the watchlist and answers with the place of every f
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from monitors.names import fold_text, map_text, parse_name
@@ -89,11 +88,10 @@ class PhraseIndex:
                 for spelling in _spellings(phrase) if derived else (phrase,):
                     if all(_owner(term) != _owner(other) for other in self._terms[spelling]):
                         self._terms[spelling].append(term)
-        # A lookahead finds at most one spelling at each word, the longest; the shorter ones it starts with are known.
-        self._starts = {
-            spelling: [other for other in _beginnings(spelling) if other in self._terms] for spelling in self._terms
-        }
-        self._pattern = re.compile(rf"\b(?=({_alternatives(self._terms)})\b)") if self._terms else None
+        self._by_first_word: dict[str, list[str]] = defaultdict(list)
+        for spelling in sorted(self._terms, key=len, reverse=True):
+            self._by_first_word[spelling.partition(" ")[0]].append(spelling)
+        self._by_first_word.default_factory = None
         self._longest = max(map(len, self._terms), default=0)
 
     def find(self, raw: str) -> tuple[PhraseFinding, ...]:
@@ -121,14 +119,16 @@ class PhraseIndex:
         )
 
     def _hits(self, folded: str) -> list[PhraseFinding]:
-        if self._pattern is None:
-            return []
-        return [
-            PhraseFinding(term, hit.start(), hit.start() + len(spelling))
-            for hit in self._pattern.finditer(folded)
-            for spelling in self._starts[hit[1]]
-            for term in self._terms[spelling]
-        ]
+        """Return every phrase at every word, in order of place, the longest first."""
+        hits: list[PhraseFinding] = []
+        start = 0
+        for word in folded.split(" "):
+            for spelling in self._by_first_word.get(word, ()):
+                end = start + len(spelling)
+                if folded.startswith(spelling, start) and (end == len(folded) or folded[end] == " "):
+                    hits += [PhraseFinding(term, start, end) for term in self._terms[spelling]]
+            start += len(word) + 1
+        return hits
 
     def _near(self, hits: list[PhraseFinding], index: int) -> Iterator[PhraseFinding]:
         """Yield the hits that can overlap the one at `index`: a phrase is short, so they are few in any text."""
@@ -158,35 +158,3 @@ def _spellings(phrase: str) -> set[str]:
     if len(words[-1]) >= 4 and len(phrase) >= SHORTEST_RARE and words[-1][-1] != "S":
         spellings |= {f"{spelling}S" for spelling in spellings}
     return spellings
-
-
-def _beginnings(spelling: str) -> list[str]:
-    words = spelling.split()
-    return [" ".join(words[:count]) for count in range(len(words), 0, -1)]
-
-
-def _alternatives(spellings: Iterable[str]) -> str:
-    """Return a trie-shaped pattern, longest first: common beginnings are tried once, so no text makes it slow."""
-    root: dict[str, dict[str, object]] = {}
-    for spelling in spellings:
-        node: dict[str, dict[str, object]] = root
-        for letter in spelling:
-            node = node.setdefault(letter, {})  # type: ignore[assignment]
-        node[""] = {}
-    return _branch(root)
-
-
-def _branch(node: Mapping[str, object]) -> str:
-    chain = ""
-    while len(node) == 1 and "" not in node:
-        ((letter, below),) = node.items()
-        chain += _literal(letter)
-        node = below  # type: ignore[assignment]
-    options = [_literal(letter) + _branch(below) for letter, below in sorted(node.items()) if letter]  # type: ignore[arg-type]
-    if not options:
-        return chain
-    return f"{chain}(?:{'|'.join(options)}){'?' if '' in node else ''}"
-
-
-def _literal(letter: str) -> str:
-    return letter if letter.isalnum() else re.escape(letter)

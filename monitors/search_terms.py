@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 
 from monitors.names import fold_text, is_common, parse_name
-from monitors.vendor import Kind, Portfolio, Product, Strength, Vendor
+from monitors.vendor import Portfolio, Product, Strength, Vendor
 
 SHORTEST_PHRASE = 3
 SHORTEST_SEARCH = 7
-SHORTEST_TOPIC = 5  # letters; a shorter word (LPR, BWC) is recognised in what comes, and not asked for
 
 
 _LOWERED = {
@@ -69,10 +68,10 @@ def _spellings(phrase: str) -> set[str]:
 def search_names(vendor: Vendor) -> tuple[str, ...]:
     """Return what to ask an upstream whose recipient search looks for a substring and takes punctuation literally.
 
-    Legal forms are left out where what remains is distinctive (words of seven letters together, or one of six that is not common);
-    subsidiaries are asked for too; a name that contains another one is dropped; nothing is shorter than seven
-    characters. A company with a broad
-    portfolio is not asked for by name: its thousands of awards would say nothing.
+    Legal forms are left out where what remains is distinctive (words of seven letters together, or one of six that
+    is not common); subsidiaries are asked for too; a name that contains another one is dropped; nothing is shorter
+    than seven characters, but for one word of six. A company with a broad portfolio is not asked for by name: its
+    thousands of awards would say nothing.
     """
     wanted: set[str] = set()
     for known in (*vendor.known_names, *vendor.subsidiaries):
@@ -93,13 +92,12 @@ def search_phrases(vendor: Vendor) -> tuple[str, ...]:
     """Return what to ask an upstream whose keyword search looks for words (at least 3 characters) in descriptions.
 
     Strong and medium phrases and the vendor's own name; a phrase that contains all words of another, in order, is
-    dropped, since the shorter one finds it too. A topic's short words (LPR) mean too much else to be asked for.
+    dropped, since the shorter one finds it too.
     """
-    shortest = SHORTEST_TOPIC if vendor.kind is Kind.TOPIC else SHORTEST_PHRASE
     wanted: set[str] = set()
     for product in (*vendor.products, *(mention for mention, _ in mentions(vendor))):
-        if product.strength is not Strength.WEAK:
-            wanted |= {spelling for spelling in _spellings(product.phrase.upper()) if len(spelling) >= shortest}
+        if product.search and product.strength is not Strength.WEAK:
+            wanted |= {spelling for spelling in _spellings(product.phrase.upper()) if len(spelling) >= SHORTEST_PHRASE}
     return tuple(
         sorted(
             phrase

@@ -44,6 +44,11 @@ class Place:
 
 def compose(file: Traversable | Path) -> tuple[Place, yaml.Node]:
     """Read one file into YAML nodes, which keep line numbers. Refuses huge files, anchors and deep nesting."""
+    return compose_bytes(read_bytes(file), Place(file.name))
+
+
+def read_bytes(file: Traversable | Path) -> bytes:
+    """Return what a file holds. Raises `WatchlistError` if it cannot be read or is huge."""
     place = Place(file.name)
     try:
         with file.open("rb") as opened:
@@ -52,6 +57,11 @@ def compose(file: Traversable | Path) -> tuple[Place, yaml.Node]:
         raise place.error(f"cannot be read: {error.strerror or type(error).__name__}") from error
     if len(content) > LARGEST_FILE:
         raise place.error(f"larger than {LARGEST_FILE // 1_000_000} MB")
+    return content
+
+
+def compose_bytes(content: bytes, place: Place) -> tuple[Place, yaml.Node]:
+    """Read the content of a file into YAML nodes, as `compose` does."""
     try:
         text = content.decode("utf-8-sig")
         _refuse_tricks(text, place)
@@ -121,3 +131,10 @@ def string(node: yaml.Node, place: Place, name: str) -> str:
     if len(fold_text(node.value).replace(" ", "")) < (1 if name in ("id", "note") else 2):
         raise place.at(node).error(f'"{name}" is empty or too short')
     return " ".join(node.value.split())
+
+
+def truth(node: yaml.Node, place: Place, name: str) -> bool:
+    """Return true or false; raises on anything else."""
+    if not isinstance(node, yaml.ScalarNode) or node.value.lower() not in ("true", "false"):
+        raise place.at(node).error(f'"{name}" must be true or false')
+    return bool(node.value.lower() == "true")

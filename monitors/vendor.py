@@ -31,8 +31,8 @@ class Strength(StrEnum):
 class Portfolio(StrEnum):
     """How much of what a vendor sells the government is surveillance technology: all, a part, or hardly any.
 
-    The name alone of a `mixed` vendor goes to review; that of a `broad` one (an integrator, a carrier, a cloud) says
-    nothing without a phrase, and sources are not asked for it.
+    The name alone of a `mixed` or `broad` vendor goes to review. Sources are not asked for the name of a `broad` one
+    (an integrator, a carrier, a cloud), only for its phrases.
     """
 
     PURE = "pure"
@@ -52,10 +52,14 @@ class Evidence(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """Words that, in a description, point to an entry, and how strongly."""
+    """Words that, in a description, point to an entry, and how strongly.
+
+    `search` is false for words that mean too much else to ask a source for (TASER, LPR): they are only recognised.
+    """
 
     phrase: str
     strength: Strength
+    search: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +75,8 @@ class KnownName:
     portfolio: Portfolio | None = None
 
     def covers(self, first: int, last: int) -> bool:
-        """Whether the name was borne in one of the years `first` to `last`, a year of slack given on either side."""
-        return (self.since is None or self.since <= last + 1) and (self.until is None or self.until >= first - 1)
+        """Whether the name was borne in one of the years `first` to `last`; it may live a year longer."""
+        return (self.since is None or self.since <= last) and (self.until is None or self.until >= first - 1)
 
     @property
     def years(self) -> str:

@@ -19,7 +19,7 @@ import yaml
 
 from monitors.names import fold_text, parse_name
 from monitors.search_terms import SHORTEST_PHRASE
-from monitors.strictyaml import Place, WatchlistError, compose, items, mapping, refuse_unknown, string, unknown
+from monitors.strictyaml import Place, WatchlistError, compose, items, mapping, refuse_unknown, string, truth, unknown
 from monitors.vendor import (
     TOPIC_PREFIX,
     Evidence,
@@ -282,13 +282,14 @@ def _source(node: yaml.Node, place: Place, name: str) -> str:
 def _product(node: yaml.Node, place: Place, _name: str) -> Product:
     where = place.at(node)
     fields = mapping(node, where)
-    refuse_unknown(fields, ("phrase", "strength"), where)
-    if len(fields) < 2:
+    refuse_unknown(fields, ("phrase", "strength", "search"), where)
+    if "phrase" not in fields or "strength" not in fields:
         raise where.error('a product needs "phrase" and "strength"')
     phrase = string(fields["phrase"][1], where, "phrase")
     if len(fold_text(phrase)) < SHORTEST_PHRASE:
         raise where.error(f'phrase "{phrase}" is shorter than {SHORTEST_PHRASE} characters')
-    return Product(phrase, _choice(Strength, fields["strength"][1], where))
+    search = truth(fields["search"][1], where, "search") if "search" in fields else True
+    return Product(phrase, _choice(Strength, fields["strength"][1], where), search)
 
 
 def _choice(kind: type[_Choice], node: yaml.Node, place: Place) -> _Choice:

@@ -15,13 +15,14 @@ REVIEW_FROM = 0.6
 CAPS = {  # identity alone says who was paid, not that it was for surveillance technology
     Portfolio.PURE: 1.0,
     Portfolio.MIXED: 0.75,
-    Portfolio.BROAD: 0.5,
+    Portfolio.BROAD: 0.6,
 }
+BROAD_OWNER_CAP = 0.5  # an owner with a broad portfolio owns much else: dropped
 UNVERIFIED_CAP = 0.75  # an entry nobody has checked never publishes because a name looks alike
 BROAD_HINT_CAP = 0.75  # of a broad portfolio, with nothing but a weak phrase to go with the name
 AGREEMENT = 0.1  # added when the name and the description point to the same vendor
 HINT = 0.05  # added when only a weak phrase goes with something better
-TWO_PHRASES = 0.81  # two different medium phrases of one vendor
+TWO_PHRASES = 0.81  # two different medium phrases of one vendor that is no integrator
 KNOWN_RESELLER = 0.82  # a medium phrase, and the recipient is known to resell this vendor
 TOPIC_SCORES = {Strength.STRONG: 0.8, Strength.MEDIUM: 0.65, Strength.WEAK: 0.3}  # below any published vendor
 TWO_TOPIC_PHRASES = 0.75  # two ambiguous ones are still for a person
@@ -73,7 +74,9 @@ def _weigh_identity(
         if item.portfolio is Portfolio.BROAD and not strong_enough:
             score = min(score, BROAD_HINT_CAP)
     elif item.portfolio is not Portfolio.PURE:
-        score, rule = max(min(score, CAPS[item.portfolio]), text[0]), f"{item.portfolio}-portfolio-{rule}"
+        owner = item.portfolio is Portfolio.BROAD and item.signal.kind is SignalKind.PARENT_NAME
+        cap = BROAD_OWNER_CAP if owner else CAPS[item.portfolio]
+        score, rule = max(min(score, cap), text[0]), f"{item.portfolio}-portfolio-{rule}"
     if vendor.evidence is Evidence.BACKGROUND and item.signal.kind is SignalKind.FUZZY_NAME:
         score = max(min(score, UNVERIFIED_CAP), text[0])
     return round(score, 3), rule
@@ -108,7 +111,7 @@ def _weigh_phrases(vendor: Vendor, phrases: Sequence[Found], *, resold: bool) ->
     through = "-via-reseller" if resold else ""
     if strong:
         return TEXT_SCORES[Strength.STRONG], f"strong-phrase{through}"
-    if len(medium) > 1:
+    if len(medium) > 1 and vendor.portfolio is not Portfolio.BROAD:
         return TWO_PHRASES, f"two-phrases{through}"
     if medium and resold and vendor.portfolio is Portfolio.PURE:
         return KNOWN_RESELLER, f"medium-phrase{through}"

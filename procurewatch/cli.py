@@ -15,6 +15,7 @@ from feeds.text import one_line
 from monitors.watchlist import WatchlistError
 from procurewatch.commands import demonstrate, look, publish, pull
 from procurewatch.commands import review as reviewing
+from procurewatch.commands.edit_vendors import vendors
 from procurewatch.desk import Busy
 from procurewatch.logs import configure_logging
 from procurewatch.settings import SettingsError, load_settings
@@ -44,6 +45,7 @@ app.command("demo")(demonstrate.demo)
 app.command("rematch")(reviewing.rematch)
 app.add_typer(publish.feeds, name="feeds")
 app.add_typer(reviewing.review, name="review")
+app.add_typer(vendors, name="vendors")
 
 
 def _print_version(asked: bool) -> None:

@@ -107,7 +107,7 @@ def opened(settings: Settings) -> Iterator[Desk]:
     unknown = sorted(set(settings.sources) - set(SOURCES))
     if unknown:
         raise SettingsError(f"unknown source {unknown[0]!r} in the settings; there are: {', '.join(SOURCES)}")
-    watchlist = load_watchlist(*settings.watchlist)
+    watchlist = load_watchlist(*settings.watchlist_files)
     database = open_database(settings.database())
     try:
         yield Desk(settings=settings, database=database, watchlist=watchlist, stop=threading.Event())

@@ -18,6 +18,7 @@ from monitors.plan import Reach
 
 PREFIX = "PROCUREWATCH_"
 CONFIG_VARIABLE = "PROCUREWATCH_CONFIG"
+OWN_WATCHLIST = "watchlist.yaml"  # in the data folder
 
 Days = Annotated[int, Field(ge=1, le=7300)]
 
@@ -59,7 +60,8 @@ class Settings(BaseSettings):
         "", max_length=200, description="your e-mail or web address, told to every source in the User-Agent"
     )
     watchlist: list[Path] = Field(
-        default_factory=list, description="your own watchlist files; they extend or override the shipped one"
+        default_factory=list,
+        description="your own watchlist files, besides watchlist.yaml in the data folder; they add to the shipped one",
     )
     site_url: str = Field(
         "", description="public address of the published pages, for permalinks", pattern=r"^(https?://[^?#\s]+)?$"
@@ -96,6 +98,18 @@ class Settings(BaseSettings):
             sweep=self.sweep_days,
             sweep_every=self.sweep_every_days,
         )
+
+    @property
+    def watchlist_files(self) -> list[Path]:
+        """The user's own watchlist files: that of the data folder if there is one, then those that are named."""
+        own = self.data_dir / OWN_WATCHLIST
+        named = [file for file in self.watchlist if file.absolute() != own.absolute()]
+        return [own, *named] if own.is_file() else named
+
+    @property
+    def own_watchlist(self) -> Path:
+        """The file that `vendors add` and `vendors import` write: the last that is named, else the data folder's."""
+        return self.watchlist[-1] if self.watchlist else self.data_dir / OWN_WATCHLIST
 
     def database(self) -> str:
         """Return the database's URL, password and all."""

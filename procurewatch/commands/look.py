@@ -121,7 +121,7 @@ def export(  # noqa: PLR0917  options are given by name
 ) -> None:
     """Write stored awards as CSV or JSON, with official links, dollars and reasons."""
     settings: Settings = context.obj
-    with opened(settings) as desk, desk.database.reading() as session, _output(output) as out:
+    with opened(settings) as desk, desk.database.reading() as session, whole_output(output) as out:
         asked = _asked(
             desk,
             words=words,
@@ -148,7 +148,7 @@ def _rows(session: Session, awards: Iterable[StoredAward], rows: Rows) -> Iterat
 
 
 @contextmanager
-def _output(file: Path | None) -> Iterator[TextIO]:
+def whole_output(file: Path | None) -> Iterator[TextIO]:
     """Give standard output, or a file that appears only when it is whole."""
     if file is None:
         sys.stdout.reconfigure(encoding="utf-8", newline="")  # type: ignore[union-attr]  # a text stream of the terminal

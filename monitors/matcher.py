@@ -21,7 +21,7 @@ from sources.records import Award
 __all__ = ["MATCHER_VERSION", "Band", "Match", "Matcher", "Signal", "SignalKind"]
 
 # Raise it whenever the same record and watchlist would give another result.
-MATCHER_VERSION = 2
+MATCHER_VERSION = 3
 
 UEI_SCORE = 1.0
 CAGE_SCORE = 1.0
@@ -118,6 +118,7 @@ class Matcher:
     def _named(self, field: str, raw: str, award: Award) -> Iterator[tuple[str, Found]]:
         for hit in self._find_names(raw) if raw else ():
             kind, score = hit.kind, hit.score
+            of_owner = kind is SignalKind.PARENT_NAME
             if field == "recipient_parent_name":
                 if kind is SignalKind.FUZZY_NAME:
                     continue
@@ -132,7 +133,7 @@ class Matcher:
                 end=hit.end,
                 score=round(score - OUTSIDE_YEARS, 3) if outside else score,
             )
-            yield hit.vendor_id, Found(signal, hit.portfolio, outside=outside)
+            yield hit.vendor_id, Found(signal, hit.portfolio, outside=outside, of_owner=of_owner)
 
     def _texts(self, award: Award) -> Iterator[tuple[str, Found]]:
         """Yield the phrases in the award's description, and in its actions' where they say something else."""

@@ -31,8 +31,9 @@ class Strength(StrEnum):
 class Portfolio(StrEnum):
     """How much of what a vendor sells the government is surveillance technology: all, a part, or hardly any.
 
-    The name alone of a `mixed` or `broad` vendor goes to review. Sources are not asked for the name of a `broad` one
-    (an integrator, a carrier, a cloud), only for its phrases.
+    The name alone of a `mixed` vendor goes to review. So does that of a `broad` one (an integrator, a carrier, a
+    cloud), but only exactly, with the lowest score there is, and sources are not asked for it; as the name of
+    a mere owner (an investor, a conglomerate) it says nothing without a phrase.
     """
 
     PURE = "pure"

@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from monitors.signals import TEXT_SCORES, Signal, SignalKind
+from monitors.signals import BRANCH_SCORE, TEXT_SCORES, Signal, SignalKind
 from monitors.vendor import Evidence, Kind, Portfolio, Strength, Vendor
 from sources.records import Recipient
 
@@ -15,9 +15,9 @@ REVIEW_FROM = 0.6
 CAPS = {  # identity alone says who was paid, not that it was for surveillance technology
     Portfolio.PURE: 1.0,
     Portfolio.MIXED: 0.75,
-    Portfolio.BROAD: 0.6,
+    Portfolio.BROAD: 0.62,
 }
-BROAD_OWNER_CAP = 0.5  # an owner with a broad portfolio owns much else: dropped
+NOT_ITS_OWN = 0.5  # a broad company that is only the owner, or only looks alike: dropped without a phrase
 UNVERIFIED_CAP = 0.75  # an entry nobody has checked never publishes because a name looks alike
 BROAD_HINT_CAP = 0.75  # of a broad portfolio, with nothing but a weak phrase to go with the name
 AGREEMENT = 0.1  # added when the name and the description point to the same vendor
@@ -40,6 +40,7 @@ class Found:
     strength: Strength | None = None  # of a phrase; None for a name or an identifier
     source: str = ""  # the whole raw field, to quote from
     outside: str = ""  # in words, that the award is not of the years of the name
+    of_owner: bool = False  # the name is that of a company that owns the vendor
 
     @property
     def tells(self) -> bool:
@@ -74,12 +75,18 @@ def _weigh_identity(
         if item.portfolio is Portfolio.BROAD and not strong_enough:
             score = min(score, BROAD_HINT_CAP)
     elif item.portfolio is not Portfolio.PURE:
-        owner = item.portfolio is Portfolio.BROAD and item.signal.kind is SignalKind.PARENT_NAME
-        cap = BROAD_OWNER_CAP if owner else CAPS[item.portfolio]
-        score, rule = max(min(score, cap), text[0]), f"{item.portfolio}-portfolio-{rule}"
+        score, rule = max(min(score, _cap(item)), text[0]), f"{item.portfolio}-portfolio-{rule}"
     if vendor.evidence is Evidence.BACKGROUND and item.signal.kind is SignalKind.FUZZY_NAME:
         score = max(min(score, UNVERIFIED_CAP), text[0])
     return round(score, 3), rule
+
+
+def _cap(item: Found) -> float:
+    """Return what a name or identifier is worth at most, when the company sells other things too."""
+    alike = item.signal.kind is SignalKind.FUZZY_NAME and item.signal.score < BRANCH_SCORE
+    if item.portfolio is Portfolio.BROAD and (item.of_owner or alike):
+        return NOT_ITS_OWN
+    return CAPS[item.portfolio]
 
 
 def _weigh_topic(found: Sequence[Found]) -> tuple[float, str]:

@@ -130,7 +130,7 @@ def test_a_lasting_failure(
 ) -> None:
     with polled(corpus, tmp_path) as (upstream, desk):
         stored = dump(desk.database)
-        upstream.play(fault, on=on, after=2)
+        upstream.play(fault, on=on, after=1 if on == SEARCH else 2)  # the second search is the one with news
         failed = poll(desk, later(2))
         kept = dump(desk.database)
         upstream.heal()

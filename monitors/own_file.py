@@ -62,10 +62,14 @@ def write_entries(file: Path, vendors: Sequence[Vendor], verify: Callable[[Path]
 
 def entry_text(vendor: Vendor, column: int = 2) -> str:
     """Return an entry as it stands in a file, its dash in the given column."""
-    dumped = yaml.safe_dump(
-        [_plain(vendor)], sort_keys=False, allow_unicode=True, width=110, default_flow_style=None
-    ).rstrip("\n")
-    return "".join(f"{' ' * column}{line}\n" for line in dumped.splitlines())
+    lines = [line for field, value in _plain(vendor).items() for line in _field_lines(field, value)]
+    return "".join(f"{' ' * column}{'  ' if number else '- '}{line}\n" for number, line in enumerate(lines))
+
+
+def _field_lines(field: str, value: object) -> list[str]:
+    flow = None if isinstance(value, list) else False  # lists in brackets, but a line for each name with years
+    dumped = yaml.safe_dump({field: value}, allow_unicode=True, width=110, default_flow_style=flow)
+    return [f"  {line}" if line.startswith("-") else line for line in dumped.splitlines()]
 
 
 def _plain(vendor: Vendor) -> dict[str, object]:

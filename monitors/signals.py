@@ -132,9 +132,9 @@ def _known_names(vendor: Vendor) -> Iterator[_Known]:
     displayed = SignalKind.ALIAS if is_common(fold_text(vendor.name)) else SignalKind.NAME
     listed = (
         (SignalKind.NAME, vendor.legal_names),
+        (SignalKind.DBA_NAME, vendor.dba_names),
         (displayed, (KnownName(vendor.name),)),
         (SignalKind.FORMER_NAME, vendor.former_names),
-        (SignalKind.DBA_NAME, vendor.dba_names),
         (SignalKind.ALIAS, vendor.aliases),
         (SignalKind.SUBSIDIARY, vendor.subsidiaries),
         (SignalKind.PARENT_NAME, vendor.parents),

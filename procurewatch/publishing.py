@@ -10,7 +10,7 @@ from pathlib import Path
 
 from feeds.layout import FeedKind
 from feeds.site import AwardRecord, Catalogue, FeedSpec, site_files
-from monitors.watchlist import Watchlist
+from monitors.vendor import Kind, Vendor, Watchlist
 from storage.database import Database
 from storage.reading import (
     actions_of,
@@ -34,7 +34,7 @@ def catalogue(database: Database, watchlist: Watchlist, *, base_url: str, entrie
         entries: the most entries in one feed.
     """
     with database.reading() as session:
-        vendors = {vendor.id: vendor.name for vendor in watchlist.vendors}
+        vendors = {vendor.id: _title(vendor) for vendor in watchlist.vendors}
         vendors.update((vendor_id, name) for vendor_id, name, _ in known_vendors(session) if vendor_id not in vendors)
         feeds = [
             FeedSpec(
@@ -54,6 +54,11 @@ def catalogue(database: Database, watchlist: Watchlist, *, base_url: str, entrie
         keys = published_keys(session)
     awards = {key: partial(_award_record, database, key) for key in keys}
     return Catalogue(base_url=base_url or None, feeds=tuple(feeds), awards=awards)
+
+
+def _title(vendor: Vendor) -> str:
+    """Return what the feed of an entry is called: a topic stands among the vendors, and says so."""
+    return vendor.name if vendor.kind is Kind.VENDOR else f"{vendor.name} (topic)"
 
 
 def _award_record(database: Database, key: str) -> AwardRecord:

@@ -1,20 +1,26 @@
 from __future__ import annotations
 
+import time
 from collections import Counter
+from datetime import date
 from pathlib import Path
 
 import pytest
 
+from monitors.matcher import Matcher
 from monitors.names import is_common
+from monitors.plan import Reach, interest_in, poll_window
 from monitors.search_terms import mentions, search_names, search_phrases
 from monitors.watchlist import (
     Evidence,
     Kind,
+    KnownName,
     Portfolio,
     Strength,
     WatchlistError,
     load_watchlist,
 )
+from sources.usaspending import Usaspending
 
 ENTRY = """vendors:
   - id: acme-eyes
@@ -128,7 +134,22 @@ def test_numbers_and_odd_words_are_taken_as_written(tmp_path: Path) -> None:
         ("    products: [{phrase: EYE}]\n", 'a product needs "phrase" and "strength"'),
         ("    products: [{phrase: EYEWALL, strength: strnog}]\n", 'unknown strength "strnog", did you mean "strong"?'),
         ("    products: [{phrase: ab, strength: weak}]\n", 'phrase "ab" is shorter than 3 characters'),
-        ("    portfolio: both\n", 'unknown portfolio "both", known are pure, mixed'),
+        ("    portfolio: both\n", 'unknown portfolio "both"'),
+        ("    ueis: [E123456789AB]\n", '"E123456789AB" is not a UEI'),
+        ("    cages: [1URG]\n", '"1URG" is not a CAGE code'),
+        ("    aliases: [{nam: X}]\n", 'line 6, vendor "acme-eyes": unknown field "nam", did you mean "name"?'),
+        ("    aliases: [{from: 2019}]\n", 'a name in "aliases" needs "name"'),
+        ("    parents:\n      - {name: BIG CO, from: 19}\n", 'line 7, vendor "acme-eyes": "from" must be a year'),
+        ("    aliases: [{name: ACME, from: 2020, until: 2019}]\n", '"from" 2020 is after "until" 2019'),
+        ("    aliases: [{name: ACME, portfolio: hugh}]\n", 'unknown portfolio "hugh"'),
+        ("    products: [{phrase: EYE, strength: weak, search: maybe}]\n", '"search" must be true or false'),
+        ("    kind: topic\n", 'the id of a topic, and of nothing else, begins with "topic-"'),
+        ("  - {id: topic-x, name: Topic X, category: dna}\n", "the id of a topic, and of nothing else"),
+        ("  - {id: topic-x, name: Topic X, category: dna, kind: topic}\n", 'a topic needs "products"'),
+        (
+            "  - {id: topic-x, name: Topic X, category: dna, kind: topic, ueis: [E5BEYXDQYJS6]}\n",
+            'a topic names no company: it has no "ueis"',
+        ),
         ("    sources: [file:///etc/passwd]\n", 'source "file:///etc/passwd" is not a web address'),
         ("    name: Twice\n", 'field "name" is given twice'),
         ("  - id: acme-eyes\n    name: B\n    category: spyware\n", "too short"),
@@ -187,3 +208,31 @@ def test_a_billion_laughs_file_is_refused(tmp_path: Path) -> None:
     bomb = "a: &a [x, x]\nb: &b [*a, *a]\nvendors: [*b, *b]\n"
     with pytest.raises(WatchlistError, match="anchors and aliases are not allowed"):
         load_watchlist(write(tmp_path, bomb))
+
+
+def test_years_and_portfolios_of_names(tmp_path: Path) -> None:
+    mine = ENTRY + "    former_names: [OLD EYES, {name: ACME OPTICS, from: 2010, until: 2019, portfolio: mixed}]\n"
+    vendor = load_watchlist(write(tmp_path, mine)).by_id["acme-eyes"]
+    assert vendor.former_names == (KnownName("OLD EYES"), KnownName("ACME OPTICS", 2010, 2019, Portfolio.MIXED))
+    assert [known.years for known in vendor.former_names] == ["", "2010 to 2019"]
+    assert [vendor.portfolio_of(known) for known in vendor.former_names] == [Portfolio.PURE, Portfolio.MIXED]
+
+
+def test_the_whole_list_is_ready_at_once() -> None:
+    load_watchlist()
+    started = time.perf_counter()
+    watchlist = load_watchlist()
+    loaded = time.perf_counter()
+    Matcher(watchlist)
+    assert loaded - started < 2, "a quarter of a second on an idle machine"
+    assert time.perf_counter() - loaded < 1, "a tenth"
+
+
+def test_a_poll_of_the_whole_list_takes_tens_of_requests() -> None:
+    today = date(2026, 11, 23)
+    interest = interest_in(load_watchlist().vendors)
+    ordinary = Usaspending().poll_steps(interest, poll_window(today, today, today, Reach()))
+    sweep = Usaspending().poll_steps(interest, poll_window(today, today, None, Reach()))
+    assert len(ordinary) <= 80
+    assert len(sweep) <= 120
+    assert not {"MOTOROLA", "TASER", "FLIR", "LPR", "SUAS", "CLEAR", "PALANTIR GOTHAM"} & set(interest.phrases)

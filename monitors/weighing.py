@@ -118,7 +118,7 @@ def _weigh_phrases(vendor: Vendor, phrases: Sequence[Found], *, resold: bool) ->
     through = "-via-reseller" if resold else ""
     if strong:
         return TEXT_SCORES[Strength.STRONG], f"strong-phrase{through}"
-    if len(medium) > 1:
+    if len(medium) > 1 and vendor.portfolio is not Portfolio.BROAD:  # others work on the programmes of integrators
         return TWO_PHRASES, f"two-phrases{through}"
     if medium and resold and vendor.portfolio is Portfolio.PURE:
         return KNOWN_RESELLER, f"medium-phrase{through}"

@@ -55,8 +55,9 @@ class Signal:
     """One reason a record may concern a vendor.
 
     `field` is the part of the record (recipient_name, recipient_uei, recipient_cage, recipient_parent_name,
-    recipient_parent_uei, description, action_description); `text` its own words, which stand at `start:end` in it; `term` the watchlist's
-    words; `score` what this signal is worth alone, 0 to 1; `action_key` the action whose description it is.
+    recipient_parent_uei, description, action_description); `text` its own words, which stand at `start:end` in it;
+    `term` the watchlist's words; `score` what this signal is worth alone, 0 to 1; `action_key` the action whose
+    description it is.
     """
 
     kind: SignalKind

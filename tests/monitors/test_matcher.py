@@ -348,9 +348,9 @@ def test_every_signal_stands_where_it_says(name: list[str], words: list[str], be
 def test_every_shipped_name_and_phrase_finds_its_vendor(vendor: Vendor) -> None:
     for known in (*vendor.legal_names, *vendor.former_names, *vendor.dba_names, *vendor.subsidiaries):
         year = known.since or known.until or 2023
-        found = {match.vendor_id: match for match in MATCHER.matches(award(known.name, signed=date(year, 1, 1)))}
-        assert vendor.id in found, known
-        assert vendor.portfolio_of(known) is not Portfolio.BROAD or found[vendor.id].band is Band.REVIEW, known
+        named = {match.vendor_id: match for match in MATCHER.matches(award(known.name, signed=date(year, 1, 1)))}
+        assert vendor.id in named, known
+        assert vendor.portfolio_of(known) is not Portfolio.BROAD or named[vendor.id].band is Band.REVIEW, known
     telling = [term for term in vendor_terms(vendor) if term.kind and term.strength is not Strength.WEAK]
     for term in vendor_terms(vendor):
         if term.kind is not None:

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 
+from monitors.misspelt import SlipIndex
 from monitors.names import NORM_VERSION, parse_name
 from monitors.phrases import PhraseFinding, PhraseIndex, vendor_terms
 from monitors.signals import PARENT_SCORE, TEXT_SCORES, NameFinding, NameIndex, Signal, SignalKind
-from monitors.vendor import Kind, KnownName, Vendor, Watchlist
+from monitors.vendor import Kind, KnownName, Strength, Vendor, Watchlist
 from monitors.weighing import PUBLISH_FROM, REVIEW_FROM, Found, tell, weigh
 from sources.records import Award
 
@@ -63,7 +64,9 @@ class Matcher:
     def __init__(self, watchlist: Watchlist) -> None:
         self._watchlist = watchlist
         self._names = NameIndex(watchlist.vendors)
-        self._phrases = PhraseIndex(term for vendor in watchlist.vendors for term in vendor_terms(vendor))
+        terms = [term for vendor in watchlist.vendors for term in vendor_terms(vendor)]
+        self._phrases = PhraseIndex(terms)
+        self._slips = SlipIndex(watchlist.vendors, terms)
         self._ueis = _owners((uei, vendor.id) for vendor in watchlist.vendors for uei in vendor.ueis)
         self._cages = _owners((cage, vendor.id) for vendor in watchlist.vendors for cage in vendor.cages)
         self._resellers = {vendor.id: _cores(vendor.resellers) for vendor in watchlist.vendors}
@@ -146,11 +149,13 @@ class Matcher:
                 continue
             read.add(raw)
             find = self._find_phrases if len(raw) <= LONGEST_CACHED else self._phrases.find
-            for hit in find(raw):
+            found = [(hit, hit.term.strength) for hit in find(raw)]
+            found += [(hit, Strength.MEDIUM) for hit in self._slips.find(raw)]  # a misspelling is for a person
+            for hit, strength in found:
                 key = (hit.term.vendor_id, field, hit.term.phrase)
                 if key not in told:
                     told.add(key)
-                    yield hit.term.vendor_id, _phrase_found(hit, field, raw, action_key)
+                    yield hit.term.vendor_id, _phrase_found(hit, strength, field, raw, action_key)
 
     def _names_of(self, vendor_ids: Iterable[str]) -> list[str]:
         return sorted(self._watchlist.by_id[vendor_id].name for vendor_id in vendor_ids)
@@ -200,7 +205,7 @@ def _cores(names: Iterable[str]) -> frozenset[str]:
     return frozenset(name.tight for written in names if (name := parse_name(written)))
 
 
-def _phrase_found(hit: PhraseFinding, field: str, raw: str, action_key: str) -> Found:
+def _phrase_found(hit: PhraseFinding, strength: Strength, field: str, raw: str, action_key: str) -> Found:
     signal = Signal(
         kind=hit.term.kind or SignalKind.PRODUCT,
         field=field,
@@ -208,7 +213,7 @@ def _phrase_found(hit: PhraseFinding, field: str, raw: str, action_key: str) -> 
         term=hit.term.phrase,
         start=hit.start,
         end=hit.end,
-        score=TEXT_SCORES[hit.term.strength],
+        score=TEXT_SCORES[strength],
         action_key=action_key,
     )
-    return Found(signal, hit.term.portfolio, strength=hit.term.strength, source=raw)
+    return Found(signal, hit.term.portfolio, strength=strength, source=raw)

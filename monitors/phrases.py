@@ -15,6 +15,7 @@ from monitors.signals import SHORTEST_RARE, TEXT_SCORES, SignalKind
 from monitors.vendor import Kind, Portfolio, Strength, Vendor
 
 LONGEST_TEXT = 100_000  # characters; no real description comes near, and what follows is not read
+SHORTEST_PLURAL = 5  # letters of a phrase that may stand in the plural: TASERS
 NEAREST = 200  # findings looked at on either side of one: more than a phrase can overlap
 
 
@@ -155,6 +156,6 @@ def _spellings(phrase: str) -> set[str]:
         spellings.add(" ".join(words[:index]) + " ".join(words[index:]))
     spellings.add("".join(words))
     spellings = {spelling for spelling in spellings if spelling == phrase or len(spelling) >= SHORTEST_RARE}
-    if len(words[-1]) >= 4 and len(phrase) >= SHORTEST_RARE and words[-1][-1] != "S":
+    if len(words[-1]) >= 4 and len(phrase) >= SHORTEST_PLURAL and words[-1][-1] != "S":
         spellings |= {f"{spelling}S" for spelling in spellings}
     return spellings

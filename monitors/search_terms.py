@@ -68,10 +68,10 @@ def _spellings(phrase: str) -> set[str]:
 def search_names(vendor: Vendor) -> tuple[str, ...]:
     """Return what to ask an upstream whose recipient search looks for a substring and takes punctuation literally.
 
-    Legal forms are left out where what remains is distinctive (words of seven letters together, or one of six that
-    is not common); subsidiaries are asked for too; a name that contains another one is dropped; nothing is shorter
-    than seven characters, but for one word of six. A company with a broad portfolio is not asked for by name: its
-    thousands of awards would say nothing.
+    Legal forms are left out where what remains is distinctive (words of seven letters together, or one of six that is
+    not common); subsidiaries are asked for too; a name that contains another one is dropped; nothing is shorter than
+    seven characters. A company with a broad portfolio is not asked for by name: its thousands of awards would say
+    nothing.
     """
     wanted: set[str] = set()
     for known in (*vendor.known_names, *vendor.subsidiaries):

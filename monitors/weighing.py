@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from monitors.signals import BRANCH_SCORE, TEXT_SCORES, Signal, SignalKind
 from monitors.vendor import Evidence, Kind, Portfolio, Strength, Vendor
@@ -57,8 +57,15 @@ def weigh(vendor: Vendor, found: Sequence[Found], *, resold: bool) -> tuple[floa
     phrases = [item for item in found if item.strength is not None]
     text = _weigh_phrases(vendor, phrases, resold=resold)
     telling = [item.signal.score for item in phrases if item.tells]
+    if not telling and any(item.portfolio is not Portfolio.PURE for item in phrases):
+        found = [_of_the_other_part(item) for item in found]
     identities = [_weigh_identity(vendor, item, telling, text) for item in found if item.strength is None]
     return max(identities, default=text, key=lambda weighed: weighed[0])
+
+
+def _of_the_other_part(item: Found) -> Found:
+    """Return a name as that of a mixed portfolio: the words beside it (a TASER) say that something else is bought."""
+    return replace(item, portfolio=Portfolio.MIXED) if item.portfolio is Portfolio.PURE else item
 
 
 def _weigh_identity(
@@ -118,7 +125,7 @@ def _weigh_phrases(vendor: Vendor, phrases: Sequence[Found], *, resold: bool) ->
     through = "-via-reseller" if resold else ""
     if strong:
         return TEXT_SCORES[Strength.STRONG], f"strong-phrase{through}"
-    if len(medium) > 1 and vendor.portfolio is not Portfolio.BROAD:
+    if len(medium) > 1 and vendor.portfolio is not Portfolio.BROAD:  # others work on the programmes of integrators
         return TWO_PHRASES, f"two-phrases{through}"
     if medium and resold and vendor.portfolio is Portfolio.PURE:
         return KNOWN_RESELLER, f"medium-phrase{through}"

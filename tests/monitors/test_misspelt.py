@@ -8,7 +8,7 @@ from monitors.matcher import Band, Matcher
 from monitors.misspelt import SlipIndex
 from monitors.phrases import vendor_terms
 from monitors.watchlist import load_watchlist
-from tests.monitors.test_matcher import award, of_vendors
+from tests.awards import award, of_vendors
 
 WATCHLIST = load_watchlist()
 MATCHER = Matcher(WATCHLIST)
@@ -18,7 +18,6 @@ SLIPS = SlipIndex(WATCHLIST.vendors, [term for vendor in WATCHLIST.vendors for t
 @pytest.mark.parametrize(
     ("description", "words", "vendor"),
     [
-        ("NEXUSXPLORE SOFTWARE LICENSES IN SUPPORT OF THE NTC", "NEXUSXPLORE", "nexis-xplore"),  # real
         ("RENEWAL: Celebrrite licences", "Celebrrite", "cellebrite"),
         ("2 EA CHAINALISIS SEATS", "CHAINALISIS", "chainalysis"),
         ("DATAMINER SUBSCRIPTION", "DATAMINER", "dataminr"),

@@ -106,7 +106,7 @@ def test_a_dba_name_is_a_name() -> None:
     [
         ("NORTHROP GRUMMAN SYSTEMS CORPORATION", "P-3 AIRCRAFT MAINTENANCE", "northrop-hart", Band.REVIEW),
         ("BOOZ ALLEN HAMILTON INC", "DATA ANALYTICS FOR DHS ICE HSI RAVEN PROGRAM", "booz-allen", Band.PUBLISH),
-        ("THE GEO GROUP, INC.", "DETENTION SERVICES", "bi-incorporated", None),
+        ("THE GEO GROUP, INC.", "DETENTION SERVICES", "bi-incorporated", Band.REVIEW),
         ("THE BOEING COMPANY", "AIRCRAFT PARTS", "digital-receiver-technology", None),
         ("THOMSON REUTERS SPECIAL SERVICES LLC", "INTELLIGENCE ANALYSIS", "thomson-reuters", Band.PUBLISH),
         ("WEST PUBLISHING CORPORATION", "LEGAL PUBLICATIONS/BOOKS", "thomson-reuters", Band.REVIEW),

@@ -6,6 +6,7 @@ one, and COGNITECH is not COGNITEC.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
@@ -18,6 +19,8 @@ from monitors.vendor import Kind, Strength, Vendor
 
 SHORTEST = 8  # letters of a phrase in which one slip is recognised
 CACHED_WORDS = 262_144
+
+_LONG_WORDS = re.compile(f"[A-Z]{{{SHORTEST - 1},}}")
 
 
 class SlipIndex:
@@ -40,6 +43,8 @@ class SlipIndex:
 
     def find(self, raw: str) -> tuple[PhraseFinding, ...]:
         """Return the misspelt words of a text, in order of place."""
+        if raw.isascii() and not any(map(self._slips, set(_LONG_WORDS.findall(raw.upper())))):
+            return ()  # nearly every text: the words alone settle it
         folded = fold_text(raw[:LONGEST_TEXT])
         hits: list[tuple[int, int, Term]] = []
         start = 0

@@ -219,13 +219,17 @@ def test_years_and_portfolios_of_names(tmp_path: Path) -> None:
 
 
 def test_the_whole_list_is_ready_at_once() -> None:
-    load_watchlist()
-    started = time.perf_counter()
-    watchlist = load_watchlist()
-    loaded = time.perf_counter()
-    Matcher(watchlist)
-    assert loaded - started < 2, "a quarter of a second on an idle machine"
-    assert time.perf_counter() - loaded < 1, "a tenth"
+    """Measured by the time this process itself works, the best of three: other tests run beside it."""
+    loading, building = [], []
+    for _ in range(3):
+        started = time.process_time()
+        watchlist = load_watchlist()
+        loaded = time.process_time()
+        Matcher(watchlist)
+        loading.append(loaded - started)
+        building.append(time.process_time() - loaded)
+    assert min(loading) < 0.5
+    assert min(building) < 0.3
 
 
 def test_a_poll_of_the_whole_list_takes_tens_of_requests() -> None:

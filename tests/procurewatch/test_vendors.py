@@ -45,7 +45,7 @@ def test_show_has_every_fact_and_source(tmp_path: Path) -> None:
     done = run(tmp_path, "vendors", "show", "Axon Enterprise")
     assert done.returncode == 0, done.stderr
     for fact in (
-        "TASER INTERNATIONAL, INC. [-2017]",
+        "TASER INTERNATIONAL, INC. [-2017, mixed]",
         "TBW7MGPYURM7",
         "https://www.axon.com/",
         "body-cameras.yaml line",

@@ -102,6 +102,7 @@ def award_from(facts: StoredFacts) -> Award:
         recipient=Recipient(
             name=row.recipient_name,
             uei=row.recipient_uei,
+            cage=row.recipient_cage,
             parent_name=row.recipient_parent_name,
             parent_uei=row.recipient_parent_uei,
             state=row.recipient_state,

@@ -188,6 +188,7 @@ def award_row(award: Award, now: datetime) -> AwardRow:
         description=award.description,
         recipient_name=award.recipient.name,
         recipient_uei=award.recipient.uei,
+        recipient_cage=award.recipient.cage,
         recipient_state=award.recipient.state,
         recipient_parent_name=award.recipient.parent_name,
         recipient_parent_uei=award.recipient.parent_uei,

@@ -46,6 +46,7 @@ class AwardRow(SQLModel, table=True):
     description: str = _text("description")
     recipient_name: str = _text("recipient_name")
     recipient_uei: str = Field(index=True)
+    recipient_cage: str
     recipient_state: str
     recipient_parent_name: str = _text("recipient_parent_name")
     recipient_parent_uei: str

@@ -32,6 +32,7 @@ def upgrade() -> None:
         sa.Column("description", sa.Text(), nullable=False),
         sa.Column("recipient_name", sa.Text(), nullable=False),
         sa.Column("recipient_uei", sa.String(), nullable=False),
+        sa.Column("recipient_cage", sa.String(), nullable=False),
         sa.Column("recipient_state", sa.String(), nullable=False),
         sa.Column("recipient_parent_name", sa.Text(), nullable=False),
         sa.Column("recipient_parent_uei", sa.String(), nullable=False),

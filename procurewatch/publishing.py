@@ -41,9 +41,17 @@ def catalogue(database: Database, watchlist: Watchlist, *, base_url: str, entrie
                 kind=FeedKind.ALL, slug="all", title="everything", events=tuple(told_events(session, limit=entries))
             )
         ]
-        for vendor_id, name in sorted(vendors.items(), key=lambda vendor: vendor[1].casefold()):
-            events = tuple(told_events(session, vendor=vendor_id, limit=entries))
-            feeds.append(FeedSpec(kind=FeedKind.VENDOR, slug=vendor_id, title=name, events=events))
+        of_vendors = [
+            FeedSpec(
+                kind=FeedKind.VENDOR,
+                slug=vendor_id,
+                title=name,
+                events=tuple(told_events(session, vendor=vendor_id, limit=entries)),
+            )
+            for vendor_id, name in sorted(vendors.items(), key=lambda vendor: vendor[1].casefold())
+        ]
+        # Those with something to read come first; of hundreds most have nothing yet.
+        feeds += sorted(of_vendors, key=lambda spec: not spec.events)
         for code, name in known_agencies(session):
             events = tuple(told_events(session, agency=code, limit=entries))
             feeds.append(FeedSpec(kind=FeedKind.AGENCY, slug=code, title=name or code, events=events))

@@ -114,13 +114,21 @@ class _Run:
             self.workshop.listen(progress)
             name = f"{self.job.checkpoint_prefix}{step.key}"
             if name in done:
+                self.tally.resumed = True
                 continue
+            amiss = self._amiss()
             for fetched in self.source.fetch(self.client, step, self.held):
                 if self.workshop.stop.is_set():
                     raise _Stopped
                 self._take(fetched)
                 self.workshop.listen(progress)
-            self.save(name if self.job.checkpoint_prefix else "")
+            self.save("")
+            # A step that fell short, or gave what could not be read, is not done: the next run walks it again.
+            if self.job.checkpoint_prefix and self._amiss() == amiss:
+                self.save(name)
+
+    def _amiss(self) -> tuple[int, int]:
+        return len(self.tally.shortfalls), self.tally.problems
 
     def _take(self, fetched: Fetched) -> None:
         if isinstance(fetched, Shortfall):

@@ -33,7 +33,10 @@ class Verdict(StrEnum):
 
 @dataclass(slots=True, kw_only=True)
 class Tally:
-    """What a run has done so far. `found` counts the awards the source gave, each once, however often it gave it."""
+    """What a run has done so far. `found` counts the awards the source gave, each once, however often it gave it.
+
+    `resumed`: it went on where an earlier run was cut off, which found the rest.
+    """
 
     found: int = 0
     read: int = 0
@@ -42,6 +45,7 @@ class Tally:
     matched: int = 0
     events: int = 0
     problems: int = 0
+    resumed: bool = False
     shortfalls: list[Shortfall] = field(default_factory=list)
 
 
@@ -86,7 +90,7 @@ def distrust(tally: Tally, expects: RowBounds) -> str:
 def verdict_of_success(tally: Tally, *, seeded: bool) -> Verdict:
     """Return the verdict of a run that is believed. `seeded`: it was the first look at some vendor."""
     if tally.found == 0:
-        return Verdict.NOTHING_MATCHES
+        return Verdict.NOTHING_NEW if tally.resumed else Verdict.NOTHING_MATCHES
     if seeded:
         return Verdict.BASELINE_SEEDED
     if tally.events or (tally.matched and (tally.new_awards or tally.changed_awards)):

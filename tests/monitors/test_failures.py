@@ -190,6 +190,21 @@ def test_a_backfill_goes_on_after_a_failure(corpus: list[CorpusAward], tmp_path:
             assert dump(desk.database) == wanted
 
 
+def test_a_backfill_reads_again_what_it_could_not_read(corpus: list[CorpusAward], tmp_path: Path) -> None:
+    with FaultyUsaspending(corpus) as upstream:
+        with desk_over(upstream.base_url, tmp_path / "undisturbed") as desk:
+            backfill(desk, "magnet-forensics")
+            wanted = keys(desk)
+        with desk_over(upstream.base_url, tmp_path / "disturbed") as desk:
+            upstream.play(Fault.TRUNCATED_JSON, on=DETAIL)
+            failed = backfill(desk, "magnet-forensics")
+            assert (failed.verdict, keys(desk)) == (Verdict.SOURCE_CHANGED, set())
+            upstream.heal()
+            assert backfill(desk, "magnet-forensics").verdict is Verdict.NEW
+            assert keys(desk) == wanted
+            assert all(row[-1] is not None for row in dump(desk.database, moments=True)["quarantine"]), "all solved"
+
+
 def test_an_unreachable_network_changes_nothing(tmp_path: Path) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))

@@ -77,6 +77,7 @@ def test_when_a_run_is_not_believed(tally: Tally, believed: bool) -> None:
     [
         (Tally(), False, Verdict.NOTHING_MATCHES),
         (Tally(), True, Verdict.NOTHING_MATCHES),
+        (Tally(resumed=True), False, Verdict.NOTHING_NEW),
         (Tally(found=3, matched=2, new_awards=2, events=2), True, Verdict.BASELINE_SEEDED),
         (Tally(found=3, matched=2, new_awards=2, events=2), False, Verdict.NEW),
         (Tally(found=3), False, Verdict.NOTHING_NEW),

@@ -141,6 +141,7 @@ class Client:
         self._next_start = 0.0
         loopback = urlsplit(base_url).hostname in ("127.0.0.1", "localhost", "::1")
         keys = checked_keys(source, key_headers or {})
+        self._keys = tuple(keys.values())
         self._http = httpx.Client(
             base_url=base_url,
             headers={"User-Agent": user_agent(contact), "Accept": "application/json", **keys},
@@ -234,7 +235,13 @@ class Client:
                     raise httpx.ReadTimeout(f"the answer took longer than {self._patience.whole_answer:g} seconds")
                 if len(content) > LARGEST_BODY:
                     raise httpx.DecodingError(f"the answer is larger than {LARGEST_BODY} bytes")
-        return response, bytes(content)
+        return response, self._without_keys(content.decode("latin-1")).encode("latin-1")
+
+    def _without_keys(self, text: str) -> str:
+        """Take out a key that a source repeats: what comes back is stored as evidence and quoted in errors."""
+        for key in filter(None, self._keys):
+            text = text.replace(key, "[key]")
+        return text
 
     def _judge(self, request: str, response: httpx.Response, content: bytes) -> None:
         """Return if the answer can be read; else raise what it means."""
@@ -249,7 +256,7 @@ class Client:
         if status >= 400:
             raise Refused(self.source, request, came_back, status=status)
         if status >= 300:
-            came_back = f"HTTP {status}: moved to {response.headers.get('location', 'nowhere')}"
+            came_back = f"HTTP {status}: moved to {self._without_keys(response.headers.get('location', 'nowhere'))}"
             raise SourceChanged(self.source, request, came_back, status=status)
         if not content.strip():
             raise _Passing(Unreachable(self.source, request, f"HTTP {status} with an empty body", status=status))

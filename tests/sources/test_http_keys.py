@@ -9,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from sources.errors import SourceError
-from sources.http import Client, Pace, Patience
+from sources.http import Client, Pace, Patience, read_json
 from tests.sources.scripted_server import LOOPBACK, How, Script, ScriptedServer, closed_port
 
 KEY = "s3cr3t-K3Y-4711"
@@ -84,6 +84,15 @@ def test_a_key_stands_in_no_error_and_no_log(failure: Script, logged: list[str])
 def test_a_key_stands_in_no_error_when_nobody_listens(logged: list[str]) -> None:
     with keyed(f"http://{LOOPBACK}:{closed_port()}") as client, pytest.raises(SourceError) as caught:
         client.get("/a/")
+    assert not any(KEY in told for told in chain(caught.value))
+
+
+@pytest.mark.parametrize("status", [200, 400, 403, 429, 500])
+def test_a_key_that_the_source_repeats_is_taken_out(status: int, logged: list[str]) -> None:
+    repeated = Script(status=status, body=f"your key {KEY}: \xfc".encode())
+    with ScriptedServer(repeated) as server, keyed(server.base_url) as client, pytest.raises(SourceError) as caught:
+        read_json(client.get("/a/"), "example")
+    assert "your key [key]" in str(caught.value)
     assert not any(KEY in told for told in chain(caught.value))
 
 

@@ -34,20 +34,25 @@ class Desk:
     stop: threading.Event
 
     def client(self, source: Source) -> Client:
-        """Return a client for a source, to be used as a context manager."""
+        """Return a client for a source, to be used as a context manager. Raises `SettingsError` for a broken key."""
         own = self.settings.source(source.name)
         pace = Pace(
             seconds_between=source.pace.seconds_between if own.seconds_between is None else own.seconds_between,
             at_once=own.at_once or source.pace.at_once,
         )
-        return Client(
-            source.name,
-            base_url=own.base_url or source.base_url,
-            pace=pace,
-            contact=self.settings.contact,
-            patience=Patience(tries=own.tries),
-            sleep=self.stop.wait,
-        )
+        keys = {source.needs_key: own.key.get_secret_value()} if source.needs_key and own.key else {}
+        try:
+            return Client(
+                source.name,
+                base_url=own.base_url or source.base_url,
+                pace=pace,
+                contact=self.settings.contact,
+                patience=Patience(tries=own.tries),
+                key_headers=keys,
+                sleep=self.stop.wait,
+            )
+        except ValueError as error:
+            raise SettingsError(str(error)) from error
 
     def poll(self, source: Source, until: date, listen: Callable[[Progress], None]) -> RunReport:
         """Poll a source up to a day; the caller holds the claim on it."""

@@ -117,7 +117,7 @@ class Source(Protocol):
 
     @property
     def needs_key(self) -> str | None:
-        """The setting that holds its key; `None` when everybody may ask."""
+        """The header its key travels in (the key is the setting `sources.NAME.key`); `None` when everybody may ask."""
 
     @property
     def pace(self) -> Pace:

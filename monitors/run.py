@@ -17,18 +17,19 @@ from sqlmodel import col
 from monitors.match_rows import match_rows
 from monitors.matcher import Matcher
 from monitors.verdict import RunReport, Tally, Verdict, distrust, verdict_of_error, verdict_of_success
-from sources.contract import Fetched, HeldAward, Shortfall, Source, Step, Unchanged
+from sources.contract import Fetched, HeldRecord, Shortfall, Source, Step, Unchanged
 from sources.errors import SourceChanged, SourceError
 from sources.http import Client
-from sources.records import Award, Payload, Record
+from sources.records import Award, Payload, Problem, Record
 from storage.database import Database
-from storage.runs import checkpoints, note_checkpoint
+from storage.runs import checkpoint, checkpoints, note_checkpoint
 from storage.saving import Tell, save_award, save_problem
 from storage.tables import ActionRow, AwardRow, RunRow
 
 log = structlog.get_logger(__name__)
 
 NOT_BEFORE = "not-before"
+NOTE = "note/"
 BATCH = 10  # awards in one transaction: what a kill can cost is read again, never lost
 
 
@@ -117,7 +118,7 @@ class _Run:
                 self.tally.resumed = True
                 continue
             amiss = self._amiss()
-            for fetched in self.source.fetch(self.client, step, self.held):
+            for fetched in self.source.fetch(self.client, step, self):
                 if self.workshop.stop.is_set():
                     raise _Stopped
                 self._take(fetched)
@@ -135,15 +136,20 @@ class _Run:
             self.tally.shortfalls.append(fetched)
             log.warning("pages incomplete", step=fetched.step, expected=fetched.expected, received=fetched.received)
             return
-        self.seen.add(fetched.key)
-        self.tally.found = len(self.seen)
         if isinstance(fetched, Unchanged):
+            self._count(fetched.key)
             return
-        self.was_read.add(fetched.key)
-        self.tally.read = len(self.was_read)
-        self.batch.append(self.source.parse(fetched) if isinstance(fetched, Payload) else fetched)
+        for record in self.source.parse(fetched) if isinstance(fetched, Payload) else [fetched]:
+            self._count(record.key)
+            self.was_read.add(record.key)
+            self.tally.read = len(self.was_read)
+            self.batch.append(record)
         if len(self.batch) >= BATCH:
             self.save("")
+
+    def _count(self, key: str) -> None:
+        self.seen.add(key)
+        self.tally.found = len(self.seen)
 
     def save(self, finished_step: str) -> None:
         """Store what has been read, and that a step is finished if one is named, in one transaction."""
@@ -158,12 +164,14 @@ class _Run:
         self.batch.clear()
 
     def _save_record(self, session: Session, record: Record, now: datetime) -> None:
-        if not isinstance(record, Award):
+        if isinstance(record, Problem):
             self.was_problem.add(record.key)
             self.tally.problems = len(self.was_problem)
             log.warning("record in quarantine", source=record.source, key=record.key, reason=record.reason)
             save_problem(session, record, now)
             return
+        if not isinstance(record, Award):
+            raise NotImplementedError
         rows = match_rows(session, self.workshop.matcher, record, now)
         saved = save_award(session, record, rows, now, self.job.tell)
         session.flush()
@@ -173,15 +181,29 @@ class _Run:
         self.tally.matched = len(self.was_matched)
         self.tally.events += saved.events
 
-    def held(self, key: str, /) -> HeldAward | None:
-        """Return what is stored of an award, or waits to be."""
+    def note(self, name: str, /) -> str:
+        """Return what the source noted for itself, "" if nothing."""
+        with self.workshop.database.reading() as session:
+            return checkpoint(session, self.source.name, NOTE + name) or ""
+
+    def keep_note(self, name: str, value: str, /) -> None:
+        """Note something for the source, at once and for good."""
+        with self.workshop.database.writing() as session:
+            note_checkpoint(session, self.source.name, NOTE + name, value, datetime.now(UTC))
+
+    def concerns(self, record: Record, /) -> bool:
+        """Whether a record concerns anybody on the watchlist, as it stands."""
+        return isinstance(record, Award) and bool(self.workshop.matcher.matches(record))
+
+    def held(self, key: str, /) -> HeldRecord | None:
+        """Return what is stored of a record."""
         with self.workshop.database.reading() as session:
             award = session.get(AwardRow, key)
             if award is None:
                 return None
             actions = session.scalars(select(ActionRow).where(col(ActionRow.award_key) == key))
             known = frozenset((row.modification, row.signed, row.obligation) for row in actions)
-        return HeldAward(key=key, revision=award.revision, actions=known)
+        return HeldRecord(key=key, revision=award.revision, actions=known)
 
     def verify_zero(self) -> None:
         """Make sure that a source which brought less than ever still answers. Raises `SourceError`."""

@@ -15,7 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from sources.records import Award, Problem, Record
+from sources.records import Award, Problem
 from storage.database import Database
 from storage.reading import actions_of, awards_by_key, evidence_of, payload
 from storage.runs import note_checkpoint
@@ -198,7 +198,7 @@ def test_an_action_without_its_award_is_refused(database: Database) -> None:
 # Each list is the story of one record, in its order; the lists have nothing to do with each other.
 LICENSES = replace(CLEARVIEW_AT_FIRST, ends=date(2022, 9, 4))
 OPTION = acted(LICENSES, "P00003", "2022-09-06", "500000.00", action_type="G")
-STORIES: tuple[tuple[Record, ...], ...] = (
+STORIES: tuple[tuple[Award | Problem, ...], ...] = (
     (LICENSES, OPTION, replace(OPTION, ends=date(2023, 9, 4)), CLEARVIEW),
     (problem(CLEARVIEW_FORENSIC.key), CLEARVIEW_FORENSIC, CLEARVIEW_FORENSIC),
     (with_actions(BABEL, BABEL.actions[:1]), BABEL),
@@ -207,7 +207,7 @@ STORIES: tuple[tuple[Record, ...], ...] = (
 )
 
 
-def save_record(session: Session, record: Record) -> None:
+def save_record(session: Session, record: Award | Problem) -> None:
     if isinstance(record, Problem):
         save_problem(session, record, SEEN)
         return
@@ -216,7 +216,7 @@ def save_record(session: Session, record: Record) -> None:
     save_award(session, record, matches, SEEN, yes)
 
 
-def stored_in_batches(database: Database, batches: Sequence[Sequence[Record]]) -> Dump:
+def stored_in_batches(database: Database, batches: Sequence[Sequence[Award | Problem]]) -> Dump:
     empty(database)
     for batch in batches:
         with database.writing() as session:

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from feeds.text import NOT_STATED, clean, day, moment, money, one_line, plural, utc
 from feeds.titles import NO_MONEY, amount_of
-from storage.stored import EventKind, StoredAward, StoredEvent
+from storage.stored import EventKind, StoredEvent, StoredRecord
 
 LATE_AFTER_DAYS = 7
 
@@ -29,11 +29,11 @@ class Fact:
 
 def event_facts(event: StoredEvent) -> list[Fact]:
     """Return what changed, this event's amount, the award's amounts, who, when and under which identifiers."""
-    award = event.award
+    award = event.record
     return [*_change(event), *_this_action(event), *amounts(award), *_parties(award), *dates(event), *_identity(award)]
 
 
-def award_facts(award: StoredAward) -> list[Fact]:
+def award_facts(award: StoredRecord) -> list[Fact]:
     """Return what is known of the award itself but its amounts: who, when and under which identifiers."""
     seen = [
         Fact("Signed", day(award.signed)),
@@ -44,7 +44,7 @@ def award_facts(award: StoredAward) -> list[Fact]:
     return [*_parties(award), *seen, *_identity(award)]
 
 
-def amounts(award: StoredAward) -> list[Fact]:
+def amounts(award: StoredRecord) -> list[Fact]:
     """Return the award's three amounts, each under its own name; what the source does not state is left out."""
     return [
         Fact(label, money(amount))
@@ -109,7 +109,7 @@ def _change(event: StoredEvent) -> list[Fact]:
     return facts
 
 
-def _parties(award: StoredAward) -> list[Fact]:
+def _parties(award: StoredRecord) -> list[Fact]:
     funder = _within(award.funding_sub_agency_name, award.funding_agency_name)
     awarder = _within(award.sub_agency_name, award.agency_name)
     return _known(
@@ -121,7 +121,7 @@ def _parties(award: StoredAward) -> list[Fact]:
     )
 
 
-def _identity(award: StoredAward) -> list[Fact]:
+def _identity(award: StoredRecord) -> list[Fact]:
     return _known(
         ("Period of performance", _period(award)),
         ("Place of performance", award.place),
@@ -151,7 +151,7 @@ def _coded(code: str, text: str) -> str:
     return f"{code} {text}"
 
 
-def _period(award: StoredAward) -> str:
+def _period(award: StoredRecord) -> str:
     options: date | None = award.may_end if award.may_end != award.ends else None
     if not (award.starts or award.ends or options):
         return ""

@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from feeds.concern import through_reseller, told_matches
 from feeds.text import money, one_line, plural, shorten, signed_money
-from storage.stored import EventKind, StoredAward, StoredEvent
+from storage.stored import EventKind, StoredEvent, StoredRecord
 
 NO_MONEY = "no money moved"
 _LONGEST_NAME = 120
@@ -27,18 +27,18 @@ _ENDINGS = (
 
 def title_for(event: StoredEvent) -> str:
     """Return what happened, who did it and to whom, with the amount of this event alone."""
-    mentioned = through_reseller(event.award)
-    others = [match.vendor_name for match in told_matches(event.award) if match is not mentioned]
+    mentioned = through_reseller(event.record)
+    others = [match.vendor_name for match in told_matches(event.record) if match is not mentioned]
     suffix = f" ({'; '.join(_name(other) for other in others)})" if others else ""
     return one_line(_TITLES[event.kind](event) + suffix)
 
 
-def buyer(award: StoredAward) -> str:
+def buyer(award: StoredRecord) -> str:
     """Return who buys, as closely as the source says."""
     return _name(award.sub_agency_name or award.agency_name) or "A federal agency"
 
 
-def recipient(award: StoredAward) -> str:
+def recipient(award: StoredRecord) -> str:
     """Return who is paid, as the source writes it."""
     return _name(award.recipient_name) or "a recipient not named"
 
@@ -58,7 +58,7 @@ def amount_in_words(amount: Decimal | None) -> str:
 
 
 def _new_award(event: StoredEvent) -> str:
-    award, via = event.award, through_reseller(event.award)
+    award, via = event.record, through_reseller(event.record)
     if award.category == "idv":
         what = f"opens an ordering contract for {_name(via.vendor_name)}" if via else "opens an ordering contract"
         deed = f"{what} with {recipient(award)}"
@@ -70,7 +70,7 @@ def _new_award(event: StoredEvent) -> str:
 
 
 def _first_amount(event: StoredEvent) -> str:
-    amount, award = amount_of(event), event.award
+    amount, award = amount_of(event), event.record
     if amount:
         return money(amount)
     if award.category == "idv" and award.ceiling:
@@ -88,13 +88,13 @@ def _history(event: StoredEvent) -> str:
 def _modified(event: StoredEvent) -> str:
     amount = amount_of(event)
     if amount is not None and amount < 0:
-        return f"{buyer(event.award)} takes back {money(-amount)}{_number(event)} from {_holding(event.award)}"
+        return f"{buyer(event.record)} takes back {money(-amount)}{_number(event)} from {_holding(event.record)}"
     return _deed(event, "modifies") + f": {amount_in_words(amount)}"
 
 
 def _option(event: StoredEvent) -> str:
-    deed = f"exercises an option{_number(event)} on {_holding(event.award)}"
-    return f"{buyer(event.award)} {deed}: {amount_in_words(amount_of(event))}"
+    deed = f"exercises an option{_number(event)} on {_holding(event.record)}"
+    return f"{buyer(event.record)} {deed}: {amount_in_words(amount_of(event))}"
 
 
 def _terminated(event: StoredEvent) -> str:
@@ -113,30 +113,30 @@ def _extended(event: StoredEvent) -> str:
 def _recipient_changed(event: StoredEvent) -> str:
     # Not "renamed": a contract can also pass to another company, and the source does not say which it was.
     before, after = _name(event.before) or "not stated", _name(event.after) or "not stated"
-    return f"{buyer(event.award)} award {_name(event.award.piid)}: recipient changed from {before} to {after}"
+    return f"{buyer(event.record)} award {_name(event.record.piid)}: recipient changed from {before} to {after}"
 
 
 def _description_changed(event: StoredEvent) -> str:
-    return f"{buyer(event.award)}: description changed of {_holding(event.award)}"
+    return f"{buyer(event.record)}: description changed of {_holding(event.record)}"
 
 
 def _corrected(event: StoredEvent) -> str:
     change = f": {_name(event.before) or 'nothing'} became {_name(event.after) or 'nothing'}"
     told = change if event.before or event.after else ""
-    return f"{buyer(event.award)}: record corrected{_number(event)} of {_holding(event.award)}{told}"
+    return f"{buyer(event.record)}: record corrected{_number(event)} of {_holding(event.record)}{told}"
 
 
 def _withdrawn(event: StoredEvent) -> str:
-    award = event.award
+    award = event.record
     vendor = _name(event.before) or "the vendor it was filed under"
     return f"{buyer(award)}: withdrawn, its award to {recipient(award)} does not concern {vendor}, as a reviewer found"
 
 
 def _deed(event: StoredEvent, verb: str) -> str:
-    return f"{buyer(event.award)} {verb}{_number(event)} {_holding(event.award)}"
+    return f"{buyer(event.record)} {verb}{_number(event)} {_holding(event.record)}"
 
 
-def _holding(award: StoredAward) -> str:
+def _holding(award: StoredRecord) -> str:
     via = through_reseller(award)
     if via:
         return f"its purchase of {_name(via.vendor_name)} through {recipient(award)}"

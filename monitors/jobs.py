@@ -12,8 +12,8 @@ from monitors.plan import Reach, digest, interest_in, poll_window
 from monitors.watchlist import Vendor, Watchlist
 from sources.contract import Source, Step
 from storage.database import Database
+from storage.events import Tell
 from storage.runs import checkpoint, checkpoints, forget_checkpoints, held_piids, note_checkpoint, tell_newest
-from storage.saving import Tell
 
 WATERMARK = "poll/until"
 SWEPT = "poll/swept"

@@ -30,7 +30,7 @@ def match_rows(session: Session, matcher: Matcher, award: Award, now: datetime) 
 def match_row(match: Match, award: Award, watchlist_version: str, now: datetime) -> MatchRow:
     """Return the row of a match of an award, first seen now (UTC)."""
     return MatchRow(
-        award_key=award.key,
+        record_key=award.key,
         vendor_id=match.vendor_id,
         vendor_name=match.vendor_name,
         vendor_category=match.category,
@@ -52,7 +52,7 @@ def _inherited(session: Session, matcher: Matcher, award: Award, found: set[str]
         if parent.vendor_id in found:
             continue
         yield MatchRow(
-            award_key=award.key,
+            record_key=award.key,
             vendor_id=parent.vendor_id,
             vendor_name=parent.vendor_name,
             vendor_category=parent.vendor_category,

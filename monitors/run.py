@@ -22,9 +22,10 @@ from sources.errors import SourceChanged, SourceError
 from sources.http import Client
 from sources.records import Award, Payload, Problem, Record
 from storage.database import Database
+from storage.events import Tell
 from storage.runs import checkpoint, checkpoints, note_checkpoint
-from storage.saving import Tell, save_award, save_problem
-from storage.tables import ActionRow, AwardRow, RunRow
+from storage.saving import save_award, save_problem
+from storage.tables import ActionRow, RecordRow, RunRow
 
 log = structlog.get_logger(__name__)
 
@@ -198,7 +199,7 @@ class _Run:
     def held(self, key: str, /) -> HeldRecord | None:
         """Return what is stored of a record."""
         with self.workshop.database.reading() as session:
-            award = session.get(AwardRow, key)
+            award = session.get(RecordRow, key)
             if award is None:
                 return None
             actions = session.scalars(select(ActionRow).where(col(ActionRow.award_key) == key))

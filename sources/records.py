@@ -193,6 +193,8 @@ class Award:
 
     Amounts in dollars: `obligated` to date, `exercised` base and exercised options, `ceiling` base and all options.
     Dates: `signed` the base award, `starts`/`ends` the period of performance, `may_end` with all options.
+    `doubt` says why an amount cannot be true, "" if nothing speaks against it. `is_partial`: the source tells awards
+    action by action, and this is how the award stood after the actions given here, which are not all.
     """
 
     key: str
@@ -226,6 +228,8 @@ class Award:
     actions: tuple[ContractAction, ...]
     documents: tuple[Document, ...] = field(repr=False)
     facts: tuple[SourceFact, ...] = ()
+    doubt: str = ""
+    is_partial: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,16 +13,30 @@ from enum import StrEnum
 
 
 class EventKind(StrEnum):
-    """What can happen to an award. The value is part of an event's id and never changes."""
+    """What can happen to an award, or be published about one. The value is part of an event's id and never changes."""
 
     NEW_AWARD = "new-award"
     MODIFIED = "modified"
     OPTION_EXERCISED = "option-exercised"
-    TERMINATED = "terminated"
+    CEILING_RAISED = "ceiling-raised"
     EXTENDED = "extended"
+    DEOBLIGATED = "de-obligated"
+    TERMINATED = "terminated"
+    RECIPIENT_RENAMED = "recipient-renamed"
     RECIPIENT_CHANGED = "recipient-changed"
     DESCRIPTION_CHANGED = "description-changed"
     CORRECTED = "corrected"
+    DELETED = "deleted"
+    FIRST_PURCHASE = "first-purchase"
+    ROUND_SUM = "round-sum"
+    ANNOUNCED = "announced"
+    NEW_NOTICE = "new-notice"
+    DEADLINE_MOVED = "deadline-moved"
+    NOTICE_WITHDRAWN = "notice-withdrawn"
+    NOTICE_CHANGED = "notice-changed"
+    SUBAWARDED = "subawarded"
+    USE_CASE = "use-case"
+    DOCUMENT = "document"
     WITHDRAWN = "withdrawn"
 
 
@@ -64,7 +78,7 @@ class StoredMatch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StoredAward:
+class StoredRecord:
     """An award as last told by its source, with who it concerns (best match first; empty: nobody watched)."""
 
     key: str
@@ -135,7 +149,7 @@ class StoredEvent:
 
     id: str
     kind: EventKind
-    award: StoredAward
+    record: StoredRecord
     action: StoredAction | None
     amount: Decimal | None
     signed: date | None

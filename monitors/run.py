@@ -14,17 +14,20 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from monitors.match_rows import match_rows
+from monitors.doubt import with_doubt
+from monitors.match_rows import match_rows, named_elsewhere
 from monitors.matcher import Matcher
 from monitors.verdict import RunReport, Tally, Verdict, distrust, verdict_of_error, verdict_of_success
 from sources.contract import Fetched, HeldRecord, Shortfall, Source, Step, Unchanged
 from sources.errors import SourceChanged, SourceError
 from sources.http import Client
-from sources.records import Award, Payload, Problem, Record
+from sources.records import Award, Payload, Problem, Publication, Record, Removal
 from storage.database import Database
 from storage.events import Tell
+from storage.milestones import note_milestones
 from storage.runs import checkpoint, checkpoints, note_checkpoint
-from storage.saving import save_award, save_problem
+from storage.saving import save_award, save_problem, save_publication, save_removal
+from storage.sightings import revision_of
 from storage.tables import ActionRow, RecordRow, RunRow
 
 log = structlog.get_logger(__name__)
@@ -104,6 +107,7 @@ class _Run:
         self.was_read: set[str] = set()
         self.was_problem: set[str] = set()
         self.was_matched: set[str] = set()
+        self.named_elsewhere: dict[str, frozenset[str]] = {}
 
     def walk(self) -> None:
         """Go through all steps that are not done yet. Raises `SourceError` or `_Stopped`."""
@@ -140,13 +144,24 @@ class _Run:
         if isinstance(fetched, Unchanged):
             self._count(fetched.key)
             return
-        for record in self.source.parse(fetched) if isinstance(fetched, Payload) else [fetched]:
+        records = self.source.parse(fetched) if isinstance(fetched, Payload) else [fetched]
+        self.named_elsewhere.update(named_elsewhere(self.workshop.matcher, records))
+        for record in records:
             self._count(record.key)
             self.was_read.add(record.key)
             self.tally.read = len(self.was_read)
-            self.batch.append(record)
+            if self.source.keeps_all or self._is_worth_keeping(record):
+                self.batch.append(record)
         if len(self.batch) >= BATCH:
             self.save("")
+
+    def _is_worth_keeping(self, record: Record) -> bool:
+        """Whether a record concerns somebody, is stored already, or is an order under an award that is."""
+        if not isinstance(record, (Award, Publication)) or self.workshop.matcher.matches(record):
+            return True
+        keys = [record.key, *([record.parent_key] if isinstance(record, Award) and record.parent_key else [])]
+        with self.workshop.database.reading() as session:
+            return any(session.get(RecordRow, key) is not None for key in keys)
 
     def _count(self, key: str) -> None:
         self.seen.add(key)
@@ -163,18 +178,26 @@ class _Run:
             if finished_step:
                 note_checkpoint(session, self.source.name, finished_step, "done", now)
         self.batch.clear()
+        self.named_elsewhere.clear()
 
     def _save_record(self, session: Session, record: Record, now: datetime) -> None:
-        if isinstance(record, Problem):
-            self.was_problem.add(record.key)
-            self.tally.problems = len(self.was_problem)
-            log.warning("record in quarantine", source=record.source, key=record.key, reason=record.reason)
-            save_problem(session, record, now)
-            return
-        if not isinstance(record, Award):
-            raise NotImplementedError
-        rows = match_rows(session, self.workshop.matcher, record, now)
-        saved = save_award(session, record, rows, now, self.job.tell)
+        match record:
+            case Problem():
+                self.was_problem.add(record.key)
+                self.tally.problems = len(self.was_problem)
+                log.warning("record in quarantine", source=record.source, key=record.key, reason=record.reason)
+                save_problem(session, record, now)
+                return
+            case Removal():
+                saved = save_removal(session, record, now, self.job.tell)
+            case _:
+                elsewhere = self.named_elsewhere.get(record.key, frozenset())
+                rows = match_rows(session, self.workshop.matcher, record, now, elsewhere)
+                saved = (
+                    save_award(session, with_doubt(record), rows, now, self.job.tell)
+                    if isinstance(record, Award)
+                    else save_publication(session, record, rows, now, self.job.tell)
+                )
         session.flush()
         self.tally.new_awards += saved.new
         self.tally.changed_awards += saved.changed and not saved.new
@@ -194,17 +217,17 @@ class _Run:
 
     def concerns(self, record: Record, /) -> bool:
         """Whether a record concerns anybody on the watchlist, as it stands."""
-        return isinstance(record, Award) and bool(self.workshop.matcher.matches(record))
+        return isinstance(record, (Award, Publication)) and bool(self.workshop.matcher.matches(record))
 
     def held(self, key: str, /) -> HeldRecord | None:
         """Return what is stored of a record."""
         with self.workshop.database.reading() as session:
-            award = session.get(RecordRow, key)
-            if award is None:
+            revision = revision_of(session, self.source.name, key)
+            if revision is None:
                 return None
             actions = session.scalars(select(ActionRow).where(col(ActionRow.award_key) == key))
             known = frozenset((row.modification, row.signed, row.obligation) for row in actions)
-        return HeldRecord(key=key, revision=award.revision, actions=known)
+        return HeldRecord(key=key, revision=revision, actions=known)
 
     def verify_zero(self) -> None:
         """Make sure that a source which brought less than ever still answers. Raises `SourceError`."""
@@ -274,6 +297,7 @@ def _end(database: Database, run_id: int, report: RunReport, job: Job) -> RunRep
     with database.writing() as session:
         row = session.get_one(RunRow, run_id)
         if report.verdict and report.verdict.is_good:
+            note_milestones(session, now, job.tell)
             told = job.finish(session, now, complete=not tally.shortfalls)
             if told and not report.message:
                 report = replace(report, message=f"feeds begin with the newest {told} events; the rest is history")

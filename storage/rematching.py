@@ -9,22 +9,24 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
+from sources.records import Award, Publication
 from storage.reviewing import record_subject
+from storage.rows import record_from
 from storage.stored import EventKind
 from storage.tables import ActionRow, EventRow, MatchRow, RecordRow, VerdictRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredFacts:
-    """An award's row, its actions oldest first, and the vendors it is said to concern."""
+    """A record's row, the record it stands for, and the vendors it is said to concern."""
 
-    award: RecordRow
-    actions: tuple[ActionRow, ...]
+    row: RecordRow
+    record: Award | Publication
     vendors: frozenset[str]
 
 
 def facts_of(session: Session, keys: Sequence[str]) -> Iterator[StoredFacts]:
-    """Give the awards with these keys, in order of key."""
+    """Give the records with these keys, in order of key; their actions oldest first."""
     actions: dict[str, list[ActionRow]] = {}
     query = select(ActionRow).where(col(ActionRow.award_key).in_(keys))
     for action in session.scalars(query.order_by(col(ActionRow.signed).nulls_first(), col(ActionRow.key))):
@@ -34,11 +36,11 @@ def facts_of(session: Session, keys: Sequence[str]) -> Iterator[StoredFacts]:
         select(col(MatchRow.record_key), col(MatchRow.vendor_id)).where(col(MatchRow.record_key).in_(keys))
     ):
         vendors.setdefault(record_key, set()).add(vendor_id)
-    for award in session.scalars(select(RecordRow).where(col(RecordRow.key).in_(keys)).order_by(col(RecordRow.key))):
+    for row in session.scalars(select(RecordRow).where(col(RecordRow.key).in_(keys)).order_by(col(RecordRow.key))):
         yield StoredFacts(
-            award=award,
-            actions=tuple(actions.get(award.key, ())),
-            vendors=frozenset(vendors.get(award.key, ())),
+            row=row,
+            record=record_from(row, actions.get(row.key, ())),
+            vendors=frozenset(vendors.get(row.key, ())),
         )
 
 

@@ -99,6 +99,18 @@ def save_publication(
     return Saved(new=stored is None, changed=changed, matched=concerned, events=events)
 
 
+def save_matches(
+    session: Session, row: RecordRow, record: Award | Publication, matches: Sequence[MatchRow], now: datetime
+) -> int:
+    """Store whom a stored record newly concerns, its facts as they are; return how many events that makes, untold."""
+    old_matches = _matches_of(session, row.key)
+    happened: list[Change] = []
+    if (old_matches or matches) and not _is_published(old_matches.values()):
+        happened = list(changes(None, record) if isinstance(record, Award) else publication_changes(None, record))
+    published = row.modified or row.published
+    return _settle(session, row, _Dealings(old_matches, matches, happened, published), now, lambda _vendors: False)
+
+
 def save_removal(session: Session, removal: Removal, now: datetime, tell: Tell) -> Saved:
     """Note that a source has dropped a record or one of its actions, and tell of it; what it said stays stored."""
     row = session.get(RecordRow, removal.key)

@@ -58,6 +58,15 @@ def said_by(session: Session, source: str, row: RecordRow, actions: Mapping[str,
     return Said(facts=_read(facts_of(row)), actions=actions) if row.source == source else None
 
 
+def revision_of(session: Session, source: str, key: str) -> str | None:
+    """Return the state of a record that a source last showed, `None` when it has not told of it."""
+    sighting = session.get(SightingRow, (key, source))
+    if sighting is not None:
+        return sighting.revision
+    row = session.get(RecordRow, key)
+    return row.revision if row and row.source == source else None
+
+
 def note_sighting(session: Session, row: RecordRow, award: Award, now: datetime) -> SightingRow:
     """Note what a source says of an award now; return the note.
 

@@ -17,8 +17,8 @@ from feeds.entries import Entry, category_words, entry_for, reason_for
 from feeds.facts import amounts, award_facts
 from feeds.highlight import marked_pieces, signals_on
 from feeds.layout import FeedKind
+from feeds.naming import buyer, recipient
 from feeds.render import render
-from feeds.titles import buyer, recipient
 from storage.stored import StoredAction, StoredEvent, StoredEvidence, StoredRecord
 
 GROUPS = {

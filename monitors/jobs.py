@@ -13,6 +13,7 @@ from monitors.watchlist import Vendor, Watchlist
 from sources.contract import Source, Step
 from storage.database import Database
 from storage.events import Tell
+from storage.health import POLL
 from storage.runs import checkpoint, checkpoints, forget_checkpoints, held_piids, note_checkpoint, tell_newest
 
 WATERMARK = "poll/until"
@@ -33,7 +34,7 @@ class Poll:
     until: date
     swept: bool
     unseeded: frozenset[str]
-    purpose: str = "poll"
+    purpose: str = POLL
     checkpoint_prefix: str = ""
 
     @property

@@ -24,6 +24,7 @@ from sources.http import Client
 from sources.records import Award, Payload, Problem, Publication, Record, Removal
 from storage.database import Database
 from storage.events import Tell
+from storage.health import POLL, note_outcome, too_few
 from storage.milestones import note_milestones
 from storage.runs import checkpoint, checkpoints, note_checkpoint
 from storage.saving import save_award, save_problem, save_publication, save_removal
@@ -229,6 +230,13 @@ class _Run:
             known = frozenset((row.modification, row.signed, row.obligation) for row in actions)
         return HeldRecord(key=key, revision=revision, actions=known)
 
+    def far_fewer(self) -> str:
+        """Return why a poll that found far fewer rows than the source's healthy ones is not believed, "" if it is."""
+        if self.job.purpose != POLL:
+            return ""
+        with self.workshop.database.reading() as session:
+            return too_few(session, self.source.name, self.tally.found)
+
     def verify_zero(self) -> None:
         """Make sure that a source which brought less than ever still answers. Raises `SourceError`."""
         if self.tally.found < self.source.expects.at_least and not self.source.control(self.client):
@@ -251,7 +259,7 @@ def run_job(workshop: Workshop, source: Source, client: Client, job: Job) -> Run
     try:
         run.walk()
         run.verify_zero()
-        message = distrust(run.tally, source.expects)
+        message = distrust(run.tally, source.expects) or run.far_fewer()
         verdict = Verdict.SOURCE_CHANGED if message else verdict_of_success(run.tally, seeded=job.seeds)
     except SourceError as error:
         run.save("")
@@ -307,5 +315,9 @@ def _end(database: Database, run_id: int, report: RunReport, job: Job) -> RunRep
         row.requests, row.found, row.problems = report.requests, tally.found, tally.problems
         row.new_awards, row.changed_awards = tally.new_awards, tally.changed_awards
         row.matched, row.events = tally.matched, tally.events
+        session.flush()
+        if job.purpose == POLL and report.verdict:
+            good = report.verdict.is_good
+            note_outcome(session, report.source, good=good, verdict=report.verdict, message=report.message, now=now)
     log.info("run ended", source=report.source, purpose=report.purpose, verdict=report.verdict, found=tally.found)
     return report

@@ -162,6 +162,10 @@ class Source(Protocol):
         """Whether everything it gives is stored; else only what concerns somebody or is stored already."""
 
     @property
+    def on_by_default(self) -> bool:
+        """Whether it is asked unless the settings say otherwise."""
+
+    @property
     def delay(self) -> str:
         """One sentence on what it cannot tell yet ("DoD awards appear 90 days after ..."), "" if nothing."""
 

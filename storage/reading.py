@@ -17,6 +17,7 @@ from storage.reviewing import PUBLISHED
 from storage.stored import (
     EventKind,
     StoredAction,
+    StoredAmount,
     StoredEvent,
     StoredEvidence,
     StoredMatch,
@@ -26,7 +27,10 @@ from storage.stored import (
 from storage.tables import ActionRow, EventRow, EvidenceRow, MatchRow, PayloadRow, RecordRow
 
 AT_ONCE = 500  # keys in one IN (...)
-COPIED = tuple(name for name in StoredRecord.__dataclass_fields__ if name in RecordRow.model_fields)
+LISTS = ("amounts", "attachments", "facts")
+COPIED = tuple(
+    name for name in StoredRecord.__dataclass_fields__ if name in RecordRow.model_fields and name not in LISTS
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,7 +244,16 @@ def _action(row: ActionRow) -> StoredAction:
 def _award(row: RecordRow, matches: Sequence[MatchRow]) -> StoredRecord:
     ordered = sorted(matches, key=lambda match: (-match.score, match.vendor_id))
     facts = {name: getattr(row, name) for name in COPIED}
-    return StoredRecord(**facts, matches=tuple(_match(match) for match in ordered))
+    return StoredRecord(
+        **facts,
+        matches=tuple(_match(match) for match in ordered),
+        amounts=tuple(
+            StoredAmount(meaning=amount["meaning"], dollars=Decimal(amount["dollars"]), shared=bool(amount["shared"]))
+            for amount in row.amounts
+        ),
+        attachments=tuple((attachment["title"], attachment["url"]) for attachment in row.attachments),
+        facts=tuple((fact["label"], fact["value"]) for fact in row.facts),
+    )
 
 
 def _match(row: MatchRow) -> StoredMatch:

@@ -54,8 +54,8 @@ def said_by(session: Session, source: str, row: RecordRow, actions: Mapping[str,
     sighting = session.get(SightingRow, (row.key, source))
     if sighting is not None:
         amounts = {key: Decimal(amount) if amount else None for key, amount in sighting.actions.items()}
-        return Said(facts=_read(sighting.facts), actions=amounts, latest=_latest(sighting))
-    return Said(facts=_read(facts_of(row)), actions=actions) if row.source == source else None
+        return Said(facts=read_facts(sighting.facts), actions=amounts, latest=_latest(sighting))
+    return Said(facts=read_facts(facts_of(row)), actions=actions) if row.source == source else None
 
 
 def revision_of(session: Session, source: str, key: str) -> str | None:
@@ -105,7 +105,7 @@ def together(sightings: Sequence[SightingRow]) -> dict[str, Any]:
     """Return the facts of an award as its sources tell it together: values of `RecordRow`'s fields, empty ones too."""
     facts: dict[str, Any] = {}
     for sighting in sightings:
-        for name, value in _read(sighting.facts).items():
+        for name, value in read_facts(sighting.facts).items():
             facts.setdefault(name, value)
     best = min(sightings, key=lambda sighting: rank(sighting.source))
     empty: dict[str, Any] = {name: _empty(name) for name in FACTS}
@@ -126,7 +126,8 @@ def _written(value: Any) -> Any:
     return value if isinstance(value, (str, list)) else str(value)
 
 
-def _read(facts: Mapping[str, Any]) -> dict[str, Any]:
+def read_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a sighting's facts as values of `RecordRow`'s fields."""
     return {name: _value(name, value) for name, value in facts.items() if name in FACTS}
 
 

@@ -59,6 +59,7 @@ def stand_in_settings(settings: Settings) -> Iterator[Settings]:
                 "database_url": None,
                 "signed_days": DAYS,
                 "sweep_days": DAYS,
+                "only_sources": ["usaspending"],
                 "sources": {"usaspending": SourceSettings(base_url=upstream.base_url, seconds_between=0)},
             }
         )

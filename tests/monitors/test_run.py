@@ -62,7 +62,7 @@ def test_what_is_new_after_the_baseline_is_told_once(
             new = [event for event in told_events(session, limit=1000) if event.id not in before]
         assert report.verdict is Verdict.NEW
         assert again.verdict is Verdict.NOTHING_NEW
-        assert [(event.kind.value, event.amount) for event in new] == [("modified", Decimal("-1500.25"))]
+        assert [(event.kind.value, event.amount) for event in new] == [("de-obligated", Decimal("-1500.25"))]
 
 
 def test_a_modification_that_names_nothing_is_found_because_its_award_is_held(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
+from pathlib import Path
 
-from monitors.jobs import plan_backfill, plan_poll
+from monitors.jobs import Import, plan_backfill, plan_poll
 from monitors.matcher import Matcher
 from monitors.quotas import QuotaLedger
 from monitors.run import Job, Progress, Workshop, run_job
@@ -87,6 +88,12 @@ class Desk:
         """Fetch a vendor's history between two days; the caller holds the claim on the source."""
         job = plan_backfill(self.database, source, vendor, since, until, tell_feeds=tell)
         return self._run(source, job, listen)
+
+    def read_files(
+        self, source: Source, files: Sequence[Path], listen: Callable[[Progress], None], *, tell: bool
+    ) -> RunReport:
+        """Read files that somebody holds; the caller holds the claim on the source."""
+        return self._run(source, Import(files=files, tell_feeds=tell), listen)
 
     @contextmanager
     def claimed(self, source: Source) -> Iterator[None]:

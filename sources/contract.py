@@ -193,5 +193,9 @@ class Source(Protocol):
 class FileSource(Protocol):
     """A source whose records can also be read from files that people hold."""
 
+    @property
+    def files_are_news(self) -> bool:
+        """Whether such a file holds what is new (a page saved today), or an archive."""
+
     def read_file(self, file: Path) -> Iterator[Fetched]:
         """Read a file, in bounded memory. Raises `SourceChanged` when it is not what this source publishes."""

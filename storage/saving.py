@@ -76,7 +76,8 @@ def save_award(session: Session, award: Award, matches: Sequence[MatchRow], now:
     events = _settle(session, row, _Dealings(old_matches, matches, happened, award.modified), now, tell)
     link_award(session, row, now)
     save_evidence(session, award.source, award.key, award.documents)
-    _solve(session, award.source, award.key, now)
+    for key in (award.key, *(action.key for action in award.actions)):
+        _solve(session, award.source, key, now)
     return Saved(new=stored is None, changed=changed, matched=concerned, events=events)
 
 
@@ -119,6 +120,8 @@ def save_removal(session: Session, removal: Removal, now: datetime, tell: Tell) 
         return Saved(new=False, changed=False, matched=False, events=0)
     gone = removal.removed or now.date()
     sighting = session.get(SightingRow, (removal.key, removal.source))
+    if sighting is not None and sighting.modified and gone < sighting.modified:  # told of again since
+        return Saved(new=False, changed=False, matched=False, events=0)
     if action is not None:
         action.removed = action.removed or gone
         session.add(action)

@@ -6,11 +6,11 @@ Awards API (data-act-broker-backend 228.0, 2026-11-03), and others say that it w
 can be read whatever has become of it. Limits: 10 entries a request, a start below 400,000, at most ten requests at
 once, daily use after 9:00 Eastern (FPDS's FAQ); we ask once a second. Lag: civilian actions within days; those of the
 Department of Defense 90 days after they are signed, with the modification date they had long before, so a poll also
-asks by the date signed. Corrections: a changed record comes again with a later `modified`; what was deleted stands in a feed
-of its own (FEEDNAME=DELETED). Caveats: there is no total, only a link to the last page; a query has no OR, so every
-name, UEI and phrase is a query; changes of a held award that neither names its vendor nor a phrase are not asked for;
-`modified` has no zone (Washington's clock). Nothing in an entry says that it was deleted: a file is taken for a
-DELETED feed when a link of the feed says so, or the file's name holds the word "deleted".
+asks by the date signed. Corrections: a changed record comes again with a later `modified`; what was deleted stands in
+a feed of its own (FEEDNAME=DELETED). Caveats: there is no total, only a link to the last page; a query has no OR, so
+every name, UEI and phrase is a query; changes of a held award that neither names its vendor nor a phrase are not
+asked for; `modified` has no zone (Washington's clock). Nothing in an entry says that it was deleted: a file is taken
+for a DELETED feed when a link of the feed says so, or the file's name holds the word "deleted".
 
 The XML of an entry is kept as the parser writes it again: its text, order and white space, with the namespaces that the
 feed declared. It holds user names of officials (createdBy, approvedBy), which are not taken into any record.

@@ -123,18 +123,20 @@ class _Cutter:
                 return
             self._parser, self._beginning, self._feeds_before = _new_parser(), piece, self._links.feeds
         self._unbroken += len(piece)
-        trouble = _feed(self._parser, piece)
-        for event, element in cast(Iterator[tuple[str, Element]], self._parser.read_events()):
+        parser = self._parser
+        trouble = _feed(parser, piece)
+        for event, element in cast(Iterator[tuple[str, Element]], parser.read_events()):
             yield from self._met(event, element)
         if trouble:
             raise self._spoilt(trouble)
         if self._unbroken > LARGEST_ENTRY:
-            raise NotAFeed(f"more than {LARGEST_ENTRY} bytes without the end of an entry")
+            raise self._spoilt(_closing(parser) or f"more than {LARGEST_ENTRY} bytes without the end of an entry")
 
     def end(self) -> None:
         """There is no more. Raises `NotAFeed` if a feed has not come to its end."""
         if self._parser is not None:
-            raise self._spoilt("it breaks off")
+            kept = _closing(self._parser)
+            raise self._spoilt(f"it breaks off, or is {kept}" if kept else "it breaks off")
 
     def _met(self, event: str, element: Element) -> Iterator[Element]:
         above = element.getparent()
@@ -194,8 +196,21 @@ def _feed(parser: etree.XMLPullParser, piece: bytes) -> str:
     try:
         parser.feed(piece)
     except etree.XMLSyntaxError as error:
-        return f"not well-formed ({error.msg})"
+        return _not_well_formed(error)
     return ""
+
+
+def _closing(parser: etree.XMLPullParser) -> str:
+    """Return what a parser has kept to itself: after some errors it just gives nothing more. "" if there is none."""
+    try:
+        parser.close()
+    except etree.XMLSyntaxError as error:
+        return "" if error.msg and error.msg.startswith("Premature end") else _not_well_formed(error)
+    return ""
+
+
+def _not_well_formed(error: etree.XMLSyntaxError) -> str:
+    return f"not well-formed ({excerpt(str(error.msg).encode())})"
 
 
 def _check_root(root: Element, beginning: bytes) -> None:

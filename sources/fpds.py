@@ -75,7 +75,8 @@ class Fpds:
     quota: Quota | None = None
     rests = timedelta(hours=20)
     keeps_all = False
-    enabled_by_default = False
+    on_by_default = False
+    files_are_news = False
     delay = "Awards of the Department of Defense appear 90 days after they are signed."
 
     def control(self, client: Client) -> bool:

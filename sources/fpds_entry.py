@@ -30,6 +30,7 @@ from sources.records import (
     Removal,
     SourceFact,
     dollars,
+    treasury_code,
 )
 
 Element = etree._Element
@@ -270,6 +271,7 @@ def _award(entry: Element, identity: Identity, payload: Payload) -> Award:
     action = _action(facts, identity)
     recipient = _recipient(facts, text(entry, "title"))
     return Award(
+        is_partial=True,
         key=identity.key,
         source=payload.source,
         revision=payload.revision,
@@ -350,7 +352,7 @@ def _agency(facts: Element, role: str) -> Agency:
     agency = f"purchaserInformation/{role}AgencyID"
     office = "contractingOfficeID" if role == "contractingOffice" else "fundingRequestingOfficeID"
     return Agency(
-        code=attribute(facts, agency, "departmentID"),
+        code=treasury_code(attribute(facts, agency, "departmentID")),
         name=attribute(facts, agency, "departmentName"),
         sub_code=identifier(facts, agency),
         sub_name=attribute(facts, agency, "name"),

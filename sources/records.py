@@ -54,6 +54,14 @@ def dollars(value: object) -> Decimal | None:
     return cents
 
 
+def treasury_code(department: str) -> str:
+    """Return Treasury's three digits of a department ("070") from FPDS's four ("7000"); other codes as they are.
+
+    FPDS's department codes begin with Treasury's two digits (FPDS data dictionary, element 4A).
+    """
+    return f"0{department[:2]}" if len(department) == 4 and department.isdigit() else department
+
+
 class AwardCategory(StrEnum):
     """What kind of instrument an award is."""
 

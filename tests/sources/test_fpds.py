@@ -66,7 +66,7 @@ def asked(server: FaultyFpds) -> list[dict[str, str]]:
 
 
 def test_it_is_off_unless_it_is_enabled_and_keeps_only_what_concerns_somebody() -> None:
-    assert SOURCE.enabled_by_default is False
+    assert SOURCE.on_by_default is False
     assert SOURCE.keeps_all is False
     assert SOURCE.rests >= timedelta(hours=12)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from sources.ai_inventory import AiInventory
 from sources.contract import Source
 from sources.usaspending import Usaspending
 
-SOURCES: dict[str, Source] = {source.name: source for source in (Usaspending(),)}
+SOURCES: dict[str, Source] = {source.name: source for source in (Usaspending(), AiInventory())}

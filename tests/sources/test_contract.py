@@ -13,14 +13,17 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from procurewatch.demo.stand_in import StandIn
 from procurewatch.demo.upstream import UsaspendingStandIn, load_corpus
 from sources.contract import Interest, Source, Step, Window
 from sources.http import Client, Patience
 from sources.registry import SOURCES
+from tests.upstreams.ai_inventory import AiInventoryStandIn
 
 ROOT = Path(__file__).parents[2]
 # A stand-in for every source: its control query and its searches are tried against it.
-STAND_INS: dict[str, Callable[[], AbstractContextManager[UsaspendingStandIn]]] = {
+STAND_INS: dict[str, Callable[[], AbstractContextManager[StandIn]]] = {
+    "aiinventory": AiInventoryStandIn,
     "usaspending": lambda: UsaspendingStandIn(load_corpus()),
 }
 INTEREST = Interest(

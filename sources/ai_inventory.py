@@ -2,11 +2,10 @@
 
 Upstream: github.com/ombegov/2025-Federal-Agency-AI-Use-Case-Inventory, as raw files from raw.githubusercontent.com.
 Access: open, no key. Limits: none of its own; two files of 3.1 and 0.1 MB, asked for once in six days. Lag: yearly;
-agencies had to report for 2025 by January 2026. Corrections: rows are changed in
-place "on a rolling basis" (its README), which shows in a digest of the row. Caveats: the Department of War and the
-intelligence agencies are not in it; agencies may leave out IDs, vendors and details; each year is a repository of its
-own with columns of its own, so that the next one needs a change here; cells are free text, and may name several vendors
-or none.
+agencies had to report for 2025 by January 2026. Corrections: rows are changed in place "on a rolling basis" (its
+README), which shows in a digest of the row. Caveats: the Department of War and the intelligence agencies are not in it;
+agencies may leave out IDs, vendors and details; each year is a repository of its own with columns of its own, so that
+the next one needs a change here; cells are free text, and may name several vendors or none.
 
 A row is an account of a use, not of a purchase: it has no amount and no day on which it was published.
 """

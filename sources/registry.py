@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sources.ai_inventory import AiInventory
 from sources.contract import Source
+from sources.federal_register import FederalRegister
 from sources.usaspending import Usaspending
 
-SOURCES: dict[str, Source] = {source.name: source for source in (Usaspending(), AiInventory())}
+SOURCES: dict[str, Source] = {source.name: source for source in (Usaspending(), AiInventory(), FederalRegister())}

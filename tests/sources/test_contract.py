@@ -19,11 +19,13 @@ from sources.contract import Interest, Source, Step, Window
 from sources.http import Client, Patience
 from sources.registry import SOURCES
 from tests.upstreams.ai_inventory import AiInventoryStandIn
+from tests.upstreams.federal_register import FederalRegisterStandIn
 
 ROOT = Path(__file__).parents[2]
 # A stand-in for every source: its control query and its searches are tried against it.
 STAND_INS: dict[str, Callable[[], AbstractContextManager[StandIn]]] = {
     "aiinventory": AiInventoryStandIn,
+    "federalregister": FederalRegisterStandIn,
     "usaspending": lambda: UsaspendingStandIn(load_corpus()),
 }
 INTEREST = Interest(

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import functools
 import importlib.resources
+from functools import partial
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from feeds import layout
 from feeds.facts import obligation_in_words
-from feeds.text import clean, day, moment, one_line, plural
+from feeds.naming import heading
+from feeds.text import clean, day, moment, money, one_line, plural, shorten
+from storage.subjects import Seller, Spent
 
 
 def render(name: str, **context: object) -> str:
@@ -35,13 +39,31 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
     )
     environment.filters |= {
+        "award_path": layout.award_path,
         "day": day,
+        "heading": heading,
         "moment": moment,
+        "money": money,
         "obligation": obligation_in_words,
+        "official_page": layout.official_page,
         "one_line": one_line,
         "plural": plural,
+        "seller_path": _seller_path,
+        "short": lambda text, longest: shorten(one_line(text), longest),
+        "spent_path": _spent_path,
+        "vendor_path": partial(layout.subject_path, layout.SubjectKind.VENDOR),
     }
     return environment
+
+
+def _seller_path(seller: Seller) -> str:
+    return layout.subject_path(layout.SubjectKind.RECIPIENT, layout.recipient_slug(seller.name, seller.uei))
+
+
+def _spent_path(row: Spent, kind: layout.SubjectKind) -> str:
+    if kind is layout.SubjectKind.RECIPIENT:
+        return layout.subject_path(kind, layout.recipient_slug(row.name, row.code))
+    return layout.subject_path(kind, row.code)
 
 
 def _finalize(value: object) -> object:

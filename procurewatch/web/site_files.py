@@ -77,8 +77,7 @@ class SiteCache:
             version, changed = publication_state(session)
         if version == self._version:
             return
-        entries = self._desk.settings.feed_entries
-        site = catalogue(self._desk.database, self._desk.watchlist, base_url=self._base_url, entries=entries)
+        site = catalogue(self._desk, base_url=self._base_url)
         self._modified = (changed or EPOCH).replace(microsecond=0)
         self._writers = dict(site_files(site))
         self._pages.clear()

@@ -75,7 +75,7 @@ def years_chart(amounts: Sequence[tuple[int, Decimal]]) -> Chart | None:
     bars = [scale.bar(middles[year], known[year], f"fiscal year {year}") for year in years if known.get(year)]
     most = max(known, key=lambda year: known[year])
     return Chart(
-        summary=f"Dollars obligated by fiscal year, {years[0]} to {years[-1]}; the most in {most}: {money(known[most])}.",
+        summary=f"Dollars obligated by fiscal year, {years[0]} to {years[-1]}; most in {most}: {money(known[most])}.",
         bars=tuple(bars),
         ticks=tuple(Tick(middles[year], str(year)) for year in years[::every]),
         zero=scale.zero,

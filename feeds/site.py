@@ -107,22 +107,12 @@ class Site:
         has_page = event.record.key in self.catalogue.awards
         return layout.permalink(self.catalogue.base_url if has_page else None, event)
 
-    def _row(self, spec: FeedSpec) -> FeedRow:
-        return FeedRow(
-            kind=spec.kind,
-            title=spec.title,
-            atom=layout.feed_path(spec.kind, spec.slug, FeedFormat.ATOM),
-            rss=layout.feed_path(spec.kind, spec.slug, FeedFormat.RSS),
-            entries=len({event.id for event in spec.events}),
-            newest=max((event.first_seen.astimezone(UTC).date() for event in spec.events), default=None),
-        )
-
     def _index(self) -> bytes:
         everything = (event for spec in self.catalogue.feeds if spec.kind is FeedKind.ALL for event in spec.events)
         newest = in_feed_order(self._entry(event) for event in everything)[:LATEST_ON_INDEX]
         return render_index(
             Frame(site=self.catalogue.title),
-            [self._row(spec) for spec in self.catalogue.feeds],
+            feed_rows(self.catalogue),
             [Latest(entry=entry, href=self._page_of(entry)) for entry in newest],
             today=self.catalogue.today,
         )
@@ -149,8 +139,19 @@ class Site:
 
     def _award(self, key: str) -> bytes:
         record = self.catalogue.awards[key]()
-        feeds = [self._row(spec) for spec in self.catalogue.feeds if _carries(spec, record.award)]
+        feeds = [_row(spec) for spec in self.catalogue.feeds if _carries(spec, record.award)]
         return render_award(Frame(site=self.catalogue.title, depth=1), record, feeds)
+
+
+def _row(spec: FeedSpec) -> FeedRow:
+    return FeedRow(
+        kind=spec.kind,
+        title=spec.title,
+        atom=layout.feed_path(spec.kind, spec.slug, FeedFormat.ATOM),
+        rss=layout.feed_path(spec.kind, spec.slug, FeedFormat.RSS),
+        entries=len({event.id for event in spec.events}),
+        newest=max((event.first_seen.astimezone(UTC).date() for event in spec.events), default=None),
+    )
 
 
 def _carries(spec: FeedSpec, award: StoredRecord) -> bool:
@@ -167,3 +168,8 @@ def _carries(spec: FeedSpec, award: StoredRecord) -> bool:
 def site_files(catalogue: Catalogue) -> Iterator[tuple[str, Writer]]:
     """Yield every path of a catalogue's site with a function that returns its bytes."""
     return Site(catalogue).files()
+
+
+def feed_rows(catalogue: Catalogue) -> list[FeedRow]:
+    """Return all feeds as a page lists them."""
+    return [_row(spec) for spec in catalogue.feeds]

@@ -17,7 +17,7 @@ from feeds.site import Catalogue, FeedSpec, site_files
 from monitors.vendor import Kind, Vendor
 from procurewatch.desk import Desk
 from storage.database import Database
-from storage.linking import AWARDS
+from storage.query import Query
 from storage.reading import (
     actions_of,
     evidence_of,
@@ -25,8 +25,9 @@ from storage.reading import (
     known_vendors,
     published_keys,
     records_by_key,
-    told_events,
 )
+from storage.searching import find_events
+from storage.stored import AWARDS
 from storage.subjects import orders_under, published_among
 from storage.timelines import linked_records, sources_of, timeline_of
 
@@ -45,7 +46,7 @@ def catalogue(desk: Desk, *, base_url: str) -> Catalogue:
         vendors.update((vendor_id, name) for vendor_id, name, _ in known_vendors(session) if vendor_id not in vendors)
         feeds = [
             FeedSpec(
-                kind=FeedKind.ALL, slug="all", title="everything", events=tuple(told_events(session, limit=entries))
+                kind=FeedKind.ALL, slug="all", title="everything", events=tuple(find_events(session, Query(), entries))
             )
         ]
         of_vendors = [
@@ -53,17 +54,17 @@ def catalogue(desk: Desk, *, base_url: str) -> Catalogue:
                 kind=FeedKind.VENDOR,
                 slug=vendor_id,
                 title=name,
-                events=tuple(told_events(session, vendor=vendor_id, limit=entries)),
+                events=tuple(find_events(session, Query(vendor=(vendor_id,)), entries)),
             )
             for vendor_id, name in sorted(vendors.items(), key=lambda vendor: vendor[1].casefold())
         ]
         # Those with something to read come first; of hundreds most have nothing yet.
         feeds += sorted(of_vendors, key=lambda spec: not spec.events)
         for code, name in known_agencies(session):
-            events = tuple(told_events(session, agency=code, limit=entries))
+            events = tuple(find_events(session, Query(agency=(code.lower(),)), entries))
             feeds.append(FeedSpec(kind=FeedKind.AGENCY, slug=code, title=name or code, events=events))
         for category in sorted({vendor.category for vendor in watchlist.vendors}):
-            events = tuple(told_events(session, category=category, limit=entries))
+            events = tuple(find_events(session, Query(category=(category,)), entries))
             title = watchlist.categories.get(category, category)
             feeds.append(FeedSpec(kind=FeedKind.CATEGORY, slug=category, title=title, events=events))
         keys = published_keys(session)

@@ -16,10 +16,9 @@ from sqlalchemy import ColumnElement, Select, case, func, or_, select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from storage.linking import AWARDS
 from storage.reading import records_by_key
 from storage.reviewing import PUBLISHED
-from storage.stored import StoredRecord
+from storage.stored import AWARDS, StoredRecord
 from storage.tables import ActionRow, MatchRow, RecordRow
 
 Code = ColumnElement[str]
@@ -60,7 +59,7 @@ class Spent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seller:
-    """A company paid for what a vendor makes. `is_other` when nothing of what matched is in the recipient's own name."""
+    """A company paid for what a vendor makes. `is_other` when what matched is not its own name."""
 
     name: str
     uei: str
@@ -135,7 +134,7 @@ def sellers_of(session: Session, vendor_id: str) -> list[Seller]:
     `dollars` are what their awards obligate to date, as their sources state it.
     """
     query = select(
-        col(RecordRow.recipient_name), col(RecordRow.recipient_uei), col(RecordRow.obligated), col(MatchRow.signals)
+        col(RecordRow.recipient_name), col(RecordRow.recipient_uei), col(RecordRow.obligated), col(MatchRow.resold)
     ).join(MatchRow, col(MatchRow.record_key) == col(RecordRow.key))
     query = query.where(
         col(MatchRow.vendor_id) == vendor_id,
@@ -144,8 +143,7 @@ def sellers_of(session: Session, vendor_id: str) -> list[Seller]:
         col(RecordRow.recipient_name) != "",
     )
     found: dict[tuple[str, bool], Seller] = {}
-    for name, uei, obligated, signals in session.execute(query):
-        is_other = not any(str(signal["field"]).startswith("recipient") for signal in signals)
+    for name, uei, obligated, is_other in session.execute(query):
         known = found.get((uei or name, is_other))
         found[uei or name, is_other] = Seller(
             name=name,

@@ -38,7 +38,7 @@ BODILESS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 @dataclass(frozen=True, slots=True)
-class Refused(Exception):  # noqa: N818  it is an answer, not a fault of ours
+class Refused(Exception):
     """A request is not answered: the status, and why in one line."""
 
     status: int

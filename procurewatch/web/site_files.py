@@ -1,50 +1,31 @@
-"""The site over HTTP: the same files that `feeds build` writes, always as what is stored.
+"""The files of the site over HTTP, the same that `feeds build` writes, always as what is stored.
 
-Each is built once for a state of the database and served as bytes, with ETag, Last-Modified, 304 and gzip.
+Each is built once for a state of the database and served as bytes.
 """
 
 from __future__ import annotations
 
-import hashlib
 import mimetypes
-import socket
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import format_datetime, parsedate_to_datetime
+from datetime import UTC, date, datetime
 
-import uvicorn
-from fastapi import FastAPI, Request, Response
-from fastapi.responses import PlainTextResponse
-from starlette.middleware.gzip import GZipMiddleware
+from fastapi import APIRouter, Request, Response
 
-from feeds.site import EPOCH, site_files
+from feeds.html import FeedRow
+from feeds.site import EPOCH, feed_rows, site_files
 from procurewatch.desk import Desk
 from procurewatch.publishing import catalogue
+from procurewatch.web.answering import HTML, Page, answer, page_of, refusal
 from storage.reading import publication_state
 
 TYPES = {
     "atom": "application/atom+xml; charset=utf-8",
     "rss": "application/rss+xml; charset=utf-8",
     "opml": "text/x-opml; charset=utf-8",
-    "html": "text/html; charset=utf-8",
+    "html": HTML,
     "css": "text/css; charset=utf-8",
 }
-# Pages hold no script and load nothing from elsewhere; a browser is to hold them to it.
-POLICY = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
-KEPT_MINUTES = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A file as it is served. The tag is weak, since gzip changes the bytes but not what they say."""
-
-    content: bytes
-    tag: str
-    modified: datetime
 
 
 class SiteCache:
@@ -54,10 +35,11 @@ class SiteCache:
         self._desk = desk
         self._base_url = base_url
         self._lock = threading.Lock()
-        self._version = ""
+        self._version: tuple[str, date] | None = None
         self._modified = EPOCH
         self._writers: dict[str, Callable[[], bytes]] = {}
         self._pages: dict[str, Page] = {}
+        self._feeds: list[FeedRow] = []
 
     def page(self, path: str) -> Page | None:
         """Return a file by its path, `None` if the site has no such file."""
@@ -66,73 +48,40 @@ class SiteCache:
             page = self._pages.get(path)
             writer = self._writers.get(path)
             if page is None and writer is not None:
-                content = writer()
-                tag = f'W/"{hashlib.sha256(content).hexdigest()[:32]}"'
-                page = self._pages[path] = Page(content, tag, self._modified)
+                page = self._pages[path] = page_of(writer(), self._modified)
             return page
 
+    def feeds(self) -> list[FeedRow]:
+        """Return all feeds as a page lists them."""
+        with self._lock:
+            self._renew()
+            return self._feeds
+
     def _renew(self) -> None:
-        """Begin anew when what is stored has changed."""
+        """Begin anew when what is stored has changed, and each day, since pages say what is not public yet."""
         with self._desk.database.reading() as session:
-            version, changed = publication_state(session)
+            state, changed = publication_state(session)
+        version = (state, datetime.now(UTC).date())
         if version == self._version:
             return
         site = catalogue(self._desk, base_url=self._base_url)
         self._modified = (changed or EPOCH).replace(microsecond=0)
         self._writers = dict(site_files(site))
+        self._feeds = feed_rows(site)
         self._pages.clear()
         self._version = version
 
 
-def make_app(desk: Desk, base_url: str) -> FastAPI:
-    """Return the web application over an open desk. `base_url` is where readers find it."""
-    app = FastAPI(title="Procurewatch", docs_url=None, redoc_url=None, openapi_url=None)
-    app.add_middleware(GZipMiddleware, minimum_size=500)
-    cache = SiteCache(desk, base_url)
+def router(cache: SiteCache) -> APIRouter:
+    """Return the route of all files; it takes whatever path no other route takes."""
+    routes = APIRouter()
 
-    @app.api_route("/{path:path}", methods=["GET", "HEAD"])
+    @routes.api_route("/{path:path}", methods=["GET", "HEAD"])
     def file(path: str, request: Request) -> Response:
-        page = cache.page(path or "index.html")
+        page = cache.page(path)
         if page is None:
-            return PlainTextResponse("There is no such page; / lists all feeds.\n", status_code=404)
-        headers = {
-            "ETag": page.tag,
-            "Last-Modified": format_datetime(page.modified, usegmt=True),
-            "Cache-Control": f"public, max-age={KEPT_MINUTES * 60}",
-            "Content-Security-Policy": POLICY,
-            "X-Content-Type-Options": "nosniff",
-            "Referrer-Policy": "no-referrer",
-        }
-        if is_fresh(request, page):
-            return Response(status_code=304, headers=headers)
-        kind = TYPES.get(path.rpartition(".")[2]) or mimetypes.guess_type(path or "index.html")[0]
-        return Response(page.content, headers=headers, media_type=kind)
+            return refusal(404, "There is no such page; / lists all feeds.")
+        kind = TYPES.get(path.rpartition(".")[2]) or mimetypes.guess_type(path)[0] or "application/octet-stream"
+        return answer(request, page, kind)
 
-    return app
-
-
-def is_fresh(request: Request, page: Page) -> bool:
-    """Whether what the client has is what we would send (RFC 9110, 13.2.2: a tag counts before a date)."""
-    tags = request.headers.get("if-none-match")
-    if tags is not None:
-        plain = page.tag.removeprefix("W/")
-        return any(tag.strip() == "*" or tag.strip().removeprefix("W/") == plain for tag in tags.split(","))
-    since = request.headers.get("if-modified-since")
-    if since is None:
-        return False
-    try:
-        moment = parsedate_to_datetime(since)
-    except ValueError:
-        return False
-    return page.modified <= (moment if moment.tzinfo else moment.replace(tzinfo=UTC))
-
-
-def serve_site(desk: Desk, host: str, port: int, site_url: str, announce: Callable[[str], object]) -> None:
-    """Serve until stopped, having announced the address. Raises `OSError` if the port is taken."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.create_server((host, port), family=family) as listening:
-        name = f"[{host}]" if ":" in host else host
-        base_url = site_url or desk.settings.site_url or f"http://{name}:{listening.getsockname()[1]}"
-        config = uvicorn.Config(make_app(desk, base_url), log_level="warning", access_log=False, server_header=False)
-        announce(base_url)
-        uvicorn.Server(config).run(sockets=[listening])
+    return routes

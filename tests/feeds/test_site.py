@@ -152,7 +152,9 @@ def test_matches_under_review_are_nowhere() -> None:
     of = event(award, BABEL_ACTIONS[0], seen=SEEN)
     spec = FeedSpec(kind=FeedKind.ALL, slug="", title="Everything", events=(of,))
     shown = RecordPage(award=award, actions=BABEL_ACTIONS, evidence=(), events=(of,))
-    for _, write in site_files(Catalogue(base_url=None, feeds=(spec,), awards={award.key: lambda: shown}, today=SEEN.date())):
+    for _, write in site_files(
+        Catalogue(base_url=None, feeds=(spec,), awards={award.key: lambda: shown}, today=SEEN.date())
+    ):
         assert b"Babel Street" not in write()
         assert b"<mark>" not in write()
 

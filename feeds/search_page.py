@@ -18,7 +18,7 @@ FACET_TITLES = {
     "agency": "Agency",
     "kind": "Kind of record",
     "source": "Source",
-    "state": "Recipient’s state",
+    "state": "State of the recipient",
 }
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import ColumnElement, Select, case, func, or_, select
 from sqlalchemy.orm import Session
@@ -21,7 +22,7 @@ from storage.reviewing import PUBLISHED
 from storage.stored import AWARDS, StoredRecord
 from storage.tables import ActionRow, MatchRow, RecordRow
 
-Code = ColumnElement[str]
+Code = ColumnElement[Any]
 
 
 class By(StrEnum):
@@ -105,7 +106,8 @@ def spent(session: Session, subject: Subject, by: By, limit: int = 100) -> list[
     order = code if by is By.YEAR else dollars.desc()
     rows = session.execute(query.order_by(order, code).limit(limit))
     return [
-        Spent(code=str(row[0] or ""), name=str(row[1] or row[0] or ""), dollars=row[2], awards=row[3]) for row in rows
+        Spent(code=str(row[0] or ""), name=str(row[1] or row[0] or ""), dollars=row[2] or Decimal(0), awards=row[3])
+        for row in rows
     ]
 
 
@@ -123,7 +125,7 @@ def _heading(by: By) -> tuple[Code, Code]:
             func.max(func.coalesce(named, col(RecordRow.agency_name))),
         )
     if by is By.VENDOR:
-        return col(MatchRow.vendor_id), func.max(col(MatchRow.vendor_name))
+        return col(MatchRow.vendor_id).expression, func.max(col(MatchRow.vendor_name))
     uei = func.nullif(col(RecordRow.recipient_uei), "")
     return func.coalesce(uei, col(RecordRow.recipient_name)), func.max(col(RecordRow.recipient_name))
 
@@ -172,7 +174,7 @@ def open_notices(session: Session, subject: Subject, now: datetime, limit: int =
         subject,
         col(RecordRow.category) == "notice",
         col(RecordRow.deadline) >= now,
-        order=col(RecordRow.deadline),
+        order=col(RecordRow.deadline).asc(),
         limit=limit,
     )
 
@@ -190,7 +192,7 @@ def awards_about(session: Session, subject: Subject, limit: int = 20) -> list[St
 
 
 def _records(
-    session: Session, subject: Subject, *wanted: ColumnElement[bool], order: ColumnElement[object], limit: int
+    session: Session, subject: Subject, *wanted: ColumnElement[bool], order: ColumnElement[Any], limit: int
 ) -> list[StoredRecord]:
     query = select(col(RecordRow.key)).where(col(RecordRow.key).in_(keys_about(subject)), *wanted)
     return records_by_key(session, list(session.scalars(query.order_by(order, col(RecordRow.key)).limit(limit))))

@@ -101,6 +101,8 @@ def feeds_of(room: Room, award: StoredRecord) -> list[FeedRow]:
     rows = [feed_row(FeedKind.VENDOR, match.vendor_id, match.vendor_name) for match in matches]
     if award.sub_agency_code:
         rows.append(feed_row(FeedKind.AGENCY, award.sub_agency_code, award.sub_agency_name))
-    for category in dict.fromkeys(match.category for match in matches):
-        rows.append(feed_row(FeedKind.CATEGORY, category, titles.get(category) or category_words(category)))
+    rows += [
+        feed_row(FeedKind.CATEGORY, category, titles.get(category) or category_words(category))
+        for category in dict.fromkeys(match.category for match in matches)
+    ]
     return [*rows, feed_row(FeedKind.ALL, "all", "everything")]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import timedelta
 
 from fastapi import APIRouter, Request, Response
@@ -35,9 +34,7 @@ def router(room: Room) -> APIRouter:
         after = dict(params).get("after", "")
         reviewer = room.reviewer(request)
         try:
-            query = read_query(params, besides=("after",))
-            if not query.is_public and reviewer is None:
-                raise InvalidQuery("only a signed-in reviewer may ask for matches that are not published")
+            query = allowed_query(params, is_reviewer=reviewer is not None)
             with room.desk.database.reading() as session:
                 page, status = answered(room, session, query, after), 200
         except InvalidQuery as error:
@@ -48,6 +45,14 @@ def router(room: Room) -> APIRouter:
         return response
 
     return routes
+
+
+def allowed_query(params: Pairs, *, is_reviewer: bool) -> Query:
+    """Return the question that an address asks. Raises `InvalidQuery`, also for what only a reviewer may ask."""
+    query = read_query(params, besides=("after",))
+    if not query.is_public and not is_reviewer:
+        raise InvalidQuery("only a signed-in reviewer may ask for matches that are not published")
+    return query
 
 
 def answered(room: Room, session: Session, query: Query, after: str) -> SearchPage:
@@ -117,6 +122,7 @@ def _written(name: str, value: str) -> str:
 
 
 def _toggled(query: Query, name: str, value: str) -> str:
-    values: tuple[str, ...] = getattr(query, name)
-    other = tuple(one for one in values if one != value) if value in values else (*values, value)
-    return replace(query, **{name: other}).url_query()
+    """Return the query with a value of a facet, or without it where it has it."""
+    pairs = query.url_params()
+    other = [pair for pair in pairs if pair != (name, value)]
+    return read_query(other if len(other) < len(pairs) else [*pairs, (name, value)]).url_query()

@@ -88,7 +88,7 @@ def _vendor(room: Room, session: Session, frame: Frame, name: str) -> SubjectPag
     return _filled(page, session, frame, subject, query)
 
 
-def _agency(room: Room, session: Session, frame: Frame, name: str) -> SubjectPage | None:
+def _agency(_room: Room, session: Session, frame: Frame, name: str) -> SubjectPage | None:
     found = next((each for each in known_agencies(session) if layout.is_named(each[0], name)), None)
     if found is None:
         return None
@@ -126,7 +126,7 @@ def _category(room: Room, session: Session, frame: Frame, name: str) -> SubjectP
     return _filled(page, session, frame, subject, query)
 
 
-def _recipient(room: Room, session: Session, frame: Frame, name: str) -> SubjectPage | None:
+def _recipient(_room: Room, session: Session, frame: Frame, name: str) -> SubjectPage | None:
     found = [each for each in recipients_seen(session) if layout.is_named(layout.recipient_slug(*each), name)]
     if not found:
         return None

@@ -35,10 +35,13 @@ GROUPS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedRow:
-    """A feed as a page lists it. `atom` and `rss` are paths from the site's root; `newest` is None without entries."""
+    """A feed as a page lists it. `atom`, `rss` and `page` (of its subject, where the site is served) are paths from the
+    site's root; `newest` is None without entries.
+    """
 
     kind: FeedKind
     title: str
+    page: str
     atom: str
     rss: str
     entries: int

@@ -70,6 +70,11 @@ def subject_path(kind: SubjectKind, slug: str) -> str:
     return f"{kind}/{_slug_name(slug)}.html"
 
 
+def feed_page(kind: FeedKind, slug: str) -> str:
+    """Return the path of the page on what a feed is about."""
+    return INDEX if kind is FeedKind.ALL else f"{kind}/{_slug_name(slug)}.html"
+
+
 def is_named(slug: str, name: str) -> bool:
     """Whether a slug is what a path calls by this name."""
     return _slug_name(slug) == name

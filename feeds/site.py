@@ -147,6 +147,7 @@ def _row(spec: FeedSpec) -> FeedRow:
     return FeedRow(
         kind=spec.kind,
         title=spec.title,
+        page=layout.feed_page(spec.kind, spec.slug),
         atom=layout.feed_path(spec.kind, spec.slug, FeedFormat.ATOM),
         rss=layout.feed_path(spec.kind, spec.slug, FeedFormat.RSS),
         entries=len({event.id for event in spec.events}),

@@ -87,9 +87,12 @@ def events_of(session: Session, record_key: str) -> list[StoredEvent]:
     return events_from(session, query.order_by(col(EventRow.signed).desc().nulls_last(), col(EventRow.id)))
 
 
-def events_about(session: Session, keys: Select[str], kind: EventKind, limit: int) -> list[StoredEvent]:
-    """Return the events of one kind of some records, told or not, newest signed first."""
-    query = select(EventRow).where(col(EventRow.record_key).in_(keys), col(EventRow.kind) == kind.value)
+def first_purchases(session: Session, keys: Select[str], vendor_name: str, limit: int) -> list[StoredEvent]:
+    """Return the first purchases among some records, told or not, newest signed first; of one vendor if it is named."""
+    kind = EventKind.FIRST_PURCHASE.value
+    query = select(EventRow).where(col(EventRow.record_key).in_(keys), col(EventRow.kind) == kind)
+    if vendor_name:
+        query = query.where(col(EventRow.before) == vendor_name)
     order = (col(EventRow.signed).desc().nulls_last(), col(EventRow.id))
     return events_from(session, query.order_by(*order).limit(limit))
 

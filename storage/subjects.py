@@ -125,7 +125,7 @@ def _heading(by: By) -> tuple[Code, Code]:
             func.max(func.coalesce(named, col(RecordRow.agency_name))),
         )
     if by is By.VENDOR:
-        return col(MatchRow.vendor_id).expression, func.max(col(MatchRow.vendor_name))
+        return func.coalesce(col(MatchRow.vendor_id), ""), func.max(col(MatchRow.vendor_name))
     uei = func.nullif(col(RecordRow.recipient_uei), "")
     return func.coalesce(uei, col(RecordRow.recipient_name)), func.max(col(RecordRow.recipient_name))
 
@@ -155,6 +155,12 @@ def sellers_of(session: Session, vendor_id: str) -> list[Seller]:
             dollars=(known.dollars if known else Decimal(0)) + (obligated or Decimal(0)),
         )
     return sorted(found.values(), key=lambda seller: (-seller.awards, seller.name))
+
+
+def stored_name(session: Session, vendor_id: str) -> str:
+    """Return what a vendor was called when it last matched, "" if it never did."""
+    query = select(func.max(col(MatchRow.vendor_name))).where(col(MatchRow.vendor_id) == vendor_id)
+    return session.scalar(query) or ""
 
 
 def count_about(session: Session, subject: Subject) -> tuple[int, int]:

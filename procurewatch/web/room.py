@@ -71,6 +71,7 @@ def feed_row(kind: FeedKind, slug: str, title: str, entries: int = 0) -> FeedRow
     return FeedRow(
         kind=kind,
         title=title,
+        page=layout.feed_page(kind, slug),
         atom=layout.feed_path(kind, slug, FeedFormat.ATOM),
         rss=layout.feed_path(kind, slug, FeedFormat.RSS),
         entries=entries,

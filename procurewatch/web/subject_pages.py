@@ -19,9 +19,8 @@ from procurewatch.web.answering import answer, page_of, refusal
 from procurewatch.web.room import Room, feed_row, latest
 from storage.folding import tokens
 from storage.query import Query
-from storage.reading import events_about, known_agencies, known_vendors
+from storage.reading import first_purchases, known_agencies, known_vendors
 from storage.searching import find_events
-from storage.stored import EventKind
 from storage.subjects import (
     By,
     Subject,
@@ -33,6 +32,7 @@ from storage.subjects import (
     recipients_seen,
     sellers_of,
     spent,
+    stored_name,
 )
 
 NEWEST = 8
@@ -153,7 +153,8 @@ def _filled(page: SubjectPage, session: Session, frame: Frame, subject: Subject,
     """Return the page with what is stored about its subject; `feed` is the query of its feed, if it has one."""
     awards, publications = count_about(session, subject)
     now = datetime.now(UTC)
-    firsts = events_about(session, keys_about(subject), EventKind.FIRST_PURCHASE, NEWEST)
+    of_vendor = stored_name(session, subject.vendor) if subject.vendor else ""
+    firsts = first_purchases(session, keys_about(subject), of_vendor, NEWEST)
     return replace(
         page,
         awards_in_all=awards,

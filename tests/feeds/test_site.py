@@ -122,6 +122,7 @@ def test_index_lists_feeds_and_the_newest_entries() -> None:
     rows = [" ".join(row.text_content().split()) for row in page.xpath("//tbody/tr")]
     assert rows[0] == "Clearview AI 2 2026-11-20 Atom RSS"
     assert rows[1] == "Nobody & sons 0 none yet Atom RSS"
+    assert page.xpath("//details[@class='nothing-yet']//tbody/tr/th/text()") == ["Nobody & sons"]
     assert len(page.xpath("//article")) == len(EVENTS)
     assert "CLEARVIEW" in page.xpath("//article//mark//text()")
 

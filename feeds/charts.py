@@ -21,13 +21,12 @@ MOST_LABELS = 9
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A mark from the zero line up, or down if money was taken back. `x` is its middle; `label` says its amount."""
+    """A mark from the zero line up, or down if money was taken back. `x` is its middle; `about` says what it is."""
 
     x: float
     y: float
     height: float
     is_below: bool
-    label: str
     about: str
 
 
@@ -42,11 +41,14 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Tick:
-    """A label under the chart."""
+class Text:
+    """A label: an "amount" beside its mark, or a "tick" under the chart. `anchor` is SVG's text-anchor."""
 
     x: float
-    label: str
+    y: float
+    words: str
+    kind: str
+    anchor: str = "middle"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +57,7 @@ class Chart:
 
     summary: str
     bars: tuple[Bar, ...]
-    ticks: tuple[Tick, ...]
+    texts: tuple[Text, ...]
     zero: float
     lines: tuple[Line, ...] = ()
     width: float = 0.0
@@ -72,12 +74,15 @@ def years_chart(amounts: Sequence[tuple[int, Decimal]]) -> Chart | None:
     step = (100 - 2 * MARGIN) / len(years)
     every = -(-len(years) // MOST_LABELS)
     middles = {year: MARGIN + step * (position + 0.5) for position, year in enumerate(years)}
-    bars = [scale.bar(middles[year], known[year], f"fiscal year {year}") for year in years if known.get(year)]
+    with_money = [year for year in years if known.get(year)]
+    bars = [scale.bar(middles[year], known[year], f"fiscal year {year}") for year in with_money]
+    labels = [scale.label(middles[year], known[year]) for year in with_money] if every == 1 else []
+    ticks = [Text(middles[year], HEIGHT - 4, str(year), "tick") for year in years[::every]]
     most = max(known, key=lambda year: known[year])
     return Chart(
         summary=f"Dollars obligated by fiscal year, {years[0]} to {years[-1]}; most in {most}: {money(known[most])}.",
         bars=tuple(bars),
-        ticks=tuple(Tick(middles[year], str(year)) for year in years[::every]),
+        texts=(*labels, *ticks),
         zero=scale.zero,
         width=step * 0.62,
     )
@@ -103,7 +108,11 @@ def actions_chart(amounts: Sequence[tuple[date, Decimal]]) -> Chart | None:
     return Chart(
         summary=f"Dollars obligated by {len(ordered)} actions, {first} to {last}; together {money(sums[-1])}.",
         bars=tuple(bars),
-        ticks=(Tick(0, first.isoformat()), Tick(100, last.isoformat())),
+        texts=(
+            Text(100, scale.y(sums[-1]) - 8, f"{short_money(sums[-1])} in all", "amount", "end"),
+            Text(0, HEIGHT - 4, first.isoformat(), "tick", "start"),
+            Text(100, HEIGHT - 4, last.isoformat(), "tick", "end"),
+        ),
         zero=scale.zero,
         lines=tuple(line for line in lines if (line.x1, line.y1) != (line.x2, line.y2)),
     )
@@ -132,6 +141,9 @@ class _Scale:
             y=min(end, self.zero),
             height=round(max(abs(end - self.zero), 1.0), 2),
             is_below=dollars < 0,
-            label=short_money(dollars),
             about=f"{money(dollars)}, {when}",
         )
+
+    def label(self, x: float, dollars: Decimal) -> Text:
+        beside = 15 if dollars < 0 else -7
+        return Text(x, self.y(dollars) + beside, short_money(dollars), "amount")

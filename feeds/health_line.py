@@ -18,7 +18,8 @@ def health_line(sources: Sequence[SourceHealth], titles: Mapping[str, str]) -> s
     lines = []
     if sound:
         oldest = min(health.last_good for health in sound if health.last_good)
-        lines.append(f"{plural(len(sound), 'source answers', 'sources answer')}, read last {moment(oldest)} or later.")
+        when = "last read" if len(sound) == 1 else "each last read since"
+        lines.append(f"{plural(len(sound), 'source answers', 'sources answer')}, {when} {moment(oldest)}.")
     for health in broken:
         title = one_line(titles.get(health.source, health.source))
         since = moment(health.incident.began) if health.incident else ""

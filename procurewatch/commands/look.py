@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, TextIO
@@ -14,6 +15,7 @@ import typer
 from sqlalchemy.orm import Session
 
 from feeds.text import money, one_line
+from feeds.vintage import not_public_yet
 from procurewatch.commands.asking import Given, asked, asks
 from procurewatch.desk import opened
 from procurewatch.settings import Settings
@@ -57,6 +59,7 @@ def search(
         raise typer.Exit(NOTHING)
     shown = f"{total} awards" if total == len(rows) else f"{len(rows)} of {total} awards (--limit shows more)"
     console().print(table(shown, AWARD_COLUMNS, rows, right=("Obligated",)))
+    console().print(plain(not_public_yet(datetime.now(UTC).date())))
 
 
 def show(

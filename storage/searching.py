@@ -162,7 +162,12 @@ def record_conditions(session: Session, query: Query, *, in_order: bool) -> list
 
 def _event_conditions(session: Session, query: Query) -> list[Condition]:
     """Return what narrows a select over `EventRow` to the told events of a query's feed."""
-    return [col(EventRow.told).is_(True), *of_event(query), *_about_records(session, query), *_about_matches(session, query)]
+    return [
+        col(EventRow.told).is_(True),
+        *of_event(query),
+        *_about_records(session, query),
+        *_about_matches(session, query),
+    ]
 
 
 def _about_records(session: Session, query: Query) -> Iterator[Condition]:

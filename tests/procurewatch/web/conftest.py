@@ -1,0 +1,102 @@
+"""A reading room over real awards, and a real browser to read it with."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+import uvicorn
+from playwright.sync_api import Browser, Error, Page, sync_playwright
+from pydantic import SecretStr
+
+from procurewatch.demo.upstream import UsaspendingStandIn, load_corpus
+from procurewatch.desk import Desk
+from procurewatch.web.app import make_app
+from storage.database import Database, open_database
+from tests.desks import desk_over, few, poll, settings_for
+from tests.procurewatch.web.rooms import NO_BROWSER, TOKEN
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+
+
+@contextmanager
+def served(desk: Desk) -> Iterator[str]:
+    """Serve a desk on a free port of this machine; give the address."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        address = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        server = uvicorn.Server(uvicorn.Config(make_app(desk, address), log_level="error", lifespan="off"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        try:
+            yield address
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+@pytest.fixture(scope="session")
+def polled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with what a poll of the demo's awards stores."""
+    folder = tmp_path_factory.mktemp("polled")
+    with UsaspendingStandIn(load_corpus()) as upstream, desk_over(upstream.base_url, folder) as desk:
+        poll(desk)
+        with desk.database.engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    return folder / "procurewatch.sqlite3"
+
+
+@pytest.fixture
+def desk(polled: Path, tmp_path: Path) -> Iterator[Desk]:
+    """A desk over a copy of it."""
+    file = tmp_path / "procurewatch.sqlite3"
+    shutil.copy(polled, file)
+    with closing(open_database(f"sqlite:///{file}")) as database:
+        yield desk_of(database, tmp_path)
+
+
+def desk_of(database: Database, folder: Path, **settings: object) -> Desk:
+    given = {"web_token": SecretStr(TOKEN), "requests_a_minute": 100_000, **settings}
+    told = settings_for("http://127.0.0.1:9", folder, **given)
+    return Desk(settings=told, database=database, watchlist=few(), stop=threading.Event())
+
+
+@pytest.fixture
+def address(desk: Desk) -> Iterator[str]:
+    """Where the reading room is served."""
+    with served(desk) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A real Chromium. Where there is none its tests are skipped, and fail where CI is set."""
+    named = next(filter(None, map(shutil.which, BROWSERS)), None)
+    with sync_playwright() as playwright:
+        try:
+            chromium = playwright.chromium.launch(executable_path=named, args=["--no-sandbox"])
+        except Error as error:
+            reason = f"{NO_BROWSER}: {str(error).splitlines()[0]}"
+            if os.environ.get("CI"):
+                pytest.fail(reason, pytrace=False)
+            pytest.skip(reason)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A fresh page, which holds the reading room to its word: no fault, and nothing asked from elsewhere."""
+    with closing(browser.new_context(viewport={"width": 1280, "height": 900})) as context:
+        opened = context.new_page()
+        faults: list[str] = []
+        opened.on("pageerror", lambda error: faults.append(str(error)))
+        opened.on("console", lambda message: faults.append(message.text) if "Security Policy" in message.text else None)
+        opened.on("request", lambda request: None if "//127.0.0.1:" in request.url else faults.append(request.url))
+        yield opened
+        assert faults == []

@@ -1,0 +1,25 @@
+"""What the tests of the reading room share."""
+
+from __future__ import annotations
+
+import re
+
+from httpx import Client
+
+TOKEN = "a-token-for-the-newsroom"  # noqa: S105  of the tests alone
+NO_BROWSER = "NOT TESTED IN A BROWSER"
+CLEARVIEW = "/awards/CONT_AWD_70CMSD21P00000127_7012_-NONE-_-NONE-.html"
+
+
+def csrf(page: str) -> str:
+    """Return the word that the forms of a page carry."""
+    found = re.search(r'name="csrf" value="([^"]+)"', page)
+    assert found
+    return found[1]
+
+
+def sign_in(client: Client, name: str = "Ana") -> str:
+    """Sign in; return the word that forms must carry."""
+    answer = client.post("/review/sign-in", data={"name": name, "token": TOKEN})
+    assert answer.status_code == 200, answer.text
+    return csrf(answer.text)

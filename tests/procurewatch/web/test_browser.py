@@ -1,0 +1,138 @@
+"""The reading room in a real Chromium."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from urllib.parse import urljoin
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+
+from procurewatch.desk import Desk
+from storage.reading import count_waiting
+from storage.reviewing import Decision, all_verdicts
+from tests.procurewatch.web.rooms import CLEARVIEW, TOKEN
+
+pytestmark = pytest.mark.browser
+PAGES = ("/", "/search", "/search?q=software", CLEARVIEW, "/vendor/cellebrite.html", "/agency/7012.html", "/review")
+GRAVE = {"serious", "critical"}
+
+
+def sign_in(page: Page, address: str) -> None:
+    page.goto(f"{address}/review")
+    page.get_by_label("Your name").fill("Ana")
+    page.get_by_label("Token").fill(TOKEN)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_text("Signed in as Ana")).to_be_visible()
+
+
+def test_searching_narrowing_and_subscribing(page: Page, address: str) -> None:
+    page.goto(address)
+    page.get_by_role("search").get_by_placeholder("Company").fill("cellebrite")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=2, name="records with")).to_be_visible()
+    before = page.locator(".results article").count()
+    page.get_by_role("link", name="U.S. Immigration and Customs Enforcement", exact=True).click()
+    assert 0 < page.locator(".results article").count() < before
+    expect(page.locator(".facet a[aria-current]")).to_have_count(1)
+    assert "agency=7012" in page.url
+    card = page.get_by_role("region", name="Subscribe")
+    expect(card).to_contain_text("in the last 12 months")
+    atom = card.get_by_role("link", name="Atom").get_attribute("href")
+    assert atom
+    assert urljoin(page.url, atom) == page.url.replace("/search?", "/search.atom?")
+    assert page.locator("link[rel=alternate][type='application/atom+xml']").get_attribute("href") == atom
+
+
+def test_an_award_shows_why_money_over_time_and_evidence(page: Page, address: str) -> None:
+    page.goto(address + CLEARVIEW)
+    expect(page.get_by_role("heading", level=1)).to_have_text("CLEARVIEW AI, INC.")
+    expect(page.locator("header mark").first).to_have_text("CLEARVIEW FACIAL RECOGNITION")
+    expect(page.get_by_role("img", name="Dollars obligated by 4 actions")).to_be_visible()
+    assert page.locator(".chart .stem").count() == 4
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download").first.click()
+    assert download.value.suggested_filename.endswith(".bin")
+    page.get_by_role("link", name="Clearview AI", exact=True).first.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Clearview AI")
+
+
+def test_reviewing_with_the_keyboard(page: Page, address: str, desk: Desk) -> None:
+    sign_in(page, address)
+    waiting = page.locator(".queue article").count()
+    second = page.locator("#item-2 h3").inner_text()
+    page.keyboard.press("j")
+    expect(page.locator("#item-1")).to_be_focused()
+    page.keyboard.press("j")
+    page.keyboard.press("k")
+    expect(page.locator("#item-1")).to_be_focused()
+    page.keyboard.press("c")
+    expect(page.locator(".decided li")).to_have_count(1)
+    expect(page.locator("#item-1 h3")).to_have_text(second)
+    expect(page.locator("#item-1")).to_be_focused()
+    page.keyboard.press("r")
+    expect(page.locator(".decided li")).to_have_count(2)
+    assert decisions(desk) == {Decision.CONFIRMED, Decision.REJECTED}
+    page.keyboard.press("u")
+    expect(page.locator(".decided li")).to_have_count(1)
+    page.keyboard.press("u")
+    expect(page.locator(".decided li")).to_have_count(0)
+    assert decisions(desk) == set()
+    expect(page.locator(".queue article")).to_have_count(waiting)
+    page.locator("#note-1").fill("c")  # letters in a field are letters
+    expect(page.locator(".decided li")).to_have_count(0)
+    page.keyboard.press("Escape")
+    page.locator("#item-1").focus()
+    page.keyboard.press("n")
+    expect(page.locator(".decided li")).to_have_count(1)
+    assert decisions(desk) == {Decision.NEVER}
+
+
+def decisions(desk: Desk) -> set[Decision]:
+    with desk.database.reading() as session:
+        return {verdict.decision for verdict in all_verdicts(session)}
+
+
+@pytest.fixture
+def plain(browser: Browser) -> Iterator[Page]:
+    """A page without JavaScript."""
+    with closing(browser.new_context(java_script_enabled=False)) as context:
+        yield context.new_page()
+
+
+def test_everything_works_without_javascript(plain: Page, address: str, desk: Desk) -> None:
+    plain.goto(address)
+    plain.get_by_role("search").get_by_placeholder("Company").fill("clearview")
+    plain.get_by_role("search").get_by_role("button").click()
+    plain.locator(".results article a").first.click()
+    expect(plain.get_by_role("heading", level=1)).to_have_text("CLEARVIEW AI, INC.")
+    sign_in(plain, address)
+    with desk.database.reading() as session:
+        before = count_waiting(session)
+    plain.locator("#item-1").get_by_role("button", name="Reject").click()
+    expect(plain.locator(".decided li")).to_have_count(1)
+    plain.get_by_role("button", name="Undo").click()
+    expect(plain.locator(".decided li")).to_have_count(0)
+    with desk.database.reading() as session:
+        assert count_waiting(session) == before
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_phone_needs_no_sideways_scrolling(page: Page, address: str, path: str) -> None:
+    page.set_viewport_size({"width": 375, "height": 800})
+    sign_in(page, address)
+    page.goto(address + path)
+    assert page.evaluate("document.documentElement.scrollWidth") == 375
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("path", PAGES)
+def test_axe_finds_no_serious_fault(page: Page, address: str, path: str, scheme: str) -> None:
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    sign_in(page, address)
+    page.goto(address + path)
+    found = Axe().run(page).response["violations"]
+    faults = [(fault["id"], fault["nodes"][0]["html"]) for fault in found if fault["impact"] in GRAVE]
+    assert faults == []

@@ -112,7 +112,7 @@ class Site:
         newest = in_feed_order(self._entry(event) for event in everything)[:LATEST_ON_INDEX]
         return render_index(
             Frame(site=self.catalogue.title),
-            feed_rows(self.catalogue),
+            [_row(spec) for spec in self.catalogue.feeds],
             [Latest(entry=entry, href=self._page_of(entry)) for entry in newest],
             today=self.catalogue.today,
         )
@@ -169,8 +169,3 @@ def _carries(spec: FeedSpec, award: StoredRecord) -> bool:
 def site_files(catalogue: Catalogue) -> Iterator[tuple[str, Writer]]:
     """Yield every path of a catalogue's site with a function that returns its bytes."""
     return Site(catalogue).files()
-
-
-def feed_rows(catalogue: Catalogue) -> list[FeedRow]:
-    """Return all feeds as a page lists them."""
-    return [_row(spec) for spec in catalogue.feeds]

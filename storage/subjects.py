@@ -13,14 +13,14 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, case, func, or_, select
+from sqlalchemy import ColumnElement, Select, case, func, literal, or_, select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from storage.reading import records_by_key
 from storage.reviewing import PUBLISHED
 from storage.stored import AWARDS, StoredRecord
-from storage.tables import ActionRow, MatchRow, RecordRow
+from storage.tables import ActionRow, EventRow, MatchRow, RecordRow
 
 Code = ColumnElement[Any]
 
@@ -228,3 +228,31 @@ def recipients_seen(session: Session) -> list[tuple[str, str]]:
 
 def _is_published() -> ColumnElement[bool]:
     return col(RecordRow.key).in_(keys_about(Subject()))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """How many entries a feed has, and when the newest of them was first seen (UTC)."""
+
+    entries: int
+    newest: datetime
+
+
+def told_in_feeds(session: Session) -> dict[str, dict[str, Told]]:
+    """Return what the feeds tell: under "vendor", "category" and "agency" by id or code, and under "all" by ""."""
+    headings: dict[str, Code] = {
+        "all": literal(""),
+        "vendor": func.coalesce(col(MatchRow.vendor_id), ""),
+        "category": func.coalesce(col(MatchRow.vendor_category), ""),
+        "agency": func.coalesce(col(RecordRow.sub_agency_code), ""),
+    }
+    return {kind: _told_by(session, heading) for kind, heading in headings.items()}
+
+
+def _told_by(session: Session, heading: Code) -> dict[str, Told]:
+    entries, newest = func.count(col(EventRow.id).distinct()), func.max(col(EventRow.first_seen))
+    query = select(heading.label("heading"), entries, newest).select_from(EventRow)
+    query = query.join(MatchRow, col(MatchRow.record_key) == col(EventRow.record_key))
+    query = query.join(RecordRow, col(RecordRow.key) == col(EventRow.record_key))
+    query = query.where(col(EventRow.told), col(MatchRow.band) == PUBLISHED).group_by("heading")
+    return {found[0]: Told(entries=found[1], newest=found[2]) for found in session.execute(query)}

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from fastapi import APIRouter, Request, Response
 
+from feeds.entries import category_words
 from feeds.health_line import health_line
-from feeds.html import render_index
+from feeds.html import FeedRow, render_index
+from feeds.layout import FeedKind
 from feeds.site import LATEST_ON_INDEX
 from procurewatch.web.answering import answer, page_of
-from procurewatch.web.room import Room, latest
+from procurewatch.web.room import Room, feed_row, latest
 from storage.health import health_of
 from storage.query import Query
+from storage.reading import known_agencies
 from storage.searching import find_events
+from storage.subjects import Told, told_in_feeds
 
 
 def router(room: Room) -> APIRouter:
@@ -24,9 +30,28 @@ def router(room: Room) -> APIRouter:
         frame = room.frame()
         with room.desk.database.reading() as session:
             newest = latest(find_events(session, Query(), LATEST_ON_INDEX), frame)
+            feeds = all_feeds(room, told_in_feeds(session), dict(known_agencies(session)))
             health = [health_of(session, source.name) for source in room.desk.sources]
         line = health_line(health, room.desk.source_titles)
-        page = render_index(frame, room.site.feeds(), newest, today=room.today, health=line)
+        page = render_index(frame, feeds, newest, today=room.today, health=line)
         return answer(request, page_of(page))
 
     return routes
+
+
+def all_feeds(room: Room, told: Mapping[str, Mapping[str, Told]], agencies: Mapping[str, str]) -> list[FeedRow]:
+    """Return every feed there is, those of vendors that have something to read before the others."""
+    categories = {vendor.category: category_words(vendor.category) for vendor in room.desk.watchlist.vendors}
+    titles = {
+        FeedKind.VENDOR: room.vendor_titles,
+        FeedKind.AGENCY: {code: name or code for code, name in agencies.items()},
+        FeedKind.CATEGORY: {
+            slug: room.desk.watchlist.categories.get(slug, words) for slug, words in categories.items()
+        },
+    }
+    rows = [feed_row(FeedKind.ALL, "all", "everything", told["all"].get(""))]
+    for kind, named in titles.items():
+        known = told[kind]
+        ordered = sorted((slug not in known, title.casefold(), slug) for slug, title in named.items())
+        rows += [feed_row(kind, slug, named[slug], known.get(slug)) for _, _, slug in ordered]
+    return rows

@@ -19,6 +19,7 @@ from procurewatch.desk import Desk
 from procurewatch.web.signing_in import Access, Reviewer
 from procurewatch.web.site_files import SiteCache
 from storage.stored import StoredEvent
+from storage.subjects import Told
 
 
 @dataclass(frozen=True)
@@ -66,14 +67,14 @@ def latest(events: Sequence[StoredEvent], frame: Frame) -> tuple[Latest, ...]:
     return tuple(found)
 
 
-def feed_row(kind: FeedKind, slug: str, title: str, entries: int = 0) -> FeedRow:
-    """Return a feed as a page lists it."""
+def feed_row(kind: FeedKind, slug: str, title: str, told: Told | None = None) -> FeedRow:
+    """Return a feed as a page lists it, with what it tells."""
     return FeedRow(
         kind=kind,
         title=title,
         page=layout.feed_page(kind, slug),
         atom=layout.feed_path(kind, slug, FeedFormat.ATOM),
         rss=layout.feed_path(kind, slug, FeedFormat.RSS),
-        entries=entries,
-        newest=None,
+        entries=told.entries if told else 0,
+        newest=told.newest.date() if told else None,
     )

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Collection
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
 from urllib.parse import parse_qsl
 
 from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage
-from limits.strategies import SlidingWindowCounterRateLimiter
+from limits.strategies import MovingWindowRateLimiter
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -37,13 +36,12 @@ LOOPBACK = frozenset({"localhost", "localhost.localdomain"})
 BODILESS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
-@dataclass(frozen=True, slots=True)
 class Refused(Exception):
-    """A request is not answered: the status, and why in one line."""
+    """A request is not answered: the status, why in one line, and headers that the refusal needs."""
 
-    status: int
-    line: str
-    headers: dict[str, str] = field(default_factory=dict)
+    def __init__(self, status: int, line: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(line)
+        self.status, self.line, self.headers = status, line, headers or {}
 
 
 class Guard:
@@ -54,7 +52,7 @@ class Guard:
         self._host = host.lower()
         self._proxies = frozenset(proxies)
         self._limit = RateLimitItemPerMinute(requests_a_minute)
-        self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
+        self._limiter = MovingWindowRateLimiter(MemoryStorage())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or refuse it."""

@@ -15,7 +15,7 @@ from fastapi import Request, Response
 from itsdangerous import BadData, URLSafeTimedSerializer
 from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage
-from limits.strategies import SlidingWindowCounterRateLimiter
+from limits.strategies import MovingWindowRateLimiter
 
 from feeds.text import one_line, shorten
 from procurewatch.settings import Settings
@@ -50,7 +50,7 @@ class Access:
         secret = secrets.token_bytes(32)
         self._sessions = URLSafeTimedSerializer(secret, salt="session")
         self._words = URLSafeTimedSerializer(secret, salt="form")
-        self._tries = SlidingWindowCounterRateLimiter(MemoryStorage())
+        self._tries = MovingWindowRateLimiter(MemoryStorage())
 
     @property
     def has_token(self) -> bool:

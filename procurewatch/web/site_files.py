@@ -12,8 +12,7 @@ from datetime import UTC, date, datetime
 
 from fastapi import APIRouter, Request, Response
 
-from feeds.html import FeedRow
-from feeds.site import EPOCH, feed_rows, site_files
+from feeds.site import EPOCH, site_files
 from procurewatch.desk import Desk
 from procurewatch.publishing import catalogue
 from procurewatch.web.answering import HTML, Page, answer, page_of, refusal
@@ -39,7 +38,6 @@ class SiteCache:
         self._modified = EPOCH
         self._writers: dict[str, Callable[[], bytes]] = {}
         self._pages: dict[str, Page] = {}
-        self._feeds: list[FeedRow] = []
 
     def page(self, path: str) -> Page | None:
         """Return a file by its path, `None` if the site has no such file."""
@@ -51,12 +49,6 @@ class SiteCache:
                 page = self._pages[path] = page_of(writer(), self._modified)
             return page
 
-    def feeds(self) -> list[FeedRow]:
-        """Return all feeds as a page lists them."""
-        with self._lock:
-            self._renew()
-            return self._feeds
-
     def _renew(self) -> None:
         """Begin anew when what is stored has changed, and each day, since pages say what is not public yet."""
         with self._desk.database.reading() as session:
@@ -67,7 +59,6 @@ class SiteCache:
         site = catalogue(self._desk, base_url=self._base_url)
         self._modified = (changed or EPOCH).replace(microsecond=0)
         self._writers = dict(site_files(site))
-        self._feeds = feed_rows(site)
         self._pages.clear()
         self._version = version
 

@@ -9,9 +9,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import uvicorn
+from httpx import Client
 from playwright.sync_api import Browser, Error, Page, sync_playwright
 from pydantic import SecretStr
 
@@ -60,8 +62,9 @@ def desk(polled: Path, tmp_path: Path) -> Iterator[Desk]:
         yield desk_of(database, tmp_path)
 
 
-def desk_of(database: Database, folder: Path, **settings: object) -> Desk:
-    given = {"web_token": SecretStr(TOKEN), "requests_a_minute": 100_000, **settings}
+def desk_of(database: Database, folder: Path, **settings: Any) -> Desk:
+    """Open a desk over a database, with a token to review with."""
+    given: dict[str, Any] = {"web_token": SecretStr(TOKEN), "requests_a_minute": 100_000, **settings}
     told = settings_for("http://127.0.0.1:9", folder, **given)
     return Desk(settings=told, database=database, watchlist=few(), stop=threading.Event())
 
@@ -71,6 +74,39 @@ def address(desk: Desk) -> Iterator[str]:
     """Where the reading room is served."""
     with served(desk) as found:
         yield found
+
+
+@pytest.fixture(scope="session")
+def reading_address(polled: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where a reading room is served that no test writes to."""
+    folder = tmp_path_factory.mktemp("reading")
+    with closing(open_database(f"sqlite:///{polled}")) as database, served(desk_of(database, folder)) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def reviewer_cookies(reading_address: str) -> list[Any]:
+    """The cookies of who is signed in there, as a browser takes them."""
+    with Client(base_url=reading_address) as client:
+        client.post("/review/sign-in", data={"name": "Ana", "token": TOKEN})
+        return [{"name": name, "value": value, "url": reading_address} for name, value in client.cookies.items()]
+
+
+@pytest.fixture
+def client(address: str) -> Iterator[Client]:
+    """A plain client of the reading room."""
+    with Client(base_url=address, follow_redirects=True, timeout=60) as opened:
+        yield opened
+
+
+@pytest.fixture
+def made(database: Database, tmp_path: Path) -> Iterator[tuple[Client, Database]]:
+    """A client of a reading room over an empty database, of each kind, and that database."""
+    with (
+        served(desk_of(database, tmp_path)) as found,
+        Client(base_url=found, follow_redirects=True, timeout=60) as opened,
+    ):
+        yield opened, database
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,242 @@
+"""The pages over real HTTP: what each shows, in its place and safely."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from httpx import Client
+from lxml import html
+
+from feeds.layout import award_path
+from sources.records import Agency, Amount, AmountMeaning, Publication, PublicationKind, Recipient
+from storage.database import Database
+from storage.saving import save_publication
+from tests.procurewatch.web.rooms import CLEARVIEW, sign_in
+from tests.records import BABEL, EQUIPMENT, LATER, SEEN, match
+from tests.records import CLEARVIEW as CLEARVIEW_AWARD
+from tests.storage.tools import save, yes
+
+Made = tuple[Client, Database]
+EVIL = "<script>alert(1)</script>\u202egnp\x00\x07 =cmd|' /C calc'!A0 \ud800"
+
+
+def text(client: Client, path: str) -> str:
+    answer = client.get(path)
+    assert answer.status_code == 200, (path, answer.text)
+    return " ".join(" ".join(html.fromstring(answer.content).itertext()).split())
+
+
+def publication(key: str, kind: PublicationKind, **facts: object) -> Publication:
+    told = Publication(
+        key=key,
+        source="samnotices",
+        kind=kind,
+        type_text=kind.value,
+        title="Facial recognition software",
+        description="CLEARVIEW licences wanted",
+        recipient=Recipient(name=""),
+        awarding=Agency(code="070", name="Department of Homeland Security", sub_code="7012", sub_name="ICE"),
+        published=date(2026, 11, 1),
+        url="https://sam.gov/opp/1",
+    )
+    return replace(told, **facts)  # type: ignore[arg-type]  # facts of the same names
+
+
+def publish(database: Database, one: Publication, band: str = "publish") -> None:
+    signals = [{"kind": "product", "field": "description", "text": "CLEARVIEW", "term": "Clearview", "start": 0,
+                "end": 9, "score": 0.9, "action_key": ""}]  # fmt: skip
+    row = match(CLEARVIEW_AWARD, band=band, record_key=one.key, signals=signals)
+    with database.writing() as session:
+        save_publication(session, one, [row], SEEN, yes)
+
+
+def test_the_home_page_tells_what_is_new_and_what_cannot_be_yet(client: Client) -> None:
+    shown = text(client, "/")
+    assert "First seen" in shown
+    delayed = datetime.now(UTC).date() - timedelta(days=90)
+    assert f"DoD awards signed after {delayed} are not public yet." in shown
+    assert "1 source answers, last read" in shown
+    assert "more, with nothing yet" in shown
+    assert client.get("/index.html").content == client.get("/").content
+
+
+def test_every_link_of_the_main_pages_leads_somewhere(client: Client) -> None:
+    pages = ["/", "/search?q=software", CLEARVIEW, "/vendor/cellebrite.html", "/agency/7012.html"]
+    seen: set[str] = set()
+    for page in pages:
+        tree = html.fromstring(client.get(page).content)
+        tree.make_links_absolute(str(client.base_url.join(page)))
+        own = {link.partition("#")[0] for _, _, link, _ in tree.iterlinks() if link.startswith(str(client.base_url))}
+        seen |= {link for link in own if "/search." not in link}  # feeds and exports of a search are another's
+    assert len(seen) > 60
+    sample = sorted(seen)[::4]
+    assert {client.get(link).status_code for link in sample} == {200}
+
+
+def test_an_award_shows_each_fact_with_its_source_and_no_sum_over_sources(client: Client) -> None:
+    shown = text(client, CLEARVIEW)
+    assert "Recipient CLEARVIEW AI, INC. USAspending" in shown
+    assert "Seen in USAspending." in shown
+    assert "never added up" in shown
+    assert "Dollars obligated by 4 actions, 2021-09-03 to 2023-09-12; together $2,287,500.00." in shown
+    assert "First purchase on record" in shown
+
+
+def test_evidence_is_downloaded_byte_for_byte_and_never_shown(client: Client) -> None:
+    page = html.fromstring(client.get(CLEARVIEW).content)
+    path = page.xpath("//a[@download]/@href")[0]
+    answer = client.get(path.removeprefix(".."))
+    assert hashlib.sha256(answer.content).hexdigest() == path.rpartition("/")[2]
+    assert answer.headers["content-disposition"].startswith("attachment")
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert "sandbox" in answer.headers["content-security-policy"]
+    assert client.get("/evidence/" + "0" * 64).status_code == 404
+    assert client.get("/evidence/..%2f..%2fetc").status_code == 404
+
+
+def test_a_vendor_shows_names_money_and_who_sells_it(client: Client) -> None:
+    shown = text(client, "/vendor/cellebrite.html")
+    assert "Legal name CELLEBRITE, INC." in shown
+    assert "Dollars obligated by fiscal year, 2021 to 2024" in shown
+    assert "U.S. Customs and Border Protection" in shown
+    assert "CARAHSOFT TECHNOLOGY CORP" in shown
+    assert "First purchase on record" in shown
+    assert "Avail" not in shown.partition("First purchases")[2].partition("Newest in its feed")[0]
+    assert client.get("/vendor/nobody.html").status_code == 404
+    assert client.get("/vendor/cellebrite.atom").headers["content-type"].startswith("application/atom+xml")
+
+
+def test_agencies_technologies_and_recipients_have_pages_of_the_same_kind(client: Client) -> None:
+    assert "Who is paid" in text(client, "/agency/7012.html")
+    assert "Spending by agency" in text(client, "/category/face-recognition.html")
+    shown = text(client, "/recipient/carahsoft-technology-corp.html")
+    assert "Name as written CARAHSOFT TECHNOLOGY CORP" in shown
+    assert "Cellebrite" in shown
+
+
+def test_a_search_says_what_it_found_and_how_to_follow_it(client: Client) -> None:
+    answer = client.get("/search", params={"q": "clearview", "since": "2024-01-01"})
+    page = html.fromstring(answer.content)
+    assert page.xpath("//h2[@id='results']")[0].text_content().startswith("1 record with")
+    assert "in the last 12 months" in page.text_content()
+    hrefs = page.xpath("//section[@aria-labelledby='subscribe']//a/@href")
+    assert [href.partition("?")[0] for href in hrefs] == ["search.atom", "search.rss", "search.json"]
+    assert {href.partition("?")[2] for href in hrefs} == {"q=clearview&since=2024-01-01"}
+    assert page.xpath("//input[@name='since']/@value") == ["2024-01-01"]
+
+
+def test_a_search_is_walked_to_its_end(client: Client) -> None:
+    path, seen = "/search", []
+    for _ in range(20):
+        page = html.fromstring(client.get(path).content)
+        seen += page.xpath("//article//h3/a/@href")
+        following = page.xpath("//a[@rel='next']/@href")
+        if not following:
+            break
+        path = f"/{following[0]}"
+    total = int(html.fromstring(client.get("/search").content).xpath("//h2[@id='results']")[0].text.split()[0])
+    assert len(seen) == len(set(seen)) == total > 25
+
+
+@pytest.mark.parametrize(
+    ("params", "line"),
+    [
+        ({"vendr": "x"}, "unknown parameter 'vendr'; did you mean 'vendor'?"),
+        ({"since": "yesterday"}, "since 'yesterday' is not a date; write it as 2024-09-30"),
+        ({"after": "nowhere"}, ""),
+        ({"band": "review"}, "only a signed-in reviewer may ask for matches that are not published"),
+        ({"verdict": "rejected"}, "only a signed-in reviewer may ask for matches that are not published"),
+    ],
+)
+def test_a_question_that_cannot_be_understood_gets_one_line(client: Client, params: dict[str, str], line: str) -> None:
+    answer = client.get("/search", params=params)
+    assert answer.status_code == 400
+    assert line in html.fromstring(answer.content).xpath("//p[@role='alert']")[0].text_content()
+
+
+def test_a_reviewer_may_search_what_waits(client: Client) -> None:
+    sign_in(client)
+    answer = client.get("/search", params={"band": "review"})
+    assert answer.status_code == 200
+    assert answer.headers["cache-control"] == "private, no-store"
+
+
+def test_pages_have_validators_gzip_and_head(client: Client) -> None:
+    for path in ("/", "/search", CLEARVIEW, "/vendor/cellebrite.html", "/style.css", "/assets/review.js"):
+        answer = client.get(path)
+        assert answer.headers["content-encoding"] == "gzip"
+        again = client.get(path, headers={"If-None-Match": answer.headers["etag"]})
+        assert (again.status_code, again.content) == (304, b"")
+        head = client.head(path)
+        assert (head.status_code, head.content) == (200, b"")
+
+
+def test_publications_stand_beside_the_award_they_are_about(made: Made) -> None:
+    client, database = made
+    save(database, CLEARVIEW_AWARD, match(CLEARVIEW_AWARD))
+    amounts = (Amount(meaning=AmountMeaning.SUBAWARDED, dollars=Decimal("900000000.00"), shared=False),)
+    of_award = {"award_key": CLEARVIEW_AWARD.key, "piid": CLEARVIEW_AWARD.piid}
+    sub = publication(
+        "SUB_1", PublicationKind.SUBAWARD, recipient=Recipient(name="SMALL LLC"), amounts=amounts, **of_award
+    )
+    notice = publication("NOTICE_1", PublicationKind.NOTICE, deadline=LATER + timedelta(days=36500))
+    use = publication("USE_1", PublicationKind.USE_CASE, title="Finding faces")
+    announced = publication(
+        "ANN_1", PublicationKind.ANNOUNCEMENT, piid=CLEARVIEW_AWARD.piid, title="Contracts for today"
+    )
+    for one in (sub, notice, use, announced):
+        publish(database, one)
+    shown = text(client, f"/{award_path(CLEARVIEW_AWARD.key)}")
+    assert "SMALL LLC" in shown.partition("Subawards")[2]
+    assert "Contracts for today" in shown.partition("Published about it")[2]
+    assert "$2,287,500.00" in shown
+    assert "same award number" in shown
+    vendor = text(client, "/vendor/clearview-ai.html")
+    assert "Notices open now Facial recognition software" in vendor
+    assert "Finding faces" in vendor.partition("AI inventories")[2]
+    assert "$2,287,500.00" in vendor
+    assert "900,000,000" not in vendor.partition("Newest in its feed")[0]
+    assert "The awards it is about" in text(client, f"/{award_path('ANN_1')}")
+
+
+def test_what_waits_for_review_has_no_page_and_is_nowhere(made: Made) -> None:
+    client, database = made
+    save(database, CLEARVIEW_AWARD, match(CLEARVIEW_AWARD))
+    save(database, BABEL, match(BABEL, "babel-street", band="review"))
+    assert client.get(f"/{award_path(BABEL.key)}").status_code == 404
+    for path in ("/", "/search", "/vendor/babel-street.html", "/agency/7012.html"):
+        assert "PANAMERICA" not in text(client, path)
+
+
+def test_parent_and_orders_lead_to_each_other(made: Made) -> None:
+    client, database = made
+    parent = replace(EQUIPMENT, key="CONT_IDV_HSHQDC12D00013_7001", piid="HSHQDC12D00013", parent_piid="", actions=())
+    order = replace(BABEL, parent_key=parent.key)
+    save(database, order, match(order, "babel-street"))
+    save(database, parent, match(parent, "babel-street"))
+    assert f"../{award_path(order.key)}" in client.get(f"/{award_path(parent.key)}").text
+    assert f"../{award_path(parent.key)}" in client.get(f"/{award_path(order.key)}").text
+
+
+def test_hostile_text_appears_escaped_and_cut(made: Made) -> None:
+    client, database = made
+    long = "A" * 1_000_000
+    evil = replace(
+        CLEARVIEW_AWARD,
+        recipient=Recipient(name=EVIL.replace("\ud800", "").replace("\x00", "")),
+        description=EVIL.replace("\ud800", "").replace("\x00", "") + long,
+    )
+    save(database, evil, match(evil, reason=f"Because {EVIL}".replace("\ud800", "").replace("\x00", "")))
+    for path in ("/", "/search", f"/{award_path(evil.key)}", "/vendor/clearview-ai.html", "/agency/7012.html"):
+        answer = client.get(path)
+        assert answer.status_code == 200
+        assert "<script>alert" not in answer.text
+        assert "\u202e" not in answer.text
+        assert "\x07" not in answer.text
+        assert len(answer.content) < 200_000
+    for q in (EVIL.replace("\ud800", ""), '"', "%00", "' OR 1=1 --", "*" * 900):
+        assert client.get("/search", params={"q": q}).status_code in (200, 400)

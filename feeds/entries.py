@@ -12,7 +12,7 @@ from feeds.highlight import Piece, Quote, marked_pieces, quotes, signals_on
 from feeds.layout import official_page
 from feeds.render import render
 from feeds.tags import category_scheme
-from feeds.text import clean, one_line, shorten, utc
+from feeds.text import clean, excerpt, one_line, utc
 from feeds.titles import amount_of, title_for
 from storage.stored import StoredEvent, StoredMatch, StoredRecord
 
@@ -151,7 +151,7 @@ def _summary(event: StoredEvent, reasons: Sequence[Reason]) -> str:
         facts.append(Fact("Obligated by this action", obligation_in_words(amount)))
     facts += [*amounts(event.record), *dates(event)]
     told = "; ".join(f"{fact.label}: {fact.value}" for fact in facts) + "."
-    description = shorten(one_line(event.record.description), _SUMMARY_DESCRIPTION)
+    description = excerpt(event.record.description, _SUMMARY_DESCRIPTION)
     quoted = f"\N{LEFT DOUBLE QUOTATION MARK}{description}\N{RIGHT DOUBLE QUOTATION MARK}" if description else ""
     return one_line(" ".join([quoted, told, *(reason.sentence for reason in reasons)]))
 

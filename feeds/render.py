@@ -14,7 +14,7 @@ from feeds.concern import told_matches
 from feeds.facts import obligation_in_words
 from feeds.highlight import Piece, marked_pieces, signals_on
 from feeds.naming import heading
-from feeds.text import ELLIPSIS, clean, day, moment, money, one_line, plural, shorten
+from feeds.text import ELLIPSIS, clean, day, excerpt, moment, money, one_line, plural
 from storage.stored import StoredRecord
 from storage.subjects import Seller, Spent
 
@@ -58,7 +58,7 @@ def _environment() -> Environment:
         "one_line": one_line,
         "plural": plural,
         "seller_path": _seller_path,
-        "short": lambda text, longest: shorten(one_line(text), longest),
+        "short": excerpt,
         "told": told_matches,
         "spent_path": _spent_path,
         "vendor_path": partial(layout.subject_path, layout.SubjectKind.VENDOR),

@@ -40,6 +40,13 @@ def shorten(text: str, longest: int) -> str:
     return text if len(text) <= longest else text[: longest - 1].rstrip() + ELLIPSIS
 
 
+def excerpt(text: str, longest: int) -> str:
+    """Return the beginning of a text from upstream, cleaned and on one line; of a huge one only that much is read."""
+    beginning = one_line(text[: 4 * longest])
+    cut = len(text) > 4 * longest and len(beginning) <= longest
+    return shorten(beginning + ELLIPSIS if cut else beginning, longest)
+
+
 def money(amount: Decimal) -> str:
     """Return US dollars as $1,234.56, below zero with a minus sign in front."""
     return f"{MINUS if amount < 0 else ''}${abs(amount):,.2f}"

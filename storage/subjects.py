@@ -165,12 +165,10 @@ def stored_name(session: Session, vendor_id: str) -> str:
 
 def count_about(session: Session, subject: Subject) -> tuple[int, int]:
     """Return how many awards and how many publications readers see about a subject."""
-    query = select(col(RecordRow.category).in_(AWARDS), func.count()).where(col(RecordRow.key).in_(keys_about(subject)))
-    counts = {
-        bool(is_award): count
-        for is_award, count in session.execute(query.group_by(col(RecordRow.category).in_(AWARDS)))
-    }
-    return counts.get(True, 0), counts.get(False, 0)
+    query = select(col(RecordRow.category), func.count()).where(col(RecordRow.key).in_(keys_about(subject)))
+    counts = {found[0]: found[1] for found in session.execute(query.group_by(col(RecordRow.category)))}
+    awards = sum(count for category, count in counts.items() if category in AWARDS)
+    return awards, sum(counts.values()) - awards
 
 
 def open_notices(session: Session, subject: Subject, now: datetime, limit: int = 20) -> list[StoredRecord]:

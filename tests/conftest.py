@@ -20,6 +20,7 @@ from storage.database import Database, open_database
 from tests import postgres
 
 NO_POSTGRESQL = "NOT TESTED ON POSTGRESQL"
+NO_BROWSER = "NOT TESTED IN A BROWSER"
 USER_FOLDERS = {
     "HOME": "",
     "XDG_DATA_HOME": "data",
@@ -111,12 +112,13 @@ def postgresql_server() -> Iterator[str]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say it aloud when half the databases were left out."""
+    """Say it aloud when half the databases, or the browser, were left out."""
     skipped = [str(report.longrepr) for report in terminalreporter.getreports("skipped")]
-    left_out = [reason for reason in skipped if NO_POSTGRESQL in reason]
-    if left_out:
-        terminalreporter.section(f"{NO_POSTGRESQL}: {len(left_out)} tests skipped", sep="!", red=True, bold=True)
-        terminalreporter.line(left_out[0])
+    for missing in (NO_POSTGRESQL, NO_BROWSER):
+        left_out = [reason for reason in skipped if missing in reason]
+        if left_out:
+            terminalreporter.section(f"{missing}: {len(left_out)} tests skipped", sep="!", red=True, bold=True)
+            terminalreporter.line(left_out[0])
 
 
 @pytest.fixture

@@ -21,8 +21,9 @@ from procurewatch.demo.upstream import UsaspendingStandIn, load_corpus
 from procurewatch.desk import Desk
 from procurewatch.web.app import make_app
 from storage.database import Database, open_database
+from tests.conftest import NO_BROWSER
 from tests.desks import desk_over, few, poll, settings_for
-from tests.procurewatch.web.rooms import NO_BROWSER, TOKEN
+from tests.procurewatch.web.rooms import TOKEN
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 

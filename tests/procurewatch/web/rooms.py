@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from httpx import Client
+from lxml import html
 
 TOKEN = "a-token-for-the-newsroom"  # noqa: S105  of the tests alone
-NO_BROWSER = "NOT TESTED IN A BROWSER"
 CLEARVIEW = "/awards/CONT_AWD_70CMSD21P00000127_7012_-NONE-_-NONE-.html"
+
+
+def tree_of(content: bytes) -> Any:
+    """Return a page's elements."""
+    return html.fromstring(content)
 
 
 def csrf(page: str) -> str:

@@ -6,16 +6,16 @@ import hashlib
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from httpx import Client
-from lxml import html
 
 from feeds.layout import award_path
 from sources.records import Agency, Amount, AmountMeaning, Publication, PublicationKind, Recipient
 from storage.database import Database
 from storage.saving import save_publication
-from tests.procurewatch.web.rooms import CLEARVIEW, sign_in
+from tests.procurewatch.web.rooms import CLEARVIEW, sign_in, tree_of
 from tests.records import BABEL, EQUIPMENT, LATER, SEEN, match
 from tests.records import CLEARVIEW as CLEARVIEW_AWARD
 from tests.storage.tools import save, yes
@@ -27,10 +27,10 @@ EVIL = "<script>alert(1)</script>\u202egnp\x00\x07 =cmd|' /C calc'!A0 \ud800"
 def text(client: Client, path: str) -> str:
     answer = client.get(path)
     assert answer.status_code == 200, (path, answer.text)
-    return " ".join(" ".join(html.fromstring(answer.content).itertext()).split())
+    return " ".join(" ".join(tree_of(answer.content).itertext()).split())
 
 
-def publication(key: str, kind: PublicationKind, **facts: object) -> Publication:
+def publication(key: str, kind: PublicationKind, **facts: Any) -> Publication:
     told = Publication(
         key=key,
         source="samnotices",
@@ -43,12 +43,12 @@ def publication(key: str, kind: PublicationKind, **facts: object) -> Publication
         published=date(2026, 11, 1),
         url="https://sam.gov/opp/1",
     )
-    return replace(told, **facts)  # type: ignore[arg-type]  # facts of the same names
+    return replace(told, **facts)
 
 
 def publish(database: Database, one: Publication, band: str = "publish") -> None:
-    signals = [{"kind": "product", "field": "description", "text": "CLEARVIEW", "term": "Clearview", "start": 0,
-                "end": 9, "score": 0.9, "action_key": ""}]  # fmt: skip
+    place = {"field": "description", "text": "CLEARVIEW", "start": 0, "end": 9}
+    signals = [{"kind": "product", "term": "Clearview", "score": 0.9, "action_key": "", **place}]
     row = match(CLEARVIEW_AWARD, band=band, record_key=one.key, signals=signals)
     with database.writing() as session:
         save_publication(session, one, [row], SEEN, yes)
@@ -68,7 +68,7 @@ def test_every_link_of_the_main_pages_leads_somewhere(client: Client) -> None:
     pages = ["/", "/search?q=software", CLEARVIEW, "/vendor/cellebrite.html", "/agency/7012.html"]
     seen: set[str] = set()
     for page in pages:
-        tree = html.fromstring(client.get(page).content)
+        tree = tree_of(client.get(page).content)
         tree.make_links_absolute(str(client.base_url.join(page)))
         own = {link.partition("#")[0] for _, _, link, _ in tree.iterlinks() if link.startswith(str(client.base_url))}
         seen |= {link for link in own if "/search." not in link}  # feeds and exports of a search are another's
@@ -87,7 +87,7 @@ def test_an_award_shows_each_fact_with_its_source_and_no_sum_over_sources(client
 
 
 def test_evidence_is_downloaded_byte_for_byte_and_never_shown(client: Client) -> None:
-    page = html.fromstring(client.get(CLEARVIEW).content)
+    page = tree_of(client.get(CLEARVIEW).content)
     path = page.xpath("//a[@download]/@href")[0]
     answer = client.get(path.removeprefix(".."))
     assert hashlib.sha256(answer.content).hexdigest() == path.rpartition("/")[2]
@@ -120,7 +120,7 @@ def test_agencies_technologies_and_recipients_have_pages_of_the_same_kind(client
 
 def test_a_search_says_what_it_found_and_how_to_follow_it(client: Client) -> None:
     answer = client.get("/search", params={"q": "clearview", "since": "2024-01-01"})
-    page = html.fromstring(answer.content)
+    page = tree_of(answer.content)
     assert page.xpath("//h2[@id='results']")[0].text_content().startswith("1 record with")
     assert "in the last 12 months" in page.text_content()
     hrefs = page.xpath("//section[@aria-labelledby='subscribe']//a/@href")
@@ -130,15 +130,16 @@ def test_a_search_says_what_it_found_and_how_to_follow_it(client: Client) -> Non
 
 
 def test_a_search_is_walked_to_its_end(client: Client) -> None:
-    path, seen = "/search", []
+    path = "/search"
+    seen: list[str] = []
     for _ in range(20):
-        page = html.fromstring(client.get(path).content)
+        page = tree_of(client.get(path).content)
         seen += page.xpath("//article//h3/a/@href")
         following = page.xpath("//a[@rel='next']/@href")
         if not following:
             break
         path = f"/{following[0]}"
-    total = int(html.fromstring(client.get("/search").content).xpath("//h2[@id='results']")[0].text.split()[0])
+    total = int(tree_of(client.get("/search").content).xpath("//h2[@id='results']")[0].text.split()[0])
     assert len(seen) == len(set(seen)) == total > 25
 
 
@@ -155,7 +156,7 @@ def test_a_search_is_walked_to_its_end(client: Client) -> None:
 def test_a_question_that_cannot_be_understood_gets_one_line(client: Client, params: dict[str, str], line: str) -> None:
     answer = client.get("/search", params=params)
     assert answer.status_code == 400
-    assert line in html.fromstring(answer.content).xpath("//p[@role='alert']")[0].text_content()
+    assert line in tree_of(answer.content).xpath("//p[@role='alert']")[0].text_content()
 
 
 def test_a_reviewer_may_search_what_waits(client: Client) -> None:
@@ -179,7 +180,7 @@ def test_publications_stand_beside_the_award_they_are_about(made: Made) -> None:
     client, database = made
     save(database, CLEARVIEW_AWARD, match(CLEARVIEW_AWARD))
     amounts = (Amount(meaning=AmountMeaning.SUBAWARDED, dollars=Decimal("900000000.00"), shared=False),)
-    of_award = {"award_key": CLEARVIEW_AWARD.key, "piid": CLEARVIEW_AWARD.piid}
+    of_award: dict[str, Any] = {"award_key": CLEARVIEW_AWARD.key, "piid": CLEARVIEW_AWARD.piid}
     sub = publication(
         "SUB_1", PublicationKind.SUBAWARD, recipient=Recipient(name="SMALL LLC"), amounts=amounts, **of_award
     )

@@ -22,12 +22,18 @@ from storage.subjects import (
 from tests.records import BABEL, CLEARVIEW, CLEARVIEW_FORENSIC, EQUIPMENT, match
 from tests.storage.tools import save
 
+# What matched is in the description alone: the recipient only sells it.
+IN_WORDS = [
+    {"kind": "product", "field": "description", "text": "BABEL STREET", "term": "Babel Street", "start": 0, "end": 12,
+     "score": 0.9, "action_key": ""}
+]  # fmt: skip
+
 
 @pytest.fixture
 def stored(database: Database) -> Database:
     save(database, CLEARVIEW, match(CLEARVIEW))
     save(database, CLEARVIEW_FORENSIC, match(CLEARVIEW_FORENSIC))
-    save(database, BABEL, match(BABEL, "babel-street", resold=True), match(BABEL, "panamerica"))
+    save(database, BABEL, match(BABEL, "babel-street", signals=IN_WORDS), match(BABEL, "panamerica"))
     save(database, EQUIPMENT, match(EQUIPMENT, "panamerica", band="review"))
     return database
 

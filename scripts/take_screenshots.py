@@ -1,0 +1,37 @@
+"""Take the pictures of the pages that docs/ shows: `python -m scripts.take_screenshots ADDRESS` of a served demo."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+DOCS = Path(__file__).parents[1] / "docs"
+WIDE, PHONE = (1280, 900), (375, 812)
+PICTURES = {
+    "index-page": ("/", WIDE),
+    "search-page": ("/search?q=cellebrite", WIDE),
+    "award-page": ("/awards/CONT_AWD_70CMSD21P00000127_7012_-NONE-_-NONE-.html", (1280, 1150)),
+    "vendor-page": ("/vendor/cellebrite.html", (1280, 1150)),
+    "phone-page": ("/vendor/cellebrite.html", PHONE),
+}
+
+
+def main() -> int:
+    """Return the exit code."""
+    address = sys.argv[1].rstrip("/")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        for name, (path, (width, height)) in PICTURES.items():
+            page = browser.new_page(viewport={"width": width, "height": height})
+            page.goto(address + path)
+            page.screenshot(path=DOCS / f"{name}.png")
+            page.close()
+        browser.close()
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

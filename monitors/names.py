@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
 # Raise it whenever a rule below changes: stored matches carry it and are worked out again.
-NORM_VERSION = 2
+NORM_VERSION = 3
 
 # Trailing legal forms and the one spelling each is brought to. The forms are those that end the 3,974 distinct
 # recipient names of ICE and CBP contract actions of fiscal years 2021-2024 (INC 1,710, LLC 1,416, CORPORATION 109,
@@ -80,13 +81,24 @@ COMMON_WORDS = frozenset(_COMMON.split())
 # Words that a company adds to its name for a branch, a country or a line of business: "SKYDIO FEDERAL LLC" is Skydio.
 _GENERIC = """
 AMERICA AMERICAS CORPORATE DEFENSE ENTERPRISE ENTERPRISES FEDERAL GLOBAL GOVERNMENT GOVT GROUP HOLDING HOLDINGS
-INDUSTRIES INTERNATIONAL LABS NATIONAL NORTH OF PUBLIC SECTOR SECURITY SERVICES SOFTWARE SOLUTIONS STATES SYSTEMS
-TECHNOLOGIES TECHNOLOGY THE UNITED US USA USG
+INDUSTRIES INTERMEDIATE INTERNATIONAL LABS NATIONAL NORTH OF PARENT PUBLIC SECTOR SECURITY SERVICES SOFTWARE SOLUTIONS
+STATES SYSTEMS TECHNOLOGIES TECHNOLOGY THE UNITED US USA USG
 """
 GENERIC_WORDS = frozenset(_GENERIC.split())
 
+# Those of them that say only where a branch is or what owns it. After a name of common words the others make another
+# company's: AMPED SOFTWARE USA is Amped Software, DIGITAL INTELLIGENCE SYSTEMS is not Digital Intelligence.
+_BRANCH = "AMERICA AMERICAS FEDERAL HOLDING HOLDINGS INTERMEDIATE NORTH OF PARENT US USA USG"
+BRANCH_WORDS = frozenset(_BRANCH.split())
+
 _LONGEST_FORM = max(len(form.split()) for form in LEGAL_FORMS)
-_DBA = re.compile(r"\b(?:D\s?/\s?B\s?/\s?A|D\.\s?B\.\s?A\.?|DBA|DOING BUSINESS AS)(?![A-Z0-9])[\s:,]*", re.IGNORECASE)
+# What stands between two names of one company: DBA, and FKA with its kin.
+_OTHER_NAME = re.compile(
+    r"\b(?:D\s?/\s?B\s?/\s?A|D\.\s?B\.\s?A\.?|DBA|DOING BUSINESS AS|TRADING AS"
+    r"|[FN]\s?/\s?K\s?/\s?A|[FN]\.\s?K\.\s?A\.?|[FN]KA|(?:FORMERLY|NOW|ALSO) KNOWN AS|FORMERLY)(?![A-Z0-9])[\s:,]*",
+    re.IGNORECASE,
+)
+_ASIDE = re.compile(r"\(([^()]+)\)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +126,12 @@ class Name:
     @property
     def tight(self) -> str:
         """The core without spaces, equal for PEN LINK and PENLINK, and for CORP and CORPORATION inside it."""
-        return "".join(LEGAL_FORMS.get(word, word) for word in self.core.split())
+        return tight_of(self.core.split())
+
+
+def tight_of(words: Iterable[str]) -> str:
+    """Return the words of a core without spaces, each legal form among them in its one spelling."""
+    return "".join(LEGAL_FORMS.get(word, word) for word in words)
 
 
 @lru_cache(maxsize=4096)
@@ -221,20 +238,38 @@ def _parse_slice(raw: str, start: int, end: int) -> Name | None:
 
 
 def parse_names(raw: str) -> tuple[Name, ...]:
-    """Return the names a recipient field holds: the name itself, and one more for each D/B/A, in order."""
+    """Return the names a recipient field holds: the name itself, and one more for each D/B/A or FKA, in order.
+
+    One with brackets in it, an acronym or a place, is also read without them, and what stands in them as a name.
+    """
     bounds = [0]
-    for found in _DBA.finditer(raw):
+    for found in _OTHER_NAME.finditer(raw):
         bounds += [found.start(), found.end()]
     bounds.append(len(raw))
     names: list[Name] = []
     for start, end in zip(bounds[::2], bounds[1::2], strict=True):
         piece = raw[start:end]
-        left = start + len(piece) - len(piece.lstrip(" ,;(\t"))
-        right = end - (len(piece) - len(piece.rstrip(" ,;\t")))
+        left = start + len(piece) - len(piece.lstrip(" ,;()\t"))
+        trailing = " ,;(\t" if "(" in piece.strip(" ,;(\t") else " ,;()\t"
+        right = end - (len(piece) - len(piece.rstrip(trailing)))
         name = _parse_slice(raw, left, right) if right > left else None
         if name is not None:
-            names.append(name)
+            names += [name, *_without_asides(raw, name)]
     return tuple(names)
+
+
+def _without_asides(raw: str, name: Name) -> Iterator[Name]:
+    """Yield the name without what it has in brackets, and each of these: FIRM (US) INC -> FIRM INC, US."""
+    asides = list(_ASIDE.finditer(raw, name.start, name.end))
+    if not asides:
+        return
+    bare = raw
+    for aside in asides:
+        bare = bare[: aside.start()] + " " * (aside.end() - aside.start()) + bare[aside.end() :]
+    for text, start, end in ((bare, name.start, name.end), *((raw, *aside.span(1)) for aside in asides)):
+        other = _parse_slice(text, start, end)
+        if other is not None:
+            yield other
 
 
 def is_common(words: str) -> bool:

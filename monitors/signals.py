@@ -17,6 +17,7 @@ from rapidfuzz import fuzz
 from rapidfuzz.distance import OSA
 
 from monitors.names import (
+    BRANCH_WORDS,
     COMMON_WORDS,
     GENERIC_WORDS,
     LEGAL_FORMS,
@@ -25,6 +26,7 @@ from monitors.names import (
     is_common,
     parse_name,
     parse_names,
+    tight_of,
 )
 from monitors.vendor import Kind, KnownName, Portfolio, Strength, Vendor
 
@@ -190,10 +192,29 @@ class NameIndex:
             score = known.exact(same_form=same_form)
             if score:
                 yield _finding(known, name, known.kind, score)
+        for known, score in self._branches(name):
+            yield _finding(known, name, SignalKind.FUZZY_NAME, score)
         for known in self._candidates(name):
             score = _likeness(known, name)
             if score:
                 yield _finding(known, name, SignalKind.FUZZY_NAME, score)
+
+    def _branches(self, name: Name) -> Iterator[tuple[_Known, float]]:
+        """Yield the short or common known names that, with the words of a branch after them, make this name.
+
+        The others are found by their rare words. A single common word, or another's kind of business, says nothing.
+        """
+        words = name.core.split()
+        while len(words) > 1 and words[-1] in GENERIC_WORDS:
+            words = words[:-1]
+            added = name.core.split()[len(words) :]
+            for known in self._tight.get(tight_of(words), ()):
+                if known.kind is SignalKind.PARENT_NAME or known.name.core == name.core:
+                    continue
+                if not known.common and len(known.name.tight) < SHORTEST_RARE:
+                    yield known, BRANCH_SCORE
+                elif known.common and len(words) > 1 and BRANCH_WORDS.issuperset(added):
+                    yield known, CONTAINED_SCORE
 
     def _candidates(self, name: Name) -> list[_Known]:
         """Return the known names that share a rare word with this one, allowing one slip in a long word."""

@@ -6,12 +6,12 @@ Pure: no network, no database. What it says is descriptive ("the recipient's nam
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 
-from monitors.misspelt import SlipIndex
+from monitors.misspelt import SlipIndex, slip_strength
 from monitors.names import NORM_VERSION, parse_name
 from monitors.phrases import PhraseFinding, PhraseIndex, vendor_terms
 from monitors.signals import PARENT_SCORE, TEXT_SCORES, NameFinding, NameIndex, Signal, SignalKind
@@ -22,7 +22,7 @@ from sources.records import Award
 __all__ = ["MATCHER_VERSION", "Band", "Match", "Matcher", "Signal", "SignalKind"]
 
 # Raise it whenever the same record and watchlist would give another result.
-MATCHER_VERSION = 3
+MATCHER_VERSION = 4
 
 UEI_SCORE = 1.0
 CAGE_SCORE = 1.0
@@ -89,7 +89,11 @@ class Matcher:
         paid = frozenset(found)
         for vendor_id, item in self._texts(award):
             found[vendor_id].append(item)
-        matches = [self._decide(self._watchlist.by_id[key], items, award, paid) for key, items in found.items()]
+        topics = self._topics_by_category(found)
+        matches = []
+        for key, items in found.items():
+            vendor = self._watchlist.by_id[key]
+            matches.append(self._decide(vendor, items, award, paid, topics[vendor.category]))
         kept = [match for match in matches if match.band is not Band.DROP]
         return tuple(sorted(kept, key=lambda match: (-match.score, match.vendor_id)))
 
@@ -150,20 +154,31 @@ class Matcher:
             read.add(raw)
             find = self._find_phrases if len(raw) <= LONGEST_CACHED else self._phrases.find
             found = [(hit, hit.term.strength) for hit in find(raw)]
-            found += [(hit, Strength.MEDIUM) for hit in self._slips.find(raw)]  # a misspelling is for a person
+            found += [(hit, slip_strength(hit.term)) for hit in self._slips.find(raw)]
             for hit, strength in found:
                 key = (hit.term.vendor_id, field, hit.term.phrase)
                 if key not in told:
                     told.add(key)
                     yield hit.term.vendor_id, _phrase_found(hit, strength, field, raw, action_key)
 
+    def _topics_by_category(self, found: Mapping[str, list[Found]]) -> Mapping[str, list[Found]]:
+        """Return the award's words for technologies: category -> what was found for its topics."""
+        topics: dict[str, list[Found]] = defaultdict(list)
+        for entry_id, items in found.items():
+            entry = self._watchlist.by_id[entry_id]
+            if entry.kind is Kind.TOPIC:
+                topics[entry.category] += items
+        return topics
+
     def _names_of(self, vendor_ids: Iterable[str]) -> list[str]:
         return sorted(self._watchlist.by_id[vendor_id].name for vendor_id in vendor_ids)
 
-    def _decide(self, vendor: Vendor, found: list[Found], award: Award, paid: frozenset[str]) -> Match:
-        """Weigh all signals for one vendor."""
+    def _decide(
+        self, vendor: Vendor, found: list[Found], award: Award, paid: frozenset[str], topics: list[Found]
+    ) -> Match:
+        """Weigh all signals for one vendor; `topics` are the award's words for what it is listed for."""
         resold = bool(self._resellers[vendor.id] & _cores([award.recipient.name]))
-        score, rule = weigh(vendor, found, resold=resold)
+        score, rule = weigh(vendor, found, resold=resold, topics=topics)
         band = Band.PUBLISH if score >= PUBLISH_FROM else Band.REVIEW if score >= REVIEW_FROM else Band.DROP
         found = sorted(found, key=lambda item: (-item.signal.score, item.signal.field, item.signal.start))
         others = () if vendor.kind is Kind.TOPIC else self._names_of(paid - {vendor.id})

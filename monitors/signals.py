@@ -252,7 +252,8 @@ def _likeness(known: _Known, name: Name) -> float:
     if extra is not None:
         if all(word in GENERIC_WORDS for word in extra):
             return BRANCH_SCORE
-        return CONTAINED_SCORE if len(known.name.tight) >= 8 else 0.0
+        leads = theirs[: len(mine)] == mine  # SKYDIO UNMANNED LLC
+        return CONTAINED_SCORE if leads or len(known.name.tight) >= 8 else 0.0
     return _misspelling(known.name.core, name.core)
 
 

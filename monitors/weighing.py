@@ -66,7 +66,7 @@ def weigh(vendor: Vendor, found: Sequence[Found], *, resold: bool, topics: Seque
     if vendor.kind is Kind.TOPIC:
         return _weigh_topic(found)
     phrases = [item for item in found if item.strength is not None]
-    text = _weigh_phrases(vendor, phrases, resold=resold, on_topic=_named_on_topic(vendor, phrases, topics))
+    text = _weigh_phrases(vendor, phrases, resold=resold, on_topic=_words_on_topic(vendor, phrases, topics))
     telling = [item.signal.score for item in phrases if item.tells]
     if not telling and any(item.portfolio is not Portfolio.PURE for item in phrases):
         found = [_of_the_other_part(item) for item in found]
@@ -77,20 +77,18 @@ def weigh(vendor: Vendor, found: Sequence[Found], *, resold: bool, topics: Seque
     return max((text, *identities), key=lambda weighed: weighed[0])
 
 
-def _named_on_topic(vendor: Vendor, phrases: Sequence[Found], topics: Sequence[Found]) -> bool:
-    """Whether a word that may mean the vendor stands beside other words for its technology: PARROT with SUAS.
+def _words_on_topic(vendor: Vendor, phrases: Sequence[Found], topics: Sequence[Found]) -> frozenset[Strength]:
+    """Return the strengths of the words that may mean the vendor and stand beside others for its technology.
 
-    Not so the phrases of several words that are no name, and none of an integrator's: those are programmes on which
-    others work too, and often the topic's own words.
+    PARROT with SUAS. Not so the phrases of several words that are no name, and none of an integrator's: those are
+    programmes on which others work too; nor the topic's own words.
     """
-    if vendor.portfolio is Portfolio.BROAD:
-        return False
-    words = [item for item in phrases if item.strength is Strength.MEDIUM and _is_name_or_word(item)]
-    return any(item.apart_from(topic) for item in words for topic in topics)
-
-
-def _is_name_or_word(item: Found) -> bool:
-    return item.signal.kind is SignalKind.MENTION or " " not in item.signal.term.strip()
+    if vendor.portfolio is Portfolio.BROAD or not topics:
+        return frozenset()
+    words = [item for item in phrases if item.signal.kind is SignalKind.MENTION or " " not in item.signal.term.strip()]
+    return frozenset(
+        item.strength for item in words if item.strength and all(item.apart_from(topic) for topic in topics)
+    )
 
 
 def _is_about(vendor: Vendor, item: Found, topics: Sequence[Found]) -> bool:
@@ -168,22 +166,26 @@ def _terms_by_strength(phrases: Sequence[Found]) -> dict[Strength, set[str]]:
     return by_strength
 
 
-def _weigh_phrases(vendor: Vendor, phrases: Sequence[Found], *, resold: bool, on_topic: bool) -> tuple[float, str]:
-    """Weigh what the descriptions say, whoever is paid."""
+def _weigh_phrases(
+    vendor: Vendor, phrases: Sequence[Found], *, resold: bool, on_topic: frozenset[Strength]
+) -> tuple[float, str]:
+    """Weigh what the descriptions say, whoever is paid: by the first rule that holds."""
     by_strength = _terms_by_strength(phrases)
     strong, medium, weak = (by_strength[strength] for strength in Strength)
+    pure, broad = vendor.portfolio is Portfolio.PURE, vendor.portfolio is Portfolio.BROAD
     through = "-via-reseller" if resold else ""
-    if strong:
-        return TEXT_SCORES[Strength.STRONG], f"strong-phrase{through}"
-    if len(medium) > 1 and vendor.portfolio is not Portfolio.BROAD:  # others work on the programmes of integrators
-        return TWO_PHRASES, f"two-phrases{through}"
-    if medium and resold and vendor.portfolio is Portfolio.PURE:
-        return KNOWN_RESELLER, f"medium-phrase{through}"
-    if on_topic:
-        return ON_TOPIC, f"medium-phrase-on-topic{through}"
-    if medium:
-        return round(TEXT_SCORES[Strength.MEDIUM] + (HINT if weak else 0), 3), f"medium-phrase{through}"
-    return TEXT_SCORES[Strength.WEAK] if weak else 0.0, "weak-phrase"
+    rules = (
+        (bool(strong), TEXT_SCORES[Strength.STRONG], f"strong-phrase{through}"),
+        # Others work on the programmes of integrators.
+        (len(medium) > 1 and not broad, TWO_PHRASES, f"two-phrases{through}"),
+        (bool(medium) and resold and pure, KNOWN_RESELLER, f"medium-phrase{through}"),
+        (Strength.MEDIUM in on_topic, ON_TOPIC, f"medium-phrase-on-topic{through}"),
+        (bool(medium), TEXT_SCORES[Strength.MEDIUM] + (HINT if weak else 0), f"medium-phrase{through}"),
+        (Strength.WEAK in on_topic, TEXT_SCORES[Strength.MEDIUM], f"weak-phrase-on-topic{through}"),
+    )
+    decided = next(((score, rule) for holds, score, rule in rules if holds), None)
+    score, rule = decided or (TEXT_SCORES[Strength.WEAK] if weak else 0.0, "weak-phrase")
+    return round(score, 3), rule
 
 
 _NAMED = {

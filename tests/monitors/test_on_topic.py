@@ -80,3 +80,14 @@ def test_words_of_a_programme_are_still_for_a_person(description: str, vendor: s
     match = match_of(vendor, "SOME DEALER LLC", description)
     assert match is not None
     assert match.band is Band.REVIEW
+
+
+def test_a_weak_word_beside_words_for_its_technology_is_for_a_person() -> None:
+    match = match_of("penlink", "SOME DEALER LLC", "PLX SEATS FOR TELECOMMUNICATIONS INTERCEPT")
+    assert match is not None
+    assert (match.band, match.rule) == (Band.REVIEW, "weak-phrase-on-topic")
+    assert match_of("penlink", "SOME DEALER LLC", "PLX SEATS") is None
+
+
+def test_the_topic_s_own_words_are_no_name() -> None:
+    assert match_of("general-atomics", "SOME DEALER LLC", "SMALL UNMANNED AIRCRAFT, UAS") is None

@@ -17,11 +17,24 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
+from types import MappingProxyType
 from urllib.parse import quote
 
-from sources.contract import Fetched, Held, HeldAward, Interest, RowBounds, Shortfall, Step, Unchanged, Window
+from sources.contract import (
+    Fetched,
+    HeldRecord,
+    Interest,
+    Quota,
+    RowBounds,
+    Shortfall,
+    Step,
+    Stored,
+    Unchanged,
+    Window,
+)
 from sources.errors import Refused, SourceChanged
-from sources.http import Client, Pace, read_json
+from sources.http import Client, Pace
+from sources.reading import read_json
 from sources.records import Document, InvalidRecord, Payload, Problem, Record, dollars
 from sources.usaspending_award import LONGEST_IDENTIFIER, day, parse, text
 from sources.usaspending_queries import (
@@ -53,6 +66,12 @@ class Usaspending:
     needs_key: str | None = None
     pace = Pace(seconds_between=0.8, at_once=1)
     expects = RowBounds(at_least=1, at_most=200_000)
+    also: Mapping[str, str] = MappingProxyType({})
+    quota: Quota | None = None
+    rests = timedelta(0)
+    keeps_all = True
+    on_by_default = True
+    delay = "Awards of the Department of Defense appear 90 days after they are signed, and any award may come late."
 
     def control(self, client: Client) -> bool:
         """Whether the list of departments, which is never empty, names Homeland Security (code 070)."""
@@ -94,7 +113,7 @@ class Usaspending:
             start = end + timedelta(days=1)
         return awards + texts
 
-    def fetch(self, client: Client, step: Step, held: Held) -> Iterator[Fetched]:
+    def fetch(self, client: Client, step: Step, stored: Stored) -> Iterator[Fetched]:
         """Walk one search; give each award once: unchanged, or whole, or the reason it could not be had.
 
         The unchanged ones come last: a transaction that is held says nothing of the award's next one.
@@ -109,7 +128,7 @@ class Usaspending:
             key = text(row, "generated_internal_id")
             if key.upper() in given or not _is_meant(row, query):
                 continue
-            known = held(key.upper())
+            known = stored.held(key.upper())
             if known and _is_unchanged(row, known, query):
                 unchanged[key.upper()] = None
             else:
@@ -117,9 +136,9 @@ class Usaspending:
                 yield _whole(client, key, _revision(row, query))
         yield from (Unchanged(key=key) for key in unchanged if key not in given)
 
-    def parse(self, payload: Payload) -> Record:
+    def parse(self, payload: Payload) -> list[Record]:
         """Read a payload into an award, or into the problem that prevents it. Pure."""
-        return parse(payload)
+        return [parse(payload)]
 
     def _rows(self, client: Client, step: Step) -> Iterator[Row | Shortfall]:
         query = step.query
@@ -207,7 +226,7 @@ def _revision(row: Row, query: Mapping[str, object]) -> str:
     return hashlib.sha256(facts.encode("utf-8", "replace")).hexdigest()[:16]
 
 
-def _is_unchanged(row: Row, known: HeldAward, query: Mapping[str, object]) -> bool:
+def _is_unchanged(row: Row, known: HeldRecord, query: Mapping[str, object]) -> bool:
     if query["group"] != "transactions":
         return known.revision == _revision(row, query)
     try:

@@ -11,7 +11,7 @@ from datetime import date
 from urllib.parse import quote
 
 from sources.errors import SourceChanged
-from sources.http import read_json
+from sources.reading import read_json
 from sources.records import (
     Agency,
     Award,

@@ -17,7 +17,8 @@ from typing import TypeVar
 
 from sources.contract import Shortfall
 from sources.errors import SourceChanged
-from sources.http import Client, read_json
+from sources.http import Client
+from sources.reading import read_json
 from sources.usaspending_queries import (
     AWARD_COUNT,
     AWARD_FIELDS,

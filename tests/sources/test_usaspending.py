@@ -125,7 +125,8 @@ def test_pages_of_transactions_without_end_mean_that_the_source_changed() -> Non
 def test_an_award_with_one_amount_wrong_is_a_problem_and_the_rest_goes_on() -> None:
     odd = award(2, extra_detail={"total_obligation": 10.005})
     with AlteredUsaspending([award(1), odd, award(3)]) as server:
-        records = [SOURCE.parse(item) for item in fetched(server, step_of()) if isinstance(item, Payload)]
+        items = fetched(server, step_of())
+        records = [record for item in items if isinstance(item, Payload) for record in SOURCE.parse(item)]
     first, problem, last = records
     assert isinstance(first, Award)
     assert isinstance(last, Award)

@@ -13,15 +13,19 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from procurewatch.demo.stand_in import StandIn
 from procurewatch.demo.upstream import UsaspendingStandIn, load_corpus
 from sources.contract import Interest, Source, Step, Window
 from sources.http import Client, Patience
 from sources.registry import SOURCES
+from tests.sources.announcements import page
+from tests.upstreams.dod import DodStandIn
 
 ROOT = Path(__file__).parents[2]
 # A stand-in for every source: its control query and its searches are tried against it.
-STAND_INS: dict[str, Callable[[], AbstractContextManager[UsaspendingStandIn]]] = {
+STAND_INS: dict[str, Callable[[], AbstractContextManager[StandIn]]] = {
     "usaspending": lambda: UsaspendingStandIn(load_corpus()),
+    "dod": lambda: DodStandIn([page(1)]),
 }
 INTEREST = Interest(
     names=tuple(f"VENDOR {n}" for n in range(230)),

@@ -40,7 +40,10 @@ _MINIMUM = re.compile(r"minimum|guarantee", re.IGNORECASE)
 _EARLIER = re.compile(
     r"(?:\bfrom|instead of|rather than|incorrectly|erroneously|\bnot|previous(?:ly)?(?: \w+){0,4})\s*$", re.IGNORECASE
 )
-_EACH = re.compile(r"^\W*(?:per|to each|for each|on each|each)\b", re.IGNORECASE)
+_PER_ONE = re.compile(r"^\W*per\b", re.IGNORECASE)
+_TOGETHER = re.compile(
+    r"combined|shar(?:e|ing)|collective|multiple[- ]award|aggregate|each order|guarantee", re.IGNORECASE
+)
 _SEPARATE = re.compile(r"\b(?:per (?:awardee|contract)|each)\b", re.IGNORECASE)
 
 
@@ -68,11 +71,18 @@ def read_amounts(found: Sequence[Sentence], award: int, *, several: bool) -> tup
     for number, sentence in enumerate(found):
         for money in _monies(sentence):
             meanings = _meanings(money, first=number == award, announced=amounts)
-            shared = several and not _SEPARATE.search(money.after)
+            shared = several and not _is_separate(money)
             amounts += [Amount(meaning=meaning, dollars=money.dollars, shared=shared) for meaning in meanings]
             if not meanings:
                 others.append(" ".join(f"{money.before}{money.words}{money.after}".split()))
     return tuple(dict.fromkeys(_announced(amounts, found))), others
+
+
+def _is_separate(money: Money) -> bool:
+    """Whether each of several awardees has the amount to itself."""
+    if _SEPARATE.search(money.after):
+        return True
+    return bool(re.search(r"\beach\b", money.before)) and not _TOGETHER.search(money.sentence)
 
 
 def _announced(amounts: list[Amount], found: Sequence[Sentence]) -> list[Amount]:
@@ -102,7 +112,7 @@ def _is_own(money: Money) -> bool:
 def _meanings(money: Money, *, first: bool, announced: Sequence[Amount]) -> list[AmountMeaning]:
     if (
         _EARLIER.search(money.before)
-        or _EACH.match(money.after)
+        or _PER_ONE.match(money.after)
         or _MINIMUM.search(money.before[-40:] + money.after[:40])
     ):
         return []

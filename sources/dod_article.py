@@ -16,7 +16,7 @@ from datetime import date
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from sources.dod_awardees import Awardee
-from sources.dod_paragraph import Announcement, continues, read_paragraph
+from sources.dod_paragraph import MARK, Announcement, continues, read_paragraph
 from sources.dod_wording import last_day
 from sources.errors import SourceChanged
 from sources.records import (
@@ -81,7 +81,7 @@ class Article:
 
 def read_article(document: Document) -> Article:
     """Read a page. Raises `SourceChanged` when it is no page of contract announcements."""
-    tree = LexborHTMLParser(document.body)
+    tree = LexborHTMLParser(document.body.replace(_BLOCK.encode(), b"").replace(_BREAK.encode(), b""))
     title = _title(tree)
     body = max(tree.css("div.body"), key=lambda node: len(node.text()), default=None)
     if not title or body is None:
@@ -146,6 +146,7 @@ def _publication(
         amounts=read.amounts,
         parent_piid=read.numbers.parent,
         modification=read.numbers.modification,
+        solicitation=read.numbers.solicitation,
         signed=read.signed,
         ends=read.ends,
         corrects=read.corrects,
@@ -225,7 +226,8 @@ def _paragraphs(lines: list[str]) -> tuple[tuple[Paragraph, ...], dict[str, str]
     legend: dict[str, str] = {}
     section, correction, open_one = "", False, False
     for line in lines:
-        notes = _FOOTER.findall(line) if line.startswith("*") and "$" not in line else []
+        is_footer = line.startswith("*") and "$" not in line and not MARK.match(line)
+        notes = _FOOTER.findall(line) if is_footer else []
         if notes:
             legend |= {stars: _clean(meaning).strip(" .;,") for stars, meaning in notes}
         elif _CORRECTION_HEADING.fullmatch(line):

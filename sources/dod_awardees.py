@@ -7,6 +7,7 @@ business"); places abroad lack a state.
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass, replace
 
@@ -35,7 +36,7 @@ _BARE_FORM = re.compile(
     re.IGNORECASE,
 )
 _TRADES_AS = re.compile(r"(?:doing business as|trading as|d/b/a|d\.b\.a\.?|dba|DBA)\s", re.IGNORECASE)
-_DESCRIBED = re.compile(r"(?:an?|the|part of|formerly|previously|also known as|now|c/o|on behalf of)\s")
+_DESCRIBED = re.compile(r"(?:an?|part of|formerly|previously|also known as|now|c/o|on behalf of)\s")
 _NOBODY = re.compile(
     r"(?:(?:the|this|that|these|those|an?|each|all|both|no|one|other|previous(?:ly)?|it|they|which|who)\b.{0,80}?)?\b"
     r"(?:contracts?|orders?|modifications?|awards?|awardees?|agreements?|actions?|options?"
@@ -134,7 +135,9 @@ def _awardee(part: str) -> Awardee | None:
     words = _elements(_STARS.sub("", kept))
     if not words or not re.search(r"[^\W\d_]{2}", words[0]):
         return None
-    awardee = replace(_placed(words), stars=stars, piids=piids)
+    words, trade = _without_trade_names(words)
+    awardee = _placed(words)
+    awardee = replace(awardee, name=" ".join([awardee.name, *trade]), stars=stars, piids=piids)
     somebody = 0 < len(awardee.name) <= LONGEST_NAME and "$" not in awardee.name
     return awardee if somebody and not _NOBODY.fullmatch(awardee.name) else None
 
@@ -149,7 +152,8 @@ def _placed(words: list[str]) -> Awardee:
     size = 1
     if is_country(last) and len(words) > 3 and (is_province(words[-2]) or state_code(words[-2])):
         size = 2
-    if len(words) > size + 1 and not _BARE_FORM.fullmatch(words[-size - 1]):
+    town = words[-size - 1] if len(words) > size + 1 else ""
+    if town and not _BARE_FORM.fullmatch(town) and not _DESCRIBED.match(town):
         size += 1
     name, described = _named(words[:-size])
     return Awardee(name=name, town=", ".join(words[-size:]), state=state_code(last), described=described)
@@ -161,21 +165,33 @@ def _of_unknown_place(words: list[str]) -> Awardee:
 
 
 def _named(words: list[str]) -> tuple[str, str]:
-    """Part the name, with its legal form and trade name, from what else is said of the company."""
+    """Part the name, with its legal form, from what else is said of the company."""
     size = 1
     while size < len(words) and _BARE_FORM.fullmatch(words[size]):
         size += 1
     if not _LEGAL_FORM.search(words[size - 1]):
         size = _until_legal_form(words, size)
-    name, rest = ", ".join(words[:size]), words[size:]
-    trade = [word for word in rest if _TRADES_AS.match(word)]
-    return " ".join([name, *trade]), ", ".join(word for word in rest if word not in trade)
+    return ", ".join(words[:size]), ", ".join(words[size:])
+
+
+def _without_trade_names(words: list[str]) -> tuple[list[str], list[str]]:
+    """Take out "doing business as X", with the legal form after a comma, wherever it stands."""
+    kept: list[str] = words[:1]
+    trade: list[str] = []
+    for before, word in itertools.pairwise(words):
+        if _TRADES_AS.match(word):
+            trade.append(word)
+        elif trade and _TRADES_AS.match(before) and _BARE_FORM.fullmatch(word):
+            trade[-1] += f", {word}"
+        else:
+            kept.append(word)
+    return kept, trade
 
 
 def _until_legal_form(words: list[str], size: int) -> int:
     """Take in the commas of a name such as "Science, Engineering, and Management LLC"."""
     for position in range(size, len(words)):
-        if _DESCRIBED.match(words[position]) or _TRADES_AS.match(words[position]):
+        if _DESCRIBED.match(words[position]):
             break
         if _LEGAL_FORM.search(words[position]):
             return position + 1

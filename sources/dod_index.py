@@ -90,7 +90,7 @@ def _item(title: str, link: str, published: str) -> Item | None:
     try:
         path = urlsplit(link.strip()).path
         time = parsedate_to_datetime(published.strip())
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     number = ARTICLE_NUMBER.search(path)
     if not number or not _PATH.fullmatch(path):

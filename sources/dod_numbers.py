@@ -1,14 +1,14 @@
 """The contract numbers of an announcement: what is awarded, under what, and which modification it is. Pure.
 
 A PIID's ninth character is the instrument (FAR 4.1603): F an order, A a purchase agreement, D an indefinite-delivery
-contract, G a basic ordering agreement. "P00022" is the number of a modification, never of a contract.
+contract, G a basic ordering agreement; R, Q and B are solicitations. "P00022" is a modification, never a contract.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sources.dod_awardees import PIID, Awardee, compact
 
@@ -31,29 +31,34 @@ class Numbers:
     piid: str = ""
     parent: str = ""
     modification: str = ""
+    solicitation: str = ""
     of_awardees: tuple[str, ...] = ()
     others: tuple[str, ...] = ()
 
 
 def read_numbers(text: str, awardees: Sequence[Awardee]) -> Numbers:
     """Return the contract numbers in a paragraph, and what each is."""
-    found = list(dict.fromkeys(compact(hit[0]) for hit in PIID.finditer(text)))
-    own = [tuple(compact(piid) for piid in awardee.piids) for awardee in awardees]
-    modification = _modification(text)
+    every = dict.fromkeys(compact(hit[0]) for hit in PIID.finditer(text))
+    found = [number for number in every if not _is_solicitation(number)]
+    solicitation = next((number for number in every if _is_solicitation(number)), "")
+    numbers = _of_contracts(text, found, awardees)
+    return replace(numbers, solicitation=solicitation, modification=_modification(text))
+
+
+def _of_contracts(text: str, found: list[str], awardees: Sequence[Awardee]) -> Numbers:
+    own = [tuple(number for number in map(compact, awardee.piids) if number in found) for awardee in awardees]
     if len(awardees) > 1:
-        return _of_several(text, found, own, modification)
+        return _of_several(text, found, own)
     piid = _main(text, found, own[0] if own else ())
     parent = _parent(found, piid)
     old_order = _OLD_ORDER.search(text)
     if old_order and piid and not _is_order(piid):
         piid, parent = old_order[1], piid
     others = tuple(number for number in found if number not in (piid, parent))
-    return Numbers(
-        piid=piid, parent=parent, modification=modification, of_awardees=(piid,) if own else (), others=others
-    )
+    return Numbers(piid=piid, parent=parent, of_awardees=(piid,) if own else (), others=others)
 
 
-def _of_several(text: str, found: list[str], own: list[tuple[str, ...]], modification: str) -> Numbers:
+def _of_several(text: str, found: list[str], own: list[tuple[str, ...]]) -> Numbers:
     """Give each awardee the number beside its name; else those listed elsewhere, if they are said to be respective."""
     each = [numbers[0] if numbers else "" for numbers in own]
     if not any(each) and len(found) == len(own) and re.search(r"\brespectively\b", text):
@@ -61,7 +66,7 @@ def _of_several(text: str, found: list[str], own: list[tuple[str, ...]], modific
     left = tuple(number for number in found if number not in each)
     parent = next((number for number in left if number[8:9] in "ADG"), "") if all(map(_is_order, each)) else ""
     others = tuple(number for number in left if number != parent)
-    return Numbers(parent=parent, modification=modification, of_awardees=tuple(each), others=others)
+    return Numbers(parent=parent, of_awardees=tuple(each), others=others)
 
 
 def _modification(text: str) -> str:
@@ -80,16 +85,18 @@ def _main(text: str, found: Sequence[str], own: Sequence[str]) -> str:
     if own:
         return own[0]
     modified = _MODIFIED.search(text)
-    after = PIID.search(text, modified.end()) if modified else None
-    if after:
-        return compact(after[0])
-    return found[0] if found else ""
+    after = (compact(hit[0]) for hit in PIID.finditer(text, modified.end())) if modified else iter(())
+    return next((number for number in after if number in found), found[0] if found else "")
 
 
 def _parent(found: Sequence[str], piid: str) -> str:
     if not _is_order(piid):
         return ""
     return next((number for number in found if number != piid and not _is_order(number)), "")
+
+
+def _is_solicitation(number: str) -> bool:
+    return len(number) >= 12 and number[6:8].isdecimal() and number[8] in "RQB"
 
 
 def _is_order(piid: str) -> bool:

@@ -56,7 +56,7 @@ _NAMED_IN_CORRECTION = re.compile(
     r"|Aug|Sep|Oct|Nov|Dec)[a-z]*\.? \d)"
     r"((?:[^.();]|\.(?=[,\s][^A-Z]|,|\w)|\((?![A-Z0-9]{5,6}-?\d{2}))+?)"
     r"(?:\s*[(;]|,?\s+(?:to (?!the [A-Z])|for |was |were |is |are |has |have |had |stated|included"
-    r"|incorrectly|should|contained|with |under |in the amount|announced|on (?=[A-Z]))|\.\s+(?=[A-Z])|\.?$)"
+    r"|incorrectly|should|contained|with |under |in (?:the|our|an?) |announced|on (?=[A-Z]))|\.\s+(?=[A-Z])|\.?$)"
 )
 _HEAD = (
     r"(?:contract modification|order modification|modification|task[- ]order contract|contract action"

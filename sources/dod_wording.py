@@ -27,7 +27,9 @@ _OPENS = re.compile(
     r"|Proposals|Offers|If\b|In\b|As\b|A\b"
     r"|Options?|Purchases|Primary|Support|Appropriated|Justification)\b"
 )
-_DAY_PARTS = re.compile(rf"({MONTH})\s+(\d{{1,2}})(?:,?\s+(\d{{4}}))?|(\d{{1,2}})\s+({MONTH}),?\s+(\d{{4}})")
+_DAY_PARTS = re.compile(
+    rf"({MONTH})\s+(\d{{1,2}})(?:,?\s+(\d{{4}}))?|(\d{{1,2}})\s+({MONTH}),?\s+(\d{{4}})", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)

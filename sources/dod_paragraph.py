@@ -182,9 +182,7 @@ def read_paragraph(paragraph: str, published: date | None, *, correction: bool =
     found = sentences(text)
     corrects = paragraph if mark or correction or _EARLIER_ONE.match(found[0].text) else ""
     award, subject, after = _award(text, found)
-    awardees = read_awardees(subject)
-    if corrects and (not awardees or _EARLIER_ONE.match(subject)):
-        awardees = _awardees_corrected(text)
+    awardees = _awardees(text, subject, corrects=bool(corrects))
     numbers = read_numbers(text, awardees)
     if not awardees and not (corrects and numbers.piid):
         return None
@@ -201,12 +199,18 @@ def read_paragraph(paragraph: str, published: date | None, *, correction: bool =
         completion=completion,
         work=_work(found),
         activity=_activity(found),
-        offers=next((word for hit in _OFFERS.finditer(text) for word in hit.groups() if word), ""),
-        competition=" ".join(hit[1].split()) if (hit := _COMPETITION.search(text)) else "",
+        offers=_first(_OFFERS, text),
+        competition=_first(_COMPETITION, text),
         funds=" ".join(one.text for one in found[award + 1 :] if _FUNDS.search(one.text)),
         corrects=corrects or _corrects_itself(found),
         doubt=doubtful_amount(text),
     )
+
+
+def _first(pattern: re.Pattern[str], text: str) -> str:
+    """Return the first group that a pattern found, on one line, "" if it found none."""
+    found = pattern.search(text)
+    return " ".join(next(filter(None, found.groups()), "").split()) if found else ""
 
 
 def _award(text: str, found: Sequence[Sentence]) -> tuple[int, str, str]:
@@ -233,6 +237,11 @@ def _listed(text: str, start: int) -> str:
     last = text.rfind(";", colon)
     end = _LIST_END.search(text, max(last, colon))
     return text[colon + 1 : end.end() - 1 if end else len(text)]
+
+
+def _awardees(text: str, subject: str, *, corrects: bool) -> list[Awardee]:
+    awardees = read_awardees(subject)
+    return _awardees_corrected(text) if corrects and (not awardees or _EARLIER_ONE.match(subject)) else awardees
 
 
 def _awardees_corrected(text: str) -> list[Awardee]:

@@ -110,8 +110,8 @@ def test_all_that_an_announcement_states_is_kept() -> None:
     told = (
         "<p>Acme Corp., Radar Division, Boise, Idaho, is awarded a $100 task order (N00019-26-F-0001) under contract"
         " N00019-20-D-0002, solicitation N00019-19-R-0003, with N00019-20-C-0009. Work will be performed in Boise,"
-        " Idaho (60%); and Bonn, Germany (40%), and is expected to be completed by Sept. 27, 2031. Fiscal 2026 funds in the"
-        " amount of $5 will be obligated. Fiscal 2027 funds of $6 will be obligated when they become available."
+        " Idaho (60%); and Bonn, Germany (40%), and is expected to be completed by Sept. 27, 2031. Fiscal 2026 funds in"
+        " the amount of $5 will be obligated. Fiscal 2027 funds of $6 will be obligated when they become available."
         " This contract was a sole-source acquisition; three offers were received. The contracting activity is the"
         " Defense Health Agency, Falls Church, Virginia. (Awarded Feb. 20, 2025)</p>"
     )

@@ -84,9 +84,8 @@ class Dod:
         yield from problems
         if uncovered:
             yield Shortfall(step=step.key, expected=uncovered, received=0)
-        noted = set(stored.note(MISSING).split())
-        again = noted if step.key == POLL else set()
-        asked = [item for item in items if since <= item.published.date() <= until or item.number in again]
+        noted = set(stored.note(MISSING).split()) if step.key == POLL else set()
+        asked = [item for item in items if since <= item.published.date() <= until or item.number in noted]
         pages = Pages(client)
         missing: list[Item] = []
         held = 0
@@ -98,10 +97,12 @@ class Dod:
                 missing.append(item)
             else:
                 yield page
-        waiting = (noted - {item.number for item in asked}) & {item.number for item in items}
-        _note(stored, noted, waiting | {item.number for item in missing})
-        if missing and pages.count == 0 and (not held or len(missing) > USUAL_LAG):
-            raise blocked(missing, pages)
+        if step.key == POLL:
+            _note(stored, noted, missing)
+            if missing and pages.count == 0 and (not held or len(missing) > USUAL_LAG):
+                raise blocked(missing, pages)
+        elif missing:  # the months after this one may be had: a backfill goes on, and walks this one again
+            log.warning("pages cannot be read", source=self.name, step=step.key, reason=str(blocked(missing, pages)))
         if missing:
             yield Shortfall(step=step.key, expected=len(asked), received=len(asked) - len(missing))
 
@@ -144,7 +145,8 @@ def _known(stored: Stored, item: Item) -> str:
     return next((key for key in keys if stored.held(key)), "")
 
 
-def _note(stored: Stored, before: set[str], missing: set[str]) -> None:
+def _note(stored: Stored, before: set[str], missing: list[Item]) -> None:
     """Note the pages that could not be read, so that later polls ask for them however old they are by then."""
-    if missing != before:
-        stored.keep_note(MISSING, " ".join(sorted(missing)))
+    now = {item.number for item in missing}
+    if now != before:
+        stored.keep_note(MISSING, " ".join(sorted(now)))

@@ -188,6 +188,13 @@ def test_a_backfill_neither_asks_for_nor_forgets_what_polls_have_noted() -> None
     assert memory.notes == {"missing": "4532001"}
 
 
+def test_a_backfill_whose_pages_cannot_be_read_goes_on_to_its_next_month() -> None:
+    memory = Memory(notes={"missing": "4532001"})
+    with DodStandIn([page(2), OLD], refuses=True) as server:
+        assert kinds(fetched(server, memory, step_of(key="rss/2026-07"))) == [("Shortfall", "0/1")]
+    assert memory.notes == {"missing": "4532001"}
+
+
 def test_when_nothing_can_be_read_the_run_is_blocked_and_says_what_to_do() -> None:
     memory = Memory()
     with DodStandIn([page(1), page(2), OLD], refuses=True) as server, pytest.raises(Blocked) as caught:

@@ -21,6 +21,8 @@ from sources.registry import SOURCES
 from tests.upstreams.ai_inventory import AiInventoryStandIn
 from tests.upstreams.federal_register import FederalRegisterStandIn
 from tests.upstreams.fpds import Fpds
+from tests.sources.announcements import page
+from tests.upstreams.dod import DodStandIn
 
 ROOT = Path(__file__).parents[2]
 # A stand-in for every source: its control query and its searches are tried against it.
@@ -29,6 +31,8 @@ STAND_INS: dict[str, Callable[[], AbstractContextManager[StandIn]]] = {
     "federalregister": FederalRegisterStandIn,
     "usaspending": lambda: UsaspendingStandIn(load_corpus()),
     "fpds": Fpds,
+    "usaspending": lambda: UsaspendingStandIn(load_corpus()),
+    "dod": lambda: DodStandIn([page(1)]),
 }
 INTEREST = Interest(
     names=tuple(f"VENDOR {n}" for n in range(230)),

@@ -99,9 +99,9 @@ def test_a_download_that_fails_ends_in_a_typed_error(
 
 def test_a_file_too_large_is_not_taken_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http, "LARGEST_FILE", 100_000)
-    with ScriptedServer(FILE) as server, client(server.base_url) as asking:
-        with pytest.raises(Unreachable, match="the file is larger than 100000 bytes"):
-            asking.download("/x", tmp_path / "file")
+    too_large = pytest.raises(Unreachable, match="the file is larger than 100000 bytes")
+    with ScriptedServer(FILE) as server, client(server.base_url) as asking, too_large:
+        asking.download("/x", tmp_path / "file")
 
 
 def test_a_key_in_an_address_stands_in_no_document_no_error_and_no_log(

@@ -65,9 +65,12 @@ def test_the_key_is_left_behind_on_the_way_to_another_host_and_taken_up_on_the_w
 
 
 def test_from_another_host_home_the_key_goes_only_home() -> None:
-    with ScriptedServer(Script(body=b"home")) as home, ScriptedServer(moved(f"{home.base_url}/x")) as other:
-        with client(home, files=other) as asking:
-            assert asking.get("/a", at="files", follow=True).body == b"home"
+    with (
+        ScriptedServer(Script(body=b"home")) as home,
+        ScriptedServer(moved(f"{home.base_url}/x")) as other,
+        client(home, files=other) as asking,
+    ):
+        assert asking.get("/a", at="files", follow=True).body == b"home"
     assert "x-api-key" not in other.requests[0].headers
     assert "x-api-key" in home.requests[0].headers
 
@@ -90,9 +93,9 @@ def test_a_redirection_to_where_nobody_should_go_is_not_followed(target: str) ->
 
 
 def test_a_redirection_to_an_encrypted_host_is_followed() -> None:
-    with ScriptedServer(moved("https://127.0.0.1:9/")) as home, client(home) as asking:
-        with pytest.raises(Unreachable, match="ConnectError"):
-            asking.get("/here", follow=True)
+    refused = pytest.raises(Unreachable, match="ConnectError")
+    with ScriptedServer(moved("https://127.0.0.1:9/")) as home, client(home) as asking, refused:
+        asking.get("/here", follow=True)
 
 
 def test_redirections_have_an_end() -> None:
@@ -115,9 +118,9 @@ def test_no_content_is_an_answer_only_where_it_may_be() -> None:
         assert asking.get("/x", may_be_empty=True).body == b""
         with pytest.raises(Unreachable, match="HTTP 204 with an empty body"):
             asking.get("/x")
-    with ScriptedServer(Script(body=b"")) as home, client(home) as asking:
-        with pytest.raises(Unreachable, match="HTTP 200 with an empty body"):
-            asking.get("/x", may_be_empty=True)
+    empty = pytest.raises(Unreachable, match="HTTP 200 with an empty body")
+    with ScriptedServer(Script(body=b"")) as home, client(home) as asking, empty:
+        asking.get("/x", may_be_empty=True)
 
 
 def test_what_is_missing_is_an_answer_only_where_it_may_be() -> None:

@@ -7,7 +7,7 @@ import inspect
 import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -23,6 +23,7 @@ from tests.upstreams.federal_register import FederalRegisterStandIn
 from tests.upstreams.fpds import Fpds
 from tests.sources.announcements import page
 from tests.upstreams.dod import DodStandIn
+from tests.upstreams import sam_opportunities
 
 ROOT = Path(__file__).parents[2]
 # A stand-in for every source: its control query and its searches are tried against it.
@@ -33,7 +34,12 @@ STAND_INS: dict[str, Callable[[], AbstractContextManager[StandIn]]] = {
     "fpds": Fpds,
     "usaspending": lambda: UsaspendingStandIn(load_corpus()),
     "dod": lambda: DodStandIn([page(1)]),
+    "usaspending": lambda: UsaspendingStandIn(load_corpus()),
+    "samnotices": lambda: sam_opportunities.SamOpportunities(
+        [sam_opportunities.notice(1, postedDate=datetime.now(UTC).date().isoformat())]
+    ),
 }
+KEYS = {"samnotices": sam_opportunities.KEY}
 INTEREST = Interest(
     names=tuple(f"VENDOR {n}" for n in range(230)),
     ueis=tuple(f"UEI{n:09}" for n in range(230)),
@@ -81,7 +87,10 @@ def test_the_module_of_a_source_tells_what_is_known_of_its_upstream(source: Sour
 def test_the_control_query_finds_what_always_exists(source: Source) -> None:
     with STAND_INS[source.name]() as server:
         patience = Patience(tries=1, read=10)
-        with Client(source.name, base_url=server.base_url, pace=source.pace, patience=patience) as client:
+        keys = {source.needs_key: KEYS[source.name]} if source.needs_key else {}
+        with Client(
+            source.name, base_url=server.base_url, pace=source.pace, patience=patience, key_headers=keys
+        ) as client:
             assert source.control(client) is True
         assert len(server.requests) == 1
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sources.contract import Source
+from sources.sam_contract_awards import SamContractAwards
 from sources.usaspending import Usaspending
 
-SOURCES: dict[str, Source] = {source.name: source for source in (Usaspending(),)}
+SOURCES: dict[str, Source] = {source.name: source for source in (Usaspending(), SamContractAwards())}

@@ -13,16 +13,22 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from procurewatch.demo.stand_in import StandIn
 from procurewatch.demo.upstream import UsaspendingStandIn, load_corpus
 from sources.contract import Interest, Source, Step, Window
 from sources.http import Client, Patience
 from sources.registry import SOURCES
+from tests.sources.sam_records import RECORDS
+from tests.upstreams.sam_contract_awards import KEY, SamContractAwardsStandIn
 
 ROOT = Path(__file__).parents[2]
 # A stand-in for every source: its control query and its searches are tried against it.
-STAND_INS: dict[str, Callable[[], AbstractContextManager[UsaspendingStandIn]]] = {
+STAND_INS: dict[str, Callable[[], AbstractContextManager[StandIn]]] = {
     "usaspending": lambda: UsaspendingStandIn(load_corpus()),
+    "samawards": lambda: SamContractAwardsStandIn(RECORDS),
 }
+# The keys that stand-ins ask for.
+KEYS = {"samawards": KEY}
 INTEREST = Interest(
     names=tuple(f"VENDOR {n}" for n in range(230)),
     ueis=tuple(f"UEI{n:09}" for n in range(230)),
@@ -70,7 +76,10 @@ def test_the_module_of_a_source_tells_what_is_known_of_its_upstream(source: Sour
 def test_the_control_query_finds_what_always_exists(source: Source) -> None:
     with STAND_INS[source.name]() as server:
         patience = Patience(tries=1, read=10)
-        with Client(source.name, base_url=server.base_url, pace=source.pace, patience=patience) as client:
+        keys = {source.needs_key: KEYS[source.name]} if source.needs_key else {}
+        with Client(
+            source.name, base_url=server.base_url, pace=source.pace, patience=patience, key_headers=keys
+        ) as client:
             assert source.control(client) is True
         assert len(server.requests) == 1
 

@@ -24,12 +24,13 @@ from sources.contract import Stored
 from sources.errors import Refused, SourceChanged, SourceError, Unreachable
 from sources.http import Client, Downloaded
 from sources.reading import read_json
-from sources.sam_contract_awards_queries import DOWNLOAD, path_of, period
+from sources.sam_contract_awards_queries import DOWNLOAD, SEARCH, path_of, period
 
 GIVE_UP_AFTER = timedelta(days=2)
 SHORTEST_WAIT = timedelta(hours=1)
 LONGEST_WAIT = timedelta(hours=6)
 TOKEN = re.compile(r"[A-Za-z0-9._~-]{1,200}")
+TOKEN_NAMED = re.compile(r"(token\W{1,4})[\w.~-]+", re.IGNORECASE)
 SMALL = 4096  # bytes: a message, not a file of records
 
 TOO_MANY = "exceeded the maximum allowable limit"
@@ -161,14 +162,23 @@ def _submit(client: Client, order: Order, part: Part) -> list[Part]:
     submitted = replace(part, asked=document.retrieved_at.isoformat(), url=document.url)
     if not document.body:
         return [replace(submitted, empty=True)]
-    answer = read_json(document, client.source)
+    try:
+        answer = read_json(document, client.source)
+    except SourceChanged as error:
+        raise SourceChanged(client.source, f"GET {SEARCH}", _unnamed(error.came_back)) from None
     token, address, message = (answer.get(name) for name in ("exportToken", "presignedUrl", "message"))
     if token is None and address is None and NOTHING.search(str(message)):
         return [replace(submitted, empty=True)]
     is_known = isinstance(address, str) and urlsplit(address).path == DOWNLOAD
     if not (is_known and isinstance(token, str) and TOKEN.fullmatch(token)):
-        raise SourceChanged(client.source, f"GET {path}", f"no token for a download but {str(answer)[:200]}")
+        came_back = f"no token for a download but {_unnamed(str(answer))[:200]}"
+        raise SourceChanged(client.source, f"GET {SEARCH}", came_back)
     return [replace(submitted, token=token)]
+
+
+def _unnamed(came_back: str) -> str:
+    """Take the tokens out of a submission's answer."""
+    return TOKEN_NAMED.sub(r"\1[token]", came_back)
 
 
 def _download(client: Client, part: Part, file: Path) -> Downloaded:

@@ -133,11 +133,13 @@ def _submitted(client: Client, stored: Stored, order: Order) -> Sequence[Part]:
 def _recalled(stored: Stored, order: Order) -> list[Part]:
     """Return what is noted of an order, if it covers what is wanted now; otherwise the order as a whole."""
     whole = [Part(since=order.since.isoformat(), until=order.until.isoformat())]
-    noted = stored.note(order.note)
-    if not noted:
+    try:
+        parts = [Part(**fields) for fields in json.loads(stored.note(order.note) or "[]")]
+        oldest = min((datetime.fromisoformat(part.asked) for part in parts if part.asked), default=None)
+    except (ValueError, TypeError):  # a note of another version
         return whole
-    parts = [Part(**fields) for fields in json.loads(noted)]
-    oldest = min((datetime.fromisoformat(part.asked) for part in parts if part.asked), default=None)
+    if not parts:
+        return whole
     if oldest and datetime.now(UTC) - oldest > GIVE_UP_AFTER:
         return whole
     # A file that ends a day or two early is used: what was modified since is within the overlap of the next poll.

@@ -174,6 +174,12 @@ def test_a_token_that_does_not_reach_back_far_enough_does_not(server: FaultySamC
     assert len(server.submissions) == 2
 
 
+@pytest.mark.parametrize("note", ["", "[]", "x", '[{"other": 1}]', "[1]"])
+def test_a_note_of_another_version_is_no_note(server: FaultySamContractAwards, memory: Memory, note: str) -> None:
+    memory.notes["modified"] = note
+    assert len(piids(fetched(server.base_url, MODIFIED, memory))) == 2
+
+
 def test_what_is_too_much_for_one_file_is_halved(server: FaultySamContractAwards, memory: Memory) -> None:
     server.records = [record(f"P{n}", modified=f"2026-11-{11 + n:02}T00:00:00Z") for n in range(13)]
     server.most_extracted, server.a_day = 4, 100

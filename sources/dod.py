@@ -52,6 +52,8 @@ class Dod:
     quota: Quota | None = None
     rests = timedelta(hours=4)
     keeps_all = True
+    on_by_default = True
+    files_are_news = True
     delay = "Only contracts of $7.5 million or more are announced."
 
     def control(self, client: Client) -> bool:

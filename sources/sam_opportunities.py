@@ -53,6 +53,7 @@ class SamOpportunities:
     quota: Quota | None = Quota(name="sam", a_day=10)
     rests = timedelta(hours=20)
     keeps_all = False
+    on_by_default = True
     delay = "Notices are found by title and awardee; their texts are read only then, a few a day."
 
     def control(self, client: Client) -> bool:

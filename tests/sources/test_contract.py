@@ -18,28 +18,30 @@ from procurewatch.demo.upstream import UsaspendingStandIn, load_corpus
 from sources.contract import Interest, Source, Step, Window
 from sources.http import Client, Patience
 from sources.registry import SOURCES
+from tests.sources.announcements import page
+from tests.sources.sam_records import RECORDS
+from tests.upstreams import sam_contract_awards, sam_opportunities
 from tests.upstreams.ai_inventory import AiInventoryStandIn
+from tests.upstreams.dod import DodStandIn
 from tests.upstreams.federal_register import FederalRegisterStandIn
 from tests.upstreams.fpds import Fpds
-from tests.sources.announcements import page
-from tests.upstreams.dod import DodStandIn
-from tests.upstreams import sam_opportunities
+from tests.upstreams.sam_contract_awards import SamContractAwardsStandIn
 
 ROOT = Path(__file__).parents[2]
 # A stand-in for every source: its control query and its searches are tried against it.
 STAND_INS: dict[str, Callable[[], AbstractContextManager[StandIn]]] = {
     "aiinventory": AiInventoryStandIn,
-    "federalregister": FederalRegisterStandIn,
-    "usaspending": lambda: UsaspendingStandIn(load_corpus()),
-    "fpds": Fpds,
-    "usaspending": lambda: UsaspendingStandIn(load_corpus()),
     "dod": lambda: DodStandIn([page(1)]),
-    "usaspending": lambda: UsaspendingStandIn(load_corpus()),
+    "federalregister": FederalRegisterStandIn,
+    "fpds": Fpds,
+    "samawards": lambda: SamContractAwardsStandIn(RECORDS),
     "samnotices": lambda: sam_opportunities.SamOpportunities(
         [sam_opportunities.notice(1, postedDate=datetime.now(UTC).date().isoformat())]
     ),
+    "usaspending": lambda: UsaspendingStandIn(load_corpus()),
 }
-KEYS = {"samnotices": sam_opportunities.KEY}
+# The keys that stand-ins ask for.
+KEYS = {"samawards": sam_contract_awards.KEY, "samnotices": sam_opportunities.KEY}
 INTEREST = Interest(
     names=tuple(f"VENDOR {n}" for n in range(230)),
     ueis=tuple(f"UEI{n:09}" for n in range(230)),

@@ -74,13 +74,20 @@ def _asked(client: Client, path: str, body: Mapping[str, object]) -> tuple[Docum
     return document, answer
 
 
-def rows_of(answer: Mapping[str, object], client: Client, path: str, key: str = "generated_internal_id") -> list[Row]:
-    """Return the rows of an answer, each sure to have its award key. Raises `SourceChanged`."""
+def rows_of(
+    answer: Mapping[str, object], client: Client, path: str, key: str = "generated_internal_id", *, null: bool = False
+) -> list[Row]:
+    """Return the rows of an answer, each sure to have its award key, or `null` there if allowed.
+
+    Raises:
+        SourceChanged: a row has no such field.
+    """
     rows = taken(answer, "results", list, client, path)
     for row in rows:
         if not isinstance(row, dict):
             raise SourceChanged(client.source, f"POST {path}", f"a row that is no object: {str(row)[:200]}")
-        taken(row, key, str, client, path)
+        if not (null and row.get(key, "") is None):
+            taken(row, key, str, client, path)
     return rows
 
 
@@ -185,7 +192,7 @@ SUBAWARDS = Listing(
     date_types=SUBAWARD_DATES,
     sort="Sub-Award Date",
     reorderings=SUBAWARD_REORDERINGS,
-    level={"spending_level": "subawards"},
+    level={"subawards": True, "spending_level": "subawards"},
 )
 
 
@@ -297,5 +304,5 @@ def _page(client: Client, part: Slice, number: int, sort: str, order: str) -> tu
     page = taken(answer, "page_metadata", dict, client, listing.path)
     # The 500th page asks the index for one row more than it may give (issue 3218).
     more = taken(page, "hasNext", bool, client, listing.path) and number < MOST_ROWS // PAGE - 1
-    rows = rows_of(answer, client, listing.path, listing.key)
+    rows = rows_of(answer, client, listing.path, listing.key, null=listing is SUBAWARDS)
     return [Found(row, document) for row in rows], more

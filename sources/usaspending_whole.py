@@ -1,4 +1,4 @@
-"""Reading USAspending's awards whole: which search rows are meant and new, then detail and all transactions of those."""
+"""Reading USAspending's awards whole: which search rows are meant and new, then all that is known of those."""
 
 from __future__ import annotations
 

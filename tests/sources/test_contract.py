@@ -17,11 +17,15 @@ from procurewatch.demo.upstream import UsaspendingStandIn, load_corpus
 from sources.contract import Interest, Source, Step, Window
 from sources.http import Client, Patience
 from sources.registry import SOURCES
+from tests.upstreams.usaspending_assistance import AssistanceStandIn
+from tests.upstreams.usaspending_subawards import SubawardsStandIn
 
 ROOT = Path(__file__).parents[2]
 # A stand-in for every source: its control query and its searches are tried against it.
 STAND_INS: dict[str, Callable[[], AbstractContextManager[UsaspendingStandIn]]] = {
     "usaspending": lambda: UsaspendingStandIn(load_corpus()),
+    "assistance": lambda: AssistanceStandIn([]),
+    "subawards": lambda: SubawardsStandIn([]),
 }
 INTEREST = Interest(
     names=tuple(f"VENDOR {n}" for n in range(230)),

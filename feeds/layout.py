@@ -16,7 +16,7 @@ from enum import StrEnum
 from urllib.parse import quote
 
 from feeds.text import clean
-from storage.stored import StoredAward, StoredEvent
+from storage.stored import StoredEvent, StoredRecord
 
 INDEX = "index.html"
 STYLESHEET = "style.css"
@@ -72,7 +72,7 @@ def event_anchor(event_id: str) -> str:
     return "event-" + hashlib.sha256(clean(event_id).encode()).hexdigest()[:16]
 
 
-def official_page(award: StoredAward) -> str:
+def official_page(award: StoredRecord) -> str:
     """Return the address of the award's official page: the one the source gave, else USAspending's."""
     url = clean(award.url).strip()
     if not re.match(r"https?://[^/\s]", url, re.IGNORECASE):
@@ -88,8 +88,8 @@ def site_url(base_url: str, path: str) -> str:
 def permalink(base_url: str | None, event: StoredEvent) -> str:
     """Return where an entry's title leads: our page of the award, or the official one when we have no address."""
     if base_url is None:
-        return official_page(event.award)
-    return f"{site_url(base_url, award_path(event.award.key))}#{event_anchor(event.id)}"
+        return official_page(event.record)
+    return f"{site_url(base_url, award_path(event.record.key))}#{event_anchor(event.id)}"
 
 
 def _slug_name(slug: str) -> str:

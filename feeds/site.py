@@ -16,7 +16,7 @@ from feeds.opml import Outline, write_opml
 from feeds.render import stylesheet
 from feeds.syndication import FeedMeta, write_atom, write_rss
 from feeds.tags import feed_id
-from storage.stored import StoredAction, StoredAward, StoredEvent, StoredEvidence
+from storage.stored import StoredAction, StoredEvent, StoredEvidence, StoredRecord
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 LATEST_ON_INDEX = 50
@@ -35,10 +35,10 @@ class FeedSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AwardRecord:
+class RecordPage:
     """All that an award's page shows."""
 
-    award: StoredAward
+    award: StoredRecord
     actions: tuple[StoredAction, ...]
     evidence: tuple[StoredEvidence, ...]
     events: tuple[StoredEvent, ...]
@@ -56,7 +56,7 @@ class Catalogue:
     title: str = "Procurewatch"
     base_url: str | None
     feeds: tuple[FeedSpec, ...]
-    awards: Mapping[str, Callable[[], AwardRecord]]
+    awards: Mapping[str, Callable[[], RecordPage]]
     epoch: datetime = EPOCH
 
 
@@ -110,7 +110,7 @@ class Site:
         return self._entries[event.id]
 
     def _permalink(self, event: StoredEvent) -> str:
-        has_page = event.award.key in self.catalogue.awards
+        has_page = event.record.key in self.catalogue.awards
         return layout.permalink(self.catalogue.base_url if has_page else None, event)
 
     def _row(self, spec: FeedSpec) -> FeedRow:
@@ -134,9 +134,9 @@ class Site:
         )
 
     def _page_of(self, entry: Entry) -> str:
-        if entry.award_key not in self.catalogue.awards:
+        if entry.record_key not in self.catalogue.awards:
             return entry.official_url
-        return f"{layout.award_path(entry.award_key)}#{layout.event_anchor(entry.id)}"
+        return f"{layout.award_path(entry.record_key)}#{layout.event_anchor(entry.id)}"
 
     def _opml(self) -> bytes:
         base = self.catalogue.base_url
@@ -165,7 +165,7 @@ class Site:
         )
 
 
-def _carries(spec: FeedSpec, award: StoredAward) -> bool:
+def _carries(spec: FeedSpec, award: StoredRecord) -> bool:
     """Return whether a feed is about this award (whether or not its newest entries still are)."""
     slugs = {
         FeedKind.ALL: {spec.slug},

@@ -1,4 +1,4 @@
-"""The matcher: one award in, the vendors of the watchlist it concerns out, each with its reasons in words and places.
+"""The matcher: one record in, the vendors of the watchlist it concerns out, each with its reasons in words and places.
 
 Pure: no network, no database. What it says is descriptive ("the recipient's name is ..."), never a judgement.
 """
@@ -15,9 +15,10 @@ from monitors.misspelt import SlipIndex
 from monitors.names import NORM_VERSION, parse_name
 from monitors.phrases import PhraseFinding, PhraseIndex, vendor_terms
 from monitors.signals import PARENT_SCORE, TEXT_SCORES, NameFinding, NameIndex, Signal, SignalKind
+from monitors.subject import Subject, subject_of
 from monitors.vendor import Kind, KnownName, Strength, Vendor, Watchlist
 from monitors.weighing import PUBLISH_FROM, REVIEW_FROM, Found, tell, weigh
-from sources.records import Award
+from sources.records import Award, Publication
 
 __all__ = ["MATCHER_VERSION", "Band", "Match", "Matcher", "Signal", "SignalKind"]
 
@@ -78,24 +79,29 @@ class Matcher:
         """What a stored match depends on: matcher, normalisation and watchlist."""
         return f"{MATCHER_VERSION}.{NORM_VERSION}.{self._watchlist.version}"
 
-    def matches(self, award: Award) -> tuple[Match, ...]:
-        """Return the entries this award concerns, best first; none that falls into the drop band.
+    def matches(self, record: Award | Publication) -> tuple[Match, ...]:
+        """Return the entries a record concerns, best first; none that falls into the drop band.
 
         A topic never comes before a vendor that is published: its score ends where theirs begin.
         """
         found: dict[str, list[Found]] = defaultdict(list)
-        for vendor_id, item in self._identities(award):
+        subject = subject_of(record)
+        for vendor_id, item in self._identities(subject):
             found[vendor_id].append(item)
         paid = frozenset(found)
-        for vendor_id, item in self._texts(award):
+        for vendor_id, item in self._texts(subject):
             found[vendor_id].append(item)
-        matches = [self._decide(self._watchlist.by_id[key], items, award, paid) for key, items in found.items()]
+        matches = [self._decide(self._watchlist.by_id[key], items, subject, paid) for key, items in found.items()]
         kept = [match for match in matches if match.band is not Band.DROP]
         return tuple(sorted(kept, key=lambda match: (-match.score, match.vendor_id)))
 
-    def _identities(self, award: Award) -> Iterator[tuple[str, Found]]:
+    def paid(self, record: Award | Publication) -> frozenset[str]:
+        """Return the ids of the entries that the recipient of a record, or its parent, may be."""
+        return frozenset(vendor_id for vendor_id, _ in self._identities(subject_of(record)))
+
+    def _identities(self, subject: Subject) -> Iterator[tuple[str, Found]]:
         """Yield what identifies the recipient or its parent. Identifiers count whatever the exclusions say."""
-        recipient = award.recipient
+        recipient = subject.recipient
         for field, kind, owners, code, score in (
             ("recipient_uei", SignalKind.UEI, self._ueis, recipient.uei, UEI_SCORE),
             ("recipient_cage", SignalKind.CAGE, self._cages, recipient.cage, CAGE_SCORE),
@@ -107,8 +113,8 @@ class Matcher:
                 )
                 yield vendor_id, Found(signal, self._watchlist.by_id[vendor_id].portfolio)
         if not recipient.is_placeholder:
-            yield from self._named("recipient_name", recipient.name, award)
-        yield from self._named("recipient_parent_name", recipient.parent_name, award)
+            yield from self._named("recipient_name", recipient.name, subject)
+        yield from self._named("recipient_parent_name", recipient.parent_name, subject)
 
     def _name_findings(self, raw: str) -> tuple[NameFinding, ...]:
         """Return the vendors a name field points to, without those whose exclusion it holds."""
@@ -118,7 +124,7 @@ class Matcher:
         excluded = self._phrases.excluded(raw)
         return tuple(finding for finding in findings if finding.vendor_id not in excluded)
 
-    def _named(self, field: str, raw: str, award: Award) -> Iterator[tuple[str, Found]]:
+    def _named(self, field: str, raw: str, subject: Subject) -> Iterator[tuple[str, Found]]:
         for hit in self._find_names(raw) if raw else ():
             kind, score = hit.kind, hit.score
             of_owner = kind is SignalKind.PARENT_NAME
@@ -126,7 +132,7 @@ class Matcher:
                 if kind is SignalKind.FUZZY_NAME:
                     continue
                 kind, score = SignalKind.PARENT_NAME, min(score, PARENT_SCORE)
-            outside = _outside_years(hit.known, award)
+            outside = _outside_years(hit.known, subject)
             signal = Signal(
                 kind=kind,
                 field=field,
@@ -138,13 +144,11 @@ class Matcher:
             )
             yield hit.vendor_id, Found(signal, hit.portfolio, outside=outside, of_owner=of_owner)
 
-    def _texts(self, award: Award) -> Iterator[tuple[str, Found]]:
-        """Yield the phrases in the award's description, and in its actions' where they say something else."""
-        texts = [("description", award.description, "")]
-        texts += [("action_description", action.description, action.key) for action in award.actions]
+    def _texts(self, subject: Subject) -> Iterator[tuple[str, Found]]:
+        """Yield the phrases in the record's texts, each text once however many actions repeat it."""
         read: set[str] = set()
         told: set[tuple[str, str, str]] = set()
-        for field, raw, action_key in texts:
+        for field, raw, action_key in subject.texts:
             if raw in read:
                 continue
             read.add(raw)
@@ -160,9 +164,9 @@ class Matcher:
     def _names_of(self, vendor_ids: Iterable[str]) -> list[str]:
         return sorted(self._watchlist.by_id[vendor_id].name for vendor_id in vendor_ids)
 
-    def _decide(self, vendor: Vendor, found: list[Found], award: Award, paid: frozenset[str]) -> Match:
+    def _decide(self, vendor: Vendor, found: list[Found], subject: Subject, paid: frozenset[str]) -> Match:
         """Weigh all signals for one vendor."""
-        resold = bool(self._resellers[vendor.id] & _cores([award.recipient.name]))
+        resold = bool(self._resellers[vendor.id] & _cores([subject.recipient.name]))
         score, rule = weigh(vendor, found, resold=resold)
         band = Band.PUBLISH if score >= PUBLISH_FROM else Band.REVIEW if score >= REVIEW_FROM else Band.DROP
         found = sorted(found, key=lambda item: (-item.signal.score, item.signal.field, item.signal.start))
@@ -175,7 +179,7 @@ class Matcher:
             score=score,
             band=band,
             rule=rule,
-            reason=tell(vendor, found, award.recipient, others) if band is not Band.DROP else "",
+            reason=tell(vendor, found, subject.recipient, others) if band is not Band.DROP else "",
         )
 
 
@@ -187,15 +191,14 @@ def _owners(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     return owners
 
 
-def _outside_years(known: KnownName, award: Award) -> str:
-    """Return in words that an award falls outside the years of a name, "" if it does not or nobody can tell.
+def _outside_years(known: KnownName, subject: Subject) -> str:
+    """Return in words that a record falls outside the years of a name, "" if it does not or nobody can tell.
 
     An award spans the years from its signing to its latest action: sources show the newest name on the oldest award.
     """
-    days = [day for day in (award.signed, *(action.signed for action in award.actions)) if day]
-    if not days or not known.years:
+    if not subject.days or not known.years:
         return ""
-    first, last = min(days).year, max(days).year
+    first, last = min(subject.days).year, max(subject.days).year
     if known.covers(first, last):
         return ""
     return f"{known.years}; this award is of {first}" + (f" to {last}" if last != first else "")

@@ -14,11 +14,10 @@ from sqlalchemy.orm import Session
 from monitors.jobs import NEWEST_OF_A_BASELINE
 from monitors.match_rows import match_rows
 from monitors.run import Workshop
-from sources.records import Agency, Award, AwardCategory, ContractAction, Recipient
 from storage.reading import all_keys
 from storage.rematching import StoredFacts, drop_matches, facts_of, recipients_changed
 from storage.runs import tell_newest
-from storage.saving import save_award
+from storage.saving import save_matches
 
 AT_ONCE = 200
 
@@ -46,7 +45,7 @@ def rematch(workshop: Workshop) -> RematchReport:
         with workshop.database.writing() as session:
             for facts in facts_of(session, keys[first : first + AT_ONCE]):
                 for vendor_id in _rematch_award(session, workshop, facts, now, report):
-                    newly.setdefault(vendor_id, []).append(facts.award.key)
+                    newly.setdefault(vendor_id, []).append(facts.row.key)
     with workshop.database.writing() as session:
         for vendor_id, award_keys in sorted(newly.items()):
             report.told += tell_newest(session, [vendor_id], NEWEST_OF_A_BASELINE, now, among=award_keys)
@@ -57,14 +56,14 @@ def _rematch_award(
     session: Session, workshop: Workshop, facts: StoredFacts, now: datetime, report: RematchReport
 ) -> Sequence[str]:
     """Match one award anew; return the vendors that it newly concerns."""
-    award = award_from(facts)
-    rows = match_rows(session, workshop.matcher, award, now)
+    key = facts.row.key
+    rows = match_rows(session, workshop.matcher, facts.record, now)
     found = {row.vendor_id for row in rows}
     gained = sorted(found - facts.vendors)
     gone = facts.vendors - found
     # What matched under a recipient's earlier name cannot be found again from the present one, and stays.
-    lost = drop_matches(session, award.key, gone) if gone and not recipients_changed(session, award.key) else set()
-    save_award(session, award, rows, now, lambda _vendors: False)
+    lost = drop_matches(session, key, gone) if gone and not recipients_changed(session, key) else set()
+    save_matches(session, facts.row, facts.record, rows, now)
     session.flush()
     report.awards += 1
     for vendor_id in gained:
@@ -72,65 +71,3 @@ def _rematch_award(
     for vendor_id in lost:
         report.lost[vendor_id] = report.lost.get(vendor_id, 0) + 1
     return gained
-
-
-def award_from(facts: StoredFacts) -> Award:
-    """Return a stored award as its source told it, without its evidence."""
-    row = facts.award
-    actions = tuple(
-        ContractAction(
-            key=action.key,
-            modification=action.modification,
-            signed=action.signed,
-            obligation=action.obligation,
-            description=action.description,
-            action_type=action.action_type,
-            action_type_text=action.action_type_text,
-        )
-        for action in facts.actions
-    )
-    return Award(
-        key=row.key,
-        source=row.source,
-        revision=row.revision,
-        category=AwardCategory(row.category),
-        type_text=row.type_text,
-        piid=row.piid,
-        parent_piid=row.parent_piid,
-        parent_key=row.parent_key,
-        description=row.description,
-        recipient=Recipient(
-            name=row.recipient_name,
-            uei=row.recipient_uei,
-            cage=row.recipient_cage,
-            parent_name=row.recipient_parent_name,
-            parent_uei=row.recipient_parent_uei,
-            state=row.recipient_state,
-        ),
-        awarding=Agency(
-            code=row.agency_code,
-            name=row.agency_name,
-            sub_code=row.sub_agency_code,
-            sub_name=row.sub_agency_name,
-            office=row.office,
-        ),
-        funding=Agency(name=row.funding_agency_name, sub_name=row.funding_sub_agency_name),
-        obligated=row.obligated,
-        exercised=row.exercised,
-        ceiling=row.ceiling,
-        signed=row.signed,
-        starts=row.starts,
-        ends=row.ends,
-        may_end=row.may_end,
-        modified=row.modified,
-        psc=row.psc,
-        psc_text=row.psc_text,
-        naics=row.naics,
-        naics_text=row.naics_text,
-        solicitation=row.solicitation,
-        extent_competed=row.extent_competed,
-        place=row.place,
-        url=row.url,
-        actions=actions,
-        documents=(),
-    )

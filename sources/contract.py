@@ -162,6 +162,10 @@ class Source(Protocol):
         """Whether everything it gives is stored; else only what concerns somebody or is stored already."""
 
     @property
+    def on_by_default(self) -> bool:
+        """Whether it is asked unless the settings say otherwise."""
+
+    @property
     def delay(self) -> str:
         """One sentence on what it cannot tell yet ("DoD awards appear 90 days after ..."), "" if nothing."""
 
@@ -188,6 +192,10 @@ class Source(Protocol):
 @runtime_checkable
 class FileSource(Protocol):
     """A source whose records can also be read from files that people hold."""
+
+    @property
+    def files_are_news(self) -> bool:
+        """Whether such a file holds what is new (a page saved today), or an archive."""
 
     def read_file(self, file: Path) -> Iterator[Fetched]:
         """Read a file, in bounded memory. Raises `SourceChanged` when it is not what this source publishes."""

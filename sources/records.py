@@ -54,6 +54,14 @@ def dollars(value: object) -> Decimal | None:
     return cents
 
 
+def treasury_code(department: str) -> str:
+    """Return Treasury's three digits of a department ("070") from FPDS's four ("7000"); other codes as they are.
+
+    FPDS's department codes begin with Treasury's two digits (FPDS data dictionary, element 4A).
+    """
+    return f"0{department[:2]}" if len(department) == 4 and department.isdigit() else department
+
+
 class AwardCategory(StrEnum):
     """What kind of instrument an award is."""
 
@@ -193,6 +201,8 @@ class Award:
 
     Amounts in dollars: `obligated` to date, `exercised` base and exercised options, `ceiling` base and all options.
     Dates: `signed` the base award, `starts`/`ends` the period of performance, `may_end` with all options.
+    `doubt` says why an amount cannot be true, "" if nothing speaks against it. `is_partial`: the source tells awards
+    action by action, and this is how the award stood after the actions given here, which are not all.
     """
 
     key: str
@@ -226,6 +236,8 @@ class Award:
     actions: tuple[ContractAction, ...]
     documents: tuple[Document, ...] = field(repr=False)
     facts: tuple[SourceFact, ...] = ()
+    doubt: str = ""
+    is_partial: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,6 +43,7 @@ class Usaspending:
     quota: Quota | None = None
     rests = timedelta(0)
     keeps_all = True
+    on_by_default = True
     delay = "Awards of the Department of Defense appear 90 days after they are signed, and any award may come late."
 
     def control(self, client: Client) -> bool:

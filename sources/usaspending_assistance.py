@@ -50,6 +50,7 @@ class Assistance:
     quota: Quota | None = None
     rests = timedelta(hours=20)
     keeps_all = True
+    on_by_default = True
     delay = "A grant appears when its agency submits it, which may be months after it was made."
 
     def control(self, client: Client) -> bool:

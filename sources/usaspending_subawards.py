@@ -49,6 +49,7 @@ class Subawards:
     quota: Quota | None = None
     rests = timedelta(hours=20)
     keeps_all = True
+    on_by_default = True
     delay = "A subaward appears when the prime recipient reports it, which may be months after it was made."
 
     def control(self, client: Client) -> bool:

@@ -13,17 +13,24 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from procurewatch.demo.stand_in import StandIn
 from procurewatch.demo.upstream import UsaspendingStandIn, load_corpus
 from sources.contract import Interest, Source, Step, Window
 from sources.http import Client, Patience
 from sources.registry import SOURCES
+from tests.upstreams.ai_inventory import AiInventoryStandIn
+from tests.upstreams.federal_register import FederalRegisterStandIn
+from tests.upstreams.fpds import Fpds
 from tests.upstreams.usaspending_assistance import AssistanceStandIn
 from tests.upstreams.usaspending_subawards import SubawardsStandIn
 
 ROOT = Path(__file__).parents[2]
 # A stand-in for every source: its control query and its searches are tried against it.
-STAND_INS: dict[str, Callable[[], AbstractContextManager[UsaspendingStandIn]]] = {
+STAND_INS: dict[str, Callable[[], AbstractContextManager[StandIn]]] = {
+    "aiinventory": AiInventoryStandIn,
+    "federalregister": FederalRegisterStandIn,
     "usaspending": lambda: UsaspendingStandIn(load_corpus()),
+    "fpds": Fpds,
     "assistance": lambda: AssistanceStandIn([]),
     "subawards": lambda: SubawardsStandIn([]),
 }

@@ -10,9 +10,13 @@ from sources.fpds import Fpds
 from sources.sam_contract_awards import SamContractAwards
 from sources.sam_opportunities import SamOpportunities
 from sources.usaspending import Usaspending
+from sources.usaspending_assistance import Assistance
+from sources.usaspending_subawards import Subawards
 
 ALL: tuple[Source, ...] = (
     Usaspending(),
+    Assistance(),
+    Subawards(),
     Dod(),
     SamOpportunities(),
     SamContractAwards(),

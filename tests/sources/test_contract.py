@@ -26,6 +26,8 @@ from tests.upstreams.dod import DodStandIn
 from tests.upstreams.federal_register import FederalRegisterStandIn
 from tests.upstreams.fpds import Fpds
 from tests.upstreams.sam_contract_awards import SamContractAwardsStandIn
+from tests.upstreams.usaspending_assistance import AssistanceStandIn
+from tests.upstreams.usaspending_subawards import SubawardsStandIn
 
 ROOT = Path(__file__).parents[2]
 # A stand-in for every source: its control query and its searches are tried against it.
@@ -39,6 +41,8 @@ STAND_INS: dict[str, Callable[[], AbstractContextManager[StandIn]]] = {
         [sam_opportunities.notice(1, postedDate=datetime.now(UTC).date().isoformat())]
     ),
     "usaspending": lambda: UsaspendingStandIn(load_corpus()),
+    "assistance": lambda: AssistanceStandIn([]),
+    "subawards": lambda: SubawardsStandIn([]),
 }
 # The keys that stand-ins ask for.
 KEYS = {"samawards": sam_contract_awards.KEY, "samnotices": sam_opportunities.KEY}

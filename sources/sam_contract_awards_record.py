@@ -34,6 +34,7 @@ from sources.records import (
     Removal,
     SourceFact,
     dollars,
+    treasury_code,
 )
 
 LONGEST_IDENTIFIER = 200
@@ -213,6 +214,7 @@ def _award(payload: Payload, record: Fields, identity: Identity) -> Award:
     last_order = day(dates, "lastDateToOrder")
     action = _action(record, identity)
     return Award(
+        is_partial=True,
         key=identity.award_key,
         source=payload.source,
         revision=payload.revision,
@@ -288,7 +290,7 @@ def _recipient(awardee: Fields) -> Recipient:
 def _agency(information: Fields, role: str) -> Agency:
     department, subtier = part(information, f"{role}Department"), part(information, f"{role}Subtier")
     return Agency(
-        code=identifier(department, "code"),
+        code=treasury_code(identifier(department, "code")),
         name=text(department, "name"),
         sub_code=identifier(subtier, "code"),
         sub_name=text(subtier, "name"),

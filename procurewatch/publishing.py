@@ -11,7 +11,9 @@ from pathlib import Path
 from feeds.layout import FeedKind
 from feeds.site import Catalogue, FeedSpec, RecordPage, site_files
 from monitors.vendor import Kind, Vendor, Watchlist
+from sources.registry import SOURCES
 from storage.database import Database
+from storage.health import incidents_of
 from storage.reading import (
     actions_of,
     events_of,
@@ -60,8 +62,15 @@ def catalogue(database: Database, watchlist: Watchlist, *, base_url: str, entrie
             title = watchlist.categories.get(category, category)
             feeds.append(FeedSpec(kind=FeedKind.CATEGORY, slug=category, title=title, events=events))
         keys = published_keys(session)
+        incidents = tuple(incidents_of(session))
     awards = {key: partial(_award_record, database, key) for key in keys}
-    return Catalogue(base_url=base_url or None, feeds=tuple(feeds), awards=awards)
+    return Catalogue(
+        base_url=base_url or None,
+        feeds=tuple(feeds),
+        awards=awards,
+        incidents=incidents,
+        source_titles={name: source.title for name, source in SOURCES.items()},
+    )
 
 
 def _title(vendor: Vendor) -> str:

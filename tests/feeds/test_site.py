@@ -52,6 +52,9 @@ def catalogue(base_url: str | None = "https://watch.example.org/pw/") -> Catalog
     )
 
 
+ENDINGS = ("atom", "rss")
+
+
 def built(base_url: str | None = "https://watch.example.org/pw/") -> dict[str, bytes]:
     return {path: write() for path, write in site_files(catalogue(base_url))}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from datetime import datetime
 
@@ -18,13 +18,20 @@ PARENT_AWARD = "parent-award"
 
 
 def match_rows(session: Session, matcher: Matcher, award: Award, now: datetime) -> list[MatchRow]:
-    """Return the rows of all vendors an award concerns, first seen now (UTC).
+    """Return the rows of all vendors an award concerns, first seen now (UTC)."""
+    return rows_of(session, matcher.version, award, matcher.matches(award), now)
+
+
+def rows_of(
+    session: Session, watchlist_version: str, award: Award, matches: Iterable[Match], now: datetime
+) -> list[MatchRow]:
+    """Return the rows of what the matcher has found in an award, and of what its parent award concerns.
 
     An order says little ("LICENSES") where the agreement it is placed under has said it all: what its parent award
     concerns, it may concern too, which a person has to see.
     """
-    rows = [match_row(match, award, matcher.version, now) for match in matcher.matches(award)]
-    return rows + list(_inherited(session, matcher, award, {row.vendor_id for row in rows}, now))
+    rows = [match_row(match, award, watchlist_version, now) for match in matches]
+    return rows + list(_inherited(session, watchlist_version, award, {row.vendor_id for row in rows}, now))
 
 
 def match_row(match: Match, award: Award, watchlist_version: str, now: datetime) -> MatchRow:
@@ -45,7 +52,9 @@ def match_row(match: Match, award: Award, watchlist_version: str, now: datetime)
     )
 
 
-def _inherited(session: Session, matcher: Matcher, award: Award, found: set[str], now: datetime) -> Iterator[MatchRow]:
+def _inherited(
+    session: Session, watchlist_version: str, award: Award, found: set[str], now: datetime
+) -> Iterator[MatchRow]:
     if not award.parent_key:
         return
     for parent in published_matches_of(session, award.parent_key):
@@ -73,6 +82,6 @@ def _inherited(session: Session, matcher: Matcher, award: Award, found: set[str]
                     "action_key": "",
                 }
             ],
-            watchlist_version=matcher.version,
+            watchlist_version=watchlist_version,
             first_seen=now,
         )

@@ -58,6 +58,15 @@ class Match:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Indexes:
+    """What a matcher looks names and texts up in."""
+
+    names: NameIndex
+    phrases: PhraseIndex
+    slips: SlipIndex
+
+
 class Matcher:
     """Matches awards against one watchlist. Build it once; it remembers the distinct texts it has seen."""
 
@@ -77,6 +86,18 @@ class Matcher:
     def version(self) -> str:
         """What a stored match depends on: matcher, normalisation and watchlist."""
         return f"{MATCHER_VERSION}.{NORM_VERSION}.{self._watchlist.version}"
+
+    @property
+    def indexes(self) -> Indexes:
+        """What it looks names and texts up in, for those who look many up at once."""
+        return Indexes(self._names, self._phrases, self._slips)
+
+    def identifies(self, award: Award) -> bool:
+        """Whether the award bears a code that is on the watchlist."""
+        recipient = award.recipient
+        return _code(recipient.cage) in self._cages or any(
+            _code(uei) in self._ueis for uei in (recipient.uei, recipient.parent_uei)
+        )
 
     def matches(self, award: Award) -> tuple[Match, ...]:
         """Return the entries this award concerns, best first; none that falls into the drop band.
@@ -101,9 +122,9 @@ class Matcher:
             ("recipient_cage", SignalKind.CAGE, self._cages, recipient.cage, CAGE_SCORE),
             ("recipient_parent_uei", SignalKind.PARENT_UEI, self._ueis, recipient.parent_uei, PARENT_UEI_SCORE),
         ):
-            for vendor_id in owners.get(code.strip().upper(), ()):
+            for vendor_id in owners.get(_code(code), ()):
                 signal = Signal(
-                    kind=kind, field=field, text=code, term=code.strip().upper(), start=0, end=len(code), score=score
+                    kind=kind, field=field, text=code, term=_code(code), start=0, end=len(code), score=score
                 )
                 yield vendor_id, Found(signal, self._watchlist.by_id[vendor_id].portfolio)
         if not recipient.is_placeholder:
@@ -177,6 +198,11 @@ class Matcher:
             rule=rule,
             reason=tell(vendor, found, award.recipient, others) if band is not Band.DROP else "",
         )
+
+
+def _code(written: str) -> str:
+    """Return a UEI or CAGE code as the watchlist has it."""
+    return written.strip().upper()
 
 
 def _owners(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:

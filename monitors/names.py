@@ -237,6 +237,11 @@ def parse_names(raw: str) -> tuple[Name, ...]:
     return tuple(names)
 
 
+def has_dba(raw: str) -> bool:
+    """Whether a recipient field says that a company does business under another name."""
+    return _DBA.search(raw) is not None
+
+
 def is_common(words: str) -> bool:
     """Whether a folded name or phrase consists only of words that many unrelated companies use."""
     return all(word in COMMON_WORDS or len(word) < 3 for word in words.split())

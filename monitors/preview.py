@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from monitors.bulk import BulkMatcher
 from monitors.matcher import Band, Match, Matcher
 from monitors.vendor import Vendor, Watchlist
 from sources.records import Award
@@ -48,12 +49,12 @@ def preview(vendors: Iterable[Vendor], awards: Iterable[Award], examples: int) -
     previews = {vendor.id: Preview(vendor=vendor) for vendor in vendors}
     matcher = Matcher(Watchlist(tuple(shown.vendor for shown in previews.values())))
     span = Span()
-    for award in awards:
+    for award, matches in BulkMatcher(matcher).matches(awards):
         month = f"{award.signed:%Y-%m}" if award.signed else ""
         span.awards += 1
         if month:
             span.first, span.last = min(span.first or month, month), max(span.last, month)
-        for match in matcher.matches(award):
+        for match in matches:
             _count(previews[match.vendor_id], award, match, month, examples)
     return list(previews.values()), span
 

@@ -11,14 +11,16 @@ from datetime import UTC, datetime
 
 from sqlalchemy.orm import Session
 
+from monitors.bulk import BulkMatcher
 from monitors.jobs import NEWEST_OF_A_BASELINE
-from monitors.match_rows import match_rows
+from monitors.match_rows import rows_of
 from monitors.run import Workshop
 from sources.records import Agency, Award, AwardCategory, ContractAction, Recipient
 from storage.reading import all_keys
 from storage.rematching import StoredFacts, drop_matches, facts_of, recipients_changed
 from storage.runs import tell_newest
 from storage.saving import save_award
+from storage.tables import MatchRow
 
 AT_ONCE = 200
 
@@ -38,27 +40,35 @@ def rematch(workshop: Workshop) -> RematchReport:
     report = RematchReport()
     newly: dict[str, list[str]] = {}
     now = datetime.now(UTC)
+    matcher = BulkMatcher(workshop.matcher)
     with workshop.database.reading() as session:
         keys = all_keys(session)
     for first in range(0, len(keys), AT_ONCE):
         if workshop.stop.is_set():
             break
         with workshop.database.writing() as session:
-            for facts in facts_of(session, keys[first : first + AT_ONCE]):
-                for vendor_id in _rematch_award(session, workshop, facts, now, report):
-                    newly.setdefault(vendor_id, []).append(facts.award.key)
+            stored = list(facts_of(session, keys[first : first + AT_ONCE]))
+            found = matcher.matches(map(award_from, stored))
+            for facts, (award, matches) in zip(stored, found, strict=True):
+                rows = rows_of(session, workshop.matcher.version, award, matches, now)
+                for vendor_id in _store(session, facts, award, rows, now=now, report=report):
+                    newly.setdefault(vendor_id, []).append(award.key)
     with workshop.database.writing() as session:
         for vendor_id, award_keys in sorted(newly.items()):
             report.told += tell_newest(session, [vendor_id], NEWEST_OF_A_BASELINE, now, among=award_keys)
     return report
 
 
-def _rematch_award(
-    session: Session, workshop: Workshop, facts: StoredFacts, now: datetime, report: RematchReport
+def _store(
+    session: Session,
+    facts: StoredFacts,
+    award: Award,
+    rows: Sequence[MatchRow],
+    *,
+    now: datetime,
+    report: RematchReport,
 ) -> Sequence[str]:
-    """Match one award anew; return the vendors that it newly concerns."""
-    award = award_from(facts)
-    rows = match_rows(session, workshop.matcher, award, now)
+    """Store what an award matches now; return the vendors that it newly concerns."""
     found = {row.vendor_id for row in rows}
     gained = sorted(found - facts.vendors)
     gone = facts.vendors - found

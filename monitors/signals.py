@@ -88,6 +88,7 @@ TEXT_SCORES = {Strength.STRONG: 0.85, Strength.MEDIUM: 0.65, Strength.WEAK: 0.3}
 CLOSE_ENOUGH = 88.0  # per cent of letters in common, words sorted
 LONGEST_NAME = 400  # characters; what is longer is no name, and comparing letters in it would take for ever
 SHORTEST_CORE = 4  # shorter cores (BI, NEC, EFW) count only with their legal form, exactly
+SHORTEST_HELD = 8  # letters a name needs to count inside a longer one
 SHORTEST_RARE = 6  # letters a word needs for a typo in it to be recognised
 
 
@@ -117,6 +118,16 @@ class _Known:
     portfolio: Portfolio
     name: Name
     common: bool
+
+    @property
+    def recognisable(self) -> bool:
+        """Whether a name that only resembles this one can be told from the names of other companies."""
+        return not self.common and len(self.name.tight) >= SHORTEST_RARE and self.kind is not SignalKind.PARENT_NAME
+
+    @property
+    def rare_words(self) -> set[str]:
+        """The words of its core that few companies use."""
+        return _rare_words(self.name.core)
 
     def exact(self, *, same_form: bool) -> float:
         """Return the score of a name whose core equals this one, 0 when that says nothing."""
@@ -159,6 +170,11 @@ class NameIndex:
         for vendor in vendors:
             for known in _known_names(vendor) if vendor.kind is Kind.VENDOR else ():
                 self._add(known)
+
+    @property
+    def known(self) -> list[_Known]:
+        """Every name it knows."""
+        return [known for listed in self._full.values() for known in listed]
 
     def _add(self, known: _Known) -> None:
         self._full[known.name.full].append(known)
@@ -231,7 +247,7 @@ def _likeness(known: _Known, name: Name) -> float:
     if extra is not None:
         if all(word in GENERIC_WORDS for word in extra):
             return BRANCH_SCORE
-        return CONTAINED_SCORE if len(known.name.tight) >= 8 else 0.0
+        return CONTAINED_SCORE if len(known.name.tight) >= SHORTEST_HELD else 0.0
     return _misspelling(known.name.core, name.core)
 
 

@@ -1,0 +1,172 @@
+"""Throwing away, many at a time, the names that bear no likeness to a known one, so that few are read one by one.
+
+The sieve may let through what turns out to be nobody's name; it never holds back what `NameIndex.find` would find
+something in. A block of names is folded, split and looked up by a handful of calls: a name goes on if it is a known
+one written without spaces, or has a word that is, or is one slip away from, the telling word of a known name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import compress, count, product
+from operator import not_
+
+from rapidfuzz import fuzz
+
+from monitors.blocks import LETTERS, blocks, fold_names, lines, one_slip_away, tighten, with_one_letter_less
+from monitors.names import GENERIC_WORDS, LEGAL_FORMS, has_dba, normalise, peel
+from monitors.patterns import one_of
+from monitors.signals import CLOSE_ENOUGH, LONGEST_NAME, SHORTEST_HELD, SHORTEST_RARE, NameIndex
+
+CACHED_WORDS = 65_536
+MOST_FORMS = 8  # legal forms inside one name whose spellings are all tried
+
+_DBA = (b"DBA", b"DOINGBUSINESSAS")
+_FORM_WORDS = frozenset(word for form in LEGAL_FORMS for word in form.split()) | {"THE"}
+_INITIALS = re.compile(r"(?<![A-Z0-9])[A-Z] +[A-Z](?![A-Z0-9])")
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """A known name that others may resemble. `held`: a name with this one in it counts, whatever else it says."""
+
+    words: frozenset[str]
+    ordered: str
+    shortest: float
+    longest: float
+    held: bool
+
+    def resembles(self, words: list[str], least: int, most: int) -> bool:
+        """Whether a name of these words may be a branch of it, hold it, or be a misspelling of it.
+
+        `least` and `most`: letters and spaces of the name without legal form.
+        """
+        if self.words.issubset(words) and (self.held or _ADDED.issuperset(self.words.symmetric_difference(words))):
+            return True
+        if most < self.shortest or least > self.longest:
+            return False
+        core = sorted(peel(" ".join(words))[0].split())
+        return fuzz.ratio(self.ordered, " ".join(core), score_cutoff=CLOSE_ENOUGH) > 0
+
+
+_ADDED = GENERIC_WORDS | _FORM_WORDS
+
+
+class NameSieve:
+    """Lets through the names in which `NameIndex.find` may find a vendor."""
+
+    def __init__(self, index: NameIndex) -> None:
+        written = {spelling for known in index.known for spelling in _spelled_out(known.name.tight)}
+        forms = one_of(form.replace(" ", "") for form in LEGAL_FORMS)
+        pattern = rf"\n(?:THE)?(?:{one_of(written)})(?:{forms})*(?=\n)"
+        self._exact = re.compile(pattern.encode()) if written else None
+        self._targets: dict[str, list[_Target]] = defaultdict(list)
+        for known in index.known:
+            if known.recognisable:
+                for anchor in _anchors(known.rare_words):
+                    self._targets[anchor].append(_target(known.name.core, known.name.tight))
+        self._damaged: dict[str, list[str]] = defaultdict(list)
+        for anchor in self._targets:
+            for damaged in with_one_letter_less(anchor) if len(anchor) >= SHORTEST_RARE else (anchor,):
+                self._damaged[damaged].append(anchor)
+        self._telling = LETTERS.union(*map(_seen_as, self._targets))
+        self._near = lru_cache(maxsize=CACHED_WORDS)(self._targets_near)
+
+    def sift(self, values: Iterable[str]) -> Iterator[str]:
+        """Yield the values that may bear a known name; each value as often as it is given."""
+        for block in blocks(values):
+            raw, plain, odd = lines(block, LONGEST_NAME)
+            rows = fold_names(raw).split("\n")
+            passed = {number for number in self._lines_to_read(rows) if self._resembles(rows[number])}
+            passed |= self._equal(raw, plain)
+            yield from (plain[number] for number in sorted(passed))
+            yield from odd
+
+    def _lines_to_read(self, rows: list[str]) -> Iterator[int]:
+        return compress(count(), map(not_, map(self._telling.isdisjoint, map(str.split, rows))))
+
+    def _equal(self, raw: str, plain: list[str]) -> set[int]:
+        """Return the numbers of the lines that are a known name without spaces, or have a D/B/A."""
+        tight = tighten(raw)
+        numbers: set[int] = set()
+        if self._exact is not None:
+            numbers |= _line_numbers(tight, [found.start() + 1 for found in self._exact.finditer(tight)])
+        dba = sorted(place for wanted in _DBA for place in _occurrences(tight, wanted))
+        return numbers | {number for number in _line_numbers(tight, dba) if has_dba(plain[number])}
+
+    def _resembles(self, row: str) -> bool:
+        """Whether a folded name looks like a known one."""
+        words = row.split()
+        if not LETTERS.isdisjoint(words) and _INITIALS.search(row):
+            words = normalise(row).split()
+        targets = [target for word in words if word in self._telling for target in self._near(word)]
+        if not targets:
+            return False
+        most = sum(map(len, words)) + len(words) - 1
+        least = sum(len(word) + 1 for word in words if word not in _FORM_WORDS) - 1
+        return any(target.resembles(words, least, most) for target in targets)
+
+    def _targets_near(self, word: str) -> tuple[_Target, ...]:
+        """Return the known names that a word tells of, exactly or with one slip."""
+        anchors = {anchor for damaged in with_one_letter_less(word) for anchor in self._damaged.get(damaged, ())}
+        return tuple(target for anchor in anchors if word in _seen_as(anchor) for target in self._targets[anchor])
+
+
+def _target(core: str, tight: str) -> _Target:
+    words = core.split()
+    ordered = " ".join(sorted(words))
+    # Two texts are no more alike than their lengths let them be.
+    shortest = len(ordered) * CLOSE_ENOUGH / (200 - CLOSE_ENOUGH)
+    longest = len(ordered) * (200 - CLOSE_ENOUGH) / CLOSE_ENOUGH
+    return _Target(frozenset(words), ordered, shortest, longest, len(tight) >= SHORTEST_HELD)
+
+
+def _seen_as(anchor: str) -> Collection[str]:
+    """Return the spellings in which a telling word is recognised."""
+    return one_slip_away(anchor) if len(anchor) >= SHORTEST_RARE else (anchor,)
+
+
+def _anchors(rare: set[str]) -> list[str]:
+    """Return words one of which is, up to one slip, in every name that resembles a known one with these rare words.
+
+    Every rare word must have a counterpart, within one slip if it has less than twelve letters, so that a single one
+    is enough; if none is long enough to be recognised with a slip, one of all of them must be there as it is.
+    """
+    fit = [word for word in rare if SHORTEST_RARE <= len(word) < 2 * SHORTEST_RARE]
+    return [max(fit, key=lambda word: (len(word), word))] if fit else sorted(rare)
+
+
+def _spelled_out(tight: str) -> set[str]:
+    """Return a name without spaces, and it with the legal forms in it as they may be written: XCOY, XCOMPANYY."""
+    spellings = {tight}
+    for written, form in LEGAL_FORMS.items():
+        if " " not in written and written != form:
+            spellings |= {
+                "".join(part for pair in zip(pieces, (*choice, ""), strict=True) for part in pair)
+                for spelling in spellings
+                for pieces in [spelling.split(form, MOST_FORMS)]
+                for choice in product((form, written), repeat=len(pieces) - 1)
+            }
+    return spellings
+
+
+def _occurrences(text: bytes, wanted: bytes) -> Iterator[int]:
+    place = text.find(wanted)
+    while place >= 0:
+        yield place
+        place = text.find(wanted, place + 1)
+
+
+def _line_numbers(text: bytes, places: list[int]) -> set[int]:
+    """Return the numbers of the lines (each begins with a line break) in which the places, in order, are."""
+    numbers: set[int] = set()
+    number, last = -1, 0
+    for place in places:
+        number += text.count(b"\n", last, place)
+        numbers.add(number)
+        last = place
+    return numbers

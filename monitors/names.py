@@ -85,6 +85,7 @@ TECHNOLOGIES TECHNOLOGY THE UNITED US USA USG
 """
 GENERIC_WORDS = frozenset(_GENERIC.split())
 
+_LAST_WORDS = frozenset(form.split()[-1] for form in LEGAL_FORMS)
 _LONGEST_FORM = max(len(form.split()) for form in LEGAL_FORMS)
 _DBA = re.compile(r"\b(?:D\s?/\s?B\s?/\s?A|D\.\s?B\.\s?A\.?|DBA|DOING BUSINESS AS)(?![A-Z0-9])[\s:,]*", re.IGNORECASE)
 
@@ -168,10 +169,10 @@ def normalise(raw: str) -> str:
         folded = raw.translate(_ASCII_NAME)
     else:
         folded = "".join("" if character in _NAME_DROPPED else _fold_character(character) for character in raw)
-    return " ".join(_join_initials(folded.split()))
+    return " ".join(join_initials(folded.split()))
 
 
-def _join_initials(words: list[str]) -> list[str]:
+def join_initials(words: list[str]) -> list[str]:
     """Join runs of single letters: ["B", "I", "INC"] -> ["BI", "INC"]."""
     joined: list[str] = []
     run = ""
@@ -190,10 +191,7 @@ def peel(normalised: str) -> tuple[str, str]:
     """Split a normalised name into (core, legal form in one spelling): ("PEN LINK", "LTD"). A leading THE goes too."""
     words = normalised.split()
     forms: list[str] = []
-    while True:
-        size = next((n for n in range(_LONGEST_FORM, 0, -1) if len(words) > n and _is_form(words[-n:])), 0)
-        if not size:
-            break
+    while size := _form_size(words):
         forms.insert(0, LEGAL_FORMS[" ".join(words[-size:])])
         words = words[:-size]
     if len(words) > 1 and words[0] == "THE":
@@ -201,8 +199,12 @@ def peel(normalised: str) -> tuple[str, str]:
     return " ".join(words), " ".join(forms)
 
 
-def _is_form(words: list[str]) -> bool:
-    return " ".join(words) in LEGAL_FORMS
+def _form_size(words: list[str]) -> int:
+    """Return how many of the last words are a legal form, the longest there is, leaving at least one; 0 if none are."""
+    if len(words) < 2 or words[-1] not in _LAST_WORDS:
+        return 0
+    sizes = range(min(_LONGEST_FORM, len(words) - 1), 0, -1)
+    return next((size for size in sizes if " ".join(words[-size:]) in LEGAL_FORMS), 0)
 
 
 @lru_cache(maxsize=16_384)  # the watchlist's own names are taken apart again and again

@@ -16,41 +16,64 @@ from itertools import compress, count, product
 from operator import not_
 
 from rapidfuzz import fuzz
+from rapidfuzz.distance import OSA
 
 from monitors.blocks import LETTERS, blocks, fold_names, lines, one_slip_away, tighten, with_one_letter_less
-from monitors.names import GENERIC_WORDS, LEGAL_FORMS, has_dba, normalise, peel
+from monitors.names import GENERIC_WORDS, LEGAL_FORMS, has_dba, join_initials, peel
 from monitors.patterns import one_of
-from monitors.signals import CLOSE_ENOUGH, LONGEST_NAME, SHORTEST_HELD, SHORTEST_RARE, NameIndex
+from monitors.signals import CLOSE_ENOUGH, LONGEST_NAME, SHORTEST_HELD, SHORTEST_RARE, Known, NameIndex, slips_allowed
 
 CACHED_WORDS = 65_536
 MOST_FORMS = 8  # legal forms inside one name whose spellings are all tried
 
 _DBA = (b"DBA", b"DOINGBUSINESSAS")
 _FORM_WORDS = frozenset(word for form in LEGAL_FORMS for word in form.split()) | {"THE"}
-_INITIALS = re.compile(r"(?<![A-Z0-9])[A-Z] +[A-Z](?![A-Z0-9])")
 
 
 @dataclass(frozen=True, slots=True)
 class _Target:
-    """A known name that others may resemble. `held`: a name with this one in it counts, whatever else it says."""
+    """A known name that others may resemble.
+
+    `rare`: its rare words, each with the slips allowed in it; `shortest` and `longest`: letters and spaces of a name
+    that is like it; `held`: a name with this one in it counts, whatever else it says.
+    """
 
     words: frozenset[str]
     ordered: str
+    rare: tuple[tuple[str, int], ...]
     shortest: float
     longest: float
     held: bool
 
-    def resembles(self, words: list[str], least: int, most: int) -> bool:
-        """Whether a name of these words may be a branch of it, hold it, or be a misspelling of it.
+    @classmethod
+    def of(cls, known: Known) -> _Target:
+        """Return what of a known name the sieve looks at."""
+        size = len(known.name.core)
+        return cls(
+            words=frozenset(known.words),
+            ordered=known.ordered,
+            rare=tuple((word, slips_allowed(word)) for word in known.rare_words),
+            # Two texts are no more alike than their lengths let them be.
+            shortest=size * CLOSE_ENOUGH / (200 - CLOSE_ENOUGH),
+            longest=size * (200 - CLOSE_ENOUGH) / CLOSE_ENOUGH,
+            held=len(known.tight) >= SHORTEST_HELD,
+        )
 
-        `least` and `most`: letters and spaces of the name without legal form.
+    def resembles(self, words: list[str], least: int, most: int) -> bool:
+        """Whether a name of these words may hold this one or be a misspelling of it.
+
+        `least`, `most`: letters and spaces it can have without its legal form.
         """
         if self.words.issubset(words) and (self.held or _ADDED.issuperset(self.words.symmetric_difference(words))):
             return True
-        if most < self.shortest or least > self.longest:
+        if most < self.shortest or least > self.longest or not all(_has(words, *rare) for rare in self.rare):
             return False
-        core = sorted(peel(" ".join(words))[0].split())
-        return fuzz.ratio(self.ordered, " ".join(core), score_cutoff=CLOSE_ENOUGH) > 0
+        ordered = " ".join(sorted(peel(" ".join(words))[0].split()))
+        return fuzz.ratio(self.ordered, ordered, score_cutoff=CLOSE_ENOUGH) > 0
+
+
+def _has(words: list[str], rare: str, slips: int) -> bool:
+    return any(OSA.distance(rare, word, score_cutoff=slips) <= slips for word in words)
 
 
 _ADDED = GENERIC_WORDS | _FORM_WORDS
@@ -60,7 +83,7 @@ class NameSieve:
     """Lets through the names in which `NameIndex.find` may find a vendor."""
 
     def __init__(self, index: NameIndex) -> None:
-        written = {spelling for known in index.known for spelling in _spelled_out(known.name.tight)}
+        written = {spelling for known in index.known for spelling in _spelled_out(known.tight)}
         forms = one_of(form.replace(" ", "") for form in LEGAL_FORMS)
         pattern = rf"\n(?:THE)?(?:{one_of(written)})(?:{forms})*(?=\n)"
         self._exact = re.compile(pattern.encode()) if written else None
@@ -68,7 +91,7 @@ class NameSieve:
         for known in index.known:
             if known.recognisable:
                 for anchor in _anchors(known.rare_words):
-                    self._targets[anchor].append(_target(known.name.core, known.name.tight))
+                    self._targets[anchor].append(_Target.of(known))
         self._damaged: dict[str, list[str]] = defaultdict(list)
         for anchor in self._targets:
             for damaged in with_one_letter_less(anchor) if len(anchor) >= SHORTEST_RARE else (anchor,):
@@ -101,28 +124,22 @@ class NameSieve:
     def _resembles(self, row: str) -> bool:
         """Whether a folded name looks like a known one."""
         words = row.split()
-        if not LETTERS.isdisjoint(words) and _INITIALS.search(row):
-            words = normalise(row).split()
-        targets = [target for word in words if word in self._telling for target in self._near(word)]
+        if not LETTERS.isdisjoint(words):
+            words = join_initials(words)
+        telling = self._telling.intersection(words)
+        targets = [target for word in telling for target in self._near(word)]
         if not targets:
             return False
         most = sum(map(len, words)) + len(words) - 1
-        least = sum(len(word) + 1 for word in words if word not in _FORM_WORDS) - 1
+        least = most - sum(len(word) + 1 for word in _FORM_WORDS.intersection(words) for _ in range(words.count(word)))
         return any(target.resembles(words, least, most) for target in targets)
 
     def _targets_near(self, word: str) -> tuple[_Target, ...]:
         """Return the known names that a word tells of, exactly or with one slip."""
         anchors = {anchor for damaged in with_one_letter_less(word) for anchor in self._damaged.get(damaged, ())}
-        return tuple(target for anchor in anchors if word in _seen_as(anchor) for target in self._targets[anchor])
-
-
-def _target(core: str, tight: str) -> _Target:
-    words = core.split()
-    ordered = " ".join(sorted(words))
-    # Two texts are no more alike than their lengths let them be.
-    shortest = len(ordered) * CLOSE_ENOUGH / (200 - CLOSE_ENOUGH)
-    longest = len(ordered) * (200 - CLOSE_ENOUGH) / CLOSE_ENOUGH
-    return _Target(frozenset(words), ordered, shortest, longest, len(tight) >= SHORTEST_HELD)
+        return tuple(
+            target for anchor in anchors if OSA.distance(word, anchor) <= 1 for target in self._targets[anchor]
+        )
 
 
 def _seen_as(anchor: str) -> Collection[str]:

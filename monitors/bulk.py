@@ -6,32 +6,35 @@ passes, or an identifier, are read by the matcher. Pure.
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 
 from monitors.blocks import blocks
 from monitors.matcher import Match, Matcher
 from monitors.namesieve import NameSieve
 from monitors.phrases import PhraseFinding
 from monitors.signals import NameFinding
-from monitors.textsieve import ColumnSieve, Sieve, TextSieve
+from monitors.textsieve import TextSieve
 from sources.records import Award
 
 AT_ONCE = 5_000  # awards whose names and texts are looked at together
-WORTH_A_COLUMN = 2_000  # texts from which on the sieve that takes longer to begin is the faster one
 
 
 class BulkMatcher:
-    """Matches awards like the matcher it is given. `columns`: whether to use polars; by default, if it is installed."""
+    """Matches awards like the matcher it is given. `arrays`: whether to use NumPy; by default, if it is installed."""
 
-    def __init__(self, matcher: Matcher, *, columns: bool | None = None) -> None:
+    def __init__(self, matcher: Matcher, *, arrays: bool | None = None) -> None:
         self._matcher = matcher
         self._indexes = matcher.indexes
-        self._names = NameSieve(self._indexes.names)
-        self._texts: Sieve = TextSieve(self._indexes.phrases, self._indexes.slips)
-        self._columns: Sieve = self._texts
-        if columns or (columns is None and importlib.util.find_spec("polars")):
-            self._columns = ColumnSieve(self._indexes.phrases, self._indexes.slips)
+        self._arrays = arrays
+
+    @cached_property
+    def _names(self) -> NameSieve:
+        return NameSieve(self._indexes.names, arrays=self._arrays)
+
+    @cached_property
+    def _texts(self) -> TextSieve:
+        return TextSieve(self._indexes.phrases, self._indexes.slips, arrays=self._arrays)
 
     def matches(self, awards: Iterable[Award]) -> Iterator[tuple[Award, tuple[Match, ...]]]:
         """Yield each award with what `Matcher.matches` says of it, in order."""
@@ -39,7 +42,7 @@ class BulkMatcher:
             names = dict.fromkeys(name for award in block for name in _names_of(award) if name)
             texts = dict.fromkeys(text for award in block for text in _texts_of(award) if text)
             telling_names = set(self._names.sift(names))
-            telling_texts = set(self._sieve_for(len(texts)).sift(texts))
+            telling_texts = set(self._texts.sift(texts))
             for award in block:
                 told = (
                     not telling_names.isdisjoint(_names_of(award))
@@ -56,10 +59,7 @@ class BulkMatcher:
     def texts(self, values: Iterable[str]) -> dict[str, tuple[PhraseFinding, ...]]:
         """Return the phrases, as written and misspelt, in each distinct value, without the values that hold none."""
         find, slips = self._indexes.phrases.find, self._indexes.slips.find
-        return {raw: found for raw in self._columns.sift(values) if (found := (*find(raw), *slips(raw)))}
-
-    def _sieve_for(self, count: int) -> Sieve:
-        return self._columns if count >= WORTH_A_COLUMN else self._texts
+        return {raw: found for raw in self._texts.sift(values) if (found := (*find(raw), *slips(raw)))}
 
 
 def _names_of(award: Award) -> tuple[str, str]:

@@ -85,6 +85,7 @@ TECHNOLOGIES TECHNOLOGY THE UNITED US USA USG
 """
 GENERIC_WORDS = frozenset(_GENERIC.split())
 
+_ASCII_WORDS = re.compile("[A-Za-z0-9]+|&")  # what becomes a word each, "&" the word AND
 _LAST_WORDS = frozenset(form.split()[-1] for form in LEGAL_FORMS)
 _LONGEST_FORM = max(len(form.split()) for form in LEGAL_FORMS)
 _DBA = re.compile(r"\b(?:D\s?/\s?B\s?/\s?A|D\.\s?B\.\s?A\.?|DBA|DOING BUSINESS AS)(?![A-Z0-9])[\s:,]*", re.IGNORECASE)
@@ -146,6 +147,8 @@ def fold_text(raw: str) -> str:
 
 def map_text(raw: str) -> Text:
     """Fold like `fold_text` and remember where each folded character stood. Slower; needed only where words matched."""
+    if raw.isascii():
+        return _map_ascii(raw)
     words: list[str] = []
     origin: list[int] = []
     gap = False
@@ -161,6 +164,20 @@ def map_text(raw: str) -> Text:
             words.append(part)
             origin.append(index)
     return Text("".join(words), tuple(origin))
+
+
+def _map_ascii(raw: str) -> Text:
+    """Do as `map_text` does, a word at a time."""
+    folded = fold_text(raw)
+    if len(folded) == len(raw) and "&" not in raw:
+        return Text(folded, tuple(range(len(raw))))  # folding has replaced single characters only
+    origin: list[int] = []
+    for found in _ASCII_WORDS.finditer(raw):
+        start, end = found.span()
+        if origin:
+            origin.append(start)
+        origin.extend((start,) * 3 if raw[start] == "&" else range(start, end))
+    return Text(folded, tuple(origin))
 
 
 def normalise(raw: str) -> str:

@@ -12,8 +12,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import compress, count, product
-from operator import not_
+from itertools import filterfalse, product
 
 from rapidfuzz import fuzz
 from rapidfuzz.distance import OSA
@@ -21,6 +20,7 @@ from rapidfuzz.distance import OSA
 from monitors.blocks import LETTERS, blocks, fold_names, lines, one_slip_away, tighten, with_one_letter_less
 from monitors.names import GENERIC_WORDS, LEGAL_FORMS, has_dba, join_initials, peel
 from monitors.patterns import one_of
+from monitors.scan import scan_for
 from monitors.signals import CLOSE_ENOUGH, LONGEST_NAME, SHORTEST_HELD, SHORTEST_RARE, Known, NameIndex, slips_allowed
 
 CACHED_WORDS = 65_536
@@ -34,46 +34,38 @@ _FORM_WORDS = frozenset(word for form in LEGAL_FORMS for word in form.split()) |
 class _Target:
     """A known name that others may resemble.
 
-    `rare`: its rare words, each with the slips allowed in it; `shortest` and `longest`: letters and spaces of a name
-    that is like it; `held`: a name with this one in it counts, whatever else it says.
+    `others`: its rare words but the telling one, each with the slips allowed in it; `shortest` and `longest`: letters
+    and spaces of a name that is like it; `held`: a name with this one in it counts, whatever else it says.
     """
 
     words: frozenset[str]
     ordered: str
-    rare: tuple[tuple[str, int], ...]
+    others: tuple[tuple[str, int], ...]
     shortest: float
     longest: float
     held: bool
 
     @classmethod
-    def of(cls, known: Known) -> _Target:
+    def of(cls, known: Known, anchor: str) -> _Target:
         """Return what of a known name the sieve looks at."""
         size = len(known.name.core)
         return cls(
             words=frozenset(known.words),
             ordered=known.ordered,
-            rare=tuple((word, slips_allowed(word)) for word in known.rare_words),
+            others=tuple((word, slips_allowed(word)) for word in known.rare_words if word != anchor),
             # Two texts are no more alike than their lengths let them be.
             shortest=size * CLOSE_ENOUGH / (200 - CLOSE_ENOUGH),
             longest=size * (200 - CLOSE_ENOUGH) / CLOSE_ENOUGH,
             held=len(known.tight) >= SHORTEST_HELD,
         )
 
-    def resembles(self, words: list[str], least: int, most: int) -> bool:
-        """Whether a name of these words may hold this one or be a misspelling of it.
+    def is_held_by(self, words: list[str]) -> bool:
+        """Whether a name of these words is this one with words added that count for little, or any where it is long."""
+        return self.words.issubset(words) and (self.held or _ADDED.issuperset(self.words.symmetric_difference(words)))
 
-        `least`, `most`: letters and spaces it can have without its legal form.
-        """
-        if self.words.issubset(words) and (self.held or _ADDED.issuperset(self.words.symmetric_difference(words))):
-            return True
-        if most < self.shortest or least > self.longest or not all(_has(words, *rare) for rare in self.rare):
-            return False
-        ordered = " ".join(sorted(peel(" ".join(words))[0].split()))
-        return fuzz.ratio(self.ordered, ordered, score_cutoff=CLOSE_ENOUGH) > 0
-
-
-def _has(words: list[str], rare: str, slips: int) -> bool:
-    return any(OSA.distance(rare, word, score_cutoff=slips) <= slips for word in words)
+    def has_counterparts(self, words: list[str]) -> bool:
+        """Whether each of the other rare words stands in a name, nearly."""
+        return all(any(OSA.distance(rare, word) <= slips for word in words) for rare, slips in self.others)
 
 
 _ADDED = GENERIC_WORDS | _FORM_WORDS
@@ -82,7 +74,7 @@ _ADDED = GENERIC_WORDS | _FORM_WORDS
 class NameSieve:
     """Lets through the names in which `NameIndex.find` may find a vendor."""
 
-    def __init__(self, index: NameIndex) -> None:
+    def __init__(self, index: NameIndex, *, arrays: bool | None = None) -> None:
         written = {spelling for known in index.known for spelling in _spelled_out(known.tight)}
         forms = one_of(form.replace(" ", "") for form in LEGAL_FORMS)
         pattern = rf"\n(?:THE)?(?:{one_of(written)})(?:{forms})*(?=\n)"
@@ -91,26 +83,25 @@ class NameSieve:
         for known in index.known:
             if known.recognisable:
                 for anchor in _anchors(known.rare_words):
-                    self._targets[anchor].append(_Target.of(known))
+                    self._targets[anchor].append(_Target.of(known, anchor))
         self._damaged: dict[str, list[str]] = defaultdict(list)
         for anchor in self._targets:
             for damaged in with_one_letter_less(anchor) if len(anchor) >= SHORTEST_RARE else (anchor,):
                 self._damaged[damaged].append(anchor)
-        self._telling = LETTERS.union(*map(_seen_as, self._targets))
+        self._telling = frozenset[str]().union(*map(_seen_as, self._targets))
+        self._scan = scan_for(LETTERS | self._telling, arrays=arrays)  # a letter may be an initial of a telling word
         self._near = lru_cache(maxsize=CACHED_WORDS)(self._targets_near)
 
     def sift(self, values: Iterable[str]) -> Iterator[str]:
         """Yield the values that may bear a known name; each value as often as it is given."""
         for block in blocks(values):
             raw, plain, odd = lines(block, LONGEST_NAME)
-            rows = fold_names(raw).split("\n")
-            passed = {number for number in self._lines_to_read(rows) if self._resembles(rows[number])}
+            folded = fold_names(raw)
+            rows = folded.split("\n")
+            passed = {number for number in self._scan.lines(folded) if self._resembles(rows[number])}
             passed |= self._equal(raw, plain)
             yield from (plain[number] for number in sorted(passed))
             yield from odd
-
-    def _lines_to_read(self, rows: list[str]) -> Iterator[int]:
-        return compress(count(), map(not_, map(self._telling.isdisjoint, map(str.split, rows))))
 
     def _equal(self, raw: str, plain: list[str]) -> set[int]:
         """Return the numbers of the lines that are a known name without spaces, or have a D/B/A."""
@@ -127,12 +118,14 @@ class NameSieve:
         if not LETTERS.isdisjoint(words):
             words = join_initials(words)
         telling = self._telling.intersection(words)
-        targets = [target for word in telling for target in self._near(word)]
-        if not targets:
+        if not telling:
             return False
-        most = sum(map(len, words)) + len(words) - 1
-        least = most - sum(len(word) + 1 for word in _FORM_WORDS.intersection(words) for _ in range(words.count(word)))
-        return any(target.resembles(words, least, most) for target in targets)
+        targets = [target for word in telling for target in self._near(word)]
+        if any(target.is_held_by(words) for target in targets):
+            return True
+        most, least = len(row), sum(map(len, filterfalse(_FORM_WORDS.__contains__, words)))
+        likely = [target for target in targets if target.shortest <= most and least <= target.longest]
+        return bool(likely) and _is_like_one_of(likely, words)
 
     def _targets_near(self, word: str) -> tuple[_Target, ...]:
         """Return the known names that a word tells of, exactly or with one slip."""
@@ -140,6 +133,17 @@ class NameSieve:
         return tuple(
             target for anchor in anchors if OSA.distance(word, anchor) <= 1 for target in self._targets[anchor]
         )
+
+
+def _is_like_one_of(targets: list[_Target], words: list[str]) -> bool:
+    """Whether a name of these words may be one of the known ones, misspelt: rare words and most letters agree."""
+    ordered = " ".join(sorted(peel(" ".join(words))[0].split()))
+    return any(
+        target.shortest <= len(ordered) <= target.longest
+        and fuzz.ratio(target.ordered, ordered, score_cutoff=CLOSE_ENOUGH)
+        and target.has_counterparts(words)
+        for target in targets
+    )
 
 
 def _seen_as(anchor: str) -> Collection[str]:

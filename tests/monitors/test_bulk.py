@@ -29,20 +29,20 @@ from tests.awards import award
 
 WATCHLIST = load_watchlist()
 MATCHER = Matcher(WATCHLIST)
-BULK = BulkMatcher(MATCHER, columns=False)
+BULK = BulkMatcher(MATCHER, arrays=False)
 KNOWN = sorted({name for vendor in WATCHLIST.vendors for name in vendor.names})
 PHRASES = sorted({product.phrase for vendor in WATCHLIST.vendors for product in vendor.products})
 PHRASES += sorted({phrase for vendor in WATCHLIST.vendors for phrase in vendor.exclusions})
 
-# polars is in the development group; only outside CI may it be missing.
-COLUMNS = pytest.param(
+# NumPy is in the development group; only outside CI may it be missing.
+ARRAYS = pytest.param(
     True,
-    id="columns",
+    id="arrays",
     marks=pytest.mark.skipif(
-        find_spec("polars") is None and "CI" not in os.environ, reason="polars, the extra `backfill`, is not installed"
+        find_spec("numpy") is None and "CI" not in os.environ, reason="NumPy, the extra `backfill`, is not installed"
     ),
 )
-SIEVES = pytest.mark.parametrize("columns", [pytest.param(False, id="core"), COLUMNS])
+SIEVES = pytest.mark.parametrize("arrays", [pytest.param(False, id="core"), ARRAYS])
 
 HOSTILE = [
     "",
@@ -137,27 +137,27 @@ def test_thousands_of_names_give_what_each_gives_alone() -> None:
 
 
 @SIEVES
-def test_thousands_of_texts_give_what_each_gives_alone(columns: bool) -> None:
+def test_thousands_of_texts_give_what_each_gives_alone(arrays: bool) -> None:
     rng = random.Random(2)
     values = [f"{deform(rng, phrase)} {deform(rng, rng.choice(PHRASES))}" for phrase in PHRASES for _ in range(20)]
     values += [*descriptions(20_000, WATCHLIST.vendors), *HOSTILE]
-    found = BulkMatcher(MATCHER, columns=columns).texts(values)
+    found = BulkMatcher(MATCHER, arrays=arrays).texts(values)
     assert found == one_by_one_texts(values)
     assert len(found) > 5_000
 
 
 @SIEVES
-def test_every_slip_in_a_long_word_is_seen(columns: bool) -> None:
+def test_every_slip_in_a_long_word_is_seen(arrays: bool) -> None:
     values = [f"BUY {slip}-1" for word in sorted(MATCHER.indexes.slips.words)[::5] for slip in one_slip_away(word)]
-    found = BulkMatcher(MATCHER, columns=columns).texts(values)
+    found = BulkMatcher(MATCHER, arrays=arrays).texts(values)
     assert found == one_by_one_texts(values)
     assert len(found) > 10_000
 
 
 @SIEVES
-def test_real_names_and_texts(columns: bool) -> None:
+def test_real_names_and_texts(arrays: bool) -> None:
     awards = read_awards().values()
-    bulk = BulkMatcher(MATCHER, columns=columns)
+    bulk = BulkMatcher(MATCHER, arrays=arrays)
     recipients = {each.recipient.name for each in awards}
     texts = {text for each in awards for text in (each.description, *(action.description for action in each.actions))}
     assert bulk.names(recipients) == one_by_one_names(recipients)
@@ -199,8 +199,8 @@ def test_an_award_is_read_for_whatever_in_it_tells() -> None:
 
 
 @SIEVES
-def test_hostile_values_each_alone_and_all_together(columns: bool) -> None:
-    bulk = BulkMatcher(MATCHER, columns=columns)
+def test_hostile_values_each_alone_and_all_together(arrays: bool) -> None:
+    bulk = BulkMatcher(MATCHER, arrays=arrays)
     for values in (HOSTILE, *([value] for value in HOSTILE), []):
         assert bulk.names(values) == one_by_one_names(values)
         assert bulk.texts(values) == one_by_one_texts(values)
@@ -213,8 +213,8 @@ VALUES = st.lists(st.builds(lambda gap, pieces: gap.join(pieces), st.sampled_fro
 @SIEVES
 @settings(max_examples=50)
 @given(values=VALUES)
-def test_any_values_give_what_each_gives_alone(columns: bool, values: list[str]) -> None:
-    bulk = BOTH[columns]
+def test_any_values_give_what_each_gives_alone(arrays: bool, values: list[str]) -> None:
+    bulk = BOTH[arrays]
     assert bulk.names(values) == one_by_one_names(values)
     assert bulk.texts(values) == one_by_one_texts(values)
 
@@ -231,7 +231,7 @@ def test_folding_many_is_folding_each(values: list[str]) -> None:
 
 
 @SIEVES
-def test_a_phrase_inside_a_word_does_not_hide_one_that_overlaps_it(columns: bool) -> None:
+def test_a_phrase_inside_a_word_does_not_hide_one_that_overlaps_it(arrays: bool) -> None:
     phrases = ("GOLDEN EAGLE", "EAGLE EYE", "GOLDEN", "EYE CARE")
     matcher = watching(
         *(
@@ -246,14 +246,14 @@ def test_a_phrase_inside_a_word_does_not_hide_one_that_overlaps_it(columns: bool
         "EAGLE EYED",
         "A GOLDEN EAGLEEYE",
     ]
-    found = BulkMatcher(matcher, columns=columns).texts(values)
+    found = BulkMatcher(matcher, arrays=arrays).texts(values)
     assert found == one_by_one_texts(values, matcher)
     assert [item.term.phrase for item in found["XGOLDEN EAGLE EYE"]] == ["EAGLE EYE"]
 
 
 @SIEVES
-def test_an_empty_watchlist_finds_nothing(columns: bool) -> None:
-    bulk = BulkMatcher(Matcher(Watchlist(())), columns=columns)
+def test_an_empty_watchlist_finds_nothing(arrays: bool) -> None:
+    bulk = BulkMatcher(Matcher(Watchlist(())), arrays=arrays)
     assert bulk.names(KNOWN) == {}
     assert bulk.texts(["GRAYKEY"]) == {}
 

@@ -12,7 +12,7 @@ from monitors.matcher import Matcher
 from monitors.names import fold_text, normalise, peel
 from monitors.phrases import vendor_terms
 from monitors.signals import CLOSE_ENOUGH
-from monitors.vendor import Vendor, Watchlist
+from monitors.vendor import Kind, Vendor, Watchlist
 
 Method = Callable[[Sequence[str], Watchlist], int]
 _CHUNK = 5_000  # names compared at once with all watch names: a table of a few megabytes
@@ -25,7 +25,7 @@ def core(raw: str) -> str:
 
 def cores(vendors: Sequence[Vendor]) -> list[str]:
     """Return the names of all vendors as they are compared, each once."""
-    return sorted({core(name) for vendor in vendors for name in vendor.names})
+    return sorted({core(name) for vendor in vendors if vendor.kind is Kind.VENDOR for name in vendor.names})
 
 
 def names_bulk(values: Sequence[str], watchlist: Watchlist) -> int:

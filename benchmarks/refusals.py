@@ -15,7 +15,7 @@ from monitors.bulk import BulkMatcher
 from monitors.matcher import Matcher
 from monitors.names import COMMON_WORDS, LEGAL_FORMS, is_common, parse_names
 from monitors.signals import CLOSE_ENOUGH
-from monitors.vendor import Watchlist
+from monitors.vendor import Kind, Watchlist
 
 
 @dataclass
@@ -37,7 +37,7 @@ def compare(values: Sequence[str], watchlist: Watchlist) -> Comparison:
     """
     owners: dict[str, set[str]] = defaultdict(set)
     for vendor in watchlist.vendors:
-        for name in vendor.names:
+        for name in vendor.names if vendor.kind is Kind.VENDOR else ():
             owners[core(name)].add(vendor.id)
     known = sorted(owners)
     found = BulkMatcher(Matcher(watchlist)).names(values)

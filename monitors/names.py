@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -147,8 +148,6 @@ def fold_text(raw: str) -> str:
 
 def map_text(raw: str) -> Text:
     """Fold like `fold_text` and remember where each folded character stood. Slower; needed only where words matched."""
-    if raw.isascii():
-        return _map_ascii(raw)
     words: list[str] = []
     origin: list[int] = []
     gap = False
@@ -166,18 +165,15 @@ def map_text(raw: str) -> Text:
     return Text("".join(words), tuple(origin))
 
 
-def _map_ascii(raw: str) -> Text:
-    """Do as `map_text` does, a word at a time."""
-    folded = fold_text(raw)
+def find_places(raw: str, folded: str, spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return where spans of whole words of a folded text stand in the raw text: (start, end) each."""
+    if not raw.isascii():
+        text = map_text(raw)
+        return [text.place(start, end) for start, end in spans]
     if len(folded) == len(raw) and "&" not in raw:
-        return Text(folded, tuple(range(len(raw))))  # folding has replaced single characters only
-    origin: list[int] = []
-    for found in _ASCII_WORDS.finditer(raw):
-        start, end = found.span()
-        if origin:
-            origin.append(start)
-        origin.extend((start,) * 3 if raw[start] == "&" else range(start, end))
-    return Text(folded, tuple(origin))
+        return list(spans)  # folding has replaced single characters only
+    words = [found.span() for found in _ASCII_WORDS.finditer(raw)]
+    return [(words[folded.count(" ", 0, start)][0], words[folded.count(" ", 0, end)][1]) for start, end in spans]
 
 
 def normalise(raw: str) -> str:

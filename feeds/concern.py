@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from storage.stored import StoredAward, StoredMatch
+from storage.stored import StoredMatch, StoredRecord
 
 PUBLISH = "publish"
 
 
-def told_matches(award: StoredAward) -> tuple[StoredMatch, ...]:
+def told_matches(award: StoredRecord) -> tuple[StoredMatch, ...]:
     """Return the matches readers are told of, best first: never one that a person has yet to look at."""
     return tuple(match for match in award.matches if match.band == PUBLISH)
 
 
-def through_reseller(award: StoredAward) -> StoredMatch | None:
+def through_reseller(award: StoredRecord) -> StoredMatch | None:
     """Return the best match if it is with something other than the recipient (its parent counts as the recipient).
 
     That is what a purchase through a reseller looks like: the description names the product, the payee is another.

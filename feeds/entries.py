@@ -14,7 +14,7 @@ from feeds.render import render
 from feeds.tags import category_scheme
 from feeds.text import clean, one_line, shorten, utc
 from feeds.titles import amount_of, title_for
-from storage.stored import StoredAward, StoredEvent, StoredMatch
+from storage.stored import StoredEvent, StoredMatch, StoredRecord
 
 _SUMMARY_DESCRIPTION = 300
 _ACRONYMS = frozenset({"dna"})
@@ -67,12 +67,12 @@ class Entry:
     description: tuple[Piece, ...]
     action_description: tuple[Piece, ...]
     reasons: tuple[Reason, ...]
-    award_key: str
+    record_key: str
 
 
 def entry_for(event: StoredEvent, permalink: Callable[[StoredEvent], str]) -> Entry:
     """Return the event as an entry. `permalink` says where its title leads."""
-    award = event.award
+    award = event.record
     title, link, official = title_for(event), permalink(event), official_page(award)
     texts = {event.action.key: event.action.description} if event.action else {}
     reasons = tuple(reason_for(match, award, texts) for match in told_matches(award))
@@ -107,7 +107,7 @@ def entry_for(event: StoredEvent, permalink: Callable[[StoredEvent], str]) -> En
         description=description,
         action_description=in_action,
         reasons=reasons,
-        award_key=award.key,
+        record_key=award.key,
     )
 
 
@@ -119,7 +119,7 @@ def in_feed_order(entries: Iterable[Entry]) -> list[Entry]:
     return sorted(once.values(), key=lambda entry: entry.first_seen, reverse=True)
 
 
-def reason_for(match: StoredMatch, award: StoredAward, action_texts: dict[str, str]) -> Reason:
+def reason_for(match: StoredMatch, award: StoredRecord, action_texts: dict[str, str]) -> Reason:
     """Return why a vendor matched; `action_texts` are the descriptions of the actions at hand, by key."""
     return Reason(
         vendor_id=match.vendor_id,
@@ -139,9 +139,9 @@ def category_words(category: str) -> str:
 def _action_description(event: StoredEvent) -> tuple[Piece, ...]:
     """Return the action's description when it says something else than the award's."""
     action = event.action
-    if action is None or one_line(action.description) in ("", one_line(event.award.description)):
+    if action is None or one_line(action.description) in ("", one_line(event.record.description)):
         return ()
-    return marked_pieces(action.description, signals_on(event.award, "action_description", action.key))
+    return marked_pieces(action.description, signals_on(event.record, "action_description", action.key))
 
 
 def _summary(event: StoredEvent, reasons: Sequence[Reason]) -> str:
@@ -149,15 +149,15 @@ def _summary(event: StoredEvent, reasons: Sequence[Reason]) -> str:
     amount = amount_of(event)
     if amount is not None or event.action is not None:
         facts.append(Fact("Obligated by this action", obligation_in_words(amount)))
-    facts += [*amounts(event.award), *dates(event)]
+    facts += [*amounts(event.record), *dates(event)]
     told = "; ".join(f"{fact.label}: {fact.value}" for fact in facts) + "."
-    description = shorten(one_line(event.award.description), _SUMMARY_DESCRIPTION)
+    description = shorten(one_line(event.record.description), _SUMMARY_DESCRIPTION)
     quoted = f"\N{LEFT DOUBLE QUOTATION MARK}{description}\N{RIGHT DOUBLE QUOTATION MARK}" if description else ""
     return one_line(" ".join([quoted, told, *(reason.sentence for reason in reasons)]))
 
 
 def _categories(event: StoredEvent) -> tuple[EntryCategory, ...]:
-    award = event.award
+    award = event.record
     found: list[tuple[str, str, str]] = [("kind", event.kind, event.kind.replace("-", " "))]
     found += [("vendor", match.vendor_id, match.vendor_name) for match in told_matches(award)]
     found += [("category", match.category, category_words(match.category)) for match in told_matches(award)]
@@ -170,7 +170,7 @@ def _categories(event: StoredEvent) -> tuple[EntryCategory, ...]:
     )
 
 
-def _agency(award: StoredAward) -> tuple[str, str, str]:
+def _agency(award: StoredRecord) -> tuple[str, str, str]:
     if award.sub_agency_code:
         return "agency", award.sub_agency_code, award.sub_agency_name
     return "agency", award.agency_code, award.agency_name

@@ -8,13 +8,18 @@ from decimal import Decimal
 
 from feeds.text import NOT_STATED, clean, day, moment, money, one_line, plural, utc
 from feeds.titles import NO_MONEY, amount_of
-from storage.stored import EventKind, StoredAward, StoredEvent
+from storage.stored import EventKind, StoredEvent, StoredRecord
 
 LATE_AFTER_DAYS = 7
 
 _CHANGES = {
     EventKind.EXTENDED: "End of the period",
+    EventKind.CEILING_RAISED: "Ceiling",
     EventKind.RECIPIENT_CHANGED: "Recipient",
+    EventKind.RECIPIENT_RENAMED: "Recipient",
+    EventKind.DEADLINE_MOVED: "Deadline",
+    EventKind.NOTICE_WITHDRAWN: "State",
+    EventKind.NOTICE_CHANGED: "Text",
     EventKind.DESCRIPTION_CHANGED: "Description",
 }
 
@@ -29,11 +34,19 @@ class Fact:
 
 def event_facts(event: StoredEvent) -> list[Fact]:
     """Return what changed, this event's amount, the award's amounts, who, when and under which identifiers."""
-    award = event.award
-    return [*_change(event), *_this_action(event), *amounts(award), *_parties(award), *dates(event), *_identity(award)]
+    award = event.record
+    return [
+        *_change(event),
+        *_this_action(event),
+        *amounts(award),
+        *_parties(award),
+        *dates(event),
+        *_identity(award),
+        *_as_published(award),
+    ]
 
 
-def award_facts(award: StoredAward) -> list[Fact]:
+def award_facts(award: StoredRecord) -> list[Fact]:
     """Return what is known of the award itself but its amounts: who, when and under which identifiers."""
     seen = [
         Fact("Signed", day(award.signed)),
@@ -41,12 +54,12 @@ def award_facts(award: StoredAward) -> list[Fact]:
         Fact("First seen", moment(award.first_seen)),
         Fact("Last change seen", moment(award.last_changed)),
     ]
-    return [*_parties(award), *seen, *_identity(award)]
+    return [*_parties(award), *seen, *_identity(award), *_as_published(award)]
 
 
-def amounts(award: StoredAward) -> list[Fact]:
+def amounts(award: StoredRecord) -> list[Fact]:
     """Return the award's three amounts, each under its own name; what the source does not state is left out."""
-    return [
+    stated = [
         Fact(label, money(amount))
         for label, amount in (
             ("Obligated to date", award.obligated),
@@ -55,6 +68,13 @@ def amounts(award: StoredAward) -> list[Fact]:
         )
         if amount is not None
     ]
+    stated += [
+        Fact(
+            amount.meaning.capitalize() + (", of all awardees together" if amount.shared else ""), money(amount.dollars)
+        )
+        for amount in award.amounts
+    ]
+    return [*stated, *_known(("Doubtful", award.doubt))]
 
 
 def dates(event: StoredEvent) -> list[Fact]:
@@ -95,6 +115,10 @@ def _this_action(event: StoredEvent) -> list[Fact]:
 def _change(event: StoredEvent) -> list[Fact]:
     facts = []
     if event.before or event.after:
+        if event.kind in (EventKind.FIRST_PURCHASE, EventKind.ROUND_SUM):
+            return _known(("Vendor", event.before))
+        if event.kind is EventKind.DELETED:
+            return _known(("What the source said", event.before), ("Dropped because", event.after))
         if event.kind is EventKind.WITHDRAWN:
             return _known(("No longer said to concern", event.before), ("Reviewer's note", event.after))
         label = _CHANGES.get(event.kind, "Value")
@@ -109,7 +133,7 @@ def _change(event: StoredEvent) -> list[Fact]:
     return facts
 
 
-def _parties(award: StoredAward) -> list[Fact]:
+def _parties(award: StoredRecord) -> list[Fact]:
     funder = _within(award.funding_sub_agency_name, award.funding_agency_name)
     awarder = _within(award.sub_agency_name, award.agency_name)
     return _known(
@@ -121,7 +145,7 @@ def _parties(award: StoredAward) -> list[Fact]:
     )
 
 
-def _identity(award: StoredAward) -> list[Fact]:
+def _identity(award: StoredRecord) -> list[Fact]:
     return _known(
         ("Period of performance", _period(award)),
         ("Place of performance", award.place),
@@ -132,6 +156,20 @@ def _identity(award: StoredAward) -> list[Fact]:
         ("Kind of award", award.type_text),
         ("Award number (PIID)", award.piid),
         ("Ordered under (parent PIID)", award.parent_piid),
+    )
+
+
+def _as_published(record: StoredRecord) -> list[Fact]:
+    """Return what a publication says besides: its title, until when it may be answered, its own facts and files."""
+    due = moment(record.deadline) if record.deadline else ""
+    return _known(
+        ("Title", record.title),
+        ("Modification", record.modification),
+        ("Corrects", record.corrects),
+        ("Answers due", due),
+        ("State", record.state),
+        *record.facts,
+        *((f"File: {title or 'attachment'}", url) for title, url in record.attachments),
     )
 
 
@@ -151,7 +189,7 @@ def _coded(code: str, text: str) -> str:
     return f"{code} {text}"
 
 
-def _period(award: StoredAward) -> str:
+def _period(award: StoredRecord) -> str:
     options: date | None = award.may_end if award.may_end != award.ends else None
     if not (award.starts or award.ends or options):
         return ""

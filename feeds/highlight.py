@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from feeds.concern import told_matches
 from feeds.text import ELLIPSIS, LONGEST_TEXT, clean
-from storage.stored import StoredAward, StoredMatch, StoredSignal
+from storage.stored import StoredMatch, StoredRecord, StoredSignal
 
 _WHOLE_UP_TO = 400
 _BEFORE, _AFTER = 120, 240
@@ -51,7 +51,7 @@ def marked_pieces(text: str, signals: Iterable[StoredSignal]) -> tuple[Piece, ..
     return pieces
 
 
-def quotes(match: StoredMatch, award: StoredAward, action_texts: Mapping[str, str]) -> tuple[Quote, ...]:
+def quotes(match: StoredMatch, award: StoredRecord, action_texts: Mapping[str, str]) -> tuple[Quote, ...]:
     """Return what made a match, field by field.
 
     `action_texts` holds the descriptions of the actions at hand by action key. Of a field that is not at hand, and
@@ -66,7 +66,7 @@ def quotes(match: StoredMatch, award: StoredAward, action_texts: Mapping[str, st
     )
 
 
-def signals_on(award: StoredAward, field: str, action_key: str = "") -> list[StoredSignal]:
+def signals_on(award: StoredRecord, field: str, action_key: str = "") -> list[StoredSignal]:
     """Return the signals of all told matches that point into one field."""
     return [
         signal
@@ -80,7 +80,7 @@ def _where(field: str) -> str:
     return _FIELD_WORDS.get(field, field.replace("_", " ").capitalize())
 
 
-def _field_text(award: StoredAward, action_texts: Mapping[str, str], field: str, action_key: str) -> str:
+def _field_text(award: StoredRecord, action_texts: Mapping[str, str], field: str, action_key: str) -> str:
     if field == "action_description":
         return action_texts.get(action_key, "")
     text = getattr(award, field, "") if field in _FIELD_WORDS else ""

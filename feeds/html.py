@@ -17,9 +17,9 @@ from feeds.entries import Entry, category_words, entry_for, reason_for
 from feeds.facts import amounts, award_facts
 from feeds.highlight import marked_pieces, signals_on
 from feeds.layout import FeedKind
+from feeds.naming import buyer, recipient
 from feeds.render import render
-from feeds.titles import buyer, recipient
-from storage.stored import StoredAction, StoredAward, StoredEvent, StoredEvidence
+from storage.stored import StoredAction, StoredEvent, StoredEvidence, StoredRecord
 
 GROUPS = {
     FeedKind.ALL: "Everything",
@@ -70,7 +70,7 @@ def render_index(title: str, feeds: Sequence[FeedRow], latest: Sequence[Latest],
 
 
 def render_award(
-    award: StoredAward,
+    award: StoredRecord,
     actions: Sequence[StoredAction],
     evidence: Sequence[StoredEvidence],
     events: Sequence[StoredEvent],
@@ -109,7 +109,7 @@ def render_award(
     return page.encode()
 
 
-def _heading(award: StoredAward) -> str:
+def _heading(award: StoredRecord) -> str:
     via = through_reseller(award)
     if via:
         return f"{via.vendor_name} through {recipient(award)}"

@@ -1,8 +1,8 @@
 """Where everything of a built site is: every path and link is made here and nowhere else.
 
-A site is the same as files on a static host and served: `index.html`, `style.css`, `feeds.opml`, `all.atom`,
-`all.rss`, `vendor/<id>.atom`, `agency/<sub-agency code>.atom`, `category/<slug>.atom` (each also `.rss`) and
-`awards/<name>.html`. Paths are relative to its root, and pages link with them.
+A site is the same as files on a static host and served: `index.html`, `style.css`, `feeds.opml`, `health.atom`,
+`all.atom`, `all.rss`, `vendor/<id>.atom`, `agency/<sub-agency code>.atom`, `category/<slug>.atom` (each also
+`.rss`) and `awards/<name>.html`. Paths are relative to its root, and pages link with them.
 
 A feed cannot: a reader sees it far from the site. With a base URL its entries link to the award page there. Without
 one (files on somebody's disk) they link to the official page instead, so that no reader is sent to a dead file.
@@ -16,11 +16,12 @@ from enum import StrEnum
 from urllib.parse import quote
 
 from feeds.text import clean
-from storage.stored import StoredAward, StoredEvent
+from storage.stored import StoredEvent, StoredRecord
 
 INDEX = "index.html"
 STYLESHEET = "style.css"
 OPML = "feeds.opml"
+HEALTH = "health"  # the feed of the sources' own troubles, with a format's ending
 
 USASPENDING = "https://www.usaspending.gov/"
 
@@ -72,7 +73,7 @@ def event_anchor(event_id: str) -> str:
     return "event-" + hashlib.sha256(clean(event_id).encode()).hexdigest()[:16]
 
 
-def official_page(award: StoredAward) -> str:
+def official_page(award: StoredRecord) -> str:
     """Return the address of the award's official page: the one the source gave, else USAspending's."""
     url = clean(award.url).strip()
     if not re.match(r"https?://[^/\s]", url, re.IGNORECASE):
@@ -88,8 +89,8 @@ def site_url(base_url: str, path: str) -> str:
 def permalink(base_url: str | None, event: StoredEvent) -> str:
     """Return where an entry's title leads: our page of the award, or the official one when we have no address."""
     if base_url is None:
-        return official_page(event.award)
-    return f"{site_url(base_url, award_path(event.award.key))}#{event_anchor(event.id)}"
+        return official_page(event.record)
+    return f"{site_url(base_url, award_path(event.record.key))}#{event_anchor(event.id)}"
 
 
 def _slug_name(slug: str) -> str:

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from decimal import Decimal
 
+from feeds import publication_titles
 from feeds.concern import through_reseller, told_matches
-from feeds.text import money, one_line, plural, shorten, signed_money
-from storage.stored import EventKind, StoredAward, StoredEvent
+from feeds.naming import buyer, name, recipient
+from feeds.text import money, one_line, plural, signed_money
+from storage.stored import EventKind, StoredEvent, StoredRecord
 
 NO_MONEY = "no money moved"
-_LONGEST_NAME = 120
 
 # The words of FPDS's reasons for modification that end an award, and how a sentence says them.
 _ENDINGS = (
@@ -27,20 +28,11 @@ _ENDINGS = (
 
 def title_for(event: StoredEvent) -> str:
     """Return what happened, who did it and to whom, with the amount of this event alone."""
-    mentioned = through_reseller(event.award)
-    others = [match.vendor_name for match in told_matches(event.award) if match is not mentioned]
-    suffix = f" ({'; '.join(_name(other) for other in others)})" if others else ""
-    return one_line(_TITLES[event.kind](event) + suffix)
-
-
-def buyer(award: StoredAward) -> str:
-    """Return who buys, as closely as the source says."""
-    return _name(award.sub_agency_name or award.agency_name) or "A federal agency"
-
-
-def recipient(award: StoredAward) -> str:
-    """Return who is paid, as the source writes it."""
-    return _name(award.recipient_name) or "a recipient not named"
+    mentioned = through_reseller(event.record)
+    others = [match.vendor_name for match in told_matches(event.record) if match is not mentioned]
+    suffix = f" ({'; '.join(name(other) for other in others)})" if others else ""
+    doubt = f" (doubtful: {name(event.record.doubt)})" if event.record.doubt else ""
+    return one_line(_TITLES[event.kind](event) + suffix + doubt)
 
 
 def amount_of(event: StoredEvent) -> Decimal | None:
@@ -58,19 +50,19 @@ def amount_in_words(amount: Decimal | None) -> str:
 
 
 def _new_award(event: StoredEvent) -> str:
-    award, via = event.award, through_reseller(event.award)
+    award, via = event.record, through_reseller(event.record)
     if award.category == "idv":
-        what = f"opens an ordering contract for {_name(via.vendor_name)}" if via else "opens an ordering contract"
+        what = f"opens an ordering contract for {name(via.vendor_name)}" if via else "opens an ordering contract"
         deed = f"{what} with {recipient(award)}"
     elif via:
-        deed = f"buys {_name(via.vendor_name)} through {recipient(award)}"
+        deed = f"buys {name(via.vendor_name)} through {recipient(award)}"
     else:
         deed = f"buys from {recipient(award)}"
     return f"{buyer(award)} {deed}: {_first_amount(event)}{_history(event)}"
 
 
 def _first_amount(event: StoredEvent) -> str:
-    amount, award = amount_of(event), event.award
+    amount, award = amount_of(event), event.record
     if amount:
         return money(amount)
     if award.category == "idv" and award.ceiling:
@@ -88,13 +80,13 @@ def _history(event: StoredEvent) -> str:
 def _modified(event: StoredEvent) -> str:
     amount = amount_of(event)
     if amount is not None and amount < 0:
-        return f"{buyer(event.award)} takes back {money(-amount)}{_number(event)} from {_holding(event.award)}"
+        return f"{buyer(event.record)} takes back {money(-amount)}{_number(event)} from {_holding(event.record)}"
     return _deed(event, "modifies") + f": {amount_in_words(amount)}"
 
 
 def _option(event: StoredEvent) -> str:
-    deed = f"exercises an option{_number(event)} on {_holding(event.award)}"
-    return f"{buyer(event.award)} {deed}: {amount_in_words(amount_of(event))}"
+    deed = f"exercises an option{_number(event)} on {_holding(event.record)}"
+    return f"{buyer(event.record)} {deed}: {amount_in_words(amount_of(event))}"
 
 
 def _terminated(event: StoredEvent) -> str:
@@ -104,62 +96,96 @@ def _terminated(event: StoredEvent) -> str:
 
 
 def _extended(event: StoredEvent) -> str:
-    until = f" to {_name(event.after)}" if event.after else ""
-    was = f" (was {_name(event.before)})" if event.before else ""
+    until = f" to {name(event.after)}" if event.after else ""
+    was = f" (was {name(event.before)})" if event.before else ""
     amount = amount_of(event)
     return _deed(event, "extends") + until + was + (f": {signed_money(amount)}" if amount else "")
 
 
+def _ceiling_raised(event: StoredEvent) -> str:
+    return _deed(event, "raises the ceiling of") + f" from {name(event.before)} to {name(event.after)}"
+
+
+def _deleted(event: StoredEvent) -> str:
+    what = f"action{_number(event)} of {_holding(event.record)}" if event.action else f"{_holding(event.record)}"
+    return f"{buyer(event.record)}: the source dropped {what}; what it said is kept"
+
+
+def _first_purchase(event: StoredEvent) -> str:
+    technology = f", and its first of {name(event.after.replace('-', ' '))}" if event.after else ""
+    return f"{buyer(event.record)}: first purchase on record from {name(event.before)}{technology}"
+
+
+def _round_sum(event: StoredEvent) -> str:
+    passed = money(Decimal(event.after)) if event.after else "a round sum"
+    return f"{buyer(event.record)} has obligated more than {passed} to {name(event.before)}"
+
+
+def _recipient_renamed(event: StoredEvent) -> str:
+    before, after = name(event.before) or "not stated", name(event.after) or "not stated"
+    return f"{buyer(event.record)} award {name(event.record.piid)}: recipient renamed from {before} to {after}"
+
+
 def _recipient_changed(event: StoredEvent) -> str:
-    # Not "renamed": a contract can also pass to another company, and the source does not say which it was.
-    before, after = _name(event.before) or "not stated", _name(event.after) or "not stated"
-    return f"{buyer(event.award)} award {_name(event.award.piid)}: recipient changed from {before} to {after}"
+    # Not "renamed": the identifier changed too, so that the contract may have passed to another company.
+    before, after = name(event.before) or "not stated", name(event.after) or "not stated"
+    return f"{buyer(event.record)} award {name(event.record.piid)}: recipient changed from {before} to {after}"
 
 
 def _description_changed(event: StoredEvent) -> str:
-    return f"{buyer(event.award)}: description changed of {_holding(event.award)}"
+    return f"{buyer(event.record)}: description changed of {_holding(event.record)}"
 
 
 def _corrected(event: StoredEvent) -> str:
-    change = f": {_name(event.before) or 'nothing'} became {_name(event.after) or 'nothing'}"
+    change = f": {name(event.before) or 'nothing'} became {name(event.after) or 'nothing'}"
     told = change if event.before or event.after else ""
-    return f"{buyer(event.award)}: record corrected{_number(event)} of {_holding(event.award)}{told}"
+    return f"{buyer(event.record)}: record corrected{_number(event)} of {_holding(event.record)}{told}"
 
 
 def _withdrawn(event: StoredEvent) -> str:
-    award = event.award
-    vendor = _name(event.before) or "the vendor it was filed under"
+    award = event.record
+    vendor = name(event.before) or "the vendor it was filed under"
     return f"{buyer(award)}: withdrawn, its award to {recipient(award)} does not concern {vendor}, as a reviewer found"
 
 
 def _deed(event: StoredEvent, verb: str) -> str:
-    return f"{buyer(event.award)} {verb}{_number(event)} {_holding(event.award)}"
+    return f"{buyer(event.record)} {verb}{_number(event)} {_holding(event.record)}"
 
 
-def _holding(award: StoredAward) -> str:
+def _holding(award: StoredRecord) -> str:
     via = through_reseller(award)
     if via:
-        return f"its purchase of {_name(via.vendor_name)} through {recipient(award)}"
+        return f"its purchase of {name(via.vendor_name)} through {recipient(award)}"
     return f"its award to {recipient(award)}"
 
 
 def _number(event: StoredEvent) -> str:
-    number = _name(event.action.modification) if event.action else ""
+    number = name(event.action.modification) if event.action else ""
     return f" ({number})" if number.strip("0") else ""
-
-
-def _name(text: str) -> str:
-    return shorten(one_line(text), _LONGEST_NAME)
 
 
 _TITLES: dict[EventKind, Callable[[StoredEvent], str]] = {
     EventKind.NEW_AWARD: _new_award,
     EventKind.MODIFIED: _modified,
+    EventKind.DEOBLIGATED: _modified,
     EventKind.OPTION_EXERCISED: _option,
+    EventKind.CEILING_RAISED: _ceiling_raised,
+    EventKind.DELETED: _deleted,
+    EventKind.FIRST_PURCHASE: _first_purchase,
+    EventKind.ROUND_SUM: _round_sum,
     EventKind.TERMINATED: _terminated,
     EventKind.EXTENDED: _extended,
+    EventKind.RECIPIENT_RENAMED: _recipient_renamed,
     EventKind.RECIPIENT_CHANGED: _recipient_changed,
     EventKind.DESCRIPTION_CHANGED: _description_changed,
     EventKind.CORRECTED: _corrected,
+    EventKind.ANNOUNCED: publication_titles.announced,
+    EventKind.NEW_NOTICE: publication_titles.new_notice,
+    EventKind.DEADLINE_MOVED: publication_titles.deadline_moved,
+    EventKind.NOTICE_WITHDRAWN: publication_titles.notice_withdrawn,
+    EventKind.NOTICE_CHANGED: publication_titles.notice_changed,
+    EventKind.SUBAWARDED: publication_titles.subawarded,
+    EventKind.USE_CASE: publication_titles.use_case,
+    EventKind.DOCUMENT: publication_titles.document,
     EventKind.WITHDRAWN: _withdrawn,
 }

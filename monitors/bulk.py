@@ -1,6 +1,6 @@
-"""Matching many awards at once, with the same matches as one by one.
+"""Matching many records at once, with the same matches as one by one.
 
-Every distinct name and text of the awards goes through a sieve first, once; only awards that hold something which
+Every distinct name and text of the records goes through a sieve first, once; only records that hold something which
 passes, or an identifier, are read by the matcher. Pure.
 """
 
@@ -8,20 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import cached_property
+from typing import TypeVar
 
 from monitors.blocks import blocks
 from monitors.matcher import Match, Matcher
 from monitors.namesieve import NameSieve
 from monitors.phrases import PhraseFinding
 from monitors.signals import NameFinding
+from monitors.subject import Subject, subject_of
 from monitors.textsieve import TextSieve
-from sources.records import Award
+from sources.records import Award, Publication
 
-AT_ONCE = 5_000  # awards whose names and texts are looked at together
+AnyRecord = TypeVar("AnyRecord", bound=Award | Publication)
+AT_ONCE = 5_000  # records whose names and texts are looked at together
 
 
 class BulkMatcher:
-    """Matches awards like the matcher it is given. `arrays`: whether to use NumPy; by default, if it is installed."""
+    """Matches records like the matcher it is given. `arrays`: whether to use NumPy; by default, if it is installed."""
 
     def __init__(self, matcher: Matcher, *, arrays: bool | None = None) -> None:
         self._matcher = matcher
@@ -36,20 +39,21 @@ class BulkMatcher:
     def _texts(self) -> TextSieve:
         return TextSieve(self._indexes.phrases, self._indexes.slips, arrays=self._arrays)
 
-    def matches(self, awards: Iterable[Award]) -> Iterator[tuple[Award, tuple[Match, ...]]]:
-        """Yield each award with what `Matcher.matches` says of it, in order."""
-        for block in blocks(awards, AT_ONCE):
-            names = dict.fromkeys(name for award in block for name in _names_of(award) if name)
-            texts = dict.fromkeys(text for award in block for text in _texts_of(award) if text)
+    def matches(self, records: Iterable[AnyRecord]) -> Iterator[tuple[AnyRecord, tuple[Match, ...]]]:
+        """Yield each record with what `Matcher.matches` says of it, in order."""
+        for block in blocks(records, AT_ONCE):
+            subjects = [subject_of(record) for record in block]
+            names = dict.fromkeys(name for subject in subjects for name in _names_of(subject) if name)
+            texts = dict.fromkeys(text for subject in subjects for text in _texts_of(subject) if text)
             telling_names = set(self._names.sift(names))
             telling_texts = set(self._texts.sift(texts))
-            for award in block:
+            for record, subject in zip(block, subjects, strict=True):
                 told = (
-                    not telling_names.isdisjoint(_names_of(award))
-                    or not telling_texts.isdisjoint(_texts_of(award))
-                    or self._matcher.identifies(award)
+                    not telling_names.isdisjoint(_names_of(subject))
+                    or not telling_texts.isdisjoint(_texts_of(subject))
+                    or self._matcher.identifies(subject.recipient)
                 )
-                yield award, self._matcher.matches(award) if told else ()
+                yield record, self._matcher.matches(record) if told else ()
 
     def names(self, values: Iterable[str]) -> dict[str, tuple[NameFinding, ...]]:
         """Return what `NameIndex.find` finds in each distinct value, without the values it finds nothing in."""
@@ -62,9 +66,9 @@ class BulkMatcher:
         return {raw: found for raw in self._texts.sift(values) if (found := (*find(raw), *slips(raw)))}
 
 
-def _names_of(award: Award) -> tuple[str, str]:
-    return award.recipient.name, award.recipient.parent_name
+def _names_of(subject: Subject) -> tuple[str, str]:
+    return subject.recipient.name, subject.recipient.parent_name
 
 
-def _texts_of(award: Award) -> list[str]:
-    return [award.description, *(action.description for action in award.actions)]
+def _texts_of(subject: Subject) -> list[str]:
+    return [text for _, text, _ in subject.texts]

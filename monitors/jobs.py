@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 from sqlalchemy.orm import Session
 
 from monitors.plan import Reach, digest, interest_in, poll_window
+from monitors.run import FILE
 from monitors.watchlist import Vendor, Watchlist
 from sources.contract import Source, Step
 from storage.database import Database
+from storage.events import Tell
+from storage.health import POLL
 from storage.runs import checkpoint, checkpoints, forget_checkpoints, held_piids, note_checkpoint, tell_newest
-from storage.saving import Tell
 
 WATERMARK = "poll/until"
 SWEPT = "poll/swept"
@@ -33,7 +36,7 @@ class Poll:
     until: date
     swept: bool
     unseeded: frozenset[str]
-    purpose: str = "poll"
+    purpose: str = POLL
     checkpoint_prefix: str = ""
 
     @property
@@ -128,3 +131,32 @@ def plan_backfill(
         checkpoint_prefix=prefix,
         tell_feeds=tell_feeds,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Import:
+    """Files that somebody holds, read as the source itself would be."""
+
+    files: Sequence[Path]
+    tell_feeds: bool
+    checkpoint_prefix: str = ""
+    seeds: bool = False
+
+    @property
+    def purpose(self) -> str:
+        """Name the files, not their folders."""
+        return f"import {', '.join(file.name for file in self.files)}"[:200]
+
+    @property
+    def steps(self) -> list[Step]:
+        """One for each file."""
+        return [Step(key=f"file/{number}", query={FILE: str(file)}) for number, file in enumerate(self.files, 1)]
+
+    @property
+    def tell(self) -> Tell:
+        """An archive is no news; a page that its source would not give us is."""
+        return lambda _vendors: self.tell_feeds
+
+    def finish(self, session: Session, now: datetime, *, complete: bool) -> int:  # noqa: ARG002
+        """Nothing is to be noted: reading a file again changes nothing."""
+        return 0

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import datetime
 
 from sqlalchemy.orm import Session
 
 from monitors.matcher import Match, Matcher
-from sources.records import Award
+from sources.records import Award, Publication, Record
 from storage.reading import published_matches_of
 from storage.tables import MatchRow
 
@@ -17,27 +18,56 @@ INHERITED_SCORE = 0.7
 PARENT_AWARD = "parent-award"
 
 
-def match_rows(session: Session, matcher: Matcher, award: Award, now: datetime) -> list[MatchRow]:
-    """Return the rows of all vendors an award concerns, first seen now (UTC)."""
-    return rows_of(session, matcher.version, award, matcher.matches(award), now)
+def match_rows(
+    session: Session,
+    matcher: Matcher,
+    record: Award | Publication,
+    now: datetime,
+    named_elsewhere: Collection[str] = (),
+) -> list[MatchRow]:
+    """Return the rows of all vendors a record concerns, first seen now (UTC).
+
+    `named_elsewhere`: vendors that another record of the same text is paid to, so that their names in it say nothing.
+    """
+    found = [match for match in matcher.matches(record) if match.vendor_id not in named_elsewhere]
+    return rows_of(session, matcher, record, found, now)
 
 
 def rows_of(
-    session: Session, watchlist_version: str, award: Award, matches: Iterable[Match], now: datetime
+    session: Session, matcher: Matcher, record: Award | Publication, found: Iterable[Match], now: datetime
 ) -> list[MatchRow]:
-    """Return the rows of what the matcher has found in an award, and of what its parent award concerns.
+    """Return the rows of what the matcher has found in a record, and of what its parent award concerns.
 
     An order says little ("LICENSES") where the agreement it is placed under has said it all: what its parent award
     concerns, it may concern too, which a person has to see.
     """
-    rows = [match_row(match, award, watchlist_version, now) for match in matches]
-    return rows + list(_inherited(session, watchlist_version, award, {row.vendor_id for row in rows}, now))
+    rows = [match_row(match, record, matcher.version, now) for match in found]
+    if isinstance(record, Publication):
+        return rows
+    return rows + list(_inherited(session, matcher, record, {row.vendor_id for row in rows}, now))
 
 
-def match_row(match: Match, award: Award, watchlist_version: str, now: datetime) -> MatchRow:
-    """Return the row of a match of an award, first seen now (UTC)."""
+def named_elsewhere(matcher: Matcher, records: Sequence[Record]) -> dict[str, frozenset[str]]:
+    """Return, by key of a record, the vendors that other records of the same text are paid to.
+
+    An announcement of several awardees is a record for each of them, and its text names them all.
+    """
+    by_text: dict[str, list[Publication]] = defaultdict(list)
+    for record in records:
+        if isinstance(record, Publication):
+            by_text[record.description].append(record)
+    found: dict[str, frozenset[str]] = {}
+    for group in by_text.values():
+        paid = {record.key: matcher.paid(record) for record in group} if len(group) > 1 else {}
+        everybody = frozenset().union(*paid.values())
+        found |= {key: everybody - own for key, own in paid.items()}
+    return found
+
+
+def match_row(match: Match, record: Award | Publication, watchlist_version: str, now: datetime) -> MatchRow:
+    """Return the row of a match of a record, first seen now (UTC)."""
     return MatchRow(
-        award_key=award.key,
+        record_key=record.key,
         vendor_id=match.vendor_id,
         vendor_name=match.vendor_name,
         vendor_category=match.category,
@@ -52,16 +82,14 @@ def match_row(match: Match, award: Award, watchlist_version: str, now: datetime)
     )
 
 
-def _inherited(
-    session: Session, watchlist_version: str, award: Award, found: set[str], now: datetime
-) -> Iterator[MatchRow]:
+def _inherited(session: Session, matcher: Matcher, award: Award, found: set[str], now: datetime) -> Iterator[MatchRow]:
     if not award.parent_key:
         return
     for parent in published_matches_of(session, award.parent_key):
         if parent.vendor_id in found:
             continue
         yield MatchRow(
-            award_key=award.key,
+            record_key=award.key,
             vendor_id=parent.vendor_id,
             vendor_name=parent.vendor_name,
             vendor_category=parent.vendor_category,
@@ -82,6 +110,6 @@ def _inherited(
                     "action_key": "",
                 }
             ],
-            watchlist_version=watchlist_version,
+            watchlist_version=matcher.version,
             first_seen=now,
         )

@@ -1,4 +1,4 @@
-"""The matcher: one award in, the vendors of the watchlist it concerns out, each with its reasons in words and places.
+"""The matcher: one record in, the vendors of the watchlist it concerns out, each with its reasons in words and places.
 
 Pure: no network, no database. What it says is descriptive ("the recipient's name is ..."), never a judgement.
 """
@@ -6,23 +6,24 @@ Pure: no network, no database. What it says is descriptive ("the recipient's nam
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 
-from monitors.misspelt import SlipIndex
+from monitors.misspelt import SlipIndex, slip_strength
 from monitors.names import NORM_VERSION, parse_name
 from monitors.phrases import PhraseFinding, PhraseIndex, vendor_terms
 from monitors.signals import PARENT_SCORE, TEXT_SCORES, NameFinding, NameIndex, Signal, SignalKind
+from monitors.subject import Subject, subject_of
 from monitors.vendor import Kind, KnownName, Strength, Vendor, Watchlist
 from monitors.weighing import PUBLISH_FROM, REVIEW_FROM, Found, tell, weigh
-from sources.records import Award
+from sources.records import Award, Publication, Recipient
 
 __all__ = ["MATCHER_VERSION", "Band", "Match", "Matcher", "Signal", "SignalKind"]
 
 # Raise it whenever the same record and watchlist would give another result.
-MATCHER_VERSION = 3
+MATCHER_VERSION = 4
 
 UEI_SCORE = 1.0
 CAGE_SCORE = 1.0
@@ -92,31 +93,39 @@ class Matcher:
         """What it looks names and texts up in, for those who look many up at once."""
         return Indexes(self._names, self._phrases, self._slips)
 
-    def identifies(self, award: Award) -> bool:
-        """Whether the award bears a code that is on the watchlist."""
-        recipient = award.recipient
+    def identifies(self, recipient: Recipient) -> bool:
+        """Whether a recipient or its parent bears a code that is on the watchlist."""
         return _code(recipient.cage) in self._cages or any(
             _code(uei) in self._ueis for uei in (recipient.uei, recipient.parent_uei)
         )
 
-    def matches(self, award: Award) -> tuple[Match, ...]:
-        """Return the entries this award concerns, best first; none that falls into the drop band.
+    def matches(self, record: Award | Publication) -> tuple[Match, ...]:
+        """Return the entries a record concerns, best first; none that falls into the drop band.
 
         A topic never comes before a vendor that is published: its score ends where theirs begin.
         """
         found: dict[str, list[Found]] = defaultdict(list)
-        for vendor_id, item in self._identities(award):
+        subject = subject_of(record)
+        for vendor_id, item in self._identities(subject):
             found[vendor_id].append(item)
         paid = frozenset(found)
-        for vendor_id, item in self._texts(award):
+        for vendor_id, item in self._texts(subject):
             found[vendor_id].append(item)
-        matches = [self._decide(self._watchlist.by_id[key], items, award, paid) for key, items in found.items()]
+        topics = self._topics_by_category(found)
+        matches = []
+        for key, items in found.items():
+            vendor = self._watchlist.by_id[key]
+            matches.append(self._decide(vendor, items, subject, paid, topics[vendor.category]))
         kept = [match for match in matches if match.band is not Band.DROP]
         return tuple(sorted(kept, key=lambda match: (-match.score, match.vendor_id)))
 
-    def _identities(self, award: Award) -> Iterator[tuple[str, Found]]:
+    def paid(self, record: Award | Publication) -> frozenset[str]:
+        """Return the ids of the entries that the recipient of a record, or its parent, may be."""
+        return frozenset(vendor_id for vendor_id, _ in self._identities(subject_of(record)))
+
+    def _identities(self, subject: Subject) -> Iterator[tuple[str, Found]]:
         """Yield what identifies the recipient or its parent. Identifiers count whatever the exclusions say."""
-        recipient = award.recipient
+        recipient = subject.recipient
         for field, kind, owners, code, score in (
             ("recipient_uei", SignalKind.UEI, self._ueis, recipient.uei, UEI_SCORE),
             ("recipient_cage", SignalKind.CAGE, self._cages, recipient.cage, CAGE_SCORE),
@@ -128,8 +137,8 @@ class Matcher:
                 )
                 yield vendor_id, Found(signal, self._watchlist.by_id[vendor_id].portfolio)
         if not recipient.is_placeholder:
-            yield from self._named("recipient_name", recipient.name, award)
-        yield from self._named("recipient_parent_name", recipient.parent_name, award)
+            yield from self._named("recipient_name", recipient.name, subject)
+        yield from self._named("recipient_parent_name", recipient.parent_name, subject)
 
     def _name_findings(self, raw: str) -> tuple[NameFinding, ...]:
         """Return the vendors a name field points to, without those whose exclusion it holds."""
@@ -139,7 +148,7 @@ class Matcher:
         excluded = self._phrases.excluded(raw)
         return tuple(finding for finding in findings if finding.vendor_id not in excluded)
 
-    def _named(self, field: str, raw: str, award: Award) -> Iterator[tuple[str, Found]]:
+    def _named(self, field: str, raw: str, subject: Subject) -> Iterator[tuple[str, Found]]:
         for hit in self._find_names(raw) if raw else ():
             kind, score = hit.kind, hit.score
             of_owner = kind is SignalKind.PARENT_NAME
@@ -147,7 +156,7 @@ class Matcher:
                 if kind is SignalKind.FUZZY_NAME:
                     continue
                 kind, score = SignalKind.PARENT_NAME, min(score, PARENT_SCORE)
-            outside = _outside_years(hit.known, award)
+            outside = _outside_years(hit.known, subject)
             signal = Signal(
                 kind=kind,
                 field=field,
@@ -159,32 +168,41 @@ class Matcher:
             )
             yield hit.vendor_id, Found(signal, hit.portfolio, outside=outside, of_owner=of_owner)
 
-    def _texts(self, award: Award) -> Iterator[tuple[str, Found]]:
-        """Yield the phrases in the award's description, and in its actions' where they say something else."""
-        texts = [("description", award.description, "")]
-        texts += [("action_description", action.description, action.key) for action in award.actions]
+    def _texts(self, subject: Subject) -> Iterator[tuple[str, Found]]:
+        """Yield the phrases in the record's texts, each text once however many actions repeat it."""
         read: set[str] = set()
         told: set[tuple[str, str, str]] = set()
-        for field, raw, action_key in texts:
+        for field, raw, action_key in subject.texts:
             if raw in read:
                 continue
             read.add(raw)
             find = self._find_phrases if len(raw) <= LONGEST_CACHED else self._phrases.find
             found = [(hit, hit.term.strength) for hit in find(raw)]
-            found += [(hit, Strength.MEDIUM) for hit in self._slips.find(raw)]  # a misspelling is for a person
+            found += [(hit, slip_strength(hit.term)) for hit in self._slips.find(raw)]
             for hit, strength in found:
                 key = (hit.term.vendor_id, field, hit.term.phrase)
                 if key not in told:
                     told.add(key)
                     yield hit.term.vendor_id, _phrase_found(hit, strength, field, raw, action_key)
 
+    def _topics_by_category(self, found: Mapping[str, list[Found]]) -> Mapping[str, list[Found]]:
+        """Return the record's words for technologies: category -> what was found for its topics."""
+        topics: dict[str, list[Found]] = defaultdict(list)
+        for entry_id, items in found.items():
+            entry = self._watchlist.by_id[entry_id]
+            if entry.kind is Kind.TOPIC:
+                topics[entry.category] += items
+        return topics
+
     def _names_of(self, vendor_ids: Iterable[str]) -> list[str]:
         return sorted(self._watchlist.by_id[vendor_id].name for vendor_id in vendor_ids)
 
-    def _decide(self, vendor: Vendor, found: list[Found], award: Award, paid: frozenset[str]) -> Match:
-        """Weigh all signals for one vendor."""
-        resold = bool(self._resellers[vendor.id] & _cores([award.recipient.name]))
-        score, rule = weigh(vendor, found, resold=resold)
+    def _decide(
+        self, vendor: Vendor, found: list[Found], subject: Subject, paid: frozenset[str], topics: list[Found]
+    ) -> Match:
+        """Weigh all signals for one vendor; `topics` are the record's words for what it is listed for."""
+        resold = bool(self._resellers[vendor.id] & _cores([subject.recipient.name]))
+        score, rule = weigh(vendor, found, resold=resold, topics=topics)
         band = Band.PUBLISH if score >= PUBLISH_FROM else Band.REVIEW if score >= REVIEW_FROM else Band.DROP
         found = sorted(found, key=lambda item: (-item.signal.score, item.signal.field, item.signal.start))
         others = () if vendor.kind is Kind.TOPIC else self._names_of(paid - {vendor.id})
@@ -196,7 +214,7 @@ class Matcher:
             score=score,
             band=band,
             rule=rule,
-            reason=tell(vendor, found, award.recipient, others) if band is not Band.DROP else "",
+            reason=tell(vendor, found, subject.recipient, others) if band is not Band.DROP else "",
         )
 
 
@@ -213,15 +231,14 @@ def _owners(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     return owners
 
 
-def _outside_years(known: KnownName, award: Award) -> str:
-    """Return in words that an award falls outside the years of a name, "" if it does not or nobody can tell.
+def _outside_years(known: KnownName, subject: Subject) -> str:
+    """Return in words that a record falls outside the years of a name, "" if it does not or nobody can tell.
 
     An award spans the years from its signing to its latest action: sources show the newest name on the oldest award.
     """
-    days = [day for day in (award.signed, *(action.signed for action in award.actions)) if day]
-    if not days or not known.years:
+    if not subject.days or not known.years:
         return ""
-    first, last = min(days).year, max(days).year
+    first, last = min(subject.days).year, max(subject.days).year
     if known.covers(first, last):
         return ""
     return f"{known.years}; this award is of {first}" + (f" to {last}" if last != first else "")

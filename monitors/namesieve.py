@@ -18,15 +18,15 @@ from rapidfuzz import fuzz
 from rapidfuzz.distance import OSA
 
 from monitors.blocks import LETTERS, blocks, fold_names, lines, one_slip_away, tighten, with_one_letter_less
-from monitors.names import GENERIC_WORDS, LEGAL_FORMS, has_dba, join_initials, peel
+from monitors.names import GENERIC_WORDS, LEGAL_FORMS, has_more_names, join_initials, peel
 from monitors.patterns import one_of
 from monitors.scan import scan_for
-from monitors.signals import CLOSE_ENOUGH, LONGEST_NAME, SHORTEST_HELD, SHORTEST_RARE, Known, NameIndex, slips_allowed
+from monitors.signals import CLOSE_ENOUGH, LONGEST_NAME, SHORTEST_RARE, Known, NameIndex, slips_allowed
 
 CACHED_WORDS = 65_536
 MOST_FORMS = 8  # legal forms inside one name whose spellings are all tried
 
-_DBA = (b"DBA", b"DOINGBUSINESSAS")
+_OTHER_NAME = (b"DBA", b"DOINGBUSINESSAS", b"TRADINGAS", b"FKA", b"NKA", b"KNOWNAS", b"FORMERLY")
 _FORM_WORDS = frozenset(word for form in LEGAL_FORMS for word in form.split()) | {"THE"}
 
 
@@ -35,7 +35,7 @@ class _Target:
     """A known name that others may resemble.
 
     `others`: its rare words but the telling one, each with the slips allowed in it; `shortest` and `longest`: letters
-    and spaces of a name that is like it; `held`: a name with this one in it counts, whatever else it says.
+    and spaces of a name that is like it.
     """
 
     words: frozenset[str]
@@ -43,7 +43,6 @@ class _Target:
     others: tuple[tuple[str, int], ...]
     shortest: float
     longest: float
-    held: bool
 
     @classmethod
     def of(cls, known: Known, anchor: str) -> _Target:
@@ -56,19 +55,11 @@ class _Target:
             # Two texts are no more alike than their lengths let them be.
             shortest=size * CLOSE_ENOUGH / (200 - CLOSE_ENOUGH),
             longest=size * (200 - CLOSE_ENOUGH) / CLOSE_ENOUGH,
-            held=len(known.tight) >= SHORTEST_HELD,
         )
-
-    def is_held_by(self, words: list[str]) -> bool:
-        """Whether a name of these words is this one with words added that count for little, or any where it is long."""
-        return self.words.issubset(words) and (self.held or _ADDED.issuperset(self.words.symmetric_difference(words)))
 
     def has_counterparts(self, words: list[str]) -> bool:
         """Whether each of the other rare words stands in a name, nearly."""
         return all(any(OSA.distance(rare, word) <= slips for word in words) for rare, slips in self.others)
-
-
-_ADDED = GENERIC_WORDS | _FORM_WORDS
 
 
 class NameSieve:
@@ -76,8 +67,8 @@ class NameSieve:
 
     def __init__(self, index: NameIndex, *, arrays: bool | None = None) -> None:
         written = {spelling for known in index.known for spelling in _spelled_out(known.tight)}
-        forms = one_of(form.replace(" ", "") for form in LEGAL_FORMS)
-        pattern = rf"\n(?:THE)?(?:{one_of(written)})(?:{forms})*(?=\n)"
+        added = one_of({form.replace(" ", "") for form in LEGAL_FORMS} | GENERIC_WORDS)
+        pattern = rf"\n(?:THE)?(?:{one_of(written)})(?:{added})*(?=\n)"
         self._exact = re.compile(pattern.encode()) if written else None
         self._targets: dict[str, list[_Target]] = defaultdict(list)
         for known in index.known:
@@ -104,13 +95,16 @@ class NameSieve:
             yield from odd
 
     def _equal(self, raw: str, plain: list[str]) -> set[int]:
-        """Return the numbers of the lines that are a known name without spaces, or have a D/B/A."""
+        """Return the numbers of the lines that are a known name or its branch without spaces, or have several names."""
         tight = tighten(raw)
         numbers: set[int] = set()
         if self._exact is not None:
             numbers |= _line_numbers(tight, [found.start() + 1 for found in self._exact.finditer(tight)])
-        dba = sorted(place for wanted in _DBA for place in _occurrences(tight, wanted))
-        return numbers | {number for number in _line_numbers(tight, dba) if has_dba(plain[number])}
+        places = sorted(place for wanted in _OTHER_NAME for place in _occurrences(tight, wanted))
+        several = _line_numbers(tight, places)
+        if "(" in raw:
+            several |= {number for number, value in enumerate(plain) if "(" in value}
+        return numbers | {number for number in several if has_more_names(plain[number])}
 
     def _resembles(self, row: str) -> bool:
         """Whether a folded name looks like a known one."""
@@ -121,7 +115,7 @@ class NameSieve:
         if not telling:
             return False
         targets = [target for word in telling for target in self._near(word)]
-        if any(target.is_held_by(words) for target in targets):
+        if any(target.words.issubset(words) for target in targets):
             return True
         most, least = len(row), sum(map(len, filterfalse(_FORM_WORDS.__contains__, words)))
         likely = [target for target in targets if target.shortest <= most and least <= target.longest]

@@ -9,29 +9,29 @@ from dataclasses import dataclass, field
 from monitors.bulk import BulkMatcher
 from monitors.matcher import Band, Match, Matcher
 from monitors.vendor import Vendor, Watchlist
-from sources.records import Award
+from sources.records import Award, Publication
 
 
 @dataclass(slots=True, kw_only=True)
 class Preview:
-    """What one entry would match: awards by band, by month of signing ("2024-09"), and the first few of each band."""
+    """What one entry would match: records by band, by month of signing ("2024-09"), and the first few of each band."""
 
     vendor: Vendor
     bands: Counter[str] = field(default_factory=Counter)
     months: Counter[str] = field(default_factory=Counter)
-    examples: list[tuple[Award, Match]] = field(default_factory=list)
+    examples: list[tuple[Award | Publication, Match]] = field(default_factory=list)
 
     @property
     def total(self) -> int:
-        """How many awards would match."""
+        """How many records would match."""
         return self.bands.total()
 
 
 @dataclass(slots=True)
 class Span:
-    """How many awards were looked at, and the months of their signing, first to last."""
+    """How many records were looked at, and the months of their signing, first to last."""
 
-    awards: int = 0
+    records: int = 0
     first: str = ""
     last: str = ""
 
@@ -44,24 +44,26 @@ class Span:
         return years * 12 + months + 1
 
 
-def preview(vendors: Iterable[Vendor], awards: Iterable[Award], examples: int) -> tuple[list[Preview], Span]:
+def preview(
+    vendors: Iterable[Vendor], records: Iterable[Award | Publication], examples: int
+) -> tuple[list[Preview], Span]:
     """Match awards against these entries alone; keep so many examples of each entry and band."""
     previews = {vendor.id: Preview(vendor=vendor) for vendor in vendors}
     matcher = Matcher(Watchlist(tuple(shown.vendor for shown in previews.values())))
     span = Span()
-    for award, matches in BulkMatcher(matcher).matches(awards):
-        month = f"{award.signed:%Y-%m}" if award.signed else ""
-        span.awards += 1
+    for record, matches in BulkMatcher(matcher).matches(records):
+        month = f"{record.signed:%Y-%m}" if record.signed else ""
+        span.records += 1
         if month:
             span.first, span.last = min(span.first or month, month), max(span.last, month)
         for match in matches:
-            _count(previews[match.vendor_id], award, match, month, examples)
+            _count(previews[match.vendor_id], record, match, month, examples)
     return list(previews.values()), span
 
 
-def _count(shown: Preview, award: Award, match: Match, month: str, examples: int) -> None:
+def _count(shown: Preview, record: Award | Publication, match: Match, month: str, examples: int) -> None:
     if shown.bands[match.band.value] < examples:
-        shown.examples.append((award, match))
+        shown.examples.append((record, match))
     shown.bands[match.band.value] += 1
     if month:
         shown.months[month] += 1
@@ -70,7 +72,7 @@ def _count(shown: Preview, award: Award, match: Match, month: str, examples: int
 def in_words(shown: Preview, span: Span) -> str:
     """Return a preview as one sentence."""
     told = shown.bands[Band.PUBLISH.value]
-    looked = f"of {span.awards} stored awards" + (f" ({span.first} to {span.last})" if span.first else "")
+    looked = f"of {span.records} stored records" + (f" ({span.first} to {span.last})" if span.first else "")
     if not shown.total:
         return f"{shown.vendor.name}: matches none {looked}"
     rate = f", {shown.total / span.months:.1f} a month" if span.months else ""

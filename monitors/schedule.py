@@ -7,7 +7,7 @@ two copies, or a poll by hand, from running it at once. APScheduler gives the ti
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -61,18 +61,20 @@ def poll_when_due(
 
 def keep_polling(
     database: Database,
-    sources: list[str],
+    sources: Mapping[str, timedelta],
     poll: Callable[[str], None],
     *,
-    every: timedelta,
     tick: timedelta,
     stop: threading.Event,
 ) -> None:
-    """Poll whatever is due at every tick until `stop` is set; returns when the run under way has ended."""
+    """Poll whatever is due at every tick until `stop` is set; returns when the run under way has ended.
+
+    `sources` gives by name how long to wait between two polls.
+    """
 
     def look(source: str) -> None:
         try:
-            poll_when_due(database, source, every, poll)
+            poll_when_due(database, source, sources[source], poll)
         except DBAPIError:
             log.exception("the database failed; trying again at the next tick", source=source)
 

@@ -17,6 +17,7 @@ from rapidfuzz import fuzz
 from rapidfuzz.distance import OSA
 
 from monitors.names import (
+    BRANCH_WORDS,
     COMMON_WORDS,
     GENERIC_WORDS,
     LEGAL_FORMS,
@@ -25,6 +26,7 @@ from monitors.names import (
     is_common,
     parse_name,
     parse_names,
+    tight_of,
 )
 from monitors.vendor import Kind, KnownName, Portfolio, Strength, Vendor
 
@@ -89,7 +91,6 @@ _NUMBER = re.compile(r"\d+")
 CLOSE_ENOUGH = 88.0  # per cent of letters in common, words sorted
 LONGEST_NAME = 400  # characters; what is longer is no name, and comparing letters in it would take for ever
 SHORTEST_CORE = 4  # shorter cores (BI, NEC, EFW) count only with their legal form, exactly
-SHORTEST_HELD = 8  # letters a name needs to count inside a longer one
 SHORTEST_RARE = 6  # letters a word needs for a typo in it to be recognised
 
 
@@ -228,11 +229,30 @@ class NameIndex:
             score = known.exact(same_form=same_form)
             if score:
                 yield _finding(known, name, known.kind, score)
+        for known, score in self._branches(name):
+            yield _finding(known, name, SignalKind.FUZZY_NAME, score)
         words = tuple(name.core.split())
         for known in self._candidates(words):
             score = _likeness(known, words)
             if score:
                 yield _finding(known, name, SignalKind.FUZZY_NAME, score)
+
+    def _branches(self, name: Name) -> Iterator[tuple[Known, float]]:
+        """Yield the short or common known names that, with the words of a branch after them, make this name.
+
+        The others are found by their rare words. A single common word, or another's kind of business, says nothing.
+        """
+        words = name.core.split()
+        while len(words) > 1 and words[-1] in GENERIC_WORDS:
+            words = words[:-1]
+            added = name.core.split()[len(words) :]
+            for known in self._tight.get(tight_of(words), ()):
+                if known.kind is SignalKind.PARENT_NAME or known.name.core == name.core:
+                    continue
+                if not known.common and len(known.tight) < SHORTEST_RARE:
+                    yield known, BRANCH_SCORE
+                elif known.common and len(words) > 1 and BRANCH_WORDS.issuperset(added):
+                    yield known, CONTAINED_SCORE
 
     def _candidates(self, mine: tuple[str, ...]) -> list[Known]:
         """Return the known names that share a rare word with these, allowing one slip in a long word."""
@@ -274,7 +294,8 @@ def _likeness(known: Known, words: tuple[str, ...]) -> float:
     if extra is not None:
         if all(word in GENERIC_WORDS for word in extra):
             return BRANCH_SCORE
-        return CONTAINED_SCORE if len(known.tight) >= SHORTEST_HELD else 0.0
+        leads = words[: len(known.words)] == known.words  # SKYDIO UNMANNED LLC
+        return CONTAINED_SCORE if leads or len(known.tight) >= 8 else 0.0
     return _misspelling(known, words)
 
 

@@ -15,6 +15,7 @@ from feeds.text import one_line
 from monitors.watchlist import WatchlistError
 from procurewatch.commands import demonstrate, look, publish, pull
 from procurewatch.commands import review as reviewing
+from procurewatch.commands import sources as about_sources
 from procurewatch.commands.edit_vendors import vendors
 from procurewatch.desk import Busy
 from procurewatch.logs import configure_logging
@@ -42,6 +43,8 @@ app = typer.Typer(
 for command in (pull.poll, pull.backfill, pull.run, look.search, look.show, look.export, publish.serve):
     app.command()(command)
 app.command("demo")(demonstrate.demo)
+app.command("sources")(about_sources.sources)
+app.command("import")(about_sources.import_files)
 app.command("rematch")(reviewing.rematch)
 app.add_typer(publish.feeds, name="feeds")
 app.add_typer(reviewing.review, name="review")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
+from pathlib import Path
 
-from monitors.jobs import plan_backfill, plan_poll
+from monitors.jobs import Import, plan_backfill, plan_poll
 from monitors.matcher import Matcher
+from monitors.quotas import QuotaLedger
 from monitors.run import Job, Progress, Workshop, run_job
 from monitors.verdict import RunReport
 from monitors.watchlist import Vendor, Watchlist, load_watchlist
@@ -40,6 +42,8 @@ class Desk:
             seconds_between=source.pace.seconds_between if own.seconds_between is None else own.seconds_between,
             at_once=own.at_once or source.pace.at_once,
         )
+        # A try more costs one of the day's requests.
+        tries = min(own.tries, 2) if source.quota else own.tries
         keys = {source.needs_key: own.key.get_secret_value()} if source.needs_key and own.key else {}
         try:
             return Client(
@@ -47,12 +51,26 @@ class Desk:
                 base_url=own.base_url or source.base_url,
                 pace=pace,
                 contact=self.settings.contact,
-                patience=Patience(tries=own.tries),
+                patience=Patience(tries=tries),
                 key_headers=keys,
+                also={**source.also, **own.also},
+                meter=self.meter(source),
                 sleep=self.stop.wait,
             )
         except ValueError as error:
             raise SettingsError(str(error)) from error
+
+    def meter(self, source: Source) -> QuotaLedger | None:
+        """Return what counts a source's requests, `None` if it has no quota or no key."""
+        own = self.settings.source(source.name)
+        if source.quota is None or own.key is None:
+            return None
+        return QuotaLedger(
+            database=self.database,
+            name=source.quota.name,
+            a_day=own.requests_a_day or source.quota.a_day,
+            key=own.key.get_secret_value().strip(),
+        )
 
     def poll(self, source: Source, until: date, listen: Callable[[Progress], None]) -> RunReport:
         """Poll a source up to a day; the caller holds the claim on it."""
@@ -73,6 +91,12 @@ class Desk:
         job = plan_backfill(self.database, source, vendor, since, until, tell_feeds=tell)
         return self._run(source, job, listen)
 
+    def read_files(
+        self, source: Source, files: Sequence[Path], listen: Callable[[Progress], None], *, tell: bool
+    ) -> RunReport:
+        """Read files that somebody holds; the caller holds the claim on the source."""
+        return self._run(source, Import(files=files, tell_feeds=tell), listen)
+
     @contextmanager
     def claimed(self, source: Source) -> Iterator[None]:
         """Hold the claim on a source. Raises `Busy` if another process has it."""
@@ -92,13 +116,23 @@ class Desk:
     @property
     def sources(self) -> list[Source]:
         """The sources that are turned on and have the key they need."""
-        chosen = [source for source in SOURCES.values() if self.settings.source(source.name).enabled]
-        return [source for source in chosen if not source.needs_key or self.settings.source(source.name).key]
+        return [source for source in SOURCES.values() if not self.why_not(source)]
 
-    @property
-    def every(self) -> timedelta:
-        """How often a source is polled."""
-        return timedelta(hours=self.settings.poll_hours)
+    def why_not(self, source: Source) -> str:
+        """Return why a source is not asked, "" if it is."""
+        own = self.settings.source(source.name)
+        only = self.settings.only_sources
+        if only and source.name not in only:
+            return "not among only_sources"
+        if not (source.on_by_default if own.enabled is None else own.enabled) and source.name not in only:
+            return "turned off"
+        if source.needs_key and not own.key:
+            return f"it needs a key: set PROCUREWATCH_SOURCES__{source.name.upper()}__KEY"
+        return ""
+
+    def every(self, source: Source) -> timedelta:
+        """How often a source is polled: as the settings say, but not more often than brings anything."""
+        return max(timedelta(hours=self.settings.poll_hours), source.rests)
 
 
 @contextmanager
@@ -109,7 +143,7 @@ def opened(settings: Settings) -> Iterator[Desk]:
         SettingsError: a source is named that there is not.
         monitors.watchlist.WatchlistError, storage.database.DatabaseError: what they say.
     """
-    unknown = sorted(set(settings.sources) - set(SOURCES))
+    unknown = sorted({*settings.sources, *settings.only_sources} - set(SOURCES))
     if unknown:
         raise SettingsError(f"unknown source {unknown[0]!r} in the settings; there are: {', '.join(SOURCES)}")
     watchlist = load_watchlist(*settings.watchlist_files)

@@ -9,17 +9,19 @@ from functools import partial
 from pathlib import Path
 
 from feeds.layout import FeedKind
-from feeds.site import AwardRecord, Catalogue, FeedSpec, site_files
+from feeds.site import Catalogue, FeedSpec, RecordPage, site_files
 from monitors.vendor import Kind, Vendor, Watchlist
+from sources.registry import SOURCES
 from storage.database import Database
+from storage.health import incidents_of
 from storage.reading import (
     actions_of,
-    awards_by_key,
     events_of,
     evidence_of,
     known_agencies,
     known_vendors,
     published_keys,
+    records_by_key,
     told_events,
 )
 
@@ -60,8 +62,15 @@ def catalogue(database: Database, watchlist: Watchlist, *, base_url: str, entrie
             title = watchlist.categories.get(category, category)
             feeds.append(FeedSpec(kind=FeedKind.CATEGORY, slug=category, title=title, events=events))
         keys = published_keys(session)
+        incidents = tuple(incidents_of(session))
     awards = {key: partial(_award_record, database, key) for key in keys}
-    return Catalogue(base_url=base_url or None, feeds=tuple(feeds), awards=awards)
+    return Catalogue(
+        base_url=base_url or None,
+        feeds=tuple(feeds),
+        awards=awards,
+        incidents=incidents,
+        source_titles={name: source.title for name, source in SOURCES.items()},
+    )
 
 
 def _title(vendor: Vendor) -> str:
@@ -69,10 +78,10 @@ def _title(vendor: Vendor) -> str:
     return vendor.name if vendor.kind is Kind.VENDOR else f"{vendor.name} (topic)"
 
 
-def _award_record(database: Database, key: str) -> AwardRecord:
+def _award_record(database: Database, key: str) -> RecordPage:
     with database.reading() as session:
-        return AwardRecord(
-            award=awards_by_key(session, [key])[0],
+        return RecordPage(
+            award=records_by_key(session, [key])[0],
             actions=tuple(actions_of(session, key)),
             evidence=tuple(evidence_of(session, key)),
             events=tuple(events_of(session, key)),

@@ -32,16 +32,18 @@ class SourceSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    enabled: bool = Field(True, description="whether `run` and `poll` ask it")
+    enabled: bool | None = Field(None, description="whether `run` and `poll` ask it; not set: as the source has it")
     base_url: str | None = Field(
         None, description="address, for a mirror or a test server", pattern=r"^https?://[^?#]+$"
     )
     seconds_between: float | None = Field(None, ge=0, le=3600, description="seconds between two requests")
     at_once: int | None = Field(None, ge=1, le=8, description="requests under way at once")
     tries: int = Field(5, ge=1, le=20, description="tries of one request before it is given up")
+    also: dict[str, str] = Field(default_factory=dict, description="addresses of its other hosts, by their names")
     key: SecretStr | None = Field(
         None, description="API key, where the source needs one; sent in a header, never stored"
     )
+    requests_a_day: int | None = Field(None, ge=1, description="what the key may ask in a day, where it has a quota")
 
 
 class Settings(BaseSettings):
@@ -74,6 +76,7 @@ class Settings(BaseSettings):
     sweep_every_days: Days = Field(Reach().sweep_every, description="days between two sweeps")
     log_format: Literal["auto", "human", "json"] = Field("auto", description="auto: human on a terminal, else JSON")
     log_level: Literal["debug", "info", "warning", "error"] = Field("warning", description="least level that is logged")
+    only_sources: list[str] = Field(default_factory=list, description="ask these sources and no others")
     sources: dict[str, SourceSettings] = Field(default_factory=dict, description="how each source is asked")
 
     @classmethod

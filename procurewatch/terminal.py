@@ -18,7 +18,7 @@ from rich.text import Text
 from feeds.text import money, one_line
 from monitors.run import Progress
 from monitors.verdict import RunReport
-from storage.stored import StoredAward, StoredMatch
+from storage.stored import StoredMatch, StoredRecord
 
 PIPED_WIDTH = 200
 
@@ -57,7 +57,7 @@ FIELDS_IN_WORDS = {
 }
 
 
-def award_rows(awards: Iterable[StoredAward]) -> Iterator[tuple[str, ...]]:
+def award_rows(awards: Iterable[StoredRecord]) -> Iterator[tuple[str, ...]]:
     """Give the row of each award: vendor, agency, recipient, obligated, signed, PIID, why."""
     for award in awards:
         yield (

@@ -9,31 +9,41 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
-from typing import Protocol
+from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 from sources.http import Client, Pace
 from sources.records import Payload, Problem, Record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HeldAward:
-    """What is stored of an award: enough for a source to say whether a search row tells anything new.
+class HeldRecord:
+    """What is stored of a record of this source: enough to say whether a search row tells anything new.
 
-    `actions` holds (modification, date signed, obligation in dollars) of every stored action.
+    `actions` holds (modification, date signed, obligation in dollars) of every stored action, of an award.
     """
 
     key: str
     revision: str
-    actions: frozenset[tuple[str, date | None, Decimal | None]]
+    actions: frozenset[tuple[str, date | None, Decimal | None]] = frozenset()
 
 
-class Held(Protocol):
-    """What is stored already."""
+class Stored(Protocol):
+    """What a source may know of what is stored."""
 
-    def __call__(self, key: str, /) -> HeldAward | None:
-        """Look an award up by its key; `None` when it is not stored."""
+    def held(self, key: str, /) -> HeldRecord | None:
+        """Look a record up by its key; `None` when this source has not brought it."""
+
+    def concerns(self, record: Record, /) -> bool:
+        """Whether a record concerns anybody on the watchlist, as it stands: worth the cost of asking for more."""
+
+    def note(self, name: str, /) -> str:
+        """Return what this source noted for itself on an earlier run (a token ...), "" if nothing."""
+
+    def keep_note(self, name: str, value: str, /) -> None:
+        """Note something for later runs, at once and for good; "" forgets it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +110,14 @@ class RowBounds:
     at_most: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quota:
+    """How many requests a key may make in one UTC day. Sources that share a quota give it the same name."""
+
+    name: str
+    a_day: int
+
+
 class Source(Protocol):
     """One upstream."""
 
@@ -127,6 +145,30 @@ class Source(Protocol):
     def expects(self) -> RowBounds:
         """How many rows a poll brings."""
 
+    @property
+    def also(self) -> Mapping[str, str]:
+        """Other hosts it is read from: what `Client.get(..., at=NAME)` calls each, and where it is."""
+
+    @property
+    def quota(self) -> Quota | None:
+        """The quota its key has, `None` if there is none."""
+
+    @property
+    def rests(self) -> timedelta:
+        """The least time between two polls: more would bring nothing. Zero when there is no such limit."""
+
+    @property
+    def keeps_all(self) -> bool:
+        """Whether everything it gives is stored; else only what concerns somebody or is stored already."""
+
+    @property
+    def on_by_default(self) -> bool:
+        """Whether it is asked unless the settings say otherwise."""
+
+    @property
+    def delay(self) -> str:
+        """One sentence on what it cannot tell yet ("DoD awards appear 90 days after ..."), "" if nothing."""
+
     def control(self, client: Client) -> bool:
         """Ask for something that always exists; whether it was there. Raises `SourceError` as `fetch` does."""
 
@@ -136,12 +178,24 @@ class Source(Protocol):
     def backfill_steps(self, interest: Interest, since: date, until: date) -> Sequence[Step]:
         """Plan the searches for the whole history between two days, inclusive, in slices. Touches no network."""
 
-    def fetch(self, client: Client, step: Step, held: Held) -> Iterator[Fetched]:
-        """Walk one step to its end, one item per award found.
+    def fetch(self, client: Client, step: Step, stored: Stored) -> Iterator[Fetched]:
+        """Walk one step to its end, one item per record or group of records found.
 
         Raises:
             SourceError: one of its leaves says whether the source is unreachable, blocked or changed.
         """
 
-    def parse(self, payload: Payload) -> Record:
-        """Read a payload into an award, or into the problem that prevents it. Pure."""
+    def parse(self, payload: Payload) -> Sequence[Record]:
+        """Read a payload into the records it holds, and problems for what could not be read. Pure."""
+
+
+@runtime_checkable
+class FileSource(Protocol):
+    """A source whose records can also be read from files that people hold."""
+
+    @property
+    def files_are_news(self) -> bool:
+        """Whether such a file holds what is new (a page saved today), or an archive."""
+
+    def read_file(self, file: Path) -> Iterator[Fetched]:
+        """Read a file, in bounded memory. Raises `SourceChanged` when it is not what this source publishes."""

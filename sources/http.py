@@ -6,30 +6,37 @@ backoff and jitter, never repeats what was refused, and ends in a typed error. K
 
 from __future__ import annotations
 
+import hashlib
 import json
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from importlib.metadata import version
+from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self, cast
 from urllib.parse import quote, urlsplit
 
 import httpx
 import structlog
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 
+from sources.deadline import Deadline
 from sources.errors import Blocked, QuotaUsedUp, Refused, SourceChanged, SourceError, Unreachable, excerpt
+from sources.keys import REQUEST_LOG, Keys
 from sources.records import Document
 
 log = structlog.get_logger(__name__)
 
+JSON_TYPES = "application/json"
 PASSING_STATUSES = frozenset({429, 502, 503, 504})
 LARGEST_BODY = 64 * 1024 * 1024
+LARGEST_FILE = 8 * 1024 * 1024 * 1024
+MOST_MOVES = 5
 PLAIN = " !#$%&'*+,/:;=?@[]~"
 
 
@@ -53,6 +60,31 @@ class Patience:
     longest_wait: float = 120.0
 
 
+class Meter(Protocol):
+    """Counts the requests of a key that may make only so many a day."""
+
+    def spend(self, source: str, request: str) -> None:
+        """Count one request before it is sent. Raises `QuotaUsedUp` when there is none left."""
+
+    def left(self) -> int:
+        """Return how many requests are left until 00:00 UTC."""
+
+    def stop(self) -> datetime:
+        """The source itself says that none is left: send no more until 00:00 UTC, which is returned."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Downloaded:
+    """A large file of an upstream, on disk. `url` holds no key; `size` in bytes; `retrieved_at` is UTC."""
+
+    url: str
+    retrieved_at: datetime
+    content_type: str
+    sha256: str
+    size: int
+    file: Path
+
+
 class _Passing(Exception):
     """An answer worth another try: what to raise if that was the last one, and how long the source asks to wait."""
 
@@ -70,18 +102,6 @@ def user_agent(contact: str) -> str:
     return f"procurewatch/{version('procurewatch')} ({quote(contact.strip(), safe=PLAIN) or 'no contact set'})"
 
 
-def checked_keys(source: str, key_headers: Mapping[str, str]) -> dict[str, str]:
-    """Return headers that hold keys, without the blanks that come with copying them.
-
-    Raises:
-        ValueError: a key cannot stand in a header. Found out on sending, it would stand in the error.
-    """
-    keys = {name: key.strip() for name, key in key_headers.items()}
-    if not all(key.isascii() and key.isprintable() for key in keys.values()):
-        raise ValueError(f"{source}: its key holds characters that no header can carry")
-    return keys
-
-
 def read_retry_after(value: str | None, now: datetime) -> float | None:
     """Return the seconds a Retry-After header asks for (RFC 9110: seconds or a date); `None` if it says neither."""
     if value is None:
@@ -97,24 +117,28 @@ def read_retry_after(value: str | None, now: datetime) -> float | None:
     return max(0.0, (moment - now).total_seconds())
 
 
-def read_json(document: Document, source: str) -> dict[str, object]:
-    """Return the JSON object of an answer, its fractions as `Decimal`.
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """One thing to ask: `name` is what errors call it, `file` where the body of a large answer goes."""
 
-    Raises:
-        SourceChanged: it is not a JSON object (an HTML page, half an answer).
-    """
-    try:
-        answer = json.loads(document.body, parse_float=Decimal, parse_constant=_no_constant)
-    except (ValueError, ArithmeticError, RecursionError) as error:
-        came_back = f"not JSON but {document.content_type or 'unnamed content'}: {excerpt(document.body)}"
-        raise SourceChanged(source, document.url, came_back) from error
-    if not isinstance(answer, dict):
-        raise SourceChanged(source, document.url, f"not a JSON object: {excerpt(document.body)}")
-    return answer
+    name: str
+    method: str
+    url: str
+    body: str | None = None
+    accept: str = JSON_TYPES
+    follow: bool = False
+    may_be_empty: bool = False
+    may_be_missing: bool = False
+    file: Path | None = None
 
 
-def _no_constant(name: str) -> object:
-    raise ValueError(f"{name} is not JSON")
+def _is_loopback(url: str) -> bool:
+    return urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")
+
+
+def _may_move(origin: httpx.URL, target: httpx.URL) -> bool:
+    """Whether a redirection stays encrypted; on loopback it only has to stay there."""
+    return target.scheme == "https" or (_is_loopback(str(origin)) and _is_loopback(str(target)))
 
 
 class Client:
@@ -129,45 +153,88 @@ class Client:
         contact: str = "",
         patience: Patience | None = None,
         key_headers: Mapping[str, str] | None = None,
+        also: Mapping[str, str] | None = None,
+        meter: Meter | None = None,
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
         self.source = source
         self.requests_sent = 0
+        self._also = dict(also or {})
+        self._meter = meter
         self._patience = patience or Patience()
         self._pace = pace
         self._sleep = sleep
         self._places = threading.BoundedSemaphore(pace.at_once)
         self._turn = threading.Lock()
         self._next_start = 0.0
-        loopback = urlsplit(base_url).hostname in ("127.0.0.1", "localhost", "::1")
-        keys = checked_keys(source, key_headers or {})
-        self._keys = tuple(keys.values())
+        self._base_url = base_url.rstrip("/")
+        self._keys = Keys(source, key_headers or {})
+        self._deadline = Deadline()
         self._http = httpx.Client(
-            base_url=base_url,
-            headers={"User-Agent": user_agent(contact), "Accept": "application/json", **keys},
+            headers={"User-Agent": user_agent(contact)},
             timeout=httpx.Timeout(self._patience.read, connect=self._patience.connect),
             limits=httpx.Limits(max_connections=pace.at_once),
             # A proxy of the environment cannot reach this machine's own loopback.
-            trust_env=not loopback,
+            trust_env=not _is_loopback(base_url),
         )
 
     def __enter__(self) -> Self:
+        REQUEST_LOG.addFilter(self._keys)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._http.close()
+        REQUEST_LOG.removeFilter(self._keys)
 
-    def get(self, path: str) -> Document:
-        """Ask for a path. Raises a leaf of `SourceError`."""
-        return self._ask("GET", path, None)
+    @property
+    def requests_left(self) -> int | None:
+        """How many requests the key may still make today; `None` when nobody counts."""
+        return self._meter.left() if self._meter else None
+
+    def get(
+        self,
+        path: str,
+        *,
+        at: str = "",
+        accept: str = JSON_TYPES,
+        follow: bool = False,
+        may_be_empty: bool = False,
+        may_be_missing: bool = False,
+    ) -> Document:
+        """Ask for a path. Raises a leaf of `SourceError`.
+
+        Args:
+            path: below the source's address, or below that of the other host which `at` names; keys stay at home.
+            accept: the content types asked for.
+            follow: whether a redirection is followed (over https); otherwise it means that the source has changed.
+            may_be_empty: whether 204, no content, is an answer (its body is b"") and not a failure.
+            may_be_missing: whether 404 is an answer, whose body says what is missing, and not a refusal.
+        """
+        request = replace(self._request("GET", path, at), accept=accept, follow=follow)
+        request = replace(request, may_be_empty=may_be_empty, may_be_missing=may_be_missing)
+        return cast(Document, self._ask(request))
 
     def post(self, path: str, body: Mapping[str, object]) -> Document:
         """Send a JSON body to a path. Raises a leaf of `SourceError`."""
-        return self._ask("POST", path, json.dumps(body, sort_keys=True))
+        request = replace(self._request("POST", path), body=json.dumps(body, sort_keys=True))
+        return cast(Document, self._ask(request))
 
-    def _ask(self, method: str, path: str, body: str | None) -> Document:
+    def download(self, path: str, file: Path, *, at: str = "") -> Downloaded:
+        """Fetch a large file to disk, following redirections. What `file` held is overwritten.
+
+        Raises:
+            SourceError: one of its leaves; `file` is then not to be used.
+        """
+        request = replace(self._request("GET", path, at), accept="*/*", follow=True, file=file)
+        return cast(Downloaded, self._ask(request))
+
+    def _request(self, method: str, path: str, at: str = "") -> _Request:
+        host = self._also[at].rstrip("/") if at else self._base_url
+        return _Request(self._keys.taken_out(f"{method} {path}"), method, host + path)
+
+    def _ask(self, request: _Request) -> Document | Downloaded:
         retrying = Retrying(
             retry=retry_if_exception_type(_Passing),
             stop=stop_after_attempt(self._patience.tries),
@@ -177,10 +244,10 @@ class Client:
             reraise=True,
         )
         try:
-            document: Document = retrying(self._try_once, method, path, body)
+            answer: Document | Downloaded = retrying(self._try_once, request)
         except _Passing as error:
             raise error.final from error.__cause__
-        return document
+        return answer
 
     def _pause(self, seconds: float) -> None:
         self._sleep(seconds)
@@ -196,19 +263,24 @@ class Client:
     def _announce(self, state: RetryCallState) -> None:
         log.info("trying again", source=self.source, after=state.attempt_number, seconds=round(state.upcoming_sleep, 1))
 
-    def _try_once(self, method: str, path: str, body: str | None) -> Document:
-        request = f"{method} {path}"
+    def _try_once(self, request: _Request) -> Document | Downloaded:
         with self._places:
+            if self._meter:
+                self._meter.spend(self.source, request.name)
             self._await_turn()
             try:
-                response, content = self._exchange(method, path, body)
+                response, content = self._exchange(request)
             except httpx.HTTPError as error:
-                reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-                raise _Passing(Unreachable(self.source, request, reason)) from error
+                reason = self._keys.taken_out(f"{type(error).__name__}: {error}".removesuffix(": "))
+                if self._deadline.left < 0:
+                    reason = f"ReadTimeout: the answer took longer than {self._patience.whole_answer:g} seconds"
+                raise _Passing(Unreachable(self.source, request.name, reason)) from error
+        if isinstance(content, Downloaded):
+            return content
         self._judge(request, response, content)
         return Document(
-            url=str(response.request.url),
-            request=body or "",
+            url=self._keys.taken_out(str(response.request.url)),
+            request=request.body or "",
             retrieved_at=datetime.now(UTC),
             content_type=response.headers.get("content-type", ""),
             body=content,
@@ -223,49 +295,83 @@ class Client:
         if start > now:
             self._pause(start - now)
 
-    def _exchange(self, method: str, path: str, body: str | None) -> tuple[httpx.Response, bytes]:
-        """Send and read to the end, within the time and size a whole answer may take."""
-        headers = {"Content-Type": "application/json"} if body is not None else None
-        deadline = time.monotonic() + self._patience.whole_answer
+    def _exchange(self, request: _Request) -> tuple[httpx.Response, bytes | Downloaded]:
+        """Send and read to the end, within the time and size a whole answer may take; follow where that is allowed."""
+        url = httpx.URL(request.url)
+        home = url.host
+        self._deadline.begin(self._patience.whole_answer)
+        for _move in range(MOST_MOVES):
+            headers = {"Accept": request.accept} | (self._keys.headers if self._is_home(url) else {})
+            if request.body is not None:
+                headers["Content-Type"] = JSON_TYPES
+            with self._http.stream(
+                request.method, url, content=request.body, headers=headers, extensions={"trace": self._deadline.watch}
+            ) as response:
+                target = response.headers.get("location", "") if response.has_redirect_location else ""
+                if not (target and request.follow and _may_move(url, url.join(target))):
+                    return response, self._read(request, response)
+            url = url.join(target)
+        raise httpx.TooManyRedirects(f"more than {MOST_MOVES} redirections from {home}")
+
+    def _is_home(self, url: httpx.URL) -> bool:
+        return url.copy_with(raw_path=b"/") == httpx.URL(self._base_url).copy_with(raw_path=b"/")
+
+    def _read(self, request: _Request, response: httpx.Response) -> bytes | Downloaded:
+        if request.file is not None and response.status_code == 200:
+            return self._store(request.file, response)
         content = bytearray()
-        with self._http.stream(method, path, content=body, headers=headers) as response:
+        for chunk in response.iter_bytes():
+            content += chunk
+            if self._deadline.left < 0:
+                raise httpx.ReadTimeout("too late")
+            if len(content) > LARGEST_BODY:
+                raise httpx.DecodingError(f"the answer is larger than {LARGEST_BODY} bytes")
+        return self._keys.taken_out(content.decode("latin-1")).encode("latin-1")
+
+    def _store(self, file: Path, response: httpx.Response) -> Downloaded:
+        self._deadline.begin(math.inf)  # a large file may take its time, as long as it keeps coming
+        digest, size = hashlib.sha256(), 0
+        with file.open("wb") as target:
             for chunk in response.iter_bytes():
-                content += chunk
-                if time.monotonic() > deadline:
-                    raise httpx.ReadTimeout(f"the answer took longer than {self._patience.whole_answer:g} seconds")
-                if len(content) > LARGEST_BODY:
-                    raise httpx.DecodingError(f"the answer is larger than {LARGEST_BODY} bytes")
-        return response, self._without_keys(content.decode("latin-1")).encode("latin-1")
+                target.write(chunk)
+                digest.update(chunk)
+                size += len(chunk)
+                if size > LARGEST_FILE:
+                    raise httpx.DecodingError(f"the file is larger than {LARGEST_FILE} bytes")
+        return Downloaded(
+            url=self._keys.taken_out(str(response.request.url)),
+            retrieved_at=datetime.now(UTC),
+            content_type=response.headers.get("content-type", ""),
+            sha256=digest.hexdigest(),
+            size=size,
+            file=file,
+        )
 
-    def _without_keys(self, text: str) -> str:
-        """Take out a key that a source repeats: what comes back is stored as evidence and quoted in errors."""
-        for key in filter(None, self._keys):
-            text = text.replace(key, "[key]")
-        return text
-
-    def _judge(self, request: str, response: httpx.Response, content: bytes) -> None:
+    def _judge(self, request: _Request, response: httpx.Response, content: bytes) -> None:
         """Return if the answer can be read; else raise what it means."""
         status = response.status_code
         came_back = f"HTTP {status}: {excerpt(content)}"
         if status in PASSING_STATUSES:
-            self._judge_passing(request, response, came_back)
+            self._judge_passing(request.name, response, came_back)
         if status in (401, 403):
-            raise Blocked(self.source, request, came_back, status=status)
+            raise Blocked(self.source, request.name, came_back, status=status)
         if status >= 500:
-            raise Unreachable(self.source, request, came_back, status=status)
-        if status >= 400:
-            raise Refused(self.source, request, came_back, status=status)
-        if status >= 300:
-            came_back = f"HTTP {status}: moved to {self._without_keys(response.headers.get('location', 'nowhere'))}"
-            raise SourceChanged(self.source, request, came_back, status=status)
-        if not content.strip():
-            raise _Passing(Unreachable(self.source, request, f"HTTP {status} with an empty body", status=status))
+            raise Unreachable(self.source, request.name, came_back, status=status)
+        if status >= 400 and not (status == 404 and request.may_be_missing and content.strip()):
+            raise Refused(self.source, request.name, came_back, status=status)
+        if 300 <= status < 400:
+            came_back = f"HTTP {status}: moved to {self._keys.taken_out(response.headers.get('location', 'nowhere'))}"
+            raise SourceChanged(self.source, request.name, came_back, status=status)
+        if not content.strip() and not (status == 204 and request.may_be_empty):
+            raise _Passing(Unreachable(self.source, request.name, f"HTTP {status} with an empty body", status=status))
 
     def _judge_passing(self, request: str, response: httpx.Response, came_back: str) -> None:
         now = datetime.now(UTC)
         status = response.status_code
         wait = read_retry_after(response.headers.get("retry-after"), now)
         retry_at = now + timedelta(seconds=min(wait, 366 * 86_400)) if wait is not None else None
+        if status == 429 and self._meter:  # a try more would cost one of tomorrow's
+            raise QuotaUsedUp(self.source, request, came_back, status=status, retry_at=self._meter.stop())
         kind = QuotaUsedUp if status == 429 else Unreachable
         final = kind(self.source, request, came_back, status=status, retry_at=retry_at)
         if wait is not None and wait > self._patience.longest_wait:

@@ -54,11 +54,42 @@ def dollars(value: object) -> Decimal | None:
     return cents
 
 
+def treasury_code(department: str) -> str:
+    """Return Treasury's three digits of a department ("070") from FPDS's four ("7000"); other codes as they are.
+
+    FPDS's department codes begin with Treasury's two digits (FPDS data dictionary, element 4A).
+    """
+    return f"0{department[:2]}" if len(department) == 4 and department.isdigit() else department
+
+
 class AwardCategory(StrEnum):
     """What kind of instrument an award is."""
 
     CONTRACT = "contract"
     IDV = "idv"
+    OTHER_TRANSACTION = "other-transaction"
+    OTHER_TRANSACTION_IDV = "other-transaction-idv"
+    ASSISTANCE = "assistance"
+
+
+class PublicationKind(StrEnum):
+    """What a publication is: not an award's own record, but something the government published about buying."""
+
+    ANNOUNCEMENT = "announcement"
+    NOTICE = "notice"
+    SUBAWARD = "subaward"
+    USE_CASE = "use-case"
+    DOCUMENT = "document"
+
+
+class AmountMeaning(StrEnum):
+    """What an amount in a publication stands for. They are never added up."""
+
+    ANNOUNCED = "announced"
+    CEILING = "ceiling"
+    OBLIGATED = "obligated"
+    AWARDED = "awarded"
+    SUBAWARDED = "subawarded"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +154,31 @@ class Recipient:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Amount:
+    """An amount in US dollars that a publication states; `shared` when it is that of several awardees together."""
+
+    meaning: AmountMeaning
+    dollars: Decimal
+    shared: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceFact:
+    """A fact that has no field of its own here: what the source calls it, in words for a reader, and its value."""
+
+    label: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attachment:
+    """A file that a publication lists: what it is called and where it is."""
+
+    title: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ContractAction:
     """A base award or one modification of it.
 
@@ -145,6 +201,8 @@ class Award:
 
     Amounts in dollars: `obligated` to date, `exercised` base and exercised options, `ceiling` base and all options.
     Dates: `signed` the base award, `starts`/`ends` the period of performance, `may_end` with all options.
+    `doubt` says why an amount cannot be true, "" if nothing speaks against it. `is_partial`: the source tells awards
+    action by action, and this is how the award stood after the actions given here, which are not all.
     """
 
     key: str
@@ -177,6 +235,73 @@ class Award:
     url: str
     actions: tuple[ContractAction, ...]
     documents: tuple[Document, ...] = field(repr=False)
+    facts: tuple[SourceFact, ...] = ()
+    doubt: str = ""
+    is_partial: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Publication:
+    """Something published about a purchase that is not the award's own record: an announcement, a notice ...
+
+    `key` begins with the name of its source and is the same for ever ("DOD_4532515_3_1"). `description` is the text in
+    which phrases are looked for. `award_key` is set when the source itself names the award by its key; otherwise
+    `piid`, `parent_piid`, `modification` and `solicitation`, upper case, without spaces or dashes, are what it can be
+    linked by ("" where the source is silent). `signed` is the day of the award it tells of, `published` the day it
+    appeared, `deadline` (UTC) until when one may answer. `state` is "" while it stands, else the source's word
+    ("archived", "cancelled"). `corrects`: the words in which it corrects an earlier one. `doubt` says why an amount
+    cannot be true, "" if nothing speaks against it.
+    """
+
+    key: str
+    source: str
+    kind: PublicationKind
+    type_text: str
+    title: str
+    description: str
+    recipient: Recipient
+    awarding: Agency
+    published: date | None
+    url: str
+    revision: str = ""
+    funding: Agency = Agency()
+    amounts: tuple[Amount, ...] = ()
+    award_key: str = ""
+    piid: str = ""
+    parent_piid: str = ""
+    modification: str = ""
+    solicitation: str = ""
+    signed: date | None = None
+    starts: date | None = None
+    ends: date | None = None
+    deadline: datetime | None = None
+    state: str = ""
+    corrects: str = ""
+    doubt: str = ""
+    psc: str = ""
+    psc_text: str = ""
+    naics: str = ""
+    naics_text: str = ""
+    extent_competed: str = ""
+    place: str = ""
+    attachments: tuple[Attachment, ...] = ()
+    facts: tuple[SourceFact, ...] = ()
+    documents: tuple[Document, ...] = field(repr=False, default=())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Removal:
+    """A source no longer carries a record, and says so. What it said before stays stored.
+
+    `key` is that of the award or publication; `action_key` is set when only one action of it was removed.
+    """
+
+    source: str
+    key: str
+    action_key: str
+    removed: date | None
+    reason: str
+    documents: tuple[Document, ...] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,4 +314,4 @@ class Problem:
     documents: tuple[Document, ...] = field(repr=False)
 
 
-Record = Award | Problem
+Record = Award | Publication | Removal | Problem

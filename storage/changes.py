@@ -10,8 +10,9 @@ from decimal import Decimal
 from urllib.parse import quote
 
 from sources.records import Award, ContractAction
+from storage.sightings import Said
 from storage.stored import EventKind
-from storage.tables import ActionRow, AwardRow
+from storage.tables import ActionRow, RecordRow
 
 TAG = "tag:procurewatch,2026:"
 
@@ -28,10 +29,14 @@ BASE_MODIFICATIONS = ("0", "")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Before:
-    """The stored state of an award that was already told of."""
+    """The stored state of an award that was already told of: its row, its actions by key from whatever source.
 
-    award: AwardRow
+    `said` is what the source that speaks now said the last time; `None` when it tells of the award for the first time.
+    """
+
+    row: RecordRow
     actions: Mapping[str, ActionRow]
+    said: Said | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,12 +57,12 @@ class Change:
     tell: bool = True
 
 
-def event_id(award_key: str, action_key: str, kind: EventKind, *values: str) -> str:
+def event_id(record_key: str, action_key: str, kind: EventKind, *values: str) -> str:
     """Return the tag: URI (RFC 4151) of an event: award, action, kind, and a digest of the values of what can recur.
 
     No host, run or time is part of it, so that the same event has the same id in every installation.
     """
-    parts = [quote(award_key, safe=""), quote(action_key, safe="") or "award", kind.value]
+    parts = [quote(record_key, safe=""), quote(action_key, safe="") or "award", kind.value]
     if values:
         parts.append(hashlib.sha256("\x1f".join(values).encode()).hexdigest()[:12])
     return TAG + "/".join(parts)
@@ -67,18 +72,22 @@ def changes(before: Before | None, award: Award) -> Iterator[Change]:
     """Give what happened, in the order of the actions' dates.
 
     An award not told of before is one news item, however many modifications it already has; those are kept as its
-    history, untold.
+    history, untold. So is what a further source adds to the history of an award that another one told of.
     """
     if before is None:
         yield from _first_seen(award)
         return
+    said = before.said
+    newest = max((row.signed for row in before.actions.values() if row.signed), default=None)
     for action in award.actions:
         stored = before.actions.get(action.key)
         if stored is None:
-            yield _acted(award, action, tell=True)
-        elif stored.obligation != action.obligation:
-            yield _corrected(award, action, stored)
-    yield from _award_changes(before.award, award)
+            is_newer = newest is None or action.signed is None or action.signed > newest
+            yield _acted(award, action, tell=said is not None or is_newer)
+        elif said and action.key in said.actions and said.actions[action.key] != action.obligation:
+            yield _corrected(award, action, said.actions[action.key])
+    if said and not _is_older(award, said):
+        yield from _award_changes(before.row, said, award)
 
 
 def base_action(award: Award) -> ContractAction | None:
@@ -103,6 +112,8 @@ def _first_seen(award: Award) -> Iterator[Change]:
 
 def _acted(award: Award, action: ContractAction, *, tell: bool) -> Change:
     kind = KIND_BY_ACTION_TYPE.get(action.action_type, EventKind.MODIFIED)
+    if kind is EventKind.MODIFIED and action.obligation is not None and action.obligation < 0:
+        kind = EventKind.DEOBLIGATED
     return Change(
         id=event_id(award.key, action.key, kind),
         kind=kind,
@@ -113,8 +124,8 @@ def _acted(award: Award, action: ContractAction, *, tell: bool) -> Change:
     )
 
 
-def _corrected(award: Award, action: ContractAction, stored: ActionRow) -> Change:
-    before, after = _money(stored.obligation), _money(action.obligation)
+def _corrected(award: Award, action: ContractAction, was: Decimal | None) -> Change:
+    before, after = _money(was), _money(action.obligation)
     return Change(
         id=event_id(award.key, action.key, EventKind.CORRECTED, before, after, *_state(award)),
         kind=EventKind.CORRECTED,
@@ -126,13 +137,33 @@ def _corrected(award: Award, action: ContractAction, stored: ActionRow) -> Chang
     )
 
 
-def _award_changes(stored: AwardRow, award: Award) -> Iterator[Change]:
-    if stored.ends and award.ends and award.ends > stored.ends:
-        yield _changed(award, EventKind.EXTENDED, stored.ends.isoformat(), award.ends.isoformat())
-    if _folded(stored.recipient_name) != _folded(award.recipient.name):
-        yield _changed(award, EventKind.RECIPIENT_CHANGED, stored.recipient_name, award.recipient.name)
-    if _folded(stored.description) != _folded(award.description):
-        yield _changed(award, EventKind.DESCRIPTION_CHANGED, stored.description, award.description)
+def _is_older(award: Award, said: Said) -> bool:
+    """Whether a source that tells an award action by action speaks of an earlier one than it did before."""
+    if not award.is_partial:
+        return False
+    latest = max((action.signed for action in award.actions if action.signed), default=None)
+    return bool(latest and said.latest and latest < said.latest)
+
+
+def _award_changes(row: RecordRow, said: Said, award: Award) -> Iterator[Change]:
+    """Give what changed in what a source says of an award, but for what another source has told already."""
+    was_end = said.facts.get("ends")
+    if was_end and award.ends and award.ends > was_end and row.ends != award.ends:
+        yield _changed(award, EventKind.EXTENDED, was_end.isoformat(), award.ends.isoformat())
+    was_ceiling = said.facts.get("ceiling")
+    if was_ceiling is not None and award.ceiling and award.ceiling > was_ceiling and row.ceiling != award.ceiling:
+        yield _changed(award, EventKind.CEILING_RAISED, _money(was_ceiling), _money(award.ceiling))
+    was_name, was_uei = said.facts.get("recipient_name", ""), said.facts.get("recipient_uei", "")
+    if _folded(award.recipient.name) not in (_folded(was_name), _folded(row.recipient_name)) or (
+        was_name and not award.recipient.name
+    ):
+        is_same = was_uei and was_uei == award.recipient.uei
+        kind = EventKind.RECIPIENT_RENAMED if is_same else EventKind.RECIPIENT_CHANGED
+        yield _changed(award, kind, was_name, award.recipient.name)
+    was_text = said.facts.get("description", "")
+    # One that tells action by action gives each its own text: that is no change of the award's.
+    if not award.is_partial and _folded(award.description) not in (_folded(was_text), _folded(row.description)):
+        yield _changed(award, EventKind.DESCRIPTION_CHANGED, was_text, award.description)
 
 
 def _changed(award: Award, kind: EventKind, before: str, after: str) -> Change:

@@ -12,7 +12,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import TextIO
 
-from storage.stored import StoredAction, StoredAward
+from storage.stored import StoredAction, StoredRecord
 
 # What a spreadsheet takes for the beginning of a formula (OWASP, CSV injection), full-width forms included.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
@@ -50,7 +50,7 @@ AWARD_FACTS = (
 )
 
 
-def award_row(award: StoredAward) -> Row:
+def award_row(award: StoredRecord) -> Row:
     """Return an award as one row: who, why, the facts, and where they can be checked."""
     best = award.matches[0] if award.matches else None
     return {
@@ -62,12 +62,12 @@ def award_row(award: StoredAward) -> Row:
         "source": award.source,
         "source_modified": award.modified,
         "first_seen": award.first_seen,
-        "award_key": award.key,
+        "record_key": award.key,
         "official_page": award.url,
     }
 
 
-def action_rows(award: StoredAward, actions: Iterable[StoredAction]) -> Iterator[Row]:
+def action_rows(award: StoredRecord, actions: Iterable[StoredAction]) -> Iterator[Row]:
     """Give a row for each action of an award: the action's facts first, then those of its award."""
     for action in actions:
         yield {

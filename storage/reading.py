@@ -17,16 +17,20 @@ from storage.reviewing import PUBLISHED
 from storage.stored import (
     EventKind,
     StoredAction,
-    StoredAward,
+    StoredAmount,
     StoredEvent,
     StoredEvidence,
     StoredMatch,
+    StoredRecord,
     StoredSignal,
 )
-from storage.tables import ActionRow, AwardRow, EventRow, EvidenceRow, MatchRow, PayloadRow
+from storage.tables import ActionRow, EventRow, EvidenceRow, IncidentRow, MatchRow, PayloadRow, RecordRow
 
 AT_ONCE = 500  # keys in one IN (...)
-COPIED = tuple(name for name in StoredAward.__dataclass_fields__ if name in AwardRow.model_fields)
+LISTS = ("amounts", "attachments", "facts")
+COPIED = tuple(
+    name for name in StoredRecord.__dataclass_fields__ if name in RecordRow.model_fields and name not in LISTS
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,41 +52,41 @@ class Search:
     matched_only: bool = True
 
 
-def find_awards(session: Session, search: Search, limit: int | None = None) -> Iterator[StoredAward]:
+def find_records(session: Session, search: Search, limit: int | None = None) -> Iterator[StoredRecord]:
     """Give the awards a search asks for, newest signed first, in bounded memory."""
-    query = select(col(AwardRow.key)).where(*_conditions(search))
-    query = query.order_by(col(AwardRow.signed).desc().nulls_last(), col(AwardRow.key)).limit(limit)
+    query = select(col(RecordRow.key)).where(*_conditions(search))
+    query = query.order_by(col(RecordRow.signed).desc().nulls_last(), col(RecordRow.key)).limit(limit)
     keys = list(session.scalars(query))
     for first in range(0, len(keys), AT_ONCE):
-        yield from awards_by_key(session, keys[first : first + AT_ONCE])
+        yield from records_by_key(session, keys[first : first + AT_ONCE])
 
 
-def count_awards(session: Session, search: Search) -> int:
+def count_records(session: Session, search: Search) -> int:
     """Return how many awards a search finds."""
-    return session.scalar(select(func.count()).select_from(AwardRow).where(*_conditions(search))) or 0
+    return session.scalar(select(func.count()).select_from(RecordRow).where(*_conditions(search))) or 0
 
 
 def _conditions(search: Search) -> Iterator[ColumnElement[bool]]:
     yield from (_has_word(word) for word in search.words)
-    matched = select(col(MatchRow.award_key))
+    matched = select(col(MatchRow.record_key))
     if search.vendor:
         matched = matched.where(col(MatchRow.vendor_id) == search.vendor)
     if search.category:
         matched = matched.where(col(MatchRow.vendor_category) == search.category)
     if search.matched_only or search.vendor or search.category:
-        yield col(AwardRow.key).in_(matched)
+        yield col(RecordRow.key).in_(matched)
     if search.agency:
         yield _is_agency(search.agency)
     if search.since:
         acted = select(col(ActionRow.award_key)).where(col(ActionRow.signed) >= search.since)
-        yield or_(col(AwardRow.signed) >= search.since, col(AwardRow.key).in_(acted))
+        yield or_(col(RecordRow.signed) >= search.since, col(RecordRow.key).in_(acted))
     if search.min_amount is not None:
-        yield col(AwardRow.obligated) >= search.min_amount
+        yield col(RecordRow.obligated) >= search.min_amount
 
 
 def _is_agency(agency: str) -> ColumnElement[bool]:
-    codes = (AwardRow.agency_code, AwardRow.sub_agency_code)
-    names = (AwardRow.agency_name, AwardRow.sub_agency_name)
+    codes = (RecordRow.agency_code, RecordRow.sub_agency_code)
+    names = (RecordRow.agency_name, RecordRow.sub_agency_name)
     return or_(
         *(col(code) == agency.upper() for code in codes),
         *(col(name).icontains(agency, autoescape=True) for name in names),
@@ -91,41 +95,41 @@ def _is_agency(agency: str) -> ColumnElement[bool]:
 
 def _has_word(word: str) -> ColumnElement[bool]:
     columns = (
-        AwardRow.recipient_name,
-        AwardRow.recipient_parent_name,
-        AwardRow.description,
-        AwardRow.piid,
-        AwardRow.recipient_uei,
+        RecordRow.recipient_name,
+        RecordRow.recipient_parent_name,
+        RecordRow.description,
+        RecordRow.piid,
+        RecordRow.recipient_uei,
     )
     actions = select(col(ActionRow.award_key)).where(col(ActionRow.description).icontains(word, autoescape=True))
-    vendors = select(col(MatchRow.award_key)).where(col(MatchRow.vendor_name).icontains(word, autoescape=True))
+    vendors = select(col(MatchRow.record_key)).where(col(MatchRow.vendor_name).icontains(word, autoescape=True))
     return or_(
         *(col(column).icontains(word, autoescape=True) for column in columns),
-        col(AwardRow.key).in_(actions),
-        col(AwardRow.key).in_(vendors),
+        col(RecordRow.key).in_(actions),
+        col(RecordRow.key).in_(vendors),
     )
 
 
-def awards_by_key(session: Session, keys: Sequence[str]) -> list[StoredAward]:
+def records_by_key(session: Session, keys: Sequence[str]) -> list[StoredRecord]:
     """Return the awards with these keys, in that order; keys that are not stored are passed over."""
-    rows = {row.key: row for row in session.scalars(select(AwardRow).where(col(AwardRow.key).in_(keys)))}
+    rows = {row.key: row for row in session.scalars(select(RecordRow).where(col(RecordRow.key).in_(keys)))}
     matches: dict[str, list[MatchRow]] = {}
-    for match in session.scalars(select(MatchRow).where(col(MatchRow.award_key).in_(keys))):
-        matches.setdefault(match.award_key, []).append(match)
+    for match in session.scalars(select(MatchRow).where(col(MatchRow.record_key).in_(keys))):
+        matches.setdefault(match.record_key, []).append(match)
     return [_award(rows[key], matches.get(key, [])) for key in keys if key in rows]
 
 
-def find_by_identifier(session: Session, identifier: str) -> list[StoredAward]:
+def find_by_identifier(session: Session, identifier: str) -> list[StoredRecord]:
     """Return the awards whose key, PIID or usaspending.gov address this is; a PIID alone may name several."""
     path = identifier.strip().partition("?")[0].partition("#")[0]
     wanted = unquote(path.rstrip("/").rsplit("/", 1)[-1]).upper()
-    query = select(col(AwardRow.key)).where(or_(col(AwardRow.key) == wanted, col(AwardRow.piid) == wanted))
-    return awards_by_key(session, sorted(session.scalars(query)))
+    query = select(col(RecordRow.key)).where(or_(col(RecordRow.key) == wanted, col(RecordRow.piid) == wanted))
+    return records_by_key(session, sorted(session.scalars(query)))
 
 
-def actions_of(session: Session, award_key: str) -> list[StoredAction]:
+def actions_of(session: Session, record_key: str) -> list[StoredAction]:
     """Return an award's actions, oldest first."""
-    query = select(ActionRow).where(col(ActionRow.award_key) == award_key)
+    query = select(ActionRow).where(col(ActionRow.award_key) == record_key)
     rows = session.scalars(query.order_by(col(ActionRow.signed).nulls_first(), col(ActionRow.key)))
     return [_action(row) for row in rows]
 
@@ -155,9 +159,9 @@ def payload(session: Session, sha256: str) -> bytes | None:
     return zlib.decompress(row.body) if row else None
 
 
-def events_of(session: Session, award_key: str) -> list[StoredEvent]:
+def events_of(session: Session, record_key: str) -> list[StoredEvent]:
     """Return all that happened to an award, told or not, newest first."""
-    query = select(EventRow).where(col(EventRow.award_key) == award_key)
+    query = select(EventRow).where(col(EventRow.record_key) == record_key)
     return _events(session, query.order_by(col(EventRow.signed).desc().nulls_last(), col(EventRow.id)))
 
 
@@ -170,7 +174,7 @@ def told_events(
 
     Events of one moment are in the order of their signing, the newest first.
     """
-    matched = select(col(MatchRow.award_key)).where(col(MatchRow.band) == PUBLISHED)
+    matched = select(col(MatchRow.record_key)).where(col(MatchRow.band) == PUBLISHED)
     withdrawn = col(EventRow.kind) == EventKind.WITHDRAWN.value
     if vendor:
         matched = matched.where(col(MatchRow.vendor_id) == vendor)
@@ -179,10 +183,10 @@ def told_events(
         matched = matched.where(col(MatchRow.vendor_category) == category)
         vendors = select(col(MatchRow.vendor_id)).where(col(MatchRow.vendor_category) == category)
         withdrawn &= col(EventRow.vendor_id).in_(vendors)
-    query = select(EventRow).where(col(EventRow.told), or_(col(EventRow.award_key).in_(matched), withdrawn))
+    query = select(EventRow).where(col(EventRow.told), or_(col(EventRow.record_key).in_(matched), withdrawn))
     if agency:
-        bought = select(col(AwardRow.key)).where(col(AwardRow.sub_agency_code) == agency)
-        query = query.where(col(EventRow.award_key).in_(bought))
+        bought = select(col(RecordRow.key)).where(col(RecordRow.sub_agency_code) == agency)
+        query = query.where(col(EventRow.record_key).in_(bought))
     order = (col(EventRow.first_seen).desc(), col(EventRow.signed).desc().nulls_last(), col(EventRow.id))
     return _events(session, query.order_by(*order).limit(limit))
 
@@ -196,10 +200,10 @@ def known_vendors(session: Session) -> list[tuple[str, str, str]]:
 
 def known_agencies(session: Session) -> list[tuple[str, str]]:
     """Return (sub-agency code, name) of every agency with a published match, by name."""
-    matched = select(col(MatchRow.award_key)).where(col(MatchRow.band) == PUBLISHED)
-    query = select(col(AwardRow.sub_agency_code), func.max(col(AwardRow.sub_agency_name)))
-    query = query.where(col(AwardRow.key).in_(matched), col(AwardRow.sub_agency_code) != "")
-    rows = session.execute(query.group_by(col(AwardRow.sub_agency_code)))
+    matched = select(col(MatchRow.record_key)).where(col(MatchRow.band) == PUBLISHED)
+    query = select(col(RecordRow.sub_agency_code), func.max(col(RecordRow.sub_agency_name)))
+    query = query.where(col(RecordRow.key).in_(matched), col(RecordRow.sub_agency_code) != "")
+    rows = session.execute(query.group_by(col(RecordRow.sub_agency_code)))
     return sorted(((row[0], row[1]) for row in rows), key=lambda agency: (agency[1].casefold(), agency))
 
 
@@ -208,19 +212,19 @@ def _events(session: Session, query: Select[EventRow]) -> list[StoredEvent]:
     events: list[StoredEvent] = []
     for first in range(0, len(rows), AT_ONCE):
         part = rows[first : first + AT_ONCE]
-        awards = {award.key: award for award in awards_by_key(session, sorted({row.award_key for row in part}))}
+        awards = {award.key: award for award in records_by_key(session, sorted({row.record_key for row in part}))}
         keys = {row.action_key for row in part if row.action_key}
         found = session.scalars(select(ActionRow).where(col(ActionRow.key).in_(keys)))
         actions = {row.key: _action(row) for row in found}
-        events += [_event(row, awards[row.award_key], actions.get(row.action_key)) for row in part]
+        events += [_event(row, awards[row.record_key], actions.get(row.action_key)) for row in part]
     return events
 
 
-def _event(row: EventRow, award: StoredAward, action: StoredAction | None) -> StoredEvent:
+def _event(row: EventRow, award: StoredRecord, action: StoredAction | None) -> StoredEvent:
     return StoredEvent(
         id=row.id,
         kind=EventKind(row.kind),
-        award=award,
+        record=award,
         action=action,
         amount=row.amount,
         signed=row.signed,
@@ -237,10 +241,19 @@ def _action(row: ActionRow) -> StoredAction:
     return StoredAction(**{name: getattr(row, name) for name in StoredAction.__dataclass_fields__})
 
 
-def _award(row: AwardRow, matches: Sequence[MatchRow]) -> StoredAward:
+def _award(row: RecordRow, matches: Sequence[MatchRow]) -> StoredRecord:
     ordered = sorted(matches, key=lambda match: (-match.score, match.vendor_id))
     facts = {name: getattr(row, name) for name in COPIED}
-    return StoredAward(**facts, matches=tuple(_match(match) for match in ordered))
+    return StoredRecord(
+        **facts,
+        matches=tuple(_match(match) for match in ordered),
+        amounts=tuple(
+            StoredAmount(meaning=amount["meaning"], dollars=Decimal(amount["dollars"]), shared=bool(amount["shared"]))
+            for amount in row.amounts
+        ),
+        attachments=tuple((attachment["title"], attachment["url"]) for attachment in row.attachments),
+        facts=tuple((fact["label"], fact["value"]) for fact in row.facts),
+    )
 
 
 def _match(row: MatchRow) -> StoredMatch:
@@ -256,56 +269,57 @@ def _match(row: MatchRow) -> StoredMatch:
     )
 
 
-def published_matches_of(session: Session, award_key: str) -> list[MatchRow]:
+def published_matches_of(session: Session, record_key: str) -> list[MatchRow]:
     """Return the published matches of an award, by vendor id."""
-    query = select(MatchRow).where(col(MatchRow.award_key) == award_key, col(MatchRow.band) == PUBLISHED)
+    query = select(MatchRow).where(col(MatchRow.record_key) == record_key, col(MatchRow.band) == PUBLISHED)
     return list(session.scalars(query.order_by(col(MatchRow.vendor_id))))
 
 
 def all_keys(session: Session) -> list[str]:
     """Return the keys of all awards, in order."""
-    return list(session.scalars(select(col(AwardRow.key)).order_by(col(AwardRow.key))))
+    return list(session.scalars(select(col(RecordRow.key)).order_by(col(RecordRow.key))))
 
 
 def published_keys(session: Session) -> list[str]:
     """Return the keys of all awards with a published match, in order."""
-    query = select(col(MatchRow.award_key)).where(col(MatchRow.band) == PUBLISHED).distinct()
-    return list(session.scalars(query.order_by(col(MatchRow.award_key))))
+    query = select(col(MatchRow.record_key)).where(col(MatchRow.band) == PUBLISHED).distinct()
+    return list(session.scalars(query.order_by(col(MatchRow.record_key))))
 
 
 def publication_state(session: Session) -> tuple[str, datetime | None]:
     """Return what changes whenever anything published may have, and when it last did (UTC; `None` when all is empty).
 
-    Events, awards, matches and evidence count.
+    Events, records, matches, evidence and incidents count.
     """
     counted = (
         select(func.count(), func.max(col(EventRow.first_seen))).where(col(EventRow.told)),
-        select(func.count(), func.max(col(AwardRow.last_changed))),
+        select(func.count(), func.max(col(RecordRow.last_changed))),
         select(func.count(), func.max(col(MatchRow.first_seen))),
         select(func.count(), func.max(col(EvidenceRow.retrieved_at))),
+        select(func.count(), func.max(func.coalesce(col(IncidentRow.ended), col(IncidentRow.began)))),
     )
     rows = [session.execute(query).one() for query in counted]
     found: list[tuple[int, datetime | None]] = [(row[0], row[1]) for row in rows]
     return repr(found), max((moment for _, moment in found if moment), default=None)
 
 
-def is_waiting(session: Session, award_key: str, vendor: str) -> bool:
+def is_waiting(session: Session, record_key: str, vendor: str) -> bool:
     """Whether a match still waits for a person."""
-    row = session.get(MatchRow, (award_key, vendor))
+    row = session.get(MatchRow, (record_key, vendor))
     return row is not None and row.band == "review"
 
 
-def review_queue(session: Session, vendor: str = "") -> list[tuple[StoredAward, StoredMatch]]:
+def review_queue(session: Session, vendor: str = "") -> list[tuple[StoredRecord, StoredMatch]]:
     """Return the matches that wait for a person, best score first; of one vendor if its id is given."""
-    query = select(col(MatchRow.award_key), col(MatchRow.vendor_id)).where(col(MatchRow.band) == "review")
+    query = select(col(MatchRow.record_key), col(MatchRow.vendor_id)).where(col(MatchRow.band) == "review")
     if vendor:
         query = query.where(col(MatchRow.vendor_id) == vendor)
-    order = (col(MatchRow.score).desc(), col(MatchRow.vendor_id), col(MatchRow.award_key))
+    order = (col(MatchRow.score).desc(), col(MatchRow.vendor_id), col(MatchRow.record_key))
     waiting = [(key, vendor_id) for key, vendor_id in session.execute(query.order_by(*order))]
     keys = sorted({key for key, _ in waiting})
-    awards: dict[str, StoredAward] = {}
+    awards: dict[str, StoredRecord] = {}
     for first in range(0, len(keys), AT_ONCE):
-        awards.update((award.key, award) for award in awards_by_key(session, keys[first : first + AT_ONCE]))
+        awards.update((award.key, award) for award in records_by_key(session, keys[first : first + AT_ONCE]))
     found = [(awards[key], vendor_id) for key, vendor_id in waiting]
     return [
         (award, next(match for match in award.matches if match.vendor_id == vendor_id)) for award, vendor_id in found

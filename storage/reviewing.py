@@ -18,7 +18,7 @@ from sqlmodel import col
 
 from storage.changes import event_id
 from storage.stored import EventKind
-from storage.tables import AwardRow, EventRow, MatchRow, VerdictRow
+from storage.tables import EventRow, MatchRow, RecordRow, VerdictRow
 
 PUBLISHED, REJECTED = "publish", "rejected"
 
@@ -47,9 +47,9 @@ class Verdict:
     decided_at: datetime
 
 
-def award_subject(award_key: str) -> str:
+def record_subject(record_key: str) -> str:
     """Name one award as the subject of a verdict."""
-    return f"award:{award_key}"
+    return f"record:{record_key}"
 
 
 def recipient_subjects(name: str, uei: str) -> list[str]:
@@ -58,9 +58,9 @@ def recipient_subjects(name: str, uei: str) -> list[str]:
     return [*([f"uei:{uei}"] if uei else []), *([f"name:{letters}"] if letters else [])]
 
 
-def band_for(session: Session, vendor_id: str, award: AwardRow, own_band: str) -> str:
+def band_for(session: Session, vendor_id: str, award: RecordRow, own_band: str) -> str:
     """Return the band that counts for a match: a reviewer's, or else the matcher's own."""
-    subjects = [award_subject(award.key), *recipient_subjects(award.recipient_name, award.recipient_uei)]
+    subjects = [record_subject(award.key), *recipient_subjects(award.recipient_name, award.recipient_uei)]
     query = select(VerdictRow).where(col(VerdictRow.vendor_id) == vendor_id, col(VerdictRow.subject).in_(subjects))
     found = {row.subject: row.decision for row in session.scalars(query)}
     decision = next((found[subject] for subject in subjects if subject in found), None)
@@ -136,7 +136,7 @@ def _read_verdict(facts: dict[str, str]) -> Verdict:
     texts = {name: facts[name] for name in ("vendor_id", "subject", "who", "note")}
     if moment.tzinfo is None or not all(isinstance(text, str) for text in texts.values()):
         raise TypeError("a time without a zone, or a field that is not text")
-    if texts["subject"].partition(":")[0] not in ("award", "uei", "name"):
+    if texts["subject"].partition(":")[0] not in ("record", "uei", "name"):
         raise ValueError(f"unknown subject {texts['subject']!r}")
     return Verdict(**texts, decision=Decision(facts["decision"]), decided_at=moment)
 
@@ -170,13 +170,13 @@ def _apply(session: Session, vendor_id: str, subject: str, note: str, now: datet
     return told
 
 
-def _matches_about(session: Session, vendor_id: str, subject: str) -> list[tuple[MatchRow, AwardRow]]:
-    query = select(MatchRow, AwardRow).join(AwardRow, col(AwardRow.key) == col(MatchRow.award_key))
-    query = query.where(col(MatchRow.vendor_id) == vendor_id).order_by(col(MatchRow.award_key))
-    if subject.startswith("award:"):
-        query = query.where(col(MatchRow.award_key) == subject.removeprefix("award:"))
+def _matches_about(session: Session, vendor_id: str, subject: str) -> list[tuple[MatchRow, RecordRow]]:
+    query = select(MatchRow, RecordRow).join(RecordRow, col(RecordRow.key) == col(MatchRow.record_key))
+    query = query.where(col(MatchRow.vendor_id) == vendor_id).order_by(col(MatchRow.record_key))
+    if subject.startswith("record:"):
+        query = query.where(col(MatchRow.record_key) == subject.removeprefix("record:"))
     rows = [(match, award) for match, award in session.execute(query)]
-    if subject.startswith("award:"):
+    if subject.startswith("record:"):
         return rows
     return [
         (match, award)
@@ -185,8 +185,8 @@ def _matches_about(session: Session, vendor_id: str, subject: str) -> list[tuple
     ]
 
 
-def _tell_held(session: Session, award_key: str, now: datetime) -> int:
-    query = select(EventRow).where(col(EventRow.award_key) == award_key, col(EventRow.held))
+def _tell_held(session: Session, record_key: str, now: datetime) -> int:
+    query = select(EventRow).where(col(EventRow.record_key) == record_key, col(EventRow.held))
     rows = list(session.scalars(query))
     for row in rows:
         row.told, row.held, row.first_seen = True, False, now
@@ -196,14 +196,14 @@ def _tell_held(session: Session, award_key: str, now: datetime) -> int:
 
 def _withdraw(session: Session, match: MatchRow, note: str, now: datetime) -> int:
     """Tell feeds that a match they carried was rejected; whether there was anything to take back."""
-    query = select(EventRow).where(col(EventRow.award_key) == match.award_key, col(EventRow.told))
+    query = select(EventRow).where(col(EventRow.record_key) == match.record_key, col(EventRow.told))
     told = [row for row in session.scalars(query) if row.vendor_id in ("", match.vendor_id)]
-    identifier = event_id(match.award_key, "", EventKind.WITHDRAWN, match.vendor_id)
+    identifier = event_id(match.record_key, "", EventKind.WITHDRAWN, match.vendor_id)
     if not told or session.get(EventRow, identifier) is not None:
         return 0
     row = EventRow(
         id=identifier,
-        award_key=match.award_key,
+        record_key=match.record_key,
         action_key="",
         kind=EventKind.WITHDRAWN.value,
         before=match.vendor_name,

@@ -9,7 +9,8 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from storage.tables import AwardRow, CheckpointRow, EventRow, MatchRow, RunRow
+from storage.milestones import COUNTED_UP
+from storage.tables import CheckpointRow, EventRow, MatchRow, RecordRow, RunRow
 
 
 def checkpoint(session: Session, source: str, name: str) -> str | None:
@@ -62,13 +63,14 @@ def tell_newest(
     for vendor_id in vendor_ids:
         query = (
             select(col(EventRow.id), col(EventRow.told))
-            .join(MatchRow, col(MatchRow.award_key) == col(EventRow.award_key))
+            .join(MatchRow, col(MatchRow.record_key) == col(EventRow.record_key))
             .where(col(MatchRow.vendor_id) == vendor_id, col(MatchRow.band) == "publish")
+            .where(col(EventRow.kind).not_in(COUNTED_UP))
             .order_by(col(EventRow.signed).desc().nulls_last(), col(EventRow.id))
             .limit(newest)
         )
         if among is not None:
-            query = query.where(col(EventRow.award_key).in_(among))
+            query = query.where(col(EventRow.record_key).in_(among))
         told.update(event_id for event_id, already in session.execute(query) if not already)
     session.execute(update(EventRow).where(col(EventRow.id).in_(told)).values(told=True, first_seen=now))
     return len(told)
@@ -82,9 +84,9 @@ def held_piids(session: Session, today: date, quiet_years: int = 2) -> dict[str,
     quiet = today - timedelta(days=365 * quiet_years)
     unknown = quiet - timedelta(days=365 * 5)
     query = select(
-        col(AwardRow.category), col(AwardRow.piid), col(AwardRow.may_end), col(AwardRow.ends), col(AwardRow.signed)
+        col(RecordRow.category), col(RecordRow.piid), col(RecordRow.may_end), col(RecordRow.ends), col(RecordRow.signed)
     )
-    query = query.where(col(AwardRow.key).in_(select(col(MatchRow.award_key)))).order_by(col(AwardRow.piid))
+    query = query.where(col(RecordRow.key).in_(select(col(MatchRow.record_key)))).order_by(col(RecordRow.piid))
     held: dict[str, dict[str, None]] = {}
     for category, piid, may_end, ends, signed in session.execute(query):
         last = max((day for day in (may_end, ends) if day), default=None)

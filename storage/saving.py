@@ -1,26 +1,32 @@
-"""Saving what a source said: award, actions, matches, events and evidence, all or nothing.
+"""Saving what a source said: award or publication, actions, matches, events and evidence, all or nothing.
 
 Saving the same record twice changes nothing.
 """
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from sources.records import Award, ContractAction, Document, Problem
-from storage.changes import Before, Change, changes
+from sources.records import Award, ContractAction, Problem, Publication, Removal
+from storage.changes import Before, Change, changes, event_id
+from storage.events import Tell, save_event
+from storage.evidence import save_evidence
+from storage.linking import link_award, link_publication
+from storage.publication_changes import publication_changes
 from storage.reviewing import PUBLISHED, REJECTED, band_for
-from storage.tables import ActionRow, AwardRow, EventRow, EvidenceRow, MatchRow, PayloadRow, QuarantineRow
+from storage.rows import award_row, publication_row
+from storage.sightings import keep_first_sighting, note_sighting, said_by, sightings_of, together
+from storage.stored import EventKind
+from storage.tables import ActionRow, MatchRow, QuarantineRow, RecordRow, SightingRow
 
-# A re-poll alone does not make an award changed.
+# A re-poll alone does not make a record changed.
 NOT_A_CHANGE = frozenset({"revision", "first_seen", "last_changed"})
 MATCH_FACTS = (
     "vendor_name",
@@ -34,12 +40,10 @@ MATCH_FACTS = (
     "watchlist_version",
 )
 
-Tell = Callable[[Sequence[str]], bool]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Saved:
-    """What saving an award did: `events` is the number of new ones."""
+    """What saving a record did: `events` is the number of new ones."""
 
     new: bool
     changed: bool
@@ -56,59 +60,88 @@ def save_award(session: Session, award: Award, matches: Sequence[MatchRow], now:
         now: when it was seen, UTC.
         tell: given the ids of the vendors concerned, whether feeds are to carry what is new.
     """
-    stored = session.get(AwardRow, award.key)
-    is_new = stored is None
+    stored = session.get(RecordRow, award.key)
     old_actions = _actions_of(session, award.key) if stored else {}
     old_matches = _matches_of(session, award.key) if stored else {}
-    had_news = any(match.band == PUBLISHED for match in old_matches.values())
-    before = Before(award=stored, actions=old_actions) if stored and had_news else None
+    before = None
+    if stored and _is_published(old_matches.values()):
+        obligations = {key: row.obligation for key, row in old_actions.items()}
+        before = Before(row=stored, actions=old_actions, said=said_by(session, award.source, stored, obligations))
     concerned = bool(old_matches or matches)
     happened = list(changes(before, award)) if concerned else []
     changed = _save_facts(session, stored, award, now)
     for action in award.actions:
-        changed |= _save_action(session, old_actions.get(action.key), award.key, action, now)
-    stored = session.get_one(AwardRow, award.key)
-    for match in matches:
-        match.band = band_for(session, match.vendor_id, stored, match.own_band)
-        _save_match(session, old_matches.get(match.vendor_id), match)
-    bands = {match.vendor_id: match.band for match in (*old_matches.values(), *matches)}
-    published = sorted(vendor for vendor, band in bands.items() if band == PUBLISHED)
-    waiting = sorted(vendor for vendor, band in bands.items() if band not in (PUBLISHED, REJECTED))
-    news = bool(happened and (published or waiting)) and tell(published or waiting)
-    events = sum(_save_event(session, award, change, now, news=news, published=bool(published)) for change in happened)
+        changed |= _save_action(session, old_actions.get(action.key), award, action, now)
+    row = session.get_one(RecordRow, award.key)
+    events = _settle(session, row, _Dealings(old_matches, matches, happened, award.modified), now, tell)
+    link_award(session, row, now)
     save_evidence(session, award.source, award.key, award.documents)
-    _solve(session, award, now)
-    return Saved(new=is_new, changed=changed, matched=concerned, events=events)
+    for key in (award.key, *(action.key for action in award.actions)):
+        _solve(session, award.source, key, now)
+    return Saved(new=stored is None, changed=changed, matched=concerned, events=events)
 
 
-def _save_event(session: Session, award: Award, change: Change, now: datetime, *, news: bool, published: bool) -> bool:
-    """Insert an event; whether it is new. One that was kept untold is told when feeds are to carry it after all.
+def save_publication(
+    session: Session, publication: Publication, matches: Sequence[MatchRow], now: datetime, tell: Tell
+) -> Saved:
+    """Store a publication with who it concerns, the awards it is about, and what changed in it. As `save_award`."""
+    stored = session.get(RecordRow, publication.key)
+    old_matches = _matches_of(session, publication.key) if stored else {}
+    concerned = bool(old_matches or matches)
+    before = stored if _is_published(old_matches.values()) else None
+    happened = list(publication_changes(before, publication)) if concerned else []
+    fresh = publication_row(publication, now)
+    changed = _renew(session, stored, {name: getattr(fresh, name) for name in RecordRow.model_fields}, fresh, now)
+    row = session.get_one(RecordRow, publication.key)
+    events = _settle(session, row, _Dealings(old_matches, matches, happened, publication.published), now, tell)
+    link_publication(session, row, publication.award_key, now)
+    save_evidence(session, publication.source, publication.key, publication.documents)
+    _solve(session, publication.source, publication.key, now)
+    return Saved(new=stored is None, changed=changed, matched=concerned, events=events)
 
-    News of a match that nobody has confirmed yet is held until somebody does.
-    """
-    told = news and change.tell and published
-    stored = session.get(EventRow, change.id)
-    if stored is None:
-        row = EventRow(
-            id=change.id,
-            award_key=award.key,
-            action_key=change.action_key,
-            kind=change.kind.value,
-            amount=change.amount,
-            signed=change.signed,
-            published=award.modified,
-            before=change.before,
-            after=change.after,
-            earlier_actions=change.earlier_actions,
-            told=told,
-            held=news and change.tell and not published,
-            first_seen=now,
-        )
-        session.add(row)
-    elif told and not stored.told:
-        stored.told, stored.held, stored.first_seen = True, False, now
-        session.add(stored)
-    return stored is None
+
+def save_matches(
+    session: Session, row: RecordRow, record: Award | Publication, matches: Sequence[MatchRow], now: datetime
+) -> int:
+    """Store whom a stored record newly concerns, its facts as they are; return how many events that makes, untold."""
+    old_matches = _matches_of(session, row.key)
+    happened: list[Change] = []
+    if (old_matches or matches) and not _is_published(old_matches.values()):
+        happened = list(changes(None, record) if isinstance(record, Award) else publication_changes(None, record))
+    published = row.modified or row.published
+    return _settle(session, row, _Dealings(old_matches, matches, happened, published), now, lambda _vendors: False)
+
+
+def save_removal(session: Session, removal: Removal, now: datetime, tell: Tell) -> Saved:
+    """Note that a source has dropped a record or one of its actions, and tell of it; what it said stays stored."""
+    row = session.get(RecordRow, removal.key)
+    action = session.get(ActionRow, removal.action_key.upper()) if removal.action_key else None
+    if row is None or (removal.action_key and action is None):
+        return Saved(new=False, changed=False, matched=False, events=0)
+    gone = removal.removed or now.date()
+    sighting = session.get(SightingRow, (removal.key, removal.source))
+    if sighting is not None and sighting.modified and gone < sighting.modified:  # told of again since
+        return Saved(new=False, changed=False, matched=False, events=0)
+    if action is not None:
+        action.removed = action.removed or gone
+        session.add(action)
+    elif sighting is not None:
+        sighting.gone, sighting.gone_reason = sighting.gone or gone, removal.reason
+        session.add(sighting)
+    change = Change(
+        id=event_id(removal.key, removal.action_key.upper(), EventKind.DELETED, removal.source),
+        kind=EventKind.DELETED,
+        action_key=action.key if action else "",
+        amount=action.obligation if action else None,
+        signed=action.signed if action else row.signed,
+        before=action.description if action else row.description,
+        after=removal.reason,
+    )
+    old_matches = _matches_of(session, removal.key)
+    happened = [change] if old_matches else []
+    events = _settle(session, row, _Dealings(old_matches, (), happened, gone), now, tell)
+    save_evidence(session, removal.source, removal.key, removal.documents)
+    return Saved(new=False, changed=bool(events), matched=bool(old_matches), events=events)
 
 
 def save_problem(session: Session, problem: Problem, now: datetime) -> None:
@@ -123,107 +156,87 @@ def save_problem(session: Session, problem: Problem, now: datetime) -> None:
     save_evidence(session, problem.source, problem.key, problem.documents)
 
 
-def save_evidence(session: Session, source: str, record_key: str, documents: Sequence[Document]) -> None:
-    """Keep raw payloads, each content once, with where and when each was first received."""
-    for document in documents:
-        sha256 = document.sha256
-        if session.get(PayloadRow, sha256) is None:
-            body = zlib.compress(document.body, 6)
-            row = PayloadRow(sha256=sha256, size=len(document.body), content_type=document.content_type, body=body)
-            session.add(row)
-            session.flush()
-        if session.get(EvidenceRow, (record_key, sha256, document.url)) is None:
-            session.add(
-                EvidenceRow(
-                    record_key=record_key,
-                    sha256=sha256,
-                    url=document.url,
-                    source=source,
-                    request=document.request,
-                    retrieved_at=document.retrieved_at,
-                )
-            )
+@dataclass(frozen=True, slots=True)
+class _Dealings:
+    """What a record brings with it: whom it concerned and concerns, what happened, when its source published it."""
+
+    old_matches: Mapping[str, MatchRow]
+    matches: Sequence[MatchRow]
+    happened: Sequence[Change]
+    published: date | None
 
 
-def _actions_of(session: Session, award_key: str) -> dict[str, ActionRow]:
-    rows = session.scalars(select(ActionRow).where(col(ActionRow.award_key) == award_key))
+def _settle(session: Session, row: RecordRow, dealings: _Dealings, now: datetime, tell: Tell) -> int:
+    """Save the matches of a record and what happened to it; return how many events are new.
+
+    News of a match that nobody has confirmed yet is held until somebody does.
+    """
+    for match in dealings.matches:
+        match.band = band_for(session, match.vendor_id, row, match.own_band)
+        _save_match(session, dealings.old_matches.get(match.vendor_id), match)
+    bands = {match.vendor_id: match.band for match in (*dealings.old_matches.values(), *dealings.matches)}
+    published = sorted(vendor for vendor, band in bands.items() if band == PUBLISHED)
+    waiting = sorted(vendor for vendor, band in bands.items() if band not in (PUBLISHED, REJECTED))
+    news = bool(dealings.happened and (published or waiting)) and tell(published or waiting)
+    told, held = news and bool(published), news and not published
+    saved = [
+        save_event(session, row.key, change, now, published=dealings.published, told=told, held=held)
+        for change in dealings.happened
+    ]
+    return sum(saved)
+
+
+def _is_published(matches: Iterable[MatchRow]) -> bool:
+    return any(match.band == PUBLISHED for match in matches)
+
+
+def _actions_of(session: Session, record_key: str) -> dict[str, ActionRow]:
+    rows = session.scalars(select(ActionRow).where(col(ActionRow.award_key) == record_key))
     return {row.key: row for row in rows}
 
 
-def _matches_of(session: Session, award_key: str) -> dict[str, MatchRow]:
-    rows = session.scalars(select(MatchRow).where(col(MatchRow.award_key) == award_key))
+def _matches_of(session: Session, record_key: str) -> dict[str, MatchRow]:
+    rows = session.scalars(select(MatchRow).where(col(MatchRow.record_key) == record_key))
     return {row.vendor_id: row for row in rows}
 
 
-def _save_facts(session: Session, stored: AwardRow | None, award: Award, now: datetime) -> bool:
-    """Insert or update the award's own row; whether facts changed."""
+def _save_facts(session: Session, stored: RecordRow | None, award: Award, now: datetime) -> bool:
+    """Note what the source says, and renew the award's own row from what all say; whether that changed."""
     fresh = award_row(award, now)
     if stored is None:
         session.add(fresh)
         session.flush()
+        note_sighting(session, fresh, award, now)
         return True
-    names = set(AwardRow.model_fields) - NOT_A_CHANGE
-    differing = [name for name in sorted(names) if getattr(stored, name) != getattr(fresh, name)]
+    keep_first_sighting(session, stored, now)
+    note_sighting(session, fresh, award, now)
+    session.flush()
+    return _renew(session, stored, together(sightings_of(session, award.key)), fresh, now)
+
+
+def _renew(
+    session: Session, stored: RecordRow | None, facts: Mapping[str, Any], fresh: RecordRow, now: datetime
+) -> bool:
+    """Insert or update a record's own row; whether its facts changed."""
+    if stored is None:
+        session.add(fresh)
+        session.flush()
+        return True
+    differing = [name for name in sorted(set(facts) - NOT_A_CHANGE) if getattr(stored, name) != facts[name]]
     for name in differing:
-        setattr(stored, name, getattr(fresh, name))
-    if award.revision:
-        stored.revision = award.revision
+        setattr(stored, name, facts[name])
+    if facts["revision"]:
+        stored.revision = facts["revision"]
     if differing:
         stored.last_changed = now
     session.add(stored)
     return bool(differing)
 
 
-def award_row(award: Award, now: datetime) -> AwardRow:
-    """Return the row of an award first seen now."""
-    return AwardRow(
-        key=award.key,
-        source=award.source,
-        revision=award.revision,
-        category=award.category.value,
-        type_text=award.type_text,
-        piid=award.piid,
-        parent_piid=award.parent_piid,
-        parent_key=award.parent_key,
-        description=award.description,
-        recipient_name=award.recipient.name,
-        recipient_uei=award.recipient.uei,
-        recipient_cage=award.recipient.cage,
-        recipient_state=award.recipient.state,
-        recipient_parent_name=award.recipient.parent_name,
-        recipient_parent_uei=award.recipient.parent_uei,
-        agency_code=award.awarding.code,
-        agency_name=award.awarding.name,
-        sub_agency_code=award.awarding.sub_code,
-        sub_agency_name=award.awarding.sub_name,
-        office=award.awarding.office,
-        funding_agency_name=award.funding.name,
-        funding_sub_agency_name=award.funding.sub_name,
-        obligated=award.obligated,
-        exercised=award.exercised,
-        ceiling=award.ceiling,
-        signed=award.signed,
-        starts=award.starts,
-        ends=award.ends,
-        may_end=award.may_end,
-        modified=award.modified,
-        psc=award.psc,
-        psc_text=award.psc_text,
-        naics=award.naics,
-        naics_text=award.naics_text,
-        solicitation=award.solicitation,
-        extent_competed=award.extent_competed,
-        place=award.place,
-        url=award.url,
-        first_seen=now,
-        last_changed=now,
-    )
-
-
 def _save_action(
-    session: Session, stored: ActionRow | None, award_key: str, action: ContractAction, now: datetime
+    session: Session, stored: ActionRow | None, award: Award, action: ContractAction, now: datetime
 ) -> bool:
-    """Insert or update an action; whether anything changed."""
+    """Insert or update an action; whether anything changed. The source that brought it first says what it is."""
     facts: dict[str, Any] = {
         "modification": action.modification,
         "signed": action.signed,
@@ -233,9 +246,9 @@ def _save_action(
         "action_type_text": action.action_type_text,
     }
     if stored is None:
-        session.add(ActionRow(key=action.key, award_key=award_key, first_seen=now, **facts))
+        session.add(ActionRow(key=action.key, award_key=award.key, source=award.source, first_seen=now, **facts))
         return True
-    if all(getattr(stored, name) == value for name, value in facts.items()):
+    if stored.source != award.source or all(getattr(stored, name) == value for name, value in facts.items()):
         return False
     for name, value in facts.items():
         setattr(stored, name, value)
@@ -253,8 +266,8 @@ def _save_match(session: Session, stored: MatchRow | None, match: MatchRow) -> N
     session.add(stored)
 
 
-def _solve(session: Session, award: Award, now: datetime) -> None:
-    row = session.get(QuarantineRow, (award.source, award.key))
+def _solve(session: Session, source: str, key: str, now: datetime) -> None:
+    row = session.get(QuarantineRow, (source, key))
     if row is not None and row.solved_at is None:
         row.solved_at = now
         session.add(row)

@@ -6,23 +6,40 @@ source wrote it, hostile until escaped.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 
+PUBLICATIONS = frozenset({"announcement", "notice", "subaward", "use-case", "document"})
+
 
 class EventKind(StrEnum):
-    """What can happen to an award. The value is part of an event's id and never changes."""
+    """What can happen to an award, or be published about one. The value is part of an event's id and never changes."""
 
     NEW_AWARD = "new-award"
     MODIFIED = "modified"
     OPTION_EXERCISED = "option-exercised"
-    TERMINATED = "terminated"
+    CEILING_RAISED = "ceiling-raised"
     EXTENDED = "extended"
+    DEOBLIGATED = "de-obligated"
+    TERMINATED = "terminated"
+    RECIPIENT_RENAMED = "recipient-renamed"
     RECIPIENT_CHANGED = "recipient-changed"
     DESCRIPTION_CHANGED = "description-changed"
     CORRECTED = "corrected"
+    DELETED = "deleted"
+    FIRST_PURCHASE = "first-purchase"
+    ROUND_SUM = "round-sum"
+    ANNOUNCED = "announced"
+    NEW_NOTICE = "new-notice"
+    DEADLINE_MOVED = "deadline-moved"
+    NOTICE_WITHDRAWN = "notice-withdrawn"
+    NOTICE_CHANGED = "notice-changed"
+    SUBAWARDED = "subawarded"
+    USE_CASE = "use-case"
+    DOCUMENT = "document"
     WITHDRAWN = "withdrawn"
 
 
@@ -64,8 +81,50 @@ class StoredMatch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StoredAward:
-    """An award as last told by its source, with who it concerns (best match first; empty: nobody watched)."""
+class StoredAmount:
+    """An amount in dollars that a publication states: "announced", "ceiling", "obligated", "awarded", "subawarded".
+
+    `shared` when it is that of several awardees together.
+    """
+
+    meaning: str
+    dollars: Decimal
+    shared: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredLink:
+    """A publication linked with an award: how sure (0 to 1) and why. The award need not be stored."""
+
+    record_key: str
+    award_key: str
+    confidence: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredSighting:
+    """What one source says of an award; `facts` in the words of `StoredRecord`, `gone` when it dropped the award."""
+
+    source: str
+    facts: Mapping[str, object]
+    actions: int
+    modified: date | None
+    url: str
+    gone: date | None
+    gone_reason: str
+    first_seen: datetime
+    last_changed: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredRecord:
+    """An award or a publication as last told by its sources, with who it concerns (best match first; empty: nobody).
+
+    `category` is "contract", "idv", "other-transaction", "other-transaction-idv" or "assistance" of an award, and
+    "announcement", "notice", "subaward", "use-case" or "document" of a publication. `doubt` says why an amount cannot
+    be true. `attachments` are (title, address), `facts` (label, value) pairs.
+    """
 
     key: str
     source: str
@@ -105,6 +164,21 @@ class StoredAward:
     first_seen: datetime
     last_changed: datetime
     matches: tuple[StoredMatch, ...]
+    title: str = ""
+    modification: str = ""
+    published: date | None = None
+    deadline: datetime | None = None
+    state: str = ""
+    corrects: str = ""
+    doubt: str = ""
+    amounts: tuple[StoredAmount, ...] = ()
+    attachments: tuple[tuple[str, str], ...] = ()
+    facts: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def is_publication(self) -> bool:
+        """Whether this is something published about an award, not the award's own record."""
+        return self.category in PUBLICATIONS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +209,7 @@ class StoredEvent:
 
     id: str
     kind: EventKind
-    award: StoredAward
+    record: StoredRecord
     action: StoredAction | None
     amount: Decimal | None
     signed: date | None

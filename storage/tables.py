@@ -30,15 +30,23 @@ def _text(name: str) -> Any:
     return Field(default="", sa_column=Column(name, Text, nullable=False))
 
 
-class AwardRow(SQLModel, table=True):
-    """An award as its source last told it. `revision` is the state its source's search showed."""
+def _json(name: str) -> Any:
+    return Field(default_factory=list, sa_column=Column(name, JSON, nullable=False))
 
-    __tablename__ = "award"
+
+class RecordRow(SQLModel, table=True):
+    """An award, or a publication about one (`category` says which), as it was last told.
+
+    Of an award that several sources tell of, these are the facts put together (`storage.sightings`); `source` is the
+    one whose page is linked. `revision` is the state that its source's search showed.
+    """
+
+    __tablename__ = "record"
 
     key: str = Field(primary_key=True)
     source: str
     revision: str
-    category: str
+    category: str = Field(index=True)
     type_text: str
     piid: str = Field(index=True)
     parent_piid: str
@@ -69,12 +77,58 @@ class AwardRow(SQLModel, table=True):
     psc_text: str
     naics: str
     naics_text: str
-    solicitation: str
+    solicitation: str = Field(index=True)
     extent_competed: str
     place: str
     url: str
+    title: str = _text("title")
+    modification: str = _text("modification")
+    published: date | None = None
+    deadline: datetime | None = _time("deadline", nullable=True)
+    state: str = _text("state")
+    corrects: str = _text("corrects")
+    doubt: str = _text("doubt")
+    amounts: list[dict[str, Any]] = _json("amounts")
+    attachments: list[dict[str, str]] = _json("attachments")
+    facts: list[dict[str, str]] = _json("facts")
     first_seen: datetime = _time("first_seen", index=True)
     last_changed: datetime = _time("last_changed")
+
+
+class SightingRow(SQLModel, table=True):
+    """What one source says of an award: its facts and its actions' obligations, in dollars, as text.
+
+    `gone` is the day on which the source dropped the award, with its reason; what it said before stays.
+    """
+
+    __tablename__ = "sighting"
+
+    record_key: str = Field(primary_key=True, foreign_key="record.key")
+    source: str = Field(primary_key=True)
+    revision: str
+    facts: dict[str, str] = Field(sa_column=Column("facts", JSON, nullable=False))
+    actions: dict[str, str] = Field(sa_column=Column("actions", JSON, nullable=False))
+    modified: date | None = None
+    url: str
+    gone: date | None = None
+    gone_reason: str = _text("gone_reason")
+    first_seen: datetime = _time("first_seen")
+    last_changed: datetime = _time("last_changed")
+
+
+class LinkRow(SQLModel, table=True):
+    """A publication and an award it is about. `confidence` is 1 where the source itself names the award by its key.
+
+    The award need not be stored (yet).
+    """
+
+    __tablename__ = "link"
+
+    record_key: str = Field(primary_key=True, foreign_key="record.key")
+    award_key: str = Field(primary_key=True, index=True)
+    confidence: float
+    reason: str = _text("reason")
+    first_seen: datetime = _time("first_seen")
 
 
 class ActionRow(SQLModel, table=True):
@@ -83,13 +137,15 @@ class ActionRow(SQLModel, table=True):
     __tablename__ = "action"
 
     key: str = Field(primary_key=True)
-    award_key: str = Field(foreign_key="award.key", index=True)
+    award_key: str = Field(foreign_key="record.key", index=True)
     modification: str
     signed: date | None = Field(default=None, index=True)
     obligation: Decimal | None = _cents("obligation")
     description: str = _text("description")
     action_type: str
     action_type_text: str
+    source: str = _text("source")
+    removed: date | None = None
     first_seen: datetime = _time("first_seen")
 
 
@@ -101,7 +157,7 @@ class MatchRow(SQLModel, table=True):
 
     __tablename__ = "match"
 
-    award_key: str = Field(primary_key=True, foreign_key="award.key")
+    record_key: str = Field(primary_key=True, foreign_key="record.key")
     vendor_id: str = Field(primary_key=True, index=True)
     vendor_name: str
     vendor_category: str = Field(index=True)
@@ -126,7 +182,7 @@ class EventRow(SQLModel, table=True):
     __table_args__ = (Index("ix_event_told_first_seen", "told", "first_seen"),)
 
     id: str = Field(primary_key=True)
-    award_key: str = Field(foreign_key="award.key", index=True)
+    record_key: str = Field(foreign_key="record.key", index=True)
     action_key: str
     kind: str
     amount: Decimal | None = _cents("amount")
@@ -144,7 +200,7 @@ class EventRow(SQLModel, table=True):
 class VerdictRow(SQLModel, table=True):
     """What a reviewer decided about a vendor and a subject: one award, or a recipient for good.
 
-    `subject` is "award:KEY", "uei:UEI" or "name:LETTERS AND DIGITS"; `decision` "confirmed", "rejected" or "never".
+    `subject` is "record:KEY", "uei:UEI" or "name:LETTERS AND DIGITS"; `decision` "confirmed", "rejected" or "never".
     """
 
     __tablename__ = "verdict"
@@ -224,3 +280,28 @@ class CheckpointRow(SQLModel, table=True):
     name: str = Field(primary_key=True)
     value: str
     changed: datetime = _time("changed")
+
+
+class QuotaRow(SQLModel, table=True):
+    """How many requests of a key were sent in one UTC day. `key_digest` tells keys apart without naming them."""
+
+    __tablename__ = "quota"
+
+    name: str = Field(primary_key=True)
+    key_digest: str = Field(primary_key=True)
+    day: date = Field(primary_key=True)
+    spent: int
+    stopped: bool = False
+
+
+class IncidentRow(SQLModel, table=True):
+    """A time in which a source could not be read: `failures` runs in a row. `ended` when it answered again."""
+
+    __tablename__ = "incident"
+
+    source: str = Field(primary_key=True)
+    began: datetime = Field(sa_column=Column("began", UtcTime, primary_key=True))
+    ended: datetime | None = _time("ended", nullable=True)
+    failures: int
+    verdict: str
+    message: str = _text("message")

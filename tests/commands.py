@@ -15,6 +15,7 @@ def environment(base_url: str = "", **more: str) -> dict[str, str]:
     unwanted = ("PROCUREWATCH_", "PYTHONDONTWRITEBYTECODE")  # without its bytecode each process would take seconds more
     own = {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}
     if base_url:
+        own["PROCUREWATCH_ONLY_SOURCES"] = '["usaspending"]'
         own |= {f"{SOURCE}BASE_URL": base_url, f"{SOURCE}SECONDS_BETWEEN": "0", f"{SOURCE}TRIES": "1"}
     return own | {"NO_COLOR": "1", "PYTHONWARNINGS": "error"} | more
 

@@ -46,7 +46,7 @@ Dump = dict[str, list[tuple[object, ...]]]
 
 def settings_for(base_url: str, folder: Path, database_url: str | None = None, **other: object) -> Settings:
     """Return settings that ask a stand-in, in haste, and look back over the whole corpus."""
-    given = {"signed_days": 1461, "sweep_days": 1461, "watchlist": [], **other}
+    given = {"signed_days": 1461, "sweep_days": 1461, "watchlist": [], "only_sources": ["usaspending"], **other}
     source = SourceSettings(base_url=base_url, seconds_between=0, tries=2)
     return Settings.model_validate(
         {"data_dir": folder, "database_url": database_url, "sources": {"usaspending": source.model_dump()}, **given}

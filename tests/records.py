@@ -123,7 +123,7 @@ def match(of: Award, vendor_id: str = "clearview-ai", band: str = "publish", **f
     """Return a new row that says the award concerns a vendor."""
     name, category = VENDORS[vendor_id]
     row: dict[str, Any] = {
-        "award_key": of.key,
+        "record_key": of.key,
         "vendor_id": vendor_id,
         "vendor_name": name,
         "vendor_category": category,

@@ -17,7 +17,7 @@ from procurewatch.desk import Desk, opened
 from procurewatch.settings import Settings, SourceSettings
 from procurewatch.terminal import AWARD_COLUMNS, award_rows, console, plain, report_line, stopping, table
 from sources.registry import SOURCES
-from storage.reading import Search, count_awards, find_awards
+from storage.reading import Search, count_records, find_records
 
 FAILED = 1
 LAST_DAY = date(2024, 9, 30)  # of the corpus: fiscal years 2021 to 2024
@@ -59,6 +59,7 @@ def stand_in_settings(settings: Settings) -> Iterator[Settings]:
                 "database_url": None,
                 "signed_days": DAYS,
                 "sweep_days": DAYS,
+                "only_sources": ["usaspending"],
                 "sources": {"usaspending": SourceSettings(base_url=upstream.base_url, seconds_between=0)},
             }
         )
@@ -67,12 +68,12 @@ def stand_in_settings(settings: Settings) -> Iterator[Settings]:
 def _list(desk: Desk) -> None:
     """Print the newest award of each vendor, and how many there are."""
     with desk.database.reading() as session:
-        total = count_awards(session, Search())
+        total = count_records(session, Search())
         found = [
-            (count_awards(session, asked), award, vendor)
+            (count_records(session, asked), award, vendor)
             for vendor in desk.watchlist.vendors
             for asked in (Search(vendor=vendor.id),)
-            for award in find_awards(session, asked, limit=1)
+            for award in find_records(session, asked, limit=1)
         ]
     newest = sorted(found, key=lambda each: (each[1].signed or date.min, each[2].id), reverse=True)
     rows = [(vendor.name, str(count), *next(award_rows([award]))[1:]) for count, award, vendor in newest]

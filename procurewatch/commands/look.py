@@ -24,12 +24,12 @@ from storage.exporting import WRITERS, Row, action_rows, award_row
 from storage.reading import (
     Search,
     actions_of,
-    count_awards,
+    count_records,
     evidence_of,
-    find_awards,
     find_by_identifier,
+    find_records,
 )
-from storage.stored import StoredAward
+from storage.stored import StoredRecord
 
 NOTHING = 1
 
@@ -83,8 +83,8 @@ def search(  # noqa: PLR0917  options are given by name
             everything=everything,
         )
         with desk.database.reading() as session:
-            total = count_awards(session, asked)
-            rows = list(award_rows(find_awards(session, asked, limit)))
+            total = count_records(session, asked)
+            rows = list(award_rows(find_records(session, asked, limit)))
     if not rows:
         typer.echo("procurewatch: nothing stored answers to that", err=True)
         raise typer.Exit(NOTHING)
@@ -131,7 +131,7 @@ def export(  # noqa: PLR0917  options are given by name
             min_amount=min_amount,
             everything=everything,
         )
-        count = WRITERS[form](_rows(session, find_awards(session, asked), rows), out)
+        count = WRITERS[form](_rows(session, find_records(session, asked), rows), out)
     if not count:
         typer.echo("procurewatch: nothing stored answers to that", err=True)
         raise typer.Exit(NOTHING)
@@ -139,7 +139,7 @@ def export(  # noqa: PLR0917  options are given by name
         typer.echo(f"{count} rows in {output}", err=True)
 
 
-def _rows(session: Session, awards: Iterable[StoredAward], rows: Rows) -> Iterator[Row]:
+def _rows(session: Session, awards: Iterable[StoredRecord], rows: Rows) -> Iterator[Row]:
     for award in awards:
         if rows is Rows.ACTIONS:
             yield from action_rows(award, actions_of(session, award.key))
@@ -183,7 +183,7 @@ def _asked(
     )
 
 
-def _show_award(session: Session, award: StoredAward) -> None:
+def _show_award(session: Session, award: StoredRecord) -> None:
     out = console()
     facts = ((name.replace("_", " "), "" if value is None else str(value)) for name, value in award_row(award).items())
     out.print(table(award.key, ("Fact", "As the source has it"), [fact for fact in facts if fact[1]]))

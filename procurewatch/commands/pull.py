@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated
 
 import structlog
 import typer
 
-from monitors.schedule import keep_polling
+from monitors.schedule import due_at, keep_polling
 from monitors.verdict import RunReport
 from procurewatch.commands.parameters import read_day, read_vendor, today
 from procurewatch.desk import Desk, opened
@@ -26,13 +27,33 @@ NO_SOURCE = "no source is turned on; see `sources` in docs/settings.md"
 Since = Annotated[date, typer.Option(parser=read_day, help="First day of the history, YYYY-MM-DD.", metavar="DAY")]
 
 
-def poll(context: typer.Context) -> None:
+def poll(
+    context: typer.Context,
+    source: Annotated[list[str] | None, typer.Option(help="Only this source; may be given several times.")] = None,
+    now: Annotated[bool, typer.Option("--now", help="Ask even a source that would bring nothing yet.")] = False,
+) -> None:
     """Ask every source what is new for the watchlist, store it, and say what came of it."""
     settings: Settings = context.obj
+    reports = []
     with opened(settings) as desk, stopping(desk.stop):
-        sources = _chosen(desk)
-        reports = [poll_source(desk, source, today()) for source in sources if not desk.stop.is_set()]
+        for chosen in _chosen(desk, source):
+            due = rests_until(desk, chosen)
+            if desk.stop.is_set():
+                break
+            if due and not now:
+                console().print(plain(f"{chosen.title}: resting until {due:%Y-%m-%d %H:%M} UTC (--now asks anyway)"))
+            else:
+                reports.append(poll_source(desk, chosen, today()))
     finish(reports)
+
+
+def rests_until(desk: Desk, source: Source) -> datetime | None:
+    """Return until when another poll of a source would bring nothing (UTC), `None` when it may be asked."""
+    if not source.rests:
+        return None
+    moment = datetime.now(UTC)
+    due = due_at(desk.database, source.name, source.rests, moment)
+    return due if due > moment else None
 
 
 def poll_source(desk: Desk, source: Source, until: date) -> RunReport:
@@ -74,10 +95,8 @@ def run(
             report = desk.poll(SOURCES[name], today(), lambda _progress: None)
             console().print(plain(report_line(report)))
 
-        names = [source.name for source in _chosen(desk)]
-        keep_polling(
-            desk.database, names, poll_now, every=desk.every, tick=timedelta(seconds=tick_seconds), stop=desk.stop
-        )
+        sources = {source.name: desk.every(source) for source in _chosen(desk)}
+        keep_polling(desk.database, sources, poll_now, tick=timedelta(seconds=tick_seconds), stop=desk.stop)
 
 
 def finish(reports: list[RunReport]) -> None:
@@ -101,7 +120,14 @@ def failure_line(report: RunReport) -> str:
     return plain(f"procurewatch: {verdict}: {report.message}{kept}").plain
 
 
-def _chosen(desk: Desk) -> list[Source]:
-    if not desk.sources:
+def _chosen(desk: Desk, names: Sequence[str] | None = None) -> list[Source]:
+    """Return the sources to ask: those that are turned on, or those that are named, if they can be."""
+    for name in names or ():
+        if name not in SOURCES:
+            raise typer.BadParameter(f"unknown source {name!r}; there are: {', '.join(SOURCES)}")
+        if why_not := desk.why_not(SOURCES[name]):
+            raise typer.BadParameter(f"{name} cannot be asked: {why_not}")
+    chosen = [source for source in desk.sources if not names or source.name in names]
+    if not chosen:
         raise typer.BadParameter(NO_SOURCE)
-    return desk.sources
+    return chosen

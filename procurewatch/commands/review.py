@@ -26,15 +26,15 @@ from storage.reviewing import (
     InvalidVerdict,
     Verdict,
     all_verdicts,
-    award_subject,
     decide,
     forget,
     read_verdicts,
     recipient_subjects,
+    record_subject,
     take_in,
     write_verdicts,
 )
-from storage.stored import StoredAward, StoredMatch
+from storage.stored import StoredMatch, StoredRecord
 
 review = typer.Typer(help="Decide what matches: confirm, reject, or reject for good.", invoke_without_command=True)
 
@@ -143,7 +143,7 @@ def _told(count: int) -> str:
     return f"feeds gain {count} {'entry' if count == 1 else 'entries'}"
 
 
-def _note(session: Session, award: StoredAward, vendor_id: str, decision: Decision, note: str) -> int:
+def _note(session: Session, award: StoredRecord, vendor_id: str, decision: Decision, note: str) -> int:
     """Note a verdict; return how many entries feeds gain."""
     verdict = Verdict(
         vendor_id=vendor_id,
@@ -156,15 +156,15 @@ def _note(session: Session, award: StoredAward, vendor_id: str, decision: Decisi
     return decide(session, verdict)
 
 
-def _subject(award: StoredAward, decision: Decision) -> str:
+def _subject(award: StoredRecord, decision: Decision) -> str:
     """Return what a verdict is about: the recipient for good, or this award."""
     subjects = recipient_subjects(award.recipient_name, award.recipient_uei) if decision is Decision.NEVER else []
-    return subjects[0] if subjects else award_subject(award.key)
+    return subjects[0] if subjects else record_subject(award.key)
 
 
-def _ask_all(desk: Desk, waiting: Sequence[tuple[StoredAward, StoredMatch]]) -> None:
+def _ask_all(desk: Desk, waiting: Sequence[tuple[StoredRecord, StoredMatch]]) -> None:
     out = console()
-    done: list[tuple[StoredAward, StoredMatch, Decision]] = []
+    done: list[tuple[StoredRecord, StoredMatch, Decision]] = []
     position = 0
     while position < len(waiting):
         award, match = waiting[position]
@@ -193,7 +193,7 @@ def _ask_all(desk: Desk, waiting: Sequence[tuple[StoredAward, StoredMatch]]) -> 
     typer.echo(f"{len(done)} decided, {len(waiting) - len(done)} still wait.")
 
 
-def _show(desk: Desk, out: Console, award: StoredAward, match: StoredMatch, place: str) -> None:
+def _show(desk: Desk, out: Console, award: StoredRecord, match: StoredMatch, place: str) -> None:
     amount = money(award.obligated) if award.obligated is not None else "amount not stated"
     out.print()
     out.print(plain(f"{place}: {match.vendor_name}?  {award.recipient_name}, {award.sub_agency_name}, {amount}"))

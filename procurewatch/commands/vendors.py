@@ -12,7 +12,6 @@ from sqlalchemy.orm import Session
 
 from feeds.text import one_line
 from monitors.preview import Preview, Span, in_words, preview
-from monitors.rematch import award_from
 from monitors.scrutiny import Texts, scrutinise
 from monitors.search_terms import search_names, search_phrases
 from monitors.spreadsheet import name_text, read_spreadsheet
@@ -29,7 +28,7 @@ from procurewatch.commands.entries import (
 from procurewatch.commands.parameters import read_vendor
 from procurewatch.settings import Settings
 from procurewatch.terminal import console, plain, table
-from sources.records import Award
+from sources.records import Award, Publication
 from storage.database import open_database
 from storage.reading import all_keys
 from storage.rematching import facts_of
@@ -152,10 +151,10 @@ def preview_entries(  # noqa: PLR0917  options are given by name
         raise typer.Exit(NOTHING)
 
 
-def _stored(session: Session) -> Iterator[Award]:
+def _stored(session: Session) -> Iterator[Award | Publication]:
     keys = all_keys(session)
     for first in range(0, len(keys), AT_ONCE):
-        yield from (award_from(facts) for facts in facts_of(session, keys[first : first + AT_ONCE]))
+        yield from (facts.record for facts in facts_of(session, keys[first : first + AT_ONCE]))
 
 
 def _print_preview(shown: Preview, span: Span) -> None:

@@ -7,77 +7,40 @@ same status and shape of body.
 
 from __future__ import annotations
 
-import socket
-import socketserver
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import date
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, ClassVar, Self
+from typing import Any
 from urllib.parse import urlsplit
 
 from procurewatch.demo import award_search, details, transaction_search
 from procurewatch.demo.answers import Answer, LoggedRequest, Refusal, json_answer, refuse, unhandled
 from procurewatch.demo.corpus import CorpusAction, CorpusAward, load_corpus
+from procurewatch.demo.stand_in import StandIn
 
 __all__ = ["Answer", "CorpusAction", "CorpusAward", "LoggedRequest", "UsaspendingStandIn", "load_corpus"]
 
 PREFIX = "/api/v2/"
-LOOPBACK = "127.0.0.1"
 
 
-class UsaspendingStandIn:
-    """Serves `awards` at `base_url` until closed, each request in a thread of its own.
+class UsaspendingStandIn(StandIn):
+    """Serves `awards` at `base_url` until closed.
 
-    `awards` may be changed while it serves, inside `with stand_in.editing() as awards:`. `requests` holds every request
-    received, in order. `last_updated` is what awards/last_updated/ tells (`None`: the latest action date).
-    `port` 0 takes a free one.
+    `awards` may be changed while it serves, inside `with stand_in.editing() as awards:`. `last_updated` is what
+    awards/last_updated/ tells (`None`: the latest action date).
     """
 
     def __init__(self, awards: Sequence[CorpusAward], *, port: int = 0) -> None:
         self.awards: list[CorpusAward] = list(awards)
-        self.requests: list[LoggedRequest] = []
         self.last_updated: date | None = None
-        self._lock = threading.RLock()
-        self._server = _Server((LOOPBACK, port), _Handler)
-        self._server.stand_in = self
-        self.base_url = f"http://{LOOPBACK}:{self._server.server_address[1]}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
-        self._thread.start()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Stop serving and drop every open connection. Closing twice does no harm."""
-        self._server.shutdown()
-        self._server.drop_connections()
-        self._server.server_close()
-        self._thread.join()
+        super().__init__(port=port)
 
     @contextmanager
     def editing(self) -> Iterator[list[CorpusAward]]:
         """Hold back all answers while the caller changes the awards it is given."""
-        with self._lock:
+        with self.answers_held_back():
             yield self.awards
-
-    def respond(self, request: LoggedRequest, connection: socket.socket) -> bool:
-        """Log the request, answer it, and return whether the connection may carry another one."""
-        with self._lock:
-            self.requests.append(request)
-            answer = self.answer(request)
-        try:
-            return self.transmit(connection, answer)
-        except OSError:  # the client, or close(), has hung up
-            return False
 
     def answer(self, request: LoggedRequest) -> Answer:
         """Return the answer to a request. A subclass wraps this to change what is answered."""
@@ -87,11 +50,6 @@ class UsaspendingStandIn:
             return Answer(status=HTTPStatus.MOVED_PERMANENTLY, headers={"Location": redirect.path})
         except Refusal as refusal:
             return refusal.answer
-
-    def transmit(self, connection: socket.socket, answer: Answer) -> bool:
-        """Send the answer; return whether the connection stays open. A subclass wraps this to send it badly."""
-        connection.sendall(answer.head() + answer.body)
-        return True
 
     def _routed(self, request: LoggedRequest) -> object:
         """Return the content of the answer, found by path and method as Django finds it."""
@@ -164,64 +122,3 @@ def posted(request: LoggedRequest) -> Mapping[str, Any]:
     if not isinstance(content, dict):
         raise unhandled()
     return content
-
-
-class _Server(ThreadingHTTPServer):
-    """The listening socket; knows its open connections, so that closing leaves none behind."""
-
-    daemon_threads = True
-    request_queue_size = 64
-    stand_in: UsaspendingStandIn
-
-    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
-        self.open: set[socket.socket] = set()
-        super().__init__(address, handler)
-
-    def server_bind(self) -> None:
-        """Bind without asking the network for this machine's name, as the base class would."""
-        socketserver.TCPServer.server_bind(self)
-        self.server_name, self.server_port = LOOPBACK, self.server_address[1]
-
-    def drop_connections(self) -> None:
-        """Shut down every open connection."""
-        for connection in list(self.open):
-            with suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
-
-
-class _Handler(BaseHTTPRequestHandler):
-    """Reads requests off one connection, which it keeps open as HTTP/1.1 does."""
-
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    timeout: ClassVar[float] = 60
-    server: _Server
-
-    def setup(self) -> None:
-        super().setup()
-        self.server.open.add(self.connection)
-
-    def finish(self) -> None:
-        self.server.open.discard(self.connection)
-        super().finish()
-
-    def handle(self) -> None:
-        with suppress(ConnectionError):
-            super().handle()
-
-    def _serve(self) -> None:
-        """Pass one request on and note whether another may follow."""
-        length = int(self.headers.get("Content-Length") or 0)
-        request = LoggedRequest(
-            method=self.command,
-            path=self.path,
-            body=self.rfile.read(length),
-            headers={name.lower(): value for name, value in self.headers.items()},
-        )
-        stays_open = self.server.stand_in.respond(request, self.connection)
-        self.close_connection = self.close_connection or not stays_open
-
-    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _serve
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing: what was asked stands in `requests`."""

@@ -14,10 +14,10 @@ from decimal import Decimal
 from storage.stored import (
     EventKind,
     StoredAction,
-    StoredAward,
     StoredEvent,
     StoredEvidence,
     StoredMatch,
+    StoredRecord,
     StoredSignal,
 )
 
@@ -64,9 +64,9 @@ def award(
     signed: date | None = None,
     psc_text: str = "",
     naics_text: str = "",
-) -> StoredAward:
+) -> StoredRecord:
     _, _, piid, _, parent, _ = key.split("_")
-    return StoredAward(
+    return StoredRecord(
         key=key,
         source="usaspending",
         category="contract",
@@ -108,7 +108,7 @@ def award(
     )
 
 
-def action(of: StoredAward, modification: str, obligation: str | None, signed: date, description: str) -> StoredAction:
+def action(of: StoredRecord, modification: str, obligation: str | None, signed: date, description: str) -> StoredAction:
     parent = of.parent_piid or "-NONE-"
     return StoredAction(
         key=f"{of.sub_agency_code}_-NONE-_{of.piid}_{modification}_{parent}_0",
@@ -124,7 +124,7 @@ def action(of: StoredAward, modification: str, obligation: str | None, signed: d
 
 
 def event(
-    of: StoredAward,
+    of: StoredRecord,
     about: StoredAction | None,
     kind: EventKind = EventKind.MODIFIED,
     *,
@@ -136,7 +136,7 @@ def event(
     return StoredEvent(
         id=f"tag:procurewatch,2026:award/{of.key}/{about.modification if about else '-'}/{kind}",
         kind=kind,
-        award=of,
+        record=of,
         action=about,
         amount=about.obligation if about else None,
         signed=about.signed if about else None,
@@ -148,7 +148,7 @@ def event(
     )
 
 
-def evidence(of: StoredAward) -> StoredEvidence:
+def evidence(of: StoredRecord) -> StoredEvidence:
     return StoredEvidence(
         sha256="9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
         url=f"https://api.usaspending.gov/api/v2/awards/{of.key}/",

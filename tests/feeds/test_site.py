@@ -15,7 +15,7 @@ from lxml import etree, html
 
 from feeds.layout import FeedFormat, FeedKind, award_page_name, feed_path
 from feeds.opml import RSS_URL
-from feeds.site import AwardRecord, Catalogue, FeedSpec, site_files
+from feeds.site import Catalogue, FeedSpec, RecordPage, site_files
 from feeds.tags import feed_id
 from storage.stored import EventKind, StoredEvent
 from tests.feeds.records import BABEL, BABEL_ACTIONS, CLEARVIEW, CLEARVIEW_ACTIONS, SEEN, event, evidence, hostile
@@ -29,12 +29,12 @@ EVENTS = (
 )
 
 
-def record(of: StoredEvent) -> AwardRecord:
-    award = of.award
+def record(of: StoredEvent) -> RecordPage:
+    award = of.record
     known = {CLEARVIEW.key: CLEARVIEW_ACTIONS, BABEL.key: BABEL_ACTIONS}
     actions = known.get(award.key, (of.action,) if of.action else ())
-    told = tuple(it for it in EVENTS if it.award.key == award.key)
-    return AwardRecord(award=award, actions=actions, evidence=(evidence(award),), events=told)
+    told = tuple(it for it in EVENTS if it.record.key == award.key)
+    return RecordPage(award=award, actions=actions, evidence=(evidence(award),), events=told)
 
 
 def catalogue(base_url: str | None = "https://watch.example.org/pw/") -> Catalogue:
@@ -48,8 +48,11 @@ def catalogue(base_url: str | None = "https://watch.example.org/pw/") -> Catalog
     return Catalogue(
         base_url=base_url,
         feeds=tuple(FeedSpec(kind=kind, slug=slug, title=title, events=events) for kind, slug, title, events in specs),
-        awards={of.award.key: partial(record, of) for of in EVENTS},
+        awards={of.record.key: partial(record, of) for of in EVENTS},
     )
+
+
+ENDINGS = ("atom", "rss")
 
 
 def built(base_url: str | None = "https://watch.example.org/pw/") -> dict[str, bytes]:
@@ -65,11 +68,15 @@ def test_paths() -> None:
         "style.css",
         "index.html",
         "feeds.opml",
-        *(f"{stem}.{end}" for stem in ("all", "vendor/clearview-ai", "vendor/nobody") for end in ("atom", "rss")),
-        *(f"{stem}.{end}" for stem in ("agency/7014", "category/face-recognition") for end in ("atom", "rss")),
+        *(f"{stem}.{end}" for stem in ("health", "all", "vendor/clearview-ai") for end in ("atom", "rss")),
+        *(
+            f"{stem}.{end}"
+            for stem in ("vendor/nobody", "agency/7014", "category/face-recognition")
+            for end in ("atom", "rss")
+        ),
         f"awards/{CLEARVIEW.key}.html",
         f"awards/{BABEL.key}.html",
-        f"awards/{award_page_name(EVENTS[3].award.key)}.html",
+        f"awards/{award_page_name(EVENTS[3].record.key)}.html",
     ]
 
 
@@ -149,7 +156,7 @@ def test_matches_under_review_are_nowhere() -> None:
     award = replace(BABEL, matches=(doubtful,))
     of = event(award, BABEL_ACTIONS[0], seen=SEEN)
     spec = FeedSpec(kind=FeedKind.ALL, slug="", title="Everything", events=(of,))
-    shown = AwardRecord(award=award, actions=BABEL_ACTIONS, evidence=(), events=(of,))
+    shown = RecordPage(award=award, actions=BABEL_ACTIONS, evidence=(), events=(of,))
     for _, write in site_files(Catalogue(base_url=None, feeds=(spec,), awards={award.key: lambda: shown})):
         assert b"Babel Street" not in write()
         assert b"<mark>" not in write()

@@ -100,7 +100,7 @@ def test_atom_keeps_the_rules_of_rfc_4287() -> None:
     selves = [link.get("href") for link in root.findall(f"{ATOM}link") if link.get("rel") == "self"]
     assert selves == [META.self_url_atom]
     via = [link for link in root.findall(f"{ATOM}entry/{ATOM}link") if link.get("rel") == "via"]
-    assert [link.get("href") for link in via] == [EVENTS[at].award.url for at in (1, 2, 0)]
+    assert [link.get("href") for link in via] == [EVENTS[at].record.url for at in (1, 2, 0)]
 
 
 def test_rss_keeps_its_rules() -> None:
@@ -133,7 +133,7 @@ def test_a_feed_that_is_only_a_file_names_no_dead_link() -> None:
     nowhere = replace(META, self_url_atom=None, self_url_rss=None, html_url="https://www.usaspending.gov/")
     for document in (write_atom(nowhere, told(EVENTS, None)), write_rss(nowhere, told(EVENTS, None))):
         feed = parsed(document)
-        assert [entry.link for entry in feed.entries] == [EVENTS[at].award.url for at in (1, 2, 0)]
+        assert [entry.link for entry in feed.entries] == [EVENTS[at].record.url for at in (1, 2, 0)]
         assert b"watch.example.org" not in document
 
 

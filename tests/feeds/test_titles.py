@@ -112,9 +112,9 @@ def test_every_kind_has_a_title_without_an_action_or_an_amount() -> None:
 def test_amounts_are_never_mixed_up() -> None:
     unknown = replace(NEW, action=None, amount=None)
     assert ": $2,287,500.00 obligated to date" in title_for(unknown)
-    assert ": amount not stated" in title_for(replace(unknown, award=replace(CLEARVIEW, obligated=None)))
+    assert ": amount not stated" in title_for(replace(unknown, record=replace(CLEARVIEW, obligated=None)))
     vehicle = replace(CLEARVIEW, category="idv", ceiling=Decimal("9200000"))
-    empty = replace(NEW, award=vehicle, amount=Decimal(0))
+    empty = replace(NEW, record=vehicle, amount=Decimal(0))
     assert title_for(empty).startswith(
         f"{ICE} opens an ordering contract with CLEARVIEW AI, INC.: ceiling $9,200,000.00"
     )
@@ -122,7 +122,7 @@ def test_amounts_are_never_mixed_up() -> None:
 
 def test_a_match_nobody_has_looked_at_is_not_told() -> None:
     doubtful = replace(CLEARVIEW.matches[0], band="review")
-    assert "(Clearview AI)" not in title_for(replace(NEW, award=replace(CLEARVIEW, matches=(doubtful,))))
+    assert "(Clearview AI)" not in title_for(replace(NEW, record=replace(CLEARVIEW, matches=(doubtful,))))
 
 
 def test_a_parent_that_matches_is_no_reseller() -> None:

@@ -17,7 +17,7 @@ from procurewatch.demo.upstream import CorpusAward, load_corpus
 from procurewatch.desk import Desk
 from sources.http import Patience
 from storage.runs import checkpoint
-from storage.tables import AwardRow
+from storage.tables import RecordRow
 from tests.desks import LAST_DAY, backfill, desk_over, dump, later, poll
 from tests.upstreams.faults import Fault, FaultyUsaspending
 
@@ -83,7 +83,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
 def keys(desk: Desk) -> set[str]:
     """Return the keys of all stored awards."""
     with desk.database.reading() as session:
-        return set(session.scalars(select(col(AwardRow.key))))
+        return set(session.scalars(select(col(RecordRow.key))))
 
 
 @contextmanager
@@ -142,7 +142,7 @@ def test_a_lasting_failure(
         else:
             assert failed.verdict is LASTING[fault], failed
             assert failed.tally.read >= 2 or on == SEARCH, "what was read before is kept"
-        for table in ("award", "action", "match", "event", "evidence", "payload"):
+        for table in ("record", "action", "match", "event", "evidence", "payload"):
             assert set(stored[table]) <= set(kept[table]), f"{table}: nothing stored is lost"
         assert healed.verdict is Verdict.NEW
         assert watermark(desk) == later(3).isoformat()

@@ -56,6 +56,24 @@ def test_doing_business_as_gives_a_second_name_with_its_place(dba: str) -> None:
     assert raw[second.start : second.end] == "Advanced Technology Solutions"
 
 
+@pytest.mark.parametrize("between", ["FKA", "F/K/A", "f.k.a.", "formerly", "FORMERLY KNOWN AS", "trading as"])
+def test_a_former_name_in_the_field_is_a_second_name(between: str) -> None:
+    names = parse_names(f"Acme Optics LLC ({between} Sharp Eyes, Inc.)")
+    assert [name.full for name in names] == ["ACME OPTICS LLC", "SHARP EYES INC"]
+
+
+def test_a_name_with_brackets_is_also_read_without_them() -> None:
+    raw = "ACME OPTICAL SYSTEM (AOSYS), INC"
+    names = parse_names(raw)
+    assert [name.full for name in names] == ["ACME OPTICAL SYSTEM AOSYS INC", "ACME OPTICAL SYSTEM INC", "AOSYS"]
+    assert [raw[name.start : name.end] for name in names] == [raw, raw, "AOSYS"]
+
+
+@pytest.mark.parametrize("raw", ["(", ")", "()", "A (", ") LLC (", "(()) X", "FKA", "X FKA", "(FKA)"])
+def test_brackets_without_sense_are_no_error(raw: str) -> None:
+    assert all(0 <= name.start < name.end <= len(raw) for name in parse_names(raw))
+
+
 def test_dba_inside_a_word_splits_nothing() -> None:
     assert len(parse_names("GOLDBAR SYSTEMS LLC")) == 1
 

@@ -10,7 +10,7 @@ from monitors.rematch import RematchReport, rematch
 from monitors.run import Workshop
 from procurewatch.demo.upstream import CorpusAward, UsaspendingStandIn, load_corpus
 from procurewatch.desk import Desk
-from storage.reading import Search, count_awards, told_events
+from storage.reading import Search, count_records, told_events
 from tests.desks import desk_over, dump, poll
 
 RESELLER = "PANAMERICA COMPUTERS, INC."
@@ -56,7 +56,7 @@ def test_a_new_vendor_gains_what_is_stored_and_feeds_get_its_newest(database_url
             report = matched_anew(desk)
             again = matched_anew(desk)
             with desk.database.reading() as session:
-                stored = count_awards(session, Search(vendor="the-reseller"))
+                stored = count_records(session, Search(vendor="the-reseller"))
                 after = {event.id for event in told_events(session, limit=1000)}
         assert report.gained["the-reseller"] == stored > 5
         assert before <= after
@@ -69,12 +69,12 @@ def test_a_vendor_taken_off_loses_its_matches_but_not_its_awards(tmp_path: Path)
         with desk_over(upstream.base_url, tmp_path, watchlist=[watchlist(tmp_path, RESELLER)]) as desk:
             poll(desk)
             with desk.database.reading() as session:
-                had = count_awards(session, Search(vendor="the-reseller"))
-                everything = count_awards(session, Search(matched_only=False))
+                had = count_records(session, Search(vendor="the-reseller"))
+                everything = count_records(session, Search(matched_only=False))
         with desk_over(upstream.base_url, tmp_path) as desk:
             report = matched_anew(desk)
             with desk.database.reading() as session:
-                assert count_awards(session, Search(vendor="the-reseller")) == 0
-                assert count_awards(session, Search(matched_only=False)) == everything
+                assert count_records(session, Search(vendor="the-reseller")) == 0
+                assert count_records(session, Search(matched_only=False)) == everything
         assert report.lost == {"the-reseller": had}
         assert had > 5

@@ -37,7 +37,7 @@ def test_a_first_poll_seeds_a_baseline_and_a_second_finds_nothing_new(database_u
         with desk.database.reading() as session:
             told = told_events(session, limit=1000)
             of_clearview = told_events(session, vendor="clearview-ai", limit=1000)
-        history = sum(row[1] in {event.award.key for event in of_clearview} for row in stored["event"])
+        history = sum(row[1] in {event.record.key for event in of_clearview} for row in stored["event"])
         assert 0 < len(of_clearview) < history, "a baseline tells the newest few"
         assert len(told) < first.tally.events / 3
 
@@ -62,7 +62,7 @@ def test_what_is_new_after_the_baseline_is_told_once(
             new = [event for event in told_events(session, limit=1000) if event.id not in before]
         assert report.verdict is Verdict.NEW
         assert again.verdict is Verdict.NOTHING_NEW
-        assert [(event.kind.value, event.amount) for event in new] == [("modified", Decimal("-1500.25"))]
+        assert [(event.kind.value, event.amount) for event in new] == [("de-obligated", Decimal("-1500.25"))]
 
 
 def test_a_modification_that_names_nothing_is_found_because_its_award_is_held(
@@ -100,7 +100,7 @@ def test_a_late_arrival_is_told_when_first_seen(tmp_path: Path, small_corpus: li
             awards.append(late)
         report = poll(desk, later(9))
         with desk.database.reading() as session:
-            keys = {event.award.key for event in told_events(session, limit=1000)}
+            keys = {event.record.key for event in told_events(session, limit=1000)}
         assert report.verdict is Verdict.NEW
         assert late.key in keys
 
@@ -143,7 +143,7 @@ def test_a_backfill_stores_history_and_tells_feeds_only_when_asked(
             told = told_events(session, limit=1000)
         assert loud.tally.new_awards > 0
         assert told
-        assert all(match.vendor_id == "penlink" for event in told for match in event.award.matches)
+        assert all(match.vendor_id == "penlink" for event in told for match in event.record.matches)
 
 
 def test_zero_rows_count_only_after_the_control_query(tmp_path: Path) -> None:

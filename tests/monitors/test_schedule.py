@@ -77,9 +77,8 @@ def test_keep_polling_until_stopped(database: Database) -> None:
     began = time.monotonic()
     keep_polling(
         database,
-        ["usaspending"],
+        {"usaspending": timedelta(seconds=0.3)},
         poll,
-        every=timedelta(seconds=0.3),
         tick=timedelta(seconds=0.1),
         stop=stop,
     )

@@ -18,7 +18,8 @@ import pytest
 
 from sources import http
 from sources.errors import Blocked, QuotaUsedUp, Refused, SourceChanged, SourceError, Unreachable
-from sources.http import Client, Pace, Patience, read_json, read_retry_after
+from sources.http import Client, Pace, Patience, read_retry_after
+from sources.reading import read_json
 from sources.records import Document
 from tests.sources.scripted_server import LOOPBACK, How, Script, ScriptedServer, closed_port
 

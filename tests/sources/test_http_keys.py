@@ -9,7 +9,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from sources.errors import SourceError
-from sources.http import Client, Pace, Patience, read_json
+from sources.http import Client, Pace, Patience
+from sources.reading import read_json
 from tests.sources.scripted_server import LOOPBACK, How, Script, ScriptedServer, closed_port
 
 KEY = "s3cr3t-K3Y-4711"

@@ -12,7 +12,8 @@ import pytest
 from procurewatch.demo.upstream import CorpusAward
 from sources.contract import Shortfall
 from sources.errors import SourceChanged
-from sources.http import Client, read_json
+from sources.http import Client
+from sources.reading import read_json
 from sources.usaspending_queries import ALL_TYPES, AWARD_COUNT, AWARD_SEARCH, TRANSACTION_COUNT, TRANSACTION_SEARCH, Row
 from sources.usaspending_search import Slice, award_rows, transaction_rows
 from tests.sources.upstream import DAY, AlteredUsaspending, Json, action, award, client_of, filters_of

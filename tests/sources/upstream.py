@@ -9,13 +9,16 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
+from procurewatch.demo.stand_in import StandIn
 from procurewatch.demo.upstream import Answer, CorpusAction, CorpusAward, LoggedRequest
-from sources.contract import Fetched, HeldAward, Interest, Step, Unchanged, Window
+from sources.contract import Fetched, HeldRecord, Interest, Step, Unchanged, Window
 from sources.http import Client, Pace, Patience
 from sources.records import Award, Payload, Problem
 from sources.usaspending import Usaspending
+from tests.sources.memory import Memory
 from tests.upstreams.faults import FaultyUsaspending
 
 SOURCE = Usaspending()
@@ -24,17 +27,23 @@ Json = dict[str, Any]
 Change = Callable[[Json], object]
 
 
-class AlteredUsaspending(FaultyUsaspending):
-    """The stand-in whose answers a test may change: see `alter`. `sent` holds the bodies it sent, by path."""
+class Alterable(StandIn):
+    """To be mixed in before a stand-in whose answers a test may change: see `alter`.
 
-    def __init__(self, awards: Sequence[CorpusAward]) -> None:
-        self.sent: dict[str, list[bytes]] = defaultdict(list)
-        self._changes: list[tuple[str, Change]] = []
-        super().__init__(awards)
+    `sent` holds the bodies it sent, by path.
+    """
+
+    @cached_property
+    def sent(self) -> dict[str, list[bytes]]:
+        return defaultdict(list)
+
+    @cached_property
+    def _changes(self) -> list[tuple[str, Change]]:
+        return []
 
     def alter(self, on: str, change: Change) -> None:
         """Let `change` edit the JSON of answers whose path ends with `on`; what it returns, if anything, is sent."""
-        with self.editing():
+        with self.answers_held_back():
             self._changes.append((on, change))
 
     def answer(self, request: LoggedRequest) -> Answer:
@@ -51,6 +60,10 @@ class AlteredUsaspending(FaultyUsaspending):
     def asked(self, on: str) -> list[Json]:
         """The bodies of the requests whose path ends with `on`."""
         return [request.json() for request in self.requests if request.path.endswith(on)]
+
+
+class AlteredUsaspending(Alterable, FaultyUsaspending):
+    """The stand-in whose answers a test may change."""
 
 
 def action(
@@ -89,42 +102,30 @@ def client_of(base_url: str, *, tries: int = 2) -> Iterator[Client]:
         yield client
 
 
-def nothing_held(_key: str, /) -> HeldAward | None:
-    """The memory of a program that has stored nothing."""
-    return None
-
-
-def remembering(awards: Sequence[Award]) -> Callable[[str], HeldAward | None]:
+def remembering(awards: Sequence[Award]) -> Memory:
     """The memory of a program that has stored these awards."""
-    held = {
-        award.key: HeldAward(
-            key=award.key,
-            revision=award.revision,
-            actions=frozenset((a.modification, a.signed, a.obligation) for a in award.actions),
-        )
-        for award in awards
-    }
-    return held.get
+    memory = Memory()
+    for award in awards:
+        actions = frozenset((a.modification, a.signed, a.obligation) for a in award.actions)
+        memory.records[award.key] = HeldRecord(key=award.key, revision=award.revision, actions=actions)
+    return memory
 
 
-def fetched(
-    server: AlteredUsaspending, step: Step, held: Callable[[str], HeldAward | None] = nothing_held
-) -> list[Fetched]:
+def fetched(server: AlteredUsaspending, step: Step, stored: Memory | None = None) -> list[Fetched]:
     """Walk one step to its end."""
-    return fetched_all(server, [step], held)
+    return fetched_all(server, [step], stored)
 
 
-def fetched_all(
-    server: AlteredUsaspending, steps: Sequence[Step], held: Callable[[str], HeldAward | None] = nothing_held
-) -> list[Fetched]:
+def fetched_all(server: AlteredUsaspending, steps: Sequence[Step], stored: Memory | None = None) -> list[Fetched]:
     """Walk steps to their ends, one after the other."""
+    memory = stored or Memory()
     with client_of(server.base_url) as client:
-        return [item for step in steps for item in SOURCE.fetch(client, step, held)]
+        return [item for step in steps for item in SOURCE.fetch(client, step, memory)]
 
 
 def parsed(items: Sequence[Fetched]) -> list[Award]:
     """The awards of what was fetched, all of which must be payloads that can be read."""
-    records = [SOURCE.parse(item) for item in items if isinstance(item, Payload)]
+    records = [record for item in items if isinstance(item, Payload) for record in SOURCE.parse(item)]
     awards = [record for record in records if isinstance(record, Award)]
     assert len(awards) == len(items), [item for item in [*items, *records] if not isinstance(item, (Payload, Award))]
     return awards

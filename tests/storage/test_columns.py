@@ -15,8 +15,8 @@ from sqlmodel import col
 from sources.records import LARGEST_AMOUNT
 from storage.columns import UtcTime
 from storage.database import Database
-from storage.saving import award_row
-from storage.tables import AwardRow
+from storage.rows import award_row
+from storage.tables import RecordRow
 from tests.records import CLEARVIEW, SEEN
 from tests.storage.tools import empty
 
@@ -24,14 +24,14 @@ one_database = settings(max_examples=60, suppress_health_check=[HealthCheck.func
 amounts = st.decimals(min_value=-LARGEST_AMOUNT, max_value=LARGEST_AMOUNT, places=2)
 
 
-def stored(database: Database, amount: Decimal | None, seen: datetime = SEEN) -> AwardRow:
+def stored(database: Database, amount: Decimal | None, seen: datetime = SEEN) -> RecordRow:
     """Store an award with this amount, read it back."""
     row = award_row(CLEARVIEW, seen)
     row.obligated = amount
     with database.writing() as session:
         session.add(row)
     with database.reading() as session:
-        return session.get_one(AwardRow, row.key)
+        return session.get_one(RecordRow, row.key)
 
 
 @pytest.mark.parametrize(
@@ -54,8 +54,8 @@ def test_any_amount_comes_back_to_the_cent_and_sums_exactly(database: Database, 
             row.key, row.obligated = f"{number:03}", value
             session.add(row)
     with database.reading() as session:
-        back = list(session.scalars(select(col(AwardRow.obligated)).order_by(col(AwardRow.key))))
-        small = list(session.scalars(select(col(AwardRow.obligated)).order_by(col(AwardRow.obligated))))
+        back = list(session.scalars(select(col(RecordRow.obligated)).order_by(col(RecordRow.key))))
+        small = list(session.scalars(select(col(RecordRow.obligated)).order_by(col(RecordRow.obligated))))
     assert back == values
     assert small == sorted(values)
 
@@ -68,9 +68,9 @@ def test_the_database_adds_up_without_loss(database: Database) -> None:
             row.key, row.obligated = str(number), value
             session.add(row)
     with database.reading() as session:
-        cents = session.scalar(text("SELECT sum(obligated_cents) FROM award"))
+        cents = session.scalar(text("SELECT sum(obligated_cents) FROM record"))
         assert cents == 9007199254741023
-        assert session.scalar(select(func.max(col(AwardRow.obligated)))) == values[2]
+        assert session.scalar(select(func.max(col(RecordRow.obligated)))) == values[2]
 
 
 def test_no_amount_is_not_zero(database: Database) -> None:
@@ -82,7 +82,7 @@ def test_fractions_of_a_cent_are_refused(database: Database, amount: str) -> Non
     with pytest.raises(StatementError, match="fractions of a cent"):
         stored(database, Decimal(amount))
     with database.reading() as session:
-        assert session.scalar(select(func.count()).select_from(AwardRow)) == 0
+        assert session.scalar(select(func.count()).select_from(RecordRow)) == 0
 
 
 @pytest.mark.parametrize("hours", [-12, -5, 0, 5.5, 14])
@@ -113,4 +113,7 @@ def test_times_sort_as_times_whatever_their_zone(database: Database) -> None:
             row.key = key
             session.add(row)
     with database.reading() as session:
-        assert list(session.scalars(select(col(AwardRow.key)).order_by(col(AwardRow.first_seen)))) == ["early", "late"]
+        assert list(session.scalars(select(col(RecordRow.key)).order_by(col(RecordRow.first_seen)))) == [
+            "early",
+            "late",
+        ]

@@ -92,7 +92,7 @@ def test_a_first_sight_is_one_item_of_news_and_the_rest_is_history(database: Dat
     [
         ("", "787500.00", EventKind.MODIFIED),
         ("C", "0.00", EventKind.MODIFIED),
-        ("M", "-939.00", EventKind.MODIFIED),
+        ("M", "-939.00", EventKind.DEOBLIGATED),
         ("G", "500000.00", EventKind.OPTION_EXERCISED),
         ("E", "-0.01", EventKind.TERMINATED),
         ("F", "-2680.00", EventKind.TERMINATED),
@@ -112,8 +112,8 @@ def test_an_action_is_told_by_its_kind_and_sign(
 def test_a_termination_takes_back_what_was_obligated(database: Database) -> None:
     before, after = with_actions(COURT_REPORTER, COURT_REPORTER.actions[:1]), COURT_REPORTER
     begin(database, before)
-    assert news(database, after) == [Told(EventKind.MODIFIED, "-2680.00", "P00001")]
-    assert {event.award.obligated for event in events(database, after)} == {Decimal("0.00")}
+    assert news(database, after) == [Told(EventKind.DEOBLIGATED, "-2680.00", "P00001")]
+    assert {event.record.obligated for event in events(database, after)} == {Decimal("0.00")}
 
 
 def test_an_action_that_arrives_late_is_told_when_it_is_seen(database: Database) -> None:
@@ -192,7 +192,7 @@ def test_spaces_and_case_alone_are_no_news(database: Database) -> None:
 def test_what_is_no_event_still_updates_the_award(database: Database) -> None:
     begin(database)
     assert news(database, replace(LICENSES, psc="7A21", ceiling=Decimal("2287500.00"))) == []
-    award = events(database, LICENSES)[0].award
+    award = events(database, LICENSES)[0].record
     assert (award.psc, award.ceiling, award.last_changed, award.first_seen) == (
         "7A21",
         Decimal("2287500.00"),

@@ -16,18 +16,18 @@ from storage.database import Database, open_database
 from storage.reading import (
     Search,
     actions_of,
-    awards_by_key,
-    count_awards,
-    find_awards,
+    count_records,
     find_by_identifier,
+    find_records,
     known_agencies,
     known_vendors,
     publication_state,
     published_keys,
+    records_by_key,
     told_events,
 )
-from storage.saving import award_row
-from storage.stored import StoredAward
+from storage.rows import award_row
+from storage.stored import StoredRecord
 from tests.postgres import fresh_database
 from tests.records import (
     BABEL,
@@ -78,9 +78,9 @@ def found(database: Database, limit: int | None = None, **asked: Any) -> list[st
     """Return the PIIDs a search finds, matched awards or not, in their order."""
     search = Search(**{"matched_only": False, **asked})
     with database.reading() as session:
-        piids = [award.piid for award in find_awards(session, search, limit)]
+        piids = [award.piid for award in find_records(session, search, limit)]
         if limit is None:
-            assert count_awards(session, search) == len(piids)
+            assert count_records(session, search) == len(piids)
     return piids
 
 
@@ -221,13 +221,13 @@ def test_a_piid_may_name_several_awards_and_a_part_of_it_none(stocked: Database)
 
 def test_an_award_comes_with_its_matches_the_best_first(shelf: Database) -> None:
     with shelf.reading() as session:
-        (award,) = awards_by_key(session, ["nobody", BABEL.key])
+        (award,) = records_by_key(session, ["nobody", BABEL.key])
         assert [(m.vendor_id, m.band, m.score) for m in award.matches] == [
             ("panamerica", "review", 0.97),
             ("babel-street", "publish", 0.9),
         ]
         assert award.matches[0].signals[0].text == "PANAMERICA COMPUTERS, INC."
-        assert awards_by_key(session, [EQUIPMENT.key])[0].matches == ()
+        assert records_by_key(session, [EQUIPMENT.key])[0].matches == ()
         assert [action.signed for action in actions_of(session, EQUIPMENT.key)] == [
             action.signed for action in EQUIPMENT.actions
         ]
@@ -235,7 +235,7 @@ def test_an_award_comes_with_its_matches_the_best_first(shelf: Database) -> None
 
 def told(database: Database, limit: int = 50, **asked: str) -> list[tuple[str, date | None]]:
     with database.reading() as session:
-        return [(event.award.piid, event.signed) for event in told_events(session, limit=limit, **asked)]
+        return [(event.record.piid, event.signed) for event in told_events(session, limit=limit, **asked)]
 
 
 def test_feeds_carry_the_newest_seen_first_then_the_newest_signed_then_by_id(database: Database) -> None:
@@ -314,6 +314,6 @@ def test_the_state_of_what_is_published_moves_only_with_it(database: Database) -
 def test_a_view_cannot_be_changed(shelf: Database) -> None:
     with shelf.reading() as session:
         (award,) = find_by_identifier(session, BABEL.key)
-    assert isinstance(award, StoredAward)
+    assert isinstance(award, StoredRecord)
     with pytest.raises(AttributeError):
         award.piid = "another"  # type: ignore[misc]

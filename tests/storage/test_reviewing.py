@@ -16,11 +16,11 @@ from storage.reviewing import (
     InvalidVerdict,
     Verdict,
     all_verdicts,
-    award_subject,
     decide,
     forget,
     read_verdicts,
     recipient_subjects,
+    record_subject,
     take_in,
     write_verdicts,
 )
@@ -50,27 +50,27 @@ def bands(database: Database) -> dict[str, str]:
 
 def told(database: Database, **of: str) -> list[tuple[str, str]]:
     with database.reading() as session:
-        return [(event.kind.value, event.award.piid) for event in told_events(session, limit=100, **of)]
+        return [(event.kind.value, event.record.piid) for event in told_events(session, limit=100, **of)]
 
 
 def test_confirming_tells_what_was_news_and_waited(database: Database) -> None:
     save(database, CLEARVIEW, "review")
     assert told(database) == []
-    assert judge(database, award_subject(CLEARVIEW.key), Decision.CONFIRMED) == 1
+    assert judge(database, record_subject(CLEARVIEW.key), Decision.CONFIRMED) == 1
     assert told(database) == [("new-award", CLEARVIEW.piid)]
-    assert judge(database, award_subject(CLEARVIEW.key), Decision.CONFIRMED) == 0
+    assert judge(database, record_subject(CLEARVIEW.key), Decision.CONFIRMED) == 0
 
 
 def test_confirming_history_tells_nothing(database: Database) -> None:
     save(database, CLEARVIEW, "review", tell=False)
-    assert judge(database, award_subject(CLEARVIEW.key), Decision.CONFIRMED) == 0
+    assert judge(database, record_subject(CLEARVIEW.key), Decision.CONFIRMED) == 0
     assert bands(database) == {CLEARVIEW.piid: "publish"}
     assert told(database) == []
 
 
 def test_rejecting_what_was_never_told_is_silent(database: Database) -> None:
     save(database, CLEARVIEW, "review")
-    assert judge(database, award_subject(CLEARVIEW.key), Decision.REJECTED) == 0
+    assert judge(database, record_subject(CLEARVIEW.key), Decision.REJECTED) == 0
     assert told(database) == []
     with database.reading() as session:
         assert review_queue(session) == []
@@ -79,19 +79,19 @@ def test_rejecting_what_was_never_told_is_silent(database: Database) -> None:
 def test_rejecting_what_was_told_withdraws_it_by_one_new_entry(database: Database) -> None:
     save(database, CLEARVIEW, "publish")
     save(database, BABEL, "publish", "babel-street")
-    assert judge(database, award_subject(CLEARVIEW.key), Decision.REJECTED, "another company") == 1
+    assert judge(database, record_subject(CLEARVIEW.key), Decision.REJECTED, "another company") == 1
     assert told(database, vendor="clearview-ai") == [("withdrawn", CLEARVIEW.piid)]
     assert told(database, vendor="babel-street") == [("new-award", BABEL.piid)]
     assert ("withdrawn", CLEARVIEW.piid) in told(database)
     with database.reading() as session:
         entry = told_events(session, vendor="clearview-ai", limit=1)[0]
     assert (entry.before, entry.after, entry.vendor_id) == ("Clearview AI", "another company", "clearview-ai")
-    assert judge(database, award_subject(CLEARVIEW.key), Decision.REJECTED) == 0
+    assert judge(database, record_subject(CLEARVIEW.key), Decision.REJECTED) == 0
 
 
 def test_a_verdict_survives_a_repoll_and_a_better_match(database: Database) -> None:
     save(database, CLEARVIEW, "review")
-    judge(database, award_subject(CLEARVIEW.key), Decision.REJECTED)
+    judge(database, record_subject(CLEARVIEW.key), Decision.REJECTED)
     save(database, acted(CLEARVIEW, "P00009", "2024-01-02", "1.00"), "publish")
     assert bands(database) == {CLEARVIEW.piid: "rejected"}
     assert told(database) == []
@@ -103,15 +103,15 @@ def test_never_this_recipient_holds_for_awards_to_come(database: Database) -> No
     judge(database, subject, Decision.NEVER)
     save(database, CLEARVIEW_FORENSIC, "publish")
     assert bands(database) == {CLEARVIEW.piid: "rejected", CLEARVIEW_FORENSIC.piid: "rejected"}
-    judge(database, award_subject(CLEARVIEW_FORENSIC.key), Decision.CONFIRMED)
+    judge(database, record_subject(CLEARVIEW_FORENSIC.key), Decision.CONFIRMED)
     assert bands(database)[CLEARVIEW_FORENSIC.piid] == "publish", "a verdict on the award counts before its recipient's"
 
 
 def test_taking_a_verdict_back(database: Database) -> None:
     save(database, CLEARVIEW, "review")
-    judge(database, award_subject(CLEARVIEW.key), Decision.REJECTED)
+    judge(database, record_subject(CLEARVIEW.key), Decision.REJECTED)
     with database.writing() as session:
-        forget(session, "clearview-ai", award_subject(CLEARVIEW.key), LATER)
+        forget(session, "clearview-ai", record_subject(CLEARVIEW.key), LATER)
     assert bands(database) == {CLEARVIEW.piid: "review"}
     with database.reading() as session:
         assert list(all_verdicts(session)) == []
@@ -124,7 +124,7 @@ def test_a_recipient_is_known_by_its_letters_and_by_its_uei() -> None:
 
 def test_verdicts_travel_as_a_file_and_the_later_counts(database: Database) -> None:
     save(database, CLEARVIEW, "review")
-    mine = verdict(award_subject(CLEARVIEW.key), Decision.REJECTED, note='weird "note" \u2028 <b>')
+    mine = verdict(record_subject(CLEARVIEW.key), Decision.REJECTED, note='weird "note" \u2028 <b>')
     lines = list(write_verdicts([mine]))
     assert list(read_verdicts(lines)) == [mine]
     later = replace(mine, decision=Decision.CONFIRMED, decided_at=LATER + timedelta(days=1))
@@ -147,6 +147,6 @@ def test_verdicts_travel_as_a_file_and_the_later_counts(database: Database) -> N
     ],
 )
 def test_a_broken_line_is_named(change: dict[str, object]) -> None:
-    facts = json.loads(next(iter(write_verdicts([verdict("award:x", Decision.NEVER)]))))
+    facts = json.loads(next(iter(write_verdicts([verdict("record:x", Decision.NEVER)]))))
     with pytest.raises(InvalidVerdict, match="line 2 is not a verdict"):
         list(read_verdicts(["", json.dumps({**facts, **change})]))

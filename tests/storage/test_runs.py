@@ -122,7 +122,7 @@ def test_feeds_begin_with_the_newest_of_each_vendor(database: Database) -> None:
     with database.writing() as session:
         assert tell_newest(session, ["clearview-ai", "babel-street"], 2, LATER) == 4
     with database.reading() as session:
-        told = {(row.award_key, row.signed): row for row in session.scalars(select(EventRow)) if row.told}
+        told = {(row.record_key, row.signed): row for row in session.scalars(select(EventRow)) if row.told}
     assert set(told) == {
         (CLEARVIEW_FORENSIC.key, date(2024, 9, 3)),
         (CLEARVIEW.key, date(2023, 9, 12)),

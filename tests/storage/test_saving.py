@@ -15,11 +15,12 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from sources.records import Award, Problem, Record
+from sources.records import Award, Problem
 from storage.database import Database
-from storage.reading import actions_of, awards_by_key, evidence_of, payload
+from storage.evidence import save_evidence
+from storage.reading import actions_of, evidence_of, payload, records_by_key
 from storage.runs import note_checkpoint
-from storage.saving import save_award, save_evidence, save_problem
+from storage.saving import save_award, save_problem
 from storage.tables import ActionRow, MatchRow, PayloadRow, QuarantineRow
 from tests.records import (
     BABEL,
@@ -66,7 +67,7 @@ def test_every_fact_comes_back_as_it_was(database: Database) -> None:
     )
     save(database, full, match(full))
     with database.reading() as session:
-        (award,) = awards_by_key(session, [full.key])
+        (award,) = records_by_key(session, [full.key])
         actions = actions_of(session, full.key)
     for name in (
         *("key", "source", "type_text", "piid", "parent_piid", "parent_key", "description", "obligated", "exercised"),
@@ -89,7 +90,7 @@ def test_a_revision_alone_is_no_change_but_is_kept(database: Database) -> None:
     saved = save(database, replace(CLEARVIEW, revision="2026-11-21"), now=LATER)
     assert not saved.changed
     save(database, replace(CLEARVIEW, revision=""), now=LATER_STILL)
-    row = dump(database)["award"][0]
+    row = dump(database)["record"][0]
     assert row["revision"] == "2026-11-21"
     assert row["last_changed"] == SEEN
 
@@ -116,7 +117,7 @@ def test_a_description_with_anything_in_it_comes_back(database: Database) -> Non
     hostile = replace(CLEARVIEW_AT_FIRST, description=text)
     save(database, acted(hostile, "P00001", "2021-11-29", "0.00", description=text), match(hostile, reason=text))
     with database.reading() as session:
-        (award,) = awards_by_key(session, [hostile.key])
+        (award,) = records_by_key(session, [hostile.key])
         assert award.description == award.matches[0].reason == text
         assert actions_of(session, hostile.key)[1].description == text
 
@@ -198,7 +199,7 @@ def test_an_action_without_its_award_is_refused(database: Database) -> None:
 # Each list is the story of one record, in its order; the lists have nothing to do with each other.
 LICENSES = replace(CLEARVIEW_AT_FIRST, ends=date(2022, 9, 4))
 OPTION = acted(LICENSES, "P00003", "2022-09-06", "500000.00", action_type="G")
-STORIES: tuple[tuple[Record, ...], ...] = (
+STORIES: tuple[tuple[Award | Problem, ...], ...] = (
     (LICENSES, OPTION, replace(OPTION, ends=date(2023, 9, 4)), CLEARVIEW),
     (problem(CLEARVIEW_FORENSIC.key), CLEARVIEW_FORENSIC, CLEARVIEW_FORENSIC),
     (with_actions(BABEL, BABEL.actions[:1]), BABEL),
@@ -207,7 +208,7 @@ STORIES: tuple[tuple[Record, ...], ...] = (
 )
 
 
-def save_record(session: Session, record: Record) -> None:
+def save_record(session: Session, record: Award | Problem) -> None:
     if isinstance(record, Problem):
         save_problem(session, record, SEEN)
         return
@@ -216,7 +217,7 @@ def save_record(session: Session, record: Record) -> None:
     save_award(session, record, matches, SEEN, yes)
 
 
-def stored_in_batches(database: Database, batches: Sequence[Sequence[Record]]) -> Dump:
+def stored_in_batches(database: Database, batches: Sequence[Sequence[Award | Problem]]) -> Dump:
     empty(database)
     for batch in batches:
         with database.writing() as session:

@@ -13,10 +13,11 @@ from sqlalchemy.orm import Session
 
 from sources.records import Document
 from storage.database import Database, open_database
+from storage.evidence import save_evidence
 from storage.reading import payload
 from storage.runs import note_checkpoint
-from storage.saving import save_award, save_evidence
-from storage.tables import AwardRow
+from storage.saving import save_award
+from storage.tables import RecordRow
 from tests.records import BABEL, CLEARVIEW, SEEN, match
 from tests.storage.tools import dump, save, start, yes
 
@@ -36,7 +37,7 @@ import resource, sys
 from pathlib import Path
 from sqlalchemy.exc import DBAPIError
 from storage.database import open_database
-from storage.saving import save_evidence
+from storage.evidence import save_evidence
 from tests.storage.test_transactions import bulky
 database = open_database(f"sqlite:///{sys.argv[1]}")
 resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, 2_000_000))
@@ -61,7 +62,7 @@ def bulky(number: int) -> Document:
 
 
 def count(session: Session) -> int:
-    return session.scalar(select(func.count()).select_from(AwardRow)) or 0
+    return session.scalar(select(func.count()).select_from(RecordRow)) or 0
 
 
 def test_a_writing_session_that_raises_leaves_nothing_behind(database: Database) -> None:
@@ -74,7 +75,7 @@ def test_a_writing_session_that_raises_leaves_nothing_behind(database: Database)
         raise ZeroDivisionError
     assert dump(database) == before
     save(database, BABEL, match(BABEL, "babel-street"))
-    assert len(dump(database)["award"]) == 2
+    assert len(dump(database)["record"]) == 2
 
 
 def test_a_process_killed_half_way_leaves_nothing_behind(database: Database, database_url: str) -> None:
@@ -88,7 +89,7 @@ def test_a_process_killed_half_way_leaves_nothing_behind(database: Database, dat
     process.communicate(timeout=10)
     assert dump(database) == before
     save(database, BABEL, match(BABEL, "babel-street"))
-    assert len(dump(database)["award"]) == 2
+    assert len(dump(database)["record"]) == 2
 
 
 def test_a_reader_sees_one_state(database: Database) -> None:
@@ -111,7 +112,7 @@ def test_a_writer_sees_what_others_stored_before_it_began(database: Database) ->
 def test_rows_live_on_after_their_session(database: Database) -> None:
     with database.writing() as session:
         save_award(session, CLEARVIEW, [], SEEN, yes)
-        row = session.get_one(AwardRow, CLEARVIEW.key)
+        row = session.get_one(RecordRow, CLEARVIEW.key)
     assert row.recipient_name == "CLEARVIEW AI, INC."
 
 

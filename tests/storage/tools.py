@@ -14,8 +14,9 @@ from sqlmodel import SQLModel
 import storage.tables  # noqa: F401  the tables register themselves
 from sources.records import Award
 from storage.database import Database
+from storage.events import Tell
 from storage.reading import events_of
-from storage.saving import Saved, Tell, save_award
+from storage.saving import Saved, save_award
 from storage.stored import StoredEvent
 from storage.tables import EventRow, MatchRow
 from tests.records import SEEN

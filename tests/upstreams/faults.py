@@ -1,4 +1,4 @@
-"""The stand-in for USAspending that can be told to fail, in each way a public API has been seen to fail."""
+"""Stand-ins that can be told to fail, in each way a public API has been seen to fail."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ import json
 import socket
 import struct
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from enum import Enum, auto
+from functools import cached_property
+from typing import ClassVar
 
 from procurewatch.demo.answers import HTML_TYPE
-from procurewatch.demo.upstream import Answer, CorpusAward, LoggedRequest, UsaspendingStandIn
+from procurewatch.demo.stand_in import StandIn
+from procurewatch.demo.upstream import Answer, LoggedRequest, UsaspendingStandIn
 
 PAGE = b"<!doctype html><html><head><title>Access Denied</title></head><body>Please enable cookies.</body></html>"
 UNUSED = "The following filters from the request were not used: {'recipient_search_txt'}. See https://api.usaspending.gov/docs/endpoints"
@@ -67,23 +69,29 @@ class Playing:
         return True
 
 
-class FaultyUsaspending(UsaspendingStandIn):
-    """The stand-in with a `play` button. `retry_after` seconds go with a 429; `drip_seconds` lie between two bytes."""
+class Faulty(StandIn):
+    """A stand-in with a `play` button, to be mixed in before one that answers: `class F(Faulty, SomeStandIn)`.
 
-    def __init__(self, awards: Sequence[CorpusAward], *, port: int = 0) -> None:
-        self.retry_after = 1
-        self.drip_seconds = 0.02
-        self._playing: list[Playing] = []
-        super().__init__(awards, port=port)
+    `retry_after` seconds go with a 429; `drip_seconds` lie between two bytes; RENAMED_FIELD puts
+    the second of `renaming` for the first.
+    """
+
+    renaming: ClassVar[tuple[bytes, bytes]]
+    retry_after: float = 1
+    drip_seconds: float = 0.02
+
+    @cached_property
+    def _playing(self) -> list[Playing]:
+        return []
 
     def play(self, fault: Fault, *, on: str = "", times: int | None = None, after: int = 0) -> None:
         """Play `fault` where the path holds `on`, `times` times (`None`: for good), after `after` good answers."""
-        with self.editing():
+        with self.answers_held_back():
             self._playing.append(Playing(fault=fault, on=on, times=times, after=after))
 
     def heal(self) -> None:
         """Play no fault any more."""
-        with self.editing():
+        with self.answers_held_back():
             self._playing.clear()
 
     def answer(self, request: LoggedRequest) -> Answer:
@@ -105,7 +113,7 @@ class FaultyUsaspending(UsaspendingStandIn):
             Fault.FORBIDDEN: Answer(status=403, body=PAGE, content_type=HTML_TYPE),
             Fault.SERVER_ERROR: Answer(status=500, body=b"<h1>Server Error (500)</h1>", content_type=HTML_TYPE),
         }
-        return ready[fault] if fault in ready else spoilt(fault, super().answer(request))
+        return ready[fault] if fault in ready else self._spoilt(fault, super().answer(request))
 
     def transmit(self, connection: socket.socket, answer: Answer) -> bool:
         """Send the answer, badly if it is spoilt."""
@@ -124,19 +132,28 @@ class FaultyUsaspending(UsaspendingStandIn):
                 return True
         return super().transmit(connection, answer)
 
+    def _spoilt(self, fault: Fault, true: Answer) -> Answer:
+        """Return the true answer changed by `fault`, or marked to be sent badly."""
+        match fault:
+            case Fault.TRUNCATED_JSON:
+                return replace(true, body=true.body[: len(true.body) // 2])
+            case Fault.RENAMED_FIELD:
+                return replace(true, body=true.body.replace(*self.renaming))
+            case Fault.UNUSED_FILTER:
+                content = json.loads(true.body)
+                content["messages"] = [*content.get("messages", []), UNUSED]
+                return replace(true, body=json.dumps(content).encode())
+            case _:
+                return SpoiltAnswer(
+                    status=true.status,
+                    body=true.body,
+                    content_type=true.content_type,
+                    headers=true.headers,
+                    fault=fault,
+                )
 
-def spoilt(fault: Fault, true: Answer) -> Answer:
-    """Return the true answer changed by `fault`, or marked to be sent badly."""
-    match fault:
-        case Fault.TRUNCATED_JSON:
-            return replace(true, body=true.body[: len(true.body) // 2])
-        case Fault.RENAMED_FIELD:
-            return replace(true, body=true.body.replace(b'"generated_internal_id"', b'"generated_internal_identifier"'))
-        case Fault.UNUSED_FILTER:
-            content = json.loads(true.body)
-            content["messages"] = [*content.get("messages", []), UNUSED]
-            return replace(true, body=json.dumps(content).encode())
-        case _:
-            return SpoiltAnswer(
-                status=true.status, body=true.body, content_type=true.content_type, headers=true.headers, fault=fault
-            )
+
+class FaultyUsaspending(Faulty, UsaspendingStandIn):
+    """USAspending, failing."""
+
+    renaming = (b'"generated_internal_id"', b'"generated_internal_identifier"')

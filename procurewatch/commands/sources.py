@@ -1,0 +1,91 @@
+"""Commands about the sources themselves: sources, import."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from feeds.text import moment, one_line
+from procurewatch.commands.pull import finish
+from procurewatch.desk import Desk, opened
+from procurewatch.settings import Settings
+from procurewatch.terminal import console, following, plain, stopping, table
+from sources.contract import FileSource, Source
+from sources.registry import SOURCES
+from storage.health import SourceHealth, health_of
+
+COLUMNS = ("Source", "State", "Last good poll", "Last verdict", "Rows (usual)", "Newest record", "Quota left")
+
+
+def sources(context: typer.Context) -> None:
+    """Show how each source is: when it last answered, what it brought, what is left of its quota."""
+    settings: Settings = context.obj
+    with opened(settings) as desk:
+        with desk.database.reading() as session:
+            health = [(source, health_of(session, source.name)) for source in SOURCES.values()]
+        console().print(table("Sources", COLUMNS, [_row(desk, source, how) for source, how in health]))
+        for source, how in health:
+            for line in _lines(desk, source, how):
+                console().print(plain(line))
+
+
+def _row(desk: Desk, source: Source, how: SourceHealth) -> tuple[str, ...]:
+    meter = desk.meter(source)
+    usual = f" ({how.usual_rows:,.0f})" if how.usual_rows is not None else ""
+    return (
+        source.title,
+        "not asked" if desk.why_not(source) else "asked",
+        _when(how.last_good),
+        how.last_verdict or "-",
+        f"{how.rows:,}{usual}" if how.rows is not None else "-",
+        how.newest.isoformat() if how.newest else "-",
+        str(meter.left()) if meter else "-",
+    )
+
+
+def _when(value: datetime | None) -> str:
+    return moment(value) if value else "never"
+
+
+def _lines(desk: Desk, source: Source, how: SourceHealth) -> Sequence[str]:
+    """Return what has to be said of a source in words, its incident first."""
+    told = []
+    if how.incident:
+        failures = f"{how.incident.failures} failed polls"
+        told.append(f"{failures} since {moment(how.incident.began)}: {one_line(how.incident.message)}")
+    elif how.last_run and how.last_message:
+        told.append(f"last poll: {one_line(how.last_message)}")
+    if how.quarantined:
+        told.append(f"{how.quarantined} records could not be read and are kept in quarantine")
+    if why_not := desk.why_not(source):
+        told.append(why_not)
+    told += [source.delay] if source.delay and not why_not else []
+    return [f"{source.title}: {line}" for line in told]
+
+
+def import_files(
+    context: typer.Context,
+    source: Annotated[str, typer.Argument(help="Whose files they are.")],
+    files: Annotated[list[Path], typer.Argument(help="Files of this source, as it published them.")],
+    tell_feeds: Annotated[
+        bool | None, typer.Option("--tell-feeds/--no-tell-feeds", help="Let feeds carry what is found.")
+    ] = None,
+) -> None:
+    """Read files that you hold: a saved page of announcements, an archive of contract actions."""
+    readers = {name: each for name, each in SOURCES.items() if isinstance(each, FileSource)}
+    if source not in readers:
+        raise typer.BadParameter(f"no files of {source!r} can be read; there are: {', '.join(readers)}")
+    for file in files:
+        if not file.is_file():
+            raise typer.BadParameter(f"{file} is not a file")
+    reader = readers[source]
+    tell = reader.files_are_news if tell_feeds is None else tell_feeds
+    settings: Settings = context.obj
+    title = SOURCES[source].title
+    with opened(settings) as desk, stopping(desk.stop), desk.claimed(SOURCES[source]), following(title) as listen:
+        report = desk.read_files(SOURCES[source], files, listen, tell=tell)
+    finish([report])

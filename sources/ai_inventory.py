@@ -1,0 +1,83 @@
+"""The federal inventory of AI use cases: which vendors' products agencies say they use, and their privacy assessments.
+
+Upstream: github.com/ombegov/2025-Federal-Agency-AI-Use-Case-Inventory, as raw files from raw.githubusercontent.com.
+Access: open, no key. Limits: none of its own; two files of 3.1 and 0.1 MB, asked for once in six days. Lag: yearly;
+agencies had to report for 2025 by January 2026. Corrections: rows are changed in place "on a rolling basis" (its
+README), which shows in a digest of the row. Caveats: the Department of War and the intelligence agencies are not in it;
+agencies may leave out IDs, vendors and details; each year is a repository of its own with columns of its own, so that
+the next one needs a change here; cells are free text, and may name several vendors or none.
+
+A row is an account of a use, not of a purchase: it has no amount and no day on which it was published.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import date, timedelta
+from types import MappingProxyType
+
+from sources.ai_inventory_rows import COMMERCIAL_FILE, INDIVIDUAL_FILE, YEAR, read_inventory
+from sources.contract import Fetched, HeldRecord, Interest, Quota, RowBounds, Step, Stored, Unchanged, Window
+from sources.errors import SourceChanged
+from sources.http import Client, Pace
+from sources.records import Payload, Problem, Publication, Record
+
+FOLDER = f"/ombegov/{YEAR}-Federal-Agency-AI-Use-Case-Inventory/main/"
+FILES = {"individual": INDIVIDUAL_FILE, "commercial": COMMERCIAL_FILE}
+TABLE = "text/csv, text/plain"
+
+
+class AiInventory:
+    """The source `aiinventory`."""
+
+    name = "aiinventory"
+    title = "Federal AI use-case inventory"
+    base_url = "https://raw.githubusercontent.com"
+    needs_key: str | None = None
+    pace = Pace(seconds_between=1.0, at_once=1)
+    expects = RowBounds(at_least=1_000, at_most=50_000)
+    also: Mapping[str, str] = MappingProxyType({})
+    quota: Quota | None = None
+    rests = timedelta(days=6)
+    keeps_all = True
+    on_by_default = True
+    delay = f"The inventory of {YEAR} is without the Department of War and the intelligence agencies."
+
+    def control(self, client: Client) -> bool:
+        """Whether the file of individually reported use cases can be read and is not empty."""
+        document = client.get(FOLDER + INDIVIDUAL_FILE, accept=TABLE)
+        return any(isinstance(record, Publication) for record in read_inventory(document, self.name))
+
+    def poll_steps(self, interest: Interest, window: Window) -> list[Step]:
+        """Plan the reading of both files, whatever the days: they are the state of a year."""
+        return self.backfill_steps(interest, window.signed_since, window.until)
+
+    def backfill_steps(self, interest: Interest, since: date, until: date) -> list[Step]:
+        """Plan the same as a poll: there is no other history."""
+        if since > until or not (interest.names or interest.phrases):
+            return []
+        return [Step(key=f"{YEAR}/{name}", query={"file": file}) for name, file in FILES.items()]
+
+    def fetch(self, client: Client, step: Step, stored: Stored) -> Iterator[Fetched]:
+        """Read one file: as a whole when any row of it is new or changed, else each row as unchanged."""
+        document = client.get(FOLDER + str(step.query["file"]), accept=TABLE)
+        records = read_inventory(document, self.name)
+        if all(isinstance(record, Problem) or _is_held(record, stored.held(record.key)) for record in records):
+            yield from (record if isinstance(record, Problem) else Unchanged(key=record.key) for record in records)
+        else:
+            key = f"AI_USE_CASE_{YEAR}_{step.key.partition('/')[2].upper()}"
+            yield Payload(source=self.name, key=key, revision=document.sha256[:16], documents=(document,))
+
+    def parse(self, payload: Payload) -> list[Record]:
+        """Read a file into its use cases, and problems for rows that cannot be read. Pure."""
+        records: list[Record] = []
+        for document in payload.documents:
+            try:
+                records += read_inventory(document, self.name)
+            except SourceChanged as error:
+                records.append(Problem(source=self.name, key=payload.key, reason=str(error), documents=(document,)))
+        return records
+
+
+def _is_held(record: Publication, known: HeldRecord | None) -> bool:
+    return known is not None and known.revision == record.revision

@@ -1,0 +1,150 @@
+"""The Federal Register: what agencies give notice of - privacy notices, requests for information, rules.
+
+Upstream: https://www.federalregister.gov/api/v1/documents.json (developers/documentation/api/v1). Access: open, no key.
+Limits: none published; 1,000 results to a page and 2,000 to a search; we ask once a second, some thirty times a poll.
+Lag: documents are there on the day they are published, each working day. Corrections: a correction is a document of its
+own that names the one it corrects; fields of a document are amended in place, which shows in a digest of its row.
+Caveats: the search looks through the full text but a result shows one passage of it, so that of the vendors a document
+names only those are told that stand in its title, its abstract or a passage shown; numbers of documents were given
+twice before 2016 (the key then has the day); a name of which only the beginning is sought is found as a whole word
+only.
+
+All phrases and names are asked for in a few searches (`sources.federal_register_search`), and the rows that several of
+them bring of one document are one record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from types import MappingProxyType
+
+from sources.contract import Fetched, Interest, Quota, RowBounds, Shortfall, Step, Stored, Unchanged, Window
+from sources.errors import SourceError
+from sources.federal_register_document import Row, phrases_in, phrases_of, read_document, revision_of, words_of
+from sources.federal_register_search import Found, Part, found_in, terms
+from sources.http import Client, Pace
+from sources.records import Document, InvalidRecord, Payload, Problem, Record
+
+EARLIEST = date(1994, 1, 1)
+ALWAYS_THERE = Part(step="control", term='("privacy act of 1974")', since=date(2024, 5, 1), until=date(2024, 5, 31))
+
+
+@dataclass(slots=True, kw_only=True)
+class _Gathered:
+    """What the searches of a step have shown of one document."""
+
+    row: Row
+    phrases: set[str] = field(default_factory=set)
+    documents: dict[str, Document] = field(default_factory=dict)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Gathering:
+    """What the searches of a step have shown, by key; `complete` unless a part stayed short."""
+
+    by_key: dict[str, _Gathered] = field(default_factory=dict)
+    complete: bool = True
+
+    def search(self, client: Client, part: Part, phrases: Sequence[str]) -> Iterator[Problem | Shortfall]:
+        """Ask for phrases, and gather the documents that show one. `part` is without a term."""
+        sought = words_of(phrases)
+        for term in terms(phrases):
+            for found in found_in(client, replace(part, term=term)):
+                if isinstance(found, Shortfall):
+                    self.complete = False
+                    yield found
+                    continue
+                try:
+                    shown = phrases_in(found.row, sought)
+                except InvalidRecord as error:
+                    documents = (found.document,)
+                    yield Problem(source=client.source, key=found.key, reason=str(error), documents=documents)
+                else:
+                    self._add(found, shown)
+
+    def _add(self, found: Found, shown: set[str]) -> None:
+        if shown:
+            gathered = self.by_key.setdefault(found.key, _Gathered(row=found.row))
+            gathered.phrases |= shown
+            gathered.documents[found.document.url] = found.document
+
+
+class FederalRegister:
+    """The source `federalregister`."""
+
+    name = "federalregister"
+    title = "Federal Register"
+    base_url = "https://www.federalregister.gov"
+    needs_key: str | None = None
+    pace = Pace(seconds_between=1.0, at_once=1)
+    expects = RowBounds(at_least=1, at_most=20_000)
+    also: Mapping[str, str] = MappingProxyType({})
+    quota: Quota | None = None
+    rests = timedelta(hours=20)
+    keeps_all = True
+    on_by_default = True
+    delay = ""
+
+    def control(self, client: Client) -> bool:
+        """Whether notices under the Privacy Act are found in May 2024, in a search like those of a poll."""
+        return any(isinstance(found, Found) for found in found_in(client, ALWAYS_THERE))
+
+    def poll_steps(self, interest: Interest, window: Window) -> list[Step]:
+        """Plan one step for all that was published in the days of new awards: `window.signed_since` until its end."""
+        return _steps("published", interest, window.signed_since, window.until)
+
+    def backfill_steps(self, interest: Interest, since: date, until: date) -> list[Step]:
+        """Plan a step for each year."""
+        years = range(max(since, EARLIEST).year, until.year + 1)
+        parts = [(max(since, date(year, 1, 1)), min(until, date(year, 12, 31))) for year in years]
+        return [step for start, end in parts for step in _steps(f"year/{start.year}", interest, start, end)]
+
+    def fetch(self, client: Client, step: Step, stored: Stored) -> Iterator[Fetched]:
+        """Ask for all phrases; give each document that shows one once. What is new before a failure is given too."""
+        query, gathering = step.query, _Gathering()
+        since, until = date.fromisoformat(str(query["since"])), date.fromisoformat(str(query["until"]))
+        asked = query["phrases"]
+        phrases = [str(phrase) for phrase in asked] if isinstance(asked, (list, tuple)) else []
+        try:
+            yield from gathering.search(client, Part(step=step.key, since=since, until=until), phrases)
+        except SourceError:
+            gathering.complete = False
+            yield from self._given(client, gathering, stored)
+            raise
+        yield from self._given(client, gathering, stored)
+
+    def _given(self, client: Client, gathering: _Gathering, stored: Stored) -> Iterator[Fetched]:
+        """Give what was gathered. What is held is not replaced by less than was told of it."""
+        for key, found in gathering.by_key.items():
+            known = stored.held(key)
+            told = phrases_of(known.revision) if known else frozenset()
+            if known and known.revision == revision_of(found.row, found.phrases | told):
+                yield Unchanged(key=key)
+            elif not known or gathering.complete:
+                if missing := sorted(told - found.phrases):
+                    yield from self._add_passages(client, found, key, missing)
+                revision = revision_of(found.row, found.phrases)
+                yield Payload(source=self.name, key=key, revision=revision, documents=tuple(found.documents.values()))
+
+    def _add_passages(self, client: Client, found: _Gathered, key: str, phrases: list[str]) -> Iterator[Fetched]:
+        """Ask again for what an earlier search, of another interest, was shown of a document."""
+        day = date.fromisoformat(str(found.row["publication_date"]))
+        again = _Gathering()
+        yield from again.search(client, Part(step=key, since=day, until=day), phrases)
+        if key in again.by_key:
+            found.phrases |= again.by_key[key].phrases
+            found.documents |= again.by_key[key].documents
+
+    def parse(self, payload: Payload) -> list[Record]:
+        """Read the rows of a document into a record, or into the problem that prevents it. Pure."""
+        return [read_document(payload)]
+
+
+def _steps(key: str, interest: Interest, since: date, until: date) -> list[Step]:
+    phrases = tuple(sorted({*interest.names, *interest.phrases}))
+    start = max(since, EARLIEST)
+    if not phrases or start > until:
+        return []
+    return [Step(key=key, query={"phrases": phrases, "since": start.isoformat(), "until": until.isoformat()})]

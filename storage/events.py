@@ -1,0 +1,51 @@
+"""Storing what happened: an event once, told to feeds or kept as history."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import date, datetime
+
+from sqlalchemy.orm import Session
+
+from storage.changes import Change
+from storage.tables import EventRow
+
+Tell = Callable[[Sequence[str]], bool]
+
+
+def save_event(
+    session: Session,
+    record_key: str,
+    change: Change,
+    now: datetime,
+    *,
+    told: bool,
+    published: date | None = None,
+    held: bool = False,
+    vendor_id: str = "",
+) -> bool:
+    """Insert an event; whether it is new. One that was kept untold is told when feeds are to carry it after all."""
+    stored = session.get(EventRow, change.id)
+    told = told and change.tell
+    if stored is None:
+        row = EventRow(
+            id=change.id,
+            record_key=record_key,
+            action_key=change.action_key,
+            kind=change.kind.value,
+            amount=change.amount,
+            signed=change.signed,
+            published=published,
+            before=change.before,
+            after=change.after,
+            earlier_actions=change.earlier_actions,
+            vendor_id=vendor_id,
+            told=told,
+            held=held and change.tell,
+            first_seen=now,
+        )
+        session.add(row)
+    elif told and not stored.told:
+        stored.told, stored.held, stored.first_seen = True, False, now
+        session.add(stored)
+    return stored is None

@@ -1,0 +1,34 @@
+"""What a source may know of what is stored, in a test: records it is told of, notes it keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from sources.contract import HeldRecord
+from sources.records import Record
+
+
+@dataclass(kw_only=True)
+class Memory:
+    """The memory of a program; empty, that of one that has stored nothing. `wanted` says whom a record concerns."""
+
+    records: dict[str, HeldRecord] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)
+    wanted: Callable[[Record], bool] = lambda _record: False
+
+    def held(self, key: str, /) -> HeldRecord | None:
+        """Look a record up by its key."""
+        return self.records.get(key)
+
+    def concerns(self, record: Record, /) -> bool:
+        """Whether a record concerns anybody."""
+        return self.wanted(record)
+
+    def note(self, name: str, /) -> str:
+        """Return what was noted, "" if nothing."""
+        return self.notes.get(name, "")
+
+    def keep_note(self, name: str, value: str, /) -> None:
+        """Note something."""
+        self.notes[name] = value

@@ -12,6 +12,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from enum import StrEnum
 from urllib.parse import quote
 
 from feeds.layout import award_page_name, event_anchor, official_page
@@ -40,10 +41,10 @@ _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct",
 class Citation:
     """What is cited, cleaned but not escaped, each field on one line.
 
-    `key` is the same for ever, of ASCII letters, digits, dashes and underscores. `author` is the agency that says so, `publisher`
-    the source. `dated` is the day of what is cited, `retrieved` when the source was asked (UTC). `url` is the source's
-    page, `our_url` ours ("" without a site). `hashes` are SHA-256 of the stored answers, the newest first, of `proofs`
-    in all.
+    `key` is the same for ever, of ASCII letters, digits, dashes and underscores. `author` is the agency that says so,
+    `publisher` the source. `dated` is the day of what is cited, `retrieved` when the source was asked (UTC). `url` is
+    the source's page, `our_url` ours ("" without a site). `hashes` are SHA-256 of the stored answers, the newest first,
+    of `proofs` in all.
     """
 
     key: str
@@ -154,7 +155,36 @@ def as_csl_json(citation: Citation) -> str:
     return json.dumps([item], ensure_ascii=False, indent=2) + "\n"
 
 
-FORMS = {"text": as_text, "markdown": as_markdown, "bibtex": as_bibtex, "csl-json": as_csl_json}
+class Form(StrEnum):
+    """What a citation can be written as."""
+
+    TEXT = "text"
+    MARKDOWN = "markdown"
+    BIBTEX = "bibtex"
+    CSL_JSON = "csl-json"
+
+
+FORMS = {Form.TEXT: as_text, Form.MARKDOWN: as_markdown, Form.BIBTEX: as_bibtex, Form.CSL_JSON: as_csl_json}
+_LABELS = {
+    Form.TEXT: "Plain text",
+    Form.MARKDOWN: "Markdown",
+    Form.BIBTEX: "BibTeX",
+    Form.CSL_JSON: "CSL-JSON (Zotero, pandoc)",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A citation in one form, for a page: its form, that form's label for people, and the text."""
+
+    form: Form
+    label: str
+    text: str
+
+
+def in_all_forms(citation: Citation) -> tuple[Written, ...]:
+    """Return a citation in every form, plain text first."""
+    return tuple(Written(form, _LABELS[form], write(citation).rstrip("\n")) for form, write in FORMS.items())
 
 
 def _of_record(

@@ -298,10 +298,11 @@ def _fees(who: Requester, record: StoredRecord) -> Part:
 
 
 def _to(record: StoredRecord, office: FoiaOffice | None) -> tuple[str, ...]:
-    if office and is_own_office(office, record):
-        return ("FOIA Officer", office.agency, *office.postal)
-    lines = ["FOIA Officer", _agency(record)]
-    return (*lines, f"c/o {office.agency}", *office.postal) if office else (*lines, f"[Address: {AGENCY_SEARCH}]")
+    address = office.postal if office and office.postal else (f"[Address: see {AGENCY_SEARCH}]",)
+    if office is None:
+        return ("FOIA Officer", _agency(record), *address)
+    through = () if is_own_office(office, record) else (_agency(record),)
+    return ("FOIA Officer", *through, office.agency, *address)
 
 
 def _signature(who: Requester) -> tuple[str, ...]:

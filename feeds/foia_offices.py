@@ -1,4 +1,4 @@
-"""Who takes a request under the Freedom of Information Act: the offices of `foia_offices.yaml`, and which is a record's.
+"""Who takes a request under the Freedom of Information Act: the offices of `foia_offices.yaml`, by agency.
 
 The file says of each address where and when it was seen; nothing in it is a guess.
 """

@@ -132,15 +132,14 @@ def _blocks(part: Part) -> list[str]:
 
 
 def _subject(record: StoredRecord) -> str:
-    number = _number(record)
-    about = f"{number}, {_payee(record)}" if record.recipient_name else f"{number} {name(record.title)}".strip()
+    about = ", ".join(filter(None, (_called(record), name(record.recipient_name))))
     return shorten(f"Freedom of Information Act request: {about}", 200)
 
 
-def _number(record: StoredRecord) -> str:
-    """Return the number under which the agency files it; the record's own key when the source states none."""
-    stated = name(record.piid) or name(record.solicitation)
-    return stated or (name(record.key) if record.category not in ("use-case", "document") else "")
+def _called(record: StoredRecord) -> str:
+    """Return the number under which the agency files it, else its title; of an award with neither, the record's key."""
+    called = name(record.piid) or name(record.solicitation) or name(record.title)
+    return called or (name(record.type_text) if record.is_publication else name(record.key))
 
 
 def _payee(record: StoredRecord) -> str:
@@ -161,9 +160,10 @@ def _agency(record: StoredRecord) -> str:
 
 def _opening(record: StoredRecord) -> str:
     kind = _KINDS.get(record.category, "record")
+    by_number = ", described below so that it can be found by its number alone" if record.piid else ""
     return (
         "Under the Freedom of Information Act, 5 U.S.C. \N{SECTION SIGN} 552, and your agency's regulations, I request "
-        f"records of {_agency(record)} about one {kind}, described below so that it can be found by its number alone. "
+        f"records of {_agency(record)} about one {kind}{by_number}. "
         "If another component holds the records, please route this request to it and tell me which."
     )
 
@@ -192,7 +192,7 @@ def _numbers(record: StoredRecord) -> Iterable[tuple[str, str]]:
     yield "Under parent agreement", _fact(record.parent_piid)
     yield "Modification", _fact(record.modification)
     yield "Solicitation or notice number", _fact(record.solicitation)
-    yield "Key of the public record", _fact(record.key)
+    yield "Key of the public record", "" if record.is_publication else _fact(record.key)  # of others the key is ours
     known = {label.casefold(): (label, value) for label, value in record.facts}
     for wanted in ("use case id", "prime award", "prime recipient", "subaward number", "contracting activity"):
         label, value = known.get(wanted, ("", ""))
@@ -302,7 +302,8 @@ def _to(record: StoredRecord, office: FoiaOffice | None) -> tuple[str, ...]:
     if office is None:
         return ("FOIA Officer", _agency(record), *address)
     through = () if is_own_office(office, record) else (_agency(record),)
-    return ("FOIA Officer", *through, office.agency, *address)
+    # An address may name the agency again, within its own lines.
+    return ("FOIA Officer", *through, office.agency, *(line for line in address if line != office.agency))
 
 
 def _signature(who: Requester) -> tuple[str, ...]:
@@ -314,11 +315,11 @@ def _signature(who: Requester) -> tuple[str, ...]:
 def _short(record: StoredRecord, who: Requester) -> str:
     signed = f", signed {day(record.signed)}" if record.signed else ""
     under = f" under {name(record.parent_piid)}" if record.parent_piid else ""
-    number = _number(record) or name(record.title)
+    kind = _KINDS.get(record.category, "record")
     media = "As a representative of the news media I" if who.is_news_media else "I"
     return (
         "Under the Freedom of Information Act, 5 U.S.C. 552, I request electronic copies of these records of "
-        f"{_agency(record)} about {_KINDS.get(record.category, 'record')} {number}{under}, {_payee(record)}{signed} "
+        f"{_agency(record)} about {kind} {_called(record)}{under}, {_payee(record)}{signed} "
         f"({official_page(record)}): {short_asks_for(record.category)}. Please release all segregable portions, "
         f"preserve responsive records, and decide within 20 working days. {media} request a waiver of all fees: "
         "disclosure will contribute significantly to public understanding of government operations and is not in my "
@@ -350,7 +351,7 @@ def _address_notes(record: StoredRecord, office: FoiaOffice | None) -> Iterable[
         yield f"The address is that of {office.agency}, not of {_agency(record)} itself: find that at {AGENCY_SEARCH}."
     ways = [f"portal {office.portal}" if office.portal else "", f"e-mail {office.email}" if office.email else ""]
     ways.append("post" if office.postal else "")
-    yield f"{office.agency} takes requests by {', '.join(filter(None, ways))}."
+    yield f"Known ways to send it to {office.agency}: {', '.join(filter(None, ways))}."
     if office.note:
         yield office.note
     trust = "the agency's own page, in a stored copy" if office.verified else "a list of another body, not confirmed"

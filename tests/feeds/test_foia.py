@@ -164,6 +164,8 @@ def test_each_kind_of_record_gets_a_letter_of_its_own(category: str) -> None:
     assert wanted[category] in asked(made)
     assert "{" not in made.text
     assert "Title: Facial recognition" in facts(made)
+    assert made.subject == "Freedom of Information Act request: Facial recognition, CLEARVIEW AI, INC."
+    assert made.to.count("U.S. Immigration and Customs Enforcement") == 1
     assert "from 2020-08-30 to the date of your search" in made.text
 
 

@@ -18,7 +18,7 @@ from monitors.signals import PARENT_SCORE, TEXT_SCORES, NameFinding, NameIndex, 
 from monitors.subject import Subject, subject_of
 from monitors.vendor import Kind, KnownName, Strength, Vendor, Watchlist
 from monitors.weighing import PUBLISH_FROM, REVIEW_FROM, Found, tell, weigh
-from sources.records import Award, Publication
+from sources.records import Award, Publication, Recipient
 
 __all__ = ["MATCHER_VERSION", "Band", "Match", "Matcher", "Signal", "SignalKind"]
 
@@ -59,6 +59,15 @@ class Match:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Indexes:
+    """What a matcher looks names and texts up in."""
+
+    names: NameIndex
+    phrases: PhraseIndex
+    slips: SlipIndex
+
+
 class Matcher:
     """Matches awards against one watchlist. Build it once; it remembers the distinct texts it has seen."""
 
@@ -78,6 +87,17 @@ class Matcher:
     def version(self) -> str:
         """What a stored match depends on: matcher, normalisation and watchlist."""
         return f"{MATCHER_VERSION}.{NORM_VERSION}.{self._watchlist.version}"
+
+    @property
+    def indexes(self) -> Indexes:
+        """What it looks names and texts up in, for those who look many up at once."""
+        return Indexes(self._names, self._phrases, self._slips)
+
+    def identifies(self, recipient: Recipient) -> bool:
+        """Whether a recipient or its parent bears a code that is on the watchlist."""
+        return _code(recipient.cage) in self._cages or any(
+            _code(uei) in self._ueis for uei in (recipient.uei, recipient.parent_uei)
+        )
 
     def matches(self, record: Award | Publication) -> tuple[Match, ...]:
         """Return the entries a record concerns, best first; none that falls into the drop band.
@@ -111,9 +131,9 @@ class Matcher:
             ("recipient_cage", SignalKind.CAGE, self._cages, recipient.cage, CAGE_SCORE),
             ("recipient_parent_uei", SignalKind.PARENT_UEI, self._ueis, recipient.parent_uei, PARENT_UEI_SCORE),
         ):
-            for vendor_id in owners.get(code.strip().upper(), ()):
+            for vendor_id in owners.get(_code(code), ()):
                 signal = Signal(
-                    kind=kind, field=field, text=code, term=code.strip().upper(), start=0, end=len(code), score=score
+                    kind=kind, field=field, text=code, term=_code(code), start=0, end=len(code), score=score
                 )
                 yield vendor_id, Found(signal, self._watchlist.by_id[vendor_id].portfolio)
         if not recipient.is_placeholder:
@@ -196,6 +216,11 @@ class Matcher:
             rule=rule,
             reason=tell(vendor, found, subject.recipient, others) if band is not Band.DROP else "",
         )
+
+
+def _code(written: str) -> str:
+    """Return a UEI or CAGE code as the watchlist has it."""
+    return written.strip().upper()
 
 
 def _owners(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:

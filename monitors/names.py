@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -86,6 +86,8 @@ STATES SYSTEMS TECHNOLOGIES TECHNOLOGY THE UNITED US USA USG
 """
 GENERIC_WORDS = frozenset(_GENERIC.split())
 
+_ASCII_WORDS = re.compile("[A-Za-z0-9]+|&")  # what becomes a word each, "&" the word AND
+_LAST_WORDS = frozenset(form.split()[-1] for form in LEGAL_FORMS)
 # Those of them that say only where a branch is or what owns it. After a name of common words the others make another
 # company's: AMPED SOFTWARE USA is Amped Software, DIGITAL INTELLIGENCE SYSTEMS is not Digital Intelligence.
 _BRANCH = "AMERICA AMERICAS FEDERAL HOLDING HOLDINGS INTERMEDIATE NORTH OF PARENT US USA USG"
@@ -179,16 +181,27 @@ def map_text(raw: str) -> Text:
     return Text("".join(words), tuple(origin))
 
 
+def find_places(raw: str, folded: str, spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return where spans of whole words of a folded text stand in the raw text: (start, end) each."""
+    if not raw.isascii():
+        text = map_text(raw)
+        return [text.place(start, end) for start, end in spans]
+    if len(folded) == len(raw) and "&" not in raw:
+        return list(spans)  # folding has replaced single characters only
+    words = [found.span() for found in _ASCII_WORDS.finditer(raw)]
+    return [(words[folded.count(" ", 0, start)][0], words[folded.count(" ", 0, end)][1]) for start, end in spans]
+
+
 def normalise(raw: str) -> str:
     """Return a name as it is compared: folded, dots and apostrophes dropped, initials joined (B I INC -> BI INC)."""
     if raw.isascii():
         folded = raw.translate(_ASCII_NAME)
     else:
         folded = "".join("" if character in _NAME_DROPPED else _fold_character(character) for character in raw)
-    return " ".join(_join_initials(folded.split()))
+    return " ".join(join_initials(folded.split()))
 
 
-def _join_initials(words: list[str]) -> list[str]:
+def join_initials(words: list[str]) -> list[str]:
     """Join runs of single letters: ["B", "I", "INC"] -> ["BI", "INC"]."""
     joined: list[str] = []
     run = ""
@@ -207,10 +220,7 @@ def peel(normalised: str) -> tuple[str, str]:
     """Split a normalised name into (core, legal form in one spelling): ("PEN LINK", "LTD"). A leading THE goes too."""
     words = normalised.split()
     forms: list[str] = []
-    while True:
-        size = next((n for n in range(_LONGEST_FORM, 0, -1) if len(words) > n and _is_form(words[-n:])), 0)
-        if not size:
-            break
+    while size := _form_size(words):
         forms.insert(0, LEGAL_FORMS[" ".join(words[-size:])])
         words = words[:-size]
     if len(words) > 1 and words[0] == "THE":
@@ -218,8 +228,12 @@ def peel(normalised: str) -> tuple[str, str]:
     return " ".join(words), " ".join(forms)
 
 
-def _is_form(words: list[str]) -> bool:
-    return " ".join(words) in LEGAL_FORMS
+def _form_size(words: list[str]) -> int:
+    """Return how many of the last words are a legal form, the longest there is, leaving at least one; 0 if none are."""
+    if len(words) < 2 or words[-1] not in _LAST_WORDS:
+        return 0
+    sizes = range(min(_LONGEST_FORM, len(words) - 1), 0, -1)
+    return next((size for size in sizes if " ".join(words[-size:]) in LEGAL_FORMS), 0)
 
 
 @lru_cache(maxsize=16_384)  # the watchlist's own names are taken apart again and again
@@ -270,6 +284,11 @@ def _without_asides(raw: str, name: Name) -> Iterator[Name]:
         other = _parse_slice(text, start, end)
         if other is not None:
             yield other
+
+
+def has_more_names(raw: str) -> bool:
+    """Whether a recipient field may hold more names than the one it is as a whole."""
+    return _OTHER_NAME.search(raw) is not None or _ASIDE.search(raw) is not None
 
 
 def is_common(words: str) -> bool:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitors.names import fold_text, is_common, map_text, normalise, parse_name, parse_names, peel
+from monitors.names import find_places, fold_text, is_common, map_text, normalise, parse_name, parse_names, peel
 
 
 @pytest.mark.parametrize(
@@ -114,3 +116,12 @@ def test_every_folded_letter_comes_from_its_place(raw: str) -> None:
 def test_peeling_leaves_something(raw: str) -> None:
     normalised = normalise(raw)
     assert bool(peel(normalised)[0]) == bool(normalised)
+
+
+@given(st.one_of(st.text(), st.text(alphabet="AB1 &-.\n", max_size=20)))
+def test_words_are_found_where_their_letters_are(raw: str) -> None:
+    folded = fold_text(raw)
+    words = list(re.finditer("[^ ]+", folded))
+    spans = [(first.start(), last.end()) for first in words for last in words if first.start() <= last.start()][:30]
+    text = map_text(raw)
+    assert find_places(raw, folded, spans) == [text.place(start, end) for start, end in spans]

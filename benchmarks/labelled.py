@@ -20,7 +20,7 @@ Facts = Mapping[str, str]
 class Label:
     """What one action concerns: `vendors` required, `also` neither required nor wrong (ids of the watchlist)."""
 
-    record_key: str
+    award_key: str
     recipient: str
     description: str
     stratum: str
@@ -37,7 +37,7 @@ def read_labels(folder: Path = FOLDER) -> list[Label]:
         rows = [json.loads(line) for line in lines]
     return [
         Label(
-            record_key=row["record_key"],
+            award_key=row["award_key"],
             recipient=row["recipient_name"],
             description=row["description"],
             stratum=row["stratum"],
@@ -63,7 +63,7 @@ def awards_of(rows: Iterable[Facts]) -> Iterator[Award]:
     """
     grouped: dict[str, list[Facts]] = {}
     for row in rows:
-        grouped.setdefault(row["record_key"], []).append(row)
+        grouped.setdefault(row["award_key"], []).append(row)
     for key, actions in grouped.items():
         ordered = sorted(actions, key=lambda row: (row["action_date"], row["modification"]))
         yield _award(key, ordered)

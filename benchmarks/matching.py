@@ -76,7 +76,7 @@ def scores(labels: Iterable[Label], found: Found) -> dict[str, Score]:
     result: dict[str, Score] = {}
     for label in labels:
         for stratum in (label.stratum, "all"):
-            result.setdefault(stratum, Score()).add(label, found[label.record_key])
+            result.setdefault(stratum, Score()).add(label, found[label.award_key])
     return result
 
 
@@ -121,7 +121,7 @@ def score_table(title: str, by_stratum: dict[str, Score]) -> Table:
 def misses(labels: Iterable[Label], found: Found) -> Iterator[str]:
     """Give a line for each vendor published wrongly, not found, or found only for review."""
     for label in labels:
-        bands = found[label.record_key]
+        bands = found[label.award_key]
         published = {vendor for vendor, band in bands.items() if band is Band.PUBLISH}
         kinds = {
             "WRONG ": published - label.vendors - label.also,
@@ -142,7 +142,7 @@ def read_extract(file: Path) -> Iterator[Facts]:
                 continue
             seen.add(tuple(row.values()))
             yield {
-                "record_key": row["Generated Award ID"],
+                "award_key": row["Generated Award ID"],
                 "piid": row["Award ID"],
                 "modification": row["Modification"],
                 "action_date": row["Action Date"],

@@ -11,6 +11,7 @@ from feeds import layout
 from feeds.concern import told_matches
 from feeds.entries import Entry, entry_for, in_feed_order
 from feeds.frame import Frame
+from feeds.health import incident_entries
 from feeds.html import GROUPS, FeedRow, Latest, render_award, render_index
 from feeds.layout import FeedFormat, FeedKind
 from feeds.opml import Outline, write_opml
@@ -18,6 +19,7 @@ from feeds.record_page import RecordPage
 from feeds.render import stylesheet
 from feeds.syndication import FeedMeta, write_atom, write_rss
 from feeds.tags import feed_id
+from storage.health import Incident
 from storage.stored import StoredEvent, StoredRecord
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
@@ -52,6 +54,8 @@ class Catalogue:
     awards: Mapping[str, Callable[[], RecordPage]]
     today: date
     epoch: datetime = EPOCH
+    incidents: tuple[Incident, ...] = ()
+    source_titles: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,8 @@ class Site:
         yield layout.STYLESHEET, stylesheet
         yield layout.INDEX, self._index
         yield layout.OPML, self._opml
+        for fmt in FeedFormat:
+            yield f"{layout.HEALTH}.{fmt}", partial(self.health, fmt)
         for spec in self.catalogue.feeds:
             for fmt in FeedFormat:
                 yield layout.feed_path(spec.kind, spec.slug, fmt), partial(self.feed, spec, fmt)
@@ -76,6 +82,22 @@ class Site:
         """Return one feed in one format."""
         write = write_atom if fmt is FeedFormat.ATOM else write_rss
         return write(self._meta(spec), [self._entry(event) for event in spec.events])
+
+    def health(self, fmt: FeedFormat) -> bytes:
+        """Return the feed of the sources' troubles in one format."""
+        base, home = self.catalogue.base_url, self._home()
+        address = {each: layout.site_url(base, f"{layout.HEALTH}.{each}") if base else None for each in FeedFormat}
+        meta = FeedMeta(
+            id=feed_id(layout.HEALTH),
+            title=f"{self.catalogue.title}: health of the sources",
+            subtitle="When a source of records cannot be read, and when it can be again",
+            self_url_atom=address[FeedFormat.ATOM],
+            self_url_rss=address[FeedFormat.RSS],
+            html_url=home,
+            updated=self.catalogue.epoch,
+        )
+        write = write_atom if fmt is FeedFormat.ATOM else write_rss
+        return write(meta, list(incident_entries(self.catalogue.incidents, self.catalogue.source_titles, home)))
 
     def _meta(self, spec: FeedSpec) -> FeedMeta:
         everything = spec.kind is FeedKind.ALL

@@ -113,11 +113,12 @@ def _deleted(event: StoredEvent) -> str:
 
 def _first_purchase(event: StoredEvent) -> str:
     technology = f", and its first of {name(event.after.replace('-', ' '))}" if event.after else ""
-    return f"First purchase on record: {buyer(event.record)} buys {name(event.before)}{technology}"
+    return f"{buyer(event.record)}: first purchase on record from {name(event.before)}{technology}"
 
 
 def _round_sum(event: StoredEvent) -> str:
-    return f"{buyer(event.record)} has obligated more than {money(Decimal(event.after))} to {name(event.before)}"
+    passed = money(Decimal(event.after)) if event.after else "a round sum"
+    return f"{buyer(event.record)} has obligated more than {passed} to {name(event.before)}"
 
 
 def _recipient_renamed(event: StoredEvent) -> str:

@@ -6,24 +6,24 @@ Pure: no network, no database. What it says is descriptive ("the recipient's nam
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 
-from monitors.misspelt import SlipIndex
+from monitors.misspelt import SlipIndex, slip_strength
 from monitors.names import NORM_VERSION, parse_name
 from monitors.phrases import PhraseFinding, PhraseIndex, vendor_terms
 from monitors.signals import PARENT_SCORE, TEXT_SCORES, NameFinding, NameIndex, Signal, SignalKind
 from monitors.subject import Subject, subject_of
 from monitors.vendor import Kind, KnownName, Strength, Vendor, Watchlist
 from monitors.weighing import PUBLISH_FROM, REVIEW_FROM, Found, tell, weigh
-from sources.records import Award, Publication
+from sources.records import Award, Publication, Recipient
 
 __all__ = ["MATCHER_VERSION", "Band", "Match", "Matcher", "Signal", "SignalKind"]
 
 # Raise it whenever the same record and watchlist would give another result.
-MATCHER_VERSION = 3
+MATCHER_VERSION = 4
 
 UEI_SCORE = 1.0
 CAGE_SCORE = 1.0
@@ -59,6 +59,15 @@ class Match:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Indexes:
+    """What a matcher looks names and texts up in."""
+
+    names: NameIndex
+    phrases: PhraseIndex
+    slips: SlipIndex
+
+
 class Matcher:
     """Matches awards against one watchlist. Build it once; it remembers the distinct texts it has seen."""
 
@@ -79,6 +88,17 @@ class Matcher:
         """What a stored match depends on: matcher, normalisation and watchlist."""
         return f"{MATCHER_VERSION}.{NORM_VERSION}.{self._watchlist.version}"
 
+    @property
+    def indexes(self) -> Indexes:
+        """What it looks names and texts up in, for those who look many up at once."""
+        return Indexes(self._names, self._phrases, self._slips)
+
+    def identifies(self, recipient: Recipient) -> bool:
+        """Whether a recipient or its parent bears a code that is on the watchlist."""
+        return _code(recipient.cage) in self._cages or any(
+            _code(uei) in self._ueis for uei in (recipient.uei, recipient.parent_uei)
+        )
+
     def matches(self, record: Award | Publication) -> tuple[Match, ...]:
         """Return the entries a record concerns, best first; none that falls into the drop band.
 
@@ -91,7 +111,11 @@ class Matcher:
         paid = frozenset(found)
         for vendor_id, item in self._texts(subject):
             found[vendor_id].append(item)
-        matches = [self._decide(self._watchlist.by_id[key], items, subject, paid) for key, items in found.items()]
+        topics = self._topics_by_category(found)
+        matches = []
+        for key, items in found.items():
+            vendor = self._watchlist.by_id[key]
+            matches.append(self._decide(vendor, items, subject, paid, topics[vendor.category]))
         kept = [match for match in matches if match.band is not Band.DROP]
         return tuple(sorted(kept, key=lambda match: (-match.score, match.vendor_id)))
 
@@ -107,9 +131,9 @@ class Matcher:
             ("recipient_cage", SignalKind.CAGE, self._cages, recipient.cage, CAGE_SCORE),
             ("recipient_parent_uei", SignalKind.PARENT_UEI, self._ueis, recipient.parent_uei, PARENT_UEI_SCORE),
         ):
-            for vendor_id in owners.get(code.strip().upper(), ()):
+            for vendor_id in owners.get(_code(code), ()):
                 signal = Signal(
-                    kind=kind, field=field, text=code, term=code.strip().upper(), start=0, end=len(code), score=score
+                    kind=kind, field=field, text=code, term=_code(code), start=0, end=len(code), score=score
                 )
                 yield vendor_id, Found(signal, self._watchlist.by_id[vendor_id].portfolio)
         if not recipient.is_placeholder:
@@ -154,20 +178,31 @@ class Matcher:
             read.add(raw)
             find = self._find_phrases if len(raw) <= LONGEST_CACHED else self._phrases.find
             found = [(hit, hit.term.strength) for hit in find(raw)]
-            found += [(hit, Strength.MEDIUM) for hit in self._slips.find(raw)]  # a misspelling is for a person
+            found += [(hit, slip_strength(hit.term)) for hit in self._slips.find(raw)]
             for hit, strength in found:
                 key = (hit.term.vendor_id, field, hit.term.phrase)
                 if key not in told:
                     told.add(key)
                     yield hit.term.vendor_id, _phrase_found(hit, strength, field, raw, action_key)
 
+    def _topics_by_category(self, found: Mapping[str, list[Found]]) -> Mapping[str, list[Found]]:
+        """Return the record's words for technologies: category -> what was found for its topics."""
+        topics: dict[str, list[Found]] = defaultdict(list)
+        for entry_id, items in found.items():
+            entry = self._watchlist.by_id[entry_id]
+            if entry.kind is Kind.TOPIC:
+                topics[entry.category] += items
+        return topics
+
     def _names_of(self, vendor_ids: Iterable[str]) -> list[str]:
         return sorted(self._watchlist.by_id[vendor_id].name for vendor_id in vendor_ids)
 
-    def _decide(self, vendor: Vendor, found: list[Found], subject: Subject, paid: frozenset[str]) -> Match:
-        """Weigh all signals for one vendor."""
+    def _decide(
+        self, vendor: Vendor, found: list[Found], subject: Subject, paid: frozenset[str], topics: list[Found]
+    ) -> Match:
+        """Weigh all signals for one vendor; `topics` are the record's words for what it is listed for."""
         resold = bool(self._resellers[vendor.id] & _cores([subject.recipient.name]))
-        score, rule = weigh(vendor, found, resold=resold)
+        score, rule = weigh(vendor, found, resold=resold, topics=topics)
         band = Band.PUBLISH if score >= PUBLISH_FROM else Band.REVIEW if score >= REVIEW_FROM else Band.DROP
         found = sorted(found, key=lambda item: (-item.signal.score, item.signal.field, item.signal.start))
         others = () if vendor.kind is Kind.TOPIC else self._names_of(paid - {vendor.id})
@@ -181,6 +216,11 @@ class Matcher:
             rule=rule,
             reason=tell(vendor, found, subject.recipient, others) if band is not Band.DROP else "",
         )
+
+
+def _code(written: str) -> str:
+    """Return a UEI or CAGE code as the watchlist has it."""
+    return written.strip().upper()
 
 
 def _owners(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:

@@ -1,7 +1,8 @@
 """Products and vendors misspelt by one letter in running text: NEXUSXPLORE for NEXISXPLORE. Pure, no I/O.
 
 Only long, rare, single words are looked for, and what is found is for a person: next to any shorter word stands another
-one, and COGNITECH is not COGNITEC.
+one, and COGNITECH is not COGNITEC. From ten letters on no English word stands next to a strong phrase (320,000 were
+tried), so that such a slip counts like the phrase itself.
 """
 
 from __future__ import annotations
@@ -18,8 +19,12 @@ from monitors.phrases import LONGEST_TEXT, PhraseFinding, Term
 from monitors.vendor import Kind, Strength, Vendor
 
 SHORTEST = 8  # letters of a phrase in which one slip is recognised
+SHORTEST_SURE = 10  # letters from which a slip can mean nothing else
 CACHED_WORDS = 262_144
 
+# Ordinary words one letter away from a phrase, or from a spelling of one.
+_WORDS = "CELEBRATE CELEBRATED CELEBRATES CELEBRITY CONVERTS FINISHER FINISHERS LIVECAST SPRINKLE"
+_ORDINARY = frozenset(_WORDS.split())
 _LONG_WORDS = re.compile(f"[A-Z]{{{SHORTEST - 1},}}")
 
 
@@ -41,6 +46,11 @@ class SlipIndex:
                 self._damaged[key].setdefault(f"{term.vendor_id} {word}", term)
         self._slips = lru_cache(maxsize=CACHED_WORDS)(self._slips_of)
 
+    @property
+    def words(self) -> set[str]:
+        """Every word it recognises with a slip in it."""
+        return {fold_text(term.phrase) for terms in self._damaged.values() for term in terms.values()}
+
     def find(self, raw: str) -> tuple[PhraseFinding, ...]:
         """Return the misspelt words of a text, in order of place."""
         if raw.isascii() and not any(map(self._slips, set(_LONG_WORDS.findall(raw.upper())))):
@@ -59,10 +69,21 @@ class SlipIndex:
 
     def _slips_of(self, word: str) -> tuple[Term, ...]:
         """Return the phrases that a word was meant to be; none if it is a word of its own, or a plural of one."""
-        if len(word) > 40 or word in COMMON_WORDS or self._known.intersection((word, word.removesuffix("S"))):
+        if (
+            len(word) > 40
+            or word in COMMON_WORDS
+            or word in _ORDINARY
+            or self._known.intersection((word, word.removesuffix("S")))
+        ):
             return ()
         near = {name: term for key in _keys(word) for name, term in self._damaged.get(key, {}).items()}
         return tuple(term for _, term in sorted(near.items()) if _is_slip(word, fold_text(term.phrase)))
+
+
+def slip_strength(phrase: Term) -> Strength:
+    """Return how much a misspelling says: as much as the phrase if that is very long, else it is for a person."""
+    sure = phrase.strength is Strength.STRONG and len(fold_text(phrase.phrase)) >= SHORTEST_SURE
+    return Strength.STRONG if sure else Strength.MEDIUM
 
 
 def _is_slip(word: str, phrase: str) -> bool:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 # Raise it whenever a rule below changes: stored matches carry it and are worked out again.
-NORM_VERSION = 2
+NORM_VERSION = 3
 
 # Trailing legal forms and the one spelling each is brought to. The forms are those that end the 3,974 distinct
 # recipient names of ICE and CBP contract actions of fiscal years 2021-2024 (INC 1,710, LLC 1,416, CORPORATION 109,
@@ -80,13 +81,26 @@ COMMON_WORDS = frozenset(_COMMON.split())
 # Words that a company adds to its name for a branch, a country or a line of business: "SKYDIO FEDERAL LLC" is Skydio.
 _GENERIC = """
 AMERICA AMERICAS CORPORATE DEFENSE ENTERPRISE ENTERPRISES FEDERAL GLOBAL GOVERNMENT GOVT GROUP HOLDING HOLDINGS
-INDUSTRIES INTERNATIONAL LABS NATIONAL NORTH OF PUBLIC SECTOR SECURITY SERVICES SOFTWARE SOLUTIONS STATES SYSTEMS
-TECHNOLOGIES TECHNOLOGY THE UNITED US USA USG
+INDUSTRIES INTERMEDIATE INTERNATIONAL LABS NATIONAL NORTH OF PARENT PUBLIC SECTOR SECURITY SERVICES SOFTWARE SOLUTIONS
+STATES SYSTEMS TECHNOLOGIES TECHNOLOGY THE UNITED US USA USG
 """
 GENERIC_WORDS = frozenset(_GENERIC.split())
 
+_ASCII_WORDS = re.compile("[A-Za-z0-9]+|&")  # what becomes a word each, "&" the word AND
+_LAST_WORDS = frozenset(form.split()[-1] for form in LEGAL_FORMS)
+# Those of them that say only where a branch is or what owns it. After a name of common words the others make another
+# company's: AMPED SOFTWARE USA is Amped Software, DIGITAL INTELLIGENCE SYSTEMS is not Digital Intelligence.
+_BRANCH = "AMERICA AMERICAS FEDERAL HOLDING HOLDINGS INTERMEDIATE NORTH OF PARENT US USA USG"
+BRANCH_WORDS = frozenset(_BRANCH.split())
+
 _LONGEST_FORM = max(len(form.split()) for form in LEGAL_FORMS)
-_DBA = re.compile(r"\b(?:D\s?/\s?B\s?/\s?A|D\.\s?B\.\s?A\.?|DBA|DOING BUSINESS AS)(?![A-Z0-9])[\s:,]*", re.IGNORECASE)
+# What stands between two names of one company: DBA, and FKA with its kin.
+_OTHER_NAME = re.compile(
+    r"\b(?:D\s?/\s?B\s?/\s?A|D\.\s?B\.\s?A\.?|DBA|DOING BUSINESS AS|TRADING AS"
+    r"|[FN]\s?/\s?K\s?/\s?A|[FN]\.\s?K\.\s?A\.?|[FN]KA|(?:FORMERLY|NOW|ALSO) KNOWN AS|FORMERLY)(?![A-Z0-9])[\s:,]*",
+    re.IGNORECASE,
+)
+_ASIDE = re.compile(r"\(([^()]+)\)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +128,12 @@ class Name:
     @property
     def tight(self) -> str:
         """The core without spaces, equal for PEN LINK and PENLINK, and for CORP and CORPORATION inside it."""
-        return "".join(LEGAL_FORMS.get(word, word) for word in self.core.split())
+        return tight_of(self.core.split())
+
+
+def tight_of(words: Iterable[str]) -> str:
+    """Return the words of a core without spaces, each legal form among them in its one spelling."""
+    return "".join(LEGAL_FORMS.get(word, word) for word in words)
 
 
 @lru_cache(maxsize=4096)
@@ -162,16 +181,27 @@ def map_text(raw: str) -> Text:
     return Text("".join(words), tuple(origin))
 
 
+def find_places(raw: str, folded: str, spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return where spans of whole words of a folded text stand in the raw text: (start, end) each."""
+    if not raw.isascii():
+        text = map_text(raw)
+        return [text.place(start, end) for start, end in spans]
+    if len(folded) == len(raw) and "&" not in raw:
+        return list(spans)  # folding has replaced single characters only
+    words = [found.span() for found in _ASCII_WORDS.finditer(raw)]
+    return [(words[folded.count(" ", 0, start)][0], words[folded.count(" ", 0, end)][1]) for start, end in spans]
+
+
 def normalise(raw: str) -> str:
     """Return a name as it is compared: folded, dots and apostrophes dropped, initials joined (B I INC -> BI INC)."""
     if raw.isascii():
         folded = raw.translate(_ASCII_NAME)
     else:
         folded = "".join("" if character in _NAME_DROPPED else _fold_character(character) for character in raw)
-    return " ".join(_join_initials(folded.split()))
+    return " ".join(join_initials(folded.split()))
 
 
-def _join_initials(words: list[str]) -> list[str]:
+def join_initials(words: list[str]) -> list[str]:
     """Join runs of single letters: ["B", "I", "INC"] -> ["BI", "INC"]."""
     joined: list[str] = []
     run = ""
@@ -190,10 +220,7 @@ def peel(normalised: str) -> tuple[str, str]:
     """Split a normalised name into (core, legal form in one spelling): ("PEN LINK", "LTD"). A leading THE goes too."""
     words = normalised.split()
     forms: list[str] = []
-    while True:
-        size = next((n for n in range(_LONGEST_FORM, 0, -1) if len(words) > n and _is_form(words[-n:])), 0)
-        if not size:
-            break
+    while size := _form_size(words):
         forms.insert(0, LEGAL_FORMS[" ".join(words[-size:])])
         words = words[:-size]
     if len(words) > 1 and words[0] == "THE":
@@ -201,8 +228,12 @@ def peel(normalised: str) -> tuple[str, str]:
     return " ".join(words), " ".join(forms)
 
 
-def _is_form(words: list[str]) -> bool:
-    return " ".join(words) in LEGAL_FORMS
+def _form_size(words: list[str]) -> int:
+    """Return how many of the last words are a legal form, the longest there is, leaving at least one; 0 if none are."""
+    if len(words) < 2 or words[-1] not in _LAST_WORDS:
+        return 0
+    sizes = range(min(_LONGEST_FORM, len(words) - 1), 0, -1)
+    return next((size for size in sizes if " ".join(words[-size:]) in LEGAL_FORMS), 0)
 
 
 @lru_cache(maxsize=16_384)  # the watchlist's own names are taken apart again and again
@@ -221,20 +252,43 @@ def _parse_slice(raw: str, start: int, end: int) -> Name | None:
 
 
 def parse_names(raw: str) -> tuple[Name, ...]:
-    """Return the names a recipient field holds: the name itself, and one more for each D/B/A, in order."""
+    """Return the names a recipient field holds: the name itself, and one more for each D/B/A or FKA, in order.
+
+    One with brackets in it, an acronym or a place, is also read without them, and what stands in them as a name.
+    """
     bounds = [0]
-    for found in _DBA.finditer(raw):
+    for found in _OTHER_NAME.finditer(raw):
         bounds += [found.start(), found.end()]
     bounds.append(len(raw))
     names: list[Name] = []
     for start, end in zip(bounds[::2], bounds[1::2], strict=True):
         piece = raw[start:end]
-        left = start + len(piece) - len(piece.lstrip(" ,;(\t"))
-        right = end - (len(piece) - len(piece.rstrip(" ,;\t")))
+        left = start + len(piece) - len(piece.lstrip(" ,;()\t"))
+        trailing = " ,;(\t" if "(" in piece.strip(" ,;(\t") else " ,;()\t"
+        right = end - (len(piece) - len(piece.rstrip(trailing)))
         name = _parse_slice(raw, left, right) if right > left else None
         if name is not None:
-            names.append(name)
+            names += [name, *_without_asides(raw, name)]
     return tuple(names)
+
+
+def _without_asides(raw: str, name: Name) -> Iterator[Name]:
+    """Yield the name without what it has in brackets, and each of these: FIRM (US) INC -> FIRM INC, US."""
+    asides = list(_ASIDE.finditer(raw, name.start, name.end))
+    if not asides:
+        return
+    bare = raw
+    for aside in asides:
+        bare = bare[: aside.start()] + " " * (aside.end() - aside.start()) + bare[aside.end() :]
+    for text, start, end in ((bare, name.start, name.end), *((raw, *aside.span(1)) for aside in asides)):
+        other = _parse_slice(text, start, end)
+        if other is not None:
+            yield other
+
+
+def has_more_names(raw: str) -> bool:
+    """Whether a recipient field may hold more names than the one it is as a whole."""
+    return _OTHER_NAME.search(raw) is not None or _ASIDE.search(raw) is not None
 
 
 def is_common(words: str) -> bool:

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
-from monitors.names import fold_text, map_text, parse_name
+from monitors.names import find_places, fold_text, parse_name
 from monitors.search_terms import lowered, mentions
 from monitors.signals import SHORTEST_RARE, TEXT_SCORES, SignalKind
 from monitors.vendor import Kind, Portfolio, Strength, Vendor
@@ -95,10 +95,16 @@ class PhraseIndex:
         self._by_first_word.default_factory = None
         self._longest = max(map(len, self._terms), default=0)
 
+    @property
+    def spellings(self) -> list[str]:
+        """Every folded spelling of a phrase that is no exclusion."""
+        return [spelling for spelling, terms in self._terms.items() if any(term.kind for term in terms)]
+
     def find(self, raw: str) -> tuple[PhraseFinding, ...]:
         """Return the phrases that count in the raw text, in order of place. Exclusions have done their work by then."""
         raw = raw[:LONGEST_TEXT]
-        hits = self._hits(fold_text(raw))
+        folded = fold_text(raw)
+        hits = self._hits(folded)
         standing = [hit for hit in hits if hit.term.kind is not None]
         if not standing:
             return ()
@@ -110,8 +116,8 @@ class PhraseIndex:
             and not hit.term.gives_way(excluded)
             and not any(other.beats(hit) for other in self._near(hits, index))
         ]
-        text = map_text(raw)
-        return tuple(PhraseFinding(hit.term, *text.place(hit.start, hit.end)) for hit in standing)
+        places = find_places(raw, folded, [(hit.start, hit.end) for hit in standing])
+        return tuple(PhraseFinding(hit.term, *place) for hit, place in zip(standing, places, strict=True))
 
     def excluded(self, raw: str) -> frozenset[str]:
         """Return the ids of the vendors one of whose exclusions stands in the raw text."""

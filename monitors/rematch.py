@@ -11,13 +11,15 @@ from datetime import UTC, datetime
 
 from sqlalchemy.orm import Session
 
+from monitors.bulk import BulkMatcher
 from monitors.jobs import NEWEST_OF_A_BASELINE
-from monitors.match_rows import match_rows
+from monitors.match_rows import rows_of
 from monitors.run import Workshop
 from storage.reading import all_keys
 from storage.rematching import StoredFacts, drop_matches, facts_of, recipients_changed
 from storage.runs import tell_newest
 from storage.saving import save_matches
+from storage.tables import MatchRow
 
 AT_ONCE = 200
 
@@ -37,14 +39,18 @@ def rematch(workshop: Workshop) -> RematchReport:
     report = RematchReport()
     newly: dict[str, list[str]] = {}
     now = datetime.now(UTC)
+    matcher = BulkMatcher(workshop.matcher)
     with workshop.database.reading() as session:
         keys = all_keys(session)
     for first in range(0, len(keys), AT_ONCE):
         if workshop.stop.is_set():
             break
         with workshop.database.writing() as session:
-            for facts in facts_of(session, keys[first : first + AT_ONCE]):
-                for vendor_id in _rematch_award(session, workshop, facts, now, report):
+            stored = list(facts_of(session, keys[first : first + AT_ONCE]))
+            found = matcher.matches(facts.record for facts in stored)
+            for facts, (record, matches) in zip(stored, found, strict=True):
+                rows = rows_of(session, workshop.matcher, record, matches, now)
+                for vendor_id in _store(session, facts, rows, now, report):
                     newly.setdefault(vendor_id, []).append(facts.row.key)
     with workshop.database.writing() as session:
         for vendor_id, award_keys in sorted(newly.items()):
@@ -52,12 +58,11 @@ def rematch(workshop: Workshop) -> RematchReport:
     return report
 
 
-def _rematch_award(
-    session: Session, workshop: Workshop, facts: StoredFacts, now: datetime, report: RematchReport
+def _store(
+    session: Session, facts: StoredFacts, rows: Sequence[MatchRow], now: datetime, report: RematchReport
 ) -> Sequence[str]:
-    """Match one award anew; return the vendors that it newly concerns."""
+    """Store what a record matches now; return the vendors that it newly concerns."""
     key = facts.row.key
-    rows = match_rows(session, workshop.matcher, facts.record, now)
     found = {row.vendor_id for row in rows}
     gained = sorted(found - facts.vendors)
     gone = facts.vendors - found

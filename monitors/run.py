@@ -111,6 +111,7 @@ class _Run:
         self.was_problem: set[str] = set()
         self.was_matched: set[str] = set()
         self.named_elsewhere: dict[str, frozenset[str]] = {}
+        self.passed_over = 0  # read, and of no concern to anybody: an archive has millions, whose keys are not kept
 
     def walk(self) -> None:
         """Go through all steps that are not done yet. Raises `SourceError` or `_Stopped`."""
@@ -155,11 +156,14 @@ class _Run:
         records = self.source.parse(fetched) if isinstance(fetched, Payload) else [fetched]
         self.named_elsewhere.update(named_elsewhere(self.workshop.matcher, records))
         for record in records:
-            self._count(record.key)
-            self.was_read.add(record.key)
-            self.tally.read = len(self.was_read)
             if self.source.keeps_all or self._is_worth_keeping(record):
+                self._count(record.key)
+                self.was_read.add(record.key)
                 self.batch.append(record)
+            else:
+                self.passed_over += 1
+                self._count("")
+            self.tally.read = len(self.was_read) + self.passed_over
         if len(self.batch) >= BATCH:
             self.save("")
 
@@ -172,8 +176,8 @@ class _Run:
             return any(session.get(RecordRow, key) is not None for key in keys)
 
     def _count(self, key: str) -> None:
-        self.seen.add(key)
-        self.tally.found = len(self.seen)
+        self.seen |= {key} if key else set()
+        self.tally.found = len(self.seen) + self.passed_over
 
     def save(self, finished_step: str) -> None:
         """Store what has been read, and that a step is finished if one is named, in one transaction."""

@@ -17,6 +17,7 @@ from rapidfuzz import fuzz
 from rapidfuzz.distance import OSA
 
 from monitors.names import (
+    BRANCH_WORDS,
     COMMON_WORDS,
     GENERIC_WORDS,
     LEGAL_FORMS,
@@ -25,6 +26,7 @@ from monitors.names import (
     is_common,
     parse_name,
     parse_names,
+    tight_of,
 )
 from monitors.vendor import Kind, KnownName, Portfolio, Strength, Vendor
 
@@ -85,6 +87,7 @@ BRANCH_SCORE = 0.85  # a known name plus words any company adds: SKYDIO FEDERAL 
 AMBIGUOUS_SCORE = 0.7  # every word of the name is one that unrelated companies use
 CONTAINED_SCORE = 0.65
 TEXT_SCORES = {Strength.STRONG: 0.85, Strength.MEDIUM: 0.65, Strength.WEAK: 0.3}
+_NUMBER = re.compile(r"\d+")
 CLOSE_ENOUGH = 88.0  # per cent of letters in common, words sorted
 LONGEST_NAME = 400  # characters; what is longer is no name, and comparing letters in it would take for ever
 SHORTEST_CORE = 4  # shorter cores (BI, NEC, EFW) count only with their legal form, exactly
@@ -108,7 +111,7 @@ class NameFinding:
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
+class Known:
     """One name of one vendor, taken apart."""
 
     vendor_id: str
@@ -117,6 +120,37 @@ class _Known:
     portfolio: Portfolio
     name: Name
     common: bool
+    words: tuple[str, ...]
+    tight: str
+    ordered: str
+    numbers: tuple[str, ...]
+
+    @classmethod
+    def of(cls, vendor: Vendor, kind: SignalKind, known: KnownName, name: Name) -> Known:
+        """Take apart, once, what comparing it needs again and again."""
+        words = name.core.split()
+        return cls(
+            vendor_id=vendor.id,
+            kind=kind,
+            known=known,
+            portfolio=vendor.portfolio_of(known),
+            name=name,
+            common=is_common(name.core),
+            words=tuple(words),
+            tight=name.tight,
+            ordered=" ".join(sorted(words)),
+            numbers=tuple(_NUMBER.findall(name.core)),
+        )
+
+    @property
+    def recognisable(self) -> bool:
+        """Whether a name that only resembles this one can be told from the names of other companies."""
+        return not self.common and len(self.tight) >= SHORTEST_RARE and self.kind is not SignalKind.PARENT_NAME
+
+    @property
+    def rare_words(self) -> set[str]:
+        """The words of its core that few companies use."""
+        return _rare_words(self.name.core)
 
     def exact(self, *, same_form: bool) -> float:
         """Return the score of a name whose core equals this one, 0 when that says nothing."""
@@ -127,7 +161,7 @@ class _Known:
         return EXACT_SCORES[self.kind] - (0 if same_form else OTHER_FORM)
 
 
-def _known_names(vendor: Vendor) -> Iterator[_Known]:
+def _known_names(vendor: Vendor) -> Iterator[Known]:
     # A display name of nothing but common words is no legal name: "Giant Oak" alone may be anybody.
     displayed = SignalKind.ALIAS if is_common(fold_text(vendor.name)) else SignalKind.NAME
     listed = (
@@ -145,25 +179,30 @@ def _known_names(vendor: Vendor) -> Iterator[_Known]:
             name = parse_name(known.name)
             if name and name.full not in seen:
                 seen.add(name.full)
-                yield _Known(vendor.id, kind, known, vendor.portfolio_of(known), name, is_common(name.core))
+                yield Known.of(vendor, kind, known, name)
 
 
 class NameIndex:
     """Finds the vendors whose name a recipient field bears, exactly or nearly."""
 
     def __init__(self, vendors: Iterable[Vendor]) -> None:
-        self._full: dict[str, list[_Known]] = defaultdict(list)
-        self._tight: dict[str, list[_Known]] = defaultdict(list)
-        self._rare: dict[str, list[_Known]] = defaultdict(list)
+        self._full: dict[str, list[Known]] = defaultdict(list)
+        self._tight: dict[str, list[Known]] = defaultdict(list)
+        self._rare: dict[str, list[Known]] = defaultdict(list)
         self._damaged: dict[str, set[str]] = defaultdict(set)
         for vendor in vendors:
             for known in _known_names(vendor) if vendor.kind is Kind.VENDOR else ():
                 self._add(known)
 
-    def _add(self, known: _Known) -> None:
+    @property
+    def known(self) -> list[Known]:
+        """Every name it knows."""
+        return [known for listed in self._full.values() for known in listed]
+
+    def _add(self, known: Known) -> None:
         self._full[known.name.full].append(known)
-        if len(known.name.tight) >= SHORTEST_CORE:
-            self._tight[known.name.tight].append(known)
+        if len(known.tight) >= SHORTEST_CORE:
+            self._tight[known.tight].append(known)
         if known.kind is SignalKind.PARENT_NAME:
             return
         for word in _rare_words(known.name.core):
@@ -190,15 +229,35 @@ class NameIndex:
             score = known.exact(same_form=same_form)
             if score:
                 yield _finding(known, name, known.kind, score)
-        for known in self._candidates(name):
-            score = _likeness(known, name)
+        for known, score in self._branches(name):
+            yield _finding(known, name, SignalKind.FUZZY_NAME, score)
+        words = tuple(name.core.split())
+        for known in self._candidates(words):
+            score = _likeness(known, words)
             if score:
                 yield _finding(known, name, SignalKind.FUZZY_NAME, score)
 
-    def _candidates(self, name: Name) -> list[_Known]:
-        """Return the known names that share a rare word with this one, allowing one slip in a long word."""
+    def _branches(self, name: Name) -> Iterator[tuple[Known, float]]:
+        """Yield the short or common known names that, with the words of a branch after them, make this name.
+
+        The others are found by their rare words. A single common word, or another's kind of business, says nothing.
+        """
+        words = name.core.split()
+        while len(words) > 1 and words[-1] in GENERIC_WORDS:
+            words = words[:-1]
+            added = name.core.split()[len(words) :]
+            for known in self._tight.get(tight_of(words), ()):
+                if known.kind is SignalKind.PARENT_NAME or known.name.core == name.core:
+                    continue
+                if not known.common and len(known.tight) < SHORTEST_RARE:
+                    yield known, BRANCH_SCORE
+                elif known.common and len(words) > 1 and BRANCH_WORDS.issuperset(added):
+                    yield known, CONTAINED_SCORE
+
+    def _candidates(self, mine: tuple[str, ...]) -> list[Known]:
+        """Return the known names that share a rare word with these, allowing one slip in a long word."""
         words: set[str] = set()
-        for word in name.core.split():
+        for word in mine:
             if word in self._rare:
                 words.add(word)
             elif len(word) >= SHORTEST_RARE - 1 and word not in COMMON_WORDS and word not in LEGAL_FORMS:
@@ -218,24 +277,29 @@ def _with_one_letter_less(word: str) -> Iterator[str]:
         yield word[:index] + word[index + 1 :]
 
 
-def _finding(known: _Known, name: Name, kind: SignalKind, score: float) -> NameFinding:
+def _finding(known: Known, name: Name, kind: SignalKind, score: float) -> NameFinding:
     return NameFinding(known.vendor_id, kind, known.known, known.portfolio, name.start, name.end, round(score, 3))
 
 
-def _likeness(known: _Known, name: Name) -> float:
+def slips_allowed(word: str) -> int:
+    """Return how many slips its counterpart in a misspelt name may be away from a rare word."""
+    return max(1, len(word) // 6)
+
+
+def _likeness(known: Known, words: tuple[str, ...]) -> float:
     """Score a candidate that is not equal: a branch of a known name, a name that holds it, or a misspelling; else 0."""
-    mine, theirs = known.name.core.split(), name.core.split()
-    if known.common or len(known.name.tight) < SHORTEST_RARE:
+    if known.common or len(known.tight) < SHORTEST_RARE:
         return 0.0
-    extra = _around(mine, theirs)
+    extra = _around(known.words, words)
     if extra is not None:
         if all(word in GENERIC_WORDS for word in extra):
             return BRANCH_SCORE
-        return CONTAINED_SCORE if len(known.name.tight) >= 8 else 0.0
-    return _misspelling(known.name.core, name.core)
+        leads = words[: len(known.words)] == known.words  # SKYDIO UNMANNED LLC
+        return CONTAINED_SCORE if leads or len(known.tight) >= 8 else 0.0
+    return _misspelling(known, words)
 
 
-def _around(mine: list[str], theirs: list[str]) -> list[str] | None:
+def _around(mine: tuple[str, ...], theirs: tuple[str, ...]) -> tuple[str, ...] | None:
     """Return the words before and after `mine` in `theirs`; `None` when `theirs` does not hold it whole."""
     for start in range(len(theirs) - len(mine) + 1):
         if theirs[start : start + len(mine)] == mine:
@@ -243,23 +307,23 @@ def _around(mine: list[str], theirs: list[str]) -> list[str] | None:
     return None
 
 
-def _misspelling(mine: str, theirs: str) -> float:
+def _misspelling(known: Known, words: tuple[str, ...]) -> float:
     """Score two cores that share a rare word, nearly; 0 when they are names of different companies.
 
     They are when another number stands in them, when a rare word has no counterpart within a slip or two, or when a
     single word only has a letter more at an end (COGNITECH is not COGNITEC).
     """
-    if re.findall(r"\d+", mine) != re.findall(r"\d+", theirs):
-        return 0.0
-    words = theirs.split()
-    for rare in _rare_words(mine):
-        if all(OSA.distance(rare, word) > max(1, len(rare) // 6) for word in words):
-            return 0.0
-    single = " " not in mine
-    if single and (mine in theirs or theirs in mine):
-        return 0.0
-    likeness = fuzz.ratio(" ".join(sorted(mine.split())), " ".join(sorted(theirs.split())))
+    likeness = fuzz.ratio(known.ordered, " ".join(sorted(words)), score_cutoff=CLOSE_ENOUGH)
     if likeness < CLOSE_ENOUGH:
+        return 0.0
+    mine, theirs = known.name.core, " ".join(words)
+    if known.numbers != tuple(_NUMBER.findall(theirs)):
+        return 0.0
+    for rare in _rare_words(mine):
+        if all(OSA.distance(rare, word) > slips_allowed(rare) for word in words):
+            return 0.0
+    single = len(known.words) == 1
+    if single and (mine in theirs or theirs in mine):
         return 0.0
     score = 0.6 + (likeness - CLOSE_ENOUGH) / (100 - CLOSE_ENOUGH) * 0.3
     return min(score, AMBIGUOUS_SCORE) if single else score

@@ -23,6 +23,7 @@ BROAD_HINT_CAP = 0.75  # of a broad portfolio, with nothing but a weak phrase to
 AGREEMENT = 0.1  # added when the name and the description point to the same vendor
 HINT = 0.05  # added when only a weak phrase goes with something better
 TWO_PHRASES = 0.81  # two different medium phrases of one vendor that is no integrator
+ON_TOPIC = 0.81  # a name that says too little alone, beside words for the very technology it is listed for
 KNOWN_RESELLER = 0.82  # a medium phrase, and the recipient is known to resell this vendor
 TOPIC_SCORES = {Strength.STRONG: 0.8, Strength.MEDIUM: 0.65, Strength.WEAK: 0.3}  # below any published vendor
 TWO_TOPIC_PHRASES = 0.75  # two ambiguous ones are still for a person
@@ -49,18 +50,65 @@ class Found:
             self.signal.kind is not SignalKind.MENTION or self.portfolio is Portfolio.PURE
         )
 
+    def apart_from(self, other: Found) -> bool:
+        """Whether two phrases do not share a word: they stand in other places, or in other texts."""
+        mine, theirs = self.signal, other.signal
+        same_text = (mine.field, mine.action_key) == (theirs.field, theirs.action_key)
+        return not same_text or mine.end <= theirs.start or theirs.end <= mine.start
 
-def weigh(vendor: Vendor, found: Sequence[Found], *, resold: bool) -> tuple[float, str]:
-    """Return (score 0 to 1, id of the rule). `resold`: the recipient is known to resell this vendor."""
+
+def weigh(vendor: Vendor, found: Sequence[Found], *, resold: bool, topics: Sequence[Found] = ()) -> tuple[float, str]:
+    """Return (score 0 to 1, id of the rule).
+
+    `resold`: the recipient is known to resell this vendor. `topics`: the award's words for the vendor's technology,
+    found for the topics of its category.
+    """
     if vendor.kind is Kind.TOPIC:
         return _weigh_topic(found)
     phrases = [item for item in found if item.strength is not None]
-    text = _weigh_phrases(vendor, phrases, resold=resold)
+    text = _weigh_phrases(vendor, phrases, resold=resold, on_topic=_words_on_topic(vendor, phrases, topics))
     telling = [item.signal.score for item in phrases if item.tells]
     if not telling and any(item.portfolio is not Portfolio.PURE for item in phrases):
         found = [_of_the_other_part(item) for item in found]
     identities = [_weigh_identity(vendor, item, telling, text) for item in found if item.strength is None]
-    return max(identities, default=text, key=lambda weighed: weighed[0])
+    identities += [
+        _identity_on_topic(item) for item in found if item.strength is None and _is_about(vendor, item, topics)
+    ]
+    return max((text, *identities), key=lambda weighed: weighed[0])
+
+
+def _words_on_topic(vendor: Vendor, phrases: Sequence[Found], topics: Sequence[Found]) -> frozenset[Strength]:
+    """Return the strengths of the words that may mean the vendor and stand beside others for its technology.
+
+    PARROT with SUAS. Not so the phrases of several words that are no name, and none of an integrator's: those are
+    programmes on which others work too; nor the topic's own words.
+    """
+    if vendor.portfolio is Portfolio.BROAD or not topics:
+        return frozenset()
+    words = [item for item in phrases if item.signal.kind is SignalKind.MENTION or " " not in item.signal.term.strip()]
+    return frozenset(
+        item.strength for item in words if item.strength and all(item.apart_from(topic) for topic in topics)
+    )
+
+
+def _is_about(vendor: Vendor, item: Found, topics: Sequence[Found]) -> bool:
+    """Whether the award is about what the company is listed for, which its name alone leaves open.
+
+    Of an integrator only precise words and its own name are enough: it has a hand in nearly everything.
+    """
+    if item.of_owner and item.portfolio is not Portfolio.PURE:
+        return False
+    alike = item.signal.kind is SignalKind.FUZZY_NAME
+    if alike and (item.portfolio is not Portfolio.PURE or vendor.evidence is Evidence.BACKGROUND):
+        return False
+    if item.portfolio is Portfolio.BROAD:
+        return any(topic.strength is Strength.STRONG for topic in topics)
+    return bool(topics)
+
+
+def _identity_on_topic(item: Found) -> tuple[float, str]:
+    kind = item.signal.kind.value
+    return ON_TOPIC, f"{kind if item.portfolio is Portfolio.PURE else f'{item.portfolio}-portfolio-{kind}'}+topic"
 
 
 def _of_the_other_part(item: Found) -> Found:
@@ -118,20 +166,26 @@ def _terms_by_strength(phrases: Sequence[Found]) -> dict[Strength, set[str]]:
     return by_strength
 
 
-def _weigh_phrases(vendor: Vendor, phrases: Sequence[Found], *, resold: bool) -> tuple[float, str]:
-    """Weigh what the descriptions say, whoever is paid."""
+def _weigh_phrases(
+    vendor: Vendor, phrases: Sequence[Found], *, resold: bool, on_topic: frozenset[Strength]
+) -> tuple[float, str]:
+    """Weigh what the descriptions say, whoever is paid: by the first rule that holds."""
     by_strength = _terms_by_strength(phrases)
     strong, medium, weak = (by_strength[strength] for strength in Strength)
+    pure, broad = vendor.portfolio is Portfolio.PURE, vendor.portfolio is Portfolio.BROAD
     through = "-via-reseller" if resold else ""
-    if strong:
-        return TEXT_SCORES[Strength.STRONG], f"strong-phrase{through}"
-    if len(medium) > 1 and vendor.portfolio is not Portfolio.BROAD:  # others work on the programmes of integrators
-        return TWO_PHRASES, f"two-phrases{through}"
-    if medium and resold and vendor.portfolio is Portfolio.PURE:
-        return KNOWN_RESELLER, f"medium-phrase{through}"
-    if medium:
-        return round(TEXT_SCORES[Strength.MEDIUM] + (HINT if weak else 0), 3), f"medium-phrase{through}"
-    return TEXT_SCORES[Strength.WEAK] if weak else 0.0, "weak-phrase"
+    rules = (
+        (bool(strong), TEXT_SCORES[Strength.STRONG], f"strong-phrase{through}"),
+        # Others work on the programmes of integrators.
+        (len(medium) > 1 and not broad, TWO_PHRASES, f"two-phrases{through}"),
+        (bool(medium) and resold and pure, KNOWN_RESELLER, f"medium-phrase{through}"),
+        (Strength.MEDIUM in on_topic, ON_TOPIC, f"medium-phrase-on-topic{through}"),
+        (bool(medium), TEXT_SCORES[Strength.MEDIUM] + (HINT if weak else 0), f"medium-phrase{through}"),
+        (Strength.WEAK in on_topic, TEXT_SCORES[Strength.MEDIUM], f"weak-phrase-on-topic{through}"),
+    )
+    decided = next(((score, rule) for holds, score, rule in rules if holds), None)
+    score, rule = decided or (TEXT_SCORES[Strength.WEAK] if weak else 0.0, "weak-phrase")
+    return round(score, 3), rule
 
 
 _NAMED = {

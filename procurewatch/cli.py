@@ -13,7 +13,7 @@ from typer.exceptions import TyperException
 
 from feeds.text import one_line
 from monitors.watchlist import WatchlistError
-from procurewatch.commands import demonstrate, look, publish, pull
+from procurewatch.commands import demonstrate, look, publish, pull, quote
 from procurewatch.commands import review as reviewing
 from procurewatch.commands import sources as about_sources
 from procurewatch.commands.edit_vendors import vendors
@@ -43,6 +43,8 @@ app = typer.Typer(
 for command in (pull.poll, pull.backfill, pull.run, look.search, look.show, look.export, publish.serve):
     app.command()(command)
 app.command("demo")(demonstrate.demo)
+app.command("foia")(quote.foia)
+app.command("cite")(quote.cite)
 app.command("sources")(about_sources.sources)
 app.command("import")(about_sources.import_files)
 app.command("rematch")(reviewing.rematch)

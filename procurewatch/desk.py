@@ -42,6 +42,8 @@ class Desk:
             seconds_between=source.pace.seconds_between if own.seconds_between is None else own.seconds_between,
             at_once=own.at_once or source.pace.at_once,
         )
+        # A try more costs one of the day's requests.
+        tries = min(own.tries, 2) if source.quota else own.tries
         keys = {source.needs_key: own.key.get_secret_value()} if source.needs_key and own.key else {}
         try:
             return Client(
@@ -49,7 +51,7 @@ class Desk:
                 base_url=own.base_url or source.base_url,
                 pace=pace,
                 contact=self.settings.contact,
-                patience=Patience(tries=own.tries),
+                patience=Patience(tries=tries),
                 key_headers=keys,
                 also={**source.also, **own.also},
                 meter=self.meter(source),

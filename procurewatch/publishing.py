@@ -16,7 +16,9 @@ from feeds.record_page import Linked, RecordPage
 from feeds.site import Catalogue, FeedSpec, site_files
 from monitors.vendor import Kind, Vendor
 from procurewatch.desk import Desk
+from sources.registry import SOURCES
 from storage.database import Database
+from storage.health import incidents_of
 from storage.query import Query
 from storage.reading import (
     actions_of,
@@ -68,9 +70,16 @@ def catalogue(desk: Desk, *, base_url: str) -> Catalogue:
             title = watchlist.categories.get(category, category)
             feeds.append(FeedSpec(kind=FeedKind.CATEGORY, slug=category, title=title, events=events))
         keys = published_keys(session)
+        incidents = tuple(incidents_of(session))
     awards = {key: partial(_award_record, desk.database, desk.source_titles, key) for key in keys}
-    today = datetime.now(UTC).date()
-    return Catalogue(base_url=base_url or None, feeds=tuple(feeds), awards=awards, today=today)
+    return Catalogue(
+        base_url=base_url or None,
+        feeds=tuple(feeds),
+        awards=awards,
+        today=datetime.now(UTC).date(),
+        incidents=incidents,
+        source_titles={name: source.title for name, source in SOURCES.items()},
+    )
 
 
 def _title(vendor: Vendor) -> str:

@@ -17,9 +17,9 @@ from benchmarks.matching import read_extract
 
 def main() -> None:
     """Write `awards.jsonl.gz`, the same bytes for the same extract."""
-    wanted = {label.record_key for label in read_labels()}
-    rows = [dict(row) for row in read_extract(Path(sys.argv[1])) if row["record_key"] in wanted]
-    rows.sort(key=lambda row: (row["record_key"], row["action_date"], row["modification"], row["description"]))
+    wanted = {label.award_key for label in read_labels()}
+    rows = [dict(row) for row in read_extract(Path(sys.argv[1])) if row["award_key"] in wanted]
+    rows.sort(key=lambda row: (row["award_key"], row["action_date"], row["modification"], row["description"]))
     text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     (FOLDER / "awards.jsonl.gz").write_bytes(gzip.compress(text.encode(), mtime=0))
     sys.stdout.write(f"{len(rows)} actions of {len(wanted)} awards\n")

@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 COLUMNS = {
-    "record_key": "Generated Award ID",
+    "award_key": "Generated Award ID",
     "piid": "Award ID",
     "modification": "Modification",
     "action_date": "Action Date",
@@ -182,7 +182,7 @@ class Drawing:
         """Draw at most `most` records that nobody has drawn yet, few of each award."""
         taken: list[Record] = []
         for record in records:
-            award = (pool, record["record_key"])
+            award = (pool, record["award_key"])
             if len(taken) == most:
                 break
             if _key(record) in self.drawn or self.per_award[award] >= per_award:
@@ -247,8 +247,8 @@ def _draw_further_actions(drawing: Drawing, records: Sequence[Record], spoken: S
     """The other actions of awards in whose text something was named: they often name nothing."""
     by_award: defaultdict[str, list[Record]] = defaultdict(list)
     for record in records:
-        by_award[record["record_key"]].append(record)
-    further = (action for record in spoken for action in by_award[record["record_key"]])
+        by_award[record["award_key"]].append(record)
+    further = (action for record in spoken for action in by_award[record["award_key"]])
     drawing.draw("further", further, FURTHER_ACTIONS, per_award=FURTHER_OF_AN_AWARD)
 
 
@@ -275,7 +275,7 @@ _is_vendor = _vendor_test()
 
 
 def _key(record: Record) -> tuple[str, str]:
-    return record["record_key"], record["modification"]
+    return record["award_key"], record["modification"]
 
 
 def _chance(record: Record) -> str:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from importlib.metadata import version
@@ -24,7 +25,9 @@ import httpx
 import structlog
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 
+from sources.deadline import Deadline
 from sources.errors import Blocked, QuotaUsedUp, Refused, SourceChanged, SourceError, Unreachable, excerpt
+from sources.keys import REQUEST_LOG, Keys
 from sources.records import Document
 
 log = structlog.get_logger(__name__)
@@ -99,18 +102,6 @@ def user_agent(contact: str) -> str:
     return f"procurewatch/{version('procurewatch')} ({quote(contact.strip(), safe=PLAIN) or 'no contact set'})"
 
 
-def checked_keys(source: str, key_headers: Mapping[str, str]) -> dict[str, str]:
-    """Return headers that hold keys, without the blanks that come with copying them.
-
-    Raises:
-        ValueError: a key cannot stand in a header. Found out on sending, it would stand in the error.
-    """
-    keys = {name: key.strip() for name, key in key_headers.items()}
-    if not all(key.isascii() and key.isprintable() for key in keys.values()):
-        raise ValueError(f"{source}: its key holds characters that no header can carry")
-    return keys
-
-
 def read_retry_after(value: str | None, now: datetime) -> float | None:
     """Return the seconds a Retry-After header asks for (RFC 9110: seconds or a date); `None` if it says neither."""
     if value is None:
@@ -128,21 +119,17 @@ def read_retry_after(value: str | None, now: datetime) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """One thing to ask: `file` is where the body of a large answer goes."""
+    """One thing to ask: `name` is what errors call it, `file` where the body of a large answer goes."""
 
+    name: str
     method: str
-    path: str
     url: str
     body: str | None = None
     accept: str = JSON_TYPES
     follow: bool = False
     may_be_empty: bool = False
+    may_be_missing: bool = False
     file: Path | None = None
-
-    @property
-    def name(self) -> str:
-        """What errors call it."""
-        return f"{self.method} {self.path}"
 
 
 def _is_loopback(url: str) -> bool:
@@ -181,8 +168,8 @@ class Client:
         self._turn = threading.Lock()
         self._next_start = 0.0
         self._base_url = base_url.rstrip("/")
-        self._key_headers = checked_keys(source, key_headers or {})
-        self._keys = tuple(self._key_headers.values())
+        self._keys = Keys(source, key_headers or {})
+        self._deadline = Deadline()
         self._http = httpx.Client(
             headers={"User-Agent": user_agent(contact)},
             timeout=httpx.Timeout(self._patience.read, connect=self._patience.connect),
@@ -192,12 +179,14 @@ class Client:
         )
 
     def __enter__(self) -> Self:
+        REQUEST_LOG.addFilter(self._keys)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._http.close()
+        REQUEST_LOG.removeFilter(self._keys)
 
     @property
     def requests_left(self) -> int | None:
@@ -205,7 +194,14 @@ class Client:
         return self._meter.left() if self._meter else None
 
     def get(
-        self, path: str, *, at: str = "", accept: str = JSON_TYPES, follow: bool = False, may_be_empty: bool = False
+        self,
+        path: str,
+        *,
+        at: str = "",
+        accept: str = JSON_TYPES,
+        follow: bool = False,
+        may_be_empty: bool = False,
+        may_be_missing: bool = False,
     ) -> Document:
         """Ask for a path. Raises a leaf of `SourceError`.
 
@@ -214,14 +210,15 @@ class Client:
             accept: the content types asked for.
             follow: whether a redirection is followed (over https); otherwise it means that the source has changed.
             may_be_empty: whether 204, no content, is an answer (its body is b"") and not a failure.
+            may_be_missing: whether 404 is an answer, whose body says what is missing, and not a refusal.
         """
-        url = self._url(path, at)
-        request = _Request("GET", path, url, accept=accept, follow=follow, may_be_empty=may_be_empty)
+        request = replace(self._request("GET", path, at), accept=accept, follow=follow)
+        request = replace(request, may_be_empty=may_be_empty, may_be_missing=may_be_missing)
         return cast(Document, self._ask(request))
 
     def post(self, path: str, body: Mapping[str, object]) -> Document:
         """Send a JSON body to a path. Raises a leaf of `SourceError`."""
-        request = _Request("POST", path, self._url(path, ""), body=json.dumps(body, sort_keys=True))
+        request = replace(self._request("POST", path), body=json.dumps(body, sort_keys=True))
         return cast(Document, self._ask(request))
 
     def download(self, path: str, file: Path, *, at: str = "") -> Downloaded:
@@ -230,11 +227,12 @@ class Client:
         Raises:
             SourceError: one of its leaves; `file` is then not to be used.
         """
-        request = _Request("GET", path, self._url(path, at), accept="*/*", follow=True, file=file)
+        request = replace(self._request("GET", path, at), accept="*/*", follow=True, file=file)
         return cast(Downloaded, self._ask(request))
 
-    def _url(self, path: str, at: str) -> str:
-        return (self._also[at].rstrip("/") if at else self._base_url) + path
+    def _request(self, method: str, path: str, at: str = "") -> _Request:
+        host = self._also[at].rstrip("/") if at else self._base_url
+        return _Request(self._keys.taken_out(f"{method} {path}"), method, host + path)
 
     def _ask(self, request: _Request) -> Document | Downloaded:
         retrying = Retrying(
@@ -273,13 +271,15 @@ class Client:
             try:
                 response, content = self._exchange(request)
             except httpx.HTTPError as error:
-                reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+                reason = self._keys.taken_out(f"{type(error).__name__}: {error}".removesuffix(": "))
+                if self._deadline.left < 0:
+                    reason = f"ReadTimeout: the answer took longer than {self._patience.whole_answer:g} seconds"
                 raise _Passing(Unreachable(self.source, request.name, reason)) from error
         if isinstance(content, Downloaded):
             return content
         self._judge(request, response, content)
         return Document(
-            url=self._without_keys(str(response.request.url)),
+            url=self._keys.taken_out(str(response.request.url)),
             request=request.body or "",
             retrieved_at=datetime.now(UTC),
             content_type=response.headers.get("content-type", ""),
@@ -299,11 +299,14 @@ class Client:
         """Send and read to the end, within the time and size a whole answer may take; follow where that is allowed."""
         url = httpx.URL(request.url)
         home = url.host
+        self._deadline.begin(self._patience.whole_answer)
         for _move in range(MOST_MOVES):
-            headers = {"Accept": request.accept} | (self._key_headers if self._is_home(url) else {})
+            headers = {"Accept": request.accept} | (self._keys.headers if self._is_home(url) else {})
             if request.body is not None:
                 headers["Content-Type"] = JSON_TYPES
-            with self._http.stream(request.method, url, content=request.body, headers=headers) as response:
+            with self._http.stream(
+                request.method, url, content=request.body, headers=headers, extensions={"trace": self._deadline.watch}
+            ) as response:
                 target = response.headers.get("location", "") if response.has_redirect_location else ""
                 if not (target and request.follow and _may_move(url, url.join(target))):
                     return response, self._read(request, response)
@@ -316,17 +319,17 @@ class Client:
     def _read(self, request: _Request, response: httpx.Response) -> bytes | Downloaded:
         if request.file is not None and response.status_code == 200:
             return self._store(request.file, response)
-        deadline = time.monotonic() + self._patience.whole_answer
         content = bytearray()
         for chunk in response.iter_bytes():
             content += chunk
-            if time.monotonic() > deadline:
-                raise httpx.ReadTimeout(f"the answer took longer than {self._patience.whole_answer:g} seconds")
+            if self._deadline.left < 0:
+                raise httpx.ReadTimeout("too late")
             if len(content) > LARGEST_BODY:
                 raise httpx.DecodingError(f"the answer is larger than {LARGEST_BODY} bytes")
-        return self._without_keys(content.decode("latin-1")).encode("latin-1")
+        return self._keys.taken_out(content.decode("latin-1")).encode("latin-1")
 
     def _store(self, file: Path, response: httpx.Response) -> Downloaded:
+        self._deadline.begin(math.inf)  # a large file may take its time, as long as it keeps coming
         digest, size = hashlib.sha256(), 0
         with file.open("wb") as target:
             for chunk in response.iter_bytes():
@@ -336,19 +339,13 @@ class Client:
                 if size > LARGEST_FILE:
                     raise httpx.DecodingError(f"the file is larger than {LARGEST_FILE} bytes")
         return Downloaded(
-            url=self._without_keys(str(response.request.url)),
+            url=self._keys.taken_out(str(response.request.url)),
             retrieved_at=datetime.now(UTC),
             content_type=response.headers.get("content-type", ""),
             sha256=digest.hexdigest(),
             size=size,
             file=file,
         )
-
-    def _without_keys(self, text: str) -> str:
-        """Take out a key that a source repeats: what comes back is stored as evidence and quoted in errors."""
-        for key in filter(None, self._keys):
-            text = text.replace(key, "[key]")
-        return text
 
     def _judge(self, request: _Request, response: httpx.Response, content: bytes) -> None:
         """Return if the answer can be read; else raise what it means."""
@@ -360,10 +357,10 @@ class Client:
             raise Blocked(self.source, request.name, came_back, status=status)
         if status >= 500:
             raise Unreachable(self.source, request.name, came_back, status=status)
-        if status >= 400:
+        if status >= 400 and not (status == 404 and request.may_be_missing and content.strip()):
             raise Refused(self.source, request.name, came_back, status=status)
-        if status >= 300:
-            came_back = f"HTTP {status}: moved to {self._without_keys(response.headers.get('location', 'nowhere'))}"
+        if 300 <= status < 400:
+            came_back = f"HTTP {status}: moved to {self._keys.taken_out(response.headers.get('location', 'nowhere'))}"
             raise SourceChanged(self.source, request.name, came_back, status=status)
         if not content.strip() and not (status == 204 and request.may_be_empty):
             raise _Passing(Unreachable(self.source, request.name, f"HTTP {status} with an empty body", status=status))

@@ -6,7 +6,7 @@ v2/transactions.md). Fields that are not taken stay in the evidence.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date
 from urllib.parse import quote
 
@@ -22,10 +22,12 @@ from sources.records import (
     Problem,
     Recipient,
     Record,
+    SourceFact,
     dollars,
 )
 
-TRANSACTION_PREFIX = "CONT_TX_"
+ASSISTANCE = "ASST_"
+TRANSACTION_PREFIXES = {"CONT_": "CONT_TX_", ASSISTANCE: "ASST_TX_"}
 LONGEST_IDENTIFIER = 200
 AWARD_PAGE = "https://www.usaspending.gov/award/"
 
@@ -92,11 +94,11 @@ def parse(payload: Payload) -> Record:
 
 
 def _award(payload: Payload, detail: Fields, pages: list[dict[str, object]]) -> Award:
-    required(detail, "piid")
     key = identifier(detail, "generated_unique_award_id")
     if key != payload.key.upper():
         raise InvalidRecord(f"asked for {payload.key}, got {key}")
-    actions = tuple(sorted(_actions(pages), key=lambda action: (action.signed or date.min, action.key)))
+    is_assistance = key.startswith(ASSISTANCE)
+    actions = tuple(sorted(_actions(pages, key), key=lambda action: (action.signed or date.min, action.key)))
     if not actions:
         raise InvalidRecord("it has no transactions")
     period = part(detail, "period_of_performance")
@@ -106,15 +108,15 @@ def _award(payload: Payload, detail: Fields, pages: list[dict[str, object]]) -> 
         key=key,
         source=payload.source,
         revision=payload.revision,
-        category=_category(detail),
+        category=AwardCategory.ASSISTANCE if is_assistance else _category(detail),
         type_text=text(detail, "type_description"),
-        piid=identifier(detail, "piid"),
+        piid=_fain(detail) if is_assistance else _piid(detail),
         parent_piid=identifier(parent, "piid"),
         parent_key=identifier(parent, "generated_unique_award_id"),
         description=text(detail, "description"),
         recipient=_recipient(part(detail, "recipient")),
-        awarding=_agency(part(detail, "awarding_agency")),
-        funding=_agency(part(detail, "funding_agency")),
+        awarding=agency(part(detail, "awarding_agency")),
+        funding=agency(part(detail, "funding_agency")),
         obligated=dollars(detail.get("total_obligation")),
         exercised=dollars(detail.get("base_exercised_options")),
         ceiling=dollars(detail.get("base_and_all_options")),
@@ -129,11 +131,39 @@ def _award(payload: Payload, detail: Fields, pages: list[dict[str, object]]) -> 
         naics_text=text(latest, "naics_description"),
         solicitation=text(latest, "solicitation_identifier"),
         extent_competed=text(latest, "extent_competed_description"),
-        place=_place(part(detail, "place_of_performance")),
+        place=place(part(detail, "place_of_performance")),
         url=f"{AWARD_PAGE}{quote(key, safe='')}/",
         actions=actions,
         documents=payload.documents,
+        facts=tuple(_assistance_facts(detail)) if is_assistance else (),
     )
+
+
+def _piid(detail: Fields) -> str:
+    required(detail, "piid")
+    return identifier(detail, "piid")
+
+
+def _fain(detail: Fields) -> str:
+    """Return what assistance goes by: the FAIN, or the URI of awards that are only reported added up."""
+    name = identifier(detail, "fain") or identifier(detail, "uri")
+    if not name:
+        raise InvalidRecord("neither fain nor uri is there")
+    return name
+
+
+def _assistance_facts(detail: Fields) -> Iterator[SourceFact]:
+    listings = detail.get("cfda_info") or []
+    if not isinstance(listings, list):
+        raise InvalidRecord(f"cfda_info is not a list: {str(listings)[:80]!r}")
+    for listing in listings:
+        if not isinstance(listing, dict):
+            raise InvalidRecord(f"an assistance listing that is no object: {str(listing)[:80]!r}")
+        named = f"{text(listing, 'cfda_number')} {text(listing, 'cfda_title')}".strip()
+        if named:
+            yield SourceFact(label="Assistance listing", value=named)
+    if kind := text(detail, "type_description"):
+        yield SourceFact(label="Assistance type", value=kind)
 
 
 def _category(detail: Fields) -> AwardCategory:
@@ -144,8 +174,9 @@ def _category(detail: Fields) -> AwardCategory:
         raise InvalidRecord(f"neither a contract nor an IDV but {category!r}") from error
 
 
-def _actions(pages: list[dict[str, object]]) -> list[ContractAction]:
+def _actions(pages: list[dict[str, object]], award_key: str) -> list[ContractAction]:
     """Return the transactions of all pages, each once."""
+    prefix = TRANSACTION_PREFIXES.get(award_key[:5], "CONT_TX_")
     found: dict[str, ContractAction] = {}
     for page in pages:
         rows = page.get("results")
@@ -154,17 +185,17 @@ def _actions(pages: list[dict[str, object]]) -> list[ContractAction]:
         for row in rows:
             if not isinstance(row, dict):
                 raise InvalidRecord(f"a transaction that is no object: {str(row)[:80]!r}")
-            action = _action(row)
+            action = _action(row, prefix)
             found[action.key] = action
     return list(found.values())
 
 
-def _action(row: Fields) -> ContractAction:
+def _action(row: Fields, prefix: str) -> ContractAction:
     key = identifier(row, "id")
-    if not key.startswith(TRANSACTION_PREFIX):
-        raise InvalidRecord(f"not the key of a contract's transaction: {key[:80]!r}")
+    if not key.startswith(prefix):
+        raise InvalidRecord(f"not the key of a transaction of this award, {prefix}...: {key[:80]!r}")
     return ContractAction(
-        key=key.removeprefix(TRANSACTION_PREFIX),
+        key=key.removeprefix(prefix),
         modification=text(row, "modification_number"),
         signed=day(row, "action_date"),
         obligation=dollars(row.get("federal_action_obligation")),
@@ -184,7 +215,8 @@ def _recipient(fields: Fields) -> Recipient:
     )
 
 
-def _agency(fields: Fields) -> Agency:
+def agency(fields: Fields) -> Agency:
+    """Return an agency as an award's detail tells it. Raises `InvalidRecord`."""
     top, sub = part(fields, "toptier_agency"), part(fields, "subtier_agency")
     return Agency(
         code=identifier(top, "code"),
@@ -195,7 +227,7 @@ def _agency(fields: Fields) -> Agency:
     )
 
 
-def _place(fields: Fields) -> str:
+def place(fields: Fields) -> str:
     """Return where the work is done, as one line: city, state, country where each is known."""
     names = (text(fields, "city_name"), text(fields, "state_name"), text(fields, "country_name"))
     return ", ".join(name for name in names if name)

@@ -24,6 +24,19 @@ AWARD_TYPES: dict[str, tuple[str, ...]] = {
     "idvs": ("IDV_A", "IDV_B", "IDV_B_A", "IDV_B_B", "IDV_B_C", "IDV_C", "IDV_D", "IDV_E"),
 }
 ALL_TYPES = tuple(code for codes in AWARD_TYPES.values() for code in codes)
+ASSISTANCE_TYPES: dict[str, tuple[str, ...]] = {
+    "grants": ("02", "03", "04", "05", "F001", "F002"),
+    "direct_payments": ("06", "10", "F006", "F007"),
+    "other": ("09", "11", "-1", "F005", "F008", "F009", "F010"),
+}
+ALL_ASSISTANCE_TYPES = tuple(code for codes in ASSISTANCE_TYPES.values() for code in codes)
+LOAN_TYPES = ("07", "08", "F003", "F004")
+TYPES_BY_GROUP = AWARD_TYPES | ASSISTANCE_TYPES
+# Subawards are told apart by the type of their prime award, in two groups, and lending is one of the types.
+SUBAWARD_TYPES: dict[str, tuple[str, ...]] = {
+    "subcontracts": ALL_TYPES,
+    "subgrants": ALL_ASSISTANCE_TYPES + LOAN_TYPES,
+}
 # `generated_internal_id`, the award key, comes with every row unasked; the transaction search refuses to be asked.
 AWARD_FIELDS = (
     "Award ID",
@@ -36,7 +49,7 @@ AWARD_FIELDS = (
     "Start Date",
     "Awarding Sub Agency",
 )
-LAST_DAY_FIELD = {"contracts": "End Date", "idvs": "Last Date to Order"}
+LAST_DAY_FIELD = {group: "Last Date to Order" if group == "idvs" else "End Date" for group in TYPES_BY_GROUP}
 AWARD_DATES = ("action_date", "date_signed", "last_modified_date", "new_awards_only")
 TRANSACTION_FIELDS = (
     "Award ID",
@@ -48,6 +61,28 @@ TRANSACTION_FIELDS = (
 )
 TRANSACTION_DATES = ("action_date", "date_signed", "last_modified_date")
 REORDERINGS = ("Award ID", "Transaction Amount", "Recipient Name", "Mod", "Transaction Description")
+SUBAWARD_FIELDS = (
+    "Sub-Award ID",
+    "Sub-Award Type",
+    "Sub-Awardee Name",
+    "Sub-Recipient UEI",
+    "Sub-Award Date",
+    "Sub-Award Amount",
+    "Sub-Award Description",
+    "Sub-Recipient Location",
+    "Sub-Award Primary Place of Performance",
+    "Prime Award ID",
+    "Prime Recipient Name",
+    "Prime Award Recipient UEI",
+    "Awarding Agency",
+    "Awarding Sub Agency",
+    "NAICS",
+    "PSC",
+    "Assistance Listing",
+)
+# A subaward's own date. Its other dates are those of the prime award, which say nothing of when it was reported.
+SUBAWARD_DATES = ("action_date",)
+SUBAWARD_REORDERINGS = ("Sub-Award Amount", "Sub-Awardee Name", "Sub-Recipient UEI", "Prime Award ID")
 TEXT_FILTERS = ("keywords", "recipient_search_text", "award_ids")
 
 Row = Mapping[str, object]

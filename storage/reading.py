@@ -23,7 +23,7 @@ from storage.stored import (
     StoredRecord,
     StoredSignal,
 )
-from storage.tables import ActionRow, EventRow, EvidenceRow, MatchRow, PayloadRow, RecordRow
+from storage.tables import ActionRow, EventRow, EvidenceRow, IncidentRow, MatchRow, PayloadRow, RecordRow
 
 AT_ONCE = 500  # keys in one IN (...)
 LISTS = ("amounts", "attachments", "facts")
@@ -196,13 +196,14 @@ def published_keys(session: Session) -> list[str]:
 def publication_state(session: Session) -> tuple[str, datetime | None]:
     """Return what changes whenever anything published may have, and when it last did (UTC; `None` when all is empty).
 
-    Events, awards, matches and evidence count.
+    Events, records, matches, evidence and incidents count.
     """
     counted = (
         select(func.count(), func.max(col(EventRow.first_seen))).where(col(EventRow.told)),
         select(func.count(), func.max(col(RecordRow.last_changed))),
         select(func.count(), func.max(col(MatchRow.first_seen))),
         select(func.count(), func.max(col(EvidenceRow.retrieved_at))),
+        select(func.count(), func.max(func.coalesce(col(IncidentRow.ended), col(IncidentRow.began)))),
     )
     rows = [session.execute(query).one() for query in counted]
     found: list[tuple[int, datetime | None]] = [(row[0], row[1]) for row in rows]

@@ -22,7 +22,7 @@ from storage.linking import link_award, link_publication
 from storage.publication_changes import publication_changes
 from storage.reviewing import PUBLISHED, REJECTED, band_for
 from storage.rows import award_row, publication_row
-from storage.sightings import note_sighting, said_by, sightings_of, together
+from storage.sightings import keep_first_sighting, note_sighting, said_by, sightings_of, together
 from storage.stored import EventKind
 from storage.tables import ActionRow, MatchRow, QuarantineRow, RecordRow, SightingRow
 
@@ -208,6 +208,7 @@ def _save_facts(session: Session, stored: RecordRow | None, award: Award, now: d
         session.flush()
         note_sighting(session, fresh, award, now)
         return True
+    keep_first_sighting(session, stored, now)
     note_sighting(session, fresh, award, now)
     session.flush()
     return _renew(session, stored, together(sightings_of(session, award.key)), fresh, now)

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from sources.records import Award
-from storage.tables import RecordRow, SightingRow
+from storage.tables import ActionRow, RecordRow, SightingRow
 
 # Whose page is linked, and who speaks first where the dates are the same: the one whose records have a page for all.
 RANK = ("usaspending", "assistance", "samawards", "fpds")
@@ -93,6 +93,27 @@ def note_sighting(session: Session, row: RecordRow, award: Award, now: datetime)
         sighting.last_changed = now
     session.add(sighting)
     return sighting
+
+
+def keep_first_sighting(session: Session, row: RecordRow, now: datetime) -> None:
+    """Note what an award's only source said, where that was stored before there were others to keep apart from it."""
+    if session.get(SightingRow, (row.key, row.source)) is not None:
+        return
+    stored = session.scalars(select(ActionRow).where(col(ActionRow.award_key) == row.key))
+    session.add(
+        SightingRow(
+            record_key=row.key,
+            source=row.source,
+            revision=row.revision,
+            facts=facts_of(row),
+            actions={action.key: "" if action.obligation is None else str(action.obligation) for action in stored},
+            modified=row.modified,
+            url=row.url,
+            first_seen=row.first_seen,
+            last_changed=now,
+        )
+    )
+    session.flush()
 
 
 def sightings_of(session: Session, record_key: str) -> list[SightingRow]:

@@ -78,6 +78,14 @@ SHARED_FIELDS: dict[str, Callable[[CorpusAward], Any]] = {
 AWARD_FIELDS = {
     "contracts": SHARED_FIELDS | {"End Date": lambda a: iso(a.ends)},
     "idvs": SHARED_FIELDS | {"Last Date to Order": lambda a: iso(a.ends)},
+    "assistance": {name: tell for name, tell in SHARED_FIELDS.items() if name != "Contract Award Type"}
+    | {
+        "End Date": lambda a: iso(a.ends),
+        "Award Type": lambda a: a.type_description,
+        "SAI Number": no_value,
+        "CFDA Number": no_value,
+        "Assistance Listings": no_value,
+    },
 }
 DATE_FIELDS = {"Last Modified Date", "Base Obligation Date", "Start Date", "End Date", "Last Date to Order"}
 # Sorts with more than two keys upstream, where the two values of a cursor cannot be enough.
@@ -102,8 +110,8 @@ def award_search(body: Body, awards: Sequence[CorpusAward]) -> Content:
     if "no intersection" in filters["award_type_codes"]:
         return award_page([], page, [], body, has_next=False)
     checks.check_one_group(filters["award_type_codes"])
-    group = "idvs" if set(filters["award_type_codes"]) <= set(checks.GROUPS["idvs"]) else "contracts"
-    check_sort(page.sort, body["fields"], AWARD_FIELDS[group])
+    known = fields_of(filters["award_type_codes"])
+    check_sort(page.sort, body["fields"], known)
     check_cursor(page)
     found = ordered([award for award in awards if award_found(award, filters)], page)
     if page.after_id is not None:
@@ -112,8 +120,16 @@ def award_search(body: Body, awards: Sequence[CorpusAward]) -> Content:
     else:
         begin = (page.number - 1) * page.limit
         shown, has_next = found[begin : begin + page.limit], len(found) - begin > page.limit
-    rows = [award_row(award, body["fields"], AWARD_FIELDS[group]) for award in shown]
+    rows = [award_row(award, body["fields"], known) for award in shown]
     return award_page(rows, page, shown, body, has_next=has_next)
+
+
+def fields_of(codes: Sequence[str]) -> Mapping[str, Callable[[CorpusAward], Any]]:
+    """Return the fields that awards of these types have."""
+    if set(codes) <= set(checks.GROUPS["loans"]):
+        raise refuse(HTTPStatus.NOT_IMPLEMENTED, "This stand-in does not serve loans")
+    groups = (group for group in ("contracts", "idvs") if set(codes) <= set(checks.GROUPS[group]))
+    return AWARD_FIELDS[next(groups, "assistance")]
 
 
 def checked_award_search(body: Body) -> tuple[Content, Page]:
@@ -177,8 +193,7 @@ def check_cursor(page: Page) -> None:
 
 def sort_value(award: CorpusAward, sort: str) -> SortValue | None:
     """Return the award's value in the index: dates in milliseconds, amounts as numbers, text as text."""
-    group = AWARD_FIELDS["idvs" if award.category == "idv" else "contracts"]
-    value = group[sort](award)
+    value = AWARD_FIELDS.get(award.group, AWARD_FIELDS["assistance"])[sort](award)
     if value is None or isinstance(value, dict):
         return str(value) if value else None
     if sort in DATE_FIELDS:

@@ -97,6 +97,11 @@ class CorpusAward:
     extra_detail: dict[str, Any] = field(default_factory=dict)
 
     @property
+    def group(self) -> str:
+        """The group of award types that it is counted in."""
+        return f"{self.category}s"
+
+    @property
     def key(self) -> str:
         """The generated award key: CONT_AWD_piid_agency_parent piid_parent agency, or CONT_IDV_piid_agency."""
         if self.category == "idv":
@@ -148,6 +153,10 @@ class CorpusAward:
             return joined_key(self.agency, None, self.piid, action.modification, None, None)
         number = action.transaction_number
         return joined_key(self.agency, self.parent_agency, self.piid, action.modification, self.parent_piid, number)
+
+    def transaction_id(self, action: CorpusAction) -> str:
+        """The key of `action` as the API writes it."""
+        return f"CONT_TX_{self.action_key(action)}"
 
 
 def to_json(award: CorpusAward) -> dict[str, Any]:

@@ -205,7 +205,7 @@ def transaction_row(award: CorpusAward, action: CorpusAction) -> Content:
     """Return one action as POST transactions/ has it, the only route of the API to a transaction's key."""
     amount = action.obligation
     return {
-        "id": f"CONT_TX_{award.action_key(action)}",
+        "id": award.transaction_id(action),
         "type": award.type,
         "type_description": award.type_description,
         "action_date": action.action_date.isoformat(),

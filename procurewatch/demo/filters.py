@@ -123,7 +123,7 @@ def type_fits(award: CorpusAward, codes: Sequence[str]) -> bool:
     """Whether the award is of one of these types; where the type is not known, any of its group's codes will do."""
     if award.type is not None:
         return award.type in codes
-    return bool(set(GROUPS[f"{award.category}s"]) & set(codes))
+    return bool(set(GROUPS[award.group]) & set(codes))
 
 
 def agencies_fit(award: CorpusAward, wanted: Sequence[Mapping[str, Any]]) -> bool:

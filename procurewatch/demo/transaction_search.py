@@ -167,7 +167,6 @@ def transaction_count(body: Body, awards: Sequence[CorpusAward]) -> Content:
 
 
 def counts(found: Sequence[CorpusAward]) -> dict[str, int]:
-    """Return how many of `found` are contracts and IDVs; the corpus has no assistance."""
-    idvs = sum(award.category == "idv" for award in found)
-    none = dict.fromkeys(("grants", "direct_payments", "loans", "other"), 0)
-    return {"contracts": len(found) - idvs, "idvs": idvs, **none}
+    """Return how many of `found` are of each group; the corpus has only contracts and IDVs."""
+    groups = ("contracts", "idvs", "grants", "direct_payments", "loans", "other")
+    return {group: sum(award.group == group for award in found) for group in groups}

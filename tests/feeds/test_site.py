@@ -54,6 +54,9 @@ def catalogue(base_url: str | None = "https://watch.example.org/pw/") -> Catalog
     )
 
 
+ENDINGS = ("atom", "rss")
+
+
 def built(base_url: str | None = "https://watch.example.org/pw/") -> dict[str, bytes]:
     return {path: write() for path, write in site_files(catalogue(base_url))}
 
@@ -67,8 +70,12 @@ def test_paths() -> None:
         "style.css",
         "index.html",
         "feeds.opml",
-        *(f"{stem}.{end}" for stem in ("all", "vendor/clearview-ai", "vendor/nobody") for end in ("atom", "rss")),
-        *(f"{stem}.{end}" for stem in ("agency/7014", "category/face-recognition") for end in ("atom", "rss")),
+        *(f"{stem}.{end}" for stem in ("health", "all", "vendor/clearview-ai") for end in ("atom", "rss")),
+        *(
+            f"{stem}.{end}"
+            for stem in ("vendor/nobody", "agency/7014", "category/face-recognition")
+            for end in ("atom", "rss")
+        ),
         f"awards/{CLEARVIEW.key}.html",
         f"awards/{BABEL.key}.html",
         f"awards/{award_page_name(EVENTS[3].record.key)}.html",

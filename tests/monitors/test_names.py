@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitors.names import fold_text, is_common, map_text, normalise, parse_name, parse_names, peel
+from monitors.names import find_places, fold_text, is_common, map_text, normalise, parse_name, parse_names, peel
 
 
 @pytest.mark.parametrize(
@@ -54,6 +56,24 @@ def test_doing_business_as_gives_a_second_name_with_its_place(dba: str) -> None:
     assert raw[second.start : second.end] == "Advanced Technology Solutions"
 
 
+@pytest.mark.parametrize("between", ["FKA", "F/K/A", "f.k.a.", "formerly", "FORMERLY KNOWN AS", "trading as"])
+def test_a_former_name_in_the_field_is_a_second_name(between: str) -> None:
+    names = parse_names(f"Acme Optics LLC ({between} Sharp Eyes, Inc.)")
+    assert [name.full for name in names] == ["ACME OPTICS LLC", "SHARP EYES INC"]
+
+
+def test_a_name_with_brackets_is_also_read_without_them() -> None:
+    raw = "ACME OPTICAL SYSTEM (AOSYS), INC"
+    names = parse_names(raw)
+    assert [name.full for name in names] == ["ACME OPTICAL SYSTEM AOSYS INC", "ACME OPTICAL SYSTEM INC", "AOSYS"]
+    assert [raw[name.start : name.end] for name in names] == [raw, raw, "AOSYS"]
+
+
+@pytest.mark.parametrize("raw", ["(", ")", "()", "A (", ") LLC (", "(()) X", "FKA", "X FKA", "(FKA)"])
+def test_brackets_without_sense_are_no_error(raw: str) -> None:
+    assert all(0 <= name.start < name.end <= len(raw) for name in parse_names(raw))
+
+
 def test_dba_inside_a_word_splits_nothing() -> None:
     assert len(parse_names("GOLDBAR SYSTEMS LLC")) == 1
 
@@ -96,3 +116,12 @@ def test_every_folded_letter_comes_from_its_place(raw: str) -> None:
 def test_peeling_leaves_something(raw: str) -> None:
     normalised = normalise(raw)
     assert bool(peel(normalised)[0]) == bool(normalised)
+
+
+@given(st.one_of(st.text(), st.text(alphabet="AB1 &-.\n", max_size=20)))
+def test_words_are_found_where_their_letters_are(raw: str) -> None:
+    folded = fold_text(raw)
+    words = list(re.finditer("[^ ]+", folded))
+    spans = [(first.start(), last.end()) for first in words for last in words if first.start() <= last.start()][:30]
+    text = map_text(raw)
+    assert find_places(raw, folded, spans) == [text.place(start, end) for start, end in spans]

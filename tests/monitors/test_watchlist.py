@@ -17,6 +17,7 @@ from monitors.watchlist import (
     KnownName,
     Portfolio,
     Strength,
+    Vendor,
     WatchlistError,
     load_watchlist,
 )
@@ -240,3 +241,8 @@ def test_a_poll_of_the_whole_list_takes_tens_of_requests() -> None:
     assert len(ordinary) <= 80
     assert len(sweep) <= 120
     assert not {"MOTOROLA", "TASER", "FLIR", "LPR", "SUAS", "CLEAR", "PALANTIR GOTHAM"} & set(interest.phrases)
+
+
+@pytest.mark.parametrize("vendor", load_watchlist().vendors, ids=lambda vendor: vendor.id)
+def test_an_entry_has_a_source_or_says_that_it_is_unverified(vendor: Vendor) -> None:
+    assert vendor.sources or (vendor.evidence is Evidence.BACKGROUND and "nverified" in vendor.note)

@@ -116,7 +116,7 @@ def test_preview_counts_and_shows_and_saves_nothing(stored: Path, tmp_path: Path
     before = sorted(path.name for path in stored.iterdir())
     done = run(stored, "vendors", "preview", "--name", "Gray Box", "--phrase", "GRAYKEY=strong", "--examples", "2")
     assert done.returncode == 0, done.stderr
-    figures = r"would match (\d+) of (\d+) stored awards .*: (\d+) published, (\d+) for review, [\d.]+ a month"
+    figures = r"would match (\d+) of (\d+) stored records .*: (\d+) published, (\d+) for review, [\d.]+ a month"
     found = re.search(figures, said(done.stdout))
     assert found
     total, of, published, review = map(int, found.groups())

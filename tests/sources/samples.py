@@ -43,6 +43,12 @@ CHANGE: Json = {
 }
 PAGE: Json = {"page_metadata": {"page": 1, "hasNext": False}, "results": [CHANGE, BASE]}
 
+# What no field should hold, or not this one.
+WRONG_VALUES: list[object] = [
+    *(None, "", " ", "x", 7, -1.5, True, [], ["x"], {}, {"x": 1}),
+    *("2016/06/24", "NaN", 10**30),
+]
+
 
 def document(content: object) -> Document:
     body = content if isinstance(content, bytes) else json.dumps(content).encode()

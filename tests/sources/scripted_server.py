@@ -24,6 +24,7 @@ class How(Enum):
     HANG_UP = auto()  # the connection is closed without a word
     CUT = auto()  # half of the body, then the end
     DRIP = auto()  # the body one byte at a time, `pause` seconds apart
+    DRIP_HEAD = auto()  # the same, from the first byte of the head
     HANG = auto()  # nothing comes until the server closes
     LATE = auto()  # whole, after `pause` seconds
 
@@ -144,17 +145,19 @@ def send(script: Script, connection: socket.socket, closing: threading.Event) ->
         case How.CUT:
             connection.sendall(script.head() + script.body[: len(script.body) // 2])
         case How.DRIP:
-            drip(script, connection, closing)
+            connection.sendall(script.head())
+            drip(script.body, script.pause, connection, closing)
+        case How.DRIP_HEAD:
+            drip(script.head() + script.body, script.pause, connection, closing)
         case How.WHOLE | How.LATE:
             connection.sendall(script.head() + script.body)
 
 
-def drip(script: Script, connection: socket.socket, closing: threading.Event) -> None:
-    """Send the head of an answer, then its body byte by byte."""
-    connection.sendall(script.head())
-    for byte in script.body:
+def drip(content: bytes, pause: float, connection: socket.socket, closing: threading.Event) -> None:
+    """Send an answer, or the rest of one, byte by byte."""
+    for byte in content:
         connection.sendall(bytes([byte]))
-        if closing.wait(script.pause):
+        if closing.wait(pause):
             return
 
 

@@ -7,7 +7,7 @@ import inspect
 import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -18,18 +18,34 @@ from procurewatch.demo.upstream import UsaspendingStandIn, load_corpus
 from sources.contract import Interest, Source, Step, Window
 from sources.http import Client, Patience
 from sources.registry import SOURCES
+from tests.sources.announcements import page
+from tests.sources.sam_records import RECORDS
+from tests.upstreams import sam_contract_awards, sam_opportunities
 from tests.upstreams.ai_inventory import AiInventoryStandIn
+from tests.upstreams.dod import DodStandIn
 from tests.upstreams.federal_register import FederalRegisterStandIn
 from tests.upstreams.fpds import Fpds
+from tests.upstreams.sam_contract_awards import SamContractAwardsStandIn
+from tests.upstreams.usaspending_assistance import AssistanceStandIn
+from tests.upstreams.usaspending_subawards import SubawardsStandIn
 
 ROOT = Path(__file__).parents[2]
 # A stand-in for every source: its control query and its searches are tried against it.
 STAND_INS: dict[str, Callable[[], AbstractContextManager[StandIn]]] = {
     "aiinventory": AiInventoryStandIn,
+    "dod": lambda: DodStandIn([page(1)]),
     "federalregister": FederalRegisterStandIn,
-    "usaspending": lambda: UsaspendingStandIn(load_corpus()),
     "fpds": Fpds,
+    "samawards": lambda: SamContractAwardsStandIn(RECORDS),
+    "samnotices": lambda: sam_opportunities.SamOpportunities(
+        [sam_opportunities.notice(1, postedDate=datetime.now(UTC).date().isoformat())]
+    ),
+    "usaspending": lambda: UsaspendingStandIn(load_corpus()),
+    "assistance": lambda: AssistanceStandIn([]),
+    "subawards": lambda: SubawardsStandIn([]),
 }
+# The keys that stand-ins ask for.
+KEYS = {"samawards": sam_contract_awards.KEY, "samnotices": sam_opportunities.KEY}
 INTEREST = Interest(
     names=tuple(f"VENDOR {n}" for n in range(230)),
     ueis=tuple(f"UEI{n:09}" for n in range(230)),
@@ -77,7 +93,10 @@ def test_the_module_of_a_source_tells_what_is_known_of_its_upstream(source: Sour
 def test_the_control_query_finds_what_always_exists(source: Source) -> None:
     with STAND_INS[source.name]() as server:
         patience = Patience(tries=1, read=10)
-        with Client(source.name, base_url=server.base_url, pace=source.pace, patience=patience) as client:
+        keys = {source.needs_key: KEYS[source.name]} if source.needs_key else {}
+        with Client(
+            source.name, base_url=server.base_url, pace=source.pace, patience=patience, key_headers=keys
+        ) as client:
             assert source.control(client) is True
         assert len(server.requests) == 1
 

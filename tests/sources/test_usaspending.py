@@ -13,8 +13,8 @@ from procurewatch.demo.upstream import load_corpus
 from sources.contract import Interest
 from sources.errors import Blocked, QuotaUsedUp, SourceChanged, SourceError, Unreachable
 from sources.records import Award, AwardCategory, Payload, Problem
-from sources.usaspending import TRANSACTIONS
 from sources.usaspending_queries import AWARD_SEARCH, TRANSACTION_COUNT, TRANSACTION_SEARCH
+from sources.usaspending_whole import TRANSACTIONS
 from tests.sources.upstream import (
     DAY,
     SOURCE,
@@ -105,7 +105,7 @@ def test_the_evidence_is_what_the_server_sent_byte_for_byte_unknown_fields_and_a
 
 
 def test_all_pages_of_an_awards_transactions_are_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sources.usaspending.MOST_TRANSACTIONS", 2)
+    monkeypatch.setattr("sources.usaspending_whole.MOST_TRANSACTIONS", 2)
     mods = [action(f"P{n:05}", DAY + timedelta(days=n // 2)) for n in range(5)]
     with AlteredUsaspending([award(1, *mods)]) as server:
         [found] = parsed(fetched(server, step_of()))

@@ -9,8 +9,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
+from procurewatch.demo.stand_in import StandIn
 from procurewatch.demo.upstream import Answer, CorpusAction, CorpusAward, LoggedRequest
 from sources.contract import Fetched, HeldRecord, Interest, Step, Unchanged, Window
 from sources.http import Client, Pace, Patience
@@ -25,17 +27,23 @@ Json = dict[str, Any]
 Change = Callable[[Json], object]
 
 
-class AlteredUsaspending(FaultyUsaspending):
-    """The stand-in whose answers a test may change: see `alter`. `sent` holds the bodies it sent, by path."""
+class Alterable(StandIn):
+    """To be mixed in before a stand-in whose answers a test may change: see `alter`.
 
-    def __init__(self, awards: Sequence[CorpusAward]) -> None:
-        self.sent: dict[str, list[bytes]] = defaultdict(list)
-        self._changes: list[tuple[str, Change]] = []
-        super().__init__(awards)
+    `sent` holds the bodies it sent, by path.
+    """
+
+    @cached_property
+    def sent(self) -> dict[str, list[bytes]]:
+        return defaultdict(list)
+
+    @cached_property
+    def _changes(self) -> list[tuple[str, Change]]:
+        return []
 
     def alter(self, on: str, change: Change) -> None:
         """Let `change` edit the JSON of answers whose path ends with `on`; what it returns, if anything, is sent."""
-        with self.editing():
+        with self.answers_held_back():
             self._changes.append((on, change))
 
     def answer(self, request: LoggedRequest) -> Answer:
@@ -52,6 +60,10 @@ class AlteredUsaspending(FaultyUsaspending):
     def asked(self, on: str) -> list[Json]:
         """The bodies of the requests whose path ends with `on`."""
         return [request.json() for request in self.requests if request.path.endswith(on)]
+
+
+class AlteredUsaspending(Alterable, FaultyUsaspending):
+    """The stand-in whose answers a test may change."""
 
 
 def action(

@@ -1,0 +1,79 @@
+"""Troubles of the sources, told to a reader: an entry when one begins, another when it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, date, datetime, timedelta
+from urllib.parse import quote
+
+from feeds.entries import Entry
+from feeds.facts import Fact
+from feeds.render import render
+from feeds.tags import AUTHORITY
+from feeds.text import moment, one_line, plural, utc
+from storage.health import Incident
+
+DOD_DELAY = timedelta(days=90)  # FPDS and USAspending hold the department's awards back for so long
+
+
+def not_public_yet(today: date) -> str:
+    """Return the sentence that must stand wherever a list could be taken for all there is."""
+    return f"Awards of the Department of Defense signed after {today - DOD_DELAY} are not public yet."
+
+
+def incident_entries(incidents: Iterable[Incident], titles: Mapping[str, str], link: str) -> Iterator[Entry]:
+    """Give the entries of incidents.
+
+    Args:
+        titles: the sources' names for readers, by name.
+        link: the page that tells how the sources are (absolute).
+    """
+    for incident in incidents:
+        title = titles.get(incident.source, incident.source)
+        told = f"{title} cannot be read since {moment(incident.began)}: {incident.verdict}"
+        yield _entry(incident, "source-failed", told, incident.began, link)
+        if incident.ended:
+            lasted = plural(max(1, round((incident.ended - incident.began) / timedelta(hours=1))), "hour")
+            told = f"{title} can be read again, after {lasted}; what it published meanwhile has been asked for"
+            yield _entry(incident, "source-recovered", told, incident.ended, link)
+
+
+def _entry(incident: Incident, kind: str, title: str, when: datetime, link: str) -> Entry:
+    began = incident.began.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+    facts = (
+        Fact("Source", incident.source),
+        Fact("Began", moment(incident.began)),
+        Fact("Ended", moment(incident.ended) if kind == "source-recovered" and incident.ended else "not yet"),
+        Fact("What went wrong", one_line(incident.message) or incident.verdict),
+    )
+    content = render(
+        "entry.html",
+        title=title,
+        facts=facts,
+        description=(),
+        action_description=(),
+        reasons=(),
+        link=link,
+        official_url="",
+    )
+    return Entry(
+        id=f"tag:{AUTHORITY}:{kind}/{quote(incident.source, safe='')}/{began}",
+        kind=kind,
+        title=one_line(title),
+        link=link,
+        official_url=link,
+        summary=one_line(f"{title}. {incident.message}"),
+        content_html=content,
+        signed=None,
+        published=None,
+        first_seen=utc(when),
+        days_late=0,
+        agency="",
+        vendors=(),
+        categories=(),
+        facts=facts,
+        description=(),
+        action_description=(),
+        reasons=(),
+        record_key="",
+    )

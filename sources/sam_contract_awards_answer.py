@@ -1,0 +1,200 @@
+"""Reading an answer of SAM.gov's contract awards record by record, in bounded memory, each as the bytes it came in.
+
+A page of the search and the file of an extract have one shape: an object with `awardSummary`, a list of records, and
+the counts beside it (`totalRecords` ..., numbers as strings; before the list in extracts, after it in pages). A file
+may come packed: Treasury's loader unpacks a ZIP of one file (dataactbroker/scripts/load_sam_contract.py).
+"""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import json
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import IO, cast
+
+from sources.errors import SourceChanged
+
+RECORDS = "awardSummary"
+TOTAL = "totalRecords"
+CHUNK = 256 * 1024
+LARGEST_VALUE = 4 * 1024 * 1024  # characters; real records have about twelve thousand
+MOST_MEMBERS = 50  # names at the top of an answer; real ones have four
+BLANK = " \t\r\n"
+
+
+class _Malformed(Exception):
+    """The text is no JSON of the agreed shape. The message says where."""
+
+
+@dataclass(frozen=True, slots=True)
+class RawRecord:
+    """One record: what it says, its fractions as `Decimal`, and the bytes it says it in."""
+
+    fields: dict[str, object]
+    body: bytes
+
+
+def _no_constant(name: str) -> object:
+    raise ValueError(f"{name} is not JSON")
+
+
+class _Text:
+    """A JSON text that is decoded and read only as far as it is needed."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self._bytes_to_text = codecs.getincrementaldecoder("utf-8-sig")("strict")
+        self._json = json.JSONDecoder(parse_float=Decimal, parse_constant=_no_constant)
+        self._text = ""
+        self._at = 0
+        self._ended = False
+
+    def _more(self) -> bool:
+        """Read on; whether there was more."""
+        if self._ended:
+            return False
+        chunk = self._stream.read(CHUNK)
+        self._ended = not chunk
+        self._text = self._text[self._at :] + self._bytes_to_text.decode(chunk, final=self._ended)
+        self._at = 0
+        return True
+
+    def peek(self) -> str:
+        """Skip blanks; return the next character, "" at the end."""
+        while True:
+            while self._at < len(self._text):
+                if self._text[self._at] not in BLANK:
+                    return self._text[self._at]
+                self._at += 1
+            if not self._more():
+                return ""
+
+    def take(self, *expected: str) -> str:
+        """Skip blanks; return the next character, which must be one of those expected."""
+        found = self.peek()
+        if found not in expected or not found:
+            here = self._text[self._at : self._at + 40]
+            raise _Malformed(f"{' or '.join(expected)} expected, not {here!r}")
+        self._at += 1
+        return found
+
+    def value(self) -> tuple[object, str]:
+        """Return the next value, and the text that it stands in."""
+        self.peek()
+        while True:
+            try:
+                found, end = self._json.raw_decode(self._text, self._at)
+                if end < len(self._text) or self._ended:  # else it may be half a number
+                    break
+            except (ValueError, ArithmeticError) as error:
+                if self._ended:
+                    raise _Malformed(f"it breaks off or is no JSON: {error}") from error
+            if len(self._text) - self._at > LARGEST_VALUE:
+                raise _Malformed(f"no JSON value ends within {LARGEST_VALUE} characters")
+            self._more()
+        text = self._text[self._at : end]
+        self._at = end
+        return found, text
+
+
+class Answer:
+    """A page or a file, read once. When `records()` has come to its end, `total` is how many there should be."""
+
+    def __init__(self, stream: IO[bytes], source: str, request: str) -> None:
+        self._text = _Text(stream)
+        self._source = source
+        self._request = request
+        self._found_records = False
+        self._members: dict[str, object] = {}
+
+    def records(self) -> Iterator[RawRecord]:
+        """Give each record.
+
+        Raises:
+            SourceChanged: it is not JSON of the agreed shape, breaks off, or holds a record that is no object.
+        """
+        try:
+            yield from self._object()
+        except (_Malformed, UnicodeDecodeError, RecursionError, OSError, EOFError, zlib.error) as error:
+            raise self._changed(f"the answer cannot be read: {error}") from error
+        except zipfile.BadZipFile as error:
+            raise self._changed(f"the packed answer is damaged: {error}") from error
+        if not self._found_records:
+            raise self._changed(f"no {RECORDS} but {str(self._members)[:200]}")
+
+    @property
+    def total(self) -> int:
+        """How many records the whole search has, by SAM.gov's own count. Raises `SourceChanged` if it does not say."""
+        value = self._members.get(TOTAL)
+        if isinstance(value, bool) or not (isinstance(value, int) or (isinstance(value, str) and value.isdecimal())):
+            raise self._changed(f"{TOTAL} is no number: {value!r}")
+        return int(value)
+
+    def _object(self) -> Iterator[RawRecord]:
+        self._text.take("{")
+        if self._text.peek() == "}":
+            self._text.take("}")
+        else:
+            end = ","
+            while end == ",":
+                yield from self._member()
+                end = self._text.take(",", "}")
+        if self._text.peek():
+            raise _Malformed("something follows its end")
+
+    def _member(self) -> Iterator[RawRecord]:
+        name, _text = self._text.value()
+        if not isinstance(name, str) or len(self._members) > MOST_MEMBERS:
+            raise _Malformed(f"a name expected, not {str(name)[:40]!r}")
+        self._text.take(":")
+        if name == RECORDS and not self._found_records:
+            self._found_records = True
+            yield from self._list()
+        else:
+            self._members[name] = self._text.value()[0]
+
+    def _list(self) -> Iterator[RawRecord]:
+        self._text.take("[")
+        if self._text.peek() == "]":
+            self._text.take("]")
+            return
+        end = ","
+        while end == ",":
+            fields, text = self._text.value()
+            if not isinstance(fields, dict):
+                raise _Malformed(f"a record that is no object: {text[:80]!r}")
+            yield RawRecord(fields, text.encode())
+            end = self._text.take(",", "]")
+
+    def _changed(self, what: str) -> SourceChanged:
+        return SourceChanged(self._source, self._request, what)
+
+
+@contextmanager
+def unpacked(file: Path, source: str, request: str) -> Iterator[IO[bytes]]:
+    """Open a file, through the packing it came in, if any. Raises `SourceChanged` if that is not one file."""
+    with file.open("rb") as stream:
+        head = stream.read(2)
+    if head == b"PK":
+        try:
+            with zipfile.ZipFile(file) as packed:
+                names = packed.namelist()
+                if len(names) != 1:
+                    raise SourceChanged(source, request, f"a ZIP of {len(names)} files, not of one")
+                with packed.open(names[0]) as stream:
+                    yield stream
+        except (zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:  # damaged, or needs a password
+            raise SourceChanged(source, request, f"a ZIP that cannot be opened: {str(error)[:200]}") from error
+    elif head == b"\x1f\x8b":
+        with gzip.open(file) as unzipped:
+            yield cast(IO[bytes], unzipped)
+    else:
+        with file.open("rb") as stream:
+            yield stream

@@ -1,0 +1,167 @@
+"""Subawards on USAspending: companies that are paid under somebody else's contract or grant, and appear nowhere else.
+
+Upstream: https://api.usaspending.gov, API v2, from what prime recipients report (once to FSRS, now to SAM.gov). Access:
+open, no key. Limits: none documented, so we ask about once a second, and once a day. Lag: as long as the prime
+recipient takes to report it. Corrections: in place, and nothing says when: no date of a report is in the API (only its
+bulk files have one), and the last-modified date that a subaward can be searched by is its prime award's. A poll
+therefore looks back by the subaward's own date. Caveats: amounts are typed in by the prime recipient and may be larger
+than the prime award or the digits of a number; a name search looks at the recipient itself and not at its parent
+company; the search's cursor breaks ties by the prime award (`sources.usaspending_search`).
+
+One count tells whether a search has anything at all, so that an empty search costs one request. The prime award's own
+detail, against which an amount is held, is read for what concerns somebody.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import date, timedelta
+from types import MappingProxyType
+
+from sources import usaspending_plan
+from sources.contract import Fetched, Interest, Quota, RowBounds, Shortfall, Step, Stored, Unchanged, Window
+from sources.errors import Refused
+from sources.http import Client, Pace
+from sources.reading import read_json
+from sources.records import Document, InvalidRecord, Payload, Problem, Publication, Record
+from sources.usaspending_award import LONGEST_IDENTIFIER
+from sources.usaspending_plan import Query, fiscal_years, period_of, texts_of
+from sources.usaspending_queries import AWARD_COUNT, SUBAWARD_DATES, SUBAWARD_TYPES, text_filter, time_filter
+from sources.usaspending_search import SUBAWARDS, Found, Slice, counts, knows_homeland_security, leaves, taken
+from sources.usaspending_subaward import parse, subaward_key
+from sources.usaspending_whole import detail_path, is_meant, row_digest
+
+NAMED_IN = ("Sub-Awardee Name", "Sub-Award Description")
+
+
+class Subawards:
+    """The source `subawards`."""
+
+    name = "subawards"
+    title = "USAspending subawards"
+    base_url = "https://api.usaspending.gov"
+    needs_key: str | None = None
+    pace = Pace(seconds_between=0.8, at_once=1)
+    expects = RowBounds(at_least=0, at_most=200_000)
+    also: Mapping[str, str] = MappingProxyType({})
+    quota: Quota | None = None
+    rests = timedelta(hours=20)
+    keeps_all = True
+    on_by_default = True
+    delay = "A subaward appears when the prime recipient reports it, which may be months after it was made."
+
+    def control(self, client: Client) -> bool:
+        """Whether the list of departments, which is never empty, names Homeland Security."""
+        return knows_homeland_security(client)
+
+    def poll_steps(self, interest: Interest, window: Window) -> list[Step]:
+        """Plan a poll: subawards made in the days a poll looks back for what is new, or a sweep for what is late."""
+        since = min(window.signed_since, window.acted_since or window.signed_since)
+        return usaspending_plan.searches("made", ("subawards",), interest, ("action_date", since, window.until))
+
+    def backfill_steps(self, interest: Interest, since: date, until: date) -> list[Step]:
+        """Plan a whole history, a fiscal year at a time, by the date of the subaward."""
+        return [
+            step
+            for label, start, end in fiscal_years(since, until)
+            for step in usaspending_plan.searches(label, ("subawards",), interest, ("action_date", start, end))
+        ]
+
+    def fetch(self, client: Client, step: Step, stored: Stored) -> Iterator[Fetched]:
+        """Walk one search; give each subaward once: unchanged, or as a payload, or the reason it cannot be read."""
+        primes = _Primes(client)
+        for leaf in _leaves(client, step):
+            if isinstance(leaf, Shortfall):
+                yield leaf
+                continue
+            told, problems = _told(leaf, step.query, client.source)
+            yield from problems
+            for payload in told:
+                known = stored.held(payload.key)
+                if known and known.revision == payload.revision:
+                    yield Unchanged(key=payload.key)
+                else:
+                    yield _with_prime(payload, primes, stored)
+
+    def parse(self, payload: Payload) -> Sequence[Record]:
+        """Read a payload into a subaward, or into the problem that prevents it. Pure."""
+        return [parse(payload)]
+
+
+class _Primes:
+    """The details of prime awards, each asked for once in a step."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._known: dict[str, tuple[Document, ...]] = {}
+
+    def documents(self, key: str) -> tuple[Document, ...]:
+        """Return the detail of an award, nothing if it is not there. Raises `SourceError`."""
+        if key not in self._known:
+            self._known[key] = self._ask(key)
+        return self._known[key]
+
+    def _ask(self, key: str) -> tuple[Document, ...]:
+        path = detail_path(key)
+        try:
+            document = self._client.get(path)
+        except Refused as error:
+            if error.status != 404:
+                raise
+            return ()
+        taken(read_json(document, self._client.source), "generated_unique_award_id", str, self._client, path)
+        return (document,)
+
+
+def _leaves(client: Client, step: Step) -> Iterator[list[Found] | Shortfall]:
+    """Read a search whole, under contracts and under assistance, which the API does not search together."""
+    filters = text_filter(str(step.query["filter"]), texts_of(step.query))
+    date_type, start, end = period_of(step.query)
+    everything = {**filters, **time_filter(start, end, date_type, SUBAWARD_DATES)}
+    for group, number in counts(client, AWARD_COUNT, everything, SUBAWARD_TYPES, SUBAWARDS.level).items():
+        part = Slice(
+            step=step.key,
+            filters=filters,
+            start=start,
+            end=end,
+            date_type=date_type,
+            types=SUBAWARD_TYPES[group],
+            groups=(group,),
+            listing=SUBAWARDS,
+        )
+        yield from leaves(client, part, number)
+
+
+def _told(found: Sequence[Found], query: Query, source: str) -> tuple[list[Payload], list[Problem]]:
+    """Return the subawards that rows tell of, and the rows that cannot be told apart."""
+    by_key: dict[str, list[Found]] = {}
+    problems: list[Problem] = []
+    for item in found:
+        if not is_meant(item.row, query, NAMED_IN):
+            continue
+        try:
+            by_key.setdefault(subaward_key(item.row), []).append(item)
+        except InvalidRecord as error:
+            name = f"SUBAWARD_{row_digest(item.row).upper()}"
+            problems.append(Problem(source=source, key=name, reason=str(error), documents=(item.document,)))
+    return [_payload(key, items, source) for key, items in by_key.items()], problems
+
+
+def _payload(key: str, found: Sequence[Found], source: str) -> Payload:
+    """Return what several rows say of one subaward: they differ in no more than the amount."""
+    digests = sorted({row_digest(item.row) for item in found})
+    revision = digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()[:16]
+    documents = {item.document.sha256: item.document for item in found}
+    return Payload(source=source, key=key, revision=revision, documents=tuple(documents.values()))
+
+
+def _with_prime(payload: Payload, primes: _Primes, stored: Stored) -> Payload:
+    """Add the prime award's detail to what concerns somebody."""
+    record = parse(payload)
+    if not isinstance(record, Publication) or not stored.concerns(record):
+        return payload
+    if len(record.award_key) > LONGEST_IDENTIFIER:
+        return payload
+    return replace(payload, documents=(*payload.documents, *primes.documents(record.award_key)))

@@ -1,0 +1,374 @@
+"""SAM.gov's notices over real HTTP: what a poll asks, what it spends, what it notices, and how it fails."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
+
+import pytest
+
+from procurewatch.demo.answers import Answer, LoggedRequest
+from sources.contract import Fetched, Shortfall, Unchanged
+from sources.errors import Blocked, QuotaUsedUp, Refused, SourceChanged, SourceError, Unreachable
+from sources.records import Payload
+from tests.sources.meter import CountingMeter
+from tests.sources.sam_desk import (
+    INTEREST,
+    SOURCE,
+    TODAY,
+    client_of,
+    memory,
+    poll,
+    poll_of,
+    publications,
+    removals,
+    walk,
+)
+from tests.upstreams.faults import Fault
+from tests.upstreams.sam_opportunities import FaultySamOpportunities, Json, notice
+
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def server() -> Iterator[FaultySamOpportunities]:
+    with FaultySamOpportunities() as server:
+        yield server
+
+
+def posted(number: int, day: date = TODAY, title: str = "Pencils", **fields: object) -> Json:
+    return notice(number, postedDate=day.isoformat(), title=title, **fields)
+
+
+def hit(number: int, day: date = TODAY, **fields: object) -> Json:
+    return posted(number, day, "Clearview AI licences", **fields)
+
+
+def ids(items: list[Fetched]) -> list[int]:
+    return sorted(int(str(item.key)[-32:], 16) for item in items if isinstance(item, (Payload, Unchanged)))
+
+
+def test_a_poll_of_a_quiet_day_is_one_request(server: FaultySamOpportunities) -> None:
+    server.notices = [posted(1), posted(2, TODAY - DAY), posted(3, TODAY - 2 * DAY), posted(4, TODAY + DAY)]
+    items = poll(server, memory())
+    assert ids(items) == [1, 2]
+    assert server.searches == [{"postedFrom": "02/02/2026", "postedTo": "02/03/2026", "limit": "1000", "offset": "0"}]
+    evidence = [item.documents[0] for item in items if isinstance(item, Payload)]
+    assert [json.loads(document.body) for document in evidence] == server.notices[:2]
+    assert not any("api_key" in request.path for request in server.requests)
+
+
+@pytest.mark.parametrize("nothing_is_404", [False, True])
+def test_nothing_is_nothing(server: FaultySamOpportunities, nothing_is_404: bool) -> None:
+    server.nothing_is_404 = nothing_is_404
+    assert poll(server, memory()) == []
+    with client_of(server) as client:
+        assert SOURCE.control(client) is False
+        server.notices = [posted(1, datetime.now(UTC).date())]
+        assert SOURCE.control(client) is True
+
+
+@pytest.mark.parametrize("counts_records", [False, True])
+@pytest.mark.parametrize("noted", ["", "pages", "records"])
+@pytest.mark.parametrize("count", [100, 101, 230])
+def test_all_pages_are_read_whatever_an_offset_counts(
+    server: FaultySamOpportunities, counts_records: bool, noted: str, count: int
+) -> None:
+    server.counts_records, server.most = counts_records, 100
+    server.notices = [posted(number) for number in range(count)]
+    stored = memory()
+    stored.notes["offset"] = noted
+    assert ids(poll(server, stored)) == list(range(count))
+    truth = "records" if counts_records else "pages"
+    pages = -(-count // 100)
+    misread = pages > 1 and (noted or "pages") != truth
+    # Records counted from the second one on hold the one notice that was missing.
+    assert len(server.searches) == pages + (misread and not (count == 101 and counts_records))
+    assert stored.notes["offset"] == (truth if misread else noted)
+
+
+def test_a_full_page_is_a_thousand(server: FaultySamOpportunities) -> None:
+    server.notices = [posted(number) for number in range(1001)]
+    assert ids(poll(server, memory())) == list(range(1001))
+    assert [search["offset"] for search in server.searches] == ["0", "1"]
+
+
+def test_what_never_comes_is_a_shortfall_and_the_next_poll_begins_there(server: FaultySamOpportunities) -> None:
+    same = [posted(1), posted(1), posted(2)]
+    server.notices = same
+    stored = memory()
+    items = poll(server, stored)
+    assert items[-1] == Shortfall(step="posted/2026-02-02_2026-02-03", expected=3, received=2)
+    server.notices = [posted(5, TODAY + 4 * DAY)]
+    poll(server, stored, TODAY + 4 * DAY, since=TODAY - 9 * DAY)
+    assert min(search["postedFrom"] for search in server.searches[1:]) == "02/02/2026"
+
+
+def test_after_an_absence_the_missed_days_are_read_and_no_others(server: FaultySamOpportunities) -> None:
+    stored = memory()
+    poll(server, stored, TODAY, since=TODAY - 14 * DAY)
+    assert len(server.searches) == 1  # the first look is at the newest days
+    later = TODAY + 7 * DAY
+    server.notices = [posted(number, TODAY + number * DAY) for number in range(-5, 8)]
+    items = poll(server, stored, later, since=later - 14 * DAY)
+    assert [search["postedFrom"] for search in server.searches[1:]] == [
+        "02/03/2026",
+        "02/05/2026",
+        "02/07/2026",
+        "02/09/2026",
+    ]
+    assert len(ids(items)) == 8
+    poll(server, stored, later, since=later - 14 * DAY)
+    assert len(server.searches) == 6
+
+
+def test_missed_days_and_history_leave_requests_for_others_the_newest_days_do_not(
+    server: FaultySamOpportunities,
+) -> None:
+    stored = memory()
+    poll(server, stored, meter=CountingMeter(1))
+    with client_of(server, meter=CountingMeter(5)) as client:
+        with pytest.raises(QuotaUsedUp, match="3 requests are left today, and are kept") as caught:
+            walk(client, poll_of(TODAY + 20 * DAY, TODAY), stored)
+        assert client.requests_left == 3
+    assert caught.value.retry_at is not None
+    assert timedelta(0) < caught.value.retry_at - datetime.now(UTC) <= DAY
+    history = SOURCE.backfill_steps(INTEREST, date(2025, 1, 1), TODAY)
+    with client_of(server, meter=CountingMeter(3)) as client, pytest.raises(QuotaUsedUp):
+        walk(client, history, stored)
+
+
+def test_a_backfill_covers_every_day_once() -> None:
+    steps = SOURCE.backfill_steps(INTEREST, date(2024, 1, 1), date(2024, 12, 31))
+    days = [(date.fromisoformat(str(s.query["start"])), date.fromisoformat(str(s.query["end"]))) for s in steps]
+    assert (days[0][0], days[-1][1]) == (date(2024, 1, 1), date(2024, 12, 31))
+    assert all(end + DAY == start for (_, end), (start, _) in pairwise(days))
+    assert poll_of()[-1].key == "watched"
+
+
+def test_the_text_is_asked_for_of_what_concerns_somebody_once(server: FaultySamOpportunities) -> None:
+    server.notices = [posted(1), hit(2), hit(3, description="null"), hit(4)]
+    server.texts = {f"{2:032x}": "<p>Sole source</p>"}
+    stored = memory()
+    first = {record.key[-1]: record for record in publications(poll(server, stored))}
+    assert server.texts_asked == [f"{2:032x}", f"{4:032x}"]
+    assert first["2"].description == "Clearview AI licences\n\nSole source"
+    assert first["4"].description == first["3"].description == "Clearview AI licences"
+    again = poll(server, stored)
+    assert [type(item).__name__ for item in again] == ["Payload", "Unchanged", "Unchanged", "Unchanged"]
+    assert len(server.texts_asked) == 2
+
+
+def test_a_text_that_is_not_found_is_not_asked_for_again(server: FaultySamOpportunities) -> None:
+    server.notices, server.nothing_is_404 = [hit(1)], True
+    stored = memory()
+    assert len(publications(poll(server, stored))) == 1
+    assert [type(item) for item in poll(server, stored)] == [Unchanged]
+    assert len(server.texts_asked) == 1
+
+
+def test_texts_leave_requests_for_others_and_come_another_day(server: FaultySamOpportunities) -> None:
+    server.notices = [hit(number) for number in range(4)]
+    server.texts = {f"{number:032x}": f"text {number}" for number in range(4)}
+    stored = memory()
+    items = poll(server, stored, meter=CountingMeter(6))  # a search, two texts, three kept
+    assert (len(items), len(server.texts_asked)) == (4, 2)
+    assert sum("text" in record.description for record in publications(items)) == 2
+    again = poll(server, stored, meter=CountingMeter(10))
+    assert sum("text" in record.description for record in publications(again)) == 2
+    assert sorted(set(server.texts_asked)) == sorted(server.texts)
+    assert len(server.texts_asked) == 4
+
+
+def test_a_text_wanted_of_a_notice_out_of_the_window_is_asked_for_by_id(server: FaultySamOpportunities) -> None:
+    server.notices, server.texts = [hit(1)], {f"{1:032x}": "the text"}
+    stored = memory()
+    poll(server, stored, meter=CountingMeter(4))
+    assert server.texts_asked == []
+    items = poll(server, stored, TODAY + 5 * DAY)
+    assert server.searches[-1] == {
+        "postedFrom": "02/03/2026",
+        "postedTo": "02/08/2026",
+        "noticeid": f"{1:032x}",
+        "limit": "1",
+        "offset": "0",
+    }
+    assert "the text" in publications(items)[-1].description
+
+
+@pytest.mark.parametrize("nothing_is_404", [False, True])
+def test_a_stored_notice_that_vanishes_is_told_once(server: FaultySamOpportunities, nothing_is_404: bool) -> None:
+    server.notices, server.nothing_is_404 = [hit(1), posted(2)], nothing_is_404
+    stored = memory()
+    poll(server, stored)
+    del server.notices[0]
+    gone = removals(poll(server, stored, TODAY + DAY))
+    assert [record.key for record in gone] == [f"SAM_NOTICE_{1:032x}"]
+    assert gone[0].documents[0].body
+    assert removals(poll(server, stored, TODAY + 2 * DAY)) == []
+
+
+def test_a_notice_that_may_still_be_answered_is_looked_at_again(server: FaultySamOpportunities) -> None:
+    server.notices = [hit(1, responseDeadLine="2026-03-01T12:00:00-05:00")]
+    stored = memory()
+    poll(server, stored)
+    later = TODAY + 10 * DAY
+    assert [type(item) for item in poll(server, stored, later)] == [Unchanged]
+    server.notices[0]["responseDeadLine"] = "2026-02-20T12:00:00-05:00"
+    moved = publications(poll(server, stored, later + DAY))
+    assert [record.deadline for record in moved] == [datetime(2026, 2, 20, 17, tzinfo=UTC)]
+    server.notices[0]["active"] = "No"
+    closed = publications(poll(server, stored, later + 2 * DAY))
+    assert [record.state for record in closed] == ["inactive"]
+    count = len(server.searches)
+    poll(server, stored, later + 3 * DAY)
+    assert len(server.searches) == count + 1  # what is closed is watched no more
+
+
+def test_after_its_deadline_a_notice_is_watched_no_more(server: FaultySamOpportunities) -> None:
+    server.notices = [hit(1, responseDeadLine="2026-02-10T12:00:00-05:00")]
+    stored = memory()
+    poll(server, stored)
+    server.notices.clear()
+    assert poll(server, stored, date(2026, 2, 11)) == []
+    assert json.loads(stored.notes["watched"]) == {}
+
+
+def test_watched_notices_cost_a_few_requests_a_poll_and_take_turns(server: FaultySamOpportunities) -> None:
+    server.notices = [hit(number, responseDeadLine="2026-03-01T12:00:00-05:00") for number in range(7)]
+    stored = memory()
+    poll(server, stored)
+    asked: set[str] = set()
+    for days in range(10, 13):
+        before = len(server.searches)
+        poll(server, stored, TODAY + days * DAY)
+        assert len(server.searches) - before <= 4
+        asked |= {search["noticeid"] for search in server.searches[before + 1 :]}
+    assert len(asked) == 7
+
+
+def test_what_was_never_stored_is_watched_no_more(server: FaultySamOpportunities) -> None:
+    server.notices = [hit(1)]
+    stored = memory()
+    poll(server, stored)
+    stored.records.clear()
+    server.notices.clear()
+    assert poll(server, stored, TODAY + DAY) == []
+    assert json.loads(stored.notes["watched"]) == {}
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    [
+        (Fault.TOO_MANY, QuotaUsedUp),
+        (Fault.TOO_MANY_DATE, QuotaUsedUp),
+        (Fault.TOO_MANY_HOUR, QuotaUsedUp),
+        (Fault.UNAVAILABLE, Unreachable),
+        (Fault.GATEWAY_TIMEOUT, Unreachable),
+        (Fault.EMPTY, Unreachable),
+        (Fault.RESET, Unreachable),
+        (Fault.CUT_TRANSFER, Unreachable),
+        (Fault.SERVER_ERROR, Unreachable),
+        (Fault.FORBIDDEN, Blocked),
+        (Fault.TRUNCATED_JSON, SourceChanged),
+        (Fault.HTML_OK, SourceChanged),
+        (Fault.RENAMED_FIELD, SourceChanged),
+    ],
+)
+def test_each_failure_has_its_name_and_what_was_read_before_is_kept(
+    server: FaultySamOpportunities, fault: Fault, kind: type[SourceError]
+) -> None:
+    server.notices, server.most = [posted(number) for number in range(15)], 10
+    server.play(fault, after=1)
+    items: list[Fetched] = []
+    stored = memory()
+    with client_of(server) as client, pytest.raises(kind):
+        for item in SOURCE.fetch(client, poll_of()[0], stored):
+            items.append(item)  # noqa: PERF402
+    assert len(items) == 10
+    assert stored.notes["read"] < TODAY.isoformat()
+    server.heal()
+    assert len(ids(poll(server, stored))) == 15
+
+
+@pytest.mark.parametrize("fault", [Fault.SERVER_ERROR, Fault.HTML_OK, Fault.RESET, Fault.FORBIDDEN])
+def test_a_text_that_fails_costs_no_notice(server: FaultySamOpportunities, fault: Fault) -> None:
+    server.notices = [hit(1), hit(2), posted(3)]
+    server.play(fault, on="noticedesc")
+    stored, items = memory(), list[Fetched]()
+    with client_of(server, tries=1) as client, pytest.raises(SourceError):
+        for item in SOURCE.fetch(client, poll_of()[0], stored):
+            items.append(item)
+    assert ids(items) == [1, 2, 3]
+    assert len(server.texts_asked) == 1
+
+
+@pytest.mark.parametrize("shape", ["wso2", "data.gov", "html"])
+def test_every_shape_of_used_up_stops_for_today(server: FaultySamOpportunities, shape: str) -> None:
+    server.notices = [hit(1), hit(2)]
+    server.a_day, server.throttle = 2, shape
+    stored, meter = memory(), CountingMeter(10)
+    assert len(publications(poll(server, stored, meter=meter))) == 2  # texts can wait
+    assert (server.used, meter.left()) == (3, 0)
+    with client_of(server, meter=CountingMeter(10)) as client, pytest.raises(QuotaUsedUp):
+        walk(client, poll_of(), stored)
+    assert server.used == 4
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+@pytest.mark.parametrize("key", ["", "another"])
+def test_without_its_key_the_source_is_blocked(server: FaultySamOpportunities, status: int, key: str) -> None:
+    server.unknown_key = status
+    with client_of(server, key=key) as client, pytest.raises(Blocked) as caught:
+        walk(client, poll_of(), memory())
+    assert caught.value.status == status
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "",
+        "postedFrom=02/01/2026",
+        "postedFrom=2026-02-01&postedTo=2026-02-02",
+        "postedFrom=2/1/2026&postedTo=02/02/2026",
+        "postedFrom=02/01/2024&postedTo=02/02/2026",
+        "postedFrom=02/01/2026&postedTo=02/02/2026&limit=1001",
+        "postedFrom=02/01/2026&postedTo=02/02/2026&offset=-1",
+    ],
+)
+def test_the_stand_in_refuses_what_the_original_refuses_and_counts_it(
+    server: FaultySamOpportunities, query: str
+) -> None:
+    with client_of(server) as client, pytest.raises(Refused, match="HTTP 400"):
+        client.get(f"/opportunities/v2/search?{query}")
+    assert server.used == 1
+
+
+def test_an_answer_to_another_question_is_not_believed(server: FaultySamOpportunities) -> None:
+    server.notices = [hit(1)]
+    stored = memory()
+    poll(server, stored)
+    for note in ('{"totalRecords": 0}', '{"opportunitiesData": []}', '{"totalRecords": 1, "opportunitiesData": [7]}'):
+        with AnswersWith(note.encode()) as other, client_of(other) as client, pytest.raises(SourceChanged):
+            walk(client, poll_of(), stored)
+    another = json.dumps({"totalRecords": 1, "opportunitiesData": [hit(9)]}).encode()
+    with (
+        AnswersWith(another) as other,
+        client_of(other) as client,
+        pytest.raises(SourceChanged, match="another notice"),
+    ):
+        walk(client, poll_of(TODAY + DAY)[-1:], stored)
+
+
+class AnswersWith(FaultySamOpportunities):
+    """SAM.gov with one answer to everything."""
+
+    def __init__(self, body: bytes) -> None:
+        self.body = body
+        super().__init__()
+
+    def answer(self, _: LoggedRequest) -> Answer:
+        """Return that answer."""
+        return Answer(body=self.body)

@@ -1,0 +1,335 @@
+"""Subawards over real HTTP: none is lost between pages, few requests, the prime award where it matters."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from sources.contract import HeldRecord, Interest, Shortfall, Unchanged, Window
+from sources.errors import Blocked, QuotaUsedUp, SourceChanged, SourceError, Unreachable
+from sources.records import Payload, Problem, Publication, Record
+from sources.usaspending_queries import AWARD_COUNT, AWARD_SEARCH, SUBAWARD_FIELDS, SUBAWARD_TYPES
+from sources.usaspending_subaward import PRIME_KEY
+from sources.usaspending_subawards import Subawards
+from tests.sources.memory import Memory
+from tests.sources.more_usaspending import (
+    PRIME,
+    AlteredSubawards,
+    grant,
+    items_of,
+    records_of,
+    step_of,
+    subaward,
+    walk,
+)
+from tests.sources.upstream import DAY, award, client_of
+from tests.upstreams.faults import Fault
+
+SOURCE = Subawards()
+STEP = step_of("subawards")
+DETAIL = "/api/v2/awards/"
+WATCHLIST = Interest(
+    names=tuple(f"VENDOR NUMBER {n}" for n in range(300)),
+    ueis=tuple(f"UEI{n:09}" for n in range(300)),
+    phrases=tuple(f"PRODUCT {n}" for n in range(250)),
+)
+EVERYBODY = Memory(wanted=lambda _record: True)
+
+
+def publications(items: Any) -> list[Publication]:
+    records = records_of(SOURCE, items)
+    assert all(isinstance(record, Publication) for record in records), records
+    return [record for record in records if isinstance(record, Publication)]
+
+
+def holding(items: Any) -> Memory:
+    """The memory of a program that has stored these payloads."""
+    held = {i.key: HeldRecord(key=i.key, revision=i.revision) for i in items if isinstance(i, Payload)}
+    return Memory(records=held, wanted=lambda _record: True)
+
+
+def test_subawards_under_contracts_idvs_and_grants_are_found() -> None:
+    idv = award(2, category="idv", type="IDV_C", recipient_name="SCHEDULE HOLDER")
+    primes = [award(1, **PRIME), idv, grant(3, recipient_name="CITY")]
+    served = [subaward(n, prime=prime) for n, prime in enumerate(primes)] + [subaward(9, name="OTHER INC")]
+    with AlteredSubawards(served) as server:
+        found = publications(items_of(SOURCE, server, [STEP]))
+        bodies = server.asked(AWARD_SEARCH)
+    assert [record.award_key for record in found] == [prime.key for prime in primes]
+    assert [record.type_text for record in found] == ["sub-contract", "sub-contract", "sub-grant"]
+    assert found[2].award_key == "ASST_NON_EMW2024SS00003_070"
+    assert [body["filters"]["award_type_codes"] for body in bodies] == [list(t) for t in SUBAWARD_TYPES.values()]
+    assert all((body["subawards"], body["spending_level"]) == (True, "subawards") for body in bodies)
+
+
+def test_every_field_asked_for_is_one_the_search_knows() -> None:
+    served = subaward(1, prime=grant(1, recipient_uei="U", awarding_sub_name="FEMA"))
+    with AlteredSubawards([served]) as server:
+        items_of(SOURCE, server, [STEP])
+        [row] = [row for body in server.sent[AWARD_SEARCH] for row in json.loads(body)["results"]]
+    assert {name for name in SUBAWARD_FIELDS if row[name] is None} == set()
+
+
+def test_what_concerns_somebody_is_held_against_its_prime_award_which_is_asked_for_once() -> None:
+    prime = award(1, **PRIME, ceiling=Decimal("150.00"))
+    served = [subaward(n, prime=prime, amount=Decimal(amount)) for n, amount in enumerate(("50", "120", "151"))]
+    with AlteredSubawards(served) as server:
+        found = publications(items_of(SOURCE, server, [STEP], EVERYBODY))
+        found.sort(key=lambda record: record.amounts[0].dollars)
+        details = [request for request in server.requests if request.path.startswith(DETAIL)]
+        assert len(details) == 1
+        assert found[0].documents[1].body == server.sent[f"{DETAIL}{prime.key}/"][0]
+    assert [record.doubt for record in found] == [
+        "",
+        "The amount is larger than what the prime award has obligated, $100.00.",
+        "The amount is larger than the whole prime award, $150.00.",
+    ]
+    assert {fact.label: fact.value for fact in found[0].facts}["Prime award's amount"] == "$100.00"
+
+
+def test_nothing_is_spent_on_what_concerns_nobody_and_its_digits_are_doubted_all_the_same() -> None:
+    def wanted(record: Record) -> bool:
+        return isinstance(record, Publication) and record.recipient.name == "ACME DRONES LLC"
+
+    other = subaward("PO 7654321", name="ACME BRICKS", uei=None, amount=Decimal(7654321), prime=award(7, **PRIME))
+    with AlteredSubawards([subaward(1), other]) as server:
+        found = publications(items_of(SOURCE, server, [STEP], Memory(wanted=wanted)))
+        details = [request.path for request in server.requests if request.path.startswith(DETAIL)]
+    assert details == [f"{DETAIL}{found[0].award_key}/"]
+    assert [len(record.documents) for record in found] == [2, 1]
+    assert found[1].doubt == "The amount has the digits of the subaward's number, PO 7654321."
+
+
+def test_a_prime_award_that_is_not_there_leaves_the_subaward_as_it_is() -> None:
+    with AlteredSubawards([subaward(1)]) as server:
+        with server.editing() as awards:
+            awards.clear()
+        [record] = publications(items_of(SOURCE, server, [STEP], EVERYBODY))
+    assert len(record.documents) == 1
+
+
+def test_a_subaward_that_says_the_same_is_unchanged_and_a_corrected_one_comes_again() -> None:
+    served = [subaward(n) for n in range(3)]
+    with AlteredSubawards(served) as server:
+        held = holding(items_of(SOURCE, server, [STEP], EVERYBODY))
+        server.requests.clear()
+        again = items_of(SOURCE, server, [STEP], held)
+        assert [type(item) for item in again] == [Unchanged] * 3
+        assert len(server.requests) == 2
+        with server.editing():
+            server.subawards[1].amount = Decimal("51.00")
+        changed = items_of(SOURCE, server, [STEP], held)
+    [record] = publications([item for item in changed if isinstance(item, Payload)])
+    assert record.key in held.records
+    assert [amount.dollars for amount in record.amounts] == [Decimal("51.00")]
+
+
+def test_one_that_is_reported_twice_with_two_amounts_is_one_whichever_way_it_is_found() -> None:
+    served = [subaward(1, amount=Decimal(amount)) for amount in (50, 70)] + [subaward(1, description="SPARES")]
+    steps = [STEP, step_of("subawards", ["DRONES"], "keywords")]
+    with AlteredSubawards(served) as server:
+        by_name, by_word = (items_of(SOURCE, server, [step]) for step in steps)
+    assert len(by_name) == 2
+    assert {(p.key, p.revision) for p in by_word if isinstance(p, Payload)} <= {
+        (p.key, p.revision) for p in by_name if isinstance(p, Payload)
+    }
+    assert sorted(len(record.amounts) for record in publications(by_name)) == [1, 2]
+
+
+def test_phrases_bring_what_says_them_and_not_what_only_its_product_code_does() -> None:
+    janitor = subaward(2, name="JANITORS", prime=award(2, **PRIME, psc_description="BABEL STREET CLEANING"))
+    served = [subaward(1, name="RESELLER", description="BABEL STREET LICENSES"), janitor]
+    with AlteredSubawards(served) as server:
+        [found] = publications(items_of(SOURCE, server, [step_of("subawards", ["BABEL STREET"], "keywords")]))
+        assert sum(len(json.loads(body)["results"]) for body in server.sent[AWARD_SEARCH]) == 2
+    assert found.recipient.name == "RESELLER"
+
+
+def test_a_uei_finds_its_company_under_any_name() -> None:
+    with AlteredSubawards([subaward(1, name="RENAMED INC")]) as server:
+        assert len(items_of(SOURCE, server, [step_of("subawards", ["ACMEUEI00001"])])) == 1
+
+
+def busy_day() -> list[Any]:
+    """330 subawards of one day under three primes of one type, all of one amount: no page order can be trusted."""
+    primes = [award(n, **PRIME) for n in range(3)]
+    return [subaward(n, prime=primes[n % 3], description=f"PART {n}") for n in range(330)]
+
+
+@pytest.mark.parametrize("number", [100, 101, 330])
+def test_no_subaward_is_lost_between_pages(number: int) -> None:
+    spread = [replace(s, day=DAY + timedelta(days=n % 40)) for n, s in enumerate(busy_day()[:number])]
+    for served in (busy_day()[:number], spread):
+        with AlteredSubawards(served) as server:
+            items = items_of(SOURCE, server, [STEP])
+            requests = len(server.requests)
+        assert len({item.key for item in items if isinstance(item, Payload)}) == len(items) == number
+        assert requests < 60
+
+
+def test_the_searchs_own_cursor_would_lose_some() -> None:
+    body: dict[str, Any] = {
+        "filters": {"recipient_search_text": ["ACME"], "award_type_codes": ["D"]},
+        "fields": ["Sub-Award ID", "Sub-Award Date"],
+        "sort": "Sub-Award Date",
+        "limit": 100,
+        "subawards": True,
+    }
+    seen: set[str] = set()
+    with AlteredSubawards(busy_day()) as server, client_of(server.base_url) as client:
+        for _ in range(10):
+            answer = json.loads(client.post(AWARD_SEARCH, body).body)
+            seen |= {row["Sub-Award ID"] for row in answer["results"]}
+            page = answer["page_metadata"]
+            if not page["hasNext"]:
+                break
+            body |= {name: page[name] for name in ("last_record_unique_id", "last_record_sort_value")}
+    assert len(seen) < 330
+
+
+def test_what_is_counted_but_does_not_come_is_a_shortfall() -> None:
+    with AlteredSubawards([subaward(1)]) as server:
+        server.alter(AWARD_COUNT, lambda answer: answer["results"].update(subcontracts=4))
+        items = items_of(SOURCE, server, [STEP])
+    assert isinstance(items[0], Payload)
+    assert items[1:] == [Shortfall(step="test/subawards", expected=4, received=1)]
+
+
+def test_more_than_a_watchlist_can_mean_is_not_walked() -> None:
+    with AlteredSubawards([subaward(1)]) as server:
+        server.alter(AWARD_COUNT, lambda answer: answer["results"].update(subcontracts=50_001))
+        done = walk(SOURCE, server, [STEP])
+        assert server.asked(AWARD_SEARCH) == []
+    assert "more rows than a watchlist can mean" in str(done.error)
+
+
+@pytest.mark.parametrize("key", [None, "", "X" * 201, " "])
+def test_a_row_that_does_not_name_its_prime_award_is_a_problem_and_the_rest_goes_on(key: str | None) -> None:
+    odd = subaward(1, extra={PRIME_KEY: key})
+    with AlteredSubawards([odd, subaward(2)]) as server:
+        items = items_of(SOURCE, server, [STEP], EVERYBODY)
+    problem, payload = items
+    assert isinstance(problem, Problem)
+    assert isinstance(payload, Payload)
+    assert 0 < len(problem.reason) < 300
+    assert problem.key.startswith("SUBAWARD_")
+    assert len(problem.documents) == 1
+
+
+@pytest.mark.parametrize("key", ["../../etc", "A B?x=1#é", "CONT_AWD_A/B_9700_-NONE-_-NONE-"])
+def test_a_hostile_prime_key_reaches_no_other_path(key: str) -> None:
+    with AlteredSubawards([subaward(1, extra={PRIME_KEY: key})]) as server:
+        [record] = publications(items_of(SOURCE, server, [STEP], EVERYBODY))
+        asked = [request.path for request in server.requests if request.method == "GET"]
+    assert all(path.startswith(DETAIL) and path.count("/") == 5 for path in asked)
+    assert record.url.startswith("https://www.usaspending.gov/award/")
+    assert record.url.count("/") == 5
+
+
+WINDOW = Window(until=DAY, signed_since=date(2024, 1, 1), modified_since=date(2024, 5, 1))
+
+
+def test_an_empty_poll_of_the_whole_watchlist_costs_nine_requests() -> None:
+    with AlteredSubawards([subaward(1)]) as server:
+        assert items_of(SOURCE, server, SOURCE.poll_steps(WATCHLIST, WINDOW)) == []
+        assert len(server.requests) == 9
+
+
+def test_a_poll_looks_back_as_far_as_for_new_awards_and_a_sweep_further() -> None:
+    interest = Interest(names=("ACME",))
+    swept = replace(WINDOW, acted_since=date(2023, 1, 2))
+    starts = [SOURCE.poll_steps(interest, window)[0].query["start"] for window in (WINDOW, swept)]
+    assert starts == ["2024-01-01", "2023-01-02"]
+    [step] = SOURCE.poll_steps(interest, WINDOW)
+    assert step.key == "made/subawards/recipient_search_text/1"
+    served = [subaward(1, day=date(2023, 12, 31)), subaward(2, day=date(2024, 1, 1)), subaward(3, day=DAY)]
+    with AlteredSubawards(served) as server:
+        assert len(items_of(SOURCE, server, [step])) == 2
+
+
+def test_a_backfill_covers_every_day_once() -> None:
+    days = (date(2019, 9, 30), date(2019, 10, 1), date(2024, 5, 6), date(2024, 5, 7))
+    served = [subaward(n, day=day) for n, day in enumerate(days)]
+    steps = SOURCE.backfill_steps(Interest(names=("ACME",)), date(2000, 1, 1), DAY)
+    with AlteredSubawards(served) as server:
+        items = items_of(SOURCE, server, steps)
+    assert [record.signed for record in publications(items)] == list(days[:3])
+    assert [step.key for step in steps[-1:]] == ["fy2024/subawards/recipient_search_text/1"]
+
+
+FAULTS = {
+    Fault.TOO_MANY_HOUR: QuotaUsedUp,
+    Fault.UNAVAILABLE: Unreachable,
+    Fault.EMPTY: Unreachable,
+    Fault.RESET: Unreachable,
+    Fault.CUT_TRANSFER: Unreachable,
+    Fault.SERVER_ERROR: Unreachable,
+    Fault.FORBIDDEN: Blocked,
+    Fault.HTML_OK: SourceChanged,
+    Fault.TRUNCATED_JSON: SourceChanged,
+    Fault.UNUSED_FILTER: SourceChanged,
+    Fault.RENAMED_FIELD: SourceChanged,
+}
+
+
+@pytest.mark.parametrize(("fault", "kind"), FAULTS.items(), ids=[fault.name for fault in FAULTS])
+def test_every_fault_of_the_search_ends_in_its_own_error_and_what_was_read_before_is_kept(
+    fault: Fault, kind: type[SourceError]
+) -> None:
+    with AlteredSubawards([subaward(1), subaward(2, prime=grant(2))]) as server:
+        server.play(fault, on=AWARD_SEARCH, after=1)
+        done = walk(SOURCE, server, [STEP])
+        assert type(done.error) is kind
+        assert str(done.error).startswith("subawards: ")
+        assert [record.type_text for record in publications(done.items)] == ["sub-contract"]
+        server.heal()
+        assert len(items_of(SOURCE, server, [STEP])) == 2
+
+
+@pytest.mark.parametrize(("fault", "kind"), list(FAULTS.items())[:9], ids=[fault.name for fault in list(FAULTS)[:9]])
+@pytest.mark.parametrize("path", [AWARD_COUNT, DETAIL])
+def test_every_fault_of_the_count_and_of_the_prime_award_ends_in_its_own_error(
+    fault: Fault, kind: type[SourceError], path: str
+) -> None:
+    with AlteredSubawards([subaward(1), subaward(2, prime=award(2, **PRIME))]) as server:
+        server.play(fault, on=path, after=1 if path == DETAIL else 0)
+        done = walk(SOURCE, server, [STEP], EVERYBODY)
+    assert type(done.error) is kind
+    assert len(done.items) == (1 if path == DETAIL else 0)
+
+
+@pytest.mark.parametrize(
+    ("path", "change", "told"),
+    [
+        (AWARD_COUNT, lambda answer: answer["results"].pop("subgrants") * 0 or None, "no subgrants"),
+        (AWARD_COUNT, lambda answer: answer.update(results={"contracts": 1, "grants": 1}), "no subcontracts"),
+        (AWARD_SEARCH, lambda answer: answer.pop("results") and None, "no results"),
+        (AWARD_SEARCH, lambda answer: answer.update(results=["x"]), "a row that is no object"),
+        (AWARD_SEARCH, lambda answer: answer.update(page_metadata={"page": 1}), "no hasNext"),
+        (AWARD_SEARCH, lambda answer: answer["results"][0].update({PRIME_KEY: 7}), "no prime_award"),
+    ],
+)
+def test_an_answer_of_another_shape_means_that_the_source_changed(path: str, change: Any, told: str) -> None:
+    with AlteredSubawards([subaward(1)]) as server:
+        server.alter(path, change)
+        done = walk(SOURCE, server, [STEP])
+    assert isinstance(done.error, SourceChanged)
+    assert told in str(done.error)
+
+
+def test_a_subaward_to_nobody_in_particular_says_so() -> None:
+    with AlteredSubawards([subaward(1, name="MULTIPLE RECIPIENTS", uei=None)]) as server:
+        [record] = publications(items_of(SOURCE, server, [step_of("subawards", ["DRONES"], "keywords")]))
+    assert record.recipient.is_placeholder
+
+
+def test_the_control_query_tells_an_answering_source_from_a_broken_one() -> None:
+    with AlteredSubawards([subaward(1)]) as server, client_of(server.base_url) as client:
+        assert SOURCE.control(client)
+        server.alter("toptier_agencies/", lambda answer: answer["results"][0].update(toptier_code="071"))
+        assert not SOURCE.control(client)

@@ -1,0 +1,122 @@
+"""USAspending with grants: the demo's stand-in, and what is different for assistance.
+
+Facts: the sample of a direct payment in usaspending_api/api_contracts/contracts/v2/awards/award_id.md and that of a
+grant's transaction in v2/transactions.md; keys, dataactbroker/helpers/validation_helper.py of the broker; groups,
+awards/v2/lookups/lookups.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from procurewatch.demo import details
+from procurewatch.demo.corpus import CorpusAction, CorpusAward, joined_key
+from procurewatch.demo.upstream import UsaspendingStandIn
+from tests.upstreams.faults import Faulty
+
+GROUP_OF_TYPE = {
+    **dict.fromkeys(("02", "03", "04", "05", "F001", "F002"), "grants"),
+    **dict.fromkeys(("06", "10", "F006", "F007"), "direct_payments"),
+    **dict.fromkeys(("09", "11", "-1", "F005", "F008", "F009", "F010"), "other"),
+}
+
+
+@dataclass(kw_only=True)
+class CorpusGrant(CorpusAward):
+    """An award of assistance: `piid` is its FAIN or, when `is_aggregate`, its URI; `type` is its type code.
+
+    `agency` is the awarding sub-agency (of its transactions' keys); its own key has the department instead.
+    """
+
+    type: str | None = "04"
+    type_description: str | None = "PROJECT GRANT (B)"
+    is_aggregate: bool = False
+    listings: tuple[tuple[str, str], ...] = (("97.067", "Homeland Security Grant Program"),)
+
+    @property
+    def group(self) -> str:
+        return GROUP_OF_TYPE[self.type or "04"]
+
+    @property
+    def key(self) -> str:
+        kind = "ASST_AGG" if self.is_aggregate else "ASST_NON"
+        return joined_key(kind, self.piid, self.awarding_toptier_code)
+
+    @property
+    def parent_key(self) -> None:
+        return None
+
+    def action_key(self, action: CorpusAction) -> str:
+        fain, uri = (None, self.piid) if self.is_aggregate else (self.piid, None)
+        listing = self.listings[0][0] if self.listings else None
+        return joined_key(self.agency, fain, uri, listing, action.modification)
+
+    def transaction_id(self, action: CorpusAction) -> str:
+        return f"ASST_TX_{self.action_key(action)}"
+
+
+class AssistanceStandIn(UsaspendingStandIn):
+    """Serves contracts and grants alike."""
+
+    def _endpoint(self, path: str) -> tuple[str, Callable[[Mapping[str, Any]], object] | None]:
+        method, serve = super()._endpoint(path)
+        kind, _, rest = path.partition("/")
+        if kind == "awards" and rest.upper().startswith("ASST_") and path.endswith("/"):
+            return "GET", lambda _: self._detail(rest[:-1])
+        return method, serve
+
+    def _detail(self, text: str) -> dict[str, Any]:
+        award = details.find(text, self.awards)
+        assert isinstance(award, CorpusGrant)
+        return grant_detail(award)
+
+
+def grant_detail(award: CorpusGrant) -> dict[str, Any]:
+    """Answer GET awards/{id}/ for assistance: the names of the contract's sample, null where nothing is known."""
+    total = None if award.total is None else float(award.total)
+    detail: dict[str, Any] = {
+        "id": award.internal_id,
+        "generated_unique_award_id": award.key,
+        "fain": None if award.is_aggregate else award.piid,
+        "uri": award.piid if award.is_aggregate else None,
+        "category": {"grants": "grant", "direct_payments": "direct payment", "other": "other"}[award.group],
+        "type": award.type,
+        "type_description": award.type_description,
+        "description": award.shown_description,
+        "subaward_count": 0,
+        "total_subaward_amount": None,
+        "awarding_agency": details.agency(award, "awarding"),
+        "funding_agency": details.agency(award, "funding"),
+        "recipient": details.recipient(award),
+        "total_subsidy_cost": None,
+        "total_loan_value": None,
+        "total_obligation": total,
+        "date_signed": details.day(award.date_signed),
+        "base_and_all_options": None,
+        "base_exercised_options": None,
+        "non_federal_funding": 0.0,
+        "total_funding": total,
+        "record_type": 1 if award.is_aggregate else 2,
+        "cfda_info": [{"cfda_number": number, "cfda_title": title} for number, title in award.listings],
+        "transaction_obligated_amount": None,
+        "period_of_performance": {
+            "start_date": details.day(award.starts),
+            "end_date": details.day(award.ends),
+            "last_modified_date": details.day(award.last_modified_date),
+        },
+        "executive_details": {"officers": [{"name": None, "amount": None} for _ in range(5)]},
+        "place_of_performance": details.place(state_code=award.place_state, city_name=award.place_city),
+        "total_account_outlay": None,
+        "total_account_obligation": None,
+        "account_outlays_by_defc": [],
+        "account_obligations_by_defc": [],
+    }
+    return detail | award.extra_detail
+
+
+class FaultyAssistance(Faulty, AssistanceStandIn):
+    """USAspending with grants, failing."""
+
+    renaming = (b'"generated_internal_id"', b'"generated_internal_identifier"')

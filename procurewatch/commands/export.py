@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from sqlalchemy.orm import Session
 
-from feeds.text import one_line
+from feeds.text import one_line, plural
 from monitors.watchlist import Watchlist
 from procurewatch.commands.asking import Given, asked, asks
 from procurewatch.commands.output import whole_file, whole_output
@@ -79,7 +79,7 @@ def export(  # noqa: PLR0917  options are given by name
             with whole_output(output) as out:
                 out.writelines(pieces)
     if output:
-        typer.echo(f"{records.count} records in {output}", err=True)
+        typer.echo(f"{plural(records.count, 'record')} in {output}", err=True)
 
 
 @asks
@@ -102,7 +102,7 @@ def pack(
         output = output or Path(pack_name(records))
         with whole_output(output) as out:
             out.writelines(pack_bytes(session, records, subject, ocid_prefix=settings.ocid_prefix))
-    typer.echo(f"{len(records)} records in {output}", err=True)
+    typer.echo(f"{plural(len(records), 'record')} in {output}", err=True)
 
 
 def _chosen(session: Session, given: Given, watchlist: Watchlist) -> tuple[str, list[StoredRecord]]:

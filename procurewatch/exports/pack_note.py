@@ -57,7 +57,8 @@ nothing about anybody's conduct. Matches that nobody has reviewed and that are n
 
 REMOVED = """WHAT WAS REMOVED
 SAM.gov and FPDS send the user names of the officials who typed a record in. They are no news, and in evidence/ they
-are replaced by "[removed]" ({fields}).
+are replaced by "[removed]", wherever one of these fields has a value:
+{fields}.
 evidence/index.csv has, for each file, the hash of the bytes as the source sent them (original_sha256) and that of the
 file as it is here (file_sha256); where they are the same, nothing was removed."""
 

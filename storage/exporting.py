@@ -148,8 +148,8 @@ def record_row(record: StoredRecord) -> Row:
     }
 
 
-def action_row(record: StoredRecord, action: StoredAction) -> Row:
-    """Return an action as one row: the action's facts first, then those of its award."""
+def action_row(of: Row, action: StoredAction) -> Row:
+    """Return an action as one row: the action's facts first, then its award's row."""
     return {
         "action_signed": action.signed,
         "modification": action.modification,
@@ -157,12 +157,12 @@ def action_row(record: StoredRecord, action: StoredAction) -> Row:
         "action_type": action.action_type_text or action.action_type,
         "action_description": action.description,
         "action_key": action.key,
-        **record_row(record),
+        **of,
     }
 
 
-def event_row(record: StoredRecord, event: StoredEvent) -> Row:
-    """Return an event as one row: what happened first, then the facts of its record as they are now."""
+def event_row(of: Row, event: StoredEvent) -> Row:
+    """Return an event as one row: what happened first, then its record's row, as the record is now."""
     return {
         "event": event.kind.value,
         "event_first_seen": event.first_seen,
@@ -173,7 +173,7 @@ def event_row(record: StoredRecord, event: StoredEvent) -> Row:
         "after": event.after,
         "event_action_key": event.action.key if event.action else "",
         "event_id": event.id,
-        **record_row(record),
+        **of,
     }
 
 
@@ -185,15 +185,15 @@ def rows_of(
     `actions_of` and `events_of` return those of a few hundred records by their keys; only the one needed is called.
     """
     for batch in in_batches(records):
-        keys = [record.key for record in batch]
+        rows = {record.key: record_row(record) for record in batch}
         if kind is RowsOf.ACTIONS:
-            actions = actions_of(keys)
-            yield from (action_row(record, action) for record in batch for action in actions.get(record.key, ()))
+            actions = actions_of(list(rows))
+            yield from (action_row(row, action) for key, row in rows.items() for action in actions.get(key, ()))
         elif kind is RowsOf.EVENTS:
-            events = events_of(keys)
-            yield from (event_row(record, event) for record in batch for event in events.get(record.key, ()))
+            events = events_of(list(rows))
+            yield from (event_row(row, event) for key, row in rows.items() for event in events.get(key, ()))
         else:
-            yield from (record_row(record) for record in batch)
+            yield from rows.values()
 
 
 def in_batches(records: Iterable[StoredRecord], size: int = AT_ONCE) -> Iterator[list[StoredRecord]]:

@@ -1,7 +1,7 @@
 """Raw evidence as it may be handed out: without the names of officials that SAM.gov and FPDS send along.
 
-Most are user names and say who typed a contract action into the system: nothing a reader needs, and not ours to publish.
-All else stays byte for byte as it came.
+Most are user names and say who typed a contract action into the system: nothing a reader needs, and not ours to
+publish. All else stays byte for byte as it came.
 """
 
 from __future__ import annotations

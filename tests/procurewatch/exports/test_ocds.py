@@ -168,7 +168,7 @@ def test_a_doubtful_amount_is_left_out_and_the_doubt_told() -> None:
 
 @pytest.mark.parametrize("category", sorted(PROCESSES))
 def test_hostile_text_stays_text(category: str) -> None:
-    texts = {
+    texts: dict[str, Any] = {
         name: HOSTILE
         for name, value in ((name, getattr(FULL, name)) for name in FULL.__dataclass_fields__)
         if isinstance(value, str) and name != "category"

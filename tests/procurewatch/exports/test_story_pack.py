@@ -52,8 +52,8 @@ def test_a_pack_is_whole_and_its_hashes_are_accepted(database: Database, tmp_pat
     note = (folder / "README.txt").read_text()
     assert "USAspending: 1 record; last asked 2026-11-20 14:05 UTC" in note
     page = html.fromstring((folder / "timeline.html").read_bytes())
-    assert "CLEARVIEW AI, INC." in page.text_content()
-    assert len(page.xpath("//ol/li")) >= 1
+    assert "CLEARVIEW AI, INC." in "".join(page.itertext())
+    assert page.find(".//ol/li") is not None
     assert "retrieved 2026-11-20" in (folder / "citations.txt").read_text()
 
 
@@ -76,8 +76,15 @@ def test_what_is_linked_comes_along_but_not_what_waits_for_a_reviewer(database: 
     save(database, BABEL, match(BABEL, "babel-street"))
     save(database, CLEARVIEW, match(CLEARVIEW, band="review"))
     with database.writing() as session:
-        link = {"record_key": CLEARVIEW.key, "award_key": BABEL.key, "confidence": 0.9, "reason": "same solicitation"}
-        session.add(LinkRow(**link, first_seen=SEEN))
+        session.add(
+            LinkRow(
+                record_key=CLEARVIEW.key,
+                award_key=BABEL.key,
+                confidence=0.9,
+                reason="same solicitation",
+                first_seen=SEEN,
+            )
+        )
     folder = packed(database, tmp_path, BABEL.key)
     found = {row["record_key"]: row for row in rows(folder / "records.csv")}
     assert set(found) == {BABEL.key, CLEARVIEW.key}

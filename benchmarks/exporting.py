@@ -1,8 +1,8 @@
 """How fast and in how little memory exports are written: `python -m benchmarks.exporting [ACTIONS]`.
 
 Fills a SQLite database in a temporary folder with so many actions (1,000,000 unless told), four to an award, and
-writes each format from it in a process of its own. Prints rows a second, bytes, and the peak memory of that process beside what
-it had used before the first row: the peak must not grow with the number of actions.
+writes each format from it in a process of its own. Prints actions a second, bytes, and the peak memory of that process
+beside what it had used before the first row: the peak must not grow with the number of actions.
 """
 
 from __future__ import annotations

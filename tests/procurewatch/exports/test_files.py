@@ -6,6 +6,7 @@ import io
 import json
 import sqlite3
 import sys
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -19,7 +20,7 @@ from procurewatch.exports.formats import ExportFormat, export_bytes
 from procurewatch.exports.parquet import ParquetMissing, parquet_bytes
 from procurewatch.exports.sqlite_file import write_sqlite
 from storage.database import Database
-from storage.exporting import COLUMNS, Kind, RowsOf
+from storage.exporting import COLUMNS, Kind, Row, RowsOf
 from storage.reading import all_keys, records_by_key
 from tests.records import BABEL, CLEARVIEW, SEEN, document, match
 from tests.storage.tools import save
@@ -45,7 +46,9 @@ def test_parquet_has_the_same_rows_with_exact_amounts(database: Database) -> Non
 
 def test_parquet_is_written_in_groups() -> None:
     columns = {"n": Kind.SCORE, "at": Kind.MOMENT, "text": Kind.TEXT}
-    rows = ({"n": float(n), "at": datetime(2026, 1, 1, tzinfo=UTC), "text": "\ud800"} for n in range(45_000))
+    rows: Iterator[Row] = (
+        {"n": float(n), "at": datetime(2026, 1, 1, tzinfo=UTC), "text": "\ud800"} for n in range(45_000)
+    )
     pieces = list(parquet_bytes(columns, rows))
     file = pyarrow.parquet.ParquetFile(io.BytesIO(b"".join(pieces)))
     assert (file.metadata.num_rows, file.metadata.num_row_groups) == (45_000, 3)

@@ -13,11 +13,12 @@ from typer.exceptions import TyperException
 
 from feeds.text import one_line
 from monitors.watchlist import WatchlistError
-from procurewatch.commands import demonstrate, look, publish, pull, quote
+from procurewatch.commands import demonstrate, export, look, publish, pull, quote
 from procurewatch.commands import review as reviewing
 from procurewatch.commands import sources as about_sources
 from procurewatch.commands.edit_vendors import vendors
 from procurewatch.desk import Busy
+from procurewatch.exports.parquet import ParquetMissing
 from procurewatch.logs import configure_logging
 from procurewatch.settings import SettingsError, load_settings
 from sources.errors import SourceError
@@ -30,6 +31,7 @@ CODES: dict[type[Exception], int] = {
     Busy: BUSY,
     DatabaseError: FAILED,
     SourceError: FAILED,
+    ParquetMissing: FAILED,
 }
 
 app = typer.Typer(
@@ -40,7 +42,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (pull.poll, pull.backfill, pull.run, look.search, look.show, look.export, publish.serve):
+for command in (pull.poll, pull.backfill, pull.run, look.search, look.show, export.export, export.pack, publish.serve):
     app.command()(command)
 app.command("demo")(demonstrate.demo)
 app.command("foia")(quote.foia)

@@ -65,6 +65,11 @@ class Settings(BaseSettings):
         default_factory=list,
         description="your own watchlist files, besides watchlist.yaml in the data folder; they add to the shipped one",
     )
+    ocid_prefix: str = Field(
+        "procurewatch",
+        description="what identifiers in OCDS exports begin with: your registered prefix, if you publish them",
+        pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$",
+    )
     site_url: str = Field(
         "", description="public address of the published pages, for permalinks", pattern=r"^(https?://[^?#\s]+)?$"
     )

@@ -1,124 +1,216 @@
-"""Exports for a spreadsheet or a script: the columns a journalist needs, a row at a time.
+"""What an export holds: its columns, and the rows of records, actions and events.
 
-Amounts are US dollars, dates ISO 8601, times UTC.
+docs/exports.md says of each column what it means and where it comes from. Amounts are US dollars, dates as the source
+states them, times UTC. Text is as the source wrote it: what writes a file makes it harmless there.
 """
 
 from __future__ import annotations
 
-import csv
-import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
-from typing import TextIO
+from enum import StrEnum
+from itertools import islice
 
-from storage.stored import StoredAction, StoredRecord
+from storage.reviewing import PUBLISHED
+from storage.stored import StoredAction, StoredEvent, StoredRecord
 
 # What a spreadsheet takes for the beginning of a formula (OWASP, CSV injection), full-width forms included.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
-Value = str | Decimal | date | datetime | int | float | None
-Row = Mapping[str, Value]
+AT_ONCE = 500  # records read together
 
-AWARD_FACTS = (
-    "piid",
-    "parent_piid",
-    "type_text",
-    "recipient_name",
-    "recipient_uei",
-    "recipient_parent_name",
-    "recipient_parent_uei",
-    "agency_name",
-    "sub_agency_name",
-    "office",
-    "funding_agency_name",
-    "obligated",
-    "exercised",
-    "ceiling",
-    "signed",
-    "starts",
-    "ends",
-    "may_end",
-    "description",
-    "psc",
-    "psc_text",
-    "naics",
-    "naics_text",
-    "solicitation",
-    "extent_competed",
-    "place",
+# SAM.gov marks so the names and addresses that it may hand on only with a word on whose they are.
+DUN_BRADSTREET = ("Source of the recipient's name and address", "D&B")
+ATTRIBUTION = (
+    "The recipient's name and address are D&B Open Data from Dun & Bradstreet, through SAM.gov: name the source when"
+    " you quote them, and do not redistribute them in bulk."
 )
 
+Value = str | Decimal | date | datetime | int | float | None
+Row = Mapping[str, Value]
+ActionsOf = Callable[[Sequence[str]], Mapping[str, Sequence[StoredAction]]]
+EventsOf = Callable[[Sequence[str]], Mapping[str, Sequence[StoredEvent]]]
 
-def award_row(award: StoredRecord) -> Row:
-    """Return an award as one row: who, why, the facts, and where they can be checked."""
-    best = award.matches[0] if award.matches else None
+
+class Kind(StrEnum):
+    """What the values of a column are; any may be missing."""
+
+    TEXT = "text"
+    DOLLARS = "dollars"
+    DAY = "day"
+    MOMENT = "moment"
+    SCORE = "score"
+
+
+class RowsOf(StrEnum):
+    """What a row of an export is."""
+
+    RECORDS = "records"
+    ACTIONS = "actions"
+    EVENTS = "events"
+
+
+_TEXT = Kind.TEXT
+_FACTS = {
+    "piid": _TEXT,
+    "parent_piid": _TEXT,
+    "type_text": _TEXT,
+    "title": _TEXT,
+    "recipient_name": _TEXT,
+    "recipient_uei": _TEXT,
+    "recipient_parent_name": _TEXT,
+    "recipient_parent_uei": _TEXT,
+    "agency_name": _TEXT,
+    "sub_agency_name": _TEXT,
+    "office": _TEXT,
+    "funding_agency_name": _TEXT,
+    "obligated": Kind.DOLLARS,
+    "exercised": Kind.DOLLARS,
+    "ceiling": Kind.DOLLARS,
+    "doubt": _TEXT,
+    "signed": Kind.DAY,
+    "published": Kind.DAY,
+    "deadline": Kind.MOMENT,
+    "starts": Kind.DAY,
+    "ends": Kind.DAY,
+    "may_end": Kind.DAY,
+    "description": _TEXT,
+    "psc": _TEXT,
+    "psc_text": _TEXT,
+    "naics": _TEXT,
+    "naics_text": _TEXT,
+    "solicitation": _TEXT,
+    "extent_competed": _TEXT,
+    "place": _TEXT,
+    "state": _TEXT,
+    "source": _TEXT,
+}
+_RECORDS = {
+    "vendor": _TEXT,
+    "matched_because": _TEXT,
+    "score": Kind.SCORE,
+    "band": _TEXT,
+    "kind": _TEXT,
+    **_FACTS,
+    "source_modified": Kind.DAY,
+    "first_seen": Kind.MOMENT,
+    "last_changed": Kind.MOMENT,
+    "attribution": _TEXT,
+    "parent_key": _TEXT,
+    "record_key": _TEXT,
+    "official_page": _TEXT,
+}
+COLUMNS: Mapping[RowsOf, Mapping[str, Kind]] = {
+    RowsOf.RECORDS: _RECORDS,
+    RowsOf.ACTIONS: {
+        "action_signed": Kind.DAY,
+        "modification": _TEXT,
+        "action_obligation": Kind.DOLLARS,
+        "action_type": _TEXT,
+        "action_description": _TEXT,
+        "action_key": _TEXT,
+        **_RECORDS,
+    },
+    RowsOf.EVENTS: {
+        "event": _TEXT,
+        "event_first_seen": Kind.MOMENT,
+        "event_signed": Kind.DAY,
+        "event_published": Kind.DAY,
+        "event_amount": Kind.DOLLARS,
+        "before": _TEXT,
+        "after": _TEXT,
+        "event_action_key": _TEXT,
+        "event_id": _TEXT,
+        **_RECORDS,
+    },
+}
+
+
+def record_row(record: StoredRecord) -> Row:
+    """Return a record as one row: who, why, the facts, and where they can be checked."""
+    best = record.matches[0] if record.matches else None
     return {
-        "vendor": "; ".join(match.vendor_name for match in award.matches),
+        "vendor": "; ".join(match.vendor_name for match in record.matches),
         "matched_because": best.reason if best else "",
         "score": best.score if best else None,
         "band": best.band if best else "",
-        **{name: getattr(award, name) for name in AWARD_FACTS},
-        "source": award.source,
-        "source_modified": award.modified,
-        "first_seen": award.first_seen,
-        "record_key": award.key,
-        "official_page": award.url,
+        "kind": record.category,
+        **{name: getattr(record, name) for name in _FACTS},
+        "source_modified": record.modified,
+        "first_seen": record.first_seen,
+        "last_changed": record.last_changed,
+        "attribution": attribution(record),
+        "parent_key": record.parent_key,
+        "record_key": record.key,
+        "official_page": record.url,
     }
 
 
-def action_rows(award: StoredRecord, actions: Iterable[StoredAction]) -> Iterator[Row]:
-    """Give a row for each action of an award: the action's facts first, then those of its award."""
-    for action in actions:
-        yield {
-            "action_signed": action.signed,
-            "modification": action.modification,
-            "action_obligation": action.obligation,
-            "action_type": action.action_type_text or action.action_type,
-            "action_description": action.description,
-            "action_key": action.key,
-            **award_row(award),
-        }
+def action_row(of: Row, action: StoredAction) -> Row:
+    """Return an action as one row: the action's facts first, then its award's row."""
+    return {
+        "action_signed": action.signed,
+        "modification": action.modification,
+        "action_obligation": action.obligation,
+        "action_type": action.action_type_text or action.action_type,
+        "action_description": action.description,
+        "action_key": action.key,
+        **of,
+    }
 
 
-def write_csv(rows: Iterable[Row], out: TextIO) -> int:
-    """Write rows as CSV with a header; return how many. Text that a spreadsheet would run is defused with a quote."""
-    writer = None
-    count = 0
-    for row in rows:
-        if writer is None:
-            writer = csv.DictWriter(out, fieldnames=list(row))
-            writer.writeheader()
-        writer.writerow({name: _cell(value) for name, value in row.items()})
-        count += 1
-    return count
+def event_row(of: Row, event: StoredEvent) -> Row:
+    """Return an event as one row: what happened first, then its record's row, as the record is now."""
+    return {
+        "event": event.kind.value,
+        "event_first_seen": event.first_seen,
+        "event_signed": event.signed,
+        "event_published": event.published,
+        "event_amount": event.amount,
+        "before": event.before,
+        "after": event.after,
+        "event_action_key": event.action.key if event.action else "",
+        "event_id": event.id,
+        **of,
+    }
 
 
-def write_json(rows: Iterable[Row], out: TextIO) -> int:
-    """Write rows as a JSON array, a row a line; return how many. Amounts are strings, lest a reader round them."""
-    count = 0
-    out.write("[")
-    for row in rows:
-        out.write(",\n" if count else "\n")
-        json.dump({name: _json_value(value) for name, value in row.items()}, out, ensure_ascii=False)
-        count += 1
-    out.write("\n]\n")
-    return count
+def rows_of(
+    kind: RowsOf, records: Iterable[StoredRecord], *, actions_of: ActionsOf, events_of: EventsOf
+) -> Iterator[Row]:
+    """Give the rows of records in their order, a few hundred records in memory at a time.
+
+    `actions_of` and `events_of` return those of a few hundred records by their keys; only the one needed is called.
+    """
+    for batch in in_batches(records):
+        rows = {record.key: record_row(record) for record in batch}
+        if kind is RowsOf.ACTIONS:
+            actions = actions_of(list(rows))
+            yield from (action_row(row, action) for key, row in rows.items() for action in actions.get(key, ()))
+        elif kind is RowsOf.EVENTS:
+            events = events_of(list(rows))
+            yield from (event_row(row, event) for key, row in rows.items() for event in events.get(key, ()))
+        else:
+            yield from rows.values()
 
 
-WRITERS: dict[str, Callable[[Iterable[Row], TextIO], int]] = {"csv": write_csv, "json": write_json}
+def in_batches(records: Iterable[StoredRecord], size: int = AT_ONCE) -> Iterator[list[StoredRecord]]:
+    """Give the records in lists of at most `size`."""
+    left = iter(records)
+    while batch := list(islice(left, size)):
+        yield batch
 
 
-def _json_value(value: Value) -> str | int | float | None:
-    if isinstance(value, (date, datetime)):
-        return value.isoformat()
-    return str(value) if isinstance(value, Decimal) else value
+def with_bands(
+    records: Iterable[StoredRecord], bands: frozenset[str] = frozenset({PUBLISHED})
+) -> Iterator[StoredRecord]:
+    """Give the records with only those of their matches that are in these bands: what is not published stays here."""
+    for record in records:
+        yield replace(record, matches=tuple(match for match in record.matches if match.band in bands))
 
 
-def _cell(value: Value) -> str:
-    """Return the cell of a value; numbers stay numbers, text cannot be taken for a formula."""
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        return str(_json_value(value))
-    return f"'{value}" if value.lstrip(" ").startswith(FORMULA_STARTS) else value
+def attribution(record: StoredRecord) -> str:
+    """Return whom to name beside a record's source, "" for nobody."""
+    return ATTRIBUTION if DUN_BRADSTREET in record.facts else ""

@@ -51,28 +51,42 @@ def find_by_identifier(session: Session, identifier: str) -> list[StoredRecord]:
 
 def actions_of(session: Session, record_key: str) -> list[StoredAction]:
     """Return an award's actions, oldest first."""
-    query = select(ActionRow).where(col(ActionRow.award_key) == record_key)
-    rows = session.scalars(query.order_by(col(ActionRow.signed).nulls_first(), col(ActionRow.key)))
-    return [_action(row) for row in rows]
+    return actions_together(session, [record_key]).get(record_key, [])
+
+
+def actions_together(session: Session, record_keys: Sequence[str]) -> dict[str, list[StoredAction]]:
+    """Return the actions of a few hundred awards by award, oldest first; awards without any are left out."""
+    query = select(ActionRow).where(col(ActionRow.award_key).in_(record_keys))
+    found: dict[str, list[StoredAction]] = {}
+    for row in session.scalars(query.order_by(col(ActionRow.signed).nulls_first(), col(ActionRow.key))):
+        found.setdefault(row.award_key, []).append(_action(row))
+    return found
 
 
 def evidence_of(session: Session, record_key: str) -> list[StoredEvidence]:
     """Return where every payload about a record came from, oldest first."""
+    return evidence_together(session, [record_key]).get(record_key, [])
+
+
+def evidence_together(session: Session, record_keys: Sequence[str]) -> dict[str, list[StoredEvidence]]:
+    """Return the same of a few hundred records, by record; records without any are left out."""
     query = select(EvidenceRow, col(PayloadRow.content_type), col(PayloadRow.size))
     query = query.join(PayloadRow, col(PayloadRow.sha256) == col(EvidenceRow.sha256))
-    query = query.where(col(EvidenceRow.record_key) == record_key)
-    query = query.order_by(col(EvidenceRow.retrieved_at), col(EvidenceRow.url))
-    return [
-        StoredEvidence(
-            sha256=row.sha256,
-            url=row.url,
-            request=row.request,
-            retrieved_at=row.retrieved_at,
-            content_type=content_type,
-            size=size,
+    query = query.where(col(EvidenceRow.record_key).in_(record_keys))
+    found: dict[str, list[StoredEvidence]] = {}
+    ordered = query.order_by(col(EvidenceRow.retrieved_at), col(EvidenceRow.url))
+    for row, content_type, size in session.execute(ordered):
+        found.setdefault(row.record_key, []).append(
+            StoredEvidence(
+                sha256=row.sha256,
+                url=row.url,
+                request=row.request,
+                retrieved_at=row.retrieved_at,
+                content_type=content_type,
+                size=size,
+            )
         )
-        for row, content_type, size in session.execute(query)
-    ]
+    return found
 
 
 def payload(session: Session, sha256: str) -> bytes | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 from sqlmodel import col
@@ -56,6 +58,11 @@ def timeline_of(session: Session, key: str) -> list[StoredEvent]:
     """
     keys = [key, *(record.key for _, record in linked_records(session, key))]
     found = {event.id: event for one in dict.fromkeys(keys) for event in events_of(session, one)}
+    return in_time(found.values())
+
+
+def in_time(events: Iterable[StoredEvent]) -> list[StoredEvent]:
+    """Return events by date, the oldest first: signed, published or seen."""
     return sorted(
-        found.values(), key=lambda event: (event.signed or event.published or event.first_seen.date(), event.first_seen)
+        events, key=lambda event: (event.signed or event.published or event.first_seen.date(), event.first_seen)
     )

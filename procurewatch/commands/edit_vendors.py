@@ -20,7 +20,7 @@ from procurewatch.commands.entries import (
     UeiOption,
     entry_from,
 )
-from procurewatch.commands.look import whole_output
+from procurewatch.commands.output import whole_output
 from procurewatch.commands.vendors import vendors
 from procurewatch.settings import Settings
 from procurewatch.terminal import console, plain
@@ -88,7 +88,7 @@ def export_entries(
         if category in ("", vendor.category) and evidence in (None, vendor.evidence)
     ]
     with whole_output(output) as out:
-        out.write(write_spreadsheet(chosen))
+        out.write(write_spreadsheet(chosen).encode())
     if output:
         typer.echo(f"{len(chosen)} entries in {output}", err=True)
 

@@ -1,15 +1,9 @@
-"""Commands that read what is stored: search, show, export."""
+"""Commands that read what is stored: search, show."""
 
 from __future__ import annotations
 
-import os
-import sys
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
-from enum import StrEnum
-from pathlib import Path
-from typing import Annotated, TextIO
+from typing import Annotated
 
 import typer
 from sqlalchemy.orm import Session
@@ -20,26 +14,12 @@ from procurewatch.commands.asking import Given, asked, asks
 from procurewatch.desk import opened
 from procurewatch.settings import Settings
 from procurewatch.terminal import AWARD_COLUMNS, award_rows, console, plain, table
-from storage.exporting import WRITERS, Row, action_rows, award_row
+from storage.exporting import record_row
 from storage.reading import actions_of, evidence_of, find_by_identifier
 from storage.searching import count_records, find_records
 from storage.stored import StoredRecord
 
 NOTHING = 1
-
-
-class Format(StrEnum):
-    """What an export is written as."""
-
-    CSV = "csv"
-    JSON = "json"
-
-
-class Rows(StrEnum):
-    """What a row of an export is."""
-
-    AWARDS = "awards"
-    ACTIONS = "actions"
 
 
 @asks
@@ -77,53 +57,9 @@ def show(
             _show_award(session, each)
 
 
-@asks
-def export(
-    context: typer.Context,
-    given: Given,
-    form: Annotated[Format, typer.Option("--format", help="What to write.")] = Format.CSV,
-    rows: Annotated[Rows, typer.Option(help="One row an award, or one an action.")] = Rows.AWARDS,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="A file; standard output if left out.")] = None,
-) -> None:
-    """Write stored awards as CSV or JSON, with official links, dollars and reasons."""
-    settings: Settings = context.obj
-    with opened(settings) as desk, desk.database.reading() as session, whole_output(output) as out:
-        query = asked(given, desk.watchlist)
-        count = WRITERS[form](_rows(session, find_records(session, query), rows), out)
-    if not count:
-        typer.echo("procurewatch: nothing stored answers to that", err=True)
-        raise typer.Exit(NOTHING)
-    if output:
-        typer.echo(f"{count} rows in {output}", err=True)
-
-
-def _rows(session: Session, awards: Iterable[StoredRecord], rows: Rows) -> Iterator[Row]:
-    for award in awards:
-        if rows is Rows.ACTIONS:
-            yield from action_rows(award, actions_of(session, award.key))
-        else:
-            yield award_row(award)
-
-
-@contextmanager
-def whole_output(file: Path | None) -> Iterator[TextIO]:
-    """Give standard output, or a file that appears only when it is whole."""
-    if file is None:
-        sys.stdout.reconfigure(encoding="utf-8", newline="")  # type: ignore[union-attr]  # a text stream of the terminal
-        yield sys.stdout
-        return
-    temporary = file.with_name(f".{file.name}.{os.getpid()}.part")
-    try:
-        with temporary.open("w", encoding="utf-8", newline="") as out:
-            yield out
-        temporary.replace(file)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
 def _show_award(session: Session, award: StoredRecord) -> None:
     out = console()
-    facts = ((name.replace("_", " "), "" if value is None else str(value)) for name, value in award_row(award).items())
+    facts = ((name.replace("_", " "), "" if value is None else str(value)) for name, value in record_row(award).items())
     out.print(table(award.key, ("Fact", "As the source has it"), [fact for fact in facts if fact[1]]))
     actions = (
         (

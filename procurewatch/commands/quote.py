@@ -16,7 +16,8 @@ from feeds.foia_docx import write_docx
 from feeds.foia_links import mailto, muckrock_composer
 from feeds.layout import award_path, site_url
 from feeds.text import one_line
-from procurewatch.commands.look import NOTHING, whole_output
+from procurewatch.commands.look import NOTHING
+from procurewatch.commands.output import whole_output
 from procurewatch.desk import opened
 from procurewatch.settings import Settings
 from storage.reading import actions_of, evidence_of, find_by_identifier
@@ -45,7 +46,7 @@ def foia(  # noqa: PLR0917  options are given by name
         _say([f"the letter is in {docx}"])
     else:
         with whole_output(None) as out:
-            out.write(request.text)
+            out.write(request.text.encode())
     _say(_for_the_sender(request))
 
 
@@ -61,7 +62,7 @@ def cite(
         ours = site_url(settings.site_url, award_path(record.key)) if settings.site_url else ""
         citation = cite_award(record, evidence_of(session, record.key), our_url=ours)
     with whole_output(None) as out:
-        out.write(FORMS[form](citation).rstrip("\n") + "\n")
+        out.write((FORMS[form](citation).rstrip("\n") + "\n").encode())
 
 
 def _the_one(session: Session, award: str) -> StoredRecord:

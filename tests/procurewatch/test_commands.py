@@ -8,10 +8,13 @@ import json
 import re
 import signal
 import socket
+import sqlite3
 import time
 import urllib.error
 import urllib.request
+import zipfile
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import feedparser
@@ -128,6 +131,29 @@ def test_search_show_and_export(stored: Path, tmp_path: Path) -> None:
     assert run(stored, "export", "--rows", "actions", "--format", "json", "-o", str(file)).returncode == 0
     actions = json.loads(file.read_text())
     assert any(row["action_obligation"].startswith("-") for row in actions)
+
+
+def test_an_export_of_everything_and_a_story_pack(stored: Path, tmp_path: Path) -> None:
+    file = tmp_path / "everything.db"
+    done = run(stored, "export", "sqlite", str(file))
+    assert done.returncode == 0, done.stderr
+    with closing(sqlite3.connect(file)) as everything:
+        (count,) = everything.execute("SELECT count(*) FROM record").fetchone()
+    assert done.stderr == f"{count} records in {file}\n"
+    story = tmp_path / "story.zip"
+    done = run(stored, "pack", "70CMSD24P00000119", "-o", str(story))
+    assert (done.returncode, done.stderr) == (0, f"1 record in {story}\n")
+    with zipfile.ZipFile(story) as archive:
+        assert "the award 70CMSD24P00000119" in archive.read("README.txt").decode()
+    told = run(stored, "export", "--vendor", "clearview-ai", "--format", "ocds")
+    assert {release["tag"][0] for release in json.loads(told.stdout)["releases"]} == {"award"}
+
+
+@pytest.mark.parametrize("form", ["csv", "ocds", "sqlite"])
+def test_an_export_of_nothing_leaves_no_file(stored: Path, tmp_path: Path, form: str) -> None:
+    done = run(stored, "export", "no-such-words-anywhere", "--format", form, "-o", str(tmp_path / "out"))
+    assert (done.returncode, done.stderr) == (1, "procurewatch: nothing stored answers to that\n")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_two_copies_never_read_a_source_at_once(tmp_path: Path) -> None:

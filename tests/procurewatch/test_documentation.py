@@ -10,6 +10,7 @@ from typer.main import get_command
 
 from monitors.verdict import Verdict
 from procurewatch.cli import app
+from storage.exporting import COLUMNS, RowsOf
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = (ROOT / "docs" / "commands.md").read_text()
@@ -41,3 +42,10 @@ def test_the_readme_gives_the_commands_that_ci_runs() -> None:
     assert "python3 start.py demo" in readme
     assert "python3 start.py test" in readme
     assert "python3 start.py test" in (ROOT / ".ci" / "run").read_text()
+
+
+@pytest.mark.parametrize("kind", RowsOf)
+def test_every_column_of_an_export_is_documented(kind: RowsOf) -> None:
+    exports = (ROOT / "docs" / "exports.md").read_text()
+    named = {name for row in re.findall(r"^\| (`[^|]+) \|", exports, re.M) for name in re.findall(r"`([a-z_]+)`", row)}
+    assert set(COLUMNS[kind]) <= named

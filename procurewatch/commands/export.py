@@ -1,0 +1,142 @@
+"""Commands that take what is stored elsewhere: export, pack."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from sqlalchemy.orm import Session
+
+from feeds.text import one_line, plural
+from monitors.watchlist import Watchlist
+from procurewatch.commands.asking import Given, asked, asks
+from procurewatch.commands.output import whole_file, whole_output
+from procurewatch.desk import opened
+from procurewatch.exports.formats import ExportFormat, export_bytes
+from procurewatch.exports.ocds import PROCESSES
+from procurewatch.exports.sqlite_file import PUBLIC, write_sqlite
+from procurewatch.exports.story_pack import MOST_RECORDS, pack_bytes, pack_name
+from procurewatch.settings import Settings
+from storage.exporting import RowsOf, with_bands
+from storage.query import Band, Query
+from storage.reading import find_by_identifier
+from storage.searching import find_records
+from storage.stored import StoredRecord
+
+NOTHING = 1
+ANY = frozenset({"publish", "review", "rejected"})
+BINARY = frozenset({ExportFormat.PARQUET, ExportFormat.SQLITE})
+
+Output = Annotated[Path | None, typer.Option("--output", "-o", help="A file; standard output if left out.")]
+
+
+class Counted:
+    """Records that are counted as they go by."""
+
+    def __init__(self, records: Iterable[StoredRecord]) -> None:
+        self.count = 0
+        self._records = records
+
+    def __iter__(self) -> Iterator[StoredRecord]:
+        for record in self._records:
+            self.count += 1
+            yield record
+
+
+@asks
+def export(  # noqa: PLR0917  options are given by name
+    context: typer.Context,
+    given: Given,
+    form: Annotated[ExportFormat | None, typer.Option("--format", help="What to write; csv if left out.")] = None,
+    rows: Annotated[RowsOf, typer.Option(help="What a row of csv, json or parquet is.")] = RowsOf.RECORDS,
+    with_evidence: Annotated[bool, typer.Option(help="In SQLite, also the bytes of the evidence.")] = False,
+    output: Output = None,
+) -> None:
+    """Write what is stored as CSV, JSON, Parquet, SQLite or OCDS. `export sqlite FILE` writes everything there is."""
+    settings: Settings = context.obj
+    if form is None and output is None and len(given["words"]) == 2 and given["words"][0] == ExportFormat.SQLITE:
+        form, output = ExportFormat.SQLITE, Path(given["words"][1])
+        given |= {"words": [], "band": given["band"] or ["all"]}
+    form = form or ExportFormat.CSV
+    if with_evidence and form is not ExportFormat.SQLITE:
+        raise typer.BadParameter("--with-evidence is for --format sqlite; `pack` gives evidence as files")
+    if output is None and form in BINARY and sys.stdout.isatty():
+        raise typer.BadParameter(f"{form} is not for a terminal; name a file with --output")
+    with opened(settings) as desk, desk.database.reading() as session:
+        query = asked(given, desk.watchlist)
+        records = Counted(_not_none(_fit(find_records(session, query), form)))
+        if form is ExportFormat.SQLITE and output is not None:
+            with whole_file(output) as file:
+                told = with_bands(records, _bands(query))
+                write_sqlite(session, told, file, bands=_bands(query), with_bodies=with_evidence)
+        else:
+            prefix = settings.ocid_prefix
+            pieces = export_bytes(session, records, form, kind=rows, bands=_bands(query), ocid_prefix=prefix)
+            with whole_output(output) as out:
+                out.writelines(pieces)
+    if output:
+        typer.echo(f"{plural(records.count, 'record')} in {output}", err=True)
+
+
+@asks
+def pack(
+    context: typer.Context,
+    given: Given,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="The zip file to write.")] = None,
+) -> None:
+    """Pack an award, or what a search finds, for a story: rows, raw evidence, hashes, timeline, citations, a note.
+
+    One word that is an award's key, PIID or usaspending.gov address means that award; everything else is a search.
+    """
+    settings: Settings = context.obj
+    with opened(settings) as desk, desk.database.reading() as session:
+        subject, records = _chosen(session, given, desk.watchlist)
+        if len(records) > MOST_RECORDS:
+            _end(f"that finds more than {MOST_RECORDS} records; narrow it, or use `export`")
+        if not records:
+            _end("nothing stored answers to that")
+        output = output or Path(pack_name(records))
+        with whole_output(output) as out:
+            out.writelines(pack_bytes(session, records, subject, ocid_prefix=settings.ocid_prefix))
+    typer.echo(f"{plural(len(records), 'record')} in {output}", err=True)
+
+
+def _chosen(session: Session, given: Given, watchlist: Watchlist) -> tuple[str, list[StoredRecord]]:
+    """Return what is asked, in words, and the records it means; one more than a pack takes if there are too many."""
+    words = given["words"]
+    if len(words) == 1 and (found := find_by_identifier(session, words[0])):
+        return f"the award {words[0]}", list(with_bands(found))
+    query = asked(given, watchlist)
+    names = {vendor.id: vendor.name for vendor in watchlist.vendors} | dict(watchlist.categories)
+    records = list(with_bands(find_records(session, query, MOST_RECORDS + 1), _bands(query)))
+    return f"a search: {query.in_words(names)}", records
+
+
+def _bands(query: Query) -> frozenset[str]:
+    """Return the bands of the matches to tell: those published, unless others are asked for by name."""
+    if query.band in (Band.PUBLISH, Band.ALL):
+        return ANY if query.verdict else PUBLIC
+    return ANY if query.band is Band.ANY else frozenset({query.band.value})
+
+
+def _fit(records: Iterator[StoredRecord], form: ExportFormat) -> Iterator[StoredRecord]:
+    if form is not ExportFormat.OCDS:
+        return records
+    return (record for record in records if record.category in PROCESSES)
+
+
+def _not_none(records: Iterator[StoredRecord]) -> Iterator[StoredRecord]:
+    """Give the records back; end with one line if there are none, before any file is begun."""
+    first = list(islice(records, 1))
+    if not first:
+        _end("nothing stored answers to that")
+    return chain(first, records)
+
+
+def _end(message: str) -> None:
+    typer.echo(one_line(f"procurewatch: {message}"), err=True)
+    raise typer.Exit(NOTHING)

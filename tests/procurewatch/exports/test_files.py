@@ -1,0 +1,114 @@
+"""Parquet and SQLite: read back by what others read them with, from either kind of database."""
+
+from __future__ import annotations
+
+import io
+import json
+import sqlite3
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pyarrow.parquet
+import pytest
+
+from procurewatch.exports.formats import ExportFormat, export_bytes
+from procurewatch.exports.parquet import ParquetMissing, parquet_bytes
+from procurewatch.exports.sqlite_file import write_sqlite
+from storage.database import Database
+from storage.exporting import COLUMNS, Kind, Row, RowsOf
+from storage.reading import all_keys, records_by_key
+from tests.records import BABEL, CLEARVIEW, SEEN, document, match
+from tests.storage.tools import save
+
+HOSTILE = '=HYPERLINK("x") <script>\u202e\x1b]0;\x07 ' + "é" * 1000
+
+
+def test_parquet_has_the_same_rows_with_exact_amounts(database: Database) -> None:
+    hostile = replace(BABEL, description=HOSTILE)
+    save(database, hostile, match(hostile, "babel-street"))
+    with database.reading() as session:
+        records = records_by_key(session, all_keys(session))
+        file = b"".join(export_bytes(session, records, ExportFormat.PARQUET, kind=RowsOf.ACTIONS))
+    table = pyarrow.parquet.read_table(io.BytesIO(file))
+    assert table.column_names == list(COLUMNS[RowsOf.ACTIONS])
+    first, second = table.to_pylist()
+    assert (first["action_obligation"], second["action_obligation"]) == (Decimal("2259173.89"), Decimal("3646827.09"))
+    assert first["action_signed"] == date(2023, 9, 25)
+    assert first["first_seen"] == SEEN
+    assert (first["vendor"], first["score"], first["ceiling"]) == ("Babel Street", 0.97, None)
+    assert first["description"] == HOSTILE
+
+
+def test_parquet_is_written_in_groups() -> None:
+    columns = {"n": Kind.SCORE, "at": Kind.MOMENT, "text": Kind.TEXT}
+    rows: Iterator[Row] = (
+        {"n": float(n), "at": datetime(2026, 1, 1, tzinfo=UTC), "text": "\ud800"} for n in range(45_000)
+    )
+    pieces = list(parquet_bytes(columns, rows))
+    file = pyarrow.parquet.ParquetFile(io.BytesIO(b"".join(pieces)))
+    assert (file.metadata.num_rows, file.metadata.num_row_groups) == (45_000, 3)
+    assert len([piece for piece in pieces if piece]) > 3
+
+
+def test_without_pyarrow_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(ParquetMissing, match=r"pip install 'procurewatch\[exports\]'"):
+        parquet_bytes({}, [])
+
+
+def sqlite_of(database: Database, file: Path, *, with_bodies: bool = False) -> sqlite3.Connection:
+    with database.reading() as session:
+        write_sqlite(session, records_by_key(session, all_keys(session)), file, with_bodies=with_bodies)
+    connection = sqlite3.connect(file)
+    connection.row_factory = sqlite3.Row
+    return connection
+
+
+def test_a_sqlite_file_has_all_tables_linked_and_searchable(database: Database, tmp_path: Path) -> None:
+    save(database, BABEL, match(BABEL, "babel-street"), match(BABEL, "panamerica", band="review"))
+    save(database, CLEARVIEW, match(CLEARVIEW))
+    with closing(sqlite_of(database, tmp_path / "export.db")) as export:
+        counts = {
+            name: export.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0]  # noqa: S608
+            for name in ("record", "action", "match", "event", "link", "sighting", "evidence")
+        }
+        assert counts | {"event": 0} == {
+            "record": 2, "action": 7, "match": 2, "event": 0, "link": 0, "sighting": 2, "evidence": 2,
+        }  # fmt: skip
+        assert counts["event"] > 2
+        assert export.execute("PRAGMA foreign_key_check").fetchall() == []
+        assert export.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+        row = export.execute("SELECT * FROM record WHERE piid = '70B03C23F00001053'").fetchone()
+        assert (row["obligated_cents"], row["signed"], json.loads(row["amounts"])) == (590600098, "2023-09-25", [])
+        assert {row["vendor_id"] for row in export.execute("SELECT vendor_id FROM match")} == {
+            "babel-street",
+            "clearview-ai",
+        }
+        found = "SELECT r.piid FROM record_fts f JOIN record r ON r.rowid = f.rowid WHERE record_fts MATCH 'facial'"
+        assert [each[0] for each in export.execute(found)] == ["70CMSD21P00000127"]
+        assert [each["body"] for each in export.execute("SELECT body FROM evidence")] == [None, None]
+
+
+def test_bodies_are_given_when_asked_for_without_user_names(database: Database, tmp_path: Path) -> None:
+    told = document("x", {"createdBy": "JANE.DOE", "piid": "X"})
+    saved = replace(BABEL, documents=(told,))
+    save(database, saved, match(saved, "babel-street"))
+    with closing(sqlite_of(database, tmp_path / "export.db", with_bodies=True)) as export:
+        (row,) = export.execute("SELECT sha256, body FROM evidence").fetchall()
+    assert row["sha256"] == told.sha256
+    assert json.loads(row["body"]) == {"createdBy": "[removed]", "piid": "X"}
+
+
+def test_the_same_file_comes_in_pieces(database: Database, tmp_path: Path) -> None:
+    save(database, CLEARVIEW, match(CLEARVIEW))
+    file = tmp_path / "pieces.db"
+    with database.reading() as session:
+        records = records_by_key(session, all_keys(session))
+        file.write_bytes(b"".join(export_bytes(session, records, ExportFormat.SQLITE)))
+    with closing(sqlite3.connect(file)) as export:
+        assert export.execute("SELECT count(*) FROM action").fetchone() == (5,)

@@ -54,7 +54,7 @@ def test_a_pack_is_whole_and_its_hashes_are_accepted(database: Database, tmp_pat
     page = html.fromstring((folder / "timeline.html").read_bytes())
     assert "CLEARVIEW AI, INC." in (folder / "timeline.html").read_text()
     assert page.find(".//ol/li") is not None
-    assert "retrieved 2026-11-20" in (folder / "citations.txt").read_text()
+    assert "Retrieved 2026-11-20" in (folder / "citations.txt").read_text()
 
 
 def test_user_names_are_removed_and_the_original_hash_is_given(database: Database, tmp_path: Path) -> None:

@@ -102,7 +102,7 @@ def dump(database: Database, *, moments: bool = False, leave_out: frozenset[str]
 
 
 def _plain(row: Iterable[object]) -> tuple[object, ...]:
-    return tuple(json.dumps(value) if isinstance(value, list) else value for value in row)
+    return tuple(json.dumps(value, sort_keys=True) if isinstance(value, (list, dict)) else value for value in row)
 
 
 def later(days: int) -> date:

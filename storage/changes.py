@@ -79,8 +79,11 @@ def changes(before: Before | None, award: Award) -> Iterator[Change]:
         return
     said = before.said
     newest = max((row.signed for row in before.actions.values() if row.signed), default=None)
+    has_base = any(row.modification in BASE_MODIFICATIONS for row in before.actions.values())
     for action in award.actions:
         stored = before.actions.get(action.key)
+        if stored is None and not has_base and action.modification in BASE_MODIFICATIONS:
+            continue  # the award was told of by a modification that came first
         if stored is None:
             is_newer = newest is None or action.signed is None or action.signed > newest
             yield _acted(award, action, tell=said is not None or is_newer)
@@ -102,7 +105,8 @@ def _first_seen(award: Award) -> Iterator[Change]:
         id=event_id(award.key, "", EventKind.NEW_AWARD),
         kind=EventKind.NEW_AWARD,
         action_key=base.key if base else "",
-        amount=base.obligation if base else award.obligated,
+        # Told of by a modification alone, nobody has said what the award began with.
+        amount=base.obligation if base else None if award.is_partial else award.obligated,
         signed=(base.signed if base else None) or award.signed,
         earlier_actions=len(later),
     )

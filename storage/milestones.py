@@ -2,7 +2,8 @@
 
 They are reckoned at the end of a run, from all that is stored, so that the order in which awards arrive does not
 matter. What counts: contracts, orders and other transactions that concern the vendor by a published match, each with
-its obligations to date as one source tells them. Publications repeat awards, and are not counted.
+its obligations to date as one source tells them, unless something speaks against them. Publications repeat awards, and
+are not counted.
 """
 
 from __future__ import annotations
@@ -76,15 +77,16 @@ def _bought(session: Session) -> Iterable[_Bought]:
         col(record.signed),
         col(record.key),
         col(record.obligated),
+        col(record.doubt),
     ).join(record, col(record.key) == col(match.record_key))
     query = query.where(col(match.band) == "publish", col(record.category).in_(BOUGHT))
     query = query.where(col(record.sub_agency_code) != "", col(record.signed).is_not(None))
     found: dict[tuple[str, str], _Bought] = {}
-    for vendor_id, name, category, agency, signed, key, obligated in session.execute(query):
+    for vendor_id, name, category, agency, signed, key, obligated, doubt in session.execute(query):
         when = (signed or date.min, key)
         pair = found.setdefault((vendor_id, agency), _Bought(vendor_id, name, category, agency, when, when, Decimal(0)))
         pair.first, pair.latest = min(pair.first, when), max(pair.latest, when)
-        pair.total += obligated or 0
+        pair.total += obligated if obligated and not doubt else 0
     return [found[key] for key in sorted(found)]
 
 

@@ -6,7 +6,7 @@ Saving the same record twice changes nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -16,6 +16,7 @@ from sqlmodel import col
 
 from sources.records import Award, ContractAction, Problem, Publication, Removal
 from storage.changes import Before, Change, changes, event_id
+from storage.corrections import corrections_with
 from storage.events import Tell, save_event
 from storage.evidence import save_evidence
 from storage.linking import link_award, link_publication
@@ -93,7 +94,11 @@ def save_publication(
     fresh = publication_row(publication, now)
     changed = _renew(session, stored, {name: getattr(fresh, name) for name in RecordRow.model_fields}, fresh, now)
     row = session.get_one(RecordRow, publication.key)
+    if any(earlier is not row for earlier, _, _ in _corrected(session, row)):  # told there, where it was first said
+        happened = [replace(change, tell=change.tell and change.kind is not EventKind.ANNOUNCED) for change in happened]
     events = _settle(session, row, _Dealings(old_matches, matches, happened, publication.published), now, tell)
+    for earlier, concerned_by, change in _corrected(session, row):
+        events += _settle(session, earlier, _Dealings(concerned_by, (), [change], publication.published), now, tell)
     link_publication(session, row, publication.award_key, now)
     save_evidence(session, publication.source, publication.key, publication.documents)
     _solve(session, publication.source, publication.key, now)
@@ -184,6 +189,12 @@ def _settle(session: Session, row: RecordRow, dealings: _Dealings, now: datetime
         for change in dealings.happened
     ]
     return sum(saved)
+
+
+def _corrected(session: Session, row: RecordRow) -> list[tuple[RecordRow, Mapping[str, MatchRow], Change]]:
+    """Return the announcements that concern somebody and are corrected by, or as, this one."""
+    found = [(earlier, _matches_of(session, earlier.key), change) for earlier, change in corrections_with(session, row)]
+    return [each for each in found if _is_published(each[1].values())]
 
 
 def _is_published(matches: Iterable[MatchRow]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import date
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -10,7 +11,7 @@ from sqlmodel import col
 
 from storage.reading import events_of, records_by_key
 from storage.sightings import rank, read_facts, sightings_of
-from storage.stored import StoredEvent, StoredLink, StoredRecord, StoredSighting
+from storage.stored import EventKind, StoredEvent, StoredLink, StoredRecord, StoredSighting
 from storage.tables import LinkRow
 
 
@@ -63,6 +64,10 @@ def timeline_of(session: Session, key: str) -> list[StoredEvent]:
 
 def in_time(events: Iterable[StoredEvent]) -> list[StoredEvent]:
     """Return events by date, the oldest first: signed, published or seen."""
-    return sorted(
-        events, key=lambda event: (event.signed or event.published or event.first_seen.date(), event.first_seen)
-    )
+    return sorted(events, key=lambda event: (_day(event), event.first_seen, event.id))
+
+
+def _day(event: StoredEvent) -> date:
+    # A modification may have told of the award before its own beginning was known.
+    began = event.record.signed if event.kind is EventKind.NEW_AWARD else None
+    return event.signed or began or event.published or event.first_seen.date()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, timedelta
@@ -64,11 +64,38 @@ def desk_over(base_url: str, folder: Path, database_url: str | None = None, **ot
         database.close()
 
 
+@contextmanager
+def desk_asking(
+    sources: Mapping[str, Mapping[str, object]],
+    folder: Path,
+    *vendors: str,
+    database_url: str | None = None,
+    **other: object,
+) -> Iterator[Desk]:
+    """Open a desk that asks these sources, as their settings say, for vendors of the shipped watchlist."""
+    asked = {name: {"seconds_between": 0, "tries": 1, **given} for name, given in sources.items()}
+    given = {"data_dir": folder, "database_url": database_url, "only_sources": list(sources), "sources": asked, **other}
+    settings = Settings.model_validate(given)
+    whole = shipped()
+    watchlist = replace(whole, vendors=tuple(whole.by_id[vendor] for vendor in vendors))
+    database = open_database(settings.database())
+    try:
+        yield Desk(settings=settings, database=database, watchlist=watchlist, stop=threading.Event())
+    finally:
+        database.close()
+
+
+@cache
+def shipped() -> Watchlist:
+    """Return the shipped watchlist, read once."""
+    return load_watchlist()
+
+
 @cache
 def few(*own: Path) -> Watchlist:
     """Return a dozen vendors of the shipped watchlist, and those of other files: quick to ask for and to match."""
-    shipped, whole = load_watchlist(), load_watchlist(*own)
-    ids = SOME_VENDORS | (set(whole.by_id) - set(shipped.by_id))
+    whole = load_watchlist(*own)
+    ids = SOME_VENDORS | (set(whole.by_id) - set(shipped().by_id))
     return replace(whole, vendors=tuple(vendor for vendor in whole.vendors if vendor.id in ids))
 
 
@@ -102,7 +129,7 @@ def dump(database: Database, *, moments: bool = False, leave_out: frozenset[str]
 
 
 def _plain(row: Iterable[object]) -> tuple[object, ...]:
-    return tuple(json.dumps(value) if isinstance(value, list) else value for value in row)
+    return tuple(json.dumps(value, sort_keys=True) if isinstance(value, (list, dict)) else value for value in row)
 
 
 def later(days: int) -> date:

@@ -1,0 +1,90 @@
+"""A source that gives the records it is given: what the pipeline makes of them is what a test is about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from sources.contract import Fetched, Interest, Quota, RowBounds, Step, Stored, Window
+from sources.http import Client, Pace
+from sources.records import Agency, Award, Document, Payload, Publication, PublicationKind, Recipient, Record
+from tests.awards import award
+from tests.records import ICE
+
+
+@dataclass(kw_only=True)
+class Given:
+    """A source named `name` whose polls bring `records`, in one payload."""
+
+    name: str = "usaspending"
+    records: Sequence[Record] = ()
+    title: str = "What is given"
+    base_url: str = "http://127.0.0.1:9"
+    needs_key: str | None = None
+    pace: Pace = field(default_factory=lambda: Pace(seconds_between=0))
+    expects: RowBounds = field(default_factory=lambda: RowBounds(at_least=0, at_most=1000))
+    also: Mapping[str, str] = field(default_factory=dict)
+    quota: Quota | None = None
+    rests: timedelta = timedelta(0)
+    keeps_all: bool = True
+    on_by_default: bool = True
+    delay: str = ""
+
+    def control(self, client: Client) -> bool:
+        """Whether it is there: it is."""
+        return client.source == self.name
+
+    def poll_steps(self, interest: Interest, window: Window) -> Sequence[Step]:
+        """Plan one step."""
+        return [Step(key="all", query={"until": window.until, "names": interest.names})]
+
+    def backfill_steps(self, interest: Interest, since: date, until: date) -> Sequence[Step]:
+        """Plan one step."""
+        return [Step(key=f"{since}/{until}", query={"names": interest.names})]
+
+    def fetch(self, client: Client, step: Step, stored: Stored) -> Iterator[Fetched]:  # noqa: ARG002
+        """Give all there is."""
+        document = Document(
+            url=f"{self.base_url}/{step.key}",
+            request="",
+            retrieved_at=datetime.now(UTC),
+            content_type="text/plain",
+            body=repr([record.key for record in self.records]).encode(),
+        )
+        yield Payload(source=self.name, key="ALL", revision="", documents=(document,))
+
+    def parse(self, payload: Payload) -> Sequence[Record]:  # noqa: ARG002
+        """Return what was given."""
+        return list(self.records)
+
+
+def publication(key: str, kind: PublicationKind = PublicationKind.NOTICE, **facts: Any) -> Publication:
+    """Return a publication that concerns Clearview AI; what is not given is empty."""
+    given: dict[str, Any] = {
+        "source": "samnotices",
+        "type_text": "Solicitation",
+        "title": "Clearview AI licenses",
+        "description": "LICENSES OF CLEARVIEW AI",
+        "recipient": Recipient(name=""),
+        "awarding": ICE,
+        "published": date(2026, 11, 18),
+        "url": "https://sam.gov/",
+    }
+    return Publication(key=key, kind=kind, **{**given, **facts})
+
+
+def announcement(key: str, piid: str, **facts: Any) -> Publication:
+    """Return an announcement of the Department of Defense for Clearview AI."""
+    defense = Agency(code="097", name="Department of Defense", sub_name="ARMY")
+    given: dict[str, Any] = {"source": "dod", "piid": piid, "awarding": defense}
+    given |= {"recipient": Recipient(name="Clearview AI, Inc."), "title": "Contracts for Nov. 18, 2026: ARMY"}
+    return publication(key, PublicationKind.ANNOUNCEMENT, **{**given, **facts})
+
+
+def award_of(piid: str, agency: str = "7012", parent: str = "", parent_agency: str = "", **facts: Any) -> Award:
+    """Return the award to Clearview AI of such a number, without actions."""
+    made = award("CLEARVIEW AI, INC.", "LICENSES")
+    key = f"CONT_AWD_{piid}_{agency}_{parent or '-NONE-'}_{parent_agency or '-NONE-'}"
+    return replace(made, **{"key": key, "piid": piid, "parent_piid": parent, "awarding": ICE, **facts})

@@ -12,6 +12,7 @@ from feeds.layout import FeedKind
 from feeds.site import Catalogue, FeedSpec, RecordPage, site_files
 from monitors.vendor import Kind, Vendor, Watchlist
 from storage.database import Database
+from storage.query import Query
 from storage.reading import (
     actions_of,
     events_of,
@@ -20,8 +21,8 @@ from storage.reading import (
     known_vendors,
     published_keys,
     records_by_key,
-    told_events,
 )
+from storage.searching import find_events
 
 
 def catalogue(database: Database, watchlist: Watchlist, *, base_url: str, entries: int) -> Catalogue:
@@ -38,7 +39,7 @@ def catalogue(database: Database, watchlist: Watchlist, *, base_url: str, entrie
         vendors.update((vendor_id, name) for vendor_id, name, _ in known_vendors(session) if vendor_id not in vendors)
         feeds = [
             FeedSpec(
-                kind=FeedKind.ALL, slug="all", title="everything", events=tuple(told_events(session, limit=entries))
+                kind=FeedKind.ALL, slug="all", title="everything", events=tuple(find_events(session, Query(), entries))
             )
         ]
         of_vendors = [
@@ -46,17 +47,17 @@ def catalogue(database: Database, watchlist: Watchlist, *, base_url: str, entrie
                 kind=FeedKind.VENDOR,
                 slug=vendor_id,
                 title=name,
-                events=tuple(told_events(session, vendor=vendor_id, limit=entries)),
+                events=tuple(find_events(session, Query(vendor=(vendor_id,)), entries)),
             )
             for vendor_id, name in sorted(vendors.items(), key=lambda vendor: vendor[1].casefold())
         ]
         # Those with something to read come first; of hundreds most have nothing yet.
         feeds += sorted(of_vendors, key=lambda spec: not spec.events)
         for code, name in known_agencies(session):
-            events = tuple(told_events(session, agency=code, limit=entries))
+            events = tuple(find_events(session, Query(agency=(code.lower(),)), entries))
             feeds.append(FeedSpec(kind=FeedKind.AGENCY, slug=code, title=name or code, events=events))
         for category in sorted({vendor.category for vendor in watchlist.vendors}):
-            events = tuple(told_events(session, category=category, limit=entries))
+            events = tuple(find_events(session, Query(category=(category,)), entries))
             title = watchlist.categories.get(category, category)
             feeds.append(FeedSpec(kind=FeedKind.CATEGORY, slug=category, title=title, events=events))
         keys = published_keys(session)

@@ -8,18 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from itertools import groupby
 
 from feeds import layout
-from feeds.concern import through_reseller, told_matches
-from feeds.entries import Entry, category_words, entry_for, reason_for
+from feeds.charts import actions_chart
+from feeds.concern import told_matches
+from feeds.entries import Entry, entry_for, reason_for
 from feeds.facts import amounts, award_facts
+from feeds.frame import Frame
 from feeds.highlight import marked_pieces, signals_on
 from feeds.layout import FeedKind
-from feeds.naming import buyer, recipient
-from feeds.render import render
-from storage.stored import StoredAction, StoredEvent, StoredEvidence, StoredRecord
+from feeds.naming import buyer, heading, recipient
+from feeds.record_page import RecordPage
+from feeds.sourced import side_by_side, sourced
+from feeds.vintage import not_public_yet
+from storage.stored import StoredEvent, StoredRecord
 
 GROUPS = {
     FeedKind.ALL: "Everything",
@@ -49,71 +53,85 @@ class Latest:
     href: str
 
 
-def render_index(title: str, feeds: Sequence[FeedRow], latest: Sequence[Latest], updated: datetime | None) -> bytes:
-    """Return the index page. `latest` comes newest first; `updated` is None when there is nothing yet."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdicts:
+    """What a signed-in reviewer may decide of an award: of whom, and what was decided before ("" if nothing)."""
+
+    vendor_id: str
+    vendor_name: str
+    band: str
+
+
+def render_index(
+    frame: Frame, feeds: Sequence[FeedRow], latest: Sequence[Latest], *, today: date, health: str = ""
+) -> bytes:
+    """Return the index page. `latest` comes newest first; `health` says in a line how the sources are."""
     groups = [(GROUPS[kind], [row for row in feeds if row.kind is kind]) for kind in FeedKind]
     days = [(on, list(items)) for on, items in groupby(latest, key=lambda item: item.entry.first_seen.date())]
-    page = render(
+    return frame.page(
         "index.html",
-        root="",
-        site=title,
         feeds=feeds,
         everything=[row for row in feeds if row.kind is FeedKind.ALL],
         groups=[(name, rows) for name, rows in groups if rows and name != GROUPS[FeedKind.ALL]],
         days=days,
         shown=len(latest),
-        updated=updated,
-        layout=layout,
-        kind_words=category_words,
+        updated=latest[0].entry.first_seen if latest else None,
+        missing=not_public_yet(today),
+        health=health,
     )
-    return page.encode()
 
 
 def render_award(
-    award: StoredRecord,
-    actions: Sequence[StoredAction],
-    evidence: Sequence[StoredEvidence],
-    events: Sequence[StoredEvent],
-    *,
-    title: str = "Procurewatch",
-    feeds: Sequence[FeedRow] = (),
+    frame: Frame, record: RecordPage, feeds: Sequence[FeedRow] = (), verdicts: Sequence[Verdicts] = ()
 ) -> bytes:
-    """Return an award's page: facts, why it matched, what happened, all actions and the evidence.
+    """Return the page of an award or a publication: facts and who states them, why it matched, what happened,
+    all actions, what is linked with it, and the evidence.
 
-    `feeds` are those this award appears in. Actions and events are shown oldest first, undated actions last.
+    `feeds` are those it appears in, `verdicts` what the reader may decide. Actions come oldest first, undated last.
     """
-    texts = {action.key: action.description for action in actions}
-    page = render(
+    award, titles = record.award, record.source_titles
+    texts = {action.key: action.description for action in record.actions}
+    moved = [(act.signed, act.obligation) for act in record.actions if act.signed and act.obligation]
+    return frame.page(
         "award.html",
-        root="../",
-        site=title,
+        record=record,
         award=award,
-        heading=_heading(award),
+        heading=heading(award),
         buyer=buyer(award),
         recipient=recipient(award),
         amounts=amounts(award),
-        facts=award_facts(award),
+        facts=sourced(award_facts(award), award, record.sources, titles),
+        told=side_by_side(award, record.sources, titles),
         description=marked_pieces(award.description, signals_on(award, "description")),
         reasons=[reason_for(match, award, texts) for match in told_matches(award)],
-        entries=[entry_for(event, _on_this_page) for event in sorted(events, key=lambda event: event.first_seen)],
+        entries=[_on_timeline(event, award) for event in record.events],
+        chart=actions_chart(moved),
         actions=[
             (action, marked_pieces(action.description, signals_on(award, "action_description", action.key)))
-            for action in sorted(actions, key=lambda action: (action.signed or date.max, action.modification))
+            for action in sorted(record.actions, key=lambda action: (action.signed or date.max, action.modification))
         ],
-        evidence=evidence,
+        subawards=[linked for linked in record.linked if linked.record.category == "subaward"],
+        published=[linked for linked in record.linked if linked.record.category != "subaward"],
         official_url=layout.official_page(award),
+        recipient_page=layout.subject_path(
+            layout.SubjectKind.RECIPIENT, layout.recipient_slug(award.recipient_name, award.recipient_uei)
+        ),
         feeds=feeds,
-        layout=layout,
-        kind_words=category_words,
+        verdicts=verdicts,
     )
-    return page.encode()
 
 
-def _heading(award: StoredRecord) -> str:
-    via = through_reseller(award)
-    if via:
-        return f"{via.vendor_name} through {recipient(award)}"
-    return recipient(award)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimelineEntry:
+    """An entry on an award's page; `of` names the publication it is about, "" for the award's own."""
+
+    entry: Entry
+    of: str
+
+
+def _on_timeline(event: StoredEvent, award: StoredRecord) -> TimelineEntry:
+    other = event.record.category if event.record.key != award.key else ""
+    return TimelineEntry(entry=entry_for(event, _on_this_page), of=other)
 
 
 def _on_this_page(event: StoredEvent) -> str:

@@ -21,6 +21,9 @@ from storage.stored import StoredEvent, StoredRecord
 INDEX = "index.html"
 STYLESHEET = "style.css"
 OPML = "feeds.opml"
+SEARCH = "search"
+REVIEW = "review"
+REVIEW_SCRIPT = "assets/review.js"
 
 USASPENDING = "https://www.usaspending.gov/"
 
@@ -39,6 +42,15 @@ class FeedKind(StrEnum):
     CATEGORY = "category"
 
 
+class SubjectKind(StrEnum):
+    """What a page that gathers many records is about. The value is part of its path."""
+
+    VENDOR = "vendor"
+    AGENCY = "agency"
+    CATEGORY = "category"
+    RECIPIENT = "recipient"
+
+
 class FeedFormat(StrEnum):
     """How a feed is written. The value is the end of its path."""
 
@@ -51,6 +63,28 @@ def feed_path(kind: FeedKind, slug: str, fmt: FeedFormat) -> str:
     if kind is FeedKind.ALL:
         return f"{kind}.{fmt}"
     return f"{kind}/{_slug_name(slug)}.{fmt}"
+
+
+def subject_path(kind: SubjectKind, slug: str) -> str:
+    """Return the path of the page on a vendor, an agency, a category or a recipient: vendor/clearview-ai.html."""
+    return f"{kind}/{_slug_name(slug)}.html"
+
+
+def is_named(slug: str, name: str) -> bool:
+    """Whether a slug is what a path calls by this name."""
+    return _slug_name(slug) == name
+
+
+def recipient_slug(name: str, uei: str) -> str:
+    """Return what a recipient is called in a path: its UEI, else the letters and digits of its name."""
+    if re.fullmatch(r"[A-Z0-9]{12}", uei):
+        return uei.lower()
+    return re.sub(r"[^a-z0-9]+", "-", name.casefold())[:80].strip("-") or name
+
+
+def evidence_path(sha256: str) -> str:
+    """Return where the bytes of a payload are downloaded."""
+    return f"evidence/{sha256}"
 
 
 def award_page_name(key: str) -> str:

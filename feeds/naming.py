@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from feeds.concern import through_reseller
 from feeds.text import one_line, shorten
 from storage.stored import StoredRecord
 
@@ -16,6 +17,14 @@ def buyer(award: StoredRecord) -> str:
 def recipient(award: StoredRecord) -> str:
     """Return who is paid, as the source writes it."""
     return name(award.recipient_name) or "a recipient not named"
+
+
+def heading(award: StoredRecord) -> str:
+    """Return what a page calls a record: a publication by its title, a purchase through a reseller by both names."""
+    if award.is_publication and award.title:
+        return name(award.title)
+    via = through_reseller(award)
+    return f"{name(via.vendor_name)} through {recipient(award)}" if via else recipient(award)
 
 
 def name(text: str) -> str:

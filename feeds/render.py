@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import functools
 import importlib.resources
+from functools import partial
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from feeds import layout
+from feeds.concern import told_matches
 from feeds.facts import obligation_in_words
-from feeds.text import clean, day, moment, one_line, plural
+from feeds.highlight import Piece, marked_pieces, signals_on
+from feeds.naming import heading
+from feeds.text import ELLIPSIS, clean, day, moment, money, one_line, plural, shorten
+from storage.stored import StoredRecord
+from storage.subjects import Seller, Spent
 
 
 def render(name: str, **context: object) -> str:
@@ -20,6 +27,11 @@ def render(name: str, **context: object) -> str:
 def stylesheet() -> bytes:
     """Return the one style sheet of the pages."""
     return importlib.resources.files("feeds").joinpath("pages", "style.css").read_bytes()
+
+
+def review_script() -> bytes:
+    """Return the script of the review's keys."""
+    return importlib.resources.files("feeds").joinpath("pages", "review.js").read_bytes()
 
 
 @functools.cache
@@ -35,13 +47,39 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
     )
     environment.filters |= {
+        "award_path": layout.award_path,
         "day": day,
+        "heading": heading,
+        "marked": _marked,
         "moment": moment,
+        "money": money,
         "obligation": obligation_in_words,
+        "official_page": layout.official_page,
         "one_line": one_line,
         "plural": plural,
+        "seller_path": _seller_path,
+        "short": lambda text, longest: shorten(one_line(text), longest),
+        "told": told_matches,
+        "spent_path": _spent_path,
+        "vendor_path": partial(layout.subject_path, layout.SubjectKind.VENDOR),
     }
     return environment
+
+
+def _marked(record: StoredRecord, longest: int) -> tuple[Piece, ...]:
+    """Return the beginning of a description, what matched marked."""
+    pieces = marked_pieces(record.description[:longest], signals_on(record, "description"))
+    return (*pieces, Piece(ELLIPSIS, marked=False)) if len(record.description) > longest else pieces
+
+
+def _seller_path(seller: Seller) -> str:
+    return layout.subject_path(layout.SubjectKind.RECIPIENT, layout.recipient_slug(seller.name, seller.uei))
+
+
+def _spent_path(row: Spent, kind: layout.SubjectKind) -> str:
+    if kind is layout.SubjectKind.RECIPIENT:
+        return layout.subject_path(kind, layout.recipient_slug(row.name, row.code))
+    return layout.subject_path(kind, row.code)
 
 
 def _finalize(value: object) -> object:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import partial
 
 from feeds import layout
 from feeds.concern import told_matches
 from feeds.entries import Entry, entry_for, in_feed_order
+from feeds.frame import Frame
 from feeds.html import GROUPS, FeedRow, Latest, render_award, render_index
 from feeds.layout import FeedFormat, FeedKind
 from feeds.opml import Outline, write_opml
+from feeds.record_page import RecordPage
 from feeds.render import stylesheet
 from feeds.syndication import FeedMeta, write_atom, write_rss
 from feeds.tags import feed_id
-from storage.stored import StoredAction, StoredEvent, StoredEvidence, StoredRecord
+from storage.stored import StoredEvent, StoredRecord
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 LATEST_ON_INDEX = 50
@@ -35,28 +37,20 @@ class FeedSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RecordPage:
-    """All that an award's page shows."""
-
-    award: StoredRecord
-    actions: tuple[StoredAction, ...]
-    evidence: tuple[StoredEvidence, ...]
-    events: tuple[StoredEvent, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Catalogue:
     """What a site is built from.
 
     `feeds` come in the order they are listed, one of them of kind ALL. `awards` gives, by key, a function that reads
     one award, called when its page is wanted; entries link to a page only if its key is here. `base_url` is where the
     site will be found, None when nobody knows. `epoch` dates feeds that have no entries.
+    `today` (UTC) is what is said of records that are not public yet.
     """
 
     title: str = "Procurewatch"
     base_url: str | None
     feeds: tuple[FeedSpec, ...]
     awards: Mapping[str, Callable[[], RecordPage]]
+    today: date
     epoch: datetime = EPOCH
 
 
@@ -113,24 +107,14 @@ class Site:
         has_page = event.record.key in self.catalogue.awards
         return layout.permalink(self.catalogue.base_url if has_page else None, event)
 
-    def _row(self, spec: FeedSpec) -> FeedRow:
-        return FeedRow(
-            kind=spec.kind,
-            title=spec.title,
-            atom=layout.feed_path(spec.kind, spec.slug, FeedFormat.ATOM),
-            rss=layout.feed_path(spec.kind, spec.slug, FeedFormat.RSS),
-            entries=len({event.id for event in spec.events}),
-            newest=max((event.first_seen.astimezone(UTC).date() for event in spec.events), default=None),
-        )
-
     def _index(self) -> bytes:
         everything = (event for spec in self.catalogue.feeds if spec.kind is FeedKind.ALL for event in spec.events)
         newest = in_feed_order(self._entry(event) for event in everything)[:LATEST_ON_INDEX]
         return render_index(
-            self.catalogue.title,
-            [self._row(spec) for spec in self.catalogue.feeds],
+            Frame(site=self.catalogue.title),
+            feed_rows(self.catalogue),
             [Latest(entry=entry, href=self._page_of(entry)) for entry in newest],
-            newest[0].first_seen if newest else None,
+            today=self.catalogue.today,
         )
 
     def _page_of(self, entry: Entry) -> str:
@@ -155,14 +139,19 @@ class Site:
 
     def _award(self, key: str) -> bytes:
         record = self.catalogue.awards[key]()
-        return render_award(
-            record.award,
-            record.actions,
-            record.evidence,
-            record.events,
-            title=self.catalogue.title,
-            feeds=[self._row(spec) for spec in self.catalogue.feeds if _carries(spec, record.award)],
-        )
+        feeds = [_row(spec) for spec in self.catalogue.feeds if _carries(spec, record.award)]
+        return render_award(Frame(site=self.catalogue.title, depth=1), record, feeds)
+
+
+def _row(spec: FeedSpec) -> FeedRow:
+    return FeedRow(
+        kind=spec.kind,
+        title=spec.title,
+        atom=layout.feed_path(spec.kind, spec.slug, FeedFormat.ATOM),
+        rss=layout.feed_path(spec.kind, spec.slug, FeedFormat.RSS),
+        entries=len({event.id for event in spec.events}),
+        newest=max((event.first_seen.astimezone(UTC).date() for event in spec.events), default=None),
+    )
 
 
 def _carries(spec: FeedSpec, award: StoredRecord) -> bool:
@@ -179,3 +168,8 @@ def _carries(spec: FeedSpec, award: StoredRecord) -> bool:
 def site_files(catalogue: Catalogue) -> Iterator[tuple[str, Writer]]:
     """Yield every path of a catalogue's site with a function that returns its bytes."""
     return Site(catalogue).files()
+
+
+def feed_rows(catalogue: Catalogue) -> list[FeedRow]:
+    """Return all feeds as a page lists them."""
+    return [_row(spec) for spec in catalogue.feeds]

@@ -45,6 +45,16 @@ def money(amount: Decimal) -> str:
     return f"{MINUS if amount < 0 else ''}${abs(amount):,.2f}"
 
 
+def short_money(amount: Decimal) -> str:
+    """Return US dollars to two or three digits, for a chart: $2.3M, $787K, $45."""
+    for size, letter in ((10**9, "B"), (10**6, "M"), (10**3, "K")):
+        if abs(amount) >= size:
+            count = abs(amount) / size
+            digits = f"{count:.1f}" if count < 10 else f"{count:.0f}"
+            return f"{MINUS if amount < 0 else ''}${digits.removesuffix('.0')}{letter}"
+    return f"{MINUS if amount < 0 else ''}${abs(amount):.0f}"
+
+
 def signed_money(amount: Decimal) -> str:
     """Return US dollars with the sign of a change: +$1,234.56, or with a minus sign."""
     return f"+{money(amount)}" if amount > 0 else money(amount)

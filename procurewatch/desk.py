@@ -116,6 +116,11 @@ class Desk:
         """The sources that are turned on and have the key they need."""
         return [source for source in SOURCES.values() if not self.why_not(source)]
 
+    @property
+    def source_titles(self) -> dict[str, str]:
+        """What the sources that are asked are called, by name."""
+        return {source.name: source.title for source in self.sources}
+
     def why_not(self, source: Source) -> str:
         """Return why a source is not asked, "" if it is."""
         own = self.settings.source(source.name)

@@ -69,6 +69,17 @@ class Settings(BaseSettings):
         "", description="public address of the published pages, for permalinks", pattern=r"^(https?://[^?#\s]+)?$"
     )
     feed_entries: int = Field(100, ge=1, le=10_000, description="entries in one feed")
+    web_token: SecretStr | None = Field(
+        None, min_length=12, description="what a reviewer signs in with at /review; not set: nobody can"
+    )
+    web_user_header: str = Field(
+        "", pattern=r"^[A-Za-z0-9-]*$", description="header in which a trusted proxy names who may review"
+    )
+    trusted_proxies: list[str] = Field(
+        default_factory=lambda: ["127.0.0.1", "::1"],
+        description="addresses of proxies whose X-Forwarded-For and `web_user_header` are believed",
+    )
+    requests_a_minute: int = Field(600, ge=1, description="requests that one client may send to `serve` in a minute")
     poll_hours: float = Field(6, gt=0, le=24 * 31, description="hours between two polls of a source by `run`")
     signed_days: Days = Field(Reach().signed, description="every poll asks for awards signed in so many days")
     overlap_days: Days = Field(Reach().overlap, description="days before its watermark that a poll asks for again")

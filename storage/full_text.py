@@ -36,10 +36,8 @@ def asked_terms(query: Query) -> list[Either]:
     """Return what must be in the words of a record, each in one of its forms."""
     terms = [_word(word) for word in query.words]
     terms += [(Term(tuple(phrase.split())),) for phrase in query.phrases]
-    if names := [agency for agency in query.agency if not is_agency_code(agency)]:
-        # Any of several agencies will do, and one may be given by its code: then the words decide nothing.
-        if len(names) == len(query.agency):
-            terms.append(tuple(_marked(AGENCY, name) for name in names))
+    if query.agency and not any(is_agency_code(agency) for agency in query.agency):
+        terms.append(tuple(_marked(AGENCY, name) for name in query.agency))
     if query.office:
         terms.append(tuple(_marked(OFFICE, name) for name in query.office))
     if query.reseller not in ("", "yes", "no"):

@@ -8,9 +8,10 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 from urllib.parse import urlencode
@@ -26,7 +27,8 @@ LARGEST = Decimal(10) ** 15  # dollars
 
 _TERM = re.compile(r'(-?)(?:"([^"]*)(?:"|$)|([^\s"]+))')
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_AMOUNT = re.compile(r"-?\$?[0-9][0-9,]{0,20}(?:\.[0-9]{0,2})?")
 _CODE = re.compile(r"[A-Z0-9]+")
 
 
@@ -127,13 +129,15 @@ def _in_words(query: Query, names: Mapping[str, str]) -> Iterator[str]:
     for name, lead in LEADS.items():
         if values := getattr(query, name):
             yield f"{lead} {_listed([names.get(value, str(value)) for value in values], 'or')}"
-    if query.reseller in ("yes", "no"):
-        yield f"{'' if query.reseller == 'yes' else 'not '}bought through a reseller"
-    elif query.reseller:
-        yield f"bought through the reseller {query.reseller}"
+    if query.reseller:
+        yield RESELLERS.get(query.reseller) or f"bought through the reseller {query.reseller}"
     yield from _range_in_words("signed", query.since, query.until, str)
     yield from _range_in_words("first seen", query.seen_since, query.seen_until, str)
     yield from _range_in_words("of", query.min_amount, query.max_amount, _money)
+    yield from _standing_in_words(query)
+
+
+def _standing_in_words(query: Query) -> Iterator[str]:
     if query.verdict:
         yield f"reviewed as {query.verdict}" if query.verdict != "unreviewed" else "not reviewed"
     if query.band is not Band.PUBLISH and (query.band is not Band.ANY or not query.verdict):
@@ -152,6 +156,7 @@ LEADS = {
     "psc": "with PSC",
     "naics": "with NAICS",
 }
+RESELLERS = {"yes": "bought through a reseller", "no": "not bought through a reseller"}
 BANDS = {
     Band.REVIEW: "matches that wait for review",
     Band.REJECTED: "rejected matches",
@@ -188,7 +193,7 @@ def _default(query: Query, name: str) -> object:
 
 
 def _dollars_in_url(amount: Decimal) -> str:
-    return f"{amount:f}".removesuffix(".00")
+    return f"{amount:.2f}".removesuffix(".00")
 
 
 PARAMETERS = ("q", *(field.name for field in fields(Query) if field.name not in ("words", "phrases", "without")))
@@ -204,16 +209,10 @@ def read_query(params: Mapping[str, str] | Iterable[tuple[str, str]], besides: C
     Raises:
         InvalidQuery: a name is unknown, or a value is too long or cannot be read.
     """
+    pairs = params.items() if isinstance(params, Mapping) else params
     given: dict[str, list[str]] = {}
-    for name, value in params.items() if isinstance(params, Mapping) else params:
-        if name in besides:
-            continue
-        if name not in PARAMETERS:
-            raise InvalidQuery(_unknown("parameter", name, PARAMETERS))
-        longest = LONGEST_WORDS if name == "q" else LONGEST_VALUE
-        if len(value) > longest:
-            raise InvalidQuery(f"{name} is longer than {longest:,} characters")
-        if value.strip():
+    for name, value in pairs:
+        if name not in besides and _is_given(name, value):
             given.setdefault(name, []).append(value.strip())
     read: dict[str, object] = {}
     for name, values in given.items():
@@ -229,6 +228,16 @@ def read_query(params: Mapping[str, str] | Iterable[tuple[str, str]], besides: C
     return query
 
 
+def _is_given(name: str, value: str) -> bool:
+    """Whether a parameter says anything. Raises `InvalidQuery` when there is none of this name, or it is too long."""
+    if name not in PARAMETERS:
+        raise InvalidQuery(_unknown("parameter", name, PARAMETERS))
+    longest = LONGEST_WORDS if name == "q" else LONGEST_VALUE
+    if len(value) > longest:
+        raise InvalidQuery(f"{name} is longer than {longest:,} characters")
+    return bool(value.strip())
+
+
 def _read(name: str, values: list[str]) -> dict[str, object]:
     if name == "q":
         return _read_words(" ".join(values))
@@ -241,7 +250,9 @@ def _read(name: str, values: list[str]) -> dict[str, object]:
 
 
 def _read_words(text: str) -> dict[str, object]:
-    words, phrases, without = [], [], []
+    words: list[str] = []
+    phrases: list[str] = []
+    without: list[str] = []
     for minus, phrase, word in _TERM.findall(text):
         found = tokens(phrase or word)
         if not found:
@@ -297,25 +308,18 @@ def _folded(name: str, value: str) -> str:
 
 
 def _day(name: str, value: str) -> date:
-    try:
-        if not _DAY.fullmatch(value):
-            raise ValueError
-        return date.fromisoformat(value)
-    except ValueError:
-        raise InvalidQuery(f"{name} {_shown(value)} is not a date; write it as 2024-09-30") from None
+    with suppress(ValueError):
+        if _DAY.fullmatch(value):
+            return date.fromisoformat(value)
+    raise InvalidQuery(f"{name} {_shown(value)} is not a date; write it as 2024-09-30")
 
 
 def _dollars(name: str, value: str) -> Decimal:
-    try:
-        amount = Decimal(value.removeprefix("$").replace(",", ""))
-        if not amount.is_finite() or abs(amount) > LARGEST:
-            raise InvalidOperation
-        exact = amount.quantize(Decimal("0.01"))
-    except InvalidOperation:
-        exact = None
-    if exact is None or exact != amount:
-        raise InvalidQuery(f"{name} {_shown(value)} is not an amount in dollars; write it as 25000")
-    return exact
+    if _AMOUNT.fullmatch(value):
+        amount = Decimal(value.replace("$", "").replace(",", "")).quantize(Decimal("0.01"))
+        if abs(amount) <= LARGEST:
+            return amount
+    raise InvalidQuery(f"{name} {_shown(value)} is not an amount in dollars; write it as 25000")
 
 
 def _code(name: str, value: str) -> str:

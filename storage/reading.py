@@ -87,6 +87,13 @@ def events_of(session: Session, record_key: str) -> list[StoredEvent]:
     return events_from(session, query.order_by(col(EventRow.signed).desc().nulls_last(), col(EventRow.id)))
 
 
+def events_about(session: Session, keys: Select[str], kind: EventKind, limit: int) -> list[StoredEvent]:
+    """Return the events of one kind of some records, told or not, newest signed first."""
+    query = select(EventRow).where(col(EventRow.record_key).in_(keys), col(EventRow.kind) == kind.value)
+    order = (col(EventRow.signed).desc().nulls_last(), col(EventRow.id))
+    return events_from(session, query.order_by(*order).limit(limit))
+
+
 def known_vendors(session: Session) -> list[tuple[str, str, str]]:
     """Return (id, name, technology category) of every vendor that has a published match, by name."""
     query = select(col(MatchRow.vendor_id), col(MatchRow.vendor_name), col(MatchRow.vendor_category)).distinct()
@@ -205,13 +212,21 @@ def is_waiting(session: Session, record_key: str, vendor: str) -> bool:
     return row is not None and row.band == "review"
 
 
-def review_queue(session: Session, vendor: str = "") -> list[tuple[StoredRecord, StoredMatch]]:
+def count_waiting(session: Session, vendor: str = "") -> int:
+    """Return how many matches wait for a person; of one vendor if its id is given."""
+    query = select(func.count()).select_from(MatchRow).where(col(MatchRow.band) == "review")
+    return session.scalar(query.where(col(MatchRow.vendor_id) == vendor) if vendor else query) or 0
+
+
+def review_queue(
+    session: Session, vendor: str = "", limit: int | None = None
+) -> list[tuple[StoredRecord, StoredMatch]]:
     """Return the matches that wait for a person, best score first; of one vendor if its id is given."""
     query = select(col(MatchRow.record_key), col(MatchRow.vendor_id)).where(col(MatchRow.band) == "review")
     if vendor:
         query = query.where(col(MatchRow.vendor_id) == vendor)
     order = (col(MatchRow.score).desc(), col(MatchRow.vendor_id), col(MatchRow.record_key))
-    waiting = [(key, vendor_id) for key, vendor_id in session.execute(query.order_by(*order))]
+    waiting = [(key, vendor_id) for key, vendor_id in session.execute(query.order_by(*order).limit(limit))]
     keys = sorted({key for key, _ in waiting})
     awards: dict[str, StoredRecord] = {}
     for first in range(0, len(keys), AT_ONCE):

@@ -102,15 +102,25 @@ def forget(session: Session, vendor_id: str, subject: str, now: datetime) -> int
 
 def all_verdicts(session: Session) -> Iterator[Verdict]:
     """Give every verdict, in order of vendor and subject."""
-    for row in session.scalars(select(VerdictRow).order_by(col(VerdictRow.vendor_id), col(VerdictRow.subject))):
-        yield Verdict(
-            vendor_id=row.vendor_id,
-            subject=row.subject,
-            decision=Decision(row.decision),
-            who=row.who,
-            note=row.note,
-            decided_at=row.decided_at,
-        )
+    query = select(VerdictRow).order_by(col(VerdictRow.vendor_id), col(VerdictRow.subject))
+    yield from map(_verdict, session.scalars(query))
+
+
+def latest_verdicts(session: Session, limit: int) -> list[Verdict]:
+    """Return the verdicts that were given last, the newest first."""
+    order = (col(VerdictRow.decided_at).desc(), col(VerdictRow.vendor_id), col(VerdictRow.subject))
+    return [_verdict(row) for row in session.scalars(select(VerdictRow).order_by(*order).limit(limit))]
+
+
+def _verdict(row: VerdictRow) -> Verdict:
+    return Verdict(
+        vendor_id=row.vendor_id,
+        subject=row.subject,
+        decision=Decision(row.decision),
+        who=row.who,
+        note=row.note,
+        decided_at=row.decided_at,
+    )
 
 
 def write_verdicts(verdicts: Iterable[Verdict]) -> Iterator[str]:

@@ -187,8 +187,13 @@ def _words(row: Any, texts: Sequence[str]) -> str:
         row.piid, row.parent_piid, row.solicitation, row.recipient_name, row.recipient_uei, row.recipient_parent_name,
         row.title, row.description, *texts,
     )  # fmt: skip
-    marked = ((AGENCY, row.agency_name), (AGENCY, row.sub_agency_name), (OFFICE, row.office))
-    marked += ((RECIPIENT, row.recipient_name), (RECIPIENT, row.recipient_uei))
+    marked = [
+        (AGENCY, row.agency_name),
+        (AGENCY, row.sub_agency_name),
+        (OFFICE, row.office),
+        (RECIPIENT, row.recipient_name),
+        (RECIPIENT, row.recipient_uei),
+    ]
     found = [" ".join(mark + token for token in tokens(text)) for mark, text in marked]
     found += [" ".join(tokens(text[:LONGEST])) for text in dict.fromkeys(plain)]
     whole = f" {BREAK} ".join(text for text in dict.fromkeys(found) if text)

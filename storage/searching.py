@@ -8,9 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time
-from typing import Any
 
-from sqlalchemy import ColumnElement, Select, SQLColumnExpression, and_, collate, exists, func, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    SelectBase,
+    SQLColumnExpression,
+    and_,
+    collate,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    union,
+)
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -21,6 +32,8 @@ from storage.reading import AT_ONCE, events_from, records_by_key
 from storage.search_index import place_of
 from storage.stored import StoredEvent, StoredRecord
 from storage.tables import EventRow, MatchRow, RecordRow, SearchRow
+
+Condition = ColumnElement[bool]
 
 FEW = 2000  # records that are sooner sorted than found by reading all in their order
 
@@ -36,7 +49,8 @@ def find_records(session: Session, query: Query, limit: int | None = None, after
         InvalidQuery: the cursor is none.
     """
     place = _read_record_cursor(after) if after else None
-    asked = restrict_records(session, query, select(col(SearchRow.place), col(SearchRow.record_key)), in_order=True)
+    asked = select(col(SearchRow.place), col(SearchRow.record_key))
+    asked = asked.where(*record_conditions(session, query, in_order=True))
     asked = asked.order_by(col(SearchRow.place).desc())
     left = limit
     while left is None or left > 0:
@@ -56,10 +70,8 @@ def record_cursor(record: StoredRecord) -> str:
 
 def count_records(session: Session, query: Query) -> int:
     """Return how many records a query finds."""
-    return (
-        session.scalar(restrict_records(session, query, select(func.count()).select_from(SearchRow), in_order=False))
-        or 0
-    )
+    counted = select(func.count()).select_from(SearchRow)
+    return session.scalar(counted.where(*record_conditions(session, query, in_order=False))) or 0
 
 
 def find_events(session: Session, query: Query, limit: int, before: str = "") -> list[StoredEvent]:
@@ -74,7 +86,7 @@ def find_events(session: Session, query: Query, limit: int, before: str = "") ->
     Raises:
         InvalidQuery: the cursor is none.
     """
-    rows = _events(session, query, select(EventRow))
+    rows = select(EventRow).where(*_event_conditions(session, query))
     signed = func.coalesce(col(EventRow.signed), date.min)
     identifier = _bytewise(session, col(EventRow.id))
     if before:
@@ -90,7 +102,7 @@ def event_cursor(event: StoredEvent) -> str:
 
 def count_events_since(session: Session, query: Query, since: date) -> int:
     """Return how many entries a query's feed has had from a day (UTC) on."""
-    rows = _events(session, query, select(func.count()).select_from(EventRow))
+    rows = select(func.count()).select_from(EventRow).where(*_event_conditions(session, query))
     return session.scalar(rows.where(col(EventRow.first_seen) >= datetime.combine(since, time.min, UTC))) or 0
 
 
@@ -110,7 +122,7 @@ def facet_counts(session: Session, query: Query, facet: str, most: int) -> list[
         asked = asked.join(MatchRow, and_(col(MatchRow.record_key) == col(SearchRow.record_key), *of_match(query)))
     elif label.table is not SearchRow.__table__:  # type: ignore[attr-defined]
         asked = asked.join(RecordRow, col(RecordRow.key) == col(SearchRow.record_key))
-    asked = restrict_records(session, query, asked, in_order=False).group_by(value)
+    asked = asked.where(*record_conditions(session, query, in_order=False)).group_by(value)
     asked = asked.order_by(count.desc(), _bytewise(session, value)).limit(most)
     return [(found[0], found[1] or found[0], found[2]) for found in session.execute(asked)]
 
@@ -127,60 +139,74 @@ FACETS = {
 }
 
 
-def restrict_records(session: Session, query: Query, what: AnySelect, *, in_order: bool) -> AnySelect:
-    """Narrow a select over `SearchRow` to what a query asks for; `in_order` if only the first rows are wanted."""
+def record_conditions(session: Session, query: Query, *, in_order: bool) -> list[Condition]:
+    """Return what narrows a select over `SearchRow` to what a query asks for.
+
+    `in_order`: only the first rows are wanted, in their order; otherwise all are, and the indexes find them.
+    """
+    found = [*of_record(query), *of_dates(query), *has_event(query)]
     match = of_match(query)
     if match:
         matched = exists().where(col(MatchRow.record_key) == col(SearchRow.record_key), *match)
-        what = what.where(matched.correlate(SearchRow))
-    what = what.where(*of_record(query), *of_dates(query), *has_event(query))
+        found.append(matched.correlate(SearchRow))
     if terms := asked_terms(query):
         places = places_with(session, terms)
         if not in_order or _are_few(session, places):
-            what = what.where(col(SearchRow.place).in_(places))
+            found.append(col(SearchRow.place).in_(places))
     if query.vendor or query.category:
         keys = select(col(MatchRow.record_key)).where(*match)
         if not in_order or _are_few(session, keys):
-            what = what.where(col(SearchRow.record_key).in_(keys))
-    return what
+            found.append(col(SearchRow.record_key).in_(keys))
+    return found
 
 
-def _events(session: Session, query: Query, what: Select[Any]) -> Select[Any]:
-    """Narrow a select over `EventRow` to the told events of a query's feed."""
-    what = what.where(col(EventRow.told), *of_event(query))
+def _event_conditions(session: Session, query: Query) -> list[Condition]:
+    """Return what narrows a select over `EventRow` to the told events of a query's feed."""
+    return [
+        col(EventRow.told).is_(True),
+        *of_event(query),
+        *_about_records(session, query),
+        *_about_matches(session, query),
+    ]
+
+
+def _about_records(session: Session, query: Query) -> Iterator[Condition]:
     conditions = list(of_record(query))
-    if conditions:
-        what = what.where(exists().where(col(SearchRow.record_key) == col(EventRow.record_key), *conditions))
-        keys = select(col(SearchRow.record_key)).where(*conditions)
-        if terms := asked_terms(query):
-            keys = keys.where(col(SearchRow.place).in_(places_with(session, terms)))
-        if _are_few(session, keys):
-            what = what.where(col(EventRow.record_key).in_(keys))
+    if not conditions:
+        return
+    yield exists().where(col(SearchRow.record_key) == col(EventRow.record_key), *conditions)
+    keys = select(col(SearchRow.record_key)).where(*conditions)
+    if terms := asked_terms(query):
+        keys = keys.where(col(SearchRow.place).in_(places_with(session, terms)))
+    if _are_few(session, keys):
+        yield col(EventRow.record_key).in_(keys)
+
+
+def _about_matches(session: Session, query: Query) -> Iterator[Condition]:
     match = of_match(query)
-    if match:
-        matched = exists().where(col(MatchRow.record_key) == col(EventRow.record_key), *match).correlate(EventRow)
-        what = what.where(or_(matched, is_withdrawn(query)) if query.is_public else matched)
+    if not match:
+        return
+    matched = exists().where(col(MatchRow.record_key) == col(EventRow.record_key), *match).correlate(EventRow)
+    yield or_(matched, is_withdrawn(query)) if query.is_public else matched
     if query.vendor or query.category:
-        keys = select(col(MatchRow.record_key)).where(*match)
+        keys: SelectBase = select(col(MatchRow.record_key)).where(*match)
         if query.is_public:
-            keys = keys.union(select(col(EventRow.record_key)).where(is_withdrawn(query)))
+            keys = union(keys, select(col(EventRow.record_key)).where(is_withdrawn(query)))
         if _are_few(session, keys):
-            what = what.where(col(EventRow.record_key).in_(keys))
-    return what
+            yield col(EventRow.record_key).in_(keys)
 
 
-def _are_few(session: Session, found: Any) -> bool:
-    some = found.limit(FEW + 1).subquery()
+def _are_few(session: Session, found: SelectBase) -> bool:
+    some = select(literal(1)).select_from(found.subquery()).limit(FEW + 1).subquery()
     return (session.scalar(select(func.count()).select_from(some)) or 0) <= FEW
 
 
 def _is_older(cursor: str, signed: ColumnElement[date], identifier: SQLColumnExpression[str]) -> ColumnElement[bool]:
     try:
-        seen_text, signed_text, last = cursor.split("~", 2)
-        seen, day = datetime.fromisoformat(seen_text), date.fromisoformat(signed_text)
-        if seen.tzinfo is None or "\x00" in last:
-            raise ValueError
-    except ValueError:
+        seen_text, signed_text, last = cursor.replace("\x00", "").split("~", 2)
+        seen = datetime.fromisoformat(seen_text).astimezone(UTC)
+        day = date.fromisoformat(signed_text)
+    except (ValueError, OverflowError):
         raise InvalidQuery("the place to go on from cannot be read; begin again without it") from None
     same_day = or_(signed < day, and_(signed == day, identifier > last))
     first_seen = col(EventRow.first_seen)

@@ -211,7 +211,7 @@ class SearchRow(SQLModel, table=True):
 
     `place` orders records by `dated`, the day signed or else published, and is the record's number in the index of
     words. `words` are folded: plain ones of what is looked through, and with a mark in front those of agencies, offices
-    and recipients. `amount` is what is obligated, or the largest amount that a publication states. The subjects are those
+    and recipients. `amount` is what is obligated, or the largest that a publication states. The subjects are those
     under which a verdict on the recipient would be kept.
     """
 

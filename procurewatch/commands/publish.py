@@ -33,12 +33,7 @@ def build_site(desk: Desk, folder: Path, site_url: str = "") -> str:
     """Write the site into a folder; return one line about it."""
     if folder.exists() and not folder.is_dir():
         raise typer.BadParameter(f"{folder} is a file; name a folder")
-    site = catalogue(
-        desk.database,
-        desk.watchlist,
-        base_url=site_url or desk.settings.site_url,
-        entries=desk.settings.feed_entries,
-    )
+    site = catalogue(desk, base_url=site_url or desk.settings.site_url)
     written = sum(1 for _ in write_site(site, folder))
     pages = f"{len(site.feeds)} feeds (Atom and RSS) and {len(site.awards)} award pages"
     return f"{pages} in {folder}; {written} files written"
@@ -59,6 +54,6 @@ def serve(
 def serve_desk(desk: Desk, host: str, port: int, site_url: str = "") -> None:
     """Serve over HTTP until stopped, having said where. Raises `OSError` if the port is taken."""
     # The web framework is a third of the program's start; only this command needs it.
-    from procurewatch.web import serve_site  # noqa: PLC0415
+    from procurewatch.web.app import serve_site  # noqa: PLC0415
 
     serve_site(desk, host, port, site_url, lambda address: console().print(plain(f"Serving {address}/ (Ctrl-C stops)")))

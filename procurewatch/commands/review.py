@@ -10,7 +10,6 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from sqlalchemy.orm import Session
 
 from feeds.text import money
 from monitors.matcher import Matcher
@@ -20,17 +19,14 @@ from procurewatch.commands.parameters import read_vendor
 from procurewatch.desk import Desk, opened
 from procurewatch.settings import Settings
 from procurewatch.terminal import console, plain, stopping, table
+from procurewatch.verdicts import note_verdict, subject_of
 from storage.reading import actions_of, find_by_identifier, is_waiting, review_queue
 from storage.reviewing import (
     Decision,
     InvalidVerdict,
-    Verdict,
     all_verdicts,
-    decide,
     forget,
     read_verdicts,
-    recipient_subjects,
-    record_subject,
     take_in,
     write_verdicts,
 )
@@ -95,7 +91,7 @@ def decide_one(
                 raise typer.BadParameter(
                     f"{len(matches)} stored matches of {award!r} with {vendor_id}; give the award's key"
                 )
-            told = _note(session, matches[0][0], vendor_id, decision, note)
+            told = note_verdict(session, matches[0][0], vendor_id, decision, who=getpass.getuser(), note=note)
     typer.echo(_told(told))
 
 
@@ -143,25 +139,6 @@ def _told(count: int) -> str:
     return f"feeds gain {count} {'entry' if count == 1 else 'entries'}"
 
 
-def _note(session: Session, award: StoredRecord, vendor_id: str, decision: Decision, note: str) -> int:
-    """Note a verdict; return how many entries feeds gain."""
-    verdict = Verdict(
-        vendor_id=vendor_id,
-        subject=_subject(award, decision),
-        decision=decision,
-        who=getpass.getuser(),
-        note=note,
-        decided_at=datetime.now(UTC),
-    )
-    return decide(session, verdict)
-
-
-def _subject(award: StoredRecord, decision: Decision) -> str:
-    """Return what a verdict is about: the recipient for good, or this award."""
-    subjects = recipient_subjects(award.recipient_name, award.recipient_uei) if decision is Decision.NEVER else []
-    return subjects[0] if subjects else record_subject(award.key)
-
-
 def _ask_all(desk: Desk, waiting: Sequence[tuple[StoredRecord, StoredMatch]]) -> None:
     out = console()
     done: list[tuple[StoredRecord, StoredMatch, Decision]] = []
@@ -180,12 +157,12 @@ def _ask_all(desk: Desk, waiting: Sequence[tuple[StoredRecord, StoredMatch]]) ->
         if answer == "u" and done:
             last_award, last_match, decision = done.pop()
             with desk.database.writing() as session:
-                forget(session, last_match.vendor_id, _subject(last_award, decision), datetime.now(UTC))
+                forget(session, last_match.vendor_id, subject_of(last_award, decision), datetime.now(UTC))
             position = waiting.index((last_award, last_match))
             continue
         if answer in ANSWERS:
             with desk.database.writing() as session:
-                _note(session, award, match.vendor_id, ANSWERS[answer], "")
+                note_verdict(session, award, match.vendor_id, ANSWERS[answer], who=getpass.getuser())
             done.append((award, match, ANSWERS[answer]))
         elif answer != "s":
             continue

@@ -15,7 +15,8 @@ from lxml import etree, html
 
 from feeds.layout import FeedFormat, FeedKind, award_page_name, feed_path
 from feeds.opml import RSS_URL
-from feeds.site import Catalogue, FeedSpec, RecordPage, site_files
+from feeds.record_page import RecordPage
+from feeds.site import Catalogue, FeedSpec, site_files
 from feeds.tags import feed_id
 from storage.stored import EventKind, StoredEvent
 from tests.feeds.records import BABEL, BABEL_ACTIONS, CLEARVIEW, CLEARVIEW_ACTIONS, SEEN, event, evidence, hostile
@@ -49,6 +50,7 @@ def catalogue(base_url: str | None = "https://watch.example.org/pw/") -> Catalog
         base_url=base_url,
         feeds=tuple(FeedSpec(kind=kind, slug=slug, title=title, events=events) for kind, slug, title, events in specs),
         awards={of.record.key: partial(record, of) for of in EVENTS},
+        today=SEEN.date(),
     )
 
 
@@ -125,7 +127,7 @@ def test_index_lists_feeds_and_the_newest_entries() -> None:
 
 
 def test_index_without_anything() -> None:
-    empty = Catalogue(base_url=None, feeds=(), awards={})
+    empty = Catalogue(base_url=None, feeds=(), awards={}, today=SEEN.date())
     files = {path: write() for path, write in site_files(empty)}
     assert "Nothing yet" in files["index.html"].decode()
 
@@ -150,7 +152,9 @@ def test_matches_under_review_are_nowhere() -> None:
     of = event(award, BABEL_ACTIONS[0], seen=SEEN)
     spec = FeedSpec(kind=FeedKind.ALL, slug="", title="Everything", events=(of,))
     shown = RecordPage(award=award, actions=BABEL_ACTIONS, evidence=(), events=(of,))
-    for _, write in site_files(Catalogue(base_url=None, feeds=(spec,), awards={award.key: lambda: shown})):
+    for _, write in site_files(
+        Catalogue(base_url=None, feeds=(spec,), awards={award.key: lambda: shown}, today=SEEN.date())
+    ):
         assert b"Babel Street" not in write()
         assert b"<mark>" not in write()
 

@@ -1,0 +1,75 @@
+"""The page of a search: the question as a form, what answers it, and how to follow it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from feeds.frame import Frame
+from feeds.vintage import not_public_yet
+from storage.stored import StoredRecord
+
+FORMATS = {"atom": "Atom", "rss": "RSS", "json": "JSON Feed"}
+EXPORTS = {"csv": "CSV", "ocds.json": "OCDS"}
+FACET_TITLES = {
+    "vendor": "Vendor",
+    "category": "Technology",
+    "agency": "Agency",
+    "kind": "Kind of record",
+    "source": "Source",
+    "state": "State of the recipient",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FacetValue:
+    """A value of a facet: how many records have it, and the query with it (or, where it is chosen, without it)."""
+
+    label: str
+    count: int
+    query: str
+    is_chosen: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facet:
+    """A facet and its most frequent values."""
+
+    title: str
+    values: tuple[FacetValue, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchPage:
+    """All that the page shows. `query` is the question as it stands in an address, without what pages it; `given` the
+    values of the form's own fields, `kept` the facets that the form passes on. `after` leads to the next page, "" on
+    the last one. `entries_a_year` is what its feed had in the last 12 months.
+    """
+
+    in_words: str
+    query: str
+    given: dict[str, str]
+    kept: tuple[tuple[str, str], ...]
+    total: int
+    records: tuple[StoredRecord, ...]
+    facets: tuple[Facet, ...]
+    after: str
+    entries_a_year: int
+    is_first: bool
+    problem: str = ""
+
+
+def render_search(frame: Frame, page: SearchPage, *, today: date) -> bytes:
+    """Return the page."""
+    return frame.page(
+        "search.html",
+        page=page,
+        formats=_with_query(FORMATS, page.query),
+        exports=_with_query(EXPORTS, page.query),
+        missing=not_public_yet(today),
+    )
+
+
+def _with_query(kinds: dict[str, str], query: str) -> Sequence[tuple[str, str]]:
+    return [(title, f"search.{end}" + (f"?{query}" if query else "")) for end, title in kinds.items()]

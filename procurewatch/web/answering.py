@@ -1,0 +1,65 @@
+"""Answers with validators: a client that has what we would send gets 304 and no body."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import format_datetime, parsedate_to_datetime
+
+from fastapi import Request, Response
+from fastapi.responses import PlainTextResponse, RedirectResponse
+
+HTML = "text/html; charset=utf-8"
+KEPT_SECONDS = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Bytes as they are served. The tag is weak, since gzip changes the bytes but not what they say."""
+
+    content: bytes
+    tag: str
+    modified: datetime | None = None
+
+
+def page_of(content: bytes, modified: datetime | None = None) -> Page:
+    """Return bytes with their tag."""
+    return Page(content, f'W/"{hashlib.sha256(content).hexdigest()[:32]}"', modified)
+
+
+def answer(request: Request, page: Page, kind: str = HTML, *, private: bool = False) -> Response:
+    """Return a page, or 304. A private one, as a reviewer sees it, is kept by nobody."""
+    keeping = "private, no-store" if private else f"public, max-age={KEPT_SECONDS}"
+    headers = {"ETag": page.tag, "Cache-Control": keeping, "Vary": "Cookie"}
+    if page.modified:
+        headers["Last-Modified"] = format_datetime(page.modified, usegmt=True)
+    if is_fresh(request, page):
+        return Response(status_code=304, headers=headers)
+    return Response(page.content, headers=headers, media_type=kind)
+
+
+def is_fresh(request: Request, page: Page) -> bool:
+    """Whether what the client has is what we would send (RFC 9110, 13.2.2: a tag counts before a date)."""
+    tags = request.headers.get("if-none-match")
+    if tags is not None:
+        plain = page.tag.removeprefix("W/")
+        return any(tag.strip() == "*" or tag.strip().removeprefix("W/") == plain for tag in tags.split(","))
+    since = request.headers.get("if-modified-since")
+    if since is None or page.modified is None:
+        return False
+    try:
+        moment = parsedate_to_datetime(since)
+    except ValueError:
+        return False
+    return page.modified <= (moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+
+
+def refusal(status: int, line: str) -> PlainTextResponse:
+    """Return an error as one line of text."""
+    return PlainTextResponse(f"{line}\n", status_code=status)
+
+
+def see_other(where: str) -> RedirectResponse:
+    """Return the way to one of our own pages after a form was sent; `where` is relative, made by us and no one else."""
+    return RedirectResponse(where, status_code=303)

@@ -1,0 +1,59 @@
+"""The web application: its routes, in the order in which they are tried, and what stands before them."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+import uvicorn
+from fastapi import FastAPI
+from starlette.middleware.gzip import GZipMiddleware
+
+from procurewatch.desk import Desk
+from procurewatch.web import assets, home, record_pages, review_pages, search_pages, site_files, subject_pages
+from procurewatch.web.room import Room
+from procurewatch.web.safety import Guard, Refused
+from procurewatch.web.signing_in import Access
+from procurewatch.web.site_files import SiteCache
+
+
+def make_app(desk: Desk, base_url: str) -> FastAPI:
+    """Return the web application over an open desk. `base_url` is where readers find it."""
+    address = urlsplit(base_url)
+    access = Access(desk.settings, is_https=address.scheme == "https")
+    room = Room(desk=desk, base_url=base_url, site=SiteCache(desk, base_url), access=access)
+    app = FastAPI(title="Procurewatch", docs_url=None, redoc_url=None, openapi_url=None)
+    for routes in (
+        home.router(room),
+        search_pages.router(room),
+        record_pages.router(room),
+        subject_pages.router(room),
+        review_pages.router(room),
+        assets.router(),
+        site_files.router(room.site),  # last: it takes whatever path is left
+    ):
+        app.include_router(routes)
+    app.add_exception_handler(Refused, review_pages.refused)
+    app.add_middleware(GZipMiddleware, minimum_size=500)
+    app.add_middleware(
+        Guard,
+        host=address.hostname or "",
+        requests_a_minute=desk.settings.requests_a_minute,
+        proxies=desk.settings.trusted_proxies,
+    )
+    return app
+
+
+def serve_site(desk: Desk, host: str, port: int, site_url: str, announce: Callable[[str], object]) -> None:
+    """Serve until stopped, having announced the address. Raises `OSError` if the port is taken."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.create_server((host, port), family=family) as listening:
+        name = f"[{host}]" if ":" in host else host
+        base_url = site_url or desk.settings.site_url or f"http://{name}:{listening.getsockname()[1]}"
+        # What proxies say of their clients is judged in `safety`, by the settings.
+        config = uvicorn.Config(
+            make_app(desk, base_url), log_level="warning", access_log=False, server_header=False, proxy_headers=False
+        )
+        announce(base_url)
+        uvicorn.Server(config).run(sockets=[listening])

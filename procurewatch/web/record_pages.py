@@ -1,0 +1,108 @@
+"""The pages of awards and publications, and the evidence to download."""
+
+from __future__ import annotations
+
+import re
+
+from fastapi import APIRouter, Request, Response
+from sqlalchemy.orm import Session
+
+from feeds import layout
+from feeds.concern import told_matches
+from feeds.entries import category_words
+from feeds.html import FeedRow, Verdicts, render_award
+from feeds.layout import FeedKind
+from feeds.record_page import RecordPage
+from procurewatch.publishing import record_page
+from procurewatch.web.answering import answer, page_of, refusal
+from procurewatch.web.room import Room, feed_row
+from storage.reading import payload, publication_state, published_keys
+from storage.stored import StoredRecord
+from storage.subjects import published_among
+
+# Bytes from outside, to be kept and never shown: a browser that opens them anyway runs nothing of them.
+EVIDENCE_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; sandbox",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "public, max-age=31536000, immutable",
+}
+
+
+def router(room: Room) -> APIRouter:
+    """Return the routes of records and their evidence."""
+    routes = APIRouter()
+    names = RecordNames()
+
+    @routes.api_route("/awards/{name}", methods=["GET", "HEAD"])
+    def record(name: str, request: Request) -> Response:
+        with room.desk.database.reading() as session:
+            key = names.key(session, name.removesuffix(".html")) if name.endswith(".html") else None
+            page = record_page(session, key, room.desk.source_titles) if key else None
+        if page is None:
+            return refusal(404, "No record that readers see has this page; /search finds those that are stored.")
+        reviewer = room.reviewer(request)
+        verdicts = verdicts_on(page.award) if reviewer else ()
+        content = render_award(room.frame(reviewer, depth=1), with_offers(page), feeds_of(room, page.award), verdicts)
+        return answer(request, page_of(content), private=reviewer is not None)
+
+    @routes.api_route("/evidence/{sha256}", methods=["GET", "HEAD"])
+    def evidence(sha256: str) -> Response:
+        if not re.fullmatch(r"[0-9a-f]{64}", sha256):
+            return refusal(404, "Evidence is named by its SHA-256: 64 digits and letters from a to f.")
+        with room.desk.database.reading() as session:
+            body = payload(session, sha256)
+        if body is None:
+            return refusal(404, "No evidence with this SHA-256 is stored.")
+        headers = {
+            **EVIDENCE_HEADERS,
+            "ETag": f'"{sha256}"',
+            "Content-Disposition": f'attachment; filename="{sha256}.bin"',
+        }
+        return Response(body, headers=headers, media_type="application/octet-stream")
+
+    return routes
+
+
+class RecordNames:
+    """From the name of a record's page to its key: mostly they are the same, others are looked up."""
+
+    def __init__(self) -> None:
+        self._state = ""
+        self._keys: dict[str, str] = {}
+
+    def key(self, session: Session, name: str) -> str | None:
+        """Return the key of a record that readers see, `None` if there is none."""
+        if layout.award_page_name(name) == name:
+            return name if published_among(session, [name]) else None
+        state, _ = publication_state(session)
+        if state != self._state:
+            keys = {layout.award_page_name(key): key for key in published_keys(session)}
+            self._keys = {other: key for other, key in keys.items() if other != key}
+            self._state = state
+        return self._keys.get(name)
+
+
+def with_offers(page: RecordPage) -> RecordPage:
+    """Return the page with what "Cite this" and the FOIA kit offer: the one place where these are filled in."""
+    return page
+
+
+def verdicts_on(award: StoredRecord) -> tuple[Verdicts, ...]:
+    """Return what a reviewer may decide of a record."""
+    return tuple(
+        Verdicts(vendor_id=match.vendor_id, vendor_name=match.vendor_name, band=match.band) for match in award.matches
+    )
+
+
+def feeds_of(room: Room, award: StoredRecord) -> list[FeedRow]:
+    """Return the feeds that carry a record's events."""
+    matches = told_matches(award)
+    titles = room.desk.watchlist.categories
+    rows = [feed_row(FeedKind.VENDOR, match.vendor_id, match.vendor_name) for match in matches]
+    if award.sub_agency_code:
+        rows.append(feed_row(FeedKind.AGENCY, award.sub_agency_code, award.sub_agency_name))
+    rows += [
+        feed_row(FeedKind.CATEGORY, category, titles.get(category) or category_words(category))
+        for category in dict.fromkeys(match.category for match in matches)
+    ]
+    return [*rows, feed_row(FeedKind.ALL, "all", "everything")]

@@ -1,0 +1,78 @@
+"""What every route works with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from functools import cached_property
+
+from fastapi import Request
+
+from feeds import layout
+from feeds.entries import entry_for
+from feeds.frame import Frame
+from feeds.html import FeedRow, Latest
+from feeds.layout import FeedFormat, FeedKind
+from monitors.vendor import Kind
+from procurewatch.desk import Desk
+from procurewatch.web.signing_in import Access, Reviewer
+from procurewatch.web.site_files import SiteCache
+from storage.stored import StoredEvent
+
+
+@dataclass(frozen=True)
+class Room:
+    """The open desk, where readers find it, the cached files, and who may review."""
+
+    desk: Desk
+    base_url: str
+    site: SiteCache
+    access: Access
+
+    @property
+    def today(self) -> date:
+        """The present day, UTC."""
+        return datetime.now(UTC).date()
+
+    @cached_property
+    def vendor_titles(self) -> dict[str, str]:
+        """What the entries of the watchlist are called, by id; a topic says that it is one."""
+        return {
+            vendor.id: vendor.name if vendor.kind is Kind.VENDOR else f"{vendor.name} (topic)"
+            for vendor in self.desk.watchlist.vendors
+        }
+
+    def frame(self, reviewer: Reviewer | None = None, *, depth: int = 0) -> Frame:
+        """Return what stands around a page so many folders deep."""
+        return Frame(
+            depth=depth,
+            served=True,
+            reviewer=reviewer.name if reviewer else "",
+            csrf=reviewer.csrf if reviewer else "",
+        )
+
+    def reviewer(self, request: Request) -> Reviewer | None:
+        """Return who is signed in, `None` for a reader."""
+        return self.access.reviewer(request)
+
+
+def latest(events: Sequence[StoredEvent], frame: Frame) -> tuple[Latest, ...]:
+    """Return events as entries whose titles lead to the records' own pages."""
+    found = []
+    for event in events:
+        href = f"{frame.root}{layout.award_path(event.record.key)}#{layout.event_anchor(event.id)}"
+        found.append(Latest(entry=entry_for(event, lambda _event, href=href: href), href=href))  # type: ignore[misc]
+    return tuple(found)
+
+
+def feed_row(kind: FeedKind, slug: str, title: str, entries: int = 0) -> FeedRow:
+    """Return a feed as a page lists it."""
+    return FeedRow(
+        kind=kind,
+        title=title,
+        atom=layout.feed_path(kind, slug, FeedFormat.ATOM),
+        rss=layout.feed_path(kind, slug, FeedFormat.RSS),
+        entries=entries,
+        newest=None,
+    )

@@ -1,0 +1,128 @@
+"""The page of a search. A question that cannot be understood gets the form back, with what is wrong in one line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from fastapi import APIRouter, Request, Response
+from sqlalchemy.orm import Session
+
+from feeds.entries import category_words
+from feeds.search_page import FACET_TITLES, Facet, FacetValue, SearchPage, render_search
+from feeds.text import clean
+from procurewatch.web.answering import answer, page_of
+from procurewatch.web.room import Room
+from storage.query import InvalidQuery, Query, read_query
+from storage.reading import known_agencies
+from storage.searching import count_events_since, count_records, facet_counts, find_records, record_cursor
+
+ON_A_PAGE = 25
+VALUES_OF_A_FACET = 8
+A_YEAR = timedelta(days=365)
+OWN_FIELDS = ("q", "since", "until", "min_amount", "reseller")
+Pairs = Sequence[tuple[str, str]]
+
+
+def router(room: Room) -> APIRouter:
+    """Return the route of the search page."""
+    routes = APIRouter()
+
+    @routes.api_route("/search", methods=["GET", "HEAD"])
+    def search(request: Request) -> Response:
+        params = [(name, clean(value)) for name, value in request.query_params.multi_items()]
+        after = dict(params).get("after", "")
+        reviewer = room.reviewer(request)
+        try:
+            query = allowed_query(params, is_reviewer=reviewer is not None)
+            with room.desk.database.reading() as session:
+                page, status = answered(room, session, query, after), 200
+        except InvalidQuery as error:
+            page, status = unanswered(params, str(error)), 400
+        content = render_search(room.frame(reviewer), page, today=room.today)
+        response = answer(request, page_of(content), private=reviewer is not None)
+        response.status_code = status if response.status_code == 200 else response.status_code
+        return response
+
+    return routes
+
+
+def allowed_query(params: Pairs, *, is_reviewer: bool) -> Query:
+    """Return the question that an address asks. Raises `InvalidQuery`, also for what only a reviewer may ask."""
+    query = read_query(params, besides=("after",))
+    if not query.is_public and not is_reviewer:
+        raise InvalidQuery("only a signed-in reviewer may ask for matches that are not published")
+    return query
+
+
+def answered(room: Room, session: Session, query: Query, after: str) -> SearchPage:
+    """Return the page of a question. Raises `InvalidQuery` if `after` is not where a page ends."""
+    found = list(find_records(session, query, ON_A_PAGE + 1, after))
+    shown = found[:ON_A_PAGE]
+    names = {code.lower(): name for code, name in known_agencies(session)}
+    names |= {**room.desk.watchlist.categories, **room.vendor_titles}
+    params = query.url_params()
+    return SearchPage(
+        in_words=query.in_words(names),
+        query=query.url_query(),
+        given=_given(params),
+        kept=tuple(pair for pair in params if pair[0] not in OWN_FIELDS),
+        total=count_records(session, query),
+        records=tuple(shown),
+        facets=tuple(_facets(room, session, query)),
+        after=record_cursor(shown[-1]) if len(found) > len(shown) else "",
+        entries_a_year=count_events_since(session, query, room.today - A_YEAR),
+        is_first=not after,
+    )
+
+
+def unanswered(params: Pairs, problem: str) -> SearchPage:
+    """Return the form as it was sent, with what is wrong."""
+    return SearchPage(
+        in_words="",
+        query="",
+        given=_given(params),
+        kept=(),
+        total=0,
+        records=(),
+        facets=(),
+        after="",
+        entries_a_year=0,
+        is_first=True,
+        problem=problem,
+    )
+
+
+def _given(params: Pairs) -> dict[str, str]:
+    return {name: value for name, value in params if name in OWN_FIELDS}
+
+
+def _facets(room: Room, session: Session, query: Query) -> list[Facet]:
+    titles = {**room.desk.watchlist.categories, **room.vendor_titles, **room.desk.source_titles}
+    facets = []
+    for name, title in FACET_TITLES.items():
+        chosen = set(getattr(query, name))
+        values = tuple(
+            FacetValue(
+                label=titles.get(value) or (category_words(label) if name in ("category", "kind") else label),
+                count=count,
+                query=_toggled(query, name, _written(name, value)),
+                is_chosen=_written(name, value) in chosen,
+            )
+            for value, label, count in facet_counts(session, query, name, VALUES_OF_A_FACET)
+        )
+        if len(values) > 1 or chosen:
+            facets.append(Facet(title=title, values=values))
+    return facets
+
+
+def _written(name: str, value: str) -> str:
+    """Return a value as a query keeps it: an agency's code is folded."""
+    return value.lower() if name == "agency" else value
+
+
+def _toggled(query: Query, name: str, value: str) -> str:
+    """Return the query with a value of a facet, or without it where it has it."""
+    pairs = query.url_params()
+    other = [pair for pair in pairs if pair != (name, value)]
+    return read_query(other if len(other) < len(pairs) else [*pairs, (name, value)]).url_query()

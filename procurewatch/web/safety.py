@@ -13,7 +13,7 @@ from limits.strategies import SlidingWindowCounterRateLimiter
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from procurewatch.web.answering import refusal
+from procurewatch.web.answering import problem, refusal
 
 # Pages load nothing from elsewhere and hold no script of their own; a browser is to hold them to it. A page that needs
 # more (review: our one script) says so itself.
@@ -34,6 +34,7 @@ LONGEST_PARAMETER = 1_000  # characters of one parameter of the query
 MOST_PARAMETERS = 60
 LARGEST_BODY = 64 * 1024  # bytes
 SQL = "/sql"  # where SQL is asked
+API = "/api/v1"  # where programs ask
 LOOPBACK = frozenset({"localhost", "localhost.localdomain"})
 BODILESS = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -73,7 +74,8 @@ class Guard:
         try:
             self._check(scope)
         except Refused as refused:
-            response = refusal(refused.status, refused.line)
+            refuse = problem if str(scope["path"]).startswith(f"{API}/") else refusal
+            response = refuse(refused.status, refused.line)
             response.headers.update(refused.headers)
             await response(scope, receive, send_safely)
             return

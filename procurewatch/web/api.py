@@ -248,7 +248,7 @@ def _feed(room: Room, kind: FeedKind, slug: str) -> str:
 
 def _asked(request: Request) -> tuple[Query, int, str]:
     """Return what is asked, how many are to be given at most, and where the page begins. Raises `InvalidQuery`."""
-    params = [(name, clean(value)) for name, value in request.query_params.multi_items()]
+    params = request.query_params.multi_items()
     own = {name: [value for given, value in params if given == name] for name in OWN}
     for name, values in own.items():
         if len(values) > 1:

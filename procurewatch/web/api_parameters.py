@@ -22,7 +22,7 @@ def _text(pattern: str, longest: int = LONGEST_VALUE) -> Schema:
 _LETTERS = _text(r"^\s*$|[A-Za-z0-9]")
 _NAME = _text(r"^\s*([A-Za-z0-9][A-Za-z0-9._-]*)?\s*$")
 _CODE = _text(r"^\s*[A-Za-z0-9]{0,6}\s*$")
-_DAY = {**_text(r"^\s*([12][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8]))?\s*$"), "examples": ["2024-09-30"]}
+_DAY = {**_text(r"^\s*([12][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01]))?\s*$"), "examples": ["2024-09-30"]}
 _DOLLARS = {**_text(r"^\s*(-?[0-9]{1,12}(\.[0-9]{1,2})?)?\s*$"), "examples": ["25000"]}
 
 SCHEMAS: dict[str, tuple[Schema, str]] = {

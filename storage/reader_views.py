@@ -1,4 +1,4 @@
-"""What readers may ask in SQL: views of published records alone, in words that are documented, the same on both databases.
+"""What readers may ask in SQL: views of published records alone, documented, the same on both databases.
 
 On PostgreSQL they stand in a schema of their own, `readers`, so that a role can be given these and nothing else; on
 SQLite among the tables. They are made anew after every migration: a table that a view names could not be changed.
@@ -150,7 +150,9 @@ AWARDS_VIEW = View(
     "A contract, order, vehicle or grant that concerns somebody on the watchlist, as its sources tell it now.",
     (
         Column("record_key", KEY, "r.key"),
-        Column("kind", "contract, idv (a vehicle), other-transaction, other-transaction-idv or assistance", "r.category"),
+        Column(
+            "kind", "contract, idv (a vehicle), other-transaction, other-transaction-idv or assistance", "r.category"
+        ),
         *_as_stored(
             "r",
             "piid parent_piid parent_key type_text recipient_name recipient_uei recipient_state recipient_parent_name"
@@ -177,8 +179,8 @@ AWARDS_VIEW = View(
 )
 ACTIONS_VIEW = View(
     "actions",
-    "A signature on an award: the base award or a modification. What each obligates may be added up; an action that its "
-    "source has taken back is left out.",
+    "A signature on an award: the base award or a modification. What each obligates may be added up; an action that "
+    "its source has taken back is left out.",
     (
         Column("action_key", "the action's own key", "a.key"),
         Column("record_key", KEY, "a.award_key"),
@@ -290,7 +292,9 @@ EVIDENCE_VIEW = View(
     ),
     f"FROM evidence AS e JOIN payload AS p ON p.sha256 = e.sha256 WHERE {_is_public('e.record_key')}",
 )
-_LATEST = "(SELECT {} FROM run AS l WHERE l.source = r.source AND l.purpose = '" + POLL + "' ORDER BY l.id DESC LIMIT 1)"
+_LATEST = (
+    "(SELECT {} FROM run AS l WHERE l.source = r.source AND l.purpose = '" + POLL + "' ORDER BY l.id DESC LIMIT 1)"
+)
 SOURCES_VIEW = View(
     "sources",
     "A source that has been polled, and how it is.",

@@ -49,9 +49,9 @@ from storage.subjects import published_among
 from storage.timelines import links_of, sources_of
 
 ABOUT = (
-    "What Procurewatch publishes of federal purchases of surveillance technology. Dollars are texts with two digits after "
-    "the point, days ISO 8601, times UTC. Only what is published is answered; amounts of different sources are never "
-    "added up. Addresses, names and meanings of version 1 stay; new members may be added."
+    "What Procurewatch publishes of federal purchases of surveillance technology. Dollars are texts with two digits "
+    "after the point, days ISO 8601, times UTC. Only what is published is answered; amounts of different sources are "
+    "never added up. Addresses, names and meanings of version 1 stay; new members may be added."
 )
 ALL = 100_000  # more agencies and vendors than there are
 
@@ -69,8 +69,9 @@ def make_api(room: Room) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        exception_handlers={InvalidQuery: _bad_question, HTTPException: _refused},
     )
+    api.add_exception_handler(InvalidQuery, _bad_question)
+    api.add_exception_handler(HTTPException, _refused)
     asked = {"parameters": query_parameters()}
     _route(api, "/records", lambda request: _records(room, request), RecordsPage, "Search records", asked)
     _route(api, "/records/{key:path}", lambda request: _record(room, request), RecordDetail, "One record", KEY)
@@ -87,15 +88,22 @@ REFUSALS = (400, 403, 404, 414, 429)
 KEY = {"parameters": [{"name": "key", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}]}
 
 
-def _route(
-    api: FastAPI, path: str, give: Callable[[Request], Response], model: Any, title: str, more: dict[str, Any] | None = None
+def _route(  # noqa: PLR0917  a line each, as a table
+    api: FastAPI,
+    path: str,
+    give: Callable[[Request], Response],
+    model: Any,
+    title: str,
+    more: dict[str, Any] | None = None,
 ) -> None:
     """Add an address that can be asked with GET, which OpenAPI tells of, and with HEAD."""
 
     def endpoint(request: Request) -> Response:
         return give(request)
 
-    problems = {status: {"model": Problem, "description": HTTPStatus(status).phrase} for status in REFUSALS}
+    problems: dict[int | str, dict[str, Any]] = {
+        status: {"model": Problem, "description": HTTPStatus(status).phrase} for status in REFUSALS
+    }
     for method in ("GET", "HEAD"):
         api.add_api_route(
             path,
@@ -176,7 +184,9 @@ def _public_links(session: Session, key: str) -> Sequence[StoredLink]:
     """Return a record's links but for those to records that are stored and that readers do not see."""
     links = links_of(session, key)
     others = {link.award_key if link.record_key == key else link.record_key for link in links}
-    hidden = {record.key for record in records_by_key(session, sorted(others))} - published_among(session, sorted(others))
+    hidden = {record.key for record in records_by_key(session, sorted(others))} - published_among(
+        session, sorted(others)
+    )
     return [link for link in links if not {link.award_key, link.record_key} & hidden]
 
 
@@ -300,6 +310,9 @@ def _bad_question(_request: Request, error: Exception) -> Response:
 
 def _refused(_request: Request, error: Exception) -> Response:
     status, headers = getattr(error, "status_code", 500), getattr(error, "headers", None)
-    lines = {404: "there is no such address; /api/v1/openapi.json lists those there are", 405: "this address is only read"}
+    lines = {
+        404: "there is no such address; /api/v1/openapi.json lists those there are",
+        405: "this address is only read",
+    }
     detail = str(getattr(error, "detail", ""))
     return problem(status, lines.get(status, detail) if detail == HTTPStatus(status).phrase else detail, headers)

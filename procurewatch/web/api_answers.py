@@ -307,7 +307,9 @@ def sighting_answer(sighting: StoredSighting) -> Sighting:
 def evidence_answer(evidence: StoredEvidence, base_url: str) -> Evidence:
     """Return evidence as it is answered, with where its bytes are."""
     facts = {name: getattr(evidence, name) for name in evidence.__dataclass_fields__}
-    return Evidence.model_validate({**facts, "download": layout.site_url(base_url, layout.evidence_path(evidence.sha256))})
+    return Evidence.model_validate(
+        {**facts, "download": layout.site_url(base_url, layout.evidence_path(evidence.sha256))}
+    )
 
 
 def _plain(value: object) -> object:

@@ -19,14 +19,14 @@ LARGEST_ANSWER = 10_000_000  # characters and bytes of all values together
 Values = Mapping[str, object] | Sequence[object]
 
 
-class ReadersDatasette(Datasette):  # type: ignore[misc]  # Datasette has no types
+class ReadersDatasette(Datasette):  # type: ignore[misc]  # it has no types
     """Datasette without a catalogue of its own: that would tell of every table, and nothing here reads it."""
 
     async def refresh_schemas(self) -> None:
         """Do nothing."""
 
 
-class ReadersDatabase(Database):  # type: ignore[misc]  # Datasette has no types
+class ReadersDatabase(Database):  # type: ignore[misc]  # it has no types
     """A SQLite file of which readers see the views. Every SQL, a reader's or Datasette's own, passes the guard."""
 
     def __init__(self, datasette: Datasette, file: Path, guard: Guard) -> None:
@@ -41,7 +41,7 @@ class ReadersDatabase(Database):  # type: ignore[misc]  # Datasette has no types
         self._all_file_connections.append(connection)
         return connection
 
-    async def execute(
+    async def execute(  # noqa: PLR0917  as Datasette has it
         self,
         sql: str,
         params: Values | None = None,

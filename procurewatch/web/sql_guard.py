@@ -102,7 +102,7 @@ def _may_readers(action: int, table: str | None, column: str | None, _base: str 
 
 
 def _may_server(action: int, table: str | None, column: str | None, _base: str | None, _view: str | None) -> int:
-    """Say whether the connection lets something compile: what the guard does, what views read, what is asked of tables."""
+    """Say whether the connection lets something compile: what the guard does, what views read, what tables are."""
     if action == sqlite3.SQLITE_READ:
         private = table in PRIVATE_TABLES or (table, column) in PRIVATE_COLUMNS
         return sqlite3.SQLITE_DENY if private else sqlite3.SQLITE_OK
@@ -123,8 +123,9 @@ def _tokens(sql: str) -> Iterator[str]:
             continue
         quote = token[0]
         if len(token) > 1 and quote in "'\"`[":  # SQLite takes even a text in quotes for a name
-            token = token[1:-1].replace(quote * 2, quote)
-        yield token.casefold()
+            yield token[1:-1].replace(quote * 2, quote).casefold()
+        else:
+            yield token.casefold()
 
 
 def _expansions(tokens: Sequence[str]) -> float:
@@ -139,8 +140,8 @@ def _expansions(tokens: Sequence[str]) -> float:
 
 def _defined(tokens: Sequence[str]) -> Iterator[str]:
     """Give the names before `AS (`, or before a list of columns and `AS (`."""
-    for place, token in enumerate(tokens):
-        if token != "as" or tokens[place + 1 : place + 2] not in (["("], ["not"], ["materialized"]):
+    for place, word in enumerate(tokens):
+        if word != "as" or tokens[place + 1 : place + 2] not in (["("], ["not"], ["materialized"]):
             continue
         before = place - 1
         if tokens[before] == ")":

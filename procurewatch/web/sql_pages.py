@@ -25,7 +25,9 @@ OPEN = (f"/{NAME}/", f"/{NAME}.", "/-/static/", "/own/")  # Datasette's pages ab
 MOST_ROWS = 1000
 SECONDS = 1
 HERE = Path(__file__).parent
-pm.get_plugin("datasette.handle_exception").rich = None  # it would print all local variables for every page that is not there
+pm.get_plugin(
+    "datasette.handle_exception"
+).rich = None  # it would print all local variables for every page that is not there
 SETTINGS = {
     "sql_time_limit_ms": SECONDS * 1000,
     "max_returned_rows": MOST_ROWS,
@@ -54,13 +56,13 @@ NEWEST = {
     "publications": "published",
 }
 ABOUT = (
-    "Contracts, what was signed under them, and why each is here. Dollars are US dollars, days are as the source states "
-    f"them, times are UTC. A query may take {SECONDS} second and gives at most {MOST_ROWS:,} rows; add .csv or .json to "
-    "an address for a file."
+    "Contracts, what was signed under them, and why each is here. Dollars are US dollars, days are as the source "
+    f"states them, times are UTC. A query may take {SECONDS} second and gives at most {MOST_ROWS:,} rows; add .csv or "
+    ".json to an address for a file."
 )
 ELSEWHERE = (
-    "SQL is asked of SQLite, and this site keeps its records in PostgreSQL: use `procurewatch export sqlite`, or a role "
-    "that reads (docs/querying-sql.md)."
+    "SQL is asked of SQLite, and this site keeps its records in PostgreSQL: use `procurewatch export sqlite`, or a "
+    "role that reads (docs/querying-sql.md)."
 )
 
 

@@ -67,8 +67,8 @@ order by c.obligation
     Question(
         "first-purchases",
         "What did each agency buy first?",
-        "The first award of each vendor to each part of a department that is stored here, newest first. Earlier ones may "
-        "not have been asked for.",
+        "The first award of each vendor to each part of a department that is stored here, newest first. Earlier ones "
+        "may not have been asked for.",
         """
 select agency, vendor, first_signed, recipient, obligated, description, record_key, official_page
 from (

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 
@@ -30,7 +31,7 @@ def fill(database: Database) -> None:
 
 
 @contextmanager
-def served(database: Database, folder: Path, **settings: object) -> Iterator[str]:
+def served(database: Database, folder: Path, **settings: Any) -> Iterator[str]:
     """Serve a database over HTTP; give the address, without a slash at its end."""
     made = settings_for("http://127.0.0.1:9", folder, requests_a_minute=100_000, **settings)
     desk = Desk(settings=made, database=database, watchlist=few(), stop=threading.Event())

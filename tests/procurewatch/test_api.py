@@ -1,4 +1,4 @@
-"""The API over real HTTP: what it answers, page by page, what it keeps to itself, and Schemathesis against all of it."""
+"""The API over real HTTP: what it answers, what it keeps to itself, and Schemathesis against all of it."""
 
 from __future__ import annotations
 
@@ -44,13 +44,15 @@ EXAMPLES = {
     "until": "2026-12-31",
     "seen_since": "2026-01-01",
     "seen_until": "2026-12-31",
-    "min_amount": "25000",
+    "min_amount": "1000000",
     "max_amount": "9000000.50",
     "reseller": "yes",
     "state": "NY",
     "psc": "7A21",
     "naics": "5132",
 }
+# Of the examples those that not every record of `fill` answers to.
+NARROWING = {"q", "vendor", "category", "agency", "office", "reseller", "state", "psc", "naics", "min_amount"}
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +133,9 @@ def test_pages_give_everything_once(own_site: httpx.Client, what: str) -> None:
     assert len(pages) == len(whole)
 
 
-def test_a_page_goes_on_where_it_was_though_something_came_meanwhile(own_site: httpx.Client, database: Database) -> None:
+def test_a_page_goes_on_where_it_was_though_something_came_meanwhile(
+    own_site: httpx.Client, database: Database
+) -> None:
     first = got(own_site, "/records?limit=2")
     save(database, COURT_REPORTER, now=LATER)
     rest = httpx.get(first["next"]).json()
@@ -144,7 +148,7 @@ def test_every_parameter_is_the_query_languages_own(site: httpx.Client, name: st
     api = got(site, f"/records?{name}={EXAMPLES[name]}")
     page = httpx.get(str(site.base_url).replace("/api/v1/", f"/search?{name}={EXAMPLES[name]}"))
     assert all(one["page"].rpartition("/")[2] in page.text for one in api["records"])
-    assert api["total"] < 4 or name in ("source", "kind", "event", "until", "seen_since", "seen_until", "max_amount", "since", "min_amount")
+    assert (api["total"] < 4) == (name in NARROWING)
 
 
 def test_the_parameters_are_those_of_the_query_language() -> None:
@@ -233,9 +237,7 @@ def test_what_a_client_has_is_not_sent_again(site: httpx.Client) -> None:
 def test_hostile_text_comes_without_control_characters(own_site: httpx.Client, database: Database) -> None:
     with database.writing() as session:
         hostile = "A\u202eB<script>\x07"
-        session.connection().exec_driver_sql(
-            f"UPDATE record SET title = '{hostile}' WHERE key = '{CLEARVIEW.key}'"  # noqa: S608
-        )
+        session.connection().exec_driver_sql(f"UPDATE record SET title = '{hostile}' WHERE key = '{CLEARVIEW.key}'")
     assert got(own_site, f"/records/{CLEARVIEW.key}")["title"] == "AB<script>"
 
 
@@ -261,10 +263,11 @@ def test_schemathesis_finds_nothing(tmp_path: Path) -> None:
     with closing(open_database(f"sqlite:///{tmp_path / 'desk.sqlite3'}")) as database:
         fill(database)
         with served(database, tmp_path) as address:
+            document = f"{address}/api/v1/openapi.json"
             bounded = ["--max-examples", "10", "--generation-deterministic", "--phases", "examples,coverage,fuzzing"]
+            bounded += ["--checks", "all", "--no-color"]
             run = subprocess.run(
-                [sys.executable, "-m", "schemathesis.cli", "--config-file", str(configuration), "run"]
-                + [f"{address}/api/v1/openapi.json", "--checks", "all", "--no-color", *bounded],
+                [sys.executable, "-m", "schemathesis.cli", "--config-file", configuration, "run", *bounded, document],
                 capture_output=True,
                 text=True,
                 check=False,

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.engine import make_url
 
 from procurewatch.web.sql_guard import Guard, connect_readonly
 from procurewatch.web.sql_questions import QUESTIONS
@@ -30,15 +29,22 @@ def test_there_are_queries_to_run() -> None:
     assert len(QUERIES) == len(PORTABLE) + len(QUESTIONS)
 
 
-@pytest.mark.parametrize("query", QUERIES)
-def test_it_passes_the_guard_and_gives_rows(query: str, tmp_path: Path, sqlite_url: str) -> None:
-    values = dict.fromkeys(re.findall(r"(?<!:):([a-z]+)", query), "")
-    with closing(open_database(sqlite_url)) as database:
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a SQLite file with records in it."""
+    made = tmp_path_factory.mktemp("documentation") / "desk.sqlite3"
+    with closing(open_database(f"sqlite:///{made}")) as database:
         fill(database)
-        with closing(Guard()) as guard:
-            guard.check(query, values)
-        with closing(connect_readonly(Path(str(make_url(sqlite_url).database)))) as connection:
-            rows = connection.execute(query, values).fetchall()
+    return made
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_it_passes_the_guard_and_gives_rows(query: str, file: Path) -> None:
+    values = dict.fromkeys(re.findall(r"(?<!:):([a-z]+)", query), "")
+    with closing(Guard()) as guard:
+        guard.check(query, values)
+    with closing(connect_readonly(file)) as connection:
+        rows = connection.execute(query, values).fetchall()
     assert rows or NEEDS_TWO_SOURCES in query
 
 
@@ -60,10 +66,8 @@ def test_the_pages_ask_what_the_documentation_says(question: object) -> None:
     assert sql.strip() in section
 
 
-def test_the_connection_alone_refuses_to_write(sqlite_url: str) -> None:
-    with closing(open_database(sqlite_url)) as database:
-        fill(database)
-        with closing(connect_readonly(Path(str(make_url(sqlite_url).database)))) as connection:
-            for sql in ("delete from record", "select * from verdict", "select body from payload", "pragma query_only=0"):
-                with pytest.raises(sqlite3.DatabaseError):
-                    connection.execute(sql)
+def test_the_connection_alone_refuses_to_write(file: Path) -> None:
+    with closing(connect_readonly(file)) as connection:
+        for sql in ("delete from record", "select * from verdict", "select body from payload", "vacuum"):
+            with pytest.raises(sqlite3.DatabaseError):
+                connection.execute(sql)

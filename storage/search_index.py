@@ -126,7 +126,7 @@ def _found(session: Session, keys: Sequence[str]) -> Iterator[dict[str, Any]]:
         yield _facts(row, texts.get(row.key, ()))
 
 
-KEPT = tuple(col(getattr(SearchRow, name)).label(name) for name in SearchRow.model_fields)
+KEPT: tuple[Any, ...] = tuple(col(getattr(SearchRow, name)).label(name) for name in SearchRow.model_fields)
 COLUMNS = tuple(
     col(getattr(RecordRow, name))
     for name in (

@@ -16,6 +16,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.orm import Session
 
+from storage.reader_views import drop_views, make_views
 from storage.search_index import IndexingSession
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -178,4 +179,6 @@ def _migrate(database: Database) -> None:
     with database.engine.connect().execution_options(**{WRITING: True}) as connection, connection.begin():
         if database.engine.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('procurewatch.migrate', 0))"))
+        drop_views(connection)
         command.upgrade(migration_config(connection=connection), "head")
+        make_views(connection)

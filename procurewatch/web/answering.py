@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
+from http import HTTPStatus
 
 from fastapi import Request, Response
 from fastapi.responses import PlainTextResponse, RedirectResponse
 
 HTML = "text/html; charset=utf-8"
+JSON = "application/json"
+PROBLEM_JSON = "application/problem+json"
 KEPT_SECONDS = 300
 
 
@@ -58,6 +63,12 @@ def is_fresh(request: Request, page: Page) -> bool:
 def refusal(status: int, line: str) -> PlainTextResponse:
     """Return an error as one line of text."""
     return PlainTextResponse(f"{line}\n", status_code=status)
+
+
+def problem(status: int, line: str, headers: Mapping[str, str] | None = None) -> Response:
+    """Return an error as a program reads it (RFC 9457), with one line about it."""
+    content = {"title": HTTPStatus(status).phrase, "status": status, "detail": line}
+    return Response(json.dumps(content), status_code=status, headers=headers, media_type=PROBLEM_JSON)
 
 
 def see_other(where: str) -> RedirectResponse:

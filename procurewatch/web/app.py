@@ -12,10 +12,12 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from procurewatch.desk import Desk
 from procurewatch.web import assets, home, record_pages, review_pages, search_pages, site_files, subject_pages
+from procurewatch.web.api import make_api
 from procurewatch.web.room import Room
-from procurewatch.web.safety import Guard, Refused
+from procurewatch.web.safety import API, Guard, Refused
 from procurewatch.web.signing_in import Access
 from procurewatch.web.site_files import SiteCache
+from procurewatch.web.sql_pages import mount_sql
 
 
 def make_app(desk: Desk, base_url: str) -> FastAPI:
@@ -24,6 +26,8 @@ def make_app(desk: Desk, base_url: str) -> FastAPI:
     access = Access(desk.settings, is_https=address.scheme == "https")
     room = Room(desk=desk, base_url=base_url, site=SiteCache(desk, base_url), access=access)
     app = FastAPI(title="Procurewatch", docs_url=None, redoc_url=None, openapi_url=None)
+    app.mount(API, make_api(room))
+    mount_sql(app, desk.database, address.path)
     for routes in (
         home.router(room),
         search_pages.router(room),

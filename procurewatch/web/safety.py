@@ -12,7 +12,7 @@ from limits.strategies import MovingWindowRateLimiter
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from procurewatch.web.answering import refusal
+from procurewatch.web.answering import problem, refusal
 
 # Pages load nothing from elsewhere and hold no script of their own; a browser is to hold them to it. A page that needs
 # more (review: our one script) says so itself.
@@ -32,6 +32,8 @@ LONGEST_ADDRESS = 8_000  # bytes of path and query
 LONGEST_PARAMETER = 1_000  # characters of one parameter of the query
 MOST_PARAMETERS = 60
 LARGEST_BODY = 64 * 1024  # bytes
+SQL = "/sql"  # where SQL is asked
+API = "/api/v1"  # where programs ask
 LOOPBACK = frozenset({"localhost", "localhost.localdomain"})
 BODILESS = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -70,7 +72,8 @@ class Guard:
         try:
             self._check(scope)
         except Refused as refused:
-            response = refusal(refused.status, refused.line)
+            refuse = problem if str(scope["path"]).startswith(f"{API}/") else refusal
+            response = refuse(refused.status, refused.line)
             response.headers.update(refused.headers)
             await response(scope, receive, send_safely)
             return
@@ -139,7 +142,8 @@ def _check_sizes(scope: Scope, headers: Headers) -> None:
         pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True, max_num_fields=MOST_PARAMETERS)
     except ValueError:
         raise Refused(400, f"There are more than {MOST_PARAMETERS} parameters.") from None
-    if any(len(name) > LONGEST_PARAMETER or len(value) > LONGEST_PARAMETER for name, value in pairs):
+    is_sql = str(scope["path"]).startswith(f"{SQL}/")  # a query may be as long as an address
+    if not is_sql and any(len(name) > LONGEST_PARAMETER or len(value) > LONGEST_PARAMETER for name, value in pairs):
         raise Refused(400, f"A parameter is longer than {LONGEST_PARAMETER:,} characters.")
     length = headers.get("content-length", "0")
     if scope["method"] not in BODILESS and "transfer-encoding" in headers:

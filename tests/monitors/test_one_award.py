@@ -21,7 +21,9 @@ from procurewatch.demo.upstream import CorpusAward, UsaspendingStandIn, load_cor
 from procurewatch.desk import Desk
 from sources.registry import SOURCES
 from storage.milestones import COUNTED_UP
-from storage.reading import records_by_key, told_events
+from storage.query import Query
+from storage.reading import records_by_key
+from storage.searching import find_events
 from storage.stored import EventKind, StoredEvent
 from storage.timelines import links_of, sources_of, timeline_of
 from tests.desks import desk_asking, ignore
@@ -174,8 +176,8 @@ def test_what_is_told_of_one_purchase_is_told_once(tmp_path: Path) -> None:
     with everywhere(tmp_path) as desk:
         poll_in(desk, tuple(UNTIL))
         with desk.database.reading() as session:
-            before = {event.id for event in told_events(session, limit=100)}
+            before = {event.id for event in find_events(session, Query(), limit=100)}
         for name, day in UNTIL.items():
             desk.poll(SOURCES[name], day, ignore)
         with desk.database.reading() as session:
-            assert {event.id for event in told_events(session, limit=100)} == before
+            assert {event.id for event in find_events(session, Query(), limit=100)} == before

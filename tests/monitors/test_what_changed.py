@@ -25,7 +25,9 @@ from sources.records import (
     Record,
     Removal,
 )
-from storage.reading import events_of, told_events
+from storage.query import Query
+from storage.reading import events_of
+from storage.searching import find_events
 from storage.stored import EventKind, StoredEvent
 from storage.timelines import links_of, timeline_of
 from tests.desks import desk_asking, ignore
@@ -66,7 +68,7 @@ def poll(desk: Desk, *records: Record) -> list[StoredEvent]:
 
 def told(desk: Desk) -> list[StoredEvent]:
     with desk.database.reading() as session:
-        return told_events(session, limit=1000)
+        return find_events(session, Query(), limit=1000)
 
 
 def dropped(award: Award, action_key: str = "") -> Removal:

@@ -19,7 +19,8 @@ from procurewatch.demo.stand_in import StandIn
 from procurewatch.desk import Desk
 from sources.contract import Source
 from sources.registry import SOURCES
-from storage.reading import told_events
+from storage.query import Query
+from storage.searching import find_events
 from tests.desks import desk_asking, ignore
 
 PAGE = Path(__file__).parents[2] / "docs" / "add-a-source.md"
@@ -69,7 +70,7 @@ def test_the_source_of_the_page_is_polled_stored_and_told(tmp_path: Path) -> Non
         upstream.notices.append({**NOTICE, "id": "2", "day": "2026-11-19"})
         assert desk.poll(source, date(2026, 11, 20), ignore).verdict is Verdict.NEW
         with desk.database.reading() as session:
-            told = {event.record.key: event.record.source for event in told_events(session, limit=10)}
+            told = {event.record.key: event.record.source for event in find_events(session, Query(), limit=10)}
         assert told == {"EXAMPLE_1": "example", "EXAMPLE_2": "example"}
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from storage.database import open_database
-from storage.reading import told_events
+from storage.query import Query
+from storage.searching import find_events
 from storage.tables import RecordRow
 from tests.commands import run
 from tests.sources.announcements import page
@@ -44,7 +45,7 @@ def stored(folder: Path) -> tuple[list[str], int]:
         database.reading() as session,
     ):
         keys = sorted(row.key for row in session.query(RecordRow))
-        return keys, len(told_events(session, limit=100))
+        return keys, len(find_events(session, Query(), limit=100))
 
 
 def test_a_saved_page_of_announcements_is_news_once(saved: Path, tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ from sources.registry import SOURCES
 
 PAGE = (Path(__file__).parents[2] / "docs" / "sources.md").read_text("utf-8")
 SECTIONS = {
-    name: (title, text) for title, name, text in re.findall(r"^## ([^\n]+) \(`(\w+)`\)\n(.*?)(?=^## )", PAGE, re.M | re.S)
+    name: (title, text)
+    for title, name, text in re.findall(r"^## ([^\n]+) \(`(\w+)`\)\n(.*?)(?=^## )", PAGE, re.M | re.S)
 }
 
 

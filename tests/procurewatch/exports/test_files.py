@@ -74,7 +74,7 @@ def test_a_sqlite_file_has_all_tables_linked_and_searchable(database: Database, 
     save(database, CLEARVIEW, match(CLEARVIEW))
     with closing(sqlite_of(database, tmp_path / "export.db")) as export:
         counts = {
-            name: export.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0]  # noqa: S608
+            name: export.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0]
             for name in ("record", "action", "match", "event", "link", "sighting", "evidence")
         }
         assert counts | {"event": 0} == {

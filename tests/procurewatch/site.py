@@ -1,0 +1,47 @@
+"""The web application on loopback, over records that tell of everything there is."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+from procurewatch.desk import Desk
+from procurewatch.web.app import make_app
+from storage.database import Database
+from tests.desks import few, settings_for
+from tests.records import BABEL, CLEARVIEW, CLEARVIEW_FORENSIC, COURT_REPORTER, EQUIPMENT, LATER, match
+from tests.storage.tools import save
+
+
+def fill(database: Database) -> None:
+    """Store awards that are published, one of them through a reseller; one that waits and one that matches nobody."""
+    save(database, CLEARVIEW, match(CLEARVIEW))
+    save(database, CLEARVIEW_FORENSIC, match(CLEARVIEW_FORENSIC))
+    in_words = [{"kind": "product", "field": "description", "text": "BABEL STREET", "term": "Babel Street", "start": 0,
+                 "end": 12, "score": 0.9, "action_key": ""}]  # fmt: skip
+    save(database, BABEL, match(BABEL, "babel-street", signals=in_words), now=LATER)
+    save(database, EQUIPMENT, match(EQUIPMENT, "panamerica"))
+    save(database, COURT_REPORTER, match(COURT_REPORTER, "panamerica", "review"))
+
+
+@contextmanager
+def served(database: Database, folder: Path, **settings: Any) -> Iterator[str]:
+    """Serve a database over HTTP; give the address, without a slash at its end."""
+    made = settings_for("http://127.0.0.1:9", folder, requests_a_minute=100_000, **settings)
+    desk = Desk(settings=made, database=database, watchlist=few(), stop=threading.Event())
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        base_url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        server = uvicorn.Server(uvicorn.Config(make_app(desk, base_url), log_level="warning", access_log=False))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        try:
+            yield base_url
+        finally:
+            server.should_exit = True
+            thread.join(timeout=30)

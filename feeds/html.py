@@ -13,9 +13,12 @@ from itertools import groupby
 
 from feeds import layout
 from feeds.charts import actions_chart
+from feeds.citing import cite_award, in_all_forms
 from feeds.concern import told_matches
 from feeds.entries import Entry, entry_for, reason_for
 from feeds.facts import amounts, award_facts
+from feeds.foia import letter
+from feeds.foia_links import mailto, muckrock_composer
 from feeds.frame import Frame
 from feeds.highlight import marked_pieces, signals_on
 from feeds.layout import FeedKind
@@ -95,6 +98,7 @@ def render_award(
     award, titles = record.award, record.source_titles
     texts = {action.key: action.description for action in record.actions}
     moved = [(act.signed, act.obligation) for act in record.actions if act.signed and act.obligation]
+    request = letter(award, record.actions)
     return frame.page(
         "award.html",
         record=record,
@@ -121,6 +125,12 @@ def render_award(
         ),
         feeds=feeds,
         verdicts=verdicts,
+        letter=request,
+        mail=mailto(request),
+        muckrock=muckrock_composer(request),
+        letter_file=layout.letter_path(award.key),
+        pack_file=layout.pack_path(award.key),
+        written=in_all_forms(cite_award(award, record.evidence, our_url=record.address)),
     )
 
 

@@ -107,6 +107,16 @@ def award_path(key: str) -> str:
     return f"awards/{award_page_name(key)}.html"
 
 
+def letter_path(key: str) -> str:
+    """Return the path of the request for an award's records, without the ending (.txt, .docx)."""
+    return f"foia/{award_page_name(key)}"
+
+
+def pack_path(key: str) -> str:
+    """Return the path of an award's story pack."""
+    return f"packs/{award_page_name(key)}.zip"
+
+
 def event_anchor(event_id: str) -> str:
     """Return the id of the element that tells this event on its award's page."""
     return "event-" + hashlib.sha256(clean(event_id).encode()).hexdigest()[:16]

@@ -18,27 +18,11 @@ class Linked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Citation:
-    """How to cite a page in one form ("Plain text", "BibTeX" ...)."""
-
-    form: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Offer:
-    """A link to what helps to ask the agency for the papers: a letter, a form filled in. `href` is from the root."""
-
-    label: str
-    href: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class RecordPage:
     """`events` are the record's own and those of what is linked with it. `sources` say what each source tells of it.
 
     `source_titles` names every source that is asked. `orders` are those readers see, of `orders_stored` in all.
-    `citations` and `requests` are what "Cite this" and the FOIA kit offer.
+    `address` is where the page itself is found, "" when nobody knows.
     """
 
     award: StoredRecord
@@ -52,5 +36,4 @@ class RecordPage:
     parent_has_page: bool = False
     orders: tuple[StoredRecord, ...] = ()
     orders_stored: int = 0
-    citations: tuple[Citation, ...] = ()
-    requests: tuple[Offer, ...] = ()
+    address: str = ""

@@ -12,7 +12,6 @@ from feeds.concern import told_matches
 from feeds.entries import category_words
 from feeds.html import FeedRow, Verdicts, render_award
 from feeds.layout import FeedKind
-from feeds.record_page import RecordPage
 from procurewatch.publishing import record_page
 from procurewatch.web.answering import answer, page_of, refusal
 from procurewatch.web.room import Room, feed_row
@@ -42,7 +41,7 @@ def router(room: Room) -> APIRouter:
             return refusal(404, "No record that readers see has this page; /search finds those that are stored.")
         reviewer = room.reviewer(request)
         verdicts = verdicts_on(page.award) if reviewer else ()
-        content = render_award(room.frame(reviewer, depth=1), with_offers(page), feeds_of(room, page.award), verdicts)
+        content = render_award(room.frame(reviewer, depth=1), page, feeds_of(room, page.award), verdicts)
         return answer(request, page_of(content), private=reviewer is not None)
 
     @routes.api_route("/evidence/{sha256}", methods=["GET", "HEAD"])
@@ -80,11 +79,6 @@ class RecordNames:
             self._keys = {other: key for other, key in keys.items() if other != key}
             self._state = state
         return self._keys.get(name)
-
-
-def with_offers(page: RecordPage) -> RecordPage:
-    """Return the page with what "Cite this" and the FOIA kit offer: the one place where these are filled in."""
-    return page
 
 
 def verdicts_on(award: StoredRecord) -> tuple[Verdicts, ...]:

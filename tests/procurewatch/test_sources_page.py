@@ -11,9 +11,8 @@ from sources.contract import FileSource
 from sources.registry import SOURCES
 
 PAGE = (Path(__file__).parents[2] / "docs" / "sources.md").read_text("utf-8")
-SECTIONS = {
-    name: (title, text) for title, name, text in re.findall(r"^## ([^\n]+) \(`(\w+)`\)\n(.*?)(?=^## )", PAGE, re.M | re.S)
-}
+SECTION = re.compile(r"^## ([^\n]+) \(`(\w+)`\)\n(.*?)(?=^## )", re.M | re.S)
+SECTIONS = {name: (title, text) for title, name, text in SECTION.findall(PAGE)}
 
 
 def test_every_source_has_its_section() -> None:

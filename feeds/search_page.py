@@ -11,7 +11,7 @@ from feeds.vintage import not_public_yet
 from storage.stored import StoredRecord
 
 FORMATS = {"atom": "Atom", "rss": "RSS", "json": "JSON Feed"}
-EXPORTS = {"csv": "CSV", "ocds.json": "OCDS"}
+EXPORTS = {"csv": "CSV", "parquet": "Parquet", "sqlite3": "SQLite", "ocds.json": "OCDS", "zip": "Story pack"}
 FACET_TITLES = {
     "vendor": "Vendor",
     "category": "Technology",

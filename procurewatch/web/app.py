@@ -11,7 +11,16 @@ from fastapi import FastAPI
 from starlette.middleware.gzip import GZipMiddleware
 
 from procurewatch.desk import Desk
-from procurewatch.web import assets, home, record_pages, review_pages, search_pages, site_files, subject_pages
+from procurewatch.web import (
+    assets,
+    downloads,
+    home,
+    record_pages,
+    review_pages,
+    search_pages,
+    site_files,
+    subject_pages,
+)
 from procurewatch.web.api import make_api
 from procurewatch.web.room import Room
 from procurewatch.web.safety import API, Guard, Refused
@@ -31,6 +40,7 @@ def make_app(desk: Desk, base_url: str) -> FastAPI:
     for routes in (
         home.router(room),
         search_pages.router(room),
+        downloads.router(room),
         record_pages.router(room),
         subject_pages.router(room),
         review_pages.router(room),

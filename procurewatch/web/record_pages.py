@@ -12,6 +12,7 @@ from feeds.concern import told_matches
 from feeds.entries import category_words
 from feeds.html import FeedRow, Verdicts, render_award
 from feeds.layout import FeedKind
+from procurewatch.exports.redaction import without_user_names
 from procurewatch.publishing import record_page
 from procurewatch.web.answering import answer, page_of, refusal
 from procurewatch.web.room import Room, feed_row
@@ -52,12 +53,14 @@ def router(room: Room) -> APIRouter:
             body = payload(session, sha256)
         if body is None:
             return refusal(404, "No evidence with this SHA-256 is stored.")
+        handed_out = without_user_names(body)
+        name = f"{sha256}.bin" if handed_out == body else f"{sha256}-without-user-names.bin"
         headers = {
             **EVIDENCE_HEADERS,
             "ETag": f'"{sha256}"',
-            "Content-Disposition": f'attachment; filename="{sha256}.bin"',
+            "Content-Disposition": f'attachment; filename="{name}"',
         }
-        return Response(body, headers=headers, media_type="application/octet-stream")
+        return Response(handed_out, headers=headers, media_type="application/octet-stream")
 
     return routes
 

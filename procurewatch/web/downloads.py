@@ -1,0 +1,146 @@
+"""Files to take away: a search's rows in every format, story packs, and requests for records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import chain, islice
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import StreamingResponse
+from sqlalchemy.orm import Session
+
+from feeds.foia import letter
+from feeds.foia_docx import MEDIA_TYPE, write_docx
+from feeds.text import clean
+from procurewatch.exports.formats import FORMS, ExportFormat, export_bytes
+from procurewatch.exports.ocds import PROCESSES
+from procurewatch.exports.parquet import ParquetMissing
+from procurewatch.exports.story_pack import CONTENT_TYPE, MOST_RECORDS, pack_bytes
+from procurewatch.web.answering import answer, page_of, refusal
+from procurewatch.web.record_pages import RecordNames
+from procurewatch.web.room import Room
+from procurewatch.web.search_pages import allowed_query
+from storage.exporting import with_bands
+from storage.query import InvalidQuery, Query
+from storage.reading import actions_of, records_by_key
+from storage.searching import find_records
+from storage.stored import StoredRecord
+
+NOTHING_FOUND = "Nothing stored answers to that search."
+NO_SUCH_RECORD = "No record that readers see has this page; /search finds those that are stored."
+SUFFIXES = {form.suffix.removeprefix("."): kind for kind, form in FORMS.items() if kind is not ExportFormat.JSON}
+Pieces = Callable[[Session], Iterator[bytes]]
+
+
+def router(room: Room) -> APIRouter:
+    """Return the routes of downloads. They stream: the first piece is sent while the rest is read."""
+    routes = APIRouter()
+    for suffix, form in SUFFIXES.items():
+        routes.add_api_route(f"/search.{suffix}", _export_of(room, suffix, form), methods=["GET", "HEAD"])
+    routes.add_api_route("/search.zip", _pack_of_search(room), methods=["GET", "HEAD"])
+    names = RecordNames()
+    routes.add_api_route("/packs/{name}.zip", _pack_of_record(room, names), methods=["GET", "HEAD"])
+    routes.add_api_route("/foia/{name}", _request_for_records(room, names), methods=["GET", "HEAD"])
+    return routes
+
+
+def _export_of(room: Room, suffix: str, form: ExportFormat) -> Callable[[Request], Response]:
+    def export(request: Request) -> Response:
+        try:
+            query = _asked(request)
+        except InvalidQuery as error:
+            return refusal(400, str(error))
+
+        def pieces(session: Session) -> Iterator[bytes]:
+            records = _fit(session, query, form)
+            found = list(islice(records, 1))
+            prefix = room.desk.settings.ocid_prefix
+            return export_bytes(session, chain(found, records), form, ocid_prefix=prefix) if found else iter(())
+
+        return _streamed(room, pieces, FORMS[form].content_type, f"procurewatch.{suffix}")
+
+    return export
+
+
+def _pack_of_search(room: Room) -> Callable[[Request], Response]:
+    def pack(request: Request) -> Response:
+        try:
+            query = _asked(request)
+        except InvalidQuery as error:
+            return refusal(400, str(error))
+        with room.desk.database.reading() as session:
+            count = len(list(find_records(session, query, MOST_RECORDS + 1)))
+        if count > MOST_RECORDS:
+            return refusal(400, f"That finds more than {MOST_RECORDS} records; narrow the search, or take it as CSV.")
+
+        def pieces(session: Session) -> Iterator[bytes]:
+            records = list(with_bands(find_records(session, query)))
+            return pack_bytes(session, records, f"a search: {query.in_words()}") if records else iter(())
+
+        return _streamed(room, pieces, CONTENT_TYPE, "procurewatch-story-pack.zip")
+
+    return pack
+
+
+def _pack_of_record(room: Room, names: RecordNames) -> Callable[[str], Response]:
+    def pack(name: str) -> Response:
+        def pieces(session: Session) -> Iterator[bytes]:
+            record = _record(session, names, name)
+            return pack_bytes(session, list(with_bands([record])), f"the award {record.piid}") if record else iter(())
+
+        return _streamed(room, pieces, CONTENT_TYPE, f"{name}.zip", NO_SUCH_RECORD)
+
+    return pack
+
+
+def _request_for_records(room: Room, names: RecordNames) -> Callable[[str, Request], Response]:
+    def request_for_records(name: str, request: Request) -> Response:
+        stem, _, ending = name.rpartition(".")
+        with room.desk.database.reading() as session:
+            record = _record(session, names, stem) if ending in ("txt", "docx") else None
+            actions = actions_of(session, record.key) if record else []
+        if record is None:
+            return refusal(404, NO_SUCH_RECORD)
+        written = letter(record, actions)
+        if ending == "docx":
+            return answer(request, page_of(write_docx(written)), MEDIA_TYPE)
+        return answer(request, page_of(written.text.encode()), "text/plain; charset=utf-8")
+
+    return request_for_records
+
+
+def _asked(request: Request) -> Query:
+    """Return the question of an address; downloads hold what all readers see, whoever asks. Raises `InvalidQuery`."""
+    pairs = [(name, clean(value)) for name, value in request.query_params.multi_items()]
+    return allowed_query(pairs, is_reviewer=False)
+
+
+def _record(session: Session, names: RecordNames, name: str) -> StoredRecord | None:
+    key = names.key(session, name)
+    return next(iter(records_by_key(session, [key])), None) if key else None
+
+
+def _fit(session: Session, query: Query, form: ExportFormat) -> Iterator[StoredRecord]:
+    """Give the records of a search that a format can hold."""
+    records = find_records(session, query)
+    if form is not ExportFormat.OCDS:
+        return records
+    return (record for record in records if record.category in PROCESSES)
+
+
+def _streamed(room: Room, pieces: Pieces, kind: str, name: str, nothing: str = NOTHING_FOUND) -> Response:
+    """Return what `pieces` gives as a file to save, the session open until the last piece is taken."""
+
+    def reading() -> Iterator[bytes]:
+        with room.desk.database.reading() as session:
+            yield from pieces(session)
+
+    stream = reading()
+    try:
+        first = list(islice(stream, 1))
+    except ParquetMissing as error:
+        return refusal(501, str(error))
+    if not first:
+        return refusal(404, nothing)
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-cache"}
+    return StreamingResponse(chain(first, stream), headers=headers, media_type=kind)

@@ -1,0 +1,68 @@
+"""Downloads over real HTTP: a search in every format, story packs, requests for records."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sqlite3
+import zipfile
+from pathlib import Path
+
+import pyarrow.parquet
+import pytest
+from docx import Document
+from httpx import Client
+
+from feeds.layout import letter_path, pack_path
+from tests.procurewatch.web.rooms import CLEARVIEW
+from tests.records import BABEL
+from tests.records import CLEARVIEW as CLEARVIEW_AWARD
+
+SEARCH = "?vendor=clearview-ai"
+
+
+def test_a_search_can_be_taken_in_every_format(client: Client, tmp_path: Path) -> None:
+    rows = list(csv.DictReader(io.StringIO(client.get(f"/search.csv{SEARCH}").text)))
+    assert {row["record_key"] for row in rows} == {CLEARVIEW_AWARD.key}
+    releases = json.loads(client.get(f"/search.ocds.json{SEARCH}").content)["releases"]
+    assert [release["ocid"].endswith(CLEARVIEW_AWARD.key) for release in releases] == [True]
+    table = pyarrow.parquet.read_table(io.BytesIO(client.get(f"/search.parquet{SEARCH}").content))
+    assert table.num_rows == len(rows)
+    file = tmp_path / "search.sqlite3"
+    file.write_bytes(client.get(f"/search.sqlite3{SEARCH}").content)
+    with sqlite3.connect(file) as database:
+        assert database.execute("SELECT key FROM record").fetchall() == [(CLEARVIEW_AWARD.key,)]
+    with zipfile.ZipFile(io.BytesIO(client.get(f"/search.zip{SEARCH}").content)) as pack:
+        assert {"README.txt", "records.csv", "timeline.html", "citations.bib", "SHA256SUMS"} <= set(pack.namelist())
+
+
+@pytest.mark.parametrize("suffix", ["csv", "ocds.json", "parquet", "sqlite3", "zip"])
+def test_a_search_that_finds_nothing_or_is_none_says_so_in_a_line(client: Client, suffix: str) -> None:
+    nothing = client.get(f"/search.{suffix}?q=nobodyeverwrotethis")
+    assert (nothing.status_code, nothing.text) == (404, "Nothing stored answers to that search.\n")
+    broken = client.get(f"/search.{suffix}?since=yesterday")
+    assert broken.status_code == 400
+    assert broken.text.count("\n") == 1
+    hidden = client.get(f"/search.{suffix}?band=review")
+    assert hidden.status_code == 400
+
+
+def test_an_award_has_a_pack_and_a_letter(client: Client) -> None:
+    page = client.get(CLEARVIEW).text
+    for path in (pack_path(CLEARVIEW_AWARD.key), f"{letter_path(CLEARVIEW_AWARD.key)}.txt"):
+        assert path in page
+    with zipfile.ZipFile(io.BytesIO(client.get(f"/{pack_path(CLEARVIEW_AWARD.key)}").content)) as pack:
+        assert pack.testzip() is None
+    letter = client.get(f"/{letter_path(CLEARVIEW_AWARD.key)}.txt")
+    assert "70CMSD21P00000127" in letter.text
+    assert "5 U.S.C." in letter.text
+    word = client.get(f"/{letter_path(CLEARVIEW_AWARD.key)}.docx")
+    told = "\n".join(paragraph.text for paragraph in Document(io.BytesIO(word.content)).paragraphs)
+    assert "70CMSD21P00000127" in told
+
+
+@pytest.mark.parametrize("path", ["/packs/nobody.zip", "/foia/nobody.txt", "/foia/nobody", f"/foia/{BABEL.key}.exe"])
+def test_what_is_not_there_is_a_line(client: Client, path: str) -> None:
+    answer = client.get(path)
+    assert (answer.status_code, answer.text.count("\n")) == (404, 1)

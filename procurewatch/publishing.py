@@ -14,6 +14,7 @@ from monitors.vendor import Kind, Vendor, Watchlist
 from sources.registry import SOURCES
 from storage.database import Database
 from storage.health import incidents_of
+from storage.query import Query
 from storage.reading import (
     actions_of,
     events_of,
@@ -22,8 +23,8 @@ from storage.reading import (
     known_vendors,
     published_keys,
     records_by_key,
-    told_events,
 )
+from storage.searching import find_events
 
 
 def catalogue(database: Database, watchlist: Watchlist, *, base_url: str, entries: int) -> Catalogue:
@@ -40,7 +41,7 @@ def catalogue(database: Database, watchlist: Watchlist, *, base_url: str, entrie
         vendors.update((vendor_id, name) for vendor_id, name, _ in known_vendors(session) if vendor_id not in vendors)
         feeds = [
             FeedSpec(
-                kind=FeedKind.ALL, slug="all", title="everything", events=tuple(told_events(session, limit=entries))
+                kind=FeedKind.ALL, slug="all", title="everything", events=tuple(find_events(session, Query(), entries))
             )
         ]
         of_vendors = [
@@ -48,17 +49,17 @@ def catalogue(database: Database, watchlist: Watchlist, *, base_url: str, entrie
                 kind=FeedKind.VENDOR,
                 slug=vendor_id,
                 title=name,
-                events=tuple(told_events(session, vendor=vendor_id, limit=entries)),
+                events=tuple(find_events(session, Query(vendor=(vendor_id,)), entries)),
             )
             for vendor_id, name in sorted(vendors.items(), key=lambda vendor: vendor[1].casefold())
         ]
         # Those with something to read come first; of hundreds most have nothing yet.
         feeds += sorted(of_vendors, key=lambda spec: not spec.events)
         for code, name in known_agencies(session):
-            events = tuple(told_events(session, agency=code, limit=entries))
+            events = tuple(find_events(session, Query(agency=(code.lower(),)), entries))
             feeds.append(FeedSpec(kind=FeedKind.AGENCY, slug=code, title=name or code, events=events))
         for category in sorted({vendor.category for vendor in watchlist.vendors}):
-            events = tuple(told_events(session, category=category, limit=entries))
+            events = tuple(find_events(session, Query(category=(category,)), entries))
             title = watchlist.categories.get(category, category)
             feeds.append(FeedSpec(kind=FeedKind.CATEGORY, slug=category, title=title, events=events))
         keys = published_keys(session)

@@ -16,6 +16,8 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.orm import Session
 
+from storage.search_index import IndexingSession
+
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_SECONDS = 60
 WRITING = "procurewatch_writing"
@@ -43,10 +45,13 @@ class Database:
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
-        """Give a session that commits at the end, or rolls back when an exception leaves it."""
+        """Give a session that commits at the end, or rolls back when an exception leaves it.
+
+        What it changes is found by searches as soon as it is committed.
+        """
         with (
             self.engine.connect().execution_options(**{WRITING: True}) as connection,
-            Session(connection, expire_on_commit=False) as session,
+            IndexingSession(connection, expire_on_commit=False) as session,
             session.begin(),
         ):
             yield session

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from collections.abc import Sequence
+from datetime import datetime
 from decimal import Decimal
 from urllib.parse import unquote
 
-from sqlalchemy import ColumnElement, Select, func, or_, select
+from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -31,83 +30,6 @@ LISTS = ("amounts", "attachments", "facts")
 COPIED = tuple(
     name for name in StoredRecord.__dataclass_fields__ if name in RecordRow.model_fields and name not in LISTS
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Search:
-    """A question about stored awards. Every part narrows it; what is left at its default does not.
-
-    `words` must all occur, case aside, in recipient, parent, description (of the award or an action), PIID or vendor
-    name. `vendor` is a vendor's id, `agency` a code or part of the name of agency or sub-agency, `since` the earliest
-    date signed, of the award or one of its actions, `min_amount` dollars obligated to date. `matched_only` leaves out
-    what concerns nobody on the watchlist.
-    """
-
-    words: tuple[str, ...] = ()
-    vendor: str = ""
-    category: str = ""
-    agency: str = ""
-    since: date | None = None
-    min_amount: Decimal | None = None
-    matched_only: bool = True
-
-
-def find_records(session: Session, search: Search, limit: int | None = None) -> Iterator[StoredRecord]:
-    """Give the awards a search asks for, newest signed first, in bounded memory."""
-    query = select(col(RecordRow.key)).where(*_conditions(search))
-    query = query.order_by(col(RecordRow.signed).desc().nulls_last(), col(RecordRow.key)).limit(limit)
-    keys = list(session.scalars(query))
-    for first in range(0, len(keys), AT_ONCE):
-        yield from records_by_key(session, keys[first : first + AT_ONCE])
-
-
-def count_records(session: Session, search: Search) -> int:
-    """Return how many awards a search finds."""
-    return session.scalar(select(func.count()).select_from(RecordRow).where(*_conditions(search))) or 0
-
-
-def _conditions(search: Search) -> Iterator[ColumnElement[bool]]:
-    yield from (_has_word(word) for word in search.words)
-    matched = select(col(MatchRow.record_key))
-    if search.vendor:
-        matched = matched.where(col(MatchRow.vendor_id) == search.vendor)
-    if search.category:
-        matched = matched.where(col(MatchRow.vendor_category) == search.category)
-    if search.matched_only or search.vendor or search.category:
-        yield col(RecordRow.key).in_(matched)
-    if search.agency:
-        yield _is_agency(search.agency)
-    if search.since:
-        acted = select(col(ActionRow.award_key)).where(col(ActionRow.signed) >= search.since)
-        yield or_(col(RecordRow.signed) >= search.since, col(RecordRow.key).in_(acted))
-    if search.min_amount is not None:
-        yield col(RecordRow.obligated) >= search.min_amount
-
-
-def _is_agency(agency: str) -> ColumnElement[bool]:
-    codes = (RecordRow.agency_code, RecordRow.sub_agency_code)
-    names = (RecordRow.agency_name, RecordRow.sub_agency_name)
-    return or_(
-        *(col(code) == agency.upper() for code in codes),
-        *(col(name).icontains(agency, autoescape=True) for name in names),
-    )
-
-
-def _has_word(word: str) -> ColumnElement[bool]:
-    columns = (
-        RecordRow.recipient_name,
-        RecordRow.recipient_parent_name,
-        RecordRow.description,
-        RecordRow.piid,
-        RecordRow.recipient_uei,
-    )
-    actions = select(col(ActionRow.award_key)).where(col(ActionRow.description).icontains(word, autoescape=True))
-    vendors = select(col(MatchRow.record_key)).where(col(MatchRow.vendor_name).icontains(word, autoescape=True))
-    return or_(
-        *(col(column).icontains(word, autoescape=True) for column in columns),
-        col(RecordRow.key).in_(actions),
-        col(RecordRow.key).in_(vendors),
-    )
 
 
 def records_by_key(session: Session, keys: Sequence[str]) -> list[StoredRecord]:
@@ -162,33 +84,7 @@ def payload(session: Session, sha256: str) -> bytes | None:
 def events_of(session: Session, record_key: str) -> list[StoredEvent]:
     """Return all that happened to an award, told or not, newest first."""
     query = select(EventRow).where(col(EventRow.record_key) == record_key)
-    return _events(session, query.order_by(col(EventRow.signed).desc().nulls_last(), col(EventRow.id)))
-
-
-def told_events(
-    session: Session, *, vendor: str = "", category: str = "", agency: str = "", limit: int
-) -> list[StoredEvent]:
-    """Return what feeds carry, newest seen first: everything, or one vendor, category or sub-agency code.
-
-    Only what concerns somebody by a published match, and what was withdrawn.
-
-    Events of one moment are in the order of their signing, the newest first.
-    """
-    matched = select(col(MatchRow.record_key)).where(col(MatchRow.band) == PUBLISHED)
-    withdrawn = col(EventRow.kind) == EventKind.WITHDRAWN.value
-    if vendor:
-        matched = matched.where(col(MatchRow.vendor_id) == vendor)
-        withdrawn &= col(EventRow.vendor_id) == vendor
-    if category:
-        matched = matched.where(col(MatchRow.vendor_category) == category)
-        vendors = select(col(MatchRow.vendor_id)).where(col(MatchRow.vendor_category) == category)
-        withdrawn &= col(EventRow.vendor_id).in_(vendors)
-    query = select(EventRow).where(col(EventRow.told), or_(col(EventRow.record_key).in_(matched), withdrawn))
-    if agency:
-        bought = select(col(RecordRow.key)).where(col(RecordRow.sub_agency_code) == agency)
-        query = query.where(col(EventRow.record_key).in_(bought))
-    order = (col(EventRow.first_seen).desc(), col(EventRow.signed).desc().nulls_last(), col(EventRow.id))
-    return _events(session, query.order_by(*order).limit(limit))
+    return events_from(session, query.order_by(col(EventRow.signed).desc().nulls_last(), col(EventRow.id)))
 
 
 def known_vendors(session: Session) -> list[tuple[str, str, str]]:
@@ -207,7 +103,8 @@ def known_agencies(session: Session) -> list[tuple[str, str]]:
     return sorted(((row[0], row[1]) for row in rows), key=lambda agency: (agency[1].casefold(), agency))
 
 
-def _events(session: Session, query: Select[EventRow]) -> list[StoredEvent]:
+def events_from(session: Session, query: Select[EventRow]) -> list[StoredEvent]:
+    """Return the events that a select gives, in its order, each with its record and action."""
     rows = list(session.scalars(query))
     events: list[StoredEvent] = []
     for first in range(0, len(rows), AT_ONCE):

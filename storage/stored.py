@@ -12,6 +12,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 
+AWARDS = frozenset({"contract", "idv", "other-transaction", "other-transaction-idv", "assistance"})
 PUBLICATIONS = frozenset({"announcement", "notice", "subaward", "use-case", "document"})
 
 

@@ -11,7 +11,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Column, Index, LargeBinary, Text
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Text
 from sqlmodel import JSON, Field, SQLModel
 
 from storage.columns import Cents, UtcTime
@@ -153,20 +153,26 @@ class MatchRow(SQLModel, table=True):
     """An award that concerns a vendor, and why. A match once made stays; a re-match renews its reasons.
 
     `own_band` is the matcher's; `band` is what counts: a reviewer's verdict beats it ("publish", "review", "rejected").
+    `resold`: the recipient is not the vendor, it only sells what is the vendor's.
     """
 
     __tablename__ = "match"
+    __table_args__ = (
+        Index("ix_match_vendor", "vendor_id", "band", "record_key"),
+        Index("ix_match_category", "vendor_category", "band", "record_key"),
+    )
 
     record_key: str = Field(primary_key=True, foreign_key="record.key")
-    vendor_id: str = Field(primary_key=True, index=True)
+    vendor_id: str = Field(primary_key=True)
     vendor_name: str
-    vendor_category: str = Field(index=True)
+    vendor_category: str
     score: float
     own_band: str
     band: str = Field(index=True)
     rule: str
     reason: str = _text("reason")
     signals: list[dict[str, Any]] = Field(sa_column=Column("signals", JSON, nullable=False))
+    resold: bool = False
     watchlist_version: str
     first_seen: datetime = _time("first_seen")
 
@@ -179,7 +185,10 @@ class EventRow(SQLModel, table=True):
     """
 
     __tablename__ = "event"
-    __table_args__ = (Index("ix_event_told_first_seen", "told", "first_seen"),)
+    __table_args__ = (
+        Index("ix_event_told_first_seen", "told", "first_seen"),
+        Index("ix_event_kind", "kind", "told", "first_seen"),
+    )
 
     id: str = Field(primary_key=True)
     record_key: str = Field(foreign_key="record.key", index=True)
@@ -195,6 +204,49 @@ class EventRow(SQLModel, table=True):
     told: bool
     held: bool = False
     first_seen: datetime = _time("first_seen")
+
+
+class SearchRow(SQLModel, table=True):
+    """A record as it is looked for; `storage.search_index` derives it from the other tables, in the same transaction.
+
+    `place` orders records by `dated`, the day signed or else published, and is the record's number in the index of
+    words. `words` are folded: plain ones of what is looked through, and with a mark in front those of agencies, offices
+    and recipients. `amount` is what is obligated, or the largest that a publication states. The subjects are those
+    under which a verdict on the recipient would be kept.
+    """
+
+    __tablename__ = "search"
+    __table_args__ = tuple(
+        Index(f"ix_search_{name}", column, "place")
+        for name, column in (
+            ("category", "category"),
+            ("department", "department"),
+            ("sub_agency", "sub_agency_code"),
+            ("state", "recipient_state"),
+            ("psc", "psc"),
+            ("naics", "naics"),
+            ("amount", "amount_cents"),
+            ("first_seen", "first_seen"),
+        )
+    )
+
+    place: int = Field(
+        sa_column=Column("place", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False)
+    )
+    record_key: str = Field(foreign_key="record.key", unique=True)
+    category: str
+    source: str
+    department: str
+    sub_agency_code: str
+    recipient_state: str
+    psc: str
+    naics: str
+    dated: date
+    amount: Decimal | None = _cents("amount")
+    first_seen: datetime = _time("first_seen")
+    uei_subject: str = _text("uei_subject")
+    name_subject: str = _text("name_subject")
+    words: str = _text("words")
 
 
 class VerdictRow(SQLModel, table=True):

@@ -17,7 +17,8 @@ from procurewatch.desk import Desk, opened
 from procurewatch.settings import Settings, SourceSettings
 from procurewatch.terminal import AWARD_COLUMNS, award_rows, console, plain, report_line, stopping, table
 from sources.registry import SOURCES
-from storage.reading import Search, count_records, find_records
+from storage.query import Query
+from storage.searching import count_records, find_records
 
 FAILED = 1
 LAST_DAY = date(2024, 9, 30)  # of the corpus: fiscal years 2021 to 2024
@@ -68,11 +69,11 @@ def stand_in_settings(settings: Settings) -> Iterator[Settings]:
 def _list(desk: Desk) -> None:
     """Print the newest award of each vendor, and how many there are."""
     with desk.database.reading() as session:
-        total = count_records(session, Search())
+        total = count_records(session, Query())
         found = [
             (count_records(session, asked), award, vendor)
             for vendor in desk.watchlist.vendors
-            for asked in (Search(vendor=vendor.id),)
+            for asked in (Query(vendor=(vendor.id,)),)
             for award in find_records(session, asked, limit=1)
         ]
     newest = sorted(found, key=lambda each: (each[1].signed or date.min, each[2].id), reverse=True)

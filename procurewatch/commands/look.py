@@ -6,8 +6,6 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import date
-from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, TextIO
@@ -16,34 +14,16 @@ import typer
 from sqlalchemy.orm import Session
 
 from feeds.text import money, one_line
-from procurewatch.commands.parameters import read_day, read_dollars, read_vendor
-from procurewatch.desk import Desk, opened
+from procurewatch.commands.asking import Given, asked, asks
+from procurewatch.desk import opened
 from procurewatch.settings import Settings
 from procurewatch.terminal import AWARD_COLUMNS, award_rows, console, plain, table
 from storage.exporting import WRITERS, Row, action_rows, award_row
-from storage.reading import (
-    Search,
-    actions_of,
-    count_records,
-    evidence_of,
-    find_by_identifier,
-    find_records,
-)
+from storage.reading import actions_of, evidence_of, find_by_identifier
+from storage.searching import count_records, find_records
 from storage.stored import StoredRecord
 
 NOTHING = 1
-
-Words = Annotated[list[str] | None, typer.Argument(help="Words that must all occur; none for everything.")]
-VendorOption = Annotated[str, typer.Option("--vendor", help="A vendor of the watchlist, by name or id.")]
-AgencyOption = Annotated[str, typer.Option("--agency", help="A code (7012) or part of an agency's name.")]
-SinceOption = Annotated[
-    date | None, typer.Option("--since", parser=read_day, help="Signed on or after this day.", metavar="DAY")
-]
-AmountOption = Annotated[
-    Decimal | None,
-    typer.Option("--min-amount", parser=read_dollars, help="Obligated at least so many dollars.", metavar="DOLLARS"),
-]
-AllOption = Annotated[bool, typer.Option("--all", help="Also awards that match nobody on the watchlist.")]
 
 
 class Format(StrEnum):
@@ -60,31 +40,18 @@ class Rows(StrEnum):
     ACTIONS = "actions"
 
 
-def search(  # noqa: PLR0917  options are given by name
+@asks
+def search(
     context: typer.Context,
-    words: Words = None,
-    vendor: VendorOption = "",
-    agency: AgencyOption = "",
-    since: SinceOption = None,
-    min_amount: AmountOption = None,
-    everything: AllOption = False,
-    limit: Annotated[int, typer.Option(min=1, max=100_000, help="The most awards to list.")] = 50,
+    given: Given,
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="The most records to list.")] = 50,
 ) -> None:
-    """List stored awards, newest first, with why each is here. Exit code 1 if there are none."""
+    """List what is stored, newest first, with why each is here. Exit code 1 if there is nothing."""
     settings: Settings = context.obj
-    with opened(settings) as desk:
-        asked = _asked(
-            desk,
-            words=words,
-            vendor=vendor,
-            agency=agency,
-            since=since,
-            min_amount=min_amount,
-            everything=everything,
-        )
-        with desk.database.reading() as session:
-            total = count_records(session, asked)
-            rows = list(award_rows(find_records(session, asked, limit)))
+    with opened(settings) as desk, desk.database.reading() as session:
+        query = asked(given, desk.watchlist)
+        total = count_records(session, query)
+        rows = list(award_rows(find_records(session, query, limit)))
     if not rows:
         typer.echo("procurewatch: nothing stored answers to that", err=True)
         raise typer.Exit(NOTHING)
@@ -107,14 +74,10 @@ def show(
             _show_award(session, each)
 
 
-def export(  # noqa: PLR0917  options are given by name
+@asks
+def export(
     context: typer.Context,
-    words: Words = None,
-    vendor: VendorOption = "",
-    agency: AgencyOption = "",
-    since: SinceOption = None,
-    min_amount: AmountOption = None,
-    everything: AllOption = False,
+    given: Given,
     form: Annotated[Format, typer.Option("--format", help="What to write.")] = Format.CSV,
     rows: Annotated[Rows, typer.Option(help="One row an award, or one an action.")] = Rows.AWARDS,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="A file; standard output if left out.")] = None,
@@ -122,16 +85,8 @@ def export(  # noqa: PLR0917  options are given by name
     """Write stored awards as CSV or JSON, with official links, dollars and reasons."""
     settings: Settings = context.obj
     with opened(settings) as desk, desk.database.reading() as session, whole_output(output) as out:
-        asked = _asked(
-            desk,
-            words=words,
-            vendor=vendor,
-            agency=agency,
-            since=since,
-            min_amount=min_amount,
-            everything=everything,
-        )
-        count = WRITERS[form](_rows(session, find_records(session, asked), rows), out)
+        query = asked(given, desk.watchlist)
+        count = WRITERS[form](_rows(session, find_records(session, query), rows), out)
     if not count:
         typer.echo("procurewatch: nothing stored answers to that", err=True)
         raise typer.Exit(NOTHING)
@@ -161,26 +116,6 @@ def whole_output(file: Path | None) -> Iterator[TextIO]:
         temporary.replace(file)
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def _asked(
-    desk: Desk,
-    *,
-    words: list[str] | None,
-    vendor: str,
-    agency: str,
-    since: date | None,
-    min_amount: Decimal | None,
-    everything: bool,
-) -> Search:
-    return Search(
-        words=tuple(words or ()),
-        vendor=read_vendor(vendor, desk.watchlist).id if vendor else "",
-        agency=agency.strip(),
-        since=since,
-        min_amount=min_amount,
-        matched_only=not everything,
-    )
 
 
 def _show_award(session: Session, award: StoredRecord) -> None:

@@ -1,15 +1,13 @@
-"""Reading what people type: dates, amounts, vendors."""
+"""Reading what people type: dates and vendors."""
 
 from __future__ import annotations
 
 import difflib
 from datetime import UTC, date, datetime
-from decimal import Decimal
 
 import typer
 
 from monitors.watchlist import Vendor, Watchlist
-from sources.records import InvalidRecord, dollars
 
 
 def read_day(value: str | date) -> date:
@@ -20,17 +18,6 @@ def read_day(value: str | date) -> date:
         return date.fromisoformat(value)
     except ValueError:
         raise typer.BadParameter(f"{value!r} is not a date; write it as 2024-09-30") from None
-
-
-def read_dollars(value: str) -> Decimal:
-    """Read an amount such as 25000, 25,000 or $25,000.00."""
-    try:
-        amount = dollars(value.strip().removeprefix("$").replace(",", ""))
-    except InvalidRecord:
-        amount = None
-    if amount is None:
-        raise typer.BadParameter(f"{value!r} is not an amount in dollars; write it as 25000")
-    return amount
 
 
 def read_vendor(name: str, watchlist: Watchlist) -> Vendor:

@@ -1,0 +1,104 @@
+"""Looking for words: what SQLite's FTS5 and PostgreSQL's tsvector each find, which is the same.
+
+`search.words` holds folded words with one space between them, so that neither database has to know what a word is. The
+index of words finds records that may be meant; `holds` says of one record whether it is, and says it alike everywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Select, cast, column, func, literal, literal_column, or_, select, table
+from sqlalchemy.dialects.postgresql import TSQUERY
+from sqlalchemy.orm import Session
+from sqlmodel import col
+
+from storage.query import Query
+from storage.search_index import AGENCY, OFFICE, RECIPIENT
+from storage.tables import SearchRow
+
+INDEX = "search_index"  # the FTS5 table of SQLite
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """Words that stand one after the other; of the last the beginning is enough if `is_prefix`."""
+
+    tokens: tuple[str, ...]
+    is_prefix: bool = False
+
+
+Either = tuple[Term, ...]  # any of them will do
+
+
+def asked_terms(query: Query) -> list[Either]:
+    """Return what must be in the words of a record, each in one of its forms."""
+    terms = [_word(word) for word in query.words]
+    terms += [(Term(tuple(phrase.split())),) for phrase in query.phrases]
+    if query.agency and not any(is_agency_code(agency) for agency in query.agency):
+        terms.append(tuple(_marked(AGENCY, name) for name in query.agency))
+    if query.office:
+        terms.append(tuple(_marked(OFFICE, name) for name in query.office))
+    if query.reseller not in ("", "yes", "no"):
+        terms.append((_marked(RECIPIENT, query.reseller),))
+    return terms
+
+
+def is_agency_code(agency: str) -> bool:
+    """Whether a folded text is an agency's code: three or four characters, the first a digit."""
+    return len(agency) in (3, 4) and agency[0].isdigit() and agency.isalnum() and agency.isascii()
+
+
+def agency_named(name: str) -> ColumnElement[bool]:
+    """Whether these folded words stand in the name of a record's agency."""
+    return _has(_marked(AGENCY, name))
+
+
+def holds(either: Either) -> ColumnElement[bool]:
+    """Whether a record's words hold a term in one of its forms."""
+    return or_(*(_has(term) for term in either))
+
+
+def excluded_terms(query: Query) -> list[Either]:
+    """Return what must not be in the words of a record."""
+    return [(Term(tuple(term.split())),) if " " in term else _word(term) for term in query.without]
+
+
+def _word(word: str) -> Either:
+    """Return a word's forms: "o-brien" is two words in a row, or one."""
+    is_prefix, parts = word.endswith("*"), tuple(word.removesuffix("*").split("-"))
+    forms = (Term(parts, is_prefix), Term(("".join(parts),), is_prefix))
+    return forms if len(parts) > 1 else forms[:1]
+
+
+def _marked(mark: str, words: str) -> Term:
+    return Term(tuple(mark + token for token in words.split()))
+
+
+def _has(term: Term) -> ColumnElement[bool]:
+    padded = literal(" ") + col(SearchRow.words) + literal(" ")
+    end = "" if term.is_prefix else " "
+    return padded.contains(f" {' '.join(term.tokens)}{end}", autoescape=True)
+
+
+def places_with(session: Session, terms: Sequence[Either]) -> Select[int]:
+    """Return the query for the places of all records that the index of words finds: those meant, perhaps some more."""
+    if session.get_bind().dialect.name == "sqlite":
+        index = table(INDEX, column("rowid"))
+        asked = " AND ".join(f"({' OR '.join(_for_sqlite(term) for term in either)})" for either in terms)
+        return select(index.c.rowid).where(literal_column(INDEX).op("MATCH")(asked))
+    asked = " & ".join(f"({' | '.join(_for_postgresql(term) for term in either)})" for either in terms)
+    vector = func.array_to_tsvector(func.string_to_array(col(SearchRow.words), literal_column("' '")))
+    return select(col(SearchRow.place)).where(vector.op("@@")(cast(literal(asked), TSQUERY)))
+
+
+def _for_sqlite(term: Term) -> str:
+    # Letters, digits and marks alone can be in a token: nothing in it can end the quotation.
+    return f'"{" ".join(term.tokens)}"' + (" *" if term.is_prefix else "")
+
+
+def _for_postgresql(term: Term) -> str:
+    quoted = [f"'{token}'" for token in term.tokens]
+    quoted[-1] += ":*" if term.is_prefix else ""
+    return f"({' & '.join(quoted)})"

@@ -1,0 +1,219 @@
+"""Asking what is stored: records in the order of their dates, events in the order in which feeds carry them.
+
+Every condition of a query is checked of every row that is given. Where few records can be meant (a vendor, a rare word)
+they are taken from an index and sorted; where many can, rows are read in their order until there are enough.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time
+
+from sqlalchemy import (
+    ColumnElement,
+    SelectBase,
+    SQLColumnExpression,
+    and_,
+    collate,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    union,
+)
+from sqlalchemy.orm import Session
+from sqlmodel import col
+
+from storage.conditions import has_event, is_withdrawn, of_dates, of_event, of_match, of_record
+from storage.full_text import asked_terms, places_with
+from storage.query import InvalidQuery, Query
+from storage.reading import AT_ONCE, events_from, records_by_key
+from storage.search_index import place_of
+from storage.stored import StoredEvent, StoredRecord
+from storage.tables import EventRow, MatchRow, RecordRow, SearchRow
+
+Condition = ColumnElement[bool]
+
+FEW = 2000  # records that are sooner sorted than found by reading all in their order
+
+
+def find_records(session: Session, query: Query, limit: int | None = None, after: str = "") -> Iterator[StoredRecord]:
+    """Give the records a query asks for, newest signed (or published) first, in bounded memory.
+
+    Args:
+        limit: the most to give; `None` for all.
+        after: `record_cursor` of the last one that was given before.
+
+    Raises:
+        InvalidQuery: the cursor is none.
+    """
+    place = _read_record_cursor(after) if after else None
+    asked = select(col(SearchRow.place), col(SearchRow.record_key))
+    asked = asked.where(*record_conditions(session, query, in_order=True))
+    asked = asked.order_by(col(SearchRow.place).desc())
+    left = limit
+    while left is None or left > 0:
+        page = asked if place is None else asked.where(col(SearchRow.place) < place)
+        wanted = AT_ONCE if left is None else min(AT_ONCE, left)
+        rows = session.execute(page.limit(wanted)).all()
+        yield from records_by_key(session, [key for _, key in rows])
+        if len(rows) < wanted:
+            return
+        place, left = rows[-1][0], None if left is None else left - len(rows)
+
+
+def record_cursor(record: StoredRecord) -> str:
+    """Return where a record stands, for `find_records` to go on after it."""
+    return str(place_of(record.signed or record.published or date.min, record.key))
+
+
+def count_records(session: Session, query: Query) -> int:
+    """Return how many records a query finds."""
+    counted = select(func.count()).select_from(SearchRow)
+    return session.scalar(counted.where(*record_conditions(session, query, in_order=False))) or 0
+
+
+def find_events(session: Session, query: Query, limit: int, before: str = "") -> list[StoredEvent]:
+    """Return the told events of the records a query asks for, newest seen first, then newest signed, then by id.
+
+    A query's kind of event and its dates are those of the event. What was withdrawn is told under its former match.
+
+    Args:
+        limit: the most to return.
+        before: `event_cursor` of the last one of the page before.
+
+    Raises:
+        InvalidQuery: the cursor is none.
+    """
+    rows = select(EventRow).where(*_event_conditions(session, query))
+    signed = func.coalesce(col(EventRow.signed), date.min)
+    identifier = _bytewise(session, col(EventRow.id))
+    if before:
+        rows = rows.where(_is_older(before, signed, identifier))
+    return events_from(session, rows.order_by(col(EventRow.first_seen).desc(), signed.desc(), identifier).limit(limit))
+
+
+def event_cursor(event: StoredEvent) -> str:
+    """Return where an event stands, for `find_events` to go on with what is older."""
+    signed = (event.signed or date.min).isoformat()
+    return f"{event.first_seen.astimezone(UTC).isoformat()}~{signed}~{event.id}"
+
+
+def count_events_since(session: Session, query: Query, since: date) -> int:
+    """Return how many entries a query's feed has had from a day (UTC) on."""
+    rows = select(func.count()).select_from(EventRow).where(*_event_conditions(session, query))
+    return session.scalar(rows.where(col(EventRow.first_seen) >= datetime.combine(since, time.min, UTC))) or 0
+
+
+def facet_counts(session: Session, query: Query, facet: str, most: int) -> list[tuple[str, str, int]]:
+    """Return how many of the records a query finds have each value of a facet: (value, label, count), most first.
+
+    `value` is what the parameter of that name takes; of values without a name of their own the label is the value.
+
+    Args:
+        facet: one of `FACETS`.
+        most: the most values to return.
+    """
+    value, label = FACETS[facet]
+    count = func.count(col(SearchRow.place).distinct())
+    asked = select(value, func.max(label), count).select_from(SearchRow).where(value != "")
+    if value.table is not SearchRow.__table__:  # type: ignore[attr-defined]
+        asked = asked.join(MatchRow, and_(col(MatchRow.record_key) == col(SearchRow.record_key), *of_match(query)))
+    elif label.table is not SearchRow.__table__:  # type: ignore[attr-defined]
+        asked = asked.join(RecordRow, col(RecordRow.key) == col(SearchRow.record_key))
+    asked = asked.where(*record_conditions(session, query, in_order=False)).group_by(value)
+    asked = asked.order_by(count.desc(), _bytewise(session, value)).limit(most)
+    return [(found[0], found[1] or found[0], found[2]) for found in session.execute(asked)]
+
+
+FACETS = {
+    "vendor": (col(MatchRow.vendor_id), col(MatchRow.vendor_name)),
+    "category": (col(MatchRow.vendor_category), col(MatchRow.vendor_category)),
+    "agency": (col(SearchRow.sub_agency_code), col(RecordRow.sub_agency_name)),
+    "kind": (col(SearchRow.category), col(SearchRow.category)),
+    "source": (col(SearchRow.source), col(SearchRow.source)),
+    "state": (col(SearchRow.recipient_state), col(SearchRow.recipient_state)),
+    "psc": (col(SearchRow.psc), col(RecordRow.psc_text)),
+    "naics": (col(SearchRow.naics), col(RecordRow.naics_text)),
+}
+
+
+def record_conditions(session: Session, query: Query, *, in_order: bool) -> list[Condition]:
+    """Return what narrows a select over `SearchRow` to what a query asks for.
+
+    `in_order`: only the first rows are wanted, in their order; otherwise all are, and the indexes find them.
+    """
+    found = [*of_record(query), *of_dates(query), *has_event(query)]
+    match = of_match(query)
+    if match:
+        matched = exists().where(col(MatchRow.record_key) == col(SearchRow.record_key), *match)
+        found.append(matched.correlate(SearchRow))
+    if terms := asked_terms(query):
+        places = places_with(session, terms)
+        if not in_order or _are_few(session, places):
+            found.append(col(SearchRow.place).in_(places))
+    if query.vendor or query.category:
+        keys = select(col(MatchRow.record_key)).where(*match)
+        if not in_order or _are_few(session, keys):
+            found.append(col(SearchRow.record_key).in_(keys))
+    return found
+
+
+def _event_conditions(session: Session, query: Query) -> list[Condition]:
+    """Return what narrows a select over `EventRow` to the told events of a query's feed."""
+    return [col(EventRow.told).is_(True), *of_event(query), *_about_records(session, query), *_about_matches(session, query)]
+
+
+def _about_records(session: Session, query: Query) -> Iterator[Condition]:
+    conditions = list(of_record(query))
+    if not conditions:
+        return
+    yield exists().where(col(SearchRow.record_key) == col(EventRow.record_key), *conditions)
+    keys = select(col(SearchRow.record_key)).where(*conditions)
+    if terms := asked_terms(query):
+        keys = keys.where(col(SearchRow.place).in_(places_with(session, terms)))
+    if _are_few(session, keys):
+        yield col(EventRow.record_key).in_(keys)
+
+
+def _about_matches(session: Session, query: Query) -> Iterator[Condition]:
+    match = of_match(query)
+    if not match:
+        return
+    matched = exists().where(col(MatchRow.record_key) == col(EventRow.record_key), *match).correlate(EventRow)
+    yield or_(matched, is_withdrawn(query)) if query.is_public else matched
+    if query.vendor or query.category:
+        keys: SelectBase = select(col(MatchRow.record_key)).where(*match)
+        if query.is_public:
+            keys = union(keys, select(col(EventRow.record_key)).where(is_withdrawn(query)))
+        if _are_few(session, keys):
+            yield col(EventRow.record_key).in_(keys)
+
+
+def _are_few(session: Session, found: SelectBase) -> bool:
+    some = select(literal(1)).select_from(found.subquery()).limit(FEW + 1).subquery()
+    return (session.scalar(select(func.count()).select_from(some)) or 0) <= FEW
+
+
+def _is_older(cursor: str, signed: ColumnElement[date], identifier: SQLColumnExpression[str]) -> ColumnElement[bool]:
+    try:
+        seen_text, signed_text, last = cursor.replace("\x00", "").split("~", 2)
+        seen = datetime.fromisoformat(seen_text).astimezone(UTC)
+        day = date.fromisoformat(signed_text)
+    except (ValueError, OverflowError):
+        raise InvalidQuery("the place to go on from cannot be read; begin again without it") from None
+    same_day = or_(signed < day, and_(signed == day, identifier > last))
+    first_seen = col(EventRow.first_seen)
+    return and_(first_seen <= seen, or_(first_seen < seen, same_day))
+
+
+def _read_record_cursor(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text) < 2**63):
+        raise InvalidQuery("the place to go on from cannot be read; begin again without it")
+    return int(text)
+
+
+def _bytewise(session: Session, column: SQLColumnExpression[str]) -> SQLColumnExpression[str]:
+    """Return a text to order by as SQLite does, whatever language the server's cluster was made for."""
+    return collate(column, "C") if session.get_bind().dialect.name == "postgresql" else column

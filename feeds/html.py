@@ -31,12 +31,13 @@ GROUPS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedRow:
-    """A feed as a page lists it. `atom` and `rss` are paths from the site's root; `newest` is None without entries."""
+    """A feed as a page lists it. `atom`, `rss` and `json` are paths from the site's root; `newest` is None without entries."""
 
     kind: FeedKind
     title: str
     atom: str
     rss: str
+    json: str
     entries: int
     newest: date | None
 

@@ -98,7 +98,8 @@ def payload(session: Session, sha256: str) -> bytes | None:
 def events_of(session: Session, record_key: str) -> list[StoredEvent]:
     """Return all that happened to an award, told or not, newest first."""
     query = select(EventRow).where(col(EventRow.record_key) == record_key)
-    return events_from(session, query.order_by(col(EventRow.signed).desc().nulls_last(), col(EventRow.id)))
+    ordered = query.order_by(col(EventRow.signed).desc().nulls_last(), col(EventRow.id))
+    return events_from(session, ordered, as_told=False)
 
 
 def known_vendors(session: Session) -> list[tuple[str, str, str]]:
@@ -117,21 +118,21 @@ def known_agencies(session: Session) -> list[tuple[str, str]]:
     return sorted(((row[0], row[1]) for row in rows), key=lambda agency: (agency[1].casefold(), agency))
 
 
-def events_from(session: Session, query: Select[EventRow]) -> list[StoredEvent]:
+def events_from(session: Session, query: Select[EventRow], *, as_told: bool = True) -> list[StoredEvent]:
     """Return the events that a select gives, in its order, each with its record and action.
 
-    Those that are told come with both as they were told; only their matches are the present ones.
+    `as_told`: those that feeds carry with both as they were told, but for whom they no longer concern.
     """
     rows = list(session.scalars(query))
     events: list[StoredEvent] = []
     for first in range(0, len(rows), AT_ONCE):
-        events += _with_facts(session, rows[first : first + AT_ONCE])
+        events += _with_facts(session, rows[first : first + AT_ONCE], as_told=as_told)
     return events
 
 
-def _with_facts(session: Session, rows: Sequence[EventRow]) -> Iterator[StoredEvent]:
+def _with_facts(session: Session, rows: Sequence[EventRow], *, as_told: bool) -> Iterator[StoredEvent]:
     asked = select(col(ToldRow.event_id), col(ToldRow.facts))
-    asked = asked.where(col(ToldRow.event_id).in_([row.id for row in rows if row.told]))
+    asked = asked.where(col(ToldRow.event_id).in_([row.id for row in rows if row.told and as_told]))
     told = {event_id: read_told_facts(facts) for event_id, facts in session.execute(asked)}
     published = _matches_of(session, sorted({row.record_key for row in rows if row.id in told}), PUBLISHED)
     untold = [row for row in rows if row.id not in told]

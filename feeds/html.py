@@ -31,7 +31,7 @@ GROUPS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedRow:
-    """A feed as a page lists it. `atom`, `rss` and `json` are paths from the site's root; `newest` is None without entries."""
+    """A feed as a page lists it: its paths from the site's root by format; `newest` is None without entries."""
 
     kind: FeedKind
     title: str

@@ -10,7 +10,8 @@ from lxml import etree
 from feeds.tags import feed_id
 from feeds.text import one_line
 
-# OPML 2.0 allows foreign attributes only in a namespace. Readers take `xmlUrl` (Atom); who prefers another format finds it here.
+# OPML 2.0 allows foreign attributes only in a namespace. Readers take `xmlUrl` (Atom);
+# who prefers another format finds it here.
 NAMESPACE = feed_id("opml")
 RSS_URL = f"{{{NAMESPACE}}}rssUrl"
 JSON_URL = f"{{{NAMESPACE}}}jsonUrl"

@@ -10,12 +10,12 @@ from functools import partial
 from feeds import layout
 from feeds.concern import told_matches
 from feeds.entries import Entry, entry_for, in_feed_order
+from feeds.feed_meta import FeedMeta
 from feeds.health import incident_entries
 from feeds.html import GROUPS, FeedRow, Latest, render_award, render_index
 from feeds.layout import FeedFormat, FeedKind
 from feeds.opml import Outline, write_opml
 from feeds.render import stylesheet
-from feeds.feed_meta import FeedMeta
 from feeds.syndication import write_feed
 from feeds.tags import feed_id
 from storage.health import Incident
@@ -53,7 +53,8 @@ class Catalogue:
 
     `feeds` come in the order they are listed, one of them of kind ALL. `awards` gives, by key, a function that reads
     one award, called when its page is wanted; entries link to a page only if its key is here. `base_url` is where the
-    site will be found, None when nobody knows. `epoch` dates feeds that have no entries. `hub` is the address of a WebSub hub, "" without one.
+    site will be found, None when nobody knows. `epoch` dates feeds that have no entries. `hub` is the address of a WebSub
+    hub, "" without one.
     """
 
     title: str = "Procurewatch"

@@ -68,6 +68,11 @@ class Settings(BaseSettings):
     site_url: str = Field(
         "", description="public address of the published pages, for permalinks", pattern=r"^(https?://[^?#\s]+)?$"
     )
+    websub_hub: str = Field(
+        "",
+        description="address of a WebSub hub, named in feeds and told of news; needs site_url",
+        pattern=r"^(https?://[^#\s]+)?$",
+    )
     feed_entries: int = Field(100, ge=1, le=10_000, description="entries in one feed")
     poll_hours: float = Field(6, gt=0, le=24 * 31, description="hours between two polls of a source by `run`")
     signed_days: Days = Field(Reach().signed, description="every poll asks for awards signed in so many days")

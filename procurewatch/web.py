@@ -11,8 +11,8 @@ import socket
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import format_datetime, parsedate_to_datetime
+from datetime import datetime
+from email.utils import format_datetime
 
 import uvicorn
 from fastapi import FastAPI, Request, Response
@@ -22,11 +22,14 @@ from starlette.middleware.gzip import GZipMiddleware
 from feeds.site import EPOCH, site_files
 from procurewatch.desk import Desk
 from procurewatch.publishing import catalogue
+from procurewatch.validators import Validators, is_fresh
+from procurewatch.web_feeds import feeds_router
 from storage.reading import publication_state
 
 TYPES = {
     "atom": "application/atom+xml; charset=utf-8",
     "rss": "application/rss+xml; charset=utf-8",
+    "json": "application/feed+json; charset=utf-8",
     "opml": "text/x-opml; charset=utf-8",
     "html": "text/html; charset=utf-8",
     "css": "text/css; charset=utf-8",
@@ -77,8 +80,14 @@ class SiteCache:
             version, changed = publication_state(session)
         if version == self._version:
             return
-        entries = self._desk.settings.feed_entries
-        site = catalogue(self._desk.database, self._desk.watchlist, base_url=self._base_url, entries=entries)
+        settings = self._desk.settings
+        site = catalogue(
+            self._desk.database,
+            self._desk.watchlist,
+            base_url=self._base_url,
+            entries=settings.feed_entries,
+            hub=settings.websub_hub,
+        )
         self._modified = (changed or EPOCH).replace(microsecond=0)
         self._writers = dict(site_files(site))
         self._pages.clear()
@@ -89,6 +98,7 @@ def make_app(desk: Desk, base_url: str) -> FastAPI:
     """Return the web application over an open desk. `base_url` is where readers find it."""
     app = FastAPI(title="Procurewatch", docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(GZipMiddleware, minimum_size=500)
+    app.include_router(feeds_router(desk, base_url))
     cache = SiteCache(desk, base_url)
 
     @app.api_route("/{path:path}", methods=["GET", "HEAD"])
@@ -104,28 +114,12 @@ def make_app(desk: Desk, base_url: str) -> FastAPI:
             "X-Content-Type-Options": "nosniff",
             "Referrer-Policy": "no-referrer",
         }
-        if is_fresh(request, page):
+        if is_fresh(request.headers, Validators(page.tag, page.modified)):
             return Response(status_code=304, headers=headers)
         kind = TYPES.get(path.rpartition(".")[2]) or mimetypes.guess_type(path or "index.html")[0]
         return Response(page.content, headers=headers, media_type=kind)
 
     return app
-
-
-def is_fresh(request: Request, page: Page) -> bool:
-    """Whether what the client has is what we would send (RFC 9110, 13.2.2: a tag counts before a date)."""
-    tags = request.headers.get("if-none-match")
-    if tags is not None:
-        plain = page.tag.removeprefix("W/")
-        return any(tag.strip() == "*" or tag.strip().removeprefix("W/") == plain for tag in tags.split(","))
-    since = request.headers.get("if-modified-since")
-    if since is None:
-        return False
-    try:
-        moment = parsedate_to_datetime(since)
-    except ValueError:
-        return False
-    return page.modified <= (moment if moment.tzinfo else moment.replace(tzinfo=UTC))
 
 
 def serve_site(desk: Desk, host: str, port: int, site_url: str, announce: Callable[[str], object]) -> None:

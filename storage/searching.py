@@ -86,7 +86,7 @@ def find_events(session: Session, query: Query, limit: int, before: str = "") ->
     Raises:
         InvalidQuery: the cursor is none.
     """
-    rows = select(EventRow).where(*_event_conditions(session, query))
+    rows = select(EventRow).where(*event_conditions(session, query))
     signed = func.coalesce(col(EventRow.signed), date.min)
     identifier = _bytewise(session, col(EventRow.id))
     if before:
@@ -102,7 +102,7 @@ def event_cursor(event: StoredEvent) -> str:
 
 def count_events_since(session: Session, query: Query, since: date) -> int:
     """Return how many entries a query's feed has had from a day (UTC) on."""
-    rows = select(func.count()).select_from(EventRow).where(*_event_conditions(session, query))
+    rows = select(func.count()).select_from(EventRow).where(*event_conditions(session, query))
     return session.scalar(rows.where(col(EventRow.first_seen) >= datetime.combine(since, time.min, UTC))) or 0
 
 
@@ -160,7 +160,7 @@ def record_conditions(session: Session, query: Query, *, in_order: bool) -> list
     return found
 
 
-def _event_conditions(session: Session, query: Query) -> list[Condition]:
+def event_conditions(session: Session, query: Query) -> list[Condition]:
     """Return what narrows a select over `EventRow` to the told events of a query's feed."""
     return [col(EventRow.told).is_(True), *of_event(query), *_about_records(session, query), *_about_matches(session, query)]
 

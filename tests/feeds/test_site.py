@@ -69,11 +69,7 @@ def test_paths() -> None:
         "index.html",
         "feeds.opml",
         *(f"{stem}.{end}" for stem in ("health", "all", "vendor/clearview-ai") for end in ENDINGS),
-        *(
-            f"{stem}.{end}"
-            for stem in ("vendor/nobody", "agency/7014", "category/face-recognition")
-            for end in ENDINGS
-        ),
+        *(f"{stem}.{end}" for stem in ("vendor/nobody", "agency/7014", "category/face-recognition") for end in ENDINGS),
         f"awards/{CLEARVIEW.key}.html",
         f"awards/{BABEL.key}.html",
         f"awards/{award_page_name(EVENTS[3].record.key)}.html",

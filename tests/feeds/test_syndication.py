@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from feeds.entries import Entry, entry_for
-from feeds.layout import permalink
 from feeds.feed_meta import FeedMeta
+from feeds.layout import permalink
 from feeds.syndication import write_atom, write_rss
 from feeds.tags import feed_id
 from feeds.text import one_line

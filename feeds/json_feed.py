@@ -14,7 +14,7 @@ VERSION = "https://jsonfeed.org/version/1.1"
 
 def write_json(feed: FeedMeta, entries: Sequence[Entry]) -> bytes:
     """Return the feed as a JSON Feed, newest item first. Its `next_url` is the archive before this document."""
-    document = {
+    document: dict[str, object] = {
         "version": VERSION,
         "title": one_line(feed.title) or AUTHOR,
         "home_page_url": feed.html_url,

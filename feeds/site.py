@@ -53,8 +53,8 @@ class Catalogue:
 
     `feeds` come in the order they are listed, one of them of kind ALL. `awards` gives, by key, a function that reads
     one award, called when its page is wanted; entries link to a page only if its key is here. `base_url` is where the
-    site will be found, None when nobody knows. `epoch` dates feeds that have no entries. `hub` is the address of a WebSub
-    hub, "" without one.
+    site will be found, None when nobody knows. `epoch` dates feeds that have no entries. `hub` is the address of a
+    WebSub hub, "" without one.
     """
 
     title: str = "Procurewatch"

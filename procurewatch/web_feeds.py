@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from urllib.parse import urlencode
@@ -95,15 +95,16 @@ class FeedDesk:
             content, headers["Content-Encoding"] = document.compressed, "gzip"
         return Response(content, headers=headers, media_type=f"{FEED_TYPES[asked.fmt]}; charset=utf-8")
 
-    def after(self, asked: Asked, page: ArchivePage) -> RedirectResponse:
-        """Send a reader on from an archive page: to the one that follows, or to the feed while there is none."""
+    def after(self, _request: Request, asked: Asked) -> Response:
+        """Send a reader on from an archive page: to the one that follows, or to the feed while there is none.
+
+        A page names this address, not that of the next, since it never changes and the next is not there yet.
+        """
         with self._desk.database.reading() as session:
             pages, _ = complete_pages(session, asked.query, datetime.now(UTC))
-        newer = neighbours(pages, page)[1]
+        newer = neighbours(pages, asked.page)[1] if asked.page else None
         target = asked.path(ARCHIVE, newer) if newer else asked.path()
-        return RedirectResponse(
-            site_url(self._base_url, target), status_code=307, headers={"Cache-Control": "no-cache"}
-        )
+        return RedirectResponse(self._address(target), status_code=307, headers={"Cache-Control": "no-cache"})
 
     def _build(self, asked: Asked, changed: datetime | None) -> Served:
         with self._desk.database.reading() as session:
@@ -169,42 +170,41 @@ def feeds_router(desk: Desk, base_url: str, cache: FeedCache | None = None) -> A
     """
     routes, feeds = APIRouter(), FeedDesk(desk, base_url, cache)
 
-    def answered(request: Request, stem: str, query: Query, fmt: FeedFormat) -> Response:
-        asked = Asked(stem, query, fmt)
-        for name in (ARCHIVE, AFTER):
-            if (given := request.query_params.get(name)) is not None:
-                page = read_archive_page(given)
-                if page is None:
-                    return _refusal(404, NO_SUCH_PAGE)
-                return (
-                    feeds.after(asked, page) if name == AFTER else feeds.answer(request, Asked(stem, query, fmt, page))
-                )
-        return feeds.answer(request, asked)
-
-    @routes.api_route(f"/{SEARCH}.{{ending}}", methods=["GET", "HEAD"], include_in_schema=False)
-    def search(ending: str, request: Request) -> Response:
-        if ending not in set(FeedFormat):
-            return _refusal(404, f"A search is a feed as {', '.join(f'{SEARCH}.{fmt}' for fmt in FeedFormat)}.")
+    def search(request: Request) -> Response:
         try:
             query = read_query(request.query_params.multi_items(), besides=(ARCHIVE, AFTER))
         except InvalidQuery as error:
             return _refusal(400, str(error))
         if not query.is_public:
             return _refusal(403, NOT_PUBLIC)
-        return answered(request, SEARCH, query, FeedFormat(ending))
+        return _answered(feeds, request, Asked(SEARCH, query, _format(request)))
 
     def named(request: Request) -> Response:
-        stem, _, ending = request.url.path.lstrip("/").rpartition(".")
-        feed = feeds.named(stem) if ending in set(FeedFormat) else None
+        stem = request.url.path.lstrip("/").rpartition(".")[0]
+        feed = feeds.named(stem)
         if feed is None:
             return _refusal(404, "There is no such feed; / lists all.")
-        return answered(request, stem, feed.query, FeedFormat(ending))
+        return _answered(feeds, request, Asked(stem, feed.query, _format(request)))
 
-    paths = [f"/{FeedKind.ALL}.{fmt}" for fmt in FeedFormat]
-    paths += [f"/{kind}/{{name}}.{fmt}" for kind in FeedKind if kind is not FeedKind.ALL for fmt in FeedFormat]
-    for path in paths:
-        routes.add_api_route(path, named, methods=["GET", "HEAD"], include_in_schema=False)
+    kinds = [kind for kind in FeedKind if kind is not FeedKind.ALL]
+    for fmt in FeedFormat:
+        for path in (f"/{FeedKind.ALL}.{fmt}", *(f"/{kind}/{{name}}.{fmt}" for kind in kinds)):
+            routes.add_api_route(path, named, methods=["GET", "HEAD"], include_in_schema=False)
+        routes.add_api_route(f"/{SEARCH}.{fmt}", search, methods=["GET", "HEAD"], include_in_schema=False)
     return routes
+
+
+def _format(request: Request) -> FeedFormat:
+    return FeedFormat(request.url.path.rpartition(".")[2])
+
+
+def _answered(feeds: FeedDesk, request: Request, asked: Asked) -> Response:
+    """Answer with the feed, an archive page of it, or the way to the page after one."""
+    for name, answer in ((ARCHIVE, feeds.answer), (AFTER, feeds.after)):
+        if (given := request.query_params.get(name)) is not None:
+            page = read_archive_page(given)
+            return answer(request, replace(asked, page=page)) if page else _refusal(404, NO_SUCH_PAGE)
+    return feeds.answer(request, asked)
 
 
 def _headers(tag: str, modified: datetime, keeping: int) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -46,8 +47,6 @@ def served(database: Database, folder: Path, **settings: object) -> Iterator[htt
         watchlist=few(),
         stop=threading.Event(),
     )
-    import socket
-
     with socket.create_server(("127.0.0.1", 0)) as listening:
         base = BASE.format(listening.getsockname()[1])
         server = uvicorn.Server(uvicorn.Config(make_app(desk, base), log_level="error"))
@@ -100,6 +99,7 @@ def older(document: bytes) -> str:
     return str(found[0]) if found else ""
 
 
+QUESTIONS = ("", "?q=clearview", "?vendor=babel-street", "?q=no-such-word", "?agency=7012&since=2020-01-01")
 CHECKS = {"atom": check_atom, "rss": check_rss, "json": check_json_feed}
 TYPES = {"atom": "application/atom+xml", "rss": "application/rss+xml", "json": "application/feed+json"}
 

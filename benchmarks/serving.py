@@ -23,9 +23,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
+from urllib.parse import parse_qsl
 
 import uvicorn
 from platformdirs import user_cache_path
@@ -65,7 +67,9 @@ def questions() -> list[str]:
     """Return different questions of the kinds that readers ask."""
     asked = [f"vendor=vendor-{number}" for number in range(0, VENDORS, 5)]
     asked += [f"category=category-{number}" for number in range(12)]
-    asked += [f"q={word}" for word in ("facial+recognition", "drone", '"license+plate"', "forensic+extraction", "radio")]
+    asked += [
+        f"q={word}" for word in ("facial+recognition", "drone", '"license+plate"', "forensic+extraction", "radio")
+    ]
     asked += [f"agency={code}" for code in ("7012", "7014", "1549", "2001", "2010")]
     return [*asked, "", "min_amount=1000000", "event=new-award", "since=2025-01-01", "vendor=vendor-3&agency=7012"]
 
@@ -94,7 +98,7 @@ def serving(file: Path, folder: Path) -> Iterator[http.client.HTTPConnection]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "benchmarks.serving", "--serve", str(file), str(folder), str(port)]
-    process = subprocess.Popen(command)
+    process = subprocess.Popen(command)  # noqa: S603  it is this program itself
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=600)
     try:
         for _ in range(600):
@@ -148,7 +152,6 @@ def replay(bare: sqlite3.Connection, wanted: Sequence[Statement]) -> None:
 
 def feed_needs(query: Query) -> Callable[[Any], object]:
     """Return what asks the database for a feed."""
-    from datetime import UTC, datetime  # noqa: PLC0415
 
     def ask(session: Any) -> None:
         publication_state(session)
@@ -171,7 +174,7 @@ def latencies(file: Path, connection: http.client.HTTPConnection) -> None:
         taken |= {"bare SQL of a search page": [], "search page": []}
     with closing(open_database(f"sqlite:///{file}")) as database, closing(sqlite3.connect(file)) as bare:
         for question in questions():
-            query = read_query([tuple(pair.split("=")) for pair in question.replace("+", " ").split("&") if pair])  # type: ignore[misc]
+            query = read_query(parse_qsl(question))
             wanted = statements(database, feed_needs(query))
             replay(bare, wanted)  # once, so that all read from memory
             path = f"/search.atom?{question}".replace('"', "%22")

@@ -30,11 +30,16 @@ DAYS = 1_100
 AGENCIES = (("7012", "U.S. Immigration and Customs Enforcement"), ("7014", "U.S. Customs and Border Protection"))
 AGENCIES += (("1549", "Federal Bureau of Investigation"), ("9700", "Defense Logistics Agency"))
 AGENCIES += tuple((f"{code}", f"Agency of Department {code}") for code in range(2001, 2041))
-WORDS = (
-    "license software support renewal maintenance enterprise facial recognition camera platform analysis data mobile "
-    "device forensic extraction subscription vehicle plate reader services annual option year exercise for the of and "
-    "in cloud hosting training hardware upgrade location tracking social media monitoring drone radio network security"
-).split()
+WORDS = tuple(
+    word
+    for line in (
+        "license software support renewal maintenance enterprise facial recognition camera platform analysis data",
+        "mobile device forensic extraction subscription vehicle plate reader services annual option year exercise for",
+        "the of and in cloud hosting training hardware upgrade location tracking social media monitoring drone radio",
+        "network security",
+    )
+    for word in line.split()
+)
 
 
 def make(file: Path, actions: int) -> None:
@@ -43,7 +48,7 @@ def make(file: Path, actions: int) -> None:
         return
     partial = file.with_suffix(".partial")
     partial.unlink(missing_ok=True)
-    chance = random.Random(actions)
+    chance = random.Random(actions)  # noqa: S311  it hides nothing
     with closing(open_database(f"sqlite:///{partial}")) as database:
         for first in range(0, actions // ACTIONS_A_RECORD, RECORDS_AT_ONCE):
             last = min(first + RECORDS_AT_ONCE, actions // ACTIONS_A_RECORD)
@@ -89,7 +94,7 @@ def _dollars(amount: float) -> Decimal:
     return Decimal(f"{amount:.2f}")
 
 
-def _record(
+def _record(  # noqa: PLR0917
     key: str, code: str, agency: str, recipient: str, text: str, signed: date, seen: datetime
 ) -> dict[str, Any]:
     texts = ("type_text", "parent_piid", "parent_key", "recipient_cage", "recipient_state", "recipient_parent_name")
@@ -123,7 +128,7 @@ def _record(
     return dict.fromkeys(texts, "") | named
 
 
-def _actions(
+def _actions(  # noqa: PLR0917
     chance: random.Random, key: str, code: str, piid: str, signed: date, amount: float, seen: datetime
 ) -> Iterator[dict[str, Any]]:
     for number in range(ACTIONS_A_RECORD):
@@ -143,7 +148,7 @@ def _actions(
 
 
 def _match(key: str, vendor: int, text: str, seen: datetime) -> dict[str, Any]:
-    word = text.split()[0]
+    word = text.split(maxsplit=1)[0]
     signal = {"kind": "product", "field": "description", "text": word, "term": word.lower()}
     return {
         "record_key": key,

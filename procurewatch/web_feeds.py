@@ -7,6 +7,7 @@ without building anything.
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -17,7 +18,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse, RedirectResponse
 from sqlalchemy.orm import Session
 
-from feeds.entries import entry_for
+from feeds.entries import Entry, entry_for
 from feeds.feed_meta import FeedMeta, Walk
 from feeds.layout import FEED_SUBTITLE, FEED_TYPES, INDEX, FeedFormat, FeedKind, permalink, site_url
 from feeds.site import EPOCH
@@ -31,11 +32,13 @@ from storage.archives import ArchivePage, archived_events, complete_pages, neigh
 from storage.query import InvalidQuery, Query, read_query
 from storage.reading import publication_state
 from storage.searching import find_events
+from storage.stored import StoredEvent
 
 SEARCH = "search"
 ARCHIVE, AFTER = "archive", "after-archive"
 KEPT_SECONDS, ARCHIVE_KEPT_SECONDS = 300, 86_400
-MOST_ENTRIES = 10_000
+MOST_ENTRIES = 10_000  # of one document
+MOST_WORDED = 5_000  # entries that are kept ready
 NOT_PUBLIC = "Feeds carry published matches only; leave out band and verdict."
 NO_SUCH_PAGE = "This feed has no such archive page (yet)."
 
@@ -68,6 +71,7 @@ class FeedDesk:
         self._base_url = base_url
         self._cache = cache or FeedCache()
         self._lock = threading.Lock()
+        self._worded: OrderedDict[tuple[str, tuple[str, ...]], Entry] = OrderedDict()
         self._named: tuple[str, dict[str, NamedFeed]] = ("", {})
 
     def named(self, stem: str) -> NamedFeed | None:
@@ -119,8 +123,23 @@ class FeedDesk:
             else:
                 raise NoSuchPage
             meta = self._meta(session, asked, older)
-        entries = [entry_for(event, lambda of: permalink(self._base_url, of)) for event in events]
+        entries = [self._entry(event) for event in events]
         return served(write_feed(asked.fmt, meta, entries), changed or EPOCH)
+
+    def _entry(self, event: StoredEvent) -> Entry:
+        """Return an event in words. What was told stays as it was told, but for whom it concerns: it is worded once."""
+        key = (event.id, tuple(match.vendor_id for match in event.record.matches))
+        with self._lock:
+            entry = self._worded.get(key)
+            if entry is not None:
+                self._worded.move_to_end(key)
+                return entry
+        entry = entry_for(event, lambda of: permalink(self._base_url, of))
+        with self._lock:
+            self._worded[key] = entry
+            while len(self._worded) > MOST_WORDED:
+                self._worded.popitem(last=False)
+        return entry
 
     def _meta(self, session: Session, asked: Asked, older: ArchivePage | None) -> FeedMeta:
         named = self._all_named(session)

@@ -373,7 +373,7 @@ class Client:
         if 300 <= status < 400:
             came_back = f"HTTP {status}: moved to {self._keys.taken_out(response.headers.get('location', 'nowhere'))}"
             raise SourceChanged(self.source, request.name, came_back, status=status)
-        if not content.strip() and not (status in request.empty_statuses):
+        if not content.strip() and status not in request.empty_statuses:
             raise _Passing(Unreachable(self.source, request.name, f"HTTP {status} with an empty body", status=status))
 
     def _judge_passing(self, request: str, response: httpx.Response, came_back: str) -> None:

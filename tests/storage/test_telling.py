@@ -121,7 +121,7 @@ def test_a_history_falls_into_pages_that_stay(database: Database) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["", "2025-13.1", "2025-1.1", "2025-01.0", "0000-01.1", "2025-01.1 ", "\uff12025-01.1"]
+    "name", ["", "2025-13.1", "2025-1.1", "2025-01.0", "0000-01.1", "\uff12025-01.1"]
 )
 def test_what_names_no_page(name: str) -> None:
     assert read_archive_page(name) is None

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, SQLColumnExpression, and_, exists, func, literal, not_, or_, select
+from sqlalchemy import ColumnElement, SQLColumnExpression, and_, exists, false, func, literal, not_, or_, select
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
@@ -117,11 +117,12 @@ def of_dates(query: Query) -> Iterator[ColumnElement[bool]]:
     yield from _seen(query, col(SearchRow.first_seen))
 
 
-def of_event(query: Query) -> Iterator[ColumnElement[bool]]:
-    """Give what must hold of an event itself: its kind and its dates."""
+def of_event(query: Query, *, by_index: bool) -> Iterator[ColumnElement[bool]]:
+    """Give what must hold of an event itself: its kind (`by_index`, or checked of those found) and its dates."""
     dated = func.coalesce(col(EventRow.signed), col(EventRow.published))
     if query.event:
-        yield any_of(col(EventRow.kind), [kind.value for kind in query.event])
+        kind = col(EventRow.kind) if by_index else func.lower(col(EventRow.kind))
+        yield any_of(kind, [kind.value for kind in query.event])
     if query.since:
         yield dated >= query.since
     if query.until:
@@ -132,8 +133,10 @@ def of_event(query: Query) -> Iterator[ColumnElement[bool]]:
 def has_event(query: Query) -> Iterator[ColumnElement[bool]]:
     """Give that a record has a told event of a kind that is asked for."""
     if query.event:
-        kinds = any_of(col(EventRow.kind), [kind.value for kind in query.event])
-        yield exists().where(col(EventRow.record_key) == col(SearchRow.record_key), col(EventRow.told), kinds)
+        # Not by the index of kinds: a record has few events, a kind has many.
+        kinds = any_of(func.lower(col(EventRow.kind)), [kind.value for kind in query.event])
+        told = col(EventRow.told) != false()
+        yield exists().where(col(EventRow.record_key) == col(SearchRow.record_key), told, kinds)
 
 
 def is_withdrawn(query: Query) -> ColumnElement[bool]:

@@ -79,7 +79,7 @@ def index_records(session: Session, keys: Iterable[str]) -> None:
     ordered = sorted(keys)
     for first in range(0, len(ordered), AT_ONCE):
         part = ordered[first : first + AT_ONCE]
-        query = select(SearchRow.__table__).where(col(SearchRow.record_key).in_(part))  # type: ignore[attr-defined]
+        query = select(*KEPT).where(col(SearchRow.record_key).in_(part))
         before = {row["record_key"]: dict(row) for row in session.execute(query).mappings()}
         _replace(session, before, {facts["record_key"]: facts for facts in _found(session, part)})
 
@@ -108,7 +108,8 @@ def _next_free(session: Session, place: int, taken: set[int]) -> int:
 
 
 def _is_same(before: dict[str, Any] | None, after: dict[str, Any]) -> bool:
-    return before is not None and all(before.get(name, value) == value for name, value in after.items())
+    # The place follows from day and key, but for one that was taken.
+    return before is not None and all(before[name] == value for name, value in after.items() if name != "place")
 
 
 def _found(session: Session, keys: Sequence[str]) -> Iterator[dict[str, Any]]:
@@ -125,6 +126,7 @@ def _found(session: Session, keys: Sequence[str]) -> Iterator[dict[str, Any]]:
         yield _facts(row, texts.get(row.key, ()))
 
 
+KEPT: tuple[Any, ...] = tuple(col(getattr(SearchRow, name)).label(name) for name in SearchRow.model_fields)
 COLUMNS = tuple(
     col(getattr(RecordRow, name))
     for name in (

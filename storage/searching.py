@@ -16,6 +16,7 @@ from sqlalchemy import (
     and_,
     collate,
     exists,
+    false,
     func,
     literal,
     or_,
@@ -162,33 +163,38 @@ def record_conditions(session: Session, query: Query, *, in_order: bool) -> list
 
 def event_conditions(session: Session, query: Query) -> list[Condition]:
     """Return what narrows a select over `EventRow` to the told events of a query's feed."""
-    return [col(EventRow.told).is_(True), *of_event(query), *_about_records(session, query), *_about_matches(session, query)]
+    found = [*_about_records(query), *_about_matches(query)]
+    few = [col(EventRow.record_key).in_(keys) for keys in _few_keys(session, query)]
+    # Of few records the events are sorted. No index is to be taken for the told ones: they are nearly all.
+    told = col(EventRow.told) != false() if few else col(EventRow.told).is_(True)
+    return [told, *of_event(query, by_index=not few), *found, *few]
 
 
-def _about_records(session: Session, query: Query) -> Iterator[Condition]:
-    conditions = list(of_record(query))
-    if not conditions:
-        return
-    yield exists().where(col(SearchRow.record_key) == col(EventRow.record_key), *conditions)
-    keys = select(col(SearchRow.record_key)).where(*conditions)
-    if terms := asked_terms(query):
-        keys = keys.where(col(SearchRow.place).in_(places_with(session, terms)))
-    if _are_few(session, keys):
-        yield col(EventRow.record_key).in_(keys)
-
-
-def _about_matches(session: Session, query: Query) -> Iterator[Condition]:
-    match = of_match(query)
-    if not match:
-        return
-    matched = exists().where(col(MatchRow.record_key) == col(EventRow.record_key), *match).correlate(EventRow)
-    yield or_(matched, is_withdrawn(query)) if query.is_public else matched
+def _few_keys(session: Session, query: Query) -> Iterator[SelectBase]:
+    """Give queries for the keys of all records that can be meant, where those are few."""
+    if conditions := list(of_record(query)):
+        keys: SelectBase = select(col(SearchRow.record_key)).where(*conditions)
+        if terms := asked_terms(query):
+            keys = select(col(SearchRow.record_key)).where(col(SearchRow.place).in_(places_with(session, terms)))
+        if _are_few(session, keys):
+            yield keys
     if query.vendor or query.category:
-        keys: SelectBase = select(col(MatchRow.record_key)).where(*match)
+        keys = select(col(MatchRow.record_key)).where(*of_match(query))
         if query.is_public:
             keys = union(keys, select(col(EventRow.record_key)).where(is_withdrawn(query)))
         if _are_few(session, keys):
-            yield col(EventRow.record_key).in_(keys)
+            yield keys
+
+
+def _about_records(query: Query) -> Iterator[Condition]:
+    if conditions := list(of_record(query)):
+        yield exists().where(col(SearchRow.record_key) == col(EventRow.record_key), *conditions)
+
+
+def _about_matches(query: Query) -> Iterator[Condition]:
+    if match := of_match(query):
+        matched = exists().where(col(MatchRow.record_key) == col(EventRow.record_key), *match).correlate(EventRow)
+        yield or_(matched, is_withdrawn(query)) if query.is_public else matched
 
 
 def _are_few(session: Session, found: SelectBase) -> bool:

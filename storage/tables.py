@@ -158,6 +158,7 @@ class MatchRow(SQLModel, table=True):
 
     __tablename__ = "match"
     __table_args__ = (
+        Index("ix_match_band", "band", "record_key"),
         Index("ix_match_vendor", "vendor_id", "band", "record_key"),
         Index("ix_match_category", "vendor_category", "band", "record_key"),
     )
@@ -168,7 +169,7 @@ class MatchRow(SQLModel, table=True):
     vendor_category: str
     score: float
     own_band: str
-    band: str = Field(index=True)
+    band: str
     rule: str
     reason: str = _text("reason")
     signals: list[dict[str, Any]] = Field(sa_column=Column("signals", JSON, nullable=False))

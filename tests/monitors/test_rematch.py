@@ -10,7 +10,8 @@ from monitors.rematch import RematchReport, rematch
 from monitors.run import Workshop
 from procurewatch.demo.upstream import CorpusAward, UsaspendingStandIn, load_corpus
 from procurewatch.desk import Desk
-from storage.reading import Search, count_records, told_events
+from storage.query import Band, Query
+from storage.searching import count_records, find_events
 from tests.desks import desk_over, dump, poll
 
 RESELLER = "PANAMERICA COMPUTERS, INC."
@@ -51,13 +52,13 @@ def test_a_new_vendor_gains_what_is_stored_and_feeds_get_its_newest(database_url
         with desk_over(upstream.base_url, tmp_path, database_url) as desk:
             poll(desk)
             with desk.database.reading() as session:
-                before = {event.id for event in told_events(session, limit=1000)}
+                before = {event.id for event in find_events(session, Query(), 1000)}
         with desk_over(upstream.base_url, tmp_path, database_url, watchlist=[watchlist(tmp_path, RESELLER)]) as desk:
             report = matched_anew(desk)
             again = matched_anew(desk)
             with desk.database.reading() as session:
-                stored = count_records(session, Search(vendor="the-reseller"))
-                after = {event.id for event in told_events(session, limit=1000)}
+                stored = count_records(session, Query(vendor=("the-reseller",)))
+                after = {event.id for event in find_events(session, Query(), 1000)}
         assert report.gained["the-reseller"] == stored > 5
         assert before <= after
         assert len(after - before) == report.told <= 3
@@ -69,12 +70,12 @@ def test_a_vendor_taken_off_loses_its_matches_but_not_its_awards(tmp_path: Path)
         with desk_over(upstream.base_url, tmp_path, watchlist=[watchlist(tmp_path, RESELLER)]) as desk:
             poll(desk)
             with desk.database.reading() as session:
-                had = count_records(session, Search(vendor="the-reseller"))
-                everything = count_records(session, Search(matched_only=False))
+                had = count_records(session, Query(vendor=("the-reseller",)))
+                everything = count_records(session, Query(band=Band.ALL))
         with desk_over(upstream.base_url, tmp_path) as desk:
             report = matched_anew(desk)
             with desk.database.reading() as session:
-                assert count_records(session, Search(vendor="the-reseller")) == 0
-                assert count_records(session, Search(matched_only=False)) == everything
+                assert count_records(session, Query(vendor=("the-reseller",))) == 0
+                assert count_records(session, Query(band=Band.ALL)) == everything
         assert report.lost == {"the-reseller": had}
         assert had > 5

@@ -12,8 +12,9 @@ import pytest
 from monitors.verdict import Verdict
 from procurewatch.demo.upstream import CorpusAction, CorpusAward, UsaspendingStandIn, load_corpus
 from sources.registry import SOURCES
-from storage.reading import told_events
+from storage.query import Query
 from storage.runs import checkpoint
+from storage.searching import find_events
 from tests.desks import LAST_DAY, backfill, desk_over, dump, later, poll
 
 
@@ -35,8 +36,8 @@ def test_a_first_poll_seeds_a_baseline_and_a_second_finds_nothing_new(database_u
         assert second.tally.read == 0, "nothing that is stored in the same state is fetched again"
         assert dump(desk.database, moments=True) == stored
         with desk.database.reading() as session:
-            told = told_events(session, limit=1000)
-            of_clearview = told_events(session, vendor="clearview-ai", limit=1000)
+            told = find_events(session, Query(), 1000)
+            of_clearview = find_events(session, Query(vendor=("clearview-ai",)), 1000)
         history = sum(row[1] in {event.record.key for event in of_clearview} for row in stored["event"])
         assert 0 < len(of_clearview) < history, "a baseline tells the newest few"
         assert len(told) < first.tally.events / 3
@@ -48,7 +49,7 @@ def test_what_is_new_after_the_baseline_is_told_once(
     with UsaspendingStandIn(small_corpus) as upstream, desk_over(upstream.base_url, tmp_path, database_url) as desk:
         poll(desk)
         with desk.database.reading() as session:
-            before = {event.id for event in told_events(session, limit=1000)}
+            before = {event.id for event in find_events(session, Query(), 1000)}
         with upstream.editing() as awards:
             award = next(award for award in awards if "CLEARVIEW AI" in (award.recipient_name or ""))
             action = CorpusAction(
@@ -59,7 +60,7 @@ def test_what_is_new_after_the_baseline_is_told_once(
         report = poll(desk, later(3))
         again = poll(desk, later(4))
         with desk.database.reading() as session:
-            new = [event for event in told_events(session, limit=1000) if event.id not in before]
+            new = [event for event in find_events(session, Query(), 1000) if event.id not in before]
         assert report.verdict is Verdict.NEW
         assert again.verdict is Verdict.NOTHING_NEW
         assert [(event.kind.value, event.amount) for event in new] == [("de-obligated", Decimal("-1500.25"))]
@@ -82,7 +83,7 @@ def test_a_modification_that_names_nothing_is_found_because_its_award_is_held(
             award.last_modified_date = later(1)
         report = poll(desk, later(2))
         with desk.database.reading() as session:
-            newest = told_events(session, vendor="babel-street", limit=5)
+            newest = find_events(session, Query(vendor=("babel-street",)), 5)
         assert report.verdict is Verdict.NEW
         assert any(event.action and event.action.modification == "P00050" for event in newest)
 
@@ -100,7 +101,7 @@ def test_a_late_arrival_is_told_when_first_seen(tmp_path: Path, small_corpus: li
             awards.append(late)
         report = poll(desk, later(9))
         with desk.database.reading() as session:
-            keys = {event.record.key for event in told_events(session, limit=1000)}
+            keys = {event.record.key for event in find_events(session, Query(), 1000)}
         assert report.verdict is Verdict.NEW
         assert late.key in keys
 
@@ -117,12 +118,12 @@ def test_a_new_vendor_on_the_watchlist_gets_a_baseline_of_its_own(
         with desk_over(upstream.base_url, tmp_path) as desk:
             poll(desk)
             with desk.database.reading() as session:
-                before = told_events(session, limit=1000)
+                before = find_events(session, Query(), 1000)
         with desk_over(upstream.base_url, tmp_path, watchlist=[own]) as desk:
             report = poll(desk, later(1))
             with desk.database.reading() as session:
-                told = told_events(session, vendor="paragon-systems", limit=1000)
-                others = [event for event in told_events(session, limit=1000) if event not in told]
+                told = find_events(session, Query(vendor=("paragon-systems",)), 1000)
+                others = [event for event in find_events(session, Query(), 1000) if event not in told]
         assert report.verdict is Verdict.BASELINE_SEEDED
         assert 0 < len(told) <= 3
         assert {event.id for event in others} == {event.id for event in before}
@@ -134,13 +135,13 @@ def test_a_backfill_stores_history_and_tells_feeds_only_when_asked(
     with UsaspendingStandIn(small_corpus) as upstream, desk_over(upstream.base_url, tmp_path, database_url) as desk:
         quiet = backfill(desk, "clearview-ai")
         with desk.database.reading() as session:
-            assert told_events(session, limit=1000) == []
+            assert find_events(session, Query(), 1000) == []
         assert quiet.verdict is Verdict.NEW
         assert (quiet.tally.new_awards, quiet.tally.read, quiet.tally.matched) == (2, 2, 2)
         assert backfill(desk, "clearview-ai").verdict is Verdict.NOTHING_NEW
         loud = backfill(desk, "penlink", tell=True)
         with desk.database.reading() as session:
-            told = told_events(session, limit=1000)
+            told = find_events(session, Query(), 1000)
         assert loud.tally.new_awards > 0
         assert told
         assert all(match.vendor_id == "penlink" for event in told for match in event.record.matches)

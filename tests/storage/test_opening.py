@@ -41,7 +41,8 @@ def test_migrations_make_the_tables_that_the_models_describe(database: Database)
         head = ScriptDirectory.from_config(migration_config()).get_current_head()
         assert MigrationContext.configure(connection).get_current_revision() == head
         command.check(migration_config(connection=connection))
-        assert set(inspect(connection).get_table_names()) == {*SQLModel.metadata.tables, "alembic_version"}
+        names = {name for name in inspect(connection).get_table_names() if not name.startswith("search_index")}
+        assert names == {*SQLModel.metadata.tables, "alembic_version"}
 
 
 def test_every_key_column_refuses_null(database: Database) -> None:

@@ -6,53 +6,35 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from datetime import date, datetime
-from decimal import Decimal
-from typing import Any
 
 import pytest
 
-from sources.records import Award
 from storage.database import Database, open_database
+from storage.query import read_query
 from storage.reading import (
-    Search,
     actions_of,
-    count_records,
     find_by_identifier,
-    find_records,
     known_agencies,
     known_vendors,
     publication_state,
     published_keys,
     records_by_key,
-    told_events,
 )
-from storage.rows import award_row
+from storage.searching import find_events
 from storage.stored import StoredRecord
 from tests.postgres import fresh_database
 from tests.records import (
     BABEL,
     CLEARVIEW,
     CLEARVIEW_FORENSIC,
-    COURT_REPORTER,
     EQUIPMENT,
     LATER,
     LATER_STILL,
-    SEEN,
     acted,
     match,
 )
-from tests.storage.tools import dump, no, save, told_ids
-
-ALL = ["70CMSD24P00000119", "70B04C24F00000218", "70B03C23F00001053", "70B06C22P00000094", "70CMSD21P00000127"]
-
-
-def fill(database: Database) -> None:
-    """Store two awards of Clearview AI, one for Babel Street by a reseller (that to be reviewed), and two others."""
-    save(database, CLEARVIEW, match(CLEARVIEW))
-    save(database, CLEARVIEW_FORENSIC, match(CLEARVIEW_FORENSIC), now=LATER)
-    save(database, BABEL, match(BABEL, "babel-street", score=0.9), match(BABEL, "panamerica", band="review"), now=LATER)
-    save(database, EQUIPMENT)
-    save(database, COURT_REPORTER)
+from tests.storage.shelves import fill
+from tests.storage.tools import no, save, told_ids
 
 
 @pytest.fixture
@@ -72,125 +54,6 @@ def shelf(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         database = stack.enter_context(closing(open_database(url)))
         fill(database)
         yield database
-
-
-def found(database: Database, limit: int | None = None, **asked: Any) -> list[str]:
-    """Return the PIIDs a search finds, matched awards or not, in their order."""
-    search = Search(**{"matched_only": False, **asked})
-    with database.reading() as session:
-        piids = [award.piid for award in find_records(session, search, limit)]
-        if limit is None:
-            assert count_records(session, search) == len(piids)
-    return piids
-
-
-def test_everything_is_found_newest_signed_first(shelf: Database) -> None:
-    assert found(shelf) == ALL
-    assert found(shelf, matched_only=True) == [ALL[0], ALL[2], ALL[4]]
-    assert found(shelf, limit=2) == ALL[:2]
-    assert found(shelf, limit=0) == []
-
-
-@pytest.mark.parametrize(
-    ("words", "expected"),
-    [
-        (("clearview",), [ALL[0], ALL[4]]),
-        (("CLEARVIEW", "facial"), [ALL[4]]),
-        (("ClearView ai, INC.",), [ALL[0], ALL[4]]),
-        (("babel", "panamerica"), [ALL[2]]),
-        (("champlain",), [ALL[1]]),
-        (("government's convenience",), [ALL[3]]),
-        (("babel street",), [ALL[2]]),
-        (("face", "clearview"), []),
-        (("70b06c22",), [ALL[3]]),
-        (("Babel", "Clearview"), []),
-        (("%",), []),
-        (("_",), []),
-        (("70B0_C2",), []),
-        (("CLEAR%AI",), []),
-        (("/",), [ALL[2]]),
-        (("\\",), []),
-        (("'",), [ALL[3]]),
-        (('"; DROP TABLE award; --',), []),
-        (("'; DROP TABLE award; --",), []),
-        (("🛰",), []),
-    ],
-)
-def test_words_are_taken_as_they_are_written_case_aside(
-    shelf: Database, words: tuple[str, ...], expected: list[str]
-) -> None:
-    before = dump(shelf)
-    assert found(shelf, words=words) == expected
-    assert dump(shelf) == before
-
-
-def test_signs_that_a_database_takes_for_wildcards_are_found(stocked: Database) -> None:
-    odd = replace(
-        CLEARVIEW, key="ODD", piid="ODD", description='100%_ \\ "; DROP TABLE award', actions=(), documents=()
-    )
-    save(stocked, odd)
-    for word in ("100%", "%_", "_", "\\", '"; drop table'):
-        assert found(stocked, words=(word,)) == ["ODD"], word
-
-
-def test_a_parent_and_a_uei_are_found(stocked: Database) -> None:
-    owned = replace(COURT_REPORTER.recipient, uei="QKNCSQNVB4X3", parent_name="Veritext Holding")
-    save(stocked, replace(COURT_REPORTER, recipient=owned))
-    assert found(stocked, words=("VERITEXT",)) == found(stocked, words=("qkncsqnvb4x3",)) == [ALL[3]]
-
-
-@pytest.mark.parametrize(
-    ("asked", "expected"),
-    [
-        ({"vendor": "babel-street"}, [ALL[2]]),
-        ({"vendor": "panamerica"}, [ALL[2]]),
-        ({"vendor": "Babel Street"}, []),
-        ({"category": "face-recognition"}, [ALL[0], ALL[4]]),
-        ({"vendor": "clearview-ai", "category": "social-media"}, []),
-        ({"agency": "7012"}, [ALL[0], ALL[4]]),
-        ({"agency": "070"}, ALL),
-        ({"agency": "immigration"}, [ALL[0], ALL[4]]),
-        ({"agency": "u.s. customs"}, [ALL[1], ALL[2], ALL[3]]),
-        ({"agency": "70"}, []),
-        ({"agency": "%"}, []),
-        ({"since": date(2024, 9, 3)}, [ALL[0]]),
-        ({"since": date(2024, 6, 27)}, [ALL[0], ALL[1]]),
-        ({"since": date(2023, 9, 12)}, [ALL[0], ALL[1], ALL[2], ALL[4]]),
-        ({"since": date(2024, 9, 4)}, []),
-        ({"min_amount": Decimal("2287500.00")}, [ALL[2], ALL[4]]),
-        ({"min_amount": Decimal("2287500.01")}, [ALL[2]]),
-        ({"min_amount": Decimal(0)}, ALL),
-        ({"min_amount": Decimal("0.01")}, [piid for piid in ALL if piid != ALL[3]]),
-        ({"words": ("clearview",), "agency": "ICE", "min_amount": Decimal(1)}, []),
-        ({"words": ("clearview",), "agency": "7012", "since": date(2024, 1, 1)}, [ALL[0]]),
-    ],
-)
-def test_each_part_narrows_a_search(shelf: Database, asked: dict[str, Any], expected: list[str]) -> None:
-    assert found(shelf, **asked) == expected
-
-
-def test_an_award_without_date_or_amount_comes_last_and_has_no_least_amount(stocked: Database) -> None:
-    save(stocked, replace(CLEARVIEW, key="ODD", piid="ODD", signed=None, obligated=None, actions=(), documents=()))
-    assert found(stocked) == [*ALL, "ODD"]
-    assert "ODD" not in found(stocked, min_amount=Decimal(0))
-    assert "ODD" not in found(stocked, since=date(1900, 1, 1))
-
-
-def test_an_award_without_actions_counts_from_its_own_date(database: Database) -> None:
-    bare = replace(CLEARVIEW, actions=(), documents=())
-    save(database, bare)
-    assert found(database, since=date(2021, 9, 3)) == [bare.piid]
-    assert found(database, since=date(2021, 9, 4)) == []
-
-
-def test_more_awards_than_one_question_can_hold(database: Database) -> None:
-    def many() -> Iterator[Award]:
-        for number in range(1101):
-            yield replace(COURT_REPORTER, key=f"K{number:04}", piid=f"P{number:04}", actions=(), documents=())
-
-    with database.writing() as session:
-        session.add_all(award_row(award, SEEN) for award in many())
-    assert found(database) == [f"P{number:04}" for number in range(1101)]
 
 
 @pytest.mark.parametrize(
@@ -235,7 +98,7 @@ def test_an_award_comes_with_its_matches_the_best_first(shelf: Database) -> None
 
 def told(database: Database, limit: int = 50, **asked: str) -> list[tuple[str, date | None]]:
     with database.reading() as session:
-        return [(event.record.piid, event.signed) for event in told_events(session, limit=limit, **asked)]
+        return [(event.record.piid, event.signed) for event in find_events(session, read_query(asked), limit)]
 
 
 def test_feeds_carry_the_newest_seen_first_then_the_newest_signed_then_by_id(database: Database) -> None:

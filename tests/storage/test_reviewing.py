@@ -10,7 +10,8 @@ import pytest
 
 from sources.records import Award
 from storage.database import Database
-from storage.reading import find_by_identifier, review_queue, told_events
+from storage.query import Query, read_query
+from storage.reading import find_by_identifier, review_queue
 from storage.reviewing import (
     Decision,
     InvalidVerdict,
@@ -25,6 +26,7 @@ from storage.reviewing import (
     write_verdicts,
 )
 from storage.saving import save_award
+from storage.searching import find_events
 from tests.records import BABEL, CLEARVIEW, CLEARVIEW_FORENSIC, LATER, SEEN, acted, match
 
 
@@ -50,7 +52,7 @@ def bands(database: Database) -> dict[str, str]:
 
 def told(database: Database, **of: str) -> list[tuple[str, str]]:
     with database.reading() as session:
-        return [(event.kind.value, event.record.piid) for event in told_events(session, limit=100, **of)]
+        return [(event.kind.value, event.record.piid) for event in find_events(session, read_query(of), 100)]
 
 
 def test_confirming_tells_what_was_news_and_waited(database: Database) -> None:
@@ -84,7 +86,7 @@ def test_rejecting_what_was_told_withdraws_it_by_one_new_entry(database: Databas
     assert told(database, vendor="babel-street") == [("new-award", BABEL.piid)]
     assert ("withdrawn", CLEARVIEW.piid) in told(database)
     with database.reading() as session:
-        entry = told_events(session, vendor="clearview-ai", limit=1)[0]
+        entry = find_events(session, Query(vendor=("clearview-ai",)), 1)[0]
     assert (entry.before, entry.after, entry.vendor_id) == ("Clearview AI", "another company", "clearview-ai")
     assert judge(database, record_subject(CLEARVIEW.key), Decision.REJECTED) == 0
 

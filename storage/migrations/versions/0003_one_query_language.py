@@ -59,8 +59,10 @@ GIN = "CREATE INDEX ix_search_words ON search USING gin (array_to_tsvector(strin
 
 def upgrade() -> None:
     op.add_column("match", sa.Column("resold", sa.Boolean(), nullable=False, server_default=sa.false()))
-    for name in ("vendor_id", "vendor_category"):
+    for name in ("vendor_id", "vendor_category", "band"):
         op.drop_index(f"ix_match_{name}", "match")
+    # A database without statistics would take the index of the band alone to be a good one.
+    op.create_index("ix_match_band", "match", ["band", "record_key"])
     op.create_index("ix_match_vendor", "match", ["vendor_id", "band", "record_key"])
     op.create_index("ix_match_category", "match", ["vendor_category", "band", "record_key"])
     op.create_index("ix_event_kind", "event", ["kind", "told", "first_seen"])

@@ -244,8 +244,8 @@ def building(file: Path, rounds: int) -> None:
                 updated=EPOCH,
             )
             for fmt in FeedFormat:
-                seconds = timed(lambda: write_feed(fmt, meta, entries))  # noqa: B023
-                parts.setdefault(f"write {fmt}", []).append(seconds)
+                taken = timed(lambda: write_feed(fmt, meta, entries))  # noqa: B023
+                parts.setdefault(f"write {fmt}", []).append(taken)
     table = Table(f"building {BUILT_ENTRIES:,} entries", "median")
     for name, seconds in parts.items():
         table.add_row(name, f"{median(seconds) * 1e3:,.0f} ms")

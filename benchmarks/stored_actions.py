@@ -27,8 +27,12 @@ RECORDS_AT_ONCE = 5_000
 VENDORS = 300
 BEGAN = datetime(2023, 11, 1, tzinfo=UTC)
 DAYS = 1_100
-AGENCIES = (("7012", "U.S. Immigration and Customs Enforcement"), ("7014", "U.S. Customs and Border Protection"))
-AGENCIES += (("1549", "Federal Bureau of Investigation"), ("9700", "Defense Logistics Agency"))
+AGENCIES: tuple[tuple[str, str], ...] = (
+    ("7012", "U.S. Immigration and Customs Enforcement"),
+    ("7014", "U.S. Customs and Border Protection"),
+    ("1549", "Federal Bureau of Investigation"),
+    ("9700", "Defense Logistics Agency"),
+)
 AGENCIES += tuple((f"{code}", f"Agency of Department {code}") for code in range(2001, 2041))
 WORDS = tuple(
     word
@@ -97,7 +101,14 @@ def _dollars(amount: float) -> Decimal:
 def _record(  # noqa: PLR0917
     key: str, code: str, agency: str, recipient: str, text: str, signed: date, seen: datetime
 ) -> dict[str, Any]:
-    texts = ("type_text", "parent_piid", "parent_key", "recipient_cage", "recipient_state", "recipient_parent_name")
+    texts: tuple[str, ...] = (
+        "type_text",
+        "parent_piid",
+        "parent_key",
+        "recipient_cage",
+        "recipient_state",
+        "recipient_parent_name",
+    )
     texts += ("recipient_parent_uei", "office", "funding_agency_name", "funding_sub_agency_name", "psc_text")
     texts += ("naics_text", "solicitation", "extent_competed", "place", "title", "modification", "state", "corrects")
     named = {

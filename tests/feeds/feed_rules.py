@@ -161,13 +161,13 @@ def _check_rfc_822(text: str) -> None:
     assert moment < _now()
 
 
-FEED_FIELDS = {
+FEED_FIELDS: dict[str, type] = {
     **dict.fromkeys(("version", "title", "home_page_url", "feed_url", "description", "user_comment", "next_url"), str),
     **dict.fromkeys(("icon", "favicon", "language"), str),
     **dict.fromkeys(("authors", "hubs", "items"), list),
     "expired": bool,
 }
-ITEM_FIELDS = {
+ITEM_FIELDS: dict[str, type] = {
     **dict.fromkeys(("id", "url", "external_url", "title", "content_html", "content_text", "summary", "image"), str),
     **dict.fromkeys(("banner_image", "date_published", "date_modified", "language"), str),
     **dict.fromkeys(("authors", "tags", "attachments"), list),

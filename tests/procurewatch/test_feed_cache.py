@@ -14,10 +14,15 @@ THEN = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def test_it_never_keeps_more_bytes_than_it_may_and_drops_the_least_used_first() -> None:
-    cache, built = FeedCache(most_bytes=250), []
+    cache = FeedCache(most_bytes=250)
+    built: list[str] = []
 
     def document(key: str) -> Served:
-        return cache.document(key, "1", lambda: built.append(key) or served(b"x" * 100, THEN))  # type: ignore[func-returns-value]
+        def build() -> Served:
+            built.append(key)
+            return served(b"x" * 100, THEN)
+
+        return cache.document(key, "1", build)
 
     for key in ("a", "b", "a", "c", "a", "b"):
         document(key)

@@ -21,6 +21,8 @@ import uvicorn
 from lxml import etree
 from sqlalchemy import insert
 
+from feeds.layout import FeedFormat
+from feeds.syndication import write_feed
 from procurewatch import web_feeds
 from procurewatch.desk import Desk
 from procurewatch.settings import Settings
@@ -95,8 +97,13 @@ def ids(document: bytes) -> list[str]:
 def older(document: bytes) -> str:
     if document.startswith(b"{"):
         return str(json.loads(document).get("next_url", ""))
-    found = etree.fromstring(document).xpath("//*[local-name()='link'][@rel='prev-archive']/@href")
-    return str(found[0]) if found else ""
+    return linked(document, "prev-archive")
+
+
+def linked(document: bytes, rel: str) -> str:
+    """Return where a link leads, "" if there is none."""
+    links = [element for element in etree.fromstring(document).iter() if element.get("rel") == rel]
+    return str(links[0].get("href")) if links else ""
 
 
 QUESTIONS = ("", "?q=clearview", "?vendor=babel-street", "?q=no-such-word", "?agency=7012&since=2020-01-01")
@@ -192,12 +199,10 @@ def forward(client: httpx.Client, address: str) -> list[str]:
     """Walk from the oldest archive to the feed."""
     visited = [address]
     for _ in range(50):
-        found = etree.fromstring(client.get(address).content).xpath(
-            "//*[local-name()='link'][@rel='next-archive']/@href"
-        )
-        if not found:
+        newer = linked(client.get(address).content, "next-archive")
+        if not newer:
             break
-        address = str(client.get(str(found[0]), follow_redirects=True).url)
+        address = str(client.get(newer, follow_redirects=True).url)
         visited.append(address)
     return visited
 
@@ -239,9 +244,13 @@ def test_many_readers_at_once_cost_one_building(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(database, actions=200)
-    built: list[Any] = []
-    write = web_feeds.write_feed
-    monkeypatch.setattr(web_feeds, "write_feed", lambda *given: built.append(1) or write(*given))
+    built: list[FeedFormat] = []
+
+    def write(fmt: FeedFormat, *given: Any) -> bytes:
+        built.append(fmt)
+        return write_feed(fmt, *given)
+
+    monkeypatch.setattr(web_feeds, "write_feed", write)
     with served(database, tmp_path) as client, ThreadPoolExecutor(16) as readers:
         bodies = {answer.content for answer in readers.map(lambda _: client.get("/search.rss"), range(32))}
         assert (len(bodies), len(built)) == (1, 1)
@@ -260,7 +269,7 @@ def test_the_list_of_feeds_and_the_index_name_all_formats(database: Database, tm
             item.get("text") for item in etree.fromstring(client.get("/feeds.opml").content).findall("body/outline")
         ]
         assert groups == ["Everything", "Vendors", "Agencies", "Technologies"]
-        urls = [url for outline in outlines for name, url in outline.items() if name.endswith("Url")]
+        urls = [str(url) for outline in outlines for name, url in outline.items() if str(name).endswith("Url")]
         assert len(urls) == 4 * len(outlines)
         for url in dict.fromkeys(urls):
             assert client.get(urlsplit(url).path).status_code == 200, url

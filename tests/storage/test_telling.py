@@ -120,9 +120,7 @@ def test_a_history_falls_into_pages_that_stay(database: Database) -> None:
     assert neighbours(pages, fourth) == (third, None)
 
 
-@pytest.mark.parametrize(
-    "name", ["", "2025-13.1", "2025-1.1", "2025-01.0", "0000-01.1", "\uff12025-01.1"]
-)
+@pytest.mark.parametrize("name", ["", "2025-13.1", "2025-1.1", "2025-01.0", "0000-01.1", "\uff12025-01.1"])
 def test_what_names_no_page(name: str) -> None:
     assert read_archive_page(name) is None
     assert str(read_archive_page("2025-01.12")) == "2025-01.12"

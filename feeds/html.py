@@ -38,8 +38,8 @@ GROUPS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedRow:
-    """A feed as a page lists it. `atom`, `rss` and `page` (of its subject, where the site is served) are paths from the
-    site's root; `newest` is None without entries.
+    """A feed as a page lists it: its paths from the site's root by format, `page` that of its subject where the site is
+    served; `newest` is None without entries.
     """
 
     kind: FeedKind
@@ -47,6 +47,7 @@ class FeedRow:
     page: str
     atom: str
     rss: str
+    json: str
     entries: int
     newest: date | None
 

@@ -1,8 +1,8 @@
 """Where everything of a built site is: every path and link is made here and nowhere else.
 
 A site is the same as files on a static host and served: `index.html`, `style.css`, `feeds.opml`, `health.atom`,
-`all.atom`, `all.rss`, `vendor/<id>.atom`, `agency/<sub-agency code>.atom`, `category/<slug>.atom` (each also
-`.rss`) and `awards/<name>.html`. Paths are relative to its root, and pages link with them.
+`all.atom`, `vendor/<id>.atom`, `agency/<sub-agency code>.atom`, `category/<slug>.atom` (each also `.rss` and `.json`)
+and `awards/<name>.html`. Paths are relative to its root, and pages link with them.
 
 A feed cannot: a reader sees it far from the site. With a base URL its entries link to the award page there. Without
 one (files on somebody's disk) they link to the official page instead, so that no reader is sent to a dead file.
@@ -57,6 +57,16 @@ class FeedFormat(StrEnum):
 
     ATOM = "atom"
     RSS = "rss"
+    JSON = "json"
+
+
+FEED_SUBTITLE = "Federal contract actions, as first seen in the public record: {}"
+FEED_TYPES = {
+    FeedFormat.ATOM: "application/atom+xml",
+    FeedFormat.RSS: "application/rss+xml",
+    FeedFormat.JSON: "application/feed+json",
+}
+FEED_NAMES = {FeedFormat.ATOM: "Atom", FeedFormat.RSS: "RSS", FeedFormat.JSON: "JSON Feed"}
 
 
 def feed_path(kind: FeedKind, slug: str, fmt: FeedFormat) -> str:

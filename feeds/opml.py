@@ -10,9 +10,11 @@ from lxml import etree
 from feeds.tags import feed_id
 from feeds.text import one_line
 
-# OPML 2.0 allows foreign attributes only in a namespace. Readers take `xmlUrl` (Atom); who prefers RSS finds it here.
+# OPML 2.0 allows foreign attributes only in a namespace. Readers take `xmlUrl` (Atom);
+# who prefers another format finds it here.
 NAMESPACE = feed_id("opml")
 RSS_URL = f"{{{NAMESPACE}}}rssUrl"
+JSON_URL = f"{{{NAMESPACE}}}jsonUrl"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +25,7 @@ class Outline:
     group: str
     atom_url: str
     rss_url: str
+    json_url: str
     html_url: str
 
 
@@ -47,3 +50,4 @@ def _add(group: etree._Element, outline: Outline) -> None:
     feed.set("xmlUrl", outline.atom_url)
     feed.set("htmlUrl", outline.html_url)
     feed.set(RSS_URL, outline.rss_url)
+    feed.set(JSON_URL, outline.json_url)

@@ -1,4 +1,4 @@
-"""A whole site, path by path: feeds in both formats, their list, the index and the award pages. Nothing is written."""
+"""A whole site, path by path: feeds in all formats, their list, the index and the award pages. Nothing is written."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from functools import partial
 from feeds import layout
 from feeds.concern import told_matches
 from feeds.entries import Entry, entry_for, in_feed_order
+from feeds.feed_meta import FeedMeta
 from feeds.frame import Frame
 from feeds.health import incident_entries
 from feeds.html import GROUPS, FeedRow, Latest, render_award, render_index
@@ -17,7 +18,7 @@ from feeds.layout import FeedFormat, FeedKind
 from feeds.opml import Outline, write_opml
 from feeds.record_page import RecordPage
 from feeds.render import stylesheet
-from feeds.syndication import FeedMeta, write_atom, write_rss
+from feeds.syndication import write_feed
 from feeds.tags import feed_id
 from storage.health import Incident
 from storage.stored import StoredEvent, StoredRecord
@@ -45,7 +46,8 @@ class Catalogue:
     `feeds` come in the order they are listed, one of them of kind ALL. `awards` gives, by key, a function that reads
     one award, called when its page is wanted; entries link to a page only if its key is here. `base_url` is where the
     site will be found, None when nobody knows. `epoch` dates feeds that have no entries.
-    `today` (UTC) is what is said of records that are not public yet.
+    `today` (UTC) is what is said of records that are not public yet. `hub` is the address of a WebSub hub, ""
+    without one.
     """
 
     title: str = "Procurewatch"
@@ -54,6 +56,7 @@ class Catalogue:
     awards: Mapping[str, Callable[[], RecordPage]]
     today: date
     epoch: datetime = EPOCH
+    hub: str = ""
     incidents: tuple[Incident, ...] = ()
     source_titles: Mapping[str, str] = field(default_factory=dict)
 
@@ -80,35 +83,32 @@ class Site:
 
     def feed(self, spec: FeedSpec, fmt: FeedFormat) -> bytes:
         """Return one feed in one format."""
-        write = write_atom if fmt is FeedFormat.ATOM else write_rss
-        return write(self._meta(spec), [self._entry(event) for event in spec.events])
+        return write_feed(fmt, self._meta(spec, fmt), [self._entry(event) for event in spec.events])
 
     def health(self, fmt: FeedFormat) -> bytes:
         """Return the feed of the sources' troubles in one format."""
         base, home = self.catalogue.base_url, self._home()
-        address = {each: layout.site_url(base, f"{layout.HEALTH}.{each}") if base else None for each in FeedFormat}
         meta = FeedMeta(
             id=feed_id(layout.HEALTH),
             title=f"{self.catalogue.title}: health of the sources",
             subtitle="When a source of records cannot be read, and when it can be again",
-            self_url_atom=address[FeedFormat.ATOM],
-            self_url_rss=address[FeedFormat.RSS],
+            self_url=layout.site_url(base, f"{layout.HEALTH}.{fmt}") if base else None,
             html_url=home,
             updated=self.catalogue.epoch,
         )
-        write = write_atom if fmt is FeedFormat.ATOM else write_rss
-        return write(meta, list(incident_entries(self.catalogue.incidents, self.catalogue.source_titles, home)))
+        entries = incident_entries(self.catalogue.incidents, self.catalogue.source_titles, home)
+        return write_feed(fmt, meta, list(entries))
 
-    def _meta(self, spec: FeedSpec) -> FeedMeta:
+    def _meta(self, spec: FeedSpec, fmt: FeedFormat) -> FeedMeta:
         everything = spec.kind is FeedKind.ALL
         return FeedMeta(
             id=feed_id(spec.kind, "" if everything else spec.slug),
             title=f"{self.catalogue.title}: {spec.title}",
-            subtitle=f"Federal contract actions, as first seen in the public record: {spec.title}",
-            self_url_atom=self._address(spec, FeedFormat.ATOM),
-            self_url_rss=self._address(spec, FeedFormat.RSS),
+            subtitle=layout.FEED_SUBTITLE.format(spec.title),
+            self_url=self._address(spec, fmt),
             html_url=self._home(),
             updated=self.catalogue.epoch,
+            hub=self.catalogue.hub if self.catalogue.base_url else "",
         )
 
     def _address(self, spec: FeedSpec, fmt: FeedFormat) -> str | None:
@@ -153,6 +153,8 @@ class Site:
                 atom_url=self._address(spec, FeedFormat.ATOM)
                 or layout.feed_path(spec.kind, spec.slug, FeedFormat.ATOM),
                 rss_url=self._address(spec, FeedFormat.RSS) or layout.feed_path(spec.kind, spec.slug, FeedFormat.RSS),
+                json_url=self._address(spec, FeedFormat.JSON)
+                or layout.feed_path(spec.kind, spec.slug, FeedFormat.JSON),
                 html_url=self._home() if base is not None else layout.INDEX,
             )
             for spec in self.catalogue.feeds
@@ -172,6 +174,7 @@ def _row(spec: FeedSpec) -> FeedRow:
         page=layout.feed_page(spec.kind, spec.slug),
         atom=layout.feed_path(spec.kind, spec.slug, FeedFormat.ATOM),
         rss=layout.feed_path(spec.kind, spec.slug, FeedFormat.RSS),
+        json=layout.feed_path(spec.kind, spec.slug, FeedFormat.JSON),
         entries=len({event.id for event in spec.events}),
         newest=max((event.first_seen.astimezone(UTC).date() for event in spec.events), default=None),
     )

@@ -1,54 +1,76 @@
-"""Entries written as Atom 1.0 and RSS 2.0: the same entries, ids, order and times in both, byte for byte repeatable."""
+"""Entries written as Atom 1.0, RSS 2.0 and JSON Feed: the same ids, order and times, byte for byte repeatable."""
 
 from __future__ import annotations
 
 import html
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from feedgen.entry import FeedEntry
+from feedgen.ext.base import BaseExtension
 from feedgen.feed import FeedGenerator
+from lxml import etree
 
 from feeds.entries import Entry, in_feed_order
+from feeds.feed_meta import AUTHOR, LANGUAGE, FeedMeta
+from feeds.json_feed import write_json
+from feeds.layout import FEED_TYPES, FeedFormat
 from feeds.text import one_line, utc
 
-AUTHOR = "Procurewatch"
 GENERATOR = "Procurewatch"
-LANGUAGE = "en"
-
+MINUTES_BETWEEN_LOOKS = 60
+_HISTORY = "http://purl.org/syndication/history/1.0"
 _ATOM_LINK = "{http://www.w3.org/2005/Atom}link"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FeedMeta:
-    """What a feed is: `id` is a tag: URI and for ever, `html_url` the page it belongs to (absolute).
-
-    The self URLs are absolute, or None when nobody knows where the feed will be found. `updated` is the time of a
-    feed without entries; any other was updated when its newest entry was first seen, never "now".
-    """
-
-    id: str
-    title: str
-    subtitle: str
-    self_url_atom: str | None
-    self_url_rss: str | None
-    html_url: str
-    updated: datetime
+def write_feed(fmt: FeedFormat, feed: FeedMeta, entries: Sequence[Entry]) -> bytes:
+    """Return the feed in a format, newest entry first."""
+    return {FeedFormat.ATOM: write_atom, FeedFormat.RSS: write_rss, FeedFormat.JSON: write_json}[fmt](feed, entries)
 
 
 def write_atom(feed: FeedMeta, entries: Sequence[Entry]) -> bytes:
     """Return the feed as an Atom document, newest entry first."""
-    document: bytes = _generator(feed, entries, feed.self_url_atom, "application/atom+xml").atom_str(pretty=True)
+    document: bytes = _generator(feed, entries, FEED_TYPES[FeedFormat.ATOM]).atom_str(pretty=True)
     return document
 
 
 def write_rss(feed: FeedMeta, entries: Sequence[Entry]) -> bytes:
     """Return the feed as an RSS document, newest item first."""
-    document: bytes = _generator(feed, entries, feed.self_url_rss, "application/rss+xml").rss_str(pretty=True)
+    document: bytes = _generator(feed, entries, FEED_TYPES[FeedFormat.RSS]).rss_str(pretty=True)
     return re.sub(rb"<title>[^<]*</title>", _plain_text_title, document)
+
+
+class _Links(BaseExtension):  # type: ignore[misc]  # feedgen has no types
+    """The hub and the other documents of the feed, which feedgen leaves out of RSS, and the mark of an archive."""
+
+    def __init__(self) -> None:
+        self.meta: FeedMeta | None = None
+
+    def extend_ns(self) -> dict[str, str]:
+        """Return the namespace of RFC 5005's elements where they are used."""
+        return {"fh": _HISTORY} if self.meta and self.meta.walk.current else {}
+
+    def extend_atom(self, atom_feed: Any) -> Any:
+        """Add to the Atom feed, before its entries."""
+        self._add(atom_feed, "link")
+        return atom_feed
+
+    def extend_rss(self, rss_feed: Any) -> Any:
+        """Add to the RSS channel, before its items."""
+        self._add(rss_feed[0], _ATOM_LINK)
+        return rss_feed
+
+    def _add(self, parent: Any, tag: str) -> None:
+        if self.meta is None:
+            return
+        walk = self.meta.walk
+        if walk.current:
+            etree.SubElement(parent, f"{{{_HISTORY}}}archive")
+        links = (("hub", self.meta.hub), ("current", walk.current), ("prev-archive", walk.older))
+        for rel, href in (*links, ("next-archive", walk.newer)):
+            if href:
+                etree.SubElement(parent, tag, rel=rel, href=href)
 
 
 class _Entry(FeedEntry):  # type: ignore[misc]  # feedgen has no types
@@ -71,7 +93,7 @@ class _Entry(FeedEntry):  # type: ignore[misc]  # feedgen has no types
         return element
 
 
-def _generator(feed: FeedMeta, entries: Sequence[Entry], self_url: str | None, self_type: str) -> FeedGenerator:
+def _generator(feed: FeedMeta, entries: Sequence[Entry], self_type: str) -> FeedGenerator:
     ordered = in_feed_order(entries)
     generator = FeedGenerator()
     generator.id(feed.id)
@@ -82,8 +104,11 @@ def _generator(feed: FeedMeta, entries: Sequence[Entry], self_url: str | None, s
     generator.author({"name": AUTHOR})
     generator.generator(GENERATOR)
     generator.updated(ordered[0].first_seen if ordered else utc(feed.updated))
-    if self_url:
-        generator.link(href=self_url, rel="self", type=self_type)
+    generator.ttl(MINUTES_BETWEEN_LOOKS)
+    generator.register_extension("procurewatch", _Links)
+    generator.procurewatch.meta = feed
+    if feed.self_url:
+        generator.link(href=feed.self_url, rel="self", type=self_type)
     # Last, because feedgen takes the last link for the channel's own.
     generator.link(href=feed.html_url, rel="alternate", type="text/html")
     for entry in ordered:

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from monitors.jobs import Import, plan_backfill, plan_poll
@@ -16,6 +16,7 @@ from monitors.run import Job, Progress, Workshop, run_job
 from monitors.verdict import RunReport
 from monitors.watchlist import Vendor, Watchlist, load_watchlist
 from procurewatch.settings import Settings, SettingsError
+from procurewatch.websub import announce
 from sources.contract import Source
 from sources.http import Client, Pace, Patience
 from sources.registry import SOURCES
@@ -110,8 +111,24 @@ class Desk:
     def _run(self, source: Source, job: Job, listen: Callable[[Progress], None]) -> RunReport:
         matcher = Matcher(self.watchlist)
         workshop = Workshop(database=self.database, matcher=matcher, stop=self.stop, listen=listen)
+        began = datetime.now(UTC)
         with self.client(source) as client:
-            return run_job(workshop, source, client, job)
+            report = run_job(workshop, source, client, job)
+        self._announce(began)
+        return report
+
+    def _announce(self, since: datetime) -> None:
+        """Tell the hub, if there is one, which feeds have had news; that it cannot be told is no failure of a run."""
+        settings = self.settings
+        if settings.websub_hub and settings.site_url:
+            announce(
+                self.database,
+                hub=settings.websub_hub,
+                base_url=settings.site_url,
+                contact=settings.contact,
+                since=since,
+                sleep=self.stop.wait,
+            )
 
     @property
     def sources(self) -> list[Source]:

@@ -14,17 +14,14 @@ from sqlalchemy.orm import Session
 from feeds.layout import FeedKind
 from feeds.record_page import Linked, RecordPage
 from feeds.site import Catalogue, FeedSpec, site_files
-from monitors.vendor import Kind, Vendor
 from procurewatch.desk import Desk
+from procurewatch.named_feeds import named_feeds
 from sources.registry import SOURCES
 from storage.database import Database
 from storage.health import incidents_of
-from storage.query import Query
 from storage.reading import (
     actions_of,
     evidence_of,
-    known_agencies,
-    known_vendors,
     published_keys,
     records_by_key,
 )
@@ -33,42 +30,28 @@ from storage.stored import AWARDS
 from storage.subjects import orders_under, published_among
 from storage.timelines import linked_records, sources_of, timeline_of
 
+ORDER = list(FeedKind)
+
 
 def catalogue(desk: Desk, *, base_url: str) -> Catalogue:
     """Return all that can be published: feeds of everything, of each vendor, agency and technology category.
-
-    A vendor of the watchlist has a feed before there is anything to tell, so that it can be subscribed to.
 
     Args:
         base_url: where the site will be found, "" when nobody knows.
     """
     watchlist, entries = desk.watchlist, desk.settings.feed_entries
     with desk.database.reading() as session:
-        vendors = {vendor.id: _title(vendor) for vendor in watchlist.vendors}
-        vendors.update((vendor_id, name) for vendor_id, name, _ in known_vendors(session) if vendor_id not in vendors)
         feeds = [
             FeedSpec(
-                kind=FeedKind.ALL, slug="all", title="everything", events=tuple(find_events(session, Query(), entries))
+                kind=feed.kind,
+                slug=feed.slug,
+                title=feed.title,
+                events=tuple(find_events(session, feed.query, entries)),
             )
+            for feed in named_feeds(session, watchlist)
         ]
-        of_vendors = [
-            FeedSpec(
-                kind=FeedKind.VENDOR,
-                slug=vendor_id,
-                title=name,
-                events=tuple(find_events(session, Query(vendor=(vendor_id,)), entries)),
-            )
-            for vendor_id, name in sorted(vendors.items(), key=lambda vendor: vendor[1].casefold())
-        ]
-        # Those with something to read come first; of hundreds most have nothing yet.
-        feeds += sorted(of_vendors, key=lambda spec: not spec.events)
-        for code, name in known_agencies(session):
-            events = tuple(find_events(session, Query(agency=(code.lower(),)), entries))
-            feeds.append(FeedSpec(kind=FeedKind.AGENCY, slug=code, title=name or code, events=events))
-        for category in sorted({vendor.category for vendor in watchlist.vendors}):
-            events = tuple(find_events(session, Query(category=(category,)), entries))
-            title = watchlist.categories.get(category, category)
-            feeds.append(FeedSpec(kind=FeedKind.CATEGORY, slug=category, title=title, events=events))
+        # Vendors with something to read come first; of hundreds most have nothing yet.
+        feeds.sort(key=lambda spec: (ORDER.index(spec.kind), spec.kind is FeedKind.VENDOR and not spec.events))
         keys = published_keys(session)
         incidents = tuple(incidents_of(session))
     awards = {key: partial(_award_record, desk.database, desk.source_titles, key) for key in keys}
@@ -77,14 +60,10 @@ def catalogue(desk: Desk, *, base_url: str) -> Catalogue:
         feeds=tuple(feeds),
         awards=awards,
         today=datetime.now(UTC).date(),
+        hub=desk.settings.websub_hub,
         incidents=incidents,
         source_titles={name: source.title for name, source in SOURCES.items()},
     )
-
-
-def _title(vendor: Vendor) -> str:
-    """Return what the feed of an entry is called: a topic stands among the vendors, and says so."""
-    return vendor.name if vendor.kind is Kind.VENDOR else f"{vendor.name} (topic)"
 
 
 def record_page(session: Session, key: str, source_titles: Mapping[str, str]) -> RecordPage | None:

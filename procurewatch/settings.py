@@ -73,6 +73,11 @@ class Settings(BaseSettings):
     site_url: str = Field(
         "", description="public address of the published pages, for permalinks", pattern=r"^(https?://[^?#\s]+)?$"
     )
+    websub_hub: str = Field(
+        "",
+        description="address of a WebSub hub, named in feeds and told of news; needs site_url",
+        pattern=r"^(https?://[^#\s]+)?$",
+    )
     feed_entries: int = Field(100, ge=1, le=10_000, description="entries in one feed")
     web_token: SecretStr | None = Field(
         None, min_length=12, description="what a reviewer signs in with at /review; not set: nobody can"

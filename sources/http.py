@@ -11,7 +11,7 @@ import json
 import math
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -19,7 +19,7 @@ from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self, cast
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 import httpx
 import structlog
@@ -33,6 +33,9 @@ from sources.records import Document
 log = structlog.get_logger(__name__)
 
 JSON_TYPES = "application/json"
+FORM_TYPE = "application/x-www-form-urlencoded"
+NO_CONTENT = frozenset({204})
+TAKEN = frozenset({200, 201, 202, 204})
 PASSING_STATUSES = frozenset({429, 502, 503, 504})
 LARGEST_BODY = 64 * 1024 * 1024
 LARGEST_FILE = 8 * 1024 * 1024 * 1024
@@ -125,9 +128,10 @@ class _Request:
     method: str
     url: str
     body: str | None = None
+    content_type: str = JSON_TYPES
     accept: str = JSON_TYPES
     follow: bool = False
-    may_be_empty: bool = False
+    empty_statuses: frozenset[int] = frozenset()
     may_be_missing: bool = False
     file: Path | None = None
 
@@ -213,13 +217,20 @@ class Client:
             may_be_missing: whether 404 is an answer, whose body says what is missing, and not a refusal.
         """
         request = replace(self._request("GET", path, at), accept=accept, follow=follow)
-        request = replace(request, may_be_empty=may_be_empty, may_be_missing=may_be_missing)
+        request = replace(
+            request, empty_statuses=NO_CONTENT if may_be_empty else frozenset(), may_be_missing=may_be_missing
+        )
         return cast(Document, self._ask(request))
 
     def post(self, path: str, body: Mapping[str, object]) -> Document:
         """Send a JSON body to a path. Raises a leaf of `SourceError`."""
         request = replace(self._request("POST", path), body=json.dumps(body, sort_keys=True))
         return cast(Document, self._ask(request))
+
+    def post_form(self, path: str, fields: Sequence[tuple[str, str]]) -> Document:
+        """Send a form to a path; an answer without a body is one. Raises a leaf of `SourceError`."""
+        request = replace(self._request("POST", path), body=urlencode(fields), content_type=FORM_TYPE, accept="*/*")
+        return cast(Document, self._ask(replace(request, empty_statuses=TAKEN)))
 
     def download(self, path: str, file: Path, *, at: str = "") -> Downloaded:
         """Fetch a large file to disk, following redirections. What `file` held is overwritten.
@@ -303,7 +314,7 @@ class Client:
         for _move in range(MOST_MOVES):
             headers = {"Accept": request.accept} | (self._keys.headers if self._is_home(url) else {})
             if request.body is not None:
-                headers["Content-Type"] = JSON_TYPES
+                headers["Content-Type"] = request.content_type
             with self._http.stream(
                 request.method, url, content=request.body, headers=headers, extensions={"trace": self._deadline.watch}
             ) as response:
@@ -362,7 +373,7 @@ class Client:
         if 300 <= status < 400:
             came_back = f"HTTP {status}: moved to {self._keys.taken_out(response.headers.get('location', 'nowhere'))}"
             raise SourceChanged(self.source, request.name, came_back, status=status)
-        if not content.strip() and not (status == 204 and request.may_be_empty):
+        if not content.strip() and status not in request.empty_statuses:
             raise _Passing(Unreachable(self.source, request.name, f"HTTP {status} with an empty body", status=status))
 
     def _judge_passing(self, request: str, response: httpx.Response, came_back: str) -> None:

@@ -16,6 +16,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.orm import Session
 
+import storage.telling  # noqa: F401  it keeps what is told in every transaction that writes
 from storage.reader_views import drop_views, make_views
 from storage.search_index import IndexingSession
 

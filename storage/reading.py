@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 from urllib.parse import unquote
@@ -23,7 +23,8 @@ from storage.stored import (
     StoredRecord,
     StoredSignal,
 )
-from storage.tables import ActionRow, EventRow, EvidenceRow, IncidentRow, MatchRow, PayloadRow, RecordRow
+from storage.tables import ActionRow, EventRow, EvidenceRow, MatchRow, PayloadRow, RecordRow, StateRow, ToldRow
+from storage.told_facts import read_told_facts
 
 AT_ONCE = 500  # keys in one IN (...)
 LISTS = ("amounts", "attachments", "facts")
@@ -32,13 +33,26 @@ COPIED = tuple(
 )
 
 
-def records_by_key(session: Session, keys: Sequence[str]) -> list[StoredRecord]:
-    """Return the awards with these keys, in that order; keys that are not stored are passed over."""
+def records_by_key(session: Session, keys: Sequence[str], band: str = "") -> list[StoredRecord]:
+    """Return the awards with these keys, in that order; keys that are not stored are passed over.
+
+    With all their matches, or those of one band.
+    """
     rows = {row.key: row for row in session.scalars(select(RecordRow).where(col(RecordRow.key).in_(keys)))}
-    matches: dict[str, list[MatchRow]] = {}
-    for match in session.scalars(select(MatchRow).where(col(MatchRow.record_key).in_(keys))):
-        matches.setdefault(match.record_key, []).append(match)
-    return [_award(rows[key], matches.get(key, [])) for key in keys if key in rows]
+    matches = _matches_of(session, keys, band)
+    return [_award(rows[key], matches.get(key, ())) for key in keys if key in rows]
+
+
+def _matches_of(session: Session, keys: Sequence[str], band: str = "") -> dict[str, list[StoredMatch]]:
+    """Return matches by record key, best first."""
+    query = select(MatchRow).where(col(MatchRow.record_key).in_(keys))
+    if band:
+        query = query.where(col(MatchRow.band) == band)
+    rows = sorted(session.scalars(query), key=lambda match: (-match.score, match.vendor_id))
+    matches: dict[str, list[StoredMatch]] = {}
+    for row in rows:
+        matches.setdefault(row.record_key, []).append(_match(row))
+    return matches
 
 
 def find_by_identifier(session: Session, identifier: str) -> list[StoredRecord]:
@@ -59,7 +73,7 @@ def actions_together(session: Session, record_keys: Sequence[str]) -> dict[str, 
     query = select(ActionRow).where(col(ActionRow.award_key).in_(record_keys))
     found: dict[str, list[StoredAction]] = {}
     for row in session.scalars(query.order_by(col(ActionRow.signed).nulls_first(), col(ActionRow.key))):
-        found.setdefault(row.award_key, []).append(_action(row))
+        found.setdefault(row.award_key, []).append(action_of(row))
     return found
 
 
@@ -98,7 +112,8 @@ def payload(session: Session, sha256: str) -> bytes | None:
 def events_of(session: Session, record_key: str) -> list[StoredEvent]:
     """Return all that happened to an award, told or not, newest first."""
     query = select(EventRow).where(col(EventRow.record_key) == record_key)
-    return events_from(session, query.order_by(col(EventRow.signed).desc().nulls_last(), col(EventRow.id)))
+    ordered = query.order_by(col(EventRow.signed).desc().nulls_last(), col(EventRow.id))
+    return events_from(session, ordered, as_told=False)
 
 
 def first_purchases(session: Session, keys: Select[str], vendor_name: str, limit: int) -> list[StoredEvent]:
@@ -127,18 +142,33 @@ def known_agencies(session: Session) -> list[tuple[str, str]]:
     return sorted(((row[0], row[1]) for row in rows), key=lambda agency: (agency[1].casefold(), agency))
 
 
-def events_from(session: Session, query: Select[EventRow]) -> list[StoredEvent]:
-    """Return the events that a select gives, in its order, each with its record and action."""
+def events_from(session: Session, query: Select[EventRow], *, as_told: bool = True) -> list[StoredEvent]:
+    """Return the events that a select gives, in its order, each with its record and action.
+
+    `as_told`: those that feeds carry with both as they were told, but for whom they no longer concern.
+    """
     rows = list(session.scalars(query))
     events: list[StoredEvent] = []
     for first in range(0, len(rows), AT_ONCE):
-        part = rows[first : first + AT_ONCE]
-        awards = {award.key: award for award in records_by_key(session, sorted({row.record_key for row in part}))}
-        keys = {row.action_key for row in part if row.action_key}
-        found = session.scalars(select(ActionRow).where(col(ActionRow.key).in_(keys)))
-        actions = {row.key: _action(row) for row in found}
-        events += [_event(row, awards[row.record_key], actions.get(row.action_key)) for row in part]
+        events += _with_facts(session, rows[first : first + AT_ONCE], as_told=as_told)
     return events
+
+
+def _with_facts(session: Session, rows: Sequence[EventRow], *, as_told: bool) -> Iterator[StoredEvent]:
+    asked = select(col(ToldRow.event_id), col(ToldRow.facts))
+    asked = asked.where(col(ToldRow.event_id).in_([row.id for row in rows if row.told and as_told]))
+    told = {event_id: read_told_facts(facts) for event_id, facts in session.execute(asked)}
+    published = _matches_of(session, sorted({row.record_key for row in rows if row.id in told}), PUBLISHED)
+    untold = [row for row in rows if row.id not in told]
+    records = {record.key: record for record in records_by_key(session, sorted({row.record_key for row in untold}))}
+    wanted = {row.action_key for row in untold if row.action_key}
+    found = session.scalars(select(ActionRow).where(col(ActionRow.key).in_(wanted))) if wanted else ()
+    actions = {row.key: action_of(row) for row in found}
+    for row in rows:
+        if facts := told.get(row.id):
+            yield _event(row, facts.with_present(published.get(row.record_key, ())), facts.action)
+        else:
+            yield _event(row, records[row.record_key], actions.get(row.action_key))
 
 
 def _event(row: EventRow, award: StoredRecord, action: StoredAction | None) -> StoredEvent:
@@ -158,16 +188,16 @@ def _event(row: EventRow, award: StoredRecord, action: StoredAction | None) -> S
     )
 
 
-def _action(row: ActionRow) -> StoredAction:
+def action_of(row: ActionRow) -> StoredAction:
+    """Return an action's row as a view."""
     return StoredAction(**{name: getattr(row, name) for name in StoredAction.__dataclass_fields__})
 
 
-def _award(row: RecordRow, matches: Sequence[MatchRow]) -> StoredRecord:
-    ordered = sorted(matches, key=lambda match: (-match.score, match.vendor_id))
+def _award(row: RecordRow, matches: Sequence[StoredMatch]) -> StoredRecord:
     facts = {name: getattr(row, name) for name in COPIED}
     return StoredRecord(
         **facts,
-        matches=tuple(_match(match) for match in ordered),
+        matches=tuple(matches),
         amounts=tuple(
             StoredAmount(meaning=amount["meaning"], dollars=Decimal(amount["dollars"]), shared=bool(amount["shared"]))
             for amount in row.amounts
@@ -210,18 +240,10 @@ def published_keys(session: Session) -> list[str]:
 def publication_state(session: Session) -> tuple[str, datetime | None]:
     """Return what changes whenever anything published may have, and when it last did (UTC; `None` when all is empty).
 
-    Events, records, matches, evidence and incidents count.
+    It costs one look at one row, however much is stored.
     """
-    counted = (
-        select(func.count(), func.max(col(EventRow.first_seen))).where(col(EventRow.told)),
-        select(func.count(), func.max(col(RecordRow.last_changed))),
-        select(func.count(), func.max(col(MatchRow.first_seen))),
-        select(func.count(), func.max(col(EvidenceRow.retrieved_at))),
-        select(func.count(), func.max(func.coalesce(col(IncidentRow.ended), col(IncidentRow.began)))),
-    )
-    rows = [session.execute(query).one() for query in counted]
-    found: list[tuple[int, datetime | None]] = [(row[0], row[1]) for row in rows]
-    return repr(found), max((moment for _, moment in found if moment), default=None)
+    row = session.execute(select(col(StateRow.number), col(StateRow.changed))).first()
+    return (str(row[0]), row[1]) if row else ("0", None)
 
 
 def is_waiting(session: Session, record_key: str, vendor: str) -> bool:

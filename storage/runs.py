@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -72,7 +72,10 @@ def tell_newest(
         if among is not None:
             query = query.where(col(EventRow.record_key).in_(among))
         told.update(event_id for event_id, already in session.execute(query) if not already)
-    session.execute(update(EventRow).where(col(EventRow.id).in_(told)).values(told=True, first_seen=now))
+    for row in session.scalars(select(EventRow).where(col(EventRow.id).in_(told))):
+        row.told, row.first_seen = True, now
+        session.add(row)
+    session.flush()
     return len(told)
 
 

@@ -207,6 +207,25 @@ class EventRow(SQLModel, table=True):
     first_seen: datetime = _time("first_seen")
 
 
+class ToldRow(SQLModel, table=True):
+    """What feeds told with an event (`storage.told_facts`): an entry stays as it was when the award changes."""
+
+    __tablename__ = "told"
+
+    event_id: str = Field(primary_key=True, foreign_key="event.id")
+    facts: str = _text("facts")
+
+
+class StateRow(SQLModel, table=True):
+    """How often what is published has changed, and when it last did: one row, kept by `storage.telling`."""
+
+    __tablename__ = "state"
+
+    id: int = Field(sa_column=Column("id", Integer, primary_key=True, autoincrement=False))
+    number: int
+    changed: datetime = _time("changed")
+
+
 class SearchRow(SQLModel, table=True):
     """A record as it is looked for; `storage.search_index` derives it from the other tables, in the same transaction.
 

@@ -41,6 +41,8 @@ SOME_VENDORS = frozenset(
 )
 # Columns that say when something was done, and by which run: two runs of the same work differ in them, and in no other.
 MOMENTS = frozenset({"first_seen", "last_seen", "last_changed", "retrieved_at", "changed", "solved_at"})
+# Tables that tell how and when it was done.
+HISTORY = frozenset({"run", "state", "told"})
 Dump = dict[str, list[tuple[object, ...]]]
 
 
@@ -116,7 +118,7 @@ def ignore(_progress: Progress) -> None:
     """Listen to nothing."""
 
 
-def dump(database: Database, *, moments: bool = False, leave_out: frozenset[str] = frozenset({"run"})) -> Dump:
+def dump(database: Database, *, moments: bool = False, leave_out: frozenset[str] = HISTORY) -> Dump:
     """Return every row of every table, in order; without what tells one run from another unless `moments`."""
     rows: Dump = {}
     with database.reading() as session:

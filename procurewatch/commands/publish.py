@@ -35,7 +35,7 @@ def build_site(desk: Desk, folder: Path, site_url: str = "") -> str:
         raise typer.BadParameter(f"{folder} is a file; name a folder")
     site = catalogue(desk, base_url=site_url or desk.settings.site_url)
     written = sum(1 for _ in write_site(site, folder))
-    pages = f"{len(site.feeds)} feeds (Atom and RSS) and {len(site.awards)} award pages"
+    pages = f"{len(site.feeds)} feeds (Atom, RSS and JSON) and {len(site.awards)} award pages"
     return f"{pages} in {folder}; {written} files written"
 
 

@@ -14,6 +14,7 @@ from procurewatch.desk import Desk
 from procurewatch.web import (
     assets,
     downloads,
+    feeds,
     home,
     record_pages,
     review_pages,
@@ -41,6 +42,7 @@ def make_app(desk: Desk, base_url: str) -> FastAPI:
         home.router(room),
         search_pages.router(room),
         downloads.router(room),
+        feeds.feeds_router(desk, base_url),
         record_pages.router(room),
         subject_pages.router(room),
         review_pages.router(room),

@@ -75,6 +75,7 @@ def feed_row(kind: FeedKind, slug: str, title: str, told: Told | None = None) ->
         page=layout.feed_page(kind, slug),
         atom=layout.feed_path(kind, slug, FeedFormat.ATOM),
         rss=layout.feed_path(kind, slug, FeedFormat.RSS),
+        json=layout.feed_path(kind, slug, FeedFormat.JSON),
         entries=told.entries if told else 0,
         newest=told.newest.date() if told else None,
     )

@@ -21,6 +21,7 @@ from storage.reading import publication_state
 TYPES = {
     "atom": "application/atom+xml; charset=utf-8",
     "rss": "application/rss+xml; charset=utf-8",
+    "json": "application/feed+json; charset=utf-8",
     "opml": "text/x-opml; charset=utf-8",
     "html": HTML,
     "css": "text/css; charset=utf-8",

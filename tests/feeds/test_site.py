@@ -54,7 +54,7 @@ def catalogue(base_url: str | None = "https://watch.example.org/pw/") -> Catalog
     )
 
 
-ENDINGS = ("atom", "rss")
+ENDINGS = ("atom", "rss", "json")
 
 
 def built(base_url: str | None = "https://watch.example.org/pw/") -> dict[str, bytes]:
@@ -70,12 +70,8 @@ def test_paths() -> None:
         "style.css",
         "index.html",
         "feeds.opml",
-        *(f"{stem}.{end}" for stem in ("health", "all", "vendor/clearview-ai") for end in ("atom", "rss")),
-        *(
-            f"{stem}.{end}"
-            for stem in ("vendor/nobody", "agency/7014", "category/face-recognition")
-            for end in ("atom", "rss")
-        ),
+        *(f"{stem}.{end}" for stem in ("health", "all", "vendor/clearview-ai") for end in ENDINGS),
+        *(f"{stem}.{end}" for stem in ("vendor/nobody", "agency/7014", "category/face-recognition") for end in ENDINGS),
         f"awards/{CLEARVIEW.key}.html",
         f"awards/{BABEL.key}.html",
         f"awards/{award_page_name(EVENTS[3].record.key)}.html",
@@ -127,8 +123,8 @@ def test_index_lists_feeds_and_the_newest_entries() -> None:
     alternates = page.xpath("//link[@rel='alternate']/@href")
     assert {"all.atom", "all.rss", "vendor/clearview-ai.atom", "feeds.opml"} <= set(alternates)
     rows = [" ".join(row.text_content().split()) for row in page.xpath("//tbody/tr")]
-    assert rows[0] == "Clearview AI 2 2026-11-20 Atom RSS"
-    assert rows[1] == "Nobody & sons 0 none yet Atom RSS"
+    assert rows[0] == "Clearview AI 2 2026-11-20 Atom RSS JSON"
+    assert rows[1] == "Nobody & sons 0 none yet Atom RSS JSON"
     assert page.xpath("//details[@class='nothing-yet']//tbody/tr/th/text()") == ["Nobody & sons"]
     assert len(page.xpath("//article")) == len(EVENTS)
     assert "CLEARVIEW" in page.xpath("//article//mark//text()")
@@ -149,7 +145,7 @@ def test_award_page_shows_actions_evidence_and_feeds() -> None:
         evidence(CLEARVIEW).url,
         "Obligated to date$2,287,500.00",
         "Matched because",
-        "Face recognition Atom RSS",
+        "Face recognition Atom RSS JSON",
     ):
         assert words in text
 

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from feeds.entries import Entry, entry_for
+from feeds.feed_meta import FeedMeta
 from feeds.layout import permalink
-from feeds.syndication import FeedMeta, write_atom, write_rss
+from feeds.syndication import write_atom, write_rss
 from feeds.tags import feed_id
 from feeds.text import one_line
 from storage.stored import EventKind
@@ -38,11 +39,11 @@ META = FeedMeta(
     id=feed_id("vendor", "clearview-ai"),
     title="Procurewatch: Clearview AI & others",
     subtitle="Federal contract actions",
-    self_url_atom="https://watch.example.org/vendor/clearview-ai.atom",
-    self_url_rss="https://watch.example.org/vendor/clearview-ai.rss",
+    self_url="https://watch.example.org/vendor/clearview-ai.atom",
     html_url="https://watch.example.org/index.html",
     updated=datetime(2026, 1, 1, tzinfo=UTC),
 )
+RSS_META = replace(META, self_url="https://watch.example.org/vendor/clearview-ai.rss")
 EVENTS = (
     event(CLEARVIEW, CLEARVIEW_ACTIONS[0], EventKind.NEW_AWARD, seen=SEEN - timedelta(days=2), earlier=4),
     event(BABEL, BABEL_ACTIONS[1], EventKind.OPTION_EXERCISED, seen=SEEN),
@@ -98,13 +99,13 @@ def test_atom_keeps_the_rules_of_rfc_4287() -> None:
     ids = [entry.findtext(f"{ATOM}id") for entry in root.findall(f"{ATOM}entry")]
     assert len(set(ids)) == len(ids) == 3
     selves = [link.get("href") for link in root.findall(f"{ATOM}link") if link.get("rel") == "self"]
-    assert selves == [META.self_url_atom]
+    assert selves == [META.self_url]
     via = [link for link in root.findall(f"{ATOM}entry/{ATOM}link") if link.get("rel") == "via"]
     assert [link.get("href") for link in via] == [EVENTS[at].record.url for at in (1, 2, 0)]
 
 
 def test_rss_keeps_its_rules() -> None:
-    document = write_rss(META, told(EVENTS))
+    document = write_rss(RSS_META, told(EVENTS))
     channel = etree.fromstring(document).find("channel")
     assert channel is not None
     assert all(channel.findtext(name) for name in ("title", "link", "description"))
@@ -112,7 +113,7 @@ def test_rss_keeps_its_rules() -> None:
     itself = channel.find(f"{ATOM}link")
     assert itself is not None
     assert {name: itself.get(name) for name in ("href", "rel", "type")} == {
-        "href": META.self_url_rss,
+        "href": RSS_META.self_url,
         "rel": "self",
         "type": "application/rss+xml",
     }
@@ -130,7 +131,7 @@ def test_an_empty_feed_has_the_time_it_is_given() -> None:
 
 
 def test_a_feed_that_is_only_a_file_names_no_dead_link() -> None:
-    nowhere = replace(META, self_url_atom=None, self_url_rss=None, html_url="https://www.usaspending.gov/")
+    nowhere = replace(META, self_url=None, html_url="https://www.usaspending.gov/")
     for document in (write_atom(nowhere, told(EVENTS, None)), write_rss(nowhere, told(EVENTS, None))):
         feed = parsed(document)
         assert [entry.link for entry in feed.entries] == [EVENTS[at].record.url for at in (1, 2, 0)]

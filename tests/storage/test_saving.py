@@ -224,7 +224,8 @@ def stored_in_batches(database: Database, batches: Sequence[Sequence[Award | Pro
             for record in batch:
                 save_record(session, record)
             note_checkpoint(session, "usaspending", "watermark", "x", SEEN)
-    return dump(database)
+    # What was told is kept as it stood when its batch ended, and each batch counts as a state.
+    return {name: rows for name, rows in dump(database).items() if name not in ("told", "state")}
 
 
 def test_neither_batches_nor_the_order_of_records_matter(database: Database) -> None:

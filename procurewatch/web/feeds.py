@@ -1,0 +1,238 @@
+"""Any question as a feed over HTTP, and its whole history page by page (RFC 5005).
+
+A document is built once for a state of the database and sent as bytes; whether a client has it already is answered
+without building anything.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse
+from sqlalchemy.orm import Session
+
+from feeds.entries import Entry, entry_for
+from feeds.feed_meta import FeedMeta, Walk
+from feeds.layout import FEED_SUBTITLE, FEED_TYPES, INDEX, FeedFormat, FeedKind, permalink, site_url
+from feeds.site import EPOCH
+from feeds.syndication import write_feed
+from feeds.tags import feed_id
+from procurewatch.desk import Desk
+from procurewatch.named_feeds import NamedFeed, named_feeds
+from procurewatch.web.answering import Page, is_fresh, refusal
+from procurewatch.web.feed_cache import FeedCache, Served, served
+from storage.archives import ArchivePage, archived_events, complete_pages, neighbours, read_archive_page
+from storage.query import InvalidQuery, Query, read_query
+from storage.reading import publication_state
+from storage.searching import find_events
+from storage.stored import StoredEvent
+
+SEARCH = "search"
+ARCHIVE, AFTER = "archive", "after-archive"
+KEPT_SECONDS, ARCHIVE_KEPT_SECONDS = 300, 86_400
+MOST_ENTRIES = 10_000  # of one document
+MOST_WORDED = 5_000  # entries that are kept ready
+NOT_PUBLIC = "Feeds carry published matches only; leave out band and verdict."
+NO_SUCH_PAGE = "This feed has no such archive page (yet)."
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A document that is asked for: a feed (`stem` is its path without the ending) in a format, or an archive of it."""
+
+    stem: str
+    query: Query
+    fmt: FeedFormat
+    page: ArchivePage | None = None
+
+    def path(self, name: str = "", value: object = "") -> str:
+        """Return the path of the feed, or of another document of it, from the site's root."""
+        params = list(self.query.url_params()) if self.stem == SEARCH else []
+        params += [(name, str(value))] if name else []
+        return f"{self.stem}.{self.fmt}" + (f"?{urlencode(params)}" if params else "")
+
+
+class NoSuchPage(Exception):
+    """A feed has no archive page of that name."""
+
+
+class FeedDesk:
+    """Answers with feeds from an open desk. Safe to share between threads."""
+
+    def __init__(self, desk: Desk, base_url: str, cache: FeedCache | None = None) -> None:
+        self._desk = desk
+        self._base_url = base_url
+        self._cache = cache or FeedCache()
+        self._lock = threading.Lock()
+        self._worded: OrderedDict[tuple[str, tuple[str, ...]], Entry] = OrderedDict()
+        self._named: tuple[str, dict[str, NamedFeed]] = ("", {})
+
+    def named(self, stem: str) -> NamedFeed | None:
+        """Return the feed that has a path of its own, `None` if there is none."""
+        with self._desk.database.reading() as session:
+            return self._all_named(session).get(stem)
+
+    def answer(self, request: Request, asked: Asked) -> Response:
+        """Return the document, or 304 to who has it."""
+        with self._desk.database.reading() as session:
+            state, changed = publication_state(session)
+        keeping = ARCHIVE_KEPT_SECONDS if asked.page else KEPT_SECONDS
+        known = self._cache.known(asked, state)
+        if known and is_fresh(request, Page(b"", known.tag, known.modified)):
+            return Response(status_code=304, headers=_headers(known.tag, known.modified, keeping))
+        try:
+            document = self._cache.document(asked, state, lambda: self._build(asked, changed))
+        except NoSuchPage:
+            return refusal(404, NO_SUCH_PAGE)
+        headers = _headers(document.tag, document.modified, keeping)
+        if is_fresh(request, Page(b"", document.tag, document.modified)):
+            return Response(status_code=304, headers=headers)
+        content = document.content
+        if document.compressed and "gzip" in request.headers.get("accept-encoding", ""):
+            content, headers["Content-Encoding"] = document.compressed, "gzip"
+        return Response(content, headers=headers, media_type=f"{FEED_TYPES[asked.fmt]}; charset=utf-8")
+
+    def after(self, _request: Request, asked: Asked) -> Response:
+        """Send a reader on from an archive page: to the one that follows, or to the feed while there is none.
+
+        A page names this address, not that of the next, since it never changes and the next is not there yet.
+        """
+        with self._desk.database.reading() as session:
+            pages, _ = complete_pages(session, asked.query, datetime.now(UTC))
+        newer = neighbours(pages, asked.page)[1] if asked.page else None
+        target = asked.path(ARCHIVE, newer) if newer else asked.path()
+        return RedirectResponse(self._address(target), status_code=307, headers={"Cache-Control": "no-cache"})
+
+    def _build(self, asked: Asked, changed: datetime | None) -> Served:
+        with self._desk.database.reading() as session:
+            pages, left = complete_pages(session, asked.query, datetime.now(UTC))
+            if asked.page is None:
+                limit = min(max(self._desk.settings.feed_entries, left), MOST_ENTRIES)
+                events = find_events(session, asked.query, limit)
+                older = pages[-1] if pages else None
+            elif asked.page in pages:
+                events = archived_events(session, asked.query, asked.page)
+                older = neighbours(pages, asked.page)[0]
+            else:
+                raise NoSuchPage
+            meta = self._meta(session, asked, older)
+        entries = [self._entry(event) for event in events]
+        return served(write_feed(asked.fmt, meta, entries), changed or EPOCH)
+
+    def _entry(self, event: StoredEvent) -> Entry:
+        """Return an event in words. What was told stays as it was told, but for whom it concerns: it is worded once."""
+        key = (event.id, tuple(match.vendor_id for match in event.record.matches))
+        with self._lock:
+            entry = self._worded.get(key)
+            if entry is not None:
+                self._worded.move_to_end(key)
+                return entry
+        entry = entry_for(event, lambda of: permalink(self._base_url, of))
+        with self._lock:
+            self._worded[key] = entry
+            while len(self._worded) > MOST_WORDED:
+                self._worded.popitem(last=False)
+        return entry
+
+    def _meta(self, session: Session, asked: Asked, older: ArchivePage | None) -> FeedMeta:
+        named = self._all_named(session)
+        title, page, identity = self._about(asked, named)
+        walk = Walk(older=self._address(asked.path(ARCHIVE, older)) if older else "")
+        if asked.page:
+            walk = Walk(
+                older=walk.older,
+                newer=self._address(asked.path(AFTER, asked.page)),
+                current=self._address(asked.path()),
+            )
+        return FeedMeta(
+            id=identity,
+            title=f"Procurewatch: {title}",
+            subtitle=FEED_SUBTITLE.format(title),
+            self_url=self._address(asked.path(ARCHIVE, asked.page) if asked.page else asked.path()),
+            html_url=self._address(page),
+            updated=EPOCH,
+            hub="" if asked.page else self._desk.settings.websub_hub,
+            walk=walk,
+        )
+
+    def _about(self, asked: Asked, named: Mapping[str, NamedFeed]) -> tuple[str, str, str]:
+        """Return what a feed is called, the path of the page it belongs to, and its id."""
+        if feed := named.get(asked.stem):
+            slug = "" if feed.kind is FeedKind.ALL else feed.slug
+            return feed.title, INDEX, feed_id(feed.kind, slug)
+        names = {feed.slug: feed.title for feed in named.values()}
+        params = asked.query.url_query()
+        return asked.query.in_words(names), f"{SEARCH}?{params}" if params else SEARCH, feed_id(SEARCH, params or "all")
+
+    def _address(self, path: str) -> str:
+        return site_url(self._base_url, path)
+
+    def _all_named(self, session: Session) -> dict[str, NamedFeed]:
+        state, _ = publication_state(session)
+        with self._lock:
+            if self._named[0] != state or not self._named[1]:
+                self._named = (state, {feed.stem: feed for feed in named_feeds(session, self._desk.watchlist)})
+            return self._named[1]
+
+
+def feeds_router(desk: Desk, base_url: str, cache: FeedCache | None = None) -> APIRouter:
+    """Return the routes of all feeds that carry events; it goes before any route that takes every path.
+
+    `base_url` is where readers find the site.
+    """
+    routes, feeds = APIRouter(), FeedDesk(desk, base_url, cache)
+
+    def search(request: Request) -> Response:
+        try:
+            query = read_query(request.query_params.multi_items(), besides=(ARCHIVE, AFTER))
+        except InvalidQuery as error:
+            return refusal(400, str(error))
+        if not query.is_public:
+            return refusal(403, NOT_PUBLIC)
+        return _answered(feeds, request, Asked(SEARCH, query, _format(request)))
+
+    def named(request: Request) -> Response:
+        stem = request.url.path.lstrip("/").rpartition(".")[0]
+        feed = feeds.named(stem)
+        if feed is None:
+            return refusal(404, "There is no such feed; / lists all.")
+        return _answered(feeds, request, Asked(stem, feed.query, _format(request)))
+
+    kinds = [kind for kind in FeedKind if kind is not FeedKind.ALL]
+    for fmt in FeedFormat:
+        for path in (f"/{FeedKind.ALL}.{fmt}", *(f"/{kind}/{{name}}.{fmt}" for kind in kinds)):
+            routes.add_api_route(path, named, methods=["GET", "HEAD"], include_in_schema=False)
+        routes.add_api_route(f"/{SEARCH}.{fmt}", search, methods=["GET", "HEAD"], include_in_schema=False)
+    return routes
+
+
+def _format(request: Request) -> FeedFormat:
+    return FeedFormat(request.url.path.rpartition(".")[2])
+
+
+def _answered(feeds: FeedDesk, request: Request, asked: Asked) -> Response:
+    """Answer with the feed, an archive page of it, or the way to the page after one."""
+    for name, answer in ((ARCHIVE, feeds.answer), (AFTER, feeds.after)):
+        if (given := request.query_params.get(name)) is not None:
+            page = read_archive_page(given)
+            return answer(request, replace(asked, page=page)) if page else refusal(404, NO_SUCH_PAGE)
+    return feeds.answer(request, asked)
+
+
+def _headers(tag: str, modified: datetime, keeping: int) -> dict[str, str]:
+    return {
+        "ETag": tag,
+        "Last-Modified": format_datetime(modified.astimezone(UTC), usegmt=True),
+        "Cache-Control": f"public, max-age={keeping}",
+        "Vary": "Accept-Encoding",
+        "Content-Security-Policy": "default-src 'none'; sandbox",
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "no-referrer",
+    }

@@ -1,0 +1,275 @@
+"""Feeds over real HTTP: any question, each format, walked to its beginning."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import feedparser
+import httpx
+import pytest
+import uvicorn
+from lxml import etree
+from sqlalchemy import insert
+
+from feeds.layout import FeedFormat
+from feeds.syndication import write_feed
+from procurewatch.desk import Desk
+from procurewatch.settings import Settings
+from procurewatch.web import feeds as web_feeds
+from procurewatch.web.app import make_app
+from storage.database import Database
+from storage.tables import EventRow
+from storage.telling import keep_all_told
+from tests.desks import few
+from tests.feeds.feed_rules import check_atom, check_json_feed, check_rss
+from tests.records import BABEL, CLEARVIEW, acted, match
+from tests.storage.tools import save
+
+NOW = datetime.now(UTC)
+LONG_AGO = NOW - timedelta(days=100)
+BASE = "http://127.0.0.1:{}"
+
+
+@contextmanager
+def served(database: Database, folder: Path, **settings: object) -> Iterator[httpx.Client]:
+    """Serve a database over HTTP; give a client whose base is the site's own address."""
+    desk = Desk(
+        settings=Settings.model_validate({"data_dir": folder, "watchlist": [], **settings}),
+        database=database,
+        watchlist=few(),
+        stop=threading.Event(),
+    )
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        base = BASE.format(listening.getsockname()[1])
+        server = uvicorn.Server(uvicorn.Config(make_app(desk, base), log_level="error"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        try:
+            with httpx.Client(base_url=base, timeout=30) as client:
+                yield client
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+def fill(database: Database, *, actions: int = 0) -> None:
+    """Store two awards, and so many entries more about the first, one an hour, from a hundred days ago on."""
+    save(database, CLEARVIEW, match(CLEARVIEW), now=LONG_AGO)
+    save(database, BABEL, match(BABEL, "babel-street"), now=LONG_AGO + timedelta(minutes=1))
+    rows = [
+        {
+            "id": f"tag:procurewatch,2026:test/{number}",
+            "record_key": CLEARVIEW.key,
+            "action_key": "",
+            "kind": "modified",
+            "before": "",
+            "after": "",
+            "earlier_actions": 0,
+            "vendor_id": "",
+            "told": True,
+            "held": False,
+            "first_seen": LONG_AGO + timedelta(hours=number + 1),
+        }
+        for number in range(actions)
+    ]
+    with database.writing() as session:
+        if rows:
+            session.execute(insert(EventRow), rows)
+            keep_all_told(session)
+
+
+def ids(document: bytes) -> list[str]:
+    if document.startswith(b"{"):
+        return [item["id"] for item in json.loads(document)["items"]]
+    return [entry.id for entry in feedparser.parse(document).entries]
+
+
+def older(document: bytes) -> str:
+    if document.startswith(b"{"):
+        return str(json.loads(document).get("next_url", ""))
+    return linked(document, "prev-archive")
+
+
+def linked(document: bytes, rel: str) -> str:
+    """Return where a link leads, "" if there is none."""
+    links = [element for element in etree.fromstring(document).iter() if element.get("rel") == rel]
+    return str(links[0].get("href")) if links else ""
+
+
+QUESTIONS = ("", "?q=clearview", "?vendor=babel-street", "?q=no-such-word", "?agency=7012&since=2020-01-01")
+CHECKS = {"atom": check_atom, "rss": check_rss, "json": check_json_feed}
+TYPES = {"atom": "application/atom+xml", "rss": "application/rss+xml", "json": "application/feed+json"}
+
+
+def test_a_search_is_a_feed_in_every_format_and_all_tell_the_same(database: Database, tmp_path: Path) -> None:
+    fill(database)
+    with served(database, tmp_path, websub_hub="https://hub.example.org/") as client:
+        for question in (
+            "",
+            "?q=clearview",
+            "?vendor=babel-street",
+            "?q=nothing-holds-this",
+            "?agency=7012&since=2020-01-01",
+        ):
+            answers = {fmt: client.get(f"/search.{fmt}{question}") for fmt in CHECKS}
+            for fmt, answer in answers.items():
+                assert answer.status_code == 200
+                assert answer.headers["content-type"] == f"{TYPES[fmt]}; charset=utf-8"
+                CHECKS[fmt](answer.content, address=str(answer.url))
+            assert len({tuple(ids(answer.content)) for answer in answers.values()}) == 1
+            atom, as_json = feedparser.parse(answers["atom"].content), json.loads(answers["json"].content)
+            assert [entry.published for entry in atom.entries] == [item["date_published"] for item in as_json["items"]]
+            assert as_json["hubs"] == [{"type": "WebSub", "url": "https://hub.example.org/"}]
+        assert ids(client.get("/search.atom?vendor=babel-street").content) == ids(
+            client.get("/vendor/babel-street.rss").content
+        )
+        assert len(ids(client.get("/search.json?q=clearview").content)) == 1
+
+
+@pytest.mark.parametrize(
+    ("address", "status", "said"),
+    [
+        ("/search.atom?band=review", 403, "published matches only"),
+        ("/search.json?verdict=rejected", 403, "published matches only"),
+        ("/search.rss?vendr=x", 400, "did you mean 'vendor'"),
+        ("/search.atom?since=soon", 400, "is not a date"),
+        ("/search.atom?archive=2026-13.1", 404, "no such archive page"),
+        ("/search.atom?archive=1999-01.1", 404, "no such archive page"),
+        ("/vendor/nobody.json", 404, "no such feed"),
+        ("/agency/..%2f..%2fetc.atom", 404, "no such"),
+    ],
+)
+def test_what_is_no_feed_is_refused_in_one_line(
+    database: Database, tmp_path: Path, address: str, status: int, said: str
+) -> None:
+    fill(database)
+    with served(database, tmp_path) as client:
+        answer = client.get(address)
+        assert (answer.status_code, answer.text.count("\n")) == (status, 1)
+        assert said in answer.text
+
+
+@pytest.mark.parametrize("fmt", CHECKS)
+def test_walking_back_gives_every_entry_once_and_an_archive_never_changes(
+    database: Database, tmp_path: Path, fmt: str
+) -> None:
+    fill(database, actions=730)
+    with served(database, tmp_path) as client:
+
+        def walk(start: str) -> dict[str, bytes]:
+            documents: dict[str, bytes] = {}
+            address = start
+            while address:
+                assert address not in documents
+                answer = client.get(address)
+                assert answer.status_code == 200
+                CHECKS[fmt](answer.content, address=address)
+                documents[address] = answer.content
+                address = older(answer.content)
+            return documents
+
+        start = f"{client.base_url}/search.{fmt}?q=clearview".replace("//search", "/search")
+        before = walk(start)
+        archives = list(before)[1:]
+        assert len(archives) >= 7
+        told = [entry for address in archives for entry in ids(before[address])]
+        assert len(set(told)) == len(told)
+        assert len({*told, *ids(before[start])}) == 731
+        # The award itself changes, which its old entries do not show, and feeds gain entries.
+        more = acted(CLEARVIEW, "P00099", "2025-09-12", "1.00")
+        save(database, more, match(more), now=NOW)
+        after = walk(start)
+        assert ids(after[start])[0] not in told
+        assert {address: after[address] for address in archives} == {address: before[address] for address in archives}
+        if fmt != "json":
+            assert forward(client, archives[-1]) == [*reversed(archives), start]
+
+
+def forward(client: httpx.Client, address: str) -> list[str]:
+    """Walk from the oldest archive to the feed."""
+    visited = [address]
+    for _ in range(50):
+        newer = linked(client.get(address).content, "next-archive")
+        if not newer:
+            break
+        address = str(client.get(newer, follow_redirects=True).url)
+        visited.append(address)
+    return visited
+
+
+def test_who_has_it_gets_304_head_has_no_body_and_gzip_is_ready(database: Database, tmp_path: Path) -> None:
+    fill(database)
+    with served(database, tmp_path) as client:
+        plain = client.get("/search.atom", headers={"Accept-Encoding": "identity"})
+        assert "content-encoding" not in plain.headers
+        with client.stream("GET", "/search.atom", headers={"Accept-Encoding": "gzip"}) as answer:
+            assert answer.headers["content-encoding"] == "gzip"
+            assert gzip.decompress(b"".join(answer.iter_raw())) == plain.content
+        head = client.head("/search.atom")
+        assert (head.status_code, head.content) == (200, b"")
+        tag, modified = plain.headers["etag"], plain.headers["last-modified"]
+        for headers in ({"If-None-Match": tag}, {"If-None-Match": f'"x", {tag}'}, {"If-Modified-Since": modified}):
+            fresh = client.get("/search.atom", headers=headers)
+            assert (fresh.status_code, fresh.content, fresh.headers["etag"]) == (304, b"", tag)
+        assert client.get("/search.atom", headers={"If-None-Match": '"another"'}).status_code == 200
+        more = acted(CLEARVIEW, "P00099", "2025-09-12", "1.00")
+        save(database, more, match(more), now=NOW)
+        assert client.get("/search.atom", headers={"If-None-Match": tag}).status_code == 200
+        # What the change did not touch keeps its tag and its date.
+        assert client.get("/vendor/nobody.atom").status_code == 404
+
+
+def test_a_change_elsewhere_leaves_a_feed_as_it_was(database: Database, tmp_path: Path) -> None:
+    fill(database)
+    with served(database, tmp_path) as client:
+        before = client.get("/vendor/babel-street.json")
+        more = acted(CLEARVIEW, "P00099", "2025-09-12", "1.00")
+        save(database, more, match(more), now=NOW)
+        after = client.get("/vendor/babel-street.json")
+        assert (after.content, after.headers["etag"]) == (before.content, before.headers["etag"])
+        assert after.headers["last-modified"] == before.headers["last-modified"]
+
+
+def test_many_readers_at_once_cost_one_building(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(database, actions=200)
+    built: list[FeedFormat] = []
+
+    def write(fmt: FeedFormat, *given: Any) -> bytes:
+        built.append(fmt)
+        return write_feed(fmt, *given)
+
+    monkeypatch.setattr(web_feeds, "write_feed", write)
+    with served(database, tmp_path) as client, ThreadPoolExecutor(16) as readers:
+        bodies = {answer.content for answer in readers.map(lambda _: client.get("/search.rss"), range(32))}
+        assert (len(bodies), len(built)) == (1, 1)
+        assert client.get("/search.rss", headers={"If-None-Match": "*"}).status_code == 304
+        assert len(built) == 1
+
+
+def test_the_list_of_feeds_and_the_index_name_all_formats(database: Database, tmp_path: Path) -> None:
+    fill(database)
+    with served(database, tmp_path) as client:
+        page = client.get("/").text
+        for kind in TYPES.values():
+            assert f'type="{kind}"' in page
+        outlines = etree.fromstring(client.get("/feeds.opml").content).findall(".//outline[@xmlUrl]")
+        groups = [
+            item.get("text") for item in etree.fromstring(client.get("/feeds.opml").content).findall("body/outline")
+        ]
+        assert groups == ["Everything", "Vendors", "Agencies", "Technologies"]
+        urls = [str(url) for outline in outlines for name, url in outline.items() if str(name).endswith("Url")]
+        assert len(urls) == 4 * len(outlines)
+        for url in dict.fromkeys(urls):
+            assert client.get(urlsplit(url).path).status_code == 200, url

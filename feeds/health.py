@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
 from feeds.entries import Entry
@@ -12,13 +12,6 @@ from feeds.render import render
 from feeds.tags import AUTHORITY
 from feeds.text import moment, one_line, plural, utc
 from storage.health import Incident
-
-DOD_DELAY = timedelta(days=90)  # FPDS and USAspending hold the department's awards back for so long
-
-
-def not_public_yet(today: date) -> str:
-    """Return the sentence that must stand wherever a list could be taken for all there is."""
-    return f"Awards of the Department of Defense signed after {today - DOD_DELAY} are not public yet."
 
 
 def incident_entries(incidents: Iterable[Incident], titles: Mapping[str, str], link: str) -> Iterator[Entry]:

@@ -137,6 +137,8 @@ def _description_changed(event: StoredEvent) -> str:
 
 
 def _corrected(event: StoredEvent) -> str:
+    if event.record.is_publication:
+        return f"{buyer(event.record)}: announcement of {recipient(event.record)} corrected: {name(event.after)}"
     change = f": {name(event.before) or 'nothing'} became {name(event.after) or 'nothing'}"
     told = change if event.before or event.after else ""
     return f"{buyer(event.record)}: record corrected{_number(event)} of {_holding(event.record)}{told}"

@@ -116,7 +116,7 @@ def finish(reports: list[RunReport]) -> None:
 def failure_line(report: RunReport) -> str:
     """Return one line that says what went wrong and that nothing is lost."""
     verdict = report.verdict or "stopped"
-    kept = f"; the {report.tally.read} awards read before are kept" if report.tally.read else ""
+    kept = f"; the {report.tally.read} records read before are kept" if report.tally.read else ""
     return plain(f"procurewatch: {verdict}: {report.message}{kept}").plain
 
 

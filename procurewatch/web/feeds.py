@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 
 from feeds.entries import Entry, entry_for
 from feeds.feed_meta import FeedMeta, Walk
-from feeds.layout import FEED_SUBTITLE, FEED_TYPES, INDEX, FeedFormat, FeedKind, permalink, site_url
+from feeds.layout import FEED_SUBTITLE, FEED_TYPES, INDEX, FeedFormat, FeedKind, feed_page, permalink, site_url
 from feeds.site import EPOCH
 from feeds.syndication import write_feed
 from feeds.tags import feed_id
@@ -166,7 +166,8 @@ class FeedDesk:
         """Return what a feed is called, the path of the page it belongs to, and its id."""
         if feed := named.get(asked.stem):
             slug = "" if feed.kind is FeedKind.ALL else feed.slug
-            return feed.title, INDEX, feed_id(feed.kind, slug)
+            page = feed_page(feed.kind, feed.slug) if slug else INDEX
+            return feed.title, page, feed_id(feed.kind, slug)
         names = {feed.slug: feed.title for feed in named.values()}
         params = asked.query.url_query()
         return asked.query.in_words(names), f"{SEARCH}?{params}" if params else SEARCH, feed_id(SEARCH, params or "all")
@@ -235,4 +236,7 @@ def _headers(tag: str, modified: datetime, keeping: int) -> dict[str, str]:
         "Content-Security-Policy": "default-src 'none'; sandbox",
         "X-Content-Type-Options": "nosniff",
         "Referrer-Policy": "no-referrer",
+        # A feed is made to be read from elsewhere, by readers that are web pages too.
+        "Access-Control-Allow-Origin": "*",
+        "Cross-Origin-Resource-Policy": "cross-origin",
     }

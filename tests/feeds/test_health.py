@@ -1,13 +1,13 @@
-"""The feed of the sources' own troubles, and the sentence on what is not public yet."""
+"""The feed of the sources' own troubles."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import feedparser
 
-from feeds.health import incident_entries, not_public_yet
+from feeds.health import incident_entries
 from feeds.site import Site
 from storage.health import Incident
 from tests.feeds.test_site import catalogue
@@ -39,8 +39,3 @@ def test_the_feed_is_there_before_anything_went_wrong_and_tells_what_did() -> No
         parsed = feedparser.parse(troubled[path]())
         assert not parsed.bozo
         assert [entry.title for entry in parsed.entries] == [next(incident_entries([INCIDENT], TITLES, LINK)).title]
-
-
-def test_what_is_not_public_yet_is_said_with_its_date() -> None:
-    told = not_public_yet(date(2026, 11, 23))
-    assert told == "Awards of the Department of Defense signed after 2026-08-25 are not public yet."

@@ -89,6 +89,11 @@ class Matcher:
         return f"{MATCHER_VERSION}.{NORM_VERSION}.{self._watchlist.version}"
 
     @property
+    def topics(self) -> frozenset[str]:
+        """The ids of the entries that are words, and nobody who could be paid."""
+        return frozenset(entry.id for entry in self._watchlist.vendors if entry.kind is Kind.TOPIC)
+
+    @property
     def indexes(self) -> Indexes:
         """What it looks names and texts up in, for those who look many up at once."""
         return Indexes(self._names, self._phrases, self._slips)

@@ -293,7 +293,7 @@ def run_job(workshop: Workshop, source: Source, client: Client, job: Job) -> Run
         tally=run.tally,
         retry_at=retry_at,
     )
-    return _end(workshop.database, run_id, report, job)
+    return _end(workshop, run_id, report, job)
 
 
 def _incomplete(shortfalls: Sequence[Shortfall]) -> str:
@@ -310,14 +310,14 @@ def _begin(database: Database, source: str, purpose: str) -> int:
         return row.id or 0
 
 
-def _end(database: Database, run_id: int, report: RunReport, job: Job) -> RunReport:
+def _end(workshop: Workshop, run_id: int, report: RunReport, job: Job) -> RunReport:
     """Close the run; when it is believed, what it covers is noted in the same transaction."""
     now = datetime.now(UTC)
     tally = report.tally
-    with database.writing() as session:
+    with workshop.database.writing() as session:
         row = session.get_one(RunRow, run_id)
         if report.verdict and report.verdict.is_good:
-            note_milestones(session, now, job.tell)
+            note_milestones(session, now, job.tell, workshop.matcher.topics)
             told = job.finish(session, now, complete=not tally.shortfalls)
             if told and not report.message:
                 report = replace(report, message=f"feeds begin with the newest {told} events; the rest is history")

@@ -8,7 +8,7 @@ are not counted.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -42,12 +42,13 @@ class _Bought:
     total: Decimal
 
 
-def note_milestones(session: Session, now: datetime, tell: Tell) -> int:
+def note_milestones(session: Session, now: datetime, tell: Tell, topics: Collection[str] = ()) -> int:
     """Store the firsts and round sums that what is stored has reached, each once for ever.
 
     Args:
         now: when this is found, UTC.
         tell: given the id of the vendor, whether feeds are to carry it.
+        topics: ids of entries that are nobody who could be paid: nothing is bought from them.
 
     Returns:
         how many were new.
@@ -58,7 +59,7 @@ def note_milestones(session: Session, now: datetime, tell: Tell) -> int:
         key = (pair.category, pair.agency)
         first_of_category[key] = min(first_of_category.get(key, pair.first), pair.first)
     new = 0
-    for pair in bought:
+    for pair in (pair for pair in bought if pair.vendor_id not in topics):
         is_new_technology = first_of_category[(pair.category, pair.agency)] == pair.first
         for record_key, change in _reached(session, pair, is_new_technology=is_new_technology):
             save_event(session, record_key, change, now, told=tell([pair.vendor_id]), vendor_id=pair.vendor_id)

@@ -7,11 +7,15 @@ from dataclasses import dataclass
 from datetime import date
 
 from feeds.frame import Frame
+from feeds.text import plural
 from feeds.vintage import not_public_yet
 from storage.stored import StoredRecord
 
 FORMATS = {"atom": "Atom", "rss": "RSS", "json": "JSON Feed"}
 EXPORTS = {"csv": "CSV", "parquet": "Parquet", "sqlite3": "SQLite", "ocds.json": "OCDS", "zip": "Story pack"}
+# Beyond these a page says "more than": to count on would take longer than anybody waits.
+MOST_COUNTED = 10_000
+MOST_ENTRIES = 1_000
 FACET_TITLES = {
     "vendor": "Vendor",
     "category": "Technology",
@@ -68,7 +72,13 @@ def render_search(frame: Frame, page: SearchPage, *, today: date) -> bytes:
         formats=_with_query(FORMATS, page.query),
         exports=_with_query(EXPORTS, page.query),
         missing=not_public_yet(today),
+        found=_at_most(page.total, MOST_COUNTED, "record"),
+        entries=_at_most(page.entries_a_year, MOST_ENTRIES, "entry", "entries"),
     )
+
+
+def _at_most(count: int, most: int, one: str, many: str = "") -> str:
+    return f"more than {most:,} {many or one + 's'}" if count > most else plural(count, one, many)
 
 
 def _with_query(kinds: dict[str, str], query: str) -> Sequence[tuple[str, str]]:

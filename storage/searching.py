@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime, time
 
 from sqlalchemy import (
     ColumnElement,
+    Select,
     SelectBase,
     SQLColumnExpression,
     and_,
@@ -36,7 +37,7 @@ from storage.tables import EventRow, MatchRow, RecordRow, SearchRow
 
 Condition = ColumnElement[bool]
 
-FEW = 2000  # records that are sooner sorted than found by reading all in their order
+FEW = 20_000  # records that are sooner sorted than found by reading all in their order
 
 
 def find_records(session: Session, query: Query, limit: int | None = None, after: str = "") -> Iterator[StoredRecord]:
@@ -69,10 +70,10 @@ def record_cursor(record: StoredRecord) -> str:
     return str(place_of(record.signed or record.published or date.min, record.key))
 
 
-def count_records(session: Session, query: Query) -> int:
-    """Return how many records a query finds."""
-    counted = select(func.count()).select_from(SearchRow)
-    return session.scalar(counted.where(*record_conditions(session, query, in_order=False))) or 0
+def count_records(session: Session, query: Query, most: int | None = None) -> int:
+    """Return how many records a query finds; counting ends past `most`, if it is given, with one more than that."""
+    found = select(literal(1)).select_from(SearchRow).where(*record_conditions(session, query, in_order=False))
+    return _counted(session, found, most)
 
 
 def find_events(session: Session, query: Query, limit: int, before: str = "") -> list[StoredEvent]:
@@ -101,13 +102,20 @@ def event_cursor(event: StoredEvent) -> str:
     return f"{event.first_seen.astimezone(UTC).isoformat()}~{signed}~{event.id}"
 
 
-def count_events_since(session: Session, query: Query, since: date) -> int:
-    """Return how many entries a query's feed has had from a day (UTC) on."""
-    rows = select(func.count()).select_from(EventRow).where(*event_conditions(session, query))
-    return session.scalar(rows.where(col(EventRow.first_seen) >= datetime.combine(since, time.min, UTC))) or 0
+def count_events_since(session: Session, query: Query, since: date, most: int | None = None) -> int:
+    """Return how many entries a query's feed has had from a day (UTC) on; `most` as in `count_records`."""
+    found = select(literal(1)).select_from(EventRow).where(*event_conditions(session, query))
+    return _counted(session, found.where(col(EventRow.first_seen) >= datetime.combine(since, time.min, UTC)), most)
 
 
-def facet_counts(session: Session, query: Query, facet: str, most: int) -> list[tuple[str, str, int]]:
+def _counted(session: Session, found: Select[int], most: int | None) -> int:
+    limited = found.limit(most + 1) if most is not None else found
+    return session.scalar(select(func.count()).select_from(limited.subquery())) or 0
+
+
+def facet_counts(
+    session: Session, query: Query, facet: str, most: int, newest: int | None = None
+) -> list[tuple[str, str, int]]:
     """Return how many of the records a query finds have each value of a facet: (value, label, count), most first.
 
     `value` is what the parameter of that name takes; of values without a name of their own the label is the value.
@@ -115,6 +123,7 @@ def facet_counts(session: Session, query: Query, facet: str, most: int) -> list[
     Args:
         facet: one of `FACETS`.
         most: the most values to return.
+        newest: count among so many of the newest records alone.
     """
     value, label = FACETS[facet]
     count = func.count(col(SearchRow.place).distinct())
@@ -123,7 +132,12 @@ def facet_counts(session: Session, query: Query, facet: str, most: int) -> list[
         asked = asked.join(MatchRow, and_(col(MatchRow.record_key) == col(SearchRow.record_key), *of_match(query)))
     elif label.table is not SearchRow.__table__:  # type: ignore[attr-defined]
         asked = asked.join(RecordRow, col(RecordRow.key) == col(SearchRow.record_key))
-    asked = asked.where(*record_conditions(session, query, in_order=False)).group_by(value)
+    if newest is None:
+        asked = asked.where(*record_conditions(session, query, in_order=False))
+    else:
+        first = select(col(SearchRow.place)).where(*record_conditions(session, query, in_order=True))
+        asked = asked.where(col(SearchRow.place).in_(first.order_by(col(SearchRow.place).desc()).limit(newest)))
+    asked = asked.group_by(value)
     asked = asked.order_by(count.desc(), _bytewise(session, value)).limit(most)
     return [(found[0], found[1] or found[0], found[2]) for found in session.execute(asked)]
 

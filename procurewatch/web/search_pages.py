@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 from sqlalchemy.orm import Session
 
 from feeds.entries import category_words
-from feeds.search_page import FACET_TITLES, Facet, FacetValue, SearchPage, render_search
+from feeds.search_page import FACET_TITLES, MOST_COUNTED, MOST_ENTRIES, Facet, FacetValue, SearchPage, render_search
 from feeds.text import clean
 from procurewatch.web.answering import answer, page_of
 from procurewatch.web.room import Room
@@ -67,11 +67,11 @@ def answered(room: Room, session: Session, query: Query, after: str) -> SearchPa
         query=query.url_query(),
         given=_given(params),
         kept=tuple(pair for pair in params if pair[0] not in OWN_FIELDS),
-        total=count_records(session, query),
+        total=count_records(session, query, MOST_COUNTED),
         records=tuple(shown),
         facets=tuple(_facets(room, session, query)),
         after=record_cursor(shown[-1]) if len(found) > len(shown) else "",
-        entries_a_year=count_events_since(session, query, room.today - A_YEAR),
+        entries_a_year=count_events_since(session, query, room.today - A_YEAR, MOST_ENTRIES),
         is_first=not after,
     )
 
@@ -109,7 +109,7 @@ def _facets(room: Room, session: Session, query: Query) -> list[Facet]:
                 query=_toggled(query, name, _written(name, value)),
                 is_chosen=_written(name, value) in chosen,
             )
-            for value, label, count in facet_counts(session, query, name, VALUES_OF_A_FACET)
+            for value, label, count in facet_counts(session, query, name, VALUES_OF_A_FACET, MOST_COUNTED)
         )
         if len(values) > 1 or chosen:
             facets.append(Facet(title=title, values=values))

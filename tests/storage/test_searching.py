@@ -20,6 +20,7 @@ from sources.records import Agency, Amount, AmountMeaning, Publication, Publicat
 from storage.database import Database, open_database
 from storage.folding import tokens
 from storage.query import InvalidQuery, Query, read_query
+from storage.reader_views import drop_views
 from storage.reviewing import Decision, Verdict, decide, recipient_subjects, record_subject
 from storage.rows import award_row
 from storage.saving import save_publication
@@ -329,6 +330,7 @@ def test_what_was_stored_before_there_was_an_index_is_indexed(sqlite_url: str) -
         fill(database)
         kept = dump(database)
         with database.engine.begin() as connection:
+            drop_views(connection)
             for statement in ("DROP TABLE told", "DROP TABLE state", "DROP TABLE search_index",
                 "DROP TABLE search", "DROP INDEX ix_match_vendor",
                 "DROP INDEX ix_match_category", "DROP INDEX ix_event_kind", "ALTER TABLE match DROP COLUMN resold",

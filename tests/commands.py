@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import subprocess
 import sys
+import tempfile
+import warnings
 from pathlib import Path
 
+from procurewatch.cli import main
+
+FORKING = multiprocessing.get_context("forkserver")
+FORKING.set_forkserver_preload(["tests.commands"])
 SOURCE = "PROCUREWATCH_SOURCES__USASPENDING__"
 
 
@@ -32,7 +39,32 @@ def start(folder: Path, *arguments: str, base_url: str = "", **more: str) -> sub
 
 
 def run(folder: Path, *arguments: str, base_url: str = "", **more: str) -> subprocess.CompletedProcess[str]:
-    """Run `procurewatch` to its end."""
-    with start(folder, *arguments, base_url=base_url, **more) as process:
-        out, err = process.communicate(timeout=120)
-    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+    """Run `procurewatch` to its end, in a process of its own.
+
+    The process is forked from one that has the program's modules read already: to read them is most of what a command
+    takes, and there are hundreds in the tests.
+    """
+    command = ["--data-dir", str(folder), *arguments]
+    with tempfile.TemporaryDirectory() as results:
+        out, err = Path(results) / "out", Path(results) / "err"
+        process = FORKING.Process(target=_run_main, args=(command, environment(base_url, **more), out, err))
+        process.start()
+        process.join(120)
+        if process.exitcode is None:
+            process.kill()
+            raise TimeoutError(f"{command} did not end in two minutes")
+        return subprocess.CompletedProcess(
+            ["procurewatch", *command], process.exitcode, out.read_text("utf-8"), err.read_text("utf-8")
+        )
+
+
+def _run_main(command: list[str], variables: dict[str, str], out: Path, err: Path) -> None:
+    """Become the program, as its script does, with its output in files."""
+    for file, descriptor in ((out, 1), (err, 2)):
+        os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT), descriptor)
+    sys.stdout, sys.stderr = (open(number, "w", encoding="utf-8", closefd=False) for number in (1, 2))  # noqa: SIM115
+    os.environ.clear()
+    os.environ.update(variables)
+    warnings.simplefilter("error")
+    sys.argv = ["procurewatch", *command]
+    main()

@@ -145,25 +145,30 @@ def _sqlite_with_tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _postgresql_with_tables(postgresql_server: str) -> Iterator[str]:
     with postgres.fresh_database(postgresql_server) as url:
         open_database(url).close()
-        yield str(make_url(url).database)
+        yield url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Give the URL of a new empty database, of each kind.
+def empty_database_url(request: pytest.FixtureRequest) -> str:
+    """Give the URL of a new database without tables, of each kind."""
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url
 
-    For a test that wants `database` too it is the copy of one that `open_database` has opened: that is quicker.
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """Give the URL of a database with its tables and nothing in them, of each kind.
+
+    On SQLite it is the copy of one that `open_database` has made; on PostgreSQL it is one for all tests of a process,
+    emptied for each: both are quicker than making the tables anew.
     """
-    if "database" not in request.fixturenames:
-        yield request.getfixturevalue(f"{request.param}_url")
-    elif request.param == "sqlite":
-        url = request.getfixturevalue("sqlite_url")
+    if request.param == "sqlite":
+        url: str = request.getfixturevalue("sqlite_url")
         shutil.copy(request.getfixturevalue("_sqlite_with_tables"), str(make_url(url).database))
-        yield url
-    else:
-        template = request.getfixturevalue("_postgresql_with_tables")
-        with postgres.fresh_database(request.getfixturevalue("postgresql_server"), template) as url:
-            yield url
+        return url
+    url = request.getfixturevalue("_postgresql_with_tables")
+    postgres.empty(url)
+    return url
 
 
 @pytest.fixture

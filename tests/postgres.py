@@ -97,15 +97,24 @@ def _guarded(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def fresh_database(server_url: str, template: str = "template0") -> Iterator[str]:
-    """Give the URL of a new database, empty or the copy of another; dropped at the end, whoever is still connected."""
+def fresh_database(server_url: str) -> Iterator[str]:
+    """Give the URL of a new empty database; dropped at the end, whoever is still connected."""
     name = f"procurewatch_test_{uuid4().hex}"
-    create = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
-    _execute(server_url, create.format(sql.Identifier(name), sql.Identifier(template)))
+    _execute(server_url, sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name)))
     try:
         yield make_url(server_url).set(database=name).render_as_string(hide_password=False)
     finally:
         _execute(server_url, sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def empty(url: str) -> None:
+    """Delete every row of a database, having sent away whoever is still connected."""
+    with psycopg.connect(_libpq(url), autocommit=True) as connection:
+        others = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        connection.execute(f"SELECT pg_terminate_backend(pid) {others}")
+        found = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+        tables = [sql.Identifier(name) for (name,) in found if name != "alembic_version"]
+        connection.execute(sql.SQL("TRUNCATE {} RESTART IDENTITY CASCADE").format(sql.SQL(", ").join(tables)))
 
 
 def _execute(server_url: str, statement: sql.Composed) -> None:

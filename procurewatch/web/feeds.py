@@ -233,7 +233,7 @@ def _headers(tag: str, modified: datetime, keeping: int) -> dict[str, str]:
         "Last-Modified": format_datetime(modified.astimezone(UTC), usegmt=True),
         "Cache-Control": f"public, max-age={keeping}",
         "Vary": "Accept-Encoding",
-        "Content-Security-Policy": "default-src 'none'; sandbox",
+        "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; sandbox",
         "X-Content-Type-Options": "nosniff",
         "Referrer-Policy": "no-referrer",
         # A feed is made to be read from elsewhere, by readers that are web pages too.

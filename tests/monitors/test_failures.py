@@ -1,4 +1,4 @@
-"""Every failure the stand-in can play ends in the right verdict, with nothing lost and the watermark unmoved."""
+"""Failures of USAspending that leave something behind: a long wait, a backfill cut off, no network at all."""
 
 from __future__ import annotations
 
@@ -12,43 +12,16 @@ import pytest
 from sqlalchemy import select
 from sqlmodel import col
 
-from monitors.verdict import RunReport, Verdict
+from monitors.verdict import Verdict
 from procurewatch.demo.upstream import CorpusAward, load_corpus
 from procurewatch.desk import Desk
 from sources.http import Patience
 from storage.runs import checkpoint
 from storage.tables import RecordRow
-from tests.desks import LAST_DAY, backfill, desk_over, dump, later, poll
+from tests.desks import backfill, desk_over, dump, later, poll
 from tests.upstreams.faults import Fault, FaultyUsaspending
 
 SEARCH, DETAIL, TRANSACTIONS = "search/spending_by_award/", "/awards/CONT", "/v2/transactions/"
-
-LASTING = {
-    Fault.TOO_MANY: Verdict.QUOTA_USED_UP,
-    Fault.TOO_MANY_DATE: Verdict.QUOTA_USED_UP,
-    Fault.TOO_MANY_HOUR: Verdict.QUOTA_USED_UP,
-    Fault.UNAVAILABLE: Verdict.UNREACHABLE,
-    Fault.GATEWAY_TIMEOUT: Verdict.UNREACHABLE,
-    Fault.EMPTY: Verdict.UNREACHABLE,
-    Fault.RESET: Verdict.UNREACHABLE,
-    Fault.CUT_TRANSFER: Verdict.UNREACHABLE,
-    Fault.SLOW_DRIP: Verdict.UNREACHABLE,
-    Fault.SERVER_ERROR: Verdict.UNREACHABLE,
-    Fault.FORBIDDEN: Verdict.BLOCKED,
-    Fault.HTML_OK: Verdict.SOURCE_CHANGED,
-    Fault.TRUNCATED_JSON: Verdict.SOURCE_CHANGED,
-    Fault.RENAMED_FIELD: Verdict.SOURCE_CHANGED,
-    Fault.UNUSED_FILTER: Verdict.SOURCE_CHANGED,
-}
-PASSING = [
-    Fault.TOO_MANY,
-    Fault.TOO_MANY_DATE,
-    Fault.UNAVAILABLE,
-    Fault.GATEWAY_TIMEOUT,
-    Fault.EMPTY,
-    Fault.RESET,
-    Fault.CUT_TRANSFER,
-]
 
 
 @pytest.fixture(autouse=True)
@@ -69,15 +42,6 @@ def some_awards() -> list[CorpusAward]:
     """Read them anew, since tests change them."""
     wanted = ("CLEARVIEW AI", "COBWEBS", "PANAMERICA")
     return [award for award in load_corpus() if any(name in (award.recipient_name or "") for name in wanted)]
-
-
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
-    """The keys of the awards that are stored when nothing fails."""
-    folder = tmp_path_factory.mktemp("undisturbed")
-    with FaultyUsaspending(some_awards()) as upstream, desk_over(upstream.base_url, folder) as desk:
-        poll(desk)
-        return keys(desk)
 
 
 def keys(desk: Desk) -> set[str]:
@@ -105,64 +69,6 @@ def watermark(desk: Desk) -> str | None:
     """Return how far polls have come."""
     with desk.database.reading() as session:
         return checkpoint(session, "usaspending", "poll/until")
-
-
-def assert_failed_well(desk: Desk, report: RunReport, expected: Verdict) -> None:
-    """One verdict, one line that names the source and what came back, and the watermark where it was."""
-    assert report.verdict is expected, report
-    assert report.message.startswith("usaspending: "), report.message
-    assert "\n" not in report.message
-    assert watermark(desk) == LAST_DAY.isoformat()
-
-
-@pytest.mark.parametrize(
-    ("fault", "on"),
-    [
-        pytest.param(fault, on, id=f"{fault.name.lower()}-{on.strip('/').replace('/', '-')}")
-        for fault in LASTING
-        for on in (SEARCH, DETAIL, TRANSACTIONS)
-        # Only searches have filters, and only they name awards by this field.
-        if on == SEARCH or fault not in (Fault.RENAMED_FIELD, Fault.UNUSED_FILTER)
-    ],
-)
-def test_a_lasting_failure(
-    fault: Fault, on: str, corpus: list[CorpusAward], undisturbed: set[str], tmp_path: Path
-) -> None:
-    with polled(corpus, tmp_path) as (upstream, desk):
-        stored = dump(desk.database)
-        upstream.play(fault, on=on, after=1 if on == SEARCH else 2)  # the second search is the one with news
-        failed = poll(desk, later(2))
-        kept = dump(desk.database)
-        upstream.heal()
-        healed = poll(desk, later(3))
-        if on == DETAIL and fault in (Fault.HTML_OK, Fault.TRUNCATED_JSON):
-            # One award's detail at a time: each goes to quarantine with its reason, all of them mean a changed source.
-            assert failed.verdict is Verdict.SOURCE_CHANGED
-            assert failed.tally.problems >= 3
-        else:
-            assert failed.verdict is LASTING[fault], failed
-            assert failed.tally.read >= 2 or on == SEARCH, "what was read before is kept"
-        for table in ("record", "action", "match", "event", "evidence", "payload"):
-            assert set(stored[table]) <= set(kept[table]), f"{table}: nothing stored is lost"
-        assert healed.verdict is Verdict.NEW
-        assert watermark(desk) == later(3).isoformat()
-        assert keys(desk) == undisturbed
-
-
-@pytest.mark.parametrize("fault", LASTING, ids=lambda fault: fault.name.lower())
-def test_a_failure_leaves_the_watermark(fault: Fault, corpus: list[CorpusAward], tmp_path: Path) -> None:
-    with polled(corpus, tmp_path) as (upstream, desk):
-        upstream.play(fault, on=SEARCH)
-        assert_failed_well(desk, poll(desk, later(2)), LASTING[fault])
-
-
-@pytest.mark.parametrize("fault", PASSING, ids=lambda fault: fault.name.lower())
-def test_a_failure_that_passes_is_not_noticed(fault: Fault, corpus: list[CorpusAward], tmp_path: Path) -> None:
-    with polled(corpus, tmp_path) as (upstream, desk):
-        upstream.play(fault, on=SEARCH, times=1, after=1)
-        upstream.play(fault, on=DETAIL, times=1, after=1)
-        assert poll(desk, later(2)).verdict is Verdict.NEW
-        assert watermark(desk) == later(2).isoformat()
 
 
 def test_a_long_wait_is_noted_and_not_sat_out(corpus: list[CorpusAward], tmp_path: Path) -> None:

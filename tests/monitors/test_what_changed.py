@@ -141,7 +141,7 @@ CHANGES: list[tuple[Sequence[Record], Record, EventKind, str]] = [
     ((), CLEARVIEW, EventKind.FIRST_PURCHASE, "first purchase on record from Clearview AI, and its first of face"),
     ((), CLEARVIEW, EventKind.ROUND_SUM, "has obligated more than $1,000,000.00 to Clearview AI"),
     ((), ANNOUNCED, EventKind.ANNOUNCED, "announces $9,000,000.00 (announced) for Clearview AI, Inc."),
-    ((ANNOUNCED,), CORRECTION, EventKind.CORRECTED, "record corrected"),
+    ((ANNOUNCED,), CORRECTION, EventKind.CORRECTED, "corrected: correction:"),
     ((), NOTICE, EventKind.NEW_NOTICE, "left when first seen"),
     (
         (NOTICE,),

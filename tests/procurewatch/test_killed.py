@@ -15,7 +15,7 @@ from tests.commands import run, start
 from tests.desks import Dump, dump
 from tests.upstreams.faults import Fault, FaultyUsaspending
 
-KILLS = 8
+KILLS = 4
 BACKFILL = ("backfill", "Magnet Forensics", "--since", "2020-10-01")
 
 

@@ -43,8 +43,8 @@ VALUES ('clearview-ai', :subject, 'confirmed', 'me', '', '2026-01-01 00:00:00')
 """
 
 
-def test_what_was_stored_before_there_were_several_sources_is_kept(database_url: str) -> None:
-    url = make_url(database_url)
+def test_what_was_stored_before_there_were_several_sources_is_kept(empty_database_url: str) -> None:
+    url = make_url(empty_database_url)
     if url.drivername == "postgresql":
         url = url.set(drivername="postgresql+psycopg")
     engine = create_engine(url)
@@ -55,7 +55,7 @@ def test_what_was_stored_before_there_were_several_sources_is_kept(database_url:
         connection.execute(text(VERDICT), {"subject": f"award:{CLEARVIEW.key}"})
     engine.dispose()
 
-    database = open_database(database_url)
+    database = open_database(empty_database_url)
     try:
         with database.reading() as session:
             (stored,) = records_by_key(session, [CLEARVIEW.key])

@@ -54,19 +54,19 @@ def test_every_key_column_refuses_null(database: Database) -> None:
             assert not [key for key in keys if columns[key]["nullable"]]
 
 
-def test_opening_twice_is_harmless(database_url: str) -> None:
-    with closing(open_database(database_url)) as first:
+def test_opening_twice_is_harmless(empty_database_url: str) -> None:
+    with closing(open_database(empty_database_url)) as first:
         save(first, CLEARVIEW, match(CLEARVIEW))
         before = dump(first)
-        with closing(open_database(database_url)) as second:
+        with closing(open_database(empty_database_url)) as second:
             assert dump(second) == before
-    with closing(open_database(database_url)) as third:
+    with closing(open_database(empty_database_url)) as third:
         assert dump(third) == before
 
 
 @pytest.mark.parametrize("attempt", range(2))
-def test_two_processes_may_open_an_empty_database_at_once(database_url: str, attempt: int) -> None:
-    processes = [start(OPEN, database_url) for _ in range(2)]
+def test_two_processes_may_open_an_empty_database_at_once(empty_database_url: str, attempt: int) -> None:
+    processes = [start(OPEN, empty_database_url) for _ in range(2)]
     for process in processes:
         assert process.stdin is not None
         process.stdin.write("go\n")
@@ -150,13 +150,13 @@ def test_a_database_that_would_be_forgotten(url: str) -> None:
     assert "sqlite:///FILE" in refusal(url)
 
 
-def test_a_database_of_a_newer_version_is_left_alone(database_url: str) -> None:
-    with closing(open_database(database_url)) as database:
+def test_a_database_of_a_newer_version_is_left_alone(empty_database_url: str) -> None:
+    with closing(open_database(empty_database_url)) as database:
         save(database, CLEARVIEW, match(CLEARVIEW))
         with database.engine.begin() as connection:
             connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
         before = dump(database)
-        assert "newer Procurewatch" in refusal(database_url)
+        assert "newer Procurewatch" in refusal(empty_database_url)
         assert dump(database) == before
         with database.reading() as session:
             assert session.scalar(text("SELECT version_num FROM alembic_version")) == "9999"
@@ -170,10 +170,10 @@ def test_tables_that_are_not_ours_are_told_of(sqlite_url: str) -> None:
     assert "already exists" in refusal(sqlite_url)
 
 
-def test_what_is_stored_outlives_the_process(database_url: str) -> None:
-    with closing(open_database(database_url)) as database:
+def test_what_is_stored_outlives_the_process(empty_database_url: str) -> None:
+    with closing(open_database(empty_database_url)) as database:
         save(database, CLEARVIEW, match(CLEARVIEW))
-    with closing(open_database(database_url)) as database:
+    with closing(open_database(empty_database_url)) as database:
         stored = dump(database)
     assert len(stored["action"]) == len(CLEARVIEW.actions)
     assert stored["match"][0]["signals"][0]["text"] == "CLEARVIEW AI, INC."

@@ -105,13 +105,15 @@ def test_the_newest_migration_that_speaks_of_views_makes_these() -> None:
     assert newest == views_digest(), "the views have changed: write a migration that says so in VIEWS"
 
 
-def test_views_are_there_again_after_a_migration(database_url: str) -> None:
-    open_database(database_url).close()
-    engine = create_engine(make_url(database_url).set(drivername=drivername(database_url)))
+def test_views_are_there_again_after_a_migration(empty_database_url: str) -> None:
+    open_database(empty_database_url).close()
+    engine = create_engine(make_url(empty_database_url).set(drivername=drivername(empty_database_url)))
     with engine.begin() as connection:
+        for table in ("told", "state"):
+            connection.execute(text(f"DROP TABLE {table}"))
         connection.execute(text("UPDATE alembic_version SET version_num = '0003'"))
     engine.dispose()
-    database = open_database(database_url)
+    database = open_database(empty_database_url)
     assert ask(database, "SELECT * FROM awards") == []
     database.close()
 

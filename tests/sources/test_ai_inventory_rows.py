@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -26,8 +24,8 @@ from tests.upstreams.ai_inventory import (
 )
 
 SOURCE = AiInventory()
-WHOLE_FILE = "2025_individually_reported_AI_use_cases.csv"
 PAGE = "https://github.com/ombegov/2025-Federal-Agency-AI-Use-Case-Inventory/blob/main/Data/"
+WHOLE_FILE = "2025_individually_reported_AI_use_cases.csv"
 
 
 def document(*rows: Row, body: bytes | None = None) -> Document:
@@ -245,17 +243,3 @@ def test_the_byte_order_mark_and_the_line_ends_do_not_matter(line_end: bytes) ->
     plain = table(INDIVIDUAL_HEADER, [RETIRED]).removeprefix(b"\xef\xbb\xbf").replace(b"\n", line_end)
     (record,) = read_inventory(document(body=plain), SOURCE.name)
     assert record.key == "AI_USE_CASE_2025_VA_VA-25-856"
-
-
-def whole_file() -> Path:
-    """Where the inventory lies on a machine that has it."""
-    folder = Path(os.environ.get("PROCUREWATCH_SHARED_DATA") or Path(__file__).parents[3] / "shared/data")
-    return folder / "aiinventory" / WHOLE_FILE
-
-
-@pytest.mark.skipif(not whole_file().is_file(), reason=f"no {whole_file()} (set PROCUREWATCH_SHARED_DATA)")
-def test_the_whole_inventory_can_be_read() -> None:
-    records = read_inventory(document(body=whole_file().read_bytes()), SOURCE.name)
-    assert len(records) == 3_611, "the number that its README tells"
-    assert len({record.key for record in records}) == 3_611
-    assert not [record for record in records if isinstance(record, Problem)]

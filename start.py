@@ -36,7 +36,7 @@ def main() -> int:
     except subprocess.CalledProcessError as error:
         print(f"setting up failed ({' '.join(map(str, error.cmd[:6]))} ...); see above", file=sys.stderr)
         return 1
-    command = ["-m", "pytest", "-n", "4", *arguments[1:]] if testing else ["-m", "procurewatch", *arguments]
+    command = ["-m", "pytest", "-n", "2", *arguments[1:]] if testing else ["-m", "procurewatch", *arguments]
     return subprocess.run([PYTHON, *command], cwd=ROOT if testing else None, check=False).returncode
 
 

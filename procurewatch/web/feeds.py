@@ -28,7 +28,15 @@ from procurewatch.desk import Desk
 from procurewatch.named_feeds import NamedFeed, named_feeds
 from procurewatch.web.answering import Page, is_fresh, refusal
 from procurewatch.web.feed_cache import FeedCache, Served, served
-from storage.archives import ArchivePage, archived_events, complete_pages, neighbours, read_archive_page
+from storage.archives import (
+    ArchivePage,
+    archived_events,
+    is_complete,
+    newest_page,
+    page_after,
+    page_before,
+    read_archive_page,
+)
 from storage.query import InvalidQuery, Query, read_query
 from storage.reading import publication_state
 from storage.searching import find_events
@@ -105,21 +113,19 @@ class FeedDesk:
         A page names this address, not that of the next, since it never changes and the next is not there yet.
         """
         with self._desk.database.reading() as session:
-            pages, _ = complete_pages(session, asked.query, datetime.now(UTC))
-        newer = neighbours(pages, asked.page)[1] if asked.page else None
+            newer = page_after(session, asked.query, asked.page, datetime.now(UTC)) if asked.page else None
         target = asked.path(ARCHIVE, newer) if newer else asked.path()
         return RedirectResponse(self._address(target), status_code=307, headers={"Cache-Control": "no-cache"})
 
     def _build(self, asked: Asked, changed: datetime | None) -> Served:
         with self._desk.database.reading() as session:
-            pages, left = complete_pages(session, asked.query, datetime.now(UTC))
             if asked.page is None:
+                older, left = newest_page(session, asked.query, datetime.now(UTC))
                 limit = min(max(self._desk.settings.feed_entries, left), MOST_ENTRIES)
                 events = find_events(session, asked.query, limit)
-                older = pages[-1] if pages else None
-            elif asked.page in pages:
+            elif is_complete(session, asked.query, asked.page, datetime.now(UTC)):
                 events = archived_events(session, asked.query, asked.page)
-                older = neighbours(pages, asked.page)[0]
+                older = page_before(session, asked.query, asked.page)
             else:
                 raise NoSuchPage
             meta = self._meta(session, asked, older)

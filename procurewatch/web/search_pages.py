@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from fastapi import APIRouter, Request, Response
@@ -13,9 +13,10 @@ from feeds.search_page import FACET_TITLES, MOST_COUNTED, MOST_ENTRIES, Facet, F
 from feeds.text import clean
 from procurewatch.web.answering import answer, page_of
 from procurewatch.web.room import Room
+from storage.facets import FacetCount, count_by_facets
 from storage.query import InvalidQuery, Query, read_query
 from storage.reading import known_agencies
-from storage.searching import count_events_since, count_records, facet_counts, find_records, record_cursor
+from storage.searching import count_events_since, find_records, record_cursor
 
 ON_A_PAGE = 25
 VALUES_OF_A_FACET = 8
@@ -62,14 +63,15 @@ def answered(room: Room, session: Session, query: Query, after: str) -> SearchPa
     names = {code.lower(): name for code, name in known_agencies(session)}
     names |= {**room.desk.watchlist.categories, **room.vendor_titles}
     params = query.url_params()
+    total, counted = count_by_facets(session, query, list(FACET_TITLES), VALUES_OF_A_FACET, MOST_COUNTED)
     return SearchPage(
         in_words=query.in_words(names),
         query=query.url_query(),
         given=_given(params),
         kept=tuple(pair for pair in params if pair[0] not in OWN_FIELDS),
-        total=count_records(session, query, MOST_COUNTED),
+        total=total,
         records=tuple(shown),
-        facets=tuple(_facets(room, session, query)),
+        facets=tuple(_facets(room, query, counted)),
         after=record_cursor(shown[-1]) if len(found) > len(shown) else "",
         entries_a_year=count_events_since(session, query, room.today - A_YEAR, MOST_ENTRIES),
         is_first=not after,
@@ -97,19 +99,20 @@ def _given(params: Pairs) -> dict[str, str]:
     return {name: value for name, value in params if name in OWN_FIELDS}
 
 
-def _facets(room: Room, session: Session, query: Query) -> list[Facet]:
+def _facets(room: Room, query: Query, counted: Mapping[str, Sequence[FacetCount]]) -> list[Facet]:
     titles = {**room.desk.watchlist.categories, **room.vendor_titles, **room.desk.source_titles}
     facets = []
     for name, title in FACET_TITLES.items():
         chosen = set(getattr(query, name))
         values = tuple(
             FacetValue(
-                label=titles.get(value) or (category_words(label) if name in ("category", "kind") else label),
-                count=count,
-                query=_toggled(query, name, _written(name, value)),
-                is_chosen=_written(name, value) in chosen,
+                label=titles.get(each.value)
+                or (category_words(each.label) if name in ("category", "kind") else each.label),
+                count=each.records,
+                query=_toggled(query, name, _written(name, each.value)),
+                is_chosen=_written(name, each.value) in chosen,
             )
-            for value, label, count in facet_counts(session, query, name, VALUES_OF_A_FACET, MOST_COUNTED)
+            for each in counted[name]
         )
         if len(values) > 1 or chosen:
             facets.append(Facet(title=title, values=values))

@@ -48,7 +48,7 @@ from monitors.watchlist import load_watchlist
 from procurewatch.desk import Desk
 from procurewatch.settings import Settings
 from procurewatch.web.app import make_app
-from storage.archives import complete_pages
+from storage.archives import newest_page
 from storage.database import Database, open_database
 from storage.query import Query, read_query
 from storage.reading import publication_state
@@ -155,7 +155,7 @@ def feed_needs(query: Query) -> Callable[[Any], object]:
 
     def ask(session: Any) -> None:
         publication_state(session)
-        complete_pages(session, query, datetime.now(UTC))
+        newest_page(session, query, datetime.now(UTC))
         find_events(session, query, ENTRIES)
 
     return ask

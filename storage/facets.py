@@ -78,11 +78,14 @@ def _part(session: Session, query: Query, found: CTE, name: str, most: int | Non
         value, label = OF_MATCHES[name]
         count = func.count(found.c.place.distinct())
         counted = select(value.label("value"), func.max(label).label("label"), count.label("records"))
-        counted = counted.join_from(found, MatchRow, _is_matched(found, query))
+        # An outer join begins with what is found; and the empty value is not told from none in a way that undoes that.
+        counted = counted.join_from(found, MatchRow, _is_matched(found, query), isouter=True)
+        given = func.coalesce(value, "") != ""
     else:
         value, count = found.c[OF_RECORDS[name]], func.count()
         counted = select(value.label("value"), func.max(found.c.place).label("label"), count.label("records"))
-    counted = counted.where(value != "").group_by(value)
+        given = value != ""
+    counted = counted.where(given).group_by(value)
     ranked = counted.order_by(count.desc(), bytewise(session, value)).limit(most).subquery()
     label = ranked.c.label if name in OF_MATCHES else ranked.c.value
     if name == "agency":

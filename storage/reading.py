@@ -146,7 +146,7 @@ def known_vendors(session: Session) -> list[tuple[str, str, str]]:
 def known_agencies(session: Session) -> list[tuple[str, str]]:
     """Return (sub-agency code, name) of every agency with a published match, by name."""
     code = col(SearchRow.sub_agency_code)
-    newest = select(code.label("code"), func.max(col(SearchRow.place)).label("place"))
+    newest: Select[str, int] = select(code.label("code"), func.max(col(SearchRow.place)).label("place"))
     seen = newest.where(col(SearchRow.is_published).is_(True), code != "").group_by(code).subquery()
     rows = session.execute(select(seen.c.code, agency_name(seen.c.code, seen.c.place)))
     return sorted(((row[0], row[1]) for row in rows), key=lambda agency: (agency[1].casefold(), agency))
@@ -154,10 +154,11 @@ def known_agencies(session: Session) -> list[tuple[str, str]]:
 
 def agency_name(code: ColumnElement[str], place: ColumnElement[int]) -> ColumnElement[str]:
     """Return a sub-agency's name as the record at a place writes it, or else as any record does; "" if none does."""
-    there = select(col(SearchRow.record_key)).where(col(SearchRow.place) == place).scalar_subquery()
-    written = select(col(RecordRow.sub_agency_name)).where(col(RecordRow.key) == there).scalar_subquery()
+    written = select(col(RecordRow.sub_agency_name)).join(SearchRow, col(SearchRow.record_key) == col(RecordRow.key))
+    written = written.where(col(SearchRow.place) == place).correlate_except(RecordRow, SearchRow)
     other = select(func.max(col(RecordRow.sub_agency_name))).where(col(RecordRow.sub_agency_code) == code)
-    return func.coalesce(func.nullif(written, ""), other.scalar_subquery(), "")
+    other = other.correlate_except(RecordRow)
+    return func.coalesce(func.nullif(written.scalar_subquery(), ""), other.scalar_subquery(), "")
 
 
 def events_from(session: Session, query: Select[EventRow], *, as_told: bool = True) -> list[StoredEvent]:

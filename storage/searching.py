@@ -6,7 +6,7 @@ they are taken from an index and sorted; where many can, rows are read in their 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, time
 
 from sqlalchemy import (
@@ -28,7 +28,7 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from storage.conditions import has_event, is_of_match, is_withdrawn, of_dates, of_event, of_facets, of_match, of_record
-from storage.full_text import asked_terms, holds, is_exact, places_with
+from storage.full_text import Either, asked_terms, holds, is_exact, places_with
 from storage.query import Band, InvalidQuery, Query
 from storage.reading import AT_ONCE, events_from, records_by_key
 from storage.search_index import place_of
@@ -118,56 +118,63 @@ def record_conditions(session: Session, query: Query, *, in_order: bool) -> list
 
     `in_order`: only the first rows are wanted, in their order; otherwise all are, and the indexes find them.
     """
+    keys = select(col(MatchRow.record_key)).where(*of_match(query)) if query.vendor or query.category else None
+    if keys is not None and in_order and not _are_few(session, keys):
+        keys = None
     terms = asked_terms(query)
     places = places_with(session, terms) if terms else None
     if places is not None and in_order and not _are_few(session, places):
         places = None
-    left = [either for either in terms if places is None or not is_exact(session, either)]
-    found = [*map(holds, left), *of_facets(query), *of_dates(query), *has_event(query)]
-    if places is not None:
-        found.append(col(SearchRow.place).in_(places))
+    found = [*_with_words(session, terms, places), *of_facets(query), *of_dates(query), *has_event(query)]
+    if keys is not None:
+        return [*found, col(SearchRow.record_key).in_(keys)]
     if query.band is Band.PUBLISH:
         found.append(col(SearchRow.is_published).is_(True))
     if is_of_match(query):
         matched = exists().where(col(MatchRow.record_key) == col(SearchRow.record_key), *of_match(query))
         found.append(matched.correlate(SearchRow))
-    if query.vendor or query.category:
-        keys = select(col(MatchRow.record_key)).where(*of_match(query))
-        if not in_order or _are_few(session, keys):
-            found.append(col(SearchRow.record_key).in_(keys))
     return found
+
+
+def _with_words(session: Session, terms: Sequence[Either], places: Select[int] | None) -> Iterator[Condition]:
+    """Give that a record holds these terms, by the index of words where its `places` are given."""
+    if places is not None:
+        yield col(SearchRow.place).in_(places)
+    yield from (holds(either) for either in terms if places is None or not is_exact(session, either))
 
 
 def event_conditions(session: Session, query: Query) -> list[Condition]:
     """Return what narrows a select over `EventRow` to the told events of a query's feed."""
-    found = [*_about_records(query), *_about_matches(query)]
-    few = [col(EventRow.record_key).in_(keys) for keys in _few_keys(session, query)]
+    about, few = list(of_record(query)), False
+    found = list(_about_matches(query))
+    for keys in _few_matched(session, query):
+        found, few = [*found, col(EventRow.record_key).in_(keys)], True
+    if about:
+        meant = _few_records(session, query)
+        few = few or meant is not None
+        same = exists().where(col(SearchRow.record_key) == col(EventRow.record_key), *about)
+        found.append(same if meant is None else col(EventRow.record_key).in_(meant))
     # Of few records the events are sorted. No index is to be taken for the told ones: they are nearly all.
     told = col(EventRow.told) != false() if few else col(EventRow.told).is_(True)
-    return [told, *of_event(query, by_index=not few), *found, *few]
+    return [told, *of_event(query, by_index=not few), *found]
 
 
-def _few_keys(session: Session, query: Query) -> Iterator[SelectBase]:
-    """Give queries for the keys of all records that can be meant, where those are few."""
-    if conditions := list(of_record(query)):
-        keys: SelectBase = select(col(SearchRow.record_key)).where(*conditions)
-        counted = keys
-        if terms := asked_terms(query):
-            counted = places_with(session, terms)
-            keys = select(col(SearchRow.record_key)).where(col(SearchRow.place).in_(counted))
-        if _are_few(session, counted):
-            yield keys
+def _few_records(session: Session, query: Query) -> Select[str] | None:
+    """Return the query for the keys of the records that are meant, `None` where those are many."""
+    terms = asked_terms(query)
+    places = places_with(session, terms) if terms else None
+    keys = select(col(SearchRow.record_key)).where(*_with_words(session, terms, places), *of_facets(query))
+    return keys if _are_few(session, keys if places is None else places) else None
+
+
+def _few_matched(session: Session, query: Query) -> Iterator[SelectBase]:
+    """Give the query for the keys of all records whose matches can be meant, where those are few."""
     if query.vendor or query.category:
-        keys = select(col(MatchRow.record_key)).where(*of_match(query))
+        keys: SelectBase = select(col(MatchRow.record_key)).where(*of_match(query))
         if query.is_public:
             keys = union(keys, select(col(EventRow.record_key)).where(is_withdrawn(query)))
         if _are_few(session, keys):
             yield keys
-
-
-def _about_records(query: Query) -> Iterator[Condition]:
-    if conditions := list(of_record(query)):
-        yield exists().where(col(SearchRow.record_key) == col(EventRow.record_key), *conditions)
 
 
 def _about_matches(query: Query) -> Iterator[Condition]:

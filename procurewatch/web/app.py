@@ -23,6 +23,7 @@ from procurewatch.web import (
     subject_pages,
 )
 from procurewatch.web.api import make_api
+from procurewatch.web.feed_cache import COMPRESSION
 from procurewatch.web.room import Room
 from procurewatch.web.safety import API, Guard, Refused
 from procurewatch.web.signing_in import Access
@@ -51,7 +52,7 @@ def make_app(desk: Desk, base_url: str) -> FastAPI:
     ):
         app.include_router(routes)
     app.add_exception_handler(Refused, review_pages.refused)
-    app.add_middleware(GZipMiddleware, minimum_size=500)
+    app.add_middleware(GZipMiddleware, minimum_size=500, compresslevel=COMPRESSION)
     app.add_middleware(
         Guard,
         host=address.hostname or "",

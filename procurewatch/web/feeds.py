@@ -28,6 +28,7 @@ from procurewatch.desk import Desk
 from procurewatch.named_feeds import NamedFeed, named_feeds
 from procurewatch.web.answering import Page, is_fresh, refusal
 from procurewatch.web.feed_cache import FeedCache, Served, served
+from procurewatch.web.kept import Kept
 from storage.archives import (
     ArchivePage,
     archived_events,
@@ -80,12 +81,12 @@ class FeedDesk:
         self._cache = cache or FeedCache()
         self._lock = threading.Lock()
         self._worded: OrderedDict[tuple[str, tuple[str, ...]], Entry] = OrderedDict()
-        self._named: tuple[str, dict[str, NamedFeed]] = ("", {})
+        self._named = Kept(lambda session: {feed.stem: feed for feed in named_feeds(session, desk.watchlist)})
 
     def named(self, stem: str) -> NamedFeed | None:
         """Return the feed that has a path of its own, `None` if there is none."""
         with self._desk.database.reading() as session:
-            return self._all_named(session).get(stem)
+            return self._named.of(session).get(stem)
 
     def answer(self, request: Request, asked: Asked) -> Response:
         """Return the document, or 304 to who has it."""
@@ -148,7 +149,7 @@ class FeedDesk:
         return entry
 
     def _meta(self, session: Session, asked: Asked, older: ArchivePage | None) -> FeedMeta:
-        named = self._all_named(session)
+        named = self._named.of(session)
         title, page, identity = self._about(asked, named)
         walk = Walk(older=self._address(asked.path(ARCHIVE, older)) if older else "")
         if asked.page:
@@ -180,13 +181,6 @@ class FeedDesk:
 
     def _address(self, path: str) -> str:
         return site_url(self._base_url, path)
-
-    def _all_named(self, session: Session) -> dict[str, NamedFeed]:
-        state, _ = publication_state(session)
-        with self._lock:
-            if self._named[0] != state or not self._named[1]:
-                self._named = (state, {feed.stem: feed for feed in named_feeds(session, self._desk.watchlist)})
-            return self._named[1]
 
 
 def feeds_router(desk: Desk, base_url: str, cache: FeedCache | None = None) -> APIRouter:

@@ -10,12 +10,14 @@ from sqlalchemy.orm import Session
 
 from feeds.entries import category_words
 from feeds.search_page import FACET_TITLES, MOST_COUNTED, MOST_ENTRIES, Facet, FacetValue, SearchPage, render_search
+from feeds.site import EPOCH
 from feeds.text import clean
-from procurewatch.web.answering import answer, page_of
+from procurewatch.web.answering import Page, answer, page_of
+from procurewatch.web.feed_cache import Served, served
 from procurewatch.web.room import Room
 from storage.facets import FacetCount, count_by_facets
 from storage.query import InvalidQuery, Query, read_query
-from storage.reading import known_agencies
+from storage.reading import publication_state
 from storage.searching import count_events_since, find_records, record_cursor
 
 ON_A_PAGE = 25
@@ -36,6 +38,8 @@ def router(room: Room) -> APIRouter:
         reviewer = room.reviewer(request)
         try:
             query = allowed_query(params, is_reviewer=reviewer is not None)
+            if reviewer is None:
+                return answer(request, _kept(room, query, after))
             with room.desk.database.reading() as session:
                 page, status = answered(room, session, query, after), 200
         except InvalidQuery as error:
@@ -56,11 +60,26 @@ def allowed_query(params: Pairs, *, is_reviewer: bool) -> Query:
     return query
 
 
+def _kept(room: Room, query: Query, after: str) -> Page:
+    """Return the page as every reader sees it, made once for a state of what is published. Raises `InvalidQuery`."""
+    today = room.today
+    with room.desk.database.reading() as session:
+        state, _ = publication_state(session)
+
+    def build() -> Served:
+        with room.desk.database.reading() as session:
+            page = answered(room, session, query, after)
+        return served(render_search(room.frame(), page, today=today), EPOCH)
+
+    kept = room.pages.document((query.url_params(), after), f"{state} {today}", build)
+    return Page(kept.content, kept.tag, compressed=kept.compressed)
+
+
 def answered(room: Room, session: Session, query: Query, after: str) -> SearchPage:
     """Return the page of a question. Raises `InvalidQuery` if `after` is not where a page ends."""
     found = list(find_records(session, query, ON_A_PAGE + 1, after))
     shown = found[:ON_A_PAGE]
-    names = {code.lower(): name for code, name in known_agencies(session)}
+    names = {code.lower(): name for code, name in room.agencies.of(session).items()}
     names |= {**room.desk.watchlist.categories, **room.vendor_titles}
     params = query.url_params()
     total, counted = count_by_facets(session, query, list(FACET_TITLES), VALUES_OF_A_FACET, MOST_COUNTED)

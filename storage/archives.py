@@ -56,10 +56,8 @@ def newest_page(session: Session, query: Query, now: datetime) -> tuple[ArchiveP
     """
     settled = now.astimezone(UTC) - SETTLED_AFTER
     began = datetime(settled.year, settled.month, 1, tzinfo=UTC)
-    unsettled, (full, rest) = (
-        _count(session, query, settled),
-        divmod(_count(session, query, began, settled), ENTRIES_A_PAGE),
-    )
+    unsettled = _count(session, query, settled)
+    full, rest = divmod(_count(session, query, began, settled), ENTRIES_A_PAGE)
     page = ArchivePage(settled.year, settled.month, full) if full else _last_before(session, query, began)
     return page, unsettled + rest
 

@@ -249,8 +249,9 @@ def _sources(room: Room) -> list[SourceAnswer]:
 def _counts(room: Room, facet: str) -> dict[str, tuple[str, int]]:
     """Return name and number of published records of each value of a facet, the most records first."""
     with room.desk.database.reading() as session:
-        _, counted = count_by_facets(session, Query(), [facet])
-    return {each.value: (each.label, each.records) for each in counted[facet]}
+        _, counted = count_by_facets(session, Query())
+        names = room.agencies.of(session) if facet == "agency" else {}
+    return {each.value: (names.get(each.value, each.label), each.records) for each in counted[facet]}
 
 
 def _feed(room: Room, kind: FeedKind, slug: str) -> str:

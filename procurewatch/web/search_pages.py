@@ -82,7 +82,7 @@ def answered(room: Room, session: Session, query: Query, after: str) -> SearchPa
     names = {code.lower(): name for code, name in room.agencies.of(session).items()}
     names |= {**room.desk.watchlist.categories, **room.vendor_titles}
     params = query.url_params()
-    total, counted = count_by_facets(session, query, list(FACET_TITLES), VALUES_OF_A_FACET, MOST_COUNTED)
+    total, counted = count_by_facets(session, query, MOST_COUNTED)
     return SearchPage(
         in_words=query.in_words(names),
         query=query.url_query(),
@@ -90,7 +90,7 @@ def answered(room: Room, session: Session, query: Query, after: str) -> SearchPa
         kept=tuple(pair for pair in params if pair[0] not in OWN_FIELDS),
         total=total,
         records=tuple(shown),
-        facets=tuple(_facets(room, query, counted)),
+        facets=tuple(_facets(query, counted, {**names, **room.desk.source_titles})),
         after=record_cursor(shown[-1]) if len(found) > len(shown) else "",
         entries_a_year=count_events_since(session, query, room.today - A_YEAR, MOST_ENTRIES),
         is_first=not after,
@@ -118,20 +118,19 @@ def _given(params: Pairs) -> dict[str, str]:
     return {name: value for name, value in params if name in OWN_FIELDS}
 
 
-def _facets(room: Room, query: Query, counted: Mapping[str, Sequence[FacetCount]]) -> list[Facet]:
-    titles = {**room.desk.watchlist.categories, **room.vendor_titles, **room.desk.source_titles}
+def _facets(query: Query, counted: Mapping[str, Sequence[FacetCount]], names: Mapping[str, str]) -> list[Facet]:
     facets = []
     for name, title in FACET_TITLES.items():
         chosen = set(getattr(query, name))
         values = tuple(
             FacetValue(
-                label=titles.get(each.value)
+                label=names.get(_written(name, each.value))
                 or (category_words(each.label) if name in ("category", "kind") else each.label),
                 count=each.records,
                 query=_toggled(query, name, _written(name, each.value)),
                 is_chosen=_written(name, each.value) in chosen,
             )
-            for each in counted[name]
+            for each in counted[name][:VALUES_OF_A_FACET]
         )
         if len(values) > 1 or chosen:
             facets.append(Facet(title=title, values=values))

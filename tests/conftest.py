@@ -7,8 +7,10 @@ import itertools
 import os
 import shutil
 import socket
+import ssl
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ from hypothesis import settings
 from sqlalchemy.engine import make_url
 
 from storage.database import Database, open_database
-from tests import postgres
+from tests import dialects, postgres
 
 NO_POSTGRESQL = "NOT TESTED ON POSTGRESQL"
 NO_BROWSER = "NOT TESTED IN A BROWSER"
@@ -30,6 +32,7 @@ USER_FOLDERS = {
     "XDG_RUNTIME_DIR": "runtime",
 }
 _numbers = itertools.count()
+dialects.register()
 
 # How long an example takes says more of the machine than of the program.
 settings.register_profile("procurewatch", settings(deadline=None))
@@ -74,6 +77,14 @@ def _no_network() -> Iterator[None]:
         patch.setattr(socket.socket, "connect", checked_connect)
         patch.setattr(socket.socket, "connect_ex", checked_connect_ex)
         patch.setattr(socket, "getaddrinfo", checked_getaddrinfo)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_tls_context() -> Iterator[None]:
+    """Read the world's certificates once a process: each HTTP client would, and they are never asked for here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ssl, "create_default_context", cache(ssl.create_default_context))
         yield
 
 

@@ -41,7 +41,7 @@ def hub(status: int = 204) -> Iterator[tuple[str, list[list[tuple[str, str]]]]]:
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Hub) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         try:
             yield f"http://127.0.0.1:{server.server_address[1]}/hub?secret=1", told

@@ -25,10 +25,10 @@ from monitors.phrases import PhraseFinding
 from monitors.signals import NameFinding
 from monitors.textsieve import TextSieve
 from monitors.vendor import KnownName, Product, Strength, Vendor, Watchlist
-from monitors.watchlist import load_watchlist
 from tests.awards import award
+from tests.desks import shipped
 
-WATCHLIST = load_watchlist()
+WATCHLIST = shipped()
 MATCHER = Matcher(WATCHLIST)
 BULK = BulkMatcher(MATCHER, arrays=False)
 KNOWN = sorted({name for vendor in WATCHLIST.vendors for name in vendor.names})

@@ -24,7 +24,9 @@ import feedparser
 import pytest
 
 from procurewatch.demo.upstream import UsaspendingStandIn, load_corpus
+from storage.database import open_database
 from tests.commands import run, start
+from tests.procurewatch.site import fill
 from tests.upstreams.faults import Fault, FaultyUsaspending
 
 
@@ -241,8 +243,10 @@ def test_every_entry_of_a_served_feed_leads_to_its_page(served: str) -> None:
         assert f'id="{anchor}"' in page.decode()
 
 
-def test_feeds_build_writes_whole_files_only_where_something_changed(stored: Path, tmp_path: Path) -> None:
-    site = tmp_path / "site"
+def test_feeds_build_writes_whole_files_only_where_something_changed(tmp_path: Path) -> None:
+    stored, site = tmp_path / "data", tmp_path / "site"
+    with closing(open_database(f"sqlite:///{stored / 'procurewatch.sqlite3'}")) as database:
+        fill(database)
     assert run(stored, "feeds", "build", str(site), "--site-url", "https://example.org/watch").returncode == 0
     before = {path: path.stat().st_mtime_ns for path in site.rglob("*")}
     again = run(stored, "feeds", "build", str(site), "--site-url", "https://example.org/watch")

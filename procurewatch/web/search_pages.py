@@ -13,6 +13,7 @@ from feeds.search_page import FACET_TITLES, MOST_COUNTED, MOST_ENTRIES, Facet, F
 from feeds.text import clean
 from procurewatch.web.answering import answer, page_of
 from procurewatch.web.room import Room
+from procurewatch.web.safety import WITH_SCRIPT
 from storage.query import InvalidQuery, Query, read_query
 from storage.reading import known_agencies
 from storage.searching import count_events_since, count_records, facet_counts, find_records, record_cursor
@@ -41,6 +42,7 @@ def router(room: Room) -> APIRouter:
             page, status = unanswered(params, str(error)), 400
         content = render_search(room.frame(reviewer), page, today=room.today)
         response = answer(request, page_of(content), private=reviewer is not None)
+        response.headers["Content-Security-Policy"] = WITH_SCRIPT
         response.status_code = status if response.status_code == 200 else response.status_code
         return response
 
@@ -104,6 +106,7 @@ def _facets(room: Room, session: Session, query: Query) -> list[Facet]:
         chosen = set(getattr(query, name))
         values = tuple(
             FacetValue(
+                id=f"{name}-{value}",
                 label=titles.get(value) or (category_words(label) if name in ("category", "kind") else label),
                 count=count,
                 query=_toggled(query, name, _written(name, value)),

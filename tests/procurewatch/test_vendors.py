@@ -65,6 +65,9 @@ def test_add_writes_the_data_folder_s_file_and_it_is_read(tmp_path: Path) -> Non
     assert run(tmp_path, *add, "--replace", "--note", "now: noted").returncode == 0
     assert "now: noted" in run(tmp_path, "vendors", "show", "acme-eyes").stdout
     assert "# mine" in own.read_text()
+    mistyped = run(tmp_path, *add, "--replace", "--uei", "E5BEYXDQYJS9")
+    assert mistyped.returncode == 0
+    assert 'acme-eyes: UEI "E5BEYXDQYJS9" is mistyped: after E5BEYXDQYJS comes 6' in mistyped.stderr
     wrong = run(tmp_path, "vendors", "add", "Palantir USG", "--id", "other", "--category", "dna")
     assert (wrong.returncode, 'is also a name of vendor "palantir"' in wrong.stderr) == (2, True)
     assert "other" not in own.read_text()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Iterable
+from functools import cache
 from importlib.util import find_spec
 
 import pytest
@@ -24,10 +25,10 @@ from monitors.phrases import PhraseFinding
 from monitors.signals import NameFinding
 from monitors.textsieve import TextSieve
 from monitors.vendor import KnownName, Product, Strength, Vendor, Watchlist
-from monitors.watchlist import load_watchlist
 from tests.awards import award
+from tests.desks import shipped
 
-WATCHLIST = load_watchlist()
+WATCHLIST = shipped()
 MATCHER = Matcher(WATCHLIST)
 BULK = BulkMatcher(MATCHER, arrays=False)
 KNOWN = sorted({name for vendor in WATCHLIST.vendors for name in vendor.names})
@@ -104,13 +105,24 @@ HOSTILE = [
 ]
 
 
+@cache
+def in_name(value: str, matcher: Matcher) -> tuple[NameFinding, ...]:
+    """What a name gives alone; kept, for the same values are given to sieves of both kinds."""
+    return matcher.indexes.names.find(value)
+
+
+@cache
+def in_text(value: str, matcher: Matcher) -> tuple[PhraseFinding, ...]:
+    """What a text gives alone; kept as well."""
+    return (*matcher.indexes.phrases.find(value), *matcher.indexes.slips.find(value))
+
+
 def one_by_one_names(values: Iterable[str], matcher: Matcher = MATCHER) -> dict[str, tuple[NameFinding, ...]]:
-    return {value: found for value in values if (found := matcher.indexes.names.find(value))}
+    return {value: found for value in values if (found := in_name(value, matcher))}
 
 
 def one_by_one_texts(values: Iterable[str], matcher: Matcher = MATCHER) -> dict[str, tuple[PhraseFinding, ...]]:
-    find, slips = matcher.indexes.phrases.find, matcher.indexes.slips.find
-    return {value: found for value in values if (found := (*find(value), *slips(value)))}
+    return {value: found for value in values if (found := in_text(value, matcher))}
 
 
 def watching(*vendors: Vendor) -> Matcher:

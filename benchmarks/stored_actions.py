@@ -7,6 +7,7 @@ of whom have most of the awards; what happened to those was told over three year
 from __future__ import annotations
 
 import random
+import zlib
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
@@ -60,8 +61,6 @@ def make(file: Path, actions: int) -> None:
         with database.writing() as session:
             session.add(StateRow(id=1, number=1, changed=datetime.now(UTC)))
         with database.engine.connect() as connection:
-            connection.exec_driver_sql("ANALYZE")
-            connection.exec_driver_sql("COMMIT")
             connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
     partial.rename(file)
 
@@ -118,7 +117,7 @@ def _record(  # noqa: PLR0917
         "category": "contract",
         "description": text,
         "recipient_name": recipient,
-        "recipient_uei": f"U{abs(hash(recipient)) % 10**11:011}",
+        "recipient_uei": f"U{zlib.crc32(recipient.encode()):011}",
         "agency_code": "070",
         "agency_name": "Department of Homeland Security",
         "sub_agency_code": code,

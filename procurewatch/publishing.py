@@ -22,6 +22,7 @@ from storage.health import incidents_of
 from storage.reading import (
     actions_of,
     evidence_of,
+    known_vendors,
     published_keys,
     records_by_key,
 )
@@ -33,11 +34,12 @@ from storage.timelines import linked_records, sources_of, timeline_of
 ORDER = list(FeedKind)
 
 
-def catalogue(desk: Desk, *, base_url: str) -> Catalogue:
+def catalogue(desk: Desk, *, base_url: str, is_list: bool = False) -> Catalogue:
     """Return all that can be published: feeds of everything, of each vendor, agency and technology category.
 
     Args:
         base_url: where the site will be found, "" when nobody knows.
+        is_list: which feeds there are is enough, without what they carry and without award pages.
     """
     watchlist, entries = desk.watchlist, desk.settings.feed_entries
     with desk.database.reading() as session:
@@ -46,13 +48,14 @@ def catalogue(desk: Desk, *, base_url: str) -> Catalogue:
                 kind=feed.kind,
                 slug=feed.slug,
                 title=feed.title,
-                events=tuple(find_events(session, feed.query, entries)),
+                events=() if is_list else tuple(find_events(session, feed.query, entries)),
             )
             for feed in named_feeds(session, watchlist)
         ]
         # Vendors with something to read come first; of hundreds most have nothing yet.
-        feeds.sort(key=lambda spec: (ORDER.index(spec.kind), spec.kind is FeedKind.VENDOR and not spec.events))
-        keys = published_keys(session)
+        matched = {vendor_id for vendor_id, _, _ in known_vendors(session)}
+        feeds.sort(key=lambda spec: (ORDER.index(spec.kind), spec.kind is FeedKind.VENDOR and spec.slug not in matched))
+        keys = [] if is_list else published_keys(session)
         incidents = tuple(incidents_of(session))
     awards = {key: partial(_award_record, desk.database, desk.source_titles, key) for key in keys}
     return Catalogue(

@@ -7,9 +7,9 @@ event. What a reviewer's verdict, a changed watchlist or a changed amount moves,
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 from sqlalchemy import ColumnElement, collate, func, select
 from sqlalchemy.orm import Session
@@ -43,31 +43,76 @@ class ArchivePage:
 def read_archive_page(name: str) -> ArchivePage | None:
     """Return the page that is named so (2026-11.3), `None` if it is no name of one."""
     found = _NAME.fullmatch(name)
-    if not found or found[1] == "0000":
+    if not found or found[1] in ("0000", "9999"):  # years that begin or end where there are no dates
         return None
     return ArchivePage(int(found[1]), int(found[2]), int(found[3]))
 
 
-def complete_pages(session: Session, query: Query, now: datetime) -> tuple[list[ArchivePage], int]:
-    """Return the pages of a query's history that are complete, oldest first, and how many entries none of them holds.
+def newest_page(session: Session, query: Query, now: datetime) -> tuple[ArchivePage | None, int]:
+    """Return the newest complete page of a query's history, `None` before there is one, and how many entries are newer.
 
     Args:
         now: the present time (UTC); what was first seen in the last hour is in no page yet.
     """
-    settled = now - SETTLED_AFTER
-    month = _month(session)
-    counted = select(month, func.count()).where(*event_conditions(session, query)).group_by(month).order_by(month)
-    late = select(func.count()).select_from(EventRow).where(*event_conditions(session, query))
-    unsettled = session.scalar(late.where(col(EventRow.first_seen) >= settled)) or 0
-    pages: list[ArchivePage] = []
-    left = unsettled
-    for name, count in session.execute(counted.where(col(EventRow.first_seen) < settled)):
-        year, number = int(name[:4]), int(name[5:])
-        is_over = settled >= _end(year, number)
-        full, rest = divmod(count, ENTRIES_A_PAGE)
-        pages += [ArchivePage(year, number, part) for part in range(1, full + 1 + (is_over and rest > 0))]
-        left += 0 if is_over else rest
-    return pages, left
+    settled = now.astimezone(UTC) - SETTLED_AFTER
+    began = datetime(settled.year, settled.month, 1, tzinfo=UTC)
+    unsettled = _count(session, query, settled)
+    full, rest = divmod(_count(session, query, began, settled), ENTRIES_A_PAGE)
+    page = ArchivePage(settled.year, settled.month, full) if full else _last_before(session, query, began)
+    return page, unsettled + rest
+
+
+def is_complete(session: Session, query: Query, page: ArchivePage, now: datetime) -> bool:
+    """Whether a query's history has this page, and it will stay as it is."""
+    settled = now.astimezone(UTC) - SETTLED_AFTER
+    began, end = _begin(page), _end(page)
+    full, rest = divmod(_count(session, query, began, min(end, settled)), ENTRIES_A_PAGE)
+    return page.part <= full + (settled >= end and rest > 0)
+
+
+def page_before(session: Session, query: Query, page: ArchivePage) -> ArchivePage | None:
+    """Return the page before a complete one, `None` if it is the oldest."""
+    if page.part > 1:
+        return ArchivePage(page.year, page.month, page.part - 1)
+    return _last_before(session, query, _begin(page))
+
+
+def page_after(session: Session, query: Query, page: ArchivePage, now: datetime) -> ArchivePage | None:
+    """Return the complete page that follows, `None` while there is none."""
+    following = ArchivePage(page.year, page.month, page.part + 1)
+    if is_complete(session, query, following, now):
+        return following
+    later = _told(session, query, func.min(col(EventRow.first_seen)), _end(page))
+    if later is None:
+        return None
+    following = ArchivePage(later.year, later.month, 1)
+    return following if is_complete(session, query, following, now) else None
+
+
+def _last_before(session: Session, query: Query, moment: datetime) -> ArchivePage | None:
+    """Return the last page of the months before the one that begins at a moment; they are all over."""
+    newest = _told(session, query, func.max(col(EventRow.first_seen)), None, moment)
+    if newest is None:
+        return None
+    began = datetime(newest.year, newest.month, 1, tzinfo=UTC)
+    full, rest = divmod(_count(session, query, began, moment), ENTRIES_A_PAGE)
+    return ArchivePage(newest.year, newest.month, full + (rest > 0))
+
+
+def _count(session: Session, query: Query, since: datetime, until: datetime | None = None) -> int:
+    return _told(session, query, func.count(), since, until) or 0
+
+
+def _told(
+    session: Session, query: Query, asked: ColumnElement[Any], since: datetime | None, until: datetime | None = None
+) -> Any:
+    """Return something about a query's events that were first seen in a time, its end not included."""
+    wanted = select(asked).select_from(EventRow).where(*event_conditions(session, query))
+    if since is not None:
+        wanted = wanted.where(col(EventRow.first_seen) >= since)
+    if until is not None:
+        wanted = wanted.where(col(EventRow.first_seen) < until)
+    return session.scalar(wanted)
 
 
 def archived_events(session: Session, query: Query, page: ArchivePage) -> list[StoredEvent]:
@@ -76,26 +121,16 @@ def archived_events(session: Session, query: Query, page: ArchivePage) -> list[S
     identifier: ColumnElement[str] = col(EventRow.id)  # type: ignore[assignment]
     if session.get_bind().dialect.name == "postgresql":
         identifier = collate(identifier, "C")
-    began = datetime(page.year, page.month, 1, tzinfo=UTC)
     rows = select(EventRow).where(*event_conditions(session, query))
-    rows = rows.where(col(EventRow.first_seen) >= began, col(EventRow.first_seen) < _end(page.year, page.month))
+    rows = rows.where(col(EventRow.first_seen) >= _begin(page), col(EventRow.first_seen) < _end(page))
     rows = rows.order_by(col(EventRow.first_seen), signed, identifier.desc())
     rows = rows.offset((page.part - 1) * ENTRIES_A_PAGE).limit(ENTRIES_A_PAGE)
     return list(reversed(events_from(session, rows)))
 
 
-def neighbours(pages: Sequence[ArchivePage], page: ArchivePage) -> tuple[ArchivePage | None, ArchivePage | None]:
-    """Return the complete pages before and after a page, `None` where there is none."""
-    older = max((other for other in pages if other < page), default=None)
-    newer = min((other for other in pages if other > page), default=None)
-    return older, newer
+def _begin(page: ArchivePage) -> datetime:
+    return datetime(page.year, page.month, 1, tzinfo=UTC)
 
 
-def _end(year: int, month: int) -> datetime:
-    return datetime(year + month // 12, month % 12 + 1, 1, tzinfo=UTC)
-
-
-def _month(session: Session) -> ColumnElement[str]:
-    if session.get_bind().dialect.name == "postgresql":
-        return func.to_char(func.timezone("UTC", col(EventRow.first_seen)), "YYYY-MM")
-    return func.strftime("%Y-%m", col(EventRow.first_seen))
+def _end(page: ArchivePage) -> datetime:
+    return datetime(page.year + page.month // 12, page.month % 12 + 1, 1, tzinfo=UTC)

@@ -38,6 +38,12 @@ def of_match(query: Query) -> list[ColumnElement[bool]]:
     return found or ([] if query.band is Band.ALL else [col(MatchRow.record_key) != ""])
 
 
+def is_of_match(query: Query) -> bool:
+    """Whether a query asks more of a record's match than that it is published, which the record's own row says too."""
+    parts = (query.vendor, query.category, query.reseller, query.verdict)
+    return query.band not in (Band.PUBLISH, Band.ALL) or any(parts)
+
+
 def _verdict(asked: str) -> ColumnElement[bool]:
     """What a reviewer said of the match: of the record itself, or else of its recipient."""
     about = aliased(SearchRow)
@@ -60,16 +66,21 @@ def of_record(query: Query) -> Iterator[ColumnElement[bool]]:
     """Give what must hold of a record's own row, but for its dates and its matches."""
     for either in asked_terms(query):
         yield holds(either)
+    yield from of_facets(query)
+
+
+def of_facets(query: Query) -> Iterator[ColumnElement[bool]]:
+    """Give what must hold of a record's own row, but for the words that it must have, its dates and its matches."""
     for either in excluded_terms(query):
         yield not_(holds(either))
-    yield from _facets(query)
+    yield from _codes(query)
     if query.min_amount is not None:
         yield col(SearchRow.amount) >= query.min_amount
     if query.max_amount is not None:
         yield col(SearchRow.amount) <= query.max_amount
 
 
-def _facets(query: Query) -> Iterator[ColumnElement[bool]]:
+def _codes(query: Query) -> Iterator[ColumnElement[bool]]:
     if any(is_agency_code(agency) for agency in query.agency):
         yield or_(*(part for agency in query.agency for part in _agency(agency)))
     if query.kind:

@@ -60,6 +60,11 @@ def holds(either: Either) -> ColumnElement[bool]:
     return or_(*(_has(term) for term in either))
 
 
+def is_exact(session: Session, either: Either) -> bool:
+    """Whether the index of words finds no record but those that hold a term: PostgreSQL's knows no order of words."""
+    return session.get_bind().dialect.name == "sqlite" or all(len(term.tokens) == 1 for term in either)
+
+
 def excluded_terms(query: Query) -> list[Either]:
     """Return what must not be in the words of a record."""
     return [(Term(tuple(term.split())),) if " " in term else _word(term) for term in query.without]

@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from urllib.parse import unquote
 
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -23,7 +23,17 @@ from storage.stored import (
     StoredRecord,
     StoredSignal,
 )
-from storage.tables import ActionRow, EventRow, EvidenceRow, MatchRow, PayloadRow, RecordRow, StateRow, ToldRow
+from storage.tables import (
+    ActionRow,
+    EventRow,
+    EvidenceRow,
+    MatchRow,
+    PayloadRow,
+    RecordRow,
+    SearchRow,
+    StateRow,
+    ToldRow,
+)
 from storage.told_facts import read_told_facts
 
 AT_ONCE = 500  # keys in one IN (...)
@@ -135,11 +145,20 @@ def known_vendors(session: Session) -> list[tuple[str, str, str]]:
 
 def known_agencies(session: Session) -> list[tuple[str, str]]:
     """Return (sub-agency code, name) of every agency with a published match, by name."""
-    matched = select(col(MatchRow.record_key)).where(col(MatchRow.band) == PUBLISHED)
-    query = select(col(RecordRow.sub_agency_code), func.max(col(RecordRow.sub_agency_name)))
-    query = query.where(col(RecordRow.key).in_(matched), col(RecordRow.sub_agency_code) != "")
-    rows = session.execute(query.group_by(col(RecordRow.sub_agency_code)))
+    code = col(SearchRow.sub_agency_code)
+    newest: Select[str, int] = select(code.label("code"), func.max(col(SearchRow.place)).label("place"))
+    seen = newest.where(col(SearchRow.is_published).is_(True), code != "").group_by(code).subquery()
+    rows = session.execute(select(seen.c.code, agency_name(seen.c.code, seen.c.place)))
     return sorted(((row[0], row[1]) for row in rows), key=lambda agency: (agency[1].casefold(), agency))
+
+
+def agency_name(code: ColumnElement[str], place: ColumnElement[int]) -> ColumnElement[str]:
+    """Return a sub-agency's name as the record at a place writes it, or else as any record does; "" if none does."""
+    written = select(col(RecordRow.sub_agency_name)).join(SearchRow, col(SearchRow.record_key) == col(RecordRow.key))
+    written = written.where(col(SearchRow.place) == place).correlate_except(RecordRow, SearchRow)
+    other = select(func.max(col(RecordRow.sub_agency_name))).where(col(RecordRow.sub_agency_code) == code)
+    other = other.correlate_except(RecordRow)
+    return func.coalesce(func.nullif(written.scalar_subquery(), ""), other.scalar_subquery(), "")
 
 
 def events_from(session: Session, query: Select[EventRow], *, as_told: bool = True) -> list[StoredEvent]:

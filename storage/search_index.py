@@ -115,15 +115,17 @@ def _is_same(before: dict[str, Any] | None, after: dict[str, Any]) -> bool:
 def _found(session: Session, keys: Sequence[str]) -> Iterator[dict[str, Any]]:
     """Give the row of each of these records that is stored."""
     texts: dict[str, list[str]] = {}
+    seen: set[str] = set()
     published = select(col(MatchRow.record_key), col(MatchRow.vendor_name))
     published = published.where(col(MatchRow.record_key).in_(keys), col(MatchRow.band) == PUBLISHED)
     for key, name in session.execute(published.order_by(col(MatchRow.vendor_id))):
+        seen.add(key)
         texts.setdefault(key, []).append(name)
     actions = select(col(ActionRow.award_key), col(ActionRow.description)).where(col(ActionRow.award_key).in_(keys))
     for key, description in session.execute(actions.order_by(col(ActionRow.key))):
         texts.setdefault(key, []).append(description)
     for row in session.execute(select(*COLUMNS).where(col(RecordRow.key).in_(keys))):
-        yield _facts(row, texts.get(row.key, ()))
+        yield _facts(row, texts.get(row.key, ()), is_published=row.key in seen)
 
 
 KEPT: tuple[Any, ...] = tuple(col(getattr(SearchRow, name)).label(name) for name in SearchRow.model_fields)
@@ -138,7 +140,7 @@ COLUMNS = tuple(
 )  # fmt: skip
 
 
-def _facts(row: Any, texts: Sequence[str]) -> dict[str, Any]:
+def _facts(row: Any, texts: Sequence[str], *, is_published: bool) -> dict[str, Any]:
     dated = row.signed or row.published or date.min
     subjects = {
         subject.partition(":")[0]: subject for subject in recipient_subjects(row.recipient_name, row.recipient_uei)
@@ -154,6 +156,7 @@ def _facts(row: Any, texts: Sequence[str]) -> dict[str, Any]:
         "psc": row.psc,
         "naics": row.naics,
         "dated": dated,
+        "is_published": is_published,
         "amount": _amount(row.obligated, row.amounts),
         "first_seen": row.first_seen,
         "uei_subject": subjects.get("uei", ""),

@@ -6,7 +6,7 @@ they are taken from an index and sorted; where many can, rows are read in their 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, time
 
 from sqlalchemy import (
@@ -27,13 +27,13 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from storage.conditions import has_event, is_withdrawn, of_dates, of_event, of_match, of_record
-from storage.full_text import asked_terms, places_with
-from storage.query import InvalidQuery, Query
+from storage.conditions import has_event, is_of_match, is_withdrawn, of_dates, of_event, of_facets, of_match, of_record
+from storage.full_text import Either, asked_terms, holds, is_exact, places_with
+from storage.query import Band, InvalidQuery, Query
 from storage.reading import AT_ONCE, events_from, records_by_key
 from storage.search_index import place_of
 from storage.stored import StoredEvent, StoredRecord
-from storage.tables import EventRow, MatchRow, RecordRow, SearchRow
+from storage.tables import EventRow, MatchRow, SearchRow
 
 Condition = ColumnElement[bool]
 
@@ -90,7 +90,7 @@ def find_events(session: Session, query: Query, limit: int, before: str = "") ->
     """
     rows = select(EventRow).where(*event_conditions(session, query))
     signed = func.coalesce(col(EventRow.signed), date.min)
-    identifier = _bytewise(session, col(EventRow.id))
+    identifier = bytewise(session, col(EventRow.id))
     if before:
         rows = rows.where(_is_older(before, signed, identifier))
     return events_from(session, rows.order_by(col(EventRow.first_seen).desc(), signed.desc(), identifier).limit(limit))
@@ -113,96 +113,68 @@ def _counted(session: Session, found: Select[int], most: int | None) -> int:
     return session.scalar(select(func.count()).select_from(limited.subquery())) or 0
 
 
-def facet_counts(
-    session: Session, query: Query, facet: str, most: int, newest: int | None = None
-) -> list[tuple[str, str, int]]:
-    """Return how many of the records a query finds have each value of a facet: (value, label, count), most first.
-
-    `value` is what the parameter of that name takes; of values without a name of their own the label is the value.
-
-    Args:
-        facet: one of `FACETS`.
-        most: the most values to return.
-        newest: count among so many of the newest records alone.
-    """
-    value, label = FACETS[facet]
-    count = func.count(col(SearchRow.place).distinct())
-    asked = select(value, func.max(label), count).select_from(SearchRow).where(value != "")
-    if value.table is not SearchRow.__table__:  # type: ignore[attr-defined]
-        asked = asked.join(MatchRow, and_(col(MatchRow.record_key) == col(SearchRow.record_key), *of_match(query)))
-    elif label.table is not SearchRow.__table__:  # type: ignore[attr-defined]
-        asked = asked.join(RecordRow, col(RecordRow.key) == col(SearchRow.record_key))
-    if newest is None:
-        asked = asked.where(*record_conditions(session, query, in_order=False))
-    else:
-        first = select(col(SearchRow.place)).where(*record_conditions(session, query, in_order=True))
-        asked = asked.where(col(SearchRow.place).in_(first.order_by(col(SearchRow.place).desc()).limit(newest)))
-    asked = asked.group_by(value)
-    asked = asked.order_by(count.desc(), _bytewise(session, value)).limit(most)
-    return [(found[0], found[1] or found[0], found[2]) for found in session.execute(asked)]
-
-
-FACETS = {
-    "vendor": (col(MatchRow.vendor_id), col(MatchRow.vendor_name)),
-    "category": (col(MatchRow.vendor_category), col(MatchRow.vendor_category)),
-    "agency": (col(SearchRow.sub_agency_code), col(RecordRow.sub_agency_name)),
-    "kind": (col(SearchRow.category), col(SearchRow.category)),
-    "source": (col(SearchRow.source), col(SearchRow.source)),
-    "state": (col(SearchRow.recipient_state), col(SearchRow.recipient_state)),
-    "psc": (col(SearchRow.psc), col(RecordRow.psc_text)),
-    "naics": (col(SearchRow.naics), col(RecordRow.naics_text)),
-}
-
-
 def record_conditions(session: Session, query: Query, *, in_order: bool) -> list[Condition]:
     """Return what narrows a select over `SearchRow` to what a query asks for.
 
     `in_order`: only the first rows are wanted, in their order; otherwise all are, and the indexes find them.
     """
-    found = [*of_record(query), *of_dates(query), *has_event(query)]
-    match = of_match(query)
-    if match:
-        matched = exists().where(col(MatchRow.record_key) == col(SearchRow.record_key), *match)
+    keys = select(col(MatchRow.record_key)).where(*of_match(query)) if query.vendor or query.category else None
+    if keys is not None and in_order and not _are_few(session, keys):
+        keys = None
+    terms = asked_terms(query)
+    places = places_with(session, terms) if terms else None
+    if places is not None and in_order and not _are_few(session, places):
+        places = None
+    found = [*_with_words(session, terms, places), *of_facets(query), *of_dates(query), *has_event(query)]
+    if keys is not None:
+        return [*found, col(SearchRow.record_key).in_(keys)]
+    if query.band is Band.PUBLISH:
+        found.append(col(SearchRow.is_published).is_(True))
+    if is_of_match(query):
+        matched = exists().where(col(MatchRow.record_key) == col(SearchRow.record_key), *of_match(query))
         found.append(matched.correlate(SearchRow))
-    if terms := asked_terms(query):
-        places = places_with(session, terms)
-        if not in_order or _are_few(session, places):
-            found.append(col(SearchRow.place).in_(places))
-    if query.vendor or query.category:
-        keys = select(col(MatchRow.record_key)).where(*match)
-        if not in_order or _are_few(session, keys):
-            found.append(col(SearchRow.record_key).in_(keys))
     return found
+
+
+def _with_words(session: Session, terms: Sequence[Either], places: Select[int] | None) -> Iterator[Condition]:
+    """Give that a record holds these terms, by the index of words where its `places` are given."""
+    if places is not None:
+        yield col(SearchRow.place).in_(places)
+    yield from (holds(either) for either in terms if places is None or not is_exact(session, either))
 
 
 def event_conditions(session: Session, query: Query) -> list[Condition]:
     """Return what narrows a select over `EventRow` to the told events of a query's feed."""
-    found = [*_about_records(query), *_about_matches(query)]
-    few = [col(EventRow.record_key).in_(keys) for keys in _few_keys(session, query)]
+    about, few = list(of_record(query)), False
+    found = list(_about_matches(query))
+    for keys in _few_matched(session, query):
+        found, few = [*found, col(EventRow.record_key).in_(keys)], True
+    if about:
+        meant = _few_records(session, query)
+        few = few or meant is not None
+        same = exists().where(col(SearchRow.record_key) == col(EventRow.record_key), *about)
+        found.append(same if meant is None else col(EventRow.record_key).in_(meant))
     # Of few records the events are sorted. No index is to be taken for the told ones: they are nearly all.
     told = col(EventRow.told) != false() if few else col(EventRow.told).is_(True)
-    return [told, *of_event(query, by_index=not few), *found, *few]
+    return [told, *of_event(query, by_index=not few), *found]
 
 
-def _few_keys(session: Session, query: Query) -> Iterator[SelectBase]:
-    """Give queries for the keys of all records that can be meant, where those are few."""
-    if conditions := list(of_record(query)):
-        keys: SelectBase = select(col(SearchRow.record_key)).where(*conditions)
-        if terms := asked_terms(query):
-            keys = select(col(SearchRow.record_key)).where(col(SearchRow.place).in_(places_with(session, terms)))
-        if _are_few(session, keys):
-            yield keys
+def _few_records(session: Session, query: Query) -> Select[str] | None:
+    """Return the query for the keys of the records that are meant, `None` where those are many."""
+    terms = asked_terms(query)
+    places = places_with(session, terms) if terms else None
+    keys = select(col(SearchRow.record_key)).where(*_with_words(session, terms, places), *of_facets(query))
+    return keys if _are_few(session, keys if places is None else places) else None
+
+
+def _few_matched(session: Session, query: Query) -> Iterator[SelectBase]:
+    """Give the query for the keys of all records whose matches can be meant, where those are few."""
     if query.vendor or query.category:
-        keys = select(col(MatchRow.record_key)).where(*of_match(query))
+        keys: SelectBase = select(col(MatchRow.record_key)).where(*of_match(query))
         if query.is_public:
             keys = union(keys, select(col(EventRow.record_key)).where(is_withdrawn(query)))
         if _are_few(session, keys):
             yield keys
-
-
-def _about_records(query: Query) -> Iterator[Condition]:
-    if conditions := list(of_record(query)):
-        yield exists().where(col(SearchRow.record_key) == col(EventRow.record_key), *conditions)
 
 
 def _about_matches(query: Query) -> Iterator[Condition]:
@@ -234,6 +206,6 @@ def _read_record_cursor(text: str) -> int:
     return int(text)
 
 
-def _bytewise(session: Session, column: SQLColumnExpression[str]) -> SQLColumnExpression[str]:
+def bytewise(session: Session, column: SQLColumnExpression[str]) -> SQLColumnExpression[str]:
     """Return a text to order by as SQLite does, whatever language the server's cluster was made for."""
     return collate(column, "C") if session.get_bind().dialect.name == "postgresql" else column

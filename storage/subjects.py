@@ -13,14 +13,14 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, case, func, literal, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, false, func, or_, select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from storage.reading import records_by_key
 from storage.reviewing import PUBLISHED
 from storage.stored import AWARDS, StoredRecord
-from storage.tables import ActionRow, EventRow, MatchRow, RecordRow
+from storage.tables import ActionRow, EventRow, MatchRow, RecordRow, SearchRow
 
 Code = ColumnElement[Any]
 
@@ -78,15 +78,17 @@ def keys_about(subject: Subject) -> Select[str]:
         matched = matched.where(col(MatchRow.vendor_category) == subject.category)
     if not (subject.agency or subject.ueis or subject.recipients):
         return matched
-    query = select(col(RecordRow.key)).where(col(RecordRow.key).in_(matched))
     if subject.agency:
-        codes = (col(RecordRow.sub_agency_code), col(RecordRow.agency_code))
-        query = query.where(or_(*(code == subject.agency for code in codes)))
-    if subject.ueis or subject.recipients:
-        unnamed = col(RecordRow.recipient_uei) == ""
-        by_name = unnamed & col(RecordRow.recipient_name).in_(subject.recipients)
-        query = query.where(or_(col(RecordRow.recipient_uei).in_(subject.ueis), by_name))
-    return query
+        department = select(col(RecordRow.key)).where(col(RecordRow.agency_code) == subject.agency)
+        of_agency = (col(SearchRow.sub_agency_code) == subject.agency, col(SearchRow.record_key).in_(department))
+        bought = select(col(SearchRow.record_key)).where(col(SearchRow.is_published).is_(True), or_(*of_agency))
+        matched = bought.where(col(SearchRow.record_key).in_(matched)) if subject.vendor or subject.category else bought
+    if not (subject.ueis or subject.recipients):
+        return matched
+    unnamed = col(RecordRow.recipient_uei) == ""
+    by_name = unnamed & col(RecordRow.recipient_name).in_(subject.recipients)
+    paid = or_(col(RecordRow.recipient_uei).in_(subject.ueis), by_name)
+    return select(col(RecordRow.key)).where(col(RecordRow.key).in_(matched), paid)
 
 
 def spent(session: Session, subject: Subject, by: By, limit: int = 100) -> list[Spent]:
@@ -100,7 +102,7 @@ def spent(session: Session, subject: Subject, by: By, limit: int = 100) -> list[
     query = query.where(
         col(ActionRow.removed).is_(None),
         col(ActionRow.obligation).is_not(None),
-        col(RecordRow.category).in_(AWARDS),
+        _is_award(),
         col(RecordRow.key).in_(keys_about(subject)),
     ).group_by(code)
     order = code if by is By.YEAR else dollars.desc()
@@ -141,7 +143,7 @@ def sellers_of(session: Session, vendor_id: str) -> list[Seller]:
     query = query.where(
         col(MatchRow.vendor_id) == vendor_id,
         col(MatchRow.band) == PUBLISHED,
-        col(RecordRow.category).in_(AWARDS),
+        _is_award(),
         col(RecordRow.recipient_name) != "",
     )
     found: dict[tuple[str, bool], Seller] = {}
@@ -192,7 +194,7 @@ def publications_about(session: Session, subject: Subject, category: str, limit:
 def awards_about(session: Session, subject: Subject, limit: int = 20) -> list[StoredRecord]:
     """Return the awards about a subject, newest signed first."""
     order = col(RecordRow.signed).desc().nulls_last()
-    return _records(session, subject, col(RecordRow.category).in_(AWARDS), order=order, limit=limit)
+    return _records(session, subject, _is_award(), order=order, limit=limit)
 
 
 def _records(
@@ -224,6 +226,11 @@ def recipients_seen(session: Session) -> list[tuple[str, str]]:
     return [(name, uei) for name, uei in session.execute(query.distinct().order_by(*query.selected_columns))]
 
 
+def _is_award() -> ColumnElement[bool]:
+    # Not by the index of categories: nearly all records are awards, and those about a subject are few.
+    return func.lower(col(RecordRow.category)).in_(AWARDS)
+
+
 def _is_published() -> ColumnElement[bool]:
     return col(RecordRow.key).in_(keys_about(Subject()))
 
@@ -238,19 +245,27 @@ class Told:
 
 def told_in_feeds(session: Session) -> dict[str, dict[str, Told]]:
     """Return what the feeds tell: under "vendor", "category" and "agency" by id or code, and under "all" by ""."""
-    headings: dict[str, Code] = {
-        "all": literal(""),
-        "vendor": func.coalesce(col(MatchRow.vendor_id), ""),
-        "category": func.coalesce(col(MatchRow.vendor_category), ""),
-        "agency": func.coalesce(col(RecordRow.sub_agency_code), ""),
+    band, seen = col(MatchRow.band) == PUBLISHED, col(SearchRow.is_published).is_(True)
+    vendors: Select[str, str] = select(col(MatchRow.record_key), col(MatchRow.vendor_id).label("heading"))
+    categories: Select[str, str] = select(col(MatchRow.record_key), col(MatchRow.vendor_category).label("heading"))
+    agencies: Select[str, str] = select(col(SearchRow.record_key), col(SearchRow.sub_agency_code).label("heading"))
+    told = {
+        "vendor": _told_by(session, vendors.where(band)),
+        "category": _told_by(session, categories.where(band).distinct()),
+        "agency": _told_by(session, agencies.where(seen)),
     }
-    return {kind: _told_by(session, heading) for kind, heading in headings.items()}
+    told["all"] = {}
+    if each := told["agency"].values():  # a record is in exactly one, which may be that without a code
+        told["all"][""] = Told(entries=sum(of.entries for of in each), newest=max(of.newest for of in each))
+    return told
 
 
-def _told_by(session: Session, heading: Code) -> dict[str, Told]:
-    entries, newest = func.count(col(EventRow.id).distinct()), func.max(col(EventRow.first_seen))
-    query = select(heading.label("heading"), entries, newest).select_from(EventRow)
-    query = query.join(MatchRow, col(MatchRow.record_key) == col(EventRow.record_key))
-    query = query.join(RecordRow, col(RecordRow.key) == col(EventRow.record_key))
-    query = query.where(col(EventRow.told), col(MatchRow.band) == PUBLISHED).group_by("heading")
-    return {found[0]: Told(entries=found[1], newest=found[2]) for found in session.execute(query)}
+def _told_by(session: Session, headings: Select[str, str]) -> dict[str, Told]:
+    """Return what is told under each heading of (record, heading); no record is twice under one."""
+    of = headings.subquery()
+    entries, newest = func.count(col(EventRow.record_key)), func.max(col(EventRow.first_seen))
+    # An outer join begins with the headings: events are found by their record, in an index that holds all of this.
+    told = and_(col(EventRow.record_key) == of.c.record_key, col(EventRow.told) != false())
+    query = select(of.c.heading, entries, newest).join_from(of, EventRow, told, isouter=True)
+    rows = session.execute(query.group_by(of.c.heading).having(entries > 0))
+    return {heading: Told(entries=count, newest=latest) for heading, count, latest in rows}

@@ -42,6 +42,7 @@ class RecordRow(SQLModel, table=True):
     """
 
     __tablename__ = "record"
+    __table_args__ = (Index("ix_record_published", "source", "published"),)
 
     key: str = Field(primary_key=True)
     source: str
@@ -58,7 +59,7 @@ class RecordRow(SQLModel, table=True):
     recipient_state: str
     recipient_parent_name: str = _text("recipient_parent_name")
     recipient_parent_uei: str
-    agency_code: str
+    agency_code: str = Field(index=True)
     agency_name: str
     sub_agency_code: str = Field(index=True)
     sub_agency_name: str
@@ -158,7 +159,8 @@ class MatchRow(SQLModel, table=True):
 
     __tablename__ = "match"
     __table_args__ = (
-        Index("ix_match_band", "band", "record_key"),
+        # Holds all that is asked of many matches at once, so that none of their rows has to be read.
+        Index("ix_match_band", "band", "record_key", "vendor_id", "vendor_name", "vendor_category", "resold"),
         Index("ix_match_vendor", "vendor_id", "band", "record_key"),
         Index("ix_match_category", "vendor_category", "band", "record_key"),
     )
@@ -187,12 +189,16 @@ class EventRow(SQLModel, table=True):
 
     __tablename__ = "event"
     __table_args__ = (
-        Index("ix_event_told_first_seen", "told", "first_seen"),
+        # Both hold all that is checked of many events, so that only the rows that are wanted are read.
+        Index(
+            "ix_event_told_first_seen", "told", "first_seen", "record_key", "kind", "vendor_id", "signed", "published"
+        ),
+        Index("ix_event_record_key", "record_key", "told", "first_seen", "kind", "vendor_id", "signed", "published"),
         Index("ix_event_kind", "kind", "told", "first_seen"),
     )
 
     id: str = Field(primary_key=True)
-    record_key: str = Field(foreign_key="record.key", index=True)
+    record_key: str = Field(foreign_key="record.key")
     action_key: str
     kind: str
     amount: Decimal | None = _cents("amount")
@@ -231,24 +237,31 @@ class SearchRow(SQLModel, table=True):
 
     `place` orders records by `dated`, the day signed or else published, and is the record's number in the index of
     words. `words` are folded: plain ones of what is looked through, and with a mark in front those of agencies, offices
-    and recipients. `amount` is what is obligated, or the largest that a publication states. The subjects are those
-    under which a verdict on the recipient would be kept.
+    and recipients. `is_published` when a match of it is. `amount` is what is obligated, or the largest amount that a
+    publication states. The subjects are those under which a verdict on the recipient would be kept.
     """
 
     __tablename__ = "search"
-    __table_args__ = tuple(
-        Index(f"ix_search_{name}", column, "place")
-        for name, column in (
-            ("category", "category"),
-            ("department", "department"),
-            ("sub_agency", "sub_agency_code"),
-            ("state", "recipient_state"),
-            ("psc", "psc"),
-            ("naics", "naics"),
-            ("amount", "amount_cents"),
-            ("first_seen", "first_seen"),
-        )
-    )
+    __table_args__ = (
+        # Holds all that is checked or counted of many records but their words, which make the rows large.
+        Index(
+            "ix_search_published", "is_published", "place", "record_key", "category", "source", "department",
+            "sub_agency_code", "recipient_state", "psc", "naics", "dated", "amount_cents", "first_seen",
+        ),
+        *(
+            Index(f"ix_search_{name}", column, "place")
+            for name, column in (
+                ("category", "category"),
+                ("department", "department"),
+                ("sub_agency", "sub_agency_code"),
+                ("state", "recipient_state"),
+                ("psc", "psc"),
+                ("naics", "naics"),
+                ("amount", "amount_cents"),
+                ("first_seen", "first_seen"),
+            )
+        ),
+    )  # fmt: skip
 
     place: int = Field(
         sa_column=Column("place", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False)
@@ -262,6 +275,7 @@ class SearchRow(SQLModel, table=True):
     psc: str
     naics: str
     dated: date
+    is_published: bool = False
     amount: Decimal | None = _cents("amount")
     first_seen: datetime = _time("first_seen")
     uei_subject: str = _text("uei_subject")

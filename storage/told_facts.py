@@ -27,6 +27,8 @@ class ToldFacts:
         """
         told = {match.vendor_id for match in self.record.matches}
         present = {match.vendor_id for match in matches}
+        if told == present:
+            return self.record  # nearly always
         kept = [match for match in self.record.matches if match.vendor_id in present]
         return replace(self.record, matches=(*kept, *(match for match in matches if match.vendor_id not in told)))
 

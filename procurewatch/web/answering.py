@@ -26,6 +26,7 @@ class Page:
     content: bytes
     tag: str
     modified: datetime | None = None
+    compressed: bytes = b""  # the same with gzip, where it is at hand
 
 
 def page_of(content: bytes, modified: datetime | None = None) -> Page:
@@ -41,6 +42,10 @@ def answer(request: Request, page: Page, kind: str = HTML, *, private: bool = Fa
         headers["Last-Modified"] = format_datetime(page.modified, usegmt=True)
     if is_fresh(request, page):
         return Response(status_code=304, headers=headers)
+    if page.compressed and "gzip" in request.headers.get("accept-encoding", ""):
+        # "Vary" as the middleware would say it that compresses what is not compressed here.
+        headers |= {"Content-Encoding": "gzip", "Vary": "Cookie, Accept-Encoding"}
+        return Response(page.compressed, headers=headers, media_type=kind)
     return Response(page.content, headers=headers, media_type=kind)
 
 

@@ -40,10 +40,11 @@ from procurewatch.web.api_parameters import MOST, OWN, USUAL, query_parameters
 from procurewatch.web.room import Room
 from procurewatch.web.safety import API
 from sources.registry import SOURCES
+from storage.facets import count_by_facets
 from storage.health import health_of
 from storage.query import InvalidQuery, Query, read_query
 from storage.reading import actions_of, events_of, evidence_of, records_by_key
-from storage.searching import count_records, event_cursor, facet_counts, find_events, find_records, record_cursor
+from storage.searching import count_records, event_cursor, find_events, find_records, record_cursor
 from storage.stored import StoredLink, StoredRecord
 from storage.subjects import published_among
 from storage.timelines import links_of, sources_of
@@ -53,7 +54,6 @@ ABOUT = (
     "after the point, days ISO 8601, times UTC. Only what is published is answered; amounts of different sources are "
     "never added up. Addresses, names and meanings of version 1 stay; new members may be added."
 )
-ALL = 100_000  # more agencies and vendors than there are
 
 
 class Forbidden(InvalidQuery):
@@ -249,7 +249,9 @@ def _sources(room: Room) -> list[SourceAnswer]:
 def _counts(room: Room, facet: str) -> dict[str, tuple[str, int]]:
     """Return name and number of published records of each value of a facet, the most records first."""
     with room.desk.database.reading() as session:
-        return {value: (label, count) for value, label, count in facet_counts(session, Query(), facet, ALL)}
+        _, counted = count_by_facets(session, Query())
+        names = room.agencies.of(session) if facet == "agency" else {}
+    return {each.value: (names.get(each.value, each.label), each.records) for each in counted[facet]}
 
 
 def _feed(room: Room, kind: FeedKind, slug: str) -> str:

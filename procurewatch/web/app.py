@@ -23,6 +23,7 @@ from procurewatch.web import (
     subject_pages,
 )
 from procurewatch.web.api import make_api
+from procurewatch.web.feed_cache import COMPRESSION
 from procurewatch.web.room import Room
 from procurewatch.web.safety import API, Guard, Refused
 from procurewatch.web.signing_in import Access
@@ -30,11 +31,16 @@ from procurewatch.web.site_files import SiteCache
 from procurewatch.web.sql_pages import mount_sql
 
 
+def make_room(desk: Desk, base_url: str) -> Room:
+    """Return what the routes work with."""
+    access = Access(desk.settings, is_https=urlsplit(base_url).scheme == "https")
+    return Room(desk=desk, base_url=base_url, site=SiteCache(desk, base_url), access=access)
+
+
 def make_app(desk: Desk, base_url: str) -> FastAPI:
     """Return the web application over an open desk. `base_url` is where readers find it."""
     address = urlsplit(base_url)
-    access = Access(desk.settings, is_https=address.scheme == "https")
-    room = Room(desk=desk, base_url=base_url, site=SiteCache(desk, base_url), access=access)
+    room = make_room(desk, base_url)
     app = FastAPI(title="Procurewatch", docs_url=None, redoc_url=None, openapi_url=None)
     app.mount(API, make_api(room))
     mount_sql(app, desk.database, address.path)
@@ -51,7 +57,7 @@ def make_app(desk: Desk, base_url: str) -> FastAPI:
     ):
         app.include_router(routes)
     app.add_exception_handler(Refused, review_pages.refused)
-    app.add_middleware(GZipMiddleware, minimum_size=500)
+    app.add_middleware(GZipMiddleware, minimum_size=500, compresslevel=COMPRESSION)
     app.add_middleware(
         Guard,
         host=address.hostname or "",

@@ -14,6 +14,7 @@ from datetime import datetime
 MOST_BYTES = 64 * 1024 * 1024  # of all that is kept, compressed and not
 MOST_TAGS = 10_000
 LEAST_TO_COMPRESS = 500  # bytes
+COMPRESSION = 4  # a little larger than at 6 and 9, in half the time and less
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class Known:
 
 def served(content: bytes, modified: datetime) -> Served:
     """Return a document's bytes ready to be sent."""
-    compressed = gzip.compress(content, 6, mtime=0) if len(content) >= LEAST_TO_COMPRESS else b""
+    compressed = gzip.compress(content, COMPRESSION, mtime=0) if len(content) >= LEAST_TO_COMPRESS else b""
     return Served(
         content, compressed, f'W/"{hashlib.sha256(content).hexdigest()[:32]}"', modified.replace(microsecond=0)
     )

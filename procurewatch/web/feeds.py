@@ -28,7 +28,16 @@ from procurewatch.desk import Desk
 from procurewatch.named_feeds import NamedFeed, named_feeds
 from procurewatch.web.answering import Page, is_fresh, refusal
 from procurewatch.web.feed_cache import FeedCache, Served, served
-from storage.archives import ArchivePage, archived_events, complete_pages, neighbours, read_archive_page
+from procurewatch.web.kept import Kept
+from storage.archives import (
+    ArchivePage,
+    archived_events,
+    is_complete,
+    newest_page,
+    page_after,
+    page_before,
+    read_archive_page,
+)
 from storage.query import InvalidQuery, Query, read_query
 from storage.reading import publication_state
 from storage.searching import find_events
@@ -72,12 +81,12 @@ class FeedDesk:
         self._cache = cache or FeedCache()
         self._lock = threading.Lock()
         self._worded: OrderedDict[tuple[str, tuple[str, ...]], Entry] = OrderedDict()
-        self._named: tuple[str, dict[str, NamedFeed]] = ("", {})
+        self._named = Kept(lambda session: {feed.stem: feed for feed in named_feeds(session, desk.watchlist)})
 
     def named(self, stem: str) -> NamedFeed | None:
         """Return the feed that has a path of its own, `None` if there is none."""
         with self._desk.database.reading() as session:
-            return self._all_named(session).get(stem)
+            return self._named.of(session).get(stem)
 
     def answer(self, request: Request, asked: Asked) -> Response:
         """Return the document, or 304 to who has it."""
@@ -105,21 +114,19 @@ class FeedDesk:
         A page names this address, not that of the next, since it never changes and the next is not there yet.
         """
         with self._desk.database.reading() as session:
-            pages, _ = complete_pages(session, asked.query, datetime.now(UTC))
-        newer = neighbours(pages, asked.page)[1] if asked.page else None
+            newer = page_after(session, asked.query, asked.page, datetime.now(UTC)) if asked.page else None
         target = asked.path(ARCHIVE, newer) if newer else asked.path()
         return RedirectResponse(self._address(target), status_code=307, headers={"Cache-Control": "no-cache"})
 
     def _build(self, asked: Asked, changed: datetime | None) -> Served:
         with self._desk.database.reading() as session:
-            pages, left = complete_pages(session, asked.query, datetime.now(UTC))
             if asked.page is None:
+                older, left = newest_page(session, asked.query, datetime.now(UTC))
                 limit = min(max(self._desk.settings.feed_entries, left), MOST_ENTRIES)
                 events = find_events(session, asked.query, limit)
-                older = pages[-1] if pages else None
-            elif asked.page in pages:
+            elif is_complete(session, asked.query, asked.page, datetime.now(UTC)):
                 events = archived_events(session, asked.query, asked.page)
-                older = neighbours(pages, asked.page)[0]
+                older = page_before(session, asked.query, asked.page)
             else:
                 raise NoSuchPage
             meta = self._meta(session, asked, older)
@@ -142,7 +149,7 @@ class FeedDesk:
         return entry
 
     def _meta(self, session: Session, asked: Asked, older: ArchivePage | None) -> FeedMeta:
-        named = self._all_named(session)
+        named = self._named.of(session)
         title, page, identity = self._about(asked, named)
         walk = Walk(older=self._address(asked.path(ARCHIVE, older)) if older else "")
         if asked.page:
@@ -174,13 +181,6 @@ class FeedDesk:
 
     def _address(self, path: str) -> str:
         return site_url(self._base_url, path)
-
-    def _all_named(self, session: Session) -> dict[str, NamedFeed]:
-        state, _ = publication_state(session)
-        with self._lock:
-            if self._named[0] != state or not self._named[1]:
-                self._named = (state, {feed.stem: feed for feed in named_feeds(session, self._desk.watchlist)})
-            return self._named[1]
 
 
 def feeds_router(desk: Desk, base_url: str, cache: FeedCache | None = None) -> APIRouter:

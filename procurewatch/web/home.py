@@ -15,9 +15,8 @@ from procurewatch.web.answering import answer, page_of
 from procurewatch.web.room import Room, feed_row, latest
 from storage.health import health_of
 from storage.query import Query
-from storage.reading import known_agencies
 from storage.searching import find_events
-from storage.subjects import Told, told_in_feeds
+from storage.subjects import Told
 
 
 def router(room: Room) -> APIRouter:
@@ -30,7 +29,7 @@ def router(room: Room) -> APIRouter:
         frame = room.frame()
         with room.desk.database.reading() as session:
             newest = latest(find_events(session, Query(), LATEST_ON_INDEX), frame)
-            feeds = all_feeds(room, told_in_feeds(session), dict(known_agencies(session)))
+            feeds = all_feeds(room, room.told.of(session), room.agencies.of(session))
             health = [health_of(session, source.name) for source in room.desk.sources]
         line = health_line(health, room.desk.source_titles)
         page = render_index(frame, feeds, newest, today=room.today, health=line)

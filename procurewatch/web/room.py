@@ -16,10 +16,13 @@ from feeds.html import FeedRow, Latest
 from feeds.layout import FeedFormat, FeedKind
 from monitors.vendor import Kind
 from procurewatch.desk import Desk
+from procurewatch.web.feed_cache import FeedCache
+from procurewatch.web.kept import Kept
 from procurewatch.web.signing_in import Access, Reviewer
 from procurewatch.web.site_files import SiteCache
+from storage.reading import known_agencies
 from storage.stored import StoredEvent
-from storage.subjects import Told
+from storage.subjects import Told, told_in_feeds
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,21 @@ class Room:
             vendor.id: vendor.name if vendor.kind is Kind.VENDOR else f"{vendor.name} (topic)"
             for vendor in self.desk.watchlist.vendors
         }
+
+    @cached_property
+    def agencies(self) -> Kept[dict[str, str]]:
+        """The names of the agencies that readers see, by code."""
+        return Kept(lambda session: dict(known_agencies(session)))
+
+    @cached_property
+    def told(self) -> Kept[dict[str, dict[str, Told]]]:
+        """What the feeds tell, as `told_in_feeds` gives it."""
+        return Kept(told_in_feeds)
+
+    @cached_property
+    def pages(self) -> FeedCache:
+        """The pages that are the same for all readers while nothing published changes, as bytes."""
+        return FeedCache()
 
     def frame(self, reviewer: Reviewer | None = None, *, depth: int = 0) -> Frame:
         """Return what stands around a page so many folders deep."""

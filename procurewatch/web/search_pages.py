@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from fastapi import APIRouter, Request, Response
@@ -10,13 +10,16 @@ from sqlalchemy.orm import Session
 
 from feeds.entries import category_words
 from feeds.search_page import FACET_TITLES, MOST_COUNTED, MOST_ENTRIES, Facet, FacetValue, SearchPage, render_search
+from feeds.site import EPOCH
 from feeds.text import clean
-from procurewatch.web.answering import answer, page_of
+from procurewatch.web.answering import Page, answer, page_of
+from procurewatch.web.feed_cache import Served, served
 from procurewatch.web.room import Room
 from procurewatch.web.safety import WITH_SCRIPT
+from storage.facets import FacetCount, count_by_facets
 from storage.query import InvalidQuery, Query, read_query
-from storage.reading import known_agencies
-from storage.searching import count_events_since, count_records, facet_counts, find_records, record_cursor
+from storage.reading import publication_state
+from storage.searching import count_events_since, find_records, record_cursor
 
 ON_A_PAGE = 25
 VALUES_OF_A_FACET = 8
@@ -36,17 +39,23 @@ def router(room: Room) -> APIRouter:
         reviewer = room.reviewer(request)
         try:
             query = allowed_query(params, is_reviewer=reviewer is not None)
+            if reviewer is None:
+                return _allowing_scripts(answer(request, _kept(room, query, after)))
             with room.desk.database.reading() as session:
                 page, status = answered(room, session, query, after), 200
         except InvalidQuery as error:
             page, status = unanswered(params, str(error)), 400
         content = render_search(room.frame(reviewer), page, today=room.today)
-        response = answer(request, page_of(content), private=reviewer is not None)
-        response.headers["Content-Security-Policy"] = WITH_SCRIPT
+        response = _allowing_scripts(answer(request, page_of(content), private=reviewer is not None))
         response.status_code = status if response.status_code == 200 else response.status_code
         return response
 
     return routes
+
+
+def _allowing_scripts(response: Response) -> Response:
+    response.headers["Content-Security-Policy"] = WITH_SCRIPT
+    return response
 
 
 def allowed_query(params: Pairs, *, is_reviewer: bool) -> Query:
@@ -57,21 +66,37 @@ def allowed_query(params: Pairs, *, is_reviewer: bool) -> Query:
     return query
 
 
+def _kept(room: Room, query: Query, after: str) -> Page:
+    """Return the page as every reader sees it, made once for a state of what is published. Raises `InvalidQuery`."""
+    today = room.today
+    with room.desk.database.reading() as session:
+        state, _ = publication_state(session)
+
+    def build() -> Served:
+        with room.desk.database.reading() as session:
+            page = answered(room, session, query, after)
+        return served(render_search(room.frame(), page, today=today), EPOCH)
+
+    kept = room.pages.document((query.url_params(), after), f"{state} {today}", build)
+    return Page(kept.content, kept.tag, compressed=kept.compressed)
+
+
 def answered(room: Room, session: Session, query: Query, after: str) -> SearchPage:
     """Return the page of a question. Raises `InvalidQuery` if `after` is not where a page ends."""
     found = list(find_records(session, query, ON_A_PAGE + 1, after))
     shown = found[:ON_A_PAGE]
-    names = {code.lower(): name for code, name in known_agencies(session)}
+    names = {code.lower(): name for code, name in room.agencies.of(session).items()}
     names |= {**room.desk.watchlist.categories, **room.vendor_titles}
     params = query.url_params()
+    total, counted = count_by_facets(session, query, MOST_COUNTED)
     return SearchPage(
         in_words=query.in_words(names),
         query=query.url_query(),
         given=_given(params),
         kept=tuple(pair for pair in params if pair[0] not in OWN_FIELDS),
-        total=count_records(session, query, MOST_COUNTED),
+        total=total,
         records=tuple(shown),
-        facets=tuple(_facets(room, session, query)),
+        facets=tuple(_facets(query, counted, {**names, **room.desk.source_titles})),
         after=record_cursor(shown[-1]) if len(found) > len(shown) else "",
         entries_a_year=count_events_since(session, query, room.today - A_YEAR, MOST_ENTRIES),
         is_first=not after,
@@ -99,20 +124,20 @@ def _given(params: Pairs) -> dict[str, str]:
     return {name: value for name, value in params if name in OWN_FIELDS}
 
 
-def _facets(room: Room, session: Session, query: Query) -> list[Facet]:
-    titles = {**room.desk.watchlist.categories, **room.vendor_titles, **room.desk.source_titles}
+def _facets(query: Query, counted: Mapping[str, Sequence[FacetCount]], names: Mapping[str, str]) -> list[Facet]:
     facets = []
     for name, title in FACET_TITLES.items():
         chosen = set(getattr(query, name))
         values = tuple(
             FacetValue(
-                id=f"{name}-{value}",
-                label=titles.get(value) or (category_words(label) if name in ("category", "kind") else label),
-                count=count,
-                query=_toggled(query, name, _written(name, value)),
-                is_chosen=_written(name, value) in chosen,
+                id=f"{name}-{each.value}",
+                label=names.get(_written(name, each.value))
+                or (category_words(each.label) if name in ("category", "kind") else each.label),
+                count=each.records,
+                query=_toggled(query, name, _written(name, each.value)),
+                is_chosen=_written(name, each.value) in chosen,
             )
-            for value, label, count in facet_counts(session, query, name, VALUES_OF_A_FACET, MOST_COUNTED)
+            for each in counted[name][:VALUES_OF_A_FACET]
         )
         if len(values) > 1 or chosen:
             facets.append(Facet(title=title, values=values))

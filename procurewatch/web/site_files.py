@@ -1,4 +1,4 @@
-"""The files of the site over HTTP, the same that `feeds build` writes, always as what is stored.
+"""The files of the site that no other route answers, the same that `feeds build` writes, always as what is stored.
 
 Each is built once for a state of the database and served as bytes.
 """
@@ -12,12 +12,15 @@ from datetime import UTC, date, datetime
 
 from fastapi import APIRouter, Request, Response
 
+from feeds import layout
 from feeds.site import EPOCH, site_files
 from procurewatch.desk import Desk
 from procurewatch.publishing import catalogue
 from procurewatch.web.answering import HTML, Page, answer, page_of, refusal
 from storage.reading import publication_state
 
+# What is the same in a served site as in files; feeds and pages are answered by routes of their own.
+SHARED = frozenset({layout.STYLESHEET, layout.OPML, *(f"{layout.HEALTH}.{fmt}" for fmt in layout.FeedFormat)})
 TYPES = {
     "atom": "application/atom+xml; charset=utf-8",
     "rss": "application/rss+xml; charset=utf-8",
@@ -57,9 +60,9 @@ class SiteCache:
         version = (state, datetime.now(UTC).date())
         if version == self._version:
             return
-        site = catalogue(self._desk, base_url=self._base_url)
+        site = catalogue(self._desk, base_url=self._base_url, is_list=True)
         self._modified = (changed or EPOCH).replace(microsecond=0)
-        self._writers = dict(site_files(site))
+        self._writers = {path: write for path, write in site_files(site) if path in SHARED}
         self._pages.clear()
         self._version = version
 

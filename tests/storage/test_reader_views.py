@@ -111,6 +111,9 @@ def test_views_are_there_again_after_a_migration(empty_database_url: str) -> Non
     with engine.begin() as connection:
         for table in ("told", "state"):
             connection.execute(text(f"DROP TABLE {table}"))
+        for index in ("ix_record_agency_code", "ix_record_published", "ix_search_published"):
+            connection.execute(text(f"DROP INDEX {index}"))
+        connection.execute(text("ALTER TABLE search DROP COLUMN is_published"))
         connection.execute(text("UPDATE alembic_version SET version_num = '0003'"))
     engine.dispose()
     database = open_database(empty_database_url)

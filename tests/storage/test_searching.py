@@ -18,6 +18,7 @@ from sqlmodel import col
 
 from sources.records import Agency, Amount, AmountMeaning, Publication, PublicationKind, Recipient
 from storage.database import Database, open_database
+from storage.facets import FacetCount, count_by_facets
 from storage.folding import tokens
 from storage.query import InvalidQuery, Query, read_query
 from storage.reader_views import drop_views
@@ -26,12 +27,10 @@ from storage.rows import award_row
 from storage.saving import save_publication
 from storage.search_index import index_all
 from storage.searching import (
-    FACETS,
     count_events_since,
     count_records,
     event_conditions,
     event_cursor,
-    facet_counts,
     find_events,
     find_records,
     record_conditions,
@@ -279,7 +278,8 @@ def test_a_verdict_is_asked_for_and_changes_what_is_found(stocked: Database) -> 
     with stocked.reading() as session:
         told = find_events(session, read_query({"vendor": "clearview-ai"}), 10)
         assert {event.kind.value for event in told} == {"withdrawn"}, "who was told of it hears that it is taken back"
-        assert "clearview" not in {value for value, _, _ in facet_counts(session, Query(), "vendor", 5)}
+        _, counted = count_by_facets(session, Query())
+        assert [each.value for each in counted["vendor"]] == ["babel-street", "panamerica"]
 
 
 def test_a_feed_is_narrowed_by_its_events(shelf: Database) -> None:
@@ -301,17 +301,22 @@ def test_a_feed_is_narrowed_by_its_events(shelf: Database) -> None:
 
 def test_facets_are_counted(shelf: Database) -> None:
     with shelf.reading() as session:
-        assert facet_counts(session, Query(), "vendor", 5) == [
-            ("clearview-ai", "Clearview AI", 2),
-            ("babel-street", "Babel Street", 1),
+        total, found = count_by_facets(session, Query())
+        assert total == count_records(session, Query()) == 3
+        assert found["vendor"] == [
+            FacetCount(value="clearview-ai", label="Clearview AI", records=2),
+            FacetCount(value="babel-street", label="Babel Street", records=1),
         ]
-        assert facet_counts(session, read_query({"q": "babel"}), "agency", 5) == [
-            ("7014", "U.S. Customs and Border Protection", 1)
+        assert found["kind"] == [FacetCount(value="contract", label="contract", records=3)]
+        assert count_by_facets(session, read_query({"q": "babel"}))[1]["agency"] == [
+            FacetCount(value="7014", label="7014", records=1)
         ]
-        assert facet_counts(session, Query(), "kind", 1) == [("contract", "contract", 3)]
-        for name in FACETS:
-            for value, _, count in facet_counts(session, read_query({"band": "any"}), name, 9):
-                assert count_records(session, read_query({"band": "any", name: value})) == count
+        assert count_by_facets(session, Query(), newest=1)[0] == 2
+        for band in ("publish", "any", "all"):
+            for name, values in count_by_facets(session, read_query({"band": band}))[1].items():
+                assert values or name == "state"
+                for each in values:
+                    assert count_records(session, read_query({"band": band, name: each.value})) == each.records
 
 
 def test_the_index_made_anew_is_the_index_kept(stocked: Database) -> None:
@@ -333,7 +338,10 @@ def test_what_was_stored_before_there_was_an_index_is_indexed(sqlite_url: str) -
             drop_views(connection)
             for statement in ("DROP TABLE told", "DROP TABLE state", "DROP TABLE search_index",
                 "DROP TABLE search", "DROP INDEX ix_match_vendor",
-                "DROP INDEX ix_match_category", "DROP INDEX ix_event_kind", "ALTER TABLE match DROP COLUMN resold",
+                "DROP INDEX ix_match_category", "DROP INDEX ix_event_kind", "DROP INDEX ix_match_band",
+                "DROP INDEX ix_record_agency_code", "DROP INDEX ix_record_published",
+                "ALTER TABLE match DROP COLUMN resold",
+                "CREATE INDEX ix_match_band ON match (band)",
                 "CREATE INDEX ix_match_vendor_id ON match (vendor_id)",
                 "CREATE INDEX ix_match_vendor_category ON match (vendor_category)",
                 "UPDATE alembic_version SET version_num = '0002'"):  # fmt: skip

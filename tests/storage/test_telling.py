@@ -7,9 +7,17 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import insert
 
-from storage.archives import ArchivePage, archived_events, complete_pages, neighbours, read_archive_page
+from storage.archives import (
+    ArchivePage,
+    archived_events,
+    is_complete,
+    newest_page,
+    page_after,
+    page_before,
+    read_archive_page,
+)
 from storage.database import Database
-from storage.query import Query
+from storage.query import Query, read_query
 from storage.reading import events_of, publication_state
 from storage.reviewing import Decision, Verdict, decide, record_subject
 from storage.runs import tell_newest
@@ -97,30 +105,37 @@ def test_a_history_falls_into_pages_that_stay(database: Database) -> None:
     march = datetime(2025, 3, 1, tzinfo=UTC)
     tell(database, "march", [march + timedelta(hours=hour) for hour in range(250)])
     tell(database, "alike", [march + timedelta(days=20)] * 60)
-    now = datetime(2025, 3, 31, tzinfo=UTC)
     january, first, second, third, fourth = (
         ArchivePage(2025, 1, 1),
         *(ArchivePage(2025, 3, part) for part in (1, 2, 3, 4)),
     )
+    soon = datetime(2025, 4, 1, 0, 59, tzinfo=UTC)  # the month before may still gain what was seen in its last hour
+    over = datetime(2025, 4, 1, 1, tzinfo=UTC)
     with database.reading() as session:
-        pages, left = complete_pages(session, Query(), now)
-        assert (pages, left) == ([january, first, second, third], 10)
-        # Within the first hour of a month the one before may still gain what was seen in it.
-        assert complete_pages(session, Query(), datetime(2025, 4, 1, 0, 59, tzinfo=UTC))[0] == pages
-        pages, left = complete_pages(session, Query(), datetime(2025, 4, 1, 1, tzinfo=UTC))
-        assert (pages, left) == ([january, first, second, third, fourth], 0)
+        for now in (datetime(2025, 3, 31, tzinfo=UTC), soon):
+            assert newest_page(session, Query(), now) == (third, 10)
+            assert not is_complete(session, Query(), fourth, now)
+            assert page_after(session, Query(), third, now) is None
+        assert newest_page(session, Query(), over) == (fourth, 0)
+        assert newest_page(session, Query(), datetime(2025, 3, 1, 0, 30, tzinfo=UTC)) == (january, 310)
+        assert newest_page(session, read_query({"vendor": "nobody"}), over) == (None, 0)
+        pages = [january, first, second, third, fourth]
+        assert [page_before(session, Query(), page) for page in pages] == [None, *pages[:-1]]
+        assert [page_after(session, Query(), page, over) for page in pages] == [*pages[1:], None]
+        assert [page for page in pages if is_complete(session, Query(), page, over)] == pages
+        assert not is_complete(session, Query(), ArchivePage(2025, 2, 1), over)
         told = [event.id for page in reversed(pages) for event in archived_events(session, Query(), page)]
         assert told == [event.id for event in find_events(session, Query(), 1000)]
         before = archived_events(session, Query(), third)
     tell(database, "later", [datetime(2025, 4, 2, tzinfo=UTC)] * 3)
     with database.reading() as session:
+        now = datetime(2025, 4, 2, 0, 30, tzinfo=UTC)
         assert archived_events(session, Query(), third) == before
-        assert complete_pages(session, Query(), datetime(2025, 4, 2, 0, 30, tzinfo=UTC)) == (pages, 3)
-    assert neighbours(pages, january) == (None, first)
-    assert neighbours(pages, fourth) == (third, None)
+        assert newest_page(session, Query(), now) == (fourth, 3)
+        assert page_after(session, Query(), fourth, now) is None
 
 
-@pytest.mark.parametrize("name", ["", "2025-13.1", "2025-1.1", "2025-01.0", "0000-01.1", "\uff12025-01.1"])
+@pytest.mark.parametrize("name", ["", "2025-13.1", "2025-1.1", "2025-01.0", "0000-01.1", "9999-12.1", "\uff12025-01.1"])
 def test_what_names_no_page(name: str) -> None:
     assert read_archive_page(name) is None
     assert str(read_archive_page("2025-01.12")) == "2025-01.12"

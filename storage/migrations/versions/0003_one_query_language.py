@@ -1,5 +1,7 @@
 """One query language: a row of what is looked for of each record, the index of its words, and what feeds ask by
 
+The rows are written when the table is as it is now (0006).
+
 Revision ID: 0003
 Revises: 0002
 """
@@ -10,10 +12,9 @@ import json
 
 import sqlalchemy as sa
 from alembic import op
-from sqlalchemy.orm import Session
 
 import storage.columns
-from storage.search_index import index_all, is_resold
+from storage.search_index import is_resold
 
 revision = "0003"
 down_revision = "0002"
@@ -74,9 +75,6 @@ def upgrade() -> None:
     else:
         op.execute(GIN)
     _note_resold(connection)
-    with Session(connection, join_transaction_mode="rollback_only") as session:
-        index_all(session)
-        session.flush()
 
 
 def _search_table() -> None:

@@ -1,0 +1,84 @@
+"""How many records a question finds, and how many of them have each value of a facet: one look at the database."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import CTE, Select, and_, func, literal, select, union_all
+from sqlalchemy.orm import Session
+from sqlmodel import col
+
+from storage.conditions import of_match
+from storage.query import Query
+from storage.searching import record_conditions
+from storage.tables import MatchRow, SearchRow
+
+OF_MATCHES: dict[str, tuple[Any, Any]] = {
+    "vendor": (col(MatchRow.vendor_id), col(MatchRow.vendor_name)),
+    "category": (col(MatchRow.vendor_category), col(MatchRow.vendor_category)),
+}
+OF_RECORDS = {"agency": "sub_agency_code", "kind": "category", "source": "source", "state": "recipient_state"}
+FACETS = (*OF_MATCHES, *OF_RECORDS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FacetCount:
+    """How many records have a value. `value` is what the parameter takes; `label` the name of a vendor, else the same."""
+
+    value: str
+    label: str
+    records: int
+
+
+def count_by_facets(
+    session: Session, query: Query, newest: int | None = None
+) -> tuple[int, dict[str, list[FacetCount]]]:
+    """Return how many records a query finds, and of each of `FACETS` the values that they have, most records first.
+
+    Args:
+        newest: count no further than one more than so many of the newest records; `None` for all records.
+    """
+    columns = (
+        col(SearchRow.place),
+        col(SearchRow.record_key),
+        *(col(getattr(SearchRow, n)) for n in OF_RECORDS.values()),
+    )
+    found = select(*columns).where(*record_conditions(session, query, in_order=newest is not None))
+    if newest is not None:
+        found = found.order_by(col(SearchRow.place).desc()).limit(newest + 1)
+    records = found.cte("found")
+    counts: dict[str, Counter[str]] = {name: Counter() for name in FACETS}
+    labels: dict[str, str] = {}
+    total = 0
+    parts = [_of_records(records), *(_of_matches(query, records, name) for name in OF_MATCHES)]
+    for name, count, value, label, *more in session.execute(union_all(*parts)):
+        if name:
+            counts[name][value], labels[value] = count, label
+            continue
+        total += count
+        for facet, given in zip(OF_RECORDS, (value, label, *more), strict=True):
+            counts[facet][given] += count
+    return total, {name: _ranked(counted, labels if name == "vendor" else {}) for name, counted in counts.items()}
+
+
+def _ranked(counted: Counter[str], labels: dict[str, str]) -> list[FacetCount]:
+    most = sorted(((-count, value) for value, count in counted.items() if value))
+    return [FacetCount(value=value, label=labels.get(value, value), records=-count) for count, value in most]
+
+
+def _of_records(found: CTE) -> Select[Any]:
+    """Return the query for how many records have the same values of all facets of records."""
+    values = [found.c[column] for column in OF_RECORDS.values()]
+    return select(literal("").label("facet"), func.count(), *values).group_by(*values)
+
+
+def _of_matches(query: Query, found: CTE, name: str) -> Select[Any]:
+    """Return the query for how many records have each value of one facet of matches."""
+    value, label = OF_MATCHES[name]
+    counted = select(literal(name), func.count(found.c.place.distinct()), value, func.max(label), value, value)
+    # An outer join begins with what is found; and the empty value is not told from none in a way that undoes that.
+    matched = and_(col(MatchRow.record_key) == found.c.record_key, *of_match(query))
+    counted = counted.join_from(found, MatchRow, matched, isouter=True)
+    return counted.where(func.coalesce(value, "") != "").group_by(value)

@@ -16,10 +16,11 @@ if TYPE_CHECKING:
     import numpy
     from numpy.typing import NDArray
 
-_BASE = 0x9E3779B1  # odd, so that it can be divided by, modulo 2**32
+_READ = 16  # letters of a word that are looked at
+_FIRST_FACTOR, _SECOND_FACTOR = 0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F  # odd; the uppermost bits depend on every letter
+_PAIR_FACTOR = 0x165667B19E3779F9  # what the hash of the second word of a pair is multiplied by
 _BITS = 22  # of a hash: a table of so many places stays near the processor
 _LINE_BREAK, _SPACE = 10, 32
-_SECOND = 0x85EBCA6B  # what the hash of the second word of a pair is multiplied by
 
 Pairs = Mapping[tuple[str, str], str]  # two words that follow each other, and the rarer of them
 
@@ -54,71 +55,66 @@ class SplitScan:
 class _Known:
     """Hashes that are looked for."""
 
-    def __init__(self, hashes: NDArray[numpy.uint32]) -> None:
+    def __init__(self, hashes: NDArray[numpy.uint64]) -> None:
         import numpy  # noqa: PLC0415
 
         self._numpy = numpy
         self._sorted = numpy.unique(hashes)
         self._table = numpy.zeros(1 << _BITS, numpy.bool_)
-        self._table[self._sorted >> (32 - _BITS)] = True
+        self._table[self._sorted >> (64 - _BITS)] = True
 
-    def among(self, hashes: NDArray[numpy.uint32]) -> NDArray[numpy.int64]:
+    def among(self, hashes: NDArray[numpy.uint64]) -> NDArray[numpy.int64]:
         """Return the places in `hashes` of those that are known: the table settles nearly all."""
-        likely = self._numpy.flatnonzero(self._table[hashes >> (32 - _BITS)])
-        if not len(likely):
-            return likely
+        if not len(self._sorted):
+            return self._numpy.zeros(0, self._numpy.int64)
+        likely = self._numpy.flatnonzero(self._table[hashes >> (64 - _BITS)])
         places = self._numpy.searchsorted(self._sorted, hashes[likely]).clip(max=len(self._sorted) - 1)
         found: NDArray[numpy.int64] = likely[self._sorted[places] == hashes[likely]]
         return found
 
 
-def _paired(hashes: NDArray[numpy.uint32]) -> NDArray[numpy.uint32]:
+def _paired(hashes: NDArray[numpy.uint64]) -> NDArray[numpy.uint64]:
     """Return the hash of every word and the one after it."""
-    return hashes[:-1] + hashes[1:] * hashes.dtype.type(_SECOND)
+    return hashes[:-1] + hashes[1:] * hashes.dtype.type(_PAIR_FACTOR)
 
 
 class ArrayScan:
     """Hashes all words of a text at once and looks for their hashes in a table.
 
-    A word of the letters a, b, c has the hash a + b*B + c*B*B, so that those of all words come from one running sum.
+    The first 16 letters of a word are two numbers, read from where it begins; what is after its end is masked out.
+    Longer words that begin alike have one hash.
     """
 
     def __init__(self, words: Collection[str], pairs: Pairs) -> None:
         import numpy  # noqa: PLC0415 - an extra, and slow to import where it is not needed
 
         self._numpy = numpy
-        self._powers = self._inverse = numpy.ones(0, numpy.uint32)
-        single, _ = self._hashes(self._bytes(" ".join(word for word in words if word.isascii())))
+        masks = [(1 << 8 * size) - 1 for size in range(9)]
+        self._first_mask = numpy.array(masks + masks[-1:] * 8, numpy.uint64)
+        self._second_mask = numpy.array(masks[:1] * 8 + masks, numpy.uint64)
+        single, _, _ = self._hashes(" ".join(filter(str.isascii, words)))
         self._words = _Known(single)
-        following, _ = self._hashes(self._bytes(" ".join(" ".join(pair) for pair in pairs if "".join(pair).isascii())))
+        following, _, _ = self._hashes(" ".join(filter(str.isascii, map(" ".join, pairs))))
         self._pairs = _Known(_paired(following)[::2])
 
     def lines(self, folded: str) -> list[int]:
         """Return the numbers of the lines that hold a word or a pair, or one with the same hash."""
-        numpy, text = self._numpy, self._bytes(folded)
-        hashes, starts = self._hashes(text)
+        numpy = self._numpy
+        hashes, starts, breaks = self._hashes(folded)
         found = numpy.concatenate((starts[self._words.among(hashes)], starts[self._pairs.among(_paired(hashes))]))
-        breaks = numpy.flatnonzero(text == _LINE_BREAK)
         numbers: list[int] = numpy.unique(numpy.searchsorted(breaks, found)).tolist()
         return numbers
 
-    def _bytes(self, text: str) -> NDArray[numpy.uint8]:
-        return self._numpy.frombuffer(text.encode("ascii"), self._numpy.uint8)
-
-    def _hashes(self, text: NDArray[numpy.uint8]) -> tuple[NDArray[numpy.uint32], NDArray[numpy.int64]]:
-        """Return (the hashes of all words, the places where they begin)."""
-        numpy, size = self._numpy, len(text)
-        if size > len(self._powers):
-            self._powers, self._inverse = self._powers_of(_BASE, size), self._powers_of(pow(_BASE, -1, 2**32), size)
-        inside = numpy.zeros(size + 2, numpy.bool_)
-        numpy.greater(text, _SPACE, out=inside[1:-1])
-        edges = numpy.flatnonzero(inside[1:] != inside[:-1])
-        starts, ends = edges[::2], edges[1::2]
-        sums = numpy.zeros(size + 1, numpy.uint32)
-        numpy.cumsum(text * self._powers[:size], dtype=numpy.uint32, out=sums[1:])
-        return (sums[ends] - sums[starts]) * self._inverse[starts], starts
-
-    def _powers_of(self, base: int, count: int) -> NDArray[numpy.uint32]:
-        factors = self._numpy.full(count, base, self._numpy.uint32)
-        factors[:1] = 1
-        return self._numpy.multiply.accumulate(factors, dtype=self._numpy.uint32)
+    def _hashes(self, folded: str) -> tuple[NDArray[numpy.uint64], NDArray[numpy.int64], NDArray[numpy.int64]]:
+        """Return (the hashes of all words, the places where they begin, the places of the line breaks)."""
+        numpy, text = self._numpy, f" {folded} ".encode("ascii")
+        letters = numpy.frombuffer(text, numpy.uint8)
+        gaps = numpy.flatnonzero(letters <= _SPACE)
+        starts, sizes = gaps[:-1] + 1, numpy.diff(gaps) - 1
+        filled = sizes > 0
+        starts, sizes = starts[filled], sizes[filled]
+        at_every_place = numpy.ndarray(len(text), "V16", text + bytes(_READ), strides=(1,))
+        read = at_every_place[starts].view("<u8")
+        first = read[::2] & self._first_mask.take(sizes, mode="clip")
+        second = read[1::2] & self._second_mask.take(sizes, mode="clip")
+        return first * _FIRST_FACTOR + second * _SECOND_FACTOR, starts, gaps[letters[gaps] == _LINE_BREAK]

@@ -59,7 +59,7 @@ class _Known:
         import numpy  # noqa: PLC0415
 
         self._numpy = numpy
-        self._sorted = numpy.unique(hashes)
+        self._sorted = numpy.sort(hashes)
         self._table = numpy.zeros(1 << _BITS, numpy.bool_)
         self._table[self._sorted >> (64 - _BITS)] = True
 
@@ -67,7 +67,7 @@ class _Known:
         """Return the places in `hashes` of those that are known: the table settles nearly all."""
         if not len(self._sorted):
             return self._numpy.zeros(0, self._numpy.int64)
-        likely = self._numpy.flatnonzero(self._table[hashes >> (64 - _BITS)])
+        likely = self._numpy.flatnonzero(self._table.take((hashes >> (64 - _BITS)).view(self._numpy.int64)))
         places = self._numpy.searchsorted(self._sorted, hashes[likely]).clip(max=len(self._sorted) - 1)
         found: NDArray[numpy.int64] = likely[self._sorted[places] == hashes[likely]]
         return found
@@ -92,21 +92,24 @@ class ArrayScan:
         masks = [(1 << 8 * size) - 1 for size in range(9)]
         self._first_mask = numpy.array(masks + masks[-1:] * 8, numpy.uint64)
         self._second_mask = numpy.array(masks[:1] * 8 + masks, numpy.uint64)
-        single, _, _ = self._hashes(" ".join(filter(str.isascii, words)))
+        single, _ = self._hashes(" ".join(filter(str.isascii, words)))
         self._words = _Known(single)
-        following, _, _ = self._hashes(" ".join(filter(str.isascii, map(" ".join, pairs))))
+        following, _ = self._hashes(" ".join(filter(str.isascii, map(" ".join, pairs))))
         self._pairs = _Known(_paired(following)[::2])
 
     def lines(self, folded: str) -> list[int]:
         """Return the numbers of the lines that hold a word or a pair, or one with the same hash."""
         numpy = self._numpy
-        hashes, starts, breaks = self._hashes(folded)
-        found = numpy.concatenate((starts[self._words.among(hashes)], starts[self._pairs.among(_paired(hashes))]))
-        numbers: list[int] = numpy.unique(numpy.searchsorted(breaks, found)).tolist()
+        hashes, starts = self._hashes(folded)
+        breaks = numpy.flatnonzero(numpy.frombuffer(folded.encode("ascii"), numpy.uint8) == _LINE_BREAK) + 1
+        holds = numpy.zeros(len(breaks) + 1, numpy.bool_)
+        for known, looked_up in ((self._words, hashes), (self._pairs, _paired(hashes))):
+            holds[numpy.searchsorted(breaks, starts[known.among(looked_up)])] = True
+        numbers: list[int] = numpy.flatnonzero(holds).tolist()
         return numbers
 
-    def _hashes(self, folded: str) -> tuple[NDArray[numpy.uint64], NDArray[numpy.int64], NDArray[numpy.int64]]:
-        """Return (the hashes of all words, the places where they begin, the places of the line breaks)."""
+    def _hashes(self, folded: str) -> tuple[NDArray[numpy.uint64], NDArray[numpy.int64]]:
+        """Return (the hashes of all words, the places where they begin)."""
         numpy, text = self._numpy, f" {folded} ".encode("ascii")
         letters = numpy.frombuffer(text, numpy.uint8)
         gaps = numpy.flatnonzero(letters <= _SPACE)
@@ -117,4 +120,4 @@ class ArrayScan:
         read = at_every_place[starts].view("<u8")
         first = read[::2] & self._first_mask.take(sizes, mode="clip")
         second = read[1::2] & self._second_mask.take(sizes, mode="clip")
-        return first * _FIRST_FACTOR + second * _SECOND_FACTOR, starts, gaps[letters[gaps] == _LINE_BREAK]
+        return first * _FIRST_FACTOR + second * _SECOND_FACTOR, starts

@@ -186,10 +186,20 @@ def find_places(raw: str, folded: str, spans: Sequence[tuple[int, int]]) -> list
     if not raw.isascii():
         text = map_text(raw)
         return [text.place(start, end) for start, end in spans]
-    if len(folded) == len(raw) and "&" not in raw:
-        return list(spans)  # folding has replaced single characters only
+    if "&" not in raw:  # then folding has replaced single characters only, and dropped spaces
+        return list(spans) if len(folded) == len(raw) else [_place(raw.translate(_ASCII), folded, s) for s in spans]
     words = [found.span() for found in _ASCII_WORDS.finditer(raw)]
     return [(words[folded.count(" ", 0, start)][0], words[folded.count(" ", 0, end)][1]) for start, end in spans]
+
+
+def _place(spaced: str, folded: str, span: tuple[int, int]) -> tuple[int, int]:
+    """Return where a span of whole words of a folded text stands in the text that still has all its spaces."""
+    start, end = span
+    before, inside = folded.count(" ", 0, start), folded.count(" ", start, end)
+    from_first = spaced.split(None, before)[before]
+    from_last = from_first.split(None, inside)[inside]
+    last_word = end - 1 - max(folded.rfind(" ", start, end), start - 1)
+    return len(spaced) - len(from_first), len(spaced) - len(from_last) + last_word
 
 
 def normalise(raw: str) -> str:

@@ -89,10 +89,12 @@ class PhraseIndex:
                 for spelling in _spellings(phrase) if derived else (phrase,):
                     if all(_owner(term) != _owner(other) for other in self._terms[spelling]):
                         self._terms[spelling].append(term)
-        self._by_first_word: dict[str, list[str]] = defaultdict(list)
+        # First word -> second word, "" if there is none -> spellings, the longest first.
+        self._by_first_words: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
         for spelling in sorted(self._terms, key=len, reverse=True):
-            self._by_first_word[spelling.partition(" ")[0]].append(spelling)
-        self._by_first_word.default_factory = None
+            first, second, *_ = *spelling.split(" "), ""
+            self._by_first_words[first][second].append(spelling)
+        self._by_first_words.default_factory = None
         self._longest = max(map(len, self._terms), default=0)
 
     @property
@@ -105,19 +107,22 @@ class PhraseIndex:
         raw = raw[:LONGEST_TEXT]
         folded = fold_text(raw)
         hits = self._hits(folded)
-        standing = [hit for hit in hits if hit.term.kind is not None]
-        if not standing:
+        if all(hit.term.kind is None for hit in hits):
             return ()
+        standing = hits if _all_of_different_vendors(hits) else self._standing(hits)
+        places = find_places(raw, folded, [(hit.start, hit.end) for hit in standing])
+        return tuple(PhraseFinding(hit.term, *place) for hit, place in zip(standing, places, strict=True))
+
+    def _standing(self, hits: list[PhraseFinding]) -> list[PhraseFinding]:
+        """Return the hits that no exclusion and no other hit beats."""
         excluded = {hit.term.vendor_id for hit in hits if hit.term.kind is None}
-        standing = [
+        return [
             hit
             for index, hit in enumerate(hits)
             if hit.term.kind is not None
             and not hit.term.gives_way(excluded)
             and not any(other.beats(hit) for other in self._near(hits, index))
         ]
-        places = find_places(raw, folded, [(hit.start, hit.end) for hit in standing])
-        return tuple(PhraseFinding(hit.term, *place) for hit, place in zip(standing, places, strict=True))
 
     def excluded(self, raw: str) -> frozenset[str]:
         """Return the ids of the vendors one of whose exclusions stands in the raw text."""
@@ -127,15 +132,25 @@ class PhraseIndex:
 
     def _hits(self, folded: str) -> list[PhraseFinding]:
         """Return every phrase at every word, in order of place, the longest first."""
+        words = folded.split(" ")
+        if self._by_first_words.keys().isdisjoint(words):
+            return []
         hits: list[PhraseFinding] = []
         start = 0
-        for word in folded.split(" "):
-            for spelling in self._by_first_word.get(word, ()):
-                end = start + len(spelling)
-                if folded.startswith(spelling, start) and (end == len(folded) or folded[end] == " "):
-                    hits += [PhraseFinding(term, start, end) for term in self._terms[spelling]]
+        for word, following in zip(words, (*words[1:], ""), strict=True):
+            if word in self._by_first_words:
+                hits += self._hits_at(folded, start, word, following)
             start += len(word) + 1
         return hits
+
+    def _hits_at(self, folded: str, start: int, word: str, following: str) -> Iterator[PhraseFinding]:
+        """Yield every phrase that begins with these two words, or is the first of them, and stands at `start`."""
+        spellings = self._by_first_words[word]
+        for spelling in (*spellings.get(following, ()), *spellings.get("", ())) if following else spellings.get("", ()):
+            end = start + len(spelling)
+            if folded.startswith(spelling, start) and (end == len(folded) or folded[end] == " "):
+                for term in self._terms[spelling]:
+                    yield PhraseFinding(term, start, end)
 
     def _near(self, hits: list[PhraseFinding], index: int) -> Iterator[PhraseFinding]:
         """Yield the hits that can overlap the one at `index`: a phrase is short, so they are few in any text."""
@@ -148,6 +163,11 @@ class PhraseIndex:
             if other.start >= hit.end:
                 break
             yield other
+
+
+def _all_of_different_vendors(hits: list[PhraseFinding]) -> bool:
+    """Whether no hit can beat another, and none is an exclusion."""
+    return len({hit.term.vendor_id for hit in hits if hit.term.kind}) == len(hits)
 
 
 def _owner(term: Term) -> tuple[str, bool]:

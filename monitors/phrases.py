@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from monitors.names import find_places, fold_text, parse_name
 from monitors.search_terms import lowered, mentions
@@ -89,12 +90,13 @@ class PhraseIndex:
                 for spelling in _spellings(phrase) if derived else (phrase,):
                     if all(_owner(term) != _owner(other) for other in self._terms[spelling]):
                         self._terms[spelling].append(term)
-        # First word -> second word, "" if there is none -> spellings, the longest first.
-        self._by_first_words: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+        # First word -> second word -> spellings of so many words or more, the longest first.
+        self._longer: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
         for spelling in sorted(self._terms, key=len, reverse=True):
-            first, second, *_ = *spelling.split(" "), ""
-            self._by_first_words[first][second].append(spelling)
-        self._by_first_words.default_factory = None
+            first, *others = spelling.split(" ", 2)
+            if others:
+                self._longer[first][others[0]].append(spelling)
+        self._first_words = frozenset(spelling.partition(" ")[0] for spelling in self._terms)
         self._longest = max(map(len, self._terms), default=0)
 
     @property
@@ -133,24 +135,20 @@ class PhraseIndex:
     def _hits(self, folded: str) -> list[PhraseFinding]:
         """Return every phrase at every word, in order of place, the longest first."""
         words = folded.split(" ")
-        if self._by_first_words.keys().isdisjoint(words):
+        if self._first_words.isdisjoint(words):
             return []
         hits: list[PhraseFinding] = []
         start = 0
-        for word, following in zip(words, (*words[1:], ""), strict=True):
-            if word in self._by_first_words:
-                hits += self._hits_at(folded, start, word, following)
+        for word, following in zip_longest(words, words[1:]):
+            if word in self._first_words:
+                for spelling in self._longer[word].get(following, ()) if word in self._longer else ():
+                    end = start + len(spelling)
+                    if folded.startswith(spelling, start) and (end == len(folded) or folded[end] == " "):
+                        hits += [PhraseFinding(term, start, end) for term in self._terms[spelling]]
+                if word in self._terms:
+                    hits += [PhraseFinding(term, start, start + len(word)) for term in self._terms[word]]
             start += len(word) + 1
         return hits
-
-    def _hits_at(self, folded: str, start: int, word: str, following: str) -> Iterator[PhraseFinding]:
-        """Yield every phrase that begins with these two words, or is the first of them, and stands at `start`."""
-        spellings = self._by_first_words[word]
-        for spelling in (*spellings.get(following, ()), *spellings.get("", ())) if following else spellings.get("", ()):
-            end = start + len(spelling)
-            if folded.startswith(spelling, start) and (end == len(folded) or folded[end] == " "):
-                for term in self._terms[spelling]:
-                    yield PhraseFinding(term, start, end)
 
     def _near(self, hits: list[PhraseFinding], index: int) -> Iterator[PhraseFinding]:
         """Yield the hits that can overlap the one at `index`: a phrase is short, so they are few in any text."""

@@ -22,6 +22,11 @@ def _folded(code: int) -> str:
 
 _FOLDED = "".join(map(_folded, range(128))).encode() + bytes(128)
 _DROPPED = bytes(code for code in range(128) if normalise(f"AB{chr(code)}CD") == "ABCD")
+_KEPT = frozenset(b"\n(")
+_OUTLINE = bytes(
+    code if code in _KEPT else ord(".") if code in _DROPPED else ord("X") if chr(code).isalnum() else ord(" ")
+    for code in range(256)
+)
 
 
 def blocks(values: Iterable[Value], size: int = BLOCK) -> Iterator[list[Value]]:
@@ -54,6 +59,14 @@ def fold_names(raw: str) -> str:
 def fold_texts(raw: str) -> str:
     """Fold many texts, a line each, like `fold_text`, but that runs of spaces stay."""
     return raw.replace("&", " AND ").encode("ascii").translate(_FOLDED).decode("ascii")
+
+
+def outline(raw: str) -> bytes:
+    """Return many values, a line each, with X for each letter, a dot for what `fold_names` drops, and brackets.
+
+    A line break is before them all. What is left out of the middle of a word shows as `.X`.
+    """
+    return b"\n" + raw.encode("ascii").translate(_OUTLINE)
 
 
 def tighten(folded: str) -> bytes:

@@ -102,6 +102,7 @@ _OTHER_NAME = re.compile(
     r"|[FN]\s?/\s?K\s?/\s?A|[FN]\.\s?K\.\s?A\.?|[FN]KA|(?:FORMERLY|NOW|ALSO) KNOWN AS|FORMERLY)(?![A-Z0-9])[\s:,]*",
     re.IGNORECASE,
 )
+FEW_SPANS = 4  # up to so many places are counted out one by one; for more the text is taken apart once
 _ASIDE = re.compile(r"\(([^()]+)\)")
 
 
@@ -189,7 +190,11 @@ def find_places(raw: str, folded: str, spans: Sequence[tuple[int, int]]) -> list
         text = map_text(raw)
         return [text.place(start, end) for start, end in spans]
     if "&" not in raw:  # then folding has replaced single characters only, and dropped spaces
-        return list(spans) if len(folded) == len(raw) else [_place(raw.translate(_ASCII), folded, s) for s in spans]
+        if len(folded) == len(raw):
+            return list(spans)
+        if len(spans) <= FEW_SPANS:
+            spaced = raw.translate(_ASCII)
+            return [_place(spaced, folded, span) for span in spans]
     words = [found.span() for found in _ASCII_WORDS.finditer(raw)]
     return [(words[folded.count(" ", 0, start)][0], words[folded.count(" ", 0, end)][1]) for start, end in spans]
 

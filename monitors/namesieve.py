@@ -13,12 +13,11 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import filterfalse, product
-from typing import AnyStr
 
 from rapidfuzz import fuzz
 from rapidfuzz.distance import OSA
 
-from monitors.blocks import LETTERS, blocks, fold_names, lines, one_slip_away, tighten, with_one_letter_less
+from monitors.blocks import LETTERS, blocks, fold_names, lines, one_slip_away, outline, tighten, with_one_letter_less
 from monitors.names import GENERIC_WORDS, LEGAL_FORMS, has_more_names, join_initials, peel
 from monitors.patterns import one_of
 from monitors.scan import scan_for
@@ -27,7 +26,9 @@ from monitors.signals import CLOSE_ENOUGH, LONGEST_NAME, SHORTEST_RARE, Known, N
 CACHED_WORDS = 65_536
 MOST_FORMS = 8  # legal forms inside one name whose spellings are all tried
 
-_OTHER_NAME = (b"DBA", b"DOINGBUSINESSAS", b"TRADINGAS", b"FKA", b"NKA", b"KNOWNAS", b"FORMERLY")
+# What stands before another name of a company: initials, which may be words of their own, or one of the words.
+_INITIALS_BEFORE = ("DBA", "FKA", "NKA")
+_BEFORE = frozenset((*_INITIALS_BEFORE, "DOING", "TRADING", "KNOWN", "FORMERLY"))
 _Counterparts = Callable[[list[str]], bool]
 _FORM_WORDS = frozenset(word for form in LEGAL_FORMS for word in form.split()) | {"THE"}
 
@@ -103,7 +104,7 @@ class NameSieve:
             for damaged in with_one_letter_less(anchor) if len(anchor) >= SHORTEST_RARE else (anchor,):
                 self._damaged[damaged].append(anchor)
         # A letter may be an initial of a telling word.
-        self._telling = LETTERS.union(*map(_seen_as, self._targets))
+        self._telling = LETTERS.union(_BEFORE, *map(_seen_as, self._targets))
         self._scan = scan_for(self._telling, arrays=arrays)
         self._near = lru_cache(maxsize=CACHED_WORDS)(self._targets_near)
 
@@ -113,10 +114,9 @@ class NameSieve:
             raw, plain, odd = lines(block, LONGEST_NAME)
             folded = fold_names(raw)
             rows = folded.split("\n")
-            passed = {number for number in self._scan.lines(folded) if self._resembles(rows[number])}
-            tight = tighten(folded)
-            passed |= self._equal(tight)
-            passed |= {number for number in _with_other_names(raw, tight) if has_more_names(plain[number])}
+            passed = {number for number in self._scan.lines(folded) if self._tells(rows[number], plain[number])}
+            passed |= self._equal(tighten(folded))
+            passed |= {number for number in _irregular(outline(raw)) if has_more_names(plain[number])}
             yield from (plain[number] for number in sorted(passed))
             yield from odd
 
@@ -124,12 +124,21 @@ class NameSieve:
         """Return the numbers of the lines that are a known name or its branch without spaces."""
         return set() if self._exact is None else _line_numbers(tight, [x.start() for x in self._exact.finditer(tight)])
 
-    def _resembles(self, row: str) -> bool:
-        """Whether a folded name looks like a known one."""
+    def _tells(self, row: str, value: str) -> bool:
+        """Whether a name, folded, looks like a known one, or, as it is, has several names in it."""
         words = row.split()
+        several = False
         if not LETTERS.isdisjoint(words):
             words = join_initials(words)
-        telling, size = self._telling.intersection(words), len(row)
+            joined = " ".join(words)
+            several = any(initials in joined for initials in _INITIALS_BEFORE)
+        telling = self._telling.intersection(words)
+        if (several or not telling.isdisjoint(_BEFORE)) and has_more_names(value):
+            return True
+        return bool(telling) and self._resembles(words, telling, len(row))
+
+    def _resembles(self, words: list[str], telling: frozenset[str], size: int) -> bool:
+        """Whether words, some of them telling, in a name of at most so many letters look like those of a known name."""
         targets = [target for word in telling for target in self._near(word) if target.may_be(words, size)]
         if not targets:
             return False
@@ -179,26 +188,24 @@ def _spelled_out(tight: str) -> set[str]:
     return spellings
 
 
-def _with_other_names(raw: str, tight: bytes) -> set[int]:
-    """Return the numbers of the lines that may hold several names of a company."""
-    places = sorted(place for wanted in _OTHER_NAME for place in _occurrences(tight, wanted))
-    return _line_numbers(tight, places) | _line_numbers(f"\n{raw}", list(_occurrences(f"\n{raw}", "(")))
+def _irregular(outlined: bytes) -> set[int]:
+    """Return the numbers of the lines with brackets, or with words that folding joins."""
+    return _line_numbers(outlined, sorted((*_occurrences(outlined, b".X"), *_occurrences(outlined, b"("))))
 
 
-def _occurrences(text: AnyStr, wanted: AnyStr) -> Iterator[int]:
+def _occurrences(text: bytes, wanted: bytes) -> Iterator[int]:
     place = text.find(wanted)
     while place >= 0:
         yield place
         place = text.find(wanted, place + 1)
 
 
-def _line_numbers(text: AnyStr, places: Iterable[int]) -> set[int]:
+def _line_numbers(text: bytes, places: Iterable[int]) -> set[int]:
     """Return the numbers of the lines (each begins with a line break) in which the places, in order, are."""
-    line_break: AnyStr = text[:1]
     numbers: set[int] = set()
     number, last = -1, 0
     for place in places:
-        number += text.count(line_break, last, place + 1)
+        number += text.count(b"\n", last, place + 1)
         numbers.add(number)
         last = place + 1
     return numbers

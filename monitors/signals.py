@@ -218,28 +218,31 @@ class NameIndex:
         """Return the best finding for each vendor, best first, for one raw name field (with its D/B/A names)."""
         if len(raw) > LONGEST_NAME:
             return ()
-        best: dict[str, NameFinding] = {}
+        best: dict[str, tuple[float, SignalKind, Known, Name]] = {}
         for name in parse_names(raw):
-            for finding in self._find_one(name):
-                if finding.vendor_id not in best or finding.score > best[finding.vendor_id].score:
-                    best[finding.vendor_id] = finding
-        return tuple(sorted(best.values(), key=lambda finding: (-finding.score, finding.vendor_id)))
+            for known, kind, exactly in self._find_one(name):
+                score = round(exactly, 3)
+                if known.vendor_id not in best or score > best[known.vendor_id][0]:
+                    best[known.vendor_id] = score, kind, known, name
+        found = (_finding(*each) for each in best.values())
+        return tuple(sorted(found, key=lambda finding: (-finding.score, finding.vendor_id)))
 
-    def _find_one(self, name: Name) -> Iterator[NameFinding]:
+    def _find_one(self, name: Name) -> Iterator[tuple[Known, SignalKind, float]]:
+        """Yield the known names that a name is or resembles, each with what kind of finding that is and its score."""
         exact = [(known, True) for known in self._full.get(name.full, ())]
         exact += [(known, False) for known in self._tight.get(name.tight, ())]
         for known, same_form in exact:
             score = known.exact(same_form=same_form)
             if score:
-                yield _finding(known, name, known.kind, score)
+                yield known, known.kind, score
         for known, score in self._branches(name):
-            yield _finding(known, name, SignalKind.FUZZY_NAME, score)
+            yield known, SignalKind.FUZZY_NAME, score
         words = tuple(name.core.split())
         ordered = " ".join(sorted(words))
         for known in self._candidates(words):
             score = _likeness(known, words, ordered)
             if score:
-                yield _finding(known, name, SignalKind.FUZZY_NAME, score)
+                yield known, SignalKind.FUZZY_NAME, score
 
     def _branches(self, name: Name) -> Iterator[tuple[Known, float]]:
         """Yield the short or common known names that, with the words of a branch after them, make this name.
@@ -284,8 +287,8 @@ def _with_one_letter_less(word: str) -> Iterator[str]:
         yield word[:index] + word[index + 1 :]
 
 
-def _finding(known: Known, name: Name, kind: SignalKind, score: float) -> NameFinding:
-    return NameFinding(known.vendor_id, kind, known.known, known.portfolio, name.start, name.end, round(score, 3))
+def _finding(score: float, kind: SignalKind, known: Known, name: Name) -> NameFinding:
+    return NameFinding(known.vendor_id, kind, known.known, known.portfolio, name.start, name.end, score)
 
 
 def slips_allowed(word: str) -> int:

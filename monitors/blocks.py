@@ -9,7 +9,7 @@ from typing import TypeVar
 from monitors.names import fold_text, normalise
 
 BLOCK = 4_000  # values handled at once: enough to spread the cost of a call, few enough to stay near the processor
-LONGEST_TEXT = 200 * BLOCK  # characters of a block whose values are not measured one by one
+LONGEST_BLOCK = 200 * BLOCK  # characters of a block whose values are not measured one by one
 Value = TypeVar("Value")
 LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 
@@ -42,7 +42,7 @@ def lines(block: list[str], longest: int) -> tuple[str, list[str], list[str]]:
     A long one stays in a text that is not long as a whole.
     """
     raw = "\n".join(block)
-    if raw.isascii() and raw.count("\n") == len(block) - 1 and len(raw) <= LONGEST_TEXT:
+    if raw.isascii() and raw.count("\n") == len(block) - 1 and len(raw) <= LONGEST_BLOCK:
         return raw, block, []
     plain: list[str] = []
     odd: list[str] = []

@@ -70,6 +70,11 @@ HOSTILE = [
     "X.DBA.GRAYSHIFT",
     "XD. B. AY GRAYSHIFT",
     "X D . B . A. GRAYSHIFT LLC",
+    "X..DBA..GRAYSHIFT",
+    "X'FKA'GRAYSHIFT",
+    "A D/B/A B GRAYSHIFT",
+    "D.B.A.GRAYSHIFT LLC",
+    "X.TRADING AS GRAYSHIFT",
     "FOO d.b.a. babel street",
     "FOO DOING BUSINESS AS BABEL STREET",
     "DOING  BUSINESS AS BABEL STREET",
@@ -272,6 +277,22 @@ def test_a_phrase_inside_a_word_does_not_hide_one_that_overlaps_it(arrays: bool)
     found = BulkMatcher(matcher, arrays=arrays).texts(values)
     assert found == one_by_one_texts(values, matcher)
     assert [item.term.phrase for item in found["XGOLDEN EAGLE EYE"]] == ["EAGLE EYE"]
+
+
+@SIEVES
+def test_long_words_that_begin_alike_are_told_apart(arrays: bool) -> None:
+    phrases = ("INTERNATIONALIZATIONS", "BLACK INTERNATIONALIZATION", "INTERNATIONALIZERS RED")
+    matcher = watching(
+        *(
+            Vendor(id=f"v{n}", name=f"V{n}", category="spyware", products=(Product(phrase, Strength.STRONG),))
+            for n, phrase in enumerate(phrases)
+        )
+    )
+    words = ["INTERNATIONALIZAT", "INTERNATIONALIZATIONS", "INTERNATIONALIZATION", "INTERNATIONALIZERS", "BLACK", "RED"]
+    values = [*words, *(f"{one} {other}" for one in words for other in words)]
+    found = BulkMatcher(matcher, arrays=arrays).texts(values)
+    assert found == one_by_one_texts(values, matcher)
+    assert len(found) > 10
 
 
 @SIEVES

@@ -8,6 +8,7 @@ methods get a sample, spread evenly, and their time is scaled up. See docs/match
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import subprocess
 import sys
@@ -81,6 +82,7 @@ def run_one(method: str, values: Sequence[str], watchlist: Watchlist) -> Timing:
     sample = list(values[::step])
     if method in _NEEDS:
         __import__(_NEEDS[method])
+    gc.collect()  # what was read is sorted out before any method starts
     loaded, _ = memory()
     wall, cpu = time.perf_counter(), time.process_time()
     hits = (NAME_METHODS | TEXT_METHODS)[method](sample, watchlist)

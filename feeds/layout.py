@@ -1,8 +1,8 @@
 """Where everything of a built site is: every path and link is made here and nowhere else.
 
-A site is the same as files on a static host and served: `index.html`, `style.css`, `feeds.opml`, `health.atom`,
-`all.atom`, `vendor/<id>.atom`, `agency/<sub-agency code>.atom`, `category/<slug>.atom` (each also `.rss` and `.json`)
-and `awards/<name>.html`. Paths are relative to its root, and pages link with them.
+A site is the same as files on a static host and served: `index.html`, `style.css`, `icon.svg`, `feeds.opml`,
+`health.atom`, `all.atom`, `vendor/<id>.atom`, `agency/<sub-agency code>.atom`, `category/<slug>.atom` (each also
+`.rss` and `.json`) and `awards/<name>.html`. Paths are relative to its root, and pages link with them.
 
 A feed cannot: a reader sees it far from the site. With a base URL its entries link to the award page there. Without
 one (files on somebody's disk) they link to the official page instead, so that no reader is sent to a dead file.
@@ -20,10 +20,11 @@ from storage.stored import StoredEvent, StoredRecord
 
 INDEX = "index.html"
 STYLESHEET = "style.css"
+ICON = "icon.svg"
 OPML = "feeds.opml"
 SEARCH = "search"
 REVIEW = "review"
-REVIEW_SCRIPT = "assets/review.js"
+SCRIPTS = "assets"  # the folder of the scripts; only a served site has any
 HEALTH = "health"  # the feed of the sources' own troubles, with a format's ending
 
 USASPENDING = "https://www.usaspending.gov/"

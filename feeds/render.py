@@ -29,9 +29,15 @@ def stylesheet() -> bytes:
     return importlib.resources.files("feeds").joinpath("pages", "style.css").read_bytes()
 
 
-def review_script() -> bytes:
-    """Return the script of the review's keys."""
-    return importlib.resources.files("feeds").joinpath("pages", "review.js").read_bytes()
+def icon() -> bytes:
+    """Return the picture that browsers show beside a page's title."""
+    return importlib.resources.files("feeds").joinpath("pages", "icon.svg").read_bytes()
+
+
+def scripts() -> dict[str, bytes]:
+    """Return the scripts of the served pages by their names: the review's keys, and htmx (docs/developing.md)."""
+    pages = importlib.resources.files("feeds").joinpath("pages")
+    return {file.name: file.read_bytes() for file in pages.iterdir() if file.name.endswith(".js")}
 
 
 @functools.cache

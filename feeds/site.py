@@ -17,7 +17,7 @@ from feeds.html import GROUPS, FeedRow, Latest, render_award, render_index
 from feeds.layout import FeedFormat, FeedKind
 from feeds.opml import Outline, write_opml
 from feeds.record_page import RecordPage
-from feeds.render import stylesheet
+from feeds.render import icon, stylesheet
 from feeds.syndication import write_feed
 from feeds.tags import feed_id
 from storage.health import Incident
@@ -71,6 +71,7 @@ class Site:
     def files(self) -> Iterator[tuple[str, Writer]]:
         """Yield every path with what writes it, award pages last."""
         yield layout.STYLESHEET, stylesheet
+        yield layout.ICON, icon
         yield layout.INDEX, self._index
         yield layout.OPML, self._opml
         for fmt in FeedFormat:

@@ -9,6 +9,7 @@ from typing import TypeVar
 from monitors.names import fold_text, normalise
 
 BLOCK = 4_000  # values handled at once: enough to spread the cost of a call, few enough to stay near the processor
+LONGEST_BLOCK = 200 * BLOCK  # characters of a block whose values are not measured one by one
 Value = TypeVar("Value")
 LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 
@@ -21,7 +22,11 @@ def _folded(code: int) -> str:
 
 _FOLDED = "".join(map(_folded, range(128))).encode() + bytes(128)
 _DROPPED = bytes(code for code in range(128) if normalise(f"AB{chr(code)}CD") == "ABCD")
-_TIGHT = bytes(code for code in range(128) if chr(code) != "\n" and not chr(code).isalnum())
+_KEPT = frozenset(b"\n(")
+_OUTLINE = bytes(
+    code if code in _KEPT else ord(".") if code in _DROPPED else ord("X") if chr(code).isalnum() else ord(" ")
+    for code in range(256)
+)
 
 
 def blocks(values: Iterable[Value], size: int = BLOCK) -> Iterator[list[Value]]:
@@ -32,9 +37,12 @@ def blocks(values: Iterable[Value], size: int = BLOCK) -> Iterator[list[Value]]:
 
 
 def lines(block: list[str], longest: int) -> tuple[str, list[str], list[str]]:
-    """Return (values as one ASCII text, a line each; these values; the others: not ASCII, with a line break, long)."""
+    """Return (values as one ASCII text, a line each; these values; the others: not ASCII, with a line break, long).
+
+    A long one stays in a text that is not long as a whole.
+    """
     raw = "\n".join(block)
-    if raw.isascii() and raw.count("\n") == len(block) - 1 and max(map(len, block)) <= longest:
+    if raw.isascii() and raw.count("\n") == len(block) - 1 and len(raw) <= LONGEST_BLOCK:
         return raw, block, []
     plain: list[str] = []
     odd: list[str] = []
@@ -53,9 +61,17 @@ def fold_texts(raw: str) -> str:
     return raw.replace("&", " AND ").encode("ascii").translate(_FOLDED).decode("ascii")
 
 
-def tighten(raw: str) -> bytes:
-    """Return the letters and digits of many values, a line each, with a line break before and after them all."""
-    return b"\n" + raw.replace("&", "AND").encode("ascii").translate(_FOLDED, _TIGHT) + b"\n"
+def outline(raw: str) -> bytes:
+    """Return many values, a line each, with X for each letter, a dot for what `fold_names` drops, and brackets.
+
+    A line break is before them all. What is left out of the middle of a word shows as `.X`.
+    """
+    return b"\n" + raw.encode("ascii").translate(_OUTLINE)
+
+
+def tighten(folded: str) -> bytes:
+    """Return many folded values, a line each, without their spaces, and with a line break before and after them all."""
+    return b"\n%b\n" % folded.encode("ascii").translate(None, b" ")
 
 
 def one_slip_away(word: str) -> set[str]:

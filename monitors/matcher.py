@@ -6,14 +6,14 @@ Pure: no network, no database. What it says is descriptive ("the recipient's nam
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from monitors.misspelt import SlipIndex, slip_strength
 from monitors.names import NORM_VERSION, parse_name
-from monitors.phrases import PhraseFinding, PhraseIndex, vendor_terms
+from monitors.phrases import PhraseFinding, PhraseIndex, Term, vendor_terms
 from monitors.signals import PARENT_SCORE, TEXT_SCORES, NameFinding, NameIndex, Signal, SignalKind
 from monitors.subject import Subject, subject_of
 from monitors.vendor import Kind, KnownName, Strength, Vendor, Watchlist
@@ -59,29 +59,46 @@ class Match:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
 class Indexes:
-    """What a matcher looks names and texts up in."""
+    """What a matcher looks names and texts up in, each built when it is first needed."""
 
-    names: NameIndex
-    phrases: PhraseIndex
-    slips: SlipIndex
+    def __init__(self, vendors: Sequence[Vendor]) -> None:
+        self._vendors = vendors
+
+    @cached_property
+    def names(self) -> NameIndex:
+        """Names of vendors."""
+        return NameIndex(self._vendors)
+
+    @cached_property
+    def phrases(self) -> PhraseIndex:
+        """Phrases as they are listed, in other spellings and in the plural."""
+        return PhraseIndex(self._terms)
+
+    @cached_property
+    def slips(self) -> SlipIndex:
+        """Long words of phrases, misspelt."""
+        return SlipIndex(self._vendors, self._terms)
+
+    @cached_property
+    def _terms(self) -> list[Term]:
+        return [term for vendor in self._vendors for term in vendor_terms(vendor)]
 
 
 class Matcher:
-    """Matches awards against one watchlist. Build it once; it remembers the distinct texts it has seen."""
+    """Matches awards against one watchlist. Build it once; it remembers the distinct texts it has seen.
+
+    `indexes`: what it looks names and texts up in, for those who look many up at once.
+    """
 
     def __init__(self, watchlist: Watchlist) -> None:
         self._watchlist = watchlist
-        self._names = NameIndex(watchlist.vendors)
-        terms = [term for vendor in watchlist.vendors for term in vendor_terms(vendor)]
-        self._phrases = PhraseIndex(terms)
-        self._slips = SlipIndex(watchlist.vendors, terms)
+        self.indexes = Indexes(watchlist.vendors)
         self._ueis = _owners((uei, vendor.id) for vendor in watchlist.vendors for uei in vendor.ueis)
         self._cages = _owners((cage, vendor.id) for vendor in watchlist.vendors for cage in vendor.cages)
         self._resellers = {vendor.id: _cores(vendor.resellers) for vendor in watchlist.vendors}
         self._find_names = lru_cache(maxsize=CACHED_TEXTS)(self._name_findings)
-        self._find_phrases = lru_cache(maxsize=CACHED_TEXTS)(self._phrases.find)
+        self._find_phrases = lru_cache(maxsize=CACHED_TEXTS)(self._phrases_in)
 
     @property
     def version(self) -> str:
@@ -92,11 +109,6 @@ class Matcher:
     def topics(self) -> frozenset[str]:
         """The ids of the entries that are words, and nobody who could be paid."""
         return frozenset(entry.id for entry in self._watchlist.vendors if entry.kind is Kind.TOPIC)
-
-    @property
-    def indexes(self) -> Indexes:
-        """What it looks names and texts up in, for those who look many up at once."""
-        return Indexes(self._names, self._phrases, self._slips)
 
     def identifies(self, recipient: Recipient) -> bool:
         """Whether a recipient or its parent bears a code that is on the watchlist."""
@@ -147,11 +159,14 @@ class Matcher:
 
     def _name_findings(self, raw: str) -> tuple[NameFinding, ...]:
         """Return the vendors a name field points to, without those whose exclusion it holds."""
-        findings = self._names.find(raw)
+        findings = self.indexes.names.find(raw)
         if not findings:
             return ()
-        excluded = self._phrases.excluded(raw)
+        excluded = self.indexes.phrases.excluded(raw)
         return tuple(finding for finding in findings if finding.vendor_id not in excluded)
+
+    def _phrases_in(self, raw: str) -> tuple[PhraseFinding, ...]:
+        return self.indexes.phrases.find(raw)
 
     def _named(self, field: str, raw: str, subject: Subject) -> Iterator[tuple[str, Found]]:
         for hit in self._find_names(raw) if raw else ():
@@ -181,9 +196,9 @@ class Matcher:
             if raw in read:
                 continue
             read.add(raw)
-            find = self._find_phrases if len(raw) <= LONGEST_CACHED else self._phrases.find
+            find = self._find_phrases if len(raw) <= LONGEST_CACHED else self._phrases_in
             found = [(hit, hit.term.strength) for hit in find(raw)]
-            found += [(hit, slip_strength(hit.term)) for hit in self._slips.find(raw)]
+            found += [(hit, slip_strength(hit.term)) for hit in self.indexes.slips.find(raw)]
             for hit, strength in found:
                 key = (hit.term.vendor_id, field, hit.term.phrase)
                 if key not in told:

@@ -87,19 +87,22 @@ STATES SYSTEMS TECHNOLOGIES TECHNOLOGY THE UNITED US USA USG
 GENERIC_WORDS = frozenset(_GENERIC.split())
 
 _ASCII_WORDS = re.compile("[A-Za-z0-9]+|&")  # what becomes a word each, "&" the word AND
-_LAST_WORDS = frozenset(form.split()[-1] for form in LEGAL_FORMS)
 # Those of them that say only where a branch is or what owns it. After a name of common words the others make another
 # company's: AMPED SOFTWARE USA is Amped Software, DIGITAL INTELLIGENCE SYSTEMS is not Digital Intelligence.
 _BRANCH = "AMERICA AMERICAS FEDERAL HOLDING HOLDINGS INTERMEDIATE NORTH OF PARENT US USA USG"
 BRANCH_WORDS = frozenset(_BRANCH.split())
 
-_LONGEST_FORM = max(len(form.split()) for form in LEGAL_FORMS)
+# Last word of a legal form -> the words of the forms that end so, the longest first.
+_FORMS_BY_LAST_WORD: dict[str, list[list[str]]] = {}
+for _form in sorted(map(str.split, LEGAL_FORMS), key=len, reverse=True):
+    _FORMS_BY_LAST_WORD.setdefault(_form[-1], []).append(_form)
 # What stands between two names of one company: DBA, and FKA with its kin.
 _OTHER_NAME = re.compile(
     r"\b(?:D\s?/\s?B\s?/\s?A|D\.\s?B\.\s?A\.?|DBA|DOING BUSINESS AS|TRADING AS"
     r"|[FN]\s?/\s?K\s?/\s?A|[FN]\.\s?K\.\s?A\.?|[FN]KA|(?:FORMERLY|NOW|ALSO) KNOWN AS|FORMERLY)(?![A-Z0-9])[\s:,]*",
     re.IGNORECASE,
 )
+FEW_SPANS = 4  # up to so many places are counted out one by one; for more the text is taken apart once
 _ASIDE = re.compile(r"\(([^()]+)\)")
 
 
@@ -186,10 +189,24 @@ def find_places(raw: str, folded: str, spans: Sequence[tuple[int, int]]) -> list
     if not raw.isascii():
         text = map_text(raw)
         return [text.place(start, end) for start, end in spans]
-    if len(folded) == len(raw) and "&" not in raw:
-        return list(spans)  # folding has replaced single characters only
+    if "&" not in raw:  # then folding has replaced single characters only, and dropped spaces
+        if len(folded) == len(raw):
+            return list(spans)
+        if len(spans) <= FEW_SPANS:
+            spaced = raw.translate(_ASCII)
+            return [_place(spaced, folded, span) for span in spans]
     words = [found.span() for found in _ASCII_WORDS.finditer(raw)]
     return [(words[folded.count(" ", 0, start)][0], words[folded.count(" ", 0, end)][1]) for start, end in spans]
+
+
+def _place(spaced: str, folded: str, span: tuple[int, int]) -> tuple[int, int]:
+    """Return where a span of whole words of a folded text stands in the text that still has all its spaces."""
+    start, end = span
+    before, inside = folded.count(" ", 0, start), folded.count(" ", start, end)
+    from_first = spaced.split(None, before)[before]
+    from_last = from_first.split(None, inside)[inside]
+    last_word = end - 1 - max(folded.rfind(" ", start, end), start - 1)
+    return len(spaced) - len(from_first), len(spaced) - len(from_last) + last_word
 
 
 def normalise(raw: str) -> str:
@@ -203,6 +220,8 @@ def normalise(raw: str) -> str:
 
 def join_initials(words: list[str]) -> list[str]:
     """Join runs of single letters: ["B", "I", "INC"] -> ["BI", "INC"]."""
+    if not words or min(map(len, words)) > 1:
+        return words
     joined: list[str] = []
     run = ""
     for word in words:
@@ -230,10 +249,12 @@ def peel(normalised: str) -> tuple[str, str]:
 
 def _form_size(words: list[str]) -> int:
     """Return how many of the last words are a legal form, the longest there is, leaving at least one; 0 if none are."""
-    if len(words) < 2 or words[-1] not in _LAST_WORDS:
+    if len(words) < 2 or words[-1] not in _FORMS_BY_LAST_WORD:
         return 0
-    sizes = range(min(_LONGEST_FORM, len(words) - 1), 0, -1)
-    return next((size for size in sizes if " ".join(words[-size:]) in LEGAL_FORMS), 0)
+    for form in _FORMS_BY_LAST_WORD[words[-1]]:
+        if len(form) < len(words) and words[-len(form) :] == form:
+            return len(form)
+    return 0
 
 
 @lru_cache(maxsize=16_384)  # the watchlist's own names are taken apart again and again
@@ -274,6 +295,8 @@ def parse_names(raw: str) -> tuple[Name, ...]:
 
 def _without_asides(raw: str, name: Name) -> Iterator[Name]:
     """Yield the name without what it has in brackets, and each of these: FIRM (US) INC -> FIRM INC, US."""
+    if "(" not in raw:
+        return
     asides = list(_ASIDE.finditer(raw, name.start, name.end))
     if not asides:
         return

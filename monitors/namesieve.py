@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import filterfalse, product
@@ -17,7 +17,7 @@ from itertools import filterfalse, product
 from rapidfuzz import fuzz
 from rapidfuzz.distance import OSA
 
-from monitors.blocks import LETTERS, blocks, fold_names, lines, one_slip_away, tighten, with_one_letter_less
+from monitors.blocks import LETTERS, blocks, fold_names, lines, one_slip_away, outline, tighten, with_one_letter_less
 from monitors.names import GENERIC_WORDS, LEGAL_FORMS, has_more_names, join_initials, peel
 from monitors.patterns import one_of
 from monitors.scan import scan_for
@@ -26,7 +26,10 @@ from monitors.signals import CLOSE_ENOUGH, LONGEST_NAME, SHORTEST_RARE, Known, N
 CACHED_WORDS = 65_536
 MOST_FORMS = 8  # legal forms inside one name whose spellings are all tried
 
-_OTHER_NAME = (b"DBA", b"DOINGBUSINESSAS", b"TRADINGAS", b"FKA", b"NKA", b"KNOWNAS", b"FORMERLY")
+# What stands before another name of a company: initials, which may be words of their own, or one of the words.
+_INITIALS_BEFORE = ("DBA", "FKA", "NKA")
+_BEFORE = frozenset((*_INITIALS_BEFORE, "DOING", "TRADING", "KNOWN", "FORMERLY"))
+_Counterparts = Callable[[list[str]], bool]
 _FORM_WORDS = frozenset(word for form in LEGAL_FORMS for word in form.split()) | {"THE"}
 
 
@@ -34,13 +37,12 @@ _FORM_WORDS = frozenset(word for form in LEGAL_FORMS for word in form.split()) |
 class _Target:
     """A known name that others may resemble.
 
-    `others`: its rare words but the telling one, each with the slips allowed in it; `shortest` and `longest`: letters
-    and spaces of a name that is like it.
+    `others`: its rare words but the telling one; `shortest` and `longest`: letters and spaces of a name like it.
     """
 
     words: frozenset[str]
     ordered: str
-    others: tuple[tuple[str, int], ...]
+    others: tuple[_Counterparts, ...]
     shortest: float
     longest: float
 
@@ -51,15 +53,37 @@ class _Target:
         return cls(
             words=frozenset(known.words),
             ordered=known.ordered,
-            others=tuple((word, slips_allowed(word)) for word in known.rare_words if word != anchor),
+            others=tuple(map(_counterparts, known.rare_words - {anchor})),
             # Two texts are no more alike than their lengths let them be.
             shortest=size * CLOSE_ENOUGH / (200 - CLOSE_ENOUGH),
             longest=size * (200 - CLOSE_ENOUGH) / CLOSE_ENOUGH,
         )
 
-    def has_counterparts(self, words: list[str]) -> bool:
-        """Whether each of the other rare words stands in a name, nearly."""
-        return all(any(OSA.distance(rare, word) <= slips for word in words) for rare, slips in self.others)
+    def may_be(self, words: list[str], size: int) -> bool:
+        """Whether a name with the telling word, these words and at most so many letters may hold or resemble this."""
+        if size < self.shortest:
+            return False
+        return all(other(words) for other in self.others)
+
+    def is_like(self, ordered: str) -> bool:
+        """Whether it has nearly the letters of a name without legal form, both with their words in order."""
+        return fuzz.ratio(self.ordered, ordered, score_cutoff=CLOSE_ENOUGH) > 0
+
+
+@lru_cache(maxsize=CACHED_WORDS)
+def _counterparts(rare: str) -> _Counterparts:
+    """Return what says whether a rare word, nearly, is among the words it is given."""
+    slips = slips_allowed(rare)
+    if slips > 1:
+        return lambda words: any(OSA.distance(rare, word) <= slips for word in words)
+    spellings: set[str] = set()
+
+    def among(words: list[str]) -> bool:
+        if not spellings:
+            spellings.update(one_slip_away(rare))
+        return not spellings.isdisjoint(words)
+
+    return among
 
 
 class NameSieve:
@@ -70,17 +94,18 @@ class NameSieve:
         added = one_of({form.replace(" ", "") for form in LEGAL_FORMS} | GENERIC_WORDS)
         pattern = rf"\n(?:THE)?(?:{one_of(written)})(?:{added})*(?=\n)"
         self._exact = re.compile(pattern.encode()) if written else None
-        self._targets: dict[str, list[_Target]] = defaultdict(list)
+        self._targets: dict[str, dict[str, _Target]] = defaultdict(dict)
         for known in index.known:
             if known.recognisable:
                 for anchor in _anchors(known.rare_words):
-                    self._targets[anchor].append(_Target.of(known, anchor))
+                    self._targets[anchor].setdefault(known.name.core, _Target.of(known, anchor))
         self._damaged: dict[str, list[str]] = defaultdict(list)
         for anchor in self._targets:
             for damaged in with_one_letter_less(anchor) if len(anchor) >= SHORTEST_RARE else (anchor,):
                 self._damaged[damaged].append(anchor)
-        self._telling = frozenset[str]().union(*map(_seen_as, self._targets))
-        self._scan = scan_for(LETTERS | self._telling, arrays=arrays)  # a letter may be an initial of a telling word
+        # A letter may be an initial of a telling word.
+        self._telling = LETTERS.union(_BEFORE, *map(_seen_as, self._targets))
+        self._scan = scan_for(self._telling, arrays=arrays)
         self._near = lru_cache(maxsize=CACHED_WORDS)(self._targets_near)
 
     def sift(self, values: Iterable[str]) -> Iterator[str]:
@@ -89,55 +114,49 @@ class NameSieve:
             raw, plain, odd = lines(block, LONGEST_NAME)
             folded = fold_names(raw)
             rows = folded.split("\n")
-            passed = {number for number in self._scan.lines(folded) if self._resembles(rows[number])}
-            passed |= self._equal(raw, plain)
+            passed = {number for number in self._scan.lines(folded) if self._tells(rows[number], plain[number])}
+            passed |= self._equal(tighten(folded))
+            passed |= {number for number in _irregular(outline(raw)) if has_more_names(plain[number])}
             yield from (plain[number] for number in sorted(passed))
             yield from odd
 
-    def _equal(self, raw: str, plain: list[str]) -> set[int]:
-        """Return the numbers of the lines that are a known name or its branch without spaces, or have several names."""
-        tight = tighten(raw)
-        numbers: set[int] = set()
-        if self._exact is not None:
-            numbers |= _line_numbers(tight, [found.start() + 1 for found in self._exact.finditer(tight)])
-        places = sorted(place for wanted in _OTHER_NAME for place in _occurrences(tight, wanted))
-        several = _line_numbers(tight, places)
-        if "(" in raw:
-            several |= {number for number, value in enumerate(plain) if "(" in value}
-        return numbers | {number for number in several if has_more_names(plain[number])}
+    def _equal(self, tight: bytes) -> set[int]:
+        """Return the numbers of the lines that are a known name or its branch without spaces."""
+        return set() if self._exact is None else _line_numbers(tight, [x.start() for x in self._exact.finditer(tight)])
 
-    def _resembles(self, row: str) -> bool:
-        """Whether a folded name looks like a known one."""
+    def _tells(self, row: str, value: str) -> bool:
+        """Whether a name, folded, looks like a known one, or, as it is, has several names in it."""
         words = row.split()
+        several = False
         if not LETTERS.isdisjoint(words):
             words = join_initials(words)
+            joined = " ".join(words)
+            several = any(initials in joined for initials in _INITIALS_BEFORE)
         telling = self._telling.intersection(words)
-        if not telling:
+        if (several or not telling.isdisjoint(_BEFORE)) and has_more_names(value):
+            return True
+        return bool(telling) and self._resembles(words, telling, len(row))
+
+    def _resembles(self, words: list[str], telling: frozenset[str], size: int) -> bool:
+        """Whether words, some of them telling, in a name of at most so many letters look like those of a known name."""
+        targets = [target for word in telling for target in self._near(word) if target.may_be(words, size)]
+        if not targets:
             return False
-        targets = [target for word in telling for target in self._near(word)]
         if any(target.words.issubset(words) for target in targets):
             return True
-        most, least = len(row), sum(map(len, filterfalse(_FORM_WORDS.__contains__, words)))
-        likely = [target for target in targets if target.shortest <= most and least <= target.longest]
-        return bool(likely) and _is_like_one_of(likely, words)
+        least = sum(map(len, filterfalse(_FORM_WORDS.__contains__, words)))
+        targets = [target for target in targets if least <= target.longest]
+        if not targets:
+            return False
+        ordered = " ".join(sorted(peel(" ".join(words))[0].split()))
+        return any(target.is_like(ordered) for target in targets)
 
     def _targets_near(self, word: str) -> tuple[_Target, ...]:
         """Return the known names that a word tells of, exactly or with one slip."""
         anchors = {anchor for damaged in with_one_letter_less(word) for anchor in self._damaged.get(damaged, ())}
         return tuple(
-            target for anchor in anchors if OSA.distance(word, anchor) <= 1 for target in self._targets[anchor]
+            target for anchor in anchors if OSA.distance(word, anchor) <= 1 for target in self._targets[anchor].values()
         )
-
-
-def _is_like_one_of(targets: list[_Target], words: list[str]) -> bool:
-    """Whether a name of these words may be one of the known ones, misspelt: rare words and most letters agree."""
-    ordered = " ".join(sorted(peel(" ".join(words))[0].split()))
-    return any(
-        target.shortest <= len(ordered) <= target.longest
-        and fuzz.ratio(target.ordered, ordered, score_cutoff=CLOSE_ENOUGH)
-        and target.has_counterparts(words)
-        for target in targets
-    )
 
 
 def _seen_as(anchor: str) -> Collection[str]:
@@ -169,6 +188,11 @@ def _spelled_out(tight: str) -> set[str]:
     return spellings
 
 
+def _irregular(outlined: bytes) -> set[int]:
+    """Return the numbers of the lines with brackets, or with words that folding joins."""
+    return _line_numbers(outlined, sorted((*_occurrences(outlined, b".X"), *_occurrences(outlined, b"("))))
+
+
 def _occurrences(text: bytes, wanted: bytes) -> Iterator[int]:
     place = text.find(wanted)
     while place >= 0:
@@ -176,12 +200,12 @@ def _occurrences(text: bytes, wanted: bytes) -> Iterator[int]:
         place = text.find(wanted, place + 1)
 
 
-def _line_numbers(text: bytes, places: list[int]) -> set[int]:
+def _line_numbers(text: bytes, places: Iterable[int]) -> set[int]:
     """Return the numbers of the lines (each begins with a line break) in which the places, in order, are."""
     numbers: set[int] = set()
     number, last = -1, 0
     for place in places:
-        number += text.count(b"\n", last, place)
+        number += text.count(b"\n", last, place + 1)
         numbers.add(number)
-        last = place
+        last = place + 1
     return numbers

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from monitors.names import find_places, fold_text, parse_name
 from monitors.search_terms import lowered, mentions
@@ -89,10 +90,13 @@ class PhraseIndex:
                 for spelling in _spellings(phrase) if derived else (phrase,):
                     if all(_owner(term) != _owner(other) for other in self._terms[spelling]):
                         self._terms[spelling].append(term)
-        self._by_first_word: dict[str, list[str]] = defaultdict(list)
+        # First word -> second word -> spellings of so many words or more, the longest first.
+        self._longer: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
         for spelling in sorted(self._terms, key=len, reverse=True):
-            self._by_first_word[spelling.partition(" ")[0]].append(spelling)
-        self._by_first_word.default_factory = None
+            first, *others = spelling.split(" ", 2)
+            if others:
+                self._longer[first][others[0]].append(spelling)
+        self._first_words = frozenset(spelling.partition(" ")[0] for spelling in self._terms)
         self._longest = max(map(len, self._terms), default=0)
 
     @property
@@ -105,19 +109,22 @@ class PhraseIndex:
         raw = raw[:LONGEST_TEXT]
         folded = fold_text(raw)
         hits = self._hits(folded)
-        standing = [hit for hit in hits if hit.term.kind is not None]
-        if not standing:
+        if all(hit.term.kind is None for hit in hits):
             return ()
+        standing = hits if _all_of_different_vendors(hits) else self._standing(hits)
+        places = find_places(raw, folded, [(hit.start, hit.end) for hit in standing])
+        return tuple(PhraseFinding(hit.term, *place) for hit, place in zip(standing, places, strict=True))
+
+    def _standing(self, hits: list[PhraseFinding]) -> list[PhraseFinding]:
+        """Return the hits that no exclusion and no other hit beats."""
         excluded = {hit.term.vendor_id for hit in hits if hit.term.kind is None}
-        standing = [
+        return [
             hit
             for index, hit in enumerate(hits)
             if hit.term.kind is not None
             and not hit.term.gives_way(excluded)
             and not any(other.beats(hit) for other in self._near(hits, index))
         ]
-        places = find_places(raw, folded, [(hit.start, hit.end) for hit in standing])
-        return tuple(PhraseFinding(hit.term, *place) for hit, place in zip(standing, places, strict=True))
 
     def excluded(self, raw: str) -> frozenset[str]:
         """Return the ids of the vendors one of whose exclusions stands in the raw text."""
@@ -127,13 +134,19 @@ class PhraseIndex:
 
     def _hits(self, folded: str) -> list[PhraseFinding]:
         """Return every phrase at every word, in order of place, the longest first."""
+        words = folded.split(" ")
+        if self._first_words.isdisjoint(words):
+            return []
         hits: list[PhraseFinding] = []
         start = 0
-        for word in folded.split(" "):
-            for spelling in self._by_first_word.get(word, ()):
-                end = start + len(spelling)
-                if folded.startswith(spelling, start) and (end == len(folded) or folded[end] == " "):
-                    hits += [PhraseFinding(term, start, end) for term in self._terms[spelling]]
+        for word, following in zip_longest(words, words[1:]):
+            if word in self._first_words:
+                for spelling in self._longer[word].get(following, ()) if word in self._longer else ():
+                    end = start + len(spelling)
+                    if folded.startswith(spelling, start) and (end == len(folded) or folded[end] == " "):
+                        hits += [PhraseFinding(term, start, end) for term in self._terms[spelling]]
+                if word in self._terms:
+                    hits += [PhraseFinding(term, start, start + len(word)) for term in self._terms[word]]
             start += len(word) + 1
         return hits
 
@@ -148,6 +161,11 @@ class PhraseIndex:
             if other.start >= hit.end:
                 break
             yield other
+
+
+def _all_of_different_vendors(hits: list[PhraseFinding]) -> bool:
+    """Whether no hit can beat another, and none is an exclusion."""
+    return len({hit.term.vendor_id for hit in hits if hit.term.kind}) == len(hits)
 
 
 def _owner(term: Term) -> tuple[str, bool]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from itertools import compress, count
 from operator import not_
 from typing import TYPE_CHECKING, Protocol
@@ -16,16 +17,23 @@ if TYPE_CHECKING:
     import numpy
     from numpy.typing import NDArray
 
-_BASE = 0x9E3779B1  # odd, so that it can be divided by, modulo 2**32
+_READ = 16  # letters of a word that are looked at
+# Odd, so that the uppermost bits of a hash depend on every letter: for the first and the second eight letters of a
+# word, and for the second word of a pair.
+_FACTORS = (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9)
 _BITS = 22  # of a hash: a table of so many places stays near the processor
 _LINE_BREAK, _SPACE = 10, 32
-_SECOND = 0x85EBCA6B  # what the hash of the second word of a pair is multiplied by
 
 Pairs = Mapping[tuple[str, str], str]  # two words that follow each other, and the rarer of them
 
 
 class Scan(Protocol):
-    """Tells the lines that hold one of its words or pairs."""
+    """Tells the lines that hold one of its words or pairs.
+
+    `precise`: whether it tells hardly any line that holds none.
+    """
+
+    precise: bool
 
     def lines(self, folded: str) -> list[int]:
         """Return the numbers of the lines, in order, and those of some without, for somebody to look closer."""
@@ -42,6 +50,8 @@ def scan_for(words: Collection[str], pairs: Pairs | None = None, *, arrays: bool
 class SplitScan:
     """Splits every line into words and looks for them, and for the rarer words of pairs, in a set."""
 
+    precise = False
+
     def __init__(self, words: Collection[str], pairs: Pairs) -> None:
         self._words = frozenset(words).union(pairs.values())
 
@@ -51,74 +61,109 @@ class SplitScan:
         return list(compress(count(), map(not_, without)))
 
 
-class _Known:
-    """Hashes that are looked for."""
+class _Table:
+    """Which hashes are known, by their uppermost bits: it says yes to few others."""
 
-    def __init__(self, hashes: NDArray[numpy.uint32]) -> None:
+    def __init__(self, hashes: NDArray[numpy.uint64]) -> None:
         import numpy  # noqa: PLC0415
 
         self._numpy = numpy
-        self._sorted = numpy.unique(hashes)
-        self._table = numpy.zeros(1 << _BITS, numpy.bool_)
-        self._table[self._sorted >> (32 - _BITS)] = True
+        self._known = numpy.zeros(1 << _BITS, numpy.bool_)
+        self._known[hashes >> (64 - _BITS)] = True
 
-    def among(self, hashes: NDArray[numpy.uint32]) -> NDArray[numpy.int64]:
-        """Return the places in `hashes` of those that are known: the table settles nearly all."""
-        likely = self._numpy.flatnonzero(self._table[hashes >> (32 - _BITS)])
-        if not len(likely):
-            return likely
-        places = self._numpy.searchsorted(self._sorted, hashes[likely]).clip(max=len(self._sorted) - 1)
+    def among(self, hashes: NDArray[numpy.uint64]) -> NDArray[numpy.int64]:
+        """Return the places in `hashes` of those that may be known."""
+        return self._numpy.flatnonzero(self._known.take((hashes >> (64 - _BITS)).view(self._numpy.int64)))
+
+
+class _Known:
+    """Hashes that are looked for, each bit of which must agree."""
+
+    def __init__(self, hashes: NDArray[numpy.uint64]) -> None:
+        import numpy  # noqa: PLC0415
+
+        self._numpy = numpy
+        self._table = _Table(hashes)
+        self._sorted = numpy.append(numpy.sort(hashes), hashes.dtype.type(2**64 - 1))
+
+    def among(self, hashes: NDArray[numpy.uint64]) -> NDArray[numpy.int64]:
+        """Return the places in `hashes` of those that are known."""
+        likely = self._table.among(hashes)
+        places = self._numpy.searchsorted(self._sorted[:-1], hashes[likely])
         found: NDArray[numpy.int64] = likely[self._sorted[places] == hashes[likely]]
         return found
 
 
-def _paired(hashes: NDArray[numpy.uint32]) -> NDArray[numpy.uint32]:
-    """Return the hash of every word and the one after it."""
-    return hashes[:-1] + hashes[1:] * hashes.dtype.type(_SECOND)
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """The words of a text: the places where they begin, their letters, and the hashes of their first eight letters."""
+
+    text: bytes
+    starts: NDArray[numpy.int64]
+    sizes: NDArray[numpy.int64]
+    beginnings: NDArray[numpy.uint64]
 
 
 class ArrayScan:
     """Hashes all words of a text at once and looks for their hashes in a table.
 
-    A word of the letters a, b, c has the hash a + b*B + c*B*B, so that those of all words come from one running sum.
+    Eight letters are a number, read from where a word begins; what is after its end is masked out. Only words that
+    begin like one that is looked for are read further, up to sixteen letters: longer ones that begin alike have one
+    hash.
     """
+
+    precise = True
 
     def __init__(self, words: Collection[str], pairs: Pairs) -> None:
         import numpy  # noqa: PLC0415 - an extra, and slow to import where it is not needed
 
         self._numpy = numpy
-        self._powers = self._inverse = numpy.ones(0, numpy.uint32)
-        single, _ = self._hashes(self._bytes(" ".join(word for word in words if word.isascii())))
-        self._words = _Known(single)
-        following, _ = self._hashes(self._bytes(" ".join(" ".join(pair) for pair in pairs if "".join(pair).isascii())))
-        self._pairs = _Known(_paired(following)[::2])
+        masks = [(1 << 8 * size) - 1 for size in range(9)]
+        self._masks = numpy.array(masks, numpy.uint64), numpy.array(masks[:1] * 8 + masks, numpy.uint64)
+        singly = self._words_of(" ".join(filter(str.isascii, words)))
+        following = self._words_of(" ".join(filter(str.isascii, map(" ".join, pairs))))
+        firsts = numpy.arange(0, len(following.starts), 2)
+        self._beginnings = _Table(numpy.concatenate((singly.beginnings, following.beginnings[firsts])))
+        self._words = _Known(self._whole(singly, numpy.arange(len(singly.starts))))
+        self._pairs = _Known(self._paired(following, firsts)) if pairs else None
 
     def lines(self, folded: str) -> list[int]:
         """Return the numbers of the lines that hold a word or a pair, or one with the same hash."""
-        numpy, text = self._numpy, self._bytes(folded)
-        hashes, starts = self._hashes(text)
-        found = numpy.concatenate((starts[self._words.among(hashes)], starts[self._pairs.among(_paired(hashes))]))
-        breaks = numpy.flatnonzero(text == _LINE_BREAK)
-        numbers: list[int] = numpy.unique(numpy.searchsorted(breaks, found)).tolist()
+        numpy, words = self._numpy, self._words_of(folded)
+        likely = self._beginnings.among(words.beginnings)
+        found = [likely[self._words.among(self._whole(words, likely))]]
+        if self._pairs is not None:
+            likely = likely[likely < len(words.starts) - 1]
+            found.append(likely[self._pairs.among(self._paired(words, likely))])
+        breaks = numpy.flatnonzero(numpy.frombuffer(words.text, numpy.uint8) == _LINE_BREAK)
+        holds = numpy.zeros(len(breaks) + 1, numpy.bool_)
+        holds[numpy.searchsorted(breaks, words.starts[numpy.concatenate(found)])] = True
+        numbers: list[int] = numpy.flatnonzero(holds).tolist()
         return numbers
 
-    def _bytes(self, text: str) -> NDArray[numpy.uint8]:
-        return self._numpy.frombuffer(text.encode("ascii"), self._numpy.uint8)
+    def _words_of(self, folded: str) -> _Words:
+        """Return the words of a folded text."""
+        numpy, text = self._numpy, f" {folded} ".encode("ascii") + bytes(_READ)
+        gaps = numpy.flatnonzero(numpy.frombuffer(text, numpy.uint8, len(text) - _READ) <= _SPACE)
+        sizes = numpy.diff(gaps) - 1
+        filled = numpy.flatnonzero(sizes)
+        starts, sizes = gaps[filled] + 1, sizes[filled]
+        return _Words(text, starts, sizes, self._read(text, starts, sizes, 0) * numpy.uint64(_FACTORS[0]))
 
-    def _hashes(self, text: NDArray[numpy.uint8]) -> tuple[NDArray[numpy.uint32], NDArray[numpy.int64]]:
-        """Return (the hashes of all words, the places where they begin)."""
-        numpy, size = self._numpy, len(text)
-        if size > len(self._powers):
-            self._powers, self._inverse = self._powers_of(_BASE, size), self._powers_of(pow(_BASE, -1, 2**32), size)
-        inside = numpy.zeros(size + 2, numpy.bool_)
-        numpy.greater(text, _SPACE, out=inside[1:-1])
-        edges = numpy.flatnonzero(inside[1:] != inside[:-1])
-        starts, ends = edges[::2], edges[1::2]
-        sums = numpy.zeros(size + 1, numpy.uint32)
-        numpy.cumsum(text * self._powers[:size], dtype=numpy.uint32, out=sums[1:])
-        return (sums[ends] - sums[starts]) * self._inverse[starts], starts
+    def _read(
+        self, text: bytes, starts: NDArray[numpy.int64], sizes: NDArray[numpy.int64], half: int
+    ) -> NDArray[numpy.uint64]:
+        """Return the first or second eight letters of words as a number each."""
+        at_every_place = self._numpy.ndarray(len(text) - _READ, "<u8", text, 8 * half, strides=(1,))
+        read: NDArray[numpy.uint64] = at_every_place[starts] & self._masks[half].take(sizes, mode="clip")
+        return read
 
-    def _powers_of(self, base: int, count: int) -> NDArray[numpy.uint32]:
-        factors = self._numpy.full(count, base, self._numpy.uint32)
-        factors[:1] = 1
-        return self._numpy.multiply.accumulate(factors, dtype=self._numpy.uint32)
+    def _whole(self, words: _Words, places: NDArray[numpy.int64]) -> NDArray[numpy.uint64]:
+        """Return the hashes of the words at these places among all."""
+        second = self._read(words.text, words.starts[places], words.sizes[places], 1)
+        hashes: NDArray[numpy.uint64] = words.beginnings[places] + second * self._numpy.uint64(_FACTORS[1])
+        return hashes
+
+    def _paired(self, words: _Words, places: NDArray[numpy.int64]) -> NDArray[numpy.uint64]:
+        """Return the hashes of the words at these places, each with the word after it."""
+        return self._whole(words, places) + self._whole(words, places + 1) * self._numpy.uint64(_FACTORS[2])

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from monitors.names import fold_text, is_common
 from monitors.phrases import PhraseIndex, vendor_terms
 from monitors.signals import NameIndex, SignalKind
+from monitors.uei import check_digit
 from monitors.vendor import Evidence, Kind, Strength, Vendor
 from monitors.watchlist import Entries, shared_names
 
@@ -48,10 +49,20 @@ def scrutinise(entries: Entries, texts: Texts | None = None) -> list[Finding]:
     found += _shared(vendors, "CAGE code", lambda vendor: vendor.cages)
     found += _shared(vendors, "strong phrase", _strong_phrases)
     for vendor in vendors:
+        found += [Finding(entry=vendor.id, what=said, serious=True) for said in mistyped_ueis(vendor)]
         found += _advice(vendor)
     if texts is not None:
         found += _common_phrases(vendors, texts)
     return sorted(found, key=lambda finding: (not finding.serious, finding.entry, finding.what))
+
+
+def mistyped_ueis(vendor: Vendor) -> list[str]:
+    """Return what is to be said of each UEI of an entry whose last character cannot be its checksum."""
+    return [
+        f'UEI "{uei}" is mistyped: after {uei[:11]} comes {check_digit(uei)}'
+        for uei in vendor.ueis
+        if uei[11] != check_digit(uei)
+    ]
 
 
 def _strong_phrases(vendor: Vendor) -> list[str]:
@@ -74,12 +85,6 @@ def _advice(vendor: Vendor) -> Iterator[Finding]:
     def finding(what: str) -> Finding:
         return Finding(entry=vendor.id, what=what, serious=False)
 
-    # Every UEI we have seen ends with a digit from 1 to 9.
-    yield from (
-        finding(f'UEI "{uei}" ends unlike any known one; look it up')
-        for uei in vendor.ueis
-        if uei[-1] not in "123456789"
-    )
     folded = [fold_text(product.phrase) for product in vendor.products]
     yield from (
         finding(f'phrase "{phrase}" is listed twice') for phrase in sorted(set(folded)) if folded.count(phrase) > 1

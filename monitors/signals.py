@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from rapidfuzz import fuzz
 from rapidfuzz.distance import OSA
@@ -91,6 +92,7 @@ _NUMBER = re.compile(r"\d+")
 CLOSE_ENOUGH = 88.0  # per cent of letters in common, words sorted
 LONGEST_NAME = 400  # characters; what is longer is no name, and comparing letters in it would take for ever
 SHORTEST_CORE = 4  # shorter cores (BI, NEC, EFW) count only with their legal form, exactly
+CACHED_WORDS = 65_536
 SHORTEST_RARE = 6  # letters a word needs for a typo in it to be recognised
 
 
@@ -190,6 +192,7 @@ class NameIndex:
         self._tight: dict[str, list[Known]] = defaultdict(list)
         self._rare: dict[str, list[Known]] = defaultdict(list)
         self._damaged: dict[str, set[str]] = defaultdict(set)
+        self._rare_words_near = lru_cache(maxsize=CACHED_WORDS)(self._near)
         for vendor in vendors:
             for known in _known_names(vendor) if vendor.kind is Kind.VENDOR else ():
                 self._add(known)
@@ -215,27 +218,31 @@ class NameIndex:
         """Return the best finding for each vendor, best first, for one raw name field (with its D/B/A names)."""
         if len(raw) > LONGEST_NAME:
             return ()
-        best: dict[str, NameFinding] = {}
+        best: dict[str, tuple[float, SignalKind, Known, Name]] = {}
         for name in parse_names(raw):
-            for finding in self._find_one(name):
-                if finding.vendor_id not in best or finding.score > best[finding.vendor_id].score:
-                    best[finding.vendor_id] = finding
-        return tuple(sorted(best.values(), key=lambda finding: (-finding.score, finding.vendor_id)))
+            for known, kind, exactly in self._find_one(name):
+                score = round(exactly, 3)
+                if known.vendor_id not in best or score > best[known.vendor_id][0]:
+                    best[known.vendor_id] = score, kind, known, name
+        found = (_finding(*each) for each in best.values())
+        return tuple(sorted(found, key=lambda finding: (-finding.score, finding.vendor_id)))
 
-    def _find_one(self, name: Name) -> Iterator[NameFinding]:
+    def _find_one(self, name: Name) -> Iterator[tuple[Known, SignalKind, float]]:
+        """Yield the known names that a name is or resembles, each with what kind of finding that is and its score."""
         exact = [(known, True) for known in self._full.get(name.full, ())]
         exact += [(known, False) for known in self._tight.get(name.tight, ())]
         for known, same_form in exact:
             score = known.exact(same_form=same_form)
             if score:
-                yield _finding(known, name, known.kind, score)
+                yield known, known.kind, score
         for known, score in self._branches(name):
-            yield _finding(known, name, SignalKind.FUZZY_NAME, score)
+            yield known, SignalKind.FUZZY_NAME, score
         words = tuple(name.core.split())
+        ordered = " ".join(sorted(words))
         for known in self._candidates(words):
-            score = _likeness(known, words)
+            score = _likeness(known, words, ordered)
             if score:
-                yield _finding(known, name, SignalKind.FUZZY_NAME, score)
+                yield known, SignalKind.FUZZY_NAME, score
 
     def _branches(self, name: Name) -> Iterator[tuple[Known, float]]:
         """Yield the short or common known names that, with the words of a branch after them, make this name.
@@ -256,14 +263,17 @@ class NameIndex:
 
     def _candidates(self, mine: tuple[str, ...]) -> list[Known]:
         """Return the known names that share a rare word with these, allowing one slip in a long word."""
-        words: set[str] = set()
-        for word in mine:
-            if word in self._rare:
-                words.add(word)
-            elif len(word) >= SHORTEST_RARE - 1 and word not in COMMON_WORDS and word not in LEGAL_FORMS:
-                near = {other for key in (word, *_with_one_letter_less(word)) for other in self._damaged.get(key, ())}
-                words |= {other for other in near if OSA.distance(word, other) <= 1}
+        words = set[str]().union(*map(self._rare_words_near, mine))
         return [known for word in sorted(words) for known in self._rare[word]]
+
+    def _near(self, word: str) -> frozenset[str]:
+        """Return the rare word of known names that this is, or those that it is one slip away from."""
+        if word in self._rare:
+            return frozenset((word,))
+        if len(word) < SHORTEST_RARE - 1 or word in COMMON_WORDS or word in LEGAL_FORMS:
+            return frozenset()
+        near = {other for key in _with_one_letter_less(word) for other in self._damaged.get(key, ())}
+        return frozenset(other for other in near if OSA.distance(word, other) <= 1)
 
 
 def _rare_words(core: str) -> set[str]:
@@ -277,8 +287,8 @@ def _with_one_letter_less(word: str) -> Iterator[str]:
         yield word[:index] + word[index + 1 :]
 
 
-def _finding(known: Known, name: Name, kind: SignalKind, score: float) -> NameFinding:
-    return NameFinding(known.vendor_id, kind, known.known, known.portfolio, name.start, name.end, round(score, 3))
+def _finding(score: float, kind: SignalKind, known: Known, name: Name) -> NameFinding:
+    return NameFinding(known.vendor_id, kind, known.known, known.portfolio, name.start, name.end, score)
 
 
 def slips_allowed(word: str) -> int:
@@ -286,8 +296,11 @@ def slips_allowed(word: str) -> int:
     return max(1, len(word) // 6)
 
 
-def _likeness(known: Known, words: tuple[str, ...]) -> float:
-    """Score a candidate that is not equal: a branch of a known name, a name that holds it, or a misspelling; else 0."""
+def _likeness(known: Known, words: tuple[str, ...], ordered: str) -> float:
+    """Score a candidate that is not equal: a branch of a known name, a name that holds it, or a misspelling; else 0.
+
+    `ordered`: the words in order, as one text.
+    """
     if known.common or len(known.tight) < SHORTEST_RARE:
         return 0.0
     extra = _around(known.words, words)
@@ -296,24 +309,26 @@ def _likeness(known: Known, words: tuple[str, ...]) -> float:
             return BRANCH_SCORE
         leads = words[: len(known.words)] == known.words  # SKYDIO UNMANNED LLC
         return CONTAINED_SCORE if leads or len(known.tight) >= 8 else 0.0
-    return _misspelling(known, words)
+    return _misspelling(known, words, ordered)
 
 
 def _around(mine: tuple[str, ...], theirs: tuple[str, ...]) -> tuple[str, ...] | None:
     """Return the words before and after `mine` in `theirs`; `None` when `theirs` does not hold it whole."""
+    if mine[0] not in theirs:
+        return None
     for start in range(len(theirs) - len(mine) + 1):
         if theirs[start : start + len(mine)] == mine:
             return theirs[:start] + theirs[start + len(mine) :]
     return None
 
 
-def _misspelling(known: Known, words: tuple[str, ...]) -> float:
+def _misspelling(known: Known, words: tuple[str, ...], ordered: str) -> float:
     """Score two cores that share a rare word, nearly; 0 when they are names of different companies.
 
     They are when another number stands in them, when a rare word has no counterpart within a slip or two, or when a
     single word only has a letter more at an end (COGNITECH is not COGNITEC).
     """
-    likeness = fuzz.ratio(known.ordered, " ".join(sorted(words)), score_cutoff=CLOSE_ENOUGH)
+    likeness = fuzz.ratio(known.ordered, ordered, score_cutoff=CLOSE_ENOUGH)
     if likeness < CLOSE_ENOUGH:
         return 0.0
     mine, theirs = known.name.core, " ".join(words)

@@ -41,7 +41,7 @@ class TextSieve:
             if self._scan is None:
                 self._scan = self._learn(folded)
             likely = (plain[number] for number in self._scan.lines(folded))
-            yield from (value for value in likely if self._holds(fold_texts(value)))
+            yield from likely if self._scan.precise else filter(self._holds, likely)
             yield from odd
 
     def _learn(self, folded: str) -> Scan:
@@ -62,9 +62,9 @@ class TextSieve:
         self._telling = self._slipped.union(spellings)
         return scan_for(self._slipped | alone, pairs, arrays=self._arrays)
 
-    def _holds(self, row: str) -> bool:
-        """Whether a folded text holds a spelling that one of its words tells of, or a misspelt word."""
-        words = row.split()
+    def _holds(self, value: str) -> bool:
+        """Whether a text holds a spelling that one of its words tells of, or a misspelt word."""
+        words = fold_texts(value).split()
         text = f" {' '.join(words)} "
         for word in self._telling.intersection(words):
             if word in self._slipped:

@@ -20,6 +20,7 @@ import yaml
 from monitors.names import fold_text, parse_name
 from monitors.search_terms import SHORTEST_PHRASE
 from monitors.strictyaml import Place, WatchlistError, compose, items, mapping, refuse_unknown, string, truth, unknown
+from monitors.uei import has_form
 from monitors.vendor import (
     TOPIC_PREFIX,
     Evidence,
@@ -54,10 +55,6 @@ __all__ = [
 EARLIEST_YEAR, LATEST_YEAR = 1800, 2100
 
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-# A UEI is 12 letters and digits without I and O, does not start with 0 and has no nine digits in a row (GSA, UEI
-# technical specifications). Its last character is a check character, but GSA has not published how it is worked out,
-# and none of the usual ways gives those of the 19 real ones we have: it is not verified.
-_UEI = re.compile(r"(?!.*\d{9})[A-HJ-NP-Z1-9][A-HJ-NP-Z0-9]{11}")
 _CAGE = re.compile(r"[A-HJ-NP-Z0-9]{5}")  # that of a US company begins and ends with a digit, a foreign one's need not
 
 _Choice = TypeVar("_Choice", bound=StrEnum)
@@ -260,7 +257,7 @@ def _year(reader: _Reader, name: str) -> int | None:
 
 def _uei(node: yaml.Node, place: Place, name: str) -> str:
     value = string(node, place, name).upper()
-    if not _UEI.fullmatch(value):
+    if not has_form(value):
         raise place.at(node).error(f'"{value}" is not a UEI (12 letters and digits, no I or O, no leading 0)')
     return value
 

@@ -25,7 +25,7 @@ FACETS = (*OF_MATCHES, *OF_RECORDS)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FacetCount:
-    """How many records have a value, which is what the parameter takes; `label` is a vendor's name, else the same."""
+    """How many records have a value. `value` is what the parameter takes, `label` a vendor's name or else the same."""
 
     value: str
     label: str

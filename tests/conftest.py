@@ -7,17 +7,21 @@ import itertools
 import os
 import shutil
 import socket
-from collections.abc import Iterator
+import ssl
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 from hypothesis import settings
 from sqlalchemy.engine import make_url
 
 from storage.database import Database, open_database
-from tests import postgres
+from tests import dialects, postgres
+from tests.commands import run
 
 NO_POSTGRESQL = "NOT TESTED ON POSTGRESQL"
 NO_BROWSER = "NOT TESTED IN A BROWSER"
@@ -30,6 +34,7 @@ USER_FOLDERS = {
     "XDG_RUNTIME_DIR": "runtime",
 }
 _numbers = itertools.count()
+dialects.register()
 
 # How long an example takes says more of the machine than of the program.
 settings.register_profile("procurewatch", settings(deadline=None))
@@ -77,6 +82,14 @@ def _no_network() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _one_tls_context() -> Iterator[None]:
+    """Read the world's certificates once a process: each HTTP client would, and they are never asked for here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ssl, "create_default_context", cache(ssl.create_default_context))
+        yield
+
+
 def _only_here(connecting: socket.socket, address: Any) -> None:
     if connecting.family not in (socket.AF_INET, socket.AF_INET6):
         return
@@ -93,6 +106,41 @@ def _address(host: str | bytes) -> ipaddress.IPv4Address | ipaddress.IPv6Address
         return ipaddress.ip_address("127.0.0.1" if name in ("localhost", "") else name.partition("%")[0])
     except ValueError:
         return None
+
+
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], object]], Path]:
+    """Give what makes a folder once for all processes of a run: the first to ask fills it, the others wait.
+
+    Whoever changes anything in it copies it before.
+    """
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+
+    def folder_of(name: str, fill: Callable[[Path], object]) -> Path:
+        folder, done = shared / name, shared / f"{name}.done"
+        with FileLock(shared / f"{name}.lock"):
+            if not done.exists():
+                shutil.rmtree(folder, ignore_errors=True)  # what somebody began who failed
+                folder.mkdir()
+                fill(folder)
+                done.touch()
+        return folder
+
+    return folder_of
+
+
+@pytest.fixture(scope="session")
+def shown(made_once: Callable[[str, Callable[[Path], object]], Path]) -> Path:
+    """A data folder in which the demo has run once; what it printed is in demo.txt."""
+
+    def show(folder: Path) -> None:
+        done = run(folder, "demo")
+        assert done.returncode == 0, done.stderr
+        (folder / "demo.txt").write_text(done.stdout)
+
+    return made_once("shown", show)
 
 
 @pytest.fixture(scope="session")

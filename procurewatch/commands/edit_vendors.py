@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from monitors.own_file import reading, write_entries
+from monitors.scrutiny import mistyped_ueis
 from monitors.spreadsheet import read_spreadsheet, write_spreadsheet
 from monitors.vendor import Evidence, Kind, Portfolio, Vendor
 from monitors.watchlist import WatchlistError, load_watchlist, read_categories
@@ -124,13 +125,16 @@ def _refuse_known(settings: Settings, wanted: Sequence[Vendor], *, replace: bool
 
 
 def _write(settings: Settings, wanted: Sequence[Vendor]) -> None:
-    """Write entries into the user's own file, if the whole watchlist is then what it shall be."""
+    """Write entries into the user's own file, if the whole watchlist is then what it shall be; say what is mistyped."""
     own = settings.own_watchlist
     files = settings.watchlist_files
     expected = dict(load_watchlist(*files).by_id) | {vendor.id: vendor for vendor in wanted}
     if own.resolve() not in [file.resolve() for file in files]:
         files = [*files, own]
     write_entries(own, wanted, reading(_with_copy(files, own), expected))
+    for vendor in wanted:
+        for said in mistyped_ueis(vendor):
+            typer.echo(f"{vendor.id}: {said}", err=True)
 
 
 def _with_copy(files: Sequence[Path], own: Path) -> Callable[[Path], Mapping[str, Vendor]]:

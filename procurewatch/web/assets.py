@@ -1,21 +1,25 @@
-"""The one script of ours; the style sheet is a file of the site."""
+"""The scripts; the style sheet is a file of the site."""
 
 from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
 from feeds import layout
-from feeds.render import review_script
-from procurewatch.web.answering import answer, page_of
+from feeds.render import scripts
+from procurewatch.web.answering import answer, page_of, refusal
+
+JAVASCRIPT = "text/javascript; charset=utf-8"
 
 
 def router() -> APIRouter:
-    """Return the route of the script."""
+    """Return the route of the scripts."""
     routes = APIRouter()
-    script = page_of(review_script())
+    pages = {name: page_of(content) for name, content in scripts().items()}
 
-    @routes.api_route(f"/{layout.REVIEW_SCRIPT}", methods=["GET", "HEAD"])
-    def review(request: Request) -> Response:
-        return answer(request, script, "text/javascript; charset=utf-8")
+    @routes.api_route(f"/{layout.SCRIPTS}/{{name}}", methods=["GET", "HEAD"])
+    def script(name: str, request: Request) -> Response:
+        if name not in pages:
+            return refusal(404, "There is no such script.")
+        return answer(request, pages[name], JAVASCRIPT)
 
     return routes

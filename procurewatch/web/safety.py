@@ -15,11 +15,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from procurewatch.web.answering import problem, refusal
 
 # Pages load nothing from elsewhere and hold no script of their own; a browser is to hold them to it. A page that needs
-# more (review: our one script) says so itself.
+# more (review and search: our own scripts) says so itself.
 POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
-WITH_SCRIPT = f"{POLICY}; script-src 'self'"
+WITH_SCRIPT = f"{POLICY}; script-src 'self'; connect-src 'self'"
 HEADERS = {
     "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",

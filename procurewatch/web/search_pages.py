@@ -15,6 +15,7 @@ from feeds.text import clean
 from procurewatch.web.answering import Page, answer, page_of
 from procurewatch.web.feed_cache import Served, served
 from procurewatch.web.room import Room
+from procurewatch.web.safety import WITH_SCRIPT
 from storage.facets import FacetCount, count_by_facets
 from storage.query import InvalidQuery, Query, read_query
 from storage.reading import publication_state
@@ -39,17 +40,22 @@ def router(room: Room) -> APIRouter:
         try:
             query = allowed_query(params, is_reviewer=reviewer is not None)
             if reviewer is None:
-                return answer(request, _kept(room, query, after))
+                return _allowing_scripts(answer(request, _kept(room, query, after)))
             with room.desk.database.reading() as session:
                 page, status = answered(room, session, query, after), 200
         except InvalidQuery as error:
             page, status = unanswered(params, str(error)), 400
         content = render_search(room.frame(reviewer), page, today=room.today)
-        response = answer(request, page_of(content), private=reviewer is not None)
+        response = _allowing_scripts(answer(request, page_of(content), private=reviewer is not None))
         response.status_code = status if response.status_code == 200 else response.status_code
         return response
 
     return routes
+
+
+def _allowing_scripts(response: Response) -> Response:
+    response.headers["Content-Security-Policy"] = WITH_SCRIPT
+    return response
 
 
 def allowed_query(params: Pairs, *, is_reviewer: bool) -> Query:
@@ -124,6 +130,7 @@ def _facets(query: Query, counted: Mapping[str, Sequence[FacetCount]], names: Ma
         chosen = set(getattr(query, name))
         values = tuple(
             FacetValue(
+                id=f"{name}-{each.value}",
                 label=names.get(_written(name, each.value))
                 or (category_words(each.label) if name in ("category", "kind") else each.label),
                 count=each.records,

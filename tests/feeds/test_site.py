@@ -68,6 +68,7 @@ def pages(files: dict[str, bytes]) -> dict[str, html.HtmlElement]:
 def test_paths() -> None:
     assert list(built()) == [
         "style.css",
+        "icon.svg",
         "index.html",
         "feeds.opml",
         *(f"{stem}.{end}" for stem in ("health", "all", "vendor/clearview-ai") for end in ENDINGS),

@@ -6,10 +6,10 @@ import pytest
 
 from monitors.matcher import Band, Matcher
 from monitors.signals import NameIndex
-from monitors.watchlist import load_watchlist
 from tests.awards import award, of_vendors
+from tests.desks import shipped
 
-WATCHLIST = load_watchlist()
+WATCHLIST = shipped()
 MATCHER = Matcher(WATCHLIST)
 NAMES = NameIndex(WATCHLIST.vendors)
 

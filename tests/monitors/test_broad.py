@@ -6,11 +6,11 @@ import pytest
 
 from monitors.matcher import Band, Matcher
 from monitors.search_terms import search_names
-from monitors.watchlist import load_watchlist
 from tests.awards import award, of_vendors
+from tests.desks import shipped
 from tests.monitors.test_matcher import only
 
-WATCHLIST = load_watchlist()
+WATCHLIST = shipped()
 MATCHER = Matcher(WATCHLIST)
 
 

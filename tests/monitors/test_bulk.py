@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Iterable
+from functools import cache
 from importlib.util import find_spec
 
 import pytest
@@ -24,10 +25,10 @@ from monitors.phrases import PhraseFinding
 from monitors.signals import NameFinding
 from monitors.textsieve import TextSieve
 from monitors.vendor import KnownName, Product, Strength, Vendor, Watchlist
-from monitors.watchlist import load_watchlist
 from tests.awards import award
+from tests.desks import shipped
 
-WATCHLIST = load_watchlist()
+WATCHLIST = shipped()
 MATCHER = Matcher(WATCHLIST)
 BULK = BulkMatcher(MATCHER, arrays=False)
 KNOWN = sorted({name for vendor in WATCHLIST.vendors for name in vendor.names})
@@ -69,6 +70,11 @@ HOSTILE = [
     "X.DBA.GRAYSHIFT",
     "XD. B. AY GRAYSHIFT",
     "X D . B . A. GRAYSHIFT LLC",
+    "X..DBA..GRAYSHIFT",
+    "X'FKA'GRAYSHIFT",
+    "A D/B/A B GRAYSHIFT",
+    "D.B.A.GRAYSHIFT LLC",
+    "X.TRADING AS GRAYSHIFT",
     "FOO d.b.a. babel street",
     "FOO DOING BUSINESS AS BABEL STREET",
     "DOING  BUSINESS AS BABEL STREET",
@@ -104,13 +110,24 @@ HOSTILE = [
 ]
 
 
+@cache
+def in_name(value: str, matcher: Matcher) -> tuple[NameFinding, ...]:
+    """What a name gives alone; kept, for the same values are given to sieves of both kinds."""
+    return matcher.indexes.names.find(value)
+
+
+@cache
+def in_text(value: str, matcher: Matcher) -> tuple[PhraseFinding, ...]:
+    """What a text gives alone; kept as well."""
+    return (*matcher.indexes.phrases.find(value), *matcher.indexes.slips.find(value))
+
+
 def one_by_one_names(values: Iterable[str], matcher: Matcher = MATCHER) -> dict[str, tuple[NameFinding, ...]]:
-    return {value: found for value in values if (found := matcher.indexes.names.find(value))}
+    return {value: found for value in values if (found := in_name(value, matcher))}
 
 
 def one_by_one_texts(values: Iterable[str], matcher: Matcher = MATCHER) -> dict[str, tuple[PhraseFinding, ...]]:
-    find, slips = matcher.indexes.phrases.find, matcher.indexes.slips.find
-    return {value: found for value in values if (found := (*find(value), *slips(value)))}
+    return {value: found for value in values if (found := in_text(value, matcher))}
 
 
 def watching(*vendors: Vendor) -> Matcher:
@@ -260,6 +277,22 @@ def test_a_phrase_inside_a_word_does_not_hide_one_that_overlaps_it(arrays: bool)
     found = BulkMatcher(matcher, arrays=arrays).texts(values)
     assert found == one_by_one_texts(values, matcher)
     assert [item.term.phrase for item in found["XGOLDEN EAGLE EYE"]] == ["EAGLE EYE"]
+
+
+@SIEVES
+def test_long_words_that_begin_alike_are_told_apart(arrays: bool) -> None:
+    phrases = ("INTERNATIONALIZATIONS", "BLACK INTERNATIONALIZATION", "INTERNATIONALIZERS RED")
+    matcher = watching(
+        *(
+            Vendor(id=f"v{n}", name=f"V{n}", category="spyware", products=(Product(phrase, Strength.STRONG),))
+            for n, phrase in enumerate(phrases)
+        )
+    )
+    words = ["INTERNATIONALIZAT", "INTERNATIONALIZATIONS", "INTERNATIONALIZATION", "INTERNATIONALIZERS", "BLACK", "RED"]
+    values = [*words, *(f"{one} {other}" for one in words for other in words)]
+    found = BulkMatcher(matcher, arrays=arrays).texts(values)
+    assert found == one_by_one_texts(values, matcher)
+    assert len(found) > 10
 
 
 @SIEVES

@@ -8,10 +8,10 @@ import pytest
 
 from monitors.match_rows import match_rows
 from monitors.matcher import Matcher
-from monitors.watchlist import load_watchlist
 from sources.records import Award, AwardCategory
 from storage.database import Database
 from storage.saving import save_award
+from tests.desks import shipped
 from tests.records import BABEL, SEEN, match
 
 AGREEMENT = replace(BABEL, key="CONT_IDV_70B06C23A00000001_7014", piid="70B06C23A00000001", category=AwardCategory.IDV)
@@ -32,7 +32,7 @@ def order(description: str) -> Award:
 
 @pytest.fixture(scope="module")
 def matcher() -> Matcher:
-    return Matcher(load_watchlist())
+    return Matcher(shipped())
 
 
 @pytest.mark.parametrize(("band", "inherited"), [("publish", ["babel-street"]), ("review", []), ("rejected", [])])

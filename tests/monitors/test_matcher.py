@@ -16,8 +16,9 @@ from monitors.phrases import vendor_terms
 from monitors.vendor import Portfolio, Strength, Vendor, Watchlist
 from monitors.watchlist import load_watchlist
 from tests.awards import award, of_vendors
+from tests.desks import shipped
 
-WATCHLIST = load_watchlist()
+WATCHLIST = shipped()
 MATCHER = Matcher(WATCHLIST)
 
 

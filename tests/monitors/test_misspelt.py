@@ -7,10 +7,10 @@ import pytest
 from monitors.matcher import Band, Matcher
 from monitors.misspelt import SlipIndex
 from monitors.phrases import vendor_terms
-from monitors.watchlist import load_watchlist
 from tests.awards import award, of_vendors
+from tests.desks import shipped
 
-WATCHLIST = load_watchlist()
+WATCHLIST = shipped()
 MATCHER = Matcher(WATCHLIST)
 SLIPS = SlipIndex(WATCHLIST.vendors, [term for vendor in WATCHLIST.vendors for term in vendor_terms(vendor)])
 

@@ -124,4 +124,6 @@ def test_words_are_found_where_their_letters_are(raw: str) -> None:
     words = list(re.finditer("[^ ]+", folded))
     spans = [(first.start(), last.end()) for first in words for last in words if first.start() <= last.start()][:30]
     text = map_text(raw)
-    assert find_places(raw, folded, spans) == [text.place(start, end) for start, end in spans]
+    places = [text.place(start, end) for start, end in spans]
+    assert find_places(raw, folded, spans) == places
+    assert [find_places(raw, folded, [span]) for span in spans] == [[place] for place in places]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from monitors.matcher import Band, Match, Matcher
-from monitors.watchlist import load_watchlist
 from tests.awards import award
+from tests.desks import shipped
 
-MATCHER = Matcher(load_watchlist())
+MATCHER = Matcher(shipped())
 
 
 def match_of(vendor: str, name: str, description: str, *actions: str) -> Match | None:

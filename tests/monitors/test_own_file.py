@@ -10,7 +10,8 @@ from hypothesis import strategies as some
 
 from monitors.own_file import entry_text, reading, write_entries
 from monitors.vendor import KnownName, Product, Strength, Vendor
-from monitors.watchlist import WatchlistError, load_watchlist, read_categories, read_file
+from monitors.watchlist import WatchlistError, read_categories, read_file
+from tests.desks import shipped
 
 ACME = Vendor(
     id="acme",
@@ -112,7 +113,7 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
 
 
 def test_every_shipped_entry_is_written_as_it_was_read(tmp_path: Path) -> None:
-    vendors = load_watchlist().vendors
+    vendors = shipped().vendors
     file = tmp_path / "all.yaml"
     file.write_text("vendors:\n" + "".join(map(entry_text, vendors)), encoding="utf-8")
     assert tuple(vendors_in(file).values()) == vendors

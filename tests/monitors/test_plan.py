@@ -10,9 +10,9 @@ from hypothesis import strategies as some
 
 from monitors.plan import Reach, interest_in, poll_window
 from monitors.verdict import Tally, Verdict, distrust, verdict_of_error, verdict_of_success
-from monitors.watchlist import load_watchlist
 from sources.contract import RowBounds
 from sources.errors import Blocked, QuotaUsedUp, Refused, SourceChanged, SourceError, Unreachable
+from tests.desks import shipped
 
 TODAY = date(2026, 11, 23)
 REACH = Reach()
@@ -32,7 +32,7 @@ def test_windows_overlap_whatever_the_program_missed(until: date, watermark: dat
 
 
 def test_the_interest_is_short_and_finds_every_name() -> None:
-    vendors = load_watchlist().vendors
+    vendors = shipped().vendors
     interest = interest_in(vendors)
     assert len(interest.names) == len(set(interest.names))
     assert not [name for name in interest.names if len(name) < 6]

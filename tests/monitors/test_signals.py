@@ -12,8 +12,9 @@ from monitors.matcher import Band, Match, Matcher, SignalKind
 from monitors.vendor import Kind, Portfolio
 from monitors.watchlist import load_watchlist
 from tests.awards import award
+from tests.desks import shipped
 
-WATCHLIST = load_watchlist()
+WATCHLIST = shipped()
 MATCHER = Matcher(WATCHLIST)
 
 

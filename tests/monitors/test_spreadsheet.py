@@ -12,8 +12,9 @@ from hypothesis import strategies as some
 
 from monitors.spreadsheet import COLUMNS, read_spreadsheet, write_spreadsheet
 from monitors.vendor import Evidence, Kind, KnownName, Portfolio, Product, Strength, Vendor
-from monitors.watchlist import WatchlistError, load_watchlist, read_categories
+from monitors.watchlist import WatchlistError, read_categories
 from storage.exporting import FORMULA_STARTS
+from tests.desks import shipped
 
 CATEGORIES = read_categories()
 
@@ -25,7 +26,7 @@ def back(vendors: list[Vendor], folder: Path) -> list[Vendor]:
 
 
 def test_the_shipped_list_comes_back_exactly(tmp_path: Path) -> None:
-    vendors = list(load_watchlist().vendors)
+    vendors = list(shipped().vendors)
     assert back(vendors, tmp_path) == vendors
 
 

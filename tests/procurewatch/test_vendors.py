@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -18,12 +19,9 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
-def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def stored(shown: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The data folder of what the demo has stored."""
-    folder = tmp_path_factory.mktemp("demo")
-    done = run(folder, "demo")
-    assert done.returncode == 0, done.stderr
-    return folder / "demo"
+    return shutil.copytree(shown / "demo", tmp_path_factory.mktemp("demo"), dirs_exist_ok=True)
 
 
 def said(text: str) -> str:
@@ -67,6 +65,9 @@ def test_add_writes_the_data_folder_s_file_and_it_is_read(tmp_path: Path) -> Non
     assert run(tmp_path, *add, "--replace", "--note", "now: noted").returncode == 0
     assert "now: noted" in run(tmp_path, "vendors", "show", "acme-eyes").stdout
     assert "# mine" in own.read_text()
+    mistyped = run(tmp_path, *add, "--replace", "--uei", "E5BEYXDQYJS9")
+    assert mistyped.returncode == 0
+    assert 'acme-eyes: UEI "E5BEYXDQYJS9" is mistyped: after E5BEYXDQYJS comes 6' in mistyped.stderr
     wrong = run(tmp_path, "vendors", "add", "Palantir USG", "--id", "other", "--category", "dna")
     assert (wrong.returncode, 'is also a name of vendor "palantir"' in wrong.stderr) == (2, True)
     assert "other" not in own.read_text()

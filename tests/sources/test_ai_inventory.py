@@ -43,8 +43,8 @@ def server() -> Iterator[FaultyAiInventory]:
 
 
 @contextmanager
-def client_of(base_url: str) -> Iterator[Client]:
-    patience = Patience(connect=10, read=0.5, whole_answer=0.5, tries=2, first_wait=0.001)
+def client_of(base_url: str, *, whole_answer: float = 30) -> Iterator[Client]:
+    patience = Patience(connect=10, whole_answer=whole_answer, tries=2, first_wait=0.001)
     pace = Pace(seconds_between=0)
     with Client(SOURCE.name, base_url=base_url, pace=pace, patience=patience, sleep=lambda _seconds: None) as client:
         yield client
@@ -182,8 +182,9 @@ def test_a_row_that_cannot_be_read_is_told_on_every_poll_and_the_rest_stays_unch
 )
 def test_every_fault_ends_in_its_error(server: FaultyAiInventory, fault: Fault, error: type[SourceError]) -> None:
     server.play(fault)
-    with pytest.raises(error):
-        fetched(server)
+    whole_answer = 0.5 if fault is Fault.SLOW_DRIP else 30
+    with client_of(server.base_url, whole_answer=whole_answer) as client, pytest.raises(error):
+        list(SOURCE.fetch(client, STEP, Memory()))
 
 
 @pytest.mark.parametrize("fault", [Fault.UNAVAILABLE, Fault.RESET, Fault.CUT_TRANSFER, Fault.EMPTY, Fault.TOO_MANY])

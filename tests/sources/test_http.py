@@ -83,7 +83,7 @@ PASSING = [
     pytest.param(Script(how=How.HANG_UP), id="hung up"),
     pytest.param(Script(how=How.CUT), id="cut transfer"),
     pytest.param(Script(how=How.HANG), id="no answer in time"),
-    pytest.param(Script(how=How.DRIP, pause=0.05), id="drip"),
+    pytest.param(Script(how=How.DRIP, pause=0.2), id="drip"),
     pytest.param(Script(status=429), id="429"),
     pytest.param(Script(status=502, body=b"<h1>Bad Gateway</h1>"), id="502"),
     pytest.param(Script(status=503, body=b""), id="503"),

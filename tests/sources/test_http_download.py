@@ -15,7 +15,7 @@ from sources.errors import Blocked, QuotaUsedUp, Refused, SourceChanged, SourceE
 from sources.http import Client, Pace, Patience
 from tests.sources.scripted_server import How, Script, ScriptedServer
 
-PATIENCE = Patience(connect=5, read=0.5, whole_answer=5, tries=3, first_wait=0.001)
+PATIENCE = Patience(connect=5, read=2, whole_answer=30, tries=3, first_wait=0.001)
 KEY = "s3cr3t-K3Y-4711"
 BODY = bytes(range(256)) * 5000
 FILE = Script(headers={"Content-Type": "application/zip"}, body=BODY)

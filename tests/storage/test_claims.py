@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from contextlib import contextmanager
 import pytest
 
 from storage.database import Database
+from tests.processes import Process
 from tests.storage.tools import start
 
 HOLD = """
@@ -23,21 +23,18 @@ with open_database(sys.argv[1]).claim(sys.argv[2]) as held:
 
 
 @contextmanager
-def holder(url: str, name: str = "usaspending") -> Iterator[subprocess.Popen[str]]:
+def holder(url: str, name: str = "usaspending") -> Iterator[Process]:
     """Give another process that asks for a claim and then waits for a line; killed at the end."""
-    process = start(HOLD, url, name)
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
+    with start(HOLD, url, name) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
-def answer(process: subprocess.Popen[str]) -> str:
+def answer(process: Process) -> str:
     """Return what the other process was told."""
-    assert process.stdout is not None
     line = process.stdout.readline().strip()
-    assert process.stderr is not None
     return line or process.stderr.read()
 
 

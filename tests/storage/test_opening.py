@@ -68,7 +68,6 @@ def test_opening_twice_is_harmless(empty_database_url: str) -> None:
 def test_two_processes_may_open_an_empty_database_at_once(empty_database_url: str, attempt: int) -> None:
     processes = [start(OPEN, empty_database_url) for _ in range(2)]
     for process in processes:
-        assert process.stdin is not None
         process.stdin.write("go\n")
         process.stdin.flush()
     for process in processes:

@@ -82,7 +82,6 @@ def test_a_process_killed_half_way_leaves_nothing_behind(database: Database, dat
     save(database, CLEARVIEW, match(CLEARVIEW))
     before = dump(database)
     process = start(WRITE_AND_WAIT, database_url)
-    assert process.stdout is not None
     assert process.stdout.readline() == "half-way\n"
     assert dump(database) == before
     process.send_signal(signal.SIGKILL)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -19,6 +17,7 @@ from storage.reading import events_of
 from storage.saving import Saved, save_award
 from storage.stored import StoredEvent
 from storage.tables import EventRow, MatchRow
+from tests.processes import Process
 from tests.records import SEEN
 
 Dump = dict[str, list[dict[str, Any]]]
@@ -65,7 +64,6 @@ def empty(database: Database) -> None:
             session.execute(delete(table))
 
 
-def start(program: str, *arguments: str) -> subprocess.Popen[str]:
+def start(program: str, *arguments: str) -> Process:
     """Start another process that runs this Python program."""
-    command = [sys.executable, "-c", program, *arguments]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return Process(program, ["program", *arguments])

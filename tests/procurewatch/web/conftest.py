@@ -6,7 +6,7 @@ import os
 import shutil
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -44,14 +44,18 @@ def served(desk: Desk) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def polled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def polled(
+    made_once: Callable[[str, Callable[[Path], object]], Path], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """A SQLite file with what a poll of the demo's awards stores."""
-    folder = tmp_path_factory.mktemp("polled")
-    with UsaspendingStandIn(load_corpus()) as upstream, desk_over(upstream.base_url, folder) as desk:
-        poll(desk)
-        with desk.database.engine.connect() as connection:
-            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-    return folder / "procurewatch.sqlite3"
+
+    def fill(folder: Path) -> None:
+        with UsaspendingStandIn(load_corpus()) as upstream, desk_over(upstream.base_url, folder) as desk:
+            poll(desk)
+            with desk.database.engine.connect() as connection:
+                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    return Path(shutil.copy(made_once("polled", fill) / "procurewatch.sqlite3", tmp_path_factory.mktemp("polled")))
 
 
 @pytest.fixture

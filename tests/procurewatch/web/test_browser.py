@@ -17,7 +17,18 @@ from storage.reviewing import Decision, all_verdicts
 from tests.procurewatch.web.rooms import CLEARVIEW, TOKEN
 
 pytestmark = pytest.mark.browser
-PAGES = ("/", "/search", "/search?q=software", CLEARVIEW, "/vendor/cellebrite.html", "/agency/7012.html", "/review")
+PAGES = (
+    "/",
+    "/search",
+    "/search?q=software",
+    CLEARVIEW,
+    "/vendor/cellebrite.html",
+    "/agency/7012.html",
+    "/review",
+    "/sql/",
+    "/sql/procurewatch/awards?_facet=sub_agency_name",
+    "/sql/procurewatch/who-sells",
+)
 GRAVE = {"serious", "critical"}
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 
@@ -37,6 +48,7 @@ def test_searching_narrowing_and_subscribing(page: Page, address: str) -> None:
     expect(page.get_by_role("heading", level=2, name="records with")).to_be_visible()
     before = page.locator(".results article").count()
     page.get_by_role("link", name="U.S. Immigration and Customs Enforcement", exact=True).click()
+    expect(page.locator("#results")).to_contain_text("bought by U.S. Immigration and Customs Enforcement")
     assert 0 < page.locator(".results article").count() < before
     expect(page.locator(".facet a[aria-current]")).to_have_count(1)
     assert "agency=7012" in page.url
@@ -46,6 +58,65 @@ def test_searching_narrowing_and_subscribing(page: Page, address: str) -> None:
     assert atom
     assert urljoin(page.url, atom) == page.url.replace("/search?", "/search.atom?")
     assert page.locator("link[rel=alternate][type='application/atom+xml']").get_attribute("href") == atom
+
+
+def test_answers_come_while_one_types_and_the_keyboard_stays_where_it_is(page: Page, address: str) -> None:
+    page.goto(f"{address}/search")
+    page.evaluate("window.same = true")  # gone if the page is loaded anew
+    page.locator("#q").press_sequentially("software cellebrite ")
+    expect(page.locator("#results")).to_contain_text("records with “software” and “cellebrite”")
+    assert page.locator("#q").input_value() == "software cellebrite "
+    assert "q=software+cellebrite+" in page.url
+    links = page.locator("link[rel=alternate]").evaluate_all("links => links.map(link => link.getAttribute('href'))")
+    assert links == [f"search.{fmt}?q=cellebrite+software" for fmt in ("atom", "rss", "json")]
+    page.locator("#q").fill("cellebrite")
+    expect(page.locator("#results")).to_have_text("29 records with “cellebrite”")
+    facet = page.locator(".facet").get_by_role("link", name="U.S. Customs and Border Protection")
+    facet.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#results")).to_contain_text("bought by U.S. Customs and Border Protection")
+    expect(facet).to_be_focused()
+    assert page.evaluate("window.same")
+    page.locator("#q").fill("ufed")  # a word changed keeps the facet
+    expect(page.locator("#results")).to_contain_text("records with “ufed”; bought by U.S. Customs")
+    page.locator("#min_amount").fill("plenty")  # what cannot be understood says so once it is sent
+    page.locator("#min_amount").press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("plenty")
+
+
+def test_a_request_for_records_is_read_saved_and_sent(page: Page, address: str) -> None:
+    page.goto(address + CLEARVIEW)
+    page.get_by_role("link", name="Ask for the records (FOIA)").click()
+    page.get_by_text("Read and copy the letter").click()
+    letter = page.get_by_label("The letter").input_value()
+    assert "70CMSD21P00000127" in letter
+    assert "waive" in letter
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Plain text").click()
+    assert download.value.path().read_text() == letter
+    with page.expect_download() as word:
+        page.get_by_role("link", name="Word (.docx)").click()
+    assert word.value.suggested_filename.endswith(".docx")
+    kit = page.get_by_role("region", name="Ask for the records")
+    mail = kit.get_by_role("link", name="E-mail").get_attribute("href")
+    assert mail
+    assert mail.startswith("mailto:")
+    muckrock = kit.get_by_role("link", name="File with MuckRock").get_attribute("href")
+    assert muckrock
+    assert muckrock.startswith("https://www.muckrock.com/foi/create/?title=")
+
+
+def test_asking_in_sql(page: Page, address: str) -> None:
+    page.goto(address)
+    page.get_by_role("navigation", name="Site").get_by_role("link", name="SQL").click()
+    page.get_by_label("Your query").fill("select piid from awards where recipient_name like 'CLEARVIEW%'")
+    page.get_by_role("button", name="Run SQL").click()
+    expect(page.get_by_role("cell", name="70CMSD21P00000127")).to_be_visible()
+    page.get_by_role("navigation", name="Site").get_by_role("link", name="SQL").click()
+    page.get_by_role("link", name="Who sells face recognition to DHS?").click()
+    expect(page.get_by_role("cell", name="Clearview AI").first).to_be_visible()
+    page.get_by_role("link", name="Procurewatch").click()
+    expect(page.get_by_role("heading", name="Procurewatch")).to_be_visible()
 
 
 def test_an_award_shows_why_money_over_time_and_evidence(page: Page, address: str) -> None:

@@ -167,13 +167,23 @@ def test_a_reviewer_may_search_what_waits(client: Client) -> None:
 
 
 def test_pages_have_validators_gzip_and_head(client: Client) -> None:
-    for path in ("/", "/search", CLEARVIEW, "/vendor/cellebrite.html", "/style.css", "/assets/review.js"):
+    for path in (
+        "/",
+        "/search",
+        CLEARVIEW,
+        "/vendor/cellebrite.html",
+        "/style.css",
+        "/assets/review.js",
+        "/assets/htmx.min.js",
+    ):
         answer = client.get(path)
         assert answer.headers["content-encoding"] == "gzip"
         again = client.get(path, headers={"If-None-Match": answer.headers["etag"]})
         assert (again.status_code, again.content) == (304, b"")
         head = client.head(path)
         assert (head.status_code, head.content) == (200, b"")
+    assert client.get("/icon.svg").headers["content-type"] == "image/svg+xml"
+    assert client.get("/assets/page.html").status_code == 404
 
 
 def test_publications_stand_beside_the_award_they_are_about(made: Made) -> None:

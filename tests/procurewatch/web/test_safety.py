@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import closing
 from pathlib import Path
 
@@ -37,16 +38,20 @@ def test_every_answer_carries_a_strict_policy(client: Client, path: str) -> None
     policy = headers["content-security-policy"]
     assert policy.startswith("default-src 'none'")
     assert "unsafe" not in policy
-    assert "script-src" not in policy
     assert "frame-ancestors 'none'" in policy
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["referrer-policy"] == "no-referrer"
 
 
-def test_only_the_review_runs_a_script_and_only_ours(client: Client) -> None:
+def test_only_the_search_and_the_review_run_scripts_and_only_ours(client: Client) -> None:
     sign_in(client)
-    assert "script-src 'self'" in client.get("/review").headers["content-security-policy"]
-    assert "script-src" not in client.get("/").headers["content-security-policy"]
+    for path in {"/review", *PATHS}:
+        answer = client.get(path)
+        runs = [part for part in answer.headers["content-security-policy"].split("; ") if part.startswith("script-src")]
+        assert runs == (["script-src 'self'"] if path in ("/review", "/search") else [])
+        scripts = re.findall(rb"<script[^>]*>", answer.content)
+        assert all(re.search(rb' src="assets/[a-z-]+(\.min)?\.js"', script) for script in scripts)
+        assert bool(scripts) == bool(runs)
 
 
 @pytest.mark.parametrize(

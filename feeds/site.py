@@ -186,7 +186,7 @@ def _carries(spec: FeedSpec, award: StoredRecord) -> bool:
     slugs = {
         FeedKind.ALL: {spec.slug},
         FeedKind.VENDOR: {match.vendor_id for match in told_matches(award)},
-        FeedKind.AGENCY: {award.sub_agency_code},
+        FeedKind.AGENCY: {award.sub_agency_code, award.agency_code},
         FeedKind.CATEGORY: {match.category for match in told_matches(award)},
     }
     return spec.slug in slugs[spec.kind]

@@ -58,7 +58,7 @@ def _paths(event: StoredEvent) -> Iterator[str]:
     matches = told_matches(event.record)
     about = [(FeedKind.ALL, "all")]
     about += [(FeedKind.VENDOR, match.vendor_id) for match in matches]
-    about += [(FeedKind.AGENCY, event.record.sub_agency_code)] if event.record.sub_agency_code else []
+    about += [(FeedKind.AGENCY, code) for code in (event.record.sub_agency_code, event.record.agency_code) if code]
     about += [(FeedKind.CATEGORY, match.category) for match in matches]
     for kind, slug in about:
         yield from (feed_path(kind, slug, fmt) for fmt in FeedFormat)

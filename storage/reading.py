@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from urllib.parse import unquote
 
-from sqlalchemy import ColumnElement, Select, func, or_, select
+from sqlalchemy import Select, SQLColumnExpression, func, or_, select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -144,21 +144,28 @@ def known_vendors(session: Session) -> list[tuple[str, str, str]]:
 
 
 def known_agencies(session: Session) -> list[tuple[str, str]]:
-    """Return (sub-agency code, name) of every agency with a published match, by name."""
-    code = col(SearchRow.sub_agency_code)
+    """Return (code, name) of every department and every part of one with a published match, by name."""
+    parts = _named(
+        session, col(SearchRow.sub_agency_code), col(RecordRow.sub_agency_code), col(RecordRow.sub_agency_name)
+    )
+    departments = _named(session, col(SearchRow.department), col(RecordRow.agency_code), col(RecordRow.agency_name))
+    return sorted([*parts, *departments], key=lambda agency: (agency[1].casefold(), agency))
+
+
+def _named(
+    session: Session, code: SQLColumnExpression[str], stated: SQLColumnExpression[str], name: SQLColumnExpression[str]
+) -> Iterator[tuple[str, str]]:
+    """Give each code of published records with its name: the newest record's, or else anyone's; "" if none writes it.
+
+    `code` stands in the index of the search, `stated` is the same of a record.
+    """
     newest: Select[str, int] = select(code.label("code"), func.max(col(SearchRow.place)).label("place"))
     seen = newest.where(col(SearchRow.is_published).is_(True), code != "").group_by(code).subquery()
-    rows = session.execute(select(seen.c.code, agency_name(seen.c.code, seen.c.place)))
-    return sorted(((row[0], row[1]) for row in rows), key=lambda agency: (agency[1].casefold(), agency))
-
-
-def agency_name(code: ColumnElement[str], place: ColumnElement[int]) -> ColumnElement[str]:
-    """Return a sub-agency's name as the record at a place writes it, or else as any record does; "" if none does."""
-    written = select(col(RecordRow.sub_agency_name)).join(SearchRow, col(SearchRow.record_key) == col(RecordRow.key))
-    written = written.where(col(SearchRow.place) == place).correlate_except(RecordRow, SearchRow)
-    other = select(func.max(col(RecordRow.sub_agency_name))).where(col(RecordRow.sub_agency_code) == code)
-    other = other.correlate_except(RecordRow)
-    return func.coalesce(func.nullif(written.scalar_subquery(), ""), other.scalar_subquery(), "")
+    written = select(name).join(SearchRow, col(SearchRow.record_key) == col(RecordRow.key))
+    written = written.where(col(SearchRow.place) == seen.c.place).correlate_except(RecordRow, SearchRow)
+    other = select(func.max(name)).where(stated == seen.c.code).correlate_except(RecordRow)
+    found = func.coalesce(func.nullif(written.scalar_subquery(), ""), other.scalar_subquery(), "")
+    yield from ((row[0], row[1]) for row in session.execute(select(seen.c.code, found)))
 
 
 def events_from(session: Session, query: Select[EventRow], *, as_told: bool = True) -> list[StoredEvent]:

@@ -244,7 +244,10 @@ class Told:
 
 
 def told_in_feeds(session: Session) -> dict[str, dict[str, Told]]:
-    """Return what the feeds tell: under "vendor", "category" and "agency" by id or code, and under "all" by ""."""
+    """Return what the feeds tell: under "vendor", "category" and "agency" by id or code, and under "all" by "".
+
+    Under "agency" are departments too, by theirs.
+    """
     band, seen = col(MatchRow.band) == PUBLISHED, col(SearchRow.is_published).is_(True)
     vendors: Select[str, str] = select(col(MatchRow.record_key), col(MatchRow.vendor_id).label("heading"))
     categories: Select[str, str] = select(col(MatchRow.record_key), col(MatchRow.vendor_category).label("heading"))
@@ -257,6 +260,8 @@ def told_in_feeds(session: Session) -> dict[str, dict[str, Told]]:
     told["all"] = {}
     if each := told["agency"].values():  # a record is in exactly one, which may be that without a code
         told["all"][""] = Told(entries=sum(of.entries for of in each), newest=max(of.newest for of in each))
+    departments: Select[str, str] = select(col(SearchRow.record_key), col(SearchRow.department).label("heading"))
+    told["agency"] |= _told_by(session, departments.where(seen, col(SearchRow.department) != ""))
     return told
 
 

@@ -96,8 +96,8 @@ def feeds_of(room: Room, award: StoredRecord) -> list[FeedRow]:
     matches = told_matches(award)
     titles = room.desk.watchlist.categories
     rows = [feed_row(FeedKind.VENDOR, match.vendor_id, match.vendor_name) for match in matches]
-    if award.sub_agency_code:
-        rows.append(feed_row(FeedKind.AGENCY, award.sub_agency_code, award.sub_agency_name))
+    agencies = ((award.sub_agency_code, award.sub_agency_name), (award.agency_code, award.agency_name))
+    rows += [feed_row(FeedKind.AGENCY, code, name or code) for code, name in agencies if code]
     rows += [
         feed_row(FeedKind.CATEGORY, category, titles.get(category) or category_words(category))
         for category in dict.fromkeys(match.category for match in matches)

@@ -20,7 +20,9 @@ from procurewatch.web.answering import HTML, Page, answer, page_of, refusal
 from storage.reading import publication_state
 
 # What is the same in a served site as in files; feeds and pages are answered by routes of their own.
-SHARED = frozenset({layout.STYLESHEET, layout.OPML, *(f"{layout.HEALTH}.{fmt}" for fmt in layout.FeedFormat)})
+SHARED = frozenset(
+    {layout.STYLESHEET, layout.ICON, layout.OPML, *(f"{layout.HEALTH}.{fmt}" for fmt in layout.FeedFormat)}
+)
 TYPES = {
     "atom": "application/atom+xml; charset=utf-8",
     "rss": "application/rss+xml; charset=utf-8",

@@ -38,6 +38,7 @@ from storage.subjects import (
 NEWEST = 8
 AWARDS_SHOWN = 25
 HEADINGS = 15  # of one breakdown
+DEPARTMENT_DIGITS = 3  # of a department's code, as the Treasury writes it; its parts have four characters
 
 Find = Callable[[Room, Session, Frame, str], SubjectPage | None]
 
@@ -94,13 +95,15 @@ def _agency(_room: Room, session: Session, frame: Frame, name: str) -> SubjectPa
         return None
     code, title = found
     subject, query = Subject(agency=code), Query(agency=(code.lower(),))
+    is_department = len(code) == DEPARTMENT_DIGITS
+    parts = (_by_agency(session, subject),) if is_department else ()
     page = SubjectPage(
         kind=SubjectKind.AGENCY,
         slug=code,
         title=title or code,
-        about=f"Buying agency, code {code}.",
+        about=f"Department, with all its parts; code {code}." if is_department else f"Buying agency, code {code}.",
         search=query.url_query(),
-        breakdowns=(_by_vendor(session, subject), _by_recipient(session, subject)),
+        breakdowns=(*parts, _by_vendor(session, subject), _by_recipient(session, subject)),
         feed=feed_row(FeedKind.AGENCY, code, title or code),
     )
     return _filled(page, session, frame, subject, query)

@@ -149,6 +149,7 @@ def test_what_is_published_is_known(shelf: Database) -> None:
             ("clearview-ai", "Clearview AI", "face-recognition"),
         ]
         assert known_agencies(session) == [
+            ("070", "Department of Homeland Security"),
             ("7014", "U.S. Customs and Border Protection"),
             ("7012", "U.S. Immigration and Customs Enforcement"),
         ]

@@ -101,5 +101,5 @@ def test_entries_are_counted_once_in_each_feed(stored: Database) -> None:
         "babel-street": 1,
         "panamerica": 1,
     }
-    assert {code: each.entries for code, each in told["agency"].items()} == {"7012": 2, "7014": 1}
+    assert {code: each.entries for code, each in told["agency"].items()} == {"7012": 2, "7014": 1, "070": 3}
     assert told["category"]["face-recognition"].newest.tzinfo

@@ -112,6 +112,10 @@ def test_a_vendor_shows_names_money_and_who_sells_it(client: Client) -> None:
 
 def test_agencies_technologies_and_recipients_have_pages_of_the_same_kind(client: Client) -> None:
     assert "Who is paid" in text(client, "/agency/7012.html")
+    department = text(client, "/agency/070.html")
+    assert "Department, with all its parts; code 070." in department
+    assert "U.S. Customs and Border Protection" in department.partition("Spending by agency")[2]
+    assert client.get("/agency/070.atom").status_code == 200
     assert "Spending by agency" in text(client, "/category/face-recognition.html")
     shown = text(client, "/recipient/carahsoft-technology-corp.html")
     assert "Name as written CARAHSOFT TECHNOLOGY CORP" in shown

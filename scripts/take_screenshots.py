@@ -15,6 +15,7 @@ PICTURES = {
     "search-page": ("/search?q=cellebrite", WIDE),
     "award-page": ("/awards/CONT_AWD_70CMSD21P00000127_7012_-NONE-_-NONE-.html", (1280, 1150)),
     "vendor-page": ("/vendor/cellebrite.html", (1280, 1150)),
+    "sql-page": ("/sql/procurewatch/who-sells", WIDE),
     "phone-page": ("/vendor/cellebrite.html", PHONE),
 }
 

@@ -28,7 +28,7 @@ class StandIn:
         self._server = _Server((LOOPBACK, port), _Handler)
         self._server.stand_in = self
         self.base_url = f"http://{LOOPBACK}:{self._server.server_address[1]}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
 
     def __enter__(self) -> Self:

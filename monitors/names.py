@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -134,9 +134,9 @@ class Name:
         return tight_of(self.core.split())
 
 
-def tight_of(words: Iterable[str]) -> str:
+def tight_of(words: Sequence[str]) -> str:
     """Return the words of a core without spaces, each legal form among them in its one spelling."""
-    return "".join(LEGAL_FORMS.get(word, word) for word in words)
+    return "".join(map(LEGAL_FORMS.get, words, words))
 
 
 @lru_cache(maxsize=4096)

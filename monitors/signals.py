@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -291,9 +291,12 @@ def _finding(score: float, kind: SignalKind, known: Known, name: Name) -> NameFi
     return NameFinding(known.vendor_id, kind, known.known, known.portfolio, name.start, name.end, score)
 
 
-def slips_allowed(word: str) -> int:
-    """Return how many slips its counterpart in a misspelt name may be away from a rare word."""
-    return max(1, len(word) // 6)
+def has_counterpart(rare: str, words: Collection[str]) -> bool:
+    """Whether one of the words of a name is a rare word, give or take a slip, or two in a very long word."""
+    if rare in words:
+        return True
+    slips = max(1, len(rare) // 6)
+    return any(OSA.distance(rare, word, score_cutoff=slips) <= slips for word in words)
 
 
 def _likeness(known: Known, words: tuple[str, ...], ordered: str) -> float:
@@ -334,9 +337,8 @@ def _misspelling(known: Known, words: tuple[str, ...], ordered: str) -> float:
     mine, theirs = known.name.core, " ".join(words)
     if known.numbers != tuple(_NUMBER.findall(theirs)):
         return 0.0
-    for rare in _rare_words(mine):
-        if all(OSA.distance(rare, word) > slips_allowed(rare) for word in words):
-            return 0.0
+    if not all(has_counterpart(rare, words) for rare in _rare_words(mine)):
+        return 0.0
     single = len(known.words) == 1
     if single and (mine in theirs or theirs in mine):
         return 0.0

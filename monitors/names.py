@@ -237,20 +237,23 @@ def join_initials(words: list[str]) -> list[str]:
 
 def peel(normalised: str) -> tuple[str, str]:
     """Split a normalised name into (core, legal form in one spelling): ("PEN LINK", "LTD"). A leading THE goes too."""
-    words = normalised.split()
+    words, forms = peel_words(normalised.split())
+    return " ".join(words), " ".join(forms)
+
+
+def peel_words(words: list[str]) -> tuple[list[str], list[str]]:
+    """Split the words of a normalised name like `peel`."""
     forms: list[str] = []
-    while size := _form_size(words):
+    while words and words[-1] in _FORMS_BY_LAST_WORD and (size := _form_size(words)):
         forms.insert(0, LEGAL_FORMS[" ".join(words[-size:])])
         words = words[:-size]
     if len(words) > 1 and words[0] == "THE":
         words = words[1:]
-    return " ".join(words), " ".join(forms)
+    return words, forms
 
 
 def _form_size(words: list[str]) -> int:
     """Return how many of the last words are a legal form, the longest there is, leaving at least one; 0 if none are."""
-    if len(words) < 2 or words[-1] not in _FORMS_BY_LAST_WORD:
-        return 0
     for form in _FORMS_BY_LAST_WORD[words[-1]]:
         if len(form) < len(words) and words[-len(form) :] == form:
             return len(form)

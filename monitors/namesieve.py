@@ -13,13 +13,13 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import filterfalse, product
+from itertools import product
 
 from rapidfuzz import fuzz
 from rapidfuzz.distance import OSA
 
 from monitors.blocks import LETTERS, blocks, fold_names, lines, outline, tighten, with_one_letter_less
-from monitors.names import GENERIC_WORDS, LEGAL_FORMS, has_more_names, join_initials, peel
+from monitors.names import GENERIC_WORDS, LEGAL_FORMS, has_more_names, join_initials, peel_words
 from monitors.namescan import ALONE, Clues, in_need, line_numbers, name_scan, support
 from monitors.patterns import one_of
 from monitors.signals import CLOSE_ENOUGH, LONGEST_NAME, SHORTEST_RARE, Known, NameIndex, has_counterpart
@@ -31,44 +31,29 @@ MOST_FORMS = 8  # legal forms inside one name whose spellings are all tried
 # What stands before another name of a company: initials, which may be words of their own, or one of the words.
 _INITIALS_BEFORE = ("DBA", "FKA", "NKA")
 _BEFORE = frozenset((*_INITIALS_BEFORE, "DOING", "TRADING", "KNOWN", "FORMERLY"))
-_FORM_WORDS = frozenset(word for form in LEGAL_FORMS for word in form.split()) | {"THE"}
 
 
 @dataclass(frozen=True, slots=True)
 class _Target:
     """A known name that others may resemble.
 
-    `others`: its rare words but the telling one; `shortest` and `longest`: letters and spaces of a name like it.
+    `others`: its rare words but the telling one.
     """
 
     words: frozenset[str]
     ordered: str
     others: tuple[str, ...]
-    shortest: float
-    longest: float
 
     @classmethod
     def of(cls, known: Known, anchor: str) -> _Target:
         """Return what of a known name the sieve looks at."""
-        size = len(known.name.core)
-        return cls(
-            words=frozenset(known.words),
-            ordered=known.ordered,
-            others=tuple(known.rare_words - {anchor}),
-            # Two texts are no more alike than their lengths let them be.
-            shortest=size * CLOSE_ENOUGH / (200 - CLOSE_ENOUGH),
-            longest=size * (200 - CLOSE_ENOUGH) / CLOSE_ENOUGH,
-        )
+        return cls(frozenset(known.words), known.ordered, tuple(known.rare_words - {anchor}))
 
-    def may_be(self, words: list[str], size: int) -> bool:
-        """Whether a name with the telling word, these words and at most so many letters may hold or resemble this."""
-        if size < self.shortest:
+    def is_like(self, words: list[str], ordered: str) -> bool:
+        """Whether a name has nearly the letters of this one, both in order of words and without legal form."""
+        if not fuzz.ratio(self.ordered, ordered, score_cutoff=CLOSE_ENOUGH):
             return False
         return all(has_counterpart(other, words) for other in self.others)
-
-    def is_like(self, ordered: str) -> bool:
-        """Whether it has nearly the letters of a name without legal form, both with their words in order."""
-        return fuzz.ratio(self.ordered, ordered, score_cutoff=CLOSE_ENOUGH) > 0
 
 
 class NameSieve:
@@ -119,8 +104,7 @@ class NameSieve:
             words = joined
         if several and has_more_names(value):
             return True
-        targets = [target for word in telling for target in self._near(word) if target.may_be(words, len(row))]
-        return bool(targets) and _resembles(words, targets)
+        return _resembles(words, [target for word in telling for target in self._near(word)])
 
     def _targets_near(self, word: str) -> tuple[_Target, ...]:
         """Return the known names that a word tells of, exactly or with one slip."""
@@ -131,19 +115,19 @@ class NameSieve:
 
 
 def _resembles(words: list[str], targets: list[_Target]) -> bool:
-    """Whether a name of these words looks like one of some known ones, whose rare words it has, nearly."""
+    """Whether a name of these words, one of which tells of each of some known ones, holds or resembles one of these."""
     held = frozenset(words)
-    if any(target.words <= held for target in targets):
-        return True
-    least = sum(map(len, filterfalse(_FORM_WORDS.__contains__, words)))
-    targets = [target for target in targets if least <= target.longest]
+    for target in targets:
+        if target.words <= held:
+            return True
     if not targets:
         return False
-    ordered = " ".join(sorted(peel(" ".join(words))[0].split()))
-    return any(target.is_like(ordered) for target in targets)
+    core, _ = peel_words(words)
+    ordered = " ".join(sorted(core))
+    return any(target.is_like(core, ordered) for target in targets)
 
 
-def _add_clues(clues: Clues, anchor: str, others: set[str]) -> None:
+def _add_clues(clues: Clues, anchor: str, others: frozenset[str]) -> None:
     """Add what to look for so that no name is missed that resembles one with this telling and these other rare words.
 
     The longest of the others must be there too, if all spellings can be listed in which it counts.
@@ -162,7 +146,7 @@ def _openings(written: set[str]) -> set[str]:
     return {tight[:end] for tight in ("THE", *written) for end in range(1, len(tight) + 1)}
 
 
-def _anchors(rare: set[str]) -> list[str]:
+def _anchors(rare: frozenset[str]) -> list[str]:
     """Return words one of which is, up to one slip, in every name that resembles a known one with these rare words.
 
     Every rare word must have a counterpart, within one slip if it has less than twelve letters, so that a single one

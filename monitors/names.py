@@ -288,18 +288,18 @@ def parse_names(raw: str) -> tuple[Name, ...]:
     for start, end in zip(bounds[::2], bounds[1::2], strict=True):
         piece = raw[start:end]
         left = start + len(piece) - len(piece.lstrip(" ,;()\t"))
-        trailing = " ,;(\t" if "(" in piece.strip(" ,;(\t") else " ,;()\t"
+        trailing = " ,;(\t" if "(" in piece and "(" in piece.strip(" ,;(\t") else " ,;()\t"
         right = end - (len(piece) - len(piece.rstrip(trailing)))
         name = _parse_slice(raw, left, right) if right > left else None
         if name is not None:
-            names += [name, *_without_asides(raw, name)]
+            names.append(name)
+            if "(" in raw:
+                names += _without_asides(raw, name)
     return tuple(names)
 
 
 def _without_asides(raw: str, name: Name) -> Iterator[Name]:
     """Yield the name without what it has in brackets, and each of these: FIRM (US) INC -> FIRM INC, US."""
-    if "(" not in raw:
-        return
     asides = list(_ASIDE.finditer(raw, name.start, name.end))
     if not asides:
         return

@@ -11,18 +11,16 @@ import re
 import zlib
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
 
-from rapidfuzz import fuzz
 from rapidfuzz.distance import OSA
 
 from monitors.blocks import LETTERS, blocks, fold_names, lines, outline, tighten, with_one_letter_less
 from monitors.names import GENERIC_WORDS, LEGAL_FORMS, has_more_names, join_initials, peel_words
 from monitors.namescan import ALONE, Clues, in_need, line_numbers, name_scan, support
 from monitors.patterns import one_of
-from monitors.signals import CLOSE_ENOUGH, LONGEST_NAME, SHORTEST_RARE, Known, NameIndex, has_counterpart
+from monitors.signals import LONGEST_NAME, SHORTEST_RARE, Known, NameIndex, likeness
 
 CACHED_WORDS = 65_536
 SHORTEST_OTHER = 4  # letters of a second rare word that is looked for: what is near shorter ones is in too many names
@@ -33,29 +31,6 @@ _INITIALS_BEFORE = ("DBA", "FKA", "NKA")
 _BEFORE = frozenset((*_INITIALS_BEFORE, "DOING", "TRADING", "KNOWN", "FORMERLY"))
 
 
-@dataclass(frozen=True, slots=True)
-class _Target:
-    """A known name that others may resemble.
-
-    `others`: its rare words but the telling one.
-    """
-
-    words: frozenset[str]
-    ordered: str
-    others: tuple[str, ...]
-
-    @classmethod
-    def of(cls, known: Known, anchor: str) -> _Target:
-        """Return what of a known name the sieve looks at."""
-        return cls(frozenset(known.words), known.ordered, tuple(known.rare_words - {anchor}))
-
-    def is_like(self, words: list[str], ordered: str) -> bool:
-        """Whether a name has nearly the letters of this one, both in order of words and without legal form."""
-        if not fuzz.ratio(self.ordered, ordered, score_cutoff=CLOSE_ENOUGH):
-            return False
-        return all(has_counterpart(other, words) for other in self.others)
-
-
 class NameSieve:
     """Lets through the names in which `NameIndex.find` may find a vendor."""
 
@@ -64,12 +39,12 @@ class NameSieve:
         added = one_of({form.replace(" ", "") for form in LEGAL_FORMS} | GENERIC_WORDS)
         pattern = rf"\n(?:THE)?(?:{one_of(written)})(?:{added})*(?=\n)"
         self._exact = re.compile(pattern.encode()) if written else None
-        self._targets: dict[str, dict[str, _Target]] = defaultdict(dict)
+        self._targets: dict[str, dict[str, Known]] = defaultdict(dict)
         clues = Clues(dict.fromkeys(_BEFORE, ALONE), {}, _openings(written))
         for known in index.known:
             if known.recognisable:
                 for anchor in _anchors(known.rare_words):
-                    self._targets[anchor].setdefault(known.name.core, _Target.of(known, anchor))
+                    self._targets[anchor].setdefault(known.name.core, known)
                     _add_clues(clues, anchor, known.rare_words - {anchor})
         self._damaged: dict[str, list[str]] = defaultdict(list)
         for anchor in self._targets:
@@ -106,7 +81,7 @@ class NameSieve:
             return True
         return _resembles(words, [target for word in telling for target in self._near(word)])
 
-    def _targets_near(self, word: str) -> tuple[_Target, ...]:
+    def _targets_near(self, word: str) -> tuple[Known, ...]:
         """Return the known names that a word tells of, exactly or with one slip."""
         anchors = {anchor for damaged in with_one_letter_less(word) for anchor in self._damaged.get(damaged, ())}
         return tuple(
@@ -114,17 +89,13 @@ class NameSieve:
         )
 
 
-def _resembles(words: list[str], targets: list[_Target]) -> bool:
-    """Whether a name of these words, one of which tells of each of some known ones, holds or resembles one of these."""
-    held = frozenset(words)
-    for target in targets:
-        if target.words <= held:
-            return True
+def _resembles(words: list[str], targets: list[Known]) -> bool:
+    """Whether a name of these words is like one of some known ones."""
     if not targets:
         return False
-    core, _ = peel_words(words)
-    ordered = " ".join(sorted(core))
-    return any(target.is_like(core, ordered) for target in targets)
+    peeled, _ = peel_words(words)
+    core, ordered = " ".join(peeled), " ".join(sorted(peeled))
+    return any(likeness(known, core, peeled, ordered) for known in targets)
 
 
 def _add_clues(clues: Clues, anchor: str, others: frozenset[str]) -> None:

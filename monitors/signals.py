@@ -228,8 +228,10 @@ class NameIndex:
                 score = round(exactly, 3)
                 if known.vendor_id not in best or score > best[known.vendor_id][0]:
                     best[known.vendor_id] = score, kind, known, name
-        found = (_finding(*each) for each in best.values())
-        return tuple(sorted(found, key=lambda finding: (-finding.score, finding.vendor_id)))
+        found = [_finding(*each) for each in best.values()]
+        if len(found) > 1:
+            found.sort(key=lambda finding: (-finding.score, finding.vendor_id))
+        return tuple(found)
 
     def _find_one(self, name: Name) -> Iterator[tuple[Known, SignalKind, float]]:
         """Yield the known names that a name is or resembles, each with what kind of finding that is and its score."""
@@ -248,7 +250,7 @@ class NameIndex:
         candidates = [known for known in self._candidates(words) if known.vendor_id not in sure]
         ordered = " ".join(sorted(words)) if candidates else ""
         for known in candidates:
-            score = _likeness(known, name.core, words, ordered)
+            score = likeness(known, name.core, words, ordered)
             if score:
                 yield known, SignalKind.FUZZY_NAME, score
 
@@ -294,7 +296,7 @@ def _finding(score: float, kind: SignalKind, known: Known, name: Name) -> NameFi
     return NameFinding(known.vendor_id, kind, known.known, known.portfolio, name.start, name.end, score)
 
 
-def has_counterpart(rare: str, words: Collection[str]) -> bool:
+def _has_counterpart(rare: str, words: Collection[str]) -> bool:
     """Whether one of the words of a name is a rare word, give or take a slip, or two in a very long word."""
     if rare in words:
         return True
@@ -302,13 +304,14 @@ def has_counterpart(rare: str, words: Collection[str]) -> bool:
     return any(OSA.distance(rare, word, score_cutoff=slips) <= slips for word in words)
 
 
-def _likeness(known: Known, core: str, words: list[str], ordered: str) -> float:
+def likeness(known: Known, core: str, words: list[str], ordered: str) -> float:
     """Score a candidate that is not equal: a branch of a known name, a name that holds it, or a misspelling; else 0.
 
     `words`: those of the core; `ordered`: the same in order, as one text.
     """
-    before, held, after = f" {core} ".partition(known.spaced)
-    if held:
+    spaced = f" {core} "
+    if known.spaced in spaced:
+        before, _, after = spaced.partition(known.spaced)
         if GENERIC_WORDS.issuperset((*before.split(), *after.split())):
             return BRANCH_SCORE
         # Leading, as in SKYDIO UNMANNED LLC, or hardly there by chance.
@@ -322,16 +325,16 @@ def _misspelling(known: Known, theirs: str, words: list[str], ordered: str) -> f
     They are when another number stands in them, when a rare word has no counterpart within a slip or two, or when a
     single word only has a letter more at an end (COGNITECH is not COGNITEC).
     """
-    likeness = fuzz.ratio(known.ordered, ordered, score_cutoff=CLOSE_ENOUGH)
-    if likeness < CLOSE_ENOUGH:
+    alike = fuzz.ratio(known.ordered, ordered, score_cutoff=CLOSE_ENOUGH)
+    if alike < CLOSE_ENOUGH:
         return 0.0
     mine = known.name.core
     if known.numbers != tuple(_NUMBER.findall(theirs)):
         return 0.0
-    if not all(has_counterpart(rare, words) for rare in known.rare_words):
+    if not all(_has_counterpart(rare, words) for rare in known.rare_words):
         return 0.0
     single = len(known.words) == 1
     if single and (mine in theirs or theirs in mine):
         return 0.0
-    score = LEAST_ALIKE + (likeness - CLOSE_ENOUGH) / (100 - CLOSE_ENOUGH) * (MOST_ALIKE - LEAST_ALIKE)
+    score = LEAST_ALIKE + (alike - CLOSE_ENOUGH) / (100 - CLOSE_ENOUGH) * (MOST_ALIKE - LEAST_ALIKE)
     return min(score, AMBIGUOUS_SCORE) if single else score

@@ -14,7 +14,7 @@ from monitors.wordhash import Lookup, Wanted, Words
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from monitors.wordhash import Hashes
+    from monitors.wordhash import Hashes, Places
 
 
 class ArrayNames:
@@ -29,6 +29,10 @@ class ArrayNames:
         self._words = Lookup(Wanted.exactly(exact), Wanted.with_slips(slipped))
         openings = dict.fromkeys(filter(str.isascii, clues.openings), 0)
         self._openings = Lookup(Wanted.exactly(openings))
+        self._two = numpy.zeros((128, 128), numpy.bool_)
+        for opening in openings:
+            if len(opening) == 2:
+                self._two[ord(opening[0]), ord(opening[1])] = True
         self._initials = numpy.zeros((128, 128), numpy.bool_)
         for word in exact:
             if len(word) == 2:
@@ -39,10 +43,20 @@ class ArrayNames:
         words = Words.of(folded)
         firsts, others = words.first_of_lines()
         first, _ = self._openings.find(words, firsts)
+        first = first[self._goes_on(words, first)]
         opens = numpy.zeros(len(words.breaks) + 1, numpy.bool_)
         opens[words.lines_of(first)] = opens[others] = True
         opening = numpy.flatnonzero(opens)
         return Scanned(self._likely(words), opening.tolist(), "\n".join(words.lines(opening)))
+
+    def _goes_on(self, words: Words, first: Places) -> NDArray[numpy.bool_]:
+        """Return for each of the places of first words whether what follows does so in an opening of two letters."""
+        letters = numpy.frombuffer(words.text, numpy.uint8)
+        after = numpy.minimum(first + 1, len(words.starts) - 1)
+        known = self._two[letters[words.starts[first]], letters[words.starts[after]]]
+        alone = words.lines_of(after) != words.lines_of(first)
+        goes_on: NDArray[numpy.bool_] = (words.sizes[first] > 1) | known | alone | (after == first)
+        return goes_on
 
     def _likely(self, words: Words) -> Iterator[tuple[int, str, Collection[str]]]:
         found, numbers = self._words.find(words)

@@ -98,7 +98,7 @@ for _form in sorted(map(str.split, LEGAL_FORMS), key=len, reverse=True):
     _FORMS_BY_LAST_WORD.setdefault(_form[-1], []).append(_form)
 # What stands between two names of one company: DBA, and FKA with its kin.
 _OTHER_NAME = re.compile(
-    r"\b(?:D\s?/\s?B\s?/\s?A|D\.\s?B\.\s?A\.?|DBA|DOING BUSINESS AS|TRADING AS"
+    r"\b(?=[DTFNA])(?:D\s?/\s?B\s?/\s?A|D\.\s?B\.\s?A\.?|DBA|DOING BUSINESS AS|TRADING AS"
     r"|[FN]\s?/\s?K\s?/\s?A|[FN]\.\s?K\.\s?A\.?|[FN]KA|(?:FORMERLY|NOW|ALSO) KNOWN AS|FORMERLY)(?![A-Z0-9])[\s:,]*",
     re.IGNORECASE,
 )

@@ -40,7 +40,8 @@ def tells(number: int) -> bool:
 class Clues:
     """What is looked for: words as they are and with up to one slip, with the number of each.
 
-    `openings`: what the first word of a line may be for the line to be a known name without spaces.
+    `openings`: what the first word of a line may be, or a first letter with the next one, for the line to be a known
+    name without spaces.
     """
 
     exact: dict[str, int]

@@ -113,8 +113,12 @@ def _add_clues(clues: Clues, anchor: str, others: frozenset[str]) -> None:
 
 
 def _openings(written: set[str]) -> set[str]:
-    """Return what the first word of a line may be, if it is a known name or one of these spellings without spaces."""
-    return {tight[:end] for tight in ("THE", *written) for end in range(1, len(tight) + 1)}
+    """Return what the first word of a line may be, if it is one of these spellings without spaces, or a branch of it.
+
+    And, if the first word is a single letter, what that may be with the letter after it.
+    """
+    branches = (tight + word for tight in written if len(tight) == 1 for word in (*GENERIC_WORDS, *LEGAL_FORMS))
+    return {tight[:end] for tight in ("THE", *written, *branches) for end in range(1, len(tight) + 1)}
 
 
 def _anchors(rare: frozenset[str]) -> list[str]:

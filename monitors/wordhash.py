@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 READ = 16  # letters of a word that are looked at
 LINE_BREAK, SPACE = 10, 32
-_BITS = 22  # of a hash: a table of so many places stays near the processor
+# Of a hash: tables of so many places stay near the processor. The second is asked only about what is in the first.
+_BITS, _SLOT_BITS = 22, 20
 # Odd, so that the uppermost bits of a hash depend on every letter: for the first and the second eight letters of a
 # word, and for the second word of a pair.
 _FIRST, _SECOND, _FOLLOWING = map(numpy.uint64, (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9))
@@ -119,7 +120,6 @@ class Known:
     """
 
     def __init__(self, hashes: Hashes, numbers: Hashes | None = None) -> None:
-        self._table = Table(hashes)
         order = numpy.argsort(hashes)
         hashes = hashes[order]
         differ = numpy.flatnonzero(numpy.append(True, hashes[1:] != hashes[:-1])[: len(hashes)])
@@ -127,13 +127,22 @@ class Known:
         self._numbers = numpy.zeros(len(self._sorted), numpy.uint64)
         if numbers is not None and len(differ):
             self._numbers[:-1] = numpy.bitwise_or.reduceat(numbers[order], differ)
+        # Hashes with the same uppermost bits follow each other: where they begin, and how many there are at most.
+        slots = self._sorted[:-1] >> (64 - _SLOT_BITS)
+        bounds = numpy.flatnonzero(numpy.append(True, slots[1:] != slots[:-1])[: len(slots)])
+        self._first = numpy.full(1 << _SLOT_BITS, -1, numpy.int32)
+        self._first[slots[bounds]] = bounds
+        self._most = int(numpy.diff(bounds, append=len(slots)).max(initial=0))
 
     def among(self, hashes: Hashes) -> tuple[Places, Hashes]:
         """Return (the places in `hashes` of those that are known, their numbers)."""
-        likely = self._table.among(hashes)
-        places = numpy.searchsorted(self._sorted[:-1], hashes[likely])
-        agree = numpy.flatnonzero(self._sorted[places] == hashes[likely])
-        return likely[agree], self._numbers[places[agree]]
+        first = self._first.take((hashes >> (64 - _SLOT_BITS)).view(numpy.int64))
+        places = numpy.flatnonzero(first >= 0)
+        at = first[places]
+        for _ in range(self._most - 1):
+            at += self._sorted[at] < hashes[places]
+        agree = numpy.flatnonzero(self._sorted[at] == hashes[places])
+        return places[agree], self._numbers[at[agree]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,7 +117,7 @@ def _openings(written: set[str]) -> set[str]:
 
     And, if the first word is a single letter, what that may be with the letter after it.
     """
-    branches = (tight + word for tight in written if len(tight) == 1 for word in (*GENERIC_WORDS, *LEGAL_FORMS))
+    branches = (tight + word[0] for tight in written if len(tight) == 1 for word in (*GENERIC_WORDS, *LEGAL_FORMS))
     return {tight[:end] for tight in ("THE", *written, *branches) for end in range(1, len(tight) + 1)}
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -98,7 +98,7 @@ for _form in sorted(map(str.split, LEGAL_FORMS), key=len, reverse=True):
     _FORMS_BY_LAST_WORD.setdefault(_form[-1], []).append(_form)
 # What stands between two names of one company: DBA, and FKA with its kin.
 _OTHER_NAME = re.compile(
-    r"\b(?:D\s?/\s?B\s?/\s?A|D\.\s?B\.\s?A\.?|DBA|DOING BUSINESS AS|TRADING AS"
+    r"\b(?=[DTFNA])(?:D\s?/\s?B\s?/\s?A|D\.\s?B\.\s?A\.?|DBA|DOING BUSINESS AS|TRADING AS"
     r"|[FN]\s?/\s?K\s?/\s?A|[FN]\.\s?K\.\s?A\.?|[FN]KA|(?:FORMERLY|NOW|ALSO) KNOWN AS|FORMERLY)(?![A-Z0-9])[\s:,]*",
     re.IGNORECASE,
 )
@@ -134,9 +134,9 @@ class Name:
         return tight_of(self.core.split())
 
 
-def tight_of(words: Iterable[str]) -> str:
+def tight_of(words: Sequence[str]) -> str:
     """Return the words of a core without spaces, each legal form among them in its one spelling."""
-    return "".join(LEGAL_FORMS.get(word, word) for word in words)
+    return "".join(map(LEGAL_FORMS.get, words, words))
 
 
 @lru_cache(maxsize=4096)
@@ -237,20 +237,23 @@ def join_initials(words: list[str]) -> list[str]:
 
 def peel(normalised: str) -> tuple[str, str]:
     """Split a normalised name into (core, legal form in one spelling): ("PEN LINK", "LTD"). A leading THE goes too."""
-    words = normalised.split()
+    words, forms = peel_words(normalised.split())
+    return " ".join(words), " ".join(forms)
+
+
+def peel_words(words: list[str]) -> tuple[list[str], list[str]]:
+    """Split the words of a normalised name like `peel`."""
     forms: list[str] = []
-    while size := _form_size(words):
+    while words and words[-1] in _FORMS_BY_LAST_WORD and (size := _form_size(words)):
         forms.insert(0, LEGAL_FORMS[" ".join(words[-size:])])
         words = words[:-size]
     if len(words) > 1 and words[0] == "THE":
         words = words[1:]
-    return " ".join(words), " ".join(forms)
+    return words, forms
 
 
 def _form_size(words: list[str]) -> int:
     """Return how many of the last words are a legal form, the longest there is, leaving at least one; 0 if none are."""
-    if len(words) < 2 or words[-1] not in _FORMS_BY_LAST_WORD:
-        return 0
     for form in _FORMS_BY_LAST_WORD[words[-1]]:
         if len(form) < len(words) and words[-len(form) :] == form:
             return len(form)
@@ -285,18 +288,18 @@ def parse_names(raw: str) -> tuple[Name, ...]:
     for start, end in zip(bounds[::2], bounds[1::2], strict=True):
         piece = raw[start:end]
         left = start + len(piece) - len(piece.lstrip(" ,;()\t"))
-        trailing = " ,;(\t" if "(" in piece.strip(" ,;(\t") else " ,;()\t"
+        trailing = " ,;(\t" if "(" in piece and "(" in piece.strip(" ,;(\t") else " ,;()\t"
         right = end - (len(piece) - len(piece.rstrip(trailing)))
         name = _parse_slice(raw, left, right) if right > left else None
         if name is not None:
-            names += [name, *_without_asides(raw, name)]
+            names.append(name)
+            if "(" in raw:
+                names += _without_asides(raw, name)
     return tuple(names)
 
 
 def _without_asides(raw: str, name: Name) -> Iterator[Name]:
     """Yield the name without what it has in brackets, and each of these: FIRM (US) INC -> FIRM INC, US."""
-    if "(" not in raw:
-        return
     asides = list(_ASIDE.finditer(raw, name.start, name.end))
     if not asides:
         return

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
+from itertools import filterfalse
 
 from rapidfuzz import fuzz
 from rapidfuzz.distance import OSA
@@ -87,7 +88,9 @@ OTHER_FORM = 0.03  # taken off when only the legal form differs, or the spaces
 BRANCH_SCORE = 0.85  # a known name plus words any company adds: SKYDIO FEDERAL LLC
 AMBIGUOUS_SCORE = 0.7  # every word of the name is one that unrelated companies use
 CONTAINED_SCORE = 0.65
+LEAST_ALIKE, MOST_ALIKE = 0.6, 0.9  # what is only like a known name never counts more
 TEXT_SCORES = {Strength.STRONG: 0.85, Strength.MEDIUM: 0.65, Strength.WEAK: 0.3}
+_AT_MANY = COMMON_WORDS.union(LEGAL_FORMS)  # words in the names of many companies
 _NUMBER = re.compile(r"\d+")
 CLOSE_ENOUGH = 88.0  # per cent of letters in common, words sorted
 LONGEST_NAME = 400  # characters; what is longer is no name, and comparing letters in it would take for ever
@@ -114,7 +117,7 @@ class NameFinding:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """One name of one vendor, taken apart."""
+    """One name of one vendor, taken apart. `rare_words`: the words of its core that few companies use."""
 
     vendor_id: str
     kind: SignalKind
@@ -123,6 +126,8 @@ class Known:
     name: Name
     common: bool
     words: tuple[str, ...]
+    rare_words: frozenset[str]
+    spaced: str
     tight: str
     ordered: str
     numbers: tuple[str, ...]
@@ -139,6 +144,8 @@ class Known:
             name=name,
             common=is_common(name.core),
             words=tuple(words),
+            rare_words=frozenset(filterfalse(_AT_MANY.__contains__, words)),
+            spaced=f" {name.core} ",
             tight=name.tight,
             ordered=" ".join(sorted(words)),
             numbers=tuple(_NUMBER.findall(name.core)),
@@ -148,11 +155,6 @@ class Known:
     def recognisable(self) -> bool:
         """Whether a name that only resembles this one can be told from the names of other companies."""
         return not self.common and len(self.tight) >= SHORTEST_RARE and self.kind is not SignalKind.PARENT_NAME
-
-    @property
-    def rare_words(self) -> set[str]:
-        """The words of its core that few companies use."""
-        return _rare_words(self.name.core)
 
     def exact(self, *, same_form: bool) -> float:
         """Return the score of a name whose core equals this one, 0 when that says nothing."""
@@ -208,8 +210,10 @@ class NameIndex:
             self._tight[known.tight].append(known)
         if known.kind is SignalKind.PARENT_NAME:
             return
-        for word in _rare_words(known.name.core):
-            self._rare[word].append(known)
+        for word in known.rare_words:
+            listed = self._rare[word]  # a word that is known is never taken for another one misspelt
+            if known.recognisable:
+                listed.append(known)
             if len(word) >= SHORTEST_RARE:
                 for damaged in _with_one_letter_less(word):
                     self._damaged[damaged].add(word)
@@ -224,44 +228,49 @@ class NameIndex:
                 score = round(exactly, 3)
                 if known.vendor_id not in best or score > best[known.vendor_id][0]:
                     best[known.vendor_id] = score, kind, known, name
-        found = (_finding(*each) for each in best.values())
-        return tuple(sorted(found, key=lambda finding: (-finding.score, finding.vendor_id)))
+        found = [_finding(*each) for each in best.values()]
+        if len(found) > 1:
+            found.sort(key=lambda finding: (-finding.score, finding.vendor_id))
+        return tuple(found)
 
     def _find_one(self, name: Name) -> Iterator[tuple[Known, SignalKind, float]]:
         """Yield the known names that a name is or resembles, each with what kind of finding that is and its score."""
+        words = name.core.split()
+        sure: set[str] = set()
         exact = [(known, True) for known in self._full.get(name.full, ())]
         exact += [(known, False) for known in self._tight.get(name.tight, ())]
         for known, same_form in exact:
             score = known.exact(same_form=same_form)
             if score:
                 yield known, known.kind, score
-        for known, score in self._branches(name):
+            if score >= MOST_ALIKE:
+                sure.add(known.vendor_id)
+        for known, score in self._branches(name.core, words):
             yield known, SignalKind.FUZZY_NAME, score
-        words = tuple(name.core.split())
-        ordered = " ".join(sorted(words))
-        for known in self._candidates(words):
-            score = _likeness(known, words, ordered)
+        candidates = [known for known in self._candidates(words) if known.vendor_id not in sure]
+        ordered = " ".join(sorted(words)) if candidates else ""
+        for known in candidates:
+            score = likeness(known, name.core, words, ordered)
             if score:
                 yield known, SignalKind.FUZZY_NAME, score
 
-    def _branches(self, name: Name) -> Iterator[tuple[Known, float]]:
-        """Yield the short or common known names that, with the words of a branch after them, make this name.
+    def _branches(self, core: str, words: list[str]) -> Iterator[tuple[Known, float]]:
+        """Yield the short or common known names that, with the words of a branch after them, make a name's core.
 
         The others are found by their rare words. A single common word, or another's kind of business, says nothing.
         """
-        words = name.core.split()
-        while len(words) > 1 and words[-1] in GENERIC_WORDS:
-            words = words[:-1]
-            added = name.core.split()[len(words) :]
-            for known in self._tight.get(tight_of(words), ()):
-                if known.kind is SignalKind.PARENT_NAME or known.name.core == name.core:
+        size = len(words)
+        while size > 1 and words[size - 1] in GENERIC_WORDS:
+            size -= 1
+            for known in self._tight.get(tight_of(words[:size]), ()):
+                if known.kind is SignalKind.PARENT_NAME or known.name.core == core:
                     continue
                 if not known.common and len(known.tight) < SHORTEST_RARE:
                     yield known, BRANCH_SCORE
-                elif known.common and len(words) > 1 and BRANCH_WORDS.issuperset(added):
+                elif known.common and size > 1 and BRANCH_WORDS.issuperset(words[size:]):
                     yield known, CONTAINED_SCORE
 
-    def _candidates(self, mine: tuple[str, ...]) -> list[Known]:
+    def _candidates(self, mine: list[str]) -> list[Known]:
         """Return the known names that share a rare word with these, allowing one slip in a long word."""
         words = set[str]().union(*map(self._rare_words_near, mine))
         return [known for word in sorted(words) for known in self._rare[word]]
@@ -270,14 +279,10 @@ class NameIndex:
         """Return the rare word of known names that this is, or those that it is one slip away from."""
         if word in self._rare:
             return frozenset((word,))
-        if len(word) < SHORTEST_RARE - 1 or word in COMMON_WORDS or word in LEGAL_FORMS:
+        if len(word) < SHORTEST_RARE - 1 or word in _AT_MANY:
             return frozenset()
         near = {other for key in _with_one_letter_less(word) for other in self._damaged.get(key, ())}
         return frozenset(other for other in near if OSA.distance(word, other) <= 1)
-
-
-def _rare_words(core: str) -> set[str]:
-    return {word for word in core.split() if word not in COMMON_WORDS and word not in LEGAL_FORMS}
 
 
 def _with_one_letter_less(word: str) -> Iterator[str]:
@@ -291,54 +296,45 @@ def _finding(score: float, kind: SignalKind, known: Known, name: Name) -> NameFi
     return NameFinding(known.vendor_id, kind, known.known, known.portfolio, name.start, name.end, score)
 
 
-def slips_allowed(word: str) -> int:
-    """Return how many slips its counterpart in a misspelt name may be away from a rare word."""
-    return max(1, len(word) // 6)
+def _has_counterpart(rare: str, words: Collection[str]) -> bool:
+    """Whether one of the words of a name is a rare word, give or take a slip, or two in a very long word."""
+    if rare in words:
+        return True
+    slips = max(1, len(rare) // 6)
+    return any(OSA.distance(rare, word, score_cutoff=slips) <= slips for word in words)
 
 
-def _likeness(known: Known, words: tuple[str, ...], ordered: str) -> float:
+def likeness(known: Known, core: str, words: list[str], ordered: str) -> float:
     """Score a candidate that is not equal: a branch of a known name, a name that holds it, or a misspelling; else 0.
 
-    `ordered`: the words in order, as one text.
+    `words`: those of the core; `ordered`: the same in order, as one text.
     """
-    if known.common or len(known.tight) < SHORTEST_RARE:
-        return 0.0
-    extra = _around(known.words, words)
-    if extra is not None:
-        if all(word in GENERIC_WORDS for word in extra):
+    spaced = f" {core} "
+    if known.spaced in spaced:
+        before, _, after = spaced.partition(known.spaced)
+        if GENERIC_WORDS.issuperset((*before.split(), *after.split())):
             return BRANCH_SCORE
-        leads = words[: len(known.words)] == known.words  # SKYDIO UNMANNED LLC
-        return CONTAINED_SCORE if leads or len(known.tight) >= 8 else 0.0
-    return _misspelling(known, words, ordered)
+        # Leading, as in SKYDIO UNMANNED LLC, or hardly there by chance.
+        return CONTAINED_SCORE if not before or len(known.tight) >= 8 else 0.0
+    return _misspelling(known, core, words, ordered)
 
 
-def _around(mine: tuple[str, ...], theirs: tuple[str, ...]) -> tuple[str, ...] | None:
-    """Return the words before and after `mine` in `theirs`; `None` when `theirs` does not hold it whole."""
-    if mine[0] not in theirs:
-        return None
-    for start in range(len(theirs) - len(mine) + 1):
-        if theirs[start : start + len(mine)] == mine:
-            return theirs[:start] + theirs[start + len(mine) :]
-    return None
-
-
-def _misspelling(known: Known, words: tuple[str, ...], ordered: str) -> float:
+def _misspelling(known: Known, theirs: str, words: list[str], ordered: str) -> float:
     """Score two cores that share a rare word, nearly; 0 when they are names of different companies.
 
     They are when another number stands in them, when a rare word has no counterpart within a slip or two, or when a
     single word only has a letter more at an end (COGNITECH is not COGNITEC).
     """
-    likeness = fuzz.ratio(known.ordered, ordered, score_cutoff=CLOSE_ENOUGH)
-    if likeness < CLOSE_ENOUGH:
+    alike = fuzz.ratio(known.ordered, ordered, score_cutoff=CLOSE_ENOUGH)
+    if alike < CLOSE_ENOUGH:
         return 0.0
-    mine, theirs = known.name.core, " ".join(words)
+    mine = known.name.core
     if known.numbers != tuple(_NUMBER.findall(theirs)):
         return 0.0
-    for rare in _rare_words(mine):
-        if all(OSA.distance(rare, word) > slips_allowed(rare) for word in words):
-            return 0.0
+    if not all(_has_counterpart(rare, words) for rare in known.rare_words):
+        return 0.0
     single = len(known.words) == 1
     if single and (mine in theirs or theirs in mine):
         return 0.0
-    score = 0.6 + (likeness - CLOSE_ENOUGH) / (100 - CLOSE_ENOUGH) * 0.3
+    score = LEAST_ALIKE + (alike - CLOSE_ENOUGH) / (100 - CLOSE_ENOUGH) * (MOST_ALIKE - LEAST_ALIKE)
     return min(score, AMBIGUOUS_SCORE) if single else score

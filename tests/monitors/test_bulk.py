@@ -316,12 +316,24 @@ def test_an_empty_watchlist_finds_nothing(arrays: bool) -> None:
         ("Oak", "OAK LLC"),
         ("Inc", "INC"),
         ("The", "THE"),
+        ("X", "X . FEDERAL"),
+        ("Qz", "Q Z"),
+        ("Qz Ozo", "Q Z OZO"),
+        ("Zebratron Quax", "ZEBRATRON Q U A X"),  # initials make the second rare word
+        ("Zebratron Quax", "Z E B R A T R O N QUAXX"),
+        ("Zebratron Quax", "ZEBRATRAN QUA"),
+        ("Zebratron Quax", "ZEBRATRON"),
+        ("Жabztron Quax", "YABZTRON QUAX"),  # a slip may replace the only letter that is not ASCII
     ],
 )
-def test_odd_names_of_a_users_own(name: str, recipient: str) -> None:
+@SIEVES
+def test_odd_names_of_a_users_own(name: str, recipient: str, arrays: bool) -> None:
     matcher = watching(Vendor(id="x", name=name, legal_names=(KnownName(name),), category="spyware"))
-    values = [recipient, name, f"{name} LLC", f"{recipient} CO"]
-    assert BulkMatcher(matcher).names(values) == one_by_one_names(values, matcher)
+    values = [recipient, name, f"{name} LLC", f"{recipient} CO", f"THE {recipient}"]
+    found = BulkMatcher(matcher, arrays=arrays).names
+    assert found(values) == one_by_one_names(values, matcher)
+    for value in values:
+        assert found([value]) == one_by_one_names([value], matcher)
 
 
 @given(st.text(alphabet="DBAFKNfkna /.,'()X", max_size=12))

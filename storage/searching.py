@@ -6,7 +6,7 @@ they are taken from an index and sorted; where many can, rows are read in their 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from datetime import UTC, date, datetime, time
 
 from sqlalchemy import (
@@ -118,6 +118,23 @@ def record_conditions(session: Session, query: Query, *, in_order: bool) -> list
 
     `in_order`: only the first rows are wanted, in their order; otherwise all are, and the indexes find them.
     """
+    return _once(session, (query, in_order), lambda: _of_records(session, query, in_order=in_order))
+
+
+def event_conditions(session: Session, query: Query) -> list[Condition]:
+    """Return what narrows a select over `EventRow` to the told events of a query's feed."""
+    return _once(session, query, lambda: _of_events(session, query))
+
+
+def _once(session: Session, asked: Hashable, make: Callable[[], list[Condition]]) -> list[Condition]:
+    """Return what was made for the same question before: an answer asks it several times, and counts to choose how."""
+    made: dict[Hashable, list[Condition]] = session.info.setdefault("conditions", {})
+    if asked not in made:
+        made[asked] = make()
+    return made[asked]
+
+
+def _of_records(session: Session, query: Query, *, in_order: bool) -> list[Condition]:
     keys = select(col(MatchRow.record_key)).where(*of_match(query)) if query.vendor or query.category else None
     if keys is not None and in_order and not _are_few(session, keys):
         keys = None
@@ -143,8 +160,7 @@ def _with_words(session: Session, terms: Sequence[Either], places: Select[int] |
     yield from (holds(either) for either in terms if places is None or not is_exact(session, either))
 
 
-def event_conditions(session: Session, query: Query) -> list[Condition]:
-    """Return what narrows a select over `EventRow` to the told events of a query's feed."""
+def _of_events(session: Session, query: Query) -> list[Condition]:
     about, few = list(of_record(query)), False
     found = list(_about_matches(query))
     for keys in _few_matched(session, query):

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import delete, select, text
+from sqlalchemy import delete, event, select, text
 from sqlmodel import col
 
 from sources.records import Agency, Amount, AmountMeaning, Publication, PublicationKind, Recipient
@@ -66,6 +66,23 @@ def shelf(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 def stocked(database: Database) -> Database:
     fill(database)
     return database
+
+
+def test_how_to_look_is_chosen_once_for_an_answer(shelf: Database) -> None:
+    query, asked = Query(vendor=("babel-street",)), list[str]()
+
+    def note(_c: object, _cursor: object, statement: str, *_more: object) -> None:
+        asked.append(statement)
+
+    event.listen(shelf.engine, "before_cursor_execute", note)
+    try:
+        with shelf.reading() as session:
+            assert len(find_events(session, query, 10)) == 1
+            count_events_since(session, query, date(2000, 1, 1))
+            find_events(session, query, 10)
+    finally:
+        event.remove(shelf.engine, "before_cursor_execute", note)
+    assert len([statement for statement in asked if "UNION" in statement and "first_seen" not in statement]) == 1
 
 
 def test_everything_is_found_newest_signed_first(shelf: Database) -> None:

@@ -38,8 +38,9 @@ def main() -> int:
         return 1
     command = ["-m", "procurewatch", *arguments]
     if testing:
-        # A process that has nothing left to do takes over from the other: slow tests stand side by side.
-        command = ["-m", "pytest", "-n", "2", "--dist", "worksteal", *arguments[1:]]
+        # Tests wait for processes, servers and browsers a third of the time: three keep two cores busy. One that has
+        # nothing left to do takes over from the others.
+        command = ["-m", "pytest", "-n", "3", "--dist", "worksteal", *arguments[1:]]
     return subprocess.run([PYTHON, *command], cwd=ROOT if testing else None, check=False).returncode
 
 

@@ -79,9 +79,8 @@ def keys_about(subject: Subject) -> Select[str]:
     if not (subject.agency or subject.ueis or subject.recipients):
         return matched
     if subject.agency:
-        department = select(col(RecordRow.key)).where(col(RecordRow.agency_code) == subject.agency)
-        of_agency = (col(SearchRow.sub_agency_code) == subject.agency, col(SearchRow.record_key).in_(department))
-        bought = select(col(SearchRow.record_key)).where(col(SearchRow.is_published).is_(True), or_(*of_agency))
+        of_agency = or_(col(SearchRow.sub_agency_code) == subject.agency, col(SearchRow.department) == subject.agency)
+        bought = select(col(SearchRow.record_key)).where(col(SearchRow.is_published).is_(True), of_agency)
         matched = bought.where(col(SearchRow.record_key).in_(matched)) if subject.vendor or subject.category else bought
     if not (subject.ueis or subject.recipients):
         return matched

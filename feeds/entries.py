@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import TypeVar
 
 from feeds.concern import told_matches
 from feeds.facts import Fact, amounts, dates, days_late, event_facts, obligation_in_words
@@ -70,6 +71,18 @@ class Entry:
     record_key: str
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """An entry as the bytes that stand in a document of one format; id and time (UTC) are those of the entry."""
+
+    id: str
+    first_seen: datetime
+    content: bytes
+
+
+Ordered = TypeVar("Ordered", Entry, Written)
+
+
 def entry_for(event: StoredEvent, permalink: Callable[[StoredEvent], str]) -> Entry:
     """Return the event as an entry. `permalink` says where its title leads."""
     award = event.record
@@ -111,9 +124,9 @@ def entry_for(event: StoredEvent, permalink: Callable[[StoredEvent], str]) -> En
     )
 
 
-def in_feed_order(entries: Iterable[Entry]) -> list[Entry]:
+def in_feed_order(entries: Iterable[Ordered]) -> list[Ordered]:
     """Return the entries newest first by first seen, equals as given, none twice."""
-    once: dict[str, Entry] = {}
+    once: dict[str, Ordered] = {}
     for entry in entries:
         once.setdefault(entry.id, entry)
     return sorted(once.values(), key=lambda entry: entry.first_seen, reverse=True)

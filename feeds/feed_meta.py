@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 AUTHOR = "Procurewatch"
 LANGUAGE = "en"
+EPOCH = datetime(2026, 1, 1, tzinfo=UTC)  # of feeds and pages that nothing has been told in yet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

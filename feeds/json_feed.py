@@ -5,15 +5,22 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from feeds.entries import Entry, in_feed_order
+from feeds.entries import Entry
 from feeds.feed_meta import AUTHOR, LANGUAGE, FeedMeta
 from feeds.text import one_line
 
 VERSION = "https://jsonfeed.org/version/1.1"
+_BEGIN, _END = '{\n "items": [\n', "\n ]\n}"  # of a list of items by itself
 
 
-def write_json(feed: FeedMeta, entries: Sequence[Entry]) -> bytes:
-    """Return the feed as a JSON Feed, newest item first. Its `next_url` is the archive before this document."""
+def json_items(entries: Sequence[Entry]) -> list[bytes]:
+    """Return each entry as it stands in the list of items, without the comma after it."""
+    documents = (json.dumps({"items": [_item(entry)]}, ensure_ascii=False, indent=1) for entry in entries)
+    return [document.removeprefix(_BEGIN).removesuffix(_END).encode() for document in documents]
+
+
+def json_feed(feed: FeedMeta, items: Sequence[bytes]) -> bytes:
+    """Return a JSON Feed of these items, in this order. Its `next_url` is the archive before this document."""
     document: dict[str, object] = {
         "version": VERSION,
         "title": one_line(feed.title) or AUTHOR,
@@ -27,8 +34,9 @@ def write_json(feed: FeedMeta, entries: Sequence[Entry]) -> bytes:
     }
     # What is empty is left out, as the format wants it; only the list of items stays.
     told = {name: value for name, value in document.items() if value}
-    told["items"] = [_item(entry) for entry in in_feed_order(entries)]
-    return json.dumps(told, ensure_ascii=False, indent=1).encode()
+    head = json.dumps(told, ensure_ascii=False, indent=1).removesuffix("\n}").encode()
+    listed = b"\n" + b",\n".join(items) + b"\n " if items else b""
+    return head + b',\n "items": [' + listed + b"]\n}"
 
 
 def _item(entry: Entry) -> dict[str, object]:

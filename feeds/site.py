@@ -9,8 +9,8 @@ from functools import partial
 
 from feeds import layout
 from feeds.concern import told_matches
-from feeds.entries import Entry, entry_for, in_feed_order
-from feeds.feed_meta import FeedMeta
+from feeds.entries import Entry, Written, entry_for, in_feed_order
+from feeds.feed_meta import EPOCH, FeedMeta
 from feeds.frame import Frame
 from feeds.health import incident_entries
 from feeds.html import GROUPS, FeedRow, Latest, render_award, render_index
@@ -18,12 +18,11 @@ from feeds.layout import FeedFormat, FeedKind
 from feeds.opml import Outline, write_opml
 from feeds.record_page import RecordPage
 from feeds.render import icon, stylesheet
-from feeds.syndication import write_feed
+from feeds.syndication import write_entries, write_feed
 from feeds.tags import feed_id
 from storage.health import Incident
 from storage.stored import StoredEvent, StoredRecord
 
-EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 LATEST_ON_INDEX = 50
 
 Writer = Callable[[], bytes]
@@ -67,6 +66,7 @@ class Site:
 
     catalogue: Catalogue
     _entries: dict[str, Entry] = field(default_factory=dict, repr=False)
+    _written: dict[tuple[FeedFormat, str], Written] = field(default_factory=dict, repr=False)
 
     def files(self) -> Iterator[tuple[str, Writer]]:
         """Yield every path with what writes it, award pages last."""
@@ -84,7 +84,10 @@ class Site:
 
     def feed(self, spec: FeedSpec, fmt: FeedFormat) -> bytes:
         """Return one feed in one format."""
-        return write_feed(fmt, self._meta(spec, fmt), [self._entry(event) for event in spec.events])
+        new = [event for event in spec.events if (fmt, event.id) not in self._written]
+        written = write_entries(fmt, [self._entry(event) for event in new])
+        self._written.update(((fmt, event.id), entry) for event, entry in zip(new, written, strict=True))
+        return write_feed(fmt, self._meta(spec, fmt), [self._written[fmt, event.id] for event in spec.events])
 
     def health(self, fmt: FeedFormat) -> bytes:
         """Return the feed of the sources' troubles in one format."""
@@ -98,7 +101,7 @@ class Site:
             updated=self.catalogue.epoch,
         )
         entries = incident_entries(self.catalogue.incidents, self.catalogue.source_titles, home)
-        return write_feed(fmt, meta, list(entries))
+        return write_feed(fmt, meta, write_entries(fmt, list(entries)))
 
     def _meta(self, spec: FeedSpec, fmt: FeedFormat) -> FeedMeta:
         everything = spec.kind is FeedKind.ALL

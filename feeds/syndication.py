@@ -1,10 +1,15 @@
-"""Entries written as Atom 1.0, RSS 2.0 and JSON Feed: the same ids, order and times, byte for byte repeatable."""
+"""Entries written as Atom 1.0, RSS 2.0 and JSON Feed: the same ids, order and times, byte for byte repeatable.
+
+What an entry is in a format is written once (`write_entries`) and can be kept; a document of a feed is its own head
+with the entries put in (`write_feed`), as often as there are feeds that carry them.
+"""
 
 from __future__ import annotations
 
 import html
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 from feedgen.entry import FeedEntry
@@ -12,9 +17,9 @@ from feedgen.ext.base import BaseExtension
 from feedgen.feed import FeedGenerator
 from lxml import etree
 
-from feeds.entries import Entry, in_feed_order
-from feeds.feed_meta import AUTHOR, LANGUAGE, FeedMeta
-from feeds.json_feed import write_json
+from feeds.entries import Entry, Written, in_feed_order
+from feeds.feed_meta import AUTHOR, EPOCH, LANGUAGE, FeedMeta
+from feeds.json_feed import json_feed, json_items
 from feeds.layout import FEED_TYPES, FeedFormat
 from feeds.text import one_line, utc
 
@@ -22,23 +27,58 @@ GENERATOR = "Procurewatch"
 MINUTES_BETWEEN_LOOKS = 60
 _HISTORY = "http://purl.org/syndication/history/1.0"
 _ATOM_LINK = "{http://www.w3.org/2005/Atom}link"
+_ENDS = {FeedFormat.ATOM: b"</feed>\n", FeedFormat.RSS: b"  </channel>\n</rss>\n"}
+_NOBODY = FeedMeta(id="tag:", title="-", subtitle="", self_url=None, html_url="-", updated=EPOCH)  # its head is cut off
 
 
-def write_feed(fmt: FeedFormat, feed: FeedMeta, entries: Sequence[Entry]) -> bytes:
-    """Return the feed in a format, newest entry first."""
-    return {FeedFormat.ATOM: write_atom, FeedFormat.RSS: write_rss, FeedFormat.JSON: write_json}[fmt](feed, entries)
+def write_entries(fmt: FeedFormat, entries: Sequence[Entry]) -> list[Written]:
+    """Return each entry as it stands in a document of a format, in the order given."""
+    write = {FeedFormat.ATOM: _atom_entries, FeedFormat.RSS: _rss_items, FeedFormat.JSON: json_items}[fmt]
+    written = zip(entries, write(entries), strict=True)
+    return [Written(entry.id, entry.first_seen, content) for entry, content in written]
 
 
-def write_atom(feed: FeedMeta, entries: Sequence[Entry]) -> bytes:
-    """Return the feed as an Atom document, newest entry first."""
-    document: bytes = _generator(feed, entries, FEED_TYPES[FeedFormat.ATOM]).atom_str(pretty=True)
-    return document
+def write_feed(fmt: FeedFormat, feed: FeedMeta, entries: Iterable[Written]) -> bytes:
+    """Return the feed in a format, newest entry first. The entries were written in the same format."""
+    ordered = in_feed_order(entries)
+    contents = [entry.content for entry in ordered]
+    if fmt is FeedFormat.JSON:
+        return json_feed(feed, contents)
+    updated = ordered[0].first_seen if ordered else utc(feed.updated)
+    generator = _generator(feed, updated, FEED_TYPES[fmt])
+    head, end = _opened(_document(fmt, generator), _ENDS[fmt])
+    return b"".join((head, *contents, end))
 
 
-def write_rss(feed: FeedMeta, entries: Sequence[Entry]) -> bytes:
-    """Return the feed as an RSS document, newest item first."""
-    document: bytes = _generator(feed, entries, FEED_TYPES[FeedFormat.RSS]).rss_str(pretty=True)
-    return re.sub(rb"<title>[^<]*</title>", _plain_text_title, document)
+def _atom_entries(entries: Sequence[Entry]) -> list[bytes]:
+    return _cut(FeedFormat.ATOM, entries, b"  <entry>\n")
+
+
+def _rss_items(entries: Sequence[Entry]) -> list[bytes]:
+    return _cut(FeedFormat.RSS, entries, b"    <item>\n")
+
+
+def _cut(fmt: FeedFormat, entries: Sequence[Entry], begins: bytes) -> list[bytes]:
+    """Return the entries cut out of a document: its tags cannot stand in their texts, where "<" is always escaped."""
+    generator = _generator(_NOBODY, EPOCH, FEED_TYPES[fmt])
+    for entry in entries:
+        generator.add_entry(_feed_entry(entry), order="append")
+    head, _ = _opened(_document(fmt, generator), _ENDS[fmt])
+    return [begins + content for content in head.split(begins)[1:]]
+
+
+def _document(fmt: FeedFormat, generator: FeedGenerator) -> bytes:
+    if fmt is FeedFormat.ATOM:
+        atom: bytes = generator.atom_str(pretty=True)
+        return atom
+    return re.sub(rb"<title>[^<]*</title>", _plain_text_title, generator.rss_str(pretty=True))
+
+
+def _opened(document: bytes, end: bytes) -> tuple[bytes, bytes]:
+    """Return a document in two: what is before its last entry's end, and what closes it."""
+    if not document.endswith(end):
+        raise ValueError(f"feedgen has closed a feed with {document[-40:]!r}")
+    return document.removesuffix(end), end
 
 
 class _Links(BaseExtension):  # type: ignore[misc]  # feedgen has no types
@@ -93,8 +133,7 @@ class _Entry(FeedEntry):  # type: ignore[misc]  # feedgen has no types
         return element
 
 
-def _generator(feed: FeedMeta, entries: Sequence[Entry], self_type: str) -> FeedGenerator:
-    ordered = in_feed_order(entries)
+def _generator(feed: FeedMeta, updated: datetime, self_type: str) -> FeedGenerator:
     generator = FeedGenerator()
     generator.id(feed.id)
     generator.title(one_line(feed.title))
@@ -103,7 +142,7 @@ def _generator(feed: FeedMeta, entries: Sequence[Entry], self_type: str) -> Feed
     generator.language(LANGUAGE)
     generator.author({"name": AUTHOR})
     generator.generator(GENERATOR)
-    generator.updated(ordered[0].first_seen if ordered else utc(feed.updated))
+    generator.updated(updated)
     generator.ttl(MINUTES_BETWEEN_LOOKS)
     generator.register_extension("procurewatch", _Links)
     generator.procurewatch.meta = feed
@@ -111,8 +150,6 @@ def _generator(feed: FeedMeta, entries: Sequence[Entry], self_type: str) -> Feed
         generator.link(href=feed.self_url, rel="self", type=self_type)
     # Last, because feedgen takes the last link for the channel's own.
     generator.link(href=feed.html_url, rel="alternate", type="text/html")
-    for entry in ordered:
-        generator.add_entry(_feed_entry(entry), order="append")
     return generator
 
 

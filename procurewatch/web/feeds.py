@@ -19,10 +19,9 @@ from fastapi.responses import RedirectResponse
 from sqlalchemy.orm import Session
 
 from feeds.entries import Entry, entry_for
-from feeds.feed_meta import FeedMeta, Walk
+from feeds.feed_meta import EPOCH, FeedMeta, Walk
 from feeds.layout import FEED_SUBTITLE, FEED_TYPES, INDEX, FeedFormat, FeedKind, feed_page, permalink, site_url
-from feeds.site import EPOCH
-from feeds.syndication import write_feed
+from feeds.syndication import write_entries, write_feed
 from feeds.tags import feed_id
 from procurewatch.desk import Desk
 from procurewatch.named_feeds import NamedFeed, named_feeds
@@ -131,7 +130,7 @@ class FeedDesk:
                 raise NoSuchPage
             meta = self._meta(session, asked, older)
         entries = [self._entry(event) for event in events]
-        return served(write_feed(asked.fmt, meta, entries), changed or EPOCH)
+        return served(write_feed(asked.fmt, meta, write_entries(asked.fmt, entries)), changed or EPOCH)
 
     def _entry(self, event: StoredEvent) -> Entry:
         """Return an event in words. What was told stays as it was told, but for whom it concerns: it is worded once."""

@@ -9,8 +9,8 @@ from fastapi import APIRouter, Request, Response
 from sqlalchemy.orm import Session
 
 from feeds.entries import category_words
+from feeds.feed_meta import EPOCH
 from feeds.search_page import FACET_TITLES, MOST_COUNTED, MOST_ENTRIES, Facet, FacetValue, SearchPage, render_search
-from feeds.site import EPOCH
 from feeds.text import clean
 from procurewatch.web.answering import Page, answer, page_of
 from procurewatch.web.feed_cache import Served, served

@@ -13,7 +13,8 @@ from datetime import UTC, date, datetime
 from fastapi import APIRouter, Request, Response
 
 from feeds import layout
-from feeds.site import EPOCH, site_files
+from feeds.feed_meta import EPOCH
+from feeds.site import site_files
 from procurewatch.desk import Desk
 from procurewatch.publishing import catalogue
 from procurewatch.web.answering import HTML, Page, answer, page_of, refusal

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -16,8 +17,8 @@ from lxml import etree
 
 from feeds.entries import Entry, entry_for
 from feeds.feed_meta import FeedMeta
-from feeds.layout import permalink
-from feeds.syndication import write_atom, write_rss
+from feeds.layout import FeedFormat, permalink
+from feeds.syndication import write_entries, write_feed
 from feeds.tags import feed_id
 from feeds.text import one_line
 from storage.stored import EventKind
@@ -49,6 +50,14 @@ EVENTS = (
     event(BABEL, BABEL_ACTIONS[1], EventKind.OPTION_EXERCISED, seen=SEEN),
     event(PALANTIR, PALANTIR_ACTIONS[0], seen=SEEN - timedelta(days=1)),
 )
+
+
+def write_atom(feed: FeedMeta, entries: list[Entry]) -> bytes:
+    return write_feed(FeedFormat.ATOM, feed, write_entries(FeedFormat.ATOM, entries))
+
+
+def write_rss(feed: FeedMeta, entries: list[Entry]) -> bytes:
+    return write_feed(FeedFormat.RSS, feed, write_entries(FeedFormat.RSS, entries))
 
 
 def told(events: Iterable[Any], base: str | None = "https://watch.example.org/") -> list[Entry]:
@@ -165,3 +174,21 @@ def test_hostile_text_arrives_whole_and_harmless(write: Any, text: str) -> None:
     }
     assert one_line(text) in one_line("".join(str(part) for part in fragment.itertext()))
     assert feed.entries[0].id == "tag:procurewatch,2026:award/hostile"
+
+
+@pytest.mark.parametrize("fmt", list(FeedFormat))
+def test_an_entry_written_once_is_the_same_in_every_feed(fmt: FeedFormat) -> None:
+    texts = ("\n  <entry>\n", "</entry>\n", "</item>\n    <item>\n", "]]>", "  </channel>\n</rss>\n", '"},\n {"id": 1')
+    events = [
+        replace(it, id=f"{it.id}/{at}", record=replace(it.record, description=text, recipient_name=text))
+        for at, (it, text) in enumerate(zip(EVENTS * 2, texts, strict=True))
+    ]
+    written = write_entries(fmt, told(events))
+    whole = write_feed(fmt, META, written)
+    other = write_feed(fmt, replace(META, title="Another"), write_entries(fmt, told(events[:1])))
+    assert all(entry.content in whole for entry in written)
+    assert written[0].content in other
+    if fmt is FeedFormat.JSON:
+        assert sorted(item["id"] for item in json.loads(whole)["items"]) == sorted(it.id for it in events)
+    else:
+        assert sorted(entry.id for entry in parsed(whole).entries) == sorted(it.id for it in events)

@@ -4,7 +4,7 @@ Generates so many stored actions once (1,000,000 unless told) into a file under 
 of its own, and prints side by side, in interleaved rounds:
 
 - the latency of a feed and of a search page that nobody asked for before, and of both from the cache, against all SQL
-  that the answer needs, replayed on a bare connection; and what any answer costs over HTTP, however little is in it;
+  that the answer needs, replayed on bare connections; and what any answer costs over HTTP, however little is in it;
 - requests per second of a cached feed and of a 304 against a static file of the same bytes from the same process;
 - the time to build 1,000 entries as Atom and as RSS, and what feedgen takes of it.
 
@@ -32,7 +32,7 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
 from statistics import median, quantiles
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
 import uvicorn
@@ -54,14 +54,18 @@ from monitors.watchlist import load_watchlist
 from procurewatch.desk import Desk
 from procurewatch.settings import Settings
 from procurewatch.web.app import make_app, make_room
+from procurewatch.web.entry_file import EntryFile
+from procurewatch.web.entry_writer import EntryWriter, write_all_ahead
 from procurewatch.web.room import Room
 from procurewatch.web.search_pages import answered
-from storage.archives import newest_page
+from storage.archives import newest_entries
+from storage.carried import Carried
 from storage.database import Database, open_database
 from storage.query import Query, read_query
 from storage.reading import publication_state
 from storage.searching import find_events
 
+SITE = "http://127.0.0.1"
 ENTRIES = 100
 BUILT_ENTRIES = 1_000
 REQUESTS = 200  # of each kind, one round
@@ -71,6 +75,7 @@ SLOWEST = 5
 console = Console()
 
 Statement = tuple[str, Sequence[Any]]
+Answer = TypeVar("Answer")
 
 
 def questions() -> list[str]:
@@ -82,6 +87,17 @@ def questions() -> list[str]:
     ]
     asked += [f"agency={code}" for code in ("7012", "7014", "1549", "2001", "2010")]
     return [*asked, "", "min_amount=1000000", "event=new-award", "since=2025-01-01", "vendor=vendor-3&agency=7012"]
+
+
+def written_ahead(desk: Desk) -> EntryFile:
+    """Write every entry as a server does before anybody asks; say how long that took, where it was not done before."""
+    kept = EntryFile(desk.settings.data_dir, SITE)
+    start = time.perf_counter()
+    new = write_all_ahead(desk.database, kept, EntryWriter(kept, SITE), desk.stop)
+    if new:
+        size = kept.path.stat().st_size
+        console.print(f"{new:,} entries written ahead in {time.perf_counter() - start:,.0f} s, {size / 1e6:,.0f} MB")
+    return kept
 
 
 def opened_desk(file: Path) -> Desk:
@@ -99,7 +115,7 @@ def opened_desk(file: Path) -> Desk:
 
 def serve(file: Path, folder: Path, port: int) -> None:
     """Serve until ended: the program's own application, and the folder beside it."""
-    app = make_app(opened_desk(file), f"http://127.0.0.1:{port}")
+    app = make_app(opened_desk(file), SITE)
     app.router.routes.insert(0, Route(MINIMAL, lambda _request: PlainTextResponse("")))
     app.router.routes.insert(0, Mount(ON_DISK, StaticFiles(directory=folder)))
     uvicorn.run(app, host="127.0.0.1", port=port, log_level="error", access_log=False)
@@ -127,9 +143,8 @@ def serving(file: Path, folder: Path) -> Iterator[http.client.HTTPConnection]:
         process.wait()
 
 
-def fetch(connection: http.client.HTTPConnection, path: str, tag: str = "") -> tuple[int, bytes, str]:
+def fetch(connection: http.client.HTTPConnection, path: str, **headers: str) -> tuple[int, bytes, str]:
     """Return status, body and tag of a path. A connection that the server closed since is opened again."""
-    headers = {"If-None-Match": tag} if tag else {}
     try:
         connection.request("GET", path, headers=headers)
         answer = connection.getresponse()
@@ -146,7 +161,7 @@ def fetched(connection: http.client.HTTPConnection, path: str) -> float:
         connection.close()
         connection.connect()  # not part of what is measured
     start = time.perf_counter()
-    status, _, _ = fetch(connection, path)
+    status, _, _ = fetch(connection, path, **{"Accept-Encoding": "gzip"})  # as feed readers and browsers ask
     taken = time.perf_counter() - start
     if status != HTTPStatus.OK:
         raise SystemExit(f"{path}: HTTP {status}")
@@ -165,8 +180,8 @@ def timed(work: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def statements(database: Database, ask: Callable[[Any], object]) -> list[Statement]:
-    """Return the SQL that asking takes."""
+def statements(database: Database, ask: Callable[[Any], Answer]) -> tuple[list[Statement], Answer]:
+    """Return the SQL that asking takes, and the answer."""
     found: list[Statement] = []
 
     def note(_c: object, _cursor: object, statement: str, parameters: Sequence[Any], *_more: object) -> None:
@@ -175,27 +190,34 @@ def statements(database: Database, ask: Callable[[Any], object]) -> list[Stateme
     event.listen(database.engine, "before_cursor_execute", note)
     try:
         with database.reading() as session:
-            ask(session)
+            answer = ask(session)
     finally:
         event.remove(database.engine, "before_cursor_execute", note)
-    return [(statement, parameters) for statement, parameters in found if statement.startswith(("SELECT", "WITH"))]
+    asked = [(statement, parameters) for statement, parameters in found if statement.startswith(("SELECT", "WITH"))]
+    return asked, answer
 
 
-def replay(bare: sqlite3.Connection, wanted: Sequence[Statement]) -> None:
-    """Ask the same of a bare connection."""
-    for statement, parameters in wanted:
-        bare.execute(statement, parameters).fetchall()
+def replay(wanted: Sequence[tuple[sqlite3.Connection, Sequence[Statement]]]) -> None:
+    """Ask the same of bare connections."""
+    for bare, statements_of_it in wanted:
+        for statement, parameters in statements_of_it:
+            bare.execute(statement, parameters).fetchall()
 
 
-def feed_needs(query: Query) -> Callable[[Any], object]:
-    """Return what asks the database for a feed."""
+def feed_needs(query: Query) -> Callable[[Any], list[Carried]]:
+    """Return what asks the database for what a feed carries."""
 
-    def ask(session: Any) -> None:
+    def ask(session: Any) -> list[Carried]:
         publication_state(session)
-        newest_page(session, query, datetime.now(UTC))
-        find_events(session, query, ENTRIES)
+        return newest_entries(session, query, ENTRIES, ENTRIES, datetime.now(UTC))[1]
 
     return ask
+
+
+def entries_need(kept: EntryFile, carried: Sequence[Carried]) -> list[Statement]:
+    """Return what asks the file of written entries for those of a feed."""
+    keys = [kept.key(FeedFormat.ATOM, entry) for entry in carried]
+    return [(f"SELECT key, content FROM entry WHERE key IN ({','.join('?' * len(keys))})", keys)]  # noqa: S608
 
 
 def page_needs(room: Room, query: Query) -> Callable[[Any], object]:
@@ -224,38 +246,41 @@ def latencies(file: Path, folder: Path, rounds: int) -> list[Timed]:
     """Ask every question of a new server, each round; return what was measured."""
     found: list[Timed] = []
     desk = opened_desk(file)
-    with closing(desk.database), closing(sqlite3.connect(file)) as bare:
-        room = make_room(desk, "http://127.0.0.1")
+    with closing(desk.database), closing(written_ahead(desk)) as kept, closing(sqlite3.connect(file)) as bare:
+        room = make_room(desk, SITE)
         statements(desk.database, page_needs(room, Query(state=("ZZ",))))  # names are looked up once for a state
-        for _ in range(rounds):
-            with serving(file, folder) as connection:
-                for path in ("/search.atom?state=ZZ", "/search?state=ZZ"):
-                    fetched(connection, path)
-                for question in questions():
-                    query = read_query(parse_qsl(question))
-                    asked = question.replace('"', "%22")
-                    wanted = {
-                        "feed": (f"/search.atom?{asked}", statements(desk.database, feed_needs(query))),
-                        "page": (f"/search?{asked}", statements(desk.database, page_needs(room, query))),
-                    }
-                    for kind, (path, sql) in wanted.items():
-                        found.append(_timed_question(kind, question, path, sql, bare, connection))
+        with closing(sqlite3.connect(kept.path)) as entries:
+            for _ in range(rounds):
+                with serving(file, folder) as connection:
+                    for path in ("/search.atom?state=ZZ", "/search?state=ZZ"):
+                        fetched(connection, path)
+                    for question in questions():
+                        query = read_query(parse_qsl(question))
+                        asked = question.replace('"', "%22")
+                        of_feed, carried = statements(desk.database, feed_needs(query))
+                        of_page, _ = statements(desk.database, page_needs(room, query))
+                        wanted = {
+                            "feed": [(bare, of_feed), (entries, entries_need(kept, carried))],
+                            "page": [(bare, of_page)],
+                        }
+                        for kind, sql in wanted.items():
+                            path = f"/search{'.atom' if kind == 'feed' else ''}?{asked}"
+                            found.append(_timed_question(kind, question, path, sql, connection))
     return found
 
 
-def _timed_question(  # noqa: PLR0917  one call, a line each
+def _timed_question(
     kind: str,
     question: str,
     path: str,
-    sql: Sequence[Statement],
-    bare: sqlite3.Connection,
+    sql: Sequence[tuple[sqlite3.Connection, Sequence[Statement]]],
     connection: http.client.HTTPConnection,
 ) -> Timed:
-    replay(bare, sql)  # once, so that all read from memory
+    replay(sql)  # once, so that all read from memory
     return Timed(
         kind=kind,
         question=question,
-        sql=timed(lambda: replay(bare, sql)),
+        sql=timed(lambda: replay(sql)),
         built=fetched(connection, path),
         cached=fetched(connection, path),
         minimal=fetched(connection, MINIMAL),
@@ -296,17 +321,17 @@ def rates(connection: http.client.HTTPConnection, folder: Path, rounds: int) -> 
     path = "/search.atom?category=category-3"
     _, content, tag = fetch(connection, path)
     (folder / "feed.xml").write_bytes(content)
-    kinds = {
-        "static file": (f"{ON_DISK}/feed.xml", "", 200),
-        "cached feed": (path, "", 200),
-        "304": (path, tag, 304),
+    kinds: dict[str, tuple[str, dict[str, str], int]] = {
+        "static file": (f"{ON_DISK}/feed.xml", {}, 200),
+        "cached feed": (path, {}, 200),
+        "304": (path, {"If-None-Match": tag}, 304),
     }
     found: dict[str, list[float]] = {name: [] for name in kinds}
     for _ in range(rounds):
         for name, (asked, known, expected) in kinds.items():
             start = time.perf_counter()
             for _request in range(REQUESTS):
-                status, _, _ = fetch(connection, asked, known)
+                status, _, _ = fetch(connection, asked, **known)
                 if status != expected:
                     raise SystemExit(f"{name}: HTTP {status}")
             found[name].append(REQUESTS / (time.perf_counter() - start))
@@ -338,8 +363,11 @@ def building(file: Path, rounds: int) -> None:
                 updated=EPOCH,
             )
             for fmt in FeedFormat:
-                taken = timed(lambda: write_feed(fmt, meta, write_entries(fmt, entries)))  # noqa: B023
-                parts.setdefault(f"write {fmt}", []).append(taken)
+                start = time.perf_counter()
+                written = write_entries(fmt, entries)
+                parts.setdefault(f"write them as {fmt}", []).append(time.perf_counter() - start)
+                taken = timed(lambda: write_feed(fmt, meta, written))  # noqa: B023
+                parts.setdefault(f"put the {fmt} feed together", []).append(taken)
     table = Table(f"building {BUILT_ENTRIES:,} entries", "median")
     for name, seconds in parts.items():
         table.add_row(name, f"{median(seconds) * 1e3:,.0f} ms")

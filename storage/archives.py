@@ -7,18 +7,18 @@ event. What a reviewer's verdict, a changed watchlist or a changed amount moves,
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, collate, func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
+from storage.carried import Carried, carried_rows, newest_rows, with_vendors
 from storage.query import Query
-from storage.reading import events_from
-from storage.searching import event_conditions
-from storage.stored import StoredEvent
+from storage.searching import bytewise, event_conditions
 from storage.tables import EventRow
 
 ENTRIES_A_PAGE = 100
@@ -48,17 +48,59 @@ def read_archive_page(name: str) -> ArchivePage | None:
     return ArchivePage(int(found[1]), int(found[2]), int(found[3]))
 
 
-def newest_page(session: Session, query: Query, now: datetime) -> tuple[ArchivePage | None, int]:
-    """Return the newest complete page of a query's history, `None` before there is one, and how many entries are newer.
+def newest_entries(
+    session: Session, query: Query, least: int, most: int, now: datetime
+) -> tuple[ArchivePage | None, list[Carried]]:
+    """Return the newest complete page of a query's history, `None` before there is one, and what the feed carries.
 
     Args:
+        least: how many of the newest entries the feed carries, if there are so many; more where more are in no page.
+        most: how many it never has more of.
         now: the present time (UTC); what was first seen in the last hour is in no page yet.
     """
+    asked = least + ENTRIES_A_PAGE
+    rows = newest_rows(session, query, asked)
+    page, left = _newest_page(_Past(session, query, [row.first_seen for row in rows], len(rows) < asked), now)
+    limit = min(max(least, left), most)
+    if limit > asked:
+        rows = newest_rows(session, query, limit)
+    return page, with_vendors(session, rows[:limit])
+
+
+@dataclass(frozen=True, slots=True)
+class _Past:
+    """When a query's entries were first seen: the newest at hand, newest first (all if `is_all`), others looked up."""
+
+    session: Session
+    query: Query
+    newest: Sequence[datetime] = ()
+    is_all: bool = False
+
+    def count(self, since: datetime, until: datetime | None = None) -> int:
+        """Return how many were seen in a time, its end not included."""
+        if self.is_all or (self.newest and self.newest[-1] < since):
+            return sum(since <= seen and (until is None or seen < until) for seen in self.newest)
+        return _count(self.session, self.query, since, until)
+
+    def last_before(self, moment: datetime) -> ArchivePage | None:
+        """Return the last page of the months before the one that begins at a moment; they are all over."""
+        newest = next((seen for seen in self.newest if seen < moment), None)
+        if newest is None and not self.is_all:
+            newest = _told(self.session, self.query, func.max(col(EventRow.first_seen)), None, moment)
+        if newest is None:
+            return None
+        month = newest.astimezone(UTC)
+        full, rest = divmod(self.count(datetime(month.year, month.month, 1, tzinfo=UTC), moment), ENTRIES_A_PAGE)
+        return ArchivePage(month.year, month.month, full + (rest > 0))
+
+
+def _newest_page(past: _Past, now: datetime) -> tuple[ArchivePage | None, int]:
+    """Return the newest complete page, and how many entries are newer."""
     settled = now.astimezone(UTC) - SETTLED_AFTER
     began = datetime(settled.year, settled.month, 1, tzinfo=UTC)
-    unsettled = _count(session, query, settled)
-    full, rest = divmod(_count(session, query, began, settled), ENTRIES_A_PAGE)
-    page = ArchivePage(settled.year, settled.month, full) if full else _last_before(session, query, began)
+    unsettled = past.count(settled)
+    full, rest = divmod(past.count(began, settled), ENTRIES_A_PAGE)
+    page = ArchivePage(settled.year, settled.month, full) if full else past.last_before(began)
     return page, unsettled + rest
 
 
@@ -74,7 +116,7 @@ def page_before(session: Session, query: Query, page: ArchivePage) -> ArchivePag
     """Return the page before a complete one, `None` if it is the oldest."""
     if page.part > 1:
         return ArchivePage(page.year, page.month, page.part - 1)
-    return _last_before(session, query, _begin(page))
+    return _Past(session, query).last_before(_begin(page))
 
 
 def page_after(session: Session, query: Query, page: ArchivePage, now: datetime) -> ArchivePage | None:
@@ -87,16 +129,6 @@ def page_after(session: Session, query: Query, page: ArchivePage, now: datetime)
         return None
     following = ArchivePage(later.year, later.month, 1)
     return following if is_complete(session, query, following, now) else None
-
-
-def _last_before(session: Session, query: Query, moment: datetime) -> ArchivePage | None:
-    """Return the last page of the months before the one that begins at a moment; they are all over."""
-    newest = _told(session, query, func.max(col(EventRow.first_seen)), None, moment)
-    if newest is None:
-        return None
-    began = datetime(newest.year, newest.month, 1, tzinfo=UTC)
-    full, rest = divmod(_count(session, query, began, moment), ENTRIES_A_PAGE)
-    return ArchivePage(newest.year, newest.month, full + (rest > 0))
 
 
 def _count(session: Session, query: Query, since: datetime, until: datetime | None = None) -> int:
@@ -115,17 +147,14 @@ def _told(
     return session.scalar(wanted)
 
 
-def archived_events(session: Session, query: Query, page: ArchivePage) -> list[StoredEvent]:
-    """Return the events of a complete page, newest first as feeds have them."""
-    signed = func.coalesce(col(EventRow.signed), date.min)
-    identifier: ColumnElement[str] = col(EventRow.id)  # type: ignore[assignment]
-    if session.get_bind().dialect.name == "postgresql":
-        identifier = collate(identifier, "C")
-    rows = select(EventRow).where(*event_conditions(session, query))
+def archived_entries(session: Session, query: Query, page: ArchivePage) -> list[Carried]:
+    """Return what a complete page carries, newest first as feeds have them."""
+    rows = carried_rows(session, query)
     rows = rows.where(col(EventRow.first_seen) >= _begin(page), col(EventRow.first_seen) < _end(page))
-    rows = rows.order_by(col(EventRow.first_seen), signed, identifier.desc())
+    signed = func.coalesce(col(EventRow.signed), date.min)
+    rows = rows.order_by(col(EventRow.first_seen), signed, bytewise(session, col(EventRow.id)).desc())
     rows = rows.offset((page.part - 1) * ENTRIES_A_PAGE).limit(ENTRIES_A_PAGE)
-    return list(reversed(events_from(session, rows)))
+    return with_vendors(session, session.execute(rows).all()[::-1])
 
 
 def _begin(page: ArchivePage) -> datetime:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from datetime import UTC, date, datetime, time
+from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
@@ -89,11 +90,16 @@ def find_events(session: Session, query: Query, limit: int, before: str = "") ->
         InvalidQuery: the cursor is none.
     """
     rows = select(EventRow).where(*event_conditions(session, query))
-    signed = func.coalesce(col(EventRow.signed), date.min)
-    identifier = bytewise(session, col(EventRow.id))
     if before:
-        rows = rows.where(_is_older(before, signed, identifier))
-    return events_from(session, rows.order_by(col(EventRow.first_seen).desc(), signed.desc(), identifier).limit(limit))
+        signed = func.coalesce(col(EventRow.signed), date.min)
+        rows = rows.where(_is_older(before, signed, bytewise(session, col(EventRow.id))))
+    return events_from(session, rows.order_by(*feed_order(session)).limit(limit))
+
+
+def feed_order(session: Session) -> tuple[ColumnElement[Any], ...]:
+    """Return the order of entries in a feed, over `EventRow`: newest seen first, then newest signed, then by id."""
+    signed = func.coalesce(col(EventRow.signed), date.min)
+    return col(EventRow.first_seen).desc(), signed.desc(), bytewise(session, col(EventRow.id)).asc()
 
 
 def event_cursor(event: StoredEvent) -> str:

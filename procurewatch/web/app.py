@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
 import uvicorn
@@ -23,6 +25,8 @@ from procurewatch.web import (
     subject_pages,
 )
 from procurewatch.web.api import make_api
+from procurewatch.web.entry_file import EntryFile
+from procurewatch.web.entry_writer import EntryWriter, keep_writing_ahead
 from procurewatch.web.feed_cache import COMPRESSION
 from procurewatch.web.room import Room
 from procurewatch.web.safety import API, Guard, Refused
@@ -41,14 +45,27 @@ def make_app(desk: Desk, base_url: str) -> FastAPI:
     """Return the web application over an open desk. `base_url` is where readers find it."""
     address = urlsplit(base_url)
     room = make_room(desk, base_url)
-    app = FastAPI(title="Procurewatch", docs_url=None, redoc_url=None, openapi_url=None)
+    kept = EntryFile(desk.settings.data_dir, base_url)
+    writer = EntryWriter(kept, base_url)
+
+    @asynccontextmanager
+    async def open_file(_app: FastAPI) -> AsyncIterator[None]:
+        stop = threading.Event()
+        ahead = threading.Thread(target=keep_writing_ahead, args=(desk.database, kept, writer, stop), daemon=True)
+        ahead.start()
+        yield
+        stop.set()
+        ahead.join()
+        kept.close()
+
+    app = FastAPI(title="Procurewatch", docs_url=None, redoc_url=None, openapi_url=None, lifespan=open_file)
     app.mount(API, make_api(room))
     mount_sql(app, desk.database, address.path)
     for routes in (
         home.router(room),
         search_pages.router(room),
         downloads.router(room),
-        feeds.feeds_router(desk, base_url),
+        feeds.feeds_router(desk, base_url, writer),
         record_pages.router(room),
         subject_pages.router(room),
         review_pages.router(room),

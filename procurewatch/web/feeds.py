@@ -6,8 +6,6 @@ without building anything.
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -18,35 +16,32 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 from sqlalchemy.orm import Session
 
-from feeds.entries import Entry, entry_for
 from feeds.feed_meta import EPOCH, FeedMeta, Walk
-from feeds.layout import FEED_SUBTITLE, FEED_TYPES, INDEX, FeedFormat, FeedKind, feed_page, permalink, site_url
-from feeds.syndication import write_entries, write_feed
+from feeds.layout import FEED_SUBTITLE, FEED_TYPES, INDEX, FeedFormat, FeedKind, feed_page, site_url
+from feeds.syndication import write_feed
 from feeds.tags import feed_id
 from procurewatch.desk import Desk
 from procurewatch.named_feeds import NamedFeed, named_feeds
 from procurewatch.web.answering import Page, is_fresh, refusal
+from procurewatch.web.entry_writer import EntryWriter
 from procurewatch.web.feed_cache import FeedCache, Served, served
 from procurewatch.web.kept import Kept
 from storage.archives import (
     ArchivePage,
-    archived_events,
+    archived_entries,
     is_complete,
-    newest_page,
+    newest_entries,
     page_after,
     page_before,
     read_archive_page,
 )
 from storage.query import InvalidQuery, Query, read_query
 from storage.reading import publication_state
-from storage.searching import find_events
-from storage.stored import StoredEvent
 
 SEARCH = "search"
 ARCHIVE, AFTER = "archive", "after-archive"
 KEPT_SECONDS, ARCHIVE_KEPT_SECONDS = 300, 86_400
 MOST_ENTRIES = 10_000  # of one document
-MOST_WORDED = 5_000  # entries that are kept ready
 NOT_PUBLIC = "Feeds carry published matches only; leave out band and verdict."
 NO_SUCH_PAGE = "This feed has no such archive page (yet)."
 
@@ -74,12 +69,11 @@ class NoSuchPage(Exception):
 class FeedDesk:
     """Answers with feeds from an open desk. Safe to share between threads."""
 
-    def __init__(self, desk: Desk, base_url: str, cache: FeedCache | None = None) -> None:
+    def __init__(self, desk: Desk, base_url: str, writer: EntryWriter) -> None:
         self._desk = desk
         self._base_url = base_url
-        self._cache = cache or FeedCache()
-        self._lock = threading.Lock()
-        self._worded: OrderedDict[tuple[str, tuple[str, ...]], Entry] = OrderedDict()
+        self._writer = writer
+        self._cache = FeedCache()
         self._named = Kept(lambda session: {feed.stem: feed for feed in named_feeds(session, desk.watchlist)})
 
     def named(self, stem: str) -> NamedFeed | None:
@@ -118,34 +112,19 @@ class FeedDesk:
         return RedirectResponse(self._address(target), status_code=307, headers={"Cache-Control": "no-cache"})
 
     def _build(self, asked: Asked, changed: datetime | None) -> Served:
+        now = datetime.now(UTC)
         with self._desk.database.reading() as session:
             if asked.page is None:
-                older, left = newest_page(session, asked.query, datetime.now(UTC))
-                limit = min(max(self._desk.settings.feed_entries, left), MOST_ENTRIES)
-                events = find_events(session, asked.query, limit)
-            elif is_complete(session, asked.query, asked.page, datetime.now(UTC)):
-                events = archived_events(session, asked.query, asked.page)
+                least = self._desk.settings.feed_entries
+                older, carried = newest_entries(session, asked.query, least, MOST_ENTRIES, now)
+            elif is_complete(session, asked.query, asked.page, now):
+                carried = archived_entries(session, asked.query, asked.page)
                 older = page_before(session, asked.query, asked.page)
             else:
                 raise NoSuchPage
             meta = self._meta(session, asked, older)
-        entries = [self._entry(event) for event in events]
-        return served(write_feed(asked.fmt, meta, write_entries(asked.fmt, entries)), changed or EPOCH)
-
-    def _entry(self, event: StoredEvent) -> Entry:
-        """Return an event in words. What was told stays as it was told, but for whom it concerns: it is worded once."""
-        key = (event.id, tuple(match.vendor_id for match in event.record.matches))
-        with self._lock:
-            entry = self._worded.get(key)
-            if entry is not None:
-                self._worded.move_to_end(key)
-                return entry
-        entry = entry_for(event, lambda of: permalink(self._base_url, of))
-        with self._lock:
-            self._worded[key] = entry
-            while len(self._worded) > MOST_WORDED:
-                self._worded.popitem(last=False)
-        return entry
+            entries = self._writer.entries(session, asked.fmt, carried)
+        return served(write_feed(asked.fmt, meta, entries), changed or EPOCH)
 
     def _meta(self, session: Session, asked: Asked, older: ArchivePage | None) -> FeedMeta:
         named = self._named.of(session)
@@ -182,12 +161,12 @@ class FeedDesk:
         return site_url(self._base_url, path)
 
 
-def feeds_router(desk: Desk, base_url: str, cache: FeedCache | None = None) -> APIRouter:
+def feeds_router(desk: Desk, base_url: str, writer: EntryWriter) -> APIRouter:
     """Return the routes of all feeds that carry events; it goes before any route that takes every path.
 
     `base_url` is where readers find the site.
     """
-    routes, feeds = APIRouter(), FeedDesk(desk, base_url, cache)
+    routes, feeds = APIRouter(), FeedDesk(desk, base_url, writer)
 
     def search(request: Request) -> Response:
         try:

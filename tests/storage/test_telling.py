@@ -6,12 +6,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import insert
+from sqlalchemy.orm import Session
 
 from storage.archives import (
     ArchivePage,
-    archived_events,
+    archived_entries,
     is_complete,
-    newest_page,
+    newest_entries,
     page_after,
     page_before,
     read_archive_page,
@@ -100,6 +101,17 @@ def tell(database: Database, name: str, moments: list[datetime]) -> None:
         session.execute(insert(EventRow), rows)
 
 
+def newest(session: Session, query: Query, now: datetime) -> tuple[ArchivePage | None, int]:
+    """Return the newest complete page, and how many entries a feed carries that wants at least one."""
+    page, entries = newest_entries(session, query, 1, 1000, now)
+    events = [event.id for event in find_events(session, query, 1000)]
+    for least in (1, 120, 1000):  # whether what is newer is looked up or at hand
+        again, carried = newest_entries(session, query, least, 1000, now)
+        assert again == page
+        assert [entry.event_id for entry in carried] == events[: max(least, len(entries))]
+    return page, len(entries)
+
+
 def test_a_history_falls_into_pages_that_stay(database: Database) -> None:
     save(database, CLEARVIEW, match(CLEARVIEW), now=datetime(2025, 1, 31, 23, 59, 59, tzinfo=UTC))
     march = datetime(2025, 3, 1, tzinfo=UTC)
@@ -113,25 +125,25 @@ def test_a_history_falls_into_pages_that_stay(database: Database) -> None:
     over = datetime(2025, 4, 1, 1, tzinfo=UTC)
     with database.reading() as session:
         for now in (datetime(2025, 3, 31, tzinfo=UTC), soon):
-            assert newest_page(session, Query(), now) == (third, 10)
+            assert newest(session, Query(), now) == (third, 10)
             assert not is_complete(session, Query(), fourth, now)
             assert page_after(session, Query(), third, now) is None
-        assert newest_page(session, Query(), over) == (fourth, 0)
-        assert newest_page(session, Query(), datetime(2025, 3, 1, 0, 30, tzinfo=UTC)) == (january, 310)
-        assert newest_page(session, read_query({"vendor": "nobody"}), over) == (None, 0)
+        assert newest(session, Query(), over) == (fourth, 1)
+        assert newest(session, Query(), datetime(2025, 3, 1, 0, 30, tzinfo=UTC)) == (january, 310)
+        assert newest(session, read_query({"vendor": "nobody"}), over) == (None, 0)
         pages = [january, first, second, third, fourth]
         assert [page_before(session, Query(), page) for page in pages] == [None, *pages[:-1]]
         assert [page_after(session, Query(), page, over) for page in pages] == [*pages[1:], None]
         assert [page for page in pages if is_complete(session, Query(), page, over)] == pages
         assert not is_complete(session, Query(), ArchivePage(2025, 2, 1), over)
-        told = [event.id for page in reversed(pages) for event in archived_events(session, Query(), page)]
+        told = [entry.event_id for page in reversed(pages) for entry in archived_entries(session, Query(), page)]
         assert told == [event.id for event in find_events(session, Query(), 1000)]
-        before = archived_events(session, Query(), third)
+        before = archived_entries(session, Query(), third)
     tell(database, "later", [datetime(2025, 4, 2, tzinfo=UTC)] * 3)
     with database.reading() as session:
         now = datetime(2025, 4, 2, 0, 30, tzinfo=UTC)
-        assert archived_events(session, Query(), third) == before
-        assert newest_page(session, Query(), now) == (fourth, 3)
+        assert archived_entries(session, Query(), third) == before
+        assert newest(session, Query(), now) == (fourth, 3)
         assert page_after(session, Query(), fourth, now) is None
 
 

@@ -17,7 +17,7 @@ from sqlmodel import col
 
 from storage.query import Query
 from storage.reading import events_from
-from storage.searching import event_conditions
+from storage.searching import event_conditions, way_to_events
 from storage.stored import StoredEvent
 from storage.tables import EventRow
 
@@ -107,12 +107,13 @@ def _told(
     session: Session, query: Query, asked: ColumnElement[Any], since: datetime | None, until: datetime | None = None
 ) -> Any:
     """Return something about a query's events that were first seen in a time, its end not included."""
-    wanted = select(asked).select_from(EventRow).where(*event_conditions(session, query))
+    way, values = way_to_events(session, query)
+    wanted = select(asked).select_from(EventRow).where(*event_conditions(way))
     if since is not None:
         wanted = wanted.where(col(EventRow.first_seen) >= since)
     if until is not None:
         wanted = wanted.where(col(EventRow.first_seen) < until)
-    return session.scalar(wanted)
+    return session.scalar(wanted, values)
 
 
 def archived_events(session: Session, query: Query, page: ArchivePage) -> list[StoredEvent]:
@@ -121,11 +122,12 @@ def archived_events(session: Session, query: Query, page: ArchivePage) -> list[S
     identifier: ColumnElement[str] = col(EventRow.id)  # type: ignore[assignment]
     if session.get_bind().dialect.name == "postgresql":
         identifier = collate(identifier, "C")
-    rows = select(EventRow).where(*event_conditions(session, query))
+    way, values = way_to_events(session, query)
+    rows = select(EventRow).where(*event_conditions(way))
     rows = rows.where(col(EventRow.first_seen) >= _begin(page), col(EventRow.first_seen) < _end(page))
     rows = rows.order_by(col(EventRow.first_seen), signed, identifier.desc())
     rows = rows.offset((page.part - 1) * ENTRIES_A_PAGE).limit(ENTRIES_A_PAGE)
-    return list(reversed(events_from(session, rows)))
+    return list(reversed(events_from(session, rows, values)))
 
 
 def _begin(page: ArchivePage) -> datetime:

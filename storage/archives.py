@@ -9,22 +9,29 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, Integer, Select, bindparam, func, select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from storage.carried import Carried, carried_rows, newest_rows, with_vendors
+from storage.columns import UtcTime
 from storage.query import Query
-from storage.searching import bytewise, event_conditions
+from storage.reading import run
+from storage.searching import MOST, SIGNED, Way, bytewise, event_conditions, way_to_events
+from storage.shapes import MOST_KEPT
 from storage.tables import EventRow
+
+Asked = Literal["count", "oldest", "newest"]
 
 ENTRIES_A_PAGE = 100
 # What is stored a little later than it was first seen (a long transaction, another process) still finds its place.
 SETTLED_AFTER = timedelta(hours=1)
 
+BEGAN, END = bindparam("began", type_=UtcTime()), bindparam("end", type_=UtcTime())
 _NAME = re.compile(r"([0-9]{4})-(0[1-9]|1[0-2])\.([1-9][0-9]{0,5})")
 
 
@@ -86,7 +93,7 @@ class _Past:
         """Return the last page of the months before the one that begins at a moment; they are all over."""
         newest = next((seen for seen in self.newest if seen < moment), None)
         if newest is None and not self.is_all:
-            newest = _told(self.session, self.query, func.max(col(EventRow.first_seen)), None, moment)
+            newest = _told(self.session, self.query, "newest", None, moment)
         if newest is None:
             return None
         month = newest.astimezone(UTC)
@@ -124,7 +131,7 @@ def page_after(session: Session, query: Query, page: ArchivePage, now: datetime)
     following = ArchivePage(page.year, page.month, page.part + 1)
     if is_complete(session, query, following, now):
         return following
-    later = _told(session, query, func.min(col(EventRow.first_seen)), _end(page))
+    later = _told(session, query, "oldest", _end(page))
     if later is None:
         return None
     following = ArchivePage(later.year, later.month, 1)
@@ -132,29 +139,44 @@ def page_after(session: Session, query: Query, page: ArchivePage, now: datetime)
 
 
 def _count(session: Session, query: Query, since: datetime, until: datetime | None = None) -> int:
-    return _told(session, query, func.count(), since, until) or 0
+    return _told(session, query, "count", since, until) or 0
 
 
-def _told(
-    session: Session, query: Query, asked: ColumnElement[Any], since: datetime | None, until: datetime | None = None
-) -> Any:
+def _told(session: Session, query: Query, asked: Asked, since: datetime | None, until: datetime | None = None) -> Any:
     """Return something about a query's events that were first seen in a time, its end not included."""
-    wanted = select(asked).select_from(EventRow).where(*event_conditions(session, query))
-    if since is not None:
-        wanted = wanted.where(col(EventRow.first_seen) >= since)
-    if until is not None:
-        wanted = wanted.where(col(EventRow.first_seen) < until)
-    return session.scalar(wanted)
+    way, values = way_to_events(session, query)
+    wanted = _about(way, asked, since is not None, until is not None)
+    return run(session, wanted, values, began=since, end=until).scalar()
+
+
+@lru_cache(MOST_KEPT)
+def _about(way: Way, asked: Asked, has_begin: bool, has_end: bool) -> Select[Any]:
+    first_seen = col(EventRow.first_seen)
+    of: dict[Asked, ColumnElement[Any]] = {
+        "count": func.count(),
+        "oldest": func.min(first_seen),
+        "newest": func.max(first_seen),
+    }
+    wanted: Select[Any] = select(of[asked]).select_from(EventRow).where(*event_conditions(way))
+    if has_begin:
+        wanted = wanted.where(first_seen >= BEGAN)
+    return wanted.where(first_seen < END) if has_end else wanted
 
 
 def archived_entries(session: Session, query: Query, page: ArchivePage) -> list[Carried]:
     """Return what a complete page carries, newest first as feeds have them."""
-    rows = carried_rows(session, query)
-    rows = rows.where(col(EventRow.first_seen) >= _begin(page), col(EventRow.first_seen) < _end(page))
-    signed = func.coalesce(col(EventRow.signed), date.min)
-    rows = rows.order_by(col(EventRow.first_seen), signed, bytewise(session, col(EventRow.id)).desc())
-    rows = rows.offset((page.part - 1) * ENTRIES_A_PAGE).limit(ENTRIES_A_PAGE)
-    return with_vendors(session, session.execute(rows).all()[::-1])
+    way, values = way_to_events(session, query)
+    times = {"began": _begin(page), "end": _end(page)}
+    first, most = (page.part - 1) * ENTRIES_A_PAGE, ENTRIES_A_PAGE
+    return with_vendors(session, run(session, _archived(way), values, **times, first=first, most=most).all()[::-1])
+
+
+@lru_cache(MOST_KEPT)
+def _archived(way: Way) -> Select[str, str, datetime]:
+    first_seen = col(EventRow.first_seen)
+    rows = carried_rows(way).where(first_seen >= BEGAN, first_seen < END)
+    rows = rows.order_by(first_seen, SIGNED, bytewise(way.shape.dialect, col(EventRow.id)).desc())
+    return rows.offset(bindparam("first", type_=Integer())).limit(MOST)
 
 
 def _begin(page: ArchivePage) -> datetime:

@@ -1,50 +1,63 @@
-"""From a query to what the database is to check of each record, and of each event."""
+"""From the shape of a query to what the database is to check of each record, and of each event.
+
+The values come in by name when a statement is executed (`storage.shapes`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import ColumnElement, SQLColumnExpression, and_, exists, false, func, literal, not_, or_, select
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    SQLColumnExpression,
+    String,
+    and_,
+    bindparam,
+    exists,
+    false,
+    func,
+    literal,
+    not_,
+    or_,
+    select,
+)
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
-from storage.full_text import agency_named, asked_terms, excluded_terms, holds, is_agency_code
-from storage.query import Band, Query
-from storage.search_index import department_of, first_place
-from storage.stored import AWARDS, PUBLICATIONS, EventKind
+from storage.full_text import holds
+from storage.query import Band
+from storage.shapes import Forms, Shape
+from storage.stored import EventKind
 from storage.tables import ActionRow, EventRow, MatchRow, SearchRow, SightingRow, VerdictRow
 
 Column = SQLColumnExpression[Any]
 
-WHOLE_CODE = {"psc": 4, "naics": 6}
-KIND_GROUPS = {"award": sorted(AWARDS), "publication": sorted(PUBLICATIONS)}
 
-
-def of_match(query: Query) -> list[ColumnElement[bool]]:
+def of_match(shape: Shape) -> list[ColumnElement[bool]]:
     """Return what a record's match must be; empty if the record need not match anybody."""
     found: list[ColumnElement[bool]] = []
-    if query.band not in (Band.ANY, Band.ALL):
-        found.append(col(MatchRow.band) == query.band.value)
-    if query.vendor:
-        found.append(any_of(col(MatchRow.vendor_id), query.vendor))
-    if query.category:
-        found.append(any_of(col(MatchRow.vendor_category), query.category))
-    if query.reseller:
-        found.append(col(MatchRow.resold).is_(query.reseller != "no"))
-    if query.verdict:
-        found.append(_verdict(query.verdict))
-    return found or ([] if query.band is Band.ALL else [col(MatchRow.record_key) != ""])
+    if shape.band not in (Band.ANY, Band.ALL):
+        found.append(col(MatchRow.band) == shape.band.value)
+    if shape.vendor:
+        found.append(any_of(col(MatchRow.vendor_id), "vendor", shape.vendor))
+    if shape.category:
+        found.append(any_of(col(MatchRow.vendor_category), "category", shape.category))
+    if shape.resold is not None:
+        found.append(col(MatchRow.resold).is_(shape.resold))
+    if shape.verdict:
+        found.append(_verdict())
+    return found or ([] if shape.band is Band.ALL else [col(MatchRow.record_key) != ""])
 
 
-def is_of_match(query: Query) -> bool:
+def is_of_match(shape: Shape) -> bool:
     """Whether a query asks more of a record's match than that it is published, which the record's own row says too."""
-    parts = (query.vendor, query.category, query.reseller, query.verdict)
-    return query.band not in (Band.PUBLISH, Band.ALL) or any(parts)
+    parts = (shape.vendor, shape.category, shape.resold is not None, shape.verdict)
+    return shape.band not in (Band.PUBLISH, Band.ALL) or any(parts)
 
 
-def _verdict(asked: str) -> ColumnElement[bool]:
+def _verdict() -> ColumnElement[bool]:
     """What a reviewer said of the match: of the record itself, or else of its recipient."""
     about = aliased(SearchRow)
     said = [
@@ -59,115 +72,125 @@ def _verdict(asked: str) -> ColumnElement[bool]:
         for subject in (literal("record:") + col(about.record_key), col(about.uei_subject), col(about.name_subject))
     ]
     decision = func.coalesce(*said, "unreviewed")
-    return decision == asked
+    return decision == bindparam("verdict", type_=decision.type)
 
 
-def of_record(query: Query) -> Iterator[ColumnElement[bool]]:
+def of_record(shape: Shape) -> Iterator[ColumnElement[bool]]:
     """Give what must hold of a record's own row, but for its dates and its matches."""
-    for either in asked_terms(query):
-        yield holds(either)
-    yield from of_facets(query)
+    for number, forms in enumerate(shape.terms):
+        yield holds_term(number, forms)
+    yield from of_facets(shape)
 
 
-def of_facets(query: Query) -> Iterator[ColumnElement[bool]]:
+def holds_term(number: int, forms: Forms) -> ColumnElement[bool]:
+    """Whether a record's words hold a term in one of its forms."""
+    return _holds_any("term", number, forms)
+
+
+def _holds_any(name: str, number: int, forms: Forms) -> ColumnElement[bool]:
+    return or_(*(holds(f"{name}_{number}_{form}") for form in range(forms.number)))
+
+
+def of_facets(shape: Shape) -> Iterator[ColumnElement[bool]]:
     """Give what must hold of a record's own row, but for the words that it must have, its dates and its matches."""
-    for either in excluded_terms(query):
-        yield not_(holds(either))
-    yield from _codes(query)
-    if query.min_amount is not None:
-        yield col(SearchRow.amount) >= query.min_amount
-    if query.max_amount is not None:
-        yield col(SearchRow.amount) <= query.max_amount
+    for number, forms in enumerate(shape.without):
+        yield not_(_holds_any("without", number, forms))
+    yield from _codes(shape)
+    if shape.min_amount:
+        yield col(SearchRow.amount) >= bindparam("min_amount")
+    if shape.max_amount:
+        yield col(SearchRow.amount) <= bindparam("max_amount")
 
 
-def _codes(query: Query) -> Iterator[ColumnElement[bool]]:
-    if any(is_agency_code(agency) for agency in query.agency):
-        yield or_(*(part for agency in query.agency for part in _agency(agency)))
-    if query.kind:
-        kinds = {kind for asked in query.kind for kind in KIND_GROUPS.get(asked, [asked])}
-        yield any_of(col(SearchRow.category), sorted(kinds))
-    if query.state:
-        yield any_of(col(SearchRow.recipient_state), query.state)
-    for name, codes in (("psc", query.psc), ("naics", query.naics)):
-        if codes:
-            column = col(getattr(SearchRow, name))
-            yield or_(*(_code(column, code, WHOLE_CODE[name]) for code in codes))
-    if query.source:
+def _codes(shape: Shape) -> Iterator[ColumnElement[bool]]:
+    if shape.agency:
+        named = [
+            (column, f"agency_{number}_{column}") for number, columns in enumerate(shape.agency) for column in columns
+        ]
+        yield or_(*(holds(name) if column == "words" else _column(column) == bindparam(name) for column, name in named))
+    if shape.kind:
+        yield any_of(col(SearchRow.category), "kind", shape.kind)
+    if shape.state:
+        yield any_of(col(SearchRow.recipient_state), "state", shape.state)
+    for name, lengths in (("psc", shape.psc), ("naics", shape.naics)):
+        if lengths:
+            codes = ((f"{name}_{number}", length) for number, length in enumerate(lengths))
+            yield or_(*(_code(_column(name), given, length) for given, length in codes))
+    if shape.source:
         told = exists().where(
-            col(SightingRow.record_key) == col(SearchRow.record_key), any_of(col(SightingRow.source), query.source)
+            col(SightingRow.record_key) == col(SearchRow.record_key),
+            any_of(col(SightingRow.source), "source", shape.source),
         )
-        yield or_(any_of(col(SearchRow.source), query.source), told)
+        yield or_(any_of(col(SearchRow.source), "source", shape.source), told)
 
 
-def _agency(agency: str) -> Iterator[ColumnElement[bool]]:
-    if not is_agency_code(agency):
-        yield agency_named(agency)
-        return
-    code = agency.upper()
-    if len(code) == 4:
-        yield col(SearchRow.sub_agency_code) == code
-    if len(department_of(code)) == 3:
-        yield col(SearchRow.department) == department_of(code)
+def _agency(number: int, column: str) -> ColumnElement[bool]:
+    name = f"agency_{number}_{column}"
+    return holds(name) if column == "words" else _column(column) == bindparam(name)
 
 
-def _code(column: Column, code: str, whole: int) -> ColumnElement[bool]:
-    return column == code if len(code) >= whole else func.substr(column, 1, len(code)) == code
+def _column(name: str) -> Column:
+    return col(getattr(SearchRow, name))
 
 
-def of_dates(query: Query) -> Iterator[ColumnElement[bool]]:
+def _code(column: Column, name: str, length: int) -> ColumnElement[bool]:
+    return (func.substr(column, 1, length) if length else column) == bindparam(name, type_=String())
+
+
+def of_dates(shape: Shape) -> Iterator[ColumnElement[bool]]:
     """Give what must hold of the dates of a record: signed, itself or one of its actions, and first seen."""
-    if query.since or query.until:
-        own = [col(SearchRow.place) >= first_place(query.since or date(1, 1, 2))]
+    if shape.since or shape.until:
+        own = [col(SearchRow.place) >= bindparam("first_place")]
         acted = [col(ActionRow.award_key) == col(SearchRow.record_key)]
-        if query.since:
-            acted.append(col(ActionRow.signed) >= query.since)
-        if query.until:
-            own.append(col(SearchRow.dated) <= query.until)
-            acted.append(col(ActionRow.signed) <= query.until)
+        if shape.since:
+            acted.append(col(ActionRow.signed) >= bindparam("since"))
+        if shape.until:
+            own.append(col(SearchRow.dated) <= bindparam("until"))
+            acted.append(col(ActionRow.signed) <= bindparam("until"))
         yield or_(and_(*own), exists().where(*acted))
-    yield from _seen(query, col(SearchRow.first_seen))
+    yield from _seen(shape, col(SearchRow.first_seen))
 
 
-def of_event(query: Query, *, by_index: bool) -> Iterator[ColumnElement[bool]]:
+def of_event(shape: Shape, *, by_index: bool) -> Iterator[ColumnElement[bool]]:
     """Give what must hold of an event itself: its kind (`by_index`, or checked of those found) and its dates."""
     dated = func.coalesce(col(EventRow.signed), col(EventRow.published))
-    if query.event:
-        kind = col(EventRow.kind) if by_index else func.lower(col(EventRow.kind))
-        yield any_of(kind, [kind.value for kind in query.event])
-    if query.since:
-        yield dated >= query.since
-    if query.until:
-        yield dated <= query.until
-    yield from _seen(query, col(EventRow.first_seen))
+    if shape.event:
+        yield any_of(col(EventRow.kind) if by_index else func.lower(col(EventRow.kind)), "event", shape.event)
+    if shape.since:
+        yield dated >= bindparam("since")
+    if shape.until:
+        yield dated <= bindparam("until")
+    yield from _seen(shape, col(EventRow.first_seen))
 
 
-def has_event(query: Query) -> Iterator[ColumnElement[bool]]:
+def has_event(shape: Shape) -> Iterator[ColumnElement[bool]]:
     """Give that a record has a told event of a kind that is asked for."""
-    if query.event:
+    if shape.event:
         # Not by the index of kinds: a record has few events, a kind has many.
-        kinds = any_of(func.lower(col(EventRow.kind)), [kind.value for kind in query.event])
+        kinds = any_of(func.lower(col(EventRow.kind)), "event", shape.event)
         told = col(EventRow.told) != false()
         yield exists().where(col(EventRow.record_key) == col(SearchRow.record_key), told, kinds)
 
 
-def is_withdrawn(query: Query) -> ColumnElement[bool]:
+def is_withdrawn(shape: Shape) -> ColumnElement[bool]:
     """Whether an event takes back what feeds have told of the vendors that are asked for."""
     found = [col(EventRow.kind) == EventKind.WITHDRAWN.value]
-    if query.vendor:
-        found.append(any_of(col(EventRow.vendor_id), query.vendor))
-    if query.category:
-        vendors = select(col(MatchRow.vendor_id)).where(any_of(col(MatchRow.vendor_category), query.category))
-        found.append(col(EventRow.vendor_id).in_(vendors))
+    if shape.vendor:
+        found.append(any_of(col(EventRow.vendor_id), "vendor", shape.vendor))
+    if shape.category:
+        of_category = any_of(col(MatchRow.vendor_category), "category", shape.category)
+        found.append(col(EventRow.vendor_id).in_(select(col(MatchRow.vendor_id)).where(of_category)))
     return and_(*found)
 
 
-def _seen(query: Query, column: Column) -> Iterator[ColumnElement[bool]]:
-    if query.seen_since:
-        yield column >= datetime.combine(query.seen_since, time.min, UTC)
-    if query.seen_until and query.seen_until < date.max:
-        yield column < datetime.combine(query.seen_until + timedelta(days=1), time.min, UTC)
+def _seen(shape: Shape, column: Column) -> Iterator[ColumnElement[bool]]:
+    if shape.seen_since:
+        yield column >= bindparam("seen_since")
+    if shape.seen_until:
+        yield column < bindparam("seen_until")
 
 
-def any_of(column: Column, values: Sequence[str]) -> ColumnElement[bool]:
-    """Whether a column has one of these values: an equality if there is but one, which an index can keep in order."""
-    return column == values[0] if len(values) == 1 else column.in_(values)
+def any_of(column: Column, name: str, count: int) -> ColumnElement[bool]:
+    """Whether a column has one of so many values: an equality if there is but one, which an index can keep in order."""
+    values: list[BindParameter[Any]] = [bindparam(f"{name}_{number}", type_=String()) for number in range(count)]
+    return column == values[0] if count == 1 else column.in_(values)

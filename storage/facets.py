@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import CTE, Select, and_, func, literal, select, union_all
+from sqlalchemy import CTE, CompoundSelect, Select, and_, func, literal, select, union_all
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from storage.conditions import of_match
 from storage.query import Query
-from storage.searching import record_conditions
+from storage.reading import run
+from storage.searching import MOST, Way, record_conditions, way_to_records
+from storage.shapes import MOST_KEPT, Shape
 from storage.tables import MatchRow, SearchRow
 
 OF_MATCHES: dict[str, tuple[Any, Any]] = {
@@ -40,20 +43,12 @@ def count_by_facets(
     Args:
         newest: count no further than one more than so many of the newest records; `None` for all records.
     """
-    columns = (
-        col(SearchRow.place),
-        col(SearchRow.record_key),
-        *(col(getattr(SearchRow, n)) for n in OF_RECORDS.values()),
-    )
-    found = select(*columns).where(*record_conditions(session, query, in_order=newest is not None))
-    if newest is not None:
-        found = found.order_by(col(SearchRow.place).desc()).limit(newest + 1)
-    records = found.cte("found")
+    way, values = way_to_records(session, query, in_order=newest is not None)
+    counting = _counting(way, newest is not None)
     counts: dict[str, Counter[str]] = {name: Counter() for name in FACETS}
     labels: dict[str, str] = {}
     total = 0
-    parts = [_of_records(records), *(_of_matches(query, records, name) for name in OF_MATCHES)]
-    for name, count, value, label, *more in session.execute(union_all(*parts)):
+    for name, count, value, label, *more in run(session, counting, values, most=None if newest is None else newest + 1):
         if name:
             counts[name][value], labels[value] = count, label
             continue
@@ -61,6 +56,20 @@ def count_by_facets(
         for facet, given in zip(OF_RECORDS, (value, label, *more), strict=True):
             counts[facet][given] += count
     return total, {name: _ranked(counted, labels if name == "vendor" else {}) for name, counted in counts.items()}
+
+
+@lru_cache(MOST_KEPT)
+def _counting(way: Way, is_limited: bool) -> CompoundSelect[Any]:
+    columns = (
+        col(SearchRow.place),
+        col(SearchRow.record_key),
+        *(col(getattr(SearchRow, n)) for n in OF_RECORDS.values()),
+    )
+    found = select(*columns).where(*record_conditions(way))
+    if is_limited:
+        found = found.order_by(col(SearchRow.place).desc()).limit(MOST)
+    records = found.cte("found")
+    return union_all(_of_records(records), *(_of_matches(way.shape, records, name) for name in OF_MATCHES))
 
 
 def _ranked(counted: Counter[str], labels: dict[str, str]) -> list[FacetCount]:
@@ -74,11 +83,11 @@ def _of_records(found: CTE) -> Select[Any]:
     return select(literal("").label("facet"), func.count(), *values).group_by(*values)
 
 
-def _of_matches(query: Query, found: CTE, name: str) -> Select[Any]:
+def _of_matches(shape: Shape, found: CTE, name: str) -> Select[Any]:
     """Return the query for how many records have each value of one facet of matches."""
     value, label = OF_MATCHES[name]
     counted = select(literal(name), func.count(found.c.place.distinct()), value, func.max(label), value, value)
     # An outer join begins with what is found; and the empty value is not told from none in a way that undoes that.
-    matched = and_(col(MatchRow.record_key) == found.c.record_key, *of_match(query))
+    matched = and_(col(MatchRow.record_key) == found.c.record_key, *of_match(shape))
     counted = counted.join_from(found, MatchRow, matched, isouter=True)
     return counted.where(func.coalesce(value, "") != "").group_by(value)

@@ -9,9 +9,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Select, cast, column, func, literal, literal_column, or_, select, table
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    String,
+    bindparam,
+    cast,
+    column,
+    func,
+    literal,
+    literal_column,
+    select,
+    table,
+)
 from sqlalchemy.dialects.postgresql import TSQUERY
-from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from storage.query import Query
@@ -50,19 +61,21 @@ def is_agency_code(agency: str) -> bool:
     return len(agency) in (3, 4) and agency[0].isdigit() and agency.isalnum() and agency.isascii()
 
 
-def agency_named(name: str) -> ColumnElement[bool]:
-    """Whether these folded words stand in the name of a record's agency."""
-    return _has(_marked(AGENCY, name))
+def agency_term(name: str) -> Term:
+    """Return these folded words in the name of a record's agency."""
+    return _marked(AGENCY, name)
 
 
-def holds(either: Either) -> ColumnElement[bool]:
-    """Whether a record's words hold a term in one of its forms."""
-    return or_(*(_has(term) for term in either))
+def pattern(term: Term) -> str:
+    """Return what `holds` looks for between the words of a record."""
+    found = f" {' '.join(term.tokens)}{'' if term.is_prefix else ' '}"
+    return found.replace("/", "//").replace("%", "/%").replace("_", "/_")
 
 
-def is_exact(session: Session, either: Either) -> bool:
-    """Whether the index of words finds no record but those that hold a term: PostgreSQL's knows no order of words."""
-    return session.get_bind().dialect.name == "sqlite" or all(len(term.tokens) == 1 for term in either)
+def holds(name: str) -> ColumnElement[bool]:
+    """Whether a record's words hold the `pattern` that comes in under this name."""
+    padded = literal(" ") + col(SearchRow.words) + literal(" ")
+    return padded.contains(bindparam(name, type_=String()), escape="/")
 
 
 def excluded_terms(query: Query) -> list[Either]:
@@ -81,21 +94,23 @@ def _marked(mark: str, words: str) -> Term:
     return Term(tuple(mark + token for token in words.split()))
 
 
-def _has(term: Term) -> ColumnElement[bool]:
-    padded = literal(" ") + col(SearchRow.words) + literal(" ")
-    end = "" if term.is_prefix else " "
-    return padded.contains(f" {' '.join(term.tokens)}{end}", autoescape=True)
+def places_with(dialect: str) -> Select[int]:
+    """Return the query for the places of all records that the index of words finds: those meant, perhaps some more.
 
-
-def places_with(session: Session, terms: Sequence[Either]) -> Select[int]:
-    """Return the query for the places of all records that the index of words finds: those meant, perhaps some more."""
-    if session.get_bind().dialect.name == "sqlite":
+    What `for_index` makes of the terms comes in as "index".
+    """
+    if dialect == "sqlite":
         index = table(INDEX, column("rowid"))
-        asked = " AND ".join(f"({' OR '.join(_for_sqlite(term) for term in either)})" for either in terms)
-        return select(index.c.rowid).where(literal_column(INDEX).op("MATCH")(asked))
-    asked = " & ".join(f"({' | '.join(_for_postgresql(term) for term in either)})" for either in terms)
+        return select(index.c.rowid).where(literal_column(INDEX).op("MATCH")(bindparam("index", type_=String())))
     vector = func.array_to_tsvector(func.string_to_array(col(SearchRow.words), literal_column("' '")))
-    return select(col(SearchRow.place)).where(vector.op("@@")(cast(literal(asked), TSQUERY)))
+    return select(col(SearchRow.place)).where(vector.op("@@")(cast(bindparam("index", type_=String()), TSQUERY)))
+
+
+def for_index(terms: Sequence[Either], dialect: str) -> str:
+    """Return the terms as the index of words of a database of this kind is asked for them."""
+    if dialect == "sqlite":
+        return " AND ".join(f"({' OR '.join(_for_sqlite(term) for term in either)})" for either in terms)
+    return " & ".join(f"({' | '.join(_for_postgresql(term) for term in either)})" for either in terms)
 
 
 def _for_sqlite(term: Term) -> str:

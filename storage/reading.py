@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 from urllib.parse import unquote
 
-from sqlalchemy import Select, SQLColumnExpression, func, or_, select
+from sqlalchemy import (
+    BindParameter,
+    CursorResult,
+    Executable,
+    Select,
+    SQLColumnExpression,
+    bindparam,
+    func,
+    or_,
+    select,
+)
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -37,10 +48,27 @@ from storage.tables import (
 from storage.told_facts import read_told_facts
 
 AT_ONCE = 500  # keys in one IN (...)
+Rows = CursorResult[*tuple[Any, ...]]
 LISTS = ("amounts", "attachments", "facts")
 COPIED = tuple(
     name for name in StoredRecord.__dataclass_fields__ if name in RecordRow.model_fields and name not in LISTS
 )
+AS_MATCH = ("vendor_id", "vendor_name", "vendor_category", "band", "score", "reason", "signals", "first_seen")
+_KEYS: BindParameter[Any] = bindparam("keys", expanding=True)
+# Made once, and of columns: to make a statement and an object of each row would take longer than to find them.
+_RECORDS = select(*(col(getattr(RecordRow, name)) for name in (*COPIED, *LISTS))).where(col(RecordRow.key).in_(_KEYS))
+_MATCHES = select(col(MatchRow.record_key), *(col(getattr(MatchRow, name)) for name in AS_MATCH))
+_MATCHES = _MATCHES.where(col(MatchRow.record_key).in_(_KEYS))
+_MATCHES_OF_BAND = _MATCHES.where(col(MatchRow.band) == bindparam("band"))
+_STATE = select(col(StateRow.number), col(StateRow.changed))
+
+
+def run(
+    session: Session, statement: Executable, values: Mapping[str, Any], **more: object
+) -> CursorResult[*tuple[Any, ...]]:
+    """Execute a statement that selects columns, not objects, with values for its parameters."""
+    session.flush()  # what was changed in this session is found by its questions
+    return session.connection().execute(statement, {**values, **more})
 
 
 def records_by_key(session: Session, keys: Sequence[str], band: str = "") -> list[StoredRecord]:
@@ -48,20 +76,21 @@ def records_by_key(session: Session, keys: Sequence[str], band: str = "") -> lis
 
     With all their matches, or those of one band.
     """
-    rows = {row.key: row for row in session.scalars(select(RecordRow).where(col(RecordRow.key).in_(keys)))}
+    if not keys:
+        return []
+    rows = {row[0]: row for row in run(session, _RECORDS, {"keys": keys})}
     matches = _matches_of(session, keys, band)
     return [_award(rows[key], matches.get(key, ())) for key in keys if key in rows]
 
 
 def _matches_of(session: Session, keys: Sequence[str], band: str = "") -> dict[str, list[StoredMatch]]:
     """Return matches by record key, best first."""
-    query = select(MatchRow).where(col(MatchRow.record_key).in_(keys))
-    if band:
-        query = query.where(col(MatchRow.band) == band)
-    rows = sorted(session.scalars(query), key=lambda match: (-match.score, match.vendor_id))
     matches: dict[str, list[StoredMatch]] = {}
-    for row in rows:
-        matches.setdefault(row.record_key, []).append(_match(row))
+    rows = run(session, _MATCHES_OF_BAND if band else _MATCHES, {"keys": keys}, band=band) if keys else ()
+    for key, *facts in rows:
+        matches.setdefault(key, []).append(_match(*facts))
+    for found in matches.values():
+        found.sort(key=lambda match: (-match.score, match.vendor_id))
     return matches
 
 
@@ -168,12 +197,15 @@ def _named(
     yield from ((row[0], row[1]) for row in session.execute(select(seen.c.code, found)))
 
 
-def events_from(session: Session, query: Select[EventRow], *, as_told: bool = True) -> list[StoredEvent]:
+def events_from(
+    session: Session, query: Select[EventRow], values: Mapping[str, Any] | None = None, *, as_told: bool = True
+) -> list[StoredEvent]:
     """Return the events that a select gives, in its order, each with its record and action.
 
+    `values` are those of its parameters.
     `as_told`: those that feeds carry with both as they were told, but for whom they no longer concern.
     """
-    rows = list(session.scalars(query))
+    rows = list(session.scalars(query, values))
     events: list[StoredEvent] = []
     for first in range(0, len(rows), AT_ONCE):
         events += _with_facts(session, rows[first : first + AT_ONCE], as_told=as_told)
@@ -219,30 +251,39 @@ def action_of(row: ActionRow) -> StoredAction:
     return StoredAction(**{name: getattr(row, name) for name in StoredAction.__dataclass_fields__})
 
 
-def _award(row: RecordRow, matches: Sequence[StoredMatch]) -> StoredRecord:
-    facts = {name: getattr(row, name) for name in COPIED}
+def _award(row: Sequence[Any], matches: Sequence[StoredMatch]) -> StoredRecord:
+    *copied, amounts, attachments, facts = row
     return StoredRecord(
-        **facts,
+        **dict(zip(COPIED, copied, strict=True)),
         matches=tuple(matches),
         amounts=tuple(
             StoredAmount(meaning=amount["meaning"], dollars=Decimal(amount["dollars"]), shared=bool(amount["shared"]))
-            for amount in row.amounts
+            for amount in amounts
         ),
-        attachments=tuple((attachment["title"], attachment["url"]) for attachment in row.attachments),
-        facts=tuple((fact["label"], fact["value"]) for fact in row.facts),
+        attachments=tuple((attachment["title"], attachment["url"]) for attachment in attachments),
+        facts=tuple((fact["label"], fact["value"]) for fact in facts),
     )
 
 
-def _match(row: MatchRow) -> StoredMatch:
+def _match(  # noqa: PLR0917  the columns of `AS_MATCH`
+    vendor_id: str,
+    vendor_name: str,
+    category: str,
+    band: str,
+    score: float,
+    reason: str,
+    signals: Sequence[dict[str, Any]],
+    first_seen: datetime,
+) -> StoredMatch:
     return StoredMatch(
-        vendor_id=row.vendor_id,
-        vendor_name=row.vendor_name,
-        category=row.vendor_category,
-        band=row.band,
-        score=row.score,
-        reason=row.reason,
-        signals=tuple(StoredSignal(**signal) for signal in row.signals),
-        first_seen=row.first_seen,
+        vendor_id=vendor_id,
+        vendor_name=vendor_name,
+        category=category,
+        band=band,
+        score=score,
+        reason=reason,
+        signals=tuple(StoredSignal(**signal) for signal in signals),
+        first_seen=first_seen,
     )
 
 
@@ -268,7 +309,7 @@ def publication_state(session: Session) -> tuple[str, datetime | None]:
 
     It costs one look at one row, however much is stored.
     """
-    row = session.execute(select(col(StateRow.number), col(StateRow.changed))).first()
+    row = run(session, _STATE, {}).first()
     return (str(row[0]), row[1]) if row else ("0", None)
 
 

@@ -6,16 +6,20 @@ they are taken from an index and sorted; where many can, rows are read in their 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    Integer,
     Select,
     SelectBase,
     SQLColumnExpression,
     and_,
+    bindparam,
     collate,
     exists,
     false,
@@ -28,17 +32,41 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from storage.conditions import has_event, is_of_match, is_withdrawn, of_dates, of_event, of_facets, of_match, of_record
-from storage.full_text import Either, asked_terms, holds, is_exact, places_with
+from storage.columns import UtcTime
+from storage.conditions import (
+    has_event,
+    holds_term,
+    is_of_match,
+    is_withdrawn,
+    of_dates,
+    of_event,
+    of_facets,
+    of_match,
+    of_record,
+)
+from storage.full_text import places_with
 from storage.query import Band, InvalidQuery, Query
-from storage.reading import AT_ONCE, events_from, records_by_key
+from storage.reading import AT_ONCE, events_from, records_by_key, run
 from storage.search_index import place_of
+from storage.shapes import MOST_KEPT, Asked, Dialect, Shape, asked
 from storage.stored import StoredEvent, StoredRecord
 from storage.tables import EventRow, MatchRow, SearchRow
 
 Condition = ColumnElement[bool]
+Values = Mapping[str, Any]
 
 FEW = 20_000  # records that are sooner sorted than found by reading all in their order
+MOST = bindparam("most", type_=Integer())
+SIGNED = func.coalesce(col(EventRow.signed), date.min)
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How to look for a question: its shape, and which of its parts are looked up in their own index, being few."""
+
+    shape: Shape
+    by_matches: bool
+    by_words: bool  # of events: by records, whichever index finds those
 
 
 def find_records(session: Session, query: Query, limit: int | None = None, after: str = "") -> Iterator[StoredRecord]:
@@ -52,18 +80,23 @@ def find_records(session: Session, query: Query, limit: int | None = None, after
         InvalidQuery: the cursor is none.
     """
     place = _read_record_cursor(after) if after else None
-    asked = select(col(SearchRow.place), col(SearchRow.record_key))
-    asked = asked.where(*record_conditions(session, query, in_order=True))
-    asked = asked.order_by(col(SearchRow.place).desc())
+    way, values = way_to_records(session, query, in_order=True)
     left = limit
     while left is None or left > 0:
-        page = asked if place is None else asked.where(col(SearchRow.place) < place)
         wanted = AT_ONCE if left is None else min(AT_ONCE, left)
-        rows = session.execute(page.limit(wanted)).all()
+        rows = run(session, _newest_records(way, place is not None), values, place=place, most=wanted).all()
         yield from records_by_key(session, [key for _, key in rows])
         if len(rows) < wanted:
             return
         place, left = rows[-1][0], None if left is None else left - len(rows)
+
+
+@lru_cache(MOST_KEPT)
+def _newest_records(way: Way, is_after: bool) -> Select[int, str]:
+    found = select(col(SearchRow.place), col(SearchRow.record_key)).where(*record_conditions(way))
+    if is_after:
+        found = found.where(col(SearchRow.place) < bindparam("place"))
+    return found.order_by(col(SearchRow.place).desc()).limit(MOST)
 
 
 def record_cursor(record: StoredRecord) -> str:
@@ -73,8 +106,13 @@ def record_cursor(record: StoredRecord) -> str:
 
 def count_records(session: Session, query: Query, most: int | None = None) -> int:
     """Return how many records a query finds; counting ends past `most`, if it is given, with one more than that."""
-    found = select(literal(1)).select_from(SearchRow).where(*record_conditions(session, query, in_order=False))
-    return _counted(session, found, most)
+    way, values = way_to_records(session, query, in_order=False)
+    return _counted(session, _count_records(way, most is not None), values, most)
+
+
+@lru_cache(MOST_KEPT)
+def _count_records(way: Way, is_limited: bool) -> Select[int]:
+    return _count(select(literal(1)).select_from(SearchRow).where(*record_conditions(way)), is_limited=is_limited)
 
 
 def find_events(session: Session, query: Query, limit: int, before: str = "") -> list[StoredEvent]:
@@ -89,17 +127,22 @@ def find_events(session: Session, query: Query, limit: int, before: str = "") ->
     Raises:
         InvalidQuery: the cursor is none.
     """
-    rows = select(EventRow).where(*event_conditions(session, query))
-    if before:
-        signed = func.coalesce(col(EventRow.signed), date.min)
-        rows = rows.where(_is_older(before, signed, bytewise(session, col(EventRow.id))))
-    return events_from(session, rows.order_by(*feed_order(session)).limit(limit))
+    cursor = _read_event_cursor(before) if before else {}
+    way, values = way_to_events(session, query)
+    return events_from(session, _newest_events(way, bool(before)), {**values, **cursor, "most": limit})
 
 
-def feed_order(session: Session) -> tuple[ColumnElement[Any], ...]:
+@lru_cache(MOST_KEPT)
+def _newest_events(way: Way, is_before: bool) -> Select[EventRow]:
+    rows = select(EventRow).where(*event_conditions(way))
+    if is_before:
+        rows = rows.where(_is_older(SIGNED, bytewise(way.shape.dialect, col(EventRow.id))))
+    return rows.order_by(*feed_order(way.shape.dialect)).limit(MOST)
+
+
+def feed_order(dialect: Dialect) -> tuple[ColumnElement[Any], ...]:
     """Return the order of entries in a feed, over `EventRow`: newest seen first, then newest signed, then by id."""
-    signed = func.coalesce(col(EventRow.signed), date.min)
-    return col(EventRow.first_seen).desc(), signed.desc(), bytewise(session, col(EventRow.id)).asc()
+    return col(EventRow.first_seen).desc(), SIGNED.desc(), bytewise(dialect, col(EventRow.id)).asc()
 
 
 def event_cursor(event: StoredEvent) -> str:
@@ -110,116 +153,166 @@ def event_cursor(event: StoredEvent) -> str:
 
 def count_events_since(session: Session, query: Query, since: date, most: int | None = None) -> int:
     """Return how many entries a query's feed has had from a day (UTC) on; `most` as in `count_records`."""
-    found = select(literal(1)).select_from(EventRow).where(*event_conditions(session, query))
-    return _counted(session, found.where(col(EventRow.first_seen) >= datetime.combine(since, time.min, UTC)), most)
+    way, values = way_to_events(session, query)
+    began = datetime.combine(since, time.min, UTC)
+    return _counted(session, _count_events(way, most is not None), {**values, "began": began}, most)
 
 
-def _counted(session: Session, found: Select[int], most: int | None) -> int:
-    limited = found.limit(most + 1) if most is not None else found
-    return session.scalar(select(func.count()).select_from(limited.subquery())) or 0
+@lru_cache(MOST_KEPT)
+def _count_events(way: Way, is_limited: bool) -> Select[int]:
+    found = select(literal(1)).select_from(EventRow).where(*event_conditions(way))
+    return _count(found.where(col(EventRow.first_seen) >= bindparam("began")), is_limited=is_limited)
 
 
-def record_conditions(session: Session, query: Query, *, in_order: bool) -> list[Condition]:
-    """Return what narrows a select over `SearchRow` to what a query asks for.
+def _count(found: Select[int], *, is_limited: bool) -> Select[int]:
+    return select(func.count()).select_from((found.limit(MOST) if is_limited else found).subquery())
+
+
+def _counted(session: Session, counting: Select[int], values: Values, most: int | None) -> int:
+    return run(session, counting, values, most=None if most is None else most + 1).scalar() or 0
+
+
+def way_to_records(session: Session, query: Query, *, in_order: bool) -> tuple[Way, Values]:
+    """Return how to look for the records of a query, and the values that a statement made so is executed with.
 
     `in_order`: only the first rows are wanted, in their order; otherwise all are, and the indexes find them.
     """
-    return _once(session, (query, in_order), lambda: _of_records(session, query, in_order=in_order))
+    shape, values = question = asked(query, dialect_of(session))
+    by_matches = bool(shape.vendor or shape.category) and (not in_order or _few(session, _count_matches, question))
+    by_words = bool(shape.terms) and (not in_order or _few(session, _count_places, question))
+    return Way(shape, by_matches=by_matches, by_words=by_words), values
 
 
-def event_conditions(session: Session, query: Query) -> list[Condition]:
-    """Return what narrows a select over `EventRow` to the told events of a query's feed."""
-    return _once(session, query, lambda: _of_events(session, query))
+def way_to_events(session: Session, query: Query) -> tuple[Way, Values]:
+    """Return the same of the told events of a query's feed."""
+    shape, values = question = asked(query, dialect_of(session))
+    by_matches = bool(shape.vendor or shape.category) and _few(session, _count_told_matches, question)
+    counted = _count_places if shape.terms else _count_meant
+    by_records = _asks_of_record(shape) and _few(session, counted, question)
+    return Way(shape, by_matches=by_matches, by_words=by_records), values
 
 
-def _once(session: Session, asked: Hashable, make: Callable[[], list[Condition]]) -> list[Condition]:
-    """Return what was made for the same question before: an answer asks it several times, and counts to choose how."""
-    made: dict[Hashable, list[Condition]] = session.info.setdefault("conditions", {})
-    if asked not in made:
-        made[asked] = make()
-    return made[asked]
+def dialect_of(session: Session) -> Dialect:
+    """Return which kind of database is asked."""
+    return "postgresql" if session.get_bind().dialect.name == "postgresql" else "sqlite"
 
 
-def _of_records(session: Session, query: Query, *, in_order: bool) -> list[Condition]:
-    keys = select(col(MatchRow.record_key)).where(*of_match(query)) if query.vendor or query.category else None
-    if keys is not None and in_order and not _are_few(session, keys):
-        keys = None
-    terms = asked_terms(query)
-    places = places_with(session, terms) if terms else None
-    if places is not None and in_order and not _are_few(session, places):
-        places = None
-    found = [*_with_words(session, terms, places), *of_facets(query), *of_dates(query), *has_event(query)]
-    if keys is not None:
-        return [*found, col(SearchRow.record_key).in_(keys)]
-    if query.band is Band.PUBLISH:
+def _few(session: Session, count: Callable[[Shape], Select[int]], question: Asked) -> bool:
+    """Whether few rows are found. An answer asks the same several times: it is counted once in a session."""
+    counted: dict[Hashable, bool] = session.info.setdefault("few", {})
+    key = (count, question.shape, tuple(question.values.values()))
+    if key not in counted:
+        counted[key] = (run(session, count(question.shape), question.values, most=FEW + 1).scalar() or 0) <= FEW
+    return counted[key]
+
+
+@lru_cache(MOST_KEPT)
+def _count_matches(shape: Shape) -> Select[int]:
+    return _count_some(_matched(shape))
+
+
+@lru_cache(MOST_KEPT)
+def _count_told_matches(shape: Shape) -> Select[int]:
+    return _count_some(_told_matched(shape))
+
+
+@lru_cache(MOST_KEPT)
+def _count_places(shape: Shape) -> Select[int]:
+    return _count_some(places_with(shape.dialect))
+
+
+@lru_cache(MOST_KEPT)
+def _count_meant(shape: Shape) -> Select[int]:
+    return _count_some(_meant(shape))
+
+
+def _count_some(found: SelectBase) -> Select[int]:
+    return _count(select(literal(1)).select_from(found.subquery()), is_limited=True)
+
+
+def record_conditions(way: Way) -> list[Condition]:
+    """Return what narrows a select over `SearchRow` to what a query asks for."""
+    shape = way.shape
+    found = [*_with_words(way), *of_facets(shape), *of_dates(shape), *has_event(shape)]
+    if way.by_matches:
+        return [*found, col(SearchRow.record_key).in_(_matched(shape))]
+    if shape.band is Band.PUBLISH:
         found.append(col(SearchRow.is_published).is_(True))
-    if is_of_match(query):
-        matched = exists().where(col(MatchRow.record_key) == col(SearchRow.record_key), *of_match(query))
+    if is_of_match(shape):
+        matched = exists().where(col(MatchRow.record_key) == col(SearchRow.record_key), *of_match(shape))
         found.append(matched.correlate(SearchRow))
     return found
 
 
-def _with_words(session: Session, terms: Sequence[Either], places: Select[int] | None) -> Iterator[Condition]:
-    """Give that a record holds these terms, by the index of words where its `places` are given."""
-    if places is not None:
-        yield col(SearchRow.place).in_(places)
-    yield from (holds(either) for either in terms if places is None or not is_exact(session, either))
-
-
-def _of_events(session: Session, query: Query) -> list[Condition]:
-    about, few = list(of_record(query)), False
-    found = list(_about_matches(query))
-    for keys in _few_matched(session, query):
-        found, few = [*found, col(EventRow.record_key).in_(keys)], True
-    if about:
-        meant = _few_records(session, query)
-        few = few or meant is not None
-        same = exists().where(col(SearchRow.record_key) == col(EventRow.record_key), *about)
-        found.append(same if meant is None else col(EventRow.record_key).in_(meant))
+def event_conditions(way: Way) -> list[Condition]:
+    """Return what narrows a select over `EventRow` to the told events of a query's feed."""
+    shape = way.shape
+    found = list(_about_matches(shape))
+    if way.by_matches:
+        found.append(col(EventRow.record_key).in_(_told_matched(shape)))
+    if way.by_words:
+        found.append(col(EventRow.record_key).in_(_meant(shape)))
+    elif _asks_of_record(shape):
+        found.append(exists().where(col(SearchRow.record_key) == col(EventRow.record_key), *of_record(shape)))
     # Of few records the events are sorted. No index is to be taken for the told ones: they are nearly all.
+    few = way.by_matches or way.by_words
     told = col(EventRow.told) != false() if few else col(EventRow.told).is_(True)
-    return [told, *of_event(query, by_index=not few), *found]
+    return [told, *of_event(shape, by_index=not few), *found]
 
 
-def _few_records(session: Session, query: Query) -> Select[str] | None:
-    """Return the query for the keys of the records that are meant, `None` where those are many."""
-    terms = asked_terms(query)
-    places = places_with(session, terms) if terms else None
-    keys = select(col(SearchRow.record_key)).where(*_with_words(session, terms, places), *of_facets(query))
-    return keys if _are_few(session, keys if places is None else places) else None
+@lru_cache(MOST_KEPT)
+def _asks_of_record(shape: Shape) -> bool:
+    return any(True for _ in of_record(shape))
 
 
-def _few_matched(session: Session, query: Query) -> Iterator[SelectBase]:
-    """Give the query for the keys of all records whose matches can be meant, where those are few."""
-    if query.vendor or query.category:
-        keys: SelectBase = select(col(MatchRow.record_key)).where(*of_match(query))
-        if query.is_public:
-            keys = union(keys, select(col(EventRow.record_key)).where(is_withdrawn(query)))
-        if _are_few(session, keys):
-            yield keys
+def _with_words(way: Way) -> Iterator[Condition]:
+    """Give that a record holds all terms: by the index of words, which need not be looked after where it is exact."""
+    shape = way.shape
+    if way.by_words:
+        yield col(SearchRow.place).in_(places_with(shape.dialect))
+    for number, forms in enumerate(shape.terms):
+        # PostgreSQL's index knows no order of words.
+        if not way.by_words or (shape.dialect == "postgresql" and forms.in_a_row):
+            yield holds_term(number, forms)
 
 
-def _about_matches(query: Query) -> Iterator[Condition]:
-    if match := of_match(query):
+def _matched(shape: Shape) -> Select[str]:
+    """Return the query for the keys of the records whose matches are asked for."""
+    return select(col(MatchRow.record_key)).where(*of_match(shape))
+
+
+def _told_matched(shape: Shape) -> SelectBase:
+    """Return the query for the keys of all records that feeds can have told of under such matches."""
+    keys = _matched(shape)
+    return union(keys, select(col(EventRow.record_key)).where(is_withdrawn(shape))) if shape.is_public else keys
+
+
+def _meant(shape: Shape) -> Select[str]:
+    """Return the query for the keys of the records that a query means, but for its dates and matches."""
+    words = _with_words(Way(shape, by_matches=False, by_words=bool(shape.terms)))
+    return select(col(SearchRow.record_key)).where(*words, *of_facets(shape))
+
+
+def _about_matches(shape: Shape) -> Iterator[Condition]:
+    if match := of_match(shape):
         matched = exists().where(col(MatchRow.record_key) == col(EventRow.record_key), *match).correlate(EventRow)
-        yield or_(matched, is_withdrawn(query)) if query.is_public else matched
+        yield or_(matched, is_withdrawn(shape)) if shape.is_public else matched
 
 
-def _are_few(session: Session, found: SelectBase) -> bool:
-    some = select(literal(1)).select_from(found.subquery()).limit(FEW + 1).subquery()
-    return (session.scalar(select(func.count()).select_from(some)) or 0) <= FEW
+def _is_older(signed: ColumnElement[date], identifier: SQLColumnExpression[str]) -> ColumnElement[bool]:
+    day, first_seen = bindparam("last_signed", type_=signed.type), col(EventRow.first_seen)
+    same_day = or_(signed < day, and_(signed == day, identifier > bindparam("last_id")))
+    seen = bindparam("last_seen", type_=UtcTime())
+    return and_(first_seen <= seen, or_(first_seen < seen, same_day))
 
 
-def _is_older(cursor: str, signed: ColumnElement[date], identifier: SQLColumnExpression[str]) -> ColumnElement[bool]:
+def _read_event_cursor(cursor: str) -> Values:
     try:
         seen_text, signed_text, last = cursor.replace("\x00", "").split("~", 2)
         seen = datetime.fromisoformat(seen_text).astimezone(UTC)
-        day = date.fromisoformat(signed_text)
+        return {"last_seen": seen, "last_signed": date.fromisoformat(signed_text), "last_id": last}
     except (ValueError, OverflowError):
         raise InvalidQuery("the place to go on from cannot be read; begin again without it") from None
-    same_day = or_(signed < day, and_(signed == day, identifier > last))
-    first_seen = col(EventRow.first_seen)
-    return and_(first_seen <= seen, or_(first_seen < seen, same_day))
 
 
 def _read_record_cursor(text: str) -> int:
@@ -228,6 +321,6 @@ def _read_record_cursor(text: str) -> int:
     return int(text)
 
 
-def bytewise(session: Session, column: SQLColumnExpression[str]) -> SQLColumnExpression[str]:
+def bytewise(dialect: Dialect, column: SQLColumnExpression[str]) -> SQLColumnExpression[str]:
     """Return a text to order by as SQLite does, whatever language the server's cluster was made for."""
-    return collate(column, "C") if session.get_bind().dialect.name == "postgresql" else column
+    return collate(column, "C") if dialect == "postgresql" else column

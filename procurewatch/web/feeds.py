@@ -6,7 +6,7 @@ without building anything.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -62,6 +62,18 @@ class Asked:
         return f"{self.stem}.{self.fmt}" + (f"?{urlencode(params)}" if params else "")
 
 
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """The feeds that have paths of their own, by their stems, and their titles by what they are about."""
+
+    feeds: Mapping[str, NamedFeed]
+    titles: Mapping[str, str]
+
+    @classmethod
+    def of(cls, feeds: Sequence[NamedFeed]) -> _Named:
+        return cls({feed.stem: feed for feed in feeds}, {feed.slug: feed.title for feed in feeds})
+
+
 class NoSuchPage(Exception):
     """A feed has no archive page of that name."""
 
@@ -74,12 +86,12 @@ class FeedDesk:
         self._base_url = base_url
         self._writer = writer
         self._cache = FeedCache()
-        self._named = Kept(lambda session: {feed.stem: feed for feed in named_feeds(session, desk.watchlist)})
+        self._named = Kept(lambda session: _Named.of(named_feeds(session, desk.watchlist)))
 
     def named(self, stem: str) -> NamedFeed | None:
         """Return the feed that has a path of its own, `None` if there is none."""
         with self._desk.database.reading() as session:
-            return self._named.of(session).get(stem)
+            return self._named.of(session).feeds.get(stem)
 
     def answer(self, request: Request, asked: Asked) -> Response:
         """Return the document, or 304 to who has it."""
@@ -147,15 +159,15 @@ class FeedDesk:
             walk=walk,
         )
 
-    def _about(self, asked: Asked, named: Mapping[str, NamedFeed]) -> tuple[str, str, str]:
+    def _about(self, asked: Asked, named: _Named) -> tuple[str, str, str]:
         """Return what a feed is called, the path of the page it belongs to, and its id."""
-        if feed := named.get(asked.stem):
+        if feed := named.feeds.get(asked.stem):
             slug = "" if feed.kind is FeedKind.ALL else feed.slug
             page = feed_page(feed.kind, feed.slug) if slug else INDEX
             return feed.title, page, feed_id(feed.kind, slug)
-        names = {feed.slug: feed.title for feed in named.values()}
         params = asked.query.url_query()
-        return asked.query.in_words(names), f"{SEARCH}?{params}" if params else SEARCH, feed_id(SEARCH, params or "all")
+        page = f"{SEARCH}?{params}" if params else SEARCH
+        return asked.query.in_words(named.titles), page, feed_id(SEARCH, params or "all")
 
     def _address(self, path: str) -> str:
         return site_url(self._base_url, path)

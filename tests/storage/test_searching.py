@@ -35,6 +35,8 @@ from storage.searching import (
     find_records,
     record_conditions,
     record_cursor,
+    way_to_events,
+    way_to_records,
 )
 from storage.tables import EventRow, SearchRow
 from tests.postgres import fresh_database
@@ -389,13 +391,15 @@ def test_a_question_is_answered_from_indexes(sqlite_url: str) -> None:
 
 
 def _plans(session: Any, connection: Any, query: Query) -> Iterator[list[str]]:
-    records = select(col(SearchRow.place)).where(*record_conditions(session, query, in_order=True))
-    events = select(col(EventRow.id)).where(*event_conditions(session, query))
+    to_records, values = way_to_records(session, query, in_order=True)
+    to_events, _ = way_to_events(session, query)
+    records = select(col(SearchRow.place)).where(*record_conditions(to_records))
+    events = select(col(EventRow.id)).where(*event_conditions(to_events))
     for statement in (
         records.order_by(col(SearchRow.place).desc()).limit(50),
         events.order_by(col(EventRow.first_seen).desc()).limit(50),
     ):
-        compiled = statement.compile(connection, compile_kwargs={"literal_binds": True})
+        compiled = statement.params(values).compile(connection, compile_kwargs={"literal_binds": True})
         yield [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}")]
 
 

@@ -25,7 +25,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -197,11 +197,31 @@ def statements(database: Database, ask: Callable[[Any], Answer]) -> tuple[list[S
     return asked, answer
 
 
-def replay(wanted: Sequence[tuple[sqlite3.Connection, Sequence[Statement]]]) -> None:
-    """Ask the same of bare connections."""
-    for bare, statements_of_it in wanted:
+class Bare:
+    """Connections to the database and to the file of written entries, with nothing around them."""
+
+    def __init__(self, file: Path, entries: Path) -> None:
+        self._before = (sqlite3.connect(file), sqlite3.connect(entries))
+        self._asked = (sqlite3.connect(file), sqlite3.connect(entries))
+
+    def replay(self, *wanted: Sequence[Statement]) -> Callable[[], None]:
+        """Return what asks each of them its statements, once all that is read for it is in the machine's memory.
+
+        They have not asked this themselves before: neither has the server, whose answer is compared with theirs.
+        """
+        _replay(self._before, wanted)
+        return lambda: _replay(self._asked, wanted)
+
+    def close(self) -> None:
+        """Close them."""
+        for connection in (*self._before, *self._asked):
+            connection.close()
+
+
+def _replay(connections: Iterable[sqlite3.Connection], wanted: Iterable[Sequence[Statement]]) -> None:
+    for connection, statements_of_it in zip(connections, wanted, strict=True):
         for statement, parameters in statements_of_it:
-            bare.execute(statement, parameters).fetchall()
+            connection.execute(statement, parameters).fetchall()
 
 
 def feed_needs(query: Query) -> Callable[[Any], list[Carried]]:
@@ -246,45 +266,33 @@ def latencies(file: Path, folder: Path, rounds: int) -> list[Timed]:
     """Ask every question of a new server, each round; return what was measured."""
     found: list[Timed] = []
     desk = opened_desk(file)
-    with closing(desk.database), closing(written_ahead(desk)) as kept, closing(sqlite3.connect(file)) as bare:
+    with closing(desk.database), closing(written_ahead(desk)) as kept:
         room = make_room(desk, SITE)
         statements(desk.database, page_needs(room, Query(state=("ZZ",))))  # names are looked up once for a state
-        with closing(sqlite3.connect(kept.path)) as entries:
-            for _ in range(rounds):
-                with serving(file, folder) as connection:
-                    for path in ("/search.atom?state=ZZ", "/search?state=ZZ"):
-                        fetched(connection, path)
-                    for question in questions():
-                        query = read_query(parse_qsl(question))
-                        asked = question.replace('"', "%22")
-                        of_feed, carried = statements(desk.database, feed_needs(query))
-                        of_page, _ = statements(desk.database, page_needs(room, query))
-                        wanted = {
-                            "feed": [(bare, of_feed), (entries, entries_need(kept, carried))],
-                            "page": [(bare, of_page)],
-                        }
-                        for kind, sql in wanted.items():
-                            path = f"/search{'.atom' if kind == 'feed' else ''}?{asked}"
-                            found.append(_timed_question(kind, question, path, sql, connection))
+        for _ in range(rounds):
+            with serving(file, folder) as connection, closing(Bare(file, kept.path)) as bare:
+                for path in ("/search.atom?state=ZZ", "/search?state=ZZ"):
+                    fetched(connection, path)
+                for question in questions():
+                    query = read_query(parse_qsl(question))
+                    asked = question.replace('"', "%22")
+                    of_feed, carried = statements(desk.database, feed_needs(query))
+                    of_page, _ = statements(desk.database, page_needs(room, query))
+                    found += [
+                        Timed(
+                            kind=kind,
+                            question=question,
+                            sql=timed(bare.replay(*sql)),
+                            built=fetched(connection, path),
+                            cached=fetched(connection, path),
+                            minimal=fetched(connection, MINIMAL),
+                        )
+                        for kind, path, sql in (
+                            ("feed", f"/search.atom?{asked}", (of_feed, entries_need(kept, carried))),
+                            ("page", f"/search?{asked}", (of_page, [])),
+                        )
+                    ]
     return found
-
-
-def _timed_question(
-    kind: str,
-    question: str,
-    path: str,
-    sql: Sequence[tuple[sqlite3.Connection, Sequence[Statement]]],
-    connection: http.client.HTTPConnection,
-) -> Timed:
-    replay(sql)  # once, so that all read from memory
-    return Timed(
-        kind=kind,
-        question=question,
-        sql=timed(lambda: replay(sql)),
-        built=fetched(connection, path),
-        cached=fetched(connection, path),
-        minimal=fetched(connection, MINIMAL),
-    )
 
 
 def print_latencies(found: Sequence[Timed]) -> None:

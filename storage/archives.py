@@ -65,11 +65,10 @@ def newest_entries(
         most: how many it never has more of.
         now: the present time (UTC); what was first seen in the last hour is in no page yet.
     """
-    asked = least + ENTRIES_A_PAGE
-    rows = newest_rows(session, query, asked)
-    page, left = _newest_page(_Past(session, query, [row.first_seen for row in rows], len(rows) < asked), now)
+    rows = newest_rows(session, query, least)
+    page, left = _newest_page(_Past(session, query, [row.first_seen for row in rows], len(rows) < least), now)
     limit = min(max(least, left), most)
-    if limit > asked:
+    if limit > least:
         rows = newest_rows(session, query, limit)
     return page, with_vendors(session, rows[:limit])
 

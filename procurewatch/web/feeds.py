@@ -6,7 +6,7 @@ without building anything.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -70,8 +70,9 @@ class _Named:
     titles: Mapping[str, str]
 
     @classmethod
-    def of(cls, feeds: Sequence[NamedFeed]) -> _Named:
-        return cls({feed.stem: feed for feed in feeds}, {feed.slug: feed.title for feed in feeds})
+    def of(cls, feeds: Iterable[NamedFeed]) -> _Named:
+        found = tuple(feeds)
+        return cls({feed.stem: feed for feed in found}, {feed.slug: feed.title for feed in found})
 
 
 class NoSuchPage(Exception):
@@ -95,16 +96,16 @@ class FeedDesk:
 
     def answer(self, request: Request, asked: Asked) -> Response:
         """Return the document, or 304 to who has it."""
+        keeping = ARCHIVE_KEPT_SECONDS if asked.page else KEPT_SECONDS
         with self._desk.database.reading() as session:
             state, changed = publication_state(session)
-        keeping = ARCHIVE_KEPT_SECONDS if asked.page else KEPT_SECONDS
-        known = self._cache.known(asked, state)
-        if known and is_fresh(request, Page(b"", known.tag, known.modified)):
-            return Response(status_code=304, headers=_headers(known.tag, known.modified, keeping))
-        try:
-            document = self._cache.document(asked, state, lambda: self._build(asked, changed))
-        except NoSuchPage:
-            return refusal(404, NO_SUCH_PAGE)
+            known = self._cache.known(asked, state)
+            if known and is_fresh(request, Page(b"", known.tag, known.modified)):
+                return Response(status_code=304, headers=_headers(known.tag, known.modified, keeping))
+            try:
+                document = self._cache.document(asked, state, lambda: self._build(session, asked, changed))
+            except NoSuchPage:
+                return refusal(404, NO_SUCH_PAGE)
         headers = _headers(document.tag, document.modified, keeping)
         if is_fresh(request, Page(b"", document.tag, document.modified)):
             return Response(status_code=304, headers=headers)
@@ -123,19 +124,18 @@ class FeedDesk:
         target = asked.path(ARCHIVE, newer) if newer else asked.path()
         return RedirectResponse(self._address(target), status_code=307, headers={"Cache-Control": "no-cache"})
 
-    def _build(self, asked: Asked, changed: datetime | None) -> Served:
+    def _build(self, session: Session, asked: Asked, changed: datetime | None) -> Served:
         now = datetime.now(UTC)
-        with self._desk.database.reading() as session:
-            if asked.page is None:
-                least = self._desk.settings.feed_entries
-                older, carried = newest_entries(session, asked.query, least, MOST_ENTRIES, now)
-            elif is_complete(session, asked.query, asked.page, now):
-                carried = archived_entries(session, asked.query, asked.page)
-                older = page_before(session, asked.query, asked.page)
-            else:
-                raise NoSuchPage
-            meta = self._meta(session, asked, older)
-            entries = self._writer.entries(session, asked.fmt, carried)
+        if asked.page is None:
+            least = self._desk.settings.feed_entries
+            older, carried = newest_entries(session, asked.query, least, MOST_ENTRIES, now)
+        elif is_complete(session, asked.query, asked.page, now):
+            carried = archived_entries(session, asked.query, asked.page)
+            older = page_before(session, asked.query, asked.page)
+        else:
+            raise NoSuchPage
+        meta = self._meta(session, asked, older)
+        entries = self._writer.entries(session, asked.fmt, carried)
         return served(write_feed(asked.fmt, meta, entries), changed or EPOCH)
 
     def _meta(self, session: Session, asked: Asked, older: ArchivePage | None) -> FeedMeta:

@@ -22,6 +22,7 @@ from storage.search_index import IndexingSession
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_SECONDS = 60
+AT_ONCE, KEPT_OPEN = 40, 5  # connections: as many as a web server has threads, so that none waits for another's
 WRITING = "procurewatch_writing"
 WAYS = "sqlite:///FILE or postgresql://..."
 
@@ -113,7 +114,7 @@ def open_database(url: str) -> Database:
     """
     parsed = _supported(url)
     shown = parsed.set(query={}).render_as_string(hide_password=True)
-    database = Database(create_engine(parsed))
+    database = Database(create_engine(parsed, pool_size=KEPT_OPEN, max_overflow=AT_ONCE - KEPT_OPEN))
     with ExitStack() as on_failure:
         on_failure.callback(database.close)
         try:

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 
 from fastapi import APIRouter, Request, Response
 
+from feeds import layout
 from feeds.entries import category_words
 from feeds.health_line import health_line
 from feeds.html import FeedRow, render_index
 from feeds.layout import FeedKind
 from feeds.site import LATEST_ON_INDEX
-from procurewatch.web.answering import answer, page_of
+from procurewatch.web.answering import answer
 from procurewatch.web.room import Room, feed_row, latest
 from storage.health import health_of
 from storage.query import Query
@@ -28,12 +29,15 @@ def router(room: Room) -> APIRouter:
     def home(request: Request) -> Response:
         frame = room.frame()
         with room.desk.database.reading() as session:
-            newest = latest(find_events(session, Query(), LATEST_ON_INDEX), frame)
-            feeds = all_feeds(room, room.told.of(session), room.agencies.of(session))
             health = [health_of(session, source.name) for source in room.desk.sources]
-        line = health_line(health, room.desk.source_titles)
-        page = render_index(frame, feeds, newest, today=room.today, health=line)
-        return answer(request, page_of(page))
+            line = health_line(health, room.desk.source_titles)
+
+            def build() -> bytes:
+                newest = latest(find_events(session, Query(), LATEST_ON_INDEX), frame)
+                feeds = all_feeds(room, room.told.of(session), room.agencies.of(session))
+                return render_index(frame, feeds, newest, today=room.today, health=line)
+
+            return answer(request, room.page(session, layout.INDEX, build, until=line))
 
     return routes
 

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cached_property
 
 from fastapi import Request
+from sqlalchemy.orm import Session
 
 from feeds import layout
 from feeds.entries import entry_for
+from feeds.feed_meta import EPOCH
 from feeds.frame import Frame
 from feeds.html import FeedRow, Latest
 from feeds.layout import FeedFormat, FeedKind
 from monitors.vendor import Kind
 from procurewatch.desk import Desk
-from procurewatch.web.feed_cache import FeedCache
+from procurewatch.web.answering import Page
+from procurewatch.web.feed_cache import FeedCache, served
 from procurewatch.web.kept import Kept
 from procurewatch.web.signing_in import Access, Reviewer
 from procurewatch.web.site_files import SiteCache
-from storage.reading import known_agencies
+from storage.reading import known_agencies, publication_state
 from storage.stored import StoredEvent
 from storage.subjects import Told, told_in_feeds
 
@@ -61,6 +64,17 @@ class Room:
     def pages(self) -> FeedCache:
         """The pages that are the same for all readers while nothing published changes, as bytes."""
         return FeedCache()
+
+    def page(self, session: Session, key: Hashable, build: Callable[[], bytes], *, until: object = None) -> Page:
+        """Return a page as every reader sees it, made once for a state of what is published, and at most for a day.
+
+        Args:
+            key: what tells the page from all others.
+            until: what else it depends on; when that is another, it is made anew.
+        """
+        state, _ = publication_state(session)
+        kept = self.pages.document(key, f"{state} {self.today} {until}", lambda: served(build(), EPOCH))
+        return Page(kept.content, kept.tag, compressed=kept.compressed)
 
     def frame(self, reviewer: Reviewer | None = None, *, depth: int = 0) -> Frame:
         """Return what stands around a page so many folders deep."""

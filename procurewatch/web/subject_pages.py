@@ -15,7 +15,7 @@ from feeds.frame import Frame
 from feeds.layout import FeedKind, SubjectKind
 from feeds.subject_page import Breakdown, KnownAs, SubjectPage, render_subject
 from monitors.vendor import Vendor
-from procurewatch.web.answering import answer, page_of, refusal
+from procurewatch.web.answering import answer, refusal
 from procurewatch.web.room import Room, feed_row, latest
 from storage.folding import tokens
 from storage.query import Query
@@ -47,18 +47,30 @@ def router(room: Room) -> APIRouter:
     """Return the routes of the pages on vendors, agencies, technologies and recipients."""
     routes = APIRouter()
     for kind, find in FINDERS.items():
-        routes.add_api_route(f"/{kind}/{{name}}.html", _page(room, find), methods=["GET", "HEAD"], name=kind)
+        routes.add_api_route(f"/{kind}/{{name}}.html", _page(room, kind, find), methods=["GET", "HEAD"], name=kind)
     return routes
 
 
-def _page(room: Room, find: Find) -> Callable[[str, Request], Response]:
+class NoSuchSubject(Exception):
+    """Nothing on record is called so."""
+
+
+def _page(room: Room, kind: SubjectKind, find: Find) -> Callable[[str, Request], Response]:
     def page(name: str, request: Request) -> Response:
-        frame = room.frame(depth=1)
+        frame, hour = room.frame(depth=1), datetime.now(UTC).hour  # notices close in the course of a day
         with room.desk.database.reading() as session:
-            found = find(room, session, frame, name)
-        if found is None:
-            return refusal(404, "Nothing on record has this page; / lists what has.")
-        return answer(request, page_of(render_subject(frame, found, today=room.today)))
+
+            def build() -> bytes:
+                found = find(room, session, frame, name)
+                if found is None:
+                    raise NoSuchSubject
+                return render_subject(frame, found, today=room.today)
+
+            try:
+                kept = room.page(session, (kind, name), build, until=hour)
+            except NoSuchSubject:
+                return refusal(404, "Nothing on record has this page; / lists what has.")
+        return answer(request, kept)
 
     return page
 

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 from functools import cached_property
 
 from fastapi import Request
+from sqlalchemy.orm import Session
 
 from feeds import layout
 from feeds.entries import entry_for
@@ -51,6 +52,15 @@ class Room:
     def agencies(self) -> Kept[dict[str, str]]:
         """The names of the agencies that readers see, by code."""
         return Kept(lambda session: dict(known_agencies(session)))
+
+    @cached_property
+    def names(self) -> Kept[dict[str, str]]:
+        """What agencies, technologies and vendors are called, by their ids as a query keeps them."""
+        return Kept(self._read_names)
+
+    def _read_names(self, session: Session) -> dict[str, str]:
+        agencies = {code.lower(): name for code, name in self.agencies.of(session).items()}
+        return {**agencies, **self.desk.watchlist.categories, **self.vendor_titles}
 
     @cached_property
     def told(self) -> Kept[dict[str, dict[str, Told]]]:

@@ -44,11 +44,11 @@ def count_by_facets(
         newest: count no further than one more than so many of the newest records; `None` for all records.
     """
     way, values = way_to_records(session, query, in_order=newest is not None)
-    counting = _counting(way, newest is not None)
+    most = {} if newest is None else {"most": newest + 1}
     counts: dict[str, Counter[str]] = {name: Counter() for name in FACETS}
     labels: dict[str, str] = {}
     total = 0
-    for name, count, value, label, *more in run(session, counting, values, most=None if newest is None else newest + 1):
+    for name, count, value, label, *more in run(session, _counting(way, bool(most)), values, **most).all():
         if name:
             counts[name][value], labels[value] = count, label
             continue

@@ -48,6 +48,7 @@ from storage.tables import (
 from storage.told_facts import read_told_facts
 
 AT_ONCE = 500  # keys in one IN (...)
+ONE_STATE = "one_state"  # marks a session that sees one consistent state as long as it lasts
 Rows = CursorResult[*tuple[Any, ...]]
 LISTS = ("amounts", "attachments", "facts")
 COPIED = tuple(
@@ -78,7 +79,7 @@ def records_by_key(session: Session, keys: Sequence[str], band: str = "") -> lis
     """
     if not keys:
         return []
-    rows = {row[0]: row for row in run(session, _RECORDS, {"keys": keys})}
+    rows = {row[0]: row for row in run(session, _RECORDS, {"keys": keys}).all()}
     matches = _matches_of(session, keys, band)
     return [_award(rows[key], matches.get(key, ())) for key in keys if key in rows]
 
@@ -86,8 +87,9 @@ def records_by_key(session: Session, keys: Sequence[str], band: str = "") -> lis
 def _matches_of(session: Session, keys: Sequence[str], band: str = "") -> dict[str, list[StoredMatch]]:
     """Return matches by record key, best first."""
     matches: dict[str, list[StoredMatch]] = {}
-    rows = run(session, _MATCHES_OF_BAND if band else _MATCHES, {"keys": keys}, band=band) if keys else ()
-    for key, *facts in rows:
+    if not keys:
+        return matches
+    for key, *facts in run(session, _MATCHES_OF_BAND if band else _MATCHES, {"keys": keys}, band=band).all():
         matches.setdefault(key, []).append(_match(*facts))
     for found in matches.values():
         found.sort(key=lambda match: (-match.score, match.vendor_id))
@@ -307,10 +309,15 @@ def published_keys(session: Session) -> list[str]:
 def publication_state(session: Session) -> tuple[str, datetime | None]:
     """Return what changes whenever anything published may have, and when it last did (UTC; `None` when all is empty).
 
-    It costs one look at one row, however much is stored.
+    It costs one look at one row, however much is stored; a session over one state looks once.
     """
-    row = run(session, _STATE, {}).first()
-    return (str(row[0]), row[1]) if row else ("0", None)
+    known: tuple[str, datetime | None] | None = session.info.get("state")
+    if known is None:
+        row = run(session, _STATE, {}).first()
+        known = (str(row[0]), row[1]) if row else ("0", None)
+        if session.info.get(ONE_STATE):
+            session.info["state"] = known
+    return known
 
 
 def is_waiting(session: Session, record_key: str, vendor: str) -> bool:

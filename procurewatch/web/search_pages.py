@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request, Response
 from sqlalchemy.orm import Session
 
 from feeds.entries import category_words
-from feeds.feed_meta import EPOCH
 from feeds.search_page import FACET_TITLES, MOST_COUNTED, MOST_ENTRIES, Facet, FacetValue, SearchPage, render_search
 from feeds.text import clean
-from procurewatch.web.answering import Page, answer, page_of
-from procurewatch.web.feed_cache import Served, served
+from procurewatch.web.answering import answer, page_of
 from procurewatch.web.room import Room
 from procurewatch.web.safety import WITH_SCRIPT
 from storage.facets import FacetCount, count_by_facets
-from storage.query import InvalidQuery, Query, read_query
-from storage.reading import publication_state
+from storage.query import PARAMETERS, InvalidQuery, Query, read_query
 from storage.searching import count_events_since, find_records, record_cursor
 
 ON_A_PAGE = 25
@@ -39,9 +37,14 @@ def router(room: Room) -> APIRouter:
         reviewer = room.reviewer(request)
         try:
             query = allowed_query(params, is_reviewer=reviewer is not None)
-            if reviewer is None:
-                return _allowing_scripts(answer(request, _kept(room, query, after)))
             with room.desk.database.reading() as session:
+
+                def build() -> bytes:
+                    return render_search(room.frame(), answered(room, session, query, after), today=room.today)
+
+                if reviewer is None:
+                    kept = room.page(session, ("search", query.url_params(), after), build)
+                    return _allowing_scripts(answer(request, kept))
                 page, status = answered(room, session, query, after), 200
         except InvalidQuery as error:
             page, status = unanswered(params, str(error)), 400
@@ -66,37 +69,20 @@ def allowed_query(params: Pairs, *, is_reviewer: bool) -> Query:
     return query
 
 
-def _kept(room: Room, query: Query, after: str) -> Page:
-    """Return the page as every reader sees it, made once for a state of what is published. Raises `InvalidQuery`."""
-    today = room.today
-    with room.desk.database.reading() as session:
-        state, _ = publication_state(session)
-
-    def build() -> Served:
-        with room.desk.database.reading() as session:
-            page = answered(room, session, query, after)
-        return served(render_search(room.frame(), page, today=today), EPOCH)
-
-    kept = room.pages.document((query.url_params(), after), f"{state} {today}", build)
-    return Page(kept.content, kept.tag, compressed=kept.compressed)
-
-
 def answered(room: Room, session: Session, query: Query, after: str) -> SearchPage:
     """Return the page of a question. Raises `InvalidQuery` if `after` is not where a page ends."""
     found = list(find_records(session, query, ON_A_PAGE + 1, after))
     shown = found[:ON_A_PAGE]
-    names = {code.lower(): name for code, name in room.agencies.of(session).items()}
-    names |= {**room.desk.watchlist.categories, **room.vendor_titles}
-    params = query.url_params()
+    names, params = room.names.of(session), query.url_params()
     total, counted = count_by_facets(session, query, MOST_COUNTED)
     return SearchPage(
         in_words=query.in_words(names),
-        query=query.url_query(),
+        query=urlencode(params),
         given=_given(params),
         kept=tuple(pair for pair in params if pair[0] not in OWN_FIELDS),
         total=total,
         records=tuple(shown),
-        facets=tuple(_facets(query, counted, {**names, **room.desk.source_titles})),
+        facets=tuple(_facets(params, counted, names, room.desk.source_titles)),
         after=record_cursor(shown[-1]) if len(found) > len(shown) else "",
         entries_a_year=count_events_since(session, query, room.today - A_YEAR, MOST_ENTRIES),
         is_first=not after,
@@ -124,33 +110,30 @@ def _given(params: Pairs) -> dict[str, str]:
     return {name: value for name, value in params if name in OWN_FIELDS}
 
 
-def _facets(query: Query, counted: Mapping[str, Sequence[FacetCount]], names: Mapping[str, str]) -> list[Facet]:
-    facets = []
+def _facets(
+    params: Pairs, counted: Mapping[str, Sequence[FacetCount]], names: Mapping[str, str], sources: Mapping[str, str]
+) -> Iterator[Facet]:
     for name, title in FACET_TITLES.items():
-        chosen = set(getattr(query, name))
-        values = tuple(
-            FacetValue(
-                id=f"{name}-{each.value}",
-                label=names.get(_written(name, each.value))
-                or (category_words(each.label) if name in ("category", "kind") else each.label),
-                count=each.records,
-                query=_toggled(query, name, _written(name, each.value)),
-                is_chosen=_written(name, each.value) in chosen,
-            )
-            for each in counted[name][:VALUES_OF_A_FACET]
-        )
-        if len(values) > 1 or chosen:
-            facets.append(Facet(title=title, values=values))
-    return facets
+        known = sources if name == "source" else names
+        values = tuple(_value(params, name, each, known) for each in counted[name][:VALUES_OF_A_FACET])
+        if len(values) > 1 or any(name == given for given, _ in params):
+            yield Facet(title=title, values=values)
 
 
-def _written(name: str, value: str) -> str:
-    """Return a value as a query keeps it: an agency's code is folded."""
-    return value.lower() if name == "agency" else value
+def _value(params: Pairs, name: str, counted: FacetCount, names: Mapping[str, str]) -> FacetValue:
+    value = counted.value.lower() if name == "agency" else counted.value  # as a query keeps it
+    label = category_words(counted.label) if name in ("category", "kind") else counted.label
+    return FacetValue(
+        id=f"{name}-{counted.value}",
+        label=names.get(value) or label,
+        count=counted.records,
+        query=_toggled(params, (name, value)),
+        is_chosen=(name, value) in params,
+    )
 
 
-def _toggled(query: Query, name: str, value: str) -> str:
-    """Return the query with a value of a facet, or without it where it has it."""
-    pairs = query.url_params()
-    other = [pair for pair in pairs if pair != (name, value)]
-    return read_query(other if len(other) < len(pairs) else [*pairs, (name, value)]).url_query()
+def _toggled(params: Pairs, chosen: tuple[str, str]) -> str:
+    """Return the query with a value of a facet, or without it where it has it: in the order of all addresses."""
+    if chosen in params:
+        return urlencode([pair for pair in params if pair != chosen])
+    return urlencode(sorted([*params, chosen], key=lambda pair: (PARAMETERS.index(pair[0]), pair[1])))

@@ -9,7 +9,8 @@ from typing import Any
 
 from datasette.app import Datasette
 from datasette.database import Database, QueryInterrupted, Results
-from datasette.utils import sqlite_timelimit
+from datasette.url_builder import Urls
+from datasette.utils import PrefixedUrlString, sqlite_timelimit
 
 from procurewatch.web.sql_guard import Guard, Refused, connect_readonly
 from storage.reader_views import VIEWS
@@ -19,8 +20,22 @@ LARGEST_ANSWER = 10_000_000  # characters and bytes of all values together
 Values = Mapping[str, object] | Sequence[object]
 
 
+class OnceBelow(Urls):  # type: ignore[misc]  # it has no types
+    """Links of Datasette's: some are made of a request's whole path, and would get the base in front of it again."""
+
+    def path(self, path: str, format: str | None = None) -> PrefixedUrlString:
+        """Return a path with the base in front, once."""
+        base = self.ds.setting("base_url")
+        return super().path(PrefixedUrlString(path) if path.startswith(base) else path, format)
+
+
 class ReadersDatasette(Datasette):  # type: ignore[misc]  # it has no types
     """Datasette without a catalogue of its own: that would tell of every table, and nothing here reads it."""
+
+    @property
+    def urls(self) -> OnceBelow:
+        """What makes links."""
+        return OnceBelow(self)
 
     async def refresh_schemas(self) -> None:
         """Do nothing."""

@@ -14,7 +14,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from procurewatch.web.answering import refusal
 from procurewatch.web.safety import POLICY, SQL
-from procurewatch.web.sql_database import ReadersDatabase, ReadersDatasette
+from procurewatch.web.sql_database import FOR_SPREADSHEET, ReadersDatabase, ReadersDatasette
 from procurewatch.web.sql_guard import Guard
 from procurewatch.web.sql_questions import QUESTIONS
 from storage.database import Database
@@ -113,6 +113,7 @@ class SqlPages:
         elif path in ("/", ""):
             await RedirectResponse(f"{self._base_url}{NAME}", status_code=302)(scope, receive, send_ours)
         elif path == f"/{NAME}" or path.startswith(OPEN):
+            FOR_SPREADSHEET.set(path.endswith(".csv"))
             await self._app(self._whole(scope), receive, send_ours)
         else:
             response = refusal(404, f"There is no such page; {self._base_url} leads to all that can be asked.")

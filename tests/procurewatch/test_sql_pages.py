@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -230,6 +232,17 @@ def test_rows_and_size_of_an_answer_have_an_end(site: httpx.Client) -> None:
     numbers = "with recursive n(x) as (select 1 union all select x + 1 from n limit 900)"
     large = f"{numbers} select printf('%.*c', 50000, 'x') from n"
     assert "larger than 10 MB" in asked(site, large).text
+
+
+def test_hostile_text_neither_turns_a_page_round_nor_becomes_a_formula(site: httpx.Client) -> None:
+    sql = "select '=1+1 ' || recipient_name || char(8238) || char(7) as name, -5 as number from awards"
+    for ending in ("", ".json", ".csv"):
+        text = site.get(f"/sql/procurewatch{ending}", params={"sql": sql}).text
+        assert "=1+1 CLEARVIEW" in text
+        assert [mark for mark in ("\u202e", "\x07", "\\u202e", "\\u0007") if mark in text] == []
+    rows = list(csv.reader(io.StringIO(site.get("/sql/procurewatch.csv", params={"sql": sql}).text)))
+    assert {(name[:5], number) for name, number in rows[1:]} == {("'=1+1", "-5")}
+    assert asked(site, "select '=1+1' as name").json() == [{"name": "=1+1"}]  # a program reads what is there
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])

@@ -60,6 +60,17 @@ def test_searching_narrowing_and_subscribing(page: Page, address: str) -> None:
     assert page.locator("link[rel=alternate][type='application/atom+xml']").get_attribute("href") == atom
 
 
+def test_on_a_phone_subscribing_is_a_link_away(page: Page, reading_address: str) -> None:
+    page.set_viewport_size({"width": 375, "height": 800})
+    page.goto(f"{reading_address}/search?q=cellebrite")
+    navigation = page.get_by_role("navigation", name="Site").get_by_role("link")
+    assert len({link.bounding_box()["y"] for link in navigation.all()}) == 1  # type: ignore[index]
+    page.get_by_role("link", name="Subscribe to this search").click()
+    expect(page.get_by_role("heading", name="Subscribe")).to_be_in_viewport()
+    page.set_viewport_size({"width": 1280, "height": 900})
+    expect(page.get_by_role("link", name="Subscribe to this search")).to_be_hidden()
+
+
 def test_answers_come_while_one_types_and_the_keyboard_stays_where_it_is(page: Page, address: str) -> None:
     page.goto(f"{address}/search")
     page.evaluate("window.same = true")  # gone if the page is loaded anew

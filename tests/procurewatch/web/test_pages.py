@@ -204,6 +204,13 @@ def test_a_reviewer_may_search_what_waits(client: Client) -> None:
     answer = client.get("/search", params={"band": "review"})
     assert answer.status_code == 200
     assert answer.headers["cache-control"] == "private, no-store"
+    tree = tree_of(answer.content)
+    assert "records: matches that wait for review" in tree.xpath("string(//h2[@id='results'])")
+    titles = tree.xpath("//article/h3/a/@href")
+    assert titles
+    for href in [*tree.xpath("//aside//a/@href | //head/link/@href"), *titles]:  # feeds and files have none of it
+        own = client.get(str(answer.url.join(href))) if "//" not in href else None
+        assert own is None or own.status_code == 200, href
 
 
 def test_pages_have_validators_gzip_and_head(client: Client) -> None:

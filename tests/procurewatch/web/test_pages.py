@@ -114,6 +114,8 @@ def test_agencies_technologies_and_recipients_have_pages_of_the_same_kind(client
     assert "Who is paid" in text(client, "/agency/7012.html")
     department = text(client, "/agency/070.html")
     assert "Department, with all its parts; code 070." in department
+    assert "do not add these up" in department.partition("What is bought")[2].partition("Who is paid")[0]
+    assert department.count("do not add these up") == 1
     assert "U.S. Customs and Border Protection" in department.partition("Spending by agency")[2]
     assert client.get("/agency/070.atom").status_code == 200
     assert "Spending by agency" in text(client, "/category/face-recognition.html")

@@ -221,7 +221,7 @@ def _award_title(record: StoredRecord) -> str:
     paid = f", {money(record.obligated)} obligated to date" if record.obligated is not None and not record.doubt else ""
     quoted = shorten(one_line(record.description), _LONGEST_QUOTE)
     described = f": \N{LEFT DOUBLE QUOTATION MARK}{quoted}\N{RIGHT DOUBLE QUOTATION MARK}" if quoted else ""
-    return f"{what}{under}{to}{paid}{described}"
+    return f"{what[:1].upper()}{what[1:]}{under}{to}{paid}{described}"
 
 
 def _ended(text: str) -> str:

@@ -9,20 +9,21 @@ from storage.health import SourceHealth
 
 
 def health_line(sources: Sequence[SourceHealth], titles: Mapping[str, str]) -> str:
-    """Return which sources answer and which do not; "" where none has been asked."""
+    """Return which sources answer and which do not."""
     asked = [health for health in sources if health.last_run]
     if not asked:
-        return ""
+        return "No source has been asked yet."
     broken = [health for health in asked if health.incident]
     sound = [health for health in asked if not health.incident and health.last_good]
+    silent = [health for health in asked if not health.incident and not health.last_good]
     lines = []
     if sound:
         oldest = min(health.last_good for health in sound if health.last_good)
         when = "last read" if len(sound) == 1 else "each last read since"
         lines.append(f"{plural(len(sound), 'source answers', 'sources answer')}, {when} {moment(oldest)}.")
-    for health in broken:
+    for health in (*broken, *silent):
         title = one_line(titles.get(health.source, health.source))
-        since = moment(health.incident.began) if health.incident else ""
+        how = f"could not be read since {moment(health.incident.began)}" if health.incident else "has not answered yet"
         why = shorten(one_line(health.last_message), 160)
-        lines.append(f"{title} could not be read since {since}: {why or health.last_verdict}.")
+        lines.append(f"{title} {how}: {why or health.last_verdict}.")
     return " ".join(lines)

@@ -39,7 +39,8 @@ HELP = {
     "band": "Which matches: publish, review, rejected, any; all: also what matches nobody.",
     "verdict": "As reviewed: confirmed, rejected, never, unreviewed.",
 }
-_PASTED = re.compile(r"(?:\S+\?|\?)?[a-z_]+=\S*|\S+://\S*")
+# With spaces too, as browsers show an address and people type one, if what it begins with is a parameter.
+_PASTED = re.compile(rf"(?:\S+\?|\?)?(?:[a-z_]+=\S*|(?:{'|'.join(PARAMETERS)})=.*)|\S+://\S*")
 
 
 def asks(command: Callable[..., None]) -> Callable[..., None]:

@@ -61,10 +61,13 @@ def _json_value(value: Value) -> str | int | float | None:
 
 
 def _cell(value: Value) -> str:
-    """Return the cell of a value; numbers stay numbers, text cannot be taken for a formula."""
+    """Return the cell of a value; numbers stay numbers."""
     if value is None:
         return ""
-    if not isinstance(value, str):
-        return str(_json_value(value))
-    text = clean(value)
-    return f"'{text}" if text.lstrip(" ").startswith(FORMULA_STARTS) else text
+    return text_cell(value) if isinstance(value, str) else str(_json_value(value))
+
+
+def text_cell(text: str) -> str:
+    """Return text as the cell of a spreadsheet that cannot take it for a formula."""
+    cleaned = clean(text)
+    return f"'{cleaned}" if cleaned.lstrip(" ").startswith(FORMULA_STARTS) else cleaned

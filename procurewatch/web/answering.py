@@ -12,11 +12,16 @@ from http import HTTPStatus
 
 from fastapi import Request, Response
 from fastapi.responses import PlainTextResponse, RedirectResponse
+from starlette.datastructures import Headers
+from starlette.types import Receive, Scope, Send
+
+from feeds.frame import Frame
 
 HTML = "text/html; charset=utf-8"
 JSON = "application/json"
 PROBLEM_JSON = "application/problem+json"
 KEPT_SECONDS = 300
+DEEPEST_PAGE = 8  # folders; a path with more is none of ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +70,31 @@ def is_fresh(request: Request, page: Page) -> bool:
     return page.modified <= (moment if moment.tzinfo else moment.replace(tzinfo=UTC))
 
 
-def refusal(status: int, line: str) -> PlainTextResponse:
-    """Return an error as one line of text."""
-    return PlainTextResponse(f"{line}\n", status_code=status)
+class Refusal(PlainTextResponse):
+    """An error as one line of text; for a browser, which shows what it gets to a person, a page with that line."""
+
+    def __init__(self, status: int, line: str) -> None:
+        super().__init__(f"{line}\n", status_code=status, headers={"Vary": "Accept"})
+        self._line = line
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer as the client wants it."""
+        raw: bytes = scope.get("raw_path") or scope["path"].encode()
+        depth = raw.count(b"/") - 1
+        if "text/html" in Headers(scope=scope).get("accept", "") and depth <= DEEPEST_PAGE:
+            title = "Nothing here" if self.status_code == HTTPStatus.NOT_FOUND else "Not answered"
+            page = Frame(served=True, depth=depth).page("refusal.html", title=title, line=self._line)
+            response = Response(page, self.status_code, media_type=HTML)
+            for name, value in self.headers.items():
+                response.headers.setdefault(name, value)
+            await response(scope, receive, send)
+            return
+        await super().__call__(scope, receive, send)
+
+
+def refusal(status: int, line: str) -> Refusal:
+    """Return an error in one line."""
+    return Refusal(status, line)
 
 
 def problem(status: int, line: str, headers: Mapping[str, str] | None = None) -> Response:

@@ -10,9 +10,10 @@ from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from procurewatch.web.answering import problem, refusal
+from procurewatch.web.answering import problem
 
 # Pages load nothing from elsewhere and hold no script of their own; a browser is to hold them to it. A page that needs
 # more (review and search: our own scripts) says so itself.
@@ -72,8 +73,10 @@ class Guard:
         try:
             self._check(scope)
         except Refused as refused:
-            refuse = problem if str(scope["path"]).startswith(f"{API}/") else refusal
-            response = refuse(refused.status, refused.line)
+            is_program = str(scope["path"]).startswith(f"{API}/")
+            # No page around the line: it would cost what the limits save, and its links may not be ours.
+            plain = PlainTextResponse(f"{refused.line}\n", refused.status)
+            response = problem(refused.status, refused.line) if is_program else plain
             response.headers.update(refused.headers)
             await response(scope, receive, send_safely)
             return

@@ -4,23 +4,43 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
 from datasette.app import Datasette
 from datasette.database import Database, QueryInterrupted, Results
-from datasette.utils import sqlite_timelimit
+from datasette.url_builder import Urls
+from datasette.utils import PrefixedUrlString, sqlite_timelimit
 
+from feeds.text import clean
+from procurewatch.exports.text_rows import text_cell
 from procurewatch.web.sql_guard import Guard, Refused, connect_readonly
 from storage.reader_views import VIEWS
 
 LARGEST_ANSWER = 10_000_000  # characters and bytes of all values together
+# Whether the request at hand is answered with a file for a spreadsheet.
+FOR_SPREADSHEET: ContextVar[bool] = ContextVar("for_spreadsheet", default=False)
 
 Values = Mapping[str, object] | Sequence[object]
 
 
+class OnceBelow(Urls):  # type: ignore[misc]  # it has no types
+    """Links of Datasette's: some are made of a request's whole path, and would get the base in front of it again."""
+
+    def path(self, path: str, format: str | None = None) -> PrefixedUrlString:
+        """Return a path with the base in front, once."""
+        base = self.ds.setting("base_url")
+        return super().path(PrefixedUrlString(path) if path.startswith(base) else path, format)
+
+
 class ReadersDatasette(Datasette):  # type: ignore[misc]  # it has no types
     """Datasette without a catalogue of its own: that would tell of every table, and nothing here reads it."""
+
+    @property
+    def urls(self) -> OnceBelow:
+        """What makes links."""
+        return OnceBelow(self)
 
     async def refresh_schemas(self) -> None:
         """Do nothing."""
@@ -60,8 +80,10 @@ class ReadersDatabase(Database):  # type: ignore[misc]  # it has no types
         self._guard.check(sql, values)
         most = self._most_rows(page_size or self.ds.page_size) if truncate else None
         limit = min(custom_time_limit or self.ds.sql_time_limit_ms, self.ds.sql_time_limit_ms)
+        read_text = _as_cell if FOR_SPREADSHEET.get() else _as_shown  # here: a thread has no request at hand
 
         def run(connection: sqlite3.Connection) -> Results:
+            connection.text_factory = read_text
             with sqlite_timelimit(connection, limit):
                 try:
                     cursor = connection.execute(sql, values)
@@ -111,6 +133,15 @@ class ReadersDatabase(Database):  # type: ignore[misc]  # it has no types
     async def get_all_foreign_keys(self) -> dict[str, Any]:
         """Return none: views have none."""
         return {}
+
+
+def _as_shown(text: bytes) -> str:
+    """Return text from upstream without what would turn a page or a terminal round."""
+    return clean(text.decode(errors="replace"))
+
+
+def _as_cell(text: bytes) -> str:
+    return text_cell(text.decode(errors="replace"))
 
 
 def _fetched(cursor: Iterable[sqlite3.Row], most: int | None) -> Iterator[sqlite3.Row]:

@@ -14,7 +14,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from procurewatch.web.answering import refusal
 from procurewatch.web.safety import POLICY, SQL
-from procurewatch.web.sql_database import ReadersDatabase, ReadersDatasette
+from procurewatch.web.sql_database import FOR_SPREADSHEET, ReadersDatabase, ReadersDatasette
 from procurewatch.web.sql_guard import Guard
 from procurewatch.web.sql_questions import QUESTIONS
 from storage.database import Database
@@ -105,8 +105,7 @@ class SqlPages:
                 del headers["Set-Cookie"]  # a token against forged forms, and here nothing can be changed
             await send(message)
 
-        inner = _below(scope)
-        path = inner["path"]
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
         if scope["method"] not in ("GET", "HEAD"):
             response = refusal(405, "SQL here only reads: GET it.")
             response.headers["Allow"] = "GET, HEAD"
@@ -114,18 +113,18 @@ class SqlPages:
         elif path in ("/", ""):
             await RedirectResponse(f"{self._base_url}{NAME}", status_code=302)(scope, receive, send_ours)
         elif path == f"/{NAME}" or path.startswith(OPEN):
-            await self._app(inner, receive, send_ours)
+            FOR_SPREADSHEET.set(path.endswith(".csv"))
+            await self._app(self._whole(scope), receive, send_ours)
         else:
             response = refusal(404, f"There is no such page; {self._base_url} leads to all that can be asked.")
             await response(scope, receive, send_ours)
 
-
-def _below(scope: Scope) -> dict[str, Any]:
-    """Return the request as if its path began where this is mounted: Datasette puts the rest in front of its links."""
-    mounted = scope.get("root_path", "")
-    path = scope["path"].removeprefix(mounted)
-    raw = (scope.get("raw_path") or path.encode()).removeprefix(mounted.encode())
-    return {**scope, "path": path, "raw_path": raw, "root_path": ""}
+    def _whole(self, scope: Scope) -> dict[str, Any]:
+        """Return the request with its path as readers see it, wherever this is mounted: Datasette makes links of it."""
+        mounted, base = scope.get("root_path", ""), self._base_url.rstrip("/")
+        path = scope["path"].removeprefix(mounted)
+        raw = (scope.get("raw_path") or path.encode()).removeprefix(mounted.encode())
+        return {**scope, "path": base + path, "raw_path": base.encode() + raw, "root_path": ""}
 
 
 def _metadata() -> Mapping[str, Any]:

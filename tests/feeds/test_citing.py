@@ -62,6 +62,11 @@ def test_a_citation_says_what_it_rests_on() -> None:
         assert needed in text
 
 
+def test_a_title_begins_with_a_capital_after_the_authors_full_stop() -> None:
+    plain = replace(CLEARVIEW, type_text="", category="contract")
+    assert "Enforcement. Contract 70CMSD21P00000127 to" in as_text(cite_award(plain, []))
+
+
 def test_the_newest_evidence_dates_it_and_the_oldest_are_counted() -> None:
     proofs = [replace(evidence(CLEARVIEW), sha256=f"{n:064x}", retrieved_at=SEEN + timedelta(days=n)) for n in range(8)]
     made = cite_award(CLEARVIEW, proofs)

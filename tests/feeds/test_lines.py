@@ -40,4 +40,6 @@ def test_the_health_of_the_sources_in_a_line() -> None:
         "1 source answers, last read 2026-11-23 06:00 UTC. "
         "FPDS could not be read since 2026-11-23 06:00 UTC: no answer from <b>fpds</b>."
     )
-    assert health_line([replace(SOUND, last_run=None)], titles) == ""
+    assert health_line([replace(SOUND, last_run=None)], titles) == "No source has been asked yet."
+    never = replace(BROKEN, incident=None, last_good=None)
+    assert health_line([never], titles) == "FPDS has not answered yet: no answer from <b>fpds</b>."

@@ -126,6 +126,11 @@ def test_search_show_and_export(stored: Path, tmp_path: Path) -> None:
     assert "70B03C23F00001053" in found.stdout
     assert "PANAMERICA" in found.stdout
     assert run(stored, "search", "no-such-words-anywhere").returncode == 1
+    for address in (
+        'q="facial recognition"&agency=7012&since=2021-01-01',
+        "https://example.org/search?q=facial recognition",
+    ):
+        assert "70CMSD21P00000127" in run(stored, "search", address).stdout
     shown = run(stored, "show", "https://www.usaspending.gov/award/CONT_AWD_70CMSD24P00000119_7012_-NONE-_-NONE-/")
     assert "FORENSIC SOFTWARE" in shown.stdout
     assert re.search(r"[0-9a-f]{64}", shown.stdout), "the evidence's hash"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -49,14 +51,43 @@ def test_no_link_is_broken_and_no_asset_is_from_elsewhere(site: httpx.Client) ->
         found: list[str] = []
         for address in level:
             response = site.get(address, follow_redirects=True)
+            if "/sql" not in address:  # a page of the site: there, if perhaps not for everybody
+                assert response.status_code != 404, f"{address} at level {depth}"
+                continue
             assert response.status_code == 200, f"{address} at level {depth}: {response.status_code}"
             if "text/html" in response.headers["content-type"]:
                 found += links(response, ours)
             for other in response.headers.get_list("link"):
                 found.append(other.partition(";")[0].strip("<> "))
         seen |= set(level)
-        level = sorted({address for address in found if "/sql" in address} - seen)
+        level = sorted(set(found) - seen)
     assert len(seen) > 200
+
+
+@pytest.mark.parametrize("asked_for", ["_facet_date=signed", "_facet=modification&_facet_size=1"])
+def test_no_link_of_a_facet_is_broken(site: httpx.Client, asked_for: str) -> None:
+    page = site.get(f"/sql/procurewatch/actions?{asked_for}")
+    followed = [address for address in links(page, urlsplit(str(site.base_url)).netloc) if asked_for[:12] in address]
+    assert followed
+    for address in followed:
+        assert "/sql/procurewatch/" in address
+        assert site.get(address).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("asked_for", "led_to"),
+    [
+        ("/sql/procurewatch/awards/", "/sql/procurewatch/awards"),
+        ("/sql/procurewatch/", "/sql/procurewatch"),
+        ("/sql/procurewatch/awards.jsono", "/sql/procurewatch/awards.json?_shape=objects"),
+        ("/sql/procurewatch/awards?_sort=signed&_sort_by_desc=on", "/sql/procurewatch/awards?_sort_desc=signed"),
+    ],
+)
+def test_what_leads_on_leads_to_a_page_of_sql(site: httpx.Client, asked_for: str, led_to: str) -> None:
+    response = site.get(asked_for)
+    assert response.status_code == 302
+    assert response.headers["location"] == led_to
+    assert site.get(led_to).status_code == 200
 
 
 def links(page: httpx.Response, ours: str) -> list[str]:
@@ -201,6 +232,17 @@ def test_rows_and_size_of_an_answer_have_an_end(site: httpx.Client) -> None:
     numbers = "with recursive n(x) as (select 1 union all select x + 1 from n limit 900)"
     large = f"{numbers} select printf('%.*c', 50000, 'x') from n"
     assert "larger than 10 MB" in asked(site, large).text
+
+
+def test_hostile_text_neither_turns_a_page_round_nor_becomes_a_formula(site: httpx.Client) -> None:
+    sql = "select '=1+1 ' || recipient_name || char(8238) || char(7) as name, -5 as number from awards"
+    for ending in ("", ".json", ".csv"):
+        text = site.get(f"/sql/procurewatch{ending}", params={"sql": sql}).text
+        assert "=1+1 CLEARVIEW" in text
+        assert [mark for mark in ("\u202e", "\x07", "\\u202e", "\\u0007") if mark in text] == []
+    rows = list(csv.reader(io.StringIO(site.get("/sql/procurewatch.csv", params={"sql": sql}).text)))
+    assert {(name[:5], number) for name, number in rows[1:]} == {("'=1+1", "-5")}
+    assert asked(site, "select '=1+1' as name").json() == [{"name": "=1+1"}]  # a program reads what is there
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])

@@ -12,7 +12,16 @@ for (const [name, label] of LABELS) {
 // A menu closes when something else is clicked.
 document.addEventListener("click", (event) => {
   const within = event.target.closest("details");
-  for (const menu of document.querySelectorAll("details[open]")) {
+  for (const menu of document.querySelectorAll("details.actions-menu-links[open]")) {
     if (menu !== within) menu.open = false;
   }
 });
+
+// Said of forty columns it would push the rows off the screen.
+for (const meanings of document.querySelectorAll("dl.column-descriptions")) {
+  const folded = document.createElement("details");
+  const summary = document.createElement("summary");
+  summary.textContent = "What the columns mean";
+  meanings.replaceWith(folded);
+  folded.append(summary, meanings);
+}

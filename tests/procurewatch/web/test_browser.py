@@ -60,6 +60,18 @@ def test_searching_narrowing_and_subscribing(page: Page, address: str) -> None:
     assert page.locator("link[rel=alternate][type='application/atom+xml']").get_attribute("href") == atom
 
 
+def test_on_a_phone_subscribing_is_a_link_away(page: Page, reading_address: str) -> None:
+    page.set_viewport_size({"width": 375, "height": 800})
+    for path in ("/sql/", "/search?q=cellebrite"):
+        page.goto(reading_address + path)
+        navigation = page.get_by_role("navigation", name="Site").get_by_role("link")
+        assert len({link.bounding_box()["y"] for link in navigation.all()}) == 1  # type: ignore[index]
+    page.get_by_role("link", name="Subscribe to this search").click()
+    expect(page.get_by_role("heading", name="Subscribe")).to_be_in_viewport()
+    page.set_viewport_size({"width": 1280, "height": 900})
+    expect(page.get_by_role("link", name="Subscribe to this search")).to_be_hidden()
+
+
 def test_answers_come_while_one_types_and_the_keyboard_stays_where_it_is(page: Page, address: str) -> None:
     page.goto(f"{address}/search")
     page.evaluate("window.same = true")  # gone if the page is loaded anew
@@ -117,6 +129,17 @@ def test_asking_in_sql(page: Page, address: str) -> None:
     expect(page.get_by_role("cell", name="Clearview AI").first).to_be_visible()
     page.get_by_role("link", name="Procurewatch").click()
     expect(page.get_by_role("heading", name="Procurewatch")).to_be_visible()
+
+
+def test_a_table_of_sql_begins_on_the_first_screen_and_its_columns_are_explained_on_demand(
+    page: Page, reading_address: str
+) -> None:
+    page.goto(f"{reading_address}/sql/procurewatch/awards")
+    expect(page.locator("table.rows-and-columns tbody tr").first).to_be_in_viewport()
+    meaning = page.get_by_text("the procurement instrument identifier")
+    expect(meaning).to_be_hidden()
+    page.get_by_text("What the columns mean").click()
+    expect(meaning).to_be_visible()
 
 
 def test_an_award_shows_why_money_over_time_and_evidence(page: Page, address: str) -> None:

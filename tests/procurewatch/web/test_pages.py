@@ -114,6 +114,8 @@ def test_agencies_technologies_and_recipients_have_pages_of_the_same_kind(client
     assert "Who is paid" in text(client, "/agency/7012.html")
     department = text(client, "/agency/070.html")
     assert "Department, with all its parts; code 070." in department
+    assert "do not add these up" in department.partition("What is bought")[2].partition("Who is paid")[0]
+    assert department.count("do not add these up") == 1
     assert "U.S. Customs and Border Protection" in department.partition("Spending by agency")[2]
     assert client.get("/agency/070.atom").status_code == 200
     assert "Spending by agency" in text(client, "/category/face-recognition.html")
@@ -163,11 +165,54 @@ def test_a_question_that_cannot_be_understood_gets_one_line(client: Client, para
     assert line in tree_of(answer.content).xpath("//p[@role='alert']")[0].text_content()
 
 
+@pytest.mark.parametrize(
+    "path", ["/nothing", "/awards/nothing.html", "/vendor/nothing.html", "/sql/-/nothing", "/search.csv?q=zzzz"]
+)
+def test_what_is_not_there_is_a_page_for_a_person_and_a_line_for_a_program(client: Client, path: str) -> None:
+    page = client.get(path, headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
+    assert (page.status_code, page.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    tree = tree_of(page.content)
+    line = client.get(path)
+    assert (line.status_code, line.headers["content-type"]) == (404, "text/plain; charset=utf-8")
+    assert tree.xpath("string(//p[@role='alert'])") == line.text.strip()
+    assert "Accept" in line.headers["vary"]
+    assert tree.xpath("string(//title)") == "Nothing here · Procurewatch"
+    for href in [
+        *tree.xpath("//link[@rel='stylesheet']/@href"),
+        *tree.xpath("//nav//a/@href"),
+        *tree.xpath("//main//a/@href"),
+    ]:
+        assert client.get(str(page.url.join(href))).status_code != 404, href
+
+
+def test_a_search_is_called_by_what_was_asked(client: Client) -> None:
+    for query, title, heading in (
+        ("", "All records · Procurewatch", "116 records"),
+        ("?q=cellebrite", "Records with “cellebrite” · Procurewatch", "29 records with “cellebrite”"),
+    ):
+        tree = tree_of(client.get(f"/search{query}").content)
+        assert tree.xpath("string(//title)") == title
+        assert tree.xpath("string(//h2[@id='results'])") == heading
+    assert tree_of(client.get("/search?since=x").content).xpath("string(//title)") == "Search · Procurewatch"
+
+
+def test_nothing_found_is_nothing_to_take_away(client: Client) -> None:
+    assert tree_of(client.get("/search?q=cellebrite").content).xpath("//a[contains(@href, 'search.csv')]")
+    assert not tree_of(client.get("/search?q=zzzz").content).xpath("//a[contains(@href, 'search.csv')]")
+
+
 def test_a_reviewer_may_search_what_waits(client: Client) -> None:
     sign_in(client)
     answer = client.get("/search", params={"band": "review"})
     assert answer.status_code == 200
     assert answer.headers["cache-control"] == "private, no-store"
+    tree = tree_of(answer.content)
+    assert "records: matches that wait for review" in tree.xpath("string(//h2[@id='results'])")
+    titles = tree.xpath("//article/h3/a/@href")
+    assert titles
+    for href in [*tree.xpath("//aside//a/@href | //head/link/@href"), *titles]:  # feeds and files have none of it
+        own = client.get(str(answer.url.join(href))) if "//" not in href else None
+        assert own is None or own.status_code == 200, href
 
 
 def test_pages_have_validators_gzip_and_head(client: Client) -> None:

@@ -46,7 +46,7 @@ class Catalogue:
     one award, called when its page is wanted; entries link to a page only if its key is here. `base_url` is where the
     site will be found, None when nobody knows. `epoch` dates feeds that have no entries.
     `today` (UTC) is what is said of records that are not public yet. `hub` is the address of a WebSub hub, ""
-    without one.
+    without one. `has_subjects`: there are pages on vendors, agencies and technologies.
     """
 
     title: str = "Procurewatch"
@@ -56,6 +56,7 @@ class Catalogue:
     today: date
     epoch: datetime = EPOCH
     hub: str = ""
+    has_subjects: bool = False
     incidents: tuple[Incident, ...] = ()
     source_titles: Mapping[str, str] = field(default_factory=dict)
 
@@ -159,11 +160,15 @@ class Site:
                 rss_url=self._address(spec, FeedFormat.RSS) or layout.feed_path(spec.kind, spec.slug, FeedFormat.RSS),
                 json_url=self._address(spec, FeedFormat.JSON)
                 or layout.feed_path(spec.kind, spec.slug, FeedFormat.JSON),
-                html_url=self._home() if base is not None else layout.INDEX,
+                html_url=layout.site_url(base, self._page(spec)) if base is not None else layout.INDEX,
             )
             for spec in self.catalogue.feeds
         ]
         return write_opml(f"{self.catalogue.title}: all feeds", outlines)
+
+    def _page(self, spec: FeedSpec) -> str:
+        """Return the path of the page on what a feed is about: written files have but one page for all."""
+        return layout.feed_page(spec.kind, spec.slug) if self.catalogue.has_subjects else layout.INDEX
 
     def _award(self, key: str) -> bytes:
         record = self.catalogue.awards[key]()

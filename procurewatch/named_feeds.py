@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import difflib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
 from feeds.layout import FeedFormat, FeedKind, feed_path
 from monitors.vendor import Kind, Vendor, Watchlist
-from storage.query import Query
+from storage.query import InvalidQuery, Query
 from storage.reading import known_agencies, known_vendors
 
 
@@ -26,6 +27,33 @@ class NamedFeed:
     def stem(self) -> str:
         """Its path without the format's ending."""
         return feed_path(self.kind, self.slug, FeedFormat.ATOM).removesuffix(f".{FeedFormat.ATOM}")
+
+
+@dataclass(frozen=True, slots=True)
+class NamedFeeds:
+    """All feeds that have a path, by their stems; and what their subjects are called, by id."""
+
+    by_stem: Mapping[str, NamedFeed]
+    titles: Mapping[str, str]
+
+    def check(self, query: Query) -> None:
+        """Raise `InvalidQuery` if a public question names a vendor or a technology that there is none of.
+
+        Nothing could ever answer it: who has mistyped an id would wait for ever. An agency may yet buy something.
+        """
+        for kind, asked in ((FeedKind.VENDOR, query.vendor), (FeedKind.CATEGORY, query.category)):
+            known = {feed.slug for feed in self.by_stem.values() if feed.kind is kind} if asked else set()
+            for slug in asked:
+                if slug not in known and query.is_public:
+                    close = difflib.get_close_matches(slug, known, n=1)
+                    hint = f"did you mean {close[0]}?" if close else "the list of all feeds has those there are"
+                    raise InvalidQuery(f"there is no {kind} {slug!r}; {hint}")
+
+
+def all_named_feeds(session: Session, watchlist: Watchlist) -> NamedFeeds:
+    """Return all feeds that have a path."""
+    feeds = tuple(named_feeds(session, watchlist))
+    return NamedFeeds({feed.stem: feed for feed in feeds}, {feed.slug: feed.title for feed in feeds})
 
 
 def named_feeds(session: Session, watchlist: Watchlist) -> Iterator[NamedFeed]:

@@ -39,7 +39,8 @@ def catalogue(desk: Desk, *, base_url: str, is_list: bool = False) -> Catalogue:
 
     Args:
         base_url: where the site will be found, "" when nobody knows.
-        is_list: which feeds there are is enough, without what they carry and without award pages.
+        is_list: which feeds there are is enough, without what they carry and without award pages: as it is served,
+            where subjects have pages too.
     """
     watchlist, entries = desk.watchlist, desk.settings.feed_entries
     with desk.database.reading() as session:
@@ -64,6 +65,7 @@ def catalogue(desk: Desk, *, base_url: str, is_list: bool = False) -> Catalogue:
         awards=awards,
         today=datetime.now(UTC).date(),
         hub=desk.settings.websub_hub,
+        has_subjects=is_list,
         incidents=incidents,
         source_titles={name: source.title for name, source in SOURCES.items()},
     )

@@ -65,7 +65,7 @@ def make_app(desk: Desk, base_url: str) -> FastAPI:
         home.router(room),
         search_pages.router(room),
         downloads.router(room),
-        feeds.feeds_router(desk, base_url, writer),
+        feeds.feeds_router(room, writer),
         record_pages.router(room),
         subject_pages.router(room),
         review_pages.router(room),

@@ -6,7 +6,6 @@ without building anything.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -20,12 +19,11 @@ from feeds.feed_meta import EPOCH, FeedMeta, Walk
 from feeds.layout import FEED_SUBTITLE, FEED_TYPES, INDEX, FeedFormat, FeedKind, feed_page, site_url
 from feeds.syndication import write_feed
 from feeds.tags import feed_id
-from procurewatch.desk import Desk
-from procurewatch.named_feeds import NamedFeed, named_feeds
+from procurewatch.named_feeds import NamedFeed, NamedFeeds
 from procurewatch.web.answering import Page, is_fresh, refusal
 from procurewatch.web.entry_writer import EntryWriter
 from procurewatch.web.feed_cache import FeedCache, Served, served
-from procurewatch.web.kept import Kept
+from procurewatch.web.room import Room
 from storage.archives import (
     ArchivePage,
     archived_entries,
@@ -62,42 +60,28 @@ class Asked:
         return f"{self.stem}.{self.fmt}" + (f"?{urlencode(params)}" if params else "")
 
 
-@dataclass(frozen=True, slots=True)
-class _Named:
-    """The feeds that have paths of their own, by their stems, and their titles by what they are about."""
-
-    feeds: Mapping[str, NamedFeed]
-    titles: Mapping[str, str]
-
-    @classmethod
-    def of(cls, feeds: Iterable[NamedFeed]) -> _Named:
-        found = tuple(feeds)
-        return cls({feed.stem: feed for feed in found}, {feed.slug: feed.title for feed in found})
-
-
 class NoSuchPage(Exception):
     """A feed has no archive page of that name."""
 
 
 class FeedDesk:
-    """Answers with feeds from an open desk. Safe to share between threads."""
+    """Answers with feeds. Safe to share between threads."""
 
-    def __init__(self, desk: Desk, base_url: str, writer: EntryWriter) -> None:
-        self._desk = desk
-        self._base_url = base_url
+    def __init__(self, room: Room, writer: EntryWriter) -> None:
+        self._room = room
         self._writer = writer
         self._cache = FeedCache()
-        self._named = Kept(lambda session: _Named.of(named_feeds(session, desk.watchlist)))
 
     def named(self, stem: str) -> NamedFeed | None:
         """Return the feed that has a path of its own, `None` if there is none."""
-        with self._desk.database.reading() as session:
-            return self._named.of(session).feeds.get(stem)
+        with self._room.desk.database.reading() as session:
+            return self._room.feeds.of(session).by_stem.get(stem)
 
     def answer(self, request: Request, asked: Asked) -> Response:
-        """Return the document, or 304 to who has it."""
+        """Return the document, or 304 to who has it. Raises `InvalidQuery` where nothing can ever answer it."""
         keeping = ARCHIVE_KEPT_SECONDS if asked.page else KEPT_SECONDS
-        with self._desk.database.reading() as session:
+        with self._room.desk.database.reading() as session:
+            self._room.feeds.of(session).check(asked.query)
             state, changed = publication_state(session)
             known = self._cache.known(asked, state)
             if known and is_fresh(request, Page(b"", known.tag, known.modified)):
@@ -119,7 +103,7 @@ class FeedDesk:
 
         A page names this address, not that of the next, since it never changes and the next is not there yet.
         """
-        with self._desk.database.reading() as session:
+        with self._room.desk.database.reading() as session:
             newer = page_after(session, asked.query, asked.page, datetime.now(UTC)) if asked.page else None
         target = asked.path(ARCHIVE, newer) if newer else asked.path()
         return RedirectResponse(self._address(target), status_code=307, headers={"Cache-Control": "no-cache"})
@@ -127,7 +111,7 @@ class FeedDesk:
     def _build(self, session: Session, asked: Asked, changed: datetime | None) -> Served:
         now = datetime.now(UTC)
         if asked.page is None:
-            least = self._desk.settings.feed_entries
+            least = self._room.desk.settings.feed_entries
             older, carried = newest_entries(session, asked.query, least, MOST_ENTRIES, now)
         elif is_complete(session, asked.query, asked.page, now):
             carried = archived_entries(session, asked.query, asked.page)
@@ -139,7 +123,7 @@ class FeedDesk:
         return served(write_feed(asked.fmt, meta, entries), changed or EPOCH)
 
     def _meta(self, session: Session, asked: Asked, older: ArchivePage | None) -> FeedMeta:
-        named = self._named.of(session)
+        named = self._room.feeds.of(session)
         title, page, identity = self._about(asked, named)
         walk = Walk(older=self._address(asked.path(ARCHIVE, older)) if older else "")
         if asked.page:
@@ -155,39 +139,37 @@ class FeedDesk:
             self_url=self._address(asked.path(ARCHIVE, asked.page) if asked.page else asked.path()),
             html_url=self._address(page),
             updated=EPOCH,
-            hub="" if asked.page else self._desk.settings.websub_hub,
+            hub="" if asked.page else self._room.desk.settings.websub_hub,
             walk=walk,
         )
 
-    def _about(self, asked: Asked, named: _Named) -> tuple[str, str, str]:
+    def _about(self, asked: Asked, named: NamedFeeds) -> tuple[str, str, str]:
         """Return what a feed is called, the path of the page it belongs to, and its id."""
-        if feed := named.feeds.get(asked.stem):
+        if feed := named.by_stem.get(asked.stem):
             slug = "" if feed.kind is FeedKind.ALL else feed.slug
             page = feed_page(feed.kind, feed.slug) if slug else INDEX
             return feed.title, page, feed_id(feed.kind, slug)
         params = asked.query.url_query()
         page = f"{SEARCH}?{params}" if params else SEARCH
-        return asked.query.in_words(named.titles), page, feed_id(SEARCH, params or "all")
+        words = f"records {asked.query.in_words(named.titles)}" if params else "everything"
+        return words, page, feed_id(SEARCH, params or "all")
 
     def _address(self, path: str) -> str:
-        return site_url(self._base_url, path)
+        return site_url(self._room.base_url, path)
 
 
-def feeds_router(desk: Desk, base_url: str, writer: EntryWriter) -> APIRouter:
-    """Return the routes of all feeds that carry events; it goes before any route that takes every path.
-
-    `base_url` is where readers find the site.
-    """
-    routes, feeds = APIRouter(), FeedDesk(desk, base_url, writer)
+def feeds_router(room: Room, writer: EntryWriter) -> APIRouter:
+    """Return the routes of all feeds that carry events; it goes before any route that takes every path."""
+    routes, feeds = APIRouter(), FeedDesk(room, writer)
 
     def search(request: Request) -> Response:
         try:
             query = read_query(request.query_params.multi_items(), besides=(ARCHIVE, AFTER))
+            if not query.is_public:
+                return refusal(403, NOT_PUBLIC)
+            return _answered(feeds, request, Asked(SEARCH, query, _format(request)))
         except InvalidQuery as error:
             return refusal(400, str(error))
-        if not query.is_public:
-            return refusal(403, NOT_PUBLIC)
-        return _answered(feeds, request, Asked(SEARCH, query, _format(request)))
 
     def named(request: Request) -> Response:
         stem = request.url.path.lstrip("/").rpartition(".")[0]

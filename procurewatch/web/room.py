@@ -18,6 +18,7 @@ from feeds.html import FeedRow, Latest
 from feeds.layout import FeedFormat, FeedKind
 from monitors.vendor import Kind
 from procurewatch.desk import Desk
+from procurewatch.named_feeds import NamedFeeds, all_named_feeds
 from procurewatch.web.answering import Page
 from procurewatch.web.feed_cache import FeedCache, served
 from procurewatch.web.kept import Kept
@@ -54,6 +55,11 @@ class Room:
     def agencies(self) -> Kept[dict[str, str]]:
         """The names of the agencies that readers see, by code."""
         return Kept(lambda session: dict(known_agencies(session)))
+
+    @cached_property
+    def feeds(self) -> Kept[NamedFeeds]:
+        """The feeds that have a path of their own."""
+        return Kept(lambda session: all_named_feeds(session, self.desk.watchlist))
 
     @cached_property
     def names(self) -> Kept[dict[str, str]]:

@@ -38,6 +38,7 @@ def router(room: Room) -> APIRouter:
         try:
             query = allowed_query(params, is_reviewer=reviewer is not None)
             with room.desk.database.reading() as session:
+                room.feeds.of(session).check(query)
 
                 def build() -> bytes:
                     return render_search(room.frame(), answered(room, session, query, after), today=room.today)

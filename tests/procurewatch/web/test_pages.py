@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from httpx import Client
+from lxml import etree
 
 from feeds.layout import award_path
 from sources.records import Agency, Amount, AmountMeaning, Publication, PublicationKind, Recipient
@@ -300,3 +301,24 @@ def test_hostile_text_appears_escaped_and_cut(made: Made) -> None:
         assert len(answer.content) < 200_000
     for q in (EVIL.replace("\ud800", ""), '"', "%00", "' OR 1=1 --", "*" * 900):
         assert client.get("/search", params={"q": q}).status_code in (200, 400)
+
+
+def test_the_list_of_feeds_leads_to_each_feeds_own_page(client: Client) -> None:
+    outlines = etree.fromstring(client.get("/feeds.opml").content).findall(".//outline[@xmlUrl]")
+    pages = {str(outline.get("text")): str(outline.get("htmlUrl")) for outline in outlines}
+    assert pages["Cellebrite"].endswith("/vendor/cellebrite.html")
+    assert all(client.get(page).status_code == 200 for page in pages.values())
+
+
+@pytest.mark.parametrize("path", ["/search", "/search.atom", "/search.json"])
+def test_who_mistypes_an_id_does_not_wait_for_ever(client: Client, path: str) -> None:
+    for asked, hint in (("vendor=cellebrit", "did you mean cellebrite?"), ("category=nope", "no category")):
+        answer = client.get(f"{path}?{asked}")
+        assert answer.status_code == 400
+        assert hint in answer.text
+    assert client.get(f"{path}?agency=9999").status_code == 200  # it may buy something tomorrow
+
+
+def test_the_feed_of_a_search_has_a_title_in_english(client: Client) -> None:
+    assert "<title>Procurewatch: records with “cellebrite”</title>" in client.get("/search.atom?q=cellebrite").text
+    assert "<title>Procurewatch: everything</title>" in client.get("/search.atom").text

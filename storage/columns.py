@@ -8,8 +8,6 @@ from decimal import Decimal
 from sqlalchemy import BigInteger, DateTime, Dialect
 from sqlalchemy.types import TypeDecorator
 
-CENT = Decimal("0.01")
-
 
 class Cents(TypeDecorator[Decimal]):
     """US dollars as a `Decimal` in Python, as whole cents in the database.
@@ -32,7 +30,7 @@ class Cents(TypeDecorator[Decimal]):
 
     def process_result_value(self, value: int | None, dialect: Dialect) -> Decimal | None:  # noqa: ARG002
         """Take cents to dollars."""
-        return None if value is None else Decimal(value).scaleb(-2).quantize(CENT)
+        return None if value is None else Decimal(value).scaleb(-2)
 
 
 class UtcTime(TypeDecorator[datetime]):

@@ -28,7 +28,7 @@ from sqlmodel import col
 
 from storage.full_text import holds
 from storage.query import Band
-from storage.shapes import Forms, Shape
+from storage.shapes import Forms, Shape, nth
 from storage.stored import EventKind
 from storage.tables import ActionRow, EventRow, MatchRow, SearchRow, SightingRow, VerdictRow
 
@@ -88,7 +88,7 @@ def holds_term(number: int, forms: Forms) -> ColumnElement[bool]:
 
 
 def _holds_any(name: str, number: int, forms: Forms) -> ColumnElement[bool]:
-    return or_(*(holds(f"{name}_{number}_{form}") for form in range(forms.number)))
+    return or_(*(holds(nth(f"{nth(name, number)}form", form)) for form in range(forms.number)))
 
 
 def of_facets(shape: Shape) -> Iterator[ColumnElement[bool]]:
@@ -105,7 +105,9 @@ def of_facets(shape: Shape) -> Iterator[ColumnElement[bool]]:
 def _codes(shape: Shape) -> Iterator[ColumnElement[bool]]:
     if shape.agency:
         named = [
-            (column, f"agency_{number}_{column}") for number, columns in enumerate(shape.agency) for column in columns
+            (column, f"{nth('agency', number)}{column}")
+            for number, columns in enumerate(shape.agency)
+            for column in columns
         ]
         yield or_(*(holds(name) if column == "words" else _column(column) == bindparam(name) for column, name in named))
     if shape.kind:
@@ -114,7 +116,7 @@ def _codes(shape: Shape) -> Iterator[ColumnElement[bool]]:
         yield any_of(col(SearchRow.recipient_state), "state", shape.state)
     for name, lengths in (("psc", shape.psc), ("naics", shape.naics)):
         if lengths:
-            codes = ((f"{name}_{number}", length) for number, length in enumerate(lengths))
+            codes = ((nth(name, number), length) for number, length in enumerate(lengths))
             yield or_(*(_code(_column(name), given, length) for given, length in codes))
     if shape.source:
         told = exists().where(
@@ -125,7 +127,7 @@ def _codes(shape: Shape) -> Iterator[ColumnElement[bool]]:
 
 
 def _agency(number: int, column: str) -> ColumnElement[bool]:
-    name = f"agency_{number}_{column}"
+    name = f"{nth('agency', number)}{column}"
     return holds(name) if column == "words" else _column(column) == bindparam(name)
 
 
@@ -192,5 +194,5 @@ def _seen(shape: Shape, column: Column) -> Iterator[ColumnElement[bool]]:
 
 def any_of(column: Column, name: str, count: int) -> ColumnElement[bool]:
     """Whether a column has one of so many values: an equality if there is but one, which an index can keep in order."""
-    values: list[BindParameter[Any]] = [bindparam(f"{name}_{number}", type_=String()) for number in range(count)]
+    values: list[BindParameter[Any]] = [bindparam(nth(name, number), type_=String()) for number in range(count)]
     return column == values[0] if count == 1 else column.in_(values)

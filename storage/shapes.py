@@ -119,13 +119,20 @@ def asked(query: Query, dialect: Dialect) -> Asked:
     return Asked(shape, MappingProxyType(values))
 
 
+def nth(name: str, number: int) -> str:
+    """Return under which name a value of several comes in: not kind_1, as SQLAlchemy names what it binds by itself."""
+    return f"{name}{number}"
+
+
 def _values(query: Query) -> Pairs:
     for name in ("vendor", "category", "event", "state", "source", "psc", "naics"):
         yield from _numbered(name, getattr(query, name))
     yield from _numbered("kind", _kinds(query))
     if _has_agency_code(query):
         for number, agency in enumerate(query.agency):
-            yield from ((f"agency_{number}_{column}", _in_column(agency, column)) for column in _columns_of(agency))
+            yield from (
+                (f"{nth('agency', number)}{column}", _in_column(agency, column)) for column in _columns_of(agency)
+            )
     for name in ("since", "until", "min_amount", "max_amount", "verdict"):
         if (value := getattr(query, name)) not in (None, ""):
             yield name, value
@@ -142,12 +149,12 @@ def _dates(query: Query) -> Pairs:
 
 
 def _numbered(name: str, values: tuple[str, ...]) -> Pairs:
-    return ((f"{name}_{number}", str(value)) for number, value in enumerate(values))
+    return ((nth(name, number), str(value)) for number, value in enumerate(values))
 
 
 def _patterns(name: str, terms: list[Either]) -> Pairs:
     for number, either in enumerate(terms):
-        yield from _numbered(f"{name}_{number}", tuple(pattern(term) for term in either))
+        yield from _numbered(f"{nth(name, number)}form", tuple(pattern(term) for term in either))
 
 
 def _forms(either: Either) -> Forms:

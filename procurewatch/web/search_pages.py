@@ -10,6 +10,7 @@ from fastapi import APIRouter, Request, Response
 from sqlalchemy.orm import Session
 
 from feeds.entries import category_words
+from feeds.layout import SEARCH
 from feeds.search_page import FACET_TITLES, MOST_COUNTED, MOST_ENTRIES, Facet, FacetValue, SearchPage, render_search
 from feeds.text import clean
 from procurewatch.web.answering import answer, page_of
@@ -128,13 +129,14 @@ def _value(params: Pairs, name: str, counted: FacetCount, names: Mapping[str, st
         id=f"{name}-{counted.value}",
         label=names.get(value) or label,
         count=counted.records,
-        query=_toggled(params, (name, value)),
+        href=_toggled(params, (name, value)),
         is_chosen=(name, value) in params,
     )
 
 
 def _toggled(params: Pairs, chosen: tuple[str, str]) -> str:
-    """Return the query with a value of a facet, or without it where it has it: in the order of all addresses."""
-    if chosen in params:
-        return urlencode([pair for pair in params if pair != chosen])
-    return urlencode(sorted([*params, chosen], key=lambda pair: (PARAMETERS.index(pair[0]), pair[1])))
+    """Return the page with a value of a facet, or without it where it has it: in the order of all addresses."""
+    pairs = [pair for pair in params if pair != chosen]
+    if len(pairs) == len(params):
+        pairs = sorted([*pairs, chosen], key=lambda pair: (PARAMETERS.index(pair[0]), pair[1]))
+    return f"{SEARCH}?{urlencode(pairs)}" if pairs else SEARCH

@@ -105,6 +105,28 @@ def test_the_statements_of_a_shape_are_the_same_text(shelf: Database) -> None:
     assert not any("clearview" in text or "babel" in text for text in texts)
 
 
+def test_all_parts_at_once_with_many_values_can_be_asked(shelf: Database) -> None:
+    several = {
+        "vendor": ("clearview-ai", "babel-street"),
+        "category": ("face-recognition", "social-media"),
+        "agency": ("7012", "070", "customs"),
+        "office": ("a", "b"),
+        "source": ("usaspending", "fpds"),
+        "kind": ("award", "notice"),
+        "event": ("new-award", "withdrawn", "modified"),
+        "state": ("VA", "NY"),
+        "psc": ("7A", "7A21"),
+        "naics": ("5", "513210"),
+    }
+    single = {"q": 'o-brien "a b" -c -"d e"', "since": "2020-01-01", "until": "2026-01-01", "seen_since": "2020-01-01"}
+    single |= {"seen_until": "2027-01-01", "min_amount": "1", "max_amount": "2", "reseller": "yes"}
+    pairs = [*single.items(), *((name, value) for name, values in several.items() for value in values)]
+    for more in ([], [("verdict", "confirmed")], [("band", "review")]):
+        assert answers(shelf, read_query([*pairs, *more]))[0] == []
+        for name, values in several.items():
+            answers(shelf, read_query([*more, *((name, value) for value in values)]))
+
+
 @pytest.mark.parametrize(
     ("one", "other"),
     [

@@ -31,20 +31,26 @@ class NamedFeed:
 
 @dataclass(frozen=True, slots=True)
 class NamedFeeds:
-    """All feeds that have a path, by their stems; and what their subjects are called, by id."""
+    """All feeds that have a path, by their stems; what their subjects are called, by id; and what can be asked for."""
 
     by_stem: Mapping[str, NamedFeed]
     titles: Mapping[str, str]
+    vendors: frozenset[str]
+    categories: frozenset[str]
 
     def check(self, query: Query) -> None:
         """Raise `InvalidQuery` if a public question names a vendor or a technology that there is none of.
 
         Nothing could ever answer it: who has mistyped an id would wait for ever. An agency may yet buy something.
         """
-        for kind, asked in ((FeedKind.VENDOR, query.vendor), (FeedKind.CATEGORY, query.category)):
-            known = {feed.slug for feed in self.by_stem.values() if feed.kind is kind} if asked else set()
+        if not query.is_public:
+            return
+        for kind, asked, known in (
+            ("vendor", query.vendor, self.vendors),
+            ("category", query.category, self.categories),
+        ):
             for slug in asked:
-                if slug not in known and query.is_public:
+                if slug not in known:
                     close = difflib.get_close_matches(slug, known, n=1)
                     hint = f"did you mean {close[0]}?" if close else "the list of all feeds has those there are"
                     raise InvalidQuery(f"there is no {kind} {slug!r}; {hint}")
@@ -52,8 +58,14 @@ class NamedFeeds:
 
 def all_named_feeds(session: Session, watchlist: Watchlist) -> NamedFeeds:
     """Return all feeds that have a path."""
-    feeds = tuple(named_feeds(session, watchlist))
-    return NamedFeeds({feed.stem: feed for feed in feeds}, {feed.slug: feed.title for feed in feeds})
+    feeds, stored = tuple(named_feeds(session, watchlist)), known_vendors(session)
+    listed = {kind: {feed.slug for feed in feeds if feed.kind is kind} for kind in FeedKind}
+    return NamedFeeds(
+        by_stem={feed.stem: feed for feed in feeds},
+        titles={feed.slug: feed.title for feed in feeds},
+        vendors=frozenset(listed[FeedKind.VENDOR]),
+        categories=frozenset(listed[FeedKind.CATEGORY]) | {category for _, _, category in stored},
+    )
 
 
 def named_feeds(session: Session, watchlist: Watchlist) -> Iterator[NamedFeed]:

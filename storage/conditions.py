@@ -104,12 +104,7 @@ def of_facets(shape: Shape) -> Iterator[ColumnElement[bool]]:
 
 def _codes(shape: Shape) -> Iterator[ColumnElement[bool]]:
     if shape.agency:
-        named = [
-            (column, f"{nth('agency', number)}{column}")
-            for number, columns in enumerate(shape.agency)
-            for column in columns
-        ]
-        yield or_(*(holds(name) if column == "words" else _column(column) == bindparam(name) for column, name in named))
+        yield or_(*(_agency(number, column) for number, columns in enumerate(shape.agency) for column in columns))
     if shape.kind:
         yield any_of(col(SearchRow.category), "kind", shape.kind)
     if shape.state:

@@ -53,7 +53,7 @@ from feeds.tags import feed_id
 from monitors.watchlist import load_watchlist
 from procurewatch.desk import Desk
 from procurewatch.settings import Settings
-from procurewatch.web.app import make_app, make_room
+from procurewatch.web.app import made_for_long, make_room
 from procurewatch.web.entry_file import EntryFile
 from procurewatch.web.entry_writer import EntryWriter, write_all_ahead
 from procurewatch.web.room import Room
@@ -117,7 +117,7 @@ def opened_desk(file: Path) -> Desk:
 
 def serve(file: Path, folder: Path, port: int) -> None:
     """Serve until ended: the program's own application, and the folder beside it."""
-    app = make_app(opened_desk(file), SITE)
+    app = made_for_long(opened_desk(file), SITE)
     app.router.routes.insert(0, Route(MINIMAL, lambda _request: PlainTextResponse("")))
     app.router.routes.insert(0, Mount(ON_DISK, StaticFiles(directory=folder)))
     uvicorn.run(app, host="127.0.0.1", port=port, log_level="error", access_log=False)

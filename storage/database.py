@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 
 import storage.telling  # noqa: F401  it keeps what is told in every transaction that writes
 from storage.reader_views import drop_views, make_views
-from storage.reading import ONE_STATE
+from storage.reading import READS_ON
 from storage.search_index import IndexingSession
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -46,7 +46,8 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """Give a session over one consistent state, for reading."""
-        with Session(self._reader, info={ONE_STATE: True}) as session:
+        with Session(self._reader) as session:
+            session.info[READS_ON] = session.connection()
             yield session
 
     @contextmanager

@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 from sqlalchemy import (
     BindParameter,
+    Connection,
     CursorResult,
     Executable,
     Select,
@@ -48,7 +49,7 @@ from storage.tables import (
 from storage.told_facts import read_told_facts
 
 AT_ONCE = 500  # keys in one IN (...)
-ONE_STATE = "one_state"  # marks a session that sees one consistent state as long as it lasts
+READS_ON = "reads_on"  # in a session that only reads, and sees one state as long as it lasts: its connection
 Rows = CursorResult[*tuple[Any, ...]]
 LISTS = ("amounts", "attachments", "facts")
 COPIED = tuple(
@@ -68,8 +69,11 @@ def run(
     session: Session, statement: Executable, values: Mapping[str, Any], **more: object
 ) -> CursorResult[*tuple[Any, ...]]:
     """Execute a statement that selects columns, not objects, with values for its parameters."""
-    session.flush()  # what was changed in this session is found by its questions
-    return session.connection().execute(statement, {**values, **more})
+    connection: Connection | None = session.info.get(READS_ON)
+    if connection is None:
+        session.flush()  # what was changed in this session is found by its questions
+        connection = session.connection()
+    return connection.execute(statement, {**values, **more})
 
 
 def records_by_key(session: Session, keys: Sequence[str], band: str = "") -> list[StoredRecord]:
@@ -315,7 +319,7 @@ def publication_state(session: Session) -> tuple[str, datetime | None]:
     if known is None:
         row = run(session, _STATE, {}).first()
         known = (str(row[0]), row[1]) if row else ("0", None)
-        if session.info.get(ONE_STATE):
+        if READS_ON in session.info:
             session.info["state"] = known
     return known
 

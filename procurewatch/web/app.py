@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 import threading
 from collections.abc import AsyncIterator, Callable
@@ -84,6 +85,17 @@ def make_app(desk: Desk, base_url: str) -> FastAPI:
     return app
 
 
+def made_for_long(desk: Desk, base_url: str) -> FastAPI:
+    """Return the application for a process that does nothing but serve it until it ends.
+
+    What is there at the start stays to the end: it is not looked through for garbage again and again.
+    """
+    app = make_app(desk, base_url)
+    gc.collect()
+    gc.freeze()
+    return app
+
+
 def serve_site(desk: Desk, host: str, port: int, site_url: str, announce: Callable[[str], object]) -> None:
     """Serve until stopped, having announced the address. Raises `OSError` if the port is taken."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -91,8 +103,7 @@ def serve_site(desk: Desk, host: str, port: int, site_url: str, announce: Callab
         name = f"[{host}]" if ":" in host else host
         base_url = site_url or desk.settings.site_url or f"http://{name}:{listening.getsockname()[1]}"
         # What proxies say of their clients is judged in `safety`, by the settings.
-        config = uvicorn.Config(
-            make_app(desk, base_url), log_level="warning", access_log=False, server_header=False, proxy_headers=False
-        )
+        app = made_for_long(desk, base_url)
+        config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False, proxy_headers=False)
         announce(base_url)
         uvicorn.Server(config).run(sockets=[listening])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import threading
 from collections import OrderedDict
@@ -11,10 +10,13 @@ from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from isal import igzip
+
 MOST_BYTES = 64 * 1024 * 1024  # of all that is kept, compressed and not
 MOST_TAGS = 10_000
 LEAST_TO_COMPRESS = 500  # bytes
-COMPRESSION = 3  # a tenth larger than at 4, in half the time; than at 6 and 9 a third, in a third and less
+COMPRESSION = 3  # of zlib; a tenth larger than at 4, in half the time
+FEED_COMPRESSION = 2  # of ISA-L: a tenth larger than zlib's 3, in a quarter of its time
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ class Known:
 
 def served(content: bytes, modified: datetime) -> Served:
     """Return a document's bytes ready to be sent."""
-    compressed = gzip.compress(content, COMPRESSION, mtime=0) if len(content) >= LEAST_TO_COMPRESS else b""
+    compressed = igzip.compress(content, FEED_COMPRESSION, mtime=0) if len(content) >= LEAST_TO_COMPRESS else b""
     return Served(
         content, compressed, f'W/"{hashlib.sha256(content).hexdigest()[:32]}"', modified.replace(microsecond=0)
     )

@@ -94,7 +94,7 @@ def building(file: Path, rounds: int) -> None:
                 start = time.perf_counter()
                 written = write_entries(fmt, entries)
                 parts.setdefault(f"write them as {fmt}", []).append(time.perf_counter() - start)
-                taken = timed(lambda: write_feed(fmt, meta, written))  # noqa: B023
+                taken = timed(lambda: write_feed(fmt, meta, written, entries[0].first_seen))  # noqa: B023
                 parts.setdefault(f"put the {fmt} feed together", []).append(taken)
     table = Table(f"building {BUILT_ENTRIES:,} entries", "median")
     for name, seconds in parts.items():

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import TypeVar
 
 from feeds.concern import told_matches
 from feeds.facts import Fact, amounts, dates, days_late, event_facts, obligation_in_words
@@ -71,18 +70,6 @@ class Entry:
     record_key: str
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
-    """An entry as the bytes that stand in a document of one format; id and time (UTC) are those of the entry."""
-
-    id: str
-    first_seen: datetime
-    content: bytes
-
-
-Ordered = TypeVar("Ordered", Entry, Written)
-
-
 def entry_for(event: StoredEvent, permalink: Callable[[StoredEvent], str]) -> Entry:
     """Return the event as an entry. `permalink` says where its title leads."""
     award = event.record
@@ -124,9 +111,9 @@ def entry_for(event: StoredEvent, permalink: Callable[[StoredEvent], str]) -> En
     )
 
 
-def in_feed_order(entries: Iterable[Ordered]) -> list[Ordered]:
+def in_feed_order(entries: Iterable[Entry]) -> list[Entry]:
     """Return the entries newest first by first seen, equals as given, none twice."""
-    once: dict[str, Ordered] = {}
+    once: dict[str, Entry] = {}
     for entry in entries:
         once.setdefault(entry.id, entry)
     return sorted(once.values(), key=lambda entry: entry.first_seen, reverse=True)

@@ -9,7 +9,7 @@ from functools import partial
 
 from feeds import layout
 from feeds.concern import told_matches
-from feeds.entries import Entry, Written, entry_for, in_feed_order
+from feeds.entries import Entry, entry_for, in_feed_order
 from feeds.feed_meta import EPOCH, FeedMeta
 from feeds.frame import Frame
 from feeds.health import incident_entries
@@ -67,7 +67,7 @@ class Site:
 
     catalogue: Catalogue
     _entries: dict[str, Entry] = field(default_factory=dict, repr=False)
-    _written: dict[tuple[FeedFormat, str], Written] = field(default_factory=dict, repr=False)
+    _written: dict[tuple[FeedFormat, str], bytes] = field(default_factory=dict, repr=False)
 
     def files(self) -> Iterator[tuple[str, Writer]]:
         """Yield every path with what writes it, award pages last."""
@@ -85,10 +85,16 @@ class Site:
 
     def feed(self, spec: FeedSpec, fmt: FeedFormat) -> bytes:
         """Return one feed in one format."""
-        new = [event for event in spec.events if (fmt, event.id) not in self._written]
-        written = write_entries(fmt, [self._entry(event) for event in new])
-        self._written.update(((fmt, event.id), entry) for event, entry in zip(new, written, strict=True))
-        return write_feed(fmt, self._meta(spec, fmt), [self._written[fmt, event.id] for event in spec.events])
+        entries = in_feed_order(self._entry(event) for event in spec.events)
+        new = [entry for entry in entries if (fmt, entry.id) not in self._written]
+        written = zip(new, write_entries(fmt, new), strict=True)
+        self._written.update(((fmt, entry.id), content) for entry, content in written)
+        return write_feed(
+            fmt,
+            self._meta(spec, fmt),
+            [self._written[fmt, entry.id] for entry in entries],
+            entries[0].first_seen if entries else None,
+        )
 
     def health(self, fmt: FeedFormat) -> bytes:
         """Return the feed of the sources' troubles in one format."""
@@ -102,7 +108,8 @@ class Site:
             updated=self.catalogue.epoch,
         )
         entries = incident_entries(self.catalogue.incidents, self.catalogue.source_titles, home)
-        return write_feed(fmt, meta, write_entries(fmt, list(entries)))
+        ordered = in_feed_order(entries)
+        return write_feed(fmt, meta, write_entries(fmt, ordered), ordered[0].first_seen if ordered else None)
 
     def _meta(self, spec: FeedSpec, fmt: FeedFormat) -> FeedMeta:
         everything = spec.kind is FeedKind.ALL

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -17,7 +17,7 @@ from feedgen.ext.base import BaseExtension
 from feedgen.feed import FeedGenerator
 from lxml import etree
 
-from feeds.entries import Entry, Written, in_feed_order
+from feeds.entries import Entry
 from feeds.feed_meta import AUTHOR, EPOCH, LANGUAGE, FeedMeta
 from feeds.json_feed import json_feed, json_items
 from feeds.layout import FEED_TYPES, FeedFormat
@@ -31,23 +31,27 @@ _ENDS = {FeedFormat.ATOM: b"</feed>\n", FeedFormat.RSS: b"  </channel>\n</rss>\n
 _NOBODY = FeedMeta(id="tag:", title="-", subtitle="", self_url=None, html_url="-", updated=EPOCH)  # its head is cut off
 
 
-def write_entries(fmt: FeedFormat, entries: Sequence[Entry]) -> list[Written]:
+def write_entries(fmt: FeedFormat, entries: Sequence[Entry]) -> list[bytes]:
     """Return each entry as it stands in a document of a format, in the order given."""
     write = {FeedFormat.ATOM: _atom_entries, FeedFormat.RSS: _rss_items, FeedFormat.JSON: json_items}[fmt]
-    written = zip(entries, write(entries), strict=True)
-    return [Written(entry.id, entry.first_seen, content) for entry, content in written]
+    written = write(entries)
+    if len(written) != len(entries):
+        raise ValueError(f"feedgen has written {len(written)} entries of {len(entries)}")
+    return written
 
 
-def write_feed(fmt: FeedFormat, feed: FeedMeta, entries: Iterable[Written]) -> bytes:
-    """Return the feed in a format, newest entry first. The entries were written in the same format."""
-    ordered = in_feed_order(entries)
-    contents = [entry.content for entry in ordered]
+def write_feed(fmt: FeedFormat, feed: FeedMeta, written: Sequence[bytes], newest: datetime | None) -> bytes:
+    """Return the feed in a format.
+
+    Args:
+        written: its entries as they were written in the same format, in the order of feeds: newest first, none twice.
+        newest: when the first of them was first seen; `None` if there are none.
+    """
     if fmt is FeedFormat.JSON:
-        return json_feed(feed, contents)
-    updated = ordered[0].first_seen if ordered else utc(feed.updated)
-    generator = _generator(feed, updated, FEED_TYPES[fmt])
+        return json_feed(feed, written)
+    generator = _generator(feed, utc(newest or feed.updated), FEED_TYPES[fmt])
     head, end = _opened(_document(fmt, generator), _ENDS[fmt])
-    return b"".join((head, *contents, end))
+    return b"".join((head, *written, end))
 
 
 def _atom_entries(entries: Sequence[Entry]) -> list[bytes]:

@@ -46,8 +46,7 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """Give a session over one consistent state, for reading."""
-        with Session(self._reader) as session:
-            session.info[READS_ON] = session.connection()
+        with self._reader.connect() as connection, Session(connection, info={READS_ON: connection}) as session:
             yield session
 
     @contextmanager

@@ -9,10 +9,9 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from feeds.entries import Entry, Written, entry_for
+from feeds.entries import Entry, entry_for
 from feeds.layout import FeedFormat, permalink
 from feeds.syndication import write_entries
-from feeds.text import clean, utc
 from procurewatch.web.entry_file import EntryFile
 from storage.carried import Carried, carried_before, told_events
 from storage.database import Database
@@ -32,13 +31,13 @@ class EntryWriter:
         self._kept = kept
         self._base_url = base_url
 
-    def entries(self, session: Session, fmt: FeedFormat, carried: Sequence[Carried]) -> list[Written]:
-        """Return the entries that a feed carries in a format, in their order."""
+    def entries(self, session: Session, fmt: FeedFormat, carried: Sequence[Carried]) -> list[bytes]:
+        """Return the entries that a feed carries as they are written in a format, in their order."""
         found = self._kept.read(fmt, carried)
         missing = [entry for entry in carried if entry.event_id not in found]
         if missing:
             found |= self._write(fmt, missing, self._worded(session, missing))
-        return [Written(clean(it.event_id), utc(it.first_seen), found[it.event_id]) for it in carried]
+        return [found[entry.event_id] for entry in carried]
 
     def write_ahead(self, session: Session, carried: Sequence[Carried]) -> int:
         """Write what is not kept yet of these entries, in every format; return how many were missing in one."""
@@ -55,8 +54,8 @@ class EntryWriter:
 
     def _write(self, fmt: FeedFormat, carried: Sequence[Carried], worded: dict[str, Entry]) -> dict[str, bytes]:
         written = write_entries(fmt, [worded[entry.event_id] for entry in carried])
-        self._kept.keep(fmt, ((entry, it.content) for entry, it in zip(carried, written, strict=True)))
-        return {entry.event_id: it.content for entry, it in zip(carried, written, strict=True)}
+        self._kept.keep(fmt, zip(carried, written, strict=True))
+        return {entry.event_id: content for entry, content in zip(carried, written, strict=True)}
 
 
 def keep_writing_ahead(database: Database, kept: EntryFile, writer: EntryWriter, stop: Event) -> None:

@@ -120,7 +120,8 @@ class FeedDesk:
             raise NoSuchPage
         meta = self._meta(session, asked, older)
         entries = self._writer.entries(session, asked.fmt, carried)
-        return served(write_feed(asked.fmt, meta, entries), changed or EPOCH)
+        newest = carried[0].first_seen if carried else None
+        return served(write_feed(asked.fmt, meta, entries, newest), changed or EPOCH)
 
     def _meta(self, session: Session, asked: Asked, older: ArchivePage | None) -> FeedMeta:
         named = self._room.feeds.of(session)

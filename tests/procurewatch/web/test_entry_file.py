@@ -43,7 +43,8 @@ def written(database: Database, kept: EntryFile, fmt: FeedFormat = FeedFormat.AT
     """Return all entries that the feed of everything carries, by the events' ids."""
     with database.reading() as session:
         _, carried = newest_entries(session, Query(), 1000, 1000, NOW)
-        return {it.id: it.content for it in EntryWriter(kept, SITE).entries(session, fmt, carried)}
+        contents = EntryWriter(kept, SITE).entries(session, fmt, carried)
+        return {entry.event_id: content for entry, content in zip(carried, contents, strict=True)}
 
 
 @pytest.fixture

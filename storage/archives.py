@@ -17,7 +17,7 @@ from sqlalchemy import ColumnElement, Integer, Select, bindparam, func, select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from storage.carried import Carried, carried_rows, newest_rows, with_vendors
+from storage.carried import COLUMNS, Carried, newest_carried, read_carried, with_vendors
 from storage.columns import UtcTime
 from storage.query import Query
 from storage.reading import run
@@ -65,12 +65,10 @@ def newest_entries(
         most: how many it never has more of.
         now: the present time (UTC); what was first seen in the last hour is in no page yet.
     """
-    rows = newest_rows(session, query, least)
-    page, left = _newest_page(_Past(session, query, [row.first_seen for row in rows], len(rows) < least), now)
+    carried = newest_carried(session, query, least)
+    page, left = _newest_page(_Past(session, query, [it.first_seen for it in carried], len(carried) < least), now)
     limit = min(max(least, left), most)
-    if limit > least:
-        rows = newest_rows(session, query, limit)
-    return page, with_vendors(session, rows[:limit])
+    return page, newest_carried(session, query, limit) if limit > least else carried[:limit]
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,15 +165,15 @@ def archived_entries(session: Session, query: Query, page: ArchivePage) -> list[
     way, values = way_to_events(session, query)
     times = {"began": _begin(page), "end": _end(page)}
     first, most = (page.part - 1) * ENTRIES_A_PAGE, ENTRIES_A_PAGE
-    return with_vendors(session, run(session, _archived(way), values, **times, first=first, most=most).all()[::-1])
+    return read_carried(session, _archived(way), {**values, **times, "first": first, "most": most})
 
 
 @lru_cache(MOST_KEPT)
-def _archived(way: Way) -> Select[str, str, datetime]:
-    first_seen = col(EventRow.first_seen)
-    rows = carried_rows(way).where(first_seen >= BEGAN, first_seen < END)
-    rows = rows.order_by(first_seen, SIGNED, bytewise(way.shape.dialect, col(EventRow.id)).desc())
-    return rows.offset(bindparam("first", type_=Integer())).limit(MOST)
+def _archived(way: Way) -> Select[Any]:
+    first_seen, dialect = col(EventRow.first_seen), way.shape.dialect
+    rows = select(*COLUMNS).where(*event_conditions(way), first_seen >= BEGAN, first_seen < END)
+    rows = rows.order_by(first_seen, SIGNED, bytewise(dialect, col(EventRow.id)).desc())
+    return with_vendors(rows.offset(bindparam("first", type_=Integer())).limit(MOST), dialect)
 
 
 def _begin(page: ArchivePage) -> datetime:

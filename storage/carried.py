@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from functools import lru_cache
+from typing import Any
 
-from sqlalchemy import Row, Select, and_, bindparam, false, or_, select
+from sqlalchemy import Select, SelectBase, and_, bindparam, false, func, or_, select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
+from storage.columns import UtcTime
 from storage.query import Query
-from storage.reading import AT_ONCE, events_from, run
+from storage.reading import events_from, run
 from storage.reviewing import PUBLISHED
 from storage.searching import MOST, Way, bytewise, dialect_of, event_conditions, feed_order, way_to_events
-from storage.shapes import MOST_KEPT
+from storage.shapes import MOST_KEPT, Dialect
 from storage.stored import StoredEvent
 from storage.tables import EventRow, MatchRow
 
-COLUMNS = (col(EventRow.id), col(EventRow.record_key), col(EventRow.first_seen))
-_VENDORS = select(col(MatchRow.record_key), col(MatchRow.vendor_id)).where(
-    col(MatchRow.band) == PUBLISHED, col(MatchRow.record_key).in_(bindparam("keys", expanding=True))
-)
+COLUMNS = (col(EventRow.id), col(EventRow.record_key), col(EventRow.first_seen), col(EventRow.signed))
+BETWEEN = "\n"  # ids of vendors, in which it cannot be
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,42 +37,52 @@ class Carried:
     vendors: tuple[str, ...]
 
 
-def carried_rows(way: Way) -> Select[str, str, datetime]:
-    """Return the select for id, record's key and first seen of the events that a query's feed carries, in no order."""
-    return select(*COLUMNS).where(*event_conditions(way))
-
-
-def newest_rows(session: Session, query: Query, limit: int) -> Sequence[Row[str, str, datetime]]:
-    """Return the first of these rows, newest first as feeds have them."""
+def newest_carried(session: Session, query: Query, limit: int) -> list[Carried]:
+    """Return what the feed of a query carries, newest first, so many at most."""
     way, values = way_to_events(session, query)
-    return run(session, _newest(way), values, most=limit).all()
+    return read_carried(session, _newest(way), {**values, "most": limit})
 
 
 @lru_cache(MOST_KEPT)
-def _newest(way: Way) -> Select[str, str, datetime]:
-    return carried_rows(way).order_by(*feed_order(way.shape.dialect)).limit(MOST)
-
-
-def with_vendors(session: Session, rows: Sequence[Row[str, str, datetime]]) -> list[Carried]:
-    """Return such rows, in their order, with whom they concern."""
-    found: dict[str, list[str]] = {}
-    keys = sorted({row.record_key for row in rows})
-    for first in range(0, len(keys), AT_ONCE):
-        for record_key, vendor_id in run(session, _VENDORS, {"keys": keys[first : first + AT_ONCE]}):
-            found.setdefault(record_key, []).append(vendor_id)
-    return [Carried(row.id, row.first_seen, tuple(sorted(found.get(row.record_key, ())))) for row in rows]
+def _newest(way: Way) -> Select[Any]:
+    rows = select(*COLUMNS).where(*event_conditions(way)).order_by(*feed_order(way.shape.dialect)).limit(MOST)
+    return with_vendors(rows, way.shape.dialect)
 
 
 def carried_before(session: Session, last: Carried | None, limit: int) -> list[Carried]:
     """Return entries of the feed of everything, newest first, from the one after `last` on (`None`: the newest)."""
-    identifier = bytewise(dialect_of(session), col(EventRow.id))
+    place = {"last_seen": last.first_seen, "last_id": last.event_id} if last else {}
+    return read_carried(session, _before(dialect_of(session), bool(last)), {**place, "most": limit})
+
+
+@lru_cache(MOST_KEPT)
+def _before(dialect: Dialect, is_after: bool) -> Select[Any]:
     rows = select(*COLUMNS).where(col(EventRow.told).is_(True))
-    if last is not None:
+    identifier, seen = bytewise(dialect, col(EventRow.id)), bindparam("last_seen", type_=UtcTime())
+    if is_after:
         # By the index up to that moment; of those of the same moment, what comes later in the order of ids.
-        later = or_(col(EventRow.first_seen) < last.first_seen, identifier > last.event_id)
-        rows = rows.where(and_(col(EventRow.first_seen) <= last.first_seen, later))
-    rows = rows.order_by(col(EventRow.first_seen).desc(), identifier).limit(limit)
-    return with_vendors(session, session.execute(rows).all())
+        later = or_(col(EventRow.first_seen) < seen, identifier > bindparam("last_id"))
+        rows = rows.where(and_(col(EventRow.first_seen) <= seen, later))
+    rows = rows.order_by(col(EventRow.first_seen).desc(), identifier).limit(MOST)
+    return with_vendors(rows, dialect, by_signed=False)
+
+
+def with_vendors(rows: SelectBase, dialect: Dialect, *, by_signed: bool = True) -> Select[Any]:
+    """Return a select over `COLUMNS` for `read_carried`: in the order of feeds, with whom the records concern."""
+    found = rows.subquery()
+    vendors = select(func.aggregate_strings(col(MatchRow.vendor_id), BETWEEN))
+    vendors = vendors.where(col(MatchRow.record_key) == found.c.record_key, col(MatchRow.band) == PUBLISHED)
+    signed = [func.coalesce(found.c.signed, date.min).desc()] if by_signed else []
+    order = (found.c.first_seen.desc(), *signed, bytewise(dialect, found.c.id))
+    return select(found.c.id, found.c.first_seen, vendors.scalar_subquery()).order_by(*order)
+
+
+def read_carried(session: Session, statement: Select[Any], values: Mapping[str, Any]) -> list[Carried]:
+    """Return what such a select finds."""
+    return [
+        Carried(event_id, first_seen, tuple(sorted(vendors.split(BETWEEN))) if vendors else ())
+        for event_id, first_seen, vendors in run(session, statement, values).all()
+    ]
 
 
 def told_events(session: Session, event_ids: Sequence[str]) -> list[StoredEvent]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, fields
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
 
@@ -98,7 +99,7 @@ class Query:
 
     def url_params(self) -> tuple[tuple[str, str], ...]:
         """Return the parameters in their one order: the same question is always the same address."""
-        return tuple(self._params())
+        return _params(self)
 
     def url_query(self) -> str:
         """Return what stands after the question mark of an address; "" for everything."""
@@ -108,7 +109,7 @@ class Query:
         """Return the question as one English line; `names` are those of vendors, categories and agencies by id."""
         return "; ".join(_in_words(self, names or {})) or "everything"
 
-    def _params(self) -> Iterator[tuple[str, str]]:
+    def _in_order(self) -> Iterator[tuple[str, str]]:
         quoted = (f'"{phrase}"' for phrase in sorted(set(self.phrases)))
         if asked := " ".join((*sorted(set(self.words)), *quoted, *sorted(set(_excluded(self.without))))):
             yield "q", asked
@@ -118,6 +119,11 @@ class Query:
                 yield from ((name, str(one)) for one in sorted(set(value)))
             elif value is not None and value != _default(self, name):
                 yield name, _dollars_in_url(value) if isinstance(value, Decimal) else str(value)
+
+
+@lru_cache(1_000)
+def _params(query: Query) -> tuple[tuple[str, str], ...]:
+    return tuple(query._in_order())
 
 
 def _in_words(query: Query, names: Mapping[str, str]) -> Iterator[str]:

@@ -58,7 +58,8 @@ COPIED = tuple(
 AS_MATCH = ("vendor_id", "vendor_name", "vendor_category", "band", "score", "reason", "signals", "first_seen")
 _KEYS: BindParameter[Any] = bindparam("keys", expanding=True)
 # Made once, and of columns: to make a statement and an object of each row would take longer than to find them.
-_RECORDS = select(*(col(getattr(RecordRow, name)) for name in (*COPIED, *LISTS))).where(col(RecordRow.key).in_(_KEYS))
+RECORD_COLUMNS = tuple(col(getattr(RecordRow, name)) for name in (*COPIED, *LISTS))  # the key first
+_RECORDS = select(*RECORD_COLUMNS).where(col(RecordRow.key).in_(_KEYS))
 _MATCHES = select(col(MatchRow.record_key), *(col(getattr(MatchRow, name)) for name in AS_MATCH))
 _MATCHES = _MATCHES.where(col(MatchRow.record_key).in_(_KEYS))
 _MATCHES_OF_BAND = _MATCHES.where(col(MatchRow.band) == bindparam("band"))
@@ -84,8 +85,13 @@ def records_by_key(session: Session, keys: Sequence[str], band: str = "") -> lis
     if not keys:
         return []
     rows = {row[0]: row for row in run(session, _RECORDS, {"keys": keys}).all()}
-    matches = _matches_of(session, keys, band)
-    return [_award(rows[key], matches.get(key, ())) for key in keys if key in rows]
+    return records_of(session, [rows[key] for key in keys if key in rows], band)
+
+
+def records_of(session: Session, rows: Sequence[Sequence[Any]], band: str = "") -> list[StoredRecord]:
+    """Return awards from rows of `RECORD_COLUMNS`, in their order; with all their matches, or those of one band."""
+    matches = _matches_of(session, [row[0] for row in rows], band)
+    return [_award(row, matches.get(row[0], ())) for row in rows]
 
 
 def _matches_of(session: Session, keys: Sequence[str], band: str = "") -> dict[str, list[StoredMatch]]:

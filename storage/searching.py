@@ -46,11 +46,11 @@ from storage.conditions import (
 )
 from storage.full_text import places_with
 from storage.query import Band, InvalidQuery, Query
-from storage.reading import AT_ONCE, events_from, records_by_key, run
+from storage.reading import AT_ONCE, RECORD_COLUMNS, events_from, records_of, run
 from storage.search_index import place_of
 from storage.shapes import MOST_KEPT, Asked, Dialect, Shape, asked
 from storage.stored import StoredEvent, StoredRecord
-from storage.tables import EventRow, MatchRow, SearchRow
+from storage.tables import EventRow, MatchRow, RecordRow, SearchRow
 
 Condition = ColumnElement[bool]
 Values = Mapping[str, Any]
@@ -85,18 +85,21 @@ def find_records(session: Session, query: Query, limit: int | None = None, after
     while left is None or left > 0:
         wanted = AT_ONCE if left is None else min(AT_ONCE, left)
         rows = run(session, _newest_records(way, place is not None), values, place=place, most=wanted).all()
-        yield from records_by_key(session, [key for _, key in rows])
+        yield from records_of(session, [row[1:] for row in rows])
         if len(rows) < wanted:
             return
         place, left = rows[-1][0], None if left is None else left - len(rows)
 
 
 @lru_cache(MOST_KEPT)
-def _newest_records(way: Way, is_after: bool) -> Select[int, str]:
+def _newest_records(way: Way, is_after: bool) -> Select[Any]:
     found = select(col(SearchRow.place), col(SearchRow.record_key)).where(*record_conditions(way))
     if is_after:
         found = found.where(col(SearchRow.place) < bindparam("place"))
-    return found.order_by(col(SearchRow.place).desc()).limit(MOST)
+    # First which, and then what is stored of them: no record is read that is not given.
+    these = found.order_by(col(SearchRow.place).desc()).limit(MOST).subquery()
+    whole = select(these.c.place, *RECORD_COLUMNS).join(RecordRow, col(RecordRow.key) == these.c.record_key)
+    return whole.order_by(these.c.place.desc())
 
 
 def record_cursor(record: StoredRecord) -> str:
@@ -186,7 +189,8 @@ def way_to_records(session: Session, query: Query, *, in_order: bool) -> tuple[W
 def way_to_events(session: Session, query: Query) -> tuple[Way, Values]:
     """Return the same of the told events of a query's feed."""
     shape, values = question = asked(query, dialect_of(session))
-    by_matches = bool(shape.vendor or shape.category) and _few(session, _count_told_matches, question)
+    # What was withdrawn, which feeds have told too, is never much.
+    by_matches = bool(shape.vendor or shape.category) and _few(session, _count_matches, question)
     counted = _count_places if shape.terms else _count_meant
     by_records = _asks_of_record(shape) and _few(session, counted, question)
     return Way(shape, by_matches=by_matches, by_words=by_records), values
@@ -209,11 +213,6 @@ def _few(session: Session, count: Callable[[Shape], Select[int]], question: Aske
 @lru_cache(MOST_KEPT)
 def _count_matches(shape: Shape) -> Select[int]:
     return _count_some(_matched(shape))
-
-
-@lru_cache(MOST_KEPT)
-def _count_told_matches(shape: Shape) -> Select[int]:
-    return _count_some(_told_matched(shape))
 
 
 @lru_cache(MOST_KEPT)

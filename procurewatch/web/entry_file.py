@@ -62,8 +62,10 @@ class EntryFile:
         """Return what is kept of these entries in a format, by the events' ids."""
         found: dict[str, bytes] = {}
         for event_id, content in self._found("SELECT key, content FROM entry WHERE key IN ({})", fmt, carried):
-            with suppress(Damaged):  # what is damaged is written again
+            try:
                 found[event_id] = isal_zlib.decompress(content)
+            except Damaged:
+                continue  # it is written again
         return found
 
     def missing(self, fmt: FeedFormat, carried: Sequence[Carried]) -> list[Carried]:

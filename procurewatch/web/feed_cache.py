@@ -49,9 +49,9 @@ class Known:
 def served(content: bytes, modified: datetime) -> Served:
     """Return a document's bytes ready to be sent."""
     compressed = igzip.compress(content, FEED_COMPRESSION, mtime=0) if len(content) >= LEAST_TO_COMPRESS else b""
-    return Served(
-        content, compressed, f'W/"{hashlib.sha256(content).hexdigest()[:32]}"', modified.replace(microsecond=0)
-    )
+    # Compressed, it says the same in a tenth of the bytes.
+    tag = hashlib.sha256(compressed or content).hexdigest()[:32]
+    return Served(content, compressed, f'W/"{tag}"', modified.replace(microsecond=0))
 
 
 class FeedCache:

@@ -55,9 +55,14 @@ class Asked:
 
     def path(self, name: str = "", value: object = "") -> str:
         """Return the path of the feed, or of another document of it, from the site's root."""
-        params = list(self.query.url_params()) if self.stem == SEARCH else []
-        params += [(name, str(value))] if name else []
-        return f"{self.stem}.{self.fmt}" + (f"?{urlencode(params)}" if params else "")
+        params = [self.params] if self.params else []
+        params += [urlencode([(name, str(value))])] if name else []
+        return f"{self.stem}.{self.fmt}" + (f"?{'&'.join(params)}" if params else "")
+
+    @property
+    def params(self) -> str:
+        """What stands after the question mark of its address; "" where its path says all."""
+        return self.query.url_query() if self.stem == SEARCH else ""
 
 
 class NoSuchPage(Exception):

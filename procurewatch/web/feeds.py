@@ -187,8 +187,8 @@ def feeds_router(room: Room, writer: EntryWriter) -> APIRouter:
     kinds = [kind for kind in FeedKind if kind is not FeedKind.ALL]
     for fmt in FeedFormat:
         for path in (f"/{FeedKind.ALL}.{fmt}", *(f"/{kind}/{{name}}.{fmt}" for kind in kinds)):
-            routes.add_api_route(path, named, methods=["GET", "HEAD"], include_in_schema=False)
-        routes.add_api_route(f"/{SEARCH}.{fmt}", search, methods=["GET", "HEAD"], include_in_schema=False)
+            routes.add_route(path, named, methods=["GET", "HEAD"], include_in_schema=False)
+        routes.add_route(f"/{SEARCH}.{fmt}", search, methods=["GET", "HEAD"], include_in_schema=False)
     return routes
 
 

@@ -49,7 +49,15 @@ def serve(file: Path, folder: Path, port: int) -> None:
     app = made_for_long(opened_desk(file), SITE)
     app.router.routes.insert(0, Route(MINIMAL, lambda _request: PlainTextResponse("")))
     app.router.routes.insert(0, Mount(ON_DISK, StaticFiles(directory=folder)))
-    uvicorn.run(app, host="127.0.0.1", port=port, log_level="error", access_log=False)
+    uvicorn.run(
+        app,
+        host="127.0.0.1",
+        port=port,
+        log_level="error",
+        access_log=False,  # this and what follows as the program serves
+        server_header=False,
+        proxy_headers=False,
+    )
 
 
 @contextmanager

@@ -171,8 +171,10 @@ def _prepare_sqlite(engine: Engine) -> None:
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         # A writer takes its lock at once: a reader that turns writer half-way can only fail.
-        writing = connection.get_execution_options().get(WRITING)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+        if connection.get_execution_options().get(WRITING):
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        else:  # every answer does; it takes no lock, and so waits for none
+            connection.connection.dbapi_connection.execute("BEGIN")  # type: ignore[union-attr]
 
 
 def migration_config(engine: Engine | None = None, connection: Connection | None = None) -> Config:

@@ -6,13 +6,11 @@ import ipaddress
 from collections.abc import Collection, Mapping
 from urllib.parse import parse_qsl
 
-from limits import RateLimitItemPerMinute
-from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from procurewatch.web.allowance import Allowance
 from procurewatch.web.answering import problem
 
 # Pages load nothing from elsewhere and hold no script of their own; a browser is to hold them to it. A page that needs
@@ -54,8 +52,7 @@ class Guard:
         self._app = app
         self._host = host.lower()
         self._proxies = frozenset(proxies)
-        self._limit = RateLimitItemPerMinute(requests_a_minute)
-        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+        self._allowance = Allowance(requests_a_minute)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or refuse it."""
@@ -86,7 +83,7 @@ class Guard:
         headers = Headers(scope=scope)
         self._check_host(headers.get("host", ""))
         client = client_of(scope, headers, self._proxies)
-        if not self._limiter.hit(self._limit, client):
+        if not self._allowance.hit(client):
             raise Refused(429, "Too many requests from your address; try again in a minute.", {"Retry-After": "60"})
         _check_sizes(scope, headers)
 

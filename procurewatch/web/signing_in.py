@@ -13,12 +13,10 @@ from urllib.parse import parse_qsl
 
 from fastapi import Request, Response
 from itsdangerous import BadData, URLSafeTimedSerializer
-from limits import RateLimitItemPerMinute
-from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
 
 from feeds.text import one_line, shorten
 from procurewatch.settings import Settings
+from procurewatch.web.allowance import Allowance
 from procurewatch.web.safety import Refused, client_of, peer_of
 
 COOKIE = "procurewatch_reviewer"
@@ -50,7 +48,7 @@ class Access:
         secret = secrets.token_bytes(32)
         self._sessions = URLSafeTimedSerializer(secret, salt="session")
         self._words = URLSafeTimedSerializer(secret, salt="form")
-        self._tries = MovingWindowRateLimiter(MemoryStorage())
+        self._tries = Allowance(TRIES_A_MINUTE)
 
     @property
     def has_token(self) -> bool:
@@ -87,7 +85,7 @@ class Access:
         if not self._token:
             raise Refused(403, TURNED_OFF)
         client = client_of(request.scope, request.headers, self._proxies)
-        if not self._tries.hit(RateLimitItemPerMinute(TRIES_A_MINUTE), client):
+        if not self._tries.hit(client):
             raise Refused(429, "Too many tries; wait a minute.", {"Retry-After": "60"})
         if not hmac.compare_digest(form.get("token", "").strip().encode(), self._token.encode()):
             raise Refused(403, "That is not the token.")

@@ -50,7 +50,7 @@ class EntryFile:
         self.path = data_dir / FOLDER / NAME.format(_version())
         self._base_url = base_url
         self._lock = threading.Lock()
-        self._warned = False
+        self._warned = self._refused = False
         self._open = self._opened()
 
     def key(self, fmt: FeedFormat, entry: Carried) -> bytes:
@@ -76,6 +76,11 @@ class EntryFile:
         """Keep entries as they were written in a format."""
         rows = [(self.key(fmt, entry), _packed(content)) for entry, content in written]
         self._do("INSERT OR REPLACE INTO entry (key, content) VALUES (?, ?)", rows)
+
+    @property
+    def can_keep(self) -> bool:
+        """Whether what is written can be kept: not once the file could not be written, until the next start."""
+        return self._open is not None and not self._refused
 
     @property
     def complete(self) -> str:
@@ -114,12 +119,13 @@ class EntryFile:
 
     def _do(self, statement: str, rows: Sequence[Sequence[object]]) -> None:
         with self._lock:
-            if self._open is None:
+            if self._open is None or self._refused:
                 return
             try:
                 with self._open:
                     self._open.executemany(statement, rows)
             except sqlite3.Error as error:
+                self._refused = True  # a full disk is not tried again for each entry
                 self._failed(error)
 
     def _failed(self, error: Exception) -> None:

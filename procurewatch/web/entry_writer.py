@@ -73,14 +73,14 @@ def write_all_ahead(database: Database, kept: EntryFile, writer: EntryWriter, st
     """Write what is told and not kept, newest first; return how many entries that were.
 
     Where all was written once, the first piece with nothing new is the end: what was told stays, and the few that
-    concern others since are written when they are asked for.
+    concern others since are written when they are asked for. Nothing is written where it cannot be kept.
     """
     with database.reading() as session:
         state = " ".join(map(str, publication_state(session)))  # with its moment: another database has another
     before, last, written = kept.complete, None, 0
     if before == state:
         return 0
-    while not stop.is_set():
+    while kept.can_keep and not stop.is_set():
         with database.reading() as session:
             carried = carried_before(session, last, AT_ONCE)
             new = writer.write_ahead(session, carried)

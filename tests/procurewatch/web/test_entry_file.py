@@ -167,7 +167,8 @@ def test_feeds_are_written_where_nothing_can_be_kept(database: Database, tmp_pat
     (blocked / FOLDER).write_text("a file where the folder should be")
     with kept_in(blocked) as kept:
         assert written(database, kept) == first
-        assert write_all_ahead(database, kept, EntryWriter(kept, SITE), Event()) == 2
+        assert not kept.can_keep
+        assert write_all_ahead(database, kept, EntryWriter(kept, SITE), Event()) == 0
 
 
 def test_a_file_that_breaks_or_is_full_costs_no_feed(database: Database, tmp_path: Path) -> None:
@@ -185,6 +186,8 @@ def test_a_file_that_breaks_or_is_full_costs_no_feed(database: Database, tmp_pat
         assert kept._open is not None
         kept._open.execute("PRAGMA max_page_count=1")  # as a full disk
         assert written(database, kept) == first
+        assert not kept.can_keep
+        assert write_all_ahead(database, kept, EntryWriter(kept, SITE), Event()) == 0
 
 
 def test_threads_and_processes_share_a_file(database: Database, tmp_path: Path) -> None:

@@ -50,8 +50,7 @@ def write_feed(fmt: FeedFormat, feed: FeedMeta, written: Sequence[bytes], newest
     if fmt is FeedFormat.JSON:
         return json_feed(feed, written)
     generator = _generator(feed, utc(newest or feed.updated), FEED_TYPES[fmt])
-    head, end = _opened(_document(fmt, generator), _ENDS[fmt])
-    return b"".join((head, *written, end))
+    return b"".join((_opened(fmt, generator), *written, _ENDS[fmt]))
 
 
 def _atom_entries(entries: Sequence[Entry]) -> list[bytes]:
@@ -67,22 +66,17 @@ def _cut(fmt: FeedFormat, entries: Sequence[Entry], begins: bytes) -> list[bytes
     generator = _generator(_NOBODY, EPOCH, FEED_TYPES[fmt])
     for entry in entries:
         generator.add_entry(_feed_entry(entry), order="append")
-    head, _ = _opened(_document(fmt, generator), _ENDS[fmt])
-    return [begins + content for content in head.split(begins)[1:]]
+    return [begins + content for content in _opened(fmt, generator).split(begins)[1:]]
 
 
-def _document(fmt: FeedFormat, generator: FeedGenerator) -> bytes:
-    if fmt is FeedFormat.ATOM:
-        atom: bytes = generator.atom_str(pretty=True)
-        return atom
-    return re.sub(rb"<title>[^<]*</title>", _plain_text_title, generator.rss_str(pretty=True))
-
-
-def _opened(document: bytes, end: bytes) -> tuple[bytes, bytes]:
-    """Return a document in two: what is before its last entry's end, and what closes it."""
-    if not document.endswith(end):
+def _opened(fmt: FeedFormat, generator: FeedGenerator) -> bytes:
+    """Return a document without what closes it."""
+    document: bytes = generator.atom_str(pretty=True) if fmt is FeedFormat.ATOM else generator.rss_str(pretty=True)
+    if not document.endswith(_ENDS[fmt]):
         raise ValueError(f"feedgen has closed a feed with {document[-40:]!r}")
-    return document.removesuffix(end), end
+    if fmt is FeedFormat.RSS:
+        document = re.sub(rb"<title>[^<]*</title>", _plain_text_title, document)
+    return document.removesuffix(_ENDS[fmt])
 
 
 class _Links(BaseExtension):  # type: ignore[misc]  # feedgen has no types

@@ -31,7 +31,9 @@ class NamedFeed:
 
 @dataclass(frozen=True, slots=True)
 class NamedFeeds:
-    """All feeds that have a path, by their stems; what their subjects are called, by id; and what can be asked for."""
+    """All feeds that have a path, by their stems; what their subjects are called, by their ids as a query
+    keeps them; and what can be asked for.
+    """
 
     by_stem: Mapping[str, NamedFeed]
     titles: Mapping[str, str]
@@ -62,7 +64,7 @@ def all_named_feeds(session: Session, watchlist: Watchlist) -> NamedFeeds:
     listed = {kind: {feed.slug for feed in feeds if feed.kind is kind} for kind in FeedKind}
     return NamedFeeds(
         by_stem={feed.stem: feed for feed in feeds},
-        titles={feed.slug: feed.title for feed in feeds},
+        titles={feed.slug.lower() if feed.kind is FeedKind.AGENCY else feed.slug: feed.title for feed in feeds},
         vendors=frozenset(listed[FeedKind.VENDOR]),
         categories=frozenset(listed[FeedKind.CATEGORY]) | {category for _, _, category in stored},
     )

@@ -62,15 +62,6 @@ class Room:
         return Kept(lambda session: all_named_feeds(session, self.desk.watchlist))
 
     @cached_property
-    def names(self) -> Kept[dict[str, str]]:
-        """What agencies, technologies and vendors are called, by their ids as a query keeps them."""
-        return Kept(self._read_names)
-
-    def _read_names(self, session: Session) -> dict[str, str]:
-        agencies = {code.lower(): name for code, name in self.agencies.of(session).items()}
-        return {**agencies, **self.desk.watchlist.categories, **self.vendor_titles}
-
-    @cached_property
     def told(self) -> Kept[dict[str, dict[str, Told]]]:
         """What the feeds tell, as `told_in_feeds` gives it."""
         return Kept(told_in_feeds)

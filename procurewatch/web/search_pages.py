@@ -76,7 +76,7 @@ def answered(room: Room, session: Session, query: Query, after: str) -> SearchPa
     """Return the page of a question. Raises `InvalidQuery` if `after` is not where a page ends."""
     found = list(find_records(session, query, ON_A_PAGE + 1, after))
     shown = found[:ON_A_PAGE]
-    names, params = room.names.of(session), query.url_params()
+    names, params = room.feeds.of(session).titles, query.url_params()
     total, counted = count_by_facets(session, query, MOST_COUNTED)
     return SearchPage(
         in_words=query.in_words(names),

@@ -19,8 +19,8 @@ from sqlmodel import col
 
 from storage.carried import COLUMNS, Carried, newest_carried, read_carried, with_vendors
 from storage.columns import UtcTime
+from storage.prepared import run_for_one
 from storage.query import Query
-from storage.reading import run
 from storage.searching import MOST, SIGNED, Way, bytewise, event_conditions, way_to_events
 from storage.shapes import MOST_KEPT
 from storage.tables import EventRow
@@ -143,7 +143,7 @@ def _told(session: Session, query: Query, asked: Asked, since: datetime | None, 
     """Return something about a query's events that were first seen in a time, its end not included."""
     way, values = way_to_events(session, query)
     wanted = _about(way, asked, since is not None, until is not None)
-    return run(session, wanted, values, began=since, end=until).scalar()
+    return run_for_one(session, wanted, values, began=since, end=until)
 
 
 @lru_cache(MOST_KEPT)

@@ -13,8 +13,9 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from storage.columns import UtcTime
+from storage.prepared import run
 from storage.query import Query
-from storage.reading import events_from, run
+from storage.reading import events_from
 from storage.reviewing import PUBLISHED
 from storage.searching import MOST, Way, bytewise, dialect_of, event_conditions, feed_order, way_to_events
 from storage.shapes import MOST_KEPT, Dialect
@@ -70,7 +71,8 @@ def _before(dialect: Dialect, is_after: bool) -> Select[Any]:
 def with_vendors(rows: SelectBase, dialect: Dialect, *, by_signed: bool = True) -> Select[Any]:
     """Return a select over `COLUMNS` for `read_carried`: in the order of feeds, with whom the records concern."""
     found = rows.subquery()
-    vendors = select(func.aggregate_strings(col(MatchRow.vendor_id), BETWEEN))
+    joined = func.string_agg if dialect == "postgresql" else func.group_concat
+    vendors = select(joined(col(MatchRow.vendor_id), BETWEEN))
     vendors = vendors.where(col(MatchRow.record_key) == found.c.record_key, col(MatchRow.band) == PUBLISHED)
     signed = [func.coalesce(found.c.signed, date.min).desc()] if by_signed else []
     order = (found.c.first_seen.desc(), *signed, bytewise(dialect, found.c.id))
@@ -81,7 +83,7 @@ def read_carried(session: Session, statement: Select[Any], values: Mapping[str, 
     """Return what such a select finds."""
     return [
         Carried(event_id, first_seen, tuple(sorted(vendors.split(BETWEEN))) if vendors else ())
-        for event_id, first_seen, vendors in run(session, statement, values).all()
+        for event_id, first_seen, vendors in run(session, statement, values)
     ]
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 from sqlalchemy import BigInteger, DateTime, Dialect
 from sqlalchemy.types import TypeDecorator
@@ -48,8 +50,14 @@ class UtcTime(TypeDecorator[datetime]):
         value = value.astimezone(UTC)
         return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
 
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
-        """Give the time back in UTC."""
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None]:  # noqa: ARG002
+        """Give the time back in UTC: in one step, since there is one in every row of most answers."""
+        return _written if dialect.name == "sqlite" else _with_zone
+
+
+def _written(value: str | None) -> datetime | None:
+    return None if value is None else datetime.fromisoformat(f"{value}Z")
+
+
+def _with_zone(value: datetime | None) -> datetime | None:
+    return None if value is None else value.astimezone(UTC)

@@ -18,8 +18,8 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.orm import Session
 
 import storage.telling  # noqa: F401  it keeps what is told in every transaction that writes
+from storage.prepared import READS_ON
 from storage.reader_views import drop_views, make_views
-from storage.reading import READS_ON
 from storage.search_index import IndexingSession
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -47,6 +47,7 @@ class Database:
     def reading(self) -> Iterator[Session]:
         """Give a session over one consistent state, for reading."""
         with self._reader.connect() as connection, Session(connection, info={READS_ON: connection}) as session:
+            connection.begin()  # what is asked of the driver itself would not begin it
             yield session
 
     @contextmanager

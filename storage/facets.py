@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from storage.conditions import of_match
+from storage.prepared import run
 from storage.query import Query
-from storage.reading import run
 from storage.searching import MOST, Way, record_conditions, way_to_records
 from storage.shapes import MOST_KEPT, Shape
 from storage.tables import MatchRow, SearchRow
@@ -48,7 +48,7 @@ def count_by_facets(
     counts: dict[str, Counter[str]] = {name: Counter() for name in FACETS}
     labels: dict[str, str] = {}
     total = 0
-    for name, count, value, label, *more in run(session, _counting(way, bool(most)), values, **most).all():
+    for name, count, value, label, *more in run(session, _counting(way, bool(most)), values, **most):
         if name:
             counts[name][value], labels[value] = count, label
             continue

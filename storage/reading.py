@@ -6,16 +6,15 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote
 
 from sqlalchemy import (
-    BindParameter,
-    Connection,
-    CursorResult,
-    Executable,
+    ColumnElement,
     Select,
     SQLColumnExpression,
+    String,
     bindparam,
     func,
     or_,
@@ -24,6 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
+from storage.prepared import READS_ON, key_names, run, run_for_keys
 from storage.reviewing import PUBLISHED
 from storage.stored import (
     EventKind,
@@ -49,32 +49,34 @@ from storage.tables import (
 from storage.told_facts import read_told_facts
 
 AT_ONCE = 500  # keys in one IN (...)
-READS_ON = "reads_on"  # in a session that only reads, and sees one state as long as it lasts: its connection
-Rows = CursorResult[*tuple[Any, ...]]
 LISTS = ("amounts", "attachments", "facts")
 COPIED = tuple(
     name for name in StoredRecord.__dataclass_fields__ if name in RecordRow.model_fields and name not in LISTS
 )
 AS_MATCH = ("vendor_id", "vendor_name", "vendor_category", "band", "score", "reason", "signals", "first_seen")
-_KEYS: BindParameter[Any] = bindparam("keys", expanding=True)
 # Made once, and of columns: to make a statement and an object of each row would take longer than to find them.
 RECORD_COLUMNS = tuple(col(getattr(RecordRow, name)) for name in (*COPIED, *LISTS))  # the key first
-_RECORDS = select(*RECORD_COLUMNS).where(col(RecordRow.key).in_(_KEYS))
-_MATCHES = select(col(MatchRow.record_key), *(col(getattr(MatchRow, name)) for name in AS_MATCH))
-_MATCHES = _MATCHES.where(col(MatchRow.record_key).in_(_KEYS))
-_MATCHES_OF_BAND = _MATCHES.where(col(MatchRow.band) == bindparam("band"))
+MATCH_COLUMNS = (col(MatchRow.record_key), *(col(getattr(MatchRow, name)) for name in AS_MATCH))
 _STATE = select(col(StateRow.number), col(StateRow.changed))
 
 
-def run(
-    session: Session, statement: Executable, values: Mapping[str, Any], **more: object
-) -> CursorResult[*tuple[Any, ...]]:
-    """Execute a statement that selects columns, not objects, with values for its parameters."""
-    connection: Connection | None = session.info.get(READS_ON)
-    if connection is None:
-        session.flush()  # what was changed in this session is found by its questions
-        connection = session.connection()
-    return connection.execute(statement, {**values, **more})
+def _is_one(column: SQLColumnExpression[str], size: int) -> ColumnElement[bool]:
+    return column.in_([bindparam(name, type_=String()) for name in key_names(size)])
+
+
+@lru_cache
+def _records(size: int) -> Select[Any]:
+    return select(*RECORD_COLUMNS).where(_is_one(col(RecordRow.key), size))
+
+
+@lru_cache
+def _matches(size: int) -> Select[Any]:
+    return select(*MATCH_COLUMNS).where(_is_one(col(MatchRow.record_key), size))
+
+
+@lru_cache
+def _matches_of_band(size: int) -> Select[Any]:
+    return _matches(size).where(col(MatchRow.band) == bindparam("band"))
 
 
 def records_by_key(session: Session, keys: Sequence[str], band: str = "") -> list[StoredRecord]:
@@ -82,9 +84,7 @@ def records_by_key(session: Session, keys: Sequence[str], band: str = "") -> lis
 
     With all their matches, or those of one band.
     """
-    if not keys:
-        return []
-    rows = {row[0]: row for row in run(session, _RECORDS, {"keys": keys}).all()}
+    rows = {row[0]: row for row in run_for_keys(session, _records, keys)}
     return records_of(session, [rows[key] for key in keys if key in rows], band)
 
 
@@ -97,9 +97,7 @@ def records_of(session: Session, rows: Sequence[Sequence[Any]], band: str = "") 
 def _matches_of(session: Session, keys: Sequence[str], band: str = "") -> dict[str, list[StoredMatch]]:
     """Return matches by record key, best first."""
     matches: dict[str, list[StoredMatch]] = {}
-    if not keys:
-        return matches
-    for key, *facts in run(session, _MATCHES_OF_BAND if band else _MATCHES, {"keys": keys}, band=band).all():
+    for key, *facts in run_for_keys(session, _matches_of_band if band else _matches, keys, band=band):
         matches.setdefault(key, []).append(_match(*facts))
     for found in matches.values():
         found.sort(key=lambda match: (-match.score, match.vendor_id))
@@ -323,8 +321,8 @@ def publication_state(session: Session) -> tuple[str, datetime | None]:
     """
     known: tuple[str, datetime | None] | None = session.info.get("state")
     if known is None:
-        row = run(session, _STATE, {}).first()
-        known = (str(row[0]), row[1]) if row else ("0", None)
+        rows = run(session, _STATE, {})
+        known = (str(rows[0][0]), rows[0][1]) if rows else ("0", None)
         if READS_ON in session.info:
             session.info["state"] = known
     return known

@@ -45,8 +45,9 @@ from storage.conditions import (
     of_record,
 )
 from storage.full_text import places_with
+from storage.prepared import run, run_for_one
 from storage.query import Band, InvalidQuery, Query
-from storage.reading import AT_ONCE, RECORD_COLUMNS, events_from, records_of, run
+from storage.reading import AT_ONCE, RECORD_COLUMNS, events_from, records_of
 from storage.search_index import place_of
 from storage.shapes import MOST_KEPT, Asked, Dialect, Shape, asked
 from storage.stored import StoredEvent, StoredRecord
@@ -84,7 +85,7 @@ def find_records(session: Session, query: Query, limit: int | None = None, after
     left = limit
     while left is None or left > 0:
         wanted = AT_ONCE if left is None else min(AT_ONCE, left)
-        rows = run(session, _newest_records(way, place is not None), values, place=place, most=wanted).all()
+        rows = run(session, _newest_records(way, place is not None), values, place=place, most=wanted)
         yield from records_of(session, [row[1:] for row in rows])
         if len(rows) < wanted:
             return
@@ -172,7 +173,7 @@ def _count(found: Select[int], *, is_limited: bool) -> Select[int]:
 
 
 def _counted(session: Session, counting: Select[int], values: Values, most: int | None) -> int:
-    return run(session, counting, values, most=None if most is None else most + 1).scalar() or 0
+    return run_for_one(session, counting, values, most=None if most is None else most + 1) or 0
 
 
 def way_to_records(session: Session, query: Query, *, in_order: bool) -> tuple[Way, Values]:
@@ -206,7 +207,7 @@ def _few(session: Session, count: Callable[[Shape], Select[int]], question: Aske
     counted: dict[Hashable, bool] = session.info.setdefault("few", {})
     key = (count, question.shape, tuple(question.values.values()))
     if key not in counted:
-        counted[key] = (run(session, count(question.shape), question.values, most=FEW + 1).scalar() or 0) <= FEW
+        counted[key] = run_for_one(session, count(question.shape), question.values, most=FEW + 1) <= FEW
     return counted[key]
 
 

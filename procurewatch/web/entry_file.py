@@ -13,7 +13,6 @@ import importlib.resources
 import re
 import sqlite3
 import threading
-import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from importlib.resources.abc import Traversable
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import structlog
+from isal import isal_zlib
 from lz4 import block  # type: ignore[import-untyped]
 
 from feeds.layout import FeedFormat
@@ -165,12 +165,12 @@ class EntryFile:
 def _packed(content: bytes) -> bytes:
     # LZ4: a third larger than zlib would make it, and there again in a quarter of the time.
     compressed: bytes = block.compress(content)
-    return zlib.crc32(compressed).to_bytes(SUM_BYTES) + compressed
+    return isal_zlib.crc32(compressed).to_bytes(SUM_BYTES) + compressed
 
 
 def _unpacked(packed: bytes) -> bytes | None:
     compressed = packed[SUM_BYTES:]
-    if zlib.crc32(compressed) != int.from_bytes(packed[:SUM_BYTES]) or not compressed:
+    if isal_zlib.crc32(compressed) != int.from_bytes(packed[:SUM_BYTES]) or not compressed:
         return None
     content: bytes = block.decompress(compressed)
     return content

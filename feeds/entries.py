@@ -10,6 +10,7 @@ from feeds.concern import told_matches
 from feeds.facts import Fact, amounts, dates, days_late, event_facts, obligation_in_words
 from feeds.highlight import Piece, Quote, marked_pieces, quotes, signals_on
 from feeds.layout import official_page
+from feeds.naming import category_words
 from feeds.render import render
 from feeds.tags import category_scheme
 from feeds.text import clean, excerpt, one_line, utc
@@ -17,7 +18,6 @@ from feeds.titles import amount_of, title_for
 from storage.stored import StoredEvent, StoredMatch, StoredRecord
 
 _SUMMARY_DESCRIPTION = 300
-_ACRONYMS = frozenset({"dna"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,12 +128,6 @@ def reason_for(match: StoredMatch, award: StoredRecord, action_texts: dict[str, 
         sentence=one_line(match.reason),
         quotes=quotes(match, award, action_texts),
     )
-
-
-def category_words(category: str) -> str:
-    """Return a technology category for people: face_recognition is "face recognition"."""
-    words = category.replace("_", " ").replace("-", " ").split()
-    return one_line(" ".join(word.upper() if word in _ACRONYMS else word for word in words))
 
 
 def _action_description(event: StoredEvent) -> tuple[Piece, ...]:

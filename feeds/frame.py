@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from feeds import layout
-from feeds.entries import category_words
 from feeds.render import render
 
 
@@ -35,6 +34,5 @@ class Frame:
             site=self.site,
             root=self.root,
             layout=layout,
-            kind_words=category_words,
             **context,
         ).encode()

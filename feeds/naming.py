@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from feeds.concern import through_reseller
 from feeds.text import one_line, shorten
 from storage.stored import StoredRecord
 
 _LONGEST_NAME = 120
+_ACRONYMS = frozenset({"dna"})
 
 
 def buyer(award: StoredRecord) -> str:
@@ -30,3 +33,10 @@ def heading(award: StoredRecord) -> str:
 def name(text: str) -> str:
     """Return a name or a title from upstream as it may stand in a sentence."""
     return shorten(one_line(text), _LONGEST_NAME)
+
+
+@lru_cache(500)
+def category_words(category: str) -> str:
+    """Return a technology category for people: face_recognition is "face recognition"."""
+    words = category.replace("_", " ").replace("-", " ").split()
+    return one_line(" ".join(word.upper() if word in _ACRONYMS else word for word in words))

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import functools
 import importlib.resources
+from collections.abc import Iterable
 from functools import partial
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from feeds import layout
 from feeds.concern import told_matches
 from feeds.facts import obligation_in_words
 from feeds.highlight import Piece, marked_pieces, signals_on
-from feeds.naming import heading
-from feeds.text import ELLIPSIS, clean, day, excerpt, moment, money, one_line, plural
+from feeds.naming import category_words, heading
+from feeds.text import ELLIPSIS, clean, day, excerpt, grouped, moment, money, one_line, plural
 from storage.stored import StoredRecord
 from storage.subjects import Seller, Spent
 
@@ -53,8 +55,11 @@ def _environment() -> Environment:
     )
     environment.filters |= {
         "award_path": layout.award_path,
+        "beginning": _beginning,
         "day": day,
+        "grouped": grouped,
         "heading": heading,
+        "kind_words": category_words,
         "marked": _marked,
         "moment": moment,
         "money": money,
@@ -71,10 +76,17 @@ def _environment() -> Environment:
     return environment
 
 
-def _marked(record: StoredRecord, longest: int) -> tuple[Piece, ...]:
+def _beginning(record: StoredRecord, longest: int) -> tuple[Piece, ...]:
     """Return the beginning of a description, what matched marked."""
     pieces = marked_pieces(record.description[:longest], signals_on(record, "description"))
     return (*pieces, Piece(ELLIPSIS, marked=False)) if len(record.description) > longest else pieces
+
+
+def _marked(pieces: Iterable[Piece]) -> Markup:
+    """Return pieces of text as HTML. Feed readers that strip <mark> leave the <b>."""
+    texts = ((piece.marked, escape(clean(piece.text))) for piece in pieces)
+    joined = "".join(f"<mark><b>{text}</b></mark>" if marked else text for marked, text in texts)
+    return Markup(joined)  # noqa: S704  each text in it is escaped
 
 
 def _seller_path(seller: Seller) -> str:

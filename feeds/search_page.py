@@ -28,7 +28,8 @@ FACET_TITLES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FacetValue:
-    """A value of a facet: how many records have it, and the page with it (or, where it is chosen, without it).
+    """A value of a facet, its name short enough to be listed: how many records have it, and the page with it (or,
+    where it is chosen, without it).
 
     `id` names its link on the page, so that the keyboard stays where it is when the page changes around it.
     """

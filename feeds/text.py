@@ -82,6 +82,11 @@ def moment(value: datetime) -> str:
     return f"{utc(value):%Y-%m-%d %H:%M} UTC"
 
 
+def grouped(count: int) -> str:
+    """Return a number as 1,234,567."""
+    return f"{count:,}"
+
+
 def plural(count: int, one: str, many: str = "") -> str:
     """Return "1 entry", "2 entries" and so on; `many` defaults to `one` with an s."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"

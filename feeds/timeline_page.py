@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from feeds.concern import told_matches
-from feeds.entries import category_words, entry_for, reason_for
+from feeds.entries import entry_for, reason_for
 from feeds.facts import amounts, award_facts
 from feeds.layout import official_page
 from feeds.naming import buyer, recipient
@@ -44,7 +44,7 @@ def render_timeline(subject: str, made: datetime, told: Sequence[Told]) -> bytes
         }
         for each in told
     ]
-    return render("timeline.html", subject=subject, made=made, sections=sections, kind_words=category_words).encode()
+    return render("timeline.html", subject=subject, made=made, sections=sections).encode()
 
 
 def _heading(record: StoredRecord) -> str:

@@ -11,7 +11,10 @@ from urllib.parse import urlsplit
 
 import uvicorn
 from fastapi import FastAPI
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
+from starlette.routing import Mount
 
 from procurewatch.desk import Desk
 from procurewatch.web import (
@@ -33,7 +36,7 @@ from procurewatch.web.room import Room
 from procurewatch.web.safety import API, Guard, Refused
 from procurewatch.web.signing_in import Access
 from procurewatch.web.site_files import SiteCache
-from procurewatch.web.sql_pages import mount_sql
+from procurewatch.web.sql_pages import sql_routes
 
 YOUNG_OBJECTS = 20_000  # that are made before they are looked through; a page or a feed makes about as many
 
@@ -44,7 +47,7 @@ def make_room(desk: Desk, base_url: str) -> Room:
     return Room(desk=desk, base_url=base_url, site=SiteCache(desk, base_url), access=access)
 
 
-def make_app(desk: Desk, base_url: str) -> FastAPI:
+def make_app(desk: Desk, base_url: str) -> Starlette:
     """Return the web application over an open desk. `base_url` is where readers find it."""
     address = urlsplit(base_url)
     room = make_room(desk, base_url)
@@ -52,7 +55,7 @@ def make_app(desk: Desk, base_url: str) -> FastAPI:
     writer = EntryWriter(kept, base_url)
 
     @asynccontextmanager
-    async def open_file(_app: FastAPI) -> AsyncIterator[None]:
+    async def open_file(_app: Starlette) -> AsyncIterator[None]:
         stop = threading.Event()
         ahead = threading.Thread(target=keep_writing_ahead, args=(desk.database, kept, writer, stop), daemon=True)
         ahead.start()
@@ -61,33 +64,46 @@ def make_app(desk: Desk, base_url: str) -> FastAPI:
         ahead.join()
         kept.close()
 
-    app = FastAPI(title="Procurewatch", docs_url=None, redoc_url=None, openapi_url=None, lifespan=open_file)
-    app.mount(API, make_api(room))
-    mount_sql(app, desk.database, address.path)
+    return Starlette(
+        routes=[
+            # What readers ask most, without all that a route of FastAPI can do.
+            *search_pages.routes(room),
+            *feeds.routes(room, writer),
+            Mount(API, make_api(room)),
+            *sql_routes(desk.database, address.path),
+            Mount("", make_pages(room)),
+        ],
+        middleware=[
+            Middleware(
+                Guard,
+                host=address.hostname or "",
+                requests_a_minute=desk.settings.requests_a_minute,
+                proxies=desk.settings.trusted_proxies,
+            ),
+            Middleware(GZipMiddleware, minimum_size=500, compresslevel=COMPRESSION),
+        ],
+        lifespan=open_file,
+    )
+
+
+def make_pages(room: Room) -> FastAPI:
+    """Return all pages but that of a search, and the files that are no feeds."""
+    pages = FastAPI(title="Procurewatch", docs_url=None, redoc_url=None, openapi_url=None)
     for routes in (
         home.router(room),
-        search_pages.router(room),
         downloads.router(room),
-        feeds.feeds_router(room, writer),
         record_pages.router(room),
         subject_pages.router(room),
         review_pages.router(room),
         assets.router(),
         site_files.router(room.site),  # last: it takes whatever path is left
     ):
-        app.include_router(routes)
-    app.add_exception_handler(Refused, review_pages.refused)
-    app.add_middleware(GZipMiddleware, minimum_size=500, compresslevel=COMPRESSION)
-    app.add_middleware(
-        Guard,
-        host=address.hostname or "",
-        requests_a_minute=desk.settings.requests_a_minute,
-        proxies=desk.settings.trusted_proxies,
-    )
-    return app
+        pages.include_router(routes)
+    pages.add_exception_handler(Refused, review_pages.refused)
+    return pages
 
 
-def made_for_long(desk: Desk, base_url: str) -> FastAPI:
+def made_for_long(desk: Desk, base_url: str) -> Starlette:
     """Return the application for a process that does nothing but serve it until it ends.
 
     What is there at the start stays to the end: it is not looked through for garbage again and again; and what an

@@ -11,9 +11,10 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
 from sqlalchemy.orm import Session
+from starlette.routing import Route
 
 from feeds.feed_meta import EPOCH, FeedMeta, Walk
 from feeds.layout import FEED_SUBTITLE, FEED_TYPES, INDEX, FeedFormat, FeedKind, feed_page, site_url
@@ -164,9 +165,9 @@ class FeedDesk:
         return site_url(self._room.base_url, path)
 
 
-def feeds_router(room: Room, writer: EntryWriter) -> APIRouter:
-    """Return the routes of all feeds that carry events; it goes before any route that takes every path."""
-    routes, feeds = APIRouter(), FeedDesk(room, writer)
+def routes(room: Room, writer: EntryWriter) -> list[Route]:
+    """Return the routes of all feeds that carry events; they go before any route that takes every path."""
+    feeds = FeedDesk(room, writer)
 
     def search(request: Request) -> Response:
         try:
@@ -185,11 +186,13 @@ def feeds_router(room: Room, writer: EntryWriter) -> APIRouter:
         return _answered(feeds, request, Asked(stem, feed.query, _format(request)))
 
     kinds = [kind for kind in FeedKind if kind is not FeedKind.ALL]
-    for fmt in FeedFormat:
-        for path in (f"/{FeedKind.ALL}.{fmt}", *(f"/{kind}/{{name}}.{fmt}" for kind in kinds)):
-            routes.add_route(path, named, methods=["GET", "HEAD"], include_in_schema=False)
-        routes.add_route(f"/{SEARCH}.{fmt}", search, methods=["GET", "HEAD"], include_in_schema=False)
-    return routes
+    stems = [FeedKind.ALL, *(f"{kind}/{{name}}" for kind in kinds)]
+    answers = {SEARCH: search, **dict.fromkeys(stems, named)}
+    return [
+        Route(f"/{stem}.{fmt}", answer, methods=["GET", "HEAD"])
+        for stem, answer in answers.items()
+        for fmt in FeedFormat
+    ]
 
 
 def _format(request: Request) -> FeedFormat:

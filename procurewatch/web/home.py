@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from fastapi import APIRouter, Request, Response
 
 from feeds import layout
-from feeds.entries import category_words
 from feeds.health_line import health_line
 from feeds.html import FeedRow, render_index
 from feeds.layout import FeedKind
+from feeds.naming import category_words
 from feeds.site import LATEST_ON_INDEX
 from procurewatch.web.answering import answer
 from procurewatch.web.room import Room, feed_row, latest

@@ -9,9 +9,9 @@ from sqlalchemy.orm import Session
 
 from feeds import layout
 from feeds.concern import told_matches
-from feeds.entries import category_words
 from feeds.html import FeedRow, Verdicts, render_award
 from feeds.layout import FeedKind
+from feeds.naming import category_words
 from procurewatch.exports.redaction import without_user_names
 from procurewatch.publishing import record_page
 from procurewatch.web.answering import answer, page_of, refusal

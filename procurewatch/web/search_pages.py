@@ -6,13 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from sqlalchemy.orm import Session
+from starlette.routing import Route
 
-from feeds.entries import category_words
 from feeds.layout import SEARCH
+from feeds.naming import category_words
 from feeds.search_page import FACET_TITLES, MOST_COUNTED, MOST_ENTRIES, Facet, FacetValue, SearchPage, render_search
-from feeds.text import clean
+from feeds.text import clean, excerpt
 from procurewatch.web.answering import answer, page_of
 from procurewatch.web.room import Room
 from procurewatch.web.safety import WITH_SCRIPT
@@ -22,14 +23,14 @@ from storage.searching import count_events_since, find_records, record_cursor
 
 ON_A_PAGE = 25
 VALUES_OF_A_FACET = 8
+LONGEST_LABEL = 80  # characters of it
 A_YEAR = timedelta(days=365)
 OWN_FIELDS = ("q", "since", "until", "min_amount", "reseller")
 Pairs = Sequence[tuple[str, str]]
 
 
-def router(room: Room) -> APIRouter:
+def routes(room: Room) -> list[Route]:
     """Return the route of the search page."""
-    routes = APIRouter()
 
     def search(request: Request) -> Response:
         params = [(name, clean(value)) for name, value in request.query_params.multi_items()]
@@ -54,9 +55,7 @@ def router(room: Room) -> APIRouter:
         response.status_code = status if response.status_code == 200 else response.status_code
         return response
 
-    # Without what else a route of FastAPI can do: this one and those of feeds are what readers ask most.
-    routes.add_route("/search", search, methods=["GET", "HEAD"])
-    return routes
+    return [Route("/search", search, methods=["GET", "HEAD"])]
 
 
 def _allowing_scripts(response: Response) -> Response:
@@ -128,7 +127,7 @@ def _value(params: Pairs, name: str, counted: FacetCount, names: Mapping[str, st
     label = category_words(counted.label) if name in ("category", "kind") else counted.label
     return FacetValue(
         id=f"{name}-{counted.value}",
-        label=names.get(value) or label,
+        label=excerpt(names.get(value) or label, LONGEST_LABEL),
         count=counted.records,
         href=_toggled(params, (name, value)),
         is_chosen=(name, value) in params,

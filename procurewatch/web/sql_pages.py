@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from datasette.plugins import pm
-from fastapi import FastAPI
 from starlette.datastructures import MutableHeaders
 from starlette.responses import RedirectResponse
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import Message, Receive, Scope, Send
 
 from procurewatch.web.answering import refusal
@@ -66,18 +66,16 @@ ELSEWHERE = (
 )
 
 
-def mount_sql(app: FastAPI, database: Database, base_path: str) -> None:
-    """Put the SQL pages of a database into the web application.
+def sql_routes(database: Database, base_path: str) -> list[BaseRoute]:
+    """Return the routes of the SQL pages of a database.
 
     Args:
         base_path: where the site itself is on its host: "" for the root, "/watch" for https://host/watch.
     """
     address = f"{base_path.rstrip('/')}{SQL}/"
-    if database.engine.dialect.name == "sqlite":
-        app.mount(SQL, SqlPages(Path(str(database.engine.url.database)), address))
-    else:
-        app.mount(SQL, refusal(404, ELSEWHERE))
-    app.add_route(SQL, lambda _request: RedirectResponse(address), methods=["GET", "HEAD"])
+    is_sqlite = database.engine.dialect.name == "sqlite"
+    pages = SqlPages(Path(str(database.engine.url.database)), address) if is_sqlite else refusal(404, ELSEWHERE)
+    return [Mount(SQL, pages), Route(SQL, lambda _request: RedirectResponse(address), methods=["GET", "HEAD"])]
 
 
 class SqlPages:

@@ -10,9 +10,9 @@ from fastapi import APIRouter, Request, Response
 from sqlalchemy.orm import Session
 
 from feeds import layout
-from feeds.entries import category_words
 from feeds.frame import Frame
 from feeds.layout import FeedKind, SubjectKind
+from feeds.naming import category_words
 from feeds.subject_page import Breakdown, KnownAs, SubjectPage, render_subject
 from monitors.vendor import Vendor
 from procurewatch.web.answering import answer, refusal

@@ -7,6 +7,7 @@ event. What a reviewer's verdict, a changed watchlist or a changed amount moves,
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -66,14 +67,15 @@ def newest_entries(
         now: the present time (UTC); what was first seen in the last hour is in no page yet.
     """
     carried = newest_carried(session, query, least)
-    page, left = _newest_page(_Past(session, query, [it.first_seen for it in carried], len(carried) < least), now)
+    past = _Past(session, query, [entry.first_seen for entry in reversed(carried)], is_all=len(carried) < least)
+    page, left = _newest_page(past, now)
     limit = min(max(least, left), most)
     return page, newest_carried(session, query, limit) if limit > least else carried[:limit]
 
 
 @dataclass(frozen=True, slots=True)
 class _Past:
-    """When a query's entries were first seen: the newest at hand, newest first (all if `is_all`), others looked up."""
+    """When a query's entries were first seen: the newest at hand, oldest first (all if `is_all`), others looked up."""
 
     session: Session
     query: Query
@@ -82,13 +84,15 @@ class _Past:
 
     def count(self, since: datetime, until: datetime | None = None) -> int:
         """Return how many were seen in a time, its end not included."""
-        if self.is_all or (self.newest and self.newest[-1] < since):
-            return sum(since <= seen and (until is None or seen < until) for seen in self.newest)
+        if self.is_all or (self.newest and self.newest[0] < since):
+            end = len(self.newest) if until is None else bisect_left(self.newest, until)
+            return max(0, end - bisect_left(self.newest, since))
         return _count(self.session, self.query, since, until)
 
     def last_before(self, moment: datetime) -> ArchivePage | None:
         """Return the last page of the months before the one that begins at a moment; they are all over."""
-        newest = next((seen for seen in self.newest if seen < moment), None)
+        earlier = bisect_left(self.newest, moment)
+        newest = self.newest[earlier - 1] if earlier else None
         if newest is None and not self.is_all:
             newest = _told(self.session, self.query, "newest", None, moment)
         if newest is None:

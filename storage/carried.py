@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Select, SelectBase, and_, bindparam, false, func, or_, select
 from sqlalchemy.orm import Session
@@ -26,8 +25,7 @@ COLUMNS = (col(EventRow.id), col(EventRow.record_key), col(EventRow.first_seen),
 BETWEEN = "\n"  # ids of vendors, in which it cannot be
 
 
-@dataclass(frozen=True, slots=True)
-class Carried:
+class Carried(NamedTuple):
     """An entry of a feed: its event's id, when that was first seen (UTC), and the ids of those it concerns now.
 
     These decide what the entry says, since what was told stays as it was told but for whom it concerns.
@@ -82,9 +80,15 @@ def with_vendors(rows: SelectBase, dialect: Dialect, *, by_signed: bool = True) 
 def read_carried(session: Session, statement: Select[Any], values: Mapping[str, Any]) -> list[Carried]:
     """Return what such a select finds."""
     return [
-        Carried(event_id, first_seen, tuple(sorted(vendors.split(BETWEEN))) if vendors else ())
+        Carried(event_id, first_seen, _listed(vendors or ""))
         for event_id, first_seen, vendors in run(session, statement, values)
     ]
+
+
+def _listed(vendors: str) -> tuple[str, ...]:
+    if BETWEEN in vendors:
+        return tuple(sorted(vendors.split(BETWEEN)))
+    return (vendors,) if vendors else ()
 
 
 def told_events(session: Session, event_ids: Sequence[str]) -> list[StoredEvent]:

@@ -103,7 +103,7 @@ class Query:
 
     def url_query(self) -> str:
         """Return what stands after the question mark of an address; "" for everything."""
-        return urlencode(self.url_params())
+        return _url_query(self)
 
     def in_words(self, names: Mapping[str, str] | None = None) -> str:
         """Return the question as one English line; `names` are those of vendors, categories and agencies by id."""
@@ -124,6 +124,11 @@ class Query:
 @lru_cache(1_000)
 def _params(query: Query) -> tuple[tuple[str, str], ...]:
     return tuple(query._in_order())
+
+
+@lru_cache(1_000)
+def _url_query(query: Query) -> str:
+    return urlencode(_params(query))
 
 
 def _in_words(query: Query, names: Mapping[str, str]) -> Iterator[str]:

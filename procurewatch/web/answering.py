@@ -12,6 +12,7 @@ from http import HTTPStatus
 
 from fastapi import Request, Response
 from fastapi.responses import PlainTextResponse, RedirectResponse
+from isal import igzip
 from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 
@@ -31,7 +32,7 @@ class Page:
     content: bytes
     tag: str
     modified: datetime | None = None
-    compressed: bytes = b""  # the same with gzip, where it is at hand
+    is_compressed: bool = False  # with gzip
 
 
 def page_of(content: bytes, modified: datetime | None = None) -> Page:
@@ -47,11 +48,18 @@ def answer(request: Request, page: Page, kind: str = HTML, *, private: bool = Fa
         headers["Last-Modified"] = format_datetime(page.modified, usegmt=True)
     if is_fresh(request, page):
         return Response(status_code=304, headers=headers)
-    if page.compressed and "gzip" in request.headers.get("accept-encoding", ""):
-        # "Vary" as the middleware would say it that compresses what is not compressed here.
-        headers |= {"Content-Encoding": "gzip", "Vary": "Cookie, Accept-Encoding"}
-        return Response(page.compressed, headers=headers, media_type=kind)
+    if page.is_compressed:
+        headers["Vary"] = "Cookie, Accept-Encoding"  # as the middleware says it of what it compresses
+        return compressed(request, page.content, headers, kind)
     return Response(page.content, headers=headers, media_type=kind)
+
+
+def compressed(request: Request, content: bytes, headers: Mapping[str, str], kind: str) -> Response:
+    """Return what is compressed with gzip as it is, or undone for a client that does not take that."""
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        return Response(content, headers={**headers, "Content-Encoding": "gzip"}, media_type=kind)
+    whole: bytes = igzip.decompress(content)  # type: ignore[no-untyped-call]
+    return Response(whole, headers=headers, media_type=kind)
 
 
 def is_fresh(request: Request, page: Page) -> bool:

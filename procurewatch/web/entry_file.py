@@ -25,10 +25,10 @@ from lz4 import block  # type: ignore[import-untyped]
 
 from feeds.layout import FeedFormat
 from storage.carried import Carried
+from storage.database import MAPPED
 
 log = structlog.get_logger(__name__)
 
-GIVEN_UP = "written entries cannot be kept; each feed is written anew"
 FOLDER = "cache"  # in the data folder
 NAME = "entries-{}.sqlite3"
 OTHERS = re.compile(r"entries-[0-9a-f]{16}\.sqlite3")
@@ -40,7 +40,7 @@ SCHEMA = (
     "CREATE TABLE IF NOT EXISTS entry (place INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, content BLOB NOT NULL)",
     "CREATE TABLE IF NOT EXISTS complete (base_url TEXT PRIMARY KEY, state TEXT NOT NULL)",
 )
-SETTINGS = ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=2000")
+SETTINGS = ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=2000", f"mmap_size={MAPPED}")
 
 
 class EntryFile:

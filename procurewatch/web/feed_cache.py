@@ -12,7 +12,7 @@ from datetime import datetime
 
 from isal import igzip
 
-MOST_BYTES = 64 * 1024 * 1024  # of all that is kept, compressed and not
+MOST_BYTES = 64 * 1024 * 1024  # of all that is kept
 MOST_TAGS = 10_000
 LEAST_TO_COMPRESS = 500  # bytes
 COMPRESSION = 3  # of zlib; a tenth larger than at 4, in half the time
@@ -21,20 +21,15 @@ FEED_COMPRESSION = 2  # of ISA-L: a tenth larger than zlib's 3, in a quarter of 
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A document as it is sent: its bytes, the same compressed, its tag and when it last changed (UTC).
+    """A document as it is sent: its bytes, if they are compressed (gzip), its tag and when it last changed (UTC).
 
     The tag is weak, since compression changes the bytes but not what they say.
     """
 
     content: bytes
-    compressed: bytes
+    is_compressed: bool
     tag: str
     modified: datetime
-
-    @property
-    def size(self) -> int:
-        """How many bytes keeping it takes."""
-        return len(self.content) + len(self.compressed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +43,12 @@ class Known:
 
 def served(content: bytes, modified: datetime) -> Served:
     """Return a document's bytes ready to be sent."""
-    compressed = igzip.compress(content, FEED_COMPRESSION, mtime=0) if len(content) >= LEAST_TO_COMPRESS else b""
-    # Compressed, it says the same in a tenth of the bytes.
-    tag = hashlib.sha256(compressed or content).hexdigest()[:32]
-    return Served(content, compressed, f'W/"{tag}"', modified.replace(microsecond=0))
+    # Nearly all clients take it compressed, and for the others it is quickly undone: a tenth of the bytes is kept.
+    is_compressed = len(content) >= LEAST_TO_COMPRESS
+    if is_compressed:
+        content = igzip.compress(content, FEED_COMPRESSION, mtime=0)
+    tag = hashlib.sha256(content).hexdigest()[:32]
+    return Served(content, is_compressed, f'W/"{tag}"', modified.replace(microsecond=0))
 
 
 class FeedCache:
@@ -104,11 +101,11 @@ class FeedCache:
             if len(self._known) > MOST_TAGS:
                 self._known.popitem(last=False)
             former = self._kept.pop(key, None)
-            self._bytes -= former[1].size if former else 0
-            if built.size <= self._most_bytes:
+            self._bytes -= len(former[1].content) if former else 0
+            if len(built.content) <= self._most_bytes:
                 self._kept[key] = (state, built)
-                self._bytes += built.size
+                self._bytes += len(built.content)
             while self._bytes > self._most_bytes:
                 _, (_, oldest) = self._kept.popitem(last=False)
-                self._bytes -= oldest.size
+                self._bytes -= len(oldest.content)
             return built

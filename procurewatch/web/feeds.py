@@ -21,7 +21,7 @@ from feeds.layout import FEED_SUBTITLE, FEED_TYPES, INDEX, FeedFormat, FeedKind,
 from feeds.syndication import write_feed
 from feeds.tags import feed_id
 from procurewatch.named_feeds import NamedFeed, NamedFeeds
-from procurewatch.web.answering import Page, is_fresh, refusal
+from procurewatch.web.answering import Page, compressed, is_fresh, refusal
 from procurewatch.web.entry_writer import EntryWriter
 from procurewatch.web.feed_cache import FeedCache, Served, served
 from procurewatch.web.room import Room
@@ -99,10 +99,10 @@ class FeedDesk:
         headers = _headers(document.tag, document.modified, keeping)
         if is_fresh(request, Page(b"", document.tag, document.modified)):
             return Response(status_code=304, headers=headers)
-        content = document.content
-        if document.compressed and "gzip" in request.headers.get("accept-encoding", ""):
-            content, headers["Content-Encoding"] = document.compressed, "gzip"
-        return Response(content, headers=headers, media_type=f"{FEED_TYPES[asked.fmt]}; charset=utf-8")
+        kind = f"{FEED_TYPES[asked.fmt]}; charset=utf-8"
+        if document.is_compressed:
+            return compressed(request, document.content, headers, kind)
+        return Response(document.content, headers=headers, media_type=kind)
 
     def after(self, _request: Request, asked: Asked) -> Response:
         """Send a reader on from an archive page: to the one that follows, or to the feed while there is none.

@@ -80,7 +80,7 @@ class Room:
         """
         state, _ = publication_state(session)
         kept = self.pages.document(key, f"{state} {self.today} {until}", lambda: served(build(), EPOCH))
-        return Page(kept.content, kept.tag, compressed=kept.compressed)
+        return Page(kept.content, kept.tag, is_compressed=kept.is_compressed)
 
     def frame(self, reviewer: Reviewer | None = None, *, depth: int = 0) -> Frame:
         """Return what stands around a page so many folders deep."""

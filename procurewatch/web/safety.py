@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Collection, Mapping
+from functools import lru_cache
 from urllib.parse import parse_qsl
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -27,6 +28,7 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
+_AS_SENT = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
 LONGEST_ADDRESS = 8_000  # bytes of path and query
 LONGEST_PARAMETER = 1_000  # characters of one parameter of the query
 MOST_PARAMETERS = 60
@@ -34,6 +36,7 @@ LARGEST_BODY = 64 * 1024  # bytes
 SQL = "/sql"  # where SQL is asked
 API = "/api/v1"  # where programs ask
 LOOPBACK = frozenset({"localhost", "localhost.localdomain"})
+MOST_KEPT = 1_000  # addresses that were read
 BODILESS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -62,9 +65,9 @@ class Guard:
 
         async def send_safely(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
-                    headers.setdefault(name, value)
+                headers = list(message["headers"])
+                given = {name for name, _ in headers}
+                message["headers"] = headers + [header for header in _AS_SENT if header[0] not in given]
             await send(message)
 
         try:
@@ -104,8 +107,13 @@ def client_of(scope: Scope, headers: Headers, proxies: Collection[str]) -> str:
     forwarded = headers.get("x-forwarded-for", "")
     if peer in proxies and forwarded:
         peer = forwarded.rpartition(",")[2].strip()  # the last one is the proxy's own word
+    return _client_at(peer)
+
+
+@lru_cache(MOST_KEPT)
+def _client_at(given: str) -> str:
     try:
-        address = ipaddress.ip_address(peer.strip("[]"))
+        address = ipaddress.ip_address(given.strip("[]"))
     except ValueError:
         return "unknown"
     if address.version == 6:
@@ -125,6 +133,7 @@ def host_name(given: str) -> str:
     return given.partition(":")[0].lower().rstrip(".")
 
 
+@lru_cache(MOST_KEPT)
 def _is_address(name: str) -> bool:
     """Whether it is an address and no name: nobody can point an address at another machine."""
     try:

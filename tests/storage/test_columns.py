@@ -102,7 +102,7 @@ def test_a_naive_time_is_refused(database: Database) -> None:
 def test_no_time_stays_none(database: Database) -> None:
     dialect = database.engine.dialect
     assert UtcTime().process_bind_param(None, dialect) is None
-    assert UtcTime().process_result_value(None, dialect) is None
+    assert UtcTime().result_processor(dialect, None)(None) is None
 
 
 def test_times_sort_as_times_whatever_their_zone(database: Database) -> None:

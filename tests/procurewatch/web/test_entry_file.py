@@ -6,7 +6,6 @@ import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
@@ -60,14 +59,14 @@ def no_wording(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def test_an_entry_is_found_again_by_all_that_decides_what_it_says(tmp_path: Path) -> None:
-    others = [replace(ENTRY, event_id="tag:x,2026:2"), replace(ENTRY, vendors=()), replace(ENTRY, vendors=("a", "b"))]
+    others = [ENTRY._replace(event_id="tag:x,2026:2"), ENTRY._replace(vendors=()), ENTRY._replace(vendors=("a", "b"))]
     with kept_in(tmp_path) as kept, kept_in(tmp_path, "http://other.example") as elsewhere:
         kept.keep(FeedFormat.ATOM, [(ENTRY, b"<entry/>")])
         assert kept.read(FeedFormat.ATOM, [ENTRY]) == {ENTRY.event_id: b"<entry/>"}
         assert kept.missing(FeedFormat.ATOM, [ENTRY, others[0]]) == others[:1]
         assert [kept.read(FeedFormat.ATOM, [other]) for other in others] == [{}, {}, {}]
         assert kept.read(FeedFormat.RSS, [ENTRY]) == elsewhere.read(FeedFormat.ATOM, [ENTRY]) == {}
-        later = replace(ENTRY, first_seen=datetime(2020, 1, 1, tzinfo=UTC))  # it is told once only
+        later = ENTRY._replace(first_seen=datetime(2020, 1, 1, tzinfo=UTC))  # it is told once only
         assert kept.read(FeedFormat.ATOM, [later])
     with kept_in(tmp_path) as kept:
         assert kept.read(FeedFormat.ATOM, [ENTRY]) == {ENTRY.event_id: b"<entry/>"}

@@ -26,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
-from storage.full_text import holds
+from storage.full_text import holds, in_vector, places_with
 from storage.query import Band
 from storage.shapes import Forms, Shape, nth
 from storage.stored import EventKind
@@ -77,14 +77,24 @@ def _verdict() -> ColumnElement[bool]:
 
 def of_record(shape: Shape) -> Iterator[ColumnElement[bool]]:
     """Give what must hold of a record's own row, but for its dates and its matches."""
-    for number, forms in enumerate(shape.terms):
-        yield holds_term(number, forms)
+    yield from of_words(shape, by_index=False)
     yield from of_facets(shape)
 
 
-def holds_term(number: int, forms: Forms) -> ColumnElement[bool]:
-    """Whether a record's words hold a term in one of its forms."""
-    return _holds_any("term", number, forms)
+def of_words(shape: Shape, *, by_index: bool) -> Iterator[ColumnElement[bool]]:
+    """Give that a record's words hold every term in one of its forms.
+
+    `by_index`: the index of words is to find the records; otherwise each that is come by is checked.
+    """
+    is_postgresql = shape.dialect == "postgresql"
+    if shape.terms and by_index:
+        yield col(SearchRow.place).in_(places_with(shape.dialect))
+    elif shape.terms and is_postgresql:
+        yield in_vector()
+    for number, forms in enumerate(shape.terms):
+        # PostgreSQL's vectors, as they are used here, know no order of words; SQLite's index does.
+        if forms.in_a_row if is_postgresql else not by_index:
+            yield _holds_any("term", number, forms)
 
 
 def _holds_any(name: str, number: int, forms: Forms) -> ColumnElement[bool]:

@@ -16,7 +16,6 @@ from sqlalchemy import (
     bindparam,
     cast,
     column,
-    func,
     literal,
     literal_column,
     select,
@@ -30,6 +29,7 @@ from storage.search_index import AGENCY, OFFICE, RECIPIENT
 from storage.tables import SearchRow
 
 INDEX = "search_index"  # the FTS5 table of SQLite
+_VECTOR: ColumnElement[str] = literal_column("search.vector")  # of PostgreSQL, made by itself of `words`
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +102,15 @@ def places_with(dialect: str) -> Select[int]:
     if dialect == "sqlite":
         index = table(INDEX, column("rowid"))
         return select(index.c.rowid).where(literal_column(INDEX).op("MATCH")(bindparam("index", type_=String())))
-    vector = func.array_to_tsvector(func.string_to_array(col(SearchRow.words), literal_column("' '")))
-    return select(col(SearchRow.place)).where(vector.op("@@")(cast(bindparam("index", type_=String()), TSQUERY)))
+    return select(col(SearchRow.place)).where(in_vector())
+
+
+def in_vector() -> ColumnElement[bool]:
+    """Whether PostgreSQL's vector of a record's words has all terms, in whatever order; "index" comes in as above.
+
+    It reads the vector that is stored, of which it knows how many records have which word, and plans by that.
+    """
+    return _VECTOR.op("@@", is_comparison=True)(cast(bindparam("index", type_=String()), TSQUERY))
 
 
 def for_index(terms: Sequence[Either], dialect: str) -> str:

@@ -35,7 +35,6 @@ from sqlmodel import col
 from storage.columns import UtcTime
 from storage.conditions import (
     has_event,
-    holds_term,
     is_of_match,
     is_withdrawn,
     of_dates,
@@ -43,6 +42,7 @@ from storage.conditions import (
     of_facets,
     of_match,
     of_record,
+    of_words,
 )
 from storage.full_text import places_with
 from storage.prepared import run, run_for_one
@@ -233,7 +233,7 @@ def _count_some(found: SelectBase) -> Select[int]:
 def record_conditions(way: Way) -> list[Condition]:
     """Return what narrows a select over `SearchRow` to what a query asks for."""
     shape = way.shape
-    found = [*_with_words(way), *of_facets(shape), *of_dates(shape), *has_event(shape)]
+    found = [*of_words(shape, by_index=way.by_words), *of_facets(shape), *of_dates(shape), *has_event(shape)]
     if way.by_matches:
         return [*found, col(SearchRow.record_key).in_(_matched(shape))]
     if shape.band is Band.PUBLISH:
@@ -265,17 +265,6 @@ def _asks_of_record(shape: Shape) -> bool:
     return any(True for _ in of_record(shape))
 
 
-def _with_words(way: Way) -> Iterator[Condition]:
-    """Give that a record holds all terms: by the index of words, which need not be looked after where it is exact."""
-    shape = way.shape
-    if way.by_words:
-        yield col(SearchRow.place).in_(places_with(shape.dialect))
-    for number, forms in enumerate(shape.terms):
-        # PostgreSQL's index knows no order of words.
-        if not way.by_words or (shape.dialect == "postgresql" and forms.in_a_row):
-            yield holds_term(number, forms)
-
-
 def _matched(shape: Shape) -> Select[str]:
     """Return the query for the keys of the records whose matches are asked for."""
     return select(col(MatchRow.record_key)).where(*of_match(shape))
@@ -289,8 +278,7 @@ def _told_matched(shape: Shape) -> SelectBase:
 
 def _meant(shape: Shape) -> Select[str]:
     """Return the query for the keys of the records that a query means, but for its dates and matches."""
-    words = _with_words(Way(shape, by_matches=False, by_words=bool(shape.terms)))
-    return select(col(SearchRow.record_key)).where(*words, *of_facets(shape))
+    return select(col(SearchRow.record_key)).where(*of_words(shape, by_index=True), *of_facets(shape))
 
 
 def _about_matches(shape: Shape) -> Iterator[Condition]:

@@ -17,6 +17,8 @@ def plain_text(kind: str, item: object, _context: Any) -> str | Literal[False]:
 
 def is_ours(name: str | None, kind: str, _parents: Any) -> bool:
     """Leave out the index of words, which each database has in its own way and no model describes."""
+    if kind == "column":
+        return name != "vector"
     return not (kind in ("table", "index") and (name or "").startswith(("search_index", "ix_search_words")))
 
 

@@ -114,6 +114,9 @@ def test_views_are_there_again_after_a_migration(empty_database_url: str) -> Non
         for index in ("ix_record_agency_code", "ix_record_published", "ix_search_published"):
             connection.execute(text(f"DROP INDEX {index}"))
         connection.execute(text("ALTER TABLE search DROP COLUMN is_published"))
+        if engine.dialect.name == "postgresql":
+            connection.execute(text("ALTER TABLE search DROP COLUMN vector"))
+            connection.execute(text("CREATE INDEX ix_search_words ON search (place)"))
         connection.execute(text("UPDATE alembic_version SET version_num = '0003'"))
     engine.dispose()
     database = open_database(empty_database_url)

@@ -370,6 +370,21 @@ def test_what_was_stored_before_there_was_an_index_is_indexed(sqlite_url: str) -
         assert found(database, q="clearview") == [ALL[0], ALL[4]]
 
 
+def test_what_was_stored_before_vectors_were_is_found(postgresql_url: str) -> None:
+    former = "gin (array_to_tsvector(string_to_array(words, ' ')))"
+    with closing(open_database(postgresql_url)) as database:
+        fill(database)
+        with database.engine.begin() as connection:
+            connection.execute(text("ALTER TABLE search DROP COLUMN vector"))  # and the index with it
+            connection.execute(text(f"CREATE INDEX ix_search_words ON search USING {former}"))
+            connection.execute(text("UPDATE alembic_version SET version_num = '0006'"))
+    with closing(open_database(postgresql_url)) as database:
+        assert found(database, q="clearview") == [ALL[0], ALL[4]]
+        later = replace(EQUIPMENT, key="K", piid="P", description="AERIAL LIDAR SURVEY", actions=(), documents=())
+        save(database, later)
+        assert found(database, q="lidar") == ["P"]
+
+
 def test_a_question_is_answered_from_indexes(sqlite_url: str) -> None:
     asked: list[str] = []
     with closing(open_database(sqlite_url)) as database, database.reading() as session:

@@ -47,17 +47,25 @@ def answer(request: Request, page: Page, kind: str = HTML, *, private: bool = Fa
     if page.modified:
         headers["Last-Modified"] = format_datetime(page.modified, usegmt=True)
     if is_fresh(request, page):
-        return Response(status_code=304, headers=headers)
+        return not_modified(headers)
     if page.is_compressed:
-        headers["Vary"] = "Cookie, Accept-Encoding"  # as the middleware says it of what it compresses
         return compressed(request, page.content, headers, kind)
     return Response(page.content, headers=headers, media_type=kind)
+
+
+def not_modified(headers: Mapping[str, str]) -> Response:
+    """Return 304 with the headers of what the client has: caches take over from it what the answer varies by."""
+    response = Response(status_code=304, headers=headers)
+    response.headers.add_vary_header("Accept-Encoding")
+    return response
 
 
 def compressed(request: Request, content: bytes, headers: Mapping[str, str], kind: str) -> Response:
     """Return what is compressed with gzip as it is, or undone for a client that does not take that."""
     if "gzip" in request.headers.get("accept-encoding", ""):
-        return Response(content, headers={**headers, "Content-Encoding": "gzip"}, media_type=kind)
+        response = Response(content, headers={**headers, "Content-Encoding": "gzip"}, media_type=kind)
+        response.headers.add_vary_header("Accept-Encoding")  # to what is not compressed, the middleware adds it
+        return response
     whole: bytes = igzip.decompress(content)  # type: ignore[no-untyped-call]
     return Response(whole, headers=headers, media_type=kind)
 

@@ -21,7 +21,7 @@ from feeds.layout import FEED_SUBTITLE, FEED_TYPES, INDEX, FeedFormat, FeedKind,
 from feeds.syndication import write_feed
 from feeds.tags import feed_id
 from procurewatch.named_feeds import NamedFeed, NamedFeeds
-from procurewatch.web.answering import Page, compressed, is_fresh, refusal
+from procurewatch.web.answering import Page, compressed, is_fresh, not_modified, refusal
 from procurewatch.web.entry_writer import EntryWriter
 from procurewatch.web.feed_cache import FeedCache, Served, served
 from procurewatch.web.room import Room
@@ -91,14 +91,14 @@ class FeedDesk:
             state, changed = publication_state(session)
             known = self._cache.known(asked, state)
             if known and is_fresh(request, Page(b"", known.tag, known.modified)):
-                return Response(status_code=304, headers=_headers(known.tag, known.modified, keeping))
+                return not_modified(_headers(known.tag, known.modified, keeping))
             try:
                 document = self._cache.document(asked, state, lambda: self._build(session, asked, changed))
             except NoSuchPage:
                 return refusal(404, NO_SUCH_PAGE)
         headers = _headers(document.tag, document.modified, keeping)
         if is_fresh(request, Page(b"", document.tag, document.modified)):
-            return Response(status_code=304, headers=headers)
+            return not_modified(headers)
         kind = f"{FEED_TYPES[asked.fmt]}; charset=utf-8"
         if document.is_compressed:
             return compressed(request, document.content, headers, kind)
@@ -213,7 +213,6 @@ def _headers(tag: str, modified: datetime, keeping: int) -> dict[str, str]:
         "ETag": tag,
         "Last-Modified": format_datetime(modified.astimezone(UTC), usegmt=True),
         "Cache-Control": f"public, max-age={keeping}",
-        "Vary": "Accept-Encoding",
         "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; sandbox",
         "X-Content-Type-Options": "nosniff",
         "Referrer-Policy": "no-referrer",

@@ -225,11 +225,17 @@ def test_pages_have_validators_gzip_and_head(client: Client) -> None:
         "/style.css",
         "/assets/review.js",
         "/assets/htmx.min.js",
+        "/search.atom",
     ):
         answer = client.get(path)
         assert answer.headers["content-encoding"] == "gzip"
         again = client.get(path, headers={"If-None-Match": answer.headers["etag"]})
         assert (again.status_code, again.content) == (304, b"")
+        plain = client.get(path, headers={"Accept-Encoding": "identity"})
+        assert (plain.content, plain.headers.get("content-encoding")) == (answer.content, None)
+        # A cache takes over what a 304 says: it must not give to one what only another can read.
+        for told in (answer, plain, again):
+            assert told.headers["vary"].split(", ").count("Accept-Encoding") == 1
         head = client.head(path)
         assert (head.status_code, head.content) == (200, b"")
     assert client.get("/icon.svg").headers["content-type"] == "image/svg+xml"

@@ -187,6 +187,10 @@ def is_withdrawn(shape: Shape) -> ColumnElement[bool]:
     if shape.category:
         of_category = any_of(col(MatchRow.vendor_category), "category", shape.category)
         found.append(col(EventRow.vendor_id).in_(select(col(MatchRow.vendor_id)).where(of_category)))
+    if shape.resold is not None:  # the match stays when it is rejected
+        former = aliased(MatchRow)
+        same = (col(former.record_key) == col(EventRow.record_key), col(former.vendor_id) == col(EventRow.vendor_id))
+        found.append(exists().where(*same, col(former.resold).is_(shape.resold)).correlate(EventRow))
     return and_(*found)
 
 

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.compiler import SQLCompiler
 
-MOST_KEPT = 2_000
+MOST_KEPT = 500
 READS_ON = "reads_on"  # in a session that only reads, and sees one state as long as it lasts: its connection
 SIZES = (32, 128, 500)  # for how many keys statements are made
 Rows = list[Sequence[Any]]
@@ -98,9 +98,9 @@ class Prepared:
         Raises:
             DBAPIError: the database refuses, as SQLAlchemy raises it.
         """
-        given = self._given(values)
-        cursor = connection.connection.cursor()
+        given, cursor = self._given(values), None
         try:
+            cursor = connection.connection.cursor()
             connection.dispatch.before_cursor_execute(connection, cursor, self._sql, given, None, False)
             cursor.execute(self._sql, given)
             return self._read(cursor.fetchall(), cursor.description)
@@ -110,7 +110,8 @@ class Prepared:
             kind = self._dialect.loaded_dbapi.Error
             raise DBAPIError.instance(self._sql, given, error, kind, dialect=self._dialect) from error
         finally:
-            cursor.close()
+            if cursor is not None:
+                cursor.close()
 
     def _given(self, values: Mapping[str, Any]) -> Any:
         given = [

@@ -29,7 +29,7 @@ from storage.stored import AWARDS, PUBLICATIONS
 Dialect = Literal["sqlite", "postgresql"]
 Pairs = Iterator[tuple[str, object]]
 
-MOST_KEPT = 500
+MOST_KEPT = 100  # shapes of each kind of statement; one with very many values takes a megabyte
 WHOLE_CODE = {"psc": 4, "naics": 6}
 KIND_GROUPS = {"award": sorted(AWARDS), "publication": sorted(PUBLICATIONS)}
 

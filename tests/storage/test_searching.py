@@ -370,6 +370,21 @@ def test_what_was_stored_before_there_was_an_index_is_indexed(sqlite_url: str) -
         assert found(database, q="clearview") == [ALL[0], ALL[4]]
 
 
+def test_a_withdrawal_is_told_to_those_who_were_told_of_the_match(stocked: Database) -> None:
+    subject = recipient_subjects(CLEARVIEW.recipient.name, "")[0]
+    never = Verdict(
+        vendor_id="clearview-ai", subject=subject, decision=Decision.NEVER, who="me", note="", decided_at=LATER
+    )
+    with stocked.writing() as session:
+        decide(session, never)
+    with stocked.reading() as session:
+        kinds = {
+            reseller: [event.kind.value for event in find_events(session, read_query({"reseller": reseller}), 10)]
+            for reseller in ("yes", "no")
+        }
+    assert kinds == {"yes": ["new-award"], "no": ["withdrawn", "withdrawn"]}
+
+
 def test_what_was_stored_before_vectors_were_is_found(postgresql_url: str) -> None:
     former = "gin (array_to_tsvector(string_to_array(words, ' ')))"
     with closing(open_database(postgresql_url)) as database:

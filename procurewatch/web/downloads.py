@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from itertools import chain, islice
+from threading import BoundedSemaphore
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
@@ -29,22 +30,59 @@ from storage.stored import StoredRecord
 NOTHING_FOUND = "Nothing stored answers to that search."
 NO_SUCH_RECORD = "No record that readers see has this page; /search finds those that are stored."
 SUFFIXES = {form.suffix.removeprefix("."): kind for kind, form in FORMS.items() if kind is not ExportFormat.JSON}
+MOST_AT_ONCE = 8  # files; a fifth of the connections that there are
 Pieces = Callable[[Session], Iterator[bytes]]
 
 
 def router(room: Room) -> APIRouter:
     """Return the routes of downloads. They stream: the first piece is sent while the rest is read."""
     routes = APIRouter()
+    files, names = Files(room), RecordNames()
     for suffix, form in SUFFIXES.items():
-        routes.add_api_route(f"/search.{suffix}", _export_of(room, suffix, form), methods=["GET", "HEAD"])
-    routes.add_api_route("/search.zip", _pack_of_search(room), methods=["GET", "HEAD"])
-    names = RecordNames()
-    routes.add_api_route("/packs/{name}.zip", _pack_of_record(room, names), methods=["GET", "HEAD"])
+        routes.add_api_route(f"/search.{suffix}", _export_of(files, suffix, form), methods=["GET", "HEAD"])
+    routes.add_api_route("/search.zip", _pack_of_search(files), methods=["GET", "HEAD"])
+    routes.add_api_route("/packs/{name}.zip", _pack_of_record(files, names), methods=["GET", "HEAD"])
     routes.add_api_route("/foia/{name}", _request_for_records(room, names), methods=["GET", "HEAD"])
     return routes
 
 
-def _export_of(room: Room, suffix: str, form: ExportFormat) -> Callable[[Request], Response]:
+class Files:
+    """Files that are sent while they are read, so many at once: the database is open for each as long as that takes."""
+
+    def __init__(self, room: Room) -> None:
+        self.room = room
+        self._free = BoundedSemaphore(MOST_AT_ONCE)
+
+    def streamed(
+        self, request: Request, pieces: Pieces, kind: str, name: str, nothing: str = NOTHING_FOUND
+    ) -> Response:
+        """Return what `pieces` gives as a file to save, the session open until the last piece is taken."""
+        if not self._free.acquire(blocking=False):
+            busy = refusal(503, "Too many files are being taken just now; try again in a minute.")
+            busy.headers["Retry-After"] = "60"
+            return busy
+        stream = self._read(pieces)
+        try:
+            first = list(islice(stream, 1))
+        except ParquetMissing as error:
+            return refusal(501, str(error))
+        if not first:
+            return refusal(404, nothing)
+        if request.method == "HEAD":
+            stream.close()
+            first = []
+        headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-cache"}
+        return StreamingResponse(chain(first, stream), headers=headers, media_type=kind)
+
+    def _read(self, pieces: Pieces) -> Generator[bytes]:
+        try:
+            with self.room.desk.database.reading() as session:
+                yield from pieces(session)
+        finally:
+            self._free.release()
+
+
+def _export_of(files: Files, suffix: str, form: ExportFormat) -> Callable[[Request], Response]:
     def export(request: Request) -> Response:
         try:
             query = _asked(request)
@@ -54,21 +92,21 @@ def _export_of(room: Room, suffix: str, form: ExportFormat) -> Callable[[Request
         def pieces(session: Session) -> Iterator[bytes]:
             records = _fit(session, query, form)
             found = list(islice(records, 1))
-            prefix = room.desk.settings.ocid_prefix
+            prefix = files.room.desk.settings.ocid_prefix
             return export_bytes(session, chain(found, records), form, ocid_prefix=prefix) if found else iter(())
 
-        return _streamed(room, pieces, FORMS[form].content_type, f"procurewatch.{suffix}")
+        return files.streamed(request, pieces, FORMS[form].content_type, f"procurewatch.{suffix}")
 
     return export
 
 
-def _pack_of_search(room: Room) -> Callable[[Request], Response]:
+def _pack_of_search(files: Files) -> Callable[[Request], Response]:
     def pack(request: Request) -> Response:
         try:
             query = _asked(request)
         except InvalidQuery as error:
             return refusal(400, str(error))
-        with room.desk.database.reading() as session:
+        with files.room.desk.database.reading() as session:
             count = len(list(find_records(session, query, MOST_RECORDS + 1)))
         if count > MOST_RECORDS:
             return refusal(400, f"That finds more than {MOST_RECORDS} records; narrow the search, or take it as CSV.")
@@ -77,18 +115,18 @@ def _pack_of_search(room: Room) -> Callable[[Request], Response]:
             records = list(with_bands(find_records(session, query)))
             return pack_bytes(session, records, f"a search: {query.in_words()}") if records else iter(())
 
-        return _streamed(room, pieces, CONTENT_TYPE, "procurewatch-story-pack.zip")
+        return files.streamed(request, pieces, CONTENT_TYPE, "procurewatch-story-pack.zip")
 
     return pack
 
 
-def _pack_of_record(room: Room, names: RecordNames) -> Callable[[str], Response]:
-    def pack(name: str) -> Response:
+def _pack_of_record(files: Files, names: RecordNames) -> Callable[[str, Request], Response]:
+    def pack(name: str, request: Request) -> Response:
         def pieces(session: Session) -> Iterator[bytes]:
             record = _record(session, names, name)
             return pack_bytes(session, list(with_bands([record])), f"the award {record.piid}") if record else iter(())
 
-        return _streamed(room, pieces, CONTENT_TYPE, f"{name}.zip", NO_SUCH_RECORD)
+        return files.streamed(request, pieces, CONTENT_TYPE, f"{name}.zip", NO_SUCH_RECORD)
 
     return pack
 
@@ -126,21 +164,3 @@ def _fit(session: Session, query: Query, form: ExportFormat) -> Iterator[StoredR
     if form is not ExportFormat.OCDS:
         return records
     return (record for record in records if record.category in PROCESSES)
-
-
-def _streamed(room: Room, pieces: Pieces, kind: str, name: str, nothing: str = NOTHING_FOUND) -> Response:
-    """Return what `pieces` gives as a file to save, the session open until the last piece is taken."""
-
-    def reading() -> Iterator[bytes]:
-        with room.desk.database.reading() as session:
-            yield from pieces(session)
-
-    stream = reading()
-    try:
-        first = list(islice(stream, 1))
-    except ParquetMissing as error:
-        return refusal(501, str(error))
-    if not first:
-        return refusal(404, nothing)
-    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-cache"}
-    return StreamingResponse(chain(first, stream), headers=headers, media_type=kind)

@@ -7,14 +7,21 @@ import io
 import json
 import sqlite3
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow.parquet
 import pytest
 from docx import Document
+from fastapi import Request, Response
 from httpx import Client
+from sqlalchemy import text
+from sqlalchemy.orm import Session
 
 from feeds.layout import letter_path, pack_path
+from procurewatch.desk import Desk
+from procurewatch.web.app import make_room
+from procurewatch.web.downloads import MOST_AT_ONCE, Files
 from tests.procurewatch.web.rooms import CLEARVIEW
 from tests.records import BABEL
 from tests.records import CLEARVIEW as CLEARVIEW_AWARD
@@ -68,3 +75,25 @@ def test_an_award_has_a_pack_and_a_letter(client: Client) -> None:
 def test_what_is_not_there_is_a_line(client: Client, path: str) -> None:
     answer = client.get(path)
     assert (answer.status_code, answer.text.count("\n")) == (404, 1)
+
+
+def test_so_many_files_are_taken_at_once_and_no_more(desk: Desk) -> None:
+    files, taken = Files(make_room(desk, "http://x.example")), []
+
+    def endless(session: Session) -> Iterator[bytes]:
+        while True:
+            taken.append(session.scalar(text("SELECT 1")))
+            yield b"x"
+
+    def ask(method: str = "GET") -> Response:
+        asking = Request({"type": "http", "method": method, "path": "/", "headers": []})
+        return files.streamed(asking, endless, "text/plain", "x")
+
+    for _ in range(3 * MOST_AT_ONCE):
+        assert ask("HEAD").status_code == 200  # reads as much as tells that there is something, and is done
+    assert len(taken) == 3 * MOST_AT_ONCE
+    answers = [ask() for _ in range(MOST_AT_ONCE)]
+    assert {answer.status_code for answer in answers} == {200}
+    assert (ask().status_code, ask("HEAD").headers["retry-after"]) == (503, "60")
+    answers.pop()  # a client has it, or is gone
+    assert (ask().status_code, ask().status_code) == (200, 200)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
+from functools import lru_cache
+from itertools import islice
 from urllib.parse import urlencode
 
 from fastapi import Request, Response
@@ -14,7 +17,7 @@ from feeds.layout import SEARCH
 from feeds.naming import category_words
 from feeds.search_page import FACET_TITLES, MOST_COUNTED, MOST_ENTRIES, Facet, FacetValue, SearchPage, render_search
 from feeds.text import clean, excerpt
-from procurewatch.web.answering import answer, page_of
+from procurewatch.web.answering import HTML, answer, page_of
 from procurewatch.web.room import Room
 from procurewatch.web.safety import WITH_SCRIPT
 from storage.facets import FacetCount, count_by_facets
@@ -47,13 +50,12 @@ def routes(room: Room) -> list[Route]:
                 if reviewer is None:
                     kept = room.page(session, ("search", query.url_params(), after), build)
                     return _allowing_scripts(answer(request, kept))
-                page, status = answered(room, session, query, after), 200
+                content = render_search(room.frame(reviewer), answered(room, session, query, after), today=room.today)
         except InvalidQuery as error:
-            page, status = unanswered(params, str(error)), 400
-        content = render_search(room.frame(reviewer), page, today=room.today)
-        response = _allowing_scripts(answer(request, page_of(content), private=reviewer is not None))
-        response.status_code = status if response.status_code == 200 else response.status_code
-        return response
+            page = unanswered(params, str(error), _can_be_kept(room, params, is_reviewer=reviewer is not None))
+            content = render_search(room.frame(reviewer), page, today=room.today)
+            return _allowing_scripts(Response(content, 400, {"Cache-Control": "no-store"}, HTML))
+        return _allowing_scripts(answer(request, page_of(content), private=True))
 
     return [Route("/search", search, methods=["GET", "HEAD"])]
 
@@ -91,13 +93,13 @@ def answered(room: Room, session: Session, query: Query, after: str) -> SearchPa
     )
 
 
-def unanswered(params: Pairs, problem: str) -> SearchPage:
-    """Return the form as it was sent, with what is wrong."""
+def unanswered(params: Pairs, problem: str, kept: Iterable[tuple[str, str]]) -> SearchPage:
+    """Return the form as it was sent, with what is wrong. `kept` are the facets that can stay."""
     return SearchPage(
         in_words="",
         query="",
         given=_given(params),
-        kept=(),
+        kept=tuple(kept),
         total=0,
         records=(),
         facets=(),
@@ -106,6 +108,16 @@ def unanswered(params: Pairs, problem: str) -> SearchPage:
         is_first=True,
         problem=problem,
     )
+
+
+def _can_be_kept(room: Room, params: Pairs, *, is_reviewer: bool) -> Iterator[tuple[str, str]]:
+    """Give the facets that are not what is wrong: who corrects the form asks for them again."""
+    with room.desk.database.reading() as session:
+        for name, value in params:
+            if name in PARAMETERS and name not in OWN_FIELDS:
+                with suppress(InvalidQuery):
+                    room.feeds.of(session).check(allowed_query([(name, value)], is_reviewer=is_reviewer))
+                    yield name, value
 
 
 def _given(params: Pairs) -> dict[str, str]:
@@ -117,9 +129,20 @@ def _facets(
 ) -> Iterator[Facet]:
     for name, title in FACET_TITLES.items():
         known = sources if name == "source" else names
-        values = tuple(_value(params, name, each, known) for each in counted[name][:VALUES_OF_A_FACET])
+        askable = (each for each in counted[name] if _can_be_asked(name, each.value))
+        values = tuple(_value(params, name, each, known) for each in islice(askable, VALUES_OF_A_FACET))
         if len(values) > 1 or any(name == given for given, _ in params):
             yield Facet(title=title, values=values)
+
+
+@lru_cache(2_000)
+def _can_be_asked(name: str, value: str) -> bool:
+    """Whether a query takes a value: what a source states need not be one (a state that is none)."""
+    try:
+        read_query([(name, value)])
+    except InvalidQuery:
+        return False
+    return True
 
 
 def _value(params: Pairs, name: str, counted: FacetCount, names: Mapping[str, str]) -> FacetValue:

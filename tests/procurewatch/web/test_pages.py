@@ -166,6 +166,29 @@ def test_a_question_that_cannot_be_understood_gets_one_line(client: Client, para
     assert line in tree_of(answer.content).xpath("//p[@role='alert']")[0].text_content()
 
 
+def test_who_corrects_a_question_asks_the_rest_of_it_again(client: Client) -> None:
+    params = {"vendor": "cellebrite", "agency": "7012", "category": "no-such", "band": "review", "min_amount": "lots"}
+    refused = client.get("/search", params={**params, "reseller": "panamerica"})
+    assert (refused.status_code, refused.headers["cache-control"]) == (400, "no-store")
+    assert client.get("/search", params=params, headers={"If-None-Match": "*"}).status_code == 400
+    form = tree_of(refused.content).xpath("//form[@class='ask']")[0]
+    hidden = {each.get("name"): each.get("value") for each in form.xpath(".//input[@type='hidden']")}
+    assert hidden == {"vendor": "cellebrite", "agency": "7012"}
+    assert form.xpath("string(.//input[@name='min_amount']/@value)") == "lots"
+    assert form.xpath("string(.//option[@selected]/@value)") == "panamerica"
+
+
+def test_a_facet_holds_only_what_can_be_asked(made: Made) -> None:
+    client, database = made
+    for number, state in enumerate(("VA", "NY", "ENGLAND", "N/A")):
+        recipient = Recipient(name="Clearview AI", state=state)
+        award = replace(CLEARVIEW_AWARD, key=f"K{number}", piid=f"P{number}", recipient=recipient, actions=())
+        save(database, award, match(award))
+    links = tree_of(client.get("/search").content).xpath("//a[starts-with(@id, 'state-')]/@href")
+    assert {"search?state=VA", "search?state=NY"} == set(links)
+    assert [client.get(f"/{link}").status_code for link in links] == [200] * len(links)
+
+
 @pytest.mark.parametrize(
     "path", ["/nothing", "/awards/nothing.html", "/vendor/nothing.html", "/sql/-/nothing", "/search.csv?q=zzzz"]
 )

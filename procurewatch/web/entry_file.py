@@ -55,7 +55,7 @@ class EntryFile:
 
     def key(self, fmt: FeedFormat, entry: Carried) -> bytes:
         """Return what an entry is kept under: all that decides what it says."""
-        parts = (fmt, self._base_url, entry.event_id, *entry.vendors)
+        parts = (fmt, self._base_url, entry.event_id, entry.first_seen.isoformat(), *entry.vendors)
         return hashlib.blake2b("\0".join(parts).encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
     def read(self, fmt: FeedFormat, carried: Sequence[Carried]) -> dict[str, bytes]:

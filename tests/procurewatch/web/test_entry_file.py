@@ -66,8 +66,8 @@ def test_an_entry_is_found_again_by_all_that_decides_what_it_says(tmp_path: Path
         assert kept.missing(FeedFormat.ATOM, [ENTRY, others[0]]) == others[:1]
         assert [kept.read(FeedFormat.ATOM, [other]) for other in others] == [{}, {}, {}]
         assert kept.read(FeedFormat.RSS, [ENTRY]) == elsewhere.read(FeedFormat.ATOM, [ENTRY]) == {}
-        later = ENTRY._replace(first_seen=datetime(2020, 1, 1, tzinfo=UTC))  # it is told once only
-        assert kept.read(FeedFormat.ATOM, [later])
+        # Another database in the same folder may have seen it at another time.
+        assert not kept.read(FeedFormat.ATOM, [ENTRY._replace(first_seen=datetime(2020, 1, 1, tzinfo=UTC))])
     with kept_in(tmp_path) as kept:
         assert kept.read(FeedFormat.ATOM, [ENTRY]) == {ENTRY.event_id: b"<entry/>"}
 

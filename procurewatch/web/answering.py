@@ -81,7 +81,7 @@ def is_fresh(request: Request, page: Page) -> bool:
         return False
     try:
         moment = parsedate_to_datetime(since)
-    except ValueError:
+    except (ValueError, OverflowError):
         return False
     return page.modified <= (moment if moment.tzinfo else moment.replace(tzinfo=UTC))
 

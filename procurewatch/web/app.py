@@ -33,7 +33,7 @@ from procurewatch.web.entry_file import EntryFile
 from procurewatch.web.entry_writer import EntryWriter, keep_writing_ahead
 from procurewatch.web.feed_cache import COMPRESSION
 from procurewatch.web.room import Room
-from procurewatch.web.safety import API, Guard, Refused
+from procurewatch.web.safety import API, Guard, Refused, failed
 from procurewatch.web.signing_in import Access
 from procurewatch.web.site_files import SiteCache
 from procurewatch.web.sql_pages import sql_routes
@@ -100,6 +100,7 @@ def make_pages(room: Room) -> FastAPI:
     ):
         pages.include_router(routes)
     pages.add_exception_handler(Refused, review_pages.refused)
+    pages.add_exception_handler(Exception, failed)
     return pages
 
 

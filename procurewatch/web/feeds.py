@@ -41,6 +41,8 @@ SEARCH = "search"
 ARCHIVE, AFTER = "archive", "after-archive"
 KEPT_SECONDS, ARCHIVE_KEPT_SECONDS = 300, 86_400
 MOST_ENTRIES = 10_000  # of one document
+# A feed is made to be read from elsewhere, by readers that are web pages too.
+FROM_ANYWHERE = {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"}
 NOT_PUBLIC = "Feeds carry published matches only; leave out band and verdict."
 NO_SUCH_PAGE = "This feed has no such archive page (yet)."
 
@@ -112,7 +114,9 @@ class FeedDesk:
         with self._room.desk.database.reading() as session:
             newer = page_after(session, asked.query, asked.page, datetime.now(UTC)) if asked.page else None
         target = asked.path(ARCHIVE, newer) if newer else asked.path()
-        return RedirectResponse(self._address(target), status_code=307, headers={"Cache-Control": "no-cache"})
+        return RedirectResponse(
+            self._address(target), status_code=307, headers={"Cache-Control": "no-cache", **FROM_ANYWHERE}
+        )
 
     def _build(self, session: Session, asked: Asked, changed: datetime | None) -> Served:
         now = datetime.now(UTC)
@@ -183,7 +187,10 @@ def routes(room: Room, writer: EntryWriter) -> list[Route]:
         feed = feeds.named(stem)
         if feed is None:
             return refusal(404, "There is no such feed; / lists all.")
-        return _answered(feeds, request, Asked(stem, feed.query, _format(request)))
+        try:
+            return _answered(feeds, request, Asked(stem, feed.query, _format(request)))
+        except InvalidQuery as error:  # its subject is gone since
+            return refusal(400, str(error))
 
     kinds = [kind for kind in FeedKind if kind is not FeedKind.ALL]
     stems = [FeedKind.ALL, *(f"{kind}/{{name}}" for kind in kinds)]
@@ -216,7 +223,5 @@ def _headers(tag: str, modified: datetime, keeping: int) -> dict[str, str]:
         "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; sandbox",
         "X-Content-Type-Options": "nosniff",
         "Referrer-Policy": "no-referrer",
-        # A feed is made to be read from elsewhere, by readers that are web pages too.
-        "Access-Control-Allow-Origin": "*",
-        "Cross-Origin-Resource-Policy": "cross-origin",
+        **FROM_ANYWHERE,
     }

@@ -32,11 +32,13 @@ _AS_SENT = [(name.lower().encode(), value.encode()) for name, value in HEADERS.i
 LONGEST_ADDRESS = 8_000  # bytes of path and query
 LONGEST_PARAMETER = 1_000  # characters of one parameter of the query
 MOST_PARAMETERS = 60
+LONGEST_NAME = 255  # characters of a host, or of an address
 LARGEST_BODY = 64 * 1024  # bytes
 SQL = "/sql"  # where SQL is asked
 API = "/api/v1"  # where programs ask
 LOOPBACK = frozenset({"localhost", "localhost.localdomain"})
 MOST_KEPT = 1_000  # addresses that were read
+FAILED = "This could not be answered: a fault of the program. Its operator finds it in the log.\n"
 BODILESS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -63,7 +65,11 @@ class Guard:
             await self._app(scope, receive, send)
             return
 
+        begun = False
+
         async def send_safely(message: Message) -> None:
+            nonlocal begun
+            begun = True
             if message["type"] == "http.response.start":
                 headers = list(message["headers"])
                 given = {name for name, _ in headers}
@@ -80,7 +86,12 @@ class Guard:
             response.headers.update(refused.headers)
             await response(scope, receive, send_safely)
             return
-        await self._app(scope, receive, send_safely)
+        try:
+            await self._app(scope, receive, send_safely)
+        except Exception:
+            if not begun:
+                await failed()(scope, receive, send_safely)
+            raise  # for the log
 
     def _check(self, scope: Scope) -> None:
         headers = Headers(scope=scope)
@@ -93,9 +104,14 @@ class Guard:
     def _check_host(self, given: str) -> None:
         """Refuse a name that is not ours: a page elsewhere could have pointed its own name at this machine."""
         name = host_name(given)
-        if name == self._host or name in LOOPBACK or _is_address(name):
+        if name == self._host or name in LOOPBACK or (len(name) <= LONGEST_NAME and _is_address(name)):
             return
         raise Refused(400, "This site is not served under that name; its operator sets the name with site_url.")
+
+
+def failed(*_given: object) -> PlainTextResponse:
+    """Return what is said when the program itself is at fault."""
+    return PlainTextResponse(FAILED, 500)
 
 
 def client_of(scope: Scope, headers: Headers, proxies: Collection[str]) -> str:
@@ -104,10 +120,10 @@ def client_of(scope: Scope, headers: Headers, proxies: Collection[str]) -> str:
     Of IPv6 the network counts (64 bits), since one client has all of its addresses.
     """
     peer = peer_of(scope)
-    forwarded = headers.get("x-forwarded-for", "")
+    forwarded = ",".join(headers.getlist("x-forwarded-for"))  # a proxy may add a line of its own
     if peer in proxies and forwarded:
         peer = forwarded.rpartition(",")[2].strip()  # the last one is the proxy's own word
-    return _client_at(peer)
+    return _client_at(peer) if len(peer) <= LONGEST_NAME else "unknown"
 
 
 @lru_cache(MOST_KEPT)
@@ -117,6 +133,8 @@ def _client_at(given: str) -> str:
     except ValueError:
         return "unknown"
     if address.version == 6:
+        if address.ipv4_mapped:
+            return str(address.ipv4_mapped)
         return str(ipaddress.ip_network((address, 64), strict=False))
     return str(address)
 

@@ -10,6 +10,9 @@ import pytest
 from httpx import Client
 
 from procurewatch.desk import Desk
+from procurewatch.web import safety
+from procurewatch.web.feeds import FeedDesk
+from procurewatch.web.room import Room
 from procurewatch.web.safety import LARGEST_BODY
 from storage.database import open_database
 from storage.reading import review_queue
@@ -94,6 +97,53 @@ def test_requests_are_counted_by_client(polled: Path, tmp_path: Path) -> None:
             assert by[-1].headers["content-security-policy"]
             other = client.get("/style.css", headers={"X-Forwarded-For": "203.0.113.2"})
             assert other.status_code == 200
+
+
+def statuses(polled: Path, folder: Path, told: list[list[tuple[str, str]]], *, a_minute: int) -> list[int]:
+    """Return how requests with these headers are answered where each client may ask so many in a minute."""
+    with (
+        closing(open_database(f"sqlite:///{polled}")) as database,
+        served(desk_of(database, folder, requests_a_minute=a_minute)) as address,
+        Client(base_url=address) as client,
+    ):
+        return [client.get("/style.css", headers=headers).status_code for headers in told]
+
+
+@pytest.mark.parametrize("lines", [["9.9.9.{}, 203.0.113.1"], ["9.9.9.{}", "203.0.113.1"]])
+def test_who_is_passed_on_cannot_say_who_it_is(polled: Path, tmp_path: Path, lines: list[str]) -> None:
+    told = [[("X-Forwarded-For", line.format(number)) for line in lines] for number in range(6)]
+    assert statuses(polled, tmp_path, told, a_minute=5) == [200] * 5 + [429]
+
+
+def test_clients_of_ipv4_are_told_apart_however_a_proxy_writes_them(polled: Path, tmp_path: Path) -> None:
+    told = [[("X-Forwarded-For", each)] for each in ("::ffff:203.0.113.1", "::ffff:203.0.113.2", "203.0.113.1")]
+    assert statuses(polled, tmp_path, told, a_minute=1) == [200, 200, 429]
+
+
+def test_a_huge_name_is_refused_and_not_remembered(client: Client) -> None:
+    before = safety._is_address.cache_info().currsize
+    assert client.get("/style.css", headers={"Host": "b" * 10_000}).status_code == 400
+    assert safety._is_address.cache_info().currsize == before
+
+
+@pytest.mark.parametrize("path", ["/search", "/all.atom", "/"])
+def test_a_fault_of_the_program_is_one_line_with_all_headers(
+    client: Client, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_given: object, **_named: object) -> None:
+        raise RuntimeError("secret")
+
+    monkeypatch.setattr(Room, "page", fail)
+    monkeypatch.setattr(FeedDesk, "answer", fail)
+    answer = client.get(path)
+    assert (answer.status_code, answer.text.count("\n"), "secret" in answer.text) == (500, 1, False)
+    assert answer.headers["content-security-policy"]
+
+
+@pytest.mark.parametrize("date", ["Mon, 01 Jan 99999999999 00:00:00 GMT", "x", "Mon, 01 Jan 2020 00:00:00 +9999999999"])
+def test_a_date_that_cannot_be_is_passed_over(client: Client, date: str) -> None:
+    for path in ("/all.atom", "/style.css"):
+        assert client.get(path, headers={"If-Modified-Since": date}).status_code == 200
 
 
 def test_deciding_needs_a_token_and_the_forms_own_word(client: Client, desk: Desk, address: str) -> None:

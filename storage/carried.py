@@ -28,7 +28,8 @@ BETWEEN = "\n"  # ids of vendors, in which it cannot be
 class Carried(NamedTuple):
     """An entry of a feed: its event's id, when that was first seen (UTC), and the ids of those it concerns now.
 
-    These decide what the entry says, since what was told stays as it was told but for whom it concerns.
+    These decide what the entry says, since what was told stays as it was told but for whom it concerns (and for why, of
+    somebody who was found later: docs/feeds.md).
     """
 
     event_id: str

@@ -38,7 +38,7 @@ from procurewatch.web.api_answers import (
 )
 from procurewatch.web.api_parameters import MOST, OWN, USUAL, query_parameters
 from procurewatch.web.room import Room
-from procurewatch.web.safety import API
+from procurewatch.web.safety import API, FAILED
 from sources.registry import SOURCES
 from storage.facets import count_by_facets
 from storage.health import health_of
@@ -72,6 +72,7 @@ def make_api(room: Room) -> FastAPI:
     )
     api.add_exception_handler(InvalidQuery, _bad_question)
     api.add_exception_handler(HTTPException, _refused)
+    api.add_exception_handler(Exception, _failed)
     asked = {"parameters": query_parameters()}
     _route(api, "/records", lambda request: _records(room, request), RecordsPage, "Search records", asked)
     _route(api, "/records/{key:path}", lambda request: _record(room, request), RecordDetail, "One record", KEY)
@@ -308,6 +309,10 @@ def _send(request: Request, content: bytes) -> Response:
 
 def _bad_question(_request: Request, error: Exception) -> Response:
     return problem(403 if isinstance(error, Forbidden) else 400, str(error))
+
+
+def _failed(_request: Request, _error: Exception) -> Response:
+    return problem(500, FAILED)
 
 
 def _refused(_request: Request, error: Exception) -> Response:

@@ -38,7 +38,7 @@ SQL = "/sql"  # where SQL is asked
 API = "/api/v1"  # where programs ask
 LOOPBACK = frozenset({"localhost", "localhost.localdomain"})
 MOST_KEPT = 1_000  # addresses that were read
-FAILED = "This could not be answered: a fault of the program. Its operator finds it in the log.\n"
+FAILED = "This could not be answered: a fault of the program. Its operator finds it in the log."
 BODILESS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -111,7 +111,7 @@ class Guard:
 
 def failed(*_given: object) -> PlainTextResponse:
     """Return what is said when the program itself is at fault."""
-    return PlainTextResponse(FAILED, 500)
+    return PlainTextResponse(f"{FAILED}\n", 500)
 
 
 def client_of(scope: Scope, headers: Headers, proxies: Collection[str]) -> str:

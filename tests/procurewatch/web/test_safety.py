@@ -10,7 +10,7 @@ import pytest
 from httpx import Client
 
 from procurewatch.desk import Desk
-from procurewatch.web import safety
+from procurewatch.web import api, safety
 from procurewatch.web.feeds import FeedDesk
 from procurewatch.web.room import Room
 from procurewatch.web.safety import LARGEST_BODY
@@ -138,6 +138,13 @@ def test_a_fault_of_the_program_is_one_line_with_all_headers(
     answer = client.get(path)
     assert (answer.status_code, answer.text.count("\n"), "secret" in answer.text) == (500, 1, False)
     assert answer.headers["content-security-policy"]
+
+
+def test_a_fault_is_told_to_a_program_as_it_reads_it(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api, "_records", None)
+    answer = client.get("/api/v1/records")
+    assert (answer.status_code, answer.headers["content-type"]) == (500, "application/problem+json")
+    assert answer.json()["detail"] == safety.FAILED
 
 
 @pytest.mark.parametrize("date", ["Mon, 01 Jan 99999999999 00:00:00 GMT", "x", "Mon, 01 Jan 2020 00:00:00 +9999999999"])

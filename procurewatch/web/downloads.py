@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from itertools import chain, islice
 from threading import BoundedSemaphore
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 from sqlalchemy.orm import Session
+from starlette.types import Receive, Scope, Send
 
 from feeds.foia import letter
 from feeds.foia_docx import MEDIA_TYPE, write_docx
@@ -46,6 +47,21 @@ def router(room: Room) -> APIRouter:
     return routes
 
 
+class Sent(StreamingResponse):
+    """A file on its way: however that ends, what it is read from is closed then, not when somebody comes to tidy up."""
+
+    def __init__(self, first: list[bytes], rest: Generator[bytes], headers: Mapping[str, str], kind: str) -> None:
+        super().__init__(chain(first, rest), headers=headers, media_type=kind)
+        self._rest = rest
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._rest.close()  # no thread reads from it any more: each piece is waited for, even by who gives up
+
+
 class Files:
     """Files that are sent while they are read, so many at once: the database is open for each as long as that takes."""
 
@@ -72,7 +88,7 @@ class Files:
             stream.close()
             first = []
         headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-cache"}
-        return StreamingResponse(chain(first, stream), headers=headers, media_type=kind)
+        return Sent(first, stream, headers, kind)
 
     def _read(self, pieces: Pieces) -> Generator[bytes]:
         try:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import json
 import sqlite3
 import zipfile
 from collections.abc import Iterator
+from itertools import repeat
 from pathlib import Path
 
 import pyarrow.parquet
@@ -17,6 +19,8 @@ from fastapi import Request, Response
 from httpx import Client
 from sqlalchemy import text
 from sqlalchemy.orm import Session
+from starlette.requests import ClientDisconnect
+from starlette.types import Message
 
 from feeds.layout import letter_path, pack_path
 from procurewatch.desk import Desk
@@ -97,3 +101,29 @@ def test_so_many_files_are_taken_at_once_and_no_more(desk: Desk) -> None:
     assert (ask().status_code, ask("HEAD").headers["retry-after"]) == (503, "60")
     answers.pop()  # a client has it, or is gone
     assert (ask().status_code, ask().status_code) == (200, 200)
+
+
+def test_who_goes_away_makes_room_at_once(desk: Desk) -> None:
+    files, closed = Files(make_room(desk, "http://x.example")), []
+
+    def endless(_session: Session) -> Iterator[bytes]:
+        try:
+            yield from repeat(b"x")
+        finally:
+            closed.append(True)
+
+    async def receive() -> Message:
+        return {"type": "http.request"}
+
+    async def gone(_message: Message) -> None:
+        raise OSError("the client has gone")
+
+    scope = {"type": "http", "asgi": {"spec_version": "2.4"}, "method": "GET", "path": "/", "headers": []}
+    kept = []  # nothing is let go: that it is closed is nobody's tidying up
+    for number in range(2 * MOST_AT_ONCE):
+        answer = files.streamed(Request(scope), endless, "text/plain", "x")
+        assert answer.status_code == 200
+        with pytest.raises(ClientDisconnect) as caught:
+            asyncio.run(answer(scope, receive, gone))
+        kept.append((answer, caught))
+        assert len(closed) == number + 1

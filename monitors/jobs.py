@@ -16,7 +16,7 @@ from sources.contract import Source, Step
 from storage.database import Database
 from storage.events import Tell
 from storage.health import POLL
-from storage.runs import checkpoint, checkpoints, forget_checkpoints, held_piids, note_checkpoint, tell_newest
+from storage.runs import checkpoint, checkpoints, forget_checkpoints, held_awards, note_checkpoint, tell_newest
 
 WATERMARK = "poll/until"
 SWEPT = "poll/swept"
@@ -67,7 +67,7 @@ def plan_poll(database: Database, source: Source, watchlist: Watchlist, until: d
         watermark = checkpoint(session, source.name, WATERMARK)
         swept = checkpoint(session, source.name, SWEPT)
         seeded = {name.removeprefix(BASELINE) for name in checkpoints(session, source.name, BASELINE)}
-        held = held_piids(session, until)
+        held = held_awards(session)
     unseeded = frozenset(vendor.id for vendor in watchlist.vendors) - seeded
     # A vendor that is new to the watchlist needs the wide look back that the others had on their first day.
     last_sweep = date.fromisoformat(swept) if swept and not unseeded else None

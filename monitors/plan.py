@@ -10,6 +10,7 @@ from datetime import date, timedelta
 from monitors.search_terms import search_names, search_phrases
 from monitors.vendor import Vendor
 from sources.contract import Interest, Window
+from sources.records import HeldAward
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,14 +28,14 @@ class Reach:
     sweep_every: int = 7
 
 
-def interest_in(vendors: Iterable[Vendor], held_piids: Mapping[str, tuple[str, ...]] | None = None) -> Interest:
+def interest_in(vendors: Iterable[Vendor], held: Mapping[str, tuple[HeldAward, ...]] | None = None) -> Interest:
     """Return what to ask a source about vendors and about awards that are already stored."""
     vendors = tuple(vendors)
     return Interest(
         names=_shortest(name for vendor in vendors for name in search_names(vendor)),
         ueis=tuple(sorted({uei for vendor in vendors for uei in vendor.ueis})),
         phrases=_shortest(phrase for vendor in vendors for phrase in search_phrases(vendor)),
-        held_piids=held_piids or {},
+        held=held or {},
     )
 
 

@@ -12,12 +12,11 @@ A row is an account of a use, not of a purchase: it has no amount and no day on 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import date, timedelta
-from types import MappingProxyType
 
 from sources.ai_inventory_rows import COMMERCIAL_FILE, INDIVIDUAL_FILE, YEAR, read_inventory
-from sources.contract import Fetched, HeldRecord, Interest, Quota, RowBounds, Step, Stored, Unchanged, Window
+from sources.contract import Fetched, HeldRecord, Interest, RowBounds, Source, Step, Stored, Unchanged, Window
 from sources.errors import SourceChanged
 from sources.http import Client, Pace
 from sources.records import Payload, Problem, Publication, Record
@@ -27,20 +26,15 @@ FILES = {"individual": INDIVIDUAL_FILE, "commercial": COMMERCIAL_FILE}
 TABLE = "text/csv, text/plain"
 
 
-class AiInventory:
+class AiInventory(Source):
     """The source `aiinventory`."""
 
     name = "aiinventory"
     title = "Federal AI use-case inventory"
     base_url = "https://raw.githubusercontent.com"
-    needs_key: str | None = None
     pace = Pace(seconds_between=1.0, at_once=1)
     expects = RowBounds(at_least=1_000, at_most=50_000)
-    also: Mapping[str, str] = MappingProxyType({})
-    quota: Quota | None = None
     rests = timedelta(days=6)
-    keeps_all = True
-    on_by_default = True
     delay = f"The inventory of {YEAR} is without the Department of War and the intelligence agencies."
 
     def control(self, client: Client) -> bool:
@@ -56,7 +50,8 @@ class AiInventory:
         """Plan the same as a poll: there is no other history."""
         if since > until or not (interest.names or interest.phrases):
             return []
-        return [Step(key=f"{YEAR}/{name}", query={"file": file}) for name, file in FILES.items()]
+        part = "inventory files"
+        return [Step(key=f"{YEAR}/{name}", query={"file": file}, part=part) for name, file in FILES.items()]
 
     def fetch(self, client: Client, step: Step, stored: Stored) -> Iterator[Fetched]:
         """Read one file: as a whole when any row of it is new or changed, else each row as unchanged."""

@@ -7,27 +7,31 @@ repeat; `fetch` is the only part that touches the network; `parse` is pure.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
+from types import MappingProxyType
 from typing import Protocol, runtime_checkable
 
 from sources.http import Client, Pace
-from sources.records import Payload, Problem, Record
+from sources.records import HeldAward, Payload, Problem, Record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldRecord:
     """What is stored of a record of this source: enough to say whether a search row tells anything new.
 
-    `actions` holds (modification, date signed, obligation in dollars) of every stored action, of an award.
+    `actions` holds (modification, date signed, obligation in dollars) of every stored action, of an award. `listed` is
+    how many actions this source listed when it was last read whole.
     """
 
     key: str
     revision: str
     actions: frozenset[tuple[str, date | None, Decimal | None]] = frozenset()
+    listed: int = 0
 
 
 class Stored(Protocol):
@@ -52,13 +56,13 @@ class Interest:
 
     `names`: recipient names, upper case, without legal forms where what is left is distinctive.
     `ueis`: unique entity identifiers. `phrases`: product and vendor phrases for descriptions.
-    `held_piids`: PIIDs, by award category ("contract", "idv"), of stored awards that matched and may still change.
+    `held`: stored awards that matched, by award category ("contract", "idv", "assistance").
     """
 
     names: tuple[str, ...] = ()
     ueis: tuple[str, ...] = ()
     phrases: tuple[str, ...] = ()
-    held_piids: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    held: Mapping[str, tuple[HeldAward, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,10 +81,26 @@ class Window:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One part of a run: a search that is walked to its end. `key` is the same on every run over the same window."""
+    """One part of a run: a search that is walked to its end.
+
+    `key` is made of what is asked, not of its place in a list, so that the same search has the same key on every run.
+    `query` holds what can be written as JSON. `since` and `until` are the days it covers, inclusive, `None` where it
+    covers no days: a step that failed is tried again by the next run, over its own days and those since. `part` names
+    for a reader what it looks for ("held awards"), in the plural.
+    """
 
     key: str
     query: Mapping[str, object]
+    since: date | None = None
+    until: date | None = None
+    part: str = "records"
+
+    @property
+    def days(self) -> tuple[date, date]:
+        """The first and the last day it covers. Raises `ValueError` if it covers none."""
+        if self.since is None or self.until is None:
+            raise ValueError(f"the step {self.key} covers no days")
+        return self.since, self.until
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +119,32 @@ class Shortfall:
     received: int
 
 
-Fetched = Payload | Problem | Unchanged | Shortfall
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailedStep:
+    """A part of a step that failed by itself, as a step of its own, and why. The rest of the step goes on."""
+
+    step: Step
+    reason: str
+
+
+Fetched = Payload | Problem | Unchanged | Shortfall | FailedStep
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assumption:
+    """Something an adapter takes for granted about its upstream, and how to find out whether it holds.
+
+    `name` is lower case with hyphens, for commands and notes. `says` is the assumption in one sentence, `otherwise`
+    what the program does where it does not hold, `basis` what it rests on (a page of the API's documentation, a file
+    of its published code). `probe` asks with one cheap request whether it holds, and raises `SourceError` when it
+    cannot tell. The answer is noted under `assumption/NAME` as "holds" or "does not hold" (`Stored.note`).
+    """
+
+    name: str
+    says: str
+    otherwise: str
+    basis: str
+    probe: Callable[[Client], bool]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,75 +163,65 @@ class Quota:
     a_day: int
 
 
-class Source(Protocol):
-    """One upstream."""
+class Source(ABC):
+    """One upstream. An adapter states what is its own; everything else has a default."""
 
-    @property
-    def name(self) -> str:
-        """Its name in commands, settings and the database: lower case, one word."""
+    name: str
+    """Its name in commands, settings and the database: lower case, one word."""
+    title: str
+    """Its name for readers."""
+    base_url: str
+    """Where it is, unless the settings say otherwise."""
+    pace: Pace
+    """How politely it must be asked."""
+    expects: RowBounds
+    """How many rows a poll brings."""
+    needs_key: str | None = None
+    """The header its key travels in (the key is the setting `sources.NAME.key`); `None` when everybody may ask."""
+    key_parameter: str = ""
+    """The query parameter its key goes in where the header is not accepted; "" if there is none."""
+    also: Mapping[str, str] = MappingProxyType({})
+    """Other hosts it is read from: what `Client.get(..., at=NAME)` calls each, and where it is."""
+    quota: Quota | None = None
+    """The quota its key has, `None` if there is none."""
+    rests: timedelta = timedelta(0)
+    """The least time between two polls: more would bring nothing. Zero when there is no such limit."""
+    keeps_all: bool = True
+    """Whether everything it gives is stored; else only what concerns somebody or is stored already."""
+    on_by_default: bool = True
+    """Whether it is asked unless the settings say otherwise."""
+    delay: str = ""
+    """One sentence on what it cannot tell yet ("DoD awards appear 90 days after ..."), "" if nothing."""
+    assumptions: Sequence[Assumption] = ()
+    """What it assumes of its upstream and cannot know for sure: what `procurewatch doctor` probes."""
 
-    @property
-    def title(self) -> str:
-        """Its name for readers."""
-
-    @property
-    def base_url(self) -> str:
-        """Where it is, unless the settings say otherwise."""
-
-    @property
-    def needs_key(self) -> str | None:
-        """The header its key travels in (the key is the setting `sources.NAME.key`); `None` when everybody may ask."""
-
-    @property
-    def pace(self) -> Pace:
-        """How politely it must be asked."""
-
-    @property
-    def expects(self) -> RowBounds:
-        """How many rows a poll brings."""
-
-    @property
-    def also(self) -> Mapping[str, str]:
-        """Other hosts it is read from: what `Client.get(..., at=NAME)` calls each, and where it is."""
-
-    @property
-    def quota(self) -> Quota | None:
-        """The quota its key has, `None` if there is none."""
-
-    @property
-    def rests(self) -> timedelta:
-        """The least time between two polls: more would bring nothing. Zero when there is no such limit."""
-
-    @property
-    def keeps_all(self) -> bool:
-        """Whether everything it gives is stored; else only what concerns somebody or is stored already."""
-
-    @property
-    def on_by_default(self) -> bool:
-        """Whether it is asked unless the settings say otherwise."""
-
-    @property
-    def delay(self) -> str:
-        """One sentence on what it cannot tell yet ("DoD awards appear 90 days after ..."), "" if nothing."""
-
+    @abstractmethod
     def control(self, client: Client) -> bool:
         """Ask for something that always exists; whether it was there. Raises `SourceError` as `fetch` does."""
 
+    @abstractmethod
     def poll_steps(self, interest: Interest, window: Window) -> Sequence[Step]:
         """Plan the searches of a poll, oldest news first. Touches no network."""
 
+    @abstractmethod
     def backfill_steps(self, interest: Interest, since: date, until: date) -> Sequence[Step]:
         """Plan the searches for the whole history between two days, inclusive, in slices. Touches no network."""
 
+    @abstractmethod
     def fetch(self, client: Client, step: Step, stored: Stored) -> Iterator[Fetched]:
         """Walk one step to its end, one item per record or group of records found.
 
         Raises:
-            SourceError: one of its leaves says whether the source is unreachable, blocked or changed.
+            SourceError: one of its leaves says what is wrong. This step is then tried again by the next run.
         """
 
+    @abstractmethod
     def parse(self, payload: Payload) -> Sequence[Record]:
         """Read a payload into the records it holds, and problems for what could not be read. Pure."""
+
+    def data_version(self, client: Client) -> str:  # noqa: ARG002
+        """Return what changes when the upstream's data does, "" if it does not say. Raises `SourceError`."""
+        return ""
 
 
 @runtime_checkable

@@ -20,7 +20,7 @@ from urllib.parse import quote
 
 import structlog
 
-from sources.contract import Fetched, Interest, Quota, RowBounds, Shortfall, Step, Stored, Unchanged, Window
+from sources.contract import Fetched, Interest, RowBounds, Shortfall, Source, Step, Stored, Unchanged, Window
 from sources.dod_article import parse, read_article
 from sources.dod_index import Item, listed, read_index
 from sources.dod_pages import Pages, blocked
@@ -37,22 +37,18 @@ POLL = "rss"
 MISSING = "missing"  # the note of the pages that could not be read
 
 
-class Dod:
+class Dod(Source):
     """The source `dod`."""
 
     name = "dod"
     title = "Department of Defense contract announcements"
     base_url = "https://www.war.gov"
-    needs_key: str | None = None
     pace = Pace(seconds_between=2.0, at_once=1)
     expects = RowBounds(at_least=1, at_most=100_000)
     also: Mapping[str, str] = MappingProxyType(
         {"archive": "https://web.archive.org", "availability": "https://archive.org"}
     )
-    quota: Quota | None = None
     rests = timedelta(hours=4)
-    keeps_all = True
-    on_by_default = True
     files_are_news = True
     delay = "Only contracts of $7.5 million or more are announced."
 
@@ -81,7 +77,7 @@ class Dod:
         Raises:
             Blocked: upstream refuses its pages and the archive has none of them.
         """
-        since, until = (date.fromisoformat(str(step.query[name])) for name in ("since", "until"))
+        since, until = step.days
         items, problems, uncovered = listed(client, since, until)
         yield from problems
         if uncovered:
@@ -138,7 +134,7 @@ def _looks_for_something(interest: Interest) -> bool:
 
 
 def _step(key: str, since: date, until: date) -> Step:
-    return Step(key=key, query={"since": since.isoformat(), "until": until.isoformat()})
+    return Step(key=key, query={}, since=since, until=until, part="pages of announcements")
 
 
 def _known(stored: Stored, item: Item) -> str:

@@ -15,12 +15,11 @@ them bring of one document are one record.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
-from types import MappingProxyType
 
-from sources.contract import Fetched, Interest, Quota, RowBounds, Shortfall, Step, Stored, Unchanged, Window
+from sources.contract import Fetched, Interest, RowBounds, Shortfall, Source, Step, Stored, Unchanged, Window
 from sources.errors import SourceError
 from sources.federal_register_document import Row, phrases_in, phrases_of, read_document, revision_of, words_of
 from sources.federal_register_search import Found, Part, found_in, terms
@@ -71,21 +70,15 @@ class _Gathering:
             gathered.documents[found.document.url] = found.document
 
 
-class FederalRegister:
+class FederalRegister(Source):
     """The source `federalregister`."""
 
     name = "federalregister"
     title = "Federal Register"
     base_url = "https://www.federalregister.gov"
-    needs_key: str | None = None
     pace = Pace(seconds_between=1.0, at_once=1)
     expects = RowBounds(at_least=1, at_most=20_000)
-    also: Mapping[str, str] = MappingProxyType({})
-    quota: Quota | None = None
     rests = timedelta(hours=20)
-    keeps_all = True
-    on_by_default = True
-    delay = ""
 
     def control(self, client: Client) -> bool:
         """Whether notices under the Privacy Act are found in May 2024, in a search like those of a poll."""
@@ -104,7 +97,7 @@ class FederalRegister:
     def fetch(self, client: Client, step: Step, stored: Stored) -> Iterator[Fetched]:
         """Ask for all phrases; give each document that shows one once. What is new before a failure is given too."""
         query, gathering = step.query, _Gathering()
-        since, until = date.fromisoformat(str(query["since"])), date.fromisoformat(str(query["until"]))
+        since, until = step.days
         asked = query["phrases"]
         phrases = [str(phrase) for phrase in asked] if isinstance(asked, (list, tuple)) else []
         try:
@@ -147,4 +140,4 @@ def _steps(key: str, interest: Interest, since: date, until: date) -> list[Step]
     start = max(since, EARLIEST)
     if not phrases or start > until:
         return []
-    return [Step(key=key, query={"phrases": phrases, "since": start.isoformat(), "until": until.isoformat()})]
+    return [Step(key=key, query={"phrases": phrases}, since=start, until=until, part="documents")]

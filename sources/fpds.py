@@ -19,19 +19,18 @@ feed declared. It holds user names of officials (createdBy, approvedBy), which a
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from types import MappingProxyType
 from urllib.parse import quote
 
 from sources.contract import (
     Fetched,
     Interest,
-    Quota,
     RowBounds,
     Shortfall,
+    Source,
     Step,
     Stored,
     Unchanged,
@@ -62,17 +61,14 @@ class _Page:
     document: Document
 
 
-class Fpds:
+class Fpds(Source):
     """The source `fpds`."""
 
     name = "fpds"
     title = "FPDS"
     base_url = "https://www.fpds.gov"
-    needs_key: str | None = None
     pace = Pace(seconds_between=1.0, at_once=1)
     expects = RowBounds(at_least=1, at_most=400_000)
-    also: Mapping[str, str] = MappingProxyType({})
-    quota: Quota | None = None
     rests = timedelta(hours=20)
     keeps_all = False
     on_by_default = False
@@ -91,8 +87,9 @@ class Fpds:
         changed = _steps("changed", interest, "LAST_MOD_DATE", window.modified_since, window.until)
         if not changed:
             return []
-        deleted = {"feed": "DELETED", "q": f"LAST_MOD_DATE:{_days(window.modified_since, window.until)}"}
-        return [*signed, *changed, Step(key="deleted/all", query=deleted)]
+        deleted = {"feed": "DELETED", "term": "", "date": "LAST_MOD_DATE"}
+        days = {"since": window.modified_since, "until": window.until}
+        return [*signed, *changed, Step(key="deleted/all", query=deleted, part="deleted actions", **days)]
 
     def backfill_steps(self, interest: Interest, since: date, until: date) -> list[Step]:
         """Plan a whole history by the date signed, five fiscal years at a time, oldest first."""
@@ -111,7 +108,7 @@ class Fpds:
         seen: set[str] = set()
         start = last = 0
         while start <= last:
-            page = _page(client, str(step.query["feed"]), str(step.query["q"]), start)
+            page = _page(client, str(step.query["feed"]), _question(step), start)
             last = max(last, _last(client, page, start))
             for entry in page.entries:
                 seen.add(_distinct(entry))
@@ -193,8 +190,14 @@ def _steps(label: str, interest: Interest, date_field: str, start: date, end: da
         for text in texts:
             term = f'{field}:"{_quotable(text)}"'
             key = f"{label}/{field.lower()}/{hashlib.sha256(term.encode()).hexdigest()[:16]}"
-            steps[key] = Step(key=key, query={"feed": "PUBLIC", "q": f"{term} {date_field}:{_days(start, end)}"})
+            query = {"feed": "PUBLIC", "term": term, "date": date_field}
+            steps[key] = Step(key=key, query=query, since=start, until=end, part=f"actions {label}")
     return list(steps.values())
+
+
+def _question(step: Step) -> str:
+    """Return a step in FPDS's query language: what is sought, and the days."""
+    return f"{step.query['term']} {step.query['date']}:{_days(*step.days)}".strip()
 
 
 def _quotable(text: str) -> str:

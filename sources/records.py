@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import NamedTuple
 
 CENT = Decimal("0.01")
 LARGEST_AMOUNT = Decimal("90_000_000_000_000_000")
@@ -312,6 +313,13 @@ class Problem:
     key: str
     reason: str
     documents: tuple[Document, ...] = field(repr=False)
+
+
+class HeldAward(NamedTuple):
+    """A stored award that matched: its key and its PIID (of assistance, its FAIN or URI)."""
+
+    key: str
+    piid: str
 
 
 Record = Award | Publication | Removal | Problem

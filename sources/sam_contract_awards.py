@@ -23,11 +23,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
-from types import MappingProxyType
 
 import structlog
 
-from sources.contract import Fetched, Interest, Quota, RowBounds, Shortfall, Step, Stored, Window
+from sources.contract import Fetched, Interest, Quota, RowBounds, Shortfall, Source, Step, Stored, Window
 from sources.errors import SourceChanged
 from sources.http import Client, Downloaded, Pace
 from sources.records import Document, Payload, Record
@@ -51,7 +50,7 @@ YEARS_AT_ONCE = 8  # the longest range that somebody is known to have asked for
 EARLIEST = date(1979, 1, 1)  # before there was any such record
 
 
-class SamContractAwards:
+class SamContractAwards(Source):
     """The source `samawards`."""
 
     name = "samawards"
@@ -60,11 +59,9 @@ class SamContractAwards:
     needs_key: str | None = "X-Api-Key"
     pace = Pace(seconds_between=2.0, at_once=1)
     expects = RowBounds(at_least=1, at_most=5 * MOST_EXTRACTED)
-    also: Mapping[str, str] = MappingProxyType({})
     quota: Quota | None = Quota(name="sam", a_day=10)
     rests = timedelta(hours=20)
     keeps_all = False
-    on_by_default = True
     delay = "Actions of the Department of Defense are published 90 days after they are signed."
 
     def control(self, client: Client) -> bool:
@@ -117,9 +114,8 @@ def _step(
     label: str, date_type: str, since: date, until: date, filters: Mapping[str, str], *, key: str = "", name: str = ""
 ) -> Step:
     """Return a step; `name` is what recipients' names must hold, where the search had to ask for less."""
-    days = {"since": since.isoformat(), "until": until.isoformat()}
-    query = {"label": label, "date_type": date_type, **days, "filters": dict(filters), "name": name}
-    return Step(key=key or label, query=query)
+    query = {"label": label, "date_type": date_type, "filters": dict(filters), "name": name}
+    return Step(key=key or label, query=query, since=since, until=until, part=f"{label} actions")
 
 
 def _search_steps(interest: Interest, since: date, until: date) -> list[Step]:
@@ -147,7 +143,7 @@ def _filters(step: Step) -> dict[str, str]:
 
 
 def _order(step: Step, note: str) -> Order:
-    since, until = (date.fromisoformat(str(step.query[end])) for end in ("since", "until"))
+    since, until = step.days
     return Order(note=note, filters=_filters(step), date_type=str(step.query["date_type"]), since=since, until=until)
 
 
@@ -205,7 +201,7 @@ def _records(client: Client, step: Step, sieve: Sieve, part: Part, file: Downloa
 def _searched(client: Client, step: Step, stored: Stored) -> Iterator[Fetched]:
     """Read a search page by page, or as an extract if it is large or was already ordered as one."""
     filters = _filters(step)
-    digest = hashlib.sha256(repr(sorted(step.query.items())).encode()).hexdigest()[:16]
+    digest = hashlib.sha256(repr((sorted(step.query.items()), step.days)).encode()).hexdigest()[:16]
     order = _order(step, f"search/{digest}")
     if not is_under_way(stored, order.note):
         dated = {**filters, order.date_type: period(order.since, order.until)}

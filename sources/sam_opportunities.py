@@ -17,13 +17,12 @@ text, and it looks again at those that may still be answered, both as far as the
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
-from types import MappingProxyType
 from urllib.parse import quote
 
-from sources.contract import Fetched, Interest, Quota, RowBounds, Shortfall, Step, Stored, Unchanged, Window
+from sources.contract import Fetched, Interest, Quota, RowBounds, Shortfall, Source, Step, Stored, Unchanged, Window
 from sources.errors import QuotaUsedUp, SourceChanged, SourceError
 from sources.http import Client, Pace
 from sources.records import Document, Payload, Publication, Record
@@ -40,7 +39,7 @@ LONGEST_RANGE = 364  # days after postedFrom that postedTo may be
 READ = "read"  # the note of the last day that polls have read
 
 
-class SamOpportunities:
+class SamOpportunities(Source):
     """The source `samnotices`."""
 
     name = "samnotices"
@@ -49,11 +48,9 @@ class SamOpportunities:
     needs_key: str | None = "X-Api-Key"
     pace = Pace(seconds_between=1.0)
     expects = RowBounds(at_least=1, at_most=200_000)
-    also: Mapping[str, str] = MappingProxyType({})
     quota: Quota | None = Quota(name="sam", a_day=10)
     rests = timedelta(hours=20)
     keeps_all = False
-    on_by_default = True
     delay = "Notices are found by title and awardee; their texts are read only then, a few a day."
 
     def control(self, client: Client) -> bool:
@@ -74,7 +71,8 @@ class SamOpportunities:
             end = start - timedelta(days=1)
         steps.reverse()
         today = window.until.isoformat()
-        return [*steps, Step(key="watched", query={"kind": "watched", "today": today})] if steps else []
+        watched = Step(key="watched", query={"kind": "watched", "today": today}, part="watched notices")
+        return [*steps, watched] if steps else []
 
     def backfill_steps(self, interest: Interest, since: date, until: date) -> list[Step]:
         """Plan the whole history in slices of two weeks. Of the past SAM.gov gives what is still active."""
@@ -104,12 +102,12 @@ class SamOpportunities:
 
 
 def _is_wanted(interest: Interest) -> bool:
-    return bool(interest.names or interest.ueis or interest.phrases or interest.held_piids)
+    return bool(interest.names or interest.ueis or interest.phrases or interest.held)
 
 
 def _step(start: date, end: date, today: date, *, kind: str) -> Step:
-    query = {"kind": kind, "start": start.isoformat(), "end": end.isoformat(), "today": today.isoformat()}
-    return Step(key=f"posted/{start}_{end}", query=query)
+    query = {"kind": kind, "today": today.isoformat()}
+    return Step(key=f"posted/{start}_{end}", query=query, since=start, until=end, part="posted notices")
 
 
 def _payload(client: Client, row: Row, text: Document | None = None) -> Payload:
@@ -137,7 +135,7 @@ class _Visit:
 
     def window(self, step: Step) -> Iterator[Fetched]:
         """Read the notices posted in a window, unless a poll has read it after its last day."""
-        kind, start, end = (str(step.query[name]) for name in ("kind", "start", "end"))
+        kind, (start, end) = str(step.query["kind"]), (day.isoformat() for day in step.days)
         read = self.stored.note(READ)
         if kind == "missed" and (not read or end < read):
             return

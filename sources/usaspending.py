@@ -13,12 +13,11 @@ then read whole: its detail, and all its transactions.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, timedelta
-from types import MappingProxyType
+from collections.abc import Iterator, Sequence
+from datetime import date
 
 from sources import usaspending_plan
-from sources.contract import Fetched, Interest, Quota, RowBounds, Shortfall, Step, Stored, Window
+from sources.contract import Fetched, Interest, RowBounds, Shortfall, Source, Step, Stored, Window
 from sources.http import Client, Pace
 from sources.records import Payload, Record
 from sources.usaspending_award import parse
@@ -30,20 +29,14 @@ from sources.usaspending_whole import whole_awards
 HELD_GROUPS = {"contracts": "contract", "idvs": "idv"}
 
 
-class Usaspending:
+class Usaspending(Source):
     """The source `usaspending`."""
 
     name = "usaspending"
     title = "USAspending"
     base_url = "https://api.usaspending.gov"
-    needs_key: str | None = None
     pace = Pace(seconds_between=0.8, at_once=1)
     expects = RowBounds(at_least=1, at_most=200_000)
-    also: Mapping[str, str] = MappingProxyType({})
-    quota: Quota | None = None
-    rests = timedelta(0)
-    keeps_all = True
-    on_by_default = True
     delay = "Awards of the Department of Defense appear 90 days after they are signed, and any award may come late."
 
     def control(self, client: Client) -> bool:

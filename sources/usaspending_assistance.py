@@ -15,10 +15,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
-from types import MappingProxyType
 
 from sources import usaspending_plan
-from sources.contract import Fetched, Interest, Quota, RowBounds, Shortfall, Step, Stored, Window
+from sources.contract import Fetched, Interest, RowBounds, Shortfall, Source, Step, Stored, Window
 from sources.http import Client, Pace
 from sources.records import PLACEHOLDER_RECIPIENTS, Payload, Record
 from sources.usaspending_award import parse
@@ -37,20 +36,15 @@ from sources.usaspending_whole import whole_awards
 GROUP = "assistance"
 
 
-class Assistance:
+class Assistance(Source):
     """The source `assistance`."""
 
     name = "assistance"
     title = "USAspending grants"
     base_url = "https://api.usaspending.gov"
-    needs_key: str | None = None
     pace = Pace(seconds_between=0.8, at_once=1)
     expects = RowBounds(at_least=0, at_most=200_000)
-    also: Mapping[str, str] = MappingProxyType({})
-    quota: Quota | None = None
     rests = timedelta(hours=20)
-    keeps_all = True
-    on_by_default = True
     delay = "A grant appears when its agency submits it, which may be months after it was made."
 
     def control(self, client: Client) -> bool:

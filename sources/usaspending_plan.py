@@ -75,7 +75,7 @@ def poll(interest: Interest, window: Window, groups: Sequence[str], held: Mappin
     else:
         planned += _text_steps("texts", interest, changed)
     for group, category in held.items():
-        quoted = [f'"{piid}"' for piid in interest.held_piids.get(category, ())]
+        quoted = [f'"{award.piid}"' for award in interest.held.get(category, ())]
         planned += steps("held", group, "award_ids", quoted, changed)
     return planned
 

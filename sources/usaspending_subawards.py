@@ -15,13 +15,12 @@ detail, against which an amount is held, is read for what concerns somebody.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
-from types import MappingProxyType
 
 from sources import usaspending_plan
-from sources.contract import Fetched, Interest, Quota, RowBounds, Shortfall, Step, Stored, Unchanged, Window
+from sources.contract import Fetched, Interest, RowBounds, Shortfall, Source, Step, Stored, Unchanged, Window
 from sources.errors import Refused
 from sources.http import Client, Pace
 from sources.reading import read_json
@@ -36,20 +35,15 @@ from sources.usaspending_whole import detail_path, is_meant, row_digest
 NAMED_IN = ("Sub-Awardee Name", "Sub-Award Description")
 
 
-class Subawards:
+class Subawards(Source):
     """The source `subawards`."""
 
     name = "subawards"
     title = "USAspending subawards"
     base_url = "https://api.usaspending.gov"
-    needs_key: str | None = None
     pace = Pace(seconds_between=0.8, at_once=1)
     expects = RowBounds(at_least=0, at_most=200_000)
-    also: Mapping[str, str] = MappingProxyType({})
-    quota: Quota | None = None
     rests = timedelta(hours=20)
-    keeps_all = True
-    on_by_default = True
     delay = "A subaward appears when the prime recipient reports it, which may be months after it was made."
 
     def control(self, client: Client) -> bool:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from datetime import date, datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
+from sources.records import HeldAward
 from storage.milestones import COUNTED_UP
+from storage.reviewing import REJECTED
 from storage.tables import CheckpointRow, EventRow, MatchRow, RecordRow, RunRow
 
 
@@ -79,21 +81,12 @@ def tell_newest(
     return len(told)
 
 
-def held_piids(session: Session, today: date, quiet_years: int = 2) -> dict[str, tuple[str, ...]]:
-    """Return, by category, the PIIDs of matched awards that may still change: not ended for longer than `quiet_years`.
-
-    An award whose end is not known counts from the day it was signed, plus five years.
-    """
-    quiet = today - timedelta(days=365 * quiet_years)
-    unknown = quiet - timedelta(days=365 * 5)
-    query = select(
-        col(RecordRow.category), col(RecordRow.piid), col(RecordRow.may_end), col(RecordRow.ends), col(RecordRow.signed)
-    )
-    query = query.where(col(RecordRow.key).in_(select(col(MatchRow.record_key)))).order_by(col(RecordRow.piid))
-    held: dict[str, dict[str, None]] = {}
-    for category, piid, may_end, ends, signed in session.execute(query):
-        last = max((day for day in (may_end, ends) if day), default=None)
-        alive = last >= quiet if last else signed is None or signed >= unknown
-        if alive:
-            held.setdefault(category, {})[piid] = None
-    return {category: tuple(piids) for category, piids in held.items()}
+def held_awards(session: Session) -> dict[str, tuple[HeldAward, ...]]:
+    """Return the stored awards that matched, by category; without those whose every match a reviewer has rejected."""
+    matched = select(col(MatchRow.record_key)).where(col(MatchRow.band) != REJECTED)
+    query = select(col(RecordRow.category), col(RecordRow.key), col(RecordRow.piid))
+    query = query.where(col(RecordRow.key).in_(matched), col(RecordRow.piid) != "").order_by(col(RecordRow.key))
+    held: dict[str, list[HeldAward]] = {}
+    for category, key, piid in session.execute(query):
+        held.setdefault(category, []).append(HeldAward(key, piid))
+    return {category: tuple(awards) for category, awards in held.items()}

@@ -380,6 +380,28 @@ class QuotaRow(SQLModel, table=True):
     stopped: bool = False
 
 
+class UnfinishedStepRow(SQLModel, table=True):
+    """A step of a poll that failed: the next poll tries it again first.
+
+    `since` and `until` are the days it covers, `None` where it covers none. `quiet` when it belongs to a baseline,
+    whose records are stored and not published. `failed` is when it failed for the first time (UTC), `failures` how
+    often.
+    """
+
+    __tablename__ = "unfinished_step"
+
+    source: str = Field(primary_key=True)
+    key: str = Field(primary_key=True)
+    quiet: bool = Field(primary_key=True)
+    part: str
+    query: dict[str, Any] = Field(sa_column=Column("query", JSON, nullable=False))
+    since: date | None = None
+    until: date | None = None
+    reason: str = _text("reason")
+    failures: int
+    failed: datetime = _time("failed")
+
+
 class IncidentRow(SQLModel, table=True):
     """A time in which a source could not be read: `failures` runs in a row. `ended` when it answered again."""
 

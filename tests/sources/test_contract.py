@@ -17,6 +17,7 @@ from procurewatch.demo.stand_in import StandIn
 from procurewatch.demo.upstream import UsaspendingStandIn, load_corpus
 from sources.contract import Interest, Source, Step, Window
 from sources.http import Client, Patience
+from sources.records import HeldAward
 from sources.registry import SOURCES
 from tests.sources.announcements import page
 from tests.sources.sam_records import RECORDS
@@ -50,7 +51,10 @@ INTEREST = Interest(
     names=tuple(f"VENDOR {n}" for n in range(230)),
     ueis=tuple(f"UEI{n:09}" for n in range(230)),
     phrases=tuple(f"PRODUCT {n}" for n in range(230)),
-    held_piids={"contract": tuple(f"C{n}" for n in range(600)), "idv": ("I1",)},
+    held={
+        "contract": tuple(HeldAward(f"CONT_AWD_{n}", f"C{n:08}") for n in range(600)),
+        "idv": (HeldAward("CONT_IDV_I1", "IDV00001"),),
+    },
 )
 DAY = date(2024, 5, 6)
 WINDOWS = [

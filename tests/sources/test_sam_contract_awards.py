@@ -14,7 +14,7 @@ import pytest
 
 from sources.contract import HeldRecord, Interest, Shortfall, Step, Unchanged
 from sources.errors import Blocked, QuotaUsedUp, Refused, SourceChanged, SourceError, Unreachable
-from sources.records import Award, Payload, Problem, Removal
+from sources.records import Award, HeldAward, Payload, Problem, Removal
 from sources.sam_contract_awards_extract import ExtractNotReady
 from tests.sources.memory import Memory
 from tests.sources.sam_records import (
@@ -328,7 +328,7 @@ def test_the_revision_of_another_source_says_nothing(server: FaultySamContractAw
 
 def test_a_poll_asks_the_same_whatever_the_watchlist_and_nothing_of_an_empty_one() -> None:
     assert poll_steps(Interest(phrases=("CLEARVIEW",))) == poll_steps()
-    assert poll_steps(Interest(held_piids={"contract": ("X",)})) == {}
+    assert poll_steps(Interest(held={"contract": (HeldAward("CONT_AWD_X", "X"),)})) == {}
 
 
 def test_what_defense_signed_ninety_days_ago_is_found_though_it_was_modified_long_ago(

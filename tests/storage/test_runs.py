@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from sources.records import Award, AwardCategory
+from sources.records import Award, AwardCategory, HeldAward
 from storage.database import Database
 from storage.runs import (
     checkpoint,
     checkpoints,
     forget_checkpoints,
-    held_piids,
+    held_awards,
     latest_run,
     note_checkpoint,
     tell_newest,
@@ -23,8 +23,6 @@ from storage.runs import (
 from storage.tables import CheckpointRow, EventRow, RunRow
 from tests.records import BABEL, CLEARVIEW, CLEARVIEW_FORENSIC, LATER, SEEN, match
 from tests.storage.tools import no, save, told_ids
-
-TODAY = date(2026, 11, 20)
 
 
 def note(database: Database, source: str, *names: str, value: str = "done", now: datetime = SEEN) -> None:
@@ -150,40 +148,18 @@ def test_what_feeds_carry_already_is_not_told_anew(database: Database) -> None:
         assert session.get_one(EventRow, already).first_seen == SEEN
 
 
-def on(day: str) -> date:
-    return date.fromisoformat(day)
-
-
-ENDS: tuple[tuple[bool, dict[str, Any]], ...] = (
-    (True, {"ends": on("2026-12-31")}),
-    (True, {"ends": on("2024-11-21")}),
-    (True, {"ends": on("2024-11-20")}),
-    (False, {"ends": on("2024-11-19")}),
-    (True, {"ends": on("2020-01-01"), "may_end": on("2027-01-01")}),
-    (True, {"ends": on("2027-01-01"), "may_end": on("2020-01-01")}),
-    (False, {"signed": on("2026-01-01"), "ends": on("2020-01-01")}),
-    (True, {"signed": on("2021-09-03")}),
-    (True, {"signed": on("2019-11-23")}),
-    (False, {"signed": on("2019-11-20")}),
-    (True, {"signed": None}),
-)
-
-
-def test_awards_that_may_still_change_are_held(database: Database) -> None:
-    for number, (_, facts) in enumerate(ENDS):
-        award = replace(CLEARVIEW, key=f"K{number}", piid=f"P{number:02}", actions=(), documents=(), **facts)
-        save(database, award, match(award, band="review"))
-    with database.reading() as session:
-        held = held_piids(session, TODAY)
-    assert held == {"contract": tuple(f"P{number:02}" for number, (is_held, _) in enumerate(ENDS) if is_held)}
-
-
-def test_held_piids_come_by_category_each_once_and_only_of_matched_awards(database: Database) -> None:
+def test_awards_are_held_whatever_their_age_unless_every_match_is_rejected(database: Database) -> None:
     def also(key: str, piid: str, **facts: Any) -> Award:
         return replace(CLEARVIEW, key=key, piid=piid, actions=(), documents=(), **facts)
 
     for award in (also("B", "P2"), also("A", "P1"), also("C", "P2"), also("D", "P3", category=AwardCategory.IDV)):
         save(database, award, match(award), match(award, "panamerica"))
+    old = also("E", "P4", ends=date(2009, 1, 1))
+    save(database, old, match(old, band="review"))
+    rejected = also("F", "P5")
+    save(database, rejected, match(rejected, band="rejected"))
     save(database, BABEL)
     with database.reading() as session:
-        assert held_piids(session, date(2024, 1, 1)) == {"contract": ("P1", "P2"), "idv": ("P3",)}
+        held = held_awards(session)
+    contracts = tuple(HeldAward(key, piid) for key, piid in (("A", "P1"), ("B", "P2"), ("C", "P2"), ("E", "P4")))
+    assert held == {"contract": contracts, "idv": (HeldAward("D", "P3"),)}

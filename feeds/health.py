@@ -11,7 +11,7 @@ from feeds.facts import Fact
 from feeds.render import render
 from feeds.tags import AUTHORITY
 from feeds.text import moment, one_line, plural, utc
-from storage.health import Incident
+from storage.health import INCOMPLETE, Incident
 
 
 def incident_entries(incidents: Iterable[Incident], titles: Mapping[str, str], link: str) -> Iterator[Entry]:
@@ -23,12 +23,16 @@ def incident_entries(incidents: Iterable[Incident], titles: Mapping[str, str], l
     """
     for incident in incidents:
         title = titles.get(incident.source, incident.source)
-        told = f"{title} cannot be read since {moment(incident.began)}: {incident.verdict}"
-        yield _entry(incident, "source-failed", told, incident.began, link)
+        since = moment(incident.began)
+        if incident.verdict == INCOMPLETE:
+            headline = f"{title} has been read only in part since {since}"
+        else:
+            headline = f"{title} has not been readable since {since}: {incident.verdict}"
+        yield _entry(incident, "source-failed", headline, incident.began, link)
         if incident.ended:
             lasted = plural(max(1, round((incident.ended - incident.began) / timedelta(hours=1))), "hour")
-            told = f"{title} can be read again, after {lasted}; what it published meanwhile has been asked for"
-            yield _entry(incident, "source-recovered", told, incident.ended, link)
+            headline = f"{title} is read whole again, after {lasted}; what was missed has been asked for"
+            yield _entry(incident, "source-recovered", headline, incident.ended, link)
 
 
 def _entry(incident: Incident, kind: str, title: str, when: datetime, link: str) -> Entry:

@@ -18,9 +18,17 @@ from sqlmodel import col
 from monitors.doubt import with_doubt
 from monitors.match_rows import match_rows, named_elsewhere
 from monitors.matcher import Matcher
-from monitors.verdict import RunReport, Tally, Verdict, distrust, verdict_of_error, verdict_of_success
-from sources.contract import Fetched, FileSource, HeldRecord, Shortfall, Source, Step, Unchanged
-from sources.errors import SourceChanged, SourceError
+from monitors.verdict import (
+    RunReport,
+    Tally,
+    Verdict,
+    distrust,
+    failures_in_words,
+    verdict_of_error,
+    verdict_of_success,
+)
+from sources.contract import FailedStep, Fetched, FileSource, HeldRecord, Shortfall, Source, Step, Unchanged
+from sources.errors import QuotaUsedUp, SourceChanged, SourceError
 from sources.http import Client
 from sources.records import Award, Payload, Problem, Publication, Record, Removal
 from storage.database import Database
@@ -31,6 +39,7 @@ from storage.runs import checkpoint, checkpoints, note_checkpoint
 from storage.saving import save_award, save_problem, save_publication, save_removal
 from storage.sightings import revision_of
 from storage.tables import ActionRow, RecordRow, RunRow
+from storage.unfinished import unfinished_parts
 
 log = structlog.get_logger(__name__)
 
@@ -38,14 +47,11 @@ NOT_BEFORE = "not-before"
 NOTE = "note/"
 FILE = "file"  # in a step's query: the file to read instead of asking the source
 BATCH = 10  # awards in one transaction: what a kill can cost is read again, never lost
+GIVE_UP_AFTER = 3  # failed steps of one part in a row: the rest of the part is left to the next run
 
 
 class Job(Protocol):
-    """What distinguishes a poll from a backfill.
-
-    `name` begins the checkpoints of its steps; a step that has one is done. `seeds` says whether this is the first
-    look at some vendor.
-    """
+    """What distinguishes a poll from a backfill."""
 
     @property
     def purpose(self) -> str:
@@ -56,8 +62,16 @@ class Job(Protocol):
         """What the checkpoints of finished steps begin with; "" for a job that is always done from its beginning."""
 
     @property
+    def retries(self) -> Sequence[Step]:
+        """The steps that failed in an earlier run. They come first."""
+
+    @property
     def steps(self) -> Sequence[Step]:
         """Its searches, in order."""
+
+    @property
+    def known_version(self) -> str:
+        """The version of the source's data that was read whole: `steps` are passed over while it is the same."""
 
     @property
     def seeds(self) -> bool:
@@ -67,8 +81,18 @@ class Job(Protocol):
     def tell(self) -> Tell:
         """Whether feeds carry what is new of these vendors."""
 
-    def finish(self, session: Session, now: datetime, *, complete: bool) -> int:
+    def finish(self, session: Session, now: datetime, outcome: Outcome) -> int:
         """Note what a believed run has covered; return how many events it has newly told."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a run came to, step by step. `version` is that of the source's data when it began, "" if unknown."""
+
+    succeeded: Sequence[Step]
+    failures: Sequence[FailedStep]
+    version: str
+    skipped: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +128,12 @@ class _Run:
         self.client = client
         self.job = job
         self.tally = Tally()
+        self.version = ""
+        self.succeeded: list[Step] = []
         self.batch: list[Record] = []
+        self.quiet_for: frozenset[str] = frozenset()
+        self.first_error: SourceError | None = None
+        self._failed_in_a_row: dict[str, list[str]] = {}
         # A search gives an award again that another search gave; one that cannot be read is even fetched again.
         self.seen: set[str] = set()
         self.was_read: set[str] = set()
@@ -114,42 +143,104 @@ class _Run:
         self.passed_over = 0  # read, and of no concern to anybody: an archive has millions, whose keys are not kept
 
     def walk(self) -> None:
-        """Go through all steps that are not done yet. Raises `SourceError` or `_Stopped`."""
-        done: set[str] = set()
-        if self.job.checkpoint_prefix:
-            with self.workshop.database.reading() as session:
-                done = set(checkpoints(session, self.source.name, self.job.checkpoint_prefix))
-        for number, step in enumerate(self.job.steps, 1):
-            progress = Progress(step=number, steps=len(self.job.steps), label=step.key, tally=self.tally)
+        """Go through all steps that are not done yet; one that fails is noted and the others go on.
+
+        Raises:
+            SourceError: the source itself is down: its control query fails, too, or not one step succeeded.
+            _Stopped: somebody asked the run to stop.
+        """
+        self.version = self._data_version()
+        self.tally.skipped = bool(self.version) and self.version == self.job.known_version
+        steps = [*self.job.retries, *(() if self.tally.skipped else self.job.steps)]
+        done = self._done_before()
+        for number, step in enumerate(steps, 1):
+            progress = Progress(step=number, steps=len(steps), label=step.part, tally=self.tally)
             self.workshop.listen(progress)
-            name = f"{self.job.checkpoint_prefix}{step.key}"
-            if name in done:
+            if f"{self.job.checkpoint_prefix}{step.key}" in done:
                 self.tally.resumed = True
                 continue
-            amiss = self._amiss()
-            for fetched in self._fetched(step):
-                if self.workshop.stop.is_set():
-                    raise _Stopped
-                self._take(fetched)
-                self.workshop.listen(progress)
+            self._attempt(step, progress)
+        if self.first_error and not (self.succeeded or self.tally.resumed or self.tally.skipped):
+            raise self.first_error
+
+    def _data_version(self) -> str:
+        """Ask what would change with the source's data; a source that cannot say it is read all the same."""
+        if self.job.purpose != POLL:
+            return ""
+        try:
+            return self.source.data_version(self.client)
+        except SourceError as error:
+            log.info("the version of the data is not known", source=self.source.name, reason=str(error))
+            return ""
+
+    def _done_before(self) -> set[str]:
+        if not self.job.checkpoint_prefix:
+            return set()
+        with self.workshop.database.reading() as session:
+            return set(checkpoints(session, self.source.name, self.job.checkpoint_prefix))
+
+    def _attempt(self, step: Step, progress: Progress) -> None:
+        """Walk one step. Raises `SourceError` if the source is down, or `_Stopped`."""
+        before = self._failed_in_a_row.get(step.part, [])
+        if len(before) >= GIVE_UP_AFTER:
+            self._note_failure(step, f"not asked, since {GIVE_UP_AFTER} others failed before it: {before[-1]}")
+            return
+        failures, problems = len(self.tally.failures), self.tally.problems
+        self.quiet_for = step.quiet_for
+        try:
+            self._walk_step(step, progress)
+        except SourceError as error:
             self.save("")
-            # A step that fell short, or gave what could not be read, is not done: the next run walks it again.
-            if self.job.checkpoint_prefix and self._amiss() == amiss:
-                self.save(name)
+            self.first_error = self.first_error or error
+            self._note_failure(step, str(error))
+            if self.workshop.stop.is_set() or self._is_down(error):
+                raise
+            self._failed_in_a_row[step.part] = [*before, str(error)]
+            return
+        self._failed_in_a_row.pop(step.part, None)
+        if all(failure.step.key != step.key for failure in self.tally.failures[failures:]):
+            self.succeeded.append(step)
+        # A step of a backfill that fell short, or gave what could not be read, is walked again by the next run.
+        is_whole = (len(self.tally.failures), self.tally.problems) == (failures, problems)
+        self.save(f"{self.job.checkpoint_prefix}{step.key}" if self.job.checkpoint_prefix and is_whole else "")
+
+    def _walk_step(self, step: Step, progress: Progress) -> None:
+        for fetched in self._fetched(step):
+            if self.workshop.stop.is_set():
+                raise _Stopped
+            match fetched:
+                case Shortfall(expected=expected, received=received):
+                    self._note_failure(step, f"{received} of {expected} rows came")
+                case FailedStep(step=part, reason=reason):
+                    self._note_failure(replace(part, quiet_for=step.quiet_for), reason)
+                case _:
+                    self._take(fetched)
+            self.workshop.listen(progress)
+        self.save("")
+
+    def _note_failure(self, step: Step, reason: str) -> None:
+        """Note that a step failed, each step once; its first reason stays."""
+        log.warning("step failed", source=self.source.name, part=step.part, step=step.key, reason=reason)
+        if all(failure.step != step for failure in self.tally.failures):
+            self.tally.failures.append(FailedStep(step=step, reason=reason))
+
+    def _is_down(self, error: SourceError) -> bool:
+        """Whether the source is down, and not just one step: whether what always exists cannot be had either."""
+        if error.fails_step_only:
+            return False
+        if isinstance(error, QuotaUsedUp) or self.client.requests_left == 0:
+            return True
+        try:
+            return not self.source.control(self.client)
+        except SourceError:
+            return True
 
     def _fetched(self, step: Step) -> Iterator[Fetched]:
         if FILE in step.query and isinstance(self.source, FileSource):
             return self.source.read_file(Path(str(step.query[FILE])))
         return self.source.fetch(self.client, step, self)
 
-    def _amiss(self) -> tuple[int, int]:
-        return len(self.tally.shortfalls), self.tally.problems
-
-    def _take(self, fetched: Fetched) -> None:
-        if isinstance(fetched, Shortfall):
-            self.tally.shortfalls.append(fetched)
-            log.warning("pages incomplete", step=fetched.step, expected=fetched.expected, received=fetched.received)
-            return
+    def _take(self, fetched: Payload | Problem | Unchanged) -> None:
         if isinstance(fetched, Unchanged):
             self._count(fetched.key)
             return
@@ -179,6 +270,10 @@ class _Run:
         self.seen |= {key} if key else set()
         self.tally.found = len(self.seen) + self.passed_over
 
+    def _tell(self, vendors: Sequence[str]) -> bool:
+        """Whether feeds carry an event of these vendors: not what belongs to a baseline that was not read whole."""
+        return self.job.tell([vendor for vendor in vendors if vendor not in self.quiet_for])
+
     def save(self, finished_step: str) -> None:
         """Store what has been read, and that a step is finished if one is named, in one transaction."""
         if not self.batch and not finished_step:
@@ -201,14 +296,14 @@ class _Run:
                 save_problem(session, record, now)
                 return
             case Removal():
-                saved = save_removal(session, record, now, self.job.tell)
+                saved = save_removal(session, record, now, self._tell)
             case _:
                 elsewhere = self.named_elsewhere.get(record.key, frozenset())
                 rows = match_rows(session, self.workshop.matcher, record, now, elsewhere)
                 saved = (
-                    save_award(session, with_doubt(record), rows, now, self.job.tell)
+                    save_award(session, with_doubt(record), rows, now, self._tell)
                     if isinstance(record, Award)
-                    else save_publication(session, record, rows, now, self.job.tell)
+                    else save_publication(session, record, rows, now, self._tell)
                 )
         session.flush()
         self.tally.new_awards += saved.new
@@ -243,22 +338,33 @@ class _Run:
 
     def far_fewer(self) -> str:
         """Return why a poll that found far fewer rows than the source's healthy ones is not believed, "" if it is."""
-        if self.job.purpose != POLL:
+        if self.job.purpose != POLL or self.tally.skipped or self.tally.failures:
             return ""
         with self.workshop.database.reading() as session:
             return too_few(session, self.source.name, self.tally.found)
 
     def verify_zero(self) -> None:
         """Make sure that a source which brought less than ever still answers. Raises `SourceError`."""
-        asked = not any(FILE in step.query for step in self.job.steps)
+        asked = not self.tally.skipped and not any(FILE in step.query for step in self.job.steps)
         if asked and self.tally.found < self.source.expects.at_least and not self.source.control(self.client):
             raise SourceChanged(self.source.name, "control query", "what always exists was not there")
+
+    @property
+    def outcome(self) -> Outcome:
+        """What the run came to, step by step."""
+        return Outcome(
+            succeeded=self.succeeded,
+            failures=self.tally.failures,
+            version=self.version,
+            skipped=self.tally.skipped,
+        )
 
 
 def run_job(workshop: Workshop, source: Source, client: Client, job: Job) -> RunReport:
     """Run a job to its end and write down how it ended.
 
-    Whatever was read before a failure is kept; watermarks move only when the run is believed and complete.
+    Whatever was read before a failure is kept. A step that failed is noted and tried again first by the next run;
+    what the others have covered counts as covered.
 
     Raises:
         sqlalchemy.exc.DBAPIError: the database failed (a full disk ...); nothing half is stored.
@@ -267,6 +373,7 @@ def run_job(workshop: Workshop, source: Source, client: Client, job: Job) -> Run
     run = _Run(workshop, source, client, job)
     run_id = _begin(workshop.database, source.name, job.purpose)
     verdict: Verdict | None = None
+    message = "stopped on request; run it again to go on"
     retry_at: datetime | None = None
     try:
         run.walk()
@@ -275,14 +382,14 @@ def run_job(workshop: Workshop, source: Source, client: Client, job: Job) -> Run
         verdict = Verdict.SOURCE_CHANGED if message else verdict_of_success(run.tally, seeded=job.seeds)
     except SourceError as error:
         run.save("")
-        stopped = workshop.stop.is_set()
-        verdict, message, retry_at = None if stopped else verdict_of_error(error), str(error), error.retry_at
+        if not workshop.stop.is_set():
+            verdict, message, retry_at = verdict_of_error(error), str(error), error.retry_at
     except _Stopped:
         run.save("")
-    if verdict is None:
-        message = "stopped on request; run it again to go on"
-    elif run.tally.shortfalls:
-        message = _incomplete(run.tally.shortfalls)
+    if verdict is Verdict.INCOMPLETE:
+        message = failures_in_words(run.tally.failures)
+    elif run.tally.skipped and not message:
+        message = f"the data has not changed since the last poll ({run.version})"
     report = RunReport(
         source=source.name,
         purpose=job.purpose,
@@ -293,13 +400,7 @@ def run_job(workshop: Workshop, source: Source, client: Client, job: Job) -> Run
         tally=run.tally,
         retry_at=retry_at,
     )
-    return _end(workshop, run_id, report, job)
-
-
-def _incomplete(shortfalls: Sequence[Shortfall]) -> str:
-    missing = sum(shortfall.expected - shortfall.received for shortfall in shortfalls)
-    steps = ", ".join(sorted({shortfall.step for shortfall in shortfalls}))
-    return f"incomplete: {missing} rows that the source counts did not come in {steps}; the next run asks again"
+    return _end(workshop, run_id, report, job, run.outcome)
 
 
 def _begin(database: Database, source: str, purpose: str) -> int:
@@ -310,15 +411,15 @@ def _begin(database: Database, source: str, purpose: str) -> int:
         return row.id or 0
 
 
-def _end(workshop: Workshop, run_id: int, report: RunReport, job: Job) -> RunReport:
+def _end(workshop: Workshop, run_id: int, report: RunReport, job: Job, outcome: Outcome) -> RunReport:
     """Close the run; when it is believed, what it covers is noted in the same transaction."""
     now = datetime.now(UTC)
     tally = report.tally
     with workshop.database.writing() as session:
         row = session.get_one(RunRow, run_id)
-        if report.verdict and report.verdict.is_good:
+        if report.verdict and report.verdict.is_believed:
             note_milestones(session, now, job.tell, workshop.matcher.topics)
-            told = job.finish(session, now, complete=not tally.shortfalls)
+            told = job.finish(session, now, outcome)
             if told and not report.message:
                 report = replace(report, message=f"feeds begin with the newest {told} events; the rest is history")
         if report.retry_at:
@@ -326,10 +427,19 @@ def _end(workshop: Workshop, run_id: int, report: RunReport, job: Job) -> RunRep
         row.ended, row.verdict, row.message = now, report.verdict or "", report.message
         row.requests, row.found, row.problems = report.requests, tally.found, tally.problems
         row.new_awards, row.changed_awards = tally.new_awards, tally.changed_awards
-        row.matched, row.events = tally.matched, tally.events
+        row.matched, row.events, row.skipped = tally.matched, tally.events, tally.skipped
         session.flush()
         if job.purpose == POLL and report.verdict:
-            good = report.verdict.is_good
-            note_outcome(session, report.source, good=good, verdict=report.verdict, message=report.message, now=now)
+            is_incomplete = report.verdict is Verdict.INCOMPLETE
+            unread = "; ".join(str(part) for part in unfinished_parts(session, report.source))
+            note_outcome(
+                session,
+                report.source,
+                good=report.verdict.is_good,
+                verdict=report.verdict,
+                message=unread if is_incomplete else report.message,
+                now=now,
+                at_once=is_incomplete,
+            )
     log.info("run ended", source=report.source, purpose=report.purpose, verdict=report.verdict, found=tally.found)
     return report

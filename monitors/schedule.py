@@ -22,13 +22,14 @@ from storage.runs import checkpoint, latest_run
 log = structlog.get_logger(__name__)
 
 FIRST_RETRY = timedelta(minutes=15)
+RETRY_OF_STEPS = timedelta(hours=1)  # what failed alone while the rest of the source answered
 
 
 def due_at(database: Database, source: str, every: timedelta, now: datetime) -> datetime:
     """Return when a source is to be polled next (UTC), from how its last poll ended.
 
-    A good poll is repeated after `every`; a failed or cut-off one after fifteen minutes; never before the source
-    itself said it may be asked again.
+    A good poll is repeated after `every`, one with failed steps after an hour, a failed or cut-off one after fifteen
+    minutes; never before the source itself said it may be asked again.
     """
     with database.reading() as session:
         last = latest_run(session, source, "poll")
@@ -37,6 +38,8 @@ def due_at(database: Database, source: str, every: timedelta, now: datetime) -> 
         due = now
     elif last.verdict and Verdict(last.verdict).is_good:
         due = last.started + every
+    elif last.verdict == Verdict.INCOMPLETE:
+        due = (last.ended or last.started) + min(RETRY_OF_STEPS, every)
     else:
         due = (last.ended or last.started) + min(FIRST_RETRY, every)
     return max(due, datetime.fromisoformat(not_before)) if not_before else due

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from sources.contract import RowBounds, Shortfall
+from sources.contract import FailedStep, RowBounds
 from sources.errors import Blocked, QuotaUsedUp, SourceChanged, SourceError
 
 FEW_PER_CENT = 0.05
 FEW = 3
+PARTS_NAMED = 5  # in a message; the health page lists them all
 
 
 class Verdict(StrEnum):
-    """The one thing a run comes to. Only the first four are good."""
+    """The one thing a run comes to. The first four are good."""
 
     NEW = "new"
     NOTHING_NEW = "nothing new"
     NOTHING_MATCHES = "nothing matches"
     BASELINE_SEEDED = "baseline seeded"
+    INCOMPLETE = "incomplete"
     UNREACHABLE = "source unreachable"
     BLOCKED = "blocked"
     QUOTA_USED_UP = "quota used up"
@@ -27,15 +30,21 @@ class Verdict(StrEnum):
 
     @property
     def is_good(self) -> bool:
-        """Whether the source answered as it should, so that nothing was missed."""
+        """Whether the source answered everything as it should, so that nothing was missed."""
         return self in (Verdict.NEW, Verdict.NOTHING_NEW, Verdict.NOTHING_MATCHES, Verdict.BASELINE_SEEDED)
+
+    @property
+    def is_believed(self) -> bool:
+        """Whether what the run covered counts as covered: all of it, or all but the steps that are noted as failed."""
+        return self.is_good or self is Verdict.INCOMPLETE
 
 
 @dataclass(slots=True, kw_only=True)
 class Tally:
     """What a run has done so far. `found` counts the awards the source gave, each once, however often it gave it.
 
-    `resumed`: it went on where an earlier run was cut off, which found the rest.
+    `resumed`: it went on where an earlier run was cut off, which found the rest. `failures` are the steps, or parts of
+    steps, that failed. `skipped`: the source's data had not changed, so that only failed steps were asked for again.
     """
 
     found: int = 0
@@ -46,7 +55,8 @@ class Tally:
     events: int = 0
     problems: int = 0
     resumed: bool = False
-    shortfalls: list[Shortfall] = field(default_factory=list)
+    skipped: bool = False
+    failures: list[FailedStep] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,10 +99,25 @@ def distrust(tally: Tally, expects: RowBounds) -> str:
 
 def verdict_of_success(tally: Tally, *, seeded: bool) -> Verdict:
     """Return the verdict of a run that is believed. `seeded`: it was the first look at some vendor."""
+    if tally.failures:
+        return Verdict.INCOMPLETE
     if tally.found == 0:
-        return Verdict.NOTHING_NEW if tally.resumed else Verdict.NOTHING_MATCHES
+        return Verdict.NOTHING_NEW if tally.resumed or tally.skipped else Verdict.NOTHING_MATCHES
     if seeded:
         return Verdict.BASELINE_SEEDED
     if tally.events or (tally.matched and (tally.new_awards or tally.changed_awards)):
         return Verdict.NEW
     return Verdict.NOTHING_NEW
+
+
+def failures_in_words(failures: Iterable[FailedStep]) -> str:
+    """Return which parts of a run failed and why, as one line: each part once, with its first reason."""
+    parts: dict[str, list[FailedStep]] = {}
+    for failure in failures:
+        parts.setdefault(failure.step.part, []).append(failure)
+    lines = []
+    for part, failed in parts.items():
+        count = f"{len(failed)} steps: " if len(failed) > 1 else ""
+        lines.append(f"{part} ({count}{failed[0].reason})")
+    more = f" and {len(lines) - PARTS_NAMED} more parts" if len(lines) > PARTS_NAMED else ""
+    return f"not read: {'; '.join(lines[:PARTS_NAMED])}{more}; the next run tries again first"

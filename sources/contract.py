@@ -86,7 +86,8 @@ class Step:
     `key` is made of what is asked, not of its place in a list, so that the same search has the same key on every run.
     `query` holds what can be written as JSON. `since` and `until` are the days it covers, inclusive, `None` where it
     covers no days: a step that failed is tried again by the next run, over its own days and those since. `part` names
-    for a reader what it looks for ("held awards"), in the plural.
+    for a reader what it looks for ("held awards"), in the plural. `quiet_for` is set by a run that tries a step again:
+    the vendors whose baseline it belongs to, so that what it brings of them is stored and not published.
     """
 
     key: str
@@ -94,6 +95,7 @@ class Step:
     since: date | None = None
     until: date | None = None
     part: str = "records"
+    quiet_for: frozenset[str] = frozenset()
 
     @property
     def days(self) -> tuple[date, date]:

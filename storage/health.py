@@ -11,9 +11,11 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from storage.tables import IncidentRow, QuarantineRow, RecordRow, RunRow, SightingRow
+from storage.unfinished import UnfinishedPart, unfinished_parts
 
 POLL = "poll"
 GOOD = ("new", "nothing new", "nothing matches", "baseline seeded")  # monitors.verdict.Verdict.is_good
+INCOMPLETE = "incomplete"  # monitors.verdict.Verdict.INCOMPLETE
 FAILURES = 3  # failed polls in a row that make an incident
 SILENCE = timedelta(hours=24)  # or so long without a good one
 HEALTHY_RUNS = 20  # of which the usual number of rows is reckoned
@@ -39,7 +41,8 @@ class Incident:
 class SourceHealth:
     """How one source is. Times are UTC; `rows` of the latest good poll, `usual_rows` the median of its healthy ones.
 
-    `newest` is the latest date that its own records bear: how fresh the upstream itself is.
+    `newest` is the latest date that its own records bear: how fresh the upstream itself is. `unfinished` are the parts
+    of its polls that failed and have not been read since.
     """
 
     source: str
@@ -52,10 +55,17 @@ class SourceHealth:
     newest: date | None
     quarantined: int
     incident: Incident | None
+    unfinished: tuple[UnfinishedPart, ...] = ()
 
 
-def note_outcome(session: Session, source: str, *, good: bool, verdict: str, message: str, now: datetime) -> None:
-    """Open, go on with or end an incident after a poll, whose own row is stored already."""
+def note_outcome(
+    session: Session, source: str, *, good: bool, verdict: str, message: str, now: datetime, at_once: bool = False
+) -> None:
+    """Open, go on with or end an incident after a poll, whose own row is stored already.
+
+    A source that is down may be up again at the next poll, so it takes several failures to make an incident. With
+    `at_once` the first one does: the source answers, and a part of it was not read.
+    """
     rows = session.scalars(
         select(IncidentRow).where(col(IncidentRow.source) == source, col(IncidentRow.ended).is_(None))
     )
@@ -68,7 +78,7 @@ def note_outcome(session: Session, source: str, *, good: bool, verdict: str, mes
     failed = _failed_in_a_row(session, source)
     if row is None:
         began = failed[-1].started if failed else now
-        if len(failed) < FAILURES and now - began < SILENCE:
+        if not at_once and len(failed) < FAILURES and now - began < SILENCE:
             return
         row = IncidentRow(source=source, began=began, failures=0, verdict="")
     row.failures, row.verdict, row.message = len(failed), verdict, message
@@ -104,12 +114,13 @@ def health_of(session: Session, source: str) -> SourceHealth:
         last_run=latest.started if latest else None,
         last_verdict=latest.verdict if latest else "",
         last_message=latest.message if latest else "",
-        last_good=healthy[0].started if healthy else None,
+        last_good=_last_good(session, source),
         rows=healthy[0].found if healthy else None,
         usual_rows=median(run.found for run in healthy) if len(healthy) >= FEWEST_RUNS else None,
         newest=_newest(session, source),
         quarantined=session.scalar(quarantined) or 0,
         incident=next((incident for incident in incidents if incident.ended is None), None),
+        unfinished=unfinished_parts(session, source),
     )
 
 
@@ -131,6 +142,12 @@ def incidents_of(session: Session, source: str = "", limit: int = 100) -> list[I
     ]
 
 
+def _last_good(session: Session, source: str) -> datetime | None:
+    """Return when the latest good poll began, be it one that found the data unchanged."""
+    row = session.scalars(_runs(source).where(col(RunRow.verdict).in_(GOOD)).limit(1)).first()
+    return row.started if row else None
+
+
 def _newest(session: Session, source: str) -> date | None:
     told = select(func.max(col(SightingRow.modified))).where(col(SightingRow.source) == source)
     published = select(func.max(col(RecordRow.published))).where(col(RecordRow.source) == source)
@@ -150,8 +167,9 @@ def _failed_in_a_row(session: Session, source: str) -> list[RunRow]:
 
 
 def _healthy(session: Session, source: str) -> list[RunRow]:
-    """Return the latest good polls, newest first."""
-    return list(session.scalars(_runs(source).where(col(RunRow.verdict).in_(GOOD)).limit(HEALTHY_RUNS)))
+    """Return the latest good polls that read everything, newest first."""
+    good = _runs(source).where(col(RunRow.verdict).in_(GOOD), col(RunRow.skipped).is_(False))
+    return list(session.scalars(good.limit(HEALTHY_RUNS)))
 
 
 def _runs(source: str) -> Select[RunRow]:

@@ -81,9 +81,14 @@ def tell_newest(
     return len(told)
 
 
-def held_awards(session: Session) -> dict[str, tuple[HeldAward, ...]]:
-    """Return the stored awards that matched, by category; without those whose every match a reviewer has rejected."""
+def held_awards(session: Session, vendor_id: str = "") -> dict[str, tuple[HeldAward, ...]]:
+    """Return the stored awards that matched, by category; without those whose every match a reviewer has rejected.
+
+    With `vendor_id` only those that matched this entry.
+    """
     matched = select(col(MatchRow.record_key)).where(col(MatchRow.band) != REJECTED)
+    if vendor_id:
+        matched = matched.where(col(MatchRow.vendor_id) == vendor_id)
     query = select(col(RecordRow.category), col(RecordRow.key), col(RecordRow.piid))
     query = query.where(col(RecordRow.key).in_(matched), col(RecordRow.piid) != "").order_by(col(RecordRow.key))
     held: dict[str, list[HeldAward]] = {}

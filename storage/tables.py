@@ -337,7 +337,10 @@ class QuarantineRow(SQLModel, table=True):
 
 
 class RunRow(SQLModel, table=True):
-    """One pull from one source and how it ended. `verdict` is "" while it runs or when it was killed."""
+    """One pull from one source and how it ended. `verdict` is "" while it runs or when it was killed.
+
+    `skipped`: the source's data had not changed since the last poll, so nothing but failed steps was asked for.
+    """
 
     __tablename__ = "run"
 
@@ -355,6 +358,7 @@ class RunRow(SQLModel, table=True):
     matched: int = 0
     events: int = 0
     problems: int = 0
+    skipped: bool = False
 
 
 class CheckpointRow(SQLModel, table=True):
@@ -383,9 +387,9 @@ class QuotaRow(SQLModel, table=True):
 class UnfinishedStepRow(SQLModel, table=True):
     """A step of a poll that failed: the next poll tries it again first.
 
-    `since` and `until` are the days it covers, `None` where it covers none. `quiet` when it belongs to a baseline,
-    whose records are stored and not published. `failed` is when it failed for the first time (UTC), `failures` how
-    often.
+    `since` and `until` are the days it covers, `None` where it covers none. `quiet_for` are the vendors whose baseline
+    it belongs to: what it brings of them is stored and not published; `quiet` says whether there are any. `failed` is
+    when it failed for the first time (UTC), `failures` how often.
     """
 
     __tablename__ = "unfinished_step"
@@ -397,6 +401,7 @@ class UnfinishedStepRow(SQLModel, table=True):
     query: dict[str, Any] = Field(sa_column=Column("query", JSON, nullable=False))
     since: date | None = None
     until: date | None = None
+    quiet_for: list[str] = _json("quiet_for")
     reason: str = _text("reason")
     failures: int
     failed: datetime = _time("failed")

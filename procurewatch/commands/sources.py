@@ -16,7 +16,7 @@ from procurewatch.settings import Settings
 from procurewatch.terminal import console, following, plain, stopping, table
 from sources.contract import FileSource, Source
 from sources.registry import SOURCES
-from storage.health import SourceHealth, health_of
+from storage.health import INCOMPLETE, SourceHealth, health_of
 
 COLUMNS = ("Source", "State", "Last good poll", "Last verdict", "Rows (usual)", "Newest record", "Quota left")
 
@@ -53,11 +53,11 @@ def _when(value: datetime | None) -> str:
 
 def _lines(desk: Desk, source: Source, how: SourceHealth) -> Sequence[str]:
     """Return what has to be said of a source in words, its incident first."""
-    told = []
-    if how.incident:
+    told = [f"{one_line(str(part))}; the next poll tries again first" for part in how.unfinished]
+    if how.incident and how.incident.verdict != INCOMPLETE:
         failures = f"{how.incident.failures} failed polls"
         told.append(f"{failures} since {moment(how.incident.began)}: {one_line(how.incident.message)}")
-    elif how.last_run and how.last_message:
+    elif how.last_run and how.last_message and not how.unfinished:
         told.append(f"last poll: {one_line(how.last_message)}")
     if how.quarantined:
         told.append(f"{how.quarantined} records could not be read and are kept in quarantine")

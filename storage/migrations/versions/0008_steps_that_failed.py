@@ -27,11 +27,13 @@ def upgrade() -> None:
         sa.Column("query", sa.JSON(), nullable=False),
         sa.Column("since", sa.Date(), nullable=True),
         sa.Column("until", sa.Date(), nullable=True),
+        sa.Column("quiet_for", sa.JSON(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("failures", sa.Integer(), nullable=False),
         sa.Column("failed", UtcTime(), nullable=False),
         sa.PrimaryKeyConstraint("source", "key", "quiet"),
     )
+    op.add_column("run", sa.Column("skipped", sa.Boolean(), nullable=False, server_default=sa.false()))
 
 
 def downgrade() -> None:

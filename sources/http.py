@@ -40,6 +40,7 @@ PASSING_STATUSES = frozenset({429, 502, 503, 504})
 LARGEST_BODY = 64 * 1024 * 1024
 LARGEST_FILE = 8 * 1024 * 1024 * 1024
 MOST_MOVES = 5
+LOOK = 8.0  # seconds that a server has to show that it is there
 PLAIN = " !#$%&'*+,/:;=?@[]~"
 
 
@@ -388,3 +389,24 @@ class Client:
         if wait is not None and wait > self._patience.longest_wait:
             raise final
         raise _Passing(final, wait)
+
+    def server_date(self, path: str = "/", *, at: str = "") -> datetime | None:
+        """Return the time at the server (UTC, whole seconds), `None` if it does not say. Any HTTP status is an answer.
+
+        It is asked once, in a few seconds, and without a key, so that it costs nothing of a quota. The body is not
+        read. Raises `Unreachable` when no answer comes.
+        """
+        request = self._request("GET", path, at)
+        try:
+            with self._http.stream("GET", request.url, timeout=LOOK) as response:
+                date, age = response.headers.get("date", ""), response.headers.get("age", "")
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+            reason = self._keys.taken_out(f"{type(error).__name__}: {error}".removesuffix(": "))
+            raise Unreachable(self.source, request.name, reason) from error
+        try:
+            sent = parsedate_to_datetime(date)
+            # A cache gives the Date of the answer that it holds, and its age (RFC 9111, section 5.1).
+            sent += timedelta(seconds=int(age) if age.isascii() and age.isdecimal() else 0)
+        except (ValueError, OverflowError):
+            return None
+        return sent.astimezone(UTC) if sent.tzinfo else sent.replace(tzinfo=UTC)

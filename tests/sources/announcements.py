@@ -54,7 +54,7 @@ def client_of(server: DodStandIn, *, tries: int = 2) -> Iterator[Client]:
 
 def step_of(since: date = date(2026, 7, 1), until: date = date(2026, 7, 31), key: str = "rss") -> Step:
     """A step over some days."""
-    return Step(key=key, query={"since": since.isoformat(), "until": until.isoformat()})
+    return Step(key=key, query={}, since=since, until=until)
 
 
 def fetched(server: DodStandIn, memory: Memory | None = None, step: Step | None = None) -> list[Fetched]:

@@ -318,12 +318,12 @@ def test_another_page_than_the_index_lists_is_not_taken_for_it() -> None:
 def test_a_poll_is_one_step_and_a_backfill_one_for_each_month_that_the_index_reaches() -> None:
     window = Window(until=date(2026, 7, 15), signed_since=date(2026, 3, 17), modified_since=date(2026, 7, 1))
     [step] = SOURCE.poll_steps(INTEREST, window)
-    assert (step.key, dict(step.query)) == ("rss", {"since": "2026-03-17", "until": "2026-07-15"})
+    assert (step.key, dict(step.query), step.days) == ("rss", {}, (date(2026, 3, 17), date(2026, 7, 15)))
     steps = SOURCE.backfill_steps(INTEREST, date(2026, 5, 20), date(2026, 7, 15))
-    assert [(one.key, one.query["since"], one.query["until"]) for one in steps] == [
-        ("rss/2026-05", "2026-05-20", "2026-05-31"),
-        ("rss/2026-06", "2026-06-01", "2026-06-30"),
-        ("rss/2026-07", "2026-07-01", "2026-07-15"),
+    assert [(one.key, *one.days) for one in steps] == [
+        ("rss/2026-05", date(2026, 5, 20), date(2026, 5, 31)),
+        ("rss/2026-06", date(2026, 6, 1), date(2026, 6, 30)),
+        ("rss/2026-07", date(2026, 7, 1), date(2026, 7, 15)),
     ]
     whole = SOURCE.backfill_steps(INTEREST, date(2008, 1, 1), date(2026, 7, 15))
-    assert (whole[0].query["since"], len(whole)) == ("2024-08-24", 24)
+    assert (whole[0].since, len(whole)) == (date(2024, 8, 24), 24)

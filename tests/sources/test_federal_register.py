@@ -93,15 +93,15 @@ def test_a_poll_is_one_step_over_the_days_of_new_awards() -> None:
     interest = Interest(names=("ANDURIL", "SKYDIO"), phrases=("SKYDIO", "DRONE"), ueis=("E5BEYXDQYJS6",))
     (step,) = SOURCE.poll_steps(interest, WINDOW)
     assert step.key == "published"
-    assert step.query == {"phrases": ("ANDURIL", "DRONE", "SKYDIO"), "since": "2024-01-08", "until": "2024-05-07"}
+    assert (step.query, step.days) == ({"phrases": ("ANDURIL", "DRONE", "SKYDIO")}, (date(2024, 1, 8), DAY))
 
 
 def test_a_backfill_is_a_step_a_year_from_1994() -> None:
     interest = Interest(phrases=("DRONE",))
     steps = SOURCE.backfill_steps(interest, date(1980, 1, 1), DAY)
     assert [step.key for step in steps] == [f"year/{year}" for year in range(1994, 2025)]
-    assert (steps[0].query["since"], steps[0].query["until"]) == ("1994-01-01", "1994-12-31")
-    assert (steps[-1].query["since"], steps[-1].query["until"]) == ("2024-01-01", "2024-05-07")
+    assert steps[0].days == (date(1994, 1, 1), date(1994, 12, 31))
+    assert steps[-1].days == (date(2024, 1, 1), DAY)
     assert SOURCE.backfill_steps(interest, date(1980, 1, 1), date(1990, 1, 1)) == []
 
 

@@ -27,7 +27,12 @@ SOURCE = Fpds()
 DAY = date(2024, 5, 6)
 INTEREST = Interest(names=("CLEARVIEW",), ueis=("ABCDEFGH1234",), phrases=('FACIAL "RECOGNITION"',))
 WINDOW = Window(until=DAY, signed_since=date(2024, 1, 1), modified_since=date(2024, 4, 22))
-STEP = Step(key="test/1", query={"feed": "PUBLIC", "q": 'VENDOR_NAME:"CLEARVIEW" SIGNED_DATE:[2024/01/01,2024/12/31]'})
+STEP = Step(
+    key="test/1",
+    query={"feed": "PUBLIC", "term": 'VENDOR_NAME:"CLEARVIEW"', "date": "SIGNED_DATE"},
+    since=date(2024, 1, 1),
+    until=date(2024, 12, 31),
+)
 RETIRED = "may have been retired upstream"
 
 
@@ -100,23 +105,33 @@ def test_each_entry_is_its_own_evidence_from_the_page_it_stood_on() -> None:
 
 def test_the_steps_of_a_poll_ask_for_what_was_signed_changed_and_deleted() -> None:
     steps = SOURCE.poll_steps(INTEREST, WINDOW)
-    assert [dict(step.query) for step in steps] == [
-        {"feed": "PUBLIC", "q": 'VENDOR_NAME:"CLEARVIEW" SIGNED_DATE:[2024/01/01,2024/05/06]'},
-        {"feed": "PUBLIC", "q": 'VENDOR_UEI:"ABCDEFGH1234" SIGNED_DATE:[2024/01/01,2024/05/06]'},
-        {"feed": "PUBLIC", "q": 'DESCRIPTION_OF_REQUIREMENT:"FACIAL RECOGNITION" SIGNED_DATE:[2024/01/01,2024/05/06]'},
-        {"feed": "PUBLIC", "q": 'VENDOR_NAME:"CLEARVIEW" LAST_MOD_DATE:[2024/04/22,2024/05/06]'},
-        {"feed": "PUBLIC", "q": 'VENDOR_UEI:"ABCDEFGH1234" LAST_MOD_DATE:[2024/04/22,2024/05/06]'},
-        {
-            "feed": "PUBLIC",
-            "q": 'DESCRIPTION_OF_REQUIREMENT:"FACIAL RECOGNITION" LAST_MOD_DATE:[2024/04/22,2024/05/06]',
-        },
-        {"feed": "DELETED", "q": "LAST_MOD_DATE:[2024/04/22,2024/05/06]"},
+    terms = ['VENDOR_NAME:"CLEARVIEW"', 'VENDOR_UEI:"ABCDEFGH1234"', 'DESCRIPTION_OF_REQUIREMENT:"FACIAL RECOGNITION"']
+    assert [(dict(step.query), step.days, step.part) for step in steps] == [
+        *(
+            ({"feed": "PUBLIC", "term": term, "date": "SIGNED_DATE"}, (date(2024, 1, 1), DAY), "actions signed")
+            for term in terms
+        ),
+        *(
+            ({"feed": "PUBLIC", "term": term, "date": "LAST_MOD_DATE"}, (date(2024, 4, 22), DAY), "actions changed")
+            for term in terms
+        ),
+        ({"feed": "DELETED", "term": "", "date": "LAST_MOD_DATE"}, (date(2024, 4, 22), DAY), "deleted actions"),
+    ]
+
+
+def test_a_step_asks_for_its_term_and_its_days() -> None:
+    with FaultyFpds() as server:
+        for step in (STEP, SOURCE.poll_steps(INTEREST, WINDOW)[-1]):
+            walked(server, step)
+    assert [(given["FEEDNAME"], given["q"]) for given in asked(server)] == [
+        ("PUBLIC", 'VENDOR_NAME:"CLEARVIEW" SIGNED_DATE:[2024/01/01,2024/12/31]'),
+        ("DELETED", "LAST_MOD_DATE:[2024/04/22,2024/05/06]"),
     ]
 
 
 def test_a_sweep_looks_further_back_for_what_was_signed() -> None:
     steps = SOURCE.poll_steps(INTEREST, replace(WINDOW, acted_since=date(2022, 1, 1)))
-    assert str(steps[0].query["q"]).endswith("SIGNED_DATE:[2022/01/01,2024/05/06]")
+    assert (steps[0].query["date"], steps[0].days) == ("SIGNED_DATE", (date(2022, 1, 1), DAY))
 
 
 def test_a_step_keeps_its_key_when_the_watchlist_grows() -> None:
@@ -127,11 +142,11 @@ def test_a_step_keeps_its_key_when_the_watchlist_grows() -> None:
 
 def test_a_history_is_asked_for_in_slices_that_meet() -> None:
     steps = SOURCE.backfill_steps(Interest(names=("CLEARVIEW",)), date(2008, 3, 1), date(2021, 2, 3))
-    assert [(step.key.partition("/")[0], str(step.query["q"]).partition("SIGNED_DATE:")[2]) for step in steps] == [
-        ("fy2005-2009", "[2008/03/01,2009/09/30]"),
-        ("fy2010-2014", "[2009/10/01,2014/09/30]"),
-        ("fy2015-2019", "[2014/10/01,2019/09/30]"),
-        ("fy2020-2024", "[2019/10/01,2021/02/03]"),
+    assert [(step.key.partition("/")[0], *step.days) for step in steps] == [
+        ("fy2005-2009", date(2008, 3, 1), date(2009, 9, 30)),
+        ("fy2010-2014", date(2009, 10, 1), date(2014, 9, 30)),
+        ("fy2015-2019", date(2014, 10, 1), date(2019, 9, 30)),
+        ("fy2020-2024", date(2019, 10, 1), date(2021, 2, 3)),
     ]
 
 
@@ -180,7 +195,7 @@ def test_an_action_that_is_stored_in_the_same_state_is_unchanged(changes: dict[s
 def test_a_removal_is_never_taken_for_unchanged() -> None:
     action = Action(piid="P1", deleted=True)
     with FaultyFpds([action]) as server:
-        step = Step(key="x", query={**STEP.query, "feed": "DELETED"})
+        step = replace(STEP, query={**STEP.query, "feed": "DELETED"})
         (item,), _ = walked(server, step, held(action))
     assert isinstance(item, Payload)
 

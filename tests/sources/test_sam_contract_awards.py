@@ -12,7 +12,7 @@ from decimal import Decimal
 
 import pytest
 
-from sources.contract import HeldRecord, Interest, Shortfall, Step, Unchanged
+from sources.contract import HeldRecord, Interest, Shortfall, Unchanged
 from sources.errors import Blocked, QuotaUsedUp, Refused, SourceChanged, SourceError, Unreachable
 from sources.records import Award, HeldAward, Payload, Problem, Removal
 from sources.sam_contract_awards_extract import ExtractNotReady
@@ -169,7 +169,7 @@ def test_a_token_that_does_not_reach_back_far_enough_does_not(server: FaultySamC
     with pytest.raises(ExtractNotReady):
         fetched(server.base_url, MODIFIED, memory)
     server.ready_after = 0
-    wider = Step(key="modified", query={**MODIFIED.query, "since": "2024-01-01"})
+    wider = replace(MODIFIED, since=date(2024, 1, 1))
     assert len(piids(fetched(server.base_url, wider, memory))) == 3
     assert len(server.submissions) == 2
 

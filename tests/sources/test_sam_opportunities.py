@@ -142,7 +142,7 @@ def test_missed_days_and_history_leave_requests_for_others_the_newest_days_do_no
 
 def test_a_backfill_covers_every_day_once() -> None:
     steps = SOURCE.backfill_steps(INTEREST, date(2024, 1, 1), date(2024, 12, 31))
-    days = [(date.fromisoformat(str(s.query["start"])), date.fromisoformat(str(s.query["end"]))) for s in steps]
+    days = [step.days for step in steps]
     assert (days[0][0], days[-1][1]) == (date(2024, 1, 1), date(2024, 12, 31))
     assert all(end + DAY == start for (_, end), (start, _) in pairwise(days))
     assert poll_of()[-1].key == "watched"

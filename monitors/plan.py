@@ -59,6 +59,7 @@ def poll_window(until: date, watermark: date | None, last_sweep: date | None, re
         signed_since=signed,
         modified_since=min(until, seen_until) - timedelta(days=reach.overlap),
         acted_since=acted if sweeping else None,
+        overlap=timedelta(days=reach.overlap),
     )
 
 

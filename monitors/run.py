@@ -35,10 +35,11 @@ from storage.database import Database
 from storage.events import Tell
 from storage.health import POLL, note_outcome, too_few
 from storage.milestones import note_milestones
+from storage.reviewing import REJECTED
 from storage.runs import checkpoint, checkpoints, note_checkpoint
 from storage.saving import save_award, save_problem, save_publication, save_removal
-from storage.sightings import revision_of
-from storage.tables import ActionRow, RecordRow, RunRow
+from storage.sightings import listed_of, revision_of
+from storage.tables import ActionRow, MatchRow, RecordRow, RunRow, SightingRow
 from storage.unfinished import unfinished_parts
 
 log = structlog.get_logger(__name__)
@@ -136,7 +137,7 @@ class _Run:
         self._failed_in_a_row: dict[str, list[str]] = {}
         # A search gives an award again that another search gave; one that cannot be read is even fetched again.
         self.seen: set[str] = set()
-        self.was_read: set[str] = set()
+        self.was_read_whole: set[str] = set()
         self.was_problem: set[str] = set()
         self.was_matched: set[str] = set()
         self.named_elsewhere: dict[str, frozenset[str]] = {}
@@ -249,12 +250,12 @@ class _Run:
         for record in records:
             if self.source.keeps_all or self._is_worth_keeping(record):
                 self._count(record.key)
-                self.was_read.add(record.key)
+                self.was_read_whole.add(record.key)
                 self.batch.append(record)
             else:
                 self.passed_over += 1
                 self._count("")
-            self.tally.read = len(self.was_read) + self.passed_over
+            self.tally.read = len(self.was_read_whole) + self.passed_over
         if len(self.batch) >= BATCH:
             self.save("")
 
@@ -322,6 +323,17 @@ class _Run:
         with self.workshop.database.writing() as session:
             note_checkpoint(session, self.source.name, NOTE + name, value, datetime.now(UTC))
 
+    def was_read(self, key: str, /) -> bool:
+        """Whether this run has already read a record whole."""
+        return key in self.was_read_whole
+
+    def numbered(self, piid: str, /) -> Sequence[str]:
+        """Return the keys of stored awards of this source that have a PIID."""
+        own = select(col(SightingRow.record_key)).where(col(SightingRow.source) == self.source.name)
+        query = select(col(RecordRow.key)).where(col(RecordRow.piid) == piid, col(RecordRow.key).in_(own))
+        with self.workshop.database.reading() as session:
+            return list(session.scalars(query))
+
     def concerns(self, record: Record, /) -> bool:
         """Whether a record concerns anybody on the watchlist, as it stands."""
         return isinstance(record, (Award, Publication)) and bool(self.workshop.matcher.matches(record))
@@ -332,9 +344,16 @@ class _Run:
             revision = revision_of(session, self.source.name, key)
             if revision is None:
                 return None
-            actions = session.scalars(select(ActionRow).where(col(ActionRow.award_key) == key))
-            known = frozenset((row.modification, row.signed, row.obligation) for row in actions)
-        return HeldRecord(key=key, revision=revision, actions=known)
+            actions = session.scalars(select(ActionRow).where(col(ActionRow.award_key) == key)).all()
+            bands = session.scalars(select(col(MatchRow.band)).where(col(MatchRow.record_key) == key))
+            return HeldRecord(
+                key=key,
+                revision=revision,
+                actions=frozenset((row.modification, row.signed, row.obligation) for row in actions),
+                texts=frozenset((row.modification, row.description) for row in actions),
+                listed=listed_of(session, self.source.name, key),
+                matched=any(band != REJECTED for band in bands),
+            )
 
     def far_fewer(self) -> str:
         """Return why a poll that found far fewer rows than the source's healthy ones is not believed, "" if it is."""

@@ -24,14 +24,17 @@ from sources.records import HeldAward, Payload, Problem, Record
 class HeldRecord:
     """What is stored of a record of this source: enough to say whether a search row tells anything new.
 
-    `actions` holds (modification, date signed, obligation in dollars) of every stored action, of an award. `listed` is
-    how many actions this source listed when it was last read whole.
+    `actions` holds (modification, date signed, obligation in dollars) of every stored action, of an award, and `texts`
+    (modification, description). `listed` is how many actions this source listed when it was last read whole. `matched`:
+    whether it concerns anybody on the watchlist, so that its changes are followed.
     """
 
     key: str
     revision: str
     actions: frozenset[tuple[str, date | None, Decimal | None]] = frozenset()
+    texts: frozenset[tuple[str, str]] = frozenset()
     listed: int = 0
+    matched: bool = False
 
 
 class Stored(Protocol):
@@ -39,6 +42,12 @@ class Stored(Protocol):
 
     def held(self, key: str, /) -> HeldRecord | None:
         """Look a record up by its key; `None` when this source has not brought it."""
+
+    def was_read(self, key: str, /) -> bool:
+        """Whether this run has already read a record whole."""
+
+    def numbered(self, piid: str, /) -> Sequence[str]:
+        """Return the keys of stored awards of this source that have a PIID."""
 
     def concerns(self, record: Record, /) -> bool:
         """Whether a record concerns anybody on the watchlist, as it stands: worth the cost of asking for more."""
@@ -54,12 +63,14 @@ class Stored(Protocol):
 class Interest:
     """What a run looks for, in words any source can use.
 
-    `names`: recipient names, upper case, without legal forms where what is left is distinctive.
+    `names`: recipient names, upper case, without legal forms where what is left is distinctive. `short_names`: short or
+    common names that must be the recipient's whole name (`sources.names`); a search for them finds many others.
     `ueis`: unique entity identifiers. `phrases`: product and vendor phrases for descriptions.
     `held`: stored awards that matched, by award category ("contract", "idv", "assistance").
     """
 
     names: tuple[str, ...] = ()
+    short_names: tuple[str, ...] = ()
     ueis: tuple[str, ...] = ()
     phrases: tuple[str, ...] = ()
     held: Mapping[str, tuple[HeldAward, ...]] = field(default_factory=dict)
@@ -70,13 +81,15 @@ class Window:
     """The dates a poll covers, all inclusive.
 
     `signed_since`: new awards, by date signed. `modified_since`: changes, by the source's last-modified date.
-    `acted_since`: set on a sweep only, the wide look-back for what arrived late, by action date.
+    `acted_since`: set on a sweep only, the wide look-back for what arrived late, by action date. `overlap`: how much of
+    the time since `modified_since` earlier polls have covered already.
     """
 
     until: date
     signed_since: date
     modified_since: date
     acted_since: date | None = None
+    overlap: timedelta = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

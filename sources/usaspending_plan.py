@@ -1,99 +1,177 @@
-"""Planning what to ask USAspending: so many texts at once, by one kind of date, in fiscal years. Pure."""
+"""Planning what to ask USAspending: by name, by phrase, by number; each day, each week, or for a whole history. Pure.
+
+An ordinary poll searches transactions alone. That search takes award types of all groups at once, and every action has
+a last-modified date of its own there, whereas an award carries that of the action with the latest action date: a late
+or a same-day modification shows nowhere else. Once a week a sweep looks back further, in awards, and compares for every
+held award how many transactions there are with how many are stored.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 
 from sources.contract import Interest, Step, Window
-from sources.usaspending_queries import EARLIEST, TRANSACTION_DATES
+from sources.usaspending_queries import EARLIEST, SEARCHABLE_ID, digest, packed
 
-TEXTS_AT_ONCE = 100  # names or phrases in one search: a clause each in the index's query
-PIIDS_AT_ONCE = 250
+# Actions of the Department of Defense and the Army Corps of Engineers appear 90 days after they are signed, with the
+# last-modified date they had long before: a search by that date alone would not find them.
+DELAY = timedelta(days=90)
+DELAY_MARGIN = timedelta(days=2)
+# A sweep reads held awards whole that changed in so many days: a week, and the days by which windows overlap.
+SWEEP_REREADS = timedelta(days=21)
 
-Query = Mapping[str, object]
-Period = tuple[str, date, date]
+TRANSACTIONS, COUNTS, AWARD = "transactions", "counts", "award"
+CHANGED_BY_NAME = "new and changed awards by recipient name"
+CHANGED_BY_PHRASE = "new and changed awards by description"
+LATE_BY_NAME = "late awards by recipient name"
+LATE_BY_PHRASE = "late awards by description"
+HELD = "held awards"
+COUNTED = "transaction counts of held awards"
+HISTORY = "past awards"
+
+Days = tuple[date, date]
 
 
-def texts_of(query: Query) -> list[str]:
-    """Return the texts that a step looks for."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """What a step asks, as its query says it.
+
+    `group` is a group of award types, "transactions", "counts" (transactions per award) or "award" (one, by its key).
+    `exact`: the texts are whole recipient names, and a row of another recipient is not meant. `reveals`: also what was
+    signed 90 days before the step's days. `overlap` is for how many of the step's first days only actions that are not
+    stored are read; an award that changed after them is read whole whatever is stored of it.
+    """
+
+    group: str
+    filter: str
+    texts: tuple[str, ...]
+    date_type: str = "action_date"
+    exact: bool = False
+    reveals: bool = False
+    overlap: timedelta | None = None
+
+
+def search_of(step: Step) -> Search:
+    """Return what a step asks."""
+    query = step.query
+    texts, overlap = query["texts"], query.get("overlap")
+    return Search(
+        group=str(query["group"]),
+        filter=str(query["filter"]),
+        texts=tuple(str(text) for text in texts) if isinstance(texts, (list, tuple)) else (),
+        date_type=str(query.get("date_type", "action_date")),
+        exact=bool(query.get("exact")),
+        reveals=bool(query.get("reveals")),
+        overlap=timedelta(days=overlap) if isinstance(overlap, int) else None,
+    )
+
+
+def level_of(group: str) -> str:
+    """Return which of the API's indexes a group is searched in."""
+    return group if group in (TRANSACTIONS, "subawards") else "awards"
+
+
+def step_of(label: str, part: str, query: Mapping[str, object], days: Days | None = None) -> Step:
+    """Return a step whose key is made of what it asks."""
     texts = query["texts"]
-    return [str(text) for text in texts] if isinstance(texts, (list, tuple)) else []
+    start, end = days or (None, None)
+    exact = "exact-" if query.get("exact") else ""
+    return Step(
+        key=f"{label}/{query['group']}/{exact}{query['filter']}/{digest(texts)}",
+        query=query,
+        since=max(start, EARLIEST) if start else None,
+        until=end,
+        part=part,
+    )
 
 
-def period_of(query: Query) -> Period:
-    """Return the kind of date of a step, and its first and last day."""
-    return str(query["date_type"]), date.fromisoformat(str(query["start"])), date.fromisoformat(str(query["end"]))
+def steps(
+    label: str, part: str, asked: tuple[str, str], texts: Sequence[str], days: Days | None, **also: object
+) -> list[Step]:
+    """Return the steps that ask for all texts, as many in each as one request can hold; none if there are no texts.
 
-
-def steps(label: str, group: str, filter_name: str, texts: Sequence[str], period: Period) -> list[Step]:
-    """Return one step for every so many texts, none if there are no texts."""
-    at_once = PIIDS_AT_ONCE if filter_name == "award_ids" else TEXTS_AT_ONCE
-    date_type, start, end = period
-    common = {
-        "group": group,
-        "filter": filter_name,
-        "date_type": date_type,
-        "start": max(start, EARLIEST).isoformat(),
-        "end": end.isoformat(),
-    }
+    `asked` is the group and the filter.
+    """
+    group, filter_name = asked
+    lists = packed(level_of(group), filter_name, texts)
     return [
-        Step(
-            key=f"{label}/{group}/{filter_name}/{first // at_once + 1}",
-            query={**common, "texts": tuple(texts[first : first + at_once])},
-        )
-        for first in range(0, len(texts), at_once)
+        step_of(label, part, {"group": group, "filter": filter_name, "texts": listed, **also}, days) for listed in lists
     ]
 
 
-def recipients(interest: Interest) -> tuple[str, ...]:
-    """Return what the API's recipient search is asked: names, and the identifiers it also looks at."""
-    return (*interest.names, *interest.ueis)
+def by_name(label: str, part: str, group: str, interest: Interest, days: Days, **also: object) -> list[Step]:
+    """Return the steps that ask for recipients: names and the identifiers the API also looks at, then exact names."""
+    names = (*interest.names, *interest.ueis)
+    return [
+        *steps(label, part, (group, "recipient_search_text"), names, days, **also),
+        *steps(label, part, (group, "recipient_search_text"), interest.short_names, days, exact=True, **also),
+    ]
 
 
-def searches(label: str, groups: Sequence[str], interest: Interest, period: Period) -> list[Step]:
-    """Return the searches for recipients and for phrases, group by group."""
-    planned: list[Step] = []
-    for group in groups:
-        planned += steps(label, group, "recipient_search_text", recipients(interest), period)
-        planned += steps(label, group, "keywords", interest.phrases, period)
-    return planned
+def poll(interest: Interest, window: Window, groups: Sequence[str], categories: Sequence[str]) -> list[Step]:
+    """Plan a poll: held awards first, then what is new or changed by name and by phrase; on a sweep what came late.
 
-
-def poll(interest: Interest, window: Window, groups: Sequence[str], held: Mapping[str, str]) -> list[Step]:
-    """Plan a poll: new by date signed, changed by last-modified date, held, named in a transaction's text.
-
-    On a sweep (`window.acted_since`) also whatever acted since then, however late it arrived. `held` says which
-    category of held awards is asked for in which group.
+    `groups` are the award types a sweep searches one by one, `categories` those of the held awards to ask for.
     """
-    until, changed = window.until, ("last_modified_date", window.modified_since, window.until)
-    planned = searches("signed", groups, interest, ("date_signed", window.signed_since, until))
-    planned += searches("modified", groups, interest, changed)
+    changed = (window.modified_since, window.until)
+    recent: dict[str, object] = {"date_type": "last_modified_date", "reveals": True}
+    planned = held(interest, window, categories)
+    planned += by_name("changed", CHANGED_BY_NAME, TRANSACTIONS, interest, changed, **recent)
+    planned += steps("changed", CHANGED_BY_PHRASE, (TRANSACTIONS, "keywords"), interest.phrases, changed, **recent)
     if window.acted_since:
-        acted = ("action_date", window.acted_since, until)
-        planned += searches("acted", groups, interest, acted) + _text_steps("texts", interest, acted)
-    else:
-        planned += _text_steps("texts", interest, changed)
-    for group, category in held.items():
-        quoted = [f'"{award.piid}"' for award in interest.held.get(category, ())]
-        planned += steps("held", group, "award_ids", quoted, changed)
+        acted = (window.acted_since, window.until)
+        for group in groups:
+            planned += by_name("late", LATE_BY_NAME, group, interest, acted)
+            planned += steps("late", LATE_BY_PHRASE, (group, "keywords"), interest.phrases, acted)
+        planned += steps("late", LATE_BY_PHRASE, (TRANSACTIONS, "keywords"), interest.phrases, acted)
     return planned
 
 
-def backfill(interest: Interest, since: date, until: date, groups: Sequence[str]) -> list[Step]:
+def held(interest: Interest, window: Window, categories: Sequence[str]) -> list[Step]:
+    """Plan what is asked of held awards: every day what has changed, on a sweep also how many actions they have."""
+    ids, _ = held_numbers(interest, categories)
+    since, overlap = window.modified_since, window.overlap
+    if window.acted_since:
+        since, overlap = min(since, window.until - SWEEP_REREADS), timedelta(0)
+    also: dict[str, object] = {"date_type": "last_modified_date", "overlap": overlap.days}
+    planned = steps("held", HELD, (TRANSACTIONS, "award_ids"), ids, (since, window.until), **also)
+    return planned + (counts(interest, categories) if window.acted_since else [])
+
+
+def counts(interest: Interest, categories: Sequence[str]) -> list[Step]:
+    """Plan the comparison of how many actions held awards have; awards whose numbers cannot be searched, one by one."""
+    ids, keys = held_numbers(interest, categories)
+    planned = steps("held", COUNTED, (COUNTS, "award_ids"), ids, None)
+    return planned + [step_of("held", COUNTED, {"group": COUNTS, "filter": "key", "texts": [key]}) for key in keys]
+
+
+def held_numbers(interest: Interest, categories: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the numbers of held awards that can be searched for, and the keys of the other ones."""
+    awards = [award for category in categories for award in interest.held.get(category, ())]
+    ids = {award.piid.upper() for award in awards if SEARCHABLE_ID.fullmatch(award.piid.upper())}
+    return sorted(ids), sorted(award.key for award in awards if award.piid.upper() not in ids)
+
+
+def backfill(
+    interest: Interest, since: date, until: date, groups: Sequence[str], categories: Sequence[str]
+) -> list[Step]:
     """Plan a whole history, a fiscal year at a time, by the date of each award's latest action.
 
-    By that date every award is in just one year, and an award signed before the search begins is still found.
+    By that date every award is in just one year, and an award signed before the search begins is still found. Awards
+    that are held already are compared by their counts first: an award's row need not change with each action.
     """
-    awards: list[Step] = []
+    planned = counts(interest, categories) if since <= until else []
     texts: list[Step] = []  # last: what the award search has brought need not be fetched for its texts
     for label, start, end in fiscal_years(since, until):
-        period = ("action_date", start, end)
-        awards += searches(label, groups, interest, period)
-        texts += _text_steps(label, interest, period)
+        for group in groups:
+            planned += by_name(label, HISTORY, group, interest, (start, end))
+            planned += steps(label, HISTORY, (group, "keywords"), interest.phrases, (start, end))
+        texts += steps(label, HISTORY, (TRANSACTIONS, "keywords"), interest.phrases, (start, end))
         # An award that has passed to another company since is found only by its earlier transactions.
-        texts += steps(label, "transactions", "recipient_search_text", recipients(interest), period)
-    return awards + texts
+        texts += by_name(label, HISTORY, TRANSACTIONS, interest, (start, end))
+    return planned + texts
 
 
 def fiscal_years(since: date, until: date) -> Iterator[tuple[str, date, date]]:
@@ -105,7 +183,7 @@ def fiscal_years(since: date, until: date) -> Iterator[tuple[str, date, date]]:
         start = end + timedelta(days=1)
 
 
-def _text_steps(label: str, interest: Interest, period: Period) -> list[Step]:
-    if period[0] not in TRANSACTION_DATES:
-        raise ValueError(f"USAspending's transactions have no date type {period[0]!r}")
-    return steps(label, "transactions", "keywords", interest.phrases, period)
+def revealed(days: Days) -> Days:
+    """Return the days on which was signed what a delay of 90 days has kept back until a step's days."""
+    start, end = days
+    return max(start - DELAY - DELAY_MARGIN, EARLIEST), max(end - DELAY + DELAY_MARGIN, EARLIEST)

@@ -1,20 +1,29 @@
-"""USAspending's searches: what can be asked, checked before it is sent.
+"""USAspending's searches: what can be asked, checked and counted before it is sent.
 
-The API answers a typo with status 200 and the unfiltered universe, and some plain mistakes with status 500, so names
-and dates are checked here. Facts: usaspending_api/common/validator/tinyshield.py, award_filter.py and
-common/query_with_filters.py.
+The API answers a typo with status 200 and the unfiltered universe, some plain mistakes with status 500, and a request
+that is too large for its index with an empty 503, so names, dates and sizes are checked here. Facts:
+usaspending_api/common/validator/tinyshield.py, award_filter.py, common/query_with_filters.py and
+common/custom_exception_handler.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import hashlib
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
+
+from sources.rate_limit import Pace
 
 AWARD_SEARCH = "/api/v2/search/spending_by_award/"
 AWARD_COUNT = "/api/v2/search/spending_by_award_count/"
 TRANSACTION_SEARCH = "/api/v2/search/spending_by_transaction/"
 TRANSACTION_COUNT = "/api/v2/search/spending_by_transaction_count/"
+GROUPED_SEARCH = "/api/v2/search/spending_by_transaction_grouped/"
+LAST_UPDATED = "/api/v2/awards/last_updated/"
 
+# Undocumented: what others stay under without being refused (reference measurements of 2026). All sources share it.
+PACE = Pace(seconds_between=0.6, at_once=1, most=500, window_seconds=300)
 EARLIEST = date(2007, 10, 1)
 PAGE = 100
 MOST_ROWS = 50_000  # no watchlist means more in one search: a filter is being ignored
@@ -82,10 +91,44 @@ SUBAWARD_FIELDS = (
 )
 # A subaward's own date. Its other dates are those of the prime award, which say nothing of when it was reported.
 SUBAWARD_DATES = ("action_date",)
-SUBAWARD_REORDERINGS = ("Sub-Award Amount", "Sub-Awardee Name", "Sub-Recipient UEI", "Prime Award ID")
+SUBAWARD_REORDERINGS = ("Sub-Award Amount", "Sub-Awardee Name", "Prime Award ID")  # what the index can sort by
 TEXT_FILTERS = ("keywords", "recipient_search_text", "award_ids")
 
+# How many clauses of the index's query one text costs, as measured by replaying the API's query builder in Lucene. The
+# index refuses a query of more than 1,024 with an empty 503, or answers without some of its shards.
+CLAUSES = {
+    ("awards", "recipient_search_text"): 32,
+    ("awards", "keywords"): 34,
+    ("transactions", "recipient_search_text"): 32,
+    ("transactions", "keywords"): 50,
+    ("subawards", "recipient_search_text"): 31,
+    ("subawards", "keywords"): 34,
+}
+MOST_CLAUSES = 960
+CLAUSES_OF_TYPES_AND_DATES = 40
+MOST_IDS = 250
+# What `award_ids` can find: the API reads it as a regular expression over whole, upper-case numbers, and removes
+# backslashes, so that nothing can be escaped. A short number is that of thousands of awards ("0001").
+SEARCHABLE_ID = re.compile(r"[A-Z0-9-]{8,}")
+
 Row = Mapping[str, object]
+
+
+def packed(level: str, filter_name: str, texts: Sequence[str], most_clauses: int = MOST_CLAUSES) -> Iterator[list[str]]:
+    """Cut a list of texts into lists that one request can hold.
+
+    `level` is "awards", "transactions" or "subawards", `most_clauses` how many clauses the index takes.
+    """
+    most = MOST_IDS
+    if filter_name != "award_ids":
+        most = max(1, (most_clauses - CLAUSES_OF_TYPES_AND_DATES) // CLAUSES[level, filter_name])
+    for first in range(0, len(texts), most):
+        yield list(texts[first : first + most])
+
+
+def digest(parts: object) -> str:
+    """Return twelve hex digits that stand for what is asked: something else has others."""
+    return hashlib.sha256(repr(parts).encode("utf-8", "replace")).hexdigest()[:12]
 
 
 def text_filter(name: str, texts: Sequence[str]) -> dict[str, object]:
@@ -102,8 +145,8 @@ def text_filter(name: str, texts: Sequence[str]) -> dict[str, object]:
     return {name: list(texts)}
 
 
-def time_filter(start: date, end: date, date_type: str, known: Sequence[str]) -> dict[str, object]:
-    """Return a filter on an inclusive range of days.
+def time_filter(start: date, end: date, date_type: str, known: Sequence[str]) -> dict[str, str]:
+    """Return one inclusive range of days for the filter `time_period`, whose ranges are alternatives.
 
     Raises:
         ValueError: an unknown kind of date, a start before 2007-10-01 (the API answers 500) or after the end.
@@ -114,5 +157,4 @@ def time_filter(start: date, end: date, date_type: str, known: Sequence[str]) ->
         raise ValueError(f"USAspending's search begins on {EARLIEST}; {start} is before that")
     if end < start:
         raise ValueError(f"the range ends ({end}) before it begins ({start})")
-    period = {"start_date": start.isoformat(), "end_date": end.isoformat(), "date_type": date_type}
-    return {"time_period": [period]}
+    return {"start_date": start.isoformat(), "end_date": end.isoformat(), "date_type": date_type}

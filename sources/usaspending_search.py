@@ -3,21 +3,22 @@
 The award search has a cursor with a unique tie-breaker: walked to `hasNext: false` it is complete, and its count
 endpoint confirms it. The transaction search has neither, and the cursor of the subaward search breaks ties by the prime
 award, so that it passes over the other subawards of one prime: between two pages rows of equal sort value are lost and
-repeated. Both are therefore cut into slices until one page holds a slice whole (one page cannot lose what its own count
-says it holds); what cannot be cut that small is read in several orders and reported if still short.
+repeated. One page without a next one cannot lose anything, so both are cut into slices until each is one page; what
+cannot be cut that small is read in several orders. A count of the whole says whether the slices hold everything.
 
-Facts: usaspending_api/search/v2/views/spending_by_award.py and spending_by_transaction.py.
+Facts: usaspending_api/search/v2/views/spending_by_award.py, spending_by_transaction.py and
+spending_by_transaction_grouped.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import NamedTuple, TypeVar
 
 from sources.contract import Shortfall
-from sources.errors import SourceChanged
+from sources.errors import Refused, SourceChanged
 from sources.http import Client
 from sources.reading import read_json
 from sources.records import Document
@@ -25,8 +26,9 @@ from sources.usaspending_queries import (
     AWARD_COUNT,
     AWARD_FIELDS,
     AWARD_SEARCH,
-    AWARD_TYPES,
+    GROUPED_SEARCH,
     LAST_DAY_FIELD,
+    LAST_UPDATED,
     MOST_ROWS,
     PAGE,
     REORDERINGS,
@@ -43,6 +45,9 @@ from sources.usaspending_queries import (
 )
 
 DEPARTMENTS = "/api/v2/references/toptier_agencies/"
+# The transaction search renames the filter `keywords` itself, uses it, and then says of the new name that it was not
+# used (spending_by_transaction.py: `keyword_search`; seen in every recorded answer).
+RENAMED = "not used: {'keyword_search'}"
 
 Value = TypeVar("Value")
 
@@ -56,7 +61,7 @@ def taken(answer: Mapping[str, object], name: str, kind: type[Value], client: Cl
 
 
 def ask(client: Client, path: str, body: Mapping[str, object]) -> Mapping[str, object]:
-    """Post a search and return its answer, having made sure that every filter was used.
+    """Post a search and return its answer, having made sure that it does not say a filter was ignored.
 
     Raises:
         SourceChanged: a filter was not used (the rows would be the whole universe), or the answer is no JSON object.
@@ -69,7 +74,7 @@ def _asked(client: Client, path: str, body: Mapping[str, object]) -> tuple[Docum
     answer = read_json(document, client.source)
     messages = answer.get("messages") or []
     for message in messages if isinstance(messages, list) else [messages]:
-        if "not used" in str(message).lower():
+        if "not used" in str(message).lower() and not (path == TRANSACTION_SEARCH and RENAMED in str(message)):
             raise SourceChanged(client.source, f"POST {path}", f"a filter was ignored: {message}")
     return document, answer
 
@@ -108,6 +113,39 @@ def knows_homeland_security(client: Client) -> bool:
     """Whether the list of departments, which is never empty, names Homeland Security (code 070)."""
     rows = taken(read_json(client.get(DEPARTMENTS), client.source), "results", list, client, DEPARTMENTS)
     return any(isinstance(row, dict) and row.get("toptier_code") == "070" for row in rows)
+
+
+def last_updated(client: Client) -> str:
+    """Return the day of the newest data as the API says it, MM/DD/YYYY. Raises `SourceError`."""
+    day = taken(read_json(client.get(LAST_UPDATED), client.source), "last_updated", str, client, LAST_UPDATED)
+    try:
+        datetime.strptime(day, "%m/%d/%Y")  # noqa: DTZ007  a day, without a time
+    except ValueError as error:
+        raise SourceChanged(client.source, f"GET {LAST_UPDATED}", f"not a day: {day[:40]!r}") from error
+    return day
+
+
+def transaction_counts(
+    client: Client, filters: Mapping[str, object], types: Sequence[str]
+) -> Iterator[tuple[str, int]]:
+    """Give the key of each award of a search and how many transactions it has. Raises `SourceError`.
+
+    Sorted by key, which is unique, so that no row is lost between pages.
+    """
+    body: dict[str, object] = {
+        "filters": {**filters, "award_type_codes": list(types)},
+        "sort": "award_generated_internal_id",
+        "order": "asc",
+        "limit": PAGE,
+    }
+    number, more = 1, True
+    while more:
+        answer = ask(client, GROUPED_SEARCH, {**body, "page": number})
+        for row in rows_of(answer, client, GROUPED_SEARCH, "award_generated_internal_id"):
+            yield str(row["award_generated_internal_id"]), taken(row, "transaction_count", int, client, GROUPED_SEARCH)
+        page = taken(answer, "page_metadata", dict, client, GROUPED_SEARCH)
+        more = taken(page, "hasNext", bool, client, GROUPED_SEARCH) and number < MOST_ROWS // PAGE - 1
+        number += 1
 
 
 def award_rows(client: Client, step: str, group: str, filters: Mapping[str, object]) -> Iterator[Row | Shortfall]:
@@ -169,10 +207,15 @@ class Listing:
     sort: str
     reorderings: tuple[str, ...]
     level: Mapping[str, object] = field(default_factory=dict)
+    counts_unlinked: bool = True
 
     def identity(self, row: Row) -> tuple[str, ...]:
         """Return what tells a row from all others."""
         return tuple(str(row.get(name)) for name in (self.key, *self.fields))
+
+    def is_counted(self, row: Row) -> bool:
+        """Whether the count includes a row: subawards without a linked prime award are found and not counted."""
+        return self.counts_unlinked or row.get(self.key) is not None
 
 
 TRANSACTIONS = Listing(
@@ -192,6 +235,7 @@ SUBAWARDS = Listing(
     date_types=SUBAWARD_DATES,
     sort="Sub-Award Date",
     reorderings=SUBAWARD_REORDERINGS,
+    counts_unlinked=False,
     level={"subawards": True, "spending_level": "subawards"},
 )
 
@@ -207,7 +251,8 @@ class Found(NamedTuple):
 class Slice:
     """A part of a search without a cursor: a filter, inclusive days by one kind of date, and award type codes.
 
-    `groups` are the names under which the count tells rows of these types.
+    `or_signed` are days of signing: what was signed then is found, too, whatever its other date. `groups` are the names
+    under which the count tells rows of these types.
     """
 
     step: str
@@ -216,23 +261,31 @@ class Slice:
     end: date
     date_type: str
     types: tuple[str, ...]
-    groups: tuple[str, ...] = tuple(AWARD_TYPES)
+    groups: tuple[str, ...]
+    or_signed: tuple[date, date] | None = None
     listing: Listing = TRANSACTIONS
 
     def asked(self) -> dict[str, object]:
         """Return the filters to send."""
-        period = time_filter(self.start, self.end, self.date_type, self.listing.date_types)
-        return {**self.filters, **period, "award_type_codes": list(self.types)}
+        known = self.listing.date_types
+        periods = [time_filter(self.start, self.end, self.date_type, known)]
+        if self.or_signed:
+            periods.append(time_filter(*self.or_signed, "action_date", known))
+        return {**self.filters, "time_period": periods, "award_type_codes": list(self.types)}
 
-    def halves(self) -> tuple[Slice, Slice] | None:
-        """Cut by days, then by award types; `None` when it can be cut no further."""
+    def parts(self) -> tuple[Slice, ...]:
+        """Cut by kind of date, then by days, then by award types; nothing when it can be cut no further."""
+        if self.or_signed:
+            start, end = self.or_signed
+            signed = replace(self, start=start, end=end, date_type="action_date", or_signed=None)
+            return replace(self, or_signed=None), signed
         if self.start < self.end:
             middle = self.start + (self.end - self.start) // 2
             return replace(self, end=middle), replace(self, start=middle + timedelta(days=1))
         if len(self.types) > 1:
-            middle_type = len(self.types) // 2
-            return replace(self, types=self.types[:middle_type]), replace(self, types=self.types[middle_type:])
-        return None
+            half = len(self.types) // 2
+            return replace(self, types=self.types[:half]), replace(self, types=self.types[half:])
+        return ()
 
 
 def transaction_rows(client: Client, part: Slice) -> Iterator[Row | Shortfall]:
@@ -247,32 +300,64 @@ def transaction_rows(client: Client, part: Slice) -> Iterator[Row | Shortfall]:
             yield from (found.row for found in leaf)
 
 
-def leaves(client: Client, part: Slice, expected: int | None = None) -> Iterator[list[Found] | Shortfall]:
+def leaves(client: Client, part: Slice) -> Iterator[list[Found] | Shortfall]:
     """Read a slice whole, cutting it as small as completeness needs; give the rows of each piece together.
 
-    `expected` spares the count where it is known. Raises `SourceError`.
+    Raises `SourceError`.
     """
-    listing = part.listing
-    if expected is None:
-        expected = sum(counts(client, listing.count_path, part.asked(), part.groups, listing.level).values())
-    if expected == 0:
+    try:
+        found, more = _page(client, part, 1, part.listing.sort, "asc")
+    except Refused as error:
+        # The transaction search takes types of several groups at once. Should it stop to, each group is asked for.
+        if error.status != 422 or len(part.groups) < 2:
+            raise
+        for group in part.groups:
+            yield from leaves(client, replace(part, types=TYPES_BY_GROUP[group], groups=(group,)))
         return
-    if expected > MOST_ROWS:
-        raise SourceChanged(client.source, f"POST {listing.count_path}", "more rows than a watchlist can mean")
-    if expected <= PAGE:
-        found = _page(client, part, 1, listing.sort, "asc")[0]
+    if not more:
         yield found
-        if len(found) < expected:
-            yield Shortfall(step=part.step, expected=expected, received=len(found))
-    elif halves := part.halves():
-        for half in halves:
+    elif part.or_signed:  # the two overlap, so that no count of both says anything
+        for half in part.parts():
             yield from leaves(client, half)
     else:
-        yield from _reordered(client, part, expected)
+        yield from _counted(client, part)
 
 
-def _reordered(client: Client, part: Slice, expected: int) -> Iterator[list[Found] | Shortfall]:
-    """Read a slice that cannot be cut in one order after another until every row has been seen."""
+def _counted(client: Client, part: Slice) -> Iterator[list[Found] | Shortfall]:
+    """Read a slice of several pages in pieces, and compare their rows with its count."""
+    expected = _count(client, part)
+    if expected > MOST_ROWS:
+        raise SourceChanged(client.source, f"POST {part.listing.count_path}", "more rows than a watchlist can mean")
+    received = 0
+    for leaf in _pieces(client, part):
+        received += sum(part.listing.is_counted(found.row) for found in leaf)
+        yield leaf
+    if received < expected:
+        yield Shortfall(step=part.step, expected=expected, received=received)
+
+
+def _count(client: Client, part: Slice) -> int:
+    listing = part.listing
+    return sum(counts(client, listing.count_path, part.asked(), part.groups, listing.level).values())
+
+
+def _pieces(client: Client, part: Slice) -> Iterator[list[Found]]:
+    """Read a slice that has more than one page: its parts, each as one page if that holds it."""
+    parts = part.parts()
+    if not parts:
+        yield _reordered(client, part)
+        return
+    for half in parts:
+        found, more = _page(client, half, 1, half.listing.sort, "asc")
+        if more:
+            yield from _pieces(client, half)
+        else:
+            yield found
+
+
+def _reordered(client: Client, part: Slice) -> list[Found]:
+    """Read a slice that cannot be cut in one order after another until as many rows were seen as it counts."""
+    expected = _count(client, part)
     seen: dict[tuple[str, ...], Found] = {}
     for sort in part.listing.reorderings:
         for order in ("asc", "desc"):
@@ -282,11 +367,9 @@ def _reordered(client: Client, part: Slice, expected: int) -> Iterator[list[Foun
                 for found in page:
                     seen.setdefault(part.listing.identity(found.row), found)
                 number += 1
-            if len(seen) >= expected:
-                yield list(seen.values())
-                return
-    yield list(seen.values())
-    yield Shortfall(step=part.step, expected=expected, received=len(seen))
+            if sum(part.listing.is_counted(found.row) for found in seen.values()) >= expected:
+                return list(seen.values())
+    return list(seen.values())
 
 
 def _page(client: Client, part: Slice, number: int, sort: str, order: str) -> tuple[list[Found], bool]:
@@ -304,5 +387,5 @@ def _page(client: Client, part: Slice, number: int, sort: str, order: str) -> tu
     page = taken(answer, "page_metadata", dict, client, listing.path)
     # The 500th page asks the index for one row more than it may give (issue 3218).
     more = taken(page, "hasNext", bool, client, listing.path) and number < MOST_ROWS // PAGE - 1
-    rows = rows_of(answer, client, listing.path, listing.key, null=listing is SUBAWARDS)
+    rows = rows_of(answer, client, listing.path, listing.key, null=listing.key == SUBAWARDS.key)
     return [Found(row, document) for row in rows], more

@@ -1,15 +1,16 @@
 """Subawards on USAspending: companies that are paid under somebody else's contract or grant, and appear nowhere else.
 
 Upstream: https://api.usaspending.gov, API v2, from what prime recipients report (once to FSRS, now to SAM.gov). Access:
-open, no key. Limits: none documented, so we ask about once a second, and once a day. Lag: as long as the prime
-recipient takes to report it. Corrections: in place, and nothing says when: no date of a report is in the API (only its
-bulk files have one), and the last-modified date that a subaward can be searched by is its prime award's. A poll
-therefore looks back by the subaward's own date. Caveats: amounts are typed in by the prime recipient and may be larger
-than the prime award or the digits of a number; a name search looks at the recipient itself and not at its parent
-company; the search's cursor breaks ties by the prime award (`sources.usaspending_search`).
+open, no key. Limits: none documented; shared with the other sources of USAspending. Lag: as long as the prime recipient
+takes to report it, by the end of the following month; so it is read once a week. Corrections: in place, and nothing
+says when: no date of a report is in the API (only its bulk files have one), and the last-modified date that a subaward
+can be searched by is its prime award's. A poll therefore looks back by the subaward's own date. Caveats: amounts are
+typed in by the prime recipient and may be larger than the prime award or the digits of a number; one that is reported
+again may be cumulative; a name search looks at the recipient itself and not at its parent company; the count leaves out
+subawards whose prime award is not linked, which the search gives; the search's cursor breaks ties by the prime award
+(`sources.usaspending_search`).
 
-One count tells whether a search has anything at all, so that an empty search costs one request. The prime award's own
-detail, against which an amount is held, is read for what concerns somebody.
+The prime award's own detail, against which an amount is held, is read for what concerns somebody.
 """
 
 from __future__ import annotations
@@ -20,19 +21,34 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 from sources import usaspending_plan
-from sources.contract import Fetched, Interest, RowBounds, Shortfall, Source, Step, Stored, Unchanged, Window
+from sources.contract import (
+    FailedStep,
+    Fetched,
+    Interest,
+    RowBounds,
+    Shortfall,
+    Source,
+    Step,
+    Stored,
+    Unchanged,
+    Window,
+)
 from sources.errors import Refused
-from sources.http import Client, Pace
+from sources.http import Client
 from sources.reading import read_json
 from sources.records import Document, InvalidRecord, Payload, Problem, Publication, Record
+from sources.usaspending_assumptions import SUBAWARD_ASSUMPTIONS
 from sources.usaspending_award import LONGEST_IDENTIFIER
-from sources.usaspending_plan import Query, fiscal_years, period_of, texts_of
-from sources.usaspending_queries import AWARD_COUNT, SUBAWARD_DATES, SUBAWARD_TYPES, text_filter, time_filter
-from sources.usaspending_search import SUBAWARDS, Found, Slice, counts, knows_homeland_security, leaves, taken
+from sources.usaspending_lists import Lists
+from sources.usaspending_plan import Search, fiscal_years, search_of
+from sources.usaspending_queries import PACE, SUBAWARD_TYPES, text_filter
+from sources.usaspending_search import SUBAWARDS, Found, Slice, knows_homeland_security, last_updated, leaves, taken
 from sources.usaspending_subaward import parse, subaward_key
 from sources.usaspending_whole import detail_path, is_meant, row_digest
 
 NAMED_IN = ("Sub-Awardee Name", "Sub-Award Description")
+GROUP = "subawards"
+MADE = "subawards"
 
 
 class Subawards(Source):
@@ -41,38 +57,41 @@ class Subawards(Source):
     name = "subawards"
     title = "USAspending subawards"
     base_url = "https://api.usaspending.gov"
-    pace = Pace(seconds_between=0.8, at_once=1)
+    pace = PACE
     expects = RowBounds(at_least=0, at_most=200_000)
-    rests = timedelta(hours=20)
+    rests = timedelta(days=6, hours=12)
     delay = "A subaward appears when the prime recipient reports it, which may be months after it was made."
+    assumptions = SUBAWARD_ASSUMPTIONS
 
     def control(self, client: Client) -> bool:
         """Whether the list of departments, which is never empty, names Homeland Security."""
         return knows_homeland_security(client)
 
+    def data_version(self, client: Client) -> str:
+        """Return the day of the newest data, which moves with the nightly load."""
+        return last_updated(client)
+
     def poll_steps(self, interest: Interest, window: Window) -> list[Step]:
         """Plan a poll: subawards made in the days a poll looks back for what is new, or a sweep for what is late."""
         since = min(window.signed_since, window.acted_since or window.signed_since)
-        return usaspending_plan.searches("made", ("subawards",), interest, ("action_date", since, window.until))
+        return _searches("made", interest, since, window.until)
 
     def backfill_steps(self, interest: Interest, since: date, until: date) -> list[Step]:
         """Plan a whole history, a fiscal year at a time, by the date of the subaward."""
         return [
-            step
-            for label, start, end in fiscal_years(since, until)
-            for step in usaspending_plan.searches(label, ("subawards",), interest, ("action_date", start, end))
+            step for label, start, end in fiscal_years(since, until) for step in _searches(label, interest, start, end)
         ]
 
     def fetch(self, client: Client, step: Step, stored: Stored) -> Iterator[Fetched]:
         """Walk one search; give each subaward once: unchanged, or as a payload, or the reason it cannot be read."""
-        primes = _Primes(client)
-        for leaf in _leaves(client, step):
-            if isinstance(leaf, Shortfall):
+        primes, search = _Primes(client), search_of(step)
+        for leaf in _leaves(client, step, search, stored):
+            if isinstance(leaf, (Shortfall, FailedStep)):
                 yield leaf
                 continue
-            told, problems = _told(leaf, step.query, client.source)
+            payloads, problems = _subawards_of(leaf, search, client.source)
             yield from problems
-            for payload in told:
+            for payload in payloads:
                 known = stored.held(payload.key)
                 if known and known.revision == payload.revision:
                     yield Unchanged(key=payload.key)
@@ -82,6 +101,13 @@ class Subawards(Source):
     def parse(self, payload: Payload) -> Sequence[Record]:
         """Read a payload into a subaward, or into the problem that prevents it. Pure."""
         return [parse(payload)]
+
+
+def _searches(label: str, interest: Interest, start: date, end: date) -> list[Step]:
+    return [
+        *usaspending_plan.by_name(label, MADE, GROUP, interest, (start, end)),
+        *usaspending_plan.steps(label, MADE, (GROUP, "keywords"), interest.phrases, (start, end)),
+    ]
 
 
 class _Primes:
@@ -109,31 +135,37 @@ class _Primes:
         return (document,)
 
 
-def _leaves(client: Client, step: Step) -> Iterator[list[Found] | Shortfall]:
+def _leaves(
+    client: Client, step: Step, search: Search, stored: Stored
+) -> Iterator[list[Found] | Shortfall | FailedStep]:
     """Read a search whole, under contracts and under assistance, which the API does not search together."""
-    filters = text_filter(str(step.query["filter"]), texts_of(step.query))
-    date_type, start, end = period_of(step.query)
-    everything = {**filters, **time_filter(start, end, date_type, SUBAWARD_DATES)}
-    for group, number in counts(client, AWARD_COUNT, everything, SUBAWARD_TYPES, SUBAWARDS.level).items():
-        part = Slice(
-            step=step.key,
-            filters=filters,
-            start=start,
-            end=end,
-            date_type=date_type,
-            types=SUBAWARD_TYPES[group],
-            groups=(group,),
-            listing=SUBAWARDS,
-        )
-        yield from leaves(client, part, number)
+    counts_all = stored.note("assumption/subaward-count-linked") == "does not hold"
+    listing = replace(SUBAWARDS, counts_unlinked=counts_all)
+
+    def found(texts: list[str]) -> Iterator[list[Found] | Shortfall]:
+        for group, types in SUBAWARD_TYPES.items():
+            part = Slice(
+                step=step.key,
+                filters=text_filter(search.filter, texts),
+                start=step.days[0],
+                end=step.days[1],
+                date_type=search.date_type,
+                types=types,
+                groups=(group,),
+                listing=listing,
+            )
+            yield from (leaf for leaf in leaves(client, part) if leaf)
+
+    return Lists(client, stored, step, search).found(found)
 
 
-def _told(found: Sequence[Found], query: Query, source: str) -> tuple[list[Payload], list[Problem]]:
+def _subawards_of(found: Sequence[Found], search: Search, source: str) -> tuple[list[Payload], list[Problem]]:
     """Return the subawards that rows tell of, and the rows that cannot be told apart."""
     by_key: dict[str, list[Found]] = {}
     problems: list[Problem] = []
     for item in found:
-        if not is_meant(item.row, query, NAMED_IN):
+        row = {**item.row, "Recipient Name": item.row.get("Sub-Awardee Name")}
+        if not is_meant(row, search, NAMED_IN):
             continue
         try:
             by_key.setdefault(subaward_key(item.row), []).append(item)

@@ -4,59 +4,61 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
 from urllib.parse import quote
 
-from sources.contract import Fetched, HeldRecord, Shortfall, Stored, Unchanged
-from sources.errors import Refused, SourceChanged
+from sources.contract import FailedStep, HeldRecord, Step, Stored
+from sources.errors import Blocked, QuotaUsedUp, Refused, SourceChanged, SourceError
 from sources.http import Client
+from sources.names import is_same_name
 from sources.reading import read_json
-from sources.records import Document, InvalidRecord, Payload, Problem, dollars
+from sources.records import PLACEHOLDER_RECIPIENTS, Document, InvalidRecord, Payload, Problem, dollars
 from sources.usaspending_award import LONGEST_IDENTIFIER, day, text
-from sources.usaspending_plan import Query, texts_of
+from sources.usaspending_plan import AWARD, TRANSACTIONS, Search
 from sources.usaspending_queries import Row
 from sources.usaspending_search import taken
 
-TRANSACTIONS = "/api/v2/transactions/"
+TRANSACTIONS_PATH = "/api/v2/transactions/"
 MOST_TRANSACTIONS = 5000  # rows a page of transactions/ may hold
 MOST_PAGES = 100  # no award has half a million transactions: its pages have no end
 NAMED_IN = ("Recipient Name", "Description", "Transaction Description")
 
 
-def whole_awards(client: Client, rows: Iterable[Row | Shortfall], query: Query, stored: Stored) -> Iterator[Fetched]:
-    """Give each award of a search once: unchanged, or whole, or the reason it could not be had. Raises `SourceError`.
-
-    The unchanged ones come last: a transaction that is held says nothing of the award's next one.
-    """
-    given: set[str] = set()
-    unchanged: dict[str, None] = {}
-    for row in rows:
-        if isinstance(row, Shortfall):
-            yield row
-            continue
-        key = text(row, "generated_internal_id")
-        if key.upper() in given or not is_meant(row, query, NAMED_IN):
-            continue
-        known = stored.held(key.upper())
-        if known and _is_unchanged(row, known, query):
-            unchanged[key.upper()] = None
-        else:
-            given.add(key.upper())
-            yield _whole(client, key, _revision(row, query))
-    yield from (Unchanged(key=key) for key in unchanged if key not in given)
-
-
-def is_meant(row: Row, query: Query, named_in: Sequence[str]) -> bool:
-    """Whether a row of a keyword search really holds a phrase, in a name or a description.
+def is_meant(row: Row, search: Search, named_in: Sequence[str] = NAMED_IN) -> bool:
+    """Whether a row of a search is one that was looked for.
 
     `keywords` is a prefix search that also looks at industry and product codes, so that "CLEAR" brings in clearance
-    services. Compared by letters and digits alone, since the API's own comparison is loose. Rows found by recipient
-    are always meant: the parent that was matched is not in the row.
+    services: a phrase must stand in one of the fields `named_in`. It is compared by letters and digits alone, since the
+    API's own comparison is loose. Rows found by recipient are meant, since the parent that was matched is not in the
+    row; unless the recipient is nobody in particular, or the whole name was asked for (`Search.exact`).
     """
-    if query["filter"] != "keywords":
+    name = str(row.get("Recipient Name") or "").upper().strip()
+    if search.filter == "recipient_search_text" and name in PLACEHOLDER_RECIPIENTS:
+        return False
+    if search.exact:
+        return any(is_same_name(name, asked) for asked in search.texts)
+    if search.filter != "keywords":
         return True
     words = _loose(" ".join(str(row.get(name)) for name in named_in))
-    return any(_loose(text) in words for text in texts_of(query))
+    return any(_loose(phrase) in words for phrase in search.texts)
+
+
+def is_changed(row: Row, known: HeldRecord, search: Search) -> bool:
+    """Whether a row tells something that is not stored of its award.
+
+    The row of a transaction is compared with the stored actions. The row of an award says nothing of actions that are
+    not its latest, so it counts only for awards that concern nobody: what happens to the others is asked for by number.
+    """
+    if search.group != TRANSACTIONS:
+        return not known.matched and known.revision != row_digest(row)
+    try:
+        action = (text(row, "Mod"), day(row, "Action Date"), dollars(row.get("Transaction Amount")))
+        description = (action[0], _loose(text(row, "Transaction Description")))
+    except InvalidRecord:
+        return True
+    stored = {(modification, _loose(words)) for modification, words in known.texts}
+    return action not in known.actions or description not in stored
 
 
 def row_digest(row: Row) -> str:
@@ -74,44 +76,78 @@ def _loose(value: object) -> str:
     return "".join(character for character in str(value).upper() if character.isalnum())
 
 
-def _revision(row: Row, query: Query) -> str:
-    """Return a digest of an award's search row, which changes when the award does; "" for a transaction's row."""
-    return "" if query["group"] == "transactions" else row_digest(row)
+@dataclass(slots=True)
+class Reader:
+    """Reads awards whole, each once. `failed_before` is the error of the award before, if that could not be read."""
 
+    client: Client
+    stored: Stored
+    given: set[str] = field(default_factory=set)
+    failed_before: SourceError | None = None
 
-def _is_unchanged(row: Row, known: HeldRecord, query: Query) -> bool:
-    if query["group"] != "transactions":
-        return known.revision == _revision(row, query)
-    try:
-        action = (text(row, "Mod"), day(row, "Action Date"), dollars(row.get("Transaction Amount")))
-    except InvalidRecord:
-        return False
-    return action in known.actions
+    def read(self, key: str, revision: str, piid: str = "") -> Iterator[Payload | Problem | FailedStep]:
+        """Give an award; when it cannot be read, the reason.
 
-
-def _whole(client: Client, key: str, revision: str) -> Payload | Problem:
-    """Fetch an award's detail and every page of its transactions. Raises `SourceError`, but for a 404."""
-    if not 0 < len(key) <= LONGEST_IDENTIFIER:
-        reason = f"a search row without the key of an award: {key[:80]!r}"
-        return Problem(source=client.source, key=key[:LONGEST_IDENTIFIER].upper(), reason=reason, documents=())
-    try:
-        documents = [client.get(detail_path(key)), *_transactions(client, key)]
-    except Refused as error:
-        if error.status != 404:
+        An award that fails alone fails as a step of its own. Raises `SourceError` when two in a row fail, or when the
+        source will not answer at all.
+        """
+        self.given.add(key.upper())
+        if not 0 < len(key) <= LONGEST_IDENTIFIER:
+            reason = f"a search row without the key of an award: {key[:80]!r}"
+            yield Problem(source=self.client.source, key=key[:LONGEST_IDENTIFIER].upper(), reason=reason, documents=())
+            return
+        try:
+            documents = [self.client.get(detail_path(key)), *self._transactions(key), *self._former(key, piid)]
+        except Refused as error:
+            yield Problem(source=self.client.source, key=key.upper(), reason=str(error), documents=())
+        except (Blocked, QuotaUsedUp):
             raise
-        return Problem(source=client.source, key=key.upper(), reason=str(error), documents=())
-    return Payload(source=client.source, key=key.upper(), revision=revision, documents=tuple(documents))
+        except SourceError as error:
+            if self.failed_before:
+                raise
+            self.failed_before = error
+            yield FailedStep(step=award_step(key), reason=str(error))
+            return
+        else:
+            yield Payload(source=self.client.source, key=key.upper(), revision=revision, documents=tuple(documents))
+        self.failed_before = None
+
+    def _transactions(self, key: str) -> Iterator[Document]:
+        number, more = 1, True
+        while more:
+            body = {"award_id": key, "limit": MOST_TRANSACTIONS, "page": number, "sort": "action_date", "order": "asc"}
+            document = self.client.post(TRANSACTIONS_PATH, body)
+            yield document
+            answer = read_json(document, self.client.source)
+            page = taken(answer, "page_metadata", dict, self.client, TRANSACTIONS_PATH)
+            more = taken(page, "hasNext", bool, self.client, TRANSACTIONS_PATH)
+            number += 1
+            if more and number > MOST_PAGES:
+                raise SourceChanged(self.client.source, f"POST {TRANSACTIONS_PATH}", f"pages without end for {key}")
+
+    def _former(self, key: str, piid: str) -> Iterator[Document]:
+        """Give the answer that an award's former key is gone, when the source has corrected its parent award."""
+        if self.stored.held(key.upper()):
+            return
+        for former in same_award(key, piid, self.stored.numbered(piid)):
+            document = self.client.get(detail_path(former), may_be_missing=True)
+            if "detail" in read_json(document, self.client.source):
+                yield document
 
 
-def _transactions(client: Client, key: str) -> Iterator[Document]:
-    number, more = 1, True
-    while more:
-        body = {"award_id": key, "limit": MOST_TRANSACTIONS, "page": number, "sort": "action_date", "order": "asc"}
-        document = client.post(TRANSACTIONS, body)
-        yield document
-        answer = read_json(document, client.source)
-        page = taken(answer, "page_metadata", dict, client, TRANSACTIONS)
-        more = taken(page, "hasNext", bool, client, TRANSACTIONS)
-        number += 1
-        if more and number > MOST_PAGES:
-            raise SourceChanged(client.source, f"POST {TRANSACTIONS}", f"pages without end for {key}")
+def same_award(key: str, piid: str, others: Collection[str]) -> list[str]:
+    """Return which other keys name an award of the same kind, number and agency, with another parent award.
+
+    A contract's key is CONT_AWD_{piid}_{agency}_{parent piid}_{parent agency} (DESIGN.md, Identity).
+    """
+    start = f"CONT_AWD_{piid.upper()}_"
+    if not piid or not key.upper().startswith(start):
+        return []
+    agency = key.upper().removeprefix(start).partition("_")[0]
+    return [other for other in others if other != key.upper() and other.startswith(f"{start}{agency}_")]
+
+
+def award_step(key: str) -> Step:
+    """Return the step that reads one award."""
+    digest = hashlib.sha256(key.upper().encode()).hexdigest()[:12]
+    return Step(key=f"award/{digest}", query={"group": AWARD, "filter": "key", "texts": [key]}, part=f"award {key}")

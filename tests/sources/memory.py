@@ -15,11 +15,20 @@ class Memory:
 
     records: dict[str, HeldRecord] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
+    read: set[str] = field(default_factory=set)
     wanted: Callable[[Record], bool] = lambda _record: False
 
     def held(self, key: str, /) -> HeldRecord | None:
         """Look a record up by its key."""
         return self.records.get(key)
+
+    def was_read(self, key: str, /) -> bool:
+        """Whether this run has read a record whole."""
+        return key in self.read
+
+    def numbered(self, piid: str, /) -> list[str]:
+        """Return the keys of stored awards that have a PIID."""
+        return [key for key in self.records if f"_{piid}_" in key]
 
     def concerns(self, record: Record, /) -> bool:
         """Whether a record concerns anybody."""

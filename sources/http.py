@@ -1,7 +1,7 @@
 """The one HTTP client: polite, patient and honest. No other module imports httpx.
 
-It keeps each source's pace, retries what may pass by itself (no connection, 429, 502, 503, 504, an empty body) with
-backoff and jitter, never repeats what was refused, and ends in a typed error. Keys travel in headers only.
+It keeps each host's rate limit, retries what may pass by itself (no connection, 429, 500, 502 to 504, 520 to 524, an
+empty body) over a new connection with backoff and jitter, never repeats what was refused, and ends in a typed error.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from importlib.metadata import version
@@ -26,17 +26,18 @@ import structlog
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 
 from sources.deadline import Deadline
-from sources.errors import Blocked, QuotaUsedUp, Refused, SourceChanged, SourceError, Unreachable, excerpt
-from sources.keys import REQUEST_LOG, Keys
+from sources.errors import QuotaUsedUp, Stopped, TooLarge, Unreachable, excerpt
+from sources.http_status import NO_CONTENT, PASSING_STATUSES, TAKEN, Answer, Expected, Passing, judge
+from sources.keys import REQUEST_LOGS, Keys
+from sources.rate_limit import OF_THIS_PROGRAM, Pace, RateLimits
 from sources.records import Document
+
+__all__ = ["Client", "Downloaded", "Meter", "Pace", "Patience", "user_agent"]
 
 log = structlog.get_logger(__name__)
 
 JSON_TYPES = "application/json"
 FORM_TYPE = "application/x-www-form-urlencoded"
-NO_CONTENT = frozenset({204})
-TAKEN = frozenset({200, 201, 202, 204})
-PASSING_STATUSES = frozenset({429, 502, 503, 504})
 LARGEST_BODY = 64 * 1024 * 1024
 LARGEST_FILE = 8 * 1024 * 1024 * 1024
 MOST_MOVES = 5
@@ -45,20 +46,15 @@ PLAIN = " !#$%&'*+,/:;=?@[]~"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
-    """How politely a source is asked: seconds between the starts of two requests, and how many may be under way."""
-
-    seconds_between: float
-    at_once: int = 1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
-    """How long a client waits, in seconds: to connect, for each read, for a whole answer, and between tries."""
+    """How long a client waits, in seconds: to connect, for each read, for a whole answer, and between tries.
+
+    USAspending lets its index search for 90 seconds (ES_TIMEOUT in usaspending_api/settings.py), and is silent so long.
+    """
 
     connect: float = 10.0
-    read: float = 30.0
-    whole_answer: float = 120.0
+    read: float = 120.0
+    whole_answer: float = 240.0
     tries: int = 5
     first_wait: float = 1.0
     longest_wait: float = 120.0
@@ -89,15 +85,6 @@ class Downloaded:
     file: Path
 
 
-class _Passing(Exception):
-    """An answer worth another try: what to raise if that was the last one, and how long the source asks to wait."""
-
-    def __init__(self, final: SourceError, retry_after: float | None = None) -> None:
-        super().__init__(final)
-        self.final = final
-        self.retry_after = retry_after
-
-
 def user_agent(contact: str) -> str:
     """Return who we are and how to reach us. `contact` is an address from the settings, "" if none is set.
 
@@ -106,35 +93,36 @@ def user_agent(contact: str) -> str:
     return f"procurewatch/{version('procurewatch')} ({quote(contact.strip(), safe=PLAIN) or 'no contact set'})"
 
 
-def read_retry_after(value: str | None, now: datetime) -> float | None:
-    """Return the seconds a Retry-After header asks for (RFC 9110: seconds or a date); `None` if it says neither."""
-    if value is None:
-        return None
-    if value.strip().isdecimal():
-        return float(value)
-    try:
-        moment = parsedate_to_datetime(value)
-    except (ValueError, OverflowError):
-        return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - now).total_seconds())
-
-
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """One thing to ask: `name` is what errors call it, `file` where the body of a large answer goes."""
+    """One thing to ask: `name` is what errors call it, `file` where a body of up to `most` bytes goes."""
 
     name: str
     method: str
     url: str
+    tries: int
     body: str | None = None
     content_type: str = JSON_TYPES
     accept: str = JSON_TYPES
     follow: bool = False
-    empty_statuses: frozenset[int] = frozenset()
-    may_be_missing: bool = False
+    expected: Expected = field(default_factory=Expected)
     file: Path | None = None
+    most: int = LARGEST_FILE
+
+
+@dataclass(frozen=True, slots=True)
+class _Exchanged:
+    """An answer that has been read: `url` is where it came from, without a key."""
+
+    url: str
+    status: int
+    headers: Mapping[str, str]
+    content: bytes | Downloaded
+
+    @property
+    def body(self) -> bytes:
+        """What was read into memory."""
+        return b"" if isinstance(self.content, Downloaded) else self.content
 
 
 def _is_loopback(url: str) -> bool:
@@ -146,8 +134,17 @@ def _may_move(origin: httpx.URL, target: httpx.URL) -> bool:
     return target.scheme == "https" or (_is_loopback(str(origin)) and _is_loopback(str(target)))
 
 
+def _host(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}".lower()
+
+
 class Client:
-    """Asks one source. Use as a context manager; safe to share between threads."""
+    """Asks one source. Use as a context manager; safe to share between threads.
+
+    `key_parameter` is the parameter of the address in which the key is sent when the source does not read it from
+    its header. `sleep` waits for so many seconds and returns true when the program is to stop instead.
+    """
 
     def __init__(
         self,
@@ -158,9 +155,11 @@ class Client:
         contact: str = "",
         patience: Patience | None = None,
         key_headers: Mapping[str, str] | None = None,
+        key_parameter: str = "",
         also: Mapping[str, str] | None = None,
         meter: Meter | None = None,
         sleep: Callable[[float], object] = time.sleep,
+        limits: RateLimits = OF_THIS_PROGRAM,
     ) -> None:
         self.source = source
         self.requests_sent = 0
@@ -169,11 +168,10 @@ class Client:
         self._patience = patience or Patience()
         self._pace = pace
         self._sleep = sleep
+        self._limits = limits
         self._places = threading.BoundedSemaphore(pace.at_once)
-        self._turn = threading.Lock()
-        self._next_start = 0.0
         self._base_url = base_url.rstrip("/")
-        self._keys = Keys(source, key_headers or {})
+        self._keys = Keys(source, key_headers or {}, key_parameter)
         self._deadline = Deadline()
         self._http = httpx.Client(
             headers={"User-Agent": user_agent(contact)},
@@ -184,19 +182,43 @@ class Client:
         )
 
     def __enter__(self) -> Self:
-        REQUEST_LOG.addFilter(self._keys)
+        for logger in REQUEST_LOGS:
+            logger.addFilter(self._keys)
+        for host in self._hosts:
+            self._limits.join(host, self._pace)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._http.close()
-        REQUEST_LOG.removeFilter(self._keys)
+        for host in self._hosts:
+            self._limits.leave(host, self._pace)
+        for logger in REQUEST_LOGS:
+            logger.removeFilter(self._keys)
+
+    @property
+    def _hosts(self) -> set[str]:
+        return {_host(url) for url in (self._base_url, *self._also.values())}
 
     @property
     def requests_left(self) -> int | None:
         """How many requests the key may still make today; `None` when nobody counts."""
         return self._meter.left() if self._meter else None
+
+    @property
+    def key_in_address(self) -> bool:
+        """Whether the key travels in the address, since the source does not read the header; set to begin so."""
+        return self._keys.in_address
+
+    @key_in_address.setter
+    def key_in_address(self, value: bool) -> None:
+        self._keys.in_address = value and self._keys.may_move
+
+    def quota_used_up(self, request: str, came_back: str, *, status: int | None = None) -> QuotaUsedUp:
+        """Return the error that the source's quota is used up, and send nothing more today if the key has a quota."""
+        retry_at = self._meter.stop() if self._meter else None
+        return QuotaUsedUp(self.source, request, came_back, status=status, retry_at=retry_at)
 
     def get(
         self,
@@ -217,56 +239,61 @@ class Client:
             may_be_empty: whether 204, no content, is an answer (its body is b"") and not a failure.
             may_be_missing: whether 404 is an answer, whose body says what is missing, and not a refusal.
         """
-        request = replace(self._request("GET", path, at), accept=accept, follow=follow)
-        request = replace(
-            request, empty_statuses=NO_CONTENT if may_be_empty else frozenset(), may_be_missing=may_be_missing
-        )
+        empty = NO_CONTENT if may_be_empty else frozenset()
+        expected = Expected(empty_statuses=empty, may_be_missing=may_be_missing)
+        request = replace(self._request("GET", path, at), accept=accept, follow=follow, expected=expected)
         return cast(Document, self._ask(request))
 
-    def post(self, path: str, body: Mapping[str, object]) -> Document:
-        """Send a JSON body to a path. Raises a leaf of `SourceError`."""
+    def post(self, path: str, body: Mapping[str, object], *, tries: int | None = None) -> Document:
+        """Send a JSON body to a path, `tries` times at most (`None`: as the client's patience says).
+
+        Raises:
+            SourceError: one of its leaves.
+        """
         request = replace(self._request("POST", path), body=json.dumps(body, sort_keys=True))
-        return cast(Document, self._ask(request))
+        return cast(Document, self._ask(replace(request, tries=tries or request.tries)))
 
     def post_form(self, path: str, fields: Sequence[tuple[str, str]]) -> Document:
         """Send a form to a path; an answer without a body is one. Raises a leaf of `SourceError`."""
         request = replace(self._request("POST", path), body=urlencode(fields), content_type=FORM_TYPE, accept="*/*")
-        return cast(Document, self._ask(replace(request, empty_statuses=TAKEN)))
+        return cast(Document, self._ask(replace(request, expected=Expected(empty_statuses=TAKEN))))
 
-    def download(self, path: str, file: Path, *, at: str = "") -> Downloaded:
+    def download(self, path: str, file: Path, *, at: str = "", most: int = LARGEST_FILE) -> Downloaded:
         """Fetch a large file to disk, following redirections. What `file` held is overwritten.
 
         Raises:
-            SourceError: one of its leaves; `file` is then not to be used.
+            TooLarge: it has more than `most` bytes. It is not read further, and not asked for again.
+            SourceError: another of its leaves; `file` is then not to be used.
         """
-        request = replace(self._request("GET", path, at), accept="*/*", follow=True, file=file)
+        request = replace(self._request("GET", path, at), accept="*/*", follow=True, file=file, most=most)
         return cast(Downloaded, self._ask(request))
 
     def _request(self, method: str, path: str, at: str = "") -> _Request:
         host = self._also[at].rstrip("/") if at else self._base_url
-        return _Request(self._keys.taken_out(f"{method} {path}"), method, host + path)
+        return _Request(self._keys.taken_out(f"{method} {path}"), method, host + path, self._patience.tries)
 
     def _ask(self, request: _Request) -> Document | Downloaded:
         retrying = Retrying(
-            retry=retry_if_exception_type(_Passing),
-            stop=stop_after_attempt(self._patience.tries),
+            retry=retry_if_exception_type(Passing),
+            stop=stop_after_attempt(request.tries),
             wait=self._wait,
             before_sleep=self._announce,
-            sleep=self._pause,
+            sleep=lambda seconds: self._pause(request.name, seconds),
             reraise=True,
         )
         try:
             answer: Document | Downloaded = retrying(self._try_once, request)
-        except _Passing as error:
-            raise error.final from error.__cause__
+        except Passing as error:
+            raise error.final from None
         return answer
 
-    def _pause(self, seconds: float) -> None:
-        self._sleep(seconds)
+    def _pause(self, request: str, seconds: float) -> None:
+        if self._sleep(seconds):
+            raise Stopped(self.source, request, "the program was asked to stop before this request was sent")
 
     def _wait(self, state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
-        asked = error.retry_after if isinstance(error, _Passing) else None
+        asked = error.retry_after if isinstance(error, Passing) else None
         backoff = wait_exponential_jitter(
             multiplier=self._patience.first_wait, max=60, jitter=self._patience.first_wait
         )
@@ -277,60 +304,94 @@ class Client:
 
     def _try_once(self, request: _Request) -> Document | Downloaded:
         with self._places:
-            if self._meter:
-                self._meter.spend(self.source, request.name)
-            self._await_turn()
-            try:
-                response, content = self._exchange(request)
-            except httpx.HTTPError as error:
-                reason = self._keys.taken_out(f"{type(error).__name__}: {error}".removesuffix(": "))
-                if self._deadline.left < 0:
-                    reason = f"ReadTimeout: the answer took longer than {self._patience.whole_answer:g} seconds"
-                raise _Passing(Unreachable(self.source, request.name, reason)) from error
-        if isinstance(content, Downloaded):
-            return content
-        self._judge(request, response, content)
+            exchanged = self._exchange_with_key(request)
+        if isinstance(exchanged.content, Downloaded):
+            return exchanged.content
+        if exchanged.status == 429 and self._meter:  # a try more would cost one of tomorrow's
+            came_back = f"HTTP 429: {excerpt(exchanged.body)}"
+            raise self.quota_used_up(request.name, came_back, status=429)
+        answer = Answer(
+            source=self.source,
+            request=request.name,
+            status=exchanged.status,
+            headers=exchanged.headers,
+            body=exchanged.body,
+        )
+        judge(answer, request.expected, longest_wait=self._patience.longest_wait)
         return Document(
-            url=self._keys.taken_out(str(response.request.url)),
+            url=exchanged.url,
             request=request.body or "",
             retrieved_at=datetime.now(UTC),
-            content_type=response.headers.get("content-type", ""),
-            body=content,
+            content_type=exchanged.headers.get("content-type", ""),
+            body=exchanged.body,
         )
 
-    def _await_turn(self) -> None:
-        with self._turn:
-            now = time.monotonic()
-            start = max(now, self._next_start)
-            self._next_start = start + self._pace.seconds_between
-            self.requests_sent += 1
-        if start > now:
-            self._pause(start - now)
+    def _exchange_with_key(self, request: _Request) -> _Exchanged:
+        """Send a request; once more, with the key in the address, if the key does not seem to arrive in its header."""
+        exchanged = self._exchange_in_turn(request)
+        if not (self._keys.is_refused(exchanged.status, exchanged.body) and self._keys.may_move):
+            return exchanged
+        self._keys.in_address = True
+        try:
+            again = self._exchange_in_turn(request)
+        except BaseException:
+            self._keys.in_address = False
+            raise
+        if again.status in PASSING_STATUSES:  # it says nothing about the key: the next try begins anew
+            self._keys.in_address = False
+            return again
+        self._keys.may_move = False
+        self._keys.in_address = not self._keys.is_refused(again.status, again.body)
+        return again if self._keys.in_address else exchanged
 
-    def _exchange(self, request: _Request) -> tuple[httpx.Response, bytes | Downloaded]:
+    def _exchange_in_turn(self, request: _Request) -> _Exchanged:
+        """Wait for the turn of a request, then send it. Raises `Passing` if no whole answer comes."""
+        if self._meter:
+            self._meter.spend(self.source, request.name)
+        if wait := self._limits.reserve(_host(request.url), self._pace):
+            self._pause(request.name, wait)
+        self.requests_sent += 1
+        try:
+            return self._exchange(request)
+        except httpx.HTTPError as error:
+            reason = self._keys.taken_out(f"{type(error).__name__}: {error}".removesuffix(": "))
+        if self._deadline.left < 0:
+            reason = f"ReadTimeout: the answer took longer than {self._patience.whole_answer:g} seconds"
+        # Outside of the handler, so that the error does not lead to the one of httpx, which knows the address sent.
+        raise Passing(Unreachable(self.source, request.name, reason))
+
+    def _exchange(self, request: _Request) -> _Exchanged:
         """Send and read to the end, within the time and size a whole answer may take; follow where that is allowed."""
         url = httpx.URL(request.url)
         home = url.host
         self._deadline.begin(self._patience.whole_answer)
         for _move in range(MOST_MOVES):
-            headers = {"Accept": request.accept} | (self._keys.headers if self._is_home(url) else {})
+            is_home = self._is_home(url)
+            headers = {"Accept": request.accept} | (dict(self._keys.headers) if is_home else {})
             if request.body is not None:
                 headers["Content-Type"] = request.content_type
             with self._http.stream(
-                request.method, url, content=request.body, headers=headers, extensions={"trace": self._deadline.watch}
+                request.method,
+                self._keys.addressed(str(url)) if is_home else url,
+                content=request.body,
+                headers=headers,
+                extensions={"trace": self._deadline.watch},
             ) as response:
                 target = response.headers.get("location", "") if response.has_redirect_location else ""
+                target = self._keys.without_parameter(target)
                 if not (target and request.follow and _may_move(url, url.join(target))):
-                    return response, self._read(request, response)
+                    return self._read(request, self._keys.taken_out(str(url)), response)
             url = url.join(target)
         raise httpx.TooManyRedirects(f"more than {MOST_MOVES} redirections from {home}")
 
     def _is_home(self, url: httpx.URL) -> bool:
         return url.copy_with(raw_path=b"/") == httpx.URL(self._base_url).copy_with(raw_path=b"/")
 
-    def _read(self, request: _Request, response: httpx.Response) -> bytes | Downloaded:
+    def _read(self, request: _Request, url: str, response: httpx.Response) -> _Exchanged:
+        headers = {name: self._keys.taken_out(value) for name, value in response.headers.items()}
         if request.file is not None and response.status_code == 200:
-            return self._store(request.file, response)
+            stored = self._store(request, request.file, url, response)
+            return _Exchanged(url, response.status_code, headers, stored)
         content = bytearray()
         for chunk in response.iter_bytes():
             content += chunk
@@ -338,20 +399,27 @@ class Client:
                 raise httpx.ReadTimeout("too late")
             if len(content) > LARGEST_BODY:
                 raise httpx.DecodingError(f"the answer is larger than {LARGEST_BODY} bytes")
-        return self._keys.taken_out(content.decode("latin-1")).encode("latin-1")
+        if response.status_code in PASSING_STATUSES or not content.strip():
+            # What stands behind this connection may be ill: the next try, and whatever else comes, takes another one.
+            response.extensions["network_stream"].close()
+        body = self._keys.taken_out(content.decode("latin-1")).encode("latin-1")
+        return _Exchanged(url, response.status_code, headers, body)
 
-    def _store(self, file: Path, response: httpx.Response) -> Downloaded:
+    def _store(self, request: _Request, file: Path, url: str, response: httpx.Response) -> Downloaded:
         self._deadline.begin(math.inf)  # a large file may take its time, as long as it keeps coming
         digest, size = hashlib.sha256(), 0
+        announced = response.headers.get("content-length", "")
+        if announced.isdecimal() and int(announced) > request.most:
+            raise self._too_large(request)
         with file.open("wb") as target:
             for chunk in response.iter_bytes():
+                size += len(chunk)
+                if size > request.most:
+                    raise self._too_large(request)
                 target.write(chunk)
                 digest.update(chunk)
-                size += len(chunk)
-                if size > LARGEST_FILE:
-                    raise httpx.DecodingError(f"the file is larger than {LARGEST_FILE} bytes")
         return Downloaded(
-            url=self._keys.taken_out(str(response.request.url)),
+            url=url,
             retrieved_at=datetime.now(UTC),
             content_type=response.headers.get("content-type", ""),
             sha256=digest.hexdigest(),
@@ -359,36 +427,8 @@ class Client:
             file=file,
         )
 
-    def _judge(self, request: _Request, response: httpx.Response, content: bytes) -> None:
-        """Return if the answer can be read; else raise what it means."""
-        status = response.status_code
-        came_back = f"HTTP {status}: {excerpt(content)}"
-        if status in PASSING_STATUSES:
-            self._judge_passing(request.name, response, came_back)
-        if status in (401, 403):
-            raise Blocked(self.source, request.name, came_back, status=status)
-        if status >= 500:
-            raise Unreachable(self.source, request.name, came_back, status=status)
-        if status >= 400 and not (status == 404 and request.may_be_missing and content.strip()):
-            raise Refused(self.source, request.name, came_back, status=status)
-        if 300 <= status < 400:
-            came_back = f"HTTP {status}: moved to {self._keys.taken_out(response.headers.get('location', 'nowhere'))}"
-            raise SourceChanged(self.source, request.name, came_back, status=status)
-        if not content.strip() and status not in request.empty_statuses:
-            raise _Passing(Unreachable(self.source, request.name, f"HTTP {status} with an empty body", status=status))
-
-    def _judge_passing(self, request: str, response: httpx.Response, came_back: str) -> None:
-        now = datetime.now(UTC)
-        status = response.status_code
-        wait = read_retry_after(response.headers.get("retry-after"), now)
-        retry_at = now + timedelta(seconds=min(wait, 366 * 86_400)) if wait is not None else None
-        if status == 429 and self._meter:  # a try more would cost one of tomorrow's
-            raise QuotaUsedUp(self.source, request, came_back, status=status, retry_at=self._meter.stop())
-        kind = QuotaUsedUp if status == 429 else Unreachable
-        final = kind(self.source, request, came_back, status=status, retry_at=retry_at)
-        if wait is not None and wait > self._patience.longest_wait:
-            raise final
-        raise _Passing(final, wait)
+    def _too_large(self, request: _Request) -> TooLarge:
+        return TooLarge(self.source, request.name, f"the file is larger than {request.most} bytes", status=200)
 
     def server_date(self, path: str = "/", *, at: str = "") -> datetime | None:
         """Return the time at the server (UTC, whole seconds), `None` if it does not say. Any HTTP status is an answer.

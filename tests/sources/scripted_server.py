@@ -40,10 +40,11 @@ class Script:
     pause: float = 0.0
 
     def head(self) -> bytes:
-        """Status line and headers, which end the connection with the answer."""
+        """Status line and headers, which end the connection with the answer. A header without a value is left out."""
         lines = {"Content-Type": "application/json", "Content-Length": str(len(self.body)), "Connection": "close"}
-        sent = "".join(f"{name}: {value}\r\n" for name, value in {**lines, **self.headers}.items())
-        return f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}\r\n{sent}\r\n".encode("latin-1")
+        sent = "".join(f"{name}: {value}\r\n" for name, value in {**lines, **self.headers}.items() if value)
+        known = {status.value: status.phrase for status in HTTPStatus}
+        return f"HTTP/1.1 {self.status} {known.get(self.status, 'Unknown')}\r\n{sent}\r\n".encode("latin-1")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -16,9 +17,12 @@ from importlib.metadata import version
 
 import pytest
 
+from procurewatch.demo.answers import Answer, LoggedRequest
+from procurewatch.demo.stand_in import StandIn
 from sources import http
 from sources.errors import Blocked, QuotaUsedUp, Refused, SourceChanged, SourceError, Unreachable
-from sources.http import Client, Pace, Patience, read_retry_after
+from sources.http import Client, Pace, Patience
+from sources.http_status import read_retry_after
 from sources.reading import read_json
 from sources.records import Document
 from tests.sources.scripted_server import LOOPBACK, How, Script, ScriptedServer, closed_port
@@ -85,9 +89,11 @@ PASSING = [
     pytest.param(Script(how=How.HANG), id="no answer in time"),
     pytest.param(Script(how=How.DRIP, pause=0.2), id="drip"),
     pytest.param(Script(status=429), id="429"),
+    pytest.param(Script(status=500, body=b"<h1>Server Error (500)</h1>"), id="500"),
     pytest.param(Script(status=502, body=b"<h1>Bad Gateway</h1>"), id="502"),
     pytest.param(Script(status=503, body=b""), id="503"),
     pytest.param(Script(status=504, body=b""), id="504"),
+    *[pytest.param(Script(status=status), id=str(status)) for status in range(520, 525)],
     pytest.param(Script(body=b""), id="empty"),
     pytest.param(Script(body=b" \r\n "), id="blank"),
     pytest.param(Script(status=204, body=b""), id="204"),
@@ -120,8 +126,10 @@ def test_what_does_not_pass_ends_after_so_many_tries_in_a_typed_error(bad: Scrip
         (405, Refused),
         (410, Refused),
         (422, Refused),
-        (500, Unreachable),
         (501, Unreachable),
+        (505, Unreachable),
+        (519, Unreachable),
+        (525, Unreachable),
         (301, SourceChanged),
         (302, SourceChanged),
         (307, SourceChanged),
@@ -187,14 +195,17 @@ def test_the_wait_the_source_asks_for_is_kept(
 
 
 @pytest.mark.parametrize("status", [429, 503])
-@pytest.mark.parametrize("retry_after", ["3600", timedelta(hours=1), "9" * 400, timedelta(days=9999)])
+@pytest.mark.parametrize(
+    "retry_after",
+    ["3600", "2592000", timedelta(hours=1), "9" * 400, timedelta(days=9999), str(int(time.time()) + 7200)],
+)
 def test_a_wait_too_long_ends_at_once_and_says_when_to_come_back(status: int, retry_after: str | timedelta) -> None:
     outcome, requests, waits = asked(Script(status=status, headers=header(retry_after)))
     assert type(outcome) is (QuotaUsedUp if status == 429 else Unreachable)
     assert (requests, waits, outcome.status) == (1, [], status)
     assert outcome.retry_at is not None
     ahead = outcome.retry_at - datetime.now(UTC)
-    assert timedelta(minutes=59) < ahead <= timedelta(days=366)
+    assert timedelta(minutes=59) < ahead <= timedelta(days=1)
     assert str(outcome).endswith(f"; it may be asked again at {outcome.retry_at:%Y-%m-%d %H:%M} UTC")
 
 
@@ -207,6 +218,13 @@ def test_rubbish_in_retry_after_means_the_usual_wait(rubbish: str) -> None:
     assert isinstance(outcome, Document)
     assert requests == 2
     assert 1 <= waits[0] <= 2
+
+
+def test_retry_after_may_be_a_time_in_seconds_since_1970() -> None:
+    now = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
+    assert read_retry_after(f"{now.timestamp() + 45:.0f}", now) == 45
+    assert read_retry_after(f"{now.timestamp() - 45:.0f}", now) == 0
+    assert read_retry_after("2000000000", now) == 86_400
 
 
 def test_retry_after_without_a_zone_is_utc_and_with_one_is_converted() -> None:
@@ -290,7 +308,7 @@ def test_fractions_are_read_exactly() -> None:
     [
         *PASSING,
         pytest.param(Script(status=403, body="\x00\x1b[31m\u202e\r\nno".encode() * 500), id="403"),
-        pytest.param(Script(status=500, body=b"a\n" * 900), id="500"),
+        pytest.param(Script(status=501, body=b"a\n" * 900), id="501"),
         pytest.param(Script(status=302), id="302"),
         pytest.param(Script(status=404, body=b""), id="404"),
     ],
@@ -323,6 +341,59 @@ def test_the_user_agent_says_who_asks_and_how_to_reach_them(contact: str, told: 
         asking.get("/")
     assert server.requests[0].headers["user-agent"] == f"procurewatch/{version('procurewatch')} ({told})"
     assert "x-evil" not in server.requests[0].headers
+
+
+@pytest.mark.parametrize("status", [200, 422, 503])
+@pytest.mark.parametrize(("body", "is_empty"), [(b"", True), (b" \n", True), (b"{", False)])
+def test_an_error_says_whether_the_answer_had_a_body(status: int, body: bytes, is_empty: bool) -> None:
+    outcome, _, _ = asked(Script(status=status, body=body))
+    assert (isinstance(outcome, SourceError) and outcome.body_was_empty) == is_empty
+    cut_off, _, _ = asked(Script(how=How.HANG_UP))
+    assert isinstance(cut_off, SourceError)
+    assert not cut_off.body_was_empty
+
+
+@pytest.mark.parametrize("tries", [1, 2])
+def test_a_caller_who_has_another_way_may_ask_for_fewer_tries(tries: int) -> None:
+    bad = Script(status=503, body=b"")
+    with ScriptedServer(bad) as server, client(server.base_url, lambda _seconds: None) as asking:
+        with pytest.raises(Unreachable):
+            asking.post("/x/", {}, tries=tries)
+        assert len(server.requests) == tries
+
+
+def test_the_usual_patience_covers_a_search_of_ninety_seconds() -> None:
+    patience = Patience()
+    assert patience.whole_answer > patience.read > 90
+
+
+@pytest.mark.parametrize("bad", [503, 500, 520, 200])
+def test_another_try_goes_over_another_connection(bad: int) -> None:
+    with KeepsConnections(bad) as server, client(server.base_url, lambda _seconds: None) as asking:
+        asking.get("/x/")
+        asking.get("/y/")
+        asking.get("/z/")
+    first, second, third, fourth = server.ports
+    assert first != second
+    assert second == third == fourth  # a good connection is kept
+
+
+class KeepsConnections(StandIn):
+    """Answers first badly, with this status and without a body, then well; `ports` are those it was asked from."""
+
+    def __init__(self, bad: int) -> None:
+        self.bad = bad
+        self.ports: list[int] = []
+        super().__init__()
+
+    def answer(self, _: LoggedRequest) -> Answer:
+        """Return the next answer."""
+        return Answer(status=200, body=b"{}") if self.ports else Answer(status=self.bad)
+
+    def transmit(self, connection: socket.socket, answer: Answer) -> bool:
+        """Note the connection, and keep it."""
+        self.ports.append(connection.getpeername()[1])
+        return super().transmit(connection, answer)
 
 
 def test_requests_start_so_many_seconds_apart_retries_among_them() -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import gzip
 import hashlib
 import logging
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from sources import http
-from sources.errors import Blocked, QuotaUsedUp, Refused, SourceChanged, SourceError, Unreachable
+from sources.errors import Blocked, QuotaUsedUp, Refused, SourceChanged, SourceError, TooLarge, Unreachable
 from sources.http import Client, Pace, Patience
 from tests.sources.scripted_server import How, Script, ScriptedServer
 
@@ -80,7 +80,7 @@ def test_a_cut_or_failed_transfer_is_tried_again_from_the_beginning(bad: Script,
     ("bad", "kind", "tries"),
     [
         (Script(how=How.CUT, body=BODY), Unreachable, 3),
-        (Script(status=500), Unreachable, 1),
+        (Script(status=501), Unreachable, 1),
         (Script(status=403), Blocked, 1),
         (Script(status=404), Refused, 1),
         (Script(status=429), QuotaUsedUp, 3),
@@ -97,11 +97,15 @@ def test_a_download_that_fails_ends_in_a_typed_error(
         assert (type(caught.value), len(server.requests)) == (kind, tries)
 
 
-def test_a_file_too_large_is_not_taken_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http, "LARGEST_FILE", 100_000)
-    too_large = pytest.raises(Unreachable, match="the file is larger than 100000 bytes")
-    with ScriptedServer(FILE) as server, client(server.base_url) as asking, too_large:
-        asking.download("/x", tmp_path / "file")
+@pytest.mark.parametrize("length", [{}, {"Content-Length": ""}], ids=["announced", "not announced"])
+def test_a_file_too_large_is_cut_off_and_not_asked_for_again(tmp_path: Path, length: dict[str, str]) -> None:
+    file = tmp_path / "file"
+    with ScriptedServer(replace(FILE, headers=length)) as server, client(server.base_url) as asking:
+        with pytest.raises(TooLarge, match="the file is larger than 100000 bytes"):
+            asking.download("/x", file, most=100_000)
+        assert len(server.requests) == 1
+        assert asking.download("/x", file, most=len(BODY)).size == len(BODY)
+    assert (tmp_path / "file").stat().st_size == len(BODY)
 
 
 def test_a_key_in_an_address_stands_in_no_document_no_error_and_no_log(

@@ -65,7 +65,7 @@ def test_a_429_is_never_repeated_and_stops_the_meter(headers: dict[str, str]) ->
 
 
 def test_the_stand_in_of_a_failing_source_does_not_eat_a_days_requests() -> None:
-    with ScriptedServer(Script(status=500)) as server, metered(server, CountingMeter(10)) as client:
+    with ScriptedServer(Script(status=501)) as server, metered(server, CountingMeter(10)) as client:
         with pytest.raises(Unreachable):
             client.get("/x/")
         assert client.requests_left == 9

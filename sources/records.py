@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 CENT = Decimal("0.01")
 LARGEST_AMOUNT = Decimal("90_000_000_000_000_000")
+LARGEST_COUNT = 2**31 - 1  # PostgreSQL's integer
 
 # USAspending's own list of recipients that are nobody in particular (recipient/v2/lookups.py, SPECIAL_CASES).
 PLACEHOLDER_RECIPIENTS = frozenset(
@@ -53,6 +54,20 @@ def dollars(value: object) -> Decimal | None:
     if cents != amount or abs(amount) > LARGEST_AMOUNT:
         raise InvalidRecord(f"not an amount in whole cents within reason: {value!r}")
     return cents
+
+
+def count(value: object) -> int | None:
+    """Return a number of things (offers, subawards) from a JSON number or string; `None` stays `None`.
+
+    Raises:
+        InvalidRecord: it is not a whole number from 0 to `LARGEST_COUNT`.
+    """
+    number = dollars(value)
+    if number is None:
+        return None
+    if number != int(number) or not 0 <= number <= LARGEST_COUNT:
+        raise InvalidRecord(f"not a whole number that can be counted: {value!r}")
+    return int(number)
 
 
 def treasury_code(department: str) -> str:
@@ -204,6 +219,14 @@ class Award:
     Dates: `signed` the base award, `starts`/`ends` the period of performance, `may_end` with all options.
     `doubt` says why an amount cannot be true, "" if nothing speaks against it. `is_partial`: the source tells awards
     action by action, and this is how the award stood after the actions given here, which are not all.
+
+    How it was bought, as codes and descriptions of the FPDS data dictionary: `extent_competed` (10A),
+    `not_competed_reason` (10C, other than full and open competition), `fair_opportunity` (10R, whether an order was
+    offered to all holders of a multiple-award contract), `offers_received` (10D), `solicitation_procedure` (10M),
+    `set_aside` (10N), `pricing` (6A, type of contract). `outlays` are dollars paid out, as agencies report them.
+    `disaster_codes` are the Disaster Emergency Fund Codes of the money ("Q": no such money). `subaward_count` and
+    `subaward_total` (dollars) are what the recipient has reported; a later report repeats the earlier amount, so the
+    total is never added to the award's own amounts.
     """
 
     key: str
@@ -239,6 +262,20 @@ class Award:
     facts: tuple[SourceFact, ...] = ()
     doubt: str = ""
     is_partial: bool = False
+    extent_competed_code: str = ""
+    not_competed_reason: str = ""
+    fair_opportunity_code: str = ""
+    fair_opportunity: str = ""
+    offers_received: int | None = None
+    solicitation_procedure: str = ""
+    set_aside_code: str = ""
+    set_aside: str = ""
+    pricing_code: str = ""
+    pricing: str = ""
+    outlays: Decimal | None = None
+    disaster_codes: tuple[str, ...] = ()
+    subaward_count: int | None = None
+    subaward_total: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

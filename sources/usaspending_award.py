@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import date
+from typing import Any
 from urllib.parse import quote
 
 from sources.errors import SourceChanged
@@ -23,6 +24,7 @@ from sources.records import (
     Recipient,
     Record,
     SourceFact,
+    count,
     dollars,
 )
 
@@ -83,6 +85,17 @@ def part(fields: Fields, name: str) -> Fields:
     return value
 
 
+def objects(fields: Fields, name: str) -> Iterator[Fields]:
+    """Give the objects of a list, none when it is null or absent. Raises `InvalidRecord`."""
+    found = fields.get(name) or []
+    if not isinstance(found, list):
+        raise InvalidRecord(f"{name} is not a list: {str(found)[:80]!r}")
+    for each in found:
+        if not isinstance(each, dict):
+            raise InvalidRecord(f"{name} holds what is no object: {str(each)[:80]!r}")
+        yield each
+
+
 def parse(payload: Payload) -> Record:
     """Read a payload (the detail first, then the pages of its transactions) into an award, or say why not."""
     try:
@@ -130,13 +143,41 @@ def _award(payload: Payload, detail: Fields, pages: list[dict[str, object]]) -> 
         naics=text(latest, "naics"),
         naics_text=text(latest, "naics_description"),
         solicitation=text(latest, "solicitation_identifier"),
-        extent_competed=text(latest, "extent_competed_description"),
+        **_competition(latest),
+        outlays=dollars(detail.get("total_outlay")),
+        disaster_codes=_disaster_codes(detail),
+        subaward_count=count(detail.get("subaward_count")),
+        subaward_total=dollars(detail.get("total_subaward_amount")),
         place=place(part(detail, "place_of_performance")),
         url=f"{AWARD_PAGE}{quote(key, safe='')}/",
         actions=actions,
         documents=payload.documents,
         facts=tuple(_assistance_facts(detail)) if is_assistance else (),
     )
+
+
+def _competition(latest: Fields) -> dict[str, Any]:
+    """Return how a contract was competed and priced; `latest` is the contract data of its latest transaction."""
+    return {
+        "extent_competed_code": identifier(latest, "extent_competed"),
+        "extent_competed": text(latest, "extent_competed_description"),
+        "not_competed_reason": text(latest, "other_than_full_and_open_description"),
+        "fair_opportunity_code": identifier(latest, "fair_opportunity_limited"),
+        "fair_opportunity": text(latest, "fair_opportunity_limited_description"),
+        "offers_received": count(latest.get("number_of_offers_received")),
+        "solicitation_procedure": text(latest, "solicitation_procedures_description"),
+        "set_aside_code": identifier(latest, "type_set_aside"),
+        "set_aside": text(latest, "type_set_aside_description"),
+        "pricing_code": identifier(latest, "type_of_contract_pricing"),
+        "pricing": text(latest, "type_of_contract_pricing_description"),
+    }
+
+
+def _disaster_codes(detail: Fields) -> tuple[str, ...]:
+    """Return the Disaster Emergency Fund Codes under which agencies' accounts report money of the award."""
+    listed = ("account_obligations_by_defc", "account_outlays_by_defc")
+    amounts = (amount for name in listed for amount in objects(detail, name))
+    return tuple(sorted({code for amount in amounts if (code := identifier(amount, "code"))}))
 
 
 def _piid(detail: Fields) -> str:
@@ -153,12 +194,7 @@ def _fain(detail: Fields) -> str:
 
 
 def _assistance_facts(detail: Fields) -> Iterator[SourceFact]:
-    listings = detail.get("cfda_info") or []
-    if not isinstance(listings, list):
-        raise InvalidRecord(f"cfda_info is not a list: {str(listings)[:80]!r}")
-    for listing in listings:
-        if not isinstance(listing, dict):
-            raise InvalidRecord(f"an assistance listing that is no object: {str(listing)[:80]!r}")
+    for listing in objects(detail, "cfda_info"):
         named = f"{text(listing, 'cfda_number')} {text(listing, 'cfda_title')}".strip()
         if named:
             yield SourceFact(label="Assistance listing", value=named)

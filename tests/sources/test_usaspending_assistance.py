@@ -124,7 +124,7 @@ def test_what_is_reported_added_up_goes_by_its_uri_and_may_have_several_listings
         ({"fain": None}, "neither fain nor uri"),
         ({"fain": 7}, "fain is not text"),
         ({"cfda_info": {"a": 1}}, "cfda_info is not a list"),
-        ({"cfda_info": ["97.067"]}, "an assistance listing that is no object"),
+        ({"cfda_info": ["97.067"]}, "cfda_info holds what is no object"),
         ({"total_obligation": 10.005}, "not an amount in whole cents"),
         ({"generated_unique_award_id": "ASST_NON_OTHER_012"}, "asked for ASST_NON_12FA"),
         ({"date_signed": "10/04/2017"}, "date_signed is not a date"),

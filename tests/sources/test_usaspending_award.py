@@ -80,7 +80,16 @@ def test_the_sample_of_a_contract_is_read_field_by_field() -> None:
         naics="325411",
         naics_text="MEDICINAL AND BOTANICAL MANUFACTURING",
         solicitation="",
+        extent_competed_code="A",
         extent_competed="FULL AND OPEN COMPETITION",
+        offers_received=4,
+        solicitation_procedure="NEGOTIATED PROPOSAL/QUOTE",
+        set_aside_code="NONE",
+        set_aside="NO SET ASIDE USED.",
+        pricing_code="J",
+        pricing="FIRM FIXED PRICE",
+        disaster_codes=("L", "P"),
+        subaward_count=0,
         place="WEST SACRAMENTO, CALIFORNIA, UNITED STATES",
         url="https://www.usaspending.gov/award/CONT_AWD_H907_9700_SPE2DX16D1500_9700/",
         actions=(
@@ -141,6 +150,10 @@ def test_the_sample_of_an_idv_is_read_field_by_field() -> None:
         naics_text="FREIGHT TRANSPORTATION ARRANGEMENT",
         solicitation="",
         extent_competed="",
+        pricing_code="1",
+        pricing="ORDER DEPENDENT (IDV ALLOWS PRICING ARRANGEMENT TO BE DETERMINED SEPARATELY FOR EACH ORDER)",
+        disaster_codes=("L", "P"),
+        subaward_count=0,
         place="",
         url="https://www.usaspending.gov/award/CONT_IDV_FA304715A0037_9700/",
         actions=(
@@ -202,6 +215,8 @@ AMOUNTS: list[Place] = [
     (0, "total_obligation"),
     (0, "base_exercised_options"),
     (0, "base_and_all_options"),
+    (0, "total_outlay"),
+    (0, "total_subaward_amount"),
     (1, "results", 1, "federal_action_obligation"),
 ]
 
@@ -218,6 +233,48 @@ def test_a_date_in_another_format_is_told(path: Place, value: object) -> None:
 @pytest.mark.parametrize("value", [10.005, "10.009", "1,000.00", "$5", "NaN", "Infinity", 1e17, True, [], {"a": 1}])
 def test_an_amount_that_cannot_be_one_is_told(path: Place, value: object) -> None:
     assert is_told(read(*changed(path, put(value))))
+
+
+OFFERS: Place = (0, "latest_transaction_contract_data", "number_of_offers_received")
+
+
+@pytest.mark.parametrize("path", [OFFERS, (0, "subaward_count")], ids=str)
+@pytest.mark.parametrize("value", [-1, "-1", 1.5, "many", "1,000", 2**31, True, [], {"a": 1}], ids=repr)
+def test_a_number_of_things_that_cannot_be_one_is_told(path: Place, value: object) -> None:
+    assert is_told(read(*changed(path, put(value))))
+
+
+@pytest.mark.parametrize(
+    ("value", "offers"), [(None, None), ("", None), (3, 3), ("3", 3), (3.0, 3), ("0", 0)], ids=repr
+)
+def test_a_number_of_offers_may_come_in_any_form(value: object, offers: int | None) -> None:
+    record = read(*changed(OFFERS, put(value)))
+    assert isinstance(record, Award)
+    assert record.offers_received == offers
+
+
+@pytest.mark.parametrize("value", ["Q", {"code": "Q"}, ["Q"], [{"code": 7}], [None]])
+def test_disaster_codes_in_another_shape_are_told(value: object) -> None:
+    assert is_told(read(*changed((0, "account_obligations_by_defc"), put(value))))
+
+
+def test_disaster_codes_are_those_of_obligations_and_outlays_together() -> None:
+    contents = changed((0, "account_obligations_by_defc"), put([{"code": "Q", "amount": 1}, {"code": None}]))
+    contents[0]["account_outlays_by_defc"] = [{"code": "n", "amount": 0}, {"code": "Q"}]
+    record = read(*contents)
+    assert isinstance(record, Award)
+    assert record.disaster_codes == ("N", "Q")
+
+
+def test_an_order_without_fair_opportunity_says_why() -> None:
+    contents = copy.deepcopy([CONTRACT, PAGE])
+    contents[0]["latest_transaction_contract_data"] |= {
+        "fair_opportunity_limited": "ONE",
+        "fair_opportunity_limited_description": "ONLY ONE SOURCE - OTHER",
+    }
+    record = read(*contents)
+    assert isinstance(record, Award)
+    assert (record.fair_opportunity_code, record.fair_opportunity) == ("ONE", "ONLY ONE SOURCE - OTHER")
 
 
 def test_unknown_fields_change_nothing_and_stay_in_the_evidence() -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 
+from storage.competition import COMPETED_EXTENTS, FAIR_OPPORTUNITY, NOT_COMPETED_EXTENTS, PROCURED, Competition
 from storage.health import GOOD, POLL
 from storage.reviewing import PUBLISHED
 from storage.stored import AWARDS, PUBLICATIONS, EventKind
@@ -103,6 +104,19 @@ def _fiscal_year(column: str) -> Column:
     return Column("fiscal_year", "the federal fiscal year of that day: 2024 began on 2023-10-01", year)
 
 
+def _competition() -> str:
+    """Return `storage.competition.competition_of` as SQL."""
+    fair, extent = "r.fair_opportunity_code", "r.extent_competed_code"
+    cases = (
+        (f"r.category NOT IN ({_quoted(PROCURED)})", ""),
+        (f"{fair} <> '' AND {fair} NOT IN ({_quoted(FAIR_OPPORTUNITY)})", Competition.NOT_COMPETED),
+        (f"{extent} IN ({_quoted(NOT_COMPETED_EXTENTS)})", Competition.NOT_COMPETED),
+        (f"{extent} IN ({_quoted(COMPETED_EXTENTS)}) OR {fair} <> ''", Competition.COMPETED),
+    )
+    listed = " ".join(f"WHEN {condition} THEN '{value}'" for condition, value in cases)
+    return f"CASE {listed} ELSE '{Competition.UNKNOWN}' END"
+
+
 FACTS = {
     "piid": "the procurement instrument identifier: the number of the contract or order",
     "parent_piid": "the number of the vehicle it was ordered under",
@@ -130,7 +144,19 @@ FACTS = {
     "naics": "industry code (NAICS)",
     "naics_text": "that code in words",
     "solicitation": "the number of the solicitation",
-    "extent_competed": "how far it was competed",
+    "extent_competed": "how far it was competed, as the source writes it",
+    "extent_competed_code": "FPDS code of how far it was competed: A is full and open, C is not competed ...",
+    "not_competed_reason": "why it was not open to all: only one source, urgency ...",
+    "fair_opportunity_code": "of an order: FPDS code of whether all holders of its contract could compete, FAIR if so",
+    "fair_opportunity": "that code in words",
+    "offers_received": "the number of offers; an order may state that of the contract it is under",
+    "solicitation_procedure": "how offers were asked for",
+    "set_aside_code": "FPDS code of the set-aside; NONE if there was none",
+    "set_aside": "that code in words: for whom the competition was reserved",
+    "pricing_code": "FPDS code of the type of contract: J is firm fixed price",
+    "pricing": "that code in words",
+    "disaster_codes": "Disaster Emergency Fund Codes of its money, JSON; Q is money that is not for disasters",
+    "subaward_count": "the number of subawards that its recipient has reported",
     "place": "where it is performed",
     "doubt": "why an amount cannot be true, empty if nothing speaks against it",
     "source": "the source that says so",
@@ -163,14 +189,26 @@ AWARDS_VIEW = View(
         _dollars("obligated", "what the government has bound itself to pay so far", "r.obligated_cents"),
         _dollars("exercised", "the value with the options exercised", "r.exercised_cents"),
         _dollars("ceiling", "the value with all options", "r.ceiling_cents"),
+        _dollars("outlays", "what was paid out, as agencies report it", "r.outlays_cents"),
         *_as_stored("r", "signed", FACTS),
         _fiscal_year("r.signed"),
         *_as_stored(
             "r",
-            "starts ends may_end description psc psc_text naics naics_text solicitation extent_competed place doubt"
-            " source",
+            "starts ends may_end description psc psc_text naics naics_text solicitation",
             FACTS,
         ),
+        Column("competition", "competed, not-competed or unknown; empty of a grant", _competition()),
+        *_as_stored(
+            "r",
+            "extent_competed_code extent_competed not_competed_reason fair_opportunity_code fair_opportunity"
+            " offers_received solicitation_procedure set_aside_code set_aside pricing_code pricing disaster_codes"
+            " subaward_count",
+            FACTS,
+        ),
+        _dollars(
+            "subaward_total", "the sum of those reports, never to be added to other amounts", "r.subaward_total_cents"
+        ),
+        *_as_stored("r", "place doubt source", FACTS),
         Column("source_modified", "the day on which the source last changed it, YYYY-MM-DD", "r.modified"),
         *_as_stored("r", "first_seen last_changed", FACTS),
         Column("official_page", PAGE, "r.url"),

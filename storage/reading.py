@@ -49,7 +49,7 @@ from storage.tables import (
 from storage.told_facts import read_told_facts
 
 AT_ONCE = 500  # keys in one IN (...)
-LISTS = ("amounts", "attachments", "facts")
+LISTS = ("amounts", "attachments", "facts", "disaster_codes")
 COPIED = tuple(
     name for name in StoredRecord.__dataclass_fields__ if name in RecordRow.model_fields and name not in LISTS
 )
@@ -262,7 +262,7 @@ def action_of(row: ActionRow) -> StoredAction:
 
 
 def _award(row: Sequence[Any], matches: Sequence[StoredMatch]) -> StoredRecord:
-    *copied, amounts, attachments, facts = row
+    *copied, amounts, attachments, facts, disaster_codes = row
     return StoredRecord(
         **dict(zip(COPIED, copied, strict=True)),
         matches=tuple(matches),
@@ -272,6 +272,7 @@ def _award(row: Sequence[Any], matches: Sequence[StoredMatch]) -> StoredRecord:
         ),
         attachments=tuple((attachment["title"], attachment["url"]) for attachment in attachments),
         facts=tuple((fact["label"], fact["value"]) for fact in facts),
+        disaster_codes=tuple(disaster_codes),
     )
 
 

@@ -45,19 +45,36 @@ SAME_NAMES = (
     "url",
     "doubt",
 )
+OF_AWARDS = (
+    "parent_key",
+    "obligated",
+    "exercised",
+    "ceiling",
+    "may_end",
+    "modified",
+    "extent_competed_code",
+    "not_competed_reason",
+    "fair_opportunity_code",
+    "fair_opportunity",
+    "offers_received",
+    "solicitation_procedure",
+    "set_aside_code",
+    "set_aside",
+    "pricing_code",
+    "pricing",
+    "outlays",
+    "subaward_count",
+    "subaward_total",
+)
 
 
 def award_row(award: Award, now: datetime) -> RecordRow:
     """Return the row of an award first seen now (UTC)."""
     return RecordRow(
         **_common(award, now),
+        **{name: getattr(award, name) for name in OF_AWARDS},
         category=award.category.value,
-        parent_key=award.parent_key,
-        obligated=award.obligated,
-        exercised=award.exercised,
-        ceiling=award.ceiling,
-        may_end=award.may_end,
-        modified=award.modified,
+        disaster_codes=list(award.disaster_codes),
     )
 
 
@@ -152,13 +169,9 @@ def record_from(row: RecordRow, actions: Sequence[ActionRow]) -> Award | Publica
 def _award(row: RecordRow, facts: dict[str, Any], actions: Sequence[ActionRow]) -> Award:
     return Award(
         **facts,
+        **{name: getattr(row, name) for name in OF_AWARDS},
         category=AwardCategory(row.category),
-        parent_key=row.parent_key,
-        obligated=row.obligated,
-        exercised=row.exercised,
-        ceiling=row.ceiling,
-        may_end=row.may_end,
-        modified=row.modified,
+        disaster_codes=tuple(row.disaster_codes),
         actions=tuple(
             ContractAction(
                 key=action.key,

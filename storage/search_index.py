@@ -12,6 +12,7 @@ from sqlalchemy import delete, event, insert, select
 from sqlalchemy.orm import Session, UOWTransaction
 from sqlmodel import col
 
+from storage.competition import competition_of
 from storage.folding import tokens
 from storage.reviewing import PUBLISHED, recipient_subjects
 from storage.tables import ActionRow, MatchRow, RecordRow, SearchRow
@@ -21,6 +22,7 @@ LONGEST = 200_000  # characters of words kept of one record
 DIGEST_BITS = 41  # of a place; the day's number has the 22 above
 # A word between two texts, so that no phrase reaches from one into the next; and marks of what is no plain text.
 BREAK, AGENCY, OFFICE, RECIPIENT = "|", "@", "#", "="
+SET_ASIDE, PRICING = "##", "@@"  # of characters that SQLite's tokenizer takes for part of a word
 TOUCHED = "search_touched"
 
 
@@ -136,6 +138,7 @@ COLUMNS = tuple(
         "recipient_name", "recipient_uei", "recipient_parent_name", "recipient_state",
         "agency_code", "agency_name", "sub_agency_code", "sub_agency_name", "office",
         "obligated", "amounts", "signed", "published", "psc", "naics", "first_seen",
+        "extent_competed_code", "fair_opportunity_code", "set_aside_code", "set_aside", "pricing_code", "pricing",
     )
 )  # fmt: skip
 
@@ -153,6 +156,7 @@ def _facts(row: Any, texts: Sequence[str], *, is_published: bool) -> dict[str, A
         "department": department_of(row.agency_code),
         "sub_agency_code": row.sub_agency_code,
         "recipient_state": row.recipient_state.upper(),
+        "competition": competition_of(row.category, row.extent_competed_code, row.fair_opportunity_code),
         "psc": row.psc,
         "naics": row.naics,
         "dated": dated,
@@ -198,6 +202,10 @@ def _words(row: Any, texts: Sequence[str]) -> str:
         (OFFICE, row.office),
         (RECIPIENT, row.recipient_name),
         (RECIPIENT, row.recipient_uei),
+        (SET_ASIDE, row.set_aside_code),
+        (SET_ASIDE, row.set_aside),
+        (PRICING, row.pricing_code),
+        (PRICING, row.pricing),
     ]
     found = [" ".join(mark + token for token in tokens(text)) for mark, text in marked]
     found += [" ".join(tokens(text[:LONGEST])) for text in dict.fromkeys(plain)]

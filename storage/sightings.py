@@ -23,8 +23,9 @@ from storage.tables import ActionRow, RecordRow, SightingRow
 RANK = ("usaspending", "assistance", "samawards", "fpds")
 NOT_SAID_BY_A_SOURCE = frozenset({"key", "source", "revision", "category", "first_seen", "last_changed", "url"})
 DATES = frozenset({"signed", "starts", "ends", "may_end", "modified", "published"})
-AMOUNTS = frozenset({"obligated", "exercised", "ceiling"})
-LISTS = frozenset({"amounts", "attachments", "facts"})
+AMOUNTS = frozenset({"obligated", "exercised", "ceiling", "outlays", "subaward_total"})
+COUNTS = frozenset({"offers_received", "subaward_count"})
+LISTS = frozenset({"amounts", "attachments", "facts", "disaster_codes"})
 FACTS = tuple(sorted(set(RecordRow.model_fields) - NOT_SAID_BY_A_SOURCE - {"deadline"}))
 
 
@@ -155,8 +156,16 @@ def read_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
 def _value(name: str, value: Any) -> Any:
     if name in DATES:
         return date.fromisoformat(value)
+    if name in COUNTS:
+        return int(value)
     return Decimal(value) if name in AMOUNTS else value
 
 
 def _empty(name: str) -> Any:
-    return None if name in DATES | AMOUNTS else [] if name in LISTS else ""
+    return None if name in DATES | AMOUNTS | COUNTS else [] if name in LISTS else ""
+
+
+def listed_of(session: Session, source: str, key: str) -> int:
+    """Return how many actions of an award a source listed when it was last read whole, 0 when it never was."""
+    sighting = session.get(SightingRow, (key, source))
+    return len(sighting.actions) if sighting else 0

@@ -12,6 +12,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 
+from storage.competition import competition_of, is_exception
+
 AWARDS = frozenset({"contract", "idv", "other-transaction", "other-transaction-idv", "assistance"})
 PUBLICATIONS = frozenset({"announcement", "notice", "subaward", "use-case", "document"})
 
@@ -124,7 +126,8 @@ class StoredRecord:
 
     `category` is "contract", "idv", "other-transaction", "other-transaction-idv" or "assistance" of an award, and
     "announcement", "notice", "subaward", "use-case" or "document" of a publication. `doubt` says why an amount cannot
-    be true. `attachments` are (title, address), `facts` (label, value) pairs.
+    be true. `attachments` are (title, address), `facts` (label, value) pairs. How an award was bought, its outlays and
+    its subawards are as in `sources.records.Award`.
     """
 
     key: str
@@ -175,6 +178,30 @@ class StoredRecord:
     amounts: tuple[StoredAmount, ...] = ()
     attachments: tuple[tuple[str, str], ...] = ()
     facts: tuple[tuple[str, str], ...] = ()
+    extent_competed_code: str = ""
+    not_competed_reason: str = ""
+    fair_opportunity_code: str = ""
+    fair_opportunity: str = ""
+    offers_received: int | None = None
+    solicitation_procedure: str = ""
+    set_aside_code: str = ""
+    set_aside: str = ""
+    pricing_code: str = ""
+    pricing: str = ""
+    outlays: Decimal | None = None
+    disaster_codes: tuple[str, ...] = ()
+    subaward_count: int | None = None
+    subaward_total: Decimal | None = None
+
+    @property
+    def competition(self) -> str:
+        """Whether a contract was competed: a value of `storage.competition.Competition`, "" of anything else."""
+        return competition_of(self.category, self.extent_competed_code, self.fair_opportunity_code)
+
+    @property
+    def had_no_fair_opportunity(self) -> bool:
+        """Whether this is an order for which the other holders of its contract were not asked."""
+        return is_exception(self.fair_opportunity_code)
 
     @property
     def is_publication(self) -> bool:

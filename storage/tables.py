@@ -80,6 +80,20 @@ class RecordRow(SQLModel, table=True):
     naics_text: str
     solicitation: str = Field(index=True)
     extent_competed: str
+    extent_competed_code: str = ""
+    not_competed_reason: str = _text("not_competed_reason")
+    fair_opportunity_code: str = ""
+    fair_opportunity: str = _text("fair_opportunity")
+    offers_received: int | None = None
+    solicitation_procedure: str = _text("solicitation_procedure")
+    set_aside_code: str = ""
+    set_aside: str = _text("set_aside")
+    pricing_code: str = ""
+    pricing: str = _text("pricing")
+    outlays: Decimal | None = _cents("outlays")
+    disaster_codes: list[str] = _json("disaster_codes")
+    subaward_count: int | None = None
+    subaward_total: Decimal | None = _cents("subaward_total")
     place: str
     url: str
     title: str = _text("title")
@@ -238,7 +252,8 @@ class SearchRow(SQLModel, table=True):
     `place` orders records by `dated`, the day signed or else published, and is the record's number in the index of
     words. `words` are folded: plain ones of what is looked through, and with a mark in front those of agencies, offices
     and recipients. `is_published` when a match of it is. `amount` is what is obligated, or the largest amount that a
-    publication states. The subjects are those under which a verdict on the recipient would be kept.
+    publication states. `competition` is that of `storage.competition`. The subjects are those under which a verdict on
+    the recipient would be kept.
     """
 
     __tablename__ = "search"
@@ -246,7 +261,7 @@ class SearchRow(SQLModel, table=True):
         # Holds all that is checked or counted of many records but their words, which make the rows large.
         Index(
             "ix_search_published", "is_published", "place", "record_key", "category", "source", "department",
-            "sub_agency_code", "recipient_state", "psc", "naics", "dated", "amount_cents", "first_seen",
+            "sub_agency_code", "recipient_state", "competition", "psc", "naics", "dated", "amount_cents", "first_seen",
         ),
         *(
             Index(f"ix_search_{name}", column, "place")
@@ -272,6 +287,7 @@ class SearchRow(SQLModel, table=True):
     department: str
     sub_agency_code: str
     recipient_state: str
+    competition: str
     psc: str
     naics: str
     dated: date

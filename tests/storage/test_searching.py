@@ -8,12 +8,13 @@ from contextlib import ExitStack, closing
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import delete, event, select, text
+from sqlalchemy import delete, event, select
 from sqlmodel import col
 
 from sources.records import Agency, Amount, AmountMeaning, Publication, PublicationKind, Recipient
@@ -21,7 +22,6 @@ from storage.database import Database, open_database
 from storage.facets import FacetCount, count_by_facets
 from storage.folding import tokens
 from storage.query import InvalidQuery, Query, read_query
-from storage.reader_views import drop_views
 from storage.reviewing import Decision, Verdict, decide, recipient_subjects, record_subject
 from storage.rows import award_row
 from storage.saving import save_publication
@@ -42,7 +42,7 @@ from storage.tables import EventRow, SearchRow
 from tests.postgres import fresh_database
 from tests.records import BABEL, CLEARVIEW, COURT_REPORTER, EQUIPMENT, LATER, SEEN, acted, match
 from tests.storage.shelves import ALL, fill, found
-from tests.storage.tools import dump, empty, save, yes
+from tests.storage.tools import Dump, dump, empty, make_earlier, save, yes
 
 HOSTILE = [
     '"', '""', "'", "*", "a*b", "^", "foo NEAR bar", "NEAR(a b, 2)", "AND", "OR", "NOT", "a AND", "(", ")", "words:x",
@@ -349,22 +349,16 @@ def test_the_index_made_anew_is_the_index_kept(stocked: Database) -> None:
     assert found(stocked, q="clearview") == [ALL[0], ALL[4]]
 
 
-def test_what_was_stored_before_there_was_an_index_is_indexed(sqlite_url: str) -> None:
-    with closing(open_database(sqlite_url)) as database:
+def stored_rows(folder: Path) -> Dump:
+    """Return what a database holds that was filled by this version."""
+    with closing(open_database(f"sqlite:///{folder / 'filled.sqlite3'}")) as database:
         fill(database)
-        kept = dump(database)
-        with database.engine.begin() as connection:
-            drop_views(connection)
-            for statement in ("DROP TABLE told", "DROP TABLE state", "DROP TABLE search_index",
-                "DROP TABLE search", "DROP INDEX ix_match_vendor",
-                "DROP INDEX ix_match_category", "DROP INDEX ix_event_kind", "DROP INDEX ix_match_band",
-                "DROP INDEX ix_record_agency_code", "DROP INDEX ix_record_published",
-                "ALTER TABLE match DROP COLUMN resold",
-                "CREATE INDEX ix_match_band ON match (band)",
-                "CREATE INDEX ix_match_vendor_id ON match (vendor_id)",
-                "CREATE INDEX ix_match_vendor_category ON match (vendor_category)",
-                "UPDATE alembic_version SET version_num = '0002'"):  # fmt: skip
-                connection.execute(text(statement))
+        return dump(database)
+
+
+def test_what_was_stored_before_there_was_an_index_is_indexed(sqlite_url: str, tmp_path: Path) -> None:
+    kept = stored_rows(tmp_path)
+    make_earlier(sqlite_url, "0002", kept)
     with closing(open_database(sqlite_url)) as database:
         assert dump(database) == {**kept, "state": []}  # states are counted from then on
         assert found(database, q="clearview") == [ALL[0], ALL[4]]
@@ -385,14 +379,8 @@ def test_a_withdrawal_is_told_to_those_who_were_told_of_the_match(stocked: Datab
     assert kinds == {"yes": ["new-award"], "no": ["withdrawn", "withdrawn"]}
 
 
-def test_what_was_stored_before_vectors_were_is_found(postgresql_url: str) -> None:
-    former = "gin (array_to_tsvector(string_to_array(words, ' ')))"
-    with closing(open_database(postgresql_url)) as database:
-        fill(database)
-        with database.engine.begin() as connection:
-            connection.execute(text("ALTER TABLE search DROP COLUMN vector"))  # and the index with it
-            connection.execute(text(f"CREATE INDEX ix_search_words ON search USING {former}"))
-            connection.execute(text("UPDATE alembic_version SET version_num = '0006'"))
+def test_what_was_stored_before_vectors_were_is_found(postgresql_url: str, tmp_path: Path) -> None:
+    make_earlier(postgresql_url, "0006", stored_rows(tmp_path))
     with closing(open_database(postgresql_url)) as database:
         assert found(database, q="clearview") == [ALL[0], ALL[4]]
         later = replace(EQUIPMENT, key="K", piid="P", description="AERIAL LIDAR SURVEY", actions=(), documents=())

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, select
+from alembic import command
+from sqlalchemy import column, create_engine, delete, insert, inspect, select, table
+from sqlalchemy.engine import make_url
 from sqlmodel import SQLModel
 
 import storage.tables  # noqa: F401  the tables register themselves
 from sources.records import Award
-from storage.database import Database
+from storage.database import Database, migration_config
 from storage.events import Tell
 from storage.reading import events_of
 from storage.saving import Saved, save_award
@@ -53,15 +55,31 @@ def dump(database: Database) -> Dump:
     """Return every column of every row of every table."""
     tables = SQLModel.metadata.sorted_tables
     with database.reading() as session:
-        rows = {table.name: [dict(row) for row in session.execute(select(table)).mappings()] for table in tables}
+        rows = {each.name: [dict(row) for row in session.execute(select(each)).mappings()] for each in tables}
     return {name: sorted(found, key=repr) for name, found in rows.items()}
 
 
 def empty(database: Database) -> None:
     """Delete every row of every table."""
     with database.writing() as session:
-        for table in reversed(SQLModel.metadata.sorted_tables):
-            session.execute(delete(table))
+        for each in reversed(SQLModel.metadata.sorted_tables):
+            session.execute(delete(each))
+
+
+def make_earlier(url: str, revision: str, rows: Dump) -> None:
+    """Make a database as an earlier Procurewatch left it, with those of these rows and columns that it had."""
+    parsed = make_url(url)
+    engine = create_engine(parsed if parsed.drivername == "sqlite" else parsed.set(drivername="postgresql+psycopg"))
+    with engine.begin() as connection:
+        command.upgrade(migration_config(connection=connection), revision)
+        there = inspect(connection)
+        for now in SQLModel.metadata.sorted_tables:
+            if rows[now.name] and there.has_table(now.name):
+                known = {each["name"] for each in there.get_columns(now.name)}
+                earlier = table(now.name, *(column(each.name, each.type) for each in now.columns if each.name in known))
+                kept = [{name: row[name] for name in row if name in known} for row in rows[now.name]]
+                connection.execute(insert(earlier), kept)
+    engine.dispose()
 
 
 def start(program: str, *arguments: str) -> Process:

@@ -1,6 +1,6 @@
 """One query language: a row of what is looked for of each record, the index of its words, and what feeds ask by
 
-The rows are written when the table is as it is now (0006).
+The rows are written when the table is as it is now (0009).
 
 Revision ID: 0003
 Revises: 0002

@@ -1,5 +1,7 @@
 """Indexes that hold all that is checked of many rows, and which records are published
 
+The rows that say so are written in 0009.
+
 Revision ID: 0006
 Revises: 0005
 """
@@ -8,9 +10,6 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
-from sqlalchemy.orm import Session
-
-from storage.search_index import index_all
 
 revision = "0006"
 down_revision = "0005"
@@ -23,10 +22,6 @@ CREATE TRIGGER search_index_update AFTER UPDATE OF place, words ON search BEGIN
     INSERT INTO search_index(search_index, rowid, words) VALUES ('delete', old.place, old.words);
     INSERT INTO search_index(rowid, words) VALUES (new.place, new.words);
 END
-"""
-PUBLISHED = """
-UPDATE search SET is_published = true
-WHERE EXISTS (SELECT 1 FROM match WHERE match.record_key = search.record_key AND match.band = 'publish')
 """
 OF_EVENTS = ["kind", "vendor_id", "signed", "published"]
 OF_RECORDS = ["record_key", "category", "source", "department", "sub_agency_code", "recipient_state", "psc", "naics"]
@@ -48,12 +43,6 @@ def upgrade() -> None:
     if connection.dialect.name == "sqlite":
         op.execute("DROP TRIGGER search_index_update")
         op.execute(UPDATED)
-    if connection.scalar(sa.text("SELECT EXISTS (SELECT 1 FROM search)")):
-        op.execute(PUBLISHED)
-    else:
-        with Session(connection, join_transaction_mode="rollback_only") as session:
-            index_all(session)
-            session.flush()
     columns = ["is_published", "place", *OF_RECORDS, "dated", "amount_cents", "first_seen"]
     op.create_index("ix_search_published", "search", columns)
 

@@ -23,6 +23,7 @@ FACET_TITLES = {
     "kind": "Kind of record",
     "source": "Source",
     "state": "State of the recipient",
+    "competition": "Competition",
 }
 
 

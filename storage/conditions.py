@@ -119,6 +119,8 @@ def _codes(shape: Shape) -> Iterator[ColumnElement[bool]]:
         yield any_of(col(SearchRow.category), "kind", shape.kind)
     if shape.state:
         yield any_of(col(SearchRow.recipient_state), "state", shape.state)
+    if shape.competition:
+        yield any_of(col(SearchRow.competition), "competition", shape.competition)
     for name, lengths in (("psc", shape.psc), ("naics", shape.naics)):
         if lengths:
             codes = ((nth(name, number), length) for number, length in enumerate(lengths))

@@ -22,7 +22,13 @@ OF_MATCHES: dict[str, tuple[Any, Any]] = {
     "vendor": (col(MatchRow.vendor_id), col(MatchRow.vendor_name)),
     "category": (col(MatchRow.vendor_category), col(MatchRow.vendor_category)),
 }
-OF_RECORDS = {"agency": "sub_agency_code", "kind": "category", "source": "source", "state": "recipient_state"}
+OF_RECORDS = {
+    "agency": "sub_agency_code",
+    "kind": "category",
+    "source": "source",
+    "state": "recipient_state",
+    "competition": "competition",
+}
 FACETS = (*OF_MATCHES, *OF_RECORDS)
 
 
@@ -86,7 +92,9 @@ def _of_records(found: CTE) -> Select[Any]:
 def _of_matches(shape: Shape, found: CTE, name: str) -> Select[Any]:
     """Return the query for how many records have each value of one facet of matches."""
     value, label = OF_MATCHES[name]
-    counted = select(literal(name), func.count(found.c.place.distinct()), value, func.max(label), value, value)
+    # As many columns as `_of_records` has, of which the first two say what the others do there.
+    rest = [value] * (len(OF_RECORDS) - 2)
+    counted = select(literal(name), func.count(found.c.place.distinct()), value, func.max(label), *rest)
     # An outer join begins with what is found; and the empty value is not told from none in a way that undoes that.
     matched = and_(col(MatchRow.record_key) == found.c.record_key, *of_match(shape))
     counted = counted.join_from(found, MatchRow, matched, isouter=True)

@@ -25,7 +25,7 @@ from sqlalchemy.dialects.postgresql import TSQUERY
 from sqlmodel import col
 
 from storage.query import Query
-from storage.search_index import AGENCY, OFFICE, RECIPIENT
+from storage.search_index import AGENCY, OFFICE, PRICING, RECIPIENT, SET_ASIDE
 from storage.tables import SearchRow
 
 INDEX = "search_index"  # the FTS5 table of SQLite
@@ -49,8 +49,9 @@ def asked_terms(query: Query) -> list[Either]:
     terms += [(Term(tuple(phrase.split())),) for phrase in query.phrases]
     if query.agency and not any(is_agency_code(agency) for agency in query.agency):
         terms.append(tuple(_marked(AGENCY, name) for name in query.agency))
-    if query.office:
-        terms.append(tuple(_marked(OFFICE, name) for name in query.office))
+    for mark, texts in ((OFFICE, query.office), (SET_ASIDE, query.set_aside), (PRICING, query.pricing)):
+        if texts:
+            terms.append(tuple(_marked(mark, text) for text in texts))
     if query.reseller not in ("", "yes", "no"):
         terms.append((_marked(RECIPIENT, query.reseller),))
     return terms

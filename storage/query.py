@@ -17,6 +17,7 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
 
+from storage.competition import Competition
 from storage.folding import tokens
 from storage.stored import AWARDS, PUBLICATIONS, EventKind
 
@@ -61,7 +62,8 @@ class Query:
     names, `kind` of `KINDS`. `since`/`until` are days signed, both included: of the record or one of its actions, or
     of the event; `seen_since`/`seen_until` days first seen, UTC. Amounts are dollars obligated to date, or the largest
     amount that a publication states. `reseller` is "yes", "no" or the folded name or UEI of a recipient that is not
-    the vendor. `psc` and `naics` may be beginnings of codes.
+    the vendor. `psc` and `naics` may be beginnings of codes. `competition` is asked of contracts alone; `set_aside` and
+    `pricing` are codes of the FPDS data dictionary, or folded words of what they mean.
     """
 
     words: tuple[str, ...] = ()
@@ -84,6 +86,9 @@ class Query:
     state: tuple[str, ...] = ()
     psc: tuple[str, ...] = ()
     naics: tuple[str, ...] = ()
+    competition: tuple[Competition, ...] = ()
+    set_aside: tuple[str, ...] = ()
+    pricing: tuple[str, ...] = ()
     band: Band = Band.PUBLISH
     verdict: str = ""
 
@@ -166,6 +171,9 @@ LEADS = {
     "state": "to a recipient in",
     "psc": "with PSC",
     "naics": "with NAICS",
+    "competition": "with competition:",
+    "set_aside": "with the set-aside",
+    "pricing": "priced as",
 }
 RESELLERS = {"yes": "bought through a reseller", "no": "not bought through a reseller"}
 BANDS = {
@@ -358,6 +366,9 @@ READERS: Mapping[str, Callable[[str, str], object]] = {
     "state": _code,
     "psc": _code,
     "naics": _code,
+    "competition": lambda name, value: Competition(_choice(name, value, [each.value for each in Competition])),
+    "set_aside": _folded,
+    "pricing": _folded,
     "band": lambda name, value: Band(_choice(name, value, [band.value for band in Band])),
     "verdict": lambda name, value: _choice(name, value, VERDICTS),
 }

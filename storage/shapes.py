@@ -61,6 +61,7 @@ class Shape:
     state: int
     source: int
     agency: tuple[tuple[str, ...], ...]
+    competition: int
     psc: tuple[int, ...]
     naics: tuple[int, ...]
     since: bool
@@ -105,6 +106,7 @@ def asked(query: Query, dialect: Dialect) -> Asked:
         state=len(query.state),
         source=len(query.source),
         agency=tuple(_columns_of(agency) for agency in query.agency) if _has_agency_code(query) else (),
+        competition=len(query.competition),
         psc=tuple(_length("psc", code) for code in query.psc),
         naics=tuple(_length("naics", code) for code in query.naics),
         since=query.since is not None,
@@ -125,7 +127,7 @@ def nth(name: str, number: int) -> str:
 
 
 def _values(query: Query) -> Pairs:
-    for name in ("vendor", "category", "event", "state", "source", "psc", "naics"):
+    for name in ("vendor", "category", "event", "state", "source", "competition", "psc", "naics"):
         yield from _numbered(name, getattr(query, name))
     yield from _numbered("kind", _kinds(query))
     if _has_agency_code(query):

@@ -36,6 +36,9 @@ HELP = {
     "state": "The recipient's state: VA.",
     "psc": "A product or service code, or its beginning.",
     "naics": "A NAICS code, or its beginning.",
+    "competition": "Whether a contract was competed: competed, not-competed, unknown.",
+    "set_aside": "A set-aside: its FPDS code (8a, none) or words of it.",
+    "pricing": "A type of contract: words of it (firm fixed price) or its FPDS code (j).",
     "band": "Which matches: publish, review, rejected, any; all: also what matches nobody.",
     "verdict": "As reviewed: confirmed, rejected, never, unreviewed.",
 }

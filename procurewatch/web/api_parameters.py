@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from storage.competition import Competition
 from storage.query import KINDS, LONGEST_VALUE, LONGEST_WORDS, MOST_VALUES, PARAMETERS, SINGLE
 from storage.stored import EventKind
 
@@ -44,6 +45,12 @@ SCHEMAS: dict[str, tuple[Schema, str]] = {
     "state": (_CODE, "the recipient's state: VA"),
     "psc": (_CODE, "product or service code, or its beginning"),
     "naics": (_CODE, "industry code, or its beginning"),
+    "competition": (
+        {"type": "string", "enum": [each.value for each in Competition]},
+        "whether a contract was competed",
+    ),
+    "set_aside": (_LETTERS, "FPDS code (8a, none) or words of a set-aside"),
+    "pricing": (_LETTERS, "FPDS code (j) or words of a type of contract: firm fixed price"),
 }
 
 

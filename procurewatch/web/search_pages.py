@@ -147,7 +147,7 @@ def _can_be_asked(name: str, value: str) -> bool:
 
 def _value(params: Pairs, name: str, counted: FacetCount, names: Mapping[str, str]) -> FacetValue:
     value = counted.value.lower() if name == "agency" else counted.value  # as a query keeps it
-    label = category_words(counted.label) if name in ("category", "kind") else counted.label
+    label = category_words(counted.label) if name in ("category", "competition", "kind") else counted.label
     return FacetValue(
         id=f"{name}-{counted.value}",
         label=excerpt(names.get(value) or label, LONGEST_LABEL),

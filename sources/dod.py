@@ -22,6 +22,7 @@ import structlog
 
 from sources.contract import Fetched, Interest, RowBounds, Shortfall, Source, Step, Stored, Unchanged, Window
 from sources.dod_article import parse, read_article
+from sources.dod_assumptions import ASSUMPTIONS
 from sources.dod_index import Item, listed, read_index
 from sources.dod_pages import Pages, blocked
 from sources.errors import SourceChanged
@@ -50,6 +51,7 @@ class Dod(Source):
     )
     rests = timedelta(hours=4)
     files_are_news = True
+    assumptions = ASSUMPTIONS
     delay = "Only contracts of $7.5 million or more are announced."
 
     def control(self, client: Client) -> bool:

@@ -16,7 +16,9 @@ from datetime import date
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from sources.dod_awardees import Awardee
-from sources.dod_paragraph import MARK, Announcement, continues, read_paragraph
+from sources.dod_corrections import MARK, awaits_its_text
+from sources.dod_lines import announcements_in
+from sources.dod_paragraph import Announcement, continues, read_paragraph
 from sources.dod_wording import last_day
 from sources.errors import SourceChanged
 from sources.records import (
@@ -51,6 +53,10 @@ _FOOTER = re.compile(r"(\*+)\s*(?=[A-Za-z])([^$*]{3,120})")
 _NOT_NEWS = re.compile(
     r"products you want delivered|delivered to your inbox|valued at \$[\d.]+ million or more", re.IGNORECASE
 )
+_CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?([\w.:-]{1,40})", re.IGNORECASE)
+_CHARSET_SENT = re.compile(r"charset\s*=\s*[\"']?([\w.:-]{1,40})", re.IGNORECASE)
+# What browsers read these as (https://encoding.spec.whatwg.org/#names-and-labels).
+_READ_AS = dict.fromkeys(("iso-8859-1", "iso8859-1", "latin-1", "latin1", "ascii", "us-ascii"), "windows-1252")
 _CORRECTION_HEADING = re.compile(r"(?:CORRECTION|UPDATE|CLARIFICATION|AMENDMENT)S?\W*", re.IGNORECASE)
 _HEADING_WORD = re.compile(
     r"\b(?:Army|Navy|Air Force|Space Force|Marine Corps|Agency|Command|Headquarters|Services"
@@ -70,18 +76,23 @@ class Paragraph:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Article:
-    """A page. `number` is "" if it does not say which; `day` is the last day in its title; `legend` explains stars."""
+    """A page. `number` is "" if it does not say which; `day` is the last day in its title; `legend` explains stars.
+
+    `lost` is how many characters could not be read in the encoding that the page declares.
+    """
 
     number: str
     title: str
     day: date | None
     paragraphs: tuple[Paragraph, ...]
     legend: dict[str, str]
+    lost: int = 0
 
 
 def read_article(document: Document) -> Article:
     """Read a page. Raises `SourceChanged` when it is no page of contract announcements."""
-    tree = LexborHTMLParser(document.body.replace(_BLOCK.encode(), b"").replace(_BREAK.encode(), b""))
+    text = _decoded(document)
+    tree = LexborHTMLParser(text.replace(_BLOCK, "").replace(_BREAK, ""))
     title = _title(tree)
     body = max(tree.css("div.body"), key=lambda node: len(node.text()), default=None)
     if not title or body is None:
@@ -90,7 +101,20 @@ def read_article(document: Document) -> Article:
     paragraphs, legend = _paragraphs(_lines(body))
     if not paragraphs:
         raise SourceChanged(SOURCE, document.url, f"{title[:80]!r} holds no announcement")
-    return Article(number=number, title=title, day=last_day(title), paragraphs=paragraphs, legend=legend)
+    lost = text.count("\ufffd")
+    return Article(number=number, title=title, day=last_day(title), paragraphs=paragraphs, legend=legend, lost=lost)
+
+
+def _decoded(document: Document) -> str:
+    """Return a page as text: in the encoding that is declared; without one in UTF-8, else as browsers take it."""
+    sent, said = _CHARSET_SENT.search(document.content_type), _CHARSET.search(document.body[:4000])
+    declared = sent[1].lower() if sent else said[1].decode().lower() if said else ""
+    try:
+        return document.body.decode(_READ_AS.get(declared, declared) or "utf-8", "replace" if declared else "strict")
+    except LookupError:
+        return document.body.decode("utf-8", "replace")
+    except UnicodeDecodeError:
+        return document.body.decode("windows-1252", "replace")
 
 
 def parse(payload: Payload) -> list[Record]:
@@ -111,8 +135,9 @@ def parse(payload: Payload) -> list[Record]:
         awardees = read.awardees or (Awardee(name=""),)
         for place, awardee in enumerate(awardees, 1):
             of_awardee = read.numbers.of_awardees[place - 1] if read.numbers.of_awardees else read.numbers.piid
+            own = read.own[place - 1] if read.own else ()
             one = _publication(paragraph, read, awardee, article, payload)
-            records.append(replace(one, key=f"{key}_{place}", piid=of_awardee))
+            records.append(replace(one, key=f"{key}_{place}", piid=of_awardee, amounts=(*own, *read.amounts)))
     return records
 
 
@@ -143,7 +168,6 @@ def _publication(
         published=article.day,
         url=PAGE + link if link else "https://www.war.gov/News/Contracts/",
         revision=hashlib.sha256(f"{paragraph.section}\n{paragraph.text}".encode()).hexdigest()[:16],
-        amounts=read.amounts,
         parent_piid=read.numbers.parent,
         modification=read.numbers.modification,
         solicitation=read.numbers.solicitation,
@@ -168,9 +192,12 @@ def _facts(awardee: Awardee, read: Announcement, article: Article, payload: Payl
         "contracting activity": read.activity,
         "offers received": read.offers,
         "funds": read.funds,
+        "the announced amount is": "a minimum" if read.is_minimum else "",
         "other amounts": "; ".join(read.others),
+        "contract number, damaged": read.numbers.damaged,
         "other contract numbers": ", ".join(read.numbers.others),
         "awardees together": str(len(read.awardees)) if len(read.awardees) > 1 else "",
+        "characters of the page that could not be read": str(article.lost or ""),
         "read from": provenance(payload.documents[0].url),
         "article": "" if not DATE_KEY.fullmatch(payload.key) else "its number is not in the file; the key is its date",
     }
@@ -234,11 +261,11 @@ def _paragraphs(lines: list[str]) -> tuple[tuple[Paragraph, ...], dict[str, str]
             correction, open_one = True, False
         elif _is_heading(line):
             section, correction, open_one = line.strip(" :*"), False, False
-        elif open_one and continues(line):
+        elif open_one and (continues(line) or awaits_its_text(found[-1].text)):
             last = found[-1]
             found[-1] = Paragraph(section=last.section, text=f"{last.text} {line}", correction=last.correction)
-        elif _TELLS.search(line) and not _NOT_NEWS.search(line):
-            found.append(Paragraph(section=section, text=line, correction=correction))
+        elif (_TELLS.search(line) or awaits_its_text(line)) and not _NOT_NEWS.search(line):
+            found += [Paragraph(section=section, text=one, correction=correction) for one in announcements_in(line)]
             open_one = True
     return tuple(found), legend
 

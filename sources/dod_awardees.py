@@ -11,13 +11,17 @@ import itertools
 import re
 from dataclasses import dataclass, replace
 
+from sources.dod_amounts import MONEY
 from sources.dod_places import is_country, is_province, state_code
 
 # FAR 4.1603: six characters of activity address, two digits of year, one letter of instrument, four of serial number.
+# The last form is a damaged one, with a space beside a dash or for one ("FA8575-25-F B001").
 PIID = re.compile(
     r"(?<![A-Z0-9-])(?:[A-Z0-9]{5,6}-\d{2}-[A-Z]-[A-Z0-9]{3,8}"
     r"|(?=[A-Z0-9]{0,5}[A-Z])[A-Z0-9]{6}-?\d{2}-?[A-Z]-?[A-Z0-9]{4}"
-    r"|GS-?\d{2}[A-Z]-?\d{3,4}[A-Z]{1,2})(?![A-Z0-9]|-[A-Z0-9])"
+    r"|GS-?\d{2}[A-Z]-?\d{3,4}[A-Z]{1,2}"
+    r"|(?=[A-Z]{1,5}\d)(?=[A-Z0-9 ]{6,13}-)[A-Z0-9]{6}(?: ?- ?| )\d{2}(?: ?- ?| )[A-Z](?: ?- ?| )[A-Z0-9]{4}"
+    r")(?![A-Z0-9]|-[A-Z0-9])"
 )
 _PARENTHESIS = re.compile(r"\s*\(([^()]*)\)")
 _STARS = re.compile(r"\*+")
@@ -54,7 +58,8 @@ class Awardee:
     """One company an announcement names. `name` holds a trade name too ("X doing business as Y").
 
     `state` is a postal code, "" abroad or unknown; `town` the place as written; `stars` what the footer explains;
-    `piids` the numbers in parentheses after it, as written; `described` what else stands between name and place.
+    `piids` the numbers in parentheses after it, as written; `brackets` what stands in such parentheses where they state
+    an amount; `described` what else stands between name and place.
     """
 
     name: str
@@ -62,6 +67,7 @@ class Awardee:
     state: str = ""
     stars: str = ""
     piids: tuple[str, ...] = ()
+    brackets: str = ""
     described: str = ""
 
 
@@ -119,7 +125,7 @@ def _elements(text: str) -> list[str]:
 
 
 def _is_place(element: str) -> bool:
-    return bool(state_code(element)) or is_country(element)
+    return bool(state_code(element)) or is_country(element) or is_province(element)
 
 
 def _ends_in_place(part: str) -> bool:
@@ -129,15 +135,17 @@ def _ends_in_place(part: str) -> bool:
 
 def _awardee(part: str) -> Awardee | None:
     part = re.sub(r"^(?:\s|,)*(?:(?:and|or)\s+)?", "", part).strip(" ,")
-    piids = tuple(PIID.findall(" ".join(_PARENTHESIS.findall(part))))
+    brackets = _PARENTHESIS.findall(part)
+    piids = tuple(PIID.findall(" ".join(brackets)))
+    stated = next((bracket for bracket in brackets if MONEY.search(bracket)), "")
     stars = "".join(_STARS.findall(part)[:1])
-    kept = _PARENTHESIS.sub(lambda found: "" if PIID.search(found[1]) else found[0], part)
+    kept = _PARENTHESIS.sub(lambda found: "" if PIID.search(found[1]) or MONEY.search(found[1]) else found[0], part)
     words = _elements(_STARS.sub("", kept))
     if not words or not re.search(r"[^\W\d_]{2}", words[0]):
         return None
     words, trade = _without_trade_names(words)
     awardee = _placed(words)
-    awardee = replace(awardee, name=" ".join([awardee.name, *trade]), stars=stars, piids=piids)
+    awardee = replace(awardee, name=" ".join([awardee.name, *trade]), stars=stars, piids=piids, brackets=stated)
     somebody = 0 < len(awardee.name) <= LONGEST_NAME and "$" not in awardee.name
     return awardee if somebody and not _NOBODY.fullmatch(awardee.name) else None
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
@@ -25,6 +25,8 @@ INDEX = "/DesktopModules/ArticleCS/RSS.ashx?ContentType=400&Site=945&max="
 INDEX_TYPES = "application/rss+xml, application/xml, text/xml"
 LONGEST_INDEX = 500
 SATURDAY = 5
+STRAY = timedelta(days=7)  # between the day of a title and the time given: beyond it the time is a slip
+PUBLISHED_AT = time(21, tzinfo=UTC)  # 17:00 Eastern
 
 _TITLE = re.compile(r"\s*Contracts? for\b", re.IGNORECASE)
 _PATH = re.compile(r"/News/Contracts/Contract/Article/\d{4,10}(?:/[\w.%-]*)?/?", re.IGNORECASE)
@@ -89,11 +91,19 @@ def read_index(client: Client, most: int) -> tuple[list[Item], list[Problem]]:
 def _item(title: str, link: str, published: str) -> Item | None:
     try:
         path = urlsplit(link.strip()).path
-        time = parsedate_to_datetime(published.strip())
+        given = parsedate_to_datetime(published.strip())
     except (ValueError, OverflowError):
         return None
     number = ARTICLE_NUMBER.search(path)
     if not number or not _PATH.fullmatch(path):
         return None
-    aware = time if time.tzinfo else time.replace(tzinfo=UTC)
-    return Item(number=number[1], title=title, path=path, published=aware.astimezone(UTC))
+    moment = _moment(title, given if given.tzinfo else given.replace(tzinfo=UTC))
+    return Item(number=number[1], title=title, path=path, published=moment)
+
+
+def _moment(title: str, given: datetime) -> datetime:
+    """Return when a page was published: as given, unless that is far from the day in its title."""
+    day = last_day(title)
+    if day and abs(given.date() - day) > STRAY:
+        return datetime.combine(day, PUBLISHED_AT)
+    return given.astimezone(UTC)

@@ -2,6 +2,7 @@
 
 A PIID's ninth character is the instrument (FAR 4.1603): F an order, A a purchase agreement, D an indefinite-delivery
 contract, G a basic ordering agreement; R, Q and B are solicitations. "P00022" is a modification, never a contract.
+The number in the brackets after the contracting activity is that of what is awarded.
 """
 
 from __future__ import annotations
@@ -21,12 +22,16 @@ _OLD_ORDER = re.compile(
     r"\b(?:task|delivery|job) order\s+\(?(?:No\.?\s*|number\s*)?(\d{4}|[A-Z]{2}\d{2})\)?,?\s+(?:under"
     r"|against|on|to|issued)\b"
 )
+_CLOSING = re.compile(r"\bcontracting (?:activity|agency)\b", re.IGNORECASE)
 _MODIFIED = re.compile(r"\bmodif(?:ication|ied|ies)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Numbers:
-    """Contract numbers without dashes. `of_awardees` has one for each awardee, "" where it is not said whose it is."""
+    """Contract numbers without dashes. `of_awardees` has one for each awardee, "" where it is not said whose it is.
+
+    `damaged` is a number as written that has a space inside, and was read without it; "" if there is none.
+    """
 
     piid: str = ""
     parent: str = ""
@@ -34,22 +39,25 @@ class Numbers:
     solicitation: str = ""
     of_awardees: tuple[str, ...] = ()
     others: tuple[str, ...] = ()
+    damaged: str = ""
 
 
-def read_numbers(text: str, awardees: Sequence[Awardee]) -> Numbers:
-    """Return the contract numbers in a paragraph, and what each is."""
-    every = dict.fromkeys(compact(hit[0]) for hit in PIID.finditer(text))
+def read_numbers(text: str, awardees: Sequence[Awardee], kind: str = "") -> Numbers:
+    """Return the contract numbers in a paragraph, and what each is. `kind` names what is awarded ("contract")."""
+    written = [hit[0] for hit in PIID.finditer(text)]
+    every = dict.fromkeys(map(compact, written))
     found = [number for number in every if not _is_solicitation(number)]
     solicitation = next((number for number in every if _is_solicitation(number)), "")
-    numbers = _of_contracts(text, found, awardees)
-    return replace(numbers, solicitation=solicitation, modification=_modification(text))
+    numbers = _of_contracts(text, found, awardees, kind)
+    damaged = next((number for number in written if " " in number), "")
+    return replace(numbers, solicitation=solicitation, modification=_modification(text), damaged=damaged)
 
 
-def _of_contracts(text: str, found: list[str], awardees: Sequence[Awardee]) -> Numbers:
+def _of_contracts(text: str, found: list[str], awardees: Sequence[Awardee], kind: str) -> Numbers:
     own = [tuple(number for number in map(compact, awardee.piids) if number in found) for awardee in awardees]
     if len(awardees) > 1:
         return _of_several(text, found, own)
-    piid = _main(text, found, own[0] if own else ())
+    piid = _contract(text, found, kind) or _main(text, found, own[0] if own else ())
     parent = _parent(found, piid)
     old_order = _OLD_ORDER.search(text)
     if old_order and piid and not _is_order(piid):
@@ -75,6 +83,15 @@ def _modification(text: str) -> str:
         if re.search(r"\d", number) and not PIID.fullmatch(number):
             return compact(number)
     return ""
+
+
+def _contract(text: str, found: Sequence[str], kind: str) -> str:
+    """Return the number of a contract that is awarded together with a first order, "" if none is."""
+    closing = _CLOSING.search(text)
+    if not closing or not kind.lower().endswith("contract") or "order" in kind.lower():
+        return ""
+    closed = [compact(hit[0]) for hit in PIID.finditer(text, closing.end())]
+    return next((number for number in closed if number in found and not _is_order(number)), "")
 
 
 def _main(text: str, found: Sequence[str], own: Sequence[str]) -> str:

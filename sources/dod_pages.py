@@ -64,7 +64,7 @@ class Pages:
         if self.archive_failure:
             return None
         try:
-            time = self._snapshot(item)
+            time = snapshot(self._client, item)
             path = f"/web/{time}id_/{PUBLIC}{item.path}"
             document = self._client.get(path, at="archive", accept=PAGE_TYPES, follow=True) if time else None
             copied = _SNAPSHOT.search(document.url) if document else None
@@ -79,22 +79,23 @@ class Pages:
             return None
         return document
 
-    def _snapshot(self, item: Item) -> str:
-        """Return when the archive copied a page, after it was published, as it writes times; "" if it has not.
 
-        https://archive.org/help/wayback_api.php: `closest` is the copy nearest to the time asked for.
-        """
-        wanted = f"{item.published + timedelta(days=1):%Y%m%d%H%M%S}"
-        path = f"/wayback/available?url={quote(PUBLIC + item.path, safe='')}&timestamp={wanted}"
-        document = self._client.get(path, at="availability")
-        snapshots = read_json(document, self._client.source).get("archived_snapshots")
-        if not isinstance(snapshots, dict):
-            raise SourceChanged(self._client.source, path, "the archive's answer names no archived_snapshots")
-        closest = snapshots.get("closest")
-        if not isinstance(closest, dict) or str(closest.get("status")) != "200" or not closest.get("available"):
-            return ""
-        copied = str(closest.get("timestamp"))
-        return copied if re.fullmatch(r"\d{14}", copied) and _is_later(copied, item) else ""
+def snapshot(client: Client, item: Item) -> str:
+    """Return when the archive copied a page, after it was published, as it writes times; "" if it has not.
+
+    https://archive.org/help/wayback_api.php: `closest` is the copy nearest to the time asked for.
+    """
+    wanted = f"{item.published + timedelta(days=1):%Y%m%d%H%M%S}"
+    path = f"/wayback/available?url={quote(PUBLIC + item.path, safe='')}&timestamp={wanted}"
+    document = client.get(path, at="availability")
+    snapshots = read_json(document, client.source).get("archived_snapshots")
+    if not isinstance(snapshots, dict):
+        raise SourceChanged(client.source, path, "the archive's answer names no archived_snapshots")
+    closest = snapshots.get("closest")
+    if not isinstance(closest, dict) or str(closest.get("status")) != "200" or not closest.get("available"):
+        return ""
+    copied = str(closest.get("timestamp"))
+    return copied if re.fullmatch(r"\d{14}", copied) and _is_later(copied, item) else ""
 
 
 def _is_later(time: str, item: Item) -> bool:

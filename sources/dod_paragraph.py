@@ -13,8 +13,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from sources.dod_amounts import MONEY, doubtful_amount, read_amounts
+from sources.dod_amounts import MONEY, doubtful_amount, own_amounts, read_amounts
 from sources.dod_awardees import Awardee, read_awardees
+from sources.dod_corrections import (
+    EARLIER_ONE,
+    MARK,
+    announced_on,
+    awardees_corrected,
+    corrects_itself,
+    parted,
+)
 from sources.dod_numbers import Numbers, read_numbers
 from sources.dod_wording import DAY, DAY_OR_MONTH, Sentence, read_day, sentences
 from sources.records import Amount
@@ -26,15 +34,6 @@ VERB = re.compile(
     r"|(?:has|have) received|will (?:compete|share)|(?:is|are) (?:competing|sharing)|received"
     r"|awarded(?= (?:an? )?[$\w-]*\$))\b"
 )
-MARK = re.compile(
-    r"^\W*((?:CORRECTION|UPDATE|AMENDMENT|CLARIFICATION|RETRACTION|CANCELLATION|NOTE"
-    r"|EDITOR['\u2019]?S NOTE)S?\b[^:.;]{0,40})[:\-\u2014\u2013]\s*",
-    re.IGNORECASE,
-)
-_EARLIER_ONE = re.compile(
-    r"^(?:The|A|An|In (?:the|a|an|our))\b.{0,250}?\b(?:(?:previously |originally )?announced|announcement)\b",
-    re.IGNORECASE | re.DOTALL,
-)
 _GOES_ON = re.compile(
     r"\(|(?:Work|Fiscal|Bids?|Locations?|Type of|Using|Funds|Funding|Foreign Military|No|Awarded|Obligated)\b"
     r"|(?:The|This|These|Each|All|Both|Such)\s+(?:[\w-]+\s+){0,4}?(?:contracts?|orders?"
@@ -42,6 +41,7 @@ _GOES_ON = re.compile(
     r"|agreements?|actions?|acquisitions?|performance|ordering|contracting|locations?|primary|total"
     r"|cumulative|companies)\b"
 )
+_WITH_OTHERS = re.compile(r"\balong with (?:\w+ ){0,3}other (?:vendors|companies|contractors|awardees|offerors)\b")
 _LIST = re.compile(r"^\W*(?:The |These )?(?:following|below)\b|\bfollowing (?:\w+ ){0,4}$", re.IGNORECASE)
 _LIST_END = re.compile(r"(?:\)|,\s+[A-Z][\w. ]+?)\s*\.(?=\s|$)")
 _PASSIVE = re.compile(
@@ -50,13 +50,6 @@ _PASSIVE = re.compile(
 _AFTER_TO = re.compile(
     r"^[^.;]*?\bto\s+(?=(?:the )?[A-Z])(.+?)(?:,?\s+(?:for|to|on|under|in (?:the amount|support))\b|\.\s|\.?$)",
     re.DOTALL,
-)
-_NAMED_IN_CORRECTION = re.compile(
-    r"\b(?:for|to|with|by|that|of)\s+(?=(?:the )?[A-Z0-9])(?!(?:the )?(?:Jan|Feb|Mar|Apr|May|Jun|Jul"
-    r"|Aug|Sep|Oct|Nov|Dec)[a-z]*\.? \d)"
-    r"((?:[^.();]|\.(?=[,\s][^A-Z]|,|\w)|\((?![A-Z0-9]{5,6}-?\d{2}))+?)"
-    r"(?:\s*[(;]|,?\s+(?:to (?!the [A-Z])|for |was |were |is |are |has |have |had |stated|included"
-    r"|incorrectly|should|contained|with |under |in (?:the|our|an?) |announced|on (?=[A-Z]))|\.\s+(?=[A-Z])|\.?$)"
 )
 _HEAD = (
     r"(?:contract modification|order modification|modification|task[- ]order contract|contract action"
@@ -140,7 +133,8 @@ class Announcement:
 
     `corrects`: the words in which it corrects an earlier one. `others`: clauses with amounts of another kind.
     `completion` and `work` are in its own words; `ends` is set only where the completion is a full, unconditional day.
-    `doubt` says which amount cannot be true.
+    `doubt` says which amount cannot be true. `own` holds for each awardee the amounts that are its alone; `is_minimum`
+    says that the amount announced is the least.
     """
 
     awardees: tuple[Awardee, ...]
@@ -158,11 +152,13 @@ class Announcement:
     funds: str
     corrects: str
     doubt: str
+    own: tuple[tuple[Amount, ...], ...] = ()
+    is_minimum: bool = False
 
 
 def continues(line: str) -> bool:
     """Whether a line goes on with the announcement above it, as where a page breaks one into several paragraphs."""
-    if MARK.match(line) or _EARLIER_ONE.match(sentences(line)[0].text):
+    if MARK.match(line) or EARLIER_ONE.match(sentences(line)[0].text):
         return False
     return line[:1].islower() or bool(_GOES_ON.match(line))
 
@@ -179,22 +175,27 @@ def read_paragraph(paragraph: str, published: date | None, *, correction: bool =
     """
     mark = MARK.match(paragraph)
     text = paragraph[mark.end() :] if mark else paragraph
+    lead, text = parted(text) if mark or correction else ("", text)
     found = sentences(text)
-    corrects = paragraph if mark or correction or _EARLIER_ONE.match(found[0].text) else ""
+    corrects = paragraph if mark or correction or EARLIER_ONE.match(found[0].text) else ""
     award, subject, after = _award(text, found)
     awardees = _awardees(text, subject, corrects=bool(corrects))
-    numbers = read_numbers(text, awardees)
+    kind = _type_text(after) or (_type_text(found[0].text) if corrects else "")
+    numbers = read_numbers(text, awardees, kind)
     if not awardees and not (corrects and numbers.piid):
         return None
-    amounts, others = read_amounts(found, award, several=len(awardees) > 1)
+    several = len(awardees) > 1 or bool(_WITH_OTHERS.search(text))
+    amounts = read_amounts(found, award, several=several, of_awardees=[awardee.brackets for awardee in awardees])
     completion, ends = _completion(found)
     return Announcement(
         awardees=tuple(awardees),
-        amounts=amounts,
-        others=tuple(others),
-        type_text=_type_text(after) or (_type_text(found[0].text) if corrects else ""),
+        amounts=amounts.stated,
+        others=amounts.others,
+        own=tuple(own_amounts(awardee.brackets) for awardee in awardees),
+        is_minimum=amounts.is_minimum,
+        type_text=kind,
         numbers=numbers,
-        signed=_signed(text, published),
+        signed=_signed(text, published) or announced_on(lead, published),
         ends=ends,
         completion=completion,
         work=_work(found),
@@ -202,7 +203,7 @@ def read_paragraph(paragraph: str, published: date | None, *, correction: bool =
         offers=_first(_OFFERS, text),
         competition=_first(_COMPETITION, text),
         funds=" ".join(one.text for one in found[award + 1 :] if _FUNDS.search(one.text)),
-        corrects=corrects or _corrects_itself(found),
+        corrects=corrects or corrects_itself(found),
         doubt=doubtful_amount(text),
     )
 
@@ -241,28 +242,7 @@ def _listed(text: str, start: int) -> str:
 
 def _awardees(text: str, subject: str, *, corrects: bool) -> list[Awardee]:
     awardees = read_awardees(subject)
-    return _awardees_corrected(text) if corrects and (not awardees or _EARLIER_ONE.match(subject)) else awardees
-
-
-def _awardees_corrected(text: str) -> list[Awardee]:
-    """Return whom a correction names: "the contract announced on ... for NAME, City, State, to provide ..."."""
-    for found in _NAMED_IN_CORRECTION.finditer(text):
-        named = [awardee for awardee in read_awardees(found[1]) if awardee.town or _looks_like_company(awardee.name)]
-        if named:
-            return named
-    return []
-
-
-def _looks_like_company(name: str) -> bool:
-    return bool(re.search(r"\b(?:Inc|Corp|LLC|LLP|LP|Co|Ltd|JV|Company|Corporation|GmbH|University)\b\.?$", name))
-
-
-def _corrects_itself(found: Sequence[Sentence]) -> str:
-    """Return a sentence of an ordinary announcement that says it corrects an earlier one."""
-    said = re.compile(
-        r"\b(?:corrects?|correction (?:to|of)|corrected|supersedes?|replaces)\b.*\bannounce", re.IGNORECASE
-    )
-    return next((one.text for one in found[1:] if said.search(one.text)), "")
+    return awardees_corrected(text) if corrects and (not awardees or EARLIER_ONE.match(subject)) else awardees
 
 
 def _type_text(after: str) -> str:

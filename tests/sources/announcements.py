@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-from sources.contract import Fetched, HeldRecord, Shortfall, Step
+from sources.contract import FailedStep, Fetched, HeldRecord, Shortfall, Step
 from sources.dod import Dod
 from sources.http import Client, Pace, Patience
 from sources.records import Document, Payload, Problem, Publication, Record
@@ -65,12 +65,13 @@ def fetched(server: DodStandIn, memory: Memory | None = None, step: Step | None 
 
 def kinds(items: Sequence[Fetched]) -> list[tuple[str, str]]:
     """What was fetched, as (kind, key) in order."""
-    return [
-        ("Shortfall", f"{item.received}/{item.expected}")
-        if isinstance(item, Shortfall)
-        else (type(item).__name__, item.key)
-        for item in items
-    ]
+    return [_kind(item) for item in items]
+
+
+def _kind(item: Fetched) -> tuple[str, str]:
+    if isinstance(item, Shortfall):
+        return "Shortfall", f"{item.received}/{item.expected}"
+    return type(item).__name__, item.step.key if isinstance(item, FailedStep) else item.key
 
 
 def records_of(items: Sequence[Fetched]) -> list[Record]:
@@ -78,10 +79,12 @@ def records_of(items: Sequence[Fetched]) -> list[Record]:
     return [record for item in items if isinstance(item, Payload) for record in SOURCE.parse(item)]
 
 
-def read(body: bytes, *, key: str = "DOD_4532515", url: str = "https://www.war.gov/x") -> list[Record]:
-    """The records of a page."""
+def read(
+    body: bytes, *, key: str = "DOD_4532515", url: str = "https://www.war.gov/x", sent: str = "text/html"
+) -> list[Record]:
+    """The records of a page; `sent` is the content type it came with."""
     now = datetime(2026, 7, 3, tzinfo=UTC)
-    document = Document(url=url, request="", retrieved_at=now, content_type="text/html", body=body)
+    document = Document(url=url, request="", retrieved_at=now, content_type=sent, body=body)
     return SOURCE.parse(Payload(source="dod", key=key, revision="", documents=(document,)))
 
 

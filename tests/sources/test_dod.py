@@ -31,6 +31,7 @@ INTEREST = Interest(names=("ACME",))
 RSS = "RSS.ashx"
 COPY = "20260705120000"
 FIRST_KEY = "DOD_4532001"
+ASSUMPTIONS = {assumption.name: assumption for assumption in SOURCE.assumptions}
 ITEM = "<item><title>Contracts for July 9, 2026</title><link>{}</link><pubDate>{}</pubDate></item>"
 
 
@@ -91,6 +92,15 @@ def test_an_item_that_says_too_little_is_a_problem_and_the_rest_goes_on(link: st
     assert isinstance(problem, Problem)
     assert (problem.key, len(problem.documents)) == ("DOD_INDEX_2026-07-09", 1)
     assert kinds([payload]) == [("Payload", FIRST_KEY)]
+
+
+@pytest.mark.parametrize("stray", ["Thu, 09 Jul 2062", "Tue, 09 Jul 2002", "Thu, 01 Jan 1970"])
+def test_the_day_in_a_title_counts_where_the_time_of_an_item_is_far_from_it(stray: str) -> None:
+    link = "https://www.war.gov/News/Contracts/Contract/Article/4532009/x/"
+    with DodStandIn([page(1)], others=ITEM.format(link, f"{stray} 21:00:00 GMT")) as server:
+        server.hidden.append(page(9))
+        items = fetched(server, step=step_of(date(2026, 6, 29)))
+    assert kinds(items) == [("Shortfall", "0/2"), ("Payload", FIRST_KEY), ("Payload", "DOD_4532009")]
 
 
 def test_an_item_of_another_host_is_read_from_upstream() -> None:
@@ -327,3 +337,38 @@ def test_a_poll_is_one_step_and_a_backfill_one_for_each_month_that_the_index_rea
     ]
     whole = SOURCE.backfill_steps(INTEREST, date(2008, 1, 1), date(2026, 7, 15))
     assert (whole[0].since, len(whole)) == (date(2024, 8, 24), 24)
+
+
+def world(wrong: str = "") -> DodStandIn:
+    """war.gov and the archive with a month of pages; `wrong` names the assumption that does not hold."""
+    days = [datetime(2026, 7, day, 21, tzinfo=UTC) for day in range(1, 32)]
+    copies = () if wrong == "archive-copies" else ("20260820120000",)
+    pages = [page(number, day=day, copies=copies) for number, day in enumerate(days, 1)]
+    return DodStandIn(pages, refuses=wrong == "open-pages", longest=10 if wrong == "long-index" else 500)
+
+
+@pytest.mark.parametrize("wrong", ["", *ASSUMPTIONS])
+@pytest.mark.parametrize("name", ASSUMPTIONS)
+def test_a_probe_tells_whether_its_assumption_holds(name: str, wrong: str) -> None:
+    with world(wrong) as server, client_of(server) as client:
+        assert ASSUMPTIONS[name].probe(client) is (name != wrong)
+        assert len(server.requests) <= 2
+
+
+@pytest.mark.parametrize(
+    ("wrong", "missing"), [("", []), ("open-pages", []), ("archive-copies", []), ("long-index", ["0/15"])]
+)
+def test_a_poll_ends_well_where_one_assumption_does_not_hold(wrong: str, missing: list[str]) -> None:
+    with world(wrong) as server:
+        items = fetched(server)
+    payloads = [item for item in items if isinstance(item, Payload)]
+    assert [detail for kind, detail in kinds(items) if kind == "Shortfall"] == missing
+    assert len(payloads) == (10 if missing else 31)
+
+
+@pytest.mark.parametrize("name", ASSUMPTIONS)
+def test_a_probe_that_cannot_tell_says_so(name: str) -> None:
+    with FaultyDod([page(1)]) as server, client_of(server) as client:
+        server.play(Fault.UNAVAILABLE)
+        with pytest.raises(Unreachable):
+            ASSUMPTIONS[name].probe(client)

@@ -294,6 +294,37 @@ def test_stored_evidence_that_is_no_page_any_more_is_a_problem() -> None:
     assert (problem.key, problem.reason) == ("DOD_4532515", "a page that holds no contract announcements")
 
 
+SOCIETE = PLAIN.replace("Acme Drones LLC", "Soci\u00e9t\u00e9 Drones \u2013 LLC")
+UNREADABLE = "characters of the page that could not be read"
+
+
+@pytest.mark.parametrize(
+    ("written", "head", "sent"),
+    [
+        ("utf-8", "", "text/html"),
+        ("utf-8", "", "text/html; charset=utf-8"),
+        ("utf-8", '<meta charset="utf-8">', "text/html"),
+        ("windows-1252", "", "text/html"),
+        ("windows-1252", '<meta charset="iso-8859-1">', "text/html"),
+        ("windows-1252", '<meta http-equiv="Content-Type" content="text/html; charset=windows-1252">', "text/html"),
+        ("windows-1252", '<meta charset="utf-8">', "text/html; charset=ISO-8859-1"),
+        ("utf-8", '<meta charset="no-such-charset">', "text/html"),
+        ("utf-16", "", "text/html; charset=utf-16"),
+    ],
+)
+def test_a_page_is_read_in_the_encoding_it_declares(written: str, head: str, sent: str) -> None:
+    content = head + BODY.format(f"<p>{SOCIETE}</p>")
+    (one,) = publications(read(content.encode(written), sent=sent))
+    assert one.recipient.name == "Soci\u00e9t\u00e9 Drones \u2013 LLC"
+    assert UNREADABLE not in {fact.label for fact in one.facts}
+
+
+def test_what_cannot_be_read_in_the_declared_encoding_is_said() -> None:
+    content = '<meta charset="utf-8">' + BODY.format(f"<p>{SOCIETE}</p>")
+    (one,) = publications(read(content.encode("windows-1252")))
+    assert SourceFact(label=UNREADABLE, value="3") in one.facts
+
+
 def test_hostile_text_is_text_and_nothing_else() -> None:
     odd = "Acme\x00 &lt;script&gt;alert(1)&lt;/script&gt; \x1e\x1f\u202eCorp., Boise, Idaho, is awarded a $9 contract."
     [one] = publications(read(body(f"<p>{odd}</p>")))

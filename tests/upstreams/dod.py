@@ -47,10 +47,17 @@ class Page:
 
 
 class DodStandIn(StandIn):
-    """Serves `pages`. `refuses`: pages answer 403, the index does not. `others` are items that are no pages."""
+    """Serves `pages`. `refuses`: pages answer 403, the index does not. `others` are items of the test's own.
 
-    def __init__(self, pages: Sequence[Page], *, refuses: bool = False, others: str = "") -> None:
+    `hidden` pages are served but not listed; the index lists `longest` pages at most.
+    """
+
+    def __init__(
+        self, pages: Sequence[Page], *, refuses: bool = False, others: str = "", longest: int = LONGEST
+    ) -> None:
         self.pages = list(pages)
+        self.hidden: list[Page] = []
+        self.longest = longest
         self.refuses = refuses
         self.others = others
         super().__init__()
@@ -75,7 +82,7 @@ class DodStandIn(StandIn):
 
     def _index(self, query: dict[str, str]) -> Answer:
         listed = query.get("ContentType") == "400" and query.get("Site") == "945"
-        most = min(int(query.get("max", "10")), LONGEST) if listed else 0
+        most = min(int(query.get("max", "10")), self.longest) if listed else 0
         newest = sorted(self.pages, key=lambda page: page.published, reverse=True)[:most]
         items = "".join(
             f"<item><title>\n{escape(page.title)}\n</title><link>{SITE}{page.path}</link>"
@@ -91,7 +98,7 @@ class DodStandIn(StandIn):
 
     def _found(self, path: str) -> Page | None:
         number = re.match(r"/News/Contracts/Contract/Article/(\d+)(?:/|$)", path)
-        return next((page for page in self.pages if number and page.number == number[1]), None)
+        return next((page for page in [*self.pages, *self.hidden] if number and page.number == number[1]), None)
 
     def _page(self, path: str) -> Answer:
         if self.refuses:

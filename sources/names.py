@@ -1,0 +1,69 @@
+"""Whether the recipient of a search row bears the name that was asked for, and not one that only contains it. Pure.
+
+A search for a short name (THORN, SITA) also finds companies whose names contain it (HAWTHORNE, UNIVERSITA). To read all
+of their awards would take thousands of requests. A row is therefore compared with the name before its award is read.
+What a record matches is decided later, by `monitors.matcher`: this comparison may let too much through, never too
+little.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import lru_cache
+
+CACHED_NAMES = 4_096
+
+# The words of legal forms, and those that a branch or a division adds: the lists of `monitors.names`.
+_FORM_WORDS = """
+INC INCORPORATED LLC LIMITED LIABILITY COMPANY CORP CORPORATION CO LTD PTY PTE LP PARTNERSHIP LLP LLLP PLLC PC PLC GMBH
+AG AB SA SAS BV NV SRL SPA
+"""
+_BRANCH_WORDS = """
+AMERICA AMERICAS CORPORATE DEFENSE ENTERPRISE ENTERPRISES FEDERAL GLOBAL GOVERNMENT GOVT GROUP HOLDING HOLDINGS
+INDUSTRIES INTERMEDIATE INTERNATIONAL LABS NATIONAL NORTH OF PARENT PUBLIC SECTOR SECURITY SERVICES SOFTWARE SOLUTIONS
+STATES SYSTEMS TECHNOLOGIES TECHNOLOGY THE UNITED US USA USG
+"""
+_FORMS = frozenset(_FORM_WORDS.split())
+_ADDED = _FORMS | frozenset(_BRANCH_WORDS.split())
+# Between two names of one company: DBA, FKA and the like, or a bracket.
+_OTHER_NAME = re.compile(
+    r"\b(?:D\W?B\W?A|[FNA]\W?K\W?A|DOING BUSINESS AS|TRADING AS|(?:FORMERLY|NOW|ALSO) KNOWN AS|FORMERLY)\b|[()]"
+)
+_DROPPED = re.compile(r"[.'`\u2018\u2019\u00b4]")
+_BETWEEN_INITIALS = re.compile(r"(?<=\b\w) (?=\w\b)")
+
+
+def is_same_name(found: str, asked: str) -> bool:
+    """Whether a recipient's name is the name asked for, whatever its legal form, punctuation and spaces.
+
+    Words that a branch adds (USA, FEDERAL, SOLUTIONS) may follow. `found` may hold several names (DBA, brackets); one
+    of them is enough.
+    """
+    wanted = _words(asked)
+    while len(wanted) > 1 and wanted[-1] in _FORMS:
+        wanted = wanted[:-1]
+    return bool(wanted) and any(_is(words, "".join(wanted)) for words in _names_in(found))
+
+
+def _is(words: tuple[str, ...], wanted: str) -> bool:
+    for size in range(len(words), 0, -1):
+        if "".join(words[:size]) == wanted:
+            return True
+        if words[size - 1] not in _ADDED:
+            return False
+    return False
+
+
+@lru_cache(maxsize=CACHED_NAMES)
+def _names_in(found: str) -> tuple[tuple[str, ...], ...]:
+    return tuple(_words(piece) for piece in _OTHER_NAME.split(found.upper()))
+
+
+@lru_cache(maxsize=CACHED_NAMES)
+def _words(name: str) -> tuple[str, ...]:
+    """Return the words of a name in capitals, without punctuation and a leading THE; initials are one word."""
+    plain = "".join(each for each in unicodedata.normalize("NFKD", name.upper()) if not unicodedata.combining(each))
+    spaced = " ".join(re.sub(r"[\W_]+", " ", _DROPPED.sub("", plain.replace("&", " AND "))).split())
+    words = tuple(_BETWEEN_INITIALS.sub("", spaced).split())
+    return words[1:] if len(words) > 1 and words[0] == "THE" else words

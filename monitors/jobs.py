@@ -97,11 +97,11 @@ def plan_poll(
     until: date,
     reach: Reach,
     *,
-    whatever_version: bool = False,
+    force: bool = False,
 ) -> Poll:
     """Return the poll that is due: its window from the watermarks, its interest from the watchlist and the held.
 
-    With `whatever_version` it asks even when the source's data has not changed since the last poll.
+    With `force` it asks even when the source's data has not changed since the last poll.
     """
     with database.reading() as session:
         watermark = checkpoint(session, source.name, WATERMARK)
@@ -115,7 +115,7 @@ def plan_poll(
     last_sweep = date.fromisoformat(swept) if swept and not unseeded else None
     window = poll_window(until, date.fromisoformat(watermark) if watermark else None, last_sweep, reach)
     retries, steps = _merged(failed, source.poll_steps(interest_in(watchlist.vendors, held), window))
-    must_ask = whatever_version or bool(unseeded) or window.acted_since is not None
+    must_ask = force or bool(unseeded) or window.acted_since is not None
     return Poll(
         source=source.name,
         steps=steps,

@@ -43,7 +43,7 @@ def poll(
             if due and not now:
                 console().print(plain(f"{chosen.title}: resting until {due:%Y-%m-%d %H:%M} UTC (--now asks anyway)"))
             else:
-                reports.append(poll_source(desk, chosen, today()))
+                reports.append(poll_source(desk, chosen, today(), force=now))
     finish(reports)
 
 
@@ -56,10 +56,10 @@ def rests_until(desk: Desk, source: Source) -> datetime | None:
     return due if due > moment else None
 
 
-def poll_source(desk: Desk, source: Source, until: date) -> RunReport:
-    """Poll one source with its progress shown. Raises `Busy`."""
+def poll_source(desk: Desk, source: Source, until: date, *, force: bool = False) -> RunReport:
+    """Poll one source with its progress shown, with `force` even if its data has not changed. Raises `Busy`."""
     with desk.claimed(source), following(source.title) as listen:
-        return desk.poll(source, until, listen)
+        return desk.poll(source, until, listen, force=force)
 
 
 def backfill(

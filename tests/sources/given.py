@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Any
 
-from sources.contract import Fetched, Interest, Quota, RowBounds, Step, Stored, Window
+from sources.contract import Fetched, Interest, RowBounds, Source, Step, Stored, Window
 from sources.http import Client, Pace
 from sources.records import Agency, Award, Document, Payload, Publication, PublicationKind, Recipient, Record
 from tests.awards import award
@@ -15,22 +15,15 @@ from tests.records import ICE
 
 
 @dataclass(kw_only=True)
-class Given:
+class Given(Source):
     """A source named `name` whose polls bring `records`, in one payload."""
 
     name: str = "usaspending"
     records: Sequence[Record] = ()
     title: str = "What is given"
     base_url: str = "http://127.0.0.1:9"
-    needs_key: str | None = None
     pace: Pace = field(default_factory=lambda: Pace(seconds_between=0))
     expects: RowBounds = field(default_factory=lambda: RowBounds(at_least=0, at_most=1000))
-    also: Mapping[str, str] = field(default_factory=dict)
-    quota: Quota | None = None
-    rests: timedelta = timedelta(0)
-    keeps_all: bool = True
-    on_by_default: bool = True
-    delay: str = ""
 
     def control(self, client: Client) -> bool:
         """Whether it is there: it is."""
@@ -38,11 +31,11 @@ class Given:
 
     def poll_steps(self, interest: Interest, window: Window) -> Sequence[Step]:
         """Plan one step."""
-        return [Step(key="all", query={"until": window.until, "names": interest.names})]
+        return [Step(key="all", query={"names": list(interest.names)}, since=window.modified_since, until=window.until)]
 
     def backfill_steps(self, interest: Interest, since: date, until: date) -> Sequence[Step]:
         """Plan one step."""
-        return [Step(key=f"{since}/{until}", query={"names": interest.names})]
+        return [Step(key=f"{since}/{until}", query={"names": list(interest.names)})]
 
     def fetch(self, client: Client, step: Step, stored: Stored) -> Iterator[Fetched]:  # noqa: ARG002
         """Give all there is."""

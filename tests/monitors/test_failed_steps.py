@@ -61,8 +61,9 @@ class Stepwise(Given):
 
     def poll_steps(self, interest: Interest, window: Window) -> list[Step]:  # noqa: ARG002
         """Plan a step for each part."""
-        days = {"since": window.modified_since, "until": window.until}
-        return [Step(key=name, query={}, part=PARTS.get(name, "others"), **days) for name in self.steps]
+        since, until = window.modified_since, window.until
+        parts = {name: PARTS.get(name, "others") for name in self.steps}
+        return [Step(key=name, query={}, since=since, until=until, part=part) for name, part in parts.items()]
 
     def backfill_steps(self, interest: Interest, since: date, until: date) -> list[Step]:
         """Plan the same."""

@@ -13,7 +13,7 @@ from typer.exceptions import TyperException
 
 from feeds.text import one_line
 from monitors.watchlist import WatchlistError
-from procurewatch.commands import demonstrate, export, look, publish, pull, quote
+from procurewatch.commands import demonstrate, doctor, export, look, publish, pull, quote
 from procurewatch.commands import review as reviewing
 from procurewatch.commands import sources as about_sources
 from procurewatch.commands.edit_vendors import vendors
@@ -25,6 +25,7 @@ from sources.errors import SourceError
 from storage.database import DatabaseError
 
 FAILED, MISUSED, BUSY = 1, 2, 3
+DOCTOR = "doctor"  # the one command that settings which cannot be read do not stop
 CODES: dict[type[Exception], int] = {
     SettingsError: MISUSED,
     WatchlistError: MISUSED,
@@ -45,6 +46,7 @@ app = typer.Typer(
 for command in (pull.poll, pull.backfill, pull.run, look.search, look.show, export.export, export.pack, publish.serve):
     app.command()(command)
 app.command("demo")(demonstrate.demo)
+app.command(DOCTOR)(doctor.doctor)
 app.command("foia")(quote.foia)
 app.command("cite")(quote.cite)
 app.command("sources")(about_sources.sources)
@@ -73,9 +75,15 @@ def settings(
     ] = False,
 ) -> None:
     """Read the settings before any command."""
-    context.obj = load_settings(
-        data_dir=data_dir, database_url=database_url, log_format=log_format, log_level=log_level
-    )
+    try:
+        context.obj = load_settings(
+            data_dir=data_dir, database_url=database_url, log_format=log_format, log_level=log_level
+        )
+    except SettingsError as error:
+        if context.invoked_subcommand != DOCTOR:
+            raise
+        context.obj = error
+        return
     configure_logging(context.obj.log_format, context.obj.log_level)
 
 

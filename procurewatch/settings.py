@@ -24,7 +24,11 @@ Days = Annotated[int, Field(ge=1, le=7300)]
 
 
 class SettingsError(Exception):
-    """A setting is wrong. The message is one line: which, why, what is allowed."""
+    """A setting is wrong. The message is one line: which, why, what is allowed. `others` are further ones, likewise."""
+
+    def __init__(self, message: str, *others: str) -> None:
+        super().__init__(message)
+        self.others = others
 
 
 class SourceSettings(BaseModel):
@@ -165,9 +169,8 @@ def load_settings(**flags: object) -> Settings:
     try:
         return Settings.model_validate({}) if not given else Settings(**given)  # type: ignore[arg-type]
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise SettingsError(_explain(where, str(first["msg"]), first["type"])) from error
+        wrong = [(".".join(map(str, each["loc"])), str(each["msg"]), each["type"]) for each in error.errors()]
+        raise SettingsError(*(_explain(*each) for each in wrong)) from error
     except (ValueError, OSError) as error:
         raise SettingsError(f"{config_file()}: {error}") from error
 
@@ -184,7 +187,10 @@ def _explain(where: str, message: str, kind: str) -> str:
 def _refuse_unknown_variables() -> None:
     """A misspelt variable would be ignored, and the program do something else than it was told."""
     known = {PREFIX + name.upper() for name in Settings.model_fields} | {CONFIG_VARIABLE}
+    wrong = []
     for name in os.environ:
         if name.upper().startswith(PREFIX) and name.upper().split("__")[0] not in known:
             close = difflib.get_close_matches(name.upper(), sorted(known), n=1)
-            raise SettingsError(f"unknown variable {name}" + (f"; did you mean {close[0]}?" if close else ""))
+            wrong.append(f"unknown variable {name}" + (f"; did you mean {close[0]}?" if close else ""))
+    if wrong:
+        raise SettingsError(*wrong)

@@ -1,0 +1,170 @@
+"""One source: its last poll, its key, its control query, and each assumption that its adapter makes."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from feeds.text import moment, one_line, plural
+from monitors.run import NOTE
+from procurewatch.desk import Desk
+from procurewatch.doctor.findings import Finding, Result, sentence
+from procurewatch.settings import SettingsError
+from sources.contract import Assumption, Source
+from sources.errors import Blocked, QuotaUsedUp, SourceError
+from sources.http import Client
+from storage.health import GOOD, health_of
+from storage.runs import checkpoints, note_checkpoint
+
+HOLDS, DOES_NOT = "holds", "does not hold"
+NOTES = f"{NOTE}assumption/"
+PROBED = "/probed"  # after an assumption's name: when it was probed
+KEPT_FREE = 0.7  # of a day's requests: unless a source is named, it is asked only while more than that is left
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visit:
+    """What is looked at of one source. `named`: the user named it, so that its quota may be spent on it."""
+
+    desk: Desk
+    source: Source
+    named: bool
+
+    def asked(self) -> Iterator[Finding]:
+        """Ask the source, and say what came of it. What its assumptions came to is stored."""
+        yield from self._last_poll()
+        try:
+            client = self.desk.client(self.source)
+        except SettingsError as error:
+            yield self._finding("key", Result.PROBLEM, sentence(str(error)), self._check_the_key)
+            return
+        with client:
+            if why := self._too_dear():
+                yield self._finding("control query", Result.SKIPPED, why, self._name_it)
+                yield from self._stored()
+            elif (yield from self._control(client)):
+                yield from self._assumptions(client)
+
+    def not_asked(self) -> Iterator[Finding]:
+        """Say what is known of the source without asking it."""
+        yield from self._last_poll()
+        yield from self._stored()
+
+    def _finding(self, check: str, result: Result, says: str, do: str = "", *, holds: bool | None = None) -> Finding:
+        return Finding(
+            section=self.source.title,
+            check=check,
+            result=result,
+            says=says,
+            do=do,
+            sources=(self.source.name,),
+            holds=holds,
+        )
+
+    def _last_poll(self) -> Iterator[Finding]:
+        with self.desk.database.reading() as session:
+            health = health_of(session, self.source.name)
+        if health.last_run is None:
+            return
+        good = health.last_verdict in GOOD
+        said = f": {one_line(health.last_message)}" if health.last_message else ""
+        says = sentence(f"{moment(health.last_run)}, {health.last_verdict or 'stopped'}{said}")
+        yield self._finding("last poll", Result.OK if good else Result.WARNING, says)
+
+    def _too_dear(self) -> str:
+        """Return why the source's quota is not spent on it, "" if it is."""
+        meter = self.desk.meter(self.source)
+        if meter is None or self.named:
+            return ""
+        left = meter.left()
+        if left > meter.a_day * KEPT_FREE:
+            return ""
+        return f"Not asked: {left} of {meter.a_day} requests are left today, which polls need."
+
+    @property
+    def _name_it(self) -> str:
+        cost = 1 + len(self.source.assumptions)
+        return f"`procurewatch doctor --source {self.source.name}` asks; it costs {plural(cost, 'request')}."
+
+    @property
+    def _check_the_key(self) -> str:
+        return f"Check the setting sources.{self.source.name}.key; keys expire."
+
+    def _control(self, client: Client) -> Generator[Finding, None, bool]:
+        """Ask for what always exists; return whether it is worth asking more."""
+        check, what = "control query", "what always exists"
+        try:
+            there = self.source.control(client)
+        except QuotaUsedUp as error:
+            yield self._finding(check, Result.WARNING, sentence(f"Not answered: {_reason(error)}"))
+            yield from self._stored()
+            return False
+        except Blocked as error:
+            keyed = self.source.needs_key is not None
+            says = sentence(f"{'Refused' if keyed else 'The source refuses to answer'}: {_reason(error)}")
+            do = self._check_the_key if keyed else "Wait a day; if it lasts, ask from another network."
+            yield self._finding("key" if keyed else check, Result.PROBLEM, says, do)
+            return False
+        except SourceError as error:
+            says, do = sentence(f"Failed: {_reason(error)}"), "Try again later; if it lasts, please report it."
+            yield self._finding(check, Result.PROBLEM, says, do)
+            return False
+        if self.source.needs_key:
+            way = "in the address, since the header is not read" if client.key_in_address else "in the header"
+            yield self._finding("key", Result.OK, f"Accepted, {way}.")
+        if there:
+            yield self._finding(check, Result.OK, f"Answered: {what} is there.")
+        else:
+            do = "The source has changed: update Procurewatch, or please report it."
+            yield self._finding(check, Result.PROBLEM, f"Answered, but {what} is not there.", do)
+        return True
+
+    def _assumptions(self, client: Client) -> Iterator[Finding]:
+        if self.desk.meter(self.source) and not self.named:
+            yield from self._stored()
+            if self.source.assumptions:
+                says = f"{plural(len(self.source.assumptions), 'assumption')} not probed, to keep requests for polls."
+                yield self._finding("assumptions", Result.SKIPPED, says, self._name_it)
+            return
+        for assumption in self.source.assumptions:
+            yield self._probed(assumption, client)
+
+    def _probed(self, assumption: Assumption, client: Client) -> Finding:
+        """Probe an assumption, and store what it came to."""
+        try:
+            holds = assumption.probe(client)
+        except SourceError as error:
+            says = sentence(f"Could not be probed: {_reason(error)}")
+            return self._finding(assumption.name, Result.WARNING, says)
+        except Exception as error:  # noqa: BLE001  an answer that the probe did not foresee: the other probes still run
+            says = sentence(f"Could not be probed: {type(error).__name__}: {error}")
+            return self._finding(assumption.name, Result.WARNING, says, "Please report it.")
+        now = datetime.now(UTC)
+        noted = {assumption.name: HOLDS if holds else DOES_NOT, assumption.name + PROBED: now.isoformat()}
+        with self.desk.database.writing() as session:
+            for name, value in noted.items():
+                note_checkpoint(session, self.source.name, NOTES + name, value, now)
+        return self._told(assumption, holds=holds)
+
+    def _stored(self) -> Iterator[Finding]:
+        """Say what earlier probes came to."""
+        with self.desk.database.reading() as session:
+            noted = checkpoints(session, self.source.name, NOTES)
+        for assumption in self.source.assumptions:
+            if found := noted.get(NOTES + assumption.name):
+                probed = noted.get(NOTES + assumption.name + PROBED)
+                when = f" ({moment(datetime.fromisoformat(probed))})" if probed else ""
+                yield self._told(assumption, holds=found == HOLDS, when=when)
+
+    def _told(self, assumption: Assumption, *, holds: bool, when: str = "") -> Finding:
+        said = f"{HOLDS if holds else DOES_NOT}{when}: {assumption.says}"
+        result = Result.OK if holds else Result.WARNING
+        do = "" if holds else sentence(assumption.otherwise)
+        return self._finding(assumption.name, result, sentence(said), do, holds=holds)
+
+
+def _reason(error: SourceError) -> str:
+    """Return what came back, and when the source may be asked again."""
+    until = f"; it may be asked again at {moment(error.retry_at)}" if error.retry_at else ""
+    return f"{error.request}: {error.came_back}{until}"

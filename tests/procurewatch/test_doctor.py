@@ -1,0 +1,276 @@
+"""What `procurewatch doctor` says of sources, over a real server on loopback."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+
+import pytest
+
+from monitors.verdict import Verdict
+from procurewatch.demo.answers import Answer, json_answer
+from procurewatch.doctor import Result, examine, network
+from procurewatch.settings import SettingsError
+from storage.database import open_database
+from storage.runs import checkpoints
+from storage.tables import RunRow
+from tests.procurewatch.city import (
+    KEY,
+    NAMES,
+    WRONG,
+    City,
+    CityServer,
+    KeyedCity,
+    Suburb,
+    cities,
+    looked_at,
+    results,
+    settings_at,
+)
+from tests.sources.scripted_server import How, Script, ScriptedServer, closed_port
+
+GOOD = {"connection": Result.OK, "control query": Result.OK}
+REFUSED = Answer(status=403, body=f'{{"message": "the key {KEY} is not known"}}'.encode())
+
+
+@pytest.fixture
+def server() -> Iterator[CityServer]:
+    with CityServer() as upstream:
+        yield upstream
+
+
+def noted(folder: Path, source: str = "city") -> dict[str, str]:
+    """Return what is stored of a source's assumptions, by their names."""
+    with (
+        closing(open_database(f"sqlite:///{folder / 'procurewatch.sqlite3'}")) as database,
+        database.reading() as session,
+    ):
+        found = checkpoints(session, source, "note/assumption/")
+    return {name.removeprefix("note/assumption/"): value for name, value in found.items()}
+
+
+def test_assumptions_that_hold_are_said_and_stored(tmp_path: Path, server: CityServer) -> None:
+    before = datetime.now(UTC)
+    found = looked_at(tmp_path, City(), server=server)
+    assert results(found) == GOOD | dict.fromkeys(NAMES, Result.OK)
+    assert [finding.holds for finding in found] == [None, None, True, True, True]
+    assert found[2].text == "unquoted: holds: The city answers unquoted requests."
+    stored = noted(tmp_path)
+    assert {name: stored[name] for name in NAMES} == dict.fromkeys(NAMES, "holds")
+    assert before <= datetime.fromisoformat(stored["paging/probed"]) <= datetime.now(UTC)
+    assert server.asked == ["/control", "/unquoted", "/paging", "/empty"], "one cheap request each"
+
+
+@pytest.mark.parametrize("wrong", NAMES)
+def test_an_assumption_that_does_not_hold_is_a_warning(wrong: str, tmp_path: Path, server: CityServer) -> None:
+    looked_at(tmp_path, City(), server=server)
+    server.answers[f"/{wrong}"] = WRONG
+    found = looked_at(tmp_path, City(), server=server)
+    assert results(found) == GOOD | dict.fromkeys(NAMES, Result.OK) | {wrong: Result.WARNING}
+    [finding] = [each for each in found if each.check == wrong]
+    assert (finding.holds, finding.do) == (False, f"It is asked without {wrong} requests.")
+    assert "does not hold" in finding.says
+    assert noted(tmp_path)[wrong] == "does not hold"
+    assert [name for name in NAMES if noted(tmp_path)[name] == "holds"] == [name for name in NAMES if name != wrong]
+
+
+@pytest.mark.parametrize("answer", [Answer(status=500, body=b"<h1>Server Error</h1>"), json_answer({"other": 1})])
+def test_a_probe_that_cannot_tell_leaves_what_was_known(answer: Answer, tmp_path: Path, server: CityServer) -> None:
+    looked_at(tmp_path, City(), server=server)
+    server.answers["/paging"] = answer
+    found = looked_at(tmp_path, City(), server=server)
+    [finding] = [each for each in found if each.check == "paging"]
+    assert (finding.result, finding.holds) == (Result.WARNING, None)
+    assert finding.says.startswith("Could not be probed: ")
+    assert (found[-1].check, found[-1].holds) == ("empty", True), "the other probes still run"
+    assert noted(tmp_path)["paging"] == "holds"
+
+
+@pytest.mark.parametrize(
+    ("answer", "check", "result", "says", "goes_on"),
+    [
+        (WRONG, "control query", Result.PROBLEM, "what always exists is not there", True),
+        (REFUSED, "control query", Result.PROBLEM, "The source refuses to answer: GET /control: HTTP 403", False),
+        (Answer(status=500, body=b"broken"), "control query", Result.PROBLEM, "Failed: GET /control: HTTP 500", False),
+        (Answer(status=429, body=b"slow down"), "control query", Result.WARNING, "Not answered: GET /control", False),
+        (json_answer([1]), "control query", Result.PROBLEM, "Failed: ", False),
+        (json_answer({}), "source", Result.PROBLEM, "The check itself failed: KeyError: 'found'", False),
+    ],
+)
+def test_a_control_query_that_fails(  # noqa: PLR0917  as the table above has them
+    answer: Answer, check: str, result: Result, says: str, goes_on: bool, tmp_path: Path, server: CityServer
+) -> None:
+    server.answers["/control"] = answer
+    found = looked_at(tmp_path, City(), server=server)
+    [finding] = [each for each in found if each.check == check]
+    assert finding.result is result
+    assert says in finding.says
+    assert (result is Result.PROBLEM) == bool(finding.do)
+    assert ("/paging" in server.asked) == goes_on
+
+
+def test_a_key_is_accepted_or_refused_and_never_shown(tmp_path: Path, server: CityServer) -> None:
+    assert results(looked_at(tmp_path, KeyedCity(), server=server))["key"] is Result.OK
+    server.answers["/control"] = REFUSED
+    found = looked_at(tmp_path, KeyedCity(), server=server)
+    assert found[-1].check == "key"
+    assert found[-1].result is Result.PROBLEM
+    assert "sources.keyed.key" in found[-1].do
+    assert "[key] is not known" in found[-1].says, "the client has taken it out"
+    assert KEY not in repr(found)
+    with cities(KeyedCity()):
+        settings = settings_at(
+            tmp_path, server.base_url, sources={"keyed": {"base_url": server.base_url, "key": "a\nb"}}
+        )
+        [broken] = [finding for finding in examine(settings) if finding.check == "key"]
+    assert (broken.result, "no header can carry" in broken.says) == (Result.PROBLEM, True)
+
+
+def test_a_quota_is_kept_for_polls_unless_the_source_is_named(tmp_path: Path, server: CityServer) -> None:
+    first = looked_at(tmp_path, KeyedCity(), server=server)
+    assert server.asked == ["/control"]
+    assert first[-1].text == (
+        "assumptions: 3 assumptions not probed, to keep requests for polls. "
+        "`procurewatch doctor --source keyed` asks; it costs 4 requests."
+    )
+    for _ in range(5):
+        last = looked_at(tmp_path, KeyedCity(), server=server)
+    assert len(server.asked) == 3
+    assert results(last)["control query"] is Result.SKIPPED
+    assert "7 of 10 requests are left today" in last[-1].says
+    server.answers["/paging"] = WRONG
+    named = looked_at(tmp_path, KeyedCity(), server=server, only=["keyed"])
+    assert [finding.holds for finding in named][-3:] == [True, False, True]
+    assert len(server.asked) == 7
+    again = looked_at(tmp_path, KeyedCity(), server=server)
+    assert len(server.asked) == 7
+    assert [finding.holds for finding in again][-3:] == [True, False, True], "what is stored is said"
+    assert "does not hold (" in again[-2].says, "and since when"
+
+
+def test_probes_end_where_the_quota_does(tmp_path: Path, server: CityServer) -> None:
+    for _ in range(2):
+        looked_at(tmp_path, KeyedCity(), server=server, only=["keyed"])
+    found = looked_at(tmp_path, KeyedCity(), server=server, only=["keyed"])
+    assert len(server.asked) == 10
+    assert "all 10 requests of today's quota are used" in found[-1].says
+    assert results(found)["paging"] is Result.OK or results(found)["paging"] is Result.WARNING
+    after = looked_at(tmp_path, KeyedCity(), server=server, only=["keyed"])
+    assert results(after)["control query"] is Result.WARNING
+    assert after[-1].holds, "what is stored is said"
+
+
+def test_one_line_for_a_server_that_is_not_there(tmp_path: Path, server: CityServer) -> None:
+    nowhere = f"http://127.0.0.1:{closed_port()}"
+    with cities(City(), Suburb(), KeyedCity()):
+        settings = settings_at(tmp_path, nowhere, "city", "suburb")
+        settings.sources |= settings_at(tmp_path, server.base_url, "keyed").sources
+        found = list(examine(settings))
+    failed = [finding for finding in found if finding.result is Result.PROBLEM]
+    assert [finding.sources for finding in failed] == [("city", "suburb")]
+    assert failed[0].section == "City of Example, Suburb"
+    assert failed[0].says.startswith(f"{nowhere.removeprefix('http://')} cannot be reached: ConnectError")
+    assert results(found)["key"] is Result.OK
+
+
+def test_a_server_that_never_answers_is_given_up_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(network, "LONGEST", 0.5)
+    with ScriptedServer(Script(how=How.HANG)) as server, cities(City()):
+        began = time.monotonic()
+        found = list(examine(settings_at(tmp_path, server.base_url)))
+        assert time.monotonic() - began < 10
+    assert "no answer within 0.5 seconds" in found[-1].says
+    assert network.LONGEST < 20
+
+
+def test_another_host_of_a_source_that_is_not_there_is_a_warning(tmp_path: Path, server: CityServer) -> None:
+    with cities(City()):
+        also = {"archive": f"http://127.0.0.1:{closed_port()}"}
+        settings = settings_at(tmp_path, server.base_url, sources={"city": {"base_url": server.base_url, "also": also}})
+        found = [finding for finding in examine(settings) if finding.check == "connection"]
+    assert [finding.result for finding in found] == [Result.OK, Result.WARNING]
+
+
+def test_offline_no_source_is_asked_and_what_is_stored_is_said(tmp_path: Path, server: CityServer) -> None:
+    server.answers["/paging"] = WRONG
+    looked_at(tmp_path, City(), server=server)
+    asked = len(server.requests)
+    found = looked_at(tmp_path, City(), server=server, offline=True)
+    assert len(server.requests) == asked
+    assert [finding.holds for finding in found] == [True, False, True, None]
+    assert found[-1].text == "all sources: --offline."
+
+
+def test_sources_that_are_not_asked_say_why(tmp_path: Path, server: CityServer) -> None:
+    with cities(City(), Suburb(), KeyedCity()):
+        own = {"city": {"base_url": server.base_url}, "suburb": {"base_url": server.base_url, "enabled": False}}
+        settings = settings_at(tmp_path, server.base_url, sources=own)
+        left_out = {finding.check: finding.says for finding in examine(settings) if finding.result is Result.SKIPPED}
+        named = results([finding for finding in examine(settings, only=["suburb"]) if finding.sources == ("suburb",)])
+    assert left_out["Suburb"] == "turned off."
+    assert left_out["Keyed city"] == "it needs a key: set PROCUREWATCH_SOURCES__KEYED__KEY."
+    assert named == GOOD | dict.fromkeys(NAMES, Result.OK), "a source that is named is asked even so"
+
+
+def test_the_last_poll_is_told(tmp_path: Path, server: CityServer) -> None:
+    def poll(verdict: Verdict, message: str = "") -> None:
+        with closing(open_database(f"sqlite:///{tmp_path / 'procurewatch.sqlite3'}")) as database:
+            now = datetime.now(UTC)
+            with database.writing() as session:
+                row = RunRow(source="city", purpose="poll", started=now, ended=now, verdict=verdict, message=message)
+                session.add(row)
+
+    poll(Verdict.NOTHING_NEW)
+    assert results(looked_at(tmp_path, City(), server=server))["last poll"] is Result.OK
+    poll(Verdict.UNREACHABLE, "city: GET /\n: nobody there")
+    [finding] = [each for each in looked_at(tmp_path, City(), server=server) if each.check == "last poll"]
+    assert finding.result is Result.WARNING
+    assert finding.says.endswith("source unreachable: city: GET / : nobody there.")
+
+
+@pytest.mark.parametrize(
+    ("hours", "result", "says"),
+    [
+        (0, Result.OK, "It agrees with 1 server, to "),
+        (3, Result.PROBLEM, "It is 3 hours behind the time of 1 server."),
+        (-72, Result.PROBLEM, "It is 3 days ahead of the time of 1 server."),
+        (None, Result.SKIPPED, "No server said what time it is."),
+    ],
+)
+def test_the_clock_is_held_against_the_servers(
+    hours: int | None, result: Result, says: str, tmp_path: Path, server: CityServer
+) -> None:
+    if hours is not None:
+        server.date = format_datetime(datetime.now(UTC) + timedelta(hours=hours))
+    with cities(City()):
+        [clock] = [each for each in examine(settings_at(tmp_path, server.base_url)) if each.check == "clock"]
+    assert clock.result is result
+    assert clock.says.startswith(says)
+
+
+def test_one_server_with_a_wrong_clock_does_not_count(tmp_path: Path) -> None:
+    dates = [datetime.now(UTC) + timedelta(hours=hours) for hours in (0, 0, 9)]
+    replies = {str(date): network.Reply(ahead=(date - datetime.now(UTC)).total_seconds()) for date in dates}
+    [clock] = network.clock(replies)
+    assert clock.result is Result.OK
+
+
+def test_settings_that_cannot_be_read_leave_the_rest_out() -> None:
+    found = list(examine(SettingsError("unknown variable A", "unknown variable B")))
+    assert [each.says for each in found if each.section == "Settings"][:2] == [
+        "unknown variable A.",
+        "unknown variable B.",
+    ]
+    assert not any(each.section in ("Database", "Watchlist") for each in found)
+
+
+def test_a_source_that_does_not_exist_is_a_problem(tmp_path: Path, server: CityServer) -> None:
+    with cities(City()):
+        found = list(examine(settings_at(tmp_path, server.base_url, "city", "town")))
+    assert [each.says for each in found if each.result is Result.PROBLEM] == ['There is no source "town".']
+    assert json.dumps([each.text for each in found])

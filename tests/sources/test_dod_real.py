@@ -172,6 +172,15 @@ def test_what_is_obligated_is_told_from_what_it_adds_up_to(
     assert amounts_of(told, AmountMeaning.CEILING) == ceilings
 
 
+def test_a_sum_in_the_awards_own_sentence_is_not_announced() -> None:
+    told = (
+        "<p>Acme Corp., Boise, Idaho, is awarded a $5 modification, bringing the cumulative value of the contract to"
+        " $20.</p>"
+    )
+    assert amounts_of(told, AmountMeaning.ANNOUNCED) == [5]
+    assert amounts_of(told, AmountMeaning.CEILING) == [20]
+
+
 def test_a_contract_awarded_with_its_first_order_is_the_contract() -> None:
     armtec, vertex = RECORDS["4319114_15_1"], RECORDS["4319114_35_1"]
     assert [(one.piid, fact(one, "other contract numbers")) for one in (armtec, vertex)] == [
@@ -190,6 +199,11 @@ def test_two_announcements_without_a_break_between_them_are_two(between: str, co
     assert len(found) == count
     if count > 1:
         assert [one.piid for one in found] == ["N0001926C0042", "N0001926C0043"]
+
+
+def test_a_last_sentence_without_a_place_is_no_other_announcement() -> None:
+    told = f"<p>{PLAIN} {ACTIVITY} Acme Drones LLC was awarded the earlier contract.</p>"
+    assert [one.key for one in publications(read(page_of(told)))] == ["DOD_4532515_1_1"]
 
 
 def test_a_line_of_many_announcements_is_parted_in_reasonable_time() -> None:

@@ -25,13 +25,13 @@ def incident_entries(incidents: Iterable[Incident], titles: Mapping[str, str], l
         title = titles.get(incident.source, incident.source)
         since = moment(incident.began)
         if incident.verdict == INCOMPLETE:
-            headline = f"{title} has been read only in part since {since}"
+            headline = f"{title}: read only in part since {since}"
         else:
-            headline = f"{title} has not been readable since {since}: {incident.verdict}"
+            headline = f"{title}: not readable since {since} ({incident.verdict})"
         yield _entry(incident, "source-failed", headline, incident.began, link)
         if incident.ended:
             lasted = plural(max(1, round((incident.ended - incident.began) / timedelta(hours=1))), "hour")
-            headline = f"{title} is read whole again, after {lasted}; what was missed has been asked for"
+            headline = f"{title}: readable again after {lasted}; what was missed has been read"
             yield _entry(incident, "source-recovered", headline, incident.ended, link)
 
 

@@ -1,10 +1,11 @@
-"""Every fault of every stand-in, in every source, through the whole pipeline: the right verdict, and nothing lost."""
+"""Every fault of every fake server, and every failed step, in every source: the right status, and nothing lost."""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from copy import copy
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -17,11 +18,14 @@ from sqlalchemy import select
 from monitors.quotas import tomorrow
 from monitors.verdict import RunReport, Verdict
 from procurewatch.desk import Desk
-from sources.http import Patience
+from sources.contract import Fetched, Source, Step, Stored
+from sources.errors import Unreachable
+from sources.http import Client, Patience
 from sources.registry import SOURCES
 from storage.database import Database
 from storage.runs import checkpoint
 from storage.tables import QuotaRow
+from storage.unfinished import unfinished_steps
 from tests.desks import Dump, desk_asking, dump, ignore
 from tests.upstreams.faults import Fault
 from tests.upstreams.worlds import FIRST, SECOND, WORLDS, World
@@ -96,6 +100,12 @@ def poll(desk: Desk, until: date) -> RunReport:
 def watermark(desk: Desk) -> str | None:
     with desk.database.reading() as session:
         return checkpoint(session, desk.sources[0].name, "poll/until")
+
+
+def unfinished(desk: Desk) -> list[str]:
+    """Return which steps failed and have not succeeded since."""
+    with desk.database.reading() as session:
+        return [row.key for row in unfinished_steps(session, desk.sources[0].name)]
 
 
 def at_midnight(database: Database) -> None:
@@ -197,19 +207,66 @@ def test_a_fault_ends_in_its_verdict_and_loses_nothing(
         finally:
             upstream.heal()
         kept = dump(desk.database)
-        assert failed.verdict is BORNE.get((source, place, fault), LASTING[fault]), failed
+        expected = BORNE.get((source, place, fault), LASTING[fault])
+        assert failed.verdict in (expected, Verdict.INCOMPLETE), failed
         if failed.verdict is not Verdict.NEW:
             assert failed.message, "a person is told why"
             assert "\n" not in failed.message
-            assert watermark(desk) == FIRST.isoformat()
+        is_covered = failed.verdict.is_believed
+        assert watermark(desk) == (SECOND if is_covered else FIRST).isoformat()
+        assert bool(unfinished(desk)) == (failed.verdict is Verdict.INCOMPLETE)
         assert_nothing_lost(stored, kept)
         at_midnight(desk.database)
         healed = poll(desk, THIRD)
         found = dump(desk.database)
         assert healed.verdict in (Verdict.NEW, Verdict.NOTHING_NEW), healed
+        assert unfinished(desk) == []
         assert watermark(desk) == THIRD.isoformat()
         assert_nothing_lost(kept, found)
         assert_alike(found, stage.wanted)
+
+
+class Broken:
+    """What breaks one step of a source, the one with a number: asked for anything, it cannot be reached."""
+
+    def __init__(self, source: Source, number: int) -> None:
+        self.source = copy(source)
+        self.number = number
+        self.steps: list[str] = []
+        self.fetch = source.fetch
+        self.source.fetch = self.break_one  # type: ignore[method-assign]
+
+    def break_one(self, client: Client, step: Step, stored: Stored) -> Iterator[Fetched]:
+        """Walk a step, unless it is the broken one."""
+        self.steps.append(step.key)
+        if len(self.steps) - 1 == self.number:
+            raise Unreachable(client.source, step.key, "no connection")
+        return self.fetch(client, step, stored)
+
+
+@pytest.mark.parametrize("source", [world.source for world in WORLDS])
+def test_each_step_that_fails_is_caught_up_and_keeps_no_other_from_its_work(
+    source: str, stages: dict[str, Stage], tmp_path: Path
+) -> None:
+    stage, number, steps = stages[source], 0, 1
+    while number < steps:
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        with stage.desk(folder) as desk:
+            at_midnight(desk.database)
+            broken = Broken(desk.sources[0], number)
+            failed = desk.poll(broken.source, SECOND, ignore)
+            steps = len(broken.steps)
+            expected = Verdict.INCOMPLETE if steps > 1 else Verdict.UNREACHABLE
+            assert failed.verdict is expected, (broken.steps[number], failed)
+            if steps > 1:
+                assert unfinished(desk) == [broken.steps[number]]
+            at_midnight(desk.database)
+            healed = poll(desk, THIRD)
+            assert healed.verdict in (Verdict.NEW, Verdict.NOTHING_NEW), (broken.steps[number], healed)
+            assert unfinished(desk) == []
+            assert_alike(dump(desk.database), stage.wanted)
+        number += 1
 
 
 @pytest.mark.parametrize("source", [world.source for world in WORLDS])

@@ -166,7 +166,7 @@ def test_pages_and_the_health_feed_say_what_was_not_checked_and_since_when(desk:
     sentence = f"held awards have not been checked since {since}"
     assert sentence in health_line([health], {"samnotices": "SAM.gov"})
     assert sentence in entry.summary
-    assert entry.title.startswith("SAM.gov has been read only in part since ")
+    assert entry.title.startswith("SAM.gov: read only in part since ")
     poll(desk, source, 2)
     source.failing = {}
     poll(desk, source, 3)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from monitors.run import NOT_BEFORE
-from monitors.schedule import FIRST_RETRY, due_at, keep_polling, poll_when_due
+from monitors.schedule import FIRST_RETRY, RETRY_OF_STEPS, due_at, keep_polling, poll_when_due
 from monitors.verdict import Verdict
 from storage.database import Database
 from storage.runs import note_checkpoint
@@ -32,7 +32,9 @@ def test_a_source_never_polled_is_due(database: Database) -> None:
 @pytest.mark.parametrize("verdict", Verdict)
 def test_due_after_a_run(verdict: Verdict, database: Database) -> None:
     note_run(database, verdict.value, NOON, NOON + timedelta(minutes=10))
-    wanted = NOON + EVERY if verdict.is_good else NOON + timedelta(minutes=10) + FIRST_RETRY
+    ended = NOON + timedelta(minutes=10)
+    failed = ended + (RETRY_OF_STEPS if verdict is Verdict.INCOMPLETE else FIRST_RETRY)
+    wanted = NOON + EVERY if verdict.is_good else failed
     assert due_at(database, "usaspending", EVERY, NOON + timedelta(minutes=11)) == wanted
 
 

@@ -42,6 +42,7 @@ class Kind(StrEnum):
     DAY = "day"
     MOMENT = "moment"
     SCORE = "score"
+    COUNT = "count"
 
 
 class RowsOf(StrEnum):
@@ -69,6 +70,7 @@ _FACTS = {
     "obligated": Kind.DOLLARS,
     "exercised": Kind.DOLLARS,
     "ceiling": Kind.DOLLARS,
+    "outlays": Kind.DOLLARS,
     "doubt": _TEXT,
     "signed": Kind.DAY,
     "published": Kind.DAY,
@@ -82,7 +84,21 @@ _FACTS = {
     "naics": _TEXT,
     "naics_text": _TEXT,
     "solicitation": _TEXT,
+    "competition": _TEXT,
+    "extent_competed_code": _TEXT,
     "extent_competed": _TEXT,
+    "not_competed_reason": _TEXT,
+    "fair_opportunity_code": _TEXT,
+    "fair_opportunity": _TEXT,
+    "offers_received": Kind.COUNT,
+    "solicitation_procedure": _TEXT,
+    "set_aside_code": _TEXT,
+    "set_aside": _TEXT,
+    "pricing_code": _TEXT,
+    "pricing": _TEXT,
+    "disaster_codes": _TEXT,
+    "subaward_count": Kind.COUNT,
+    "subaward_total": Kind.DOLLARS,
     "place": _TEXT,
     "state": _TEXT,
     "source": _TEXT,
@@ -138,6 +154,7 @@ def record_row(record: StoredRecord) -> Row:
         "band": best.band if best else "",
         "kind": record.category,
         **{name: getattr(record, name) for name in _FACTS},
+        "disaster_codes": "; ".join(record.disaster_codes),
         "source_modified": record.modified,
         "first_seen": record.first_seen,
         "last_changed": record.last_changed,

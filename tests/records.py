@@ -155,6 +155,32 @@ def problem(key: str, reason: str = "it has no transactions") -> Problem:
     return Problem(source="usaspending", key=key, reason=reason, documents=(document(key, {"results": []}),))
 
 
+# How an award may have been bought and paid: values in the form of USAspending's own, of no award in particular.
+SOLE_SOURCE: dict[str, Any] = {
+    "extent_competed_code": "C",
+    "extent_competed": "NOT COMPETED",
+    "not_competed_reason": "ONLY ONE SOURCE-OTHER (FAR 6.302-1 OTHER)",
+    "offers_received": 1,
+    "solicitation_procedure": "ONLY ONE SOURCE",
+    "set_aside_code": "8AN",
+    "set_aside": "8(A) SOLE SOURCE",
+    "pricing_code": "J",
+    "pricing": "FIRM FIXED PRICE",
+    "outlays": Decimal("1787500.00"),
+    "disaster_codes": ("N", "Q"),
+    "subaward_count": 2,
+    "subaward_total": Decimal("250000.50"),
+}
+# An order under a multiple-award contract that was competed: the order itself was not.
+NO_FAIR_OPPORTUNITY: dict[str, Any] = {
+    "extent_competed_code": "A",
+    "extent_competed": "FULL AND OPEN COMPETITION",
+    "fair_opportunity_code": "ONE",
+    "fair_opportunity": "ONLY ONE SOURCE - OTHER",
+    "set_aside_code": "NONE",
+    "set_aside": "NO SET ASIDE USED.",
+}
+
 SOFTWARE = "IT AND TELECOM - BUSINESS APPLICATION SOFTWARE (PERPETUAL LICENSE SOFTWARE)"
 FACES = "CLEARVIEW FACIAL RECOGNITION ENTERPRISE LICENSES"
 CLEARVIEW = award(

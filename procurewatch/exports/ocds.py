@@ -29,7 +29,9 @@ METHODS = {
     "NOT COMPETED": "direct",
     "NOT COMPETED UNDER SAP": "direct",
     "NOT AVAILABLE FOR COMPETITION": "direct",
+    "NON-COMPETITIVE DELIVERY ORDER": "direct",
 }
+NO_SET_ASIDE = "NONE"
 ABOUT_KINDS = {"notice": "tenderNotice", "announcement": "awardNotice"}
 PROCESSES = frozenset(
     {"contract", "idv", "other-transaction", "other-transaction-idv", "assistance", "notice", "subaward"}
@@ -282,7 +284,22 @@ def _items(record: StoredRecord) -> list[Json]:
 
 def _method(record: StoredRecord) -> Json:
     said = one_line(record.extent_competed)
-    return _known({"procurementMethod": METHODS.get(said.upper()), "procurementMethodDetails": said})
+    why = record.fair_opportunity or record.fair_opportunity_code
+    exception = one_line(why) if record.had_no_fair_opportunity else ""
+    details = (
+        said,
+        one_line(record.solicitation_procedure),
+        exception and f"exception to fair opportunity: {exception}",
+    )
+    return _known(
+        {
+            "procurementMethod": "direct" if exception else METHODS.get(said.upper()),
+            "procurementMethodDetails": "; ".join(filter(None, details)),
+            "procurementMethodRationale": one_line(record.not_competed_reason) or exception,
+            "eligibilityCriteria": one_line(record.set_aside) if record.set_aside_code != NO_SET_ASIDE else "",
+            "numberOfTenderers": record.offers_received,
+        }
+    )
 
 
 def _period(record: StoredRecord) -> Json:

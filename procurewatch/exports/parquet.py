@@ -53,6 +53,7 @@ def _type(arrow: Any, kind: Kind) -> Any:
         Kind.DAY: arrow.date32(),
         Kind.MOMENT: arrow.timestamp("us", tz="UTC"),
         Kind.SCORE: arrow.float64(),
+        Kind.COUNT: arrow.int64(),
     }[kind]
 
 

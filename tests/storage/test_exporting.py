@@ -12,7 +12,7 @@ from storage.database import Database
 from storage.exporting import ATTRIBUTION, COLUMNS, DUN_BRADSTREET, Row, RowsOf, record_row, rows_of, with_bands
 from storage.reading import actions_together, all_keys, records_by_key
 from storage.together import events_together
-from tests.records import BABEL, CLEARVIEW, EQUIPMENT, match
+from tests.records import BABEL, CLEARVIEW, EQUIPMENT, SOLE_SOURCE, match
 from tests.storage.tools import save
 
 
@@ -32,6 +32,15 @@ def test_rows_have_the_columns_of_their_kind(database: Database, kind: RowsOf) -
     assert {row["record_key"] for row in rows} == {BABEL.key, EQUIPMENT.key}
     for row in rows:
         assert list(row) == list(COLUMNS[kind])
+
+
+def test_a_row_says_how_its_award_was_bought_and_paid(database: Database) -> None:
+    bought = replace(BABEL, **SOLE_SOURCE)
+    save(database, bought, match(BABEL, "babel-street"))
+    for kind in RowsOf:
+        for row in exported(database, kind):
+            assert {name: row[name] for name in SOLE_SOURCE} == {**SOLE_SOURCE, "disaster_codes": "N; Q"}
+            assert row["competition"] == "not-competed"
 
 
 def test_an_action_has_its_facts_and_its_awards(database: Database) -> None:

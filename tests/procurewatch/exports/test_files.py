@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import sqlite3
@@ -22,7 +23,7 @@ from procurewatch.exports.sqlite_file import write_sqlite
 from storage.database import Database
 from storage.exporting import COLUMNS, Kind, Row, RowsOf
 from storage.reading import all_keys, records_by_key
-from tests.records import BABEL, CLEARVIEW, SEEN, document, match
+from tests.records import BABEL, CLEARVIEW, SEEN, SOLE_SOURCE, document, match
 from tests.storage.tools import save
 
 HOSTILE = '=HYPERLINK("x") <script>\u202e\x1b]0;\x07 ' + "é" * 1000
@@ -42,6 +43,27 @@ def test_parquet_has_the_same_rows_with_exact_amounts(database: Database) -> Non
     assert first["first_seen"] == SEEN
     assert (first["vendor"], first["score"], first["ceiling"]) == ("Babel Street", 0.97, None)
     assert first["description"] == HOSTILE
+
+
+def test_every_file_says_how_an_award_was_bought_and_paid(database: Database, tmp_path: Path) -> None:
+    bought = replace(BABEL, **SOLE_SOURCE)
+    save(database, bought, match(bought, "babel-street"))
+    with database.reading() as session:
+        records = records_by_key(session, all_keys(session))
+        files = {form: b"".join(export_bytes(session, records, form)) for form in ExportFormat}
+    (parquet,) = pyarrow.parquet.read_table(io.BytesIO(files[ExportFormat.PARQUET])).to_pylist()
+    assert {name: parquet[name] for name in SOLE_SOURCE} == {**SOLE_SOURCE, "disaster_codes": "N; Q"}
+    (written,) = csv.DictReader(io.StringIO(files[ExportFormat.CSV].decode()))
+    (listed,) = json.loads(files[ExportFormat.JSON])
+    assert (written["competition"], listed["competition"]) == ("not-competed", "not-competed")
+    assert (written["offers_received"], listed["offers_received"]) == ("1", 1)
+    assert (written["subaward_total"], listed["subaward_total"]) == ("250000.50", "250000.50")
+    file = tmp_path / "read.sqlite3"
+    file.write_bytes(files[ExportFormat.SQLITE])
+    with closing(sqlite3.connect(file)) as connection:
+        query = "SELECT offers_received, outlays_cents, disaster_codes, not_competed_reason FROM record"
+        (row,) = connection.execute(query)
+    assert row == (1, 178750000, '["N", "Q"]', SOLE_SOURCE["not_competed_reason"])
 
 
 def test_parquet_is_written_in_groups() -> None:

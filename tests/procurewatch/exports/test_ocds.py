@@ -20,7 +20,7 @@ from storage.database import Database
 from storage.reading import all_keys, records_by_key
 from storage.stored import StoredAmount, StoredLink, StoredRecord
 from tests.feeds.records import CLEARVIEW, SEEN
-from tests.records import BABEL, COURT_REPORTER, match
+from tests.records import BABEL, COURT_REPORTER, NO_FAIR_OPPORTUNITY, SOLE_SOURCE, match
 from tests.storage.tools import save
 
 SCHEMAS = Path(__file__).parents[2] / "data" / "ocds"
@@ -133,6 +133,27 @@ def test_an_order_names_its_parent_and_how_it_was_competed() -> None:
     assert made["awards"][0]["value"]["amount"] == 3_000_000
     assert made["contracts"][0]["value"]["amount"] == 1_000_000
     assert made["awards"][0]["items"][0]["classification"]["id"] == "7A21"
+
+
+def test_a_tender_says_why_it_was_not_competed_for_whom_it_was_reserved_and_how_many_offered() -> None:
+    tender = release(replace(FULL, **SOLE_SOURCE))["tender"]
+    assert tender["procurementMethod"] == "direct"
+    assert tender["procurementMethodDetails"] == "NOT COMPETED; ONLY ONE SOURCE"
+    assert tender["procurementMethodRationale"] == "ONLY ONE SOURCE-OTHER (FAR 6.302-1 OTHER)"
+    assert tender["eligibilityCriteria"] == "8(A) SOLE SOURCE"
+    assert tender["numberOfTenderers"] == 1
+
+
+def test_an_order_under_an_exception_to_fair_opportunity_is_direct() -> None:
+    tender = release(replace(FULL, **NO_FAIR_OPPORTUNITY))["tender"]
+    assert tender["procurementMethod"] == "direct"
+    assert tender["procurementMethodDetails"] == (
+        "FULL AND OPEN COMPETITION; exception to fair opportunity: ONLY ONE SOURCE - OTHER"
+    )
+    assert tender["procurementMethodRationale"] == "ONLY ONE SOURCE - OTHER"
+    assert "eligibilityCriteria" not in tender  # no set-aside used
+    given = release(replace(FULL, **{**NO_FAIR_OPPORTUNITY, "fair_opportunity_code": "FAIR"}))["tender"]
+    assert (given["procurementMethod"], given.get("procurementMethodRationale")) == ("open", None)
 
 
 def test_a_notice_is_a_tender_with_its_files() -> None:

@@ -54,6 +54,9 @@ def test_what_is_read() -> None:
     [
         ({"vendro": "x"}, "unknown parameter 'vendro'; did you mean 'vendor'?"),
         ({"event": "terminate"}, "did you mean 'terminated'?"),
+        ({"competition": "not_competed"}, "unknown competition 'not_competed'; did you mean 'not-competed'?"),
+        ({"competition": "C"}, "unknown competition 'C'; there are competed, not-competed, unknown"),
+        ({"set_aside": "()"}, "set_aside holds no letter or digit to look for"),
         ({"band": "secret"}, "unknown band 'secret'"),
         ({"since": "2024-13-01"}, "since '2024-13-01' is not a date; write it as 2024-09-30"),
         ({"since": "20240101"}, "is not a date"),

@@ -22,6 +22,7 @@ from storage.reading import actions_of, evidence_of, payload, records_by_key
 from storage.runs import note_checkpoint
 from storage.saving import save_award, save_problem
 from storage.tables import ActionRow, MatchRow, PayloadRow, QuarantineRow
+from storage.timelines import sources_of
 from tests.records import (
     BABEL,
     CLEARVIEW,
@@ -31,7 +32,9 @@ from tests.records import (
     EQUIPMENT,
     LATER,
     LATER_STILL,
+    NO_FAIR_OPPORTUNITY,
     SEEN,
+    SOLE_SOURCE,
     acted,
     document,
     match,
@@ -64,6 +67,7 @@ def test_every_fact_comes_back_as_it_was(database: Database) -> None:
         may_end=date(2024, 9, 4),
         modified=date(2023, 9, 13),
         recipient=replace(CLEARVIEW.recipient, uei="QKNCSQNVB4X3", parent_name="A PARENT", parent_uei="B", state="NY"),
+        **{**NO_FAIR_OPPORTUNITY, **SOLE_SOURCE},
     )
     save(database, full, match(full))
     with database.reading() as session:
@@ -72,7 +76,7 @@ def test_every_fact_comes_back_as_it_was(database: Database) -> None:
     for name in (
         *("key", "source", "type_text", "piid", "parent_piid", "parent_key", "description", "obligated", "exercised"),
         *("ceiling", "signed", "starts", "ends", "may_end", "modified", "psc", "psc_text", "naics", "naics_text"),
-        *("solicitation", "extent_competed", "place", "url"),
+        *("solicitation", "place", "url", *NO_FAIR_OPPORTUNITY, *SOLE_SOURCE),
     ):
         assert getattr(award, name) == getattr(full, name), name
     assert (award.recipient_name, award.recipient_uei) == (full.recipient.name, "QKNCSQNVB4X3")
@@ -83,6 +87,25 @@ def test_every_fact_comes_back_as_it_was(database: Database) -> None:
         assert (stored.key, stored.modification, stored.signed, stored.obligation, stored.description) == (
             *(told.key, told.modification, told.signed, told.obligation, told.description),
         )
+
+
+def test_details_of_several_sources_are_put_together(database: Database) -> None:
+    usaspending = replace(CLEARVIEW, modified=date(2024, 1, 1), **{**SOLE_SOURCE, "pricing_code": "", "pricing": ""})
+    fpds = replace(
+        CLEARVIEW, source="fpds", modified=date(2023, 1, 1), offers_received=3, pricing_code="J", pricing="FIXED PRICE"
+    )
+    save(database, fpds)
+    save(database, usaspending, now=LATER)
+    save(database, fpds, now=LATER_STILL)
+    with database.reading() as session:
+        (award,) = records_by_key(session, [CLEARVIEW.key])
+        first, second = sources_of(session, CLEARVIEW.key)
+    assert {name: getattr(award, name) for name in SOLE_SOURCE} == {**SOLE_SOURCE, "pricing": "FIXED PRICE"}
+    assert (first.source, first.facts["offers_received"], first.facts["outlays"]) == (
+        *("usaspending", 1, SOLE_SOURCE["outlays"]),
+    )
+    assert first.facts["disaster_codes"] == ["N", "Q"]
+    assert (second.source, second.facts["offers_received"], second.facts.get("outlays")) == ("fpds", 3, None)
 
 
 def test_a_revision_alone_is_no_change_but_is_kept(database: Database) -> None:

@@ -8,16 +8,17 @@ from contextlib import ExitStack, closing
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import delete, event, select
+from sqlalchemy import delete, event, select, text
 from sqlmodel import col
 
-from sources.records import Agency, Amount, AmountMeaning, Publication, PublicationKind, Recipient
+from sources.records import Agency, Amount, AmountMeaning, AwardCategory, Publication, PublicationKind, Recipient
 from storage.database import Database, open_database
 from storage.facets import FacetCount, count_by_facets
 from storage.folding import tokens
@@ -40,7 +41,18 @@ from storage.searching import (
 )
 from storage.tables import EventRow, SearchRow
 from tests.postgres import fresh_database
-from tests.records import BABEL, CLEARVIEW, COURT_REPORTER, EQUIPMENT, LATER, SEEN, acted, match
+from tests.records import (
+    BABEL,
+    CLEARVIEW,
+    COURT_REPORTER,
+    EQUIPMENT,
+    LATER,
+    NO_FAIR_OPPORTUNITY,
+    SEEN,
+    SOLE_SOURCE,
+    acted,
+    match,
+)
 from tests.storage.shelves import ALL, fill, found
 from tests.storage.tools import Dump, dump, empty, make_earlier, save, yes
 
@@ -336,6 +348,82 @@ def test_facets_are_counted(shelf: Database) -> None:
                 assert values or name == "state"
                 for each in values:
                     assert count_records(session, read_query({"band": band, name: each.value})) == each.records
+
+
+def fill_with_competition(database: Database) -> None:
+    """Store contracts of which one was not competed, one was, one was in part, one does not say; and a grant."""
+    save(database, replace(CLEARVIEW, **SOLE_SOURCE), match(CLEARVIEW))
+    save(database, replace(BABEL, **NO_FAIR_OPPORTUNITY), match(BABEL, "babel-street"))
+    competed = {"extent_competed_code": "F", "extent_competed": "COMPETED UNDER SAP", "pricing": "COST PLUS FIXED FEE"}
+    save(database, replace(EQUIPMENT, **competed), match(EQUIPMENT, "panamerica"))
+    save(database, COURT_REPORTER, match(COURT_REPORTER, "panamerica"))
+    grant = replace(COURT_REPORTER, key="ASST_NON_X_070", piid="X", category=AwardCategory.ASSISTANCE, actions=())
+    save(database, grant, match(grant, "panamerica"))
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ({"competition": "not-competed"}, [ALL[2], ALL[4]]),
+        ({"competition": "Competed"}, [ALL[1]]),
+        ({"competition": "unknown"}, [ALL[3]]),
+        ({"competition": "not-competed", "q": "clearview"}, [ALL[4]]),
+        ({"set_aside": "8an"}, [ALL[4]]),
+        ({"set_aside": "sole source"}, [ALL[4]]),
+        ({"set_aside": "source sole"}, []),
+        ({"set_aside": "none"}, [ALL[2]]),
+        ({"pricing": "J"}, [ALL[4]]),
+        ({"pricing": "fixed"}, [ALL[1], ALL[4]]),
+        ({"pricing": "cost plus"}, [ALL[1]]),
+        ({"q": "fixed"}, []),
+        ({"office": "fixed"}, []),
+    ],
+    ids=str,
+)
+def test_contracts_are_found_by_how_they_were_bought(
+    database: Database, asked: dict[str, str], expected: list[str]
+) -> None:
+    fill_with_competition(database)
+    assert found(database, **asked) == expected
+    with database.reading() as session:
+        events = find_events(session, read_query(asked), 100)
+    assert {event.record.piid for event in events} == set(expected)
+
+
+def test_competition_is_a_facet(database: Database) -> None:
+    fill_with_competition(database)
+    with database.reading() as session:
+        total, counted = count_by_facets(session, Query())
+    assert total == 5
+    assert [(each.value, each.records) for each in counted["competition"]] == [
+        ("not-competed", 2),
+        ("competed", 1),
+        ("unknown", 1),
+    ]
+
+
+def test_several_values_of_a_facet_are_any_of_them(database: Database) -> None:
+    fill_with_competition(database)
+    query = read_query([("competition", "competed"), ("competition", "unknown"), ("pricing", "j"), ("pricing", "cost")])
+    with database.reading() as session:
+        assert [record.piid for record in find_records(session, query)] == [ALL[1]]
+
+
+def test_views_say_of_competition_what_the_index_does(database: Database) -> None:
+    codes = ("", "A", "B", "C", "CDO", "D", "E", "F", "G", "H", "NDO")
+    for number, (extent, fair) in enumerate(product(codes, ("", "FAIR", "CSA", "ONE", "URG"))):
+        award = replace(COURT_REPORTER, key=f"K{number}", extent_competed_code=extent, fair_opportunity_code=fair)
+        one = replace(award, actions=(), category=AwardCategory.ASSISTANCE if number == 7 else AwardCategory.IDV)
+        save(database, one, match(one, "panamerica"))
+    schema = "readers." if database.engine.dialect.name == "postgresql" else ""
+    with database.reading() as session:
+        asked = select(col(SearchRow.record_key), col(SearchRow.competition))
+        indexed = {row[0]: row[1] for row in session.execute(asked)}
+        rows = session.execute(text(f"SELECT record_key, competition FROM {schema}awards"))
+        viewed = {row[0]: row[1] for row in rows}
+    assert indexed == viewed
+    assert len(indexed) == 55
+    assert set(indexed.values()) == {"competed", "not-competed", "unknown", ""}
 
 
 def test_the_index_made_anew_is_the_index_kept(stocked: Database) -> None:

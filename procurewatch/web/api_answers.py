@@ -105,6 +105,7 @@ class Record(Answer):
     obligated: Dollars | None = Field(description="bound to be paid so far, US dollars")
     exercised: Dollars | None = Field(description="value with the options exercised, US dollars")
     ceiling: Dollars | None = Field(description="value with all options, US dollars")
+    outlays: Dollars | None = Field(description="paid out, as agencies report it, US dollars")
     amounts: list[Amount] = Field(description="what a publication states; never added to those of awards")
     signed: date | None
     starts: date | None = Field(description="first day of the period of performance")
@@ -117,7 +118,25 @@ class Record(Answer):
     naics: Text = Field(description="industry code")
     naics_text: Text
     solicitation: Text
+    competition: str = Field(description="competed, not-competed or unknown; empty for what is no contract")
+    extent_competed_code: Text = Field(description="FPDS code: A is full and open competition, C is not competed ...")
     extent_competed: Text
+    not_competed_reason: Text = Field(description="why it was not open to all")
+    fair_opportunity_code: Text = Field(description="FPDS code: whether all holders of an order's contract were asked")
+    fair_opportunity: Text
+    offers_received: int | None = Field(description="number of offers; an order may state that of its contract")
+    solicitation_procedure: Text
+    set_aside_code: Text = Field(description="FPDS code, NONE if there was none")
+    set_aside: Text = Field(description="for whom the competition was reserved")
+    pricing_code: Text = Field(description="FPDS code of the type of contract: J is firm fixed price")
+    pricing: Text
+    disaster_codes: list[Text] = Field(
+        description="Disaster Emergency Fund Codes; Q is money that is not for disasters"
+    )
+    subaward_count: int | None = Field(description="number of subawards that the recipient has reported")
+    subaward_total: Dollars | None = Field(
+        description="sum of those reports, US dollars; they repeat earlier amounts: never add it to other amounts"
+    )
     place: Text = Field(description="place of performance")
     doubt: Text = Field(description="why an amount cannot be true")
     source_modified: date | None = Field(validation_alias="modified", description="last change at the source")

@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,13 @@ from procurewatch.desk import Desk
 from procurewatch.web.app import make_app
 from storage.database import Database
 from tests.desks import few, settings_for
-from tests.records import BABEL, CLEARVIEW, CLEARVIEW_FORENSIC, COURT_REPORTER, EQUIPMENT, LATER, match
+from tests.records import BABEL, CLEARVIEW, CLEARVIEW_FORENSIC, COURT_REPORTER, EQUIPMENT, LATER, SOLE_SOURCE, match
 from tests.storage.tools import save
 
 
 def fill(database: Database) -> None:
-    """Store awards that are published, one of them through a reseller; one that waits and one that matches nobody."""
-    save(database, CLEARVIEW, match(CLEARVIEW))
+    """Store awards that are published, one of them through a reseller, one not competed; and one that waits."""
+    save(database, replace(CLEARVIEW, **SOLE_SOURCE), match(CLEARVIEW))
     save(database, CLEARVIEW_FORENSIC, match(CLEARVIEW_FORENSIC))
     in_words = [{"kind": "product", "field": "description", "text": "BABEL STREET", "term": "Babel Street", "start": 0,
                  "end": 12, "score": 0.9, "action_key": ""}]  # fmt: skip

@@ -19,7 +19,7 @@ from storage.database import Database, open_database
 from storage.query import PARAMETERS
 from storage.tables import LinkRow, RunRow
 from tests.procurewatch.site import fill, served
-from tests.records import BABEL, CLEARVIEW, CLEARVIEW_FORENSIC, COURT_REPORTER, EQUIPMENT, LATER, SEEN
+from tests.records import BABEL, CLEARVIEW, CLEARVIEW_FORENSIC, COURT_REPORTER, EQUIPMENT, LATER, SEEN, SOLE_SOURCE
 from tests.storage.tools import save
 
 DOCUMENTATION = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
@@ -50,9 +50,15 @@ EXAMPLES = {
     "state": "NY",
     "psc": "7A21",
     "naics": "5132",
+    "competition": "not-competed",
+    "set_aside": "8an",
+    "pricing": "firm fixed price",
 }
 # Of the examples those that not every record of `fill` answers to.
-NARROWING = {"q", "vendor", "category", "agency", "office", "reseller", "state", "psc", "naics", "min_amount"}
+NARROWING = {
+    *("q", "vendor", "category", "agency", "office", "reseller", "state", "psc", "naics", "min_amount"),
+    *("competition", "set_aside", "pricing"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +103,18 @@ def test_a_record_says_its_facts_in_documented_units(site: httpx.Client) -> None
     assert record["first_seen"] == "2026-11-20T14:05:09Z"
     assert record["matches"][0]["vendor_id"] == "clearview-ai"
     assert httpx.get(record["page"]).status_code == 200
+
+
+def test_a_record_says_how_it_was_bought_and_paid(site: httpx.Client) -> None:
+    (record,) = got(site, "/records?competition=not-competed")["records"]
+    assert (record["record_key"], record["competition"]) == (CLEARVIEW.key, "not-competed")
+    dollars = {"outlays": "1787500.00", "subaward_total": "250000.50"}
+    told = {name: record[name] for name in SOLE_SOURCE}
+    assert told == {**SOLE_SOURCE, **dollars, "disaster_codes": ["N", "Q"]}
+    (facts,) = (said["facts"] for said in got(site, f"/records/{CLEARVIEW.key}")["sightings"])
+    assert (facts["offers_received"], facts["outlays"], facts["disaster_codes"]) == ("1", "1787500.00", ["N", "Q"])
+    other = got(site, "/records?competition=unknown")["records"][0]
+    assert (other["offers_received"], other["outlays"], other["disaster_codes"]) == (None, None, [])
 
 
 def test_a_record_whole(own_site: httpx.Client) -> None:
@@ -195,6 +213,7 @@ def test_what_is_not_published_is_not_answered(own_site: httpx.Client, database:
         ("/records?nothing=1", 400),
         ("/records?since=yesterday", 400),
         ("/records?since=2024-02-01&until=2024-01-01", 400),
+        ("/records?competition=none", 400),
         ("/records?limit=0", 400),
         ("/records?limit=201", 400),
         ("/records?limit=1&limit=2", 400),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -11,6 +12,11 @@ from feeds.titles import NO_MONEY, amount_of
 from storage.stored import EventKind, StoredEvent, StoredRecord
 
 LATE_AFTER_DAYS = 7
+
+ANSWERS = {"competed": "Competed", "not-competed": "Not competed"}
+# USAspending's groups of Disaster Emergency Fund Codes; Q is money that is not for disasters or emergencies.
+DISASTERS = {**dict.fromkeys("LMNOPUV", "COVID-19"), **dict.fromkeys("1Z", "infrastructure"), "9": "not specified"}
+NO_DISASTER = "Q"
 
 _CHANGES = {
     EventKind.EXTENDED: "End of the period",
@@ -41,20 +47,23 @@ def event_facts(event: StoredEvent) -> list[Fact]:
         *amounts(award),
         *_parties(award),
         *dates(event),
-        *_identity(award),
+        *_object(award),
+        *competition(award),
+        *_numbers(award),
         *_as_published(award),
     ]
 
 
 def award_facts(award: StoredRecord) -> list[Fact]:
-    """Return what is known of the award itself but its amounts: who, when and under which identifiers."""
+    """Return what is known of the award itself but its amounts: who, when, how it was bought, its identifiers."""
     seen = [
         Fact("Signed", day(award.signed)),
         Fact("Last modified at the source", day(award.modified)),
         Fact("First seen", moment(award.first_seen)),
         Fact("Last change seen", moment(award.last_changed)),
     ]
-    return [*_parties(award), *seen, *_identity(award), *_as_published(award)]
+    bought = (*competition(award), *payments(award))
+    return [*_parties(award), *seen, *_object(award), *bought, *_numbers(award), *_as_published(award)]
 
 
 def amounts(award: StoredRecord) -> list[Fact]:
@@ -75,6 +84,51 @@ def amounts(award: StoredRecord) -> list[Fact]:
         for amount in award.amounts
     ]
     return [*stated, *_known(("Doubtful", award.doubt))]
+
+
+def competition(award: StoredRecord) -> list[Fact]:
+    """Return how an award was competed and priced."""
+    return _known(
+        ("Competition", _competition(award)),
+        ("Reason not competed", award.not_competed_reason),
+        ("Fair opportunity", award.fair_opportunity),
+        ("Offers received", "" if award.offers_received is None else f"{award.offers_received:,}"),
+        ("Solicitation procedure", award.solicitation_procedure),
+        ("Set-aside", award.set_aside),
+        ("Pricing", award.pricing),
+    )
+
+
+def payments(award: StoredRecord) -> list[Fact]:
+    """Return what was paid out and passed on, and from which emergency money."""
+    outlays = "" if award.outlays is None else money(award.outlays)
+    return _known(
+        ("Paid out so far (outlays)", outlays),
+        ("Disaster and emergency money (DEFC)", _disasters(award.disaster_codes)),
+        ("Subawards reported", _subawards(award)),
+    )
+
+
+def _competition(award: StoredRecord) -> str:
+    """Return whether it was competed, with the source's own words where they say more than that."""
+    extent = one_line(award.extent_competed)
+    if award.had_no_fair_opportunity:
+        under = f" (its contract: {extent})" if extent else ""
+        return f"Not competed: the order was placed under an exception to fair opportunity{under}"
+    answer = ANSWERS.get(award.competition, "")
+    return f"{answer} ({extent})" if answer and extent.casefold() not in ("", answer.casefold()) else answer or extent
+
+
+def _disasters(codes: Sequence[str]) -> str:
+    named = [f"{code} ({DISASTERS[code]})" if code in DISASTERS else code for code in codes if code != NO_DISASTER]
+    return ", ".join(named) or ("none" if codes else "")
+
+
+def _subawards(award: StoredRecord) -> str:
+    if not award.subaward_count:
+        return "" if award.subaward_count is None else "none"
+    total = f", {money(award.subaward_total)} together" if award.subaward_total is not None else ""
+    return f"{award.subaward_count:,}{total}"
 
 
 def dates(event: StoredEvent) -> list[Fact]:
@@ -145,13 +199,17 @@ def _parties(award: StoredRecord) -> list[Fact]:
     )
 
 
-def _identity(award: StoredRecord) -> list[Fact]:
+def _object(award: StoredRecord) -> list[Fact]:
     return _known(
         ("Period of performance", _period(award)),
         ("Place of performance", award.place),
         ("Product or service (PSC)", _coded(award.psc, award.psc_text)),
         ("Industry (NAICS)", _coded(award.naics, award.naics_text)),
-        ("Competition", award.extent_competed),
+    )
+
+
+def _numbers(award: StoredRecord) -> list[Fact]:
+    return _known(
         ("Solicitation", award.solicitation),
         ("Kind of award", award.type_text),
         ("Award number (PIID)", award.piid),

@@ -16,7 +16,7 @@ from feeds.charts import actions_chart
 from feeds.citing import cite_award, in_all_forms
 from feeds.concern import told_matches
 from feeds.entries import Entry, entry_for, reason_for
-from feeds.facts import amounts, award_facts
+from feeds.facts import amounts, award_facts, competition, payments
 from feeds.foia import letter
 from feeds.foia_links import mailto, muckrock_composer
 from feeds.frame import Frame
@@ -100,6 +100,8 @@ def render_award(
     texts = {action.key: action.description for action in record.actions}
     moved = [(act.signed, act.obligation) for act in record.actions if act.signed and act.obligation]
     request = letter(award, record.actions)
+    bought, paid = competition(award), payments(award)
+    others = [fact for fact in award_facts(award) if fact not in (*bought, *paid)]
     return frame.page(
         "award.html",
         record=record,
@@ -108,7 +110,9 @@ def render_award(
         buyer=buyer(award),
         recipient=recipient(award),
         amounts=amounts(award),
-        facts=sourced(award_facts(award), award, record.sources, titles),
+        bought=sourced(bought, award, record.sources, titles),
+        paid=sourced(paid, award, record.sources, titles),
+        facts=sourced(others, award, record.sources, titles),
         told=side_by_side(award, record.sources, titles),
         description=marked_pieces(award.description, signals_on(award, "description")),
         reasons=[reason_for(match, award, texts) for match in told_matches(award)],

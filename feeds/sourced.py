@@ -32,6 +32,12 @@ WHERE_THEY_DIFFER = {
     "naics": "Industry (NAICS)",
     "solicitation": "Solicitation",
     "extent_competed": "Competition",
+    "not_competed_reason": "Reason not competed",
+    "fair_opportunity": "Fair opportunity",
+    "offers_received": "Offers received",
+    "solicitation_procedure": "Solicitation procedure",
+    "set_aside": "Set-aside",
+    "pricing": "Pricing",
     "place": "Place of performance",
 }
 FIELDS = {
@@ -46,7 +52,16 @@ FIELDS = {
     "Place of performance": ("place",),
     "Product or service (PSC)": ("psc", "psc_text"),
     "Industry (NAICS)": ("naics", "naics_text"),
-    "Competition": ("extent_competed",),
+    "Competition": ("extent_competed", "fair_opportunity"),
+    "Reason not competed": ("not_competed_reason",),
+    "Fair opportunity": ("fair_opportunity",),
+    "Offers received": ("offers_received",),
+    "Solicitation procedure": ("solicitation_procedure",),
+    "Set-aside": ("set_aside",),
+    "Pricing": ("pricing",),
+    "Paid out so far (outlays)": ("outlays",),
+    "Disaster and emergency money (DEFC)": ("disaster_codes",),
+    "Subawards reported": ("subaward_count", "subaward_total"),
     "Solicitation": ("solicitation",),
     "Kind of award": ("type_text",),
     "Award number (PIID)": ("piid",),
@@ -115,10 +130,13 @@ def _tellers(fact: Fact, award: StoredRecord, said: Sequence[StoredSighting], ti
     """Return who states at least one part of a fact as it is shown."""
     stated = {name: getattr(award, name) for name in FIELDS.get(fact.label, ())}
     return ", ".join(
-        _title(one.source, titles)
-        for one in said
-        if any(value and one.facts.get(name) == value for name, value in stated.items())
+        _title(one.source, titles) for one in said if any(_says(one, name, value) for name, value in stated.items())
     )
+
+
+def _says(said: StoredSighting, name: str, value: object) -> bool:
+    own = said.facts.get(name)
+    return own is not None and own == (list(value) if isinstance(value, tuple) else value)
 
 
 def _title(source: str, titles: Mapping[str, str]) -> str:

@@ -6,7 +6,10 @@ from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 
+import pytest
+
 from feeds.entries import Entry, entry_for, in_feed_order
+from feeds.facts import amounts, competition, payments
 from feeds.highlight import Piece, marked_pieces, quotes
 from feeds.layout import official_page, permalink
 from storage.stored import EventKind, StoredEvent
@@ -20,6 +23,7 @@ from tests.feeds.records import (
     SEEN,
     event,
 )
+from tests.records import NO_FAIR_OPPORTUNITY, SOLE_SOURCE
 
 
 def told(of: StoredEvent, base: str | None = "https://watch.example.org") -> Entry:
@@ -59,6 +63,68 @@ def test_amounts_stand_under_their_own_names() -> None:
     assert labelled["Ceiling with all options"] == "$9,200,000.00"
     unknown = {fact.label for fact in told(event(PALANTIR, PALANTIR_ACTIONS[0])).facts}
     assert not unknown & {"Obligated to date", "Ceiling with all options", "Period of performance", "Office"}
+
+
+def test_an_entry_says_how_the_award_was_competed_and_priced() -> None:
+    labelled = {fact.label: fact.value for fact in told(event(replace(CLEARVIEW, **SOLE_SOURCE), None)).facts}
+    assert labelled["Competition"] == "Not competed"
+    assert labelled["Reason not competed"] == "ONLY ONE SOURCE-OTHER (FAR 6.302-1 OTHER)"
+    assert labelled["Offers received"] == "1"
+    assert labelled["Solicitation procedure"] == "ONLY ONE SOURCE"
+    assert (labelled["Set-aside"], labelled["Pricing"]) == ("8(A) SOLE SOURCE", "FIRM FIXED PRICE")
+    unknown = {fact.label for fact in told(event(CLEARVIEW, None)).facts}
+    assert not unknown & {"Competition", "Reason not competed", "Offers received", "Set-aside", "Pricing"}
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        ({"extent_competed_code": "A", "extent_competed": "FULL AND OPEN COMPETITION"},
+         "Competed (FULL AND OPEN COMPETITION)"),
+        ({"extent_competed_code": "G", "extent_competed": "NOT COMPETED UNDER SAP"},
+         "Not competed (NOT COMPETED UNDER SAP)"),
+        ({"extent_competed_code": "C"}, "Not competed"),
+        ({"extent_competed_code": "H", "extent_competed": "SOMETHING NEW"}, "SOMETHING NEW"),
+        ({"extent_competed": "competitively procured", "category": "announcement"}, "competitively procured"),
+        (NO_FAIR_OPPORTUNITY,
+         "Not competed: the order was placed under an exception to fair opportunity"
+         " (its contract: FULL AND OPEN COMPETITION)"),
+    ],
+)  # fmt: skip
+def test_competition_is_said_in_words_beside_the_sources_own(facts: dict[str, str], words: str) -> None:
+    (fact,) = (fact for fact in competition(replace(CLEARVIEW, **facts)) if fact.label == "Competition")
+    assert fact.value == words
+
+
+@pytest.mark.parametrize(
+    ("codes", "words"),
+    [
+        (("Q",), "none"),
+        (("N", "Q"), "N (COVID-19)"),
+        (("1", "AAB", "Z"), "1 (infrastructure), AAB, Z (infrastructure)"),
+        ((), None),
+    ],
+)
+def test_disaster_money_is_named(codes: tuple[str, ...], words: str | None) -> None:
+    labelled = {fact.label: fact.value for fact in payments(replace(CLEARVIEW, disaster_codes=codes))}
+    assert labelled.get("Disaster and emergency money (DEFC)") == words
+
+
+@pytest.mark.parametrize(
+    ("count", "total", "words"),
+    [
+        (None, None, None),
+        (0, None, "none"),
+        (2, None, "2"),
+        (3029, "10845840904.67", "3,029, $10,845,840,904.67 together"),
+    ],
+)
+def test_subawards_are_counted_and_their_sum_stands_apart(
+    count: int | None, total: str | None, words: str | None
+) -> None:
+    award = replace(CLEARVIEW, subaward_count=count, subaward_total=Decimal(total) if total else None)
+    assert {fact.label: fact.value for fact in payments(award)}.get("Subawards reported") == words
+    assert "10,845" not in " ".join(fact.value for fact in amounts(award))
 
 
 def test_zero_and_negative_actions_say_so() -> None:

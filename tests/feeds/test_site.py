@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from dataclasses import replace
+from decimal import Decimal
 from functools import partial
 from urllib.parse import urldefrag, urlsplit
 
@@ -13,13 +14,16 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from lxml import etree, html
 
+from feeds.frame import Frame
+from feeds.html import render_award
 from feeds.layout import FeedFormat, FeedKind, award_page_name, feed_path
 from feeds.opml import RSS_URL
 from feeds.record_page import RecordPage
 from feeds.site import Catalogue, FeedSpec, site_files
 from feeds.tags import feed_id
-from storage.stored import EventKind, StoredEvent
+from storage.stored import EventKind, StoredEvent, StoredRecord, StoredSighting
 from tests.feeds.records import BABEL, BABEL_ACTIONS, CLEARVIEW, CLEARVIEW_ACTIONS, SEEN, event, evidence, hostile
+from tests.records import SOLE_SOURCE
 
 SCRIPT = "<script>alert(1)</script> \u202e ]]> & \ud800"
 EVENTS = (
@@ -149,6 +153,68 @@ def test_award_page_shows_actions_evidence_and_feeds() -> None:
         "Face recognition Atom RSS JSON",
     ):
         assert words in text
+
+
+def page_of(award: StoredRecord, *said: StoredSighting) -> str:
+    """Return the words of an award's page with what its sources say."""
+    shown = RecordPage(
+        award=award,
+        actions=(),
+        evidence=(),
+        events=(),
+        sources=said,
+        source_titles={"usaspending": "USAspending", "fpds": "FPDS"},
+    )
+    page = html.fromstring(render_award(Frame(depth=1), shown))
+    return " ".join(" ".join(page.itertext()).split())
+
+
+def said_by(source: str, **facts: object) -> StoredSighting:
+    return StoredSighting(
+        source=source,
+        facts=facts,
+        actions=1,
+        modified=None,
+        url="",
+        gone=None,
+        gone_reason="",
+        first_seen=SEEN,
+        last_changed=SEEN,
+    )
+
+
+def test_award_page_says_how_it_was_bought_and_paid_and_who_says_so() -> None:
+    facts = {**SOLE_SOURCE, "disaster_codes": ["N", "Q"]}
+    text = page_of(
+        replace(CLEARVIEW, **SOLE_SOURCE),
+        said_by("usaspending", **facts),
+        said_by("fpds", pricing="FIRM FIXED PRICE", offers_received=3),
+    )
+    section = text.partition("How it was bought and paid")[2].partition("Facts")[0]
+    for words in (
+        "Competition Not competed USAspending",
+        "Reason not competed ONLY ONE SOURCE-OTHER (FAR 6.302-1 OTHER) USAspending",
+        "Offers received 1 USAspending",
+        "Solicitation procedure ONLY ONE SOURCE USAspending",
+        "Set-aside 8(A) SOLE SOURCE USAspending",
+        "Pricing FIRM FIXED PRICE USAspending, FPDS",
+        "Paid out so far (outlays) $1,787,500.00 USAspending",
+        "Disaster and emergency money (DEFC) N (COVID-19) USAspending",
+        "Subawards reported 2, $250,000.50 together USAspending",
+        "never add them to it",
+    ):
+        assert words in section, words
+    assert "Offers received 1 3" in text.partition("What each source says")[2]
+    assert text.count("8(A) SOLE SOURCE") == 1  # the table of facts does not repeat it
+
+
+def test_award_page_names_only_what_is_known() -> None:
+    assert "How it was" not in page_of(CLEARVIEW)
+    assert "How it was bought As" in page_of(replace(CLEARVIEW, extent_competed="NOT COMPETED"))
+    grant = page_of(replace(CLEARVIEW, category="assistance", outlays=Decimal(5)))
+    assert "How it was paid As" in grant
+    assert "Older awards may have none reported" in grant
+    assert "Recipients report subawards" not in grant
 
 
 def test_matches_under_review_are_nowhere() -> None:

@@ -13,6 +13,7 @@ import re
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
+from typing import Any
 from urllib.parse import urlsplit
 
 from lxml import etree
@@ -29,6 +30,7 @@ from sources.records import (
     Record,
     Removal,
     SourceFact,
+    count,
     dollars,
     treasury_code,
 )
@@ -46,12 +48,8 @@ PSC_OF_OTHER_TRANSACTION = "PSCCode"
 UEI = f"{VENDOR}/entityIdentifiers/vendorUEIInformation"
 # What a reader may want to know and no field of a record holds: label, where.
 FACTS = (
-    ("Pricing", "contractData/typeOfContractPricing"),
     ("Type of agreement", "contractData/typeOfAgreement"),
     ("Non-traditional contractor", "contractData/nonTraditionalGovernmentContractorParticipation"),
-    ("Why not competed", "competition/reasonNotCompeted"),
-    ("Set-aside", "competition/typeOfSetAside"),
-    ("Offers received", "competition/numberOfOffersReceived"),
     ("Doing business as", "vendor/vendorHeader/vendorDoingAsBusinessName"),
     ("Name on the contract", "vendor/contractorName"),
     ("Recipient's data from", f"{VENDOR}/vendorLocation/entityDataSource"),
@@ -297,7 +295,7 @@ def _award(entry: Element, identity: Identity, payload: Payload) -> Award:
         naics=identifier(facts, naics),
         naics_text=attribute(facts, naics, "description"),
         solicitation=text(facts, "contractData/solicitationID"),
-        extent_competed=_described(facts, "competition/extentCompeted"),
+        **_competition(facts),
         place=_place(facts),
         url=link_of(entry),
         actions=(action,),
@@ -358,6 +356,25 @@ def _agency(facts: Element, role: str) -> Agency:
         sub_name=attribute(facts, agency, "name"),
         office=attribute(facts, f"purchaserInformation/{office}", "name", "Description"),
     )
+
+
+def _competition(facts: Element) -> dict[str, Any]:
+    """Return how it was competed and priced."""
+    extent, set_aside = "competition/extentCompeted", "competition/typeOfSetAside"
+    fair, pricing = "competition/statutoryExceptionToFairOpportunity", "contractData/typeOfContractPricing"
+    return {
+        "extent_competed_code": identifier(facts, extent),
+        "extent_competed": _described(facts, extent),
+        "not_competed_reason": _described(facts, "competition/reasonNotCompeted"),
+        "fair_opportunity_code": identifier(facts, fair),
+        "fair_opportunity": _described(facts, fair),
+        "offers_received": count(text(facts, "competition/numberOfOffersReceived")),
+        "solicitation_procedure": _described(facts, "competition/solicitationProcedures"),
+        "set_aside_code": identifier(facts, set_aside),
+        "set_aside": _described(facts, set_aside),
+        "pricing_code": identifier(facts, pricing),
+        "pricing": _described(facts, pricing),
+    }
 
 
 def _described(facts: Element, path: str) -> str:

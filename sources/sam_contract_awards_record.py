@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
 from sources.errors import SourceChanged
@@ -33,6 +34,7 @@ from sources.records import (
     Record,
     Removal,
     SourceFact,
+    count,
     dollars,
     treasury_code,
 )
@@ -240,13 +242,34 @@ def _award(payload: Payload, record: Fields, identity: Identity) -> Award:
         naics=text(naics, "code"),
         naics_text=text(naics, "name"),
         solicitation=text(core, "solicitationId"),
-        extent_competed=text(part(core, "competitionInformation", "extentCompeted"), "name"),
+        **_competition(core, part(details, "competitionInformation")),
         place=_place(part(core, "principalPlaceOfPerformance")),
         url="" if is_other else f"{AWARD_PAGE}{quote(identity.award_key, safe='')}/",
         actions=(action,),
         documents=payload.documents,
-        facts=tuple(_facts(core, details)),
+        facts=tuple(_facts(details)),
     )
+
+
+def _competition(core: Fields, more: Fields) -> dict[str, Any]:
+    """Return how it was competed and priced; `more` is the competition of the award's details."""
+    competition = part(core, "competitionInformation")
+    extent, set_aside = part(competition, "extentCompeted"), part(competition, "typeOfSetAside")
+    fair = part(competition, "statutoryExceptionToFairOpportunity")
+    pricing = part(core, "acquisitionData", "typeOfContractPricing")
+    return {
+        "extent_competed_code": identifier(extent, "code"),
+        "extent_competed": text(extent, "name"),
+        "not_competed_reason": text(part(competition, "otherThanFullAndOpenCompetition"), "name"),
+        "fair_opportunity_code": identifier(fair, "code"),
+        "fair_opportunity": text(fair, "name"),
+        "offers_received": count(text(more, "numberOfOffersReceived")),
+        "solicitation_procedure": text(part(competition, "solicitationProcedures"), "name"),
+        "set_aside_code": identifier(set_aside, "code"),
+        "set_aside": text(set_aside, "name"),
+        "pricing_code": identifier(pricing, "code"),
+        "pricing": text(pricing, "name"),
+    }
 
 
 def _category(record: Fields) -> tuple[AwardCategory, str]:
@@ -310,10 +333,10 @@ def _place(place: Fields) -> str:
     return ", ".join(name for name in names if name)
 
 
-def _facts(core: Fields, details: Fields) -> Iterator[SourceFact]:
+def _facts(details: Fields) -> Iterator[SourceFact]:
     """Give what has no field of its own and a reader may want to know."""
     header = part(details, "awardeeData", "awardeeHeader")
-    competition, more = part(core, "competitionInformation"), part(details, "competitionInformation")
+    more = part(details, "competitionInformation")
     values = {
         "Doing business as": text(header, "awardeeDoingBusinessAsName"),
         "Also named": text(header, "awardeeAlternateName"),
@@ -323,7 +346,6 @@ def _facts(core: Fields, details: Fields) -> Iterator[SourceFact]:
             part(details, "awardeeData", "awardeeLocation"), "awardeeDataSource"
         ),
         "Closed": {"Y": "yes", "N": "no"}.get(text(part(details, "transactionData"), "closedStatus"), ""),
-        "Reason for not competing": text(part(competition, "otherThanFullAndOpenCompetition"), "name"),
         "Type of agreement": text(part(more, "typeOfAgreement"), "name"),
         "Nontraditional participation": text(part(more, "nontraditionalGovernmentEntityParticipation"), "name"),
     }

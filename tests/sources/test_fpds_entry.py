@@ -101,7 +101,15 @@ def test_a_real_purchase_order_is_read_to_its_last_field() -> None:
         naics="221310",
         naics_text="WATER SUPPLY AND IRRIGATION SYSTEMS",
         solicitation="",
+        extent_competed_code="B",
         extent_competed="NOT AVAILABLE FOR COMPETITION",
+        not_competed_reason="UTILITIES FAR 41.2",
+        offers_received=1,
+        solicitation_procedure="ONLY ONE SOURCE",
+        set_aside_code="NONE",
+        set_aside="NO SET ASIDE USED.",
+        pricing_code="J",
+        pricing="FIRM FIXED PRICE",
         place="MCALLEN, TEXAS, UNITED STATES",
         url=f"{LINK}1B3G02670+4740+",
         actions=(
@@ -116,13 +124,7 @@ def test_a_real_purchase_order_is_read_to_its_last_field() -> None:
             ),
         ),
         documents=(),
-        facts=(
-            SourceFact(label="Pricing", value="FIRM FIXED PRICE"),
-            SourceFact(label="Why not competed", value="UTILITIES FAR 41.2"),
-            SourceFact(label="Set-aside", value="NO SET ASIDE USED."),
-            SourceFact(label="Offers received", value="1"),
-            SourceFact(label="Recipient's data from", value="D&B"),
-        ),
+        facts=(SourceFact(label="Recipient's data from", value="D&B"),),
     )
     (document,) = read_award.documents
     assert document.url == f"page.xml {LINK}1B3G02670+4740+"

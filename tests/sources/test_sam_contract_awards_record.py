@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 from datetime import UTC, date, datetime
@@ -94,7 +95,11 @@ def test_an_order_is_read_to_the_last_field() -> None:
         naics="311812",
         naics_text="COMMERCIAL BAKERIES",
         solicitation="",
+        extent_competed_code="A",
         extent_competed="FULL AND OPEN COMPETITION",
+        solicitation_procedure="NEGOTIATED PROPOSAL/QUOTE",
+        pricing_code="J",
+        pricing="FIRM FIXED PRICE",
         place="MORTON, ILLINOIS, UNITED STATES",
         url=f"https://www.usaspending.gov/award/{ORDER_KEY}/",
         actions=(
@@ -140,8 +145,17 @@ def test_a_modification_takes_money_back_and_does_not_say_when_the_award_was_sig
     assert {fact.label: fact.value for fact in found.facts} == {
         "Source of the recipient's name and address": "E&Y",
         "Closed": "no",
-        "Reason for not competing": "ONLY ONE SOURCE-OTHER (FAR 6.302-1 OTHER)",
     }
+    assert found.not_competed_reason == "ONLY ONE SOURCE-OTHER (FAR 6.302-1 OTHER)"
+    assert (found.set_aside_code, found.set_aside, found.offers_received) == ("NONE", "NO SET ASIDE USED.", 1)
+
+
+def test_an_exception_to_fair_opportunity_is_read() -> None:
+    order = copy.deepcopy(ORDER)
+    exception = {"code": "ONE", "name": "ONLY ONE SOURCE - OTHER"}
+    order["coreData"]["competitionInformation"]["statutoryExceptionToFairOpportunity"] = exception
+    found = award(order)
+    assert (found.fair_opportunity_code, found.fair_opportunity) == ("ONE", "ONLY ONE SOURCE - OTHER")
 
 
 def test_an_idv_is_named_by_fewer_parts_and_ends_with_its_last_day_to_order() -> None:

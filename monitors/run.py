@@ -36,7 +36,7 @@ from storage.events import Tell
 from storage.health import POLL, note_outcome, too_few
 from storage.milestones import note_milestones
 from storage.reviewing import REJECTED
-from storage.runs import checkpoint, checkpoints, note_checkpoint
+from storage.runs import checkpoint, checkpoints, forget_checkpoints, note_checkpoint
 from storage.saving import save_award, save_problem, save_publication, save_removal
 from storage.sightings import listed_of, revision_of
 from storage.tables import ActionRow, MatchRow, RecordRow, RunRow, SightingRow
@@ -443,6 +443,8 @@ def _end(workshop: Workshop, run_id: int, report: RunReport, job: Job, outcome: 
                 report = replace(report, message=f"feeds begin with the newest {told} events; the rest is history")
         if report.retry_at:
             note_checkpoint(session, report.source, NOT_BEFORE, report.retry_at.isoformat(), now)
+        elif report.verdict and report.verdict.is_good:
+            forget_checkpoints(session, report.source, NOT_BEFORE)  # it answers: the wait it asked for is over
         row.ended, row.verdict, row.message = now, report.verdict or "", report.message
         row.requests, row.found, row.problems = report.requests, tally.found, tally.problems
         row.new_awards, row.changed_awards = tally.new_awards, tally.changed_awards

@@ -29,6 +29,7 @@ from procurewatch.web.api_answers import (
     RecordDetail,
     RecordsPage,
     SourceAnswer,
+    UncheckedPart,
     VendorAnswer,
     event_facts,
     evidence_answer,
@@ -241,6 +242,7 @@ def _sources(room: Room) -> list[SourceAnswer]:
             last_good=how.last_good,
             newest=how.newest,
             quarantined=how.quarantined,
+            not_checked=[UncheckedPart.model_validate(part) for part in how.unfinished],
             incident=Incident.model_validate(how.incident) if how.incident else None,
         )
         for source, how in health

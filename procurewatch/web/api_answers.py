@@ -278,6 +278,14 @@ class Incident(Answer):
     verdict: str
 
 
+class UncheckedPart(Answer):
+    """A part of a source's polls that failed and has not been read since."""
+
+    part: str = Field(description='what it looks for, in the plural: "held awards"')
+    since: Moment
+    reason: str
+
+
 class SourceAnswer(Answer):
     """How a source is."""
 
@@ -289,6 +297,7 @@ class SourceAnswer(Answer):
     last_good: Moment | None = Field(description="when it last answered as it should")
     newest: date | None = Field(description="the newest day that its own records bear")
     quarantined: int = Field(description="records that could not be read")
+    not_checked: list[UncheckedPart] = Field(description="parts that failed; the next poll tries them again first")
     incident: Incident | None
 
 

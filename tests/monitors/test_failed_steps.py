@@ -206,6 +206,11 @@ def test_a_rate_limit_ends_the_run(desk: Desk) -> None:
     report = poll(desk, source, 5)
     assert (report.verdict, report.retry_at) == (Verdict.QUOTA_USED_UP, retry_at)
     assert [name for name, _, _ in source.asked] == ["held", "names"]
+    now = datetime.now(UTC)
+    assert due_at(desk.database, "samnotices", timedelta(hours=6), now) == retry_at
+    source.failing = {}
+    poll(desk, source, 5)
+    assert due_at(desk.database, "samnotices", timedelta(0), now) < retry_at, "a good poll ends the wait"
 
 
 def test_when_every_step_fails_the_run_says_what_is_wrong_with_the_source(desk: Desk) -> None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from procurewatch.web.api_parameters import SCHEMAS, query_parameters
 from storage.database import Database, open_database
 from storage.query import PARAMETERS
 from storage.tables import LinkRow, RunRow
+from storage.unfinished import note_unfinished
 from tests.procurewatch.site import fill, served
 from tests.records import BABEL, CLEARVIEW, CLEARVIEW_FORENSIC, COURT_REPORTER, EQUIPMENT, LATER, SEEN, SOLE_SOURCE
 from tests.storage.tools import save
@@ -183,6 +185,18 @@ def test_the_watchlist_agencies_and_technologies_count_published_records(site: h
     assert categories["face-recognition"] == 2
     for one in (vendors["clearview-ai"], *got(site, "/agencies"), *got(site, "/categories")):
         assert httpx.get(one["feed"]).status_code == 200
+
+
+def test_sources_say_what_has_not_been_checked(own_site: httpx.Client, database: Database) -> None:
+    with database.writing() as session:
+        note_unfinished(
+            session, "usaspending", "held/1", part="held awards", query={}, days=(None, None), quiet_for=(),
+            reason="HTTP 503: an empty body", now=SEEN,
+        )  # fmt: skip
+    [usaspending] = [one for one in got(own_site, "/sources") if one["source"] == "usaspending"]
+    [part] = usaspending["not_checked"]
+    assert (part["part"], part["reason"]) == ("held awards", "HTTP 503: an empty body")
+    assert datetime.fromisoformat(part["since"]) == SEEN
 
 
 def test_sources_say_how_they_are(own_site: httpx.Client, database: Database) -> None:

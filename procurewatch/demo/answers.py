@@ -1,4 +1,4 @@
-"""A request as the stand-in received it, and the answer it gives; the refusals, shaped as USAspending shapes them."""
+"""A request as a fake server received it, and the answer it gives; the refusals, shaped as USAspending shapes them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,22 @@ from typing import Any
 
 JSON_TYPE = "application/json"
 HTML_TYPE = "text/html; charset=utf-8"
+# Django's plain page for an error that nobody handles.
+PAGE = """
+<!doctype html>
+<html lang="en">
+<head>
+  <title>{title}</title>
+</head>
+<body>
+  <h1>{title}</h1><p>{text}</p>
+</body>
+</html>
+"""
+PAGES: dict[int, tuple[str, str]] = {
+    HTTPStatus.NOT_FOUND: ("Not Found", "The requested resource was not found on this server."),
+    HTTPStatus.INTERNAL_SERVER_ERROR: ("Server Error (500)", ""),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,13 +84,8 @@ class Refusal(Exception):
             return json_answer(self.content, self.status)
         if self.status in {HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT}:
             return Answer(status=self.status)
-        page = {
-            HTTPStatus.NOT_FOUND: b"<h1>Not Found</h1><p>The requested resource was not found on this server.</p>",
-            HTTPStatus.INTERNAL_SERVER_ERROR: b"<h1>Server Error (500)</h1>",
-        }.get(HTTPStatus(self.status), b"")
-        return Answer(
-            status=self.status, body=b"<!doctype html><html lang=en>" + page + b"</html>", content_type=HTML_TYPE
-        )
+        title, text = PAGES.get(self.status, ("", ""))
+        return Answer(status=self.status, body=PAGE.format(title=title, text=text).encode(), content_type=HTML_TYPE)
 
 
 def refuse(status: int, detail: str) -> Refusal:

@@ -33,7 +33,10 @@ def joined_key(*parts: str | None) -> str:
 
 @dataclass(kw_only=True)
 class CorpusAction:
-    """A base award or one modification, as the public record has it. `obligation` is dollars, exact."""
+    """A base award or one modification, as the public record has it. `obligation` is dollars, exact.
+
+    `last_modified_date` is when the record of this action was last changed at its source (`None`: the award's date).
+    """
 
     modification: str
     action_date: date
@@ -42,6 +45,7 @@ class CorpusAction:
     action_type: str | None = None
     action_type_description: str | None = None
     transaction_number: str = "0"
+    last_modified_date: date | None = None
 
 
 @dataclass(kw_only=True)
@@ -49,7 +53,8 @@ class CorpusAward:
     """One award with its actions, and every field a test may want to set.
 
     `agency` is the agency of the PIID (7012, 9700), `parent_agency` that of the parent award. `internal_id` is given
-    by the stand-in when it is `None`. `last_modified_date` may be a `date` or a `datetime`.
+    by the fake server when it is `None`. `last_modified_date` may be a `date` or a `datetime`. `listings` are numbers
+    and titles of the assistance listings of a grant.
     """
 
     piid: str
@@ -94,6 +99,7 @@ class CorpusAward:
     place_city: str | None = None
     place_state: str | None = None
     place_country: str | None = None
+    listings: tuple[tuple[str, str], ...] = ()
     extra_detail: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -132,6 +138,20 @@ class CorpusAward:
         return max(enumerate(self.actions), key=lambda pair: (pair[1].action_date, pair[0]))[1]
 
     @property
+    def modified(self) -> date | None:
+        """The last-modified date of the award: the one set on it, else that of its latest action by action date.
+
+        An action that arrives late and is not the latest therefore leaves it as it was, as at USAspending.
+        """
+        if self.last_modified_date is None and self.actions:
+            return self.latest.last_modified_date
+        return self.last_modified_date
+
+    def modified_on(self, action: CorpusAction) -> date | None:
+        """The last-modified date of one action: its own, else the award's."""
+        return action.last_modified_date or self.last_modified_date
+
+    @property
     def shown_description(self) -> str | None:
         """The award's description: the one set on it, else its base action's, else its earliest action's.
 
@@ -159,6 +179,36 @@ class CorpusAward:
         return f"CONT_TX_{self.action_key(action)}"
 
 
+@dataclass(kw_only=True)
+class CorpusSubaward:
+    """One report of a subaward under `prime`. `extra` replaces fields of its row.
+
+    `is_linked`: whether USAspending has tied it to the prime award; where it has not, the count leaves it out.
+    """
+
+    prime: CorpusAward
+    number: str | None
+    name: str | None
+    day: date | None
+    amount: Decimal | None
+    description: str | None = None
+    uei: str | None = None
+    state: str | None = None
+    city: str | None = None
+    is_linked: bool = True
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_grant(self) -> bool:
+        """Whether it is under assistance."""
+        return self.prime.group not in {"contracts", "idvs"}
+
+    @property
+    def linked_id(self) -> str | None:
+        """The id of the prime award as the index of subawards has it: as text, and only if there is a link."""
+        return str(self.prime.internal_id) if self.is_linked else None
+
+
 def to_json(award: CorpusAward) -> dict[str, Any]:
     """Return the facts of `award` as the corpus file holds them: amounts as strings, dates as ISO text."""
     return {
@@ -178,7 +228,7 @@ def to_json(award: CorpusAward) -> dict[str, Any]:
 
 
 def from_json(row: Mapping[str, Any], internal_id: int) -> CorpusAward:
-    """Return the award that `to_json` wrote; `internal_id` is its number in the stand-in."""
+    """Return the award that `to_json` wrote; `internal_id` is its number in the fake server."""
     actions = [
         CorpusAction(
             modification=modification,

@@ -1,46 +1,86 @@
-"""A stand-in for api.usaspending.gov: a real HTTP server on this machine that serves API v2 over a list of awards.
+"""A fake api.usaspending.gov: a real HTTP server on this machine that serves API v2 over a list of awards.
 
-It serves the demo and the tests. It is written from USAspending's API contracts and source code
-(usaspending_api/api_contracts/contracts/v2/), as strict as the original: what that refuses, this refuses, with the
-same status and shape of body.
+It serves the demo and the tests, and starts alone with `python -m procurewatch.demo.fake_usaspending`. It is written
+from the API's published source code, and is as strict: what that refuses, this refuses, with the same status and words;
+what makes its search index fail is answered with an empty 503.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import date
+from datetime import date, timedelta
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
-from procurewatch.demo import award_search, details, transaction_search
 from procurewatch.demo.answers import Answer, LoggedRequest, Refusal, json_answer, refuse, unhandled
-from procurewatch.demo.corpus import CorpusAction, CorpusAward, load_corpus
+from procurewatch.demo.corpus import CorpusAction, CorpusAward, CorpusSubaward, load_corpus
 from procurewatch.demo.stand_in import StandIn
+from procurewatch.demo.usaspending import details, search_rules
+from procurewatch.demo.usaspending.award_count import award_count
+from procurewatch.demo.usaspending.award_search import award_search
+from procurewatch.demo.usaspending.served import Served, known_names
+from procurewatch.demo.usaspending.tiny_shield import UNPROCESSABLE
+from procurewatch.demo.usaspending.transaction_search import grouped_search, transaction_count, transaction_search
 
-__all__ = ["Answer", "CorpusAction", "CorpusAward", "LoggedRequest", "UsaspendingStandIn", "load_corpus"]
+__all__ = [
+    "Answer",
+    "CorpusAction",
+    "CorpusAward",
+    "CorpusSubaward",
+    "LoggedRequest",
+    "UsaspendingStandIn",
+    "load_corpus",
+]
 
 PREFIX = "/api/v2/"
+Body = Mapping[str, Any]
+# By the beginning of the path, the first that fits: upstream's patterns have no end, so a slash is not needed here.
+SEARCHES: dict[str, Callable[[Body, Served], object]] = {
+    "search/spending_by_award_count": award_count,
+    "search/spending_by_award": award_search,
+    "search/spending_by_transaction_count": transaction_count,
+    "search/spending_by_transaction_grouped": grouped_search,
+    "search/spending_by_transaction": transaction_search,
+}
 
 
 class UsaspendingStandIn(StandIn):
-    """Serves `awards` at `base_url` until closed.
+    """Serves `awards` and `subawards` at `base_url` until closed.
 
-    `awards` may be changed while it serves, inside `with stand_in.editing() as awards:`. `last_updated` is what
-    awards/last_updated/ tells (`None`: the latest action date).
+    The records may be changed while it serves, inside `with server.editing() as awards:`. `last_updated` is the date
+    that awards/last_updated/ gives; `None` means the latest date of the records, and a day more after each edit.
+    `wrong` names assumptions that do not hold here (`procurewatch.demo.usaspending.served.WRONG`). Without any record
+    there is no search index, so that none of its errors occur.
+
+    Raises:
+        ValueError: `wrong` holds a name that is not known.
     """
 
-    def __init__(self, awards: Sequence[CorpusAward], *, port: int = 0) -> None:
+    def __init__(
+        self,
+        awards: Sequence[CorpusAward],
+        *,
+        subawards: Sequence[CorpusSubaward] = (),
+        port: int = 0,
+        wrong: Iterable[str] = (),
+    ) -> None:
         self.awards: list[CorpusAward] = list(awards)
+        self.subawards: list[CorpusSubaward] = list(subawards)
+        self.wrong = known_names(wrong)
         self.last_updated: date | None = None
+        self._newest = details.latest_day(self.awards)
         super().__init__(port=port)
 
     @contextmanager
     def editing(self) -> Iterator[list[CorpusAward]]:
-        """Hold back all answers while the caller changes the awards it is given."""
+        """Hold back all answers while the caller changes the awards it is given, or `subawards`."""
         with self.answers_held_back():
             yield self.awards
+            known = details.latest_day(self.awards)
+            later = self._newest + timedelta(days=1) if self._newest else None
+            self._newest = max((day for day in (known, later) if day), default=None)
 
     def answer(self, request: LoggedRequest) -> Answer:
         """Return the answer to a request. A subclass wraps this to change what is answered."""
@@ -51,9 +91,13 @@ class UsaspendingStandIn(StandIn):
         except Refusal as refusal:
             return refusal.answer
 
+    def detail(self, award: CorpusAward) -> Mapping[str, Any]:
+        """Return what awards/{id}/ says about an award. A subclass adds other kinds of awards."""
+        return details.award_detail(award)
+
     def _routed(self, request: LoggedRequest) -> object:
         """Return the content of the answer, found by path and method as Django finds it."""
-        path = urlsplit(request.path).path
+        path = unquote(urlsplit(request.path).path)
         if not path.startswith(PREFIX):
             raise Refusal(HTTPStatus.NOT_FOUND)
         number_awards(self.awards)
@@ -66,32 +110,48 @@ class UsaspendingStandIn(StandIn):
             raise refuse(HTTPStatus.METHOD_NOT_ALLOWED, f'Method "{request.method}" not allowed.')
         return serve(posted(request) if method == "POST" else {})
 
-    def _endpoint(self, path: str) -> tuple[str, Callable[[Mapping[str, Any]], object] | None]:
+    def _endpoint(self, path: str) -> tuple[str, Callable[[Body], object] | None]:
         """Return the method and the function that serve `path` (after /api/v2/); no function when nothing does."""
-        awards = self.awards
-        fixed: dict[str, tuple[str, Callable[[Mapping[str, Any]], object]]] = {
-            "search/spending_by_award/": ("POST", lambda body: award_search.award_search(body, awards)),
-            "search/spending_by_award_count/": ("POST", lambda body: transaction_search.award_count(body, awards)),
-            "search/spending_by_transaction/": (
-                "POST",
-                lambda body: transaction_search.transaction_search(body, awards, len(self.requests)),
-            ),
-            "search/spending_by_transaction_count/": (
-                "POST",
-                lambda body: transaction_search.transaction_count(body, awards),
-            ),
-            "transactions/": ("POST", lambda body: details.award_transactions(body, awards)),
-            "awards/last_updated/": ("GET", lambda _: details.last_updated(awards, self.last_updated)),
-            "references/toptier_agencies/": ("GET", lambda _: details.toptier_agencies()),
-        }
-        if path in fixed:
-            return fixed[path]
+        search = next((serve for beginning, serve in SEARCHES.items() if path.startswith(beginning)), None)
+        if search is not None:
+            return "POST", lambda body: self._searched(search, body)
+        if path == "transactions/":
+            return "POST", lambda body: details.award_transactions(body, self._served())
+        if path == "references/toptier_agencies/":
+            return "GET", lambda _: details.toptier_agencies()
+        return "GET", self._award_endpoint(path)
+
+    def _award_endpoint(self, path: str) -> Callable[[Body], object] | None:
+        """Return the function that serves a path about awards, if one does."""
+        if path.startswith("awards/last_updated"):
+            return lambda _: self._last_updated()
         counted, one = "awards/count/transaction/", "awards/"
         if path.startswith(counted) and path.endswith("/"):
-            return "GET", lambda _: details.transaction_total(path[len(counted) : -1], awards)
+            return lambda _: details.transaction_total(path[len(counted) : -1], self.awards)
         if path.startswith(one) and path.endswith("/"):
-            return "GET", lambda _: details.award_detail(path[len(one) : -1], awards)
-        return "GET", None
+            return lambda _: self.detail(details.found(path[len(one) : -1], self.awards))
+        return None
+
+    def _served(self) -> Served:
+        return Served(awards=self.awards, subawards=self.subawards, wrong=self.wrong, turn=len(self.requests))
+
+    def _searched(self, search: Callable[[Body, Served], object], body: Body) -> object:
+        """Return the answer of a search; where unknown filters are not ignored, refuse them first."""
+        served, body = self._served(), search_rules.with_keywords(body)
+        filters = body.get("filters")
+        unknown = (
+            set(filters) - search_rules.FILTERS.keys() - {"program_activities"} if isinstance(filters, dict) else ()
+        )
+        if unknown and not served.holds("unknown-filter-ignored"):
+            raise refuse(UNPROCESSABLE, f"Unexpected filters: {sorted(unknown)}")
+        return search(body, served)
+
+    def _last_updated(self) -> object:
+        """Return when the data changed. Without any award upstream's code fails."""
+        day = self.last_updated or self._newest
+        if day is None or not self._served().holds("last-updated"):
+            raise unhandled()
+        return details.last_updated(day)
 
 
 class _Redirect(Exception):

@@ -1,4 +1,4 @@
-"""USAspending with grants: the demo's stand-in, and what is different for assistance.
+"""The fake USAspending with grants: what is different for assistance.
 
 Facts: the sample of a direct payment in usaspending_api/api_contracts/contracts/v2/awards/award_id.md and that of a
 grant's transaction in v2/transactions.md; keys, dataactbroker/helpers/validation_helper.py of the broker; groups,
@@ -7,13 +7,13 @@ awards/v2/lookups/lookups.py.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from procurewatch.demo import details
 from procurewatch.demo.corpus import CorpusAction, CorpusAward, joined_key
 from procurewatch.demo.upstream import UsaspendingStandIn
+from procurewatch.demo.usaspending import details
 from tests.upstreams.faults import Faulty
 
 GROUP_OF_TYPE = {
@@ -60,17 +60,8 @@ class CorpusGrant(CorpusAward):
 class AssistanceStandIn(UsaspendingStandIn):
     """Serves contracts and grants alike."""
 
-    def _endpoint(self, path: str) -> tuple[str, Callable[[Mapping[str, Any]], object] | None]:
-        method, serve = super()._endpoint(path)
-        kind, _, rest = path.partition("/")
-        if kind == "awards" and rest.upper().startswith("ASST_") and path.endswith("/"):
-            return "GET", lambda _: self._detail(rest[:-1])
-        return method, serve
-
-    def _detail(self, text: str) -> dict[str, Any]:
-        award = details.find(text, self.awards)
-        assert isinstance(award, CorpusGrant)
-        return grant_detail(award)
+    def detail(self, award: CorpusAward) -> Mapping[str, Any]:
+        return grant_detail(award) if isinstance(award, CorpusGrant) else super().detail(award)
 
 
 def grant_detail(award: CorpusGrant) -> dict[str, Any]:
@@ -104,7 +95,7 @@ def grant_detail(award: CorpusGrant) -> dict[str, Any]:
         "period_of_performance": {
             "start_date": details.day(award.starts),
             "end_date": details.day(award.ends),
-            "last_modified_date": details.day(award.last_modified_date),
+            "last_modified_date": details.day(award.modified),
         },
         "executive_details": {"officers": [{"name": None, "amount": None} for _ in range(5)]},
         "place_of_performance": details.place(state_code=award.place_state, city_name=award.place_city),

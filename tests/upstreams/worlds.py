@@ -100,7 +100,7 @@ def _more_grants(upstream: FaultyAssistance) -> None:
 
 
 def _more_subawards(upstream: FaultySubawards) -> None:
-    with upstream.answers_held_back():
+    with upstream.editing():
         upstream.subawards.append(replace(_subaward(2, SECOND), prime=upstream.subawards[0].prime))
 
 

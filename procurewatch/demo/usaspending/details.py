@@ -1,4 +1,7 @@
-"""What USAspending tells of one award: its page, its transactions, how many; and the two small reference lists."""
+"""What USAspending says about one award: its page, its transactions, how many; and when its data changed.
+
+Facts: usaspending_api/awards/v2/views/awards.py, transactions.py and count/transaction_count.py.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +10,16 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import unquote
 
-from procurewatch.demo import checks
 from procurewatch.demo.answers import Refusal, refuse
 from procurewatch.demo.corpus import TOPTIER_CODE, TOPTIER_NAME, CorpusAction, CorpusAward
-from procurewatch.demo.transaction_search import page_metadata
+from procurewatch.demo.usaspending.search_rules import ORDER, PAGE
+from procurewatch.demo.usaspending.served import Served
+from procurewatch.demo.usaspending.tiny_shield import AnyOf, Boolean, Choice, Field, Integer, Text, checked
+from procurewatch.demo.usaspending.transaction_search import page_metadata
 
 Content = dict[str, Any]
-AWARD_ID = re.compile(r"\d+|(CONT|ASST)_(AWD|IDV|NON|AGG)_.+", re.IGNORECASE)
+AWARD_ID = re.compile(r"[0-9]+|(CONT|ASST)_(AWD|IDV|NON|AGG)_.+")
 
 # Every name in "latest_transaction_contract_data" of the contract's sample, v2/awards/award_id.md.
 CONTRACT_DATA_NAMES = """
@@ -45,28 +49,43 @@ LOCATION_NAMES = (
 )
 SORT_NAMES = (
     "id type type_description action_date action_type action_type_description modification_number description "
-    "federal_action_obligation face_value_loan_guarantee original_loan_subsidy_cost cfda_number"
+    "federal_action_obligation face_value_loan_guarantee original_loan_subsidy_cost is_fpds cfda_number"
 )
 CONTRACT_DATA = CONTRACT_DATA_NAMES.split()
 LOCATION = LOCATION_NAMES.split()
-TRANSACTION_SORTS = SORT_NAMES.split()
+TRANSACTION_SORTS = tuple(SORT_NAMES.split())
+TRANSACTION_FIELDS = (
+    PAGE,
+    Field("sort", Choice(TRANSACTION_SORTS), default="action_date"),
+    ORDER,
+    Field("award_id", AnyOf((Integer(), Text())), required=True),
+    Field("idv", Boolean(), default=True),
+    Field("limit", Integer(1, 5000), default=10),
+)
 
 
-def find(text: str, awards: Sequence[CorpusAward]) -> CorpusAward:
-    """Return the award of an internal id or generated key as it stands in an address; 404 as upstream's otherwise."""
-    sought = unquote(text)
-    if not AWARD_ID.fullmatch(sought):
+def find(text: str, awards: Sequence[CorpusAward]) -> CorpusAward | None:
+    """Return the award of an internal id or a generated key, which is case-sensitive; `None` if it is not there.
+
+    Raises:
+        Refusal: it is neither an id nor a key, so the address leads nowhere.
+    """
+    if not AWARD_ID.fullmatch(text):
         raise Refusal(HTTPStatus.NOT_FOUND)
-    for award in awards:
-        if sought in {award.key, str(award.internal_id)} or sought.upper() == award.key:
-            return award
-    named = {"id": sought} if sought.isdigit() else {"generated_unique_award_id": sought.upper()}
-    raise refuse(HTTPStatus.NOT_FOUND, f"No Award found with: '{named}'")
+    return next((award for award in awards if text in {award.key, str(award.internal_id)}), None)
 
 
-def award_detail(text: str, awards: Sequence[CorpusAward]) -> Content:
+def found(text: str, awards: Sequence[CorpusAward]) -> CorpusAward:
+    """Return the award of an address awards/{id}/. Raises `Refusal`: it is not there."""
+    if award := find(text, awards):
+        return award
+    # The older key is tried last, so it is the one that the refusal names.
+    named = {"award_id": int(text)} if text.isdigit() else {"generated_unique_award_id_legacy": text}
+    raise refuse(HTTPStatus.NOT_FOUND, f"No Award found with: {named}")
+
+
+def award_detail(award: CorpusAward) -> Content:
     """Answer GET awards/{id}/: the shape of the contract's sample, null where nothing is known."""
-    award = find(text, awards)
     total = None if award.total is None else float(award.total)
     detail: Content = {
         "id": award.internal_id,
@@ -89,7 +108,7 @@ def award_detail(text: str, awards: Sequence[CorpusAward]) -> Content:
         "period_of_performance": {
             "start_date": day(award.starts),
             "end_date": day(award.ends),
-            "last_modified_date": moment(award.last_modified_date),
+            "last_modified_date": moment(award.modified),
             "potential_end_date": moment(award.may_end),
         },
         "recipient": recipient(award),
@@ -197,14 +216,17 @@ def hierarchy(code: str | None, description: str | None, above: str) -> Content:
 
 
 def transaction_total(text: str, awards: Sequence[CorpusAward]) -> Content:
-    """Answer GET awards/count/transaction/{id}/."""
-    return {"transactions": len(find(text, awards).actions)}
+    """Answer GET awards/count/transaction/{id}/. Raises `Refusal`: the award is not there."""
+    award = find(text, awards)
+    if award is None:
+        raise refuse(HTTPStatus.NOT_FOUND, f"No Award found with: '{text}'")
+    return {"transactions": len(award.actions)}
 
 
 def transaction_row(award: CorpusAward, action: CorpusAction) -> Content:
     """Return one action as POST transactions/ has it, the only route of the API to a transaction's key."""
     amount = action.obligation
-    return {
+    row: Content = {
         "id": award.transaction_id(action),
         "type": award.type,
         "type_description": award.type_description,
@@ -216,42 +238,44 @@ def transaction_row(award: CorpusAward, action: CorpusAction) -> Content:
         "federal_action_obligation": None if amount is None else float(amount),
         "face_value_loan_guarantee": None,
         "original_loan_subsidy_cost": None,
-        "cfda_number": None,
     }
+    if award.group not in {"contracts", "idvs"}:
+        row["cfda_number"] = award.listings[0][0] if award.listings else None
+    return row
 
 
-def award_transactions(body: Mapping[str, Any], awards: Sequence[CorpusAward]) -> Content:
+def award_transactions(body: Mapping[str, Any], served: Served) -> Content:
     """Answer POST transactions/: the actions of one award; none for an award that is not there.
 
-    Unknown values come last in descending order and first in ascending order (awards/v2/views/transactions.py).
+    Unknown values come last in descending order and first in ascending order.
     """
-    sought = body.get("award_id")
-    if sought is None:
-        raise checks.missing("award_id")
-    limit, number = checks.whole_number(body, "limit", 10, 5000), checks.whole_number(body, "page", 1)
-    sort, descending = body.get("sort", "action_date"), checks.sort_order(body)
-    if sort not in TRANSACTION_SORTS:
-        raise refuse(checks.BAD, f"Field 'sort' is outside valid values {TRANSACTION_SORTS}")
-    found = [award for award in awards if str(sought) in {award.key, str(award.internal_id)}]
-    rows = [transaction_row(award, action) for award in found for action in award.actions]
-    rows.sort(key=lambda row: (row[sort] is not None, row[sort] or 0 if is_amount(sort) else str(row[sort])))
-    if descending:
+    asked = checked(TRANSACTION_FIELDS, body)
+    sought, sort, limit = asked["award_id"], asked["sort"], asked["limit"]
+    awards = (award for award in served.awards if sought in {award.key, award.internal_id})
+    rows = [transaction_row(award, action) for award in awards for action in award.actions]
+    rows.sort(key=lambda row: sort_key(row.get(sort)))
+    if asked["order"] == "desc":
         rows.reverse()
-    begin = (number - 1) * limit
-    metadata = page_metadata(number, has_next=len(rows) > begin + limit)
-    return {"page_metadata": metadata, "results": rows[begin : begin + limit]}
+    page, has_next = served.page(rows, asked["page"], limit)
+    return {"page_metadata": page_metadata(asked["page"], has_next=has_next), "results": list(page)}
 
 
-def is_amount(sort: str) -> bool:
-    """Whether the field holds numbers."""
-    return sort in {"federal_action_obligation", "face_value_loan_guarantee", "original_loan_subsidy_cost"}
+def sort_key(value: float | str | None) -> tuple[bool, float, str]:
+    """Return what a value is sorted by: unknown ones first, then numbers or text."""
+    if isinstance(value, str):
+        return True, 0, value
+    return value is not None, value or 0, ""
 
 
-def last_updated(awards: Sequence[CorpusAward], told: date | None) -> Content:
-    """Answer GET awards/last_updated/: `told`, or the latest date the awards know, as MM/DD/YYYY."""
-    dates = [action.action_date for award in awards for action in award.actions]
-    latest = told or max(dates, default=None)
-    return {"last_updated": latest.strftime("%m/%d/%Y") if latest else None}
+def last_updated(day: date) -> Content:
+    """Answer GET awards/last_updated/, MM/DD/YYYY."""
+    return {"last_updated": day.strftime("%m/%d/%Y")}
+
+
+def latest_day(awards: Sequence[CorpusAward]) -> date | None:
+    """Return the latest date on which one of the awards was modified or an action was signed."""
+    dates = [day for award in awards for t in award.actions for day in (t.action_date, award.modified_on(t)) if day]
+    return max((date(day.year, day.month, day.day) for day in dates), default=None)
 
 
 def toptier_agencies() -> Content:

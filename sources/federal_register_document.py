@@ -11,7 +11,7 @@ import hashlib
 import html
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -56,6 +56,7 @@ FIELDS = (
 NUMBERS_UNIQUE_SINCE = date(2016, 1, 1)
 LONGEST_NUMBER = 40
 DIGITS = 16  # of the digest that a revision begins with
+INSPECTED = "PI"  # what the revision begins with of a document that is on public inspection
 MARK = re.compile(r'<span class="match">|</span>')
 WORD = re.compile(r"[^\W_]+")
 WASHINGTON = ZoneInfo("America/New_York")
@@ -69,7 +70,7 @@ def document_key(row: Row) -> str:
     if not number or len(number) > LONGEST_NUMBER or not re.fullmatch(r"[A-Z0-9.-]+", number):
         raise InvalidRecord(f"document_number is missing or none: {number[:80]!r}")
     published = text(row, "publication_date")
-    unique = published >= NUMBERS_UNIQUE_SINCE.isoformat()
+    unique = _is_filed(row) or published >= NUMBERS_UNIQUE_SINCE.isoformat()
     return f"FEDERAL_REGISTER_{number}" if unique else f"FEDERAL_REGISTER_{number}_{published}"
 
 
@@ -102,7 +103,18 @@ def revision_of(row: Row, phrases: Iterable[str]) -> str:
     """
     facts = json.dumps({name: str(value) for name, value in row.items() if name != "excerpts"}, sort_keys=True)
     digest = hashlib.sha256(facts.encode("utf-8", "replace")).hexdigest()
-    return digest[:DIGITS] + json.dumps(sorted(phrases))
+    mark = INSPECTED if _is_filed(row) else ""
+    return f"{mark}{digest}"[:DIGITS] + json.dumps(sorted(phrases))
+
+
+def _is_filed(row: Row) -> bool:
+    """Whether a row is of a document on public inspection: only those say when they were filed."""
+    return "filed_at" in row
+
+
+def is_inspected(revision: str) -> bool:
+    """Whether a revision is that of a document on public inspection."""
+    return revision.startswith(INSPECTED)
 
 
 def phrases_of(revision: str) -> frozenset[str]:
@@ -136,13 +148,24 @@ def passage(row: Row) -> str:
 
 
 def read_document(payload: Payload) -> Publication | Problem:
-    """Read the rows of one document into a record, or into the problem that prevents it."""
+    """Read the rows of one published document into a record, or into the problem that prevents it."""
+    return read_rows(payload, _publication)
+
+
+def read_rows(payload: Payload, read: Callable[[Sequence[Row], Payload], Publication]) -> Publication | Problem:
+    """Read the rows that the answers of a payload hold of its document, one at least; or return what prevents it."""
     try:
-        answers = [_rows_by_key(document, payload.source) for document in payload.documents]
-        rows = [answer[payload.key] for answer in answers if payload.key in answer]
-        return _publication(rows, payload)
+        return read(_rows_of(payload), payload)
     except (InvalidRecord, SourceChanged) as error:
         return Problem(source=payload.source, key=payload.key, reason=str(error), documents=payload.documents)
+
+
+def _rows_of(payload: Payload) -> list[Row]:
+    answers = [_rows_by_key(document, payload.source) for document in payload.documents]
+    rows = [answer[payload.key] for answer in answers if payload.key in answer]
+    if not rows:
+        raise InvalidRecord("no answer holds its row")
+    return rows
 
 
 @lru_cache(maxsize=8)  # one answer tells of up to a thousand documents, which are read one by one
@@ -154,67 +177,86 @@ def _rows_by_key(document: Document, source: str) -> Mapping[str, Row]:
 
 
 def _publication(rows: Sequence[Row], payload: Payload) -> Publication:
-    if not rows:
-        raise InvalidRecord("no answer holds its row")
     row = rows[0]
-    passages = dict.fromkeys(filter(None, map(passage, rows)))
     corrected = text(row, "correction_of").rpartition("/")[2].removesuffix(".json")
-    published = _day(row, "publication_date")
+    published = day_of(row, "publication_date")
     if published is None:
         raise InvalidRecord("publication_date is missing")
-    closes = _day(row, "comments_close_on")
+    closes = day_of(row, "comments_close_on")
     return Publication(
         key=payload.key,
         source=payload.source,
         kind=PublicationKind.DOCUMENT,
-        type_text=_required(row, "type"),
-        title=_required(row, "title"),
-        description="\n".join(filter(None, [text(row, "abstract"), *passages])),
+        type_text=required(row, "type"),
+        title=required(row, "title"),
+        description=description_of(rows),
         recipient=Recipient(name=""),
-        awarding=_agency(row),
+        awarding=agency_of(row),
         published=published,
-        url=_address(_required(row, "html_url")),
+        url=address(required(row, "html_url")),
         revision=payload.revision,
-        deadline=datetime.combine(closes, time(23, 59, 59), WASHINGTON).astimezone(UTC) if closes else None,
+        deadline=_end_of(closes) if closes and closes >= published else None,
         corrects=f"correction of {corrected}" if corrected else "",
         attachments=tuple(
-            Attachment(title="Official PDF", url=_address(url)) for url in filter(None, [text(row, "pdf_url")])
+            Attachment(title="Official PDF", url=address(url)) for url in filter(None, [text(row, "pdf_url")])
         ),
         facts=tuple(SourceFact(label=label, value=value) for label, value in _facts(row).items() if value),
         documents=payload.documents,
     )
 
 
+def _end_of(day: date) -> datetime:
+    return datetime.combine(day, time(23, 59, 59), WASHINGTON).astimezone(UTC)
+
+
+def description_of(rows: Sequence[Row]) -> str:
+    """Return the abstract and each passage that the rows of a document show."""
+    passages = dict.fromkeys(filter(None, map(passage, rows)))
+    return "\n".join(filter(None, [text(rows[0], "abstract"), *passages]))
+
+
 def _facts(row: Row) -> dict[str, str]:
-    effective = _day(row, "effective_on")
+    effective = day_of(row, "effective_on")
+    published, closes = day_of(row, "publication_date"), day_of(row, "comments_close_on")
+    is_earlier = published is not None and closes is not None and closes < published
     return {
         "Document number": text(row, "document_number"),
         "Citation": text(row, "citation"),
         "Action": text(row, "action"),
-        "Agencies": "; ".join(name for agency in _agencies(row) if (name := _name(agency))),
-        "Dockets": _list(row, "docket_ids"),
+        "Agencies": names_of_agencies(row),
+        "Dockets": listed(row, "docket_ids"),
         "Dates": text(row, "dates"),
+        # 2026-19895 reopens the comments on an earlier document, whose day it has in the index.
+        "Comments closed, before publication": str(closes) if is_earlier else "",
         "Effective": effective.isoformat() if effective else "",
-        "Regulation identifiers": _list(row, "regulation_id_numbers"),
-        "Topics": _list(row, "topics"),
-        "Corrected by": _list(row, "corrections"),
+        "Regulation identifiers": listed(row, "regulation_id_numbers"),
+        "Topics": listed(row, "topics"),
+        "Corrected by": listed(row, "corrections"),
     }
 
 
-def _required(row: Row, name: str) -> str:
+def names_of_agencies(row: Row) -> str:
+    """Return the names of all agencies that a document is of."""
+    return "; ".join(name for agency in agencies_of(row) if (name := name_of(agency)))
+
+
+def required(row: Row, name: str) -> str:
+    """Return a text field. Raises `InvalidRecord` when it is empty."""
     value = text(row, name)
     if not value:
         raise InvalidRecord(f"{name} is missing")
     return value
 
 
-def _address(value: str) -> str:
+def address(value: str) -> str:
+    """Return an address on the web. Raises `InvalidRecord` when it is none."""
     if not value.startswith(("https://", "http://")):
         raise InvalidRecord(f"not an address on the web: {value[:80]!r}")
     return value
 
 
-def _day(row: Row, name: str) -> date | None:
+def day_of(row: Row, name: str) -> date | None:
+    """Return a day, `None` when the field is empty. Raises `InvalidRecord` when it is no day."""
     value = text(row, name)
     try:
         return date.fromisoformat(value) if value else None
@@ -222,7 +264,8 @@ def _day(row: Row, name: str) -> date | None:
         raise InvalidRecord(f"{name} is no date: {value[:40]!r}") from error
 
 
-def _list(row: Row, name: str) -> str:
+def listed(row: Row, name: str) -> str:
+    """Return what a list holds, as one text. Raises `InvalidRecord` when it is no list of texts."""
     values = row.get(name)
     if values is None:
         return ""
@@ -231,7 +274,8 @@ def _list(row: Row, name: str) -> str:
     return "; ".join(text({name: value}, name) for value in values if value)
 
 
-def _agencies(row: Row) -> list[Row]:
+def agencies_of(row: Row) -> list[Row]:
+    """Return the agencies that a document is of. Raises `InvalidRecord` when they are no list of objects."""
     values = row.get("agencies")
     if values is None:
         return []
@@ -240,18 +284,19 @@ def _agencies(row: Row) -> list[Row]:
     return values
 
 
-def _name(agency: Row) -> str:
+def name_of(agency: Row) -> str:
+    """Return an agency's name, else the name as the document gives it."""
     return text(agency, "name") or text(agency, "raw_name")
 
 
-def _agency(row: Row) -> Agency:
+def agency_of(row: Row) -> Agency:
     """Return the first agency a document is of: with its parent above it, or the first of its children below it."""
-    agencies = _agencies(row)
+    agencies = agencies_of(row)
     if not agencies:
         return Agency()
     first = agencies[0]
     parents = [other for other in agencies if other.get("id") and other.get("id") == first.get("parent_id")]
     children = [other for other in agencies if first.get("id") and other.get("parent_id") == first.get("id")]
     if parents:
-        return Agency(name=_name(parents[0]), sub_name=_name(first))
-    return Agency(name=_name(first), sub_name=_name(children[0]) if children else "")
+        return Agency(name=name_of(parents[0]), sub_name=name_of(first))
+    return Agency(name=name_of(first), sub_name=name_of(children[0]) if children else "")

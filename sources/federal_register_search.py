@@ -7,6 +7,7 @@ Facts, from the API's own code (github.com/usnationalarchives/federalregister-ap
 - "You can only paginate through the first 2000 results. If you wish to download more results, use the date range
   filters" (Developer Resources, REST API); at most 1,000 to a page, and a page size it does not like becomes 20.
 - Without results neither `results` nor `total_pages` is there (api_controller.rb, `render_search`).
+- The documents on public inspection are searched in the same way (`sources.federal_register_inspection`).
 - `count` may be that of a wider search than the one whose results are given (`EsApplicationSearch#count`), and is
   never more than 10,000. When it says more than came, the search is read once more in the opposite order.
 """
@@ -22,6 +23,7 @@ from urllib.parse import quote, urlencode
 from sources.contract import Shortfall
 from sources.errors import SourceChanged
 from sources.federal_register_document import FIELDS, Row, document_key
+from sources.federal_register_inspection import Inspection
 from sources.http import Client
 from sources.reading import read_json
 from sources.records import Document, InvalidRecord
@@ -64,6 +66,16 @@ class Part:
         middle = self.since + (self.until - self.since) // 2
         return replace(self, until=middle), replace(self, since=middle + timedelta(days=1))
 
+    def check(self, row: Row) -> None:
+        """Make sure that a row is of these days. Raises `InvalidRecord`."""
+        value = str(row.get("publication_date"))
+        try:
+            published = date.fromisoformat(value)
+        except ValueError as error:
+            raise InvalidRecord(f"publication_date is no date: {value[:40]!r}") from error
+        if not self.since <= published <= self.until:
+            raise InvalidRecord(f"a condition was ignored: published {published}, not {self.since} to {self.until}")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
@@ -104,7 +116,7 @@ def _either(quoted: Iterable[str]) -> str:
     return f"({' | '.join(quoted)})"
 
 
-def found_in(client: Client, part: Part) -> Iterator[Found | Shortfall]:
+def found_in(client: Client, part: Part | Inspection) -> Iterator[Found | Shortfall]:
     """Read a part of a search whole, cutting it by days until each part is one page.
 
     A row may come more than once; a `Shortfall` follows the rows of a part that stayed short. Raises `SourceError`.
@@ -125,7 +137,7 @@ def found_in(client: Client, part: Part) -> Iterator[Found | Shortfall]:
         yield Shortfall(step=part.step, expected=answer.count, received=received)
 
 
-def _ask(client: Client, part: Part, order: str) -> _Answer:
+def _ask(client: Client, part: Part | Inspection, order: str) -> _Answer:
     document = client.get(part.path(order))
     answer = read_json(document, client.source)
     count, rows, pages = answer.get("count"), answer.get("results"), answer.get("total_pages")
@@ -140,16 +152,14 @@ def _ask(client: Client, part: Part, order: str) -> _Answer:
     return _Answer(found={one.key: one for one in found}, count=count, has_more=has_more)
 
 
-def _found(client: Client, row: object, document: Document, part: Part) -> Found:
+def _found(client: Client, row: object, document: Document, part: Part | Inspection) -> Found:
     if not isinstance(row, dict):
         raise _changed(client, f"a row that is no object: {str(row)[:200]}")
     try:
         key = document_key(row)
-        published = date.fromisoformat(str(row.get("publication_date")))
-    except (InvalidRecord, ValueError) as error:
+        part.check(row)
+    except InvalidRecord as error:
         raise _changed(client, f"{error} in {str(row)[:200]}") from error
-    if not part.since <= published <= part.until:
-        raise _changed(client, f"a condition was ignored: {key} is of {published}, not {part.since} to {part.until}")
     return Found(key=key, row=row, document=document)
 
 

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
 
 import pytest
 
 from procurewatch.demo.answers import Answer, LoggedRequest
-from sources.contract import Fetched, HeldRecord, Interest, Shortfall, Step, Unchanged, Window
+from sources.contract import HeldRecord, Interest, Shortfall, Unchanged, Window
 from sources.errors import Blocked, QuotaUsedUp, Refused, SourceChanged, SourceError, Unreachable
-from sources.federal_register import FederalRegister
 from sources.http import Client, Pace, Patience
-from sources.records import Payload, Problem, Publication
+from sources.records import Payload, Problem
+from tests.sources.documents import DAY, SOURCE, client_of, fetched, publications, remembering, step_for, walked
 from tests.sources.memory import Memory
 from tests.upstreams.faults import Fault
 from tests.upstreams.federal_register import RECORDED, FaultyFederalRegister, Json, document
 
-SOURCE = FederalRegister()
-DAY = date(2024, 5, 7)
 WINDOW = Window(until=DAY, signed_since=date(2024, 1, 8), modified_since=DAY)
 NOTICE, REQUEST = "FEDERAL_REGISTER_2024-10001", "FEDERAL_REGISTER_2024-10002"
 
@@ -50,50 +47,14 @@ def server() -> Iterator[Altered]:
         yield stand_in
 
 
-@contextmanager
-def client_of(base_url: str) -> Iterator[Client]:
-    patience = Patience(connect=10, read=5, whole_answer=5, tries=2, first_wait=0.001)
-    pace = Pace(seconds_between=0)
-    with Client(SOURCE.name, base_url=base_url, pace=pace, patience=patience, sleep=lambda _seconds: None) as client:
-        yield client
-
-
-def step_for(*phrases: str, since: str = "2024-01-01", until: str = "2026-12-31") -> Step:
-    (step,) = SOURCE.poll_steps(
-        Interest(phrases=phrases),
-        Window(until=date.fromisoformat(until), signed_since=date.fromisoformat(since), modified_since=DAY),
-    )
-    return step
-
-
-def fetched(server: FaultyFederalRegister, step: Step, stored: Memory | None = None) -> list[Fetched]:
-    with client_of(server.base_url) as client:
-        return list(SOURCE.fetch(client, step, stored or Memory()))
-
-
-def walked(server: FaultyFederalRegister, step: Step, stored: Memory) -> tuple[list[Fetched], type[SourceError]]:
-    """What a walk gave before it ended, and the kind of error that ended it."""
-    given: list[Fetched] = []
-    with client_of(server.base_url) as client, pytest.raises(SourceError) as ended:
-        given.extend(SOURCE.fetch(client, step, stored))
-    return given, ended.type
-
-
-def publications(items: Sequence[Fetched]) -> dict[str, Publication]:
-    records = [record for item in items if isinstance(item, Payload) for record in SOURCE.parse(item)]
-    assert all(isinstance(record, Publication) for record in records), records
-    return {record.key: record for record in records if isinstance(record, Publication)}
-
-
-def remembering(items: Sequence[Fetched]) -> Memory:
-    return Memory(records={key: HeldRecord(key=key, revision=one.revision) for key, one in publications(items).items()})
-
-
-def test_a_poll_is_one_step_over_the_days_of_new_awards() -> None:
+def test_a_poll_asks_for_what_is_filed_and_for_what_was_published_in_the_days_of_new_awards() -> None:
     interest = Interest(names=("ANDURIL", "SKYDIO"), phrases=("SKYDIO", "DRONE"), ueis=("E5BEYXDQYJS6",))
-    (step,) = SOURCE.poll_steps(interest, WINDOW)
-    assert step.key == "published"
-    assert (step.query, step.days) == ({"phrases": ("ANDURIL", "DRONE", "SKYDIO")}, (date(2024, 1, 8), DAY))
+    inspection, published = SOURCE.poll_steps(interest, WINDOW)
+    assert (inspection.key, inspection.part) == ("inspection", "documents on public inspection")
+    assert (published.key, published.part) == ("published", "documents")
+    assert inspection.query == published.query == {"phrases": ("ANDURIL", "DRONE", "SKYDIO")}
+    assert (inspection.since, inspection.until) == (None, None)
+    assert published.days == (date(2024, 1, 8), DAY)
 
 
 def test_a_backfill_is_a_step_a_year_from_1994() -> None:
@@ -250,7 +211,7 @@ def test_rows_that_are_lost_are_a_shortfall() -> None:
         ({"results": {}}, "no results"),
         ({"total_pages": "1"}, "no total_pages"),
         ({"results": ["x"]}, "no object"),
-        ({"results": [{"document_number": "2024-1"}]}, "Invalid isoformat"),
+        ({"results": [{"document_number": "2024-1"}]}, "publication_date is no date"),
         ({"results": [{"document_number": "", "publication_date": "2024-05-06"}]}, "document_number is missing"),
         ({"results": [{"document_number": 5, "publication_date": "2024-05-06"}]}, "document_number is not text"),
         ({"results": [{"document_number": "../x", "publication_date": "2024-05-06"}]}, "document_number is missing"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from sources.federal_register import FederalRegister
 from sources.federal_register_document import (
+    FIELDS,
     document_key,
     passage,
     phrases_in,
@@ -31,11 +33,13 @@ from sources.records import (
     Publication,
     PublicationKind,
     Recipient,
+    SourceFact,
 )
 from tests.upstreams.federal_register import BORDER, HOMELAND, PRIVACY_NOTICE, Json
 
 SOURCE = FederalRegister()
 KEY = "FEDERAL_REGISTER_2024-10001"
+REOPENING = Path(__file__).parents[1] / "data" / "federal_register" / "2026-19895.json"
 EXCERPT = 'through <span class="match">Clearview</span> <span class="match">AI</span>&#39;s service &amp; others …'
 
 
@@ -139,6 +143,64 @@ def test_a_correction_says_what_it_corrects_and_a_corrected_document_by_what() -
 )
 def test_the_agency_is_the_first_under_its_parent(agencies: list[Json], expected: Agency) -> None:
     assert read(agencies=agencies).awarding == expected
+
+
+@pytest.mark.parametrize(
+    ("closes", "deadline"),
+    [
+        ("2024-05-05", None),
+        ("2024-05-06", datetime(2024, 5, 7, 3, 59, 59, tzinfo=UTC)),
+        ("2024-12-02", datetime(2024, 12, 3, 4, 59, 59, tzinfo=UTC)),
+    ],
+)
+def test_a_day_for_comments_before_publication_is_no_deadline(closes: str, deadline: datetime | None) -> None:
+    record = read(comments_close_on=closes)
+    told = [fact.value for fact in record.facts if fact.label == "Comments closed, before publication"]
+    assert (record.deadline, told) == (deadline, [] if deadline else [closes])
+
+
+def test_a_recorded_document_is_read_to_its_last_field() -> None:
+    recorded = json.loads(REOPENING.read_text("utf-8"))
+    told = answer({name: value for name, value in recorded.items() if name in FIELDS})
+    record = read_document(payload_of(told, key="FEDERAL_REGISTER_2026-19895"))
+    address = "https://www.federalregister.gov/documents/2026/09/29/2026-19895/"
+    assert record == Publication(
+        key="FEDERAL_REGISTER_2026-19895",
+        source="federalregister",
+        kind=PublicationKind.DOCUMENT,
+        type_text="Notice",
+        title="Guidance on the Streamlined Inspection Program; Reopening of Comment Period",
+        description=(
+            "The Coast Guard is reopening the comment period on its draft Navigation and Vessel Inspection Circular"
+            " (NVIC) 02-99, Change 1, Guidance on the Streamlined Inspection Program."
+        ),
+        recipient=Recipient(name=""),
+        awarding=Agency(name="Homeland Security Department", sub_name="Coast Guard"),
+        published=date(2026, 9, 29),
+        url=f"{address}guidance-on-the-streamlined-inspection-program-reopening-of-comment-period",
+        revision="r",
+        attachments=(
+            Attachment(
+                title="Official PDF",
+                url="https://www.govinfo.gov/content/pkg/FR-2026-09-29/pdf/2026-19895.pdf",
+            ),
+        ),
+        facts=(
+            SourceFact(label="Document number", value="2026-19895"),
+            SourceFact(label="Citation", value="91 FR 61426"),
+            SourceFact(label="Action", value="Reopening of comment period."),
+            SourceFact(label="Agencies", value="Homeland Security Department; Coast Guard"),
+            SourceFact(label="Dockets", value="Docket No. USCG-2026-0041"),
+            SourceFact(
+                label="Dates",
+                value="The comment period for the notice published August 24, 2026, at 91 FR 54729, is reopened."
+                " Comments must be submitted to the online docket via https://www.regulations.gov on or before"
+                " October 29, 2026.",
+            ),
+            SourceFact(label="Comments closed, before publication", value="2026-08-24"),
+        ),
+        documents=(told,),
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A server that stands in for the API of the Federal Register: one endpoint, `documents.json`.
+"""A server that stands in for the API of the Federal Register: `documents.json` and `public-inspection-documents.json`.
 
 Written from the API's own code (github.com/usnationalarchives/federalregister-api-core: api_controller.rb,
 es_application_search.rb, es_entry_search.rb, entry_repository.rb, date_selector.rb, es_search_result.rb) and from what
@@ -22,6 +22,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from procurewatch.demo.answers import Answer, LoggedRequest, Refusal, json_answer
 from procurewatch.demo.stand_in import StandIn
+from tests.upstreams import public_inspection
 from tests.upstreams.faults import Faulty
 
 Json = dict[str, Any]
@@ -182,13 +183,21 @@ RECORDED = (PRIVACY_NOTICE, REQUEST, FILING_RULE, FEE_RULE)
 
 
 class FederalRegisterStandIn(StandIn):
-    """The API with `documents`. `wider_count` is what `count` tells in excess of what the search itself finds."""
+    """The API with `documents`, and with those `inspected`, which are on public inspection.
+
+    `wider_count` is what `count` tells in excess of what the search itself finds. `wrong` names an assumption of the
+    adapter's that does not hold.
+    """
 
     wider_count = 0
     window = 2_000
 
-    def __init__(self, documents: Sequence[Json] = RECORDED, *, port: int = 0) -> None:
+    def __init__(
+        self, documents: Sequence[Json] = RECORDED, inspected: Sequence[Json] = (), *, wrong: str = "", port: int = 0
+    ) -> None:
         self.documents = [dict(one) for one in documents]
+        self.inspected = [dict(one) for one in inspected]
+        self.wrong = wrong
         super().__init__(port=port)
 
     def answer(self, request: LoggedRequest) -> Answer:
@@ -201,25 +210,35 @@ class FederalRegisterStandIn(StandIn):
     def _search(self, request: LoggedRequest) -> Json:
         if len(request.path) > LONGEST_ADDRESS:
             raise Refusal(414, {"message": "Request-URI Too Large"})
-        if urlsplit(request.path).path != DOCUMENTS:
+        path = urlsplit(request.path).path
+        is_inspection = path == public_inspection.PATH and self.wrong != "public-inspection"
+        if path != DOCUMENTS and not is_inspection:
             raise _refused(404, "Record Not Found")
         if request.method != "GET":
             raise _refused(405, "Method Not Allowed")
         params = parse_qsl(urlsplit(request.path).query, keep_blank_values=True)
-        fields = [value for name, value in params if name == "fields[]" and value] or list(DEFAULT_FIELDS)
-        unknown = [name for name in fields if name not in {*RECORDED[0], "excerpts", *OTHER_FIELDS} - {"full_text"}]
-        if unknown:
-            raise _refused(400, f"{unknown[0]} is not a valid field")
-        conditions = _conditions(params)
+        if self.wrong == "unknown-condition":
+            params = [(name, value) for name, value in params if not _is_unknown(name)]
+        if is_inspection:
+            return self._inspection(params)
+        fields = _fields(params, {*RECORDED[0], "excerpts", *OTHER_FIELDS} - {"full_text"}, DEFAULT_FIELDS)
+        conditions = _conditions(params, CONDITIONS)
         found = _ordered(_matching(self.documents, conditions), dict(params).get("order", ""))
         return self._page(found, params, fields, conditions)
+
+    def _inspection(self, params: list[tuple[str, str]]) -> Json:
+        fields = _fields(params, set(public_inspection.FIELDS), public_inspection.FIELDS)
+        conditions = _conditions(params, public_inspection.CONDITIONS)
+        found = [one for one in self.inspected if _is_meant(one, conditions)]
+        newest_first = sorted(found, key=lambda one: str(one["filed_at"]), reverse=True)
+        return self._page(newest_first, params, fields, conditions)
 
     def _page(
         self, found: Sequence[Json], params: list[tuple[str, str]], fields: Sequence[str], conditions: Json
     ) -> Json:
         given = dict(params)
         size = _number(given.get("per_page"))
-        size = size if 1 < size <= 1_000 else 20
+        size = size if 1 < size <= (100 if self.wrong == "page-of-1000" else 1_000) else 20
         page = _number(given.get("page"))
         page = page if 1 <= page <= 50 else 1
         if page * size > self.window:
@@ -229,7 +248,7 @@ class FederalRegisterStandIn(StandIn):
         rows = found[(page - 1) * size : page * size]
         term = str(conditions.get("term", ""))
         answer: Json = {"count": min(len(found) + self.wider_count, 10_000), "description": f"Documents {term}"}
-        if rows:
+        if rows or self.wrong == "nothing-found":
             answer["total_pages"] = pages
             if page < pages:
                 others = [(name, value) for name, value in params if name != "page"]
@@ -252,7 +271,21 @@ def _number(text: str | None) -> int:
     return int(text) if text and text.isdecimal() else 0
 
 
-def _conditions(params: Sequence[tuple[str, str]]) -> Json:
+def _fields(params: Sequence[tuple[str, str]], known: set[str], default: Sequence[str]) -> list[str]:
+    """The fields asked for. Raises `Refusal`."""
+    fields = [value for name, value in params if name == "fields[]" and value] or list(default)
+    unknown = [name for name in fields if name not in known]
+    if unknown:
+        raise _refused(400, f"{unknown[0]} is not a valid field")
+    return fields
+
+
+def _is_unknown(name: str) -> bool:
+    condition = re.match(r"conditions\[(\w+)\]", name)
+    return condition is not None and condition[1] not in CONDITIONS
+
+
+def _conditions(params: Sequence[tuple[str, str]], known: frozenset[str]) -> Json:
     """The conditions by name: text, a list, or a mapping of dates. Raises `Refusal`."""
     conditions: Json = {}
     for name, value in params:
@@ -264,7 +297,7 @@ def _conditions(params: Sequence[tuple[str, str]]) -> Json:
                 conditions.setdefault(condition, []).append(value)
             else:
                 conditions.setdefault(condition, {})[part] = value
-    errors = {name: "is not a valid field" for name in conditions if name not in CONDITIONS}
+    errors = {name: "is not a valid field" for name in conditions if name not in known}
     if not all(re.fullmatch(r"\d{4}-\d\d-\d\d", day) for day in conditions.get("publication_date", {}).values()):
         errors["publication_date"] = "Publication Date is not a valid ."
     if set(conditions.get("agencies", [])) - {HOMELAND["slug"], BORDER["slug"]}:
@@ -278,16 +311,17 @@ def _matching(documents: Sequence[Json], conditions: Json) -> list[Json]:
     days = conditions.get("publication_date", {})
     first = days.get("is") or days.get("gte") or date.min.isoformat()
     last = days.get("is") or days.get("lte") or date.max.isoformat()
-    types = conditions.get("type", list(TYPES.values()))
+    return [one for one in documents if first <= one["publication_date"] <= last and _is_meant(one, conditions)]
+
+
+def _is_meant(one: Json, conditions: Json) -> bool:
+    """Whether a document is of the types, the agencies and the term that are asked for."""
     slugs = set(conditions.get("agencies", []))
-    return [
-        one
-        for one in documents
-        if first <= one["publication_date"] <= last
-        and TYPES.get(one["type"]) in types
-        and (not slugs or slugs & {agency.get("slug") for agency in one["agencies"]})
+    return (
+        TYPES.get(one["type"]) in conditions.get("type", list(TYPES.values()))
+        and (not slugs or bool(slugs & {agency.get("slug") for agency in one["agencies"]}))
         and _holds(one, str(conditions.get("term", "")))
-    ]
+    )
 
 
 def _ordered(found: Sequence[Json], order: str) -> list[Json]:

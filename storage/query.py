@@ -145,6 +145,8 @@ def _in_words(query: Query, names: Mapping[str, str]) -> Iterator[str]:
     for name, lead in LEADS.items():
         if values := getattr(query, name):
             yield f"{lead} {_listed([names.get(value, str(value)) for value in values], 'or')}"
+    if query.competition:
+        yield f"that {_listed([COMPETITIONS[each] for each in Competition if each in query.competition], 'or')}"
     if query.reseller:
         yield RESELLERS.get(query.reseller) or f"bought through the reseller {query.reseller}"
     yield from _range_in_words("signed", query.since, query.until, str)
@@ -171,9 +173,13 @@ LEADS = {
     "state": "to a recipient in",
     "psc": "with PSC",
     "naics": "with NAICS",
-    "competition": "with competition:",
     "set_aside": "with the set-aside",
     "pricing": "priced as",
+}
+COMPETITIONS = {
+    Competition.COMPETED: "were competed",
+    Competition.NOT_COMPETED: "were not competed",
+    Competition.UNKNOWN: "do not say whether they were competed",
 }
 RESELLERS = {"yes": "bought through a reseller", "no": "not bought through a reseller"}
 BANDS = {

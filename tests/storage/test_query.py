@@ -49,6 +49,12 @@ def test_what_is_read() -> None:
     )
 
 
+def test_how_contracts_were_bought_is_said_in_words() -> None:
+    query = read_query([("competition", "unknown"), ("competition", "not-competed"), ("pricing", "Cost  Plus")])
+    assert query.in_words() == ("priced as cost plus; that were not competed or do not say whether they were competed")
+    assert query.url_query() == "competition=not-competed&competition=unknown&pricing=cost+plus"
+
+
 @pytest.mark.parametrize(
     ("params", "complaint"),
     [

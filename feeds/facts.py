@@ -127,7 +127,7 @@ def _disasters(codes: Sequence[str]) -> str:
 def _subawards(award: StoredRecord) -> str:
     if not award.subaward_count:
         return "" if award.subaward_count is None else "none"
-    total = f", {money(award.subaward_total)} together" if award.subaward_total is not None else ""
+    total = f" (together {money(award.subaward_total)})" if award.subaward_total is not None else ""
     return f"{award.subaward_count:,}{total}"
 
 

@@ -116,7 +116,7 @@ def test_disaster_money_is_named(codes: tuple[str, ...], words: str | None) -> N
         (None, None, None),
         (0, None, "none"),
         (2, None, "2"),
-        (3029, "10845840904.67", "3,029, $10,845,840,904.67 together"),
+        (3029, "10845840904.67", "3,029 (together $10,845,840,904.67)"),
     ],
 )
 def test_subawards_are_counted_and_their_sum_stands_apart(

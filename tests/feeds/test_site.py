@@ -200,7 +200,7 @@ def test_award_page_says_how_it_was_bought_and_paid_and_who_says_so() -> None:
         "Pricing FIRM FIXED PRICE USAspending, FPDS",
         "Paid out so far (outlays) $1,787,500.00 USAspending",
         "Disaster and emergency money (DEFC) N (COVID-19) USAspending",
-        "Subawards reported 2, $250,000.50 together USAspending",
+        "Subawards reported 2 (together $250,000.50) USAspending",
         "never add them to it",
     ):
         assert words in section, words

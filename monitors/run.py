@@ -319,7 +319,8 @@ class _Run:
             return checkpoint(session, self.source.name, NOTE + name) or ""
 
     def keep_note(self, name: str, value: str, /) -> None:
-        """Note something for the source, at once and for good."""
+        """Note something for the source, at once and for good, when what it gave before is stored."""
+        self.save("")  # a note says what was read: it must not outlive records that were lost
         with self.workshop.database.writing() as session:
             note_checkpoint(session, self.source.name, NOTE + name, value, datetime.now(UTC))
 

@@ -214,10 +214,14 @@ class Listing:
         return tuple(str(row.get(name)) for name in (self.key, *self.fields))
 
     def is_counted(self, row: Row) -> bool:
-        """Whether the count includes a row: subawards without a linked prime award are found and not counted."""
-        return self.counts_unlinked or row.get(self.key) is not None
+        """Whether the count includes a row: subawards without a linked prime award are found and not counted.
+
+        The prime award's own key is there in either case (usaspending_api/search/v2/views/spending_by_award.py).
+        """
+        return self.counts_unlinked or row.get(LINK) is not None
 
 
+LINK = "prime_award_internal_id"  # of a subaward's row: the prime award it is linked to
 TRANSACTIONS = Listing(
     path=TRANSACTION_SEARCH,
     count_path=TRANSACTION_COUNT,
@@ -328,10 +332,16 @@ def _counted(client: Client, part: Slice) -> Iterator[list[Found] | Shortfall]:
     expected = _count(client, part)
     if expected > MOST_ROWS:
         raise SourceChanged(client.source, f"POST {part.listing.count_path}", "more rows than a watchlist can mean")
-    received = 0
-    for leaf in _pieces(client, part):
-        received += sum(part.listing.is_counted(found.row) for found in leaf)
+    received = others = 0
+    example: tuple[Slice, int] | None = None  # a piece with rows that the count leaves out, and how many rows it has
+    for piece, leaf in _pieces(client, part):
+        counted = sum(part.listing.is_counted(found.row) for found in leaf)
+        received, others = received + counted, others + len(leaf) - counted
+        if counted < len(leaf):
+            example = piece, len(leaf)
         yield leaf
+    if received < expected and example and _count(client, example[0]) == example[1]:
+        received += others  # it does not leave them out after all
     if received < expected:
         yield Shortfall(step=part.step, expected=expected, received=received)
 
@@ -341,18 +351,18 @@ def _count(client: Client, part: Slice) -> int:
     return sum(counts(client, listing.count_path, part.asked(), part.groups, listing.level).values())
 
 
-def _pieces(client: Client, part: Slice) -> Iterator[list[Found]]:
+def _pieces(client: Client, part: Slice) -> Iterator[tuple[Slice, list[Found]]]:
     """Read a slice that has more than one page: its parts, each as one page if that holds it."""
     parts = part.parts()
     if not parts:
-        yield _reordered(client, part)
+        yield part, _reordered(client, part)
         return
     for half in parts:
         found, more = _page(client, half, 1, half.listing.sort, "asc")
         if more:
             yield from _pieces(client, half)
         else:
-            yield found
+            yield half, found
 
 
 def _reordered(client: Client, part: Slice) -> list[Found]:

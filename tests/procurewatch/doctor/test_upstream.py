@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -19,7 +20,7 @@ from procurewatch.settings import SettingsError
 from storage.database import open_database
 from storage.runs import checkpoints
 from storage.tables import RunRow
-from tests.procurewatch.city import (
+from tests.procurewatch.doctor.city import (
     KEY,
     NAMES,
     WRONG,
@@ -36,6 +37,12 @@ from tests.sources.scripted_server import How, Script, ScriptedServer, closed_po
 
 GOOD = {"connection": Result.OK, "control query": Result.OK}
 REFUSED = Answer(status=403, body=f'{{"message": "the key {KEY} is not known"}}'.encode())
+
+
+@pytest.fixture(autouse=True)
+def _tables(tmp_path: Path, _sqlite_with_tables: Path) -> None:
+    """Put a database with its tables in the data folder: to make them takes longest."""
+    shutil.copy(_sqlite_with_tables, tmp_path / "procurewatch.sqlite3")
 
 
 @pytest.fixture

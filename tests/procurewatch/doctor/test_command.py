@@ -1,0 +1,118 @@
+"""`procurewatch doctor` as its user runs it, in processes of their own."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from procurewatch.demo.upstream import UsaspendingStandIn, load_corpus
+from sources.registry import SOURCES
+from tests.commands import run, start
+from tests.sources.scripted_server import How, Script, ScriptedServer, closed_port
+from tests.upstreams.sam_opportunities import KEY, SamOpportunities, notice
+
+SIGNING_IN = {"PROCUREWATCH_WEB_TOKEN": "a-long-token"}
+NOTHING_ELSE = {"PROCUREWATCH_ONLY_SOURCES": '["samnotices"]'}
+
+
+def at(name: str, base_url: str, **more: str) -> dict[str, str]:
+    """Return the variables under which a source is asked at an address."""
+    given = {"BASE_URL": base_url, "SECONDS_BETWEEN": "0", **more}
+    return {f"PROCUREWATCH_SOURCES__{name.upper()}__{key}": value for key, value in given.items()}
+
+
+def test_all_is_well_with_a_good_server(tmp_path: Path) -> None:
+    with UsaspendingStandIn(load_corpus()) as upstream:
+        done = run(tmp_path, "doctor", base_url=upstream.base_url)
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert "USAspending" in lines
+    assert lines[-1] == "Nothing must be done; 0 warnings."
+    for check in ("program", "disk", "settings", "database", "watchlist", "control query"):
+        assert any(line.startswith(f"ok      {check}: ") for line in lines), check
+    for assumption in SOURCES["usaspending"].assumptions:
+        assert any(line.startswith(f"ok      {assumption.name}: holds: ") for line in lines)
+
+
+def test_the_report_for_programs_holds_nothing_secret(tmp_path: Path) -> None:
+    folder = Path.home() / "watch"
+    with SamOpportunities() as upstream:
+        refused = at("samnotices", upstream.base_url, KEY="wrong-key-of-mine")
+        done = run(folder, "doctor", "--json", **refused, **NOTHING_ELSE, **SIGNING_IN)
+    assert done.returncode == 1
+    report = json.loads(done.stdout)
+    assert set(report) == {"version", "checked_at", "counts", "findings"}
+    assert report["counts"]["problem"] == 1
+    [problem] = [finding for finding in report["findings"] if finding["result"] == "problem"]
+    assert (problem["sources"], problem["check"]) == (["samnotices"], "key")
+    for secret in ("wrong-key-of-mine", "a-long-token", str(Path.home())):
+        assert secret not in done.stdout + done.stderr
+    assert "~/watch" in done.stdout
+
+
+def test_a_key_that_is_accepted_costs_little(tmp_path: Path) -> None:
+    today = datetime.now(UTC).date().isoformat()
+    with SamOpportunities([notice(1, postedDate=today)]) as upstream:
+        accepted = at("samnotices", upstream.base_url, KEY=KEY)
+        for _ in range(5):
+            done = run(tmp_path, "doctor", **accepted, **NOTHING_ELSE)
+        keyed = [request for request in upstream.requests if "x-api-key" in request.headers]
+    assert done.returncode == 0, done.stdout
+    assert len(keyed) == 3
+
+
+def test_without_any_network_it_ends_soon_and_with_one_line_a_server(tmp_path: Path) -> None:
+    nowhere = f"http://127.0.0.1:{closed_port()}"
+    with ScriptedServer(Script(how=How.HANG)) as silent:
+        asked = {name: value for each in SOURCES for name, value in at(each, nowhere).items()}
+        asked |= at("federalregister", silent.base_url)
+        began = time.monotonic()
+        done = run(tmp_path, "doctor", **asked)
+        took = time.monotonic() - began
+    assert took < 25, "17 seconds for the servers, and what starting takes"
+    assert done.returncode == 1
+    problems = [line for line in done.stdout.splitlines() if line.startswith("problem")]
+    assert len(problems) == 2, done.stdout
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("variables", "says"),
+    [
+        ({"PROCUREWATCH_POLL_HOUR": "3", "PROCUREWATCH_FEED_ENTRY": "3"}, "unknown variable PROCUREWATCH_"),
+        ({"PROCUREWATCH_POLL_HOURS": "often", "PROCUREWATCH_FEED_ENTRIES": "0"}, "setting "),
+    ],
+)
+def test_settings_that_cannot_be_read_are_a_line_each(variables: dict[str, str], says: str, tmp_path: Path) -> None:
+    done = run(tmp_path, "doctor", **variables)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert [line for line in done.stdout.splitlines() if line.startswith("problem")] == [
+        line for line in done.stdout.splitlines() if f"settings: {says}" in line
+    ]
+    assert done.stdout.count("problem settings: ") == 2
+    other = run(tmp_path, "sources", **variables)
+    assert (other.returncode, other.stderr.count("\n")) == (2, 1), "any other command ends at once"
+
+
+def test_wrong_usage_has_an_exit_code_of_its_own(tmp_path: Path) -> None:
+    done = run(tmp_path, "doctor", "--source", "nasa")
+    assert done.returncode == 2
+    assert "unknown source 'nasa'" in done.stderr
+
+
+def test_it_can_be_stopped(tmp_path: Path) -> None:
+    with (
+        ScriptedServer(Script(how=How.HANG)) as silent,
+        start(tmp_path, "doctor", base_url=silent.base_url) as process,
+    ):
+        while not silent.requests:
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=10)
+    assert process.returncode not in (0, None)
+    assert "Traceback" not in err

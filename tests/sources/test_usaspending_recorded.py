@@ -7,6 +7,9 @@ from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
+import pytest
+
+from sources.contract import Shortfall
 from sources.records import (
     Agency,
     Amount,
@@ -21,9 +24,13 @@ from sources.records import (
     SourceFact,
 )
 from sources.usaspending_award import parse
+from sources.usaspending_queries import AWARD_FIELDS, LAST_DAY_FIELD
+from sources.usaspending_search import award_rows
 from sources.usaspending_subaward import parse as parse_subaward
 from sources.usaspending_subaward import subaward_key
 from tests.sources.samples import BASE, DATA, Json, payload
+from tests.sources.scripted_server import Script, ScriptedServer
+from tests.sources.upstream import client_of
 
 NASA = Agency(
     code="080",
@@ -332,3 +339,71 @@ def test_subawards_of_a_search() -> None:
     assert [(amount.dollars, later.signed) for amount in later.amounts] == [(Decimal(2030214), date(2022, 10, 4))]
     assert (other.recipient.name, other.recipient.uei) == ("LOCKHEED MARTIN CORPORATION", "HDHVQ4EF8A89")
     assert (other.signed, other.doubt) == (date(2021, 2, 19), "")
+
+
+FOUND = {
+    "contracts": (
+        ["80GSFC18C0008", "NAS1510000", "NNJ06TA25C", "NNM07AB03C", "80GSFC18C0008"],
+        {
+            "generated_internal_id": "CONT_AWD_NNM07AB03C_8000_-NONE-_-NONE-",
+            "Award ID": "NNM07AB03C",
+            "Recipient Name": "THE BOEING COMPANY",
+            "Recipient UEI": "SML4NN2CT556",
+            "Award Amount": Decimal("10167075939.0"),
+            "Base Obligation Date": "2007-08-28",
+            "Last Modified Date": "2025-07-08",
+            "Start Date": "2007-09-01",
+            "End Date": "2026-12-31",
+            "Awarding Sub Agency": NASA.sub_name,
+        },
+    ),
+    "idvs": (
+        ["NNJ09GA02B", "80JSC019C0012", "NNK10LB00B"],
+        {
+            "generated_internal_id": "CONT_IDV_80JSC019C0012_8000",
+            "Award ID": "80JSC019C0012",
+            "Recipient Name": "LOCKHEED MARTIN CORP",
+            "Recipient UEI": "FYHNA5WC8XD7",
+            "Award Amount": Decimal("2770845719.63"),
+            "Description": "ORION PRODUCTION AND OPERATIONS CONTRACT",
+            "Base Obligation Date": "2019-06-05",
+            "Last Modified Date": "2025-07-03",
+            "Start Date": "2019-06-05",
+            "Last Date to Order": "2030-09-30",
+            "Awarding Sub Agency": NASA.sub_name,
+        },
+    ),
+    "grants": (
+        ["NNM11AA01A", "NNX12AD05A", "NNX16AO69A"],
+        {
+            "generated_internal_id": "ASST_NON_NNX16AO69A_080",
+            "Award ID": "NNX16AO69A",
+            "Recipient Name": "BAYLOR COLLEGE OF MEDICINE",
+            "Recipient UEI": "FXKMA43NTV21",
+            "Award Amount": Decimal("124838979.94"),
+            "Base Obligation Date": "2016-09-29",
+            "Last Modified Date": "2025-06-20",
+            "Start Date": "2016-10-01",
+            "End Date": "2028-09-30",
+            "Awarding Sub Agency": NASA.sub_name,
+        },
+    ),
+}
+LAST_PAGE = {"results": [], "page_metadata": {"page": 3, "hasNext": False}}
+
+
+@pytest.mark.parametrize("group", FOUND)
+def test_a_search_and_the_cursor_to_its_next_page(group: str) -> None:
+    numbers, expected = FOUND[group]
+    answers = (body_of(f"search_{group}"), LAST_PAGE, {"results": {group: len(set(numbers))}})
+    scripts = [Script(body=each if isinstance(each, bytes) else json.dumps(each).encode()) for each in answers]
+    with ScriptedServer(*scripts) as server, client_of(server.base_url) as client:
+        rows = list(award_rows(client, "step", group, {"keywords": ["SPACE"]}))
+        _, second, _ = [json.loads(request.body) for request in server.requests]
+    assert [row["Award ID"] for row in rows if not isinstance(row, Shortfall)] == numbers
+    (row,) = [row for row in rows if not isinstance(row, Shortfall) and row["Award ID"] == expected["Award ID"]]
+    assert {name: row[name] for name in expected} == expected
+    assert {*AWARD_FIELDS, LAST_DAY_FIELD[group]} <= set(row)
+    page = content_of(f"search_{group}")["page_metadata"]
+    cursor = ("last_record_unique_id", "last_record_sort_value")
+    assert [second[name] for name in cursor] == [page[name] for name in cursor]

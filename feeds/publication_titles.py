@@ -37,8 +37,9 @@ def _time_left(event: StoredEvent) -> str:
 
 def deadline_moved(event: StoredEvent) -> str:
     """Return the title of such an event."""
-    was, now = name(event.before) or "none", name(event.after) or "none"
-    return f"{buyer(event.record)}, {_notice(event.record)}: deadline moved from {was} to {now}"
+    was, now = name(event.before), name(event.after)
+    due = f"answers now due {now}" if now else "answers no longer due by a stated day"
+    return f"{buyer(event.record)}, {_notice(event.record)}: {due}" + (f" (before: {was})" if was else "")
 
 
 def notice_withdrawn(event: StoredEvent) -> str:
@@ -48,7 +49,7 @@ def notice_withdrawn(event: StoredEvent) -> str:
 
 def notice_changed(event: StoredEvent) -> str:
     """Return the title of such an event."""
-    return f"{buyer(event.record)}, {_notice(event.record)}: text changed"
+    return f"{buyer(event.record)}, {_notice(event.record)}: amended"
 
 
 def _notice(record: StoredRecord) -> str:
@@ -75,4 +76,5 @@ def use_case(event: StoredEvent) -> str:
 
 def document(event: StoredEvent) -> str:
     """Return the title of such an event."""
-    return f"{buyer(event.record)}, {_notice(event.record)}"
+    state = f" ({name(event.after)})" if event.after else ""
+    return f"{buyer(event.record)}, {_notice(event.record)}{state}"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -19,6 +20,7 @@ FIRST_TOLD_AS = {
     PublicationKind.USE_CASE: EventKind.USE_CASE,
     PublicationKind.DOCUMENT: EventKind.DOCUMENT,
 }
+PUBLISHED = "published"  # what a document is after public inspection
 WASHINGTON = ZoneInfo("America/New_York")
 
 
@@ -31,7 +33,11 @@ def publication_changes(before: RecordRow | None, publication: Publication) -> I
             kind=kind,
             amount=first_amount(publication),
             signed=publication.signed,
+            after=publication.state if kind is EventKind.DOCUMENT else "",
         )
+        return
+    if publication.kind is PublicationKind.DOCUMENT and before.state and not publication.state:
+        yield _changed(publication, EventKind.DOCUMENT, before.state, PUBLISHED)
         return
     if before.deadline != publication.deadline:
         was, now = in_words(before.deadline), in_words(publication.deadline)
@@ -42,6 +48,30 @@ def publication_changes(before: RecordRow | None, publication: Publication) -> I
     if _folded(before.description) not in _folded(publication.description):
         kind = EventKind.NOTICE_CHANGED if publication.kind is PublicationKind.NOTICE else EventKind.DESCRIPTION_CHANGED
         yield _changed(publication, kind, before.description, publication.description)
+    elif publication.kind is PublicationKind.NOTICE:
+        yield from _amended(before, publication)
+
+
+def _amended(before: RecordRow, notice: Publication) -> Iterator[Change]:
+    """Give what an amendment changed apart from the text, as one event."""
+    was = {attachment["url"] for attachment in before.attachments}
+    now = {attachment.url for attachment in notice.attachments}
+    if before.type_text != notice.type_text:
+        yield _changed(notice, EventKind.NOTICE_CHANGED, before.type_text, notice.type_text)
+    elif was != now:
+        yield _changed(notice, EventKind.NOTICE_CHANGED, _attachments(was), _attachments(now))
+
+
+def _attachments(urls: Collection[str]) -> str:
+    return "1 attachment" if len(urls) == 1 else f"{len(urls)} attachments"
+
+
+def with_known_text(before: RecordRow | None, publication: Publication) -> Publication:
+    """Return a notice with the text that is stored, if it comes without one: its own is fetched later, if at all."""
+    if before is None or publication.description != publication.title:
+        return publication
+    words = before.description.removeprefix(before.title)
+    return replace(publication, description=publication.title + words) if words.startswith("\n\n") else publication
 
 
 def first_amount(publication: Publication) -> Decimal | None:

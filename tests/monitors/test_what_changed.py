@@ -17,6 +17,7 @@ from sources.records import (
     Agency,
     Amount,
     AmountMeaning,
+    Attachment,
     Award,
     AwardCategory,
     Publication,
@@ -36,7 +37,15 @@ from tests.sources.given import Given, announcement, award_of, publication
 
 DAY = date(2026, 11, 18)
 CEILING = replace(CLEARVIEW_AT_FIRST, ceiling=Decimal("500000.00"), ends=date(2022, 9, 3), modified=date(2021, 9, 4))
+FILED = publication(
+    "FEDERAL_REGISTER_2026-1",
+    PublicationKind.DOCUMENT,
+    source="federalregister",
+    title="Clearview AI at the border",
+    state="on public inspection",
+)
 NOTICE = publication("SAM_NOTICE_1", deadline=datetime(2030, 1, 2, 17, tzinfo=UTC))
+ATTACHED = Attachment(title="Attachment 1", url="https://sam.gov/1")
 ANNOUNCED = announcement(
     "DOD_1_1_1", "W9124C26C0001", amounts=(Amount(meaning=AmountMeaning.ANNOUNCED, dollars=Decimal(9_000_000)),)
 )
@@ -147,10 +156,12 @@ CHANGES: list[tuple[Sequence[Record], Record, EventKind, str]] = [
         (NOTICE,),
         replace(NOTICE, deadline=datetime(2030, 2, 2, 17, tzinfo=UTC)),
         EventKind.DEADLINE_MOVED,
-        "deadline moved from 2030-01-02 12:00 EST to 2030-02-02 12:00 EST",
+        "answers now due 2030-02-02 12:00 EST (before: 2030-01-02 12:00 EST)",
     ),
     ((NOTICE,), replace(NOTICE, state="cancelled"), EventKind.NOTICE_WITHDRAWN, "cancelled"),
-    ((NOTICE,), replace(NOTICE, description="CLEARVIEW AI, MORE OF IT"), EventKind.NOTICE_CHANGED, "text changed"),
+    ((NOTICE,), replace(NOTICE, description="CLEARVIEW AI, MORE OF IT"), EventKind.NOTICE_CHANGED, "amended"),
+    ((NOTICE,), replace(NOTICE, type_text="Sources Sought"), EventKind.NOTICE_CHANGED, "amended"),
+    ((NOTICE,), replace(NOTICE, attachments=(ATTACHED,)), EventKind.NOTICE_CHANGED, "amended"),
     (
         (ANNOUNCED,),
         replace(ANNOUNCED, description="ANOTHER TEXT ON CLEARVIEW AI"),
@@ -160,6 +171,13 @@ CHANGES: list[tuple[Sequence[Record], Record, EventKind, str]] = [
     ((), published(PublicationKind.SUBAWARD, "subawards"), EventKind.SUBAWARDED, "subaward to"),
     ((), published(PublicationKind.USE_CASE, "aiinventory"), EventKind.USE_CASE, "lists a use of AI: Clearview AI at"),
     ((), published(PublicationKind.DOCUMENT, "federalregister"), EventKind.DOCUMENT, "Clearview AI at the border"),
+    ((), FILED, EventKind.DOCUMENT, "Clearview AI at the border (on public inspection)"),
+    (
+        (FILED,),
+        replace(FILED, state="", description="DHS WILL USE CLEARVIEW AI", deadline=datetime(2030, 1, 2, tzinfo=UTC)),
+        EventKind.DOCUMENT,
+        "Clearview AI at the border (published)",
+    ),
 ]
 
 
@@ -181,6 +199,17 @@ def test_what_changed_is_told_once(
         assert len(new) == 1
         assert words.lower() in title_for(new[0]).lower()
         assert poll(desk, now) == [], "and never again"
+
+
+def test_that_a_document_is_published_is_one_event(tmp_path: Path) -> None:
+    later = replace(FILED, state="", description="DHS WILL USE CLEARVIEW AI", deadline=datetime(2030, 1, 2, tzinfo=UTC))
+    with baseline(tmp_path) as desk:
+        first = poll(desk, FILED)
+        second = poll(desk, later)
+    assert [(event.kind, event.before, event.after) for event in (*first, *second)] == [
+        (EventKind.DOCUMENT, "", "on public inspection"),
+        (EventKind.DOCUMENT, "on public inspection", "published"),
+    ]
 
 
 def test_a_correction_is_an_event_on_the_earlier_announcement(database_url: str, tmp_path: Path) -> None:

@@ -65,6 +65,15 @@ def reason(xml: str | bytes, *, key: str | None = None) -> str:
     return record.reason
 
 
+def test_an_exception_to_fair_opportunity_is_read() -> None:
+    exception = (
+        '<ns1:statutoryExceptionToFairOpportunity description="URGENCY">URG</ns1:statutoryExceptionToFairOpportunity>'
+    )
+    found = award(entry(Action()).replace("</ns1:competition>", f"{exception}</ns1:competition>", 1))
+    assert (found.extent_competed_code, found.extent_competed) == ("C", "NOT COMPETED")
+    assert (found.fair_opportunity_code, found.fair_opportunity) == ("URG", "URGENCY")
+
+
 def test_a_real_purchase_order_is_read_to_its_last_field() -> None:
     read_award = awards_in(PAGE)[0]
     office = replace(BUILDINGS, office="GSA, PBS, ACQ MGT SVC BR")

@@ -50,6 +50,10 @@ KEY_PREFIX = "SAM_NOTICE_"
 NOTICE_ID = re.compile(r"[0-9A-Za-z-]{1,100}")
 NOTICE_PAGE = "https://sam.gov/opp/{}/view"
 LONGEST_IDENTIFIER = 200
+LONGEST_SHARED = 40
+NOT_WORD = re.compile(r"[^0-9A-Z]+")
+# A solicitation number that no office gives twice has letters and digits; "RFI" or "2026" is none.
+IDENTIFYING = re.compile(r"(?=.*[A-Z])(?=(.*\d){4})[0-9A-Z]{8,40}")
 NO_DATA = b"no data found"  # SAM.gov's answer, with status 404, to a search that finds nothing
 GONE = "gone"  # the revision of a notice that SAM.gov no longer gives
 TEXT_ASKED = "/text"  # ends the revision of a notice whose text was asked for
@@ -62,10 +66,43 @@ Value = TypeVar("Value")
 
 
 def revision(row: Fields, *, text_asked: bool = False) -> str:
-    """Return a digest of a row, which changes when the notice does, and that its text was asked for."""
+    """Return the id of a notice, a digest of its row, which changes when the notice does, and TEXT_ASKED if it was."""
     facts = {name: value for name, value in row.items() if name not in OWN_ADDRESSES}
     written = json.dumps(facts, sort_keys=True, default=str)
-    return hashlib.sha256(written.encode()).hexdigest()[:16] + TEXT_ASKED * text_asked
+    digest = hashlib.sha256(written.encode()).hexdigest()[:16]
+    return f"{row.get('noticeId')}:{digest}{TEXT_ASKED * text_asked}"
+
+
+def notice_id_in(of_revision: str) -> str:
+    """Return the id of the notice that a revision is of."""
+    return of_revision.partition(":")[0]
+
+
+def own_key(notice_id: str) -> str:
+    """Return the key of a notice that is known by its id alone."""
+    return KEY_PREFIX + notice_id
+
+
+def shared_key(row: Fields) -> str:
+    """Return the key that all versions of a notice share, "" if its solicitation number does not identify it.
+
+    An amendment is a notice with an id of its own, and the older one is given no more. What stays is the solicitation
+    number, who buys, and the type it was first published as. An award notice is no version of the solicitation that
+    led to it; several of them differ by the number of the award.
+    """
+    try:
+        number, award = _bare(row, "solicitationNumber"), _bare(part(row, "award"), "number")
+        buyer = ".".join(text(row, "fullParentPathCode").upper().split(".")[:2])
+        kind = text(row, "type") if text(row, "type") == "Award Notice" else text(row, "baseType")
+    except InvalidRecord:
+        return ""
+    if not (buyer and kind and IDENTIFYING.fullmatch(number) and len(award) <= LONGEST_SHARED):
+        return ""
+    return KEY_PREFIX + "_".join(filter(None, (number, buyer, NOT_WORD.sub("", kind.upper()), award)))
+
+
+def _bare(fields: Fields, name: str) -> str:
+    return NOT_WORD.sub("", text(fields, name).upper())
 
 
 def parse(payload: Payload) -> Record:
@@ -85,21 +122,21 @@ def parse(payload: Payload) -> Record:
 
 def _removal(payload: Payload) -> Removal:
     answer = payload.documents[0]
-    if NO_DATA not in answer.body.lower() and read_json(answer, payload.source).get("opportunitiesData") != []:
+    if NO_DATA not in answer.body.lower() and str(read_json(answer, payload.source).get("totalRecords")) != "0":
         raise InvalidRecord("said to be gone, but not by an answer without notices")
     return Removal(
         source=payload.source,
         key=payload.key,
         action_key="",
         removed=None,
-        reason="SAM.gov no longer gives this notice: withdrawn, archived early or replaced by a newer version",
+        reason="SAM.gov no longer gives this notice or a newer version of it: withdrawn, or archived early",
         documents=payload.documents,
     )
 
 
 def _notice(payload: Payload, fields: Fields) -> Publication:
     notice_id = required(fields, "noticeId")
-    if KEY_PREFIX + notice_id != payload.key or not NOTICE_ID.fullmatch(notice_id):
+    if payload.key not in (own_key(notice_id), shared_key(fields)) or not NOTICE_ID.fullmatch(notice_id):
         raise InvalidRecord(f"asked for {payload.key}, got {notice_id[:80]!r}")
     title = required(fields, "title")
     required(fields, "postedDate")

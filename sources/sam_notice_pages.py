@@ -1,9 +1,9 @@
 """Walking SAM.gov's search of notices to a provable end.
 
-What `offset` counts is not established: the documentation says pages, GSA's own client (srt-fbo-scraper) counts
-records. So the second page tells it: asked for with offset 1, it repeats the first where records are counted. The
-answer is noted for later runs, and found out anew when it no longer holds. Each notice is given once; fewer than
-`totalRecords` says is a shortfall.
+`offset` counts pages from 0. A page past the end holds one arbitrary notice, another one each time, and `totalRecords`
+stays what it was (measured in August 2026). So `totalRecords` says how many pages there are, no page is asked for
+beyond them, and a notice that was not posted in the window asked for is not counted. Fewer notices than `totalRecords`
+are a shortfall.
 """
 
 from __future__ import annotations
@@ -16,21 +16,39 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from urllib.parse import urlencode
 
-from sources.contract import Shortfall, Stored
+from sources.contract import Shortfall
 from sources.errors import Blocked, QuotaUsedUp, Refused, SourceChanged
 from sources.http import Client
 from sources.reading import read_json
 from sources.records import Document
+from sources.sam_gov import ask
 from sources.sam_notice import NO_DATA
 from sources.sam_notice_parts import Fields
 
 SEARCH = "/opportunities/v2/search"
 PAGE = 1000  # the most notices a page may hold; without a limit it holds one
-MOST_PAGES = 100
-OFFSET = "offset"  # the note that says what an offset counts
-RECORDS, PAGES = "records", "pages"
 ROWS = re.compile(r'"opportunitiesData"\s*:\s*\[')
 BETWEEN_ROWS = re.compile(r"[\s,]*")
+DAY = re.compile(r"\d{4}-\d\d-\d\d")
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """A search for notices posted between two days, inclusive; `filters` are further parameters."""
+
+    since: date
+    until: date
+    filters: Mapping[str, str] | None = None
+
+    def path(self, *, offset: int = 0, limit: int = PAGE) -> str:
+        """Return the path of one page. Without its days SAM.gov refuses a search; they may be a year apart."""
+        days = {"postedFrom": f"{self.since:%m/%d/%Y}", "postedTo": f"{self.until:%m/%d/%Y}"}
+        return f"{SEARCH}?{urlencode({**days, **(self.filters or {}), 'limit': limit, 'offset': offset})}"
+
+    def holds(self, row: Row) -> bool:
+        """Whether a notice may be an answer: it was posted in the window, or nobody can say when it was."""
+        posted = str(row.fields.get("postedDate"))[:10]
+        return not DAY.fullmatch(posted) or self.since.isoformat() <= posted <= self.until.isoformat()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +62,12 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One answer to a search, and how many notices it says there are."""
+    """One answer to a search: how many notices there are, how many it holds, the rows that belong to the search."""
 
     total: int
+    size: int
     rows: tuple[Row, ...]
     document: Document | None
-
-
-def posted_between(since: date, until: date) -> dict[str, object]:
-    """Return the two parameters without which SAM.gov refuses; their range may be a year."""
-    return {"postedFrom": f"{since:%m/%d/%Y}", "postedTo": f"{until:%m/%d/%Y}"}
 
 
 def is_spare(client: Client, leave: int) -> bool:
@@ -61,8 +75,17 @@ def is_spare(client: Client, leave: int) -> bool:
     return client.requests_left is None or client.requests_left > leave
 
 
-def ask(client: Client, query: Mapping[str, object], *, leave: int = 0, is_one: bool = False) -> Page:
-    """Ask for one page. A search for one notice (`is_one`) always has its document: the evidence that it is gone.
+def kept_back(client: Client) -> QuotaUsedUp:
+    """Return the error that the requests left today are wanted for something else."""
+    midnight = datetime.combine(datetime.now(UTC).date() + timedelta(days=1), time(), UTC)
+    reason = f"{client.requests_left} requests are left today, and are kept for the next poll and other sources"
+    return QuotaUsedUp(client.source, f"GET {SEARCH}", reason, retry_at=midnight)
+
+
+def page_of(
+    client: Client, search: Search, *, offset: int = 0, limit: int = PAGE, leave: int = 0, is_proof: bool = False
+) -> Page:
+    """Ask for one page. One that is to be a proof (`is_proof`) always has its document, also when nothing is found.
 
     Raises:
         Blocked: 404 for a reason other than that nothing was found: so SAM.gov answers to a key it does not know.
@@ -70,39 +93,40 @@ def ask(client: Client, query: Mapping[str, object], *, leave: int = 0, is_one: 
         SourceError: as the client does.
     """
     if not is_spare(client, leave):
-        midnight = datetime.combine(datetime.now(UTC).date() + timedelta(days=1), time(), UTC)
-        told = f"{client.requests_left} requests are left today, and are kept for the next poll and other sources"
-        raise QuotaUsedUp(client.source, f"GET {SEARCH}", told, retry_at=midnight)
+        raise kept_back(client)
     try:
-        document = client.get(f"{SEARCH}?{urlencode(query)}", may_be_missing=is_one)
+        document = ask(client, search.path(offset=offset, limit=limit), may_be_missing=is_proof)
     except Refused as error:
         if error.status != 404:
             raise
         if NO_DATA.decode() in error.came_back.lower():
-            return Page(0, (), None)
+            return Page(0, 0, (), None)
         raise Blocked(client.source, error.request, error.came_back, status=404) from error
-    return _page(client, document)
+    page = _read(client, document)
+    return replace(page, rows=tuple(row for row in page.rows if page.total and search.holds(row)))
 
 
-def _page(client: Client, document: Document) -> Page:
+def _read(client: Client, document: Document) -> Page:
     try:
         answer = read_json(document, client.source)
     except SourceChanged:
         if NO_DATA in document.body.lower()[:1000]:
-            return Page(0, (), document)
+            return Page(0, 0, (), document)
         raise
     total, listed = answer.get("totalRecords"), answer.get("opportunitiesData")
     if isinstance(total, str) and total.isdecimal() and total.isascii():
         total = int(total)
+    if total == 0 and listed is None:
+        listed = []
     if not isinstance(total, int) or isinstance(total, bool) or not isinstance(listed, list):
         if NO_DATA in document.body.lower()[:1000]:
-            return Page(0, (), document)
-        told = f"no totalRecords or opportunitiesData in {str(answer)[:200]}"
-        raise SourceChanged(client.source, f"GET {SEARCH}", told)
+            return Page(0, 0, (), document)
+        came_back = f"no totalRecords or opportunitiesData in {str(answer)[:200]}"
+        raise SourceChanged(client.source, f"GET {SEARCH}", came_back)
     rows = tuple(_rows(client, document))
-    if [row.fields for row in rows] != listed or len(rows) > total:
-        raise SourceChanged(client.source, f"GET {SEARCH}", f"{len(rows)} notices where {total} are said to be")
-    return Page(total, rows, document)
+    if [row.fields for row in rows] != listed:
+        raise SourceChanged(client.source, f"GET {SEARCH}", f"{len(listed)} notices that cannot be told apart")
+    return Page(total, len(rows), rows, document)
 
 
 def _rows(client: Client, document: Document) -> Iterator[Row]:
@@ -128,43 +152,21 @@ def _after(pattern: re.Pattern[str], body: str, place: int) -> int:
     return match.end() if match else place
 
 
-def notices(
-    client: Client, step: str, window: Mapping[str, object], stored: Stored, *, leave: int
-) -> Iterator[Row | Shortfall]:
-    """Give each notice of a search once, then the shortfall if there is one. Raises `SourceError`."""
+def pages(client: Client, step: str, search: Search, *, leave: int, by_records: bool) -> Iterator[Page | Shortfall]:
+    """Give the pages of a search, each notice once, then the shortfall if there is one.
+
+    `by_records`: an offset counts notices instead of pages, as somebody has found out. Raises `SourceError`.
+    """
     seen: set[str] = set()
-    total = 0
-    for page in _pages(client, window, stored, seen, leave):
-        total = page.total
-        for row in page.rows:
-            if row.notice_id not in seen:
-                seen.add(row.notice_id)
-                yield row
-    if len(seen) < total:
-        yield Shortfall(step=step, expected=total, received=len(seen))
-
-
-def _pages(client: Client, window: Mapping[str, object], stored: Stored, seen: set[str], leave: int) -> Iterator[Page]:
-    """Give the pages of a search until all notices are `seen`, which the caller sees to, or none is new."""
-    page = ask(client, {**window, "limit": PAGE, "offset": 0}, leave=leave)
-    yield page
-    total, stride = page.total, len(page.rows)
-    counts = stored.note(OFFSET) or PAGES
-    is_sure = False
-    number = 1
-    while len(seen) < total and stride:
-        offset = number * stride if counts == RECORDS else number
-        page = ask(client, {**window, "limit": PAGE, "offset": offset}, leave=leave)
-        total = page.total if page.rows else total
-        repeated = sum(row.notice_id in seen for row in page.rows)
-        yield replace(page, total=total)
-        misread = not page.rows if counts == RECORDS else repeated * 2 > len(page.rows)
-        if number == 1 and misread and not is_sure:
-            counts, is_sure = PAGES if counts == RECORDS else RECORDS, True
-            stored.keep_note(OFFSET, counts)
-        elif repeated == len(page.rows):
-            return
-        else:
-            number += 1
-        if number > MOST_PAGES:
-            raise SourceChanged(client.source, f"GET {SEARCH}", "pages without end")
+    number = size = 0
+    is_last = False
+    while not is_last:
+        page = page_of(client, search, offset=number * size if by_records else number, leave=leave)
+        size = size or page.size
+        new = {row.notice_id: row for row in page.rows if row.notice_id not in seen}
+        yield replace(page, rows=tuple(new.values()))
+        seen |= set(new)
+        number += 1
+        is_last = not new or number * size >= page.total
+    if len(seen) < page.total:
+        yield Shortfall(step=step, expected=page.total, received=len(seen))

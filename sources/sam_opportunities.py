@@ -1,42 +1,104 @@
 """SAM.gov contract opportunities: what is about to be bought, and from whom without competition.
 
 Upstream: https://api.sam.gov/opportunities/v2/search, Get Opportunities Public API (GSA/open-gsa-redesign,
-_apidocs/get-opportunities-public-api.md). Access: a personal key of a SAM.gov account, in the header X-Api-Key; keys
-expire, by users' account after 90 days. Limits: ten requests a day for a key without a role (1,000 with one), counted
-until 00:00 UTC over all SAM.gov APIs as far as is known; refused requests count, too. A page holds 1,000 notices, a
-search covers a year at most. Some 300 notices are posted a day, twice that towards a week's end. Lag: active notices
-are updated daily, archived ones weekly. Corrections: only the latest active version of a notice is given; that one was
-changed or withdrawn shows in the window of its posting, later only when it is asked for by its id. Caveats: there is
-no search in texts, and each text costs a request, so that a notice is found by its title, its awardee and its award
-alone; whether an amendment keeps the id of a notice is not documented; what `offset` counts is not established
-(`sources.sam_notice_pages`); 404 is the answer to nothing found and, some say, to an unknown key.
+_apidocs/get-opportunities-public-api.md). Access: a personal key of a SAM.gov account (sam.gov/workspace/profile/
+account-details; earlier sam.gov/profile/details), in the header X-Api-Key, or in the address where that is not read;
+keys expire, by users' account after 90 days. Limits: ten requests a day for a key without a role (1,000 with one),
+counted until 00:00 UTC over all SAM.gov APIs as far as is known; refused requests count, too. A page holds 1,000
+notices, a search covers a year at most. Some 300 notices are posted a day, twice that towards a week's end. Lag: active
+notices are updated daily, archived ones weekly. Corrections: only the latest active version of a notice is given. An
+amendment has an id of its own and the solicitation number of the notice it replaces: both are one record here, whose
+key is `sources.sam_notice.shared_key`. That a notice was changed or withdrawn shows in the window of its posting, later
+only when it is asked for by its number. Caveats: there is no search in texts, and each text costs a request, so a
+notice is found by its title, its awardee and its award alone; 404 is the answer to nothing found and, some say, to an
+unknown key.
 
-A poll reads two days of all notices whole and looks through them here. Of those that concern somebody it asks for the
-text, and it looks again at those that may still be answered, both as far as the day's requests go.
+A poll reads the notices of three days whole and looks through them here: the third last day is the first that is over
+in Washington wherever the poll runs. Of those that concern somebody it asks for the text, and it looks again at those
+that may still be answered, both as far as the day's requests go. The note READ says up to which day everything was
+read, so that a step that failed is caught up with from there, and no day that was read is asked for again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from urllib.parse import quote
 
-from sources.contract import Fetched, Interest, Quota, RowBounds, Shortfall, Source, Step, Stored, Unchanged, Window
-from sources.errors import QuotaUsedUp, SourceChanged, SourceError
+from sources.contract import (
+    Assumption,
+    FailedStep,
+    Fetched,
+    Interest,
+    Quota,
+    RowBounds,
+    Shortfall,
+    Source,
+    Step,
+    Stored,
+    Window,
+)
+from sources.errors import QuotaUsedUp, SourceChanged
 from sources.http import Client, Pace
-from sources.records import Document, Payload, Publication, Record
-from sources.sam_notice import GONE, KEY_PREFIX, TEXT_ASKED, parse, revision
-from sources.sam_notice_pages import SEARCH, Row, ask, is_spare, notices, posted_between
-from sources.sam_notice_parts import plain_text
-from sources.sam_notice_watch import IN_VIEW, Watch
+from sources.records import Payload, Record
+from sources.sam_gov import KEY_HEADER, KEY_PARAMETER, header_key, with_known_key
+from sources.sam_notice import parse
+from sources.sam_notice_pages import PAGE, SEARCH, Search, is_spare, kept_back, page_of
+from sources.sam_notice_visit import KEPT, NOTICE_ID_SEARCH, OFFSET_COUNTS_PAGES, SOLICITATION_SEARCH, Visit
+from sources.sam_notice_watch import IN_VIEW
 
-TEXT = "/prod/opportunities/v1/noticedesc?noticeid="
-KEPT = 3  # requests a day that SAM.gov's contract awards, with the same key, need: one extract and two downloads
-MOST_FOLLOWED = 3  # notices asked for by their ids in one poll
 SLICE = 14  # days in a step of a backfill: five or six pages, which is what a day allows
-LONGEST_RANGE = 364  # days after postedFrom that postedTo may be
-READ = "read"  # the note of the last day that polls have read
+FOR_NEWEST = 1  # request that the days missed leave to the newest ones
+READ = "read"  # the note of the last day that was over when polls had read it and all before it
+A_DAY = timedelta(days=1)
+PAST_THE_END = 20  # pages: more than are posted in fifteen days
+NO_SUCH_NOTICE = "f" * 32
+NO_SUCH_SOLICITATION = "PROCUREWATCH0000"
+DOCUMENTATION = "GSA's page on the Get Opportunities Public API"
+
+
+def _last_days(days: int, **filters: str) -> Search:
+    today = datetime.now(UTC).date()
+    return Search(today - timedelta(days=days), today, filters)
+
+
+def _finds_nothing(client: Client, **filters: str) -> bool:
+    return page_of(client, _last_days(30, **filters), limit=1).total == 0
+
+
+def _counts_pages(client: Client) -> bool:
+    """Ask for a page that lies past the end if pages are counted, and is full if notices are."""
+    page = page_of(client, _last_days(15), offset=PAST_THE_END)
+    if not PAST_THE_END < page.total < PAST_THE_END * PAGE:
+        reason = f"{page.total} notices in fifteen days do not show what an offset counts"
+        raise SourceChanged(client.source, f"GET {SEARCH}", reason)
+    return page.size <= 1
+
+
+ASSUMPTIONS = (
+    header_key(lambda client: page_of(client, _last_days(30), limit=1)),
+    Assumption(
+        name=OFFSET_COUNTS_PAGES,
+        says="The parameter offset counts pages from 0.",
+        otherwise="It is taken to count notices, and a search of several pages is asked for accordingly.",
+        basis=f"{DOCUMENTATION}, and measured in August 2026. GSA's own client (srt-fbo-scraper) counts notices.",
+        probe=_counts_pages,
+    ),
+    Assumption(
+        name=NOTICE_ID_SEARCH,
+        says="The parameter noticeid, in lower case, finds that notice alone.",
+        otherwise="A watched notice without a solicitation number is not looked at again.",
+        basis=f"{DOCUMENTATION}. In camel case it is ignored, and other notices are found (seen in 2026).",
+        probe=lambda client: _finds_nothing(client, noticeid=NO_SUCH_NOTICE),
+    ),
+    Assumption(
+        name=SOLICITATION_SEARCH,
+        says="The parameter solnum finds the notices of that solicitation alone.",
+        otherwise="A watched notice is not looked at again. An amendment is still seen when it is posted.",
+        basis=DOCUMENTATION,
+        probe=lambda client: _finds_nothing(client, solnum=NO_SUCH_SOLICITATION),
+    ),
+)
 
 
 class SamOpportunities(Source):
@@ -45,34 +107,35 @@ class SamOpportunities(Source):
     name = "samnotices"
     title = "SAM.gov contract opportunities"
     base_url = "https://api.sam.gov"
-    needs_key: str | None = "X-Api-Key"
+    needs_key: str | None = KEY_HEADER
+    key_parameter = KEY_PARAMETER
     pace = Pace(seconds_between=1.0)
     expects = RowBounds(at_least=1, at_most=200_000)
     quota: Quota | None = Quota(name="sam", a_day=10)
     rests = timedelta(hours=20)
     keeps_all = False
     delay = "Notices are found by title and awardee; their texts are read only then, a few a day."
+    assumptions: Sequence[Assumption] = ASSUMPTIONS
 
     def control(self, client: Client) -> bool:
         """Whether anything at all was posted in the last thirty days."""
-        today = datetime.now(UTC).date()
-        return ask(client, {**posted_between(today - timedelta(days=30), today), "limit": 1, "offset": 0}).total > 0
+        return page_of(client, _last_days(30), limit=1).total > 0
 
     def poll_steps(self, interest: Interest, window: Window) -> list[Step]:
-        """Plan a poll: the newest two days, before them what was missed while the program was away; then the watch.
+        """Plan a poll: what was missed while the program was away, the newest days, then the watched notices.
 
-        Which days were missed the source knows itself: `fetch` passes over those that were read.
+        Which days were missed the source knows itself, whatever days the steps cover.
         """
-        steps: list[Step] = []
-        end = window.until
-        while _is_wanted(interest) and end >= window.modified_since:
-            start = end - timedelta(days=IN_VIEW - 1)
-            steps.append(_step(start, end, window.until, kind="missed" if steps else "newest"))
-            end = start - timedelta(days=1)
-        steps.reverse()
-        today = window.until.isoformat()
-        watched = Step(key="watched", query={"kind": "watched", "today": today}, part="watched notices")
-        return [*steps, watched] if steps else []
+        if not _is_wanted(interest):
+            return []
+        until = window.until
+        newest = until - timedelta(days=IN_VIEW - 1)
+        since = min(window.modified_since, newest)
+        return [
+            _step("posted/missed", "missed", since, max(since, newest - A_DAY), until, part="older posted notices"),
+            _step("posted/newest", "newest", newest, until, until, part="posted notices"),
+            _step("watched", "watched", until, until, until, part="watched notices"),
+        ]
 
     def backfill_steps(self, interest: Interest, since: date, until: date) -> list[Step]:
         """Plan the whole history in slices of two weeks. Of the past SAM.gov gives what is still active."""
@@ -80,21 +143,13 @@ class SamOpportunities(Source):
         start = since
         while _is_wanted(interest) and start <= until:
             end = min(start + timedelta(days=SLICE - 1), until)
-            steps.append(_step(start, end, until, kind="history"))
-            start = end + timedelta(days=1)
+            steps.append(_step(f"posted/{start}_{end}", "history", start, end, until, part="past notices"))
+            start = end + A_DAY
         return steps
 
     def fetch(self, client: Client, step: Step, stored: Stored) -> Iterator[Fetched]:
         """Walk one window, or ask for watched notices; those that concern somebody come last, with their texts."""
-        visit = _Visit(client, stored, date.fromisoformat(str(step.query["today"])))
-        if step.query["kind"] == "watched":
-            yield from visit.followed()
-        else:
-            yield from visit.window(step)
-        yield from visit.texts()
-        visit.watch.keep()
-        if visit.failure and not isinstance(visit.failure, QuotaUsedUp):
-            raise visit.failure
+        return with_known_key(client, stored, _fetch(client, step, stored))
 
     def parse(self, payload: Payload) -> list[Record]:
         """Read a payload into a publication, a removal, or the problem that prevents it. Pure."""
@@ -105,113 +160,57 @@ def _is_wanted(interest: Interest) -> bool:
     return bool(interest.names or interest.ueis or interest.phrases or interest.held)
 
 
-def _step(start: date, end: date, today: date, *, kind: str) -> Step:
+def _step(key: str, kind: str, since: date, until: date, today: date, *, part: str) -> Step:
     query = {"kind": kind, "today": today.isoformat()}
-    return Step(key=f"posted/{start}_{end}", query=query, since=start, until=end, part="posted notices")
+    return Step(key=key, query=query, since=since, until=until, part=part)
 
 
-def _payload(client: Client, row: Row, text: Document | None = None) -> Payload:
-    return Payload(
-        source=client.source,
-        key=KEY_PREFIX + row.notice_id,
-        revision=revision(row.fields, text_asked=text is not None),
-        documents=(row.document,) if text is None else (row.document, text),
-    )
+def _fetch(client: Client, step: Step, stored: Stored) -> Iterator[Fetched]:
+    visit = Visit(client, stored, date.fromisoformat(str(step.query["today"])))
+    match step.query["kind"]:
+        case "watched":
+            yield from visit.followed()
+        case "missed":
+            yield from _missed(visit, step)
+        case "newest":
+            yield from _newest(visit, step)
+        case _:
+            yield from visit.window(step.key, Search(*step.days), leave=KEPT)
+    yield from visit.texts()
+    visit.watch.keep()
+    if visit.failure and not isinstance(visit.failure, QuotaUsedUp):
+        raise visit.failure
 
 
-@dataclass(slots=True)
-class _Visit:
-    """One walk of a step. `waiting` holds rows whose text is wanted, and what to give when it cannot be had."""
-
-    client: Client
-    stored: Stored
-    today: date
-    watch: Watch = field(init=False)
-    waiting: list[tuple[Row, Fetched]] = field(default_factory=list)
-    failure: SourceError | None = None
-
-    def __post_init__(self) -> None:
-        self.watch = Watch(self.stored, self.today)
-
-    def window(self, step: Step) -> Iterator[Fetched]:
-        """Read the notices posted in a window, unless a poll has read it after its last day."""
-        kind, (start, end) = str(step.query["kind"]), (day.isoformat() for day in step.days)
-        read = self.stored.note(READ)
-        if kind == "missed" and (not read or end < read):
+def _missed(visit: Visit, step: Step) -> Iterator[Fetched]:
+    """Read the days since those that were read, before the newest ones; what is left is for the next poll."""
+    read = visit.stored.note(READ)
+    newest = visit.today - timedelta(days=IN_VIEW - 1)
+    start = date.fromisoformat(read) + A_DAY if read else newest
+    while start < newest:
+        if not is_spare(visit.client, KEPT + FOR_NEWEST):
+            yield FailedStep(step=replace(step, since=start), reason=str(kept_back(visit.client)))
             return
-        if kind == "newest" and not read:
-            self.stored.keep_note(READ, read := start)  # the first look; what is before it is for a backfill
-        window = posted_between(date.fromisoformat(start), date.fromisoformat(end))
-        is_whole = True
-        for row in notices(self.client, step.key, window, self.stored, leave=0 if kind == "newest" else KEPT):
-            if isinstance(row, Shortfall):
-                is_whole = False
-                yield row
-            else:
-                yield from self._seen(row)
-        # Past days that came short nothing counts as read, so that the next poll begins with them.
-        is_next = date.fromisoformat(start) - timedelta(days=1) <= date.fromisoformat(read or start)
-        if is_whole and kind != "history" and is_next:
-            self.stored.keep_note(READ, max(end, read))
+        end = min(start + timedelta(days=IN_VIEW - 1), newest - A_DAY)
+        yield from _read(visit, step, start, end, leave=KEPT + FOR_NEWEST)
+        start = end + A_DAY
 
-    def followed(self) -> Iterator[Fetched]:
-        """Ask for watched notices by their ids, as many as today's requests allow."""
-        for notice_id, posted in list(self.watch.due())[:MOST_FOLLOWED]:
-            if self.stored.held(KEY_PREFIX + notice_id) is None:
-                self.watch.forget(notice_id)
-                continue
-            if not is_spare(self.client, KEPT):
-                return
-            until = min(self.today, posted + timedelta(days=LONGEST_RANGE))
-            query = {**posted_between(posted, until), "noticeid": notice_id, "limit": 1, "offset": 0}
-            page = ask(self.client, query, is_one=True)
-            if any(row.notice_id != notice_id for row in page.rows):
-                raise SourceChanged(self.client.source, f"GET {SEARCH}", f"asked for {notice_id}, got another notice")
-            if page.document and not page.rows:
-                self.watch.forget(notice_id)
-                key = KEY_PREFIX + notice_id
-                yield Payload(source=self.client.source, key=key, revision=GONE, documents=(page.document,))
-            for row in page.rows:
-                yield from self._seen(row)
 
-    def _seen(self, row: Row) -> Iterator[Fetched]:
-        """Give a notice, or nothing yet if its text is to be asked for."""
-        bare = _payload(self.client, row)
-        notice = parse(bare)
-        known = self.stored.held(bare.key)
-        if not isinstance(notice, Publication) or (known is None and not self.stored.concerns(notice)):
-            yield bare
-            return
-        is_same = known is not None and known.revision.removesuffix(TEXT_ASKED) == bare.revision
-        has_text = is_same and known is not None and known.revision.endswith(TEXT_ASKED)
-        wants_text = not (has_text or notice.state or row.fields.get("description") in (None, "", "null"))
-        without: Fetched = Unchanged(key=bare.key) if is_same else bare
-        if notice.state:
-            self.watch.forget(row.notice_id)
-        else:
-            self.watch.see(row.notice_id, notice, wants_text=wants_text)
-        if wants_text:
-            self.waiting.append((row, without))
-        else:
-            yield without
+def _newest(visit: Visit, step: Step) -> Iterator[Fetched]:
+    """Read the newest days. On the first look the days before are for a backfill, but for those of a failed step."""
+    newest = visit.today - timedelta(days=IN_VIEW - 1)
+    if not visit.stored.note(READ):
+        visit.stored.keep_note(READ, (min(step.days[0], newest) - A_DAY).isoformat())
+    yield from _read(visit, step, newest, visit.today, leave=0)
 
-    def texts(self) -> Iterator[Fetched]:
-        """Give the waiting notices, with their texts as far as those can be had today; the rest is noted."""
-        for row, without in self.waiting:
-            yield self._with_text(row) or without
 
-    def _with_text(self, row: Row) -> Payload | None:
-        """Ask for a notice's text; `None` when it must wait for another day. After a failure no more is asked for."""
-        if self.failure or not is_spare(self.client, KEPT):
-            return None
-        try:
-            text = self.client.get(TEXT + quote(row.notice_id, safe=""))
-            plain_text(text)
-            whole = _payload(self.client, row, text)
-        except SourceError as error:
-            if error.status != 404:  # the key has just been taken for good: there is no text
-                self.failure = error
-                return None
-            whole = replace(_payload(self.client, row), revision=revision(row.fields, text_asked=True))
-        self.watch.has_text(row.notice_id)
-        return whole
+def _read(visit: Visit, step: Step, start: date, end: date, *, leave: int) -> Iterator[Fetched]:
+    """Read a window and note that it was read, unless it fell short or days before it are still to be read."""
+    is_whole = True
+    for item in visit.window(step.key, Search(start, end), leave=leave):
+        is_whole = is_whole and not isinstance(item, Shortfall)
+        yield item
+    read = visit.stored.note(READ)
+    if is_whole and start - A_DAY <= date.fromisoformat(read):
+        over = min(end, visit.today - timedelta(days=IN_VIEW - 1))
+        visit.stored.keep_note(READ, max(over.isoformat(), read))

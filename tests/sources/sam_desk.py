@@ -34,6 +34,7 @@ def client_of(server: StandIn, *, meter: Meter | None = None, key: str = KEY, tr
         pace=Pace(seconds_between=0),
         patience=patience,
         key_headers={"X-Api-Key": key} if key else {},
+        key_parameter=SOURCE.key_parameter,
         meter=meter,
         sleep=lambda _seconds: None,
     ) as client:

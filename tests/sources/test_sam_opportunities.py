@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 
 import pytest
 
 from procurewatch.demo.answers import Answer, LoggedRequest
-from sources.contract import Fetched, Shortfall, Unchanged
+from sources.contract import FailedStep, Fetched, Shortfall, Step, Unchanged
 from sources.errors import Blocked, QuotaUsedUp, Refused, SourceChanged, SourceError, Unreachable
 from sources.records import Payload
 from tests.sources.meter import CountingMeter
@@ -47,14 +48,16 @@ def hit(number: int, day: date = TODAY, **fields: object) -> Json:
 
 
 def ids(items: list[Fetched]) -> list[int]:
-    return sorted(int(str(item.key)[-32:], 16) for item in items if isinstance(item, (Payload, Unchanged)))
+    """The numbers that the notices of what was fetched are made of."""
+    keys = [item.key.removeprefix("SAM_NOTICE_") for item in items if isinstance(item, (Payload, Unchanged))]
+    return sorted(int(key.removeprefix("N6264926R").partition("_")[0]) if "_" in key else int(key, 16) for key in keys)
 
 
 def test_a_poll_of_a_quiet_day_is_one_request(server: FaultySamOpportunities) -> None:
-    server.notices = [posted(1), posted(2, TODAY - DAY), posted(3, TODAY - 2 * DAY), posted(4, TODAY + DAY)]
+    server.notices = [posted(1), posted(2, TODAY - 2 * DAY), posted(3, TODAY - 3 * DAY), posted(4, TODAY + DAY)]
     items = poll(server, memory())
     assert ids(items) == [1, 2]
-    assert server.searches == [{"postedFrom": "02/02/2026", "postedTo": "02/03/2026", "limit": "1000", "offset": "0"}]
+    assert server.searches == [{"postedFrom": "02/01/2026", "postedTo": "02/03/2026", "limit": "1000", "offset": "0"}]
     evidence = [item.documents[0] for item in items if isinstance(item, Payload)]
     assert [json.loads(document.body) for document in evidence] == server.notices[:2]
     assert not any("api_key" in request.path for request in server.requests)
@@ -71,22 +74,47 @@ def test_nothing_is_nothing(server: FaultySamOpportunities, nothing_is_404: bool
 
 
 @pytest.mark.parametrize("counts_records", [False, True])
-@pytest.mark.parametrize("noted", ["", "pages", "records"])
-@pytest.mark.parametrize("count", [100, 101, 230])
-def test_all_pages_are_read_whatever_an_offset_counts(
-    server: FaultySamOpportunities, counts_records: bool, noted: str, count: int
+@pytest.mark.parametrize(("count", "requests"), [(99, 1), (100, 1), (101, 2), (200, 2), (230, 3)])
+def test_all_pages_are_read_and_none_is_asked_for_past_the_end(
+    server: FaultySamOpportunities, counts_records: bool, count: int, requests: int
 ) -> None:
     server.counts_records, server.most = counts_records, 100
     server.notices = [posted(number) for number in range(count)]
     stored = memory()
-    stored.notes["offset"] = noted
+    stored.notes["assumption/offset-counts-pages"] = "does not hold" if counts_records else ""
     assert ids(poll(server, stored)) == list(range(count))
-    truth = "records" if counts_records else "pages"
-    pages = -(-count // 100)
-    misread = pages > 1 and (noted or "pages") != truth
-    # Records counted from the second one on hold the one notice that was missing.
-    assert len(server.searches) == pages + (misread and not (count == 101 and counts_records))
-    assert stored.notes["offset"] == (truth if misread else noted)
+    assert len(server.searches) == requests
+
+
+def test_an_offset_that_counts_notices_unexpectedly_is_a_shortfall_and_no_endless_walk(
+    server: FaultySamOpportunities,
+) -> None:
+    server.counts_records, server.most = True, 100
+    server.notices = [posted(number) for number in range(230)]
+    items = poll(server, memory())
+    assert items[-1] == Shortfall(step="posted/newest", expected=230, received=102)
+    assert len(server.searches) == 3
+
+
+def test_a_page_that_brings_nothing_new_is_the_last(server: FaultySamOpportunities) -> None:
+    server.notices, server.most = [posted(7)] * 500, 1
+    assert poll(server, memory())[-1] == Shortfall(step="posted/newest", expected=500, received=1)
+    assert len(server.searches) == 2
+
+
+def test_a_notice_of_another_day_is_a_stray(server: FaultySamOpportunities) -> None:
+    stray = json.dumps(posted(9, date(2019, 1, 1)))
+    for body in (f'{{"totalRecords": 0, "opportunitiesData": [{stray}]}}', '{"totalRecords": "0"}'):
+        with AnswersWith(body.encode()) as other:
+            assert poll(other, memory()) == []
+    with AnswersWith(f'{{"totalRecords": 1, "opportunitiesData": [{stray}]}}'.encode()) as other:
+        assert poll(other, memory()) == [Shortfall(step="posted/newest", expected=1, received=0)]
+
+
+def test_a_notice_whose_day_cannot_be_read_is_no_stray(server: FaultySamOpportunities) -> None:
+    body = json.dumps({"totalRecords": 1, "opportunitiesData": [posted(1) | {"postedDate": "Feb 3"}]}).encode()
+    with AnswersWith(body) as other:
+        assert ids(poll(other, memory())) == [1]
 
 
 def test_a_full_page_is_a_thousand(server: FaultySamOpportunities) -> None:
@@ -96,48 +124,86 @@ def test_a_full_page_is_a_thousand(server: FaultySamOpportunities) -> None:
 
 
 def test_what_never_comes_is_a_shortfall_and_the_next_poll_begins_there(server: FaultySamOpportunities) -> None:
-    same = [posted(1), posted(1), posted(2)]
-    server.notices = same
+    server.notices = [posted(1), posted(1), posted(2)]
     stored = memory()
-    items = poll(server, stored)
-    assert items[-1] == Shortfall(step="posted/2026-02-02_2026-02-03", expected=3, received=2)
+    assert poll(server, stored)[-1] == Shortfall(step="posted/newest", expected=3, received=2)
     server.notices = [posted(5, TODAY + 4 * DAY)]
     poll(server, stored, TODAY + 4 * DAY, since=TODAY - 9 * DAY)
-    assert min(search["postedFrom"] for search in server.searches[1:]) == "02/02/2026"
+    assert [search["postedFrom"] for search in server.searches[1:]] == ["02/01/2026", "02/04/2026", "02/05/2026"]
 
 
 def test_after_an_absence_the_missed_days_are_read_and_no_others(server: FaultySamOpportunities) -> None:
     stored = memory()
     poll(server, stored, TODAY, since=TODAY - 14 * DAY)
     assert len(server.searches) == 1  # the first look is at the newest days
-    later = TODAY + 7 * DAY
-    server.notices = [posted(number, TODAY + number * DAY) for number in range(-5, 8)]
+    later = TODAY + 8 * DAY
+    server.notices = [posted(number + 5, TODAY + number * DAY) for number in range(-5, 9)]
     items = poll(server, stored, later, since=later - 14 * DAY)
-    assert [search["postedFrom"] for search in server.searches[1:]] == [
-        "02/03/2026",
-        "02/05/2026",
-        "02/07/2026",
-        "02/09/2026",
+    assert [(search["postedFrom"], search["postedTo"]) for search in server.searches[1:]] == [
+        ("02/02/2026", "02/04/2026"),
+        ("02/05/2026", "02/07/2026"),
+        ("02/08/2026", "02/08/2026"),
+        ("02/09/2026", "02/11/2026"),
     ]
-    assert len(ids(items)) == 8
+    assert ids(items) == list(range(4, 14))
     poll(server, stored, later, since=later - 14 * DAY)
-    assert len(server.searches) == 6
+    poll(server, stored, later + DAY, since=later - 13 * DAY)
+    assert len(server.searches) == 7
 
 
-def test_missed_days_and_history_leave_requests_for_others_the_newest_days_do_not(
-    server: FaultySamOpportunities,
-) -> None:
+def test_missed_days_leave_requests_for_the_newest_and_for_others(server: FaultySamOpportunities) -> None:
     stored = memory()
     poll(server, stored, meter=CountingMeter(1))
-    with client_of(server, meter=CountingMeter(5)) as client:
+    server.notices = [posted(number, TODAY + number * DAY) for number in range(22)]
+    late = TODAY + 20 * DAY
+    with client_of(server, meter=CountingMeter(6)) as client:
+        items = walk(client, poll_of(late, TODAY), stored)
+        assert client.requests_left == 3
+    assert ids(items) == [0, 1, 2, 3, 4, 18, 19, 20]
+    (failed,) = (item for item in items if isinstance(item, FailedStep))
+    assert (failed.step.key, failed.step.days) == ("posted/missed", (TODAY + 5 * DAY, late - 3 * DAY))
+    assert "4 requests are left today, and are kept" in failed.reason
+    with client_of(server, meter=CountingMeter(20)) as client:
+        items = walk(client, poll_of(late + DAY, TODAY), stored)
+    assert ids(items) == list(range(5, 22))
+    assert stored.notes["read"] == (late - DAY).isoformat()
+
+
+def test_a_backfill_leaves_requests_for_others(server: FaultySamOpportunities) -> None:
+    history = SOURCE.backfill_steps(INTEREST, date(2025, 1, 1), TODAY)
+    with client_of(server, meter=CountingMeter(3)) as client:
         with pytest.raises(QuotaUsedUp, match="3 requests are left today, and are kept") as caught:
-            walk(client, poll_of(TODAY + 20 * DAY, TODAY), stored)
+            walk(client, history, memory())
         assert client.requests_left == 3
     assert caught.value.retry_at is not None
     assert timedelta(0) < caught.value.retry_at - datetime.now(UTC) <= DAY
-    history = SOURCE.backfill_steps(INTEREST, date(2025, 1, 1), TODAY)
-    with client_of(server, meter=CountingMeter(3)) as client, pytest.raises(QuotaUsedUp):
-        walk(client, history, stored)
+
+
+@pytest.mark.parametrize("first_failed", [True, False])
+def test_a_poll_that_failed_is_caught_up_with_and_nothing_is_asked_for_twice(
+    server: FaultySamOpportunities, first_failed: bool
+) -> None:
+    stored = memory()
+    if not first_failed:
+        poll(server, stored, TODAY - DAY)
+    server.notices = [posted(number, TODAY + (number - 2) * DAY) for number in range(7)]
+    server.play(Fault.FORBIDDEN)
+    with client_of(server) as client, pytest.raises(Blocked):
+        list(SOURCE.fetch(client, newest(poll_of(TODAY)), stored))
+    server.heal()
+    server.requests.clear()
+    merged = [replace(step, since=min(step.days[0], TODAY - 2 * DAY)) for step in poll_of(TODAY + 4 * DAY)]
+    merged.sort(key=lambda step: step.key != "posted/newest")  # a run begins with what failed
+    with client_of(server) as client:
+        items = walk(client, merged, stored)
+    assert ids(items) == list(range(7))
+    assert [search["postedFrom"] for search in server.searches[:2]] == ["02/05/2026", "02/01/2026"]
+    assert len(server.searches) == 3
+
+
+def newest(steps: list[Step]) -> Step:
+    (step,) = (step for step in steps if step.key == "posted/newest")
+    return step
 
 
 def test_a_backfill_covers_every_day_once() -> None:
@@ -152,7 +218,7 @@ def test_the_text_is_asked_for_of_what_concerns_somebody_once(server: FaultySamO
     server.notices = [posted(1), hit(2), hit(3, description="null"), hit(4)]
     server.texts = {f"{2:032x}": "<p>Sole source</p>"}
     stored = memory()
-    first = {record.key[-1]: record for record in publications(poll(server, stored))}
+    first = {record.solicitation[-1]: record for record in publications(poll(server, stored))}
     assert server.texts_asked == [f"{2:032x}", f"{4:032x}"]
     assert first["2"].description == "Clearview AI licences\n\nSole source"
     assert first["4"].description == first["3"].description == "Clearview AI licences"
@@ -182,17 +248,18 @@ def test_texts_leave_requests_for_others_and_come_another_day(server: FaultySamO
     assert len(server.texts_asked) == 4
 
 
-def test_a_text_wanted_of_a_notice_out_of_the_window_is_asked_for_by_id(server: FaultySamOpportunities) -> None:
+def test_a_text_wanted_of_a_notice_out_of_the_window_is_asked_for_by_number(server: FaultySamOpportunities) -> None:
     server.notices, server.texts = [hit(1)], {f"{1:032x}": "the text"}
     stored = memory()
     poll(server, stored, meter=CountingMeter(4))
     assert server.texts_asked == []
+    stored.notes["read"] = (TODAY + 2 * DAY).isoformat()
     items = poll(server, stored, TODAY + 5 * DAY)
     assert server.searches[-1] == {
         "postedFrom": "02/03/2026",
         "postedTo": "02/08/2026",
-        "noticeid": f"{1:032x}",
-        "limit": "1",
+        "solnum": "N6264926R0001",
+        "limit": "100",
         "offset": "0",
     }
     assert "the text" in publications(items)[-1].description
@@ -205,7 +272,7 @@ def test_a_stored_notice_that_vanishes_is_told_once(server: FaultySamOpportuniti
     poll(server, stored)
     del server.notices[0]
     gone = removals(poll(server, stored, TODAY + DAY))
-    assert [record.key for record in gone] == [f"SAM_NOTICE_{1:032x}"]
+    assert [record.key for record in gone] == ["SAM_NOTICE_N6264926R0001_017.1700_SOLICITATION"]
     assert gone[0].documents[0].body
     assert removals(poll(server, stored, TODAY + 2 * DAY)) == []
 
@@ -240,12 +307,13 @@ def test_watched_notices_cost_a_few_requests_a_poll_and_take_turns(server: Fault
     server.notices = [hit(number, responseDeadLine="2026-03-01T12:00:00-05:00") for number in range(7)]
     stored = memory()
     poll(server, stored)
+    stored.notes["read"] = (TODAY + 7 * DAY).isoformat()
     asked: set[str] = set()
     for days in range(10, 13):
         before = len(server.searches)
         poll(server, stored, TODAY + days * DAY)
-        assert len(server.searches) - before <= 4
-        asked |= {search["noticeid"] for search in server.searches[before + 1 :]}
+        assert len(server.searches) - before == 4
+        asked |= {search["solnum"] for search in server.searches[before + 1 :]}
     assert len(asked) == 7
 
 
@@ -285,7 +353,7 @@ def test_each_failure_has_its_name_and_what_was_read_before_is_kept(
     items: list[Fetched] = []
     stored = memory()
     with client_of(server) as client, pytest.raises(kind):
-        for item in SOURCE.fetch(client, poll_of()[0], stored):
+        for item in SOURCE.fetch(client, newest(poll_of()), stored):
             items.append(item)  # noqa: PERF402
     assert len(items) == 10
     assert stored.notes["read"] < TODAY.isoformat()
@@ -299,13 +367,13 @@ def test_a_text_that_fails_costs_no_notice(server: FaultySamOpportunities, fault
     server.play(fault, on="noticedesc")
     stored, items = memory(), list[Fetched]()
     with client_of(server, tries=1) as client, pytest.raises(SourceError):
-        for item in SOURCE.fetch(client, poll_of()[0], stored):
+        for item in SOURCE.fetch(client, newest(poll_of()), stored):
             items.append(item)
     assert ids(items) == [1, 2, 3]
     assert len(server.texts_asked) == 1
 
 
-@pytest.mark.parametrize("shape", ["wso2", "data.gov", "html"])
+@pytest.mark.parametrize("shape", ["wso2", "data.gov", "html", "200"])
 def test_every_shape_of_used_up_stops_for_today(server: FaultySamOpportunities, shape: str) -> None:
     server.notices = [hit(1), hit(2)]
     server.a_day, server.throttle = 2, shape
@@ -317,7 +385,7 @@ def test_every_shape_of_used_up_stops_for_today(server: FaultySamOpportunities, 
     assert server.used == 4
 
 
-@pytest.mark.parametrize("status", [401, 403, 404])
+@pytest.mark.parametrize("status", [200, 401, 403, 404])
 @pytest.mark.parametrize("key", ["", "another"])
 def test_without_its_key_the_source_is_blocked(server: FaultySamOpportunities, status: int, key: str) -> None:
     server.unknown_key = status
@@ -350,14 +418,14 @@ def test_an_answer_to_another_question_is_not_believed(server: FaultySamOpportun
     server.notices = [hit(1)]
     stored = memory()
     poll(server, stored)
-    for note in ('{"totalRecords": 0}', '{"opportunitiesData": []}', '{"totalRecords": 1, "opportunitiesData": [7]}'):
+    for note in ('{"totalRecords": 1}', '{"opportunitiesData": []}', '{"totalRecords": 1, "opportunitiesData": [7]}'):
         with AnswersWith(note.encode()) as other, client_of(other) as client, pytest.raises(SourceChanged):
             walk(client, poll_of(), stored)
     another = json.dumps({"totalRecords": 1, "opportunitiesData": [hit(9)]}).encode()
     with (
         AnswersWith(another) as other,
         client_of(other) as client,
-        pytest.raises(SourceChanged, match="another notice"),
+        pytest.raises(SourceChanged, match="asked for N6264926R0001, got 1 other notices"),
     ):
         walk(client, poll_of(TODAY + DAY)[-1:], stored)
 

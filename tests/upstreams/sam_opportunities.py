@@ -1,8 +1,10 @@
 """A server that stands in for SAM.gov's Get Opportunities Public API v2, as strict as it.
 
 Facts: GSA/open-gsa-redesign, _apidocs/get-opportunities-public-api.md (parameters, messages) and
-v1/get-opportunities-v2.yml (statuses); the shapes of 401 and 429, that a 400 costs a request and that 404 answers an
-unknown key, as others saw it in 2026. Where the facts contradict each other, the stand-in can do either.
+v1/get-opportunities-v2.yml (statuses). As others saw it in 2026: the shapes of 401 and 429, that a 400 costs a request,
+that 404 answers an unknown key, that an offset counts pages, that a page past the end holds one arbitrary notice (1102-
+sam, measured in August), and that a parameter it does not know, such as noticeId, is ignored. By default the stand-in
+does what was measured; where an adapter's assumption may be wrong, it can do otherwise.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ def notice(number: int, **fields: Any) -> Json:
     """A notice with an id made of `number`, like that of the Yokosuka solicitation in the samples."""
     notice_id = f"{number:032x}"
     made = {**copy.deepcopy(SAMPLES[2]), "noticeId": notice_id, "title": f"NOTICE {number}"}
+    made["solicitationNumber"] = f"N6264926R{number:04}"
     made["description"] = f"https://api.sam.gov/prod/opportunities/v1/noticedesc?noticeid={notice_id}"
     return {**made, **fields}
 
@@ -37,12 +40,22 @@ def refusal(status: int, message: str, code: str) -> Refusal:
     return Refusal(status, {"error": {"code": code, "message": message}})
 
 
+class Page(Exception):
+    """An error that is sent as a page, with status 200."""
+
+    def __init__(self, body: bytes) -> None:
+        super().__init__(body)
+        self.body = body
+
+
 class SamOpportunities(StandIn):
     """Serves `notices`, newest first, and `texts` (HTML by notice id) to `KEY`.
 
     `counts_records`: an offset counts records, not pages. `nothing_is_404`: a search that finds nothing is answered
-    with 404. `unknown_key`: the status that answers a key it does not know. `a_day`: the requests a day, counted in
-    `used`; `throttle` the shape of the answer beyond them: "wso2", "data.gov" or "html". `most`: the largest page.
+    with 404. `reads_header`: the key is read from its header, too. `ignored`: parameters that it does not read.
+    `unknown_key`: the status that answers a key it does not know; 200 sends an error as a page. `a_day`: the requests a
+    day, counted in `used`; `throttle` the shape of the answer beyond them: "wso2", "data.gov", "html" or "200". `most`:
+    the largest page. `strays`: what pages past the end hold, in turn.
     """
 
     def __init__(self, notices: Sequence[Json] = (), *, port: int = 0) -> None:
@@ -50,6 +63,9 @@ class SamOpportunities(StandIn):
         self.texts: dict[str, str] = {}
         self.counts_records = False
         self.nothing_is_404 = False
+        self.reads_header = True
+        self.ignored: set[str] = set()
+        self.strays = [notice(number, postedDate="2019-01-01", title="Stray") for number in (901, 902, 903)]
         self.unknown_key = 403
         self.a_day: int | None = None
         self.throttle = "wso2"
@@ -67,6 +83,13 @@ class SamOpportunities(StandIn):
         """The ids of the notices whose texts it was asked for."""
         return [_query(request)["noticeid"] for request in self.requests if "noticedesc" in request.path]
 
+    def amend(self, number: int, new_number: int, **fields: Any) -> Json:
+        """Put a new version, with an id of its own, in the place of the notice made of `number`."""
+        place = next(n for n, one in enumerate(self.notices) if one["noticeId"] == f"{number:032x}")
+        amended = notice(new_number, **{**self.notices[place], **fields, "noticeId": f"{new_number:032x}"})
+        self.notices[place] = amended
+        return amended
+
     def answer(self, request: LoggedRequest) -> Answer:
         """Return the answer that SAM.gov would give."""
         try:
@@ -82,11 +105,15 @@ class SamOpportunities(StandIn):
             raise refusal(404, "Not Found", "NOT_FOUND")
         except Refusal as refused:
             return refused.answer
+        except Page as page:
+            return Answer(body=page.body, content_type=HTML_TYPE)
 
     def _check_key(self, request: LoggedRequest) -> None:
-        key = request.headers.get("x-api-key") or _query(request).get("api_key")
+        key = (self.reads_header and request.headers.get("x-api-key")) or _query(request).get("api_key")
         if key == KEY:
             return
+        if self.unknown_key == 200:
+            raise Page(b"<h1>API_KEY_MISSING</h1>" if not key else b"<h1>API_KEY_INVALID</h1>")
         if self.unknown_key == 404:
             raise refusal(404, "The requested resource was not found.", "NOT_FOUND")
         if not key:
@@ -97,6 +124,8 @@ class SamOpportunities(StandIn):
         midnight = datetime.combine(datetime.now(UTC).date() + timedelta(days=1), datetime.min.time(), UTC)
         if self.throttle == "html":
             return Answer(status=429, body=b"<h1>OVER_RATE_LIMIT</h1>", content_type=HTML_TYPE)
+        if self.throttle == "200":
+            raise Page(b"<h1>OVER_RATE_LIMIT</h1>")
         if self.throttle == "data.gov":
             raise refusal(429, "You have exceeded your rate limit.", "OVER_RATE_LIMIT")
         body = {
@@ -114,13 +143,17 @@ class SamOpportunities(StandIn):
         if limit > 1000:
             raise refusal(400, "Limit valid range is 0-1000. Please provide valid input.", "400")
         found = [one for one in self.notices if since.isoformat() <= one["postedDate"] <= until.isoformat()]
-        if "noticeid" in query:
-            found = [one for one in found if one["noticeId"] == query["noticeid"]]
+        for parameter, name in (("noticeid", "noticeId"), ("solnum", "solicitationNumber")):
+            if parameter in query and parameter not in self.ignored:
+                found = [one for one in found if one[name] == query[parameter]]
         if not found and self.nothing_is_404:
             raise Refusal(404, {"message": "No Data found"})
         size = min(limit, self.most)
         start = offset if self.counts_records else offset * size
         page = sorted(found, key=lambda one: str(one["postedDate"]), reverse=True)[start : start + size]
+        if offset and not page:
+            self.strays.append(stray := self.strays.pop(0))
+            page = [stray]
         return json_answer(
             {"totalRecords": len(found), "limit": limit, "offset": offset, "opportunitiesData": page, "links": []}
         )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import islice
+from urllib.parse import quote
 
 import structlog
 
@@ -32,6 +34,10 @@ COUNT_PATH = "/api/v2/awards/count/transaction/"
 UNQUOTED = "assumption/unquoted-award-ids"
 IDS_CHECKED = "award-ids"  # the note of the day on which a held award was last found by its number
 IDS_TRIED = 25
+FEWEST_TRIED = 3  # fewer held awards may all be gone at the source
+# A nightly load brings what was modified until the evening before, and takes its time: so many days after a change was
+# made, a poll may see it for the first time.
+LOADS_TAKE = timedelta(days=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +123,8 @@ class Visit:
     def _held_hits(self, ids: list[str]) -> Iterator[Hit | Shortfall]:
         """Search by numbers: what changed since the last poll is read whole, before that only what is not stored."""
         start, end = self.step.days
-        fresh = min(start + (self.search.overlap or timedelta(0)), end)
+        seen_before = max((self.search.overlap or timedelta(0)) - LOADS_TAKE, timedelta(0))
+        fresh = min(start + seen_before, end)
         for found in self._transactions(ids, (fresh, end)):
             yield Hit(found.row, reread=True) if isinstance(found, Hit) else found
         if start < fresh:
@@ -152,14 +159,16 @@ class Visit:
         lists = Lists(self.client, self.stored, self.step, self.search)
         quoted = self._ids_need_quotes()
         try:
-            for found in lists.found(lambda ids: self._counts([f'"{one}"' if quoted else one for one in ids])):
-                if isinstance(found, FailedStep):
-                    yield found
-                else:
-                    yield from self._compared(*found)
+            counted = list(lists.found(lambda ids: self._counts([f'"{one}"' if quoted else one for one in ids])))
         except (Refused, SourceChanged, Unreachable) as error:
             log.warning("transactions are compared one by one", source=self.client.source, reason=str(error))
             yield from self._read_found(self._all_transactions(lists, quoted=quoted))
+            return
+        for found in counted:
+            if isinstance(found, FailedStep):
+                yield found
+            else:
+                yield from self._compared(*found)
 
     def _counts(self, ids: list[str]) -> Iterator[tuple[str, int]]:
         return transaction_counts(self.client, text_filter("award_ids", ids), self._types)
@@ -177,7 +186,7 @@ class Visit:
     def _counted_one_by_one(self) -> Iterator[Fetched]:
         for key in self.search.texts:
             try:
-                document = self.client.get(f"{COUNT_PATH}{key}/")
+                document = self.client.get(f"{COUNT_PATH}{quote(key, safe='')}/")
             except Refused as error:
                 if error.status != 404:
                     raise
@@ -195,32 +204,39 @@ class Visit:
             yield from self.reader.read(key, known.revision if known else "", piid)
 
     def _ids_need_quotes(self) -> bool:
-        """Find out once a day in which form numbers find the awards that are held: bare, or in quotes.
+        """Find out once a day in which form numbers find awards that this source has brought: bare, or in quotes.
 
         Raises `SourceChanged` when neither finds one of them.
         """
         today = datetime.now(UTC).date().isoformat()
-        if self.stored.note(IDS_CHECKED) != today:
-            ids = list(self.search.texts[:IDS_TRIED])
+        known = (one for one in self.search.texts if self.stored.numbered(one))
+        if self.stored.note(IDS_CHECKED) != today and (ids := list(islice(known, IDS_TRIED))):
             if self._finds(ids):
                 self.stored.keep_note(UNQUOTED, "holds")
-            elif self._finds([f'"{one}"' for one in ids]):
+            elif self._finds_quoted(ids):
                 self.stored.keep_note(UNQUOTED, "does not hold")
-            else:
+            elif len(ids) >= FEWEST_TRIED:
                 came_back = f"none of {len(ids)} held awards is found by its number"
                 raise SourceChanged(self.client.source, f"POST {TRANSACTION_SEARCH}", came_back)
             self.stored.keep_note(IDS_CHECKED, today)
         return self.stored.note(UNQUOTED) == "does not hold"
 
-    def _finds(self, ids: list[str]) -> bool:
-        filters = {**text_filter("award_ids", ids), "award_type_codes": list(TYPES_BY_GROUP[self.groups[0]])}
-        body = {"filters": filters, "fields": ["Award ID"], "sort": "Award ID", "limit": 1}
+    def _finds_quoted(self, ids: list[str]) -> bool:
         try:
-            return bool(rows_of(ask(self.client, TRANSACTION_SEARCH, body), self.client, TRANSACTION_SEARCH))
+            return self._finds([f'"{one}"' for one in ids])
         except SourceError as error:
             if error.status == 503 and error.body_was_empty:
                 return False
             raise
+
+    def _finds(self, ids: list[str]) -> bool:
+        """Whether one of some numbers finds an award; each group of types by itself, since groups may be refused."""
+        for group in self.groups:
+            filters = {**text_filter("award_ids", ids), "award_type_codes": list(TYPES_BY_GROUP[group])}
+            body = {"filters": filters, "fields": ["Award ID"], "sort": "Award ID", "limit": 1}
+            if rows_of(ask(self.client, TRANSACTION_SEARCH, body), self.client, TRANSACTION_SEARCH):
+                return True
+        return False
 
 
 def piid_in(key: str) -> str:

@@ -33,6 +33,7 @@ from sources.records import (
 from sources.usaspending_award import AWARD_PAGE, Fields, agency, day, identifier, part, place, required, text
 
 PRIME_KEY = "prime_award_generated_internal_id"
+SEARCH_PAGE = "https://www.usaspending.gov/search"  # what has no prime award has no page of its own
 SHORTEST_NUMBER = 6  # digits: a shorter one may be an amount by chance
 LARGEST_PLAUSIBLE = Decimal(100_000_000_000)  # reached by no more than a typing error
 
@@ -40,10 +41,12 @@ LARGEST_PLAUSIBLE = Decimal(100_000_000_000)  # reached by no more than a typing
 def subaward_key(row: Fields) -> str:
     """Return the key of a subaward, the same for ever: SUBAWARD_, prime award key, number, digest of the rest.
 
+    In the place of a key that the row does not have stand the number and the agency of the prime award.
+
     Raises:
         InvalidRecord: the row does not name its prime award, or holds no text where text belongs.
     """
-    prime = identifier(row, PRIME_KEY)
+    prime = identifier(row, PRIME_KEY) or _unlinked(row)
     if not prime:
         raise InvalidRecord("it does not name its prime award")
     number = text(row, "Sub-Award ID").upper()
@@ -52,6 +55,13 @@ def subaward_key(row: Fields) -> str:
     digest = hashlib.sha256("\x1f".join(rest).encode()).hexdigest()[:12].upper()
     shown = re.sub(r"[^0-9A-Z]+", "-", number)[:40].strip("-")
     return f"SUBAWARD_{prime}_{shown}_{digest}"
+
+
+def _unlinked(row: Fields) -> str:
+    """Return what names a prime award that has no key, "" if nothing does."""
+    number = identifier(row, "Prime Award ID")
+    agency = re.sub(r"[^0-9A-Z]+", "-", text(row, "Awarding Sub Agency").upper())[:60].strip("-")
+    return f"UNLINKED_{number}_{agency}" if number else ""
 
 
 def parse(payload: Payload) -> Record:
@@ -103,7 +113,7 @@ def _publication(payload: Payload, rows: Sequence[Fields], prime: Fields) -> Pub
         awarding=_awarding(row, prime),
         funding=agency(part(prime, "funding_agency")),
         published=None,
-        url=f"{AWARD_PAGE}{quote(prime_key, safe='')}/",
+        url=f"{AWARD_PAGE}{quote(prime_key, safe='')}/" if prime_key else SEARCH_PAGE,
         revision=payload.revision,
         amounts=tuple(Amount(meaning=AmountMeaning.SUBAWARDED, dollars=amount) for amount in amounts),
         award_key=prime_key,

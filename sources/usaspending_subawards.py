@@ -38,7 +38,6 @@ from sources.http import Client
 from sources.reading import read_json
 from sources.records import Document, InvalidRecord, Payload, Problem, Publication, Record
 from sources.usaspending_assumptions import SUBAWARD_ASSUMPTIONS
-from sources.usaspending_award import LONGEST_IDENTIFIER
 from sources.usaspending_lists import Lists
 from sources.usaspending_plan import Search, fiscal_years, search_of
 from sources.usaspending_queries import PACE, SUBAWARD_TYPES, text_filter
@@ -188,6 +187,6 @@ def _with_prime(payload: Payload, primes: _Primes, stored: Stored) -> Payload:
     record = parse(payload)
     if not isinstance(record, Publication) or not stored.concerns(record):
         return payload
-    if len(record.award_key) > LONGEST_IDENTIFIER:
+    if not record.award_key:
         return payload
     return replace(payload, documents=(*payload.documents, *primes.documents(record.award_key)))

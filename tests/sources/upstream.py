@@ -1,4 +1,4 @@
-"""What the tests of the adapter of USAspending need: made-up awards, a stand-in with altered answers, a client."""
+"""What the tests of USAspending's adapters need: made-up awards, a fake server with altered answers, walks of steps."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from functools import cached_property
@@ -14,9 +14,9 @@ from typing import Any
 
 from procurewatch.demo.stand_in import StandIn
 from procurewatch.demo.upstream import Answer, CorpusAction, CorpusAward, LoggedRequest
-from sources.contract import Fetched, HeldRecord, Interest, Step, Unchanged, Window
+from sources.contract import FailedStep, Fetched, HeldRecord, Shortfall, Source, Step, Unchanged
 from sources.http import Client, Pace, Patience
-from sources.records import Award, Payload, Problem
+from sources.records import Award, Payload, Problem, Publication, Record
 from sources.usaspending import Usaspending
 from tests.sources.memory import Memory
 from tests.upstreams.faults import FaultyUsaspending
@@ -28,7 +28,7 @@ Change = Callable[[Json], object]
 
 
 class Alterable(StandIn):
-    """To be mixed in before a stand-in whose answers a test may change: see `alter`.
+    """To be mixed in before a fake server whose answers a test may change: see `alter` and `fail`.
 
     `sent` holds the bodies it sent, by path.
     """
@@ -41,13 +41,31 @@ class Alterable(StandIn):
     def _changes(self) -> list[tuple[str, Change]]:
         return []
 
+    @cached_property
+    def _failures(self) -> list[tuple[Callable[[LoggedRequest], bool], int]]:
+        return []
+
     def alter(self, on: str, change: Change) -> None:
         """Let `change` edit the JSON of answers whose path ends with `on`; what it returns, if anything, is sent."""
         with self.answers_held_back():
             self._changes.append((on, change))
 
+    def fail(self, when: Callable[[LoggedRequest], bool], status: int = 503) -> None:
+        """Answer such requests with a status and an empty body, as the API does when its index fails."""
+        with self.answers_held_back():
+            self._failures.append((when, status))
+
+    def mend(self) -> None:
+        """Change and fail no more."""
+        with self.answers_held_back():
+            self._changes.clear()
+            self._failures.clear()
+
     def answer(self, request: LoggedRequest) -> Answer:
         """Return the true answer as the changes have left it."""
+        for when, status in self._failures:
+            if when(request):
+                return Answer(status=status)
         answer = super().answer(request)
         for on, change in self._changes:
             if request.path.endswith(on) and answer.status == 200:
@@ -63,18 +81,24 @@ class Alterable(StandIn):
 
 
 class AlteredUsaspending(Alterable, FaultyUsaspending):
-    """The stand-in whose answers a test may change."""
+    """The fake server whose answers a test may change."""
 
 
 def action(
-    modification: str = "0", day: date = DAY, amount: str | None = "100.00", description: str | None = "DRONES"
+    modification: str = "0",
+    day: date = DAY,
+    amount: str | None = "100.00",
+    description: str | None = "DRONES",
+    *,
+    modified: date | None = None,
 ) -> CorpusAction:
-    """An action; `amount` in dollars."""
+    """An action; `amount` in dollars. It was last modified on its own day unless `modified` says otherwise."""
     return CorpusAction(
         modification=modification,
         action_date=day,
         obligation=None if amount is None else Decimal(amount),
         description=description,
+        last_modified_date=modified or day,
     )
 
 
@@ -87,56 +111,103 @@ def award(number: int, *actions: CorpusAction, **fields: Any) -> CorpusAward:
         "recipient_name": "ACME DRONES LLC",
         "type": "B",
         "date_signed": actions[0].action_date,
-        "last_modified_date": actions[-1].action_date,
         **fields,
     }
     return CorpusAward(actions=list(actions), **given)
 
 
 @contextmanager
-def client_of(base_url: str, *, tries: int = 2) -> Iterator[Client]:
+def client_of(base_url: str, source: str = SOURCE.name) -> Iterator[Client]:
     """A client in a hurry."""
     pace = Pace(seconds_between=0)
-    patience = Patience(connect=10, read=10, whole_answer=30, tries=tries, first_wait=0.001)
-    with Client(SOURCE.name, base_url=base_url, pace=pace, patience=patience, sleep=lambda _seconds: None) as client:
+    patience = Patience(connect=10, read=10, whole_answer=30, tries=2, first_wait=0.001)
+    with Client(source, base_url=base_url, pace=pace, patience=patience, sleep=lambda _seconds: None) as client:
         yield client
 
 
-def remembering(awards: Sequence[Award]) -> Memory:
-    """The memory of a program that has stored these awards."""
-    memory = Memory()
-    for award in awards:
-        actions = frozenset((a.modification, a.signed, a.obligation) for a in award.actions)
-        memory.records[award.key] = HeldRecord(key=award.key, revision=award.revision, actions=actions)
-    return memory
+@dataclass
+class Walk:
+    """Steps walked as far as they went: what came, and the error that ended it, if one did."""
+
+    items: list[Fetched] = field(default_factory=list)
+    error: Exception | None = None
 
 
-def fetched(server: AlteredUsaspending, step: Step, stored: Memory | None = None) -> list[Fetched]:
-    """Walk one step to its end."""
-    return fetched_all(server, [step], stored)
+def walk(source: Source, server: StandIn, steps: Sequence[Step], memory: Memory | None = None) -> Walk:
+    """Walk steps, one after the other; keep what came before an error."""
+    done, stored = Walk(), memory or Memory()
+    with client_of(server.base_url, source.name) as client:
+        try:
+            for step in steps:
+                for item in source.fetch(client, step, stored):
+                    done.items.append(item)
+        except Exception as error:  # noqa: BLE001 - a test looks at what it was
+            done.error = error
+    return done
 
 
-def fetched_all(server: AlteredUsaspending, steps: Sequence[Step], stored: Memory | None = None) -> list[Fetched]:
-    """Walk steps to their ends, one after the other."""
-    memory = stored or Memory()
-    with client_of(server.base_url) as client:
-        return [item for step in steps for item in SOURCE.fetch(client, step, memory)]
+def items_of(source: Source, server: StandIn, steps: Sequence[Step], memory: Memory | None = None) -> list[Fetched]:
+    """Walk steps to their ends."""
+    done = walk(source, server, steps, memory)
+    if done.error:
+        raise done.error
+    return done.items
 
 
-def parsed(items: Sequence[Fetched]) -> list[Award]:
+def fetched(server: StandIn, step: Step, memory: Memory | None = None) -> list[Fetched]:
+    """Walk one step of contracts and IDVs to its end."""
+    return items_of(SOURCE, server, [step], memory)
+
+
+def records_of(source: Source, items: Sequence[Fetched]) -> list[Record]:
+    """The records of everything fetched, which must all be payloads or problems."""
+    read: list[Record] = []
+    for item in items:
+        assert isinstance(item, (Payload, Problem)), item
+        read += [item] if isinstance(item, Problem) else source.parse(item)
+    return read
+
+
+def awards_of(items: Sequence[Fetched], source: Source = SOURCE) -> list[Award]:
     """The awards of what was fetched, all of which must be payloads that can be read."""
-    records = [record for item in items if isinstance(item, Payload) for record in SOURCE.parse(item)]
-    awards = [record for record in records if isinstance(record, Award)]
-    assert len(awards) == len(items), [item for item in [*items, *records] if not isinstance(item, (Payload, Award))]
-    return awards
+    records = records_of(source, items)
+    assert all(isinstance(record, Award) for record in records), records
+    return [record for record in records if isinstance(record, Award)]
 
 
 def kinds(items: Sequence[Fetched]) -> list[tuple[str, str]]:
-    """What was fetched, as (kind, award key) in order."""
-    return [
-        (type(item).__name__, item.key) if isinstance(item, (Payload, Problem, Unchanged)) else ("Shortfall", item.step)
-        for item in items
-    ]
+    """What was fetched, as (kind, key) in order."""
+    return [(type(item).__name__, name_of(item)) for item in items]
+
+
+def name_of(item: Fetched) -> str:
+    """What an item calls its award or its step."""
+    match item:
+        case Payload(key=key) | Problem(key=key) | Unchanged(key=key):
+            return key
+        case Shortfall(step=name):
+            return name
+        case FailedStep(step=step):
+            return step.key
+
+
+def held_record(record: Award | Publication, *, matched: bool = True) -> HeldRecord:
+    """What a program has stored of a record."""
+    actions = record.actions if isinstance(record, Award) else ()
+    return HeldRecord(
+        key=record.key,
+        revision=record.revision,
+        actions=frozenset((a.modification, a.signed, a.obligation) for a in actions),
+        texts=frozenset((a.modification, a.description) for a in actions),
+        listed=len(actions),
+        matched=matched,
+    )
+
+
+def remembering(items: Sequence[Fetched], source: Source = SOURCE, *, matched: bool = True) -> Memory:
+    """The memory of a program that has stored what was fetched; `matched`: it concerns somebody on the watchlist."""
+    records = [record for record in records_of(source, items) if isinstance(record, (Award, Publication))]
+    return Memory(records={record.key: held_record(record, matched=matched) for record in records})
 
 
 def step_of(
@@ -144,19 +215,13 @@ def step_of(
     filter_name: str = "recipient_search_text",
     texts: Sequence[str] = ("ACME",),
     *,
-    date_type: str = "action_date",
-    start: date = date(2024, 1, 1),
-    end: date = date(2024, 12, 31),
+    since: date | None = date(2024, 1, 1),
+    until: date | None = date(2024, 12, 31),
+    **also: object,
 ) -> Step:
-    """One search, as the adapter plans them."""
-    query = {"group": group, "filter": filter_name, "date_type": date_type, "texts": tuple(texts)}
-    return Step(key=f"test/{group}", query={**query, "start": start.isoformat(), "end": end.isoformat()})
-
-
-def steps_of_poll(interest: Interest, *, until: date = DAY, sweep_since: date | None = None) -> list[Step]:
-    """The steps of a poll that looks back four months."""
-    window = Window(until=until, signed_since=date(2024, 1, 1), modified_since=DAY, acted_since=sweep_since)
-    return SOURCE.poll_steps(interest, window)
+    """One search, in the words of the adapters' plans."""
+    query = {"group": group, "filter": filter_name, "texts": list(texts), **also}
+    return Step(key=f"test/{group}", query=query, since=since, until=until)
 
 
 def filters_of(body: Mapping[str, Any]) -> Json:

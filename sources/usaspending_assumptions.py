@@ -13,7 +13,7 @@ from sources.contract import Assumption
 from sources.errors import Refused, SourceChanged, SourceError
 from sources.http import Client
 from sources.reading import read_json
-from sources.usaspending_lists import IMPOSSIBLE
+from sources.usaspending_lists import IMPOSSIBLE, is_empty_503
 from sources.usaspending_queries import (
     ALL_TYPES,
     AWARD_COUNT,
@@ -48,10 +48,6 @@ def _finds(client: Client, filters: Mapping[str, object]) -> bool:
     return bool(rows_of(_transactions(client, filters), client, TRANSACTION_SEARCH))
 
 
-def _is_empty_503(error: SourceError) -> bool:
-    return error.status == 503 and error.body_was_empty
-
-
 def _says_keyword_message(client: Client) -> bool:
     return RENAMED in str(_transactions(client, {"keywords": [KNOWN_NAME]}).get("messages"))
 
@@ -64,7 +60,7 @@ def _refuses_quoted(client: Client) -> bool:
     try:
         _finds(client, {"award_ids": [f'"{KNOWN_PIID}"']})
     except SourceError as error:
-        if not _is_empty_503(error):
+        if not is_empty_503(error):
             raise
         return True
     return False
@@ -76,7 +72,7 @@ def _takes_many_names(client: Client) -> bool:
     try:
         return _finds(client, {"recipient_search_text": names})
     except SourceError as error:
-        if not _is_empty_503(error):
+        if not is_empty_503(error):
             raise
         return False
 

@@ -14,7 +14,7 @@ from sources.contract import FailedStep, Fetched, Shortfall, Step, Stored, Uncha
 from sources.errors import Refused, SourceChanged, SourceError, Unreachable
 from sources.http import Client
 from sources.reading import read_json
-from sources.usaspending_lists import Lists
+from sources.usaspending_lists import Lists, is_empty_503
 from sources.usaspending_plan import TRANSACTIONS, Days, Search, revealed, search_of
 from sources.usaspending_queries import (
     AWARD_DATES,
@@ -225,7 +225,7 @@ class Visit:
         try:
             return self._finds([f'"{one}"' for one in ids])
         except SourceError as error:
-            if error.status == 503 and error.body_was_empty:
+            if is_empty_503(error):
                 return False
             raise
 

@@ -31,6 +31,21 @@ Found = TypeVar("Found")
 Find = Callable[[list[str]], Iterator[Found]]
 
 
+def is_empty_503(error: SourceError) -> bool:
+    """Whether an error is the API's answer to any error of its index (common/custom_exception_handler.py)."""
+    return error.status == 503 and error.body_was_empty
+
+
+def _is_answered(find: Find[Found], texts: list[str]) -> bool:
+    try:
+        next(find(texts), None)
+    except SourceError as error:
+        if is_empty_503(error):
+            return False
+        raise
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Lists:
     """The texts of one step, and what is needed to ask for them. `source` is the client's."""
@@ -55,7 +70,7 @@ class Lists:
         try:
             yield from find(texts)
         except SourceError as error:
-            if not (error.status == 503 and error.body_was_empty):
+            if not is_empty_503(error):
                 raise
             for _row in find([IMPOSSIBLE]):  # raises if the search itself does not answer
                 raise self._ignored() from error
@@ -68,7 +83,7 @@ class Lists:
         first = yield from self._halved(find, texts[:middle])
         second = yield from self._halved(find, texts[middle:])
         if first and second:  # no text was at fault: there were too many
-            self._note_limit(len(texts) - middle)
+            self._note_limit(find, texts, len(texts) - middle)
         return first and second
 
     def _failed(self, text: str, error: SourceError) -> FailedStep:
@@ -98,11 +113,11 @@ class Lists:
             return MOST_CLAUSES
         return int(limit)
 
-    def _note_limit(self, texts: int) -> None:
-        """Note that so many texts can be asked for at once, and twice as many cannot."""
+    def _note_limit(self, find: Find[Found], texts: list[str], fit: int) -> None:
+        """Note that `fit` texts can be asked for at once and these cannot, unless by now they can."""
         if self.search.filter == "award_ids":
             return
-        most = texts * CLAUSES[self._level, self.search.filter] + CLAUSES_OF_TYPES_AND_DATES
-        if most < self._most_clauses():
+        most = fit * CLAUSES[self._level, self.search.filter] + CLAUSES_OF_TYPES_AND_DATES
+        if most < self._most_clauses() and not _is_answered(find, texts):
             log.warning("requests are made smaller", source=self.client.source, clauses=most)
             self.stored.keep_note(MOST_CLAUSES_NOTE, f"{most} {datetime.now(UTC).date()}")

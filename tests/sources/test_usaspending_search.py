@@ -1,73 +1,94 @@
-"""Walking the two searches: nothing is lost between pages, and what cannot be proved complete is said."""
+"""Walking USAspending's searches: nothing is lost between pages, and what cannot be proved complete is reported."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from procurewatch.demo.upstream import CorpusAward
-from sources.contract import Shortfall
+from sources.contract import Shortfall, Unchanged
 from sources.errors import SourceChanged
-from sources.http import Client
 from sources.reading import read_json
-from sources.usaspending_queries import ALL_TYPES, AWARD_COUNT, AWARD_SEARCH, TRANSACTION_COUNT, TRANSACTION_SEARCH, Row
-from sources.usaspending_search import Slice, award_rows, transaction_rows
-from tests.sources.upstream import DAY, AlteredUsaspending, Json, action, award, client_of, filters_of
+from sources.usaspending_lists import IMPOSSIBLE
+from sources.usaspending_queries import (
+    ALL_TYPES,
+    AWARD_COUNT,
+    AWARD_SEARCH,
+    REORDERINGS,
+    TRANSACTION_COUNT,
+    TRANSACTION_SEARCH,
+)
+from tests.sources.memory import Memory
+from tests.sources.upstream import (
+    DAY,
+    SOURCE,
+    AlteredUsaspending,
+    Json,
+    action,
+    award,
+    client_of,
+    fetched,
+    filters_of,
+    step_of,
+    walk,
+)
 
-RECIPIENT = {"recipient_search_text": ["ACME"]}
-Identity = tuple[str, str]
+TRANSACTIONS = step_of("transactions")
+ONE_DAY = step_of("transactions", since=DAY, until=DAY)
 
 
-def awards_found(server: AlteredUsaspending, group: str = "contracts") -> tuple[list[str], list[Shortfall]]:
-    """Walk the award search: the PIIDs in the order found, and what is said to be missing."""
-    with client_of(server.base_url) as client:
-        return sorted_out(list(award_rows(client, "step", group, RECIPIENT)), "Award ID")
+class Served(AlteredUsaspending):
+    """A fake server, and what a program finds there that has already read all of it in this run."""
+
+    def found(self, step: Any) -> tuple[list[str], list[Shortfall]]:
+        """The keys of the awards a step finds, and what is missing of them."""
+        items = fetched(self, step, Memory(read={award.key for award in self.awards}))
+        missing = [item for item in items if isinstance(item, Shortfall)]
+        keys = [item.key for item in items if isinstance(item, Unchanged)]
+        assert len(keys) + len(missing) == len(items)
+        return keys, missing
+
+    def searches(self, path: str) -> list[Json]:
+        """What was asked there, but for the daily check of the filters."""
+        return [body for body in self.asked(path) if IMPOSSIBLE not in str(body)]
 
 
-def sorted_out(items: Sequence[Row | Shortfall], name: str) -> tuple[list[str], list[Shortfall]]:
-    """Tell rows, by one of their fields, from shortfalls."""
-    rows = [str(item[name]) for item in items if not isinstance(item, Shortfall)]
-    return rows, [item for item in items if isinstance(item, Shortfall)]
+def keys_of(awards: Sequence[CorpusAward]) -> list[str]:
+    return [award.key for award in awards]
 
 
 @pytest.mark.parametrize(("number", "searches", "counts"), [(0, 1, 0), (100, 1, 0), (101, 2, 1), (250, 3, 1)])
 def test_the_award_cursor_finds_every_award_once(number: int, searches: int, counts: int) -> None:
     awards = [award(n, agency="7012" if n % 2 else "7014") for n in range(number)]
-    with AlteredUsaspending([*awards, award(9999, recipient_name="OTHER")]) as server:
-        found, missing = awards_found(server)
-        assert len(server.asked(AWARD_SEARCH)) == searches
+    with Served([*awards, award(9999, recipient_name="OTHER")]) as server:
+        assert server.found(step_of()) == (keys_of(awards), [])
+        assert len(server.searches(AWARD_SEARCH)) == searches
         assert len(server.asked(AWARD_COUNT)) == counts
-    assert found == [award.piid for award in awards]
-    assert missing == []
 
 
 def test_the_award_cursor_passes_many_awards_of_one_piid() -> None:
     awards = [award(1, agency=f"{agency:04}") for agency in range(230)]
-    with AlteredUsaspending(awards) as server, client_of(server.base_url) as client:
-        rows = list(award_rows(client, "step", "contracts", RECIPIENT))
-    assert {row["generated_internal_id"] for row in rows if not isinstance(row, Shortfall)} == {a.key for a in awards}
+    with Served(awards) as server:
+        found, missing = server.found(step_of())
+    assert (sorted(found), missing) == (sorted(keys_of(awards)), [])
 
 
 def test_contracts_and_idvs_are_walked_apart() -> None:
-    awards = [award(n, category="idv", type="IDV_B") for n in range(3)] + [award(n) for n in range(3, 5)]
-    with AlteredUsaspending(awards) as server:
-        assert awards_found(server, "idvs")[0] == ["70X00000", "70X00001", "70X00002"]
-        assert awards_found(server, "contracts")[0] == ["70X00003", "70X00004"]
+    idvs, contracts = [award(n, category="idv", type="IDV_B") for n in range(3)], [award(n) for n in range(3, 5)]
+    with Served([*idvs, *contracts]) as server:
+        assert server.found(step_of("idvs")) == (keys_of(idvs), [])
+        assert server.found(step_of("contracts")) == (keys_of(contracts), [])
 
 
-def test_awards_the_count_knows_and_the_pages_do_not_bring_are_a_shortfall() -> None:
-    def one_more(answer: Json) -> None:
-        answer["results"]["contracts"] += 7
-
-    with AlteredUsaspending([award(n) for n in range(150)]) as server:
-        server.alter(AWARD_COUNT, one_more)
-        found, missing = awards_found(server)
+def test_awards_that_are_counted_but_do_not_come_are_a_shortfall() -> None:
+    with Served([award(n) for n in range(150)]) as server:
+        server.alter(AWARD_COUNT, lambda answer: answer["results"].update(contracts=157))
+        found, missing = server.found(step_of())
     assert len(found) == 150
-    assert missing == [Shortfall(step="step", expected=157, received=150)]
+    assert missing == [Shortfall(step="test/contracts", expected=157, received=150)]
 
 
 def set_page(**values: object) -> Any:
@@ -82,13 +103,17 @@ def set_page(**values: object) -> Any:
     return change
 
 
-def rename_results(answer: Json) -> None:
-    answer["rows"] = answer.pop("results")
+def first_row(change: Any) -> Any:
+    """A change of the first row, where there is one."""
+    return lambda answer: change(answer["results"][0]) and None if answer["results"] else None
 
 
-def rename_key(answer: Json) -> None:
-    for row in answer["results"]:
-        row["award_key"] = row.pop("generated_internal_id")
+def say(message: object) -> Any:
+    return lambda answer: answer.update(messages=message)
+
+
+def used(unused: str) -> str:
+    return f"The following filters from the request were not used: {unused}. See https://api.usaspending.gov/docs"
 
 
 CURSORS = {
@@ -104,36 +129,60 @@ SHAPES = {
     "hasNext a number": (set_page(hasNext=1), "no hasNext"),
     "page missing": (lambda answer: answer.pop("page_metadata") and None, "no page_metadata"),
     "page a list": (lambda answer: answer.update(page_metadata=[]), "no page_metadata"),
-    "results renamed": (rename_results, "no results"),
+    "results renamed": (lambda answer: answer.update(rows=answer.pop("results")), "no results"),
     "results an object": (lambda answer: answer.update(results={}), "no results"),
-    "key renamed": (rename_key, "no generated_internal_id"),
-    "key a number": (lambda answer: answer["results"][0].update(generated_internal_id=7), "no generated_internal_id"),
-    "row a text": (lambda answer: answer.update(results=["row"]), "a row that is no object"),
-    "filter unused": (lambda answer: answer.update(messages="A filter was NOT USED"), "a filter was ignored"),
+    "key renamed": (first_row(lambda row: row.pop("generated_internal_id")), "no generated_internal_id"),
+    "key a number": (first_row(lambda row: row.update(generated_internal_id=7)), "no generated_internal_id"),
+    "row a text": (lambda answer: answer.update(results=["row"] * bool(answer["results"])), "a row that is no object"),
     "a list": (lambda answer: [answer], "not a JSON object"),
+    "filter unused": (say([used("{'recipient_search_text'}")]), "a filter was ignored: The following"),
+    "two unused": (say([used("{'keyword_search', 'award_ids'}")]), "a filter was ignored: The following"),
+    "said otherwise": (say("A filter was NOT USED"), "a filter was ignored: A filter was NOT USED"),
 }
 COUNTS = {
-    "group missing": (lambda answer: answer["results"].pop("idvs") and None, "no idvs"),
+    "group missing": (lambda answer: answer["results"].pop("contracts") * 0 or None, "no contracts"),
     "group a text": (lambda answer: answer["results"].update(contracts="12"), "no contracts"),
     "group a truth": (lambda answer: answer["results"].update(contracts=True), "no contracts"),
     "results a list": (lambda answer: answer.update(results=[]), "no results"),
+    "filter unused": (say([used("{'keyword_search'}")]), "a filter was ignored"),
 }
 
 
-@pytest.mark.parametrize(("change", "told"), (CURSORS | SHAPES).values(), ids=(CURSORS | SHAPES).keys())
-def test_an_award_search_of_another_shape_means_that_the_source_changed(change: Any, told: str) -> None:
-    with AlteredUsaspending([award(n) for n in range(101)]) as server:
+@pytest.mark.parametrize(("change", "said"), (CURSORS | SHAPES).values(), ids=(CURSORS | SHAPES).keys())
+def test_an_award_search_of_another_shape_means_that_the_source_changed(change: Any, said: str) -> None:
+    with Served([award(n) for n in range(101)]) as server:
         server.alter(AWARD_SEARCH, change)
-        with pytest.raises(SourceChanged, match=told):
-            awards_found(server)
-        assert len(server.requests) <= 2
+        with pytest.raises(SourceChanged, match=said):
+            server.found(step_of())
+        assert len(server.requests) <= 3
 
 
-def test_a_filter_that_the_source_says_it_did_not_use_stops_the_search() -> None:
-    with AlteredUsaspending([award(1)]) as server, client_of(server.base_url) as client:
-        with pytest.raises(SourceChanged, match=r"a filter was ignored: .*recipient_search_txt"):
-            list(award_rows(client, "step", "contracts", {"recipient_search_txt": ["ACME"]}))
-        assert list(award_rows(client, "step", "contracts", RECIPIENT)) != []  # ordinary messages do not
+@pytest.mark.parametrize(("change", "said"), SHAPES.values(), ids=SHAPES.keys())
+def test_a_transaction_search_of_another_shape_means_that_the_source_changed(change: Any, said: str) -> None:
+    with Served([award(1)]) as server:
+        server.alter(TRANSACTION_SEARCH, change)
+        with pytest.raises(SourceChanged, match=said):
+            server.found(TRANSACTIONS)
+
+
+@pytest.mark.parametrize("path", [AWARD_COUNT, TRANSACTION_COUNT])
+@pytest.mark.parametrize(("change", "said"), COUNTS.values(), ids=COUNTS.keys())
+def test_a_count_of_another_shape_means_that_the_source_changed(change: Any, said: str, path: str) -> None:
+    with Served([award(n) for n in range(101)]) as server:
+        server.alter(path, change)
+        with pytest.raises(SourceChanged, match=said):
+            server.found(step_of() if path == AWARD_COUNT else TRANSACTIONS)
+
+
+def test_the_message_that_keywords_were_not_used_is_tolerated_where_the_api_renames_them() -> None:
+    """Only there: a search of awards uses `keywords` under their own name."""
+    message = say([used("{'keyword_search'}")])
+    with Served([award(1)]) as server:
+        assert server.found(step_of("transactions", "keywords", ("DRONES",)))[0] == [award(1).key]
+        assert all(b"not used: {'keyword_search'}" in body for body in server.sent[TRANSACTION_SEARCH])
+        server.alter(AWARD_SEARCH, message)
+        with pytest.raises(SourceChanged, match="a filter was ignored"):
+            server.found(step_of("contracts", "keywords", ("DRONES",)))
 
 
 def test_award_pages_without_end_are_given_up() -> None:
@@ -142,155 +191,122 @@ def test_award_pages_without_end_are_given_up() -> None:
     def never_last(answer: Json) -> None:
         answer["page_metadata"].update(hasNext=True, last_record_unique_id=1, last_record_sort_value=f"A{next(turns)}")
 
-    with AlteredUsaspending([]) as server:
+    today = datetime.now(UTC).date().isoformat()
+    memory = Memory(notes={"filter/awards/recipient_search_text": today})
+    with AlteredUsaspending([award(1)]) as server:
         server.alter(AWARD_SEARCH, never_last)
-        with pytest.raises(SourceChanged, match="more rows than a watchlist can mean"):
-            awards_found(server)
-        assert len(server.requests) == 501
+        error = walk(SOURCE, server, [step_of()], memory).error
+        assert len(server.asked(AWARD_SEARCH)) == 501
+    assert isinstance(error, SourceChanged)
+    assert "more rows than a watchlist can mean" in str(error)
 
 
 # The transaction search
 
 
-def actions_of(awards: Sequence[CorpusAward]) -> Counter[Identity]:
-    """(award key, modification) of every action there is."""
-    return Counter((award.key, action.modification) for award in awards for action in award.actions)
-
-
-def part_of(start: date, end: date, types: tuple[str, ...] = ALL_TYPES) -> Slice:
-    return Slice(step="step", filters=RECIPIENT, start=start, end=end, date_type="action_date", types=types)
-
-
-def walked(client: Client, part: Slice) -> tuple[set[Identity], list[Shortfall]]:
-    """Read a slice as the adapter does."""
-    items = list(transaction_rows(client, part))
-    rows = {(str(i["generated_internal_id"]), str(i["Mod"])) for i in items if not isinstance(i, Shortfall)}
-    return rows, [item for item in items if isinstance(item, Shortfall)]
-
-
-def paged_naively(client: Client, part: Slice) -> list[Identity]:
-    """Read page after page in one order, believing every page."""
-    found: list[Identity] = []
-    fields = ["Award ID", "Mod", "Action Date"]
-    for number in range(1, 100):
-        body = {"filters": part.asked(), "fields": fields, "sort": "Action Date", "limit": 100, "page": number}
-        answer: Json = read_json(client.post(TRANSACTION_SEARCH, body), "naive")
-        found += [(row["generated_internal_id"], row["Mod"]) for row in answer["results"]]
-        if not answer["page_metadata"]["hasNext"]:
-            return found
-    raise AssertionError("pages without end")
-
-
-def one_busy_day() -> list[CorpusAward]:
-    """350 actions on one day, of one type: 5 awards, 70 actions each, all of the same amount and words."""
-    return [award(n, *(action(f"P{m:05}") for m in range(70))) for n in range(5)]
+def busy_day(number: int = 350) -> list[CorpusAward]:
+    """Awards of one type with one action each, all on one day, of the same amount and words."""
+    return [award(n, recipient_name="ACME", piid=f"70X{n % 2:05}", agency=f"{n:04}") for n in range(number)]
 
 
 def busy_month() -> list[CorpusAward]:
-    """1,000 actions over a month, most of them on a few days."""
+    """600 actions over a month, most of them on a few days, of all types."""
     awards = []
-    for n in range(250):
-        days = [date(2024, 3, 1) + timedelta(days=(n * n + 7 * m) % 31 if n % 3 else 10) for m in range(4)]
+    for n in range(600):
+        day = date(2024, 3, 1) + timedelta(days=(n * n) % 31 if n % 3 else 10)
         types = {"category": "idv", "type": "IDV_C"} if n % 5 == 0 else {"type": "ABCD"[n % 4]}
-        awards.append(award(n, *(action(f"P{m:05}", day) for m, day in enumerate(days)), **types))
+        awards.append(award(n, action(day=day), **types))
     return awards
 
 
+def paged_naively(server: AlteredUsaspending, day: date) -> list[str]:
+    """Read page after page in one order, believing every page: the keys of the awards."""
+    found: list[str] = []
+    period = {"start_date": day.isoformat(), "end_date": day.isoformat(), "date_type": "action_date"}
+    filters = {"recipient_search_text": ["ACME"], "time_period": [period], "award_type_codes": list(ALL_TYPES)}
+    with client_of(server.base_url) as client:
+        for number in range(1, 100):
+            body = {"filters": filters, "fields": ["Action Date"], "sort": "Action Date", "limit": 100, "page": number}
+            answer: Json = read_json(client.post(TRANSACTION_SEARCH, body), "naive")
+            found += [row["generated_internal_id"] for row in answer["results"]]
+            if not answer["page_metadata"]["hasNext"]:
+                return found
+    raise AssertionError("pages without end")
+
+
+@pytest.mark.parametrize("number", [0, 1, 100])
+def test_a_page_without_a_next_one_is_complete_and_costs_one_request(number: int) -> None:
+    awards = [award(n) for n in range(number)]
+    with Served([*awards, award(9999, recipient_name="OTHER")]) as server:
+        found, missing = server.found(ONE_DAY)
+        assert (sorted(found), missing) == (keys_of(awards), [])
+        assert len(server.searches(TRANSACTION_SEARCH)) == 1
+        assert server.asked(TRANSACTION_COUNT) == []
+
+
 def test_a_slice_that_cannot_be_cut_is_read_in_several_orders_until_nothing_is_missing() -> None:
-    awards, part = one_busy_day(), part_of(DAY, DAY, ("B",))
-    with AlteredUsaspending(awards) as server, client_of(server.base_url) as client:
-        naive = paged_naively(client, part)
+    awards = busy_day()
+    with Served(awards) as server:
+        naive = paged_naively(server, DAY)
         assert len(naive) == 350
         assert len(set(naive)) < 350  # some came twice, and others not at all
-        before = len(server.requests)
-        found, missing = walked(client, part)
-        orders = [(body["sort"], body["order"]) for body in server.asked(TRANSACTION_SEARCH) if "order" in body]
-        assert len(server.requests) - before == 1 + len(orders)
-    assert (found, missing) == (set(actions_of(awards)), [])
-    assert len(set(orders)) > 1
-    assert all(orders.count(order) == 4 for order in set(orders))  # each order is walked to its last page
+        server.requests.clear()
+        found, missing = server.found(ONE_DAY)
+        orders = [(body["sort"], body["order"]) for body in server.searches(TRANSACTION_SEARCH)]
+    assert (sorted(found), missing) == (sorted(keys_of(awards)), [])
+    paged = [order for order in orders if order[0] != "Action Date"]
+    assert len(set(paged)) > 1
+    assert all(paged.count(order) == 4 for order in set(paged))  # each order is walked to its last page
 
 
 def test_a_busy_month_is_cut_until_each_slice_is_one_page_or_one_day_of_one_type() -> None:
-    awards, part = busy_month(), part_of(date(2024, 3, 1), date(2024, 3, 31))
-    with AlteredUsaspending(awards) as server, client_of(server.base_url) as client:
-        assert len(set(paged_naively(client, part))) < 1000
-        server.requests.clear()
-        found, missing = walked(client, part)
-        pages = [body for body in server.asked(TRANSACTION_SEARCH) if body["page"] > 1]
-        requests = len(server.requests)
-    assert (found, missing) == (set(actions_of(awards)), [])
-    assert requests < 120
+    awards = busy_month()
+    with Served(awards) as server:
+        found, missing = server.found(step_of("transactions", since=date(2024, 3, 1), until=date(2024, 3, 31)))
+        pages = [body for body in server.searches(TRANSACTION_SEARCH) if body["page"] > 1]
+        assert len(server.requests) < 60
+        assert len(server.asked(TRANSACTION_COUNT)) < 5
+    assert (sorted(found), missing) == (sorted(keys_of(awards)), [])
     for body in pages:  # only what can be cut no further is paged
         period = filters_of(body)["time_period"][0]
         assert (period["start_date"], len(filters_of(body)["award_type_codes"])) == (period["end_date"], 1)
 
 
-@pytest.mark.parametrize("number", [0, 1, 100])
-def test_a_slice_of_one_page_costs_two_requests_and_an_empty_one_costs_one(number: int) -> None:
-    awards = [award(n) for n in range(number)]
-    with AlteredUsaspending(awards) as server, client_of(server.base_url) as client:
-        assert walked(client, part_of(DAY, DAY)) == (set(actions_of(awards)), [])
-        assert len(server.requests) == (2 if number else 1)
+def test_a_search_by_two_kinds_of_date_is_cut_into_both() -> None:
+    """What was modified now and what was signed ninety days before overlap: no count of both would say anything."""
+    signed = DAY - timedelta(days=90)
+    old = [award(n, action(day=signed)) for n in range(120)]
+    new = [award(n, action(modified=DAY, day=date(2023, 1, 1))) for n in range(1000, 1120)]
+    both = [award(n, action(modified=DAY, day=signed)) for n in range(2000, 2030)]
+    step = step_of("transactions", since=DAY, until=DAY, date_type="last_modified_date", reveals=True)
+    with Served([*old, *new, *both]) as server:
+        found, missing = server.found(step)
+        counted = [filters_of(body)["time_period"] for body in server.asked(TRANSACTION_COUNT)]
+    assert (sorted(found), missing) == (sorted(keys_of([*old, *new, *both])), [])
+    assert all(len(periods) == 1 for periods in counted)
+    assert {periods[0]["date_type"] for periods in counted} == {"last_modified_date", "action_date"}
 
 
-@pytest.mark.parametrize(("awards", "types", "more"), [([award(1)], ALL_TYPES, 4), (one_busy_day(), ("B",), 3)])
-def test_transactions_that_are_counted_but_do_not_come_are_a_shortfall(
-    awards: list[CorpusAward], types: tuple[str, ...], more: int
-) -> None:
-    def count_more(answer: Json) -> None:
-        answer["results"]["idvs"] += more
-
-    with AlteredUsaspending(awards) as server, client_of(server.base_url) as client:
-        server.alter(TRANSACTION_COUNT, count_more)
-        found, missing = walked(client, part_of(DAY, DAY, types))
-        orders = {(body["sort"], body["order"]) for body in server.asked(TRANSACTION_SEARCH)}
-    received = actions_of(awards).total()
-    assert found == set(actions_of(awards))
-    assert missing == [Shortfall(step="step", expected=received + more, received=received)]
-    assert len(orders) == (1 if received <= 100 else 10)  # everything is tried before it is given up
+@pytest.mark.parametrize("days_apart", [0, 1])
+def test_transactions_that_are_counted_but_do_not_come_are_a_shortfall(days_apart: int) -> None:
+    awards = [award(n, action(day=DAY + timedelta(days=n % 2 * days_apart))) for n in range(120)]
+    with Served(awards) as server:
+        server.alter(TRANSACTION_COUNT, lambda answer: answer["results"].update(idvs=3))
+        found, missing = server.found(step_of("transactions", since=DAY, until=DAY + timedelta(days=days_apart)))
+        orders = {(body["sort"], body["order"]) for body in server.searches(TRANSACTION_SEARCH)}
+    assert sorted(found) == keys_of(awards)
+    assert missing == [Shortfall(step="test/transactions", expected=123, received=120)]
+    # What cannot be cut is read in every order before it is given up.
+    assert len(orders) == (1 if days_apart else 1 + 2 * len(REORDERINGS))
 
 
-def test_more_transactions_than_a_watchlist_can_mean_are_not_walked() -> None:
-    counted = iter([50_000, 50_001])
-
-    def flood(answer: Json) -> None:
-        answer["results"].update(contracts=next(counted))
-
-    with AlteredUsaspending([award(1)]) as server, client_of(server.base_url) as client:
-        server.alter(TRANSACTION_COUNT, flood)
-        assert next(transaction_rows(client, part_of(DAY, DAY, ("B",))))
-        server.requests.clear()
+@pytest.mark.parametrize(("counted", "walked"), [(50_000, True), (50_001, False)])
+def test_more_transactions_than_a_watchlist_can_mean_are_not_walked(counted: int, walked: bool) -> None:
+    with Served([award(n, action(day=DAY + timedelta(days=n % 2))) for n in range(101)]) as server:
+        server.alter(TRANSACTION_COUNT, lambda answer: answer["results"].update(contracts=counted))
+        if walked:
+            assert server.found(TRANSACTIONS)[1] == [Shortfall(step="test/transactions", expected=50_000, received=101)]
+            return
         with pytest.raises(SourceChanged, match="more rows than a watchlist can mean"):
-            next(transaction_rows(client, part_of(DAY, DAY, ("B",))))
-        assert server.asked(TRANSACTION_SEARCH) == []
-
-
-@pytest.mark.parametrize(("change", "told"), SHAPES.values(), ids=SHAPES.keys())
-def test_a_transaction_search_of_another_shape_means_that_the_source_changed(change: Any, told: str) -> None:
-    with AlteredUsaspending([award(1)]) as server, client_of(server.base_url) as client:
-        server.alter(TRANSACTION_SEARCH, change)
-        with pytest.raises(SourceChanged, match=told):
-            walked(client, part_of(DAY, DAY))
-
-
-@pytest.mark.parametrize(("change", "told"), COUNTS.values(), ids=COUNTS.keys())
-def test_a_count_of_another_shape_means_that_the_source_changed(change: Any, told: str) -> None:
-    with AlteredUsaspending([award(1, category="idv", type="IDV_A")]) as server, client_of(server.base_url) as client:
-        server.alter(TRANSACTION_COUNT, change)
-        with pytest.raises(SourceChanged, match=told):
-            walked(client, part_of(DAY, DAY))
-
-
-def test_cutting_loses_no_day_and_no_type() -> None:
-    def leaves(part: Slice) -> list[tuple[date, str]]:
-        halves = part.halves()
-        if halves is None:
-            assert (part.start, len(part.types)) == (part.end, 1)
-            return [(part.start, part.types[0])]
-        return [leaf for half in halves for leaf in leaves(half)]
-
-    start = date(2024, 2, 20)
-    days = [start + timedelta(days=n) for n in range(23)]
-    expected = [(day, kind) for day in days for kind in ALL_TYPES]
-    assert leaves(part_of(start, days[-1])) == expected
+            server.found(TRANSACTIONS)
+        assert len(server.searches(TRANSACTION_SEARCH)) == 1

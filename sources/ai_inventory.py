@@ -1,11 +1,13 @@
 """The federal inventory of AI use cases: which vendors' products agencies say they use, and their privacy assessments.
 
-Upstream: github.com/ombegov/2025-Federal-Agency-AI-Use-Case-Inventory, as raw files from raw.githubusercontent.com.
-Access: open, no key. Limits: none of its own; two files of 3.1 and 0.1 MB, asked for once in six days. Lag: yearly;
-agencies had to report for 2025 by January 2026. Corrections: rows are changed in place "on a rolling basis" (its
-README), which shows in a digest of the row. Caveats: the Department of War and the intelligence agencies are not in it;
-agencies may leave out IDs, vendors and details; each year is a repository of its own with columns of its own, so that
-the next one needs a change here; cells are free text, and may name several vendors or none.
+Upstream: github.com/ombegov/2024-Federal-AI-Use-Case-Inventory and .../2025-Federal-Agency-AI-Use-Case-Inventory, as
+raw files from raw.githubusercontent.com. Access: open, no key. Limits: none of its own; three files of 3.0, 3.1 and
+0.1 MB, asked for once in six days. Lag: yearly; agencies had to report for 2025 by January 2026. Corrections: rows of
+2025 are changed in place "on a rolling basis" (its README), which shows in a digest of the row; 2024 is final. Caveats:
+the Department of War and the intelligence agencies are not in it; agencies may leave out IDs, vendors and details; each
+year is a repository of its own with columns of its own, so that the next one needs a change here; cells are free text,
+and may name several vendors or none. Only 2024 names contracts by number: the first links a use case with its award,
+the others are told as they are.
 
 A row is an account of a use, not of a purchase: it has no amount and no day on which it was published.
 """
@@ -15,15 +17,44 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date, timedelta
 
-from sources.ai_inventory_rows import COMMERCIAL_FILE, INDIVIDUAL_FILE, YEAR, read_inventory
-from sources.contract import Fetched, HeldRecord, Interest, RowBounds, Source, Step, Stored, Unchanged, Window
-from sources.errors import SourceChanged
+from sources.ai_inventory_2024 import CONSOLIDATED
+from sources.ai_inventory_rows import COMMERCIAL, FILES, INDIVIDUAL, YEAR, read_inventory
+from sources.ai_inventory_table import InventoryFile
+from sources.contract import (
+    Assumption,
+    Fetched,
+    HeldRecord,
+    Interest,
+    RowBounds,
+    Source,
+    Step,
+    Stored,
+    Unchanged,
+    Window,
+)
+from sources.errors import Refused, SourceChanged
 from sources.http import Client, Pace
 from sources.records import Payload, Problem, Publication, Record
 
-FOLDER = f"/ombegov/{YEAR}-Federal-Agency-AI-Use-Case-Inventory/main/"
-FILES = {"individual": INDIVIDUAL_FILE, "commercial": COMMERCIAL_FILE}
 TABLE = "text/csv, text/plain"
+NEXT_YEAR = f"/ombegov/{YEAR + 1}-Federal-Agency-AI-Use-Case-Inventory/main/README.md"
+
+
+def _holds(client: Client, file: InventoryFile) -> bool:
+    """Whether a file is where it is expected, with the columns that are known, and holds use cases."""
+    try:
+        document = client.get(file.address, accept=TABLE)
+        return any(isinstance(record, Publication) for record in read_inventory(document, client.source))
+    except (Refused, SourceChanged):
+        return False
+
+
+def _is_newest(client: Client) -> bool:
+    try:
+        client.get(NEXT_YEAR, accept="text/plain")
+    except Refused:
+        return True
+    return False
 
 
 class AiInventory(Source):
@@ -35,15 +66,38 @@ class AiInventory(Source):
     pace = Pace(seconds_between=1.0, at_once=1)
     expects = RowBounds(at_least=1_000, at_most=50_000)
     rests = timedelta(days=6)
-    delay = f"The inventory of {YEAR} is without the Department of War and the intelligence agencies."
+    delay = "The inventory is without the Department of War and the intelligence agencies."
+    assumptions = (
+        Assumption(
+            name="inventory-2024",
+            says="The inventory of 2024 is at its address, with the columns that are known.",
+            otherwise="The step of that file fails by itself. Use cases that are stored stay.",
+            basis=f"github.com/{CONSOLIDATED.repository}, {CONSOLIDATED.path}",
+            probe=lambda client: _holds(client, CONSOLIDATED),
+        ),
+        Assumption(
+            name="commercial-2025",
+            says="The commercial products of 2025 are at their address, with the columns that are known.",
+            otherwise="The step of that file fails by itself. Use cases that are stored stay.",
+            basis=f"github.com/{COMMERCIAL.repository}, {COMMERCIAL.path}",
+            probe=lambda client: _holds(client, COMMERCIAL),
+        ),
+        Assumption(
+            name="newest-year",
+            says=f"There is no inventory of {YEAR + 1} yet.",
+            otherwise="Newer use cases are not read until this program knows the columns of their file.",
+            basis="Each year is a repository of its own.",
+            probe=_is_newest,
+        ),
+    )
 
     def control(self, client: Client) -> bool:
-        """Whether the file of individually reported use cases can be read and is not empty."""
-        document = client.get(FOLDER + INDIVIDUAL_FILE, accept=TABLE)
+        """Whether the newest file of individually reported use cases can be read and is not empty."""
+        document = client.get(INDIVIDUAL.address, accept=TABLE)
         return any(isinstance(record, Publication) for record in read_inventory(document, self.name))
 
     def poll_steps(self, interest: Interest, window: Window) -> list[Step]:
-        """Plan the reading of both files, whatever the days: they are the state of a year."""
+        """Plan the reading of every file, whatever the days: they are the state of a year."""
         return self.backfill_steps(interest, window.signed_since, window.until)
 
     def backfill_steps(self, interest: Interest, since: date, until: date) -> list[Step]:
@@ -51,16 +105,16 @@ class AiInventory(Source):
         if since > until or not (interest.names or interest.phrases):
             return []
         part = "inventory files"
-        return [Step(key=f"{YEAR}/{name}", query={"file": file}, part=part) for name, file in FILES.items()]
+        return [Step(key=f"{file.year}/{file.name}", query={"file": file.address}, part=part) for file in FILES]
 
     def fetch(self, client: Client, step: Step, stored: Stored) -> Iterator[Fetched]:
         """Read one file: as a whole when any row of it is new or changed, else each row as unchanged."""
-        document = client.get(FOLDER + str(step.query["file"]), accept=TABLE)
+        document = client.get(str(step.query["file"]), accept=TABLE)
         records = read_inventory(document, self.name)
         if all(isinstance(record, Problem) or _is_held(record, stored.held(record.key)) for record in records):
             yield from (record if isinstance(record, Problem) else Unchanged(key=record.key) for record in records)
         else:
-            key = f"AI_USE_CASE_{YEAR}_{step.key.partition('/')[2].upper()}"
+            key = f"AI_USE_CASE_{step.key.replace('/', '_').upper()}"
             yield Payload(source=self.name, key=key, revision=document.sha256[:16], documents=(document,))
 
     def parse(self, payload: Payload) -> list[Record]:

@@ -1,21 +1,18 @@
 """Reading the files of the federal AI use-case inventory: a CSV, as bytes, into one record per use case. Pure.
 
 Facts: the header of `Data/2025_individually_reported_AI_use_cases.csv` (36 columns, 3,611 rows) and of
-`Data/2025_consolidated_COTS_AI_use_cases.csv` (5 columns), and `Validation/data_dictionary.md`, all of
-github.com/ombegov/2025-Federal-Agency-AI-Use-Case-Inventory. A column that is not known here is told as it is found.
+`Data/2025_consolidated_COTS_AI_use_cases.csv` (5 columns, 900 rows), and `Validation/data_dictionary.md`, all of
+github.com/ombegov/2025-Federal-Agency-AI-Use-Case-Inventory; for 2024, `sources.ai_inventory_2024`. A column that is
+not known here is told as it is found.
 """
 
 from __future__ import annotations
 
-import csv
-import hashlib
-import io
-import json
 import re
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
 
+from sources import ai_inventory_2024
+from sources.ai_inventory_table import InventoryFile, Read, Row, digest, key_of, problem, read_table, row_of, told_apart
 from sources.errors import SourceChanged, excerpt
 from sources.records import (
     Agency,
@@ -30,9 +27,14 @@ from sources.records import (
 )
 
 YEAR = 2025
-REPOSITORY = "https://github.com/ombegov/2025-Federal-Agency-AI-Use-Case-Inventory"
-INDIVIDUAL_FILE = "Data/2025_individually_reported_AI_use_cases.csv"
-COMMERCIAL_FILE = "Data/2025_consolidated_COTS_AI_use_cases.csv"
+REPOSITORY = "ombegov/2025-Federal-Agency-AI-Use-Case-Inventory"
+INDIVIDUAL = InventoryFile(
+    year=YEAR, name="individual", repository=REPOSITORY, path="Data/2025_individually_reported_AI_use_cases.csv"
+)
+COMMERCIAL = InventoryFile(
+    year=YEAR, name="commercial", repository=REPOSITORY, path="Data/2025_consolidated_COTS_AI_use_cases.csv"
+)
+FILES = (ai_inventory_2024.CONSOLIDATED, INDIVIDUAL, COMMERCIAL)
 INDIVIDUAL_COLUMNS = frozenset({"agency", "id", "use_case_name", "agency_bureau", "vendor_name", "has_pii", "pia_url"})
 COMMERCIAL_USE, COMMERCIAL_PRODUCT = "Agency Use (Y/N)?", "Name of Commercial Product or Service Used"
 COMMERCIAL_COLUMNS = frozenset({"Agency", "AI Use Case", COMMERCIAL_USE, COMMERCIAL_PRODUCT})
@@ -59,122 +61,79 @@ LABELS = {
     "demographic_features": "Demographic features",
     "has_custom_code": "Custom code",
     "code_url": "Source code",
+    "hi_testing_conducted": "Tested before deployment",
+    "hi_assessment_completed": "Impact assessment",
+    "hi_potential_impacts": "Potential impacts",
+    "hi_independent_review": "Independent review",
+    "hi_ongoing_monitoring": "Monitored after deployment",
+    "hi_training_established": "Training of operators",
+    "hi_failsafe_presence": "Fail-safe",
+    "hi_appeal_process": "Appeals",
+    "hi_public_consultation": "Feedback from the public",
 }
-NO_VENDOR = frozenset({"", "n/a", "na", "none", "not applicable", "unknown", "tbd", "-", "in-house", "no vendor"})
+NO_VENDOR = frozenset(
+    {
+        "",
+        "-",
+        "in-house",
+        "law enforcement sensitive (les)",
+        "n/a",
+        "na",
+        "no vendor",
+        "none",
+        "not applicable",
+        "not available",
+        "tbd",
+        "unknown",
+    }
+)
 LEGAL_FORM = r"(?:Inc|Incorporated|L\.?L\.?C|L\.?L\.?P|L\.?P|Ltd|Limited|Corp|Corporation|Co|Company|PLC|PBC|GmbH)\b"
 VENDOR_END = re.compile(rf"[;\n|]|,(?!\s*{LEGAL_FORM})", re.IGNORECASE)
 # A comma may stand in an address (DHS-35), but none stands before another one.
 BETWEEN_ADDRESSES = re.compile(r"[\s;|<>\"']+|,(?=\s|https?://)")
 LIST_ITEM = re.compile(r"'([^']*)'|\"([^\"]*)\"")
-NOT_IN_A_KEY = re.compile(r"[^A-Z0-9.]+")
 LONGEST_ID = 60
-
-Row = Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Read:
-    """One row, read: `tie` tells it from another row of the same key."""
-
-    record: Publication
-    tie: str
 
 
 def read_inventory(document: Document, source: str) -> list[Publication | Problem]:
-    """Return the use cases of one of the two files, and problems for rows that could not be read.
+    """Return the use cases of one of the files, and problems for rows that could not be read.
 
     Raises:
-        SourceChanged: it is neither file (a web page ...), its required columns are not there, or it is cut off.
+        SourceChanged: it is none of the files (a web page ...), its required columns are not there, or it is cut off.
     """
-    header, rows = _table(document, source)
+    header, rows = read_table(document, source)
+    year = YEAR
     if COMMERCIAL_COLUMNS.issubset(header):
         read_row = _commercial
     elif INDIVIDUAL_COLUMNS.issubset(header):
         read_row = _individual
+    elif ai_inventory_2024.COLUMNS.issubset(header):
+        year, read_row = ai_inventory_2024.CONSOLIDATED.year, ai_inventory_2024.read_row
     else:
         missing = ", ".join(sorted(INDIVIDUAL_COLUMNS - set(header)))
         raise SourceChanged(source, document.url, f"no column {missing} in {excerpt(document.body)}")
-    read: list[_Read] = []
+    read: list[Read] = []
     problems: list[Publication | Problem] = []
     for number, cells in rows:
         try:
-            found = read_row(_row(header, cells, number), document, source)
+            found = read_row(row_of(header, cells, number), document, source)
         except InvalidRecord as error:
-            problems.append(_problem(_digest(cells), str(error), document, source))
+            problems.append(problem(year, digest(cells), str(error), document, source))
         else:
             read += [found] if found else []
-    return [*_told_apart(read, document, source), *problems]
+    return [*told_apart(read, year, document, source), *problems]
 
 
-def _table(document: Document, source: str) -> tuple[list[str], list[tuple[int, list[str]]]]:
-    """Return the header, and each row that holds anything with its number in the file."""
-    if not document.body.endswith((b"\n", b"\r")):
-        raise SourceChanged(source, document.url, f"a file that is cut off: {excerpt(document.body[-200:])}")
-    text = document.body.decode("utf-8-sig", "replace").replace("\x00", "")
-    lines = csv.reader(io.StringIO(text, newline=""), strict=True)
-    try:
-        table = [(number, [_clean(cell) for cell in cells]) for number, cells in enumerate(lines, 1)]
-    except csv.Error as error:
-        raise SourceChanged(source, document.url, f"not a whole table: {error}") from error
-    header = table[0][1] if table else []
-    twice = [name for name, times in Counter(header).items() if times > 1]
-    if twice:
-        raise SourceChanged(source, document.url, f"columns that are there twice: {twice}")
-    return header, [(number, cells) for number, cells in table[1:] if any(cells)]
-
-
-def _row(header: Sequence[str], cells: Sequence[str], number: int) -> Row:
-    """Return a row's cells by column. Raises `InvalidRecord`: one too few or too many may have shifted all the rest."""
-    if len(cells) != len(header):
-        raise InvalidRecord(f"row {number} has {len(cells)} cells, not {len(header)}")
-    return dict(zip(header, cells, strict=True))
-
-
-def _clean(cell: str) -> str:
-    """Return a cell without what Excel left of its line ends, on one line per paragraph."""
-    lines = (" ".join(line.split()) for line in cell.replace("_x000D_", "\n").splitlines())
-    return "\n".join(line for line in lines if line)
-
-
-def _digest(parts: Sequence[str] | Row) -> str:
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def _key(*parts: str) -> str:
-    """Return a key made of parts, whatever stands in them."""
-    safe = [NOT_IN_A_KEY.sub("-", part.upper()).strip("-") for part in parts]
-    return "_".join(("AI_USE_CASE", str(YEAR), *safe))
-
-
-def _problem(name: str, reason: str, document: Document, source: str) -> Problem:
-    return Problem(source=source, key=_key("ROW", name), reason=reason, documents=(document,))
-
-
-def _told_apart(read: Sequence[_Read], document: Document, source: str) -> Iterator[Publication | Problem]:
-    """Give each record a key of its own: agencies may leave the ID out or use one for two use cases."""
-    times = Counter(row.record.key for row in read)
-    given: dict[str, str] = {}
-    for row in read:
-        record = row.record
-        if times[record.key] > 1:
-            record = replace(record, key=f"{record.key}_{_digest([row.tie])}")
-        if record.key not in given:
-            given[record.key] = record.revision
-            yield record
-        elif given[record.key] != record.revision:
-            yield _problem(record.revision, f"a second row for {record.key}", document, source)
-
-
-def _individual(row: Row, document: Document, source: str) -> _Read:
+def _individual(row: Row, document: Document, source: str) -> Read:
     """Read a row of the individually reported use cases. Raises `InvalidRecord`."""
     agency, name = row["agency"] or row.get("agency_name", ""), row["use_case_name"]
     if not agency or not name:
         raise InvalidRecord("a use case without its agency or without a name")
-    identity = row["id"] if len(row["id"]) <= LONGEST_ID else _digest([row["id"]])
+    identity = row["id"] if len(row["id"]) <= LONGEST_ID else digest([row["id"]])
     vendors = row["vendor_name"]
     stage = row.get("development_stage", "")
     record = Publication(
-        key=_key(agency, identity or _digest([agency, row["agency_bureau"], name])),
+        key=key_of(YEAR, agency, identity or digest([agency, row["agency_bureau"], name])),
         source=source,
         kind=PublicationKind.USE_CASE,
         type_text="AI use case",
@@ -185,8 +144,8 @@ def _individual(row: Row, document: Document, source: str) -> _Read:
         recipient=Recipient(name=_first_vendor(vendors)),
         awarding=Agency(name=row.get("agency_name") or agency, sub_name=row["agency_bureau"]),
         published=None,
-        url=f"{REPOSITORY}/blob/main/{INDIVIDUAL_FILE}",
-        revision=_digest(row),
+        url=INDIVIDUAL.page,
+        revision=digest(row),
         state="retired" if stage.casefold().startswith("retired") else "",
         attachments=tuple(
             Attachment(title="Privacy impact assessment", url=url) for url in dict.fromkeys(_addresses(row["pia_url"]))
@@ -194,7 +153,7 @@ def _individual(row: Row, document: Document, source: str) -> _Read:
         facts=tuple(_facts(row)),
         documents=(document,),
     )
-    return _Read(record=record, tie=f"{row['agency_bureau']}\n{name}")
+    return Read(record=record, tie=f"{row['agency_bureau']}\n{name}")
 
 
 def _facts(row: Row) -> Iterator[SourceFact]:
@@ -227,7 +186,7 @@ def _first_vendor(vendors: str) -> str:
     return "" if first.casefold() in NO_VENDOR or first.casefold().startswith("redacted") else first
 
 
-def _commercial(row: Row, document: Document, source: str) -> _Read | None:
+def _commercial(row: Row, document: Document, source: str) -> Read | None:
     """Read a row of the common commercial products; `None` where an agency has none in use. Raises `InvalidRecord`."""
     agency, name, product = row["Agency"], row["AI Use Case"], row[COMMERCIAL_PRODUCT]
     if not agency or not name:
@@ -236,7 +195,7 @@ def _commercial(row: Row, document: Document, source: str) -> _Read | None:
         return None
     facts = [SourceFact(label=label, value=cell) for label, cell in row.items() if cell and label != "Agency"]
     record = Publication(
-        key=_key("COTS", _digest([agency, name])),
+        key=key_of(YEAR, "COTS", digest([agency, name])),
         source=source,
         kind=PublicationKind.USE_CASE,
         type_text="AI use case, commercial product",
@@ -245,9 +204,9 @@ def _commercial(row: Row, document: Document, source: str) -> _Read | None:
         recipient=Recipient(name=""),
         awarding=Agency(name=agency),
         published=None,
-        url=f"{REPOSITORY}/blob/main/{COMMERCIAL_FILE}",
-        revision=_digest(row),
+        url=COMMERCIAL.page,
+        revision=digest(row),
         facts=(SourceFact(label="Inventory", value=str(YEAR)), *facts),
         documents=(document,),
     )
-    return _Read(record=record, tie=product)
+    return Read(record=record, tie=product)

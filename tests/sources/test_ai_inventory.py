@@ -16,6 +16,7 @@ from sources.records import Agency, Document, Payload, Problem, Publication
 from tests.sources.memory import Memory
 from tests.upstreams.ai_inventory import (
     COMMERCIAL,
+    CONSOLIDATED,
     COPILOT,
     INDIVIDUAL,
     INDIVIDUAL_HEADER,
@@ -32,6 +33,7 @@ DAY = date(2026, 4, 14)
 INTEREST = Interest(names=("ANDURIL",), phrases=("SURVEILLANCE TOWER",))
 STEPS = {step.key: step for step in SOURCE.backfill_steps(INTEREST, DAY, DAY)}
 STEP = STEPS["2025/individual"]
+ASSUMPTIONS = {assumption.name: assumption for assumption in SOURCE.assumptions}
 WHOLE_FILE = "2025_individually_reported_AI_use_cases.csv"
 PAGE = "https://github.com/ombegov/2025-Federal-Agency-AI-Use-Case-Inventory/blob/main/Data/"
 
@@ -132,7 +134,8 @@ def test_a_poll_reads_each_file_once(server: FaultyAiInventory) -> None:
     window = Window(until=DAY, signed_since=DAY, modified_since=DAY)
     for step in SOURCE.poll_steps(INTEREST, window):
         fetched(server, step=step)
-    assert [(request.method, request.path) for request in server.requests] == [("GET", INDIVIDUAL), ("GET", COMMERCIAL)]
+    asked = [(request.method, request.path) for request in server.requests]
+    assert asked == [("GET", CONSOLIDATED), ("GET", INDIVIDUAL), ("GET", COMMERCIAL)]
 
 
 def test_what_is_held_is_unchanged(server: FaultyAiInventory) -> None:
@@ -197,3 +200,44 @@ def test_a_file_that_is_gone_is_refused(server: FaultyAiInventory) -> None:
     del server.files[INDIVIDUAL]
     with pytest.raises(Refused, match="404: Not Found"):
         fetched(server)
+
+
+@pytest.mark.parametrize("broken", STEPS)
+def test_each_file_fails_alone(broken: str) -> None:
+    with FaultyAiInventory() as server:
+        server.play(Fault.UNAVAILABLE, on=str(STEPS[broken].query["file"]))
+        for key, step in STEPS.items():
+            if key == broken:
+                with pytest.raises(Unreachable):
+                    fetched(server, step=step)
+            else:
+                assert len(fetched(server, step=step)) == 1
+
+
+@pytest.mark.parametrize("wrong", ["", *ASSUMPTIONS])
+@pytest.mark.parametrize("name", ASSUMPTIONS)
+def test_a_probe_tells_whether_its_assumption_holds(name: str, wrong: str) -> None:
+    with FaultyAiInventory(wrong=wrong) as server, client_of(server.base_url) as client:
+        assert ASSUMPTIONS[name].probe(client) is (name != wrong)
+        assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("wrong", "failing"),
+    [("inventory-2024", "2024/consolidated"), ("commercial-2025", "2025/commercial"), ("newest-year", "")],
+)
+def test_where_one_assumption_does_not_hold_the_other_files_are_read(wrong: str, failing: str) -> None:
+    with FaultyAiInventory(wrong=wrong) as server:
+        for key, step in STEPS.items():
+            if key == failing:
+                with pytest.raises((Refused, SourceChanged)):
+                    fetched(server, step=step)
+            else:
+                assert len(fetched(server, step=step)) == 1
+
+
+@pytest.mark.parametrize("name", ASSUMPTIONS)
+def test_a_probe_that_cannot_tell_says_so(server: FaultyAiInventory, name: str) -> None:
+    server.play(Fault.UNAVAILABLE)
+    with client_of(server.base_url) as client, pytest.raises(Unreachable):
+        ASSUMPTIONS[name].probe(client)

@@ -1,7 +1,8 @@
 """A server that stands in for raw.githubusercontent.com with the files of the federal AI use-case inventory.
 
-The records are rows of github.com/ombegov/2025-Federal-Agency-AI-Use-Case-Inventory (public domain), read in the copies
-that the public index of GitHub holds of `Data/2025_individually_reported_AI_use_cases.csv` and of
+The file of 2024 holds published rows as they are (tests/data/ai_inventory). The records of 2025 are rows of
+github.com/ombegov/2025-Federal-Agency-AI-Use-Case-Inventory (public domain), read in the copies that the public index
+of GitHub holds of `Data/2025_individually_reported_AI_use_cases.csv` and of
 `Data/2025_consolidated_COTS_AI_use_cases.csv` (commit 3c225ba); long narratives are shortened with "...".
 raw.githubusercontent.com serves a CSV as text/plain and answers "404: Not Found" for a path that is not there.
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from procurewatch.demo.answers import Answer, LoggedRequest
 from procurewatch.demo.stand_in import StandIn
@@ -19,6 +21,9 @@ from tests.upstreams.faults import Faulty
 FOLDER = "/ombegov/2025-Federal-Agency-AI-Use-Case-Inventory/main/Data/"
 INDIVIDUAL = FOLDER + "2025_individually_reported_AI_use_cases.csv"
 COMMERCIAL = FOLDER + "2025_consolidated_COTS_AI_use_cases.csv"
+CONSOLIDATED = "/ombegov/2024-Federal-AI-Use-Case-Inventory/main/data/2024_consolidated_ai_inventory_raw_v2.csv"
+NEXT_YEAR = "/ombegov/2026-Federal-Agency-AI-Use-Case-Inventory/main/README.md"
+DATA = Path(__file__).parents[1] / "data" / "ai_inventory"
 PLAIN = "text/plain; charset=utf-8"
 INDIVIDUAL_HEADER = [
     "agency",
@@ -180,12 +185,30 @@ def table(header: Sequence[str], rows: Sequence[Row]) -> bytes:
 
 
 class AiInventoryStandIn(StandIn):
-    """raw.githubusercontent.com with the two files; `files` holds what is served, by path."""
+    """raw.githubusercontent.com with the three files; `files` holds what is served, by path.
+
+    `wrong` names an assumption of the adapter's that does not hold.
+    """
 
     def __init__(
-        self, rows: Sequence[Row] = RECORDED, commercial: Sequence[Row] = RECORDED_COMMERCIAL, *, port: int = 0
+        self,
+        rows: Sequence[Row] = RECORDED,
+        commercial: Sequence[Row] = RECORDED_COMMERCIAL,
+        *,
+        wrong: str = "",
+        port: int = 0,
     ) -> None:
-        self.files = {INDIVIDUAL: table(INDIVIDUAL_HEADER, rows), COMMERCIAL: table(COMMERCIAL_HEADER, commercial)}
+        self.files = {
+            CONSOLIDATED: (DATA / "2024.csv").read_bytes(),
+            INDIVIDUAL: table(INDIVIDUAL_HEADER, rows),
+            COMMERCIAL: table(COMMERCIAL_HEADER, commercial),
+        }
+        if wrong == "newest-year":
+            self.files[NEXT_YEAR] = b"# 2026\n"
+        elif wrong == "inventory-2024":
+            del self.files[CONSOLIDATED]
+        elif wrong == "commercial-2025":
+            self.files[COMMERCIAL] = self.files[COMMERCIAL].replace(b"Agency Use (Y/N)?", b"In use")
         super().__init__(port=port)
 
     def answer(self, request: LoggedRequest) -> Answer:

@@ -42,6 +42,9 @@ class Desk:
         pace = Pace(
             seconds_between=source.pace.seconds_between if own.seconds_between is None else own.seconds_between,
             at_once=own.at_once or source.pace.at_once,
+            # Who sets no time at all between two requests asks a server of their own, which bears as many as come.
+            most=0 if own.seconds_between == 0 else source.pace.most,
+            window_seconds=source.pace.window_seconds,
         )
         # A try more costs one of the day's requests.
         tries = min(own.tries, 2) if source.quota else own.tries
@@ -54,6 +57,7 @@ class Desk:
                 contact=self.settings.contact,
                 patience=Patience(tries=tries),
                 key_headers=keys,
+                key_parameter=source.key_parameter,
                 also={**source.also, **own.also},
                 meter=self.meter(source),
                 sleep=self.stop.wait,
@@ -73,9 +77,14 @@ class Desk:
             key=own.key.get_secret_value().strip(),
         )
 
-    def poll(self, source: Source, until: date, listen: Callable[[Progress], None]) -> RunReport:
-        """Poll a source up to a day; the caller holds the claim on it."""
-        job = plan_poll(self.database, source, self.watchlist, until, self.settings.reach)
+    def poll(
+        self, source: Source, until: date, listen: Callable[[Progress], None], *, force: bool = False
+    ) -> RunReport:
+        """Poll a source up to a day; the caller holds the claim on it.
+
+        With `force` it is asked even when its data has not changed since the last poll.
+        """
+        job = plan_poll(self.database, source, self.watchlist, until, self.settings.reach, force=force)
         return self._run(source, job, listen)
 
     def backfill(

@@ -13,6 +13,7 @@ import pytest
 
 from feeds.titles import title_for
 from procurewatch.desk import Desk
+from sources.ai_inventory_numbers import read_numbers
 from sources.records import (
     Agency,
     Amount,
@@ -353,3 +354,21 @@ def test_an_announcement_of_an_agreement_is_linked_more_softly(tmp_path: Path) -
             events = events_of(session, under.key)
         assert (link.confidence, link.reason) == (0.7, "placed under this agreement")
         assert [event.kind for event in events] == [EventKind.ANNOUNCED]
+
+
+def test_a_use_case_is_linked_with_the_award_that_its_agency_names(tmp_path: Path) -> None:
+    numbers = read_numbers("75P00122A00010/70CMSD26F00000001/P00004")
+    use_case = replace(
+        published(PublicationKind.USE_CASE, "aiinventory"),
+        awarding=Agency(name="Department of Homeland Security", sub_name="ICE"),
+        piid=numbers.piid,
+        parent_piid=numbers.parent,
+        modification=numbers.modification,
+    )
+    order = award_of("70CMSD26F00000001", parent="75P00122A00010", parent_agency="7501")
+    with baseline(tmp_path) as desk:
+        poll(desk, use_case)
+        poll(desk, order)
+        with desk.database.reading() as session:
+            [link] = links_of(session, order.key)
+    assert (link.record_key, link.confidence) == (use_case.key, 0.9)

@@ -83,7 +83,7 @@ class Visit:
             if not isinstance(hit, Hit):
                 yield hit
                 continue
-            key, piid = str(hit.row["generated_internal_id"]), str(hit.row.get("Award ID") or "").upper()
+            key, piid = storable(hit.row["generated_internal_id"]), storable(hit.row.get("Award ID")).upper()
             if key.upper() in self.reader.given or not self._is_meant(hit.row, key, piid):
                 continue
             if self._is_stored(key.upper(), hit):
@@ -171,7 +171,8 @@ class Visit:
                 yield from self._compared(*found)
 
     def _counts(self, ids: list[str]) -> Iterator[tuple[str, int]]:
-        return transaction_counts(self.client, text_filter("award_ids", ids), self._types)
+        for key, count in transaction_counts(self.client, text_filter("award_ids", ids), self._types):
+            yield storable(key), count
 
     def _all_transactions(self, lists: Lists, *, quoted: bool) -> Iterator[Hit | Shortfall | FailedStep]:
         """Search for every transaction of held awards: the way when their counts cannot be had."""
@@ -237,6 +238,11 @@ class Visit:
             if rows_of(ask(self.client, TRANSACTION_SEARCH, body), self.client, TRANSACTION_SEARCH):
                 return True
         return False
+
+
+def storable(value: object) -> str:
+    """Return a value as text that any database holds, "" for none: without NUL and half characters."""
+    return str(value or "").replace("\x00", "").encode("utf-8", "replace").decode()
 
 
 def piid_in(key: str) -> str:

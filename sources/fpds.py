@@ -5,12 +5,13 @@ Access: open, no key. Off unless it is enabled in the settings: the Treasury has
 Awards API (data-act-broker-backend 228.0, 2026-11-03), and others say that it was to be retired on 2026-07-31. Files
 can be read whatever has become of it. Limits: 10 entries a request, a start below 400,000, at most ten requests at
 once, daily use after 9:00 Eastern (FPDS's FAQ); we ask once a second. Lag: civilian actions within days; those of the
-Department of Defense 90 days after they are signed, with the modification date they had long before, so a poll also
-asks by the date signed. Corrections: a changed record comes again with a later `modified`; what was deleted stands in
-a feed of its own (FEEDNAME=DELETED). Caveats: there is no total, only a link to the last page; a query has no OR, so
-every name, UEI and phrase is a query; changes of a held award that neither names its vendor nor a phrase are not
-asked for; `modified` has no zone (Washington's clock). Nothing in an entry says that it was deleted: a file is taken
-for a DELETED feed when a link of the feed says so, or the file's name holds the word "deleted".
+Department of Defense and the Army Corps of Engineers 90 days after they are signed, with the modification date they had
+long before, so a poll also asks by the date signed. Corrections: a changed record comes again with a later `modified`;
+what was deleted stands in a feed of its own (FEEDNAME=DELETED). Caveats: there is no total, only a link to the last
+page; a query has no OR, so every name, UEI and phrase is a query; changes of a held award that neither names its vendor
+nor a phrase are not asked for; `modified` has no zone (Washington's clock). Nothing in an entry says that it was
+deleted: a file is taken for a DELETED feed when a link of the feed says so, or the file's name holds the word
+"deleted".
 
 The XML of an entry is kept as the parser writes it again: its text, order and white space, with the namespaces that the
 feed declared. It holds user names of officials (createdBy, approvedBy), which are not taken into any record.
@@ -26,6 +27,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from sources.contract import (
+    Assumption,
     Fetched,
     Interest,
     RowBounds,
@@ -61,6 +63,15 @@ class _Page:
     document: Document
 
 
+def _answers(client: Client) -> bool:
+    """Whether the feed gives what has been in it since 2012. Raises `SourceError` where it cannot be reached."""
+    try:
+        entries = _page(client, "PUBLIC", CONTROL, 0).entries
+    except (Blocked, Refused, SourceChanged):
+        return False
+    return any(entry.identity and entry.identity.piid == "1B3G02670" for entry in entries)
+
+
 class Fpds(Source):
     """The source `fpds`."""
 
@@ -73,7 +84,16 @@ class Fpds(Source):
     keeps_all = False
     on_by_default = False
     files_are_news = False
-    delay = "Awards of the Department of Defense appear 90 days after they are signed."
+    assumptions = (
+        Assumption(
+            name="live-feed",
+            says="The live feed of FPDS still answers.",
+            otherwise="A poll fails. Turn the source off and import archives, or read SAM.gov Contract Awards.",
+            basis="Others said in 2026 that it was to be retired on 2026-07-31.",
+            probe=_answers,
+        ),
+    )
+    delay = "Awards of the Department of Defense and the Army Corps of Engineers appear 90 days after they are signed."
 
     def control(self, client: Client) -> bool:
         """Whether a purchase order of 2012 and its modifications are there."""
@@ -88,8 +108,9 @@ class Fpds(Source):
         if not changed:
             return []
         deleted = {"feed": "DELETED", "term": "", "date": "LAST_MOD_DATE"}
-        days = {"since": window.modified_since, "until": window.until}
-        return [*signed, *changed, Step(key="deleted/all", query=deleted, part="deleted actions", **days)]
+        since, until = window.modified_since, window.until
+        last = Step(key="deleted/all", query=deleted, since=since, until=until, part="deleted actions")
+        return [*signed, *changed, last]
 
     def backfill_steps(self, interest: Interest, since: date, until: date) -> list[Step]:
         """Plan a whole history by the date signed, five fiscal years at a time, oldest first."""

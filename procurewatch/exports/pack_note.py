@@ -65,7 +65,8 @@ file as it is here (file_sha256); where they are the same, nothing was removed."
 CARE = """WITH CARE
 Obligated is what is committed to be paid, not what was paid; a ceiling may never be reached; a negative amount is
 money taken back. What two sources say of one award must not be added up. Check an amount on the official page before
-you print it. Awards of the Department of Defense become public 90 days after they are signed."""
+you print it. Awards of the Department of Defense and the Army Corps of Engineers become public 90 days after they are
+signed."""
 
 
 def _sources(vintage: Vintage) -> str:

@@ -31,7 +31,8 @@ BROKEN = replace(
 
 
 def test_what_is_not_public_yet() -> None:
-    assert not_public_yet(date(2026, 11, 23)) == "DoD awards signed after 2026-08-25 are not public yet."
+    told = "DoD and Army Corps of Engineers awards signed after 2026-08-25 are not public yet."
+    assert not_public_yet(date(2026, 11, 23)) == told
 
 
 def test_the_health_of_the_sources_in_a_line() -> None:

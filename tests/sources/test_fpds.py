@@ -314,7 +314,9 @@ class Moved(FaultyFpds):
 
     status = 404
 
-    def answer(self, _request: LoggedRequest) -> Answer:
+    def answer(self, request: LoggedRequest) -> Answer:
+        if self.status == 200:
+            return super().answer(request)
         return Answer(status=self.status, body=b"<html>Gone</html>", headers={"Location": "https://sam.gov/"})
 
 
@@ -337,3 +339,24 @@ def test_the_control_query_tells_whether_what_always_exists_is_there() -> None:
         server.actions.clear()
         assert SOURCE.control(client) is False
     assert asked(server)[0]["q"] == 'AGENCY_CODE:"4740" PIID:"1B3G02670"'
+
+
+@pytest.mark.parametrize(("status", "holds"), [(200, True), (404, False), (410, False), (403, False)])
+def test_the_probe_tells_whether_the_live_feed_still_answers(status: int, holds: bool) -> None:
+    (assumption,) = SOURCE.assumptions
+    with Moved() as server:
+        server.status = status
+        with client_of(server) as client:
+            assert assumption.probe(client) is holds
+        assert len(server.requests) == 1
+
+
+def test_the_probe_of_a_feed_that_is_down_cannot_tell() -> None:
+    (assumption,) = SOURCE.assumptions
+    with FaultyFpds() as server, client_of(server) as client:
+        server.play(Fault.UNAVAILABLE)
+        with pytest.raises(Unreachable):
+            assumption.probe(client)
+        server.heal()
+        server.actions.clear()
+        assert assumption.probe(client) is False

@@ -93,8 +93,8 @@ def desk_of(world: World, upstream: Any, folder: Path, *, tries: int = 1) -> Ite
 
 
 def poll(desk: Desk, until: date) -> RunReport:
-    """Poll the only source there is."""
-    return desk.poll(desk.sources[0], until, ignore)
+    """Poll the only source there is, even if its data has not changed."""
+    return desk.poll(desk.sources[0], until, ignore, force=True)
 
 
 def watermark(desk: Desk) -> str | None:
@@ -255,7 +255,7 @@ def test_each_step_that_fails_is_caught_up_and_keeps_no_other_from_its_work(
         with stage.desk(folder) as desk:
             at_midnight(desk.database)
             broken = Broken(desk.sources[0], number)
-            failed = desk.poll(broken.source, SECOND, ignore)
+            failed = desk.poll(broken.source, SECOND, ignore, force=True)
             steps = len(broken.steps)
             expected = Verdict.INCOMPLETE if steps > 1 else Verdict.UNREACHABLE
             assert failed.verdict is expected, (broken.steps[number], failed)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from monitors.search_terms import search_names, search_phrases
+from monitors.search_terms import fewest_names, fewest_phrases, search_names, search_phrases, search_short_names
 from monitors.vendor import Vendor
 from sources.contract import Interest, Window
 from sources.records import HeldAward
@@ -32,20 +32,12 @@ def interest_in(vendors: Iterable[Vendor], held: Mapping[str, tuple[HeldAward, .
     """Return what to ask a source about vendors and about awards that are already stored."""
     vendors = tuple(vendors)
     return Interest(
-        names=_shortest(name for vendor in vendors for name in search_names(vendor)),
+        names=fewest_names(name for vendor in vendors for name in search_names(vendor)),
+        short_names=tuple(sorted({name for vendor in vendors for name in search_short_names(vendor)})),
         ueis=tuple(sorted({uei for vendor in vendors for uei in vendor.ueis})),
-        phrases=_shortest(phrase for vendor in vendors for phrase in search_phrases(vendor)),
+        phrases=fewest_phrases(phrase for vendor in vendors for phrase in search_phrases(vendor)),
         held=held or {},
     )
-
-
-def _shortest(texts: Iterable[str]) -> tuple[str, ...]:
-    """Return texts without those that begin with another: a search for the shorter finds them too."""
-    kept: list[str] = []
-    for text in sorted(set(texts), key=lambda text: (len(text), text)):
-        if not any(text.startswith(shorter) for shorter in kept):
-            kept.append(text)
-    return tuple(sorted(kept))
 
 
 def poll_window(until: date, watermark: date | None, last_sweep: date | None, reach: Reach) -> Window:

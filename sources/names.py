@@ -1,4 +1,4 @@
-"""Whether the recipient of a search row bears the name that was asked for, and not one that only contains it. Pure.
+"""Names of recipients: which searches find one, and whether a row bears it or only contains it. Pure.
 
 A search for a short name (THORN, SITA) also finds companies whose names contain it (HAWTHORNE, UNIVERSITA). To read all
 of their awards would take thousands of requests. A row is therefore compared with the name before its award is read.
@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from functools import lru_cache
+from itertools import combinations
 
 CACHED_NAMES = 4_096
 
@@ -31,6 +33,8 @@ _OTHER_NAME = re.compile(
     r"\b(?:D\W?B\W?A|[FNA]\W?K\W?A|DOING BUSINESS AS|TRADING AS|(?:FORMERLY|NOW|ALSO) KNOWN AS|FORMERLY)\b|[()]"
 )
 _DROPPED = re.compile(r"[.'`\u2018\u2019\u00b4]")
+# The words of the index's standard tokenizer: dots and apostrophes stay inside a word, all other punctuation parts two.
+_INDEXED = re.compile(r"\w+(?:(?:(?<=[^\W\d_])['.\u2019](?=[^\W\d_])|(?<=\d)['.,](?=\d))\w+)*")
 _BETWEEN_INITIALS = re.compile(r"(?<=\b\w) (?=\w\b)")
 
 
@@ -67,3 +71,28 @@ def _words(name: str) -> tuple[str, ...]:
     spaced = " ".join(re.sub(r"[\W_]+", " ", _DROPPED.sub("", plain.replace("&", " AND "))).split())
     words = tuple(_BETWEEN_INITIALS.sub("", spaced).split())
     return words[1:] if len(words) > 1 and words[0] == "THE" else words
+
+
+def indexed_words(text: str) -> tuple[str, ...]:
+    """Return the words of a text as USAspending's index has them, by which its keyword search finds phrases."""
+    return tuple(_INDEXED.findall(text))
+
+
+def beyond_phrases(names: Sequence[str], phrases: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the names that no phrase finds, and the phrases that find the others.
+
+    A keyword search of transactions looks for words in a row in the names of recipients and of their parents, too
+    (`_KeywordSearch` of usaspending_api/common/query_with_filters.py). It finds whatever recipient the matcher would
+    take for such a name.
+    """
+    by_words = {indexed_words(phrase): phrase for phrase in phrases}
+    beyond: list[str] = []
+    used: set[str] = set()
+    for name in names:
+        words = indexed_words(name)
+        parts = (words[start:end] for start, end in combinations(range(len(words) + 1), 2))
+        found = {by_words[part] for part in parts if part in by_words}
+        used |= found
+        if not found:
+            beyond.append(name)
+    return beyond, [phrase for phrase in phrases if phrase in used]

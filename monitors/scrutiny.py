@@ -1,6 +1,7 @@
 """Scrutiny of a watchlist: what the reader of files lets pass but a person should see.
 
-Serious is what would publish wrong matches or leave it to chance whose they are; the rest is advice. Pure.
+Serious is what would publish wrong matches, leave it to chance whose they are, or never be found; the rest is advice.
+Pure.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 
 from monitors.names import fold_text, is_common
 from monitors.phrases import PhraseIndex, vendor_terms
+from monitors.search_terms import unreadable
 from monitors.signals import NameIndex, SignalKind
 from monitors.uei import check_digit
 from monitors.vendor import Evidence, Kind, Strength, Vendor
@@ -49,7 +51,8 @@ def scrutinise(entries: Entries, texts: Texts | None = None) -> list[Finding]:
     found += _shared(vendors, "CAGE code", lambda vendor: vendor.cages)
     found += _shared(vendors, "strong phrase", _strong_phrases)
     for vendor in vendors:
-        found += [Finding(entry=vendor.id, what=said, serious=True) for said in mistyped_ueis(vendor)]
+        wrong = (*mistyped_ueis(vendor), *unreadable_phrases(vendor))
+        found += [Finding(entry=vendor.id, what=said, serious=True) for said in wrong]
         found += _advice(vendor)
     if texts is not None:
         found += _common_phrases(vendors, texts)
@@ -63,6 +66,12 @@ def mistyped_ueis(vendor: Vendor) -> list[str]:
         for uei in vendor.ueis
         if uei[11] != check_digit(uei)
     ]
+
+
+def unreadable_phrases(vendor: Vendor) -> list[str]:
+    """Return what is to be said of each phrase of an entry that no search can be asked for."""
+    reasons = {product.phrase: unreadable(product) for product in vendor.products}
+    return [f'phrase "{phrase}" {reason}' for phrase, reason in reasons.items() if reason]
 
 
 def _strong_phrases(vendor: Vendor) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from monitors.own_file import reading, write_entries
-from monitors.scrutiny import mistyped_ueis
+from monitors.scrutiny import mistyped_ueis, unreadable_phrases
 from monitors.spreadsheet import read_spreadsheet, write_spreadsheet
 from monitors.vendor import Evidence, Kind, Portfolio, Vendor
 from monitors.watchlist import WatchlistError, load_watchlist, read_categories
@@ -125,7 +125,14 @@ def _refuse_known(settings: Settings, wanted: Sequence[Vendor], *, replace: bool
 
 
 def _write(settings: Settings, wanted: Sequence[Vendor]) -> None:
-    """Write entries into the user's own file, if the whole watchlist is then what it shall be; say what is mistyped."""
+    """Write entries into the user's own file, if the whole watchlist is then what it shall be; say what is mistyped.
+
+    Raises:
+        WatchlistError: no search could be asked for a phrase, or the file cannot be changed so.
+    """
+    for vendor in wanted:
+        for said in unreadable_phrases(vendor):
+            raise WatchlistError(f"{vendor.id}: {said}")
     own = settings.own_watchlist
     files = settings.watchlist_files
     expected = dict(load_watchlist(*files).by_id) | {vendor.id: vendor for vendor in wanted}

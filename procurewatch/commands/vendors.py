@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from feeds.text import one_line
 from monitors.preview import Preview, Span, in_words, preview
 from monitors.scrutiny import Texts, scrutinise
-from monitors.search_terms import search_names, search_phrases
+from monitors.search_terms import search_names, search_phrases, search_short_names
 from monitors.spreadsheet import name_text, read_spreadsheet
 from monitors.vendor import Evidence, Vendor
 from monitors.watchlist import load_watchlist, read_categories, read_entries, read_file
@@ -88,8 +88,13 @@ def _facts(vendor: Vendor) -> Iterator[tuple[str, str]]:
         value = getattr(vendor, field)
         for each in value if isinstance(value, tuple) else (value,):
             yield field.replace("_", " "), _in_words(each)
-    for title, asked in (("asked by name", search_names(vendor)), ("asked by phrase", search_phrases(vendor))):
-        yield title, " | ".join(asked) or "nothing"
+    asked = {
+        "asked by name": search_names(vendor),
+        "asked by whole name": search_short_names(vendor),
+        "asked by phrase": search_phrases(vendor),
+    }
+    for title, texts in asked.items():
+        yield title, " | ".join(texts) or "nothing"
 
 
 def _in_words(value: object) -> str:

@@ -40,6 +40,12 @@ def test_nothing_serious_is_shipped() -> None:
         ("products: [{phrase: Gray-Key, strength: strong}]", 'strong phrase "GRAYKEY" is also one of "magnet-f', True),
         ("ueis: [E5BEYXDQYJS9]", 'UEI "E5BEYXDQYJS9" is mistyped: after E5BEYXDQYJS comes 6', True),
         ("ueis: [5EBEYXDQYJS6]", 'UEI "5EBEYXDQYJS6" is mistyped: after 5EBEYXDQYJS comes', True),
+        (
+            "products: [{phrase: OR ELSE, strength: medium}]",
+            'phrase "OR ELSE" begins with OR, which searches take for an operator: leave the word out',
+            True,
+        ),
+        ("products: [{phrase: 'EYE (BALL', strength: strong}]", 'phrase "EYE (BALL" has ( without its counterp', True),
         ("portfolio: pure", "has no source", False),
         ("name: General Services", "made of common words", False),
         ("products: [{phrase: A WALL, strength: weak}, {phrase: a-wall, strength: weak}]", "listed twice", False),
@@ -52,6 +58,19 @@ def test_it_finds(fields: str, message: str, serious: bool, tmp_path: Path) -> N
     name = "" if fields.startswith("name:") else "name: Acme Eyes, "
     found = findings(tmp_path, f"  - {{id: acme, category: dna, {name}{fields}}}\n", TEXTS)
     assert [each.serious for each in found if message in each.what] == [serious]
+
+
+@pytest.mark.parametrize(
+    "product",
+    [
+        "{phrase: OR ELSE, strength: medium, search: false}",
+        "{phrase: OR ELSE, strength: weak}",
+        "{phrase: EYE (BALL), strength: strong}",
+    ],
+)
+def test_a_phrase_that_is_not_sent_or_can_be_read_is_fine(product: str, tmp_path: Path) -> None:
+    entry = f"  - {{id: acme, name: Acme (Eyes, category: dna, products: [{product}], sources: [https://e.org]}}\n"
+    assert findings(tmp_path, entry) == []
 
 
 def test_an_excluded_use_and_its_own_name_do_not_count(tmp_path: Path) -> None:

@@ -52,6 +52,8 @@ def test_show_has_every_fact_and_source(tmp_path: Path) -> None:
     assert "Unverified" in run(tmp_path, "vendors", "show", "boldend").stdout
     assert " TASERS " not in said(done.stdout).partition("asked by phrase")[2]
     assert run(tmp_path, "vendors", "show", "nobody").returncode == 2
+    short = said(run(tmp_path, "vendors", "show", "thorn").stdout)
+    assert re.search(r"asked by whole name\W+THORN", short)
 
 
 def test_add_writes_the_data_folder_s_file_and_it_is_read(tmp_path: Path) -> None:
@@ -71,6 +73,36 @@ def test_add_writes_the_data_folder_s_file_and_it_is_read(tmp_path: Path) -> Non
     wrong = run(tmp_path, "vendors", "add", "Palantir USG", "--id", "other", "--category", "dna")
     assert (wrong.returncode, 'is also a name of vendor "palantir"' in wrong.stderr) == (2, True)
     assert "other" not in own.read_text()
+
+
+@pytest.mark.parametrize(
+    ("phrase", "reason"),
+    [
+        (
+            "AND THEN=strong",
+            'phrase "AND THEN" begins with AND, which searches take for an operator: leave the word out',
+        ),
+        ("EYE OR", 'phrase "EYE OR" ends with OR, which searches take for an operator: leave the word out'),
+        ("EYE (BALL=strong", 'phrase "EYE (BALL" has ( without its counterpart: add that, or leave both out'),
+        ('EYE "BALL', 'phrase "EYE "BALL" has " without its counterpart: add that, or leave both out'),
+    ],
+)
+def test_add_refuses_a_phrase_that_no_search_can_read(phrase: str, reason: str, tmp_path: Path) -> None:
+    refused = run(tmp_path, "vendors", "add", "Acme Eyes", "--category", "dna", "--phrase", phrase)
+    assert (refused.returncode, refused.stderr) == (2, f"procurewatch: acme-eyes: {reason}\n")
+    assert not (tmp_path / "watchlist.yaml").exists()
+
+
+def test_import_and_check_refuse_a_phrase_that_no_search_can_read(tmp_path: Path) -> None:
+    file = tmp_path / "list.csv"
+    file.write_text("id,name,category,strong_phrases\nacme,Acme Eyes,dna,OR ELSE\n")
+    refused = run(tmp_path, "vendors", "import", str(file))
+    assert (refused.returncode, 'acme: phrase "OR ELSE" begins with OR' in refused.stderr) == (2, True)
+    assert not (tmp_path / "watchlist.yaml").exists()
+    by_hand = "vendors:\n  - {id: acme, name: Acme, category: dna, products: [{phrase: OR ELSE, strength: strong}]}\n"
+    (tmp_path / "watchlist.yaml").write_text(by_hand)
+    check = run(tmp_path, "vendors", "check")
+    assert (check.returncode, 'phrase "OR ELSE" begins with OR' in said(check.stdout)) == (1, True)
 
 
 def test_add_writes_the_file_that_is_named(tmp_path: Path) -> None:

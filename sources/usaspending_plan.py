@@ -113,7 +113,8 @@ def by_name(label: str, part: str, group: str, interest: Interest, days: Days, *
 def poll(interest: Interest, window: Window, groups: Sequence[str], categories: Sequence[str]) -> list[Step]:
     """Plan a poll: held awards first, then what is new or changed by name and by phrase; on a sweep what came late.
 
-    `groups` are the award types a sweep searches one by one, `categories` those of the held awards to ask for.
+    `groups` are the award types whose awards a sweep searches, one group after the other; with none of them it searches
+    transactions of all types. `categories` are those of the held awards to ask for.
     """
     changed = (window.modified_since, window.until)
     recent: dict[str, object] = {"date_type": "last_modified_date", "reveals": True}
@@ -126,6 +127,8 @@ def poll(interest: Interest, window: Window, groups: Sequence[str], categories: 
             planned += by_name("late", LATE_BY_NAME, group, interest, acted)
             planned += steps("late", LATE_BY_PHRASE, (group, "keywords"), interest.phrases, acted)
         planned += steps("late", LATE_BY_PHRASE, (TRANSACTIONS, "keywords"), interest.phrases, acted)
+        if not groups:
+            planned += by_name("late", LATE_BY_NAME, TRANSACTIONS, interest, acted)
     return planned
 
 

@@ -472,6 +472,11 @@ def test_transaction_keywords_look_at_more_fields(api: Api, keyword: str, expect
     assert api.found_actions(keywords=[keyword]) == expected
 
 
+def test_transaction_searches_ignore_the_whitespace_around_a_text(api: Api) -> None:
+    assert api.found_actions(recipient_search_text=[" PANAMERICA\n"]) == {(RESELLER, "0")}
+    assert api.found(recipient_search_text=[" PANAMERICA"]) == set()
+
+
 def test_counts(api: Api) -> None:
     codes = {"award_type_codes": [*CONTRACTS, "IDV_E"]}
     assert api.post(AWARDS_COUNT, {"filters": codes}).json()["results"]["contracts"] == 3

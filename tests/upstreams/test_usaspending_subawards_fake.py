@@ -129,6 +129,25 @@ def test_both_ways_to_ask_are_answered_in_the_apis_shape(server: SubawardsStandI
     assert counted["results"] == {"subcontracts": 12, "subgrants": 1}
 
 
+def test_subawards_have_no_date_on_which_their_prime_award_was_signed(server: SubawardsStandIn) -> None:
+    assert searched(server, filters=period("date_signed"))[1]["results"] == []
+    assert len(searched(server, filters=period("action_date"))[1]["results"]) == 10
+
+
+def test_a_subaward_is_found_by_its_own_name_its_prime_award_and_its_amount(server: SubawardsStandIn) -> None:
+    def found(**filters: Any) -> int:
+        _, counted = post(server, COUNT, {"filters": {**CODES, **filters}, "subawards": True})
+        return int(counted["results"]["subcontracts"])
+
+    assert found(recipient_search_text=["CME DRONES"]) == found(award_ids=["70X00001"]) == found() == 12
+    assert found(recipient_search_text=["DRONES ACME"]) == 0
+    assert found(award_amounts=[{"upper_bound": 60}]) == 12  # of $50 each, under a contract of $100
+    assert found(award_amounts=[{"lower_bound": 60}]) == 0
+    toptier = {"type": "awarding", "tier": "toptier"}
+    assert found(agencies=[{**toptier, "name": "Department of Homeland Security"}]) == 12
+    assert found(agencies=[{**toptier, "name": "Department of Justice"}]) == 0
+
+
 def test_a_cursor_passes_over_what_it_cannot_tell_apart(server: SubawardsStandIn) -> None:
     cursor = {"last_record_unique_id": "1", "last_record_sort_value": MIDNIGHT}
     _, content = searched(server, sort="Sub-Award Date", order="asc", limit=100, **cursor)

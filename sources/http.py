@@ -215,6 +215,10 @@ class Client:
     def key_in_address(self, value: bool) -> None:
         self._keys.in_address = value and self._keys.may_move
 
+    def wait(self, seconds: float) -> None:
+        """Wait before a request that would come too soon. Raises `Stopped` when the program is to stop."""
+        self._pause("waiting", seconds)
+
     def quota_used_up(self, request: str, came_back: str, *, status: int | None = None) -> QuotaUsedUp:
         """Return the error that the source's quota is used up, and send nothing more today if the key has a quota."""
         retry_at = self._meter.stop() if self._meter else None

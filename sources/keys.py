@@ -21,7 +21,7 @@ SAYS_NO_KEY = re.compile(
     re.IGNORECASE,
 )
 A_MESSAGE = 4096  # bytes: an answer longer than this is no message
-REFUSALS = frozenset({401, 403, 404})  # some gateways answer 404, on every path, to a key that they do not know
+REFUSALS = frozenset({401, 403})
 
 
 def says_no_key(body: bytes) -> bool:

@@ -1,8 +1,9 @@
 """Reading an answer of SAM.gov's contract awards record by record, in bounded memory, each as the bytes it came in.
 
 A page of the search and the file of an extract have one shape: an object with `awardSummary`, a list of records, and
-the counts beside it (`totalRecords` ..., numbers as strings; before the list in extracts, after it in pages). A file
-may come packed: Treasury's loader unpacks a ZIP of one file (dataactbroker/scripts/load_sam_contract.py).
+the counts beside it (`totalRecords` ..., as strings or numbers; before the list in extracts, after it in pages). When
+nothing is found there is no list, and the counts are in an object `awardResponse` (measured in 2026). A file may come
+packed: Treasury's loader unpacks a ZIP of one file (dataactbroker/scripts/load_sam_contract.py).
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from sources.errors import SourceChanged
 
 RECORDS = "awardSummary"
 TOTAL = "totalRecords"
+COUNTS = "awardResponse"  # what holds the counts of a search that finds nothing
 CHUNK = 256 * 1024
 LARGEST_VALUE = 4 * 1024 * 1024  # characters; real records have about twelve thousand
 MOST_MEMBERS = 50  # names at the top of an answer; real ones have four
@@ -126,13 +128,18 @@ class Answer:
             raise self._changed(f"the answer cannot be read: {error}") from error
         except zipfile.BadZipFile as error:
             raise self._changed(f"the packed answer is damaged: {error}") from error
-        if not self._found_records:
+        if not self._found_records and (not self._is_counted or self.total):
             raise self._changed(f"no {RECORDS} but {str(self._members)[:200]}")
+
+    @property
+    def _is_counted(self) -> bool:
+        return TOTAL in self._members or COUNTS in self._members
 
     @property
     def total(self) -> int:
         """How many records the whole search has, by SAM.gov's own count. Raises `SourceChanged` if it does not say."""
-        value = self._members.get(TOTAL)
+        counts = self._members.get(COUNTS)
+        value = self._members.get(TOTAL, counts.get(TOTAL) if isinstance(counts, dict) else None)
         if isinstance(value, bool) or not (isinstance(value, int) or (isinstance(value, str) and value.isdecimal())):
             raise self._changed(f"{TOTAL} is no number: {value!r}")
         return int(value)

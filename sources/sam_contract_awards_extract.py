@@ -1,39 +1,49 @@
-"""Asking SAM.gov for a file of records: submitted once, fetched when it is made, however many runs that takes.
+"""Asking SAM.gov for files of records: each submitted once, fetched when it is made, however many runs that takes.
 
 A submission answers with a token; the file is made in seconds, or not within an hour (Treasury's loader says so and
 sends again, up to ten times; at ten requests a day nobody can). The token is therefore noted at once and used by every
 later run until the file is there. It is asked for anew when SAM.gov says that the token has expired, once, and when
 two days have brought nothing.
 
-Facts: "Utilizing the API Extract" and "HTTP Response Codes" of open.gsa.gov/api/contract-awards; what "not ready" looks
-like besides (303, S3's "The specified key does not exist"), load_sam_contract.py of Treasury's Broker. That the
-download takes its key from the header, as the search does, instead of the address, follows from neither.
+A record has 14 to 15 kB in a file. An order is cut by days into parts that hold less than 1 GB each by the count of
+records. A file that is larger all the same is cut off while it comes, not asked for again, and ordered in halves.
+What was read of an order is noted part by part.
+
+Facts: "Utilizing the API Extract" and "HTTP Response Codes" of open.gsa.gov/api/contract-awards, and the size of its
+examples; what "not ready" looks like besides (303, S3's "The specified key does not exist"), load_sam_contract.py of
+Treasury's Broker. That the download takes its key from the header, as the search does, follows from neither.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from sources.contract import Stored
-from sources.errors import Refused, SourceChanged, SourceError, Unreachable
-from sources.http import Client, Downloaded
+from sources.errors import SourceChanged, SourceError, TooLarge, Unreachable
+from sources.http import LARGEST_FILE, Client, Downloaded
 from sources.reading import read_json
+from sources.records import Problem
 from sources.sam_contract_awards_queries import DOWNLOAD, SEARCH, path_of, period
+from sources.sam_gov import TooManyRecords, ask, error_in
 
 GIVE_UP_AFTER = timedelta(days=2)
 SHORTEST_WAIT = timedelta(hours=1)
 LONGEST_WAIT = timedelta(hours=6)
+SOON = 60.0  # seconds in which most files are made: to ask sooner would cost a request
+RECORD_BYTES = 15_000
+LARGE = 1_000_000_000  # bytes that a file is meant to stay under ...
+TOO_LARGE = 2 * LARGE  # ... and at which it is cut off
+AHEAD = 3  # parts that are submitted at once: a token is good for two days
 TOKEN = re.compile(r"[A-Za-z0-9._~-]{1,200}")
 TOKEN_NAMED = re.compile(r"(token\W{1,4})[\w.~-]+", re.IGNORECASE)
 SMALL = 4096  # bytes: a message, not a file of records
 
-TOO_MANY = "exceeded the maximum allowable limit"
 EXPIRED = "token is expired"
 NOT_READY = ("is not generated yet", "specified key does not exist", "NoSuchKey")
 NOTHING = re.compile(r"no (content|data|records?)\b", re.IGNORECASE)
@@ -41,6 +51,14 @@ NOTHING = re.compile(r"no (content|data|records?)\b", re.IGNORECASE)
 
 class ExtractNotReady(Unreachable):
     """The file is still being made. Its token is noted; `retry_at` says when it is worth asking again."""
+
+    fails_step_only = True
+
+
+class _Expired(Exception):
+    def __init__(self, final: SourceError) -> None:
+        super().__init__(final)
+        self.final = final
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,13 +71,18 @@ class Order:
     since: date
     until: date
 
+    @property
+    def days(self) -> int:
+        """How many days it covers."""
+        return (self.until - self.since).days + 1
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """A part of an order, submitted or not: SAM.gov makes no file of more than a million records.
+    """A part of an order, submitted or not.
 
-    `since` and `until` are ISO days, `asked` an ISO time, `url` the submission's address, which holds no key. `empty`:
-    SAM.gov has said that there is nothing. `renewed`: an earlier token has expired.
+    `since` and `until` are ISO days, `asked` an ISO time, `url` the submission's address, which holds no key. `done`:
+    it was read, or there is nothing. `renewed`: an earlier token has expired.
     """
 
     since: str
@@ -67,149 +90,198 @@ class Part:
     token: str = ""
     url: str = ""
     asked: str = ""
-    empty: bool = False
+    done: bool = False
     renewed: bool = False
 
-    def halves(self) -> tuple[Part, Part] | None:
-        """Cut by days; `None` when it is one day."""
-        since, until = date.fromisoformat(self.since), date.fromisoformat(self.until)
-        if since == until:
-            return None
-        middle = since + (until - since) // 2
-        return replace(self, until=middle.isoformat()), replace(self, since=(middle + timedelta(days=1)).isoformat())
+    @property
+    def days(self) -> int:
+        """How many days it covers."""
+        return (date.fromisoformat(self.until) - date.fromisoformat(self.since)).days + 1
+
+    def cut(self, pieces: int) -> list[Part]:
+        """Cut it by days into pieces that differ by a day at most, none of them submitted; of no more than its days."""
+        pieces = min(pieces, self.days)
+        first = date.fromisoformat(self.since)
+        starts = [first + timedelta(days=self.days * n // pieces) for n in range(pieces + 1)]
+        ends = [start - timedelta(days=1) for start in starts[1:]]
+        return [Part(since=start.isoformat(), until=end.isoformat()) for start, end in zip(starts, ends, strict=False)]
 
 
-def is_under_way(stored: Stored, note: str) -> bool:
-    """Whether an order was submitted and not yet fetched."""
-    return bool(stored.note(note))
+class Extract:
+    """The files of an order, as far as it has come: read from a note of the source and kept in it."""
 
+    def __init__(self, client: Client, stored: Stored, order: Order) -> None:
+        self._client = client
+        self._stored = stored
+        self._order = order
+        self._whole = Part(since=order.since.isoformat(), until=order.until.isoformat())
+        self._parts = self._noted()
+        self._new: set[str] = set()  # the tokens of this run
 
-def files(client: Client, stored: Stored, order: Order, folder: Path) -> Iterator[tuple[Part, Downloaded]]:
-    """Give the files of an order, one after the other; each is gone when the next is asked for.
+    @property
+    def is_under_way(self) -> bool:
+        """Whether it is planned, or was ordered by an earlier run, and not read to its end."""
+        return bool(self._parts)
 
-    What is noted is forgotten when the last one has been read, so that a run that is cut off fetches and never submits.
+    @property
+    def covers_until(self) -> date:
+        """The last day of it: of one that an earlier run has ordered, that run's."""
+        return date.fromisoformat((self._parts or [self._whole])[-1].until)
 
-    Raises:
-        ExtractNotReady: one of them is still being made.
-        SourceError: another of its leaves, as the client raises it, without the token.
-    """
-    parts = _submitted(client, stored, order)
-    for part in parts:
-        if part.empty:
-            continue
-        file = folder / "extract"
+    def plan(self, records: int) -> None:
+        """Cut it into parts, none of them submitted, for so many records in all; for none there is nothing to order."""
+        pieces = -(-records * RECORD_BYTES // LARGE)
+        self._parts = self._whole.cut(pieces) if records else []
+
+    def files(self, folder: Path) -> Iterator[tuple[Part, Downloaded] | Problem]:
+        """Give the files, oldest days first; each is gone, and noted as read, when the next one is asked for.
+
+        A day whose file is too large, or cannot be made, is given as a problem.
+
+        Raises:
+            ExtractNotReady: one of them is still being made.
+            SourceError: another of its leaves, as the client raises it, without the token.
+        """
+        number = 0
+        while number < len(self._parts):
+            if self._parts[number].done:
+                number += 1
+                continue
+            yield from self._submit_ahead(number)
+            try:
+                if self._parts[number].token and not self._parts[number].done:
+                    yield from self._file(number, folder / "extract")
+                    self._set(number, replace(self._parts[number], done=True))
+            except TooLarge as error:
+                yield from self._halve(number, error)
+            except _Expired as error:
+                if self._parts[number].renewed:
+                    raise error.final from None
+                self._set(number, replace(self._parts[number].cut(1)[0], renewed=True))
+        self._parts = []
+        self._stored.keep_note(self._order.note, "")
+
+    def _file(self, number: int, file: Path) -> Iterator[tuple[Part, Downloaded]]:
+        part = self._parts[number]
         try:
-            yield part, _download(client, part, file)
-        except _Expired as error:
-            if part.renewed:
-                raise error.final from error
-            _keep(stored, order, [Part(since=order.since.isoformat(), until=order.until.isoformat(), renewed=True)])
-            yield from files(client, stored, order, folder)
-            return
+            yield part, self._download(part, file)
         finally:
             file.unlink(missing_ok=True)
-    stored.keep_note(order.note, "")
+
+    def _halve(self, number: int, error: SourceError) -> Iterator[Problem]:
+        """Cut a part in two; of a single day, say that it cannot be read."""
+        part = self._parts[number]
+        halves = part.cut(2)
+        if len(halves) == 1:
+            key = f"EXTRACT_{self._order.note}_{part.since}".upper().replace("/", "_")
+            reason = f"the actions of {part.since} ({self._order.date_type}) cannot be read: {error.came_back}"
+            yield Problem(source=self._client.source, key=key, reason=reason, documents=())
+            halves = [replace(part, done=True)]
+        self._set(number, *halves)
+
+    def _noted(self) -> list[Part]:
+        """Return the parts that are noted; tokens that are too old are forgotten."""
+        try:
+            parts = [Part(**fields) for fields in json.loads(self._stored.note(self._order.note) or "[]")]
+            long_ago = (datetime.now(UTC) - GIVE_UP_AFTER).isoformat()
+            return [
+                part.cut(1)[0] if part.asked and part.asked < long_ago and not part.done else part for part in parts
+            ]
+        except (ValueError, TypeError):  # a note of another version
+            return []
+
+    def _set(self, number: int, *parts: Part) -> None:
+        self._parts[number : number + 1] = parts
+        self._stored.keep_note(self._order.note, json.dumps([asdict(part) for part in self._parts]))
+
+    def _submit_ahead(self, number: int) -> Iterator[Problem]:
+        """Submit a part, and as far as today's requests allow the next ones; what is too much is cut."""
+        ahead = number
+        while ahead < min(number + AHEAD, len(self._parts)):
+            part = self._parts[ahead]
+            left = self._client.requests_left
+            if part.token or part.done or (ahead > number and left is not None and left <= AHEAD):
+                ahead += 1
+                continue
+            try:
+                self._set(ahead, self._submit(part))
+            except TooManyRecords as error:
+                yield from self._halve(ahead, error)
+
+    def _submit(self, part: Part) -> Part:
+        """Ask for a file; return the part with its token, or done if there is nothing."""
+        order = self._order
+        days = period(date.fromisoformat(part.since), date.fromisoformat(part.until))
+        path = path_of({**order.filters, order.date_type: days, "format": "json", "emailId": "No"})
+        document = ask(self._client, path, may_be_empty=True)
+        submitted = replace(part, asked=document.retrieved_at.isoformat(), url=document.url)
+        if not document.body:
+            return replace(submitted, done=True)
+        try:
+            answer = read_json(document, self._client.source)
+        except SourceChanged as error:
+            raise SourceChanged(self._client.source, f"GET {SEARCH}", _unnamed(error.came_back)) from None
+        token, address = (answer.get(name) for name in ("exportToken", "presignedUrl"))
+        if token is None and address is None and _finds_nothing(answer):
+            return replace(submitted, done=True)
+        is_known = isinstance(address, str) and urlsplit(address).path == DOWNLOAD
+        if not (is_known and isinstance(token, str) and TOKEN.fullmatch(token)):
+            came_back = f"no token for a download but {_unnamed(str(answer))[:200]}"
+            raise SourceChanged(self._client.source, f"GET {SEARCH}", came_back)
+        self._new.add(token)
+        return replace(submitted, token=token)
+
+    def _download(self, part: Part, file: Path) -> Downloaded:
+        """Fetch a file. Raises `ExtractNotReady`, `_Expired` or a `SourceError`, none of which says the token."""
+        if part.token in self._new:
+            self._client.wait(SOON)
+        most = TOO_LARGE if part.days > 1 else LARGEST_FILE
+        try:
+            downloaded = self._client.download(f"{DOWNLOAD}?token={part.token}", file, most=most)
+        except SourceError as error:
+            raise self._meant(part, _without_token(error, part.token)) from None
+        if not downloaded.size:
+            raise Unreachable(self._client.source, f"GET {DOWNLOAD}", "an empty file")
+        if downloaded.size < SMALL:
+            self._check_message(part, file.read_bytes())
+        return downloaded
+
+    def _meant(self, part: Part, error: SourceError) -> Exception:
+        if error.status == 303 or any(sign in error.came_back for sign in NOT_READY):
+            return self._not_ready(part)
+        if EXPIRED in error.came_back:
+            return _Expired(error)
+        return error_in(self._client, error.request, error.came_back.encode(), status=error.status) or error
+
+    def _check_message(self, part: Part, body: bytes) -> None:
+        """Raise what a small file means that is a message, sent with status 200."""
+        text = body.decode("utf-8", "replace")
+        request = f"GET {DOWNLOAD}"
+        if any(sign in text for sign in (*NOT_READY, EXPIRED)):
+            raise self._meant(part, SourceChanged(self._client.source, request, text.replace(part.token, "[token]")))
+        if error := error_in(self._client, request, body):
+            raise error
+
+    def _not_ready(self, part: Part) -> ExtractNotReady:
+        """Say so, and when to come again: the longer it has taken, the later."""
+        now, asked = datetime.now(UTC), datetime.fromisoformat(part.asked)
+        wait = min(max(now - asked, SHORTEST_WAIT), LONGEST_WAIT)
+        what = (
+            f"the extract of {part.since} to {part.until}, submitted {asked:%Y-%m-%d %H:%M} UTC, is not ready yet;"
+            " it will be fetched, not submitted again"
+        )
+        return ExtractNotReady(self._client.source, f"GET {DOWNLOAD}", what, retry_at=now + wait)
 
 
-class _Expired(Exception):
-    def __init__(self, final: SourceError) -> None:
-        super().__init__(final)
-        self.final = final
-
-
-def _submitted(client: Client, stored: Stored, order: Order) -> Sequence[Part]:
-    """Return the parts of an order, every one of them submitted: by an earlier run, or now."""
-    parts = _recalled(stored, order)
-    number = 0
-    while number < len(parts):
-        if parts[number].token or parts[number].empty:
-            number += 1
-            continue
-        parts[number : number + 1] = _submit(client, order, parts[number])
-        _keep(stored, order, parts)
-    return parts
-
-
-def _recalled(stored: Stored, order: Order) -> list[Part]:
-    """Return what is noted of an order, if it covers what is wanted now; otherwise the order as a whole."""
-    whole = [Part(since=order.since.isoformat(), until=order.until.isoformat())]
-    try:
-        parts = [Part(**fields) for fields in json.loads(stored.note(order.note) or "[]")]
-        oldest = min((datetime.fromisoformat(part.asked) for part in parts if part.asked), default=None)
-    except (ValueError, TypeError):  # a note of another version
-        return whole
-    if not parts:
-        return whole
-    if oldest and datetime.now(UTC) - oldest > GIVE_UP_AFTER:
-        return whole
-    # A file that ends a day or two early is used: what was modified since is within the overlap of the next poll.
-    return parts if parts[0].since <= whole[0].since else whole
-
-
-def _keep(stored: Stored, order: Order, parts: Sequence[Part]) -> None:
-    stored.keep_note(order.note, json.dumps([asdict(part) for part in parts]))
-
-
-def _submit(client: Client, order: Order, part: Part) -> list[Part]:
-    """Ask for a file; return the part with its token, or its halves if it would be too large."""
-    days = period(date.fromisoformat(part.since), date.fromisoformat(part.until))
-    path = path_of({**order.filters, order.date_type: days, "format": "json", "emailId": "No"})
-    try:
-        document = client.get(path, may_be_empty=True)
-    except Refused as error:
-        halves = part.halves() if TOO_MANY in error.came_back else None
-        if halves is None:
-            raise
-        return list(halves)
-    submitted = replace(part, asked=document.retrieved_at.isoformat(), url=document.url)
-    if not document.body:
-        return [replace(submitted, empty=True)]
-    try:
-        answer = read_json(document, client.source)
-    except SourceChanged as error:
-        raise SourceChanged(client.source, f"GET {SEARCH}", _unnamed(error.came_back)) from None
-    token, address, message = (answer.get(name) for name in ("exportToken", "presignedUrl", "message"))
-    if token is None and address is None and NOTHING.search(str(message)):
-        return [replace(submitted, empty=True)]
-    is_known = isinstance(address, str) and urlsplit(address).path == DOWNLOAD
-    if not (is_known and isinstance(token, str) and TOKEN.fullmatch(token)):
-        came_back = f"no token for a download but {_unnamed(str(answer))[:200]}"
-        raise SourceChanged(client.source, f"GET {SEARCH}", came_back)
-    return [replace(submitted, token=token)]
+def _finds_nothing(answer: Mapping[str, object]) -> bool:
+    counts = answer.get("awardResponse", answer)
+    is_zero = isinstance(counts, dict) and str(counts.get("totalRecords")) == "0"
+    return is_zero or bool(NOTHING.search(str(answer.get("message"))))
 
 
 def _unnamed(came_back: str) -> str:
     """Take the tokens out of a submission's answer."""
     return TOKEN_NAMED.sub(r"\1[token]", came_back)
-
-
-def _download(client: Client, part: Part, file: Path) -> Downloaded:
-    """Fetch a file. Raises `ExtractNotReady`, `_Expired` or what the client raises, none of which says the token."""
-    try:
-        downloaded = client.download(f"{DOWNLOAD}?token={part.token}", file)
-    except SourceError as error:
-        if error.status == 303 or any(sign in error.came_back for sign in NOT_READY):
-            raise _not_ready(client, part) from None
-        final = _without_token(error, part.token)
-        if EXPIRED in error.came_back:
-            raise _Expired(final) from None
-        raise final from None
-    if not downloaded.size:
-        raise Unreachable(client.source, f"GET {DOWNLOAD}", "an empty file")
-    if downloaded.size < SMALL and any(sign.encode() in file.read_bytes() for sign in NOT_READY):
-        raise _not_ready(client, part)
-    return downloaded
-
-
-def _not_ready(client: Client, part: Part) -> ExtractNotReady:
-    """Say so, and when to come again: the longer it has taken, the later."""
-    now, asked = datetime.now(UTC), datetime.fromisoformat(part.asked)
-    wait = min(max(now - asked, SHORTEST_WAIT), LONGEST_WAIT)
-    what = (
-        f"the extract of {part.since} to {part.until}, submitted {asked:%Y-%m-%d %H:%M} UTC, is not ready yet;"
-        " it will be fetched, not submitted again"
-    )
-    return ExtractNotReady(client.source, f"GET {DOWNLOAD}", what, retry_at=now + wait)
 
 
 def _without_token(error: SourceError, token: str) -> SourceError:

@@ -33,6 +33,9 @@ OTHERS = {
 }
 
 FORBIDDEN = re.compile(r"[&|{}^\\]")
+UNANSWERED = re.compile(
+    r"[&|{}^\\'\"<>;]"
+)  # and those whose connections the firewall before SAM.gov drops, seen in 2026
 OPERATORS = re.compile(r"[~!\[\]]")  # or, not, and the brackets of a range: in a name they are noise
 DATE_RANGE = re.compile(r"\[(\d\d/\d\d/\d{4}),(\d\d/\d\d/\d{4})\]")
 UEI = re.compile(r"[A-Z0-9]{12}")
@@ -49,11 +52,12 @@ def period(since: date, until: date) -> str:
 def searchable(name: str) -> str:
     """Return the part of a name that can be searched for, "" if there is none.
 
-    `&`, `|`, `{`, `}`, `^` and the backslash are refused, and nothing says what partial search makes of a gap, so a
-    name that has them is searched for by its longest piece (whoever asks compares the whole name). Pieces of fewer than
-    four characters would find half the government: then all of them are sent, with blanks between.
+    `&`, `|`, `{`, `}`, `^` and the backslash are refused, quotes and angle brackets get no answer at all, and nothing
+    says what partial search makes of a gap, so a name that has them is searched for by its longest piece (whoever asks
+    compares the whole name). Pieces of fewer than four characters would find half the government: then all of them are
+    sent, with blanks between.
     """
-    pieces = [" ".join(piece.split()) for piece in FORBIDDEN.split(OPERATORS.sub(" ", name))]
+    pieces = [" ".join(piece.split()) for piece in UNANSWERED.split(OPERATORS.sub(" ", name))]
     longest = max(pieces, key=len)
     return longest if len(longest) >= SHORTEST_FRAGMENT or len(pieces) == 1 else " ".join(filter(None, pieces))
 

@@ -13,12 +13,20 @@ from sources.records import Document, InvalidRecord, Payload
 from sources.sam_contract_awards_answer import Answer, RawRecord
 from sources.sam_contract_awards_queries import PAGE, path_of
 from sources.sam_contract_awards_record import identity_of, names_of, revision_of, state_of
+from sources.sam_gov import ask
 
 
-def page(client: Client, filters: Mapping[str, str], number: int) -> Document | None:
+def page(client: Client, filters: Mapping[str, str], *, offset: int = 0, limit: int = PAGE) -> Document | None:
     """Ask for a page, the first being 0; `None` when SAM.gov says that there is nothing. Raises `SourceError`."""
-    document = client.get(path_of({**filters, "limit": str(PAGE), "offset": str(number)}), may_be_empty=True)
+    path = path_of({**filters, "limit": str(limit), "offset": str(offset)})
+    document = ask(client, path, may_be_empty=True)
     return document if document.body else None
+
+
+def count(client: Client, filters: Mapping[str, str]) -> int:
+    """Return how many records a search finds. Costs a request. Raises `SourceError`."""
+    document = page(client, {**filters, "includeSections": "contractId"}, limit=1)
+    return total_of(client, document) if document else 0
 
 
 def answer_of(client: Client, document: Document) -> Answer:
@@ -32,6 +40,11 @@ def total_of(client: Client, document: Document) -> int:
     for _record in answer.records():
         pass
     return answer.total
+
+
+def records_of(client: Client, document: Document | None) -> list[RawRecord]:
+    """Return the records of a page, none of `None`. Raises `SourceChanged`."""
+    return list(answer_of(client, document).records()) if document else []
 
 
 class Sieve:
@@ -80,8 +93,13 @@ def _loose(value: str) -> str:
     return "".join(character for character in value.upper() if character.isalnum())
 
 
-def paged(client: Client, sieve: Sieve, filters: Mapping[str, str], first: Document) -> Iterator[Fetched]:
-    """Read all pages of a search; as many distinct records as SAM.gov counts are the proof. Raises `SourceError`."""
+def paged(
+    client: Client, sieve: Sieve, filters: Mapping[str, str], first: Document, *, by_records: bool
+) -> Iterator[Fetched]:
+    """Read all pages of a search; as many distinct records as SAM.gov counts are the proof.
+
+    `by_records`: an offset counts records instead of pages, as somebody has found out. Raises `SourceError`.
+    """
     total = total_of(client, first)
     seen: set[bytes] = set()
     document: Document | None = first
@@ -93,6 +111,7 @@ def paged(client: Client, sieve: Sieve, filters: Mapping[str, str], first: Docum
                 yield item
             seen.add(digest)
         number += 1
-        document = page(client, filters, number) if number * PAGE < total else None
+        offset = number * PAGE if by_records else number
+        document = page(client, filters, offset=offset) if number * PAGE < total else None
     if len(seen) < total:
         yield Shortfall(step=sieve.step, expected=total, received=len(seen))

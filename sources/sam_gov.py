@@ -18,6 +18,7 @@ from sources.records import Document
 KEY_HEADER, KEY_PARAMETER = "X-Api-Key", "api_key"
 HEADER_KEY = "header-key"
 HOLDS, DOES_NOT_HOLD = "holds", "does not hold"
+NO_DATA = b"no data found"  # the answer of notices, with status 404, to a search that finds nothing
 USED_UP = re.compile(rb"over_rate_limit|exceeded your (quota|rate limit)|throttled out|\b900804\b", re.IGNORECASE)
 TOO_MANY = re.compile(rb"exceeded the maximum allowable limit", re.IGNORECASE)
 # What only an answer has, and no error: the lists and counts of both searches, and the token of an extract.
@@ -45,10 +46,23 @@ def ask(client: Client, path: str, *, may_be_empty: bool = False, may_be_missing
     try:
         document = client.get(path, may_be_empty=may_be_empty, may_be_missing=may_be_missing)
     except Refused as error:
+        if error.status == 404 and NO_DATA.decode() not in error.came_back.lower() and not client.key_in_address:
+            return _asked_with_key_in_address(client, path, error)
         raise error_in(client, error.request, error.came_back.encode(), status=error.status) or error from None
     if wrong := error_in(client, f"GET {path.partition('?')[0]}", document.body):
         raise wrong
     return document
+
+
+def _asked_with_key_in_address(client: Client, path: str, error: Refused) -> Document:
+    """Ask once more, since 404 is, some say, the answer on every path to a key that does not arrive."""
+    client.key_in_address = True
+    try:
+        if client.key_in_address:
+            return ask(client, path)
+    except SourceError:
+        client.key_in_address = False
+    raise error
 
 
 def error_in(client: Client, request: str, body: bytes, *, status: int | None = 200) -> SourceError | None:

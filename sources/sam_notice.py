@@ -30,6 +30,7 @@ from sources.records import (
     Removal,
     SourceFact,
 )
+from sources.sam_gov import NO_DATA
 from sources.sam_notice_parts import (
     Fields,
     agency,
@@ -54,7 +55,6 @@ LONGEST_SHARED = 40
 NOT_WORD = re.compile(r"[^0-9A-Z]+")
 # A solicitation number that no office gives twice has letters and digits; "RFI" or "2026" is none.
 IDENTIFYING = re.compile(r"(?=.*[A-Z])(?=(.*\d){4})[0-9A-Z]{8,40}")
-NO_DATA = b"no data found"  # SAM.gov's answer, with status 404, to a search that finds nothing
 GONE = "gone"  # the revision of a notice that SAM.gov no longer gives
 TEXT_ASKED = "/text"  # ends the revision of a notice whose text was asked for
 OWN_ADDRESSES = ("links", "uiLink")  # where the API says it is itself: no news when that changes

@@ -21,8 +21,7 @@ from sources.errors import Blocked, QuotaUsedUp, Refused, SourceChanged
 from sources.http import Client
 from sources.reading import read_json
 from sources.records import Document
-from sources.sam_gov import ask
-from sources.sam_notice import NO_DATA
+from sources.sam_gov import NO_DATA, ask
 from sources.sam_notice_parts import Fields
 
 SEARCH = "/opportunities/v2/search"

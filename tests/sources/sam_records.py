@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 from sources.contract import Fetched, HeldRecord, Interest, Step, Window
-from sources.http import Client, Pace, Patience
+from sources.http import Client, Meter, Pace, Patience
 from sources.records import Award, Payload, Record
 from sources.sam_contract_awards import SamContractAwards
 from tests.sources.memory import Memory
@@ -22,7 +23,7 @@ SAMPLES: Json = json.loads(
     (Path(__file__).parents[1] / "data" / "sam" / "contract_awards.json").read_text(encoding="utf-8")
 )
 SOURCE = SamContractAwards()
-TODAY = date(2026, 11, 23)
+TODAY, SINCE = date(2026, 11, 23), date(2026, 11, 11)
 INTEREST = Interest(names=("ACME",), ueis=("ACMEACMEACME",), phrases=("DRONE",))
 
 
@@ -110,7 +111,14 @@ class Ledger:
 
 
 @contextmanager
-def client_of(base_url: str, *, key: str = KEY, tries: int = 1, meter: Ledger | None = None) -> Iterator[Client]:
+def client_of(
+    base_url: str,
+    *,
+    key: str = KEY,
+    tries: int = 1,
+    meter: Meter | None = None,
+    sleep: Callable[[float], object] = lambda _seconds: None,
+) -> Iterator[Client]:
     """A client in a hurry."""
     patience = Patience(connect=10, read=10, whole_answer=30, tries=tries, first_wait=0.001)
     with Client(
@@ -119,17 +127,25 @@ def client_of(base_url: str, *, key: str = KEY, tries: int = 1, meter: Ledger | 
         pace=Pace(seconds_between=0),
         patience=patience,
         key_headers={"X-Api-Key": key} if key else {},
+        key_parameter=SOURCE.key_parameter,
         meter=meter,
-        sleep=lambda _seconds: None,
+        sleep=sleep,
     ) as client:
         yield client
 
 
-def poll_steps(interest: Interest = INTEREST, *, until: date = TODAY) -> dict[str, Step]:
-    """The steps of a poll that looks back twelve days."""
-    since = date(2026, 11, 11)
-    steps = SOURCE.poll_steps(interest, Window(until=until, signed_since=since, modified_since=since))
-    return {step.key: step for step in steps}
+def poll_steps(interest: Interest = INTEREST, *, until: date = TODAY, since: date | None = SINCE) -> dict[str, Step]:
+    """The steps of a poll; that for what was modified has failed every day since `since`, unless that is `None`."""
+    window = Window(until=until, signed_since=SINCE, modified_since=SINCE)
+    steps = {step.key: step for step in SOURCE.poll_steps(interest, window)}
+    if steps and since:
+        steps["modified"] = replace(steps["modified"], since=since)
+    return steps
+
+
+def knowing() -> Memory:
+    """The memory of a program that knows how many records a day has: few."""
+    return Memory(notes={f"{label}/daily": "1" for label in ("modified", "revealed", "deleted")})
 
 
 def fetched(base_url: str, step: Step, stored: Memory, **how: Any) -> list[Fetched]:

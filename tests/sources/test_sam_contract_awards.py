@@ -12,18 +12,23 @@ from decimal import Decimal
 
 import pytest
 
-from sources.contract import HeldRecord, Interest, Shortfall, Unchanged
-from sources.errors import Blocked, QuotaUsedUp, Refused, SourceChanged, SourceError, Unreachable
+from procurewatch.demo.answers import Answer, LoggedRequest
+from sources import sam_contract_awards_extract
+from sources.contract import FailedStep, Fetched, HeldRecord, Interest, Shortfall, Unchanged
+from sources.errors import Blocked, QuotaUsedUp, Refused, SourceChanged, SourceError, Stopped, Unreachable
 from sources.records import Award, HeldAward, Payload, Problem, Removal
 from sources.sam_contract_awards_extract import ExtractNotReady
 from tests.sources.memory import Memory
+from tests.sources.meter import CountingMeter
 from tests.sources.sam_records import (
     RECORDS,
     SOURCE,
+    TODAY,
     Ledger,
     changed,
     client_of,
     fetched,
+    knowing,
     noted,
     parsed,
     piids,
@@ -45,7 +50,14 @@ def server() -> Iterator[FaultySamContractAwards]:
 
 @pytest.fixture
 def memory() -> Memory:
-    return Memory()
+    return knowing()
+
+
+def forget_days(memory: Memory) -> Memory:
+    """Let nothing count as read."""
+    for label in ("modified", "revealed", "deleted"):
+        memory.notes.pop(f"{label}/read", None)
+    return memory
 
 
 def test_a_poll_is_one_submission_and_one_download(server: FaultySamContractAwards, memory: Memory) -> None:
@@ -100,6 +112,7 @@ def test_the_longer_it_takes_the_later_it_is_asked_for(server: FaultySamContract
     server.ready_after = 100
     for age, least, most in ((3, 2.9, 3.1), (20, 5.9, 6.1)):
         memory.notes.clear()
+        memory.notes.update(knowing().notes)
         with pytest.raises(ExtractNotReady):
             fetched(server.base_url, MODIFIED, memory)
         age_note(memory, "modified", timedelta(hours=age))
@@ -119,6 +132,7 @@ def test_what_two_days_have_not_brought_is_submitted_again(server: FaultySamCont
     server.ready_after = 1
     for age, submissions in ((timedelta(hours=47), 1), (timedelta(hours=49), 2)):
         memory.notes.clear()
+        memory.notes.update(knowing().notes)
         with pytest.raises(ExtractNotReady):
             fetched(server.base_url, MODIFIED, memory)
         server.requests.clear()
@@ -159,19 +173,13 @@ def test_a_token_of_an_earlier_day_serves_a_later_poll(server: FaultySamContract
     server.ready_after = 1
     with pytest.raises(ExtractNotReady):
         fetched(server.base_url, MODIFIED, memory)
+    server.records.append(record("P9", modified="2026-11-24T00:00:00Z"))
     tomorrow = poll_steps(until=date(2026, 11, 24))["modified"]
-    assert len(piids(fetched(server.base_url, tomorrow, memory))) == 2
-    assert len(server.submissions) == 1
-
-
-def test_a_token_that_does_not_reach_back_far_enough_does_not(server: FaultySamContractAwards, memory: Memory) -> None:
-    server.ready_after = 1
-    with pytest.raises(ExtractNotReady):
-        fetched(server.base_url, MODIFIED, memory)
     server.ready_after = 0
-    wider = replace(MODIFIED, since=date(2024, 1, 1))
-    assert len(piids(fetched(server.base_url, wider, memory))) == 3
-    assert len(server.submissions) == 2
+    assert piids(fetched(server.base_url, tomorrow, memory)) == ["70CDCR26P0001", "70CDCR26P0002", "P9"]
+    windows = [submission["lastModifiedDate"] for submission in server.submissions]
+    assert windows == ["[11/11/2026,11/23/2026]", "[11/23/2026,11/24/2026]"]
+    assert memory.notes["modified/read"] == "2026-11-24"
 
 
 @pytest.mark.parametrize("note", ["", "[]", "x", '[{"other": 1}]', "[1]"])
@@ -185,30 +193,54 @@ def test_what_is_too_much_for_one_file_is_halved(server: FaultySamContractAwards
     server.most_extracted, server.a_day = 4, 100
     assert piids(fetched(server.base_url, MODIFIED, memory)) == [f"P{n}" for n in range(13)]
     windows = [submission["lastModifiedDate"] for submission in server.submissions]
-    assert windows[:3] == ["[11/11/2026,11/23/2026]", "[11/11/2026,11/17/2026]", "[11/11/2026,11/14/2026]"]
+    assert windows[:3] == ["[11/11/2026,11/23/2026]", "[11/11/2026,11/16/2026]", "[11/11/2026,11/13/2026]"]
     assert len(server.asked(DOWNLOAD)) == 4
     assert memory.notes["modified"] == ""
 
 
 def test_halves_are_noted_so_that_a_refusal_is_paid_for_once(server: FaultySamContractAwards, memory: Memory) -> None:
-    server.records = [record(f"P{n}", modified=f"2026-11-{11 + n:02}T00:00:00Z") for n in range(6)]
-    server.most_extracted, server.ready_after = 4, 1
-    for _run in range(2):
-        with pytest.raises(ExtractNotReady):
-            fetched(server.base_url, MODIFIED, memory)
-    assert len(piids(fetched(server.base_url, MODIFIED, memory))) == 6
+    server.records = [record(f"P{n}", modified=f"2026-11-{11 + n:02}T00:00:00Z") for n in range(8)]
+    server.most_extracted, server.ready_after, server.a_day = 4, 1, 100
+    given = []
+    for _run in range(4):
+        try:
+            given += piids(fetched(server.base_url, MODIFIED, memory))
+        except ExtractNotReady:
+            continue
     windows = [submission["lastModifiedDate"] for submission in server.submissions]
     assert len(windows) == len(set(windows))
+    assert memory.notes["modified"] == ""
 
 
-def test_one_day_that_is_too_much_is_refused_and_said(server: FaultySamContractAwards, memory: Memory) -> None:
-    server.most_extracted = 1
-    server.records = [record("P1"), record("P2")]
-    with pytest.raises(Refused, match=r"Total Number of Records: 2 exceeded"):
-        fetched(server.base_url, MODIFIED, memory, meter=Ledger(100))
+def test_a_part_that_was_read_is_not_read_again(server: FaultySamContractAwards, memory: Memory) -> None:
+    server.records = [record(f"P{n}", modified=f"2026-11-{11 + n:02}T00:00:00Z") for n in range(8)]
+    server.most_extracted, server.a_day = 4, 100
+    server.play(Fault.SERVER_ERROR, on=DOWNLOAD, after=1)
+    given: list[Fetched] = []
+    with client_of(server.base_url) as client, pytest.raises(Unreachable):
+        for item in SOURCE.fetch(client, MODIFIED, memory):
+            given.append(item)  # noqa: PERF402
+    server.heal()
+    given += fetched(server.base_url, MODIFIED, memory)
+    assert piids(given) == [f"P{n}" for n in range(8)]
+    tokens = [int(asked["token"][-1]) for asked in server.asked(DOWNLOAD)]
+    assert tokens == [0, 1, 1, 2]
 
 
-@pytest.mark.parametrize("nothing", ["204", "message"])
+def test_one_day_that_is_too_much_is_a_problem_and_the_others_are_read(
+    server: FaultySamContractAwards, memory: Memory
+) -> None:
+    server.most_extracted, server.a_day = 1, 100
+    server.records = [record("P1"), record("P2"), record("P3", modified="2026-11-12T00:00:00Z")]
+    items = fetched(server.base_url, MODIFIED, memory, meter=Ledger(100))
+    (problem,) = (item for item in items if isinstance(item, Problem))
+    assert problem.key == "EXTRACT_MODIFIED_2026-11-20"
+    assert "Total Number of Records: 2 exceeded" in problem.reason
+    assert piids([item for item in items if item is not problem]) == ["P3"]
+    assert memory.notes["modified/read"] == "2026-11-23"
+
+
+@pytest.mark.parametrize("nothing", ["200", "204", "message"])
 def test_no_rows_are_no_rows(server: FaultySamContractAwards, memory: Memory, nothing: str) -> None:
     server.records, server.nothing = [], nothing
     assert fetched(server.base_url, MODIFIED, memory) == []
@@ -300,10 +332,10 @@ def test_what_is_stored_in_the_same_state_is_unchanged(server: FaultySamContract
     items = fetched(server.base_url, MODIFIED, memory)
     remember(memory, parsed(items))
     keys = [item.key for item in items if isinstance(item, Payload)]
-    assert fetched(server.base_url, MODIFIED, memory) == [Unchanged(key=key) for key in keys]
+    assert fetched(server.base_url, MODIFIED, forget_days(memory)) == [Unchanged(key=key) for key in keys]
     corrected = record(obligation="99.00", modified="2026-11-21T00:00:00Z")
     server.records = [corrected, *RECORDS[1:]]
-    again = fetched(server.base_url, MODIFIED, memory)
+    again = fetched(server.base_url, MODIFIED, forget_days(memory))
     assert [type(item) for item in again] == [Payload, Unchanged]
 
 
@@ -313,17 +345,17 @@ def test_an_older_modification_does_not_come_again_after_a_newer_one(
     newer = record(modification="P00001", modified="2026-11-22T00:00:00Z", obligation="5.00", signed="2026-11-22")
     server.records = [record(), newer]
     remember(memory, parsed(fetched(server.base_url, MODIFIED, memory)))
-    assert [type(item) for item in fetched(server.base_url, MODIFIED, memory)] == [Unchanged, Unchanged]
+    assert [type(item) for item in fetched(server.base_url, MODIFIED, forget_days(memory))] == [Unchanged, Unchanged]
     key = next(iter(memory.records))
     memory.records[key] = replace(memory.records[key], actions=frozenset({("0", date(2026, 11, 18), Decimal(100))}))
-    assert [type(item) for item in fetched(server.base_url, MODIFIED, memory)] == [Unchanged, Payload]
+    assert [type(item) for item in fetched(server.base_url, MODIFIED, forget_days(memory))] == [Unchanged, Payload]
 
 
 def test_the_revision_of_another_source_says_nothing(server: FaultySamContractAwards, memory: Memory) -> None:
     remember(memory, parsed(fetched(server.base_url, MODIFIED, memory)))
     for key, held in list(memory.records.items()):
         memory.records[key] = HeldRecord(key=key, revision="f" * 16, actions=held.actions)
-    assert [type(item) for item in fetched(server.base_url, MODIFIED, memory)] == [Payload, Payload]
+    assert [type(item) for item in fetched(server.base_url, MODIFIED, forget_days(memory))] == [Payload, Payload]
 
 
 def test_a_poll_asks_the_same_whatever_the_watchlist_and_nothing_of_an_empty_one() -> None:
@@ -341,16 +373,16 @@ def test_what_defense_signed_ninety_days_ago_is_found_though_it_was_modified_lon
     assert fetched(server.base_url, MODIFIED, memory) == []
     assert piids(fetched(server.base_url, poll_steps()["revealed"], memory)) == ["REVEALED"]
     assert server.submissions[-1]["contractingDepartmentCode"] == "9700"
-    assert server.submissions[-1]["dateSigned"] == "[07/26/2026,08/25/2026]"
+    assert server.submissions[-1]["dateSigned"] == "[08/18/2026,08/25/2026]"
 
 
 def test_deletions_are_removals_of_actions(server: FaultySamContractAwards, memory: Memory) -> None:
-    server.deleted = [record("GONE", "P00001", modified="2026-09-01T10:00:00Z")]
+    server.deleted = [record("GONE", "P00001", modified="2026-11-17T10:00:00Z")]
     memory.wanted = lambda _record: True
     (found,) = parsed(fetched(server.base_url, poll_steps()["deleted"], memory))
     assert isinstance(found, Removal)
     assert (found.key, found.action_key) == ("CONT_AWD_GONE_7012_-NONE-_-NONE-", "7012_-NONE-_GONE_P00001_-NONE-_0")
-    assert found.removed == date(2026, 9, 1)
+    assert found.removed == date(2026, 11, 17)
 
 
 @pytest.mark.parametrize("label", ["revealed", "deleted"])
@@ -366,7 +398,7 @@ def test_what_can_wait_goes_on_from_where_it_was_however_long_ago(
 ) -> None:
     memory.notes["revealed/read"] = "2026-06-30"
     fetched(server.base_url, poll_steps()["revealed"], memory)
-    assert server.submissions[-1]["dateSigned"] == "[06/16/2026,08/25/2026]"
+    assert server.submissions[-1]["dateSigned"] == "[06/30/2026,08/25/2026]"
 
 
 def test_what_can_wait_waits_for_requests_to_spare(server: FaultySamContractAwards, memory: Memory) -> None:
@@ -379,3 +411,197 @@ def test_what_can_wait_waits_for_requests_to_spare(server: FaultySamContractAwar
     assert len(server.requests) == 2
     assert len(fetched(server.base_url, step, memory, meter=Ledger(3))) == 1
     assert (len(server.submissions), memory.notes["deleted/read"]) == (1, "2026-11-23")
+
+
+@pytest.mark.parametrize("label", ["revealed", "deleted"])
+def test_what_has_waited_for_two_weeks_is_said(server: FaultySamContractAwards, memory: Memory, label: str) -> None:
+    fetched(server.base_url, poll_steps(until=date(2026, 11, 1))[label], memory)
+    for until, is_said in ((date(2026, 11, 15), False), (date(2026, 11, 16), True)):
+        step = poll_steps(until=until)[label]
+        items = fetched(server.base_url, step, memory, meter=Ledger(5))
+        reason = "5 requests are left today, and are kept for what cannot wait"
+        assert items == ([FailedStep(step=step, reason=reason)] if is_said else [])
+    server.records = server.deleted = [record(signed="2026-08-10", department="9700", modified="2026-11-10T00:00:00Z")]
+    server.ready_after = 1
+    (failed,) = fetched(server.base_url, step, memory, meter=Ledger(6))
+    assert isinstance(failed, FailedStep)
+    assert "is not ready yet" in failed.reason
+    assert len(fetched(server.base_url, step, memory, meter=Ledger(6))) == 1
+
+
+def test_a_poll_reads_on_from_where_it_was_and_the_last_day_again(
+    server: FaultySamContractAwards, memory: Memory
+) -> None:
+    server.a_day = 100
+    for day in (23, 24, 27):
+        fetched(server.base_url, poll_steps(until=date(2026, 11, day), since=None)["modified"], memory)
+    fetched(server.base_url, poll_steps(until=date(2026, 11, 27), since=None)["modified"], memory)
+    windows = [submission["lastModifiedDate"] for submission in server.submissions]
+    assert windows == ["[11/22/2026,11/23/2026]", "[11/23/2026,11/24/2026]", "[11/24/2026,11/27/2026]"]
+
+
+def test_a_first_poll_counts_before_it_orders_and_later_ones_know(server: FaultySamContractAwards) -> None:
+    memory = Memory()
+    step = poll_steps(since=None)["modified"]
+    server.records = [record(f"P{n}", modified="2026-11-23T00:00:00Z") for n in range(5)]
+    assert len(fetched(server.base_url, step, memory)) == 5
+    first, *others = server.asked(SEARCH)
+    assert (first["limit"], first["includeSections"]) == ("1", "contractId")
+    assert ["format" in asked for asked in others] == [True]
+    assert memory.notes["modified/daily"] == "3"  # five in two days
+    fetched(server.base_url, poll_steps(until=date(2026, 11, 24), since=None)["modified"], memory)
+    assert ["format" in asked for asked in server.asked(SEARCH)[2:]] == [True]
+
+
+def test_where_nothing_is_counted_nothing_is_ordered(server: FaultySamContractAwards) -> None:
+    server.records = []
+    memory = Memory()
+    assert fetched(server.base_url, MODIFIED, memory) == []
+    assert server.submissions == []
+    assert memory.notes["modified/read"] == "2026-11-23"
+
+
+@pytest.mark.parametrize(("daily", "windows"), [(5_000, 1), (5_200, 2), (11_000, 3), (60_000, 12), (900_000, 13)])
+def test_an_order_is_cut_so_that_each_file_stays_under_a_gigabyte(
+    server: FaultySamContractAwards, memory: Memory, daily: int, windows: int
+) -> None:
+    memory.notes["modified/daily"] = str(daily)
+    server.a_day = 100
+    server.records = [record(f"P{n}", modified=f"2026-11-{11 + n:02}T00:00:00Z") for n in range(13)]
+    assert piids(fetched(server.base_url, MODIFIED, memory)) == [f"P{n}" for n in range(13)]
+    assert len(server.submissions) == windows
+    assert int(memory.notes["modified/daily"]) < daily  # and is found to be less
+
+
+def test_a_file_that_is_too_large_is_cut_off_and_ordered_in_halves(
+    server: FaultySamContractAwards, memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.records = [record(f"P{n}", modified=f"2026-11-{11 + n:02}T00:00:00Z") for n in range(13)]
+    server.a_day = 100
+    monkeypatch.setattr(sam_contract_awards_extract, "TOO_LARGE", 5 * len(wire(server.records[0])))
+    items = fetched(server.base_url, MODIFIED, memory)
+    assert piids(items) == [f"P{n}" for n in range(13)]
+    tokens = [asked["token"] for asked in server.asked(DOWNLOAD)]
+    assert len(tokens) == len(set(tokens)) == len(server.submissions)
+
+
+def test_a_day_that_is_too_large_is_a_problem(
+    server: FaultySamContractAwards, memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sam_contract_awards_extract, "LARGEST_FILE", 1500)
+    monkeypatch.setattr(sam_contract_awards_extract, "TOO_LARGE", 1500)
+    server.records = [record("P1"), record("P2"), record("P3", modified="2026-11-12T00:00:00Z")]
+    server.a_day = 100
+    items = fetched(server.base_url, MODIFIED, memory)
+    (problem,) = (item for item in items if isinstance(item, Problem))
+    assert problem.key == "EXTRACT_MODIFIED_2026-11-20"
+    assert "the file is larger than 1500 bytes" in problem.reason
+    assert piids([item for item in items if item is not problem]) == ["P3"]
+
+
+def test_a_few_parts_are_submitted_at_once_and_the_quota_is_kept_for_their_files(
+    server: FaultySamContractAwards, memory: Memory
+) -> None:
+    memory.notes["modified/daily"] = "60000"
+    server.records = [record(f"P{n}", modified=f"2026-11-{11 + n:02}T00:00:00Z") for n in range(13)]
+    server.ready_after, server.a_day = 1, 1000
+    with pytest.raises(ExtractNotReady):
+        fetched(server.base_url, MODIFIED, memory)
+    assert len(server.submissions) == 3
+    server.ready_after = 0
+    with pytest.raises(QuotaUsedUp):
+        fetched(server.base_url, MODIFIED, memory, meter=CountingMeter(3))
+    assert len(server.submissions) == 3  # three files, and no request for another order
+
+
+def test_a_file_just_ordered_is_given_a_minute(server: FaultySamContractAwards, memory: Memory) -> None:
+    waits: list[float] = []
+    with client_of(server.base_url, sleep=waits.append) as client:
+        list(SOURCE.fetch(client, MODIFIED, memory))
+    assert waits == [60.0]
+    server.ready_after = 1
+    forget_days(memory)
+    with pytest.raises(ExtractNotReady):
+        fetched(server.base_url, MODIFIED, memory)
+    with client_of(server.base_url, sleep=waits.append) as client:
+        list(SOURCE.fetch(client, MODIFIED, memory))
+    assert waits == [60.0]  # one of an earlier run is asked for at once
+
+
+def test_a_run_that_is_to_stop_does_not_wait_for_a_file(server: FaultySamContractAwards, memory: Memory) -> None:
+    with client_of(server.base_url, sleep=lambda _seconds: True) as client, pytest.raises(Stopped):
+        list(SOURCE.fetch(client, MODIFIED, memory))
+    assert server.asked(DOWNLOAD) == []
+    assert len(piids(fetched(server.base_url, MODIFIED, memory))) == 2
+    assert len(server.submissions) == 1
+
+
+ERRORS_WITH_200 = ["html", "string", "text"]
+
+
+@pytest.mark.parametrize("shape", ERRORS_WITH_200)
+@pytest.mark.parametrize("label", ["modified", "search"])
+def test_a_key_that_is_not_accepted_is_blocked_whatever_the_status(
+    server: FaultySamContractAwards, memory: Memory, shape: str, label: str
+) -> None:
+    server.wrong_status = shape
+    steps = {"modified": MODIFIED, "search": SOURCE.backfill_steps(Interest(names=("ACME",)), TODAY, TODAY)[0]}
+    with pytest.raises(Blocked, match=r"API_KEY_INVALID|invalid API key"):
+        fetched(server.base_url, steps[label], memory, key="another")
+
+
+@pytest.mark.parametrize("shape", ["html", "string", "text"])
+@pytest.mark.parametrize("path", [SEARCH, DOWNLOAD])
+def test_a_used_up_quota_is_that_whatever_the_status(
+    server: FaultySamContractAwards, memory: Memory, shape: str, path: str
+) -> None:
+    server.wrong_status, server.used = shape, 10 if path == SEARCH else 9
+    ledger = Ledger(5)
+    with pytest.raises(QuotaUsedUp):
+        fetched(server.base_url, MODIFIED, memory, meter=ledger)
+    assert ledger.left() == 0
+    server.used = 0
+    assert len(piids(fetched(server.base_url, MODIFIED, memory))) == 2
+    assert len(server.exports) == 1
+
+
+@pytest.mark.parametrize("shape", ["string", "text"])
+def test_too_many_records_are_halved_whatever_the_status(
+    server: FaultySamContractAwards, memory: Memory, shape: str
+) -> None:
+    server.records = [record(f"P{n}", modified=f"2026-11-{11 + n:02}T00:00:00Z") for n in range(6)]
+    server.wrong_status, server.most_extracted, server.a_day = shape, 4, 100
+    assert len(piids(fetched(server.base_url, MODIFIED, memory))) == 6
+
+
+@pytest.mark.parametrize("body", [b'"something else is wrong"', b"something else is wrong", b"<h1>Oops</h1>", b"[]"])
+def test_another_error_with_status_200_means_that_the_source_changed(memory: Memory, body: bytes) -> None:
+    class Wrong(FaultySamContractAwards):
+        def answer(self, _: LoggedRequest) -> Answer:
+            return Answer(body=body)
+
+    with Wrong() as wrong, pytest.raises(SourceChanged):
+        fetched(wrong.base_url, MODIFIED, memory)
+
+
+@pytest.mark.parametrize("shape", ["", *ERRORS_WITH_200])
+def test_a_header_that_is_not_read_is_found_out_once(
+    server: FaultySamContractAwards, memory: Memory, shape: str
+) -> None:
+    server.reads_header, server.wrong_status = False, shape
+    items = fetched(server.base_url, MODIFIED, memory)
+    assert len(piids(items)) == 2
+    assert memory.notes["assumption/header-key"] == "does not hold"
+    assert ["api_key" in request.path for request in server.requests] == [False, True, True]
+    assert not any(KEY in repr(item) for item in items)
+    server.requests.clear()
+    fetched(server.base_url, MODIFIED, forget_days(memory))
+    assert ["api_key" in request.path for request in server.requests] == [True, True]
+
+
+def test_a_download_that_is_missing_says_nothing_about_the_key(server: FaultySamContractAwards, memory: Memory) -> None:
+    server.ready_after, server.not_ready = 1, "s3"
+    with pytest.raises(ExtractNotReady):
+        fetched(server.base_url, MODIFIED, memory)
+    assert len(piids(fetched(server.base_url, MODIFIED, memory))) == 2
+    assert "assumption/header-key" not in memory.notes

@@ -30,7 +30,7 @@ def server() -> Iterator[FaultySamContractAwards]:
 def step_of(kind: str = "uei", **interest: tuple[str, ...]) -> Step:
     """The one step of a backfill of a kind."""
     given = Interest(**(interest or {"ueis": ("ACMEACMEACME",)}))  # type: ignore[arg-type]
-    (step,) = (step for step in SOURCE.backfill_steps(given, SINCE, UNTIL) if f"/{kind}/" in step.key)
+    (step,) = (step for step in SOURCE.backfill_steps(given, SINCE, UNTIL) if step.key.startswith(f"{kind}/"))
     return step
 
 
@@ -41,19 +41,20 @@ def many(number: int, **fields: str) -> list[Json]:
 def test_a_backfill_asks_for_ueis_of_recipients_and_parents_and_for_names() -> None:
     interest = Interest(names=("ACME", "AT&T"), ueis=tuple(f"UEI{n:09}" for n in range(101)), phrases=("DRONE",))
     steps = SOURCE.backfill_steps(interest, date(2015, 6, 1), UNTIL)
-    assert [step.key for step in steps][:6] == [
-        "2015-06-01/2015-12-31/uei/1",
-        "2015-06-01/2015-12-31/uei/2",
-        "2015-06-01/2015-12-31/parent/1",
-        "2015-06-01/2015-12-31/parent/2",
-        "2015-06-01/2015-12-31/name/1",
-        "2015-06-01/2015-12-31/name/2",
+    first = steps[:6]
+    assert [step.key.partition("/")[0] for step in first] == ["uei", "uei", "parent", "parent", "name", "name"]
+    assert [step.query["filters"] for step in first[:3:2]] == [
+        {"awardeeUniqueEntityId": "~".join(interest.ueis[:100])},
+        {"ultimateParentUniqueEntityId": "~".join(interest.ueis[:100])},
     ]
-    assert {step.key[:21] for step in steps} == {
-        "2015-06-01/2015-12-31",
-        "2016-01-01/2023-12-31",
-        "2024-01-01/2026-11-23",
-    }
+    assert [step.days for step in steps[::6]] == [
+        (date(2015, 6, 1), date(2015, 12, 31)),
+        (date(2016, 1, 1), date(2023, 12, 31)),
+        (date(2024, 1, 1), UNTIL),
+    ]
+    assert len({step.key for step in steps}) == len(steps) == 18
+    fewer = SOURCE.backfill_steps(Interest(names=("AT&T",)), date(2015, 6, 1), UNTIL)
+    assert {step.key for step in fewer} < {step.key for step in steps}  # no matter what else is asked for
 
 
 @pytest.mark.parametrize(("rows", "requests"), [(1, 1), (100, 1), (101, 2), (200, 2), (300, 3)])
@@ -74,8 +75,20 @@ def test_much_is_read_as_an_extract(server: FaultySamContractAwards) -> None:
     assert (len(server.asked(SEARCH)), len(server.submissions), len(server.asked(DOWNLOAD))) == (2, 1, 2)
 
 
-def test_nothing_is_nothing(server: FaultySamContractAwards) -> None:
+@pytest.mark.parametrize("nothing", ["200", "204"])
+@pytest.mark.parametrize("as_numbers", [False, True])
+def test_nothing_is_nothing(server: FaultySamContractAwards, nothing: str, as_numbers: bool) -> None:
+    server.nothing, server.as_numbers = nothing, as_numbers
     assert fetched(server.base_url, step_of(), Memory()) == []
+    with client_of(server.base_url) as client:
+        assert SOURCE.control(client) is False
+    assert len(server.requests) == 2
+
+
+def test_counts_may_be_numbers(server: FaultySamContractAwards) -> None:
+    server.as_numbers, server.records = True, many(101)
+    assert len(piids(fetched(server.base_url, step_of(), Memory()))) == 101
+    assert len(server.requests) == 2
 
 
 def test_evidence_of_a_page_is_the_record_and_the_page_s_address(server: FaultySamContractAwards) -> None:
@@ -109,6 +122,8 @@ def test_a_name_with_an_ampersand_is_searched_by_its_longest_piece_and_compared_
         ("BLACK | WHITE {SYSTEMS}^\\", "SYSTEMS"),
         ("L3", "L3"),
         ("YAHOO! ~ [X]", "YAHOO X"),
+        ("O'REILLY MEDIA", "REILLY MEDIA"),
+        ('THE "BEST" <SOFTWARE>; INC', "SOFTWARE"),
         ("&&&", ""),
         ("", ""),
     ],

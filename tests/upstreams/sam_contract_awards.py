@@ -3,8 +3,11 @@
 Facts: `_apidocs/contract-awards.md` of GSA/open-gsa-redesign (v1.0): parameters, operators, limits, "HTTP Response
 Codes" with their texts, examples 1 to 6 for the shapes. From those who have called it: refusals count against the
 quota; `format` needs `emailId`, which is yes or no; a file that is not ready may also show as 303 or as S3's "The
-specified key does not exist"; the shape of the 429. Nobody has written down the text with which forbidden characters
-are refused: the one here is made up.
+specified key does not exist"; the shape of the 429. Measured in 2026 (1102-sam): a search that finds nothing has status
+200 and its counts in awardResponse; too large a limit is answered by a bare JSON string with status 200, a bad key by
+`<h1>API_KEY_INVALID</h1>`; totalRecords is text or a number; a list with ~ found the rows of its first value alone, of
+one parameter at least. Nobody has written down the text with which forbidden characters are refused: the one here is
+made up.
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl, urlsplit
 
-from procurewatch.demo.answers import Answer, LoggedRequest, Refusal, json_answer
+from procurewatch.demo.answers import HTML_TYPE, Answer, LoggedRequest, Refusal, json_answer
 from procurewatch.demo.stand_in import StandIn
 from tests.upstreams.faults import Faulty
 
@@ -86,14 +89,20 @@ class SamContractAwardsStandIn(StandIn):
     """SAM.gov's contract awards: `records` and `deleted`, as of `today`, for one key with `a_day` requests.
 
     `ready_after`: how often a file is asked for before it is there; `not_ready`: how that shows ("400", "303", "s3",
-    "s3 as 200"). `packing`: "", "zip" or "gzip". `nothing`: how no rows show for an extract ("204", "message").
+    "s3 as 200"). `packing`: "", "zip" or "gzip". `nothing`: how no rows show ("200": counts in awardResponse, "204",
+    and for an extract "message"). `wrong_status`: how errors show that come with status 200 ("html", "string", "text";
+    "": with a status of their own). `reads_header`: the key is read from its header, too. `counts_records`: an offset
+    counts records. `first_of_list`: of values with ~ between them the first one counts. `as_numbers`: counts are no
+    text.
     """
 
     def __init__(self, records: Sequence[Json] = (), deleted: Sequence[Json] = ()) -> None:
         self.records, self.deleted = list(records), list(deleted)
         self.key, self.a_day, self.used = KEY, 10, 0
         self.today = date(2026, 11, 23)
-        self.ready_after, self.not_ready, self.packing, self.nothing = 0, "400", "", "204"
+        self.ready_after, self.not_ready, self.packing, self.nothing = 0, "400", "", "200"
+        self.wrong_status, self.reads_header, self.counts_records = "", True, False
+        self.first_of_list = self.as_numbers = False
         self.most_extracted = 1_000_000
         self.exports: dict[str, Export] = {}
         super().__init__()
@@ -118,17 +127,27 @@ class SamContractAwardsStandIn(StandIn):
         url = urlsplit(request.path)
         parameters = parse_qsl(url.query, keep_blank_values=True)
         try:
-            self._admit(request.headers.get("x-api-key") or dict(parameters).get("api_key", ""))
+            header = request.headers.get("x-api-key") if self.reads_header else ""
+            self._admit(header or dict(parameters).get("api_key", ""))
             if request.method != "GET" or url.path not in (SEARCH, DOWNLOAD):
                 raise refused("Not Found", status=404)
             given = dict(parameters)
             return self._download(given.get("token", "")) if url.path == DOWNLOAD else self._search(given)
         except Refusal as refusal:
+            if self.wrong_status:
+                return self._with_wrong_status(refusal)
             if refusal.status == 429:
                 midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0) + timedelta(days=1)
                 seconds = int((midnight - datetime.now(UTC)).total_seconds()) + 1
                 return Answer(status=429, body=refusal.answer.body, headers={"Retry-After": str(seconds)})
             return refusal.answer
+
+    def _with_wrong_status(self, refusal: Refusal) -> Answer:
+        said = {429: "OVER_RATE_LIMIT", 403: "API_KEY_INVALID"}.get(refusal.status)
+        text = str((refusal.content or {}).get("message", said))
+        if self.wrong_status == "html":
+            return Answer(body=f"<h1>{said or text}</h1>".encode(), content_type=HTML_TYPE)
+        return json_answer(text) if self.wrong_status == "string" else Answer(body=text.encode())
 
     def _admit(self, key: str) -> None:
         if not key:
@@ -141,16 +160,30 @@ class SamContractAwardsStandIn(StandIn):
         self.used += 1
 
     def _search(self, given: dict[str, str]) -> Answer:
+        if self.first_of_list:
+            given = {name: value.partition("~")[0] for name, value in given.items()}
+        if given.get("limit", "").isdecimal() and int(given["limit"]) > 100:
+            return json_answer('Max value allowed for parameter "limit" is 100')
         check(given)
         found = list(self._matching(given))
         if "format" in given:
             return self._submit(found)
         limit, offset = int(given.get("limit", 10)), int(given.get("offset", 0))
-        rows = [sections(record, given) for record in found[offset * limit : (offset + 1) * limit]]
-        if not rows:
-            return Answer(status=204)
+        start = offset if self.counts_records else offset * limit
+        rows = [sections(record, given) for record in found[start : start + limit]]
+        if not found:
+            return self._nothing(str(limit), str(offset))
         counts = {"totalRecords": str(len(found)), "limit": str(limit), "offset": str(offset)}
+        if self.as_numbers:
+            return json_answer({"awardSummary": rows, **{name: int(value) for name, value in counts.items()}})
         return json_answer({"awardSummary": rows, **counts})
+
+    def _nothing(self, limit: str, offset: str) -> Answer:
+        if self.nothing == "204":
+            return Answer(status=204)
+        zero: object = 0 if self.as_numbers else "0"
+        counts = {"totalRecords": zero, "limit": limit, "offset": offset}
+        return json_answer({"awardResponse": counts, "message": "No Data found for the search."})
 
     def _matching(self, given: Mapping[str, str]) -> Iterator[Json]:
         for record in self.deleted if given.get("deletedStatus") == "yes" else self.records:
@@ -173,7 +206,7 @@ class SamContractAwardsStandIn(StandIn):
             )
         if not found:
             message = json_answer({"presignedUrl": None, "message": "No Data found for the search."})
-            return Answer(status=204) if self.nothing == "204" else message
+            return message if self.nothing == "message" else self._nothing("10", "null")
         token = f"vAmxTSwqtm{len(self.exports)}"
         self.exports[token] = Export(records=found)
         return json_answer(

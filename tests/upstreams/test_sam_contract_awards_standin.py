@@ -40,7 +40,7 @@ def ask(server: SamContractAwardsStandIn, path: str = SEARCH, key: str = KEY, **
         ({"awardeeLegalBusinessName": "A|B"}, "not allowed"),
         ({"dateSigned": "2024-01-01"}, "Dates must be specified in the MM/DD/YYYY"),
         ({"dateSigned": "[01/01/2024,13/01/2024]"}, "Dates must be specified"),
-        ({"limit": "101"}, "The max value allowed for parameter 'limit' is 100."),
+        ({"limit": "x"}, "The max value allowed for parameter 'limit' is 100."),
         ({"limit": "100", "offset": "4001"}, "You may only page through the first 400,000 records."),
         ({"format": "json"}, "Parameters 'format' and 'emailId' must both be supplied"),
         ({"emailId": "No"}, "in conjunction with the search parameter 'format'"),
@@ -67,9 +67,31 @@ def test_a_page(server: SamContractAwardsStandIn) -> None:
     assert list(answer["awardSummary"][0]) == ["contractId"]
 
 
-def test_nothing_found_has_no_body(server: SamContractAwardsStandIn) -> None:
+def test_too_large_a_limit_is_a_string_with_status_200(server: SamContractAwardsStandIn) -> None:
+    assert ask(server, limit="101") == (200, 'Max value allowed for parameter "limit" is 100')
+
+
+def test_nothing_found_has_its_counts_elsewhere_and_no_list(server: SamContractAwardsStandIn) -> None:
+    status, answer = ask(server, dateSigned="01/01/1990")
+    assert (status, answer["awardResponse"]["totalRecords"]) == (200, "0")
+    assert "awardSummary" not in answer
+    server.nothing = "204"
     assert ask(server, dateSigned="01/01/1990") == (204, None)
     assert ask(server, deletedStatus="yes")[1]["totalRecords"] == "1"
+
+
+def test_a_list_finds_all_or_the_first_alone(server: SamContractAwardsStandIn) -> None:
+    server.records[0] = record("OTHER", uei="OTHEROTHEROT")
+    both = {"awardeeUniqueEntityId": "OTHEROTHEROT~ACMEACMEACME"}
+    assert ask(server, **both)[1]["totalRecords"] == "5"
+    server.first_of_list = True
+    assert ask(server, **both)[1]["totalRecords"] == "1"
+
+
+def test_an_offset_counts_pages_or_records(server: SamContractAwardsStandIn) -> None:
+    assert len(ask(server, limit="2", offset="2")[1]["awardSummary"]) == 1
+    server.counts_records = True
+    assert len(ask(server, limit="2", offset="2")[1]["awardSummary"]) == 2
 
 
 def test_an_extract(server: SamContractAwardsStandIn) -> None:

@@ -104,6 +104,11 @@ def _fiscal_year(column: str) -> Column:
     return Column("fiscal_year", "the federal fiscal year of that day: 2024 began on 2023-10-01", year)
 
 
+def _listed(column: str) -> str:
+    """Return the codes of a JSON array with commas between them: no code holds what JSON writes around it."""
+    return f"""replace(replace(replace(CAST({column} AS TEXT), '[', ''), ']', ''), '"', '')"""
+
+
 def _competition() -> str:
     """Return `storage.competition.competition_of` as SQL."""
     fair, extent = "r.fair_opportunity_code", "r.extent_competed_code"
@@ -155,7 +160,6 @@ FACTS = {
     "set_aside": "that code in words: for whom the competition was reserved",
     "pricing_code": "FPDS code of the type of contract: J is firm fixed price",
     "pricing": "that code in words",
-    "disaster_codes": "Disaster Emergency Fund Codes of its money, JSON; Q is money that is not for disasters",
     "subaward_count": "the number of subawards that its recipient has reported",
     "place": "where it is performed",
     "doubt": "why an amount cannot be true, empty if nothing speaks against it",
@@ -201,10 +205,15 @@ AWARDS_VIEW = View(
         *_as_stored(
             "r",
             "extent_competed_code extent_competed not_competed_reason fair_opportunity_code fair_opportunity"
-            " offers_received solicitation_procedure set_aside_code set_aside pricing_code pricing disaster_codes"
-            " subaward_count",
+            " offers_received solicitation_procedure set_aside_code set_aside pricing_code pricing",
             FACTS,
         ),
+        Column(
+            "disaster_codes",
+            "Disaster Emergency Fund Codes of its money, between commas; Q is money that is not for disasters",
+            _listed("r.disaster_codes"),
+        ),
+        *_as_stored("r", "subaward_count", FACTS),
         _dollars(
             "subaward_total", "the sum of those reports, never to be added to other amounts", "r.subaward_total_cents"
         ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from storage.database import Database, migration_config, open_database
 from storage.reader_views import SCHEMA, VIEWS, views_digest
 from storage.tables import ActionRow, LinkRow, MatchRow, RunRow
-from tests.records import BABEL, CLEARVIEW, COURT_REPORTER, EQUIPMENT, LATER, SEEN, match
+from tests.records import BABEL, CLEARVIEW, COURT_REPORTER, EQUIPMENT, LATER, SEEN, SOLE_SOURCE, match
 from tests.storage.tools import save
 
 DOCUMENTATION = (Path(__file__).parents[2] / "docs" / "querying-sql.md").read_text()
@@ -53,6 +54,16 @@ def test_amounts_are_dollars_and_years_fiscal(database: Database) -> None:
     assert [row["fiscal_year"] for row in rows] == [2021, 2022, 2022, 2022, 2023]
     award = ask(database, "SELECT obligated, fiscal_year FROM awards")[0]
     assert (float(award["obligated"]), award["fiscal_year"]) == (2287500, 2021)
+
+
+def test_codes_of_disaster_money_stand_in_a_line(database: Database) -> None:
+    fill(database)
+    assert [row["disaster_codes"] for row in ask(database, "SELECT disaster_codes FROM awards")] == [""]
+    save(database, replace(CLEARVIEW, **SOLE_SOURCE), match(CLEARVIEW), now=LATER)
+    query = "SELECT disaster_codes, offers_received, outlays, subaward_total FROM awards"
+    assert [
+        tuple(float(v) if k != "disaster_codes" else v for k, v in row.items()) for row in ask(database, query)
+    ] == [("N, Q", 1, 1787500, 250000.5)]
 
 
 def test_an_action_that_its_source_took_back_is_not_counted(database: Database) -> None:

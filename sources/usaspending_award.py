@@ -97,10 +97,13 @@ def objects(fields: Fields, name: str) -> Iterator[Fields]:
 
 
 def parse(payload: Payload) -> Record:
-    """Read a payload (the detail first, then the pages of its transactions) into an award, or say why not."""
+    """Read a payload into an award, or say why not.
+
+    It holds the detail first, then the pages of its transactions, then perhaps the answer that a former key is gone.
+    """
     try:
         answers = [read_json(document, payload.source) for document in payload.documents]
-        return _award(payload, answers[0], answers[1:])
+        return _award(payload, answers[0], [answer for answer in answers[1:] if "detail" not in answer])
     except (InvalidRecord, SourceChanged, IndexError) as error:
         reason = error.came_back if isinstance(error, SourceChanged) else str(error)
         return Problem(source=payload.source, key=payload.key, reason=reason, documents=payload.documents)

@@ -63,9 +63,14 @@ def mentions(vendor: Vendor) -> tuple[tuple[Product, Portfolio], ...]:
     return tuple(found.values())
 
 
+def _without_the(written: str) -> str:
+    """Return a name in upper case without a leading THE, which the matcher leaves out, too."""
+    return re.sub(r"^THE\s+(?=\w)", "", written.upper().strip())
+
+
 def _without_form(written: str) -> str:
-    """Return a name in upper case without legal form, its punctuation kept: PEN-LINK, LIMITED -> PEN-LINK,"""
-    whole = written.upper()
+    """Return a name in upper case without THE and legal form, its punctuation kept: PEN-LINK, LIMITED -> PEN-LINK,"""
+    whole = _without_the(written)
     name = parse_name(whole)
     words = whole.split()
     while name and len(words) > 1:
@@ -97,7 +102,7 @@ def search_names(vendor: Vendor) -> tuple[str, ...]:
         words = fold_text(bare)
         several = " " in words and len(words.replace(" ", "")) >= SHORTEST_SEARCH
         distinctive = several or (len(words) >= 6 and " " not in words and not is_common(words))
-        wanted |= _spellings(bare if distinctive else written.upper().rstrip(" ."))
+        wanted |= _spellings(bare if distinctive else written.rstrip(" ."))
     usable = {name for name in wanted if len(name) >= SHORTEST_SEARCH or (len(name) == 6 and name.isalnum())}
     return fewest_names(name for name in usable if " " in fold_text(name) or not is_common(fold_text(name)))
 
@@ -105,7 +110,7 @@ def search_names(vendor: Vendor) -> tuple[str, ...]:
 def _written_names(vendor: Vendor) -> list[str]:
     """Return every name by which a recipient or its parent may concern an entry."""
     names = (*vendor.known_names, *vendor.subsidiaries, *vendor.parents)
-    return [known.name for known in names if vendor.portfolio_of(known) is not Portfolio.BROAD]
+    return [_without_the(known.name) for known in names if vendor.portfolio_of(known) is not Portfolio.BROAD]
 
 
 def fewest_names(names: Iterable[str]) -> tuple[str, ...]:

@@ -52,6 +52,7 @@ def written(vendor: Vendor) -> frozenset[str]:
     for known in names_of(vendor):
         whole = known.name.upper()
         bases |= spellings(whole) | spellings(FORM.sub("", whole)) | spellings(FORM.sub("", FORM.sub("", whole)))
+    bases |= {base.removeprefix("THE ") for base in bases}
     names = {f"{base}{comma}{form}".strip(" ,") for base in bases for form in FORMS for comma in (" ", ", ", ",")}
     names |= {f"THE {base} COMPANY" for base in bases} | {f"ANY RESELLER LLC DBA {base}" for base in bases}
     return frozenset(names)

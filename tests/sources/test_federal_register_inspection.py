@@ -138,6 +138,23 @@ def test_a_document_that_is_still_on_public_inspection_is_unchanged(server: Faul
     assert SourceFact(label="Editorial note", value="This document was withdrawn.") in record.facts
 
 
+def test_what_changed_is_given_without_asking_for_it_where_it_is_not_published_yet(
+    server: FaultyFederalRegister,
+) -> None:
+    (found,) = publications(fetched(server, INSPECTION)).values()
+    more = f'{found.revision[:16]}["ANDURIL", "CLEARVIEW AI"]'
+    server.inspected[0] |= {"editorial_note": "Withdrawn.", "publication_date": None}
+    server.requests.clear()
+    memory = Memory(records={KEY: HeldRecord(key=KEY, revision=more)})
+    assert set(publications(fetched(server, INSPECTION, memory))) == {KEY}
+    assert [request.path.partition("?")[0] for request in server.requests] == [PATH]
+
+
+def test_only_notices_and_rules_are_asked_for(server: FaultyFederalRegister) -> None:
+    server.inspected[0]["type"] = "Presidential Document"
+    assert fetched(server, INSPECTION) == []
+
+
 def test_a_document_that_is_published_is_the_same_record_without_the_state(server: FaultyFederalRegister) -> None:
     memory = remembering(fetched(server, INSPECTION))
     server.documents.append(dict(PUBLISHED))

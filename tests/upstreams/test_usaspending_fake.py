@@ -472,6 +472,10 @@ def test_transaction_keywords_look_at_more_fields(api: Api, keyword: str, expect
     assert api.found_actions(keywords=[keyword]) == expected
 
 
+def test_recipients_have_no_ids(api: Api) -> None:
+    assert api.found_actions(recipient_id="5c8ae9d8-9fa1-4cb8-9ba6-6a1c4e1b7f10-C") == set()
+
+
 def test_transaction_searches_ignore_the_whitespace_around_a_text(api: Api) -> None:
     assert api.found_actions(recipient_search_text=[" PANAMERICA\n"]) == {(RESELLER, "0")}
     assert api.found(recipient_search_text=[" PANAMERICA"]) == set()

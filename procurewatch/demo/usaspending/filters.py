@@ -265,6 +265,7 @@ SAME_FOR_BOTH: dict[str, Callable[[Any], AwardTest]] = {
     "award_unique_id": lambda key: lambda award: award.key == REMOVED.sub("", key),
     "naics_codes": naics_codes,
     "psc_codes": psc_codes,
+    "recipient_id": lambda _id: lambda _award: False,  # the fake's awards have no such ids
 }
 OF_AWARDS: dict[str, Callable[[Any], AwardTest]] = SAME_FOR_BOTH | {
     "keywords": keywords,

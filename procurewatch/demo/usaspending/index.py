@@ -61,7 +61,6 @@ UNSORTABLE: dict[Index, frozenset[str]] = {
 # Filters that the API knows and this fake does not serve: it says so instead of ignoring them.
 UNSERVED = frozenset(
     {
-        "recipient_id",
         "recipient_locations",
         "place_of_performance_locations",
         "recipient_scope",

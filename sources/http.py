@@ -215,9 +215,19 @@ class Client:
     def key_in_address(self, value: bool) -> None:
         self._keys.in_address = value and self._keys.may_move
 
+    @property
+    def key_arrives(self) -> bool:
+        """Whether a good answer has shown that the key arrives in the way in which it travels."""
+        return self._keys.arrives
+
     def wait(self, seconds: float) -> None:
-        """Wait before a request that would come too soon. Raises `Stopped` when the program is to stop."""
-        self._pause("waiting", seconds)
+        """Wait before a request that would come too soon, unless the pace asks for no time between two.
+
+        Raises:
+            Stopped: the program is to stop.
+        """
+        if self._pace.seconds_between:
+            self._pause("waiting", seconds)
 
     def quota_used_up(self, request: str, came_back: str, *, status: int | None = None) -> QuotaUsedUp:
         """Return the error that the source's quota is used up, and send nothing more today if the key has a quota."""

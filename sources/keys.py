@@ -33,6 +33,7 @@ class Keys(logging.Filter):
     """A source's key and the way it travels; as a filter of a logger, what takes the key out of its lines.
 
     `in_address`: the key travels as the parameter. `may_move`: it can, and it is not known to be refused there.
+    `arrives`: a good answer has shown that it does.
 
     Raises:
         ValueError: a key cannot stand in a header. Found out on sending, it would stand in the error.
@@ -52,7 +53,7 @@ class Keys(logging.Filter):
         self._parameter = f"{parameter}={quote(keys[0], safe='')}" if parameter and keys else ""
         self.may_move = bool(self._parameter)
         self.in_address = False
-        self._is_proven = False
+        self.arrives = False
 
     @property
     def headers(self) -> Mapping[str, str]:
@@ -80,8 +81,8 @@ class Keys(logging.Filter):
         if says_no_key(body) and status < 500:
             return True
         if status in REFUSALS:
-            return not self._is_proven
-        self._is_proven = self._is_proven or 200 <= status < 300
+            return not self.arrives
+        self.arrives = self.arrives or 200 <= status < 300
         return False
 
     def taken_out(self, text: str) -> str:

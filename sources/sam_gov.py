@@ -46,7 +46,8 @@ def ask(client: Client, path: str, *, may_be_empty: bool = False, may_be_missing
     try:
         document = client.get(path, may_be_empty=may_be_empty, may_be_missing=may_be_missing)
     except Refused as error:
-        if error.status == 404 and NO_DATA.decode() not in error.came_back.lower() and not client.key_in_address:
+        is_nothing = NO_DATA.decode() in error.came_back.lower()
+        if error.status == 404 and not (is_nothing or client.key_arrives or client.key_in_address):
             return _asked_with_key_in_address(client, path, error)
         raise error_in(client, error.request, error.came_back.encode(), status=error.status) or error from None
     if wrong := error_in(client, f"GET {path.partition('?')[0]}", document.body):

@@ -117,6 +117,7 @@ def client_of(
     key: str = KEY,
     tries: int = 1,
     meter: Meter | None = None,
+    seconds_between: float = 0,
     sleep: Callable[[float], object] = lambda _seconds: None,
 ) -> Iterator[Client]:
     """A client in a hurry."""
@@ -124,7 +125,7 @@ def client_of(
     with Client(
         SOURCE.name,
         base_url=base_url,
-        pace=Pace(seconds_between=0),
+        pace=Pace(seconds_between=seconds_between),
         patience=patience,
         key_headers={"X-Api-Key": key} if key else {},
         key_parameter=SOURCE.key_parameter,

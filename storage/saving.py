@@ -20,7 +20,7 @@ from storage.corrections import corrections_with
 from storage.events import Tell, save_event
 from storage.evidence import save_evidence
 from storage.linking import link_award, link_publication
-from storage.publication_changes import publication_changes
+from storage.publication_changes import publication_changes, with_known_text
 from storage.reviewing import PUBLISHED, REJECTED, band_for
 from storage.rows import award_row, publication_row
 from storage.sightings import keep_first_sighting, note_sighting, said_by, sightings_of, together
@@ -87,6 +87,7 @@ def save_publication(
 ) -> Saved:
     """Store a publication with who it concerns, the awards it is about, and what changed in it. As `save_award`."""
     stored = session.get(RecordRow, publication.key)
+    publication = with_known_text(stored, publication)
     old_matches = _matches_of(session, publication.key) if stored else {}
     concerned = bool(old_matches or matches)
     before = stored if _is_published(old_matches.values()) else None

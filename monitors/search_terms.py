@@ -2,8 +2,7 @@
 
 Whatever `monitors.matcher` would match is asked for, with these exceptions: names that are only like a listed one, a
 spelling with other spaces that nobody listed (BABELSTREET), names of a `broad` portfolio, phrases that are weak or
-`search: false`, the short name of a parent, which no row of a search tells, and CAGE codes, which USAspending does not
-know.
+`search: false`, and CAGE codes, which USAspending does not know.
 """
 
 from __future__ import annotations

@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
 from functools import lru_cache
-from itertools import combinations
 
 CACHED_NAMES = 4_096
 
@@ -76,23 +74,3 @@ def _words(name: str) -> tuple[str, ...]:
 def indexed_words(text: str) -> tuple[str, ...]:
     """Return the words of a text as USAspending's index has them, by which its keyword search finds phrases."""
     return tuple(_INDEXED.findall(text))
-
-
-def beyond_phrases(names: Sequence[str], phrases: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Return the names that no phrase finds, and the phrases that find the others.
-
-    A keyword search of transactions looks for words in a row in the names of recipients and of their parents, too
-    (`_KeywordSearch` of usaspending_api/common/query_with_filters.py). It finds whatever recipient the matcher would
-    take for such a name.
-    """
-    by_words = {indexed_words(phrase): phrase for phrase in phrases}
-    beyond: list[str] = []
-    used: set[str] = set()
-    for name in names:
-        words = indexed_words(name)
-        parts = (words[start:end] for start, end in combinations(range(len(words) + 1), 2))
-        found = {by_words[part] for part in parts if part in by_words}
-        used |= found
-        if not found:
-            beyond.append(name)
-    return beyond, [phrase for phrase in phrases if phrase in used]

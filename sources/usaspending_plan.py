@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from sources.contract import Interest, Step, Window
+from sources.names import is_same_name
 from sources.usaspending_queries import EARLIEST, SEARCHABLE_ID, digest, packed
 
 # Actions of the Department of Defense and the Army Corps of Engineers appear 90 days after they are signed, with the
@@ -103,7 +104,9 @@ def steps(
 
 def by_name(label: str, part: str, group: str, interest: Interest, days: Days, **also: object) -> list[Step]:
     """Return the steps that ask for recipients: names and the identifiers the API also looks at, then exact names."""
-    names = (*interest.names, *interest.ueis)
+    # A short name also finds every longer one that contains it (TEEL, INC finds STEEL, INC), so it is compared whole.
+    names = [name for name in interest.names if not any(is_same_name(name, short) for short in interest.short_names)]
+    names += interest.ueis
     return [
         *steps(label, part, (group, "recipient_search_text"), names, days, **also),
         *steps(label, part, (group, "recipient_search_text"), interest.short_names, days, exact=True, **also),

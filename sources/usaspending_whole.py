@@ -37,7 +37,10 @@ def is_meant(row: Row, search: Search, named_in: Sequence[str] = NAMED_IN) -> bo
     if search.filter == "recipient_search_text" and name in PLACEHOLDER_RECIPIENTS:
         return False
     if search.exact:
-        return any(is_same_name(name, asked) for asked in search.texts)
+        # Where the recipient's own name holds none of the texts, that of its parent did, which is not in the row.
+        return any(is_same_name(name, asked) for asked in search.texts) or not any(
+            asked.upper() in name for asked in search.texts
+        )
     if search.filter != "keywords":
         return True
     words = _loose(" ".join(str(row.get(name)) for name in named_in))

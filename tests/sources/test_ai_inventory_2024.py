@@ -1,9 +1,11 @@
-"""The inventory of 2024: published rows to their last field, contract numbers in free text, and whole files where they
-are at hand."""
+"""Published rows of 2024 and 2025 to their last field, contract numbers in free text, and whole files where they are at
+hand."""
 
 from __future__ import annotations
 
+import csv
 import gzip
+import io
 import os
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -206,6 +208,60 @@ def test_no_text_breaks_the_reading_of_numbers(cell: str) -> None:
     told = [number for number in (numbers.piid, numbers.parent, *numbers.others) if number]
     assert len(told) == len(set(told))
     assert all(number in cell.replace("-", "") for number in told)
+
+
+def test_a_published_row_of_2025_is_read_to_its_last_field() -> None:
+    body = (DATA / "2025_individual.csv").read_bytes()
+    (record,) = [one for one in read(body) if one.key == "AI_USE_CASE_2025_DOJ_DOJ-0226"]
+    assert (record.title, record.recipient.name, record.state) == ("Facial Recognition Technology", "Clearview AI", "")
+    assert record.awarding == Agency(name="Department of Justice", sub_name="Department of Justice / USMS")
+    assert [line[:40] for line in record.description.splitlines()] == [
+        "Facial Recognition Technology helps to n",
+        "An increase in investigative efficiency ",
+        "Matches query photograph with publicly a",
+        "Vendors: Clearview AI",
+    ]
+    assert [(fact.label, fact.value[:40]) for fact in record.facts] == [
+        ("Inventory", "2025"),
+        ("Agency's abbreviation", "DOJ"),
+        ("Use case ID", "DOJ-0226"),
+        ("Withheld", "No"),
+        ("Stage of development", "Deployed"),
+        ("High impact", "High-impact"),
+        ("Topic area", "Law Enforcement"),
+        ("Classification", "Computer Vision"),
+        ("Operational since", "01/2022"),
+        ("Bought or built", "Vendor Purchased"),
+        ("Vendors", "Clearview AI"),
+        ("Authorization to operate", "Yes"),
+        ("System", "Redacted for cybersecurity purposes."),
+        ("Data used", "The case owner relied on DOJ AI governan"),
+        ("Personally identifiable information", "Yes"),
+        ("Demographic features", "This AI use case utilizes one or more of"),
+        ("Custom code", "No"),
+        ("Tested before deployment", "In-progress"),
+        ("Impact assessment", "In-progress"),
+        ("Potential impacts", "Consistent with Executive Orders and OMB"),
+        ("Independent review", "In-progress"),
+        ("Monitored after deployment", "In-progress"),
+        ("Training of operators", "Training In-progress"),
+        ("Fail-safe", "In-progress"),
+        ("Appeals", "Appeal Process In-progress"),
+        ("Feedback from the public", "In-progress"),
+    ]
+
+
+@pytest.mark.parametrize(("name", "encoding"), [("2024", "windows-1252"), ("2025_individual", "utf-8-sig")])
+def test_every_cell_of_a_published_row_is_told(name: str, encoding: str) -> None:
+    body = (DATA / f"{name}.csv").read_bytes()
+    header, *rows = csv.reader(io.StringIO(body.decode(encoding), newline=""))
+    for cells, record in zip(rows, read(body), strict=True):
+        agency = record.awarding
+        facts = [fact.value for fact in record.facts]
+        told = "\n".join([record.title, record.description, agency.name, agency.sub_name, *facts])
+        said = [cell for column, cell in zip(header, cells, strict=True) if column != "contact_email"]
+        words = {word for cell in said if not cell.startswith("[") for word in cell.split()} - {"N/A", "NA"}
+        assert {word for word in words if word not in told} == set()
 
 
 WHOLE = {

@@ -173,13 +173,18 @@ class Client:
         self._base_url = base_url.rstrip("/")
         self._keys = Keys(source, key_headers or {}, key_parameter)
         self._deadline = Deadline()
-        self._http = httpx.Client(
-            headers={"User-Agent": user_agent(contact)},
-            timeout=httpx.Timeout(self._patience.read, connect=self._patience.connect),
-            limits=httpx.Limits(max_connections=pace.at_once),
-            # A proxy of the environment cannot reach this machine's own loopback.
-            trust_env=not _is_loopback(base_url),
-        )
+        try:
+            self._http = httpx.Client(
+                headers={"User-Agent": user_agent(contact)},
+                timeout=httpx.Timeout(self._patience.read, connect=self._patience.connect),
+                limits=httpx.Limits(max_connections=pace.at_once),
+                # A proxy of the environment cannot reach this machine's own loopback.
+                trust_env=not _is_loopback(base_url),
+            )
+        except (httpx.InvalidURL, ImportError, OSError, ValueError) as error:
+            # Not quoted: the address of a proxy may hold a password.
+            reason = "a proxy or certificate variable of the environment cannot be used"
+            raise ValueError(f"{source}: {reason}; `procurewatch doctor` says which") from error
 
     def __enter__(self) -> Self:
         for logger in REQUEST_LOGS:

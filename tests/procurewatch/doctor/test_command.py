@@ -99,6 +99,18 @@ def test_settings_that_cannot_be_read_are_a_line_each(variables: dict[str, str],
     assert (other.returncode, other.stderr.count("\n")) == (2, 1), "any other command ends at once"
 
 
+@pytest.mark.parametrize(
+    "variables", [{"NO_PROXY": "fd00::/8"}, {"ALL_PROXY": "socks5://u:hush@p.example"}, {"SSL_CERT_FILE": "/no.pem"}]
+)
+def test_other_commands_point_here_when_a_variable_cannot_be_used(variables: dict[str, str], tmp_path: Path) -> None:
+    done = run(tmp_path, "poll", "--source", "dod", **variables)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        "procurewatch: dod: a proxy or certificate variable of the environment cannot be used; "
+        "`procurewatch doctor` says which\n"
+    )
+
+
 def test_wrong_usage_has_an_exit_code_of_its_own(tmp_path: Path) -> None:
     done = run(tmp_path, "doctor", "--source", "nasa")
     assert done.returncode == 2

@@ -188,7 +188,7 @@ def test_award_page_says_how_it_was_bought_and_paid_and_who_says_so() -> None:
     text = page_of(
         replace(CLEARVIEW, **SOLE_SOURCE),
         said_by("usaspending", **facts),
-        said_by("fpds", pricing="FIRM FIXED PRICE", offers_received=3),
+        said_by("fpds", pricing="FIRM FIXED PRICE", offers_received=3, disaster_codes=["N", "Q"]),
     )
     section = text.partition("How it was bought and paid")[2].partition("Facts")[0]
     for words in (
@@ -199,7 +199,7 @@ def test_award_page_says_how_it_was_bought_and_paid_and_who_says_so() -> None:
         "Set-aside 8(A) SOLE SOURCE USAspending",
         "Pricing FIRM FIXED PRICE USAspending, FPDS",
         "Paid out so far (outlays) $1,787,500.00 USAspending",
-        "Disaster and emergency money (DEFC) N (COVID-19) USAspending",
+        "Disaster and emergency money (DEFC) N (COVID-19) USAspending, FPDS",
         "Subawards reported 2 (together $250,000.50) USAspending",
         "never add them to it",
     ):

@@ -1,0 +1,118 @@
+"""Each assumption about USAspending, broken in turn: the doctor says so and stores it, and a poll still ends well."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from monitors.run import NOTE
+from procurewatch.demo.stand_in import StandIn
+from procurewatch.demo.upstream import CorpusSubaward, UsaspendingStandIn, load_corpus
+from procurewatch.demo.usaspending.served import WRONG
+from procurewatch.desk import Desk
+from procurewatch.doctor import Finding, Result, examine
+from sources.registry import SOURCES
+from storage.runs import checkpoint
+from tests.desks import LAST_DAY, Dump, desk_asking, dump, ignore, later
+from tests.upstreams.usaspending_subawards import SubawardsStandIn
+
+RECORDS = ("record", "action", "match", "event")
+ASKED = ("usaspending", "subawards")
+# Where bare numbers find nothing, quoted ones do.
+ALSO_WRONG = {"unquoted-award-ids": ("quoted-award-ids-fail",)}
+CASES = [(name, assumption.name) for name in ASKED for assumption in SOURCES[name].assumptions]
+
+
+def subawards() -> list[CorpusSubaward]:
+    """Return two subawards for Clearview AI, one of which USAspending has not tied to its prime award."""
+    prime = next(award for award in load_corpus() if award.piid == "70CMSD21P00000127")
+    first = CorpusSubaward(
+        prime=prime,
+        number="S-1",
+        name="CLEARVIEW AI, INC.",
+        day=date(2023, 5, 1),
+        amount=Decimal("1000.00"),
+        description="CLEARVIEW AI LICENSES",
+    )
+    return [first, replace(first, number="S-2", is_linked=False)]
+
+
+def server_of(source: str, wrong: Sequence[str] = ()) -> StandIn:
+    """Return a fake server with the records of a source, where these assumptions do not hold."""
+    if source == "subawards":
+        return SubawardsStandIn(subawards(), wrong=wrong)
+    return UsaspendingStandIn(load_corpus(), wrong=wrong)
+
+
+@contextmanager
+def desk_at(source: str, folder: Path, *wrong: str) -> Iterator[Desk]:
+    """Open a desk over a source whose server breaks these assumptions."""
+    with (
+        server_of(source, wrong) as upstream,
+        desk_asking(
+            {source: {"base_url": upstream.base_url}},
+            folder,
+            "babel-street",
+            "clearview-ai",
+            "palantir",
+            signed_days=1461,
+            sweep_days=1461,
+        ) as desk,
+    ):
+        yield desk
+
+
+def about_assumptions(desk: Desk, source: str) -> dict[str, Finding]:
+    """Return what the doctor finds about the assumptions of a source."""
+    names = [assumption.name for assumption in SOURCES[source].assumptions]
+    return {finding.check: finding for finding in examine(desk.settings) if finding.check in names}
+
+
+def polled(desk: Desk, source: str) -> Dump:
+    """Poll a source twice, the second time with awards held; both must end well. Return the records then stored."""
+    for day in (LAST_DAY, later(1)):
+        with desk.claimed(SOURCES[source]):
+            report = desk.poll(SOURCES[source], day, ignore, force=True)
+        assert report.verdict is not None
+        assert report.verdict.is_good, report.message
+    stored = dump(desk.database)
+    return {table: stored[table] for table in RECORDS}
+
+
+@pytest.fixture(scope="module")
+def right(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Dump]:
+    """What is stored of each source where everything holds, which the doctor finds before."""
+    found = {}
+    for source in ASKED:
+        with desk_at(source, tmp_path_factory.mktemp(source)) as desk:
+            about = about_assumptions(desk, source)
+            assert {name: finding.result for name, finding in about.items()} == dict.fromkeys(about, Result.OK)
+            found[source] = polled(desk, source)
+        assert found[source]["record"]
+    return found
+
+
+def test_every_assumption_can_be_broken() -> None:
+    assert sorted(WRONG) == sorted(assumption for _, assumption in CASES)
+
+
+@pytest.mark.parametrize(("source", "wrong"), CASES)
+def test_a_poll_ends_well_whichever_does_not_hold(
+    source: str, wrong: str, right: dict[str, Dump], tmp_path: Path
+) -> None:
+    with desk_at(source, tmp_path, wrong) as desk:
+        about = about_assumptions(desk, source)
+        expected = dict.fromkeys(about, True) | dict.fromkeys((wrong, *ALSO_WRONG.get(wrong, ())), False)
+        assert {name: finding.holds for name, finding in about.items()} == expected
+        assert about[wrong].result is Result.WARNING
+        assert about[wrong].do, "what the program does about it"
+        with desk.database.reading() as session:
+            noted = {name: checkpoint(session, source, f"{NOTE}assumption/{name}") for name in about}
+        assert noted == {name: "holds" if holds else "does not hold" for name, holds in expected.items()}
+        assert polled(desk, source) == right[source]

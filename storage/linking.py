@@ -23,7 +23,8 @@ PUBLICATIONS = tuple(kind.value for kind in PublicationKind)
 # FAR 4.1603: six characters of an activity, two of the year, one letter, four to eight of a serial.
 UNIQUE_NUMBER = re.compile(r"[A-Z0-9]{6}\d{2}[A-Z][A-Z0-9]{4,8}")
 MOST_CANDIDATES = 500
-DEFENSE = frozenset({"17", "21", "57", "97"})  # Navy, Army, Air Force and the department itself
+# Navy, Army, Air Force, the Army's Corps of Engineers and the department itself, which announces what they award.
+DEFENSE = frozenset({"17", "21", "57", "96", "97"})
 FORMS = frozenset(
     ["INC", "LLC", "LTD", "CORP", "CO", "COMPANY", "CORPORATION", "INCORPORATED", "LIMITED", "LP", "LLP", "THE"]
 )

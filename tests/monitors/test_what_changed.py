@@ -328,6 +328,7 @@ def test_an_old_number_never_merges_two_awards(database_url: str, tmp_path: Path
         (Agency(code="097", sub_code="2100"), True),  # USAspending: the department and the Army within it
         (Agency(code="9700", sub_code="2100"), True),  # FPDS's and SAM.gov's code
         (Agency(code="021"), True),  # a notice's own, of the Army
+        (Agency(code="096"), True),  # of the Army Corps of Engineers
         (Agency(code="070", sub_code="7012"), False),
     ],
 )

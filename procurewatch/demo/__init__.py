@@ -1,1 +1,1 @@
-"""The demo: real awards, and a stand-in for USAspending that serves them over HTTP on this machine."""
+"""The demo: real awards, and a fake USAspending that serves them over HTTP on this machine."""

@@ -27,7 +27,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve until told to stop. Returns the exit code: 2 for arguments that are wrong, 1 for a port that is taken."""
+    """Serve until a signal stops it. Returns the exit code, 1 for a port that is taken; exits with 2 at wrong input."""
     parser = _parser()
     asked = parser.parse_args(arguments)
     if asked.list:

@@ -110,24 +110,24 @@ def test_several_periods_are_alternatives(api: Api) -> None:
     assert len(api.awards(time_period=mixed).json()["results"]) == 1
 
 
-def told(api: Api) -> date:
+def last_updated(api: Api) -> date:
     month, day, year = map(int, api.get("awards/last_updated/").json()["last_updated"].split("/"))
     return date(year, month, day)
 
 
 def test_last_updated_moves_when_the_data_does(server: UsaspendingStandIn, api: Api) -> None:
-    first = told(api)
-    assert first == told(api) == MODIFIED
+    first = last_updated(api)
+    assert first == last_updated(api) == MODIFIED
     add(server, an_action("P00002", SIGNED, "0.00"))
-    assert told(api) == first + timedelta(days=1)
+    assert last_updated(api) == first + timedelta(days=1)
     with server.editing() as awards:
         awards[0].actions.pop()
-    assert told(api) == first + timedelta(days=2)
+    assert last_updated(api) == first + timedelta(days=2)
     add(server, an_action("P00003", TODAY, "0.00"))
-    assert told(api) == TODAY
+    assert last_updated(api) == TODAY
     server.last_updated = SIGNED
     add(server, an_action("P00004", TODAY, "0.00"))
-    assert told(api) == SIGNED
+    assert last_updated(api) == SIGNED
 
 
 def test_the_grouped_search_counts_actions_across_types() -> None:

@@ -1,4 +1,4 @@
-"""Each assumption about USAspending holds at the fake one, and does not once it is told to break it."""
+"""Each assumption about USAspending holds at the fake one, and does not where it is broken."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ def server(*wrong: str) -> UsaspendingStandIn:
 
 def says_keywords_were_not_used(api: Api) -> bool:
     answers = api.actions(keywords=["DRONES"]).json(), api.grouped(keywords=["DRONES"]).json()
-    told = ["{'keyword_search'}" in " ".join(answer["messages"]) for answer in answers]
+    notes = ["{'keyword_search'}" in " ".join(answer["messages"]) for answer in answers]
     assert [len(answer["results"]) for answer in answers] == [1, 1], "they are used all the same"
     assert api.actions(keywords=["HELICOPTERS"]).json()["results"] == []
-    return all(told)
+    return all(notes)
 
 
 def finds_bare_numbers(api: Api) -> bool:
@@ -70,8 +70,8 @@ def ignores_unknown_filters(api: Api) -> bool:
     answers.append(api.post(AWARDS_COUNT, json={"filters": {"colour": "red", "keywords": ["DRONES"]}}))
     statuses = {answer.status_code for answer in answers}
     if statuses == {200}:
-        told = ["{'colour'}" in " ".join(answer.json()["messages"]) for answer in answers]
-        assert told == [True, False, False, True], "only the award search and its count say so"
+        notes = ["{'colour'}" in " ".join(answer.json()["messages"]) for answer in answers]
+        assert notes == [True, False, False, True], "only the award search and its count say so"
     else:
         assert statuses == {422}
     return statuses == {200}

@@ -139,7 +139,7 @@ def moment(value: date | None) -> str | None:
 
 
 def parent_of(award: CorpusAward) -> Content | None:
-    """Return the award that this one is an order under, as far as the key tells."""
+    """Return the award that this one is an order under, as far as the key says."""
     if award.parent_key is None:
         return None
     unknown = dict.fromkeys(("agency_id", "agency_name", "agency_slug", "sub_agency_name", "award_id"))

@@ -44,7 +44,7 @@ class Served:
     """The records that one request is answered from.
 
     `wrong` names the assumptions that do not hold; `turn` is the number of the request, which decides the order of
-    rows that a sort does not tell apart.
+    rows with equal sort values.
     """
 
     awards: Sequence[CorpusAward] = ()

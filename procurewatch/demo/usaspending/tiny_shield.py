@@ -228,7 +228,7 @@ def names_of(fields: Iterable[Field]) -> set[str]:
 def checked(fields: Sequence[Field], body: Mapping[str, Any]) -> dict[str, Any]:
     """Return what `fields` take from a request, nested as it is; an empty object counts as missing.
 
-    Raises `Refusal`: what is missing is told of before what is wrong.
+    Raises `Refusal`: a missing value is refused before a wrong one.
     """
     found = [(field, _found(field, body)) for field in fields]
     result: dict[str, Any] = {}

@@ -203,7 +203,7 @@ def messages(filters: Content, known: set[str], served: Served) -> list[str]:
 def in_order(found: Sequence[Any], keys: Sequence[tuple[Any, str]], asked: Content, served: Served) -> list[Any]:
     """Return what was found by sort value, unknown ones last; equal ones in an order that differs by request.
 
-    `keys` holds the sort value of each, and a text that tells it from all others.
+    `keys` holds the sort value of each, and a text that no other one has.
     """
     values = [sort_key(value) for value, _ in keys]
     chance = [zlib.crc32(f"{served.turn}:{name}".encode()) for _, name in keys]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -91,7 +92,7 @@ def test_an_entry_says_how_the_award_was_competed_and_priced() -> None:
          " (its contract: FULL AND OPEN COMPETITION)"),
     ],
 )  # fmt: skip
-def test_competition_is_said_in_words_beside_the_sources_own(facts: dict[str, str], words: str) -> None:
+def test_competition_is_said_in_words_beside_the_sources_own(facts: dict[str, Any], words: str) -> None:
     (fact,) = (fact for fact in competition(replace(CLEARVIEW, **facts)) if fact.label == "Competition")
     assert fact.value == words
 

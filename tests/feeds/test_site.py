@@ -166,7 +166,7 @@ def page_of(award: StoredRecord, *said: StoredSighting) -> str:
         source_titles={"usaspending": "USAspending", "fpds": "FPDS"},
     )
     page = html.fromstring(render_award(Frame(depth=1), shown))
-    return " ".join(" ".join(page.itertext()).split())
+    return " ".join(" ".join(map(str, page.itertext())).split())
 
 
 def said_by(source: str, **facts: object) -> StoredSighting:

@@ -354,7 +354,11 @@ def fill_with_competition(database: Database) -> None:
     """Store contracts of which one was not competed, one was, one was in part, one does not say; and a grant."""
     save(database, replace(CLEARVIEW, **SOLE_SOURCE), match(CLEARVIEW))
     save(database, replace(BABEL, **NO_FAIR_OPPORTUNITY), match(BABEL, "babel-street"))
-    competed = {"extent_competed_code": "F", "extent_competed": "COMPETED UNDER SAP", "pricing": "COST PLUS FIXED FEE"}
+    competed: dict[str, Any] = {
+        "extent_competed_code": "F",
+        "extent_competed": "COMPETED UNDER SAP",
+        "pricing": "COST PLUS FIXED FEE",
+    }
     save(database, replace(EQUIPMENT, **competed), match(EQUIPMENT, "panamerica"))
     save(database, COURT_REPORTER, match(COURT_REPORTER, "panamerica"))
     grant = replace(COURT_REPORTER, key="ASST_NON_X_070", piid="X", category=AwardCategory.ASSISTANCE, actions=())
@@ -381,7 +385,7 @@ def fill_with_competition(database: Database) -> None:
     ids=str,
 )
 def test_contracts_are_found_by_how_they_were_bought(
-    database: Database, asked: dict[str, str], expected: list[str]
+    database: Database, asked: dict[str, Any], expected: list[str]
 ) -> None:
     fill_with_competition(database)
     assert found(database, **asked) == expected

@@ -85,7 +85,7 @@ class Visit:
     @property
     def _name_it(self) -> str:
         cost = 1 + len(self.source.assumptions)
-        return f"`procurewatch doctor --source {self.source.name}` asks; it costs {plural(cost, 'request')}."
+        return f"`procurewatch doctor --source {self.source.name}` asks; it costs about {plural(cost, 'request')}."
 
     @property
     def _check_the_key(self) -> str:

@@ -121,6 +121,14 @@ def test_a_control_query_that_fails(  # noqa: PLR0917  as the table above has th
     assert ("/paging" in server.asked) == goes_on
 
 
+def test_a_request_is_tried_twice_whatever_the_settings_say(tmp_path: Path, server: CityServer) -> None:
+    server.answers["/control"] = Answer(status=503, body=b"later")
+    with cities(City()):
+        own = {"city": {"base_url": server.base_url, "tries": 9}}
+        assert any("HTTP 503" in each.says for each in examine(settings_at(tmp_path, server.base_url, sources=own)))
+    assert server.asked == ["/control", "/control"]
+
+
 def test_a_key_is_accepted_or_refused_and_never_shown(tmp_path: Path, server: CityServer) -> None:
     assert results(looked_at(tmp_path, KeyedCity(), server=server))["key"] is Result.OK
     server.answers["/control"] = REFUSED
@@ -143,7 +151,7 @@ def test_a_quota_is_kept_for_polls_unless_the_source_is_named(tmp_path: Path, se
     assert server.asked == ["/control"]
     assert first[-1].text == (
         "assumptions: 3 assumptions not probed, to keep requests for polls. "
-        "`procurewatch doctor --source keyed` asks; it costs 4 requests."
+        "`procurewatch doctor --source keyed` asks; it costs about 4 requests."
     )
     for _ in range(5):
         last = looked_at(tmp_path, KeyedCity(), server=server)

@@ -105,9 +105,10 @@ def test_a_poll_asks_transactions_for_every_text_and_every_held_award(source: So
 
 @each_of_awards
 @given(interest=INTERESTS)
-def test_a_sweep_asks_besides_for_awards_and_counts(source: Source, interest: Interest) -> None:
+def test_a_sweep_asks_besides_for_what_acted_long_ago_and_counts(source: Source, interest: Interest) -> None:
+    """Assistance is asked for by transaction alone; contracts by award, and phrases by transaction, too."""
     expected = asked(source.poll_steps(interest, WINDOW))
-    for group in GROUPS[source.name]:
+    for group in GROUPS[source.name] if source.name == "usaspending" else ("transactions",):
         expected |= ways(interest, group, "action_date")
     if interest.phrases:
         expected["transactions", "keywords", "action_date", False] = list(interest.phrases)
@@ -161,7 +162,7 @@ def test_every_request_fits_the_index_and_none_is_smaller_than_it_must_be(source
 def test_numbers_of_texts_that_fit_one_request(source: Source) -> None:
     interest = interest_of(names=300, phrases=300, held=600)
     largest: dict[tuple[str, str], int] = defaultdict(int)
-    for step in source.poll_steps(interest, SWEEP):
+    for step in [*source.poll_steps(interest, SWEEP), *source.backfill_steps(interest, DAY, DAY)]:
         way = (level_of(step), str(step.query["filter"]))
         largest[way] = max(largest[way], len(texts_of(step)))
     expected = {
@@ -265,6 +266,15 @@ def test_the_days_of_a_sweep(source: Source) -> None:
 def test_subawards_are_asked_for_as_far_back_as_new_awards_and_in_a_sweep_further() -> None:
     plans = [Subawards().poll_steps(interest_of(names=1), window) for window in (WINDOW, SWEEP)]
     assert [step.days for plan in plans for step in plan] == [(date(2024, 1, 1), DAY), (date(2023, 3, 4), DAY)]
+
+
+@each_source
+def test_a_name_that_is_asked_for_whole_is_not_asked_for_as_a_part_of_others(source: Source) -> None:
+    interest = Interest(names=("TEEL, INC", "STEELWORKS", "THORN LABS OF OHIO"), short_names=("TEEL", "THORN"))
+    for steps in (source.poll_steps(interest, SWEEP), source.backfill_steps(interest, DAY, DAY)):
+        by_part = {text for step in steps if not step.query.get("exact") for text in texts_of(step)}
+        whole = {text for step in steps if step.query.get("exact") for text in texts_of(step)}
+        assert (by_part, whole) == ({"STEELWORKS", "THORN LABS OF OHIO"}, {"TEEL", "THORN"})
 
 
 @each_source

@@ -43,11 +43,13 @@ LONGER = {"HAWTHORNE HARDWARE": False, "THORNTON & SONS": False, "THORN HILL FAR
 
 @pytest.mark.parametrize("group", ["contracts", "transactions"])
 def test_of_a_short_name_only_the_whole_is_read(group: str) -> None:
+    """A recipient whose name does not hold it is found by its parent's name, which no row shows."""
     awards = [award(n, recipient_name=name) for n, name in enumerate(SHORT | LONGER)]
+    awards.append(award(99, recipient_name="DAUGHTER LLC", recipient_parent_name="THORN"))
     with AlteredUsaspending(awards) as server:
         found = awards_of(fetched(server, step_of(group, texts=["THORN"], exact=True)))
         loosely = awards_of(fetched(server, step_of(group, texts=["THORN"])))
-    assert sorted(found.recipient.name for found in found) == sorted(SHORT)
+    assert sorted(found.recipient.name for found in found) == sorted([*SHORT, "DAUGHTER LLC"])
     assert len(loosely) == len(awards) - 1
 
 

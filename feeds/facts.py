@@ -25,7 +25,8 @@ _CHANGES = {
     EventKind.RECIPIENT_RENAMED: "Recipient",
     EventKind.DEADLINE_MOVED: "Deadline",
     EventKind.NOTICE_WITHDRAWN: "State",
-    EventKind.NOTICE_CHANGED: "Text",
+    EventKind.DOCUMENT: "State",
+    EventKind.NOTICE_CHANGED: "Notice",
     EventKind.DESCRIPTION_CHANGED: "Description",
 }
 

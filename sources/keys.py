@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Mapping
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote
 
 # httpx logs the address of every request; httpcore logs, for debugging, the headers of every answer.
 REQUEST_LOGS = tuple(
@@ -46,7 +46,7 @@ class Keys(logging.Filter):
         if not all(key.isascii() and key.isprintable() for key in headers.values()):
             raise ValueError(f"{source}: its key holds characters that no header can carry")
         keys = [key for key in headers.values() if key]
-        forms = {form for key in keys for form in (key, quote(key, safe=""), quote(key), quote_plus(key))}
+        forms = {form for key in keys for form in (key, quote(key), quote(key, safe=""))}
         longest_first = sorted(map(re.escape, forms), key=len, reverse=True)
         self._forms = re.compile("|".join(longest_first), re.IGNORECASE) if keys else None
         self._headers = headers

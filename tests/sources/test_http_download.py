@@ -104,6 +104,7 @@ def test_a_file_too_large_is_cut_off_and_not_asked_for_again(tmp_path: Path, len
         with pytest.raises(TooLarge, match="the file is larger than 100000 bytes"):
             asking.download("/x", file, most=100_000)
         assert len(server.requests) == 1
+        assert file.exists() == bool(length)  # nothing is read of what says that it is too large
         assert asking.download("/x", file, most=len(BODY)).size == len(BODY)
     assert (tmp_path / "file").stat().st_size == len(BODY)
 

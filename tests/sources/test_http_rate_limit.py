@@ -54,6 +54,16 @@ def test_so_many_seconds_lie_between_two_requests() -> None:
     assert starts_of([Pace(seconds_between=0.5)] * 4) == [0, 0.5, 1.0, 1.5]
 
 
+def test_time_that_has_passed_is_not_waited_for_again() -> None:
+    clock = Clock()
+    limits = RateLimits(clock)
+    for pace in (Pace(seconds_between=5), Pace(seconds_between=0, most=1, window_seconds=5)):
+        limits.reserve("http://a", pace)
+        clock.wait(60)
+        assert limits.reserve("http://a", pace) == 0
+        clock.wait(60)
+
+
 def test_no_more_than_so_many_requests_start_within_the_window() -> None:
     starts = starts_of([Pace(seconds_between=0, most=3, window_seconds=100)] * 8)
     assert starts == [0, 0, 0, 100, 100, 100, 200, 200]

@@ -104,7 +104,9 @@ def test_a_page_that_brings_nothing_new_is_the_last(server: FaultySamOpportuniti
 
 def test_a_notice_of_another_day_is_a_stray(server: FaultySamOpportunities) -> None:
     stray = json.dumps(posted(9, date(2019, 1, 1)))
-    for body in (f'{{"totalRecords": 0, "opportunitiesData": [{stray}]}}', '{"totalRecords": "0"}'):
+    today = json.dumps(posted(9))
+    nothing = [f'{{"totalRecords": 0, "opportunitiesData": [{one}]}}' for one in (stray, today)]
+    for body in (*nothing, '{"totalRecords": "0"}'):
         with AnswersWith(body.encode()) as other:
             assert poll(other, memory()) == []
     with AnswersWith(f'{{"totalRecords": 1, "opportunitiesData": [{stray}]}}'.encode()) as other:

@@ -41,7 +41,7 @@ FORM_TYPE = "application/x-www-form-urlencoded"
 LARGEST_BODY = 64 * 1024 * 1024
 LARGEST_FILE = 8 * 1024 * 1024 * 1024
 MOST_MOVES = 5
-LOOK = 8.0  # seconds that a server has to show that it is there
+DATE_TIMEOUT = 8.0  # seconds, of `Client.server_date`
 PLAIN = " !#$%&'*+,/:;=?@[]~"
 
 
@@ -457,7 +457,7 @@ class Client:
         """
         request = self._request("GET", path, at)
         try:
-            with self._http.stream("GET", request.url, timeout=LOOK) as response:
+            with self._http.stream("GET", request.url, timeout=DATE_TIMEOUT) as response:
                 date, age = response.headers.get("date", ""), response.headers.get("age", "")
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             reason = self._keys.taken_out(f"{type(error).__name__}: {error}".removesuffix(": "))

@@ -12,7 +12,7 @@ from procurewatch.desk import Desk, why_not
 from procurewatch.doctor import installation, machine, network
 from procurewatch.doctor.findings import Finding, Redaction, Result, guarded
 from procurewatch.doctor.network import Reply, address_of, other_addresses
-from procurewatch.doctor.upstream import Visit
+from procurewatch.doctor.upstream import SourceChecks
 from procurewatch.settings import Settings, SettingsError
 from sources.contract import Source
 from sources.registry import SOURCES
@@ -20,7 +20,7 @@ from storage.database import Database
 
 __all__ = ["Finding", "Result", "examine"]
 
-TRIES = 2  # of a request: who waits at a terminal is better told that it failed
+TRIES = 2  # of one request: a person is waiting at the terminal
 NOT_ASKED = "Not asked"
 
 
@@ -29,7 +29,7 @@ def examine(given: Settings | SettingsError, *, only: Sequence[str] = (), offlin
 
     Args:
         given: the settings, or why they cannot be read.
-        only: names of the sources to ask, whatever it costs of their quotas; all that are turned on if empty.
+        only: names of the sources to ask, whatever that costs of their quotas; all that are turned on if empty.
         offline: ask no source.
     """
     return map(Redaction.of(given if isinstance(given, Settings) else None), _examined(given, only, offline=offline))
@@ -42,9 +42,9 @@ def _examined(given: Settings | SettingsError, only: Sequence[str], *, offline: 
     if isinstance(given, SettingsError):
         yield from installation.wrong_settings(given)
         return
-    why_offline = "--offline" if offline else ""
+    why_offline = "not asked because of --offline" if offline else ""
     if _wrong(environment):
-        why_offline = "what is wrong with the variables above comes first"
+        why_offline = "fix the proxy and certificate variables above first"
     with ExitStack() as stack:
         examination = _Examination(settings=_in_haste(given, only), named=bool(only), why_offline=why_offline)
         yield from examination.machine()
@@ -65,7 +65,7 @@ def _in_haste(given: Settings, only: Sequence[str]) -> Settings:
 
 @dataclass(kw_only=True)
 class _Examination:
-    """One look at everything. `why_offline`: why no source is asked, "" if they are; `database`: `None` if unusable."""
+    """One run of the doctor. `why_offline`: why no source is asked, "" if they are; `database`: `None` if unusable."""
 
     settings: Settings
     named: bool
@@ -74,7 +74,7 @@ class _Examination:
     replies: Mapping[str, Reply] = field(default_factory=dict)
 
     def machine(self) -> Iterator[Finding]:
-        """Look at this machine, and meanwhile at which servers answer."""
+        """Check this machine, and which servers answer."""
         yield from guarded(machine.SECTION, "disk", machine.data_folder(self.settings.data_dir))
         if not self.why_offline:
             addresses = [address for source in self._asked() for address in self._addresses(source)]
@@ -82,7 +82,7 @@ class _Examination:
             yield from guarded(machine.SECTION, "clock", network.clock(self.replies))
 
     def installation(self, given: Settings, stack: ExitStack) -> Iterator[Finding]:
-        """Look at the settings, as they were given, at the database, which `stack` closes, and at the watchlist."""
+        """Check the settings as they were given, the database, which `stack` closes, and the watchlist."""
         yield from guarded(installation.SETTINGS, "settings", installation.settings(given))
         opened = installation.opened(given.database())
         findings = [opened] if isinstance(opened, Finding) else []
@@ -95,15 +95,15 @@ class _Examination:
         yield from guarded(installation.WATCHLIST, "watchlist", looked)
 
     def upstreams(self) -> Iterator[Finding]:
-        """Look at each source; say at the end which were not asked."""
-        told: set[str] = set()
+        """Check each source; report at the end which were not asked."""
+        reported: set[str] = set()
         for source in self._asked():
             address = address_of(source, self.settings)
             fault = self.replies[address].fault if address in self.replies else ""
             if not fault:
                 yield from guarded(source.title, "source", self._upstream(source), source.name)
-            elif address not in told:
-                told.add(address)
+            elif address not in reported:
+                reported.add(address)
                 same = [each for each in self._asked() if address_of(each, self.settings) == address]
                 yield network.unreachable(address, fault, same)
         yield from self._left_out()
@@ -120,16 +120,16 @@ class _Examination:
             yield from network.reachable(source, faults)
         if self.database is None:
             return
-        nobody = Watchlist(vendors=())  # a look needs none
+        nobody = Watchlist(vendors=())  # probes use none
         desk = Desk(settings=self.settings, database=self.database, watchlist=nobody, stop=threading.Event())
-        visit = Visit(desk=desk, source=source, named=self.named)
-        yield from visit.not_asked() if self.why_offline else visit.asked()
+        checks = SourceChecks(desk=desk, source=source, named=self.named)
+        yield from checks.not_asked() if self.why_offline else checks.asked()
 
     def _left_out(self) -> Iterator[Finding]:
         def finding(check: str, why: str, *names: str) -> Finding:
             return Finding(section=NOT_ASKED, check=check, result=Result.SKIPPED, says=f"{why}.", sources=names)
 
-        if why := self.why_offline or ("" if self.database else "the database comes first"):
+        if why := self.why_offline or ("" if self.database else "fix the database first"):
             yield finding("all sources", why, *(source.name for source in self._asked()))
         if not self.named:
             for source in SOURCES.values():

@@ -21,7 +21,7 @@ SECRET_VARIABLES = ("KEY", "TOKEN")  # what the name of a variable that holds a 
 
 
 class Result(StrEnum):
-    """What a check came to. Only a problem needs somebody to do something."""
+    """The result of a check. Only a problem needs an action."""
 
     OK = "ok"
     WARNING = "warning"
@@ -31,7 +31,7 @@ class Result(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """What one check came to.
+    """One line of the report.
 
     `section` is what was looked at, `check` what about it, `says` what was found and `do` what to do about it, in
     sentences. `sources` are the names of the sources that it concerns. `holds` is the answer to an assumption of a
@@ -59,7 +59,7 @@ def sentence(text: str) -> str:
 
 
 def guarded(section: str, check: str, findings: Iterable[Finding], *sources: str) -> Iterator[Finding]:
-    """Give the findings of a check; an error that it did not expect is a finding too, not the end of the report."""
+    """Give the findings of a check; an unexpected error becomes a finding and does not end the report."""
     try:
         yield from findings
     except Exception as error:  # noqa: BLE001  whatever it is, the other checks still run
@@ -78,7 +78,7 @@ class Redaction:
 
     @classmethod
     def of(cls, settings: Settings | None) -> Self:
-        """Return what takes out the secrets of the settings; of the environment alone when those cannot be read."""
+        """Return the redaction for these settings; for the environment alone when they cannot be read."""
         secrets = [
             value
             for name, value in os.environ.items()

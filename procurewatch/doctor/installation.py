@@ -29,20 +29,20 @@ DAMAGED = ("not a database", "malformed", "corrupt", "damaged")
 
 
 def wrong_settings(error: SettingsError) -> Iterator[Finding]:
-    """Say what is wrong with settings that cannot be read."""
+    """Report what is wrong with settings that cannot be read."""
     for message in (str(error), *error.others):
         yield Finding(section=SETTINGS, check="settings", result=Result.PROBLEM, says=sentence(message))
-    says, do = "Everything else was left out: it needs the settings.", "docs/settings.md lists them."
+    says, do = "Nothing else was checked: fix the settings first.", "docs/settings.md lists them."
     yield Finding(section=SETTINGS, check="settings", result=Result.SKIPPED, says=says, do=do)
 
 
 def settings(given: Settings) -> Iterator[Finding]:
-    """Say where the settings come from, and which sources they name that do not exist."""
+    """Report where the settings come from, and which sources they name that do not exist."""
     file = config_file()
     names = sorted(name for name in os.environ if name.upper().startswith(PREFIX))
     places = [f"the file {file}"] if file.is_file() else []
     places += [f"the {'variables' if len(names) > 1 else 'variable'} {', '.join(names)}"] if names else []
-    says = f"Read from {' and '.join(places)}." if places else "No setting is made; all have their defaults."
+    says = f"Read from {' and '.join(places)}." if places else "No settings given; all have their defaults."
     unknown = sorted({*given.sources, *given.only_sources} - set(SOURCES))
     if not unknown:
         yield Finding(section=SETTINGS, check="settings", result=Result.OK, says=says)
@@ -60,7 +60,7 @@ def opened(url: str) -> Database | Finding:
 
 
 def database(held: Database) -> Iterator[Finding]:
-    """Say whether the database is whole, and whether it can be written."""
+    """Report whether the database is whole, and whether it can be written."""
     url = str(held.engine.url)
     try:
         with held.reading() as session:
@@ -85,7 +85,7 @@ def database(held: Database) -> Iterator[Finding]:
 
 
 class _Undone(Exception):
-    """What was written only to see whether it can be is not kept."""
+    """Rolls a trial write back."""
 
 
 def _fault(session: Session) -> str:
@@ -99,16 +99,16 @@ def _fault(session: Session) -> str:
 def _broken(message: str, url: str) -> Finding:
     do = "Check the setting database_url, and whether the server runs."
     if url.startswith("sqlite"):
-        do = "Check who may write the file, and the room on its disk."
+        do = "Check the file's permissions and the free space on its disk."
         if any(word in message.lower() for word in DAMAGED):
-            do = "Take a backup of the file, or move it away: the next poll begins a new one."
+            do = "Restore a backup, or move the file away: the next poll starts a new one."
     if "newer Procurewatch" in message or "cannot be read" in message:
         do = ""  # it says itself what to do
     return Finding(section=DATABASE, check="database", result=Result.PROBLEM, says=sentence(message), do=do)
 
 
 def watchlist(files: list[Path], held: Database | None) -> Iterator[Finding]:
-    """Say what `vendors check` finds."""
+    """Report what `vendors check` finds."""
 
     def finding(result: Result, says: str, do: str = "") -> Finding:
         return Finding(section=WATCHLIST, check="watchlist", result=result, says=says, do=do)

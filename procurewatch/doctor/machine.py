@@ -1,4 +1,4 @@
-"""This machine: the program, the folder for its data, and what the environment says of proxies and certificates."""
+"""This machine: the program, its data folder, and the proxies and certificates that the environment names."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NO_PROXY = "no_proxy"
 CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")  # of which the first that is set counts
 GIGABYTE, MEGABYTE = 10**9, 10**6
 ENOUGH = 2 * GIGABYTE  # an extract of SAM.gov takes up to one
-LEAST = 200 * MEGABYTE  # a poll that stores nothing but its database's journal needs some
+LEAST = 200 * MEGABYTE  # with less, even the database's journal may not fit
 
 
 def _finding(check: str, result: Result, says: str, do: str = "") -> Finding:
@@ -30,7 +30,7 @@ def _finding(check: str, result: Result, says: str, do: str = "") -> Finding:
 
 
 def program() -> Iterator[Finding]:
-    """Say which versions these are, for whoever reads the report."""
+    """Report the versions."""
     python = f"Python {platform.python_version()}"
     system = f"{platform.system()} {platform.machine()}"
     says = f"Procurewatch {version('procurewatch')}, {python}, SQLite {sqlite3.sqlite_version}, {system}."
@@ -38,20 +38,22 @@ def program() -> Iterator[Finding]:
 
 
 def data_folder(folder: Path) -> Iterator[Finding]:
-    """Say whether the data folder can be written, and how much room it has."""
+    """Report whether the data folder can be written, and how much space is free."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             free = shutil.disk_usage(folder).free
     except OSError as error:
         says = f"The data folder {folder} cannot be written: {error.strerror or error}."
-        yield _finding("disk", Result.PROBLEM, says, "Change its owner or rights, or name another with --data-dir.")
+        yield _finding(
+            "disk", Result.PROBLEM, says, "Change its owner or permissions, or name another with --data-dir."
+        )
         return
     says = f"{_size(free)} free at the data folder, {folder}."
     if free < LEAST:
-        yield _finding("disk", Result.PROBLEM, says, f"Make room: at least {_size(LEAST)}.")
+        yield _finding("disk", Result.PROBLEM, says, f"Free at least {_size(LEAST)}.")
     elif free < ENOUGH:
-        yield _finding("disk", Result.WARNING, says, "A file of SAM.gov may take 1 GB.")
+        yield _finding("disk", Result.WARNING, says, "An extract from SAM.gov may need 1 GB.")
     else:
         yield _finding("disk", Result.OK, says)
 
@@ -61,7 +63,7 @@ def _size(count: int) -> str:
 
 
 def environment() -> Iterator[Finding]:
-    """Say which proxy and which certificates are used, and which variable cannot be used."""
+    """Report which proxy and which certificates are used, and which variable cannot be used."""
     given = _given()
     proxies = {name: value for name, value in given.items() if name not in CERTIFICATES}
     wrong = [_finding("proxy", Result.PROBLEM, *_proxy_fault(*each)) for each in proxies.items() if _fails(*each)]
@@ -72,12 +74,12 @@ def environment() -> Iterator[Finding]:
         for name, value in named
         if _fails(name, value) or not Path(value).exists()
     ]
-    used = f"Those that {named[0][0]} names." if named else "Those that come with the program."
+    used = f"From {named[0][0]}." if named else "Those that come with Procurewatch."
     yield from wrong or [_finding("certificates", Result.OK, used)]
 
 
 def _given() -> dict[str, str]:
-    """Return the variables of the environment that decide how requests go out."""
+    """Return the environment variables that decide how requests are sent."""
     proxies = (*PROXIES, NO_PROXY)
     return {
         name: each for name, each in os.environ.items() if each and (name.lower() in proxies or name in CERTIFICATES)
@@ -86,7 +88,7 @@ def _given() -> dict[str, str]:
 
 @contextmanager
 def _alone(variables: Mapping[str, str]) -> Iterator[None]:
-    """Put these variables in the place of all that decide how requests go out."""
+    """Replace all variables that decide how requests are sent by these ones."""
     taken = _given()
     for name in taken:
         del os.environ[name]
@@ -100,7 +102,7 @@ def _alone(variables: Mapping[str, str]) -> Iterator[None]:
 
 
 def _fails(name: str, value: str) -> bool:
-    """Whether no client can be made with this variable: the library itself says so, which reads it."""
+    """Whether httpx, which reads this variable, fails with it."""
     with _alone({name: value}):
         try:
             with Client("doctor", base_url="https://example.org", pace=Pace(seconds_between=0)):
@@ -114,15 +116,18 @@ def _proxy_fault(name: str, value: str) -> tuple[str, str]:
     if name.lower() == NO_PROXY:
         hosts = [host.strip() for host in value.split(",")]
         wrong = " and ".join(f'"{host}"' for host in hosts if host and _fails(name, host))
-        return f"{name} holds {wrong}, which cannot be read.", "Take it out; write hosts and addresses, no networks."
+        return (
+            f"{name} holds {wrong}, which cannot be read.",
+            "Remove it: list hosts and single addresses, not networks.",
+        )
     if value.lower().startswith("socks"):
         return f"{name} names a SOCKS proxy, which needs a package.", "Install socksio, or name an http:// proxy."
-    return f"{name} cannot be read as a proxy's address.", "Write http://HOST:PORT, or unset it."
+    return f"{name} is not a valid proxy address.", "Write http://HOST:PORT, or unset it."
 
 
 def _certificate_fault(name: str, value: str) -> tuple[str, str]:
-    fault = "holds no certificates" if Path(value).exists() else "is not there"
-    return f"{name} names {value}, which {fault}.", "Name the certificates of your organization, or unset it."
+    fault = "holds no certificates" if Path(value).exists() else "does not exist"
+    return f"{name} points to {value}, which {fault}.", "Point it to your organization's certificates, or unset it."
 
 
 def _proxies_in_words(proxies: Mapping[str, str]) -> str:

@@ -61,7 +61,7 @@ def host_of(address: str) -> str:
 
 
 def reach(addresses: Iterable[str], contact: str) -> dict[str, Reply]:
-    """Ask all servers at once whether they are there; return a reply for each address, after `LONGEST` at the latest.
+    """Send one request to each server, all at once; return a reply for each address, after `LONGEST` at the latest.
 
     No key is sent.
     """
@@ -71,7 +71,7 @@ def reach(addresses: Iterable[str], contact: str) -> dict[str, Reply]:
     def ask(address: str) -> None:
         found[address] = _reply(address, contact)
 
-    # A look-up of a name knows no timeout: such a thread is left to itself.
+    # A DNS lookup has no timeout, so a thread may outlive this call.
     threads = [threading.Thread(target=ask, args=(address,), daemon=True) for address in replies]
     for thread in threads:
         thread.start()
@@ -98,19 +98,19 @@ def _reply(address: str, contact: str) -> Reply:
 
 
 def clock(replies: Mapping[str, Reply]) -> Iterator[Finding]:
-    """Say how far this machine's clock is from the servers', by their median: one that is wrong does not count."""
+    """Compare this machine's clock with the median of the servers', so that one wrong server does not count."""
     apart = [reply.ahead for reply in replies.values() if reply.ahead is not None]
     if not apart:
-        yield Finding(section=SECTION, check="clock", result=Result.SKIPPED, says="No server said what time it is.")
+        yield Finding(section=SECTION, check="clock", result=Result.SKIPPED, says="No server gave its time.")
         return
     ahead = median(apart)
     if abs(ahead) <= APART:
-        says = f"It agrees with {plural(len(apart), 'server')}, to {max(abs(ahead), 1):.0f} s."
+        says = f"Within {max(abs(ahead), 1):.0f} s of {plural(len(apart), 'server')}."
         yield Finding(section=SECTION, check="clock", result=Result.OK, says=says)
         return
     way = "behind" if ahead > 0 else "ahead of"
-    says = f"It is {_span(abs(ahead))} {way} the time of {plural(len(apart), 'server')}."
-    do = "Set it: polls ask by day, and certificates have an end."
+    says = f"This clock is {_span(abs(ahead))} {way} {plural(len(apart), 'server')}."
+    do = "Set it: polls ask by day, and certificates expire."
     yield Finding(section=SECTION, check="clock", result=Result.PROBLEM, says=says, do=do)
 
 
@@ -122,7 +122,7 @@ def _span(seconds: float) -> str:
 
 
 def reachable(source: Source, faults: Mapping[str, str]) -> Iterator[Finding]:
-    """Say which servers of a source answer: its own, which does, and others, by their addresses."""
+    """Report that a source's own server answers, and which of its other servers do not. `faults` is by address."""
     own, *others = faults
     yield Finding(
         section=source.title,

@@ -24,15 +24,15 @@ KEPT_FREE = 0.7  # of a day's requests: unless a source is named, it is asked on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Visit:
-    """What is looked at of one source. `named`: the user named it, so that its quota may be spent on it."""
+class SourceChecks:
+    """Checks one source. `named`: the user named it, so that its quota may be spent on it."""
 
     desk: Desk
     source: Source
     named: bool
 
     def asked(self) -> Iterator[Finding]:
-        """Ask the source, and say what came of it. What its assumptions came to is stored."""
+        """Ask the source. Whether each assumption holds is stored."""
         yield from self._last_poll()
         try:
             client = self.desk.client(self.source)
@@ -47,7 +47,7 @@ class Visit:
                 yield from self._assumptions(client)
 
     def not_asked(self) -> Iterator[Finding]:
-        """Say what is known of the source without asking it."""
+        """Report what is known of the source without asking it."""
         yield from self._last_poll()
         yield from self._stored()
 
@@ -80,7 +80,7 @@ class Visit:
         left = meter.left()
         if left > meter.a_day * KEPT_FREE:
             return ""
-        return f"Not asked: {left} of {meter.a_day} requests are left today, which polls need."
+        return f"Not asked: {left} of {meter.a_day} requests are left today, and polls need them."
 
     @property
     def _name_it(self) -> str:
@@ -103,21 +103,21 @@ class Visit:
         except Blocked as error:
             keyed = self.source.needs_key is not None
             says = sentence(f"{'Refused' if keyed else 'The source refuses to answer'}: {_reason(error)}")
-            do = self._check_the_key if keyed else "Wait a day; if it lasts, ask from another network."
+            do = self._check_the_key if keyed else "Wait a day. If it is still refused, try another network."
             yield self._finding("key" if keyed else check, Result.PROBLEM, says, do)
             return False
         except SourceError as error:
-            says, do = sentence(f"Failed: {_reason(error)}"), "Try again later; if it lasts, please report it."
+            says, do = sentence(f"Failed: {_reason(error)}"), "Try again later. If it still fails, please report it."
             yield self._finding(check, Result.PROBLEM, says, do)
             return False
         if self.source.needs_key:
-            way = "in the address, since the header is not read" if client.key_in_address else "in the header"
+            way = "in the address, because the header is not read" if client.key_in_address else "in the header"
             yield self._finding("key", Result.OK, f"Accepted, {way}.")
         if there:
-            yield self._finding(check, Result.OK, f"Answered: {what} is there.")
+            yield self._finding(check, Result.OK, f"Answered, and found {what}.")
         else:
             do = "The source has changed: update Procurewatch, or please report it."
-            yield self._finding(check, Result.PROBLEM, f"Answered, but {what} is not there.", do)
+            yield self._finding(check, Result.PROBLEM, f"Answered, but did not find {what}.", do)
         return True
 
     def _assumptions(self, client: Client) -> Iterator[Finding]:
@@ -131,7 +131,7 @@ class Visit:
             yield self._probed(assumption, client)
 
     def _probed(self, assumption: Assumption, client: Client) -> Finding:
-        """Probe an assumption, and store what it came to."""
+        """Probe an assumption, and store the result."""
         try:
             holds = assumption.probe(client)
         except SourceError as error:
@@ -145,19 +145,19 @@ class Visit:
         with self.desk.database.writing() as session:
             for name, value in noted.items():
                 note_checkpoint(session, self.source.name, NOTES + name, value, now)
-        return self._told(assumption, holds=holds)
+        return self._answered(assumption, holds=holds)
 
     def _stored(self) -> Iterator[Finding]:
-        """Say what earlier probes came to."""
+        """Report the stored results of earlier probes."""
         with self.desk.database.reading() as session:
             noted = checkpoints(session, self.source.name, NOTES)
         for assumption in self.source.assumptions:
             if found := noted.get(NOTES + assumption.name):
                 probed = noted.get(NOTES + assumption.name + PROBED)
                 when = f" ({moment(datetime.fromisoformat(probed))})" if probed else ""
-                yield self._told(assumption, holds=found == HOLDS, when=when)
+                yield self._answered(assumption, holds=found == HOLDS, when=when)
 
-    def _told(self, assumption: Assumption, *, holds: bool, when: str = "") -> Finding:
+    def _answered(self, assumption: Assumption, *, holds: bool, when: str = "") -> Finding:
         said = f"{HOLDS if holds else DOES_NOT}{when}: {assumption.says}"
         result = Result.OK if holds else Result.WARNING
         do = "" if holds else sentence(assumption.otherwise)

@@ -41,17 +41,21 @@ def of(findings: list[Finding], check: str) -> list[tuple[Result, str]]:
 @pytest.mark.parametrize(
     ("variables", "check", "says"),
     [
-        ({"NO_PROXY": "localhost,fd00::/8"}, "proxy", 'NO_PROXY holds "fd00::/8", which cannot be read. Take it out'),
+        ({"NO_PROXY": "localhost,fd00::/8"}, "proxy", 'NO_PROXY holds "fd00::/8", which cannot be read. Remove it'),
         (
             {"ALL_PROXY": "socks5://proxy.example"},
             "proxy",
             "ALL_PROXY names a SOCKS proxy, which needs a package. Inst",
         ),
-        ({"https_proxy": "gopher://u:hush@p.example"}, "proxy", "https_proxy cannot be read as a proxy's address. Wr"),
-        ({"HTTPS_PROXY": "http://p.example:80a"}, "proxy", "HTTPS_PROXY cannot be read as a proxy's address. Write"),
-        ({"SSL_CERT_FILE": "~/none.pem"}, "certificates", "SSL_CERT_FILE names ~/none.pem, which is not there. Name"),
-        ({"SSL_CERT_FILE": "~/empty.pem"}, "certificates", "SSL_CERT_FILE names ~/empty.pem, which holds no certif"),
-        ({"SSL_CERT_DIR": "~/none"}, "certificates", "SSL_CERT_DIR names ~/none, which is not there. Name the"),
+        ({"https_proxy": "gopher://u:hush@p.example"}, "proxy", "https_proxy is not a valid proxy address. Wr"),
+        ({"HTTPS_PROXY": "http://p.example:80a"}, "proxy", "HTTPS_PROXY is not a valid proxy address. Write"),
+        (
+            {"SSL_CERT_FILE": "~/none.pem"},
+            "certificates",
+            "SSL_CERT_FILE points to ~/none.pem, which does not exist. P",
+        ),
+        ({"SSL_CERT_FILE": "~/empty.pem"}, "certificates", "SSL_CERT_FILE points to ~/empty.pem, which holds no cert"),
+        ({"SSL_CERT_DIR": "~/none"}, "certificates", "SSL_CERT_DIR points to ~/none, which does not exist. Poi"),
     ],
 )
 def test_a_variable_that_cannot_be_used_is_named(
@@ -71,7 +75,7 @@ def test_a_variable_that_cannot_be_used_is_named(
     assert told.startswith(says)
     assert "hush" not in repr(found)
     assert str(Path.home()) not in repr(found)
-    assert of(found, "all sources") == [(Result.SKIPPED, "what is wrong with the variables above comes first.")]
+    assert of(found, "all sources") == [(Result.SKIPPED, "fix the proxy and certificate variables above first.")]
     assert dict(os.environ) == before
 
 
@@ -84,7 +88,7 @@ def test_what_can_be_used_is_said_without_passwords(tmp_path: Path, monkeypatch:
     monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
     found = found_by(tmp_path)
     assert of(found, "proxy") == [(Result.OK, "HTTPS_PROXY is proxy.example:3128; NO_PROXY is localhost.")]
-    assert of(found, "certificates") == [(Result.OK, "Those that SSL_CERT_DIR names.")]
+    assert of(found, "certificates") == [(Result.OK, "From SSL_CERT_DIR.")]
 
 
 def test_a_folder_that_cannot_be_written_and_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,7 +129,7 @@ def newer(file: Path) -> None:
 @pytest.mark.parametrize(
     ("harm", "says"),
     [
-        (lambda file: file.write_bytes(b"no database at all" * 999), "file is not a database. Take a backup"),
+        (lambda file: file.write_bytes(b"no database at all" * 999), "file is not a database. Restore a backup"),
         (spoiled, "The database is damaged: "),
         (newer, "was written by a newer Procurewatch; install that version to open it."),
     ],
@@ -143,7 +147,7 @@ def test_a_database_that_cannot_be_used_is_one_line(harm: object, says: str, tmp
     assert says in told
     assert str(Path.home()) not in told
     assert of(found, "connection")[0][0] is Result.OK
-    assert of(found, "all sources") == [(Result.SKIPPED, "the database comes first.")]
+    assert of(found, "all sources") == [(Result.SKIPPED, "fix the database first.")]
 
 
 def test_a_database_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
@@ -155,7 +159,7 @@ def test_a_database_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
         [good, bad] = installation.database(database)
     assert (good.result, bad.result) == (Result.OK, Result.PROBLEM)
     assert bad.text == (
-        "database: The database cannot be written: full. Check who may write the file, and the room on its disk."
+        "database: The database cannot be written: full. Check the file's permissions and the free space on its disk."
     )
 
 
@@ -185,7 +189,7 @@ def test_a_long_list_of_faults_is_cut(tmp_path: Path) -> None:
 
 
 def test_where_settings_come_from_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert of(found_by(tmp_path), "settings") == [(Result.OK, "No setting is made; all have their defaults.")]
+    assert of(found_by(tmp_path), "settings") == [(Result.OK, "No settings given; all have their defaults.")]
     file = Path.home() / "own.toml"
     file.write_text("poll_hours = 3\n")
     monkeypatch.setenv("PROCUREWATCH_CONFIG", str(file))

@@ -101,7 +101,7 @@ def test_a_probe_that_cannot_tell_leaves_what_was_known(answer: Answer, tmp_path
 @pytest.mark.parametrize(
     ("answer", "check", "result", "says", "goes_on"),
     [
-        (WRONG, "control query", Result.PROBLEM, "what always exists is not there", True),
+        (WRONG, "control query", Result.PROBLEM, "did not find what always exists", True),
         (REFUSED, "control query", Result.PROBLEM, "The source refuses to answer: GET /control: HTTP 403", False),
         (Answer(status=500, body=b"broken"), "control query", Result.PROBLEM, "Failed: GET /control: HTTP 500", False),
         (Answer(status=429, body=b"slow down"), "control query", Result.WARNING, "Not answered: GET /control", False),
@@ -218,7 +218,7 @@ def test_offline_no_source_is_asked_and_what_is_stored_is_said(tmp_path: Path, s
     found = looked_at(tmp_path, City(), server=server, offline=True)
     assert len(server.requests) == asked
     assert [finding.holds for finding in found] == [True, False, True, None]
-    assert found[-1].text == "all sources: --offline."
+    assert found[-1].text == "all sources: not asked because of --offline."
 
 
 def test_sources_that_are_not_asked_say_why(tmp_path: Path, server: CityServer) -> None:
@@ -251,10 +251,10 @@ def test_the_last_poll_is_told(tmp_path: Path, server: CityServer) -> None:
 @pytest.mark.parametrize(
     ("hours", "result", "says"),
     [
-        (0, Result.OK, "It agrees with 1 server, to "),
-        (3, Result.PROBLEM, "It is 3 hours behind the time of 1 server."),
-        (-72, Result.PROBLEM, "It is 3 days ahead of the time of 1 server."),
-        (None, Result.SKIPPED, "No server said what time it is."),
+        (0, Result.OK, "Within 1 s of 1 server."),
+        (3, Result.PROBLEM, "This clock is 3 hours behind 1 server."),
+        (-72, Result.PROBLEM, "This clock is 3 days ahead of 1 server."),
+        (None, Result.SKIPPED, "No server gave its time."),
     ],
 )
 def test_the_clock_is_held_against_the_servers(

@@ -198,6 +198,7 @@ def test_the_wait_the_source_asks_for_is_kept(
 @pytest.mark.parametrize(
     "retry_after",
     ["3600", "2592000", timedelta(hours=1), "9" * 400, timedelta(days=9999), str(int(time.time()) + 7200)],
+    ids=["an hour", "thirty days", "a date", "a huge number", "a distant date", "an epoch"],
 )
 def test_a_wait_too_long_ends_at_once_and_says_when_to_come_back(status: int, retry_after: str | timedelta) -> None:
     outcome, requests, waits = asked(Script(status=status, headers=header(retry_after)))

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
+from itertools import product
 from typing import NamedTuple, TypeVar
 
 from sources.contract import Shortfall
@@ -366,20 +367,29 @@ def _pieces(client: Client, part: Slice) -> Iterator[tuple[Slice, list[Found]]]:
 
 
 def _reordered(client: Client, part: Slice) -> list[Found]:
-    """Read a slice that cannot be cut in one order after another until as many rows were seen as it counts."""
-    expected = _count(client, part)
-    seen: dict[tuple[str, ...], Found] = {}
-    for sort in part.listing.reorderings:
-        for order in ("asc", "desc"):
-            number, more = 1, True
-            while more:
-                page, more = _page(client, part, number, sort, order)
-                for found in page:
-                    seen.setdefault(part.listing.identity(found.row), found)
-                number += 1
-            if sum(part.listing.is_counted(found.row) for found in seen.values()) >= expected:
-                return list(seen.values())
-    return list(seen.values())
+    """Read a slice that cannot be cut in one order after another, until as many rows were seen as an order has.
+
+    Of rows that say the same there are as many as one page has shown.
+    """
+    seen: dict[tuple[str, ...], list[Found]] = {}
+    for sort, order in product(part.listing.reorderings, ("asc", "desc")):
+        number, more, walked = 1, True, 0
+        while more:
+            page, more = _page(client, part, number, sort, order)
+            number, walked = number + 1, walked + len(page)
+            for identity, same in _alike(page, part.listing).items():
+                seen[identity] = max(seen.get(identity, []), same, key=len)
+        if sum(map(len, seen.values())) >= walked:
+            break
+    return [found for same in seen.values() for found in same]
+
+
+def _alike(page: Iterable[Found], listing: Listing) -> dict[tuple[str, ...], list[Found]]:
+    """Return the rows of a page, those that say the same together."""
+    alike: dict[tuple[str, ...], list[Found]] = {}
+    for found in page:
+        alike.setdefault(listing.identity(found.row), []).append(found)
+    return alike
 
 
 def _page(client: Client, part: Slice, number: int, sort: str, order: str) -> tuple[list[Found], bool]:

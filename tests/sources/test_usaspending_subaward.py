@@ -15,6 +15,7 @@ from sources.records import (
     Agency,
     Amount,
     AmountMeaning,
+    InvalidRecord,
     Payload,
     Problem,
     Publication,
@@ -213,6 +214,21 @@ def test_a_key_stays_when_names_and_amounts_are_corrected(change: dict[str, Any]
 def test_without_a_uei_the_name_tells_recipients_apart() -> None:
     one, other = ({**ROW, "Sub-Recipient UEI": None, "Sub-Awardee Name": name} for name in ("A INC", "B INC"))
     assert subaward_key(one) != subaward_key(other)
+
+
+def test_without_the_key_of_the_prime_award_its_number_and_agency_take_its_place() -> None:
+    row = {**ROW, "prime_award_generated_internal_id": None}
+    other, unnamed = {**row, "Awarding Sub Agency": "Army"}, {**row, "Prime Award ID": " "}
+    assert subaward_key(row).startswith("SUBAWARD_UNLINKED_N0001923F0220_DEPARTMENT-OF-THE-NAVY_5000653817_")
+    assert subaward_key(other).startswith("SUBAWARD_UNLINKED_N0001923F0220_ARMY_5000653817_")
+    with pytest.raises(InvalidRecord, match="does not name its prime award"):
+        subaward_key(unnamed)
+    record = read(page(ROW, row, unnamed), key=subaward_key(row))
+    assert (record.award_key, record.piid, record.title) == (
+        "",
+        "N0001923F0220",
+        "Subaward to DESIGN/OL, INC. under N0001923F0220",
+    )
 
 
 @pytest.mark.parametrize("number", ["WO#1-EEA", "a/b?c=d", "é\x00'\"<x>", "9" * 5000, None, ""])

@@ -6,7 +6,8 @@ the index answers plain clients, the pages answer 403 to programs (seen May to O
 is then read from the Internet Archive's copy, or from a file that somebody saves in a browser and imports. Each record
 says which. Limits: none documented; the index holds 500 pages at most. Lag: none; the archive's copies are one to
 three days late. Corrections: a later page says "CORRECTION:" or "UPDATE:"; those are records of their own that name
-what they correct. A page that is edited after it was read is not read again. Caveats: only contracts of $7.5 million
+what they correct. A page is read again for four days, as long as upstream gives it; an edit after that goes unseen.
+Caveats: only contracts of $7.5 million
 or more; prose, read by its grammar (`sources.dod_paragraph`); some paragraphs name no contract number.
 """
 
@@ -20,18 +21,31 @@ from urllib.parse import quote
 
 import structlog
 
-from sources.contract import Fetched, Interest, RowBounds, Shortfall, Source, Step, Stored, Unchanged, Window
+from sources.contract import (
+    Fetched,
+    HeldRecord,
+    Interest,
+    RowBounds,
+    Shortfall,
+    Source,
+    Step,
+    Stored,
+    Unchanged,
+    Window,
+)
 from sources.dod_article import parse, read_article
 from sources.dod_assumptions import ASSUMPTIONS
 from sources.dod_index import Item, listed, read_index
 from sources.dod_pages import Pages, blocked
 from sources.errors import SourceChanged
 from sources.http import LARGEST_BODY, Client, Pace
-from sources.records import Document, Payload, Record
+from sources.records import Document, Payload, Problem, Publication, Record
 
 log = structlog.get_logger(__name__)
 
 REACH = timedelta(days=690)  # what an index of 500 business days always covers
+LONGEST_LAG = timedelta(days=10)  # for which the archive may lack a page without anything being wrong
+REREAD = timedelta(days=4)  # for which a page may still be edited
 USUAL_LAG = 3  # pages that the archive may lack without anything being wrong
 FIRST_PARAGRAPHS = 3  # of any page that was read, one of them is stored
 POLL = "rss"
@@ -91,7 +105,7 @@ class Dod(Source):
         held = 0
         for item in asked:
             known = _known(stored, item)
-            page = Unchanged(key=known) if known else pages.read(item)
+            page = (_edited(pages, item, stored, until) or Unchanged(key=known)) if known else pages.read(item)
             held += bool(known)
             if page is None:
                 missing.append(item)
@@ -103,7 +117,7 @@ class Dod(Source):
                 raise blocked(missing, pages)
         elif missing:  # the months after this one may be had: a backfill goes on, and walks this one again
             log.warning("pages cannot be read", source=self.name, step=step.key, reason=str(blocked(missing, pages)))
-        if missing:
+        if missing and (step.key != POLL or _is_more_than_usual(missing, until)):
             yield Shortfall(step=step.key, expected=len(asked), received=len(asked) - len(missing))
 
     def parse(self, payload: Payload) -> list[Record]:
@@ -143,6 +157,32 @@ def _known(stored: Stored, item: Item) -> str:
     """Return the key of a stored record of a page, "" if there is none: all records of a page are stored at once."""
     keys = (f"{item.key}_{number}_1" for number in range(1, FIRST_PARAGRAPHS + 1))
     return next((key for key in keys if stored.held(key)), "")
+
+
+def _edited(pages: Pages, item: Item, stored: Stored, until: date) -> Payload | Problem | None:
+    """Return a stored page of the last days if it has been edited since, `None` if it has not or cannot be read.
+
+    Records are known by the place of their paragraph. A page of which most paragraphs differ has new ones between the
+    old: that is for a person to look at, and is no change of every award.
+    """
+    page = pages.again(item) if until - item.published.date() <= REREAD else None
+    records = [record for record in parse(page) if isinstance(record, Publication)] if page else []
+    changed = [record for record in records if _differs(stored.held(record.key), record)]
+    if page is None or not changed:
+        return None
+    if len(changed) > max(1, len(records) // 2):
+        reason = f"the page was edited, and {len(changed)} of its {len(records)} records are not where they were"
+        return Problem(source=page.source, key=page.key, reason=reason, documents=page.documents)
+    return page
+
+
+def _differs(known: HeldRecord | None, record: Publication) -> bool:
+    return known is None or known.revision not in ("", record.revision)
+
+
+def _is_more_than_usual(missing: list[Item], until: date) -> bool:
+    """Whether more pages are missing, or for longer, than the archive lags: those are asked for by every poll."""
+    return len(missing) > USUAL_LAG or any(until - item.published.date() > LONGEST_LAG for item in missing)
 
 
 def _note(stored: Stored, before: set[str], missing: list[Item]) -> None:

@@ -49,6 +49,15 @@ class Pages:
         self.count += 1
         return Payload(source=self._client.source, key=item.key, revision="", documents=(document,))
 
+    def again(self, item: Item) -> Payload | None:
+        """Return upstream's own page as it is now, `None` when upstream does not give it."""
+        try:
+            document = self._direct(item)
+        except (Refused, SourceChanged):
+            return None
+        key = item.key
+        return Payload(source=self._client.source, key=key, revision="", documents=(document,)) if document else None
+
     def _direct(self, item: Item) -> Document | None:
         if self.refusal:
             return None

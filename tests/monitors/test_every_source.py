@@ -209,7 +209,7 @@ def test_a_fault_ends_in_its_verdict_and_loses_nothing(
         kept = dump(desk.database)
         expected = BORNE.get((source, place, fault), LASTING[fault])
         assert failed.verdict in (expected, Verdict.INCOMPLETE), failed
-        if failed.verdict is not Verdict.NEW:
+        if not failed.verdict.is_good:
             assert failed.message, "a person is told why"
             assert "\n" not in failed.message
         is_covered = failed.verdict.is_believed

@@ -8,11 +8,12 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from procurewatch.demo.answers import Answer
-from sources.contract import Interest, Window
+from sources.contract import Fetched, HeldRecord, Interest, Window
 from sources.errors import Blocked, QuotaUsedUp, SourceChanged, SourceError, Unreachable
 from sources.records import Payload, Problem
 from tests.sources.announcements import (
     OLD,
+    PLAIN,
     SOURCE,
     client_of,
     fetched,
@@ -220,10 +221,44 @@ def test_when_nothing_can_be_read_the_run_is_blocked_and_says_what_to_do() -> No
 def test_the_archives_usual_lag_is_no_block_but_more_is() -> None:
     held = holding("DOD_4532001_1_1")
     with DodStandIn([OLD, *(page(n) for n in (1, 2, 3, 4))], refuses=True) as server:
-        assert kinds(fetched(server, held))[-1] == ("Shortfall", "1/4")
+        few_days_later = step_of(until=date(2026, 7, 6))
+        assert kinds(fetched(server, held, few_days_later)) == [("Unchanged", "DOD_4532001_1_1")]
+        assert held.notes == {"missing": "4532002 4532003 4532004"}, "the next poll asks for them"
+        assert kinds(fetched(server, held))[-1] == ("Shortfall", "1/4"), "after ten days it is no usual lag"
         server.pages.append(page(5))
         with pytest.raises(Blocked, match="4 pages"):
             fetched(server, held)
+
+
+THREE = (PLAIN, PLAIN.replace("Acme", "Bolt"), PLAIN.replace("Acme", "Crow"))
+
+
+def edited(*paragraphs: str, until: date = date(2026, 7, 3)) -> list[Fetched]:
+    """Read a page of three announcements, edit it, and read it again."""
+    memory = Memory()
+    with DodStandIn([page(1, *THREE), OLD]) as server:
+        for record in publications(records_of(fetched(server, memory))):
+            memory.records[record.key] = HeldRecord(key=record.key, revision=record.revision)
+        server.pages[0] = page(1, *paragraphs)
+        return fetched(server, memory, step_of(until=until))
+
+
+def test_a_page_that_was_edited_within_days_is_read_again() -> None:
+    corrected = THREE[1].replace("$9,000,000", "$9,500,000")
+    items = edited(THREE[0], corrected, THREE[2])
+    assert kinds(items) == [("Payload", FIRST_KEY)]
+    assert [record.amounts[0].dollars for record in publications(records_of(items))] == [9000000, 9500000, 9000000]
+    assert kinds(edited(*THREE)) == [("Unchanged", "DOD_4532001_1_1")]
+    assert kinds(edited(THREE[0], corrected, THREE[2], until=date(2026, 7, 6))) == [("Unchanged", "DOD_4532001_1_1")]
+
+
+def test_a_page_with_a_new_paragraph_between_the_old_is_for_a_person_to_look_at() -> None:
+    items = edited(PLAIN.replace("Acme", "New"), *THREE)
+    assert kinds(items) == [("Problem", FIRST_KEY)]
+    [problem] = items
+    assert isinstance(problem, Problem)
+    assert "4 of its 4 records are not where they were" in problem.reason
+    assert kinds(edited(*THREE, PLAIN.replace("Acme", "New"))) == [("Payload", FIRST_KEY)], "one at the end is new"
 
 
 @pytest.mark.parametrize(

@@ -21,8 +21,9 @@ HOLDS, DOES_NOT_HOLD = "holds", "does not hold"
 NO_DATA = b"no data found"  # the answer of notices, with status 404, to a search that finds nothing
 USED_UP = re.compile(rb"over_rate_limit|exceeded your (quota|rate limit)|throttled out|\b900804\b", re.IGNORECASE)
 TOO_MANY = re.compile(rb"exceeded the maximum allowable limit", re.IGNORECASE)
-# What only an answer has, and no error: the lists and counts of both searches, and the token of an extract.
-OF_AN_ANSWER = (b'"awardSummary"', b'"totalRecords"', b'"exportToken"', b'"opportunitiesData"', b'"description"')
+# What only an answer has, and no error: the lists and counts of both searches, the token of an extract, and the text of
+# a notice, which is alone in its answer.
+OF_AN_ANSWER = re.compile(rb'"(awardSummary|totalRecords|exportToken|opportunitiesData)"|^\s*\{\s*"description"')
 
 
 class TooManyRecords(Refused):
@@ -68,7 +69,7 @@ def _asked_with_key_in_address(client: Client, path: str, error: Refused) -> Doc
 
 def error_in(client: Client, request: str, body: bytes, *, status: int | None = 200) -> SourceError | None:
     """Return the error that an answer is, whatever its status; `None` if it is none of those known."""
-    if len(body) > A_MESSAGE or any(sign in body for sign in OF_AN_ANSWER):
+    if len(body) > A_MESSAGE or OF_AN_ANSWER.search(body):
         return None
     came_back = excerpt(body)
     if says_no_key(body):

@@ -197,10 +197,10 @@ def _missed(visit: Visit, step: Step) -> Iterator[Fetched]:
 
 
 def _newest(visit: Visit, step: Step) -> Iterator[Fetched]:
-    """Read the newest days. On the first look the days before are for a backfill, but for those of a failed step."""
+    """Read the newest days. What is before those of the first look is for a backfill."""
     newest = visit.today - timedelta(days=IN_VIEW - 1)
     if not visit.stored.note(READ):
-        visit.stored.keep_note(READ, (min(step.days[0], newest) - A_DAY).isoformat())
+        visit.stored.keep_note(READ, (newest - A_DAY).isoformat())
     yield from _read(visit, step, newest, visit.today, leave=0)
 
 

@@ -454,6 +454,24 @@ def test_a_first_poll_counts_before_it_orders_and_later_ones_know(server: Faulty
     assert ["format" in asked for asked in server.asked(SEARCH)[2:]] == [True]
 
 
+@pytest.mark.parametrize(("known", "then"), [("10", "5"), ("3", "3"), ("1", "3")])
+def test_how_many_records_a_day_has_falls_slowly(
+    server: FaultySamContractAwards, memory: Memory, known: str, then: str
+) -> None:
+    memory.notes["modified/daily"] = known
+    server.records = [record(f"P{n}", modified="2026-11-23T00:00:00Z") for n in range(5)]
+    fetched(server.base_url, poll_steps(since=None)["modified"], memory)
+    assert memory.notes["modified/daily"] == then
+
+
+def test_deletions_are_asked_for_as_far_back_as_they_are_listed(
+    server: FaultySamContractAwards, memory: Memory
+) -> None:
+    memory.notes["deleted/read"] = "2024-01-01"
+    fetched(server.base_url, poll_steps()["deleted"], memory)
+    assert server.submissions[-1]["lastModifiedDate"] == "[05/27/2026,11/23/2026]"
+
+
 def test_where_nothing_is_counted_nothing_is_ordered(server: FaultySamContractAwards) -> None:
     server.records = []
     memory = Memory()
@@ -483,7 +501,17 @@ def test_a_file_that_is_too_large_is_cut_off_and_ordered_in_halves(
     items = fetched(server.base_url, MODIFIED, memory)
     assert piids(items) == [f"P{n}" for n in range(13)]
     tokens = [asked["token"] for asked in server.asked(DOWNLOAD)]
-    assert len(tokens) == len(set(tokens)) == len(server.submissions)
+    assert len(tokens) == len(set(tokens)) == len(server.submissions) > 4
+
+
+def test_a_single_day_may_be_larger(
+    server: FaultySamContractAwards, memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sam_contract_awards_extract, "TOO_LARGE", 100)
+    server.records = [record("P1", modified="2026-11-23T00:00:00Z"), record("P2", modified="2026-11-23T00:00:00Z")]
+    server.a_day = 100
+    step = poll_steps(since=None)["modified"]
+    assert piids(fetched(server.base_url, step, memory)) == ["P1", "P2"]
 
 
 def test_a_day_that_is_too_large_is_a_problem(

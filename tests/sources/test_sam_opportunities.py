@@ -67,6 +67,7 @@ def test_a_poll_of_a_quiet_day_is_one_request(server: FaultySamOpportunities) ->
 def test_nothing_is_nothing(server: FaultySamOpportunities, nothing_is_404: bool) -> None:
     server.nothing_is_404 = nothing_is_404
     assert poll(server, memory()) == []
+    assert len(server.requests) == 1
     with client_of(server) as client:
         assert SOURCE.control(client) is False
         server.notices = [posted(1, datetime.now(UTC).date())]
@@ -117,6 +118,21 @@ def test_a_notice_whose_day_cannot_be_read_is_no_stray(server: FaultySamOpportun
     body = json.dumps({"totalRecords": 1, "opportunitiesData": [posted(1) | {"postedDate": "Feb 3"}]}).encode()
     with AnswersWith(body) as other:
         assert ids(poll(other, memory())) == [1]
+
+
+@pytest.mark.parametrize("title", ["An invalid api_key was supplied", "Message throttled out"])
+def test_a_notice_that_reads_like_an_error_is_none(server: FaultySamOpportunities, title: str) -> None:
+    server.notices = [posted(1, title=title)]
+    meter = CountingMeter(10)
+    assert [record.title for record in publications(poll(server, memory(), meter=meter))] == [title]
+    assert meter.left() >= 8
+
+
+@pytest.mark.parametrize("words", ["An invalid api_key was supplied", "Message throttled out"])
+def test_a_text_that_reads_like_an_error_is_none(server: FaultySamOpportunities, words: str) -> None:
+    server.notices, server.texts = [hit(1)], {f"{1:032x}": words}
+    (record,) = publications(poll(server, memory(), meter=CountingMeter(10)))
+    assert words in record.description
 
 
 def test_a_full_page_is_a_thousand(server: FaultySamOpportunities) -> None:
@@ -375,7 +391,7 @@ def test_a_text_that_fails_costs_no_notice(server: FaultySamOpportunities, fault
     assert len(server.texts_asked) == 1
 
 
-@pytest.mark.parametrize("shape", ["wso2", "data.gov", "html", "200"])
+@pytest.mark.parametrize("shape", ["wso2", "data.gov", "html", "wso2 with 200", "page with 200"])
 def test_every_shape_of_used_up_stops_for_today(server: FaultySamOpportunities, shape: str) -> None:
     server.notices = [hit(1), hit(2)]
     server.a_day, server.throttle = 2, shape

@@ -54,8 +54,8 @@ class SamOpportunities(StandIn):
     `counts_records`: an offset counts records, not pages. `nothing_is_404`: a search that finds nothing is answered
     with 404. `reads_header`: the key is read from its header, too. `ignored`: parameters that it does not read.
     `unknown_key`: the status that answers a key it does not know; 200 sends an error as a page. `a_day`: the requests a
-    day, counted in `used`; `throttle` the shape of the answer beyond them: "wso2", "data.gov", "html" or "200". `most`:
-    the largest page. `strays`: what pages past the end hold, in turn.
+    day, counted in `used`; `throttle` the shape of the answer beyond them: "wso2", "data.gov", "html", "wso2 with 200" or
+    "page with 200". `most`: the largest page. `strays`: what pages past the end hold, in turn.
     """
 
     def __init__(self, notices: Sequence[Json] = (), *, port: int = 0) -> None:
@@ -124,7 +124,7 @@ class SamOpportunities(StandIn):
         midnight = datetime.combine(datetime.now(UTC).date() + timedelta(days=1), datetime.min.time(), UTC)
         if self.throttle == "html":
             return Answer(status=429, body=b"<h1>OVER_RATE_LIMIT</h1>", content_type=HTML_TYPE)
-        if self.throttle == "200":
+        if self.throttle == "page with 200":
             raise Page(b"<h1>OVER_RATE_LIMIT</h1>")
         if self.throttle == "data.gov":
             raise refusal(429, "You have exceeded your rate limit.", "OVER_RATE_LIMIT")
@@ -135,7 +135,8 @@ class SamOpportunities(StandIn):
             f"You can access API after {midnight:%Y-%b-%d} 00:00:00+0000 UTC",
         }
         wait = max(1, int((midnight - datetime.now(UTC)).total_seconds()))
-        return Answer(status=429, body=json.dumps(body).encode(), headers={"Retry-After": str(wait)})
+        status = 200 if self.throttle == "wso2 with 200" else 429
+        return Answer(status=status, body=json.dumps(body).encode(), headers={"Retry-After": str(wait)})
 
     def _search(self, query: Mapping[str, str]) -> Answer:
         since, until = _window(query)

@@ -54,8 +54,8 @@ class SamOpportunities(StandIn):
     `counts_records`: an offset counts records, not pages. `nothing_is_404`: a search that finds nothing is answered
     with 404. `reads_header`: the key is read from its header, too. `ignored`: parameters that it does not read.
     `unknown_key`: the status that answers a key it does not know; 200 sends an error as a page. `a_day`: the requests a
-    day, counted in `used`; `throttle` the shape of the answer beyond them: "wso2", "data.gov", "html", "wso2 with 200" or
-    "page with 200". `most`: the largest page. `strays`: what pages past the end hold, in turn.
+    day, counted in `used`; `throttle` the shape of the answer beyond them: "wso2", "data.gov", "html", "wso2 with 200"
+    or "page with 200". `most`: the largest page. `strays`: what pages past the end hold, in turn.
     """
 
     def __init__(self, notices: Sequence[Json] = (), *, port: int = 0) -> None:

@@ -81,7 +81,13 @@ def _modified(event: StoredEvent) -> str:
     amount = amount_of(event)
     if amount is not None and amount < 0:
         return f"{buyer(event.record)} takes back {money(-amount)}{_number(event)} from {_holding(event.record)}"
-    return _deed(event, "modifies") + f": {amount_in_words(amount)}"
+    return _deed(event, "modifies") + f": {amount_in_words(amount)}{_kind_of_action(event)}"
+
+
+def _kind_of_action(event: StoredEvent) -> str:
+    """Return what kind of modification it is, where no amount says what it is for."""
+    kind = name(event.action.action_type_text.lower()) if event.action and not amount_of(event) else ""
+    return f" ({kind})" if kind else ""
 
 
 def _option(event: StoredEvent) -> str:

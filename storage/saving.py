@@ -5,7 +5,7 @@ Saving the same record twice changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
@@ -23,9 +23,9 @@ from storage.linking import link_award, link_publication
 from storage.publication_changes import publication_changes, with_known_text
 from storage.reviewing import PUBLISHED, REJECTED, band_for
 from storage.rows import award_row, publication_row
-from storage.sightings import keep_first_sighting, note_sighting, said_by, sightings_of, together
+from storage.sightings import keep_first_sighting, note_sighting, said_of, sightings_of, together
 from storage.stored import EventKind
-from storage.tables import ActionRow, MatchRow, QuarantineRow, RecordRow, SightingRow
+from storage.tables import ActionRow, EventRow, MatchRow, QuarantineRow, RecordRow, SightingRow
 
 # A re-poll alone does not make a record changed.
 NOT_A_CHANGE = frozenset({"revision", "first_seen", "last_changed"})
@@ -64,10 +64,7 @@ def save_award(session: Session, award: Award, matches: Sequence[MatchRow], now:
     stored = session.get(RecordRow, award.key)
     old_actions = _actions_of(session, award.key) if stored else {}
     old_matches = _matches_of(session, award.key) if stored else {}
-    before = None
-    if stored and _is_published(old_matches.values()):
-        obligations = {key: row.obligation for key, row in old_actions.items()}
-        before = Before(row=stored, actions=old_actions, said=said_by(session, award.source, stored, obligations))
+    before = _before(session, stored, old_actions, award.source) if stored and _is_published(old_matches) else None
     concerned = bool(old_matches or matches)
     happened = list(changes(before, award)) if concerned else []
     changed = _save_facts(session, stored, award, now)
@@ -90,7 +87,7 @@ def save_publication(
     publication = with_known_text(stored, publication)
     old_matches = _matches_of(session, publication.key) if stored else {}
     concerned = bool(old_matches or matches)
-    before = stored if _is_published(old_matches.values()) else None
+    before = stored if _is_published(old_matches) else None
     happened = list(publication_changes(before, publication)) if concerned else []
     fresh = publication_row(publication, now)
     changed = _renew(session, stored, {name: getattr(fresh, name) for name in RecordRow.model_fields}, fresh, now)
@@ -112,7 +109,7 @@ def save_matches(
     """Store whom a stored record newly concerns, its facts as they are; return how many events that makes, untold."""
     old_matches = _matches_of(session, row.key)
     happened: list[Change] = []
-    if (old_matches or matches) and not _is_published(old_matches.values()):
+    if (old_matches or matches) and not _is_published(old_matches):
         happened = list(changes(None, record) if isinstance(record, Award) else publication_changes(None, record))
     published = row.modified or row.published
     return _settle(session, row, _Dealings(old_matches, matches, happened, published), now, lambda _vendors: False)
@@ -172,6 +169,15 @@ class _Dealings:
     published: date | None
 
 
+def _before(session: Session, stored: RecordRow, actions: Mapping[str, ActionRow], source: str) -> Before:
+    """Return the stored state of an award that a source speaks of now."""
+    said = said_of(session, stored, {key: row.obligation for key, row in actions.items()})
+    own = said.pop(source, None)
+    begun = select(col(EventRow.id)).where(col(EventRow.record_key) == stored.key, col(EventRow.told))
+    is_told = session.scalar(begun.where(col(EventRow.kind) == EventKind.NEW_AWARD.value).limit(1)) is not None
+    return Before(row=stored, actions=actions, said=own, others=tuple(said.values()), is_told=is_told)
+
+
 def _settle(session: Session, row: RecordRow, dealings: _Dealings, now: datetime, tell: Tell) -> int:
     """Save the matches of a record and what happened to it; return how many events are new.
 
@@ -195,11 +201,11 @@ def _settle(session: Session, row: RecordRow, dealings: _Dealings, now: datetime
 def _corrected(session: Session, row: RecordRow) -> list[tuple[RecordRow, Mapping[str, MatchRow], Change]]:
     """Return the announcements that concern somebody and are corrected by, or as, this one."""
     found = [(earlier, _matches_of(session, earlier.key), change) for earlier, change in corrections_with(session, row)]
-    return [each for each in found if _is_published(each[1].values())]
+    return [each for each in found if _is_published(each[1])]
 
 
-def _is_published(matches: Iterable[MatchRow]) -> bool:
-    return any(match.band == PUBLISHED for match in matches)
+def _is_published(matches: Mapping[str, MatchRow]) -> bool:
+    return any(match.band == PUBLISHED for match in matches.values())
 
 
 def _actions_of(session: Session, record_key: str) -> dict[str, ActionRow]:

@@ -31,11 +31,13 @@ FACTS = tuple(sorted(set(RecordRow.model_fields) - NOT_SAID_BY_A_SOURCE - {"dead
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
-    """What one source said of an award the last time: its facts, and the obligations of the actions it named.
+    """What one source said of an award the last time: its facts, and the obligations of the actions it listed.
 
     `facts` are values of `RecordRow`'s fields, none empty; `actions` dollars by action key (`None`: not stated).
+    `since` is when it told of the award for the first time (UTC).
     """
 
+    since: datetime
     facts: Mapping[str, Any]
     actions: Mapping[str, Decimal | None] = field(default_factory=dict)
     latest: date | None = None
@@ -47,16 +49,23 @@ def facts_of(row: RecordRow) -> dict[str, Any]:
     return {name: _written(value) for name, value in found.items() if value not in (None, "", [])}
 
 
-def said_by(session: Session, source: str, row: RecordRow, actions: Mapping[str, Decimal | None]) -> Said | None:
-    """Return what a source said of a stored award, `None` if it has not told of it.
+def said_of(session: Session, row: RecordRow, actions: Mapping[str, Decimal | None]) -> dict[str, Said]:
+    """Return what each source said of a stored award, by source.
 
     `actions` are those stored, for an award that has been told by one source alone, before others were asked.
     """
-    sighting = session.get(SightingRow, (row.key, source))
-    if sighting is not None:
-        amounts = {key: Decimal(amount) if amount else None for key, amount in sighting.actions.items()}
-        return Said(facts=read_facts(sighting.facts), actions=amounts, latest=_latest(sighting))
-    return Said(facts=read_facts(facts_of(row)), actions=actions) if row.source == source else None
+    found = {
+        sighting.source: Said(
+            since=sighting.first_seen,
+            facts=read_facts(sighting.facts),
+            actions={key: Decimal(amount) if amount else None for key, amount in sighting.actions.items()},
+            latest=_latest(sighting),
+        )
+        for sighting in sightings_of(session, row.key)
+    }
+    if row.source not in found:
+        found[row.source] = Said(since=row.first_seen, facts=read_facts(facts_of(row)), actions=actions)
+    return found
 
 
 def revision_of(session: Session, source: str, key: str) -> str | None:
@@ -71,8 +80,9 @@ def revision_of(session: Session, source: str, key: str) -> str | None:
 def note_sighting(session: Session, row: RecordRow, award: Award, now: datetime) -> SightingRow:
     """Note what a source says of an award now; return the note.
 
-    A source that tells an award action by action tells with each how the award stood after it: an older action's
-    facts do not replace a newer one's.
+    The actions of an award that is read whole are those the source lists now, and no others. A source that tells an
+    award action by action tells with each how the award stood after it: an older action's facts do not replace a newer
+    one's.
     """
     sighting = session.get(SightingRow, (award.key, award.source))
     actions = {action.key: "" if action.obligation is None else str(action.obligation) for action in award.actions}
@@ -88,7 +98,7 @@ def note_sighting(session: Session, row: RecordRow, award: Award, now: datetime)
         sighting.facts = {**facts_of(row), **({"latest": latest.isoformat()} if latest else {})}
         sighting.url, sighting.modified = award.url, award.modified
         sighting.revision = award.revision or sighting.revision
-    sighting.actions = {**sighting.actions, **actions}
+    sighting.actions = {**sighting.actions, **actions} if award.is_partial else actions
     sighting.gone, sighting.gone_reason = None, ""
     if before != (sighting.revision, sighting.facts, sighting.actions, sighting.url):
         sighting.last_changed = now

@@ -21,6 +21,7 @@ from storage.evidence import save_evidence
 from storage.reading import actions_of, evidence_of, payload, records_by_key
 from storage.runs import note_checkpoint
 from storage.saving import save_award, save_problem
+from storage.sightings import listed_of
 from storage.tables import ActionRow, MatchRow, PayloadRow, QuarantineRow
 from storage.timelines import sources_of
 from tests.records import (
@@ -123,8 +124,29 @@ def test_an_award_without_its_base_action_is_new_all_the_same(database: Database
     save(database, partial, match(partial))
     assert {identifier.rpartition("/")[2] for identifier in told_ids(database)} == {"new-award"}
     saved = save(database, CLEARVIEW, match(CLEARVIEW), now=LATER)
-    assert saved.events == 1, "P00001; the base award is no modification of itself"
-    assert len(told_ids(database)) == 2
+    assert saved.events == 2, "P00001 and the base award; tests/storage/test_events.py says how they are told"
+    assert len(told_ids(database)) == 3
+
+
+def listed(database: Database, source: str = "usaspending") -> int:
+    with database.reading() as session:
+        return listed_of(session, source, CLEARVIEW.key)
+
+
+def test_an_award_that_is_read_whole_has_the_actions_that_its_source_lists_now(database: Database) -> None:
+    assert listed(database) == 0
+    save(database, CLEARVIEW)
+    assert (listed(database), listed(database, "fpds")) == (5, 0)
+    save(database, with_actions(CLEARVIEW, CLEARVIEW.actions[:3]), now=LATER)
+    assert listed(database) == 3
+    for action in CLEARVIEW.actions[2:4]:
+        save(database, replace(with_actions(CLEARVIEW, [action]), source="fpds", is_partial=True), now=LATER)
+    assert (listed(database), listed(database, "fpds")) == (3, 2), "one that tells action by action adds them up"
+    with database.reading() as session:
+        assert len(actions_of(session, CLEARVIEW.key)) == 5, "what a source does not list any more stays"
+    assert not save(database, with_actions(CLEARVIEW, CLEARVIEW.actions[:3]), now=LATER_STILL).changed
+    save(database, CLEARVIEW, now=LATER_STILL)
+    assert listed(database) == 5
 
 
 def test_a_new_match_renews_its_reasons_and_keeps_its_day(database: Database) -> None:

@@ -28,6 +28,7 @@ _CHANGES = {
     EventKind.DOCUMENT: "State",
     EventKind.NOTICE_CHANGED: "Notice",
     EventKind.DESCRIPTION_CHANGED: "Description",
+    EventKind.RENUMBERED: "Award key",
 }
 
 

@@ -142,6 +142,11 @@ def _description_changed(event: StoredEvent) -> str:
     return f"{buyer(event.record)}: description changed of {_holding(event.record)}"
 
 
+def _renumbered(event: StoredEvent) -> str:
+    change = f"award key changed from {name(event.before)} to {name(event.after)}"
+    return f"{buyer(event.record)} award {name(event.record.piid)}: {change}"
+
+
 def _corrected(event: StoredEvent) -> str:
     if event.record.is_publication:
         return f"{buyer(event.record)}: announcement of {recipient(event.record)} corrected: {name(event.after)}"
@@ -186,6 +191,7 @@ _TITLES: dict[EventKind, Callable[[StoredEvent], str]] = {
     EventKind.RECIPIENT_RENAMED: _recipient_renamed,
     EventKind.RECIPIENT_CHANGED: _recipient_changed,
     EventKind.DESCRIPTION_CHANGED: _description_changed,
+    EventKind.RENUMBERED: _renumbered,
     EventKind.CORRECTED: _corrected,
     EventKind.ANNOUNCED: publication_titles.announced,
     EventKind.NEW_NOTICE: publication_titles.new_notice,

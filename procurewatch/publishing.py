@@ -26,6 +26,7 @@ from storage.reading import (
     published_keys,
     records_by_key,
 )
+from storage.renumbering import former_keys
 from storage.searching import find_events
 from storage.stored import AWARDS
 from storage.subjects import orders_under, published_among
@@ -56,9 +57,9 @@ def catalogue(desk: Desk, *, base_url: str, is_list: bool = False) -> Catalogue:
         # Vendors with something to read come first; of hundreds most have nothing yet.
         matched = {vendor_id for vendor_id, _, _ in known_vendors(session)}
         feeds.sort(key=lambda spec: (ORDER.index(spec.kind), spec.kind is FeedKind.VENDOR and spec.slug not in matched))
-        keys = [] if is_list else published_keys(session)
+        keys = {} if is_list else _keys_of_pages(session)
         incidents = tuple(incidents_of(session))
-    awards = {key: partial(_award_record, desk.database, desk.source_titles, key) for key in keys}
+    awards = {name: partial(_award_record, desk.database, desk.source_titles, key) for name, key in keys.items()}
     return Catalogue(
         base_url=base_url or None,
         feeds=tuple(feeds),
@@ -69,6 +70,15 @@ def catalogue(desk: Desk, *, base_url: str, is_list: bool = False) -> Catalogue:
         incidents=incidents,
         source_titles={name: source.title for name, source in SOURCES.items()},
     )
+
+
+def _keys_of_pages(session: Session) -> dict[str, str]:
+    """Return the key of the record that each page shows, by the key that names the page.
+
+    The page of a key that an award had before shows the award, for those who have kept its address.
+    """
+    keys = {key: key for key in published_keys(session)}
+    return {**{old: new for old, new in former_keys(session).items() if new in keys}, **keys}
 
 
 def record_page(session: Session, key: str, source_titles: Mapping[str, str]) -> RecordPage | None:

@@ -218,7 +218,8 @@ class Award:
     Amounts in dollars: `obligated` to date, `exercised` base and exercised options, `ceiling` base and all options.
     Dates: `signed` the base award, `starts`/`ends` the period of performance, `may_end` with all options.
     `doubt` says why an amount cannot be true, "" if nothing speaks against it. `is_partial`: the source tells awards
-    action by action, and this is how the award stood after the actions given here, which are not all.
+    action by action, and this is how the award stood after the actions given here, which are not all. `replaces` is the
+    key under which the source carried the same award before and does not any more, "" if none is known.
 
     How it was bought, as codes and descriptions of the FPDS data dictionary: `extent_competed` (10A),
     `not_competed_reason` (10C, other than full and open competition), `fair_opportunity` (10R, whether an order was
@@ -262,6 +263,7 @@ class Award:
     facts: tuple[SourceFact, ...] = ()
     doubt: str = ""
     is_partial: bool = False
+    replaces: str = ""
     extent_competed_code: str = ""
     not_competed_reason: str = ""
     fair_opportunity_code: str = ""

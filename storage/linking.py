@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from sources.records import AwardCategory, PublicationKind
+from storage.renumbering import current_key
 from storage.tables import LinkRow, RecordRow
 
 AWARDS = tuple(kind.value for kind in AwardCategory)
@@ -42,7 +43,8 @@ class Link:
 def link_publication(session: Session, publication: RecordRow, named: str, now: datetime) -> None:
     """Link a stored publication with the awards it is about; `named` is the key that its source states, if any."""
     if named:
-        _note(session, publication.key, Link(named, 1.0, "the source names the award by its key"), now)
+        key = current_key(session, named)
+        _note(session, publication.key, Link(key, 1.0, "the source names the award by its key"), now)
         return
     for award in _candidates(session, publication, AWARDS):
         for link in _links(publication, award):

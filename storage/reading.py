@@ -42,6 +42,7 @@ from storage.tables import (
     MatchRow,
     PayloadRow,
     RecordRow,
+    RenumberedRow,
     SearchRow,
     StateRow,
     ToldRow,
@@ -105,10 +106,12 @@ def _matches_of(session: Session, keys: Sequence[str], band: str = "") -> dict[s
 
 
 def find_by_identifier(session: Session, identifier: str) -> list[StoredRecord]:
-    """Return the awards whose key, PIID or usaspending.gov address this is; a PIID alone may name several."""
+    """Return the awards whose key, PIID or usaspending.gov address this is or was; a PIID alone may name several."""
     path = identifier.strip().partition("?")[0].partition("#")[0]
     wanted = unquote(path.rstrip("/").rsplit("/", 1)[-1]).upper()
-    query = select(col(RecordRow.key)).where(or_(col(RecordRow.key) == wanted, col(RecordRow.piid) == wanted))
+    moved = select(col(RenumberedRow.new_key)).where(col(RenumberedRow.old_key) == wanted)
+    key = col(RecordRow.key)
+    query = select(key).where(or_(key == wanted, col(RecordRow.piid) == wanted, key.in_(moved)))
     return records_by_key(session, sorted(session.scalars(query)))
 
 

@@ -14,13 +14,15 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from sources.records import Award, ContractAction, Problem, Publication, Removal
+from sources.records import Award, Problem, Publication, Removal
+from storage.actions import save_actions
 from storage.changes import Before, Change, changes, event_id
 from storage.corrections import corrections_with
 from storage.events import Tell, save_event
 from storage.evidence import save_evidence
 from storage.linking import link_award, link_publication
 from storage.publication_changes import publication_changes, with_known_text
+from storage.renumbering import renumber, under_current_key, with_stored_actions, with_stored_ids
 from storage.reviewing import PUBLISHED, REJECTED, band_for
 from storage.rows import award_row, publication_row
 from storage.sightings import keep_first_sighting, note_sighting, said_of, sightings_of, together
@@ -61,20 +63,26 @@ def save_award(session: Session, award: Award, matches: Sequence[MatchRow], now:
         now: when it was seen, UTC.
         tell: given the ids of the vendors concerned, whether feeds are to carry what is new.
     """
+    award = under_current_key(session, award)
+    moved = renumber(session, award, now) if award.replaces else None
+    award = with_stored_actions(session, award)
+    for match in matches:
+        match.record_key = award.key
     stored = session.get(RecordRow, award.key)
     old_actions = _actions_of(session, award.key) if stored else {}
     old_matches = _matches_of(session, award.key) if stored else {}
     before = _before(session, stored, old_actions, award.source) if stored and _is_published(old_matches) else None
     concerned = bool(old_matches or matches)
+    renumbered = [replace(moved, tell=before is not None)] if moved and concerned else []
     happened = list(changes(before, award)) if concerned else []
     changed = _save_facts(session, stored, award, now)
-    for action in award.actions:
-        changed |= _save_action(session, old_actions.get(action.key), award, action, now)
+    changed |= save_actions(session, award, old_actions, now)
     row = session.get_one(RecordRow, award.key)
+    happened = [*renumbered, *with_stored_ids(session, award.key, happened)]
     events = _settle(session, row, _Dealings(old_matches, matches, happened, award.modified), now, tell)
     link_award(session, row, now)
     save_evidence(session, award.source, award.key, award.documents)
-    for key in (award.key, *(action.key for action in award.actions)):
+    for key in (award.key, *([award.replaces] if moved else []), *(action.key for action in award.actions)):
         _solve(session, award.source, key, now)
     return Saved(new=stored is None, changed=changed, matched=concerned, events=events)
 
@@ -108,9 +116,10 @@ def save_matches(
 ) -> int:
     """Store whom a stored record newly concerns, its facts as they are; return how many events that makes, untold."""
     old_matches = _matches_of(session, row.key)
-    happened: list[Change] = []
+    happened: Sequence[Change] = []
     if (old_matches or matches) and not _is_published(old_matches):
         happened = list(changes(None, record) if isinstance(record, Award) else publication_changes(None, record))
+        happened = with_stored_ids(session, row.key, happened)
     published = row.modified or row.published
     return _settle(session, row, _Dealings(old_matches, matches, happened, published), now, lambda _vendors: False)
 
@@ -249,29 +258,6 @@ def _renew(
         stored.last_changed = now
     session.add(stored)
     return bool(differing)
-
-
-def _save_action(
-    session: Session, stored: ActionRow | None, award: Award, action: ContractAction, now: datetime
-) -> bool:
-    """Insert or update an action; whether anything changed. The source that brought it first says what it is."""
-    facts: dict[str, Any] = {
-        "modification": action.modification,
-        "signed": action.signed,
-        "obligation": action.obligation,
-        "description": action.description,
-        "action_type": action.action_type,
-        "action_type_text": action.action_type_text,
-    }
-    if stored is None:
-        session.add(ActionRow(key=action.key, award_key=award.key, source=award.source, first_seen=now, **facts))
-        return True
-    if stored.source != award.source or all(getattr(stored, name) == value for name, value in facts.items()):
-        return False
-    for name, value in facts.items():
-        setattr(stored, name, value)
-    session.add(stored)
-    return True
 
 
 def _save_match(session: Session, stored: MatchRow | None, match: MatchRow) -> None:

@@ -31,6 +31,7 @@ class EventKind(StrEnum):
     RECIPIENT_RENAMED = "recipient-renamed"
     RECIPIENT_CHANGED = "recipient-changed"
     DESCRIPTION_CHANGED = "description-changed"
+    RENUMBERED = "award-renumbered"
     CORRECTED = "corrected"
     DELETED = "deleted"
     FIRST_PURCHASE = "first-purchase"

@@ -164,6 +164,17 @@ class ActionRow(SQLModel, table=True):
     first_seen: datetime = _time("first_seen")
 
 
+class RenumberedRow(SQLModel, table=True):
+    """A key that an award had until its source changed it, and the key under which the award is stored now."""
+
+    __tablename__ = "renumbered"
+
+    old_key: str = Field(primary_key=True)
+    new_key: str = Field(foreign_key="record.key", index=True)
+    source: str
+    first_seen: datetime = _time("first_seen")
+
+
 class MatchRow(SQLModel, table=True):
     """An award that concerns a vendor, and why. A match once made stays; a re-match renews its reasons.
 

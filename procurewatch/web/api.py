@@ -45,6 +45,7 @@ from storage.facets import count_by_facets
 from storage.health import health_of
 from storage.query import InvalidQuery, Query, read_query
 from storage.reading import actions_of, events_of, evidence_of, records_by_key
+from storage.renumbering import current_key
 from storage.searching import count_records, event_cursor, find_events, find_records, record_cursor
 from storage.stored import StoredLink, StoredRecord
 from storage.subjects import published_among
@@ -160,11 +161,11 @@ def _events(room: Room, request: Request) -> Response:
 
 def _record(room: Room, request: Request) -> Response:
     _no_parameters(request)
-    key = str(request.path_params["key"])
+    asked = str(request.path_params["key"])
     with room.desk.database.reading() as session:
         # A key holds no control character, which PostgreSQL would not even look for.
-        known = key == clean(key) and published_among(session, [key])
-        if not known:
+        key = current_key(session, asked) if asked == clean(asked) else ""
+        if not published_among(session, [key]):
             raise HTTPException(404, "no record that is published has this key; /api/v1/records finds those that are")
         detail = _detail(session, records_by_key(session, [key])[0], room.base_url)
     return _json(request, detail)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse
 from sqlalchemy.orm import Session
 
 from feeds import layout
@@ -17,6 +18,7 @@ from procurewatch.publishing import record_page
 from procurewatch.web.answering import answer, page_of, refusal
 from procurewatch.web.room import Room, feed_row
 from storage.reading import payload, publication_state, published_keys
+from storage.renumbering import current_key
 from storage.stored import StoredRecord
 from storage.subjects import published_among
 
@@ -40,6 +42,8 @@ def router(room: Room) -> APIRouter:
             page = record_page(session, key, room.desk.source_titles) if key else None
         if page is None:
             return refusal(404, "No record that readers see has this page; /search finds those that are stored.")
+        if (path := layout.award_path(page.award.key)) != f"awards/{name}":
+            return RedirectResponse(f"../{path}", status_code=302)  # its source has changed its key
         reviewer = room.reviewer(request)
         verdicts = verdicts_on(page.award) if reviewer else ()
         content = render_award(room.frame(reviewer, depth=1), page, feeds_of(room, page.award), verdicts)
@@ -75,7 +79,8 @@ class RecordNames:
     def key(self, session: Session, name: str) -> str | None:
         """Return the key of a record that readers see, `None` if there is none."""
         if layout.award_page_name(name) == name:
-            return name if published_among(session, [name]) else None
+            known = [key for key in (name, current_key(session, name)) if published_among(session, [key])]
+            return known[0] if known else None
         state, _ = publication_state(session)
         if state != self._state:
             keys = {layout.award_page_name(key): key for key in published_keys(session)}

@@ -133,6 +133,13 @@ def test_zero_and_negative_actions_say_so() -> None:
     assert "\u2212$1,402,838.41 (taken back)" in told(event(PALANTIR, PALANTIR_ACTIONS[0])).content_html
 
 
+def test_a_key_that_changed_stands_before_and_after() -> None:
+    of = event(CLEARVIEW, None, EventKind.RENUMBERED, before="CONT_AWD_A", after="CONT_AWD_B")
+    content = told(of).content_html.partition("<dl")[2]
+    told_of = [content.index(words) for words in ("Award key before", "CONT_AWD_A", "Award key now", "CONT_AWD_B")]
+    assert told_of == sorted(told_of)
+
+
 def test_links() -> None:
     of = event(CLEARVIEW, CLEARVIEW_ACTIONS[0])
     official = f"https://www.usaspending.gov/award/{CLEARVIEW.key}/"

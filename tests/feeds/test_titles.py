@@ -56,6 +56,14 @@ def ended(why: str) -> StoredEvent:
             f"{ICE} modifies (P00001) its award to CLEARVIEW AI, INC.: no money moved (Clearview AI)",
         ),
         (
+            event(CLEARVIEW, replace(CLEARVIEW_ACTIONS[1], action_type_text="CHANGE ORDER")),
+            f"{ICE} modifies (P00001) its award to CLEARVIEW AI, INC.: no money moved (change order) (Clearview AI)",
+        ),
+        (
+            event(CLEARVIEW, replace(CLEARVIEW_ACTIONS[3], action_type_text="FUNDING ONLY ACTION")),
+            f"{ICE} modifies (P00003) its award to CLEARVIEW AI, INC.: +$500,000.00 (Clearview AI)",
+        ),
+        (
             event(PALANTIR, PALANTIR_ACTIONS[0]),
             f"{ICE} takes back $1,402,838.41 (P00007) from its award to PALANTIR TECHNOLOGIES INC. (Palantir)",
         ),
@@ -76,6 +84,13 @@ def ended(why: str) -> StoredEvent:
         (
             event(CLEARVIEW, None, EventKind.RECIPIENT_CHANGED, before="A, INC.", after="B LLC"),
             f"{ICE} award 70CMSD21P00000127: recipient changed from A, INC. to B LLC (Clearview AI)",
+        ),
+        (
+            event(
+                CLEARVIEW, None, EventKind.RENUMBERED, before="CONT_AWD_A_7012_B_7001", after="CONT_AWD_A_7012_C_7001"
+            ),
+            f"{ICE} award 70CMSD21P00000127: award key changed from CONT_AWD_A_7012_B_7001 to CONT_AWD_A_7012_C_7001 "
+            "(Clearview AI)",
         ),
         (
             event(CLEARVIEW, None, EventKind.DESCRIPTION_CHANGED, before="X", after="Y"),

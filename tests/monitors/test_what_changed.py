@@ -92,10 +92,39 @@ def published(kind: PublicationKind, source: str) -> Publication:
 
 
 MODIFIED = acted(CEILING, "P00009", "2026-11-17", "2500.00")
+ADMINISTRATIVE = {"action_type": "M", "action_type_text": "OTHER ADMINISTRATIVE ACTION"}
+FROM_SAM = replace(MODIFIED, source="samawards", is_partial=True, obligated=None, actions=MODIFIED.actions[1:])
+UNDER_AN_AGREEMENT = replace(
+    CEILING, key=f"CONT_AWD_{CEILING.piid}_7012_HSHQDC12D00013_7001", parent_piid="HSHQDC12D00013", replaces=CEILING.key
+)
 # What was there, what is there now, the kind of event that makes, and words of its title.
 CHANGES: list[tuple[Sequence[Record], Record, EventKind, str]] = [
     ((), CLEARVIEW, EventKind.NEW_AWARD, "buys from CLEARVIEW AI, INC.: $500,000"),
     ((CEILING,), MODIFIED, EventKind.MODIFIED, "modifies (P00009) its award to CLEARVIEW AI, INC.: +$2,500"),
+    (
+        (MODIFIED,),
+        acted(MODIFIED, "P00008", "2026-10-17", "0.00", **ADMINISTRATIVE),
+        EventKind.MODIFIED,
+        "modifies (P00008) its award to CLEARVIEW AI, INC.: no money moved (other administrative action)",
+    ),
+    (
+        (MODIFIED,),
+        acted(MODIFIED, "P00010", "2026-11-17", "0.00", action_type="F", action_type_text="TERMINATE FOR CONVENIENCE"),
+        EventKind.TERMINATED,
+        "terminates for convenience (P00010) its award to CLEARVIEW AI, INC.: no money moved",
+    ),
+    (
+        (FROM_SAM,),
+        MODIFIED,
+        EventKind.NEW_AWARD,
+        "buys from CLEARVIEW AI, INC.: $500,000.00; already had 1 modification",
+    ),
+    (
+        (CEILING,),
+        UNDER_AN_AGREEMENT,
+        EventKind.RENUMBERED,
+        f"award 70CMSD21P00000127: award key changed from {CEILING.key} to {UNDER_AN_AGREEMENT.key}",
+    ),
     ((CEILING,), acted(CEILING, "P2", "2026-11-17", "-5.00"), EventKind.DEOBLIGATED, "takes back $5.00 (P2)"),
     (
         (CEILING,),

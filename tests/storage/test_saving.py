@@ -14,15 +14,18 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
+from sqlmodel import col
 
 from sources.records import Award, Problem
 from storage.database import Database
 from storage.evidence import save_evidence
+from storage.query import read_query
 from storage.reading import actions_of, evidence_of, payload, records_by_key
 from storage.runs import note_checkpoint
 from storage.saving import save_award, save_problem
+from storage.searching import find_records
 from storage.sightings import listed_of
-from storage.tables import ActionRow, MatchRow, PayloadRow, QuarantineRow
+from storage.tables import ActionRow, MatchRow, PayloadRow, QuarantineRow, SearchRow
 from storage.timelines import sources_of
 from tests.records import (
     BABEL,
@@ -147,6 +150,22 @@ def test_an_award_that_is_read_whole_has_the_actions_that_its_source_lists_now(d
     assert not save(database, with_actions(CLEARVIEW, CLEARVIEW.actions[:3]), now=LATER_STILL).changed
     save(database, CLEARVIEW, now=LATER_STILL)
     assert listed(database) == 5
+
+
+def test_an_action_that_its_source_moves_to_another_award_moves(database: Database) -> None:
+    save(database, CLEARVIEW, match(CLEARVIEW))
+    moved = replace(CLEARVIEW.actions[4], description="MOVED")
+    other = with_actions(CLEARVIEW_FORENSIC, [*CLEARVIEW_FORENSIC.actions, moved])
+    assert save(database, other, match(other), now=LATER).changed
+    with database.reading() as session:
+        assert [action.modification for action in actions_of(session, other.key)] == ["P00005", "0"]
+        assert len(actions_of(session, CLEARVIEW.key)) == 4
+        assert [record.key for record in find_records(session, read_query({"q": "moved"}))] == [other.key]
+        search = session.scalars(select(SearchRow).where(col(SearchRow.record_key) == CLEARVIEW.key)).one()
+        assert "moved" not in search.words
+    before = dump(database)
+    assert not save(database, other, match(other), now=LATER_STILL).changed
+    assert dump(database) == before
 
 
 def test_a_new_match_renews_its_reasons_and_keeps_its_day(database: Database) -> None:

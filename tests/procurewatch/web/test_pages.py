@@ -313,6 +313,20 @@ def test_parent_and_orders_lead_to_each_other(made: Made) -> None:
     assert f"../{award_path(parent.key)}" in client.get(f"/{award_path(order.key)}").text
 
 
+def test_the_address_of_a_key_that_was_changed_leads_to_the_award(made: Made) -> None:
+    client, database = made
+    save(database, BABEL, match(BABEL, "babel-street"))
+    parent = "HSHQDC12D00014"
+    corrected = replace(BABEL, key=BABEL.key.replace(BABEL.parent_piid, parent), parent_piid=parent, replaces=BABEL.key)
+    save(database, corrected, match(corrected, "babel-street"), now=LATER)
+    moved = client.get(f"/{award_path(BABEL.key)}", follow_redirects=False)
+    assert (moved.status_code, moved.headers["location"]) == (302, f"../{award_path(corrected.key)}")
+    shown = text(client, f"/{award_path(BABEL.key)}")
+    assert f"award key changed from {BABEL.key} to {corrected.key}" in shown
+    assert client.get(f"/foia/{BABEL.key}.txt").text == client.get(f"/foia/{corrected.key}.txt").text
+    assert client.get(f"/api/v1/records/{BABEL.key}").json()["record_key"] == corrected.key
+
+
 def test_hostile_text_appears_escaped_and_cut(made: Made) -> None:
     client, database = made
     long = "A" * 1_000_000

@@ -1,0 +1,61 @@
+"""Storing an award's actions: the source that brought one first says what it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from sqlmodel import col
+
+from sources.records import Award, ContractAction
+from storage.search_index import TOUCHED
+from storage.tables import ActionRow
+
+AT_ONCE = 500  # keys in one IN (...)
+
+
+def save_actions(session: Session, award: Award, stored: Mapping[str, ActionRow], now: datetime) -> bool:
+    """Insert or update the actions of an award; whether anything changed.
+
+    `stored` are those of the award, by key. One that is stored under another award moves: its source has corrected
+    which award it belongs to.
+    """
+    elsewhere = {row.key: row for row in _with_keys(session, [a.key for a in award.actions if a.key not in stored])}
+    changed = False
+    for action in award.actions:
+        row = elsewhere.get(action.key)
+        if row is not None:
+            session.info.setdefault(TOUCHED, set()).add(row.award_key)  # it is no longer found by this action's words
+            row.award_key, row.source = award.key, award.source
+        changed |= _save_action(session, row or stored.get(action.key), award, action, now)
+    return changed or bool(elsewhere)
+
+
+def _with_keys(session: Session, keys: Sequence[str]) -> Iterator[ActionRow]:
+    for first in range(0, len(keys), AT_ONCE):
+        yield from session.scalars(select(ActionRow).where(col(ActionRow.key).in_(keys[first : first + AT_ONCE])))
+
+
+def _save_action(
+    session: Session, stored: ActionRow | None, award: Award, action: ContractAction, now: datetime
+) -> bool:
+    facts: dict[str, Any] = {
+        "modification": action.modification,
+        "signed": action.signed,
+        "obligation": action.obligation,
+        "description": action.description,
+        "action_type": action.action_type,
+        "action_type_text": action.action_type_text,
+    }
+    if stored is None:
+        session.add(ActionRow(key=action.key, award_key=award.key, source=award.source, first_seen=now, **facts))
+        return True
+    if stored.source != award.source or all(getattr(stored, name) == value for name, value in facts.items()):
+        return False
+    for name, value in facts.items():
+        setattr(stored, name, value)
+    session.add(stored)
+    return True

@@ -5,7 +5,7 @@ Saving the same record twice changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
@@ -14,12 +14,13 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from sources.records import Award, Problem, Publication, Removal
+from sources.records import Award, Problem, Publication, Record, Removal
 from storage.actions import save_actions
 from storage.changes import Before, Change, changes, event_id
 from storage.corrections import corrections_with
 from storage.events import Tell, save_event
 from storage.evidence import save_evidence
+from storage.faults import first_error, in_one_line, is_of_the_database, storable
 from storage.linking import link_award, link_publication
 from storage.publication_changes import publication_changes, with_known_text
 from storage.renumbering import renumber, under_current_key, with_stored_actions, with_stored_ids
@@ -29,6 +30,8 @@ from storage.sightings import keep_first_sighting, note_sighting, said_of, sight
 from storage.stored import EventKind
 from storage.tables import ActionRow, EventRow, MatchRow, QuarantineRow, RecordRow, SightingRow
 
+FindMatches = Callable[[Award | Publication], Sequence[MatchRow]]
+LONGEST_KEY = 200  # characters, in quarantine
 # A re-poll alone does not make a record changed.
 NOT_A_CHANGE = frozenset({"revision", "first_seen", "last_changed"})
 MATCH_FACTS = (
@@ -46,12 +49,58 @@ MATCH_FACTS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Saved:
-    """What saving a record did: `events` is the number of new ones."""
+    """What saving a record did: `events` is the number of new ones.
 
-    new: bool
-    changed: bool
-    matched: bool
-    events: int
+    `problem` says why the record is in quarantine instead of stored, "" if it is stored.
+    """
+
+    new: bool = False
+    changed: bool = False
+    matched: bool = False
+    events: int = 0
+    problem: str = ""
+
+
+def save_record(session: Session, record: Record, find_matches: FindMatches, now: datetime, tell: Tell) -> Saved:
+    """Store a record of any kind; one that cannot be stored is put in quarantine, and those before it are kept.
+
+    Args:
+        session: a writing session; nothing is stored until it commits.
+        record: an award or a publication to store, a removal to note, a problem to keep.
+        find_matches: returns the rows of whom an award or a publication concerns; called once.
+        now: when it was seen, UTC.
+        tell: given the ids of the vendors concerned, whether feeds are to carry what is new.
+
+    Raises:
+        sqlalchemy.exc.DBAPIError: the database failed (a full disk, a lost connection ...), not the record.
+    """
+    if isinstance(record, Problem):
+        save_problem(session, record, now)
+        return Saved(problem=record.reason)
+    savepoint = session.begin_nested()
+    try:
+        saved = _save(session, record, find_matches, now, tell)
+        savepoint.commit()
+    except Exception as error:  # noqa: BLE001  whatever is wrong with one record, the others are stored
+        cause = first_error(error)
+        if is_of_the_database(cause):
+            raise cause from None
+        savepoint.rollback()
+        reason = f"it could not be stored: {in_one_line(cause)}"
+        key = storable(record.key)[:LONGEST_KEY]
+        save_problem(session, Problem(source=record.source, key=key, reason=reason, documents=record.documents), now)
+        return Saved(problem=reason)
+    return saved
+
+
+def _save(
+    session: Session, record: Award | Publication | Removal, find_matches: FindMatches, now: datetime, tell: Tell
+) -> Saved:
+    if isinstance(record, Removal):
+        return save_removal(session, record, now, tell)
+    if isinstance(record, Award):
+        return save_award(session, record, find_matches(record), now, tell)
+    return save_publication(session, record, find_matches(record), now, tell)
 
 
 def save_award(session: Session, award: Award, matches: Sequence[MatchRow], now: datetime, tell: Tell) -> Saved:
@@ -129,11 +178,11 @@ def save_removal(session: Session, removal: Removal, now: datetime, tell: Tell) 
     row = session.get(RecordRow, removal.key)
     action = session.get(ActionRow, removal.action_key.upper()) if removal.action_key else None
     if row is None or (removal.action_key and action is None):
-        return Saved(new=False, changed=False, matched=False, events=0)
+        return Saved()
     gone = removal.removed or now.date()
     sighting = session.get(SightingRow, (removal.key, removal.source))
     if sighting is not None and sighting.modified and gone < sighting.modified:  # told of again since
-        return Saved(new=False, changed=False, matched=False, events=0)
+        return Saved()
     if action is not None:
         action.removed = action.removed or gone
         session.add(action)
@@ -153,7 +202,7 @@ def save_removal(session: Session, removal: Removal, now: datetime, tell: Tell) 
     happened = [change] if old_matches else []
     events = _settle(session, row, _Dealings(old_matches, (), happened, gone), now, tell)
     save_evidence(session, removal.source, removal.key, removal.documents)
-    return Saved(new=False, changed=bool(events), matched=bool(old_matches), events=events)
+    return Saved(changed=bool(events), matched=bool(old_matches), events=events)
 
 
 def save_problem(session: Session, problem: Problem, now: datetime) -> None:
@@ -163,7 +212,7 @@ def save_problem(session: Session, problem: Problem, now: datetime) -> None:
         row = QuarantineRow(
             source=problem.source, record_key=problem.key, reason=problem.reason, first_seen=now, last_seen=now
         )
-    row.reason, row.last_seen, row.solved_at = problem.reason.replace("\x00", ""), now, None
+    row.reason, row.last_seen, row.solved_at = storable(problem.reason), now, None
     session.add(row)
     save_evidence(session, problem.source, problem.key, problem.documents)
 

@@ -59,7 +59,9 @@ def keep_told(session: Session, event_ids: Iterable[str]) -> None:
     for first in range(0, len(ordered), AT_ONCE):
         part = ordered[first : first + AT_ONCE]
         kept = set(session.scalars(select(col(ToldRow.event_id)).where(col(ToldRow.event_id).in_(part))))
-        events = list(session.scalars(select(EventRow).where(col(EventRow.id).in_(set(part) - kept))))
+        # One that was told by a record which could not be stored is not.
+        asked = select(EventRow).where(col(EventRow.id).in_(set(part) - kept), col(EventRow.told))
+        events = list(session.scalars(asked))
         keys = {row.record_key for row in events}
         records = {record.key: record for record in records_by_key(session, sorted(keys), band=PUBLISHED)}
         wanted = {row.action_key for row in events if row.action_key}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -13,16 +14,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from sources.records import Award, Problem
-from storage.database import Database
+from sources.records import Award, Problem, Publication
+from storage.database import Database, open_database
 from storage.evidence import save_evidence
 from storage.query import read_query
 from storage.reading import actions_of, evidence_of, payload, records_by_key
 from storage.runs import note_checkpoint
-from storage.saving import save_award, save_problem
+from storage.saving import Saved, save_problem, save_record
 from storage.searching import find_records
 from storage.sightings import listed_of
 from storage.tables import ActionRow, MatchRow, PayloadRow, QuarantineRow, SearchRow
@@ -246,6 +246,82 @@ def test_a_problem_is_kept_with_its_evidence_until_it_is_solved(database: Databa
     assert quarantine(database).first_seen == SEEN
 
 
+def with_obligation(amount: str) -> Award:
+    """Return an award whose only action has an amount that no source is let through with."""
+    return replace(BABEL, actions=(replace(BABEL.actions[0], obligation=Decimal(amount)),))
+
+
+ODD = {
+    "too-large": with_obligation("1e25"),
+    "fractions": with_obligation("0.001"),
+    "half-a-character": replace(BABEL, description="\ud800"),
+    "listed-twice": replace(BABEL, actions=(BABEL.actions[0], BABEL.actions[0])),
+}
+
+
+def save_all(database: Database, *records: Award | Problem, now: datetime = SEEN) -> list[Saved]:
+    """Save records in one transaction, each with a match."""
+    with database.writing() as session:
+        return [save_record(session, record, lambda of: [match_of(of)], now, yes) for record in records]
+
+
+def match_of(record: Award | Publication) -> MatchRow:
+    assert isinstance(record, Award)
+    return match(record)
+
+
+@pytest.mark.parametrize("odd", ODD.values(), ids=ODD)
+def test_an_odd_record_is_set_aside_and_those_beside_it_are_stored(database: Database, odd: Award) -> None:
+    first, second, third = save_all(database, CLEARVIEW, odd, EQUIPMENT)
+    assert (first.new, third.new, first.problem, third.problem) == (True, True, "", "")
+    assert second == Saved(problem=second.problem)
+    assert second.problem.startswith("it could not be stored: ")
+    row = quarantine(database)
+    assert (row.record_key, row.reason, row.first_seen, row.solved_at) == (BABEL.key, second.problem, SEEN, None)
+    stored = dump(database)
+    for name in ("record", "search", "match"):
+        assert {row.get("record_key") or row["key"] for row in stored[name]} == {CLEARVIEW.key, EQUIPMENT.key}, name
+    with database.reading() as session:
+        assert payload(session, evidence_of(session, BABEL.key)[0].sha256) == BABEL.documents[0].body
+    assert [saved.new for saved in save_all(database, BABEL, now=LATER)] == [True]
+    assert quarantine(database).solved_at == LATER
+
+
+def test_an_odd_state_of_a_held_award_leaves_it_as_it_was(database: Database) -> None:
+    held = match(BABEL, "babel-street", band="review")
+    save(database, BABEL, held)
+    before = dump(database)
+    odd = replace(BABEL, description="\ud800", actions=(*BABEL.actions, replace(BABEL.actions[0], key="NEW")))
+    (saved,) = save_all(database, odd, now=LATER)
+    assert "surrogates not allowed" in saved.problem
+    after = dump(database)
+    for name in ("record", "action", "sighting", "match", "event", "told", "search"):
+        assert after[name] == before[name], name
+    save(database, BABEL, match(BABEL, "babel-street"), now=LATER_STILL)
+    assert len(dump(database)["told"]) == 1
+
+
+def test_whatever_goes_wrong_with_a_record_is_its_own(database: Database) -> None:
+    def find_nothing(_record: object) -> Sequence[MatchRow]:
+        raise KeyError("a rule that nobody wrote")
+
+    with database.writing() as session:
+        saved = save_record(session, CLEARVIEW, find_nothing, SEEN, yes)
+    assert saved.problem == "it could not be stored: KeyError: 'a rule that nobody wrote'"
+    assert dump(database)["record"] == []
+    bad = problem(BABEL.key)
+    assert save_all(database, bad) == [Saved(problem=bad.reason)]
+
+
+@pytest.mark.parametrize("key", ["K" + "\x00", "".join(map(chr, range(0x4E00, 0x4E00 + 4000)))], ids=["nul", "long"])
+def test_a_key_that_no_index_can_hold_is_set_aside(postgresql_url: str, key: str) -> None:
+    with closing(open_database(postgresql_url)) as database:
+        odd, _ = save_all(database, replace(CLEARVIEW, key=key), EQUIPMENT)
+        assert odd.problem
+        assert quarantine(database).record_key == key.replace("\x00", "")[:200]
+        assert [row["key"] for row in dump(database)["record"]] == [EQUIPMENT.key]
+
+
 def test_an_action_without_its_award_is_refused(database: Database) -> None:
     lonely = ActionRow(
         key="K",
@@ -272,13 +348,10 @@ STORIES: tuple[tuple[Award | Problem, ...], ...] = (
 )
 
 
-def save_record(session: Session, record: Award | Problem) -> None:
-    if isinstance(record, Problem):
-        save_problem(session, record, SEEN)
-        return
+def matches_of(record: Award | Publication) -> list[MatchRow]:
+    assert isinstance(record, Award)
     vendors = {CLEARVIEW.key: "clearview-ai", CLEARVIEW_FORENSIC.key: "clearview-ai", BABEL.key: "babel-street"}
-    matches = [match(record, vendors[record.key])] if record.key in vendors else []
-    save_award(session, record, matches, SEEN, yes)
+    return [match(record, vendors[record.key])] if record.key in vendors else []
 
 
 def stored_in_batches(database: Database, batches: Sequence[Sequence[Award | Problem]]) -> Dump:
@@ -286,7 +359,7 @@ def stored_in_batches(database: Database, batches: Sequence[Sequence[Award | Pro
     for batch in batches:
         with database.writing() as session:
             for record in batch:
-                save_record(session, record)
+                save_record(session, record, matches_of, SEEN, yes)
             note_checkpoint(session, "usaspending", "watermark", "x", SEEN)
     # What was told is kept as it stood when its batch ended, and each batch counts as a state.
     return {name: rows for name, rows in dump(database).items() if name not in ("told", "state")}

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, event, func, select
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Engine, event, func, select, text
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
 from sources.records import Document
@@ -16,8 +18,8 @@ from storage.database import Database, open_database
 from storage.evidence import save_evidence
 from storage.reading import payload
 from storage.runs import note_checkpoint
-from storage.saving import save_award
-from storage.tables import RecordRow
+from storage.saving import save_award, save_record
+from storage.tables import MatchRow, RecordRow
 from tests.records import BABEL, CLEARVIEW, SEEN, match
 from tests.storage.tools import dump, save, start, yes
 
@@ -133,6 +135,31 @@ def test_a_full_database_fails_loudly_and_keeps_what_it_has(sqlite_url: str) -> 
         save(database, BABEL, match(BABEL, "babel-street"))
     with closing(open_database(sqlite_url)) as database, database.reading() as session:
         assert count(session) == 2
+
+
+def test_a_full_database_is_no_records_fault(sqlite_url: str) -> None:
+    with closing(open_database(sqlite_url)) as database:
+        save(database, CLEARVIEW, match(CLEARVIEW))
+        before = dump(database)
+        limit_pages(database.engine, 80)
+        large = replace(BABEL, documents=tuple(bulky(number) for number in range(10)))
+        with pytest.raises(DBAPIError, match="full"), database.writing() as session:
+            save_record(session, large, lambda _: [match(BABEL, "babel-street")], SEEN, yes)
+        assert dump(database) == before
+
+
+def test_a_lost_connection_is_no_records_fault(postgresql_url: str) -> None:
+    with closing(open_database(postgresql_url)) as database:
+        save(database, CLEARVIEW, match(CLEARVIEW))
+        before = dump(database)
+        with pytest.raises(OperationalError), database.writing() as session:
+
+            def lose_it(_record: object) -> Sequence[MatchRow]:
+                session.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+                return []
+
+            save_record(session, BABEL, lose_it, SEEN, yes)
+        assert dump(database) == before
 
 
 def test_a_full_disk_fails_loudly_and_keeps_what_it_has(tmp_path: Path) -> None:

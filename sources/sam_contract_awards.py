@@ -114,7 +114,8 @@ class SamContractAwards(Source):
     def poll_steps(self, interest: Interest, window: Window) -> list[Step]:
         """Plan a poll: what Defense reveals, what was deleted, what was modified; the same for any interest.
 
-        Which days are still to be read the source knows itself; the steps cover those of a first look.
+        Which days are still to be read the source knows itself; the steps cover those of a first look, which brings as
+        many of them as a day's requests can.
         """
         if not (interest.names or interest.ueis or interest.phrases):
             return []
@@ -122,7 +123,7 @@ class SamContractAwards(Source):
         return [
             _step("revealed", "dateSigned", revealed - A_WEEK, revealed, {"contractingDepartmentCode": "9700"}),
             _step("deleted", "lastModifiedDate", until - A_WEEK, until, {"deletedStatus": "yes"}),
-            _step("modified", "lastModifiedDate", until - A_DAY, until, {}),
+            _step("modified", "lastModifiedDate", window.modified_since, until, {}),
         ]
 
     def backfill_steps(self, interest: Interest, since: date, until: date) -> list[Step]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Generator, Iterator, Mapping
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from sources.errors import SourceChanged
 from sources.http import Client, Downloaded
 from sources.records import Document, Problem
 from sources.sam_contract_awards_answer import Answer, unpacked
-from sources.sam_contract_awards_extract import Extract, ExtractNotReady, Order, Part
+from sources.sam_contract_awards_extract import LARGE, RECORD_BYTES, Extract, ExtractNotReady, Order, Part
 from sources.sam_contract_awards_lists import asked_singly
 from sources.sam_contract_awards_queries import MOST_EXTRACTED, period
 from sources.sam_contract_awards_search import Sieve, count, page, paged, total_of
@@ -28,6 +29,7 @@ A_WEEK = timedelta(days=7)
 OVERDUE = timedelta(days=15)
 TO_SPARE = 6  # requests without which what can wait is not begun ...
 TO_GO_ON = 3  # ... and not gone on with
+MOST_AT_FIRST = 2 * LARGE // RECORD_BYTES  # records of a first look: two files, which a day's requests can fetch
 LITTLE = 300  # records: more come cheaper as an extract, two requests for any number
 OFFSET_COUNTS_PAGES = "offset-counts-pages"
 
@@ -69,11 +71,9 @@ def at_leisure(client: Client, step: Step, stored: Stored) -> Iterator[Fetched]:
 
 
 def _read_until(step: Step, stored: Stored) -> date:
-    """Return the last day that was read; on the first look, the day before which a backfill brings everything."""
-    note = f"{step.query['label']}/read"
-    if not stored.note(note):
-        stored.keep_note(note, step.days[0].isoformat())
-    return date.fromisoformat(stored.note(note))
+    """Return the last day that was read, before the first look that from which it is to begin."""
+    noted = stored.note(f"{step.query['label']}/read")
+    return date.fromisoformat(noted) if noted else step.days[0]
 
 
 def _ordered(client: Client, step: Step, stored: Stored, since: date) -> Generator[Fetched, None, date]:
@@ -81,14 +81,26 @@ def _ordered(client: Client, step: Step, stored: Stored, since: date) -> Generat
     label = str(step.query["label"])
     order = _order(step, label, since, step.days[1])
     extract = Extract(client, stored, order)
-    covers_until = extract.covers_until
     if not extract.is_under_way:
         daily = int(stored.note(f"{label}/daily") or "0")
-        extract.plan(daily * order.days or count(client, {**order.filters, order.date_type: _period(order)}))
+        records = daily * order.days or count(client, {**order.filters, order.date_type: _period(order)})
+        if not stored.note(f"{label}/read"):
+            order, records = _first_look(order, records)
+            stored.keep_note(f"{label}/read", order.since.isoformat())
+        extract = Extract(client, stored, order)
+        extract.plan(records)
+    covers_until = extract.covers_until
     if extract.is_under_way:
         yield from _extracted(client, step, stored, extract, note_daily=f"{label}/daily")
     stored.keep_note(f"{label}/read", covers_until.isoformat())
     return covers_until
+
+
+def _first_look(order: Order, records: int) -> tuple[Order, int]:
+    """Cut an order to the newest days that a few files hold, and the records that these should have."""
+    daily = -(-records // order.days)
+    days = min(order.days, max(1, MOST_AT_FIRST // max(1, daily)))
+    return replace(order, since=order.until - timedelta(days=days - 1)), min(records, daily * days)
 
 
 def _period(order: Order) -> str:

@@ -6,7 +6,6 @@ import copy
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -135,13 +134,10 @@ def client_of(
         yield client
 
 
-def poll_steps(interest: Interest = INTEREST, *, until: date = TODAY, since: date | None = SINCE) -> dict[str, Step]:
-    """The steps of a poll; that for what was modified has failed every day since `since`, unless that is `None`."""
-    window = Window(until=until, signed_since=SINCE, modified_since=SINCE)
-    steps = {step.key: step for step in SOURCE.poll_steps(interest, window)}
-    if steps and since:
-        steps["modified"] = replace(steps["modified"], since=since)
-    return steps
+def poll_steps(interest: Interest = INTEREST, *, until: date = TODAY, since: date = SINCE) -> dict[str, Step]:
+    """The steps of a poll that looks back to a day."""
+    window = Window(until=until, signed_since=since, modified_since=since)
+    return {step.key: step for step in SOURCE.poll_steps(interest, window)}
 
 
 def knowing() -> Memory:

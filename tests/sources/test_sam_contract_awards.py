@@ -435,22 +435,38 @@ def test_a_poll_reads_on_from_where_it_was_and_the_last_day_again(
 ) -> None:
     server.a_day = 100
     for day in (23, 24, 27):
-        fetched(server.base_url, poll_steps(until=date(2026, 11, day), since=None)["modified"], memory)
-    fetched(server.base_url, poll_steps(until=date(2026, 11, 27), since=None)["modified"], memory)
+        fetched(server.base_url, poll_steps(until=date(2026, 11, day), since=date(2026, 11, 22))["modified"], memory)
+    fetched(server.base_url, poll_steps(until=date(2026, 11, 27), since=date(2026, 11, 22))["modified"], memory)
     windows = [submission["lastModifiedDate"] for submission in server.submissions]
     assert windows == ["[11/22/2026,11/23/2026]", "[11/23/2026,11/24/2026]", "[11/24/2026,11/27/2026]"]
 
 
+@pytest.mark.parametrize(
+    ("daily", "since"), [(1, 11), (10_256, 11), (10_300, 12), (40_000, 21), (70_000, 23), (500_000, 23)]
+)
+def test_a_first_look_is_as_wide_as_two_files_hold(
+    server: FaultySamContractAwards, memory: Memory, daily: int, since: int
+) -> None:
+    memory.notes["modified/daily"] = str(daily)
+    server.a_day, server.ready_after = 100, 1
+    server.records = [record(f"P{n}", modified=f"2026-11-{11 + n:02}T00:00:00Z") for n in range(13)]
+    with pytest.raises(ExtractNotReady):
+        fetched(server.base_url, MODIFIED, memory)
+    assert memory.notes["modified/read"] == f"2026-11-{since}"
+    assert server.submissions[0]["lastModifiedDate"].startswith(f"[11/{since}/2026,")
+    assert len(server.submissions) <= 2
+
+
 def test_a_first_poll_counts_before_it_orders_and_later_ones_know(server: FaultySamContractAwards) -> None:
     memory = Memory()
-    step = poll_steps(since=None)["modified"]
+    step = poll_steps(since=date(2026, 11, 22))["modified"]
     server.records = [record(f"P{n}", modified="2026-11-23T00:00:00Z") for n in range(5)]
     assert len(fetched(server.base_url, step, memory)) == 5
     first, *others = server.asked(SEARCH)
     assert (first["limit"], first["includeSections"]) == ("1", "contractId")
     assert ["format" in asked for asked in others] == [True]
     assert memory.notes["modified/daily"] == "3"  # five in two days
-    fetched(server.base_url, poll_steps(until=date(2026, 11, 24), since=None)["modified"], memory)
+    fetched(server.base_url, poll_steps(until=date(2026, 11, 24), since=date(2026, 11, 22))["modified"], memory)
     assert ["format" in asked for asked in server.asked(SEARCH)[2:]] == [True]
 
 
@@ -460,7 +476,7 @@ def test_how_many_records_a_day_has_falls_slowly(
 ) -> None:
     memory.notes["modified/daily"] = known
     server.records = [record(f"P{n}", modified="2026-11-23T00:00:00Z") for n in range(5)]
-    fetched(server.base_url, poll_steps(since=None)["modified"], memory)
+    fetched(server.base_url, poll_steps(since=date(2026, 11, 22))["modified"], memory)
     assert memory.notes["modified/daily"] == then
 
 
@@ -484,7 +500,7 @@ def test_where_nothing_is_counted_nothing_is_ordered(server: FaultySamContractAw
 def test_an_order_is_cut_so_that_each_file_stays_under_a_gigabyte(
     server: FaultySamContractAwards, memory: Memory, daily: int, windows: int
 ) -> None:
-    memory.notes["modified/daily"] = str(daily)
+    memory.notes |= {"modified/daily": str(daily), "modified/read": "2026-11-11"}
     server.a_day = 100
     server.records = [record(f"P{n}", modified=f"2026-11-{11 + n:02}T00:00:00Z") for n in range(13)]
     assert piids(fetched(server.base_url, MODIFIED, memory)) == [f"P{n}" for n in range(13)]
@@ -510,7 +526,7 @@ def test_a_single_day_may_be_larger(
     monkeypatch.setattr(sam_contract_awards_extract, "TOO_LARGE", 100)
     server.records = [record("P1", modified="2026-11-23T00:00:00Z"), record("P2", modified="2026-11-23T00:00:00Z")]
     server.a_day = 100
-    step = poll_steps(since=None)["modified"]
+    step = poll_steps(since=date(2026, 11, 22))["modified"]
     assert piids(fetched(server.base_url, step, memory)) == ["P1", "P2"]
 
 
@@ -531,7 +547,7 @@ def test_a_day_that_is_too_large_is_a_problem(
 def test_a_few_parts_are_submitted_at_once_and_the_quota_is_kept_for_their_files(
     server: FaultySamContractAwards, memory: Memory
 ) -> None:
-    memory.notes["modified/daily"] = "60000"
+    memory.notes |= {"modified/daily": "60000", "modified/read": "2026-11-11"}
     server.records = [record(f"P{n}", modified=f"2026-11-{11 + n:02}T00:00:00Z") for n in range(13)]
     server.ready_after, server.a_day = 1, 1000
     with pytest.raises(ExtractNotReady):

@@ -54,7 +54,7 @@ def at_leisure(client: Client, step: Step, stored: Stored) -> Iterator[Fetched]:
     """Read an extract that is due once a week and may come a run later, when there are requests to spare."""
     label, until, left = str(step.query["label"]), step.days[1], client.requests_left
     read, under_way = _read_until(step, stored), bool(stored.note(label))
-    if until - read < A_WEEK and not under_way:
+    if until <= read or (until - read < A_WEEK and not under_way):
         return
     if left is not None and left < (TO_GO_ON if under_way else TO_SPARE):
         reason = f"{left} requests are left today, and are kept for what cannot wait"

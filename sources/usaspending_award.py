@@ -7,9 +7,10 @@ v2/transactions.md). Fields that are not taken stay in the evidence.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import date
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from sources.errors import SourceChanged
 from sources.reading import read_json
@@ -18,6 +19,7 @@ from sources.records import (
     Award,
     AwardCategory,
     ContractAction,
+    Document,
     InvalidRecord,
     Payload,
     Problem,
@@ -103,10 +105,17 @@ def parse(payload: Payload) -> Record:
     """
     try:
         answers = [read_json(document, payload.source) for document in payload.documents]
-        return _award(payload, answers[0], [answer for answer in answers[1:] if "detail" not in answer])
+        award = _award(payload, answers[0], [answer for answer in answers[1:] if "detail" not in answer])
+        gone = (document for document, answer in zip(payload.documents, answers, strict=True) if "detail" in answer)
+        return replace(award, replaces=next(map(_key_asked_for, gone), ""))
     except (InvalidRecord, SourceChanged, IndexError) as error:
         reason = error.came_back if isinstance(error, SourceChanged) else str(error)
         return Problem(source=payload.source, key=payload.key, reason=reason, documents=payload.documents)
+
+
+def _key_asked_for(detail: Document) -> str:
+    """Return the key of the award whose detail was asked for, from the address: awards/{key}/."""
+    return unquote(detail.url.rstrip("/").rpartition("/")[2]).upper()
 
 
 def _award(payload: Payload, detail: Fields, pages: list[dict[str, object]]) -> Award:

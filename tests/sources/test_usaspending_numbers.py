@@ -14,7 +14,7 @@ from sources.records import HeldAward, Payload
 from sources.usaspending_queries import GROUPED_SEARCH, TRANSACTION_SEARCH
 from tests.sources.held_awards import DETAIL, INTEREST, SECOND, bought, change, late, poller_of, sweep
 from tests.sources.polling import Poll, Poller
-from tests.sources.upstream import DAY, SOURCE, AlteredUsaspending, action, filters_of, kinds
+from tests.sources.upstream import DAY, SOURCE, AlteredUsaspending, action, awards_of, filters_of, kinds
 
 
 def numbers_asked(server: AlteredUsaspending) -> set[str]:
@@ -107,7 +107,8 @@ def test_an_award_under_a_new_key_comes_with_the_answer_that_the_former_key_is_g
     [_, _, (path, content)] = documents(poll)
     assert path == f"v2/awards/{bought().key}/"
     assert content == {"detail": f"No Award found with: {{'generated_unique_award_id_legacy': '{bought().key}'}}"}
-    assert [item.key for item in poll.items if isinstance(item, Payload)] == [new]
+    [award] = awards_of([item for item in poll.items if isinstance(item, Payload)])
+    assert (award.key, award.replaces) == (new, bought().key)
 
 
 def test_an_award_whose_namesake_is_still_there_comes_alone() -> None:
@@ -119,6 +120,8 @@ def test_an_award_whose_namesake_is_still_there_comes_alone() -> None:
             served.append(twin)
         poll = poller.poll(SECOND)
     assert len(documents(poll)) == 2
+    [award] = awards_of([item for item in poll.items if isinstance(item, Payload)])
+    assert award.replaces == ""
 
 
 @pytest.mark.parametrize(

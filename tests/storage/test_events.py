@@ -186,6 +186,16 @@ def test_what_a_further_source_brought_as_history_is_news_when_the_first_one_lis
     assert told_ids(database) == told
 
 
+def test_what_was_history_before_a_source_listed_the_award_stays_history(database: Database) -> None:
+    first = told_by("fpds", CLEARVIEW, *CLEARVIEW.actions[2:])
+    save(database, first, match(first))
+    without = with_actions(CLEARVIEW, [*CLEARVIEW.actions[:2], *CLEARVIEW.actions[3:]])
+    save(database, without, match(without), now=LATER)
+    told = told_ids(database)
+    assert save(database, CLEARVIEW, match(CLEARVIEW), now=LATER_STILL).events == 0
+    assert told_ids(database) == told
+
+
 BASE = CLEARVIEW.actions[0]
 WITHOUT_BASE = replace(with_actions(CLEARVIEW, CLEARVIEW.actions[1:]), signed=date(2021, 9, 3))
 BASE_TOLD = Told(EventKind.NEW_AWARD, "500000.00", "0")

@@ -262,6 +262,14 @@ def test_a_smaller_limit_is_found_out_and_later_requests_keep_it(limit: int) -> 
         assert learned(memory, server, step) == 28  # after thirty days it is tried again
 
 
+def test_as_many_texts_are_asked_for_as_were_answered() -> None:
+    memory, step = Memory(), step_of(texts=NAMES[:27])
+    with AlteredUsaspending(vendors()) as server:
+        server.fail(more_than(14))
+        items_of(SOURCE, server, [step], memory)  # 13 and 14
+        assert learned(memory, server, step) == 14
+
+
 def test_what_names_have_taught_holds_for_phrases_too() -> None:
     memory = Memory()
     with AlteredUsaspending(vendors()) as server:

@@ -263,6 +263,13 @@ def test_the_days_of_a_sweep(source: Source) -> None:
                 assert step.days == (date(2023, 3, 4), DAY)
 
 
+@each_of_awards
+def test_a_sweep_after_a_long_absence_reads_held_awards_since_the_last_poll(source: Source) -> None:
+    away = replace(SWEEP, modified_since=date(2024, 1, 2))
+    [held] = [step for step in source.poll_steps(interest_of(held=2), away) if step.since]
+    assert held.days == (date(2024, 1, 2), DAY)
+
+
 def test_subawards_are_asked_for_as_far_back_as_new_awards_and_in_a_sweep_further() -> None:
     plans = [Subawards().poll_steps(interest_of(names=1), window) for window in (WINDOW, SWEEP)]
     assert [step.days for plan in plans for step in plan] == [(date(2024, 1, 1), DAY), (date(2023, 3, 4), DAY)]

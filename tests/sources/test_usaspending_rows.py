@@ -8,13 +8,17 @@ from typing import Any
 import pytest
 
 from procurewatch.demo.upstream import CorpusAction
+from sources.contract import Interest
+from tests.sources.polling import Poller
 from tests.sources.upstream import (
     DAY,
+    SOURCE,
     AlteredUsaspending,
     action,
     award,
     awards_of,
     fetched,
+    filters_of,
     kinds,
     remembering,
     step_of,
@@ -110,6 +114,33 @@ def test_any_change_of_a_transaction_makes_its_award_worth_reading(change: Corpu
             with server.editing() as served:
                 served[0].actions = [new]
             assert [kind for kind, _ in kinds(fetched(server, step_of("transactions"), held))] == [kind]
+
+
+@pytest.mark.parametrize("lag", [86, 88, 90, 92, 106, 107])
+def test_what_a_delay_of_ninety_days_has_kept_back_is_found_when_it_appears(lag: int) -> None:
+    """As the Department of Defense's awards: with the last-modified date they had long before.
+
+    Two days more or less make no difference, nor does the fortnight by which windows overlap.
+    """
+    later = DAY + timedelta(days=lag)
+    with AlteredUsaspending([award(1, action(day=later))]) as server:
+        poller = Poller(source=SOURCE, server=server, interest=Interest(names=("ACME",)))
+        poller.watermark = later - timedelta(days=1)
+        with server.editing() as served:
+            served.append(award(2, action(day=DAY)))
+        found = poller.poll(later).keys
+    assert (award(2).key in found) is (88 <= lag <= 107)
+
+
+def test_a_poll_of_the_first_days_of_the_search_asks_for_none_before_them() -> None:
+    day = date(2007, 11, 1)
+    with AlteredUsaspending([award(1, action(day=day))]) as server:
+        poller = Poller(source=SOURCE, server=server, interest=Interest(names=("ACME",), phrases=("DRONES",)))
+        assert poller.poll(day).keys == [award(1).key]
+        starts = {
+            period["start_date"] for body in server.asked("transaction/") for period in filters_of(body)["time_period"]
+        }
+    assert min(starts) == "2007-10-01"
 
 
 def test_each_award_comes_once_in_a_step_however_many_rows_it_has() -> None:

@@ -30,14 +30,14 @@ from monitors.verdict import (
 from sources.contract import FailedStep, Fetched, FileSource, HeldRecord, Shortfall, Source, Step, Unchanged
 from sources.errors import QuotaUsedUp, SourceChanged, SourceError
 from sources.http import Client
-from sources.records import Award, Payload, Problem, Publication, Record, Removal
+from sources.records import Award, Payload, Problem, Publication, Record
 from storage.database import Database
 from storage.events import Tell
 from storage.health import POLL, note_outcome, too_few
 from storage.milestones import note_milestones
 from storage.reviewing import REJECTED
 from storage.runs import checkpoint, checkpoints, forget_checkpoints, note_checkpoint
-from storage.saving import save_award, save_problem, save_publication, save_removal
+from storage.saving import save_record
 from storage.sightings import listed_of, revision_of
 from storage.tables import ActionRow, MatchRow, RecordRow, RunRow, SightingRow
 from storage.unfinished import unfinished_parts
@@ -289,23 +289,21 @@ class _Run:
         self.named_elsewhere.clear()
 
     def _save_record(self, session: Session, record: Record, now: datetime) -> None:
-        match record:
-            case Problem():
-                self.was_problem.add(record.key)
-                self.tally.problems = len(self.was_problem)
-                log.warning("record in quarantine", source=record.source, key=record.key, reason=record.reason)
-                save_problem(session, record, now)
-                return
-            case Removal():
-                saved = save_removal(session, record, now, self._tell)
-            case _:
-                elsewhere = self.named_elsewhere.get(record.key, frozenset())
-                rows = match_rows(session, self.workshop.matcher, record, now, elsewhere)
-                saved = (
-                    save_award(session, with_doubt(record), rows, now, self._tell)
-                    if isinstance(record, Award)
-                    else save_publication(session, record, rows, now, self._tell)
-                )
+        """Save one record. One that cannot be stored is in quarantine, with its reason, and the others are stored."""
+        elsewhere = self.named_elsewhere.get(record.key, frozenset())
+        record = with_doubt(record) if isinstance(record, Award) else record
+        saved = save_record(
+            session,
+            record,
+            lambda found: match_rows(session, self.workshop.matcher, found, now, elsewhere),
+            now,
+            self._tell,
+        )
+        if saved.problem:
+            self.was_problem.add(record.key)
+            self.tally.problems = len(self.was_problem)
+            log.warning("record in quarantine", source=record.source, key=record.key, reason=saved.problem)
+            return
         session.flush()
         self.tally.new_awards += saved.new
         self.tally.changed_awards += saved.changed and not saved.new

@@ -45,7 +45,8 @@ class SourceSettings(BaseModel):
     tries: int = Field(5, ge=1, le=20, description="tries of one request before it is given up")
     also: dict[str, str] = Field(default_factory=dict, description="addresses of its other hosts, by their names")
     key: SecretStr | None = Field(
-        None, description="API key, where the source needs one; sent in a header, never stored"
+        None,
+        description="API key, where the source needs one; sent in a header, else in the address; never stored",
     )
     requests_a_day: int | None = Field(None, ge=1, description="what the key may ask in a day, where it has a quota")
 

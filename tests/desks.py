@@ -41,6 +41,8 @@ SOME_VENDORS = frozenset(
 )
 # Columns that say when something was done, and by which run: two runs of the same work differ in them, and in no other.
 MOMENTS = frozenset({"first_seen", "last_seen", "last_changed", "retrieved_at", "changed", "solved_at"})
+# What a source has found out about its upstream, which depends on the requests that it happened to make.
+NOTES = "note/"
 # Tables that tell how and when it was done.
 HISTORY = frozenset({"run", "state", "told"})
 Dump = dict[str, list[tuple[object, ...]]]
@@ -126,8 +128,13 @@ def dump(database: Database, *, moments: bool = False, leave_out: frozenset[str]
             if name in leave_out:
                 continue
             columns = [column for column in table.columns if moments or column.name not in MOMENTS]
-            rows[name] = sorted((_plain(row) for row in session.execute(select(*columns))), key=repr)
+            found = (_plain(row) for row in session.execute(select(*columns)))
+            rows[name] = sorted((row for row in found if not _is_note(name, row)), key=repr)
     return rows
+
+
+def _is_note(table: str, row: tuple[object, ...]) -> bool:
+    return table == "checkpoint" and str(row[1]).startswith(NOTES)
 
 
 def _plain(row: Iterable[object]) -> tuple[object, ...]:

@@ -18,7 +18,7 @@ from procurewatch.desk import Desk
 from sources.http import Patience
 from storage.runs import checkpoint
 from storage.tables import RecordRow
-from tests.desks import HISTORY, backfill, desk_over, dump, later, poll
+from tests.desks import backfill, desk_over, dump, later, poll
 from tests.upstreams.faults import Fault, FaultyUsaspending
 
 SEARCH, DETAIL, TRANSACTIONS = "search/spending_by_award/", "/awards/CONT", "/v2/transactions/"
@@ -85,7 +85,7 @@ def test_a_backfill_goes_on_after_a_failure(corpus: list[CorpusAward], tmp_path:
     with FaultyUsaspending(corpus) as upstream:
         with desk_over(upstream.base_url, tmp_path / "undisturbed") as desk:
             backfill(desk, "magnet-forensics")
-            wanted = dump(desk.database, leave_out=HISTORY | {"checkpoint"})
+            wanted = dump(desk.database)
         with desk_over(upstream.base_url, tmp_path / "disturbed") as desk:
             for number in range(1, 6):
                 upstream.play(Fault.UNAVAILABLE, on="/v2/", after=3 * number)
@@ -93,7 +93,7 @@ def test_a_backfill_goes_on_after_a_failure(corpus: list[CorpusAward], tmp_path:
                 upstream.heal()
                 assert failed.verdict is Verdict.UNREACHABLE
             assert backfill(desk, "magnet-forensics").verdict in (Verdict.NEW, Verdict.NOTHING_NEW)
-            assert dump(desk.database, leave_out=HISTORY | {"checkpoint"}) == wanted
+            assert dump(desk.database) == wanted
 
 
 def test_a_backfill_reads_again_what_it_could_not_read(corpus: list[CorpusAward], tmp_path: Path) -> None:

@@ -85,7 +85,7 @@ def test_an_unreachable_network_is_one_line_and_exit_code_1(tmp_path: Path) -> N
     assert done.returncode == 1
     assert len(lines) == 1
     assert re.match(
-        r"procurewatch: source unreachable: usaspending: POST /api/v2/search/spending_by_award/: \w+", lines[0]
+        r"procurewatch: source unreachable: usaspending: POST /api/v2/search/spending_by_transaction/: \w+", lines[0]
     )
     assert done.stdout == ""
 

@@ -213,8 +213,11 @@ def test_a_source_that_still_has_the_old_key_speaks_of_the_same_award(database: 
     told = told_ids(database)
     late = acted(replace(BABEL, source="fpds"), "P00002", "2026-11-21", "0.00", action_type="F")
     further = replace(late, actions=late.actions[1:], is_partial=True)
-    assert not save(database, further, match(further, "babel-street"), now=LATER).new
+    assert not save(database, further, match(further, "babel-street"), match(further, "panamerica"), now=LATER).new
     assert keys_of_records(database) == [CORRECTED.key]
+    with database.reading() as session:
+        (award,) = records_by_key(session, [CORRECTED.key])
+    assert {found.vendor_id for found in award.matches} == {"babel-street", "panamerica"}
     assert len(told_ids(database) - told) == 1
     whole = acted(AGAIN, "P00002", "2026-11-21", "0.00", action_type="F")
     assert save(database, whole, match(whole, "babel-street"), now=LATER_STILL).events == 0

@@ -74,33 +74,42 @@ def save_record(session: Session, record: Record, find_matches: FindMatches, now
     Raises:
         sqlalchemy.exc.DBAPIError: the database failed (a full disk, a lost connection ...), not the record.
     """
-    if isinstance(record, Problem):
-        save_problem(session, record, now)
-        return Saved(problem=record.reason)
     savepoint = session.begin_nested()
     try:
         saved = _save(session, record, find_matches, now, tell)
         savepoint.commit()
-    except Exception as error:  # noqa: BLE001  whatever is wrong with one record, the others are stored
+    except Exception as error:
         cause = first_error(error)
         if is_of_the_database(cause):
             raise cause from None
         savepoint.rollback()
-        reason = f"it could not be stored: {in_one_line(cause)}"
-        key = storable(record.key)[:LONGEST_KEY]
-        save_problem(session, Problem(source=record.source, key=key, reason=reason, documents=record.documents), now)
-        return Saved(problem=reason)
+        if isinstance(record, Problem) and not record.documents:
+            raise
+        return save_record(session, _problem_with(record, cause), find_matches, now, tell)
     return saved
 
 
-def _save(
-    session: Session, record: Award | Publication | Removal, find_matches: FindMatches, now: datetime, tell: Tell
-) -> Saved:
-    if isinstance(record, Removal):
-        return save_removal(session, record, now, tell)
-    if isinstance(record, Award):
-        return save_award(session, record, find_matches(record), now, tell)
-    return save_publication(session, record, find_matches(record), now, tell)
+def _save(session: Session, record: Record, find_matches: FindMatches, now: datetime, tell: Tell) -> Saved:
+    match record:
+        case Problem():
+            save_problem(session, record, now)
+            return Saved(problem=record.reason)
+        case Removal():
+            return save_removal(session, record, now, tell)
+        case Award():
+            return save_award(session, record, find_matches(record), now, tell)
+        case Publication():
+            return save_publication(session, record, find_matches(record), now, tell)
+
+
+def _problem_with(record: Record, error: BaseException) -> Problem:
+    """Return what is put in quarantine in place of a record: without its evidence, if not even that can be stored."""
+    if isinstance(record, Problem):
+        return replace(record, documents=())
+    reason = f"it could not be stored: {in_one_line(error)}"
+    return Problem(
+        source=record.source, key=storable(record.key)[:LONGEST_KEY], reason=reason, documents=record.documents
+    )
 
 
 def save_award(session: Session, award: Award, matches: Sequence[MatchRow], now: datetime, tell: Tell) -> Saved:

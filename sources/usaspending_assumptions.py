@@ -217,7 +217,7 @@ SUBAWARD_ASSUMPTIONS = (
     Assumption(
         name="subaward-count-linked",
         says="The count of subawards leaves out those without a linked prime award, which the search gives.",
-        otherwise="Subawards are compared with the count whether they are linked or not.",
+        otherwise="Where the rows are fewer, one page shows whether the count has others, too; then all are compared.",
         basis="usaspending_api/search/v2/views/spending_by_award_count.py, subaward_count; measured live in 2026",
         probe=_counts_linked_subawards,
     ),

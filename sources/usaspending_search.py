@@ -197,7 +197,8 @@ class Listing:
     """A search whose pages cannot be trusted: where it is asked and counted, and what it must be told.
 
     `key` is the field that names the award of a row, `level` what the body says besides. All `fields` together, with
-    the key, tell a row apart, since it carries no key of its own.
+    the key, tell a row apart, since it carries no key of its own. `link` is the field that is null in the rows that the
+    count leaves out, "" if it counts all.
     """
 
     path: str
@@ -208,21 +209,17 @@ class Listing:
     sort: str
     reorderings: tuple[str, ...]
     level: Mapping[str, object] = field(default_factory=dict)
-    counts_unlinked: bool = True
+    link: str = ""
 
     def identity(self, row: Row) -> tuple[str, ...]:
         """Return what tells a row from all others."""
         return tuple(str(row.get(name)) for name in (self.key, *self.fields))
 
     def is_counted(self, row: Row) -> bool:
-        """Whether the count includes a row: subawards without a linked prime award are found and not counted.
-
-        The prime award's own key is there in either case (usaspending_api/search/v2/views/spending_by_award.py).
-        """
-        return self.counts_unlinked or row.get(LINK) is not None
+        """Whether the count includes a row."""
+        return not self.link or row.get(self.link) is not None
 
 
-LINK = "prime_award_internal_id"  # of a subaward's row: the prime award it is linked to
 TRANSACTIONS = Listing(
     path=TRANSACTION_SEARCH,
     count_path=TRANSACTION_COUNT,
@@ -240,7 +237,9 @@ SUBAWARDS = Listing(
     date_types=SUBAWARD_DATES,
     sort="Sub-Award Date",
     reorderings=SUBAWARD_REORDERINGS,
-    counts_unlinked=False,
+    # Subawards without a linked prime award are found and not counted. The key of the prime award is there in either
+    # case (usaspending_api/search/v2/views/spending_by_award.py).
+    link="prime_award_internal_id",
     level={"subawards": True, "spending_level": "subawards"},
 )
 

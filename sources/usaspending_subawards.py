@@ -138,8 +138,6 @@ def _leaves(
     client: Client, step: Step, search: Search, stored: Stored
 ) -> Iterator[list[Found] | Shortfall | FailedStep]:
     """Read a search whole, under contracts and under assistance, which the API does not search together."""
-    counts_all = stored.note("assumption/subaward-count-linked") == "does not hold"
-    listing = replace(SUBAWARDS, counts_unlinked=counts_all)
 
     def found(texts: list[str]) -> Iterator[list[Found] | Shortfall]:
         for group, types in SUBAWARD_TYPES.items():
@@ -151,7 +149,7 @@ def _leaves(
                 date_type=search.date_type,
                 types=types,
                 groups=(group,),
-                listing=listing,
+                listing=SUBAWARDS,
             )
             yield from (leaf for leaf in leaves(client, part) if leaf)
 

@@ -89,6 +89,7 @@ def corrected(server: AlteredUsaspending) -> str:
     change(server, parent_piid="70SCHEDULE2", parent_agency="7001", ceiling=Decimal(5))
     with server.editing() as served:
         served[0].actions[0].last_modified_date = SECOND
+        served[0].actions[0].description = "NOTHING THAT A PHRASE FINDS"
     return server.awards[0].key
 
 

@@ -35,6 +35,7 @@ from storage.database import Database
 from storage.events import Tell
 from storage.health import POLL, note_outcome, too_few
 from storage.milestones import note_milestones
+from storage.renumbering import current_key
 from storage.reviewing import REJECTED
 from storage.runs import checkpoint, checkpoints, forget_checkpoints, note_checkpoint
 from storage.saving import save_record
@@ -265,7 +266,7 @@ class _Run:
             return True
         keys = [record.key, *([record.parent_key] if isinstance(record, Award) and record.parent_key else [])]
         with self.workshop.database.reading() as session:
-            return any(session.get(RecordRow, key) is not None for key in keys)
+            return any(session.get(RecordRow, current_key(session, key)) is not None for key in keys)
 
     def _count(self, key: str) -> None:
         self.seen |= {key} if key else set()

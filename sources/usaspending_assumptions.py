@@ -53,7 +53,12 @@ def _says_keyword_message(client: Client) -> bool:
 
 
 def _finds_unquoted(client: Client) -> bool:
-    return _finds(client, {"award_ids": [KNOWN_PIID]})
+    """Whether the known award is found by its number. Raises `SourceChanged` if it is not there at all."""
+    if _finds(client, {"award_ids": [KNOWN_PIID]}):
+        return True
+    if not _finds(client, {"recipient_search_text": [KNOWN_NAME]}):
+        raise SourceChanged(client.source, f"POST {TRANSACTION_SEARCH}", f"nothing is found for {KNOWN_NAME}")
+    return False
 
 
 def _refuses_quoted(client: Client) -> bool:

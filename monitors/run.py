@@ -327,6 +327,12 @@ class _Run:
         """Whether this run has already read a record whole."""
         return key in self.was_read_whole
 
+    def is_followed(self, key: str, /) -> bool:
+        """Whether an award is stored, by whatever source, and concerns anybody."""
+        query = select(col(MatchRow.record_key)).where(col(MatchRow.record_key) == key, col(MatchRow.band) != REJECTED)
+        with self.workshop.database.reading() as session:
+            return session.scalars(query.limit(1)).first() is not None
+
     def numbered(self, piid: str, /) -> Sequence[str]:
         """Return the keys of stored awards of this source that have a PIID."""
         own = select(col(SightingRow.record_key)).where(col(SightingRow.source) == self.source.name)
@@ -345,14 +351,13 @@ class _Run:
             if revision is None:
                 return None
             actions = session.scalars(select(ActionRow).where(col(ActionRow.award_key) == key)).all()
-            bands = session.scalars(select(col(MatchRow.band)).where(col(MatchRow.record_key) == key))
             return HeldRecord(
                 key=key,
                 revision=revision,
                 actions=frozenset((row.modification, row.signed, row.obligation) for row in actions),
                 texts=frozenset((row.modification, row.description) for row in actions),
                 listed=listed_of(session, self.source.name, key),
-                matched=any(band != REJECTED for band in bands),
+                matched=self.is_followed(key),
             )
 
     def far_fewer(self) -> str:

@@ -46,6 +46,9 @@ class Stored(Protocol):
     def was_read(self, key: str, /) -> bool:
         """Whether this run has already read a record whole."""
 
+    def is_followed(self, key: str, /) -> bool:
+        """Whether an award is stored, by whatever source, and concerns anybody: then its changes are asked for."""
+
     def numbered(self, piid: str, /) -> Sequence[str]:
         """Return the keys of stored awards of this source that have a PIID."""
 

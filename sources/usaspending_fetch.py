@@ -107,8 +107,9 @@ class Visit:
         return self._is_held_or_renumbered(key, piid)
 
     def _is_held_or_renumbered(self, key: str, piid: str) -> bool:
-        known = self.stored.held(key.upper())
-        return known.matched if known else bool(same_award(key, piid, self.stored.numbered(piid)))
+        return self.stored.is_followed(key.upper()) or bool(
+            not self.stored.held(key.upper()) and same_award(key, piid, self.stored.numbered(piid))
+        )
 
     def _hits(self) -> Iterator[Hit | Shortfall | FailedStep]:
         lists = Lists(self.client, self.stored, self.step, self.search)

@@ -16,6 +16,7 @@ class Memory:
     records: dict[str, HeldRecord] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
     read: set[str] = field(default_factory=set)
+    followed: set[str] = field(default_factory=set)
     wanted: Callable[[Record], bool] = lambda _record: False
 
     def held(self, key: str, /) -> HeldRecord | None:
@@ -25,6 +26,10 @@ class Memory:
     def was_read(self, key: str, /) -> bool:
         """Whether this run has read a record whole."""
         return key in self.read
+
+    def is_followed(self, key: str, /) -> bool:
+        """Whether an award is stored and concerns anybody."""
+        return key in self.followed or (key in self.records and self.records[key].matched)
 
     def numbered(self, piid: str, /) -> list[str]:
         """Return the keys of stored awards that have a PIID."""

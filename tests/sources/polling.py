@@ -108,8 +108,8 @@ class Poller:
 
     def _interest(self) -> Interest:
         held: dict[str, list[HeldAward]] = {}
-        for key, record in sorted(self.memory.records.items()):
-            if record.matched:
+        for key in sorted({*self.memory.records, *self.memory.followed}):
+            if self.memory.is_followed(key):
                 kind = "assistance" if key.startswith("ASST") else "idv" if key.startswith("CONT_IDV") else "contract"
                 held.setdefault(kind, []).append(HeldAward(key, key.split("_")[2]))
         return replace(self.interest, held={kind: tuple(awards) for kind, awards in held.items()})

@@ -32,7 +32,7 @@ from tests.sources.held_awards import (
     sweep,
 )
 from tests.sources.polling import Poll
-from tests.sources.upstream import DAY, AlteredUsaspending, action, filters_of
+from tests.sources.upstream import DAY, SOURCE, AlteredUsaspending, Json, action, filters_of, items_of, step_of
 
 COUNT = "/api/v2/awards/count/transaction/"
 
@@ -179,6 +179,16 @@ def test_strangers_with_the_number_of_a_held_award_are_not_read() -> None:
         assert not [request for request in server.requests if stranger.key in request.path]
 
 
+def test_an_award_that_another_source_has_brought_is_followed() -> None:
+    other = bought(2, action(description="BRICKS"))
+    with AlteredUsaspending([bought(), other]) as server:
+        poller = poller_of(server)
+        poller.memory.followed.add(other.key)
+        with server.editing() as served:
+            served[1].actions.append(late(modified=SECOND))
+        assert poller.poll(SECOND).keys == [other.key]
+
+
 def test_an_award_that_is_stored_and_concerns_nobody_is_not_followed() -> None:
     stranger = bought(1, action(description="DRONES"), agency="9700")
     with AlteredUsaspending([bought(), stranger]) as server:
@@ -190,7 +200,7 @@ def test_an_award_that_is_stored_and_concerns_nobody_is_not_followed() -> None:
         assert poller.poll(SECOND).keys == [bought().key]
 
 
-@pytest.mark.parametrize("piid", ["0001", "F00001", "70CMSD.1P1", "70X 00001", "70X/0001"])
+@pytest.mark.parametrize("piid", ["0001", "F00001", "70CMSD.1P1", "70X 00001", "70X/0001", "70X?00#1"])
 def test_an_award_whose_number_cannot_be_searched_is_counted_by_itself_in_the_sweep(piid: str) -> None:
     odd = bought(1, piid=piid, parent_piid="70SCHEDULE1", parent_agency="7001")
     others = [bought(n, action(description="BRICKS"), piid=piid, agency=f"{n:04}") for n in range(2, 5)]
@@ -208,6 +218,35 @@ def test_an_award_whose_number_cannot_be_searched_is_counted_by_itself_in_the_sw
     assert by_number == []
     assert (again.read, again.errors) == ([], [])
     assert Unchanged(key=odd.key) in again.items
+
+
+@pytest.mark.parametrize("key", ["A B\ud800\x00", "X" * 300, ""])
+def test_a_count_of_an_odd_key_is_one_of_a_stranger(key: str) -> None:
+    def also(answer: Json) -> None:
+        answer["results"].append({"award_generated_internal_id": key, "transaction_count": 7})
+
+    with AlteredUsaspending([bought()]) as server:
+        poller = poller_of(server)
+        server.alter(GROUPED_SEARCH, lambda answer: also(answer) if answer["results"] else None)
+        in_no_window(server)
+        assert sweep(poller).keys == [bought().key]
+
+
+def test_an_award_that_is_counted_twice_is_read_once() -> None:
+    with AlteredUsaspending([bought()]) as server:
+        poller = poller_of(server)
+        server.alter(GROUPED_SEARCH, lambda answer: answer.update(results=answer["results"] * 2))
+        in_no_window(server)
+        assert sweep(poller).keys == [bought().key]
+
+
+def test_an_award_that_this_run_has_read_is_not_read_for_its_count() -> None:
+    with AlteredUsaspending([bought()]) as server:
+        poller = poller_of(server)
+        in_no_window(server)
+        poller.memory.read = {bought().key}
+        step = step_of("counts", "award_ids", ["70X00001"], since=None, until=None)
+        assert items_of(SOURCE, server, [step], poller.memory) == [Unchanged(key=bought().key)]
 
 
 def test_an_award_that_the_source_no_longer_has_is_no_error() -> None:

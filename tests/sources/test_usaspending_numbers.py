@@ -49,6 +49,15 @@ def test_the_form_is_tried_once_a_day() -> None:
         assert len([body for body in server.asked(TRANSACTION_SEARCH) if body["limit"] == 1]) == 1
 
 
+def test_numbers_are_asked_for_bare_again_when_that_works_again() -> None:
+    with AlteredUsaspending([bought()]) as server:
+        poller = poller_of(server)
+        poller.memory.notes |= {"assumption/unquoted-award-ids": "does not hold", "award-ids": "2024-05-01"}
+        change(server, late(modified=SECOND))
+        assert (poller.poll(SECOND).keys, poller.unfinished) == ([bought().key], [])
+        assert numbers_asked(server) == {"70X00001"}
+
+
 def test_numbers_that_find_nothing_in_any_form_mean_that_the_source_changed() -> None:
     """One or two may be gone; of three one must be there."""
     for number, failed in ((1, False), (2, False), (3, True)):
@@ -120,7 +129,12 @@ def test_an_award_whose_namesake_is_still_there_comes_alone() -> None:
             twin.actions[0].last_modified_date = SECOND
             served.append(twin)
         poll = poller.poll(SECOND)
+        server.requests.clear()
+        again = poller.poll(SECOND)
+        asked = [request.path for request in server.requests if request.path.startswith(DETAIL)]
     assert len(documents(poll)) == 2
+    assert again.keys == [twin.key]  # it changed within the days in which a load may take its time
+    assert asked == [f"{DETAIL}{twin.key}/"]  # once it is stored, its namesake is not asked for
     [award] = awards_of([item for item in poll.items if isinstance(item, Payload)])
     assert award.replaces == ""
 

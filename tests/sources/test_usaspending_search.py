@@ -10,13 +10,14 @@ import pytest
 
 from procurewatch.demo.upstream import CorpusAction, CorpusAward
 from sources.contract import Shortfall, Unchanged
-from sources.errors import SourceChanged
+from sources.errors import Refused, SourceChanged
 from sources.reading import read_json
 from sources.usaspending_lists import IMPOSSIBLE
 from sources.usaspending_queries import (
     ALL_TYPES,
     AWARD_COUNT,
     AWARD_SEARCH,
+    AWARD_TYPES,
     REORDERINGS,
     TRANSACTION_COUNT,
     TRANSACTION_SEARCH,
@@ -305,6 +306,16 @@ def test_transactions_that_are_counted_but_do_not_come_are_a_shortfall(days_apar
         found, missing = server.found(step_of("transactions", since=DAY, until=DAY + timedelta(days=days_apart)))
     assert sorted(found) == keys_of(awards)
     assert missing == [Shortfall(step="test/transactions", expected=123, received=120)]
+
+
+def test_a_search_of_transactions_that_is_refused_whatever_its_types_is_given_up() -> None:
+    memory = Memory(notes={"filter/transactions/recipient_search_text": datetime.now(UTC).date().isoformat()})
+    with Served([award(1)]) as server:
+        server.fail(lambda request: request.path == TRANSACTION_SEARCH, 422)
+        error = walk(SOURCE, server, [TRANSACTIONS], memory).error
+        types = [tuple(filters_of(body)["award_type_codes"]) for body in server.asked(TRANSACTION_SEARCH)]
+    assert isinstance(error, Refused)
+    assert types == [ALL_TYPES, AWARD_TYPES["contracts"]]
 
 
 @pytest.mark.parametrize(("counted", "walked"), [(50_000, True), (50_001, False)])

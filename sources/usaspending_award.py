@@ -106,8 +106,9 @@ def parse(payload: Payload) -> Record:
     try:
         answers = [read_json(document, payload.source) for document in payload.documents]
         award = _award(payload, answers[0], [answer for answer in answers[1:] if "detail" not in answer])
-        gone = (document for document, answer in zip(payload.documents, answers, strict=True) if "detail" in answer)
-        return replace(award, replaces=next(map(_key_asked_for, gone), ""))
+        gone = [document for document, answer in zip(payload.documents, answers, strict=True) if "detail" in answer]
+        # Of several that are gone, nothing says which one it was.
+        return replace(award, replaces=_key_asked_for(gone[0]) if len(gone) == 1 else "")
     except (InvalidRecord, SourceChanged, IndexError) as error:
         reason = error.came_back if isinstance(error, SourceChanged) else str(error)
         return Problem(source=payload.source, key=payload.key, reason=reason, documents=payload.documents)

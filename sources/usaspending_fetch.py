@@ -198,7 +198,7 @@ class Visit:
 
     def _compared(self, key: str, count: int) -> Iterator[Fetched]:
         known, piid = self.stored.held(key.upper()), piid_in(key)
-        if key.upper() in self.reader.given or not self._is_held_or_renumbered(key, piid):
+        if not self._is_held_or_renumbered(key, piid):
             return
         if known and (known.listed == count or self.stored.was_read(key.upper())):
             yield Unchanged(key=key.upper())

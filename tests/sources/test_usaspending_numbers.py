@@ -139,6 +139,17 @@ def test_an_award_whose_namesake_is_still_there_comes_alone() -> None:
     assert award.replaces == ""
 
 
+def test_of_two_awards_that_are_gone_none_is_said_to_be_replaced() -> None:
+    other = bought(1, parent_piid="70SCHEDULE1", parent_agency="7001")
+    with AlteredUsaspending([bought(), other]) as server:
+        poller = poller_of(server)
+        corrected(server)
+        with server.editing() as served:
+            del served[1]
+        [award] = awards_of([item for item in poller.poll(SECOND).items if isinstance(item, Payload)])
+    assert (len(award.documents), award.replaces) == (4, "")
+
+
 @pytest.mark.parametrize(
     "fields",
     [{"agency": "9700"}, {"piid": "70X00002"}, {"category": "idv", "type": "IDV_C"}],

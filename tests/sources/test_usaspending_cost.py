@@ -6,6 +6,7 @@ from datetime import date, timedelta
 
 from monitors.plan import interest_in
 from monitors.watchlist import load_watchlist
+from procurewatch.demo.usaspending.index import clauses
 from sources.contract import HeldRecord, Interest
 from sources.usaspending import Usaspending
 from sources.usaspending_assistance import Assistance
@@ -13,14 +14,23 @@ from sources.usaspending_subawards import Subawards
 from tests.sources.memory import Memory
 from tests.sources.more_usaspending import AlteredAssistance, grant
 from tests.sources.polling import Poller
-from tests.sources.upstream import DAY, action, award
+from tests.sources.upstream import DAY, Json, action, award
 
 ORDINARY_DAY, WEEKLY = 150, 600
+MOST_CLAUSES = 960
 SOURCES = (Usaspending(), Assistance(), Subawards())
 
 
 def shipped() -> Interest:
     return interest_in(load_watchlist().vendors)
+
+
+def clauses_of(path: str, filters: Json) -> int:
+    """About how many clauses the fake server's index counts in a request."""
+    if "transaction" in path:
+        named = {"keyword_search" if name == "keywords" else name: value for name, value in filters.items()}
+        return clauses("transactions", named)
+    return max(clauses("awards", filters), clauses("subawards", filters))
 
 
 def test_an_ordinary_day_costs_less_than_150_requests_and_a_week_at_most_600_more() -> None:
@@ -37,6 +47,8 @@ def test_an_ordinary_day_costs_less_than_150_requests_and_a_week_at_most_600_mor
             polls = [poller.poll(day, sweep=weekly) for poller in (pollers if weekly else pollers[:1])]
             assert [(poll.items, poll.errors) for poll in polls] == [([], [])] * len(polls)
             days.append(sum(poll.requests for poll in polls))
+        sizes = [clauses_of(request.path, request.json()["filters"]) for request in server.requests]
+    assert max(sizes) <= MOST_CLAUSES
     assert len(set(days[1:7])) == 1
     assert days[1] < ORDINARY_DAY
     assert days[0] == days[7] < WEEKLY

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict
 from datetime import datetime
 
@@ -25,22 +25,13 @@ def match_rows(
     now: datetime,
     named_elsewhere: Collection[str] = (),
 ) -> list[MatchRow]:
-    """Return the rows of all vendors a record concerns, first seen now (UTC).
+    """Return the rows of all vendors a record concerns, first seen now (UTC), and of what its parent award concerns.
 
     `named_elsewhere`: vendors that another record of the same text is paid to, so that their names in it say nothing.
-    """
-    found = [match for match in matcher.matches(record) if match.vendor_id not in named_elsewhere]
-    return rows_of(session, matcher, record, found, now)
-
-
-def rows_of(
-    session: Session, matcher: Matcher, record: Award | Publication, found: Iterable[Match], now: datetime
-) -> list[MatchRow]:
-    """Return the rows of what the matcher has found in a record, and of what its parent award concerns.
-
     An order says little ("LICENSES") where the agreement it is placed under has said it all: what its parent award
     concerns, it may concern too, which a person has to see.
     """
+    found = [match for match in matcher.matches(record) if match.vendor_id not in named_elsewhere]
     rows = [match_row(match, record, matcher.version, now) for match in found]
     if isinstance(record, Publication):
         return rows

@@ -18,7 +18,7 @@ from monitors.signals import PARENT_SCORE, TEXT_SCORES, NameFinding, NameIndex, 
 from monitors.subject import Subject, subject_of
 from monitors.vendor import Kind, KnownName, Strength, Vendor, Watchlist
 from monitors.weighing import PUBLISH_FROM, REVIEW_FROM, Found, tell, weigh
-from sources.records import Award, Publication, Recipient
+from sources.records import Award, Publication
 
 __all__ = ["MATCHER_VERSION", "Band", "Match", "Matcher", "Signal", "SignalKind"]
 
@@ -88,7 +88,7 @@ class Indexes:
 class Matcher:
     """Matches awards against one watchlist. Build it once; it remembers the distinct texts it has seen.
 
-    `indexes`: what it looks names and texts up in, for those who look many up at once.
+    `indexes`: what it looks names and texts up in.
     """
 
     def __init__(self, watchlist: Watchlist) -> None:
@@ -109,12 +109,6 @@ class Matcher:
     def topics(self) -> frozenset[str]:
         """The ids of the entries that are words, and nobody who could be paid."""
         return frozenset(entry.id for entry in self._watchlist.vendors if entry.kind is Kind.TOPIC)
-
-    def identifies(self, recipient: Recipient) -> bool:
-        """Whether a recipient or its parent bears a code that is on the watchlist."""
-        return _code(recipient.cage) in self._cages or any(
-            _code(uei) in self._ueis for uei in (recipient.uei, recipient.parent_uei)
-        )
 
     def matches(self, record: Award | Publication) -> tuple[Match, ...]:
         """Return the entries a record concerns, best first; none that falls into the drop band.

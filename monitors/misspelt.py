@@ -46,11 +46,6 @@ class SlipIndex:
                 self._damaged[key].setdefault(f"{term.vendor_id} {word}", term)
         self._slips = lru_cache(maxsize=CACHED_WORDS)(self._slips_of)
 
-    @property
-    def words(self) -> set[str]:
-        """Every word it recognises with a slip in it."""
-        return {fold_text(term.phrase) for terms in self._damaged.values() for term in terms.values()}
-
     def find(self, raw: str) -> tuple[PhraseFinding, ...]:
         """Return the misspelt words of a text, in order of place."""
         if raw.isascii() and not any(map(self._slips, set(_LONG_WORDS.findall(raw.upper())))):

@@ -215,10 +215,10 @@ def normalise(raw: str) -> str:
         folded = raw.translate(_ASCII_NAME)
     else:
         folded = "".join("" if character in _NAME_DROPPED else _fold_character(character) for character in raw)
-    return " ".join(join_initials(folded.split()))
+    return " ".join(_join_initials(folded.split()))
 
 
-def join_initials(words: list[str]) -> list[str]:
+def _join_initials(words: list[str]) -> list[str]:
     """Join runs of single letters: ["B", "I", "INC"] -> ["BI", "INC"]."""
     if not words or min(map(len, words)) > 1:
         return words
@@ -237,19 +237,14 @@ def join_initials(words: list[str]) -> list[str]:
 
 def peel(normalised: str) -> tuple[str, str]:
     """Split a normalised name into (core, legal form in one spelling): ("PEN LINK", "LTD"). A leading THE goes too."""
-    words, forms = peel_words(normalised.split())
-    return " ".join(words), " ".join(forms)
-
-
-def peel_words(words: list[str]) -> tuple[list[str], list[str]]:
-    """Split the words of a normalised name like `peel`."""
+    words = normalised.split()
     forms: list[str] = []
     while words and words[-1] in _FORMS_BY_LAST_WORD and (size := _form_size(words)):
         forms.insert(0, LEGAL_FORMS[" ".join(words[-size:])])
         words = words[:-size]
     if len(words) > 1 and words[0] == "THE":
         words = words[1:]
-    return words, forms
+    return " ".join(words), " ".join(forms)
 
 
 def _form_size(words: list[str]) -> int:
@@ -310,11 +305,6 @@ def _without_asides(raw: str, name: Name) -> Iterator[Name]:
         other = _parse_slice(text, start, end)
         if other is not None:
             yield other
-
-
-def has_more_names(raw: str) -> bool:
-    """Whether a recipient field may hold more names than the one it is as a whole."""
-    return _OTHER_NAME.search(raw) is not None or _ASIDE.search(raw) is not None
 
 
 def is_common(words: str) -> bool:

@@ -99,11 +99,6 @@ class PhraseIndex:
         self._first_words = frozenset(spelling.partition(" ")[0] for spelling in self._terms)
         self._longest = max(map(len, self._terms), default=0)
 
-    @property
-    def spellings(self) -> list[str]:
-        """Every folded spelling of a phrase that is no exclusion."""
-        return [spelling for spelling, terms in self._terms.items() if any(term.kind for term in terms)]
-
     def find(self, raw: str) -> tuple[PhraseFinding, ...]:
         """Return the phrases that count in the raw text, in order of place. Exclusions have done their work by then."""
         raw = raw[:LONGEST_TEXT]

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from monitors.bulk import BulkMatcher
 from monitors.matcher import Band, Match, Matcher
 from monitors.vendor import Vendor, Watchlist
 from sources.records import Award, Publication
@@ -51,12 +50,12 @@ def preview(
     previews = {vendor.id: Preview(vendor=vendor) for vendor in vendors}
     matcher = Matcher(Watchlist(tuple(shown.vendor for shown in previews.values())))
     span = Span()
-    for record, matches in BulkMatcher(matcher).matches(records):
+    for record in records:
         month = f"{record.signed:%Y-%m}" if record.signed else ""
         span.records += 1
         if month:
             span.first, span.last = min(span.first or month, month), max(span.last, month)
-        for match in matches:
+        for match in matcher.matches(record):
             _count(previews[match.vendor_id], record, match, month, examples)
     return list(previews.values()), span
 

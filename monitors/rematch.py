@@ -11,9 +11,8 @@ from datetime import UTC, datetime
 
 from sqlalchemy.orm import Session
 
-from monitors.bulk import BulkMatcher
 from monitors.jobs import NEWEST_OF_A_BASELINE
-from monitors.match_rows import rows_of
+from monitors.match_rows import match_rows
 from monitors.run import Workshop
 from storage.reading import all_keys
 from storage.rematching import StoredFacts, drop_matches, facts_of, recipients_changed
@@ -39,17 +38,14 @@ def rematch(workshop: Workshop) -> RematchReport:
     report = RematchReport()
     newly: dict[str, list[str]] = {}
     now = datetime.now(UTC)
-    matcher = BulkMatcher(workshop.matcher)
     with workshop.database.reading() as session:
         keys = all_keys(session)
     for first in range(0, len(keys), AT_ONCE):
         if workshop.stop.is_set():
             break
         with workshop.database.writing() as session:
-            stored = list(facts_of(session, keys[first : first + AT_ONCE]))
-            found = matcher.matches(facts.record for facts in stored)
-            for facts, (record, matches) in zip(stored, found, strict=True):
-                rows = rows_of(session, workshop.matcher, record, matches, now)
+            for facts in list(facts_of(session, keys[first : first + AT_ONCE])):
+                rows = match_rows(session, workshop.matcher, facts.record, now)
                 for vendor_id in _store(session, facts, rows, now, report):
                     newly.setdefault(vendor_id, []).append(facts.row.key)
     with workshop.database.writing() as session:

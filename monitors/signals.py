@@ -199,11 +199,6 @@ class NameIndex:
             for known in _known_names(vendor) if vendor.kind is Kind.VENDOR else ():
                 self._add(known)
 
-    @property
-    def known(self) -> list[Known]:
-        """Every name it knows."""
-        return [known for listed in self._full.values() for known in listed]
-
     def _add(self, known: Known) -> None:
         self._full[known.name.full].append(known)
         if len(known.tight) >= SHORTEST_CORE:
@@ -250,7 +245,7 @@ class NameIndex:
         candidates = [known for known in self._candidates(words) if known.vendor_id not in sure]
         ordered = " ".join(sorted(words)) if candidates else ""
         for known in candidates:
-            score = likeness(known, name.core, words, ordered)
+            score = _likeness(known, name.core, words, ordered)
             if score:
                 yield known, SignalKind.FUZZY_NAME, score
 
@@ -304,7 +299,7 @@ def _has_counterpart(rare: str, words: Collection[str]) -> bool:
     return any(OSA.distance(rare, word, score_cutoff=slips) <= slips for word in words)
 
 
-def likeness(known: Known, core: str, words: list[str], ordered: str) -> float:
+def _likeness(known: Known, core: str, words: list[str], ordered: str) -> float:
     """Score a candidate that is not equal: a branch of a known name, a name that holds it, or a misspelling; else 0.
 
     `words`: those of the core; `ordered`: the same in order, as one text.

@@ -1,11 +1,12 @@
-"""Recipient names that are a known name with something added: a branch, an owner's holding, brackets."""
+"""Recipient names that are a known name with something added (a branch, an owner's holding, brackets) or misspelt."""
 
 from __future__ import annotations
 
 import pytest
 
 from monitors.matcher import Band, Matcher
-from monitors.signals import NameIndex
+from monitors.signals import NameIndex, SignalKind
+from monitors.vendor import KnownName, Vendor
 from tests.awards import award, of_vendors
 from tests.desks import shipped
 
@@ -51,3 +52,20 @@ def test_a_branch_of_a_name_of_common_words_is_for_a_person(name: str, vendor: s
 )
 def test_common_words_and_a_kind_of_business_are_another_company(name: str) -> None:
     assert NAMES.find(name) == ()
+
+
+@pytest.mark.parametrize(
+    ("known", "misspelt", "another"),  # made up
+    [
+        ("Zebratron 12", "ZEBRATRAN 12", "ZEBRATRON 13"),  # another number
+        ("Zebratronical Quaxim", "ZEBRATRONICAL QUAXAM", "ZEBRATRONICAL QUAPAM"),  # two letters differ in one word
+        ("Zebratron", "ZEBRATRAN", "ZEBRATRONS"),  # a single word with a letter more at its end
+    ],
+)
+def test_a_misspelt_name_is_known_and_a_name_like_it_is_another_company(
+    known: str, misspelt: str, another: str
+) -> None:
+    vendor = Vendor(id="zebratron", name=known, legal_names=(KnownName(known),), category="spyware")
+    names = NameIndex([vendor])
+    assert [finding.kind for finding in names.find(misspelt)] == [SignalKind.FUZZY_NAME]
+    assert names.find(another) == ()

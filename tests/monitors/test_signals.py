@@ -176,6 +176,14 @@ def test_ambiguous_words_are_for_a_person_and_false_friends_silence_them(
     assert found.get(topic) is band
 
 
+def test_two_ambiguous_words_of_a_topic_say_more_than_one() -> None:
+    topic = "topic-open-source-intelligence"
+    one = match_of(topic, MATCHER.matches(award(description="OSINT TRAINING")))  # made up
+    two = match_of(topic, MATCHER.matches(award(description="OSINT AND DARK WEB TRAINING")))  # made up
+    assert (two.band, two.rule) == (Band.REVIEW, "topic-two-phrases")
+    assert two.score > one.score
+
+
 def test_an_exclusion_does_not_silence_precise_words_elsewhere() -> None:
     words = "LICENSE PLATE READERS TO CHECK LAWFUL PERMANENT RESIDENT TRAFFIC"  # made up
     assert match_of("topic-license-plate-readers", MATCHER.matches(award(description=words))).band is Band.PUBLISH

@@ -1,9 +1,10 @@
 """Asking USAspending for lists of texts: in requests that its index can hold, and in spite of a text that it cannot.
 
-The index refuses a request that is too large, or a text that its query parser cannot read, with an empty 503. Such a
-list is halved and asked again, down to one text; a text that fails alone becomes a failed step of its own. Before that
-the same request with an impossible text tells whether the search answers at all. That request must find nothing: the
-API ignores filters that it does not know, and answers with everything.
+The index refuses a request that is too large, or a text that its query parser cannot read, with an empty 503; the API's
+own checks may refuse a text with another status. Such a list is halved and asked again, down to one text; a text that
+fails alone becomes a failed step of its own. Before that the same request with an impossible text tells whether the
+search answers at all. That request must find nothing: the API ignores filters that it does not know, and answers with
+everything.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ log = structlog.get_logger(__name__)
 IMPOSSIBLE = "QZXJV00000000QZXJV"  # neither a name nor a word nor a number of anything
 MOST_CLAUSES_NOTE = "most-clauses"  # a smaller limit that was found out, and the day
 LIMIT_HOLDS_FOR = timedelta(days=30)
+REFUSED_FOR_A_TEXT = (400, 422)  # what the API's own checks answer; a text of the list may be the reason
 
 Found = TypeVar("Found")
 Find = Callable[[list[str]], Iterator[Found]]
@@ -70,7 +72,7 @@ class Lists:
         try:
             yield from find(texts)
         except SourceError as error:
-            if not is_empty_503(error):
+            if not (is_empty_503(error) or error.status in REFUSED_FOR_A_TEXT):
                 raise
             for _row in find([IMPOSSIBLE]):  # raises if the search itself does not answer
                 raise self._ignored() from error

@@ -12,7 +12,7 @@ import pytest
 
 from procurewatch.demo.upstream import Answer, CorpusAward, LoggedRequest
 from sources.contract import FailedStep, Fetched, Step
-from sources.errors import SourceChanged, Unreachable
+from sources.errors import Refused, SourceChanged, Unreachable
 from sources.records import Payload
 from sources.usaspending_lists import IMPOSSIBLE
 from sources.usaspending_queries import AWARD_SEARCH, GROUPED_SEARCH, TRANSACTION_SEARCH
@@ -212,6 +212,24 @@ def test_a_server_that_answers_nothing_is_unreachable_and_no_list_is_halved(trie
         ] * 2
     assert isinstance(done.error, Unreachable)
     assert done.items == []
+
+
+@pytest.mark.parametrize("status", [400, 422])
+def test_a_text_that_is_refused_fails_alone(status: int) -> None:
+    with AlteredUsaspending(vendors()) as server:
+        server.fail(holding(NAMES[7]), status)
+        items = items_of(SOURCE, server, [step_of("transactions", texts=NAMES)])
+    assert len(keys_of(items)) == 27
+    assert [item.step.part for item in items if isinstance(item, FailedStep)] == [f"awards that name {NAMES[7]!r}"]
+
+
+@pytest.mark.parametrize("status", [400, 422])
+def test_a_search_that_is_refused_whatever_it_asks_for_is_not_halved(status: int) -> None:
+    with AlteredUsaspending(vendors()) as server:
+        server.fail(lambda _request: True, status)
+        done = walk(SOURCE, server, [step_of("contracts", texts=NAMES)], Memory())
+        assert {len(texts) for texts in lists_asked(server, AWARD_SEARCH)} <= {28}
+    assert isinstance(done.error, Refused)
 
 
 @pytest.mark.parametrize("status", [500, 502, 504])

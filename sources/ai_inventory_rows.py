@@ -3,7 +3,7 @@
 Facts: the header of `Data/2025_individually_reported_AI_use_cases.csv` (36 columns, 3,611 rows) and of
 `Data/2025_consolidated_COTS_AI_use_cases.csv` (5 columns, 900 rows), and `Validation/data_dictionary.md`, all of
 github.com/ombegov/2025-Federal-Agency-AI-Use-Case-Inventory; for 2024, `sources.ai_inventory_2024`. A column that is
-not known here is told as it is found.
+not known here is kept as it is found.
 """
 
 from __future__ import annotations

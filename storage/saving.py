@@ -107,9 +107,7 @@ def _problem_with(record: Record, error: BaseException) -> Problem:
     if isinstance(record, Problem):
         return replace(record, documents=())
     reason = f"it could not be stored: {in_one_line(error)}"
-    return Problem(
-        source=record.source, key=storable(record.key)[:LONGEST_KEY], reason=reason, documents=record.documents
-    )
+    return Problem(source=record.source, key=record.key, reason=reason, documents=record.documents)
 
 
 def save_award(session: Session, award: Award, matches: Sequence[MatchRow], now: datetime, tell: Tell) -> Saved:
@@ -216,6 +214,7 @@ def save_removal(session: Session, removal: Removal, now: datetime, tell: Tell) 
 
 def save_problem(session: Session, problem: Problem, now: datetime) -> None:
     """Put a record that could not be read into quarantine, with its evidence."""
+    problem = replace(problem, key=storable(problem.key)[:LONGEST_KEY])
     row = session.get(QuarantineRow, (problem.source, problem.key))
     if row is None:
         row = QuarantineRow(

@@ -325,6 +325,13 @@ def test_a_key_that_no_index_can_hold_is_set_aside(postgresql_url: str, key: str
         assert [row["key"] for row in dump(database)["record"]] == [EQUIPMENT.key]
 
 
+@pytest.mark.parametrize("key", ["K\x00", "K\ud800"])
+def test_a_problem_is_kept_whatever_its_key_holds(database: Database, key: str) -> None:
+    bad = problem(key)
+    assert save_all(database, bad) == [Saved(problem=bad.reason)]
+    assert quarantine(database).record_key == key.replace("\x00", "").replace("\ud800", "?")
+
+
 def test_an_action_without_its_award_is_refused(database: Database) -> None:
     lonely = ActionRow(
         key="K",

@@ -45,13 +45,24 @@ class Visit:
         self.watch = Watch(self.stored, self.today)
 
     def window(self, step: str, search: Search, *, leave: int) -> Iterator[Fetched]:
-        """Read a window, leaving so many of today's requests; a shortfall comes last."""
+        """Read a window, leaving so many of today's requests; a shortfall comes last.
+
+        Its pages are one answer: only together do they show which notices stand side by side.
+        """
         by_records = holds(self.stored, OFFSET_COUNTS_PAGES) is False
-        for page in pages(self.client, step, search, leave=leave, by_records=by_records):
-            if isinstance(page, Shortfall):
-                yield page
-            else:
-                yield from self._seen(self._keyed(page.rows))
+        rows: list[Row] = []
+        shortfalls: list[Shortfall] = []
+        try:
+            for page in pages(self.client, step, search, leave=leave, by_records=by_records):
+                if isinstance(page, Shortfall):
+                    shortfalls.append(page)
+                else:
+                    rows += page.rows
+        except SourceError:  # what was read before is given all the same
+            yield from self._seen(self._keyed(rows))
+            raise
+        yield from self._seen(self._keyed(rows))
+        yield from shortfalls
 
     def followed(self) -> Iterator[Fetched]:
         """Ask for watched notices, as many as today's requests allow."""

@@ -118,6 +118,17 @@ def test_of_two_new_ones_side_by_side_each_is_given(server: FaultySamOpportuniti
     assert len({record.key for record in publications(poll(server, memory()))}) == 2
 
 
+def test_two_on_different_pages_of_one_answer_are_side_by_side_too(server: FaultySamOpportunities) -> None:
+    others = [notice(number, postedDate=TODAY.isoformat()) for number in (50, 51)]
+    server.most = 2
+    server.notices = [hit(1), *others, hit(2, solicitationNumber="N6264926R0001")]
+    stored = memory()
+    poll(server, stored)
+    assert sorted(stored.records) == [f"SAM_NOTICE_{2:032x}", KEY]
+    again = poll(server, stored)
+    assert sorted(item.key for item in again if isinstance(item, Unchanged)) == sorted(stored.records)
+
+
 @pytest.mark.parametrize(
     ("number", "shared"),
     [

@@ -16,7 +16,7 @@ from sources.errors import SourceChanged, SourceError
 from sources.http import Client
 from sources.records import Document, Payload, Publication
 from sources.sam_gov import ask, holds
-from sources.sam_notice import GONE, TEXT_ASKED, notice_id_in, own_key, parse, revision, shared_key
+from sources.sam_notice import GONE, NOTICE_ID, TEXT_ASKED, notice_id_in, own_key, parse, revision, shared_key
 from sources.sam_notice_pages import SEARCH, Row, Search, is_spare, page_of, pages
 from sources.sam_notice_parts import plain_text, text
 from sources.sam_notice_watch import Watch, Watched
@@ -105,7 +105,9 @@ class Visit:
         """Give the rows of one answer, each with the key of the notice that it is a version of."""
         sharing: dict[str, list[Row]] = {}
         for row in rows:
-            sharing.setdefault(shared_key(row.fields), []).append(row)
+            # What is no id is for `parse` to refuse, and for no database to look up.
+            shared = shared_key(row.fields) if NOTICE_ID.fullmatch(row.notice_id) else ""
+            sharing.setdefault(shared, []).append(row)
         for shared, versions in sharing.items():
             known = self.stored.held(shared) if shared else None
             current = next((row for row in versions if known and notice_id_in(known.revision) == row.notice_id), None)
@@ -117,8 +119,10 @@ class Visit:
     def _see(self, key: str, row: Row) -> Fetched | None:
         bare = self._payload(key, row)
         notice = parse(bare)
+        if not isinstance(notice, Publication):
+            return bare
         known = self.stored.held(key)
-        if not isinstance(notice, Publication) or (known is None and not self.stored.concerns(notice)):
+        if known is None and not self.stored.concerns(notice):
             return bare
         is_same = known is not None and known.revision.removesuffix(TEXT_ASKED) == bare.revision
         has_text = is_same and known is not None and known.revision.endswith(TEXT_ASKED)

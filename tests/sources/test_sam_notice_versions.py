@@ -12,7 +12,7 @@ from sources.contract import Unchanged
 from sources.errors import SourceChanged
 from sources.records import Payload, Problem, Publication
 from sources.sam_notice import shared_key
-from tests.sources.sam_desk import SOURCE, TODAY, memory, poll, publications, removals
+from tests.sources.sam_desk import SOURCE, TODAY, memory, poll, publications, read, removals
 from tests.upstreams.sam_opportunities import SAMPLES, FaultySamOpportunities, Json, notice
 
 DAY = timedelta(days=1)
@@ -127,6 +127,13 @@ def test_two_on_different_pages_of_one_answer_are_side_by_side_too(server: Fault
     assert sorted(stored.records) == [f"SAM_NOTICE_{2:032x}", KEY]
     again = poll(server, stored)
     assert sorted(item.key for item in again if isinstance(item, Unchanged)) == sorted(stored.records)
+
+
+def test_an_id_that_is_none_is_one_problem_and_ends_nothing(server: FaultySamOpportunities) -> None:
+    server.notices = [hit(1, noticeId="\ud800"), hit(3)]
+    problems = [record for record in read(poll(server, memory())) if isinstance(record, Problem)]
+    assert len(problems) == 1
+    assert "asked for" in problems[0].reason
 
 
 @pytest.mark.parametrize(

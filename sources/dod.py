@@ -13,7 +13,7 @@ or more; prose, read by its grammar (`sources.dod_paragraph`); some paragraphs n
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
@@ -162,18 +162,25 @@ def _known(stored: Stored, item: Item) -> str:
 def _edited(pages: Pages, item: Item, stored: Stored, until: date) -> Payload | Problem | None:
     """Return a stored page of the last days if it has been edited since, `None` if it has not or cannot be read.
 
-    Records are known by the place of their paragraph. A page of which most paragraphs differ has new ones between the
-    old: that is for a person to look at, and is no change of every award.
+    Records are known by the place of their paragraph. A page on which a paragraph has moved, since one before it is new
+    or gone, is for a person to look at: it is no change of every award. So is one of which most paragraphs differ.
     """
     page = pages.again(item) if until - item.published.date() <= REREAD else None
     records = [record for record in parse(page) if isinstance(record, Publication)] if page else []
     changed = [record for record in records if _differs(stored.held(record.key), record)]
     if page is None or not changed:
         return None
-    if len(changed) > max(1, len(records) // 2):
+    if len(changed) > max(1, len(records) // 2) or _has_moved(changed, item, stored):
         reason = f"the page was edited, and {len(changed)} of its {len(records)} records are not where they were"
         return Problem(source=page.source, key=page.key, reason=reason, documents=page.documents)
     return page
+
+
+def _has_moved(changed: Sequence[Publication], item: Item, stored: Stored) -> bool:
+    """Whether a changed record says what is stored of a paragraph beside it: a revision is a digest of its text."""
+    beside = [(record, int(record.key.split("_")[2]) + step) for record in changed for step in (-1, 1)]
+    known = [(record, stored.held(f"{item.key}_{number}_1")) for record, number in beside]
+    return any(there is not None and there.revision == record.revision for record, there in known)
 
 
 def _differs(known: HeldRecord | None, record: Publication) -> bool:

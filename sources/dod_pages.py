@@ -11,7 +11,7 @@ import structlog
 from sources.dod_article import SOURCE, read_article
 from sources.dod_index import Item
 from sources.dod_wording import last_day
-from sources.errors import Blocked, Refused, SourceChanged, SourceError
+from sources.errors import Blocked, Refused, SourceChanged, SourceError, Unreachable
 from sources.http import Client
 from sources.reading import read_json
 from sources.records import Document, Payload, Problem
@@ -53,7 +53,7 @@ class Pages:
         """Return upstream's own page as it is now, `None` when upstream does not give it."""
         try:
             document = self._direct(item)
-        except (Refused, SourceChanged):
+        except (Refused, SourceChanged, Unreachable):  # what is stored stays, and new pages are still to be read
             return None
         key = item.key
         return Payload(source=self._client.source, key=key, revision="", documents=(document,)) if document else None

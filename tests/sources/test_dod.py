@@ -259,6 +259,18 @@ def test_a_page_with_a_new_paragraph_between_the_old_is_for_a_person_to_look_at(
     assert isinstance(problem, Problem)
     assert "4 of its 4 records are not where they were" in problem.reason
     assert kinds(edited(*THREE, PLAIN.replace("Acme", "New"))) == [("Payload", FIRST_KEY)], "one at the end is new"
+    for moved in ((*THREE[:2], PLAIN.replace("Acme", "New"), THREE[2]), THREE[::2]):
+        assert kinds(edited(*moved)) == [("Problem", FIRST_KEY)], "the last one stands in another place"
+
+
+def test_a_stored_page_that_fails_does_not_keep_new_ones_from_being_read() -> None:
+    class Ill(DodStandIn):
+        def _page(self, path: str) -> Answer:
+            return Answer(status=503) if FIRST_KEY.removeprefix("DOD_") in path else super()._page(path)
+
+    with Ill([page(1), page(2), OLD]) as server:
+        items = fetched(server, holding("DOD_4532001_1_1"), step_of(until=date(2026, 7, 2)))
+    assert kinds(items) == [("Unchanged", "DOD_4532001_1_1"), ("Payload", "DOD_4532002")]
 
 
 @pytest.mark.parametrize(

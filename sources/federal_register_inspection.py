@@ -43,7 +43,7 @@ from sources.records import (
 INSPECTED_DOCUMENTS = "/api/v1/public-inspection-documents.json"
 PAGE = 1000  # some 200 documents are on public inspection on any day
 TYPES = ("NOTICE", "PRORULE", "RULE")
-STATE = "on public inspection"
+STATE, WITHDRAWN = "on public inspection", "withdrawn"
 FIELDS = (
     "agencies",
     "docket_numbers",
@@ -107,7 +107,7 @@ def _publication(rows: Sequence[Row], payload: Payload) -> Publication:
         published=filed.date() if filed else None,
         url=address(required(row, "html_url")),
         revision=payload.revision,
-        state=STATE,
+        state=STATE if text(row, "publication_date") else WITHDRAWN,
         attachments=tuple(
             Attachment(title="PDF on public inspection", url=address(url))
             for url in filter(None, [text(row, "pdf_url")])

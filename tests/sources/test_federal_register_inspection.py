@@ -146,7 +146,8 @@ def test_what_changed_is_given_without_asking_for_it_where_it_is_not_published_y
     server.inspected[0] |= {"editorial_note": "Withdrawn.", "publication_date": None}
     server.requests.clear()
     memory = Memory(records={KEY: HeldRecord(key=KEY, revision=more)})
-    assert set(publications(fetched(server, INSPECTION, memory))) == {KEY}
+    (record,) = publications(fetched(server, INSPECTION, memory)).values()
+    assert (record.key, record.state) == (KEY, "withdrawn")
     assert [request.path.partition("?")[0] for request in server.requests] == [PATH]
 
 

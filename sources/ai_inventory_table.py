@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import hashlib
 import io
@@ -67,12 +68,16 @@ def read_table(document: Document, source: str) -> tuple[list[str], list[tuple[i
 
 
 def _decoded(body: bytes) -> str:
-    """Return the text of a file: UTF-8, or windows-1252 where its header cannot be UTF-8, as in 2024."""
+    """Return the text of a file: each line in UTF-8, or in windows-1252 where it cannot be UTF-8, as in 2024."""
+    lines = body.removeprefix(codecs.BOM_UTF8).splitlines(keepends=True)
+    return "".join(map(_line, lines))
+
+
+def _line(line: bytes) -> str:
     try:
-        body.partition(b"\n")[0].decode("utf-8")
+        return line.decode("utf-8")
     except UnicodeDecodeError:
-        return body.decode("windows-1252", "replace")
-    return body.decode("utf-8-sig", "replace")
+        return line.decode("windows-1252", "replace")
 
 
 def _named(header: Sequence[str]) -> list[str]:
@@ -115,14 +120,15 @@ def problem(year: int, name: str, reason: str, document: Document, source: str) 
 
 def told_apart(read: Sequence[Read], year: int, document: Document, source: str) -> Iterator[Publication | Problem]:
     """Give each record a key of its own: agencies may leave the ID out or use one for two use cases."""
-    times = Counter(row.record.key for row in read)
-    given: dict[str, str] = {}
-    for row in read:
+    different = list({(row.record.key, row.record.revision): row for row in read}.values())
+    times = Counter(row.record.key for row in different)
+    given: set[str] = set()
+    for row in different:
         record = row.record
         if times[record.key] > 1:
             record = replace(record, key=f"{record.key}_{digest([row.tie])}")
         if record.key not in given:
-            given[record.key] = record.revision
+            given.add(record.key)
             yield record
-        elif given[record.key] != record.revision:
+        else:
             yield problem(year, record.revision, f"a second row for {record.key}", document, source)

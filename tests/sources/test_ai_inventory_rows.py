@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -163,10 +164,21 @@ def test_a_key_does_not_change_when_rows_come_in_another_order_or_the_text_of_on
 
 
 def test_a_row_that_comes_twice_is_one_and_one_that_contradicts_it_a_problem() -> None:
-    assert len(read(TOWER, TOWER)) == 1
+    assert [record.key for record in read(TOWER, TOWER)] == [record.key for record in read(TOWER)]
     records = read_inventory(document(TOWER, {**TOWER, "benefits": "Others"}), SOURCE.name)
     assert [type(record) for record in records] == [Publication, Problem]
     assert "a second row for AI_USE_CASE_2025_DHS_DHS-35" in records[1].reason  # type: ignore[union-attr]
+
+
+def test_a_line_that_cannot_be_utf8_is_windows_1252() -> None:
+    body = document({**TOWER, "use_case_name": "The agency\u2019s towers"}, RETIRED).body
+    mixed = b"".join(
+        line.decode("utf-8-sig").encode("windows-1252") if b"towers" in line else line
+        for line in body.splitlines(keepends=True)
+    )
+    first, _ = read_inventory(replace(document(TOWER), body=mixed), SOURCE.name)
+    assert isinstance(first, Publication)
+    assert first.title == "The agency\u2019s towers"
 
 
 def test_a_change_in_any_cell_changes_the_revision_and_nothing_else_does() -> None:

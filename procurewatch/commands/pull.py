@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import Annotated
 
 import structlog
@@ -11,9 +12,10 @@ import typer
 
 from monitors.schedule import due_at, keep_polling
 from monitors.verdict import RunReport
+from monitors.watchlist import Vendor
 from procurewatch.commands.parameters import read_day, read_vendor, today
-from procurewatch.desk import Desk, opened
-from procurewatch.settings import Settings
+from procurewatch.desk import Busy, Desk, opened
+from procurewatch.settings import Settings, SettingsError
 from procurewatch.terminal import console, following, plain, report_line, stopping
 from sources.contract import Source
 from sources.registry import SOURCES
@@ -21,7 +23,7 @@ from sources.usaspending_queries import EARLIEST
 
 log = structlog.get_logger(__name__)
 
-FAILED = 1
+FAILED, MISUSED, BUSY = 1, 2, 3
 NO_SOURCE = "no source is turned on; see `sources` in docs/settings.md"
 
 Since = Annotated[date, typer.Option(parser=read_day, help="First day of the history, YYYY-MM-DD.", metavar="DAY")]
@@ -34,17 +36,18 @@ def poll(
 ) -> None:
     """Ask every source what is new for the watchlist, store it, and say what came of it."""
     settings: Settings = context.obj
-    reports = []
+    codes = []
     with opened(settings) as desk, stopping(desk.stop):
         for chosen in _chosen(desk, source):
-            due = rests_until(desk, chosen)
             if desk.stop.is_set():
+                codes.append(FAILED)
                 break
+            due = rests_until(desk, chosen)
             if due and not now:
                 console().print(plain(f"{chosen.title}: resting until {due:%Y-%m-%d %H:%M} UTC (--now asks anyway)"))
             else:
-                reports.append(poll_source(desk, chosen, today(), force=now))
-    finish(reports)
+                codes.append(reported(partial(poll_source, desk, chosen, today(), force=now)))
+    finish(codes)
 
 
 def rests_until(desk: Desk, source: Source) -> datetime | None:
@@ -76,11 +79,18 @@ def backfill(
         raise typer.BadParameter(f"--since {since} is in the future")
     with opened(settings) as desk, stopping(desk.stop):
         found = read_vendor(vendor, desk.watchlist)
-        reports = []
+        codes = []
         for source in _chosen(desk):
-            with desk.claimed(source), following(f"{found.name} in {source.title}") as listen:
-                reports.append(desk.backfill(source, found, since, today(), listen, tell=tell_feeds))
-    finish(reports)
+            if desk.stop.is_set():
+                codes.append(FAILED)
+                break
+            codes.append(reported(partial(_backfill_source, desk, source, found, since, tell=tell_feeds)))
+    finish(codes)
+
+
+def _backfill_source(desk: Desk, source: Source, vendor: Vendor, since: date, *, tell: bool) -> RunReport:
+    with desk.claimed(source), following(f"{vendor.name} in {source.title}") as listen:
+        return desk.backfill(source, vendor, since, today(), listen, tell=tell)
 
 
 def run(
@@ -92,25 +102,34 @@ def run(
     with opened(settings) as desk, stopping(desk.stop):
 
         def poll_now(name: str) -> None:
-            report = desk.poll(SOURCES[name], today(), lambda _progress: None)
-            console().print(plain(report_line(report)))
+            reported(lambda: desk.poll(SOURCES[name], today(), lambda _progress: None))
 
         sources = {source.name: desk.every(source) for source in _chosen(desk)}
         keep_polling(desk.database, sources, poll_now, tick=timedelta(seconds=tick_seconds), stop=desk.stop)
 
 
-def finish(reports: list[RunReport]) -> None:
-    """Print how each run ended, failures to stderr, and end with exit code 1 if one failed or was stopped."""
-    failed = False
-    for report in reports:
-        good = report.verdict is not None and report.verdict.is_good
-        failed |= not good
-        if good:
-            console().print(plain(report_line(report)))
-        else:
-            typer.echo(failure_line(report), err=True)
-    if failed:
-        raise typer.Exit(FAILED)
+def reported(ask: Callable[[], RunReport]) -> int:
+    """Run something at one source, print how it ended, failures to stderr, and return the exit code for that.
+
+    A source that cannot be asked, since another process is reading it or its settings are wrong, keeps no other from
+    being asked.
+    """
+    try:
+        report = ask()
+    except (Busy, SettingsError) as error:
+        typer.echo(plain(f"procurewatch: {error}").plain, err=True)
+        return BUSY if isinstance(error, Busy) else MISUSED
+    if report.verdict and report.verdict.is_good:
+        console().print(plain(report_line(report)))
+        return 0
+    typer.echo(failure_line(report), err=True)
+    return FAILED
+
+
+def finish(codes: Iterable[int]) -> None:
+    """End with exit code 1 if a source could not be read whole; else with 2 or 3 if one could not be asked."""
+    if failed := [code for code in codes if code]:
+        raise typer.Exit(min(failed))
 
 
 def failure_line(report: RunReport) -> str:

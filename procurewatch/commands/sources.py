@@ -10,7 +10,8 @@ from typing import Annotated
 import typer
 
 from feeds.text import moment, one_line
-from procurewatch.commands.pull import finish
+from monitors.verdict import RunReport
+from procurewatch.commands.pull import finish, reported
 from procurewatch.desk import Desk, opened
 from procurewatch.settings import Settings
 from procurewatch.terminal import console, following, plain, stopping, table
@@ -85,7 +86,10 @@ def import_files(
     reader = readers[source]
     tell = reader.files_are_news if tell_feeds is None else tell_feeds
     settings: Settings = context.obj
-    title = SOURCES[source].title
-    with opened(settings) as desk, stopping(desk.stop), desk.claimed(SOURCES[source]), following(title) as listen:
-        report = desk.read_files(SOURCES[source], files, listen, tell=tell)
-    finish([report])
+
+    def read() -> RunReport:
+        with desk.claimed(SOURCES[source]), following(SOURCES[source].title) as listen:
+            return desk.read_files(SOURCES[source], files, listen, tell=tell)
+
+    with opened(settings) as desk, stopping(desk.stop):
+        finish([reported(read)])

@@ -181,6 +181,26 @@ def test_two_copies_never_read_a_source_at_once(tmp_path: Path) -> None:
         assert "another Procurewatch is reading USAspending" in second.stderr
 
 
+def test_a_source_that_cannot_be_asked_keeps_no_other_from_being_asked(tmp_path: Path) -> None:
+    with UsaspendingStandIn(load_corpus()) as upstream, closing(open_database(f"sqlite:///{tmp_path / 'db'}")) as busy:
+        sources = ("subawards", "usaspending", "assistance", "samnotices")
+        asked = {f"PROCUREWATCH_SOURCES__{name.upper()}__BASE_URL": upstream.base_url for name in sources}
+        paced = {f"PROCUREWATCH_SOURCES__{name.upper()}__SECONDS_BETWEEN": "0" for name in sources}
+        own = {
+            "PROCUREWATCH_ONLY_SOURCES": json.dumps(sources),
+            "PROCUREWATCH_SOURCES__SAMNOTICES__KEY": "k\u00e9y" * 10,
+            "PROCUREWATCH_DATABASE_URL": f"sqlite:///{tmp_path / 'db'}",
+        }
+        with busy.claim("usaspending") as held:
+            assert held
+            done = run(tmp_path, "poll", **asked, **paced, **own)
+    assert "subawards: nothing matches" in done.stdout
+    assert "assistance: nothing matches" in done.stdout
+    assert "another Procurewatch is reading USAspending" in done.stderr
+    assert "procurewatch: samnotices: " in done.stderr
+    assert done.returncode == 2
+
+
 def test_run_polls_when_due_and_stops_on_sigterm(tmp_path: Path) -> None:
     with UsaspendingStandIn(load_corpus()) as upstream:
         arguments = ("run", "--tick-seconds", "0.2")

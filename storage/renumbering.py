@@ -90,7 +90,8 @@ def renumber(session: Session, award: Award, now: datetime) -> Change | None:
     _move_verdicts(session, old.key, award.key)
     for table, column in MOVED:
         _move(session, table, column, old.key, award.key)
-    _rename_within(session, award.key, {old.key: award.key, old.url: award.url, **keys})
+    page = {old.url: award.url} if old.url else {}
+    _rename_within(session, award.key, {old.key: award.key, **page, **keys})
     _note(session, old.key, award, now)
     session.flush()
     for search in session.scalars(select(SearchRow).where(col(SearchRow.record_key) == old.key)):

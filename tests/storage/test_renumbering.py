@@ -124,6 +124,16 @@ def test_what_was_published_leads_to_where_it_is_now_and_says_what_it_said(datab
     assert replace(after.action, key=before.action.key, award_key=BABEL.key) == before.action
 
 
+def test_what_was_published_of_an_award_without_a_page_says_what_it_said(database: Database) -> None:
+    (before,) = hold(database, replace(BABEL, url="", source="fpds"))
+    save(database, CORRECTED, now=LATER)
+    after = carried(database)[-1]
+    assert before.action is not None
+    assert after.action is not None
+    assert replace(after.record, key=BABEL.key) == before.record
+    assert replace(after.action, key=before.action.key, award_key=BABEL.key) == before.action
+
+
 def test_an_action_that_the_new_key_does_not_list_stays(database: Database) -> None:
     hold(database)
     shorter = with_actions(CORRECTED, CORRECTED.actions[:1])

@@ -156,7 +156,9 @@ def save_publication(
     fresh = publication_row(publication, now)
     changed = _renew(session, stored, {name: getattr(fresh, name) for name in RecordRow.model_fields}, fresh, now)
     row = session.get_one(RecordRow, publication.key)
-    if any(earlier is not row for earlier, _, _ in _corrected(session, row)):  # told there, where it was first said
+    whom = {*old_matches, *(match.vendor_id for match in matches)}
+    if any(earlier is not row and whom <= concerned_by.keys() for earlier, concerned_by, _ in _corrected(session, row)):
+        # Whom it concerns hears of it as the correction of the earlier announcement.
         happened = [replace(change, tell=change.tell and change.kind is not EventKind.ANNOUNCED) for change in happened]
     events = _settle(session, row, _Dealings(old_matches, matches, happened, publication.published), now, tell)
     for earlier, concerned_by, change in _corrected(session, row):

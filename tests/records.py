@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sources.records import Agency, Award, AwardCategory, ContractAction, Document, Problem, Recipient
+from sources.records import Agency, Award, AwardCategory, ContractAction, Document, Problem, Publication, Recipient
 from storage.tables import MatchRow
 
 SEEN = datetime(2026, 11, 20, 14, 5, 9, 123456, tzinfo=UTC)
@@ -119,8 +119,8 @@ def acted(base: Award, modification: str, signed: str, obligation: str, **facts:
     return with_actions(base, (*base.actions, more))
 
 
-def match(of: Award, vendor_id: str = "clearview-ai", band: str = "publish", **facts: Any) -> MatchRow:
-    """Return a new row that says the award concerns a vendor."""
+def match(of: Award | Publication, vendor_id: str = "clearview-ai", band: str = "publish", **facts: Any) -> MatchRow:
+    """Return a new row that says the award or publication concerns a vendor."""
     name, category = VENDORS[vendor_id]
     row: dict[str, Any] = {
         "record_key": of.key,

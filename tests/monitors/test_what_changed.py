@@ -189,6 +189,7 @@ CHANGES: list[tuple[Sequence[Record], Record, EventKind, str]] = [
         "answers now due 2030-02-02 12:00 EST (before: 2030-01-02 12:00 EST)",
     ),
     ((NOTICE,), replace(NOTICE, state="cancelled"), EventKind.NOTICE_WITHDRAWN, "cancelled"),
+    ((FILED,), replace(FILED, state="withdrawn"), EventKind.NOTICE_WITHDRAWN, "at the border: withdrawn"),
     ((NOTICE,), replace(NOTICE, description="CLEARVIEW AI, MORE OF IT"), EventKind.NOTICE_CHANGED, "amended"),
     ((NOTICE,), replace(NOTICE, type_text="Sources Sought"), EventKind.NOTICE_CHANGED, "amended"),
     ((NOTICE,), replace(NOTICE, attachments=(ATTACHED,)), EventKind.NOTICE_CHANGED, "amended"),

@@ -13,7 +13,11 @@ from sqlalchemy import select
 from sources.records import Award, ContractAction
 from storage.changes import TAG, event_id
 from storage.database import Database
+from storage.query import Query
+from storage.reading import events_of
 from storage.reviewing import Decision, Verdict, decide, record_subject
+from storage.saving import save_publication
+from storage.searching import find_events
 from storage.stored import EventKind
 from storage.tables import EventRow
 from tests.records import (
@@ -28,7 +32,8 @@ from tests.records import (
     match,
     with_actions,
 )
-from tests.storage.tools import events, no, save, told_ids
+from tests.sources.given import announcement
+from tests.storage.tools import events, no, save, told_ids, yes
 
 KEY = "CONT_AWD_70CMSD21P00000127_7012_-NONE-_-NONE-"
 NEW = f"{TAG}{KEY}/award/new-award"
@@ -478,3 +483,16 @@ def test_an_id_is_a_tag_uri_whatever_is_in_the_key() -> None:
     identifier = event_id('CONT_AWD_A/B C_"<é>_-NONE-_-NONE-', "A/B#?", EventKind.CORRECTED, "$1.00", "$2.00")
     assert re.fullmatch(r"tag:procurewatch,2026:[A-Za-z0-9%_.~-]+/[A-Za-z0-9%_.~-]+/corrected/[0-9a-f]{12}", identifier)
     assert identifier != event_id('CONT_AWD_A/B C_"<é>_-NONE-_-NONE-', "A/B#?", EventKind.CORRECTED, "$1.00$", "2.00")
+
+
+def test_a_correction_is_news_to_those_whom_the_announcement_did_not_concern(database: Database) -> None:
+    wrong = announcement("DOD_1_1_1", "W9124C26C0001")
+    right = announcement("DOD_2_1_1", "W9124C26C0001", corrects="CORRECTION: the recipient is Babel Street.")
+    with database.writing() as session:
+        save_publication(session, wrong, [match(wrong)], SEEN, yes)
+        save_publication(session, right, [match(right, "babel-street")], LATER, yes)
+    with database.reading() as session:
+        kinds = {key: {event.kind for event in events_of(session, key)} for key in (wrong.key, right.key)}
+        told = find_events(session, Query(vendor=("babel-street",)), 10)
+    assert kinds[wrong.key] == {EventKind.ANNOUNCED, EventKind.CORRECTED}
+    assert [(event.kind, event.record.key) for event in told] == [(EventKind.ANNOUNCED, right.key)]

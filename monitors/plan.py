@@ -44,7 +44,8 @@ def poll_window(until: date, watermark: date | None, last_sweep: date | None, re
     """Return the days a poll covers, however long the program was away."""
     seen_until = watermark or until
     signed = min(until - timedelta(days=reach.signed), seen_until - timedelta(days=reach.overlap))
-    sweeping = last_sweep is None or (until - last_sweep).days >= reach.sweep_every
+    # A sweep in the future was noted by a clock that was wrong.
+    sweeping = last_sweep is None or not 0 <= (until - last_sweep).days < reach.sweep_every
     acted = min(until - timedelta(days=reach.sweep), seen_until - timedelta(days=reach.overlap))
     return Window(
         until=until,

@@ -18,31 +18,36 @@ from monitors.run import NOT_BEFORE
 from monitors.verdict import Verdict
 from storage.database import Database
 from storage.runs import checkpoint, latest_run
+from storage.unfinished import unfinished_steps
 
 log = structlog.get_logger(__name__)
 
 FIRST_RETRY = timedelta(minutes=15)
 RETRY_OF_STEPS = timedelta(hours=1)  # what failed alone while the rest of the source answered
+LONGEST_WAIT = timedelta(days=1)  # that a source asks for: until its quota begins anew
 
 
 def due_at(database: Database, source: str, every: timedelta, now: datetime) -> datetime:
     """Return when a source is to be polled next (UTC), from how its last poll ended.
 
-    A good poll is repeated after `every`, one with failed steps after an hour, a failed or cut-off one after fifteen
-    minutes; never before the source itself said it may be asked again.
+    A good poll is repeated after `every`, a failed or cut-off one after fifteen minutes. One with failed steps is
+    repeated after an hour for each time that they have failed, but after `every` at the latest. None is repeated before
+    the source itself said it may be asked again. Times that only a wrong clock can have noted are not believed.
     """
     with database.reading() as session:
         last = latest_run(session, source, "poll")
-        not_before = checkpoint(session, source, NOT_BEFORE)
-    if last is None:
+        noted = checkpoint(session, source, NOT_BEFORE)
+        failures = min((step.failures for step in unfinished_steps(session, source)), default=1)
+    not_before = datetime.fromisoformat(noted) if noted else now
+    if last is None or last.started > now:
         due = now
     elif last.verdict and Verdict(last.verdict).is_good:
         due = last.started + every
     elif last.verdict == Verdict.INCOMPLETE:
-        due = (last.ended or last.started) + min(RETRY_OF_STEPS, every)
+        due = (last.ended or last.started) + min(RETRY_OF_STEPS * failures, every)
     else:
         due = (last.ended or last.started) + min(FIRST_RETRY, every)
-    return max(due, datetime.fromisoformat(not_before)) if not_before else due
+    return max(due, not_before) if not_before <= now + LONGEST_WAIT else due
 
 
 def poll_when_due(

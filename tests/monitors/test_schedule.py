@@ -12,8 +12,10 @@ from monitors.run import NOT_BEFORE
 from monitors.schedule import FIRST_RETRY, RETRY_OF_STEPS, due_at, keep_polling, poll_when_due
 from monitors.verdict import Verdict
 from storage.database import Database
+from storage.health import health_of
 from storage.runs import note_checkpoint
 from storage.tables import RunRow
+from storage.unfinished import note_unfinished
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 EVERY = timedelta(hours=6)
@@ -49,6 +51,38 @@ def test_not_before_the_source_itself_says(database: Database) -> None:
     with database.writing() as session:
         note_checkpoint(session, "usaspending", NOT_BEFORE, later.isoformat(), NOON)
     assert due_at(database, "usaspending", EVERY, NOON) == later
+
+
+def test_steps_that_keep_failing_are_tried_less_often(database: Database) -> None:
+    note_run(database, Verdict.INCOMPLETE.value, NOON, NOON)
+    waits = []
+    for _ in range(8):
+        with database.writing() as session:
+            note_unfinished(
+                session,
+                "usaspending",
+                "names",
+                part="names",
+                query={},
+                days=(None, None),
+                quiet_for=(),
+                reason="HTTP 503",
+                now=NOON,
+            )
+        waits.append((due_at(database, "usaspending", EVERY, NOON) - NOON) // timedelta(hours=1))
+    assert waits == [1, 2, 3, 4, 5, 6, 6, 6]
+
+
+def test_a_clock_that_was_a_year_ahead_keeps_nothing_waiting(database: Database) -> None:
+    ahead = NOON + timedelta(days=365)
+    note_run(database, Verdict.NEW.value, ahead, ahead)
+    with database.writing() as session:
+        note_checkpoint(session, "usaspending", NOT_BEFORE, (ahead + timedelta(hours=1)).isoformat(), ahead)
+    assert due_at(database, "usaspending", EVERY, NOON) == NOON
+    note_run(database, Verdict.NEW.value, NOON, NOON)
+    assert due_at(database, "usaspending", EVERY, NOON) == NOON + EVERY
+    with database.reading() as session:
+        assert health_of(session, "usaspending").last_run == NOON
 
 
 def test_nobody_polls_a_claimed_source(database: Database) -> None:

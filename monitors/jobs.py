@@ -34,8 +34,9 @@ class Poll:
     """Everything new about the whole watchlist, up to a day.
 
     The first look at a vendor is its baseline: all is stored, and feeds get only its newest few events. `retries` are
-    the steps that failed in earlier polls, `known_version` the version of the source's data that a poll has read since
-    the watchlist last changed, "" when this poll must read it whatever its version.
+    the steps that failed in earlier polls, `dropped` those of them that no longer need to be tried again.
+    `known_version` is the version of the source's data that a poll has read since the watchlist last changed, "" when
+    this poll must read it whatever its version.
     """
 
     source: str
@@ -44,6 +45,7 @@ class Poll:
     swept: bool
     unseeded: frozenset[str]
     retries: Sequence[Step] = ()
+    dropped: Sequence[Step] = ()
     known_version: str = ""
     purpose: str = POLL
     checkpoint_prefix: str = ""
@@ -59,13 +61,15 @@ class Poll:
         return lambda vendors: any(vendor not in self.unseeded for vendor in vendors)
 
     def finish(self, session: Session, now: datetime, outcome: Outcome) -> int:
-        """Note which steps failed and which no longer do; then the watermarks (never back), and seed the baselines."""
+        """Note which steps failed and which no longer do; then the watermarks, and seed the baselines.
+
+        A watermark moves back, too: one that a wrong clock put into the future would keep sweeps and days from readers.
+        """
         self._note_steps(session, now, outcome)
         if outcome.skipped:
             return 0
         for name in (WATERMARK, SWEPT) if self.swept else (WATERMARK,):
-            if (checkpoint(session, self.source, name) or "") < self.until.isoformat():
-                note_checkpoint(session, self.source, name, self.until.isoformat(), now)
+            note_checkpoint(session, self.source, name, self.until.isoformat(), now)
         note_checkpoint(session, self.source, VERSION, f"{now.isoformat()} {outcome.version}", now)
         told = tell_newest(session, sorted(self.unseeded), NEWEST_OF_A_BASELINE, now)
         for vendor in sorted(self.unseeded):
@@ -73,7 +77,7 @@ class Poll:
         return told
 
     def _note_steps(self, session: Session, now: datetime, outcome: Outcome) -> None:
-        for step in outcome.succeeded:
+        for step in (*outcome.succeeded, *self.dropped):
             note_finished(session, self.source, step.key, quiet=bool(step.quiet_for))
         for failure in outcome.failures:
             step = failure.step
@@ -84,7 +88,7 @@ class Poll:
                 part=step.part,
                 query=step.query,
                 days=(step.since, step.until),
-                quiet_for=step.quiet_for or self.unseeded,
+                quiet_for=step.quiet_for | self.unseeded,
                 reason=failure.reason,
                 now=now,
             )
@@ -114,12 +118,15 @@ def plan_poll(
     # A vendor that is new to the watchlist needs the wide look back that the others had on their first day.
     last_sweep = date.fromisoformat(swept) if swept and not unseeded else None
     window = poll_window(until, date.fromisoformat(watermark) if watermark else None, last_sweep, reach)
-    retries, steps = _merged(failed, source.poll_steps(interest_in(watchlist.vendors, held), window))
+    interest = interest_in(watchlist.vendors, held)
+    wanted = [step for step in failed if source.is_wanted(step, interest)]
+    retries, steps = _merged(wanted, source.poll_steps(interest, window))
     must_ask = force or bool(unseeded) or window.acted_since is not None
     return Poll(
         source=source.name,
         steps=steps,
         retries=retries,
+        dropped=[step for step in failed if step not in wanted],
         known_version="" if must_ask else _recent(version),
         until=until,
         swept=window.acted_since is not None,
@@ -128,11 +135,13 @@ def plan_poll(
 
 
 def _step_again(row: UnfinishedStepRow) -> Step:
+    # Without days of its own, a step of a baseline covers what there was when it failed first.
+    baseline_until = row.failed.date() if row.quiet else None
     return Step(
         key=row.key,
         query=row.query,
         since=row.since,
-        until=row.until,
+        until=row.until or baseline_until,
         part=row.part,
         quiet_for=frozenset(row.quiet_for),
     )

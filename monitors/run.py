@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -134,6 +134,7 @@ class _Run:
         self.succeeded: list[Step] = []
         self.batch: list[Record] = []
         self.quiet_for: frozenset[str] = frozenset()
+        self.quiet_until = date.max
         self.first_error: SourceError | None = None
         self._failed_in_a_row: dict[str, list[str]] = {}
         # A search gives an award again that another search gave; one that cannot be read is even fetched again.
@@ -188,7 +189,7 @@ class _Run:
             self._note_failure(step, f"not asked, since {GIVE_UP_AFTER} others failed before it: {before[-1]}")
             return
         failures, problems = len(self.tally.failures), self.tally.problems
-        self.quiet_for = step.quiet_for
+        self.quiet_for, self.quiet_until = step.quiet_for, step.until or date.max
         try:
             self._walk_step(step, progress)
         except SourceError as error:
@@ -272,9 +273,14 @@ class _Run:
         self.seen |= {key} if key else set()
         self.tally.found = len(self.seen) + self.passed_over
 
-    def _tell(self, vendors: Sequence[str]) -> bool:
-        """Whether feeds carry an event of these vendors: not what belongs to a baseline that was not read whole."""
-        return self.job.tell([vendor for vendor in vendors if vendor not in self.quiet_for])
+    def _tell(self, record: Record) -> Tell:
+        """Return for which vendors feeds carry an event of a record: not for those to whose baseline it belongs.
+
+        What happened after the day of the baseline does not belong to it.
+        """
+        is_news = any(day > self.quiet_until for day in days_of(record))
+        quiet_for = frozenset[str]() if is_news else self.quiet_for
+        return lambda vendors: self.job.tell([vendor for vendor in vendors if vendor not in quiet_for])
 
     def save(self, finished_step: str) -> None:
         """Store what has been read, and that a step is finished if one is named, in one transaction."""
@@ -298,7 +304,7 @@ class _Run:
             record,
             lambda found: match_rows(session, self.workshop.matcher, found, now, elsewhere),
             now,
-            self._tell,
+            self._tell(record),
         )
         if saved.problem:
             self.was_problem.add(record.key)
@@ -382,6 +388,18 @@ class _Run:
             version=self.version,
             skipped=self.tally.skipped,
         )
+
+
+def days_of(record: Record) -> list[date]:
+    """Return the days on which something happened to a record, as far as its source says."""
+    match record:
+        case Award():
+            days = [record.modified, *(action.signed for action in record.actions)]
+        case Publication():
+            days = [record.published]
+        case _:
+            days = []
+    return [day for day in days if day]
 
 
 def run_job(workshop: Workshop, source: Source, client: Client, job: Job) -> RunReport:

@@ -237,6 +237,10 @@ class Source(ABC):
     def parse(self, payload: Payload) -> Sequence[Record]:
         """Read a payload into the records it holds, and problems for what could not be read. Pure."""
 
+    def is_wanted(self, step: Step, interest: Interest) -> bool:  # noqa: ARG002
+        """Whether a step that failed is still to be tried again: the watchlist may have changed since. Pure."""
+        return True
+
     def data_version(self, client: Client) -> str:  # noqa: ARG002
         """Return what changes when the upstream's data does, "" if it does not say. Raises `SourceError`."""
         return ""

@@ -59,6 +59,10 @@ class Usaspending(Source):
         """Plan a poll: held awards, then what is new or changed; on a sweep (`window.acted_since`) what came late."""
         return usaspending_plan.poll(interest, window, GROUPS, CATEGORIES)
 
+    def is_wanted(self, step: Step, interest: Interest) -> bool:
+        """Whether one of a step's texts is still looked for."""
+        return usaspending_plan.is_wanted(step, interest)
+
     def backfill_steps(self, interest: Interest, since: date, until: date) -> list[Step]:
         """Plan a whole history, a fiscal year at a time, by the date of each award's latest action."""
         return usaspending_plan.backfill(interest, since, until, GROUPS, CATEGORIES)

@@ -53,6 +53,10 @@ class Assistance(Source):
         # A search for each of three groups would double a sweep, and an award's text is mostly its first action's.
         return usaspending_plan.poll(interest, window, (), CATEGORIES)
 
+    def is_wanted(self, step: Step, interest: Interest) -> bool:
+        """Whether one of a step's texts is still looked for."""
+        return usaspending_plan.is_wanted(step, interest)
+
     def backfill_steps(self, interest: Interest, since: date, until: date) -> list[Step]:
         """Plan a whole history, a fiscal year at a time, by the date of each award's latest action."""
         return usaspending_plan.backfill(interest, since, until, GROUPS, CATEGORIES)

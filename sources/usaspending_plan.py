@@ -160,6 +160,14 @@ def held_numbers(interest: Interest, categories: Sequence[str]) -> tuple[list[st
     return sorted(ids), sorted(award.key for award in awards if award.piid.upper() not in ids)
 
 
+def is_wanted(step: Step, interest: Interest) -> bool:
+    """Whether somebody still looks for one of a step's texts; an award that could not be read is always wanted."""
+    held = {text for awards in interest.held.values() for award in awards for text in (award.key, award.piid.upper())}
+    wanted = {*interest.names, *interest.short_names, *interest.ueis, *interest.phrases, *held}
+    search = search_of(step)
+    return search.group == AWARD or not wanted.isdisjoint(search.texts)
+
+
 def backfill(
     interest: Interest, since: date, until: date, groups: Sequence[str], categories: Sequence[str]
 ) -> list[Step]:

@@ -75,6 +75,10 @@ class Subawards(Source):
         since = min(window.signed_since, window.acted_since or window.signed_since)
         return _searches("made", interest, since, window.until)
 
+    def is_wanted(self, step: Step, interest: Interest) -> bool:
+        """Whether one of a step's texts is still looked for."""
+        return usaspending_plan.is_wanted(step, interest)
+
     def backfill_steps(self, interest: Interest, since: date, until: date) -> list[Step]:
         """Plan a whole history, a fiscal year at a time, by the date of the subaward."""
         return [

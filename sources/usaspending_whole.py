@@ -153,4 +153,5 @@ def same_award(key: str, piid: str, others: Collection[str]) -> list[str]:
 def award_step(key: str) -> Step:
     """Return the step that reads one award."""
     digest = hashlib.sha256(key.upper().encode()).hexdigest()[:12]
-    return Step(key=f"award/{digest}", query={"group": AWARD, "filter": "key", "texts": [key]}, part=f"award {key}")
+    query = {"group": AWARD, "filter": "key", "texts": [key]}
+    return Step(key=f"award/{digest}", query=query, part=f"the details of award {key}")

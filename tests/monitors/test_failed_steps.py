@@ -21,7 +21,7 @@ from sources.http import Client
 from sources.records import Document, Payload, Record
 from storage.health import health_of, incidents_of
 from storage.query import Query
-from storage.runs import checkpoint
+from storage.runs import checkpoint, forget_checkpoints
 from storage.searching import find_events
 from storage.tables import CheckpointRow, UnfinishedStepRow
 from storage.unfinished import unfinished_parts
@@ -39,13 +39,16 @@ WRONG = Refused("samnotices", "POST /search", "HTTP 422: no such filter", status
 class Stepwise(Given):
     """A source with a step for each of three parts, each of which brings one notice a day; some of them fail.
 
-    `asked` holds what was asked for: step and days. `version` is that of its data.
+    `asked` holds what was asked for: step and days. `version` is that of its data. `late` are days of notices that a
+    step brings besides, `unwanted` the steps that nobody wants any more.
     """
 
     name: str = "samnotices"
     failing: dict[str, SourceError] = field(default_factory=dict)
     short: set[str] = field(default_factory=set)
     parts_failing: dict[str, str] = field(default_factory=dict)
+    late: dict[str, date] = field(default_factory=dict)
+    unwanted: set[str] = field(default_factory=set)
     is_up: bool = True
     version: str = ""
     asked: list[tuple[str, date, date]] = field(default_factory=list)
@@ -65,6 +68,10 @@ class Stepwise(Given):
         parts = {name: PARTS.get(name, "others") for name in self.steps}
         return [Step(key=name, query={}, since=since, until=until, part=part) for name, part in parts.items()]
 
+    def is_wanted(self, step: Step, interest: Interest) -> bool:  # noqa: ARG002
+        """Whether it is wanted."""
+        return step.key not in self.unwanted
+
     def backfill_steps(self, interest: Interest, since: date, until: date) -> list[Step]:
         """Plan the same."""
         return self.poll_steps(interest, Window(until=until, signed_since=since, modified_since=since))
@@ -78,6 +85,9 @@ class Stepwise(Given):
             yield Payload(source=self.name, key=key, revision="", documents=(_document(key),))
             if step.key in self.failing:
                 raise self.failing[step.key]
+        if late := self.late.get(step.key):
+            key = f"SAM_NOTICE_{step.key}_{late}"
+            yield Payload(source=self.name, key=key, revision="", documents=(_document(key),))
         if step.key in self.short:
             yield Shortfall(step=step.key, expected=10, received=7)
         if reason := self.parts_failing.get(step.key):
@@ -273,6 +283,45 @@ def test_what_a_baseline_missed_is_stored_later_and_not_published(desk: Desk) ->
     assert second.verdict is Verdict.NEW
     assert notices(range(-120, 2), "names") & stored(desk)
     assert set(published(desk)) - set(before) == notices(range(1, 2)), "news of the day, and no history"
+
+
+def test_news_of_the_days_between_a_baseline_and_its_retry_is_published(desk: Desk) -> None:
+    source = Stepwise(failing={"names": DOWN})
+    poll(desk, source, 0)
+    before = set(published(desk))
+    source.failing, source.late = {}, {"names": DAY + timedelta(days=2)}
+    poll(desk, source, 3)
+    assert set(published(desk)) - before >= notices(range(1, 4), "held", "phrases")
+    brought_by_the_retry = {f"SAM_NOTICE_names_{source.late['names']}"}
+    assert brought_by_the_retry <= set(published(desk))
+    assert len(set(published(desk)) & notices(range(-120, 1), "names")) <= 1, "and no history"
+
+
+def test_the_baseline_of_a_further_vendor_is_no_news_either(desk: Desk) -> None:
+    source = Stepwise(failing={"names": DOWN})
+    poll(desk, source, 0)
+    with desk.database.writing() as session:
+        forget_checkpoints(session, "samnotices", "baseline/")
+        [step] = session.scalars(select(UnfinishedStepRow))
+        step.quiet_for = ["another-vendor"]
+        session.add(step)
+    source.steps = ("held", "phrases")
+    poll(desk, source, 1)
+    with desk.database.reading() as session:
+        [row] = session.scalars(select(UnfinishedStepRow))
+        assert row.quiet_for == ["another-vendor", "clearview-ai"]
+
+
+def test_a_step_that_nobody_wants_any_more_is_forgotten(desk: Desk) -> None:
+    source = Stepwise()
+    poll(desk, source, 0)
+    source.failing = {"names": DOWN}
+    poll(desk, source, 1)
+    source.unwanted, source.steps = {"names"}, ("held", "phrases")
+    assert poll(desk, source, 2).verdict is Verdict.NEW
+    assert [name for name, _, _ in source.asked] == ["held", "phrases"]
+    with desk.database.reading() as session:
+        assert unfinished_parts(session, "samnotices") == ()
 
 
 def test_a_step_that_keeps_failing_keeps_its_first_day(desk: Desk) -> None:

@@ -154,7 +154,7 @@ def test_zero_rows_count_only_after_the_control_query(tmp_path: Path) -> None:
         assert upstream.requests[-1].path.endswith("/references/toptier_agencies/")
 
 
-def test_the_watermark_moves_with_a_good_run_only_and_never_back(tmp_path: Path) -> None:
+def test_the_watermark_moves_with_the_clock_and_back_when_that_was_wrong(tmp_path: Path) -> None:
     name = SOURCES["usaspending"].name
     with UsaspendingStandIn([]) as upstream, desk_over(upstream.base_url, tmp_path) as desk:
         poll(desk)
@@ -162,7 +162,7 @@ def test_the_watermark_moves_with_a_good_run_only_and_never_back(tmp_path: Path)
             assert checkpoint(session, name, "poll/until") == LAST_DAY.isoformat()
         poll(desk, date(2024, 1, 1))
         with desk.database.reading() as session:
-            assert checkpoint(session, name, "poll/until") == LAST_DAY.isoformat()
+            assert checkpoint(session, name, "poll/until") == checkpoint(session, name, "poll/swept") == "2024-01-01"
 
 
 def test_one_award_in_ten_unreadable_is_quarantined_and_many_mean_the_source_changed(

@@ -137,7 +137,7 @@ def test_one_award_that_cannot_be_read_fails_alone_and_is_read_by_its_own_step(g
         [failure] = [item for item in items if isinstance(item, FailedStep)]
         [again] = awards_of(fetched(server, failure.step))
     assert sorted(item.key for item in items if isinstance(item, Payload)) == [awards[0].key, awards[2].key]
-    assert failure.step.part == f"award {awards[1].key}"
+    assert failure.step.part == f"the details of award {awards[1].key}"
     assert "HTTP 500" in failure.reason
     assert again.key == awards[1].key
 

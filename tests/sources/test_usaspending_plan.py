@@ -19,6 +19,7 @@ from sources.usaspending import Usaspending
 from sources.usaspending_assistance import Assistance
 from sources.usaspending_queries import ASSISTANCE_TYPES, AWARD_TYPES, EARLIEST
 from sources.usaspending_subawards import Subawards
+from sources.usaspending_whole import award_step
 from tests.sources.upstream import DAY
 
 Way = tuple[object, ...]
@@ -282,6 +283,16 @@ def test_a_name_that_is_asked_for_whole_is_not_asked_for_as_a_part_of_others(sou
         by_part = {text for step in steps if not step.query.get("exact") for text in texts_of(step)}
         whole = {text for step in steps if step.query.get("exact") for text in texts_of(step)}
         assert (by_part, whole) == ({"STEELWORKS", "THORN LABS OF OHIO"}, {"TEEL", "THORN"})
+
+
+@each_source
+def test_a_failed_step_is_wanted_while_one_of_its_texts_is(source: Source) -> None:
+    interest = interest_of(2, 2, 2, 2, 2)
+    steps = source.poll_steps(interest, SWEEP)
+    assert all(source.is_wanted(step, interest) for step in steps)
+    assert not any(source.is_wanted(step, Interest()) for step in steps)
+    assert all(source.is_wanted(step, Interest(names=tuple(texts_of(step)[-1:]))) for step in steps)
+    assert source.is_wanted(award_step("CONT_AWD_1"), Interest())
 
 
 @each_source

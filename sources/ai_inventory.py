@@ -7,7 +7,7 @@ raw files from raw.githubusercontent.com. Access: open, no key. Limits: none of 
 the Department of War and the intelligence agencies are not in it; agencies may leave out IDs, vendors and details; each
 year is a repository of its own with columns of its own, so that the next one needs a change here; cells are free text,
 and may name several vendors or none. Only 2024 names contracts by number: the first links a use case with its award,
-the others are told as they are.
+the others are kept as stated.
 
 A row is an account of a use, not of a purchase: it has no amount and no day on which it was published.
 """
@@ -66,7 +66,7 @@ class AiInventory(Source):
     pace = Pace(seconds_between=1.0, at_once=1)
     expects = RowBounds(at_least=1_000, at_most=50_000)
     rests = timedelta(days=6)
-    delay = "The inventory is without the Department of War and the intelligence agencies."
+    delay = "The inventory does not cover the Department of War and the intelligence agencies."
     assumptions = (
         Assumption(
             name="inventory-2024",

@@ -44,7 +44,7 @@ from sources.records import Document, Payload, Problem, Publication, Record
 log = structlog.get_logger(__name__)
 
 REACH = timedelta(days=690)  # what an index of 500 business days always covers
-LONGEST_LAG = timedelta(days=10)  # for which the archive may lack a page without anything being wrong
+LONGEST_LAG = timedelta(days=10)  # how late the archive may be without anything being wrong
 REREAD = timedelta(days=4)  # for which a page may still be edited
 USUAL_LAG = 3  # pages that the archive may lack without anything being wrong
 FIRST_PARAGRAPHS = 3  # of any page that was read, one of them is stored

@@ -171,7 +171,7 @@ def _meanings(money: Money, *, first: bool, announced: Sequence[Amount]) -> list
 
 
 def _is_cumulative(money: Money) -> bool:
-    """Whether it is what a contract is worth by now ("bringing the total cumulative face value of the contract to")."""
+    """Whether it is the value of a contract so far ("bringing the total cumulative face value of the contract to")."""
     found = _CUMULATIVE.search(money.before)
     return found is not None and not _OBLIGATES.search(found[0])
 

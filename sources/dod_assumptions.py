@@ -1,4 +1,4 @@
-"""What reading DoD's announcements takes for granted about war.gov and the Internet Archive, and how to find out."""
+"""What the DoD adapter assumes about war.gov and the Internet Archive, with a probe for each."""
 
 from __future__ import annotations
 

@@ -124,7 +124,7 @@ class FederalRegister(Source):
         yield from self._given(client, gathering, stored)
 
     def _given(self, client: Client, gathering: _Gathering, stored: Stored) -> Iterator[Fetched]:
-        """Give what was gathered. What is held is not replaced by less than was told of it, nor by an earlier state."""
+        """Give what was gathered. A stored document is not replaced by one that shows less, or by an earlier state."""
         for key, found in gathering.by_key.items():
             known = stored.held(key)
             told = phrases_of(known.revision) if known else frozenset()

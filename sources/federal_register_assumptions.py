@@ -1,4 +1,4 @@
-"""What searching the Federal Register takes for granted about its API, and how to find out."""
+"""What the Federal Register adapter assumes about the API, with a probe for each."""
 
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ def user_agent(contact: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """One thing to ask: `name` is what errors call it, `file` where a body of up to `most` bytes goes."""
+    """One request: `name` is what errors call it, `file` where a body of up to `most` bytes goes."""
 
     name: str
     method: str
@@ -419,7 +419,7 @@ class Client:
             if len(content) > LARGEST_BODY:
                 raise httpx.DecodingError(f"the answer is larger than {LARGEST_BODY} bytes")
         if response.status_code in PASSING_STATUSES or not content.strip():
-            # What stands behind this connection may be ill: the next try, and whatever else comes, takes another one.
+            # The server behind this connection may be failing: the next request uses a new one.
             response.extensions["network_stream"].close()
         body = self._keys.taken_out(content.decode("latin-1")).encode("latin-1")
         return _Exchanged(url, response.status_code, headers, body)

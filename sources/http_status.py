@@ -9,12 +9,12 @@ from email.utils import parsedate_to_datetime
 
 from sources.errors import Blocked, QuotaUsedUp, Refused, SourceChanged, SourceError, Unreachable, excerpt
 
-# What passes by itself in practice; 520 to 524 are Cloudflare's for an origin that does not answer.
+# What is temporary in practice; 520 to 524 are Cloudflare's for an origin that does not answer.
 PASSING_STATUSES = frozenset({429, 500, 502, 503, 504, *range(520, 525)})
 NO_CONTENT = frozenset({204})
 TAKEN = frozenset({200, 201, 202, 204})
 A_DAY = 86_400.0
-A_TIME = 1_000_000_000  # a Retry-After from here on is no wait in seconds but a time in seconds since 1970
+A_TIME = 1_000_000_000  # a Retry-After of this or more is a time in seconds since 1970, not a wait
 
 
 class Passing(Exception):

@@ -14,7 +14,7 @@ from urllib.parse import quote
 REQUEST_LOGS = tuple(
     logging.getLogger(name) for name in ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.proxy")
 )
-# The words of SAM.gov, of its gateway (api.data.gov) and of others built alike: there is no key, or it is not known.
+# The words of SAM.gov, of its gateway (api.data.gov) and of similar ones: there is no key, or it is not known.
 SAYS_NO_KEY = re.compile(
     rb"api[_ -]?key[_ -]?(missing|invalid|unauthorized|disabled|unverified|was not supplied)"
     rb"|(no|invalid|missing) api[_ -]?key",

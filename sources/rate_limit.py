@@ -54,7 +54,7 @@ class RateLimits:
             self._hosts[host].paces.remove(pace)
 
     def reserve(self, host: str, pace: Pace) -> float:
-        """Reserve the next free start at a host; return the seconds until then. `pace` holds besides those joined."""
+        """Reserve the next free start at a host; return the seconds until then. `pace` applies as well."""
         with self._lock:
             known = self._hosts.setdefault(host, _Host())
             now = self._clock()

@@ -99,7 +99,7 @@ class Part:
         return (date.fromisoformat(self.until) - date.fromisoformat(self.since)).days + 1
 
     def cut(self, pieces: int) -> list[Part]:
-        """Cut it by days into pieces that differ by a day at most, none of them submitted; of no more than its days."""
+        """Cut it by days into pieces of nearly the same length, at most one for each day, to be submitted later."""
         pieces = min(pieces, self.days)
         first = date.fromisoformat(self.since)
         starts = [first + timedelta(days=self.days * n // pieces) for n in range(pieces + 1)]
@@ -108,7 +108,7 @@ class Part:
 
 
 class Extract:
-    """The files of an order, as far as it has come: read from a note of the source and kept in it."""
+    """The files of an order and how far it has been read, which a note of the source keeps between runs."""
 
     def __init__(self, client: Client, stored: Stored, order: Order) -> None:
         self._client = client
@@ -125,16 +125,16 @@ class Extract:
 
     @property
     def covers_until(self) -> date:
-        """The last day of it: of one that an earlier run has ordered, that run's."""
+        """The last day that it covers; an order of an earlier run ends on the last day of that run."""
         return date.fromisoformat((self._parts or [self._whole])[-1].until)
 
     def plan(self, records: int) -> None:
-        """Cut it into parts, none of them submitted, for so many records in all; for none there is nothing to order."""
+        """Cut it into parts to be submitted later, by the number of records; without records nothing is ordered."""
         pieces = -(-records * RECORD_BYTES // LARGE)
         self._parts = self._whole.cut(pieces) if records else []
 
     def files(self, folder: Path) -> Iterator[tuple[Part, Downloaded] | Problem]:
-        """Give the files, oldest days first; each is gone, and noted as read, when the next one is asked for.
+        """Give the files, oldest days first. Each is deleted, and noted as read, when the next one is requested.
 
         A day whose file is too large, or cannot be made, is given as a problem.
 
@@ -169,7 +169,7 @@ class Extract:
             file.unlink(missing_ok=True)
 
     def _halve(self, number: int, error: SourceError) -> Iterator[Problem]:
-        """Cut a part in two; of a single day, say that it cannot be read."""
+        """Cut a part in two; if it is a single day, give the problem that it cannot be read."""
         part = self._parts[number]
         halves = part.cut(2)
         if len(halves) == 1:
@@ -195,7 +195,7 @@ class Extract:
         self._stored.keep_note(self._order.note, json.dumps([asdict(part) for part in self._parts]))
 
     def _submit_ahead(self, number: int) -> Iterator[Problem]:
-        """Submit a part, and as far as today's requests allow the next ones; what is too much is cut."""
+        """Submit a part, and the next ones if today's requests allow; halve what is too large."""
         ahead = number
         while ahead < min(number + AHEAD, len(self._parts)):
             part = self._parts[ahead]
@@ -254,7 +254,7 @@ class Extract:
         return error_in(self._client, error.request, error.came_back.encode(), status=error.status) or error
 
     def _check_message(self, part: Part, body: bytes) -> None:
-        """Raise what a small file means that is a message, sent with status 200."""
+        """Raise the error that a small file states, if it is a message sent with status 200."""
         text = body.decode("utf-8", "replace")
         request = f"GET {DOWNLOAD}"
         if any(sign in text for sign in (*NOT_READY, EXPIRED)):
@@ -263,7 +263,7 @@ class Extract:
             raise error
 
     def _not_ready(self, part: Part) -> ExtractNotReady:
-        """Say so, and when to come again: the longer it has taken, the later."""
+        """Return the error that the file is not ready. The longer it has taken, the later its `retry_at`."""
         now, asked = datetime.now(UTC), datetime.fromisoformat(part.asked)
         wait = min(max(now - asked, SHORTEST_WAIT), LONGEST_WAIT)
         what = (

@@ -35,7 +35,7 @@ def lists_work(client: Client) -> bool:
 
 
 def asked_singly(client: Client, step: Step, stored: Stored, note: str) -> Iterator[Step]:
-    """Give a step as it can be asked: whole, or for one UEI after the other; those asked for are noted.
+    """Give a step whole if lists of UEIs work, else a step for each UEI, and note which of them were read.
 
     Raises:
         SourceError: as the client does.

@@ -52,10 +52,10 @@ def period(since: date, until: date) -> str:
 def searchable(name: str) -> str:
     """Return the part of a name that can be searched for, "" if there is none.
 
-    `&`, `|`, `{`, `}`, `^` and the backslash are refused, quotes and angle brackets get no answer at all, and nothing
-    says what partial search makes of a gap, so a name that has them is searched for by its longest piece (whoever asks
-    compares the whole name). Pieces of fewer than four characters would find half the government: then all of them are
-    sent, with blanks between.
+    SAM.gov refuses `&`, `|`, `{`, `}`, `^` and the backslash, and does not answer quotes and angle brackets. How a
+    partial search treats a gap is not documented. So a name with any of these is searched for by its longest piece, and
+    the caller compares the whole name. A piece of fewer than four characters would match far too much: then all pieces
+    are sent, with spaces between them.
     """
     pieces = [" ".join(piece.split()) for piece in UNANSWERED.split(OPERATORS.sub(" ", name))]
     longest = max(pieces, key=len)

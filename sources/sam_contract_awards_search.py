@@ -98,7 +98,7 @@ def paged(
 ) -> Iterator[Fetched]:
     """Read all pages of a search; as many distinct records as SAM.gov counts are the proof.
 
-    `by_records`: an offset counts records instead of pages, as somebody has found out. Raises `SourceError`.
+    `by_records`: an offset counts records instead of pages, as a probe has shown. Raises `SourceError`.
     """
     total = total_of(client, first)
     seen: set[bytes] = set()

@@ -30,7 +30,7 @@ OVERDUE = timedelta(days=15)
 TO_SPARE = 6  # requests without which what can wait is not begun ...
 TO_GO_ON = 3  # ... and not gone on with
 MOST_AT_FIRST = 2 * LARGE // RECORD_BYTES  # records of a first look: two files, which a day's requests can fetch
-LITTLE = 300  # records: more come cheaper as an extract, two requests for any number
+LITTLE = 300  # records: more cost less as an extract, which takes two requests
 OFFSET_COUNTS_PAGES = "offset-counts-pages"
 
 
@@ -51,7 +51,7 @@ def up_to_date(client: Client, step: Step, stored: Stored) -> Iterator[Fetched]:
 
 
 def at_leisure(client: Client, step: Step, stored: Stored) -> Iterator[Fetched]:
-    """Read an extract that is due once a week and may come a run later, when there are requests to spare."""
+    """Read an extract that is due once a week, and wait for another run if requests are short."""
     label, until, left = str(step.query["label"]), step.days[1], client.requests_left
     read, under_way = _read_until(step, stored), bool(stored.note(label))
     if until <= read or (until - read < A_WEEK and not under_way):
@@ -71,13 +71,13 @@ def at_leisure(client: Client, step: Step, stored: Stored) -> Iterator[Fetched]:
 
 
 def _read_until(step: Step, stored: Stored) -> date:
-    """Return the last day that was read, before the first look that from which it is to begin."""
+    """Return the last day that was read; before the first read, the first day of the step."""
     noted = stored.note(f"{step.query['label']}/read")
     return date.fromisoformat(noted) if noted else step.days[0]
 
 
 def _ordered(client: Client, step: Step, stored: Stored, since: date) -> Generator[Fetched, None, date]:
-    """Read an order that is under way, or else a new one, since a day; return up to which day it went."""
+    """Read the order that is under way, else a new one from `since` on; return the last day that it covers."""
     label = str(step.query["label"])
     order = _order(step, label, since, step.days[1])
     extract = Extract(client, stored, order)

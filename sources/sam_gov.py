@@ -31,7 +31,7 @@ class TooManyRecords(Refused):
 
 
 def holds(stored: Stored, assumption: str) -> bool | None:
-    """Return whether an assumption is known to hold, `None` if nobody has found out."""
+    """Return whether an assumption is known to hold, `None` if it was not probed."""
     return {HOLDS: True, DOES_NOT_HOLD: False}.get(stored.note(f"assumption/{assumption}"))
 
 
@@ -57,7 +57,7 @@ def ask(client: Client, path: str, *, may_be_empty: bool = False, may_be_missing
 
 
 def _asked_with_key_in_address(client: Client, path: str, error: Refused) -> Document:
-    """Ask once more, since 404 is, some say, the answer on every path to a key that does not arrive."""
+    """Ask again with the key in the address: some report that 404 answers every request without a key."""
     client.key_in_address = True
     try:
         if client.key_in_address:
@@ -68,7 +68,7 @@ def _asked_with_key_in_address(client: Client, path: str, error: Refused) -> Doc
 
 
 def error_in(client: Client, request: str, body: bytes, *, status: int | None = 200) -> SourceError | None:
-    """Return the error that an answer is, whatever its status; `None` if it is none of those known."""
+    """Return the error that an answer states, whatever its status; `None` if it states none that is known."""
     if len(body) > A_MESSAGE or OF_AN_ANSWER.search(body):
         return None
     came_back = excerpt(body)
@@ -82,7 +82,7 @@ def error_in(client: Client, request: str, body: bytes, *, status: int | None = 
 
 
 def with_known_key(client: Client, stored: Stored, items: Iterator[Fetched]) -> Iterator[Fetched]:
-    """Give items, the key travelling in the way that is noted; another way that was found to work is noted."""
+    """Give items, with the key sent in the way that is noted; note another way if that is the one that works."""
     name = f"assumption/{HEADER_KEY}"
     if holds(stored, HEADER_KEY) is False:
         client.key_in_address = True

@@ -2,7 +2,7 @@
 
 Facts: Get Opportunities Public API v2 (GSA/open-gsa-redesign, _apidocs/get-opportunities-public-api.md) and a stored
 answer of February 2026. Persons' names, addresses and telephone numbers stay in the evidence, as do fields that are
-not taken. What is optional and cannot be read (a deadline, an amount) is told as it is stated, and not guessed.
+not taken. What is optional and cannot be read (a deadline, an amount) is shown as stated, and not guessed.
 """
 
 from __future__ import annotations
@@ -178,7 +178,7 @@ def _notice(payload: Payload, fields: Fields) -> Publication:
 def _or_stated(
     as_stated: list[SourceFact], read: Callable[[Fields, str], Value], fields: Fields, name: str, label: str
 ) -> Value | None:
-    """Return an optional value; one that cannot be read is told as a fact, as it is stated."""
+    """Return an optional value; one that cannot be read becomes a fact, as it is stated."""
     try:
         return read(fields, name)
     except InvalidRecord:

@@ -45,7 +45,7 @@ class Search:
         return f"{SEARCH}?{urlencode({**days, **(self.filters or {}), 'limit': limit, 'offset': offset})}"
 
     def holds(self, row: Row) -> bool:
-        """Whether a notice may be an answer: it was posted in the window, or nobody can say when it was."""
+        """Whether a notice may belong to the search: it was posted in the window, or its day cannot be read."""
         posted = str(row.fields.get("postedDate"))[:10]
         return not DAY.fullmatch(posted) or self.since.isoformat() <= posted <= self.until.isoformat()
 
@@ -75,7 +75,7 @@ def is_spare(client: Client, leave: int) -> bool:
 
 
 def kept_back(client: Client) -> QuotaUsedUp:
-    """Return the error that the requests left today are wanted for something else."""
+    """Return the error that the requests left today are reserved."""
     midnight = datetime.combine(datetime.now(UTC).date() + timedelta(days=1), time(), UTC)
     reason = f"{client.requests_left} requests are left today, and are kept for the next poll and other sources"
     return QuotaUsedUp(client.source, f"GET {SEARCH}", reason, retry_at=midnight)
@@ -84,7 +84,7 @@ def kept_back(client: Client) -> QuotaUsedUp:
 def page_of(
     client: Client, search: Search, *, offset: int = 0, limit: int = PAGE, leave: int = 0, is_proof: bool = False
 ) -> Page:
-    """Ask for one page. One that is to be a proof (`is_proof`) always has its document, also when nothing is found.
+    """Ask for one page. With `is_proof` it always has its document, even when nothing is found.
 
     Raises:
         Blocked: 404 for a reason other than that nothing was found: so SAM.gov answers to a key it does not know.
@@ -154,7 +154,7 @@ def _after(pattern: re.Pattern[str], body: str, place: int) -> int:
 def pages(client: Client, step: str, search: Search, *, leave: int, by_records: bool) -> Iterator[Page | Shortfall]:
     """Give the pages of a search, each notice once, then the shortfall if there is one.
 
-    `by_records`: an offset counts notices instead of pages, as somebody has found out. Raises `SourceError`.
+    `by_records`: an offset counts notices instead of pages, as a probe has shown. Raises `SourceError`.
     """
     seen: set[str] = set()
     number = size = 0

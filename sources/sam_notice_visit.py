@@ -1,4 +1,4 @@
-"""One walk through SAM.gov's notices: a window of days, or the watched ones, and the texts of those that concern.
+"""One walk through SAM.gov's notices: a window of days, or the watched ones, and the texts of those that match.
 
 Every version of a notice has an id of its own, and only the newest is given. A walk decides which stored notice a row
 is a version of (`sources.sam_notice.shared_key`). Two notices in one answer are both current, so they are two.
@@ -32,7 +32,7 @@ NOTICE_ID_SEARCH, SOLICITATION_SEARCH = "notice-id-search", "solicitation-search
 
 @dataclass(slots=True)
 class Visit:
-    """One walk of a step. `waiting` holds rows whose text is wanted, by key, and what to give when it cannot be had."""
+    """One pass over a step. `waiting` holds, by key, rows whose text is wanted, and what to give without it."""
 
     client: Client
     stored: Stored

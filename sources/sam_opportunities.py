@@ -48,7 +48,7 @@ from sources.sam_notice_visit import KEPT, NOTICE_ID_SEARCH, OFFSET_COUNTS_PAGES
 from sources.sam_notice_watch import IN_VIEW
 
 SLICE = 14  # days in a step of a backfill: five or six pages, which is what a day allows
-FOR_NEWEST = 1  # request that the days missed leave to the newest ones
+FOR_NEWEST = 1  # request that is kept for the newest days while older ones are read
 READ = "read"  # the note of the last day that was over when polls had read it and all before it
 A_DAY = timedelta(days=1)
 PAST_THE_END = 20  # pages: more than are posted in fifteen days

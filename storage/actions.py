@@ -1,4 +1,4 @@
-"""Storing an award's actions: the source that brought one first says what it is."""
+"""Storing an award's actions. The facts of each are those of the source that listed it first."""
 
 from __future__ import annotations
 

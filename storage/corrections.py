@@ -1,4 +1,4 @@
-"""Announcements that correct an earlier one: what was corrected, told where it was first said."""
+"""Announcements that correct an earlier one. The correction is an event of that earlier announcement."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from storage.tables import RecordRow
 
 
 def corrections_with(session: Session, row: RecordRow) -> Iterator[tuple[RecordRow, Change]]:
-    """Give what a stored announcement has to do with: the earlier one that it corrects, or itself where it is one.
+    """Give the corrections that involve a stored announcement, each with the announcement that it corrects.
 
     A correction is of the latest announcement before it, by the same source, of the same award number, agreement and
     modification as far as it states them. Which of the two arrives first does not matter.

@@ -1,7 +1,7 @@
-"""One award as several sources tell it: what each says is kept apart, and put together for the award's own row.
+"""One award in several sources: what each states is stored separately, and combined in the award's own row.
 
-The source whose record was modified last speaks first, then in the order of `RANK`; what it leaves empty the next one
-fills. Amounts are taken from one source each, never added.
+The source whose record was modified last comes first, then the order of `RANK`. Fields that one leaves empty are
+filled from the next. Amounts are taken from one source each, never added.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from sqlmodel import col
 from sources.records import Award
 from storage.tables import ActionRow, RecordRow, SightingRow
 
-# Whose page is linked, and who speaks first where the dates are the same: the one whose records have a page for all.
+# Order of precedence where the dates are the same. The page of the first is linked: it is public.
 RANK = ("usaspending", "assistance", "samawards", "fpds")
 NOT_SAID_BY_A_SOURCE = frozenset({"key", "source", "revision", "category", "first_seen", "last_changed", "url"})
 DATES = frozenset({"signed", "starts", "ends", "may_end", "modified", "published"})
@@ -128,7 +128,7 @@ def keep_first_sighting(session: Session, row: RecordRow, now: datetime) -> None
 
 
 def sightings_of(session: Session, record_key: str) -> list[SightingRow]:
-    """Return what each source says of an award, who speaks first first."""
+    """Return what each source states about an award, in order of precedence."""
     rows = session.scalars(select(SightingRow).where(col(SightingRow.record_key) == record_key))
     return sorted(rows, key=lambda row: (-(row.modified or date.min).toordinal(), rank(row.source)))
 

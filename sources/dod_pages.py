@@ -42,7 +42,8 @@ class Pages:
         try:
             document = self._direct(item)
         except Refused as error:
-            return Problem(source=self._client.source, key=item.key, reason=str(error), documents=())
+            # Under the key of its first record, which solves it when the page can be read after all.
+            return Problem(source=self._client.source, key=f"{item.key}_1_1", reason=str(error), documents=())
         document = document or self._archived(item)
         if document is None:
             return None

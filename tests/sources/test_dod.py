@@ -356,13 +356,13 @@ def test_an_index_without_pages_of_contracts_means_that_the_source_changed() -> 
         fetched(server)
 
 
-def test_a_page_that_is_gone_is_a_problem() -> None:
+def test_a_page_that_is_gone_is_a_problem_under_the_key_of_its_first_record() -> None:
     class Gone(DodStandIn):
         def _page(self, path: str) -> Answer:
             return super()._page("/gone" if "4532001" in path else path)
 
     with Gone([page(1), page(2), OLD]) as server:
-        assert kinds(fetched(server)) == [("Problem", FIRST_KEY), ("Payload", "DOD_4532002")]
+        assert kinds(fetched(server)) == [("Problem", f"{FIRST_KEY}_1_1"), ("Payload", "DOD_4532002")]
 
 
 def test_another_page_than_the_index_lists_is_not_taken_for_it() -> None:

@@ -33,7 +33,7 @@ from sources.contract import (
     Unchanged,
     Window,
 )
-from sources.dod_article import parse, read_article
+from sources.dod_article import SOURCE, parse, read_article
 from sources.dod_assumptions import ASSUMPTIONS
 from sources.dod_index import Item, listed, read_index
 from sources.dod_pages import Pages, blocked
@@ -113,10 +113,8 @@ class Dod(Source):
                 yield page
         if step.key == POLL:
             _note(stored, noted, missing)
-            if missing and pages.count == 0 and (not held or len(missing) > USUAL_LAG):
-                raise blocked(missing, pages)
-        elif missing:  # the months after this one may be had: a backfill goes on, and walks this one again
-            log.warning("pages cannot be read", source=self.name, step=step.key, reason=str(blocked(missing, pages)))
+        if missing:
+            _say_why(missing, pages, step, held=held)
         if missing and (step.key != POLL or _is_more_than_usual(missing, until)):
             yield Shortfall(step=step.key, expected=len(asked), received=len(asked) - len(missing))
 
@@ -185,6 +183,16 @@ def _has_moved(changed: Sequence[Publication], item: Item, stored: Stored) -> bo
 
 def _differs(known: HeldRecord | None, record: Publication) -> bool:
     return known is None or known.revision not in ("", record.revision)
+
+
+def _say_why(missing: list[Item], pages: Pages, step: Step, *, held: int) -> None:
+    """Raise why pages are missing, if that is more than the archive's usual lag. `held` is how many are stored."""
+    if pages.failure:
+        raise pages.failure
+    if step.key != POLL:  # the months after this one may be had: a backfill goes on, and walks this one again
+        log.warning("pages cannot be read", source=SOURCE, step=step.key, reason=str(blocked(missing, pages)))
+    elif pages.count == 0 and (not held or len(missing) > USUAL_LAG):
+        raise blocked(missing, pages)
 
 
 def _is_more_than_usual(missing: list[Item], until: date) -> bool:

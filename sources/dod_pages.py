@@ -27,11 +27,13 @@ _SNAPSHOT = re.compile(r"/web/(\d{14})(?:id_)?/")
 class Pages:
     """Reads pages, upstream's own as long as it gives any, then the archive's copies. `count` is of those read.
 
-    A refusal is taken at its word: nothing more is asked of upstream, or of an archive that fails, in this step.
+    A refusal is taken at its word: nothing more is asked of upstream, or of an archive that fails, in this step. If
+    upstream fails on one page, that page is read from the archive, and `failure` is the error; a second one is raised.
     """
 
     def __init__(self, client: Client) -> None:
         self.count = 0
+        self.failure: Unreachable | None = None
         self.refusal: SourceError | None = None
         self.archive_failure: SourceError | None = None
         self._client = client
@@ -44,6 +46,10 @@ class Pages:
         except Refused as error:
             # Under the key of its first record, which solves it when the page can be read after all.
             return Problem(source=self._client.source, key=f"{item.key}_1_1", reason=str(error), documents=())
+        except Unreachable as error:
+            if self.failure:  # it is not one page alone
+                raise
+            self.failure = error
         document = document or self._archived(item)
         if document is None:
             return None

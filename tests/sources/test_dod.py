@@ -263,14 +263,27 @@ def test_a_page_with_a_new_paragraph_between_the_old_is_for_a_person_to_look_at(
         assert kinds(edited(*moved)) == [("Problem", FIRST_KEY)], "the last one stands in another place"
 
 
-def test_a_stored_page_that_fails_does_not_keep_new_ones_from_being_read() -> None:
-    class Ill(DodStandIn):
-        def _page(self, path: str) -> Answer:
-            return Answer(status=503) if FIRST_KEY.removeprefix("DOD_") in path else super()._page(path)
+class Ill(DodStandIn):
+    """Upstream, which cannot give its first page."""
 
+    def _page(self, path: str) -> Answer:
+        return Answer(status=503) if FIRST_KEY.removeprefix("DOD_") in path else super()._page(path)
+
+
+def test_a_stored_page_that_fails_does_not_keep_new_ones_from_being_read() -> None:
     with Ill([page(1), page(2), OLD]) as server:
         items = fetched(server, holding("DOD_4532001_1_1"), step_of(until=date(2026, 7, 2)))
     assert kinds(items) == [("Unchanged", "DOD_4532001_1_1"), ("Payload", "DOD_4532002")]
+
+
+def test_a_new_page_that_fails_is_said_after_the_others_were_read() -> None:
+    items: list[Fetched] = []
+    with Ill([page(1), page(2), OLD]) as server, client_of(server) as client:
+        with pytest.raises(Unreachable, match="503"):
+            items.extend(SOURCE.fetch(client, step_of(), Memory()))
+        assert kinds(items) == [("Payload", "DOD_4532002")]
+        server.pages[0].copies.append(COPY)
+        assert len(fetched(server)) == 2, "the archive has it"
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 from sources.contract import Shortfall
 from sources.errors import SourceChanged
@@ -142,11 +142,11 @@ def _ask(client: Client, part: Part | Inspection, order: str) -> _Answer:
     answer = read_json(document, client.source)
     count, rows, pages = answer.get("count"), answer.get("results"), answer.get("total_pages")
     if isinstance(count, bool) or not isinstance(count, int):
-        raise _changed(client, f"no count in {str(answer)[:200]}")
+        raise _changed(document, client, f"no count in {str(answer)[:200]}")
     if rows is None and pages is None:
         rows, pages = [], 0
     if not isinstance(rows, list) or isinstance(pages, bool) or not isinstance(pages, int):
-        raise _changed(client, f"no results or no total_pages in {str(answer)[:200]}")
+        raise _changed(document, client, f"no results or no total_pages in {str(answer)[:200]}")
     found = [_found(client, row, document, part) for row in rows]
     has_more = pages > 1 or bool(answer.get("next_page_url"))
     return _Answer(found={one.key: one for one in found}, count=count, has_more=has_more)
@@ -154,14 +154,14 @@ def _ask(client: Client, part: Part | Inspection, order: str) -> _Answer:
 
 def _found(client: Client, row: object, document: Document, part: Part | Inspection) -> Found:
     if not isinstance(row, dict):
-        raise _changed(client, f"a row that is no object: {str(row)[:200]}")
+        raise _changed(document, client, f"a row that is no object: {str(row)[:200]}")
     try:
         key = document_key(row)
         part.check(row)
     except InvalidRecord as error:
-        raise _changed(client, f"{error} in {str(row)[:200]}") from error
+        raise _changed(document, client, f"{error} in {str(row)[:200]}") from error
     return Found(key=key, row=row, document=document)
 
 
-def _changed(client: Client, came_back: str) -> SourceChanged:
-    return SourceChanged(client.source, f"GET {DOCUMENTS}", came_back)
+def _changed(document: Document, client: Client, came_back: str) -> SourceChanged:
+    return SourceChanged(client.source, f"GET {urlsplit(document.url).path}", came_back)

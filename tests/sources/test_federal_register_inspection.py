@@ -223,7 +223,7 @@ def test_a_row_that_does_not_say_when_it_was_filed_is_a_change_of_the_source(ser
 
     with Renamed(RECORDED, server.inspected) as other:
         other.play(Fault.RENAMED_FIELD)
-        with pytest.raises(SourceChanged, match="public-inspection-documents.json: filed_at is missing"):
+        with pytest.raises(SourceChanged, match=r"public-inspection-documents\.json: filed_at is missing"):
             fetched(other, INSPECTION)
 
 

@@ -38,7 +38,7 @@ from storage.milestones import note_milestones
 from storage.renumbering import current_key
 from storage.reviewing import REJECTED
 from storage.runs import checkpoint, checkpoints, forget_checkpoints, note_checkpoint
-from storage.saving import save_record
+from storage.saving import in_quarantine, save_record
 from storage.sightings import listed_of, revision_of
 from storage.tables import ActionRow, MatchRow, RecordRow, RunRow, SightingRow
 from storage.unfinished import unfinished_parts
@@ -159,6 +159,8 @@ class _Run:
         for number, step in enumerate(steps, 1):
             progress = Progress(step=number, steps=len(steps), label=step.part, tally=self.tally)
             self.workshop.listen(progress)
+            if self.workshop.stop.is_set():
+                raise _Stopped
             if f"{self.job.checkpoint_prefix}{step.key}" in done:
                 self.tally.resumed = True
                 continue
@@ -299,6 +301,7 @@ class _Run:
         """Save one record. One that cannot be stored is in quarantine, with its reason, and the others are stored."""
         elsewhere = self.named_elsewhere.get(record.key, frozenset())
         record = with_doubt(record) if isinstance(record, Award) else record
+        is_known = in_quarantine(session, record.source, record.key)
         saved = save_record(
             session,
             record,
@@ -307,6 +310,7 @@ class _Run:
             self._tell(record),
         )
         if saved.problem:
+            self.tally.known_problems += is_known and record.key not in self.was_problem
             self.was_problem.add(record.key)
             self.tally.problems = len(self.was_problem)
             log.warning("record in quarantine", source=record.source, key=record.key, reason=saved.problem)

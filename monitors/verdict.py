@@ -44,7 +44,8 @@ class Tally:
     """What a run has done so far. `found` counts the awards the source gave, each once, however often it gave it.
 
     `resumed`: it went on where an earlier run was cut off, which found the rest. `failures` are the steps, or parts of
-    steps, that failed. `skipped`: the source's data had not changed, so that only failed steps were asked for again.
+    steps, that failed. `known_problems` counts the problems that an earlier run had, too. `skipped`: the source's data
+    had not changed, so that only failed steps were asked for again.
     """
 
     found: int = 0
@@ -54,6 +55,7 @@ class Tally:
     matched: int = 0
     events: int = 0
     problems: int = 0
+    known_problems: int = 0
     resumed: bool = False
     skipped: bool = False
     failures: list[FailedStep] = field(default_factory=list)
@@ -89,8 +91,12 @@ def verdict_of_error(error: SourceError) -> Verdict:
 
 
 def distrust(tally: Tally, expects: RowBounds) -> str:
-    """Return why a run that came to its end is not to be believed, "" if it is."""
-    if tally.problems and (tally.problems == tally.read or tally.problems >= max(FEW, tally.read * FEW_PER_CENT)):
+    """Return why a run that came to its end is not to be believed, "" if it is.
+
+    A few records that were in quarantine before do not count: on a day without other news they would fail every poll.
+    """
+    problems = tally.problems - (tally.known_problems if tally.problems < FEW else 0)
+    if problems and (problems == tally.read or problems >= max(FEW, tally.read * FEW_PER_CENT)):
         return f"{tally.problems} of {tally.read} records could not be read"
     if tally.found > expects.at_most:
         return f"{tally.found} awards found where at most {expects.at_most} are expected"

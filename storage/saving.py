@@ -329,6 +329,12 @@ def _save_match(session: Session, stored: MatchRow | None, match: MatchRow) -> N
     session.add(stored)
 
 
+def in_quarantine(session: Session, source: str, key: str) -> bool:
+    """Whether a record could not be read or stored, and has not been since."""
+    row = session.get(QuarantineRow, (source, key))
+    return row is not None and row.solved_at is None
+
+
 def _solve(session: Session, source: str, key: str, now: datetime) -> None:
     row = session.get(QuarantineRow, (source, key))
     if row is not None and row.solved_at is None:

@@ -67,6 +67,8 @@ def test_a_refused_request_means_that_the_source_changed() -> None:
         (Tally(found=100, read=100, problems=2), True),
         (Tally(found=100, read=100, problems=5), False),
         (Tally(found=1, read=1, problems=1), False),
+        (Tally(found=1, read=1, problems=1, known_problems=1), True),
+        (Tally(found=3, read=3, problems=3, known_problems=3), False),
         (Tally(found=1001, read=0, problems=0), False),
     ],
 )

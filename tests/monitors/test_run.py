@@ -165,6 +165,21 @@ def test_the_watermark_moves_with_the_clock_and_back_when_that_was_wrong(tmp_pat
             assert checkpoint(session, name, "poll/until") == checkpoint(session, name, "poll/swept") == "2024-01-01"
 
 
+def test_one_award_that_can_never_be_read_does_not_stop_every_poll(
+    tmp_path: Path, small_corpus: list[CorpusAward]
+) -> None:
+    with UsaspendingStandIn(small_corpus) as upstream, desk_over(upstream.base_url, tmp_path) as desk:
+        assert poll(desk).verdict is Verdict.BASELINE_SEEDED
+        with upstream.editing() as awards:
+            award = next(award for award in awards if "CLEARVIEW AI" in (award.recipient_name or ""))
+            award.actions[0].obligation, award.last_modified_date = Decimal("1.001"), later(1)
+        first, second = poll(desk, later(2)), poll(desk, later(3))
+        assert (first.verdict, first.message) == (Verdict.SOURCE_CHANGED, "1 of 1 records could not be read")
+        assert (second.verdict, second.tally.problems) == (Verdict.NOTHING_NEW, 1)
+        with desk.database.reading() as session:
+            assert checkpoint(session, "usaspending", "poll/until") == later(3).isoformat()
+
+
 def test_one_award_in_ten_unreadable_is_quarantined_and_many_mean_the_source_changed(
     tmp_path: Path, small_corpus: list[CorpusAward]
 ) -> None:

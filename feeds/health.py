@@ -1,4 +1,4 @@
-"""Troubles of the sources, told to a reader: an entry when one begins, another when it ends."""
+"""Feed entries about sources that cannot be read: one when an incident begins, another when it ends."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from storage.health import INCOMPLETE, Incident
 
 
 def incident_entries(incidents: Iterable[Incident], titles: Mapping[str, str], link: str) -> Iterator[Entry]:
-    """Give the entries of incidents.
+    """Yield the entries of incidents.
 
     Args:
         titles: the sources' names for readers, by name.
-        link: the page that tells how the sources are (absolute).
+        link: the absolute address of the page about the state of the sources.
     """
     for incident in incidents:
         title = titles.get(incident.source, incident.source)

@@ -1,4 +1,4 @@
-"""How the sources are, in a line."""
+"""The state of the sources, in one line."""
 
 from __future__ import annotations
 

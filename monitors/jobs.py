@@ -57,7 +57,7 @@ class Poll:
 
     @property
     def tell(self) -> Tell:
-        """Feeds carry an event if one of its vendors was looked at before."""
+        """Feeds publish an event if one of its vendors was looked at before."""
         return lambda vendors: any(vendor not in self.unseeded for vendor in vendors)
 
     def finish(self, session: Session, now: datetime, outcome: Outcome) -> int:

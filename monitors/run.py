@@ -81,10 +81,10 @@ class Job(Protocol):
 
     @property
     def tell(self) -> Tell:
-        """Whether feeds carry what is new of these vendors."""
+        """Whether feeds publish what is new about these vendors."""
 
     def finish(self, session: Session, now: datetime, outcome: Outcome) -> int:
-        """Note what a believed run has covered; return how many events it has newly told."""
+        """Note what a believed run has covered; return how many events it has newly published."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +109,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workshop:
-    """What every run works with. `listen` is told of progress; `stop`, when set, ends a run at the next award."""
+    """What a run works with. `listen` is called with the progress; when `stop` is set, a run ends at the next award."""
 
     database: Database
     matcher: Matcher
@@ -276,7 +276,7 @@ class _Run:
         self.tally.found = len(self.seen) + self.passed_over
 
     def _tell(self, record: Record) -> Tell:
-        """Return for which vendors feeds carry an event of a record: not for those to whose baseline it belongs.
+        """Return for which vendors feeds publish an event of a record: not for those to whose baseline it belongs.
 
         What happened after the day of the baseline does not belong to it.
         """
@@ -351,7 +351,7 @@ class _Run:
             return list(session.scalars(query))
 
     def concerns(self, record: Record, /) -> bool:
-        """Whether a record concerns anybody on the watchlist, as it stands."""
+        """Whether a record concerns anybody on the watchlist."""
         return isinstance(record, (Award, Publication)) and bool(self.workshop.matcher.matches(record))
 
     def held(self, key: str, /) -> HeldRecord | None:
@@ -378,7 +378,7 @@ class _Run:
             return too_few(session, self.source.name, self.tally.found)
 
     def verify_zero(self) -> None:
-        """Make sure that a source which brought less than ever still answers. Raises `SourceError`."""
+        """Make sure that a source which found fewer records than expected still answers. Raises `SourceError`."""
         asked = not self.tally.skipped and not any(FILE in step.query for step in self.job.steps)
         if asked and self.tally.found < self.source.expects.at_least and not self.source.control(self.client):
             raise SourceChanged(self.source.name, "control query", "what always exists was not there")

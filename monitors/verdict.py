@@ -16,7 +16,7 @@ PARTS_NAMED = 5  # in a message; the health page lists them all
 
 
 class Verdict(StrEnum):
-    """The one thing a run comes to. The first four are good."""
+    """How a run ended. The first four are good."""
 
     NEW = "new"
     NOTHING_NEW = "nothing new"

@@ -5,7 +5,7 @@ at a hundred calls in thirty seconds (issue 4459 of usaspending-api), and others
 minutes, which is what we do. Lag: nightly loads, whose day `awards/last_updated/` says; awards of the Department of
 Defense and the Army Corps of Engineers arrive 90 days late, and any award may arrive months after it was signed.
 Corrections: amounts are revised in place; a corrected parent award changes an award's key. Caveats: unknown filters are
-ignored with status 200; an award carries the last-modified date of the action with the latest action date, so that only
+ignored with status 200; an award has the last-modified date of the action with the latest action date, so that only
 the transaction search shows what came late; that search loses and repeats rows between pages
 (`sources.usaspending_search`); what is too large for the index is an empty 503 (`sources.usaspending_lists`).
 

@@ -1,7 +1,7 @@
 """Planning what to ask USAspending: by name, by phrase, by number; each day, each week, or for a whole history. Pure.
 
 An ordinary poll searches transactions alone. That search takes award types of all groups at once, and every action has
-a last-modified date of its own there, whereas an award carries that of the action with the latest action date: a late
+a last-modified date of its own there, whereas an award has that of the action with the latest action date: a late
 or a same-day modification shows nowhere else. Once a week a sweep looks back further, in awards, and compares for every
 held award how many transactions there are with how many are stored.
 """

@@ -194,10 +194,10 @@ def _next_cursor(page: Mapping[str, object], body: Mapping[str, object], client:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
-    """A search whose pages cannot be trusted: where it is asked and counted, and what it must be told.
+    """A search whose pages cannot be trusted: where it is asked and counted, and what its requests hold.
 
     `key` is the field that names the award of a row, `level` what the body says besides. All `fields` together, with
-    the key, tell a row apart, since it carries no key of its own. `link` is the field that is null in the rows that the
+    the key, identify a row, since it has no key of its own. `link` is the field that is null in the rows that the
     count leaves out, "" if it counts all.
     """
 

@@ -161,7 +161,7 @@ def _leaves(
 
 
 def _subawards_of(found: Sequence[Found], search: Search, source: str) -> tuple[list[Payload], list[Problem]]:
-    """Return the subawards that rows tell of, and the rows that cannot be told apart."""
+    """Return the subawards in rows, and the rows that cannot be identified."""
     by_key: dict[str, list[Found]] = {}
     problems: list[Problem] = []
     for item in found:

@@ -1,4 +1,4 @@
-"""How the sources are: incidents, what their runs usually bring, how fresh what they tell is."""
+"""The state of the sources: incidents, the usual number of rows, the date of the newest record."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ class Incident:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceHealth:
-    """How one source is. Times are UTC; `rows` of the latest good poll, `usual_rows` the median of its healthy ones.
+    """The state of a source. Times are UTC; `rows` of the latest good poll, `usual_rows` the median of healthy ones.
 
-    `newest` is the latest date that its own records bear: how fresh the upstream itself is. `unfinished` are the parts
+    `newest` is the latest date in its records: how fresh the upstream itself is. `unfinished` are the parts
     of its polls that failed and have not been read since.
     """
 
@@ -103,7 +103,7 @@ def too_few(session: Session, source: str, found: int) -> str:
 
 
 def health_of(session: Session, source: str) -> SourceHealth:
-    """Return how a source is, as far as its polls tell."""
+    """Return the state of a source, as its polls show it."""
     latest = session.scalars(_runs(source).limit(1)).first()
     healthy = _healthy(session, source)
     incidents = incidents_of(session, source)

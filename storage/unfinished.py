@@ -1,4 +1,4 @@
-"""Steps of polls that failed: what the next poll tries again first, and what readers hear of them."""
+"""Steps of polls that failed: the next poll tries them again first, and readers see which parts were not read."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ class UnfinishedPart:
 
 
 def unfinished_steps(session: Session, source: str) -> list[UnfinishedStepRow]:
-    """Return the steps of a source that failed and have not succeeded since, those that failed first first."""
+    """Return the steps of a source that failed and have not succeeded since, the oldest failure first."""
     query = select(UnfinishedStepRow).where(col(UnfinishedStepRow.source) == source)
     return list(session.scalars(query.order_by(col(UnfinishedStepRow.failed), col(UnfinishedStepRow.key))))
 
 
 def unfinished_parts(session: Session, source: str) -> tuple[UnfinishedPart, ...]:
-    """Return the same by part, each with its earliest failure and that failure's latest reason."""
+    """Return the failed steps of a source by part, each with its earliest failure and that one's reason."""
     parts: dict[str, list[UnfinishedStepRow]] = {}
     for row in unfinished_steps(session, source):
         parts.setdefault(row.part, []).append(row)

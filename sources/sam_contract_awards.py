@@ -7,8 +7,9 @@ without a role (1,000 with one), shared with the other sources of SAM.gov; refus
 page through, 1,000,000 in an extract. Lag: actions appear within days; those of the Department of Defense and the Army
 Corps of Engineers 90 days after signing. Corrections: in place, which moves `lastModifiedDate`; deleted actions are
 listed for six months. Caveats: no search of descriptions; numbers are strings or numbers, dates have three formats; `&`
-cannot be searched for; that `~` searches for several UEIs is not proven (`sources.sam_contract_awards_lists`); errors
-come with any status (`sources.sam_gov`); an extract may take an hour to make and hold gigabytes
+cannot be searched for; that `~` between values searches for all of them is not proven (of contractingOfficeCode it
+found the first alone, measured in August 2026), so that each UEI is asked for by itself; errors come with any status
+(`sources.sam_gov`); an extract may take an hour to make and hold gigabytes
 (`sources.sam_contract_awards_extract`); names and addresses in awards before 2022-04-04 are D&B's, who must be named
 and whose data must not be passed on in bulk: each record says whose they are.
 
@@ -28,8 +29,7 @@ from sources.contract import Assumption, Fetched, Interest, Quota, RowBounds, So
 from sources.errors import SourceChanged
 from sources.http import Client, Pace
 from sources.records import Payload, Record
-from sources.sam_contract_awards_lists import ASSUMPTION as TILDE_LIST
-from sources.sam_contract_awards_queries import MOST_EXTRACTED, MOST_VALUES, PAGE, UEI, period, searchable
+from sources.sam_contract_awards_queries import MOST_EXTRACTED, PAGE, UEI, period, searchable
 from sources.sam_contract_awards_record import parse
 from sources.sam_contract_awards_search import count, page, records_of, total_of
 from sources.sam_contract_awards_walk import A_WEEK, OFFSET_COUNTS_PAGES, at_leisure, digest, searched, up_to_date
@@ -84,7 +84,6 @@ ASSUMPTIONS = (
         basis="GSA's page on the Contract Awards API, and measured in August 2026.",
         probe=_counts_pages,
     ),
-    TILDE_LIST,
 )
 
 
@@ -127,7 +126,7 @@ class SamContractAwards(Source):
         ]
 
     def backfill_steps(self, interest: Interest, since: date, until: date) -> list[Step]:
-        """Plan a history by date signed: UEIs, as recipient's and as parent's, by the hundred, and each name."""
+        """Plan a history by date signed: each UEI, as recipient's and as parent's, and each name."""
         steps: list[Step] = []
         start = max(since, EARLIEST)
         while start <= until:
@@ -160,10 +159,9 @@ def _step(
 
 def _search_steps(interest: Interest, since: date, until: date) -> list[Step]:
     ueis = [uei for uei in interest.ueis if UEI.fullmatch(uei)]
-    batches = ["~".join(ueis[first : first + MOST_VALUES]) for first in range(0, len(ueis), MOST_VALUES)]
     asked: list[tuple[str, str, Sequence[str]]] = [
-        ("uei", "awardeeUniqueEntityId", batches),
-        ("parent", "ultimateParentUniqueEntityId", batches),
+        ("uei", "awardeeUniqueEntityId", ueis),
+        ("parent", "ultimateParentUniqueEntityId", ueis),
         ("name", "awardeeLegalBusinessName", interest.names),
     ]
     steps: list[Step] = []

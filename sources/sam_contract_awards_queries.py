@@ -7,7 +7,7 @@ String Parameters", "Key Features" and "HTTP Response Codes".
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date, datetime
 from urllib.parse import urlencode
 
@@ -17,10 +17,9 @@ DOWNLOAD = "/contract-awards/v1/download"
 PAGE = 100
 MOST_PAGED = 400_000  # offset x limit
 MOST_EXTRACTED = 1_000_000
-MOST_VALUES = 100  # of one parameter, with ~ between them
 
 DATES = frozenset({"dateSigned", "lastModifiedDate"})
-LISTS = frozenset({"awardeeUniqueEntityId", "ultimateParentUniqueEntityId"})
+UEIS = frozenset({"awardeeUniqueEntityId", "ultimateParentUniqueEntityId"})
 NAMES = frozenset({"awardeeLegalBusinessName", "ultimateParentLegalBusinessName", "awardeeDoingBusinessAsName"})
 OTHERS = {
     "contractingDepartmentCode": r"[0-9A-Z]{4}",
@@ -82,8 +81,9 @@ def path_of(parameters: Mapping[str, str]) -> str:
 def _check(name: str, value: str) -> None:
     if name in DATES:
         _check_period(name, value)
-    elif name in LISTS:
-        _check_list(name, value.split("~"))
+    elif name in UEIS:
+        if not UEI.fullmatch(value):
+            raise ValueError(f"{name} is no unique entity identifier: {value!r}")
     elif name in NAMES:
         if OPERATORS.search(value):
             raise ValueError(f"{name} holds an operator: {value!r}")
@@ -100,11 +100,3 @@ def _check_period(name: str, value: str) -> None:
     since, until = (datetime.strptime(day, "%m/%d/%Y").date() for day in days.groups())  # noqa: DTZ007
     if until < since:
         raise ValueError(f"{name} ends before it begins: {value!r}")
-
-
-def _check_list(name: str, values: Sequence[str]) -> None:
-    if len(values) > MOST_VALUES:
-        raise ValueError(f"{name} takes no more than {MOST_VALUES} values, not {len(values)}")
-    wrong = [value for value in values if not UEI.fullmatch(value)]
-    if wrong:
-        raise ValueError(f"{name} is no list of unique entity identifiers: {wrong[:3]}")

@@ -358,10 +358,3 @@ def names_of(record: Fields) -> tuple[str, ...]:
     awardee = part(record, "awardDetails", "awardeeData")
     header = (value for value in part(awardee, "awardeeHeader").values() if isinstance(value, str))
     return (*header, text(part(awardee, "awardeeUEIInformation"), "awardeeUltimateParentName"))
-
-
-def ueis_of(record: Fields) -> frozenset[str]:
-    """Return the UEIs of a record's recipient and of the recipient's parent. Raises `InvalidRecord`."""
-    numbers = part(record, "awardDetails", "awardeeData", "awardeeUEIInformation")
-    names = ("uniqueEntityId", "awardeeUltimateParentUniqueEntityId")
-    return frozenset(filter(None, (identifier(numbers, name) for name in names)))

@@ -17,7 +17,6 @@ from sources.http import Client, Downloaded
 from sources.records import Document, Problem
 from sources.sam_contract_awards_answer import Answer, unpacked
 from sources.sam_contract_awards_extract import LARGE, RECORD_BYTES, Extract, ExtractNotReady, Order, Part
-from sources.sam_contract_awards_lists import asked_singly
 from sources.sam_contract_awards_queries import MOST_EXTRACTED, period
 from sources.sam_contract_awards_search import Sieve, count, page, paged, total_of
 from sources.sam_gov import holds
@@ -146,12 +145,6 @@ def _records(client: Client, step: Step, sieve: Sieve, part: Part, file: Downloa
     return found
 
 
-def searched(client: Client, step: Step, stored: Stored) -> Iterator[Fetched]:
-    """Read a search; one for a list of UEIs as a whole or one by one, as it is answered."""
-    for single in asked_singly(client, step, stored, f"search/{_digest_of(step)}/singly"):
-        yield from _search(client, single, stored)
-
-
 def digest(value: object) -> str:
     """Return sixteen hex digits that stand for a value."""
     return hashlib.sha256(repr(value).encode()).hexdigest()[:16]
@@ -161,7 +154,7 @@ def _digest_of(step: Step) -> str:
     return digest((sorted(step.query.items()), step.days))
 
 
-def _search(client: Client, step: Step, stored: Stored) -> Iterator[Fetched]:
+def searched(client: Client, step: Step, stored: Stored) -> Iterator[Fetched]:
     """Read a search page by page, or as an extract if it is large or was already ordered as one."""
     order = _order(step, f"search/{_digest_of(step)}", *step.days)
     extract = Extract(client, stored, order)

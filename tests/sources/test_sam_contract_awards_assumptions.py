@@ -9,8 +9,7 @@ import pytest
 
 from procurewatch.demo.answers import Answer, LoggedRequest
 from sources.contract import Assumption, Interest, Step
-from sources.errors import Blocked, QuotaUsedUp, SourceChanged, SourceError, Unreachable
-from sources.sam_contract_awards_lists import KNOWN
+from sources.errors import Blocked, SourceChanged, SourceError, Unreachable
 from tests.sources.memory import Memory
 from tests.sources.meter import CountingMeter
 from tests.sources.sam_records import SOURCE, client_of, fetched, piids, record
@@ -50,22 +49,16 @@ def offset_counts_records(server: OddWhenEmpty) -> None:
     server.counts_records = True
 
 
-def lists_are_not_read(server: OddWhenEmpty) -> None:
-    server.first_of_list = True
-
-
 WRONG: dict[str, Callable[[OddWhenEmpty], None]] = {
     "header-key": header_is_not_read,
     "empty-search-shape": empty_is_odd,
     "offset-counts-pages": offset_counts_records,
-    "tilde-list": lists_are_not_read,
 }
 
 
 def known(server: OddWhenEmpty) -> None:
     """Let the server hold what a probe asks for."""
-    server.records = [record(f"K{n}", uei=uei, signed="2024-09-12") for n, uei in enumerate(KNOWN)]
-    server.records += [record(f"D{n}", uei="SOMEBODYELSE", signed="2024-01-17") for n in range(510)]
+    server.records = [record(f"D{n}", uei="SOMEBODYELSE", signed="2024-01-17") for n in range(510)]
 
 
 def probed(server: OddWhenEmpty, assumption: Assumption, *, a_day: int = 1) -> bool:
@@ -101,78 +94,26 @@ def test_too_few_records_do_not_show_what_an_offset_counts(server: OddWhenEmpty)
         probed(server, BY_NAME["offset-counts-pages"])
 
 
-def uei_step(ueis: tuple[str, ...] = UEIS) -> Step:
-    return SOURCE.backfill_steps(Interest(ueis=ueis), SINCE, UNTIL)[0]
+def uei_step() -> Step:
+    return uei_steps()[0]
+
+
+def uei_steps() -> list[Step]:
+    """A backfill's steps for the recipients of `UEIS`."""
+    return SOURCE.backfill_steps(Interest(ueis=UEIS), SINCE, UNTIL)[: len(UEIS)]
 
 
 def three(server: OddWhenEmpty) -> None:
     server.records += [record(f"P{n}", uei=uei, signed="2025-03-01") for n, uei in enumerate(UEIS)]
 
 
-def lists_asked(server: OddWhenEmpty) -> list[str]:
-    return [asked["awardeeUniqueEntityId"] for asked in server.asked(SEARCH)]
-
-
-def test_a_list_that_is_known_to_work_is_asked_for_whole(server: OddWhenEmpty) -> None:
-    known(server)
-    three(server)
-    memory = Memory()
-    assert piids(fetched(server.base_url, uei_step(), memory)) == ["P0", "P1", "P2"]
-    assert lists_asked(server) == ["~".join(KNOWN), "~".join(UEIS)]
-    assert memory.notes == {"assumption/tilde-list": "holds"}
-    fetched(server.base_url, uei_step(), memory)
-    assert lists_asked(server)[2:] == ["~".join(UEIS)]  # found out once, for good
-
-
-def test_where_only_the_first_of_a_list_answers_each_is_asked_for(server: OddWhenEmpty) -> None:
-    known(server)
+def test_each_uei_is_asked_for_by_itself(server: OddWhenEmpty) -> None:
+    """Of several values with ~ between them the server takes the first alone."""
     three(server)
     server.first_of_list = True
-    memory = Memory()
-    assert piids(fetched(server.base_url, uei_step(), memory)) == ["P0", "P1", "P2"]
-    assert lists_asked(server) == ["~".join(KNOWN), *UEIS]
-    assert memory.notes["assumption/tilde-list"] == "does not hold"
-
-
-def test_each_is_asked_for_where_the_probe_shows_none(server: OddWhenEmpty) -> None:
-    three(server)
-    assert piids(fetched(server.base_url, uei_step(), Memory())) == ["P0", "P1", "P2"]
-    assert lists_asked(server)[1:] == list(UEIS)
-
-
-def test_each_is_asked_for_where_the_probe_cannot_tell_and_nothing_is_noted(server: OddWhenEmpty) -> None:
-    three(server)
-    server.play(Fault.HTML_OK, times=1)
-    memory = Memory()
-    assert piids(fetched(server.base_url, uei_step(), memory)) == ["P0", "P1", "P2"]
-    assert lists_asked(server)[1:] == list(UEIS)
-    assert memory.note("assumption/tilde-list") == ""
-
-
-def test_asking_singly_goes_on_on_another_day_where_the_quota_ended_it(server: OddWhenEmpty) -> None:
-    three(server)
-    memory = Memory(notes={"assumption/tilde-list": "does not hold"})
-    given = []
-    with client_of(server.base_url, meter=CountingMeter(2)) as client, pytest.raises(QuotaUsedUp):
-        for item in SOURCE.fetch(client, uei_step(), memory):
-            given.append(item)  # noqa: PERF402
-    given += fetched(server.base_url, uei_step(), memory)
-    assert piids(given) == ["P0", "P1", "P2"]
-    assert lists_asked(server) == list(UEIS)
-    assert not any(value for name, value in memory.notes.items() if name.startswith("search/"))
-
-
-def test_without_a_request_left_nothing_is_found_out(server: OddWhenEmpty) -> None:
-    memory = Memory()
-    with client_of(server.base_url, meter=CountingMeter(0)) as client, pytest.raises(QuotaUsedUp):
-        list(SOURCE.fetch(client, uei_step(), memory))
-    assert memory.notes == {}
-
-
-def test_one_uei_is_no_list(server: OddWhenEmpty) -> None:
-    three(server)
-    assert piids(fetched(server.base_url, uei_step(UEIS[:1]), Memory())) == ["P0"]
-    assert lists_asked(server) == [UEIS[0]]
+    items = [item for step in uei_steps() for item in fetched(server.base_url, step, Memory())]
+    assert piids(items) == ["P0", "P1", "P2"]
+    assert [asked["awardeeUniqueEntityId"] for asked in server.asked(SEARCH)] == list(UEIS)
 
 
 @pytest.mark.parametrize("knows", [True, False])
@@ -180,7 +121,7 @@ def test_pages_are_read_by_what_an_offset_is_known_to_count(server: OddWhenEmpty
     server.records = [record(f"P{n:04}", signed="2025-03-01") for n in range(250)]
     server.counts_records = True
     memory = Memory(notes={"assumption/offset-counts-pages": "does not hold"} if knows else {})
-    items = fetched(server.base_url, uei_step(UEIS[:1]), memory)
+    items = fetched(server.base_url, uei_step(), memory)
     assert len(items) == (250 if knows else 103)  # with the shortfall, that says so
 
 
@@ -190,18 +131,19 @@ def test_a_backfill_brings_everything_when_an_assumption_is_known_not_to_hold(se
     three(server)
     WRONG[name](server)
     memory = Memory(notes={f"assumption/{name}": "does not hold"})
-    assert piids(fetched(server.base_url, uei_step(), memory)) == ["P0", "P1", "P2"]
+    items = [item for step in uei_steps() for item in fetched(server.base_url, step, memory)]
+    assert piids(items) == ["P0", "P1", "P2"]
 
 
 def test_an_odd_empty_answer_fails_its_step_alone(server: OddWhenEmpty) -> None:
     server.is_odd = True
     with pytest.raises(SourceChanged, match="no awardSummary"):
-        fetched(server.base_url, uei_step(UEIS[:1]), Memory())
+        fetched(server.base_url, uei_step(), Memory())
 
 
 def test_a_key_that_is_refused_is_blocked_and_asked_with_twice(server: OddWhenEmpty) -> None:
     with pytest.raises(Blocked):
-        fetched(server.base_url, uei_step(UEIS[:1]), Memory(), key="another")
+        fetched(server.base_url, uei_step(), Memory(), key="another")
     assert len(server.requests) == 2
 
 
@@ -215,4 +157,4 @@ class Bare(FaultySamContractAwards):
 
 def test_a_count_that_is_missing_is_no_zero() -> None:
     with Bare() as bare, pytest.raises(SourceChanged, match="totalRecords is no number"):
-        fetched(bare.base_url, uei_step(UEIS[:1]), Memory())
+        fetched(bare.base_url, uei_step(), Memory())

@@ -89,12 +89,16 @@ class Job(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What a run came to, step by step. `version` is that of the source's data when it began, "" if unknown."""
+    """What a run came to, step by step. `version` is that of the source's data when it began, "" if unknown.
+
+    `is_cut_short`: the source went down after some steps had succeeded, and the others are among the failures.
+    """
 
     succeeded: Sequence[Step]
     failures: Sequence[FailedStep]
     version: str
     skipped: bool
+    is_cut_short: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +136,7 @@ class _Run:
         self.tally = Tally()
         self.version = ""
         self.succeeded: list[Step] = []
+        self.is_cut_short = False
         self.batch: list[Record] = []
         self.quiet_for: frozenset[str] = frozenset()
         self.quiet_until = date.max
@@ -164,9 +169,20 @@ class _Run:
             if f"{self.job.checkpoint_prefix}{step.key}" in done:
                 self.tally.resumed = True
                 continue
-            self._attempt(step, progress)
+            try:
+                self._attempt(step, progress)
+            except SourceError as error:
+                self._cut_short(steps[number:], error)
+                raise
         if self.first_error and not (self.succeeded or self.tally.resumed or self.tally.skipped):
             raise self.first_error
+
+    def _cut_short(self, rest: Sequence[Step], error: SourceError) -> None:
+        """Leave the rest to the next run when the source goes down; what has succeeded counts as covered."""
+        if self.job.purpose == POLL and self.succeeded and not self.workshop.stop.is_set():
+            self.is_cut_short = True
+            for step in rest:
+                self._note_failure(step, f"not asked, since the source went down: {error}")
 
     def _data_version(self) -> str:
         """Ask what would change with the source's data; a source that cannot say it is read all the same."""
@@ -391,6 +407,7 @@ class _Run:
             failures=self.tally.failures,
             version=self.version,
             skipped=self.tally.skipped,
+            is_cut_short=self.is_cut_short,
         )
 
 
@@ -463,7 +480,7 @@ def _end(workshop: Workshop, run_id: int, report: RunReport, job: Job, outcome: 
     tally = report.tally
     with workshop.database.writing() as session:
         row = session.get_one(RunRow, run_id)
-        if report.verdict and report.verdict.is_believed:
+        if report.verdict and (report.verdict.is_believed or outcome.is_cut_short):
             note_milestones(session, now, job.tell, workshop.matcher.topics)
             told = job.finish(session, now, outcome)
             if told and not report.message:

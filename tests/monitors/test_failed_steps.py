@@ -24,7 +24,7 @@ from storage.query import Query
 from storage.runs import checkpoint, forget_checkpoints
 from storage.searching import find_events
 from storage.tables import CheckpointRow, UnfinishedStepRow
-from storage.unfinished import unfinished_parts
+from storage.unfinished import unfinished_parts, unfinished_steps
 from tests.desks import desk_asking, dump, ignore
 from tests.sources.given import Given, publication
 
@@ -195,9 +195,13 @@ def test_only_a_control_query_that_fails_means_that_the_source_is_down(desk: Des
     assert [name for name, _, _ in source.asked] == ["held", "names"], "no more is asked of it"
     assert notices(range(1, 6), "held") <= stored(desk), "what was read is kept"
     with desk.database.reading() as session:
-        assert checkpoint(session, "samnotices", "poll/until") == DAY.isoformat()
+        assert [row.key for row in unfinished_steps(session, "samnotices")] == ["names", "phrases"]
+        assert checkpoint(session, "samnotices", "poll/until") == (DAY + timedelta(days=5)).isoformat()
     source.failing, source.is_up = {}, True
     assert poll(desk, source, 6).verdict is Verdict.NEW
+    days = {name: (since, until) for name, since, until in source.asked}
+    first, last = DAY - timedelta(days=14), DAY + timedelta(days=6)
+    assert days == {"names": (first, last), "phrases": (first, last), "held": (first + timedelta(days=5), last)}
     assert notices(range(1, 7)) <= stored(desk)
 
 

@@ -115,7 +115,7 @@ def test_an_action_is_told_by_its_kind_and_sign(
     ]
 
 
-LATE = [  # when signed, action type, what a reader is told it is; the award's latest action is of 2023-09-12
+LATE = [  # when signed, action type, the words of its entry; the award's latest action is of 2023-09-12
     ("2023-08-11", "M", EventKind.MODIFIED),
     ("2023-09-12", "M", EventKind.MODIFIED),
     ("2021-09-03", "C", EventKind.MODIFIED),
@@ -173,7 +173,7 @@ def test_what_a_further_source_adds_to_the_present_is_news(database: Database, s
     more = acted(held, "P00009", signed, "0.00")
     further = told_by("fpds", held, next(action for action in more.actions if action.modification == "P00009"))
     assert news(database, further) == [Told(EventKind.MODIFIED, "0.00", "P00009")]
-    assert save(database, more, match(more), now=LATER_STILL).events == 0, "what two sources list is told once"
+    assert save(database, more, match(more), now=LATER_STILL).events == 0, "what two sources list is published once"
 
 
 def test_what_a_further_source_brought_as_history_is_news_when_the_first_one_lists_it(database: Database) -> None:

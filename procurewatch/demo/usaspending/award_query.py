@@ -124,7 +124,7 @@ class AwardQuery:
 
 @dataclass(frozen=True)
 class Entry(Generic[Record]):
-    """A record as it stands in the order: its sort value as the index has it, and the id that breaks ties."""
+    """A record's place in the sort order: its sort value in the index, and the id that breaks ties."""
 
     record: Record
     value: SortValue

@@ -37,7 +37,7 @@ def iso(day: date | None) -> str | None:
 
 
 def slug(name: str | None) -> str | None:
-    """Return the agency's name as it stands in USAspending's page addresses."""
+    """Return the slug of an agency's name in USAspending's page addresses."""
     return name.lower().replace(" ", "-") if name else None
 
 

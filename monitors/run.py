@@ -452,7 +452,8 @@ def run_job(workshop: Workshop, source: Source, client: Client, job: Job) -> Run
     if verdict is Verdict.INCOMPLETE:
         message = failures_in_words(run.tally.failures)
     elif run.tally.skipped and not message:
-        message = f"the data has not changed since the last poll ({run.version})"
+        again = "; only what had failed was asked for again" if job.retries else ""
+        message = f"the data has not changed since the last poll ({run.version}){again}"
     report = RunReport(
         source=source.name,
         purpose=job.purpose,

@@ -363,7 +363,9 @@ def test_what_failed_is_tried_again_even_while_the_data_has_not_changed(desk: De
     assert poll(desk, source, 1).verdict is Verdict.INCOMPLETE
     assert [name for name, _, _ in source.asked] == ["names"]
     source.failing = {}
-    assert poll(desk, source, 1).verdict is Verdict.NEW
+    healed = poll(desk, source, 1)
+    assert healed.verdict is Verdict.NEW
+    assert healed.message.endswith("; only what had failed was asked for again")
     assert [name for name, _, _ in source.asked] == ["names"]
 
 

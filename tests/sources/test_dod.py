@@ -252,6 +252,11 @@ def test_a_page_that_was_edited_within_days_is_read_again() -> None:
     assert kinds(edited(THREE[0], corrected, THREE[2], until=date(2026, 7, 6))) == [("Unchanged", "DOD_4532001_1_1")]
 
 
+def test_a_page_of_which_most_paragraphs_differ_is_for_a_person_to_look_at() -> None:
+    new = [PLAIN.replace("Acme", name) for name in ("Dove", "Elk")]
+    assert kinds(edited(*new, *THREE)) == [("Problem", FIRST_KEY)], "each has moved by two"
+
+
 def test_a_page_with_a_new_paragraph_between_the_old_is_for_a_person_to_look_at() -> None:
     items = edited(PLAIN.replace("Acme", "New"), *THREE)
     assert kinds(items) == [("Problem", FIRST_KEY)]

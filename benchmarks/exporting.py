@@ -26,9 +26,9 @@ from sqlmodel import col
 
 from procurewatch.exports.formats import ExportFormat, export_bytes
 from storage.database import Database, open_database
-from storage.exporting import AT_ONCE, RowsOf
-from storage.reading import records_by_key
-from storage.stored import StoredRecord
+from storage.models import StoredRecord
+from storage.reading.export_rows import AT_ONCE, RowsOf
+from storage.reading.records import records_by_key
 from storage.tables import ActionRow, RecordRow
 
 ACTIONS_OF_AN_AWARD = 4

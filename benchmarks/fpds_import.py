@@ -18,7 +18,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from sources.fpds import Fpds
+from sources.fpds.contracts import Fpds
 from sources.records import Payload
 from tests.upstreams.fpds_xml import Action, entry, head
 

@@ -20,8 +20,8 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.labelled import Facts, Label, awards_of, read_awards, read_labels
-from monitors.matcher import Band, Matcher
-from monitors.watchlist import load_watchlist
+from monitors.matching.matcher import Band, Matcher
+from monitors.watchlist.loader import load_watchlist
 from sources.records import Award
 
 Found = dict[str, dict[str, Band]]  # award key -> entry id -> band

@@ -21,12 +21,12 @@ from sqlalchemy import JSON, Connection, Integer, String, inspect, text
 from sqlalchemy.orm import Session
 
 from benchmarks.labelled import read_awards
-from monitors.match_rows import match_rows
-from monitors.matcher import Matcher
-from monitors.watchlist import load_watchlist
+from monitors.matching.matcher import Matcher
+from monitors.runs.match_rows import match_rows
+from monitors.watchlist.loader import load_watchlist
 from sources.records import Agency, Award, ContractAction
 from storage.database import Database
-from storage.saving import save_award
+from storage.writing.save import save_award
 
 AWARDS_PER_TRANSACTION = 500
 SAVED = 2_500  # awards; the others are copies of these

@@ -7,21 +7,21 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import partial
 
-from feeds import layout
-from feeds.concern import told_matches
-from feeds.entries import Entry, entry_for, in_feed_order
-from feeds.feed_meta import EPOCH, FeedMeta
-from feeds.frame import Frame
-from feeds.health import incident_entries
-from feeds.html import GROUPS, FeedRow, Latest, render_award, render_index
-from feeds.layout import FeedFormat, FeedKind
-from feeds.opml import Outline, write_opml
-from feeds.record_page import RecordPage
-from feeds.render import icon, stylesheet
-from feeds.syndication import write_entries, write_feed
+from feeds import urls
+from feeds.entries.entry import Entry, entry_for, in_feed_order
+from feeds.entries.matches import told_matches
+from feeds.entries.render import icon, stylesheet
+from feeds.entries.source_health import incident_entries
+from feeds.feed import EPOCH, FeedMeta
+from feeds.formats.atom_rss import write_entries, write_feed
+from feeds.formats.opml import Outline, write_opml
+from feeds.pages.award import GROUPS, FeedRow, Latest, render_award, render_index
+from feeds.pages.page_context import Frame
+from feeds.pages.record_page import RecordPage
 from feeds.tags import feed_id
-from storage.health import Incident
-from storage.stored import StoredEvent, StoredRecord
+from feeds.urls import FeedFormat, FeedKind
+from storage.models import StoredEvent, StoredRecord
+from storage.reading.source_health import Incident
 
 LATEST_ON_INDEX = 50
 
@@ -71,17 +71,17 @@ class Site:
 
     def files(self) -> Iterator[tuple[str, Writer]]:
         """Yield every path with what writes it, award pages last."""
-        yield layout.STYLESHEET, stylesheet
-        yield layout.ICON, icon
-        yield layout.INDEX, self._index
-        yield layout.OPML, self._opml
+        yield urls.STYLESHEET, stylesheet
+        yield urls.ICON, icon
+        yield urls.INDEX, self._index
+        yield urls.OPML, self._opml
         for fmt in FeedFormat:
-            yield f"{layout.HEALTH}.{fmt}", partial(self.health, fmt)
+            yield f"{urls.HEALTH}.{fmt}", partial(self.health, fmt)
         for spec in self.catalogue.feeds:
             for fmt in FeedFormat:
-                yield layout.feed_path(spec.kind, spec.slug, fmt), partial(self.feed, spec, fmt)
+                yield urls.feed_path(spec.kind, spec.slug, fmt), partial(self.feed, spec, fmt)
         for key in self.catalogue.awards:
-            yield layout.award_path(key), partial(self._award, key)
+            yield urls.award_path(key), partial(self._award, key)
 
     def feed(self, spec: FeedSpec, fmt: FeedFormat) -> bytes:
         """Return one feed in one format."""
@@ -100,10 +100,10 @@ class Site:
         """Return the feed of the sources' troubles in one format."""
         base, home = self.catalogue.base_url, self._home()
         meta = FeedMeta(
-            id=feed_id(layout.HEALTH),
+            id=feed_id(urls.HEALTH),
             title=f"{self.catalogue.title}: health of the sources",
             subtitle="When a source of records cannot be read, and when it can be again",
-            self_url=layout.site_url(base, f"{layout.HEALTH}.{fmt}") if base else None,
+            self_url=urls.site_url(base, f"{urls.HEALTH}.{fmt}") if base else None,
             html_url=home,
             updated=self.catalogue.epoch,
         )
@@ -116,7 +116,7 @@ class Site:
         return FeedMeta(
             id=feed_id(spec.kind, "" if everything else spec.slug),
             title=f"{self.catalogue.title}: {spec.title}",
-            subtitle=layout.FEED_SUBTITLE.format(spec.title),
+            subtitle=urls.FEED_SUBTITLE.format(spec.title),
             self_url=self._address(spec, fmt),
             html_url=self._home(),
             updated=self.catalogue.epoch,
@@ -125,12 +125,12 @@ class Site:
 
     def _address(self, spec: FeedSpec, fmt: FeedFormat) -> str | None:
         base = self.catalogue.base_url
-        return layout.site_url(base, layout.feed_path(spec.kind, spec.slug, fmt)) if base is not None else None
+        return urls.site_url(base, urls.feed_path(spec.kind, spec.slug, fmt)) if base is not None else None
 
     def _home(self) -> str:
         # A channel must name a website; a site that is only files has none, so it names where its facts come from.
         base = self.catalogue.base_url
-        return layout.site_url(base, layout.INDEX) if base is not None else layout.USASPENDING
+        return urls.site_url(base, urls.INDEX) if base is not None else urls.USASPENDING
 
     def _entry(self, event: StoredEvent) -> Entry:
         if event.id not in self._entries:
@@ -139,7 +139,7 @@ class Site:
 
     def _permalink(self, event: StoredEvent) -> str:
         has_page = event.record.key in self.catalogue.awards
-        return layout.permalink(self.catalogue.base_url if has_page else None, event)
+        return urls.permalink(self.catalogue.base_url if has_page else None, event)
 
     def _index(self) -> bytes:
         everything = (event for spec in self.catalogue.feeds if spec.kind is FeedKind.ALL for event in spec.events)
@@ -154,7 +154,7 @@ class Site:
     def _page_of(self, entry: Entry) -> str:
         if entry.record_key not in self.catalogue.awards:
             return entry.official_url
-        return f"{layout.award_path(entry.record_key)}#{layout.event_anchor(entry.id)}"
+        return f"{urls.award_path(entry.record_key)}#{urls.event_anchor(entry.id)}"
 
     def _opml(self) -> bytes:
         base = self.catalogue.base_url
@@ -162,12 +162,10 @@ class Site:
             Outline(
                 title=spec.title,
                 group=GROUPS[spec.kind],
-                atom_url=self._address(spec, FeedFormat.ATOM)
-                or layout.feed_path(spec.kind, spec.slug, FeedFormat.ATOM),
-                rss_url=self._address(spec, FeedFormat.RSS) or layout.feed_path(spec.kind, spec.slug, FeedFormat.RSS),
-                json_url=self._address(spec, FeedFormat.JSON)
-                or layout.feed_path(spec.kind, spec.slug, FeedFormat.JSON),
-                html_url=layout.site_url(base, self._page(spec)) if base is not None else layout.INDEX,
+                atom_url=self._address(spec, FeedFormat.ATOM) or urls.feed_path(spec.kind, spec.slug, FeedFormat.ATOM),
+                rss_url=self._address(spec, FeedFormat.RSS) or urls.feed_path(spec.kind, spec.slug, FeedFormat.RSS),
+                json_url=self._address(spec, FeedFormat.JSON) or urls.feed_path(spec.kind, spec.slug, FeedFormat.JSON),
+                html_url=urls.site_url(base, self._page(spec)) if base is not None else urls.INDEX,
             )
             for spec in self.catalogue.feeds
         ]
@@ -175,7 +173,7 @@ class Site:
 
     def _page(self, spec: FeedSpec) -> str:
         """Return the path of the page on what a feed is about: written files have but one page for all."""
-        return layout.feed_page(spec.kind, spec.slug) if self.catalogue.has_subjects else layout.INDEX
+        return urls.feed_page(spec.kind, spec.slug) if self.catalogue.has_subjects else urls.INDEX
 
     def _award(self, key: str) -> bytes:
         record = self.catalogue.awards[key]()
@@ -187,10 +185,10 @@ def _row(spec: FeedSpec) -> FeedRow:
     return FeedRow(
         kind=spec.kind,
         title=spec.title,
-        page=layout.feed_page(spec.kind, spec.slug),
-        atom=layout.feed_path(spec.kind, spec.slug, FeedFormat.ATOM),
-        rss=layout.feed_path(spec.kind, spec.slug, FeedFormat.RSS),
-        json=layout.feed_path(spec.kind, spec.slug, FeedFormat.JSON),
+        page=urls.feed_page(spec.kind, spec.slug),
+        atom=urls.feed_path(spec.kind, spec.slug, FeedFormat.ATOM),
+        rss=urls.feed_path(spec.kind, spec.slug, FeedFormat.RSS),
+        json=urls.feed_path(spec.kind, spec.slug, FeedFormat.JSON),
         entries=len({event.id for event in spec.events}),
         newest=max((event.first_seen.astimezone(UTC).date() for event in spec.events), default=None),
     )

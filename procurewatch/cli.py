@@ -12,12 +12,12 @@ from sqlalchemy.exc import DBAPIError
 from typer.exceptions import TyperException
 
 from feeds.text import one_line
-from monitors.watchlist import WatchlistError
-from procurewatch.commands import demonstrate, doctor, export, look, publish, pull, quote
+from monitors.watchlist.loader import WatchlistError
+from procurewatch.commands import cite, demo, doctor, export, poll, publish, search
 from procurewatch.commands import review as reviewing
 from procurewatch.commands import sources as about_sources
-from procurewatch.commands.edit_vendors import vendors
-from procurewatch.desk import Busy
+from procurewatch.commands.watchlist_edit import vendors
+from procurewatch.context import Busy
 from procurewatch.exports.parquet import ParquetMissing
 from procurewatch.logs import configure_logging
 from procurewatch.settings import SettingsError, load_settings
@@ -43,12 +43,21 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (pull.poll, pull.backfill, pull.run, look.search, look.show, export.export, export.pack, publish.serve):
+for command in (
+    poll.poll,
+    poll.backfill,
+    poll.run,
+    search.search,
+    search.show,
+    export.export,
+    export.pack,
+    publish.serve,
+):
     app.command()(command)
-app.command("demo")(demonstrate.demo)
+app.command("demo")(demo.demo)
 app.command(DOCTOR)(doctor.doctor)
-app.command("foia")(quote.foia)
-app.command("cite")(quote.cite)
+app.command("foia")(cite.foia)
+app.command("cite")(cite.cite)
 app.command("sources")(about_sources.sources)
 app.command("import")(about_sources.import_files)
 app.command("rematch")(reviewing.rematch)

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from feeds.layout import FeedFormat, FeedKind, feed_path
-from monitors.vendor import Kind, Vendor, Watchlist
-from storage.query import InvalidQuery, Query
-from storage.reading import known_agencies, known_vendors
+from feeds.urls import FeedFormat, FeedKind, feed_path
+from monitors.watchlist.model import Kind, Vendor, Watchlist
+from storage.reading.records import known_agencies, known_vendors
+from storage.search.query import InvalidQuery, Query
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

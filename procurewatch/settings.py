@@ -14,7 +14,7 @@ from platformdirs import user_config_path, user_data_path
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
-from monitors.plan import Reach
+from monitors.runs.plan import Reach
 
 PREFIX = "PROCUREWATCH_"
 CONFIG_VARIABLE = "PROCUREWATCH_CONFIG"

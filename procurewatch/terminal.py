@@ -16,9 +16,9 @@ from rich.table import Table
 from rich.text import Text
 
 from feeds.text import money, one_line
-from monitors.run import Progress
-from monitors.verdict import RunReport
-from storage.stored import StoredMatch, StoredRecord
+from monitors.runs.pipeline import Progress
+from monitors.runs.status import RunReport
+from storage.models import StoredMatch, StoredRecord
 
 PIPED_WIDTH = 200
 

@@ -7,14 +7,14 @@ from datetime import datetime
 
 import structlog
 
-from feeds.concern import told_matches
-from feeds.layout import FeedFormat, FeedKind, feed_path, site_url
+from feeds.entries.matches import told_matches
+from feeds.urls import FeedFormat, FeedKind, feed_path, site_url
 from sources.errors import SourceError
-from sources.http import Client, Pace, Patience
+from sources.http.client import Client, Pace, Patience
 from storage.database import Database
-from storage.query import Query
-from storage.searching import find_events
-from storage.stored import StoredEvent
+from storage.models import StoredEvent
+from storage.search.query import Query
+from storage.search.search import find_events
 
 log = structlog.get_logger(__name__)
 

@@ -2,7 +2,8 @@
 
 A search for a short name (THORN, SITA) also finds companies whose names contain it (HAWTHORNE, UNIVERSITA). To read all
 of their awards would take thousands of requests. A row is therefore compared with the name before its award is read.
-What a record matches is decided later, by `monitors.matcher`: this comparison may let too much through, never too
+What a record matches is decided later, by `monitors.matching.matcher`: this comparison may let too much through,
+never too
 little.
 """
 
@@ -14,7 +15,7 @@ from functools import lru_cache
 
 CACHED_NAMES = 4_096
 
-# The words of legal forms, and those that a branch or a division adds: the lists of `monitors.names`.
+# The words of legal forms, and those that a branch or a division adds: the lists of `monitors.normalize`.
 _FORM_WORDS = """
 INC INCORPORATED LLC LIMITED LIABILITY COMPANY CORP CORPORATION CO LTD PTY PTE LP PARTNERSHIP LLP LLLP PLLC PC PLC GMBH
 AG AB SA SAS BV NV SRL SPA

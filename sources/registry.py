@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from sources.ai_inventory import AiInventory
-from sources.contract import Source
-from sources.dod import Dod
-from sources.federal_register import FederalRegister
-from sources.fpds import Fpds
-from sources.sam_contract_awards import SamContractAwards
-from sources.sam_opportunities import SamOpportunities
-from sources.usaspending import Usaspending
-from sources.usaspending_assistance import Assistance
-from sources.usaspending_subawards import Subawards
+from sources.ai_inventory.inventory import AiInventory
+from sources.base import Source
+from sources.dod.announcements import Dod
+from sources.federal_register.documents import FederalRegister
+from sources.fpds.contracts import Fpds
+from sources.sam.contract_awards.contract_awards import SamContractAwards
+from sources.sam.opportunities.opportunities import SamOpportunities
+from sources.usaspending.assistance import Assistance
+from sources.usaspending.awards import Usaspending
+from sources.usaspending.subawards import Subawards
 
 ALL: tuple[Source, ...] = (
     Usaspending(),

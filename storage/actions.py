@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from sources.records import Award, ContractAction
-from storage.search_index import TOUCHED
+from storage.search.index import TOUCHED
 from storage.tables import ActionRow
 
 AT_ONCE = 500  # keys in one IN (...)

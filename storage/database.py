@@ -17,10 +17,10 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.orm import Session
 
-import storage.telling  # noqa: F401  it keeps what is told in every transaction that writes
-from storage.prepared import READS_ON
-from storage.reader_views import drop_views, make_views
-from storage.search_index import IndexingSession
+import storage.writing.event_snapshots  # noqa: F401  it keeps what is told in every transaction that writes
+from storage.search.index import IndexingSession
+from storage.sql_views import drop_views, make_views
+from storage.statement_cache import READS_ON
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_SECONDS = 60

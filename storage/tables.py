@@ -37,7 +37,8 @@ def _json(name: str) -> Any:
 class RecordRow(SQLModel, table=True):
     """An award, or a publication about one (`category` says which), as it was last told.
 
-    Of an award that several sources tell of, these are the facts put together (`storage.sightings`); `source` is the
+    Of an award that several sources tell of, these are the facts put together (`storage.writing.source_records`);
+    `source` is the
     one whose page is linked. `revision` is the state that its source's search showed.
     """
 
@@ -239,7 +240,7 @@ class EventRow(SQLModel, table=True):
 
 
 class ToldRow(SQLModel, table=True):
-    """What feeds told with an event (`storage.told_facts`): an entry stays as it was when the award changes."""
+    """What feeds told with an event (`storage.snapshot_format`): an entry stays as it was when the award changes."""
 
     __tablename__ = "told"
 
@@ -248,7 +249,8 @@ class ToldRow(SQLModel, table=True):
 
 
 class StateRow(SQLModel, table=True):
-    """How often what is published has changed, and when it last did: one row, kept by `storage.telling`."""
+    """How often what is published has changed, and when it last did: one row, kept by
+    `storage.writing.event_snapshots`."""
 
     __tablename__ = "state"
 
@@ -258,7 +260,7 @@ class StateRow(SQLModel, table=True):
 
 
 class SearchRow(SQLModel, table=True):
-    """A record as it is looked for; `storage.search_index` derives it from the other tables, in the same transaction.
+    """A record as it is looked for; `storage.search.index` derives it from the other tables, in the same transaction.
 
     `place` orders records by `dated`, the day signed or else published, and is the record's number in the index of
     words. `words` are folded: plain ones of what is looked through, and with a mark in front those of agencies, offices

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from monitors.matcher import Match
+from monitors.matching.matcher import Match
 from sources.records import Agency, Award, AwardCategory, ContractAction, Recipient
 
 

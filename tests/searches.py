@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
-from sources.contract import Interest
+from sources.base import Interest
 from sources.names import is_same_name
 
 # Unicode's word boundaries (UAX 29) as far as they matter to names and descriptions.

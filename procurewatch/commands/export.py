@@ -12,20 +12,20 @@ import typer
 from sqlalchemy.orm import Session
 
 from feeds.text import one_line, plural
-from monitors.watchlist import Watchlist
-from procurewatch.commands.asking import Given, asked, asks
+from monitors.watchlist.loader import Watchlist
 from procurewatch.commands.output import whole_file, whole_output
-from procurewatch.desk import opened
+from procurewatch.commands.query_options import Given, asked, asks
+from procurewatch.context import opened
 from procurewatch.exports.formats import ExportFormat, export_bytes
 from procurewatch.exports.ocds import PROCESSES
 from procurewatch.exports.sqlite_file import PUBLIC, write_sqlite
 from procurewatch.exports.story_pack import MOST_RECORDS, pack_bytes, pack_name
 from procurewatch.settings import Settings
-from storage.exporting import RowsOf, with_bands
-from storage.query import Band, Query
-from storage.reading import find_by_identifier
-from storage.searching import find_records
-from storage.stored import StoredRecord
+from storage.models import StoredRecord
+from storage.reading.export_rows import RowsOf, with_bands
+from storage.reading.records import find_by_identifier
+from storage.search.query import Band, Query
+from storage.search.search import find_records
 
 NOTHING = 1
 ANY = frozenset({"publish", "review", "rejected"})

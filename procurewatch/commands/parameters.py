@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 
 import typer
 
-from monitors.watchlist import Vendor, Watchlist
+from monitors.watchlist.loader import Vendor, Watchlist
 
 
 def read_day(value: str | date) -> date:

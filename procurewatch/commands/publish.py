@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from procurewatch.desk import Desk, opened
-from procurewatch.publishing import catalogue, write_site
+from procurewatch.context import Desk, opened
 from procurewatch.settings import Settings
+from procurewatch.site_build import catalogue, write_site
 from procurewatch.terminal import console, plain
 
 feeds = typer.Typer(help="Feeds as files.", no_args_is_help=True)

@@ -12,16 +12,17 @@ import typer
 from rich.console import Console
 
 from feeds.text import money
-from monitors.matcher import Matcher
-from monitors.rematch import rematch as match_anew
-from monitors.run import Workshop
+from monitors.matching.matcher import Matcher
+from monitors.runs.pipeline import Workshop
+from monitors.runs.rematch import rematch as match_anew
 from procurewatch.commands.parameters import read_vendor
-from procurewatch.desk import Desk, opened
+from procurewatch.context import Desk, opened
+from procurewatch.reviews import note_verdict, subject_of
 from procurewatch.settings import Settings
 from procurewatch.terminal import console, plain, stopping, table
-from procurewatch.verdicts import note_verdict, subject_of
-from storage.reading import actions_of, find_by_identifier, is_waiting, review_queue
-from storage.reviewing import (
+from storage.models import StoredMatch, StoredRecord
+from storage.reading.records import actions_of, find_by_identifier, is_waiting, review_queue
+from storage.writing.reviews import (
     Decision,
     InvalidVerdict,
     all_verdicts,
@@ -30,7 +31,6 @@ from storage.reviewing import (
     take_in,
     write_verdicts,
 )
-from storage.stored import StoredMatch, StoredRecord
 
 review = typer.Typer(help="Decide what matches: confirm, reject, or reject for good.", invoke_without_command=True)
 

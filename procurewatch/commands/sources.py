@@ -10,14 +10,14 @@ from typing import Annotated
 import typer
 
 from feeds.text import moment, one_line
-from monitors.verdict import RunReport
-from procurewatch.commands.pull import finish, reported
-from procurewatch.desk import Desk, opened
+from monitors.runs.status import RunReport
+from procurewatch.commands.poll import finish, reported
+from procurewatch.context import Desk, opened
 from procurewatch.settings import Settings
 from procurewatch.terminal import console, following, plain, stopping, table
-from sources.contract import FileSource, Source
+from sources.base import FileSource, Source
 from sources.registry import SOURCES
-from storage.health import INCOMPLETE, SourceHealth, health_of
+from storage.reading.source_health import INCOMPLETE, SourceHealth, health_of
 
 COLUMNS = ("Source", "State", "Last good poll", "Last verdict", "Rows (usual)", "Newest record", "Quota left")
 

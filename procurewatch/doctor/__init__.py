@@ -7,14 +7,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 
-from monitors.watchlist import Watchlist
-from procurewatch.desk import Desk, why_not
+from monitors.watchlist.loader import Watchlist
+from procurewatch.context import Desk, why_not
 from procurewatch.doctor import installation, machine, network
 from procurewatch.doctor.findings import Finding, Redaction, Result, guarded
 from procurewatch.doctor.network import Reply, address_of, other_addresses
 from procurewatch.doctor.upstream import SourceChecks
 from procurewatch.settings import Settings, SettingsError
-from sources.contract import Source
+from sources.base import Source
 from sources.registry import SOURCES
 from storage.database import Database
 

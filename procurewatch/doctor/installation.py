@@ -13,15 +13,15 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from feeds.text import plural
-from monitors.scrutiny import Texts, scrutinise
-from monitors.watchlist import WatchlistError, read_categories, read_entries
+from monitors.matching.lint import Texts, scrutinise
+from monitors.watchlist.loader import WatchlistError, read_categories, read_entries
 from procurewatch.doctor.findings import Finding, Result, sentence
 from procurewatch.settings import PREFIX, Settings, SettingsError, config_file
 from sources.registry import SOURCES
 from storage.database import Database, DatabaseError, open_database
-from storage.runs import note_checkpoint
-from storage.survey import buyers_of_texts, recipient_names
+from storage.reading.survey import buyers_of_texts, recipient_names
 from storage.tables import RecordRow
+from storage.writing.runs import note_checkpoint
 
 SETTINGS, DATABASE, WATCHLIST = "Settings", "Database", "Watchlist"
 SHOWN = 10  # serious findings about the watchlist; `vendors check` lists them all

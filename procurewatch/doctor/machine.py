@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from procurewatch.doctor.findings import Finding, Result
-from sources.http import Client, Pace
+from sources.http.client import Client, Pace
 
 SECTION = "This machine"
 PROXIES = ("http_proxy", "https_proxy", "all_proxy")

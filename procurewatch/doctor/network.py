@@ -15,9 +15,9 @@ from feeds.text import plural
 from procurewatch.doctor.findings import Finding, Result, sentence
 from procurewatch.doctor.machine import PROXIES, SECTION
 from procurewatch.settings import Settings
-from sources.contract import Source
+from sources.base import Source
 from sources.errors import SourceError
-from sources.http import Client, Pace
+from sources.http.client import Client, Pace
 
 LONGEST = 17.0  # seconds for all servers together: two tries, and a resolver that does not answer
 TRIES = 2

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from feeds.text import moment, one_line, plural
-from monitors.run import NOTE
-from procurewatch.desk import Desk
+from monitors.runs.pipeline import NOTE
+from procurewatch.context import Desk
 from procurewatch.doctor.findings import Finding, Result, sentence
 from procurewatch.settings import SettingsError
-from sources.contract import Assumption, Source
+from sources.base import Assumption, Source
 from sources.errors import Blocked, QuotaUsedUp, SourceError
-from sources.http import Client
-from storage.health import GOOD, health_of
-from storage.runs import checkpoints, note_checkpoint
+from sources.http.client import Client
+from storage.reading.source_health import GOOD, health_of
+from storage.writing.runs import checkpoints, note_checkpoint
 
 HOLDS, DOES_NOT = "holds", "does not hold"
 NOTES = f"{NOTE}assumption/"

@@ -12,14 +12,14 @@ from functools import partial
 from sqlalchemy.orm import Session
 
 from feeds.tags import AUTHORITY
+from procurewatch.exports.csv_json import array_bytes, csv_bytes, json_bytes
 from procurewatch.exports.ocds import OWN_PREFIX, PROCESSES, release_of
 from procurewatch.exports.parquet import parquet_bytes
 from procurewatch.exports.sqlite_file import PUBLIC, sqlite_bytes
-from procurewatch.exports.text_rows import array_bytes, csv_bytes, json_bytes
-from storage.exporting import COLUMNS, Row, RowsOf, in_batches, rows_of, with_bands
-from storage.reading import actions_together, evidence_together
-from storage.stored import StoredRecord
-from storage.together import events_together, links_together
+from storage.models import StoredRecord
+from storage.reading.batches import events_together, links_together
+from storage.reading.export_rows import COLUMNS, Row, RowsOf, in_batches, rows_of, with_bands
+from storage.reading.records import actions_together, evidence_together
 
 
 class ExportFormat(StrEnum):

@@ -14,10 +14,10 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from urllib.parse import quote
 
-from feeds.layout import official_page
 from feeds.text import clean, money, one_line
-from storage.exporting import attribution
-from storage.stored import StoredAction, StoredAmount, StoredEvidence, StoredLink, StoredRecord
+from feeds.urls import official_page
+from storage.models import StoredAction, StoredAmount, StoredEvidence, StoredLink, StoredRecord
+from storage.reading.export_rows import attribution
 
 # Registered prefixes begin with "ocds-" and are given out by the Open Contracting Partnership; this one is no such.
 OWN_PREFIX = "procurewatch"

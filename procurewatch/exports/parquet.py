@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
-from procurewatch.exports.spout import Spout
-from storage.exporting import Kind, Row
+from procurewatch.exports.stream_buffer import Spout
+from storage.reading.export_rows import Kind, Row
 
 ROWS_IN_A_GROUP = 20_000
 

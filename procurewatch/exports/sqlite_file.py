@@ -20,10 +20,10 @@ from sqlalchemy.orm import Session
 from sqlmodel import SQLModel, col
 
 from procurewatch.exports.redaction import without_user_names
-from storage.exporting import ATTRIBUTION, in_batches
-from storage.reviewing import PUBLISHED
-from storage.stored import StoredRecord
+from storage.models import StoredRecord
+from storage.reading.export_rows import ATTRIBUTION, in_batches
 from storage.tables import ActionRow, EventRow, EvidenceRow, LinkRow, MatchRow, PayloadRow, RecordRow, SightingRow
+from storage.writing.reviews import PUBLISHED
 
 PIECE = 1024 * 1024
 SEARCHED = "recipient_name, recipient_parent_name, title, description, piid"

@@ -15,20 +15,20 @@ from itertools import chain
 
 from sqlalchemy.orm import Session
 
-from feeds.citing import as_bibtex, as_markdown, as_text, cite_award
-from feeds.layout import award_page_name
-from feeds.timeline_page import Told, render_timeline
+from feeds.citations import as_bibtex, as_markdown, as_text, cite_award
+from feeds.pages.timeline import Told, render_timeline
+from feeds.urls import award_page_name
+from procurewatch.exports.csv_json import csv_bytes
 from procurewatch.exports.formats import ExportFormat, export_bytes, ocds_bytes
 from procurewatch.exports.ocds import OWN_PREFIX, PROCESSES
-from procurewatch.exports.pack_note import Vintage, note
+from procurewatch.exports.pack_metadata import Vintage, note
 from procurewatch.exports.redaction import without_user_names
-from procurewatch.exports.spout import Spout
-from procurewatch.exports.text_rows import csv_bytes
-from storage.exporting import Row, RowsOf, in_batches, with_bands
-from storage.reading import evidence_together, payload
-from storage.stored import StoredEvidence, StoredRecord
-from storage.timelines import in_time
-from storage.together import events_together, links_together
+from procurewatch.exports.stream_buffer import Spout
+from storage.models import StoredEvidence, StoredRecord
+from storage.reading.batches import events_together, links_together
+from storage.reading.export_rows import Row, RowsOf, in_batches, with_bands
+from storage.reading.records import evidence_together, payload
+from storage.reading.timelines import in_time
 
 MOST_RECORDS = 500
 CONTENT_TYPE = "application/zip"

@@ -16,27 +16,17 @@ from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import Mount
 
-from procurewatch.desk import Desk
-from procurewatch.web import (
-    assets,
-    downloads,
-    feeds,
-    home,
-    record_pages,
-    review_pages,
-    search_pages,
-    site_files,
-    subject_pages,
-)
-from procurewatch.web.api import make_api
-from procurewatch.web.entry_file import EntryFile
-from procurewatch.web.entry_writer import EntryWriter, keep_writing_ahead
-from procurewatch.web.feed_cache import COMPRESSION
-from procurewatch.web.room import Room
-from procurewatch.web.safety import API, Guard, Refused, failed
-from procurewatch.web.signing_in import Access
-from procurewatch.web.site_files import SiteCache
-from procurewatch.web.sql_pages import sql_routes
+from procurewatch.context import Desk
+from procurewatch.web.api.routes import make_api
+from procurewatch.web.cache.entry_file import EntryFile
+from procurewatch.web.cache.entry_writer import EntryWriter, keep_writing_ahead
+from procurewatch.web.cache.feed_cache import COMPRESSION
+from procurewatch.web.context import Room
+from procurewatch.web.routes import assets, awards, exports, feeds, home, review, search, site_files, subjects
+from procurewatch.web.routes.site_files import SiteCache
+from procurewatch.web.security.guard import API, Guard, Refused, failed
+from procurewatch.web.security.login import Access
+from procurewatch.web.sql.pages import sql_routes
 
 YOUNG_OBJECTS = 20_000  # that are made before they are looked through; a page or a feed makes about as many
 
@@ -67,7 +57,7 @@ def make_app(desk: Desk, base_url: str) -> Starlette:
     return Starlette(
         routes=[
             # What readers ask most, without all that a route of FastAPI can do.
-            *search_pages.routes(room),
+            *search.routes(room),
             *feeds.routes(room, writer),
             Mount(API, make_api(room)),
             *sql_routes(desk.database, address.path),
@@ -91,15 +81,15 @@ def make_pages(room: Room) -> FastAPI:
     pages = FastAPI(title="Procurewatch", docs_url=None, redoc_url=None, openapi_url=None)
     for routes in (
         home.router(room),
-        downloads.router(room),
-        record_pages.router(room),
-        subject_pages.router(room),
-        review_pages.router(room),
+        exports.router(room),
+        awards.router(room),
+        subjects.router(room),
+        review.router(room),
         assets.router(),
         site_files.router(room.site),  # last: it takes whatever path is left
     ):
         pages.include_router(routes)
-    pages.add_exception_handler(Refused, review_pages.refused)
+    pages.add_exception_handler(Refused, review.refused)
     pages.add_exception_handler(Exception, failed)
     return pages
 

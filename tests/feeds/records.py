@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
-from storage.stored import (
+from storage.models import (
     EventKind,
     StoredAction,
     StoredEvent,

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from monitors import watchlist
-from monitors.strictyaml import Place
-from monitors.vendor import Vendor
-from monitors.watchlist import read_file
+from monitors.watchlist import loader
+from monitors.watchlist.loader import read_file
+from monitors.watchlist.model import Vendor
+from monitors.watchlist.yaml_reader import Place
 
 SHIPPED = resources.files("monitors") / "vendors"
 
@@ -32,5 +32,5 @@ def _shipped_files_are_read_once() -> Iterator[None]:
         return read_file(file, categories)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(watchlist, "read_file", read)
+        patch.setattr(loader, "read_file", read)
         yield

@@ -12,12 +12,12 @@ from typing import Any
 
 import uvicorn
 
-from procurewatch.desk import Desk
+from procurewatch.context import Desk
 from procurewatch.web.app import make_app
 from storage.database import Database
-from tests.desks import few, settings_for
+from tests.app_context import few, settings_for
 from tests.records import BABEL, CLEARVIEW, CLEARVIEW_FORENSIC, COURT_REPORTER, EQUIPMENT, LATER, SOLE_SOURCE, match
-from tests.storage.tools import save
+from tests.storage.tables import save
 
 
 def fill(database: Database) -> None:

@@ -13,13 +13,13 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from monitors.verdict import Verdict
+from monitors.runs.status import Verdict
 from procurewatch.demo.upstream import UsaspendingStandIn, load_corpus
 from procurewatch.websub import announce, feeds_with_news
 from storage.database import Database
-from tests.desks import desk_over, poll
+from tests.app_context import desk_over, poll
 from tests.records import BABEL, CLEARVIEW, LATER, SEEN, match
-from tests.storage.tools import no, save
+from tests.storage.tables import no, save
 
 SITE = "https://watch.example.org/pw"
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
-from sources.contract import Fetched, Interest, RowBounds, Source, Step, Stored, Window
-from sources.http import Client, Pace
+from sources.base import Fetched, Interest, RowBounds, Source, Step, Stored, Window
+from sources.http.client import Client, Pace
 from sources.records import Agency, Award, Document, Payload, Publication, PublicationKind, Recipient, Record
 from tests.awards import award
 from tests.records import ICE

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from sources.contract import HeldRecord
+from sources.base import HeldRecord
 from sources.records import Record
 
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
-from monitors.plan import Reach, poll_window
+from monitors.runs.plan import Reach, poll_window
 from procurewatch.demo.stand_in import StandIn
-from sources.contract import FailedStep, Fetched, Interest, Shortfall, Source, Step
+from sources.base import FailedStep, Fetched, Interest, Shortfall, Source, Step
 from sources.errors import SourceError
 from sources.records import Award, HeldAward, Payload, Problem, Publication
 from tests.sources.memory import Memory
@@ -48,7 +48,7 @@ class Poll:
 
 @dataclass
 class Poller:
-    """Polls as `monitors.run` does: windows from the watermark, failed steps first, what was read is stored.
+    """Polls as `monitors.runs.pipeline` does: windows from the watermark, failed steps first, what was read is stored.
 
     `concerns`: whether a record concerns somebody on the watchlist.
     """

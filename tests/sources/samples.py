@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sources.records import Document, Payload, Problem, Record
-from sources.usaspending_award import parse
+from sources.usaspending.award_parser import parse
 
 Json = dict[str, Any]
 Place = tuple[str | int, ...]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from monitors.names import GENERIC_WORDS, LEGAL_FORMS, parse_names
+from monitors.normalize import GENERIC_WORDS, LEGAL_FORMS, parse_names
 from sources.names import is_same_name
 
 words = some.sampled_from(

@@ -14,10 +14,10 @@ from typing import Any
 
 from procurewatch.demo.stand_in import StandIn
 from procurewatch.demo.upstream import Answer, CorpusAction, CorpusAward, LoggedRequest
-from sources.contract import FailedStep, Fetched, HeldRecord, Shortfall, Source, Step, Unchanged
-from sources.http import Client, Pace, Patience
+from sources.base import FailedStep, Fetched, HeldRecord, Shortfall, Source, Step, Unchanged
+from sources.http.client import Client, Pace, Patience
 from sources.records import Award, Payload, Problem, Publication, Record
-from sources.usaspending import Usaspending
+from sources.usaspending.awards import Usaspending
 from tests.sources.memory import Memory
 from tests.upstreams.faults import FaultyUsaspending
 

@@ -11,7 +11,7 @@ import pytest
 
 from storage.database import Database
 from tests.processes import Process
-from tests.storage.tools import start
+from tests.storage.tables import start
 
 HOLD = """
 import sys

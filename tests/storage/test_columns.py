@@ -18,7 +18,7 @@ from storage.database import Database
 from storage.rows import award_row
 from storage.tables import RecordRow
 from tests.records import CLEARVIEW, SEEN
-from tests.storage.tools import empty
+from tests.storage.tables import empty
 
 one_database = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 amounts = st.decimals(min_value=-LARGEST_AMOUNT, max_value=LARGEST_AMOUNT, places=2)

@@ -16,7 +16,7 @@ from sqlmodel import SQLModel
 
 from storage.database import Database, DatabaseError, migration_config, open_database
 from tests.records import CLEARVIEW, match
-from tests.storage.tools import dump, save, start
+from tests.storage.tables import dump, save, start
 
 OPEN = """
 import sys

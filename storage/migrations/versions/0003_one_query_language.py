@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from alembic import op
 
 import storage.columns
-from storage.search_index import is_resold
+from storage.search.index import is_resold
 
 revision = "0003"
 down_revision = "0002"

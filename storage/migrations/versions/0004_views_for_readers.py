@@ -1,4 +1,4 @@
-"""Views for readers, which are made anew after every migration (`storage.reader_views`)
+"""Views for readers, which are made anew after every migration (`storage.sql_views`)
 
 Revision ID: 0004
 Revises: 0003

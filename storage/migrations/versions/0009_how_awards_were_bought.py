@@ -13,8 +13,8 @@ from alembic import op
 from sqlalchemy.orm import Session
 
 from storage.columns import Cents
-from storage.search_index import index_all
-from storage.telling import keep_all_told
+from storage.search.index import index_all
+from storage.writing.event_snapshots import keep_all_told
 
 revision = "0009"
 down_revision = "0008"

@@ -13,9 +13,9 @@ from procurewatch.demo.answers import Answer, LoggedRequest, json_answer
 from procurewatch.demo.stand_in import StandIn
 from procurewatch.doctor import Finding, Result, examine
 from procurewatch.settings import Settings
-from sources.contract import Assumption, Fetched, Quota, RowBounds, Source, Step
-from sources.http import Client, Pace
-from sources.reading import read_json
+from sources.base import Assumption, Fetched, Quota, RowBounds, Source, Step
+from sources.fields import read_json
+from sources.http.client import Client, Pace
 from sources.records import Record
 from sources.registry import SOURCES
 

@@ -11,16 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from monitors.run import NOTE
+from monitors.runs.pipeline import NOTE
+from procurewatch.context import Desk
 from procurewatch.demo.stand_in import StandIn
 from procurewatch.demo.upstream import CorpusSubaward, UsaspendingStandIn, load_corpus
 from procurewatch.demo.usaspending.served import WRONG
-from procurewatch.desk import Desk
 from procurewatch.doctor import Finding, Result, examine
 from sources.registry import SOURCES
-from storage.runs import checkpoint
-from tests.desks import LAST_DAY, Dump, desk_asking, dump, ignore, later
-from tests.upstreams.usaspending_subawards import SubawardsStandIn
+from storage.writing.runs import checkpoint
+from tests.app_context import LAST_DAY, Dump, desk_asking, dump, ignore, later
+from tests.upstreams.usaspending.subawards import SubawardsStandIn
 
 RECORDS = ("record", "action", "match", "event")
 ASKED = ("usaspending", "subawards")

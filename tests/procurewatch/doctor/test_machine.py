@@ -15,7 +15,7 @@ from procurewatch.doctor import Finding, Result, examine, installation, machine
 from procurewatch.doctor.findings import Redaction
 from procurewatch.settings import Settings
 from storage.database import open_database
-from storage.runs import checkpoints
+from storage.writing.runs import checkpoints
 from tests.procurewatch.doctor.city import KEY, City, CityServer, cities, settings_at
 
 

@@ -13,13 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from monitors.verdict import Verdict
+from monitors.runs.status import Verdict
 from procurewatch.demo.answers import Answer, json_answer
 from procurewatch.doctor import Result, examine, network
 from procurewatch.settings import SettingsError
 from storage.database import open_database
-from storage.runs import checkpoints
 from storage.tables import RunRow
+from storage.writing.runs import checkpoints
 from tests.procurewatch.doctor.city import (
     KEY,
     NAMES,

@@ -21,10 +21,10 @@ from procurewatch.exports.formats import ExportFormat, export_bytes
 from procurewatch.exports.parquet import ParquetMissing, parquet_bytes
 from procurewatch.exports.sqlite_file import write_sqlite
 from storage.database import Database
-from storage.exporting import COLUMNS, Kind, Row, RowsOf
-from storage.reading import all_keys, records_by_key
+from storage.reading.export_rows import COLUMNS, Kind, Row, RowsOf
+from storage.reading.records import all_keys, records_by_key
 from tests.records import BABEL, CLEARVIEW, SEEN, SOLE_SOURCE, document, match
-from tests.storage.tools import save
+from tests.storage.tables import save
 
 HOSTILE = '=HYPERLINK("x") <script>\u202e\x1b]0;\x07 ' + "é" * 1000
 

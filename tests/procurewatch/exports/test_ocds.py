@@ -17,11 +17,11 @@ from referencing.jsonschema import DRAFT4
 from procurewatch.exports.formats import ocds_bytes
 from procurewatch.exports.ocds import PROCESSES, release_of
 from storage.database import Database
-from storage.reading import all_keys, records_by_key
-from storage.stored import StoredAmount, StoredLink, StoredRecord
+from storage.models import StoredAmount, StoredLink, StoredRecord
+from storage.reading.records import all_keys, records_by_key
 from tests.feeds.records import CLEARVIEW, SEEN
 from tests.records import BABEL, COURT_REPORTER, NO_FAIR_OPPORTUNITY, SOLE_SOURCE, match
-from tests.storage.tools import save
+from tests.storage.tables import save
 
 SCHEMAS = Path(__file__).parents[2] / "data" / "ocds"
 HOSTILE = '<script>alert(1)</script> \u202e\x00\x1b[31m =1+1 "] }'

@@ -16,10 +16,10 @@ from lxml import html
 from procurewatch.exports.redaction import without_user_names
 from procurewatch.exports.story_pack import pack_bytes, pack_name
 from storage.database import Database
-from storage.reading import all_keys, records_by_key
+from storage.reading.records import all_keys, records_by_key
 from storage.tables import LinkRow
 from tests.records import BABEL, CLEARVIEW, SEEN, document, match
-from tests.storage.tools import save
+from tests.storage.tables import save
 
 HOSTILE = '=1+1 <script>alert(1)</script> \u202e } \\ [x](javascript:y) " \x1b[31m'
 

@@ -17,13 +17,13 @@ from httpx import Client
 from playwright.sync_api import Browser, Error, Page, sync_playwright
 from pydantic import SecretStr
 
+from procurewatch.context import Desk
 from procurewatch.demo.upstream import UsaspendingStandIn, load_corpus
-from procurewatch.desk import Desk
 from procurewatch.web.app import make_app
 from storage.database import Database, open_database
+from tests.app_context import desk_over, few, poll, settings_for
 from tests.conftest import NO_BROWSER
-from tests.desks import desk_over, few, poll, settings_for
-from tests.procurewatch.web.rooms import TOKEN
+from tests.procurewatch.web.fixtures import TOKEN
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 

@@ -11,10 +11,10 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from procurewatch.desk import Desk
-from storage.reading import count_waiting
-from storage.reviewing import Decision, all_verdicts
-from tests.procurewatch.web.rooms import CLEARVIEW, TOKEN
+from procurewatch.context import Desk
+from storage.reading.records import count_waiting
+from storage.writing.reviews import Decision, all_verdicts
+from tests.procurewatch.web.fixtures import CLEARVIEW, TOKEN
 
 pytestmark = pytest.mark.browser
 PAGES = (

@@ -13,19 +13,19 @@ from threading import Event
 import pytest
 from sqlalchemy import select
 
-from feeds.layout import FeedFormat
-from procurewatch.web import entry_writer
-from procurewatch.web.entry_file import FOLDER, EntryFile
-from procurewatch.web.entry_writer import EntryWriter, write_all_ahead
-from storage.archives import newest_entries
-from storage.carried import Carried
+from feeds.urls import FeedFormat
+from procurewatch.web.cache import entry_writer
+from procurewatch.web.cache.entry_file import FOLDER, EntryFile
+from procurewatch.web.cache.entry_writer import EntryWriter, write_all_ahead
 from storage.database import Database
-from storage.query import Query
-from storage.reviewing import Decision, Verdict, decide, record_subject
+from storage.search.archives import newest_entries
+from storage.search.feed_items import Carried
+from storage.search.query import Query
 from storage.tables import EventRow
+from storage.writing.reviews import Decision, Verdict, decide, record_subject
 from tests.procurewatch.web.test_feeds import fill
 from tests.records import BABEL, CLEARVIEW, acted, match
-from tests.storage.tools import save
+from tests.storage.tables import save
 
 SITE = "https://watch.example.org"
 NOW = datetime(2026, 11, 23, tzinfo=UTC)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from procurewatch.web.feed_cache import FeedCache, Served, served
+from procurewatch.web.cache.feed_cache import FeedCache, Served, served
 
 THEN = datetime(2026, 1, 1, tzinfo=UTC)
 

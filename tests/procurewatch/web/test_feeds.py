@@ -21,19 +21,19 @@ import uvicorn
 from lxml import etree
 from sqlalchemy import insert
 
-from feeds.layout import FeedFormat
-from feeds.syndication import write_feed
-from procurewatch.desk import Desk
+from feeds.formats.atom_rss import write_feed
+from feeds.urls import FeedFormat
+from procurewatch.context import Desk
 from procurewatch.settings import Settings
-from procurewatch.web import feeds as web_feeds
 from procurewatch.web.app import make_app
+from procurewatch.web.routes import feeds as web_feeds
 from storage.database import Database
 from storage.tables import EventRow
-from storage.telling import keep_all_told
-from tests.desks import few
-from tests.feeds.feed_rules import check_atom, check_json_feed, check_rss
+from storage.writing.event_snapshots import keep_all_told
+from tests.app_context import few
+from tests.feeds.formats.feed_rules import check_atom, check_json_feed, check_rss
 from tests.records import BABEL, CLEARVIEW, acted, match
-from tests.storage.tools import save
+from tests.storage.tables import save
 
 NOW = datetime.now(UTC)
 LONG_AGO = NOW - timedelta(days=100)

@@ -12,14 +12,14 @@ import pytest
 from httpx import Client
 from lxml import etree
 
-from feeds.layout import award_path
+from feeds.urls import award_path
 from sources.records import Agency, Amount, AmountMeaning, Publication, PublicationKind, Recipient
 from storage.database import Database
-from storage.saving import save_publication
-from tests.procurewatch.web.rooms import CLEARVIEW, sign_in, tree_of
+from storage.writing.save import save_publication
+from tests.procurewatch.web.fixtures import CLEARVIEW, sign_in, tree_of
 from tests.records import BABEL, EQUIPMENT, LATER, SEEN, match
 from tests.records import CLEARVIEW as CLEARVIEW_AWARD
-from tests.storage.tools import save, yes
+from tests.storage.tables import save, yes
 
 Made = tuple[Client, Database]
 EVIL = "<script>alert(1)</script>\u202egnp\x00\x07 =cmd|' /C calc'!A0 \ud800"

@@ -1,0 +1,170 @@
+"""Events told to a reader: what happened, who bought what from whom for how much, when, and why it is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from feeds.entries.facts import Fact, amounts, dates, days_late, event_facts, obligation_in_words
+from feeds.entries.highlight import Piece, Quote, marked_pieces, quotes, signals_on
+from feeds.entries.matches import told_matches
+from feeds.entries.naming import category_words
+from feeds.entries.render import render
+from feeds.entries.titles import amount_of, title_for
+from feeds.tags import category_scheme
+from feeds.text import clean, excerpt, one_line, utc
+from feeds.urls import official_page
+from storage.models import StoredEvent, StoredMatch, StoredRecord
+
+_SUMMARY_DESCRIPTION = 300
+
+
+@dataclass(frozen=True, slots=True)
+class EntryCategory:
+    """What an entry is filed under: `term` is the id, `scheme` says of what kind, `label` is for people."""
+
+    scheme: str
+    term: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why an award concerns a vendor: the matcher's sentence and the words it saw, where they stood."""
+
+    vendor_id: str
+    vendor_name: str
+    category: str
+    sentence: str
+    quotes: tuple[Quote, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One event, ready for any format.
+
+    `id` is the event's, as given. `title` and `summary` are plain text on one line, `content_html` is an escaped
+    fragment of HTML; all are cleaned. `link` is the permalink, `official_url` the source's page (the same, when there
+    is no site to link to). `facts`, the descriptions and `reasons` are the content's parts, for pages. Times are UTC.
+    """
+
+    id: str
+    kind: str
+    title: str
+    link: str
+    official_url: str
+    summary: str
+    content_html: str
+    signed: date | None
+    published: date | None
+    first_seen: datetime
+    days_late: int
+    agency: str
+    vendors: tuple[str, ...]
+    categories: tuple[EntryCategory, ...]
+    facts: tuple[Fact, ...]
+    description: tuple[Piece, ...]
+    action_description: tuple[Piece, ...]
+    reasons: tuple[Reason, ...]
+    record_key: str
+
+
+def entry_for(event: StoredEvent, permalink: Callable[[StoredEvent], str]) -> Entry:
+    """Return the event as an entry. `permalink` says where its title leads."""
+    award = event.record
+    title, link, official = title_for(event), permalink(event), official_page(award)
+    texts = {event.action.key: event.action.description} if event.action else {}
+    reasons = tuple(reason_for(match, award, texts) for match in told_matches(award))
+    facts, in_action = tuple(event_facts(event)), _action_description(event)
+    description = marked_pieces(award.description, signals_on(award, "description"))
+    content = render(
+        "entry.html",
+        title=title,
+        facts=facts,
+        description=description,
+        action_description=in_action,
+        reasons=reasons,
+        link=link,
+        official_url=official,
+    )
+    return Entry(
+        id=clean(event.id),
+        kind=event.kind,
+        title=title,
+        link=link,
+        official_url=official,
+        summary=_summary(event, reasons),
+        content_html=content,
+        signed=event.signed,
+        published=event.published,
+        first_seen=utc(event.first_seen),
+        days_late=days_late(event),
+        agency=one_line(award.sub_agency_name or award.agency_name),
+        vendors=tuple(dict.fromkeys(one_line(match.vendor_name) for match in told_matches(award))),
+        categories=_categories(event),
+        facts=facts,
+        description=description,
+        action_description=in_action,
+        reasons=reasons,
+        record_key=award.key,
+    )
+
+
+def in_feed_order(entries: Iterable[Entry]) -> list[Entry]:
+    """Return the entries newest first by first seen, equals as given, none twice."""
+    once: dict[str, Entry] = {}
+    for entry in entries:
+        once.setdefault(entry.id, entry)
+    return sorted(once.values(), key=lambda entry: entry.first_seen, reverse=True)
+
+
+def reason_for(match: StoredMatch, award: StoredRecord, action_texts: dict[str, str]) -> Reason:
+    """Return why a vendor matched; `action_texts` are the descriptions of the actions at hand, by key."""
+    return Reason(
+        vendor_id=match.vendor_id,
+        vendor_name=one_line(match.vendor_name),
+        category=category_words(match.category),
+        sentence=one_line(match.reason),
+        quotes=quotes(match, award, action_texts),
+    )
+
+
+def _action_description(event: StoredEvent) -> tuple[Piece, ...]:
+    """Return the action's description when it says something else than the award's."""
+    action = event.action
+    if action is None or one_line(action.description) in ("", one_line(event.record.description)):
+        return ()
+    return marked_pieces(action.description, signals_on(event.record, "action_description", action.key))
+
+
+def _summary(event: StoredEvent, reasons: Sequence[Reason]) -> str:
+    facts: list[Fact] = []
+    amount = amount_of(event)
+    if amount is not None or event.action is not None:
+        facts.append(Fact("Obligated by this action", obligation_in_words(amount)))
+    facts += [*amounts(event.record), *dates(event)]
+    told = "; ".join(f"{fact.label}: {fact.value}" for fact in facts) + "."
+    description = excerpt(event.record.description, _SUMMARY_DESCRIPTION)
+    quoted = f"\N{LEFT DOUBLE QUOTATION MARK}{description}\N{RIGHT DOUBLE QUOTATION MARK}" if description else ""
+    return one_line(" ".join([quoted, told, *(reason.sentence for reason in reasons)]))
+
+
+def _categories(event: StoredEvent) -> tuple[EntryCategory, ...]:
+    award = event.record
+    found: list[tuple[str, str, str]] = [("kind", event.kind, event.kind.replace("-", " "))]
+    found += [("vendor", match.vendor_id, match.vendor_name) for match in told_matches(award)]
+    found += [("category", match.category, category_words(match.category)) for match in told_matches(award)]
+    found.append(_agency(award))
+    labelled = [(kind, one_line(term), one_line(label)) for kind, term, label in found]
+    return tuple(
+        dict.fromkeys(
+            EntryCategory(category_scheme(kind), term, label or term) for kind, term, label in labelled if term
+        )
+    )
+
+
+def _agency(award: StoredRecord) -> tuple[str, str, str]:
+    if award.sub_agency_code:
+        return "agency", award.sub_agency_code, award.sub_agency_name
+    return "agency", award.agency_code, award.agency_name

@@ -1,0 +1,104 @@
+"""The templates: autoescaped, strict about what they are given, and cleaned of what is not text."""
+
+from __future__ import annotations
+
+import functools
+import importlib.resources
+from collections.abc import Iterable
+from functools import partial
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from feeds import urls
+from feeds.entries.facts import obligation_in_words
+from feeds.entries.highlight import Piece, marked_pieces, signals_on
+from feeds.entries.matches import told_matches
+from feeds.entries.naming import category_words, heading
+from feeds.text import ELLIPSIS, clean, day, excerpt, grouped, moment, money, one_line, plural
+from storage.models import StoredRecord
+from storage.reading.summaries import Seller, Spent
+
+
+def render(name: str, **context: object) -> str:
+    """Return a template of `feeds/templates/` filled in. Strings are cleaned and escaped unless they are `Markup`."""
+    return _environment().get_template(name).render(context)
+
+
+def stylesheet() -> bytes:
+    """Return the one style sheet of the pages."""
+    return importlib.resources.files("feeds").joinpath("templates", "style.css").read_bytes()
+
+
+def icon() -> bytes:
+    """Return the picture that browsers show beside a page's title."""
+    return importlib.resources.files("feeds").joinpath("templates", "icon.svg").read_bytes()
+
+
+def scripts() -> dict[str, bytes]:
+    """Return the scripts of the served pages by their names: the review's keys, and htmx (docs/developing.md)."""
+    pages = importlib.resources.files("feeds").joinpath("templates")
+    return {file.name: file.read_bytes() for file in pages.iterdir() if file.name.endswith(".js")}
+
+
+@functools.cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("feeds", "templates"),
+        autoescape=True,
+        auto_reload=False,
+        undefined=StrictUndefined,
+        finalize=_finalize,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {
+        "award_path": urls.award_path,
+        "beginning": _beginning,
+        "day": day,
+        "grouped": grouped,
+        "heading": heading,
+        "kind_words": category_words,
+        "marked": _marked,
+        "moment": moment,
+        "money": money,
+        "obligation": obligation_in_words,
+        "official_page": urls.official_page,
+        "one_line": one_line,
+        "plural": plural,
+        "seller_path": _seller_path,
+        "short": excerpt,
+        "told": told_matches,
+        "spent_path": _spent_path,
+        "vendor_path": partial(urls.subject_path, urls.SubjectKind.VENDOR),
+    }
+    return environment
+
+
+def _beginning(record: StoredRecord, longest: int) -> tuple[Piece, ...]:
+    """Return the beginning of a description, what matched marked."""
+    pieces = marked_pieces(record.description[:longest], signals_on(record, "description"))
+    return (*pieces, Piece(ELLIPSIS, marked=False)) if len(record.description) > longest else pieces
+
+
+def _marked(pieces: Iterable[Piece]) -> Markup:
+    """Return pieces of text as HTML. Feed readers that strip <mark> leave the <b>."""
+    texts = ((piece.marked, escape(clean(piece.text))) for piece in pieces)
+    joined = "".join(f"<mark><b>{text}</b></mark>" if marked else text for marked, text in texts)
+    return Markup(joined)  # noqa: S704  each text in it is escaped
+
+
+def _seller_path(seller: Seller) -> str:
+    return urls.subject_path(urls.SubjectKind.RECIPIENT, urls.recipient_slug(seller.name, seller.uei))
+
+
+def _spent_path(row: Spent, kind: urls.SubjectKind) -> str:
+    if kind is urls.SubjectKind.RECIPIENT:
+        return urls.subject_path(kind, urls.recipient_slug(row.name, row.code))
+    return urls.subject_path(kind, row.code)
+
+
+def _finalize(value: object) -> object:
+    # Cleaning here, where everything passes, leaves no template the chance to forget it.
+    return clean(value) if type(value) is str else value  # neither `Markup`, which is clean, nor our own names

@@ -1,0 +1,55 @@
+"""The request as a Word document, the same bytes for the same letter."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from datetime import UTC, datetime
+
+import docx
+from docx.document import Document
+from docx.shared import Pt
+
+from feeds.foia.letter import FoiaLetter
+
+MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+_NO_DATE = datetime(
+    2026, 1, 1, tzinfo=UTC
+)  # a date in the file's properties would be that of its making, not of the letter
+
+
+def write_docx(letter: FoiaLetter) -> bytes:
+    """Return the letter as a .docx file. Its notes are not in it."""
+    document = docx.Document()
+    _set_up(document, letter)
+    document.add_paragraph(letter.written)
+    document.add_paragraph("\n".join(letter.to))
+    document.add_paragraph().add_run(f"Re: {letter.subject}").bold = True
+    document.add_paragraph("Dear FOIA Officer:")
+    for part in letter.parts:
+        if part.heading:
+            document.add_heading(part.heading, level=2)
+        document.add_paragraph(part.text)
+        for line in part.lines:  # numbered by hand: the numbers of a list style run on from one list to the next
+            document.add_paragraph(line).paragraph_format.left_indent = Pt(18)
+    document.add_paragraph("\n".join(letter.signature))
+    written = io.BytesIO()
+    document.save(written)
+    return _undated(written)
+
+
+def _set_up(document: Document, letter: FoiaLetter) -> None:
+    style = document.styles["Normal"]
+    style.font.name, style.font.size = "Times New Roman", Pt(11)
+    about = document.core_properties
+    about.title, about.author, about.last_modified_by, about.comments = letter.subject[:255], "", "", ""
+    about.created = about.modified = _NO_DATE
+
+
+def _undated(written: io.BytesIO) -> bytes:
+    """Return a zip file without the times at which its members were written."""
+    undated = io.BytesIO()
+    with zipfile.ZipFile(written) as dated, zipfile.ZipFile(undated, "w", zipfile.ZIP_DEFLATED) as target:
+        for name in dated.namelist():
+            target.writestr(zipfile.ZipInfo(name), dated.read(name), zipfile.ZIP_DEFLATED)
+    return undated.getvalue()

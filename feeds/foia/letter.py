@@ -1,0 +1,360 @@
+"""A request for records under the Freedom of Information Act, ready to send, about an award or a publication.
+
+It names what a records office needs to find the file (numbers, office, dates, parties), asks for records it is likely
+to hold, and asks for a fee waiver. What only the sender knows stands in [brackets]; what the sender ought to check
+comes apart from the letter, as notes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from feeds.entries.matches import through_reseller, told_matches
+from feeds.entries.naming import name
+from feeds.foia.offices import AGENCY_SEARCH, FoiaOffice, is_own_office, office_for
+from feeds.foia.requests import asks_for, short_asks_for
+from feeds.text import day, money, one_line, shorten
+from feeds.urls import official_page
+from storage.models import StoredAction, StoredRecord
+
+ABOUT, ASKED = "What this is about", "Records requested"
+MOST_MODIFICATIONS = 60
+_PLANNING = timedelta(days=365)  # what led to a purchase is mostly not older
+_LONGEST_DESCRIPTION = 600
+_LONGEST_FACT = 300
+
+_KINDS = {
+    "contract": "contract or order",
+    "idv": "ordering agreement (indefinite delivery vehicle)",
+    "other-transaction": "other-transaction agreement",
+    "other-transaction-idv": "other-transaction ordering agreement",
+    "assistance": "grant or other assistance award",
+    "announcement": "contract announced by the Department of Defense",
+    "notice": "procurement notice",
+    "subaward": "subaward",
+    "use-case": "use case of artificial intelligence",
+    "document": "published document",
+}
+_TRADE_NAMES = frozenset({"doing business as", "trade name", "dba"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Requester:
+    """Who asks. What is left empty stands in the letter as a [placeholder].
+
+    `is_news_media`: they gather and publish news; the letter then asks for that fee category.
+    """
+
+    name: str = ""
+    organization: str = ""
+    email: str = ""
+    postal: str = ""
+    is_news_media: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of the letter: a heading ("" for none), a paragraph, and below it a list of facts or of numbered asks."""
+
+    heading: str
+    text: str
+    items: tuple[str, ...] = ()
+    numbered: bool = False
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The items, each after its number or a dash."""
+        return tuple(f"{number}. {item}" if self.numbered else f"- {item}" for number, item in enumerate(self.items, 1))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoiaLetter:
+    """A request, cleaned but not escaped, one line a string. `notes` are for the sender and not part of it.
+
+    `short` is the whole request in a few sentences, for where there is little room. `office` is `None` when the data
+    file knows neither the agency nor its department.
+    """
+
+    subject: str
+    written: str
+    to: tuple[str, ...]
+    parts: tuple[Part, ...]
+    signature: tuple[str, ...]
+    short: str
+    notes: tuple[str, ...]
+    office: FoiaOffice | None
+
+    @property
+    def text(self) -> str:
+        """The letter as plain text, a paragraph a line, ending in a line break."""
+        blocks = [self.written, "\n".join(self.to), f"Re: {self.subject}", "Dear FOIA Officer:"]
+        blocks += [block for part in self.parts for block in _blocks(part)]
+        return "\n\n".join([*blocks, "\n".join(self.signature)]) + "\n"
+
+
+def letter(
+    record: StoredRecord,
+    actions: Sequence[StoredAction] = (),
+    requester: Requester | None = None,
+    *,
+    written: date | None = None,
+) -> FoiaLetter:
+    """Return the request about a record. `actions` are the award's; `written` is its date, a placeholder if `None`."""
+    who = requester or Requester()
+    office = office_for(record)
+    facts, asks = (
+        _purchase(record, actions),
+        asks_for(record.category, vendor=_vendor(record), recipient=_payee(record)),
+    )
+    parts = (
+        Part("", _opening(record)),
+        Part(ABOUT, "The public record describes it as follows.", facts),
+        Part(ASKED, f"Please send me, from {_since(record)} to the date of your search:", asks, numbered=True),
+        *_terms(who, record),
+    )
+    return FoiaLetter(
+        subject=_subject(record),
+        written=written.isoformat() if written else "[Date]",
+        to=_to(record, office),
+        parts=parts,
+        signature=_signature(who),
+        short=_short(record, who),
+        notes=tuple(_notes(record, office, who, len(actions))),
+        office=office,
+    )
+
+
+def _blocks(part: Part) -> list[str]:
+    head = [part.heading.upper()] if part.heading else []
+    return [*head, part.text, *(["\n".join(part.lines)] if part.items else [])]
+
+
+def _subject(record: StoredRecord) -> str:
+    about = ", ".join(filter(None, (_called(record), name(record.recipient_name))))
+    return shorten(f"Freedom of Information Act request: {about}", 200)
+
+
+def _called(record: StoredRecord) -> str:
+    """Return the number under which the agency files it, else its title; of an award with neither, the record's key."""
+    called = name(record.piid) or name(record.solicitation) or name(record.title)
+    return called or (name(record.type_text) if record.is_publication else name(record.key))
+
+
+def _payee(record: StoredRecord) -> str:
+    return name(record.recipient_name) or "the recipient"
+
+
+def _vendor(record: StoredRecord) -> str:
+    """Return whose product is bought, so that a request to a reseller's buyer asks for the right terms."""
+    via = through_reseller(record)
+    if via and not via.vendor_id.startswith("topic-"):
+        return f"{name(via.vendor_name)} and of {_payee(record)}"
+    return _payee(record)
+
+
+def _agency(record: StoredRecord) -> str:
+    return name(record.sub_agency_name or record.agency_name) or "the agency"
+
+
+def _opening(record: StoredRecord) -> str:
+    kind = _KINDS.get(record.category, "record")
+    by_number = ", described below so that it can be found by its number alone" if record.piid else ""
+    return (
+        "Under the Freedom of Information Act, 5 U.S.C. \N{SECTION SIGN} 552, and your agency's regulations, I request "
+        f"records of {_agency(record)} about one {kind}{by_number}. "
+        "If another component holds the records, please route this request to it and tell me which."
+    )
+
+
+def _purchase(record: StoredRecord, actions: Sequence[StoredAction]) -> tuple[str, ...]:
+    pairs = [*_numbers(record), *_buyers(record), *_sellers(record), *_dates(record), *_sums(record, actions)]
+    description = shorten(one_line(record.description), _LONGEST_DESCRIPTION)
+    pairs += [
+        ("Modifications", _modifications(actions)),
+        ("Description in the record", f"\N{LEFT DOUBLE QUOTATION MARK}{description}\N{RIGHT DOUBLE QUOTATION MARK}"),
+        ("Official record", official_page(record)),
+    ]
+    empty = ("", "\N{LEFT DOUBLE QUOTATION MARK}\N{RIGHT DOUBLE QUOTATION MARK}", day(None))
+    return tuple(f"{label}: {value}" for label, value in pairs if value not in empty)
+
+
+def _fact(text: str) -> str:
+    return shorten(one_line(text), _LONGEST_FACT)
+
+
+def _numbers(record: StoredRecord) -> Iterable[tuple[str, str]]:
+    kind = _fact(record.type_text)
+    yield "Kind", kind
+    yield "Title", _fact(record.title)
+    yield ("Grant or award number" if record.category == "assistance" else "Award number (PIID)"), _fact(record.piid)
+    yield "Under parent agreement", _fact(record.parent_piid)
+    yield "Modification", _fact(record.modification)
+    yield "Solicitation or notice number", _fact(record.solicitation)
+    yield "Key of the public record", "" if record.is_publication else _fact(record.key)  # of others the key is ours
+    known = {label.casefold(): (label, value) for label, value in record.facts}
+    for wanted in ("use case id", "prime award", "prime recipient", "subaward number", "contracting activity"):
+        label, value = known.get(wanted, ("", ""))
+        yield _fact(label).capitalize(), _fact(value)
+
+
+def _buyers(record: StoredRecord) -> Iterable[tuple[str, str]]:
+    yield "Buying agency", _fact(_joined(record.sub_agency_name, record.agency_name))
+    yield "Contracting office", _fact(record.office)
+    funder = _joined(record.funding_sub_agency_name, record.funding_agency_name)
+    yield "Paid for by", _fact(funder if funder != _joined(record.sub_agency_name, record.agency_name) else "")
+
+
+def _joined(part: str, whole: str) -> str:
+    return f"{part}, {whole}" if part and whole and part != whole else part or whole
+
+
+def _sellers(record: StoredRecord) -> Iterable[tuple[str, str]]:
+    uei = f" (UEI {record.recipient_uei})" if record.recipient_uei else ""
+    via = through_reseller(record)
+    yield ("Reseller or prime contractor" if via else "Recipient"), _fact(record.recipient_name + uei)
+    yield from (
+        ("Doing business as", _fact(value)) for label, value in record.facts if label.casefold() in _TRADE_NAMES
+    )
+    parent = record.recipient_parent_name
+    yield "Recipient's parent", _fact(parent if parent != record.recipient_name else "")
+    if via and not via.vendor_id.startswith("topic-"):
+        yield "Product of", name(via.vendor_name)
+
+
+def _dates(record: StoredRecord) -> Iterable[tuple[str, str]]:
+    yield "Signed", day(record.signed)
+    yield "Published", day(record.published) if record.is_publication else ""
+    if record.starts or record.ends:
+        yield "Period", f"{day(record.starts)} to {day(record.may_end or record.ends)}"
+
+
+def _sums(record: StoredRecord, actions: Sequence[StoredAction]) -> Iterable[tuple[str, str]]:
+    if record.doubt:
+        return
+    if record.obligated is not None:
+        yield "Obligated to date", money(record.obligated) + (f" in {len(actions)} actions" if len(actions) > 1 else "")
+    yield "Ceiling with all options", money(record.ceiling) if record.ceiling else ""
+    yield from ((_fact(amount.meaning).capitalize(), money(amount.dollars)) for amount in record.amounts)
+
+
+def _modifications(actions: Sequence[StoredAction]) -> str:
+    ordered = sorted(actions, key=lambda action: (action.signed or date.max, action.modification))
+    told = [f"{_modification(action)} ({day(action.signed)})" for action in ordered[:MOST_MODIFICATIONS]]
+    more = len(ordered) - len(told)
+    return "; ".join(told) + (f"; and {more:,} later ones" if more > 0 else "")
+
+
+def _modification(action: StoredAction) -> str:
+    number = _fact(action.modification)
+    return number if number.strip("0") else "base award"
+
+
+def _since(record: StoredRecord) -> str:
+    first = record.signed or record.published or record.starts
+    return (first - _PLANNING).isoformat() if first else "the first planning of it"
+
+
+def _terms(who: Requester, record: StoredRecord) -> tuple[Part, ...]:
+    section = "5 U.S.C. \N{SECTION SIGN} 552"
+    return (
+        Part(
+            "Form of the records",
+            f"Please send electronic copies by e-mail or download, spreadsheets and logs in their native format "
+            f"({section}(a)(3)(B)). If part of a record is exempt, please release every reasonably segregable portion "
+            f"({section}(b)), mark each deletion with its exemption, and state the foreseeable harm "
+            f"({section}(a)(8)(A)). Records may be released as they become ready.",
+        ),
+        _fees(who, record),
+        Part(
+            "Timing and preservation",
+            f"I look forward to your determination within 20 working days ({section}(a)(6)(A)(i)) and to a tracking "
+            f"number ({section}(a)(7)(A)). Please preserve all records that may be responsive, including logs that "
+            "would otherwise expire, until this request and any appeal are closed. If anything here is unclear or too "
+            "broad, please write or call before you close or narrow it; I am glad to set priorities.",
+        ),
+    )
+
+
+def _fees(who: Requester, record: StoredRecord) -> Part:
+    section = "5 U.S.C. \N{SECTION SIGN} 552(a)(4)(A)"
+    media = (
+        f"I am a representative of the news media ({section}(ii)(II)): I gather information of interest to the public, "
+        "use editorial skills to turn it into a distinct work, and distribute that work to an audience [say where]. "
+        if who.is_news_media
+        else ""
+    )
+    watching = " to watch, identify or track people" if told_matches(record) else ""
+    return Part(
+        "Fee waiver",
+        f"{media}I request a waiver of all fees ({section}(iii)). Disclosure is in the public interest because it is "
+        "likely to contribute significantly to public understanding of the operations or activities of the "
+        f"government: the records concern what {_agency(record)} buys{watching}, under what rules and at what cost, "
+        "of which the public record holds little more than what is quoted above. I will publish what I find and "
+        "have no commercial interest in it. If fees are not waived, please tell me the estimate before any work "
+        "that would cost more than $25.",
+    )
+
+
+def _to(record: StoredRecord, office: FoiaOffice | None) -> tuple[str, ...]:
+    address = office.postal if office and office.postal else (f"[Address: see {AGENCY_SEARCH}]",)
+    if office is None:
+        return ("FOIA Officer", _agency(record), *address)
+    through = () if is_own_office(office, record) else (_agency(record),)
+    # An address may name the agency again, within its own lines.
+    return ("FOIA Officer", *through, office.agency, *(line for line in address if line != office.agency))
+
+
+def _signature(who: Requester) -> tuple[str, ...]:
+    lines = ["Sincerely,", name(who.name) or "[Your name]"]
+    lines += [name(who.organization) or "[Your organization]"] if who.organization or who.is_news_media else []
+    return (*lines, name(who.email) or "[Your e-mail address]", name(who.postal) or "[Your postal address]")
+
+
+def _short(record: StoredRecord, who: Requester) -> str:
+    signed = f", signed {day(record.signed)}" if record.signed else ""
+    under = f" under {name(record.parent_piid)}" if record.parent_piid else ""
+    kind = _KINDS.get(record.category, "record")
+    media = "As a representative of the news media I" if who.is_news_media else "I"
+    return (
+        "Under the Freedom of Information Act, 5 U.S.C. 552, I request electronic copies of these records of "
+        f"{_agency(record)} about {kind} {_called(record)}{under}, {_payee(record)}{signed} "
+        f"({official_page(record)}): {short_asks_for(record.category)}. Please release all segregable portions, "
+        f"preserve responsive records, and decide within 20 working days. {media} request a waiver of all fees: "
+        "disclosure will contribute significantly to public understanding of government operations and is not in my "
+        "commercial interest."
+    )
+
+
+def _notes(record: StoredRecord, office: FoiaOffice | None, who: Requester, actions: int) -> Iterable[str]:
+    yield from _address_notes(record, office)
+    funder = record.funding_sub_agency_name or record.funding_agency_name
+    if funder and _fact(funder) not in (_fact(record.sub_agency_name), _fact(record.agency_name)):
+        yield f"{_fact(funder)} pays for this: send it a request too, since the records of use are likely there."
+    if record.category == "use-case":
+        yield "The agency may hold the contracts under other words: name them if you know them."
+    if who.is_news_media:
+        yield "If you do not publish news, take out the sentence on the news media; the fee waiver can stand."
+    if actions > MOST_MODIFICATIONS:
+        yield f"The letter names the first {MOST_MODIFICATIONS} of {actions} actions."
+    if not told_matches(record):
+        yield "This record has no published match: make sure that it is what you think it is."
+    yield "Fill in what stands in [brackets], and narrow the list: what is asked for precisely comes sooner."
+
+
+def _address_notes(record: StoredRecord, office: FoiaOffice | None) -> Iterable[str]:
+    if office is None or not office.has_address:
+        yield f"No address is known here for the FOIA office of {_agency(record)}: find it at {AGENCY_SEARCH}."
+        return
+    if not is_own_office(office, record):
+        yield f"The address is that of {office.agency}, not of {_agency(record)} itself: find that at {AGENCY_SEARCH}."
+    ways = [f"portal {office.portal}" if office.portal else "", f"e-mail {office.email}" if office.email else ""]
+    ways.append("post" if office.postal else "")
+    yield f"Known ways to send it to {office.agency}: {', '.join(filter(None, ways))}."
+    if office.note:
+        yield office.note
+    trust = "the agency's own page, in a stored copy" if office.verified else "a list of another body, not confirmed"
+    yield f"Check the address before you send: it is from {office.source} ({trust}), {office.known}."
+    if office.page:
+        yield f"The office's page: {office.page}"

@@ -1,0 +1,72 @@
+"""Links that open a request elsewhere: in the reader's mail program, and in MuckRock's composer, filled in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from urllib.parse import quote, urlencode
+
+from feeds.foia.letter import ABOUT, ASKED, FoiaLetter
+from feeds.text import shorten
+
+# Mail programs on Windows get a link through a command line of 2,083 characters. MuckRock's server takes a request
+# line of 4,094, which is gunicorn's default.
+LONGEST_MAILTO = 2000
+LONGEST_MUCKROCK = 4000
+MUCKROCK_COMPOSER = "https://www.muckrock.com/foi/create/"
+_LONGEST_TITLE = 200
+
+
+def mailto(letter: FoiaLetter) -> str:
+    """Return a mailto: link (RFC 6068) with as much of the request as mail programs take: 2,000 characters in all.
+
+    It is addressed only when an e-mail address of the office is known.
+    """
+    short = _with_signature(letter, letter.short)
+    texts = (letter.text, short, *(shorten(letter.short, size) for size in (800, 400, 200, 50)))
+    return _first_fitting((_mailto(letter, text) for text in texts), LONGEST_MAILTO)
+
+
+def muckrock_composer(letter: FoiaLetter) -> str:
+    """Return the address of MuckRock's composer with title, records and, where its number is known, agency filled in.
+
+    MuckRock adds greeting, fee waiver and signature of its own.
+    """
+    about, asked = (_listed(letter, heading) for heading in (ABOUT, ASKED))
+    texts = (f"{about}\n\n{asked}", letter.short, *(shorten(letter.short, size) for size in (800, 400, 200, 50)))
+    return _first_fitting((_muckrock(letter, text) for text in texts), LONGEST_MUCKROCK)
+
+
+def _mailto(letter: FoiaLetter, text: str) -> str:
+    to = quote(letter.office.email, safe="@") if letter.office else ""
+    body = text.replace("\n", "\r\n")  # RFC 6068 asks for CRLF; a bare line feed is lost by some programs
+    return f"mailto:{to}?subject={quote(_title(letter), safe='')}&body={quote(body, safe='')}"
+
+
+def _muckrock(letter: FoiaLetter, text: str) -> str:
+    asked = {"title": _title(letter).partition(": ")[2], "requested_docs": text}
+    number = {"agency": str(letter.office.muckrock)} if letter.office and letter.office.muckrock else {}
+    return f"{MUCKROCK_COMPOSER}?{urlencode({**asked, **number}, quote_via=quote)}"
+
+
+def _title(letter: FoiaLetter) -> str:
+    # Each character may become twelve in a link.
+    plain = letter.subject.isascii()
+    return shorten(letter.subject, _LONGEST_TITLE if plain else 80)
+
+
+def _listed(letter: FoiaLetter, heading: str) -> str:
+    part = next(part for part in letter.parts if part.heading == heading)
+    return "\n".join([part.text, *part.lines])
+
+
+def _with_signature(letter: FoiaLetter, text: str) -> str:
+    return "\n\n".join(["Dear FOIA Officer:", text, "\n".join(letter.signature[:2])])
+
+
+def _first_fitting(links: Iterable[str], longest: int) -> str:
+    """Return the first link that is short enough, or else the last."""
+    link = ""
+    for link in links:
+        if len(link) <= longest:
+            break
+    return link

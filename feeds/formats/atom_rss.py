@@ -1,0 +1,172 @@
+"""Entries written as Atom 1.0, RSS 2.0 and JSON Feed: the same ids, order and times, byte for byte repeatable.
+
+What an entry is in a format is written once (`write_entries`) and can be kept; a document of a feed is its own head
+with the entries put in (`write_feed`), as often as there are feeds that carry them.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from feedgen.entry import FeedEntry
+from feedgen.ext.base import BaseExtension
+from feedgen.feed import FeedGenerator
+from lxml import etree
+
+from feeds.entries.entry import Entry
+from feeds.feed import AUTHOR, EPOCH, LANGUAGE, FeedMeta
+from feeds.formats.json_feed import json_feed, json_items
+from feeds.text import one_line, utc
+from feeds.urls import FEED_TYPES, FeedFormat
+
+GENERATOR = "Procurewatch"
+MINUTES_BETWEEN_LOOKS = 60
+_HISTORY = "http://purl.org/syndication/history/1.0"
+_ATOM_LINK = "{http://www.w3.org/2005/Atom}link"
+_ENDS = {FeedFormat.ATOM: b"</feed>\n", FeedFormat.RSS: b"  </channel>\n</rss>\n"}
+_NOBODY = FeedMeta(id="tag:", title="-", subtitle="", self_url=None, html_url="-", updated=EPOCH)  # its head is cut off
+
+
+def write_entries(fmt: FeedFormat, entries: Sequence[Entry]) -> list[bytes]:
+    """Return each entry as it stands in a document of a format, in the order given."""
+    write = {FeedFormat.ATOM: _atom_entries, FeedFormat.RSS: _rss_items, FeedFormat.JSON: json_items}[fmt]
+    written = write(entries)
+    if len(written) != len(entries):
+        raise ValueError(f"feedgen has written {len(written)} entries of {len(entries)}")
+    return written
+
+
+def write_feed(fmt: FeedFormat, feed: FeedMeta, written: Sequence[bytes], newest: datetime | None) -> bytes:
+    """Return the feed in a format.
+
+    Args:
+        written: its entries as they were written in the same format, in the order of feeds: newest first, none twice.
+        newest: when the first of them was first seen; `None` if there are none.
+    """
+    if fmt is FeedFormat.JSON:
+        return json_feed(feed, written)
+    generator = _generator(feed, utc(newest or feed.updated), FEED_TYPES[fmt])
+    return b"".join((_opened(fmt, generator), *written, _ENDS[fmt]))
+
+
+def _atom_entries(entries: Sequence[Entry]) -> list[bytes]:
+    return _cut(FeedFormat.ATOM, entries, b"  <entry>\n")
+
+
+def _rss_items(entries: Sequence[Entry]) -> list[bytes]:
+    return _cut(FeedFormat.RSS, entries, b"    <item>\n")
+
+
+def _cut(fmt: FeedFormat, entries: Sequence[Entry], begins: bytes) -> list[bytes]:
+    """Return the entries cut out of a document: its tags cannot stand in their texts, where "<" is always escaped."""
+    generator = _generator(_NOBODY, EPOCH, FEED_TYPES[fmt])
+    for entry in entries:
+        generator.add_entry(_feed_entry(entry), order="append")
+    return [begins + content for content in _opened(fmt, generator).split(begins)[1:]]
+
+
+def _opened(fmt: FeedFormat, generator: FeedGenerator) -> bytes:
+    """Return a document without what closes it."""
+    document: bytes = generator.atom_str(pretty=True) if fmt is FeedFormat.ATOM else generator.rss_str(pretty=True)
+    if not document.endswith(_ENDS[fmt]):
+        raise ValueError(f"feedgen has closed a feed with {document[-40:]!r}")
+    if fmt is FeedFormat.RSS:
+        document = re.sub(rb"<title>[^<]*</title>", _plain_text_title, document)
+    return document.removesuffix(_ENDS[fmt])
+
+
+class _Links(BaseExtension):  # type: ignore[misc]  # feedgen has no types
+    """The hub and the other documents of the feed, which feedgen leaves out of RSS, and the mark of an archive."""
+
+    def __init__(self) -> None:
+        self.meta: FeedMeta | None = None
+
+    def extend_ns(self) -> dict[str, str]:
+        """Return the namespace of RFC 5005's elements where they are used."""
+        return {"fh": _HISTORY} if self.meta and self.meta.walk.current else {}
+
+    def extend_atom(self, atom_feed: Any) -> Any:
+        """Add to the Atom feed, before its entries."""
+        self._add(atom_feed, "link")
+        return atom_feed
+
+    def extend_rss(self, rss_feed: Any) -> Any:
+        """Add to the RSS channel, before its items."""
+        self._add(rss_feed[0], _ATOM_LINK)
+        return rss_feed
+
+    def _add(self, parent: Any, tag: str) -> None:
+        if self.meta is None:
+            return
+        walk = self.meta.walk
+        if walk.current:
+            etree.SubElement(parent, f"{{{_HISTORY}}}archive")
+        links = (("hub", self.meta.hub), ("current", walk.current), ("prev-archive", walk.older))
+        for rel, href in (*links, ("next-archive", walk.newer)):
+            if href:
+                etree.SubElement(parent, tag, rel=rel, href=href)
+
+
+class _Entry(FeedEntry):  # type: ignore[misc]  # feedgen has no types
+    """An entry whose Atom links keep their attributes (feedgen 1.0.0 writes only href) and whose RSS text is HTML."""
+
+    def atom_entry(self, extensions: bool = True) -> Any:
+        """Return the Atom element, its links as they were given."""
+        element = super().atom_entry(extensions)
+        for link in [child for child in element if child.tag in ("link", _ATOM_LINK)]:
+            given = next(wanted for wanted in self.link() if wanted["href"] == link.get("href"))
+            link.attrib.update(given)
+        return element
+
+    def rss_entry(self, extensions: bool = True) -> Any:
+        """Return the RSS element; readers take its description for HTML, so plain text is escaped once more."""
+        element = super().rss_entry(extensions)
+        description = element.find("description")
+        if description is not None and description.text:
+            description.text = html.escape(description.text, quote=False)
+        return element
+
+
+def _generator(feed: FeedMeta, updated: datetime, self_type: str) -> FeedGenerator:
+    generator = FeedGenerator()
+    generator.id(feed.id)
+    generator.title(one_line(feed.title))
+    generator.subtitle(one_line(feed.subtitle) or one_line(feed.title))
+    generator.description(one_line(feed.subtitle) or one_line(feed.title))
+    generator.language(LANGUAGE)
+    generator.author({"name": AUTHOR})
+    generator.generator(GENERATOR)
+    generator.updated(updated)
+    generator.ttl(MINUTES_BETWEEN_LOOKS)
+    generator.register_extension("procurewatch", _Links)
+    generator.procurewatch.meta = feed
+    if feed.self_url:
+        generator.link(href=feed.self_url, rel="self", type=self_type)
+    # Last, because feedgen takes the last link for the channel's own.
+    generator.link(href=feed.html_url, rel="alternate", type="text/html")
+    return generator
+
+
+def _feed_entry(entry: Entry) -> _Entry:
+    item = _Entry()
+    item.id(entry.id)
+    item.title(entry.title)
+    item.updated(entry.first_seen)
+    item.published(entry.first_seen)
+    item.link(href=entry.link, rel="alternate", type="text/html")
+    if entry.official_url != entry.link:
+        item.link(href=entry.official_url, rel="via", type="text/html", title="Official page of the award")
+    item.content(entry.content_html, type="html")
+    item.summary(entry.summary)
+    for category in entry.categories:
+        item.category(term=category.term, scheme=category.scheme, label=category.label)
+    return item
+
+
+def _plain_text_title(found: re.Match[bytes]) -> bytes:
+    # RSS does not say whether a title is text or HTML; readers agree on characters written as hexadecimal references.
+    return found[0].replace(b"&amp;", b"&#x26;").replace(b"&lt;", b"&#x3C;").replace(b"&gt;", b"&#x3E;")

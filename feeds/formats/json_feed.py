@@ -1,0 +1,69 @@
+"""Entries written as JSON Feed 1.1: what Atom and RSS tell, with the facts as data besides."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from feeds.entries.entry import Entry
+from feeds.feed import AUTHOR, LANGUAGE, FeedMeta
+from feeds.text import one_line
+
+VERSION = "https://jsonfeed.org/version/1.1"
+_BEGIN, _END = '{\n "items": [\n', "\n ]\n}"  # of a list of items by itself
+
+
+def json_items(entries: Sequence[Entry]) -> list[bytes]:
+    """Return each entry as it stands in the list of items, without the comma after it."""
+    documents = (json.dumps({"items": [_item(entry)]}, ensure_ascii=False, indent=1) for entry in entries)
+    return [document.removeprefix(_BEGIN).removesuffix(_END).encode() for document in documents]
+
+
+def json_feed(feed: FeedMeta, items: Sequence[bytes]) -> bytes:
+    """Return a JSON Feed of these items, in this order. Its `next_url` is the archive before this document."""
+    document: dict[str, object] = {
+        "version": VERSION,
+        "title": one_line(feed.title) or AUTHOR,
+        "home_page_url": feed.html_url,
+        "feed_url": feed.self_url,
+        "description": one_line(feed.subtitle) or one_line(feed.title),
+        "next_url": feed.walk.older,
+        "language": LANGUAGE,
+        "authors": [{"name": AUTHOR}],
+        "hubs": [{"type": "WebSub", "url": feed.hub}] if feed.hub else [],
+    }
+    # What is empty is left out, as the format wants it; only the list of items stays.
+    told = {name: value for name, value in document.items() if value}
+    head = json.dumps(told, ensure_ascii=False, indent=1).removesuffix("\n}").encode()
+    listed = b"\n" + b",\n".join(items) + b"\n " if items else b""
+    return head + b',\n "items": [' + listed + b"]\n}"
+
+
+def _item(entry: Entry) -> dict[str, object]:
+    item: dict[str, object] = {
+        "id": entry.id,
+        "url": entry.link,
+        "external_url": entry.official_url if entry.official_url != entry.link else "",
+        "title": entry.title,
+        "content_html": entry.content_html,
+        "summary": entry.summary,
+        "date_published": entry.first_seen.isoformat(),
+        "date_modified": entry.first_seen.isoformat(),
+        "tags": list(dict.fromkeys(category.label for category in entry.categories)),
+        "_procurewatch": _facts(entry),
+    }
+    return {name: value for name, value in item.items() if value}
+
+
+def _facts(entry: Entry) -> dict[str, object]:
+    """Return what the other formats say only in words: the extension that docs/feeds.md describes."""
+    return {
+        "kind": entry.kind,
+        "record": entry.record_key,
+        "signed": entry.signed.isoformat() if entry.signed else None,
+        "published": entry.published.isoformat() if entry.published else None,
+        "days_late": entry.days_late,
+        "categories": [
+            {"scheme": category.scheme, "term": category.term, "label": category.label} for category in entry.categories
+        ],
+    }

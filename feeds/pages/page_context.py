@@ -1,0 +1,38 @@
+"""What stands around every page: the site's name, how far its root is, and whether a program serves it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from feeds import urls
+from feeds.entries.render import render
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """`depth` is the number of folders a page is in. `served` pages can search and review; files on a disk cannot.
+
+    `csrf` is what a reviewer's forms must send back, "" when nobody is signed in.
+    """
+
+    site: str = "Procurewatch"
+    depth: int = 0
+    served: bool = False
+    reviewer: str = ""
+    csrf: str = ""
+
+    @property
+    def root(self) -> str:
+        """The way from the page to the root of the site."""
+        return "../" * self.depth
+
+    def page(self, template: str, **context: object) -> bytes:
+        """Return a page: a template of `feeds/templates/` with this around it."""
+        return render(
+            template,
+            frame=self,
+            site=self.site,
+            root=self.root,
+            layout=urls,
+            **context,
+        ).encode()

@@ -1,0 +1,150 @@
+"""Which source says what of an award: each fact with those that state it, and side by side where they differ."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from feeds.entries.facts import Fact
+from feeds.text import NOT_STATED, day, money, one_line
+from storage.models import StoredRecord, StoredSighting
+
+# The sources that tell of every contract, and those of every grant: one of them that does not is worth saying.
+TELLERS = {"assistance": ("assistance",)}
+TELLERS_OF_CONTRACTS = ("usaspending", "fpds", "samawards")
+ALWAYS = {
+    "obligated": "Obligated to date",
+    "exercised": "Base and exercised options",
+    "ceiling": "Ceiling with all options",
+    "signed": "Signed",
+}
+WHERE_THEY_DIFFER = {
+    "recipient_name": "Recipient",
+    "recipient_uei": "Recipient's UEI",
+    "recipient_parent_name": "Recipient's parent",
+    "sub_agency_name": "Bought by",
+    "office": "Office",
+    "ends": "Ends",
+    "may_end": "Ends with all options",
+    "psc": "Product or service (PSC)",
+    "naics": "Industry (NAICS)",
+    "solicitation": "Solicitation",
+    "extent_competed": "Competition",
+    "not_competed_reason": "Reason not competed",
+    "fair_opportunity": "Fair opportunity",
+    "offers_received": "Offers received",
+    "solicitation_procedure": "Solicitation procedure",
+    "set_aside": "Set-aside",
+    "pricing": "Pricing",
+    "place": "Place of performance",
+}
+FIELDS = {
+    "Signed": ("signed",),
+    "Last modified at the source": ("modified",),
+    "Bought by": ("sub_agency_name", "agency_name"),
+    "Office": ("office",),
+    "Paid for by": ("funding_sub_agency_name", "funding_agency_name"),
+    "Recipient": ("recipient_name",),
+    "Recipient's parent": ("recipient_parent_name",),
+    "Period of performance": ("starts", "ends", "may_end"),
+    "Place of performance": ("place",),
+    "Product or service (PSC)": ("psc", "psc_text"),
+    "Industry (NAICS)": ("naics", "naics_text"),
+    "Competition": ("extent_competed", "fair_opportunity"),
+    "Reason not competed": ("not_competed_reason",),
+    "Fair opportunity": ("fair_opportunity",),
+    "Offers received": ("offers_received",),
+    "Solicitation procedure": ("solicitation_procedure",),
+    "Set-aside": ("set_aside",),
+    "Pricing": ("pricing",),
+    "Paid out so far (outlays)": ("outlays",),
+    "Disaster and emergency money (DEFC)": ("disaster_codes",),
+    "Subawards reported": ("subaward_count", "subaward_total"),
+    "Solicitation": ("solicitation",),
+    "Kind of award": ("type_text",),
+    "Award number (PIID)": ("piid",),
+    "Ordered under (parent PIID)": ("parent_piid",),
+}
+OURS = frozenset({"First seen", "Last change seen"})
+
+
+@dataclass(frozen=True, slots=True)
+class SourcedFact:
+    """A fact and who states it; "Procurewatch" where it is about our own reading."""
+
+    fact: Fact
+    said_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SideBySide:
+    """A table: for each source its title, and for each row its label and what each source says, never summed."""
+
+    sources: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[str, ...]], ...]
+    missing: tuple[str, ...]
+    gone: tuple[str, ...]
+
+
+def sourced(
+    facts: Sequence[Fact], award: StoredRecord, said: Sequence[StoredSighting], titles: Mapping[str, str]
+) -> list[SourcedFact]:
+    """Return each fact with the titles of the sources that state it."""
+    own = titles.get(award.source, award.source)
+    return [
+        SourcedFact(fact, "Procurewatch" if fact.label in OURS else _tellers(fact, award, said, titles) or own)
+        for fact in facts
+    ]
+
+
+def side_by_side(award: StoredRecord, said: Sequence[StoredSighting], titles: Mapping[str, str]) -> SideBySide | None:
+    """Return what the sources say of an award, `None` for what is told by one source by its nature."""
+    if not said:
+        return None
+    differing = [name for name in WHERE_THEY_DIFFER if len({_value(one, name) for one in said} - {NOT_STATED}) > 1]
+    labels = {**ALWAYS, **{name: WHERE_THEY_DIFFER[name] for name in differing}}
+    rows = [(label, tuple(_value(one, name) for one in said)) for name, label in labels.items()]
+    rows = [row for row in rows if set(row[1]) != {NOT_STATED}]
+    rows += [
+        ("Actions told", tuple(f"{one.actions:,}" for one in said)),
+        ("Last modified there", tuple(day(one.modified) for one in said)),
+        ("First seen there", tuple(day(one.first_seen.date()) for one in said)),
+    ]
+    told = {one.source for one in said}
+    tellers = TELLERS.get(award.category, TELLERS_OF_CONTRACTS)
+    return SideBySide(
+        sources=tuple(_title(one.source, titles) for one in said),
+        rows=tuple(rows),
+        missing=tuple(_title(name, titles) for name in tellers if name in titles and name not in told),
+        gone=tuple(
+            f"{_title(one.source, titles)} dropped it on {one.gone}: {one_line(one.gone_reason) or 'no reason given'}"
+            for one in said
+            if one.gone
+        ),
+    )
+
+
+def _tellers(fact: Fact, award: StoredRecord, said: Sequence[StoredSighting], titles: Mapping[str, str]) -> str:
+    """Return who states at least one part of a fact as it is shown."""
+    stated = {name: getattr(award, name) for name in FIELDS.get(fact.label, ())}
+    return ", ".join(
+        _title(one.source, titles) for one in said if any(_says(one, name, value) for name, value in stated.items())
+    )
+
+
+def _says(said: StoredSighting, name: str, value: object) -> bool:
+    own = said.facts.get(name)
+    return own is not None and own == (list(value) if isinstance(value, tuple) else value)
+
+
+def _title(source: str, titles: Mapping[str, str]) -> str:
+    return one_line(titles.get(source, source))
+
+
+def _value(said: StoredSighting, name: str) -> str:
+    value = said.facts.get(name)
+    if isinstance(value, Decimal):
+        return money(value)
+    return day(value) if isinstance(value, date) else one_line(str(value or "")) or NOT_STATED

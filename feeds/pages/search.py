@@ -1,0 +1,91 @@
+"""The page of a search: the question as a form, what answers it, and how to follow it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from feeds.entries.coverage_note import not_public_yet
+from feeds.pages.page_context import Frame
+from feeds.text import plural
+from storage.models import StoredRecord
+
+FORMATS = {"atom": "Atom", "rss": "RSS", "json": "JSON Feed"}
+EXPORTS = {"csv": "CSV", "parquet": "Parquet", "sqlite3": "SQLite", "ocds.json": "OCDS", "zip": "Story pack"}
+# Beyond these a page says "more than": to count on would take longer than anybody waits.
+MOST_COUNTED = 10_000
+MOST_ENTRIES = 1_000
+FACET_TITLES = {
+    "vendor": "Vendor",
+    "category": "Technology",
+    "agency": "Agency",
+    "kind": "Kind of record",
+    "source": "Source",
+    "state": "State of the recipient",
+    "competition": "Competition",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FacetValue:
+    """A value of a facet, its name short enough to be listed: how many records have it, and the page with it (or,
+    where it is chosen, without it).
+
+    `id` names its link on the page, so that the keyboard stays where it is when the page changes around it.
+    """
+
+    id: str
+    label: str
+    count: int
+    href: str
+    is_chosen: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facet:
+    """A facet and its most frequent values."""
+
+    title: str
+    values: tuple[FacetValue, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchPage:
+    """All that the page shows. `query` is the question as it stands in an address, without what pages it; `given` the
+    values of the form's own fields, `kept` the facets that the form passes on. `after` leads to the next page, "" on
+    the last one. `entries_a_year` is what its feed had in the last 12 months.
+    """
+
+    in_words: str
+    query: str
+    given: dict[str, str]
+    kept: tuple[tuple[str, str], ...]
+    total: int
+    records: tuple[StoredRecord, ...]
+    facets: tuple[Facet, ...]
+    after: str
+    entries_a_year: int
+    is_first: bool
+    problem: str = ""
+
+
+def render_search(frame: Frame, page: SearchPage, *, today: date) -> bytes:
+    """Return the page."""
+    return frame.page(
+        "search.html",
+        page=page,
+        formats=_with_query(FORMATS, page.query),
+        exports=_with_query(EXPORTS, page.query),
+        missing=not_public_yet(today),
+        found=_at_most(page.total, MOST_COUNTED, "record"),
+        entries=_at_most(page.entries_a_year, MOST_ENTRIES, "entry", "entries"),
+    )
+
+
+def _at_most(count: int, most: int, one: str, many: str = "") -> str:
+    return f"more than {most:,} {many or one + 's'}" if count > most else plural(count, one, many)
+
+
+def _with_query(kinds: dict[str, str], query: str) -> Sequence[tuple[str, str]]:
+    return [(title, f"search.{end}" + (f"?{query}" if query else "")) for end, title in kinds.items()]

@@ -1,0 +1,86 @@
+"""The page on a vendor, an agency, a technology or a recipient: what is bought, by whom, through whom, since when."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from feeds.entries.coverage_note import not_public_yet
+from feeds.entries.entry import Entry
+from feeds.pages.award import FeedRow, Latest
+from feeds.pages.charts import share, years_chart
+from feeds.pages.page_context import Frame
+from feeds.urls import SubjectKind
+from storage.models import StoredRecord
+from storage.reading.summaries import Seller, Spent
+
+KICKERS = {
+    SubjectKind.VENDOR: "Vendor",
+    SubjectKind.AGENCY: "Agency",
+    SubjectKind.CATEGORY: "Technology",
+    SubjectKind.RECIPIENT: "Recipient",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownAs:
+    """A name or an identifier on the watchlist: what kind of name, and in which years it was borne, "" if not known."""
+
+    kind: str
+    value: str
+    years: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Breakdown:
+    """Money under headings, each with a page of its own or none: `kind` says of what kind."""
+
+    title: str
+    kind: SubjectKind | None
+    rows: tuple[Spent, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubjectPage:
+    """All that the page shows. `about` is one line on it; `search` the query of a search for all of it."""
+
+    kind: SubjectKind
+    slug: str
+    title: str
+    about: str
+    search: str
+    names: tuple[KnownAs, ...] = ()
+    sources: tuple[str, ...] = ()
+    note: str = ""
+    awards_in_all: int = 0
+    publications_in_all: int = 0
+    by_year: tuple[Spent, ...] = ()
+    breakdowns: tuple[Breakdown, ...] = ()
+    sellers: tuple[Seller, ...] = ()
+    first_purchases: tuple[Entry, ...] = ()
+    notices: tuple[StoredRecord, ...] = ()
+    use_cases: tuple[StoredRecord, ...] = ()
+    newest: tuple[Latest, ...] = ()
+    awards: tuple[StoredRecord, ...] = ()
+    feed: FeedRow | None = None
+
+
+def render_subject(frame: Frame, page: SubjectPage, *, today: date) -> bytes:
+    """Return the page."""
+    years = [(int(row.code), row.dollars) for row in page.by_year if row.code.isdigit()]
+    return frame.page(
+        "subject.html",
+        page=page,
+        kicker=KICKERS[page.kind],
+        chart=years_chart(years),
+        total=sum(row.dollars for row in page.by_year),
+        breakdowns=[(breakdown, _with_bars(breakdown.rows)) for breakdown in page.breakdowns if breakdown.rows],
+        others=[seller for seller in page.sellers if seller.is_other],
+        missing=not_public_yet(today),
+    )
+
+
+def _with_bars(rows: Sequence[Spent]) -> list[tuple[Spent, float]]:
+    most = max(row.dollars for row in rows)
+    return [(row, share(row.dollars, most)) for row in rows]

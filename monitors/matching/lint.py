@@ -1,0 +1,141 @@
+"""Scrutiny of a watchlist: what the reader of files lets pass but a person should see.
+
+Serious is what would publish wrong matches, leave it to chance whose they are, or never be found; the rest is advice.
+Pure.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from monitors.matching.name_index import NameIndex, SignalKind
+from monitors.matching.phrase_index import PhraseIndex, vendor_terms
+from monitors.normalize import fold_text, is_common
+from monitors.watchlist.loader import Entries, shared_names
+from monitors.watchlist.model import Evidence, Kind, Strength, Vendor
+from monitors.watchlist.search_terms import unreadable
+from monitors.watchlist.uei import check_digit
+
+UNRELATED_NAMES = 3  # companies with a word in their names before it counts as a common word
+UNRELATED_BUYS = 20  # recipients whose descriptions have it
+EXAMPLES = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """Something about an entry. `serious` when it should not be used so."""
+
+    entry: str
+    what: str
+    serious: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Texts:
+    """What real records hold: every recipient's name, and every (recipient, description)."""
+
+    names: Iterable[str]
+    descriptions: Iterable[tuple[str, str]]
+
+
+def scrutinise(entries: Entries, texts: Texts | None = None) -> list[Finding]:
+    """Return what is to be said about a watchlist, serious things first; `texts` to measure its phrases against."""
+    vendors = [vendor for vendor, _ in entries.values()]
+    found = [
+        Finding(entry=place.vendor or place.file, what=message, serious=True)
+        for place, message in shared_names(entries.values())
+    ]
+    found += _shared(vendors, "UEI", lambda vendor: vendor.ueis)
+    found += _shared(vendors, "CAGE code", lambda vendor: vendor.cages)
+    found += _shared(vendors, "strong phrase", _strong_phrases)
+    for vendor in vendors:
+        wrong = (*mistyped_ueis(vendor), *unreadable_phrases(vendor))
+        found += [Finding(entry=vendor.id, what=said, serious=True) for said in wrong]
+        found += _advice(vendor)
+    if texts is not None:
+        found += _common_phrases(vendors, texts)
+    return sorted(found, key=lambda finding: (not finding.serious, finding.entry, finding.what))
+
+
+def mistyped_ueis(vendor: Vendor) -> list[str]:
+    """Return what is to be said of each UEI of an entry whose last character cannot be its checksum."""
+    return [
+        f'UEI "{uei}" is mistyped: after {uei[:11]} comes {check_digit(uei)}'
+        for uei in vendor.ueis
+        if uei[11] != check_digit(uei)
+    ]
+
+
+def unreadable_phrases(vendor: Vendor) -> list[str]:
+    """Return what is to be said of each phrase of an entry that no search can be asked for."""
+    reasons = {product.phrase: unreadable(product) for product in vendor.products}
+    return [f'phrase "{phrase}" {reason}' for phrase, reason in reasons.items() if reason]
+
+
+def _strong_phrases(vendor: Vendor) -> list[str]:
+    strong = [product.phrase for product in vendor.products if product.strength is Strength.STRONG]
+    return sorted({fold_text(phrase).replace(" ", "") for phrase in strong}) if vendor.kind is Kind.VENDOR else []
+
+
+def _shared(vendors: Iterable[Vendor], what: str, values: Callable[[Vendor], Iterable[str]]) -> Iterator[Finding]:
+    """Give what two vendors both have: a record could not tell them apart."""
+    owners: dict[str, str] = {}
+    for vendor in vendors:
+        for value in values(vendor):
+            owner = owners.setdefault(value, vendor.id)
+            if owner != vendor.id:
+                said = f'{what} "{value}" is also one of "{owner}"'
+                yield Finding(entry=vendor.id, what=said, serious=True)
+
+
+def _advice(vendor: Vendor) -> Iterator[Finding]:
+    def finding(what: str) -> Finding:
+        return Finding(entry=vendor.id, what=what, serious=False)
+
+    folded = [fold_text(product.phrase) for product in vendor.products]
+    yield from (
+        finding(f'phrase "{phrase}" is listed twice') for phrase in sorted(set(folded)) if folded.count(phrase) > 1
+    )
+    if vendor.evidence is Evidence.OWN and not vendor.sources:
+        yield finding("has no source: say where the knowledge comes from")
+    if vendor.kind is Kind.VENDOR and not vendor.legal_names and is_common(fold_text(vendor.name)):
+        yield finding(f'"{vendor.name}" is made of common words: give the legal name, which alone can be published')
+
+
+def _common_phrases(vendors: Iterable[Vendor], texts: Texts) -> Iterator[Finding]:
+    """Give the one-word phrases that real records use for other things."""
+    vendors = list(vendors)
+    terms = {
+        (term.vendor_id, term.phrase): term
+        for vendor in vendors
+        for term in vendor_terms(vendor)
+        if term.kind is SignalKind.PRODUCT and term.strength is not Strength.WEAK and " " not in fold_text(term.phrase)
+    }
+    exclusions = [term for vendor in vendors for term in vendor_terms(vendor) if term.kind is None]
+    index = PhraseIndex([*terms.values(), *exclusions])
+    own = NameIndex(vendors)
+    in_names = _seen(index, ((name, name) for name in texts.names), own)
+    in_texts = _seen(index, texts.descriptions, own)
+    for (vendor_id, phrase), term in terms.items():
+        names, buyers = in_names.get((vendor_id, phrase), set()), in_texts.get((vendor_id, phrase), set())
+        if len(names) < UNRELATED_NAMES and len(buyers) < UNRELATED_BUYS:
+            continue
+        examples = "; ".join(sorted(names or buyers)[:EXAMPLES])
+        where = f"in {len(names)} recipient names and in descriptions of {len(buyers)} recipients ({examples})"
+        serious = term.strength is Strength.STRONG and len(names) >= UNRELATED_NAMES
+        yield Finding(entry=vendor_id, what=f'phrase "{phrase}" is a common word: {where}', serious=serious)
+
+
+def _seen(index: PhraseIndex, texts: Iterable[tuple[str, str]], own: NameIndex) -> Mapping[tuple[str, str], set[str]]:
+    """Return (vendor, phrase) -> the recipients that are not the vendor itself and whose text has it."""
+    seen: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for recipient, text in texts:
+        hits = index.find(text)
+        if hits:
+            itself = {finding.vendor_id for finding in own.find(recipient)}
+            for hit in hits:
+                if hit.term.vendor_id not in itself:
+                    seen[hit.term.vendor_id, hit.term.phrase].add(recipient)
+    return seen

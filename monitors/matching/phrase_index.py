@@ -1,0 +1,180 @@
+"""Phrases in running text: products, topics, names of vendors and their false friends, all found in one pass.
+
+The index is built once from the watchlist and answers with the place of every finding in the raw text.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import zip_longest
+
+from monitors.matching.name_index import SHORTEST_RARE, TEXT_SCORES, SignalKind
+from monitors.normalize import find_places, fold_text, parse_name
+from monitors.watchlist.model import Kind, Portfolio, Strength, Vendor
+from monitors.watchlist.search_terms import lowered, mentions
+
+LONGEST_TEXT = 100_000  # characters; no real description comes near, and what follows is not read
+SHORTEST_PLURAL = 5  # letters of a phrase that may stand in the plural: TASERS
+NEAREST = 200  # findings looked at on either side of one: more than a phrase can overlap
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A phrase to find in text: a product, a vendor's name (`mention`), a topic, or, with kind None, an exclusion.
+
+    `portfolio` is what a mention's name says of the business; of any other phrase `pure`.
+    """
+
+    vendor_id: str
+    kind: SignalKind | None
+    phrase: str
+    strength: Strength
+    portfolio: Portfolio = Portfolio.PURE
+
+    def gives_way(self, excluded: Collection[str]) -> bool:
+        """Whether an exclusion anywhere in the text settles it: an ambiguous word of a topic then means that."""
+        return self.kind is SignalKind.TOPIC and self.strength is not Strength.STRONG and self.vendor_id in excluded
+
+
+@dataclass(frozen=True, slots=True)
+class PhraseFinding:
+    """A phrase found in a text at `start:end`."""
+
+    term: Term
+    start: int
+    end: int
+
+    def beats(self, other: PhraseFinding) -> bool:
+        """Whether the other finding does not count beside this one.
+
+        An exclusion beats what it overlaps; a longer phrase beats a shorter one inside it that is not stronger.
+        """
+        if self.term.vendor_id != other.term.vendor_id or other.end <= self.start or self.end <= other.start:
+            return False
+        if self.term.kind is None:
+            return True
+        holds = self.start <= other.start and other.end <= self.end and self.end - self.start > other.end - other.start
+        return holds and TEXT_SCORES[self.term.strength] >= TEXT_SCORES[other.term.strength]
+
+
+def vendor_terms(vendor: Vendor) -> Iterator[Term]:
+    """Yield all phrases of an entry, exclusions too."""
+    own = {name.tight: known for known in vendor.known_names if (name := parse_name(known.name))}
+    for product in vendor.products:
+        known = own.get(fold_text(product.phrase).replace(" ", ""))
+        if vendor.kind is Kind.TOPIC:
+            yield Term(vendor.id, SignalKind.TOPIC, product.phrase, product.strength)
+        elif known is None:
+            yield Term(vendor.id, SignalKind.PRODUCT, product.phrase, product.strength)
+        else:
+            portfolio = vendor.portfolio_of(known)
+            strength = lowered(product.strength, portfolio)
+            yield Term(vendor.id, SignalKind.MENTION, product.phrase, strength, portfolio)
+    for mention, portfolio in mentions(vendor):
+        yield Term(vendor.id, SignalKind.MENTION, mention.phrase, mention.strength, portfolio)
+    for phrase in vendor.exclusions:
+        yield Term(vendor.id, None, phrase, Strength.STRONG)
+
+
+class PhraseIndex:
+    """Finds phrases on word boundaries, whatever their case, punctuation, spacing or plural, in linear time."""
+
+    def __init__(self, terms: Iterable[Term]) -> None:
+        self._terms: dict[str, list[Term]] = defaultdict(list)
+        listed = [(fold_text(term.phrase), term) for term in terms]
+        # A spelling someone wrote down goes before one that was derived: each vendor gets a spelling once.
+        for derived in (False, True):
+            for phrase, term in listed:
+                for spelling in _spellings(phrase) if derived else (phrase,):
+                    if all(_owner(term) != _owner(other) for other in self._terms[spelling]):
+                        self._terms[spelling].append(term)
+        # First word -> second word -> spellings of so many words or more, the longest first.
+        self._longer: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+        for spelling in sorted(self._terms, key=len, reverse=True):
+            first, *others = spelling.split(" ", 2)
+            if others:
+                self._longer[first][others[0]].append(spelling)
+        self._first_words = frozenset(spelling.partition(" ")[0] for spelling in self._terms)
+        self._longest = max(map(len, self._terms), default=0)
+
+    def find(self, raw: str) -> tuple[PhraseFinding, ...]:
+        """Return the phrases that count in the raw text, in order of place. Exclusions have done their work by then."""
+        raw = raw[:LONGEST_TEXT]
+        folded = fold_text(raw)
+        hits = self._hits(folded)
+        if all(hit.term.kind is None for hit in hits):
+            return ()
+        standing = hits if _all_of_different_vendors(hits) else self._standing(hits)
+        places = find_places(raw, folded, [(hit.start, hit.end) for hit in standing])
+        return tuple(PhraseFinding(hit.term, *place) for hit, place in zip(standing, places, strict=True))
+
+    def _standing(self, hits: list[PhraseFinding]) -> list[PhraseFinding]:
+        """Return the hits that no exclusion and no other hit beats."""
+        excluded = {hit.term.vendor_id for hit in hits if hit.term.kind is None}
+        return [
+            hit
+            for index, hit in enumerate(hits)
+            if hit.term.kind is not None
+            and not hit.term.gives_way(excluded)
+            and not any(other.beats(hit) for other in self._near(hits, index))
+        ]
+
+    def excluded(self, raw: str) -> frozenset[str]:
+        """Return the ids of the vendors one of whose exclusions stands in the raw text."""
+        return frozenset(
+            hit.term.vendor_id for hit in self._hits(fold_text(raw[:LONGEST_TEXT])) if hit.term.kind is None
+        )
+
+    def _hits(self, folded: str) -> list[PhraseFinding]:
+        """Return every phrase at every word, in order of place, the longest first."""
+        words = folded.split(" ")
+        if self._first_words.isdisjoint(words):
+            return []
+        hits: list[PhraseFinding] = []
+        start = 0
+        for word, following in zip_longest(words, words[1:]):
+            if word in self._first_words:
+                for spelling in self._longer[word].get(following, ()) if word in self._longer else ():
+                    end = start + len(spelling)
+                    if folded.startswith(spelling, start) and (end == len(folded) or folded[end] == " "):
+                        hits += [PhraseFinding(term, start, end) for term in self._terms[spelling]]
+                if word in self._terms:
+                    hits += [PhraseFinding(term, start, start + len(word)) for term in self._terms[word]]
+            start += len(word) + 1
+        return hits
+
+    def _near(self, hits: list[PhraseFinding], index: int) -> Iterator[PhraseFinding]:
+        """Yield the hits that can overlap the one at `index`: a phrase is short, so they are few in any text."""
+        hit = hits[index]
+        for other in reversed(hits[max(0, index - NEAREST) : index]):
+            if other.start + self._longest <= hit.start:
+                break
+            yield other
+        for other in hits[index + 1 : index + NEAREST]:
+            if other.start >= hit.end:
+                break
+            yield other
+
+
+def _all_of_different_vendors(hits: list[PhraseFinding]) -> bool:
+    """Whether no hit can beat another, and none is an exclusion."""
+    return len({hit.term.vendor_id for hit in hits if hit.term.kind}) == len(hits)
+
+
+def _owner(term: Term) -> tuple[str, bool]:
+    return term.vendor_id, term.kind is None
+
+
+def _spellings(phrase: str) -> set[str]:
+    """Return a folded phrase with and without its spaces, and each in the plural: GRAY KEY, GRAYKEY, GRAYKEYS."""
+    words = phrase.split()
+    spellings = {phrase}
+    for index in range(1, len(words)):
+        spellings.add(" ".join(words[:index]) + " ".join(words[index:]))
+    spellings.add("".join(words))
+    spellings = {spelling for spelling in spellings if spelling == phrase or len(spelling) >= SHORTEST_RARE}
+    if len(words[-1]) >= 4 and len(phrase) >= SHORTEST_PLURAL and words[-1][-1] != "S":
+        spellings |= {f"{spelling}S" for spelling in spellings}
+    return spellings

@@ -1,0 +1,106 @@
+"""From what the matcher finds in an award, and what its parent award was found to concern, to the rows to store."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import asdict
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from monitors.matching.matcher import Match, Matcher
+from sources.records import Award, Publication, Record
+from storage.reading.records import published_matches_of
+from storage.tables import MatchRow
+
+INHERITED_SCORE = 0.7
+PARENT_AWARD = "parent-award"
+
+
+def match_rows(
+    session: Session,
+    matcher: Matcher,
+    record: Award | Publication,
+    now: datetime,
+    named_elsewhere: Collection[str] = (),
+) -> list[MatchRow]:
+    """Return the rows of all vendors a record concerns, first seen now (UTC), and of what its parent award concerns.
+
+    `named_elsewhere`: vendors that another record of the same text is paid to, so that their names in it say nothing.
+    An order says little ("LICENSES") where the agreement it is placed under has said it all: what its parent award
+    concerns, it may concern too, which a person has to see.
+    """
+    found = [match for match in matcher.matches(record) if match.vendor_id not in named_elsewhere]
+    rows = [match_row(match, record, matcher.version, now) for match in found]
+    if isinstance(record, Publication):
+        return rows
+    return rows + list(_inherited(session, matcher, record, {row.vendor_id for row in rows}, now))
+
+
+def named_elsewhere(matcher: Matcher, records: Sequence[Record]) -> dict[str, frozenset[str]]:
+    """Return, by key of a record, the vendors that other records of the same text are paid to.
+
+    An announcement of several awardees is a record for each of them, and its text names them all.
+    """
+    by_text: dict[str, list[Publication]] = defaultdict(list)
+    for record in records:
+        if isinstance(record, Publication):
+            by_text[record.description].append(record)
+    found: dict[str, frozenset[str]] = {}
+    for group in by_text.values():
+        paid = {record.key: matcher.paid(record) for record in group} if len(group) > 1 else {}
+        everybody = frozenset().union(*paid.values())
+        found |= {key: everybody - own for key, own in paid.items()}
+    return found
+
+
+def match_row(match: Match, record: Award | Publication, watchlist_version: str, now: datetime) -> MatchRow:
+    """Return the row of a match of a record, first seen now (UTC)."""
+    return MatchRow(
+        record_key=record.key,
+        vendor_id=match.vendor_id,
+        vendor_name=match.vendor_name,
+        vendor_category=match.category,
+        score=match.score,
+        own_band=match.band.value,
+        band=match.band.value,
+        rule=match.rule,
+        reason=match.reason,
+        signals=[{**asdict(signal), "kind": signal.kind.value} for signal in match.signals],
+        watchlist_version=watchlist_version,
+        first_seen=now,
+    )
+
+
+def _inherited(session: Session, matcher: Matcher, award: Award, found: set[str], now: datetime) -> Iterator[MatchRow]:
+    if not award.parent_key:
+        return
+    for parent in published_matches_of(session, award.parent_key):
+        if parent.vendor_id in found:
+            continue
+        yield MatchRow(
+            record_key=award.key,
+            vendor_id=parent.vendor_id,
+            vendor_name=parent.vendor_name,
+            vendor_category=parent.vendor_category,
+            score=INHERITED_SCORE,
+            own_band="review",
+            band="review",
+            rule=PARENT_AWARD,
+            reason=f"Ordered under {award.parent_piid}, which concerns {parent.vendor_name}: {parent.reason}",
+            signals=[
+                {
+                    "kind": PARENT_AWARD,
+                    "field": "parent_award",
+                    "text": award.parent_piid,
+                    "term": parent.vendor_name,
+                    "start": 0,
+                    "end": len(award.parent_piid),
+                    "score": INHERITED_SCORE,
+                    "action_key": "",
+                }
+            ],
+            watchlist_version=matcher.version,
+            first_seen=now,
+        )

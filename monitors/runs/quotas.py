@@ -1,0 +1,63 @@
+"""How many requests of a key were sent today: counted in the database, so that a restart forgets none."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+
+from sources.errors import QuotaUsedUp
+from storage.database import Database
+from storage.tables import QuotaRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuotaLedger:
+    """The requests of one key under one quota (`sources.http.client.Meter`). A day is UTC's, as the quota's is."""
+
+    database: Database
+    name: str
+    a_day: int
+    key: str
+
+    def spend(self, source: str, request: str) -> None:
+        """Count one request before it is sent. Raises `QuotaUsedUp` when there is none left."""
+        with self.database.writing() as session:
+            row = session.get(QuotaRow, self._today) or QuotaRow(
+                name=self.name, key_digest=self._today[1], day=self._today[2], spent=0
+            )
+            if not row.stopped and row.spent < self.a_day:
+                row.spent += 1
+                session.add(row)
+                return
+        why = f"all {self.a_day} requests of today's quota are used" if not row.stopped else "no quota is left today"
+        raise QuotaUsedUp(source, request, why, retry_at=tomorrow())
+
+    def left(self) -> int:
+        """Return how many requests are left until 00:00 UTC."""
+        with self.database.reading() as session:
+            row = session.get(QuotaRow, self._today)
+        if row is None:
+            return self.a_day
+        return 0 if row.stopped else max(0, self.a_day - row.spent)
+
+    def stop(self) -> datetime:
+        """The source says that none is left: send no more until 00:00 UTC, which is returned."""
+        with self.database.writing() as session:
+            row = session.get(QuotaRow, self._today) or QuotaRow(
+                name=self.name, key_digest=self._today[1], day=self._today[2], spent=0
+            )
+            row.stopped = True
+            session.add(row)
+        return tomorrow()
+
+    @property
+    def _today(self) -> tuple[str, str, date]:
+        # A digest tells two keys apart and gives neither away.
+        digest = hashlib.sha256(f"procurewatch {self.name} {self.key}".encode()).hexdigest()[:16]
+        return self.name, digest, datetime.now(UTC).date()
+
+
+def tomorrow() -> datetime:
+    """Return the next 00:00 UTC."""
+    return datetime.combine(datetime.now(UTC).date() + timedelta(days=1), time(), UTC)

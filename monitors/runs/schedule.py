@@ -1,0 +1,104 @@
+"""Polling on a schedule, in one process, for as long as it runs.
+
+Which source is due is read from the database at every tick, so a restart forgets nothing; a claim on the source keeps
+two copies, or a poll by hand, from running it at once. APScheduler gives the ticks, nothing more.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+
+import structlog
+from apscheduler.schedulers.background import BackgroundScheduler
+from sqlalchemy.exc import DBAPIError
+
+from monitors.runs.pipeline import NOT_BEFORE
+from monitors.runs.status import Verdict
+from storage.database import Database
+from storage.writing.failed_steps import unfinished_steps
+from storage.writing.runs import checkpoint, latest_run
+
+log = structlog.get_logger(__name__)
+
+FIRST_RETRY = timedelta(minutes=15)
+RETRY_OF_STEPS = timedelta(hours=1)  # what failed alone while the rest of the source answered
+LONGEST_WAIT = timedelta(days=1)  # that a source asks for: until its quota begins anew
+
+
+def due_at(database: Database, source: str, every: timedelta, now: datetime) -> datetime:
+    """Return when a source is to be polled next (UTC), from how its last poll ended.
+
+    A good poll is repeated after `every`, a failed or cut-off one after fifteen minutes. One with failed steps is
+    repeated after an hour for each time that they have failed, but after `every` at the latest. None is repeated before
+    the source itself said it may be asked again. Times that only a wrong clock can have noted are not believed.
+    """
+    with database.reading() as session:
+        last = latest_run(session, source, "poll")
+        noted = checkpoint(session, source, NOT_BEFORE)
+        failures = min((step.failures for step in unfinished_steps(session, source)), default=1)
+    not_before = datetime.fromisoformat(noted) if noted else now
+    if last is None or last.started > now:
+        due = now
+    elif last.verdict and Verdict(last.verdict).is_good:
+        due = last.started + every
+    elif last.verdict == Verdict.INCOMPLETE:
+        due = (last.ended or last.started) + min(RETRY_OF_STEPS * failures, every)
+    else:
+        due = (last.ended or last.started) + min(FIRST_RETRY, every)
+    return max(due, not_before) if not_before <= now + LONGEST_WAIT else due
+
+
+def poll_when_due(
+    database: Database, source: str, every: timedelta, poll: Callable[[str], None], now: datetime | None = None
+) -> bool:
+    """Poll a source if it is due and nobody else is at it; whether it was polled."""
+    now = now or datetime.now(UTC)
+    if due_at(database, source, every, now) > now:
+        return False
+    with database.claim(source) as held:
+        if not held:
+            log.info("another process is at it", source=source)
+            return False
+        if due_at(database, source, every, now) > now:  # the other one has just finished
+            return False
+        poll(source)
+        return True
+
+
+def keep_polling(
+    database: Database,
+    sources: Mapping[str, timedelta],
+    poll: Callable[[str], None],
+    *,
+    tick: timedelta,
+    stop: threading.Event,
+) -> None:
+    """Poll whatever is due at every tick until `stop` is set; returns when the run under way has ended.
+
+    `sources` gives by name how long to wait between two polls.
+    """
+
+    def look(source: str) -> None:
+        try:
+            poll_when_due(database, source, sources[source], poll)
+        except DBAPIError:
+            log.exception("the database failed; trying again at the next tick", source=source)
+
+    scheduler = BackgroundScheduler(timezone=UTC)
+    for source in sources:
+        scheduler.add_job(
+            look,
+            "interval",
+            args=[source],
+            seconds=tick.total_seconds(),
+            next_run_time=datetime.now(UTC),
+            id=source,
+            coalesce=True,
+            max_instances=1,
+            misfire_grace_time=None,
+        )
+    scheduler.start()
+    stop.wait()
+    scheduler.shutdown(wait=True)

@@ -1,0 +1,177 @@
+"""The watchlist as a spreadsheet: CSV out, and back in exactly as it was.
+
+A row an entry. Several values in a cell are joined by " | " (a bar or backslash inside a value is written with a
+backslash before it). What is known of a name stands after it in brackets: "TASER INTERNATIONAL, INC. [-2017]",
+"AVIGILON [2018-, mixed]"; phrases are in a column for each strength, "[not searched]" after those that are not asked
+for. A cell that a spreadsheet would take for a formula gets a quote in front, which is taken off again.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+import yaml
+
+from monitors.watchlist.editor import NAME_FIELDS, TEXT_FIELDS
+from monitors.watchlist.loader import read_entry
+from monitors.watchlist.model import Kind, KnownName, Product, Strength, Vendor
+from monitors.watchlist.yaml_reader import Place, read_bytes, unknown
+from storage.reading.export_rows import FORMULA_STARTS
+
+PHRASE_COLUMNS = {f"{strength.value}_phrases": strength for strength in Strength}
+_PLAIN = ("id", "kind", "name", "category", "evidence", "portfolio")
+COLUMNS = (*_PLAIN, *NAME_FIELDS, *TEXT_FIELDS[:2], *PHRASE_COLUMNS, *TEXT_FIELDS[2:], "note")
+NOT_SEARCHED = "not searched"
+_KNOWN = re.compile(r"(?P<name>.*?)\s*\[(?:(?P<since>\d{4})?-(?P<until>\d{4})?)?(?:, )?(?P<portfolio>[a-z]+)?\]")
+_MARKED = re.compile(r"(?P<phrase>.*?)\s*\[(?P<mark>not searched)?\]")
+
+
+def write_spreadsheet(vendors: Iterable[Vendor]) -> str:
+    """Return entries as CSV, with a header."""
+    out = io.StringIO(newline="")
+    writer = csv.DictWriter(out, COLUMNS, lineterminator="\r\n")
+    writer.writeheader()
+    for vendor in vendors:
+        writer.writerow({column: _defuse(cell) for column, cell in _cells(vendor).items()})
+    return out.getvalue()
+
+
+def read_spreadsheet(file: Path, categories: Mapping[str, str]) -> list[tuple[Vendor, Place]]:
+    """Return the entries of a CSV file, each with the line it begins on; columns may be left out and in any order.
+
+    Raises:
+        WatchlistError: the first thing that is wrong, with file and line.
+    """
+    place = Place(file.name)
+    try:
+        text = read_bytes(file).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise place.error("not UTF-8 text; save it as CSV UTF-8") from error
+    found: dict[str, tuple[Vendor, Place]] = {}
+    for line, row in _rows(text, place):
+        vendor, where = read_entry(_node(row, line), Place(place.file, line), categories)
+        if vendor.id in found:
+            raise where.error(f"duplicate id, first used on line {found[vendor.id][1].line}")
+        found[vendor.id] = (vendor, where)
+    return list(found.values())
+
+
+def _rows(text: str, place: Place) -> Iterator[tuple[int, dict[str, str]]]:
+    """Give each row with its first line: column -> cell, only those that hold something."""
+    first_line = text.partition("\n")[0]
+    delimiter = max((",", ";", "\t"), key=first_line.count)  # spreadsheets of many countries write semicolons
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    try:
+        header = [name.strip().lower().replace(" ", "_") for name in next(reader, [])]
+        _check_header(header, place)
+        line = reader.line_num + 1
+        for row in reader:
+            cells = {name: _undo(cell) for name, cell in zip(header, row, strict=False) if cell.strip()}
+            if any(cell.strip() for cell in row[len(header) :]):
+                raise Place(place.file, line).error("the row has more cells than the header has columns")
+            if cells:
+                yield line, cells
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise Place(place.file, reader.line_num).error(f"not CSV: {error}") from error
+
+
+def _check_header(header: list[str], place: Place) -> None:
+    place = Place(place.file, 1)
+    if not header:
+        raise place.error("empty")
+    for name in header:
+        if name not in COLUMNS:
+            raise place.error(unknown("column", name, COLUMNS))
+        if header.count(name) > 1:
+            raise place.error(f'column "{name}" is given twice')
+
+
+def _node(row: Mapping[str, str], line: int) -> yaml.MappingNode:
+    """Return a row as the YAML it stands for, so that both are read, and complained of, alike."""
+    mark = yaml.Mark("", 0, line - 1, 0, None, 0)
+    entry: dict[str, object] = {name: row[name] for name in (*_PLAIN, "note") if name in row}
+    for name in TEXT_FIELDS:
+        entry[name] = _split(row.get(name, ""))
+    for name in NAME_FIELDS:
+        entry[name] = [_name_of(cell) for cell in _split(row.get(name, ""))]
+    entry["products"] = [
+        _phrase_of(cell, strength) for name, strength in PHRASE_COLUMNS.items() for cell in _split(row.get(name, ""))
+    ]
+    node = _as_node({field: value for field, value in entry.items() if value}, mark)
+    if not isinstance(node, yaml.MappingNode):
+        raise TypeError("an entry is a mapping")
+    return node
+
+
+def _as_node(value: object, mark: yaml.Mark) -> yaml.Node:
+    if isinstance(value, dict):
+        pairs = [(_as_node(key, mark), _as_node(each, mark)) for key, each in value.items()]
+        return yaml.MappingNode("tag:yaml.org,2002:map", pairs, mark, mark)
+    if isinstance(value, list):
+        return yaml.SequenceNode("tag:yaml.org,2002:seq", [_as_node(each, mark) for each in value], mark, mark)
+    return yaml.ScalarNode("tag:yaml.org,2002:str", str(value), mark, mark)
+
+
+def _cells(vendor: Vendor) -> dict[str, str]:
+    cells = {name: str(getattr(vendor, name)) for name in (*_PLAIN, "note")}
+    if vendor.kind is Kind.TOPIC:
+        cells["portfolio"] = ""
+    cells |= {name: _join(map(name_text, getattr(vendor, name))) for name in NAME_FIELDS}
+    cells |= {name: _join(getattr(vendor, name)) for name in TEXT_FIELDS}
+    for column, strength in PHRASE_COLUMNS.items():
+        cells[column] = _join(_phrase_text(product) for product in vendor.products if product.strength is strength)
+    return cells
+
+
+def name_text(known: KnownName) -> str:
+    """Return a name with what is known of it in brackets."""
+    years = f"{known.since or ''}-{known.until or ''}" if known.since or known.until else ""
+    said = ", ".join(part for part in (years, known.portfolio or "") if part)
+    return f"{known.name} [{said}]" if said or _KNOWN.fullmatch(known.name) else known.name
+
+
+def _name_of(cell: str) -> str | dict[str, str]:
+    found = _KNOWN.fullmatch(cell)
+    if not found:
+        return cell
+    parts = {"name": found["name"], "from": found["since"], "until": found["until"], "portfolio": found["portfolio"]}
+    return {field: value for field, value in parts.items() if value}
+
+
+def _phrase_text(product: Product) -> str:
+    if product.search:
+        return f"{product.phrase} []" if _MARKED.fullmatch(product.phrase) else product.phrase
+    return f"{product.phrase} [{NOT_SEARCHED}]"
+
+
+def _phrase_of(cell: str, strength: Strength) -> dict[str, str]:
+    found = _MARKED.fullmatch(cell)
+    phrase = {"phrase": found["phrase"] if found else cell, "strength": strength.value}
+    return {**phrase, "search": "false"} if found and found["mark"] else phrase
+
+
+def _join(values: Iterable[str]) -> str:
+    return " | ".join(value.replace("\\", "\\\\").replace("|", "\\|") for value in values)
+
+
+def _split(cell: str) -> list[str]:
+    values = re.findall(r"(?:\\.|[^|\\]|\\$)+", cell, re.DOTALL)
+    return [value.strip() for value in (re.sub(r"\\(.)", r"\1", each) for each in values) if value.strip()]
+
+
+def _runs(cell: str) -> bool:
+    return cell.lstrip(" ").startswith(FORMULA_STARTS)
+
+
+def _defuse(cell: str) -> str:
+    """Put a quote before what a spreadsheet would run, and before what already looks so defused."""
+    return f"'{cell}" if _runs(cell.lstrip("'")) else cell
+
+
+def _undo(cell: str) -> str:
+    return cell[1:] if cell.startswith("'") and _runs(cell.lstrip("'")) else cell

@@ -1,0 +1,232 @@
+"""What to ask an upstream about an entry, and how a description may name a company. Pure.
+
+Whatever `monitors.matching.matcher` would match is asked for, with these exceptions: names that are only like a
+listed one, a
+spelling with other spaces that nobody listed (BABELSTREET), names of a `broad` portfolio, phrases that are weak or
+`search: false`, and CAGE codes, which USAspending does not know.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable
+from itertools import combinations, pairwise
+
+from monitors.matching.name_index import SHORTEST_CORE
+from monitors.normalize import LEGAL_FORMS, fold_text, is_common, parse_name
+from monitors.watchlist.model import Portfolio, Product, Strength, Vendor
+from sources.names import indexed_words
+
+SHORTEST_PHRASE = 3
+SHORTEST_SEARCH = 7
+
+_OPERATORS = ("AND", "OR", "NOT")
+_BRACKETS = {")": "(", "]": "[", "}": "{"}
+_AT_AN_END = re.compile(r"^(?:AND|OR|NOT)\b|\b(?:AND|OR|NOT)$")
+# The spellings of a legal form; one that begins with another (INCORPORATED) is found with it.
+_SPELLED = {
+    form: [raw for raw in LEGAL_FORMS if LEGAL_FORMS[raw] == form and (raw == form or not raw.startswith(form))]
+    for form in LEGAL_FORMS.values()
+} | {"LLC": ["LLC", "L.L.C", "LIMITED LIABILITY COMPANY"], "LP": ["LP", "L.P", "LIMITED PARTNERSHIP"]}
+
+_LOWERED = {
+    Portfolio.PURE: {},
+    Portfolio.MIXED: {Strength.STRONG: Strength.MEDIUM, Strength.MEDIUM: Strength.WEAK},
+    Portfolio.BROAD: {Strength.STRONG: Strength.WEAK, Strength.MEDIUM: Strength.WEAK},
+}
+
+
+def lowered(strength: Strength, portfolio: Portfolio) -> Strength:
+    """Return how much a company's name says in a description, given how much of its business is surveillance."""
+    return _LOWERED[portfolio].get(strength, strength)
+
+
+def mentions(vendor: Vendor) -> tuple[tuple[Product, Portfolio], ...]:
+    """Return the ways a description may name the company, with their strength, and what the name says of the business.
+
+    A name of several distinctive words is strong. One word, or words many companies use, is medium: a person looks at
+    it, unless the entry lists the same words among its products with a strength of its own. Short ones are left out.
+    A mixed portfolio lowers both by one, and a broad one has no mentions: they would say nothing.
+    """
+    listed = {_tight(product.phrase) for product in vendor.products}
+    found: dict[str, tuple[Product, Portfolio]] = {}
+    for known in vendor.known_names:
+        name, portfolio = parse_name(known.name), vendor.portfolio_of(known)
+        words = fold_text(name.core) if name else ""
+        tight = words.replace(" ", "")
+        single = " " not in words
+        vague = len(tight) < 6 or (single and is_common(words))
+        if vague or tight in listed or portfolio is Portfolio.BROAD:
+            continue
+        strength = Strength.MEDIUM if single or is_common(words) else Strength.STRONG
+        found.setdefault(tight, (Product(words, lowered(strength, portfolio)), portfolio))
+    return tuple(found.values())
+
+
+def _without_the(written: str) -> str:
+    """Return a name in upper case without a leading THE, which the matcher leaves out, too."""
+    return re.sub(r"^THE\s+(?=\w)", "", written.upper().strip())
+
+
+def _without_form(written: str) -> str:
+    """Return a name in upper case without THE and legal form, its punctuation kept: PEN-LINK, LIMITED -> PEN-LINK,"""
+    whole = _without_the(written)
+    name = parse_name(whole)
+    words = whole.split()
+    while name and len(words) > 1:
+        shorter = parse_name(" ".join(words[:-1]))
+        if shorter is None or shorter.core != name.core:
+            break
+        words = words[:-1]
+    return " ".join(words)
+
+
+def _spellings(text: str) -> set[str]:
+    """Return a text as written, without its punctuation, and with spaces for it; each with & for AND and vice versa."""
+    with_and = text.replace("&", " AND ")
+    spelled = (text, re.sub(r"[^\w\s]", "", with_and), fold_text(with_and))
+    return {" ".join(each.split()) for one in spelled for each in (one, one.replace(" AND ", " & "))} - {""}
+
+
+def search_names(vendor: Vendor) -> tuple[str, ...]:
+    """Return what to ask an upstream whose recipient search looks for a substring and takes punctuation literally.
+
+    Legal forms are left out where what remains is distinctive (words of seven letters together, or one of six that is
+    not common); subsidiaries and parents are asked for too; a name that contains another one is dropped; nothing is
+    shorter than seven characters. A company with a broad portfolio is not asked for by name: its thousands of awards
+    would say nothing.
+    """
+    wanted: set[str] = set()
+    for written in _written_names(vendor):
+        bare = _without_form(written).strip(" ,.")
+        words = fold_text(bare)
+        several = " " in words and len(words.replace(" ", "")) >= SHORTEST_SEARCH
+        distinctive = several or (len(words) >= 6 and " " not in words and not is_common(words))
+        wanted |= _spellings(bare if distinctive else written.rstrip(" ."))
+    usable = {name for name in wanted if len(name) >= SHORTEST_SEARCH or (len(name) == 6 and name.isalnum())}
+    return fewest_names(name for name in usable if " " in fold_text(name) or not is_common(fold_text(name)))
+
+
+def _written_names(vendor: Vendor) -> list[str]:
+    """Return every name by which a recipient or its parent may concern an entry."""
+    names = (*vendor.known_names, *vendor.subsidiaries, *vendor.parents)
+    return [_without_the(known.name) for known in names if vendor.portfolio_of(known) is not Portfolio.BROAD]
+
+
+def fewest_names(names: Iterable[str]) -> tuple[str, ...]:
+    """Return names without those that contain another: a search for the shorter finds them too."""
+    kept: list[str] = []
+    for name in sorted(set(names), key=len):
+        if not any(shorter in name for shorter in kept):
+            kept.append(name)
+    return tuple(sorted(kept))
+
+
+def search_short_names(vendor: Vendor) -> tuple[str, ...]:
+    """Return the names that no text of `search_names` finds, for a search whose rows are compared with the whole name.
+
+    They are short or common words (`sources.names` says how rows are compared). One that the matcher takes only with
+    its legal form is asked for with that form, or with a comma, whatever follows it.
+    """
+    found_by = search_names(vendor)
+    cores = {
+        text: core
+        for written in _written_names(vendor)
+        for text, core in _whole_names(written).items()
+        if not any(name in text for name in found_by)
+    }
+    return tuple(
+        sorted(
+            text
+            for text, core in cores.items()
+            if not any(text != other and text.startswith(other) and core == cores[other] for other in cores)
+        )
+    )
+
+
+def _whole_names(written: str) -> dict[str, str]:
+    """Return texts, one of which stands in whatever the matcher takes for a name, and the name's core for each."""
+    bare, name = _without_form(written).rstrip(" ,"), parse_name(written)
+    if name is None:
+        return {}
+    texts = _spellings(bare.rstrip("."))
+    only_with_form = len(name.tight) < SHORTEST_CORE or (is_common(name.core) and " " not in name.core)
+    if name.form and only_with_form:
+        form = name.form.split()[0]
+        texts = {spelling for each in _SPELLED.get(form, [form]) for spelling in _spellings(f"{bare} {each}")}
+        texts |= {f"{spelling}," for spelling in _spellings(bare)}
+    return dict.fromkeys(texts, name.tight)
+
+
+def unreadable(product: Product) -> str:
+    """Return why the query parser of an upstream could not read a phrase and what to do, "" if it can or need not.
+
+    It takes AND, OR and NOT for operators, which need a word on either side, and brackets and quotes for pairs. Phrases
+    that are never sent need not be read.
+    """
+    words = fold_text(product.phrase).split()
+    if not _is_sent(product) or not words:
+        return ""
+    if words[0] in _OPERATORS:
+        return f"begins with {words[0]}, which searches take for an operator: leave the word out"
+    if words[-1] in _OPERATORS:
+        return f"ends with {words[-1]}, which searches take for an operator: leave the word out"
+    if any(one in _OPERATORS and two in _OPERATORS[:2] for one, two in pairwise(words)):
+        return "has two words side by side that searches take for operators (AND, OR, NOT): leave one out"
+    mark = _without_counterpart(product.phrase)
+    return f"has {mark} without its counterpart: add that, or leave both out" if mark else ""
+
+
+def _is_sent(product: Product) -> bool:
+    return product.search and product.strength is not Strength.WEAK
+
+
+def _without_counterpart(phrase: str) -> str:
+    """Return a bracket or double quote that stands alone, "" if none does."""
+    opened: list[str] = []
+    for mark in filter("()[]{}".__contains__, phrase):
+        if mark not in _BRACKETS:
+            opened.append(mark)
+        elif not opened or opened.pop() != _BRACKETS[mark]:
+            return mark
+    if opened:
+        return opened[-1]
+    return '"' if phrase.count('"') % 2 else ""
+
+
+def search_phrases(vendor: Vendor) -> tuple[str, ...]:
+    """Return what to ask an upstream whose keyword search looks for words (at least 3 characters) in descriptions.
+
+    Strong and medium phrases, and the vendor's own names as they are listed; no phrase that `unreadable` refuses.
+    """
+    asked = [product for product in vendor.products if not unreadable(product)]
+    asked += [mention for mention, _ in mentions(vendor)]
+    wanted = {product.phrase.upper() for product in asked if _is_sent(product)}
+    tight = {_tight(phrase) for phrase in wanted}
+    names = (_without_form(known.name).strip(" ,.") for known in vendor.known_names)
+    wanted |= {name for name in names if _tight(name) in tight}
+    # Of a name no word can be left out; only in capitals are they operators.
+    spelled = {_AT_AN_END.sub(lambda found: found[0].lower(), each) for phrase in wanted for each in _spellings(phrase)}
+    return fewest_phrases(phrase for phrase in spelled if len(phrase) >= SHORTEST_PHRASE)
+
+
+def _tight(text: str) -> str:
+    return fold_text(text).replace(" ", "")
+
+
+def fewest_phrases(phrases: Iterable[str]) -> tuple[str, ...]:
+    """Return phrases without those that find nothing more.
+
+    Two are the same to the index's tokenizer (MPH-900, MPH 900), one holds all words of another in order, or is its
+    plural.
+    """
+    by_words: dict[tuple[str, ...], str] = {}
+    for phrase in sorted(phrases, key=lambda phrase: (len(re.sub(r"[\w &]", "", phrase)), len(phrase), phrase)):
+        by_words.setdefault(indexed_words(phrase), phrase)
+    return tuple(sorted(phrase for words, phrase in by_words.items() if not _finds_nothing_more(words, by_words)))
+
+
+def _finds_nothing_more(words: tuple[str, ...], others: Collection[tuple[str, ...]]) -> bool:
+    singular = (*words[:-1], words[-1].removesuffix("S"))
+    parts = {part[start:end] for part in (words, singular) for start, end in combinations(range(len(words) + 1), 2)}
+    return any(part in others for part in parts if part != words)

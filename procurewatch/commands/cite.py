@@ -1,0 +1,89 @@
+"""Commands for those who write about an award: foia, a request for its records; cite, how to cite it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from sqlalchemy.orm import Session
+
+from feeds.citations import FORMS, Form, cite_award
+from feeds.foia.docx import write_docx
+from feeds.foia.letter import FoiaLetter, Requester, letter
+from feeds.foia.links import mailto, muckrock_composer
+from feeds.text import one_line
+from feeds.urls import award_path, site_url
+from procurewatch.commands.output import whole_output
+from procurewatch.commands.search import NOTHING
+from procurewatch.context import opened
+from procurewatch.settings import Settings
+from storage.models import StoredRecord
+from storage.reading.records import actions_of, evidence_of, find_by_identifier
+
+AwardArgument = Annotated[str, typer.Argument(help="An award's key, PIID or usaspending.gov address.")]
+
+
+def foia(  # noqa: PLR0917  options are given by name
+    context: typer.Context,
+    award: AwardArgument,
+    docx: Annotated[Path | None, typer.Option(help="Write a Word document instead.", dir_okay=False)] = None,
+    name: Annotated[str, typer.Option(help="Your name, for the signature.")] = "",
+    organization: Annotated[str, typer.Option(help="The newsroom or group you write for.")] = "",
+    email: Annotated[str, typer.Option(help="Where the agency is to answer.")] = "",
+    not_media: Annotated[bool, typer.Option("--not-media", help="Do not ask for the fees of news media.")] = False,
+) -> None:
+    """Write a request for an award's records under the Freedom of Information Act to the agency that buys."""
+    settings: Settings = context.obj
+    who = Requester(name=name, organization=organization, email=email, is_news_media=not not_media)
+    with opened(settings) as desk, desk.database.reading() as session:
+        record = _the_one(session, award)
+        request = letter(record, actions_of(session, record.key), who, written=datetime.now(UTC).date())
+    if docx:
+        docx.write_bytes(write_docx(request))
+        _say([f"the letter is in {docx}"])
+    else:
+        with whole_output(None) as out:
+            out.write(request.text.encode())
+    _say(_for_the_sender(request))
+
+
+def cite(
+    context: typer.Context,
+    award: AwardArgument,
+    form: Annotated[Form, typer.Option("--format", help="What to write.")] = Form.TEXT,
+) -> None:
+    """Write how to cite an award: who says so, where, when it was retrieved, and the hashes of the stored evidence."""
+    settings: Settings = context.obj
+    with opened(settings) as desk, desk.database.reading() as session:
+        record = _the_one(session, award)
+        ours = site_url(settings.site_url, award_path(record.key)) if settings.site_url else ""
+        citation = cite_award(record, evidence_of(session, record.key), our_url=ours)
+    with whole_output(None) as out:
+        out.write((FORMS[form](citation).rstrip("\n") + "\n").encode())
+
+
+def _the_one(session: Session, award: str) -> StoredRecord:
+    """Return the record that is meant. Ends the command, in a line, where it is none or several."""
+    found = find_by_identifier(session, award)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        keys = ", ".join(record.key for record in found)
+        raise typer.BadParameter(
+            one_line(f"{award!r} is the number of {len(found)} awards; name one by its key: {keys}")
+        )
+    typer.echo(one_line(f"procurewatch: no award {award!r} is stored"), err=True)
+    raise typer.Exit(NOTHING)
+
+
+def _for_the_sender(request: FoiaLetter) -> list[str]:
+    links = [f"MuckRock's form, filled in: {muckrock_composer(request)}", f"By e-mail: {mailto(request)}"]
+    return ["", *request.notes, *links]
+
+
+def _say(lines: Sequence[str]) -> None:
+    for line in lines:
+        typer.echo(one_line(line), err=True)

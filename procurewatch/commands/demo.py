@@ -1,0 +1,82 @@
+"""The demo: the main job with no network, on real awards that a stand-in for USAspending serves on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from procurewatch.commands.poll import failure_line, poll_source
+from procurewatch.commands.publish import build_site, serve_desk
+from procurewatch.context import Desk, opened
+from procurewatch.demo.upstream import UsaspendingStandIn, load_corpus
+from procurewatch.settings import Settings, SourceSettings
+from procurewatch.terminal import AWARD_COLUMNS, award_rows, console, plain, report_line, stopping, table
+from sources.registry import SOURCES
+from storage.search.query import Query
+from storage.search.search import count_records, find_records
+
+FAILED = 1
+LAST_DAY = date(2024, 9, 30)  # of the corpus: fiscal years 2021 to 2024
+DAYS = 1461
+
+
+def demo(
+    context: typer.Context,
+    feeds: Annotated[Path | None, typer.Option("--feeds", help="Folder for the feeds.")] = None,
+    serve: Annotated[bool, typer.Option("--serve", help="Serve the feeds and pages afterwards.")] = False,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port for --serve.")] = 8400,
+) -> None:
+    """Show the main job with no network: real awards of 2021 to 2024, polled, matched, stored and published."""
+    settings: Settings = context.obj
+    with stand_in_settings(settings) as own, opened(own) as desk:
+        out = console()
+        with stopping(desk.stop):
+            report = poll_source(desk, SOURCES["usaspending"], LAST_DAY)
+        if report.verdict is None or not report.verdict.is_good:
+            typer.echo(failure_line(report), err=True)
+            raise typer.Exit(FAILED)
+        _list(desk)
+        out.print(plain(report_line(report)))
+        folder = feeds or own.data_dir / "feeds"
+        out.print(plain(build_site(desk, folder)))
+        out.print(plain(f"Open {folder.absolute() / 'index.html'}, or subscribe to a feed from there."))
+        out.print(plain(f'Ask more, with the same program: --data-dir "{own.data_dir}" search "babel street"'))
+        if serve:
+            serve_desk(desk, "127.0.0.1", port)
+
+
+@contextmanager
+def stand_in_settings(settings: Settings) -> Iterator[Settings]:
+    """Start the stand-in; give settings that ask it and keep the demo's records apart from the real ones."""
+    with UsaspendingStandIn(load_corpus()) as upstream:
+        yield settings.model_copy(
+            update={
+                "data_dir": settings.data_dir / "demo",
+                "database_url": None,
+                "signed_days": DAYS,
+                "sweep_days": DAYS,
+                "only_sources": ["usaspending"],
+                "sources": {"usaspending": SourceSettings(base_url=upstream.base_url, seconds_between=0)},
+            }
+        )
+
+
+def _list(desk: Desk) -> None:
+    """Print the newest award of each vendor, and how many there are."""
+    with desk.database.reading() as session:
+        total = count_records(session, Query())
+        found = [
+            (count_records(session, asked), award, vendor)
+            for vendor in desk.watchlist.vendors
+            for asked in (Query(vendor=(vendor.id,)),)
+            for award in find_records(session, asked, limit=1)
+        ]
+    newest = sorted(found, key=lambda each: (each[1].signed or date.min, each[2].id), reverse=True)
+    rows = [(vendor.name, str(count), *next(award_rows([award]))[1:]) for count, award, vendor in newest]
+    title = f"{total} awards concern {len(rows)} vendors of the watchlist; the newest of each:"
+    console().print(table(title, ("Vendor", "Awards", *AWARD_COLUMNS[1:]), rows, right=("Awards", "Obligated")))

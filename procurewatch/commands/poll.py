@@ -1,0 +1,152 @@
+"""Commands that bring records in: poll, backfill, run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
+from typing import Annotated
+
+import structlog
+import typer
+
+from monitors.runs.schedule import due_at, keep_polling
+from monitors.runs.status import RunReport
+from monitors.watchlist.loader import Vendor
+from procurewatch.commands.parameters import read_day, read_vendor, today
+from procurewatch.context import Busy, Desk, opened
+from procurewatch.settings import Settings, SettingsError
+from procurewatch.terminal import console, following, plain, report_line, stopping
+from sources.base import Source
+from sources.registry import SOURCES
+from sources.usaspending.filters import EARLIEST
+
+log = structlog.get_logger(__name__)
+
+FAILED, MISUSED, BUSY = 1, 2, 3
+NO_SOURCE = "no source is turned on; see `sources` in docs/settings.md"
+
+Since = Annotated[date, typer.Option(parser=read_day, help="First day of the history, YYYY-MM-DD.", metavar="DAY")]
+
+
+def poll(
+    context: typer.Context,
+    source: Annotated[list[str] | None, typer.Option(help="Only this source; may be given several times.")] = None,
+    now: Annotated[bool, typer.Option("--now", help="Ask even a source that would bring nothing yet.")] = False,
+) -> None:
+    """Ask every source what is new for the watchlist, store it, and say what came of it."""
+    settings: Settings = context.obj
+    codes = []
+    with opened(settings) as desk, stopping(desk.stop):
+        for chosen in _chosen(desk, source):
+            if desk.stop.is_set():
+                codes.append(FAILED)
+                break
+            due = rests_until(desk, chosen)
+            if due and not now:
+                console().print(plain(f"{chosen.title}: resting until {due:%Y-%m-%d %H:%M} UTC (--now asks anyway)"))
+            else:
+                codes.append(reported(partial(poll_source, desk, chosen, today(), force=now)))
+    finish(codes)
+
+
+def rests_until(desk: Desk, source: Source) -> datetime | None:
+    """Return until when another poll of a source would bring nothing (UTC), `None` when it may be asked."""
+    if not source.rests:
+        return None
+    moment = datetime.now(UTC)
+    due = due_at(desk.database, source.name, source.rests, moment)
+    return due if due > moment else None
+
+
+def poll_source(desk: Desk, source: Source, until: date, *, force: bool = False) -> RunReport:
+    """Poll one source with its progress shown, with `force` even if its data has not changed. Raises `Busy`."""
+    with desk.claimed(source), following(source.title) as listen:
+        return desk.poll(source, until, listen, force=force)
+
+
+def backfill(
+    context: typer.Context,
+    vendor: Annotated[str, typer.Argument(help="A vendor of the watchlist, by name or id.")],
+    since: Since = EARLIEST,
+    tell_feeds: Annotated[bool, typer.Option("--tell-feeds", help="Let feeds carry what is found.")] = False,
+) -> None:
+    """Fetch a vendor's whole history. Stop it whenever you like: run again, it goes on where it was."""
+    settings: Settings = context.obj
+    if since < EARLIEST:
+        raise typer.BadParameter(f"USAspending's search begins on {EARLIEST}; leave --since out to have all of it")
+    if since > today():
+        raise typer.BadParameter(f"--since {since} is in the future")
+    with opened(settings) as desk, stopping(desk.stop):
+        found = read_vendor(vendor, desk.watchlist)
+        codes = []
+        for source in _chosen(desk):
+            if desk.stop.is_set():
+                codes.append(FAILED)
+                break
+            codes.append(reported(partial(_backfill_source, desk, source, found, since, tell=tell_feeds)))
+    finish(codes)
+
+
+def _backfill_source(desk: Desk, source: Source, vendor: Vendor, since: date, *, tell: bool) -> RunReport:
+    with desk.claimed(source), following(f"{vendor.name} in {source.title}") as listen:
+        return desk.backfill(source, vendor, since, today(), listen, tell=tell)
+
+
+def run(
+    context: typer.Context,
+    tick_seconds: Annotated[float, typer.Option(min=0.1, max=3600, help="Seconds between looks at what is due.")] = 60,
+) -> None:
+    """Poll every source whenever it is due, until stopped (SIGTERM or Ctrl-C ends it cleanly)."""
+    settings: Settings = context.obj
+    with opened(settings) as desk, stopping(desk.stop):
+
+        def poll_now(name: str) -> None:
+            reported(lambda: desk.poll(SOURCES[name], today(), lambda _progress: None))
+
+        sources = {source.name: desk.every(source) for source in _chosen(desk)}
+        keep_polling(desk.database, sources, poll_now, tick=timedelta(seconds=tick_seconds), stop=desk.stop)
+
+
+def reported(ask: Callable[[], RunReport]) -> int:
+    """Run something at one source, print how it ended, failures to stderr, and return the exit code for that.
+
+    A source that cannot be asked, since another process is reading it or its settings are wrong, keeps no other from
+    being asked.
+    """
+    try:
+        report = ask()
+    except (Busy, SettingsError) as error:
+        typer.echo(plain(f"procurewatch: {error}").plain, err=True)
+        return BUSY if isinstance(error, Busy) else MISUSED
+    if report.verdict and report.verdict.is_good:
+        console().print(plain(report_line(report)))
+        return 0
+    typer.echo(failure_line(report), err=True)
+    return FAILED
+
+
+def finish(codes: Iterable[int]) -> None:
+    """End with exit code 1 if a source could not be read whole; else with 2 or 3 if one could not be asked."""
+    if failed := [code for code in codes if code]:
+        raise typer.Exit(min(failed))
+
+
+def failure_line(report: RunReport) -> str:
+    """Return one line that says what went wrong and that nothing is lost."""
+    verdict = report.verdict or "stopped"
+    kept = f"; the {report.tally.read} records read before are kept" if report.tally.read else ""
+    return plain(f"procurewatch: {verdict}: {report.message}{kept}").plain
+
+
+def _chosen(desk: Desk, names: Sequence[str] | None = None) -> list[Source]:
+    """Return the sources to ask: those that are turned on, or those that are named, if they can be."""
+    for name in names or ():
+        if name not in SOURCES:
+            raise typer.BadParameter(f"unknown source {name!r}; there are: {', '.join(SOURCES)}")
+        if why_not := desk.why_not(SOURCES[name]):
+            raise typer.BadParameter(f"{name} cannot be asked: {why_not}")
+    chosen = [source for source in desk.sources if not names or source.name in names]
+    if not chosen:
+        raise typer.BadParameter(NO_SOURCE)
+    return chosen

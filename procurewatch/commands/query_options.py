@@ -1,0 +1,102 @@
+"""The query language on the command line: an option for each parameter of a URL, or a URL's query pasted whole."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Annotated, Any
+from urllib.parse import parse_qsl
+
+import typer
+
+from monitors.watchlist.loader import Watchlist
+from procurewatch.commands.parameters import read_vendor
+from storage.search.query import PARAMETERS, SINGLE, InvalidQuery, Query, read_query
+
+Given = dict[str, list[str]]
+
+WORDS_HELP = "Words that must all occur; or a query as in an address, such as 'q=phones&vendor=cellebrite'."
+HELP = {
+    "vendor": "A vendor of the watchlist, by name or id.",
+    "category": "A category of the watchlist.",
+    "agency": "A code (7012, 070) or words of an agency's name.",
+    "office": "Words of an office's name.",
+    "source": "What this source tells of.",
+    "kind": "award, publication, contract, notice ...",
+    "event": "Where this has happened: terminated, extended ...",
+    "since": "Signed on or after this day.",
+    "until": "Signed on or before this day.",
+    "seen_since": "First seen on or after this day.",
+    "seen_until": "First seen on or before this day.",
+    "min_amount": "Obligated at least so many dollars.",
+    "max_amount": "Obligated at most so many dollars.",
+    "reseller": "yes, no, or words of a reseller's name.",
+    "state": "The recipient's state: VA.",
+    "psc": "A product or service code, or its beginning.",
+    "naics": "A NAICS code, or its beginning.",
+    "competition": "Whether a contract was competed: competed, not-competed, unknown.",
+    "set_aside": "A set-aside: its FPDS code (8a, none) or words of it.",
+    "pricing": "A type of contract: words of it (firm fixed price) or its FPDS code (j).",
+    "band": "Which matches: publish, review, rejected, any; all: also what matches nobody.",
+    "verdict": "As reviewed: confirmed, rejected, never, unreviewed.",
+}
+# With spaces too, as browsers show an address and people type one, if what it begins with is a parameter.
+_PASTED = re.compile(rf"(?:\S+\?|\?)?(?:[a-z_]+=\S*|(?:{'|'.join(PARAMETERS)})=.*)|\S+://\S*")
+
+
+def asks(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the words and options of the query language; it is handed them as `given`, for `asked`."""
+
+    @wraps(command)
+    def with_options(words: list[str] | None, everything: bool, **others: Any) -> None:
+        given: Given = {"words": words or []}
+        for name in HELP:
+            value = others.pop(name)
+            given[name] = list(value) if isinstance(value, list) else [value] if value else []
+        if everything:
+            given["band"] = ["all"]
+        command(given=given, **others)
+
+    own = [each for each in inspect.signature(command, eval_str=True).parameters.values() if each.name != "given"]
+    parameters = [own[0], *_options(), *own[1:]]
+    with_options.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    with_options.__annotations__ = {each.name: each.annotation for each in parameters}
+    return with_options
+
+
+def _options() -> list[inspect.Parameter]:
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    words = Annotated[list[str] | None, typer.Argument(help=WORDS_HELP)]
+    everything = Annotated[bool, typer.Option("--all", help="Also what matches nobody on the watchlist.")]
+    found = [inspect.Parameter("words", kind, default=None, annotation=words)]
+    for name, said in HELP.items():
+        option = typer.Option(f"--{name.replace('_', '-')}", help=said, show_default=False)
+        single = name in SINGLE
+        annotation = Annotated[str, option] if single else Annotated[list[str] | None, option]
+        found.append(inspect.Parameter(name, kind, default="" if single else None, annotation=annotation))
+    return [*found, inspect.Parameter("everything", kind, default=False, annotation=everything)]
+
+
+def asked(given: Given, watchlist: Watchlist) -> Query:
+    """Read what was asked. Raises `typer.BadParameter`."""
+    words = given["words"]
+    params = [(name, value) for name in PARAMETERS[1:] for value in given[name]]
+    if len(words) == 1 and _PASTED.fullmatch(words[0]):
+        pasted = words[0].rpartition("?")[2] if "?" in words[0] else words[0]
+        params += parse_qsl(pasted, keep_blank_values=True, max_num_fields=1000)
+    else:
+        params = [("q", _typed(words)), *params]
+        params = [(name, read_vendor(value, watchlist).id if name == "vendor" else value) for name, value in params]
+    try:
+        return read_query(params)
+    except InvalidQuery as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def _typed(words: Sequence[str]) -> str:
+    """Return the words as one text; what was quoted for the shell is a phrase."""
+    return " ".join(
+        f'"{word}"' if " " in word and not word.startswith("-") and '"' not in word else word for word in words
+    )

@@ -1,0 +1,80 @@
+"""Commands that read what is stored: search, show."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+from sqlalchemy.orm import Session
+
+from feeds.entries.coverage_note import not_public_yet
+from feeds.text import money, one_line
+from procurewatch.commands.query_options import Given, asked, asks
+from procurewatch.context import opened
+from procurewatch.settings import Settings
+from procurewatch.terminal import AWARD_COLUMNS, award_rows, console, plain, table
+from storage.models import StoredRecord
+from storage.reading.export_rows import record_row
+from storage.reading.records import actions_of, evidence_of, find_by_identifier
+from storage.search.search import count_records, find_records
+
+NOTHING = 1
+
+
+@asks
+def search(
+    context: typer.Context,
+    given: Given,
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="The most records to list.")] = 50,
+) -> None:
+    """List what is stored, newest first, with why each is here. Exit code 1 if there is nothing."""
+    settings: Settings = context.obj
+    with opened(settings) as desk, desk.database.reading() as session:
+        query = asked(given, desk.watchlist)
+        total = count_records(session, query)
+        rows = list(award_rows(find_records(session, query, limit)))
+    if not rows:
+        typer.echo("procurewatch: nothing stored answers to that", err=True)
+        raise typer.Exit(NOTHING)
+    shown = f"{total} awards" if total == len(rows) else f"{len(rows)} of {total} awards (--limit shows more)"
+    console().print(table(shown, AWARD_COLUMNS, rows, right=("Obligated",)))
+    console().print(plain(not_public_yet(datetime.now(UTC).date())))
+
+
+def show(
+    context: typer.Context,
+    award: Annotated[str, typer.Argument(help="An award's key, PIID or usaspending.gov address.")],
+) -> None:
+    """Show one award: facts, actions, why it matched, and the evidence."""
+    settings: Settings = context.obj
+    with opened(settings) as desk, desk.database.reading() as session:
+        found = find_by_identifier(session, award)
+        if not found:
+            typer.echo(one_line(f"procurewatch: no award {award!r} is stored"), err=True)
+            raise typer.Exit(NOTHING)
+        for each in found:
+            _show_award(session, each)
+
+
+def _show_award(session: Session, award: StoredRecord) -> None:
+    out = console()
+    facts = ((name.replace("_", " "), "" if value is None else str(value)) for name, value in record_row(award).items())
+    out.print(table(award.key, ("Fact", "As the source has it"), [fact for fact in facts if fact[1]]))
+    actions = (
+        (
+            action.modification,
+            str(action.signed or "not stated"),
+            money(action.obligation) if action.obligation is not None else "not stated",
+            action.action_type_text,
+            action.description,
+        )
+        for action in actions_of(session, award.key)
+    )
+    out.print(table("Actions", ("Mod", "Signed", "Obligation", "Kind", "Description"), actions, right=("Obligation",)))
+    for match in award.matches:
+        out.print(plain(f"{match.vendor_name} ({match.band}, score {match.score:.2f}): {match.reason}"))
+    evidence = (
+        (each.sha256, f"{each.retrieved_at:%Y-%m-%d %H:%M} UTC", each.url) for each in evidence_of(session, award.key)
+    )
+    out.print(table("Evidence", ("sha256", "Retrieved", "From"), evidence))

@@ -1,0 +1,173 @@
+"""Commands that look at the watchlist: vendors list, show, check, preview."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from sqlalchemy.orm import Session
+
+from feeds.text import one_line
+from monitors.matching.lint import Texts, scrutinise
+from monitors.runs.preview import Preview, Span, in_words, preview
+from monitors.watchlist.csv_io import name_text, read_spreadsheet
+from monitors.watchlist.loader import load_watchlist, read_categories, read_entries, read_file
+from monitors.watchlist.model import Evidence, Vendor
+from monitors.watchlist.search_terms import search_names, search_phrases, search_short_names
+from procurewatch.commands.feed import (
+    AliasOption,
+    ExcludeOption,
+    LegalNameOption,
+    PhraseOption,
+    UeiOption,
+    entry_from,
+)
+from procurewatch.commands.parameters import read_vendor
+from procurewatch.settings import Settings
+from procurewatch.terminal import console, plain, table
+from sources.records import Award, Publication
+from storage.database import open_database
+from storage.reading.records import all_keys
+from storage.reading.rematching import facts_of
+from storage.reading.survey import buyers_of_texts, recipient_names
+
+vendors = typer.Typer(help="Look at the watchlist, and add to it.", no_args_is_help=True)
+
+SERIOUS = 1
+NOTHING = 1
+AT_ONCE = 500
+EXAMPLES = 5
+
+
+@vendors.command("list")
+def list_entries(
+    context: typer.Context,
+    words: Annotated[list[str] | None, typer.Argument(help="Words that must occur in an entry.")] = None,
+    category: Annotated[str, typer.Option(help="Only this technology category, by its id.")] = "",
+    evidence: Annotated[Evidence | None, typer.Option(help="Only entries with this evidence.")] = None,
+) -> None:
+    """List the entries of the watchlist. Exit code 1 if there are none such."""
+    settings: Settings = context.obj
+    watchlist = load_watchlist(*settings.watchlist_files)
+    if category and category not in watchlist.categories:
+        raise typer.BadParameter(f"no category {category!r}; there are: {', '.join(watchlist.categories)}")
+    chosen = [
+        vendor
+        for vendor in watchlist.vendors
+        if category in ("", vendor.category)
+        and evidence in (None, vendor.evidence)
+        and all(word.casefold() in repr(vendor).casefold() for word in words or ())
+    ]
+    if not chosen:
+        typer.echo("procurewatch: no entry of the watchlist answers to that", err=True)
+        raise typer.Exit(NOTHING)
+    rows = [(each.id, each.name, each.kind, each.category, each.evidence, each.portfolio) for each in chosen]
+    title = f"{len(chosen)} of {len(watchlist.vendors)} entries"
+    console().print(table(title, ("Id", "Name", "Kind", "Category", "Evidence", "Portfolio"), rows))
+
+
+@vendors.command("show")
+def show_entry(context: typer.Context, vendor: Annotated[str, typer.Argument(help="An id or a name.")]) -> None:
+    """Show one entry: every fact, its sources, and what sources are asked for."""
+    settings: Settings = context.obj
+    files = settings.watchlist_files
+    found = read_vendor(vendor, load_watchlist(*files))
+    place = read_entries(*files, categories=read_categories())[found.id][1]
+    out = console()
+    out.print(table(f"{found.name} ({place.file} line {place.line})", ("Fact", "As listed"), list(_facts(found))))
+    if found.evidence is Evidence.BACKGROUND:
+        out.print(plain("Unverified: from general knowledge; nothing is published because a name looks alike."))
+
+
+def _facts(vendor: Vendor) -> Iterator[tuple[str, str]]:
+    """Give the rows of an entry: a field and one of its values."""
+    for field in Vendor.__dataclass_fields__:
+        value = getattr(vendor, field)
+        for each in value if isinstance(value, tuple) else (value,):
+            yield field.replace("_", " "), _in_words(each)
+    asked = {
+        "asked by name": search_names(vendor),
+        "asked by whole name": search_short_names(vendor),
+        "asked by phrase": search_phrases(vendor),
+    }
+    for title, texts in asked.items():
+        yield title, " | ".join(texts) or "nothing"
+
+
+def _in_words(value: object) -> str:
+    phrase = getattr(value, "phrase", None)
+    if phrase is not None:
+        return (
+            f"{phrase} ({getattr(value, 'strength', '')}{'' if getattr(value, 'search', True) else ', not searched'})"
+        )
+    return name_text(value) if hasattr(value, "since") else str(value)  # type: ignore[arg-type]
+
+
+@vendors.command("check")
+def check(context: typer.Context) -> None:
+    """Look for what is wrong with the watchlist, against what is stored. Exit code 1 if something serious is."""
+    settings: Settings = context.obj
+    entries = read_entries(*settings.watchlist_files, categories=read_categories())
+    with closing(open_database(settings.database())) as database, database.reading() as session:
+        texts = Texts(names=recipient_names(session), descriptions=buyers_of_texts(session))
+        measured = bool(texts.names)
+        findings = scrutinise(entries, texts if measured else None)
+    if findings:
+        rows = [("serious" if each.serious else "advice", each.entry, each.what) for each in findings]
+        console().print(table("What to look at", ("", "Entry", "What"), rows))
+    serious = sum(finding.serious for finding in findings)
+    note = "" if measured else "; nothing is stored yet, so no phrase was measured against real records"
+    typer.echo(one_line(f"{len(entries)} entries, {serious} serious findings, {len(findings) - serious} advice{note}"))
+    if serious:
+        raise typer.Exit(SERIOUS)
+
+
+@vendors.command("preview")
+def preview_entries(  # noqa: PLR0917  options are given by name
+    context: typer.Context,
+    file: Annotated[Path | None, typer.Argument(help="A watchlist file, YAML or CSV, that is not in use yet.")] = None,
+    name: Annotated[str, typer.Option(help="Or the name of a company.")] = "",
+    phrase: PhraseOption = None,
+    legal_name: LegalNameOption = None,
+    alias: AliasOption = None,
+    exclude: ExcludeOption = None,
+    uei: UeiOption = None,
+    examples: Annotated[int, typer.Option(min=0, max=1000, help="Examples of each band.")] = EXAMPLES,
+) -> None:
+    """Say what a new entry would match in what is stored, before it is saved. Exit code 1 if nothing."""
+    settings: Settings = context.obj
+    if (file is None) == (not name and not phrase):
+        raise typer.BadParameter("name a file, or give --name or --phrase")
+    if file is None:
+        lists = {"legal_names": legal_name, "aliases": alias, "exclusions": exclude, "ueis": uei}
+        entries = [entry_from({"name": name, "category": "analytics"}, lists, phrase)]
+    else:
+        categories = read_categories()
+        read = read_spreadsheet if file.suffix.lower() == ".csv" else read_file
+        entries = [vendor for vendor, _ in read(file, categories)]
+    with closing(open_database(settings.database())) as database, database.reading() as session:
+        shown, span = preview(entries, _stored(session), examples)
+    for each in shown:
+        _print_preview(each, span)
+    if not any(each.total for each in shown):
+        raise typer.Exit(NOTHING)
+
+
+def _stored(session: Session) -> Iterator[Award | Publication]:
+    keys = all_keys(session)
+    for first in range(0, len(keys), AT_ONCE):
+        yield from (facts.record for facts in facts_of(session, keys[first : first + AT_ONCE]))
+
+
+def _print_preview(shown: Preview, span: Span) -> None:
+    out = console()
+    out.print(plain(in_words(shown, span)))
+    rows = (
+        (match.band, award.recipient.name, str(award.signed or "not stated"), award.piid, match.reason)
+        for award, match in sorted(shown.examples, key=lambda each: -each[1].score)
+    )
+    if shown.examples:
+        out.print(table("Examples", ("Band", "Recipient", "Signed", "PIID", "Why"), rows))

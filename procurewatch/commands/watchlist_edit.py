@@ -1,0 +1,153 @@
+"""Commands that change the user's own watchlist, or take it elsewhere: vendors add, export, import."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from monitors.matching.lint import mistyped_ueis, unreadable_phrases
+from monitors.watchlist.csv_io import read_spreadsheet, write_spreadsheet
+from monitors.watchlist.editor import reading, write_entries
+from monitors.watchlist.loader import WatchlistError, load_watchlist, read_categories
+from monitors.watchlist.model import Evidence, Kind, Portfolio, Vendor
+from procurewatch.commands.feed import (
+    AliasOption,
+    ExcludeOption,
+    LegalNameOption,
+    PhraseOption,
+    UeiOption,
+    entry_from,
+)
+from procurewatch.commands.output import whole_output
+from procurewatch.commands.watchlist import vendors
+from procurewatch.settings import Settings
+from procurewatch.terminal import console, plain
+
+__all__ = ["vendors"]
+
+ReplaceOption = Annotated[bool, typer.Option("--replace", help="Take the place of an entry with the same id.")]
+
+
+@vendors.command("add")
+def add(  # noqa: PLR0917  options are given by name
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="The name readers see.")],
+    category: Annotated[str, typer.Option(help="Its technology category, by id (vendors list shows them).")],
+    identity: Annotated[str, typer.Option("--id", help="Its id; made of the name if left out.")] = "",
+    legal_name: LegalNameOption = None,
+    former_name: Annotated[list[str] | None, typer.Option("--former-name", help="A name of earlier years.")] = None,
+    alias: AliasOption = None,
+    phrase: PhraseOption = None,
+    exclude: ExcludeOption = None,
+    reseller: Annotated[list[str] | None, typer.Option("--reseller", help="Who sells its products.")] = None,
+    uei: UeiOption = None,
+    cage: Annotated[list[str] | None, typer.Option("--cage", help="A CAGE code.")] = None,
+    source: Annotated[list[str] | None, typer.Option("--source", help="A web address that says so.")] = None,
+    portfolio: Annotated[Portfolio, typer.Option(help="How much of its business this is.")] = Portfolio.PURE,
+    kind: Annotated[Kind, typer.Option(help="A vendor, or a topic: words that name nobody.")] = Kind.VENDOR,
+    note: Annotated[str, typer.Option(help="What a reader of the list should know.")] = "",
+    replace: ReplaceOption = False,
+) -> None:
+    """Add an entry to your own watchlist file, which is made if it is not there. Nothing else in it changes."""
+    texts = {"id": identity, "name": name, "category": category, "note": note}
+    texts |= {"portfolio": portfolio.value} if portfolio is not Portfolio.PURE else {}
+    texts |= {"kind": kind.value} if kind is not Kind.VENDOR else {}
+    lists = {
+        "legal_names": legal_name,
+        "former_names": former_name,
+        "aliases": alias,
+        "exclusions": exclude,
+        "resellers": reseller,
+        "ueis": uei,
+        "cages": cage,
+        "sources": source,
+    }
+    settings: Settings = context.obj
+    vendor = entry_from(texts, lists, phrase)
+    _refuse_known(settings, [vendor], replace=replace)
+    _write(settings, [vendor])
+    typer.echo(
+        f"{vendor.id} is in {settings.own_watchlist}; the next poll looks for it, rematch looks in what is stored"
+    )
+
+
+@vendors.command("export")
+def export_entries(
+    context: typer.Context,
+    category: Annotated[str, typer.Option(help="Only this technology category, by its id.")] = "",
+    evidence: Annotated[Evidence | None, typer.Option(help="Only entries with this evidence.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="A file; standard output if left out.")] = None,
+) -> None:
+    """Write the watchlist as CSV for a spreadsheet; `vendors import` reads it back exactly."""
+    settings: Settings = context.obj
+    chosen = [
+        vendor
+        for vendor in load_watchlist(*settings.watchlist_files).vendors
+        if category in ("", vendor.category) and evidence in (None, vendor.evidence)
+    ]
+    with whole_output(output) as out:
+        out.write(write_spreadsheet(chosen).encode())
+    if output:
+        typer.echo(f"{len(chosen)} entries in {output}", err=True)
+
+
+@vendors.command("import")
+def import_entries(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="A CSV file with the columns of `vendors export`.")],
+    replace: ReplaceOption = False,
+) -> None:
+    """Take entries from a CSV file into your own watchlist file; what is listed just so already is passed over."""
+    settings: Settings = context.obj
+    known = load_watchlist(*settings.watchlist_files).by_id
+    read = [vendor for vendor, _ in read_spreadsheet(file, read_categories())]
+    changed = [vendor for vendor in read if known.get(vendor.id) != vendor]
+    _refuse_known(settings, changed, replace=replace)
+    if changed:
+        _write(settings, changed)
+    new = sum(vendor.id not in known for vendor in changed)
+    same = len(read) - len(changed)
+    told = f"{new} new, {len(changed) - new} replaced, {same} as they were"
+    console().print(plain(f"{len(read)} entries: {told}" + (f"; in {settings.own_watchlist}" if changed else "")))
+
+
+def _refuse_known(settings: Settings, wanted: Sequence[Vendor], *, replace: bool) -> None:
+    known = load_watchlist(*settings.watchlist_files).by_id
+    clashing = [vendor.id for vendor in wanted if vendor.id in known]
+    if clashing and not replace:
+        more = f" and {len(clashing) - 1} others" if len(clashing) > 1 else ""
+        raise WatchlistError(
+            f'entry "{clashing[0]}"{more} is on the watchlist already; --replace puts yours in its place'
+        )
+
+
+def _write(settings: Settings, wanted: Sequence[Vendor]) -> None:
+    """Write entries into the user's own file, if the whole watchlist is then what it shall be; say what is mistyped.
+
+    Raises:
+        WatchlistError: no search could be asked for a phrase, or the file cannot be changed so.
+    """
+    for vendor in wanted:
+        for said in unreadable_phrases(vendor):
+            raise WatchlistError(f"{vendor.id}: {said}")
+    own = settings.own_watchlist
+    files = settings.watchlist_files
+    expected = dict(load_watchlist(*files).by_id) | {vendor.id: vendor for vendor in wanted}
+    if own.resolve() not in [file.resolve() for file in files]:
+        files = [*files, own]
+    write_entries(own, wanted, reading(_with_copy(files, own), expected))
+    for vendor in wanted:
+        for said in mistyped_ueis(vendor):
+            typer.echo(f"{vendor.id}: {said}", err=True)
+
+
+def _with_copy(files: Sequence[Path], own: Path) -> Callable[[Path], Mapping[str, Vendor]]:
+    """Return what reads the watchlist with a copy in the place of the user's own file."""
+
+    def read(copy: Path) -> Mapping[str, Vendor]:
+        return load_watchlist(*(copy if file.resolve() == own.resolve() else file for file in files)).by_id
+
+    return read

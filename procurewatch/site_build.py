@@ -1,0 +1,138 @@
+"""From what is stored to a site: the catalogue of feeds and pages, and its files on disk."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+from sqlalchemy.orm import Session
+
+from feeds.pages.record_page import Linked, RecordPage
+from feeds.site import Catalogue, FeedSpec, site_files
+from feeds.urls import FeedKind
+from procurewatch.context import Desk
+from procurewatch.named_feeds import named_feeds
+from sources.registry import SOURCES
+from storage.database import Database
+from storage.models import AWARDS
+from storage.reading.records import (
+    actions_of,
+    evidence_of,
+    known_vendors,
+    published_keys,
+    records_by_key,
+)
+from storage.reading.source_health import incidents_of
+from storage.reading.summaries import orders_under, published_among
+from storage.reading.timelines import linked_records, sources_of, timeline_of
+from storage.search.search import find_events
+from storage.writing.renumbering import former_keys
+
+ORDER = list(FeedKind)
+
+
+def catalogue(desk: Desk, *, base_url: str, is_list: bool = False) -> Catalogue:
+    """Return all that can be published: feeds of everything, of each vendor, agency and technology category.
+
+    Args:
+        base_url: where the site will be found, "" when nobody knows.
+        is_list: which feeds there are is enough, without what they carry and without award pages: as it is served,
+            where subjects have pages too.
+    """
+    watchlist, entries = desk.watchlist, desk.settings.feed_entries
+    with desk.database.reading() as session:
+        feeds = [
+            FeedSpec(
+                kind=feed.kind,
+                slug=feed.slug,
+                title=feed.title,
+                events=() if is_list else tuple(find_events(session, feed.query, entries)),
+            )
+            for feed in named_feeds(session, watchlist)
+        ]
+        # Vendors with something to read come first; of hundreds most have nothing yet.
+        matched = {vendor_id for vendor_id, _, _ in known_vendors(session)}
+        feeds.sort(key=lambda spec: (ORDER.index(spec.kind), spec.kind is FeedKind.VENDOR and spec.slug not in matched))
+        keys = {} if is_list else _keys_of_pages(session)
+        incidents = tuple(incidents_of(session))
+    awards = {name: partial(_award_record, desk.database, desk.source_titles, key) for name, key in keys.items()}
+    return Catalogue(
+        base_url=base_url or None,
+        feeds=tuple(feeds),
+        awards=awards,
+        today=datetime.now(UTC).date(),
+        hub=desk.settings.websub_hub,
+        has_subjects=is_list,
+        incidents=incidents,
+        source_titles={name: source.title for name, source in SOURCES.items()},
+    )
+
+
+def _keys_of_pages(session: Session) -> dict[str, str]:
+    """Return the key of the record that each page shows, by the key that names the page.
+
+    The page of a key that an award had before shows the award, for those who have kept its address.
+    """
+    keys = {key: key for key in published_keys(session)}
+    return {**{old: new for old, new in former_keys(session).items() if new in keys}, **keys}
+
+
+def record_page(session: Session, key: str, source_titles: Mapping[str, str]) -> RecordPage | None:
+    """Return all that a record's page shows, `None` if it is not stored."""
+    found = records_by_key(session, [key])
+    if not found:
+        return None
+    award = found[0]
+    linked = linked_records(session, key)
+    orders, stored = orders_under(session, key) if award.category in AWARDS else ([], 0)
+    parent = next(iter(records_by_key(session, [award.parent_key])), None) if award.parent_key else None
+    seen = published_among(session, [award.parent_key, *(record.key for _, record in linked)])
+    return RecordPage(
+        award=award,
+        actions=tuple(actions_of(session, key)),
+        evidence=tuple(evidence_of(session, key)),
+        events=tuple(timeline_of(session, key)),
+        sources=tuple(sources_of(session, key)),
+        source_titles=source_titles,
+        linked=tuple(Linked(link=link, record=record, has_page=record.key in seen) for link, record in linked),
+        parent=parent,
+        parent_has_page=award.parent_key in seen,
+        orders=tuple(orders),
+        orders_stored=stored,
+    )
+
+
+def _award_record(database: Database, source_titles: Mapping[str, str], key: str) -> RecordPage:
+    with database.reading() as session:
+        page = record_page(session, key, source_titles)
+    if page is None:
+        raise LookupError(f"{key} is no longer stored")
+    return page
+
+
+def write_site(site: Catalogue, folder: Path) -> Iterator[Path]:
+    """Write a site's files, each whole or not at all; give the path of each that was new or changed.
+
+    A file that is as it should be is left alone, so that a web server's dates stay true.
+    """
+    for path, write in site_files(site):
+        target = folder / path
+        content = write()
+        if target.is_file() and target.read_bytes() == content:
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=".procurewatch-")
+        temporary = Path(name)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+            temporary.chmod(0o644)
+            temporary.replace(target)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        yield target

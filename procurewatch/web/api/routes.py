@@ -1,0 +1,328 @@
+"""The API at /api/v1: what the pages say, for programs. One query language, cursor paging, problems in one line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlencode
+
+from fastapi import FastAPI, Request, Response
+from pydantic import BaseModel, TypeAdapter
+from sqlalchemy.orm import Session
+from starlette.exceptions import HTTPException
+
+from feeds import urls
+from feeds.text import clean
+from feeds.urls import FeedFormat, FeedKind
+from procurewatch.web.api.parameters import MOST, OWN, USUAL, query_parameters
+from procurewatch.web.api.schemas import (
+    Action,
+    Agency,
+    Category,
+    Event,
+    EventsPage,
+    EventWithRecord,
+    Incident,
+    Problem,
+    Record,
+    RecordDetail,
+    RecordsPage,
+    SourceAnswer,
+    UncheckedPart,
+    VendorAnswer,
+    event_facts,
+    evidence_answer,
+    link_answer,
+    record_facts,
+    sighting_answer,
+)
+from procurewatch.web.context import Room
+from procurewatch.web.responses import JSON, PROBLEM_JSON, answer, page_of, problem
+from procurewatch.web.security.guard import API, FAILED
+from sources.registry import SOURCES
+from storage.models import StoredLink, StoredRecord
+from storage.reading.records import actions_of, events_of, evidence_of, records_by_key
+from storage.reading.source_health import health_of
+from storage.reading.summaries import published_among
+from storage.reading.timelines import links_of, sources_of
+from storage.search.facets import count_by_facets
+from storage.search.query import InvalidQuery, Query, read_query
+from storage.search.search import count_records, event_cursor, find_events, find_records, record_cursor
+from storage.writing.renumbering import current_key
+
+ABOUT = (
+    "What Procurewatch publishes of federal purchases of surveillance technology. Dollars are texts with two digits "
+    "after the point, days ISO 8601, times UTC. Only what is published is answered; amounts of different sources are "
+    "never added up. Addresses, names and meanings of version 1 stay; new members may be added."
+)
+
+
+class Forbidden(InvalidQuery):
+    """A question that only a reviewer may ask."""
+
+
+def make_api(room: Room) -> FastAPI:
+    """Return the application to mount at `safety.API`; its OpenAPI document is openapi.json."""
+    api = FastAPI(
+        title="Procurewatch",
+        version="1",
+        description=ABOUT,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    api.add_exception_handler(InvalidQuery, _bad_question)
+    api.add_exception_handler(HTTPException, _refused)
+    api.add_exception_handler(Exception, _failed)
+    asked = {"parameters": query_parameters()}
+    _route(api, "/records", lambda request: _records(room, request), RecordsPage, "Search records", asked)
+    _route(api, "/records/{key:path}", lambda request: _record(room, request), RecordDetail, "One record", KEY)
+    _route(api, "/events", lambda request: _events(room, request), EventsPage, "Search events", asked)
+    _route(api, "/vendors", lambda request: _plain(request, _vendors(room)), list[VendorAnswer], "The watchlist")
+    _route(api, "/agencies", lambda request: _plain(request, _agencies(room)), list[Agency], "Who buys")
+    _route(api, "/categories", lambda request: _plain(request, _categories(room)), list[Category], "Technologies")
+    _route(api, "/sources", lambda request: _plain(request, _sources(room)), list[SourceAnswer], "How sources are")
+    _name_problems(api.openapi())
+    return api
+
+
+REFUSALS = (400, 403, 404, 414, 429)
+KEY = {"parameters": [{"name": "key", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}]}
+
+
+def _route(  # noqa: PLR0917  a line each, as a table
+    api: FastAPI,
+    path: str,
+    give: Callable[[Request], Response],
+    model: Any,
+    title: str,
+    more: dict[str, Any] | None = None,
+) -> None:
+    """Add an address that can be asked with GET, which OpenAPI tells of, and with HEAD."""
+
+    def endpoint(request: Request) -> Response:
+        return give(request)
+
+    problems: dict[int | str, dict[str, Any]] = {
+        status: {"model": Problem, "description": HTTPStatus(status).phrase} for status in REFUSALS
+    }
+    for method in ("GET", "HEAD"):
+        api.add_api_route(
+            path,
+            endpoint,
+            methods=[method],
+            response_model=model,
+            summary=title,
+            operation_id=title.lower().replace(" ", "_"),
+            responses={304: {"description": "What If-None-Match names is still so"}, **problems},
+            openapi_extra=more,
+            include_in_schema=method == "GET",
+        )
+
+
+def _name_problems(document: dict[str, Any]) -> None:
+    """Say of each problem in the OpenAPI document which type it is sent as; the framework knows but one."""
+    for path in document["paths"].values():
+        for operation in path.values():
+            for status in REFUSALS:
+                content = operation["responses"][str(status)]["content"]
+                content[PROBLEM_JSON] = content.pop(JSON)
+
+
+def _records(room: Room, request: Request) -> Response:
+    query, limit, after = _asked(request)
+    with room.desk.database.reading() as session:
+        found = list(find_records(session, query, limit + 1, after))
+        total = None if after else count_records(session, query)
+    shown = found[:limit]
+    page = RecordsPage(
+        total=total,
+        next=_next(room, request, record_cursor(shown[-1])) if len(found) > limit else None,
+        records=[Record.model_validate(record_facts(record, room.base_url)) for record in shown],
+    )
+    return _json(request, page)
+
+
+def _events(room: Room, request: Request) -> Response:
+    query, limit, after = _asked(request)
+    with room.desk.database.reading() as session:
+        found = find_events(session, query, limit + 1, after)
+    shown = found[:limit]
+    events = [
+        {**event_facts(event, room.base_url), "record": record_facts(event.record, room.base_url)} for event in shown
+    ]
+    page = EventsPage(
+        next=_next(room, request, event_cursor(shown[-1])) if len(found) > limit else None,
+        events=[EventWithRecord.model_validate(facts) for facts in events],
+    )
+    return _json(request, page)
+
+
+def _record(room: Room, request: Request) -> Response:
+    _no_parameters(request)
+    asked = str(request.path_params["key"])
+    with room.desk.database.reading() as session:
+        # A key holds no control character, which PostgreSQL would not even look for.
+        key = current_key(session, asked) if asked == clean(asked) else ""
+        if not published_among(session, [key]):
+            raise HTTPException(404, "no record that is published has this key; /api/v1/records finds those that are")
+        detail = _detail(session, records_by_key(session, [key])[0], room.base_url)
+    return _json(request, detail)
+
+
+def _detail(session: Session, record: StoredRecord, base_url: str) -> RecordDetail:
+    events = [Event.model_validate(event_facts(event, base_url)) for event in events_of(session, record.key)]
+    more = {
+        "actions": [Action.model_validate(action) for action in actions_of(session, record.key)],
+        "events": events,
+        "links": [link_answer(link) for link in _public_links(session, record.key)],
+        "sightings": [sighting_answer(sighting) for sighting in sources_of(session, record.key)],
+        "evidence": [evidence_answer(evidence, base_url) for evidence in evidence_of(session, record.key)],
+    }
+    return RecordDetail.model_validate({**record_facts(record, base_url), **more})
+
+
+def _public_links(session: Session, key: str) -> Sequence[StoredLink]:
+    """Return a record's links but for those to records that are stored and that readers do not see."""
+    links = links_of(session, key)
+    others = {link.award_key if link.record_key == key else link.record_key for link in links}
+    hidden = {record.key for record in records_by_key(session, sorted(others))} - published_among(
+        session, sorted(others)
+    )
+    return [link for link in links if not {link.award_key, link.record_key} & hidden]
+
+
+def _vendors(room: Room) -> list[VendorAnswer]:
+    counts = _counts(room, "vendor")
+    return [
+        VendorAnswer(
+            id=vendor.id,
+            name=vendor.name,
+            kind=vendor.kind.value,
+            category=vendor.category,
+            records=counts.get(vendor.id, ("", 0))[1],
+            feed=_feed(room, FeedKind.VENDOR, vendor.id),
+        )
+        for vendor in room.desk.watchlist.vendors
+    ]
+
+
+def _agencies(room: Room) -> list[Agency]:
+    return [
+        Agency(code=code, name=name, records=count, feed=_feed(room, FeedKind.AGENCY, code))
+        for code, (name, count) in _counts(room, "agency").items()
+    ]
+
+
+def _categories(room: Room) -> list[Category]:
+    counts = _counts(room, "category")
+    vendors = room.desk.watchlist.vendors
+    return [
+        Category(
+            id=category,
+            title=room.desk.watchlist.categories.get(category, category),
+            vendors=sum(vendor.category == category for vendor in vendors),
+            records=counts.get(category, ("", 0))[1],
+            feed=_feed(room, FeedKind.CATEGORY, category),
+        )
+        for category in sorted({vendor.category for vendor in vendors})
+    ]
+
+
+def _sources(room: Room) -> list[SourceAnswer]:
+    with room.desk.database.reading() as session:
+        health = [(source, health_of(session, source.name)) for source in SOURCES.values()]
+    return [
+        SourceAnswer(
+            source=source.name,
+            title=source.title,
+            asked=not room.desk.why_not(source),
+            last_polled=how.last_run,
+            last_verdict=how.last_verdict,
+            last_good=how.last_good,
+            newest=how.newest,
+            quarantined=how.quarantined,
+            not_checked=[UncheckedPart.model_validate(part) for part in how.unfinished],
+            incident=Incident.model_validate(how.incident) if how.incident else None,
+        )
+        for source, how in health
+    ]
+
+
+def _counts(room: Room, facet: str) -> dict[str, tuple[str, int]]:
+    """Return name and number of published records of each value of a facet, the most records first."""
+    with room.desk.database.reading() as session:
+        _, counted = count_by_facets(session, Query())
+        names = room.agencies.of(session) if facet == "agency" else {}
+    return {each.value: (names.get(each.value, each.label), each.records) for each in counted[facet]}
+
+
+def _feed(room: Room, kind: FeedKind, slug: str) -> str:
+    return urls.site_url(room.base_url, urls.feed_path(kind, slug, FeedFormat.ATOM))
+
+
+def _asked(request: Request) -> tuple[Query, int, str]:
+    """Return what is asked, how many are to be given at most, and where the page begins. Raises `InvalidQuery`."""
+    params = request.query_params.multi_items()
+    own = {name: [value for given, value in params if given == name] for name in OWN}
+    for name, values in own.items():
+        if len(values) > 1:
+            raise InvalidQuery(f"{name} is given more than once")
+    query = read_query(params, besides=OWN)
+    if not query.is_public:
+        raise Forbidden("the API answers with what is published; band and verdict are for reviewers")
+    return query, _limit("".join(own["limit"])), "".join(own["after"])
+
+
+def _limit(given: str) -> int:
+    if not given:
+        return USUAL
+    if not (given.isascii() and given.isdigit() and len(given) < 5 and 1 <= int(given) <= MOST):
+        raise InvalidQuery(f"limit is a number from 1 to {MOST}")
+    return int(given)
+
+
+def _no_parameters(request: Request) -> None:
+    if request.query_params:
+        raise InvalidQuery("this address takes no parameters")
+
+
+def _next(room: Room, request: Request, after: str) -> str:
+    """Return the address of the page after this one."""
+    params = [(name, value) for name, value in request.query_params.multi_items() if name != "after"]
+    path = f"{API.strip('/')}/{request.url.path.rpartition('/')[2]}"
+    return f"{urls.site_url(room.base_url, path)}?{urlencode([*params, ('after', after)])}"
+
+
+def _plain(request: Request, answers: Sequence[BaseModel]) -> Response:
+    _no_parameters(request)
+    return _send(request, TypeAdapter(list[Any]).dump_json(list(answers)))
+
+
+def _json(request: Request, model: BaseModel) -> Response:
+    return _send(request, model.model_dump_json().encode())
+
+
+def _send(request: Request, content: bytes) -> Response:
+    response = answer(request, page_of(content), JSON)
+    response.headers["Access-Control-Allow-Origin"] = "*"  # the same for everybody, so a page elsewhere may read it too
+    return response
+
+
+def _bad_question(_request: Request, error: Exception) -> Response:
+    return problem(403 if isinstance(error, Forbidden) else 400, str(error))
+
+
+def _failed(_request: Request, _error: Exception) -> Response:
+    return problem(500, FAILED)
+
+
+def _refused(_request: Request, error: Exception) -> Response:
+    status, headers = getattr(error, "status_code", 500), getattr(error, "headers", None)
+    lines = {
+        404: "there is no such address; /api/v1/openapi.json lists those there are",
+        405: "this address is only read",
+    }
+    detail = str(getattr(error, "detail", ""))
+    return problem(status, lines.get(status, detail) if detail == HTTPStatus(status).phrase else detail, headers)

@@ -1,0 +1,348 @@
+"""What the API answers with. Dollars are texts with two digits after the point, days ISO 8601, times UTC.
+
+Texts are as their source wrote them, without control characters; "" is what a source does not state.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+
+from feeds import urls
+from feeds.entries.matches import told_matches
+from feeds.text import clean
+from storage.models import EventKind, StoredEvent, StoredEvidence, StoredLink, StoredRecord, StoredSighting
+
+
+def _moment(value: datetime) -> str:
+    return value.astimezone(UTC).replace(microsecond=0).isoformat().replace("+00:00", "Z")
+
+
+Text = Annotated[str, BeforeValidator(clean)]
+Dollars = Annotated[
+    Decimal,
+    PlainSerializer(lambda amount: f"{amount:.2f}", return_type=str),
+    WithJsonSchema({"type": "string", "pattern": r"^-?[0-9]+\.[0-9]{2}$", "examples": ["500000.00"]}),
+]
+Moment = Annotated[
+    datetime,
+    PlainSerializer(_moment, return_type=str),
+    WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-11-20T14:05:09Z"]}),
+]
+
+
+class Answer(BaseModel):
+    """What every answer has in common."""
+
+    model_config = ConfigDict(from_attributes=True, frozen=True, populate_by_name=True)
+
+
+class Problem(Answer):
+    """Why a request is not answered (RFC 9457)."""
+
+    title: str = Field(description="what kind of problem it is")
+    status: int = Field(description="the HTTP status")
+    detail: str = Field(description="what is wrong, in one line")
+
+
+class Signal(Answer):
+    """One reason for a match."""
+
+    kind: str = Field(description="the rule: uei, name, alias, parent-name, product ...")
+    field: str = Field(description="where the words stand: recipient_name, description ...")
+    text: Text = Field(description="the words of the source")
+    term: str = Field(description="the words of the watchlist")
+
+
+class Match(Answer):
+    """A vendor or topic of the watchlist that a record concerns."""
+
+    vendor_id: str
+    vendor_name: str
+    category: str = Field(description="kind of technology")
+    score: float = Field(description="how sure, from 0 to 1")
+    reason: Text = Field(description="why it matched, in one sentence")
+    first_seen: Moment = Field(description="when it first matched")
+    signals: list[Signal]
+
+
+class Amount(Answer):
+    """An amount that a publication states."""
+
+    meaning: str = Field(description="announced, ceiling, obligated, awarded or subawarded")
+    dollars: Dollars = Field(description="US dollars")
+    shared: bool = Field(description="whether it is that of several awardees together")
+
+
+class Record(Answer):
+    """An award or a publication, as its sources tell it now."""
+
+    record_key: str = Field(validation_alias="key", description="its key, for ever the same")
+    page: str = Field(description="its page here")
+    official_page: str = Field(description="its page at the source")
+    source: str
+    kind: str = Field(validation_alias="category", description="contract, idv, assistance, notice, announcement ...")
+    type_text: Text = Field(description="what the source calls that kind")
+    title: Text = Field(description="title of a publication")
+    piid: Text = Field(description="number of the contract or order")
+    parent_piid: Text = Field(description="number of the vehicle it was ordered under")
+    parent_key: str = Field(description="key of the vehicle")
+    description: Text
+    recipient_name: Text = Field(description="who is paid")
+    recipient_uei: Text
+    recipient_parent_name: Text
+    recipient_parent_uei: Text
+    agency_code: Text = Field(description="department: 070 is Homeland Security")
+    agency_name: Text
+    sub_agency_code: Text = Field(description="its part that buys: 7012 is ICE")
+    sub_agency_name: Text
+    office: Text
+    funding_agency_name: Text
+    funding_sub_agency_name: Text
+    obligated: Dollars | None = Field(description="bound to be paid so far, US dollars")
+    exercised: Dollars | None = Field(description="value with the options exercised, US dollars")
+    ceiling: Dollars | None = Field(description="value with all options, US dollars")
+    outlays: Dollars | None = Field(description="paid out, as agencies report it, US dollars")
+    amounts: list[Amount] = Field(description="what a publication states; never added to those of awards")
+    signed: date | None
+    starts: date | None = Field(description="first day of the period of performance")
+    ends: date | None = Field(description="last day of it")
+    may_end: date | None = Field(description="last day of it with all options")
+    published: date | None = Field(description="when a publication appeared")
+    deadline: Moment | None = Field(description="until when a notice can be answered")
+    psc: Text = Field(description="product or service code")
+    psc_text: Text
+    naics: Text = Field(description="industry code")
+    naics_text: Text
+    solicitation: Text
+    competition: str = Field(description="competed, not-competed or unknown; empty for what is no contract")
+    extent_competed_code: Text = Field(description="FPDS code: A is full and open competition, C is not competed ...")
+    extent_competed: Text
+    not_competed_reason: Text = Field(description="why it was not open to all")
+    fair_opportunity_code: Text = Field(description="FPDS code: whether all holders of an order's contract were asked")
+    fair_opportunity: Text
+    offers_received: int | None = Field(description="number of offers; an order may state that of its contract")
+    solicitation_procedure: Text
+    set_aside_code: Text = Field(description="FPDS code, NONE if there was none")
+    set_aside: Text = Field(description="for whom the competition was reserved")
+    pricing_code: Text = Field(description="FPDS code of the type of contract: J is firm fixed price")
+    pricing: Text
+    disaster_codes: list[Text] = Field(
+        description="Disaster Emergency Fund Codes; Q is money that is not for disasters"
+    )
+    subaward_count: int | None = Field(description="number of subawards that the recipient has reported")
+    subaward_total: Dollars | None = Field(
+        description="sum of those reports, US dollars; they repeat earlier amounts: never add it to other amounts"
+    )
+    place: Text = Field(description="place of performance")
+    doubt: Text = Field(description="why an amount cannot be true")
+    source_modified: date | None = Field(validation_alias="modified", description="last change at the source")
+    first_seen: Moment = Field(description="when it was first seen here")
+    last_changed: Moment = Field(description="when it last changed here")
+    matches: list[Match] = Field(description="whom it concerns, the surest first")
+
+
+class Action(Answer):
+    """A base award or a modification."""
+
+    action_key: str = Field(validation_alias="key")
+    modification: Text
+    signed: date | None
+    obligation: Dollars | None = Field(description="US dollars; below zero what is taken back")
+    action_type: Text
+    action_type_text: Text
+    description: Text
+    first_seen: Moment
+
+
+class Event(Answer):
+    """Something that happened to a record."""
+
+    event_id: str = Field(validation_alias="id", description="its id, for ever the same")
+    kind: EventKind
+    record_key: str
+    action_key: str = Field(description="the action it is about, empty if none")
+    page: str = Field(description="where it is told on the record's page")
+    amount: Dollars | None = Field(description="US dollars")
+    signed: date | None
+    published: date | None = Field(description="when the source carried it")
+    first_seen: Moment = Field(description="when it was first seen here")
+    before: Text = Field(description="what it was, in words")
+    after: Text = Field(description="what it is, in words")
+
+
+class EventWithRecord(Event):
+    """Something that happened, with the record it happened to."""
+
+    record: Record
+
+
+class Link(Answer):
+    """A publication and the award it is about."""
+
+    publication_key: str = Field(validation_alias="record_key")
+    award_key: str
+    confidence: float = Field(description="how sure, from 0 to 1")
+    reason: Text
+
+
+class Sighting(Answer):
+    """What one source says of an award."""
+
+    source: str
+    facts: dict[str, Any] = Field(description="in the words of a record; amounts are texts in US dollars")
+    actions: int = Field(description="how many actions it names")
+    source_modified: date | None = Field(validation_alias="modified", description="last change at the source")
+    official_page: str = Field(validation_alias="url")
+    gone: date | None = Field(description="when the source dropped the award")
+    gone_reason: Text
+    first_seen: Moment
+    last_changed: Moment
+
+
+class Evidence(Answer):
+    """An answer of a source that is kept as proof."""
+
+    sha256: str
+    size: int = Field(description="bytes")
+    content_type: Text
+    url: Text = Field(description="the address that was asked")
+    request: Text = Field(description="what was sent with it, empty for a plain GET")
+    retrieved_at: Moment
+    download: str = Field(description="where its bytes are")
+
+
+class RecordDetail(Record):
+    """A record with all that is known of it."""
+
+    actions: list[Action] = Field(description="oldest first")
+    events: list[Event] = Field(description="all that happened to it, newest first, also what feeds did not tell")
+    links: list[Link]
+    sightings: list[Sighting]
+    evidence: list[Evidence] = Field(description="oldest first")
+
+
+class RecordsPage(Answer):
+    """Records of a search, newest signed (or published) first."""
+
+    total: int | None = Field(description="how many there are; null on the pages after the first")
+    next: str | None = Field(description="the address of the next page, null on the last")
+    records: list[Record]
+
+
+class EventsPage(Answer):
+    """Events as feeds tell them, newest seen first."""
+
+    next: str | None = Field(description="the address of the next page, null on the last")
+    events: list[EventWithRecord]
+
+
+class VendorAnswer(Answer):
+    """An entry of the watchlist."""
+
+    id: str
+    name: str
+    kind: str = Field(description="vendor or topic")
+    category: str
+    records: int = Field(description="how many published records concern it")
+    feed: str = Field(description="its Atom feed")
+
+
+class Agency(Answer):
+    """A part of a department that has bought something."""
+
+    code: str = Field(description="as the parameter agency takes it")
+    name: Text
+    records: int
+    feed: str = Field(description="its Atom feed")
+
+
+class Category(Answer):
+    """A kind of technology."""
+
+    id: str
+    title: str
+    vendors: int = Field(description="how many entries of the watchlist it has")
+    records: int
+    feed: str = Field(description="its Atom feed")
+
+
+class Incident(Answer):
+    """A time in which a source cannot be read."""
+
+    began: Moment
+    failures: int = Field(description="polls that failed in a row")
+    verdict: str
+
+
+class UncheckedPart(Answer):
+    """A part of a source's polls that failed and has not been read since."""
+
+    part: str = Field(description='what it looks for, in the plural: "held awards"')
+    since: Moment
+    reason: str
+
+
+class SourceAnswer(Answer):
+    """How a source is."""
+
+    source: str
+    title: str
+    asked: bool = Field(description="whether it is polled here")
+    last_polled: Moment | None
+    last_verdict: str = Field(description="how that ended: new, nothing new, source unreachable ...")
+    last_good: Moment | None = Field(description="when it last answered as it should")
+    newest: date | None = Field(description="the newest day that its own records bear")
+    quarantined: int = Field(description="records that could not be read")
+    not_checked: list[UncheckedPart] = Field(description="parts that failed; the next poll tries them again first")
+    incident: Incident | None
+
+
+def record_facts(record: StoredRecord, base_url: str) -> dict[str, Any]:
+    """Return what `Record` says of a record; its matches are those that are published."""
+    names = [field.validation_alias or name for name, field in Record.model_fields.items()]
+    facts = {str(name): getattr(record, str(name)) for name in names if hasattr(record, str(name))}
+    page = urls.site_url(base_url, urls.award_path(record.key))
+    return {**facts, "page": page, "official_page": urls.official_page(record), "matches": told_matches(record)}
+
+
+def event_facts(event: StoredEvent, base_url: str) -> dict[str, Any]:
+    """Return what `Event` says of an event."""
+    own = ("id", "kind", "amount", "signed", "published", "first_seen", "before", "after")
+    return {
+        **{name: getattr(event, name) for name in own},
+        "record_key": event.record.key,
+        "action_key": event.action.key if event.action else "",
+        "page": urls.permalink(base_url, event),
+    }
+
+
+def link_answer(link: StoredLink) -> Link:
+    """Return a link as it is answered."""
+    return Link.model_validate(link)
+
+
+def sighting_answer(sighting: StoredSighting) -> Sighting:
+    """Return what a source says as it is answered: values are texts or lists, none is empty."""
+    facts = {name: _plain(value) for name, value in sighting.facts.items()}
+    names = [name for name in sighting.__dataclass_fields__ if name != "facts"]
+    return Sighting.model_validate({**{name: getattr(sighting, name) for name in names}, "facts": facts})
+
+
+def evidence_answer(evidence: StoredEvidence, base_url: str) -> Evidence:
+    """Return evidence as it is answered, with where its bytes are."""
+    facts = {name: getattr(evidence, name) for name in evidence.__dataclass_fields__}
+    return Evidence.model_validate({**facts, "download": urls.site_url(base_url, urls.evidence_path(evidence.sha256))})
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, list):
+        return [_plain(one) for one in value]
+    if isinstance(value, dict):
+        return {name: _plain(one) for name, one in value.items()}
+    return str(value)

@@ -1,0 +1,110 @@
+"""The pages of awards and publications, and the evidence to download."""
+
+from __future__ import annotations
+
+import re
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse
+from sqlalchemy.orm import Session
+
+from feeds import urls
+from feeds.entries.matches import told_matches
+from feeds.entries.naming import category_words
+from feeds.pages.award import FeedRow, Verdicts, render_award
+from feeds.urls import FeedKind
+from procurewatch.exports.redaction import without_user_names
+from procurewatch.site_build import record_page
+from procurewatch.web.context import Room, feed_row
+from procurewatch.web.responses import answer, page_of, refusal
+from storage.models import StoredRecord
+from storage.reading.records import payload, publication_state, published_keys
+from storage.reading.summaries import published_among
+from storage.writing.renumbering import current_key
+
+# Bytes from outside, to be kept and never shown: a browser that opens them anyway runs nothing of them.
+EVIDENCE_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; sandbox",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "public, max-age=31536000, immutable",
+}
+
+
+def router(room: Room) -> APIRouter:
+    """Return the routes of records and their evidence."""
+    routes = APIRouter()
+    names = RecordNames()
+
+    @routes.api_route("/awards/{name}", methods=["GET", "HEAD"])
+    def record(name: str, request: Request) -> Response:
+        with room.desk.database.reading() as session:
+            key = names.key(session, name.removesuffix(".html")) if name.endswith(".html") else None
+            page = record_page(session, key, room.desk.source_titles) if key else None
+        if page is None:
+            return refusal(404, "No record that readers see has this page; /search finds those that are stored.")
+        if (path := urls.award_path(page.award.key)) != f"awards/{name}":
+            return RedirectResponse(f"../{path}", status_code=302)  # its source has changed its key
+        reviewer = room.reviewer(request)
+        verdicts = verdicts_on(page.award) if reviewer else ()
+        content = render_award(room.frame(reviewer, depth=1), page, feeds_of(room, page.award), verdicts)
+        return answer(request, page_of(content), private=reviewer is not None)
+
+    @routes.api_route("/evidence/{sha256}", methods=["GET", "HEAD"])
+    def evidence(sha256: str) -> Response:
+        if not re.fullmatch(r"[0-9a-f]{64}", sha256):
+            return refusal(404, "Evidence is named by its SHA-256: 64 digits and letters from a to f.")
+        with room.desk.database.reading() as session:
+            body = payload(session, sha256)
+        if body is None:
+            return refusal(404, "No evidence with this SHA-256 is stored.")
+        handed_out = without_user_names(body)
+        name = f"{sha256}.bin" if handed_out == body else f"{sha256}-without-user-names.bin"
+        headers = {
+            **EVIDENCE_HEADERS,
+            "ETag": f'"{sha256}"',
+            "Content-Disposition": f'attachment; filename="{name}"',
+        }
+        return Response(handed_out, headers=headers, media_type="application/octet-stream")
+
+    return routes
+
+
+class RecordNames:
+    """From the name of a record's page to its key: mostly they are the same, others are looked up."""
+
+    def __init__(self) -> None:
+        self._state = ""
+        self._keys: dict[str, str] = {}
+
+    def key(self, session: Session, name: str) -> str | None:
+        """Return the key of a record that readers see, `None` if there is none."""
+        if urls.award_page_name(name) == name:
+            known = [key for key in (name, current_key(session, name)) if published_among(session, [key])]
+            return known[0] if known else None
+        state, _ = publication_state(session)
+        if state != self._state:
+            keys = {urls.award_page_name(key): key for key in published_keys(session)}
+            self._keys = {other: key for other, key in keys.items() if other != key}
+            self._state = state
+        return self._keys.get(name)
+
+
+def verdicts_on(award: StoredRecord) -> tuple[Verdicts, ...]:
+    """Return what a reviewer may decide of a record."""
+    return tuple(
+        Verdicts(vendor_id=match.vendor_id, vendor_name=match.vendor_name, band=match.band) for match in award.matches
+    )
+
+
+def feeds_of(room: Room, award: StoredRecord) -> list[FeedRow]:
+    """Return the feeds that carry a record's events."""
+    matches = told_matches(award)
+    titles = room.desk.watchlist.categories
+    rows = [feed_row(FeedKind.VENDOR, match.vendor_id, match.vendor_name) for match in matches]
+    agencies = ((award.sub_agency_code, award.sub_agency_name), (award.agency_code, award.agency_name))
+    rows += [feed_row(FeedKind.AGENCY, code, name or code) for code, name in agencies if code]
+    rows += [
+        feed_row(FeedKind.CATEGORY, category, titles.get(category) or category_words(category))
+        for category in dict.fromkeys(match.category for match in matches)
+    ]
+    return [*rows, feed_row(FeedKind.ALL, "all", "everything")]

@@ -1,0 +1,60 @@
+"""The home page: what is new, by day, how the sources are, and all feeds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from fastapi import APIRouter, Request, Response
+
+from feeds import urls
+from feeds.entries.health_line import health_line
+from feeds.entries.naming import category_words
+from feeds.pages.award import FeedRow, render_index
+from feeds.site import LATEST_ON_INDEX
+from feeds.urls import FeedKind
+from procurewatch.web.context import Room, feed_row, latest
+from procurewatch.web.responses import answer
+from storage.reading.source_health import health_of
+from storage.reading.summaries import Told
+from storage.search.query import Query
+from storage.search.search import find_events
+
+
+def router(room: Room) -> APIRouter:
+    """Return the routes of the home page."""
+    routes = APIRouter()
+
+    @routes.api_route("/", methods=["GET", "HEAD"])
+    @routes.api_route("/index.html", methods=["GET", "HEAD"])
+    def home(request: Request) -> Response:
+        frame = room.frame()
+        with room.desk.database.reading() as session:
+            health = [health_of(session, source.name) for source in room.desk.sources]
+            line = health_line(health, room.desk.source_titles)
+
+            def build() -> bytes:
+                newest = latest(find_events(session, Query(), LATEST_ON_INDEX), frame)
+                feeds = all_feeds(room, room.told.of(session), room.agencies.of(session))
+                return render_index(frame, feeds, newest, today=room.today, health=line)
+
+            return answer(request, room.page(session, urls.INDEX, build, until=line))
+
+    return routes
+
+
+def all_feeds(room: Room, told: Mapping[str, Mapping[str, Told]], agencies: Mapping[str, str]) -> list[FeedRow]:
+    """Return every feed there is, those of vendors that have something to read before the others."""
+    categories = {vendor.category: category_words(vendor.category) for vendor in room.desk.watchlist.vendors}
+    titles = {
+        FeedKind.VENDOR: room.vendor_titles,
+        FeedKind.AGENCY: {code: name or code for code, name in agencies.items()},
+        FeedKind.CATEGORY: {
+            slug: room.desk.watchlist.categories.get(slug, words) for slug, words in categories.items()
+        },
+    }
+    rows = [feed_row(FeedKind.ALL, "all", "everything", told["all"].get(""))]
+    for kind, named in titles.items():
+        known = told[kind]
+        ordered = sorted((slug not in known, title.casefold(), slug) for slug, title in named.items())
+        rows += [feed_row(kind, slug, named[slug], known.get(slug)) for _, _, slug in ordered]
+    return rows

@@ -1,0 +1,141 @@
+"""The review over the web: the queue, a decision, its undoing. Every form works without a script."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Depends, Request, Response
+from sqlalchemy.orm import Session
+
+from feeds import urls
+from feeds.pages.review import Decided, ReviewPage, render_review, render_sign_in, waiting_match
+from feeds.text import clean, one_line
+from procurewatch.reviews import note_verdict
+from procurewatch.web.context import Room
+from procurewatch.web.responses import HTML, refusal, see_other
+from procurewatch.web.security.guard import WITH_SCRIPT, Refused
+from procurewatch.web.security.login import COOKIE, Reviewer, form_of
+from storage.reading.records import actions_of, count_waiting, records_by_key, review_queue
+from storage.reading.summaries import published_among
+from storage.writing.reviews import Decision, Verdict, forget, latest_verdicts
+
+SHOWN = 25
+LAST_DECIDED = 6
+LONGEST_NOTE = 500
+PRIVATE = {"Cache-Control": "private, no-store"}
+
+Form = Annotated[dict[str, str], Depends(form_of)]
+
+
+def router(room: Room) -> APIRouter:
+    """Return the routes of the review."""
+    routes = APIRouter(prefix="/review")
+
+    @routes.api_route("", methods=["GET", "HEAD"])
+    def queue(request: Request, vendor: str = "") -> Response:
+        reviewer = room.reviewer(request)
+        if reviewer is None:
+            return sign_in_page(room)
+        with room.desk.database.reading() as session:
+            page = review_page(room, session, clean(vendor))
+        content = render_review(room.frame(reviewer), page)
+        return Response(content, headers={**PRIVATE, "Content-Security-Policy": WITH_SCRIPT}, media_type=HTML)
+
+    @routes.post("/sign-in")
+    def sign_in(request: Request, form: Form) -> Response:
+        response = see_other("../review")
+        room.access.sign_in(request, response, form)
+        return response
+
+    @routes.post("/sign-out")
+    def sign_out(request: Request, form: Form) -> Response:
+        room.access.checked(request, form)
+        response = see_other("../review")
+        response.delete_cookie(COOKIE, path="/")
+        return response
+
+    @routes.post("/decide")
+    def decide(request: Request, form: Form) -> Response:
+        reviewer = room.access.checked(request, form)
+        with room.desk.database.writing() as session:
+            return decide_match(session, reviewer, form)
+
+    @routes.post("/undo")
+    def undo(request: Request, form: Form) -> Response:
+        room.access.checked(request, form)
+        with room.desk.database.writing() as session:
+            forget(session, clean(form.get("vendor", "")), clean(form.get("subject", "")), datetime.now(UTC))
+        return back_to_queue(form, "1")
+
+    return routes
+
+
+def sign_in_page(room: Room) -> Response:
+    """Return the page on which to sign in, or that there is nothing to sign in with (403)."""
+    content = render_sign_in(room.frame(), has_token=room.access.has_token)
+    return Response(content, 200 if room.access.has_token else 403, headers=PRIVATE, media_type=HTML)
+
+
+def review_page(room: Room, session: Session, vendor: str) -> ReviewPage:
+    """Return what waits, of one vendor if its id is given, and what was decided last."""
+    waiting = review_queue(session, vendor, SHOWN)
+    last = latest_verdicts(session, LAST_DECIDED)
+    return ReviewPage(
+        waiting=tuple(waiting_match(record, match, actions_of(session, record.key)) for record, match in waiting),
+        total=count_waiting(session, vendor),
+        decided=tuple(_decided(room, session, verdict) for verdict in last),
+        vendor=vendor,
+        vendor_name=room.vendor_titles.get(vendor, vendor),
+    )
+
+
+def _decided(room: Room, session: Session, verdict: Verdict) -> Decided:
+    kind, _, what = verdict.subject.partition(":")
+    found = records_by_key(session, [what]) if kind == "record" else []
+    about = found[0].recipient_name if found else f"the recipient {what}" if kind != "record" else what
+    return Decided(
+        vendor_id=verdict.vendor_id,
+        vendor_name=room.vendor_titles.get(verdict.vendor_id, verdict.vendor_id),
+        subject=verdict.subject,
+        about=about,
+        decision=verdict.decision.value,
+        who=verdict.who,
+        decided_at=verdict.decided_at,
+    )
+
+
+def decide_match(session: Session, reviewer: Reviewer, form: dict[str, str]) -> Response:
+    """Note a verdict; lead back to where the form was. Raises `Refused` for what is not there to decide."""
+    key, vendor = clean(form.get("record", "")), clean(form.get("vendor", ""))
+    try:
+        decision = Decision(form.get("decision", ""))
+    except ValueError:
+        raise Refused(400, "Decide confirmed, rejected or never.") from None
+    records = records_by_key(session, [key])
+    if not records or all(match.vendor_id != vendor for match in records[0].matches):
+        raise Refused(404, "No such match is stored.")
+    note = one_line(form.get("note", ""))[:LONGEST_NOTE]
+    note_verdict(session, records[0], vendor, decision, who=reviewer.name, note=note)
+    session.flush()
+    if form.get("back") == "record" and published_among(session, [key]):
+        return see_other(f"../{urls.award_path(key)}")
+    return back_to_queue(form, form.get("at", "1"))
+
+
+def back_to_queue(form: dict[str, str], at: str) -> Response:
+    """Lead back to the queue, at a place in it."""
+    only = clean(form.get("only", ""))
+    query = f"?{urlencode({'vendor': only})}" if only else ""
+    place = at if at.isdigit() and len(at) < 5 else "1"
+    return see_other(f"../review{query}#item-{place}")
+
+
+def refused(_request: Request, error: Exception) -> Response:
+    """Return a refusal as one line."""
+    if not isinstance(error, Refused):
+        raise error
+    response = refusal(error.status, error.line)
+    response.headers.update(error.headers)
+    return response

@@ -1,0 +1,224 @@
+"""The pages on a vendor, an agency, a technology and a recipient."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from fastapi import APIRouter, Request, Response
+from sqlalchemy.orm import Session
+
+from feeds import urls
+from feeds.entries.naming import category_words
+from feeds.pages.page_context import Frame
+from feeds.pages.subject import Breakdown, KnownAs, SubjectPage, render_subject
+from feeds.urls import FeedKind, SubjectKind
+from monitors.watchlist.model import Vendor
+from procurewatch.web.context import Room, feed_row, latest
+from procurewatch.web.responses import answer, refusal
+from storage.reading.records import first_purchases, known_agencies, known_vendors
+from storage.reading.summaries import (
+    By,
+    Subject,
+    awards_about,
+    count_about,
+    keys_about,
+    open_notices,
+    publications_about,
+    recipients_seen,
+    sellers_of,
+    spent,
+    stored_name,
+)
+from storage.search.query import Query
+from storage.search.search import find_events
+from storage.search.tokenize import tokens
+
+NEWEST = 8
+AWARDS_SHOWN = 25
+HEADINGS = 15  # of one breakdown
+DEPARTMENT_DIGITS = 3  # of a department's code, as the Treasury writes it; its parts have four characters
+
+Find = Callable[[Room, Session, Frame, str], SubjectPage | None]
+
+
+def router(room: Room) -> APIRouter:
+    """Return the routes of the pages on vendors, agencies, technologies and recipients."""
+    routes = APIRouter()
+    for kind, find in FINDERS.items():
+        routes.add_api_route(f"/{kind}/{{name}}.html", _page(room, kind, find), methods=["GET", "HEAD"], name=kind)
+    return routes
+
+
+class NoSuchSubject(Exception):
+    """Nothing on record is called so."""
+
+
+def _page(room: Room, kind: SubjectKind, find: Find) -> Callable[[str, Request], Response]:
+    def page(name: str, request: Request) -> Response:
+        frame, hour = room.frame(depth=1), datetime.now(UTC).hour  # notices close in the course of a day
+        with room.desk.database.reading() as session:
+
+            def build() -> bytes:
+                found = find(room, session, frame, name)
+                if found is None:
+                    raise NoSuchSubject
+                return render_subject(frame, found, today=room.today)
+
+            try:
+                kept = room.page(session, (kind, name), build, until=hour)
+            except NoSuchSubject:
+                return refusal(404, "Nothing on record has this page; / lists what has.")
+        return answer(request, kept)
+
+    return page
+
+
+def _vendor(room: Room, session: Session, frame: Frame, name: str) -> SubjectPage | None:
+    listed = next((each for each in room.desk.watchlist.vendors if urls.is_named(each.id, name)), None)
+    stored = next((each for each in known_vendors(session) if urls.is_named(each[0], name)), None)
+    slug = listed.id if listed else stored[0] if stored else None
+    if slug is None:
+        return None
+    title = room.vendor_titles.get(slug) or (stored[1] if stored else slug)
+    category = listed.category if listed else stored[2] if stored else ""
+    technology = room.desk.watchlist.categories.get(category) or category_words(category)
+    subject, query = Subject(vendor=slug), Query(vendor=(slug,))
+    page = SubjectPage(
+        kind=SubjectKind.VENDOR,
+        slug=slug,
+        title=title,
+        about=f"On the watchlist under {technology}.",
+        search=query.url_query(),
+        names=tuple(_known_as(listed)) if listed else (),
+        sources=listed.sources if listed else (),
+        note=listed.note if listed else "",
+        breakdowns=(_by_agency(session, subject),),
+        sellers=tuple(sellers_of(session, slug)),
+        feed=feed_row(FeedKind.VENDOR, slug, title),
+    )
+    return _filled(page, session, frame, subject, query)
+
+
+def _agency(_room: Room, session: Session, frame: Frame, name: str) -> SubjectPage | None:
+    found = next((each for each in known_agencies(session) if urls.is_named(each[0], name)), None)
+    if found is None:
+        return None
+    code, title = found
+    subject, query = Subject(agency=code), Query(agency=(code.lower(),))
+    is_department = len(code) == DEPARTMENT_DIGITS
+    parts = (_by_agency(session, subject),) if is_department else ()
+    page = SubjectPage(
+        kind=SubjectKind.AGENCY,
+        slug=code,
+        title=title or code,
+        about=f"Department, with all its parts; code {code}." if is_department else f"Buying agency, code {code}.",
+        search=query.url_query(),
+        breakdowns=(*parts, _by_vendor(session, subject), _by_recipient(session, subject)),
+        feed=feed_row(FeedKind.AGENCY, code, title or code),
+    )
+    return _filled(page, session, frame, subject, query)
+
+
+def _category(room: Room, session: Session, frame: Frame, name: str) -> SubjectPage | None:
+    known = {**{vendor.category: "" for vendor in room.desk.watchlist.vendors}, **room.desk.watchlist.categories}
+    slug = next((each for each in known if urls.is_named(each, name)), None)
+    if slug is None:
+        return None
+    title = known[slug] or category_words(slug)
+    subject, query = Subject(category=slug), Query(category=(slug,))
+    breakdowns = (_by_vendor(session, subject), _by_agency(session, subject), _by_recipient(session, subject))
+    page = SubjectPage(
+        kind=SubjectKind.CATEGORY,
+        slug=slug,
+        title=title,
+        about="What the watchlist files under this technology.",
+        search=query.url_query(),
+        breakdowns=breakdowns,
+        feed=feed_row(FeedKind.CATEGORY, slug, title),
+    )
+    return _filled(page, session, frame, subject, query)
+
+
+def _recipient(_room: Room, session: Session, frame: Frame, name: str) -> SubjectPage | None:
+    found = [each for each in recipients_seen(session) if urls.is_named(urls.recipient_slug(*each), name)]
+    if not found:
+        return None
+    title = found[0][0]
+    ueis = tuple(dict.fromkeys(uei for _, uei in found if uei))
+    subject = Subject(ueis=ueis, recipients=tuple(one for one, uei in found if not uei))
+    names = [KnownAs(kind="UEI", value=uei) for uei in ueis]
+    names += [KnownAs(kind="Name as written", value=one) for one in dict.fromkeys(one for one, _ in found)]
+    words = tokens(title)
+    query = Query(phrases=(" ".join(words),)) if len(words) > 1 else Query(words=tuple(words))
+    page = SubjectPage(
+        kind=SubjectKind.RECIPIENT,
+        slug=name,
+        title=title,
+        about="Paid by the awards below; what they buy may be made by others.",
+        search=query.url_query(),
+        names=tuple(names),
+        breakdowns=(_by_vendor(session, subject), _by_agency(session, subject)),
+    )
+    return _filled(page, session, frame, subject, None)
+
+
+def _filled(page: SubjectPage, session: Session, frame: Frame, subject: Subject, feed: Query | None) -> SubjectPage:
+    """Return the page with what is stored about its subject; `feed` is the query of its feed, if it has one."""
+    awards, publications = count_about(session, subject)
+    now = datetime.now(UTC)
+    of_vendor = stored_name(session, subject.vendor) if subject.vendor else ""
+    firsts = first_purchases(session, keys_about(subject), of_vendor, NEWEST)
+    return replace(
+        page,
+        awards_in_all=awards,
+        publications_in_all=publications,
+        by_year=tuple(spent(session, subject, By.YEAR)),
+        first_purchases=tuple(item.entry for item in latest(firsts, frame)),
+        notices=tuple(open_notices(session, subject, now)),
+        use_cases=tuple(publications_about(session, subject, "use-case")),
+        newest=latest(find_events(session, feed, NEWEST), frame) if feed else (),
+        awards=tuple(awards_about(session, subject, AWARDS_SHOWN)),
+    )
+
+
+def _by_agency(session: Session, subject: Subject) -> Breakdown:
+    rows = spent(session, subject, By.AGENCY, HEADINGS)
+    return Breakdown(title="Spending by agency", kind=SubjectKind.AGENCY, rows=tuple(rows))
+
+
+def _by_vendor(session: Session, subject: Subject) -> Breakdown:
+    rows = spent(session, subject, By.VENDOR, HEADINGS)
+    return Breakdown(title="What is bought", kind=SubjectKind.VENDOR, rows=tuple(rows))
+
+
+def _by_recipient(session: Session, subject: Subject) -> Breakdown:
+    rows = spent(session, subject, By.RECIPIENT, HEADINGS)
+    return Breakdown(title="Who is paid", kind=SubjectKind.RECIPIENT, rows=tuple(rows))
+
+
+def _known_as(vendor: Vendor) -> Iterator[KnownAs]:
+    """Give every name and identifier of an entry, and the products it is known by."""
+    kinds = {
+        "Legal name": vendor.legal_names,
+        "Former name": vendor.former_names,
+        "Trades as": vendor.dba_names,
+        "Also written": vendor.aliases,
+        "Parent": vendor.parents,
+        "Subsidiary": vendor.subsidiaries,
+    }
+    for kind, names in kinds.items():
+        yield from (KnownAs(kind=kind, value=known.name, years=known.years) for known in names)
+    yield from (KnownAs(kind="UEI", value=uei) for uei in vendor.ueis)
+    yield from (KnownAs(kind="CAGE", value=cage) for cage in vendor.cages)
+    yield from (KnownAs(kind="Words in descriptions", value=product.phrase) for product in vendor.products)
+    yield from (KnownAs(kind="Known reseller", value=reseller) for reseller in vendor.resellers)
+
+
+FINDERS: dict[SubjectKind, Find] = {
+    SubjectKind.VENDOR: _vendor,
+    SubjectKind.AGENCY: _agency,
+    SubjectKind.CATEGORY: _category,
+    SubjectKind.RECIPIENT: _recipient,
+}

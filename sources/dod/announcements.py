@@ -1,0 +1,207 @@
+"""The Department of Defense's daily contract announcements: what it awards, ninety days before the registers say so.
+
+Upstream: https://www.war.gov/News/Contracts/, one page each business day at 17:00 Eastern, a paragraph for each
+contract; an RSS index (`DesktopModules/ArticleCS/RSS.ashx`) lists the pages, without their text. Access: open, no key;
+the index answers plain clients, the pages answer 403 to programs (seen May to October 2026), which is respected: a page
+is then read from the Internet Archive's copy, or from a file that somebody saves in a browser and imports. Each record
+says which. Limits: none documented; the index holds 500 pages at most. Lag: none; the archive's copies are one to
+three days late. Corrections: a later page says "CORRECTION:" or "UPDATE:"; those are records of their own that name
+what they correct. A page is read again for four days, as long as upstream gives it; an edit after that goes unseen.
+Caveats: only contracts of $7.5 million
+or more; prose, read by its grammar (`sources.dod.paragraph`); some paragraphs name no contract number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from types import MappingProxyType
+from urllib.parse import quote
+
+import structlog
+
+from sources.base import (
+    Fetched,
+    HeldRecord,
+    Interest,
+    RowBounds,
+    Shortfall,
+    Source,
+    Step,
+    Stored,
+    Unchanged,
+    Window,
+)
+from sources.dod.article import SOURCE, parse, read_article
+from sources.dod.assumptions import ASSUMPTIONS
+from sources.dod.index import Item, listed, read_index
+from sources.dod.pages import Pages, blocked
+from sources.errors import SourceChanged
+from sources.http.client import LARGEST_BODY, Client, Pace
+from sources.records import Document, Payload, Problem, Publication, Record
+
+log = structlog.get_logger(__name__)
+
+REACH = timedelta(days=690)  # what an index of 500 business days always covers
+LONGEST_LAG = timedelta(days=10)  # how late the archive may be without anything being wrong
+REREAD = timedelta(days=4)  # for which a page may still be edited
+USUAL_LAG = 3  # pages that the archive may lack without anything being wrong
+FIRST_PARAGRAPHS = 3  # of any page that was read, one of them is stored
+POLL = "rss"
+MISSING = "missing"  # the note of the pages that could not be read
+
+
+class Dod(Source):
+    """The source `dod`."""
+
+    name = "dod"
+    title = "Department of Defense contract announcements"
+    base_url = "https://www.war.gov"
+    pace = Pace(seconds_between=2.0, at_once=1)
+    expects = RowBounds(at_least=1, at_most=100_000)
+    also: Mapping[str, str] = MappingProxyType(
+        {"archive": "https://web.archive.org", "availability": "https://archive.org"}
+    )
+    rests = timedelta(hours=4)
+    files_are_news = True
+    assumptions = ASSUMPTIONS
+    delay = "Only contracts of $7.5 million or more are announced."
+
+    def control(self, client: Client) -> bool:
+        """Whether the index lists at least one page of contracts."""
+        return bool(read_index(client, 10)[0])
+
+    def poll_steps(self, interest: Interest, window: Window) -> list[Step]:
+        """Plan a poll: the pages of the window, from the index."""
+        since = max(window.signed_since, window.until - REACH)
+        return [_step(POLL, since, window.until)] if _looks_for_something(interest) else []
+
+    def backfill_steps(self, interest: Interest, since: date, until: date) -> list[Step]:
+        """Plan the history month by month, as far back as the index reaches: 500 business days."""
+        steps: list[Step] = []
+        start = max(since, until - REACH)
+        while _looks_for_something(interest) and start <= until:
+            following = (start.replace(day=1) + timedelta(days=32)).replace(day=1)
+            steps.append(_step(f"rss/{start:%Y-%m}", start, min(until, following - timedelta(days=1))))
+            start = following
+        return steps
+
+    def fetch(self, client: Client, step: Step, stored: Stored) -> Iterator[Fetched]:
+        """Give each page of a step's days: unchanged if it is stored, else whole, from upstream or the archive.
+
+        Raises:
+            Blocked: upstream refuses its pages and the archive has none of them.
+        """
+        since, until = step.days
+        items, problems, uncovered = listed(client, since, until)
+        yield from problems
+        if uncovered:
+            yield Shortfall(step=step.key, expected=uncovered, received=0)
+        noted = set(stored.note(MISSING).split()) if step.key == POLL else set()
+        asked = [item for item in items if since <= item.published.date() <= until or item.number in noted]
+        pages = Pages(client)
+        missing: list[Item] = []
+        held = 0
+        for item in asked:
+            known = _known(stored, item)
+            page = (_edited(pages, item, stored, until) or Unchanged(key=known)) if known else pages.read(item)
+            held += bool(known)
+            if page is None:
+                missing.append(item)
+            else:
+                yield page
+        if step.key == POLL:
+            _note(stored, noted, missing)
+        if missing:
+            _say_why(missing, pages, step, held=held)
+        if missing and (step.key != POLL or _is_more_than_usual(missing, until)):
+            yield Shortfall(step=step.key, expected=len(asked), received=len(asked) - len(missing))
+
+    def parse(self, payload: Payload) -> list[Record]:
+        """Read a page into a publication for each awardee of each announcement. Pure."""
+        return parse(payload)
+
+    def read_file(self, file: Path) -> Iterator[Fetched]:
+        """Read a page that somebody saved in a browser; its records have the keys they would have from upstream.
+
+        Raises:
+            SourceChanged: it is no page of contract announcements, or says neither its number nor its day.
+        """
+        url = f"file:{quote(file.name)}"
+        if file.stat().st_size > LARGEST_BODY:
+            raise SourceChanged(self.name, url, f"larger than a page can be: {file.stat().st_size} bytes")
+        document = Document(
+            url=url, request="", retrieved_at=datetime.now(UTC), content_type="text/html", body=file.read_bytes()
+        )
+        article = read_article(document)
+        if not article.number and article.day is None:
+            raise SourceChanged(self.name, url, f"{article.title[:80]!r} says neither its number nor its day")
+        if not article.number:
+            log.warning("the page does not say its number; its day is the key", file=file.name, day=str(article.day))
+        key = f"DOD_{article.number or article.day}"
+        yield Payload(source=self.name, key=key, revision="", documents=(document,))
+
+
+def _looks_for_something(interest: Interest) -> bool:
+    return bool(interest.names or interest.ueis or interest.phrases)
+
+
+def _step(key: str, since: date, until: date) -> Step:
+    return Step(key=key, query={}, since=since, until=until, part="pages of announcements")
+
+
+def _known(stored: Stored, item: Item) -> str:
+    """Return the key of a stored record of a page, "" if there is none: all records of a page are stored at once."""
+    keys = (f"{item.key}_{number}_1" for number in range(1, FIRST_PARAGRAPHS + 1))
+    return next((key for key in keys if stored.held(key)), "")
+
+
+def _edited(pages: Pages, item: Item, stored: Stored, until: date) -> Payload | Problem | None:
+    """Return a stored page of the last days if it has been edited since, `None` if it has not or cannot be read.
+
+    Records are known by the place of their paragraph. A page on which a paragraph has moved, since one before it is new
+    or gone, is for a person to look at: it is no change of every award. So is one of which most paragraphs differ.
+    """
+    page = pages.again(item) if until - item.published.date() <= REREAD else None
+    records = [record for record in parse(page) if isinstance(record, Publication)] if page else []
+    changed = [record for record in records if _differs(stored.held(record.key), record)]
+    if page is None or not changed:
+        return None
+    if len(changed) > max(1, len(records) // 2) or _has_moved(changed, item, stored):
+        reason = f"the page was edited, and {len(changed)} of its {len(records)} records are not where they were"
+        return Problem(source=page.source, key=page.key, reason=reason, documents=page.documents)
+    return page
+
+
+def _has_moved(changed: Sequence[Publication], item: Item, stored: Stored) -> bool:
+    """Whether a changed record says what is stored of a paragraph beside it: a revision is a digest of its text."""
+    beside = [(record, int(record.key.split("_")[2]) + step) for record in changed for step in (-1, 1)]
+    known = [(record, stored.held(f"{item.key}_{number}_1")) for record, number in beside]
+    return any(there is not None and there.revision == record.revision for record, there in known)
+
+
+def _differs(known: HeldRecord | None, record: Publication) -> bool:
+    return known is None or known.revision not in ("", record.revision)
+
+
+def _say_why(missing: list[Item], pages: Pages, step: Step, *, held: int) -> None:
+    """Raise why pages are missing, if that is more than the archive's usual lag. `held` is how many are stored."""
+    if pages.failure:
+        raise pages.failure
+    if step.key != POLL:  # the months after this one may be had: a backfill goes on, and walks this one again
+        log.warning("pages cannot be read", source=SOURCE, step=step.key, reason=str(blocked(missing, pages)))
+    elif pages.count == 0 and (not held or len(missing) > USUAL_LAG):
+        raise blocked(missing, pages)
+
+
+def _is_more_than_usual(missing: list[Item], until: date) -> bool:
+    """Whether more pages are missing, or for longer, than the archive lags: those are asked for by every poll."""
+    return len(missing) > USUAL_LAG or any(until - item.published.date() > LONGEST_LAG for item in missing)
+
+
+def _note(stored: Stored, before: set[str], missing: list[Item]) -> None:
+    """Note the pages that could not be read, so that later polls ask for them however old they are by then."""
+    now = {item.number for item in missing}
+    if now != before:
+        stored.keep_note(MISSING, " ".join(sorted(now)))

@@ -1,0 +1,137 @@
+"""Reading a page of announcements: upstream's own, or the Internet Archive's copy where upstream refuses it."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from urllib.parse import quote
+
+import structlog
+
+from sources.dod.article import SOURCE, read_article
+from sources.dod.index import Item
+from sources.dod.wording import last_day
+from sources.errors import Blocked, Refused, SourceChanged, SourceError, Unreachable
+from sources.fields import read_json
+from sources.http.client import Client
+from sources.records import Document, Payload, Problem
+
+log = structlog.get_logger(__name__)
+
+PAGE_TYPES = "text/html, application/xhtml+xml"
+PUBLIC = "https://www.war.gov"  # the address that the archive knows pages by
+
+_SNAPSHOT = re.compile(r"/web/(\d{14})(?:id_)?/")
+
+
+class Pages:
+    """Reads pages, upstream's own as long as it gives any, then the archive's copies. `count` is of those read.
+
+    A refusal is taken at its word: nothing more is asked of upstream, or of an archive that fails, in this step. If
+    upstream fails on one page, that page is read from the archive, and `failure` is the error; a second one is raised.
+    """
+
+    def __init__(self, client: Client) -> None:
+        self.count = 0
+        self.failure: Unreachable | None = None
+        self.refusal: SourceError | None = None
+        self.archive_failure: SourceError | None = None
+        self._client = client
+
+    def read(self, item: Item) -> Payload | Problem | None:
+        """Return a page, the reason it cannot be had, or `None` when upstream refuses it and the archive lacks it."""
+        document: Document | None = None
+        try:
+            document = self._direct(item)
+        except Refused as error:
+            # Under the key of its first record, which solves it when the page can be read after all.
+            return Problem(source=self._client.source, key=f"{item.key}_1_1", reason=str(error), documents=())
+        except Unreachable as error:
+            if self.failure:  # it is not one page alone
+                raise
+            self.failure = error
+        document = document or self._archived(item)
+        if document is None:
+            return None
+        self.count += 1
+        return Payload(source=self._client.source, key=item.key, revision="", documents=(document,))
+
+    def again(self, item: Item) -> Payload | None:
+        """Return upstream's own page as it is now, `None` when upstream does not give it."""
+        try:
+            document = self._direct(item)
+        except (Refused, SourceChanged, Unreachable):  # what is stored stays, and new pages are still to be read
+            return None
+        key = item.key
+        return Payload(source=self._client.source, key=key, revision="", documents=(document,)) if document else None
+
+    def _direct(self, item: Item) -> Document | None:
+        if self.refusal:
+            return None
+        try:
+            document = self._client.get(item.path, accept=PAGE_TYPES, follow=True)
+        except Blocked as error:
+            self.refusal = error
+            return None
+        _check(document, item)
+        return document
+
+    def _archived(self, item: Item) -> Document | None:
+        if self.archive_failure:
+            return None
+        try:
+            time = snapshot(self._client, item)
+            path = f"/web/{time}id_/{PUBLIC}{item.path}"
+            document = self._client.get(path, at="archive", accept=PAGE_TYPES, follow=True) if time else None
+            copied = _SNAPSHOT.search(document.url) if document else None
+            if document is None or copied is None or not _is_later(copied[1], item):
+                return None
+            _check(document, item)
+        except (Refused, SourceChanged) as error:  # this one copy is not to be used
+            log.info("no usable copy in the archive", source=self._client.source, page=item.number, reason=str(error))
+            return None
+        except SourceError as error:
+            self.archive_failure = error
+            return None
+        return document
+
+
+def snapshot(client: Client, item: Item) -> str:
+    """Return when the archive copied a page, after it was published, as it writes times; "" if it has not.
+
+    https://archive.org/help/wayback_api.php: `closest` is the copy nearest to the time asked for.
+    """
+    wanted = f"{item.published + timedelta(days=1):%Y%m%d%H%M%S}"
+    path = f"/wayback/available?url={quote(PUBLIC + item.path, safe='')}&timestamp={wanted}"
+    document = client.get(path, at="availability")
+    snapshots = read_json(document, client.source).get("archived_snapshots")
+    if not isinstance(snapshots, dict):
+        raise SourceChanged(client.source, path, "the archive's answer names no archived_snapshots")
+    closest = snapshots.get("closest")
+    if not isinstance(closest, dict) or str(closest.get("status")) != "200" or not closest.get("available"):
+        return ""
+    copied = str(closest.get("timestamp"))
+    return copied if re.fullmatch(r"\d{14}", copied) and _is_later(copied, item) else ""
+
+
+def _is_later(time: str, item: Item) -> bool:
+    """Whether a copy's time is after the page's publication: an earlier one cannot be the page."""
+    return f"{item.published:%Y%m%d%H%M%S}" < time
+
+
+def _check(document: Document, item: Item) -> None:
+    """Make sure that a document is the page that the index lists. Raises `SourceChanged`."""
+    article = read_article(document)
+    day = last_day(item.title)
+    if (article.number and article.number != item.number) or (day and article.day and day != article.day):
+        raise SourceChanged(SOURCE, document.url, f"{article.title[:80]!r} where the index lists {item.title[:80]!r}")
+
+
+def blocked(missing: list[Item], pages: Pages) -> Blocked:
+    """Return the error that says which pages are missing, why, and what to do about it."""
+    archive = str(pages.archive_failure) if pages.archive_failure else "the Internet Archive has no copy"
+    came_back = (
+        f"{pages.refusal.came_back if pages.refusal else 'refused'}; {archive}; {len(missing)} pages could not be read."
+        " Open them in a browser, save them, and run: procurewatch import dod FILE..."
+    )
+    return Blocked(SOURCE, f"GET {missing[0].path}", came_back, status=pages.refusal.status if pages.refusal else None)

@@ -1,0 +1,111 @@
+"""What both sources of SAM.gov share: how their key travels, and what errors mean, which come with any status.
+
+SAM.gov answers some errors with status 200: a bare JSON string, plain text, or `<h1>API_KEY_INVALID</h1>` (seen in
+2026; the documentation gives each of them a status of its own).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+from sources.base import Assumption, Fetched, Stored
+from sources.errors import Blocked, Refused, SourceError, excerpt
+from sources.http.client import Client
+from sources.http.redaction import A_MESSAGE, says_no_key
+from sources.records import Document
+
+KEY_HEADER, KEY_PARAMETER = "X-Api-Key", "api_key"
+HEADER_KEY = "header-key"
+HOLDS, DOES_NOT_HOLD = "holds", "does not hold"
+NO_DATA = b"no data found"  # the answer of notices, with status 404, to a search that finds nothing
+USED_UP = re.compile(rb"over_rate_limit|exceeded your (quota|rate limit)|throttled out|\b900804\b", re.IGNORECASE)
+TOO_MANY = re.compile(rb"exceeded the maximum allowable limit", re.IGNORECASE)
+# What only an answer has, and no error: the lists and counts of both searches, the token of an extract, and the text of
+# a notice, which is alone in its answer.
+OF_AN_ANSWER = re.compile(rb'"(awardSummary|totalRecords|exportToken|opportunitiesData)"|^\s*\{\s*"description"')
+
+
+class TooManyRecords(Refused):
+    """A search finds more records than an extract may hold. A narrower one is answered."""
+
+
+def holds(stored: Stored, assumption: str) -> bool | None:
+    """Return whether an assumption is known to hold, `None` if it was not probed."""
+    return {HOLDS: True, DOES_NOT_HOLD: False}.get(stored.note(f"assumption/{assumption}"))
+
+
+def ask(client: Client, path: str, *, may_be_empty: bool = False, may_be_missing: bool = False) -> Document:
+    """Ask for a path, and read the errors that come with the wrong status.
+
+    Raises:
+        Blocked: the key is not accepted.
+        QuotaUsedUp: no request is left today.
+        TooManyRecords: the search finds more than an extract may hold.
+        SourceError: another of its leaves, as the client raises it.
+    """
+    try:
+        document = client.get(path, may_be_empty=may_be_empty, may_be_missing=may_be_missing)
+    except Refused as error:
+        is_nothing = NO_DATA.decode() in error.came_back.lower()
+        if error.status == 404 and not (is_nothing or client.key_arrives or client.key_in_address):
+            return _asked_with_key_in_address(client, path, error)
+        raise error_in(client, error.request, error.came_back.encode(), status=error.status) or error from None
+    if wrong := error_in(client, f"GET {path.partition('?')[0]}", document.body):
+        raise wrong
+    return document
+
+
+def _asked_with_key_in_address(client: Client, path: str, error: Refused) -> Document:
+    """Ask again with the key in the address: some report that 404 answers every request without a key."""
+    client.key_in_address = True
+    try:
+        if client.key_in_address:
+            return ask(client, path)
+    except SourceError:
+        client.key_in_address = False
+    raise error
+
+
+def error_in(client: Client, request: str, body: bytes, *, status: int | None = 200) -> SourceError | None:
+    """Return the error that an answer states, whatever its status; `None` if it states none that is known."""
+    if len(body) > A_MESSAGE or OF_AN_ANSWER.search(body):
+        return None
+    came_back = excerpt(body)
+    if says_no_key(body):
+        return Blocked(client.source, request, came_back, status=status)
+    if USED_UP.search(body):
+        return client.quota_used_up(request, came_back, status=status)
+    if TOO_MANY.search(body):
+        return TooManyRecords(client.source, request, came_back, status=status)
+    return None
+
+
+def with_known_key(client: Client, stored: Stored, items: Iterator[Fetched]) -> Iterator[Fetched]:
+    """Give items, with the key sent in the way that is noted; note another way if that is the one that works."""
+    name = f"assumption/{HEADER_KEY}"
+    if holds(stored, HEADER_KEY) is False:
+        client.key_in_address = True
+    try:
+        yield from items
+    finally:
+        if client.key_in_address and holds(stored, HEADER_KEY) is not False:
+            stored.keep_note(name, DOES_NOT_HOLD)
+
+
+def header_key(search: Callable[[Client], object]) -> Assumption:
+    """Return the assumption that the key is read from its header; `search` is a cheap one, and raises `SourceError`."""
+
+    def probe(client: Client) -> bool:
+        search(client)
+        return not client.key_in_address
+
+    return Assumption(
+        name=HEADER_KEY,
+        says=f"SAM.gov reads the key from the header {KEY_HEADER}.",
+        otherwise=f"The key is sent as the parameter {KEY_PARAMETER} of the address. It appears in no log and no"
+        " stored address in either form.",
+        basis="GSA's page on the Entity Management API names the header. Its pages on the other two APIs name the"
+        " parameter, and so does every public client of them.",
+        probe=probe,
+    )

@@ -1,0 +1,175 @@
+"""SAM.gov Contract Awards: every federal contract action, other transactions among them, and what was deleted.
+
+Upstream: https://api.sam.gov/contract-awards/v1, documented at open.gsa.gov/api/contract-awards; the successor of FPDS.
+Access: a personal key from sam.gov/workspace/profile/account-details (earlier sam.gov/profile/details), sent in the
+header X-Api-Key, or in the address where that is not read; it lasts 90 days. Limits: ten requests a day for a key
+without a role (1,000 with one), shared with the other sources of SAM.gov; refusals count; 100 rows a page, 400,000 to
+page through, 1,000,000 in an extract. Lag: actions appear within days; those of the Department of Defense and the Army
+Corps of Engineers 90 days after signing. Corrections: in place, which moves `lastModifiedDate`; deleted actions are
+listed for six months. Caveats: no search of descriptions; numbers are strings or numbers, dates have three formats; `&`
+cannot be searched for; that `~` between values searches for all of them is not proven (of contractingOfficeCode it
+found the first alone, measured in August 2026), so that each UEI is asked for by itself; errors come with any status
+(`sources.sam.api`); an extract may take an hour to make and hold gigabytes
+(`sources.sam.contract_awards.extract`); names and addresses in awards before 2022-04-04 are D&B's, who must be named
+and whose data must not be passed on in bulk: each record says whose they are.
+
+A poll takes an extract of all that was modified since the one before, since only our side can look into descriptions,
+and once a week two more: what the Department of Defense signed 90 days ago, whose last modification may be too old for
+the first, and what was deleted. A note says up to which day each was read, so that days missed are caught up with,
+oldest first, and no day but the last one is read twice. Of a vendor new to the watchlist a backfill brings what was
+before. It searches by recipient: page by page if that is little, else by an extract.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, timedelta
+
+from sources.base import Assumption, Fetched, Interest, Quota, RowBounds, Source, Step, Stored, Window
+from sources.errors import SourceChanged
+from sources.http.client import Client, Pace
+from sources.records import Payload, Record
+from sources.sam.api import KEY_HEADER, KEY_PARAMETER, header_key, with_known_key
+from sources.sam.contract_awards.queries import MOST_EXTRACTED, PAGE, UEI, period, searchable
+from sources.sam.contract_awards.record_parser import parse
+from sources.sam.contract_awards.search import count, page, records_of, total_of
+from sources.sam.contract_awards.walk import A_WEEK, OFFSET_COUNTS_PAGES, at_leisure, digest, searched, up_to_date
+
+DELAYED = timedelta(days=90)  # actions of the Department of Defense, after signing
+A_DAY = timedelta(days=1)
+YEARS_AT_ONCE = 8  # the longest range that somebody is known to have asked for
+EARLIEST = date(1979, 1, 1)  # before there was any such record
+JANUARY = {"dateSigned": period(date(2024, 1, 1), date(2024, 1, 31))}
+ONE_DAY = {"dateSigned": period(date(2024, 1, 17), date(2024, 1, 17)), "includeSections": "contractId"}
+PARTS = {
+    "revealed": "actions of the Department of Defense revealed after 90 days",
+    "deleted": "deleted actions",
+    "modified": "new and modified actions",
+    "search": "past actions",
+}
+PAST_THE_END = 500  # pages: more than are signed on one day
+NOBODY = {"awardeeUniqueEntityId": "ZZZZZZZZZZZZ", **JANUARY}
+
+
+def _finds_nothing(client: Client) -> bool:
+    try:
+        return count(client, NOBODY) == 0
+    except SourceChanged:
+        return False
+
+
+def _counts_pages(client: Client) -> bool:
+    """Ask for a page that lies past the end if pages are counted, and is full if records are."""
+    document = page(client, ONE_DAY, offset=PAST_THE_END)
+    total = total_of(client, document) if document else 0
+    if not PAST_THE_END < total < PAST_THE_END * PAGE:
+        reason = f"{total} records of one day do not show what an offset counts"
+        raise SourceChanged(client.source, "GET of a page", reason)
+    return len(records_of(client, document)) <= 1
+
+
+ASSUMPTIONS = (
+    header_key(lambda client: count(client, JANUARY)),
+    Assumption(
+        name="empty-search-shape",
+        says="A search that finds nothing is answered by a totalRecords of 0, or without a body.",
+        otherwise="Such a search fails its step, and the others go on.",
+        basis="The counts are in awardResponse, without awardSummary (measured in 2026). GSA's page says status 204.",
+        probe=_finds_nothing,
+    ),
+    Assumption(
+        name=OFFSET_COUNTS_PAGES,
+        says="The parameter offset counts pages from 0.",
+        otherwise="It is taken to count records, and further pages are asked for accordingly.",
+        basis="GSA's page on the Contract Awards API, and measured in August 2026.",
+        probe=_counts_pages,
+    ),
+)
+
+
+class SamContractAwards(Source):
+    """The source `samawards`."""
+
+    name = "samawards"
+    title = "SAM.gov Contract Awards"
+    base_url = "https://api.sam.gov"
+    needs_key: str | None = KEY_HEADER
+    key_parameter = KEY_PARAMETER
+    pace = Pace(seconds_between=2.0, at_once=1)
+    expects = RowBounds(at_least=1, at_most=5 * MOST_EXTRACTED)
+    quota: Quota | None = Quota(name="sam", a_day=10)
+    rests = timedelta(hours=20)
+    keeps_all = False
+    delay = (
+        "Actions of the Department of Defense and the Army Corps of Engineers are published 90 days after they are"
+        " signed."
+    )
+    assumptions: Sequence[Assumption] = ASSUMPTIONS
+
+    def control(self, client: Client) -> bool:
+        """Whether anything was signed in January 2024. Costs a request."""
+        return count(client, JANUARY) > 0
+
+    def poll_steps(self, interest: Interest, window: Window) -> list[Step]:
+        """Plan a poll: what Defense reveals, what was deleted, what was modified; the same for any interest.
+
+        Which days are still to be read the source knows itself; the steps cover those of a first look, which brings as
+        many of them as a day's requests can.
+        """
+        if not (interest.names or interest.ueis or interest.phrases):
+            return []
+        until, revealed = window.until, window.until - DELAYED
+        return [
+            _step("revealed", "dateSigned", revealed - A_WEEK, revealed, {"contractingDepartmentCode": "9700"}),
+            _step("deleted", "lastModifiedDate", until - A_WEEK, until, {"deletedStatus": "yes"}),
+            _step("modified", "lastModifiedDate", window.modified_since, until, {}),
+        ]
+
+    def backfill_steps(self, interest: Interest, since: date, until: date) -> list[Step]:
+        """Plan a history by date signed: each UEI, as recipient's and as parent's, and each name."""
+        steps: list[Step] = []
+        start = max(since, EARLIEST)
+        while start <= until:
+            end = min(date(start.year - start.year % YEARS_AT_ONCE + YEARS_AT_ONCE - 1, 12, 31), until)
+            steps += _search_steps(interest, start, end)
+            start = end + A_DAY
+        return steps
+
+    def fetch(self, client: Client, step: Step, stored: Stored) -> Iterator[Fetched]:
+        """Walk one extract or one search: each record that may be new or changed, the rest as unchanged.
+
+        Raises:
+            ExtractNotReady: the extract is being made; the next run fetches it.
+        """
+        walks = {"search": searched, "modified": up_to_date}
+        return with_known_key(client, stored, walks.get(str(step.query["label"]), at_leisure)(client, step, stored))
+
+    def parse(self, payload: Payload) -> list[Record]:
+        """Read a payload into an award with one action, its removal, or the problem that prevents either. Pure."""
+        return [parse(payload)]
+
+
+def _step(
+    label: str, date_type: str, since: date, until: date, filters: Mapping[str, str], *, key: str = "", name: str = ""
+) -> Step:
+    """Return a step; `name` is what recipients' names must hold, where the search had to ask for less."""
+    query = {"label": label, "date_type": date_type, "filters": dict(filters), "name": name}
+    return Step(key=key or label, query=query, since=since, until=until, part=PARTS[label])
+
+
+def _search_steps(interest: Interest, since: date, until: date) -> list[Step]:
+    ueis = [uei for uei in interest.ueis if UEI.fullmatch(uei)]
+    asked: list[tuple[str, str, Sequence[str]]] = [
+        ("uei", "awardeeUniqueEntityId", ueis),
+        ("parent", "ultimateParentUniqueEntityId", ueis),
+        ("name", "awardeeLegalBusinessName", interest.names),
+    ]
+    steps: list[Step] = []
+    for kind, parameter, values in asked:
+        for value in values:
+            sent = searchable(value) if kind == "name" else value
+            if sent:
+                key = f"{kind}/{digest(value)}/{since}_{until}"
+                whole = value if sent != value and kind == "name" else ""
+                steps.append(_step("search", "dateSigned", since, until, {parameter: sent}, key=key, name=whole))
+    return steps

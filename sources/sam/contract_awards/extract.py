@@ -1,0 +1,289 @@
+"""Asking SAM.gov for files of records: each submitted once, fetched when it is made, however many runs that takes.
+
+A submission answers with a token; the file is made in seconds, or not within an hour (Treasury's loader says so and
+sends again, up to ten times; at ten requests a day nobody can). The token is therefore noted at once and used by every
+later run until the file is there. It is asked for anew when SAM.gov says that the token has expired, once, and when
+two days have brought nothing.
+
+A record has 14 to 15 kB in a file. An order is cut by days into parts that hold less than 1 GB each by the count of
+records. A file that is larger all the same is cut off while it comes, not asked for again, and ordered in halves.
+What was read of an order is noted part by part.
+
+Facts: "Utilizing the API Extract" and "HTTP Response Codes" of open.gsa.gov/api/contract-awards, and the size of its
+examples; what "not ready" looks like besides (303, S3's "The specified key does not exist"), load_sam_contract.py of
+Treasury's Broker. That the download takes its key from the header, as the search does, follows from neither.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from sources.base import Stored
+from sources.errors import SourceChanged, SourceError, TooLarge, Unreachable
+from sources.fields import read_json
+from sources.http.client import LARGEST_FILE, Client, Downloaded
+from sources.records import Problem
+from sources.sam.api import TooManyRecords, ask, error_in
+from sources.sam.contract_awards.queries import DOWNLOAD, SEARCH, path_of, period
+
+GIVE_UP_AFTER = timedelta(days=2)
+SHORTEST_WAIT = timedelta(hours=1)
+LONGEST_WAIT = timedelta(hours=6)
+SOON = 60.0  # seconds in which most files are made: to ask sooner would cost a request
+RECORD_BYTES = 15_000
+LARGE = 1_000_000_000  # bytes that a file is meant to stay under ...
+TOO_LARGE = 2 * LARGE  # ... and at which it is cut off
+AHEAD = 3  # parts that are submitted at once: a token is good for two days
+TOKEN = re.compile(r"[A-Za-z0-9._~-]{1,200}")
+TOKEN_NAMED = re.compile(r"(token\W{1,4})[\w.~-]+", re.IGNORECASE)
+SMALL = 4096  # bytes: a message, not a file of records
+
+EXPIRED = "token is expired"
+NOT_READY = ("is not generated yet", "specified key does not exist", "NoSuchKey")
+NOTHING = re.compile(r"no (content|data|records?)\b", re.IGNORECASE)
+
+
+class ExtractNotReady(Unreachable):
+    """The file is still being made. Its token is noted; `retry_at` says when it is worth asking again."""
+
+    fails_step_only = True
+
+
+class _Expired(Exception):
+    def __init__(self, final: SourceError) -> None:
+        super().__init__(final)
+        self.final = final
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """An extract that is wanted: filters, and inclusive days by one kind of date. `note` names it between runs."""
+
+    note: str
+    filters: Mapping[str, str]
+    date_type: str
+    since: date
+    until: date
+
+    @property
+    def days(self) -> int:
+        """How many days it covers."""
+        return (self.until - self.since).days + 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A part of an order, submitted or not.
+
+    `since` and `until` are ISO days, `asked` an ISO time, `url` the submission's address, which holds no key. `done`:
+    it was read, or there is nothing. `renewed`: an earlier token has expired.
+    """
+
+    since: str
+    until: str
+    token: str = ""
+    url: str = ""
+    asked: str = ""
+    done: bool = False
+    renewed: bool = False
+
+    @property
+    def days(self) -> int:
+        """How many days it covers."""
+        return (date.fromisoformat(self.until) - date.fromisoformat(self.since)).days + 1
+
+    def cut(self, pieces: int) -> list[Part]:
+        """Cut it by days into pieces of nearly the same length, at most one for each day, to be submitted later."""
+        pieces = min(pieces, self.days)
+        first = date.fromisoformat(self.since)
+        starts = [first + timedelta(days=self.days * n // pieces) for n in range(pieces + 1)]
+        ends = [start - timedelta(days=1) for start in starts[1:]]
+        return [Part(since=start.isoformat(), until=end.isoformat()) for start, end in zip(starts, ends, strict=False)]
+
+
+class Extract:
+    """The files of an order and how far it has been read, which a note of the source keeps between runs."""
+
+    def __init__(self, client: Client, stored: Stored, order: Order) -> None:
+        self._client = client
+        self._stored = stored
+        self._order = order
+        self._whole = Part(since=order.since.isoformat(), until=order.until.isoformat())
+        self._parts = self._noted()
+        self._new: set[str] = set()  # the tokens of this run
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether it is planned, or was ordered by an earlier run, and not read to its end."""
+        return bool(self._parts)
+
+    @property
+    def covers_until(self) -> date:
+        """The last day that it covers; an order of an earlier run ends on the last day of that run."""
+        return date.fromisoformat((self._parts or [self._whole])[-1].until)
+
+    def plan(self, records: int) -> None:
+        """Cut it into parts to be submitted later, by the number of records; without records nothing is ordered."""
+        pieces = -(-records * RECORD_BYTES // LARGE)
+        self._parts = self._whole.cut(pieces) if records else []
+
+    def files(self, folder: Path) -> Iterator[tuple[Part, Downloaded] | Problem]:
+        """Give the files, oldest days first. Each is deleted, and noted as read, when the next one is requested.
+
+        A day whose file is too large, or cannot be made, is given as a problem.
+
+        Raises:
+            ExtractNotReady: one of them is still being made.
+            SourceError: another of its leaves, as the client raises it, without the token.
+        """
+        number = 0
+        while number < len(self._parts):
+            if self._parts[number].done:
+                number += 1
+                continue
+            yield from self._submit_ahead(number)
+            try:
+                if self._parts[number].token and not self._parts[number].done:
+                    yield from self._file(number, folder / "extract")
+                    self._set(number, replace(self._parts[number], done=True))
+            except TooLarge as error:
+                yield from self._halve(number, error)
+            except _Expired as error:
+                if self._parts[number].renewed:
+                    raise error.final from None
+                self._set(number, replace(self._parts[number].cut(1)[0], renewed=True))
+        self._parts = []
+        self._stored.keep_note(self._order.note, "")
+
+    def _file(self, number: int, file: Path) -> Iterator[tuple[Part, Downloaded]]:
+        part = self._parts[number]
+        try:
+            yield part, self._download(part, file)
+        finally:
+            file.unlink(missing_ok=True)
+
+    def _halve(self, number: int, error: SourceError) -> Iterator[Problem]:
+        """Cut a part in two; if it is a single day, give the problem that it cannot be read."""
+        part = self._parts[number]
+        halves = part.cut(2)
+        if len(halves) == 1:
+            key = f"EXTRACT_{self._order.note}_{part.since}".upper().replace("/", "_")
+            reason = f"the actions of {part.since} ({self._order.date_type}) cannot be read: {error.came_back}"
+            yield Problem(source=self._client.source, key=key, reason=reason, documents=())
+            halves = [replace(part, done=True)]
+        self._set(number, *halves)
+
+    def _noted(self) -> list[Part]:
+        """Return the parts that are noted; tokens that are too old are forgotten."""
+        try:
+            parts = [Part(**fields) for fields in json.loads(self._stored.note(self._order.note) or "[]")]
+            long_ago = (datetime.now(UTC) - GIVE_UP_AFTER).isoformat()
+            return [
+                part.cut(1)[0] if part.asked and part.asked < long_ago and not part.done else part for part in parts
+            ]
+        except (ValueError, TypeError):  # a note of another version
+            return []
+
+    def _set(self, number: int, *parts: Part) -> None:
+        self._parts[number : number + 1] = parts
+        self._stored.keep_note(self._order.note, json.dumps([asdict(part) for part in self._parts]))
+
+    def _submit_ahead(self, number: int) -> Iterator[Problem]:
+        """Submit a part, and the next ones if today's requests allow; halve what is too large."""
+        ahead = number
+        while ahead < min(number + AHEAD, len(self._parts)):
+            part = self._parts[ahead]
+            left = self._client.requests_left
+            if part.token or part.done or (ahead > number and left is not None and left <= AHEAD):
+                ahead += 1
+                continue
+            try:
+                self._set(ahead, self._submit(part))
+            except TooManyRecords as error:
+                yield from self._halve(ahead, error)
+
+    def _submit(self, part: Part) -> Part:
+        """Ask for a file; return the part with its token, or done if there is nothing."""
+        order = self._order
+        days = period(date.fromisoformat(part.since), date.fromisoformat(part.until))
+        path = path_of({**order.filters, order.date_type: days, "format": "json", "emailId": "No"})
+        document = ask(self._client, path, may_be_empty=True)
+        submitted = replace(part, asked=document.retrieved_at.isoformat(), url=document.url)
+        if not document.body:
+            return replace(submitted, done=True)
+        try:
+            answer = read_json(document, self._client.source)
+        except SourceChanged as error:
+            raise SourceChanged(self._client.source, f"GET {SEARCH}", _unnamed(error.came_back)) from None
+        token, address = (answer.get(name) for name in ("exportToken", "presignedUrl"))
+        if token is None and address is None and _finds_nothing(answer):
+            return replace(submitted, done=True)
+        is_known = isinstance(address, str) and urlsplit(address).path == DOWNLOAD
+        if not (is_known and isinstance(token, str) and TOKEN.fullmatch(token)):
+            came_back = f"no token for a download but {_unnamed(str(answer))[:200]}"
+            raise SourceChanged(self._client.source, f"GET {SEARCH}", came_back)
+        self._new.add(token)
+        return replace(submitted, token=token)
+
+    def _download(self, part: Part, file: Path) -> Downloaded:
+        """Fetch a file. Raises `ExtractNotReady`, `_Expired` or a `SourceError`, none of which says the token."""
+        if part.token in self._new:
+            self._client.wait(SOON)
+        most = TOO_LARGE if part.days > 1 else LARGEST_FILE
+        try:
+            downloaded = self._client.download(f"{DOWNLOAD}?token={part.token}", file, most=most)
+        except SourceError as error:
+            raise self._meant(part, _without_token(error, part.token)) from None
+        if not downloaded.size:
+            raise Unreachable(self._client.source, f"GET {DOWNLOAD}", "an empty file")
+        if downloaded.size < SMALL:
+            self._check_message(part, file.read_bytes())
+        return downloaded
+
+    def _meant(self, part: Part, error: SourceError) -> Exception:
+        if error.status == 303 or any(sign in error.came_back for sign in NOT_READY):
+            return self._not_ready(part)
+        if EXPIRED in error.came_back:
+            return _Expired(error)
+        return error_in(self._client, error.request, error.came_back.encode(), status=error.status) or error
+
+    def _check_message(self, part: Part, body: bytes) -> None:
+        """Raise the error that a small file states, if it is a message sent with status 200."""
+        text = body.decode("utf-8", "replace")
+        request = f"GET {DOWNLOAD}"
+        if any(sign in text for sign in (*NOT_READY, EXPIRED)):
+            raise self._meant(part, SourceChanged(self._client.source, request, text.replace(part.token, "[token]")))
+        if error := error_in(self._client, request, body):
+            raise error
+
+    def _not_ready(self, part: Part) -> ExtractNotReady:
+        """Return the error that the file is not ready. The longer it has taken, the later its `retry_at`."""
+        now, asked = datetime.now(UTC), datetime.fromisoformat(part.asked)
+        wait = min(max(now - asked, SHORTEST_WAIT), LONGEST_WAIT)
+        what = (
+            f"the extract of {part.since} to {part.until}, submitted {asked:%Y-%m-%d %H:%M} UTC, is not ready yet;"
+            " it will be fetched, not submitted again"
+        )
+        return ExtractNotReady(self._client.source, f"GET {DOWNLOAD}", what, retry_at=now + wait)
+
+
+def _finds_nothing(answer: Mapping[str, object]) -> bool:
+    counts = answer.get("awardResponse", answer)
+    is_zero = isinstance(counts, dict) and str(counts.get("totalRecords")) == "0"
+    return is_zero or bool(NOTHING.search(str(answer.get("message"))))
+
+
+def _unnamed(came_back: str) -> str:
+    """Take the tokens out of a submission's answer."""
+    return TOKEN_NAMED.sub(r"\1[token]", came_back)
+
+
+def _without_token(error: SourceError, token: str) -> SourceError:
+    came_back = error.came_back.replace(token, "[token]")
+    return type(error)(error.source, f"GET {DOWNLOAD}", came_back, status=error.status, retry_at=error.retry_at)

@@ -1,0 +1,171 @@
+"""Walking a step of SAM.gov's contract awards: extracts up to a day, extracts that can wait, and searches."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Generator, Iterator, Mapping
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+
+import structlog
+
+from sources.base import FailedStep, Fetched, Shortfall, Step, Stored
+from sources.errors import SourceChanged
+from sources.http.client import Client, Downloaded
+from sources.records import Document, Problem
+from sources.sam.api import holds
+from sources.sam.contract_awards.extract import LARGE, RECORD_BYTES, Extract, ExtractNotReady, Order, Part
+from sources.sam.contract_awards.json_stream import Answer, unpacked
+from sources.sam.contract_awards.queries import MOST_EXTRACTED, period
+from sources.sam.contract_awards.search import Sieve, count, page, paged, total_of
+
+log = structlog.get_logger(__name__)
+
+LISTED = timedelta(days=180)  # deleted actions, after deletion
+A_WEEK = timedelta(days=7)
+OVERDUE = timedelta(days=15)
+TO_SPARE = 6  # requests without which what can wait is not begun ...
+TO_GO_ON = 3  # ... and not gone on with
+MOST_AT_FIRST = 2 * LARGE // RECORD_BYTES  # records of a first look: two files, which a day's requests can fetch
+LITTLE = 300  # records: more cost less as an extract, which takes two requests
+OFFSET_COUNTS_PAGES = "offset-counts-pages"
+
+
+def _filters(step: Step) -> dict[str, str]:
+    filters = step.query["filters"]
+    return {str(name): str(value) for name, value in filters.items()} if isinstance(filters, Mapping) else {}
+
+
+def _order(step: Step, note: str, since: date, until: date) -> Order:
+    return Order(note=note, filters=_filters(step), date_type=str(step.query["date_type"]), since=since, until=until)
+
+
+def up_to_date(client: Client, step: Step, stored: Stored) -> Iterator[Fetched]:
+    """Read what an earlier run has ordered, and then what is still missing up to the step's last day."""
+    read = _read_until(step, stored)
+    while read < step.days[1]:
+        read = yield from _ordered(client, step, stored, read)
+
+
+def at_leisure(client: Client, step: Step, stored: Stored) -> Iterator[Fetched]:
+    """Read an extract that is due once a week, and wait for another run if requests are short."""
+    label, until, left = str(step.query["label"]), step.days[1], client.requests_left
+    read, under_way = _read_until(step, stored), bool(stored.note(label))
+    if until <= read or (until - read < A_WEEK and not under_way):
+        return
+    if left is not None and left < (TO_GO_ON if under_way else TO_SPARE):
+        reason = f"{left} requests are left today, and are kept for what cannot wait"
+    else:
+        try:
+            yield from _ordered(client, step, stored, max(read, until - LISTED))
+        except ExtractNotReady as error:
+            reason = error.came_back
+        else:
+            return
+    log.info("extract put off", source=client.source, step=step.key, reason=reason)
+    if until - read >= OVERDUE:
+        yield FailedStep(step=step, reason=reason)
+
+
+def _read_until(step: Step, stored: Stored) -> date:
+    """Return the last day that was read; before the first read, the first day of the step."""
+    noted = stored.note(f"{step.query['label']}/read")
+    return date.fromisoformat(noted) if noted else step.days[0]
+
+
+def _ordered(client: Client, step: Step, stored: Stored, since: date) -> Generator[Fetched, None, date]:
+    """Read the order that is under way, else a new one from `since` on; return the last day that it covers."""
+    label = str(step.query["label"])
+    order = _order(step, label, since, step.days[1])
+    extract = Extract(client, stored, order)
+    if not extract.is_under_way:
+        daily = int(stored.note(f"{label}/daily") or "0")
+        records = daily * order.days or count(client, {**order.filters, order.date_type: _period(order)})
+        if not stored.note(f"{label}/read"):
+            order, records = _first_look(order, records)
+            stored.keep_note(f"{label}/read", order.since.isoformat())
+        extract = Extract(client, stored, order)
+        extract.plan(records)
+    covers_until = extract.covers_until
+    if extract.is_under_way:
+        yield from _extracted(client, step, stored, extract, note_daily=f"{label}/daily")
+    stored.keep_note(f"{label}/read", covers_until.isoformat())
+    return covers_until
+
+
+def _first_look(order: Order, records: int) -> tuple[Order, int]:
+    """Cut an order to the newest days that a few files hold, and the records that these should have."""
+    daily = -(-records // order.days)
+    days = min(order.days, max(1, MOST_AT_FIRST // max(1, daily)))
+    return replace(order, since=order.until - timedelta(days=days - 1)), min(records, daily * days)
+
+
+def _period(order: Order) -> str:
+    return period(order.since, order.until)
+
+
+def _extracted(
+    client: Client, step: Step, stored: Stored, extract: Extract, *, note_daily: str = ""
+) -> Iterator[Fetched]:
+    """Read the files of an extract, record by record; note how many a day they held, for the next one."""
+    sieve = Sieve(client.source, stored, step)
+    with tempfile.TemporaryDirectory(prefix="procurewatch-") as folder:
+        for item in extract.files(Path(folder)):
+            if isinstance(item, Problem):
+                yield item
+                continue
+            part, file = item
+            found = yield from _records(client, step, sieve, part, file)
+            if note_daily:
+                daily = max(-(-found // part.days), int(stored.note(note_daily) or "0") // 2)
+                stored.keep_note(note_daily, str(daily))
+
+
+def _records(client: Client, step: Step, sieve: Sieve, part: Part, file: Downloaded) -> Generator[Fetched, None, int]:
+    origin = Document(
+        url=part.url,
+        request=f"from an extract of {file.size} bytes, sha256 {file.sha256}",
+        retrieved_at=file.retrieved_at,
+        content_type="application/json",
+        body=b"",
+    )
+    found = 0
+    with unpacked(file.file, client.source, part.url) as stream:
+        answer = Answer(stream, client.source, part.url)
+        for record in answer.records():
+            found += 1
+            if found > MOST_EXTRACTED:
+                raise SourceChanged(client.source, part.url, f"more than the {MOST_EXTRACTED} records of an extract")
+            if item := sieve.item(record, origin):
+                yield item
+    if found < answer.total:
+        yield Shortfall(step=step.key, expected=answer.total, received=found)
+    return found
+
+
+def digest(value: object) -> str:
+    """Return sixteen hex digits that stand for a value."""
+    return hashlib.sha256(repr(value).encode()).hexdigest()[:16]
+
+
+def _digest_of(step: Step) -> str:
+    return digest((sorted(step.query.items()), step.days))
+
+
+def searched(client: Client, step: Step, stored: Stored) -> Iterator[Fetched]:
+    """Read a search page by page, or as an extract if it is large or was already ordered as one."""
+    order = _order(step, f"search/{_digest_of(step)}", *step.days)
+    extract = Extract(client, stored, order)
+    if not extract.is_under_way:
+        dated = {**order.filters, order.date_type: _period(order)}
+        first = page(client, dated)
+        total = total_of(client, first) if first else 0
+        if first and total <= LITTLE:
+            by_records = holds(stored, OFFSET_COUNTS_PAGES) is False
+            yield from paged(client, Sieve(client.source, stored, step), dated, first, by_records=by_records)
+        if total <= LITTLE:
+            return
+        extract.plan(total)
+    yield from _extracted(client, step, stored, extract)

@@ -1,0 +1,184 @@
+"""One walk through SAM.gov's notices: a window of days, or the watched ones, and the texts of those that match.
+
+Every version of a notice has an id of its own, and only the newest is given. A walk decides which stored notice a row
+is a version of (`sources.sam.opportunities.notice_parser.shared_key`). Two notices in one answer are both current,
+so they are two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from urllib.parse import quote
+
+from sources.base import Fetched, Shortfall, Stored, Unchanged
+from sources.errors import SourceChanged, SourceError
+from sources.http.client import Client
+from sources.records import Document, Payload, Publication
+from sources.sam.api import ask, holds
+from sources.sam.opportunities.notice_parser import (
+    GONE,
+    NOTICE_ID,
+    TEXT_ASKED,
+    notice_id_in,
+    own_key,
+    parse,
+    revision,
+    shared_key,
+)
+from sources.sam.opportunities.notice_parts import plain_text, text
+from sources.sam.opportunities.search import SEARCH, Row, Search, is_spare, page_of, pages
+from sources.sam.opportunities.watch import Watch, Watched
+
+TEXT = "/prod/opportunities/v1/noticedesc?noticeid="
+KEPT = 3  # requests a day that SAM.gov's contract awards, with the same key, need: one extract and two downloads
+MOST_FOLLOWED = 3  # watched notices asked for in one poll
+MOST_VERSIONS = 100  # notices of one solicitation
+LONGEST_RANGE = 364  # days after postedFrom that postedTo may be
+OFFSET_COUNTS_PAGES = "offset-counts-pages"
+NOTICE_ID_SEARCH, SOLICITATION_SEARCH = "notice-id-search", "solicitation-search"
+
+
+@dataclass(slots=True)
+class Visit:
+    """One pass over a step. `waiting` holds, by key, rows whose text is wanted, and what to give without it."""
+
+    client: Client
+    stored: Stored
+    today: date
+    watch: Watch = field(init=False)
+    waiting: dict[str, tuple[Row, Fetched]] = field(default_factory=dict)
+    failure: SourceError | None = None
+
+    def __post_init__(self) -> None:
+        self.watch = Watch(self.stored, self.today)
+
+    def window(self, step: str, search: Search, *, leave: int) -> Iterator[Fetched]:
+        """Read a window, leaving so many of today's requests; a shortfall comes last.
+
+        Its pages are one answer: only together do they show which notices stand side by side.
+        """
+        by_records = holds(self.stored, OFFSET_COUNTS_PAGES) is False
+        rows: list[Row] = []
+        shortfalls: list[Shortfall] = []
+        try:
+            for page in pages(self.client, step, search, leave=leave, by_records=by_records):
+                if isinstance(page, Shortfall):
+                    shortfalls.append(page)
+                else:
+                    rows += page.rows
+        except SourceError:  # what was read before is given all the same
+            yield from self._seen(self._keyed(rows))
+            raise
+        yield from self._seen(self._keyed(rows))
+        yield from shortfalls
+
+    def followed(self) -> Iterator[Fetched]:
+        """Ask for watched notices, as many as today's requests allow."""
+        left = MOST_FOLLOWED
+        for key, entry in list(self.watch.due()):
+            if self.stored.held(key) is None:
+                self.watch.forget(key)
+            elif left and is_spare(self.client, KEPT) and self._can_ask(entry):
+                left -= 1
+                yield from self._follow(key, entry)
+
+    def _can_ask(self, entry: Watched) -> bool:
+        return holds(self.stored, SOLICITATION_SEARCH if entry.solicitation else NOTICE_ID_SEARCH) is not False
+
+    def _follow(self, key: str, entry: Watched) -> Iterator[Fetched]:
+        """Ask for the versions of one notice that there are now; none is the proof that it is gone."""
+        since = date.fromisoformat(entry.posted)
+        by = {"solnum": entry.solicitation} if entry.solicitation else {"noticeid": entry.notice_id}
+        search = Search(since, min(self.today, since + timedelta(days=LONGEST_RANGE)), by)
+        limit = MOST_VERSIONS if entry.solicitation else 1
+        page = page_of(self.client, search, limit=limit, is_proof=True)
+        keyed = list(self._keyed([row for row in page.rows if _is_meant(row, entry)]))
+        if page.total and not keyed:
+            reason = f"asked for {next(iter(by.values()))}, got {page.total} other notices"
+            self.failure = SourceChanged(self.client.source, f"GET {SEARCH}", reason)
+            return
+        if page.document and not page.total:
+            yield Payload(source=self.client.source, key=key, revision=GONE, documents=(page.document,))
+        yield from self._seen(keyed)
+        if key not in dict(keyed):  # gone, or followed by an award notice, which is another notice
+            self.watch.forget(key)
+
+    def _seen(self, keyed: Iterable[tuple[str, Row]]) -> Iterator[Fetched]:
+        """Give notices by key; nothing yet of one whose text is to be asked for."""
+        for key, row in keyed:
+            if (item := self._see(key, row)) is not None:
+                yield item
+
+    def _keyed(self, rows: Sequence[Row]) -> Iterator[tuple[str, Row]]:
+        """Give the rows of one answer, each with the key of the notice that it is a version of."""
+        sharing: dict[str, list[Row]] = {}
+        for row in rows:
+            # What is no id is for `parse` to refuse, and for no database to look up.
+            shared = shared_key(row.fields) if NOTICE_ID.fullmatch(row.notice_id) else ""
+            sharing.setdefault(shared, []).append(row)
+        for shared, versions in sharing.items():
+            known = self.stored.held(shared) if shared else None
+            current = next((row for row in versions if known and notice_id_in(known.revision) == row.notice_id), None)
+            for row in versions:
+                own = own_key(row.notice_id)
+                is_own = not shared or row is not (current or versions[0]) or self.stored.held(own) is not None
+                yield own if is_own else shared, row
+
+    def _see(self, key: str, row: Row) -> Fetched | None:
+        bare = self._payload(key, row)
+        notice = parse(bare)
+        if not isinstance(notice, Publication):
+            return bare
+        known = self.stored.held(key)
+        if known is None and not self.stored.concerns(notice):
+            return bare
+        is_same = known is not None and known.revision.removesuffix(TEXT_ASKED) == bare.revision
+        has_text = is_same and known is not None and known.revision.endswith(TEXT_ASKED)
+        wants_text = not (has_text or notice.state or row.fields.get("description") in (None, "", "null"))
+        without: Fetched = Unchanged(key=key) if is_same else bare
+        if notice.state:
+            self.watch.forget(key)
+        else:
+            solicitation = text(row.fields, "solicitationNumber") if key != own_key(row.notice_id) else ""
+            self.watch.see(notice, notice_id=row.notice_id, solicitation=solicitation, wants_text=wants_text)
+        if not wants_text:
+            return without
+        self.waiting[key] = (row, without)
+        return None
+
+    def texts(self) -> Iterator[Fetched]:
+        """Give the waiting notices, with their texts as far as those can be had today; the rest is noted."""
+        for key, (row, without) in self.waiting.items():
+            yield self._with_text(key, row) or without
+
+    def _with_text(self, key: str, row: Row) -> Payload | None:
+        """Ask for a notice's text; `None` when it must wait for another day. After a failure no more is asked for."""
+        if self.failure or not is_spare(self.client, KEPT):
+            return None
+        try:
+            document = ask(self.client, TEXT + quote(row.notice_id, safe=""))
+            plain_text(document)
+            whole = self._payload(key, row, document)
+        except SourceError as error:
+            if error.status != 404:  # the key has just been accepted for a search, so there is no text
+                self.failure = error
+                return None
+            whole = replace(self._payload(key, row), revision=revision(row.fields, text_asked=True))
+        self.watch.has_text(key)
+        return whole
+
+    def _payload(self, key: str, row: Row, words: Document | None = None) -> Payload:
+        return Payload(
+            source=self.client.source,
+            key=key,
+            revision=revision(row.fields, text_asked=words is not None),
+            documents=(row.document,) if words is None else (row.document, words),
+        )
+
+
+def _is_meant(row: Row, entry: Watched) -> bool:
+    if entry.solicitation:
+        return text(row.fields, "solicitationNumber") == entry.solicitation
+    return row.notice_id == entry.notice_id

@@ -1,0 +1,223 @@
+"""SAM.gov contract opportunities: what is about to be bought, and from whom without competition.
+
+Upstream: https://api.sam.gov/opportunities/v2/search, Get Opportunities Public API (GSA/open-gsa-redesign,
+_apidocs/get-opportunities-public-api.md). Access: a personal key of a SAM.gov account (sam.gov/workspace/profile/
+account-details; earlier sam.gov/profile/details), in the header X-Api-Key, or in the address where that is not read;
+keys expire, by users' account after 90 days. Limits: ten requests a day for a key without a role (1,000 with one),
+counted until 00:00 UTC over all SAM.gov APIs as far as is known; refused requests count, too. A page holds 1,000
+notices, a search covers a year at most. Some 300 notices are posted a day, twice that towards a week's end. Lag: active
+notices are updated daily, archived ones weekly. Corrections: only the latest active version of a notice is given. An
+amendment has an id of its own and the solicitation number of the notice it replaces: both are one record here, whose
+key is `sources.sam.opportunities.notice_parser.shared_key`. That a notice was changed or withdrawn shows in the
+window of its posting, later
+only when it is asked for by its number. Caveats: there is no search in texts, and each text costs a request, so a
+notice is found by its title, its awardee and its award alone; 404 is the answer to nothing found and, some say, to an
+unknown key.
+
+A poll reads the notices of three days whole and looks through them here: the third last day is the first that is over
+in Washington wherever the poll runs. Of those that concern somebody it asks for the text, and it looks again at those
+that may still be answered, both as far as the day's requests go. The note READ says up to which day everything was
+read, so that a step that failed is caught up with from there, and no day that was read is asked for again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+from sources.base import (
+    Assumption,
+    FailedStep,
+    Fetched,
+    Interest,
+    Quota,
+    RowBounds,
+    Shortfall,
+    Source,
+    Step,
+    Stored,
+    Window,
+)
+from sources.errors import QuotaUsedUp, SourceChanged
+from sources.http.client import Client, Pace
+from sources.records import Payload, Record
+from sources.sam.api import KEY_HEADER, KEY_PARAMETER, header_key, with_known_key
+from sources.sam.opportunities.notice_fetcher import (
+    KEPT,
+    NOTICE_ID_SEARCH,
+    OFFSET_COUNTS_PAGES,
+    SOLICITATION_SEARCH,
+    Visit,
+)
+from sources.sam.opportunities.notice_parser import parse
+from sources.sam.opportunities.search import PAGE, SEARCH, Search, is_spare, kept_back, page_of
+from sources.sam.opportunities.watch import IN_VIEW
+
+SLICE = 14  # days in a step of a backfill: five or six pages, which is what a day allows
+FOR_NEWEST = 1  # request that is kept for the newest days while older ones are read
+READ = "read"  # the note of the last day that was over when polls had read it and all before it
+A_DAY = timedelta(days=1)
+PAST_THE_END = 20  # pages: more than are posted in fifteen days
+NO_SUCH_NOTICE = "f" * 32
+NO_SUCH_SOLICITATION = "PROCUREWATCH0000"
+DOCUMENTATION = "GSA's page on the Get Opportunities Public API"
+
+
+def _last_days(days: int, **filters: str) -> Search:
+    today = datetime.now(UTC).date()
+    return Search(today - timedelta(days=days), today, filters)
+
+
+def _finds_nothing(client: Client, **filters: str) -> bool:
+    return page_of(client, _last_days(30, **filters), limit=1).total == 0
+
+
+def _counts_pages(client: Client) -> bool:
+    """Ask for a page that lies past the end if pages are counted, and is full if notices are."""
+    page = page_of(client, _last_days(15), offset=PAST_THE_END)
+    if not PAST_THE_END < page.total < PAST_THE_END * PAGE:
+        reason = f"{page.total} notices in fifteen days do not show what an offset counts"
+        raise SourceChanged(client.source, f"GET {SEARCH}", reason)
+    return page.size <= 1
+
+
+ASSUMPTIONS = (
+    header_key(lambda client: page_of(client, _last_days(30), limit=1)),
+    Assumption(
+        name=OFFSET_COUNTS_PAGES,
+        says="The parameter offset counts pages from 0.",
+        otherwise="It is taken to count notices, and a search of several pages is asked for accordingly.",
+        basis=f"{DOCUMENTATION}, and measured in August 2026. GSA's own client (srt-fbo-scraper) counts notices.",
+        probe=_counts_pages,
+    ),
+    Assumption(
+        name=NOTICE_ID_SEARCH,
+        says="The parameter noticeid, in lower case, finds that notice alone.",
+        otherwise="A watched notice without a solicitation number is not looked at again.",
+        basis=f"{DOCUMENTATION}. In camel case it is ignored, and other notices are found (seen in 2026).",
+        probe=lambda client: _finds_nothing(client, noticeid=NO_SUCH_NOTICE),
+    ),
+    Assumption(
+        name=SOLICITATION_SEARCH,
+        says="The parameter solnum finds the notices of that solicitation alone.",
+        otherwise="A watched notice is not looked at again. An amendment is still seen when it is posted.",
+        basis=DOCUMENTATION,
+        probe=lambda client: _finds_nothing(client, solnum=NO_SUCH_SOLICITATION),
+    ),
+)
+
+
+class SamOpportunities(Source):
+    """The source `samnotices`."""
+
+    name = "samnotices"
+    title = "SAM.gov contract opportunities"
+    base_url = "https://api.sam.gov"
+    needs_key: str | None = KEY_HEADER
+    key_parameter = KEY_PARAMETER
+    pace = Pace(seconds_between=1.0)
+    expects = RowBounds(at_least=1, at_most=200_000)
+    quota: Quota | None = Quota(name="sam", a_day=10)
+    rests = timedelta(hours=20)
+    keeps_all = False
+    delay = "Notices are found by title and awardee; their texts are read only then, a few a day."
+    assumptions: Sequence[Assumption] = ASSUMPTIONS
+
+    def control(self, client: Client) -> bool:
+        """Whether anything at all was posted in the last thirty days."""
+        return page_of(client, _last_days(30), limit=1).total > 0
+
+    def poll_steps(self, interest: Interest, window: Window) -> list[Step]:
+        """Plan a poll: what was missed while the program was away, the newest days, then the watched notices.
+
+        Which days were missed the source knows itself, whatever days the steps cover.
+        """
+        if not _is_wanted(interest):
+            return []
+        until = window.until
+        newest = until - timedelta(days=IN_VIEW - 1)
+        since = min(window.modified_since, newest)
+        return [
+            _step("posted/missed", "missed", since, max(since, newest - A_DAY), until, part="older posted notices"),
+            _step("posted/newest", "newest", newest, until, until, part="posted notices"),
+            _step("watched", "watched", until, until, until, part="watched notices"),
+        ]
+
+    def backfill_steps(self, interest: Interest, since: date, until: date) -> list[Step]:
+        """Plan the whole history in slices of two weeks. Of the past SAM.gov gives what is still active."""
+        steps: list[Step] = []
+        start = since
+        while _is_wanted(interest) and start <= until:
+            end = min(start + timedelta(days=SLICE - 1), until)
+            steps.append(_step(f"posted/{start}_{end}", "history", start, end, until, part="past notices"))
+            start = end + A_DAY
+        return steps
+
+    def fetch(self, client: Client, step: Step, stored: Stored) -> Iterator[Fetched]:
+        """Walk one window, or ask for watched notices; those that concern somebody come last, with their texts."""
+        return with_known_key(client, stored, _fetch(client, step, stored))
+
+    def parse(self, payload: Payload) -> list[Record]:
+        """Read a payload into a publication, a removal, or the problem that prevents it. Pure."""
+        return [parse(payload)]
+
+
+def _is_wanted(interest: Interest) -> bool:
+    return bool(interest.names or interest.ueis or interest.phrases or interest.held)
+
+
+def _step(key: str, kind: str, since: date, until: date, today: date, *, part: str) -> Step:
+    query = {"kind": kind, "today": today.isoformat()}
+    return Step(key=key, query=query, since=since, until=until, part=part)
+
+
+def _fetch(client: Client, step: Step, stored: Stored) -> Iterator[Fetched]:
+    visit = Visit(client, stored, date.fromisoformat(str(step.query["today"])))
+    match step.query["kind"]:
+        case "watched":
+            yield from visit.followed()
+        case "missed":
+            yield from _missed(visit, step)
+        case "newest":
+            yield from _newest(visit, step)
+        case _:
+            yield from visit.window(step.key, Search(*step.days), leave=KEPT)
+    yield from visit.texts()
+    visit.watch.keep()
+    if visit.failure and not isinstance(visit.failure, QuotaUsedUp):
+        raise visit.failure
+
+
+def _missed(visit: Visit, step: Step) -> Iterator[Fetched]:
+    """Read the days since those that were read, before the newest ones; what is left is for the next poll."""
+    read = visit.stored.note(READ)
+    newest = visit.today - timedelta(days=IN_VIEW - 1)
+    start = date.fromisoformat(read) + A_DAY if read else newest
+    while start < newest:
+        if not is_spare(visit.client, KEPT + FOR_NEWEST):
+            yield FailedStep(step=replace(step, since=start), reason=str(kept_back(visit.client)))
+            return
+        end = min(start + timedelta(days=IN_VIEW - 1), newest - A_DAY)
+        yield from _read(visit, step, start, end, leave=KEPT + FOR_NEWEST)
+        start = end + A_DAY
+
+
+def _newest(visit: Visit, step: Step) -> Iterator[Fetched]:
+    """Read the newest days. What is before those of the first look is for a backfill."""
+    newest = visit.today - timedelta(days=IN_VIEW - 1)
+    if not visit.stored.note(READ):
+        visit.stored.keep_note(READ, (newest - A_DAY).isoformat())
+    yield from _read(visit, step, newest, visit.today, leave=0)
+
+
+def _read(visit: Visit, step: Step, start: date, end: date, *, leave: int) -> Iterator[Fetched]:
+    """Read a window and note that it was read, unless it fell short or days before it are still to be read."""
+    is_whole = True
+    for item in visit.window(step.key, Search(start, end), leave=leave):
+        is_whole = is_whole and not isinstance(item, Shortfall)
+        yield item
+    read = visit.stored.note(READ)
+    if is_whole and start - A_DAY <= date.fromisoformat(read):
+        over = min(end, visit.today - timedelta(days=IN_VIEW - 1))
+        visit.stored.keep_note(READ, max(over.isoformat(), read))

@@ -1,0 +1,171 @@
+"""Walking SAM.gov's search of notices to a provable end.
+
+`offset` counts pages from 0. A page past the end holds one arbitrary notice, another one each time, and `totalRecords`
+stays what it was (measured in August 2026). So `totalRecords` says how many pages there are, no page is asked for
+beyond them, and a notice that was not posted in the window asked for is not counted. Fewer notices than `totalRecords`
+are a shortfall.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from urllib.parse import urlencode
+
+from sources.base import Shortfall
+from sources.errors import Blocked, QuotaUsedUp, Refused, SourceChanged
+from sources.fields import read_json
+from sources.http.client import Client
+from sources.records import Document
+from sources.sam.api import NO_DATA, ask
+from sources.sam.opportunities.notice_parts import Fields
+
+SEARCH = "/opportunities/v2/search"
+PAGE = 1000  # the most notices a page may hold; without a limit it holds one
+ROWS = re.compile(r'"opportunitiesData"\s*:\s*\[')
+BETWEEN_ROWS = re.compile(r"[\s,]*")
+DAY = re.compile(r"\d{4}-\d\d-\d\d")
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """A search for notices posted between two days, inclusive; `filters` are further parameters."""
+
+    since: date
+    until: date
+    filters: Mapping[str, str] | None = None
+
+    def path(self, *, offset: int = 0, limit: int = PAGE) -> str:
+        """Return the path of one page. Without its days SAM.gov refuses a search; they may be a year apart."""
+        days = {"postedFrom": f"{self.since:%m/%d/%Y}", "postedTo": f"{self.until:%m/%d/%Y}"}
+        return f"{SEARCH}?{urlencode({**days, **(self.filters or {}), 'limit': limit, 'offset': offset})}"
+
+    def holds(self, row: Row) -> bool:
+        """Whether a notice may belong to the search: it was posted in the window, or its day cannot be read."""
+        posted = str(row.fields.get("postedDate"))[:10]
+        return not DAY.fullmatch(posted) or self.since.isoformat() <= posted <= self.until.isoformat()
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One notice of a search: its id, its fields, and its own part of the answer, byte for byte."""
+
+    notice_id: str
+    fields: Fields
+    document: Document
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One answer to a search: how many notices there are, how many it holds, the rows that belong to the search."""
+
+    total: int
+    size: int
+    rows: tuple[Row, ...]
+    document: Document | None
+
+
+def is_spare(client: Client, leave: int) -> bool:
+    """Whether a request may be made if so many must be left of today's."""
+    return client.requests_left is None or client.requests_left > leave
+
+
+def kept_back(client: Client) -> QuotaUsedUp:
+    """Return the error that the requests left today are reserved."""
+    midnight = datetime.combine(datetime.now(UTC).date() + timedelta(days=1), time(), UTC)
+    reason = f"{client.requests_left} requests are left today, and are kept for the next poll and other sources"
+    return QuotaUsedUp(client.source, f"GET {SEARCH}", reason, retry_at=midnight)
+
+
+def page_of(
+    client: Client, search: Search, *, offset: int = 0, limit: int = PAGE, leave: int = 0, is_proof: bool = False
+) -> Page:
+    """Ask for one page. With `is_proof` it always has its document, even when nothing is found.
+
+    Raises:
+        Blocked: 404 for a reason other than that nothing was found: so SAM.gov answers to a key it does not know.
+        QuotaUsedUp: the requests of today that must be left are all that is left.
+        SourceError: as the client does.
+    """
+    if not is_spare(client, leave):
+        raise kept_back(client)
+    try:
+        document = ask(client, search.path(offset=offset, limit=limit), may_be_missing=is_proof)
+    except Refused as error:
+        if error.status != 404:
+            raise
+        if NO_DATA.decode() in error.came_back.lower():
+            return Page(0, 0, (), None)
+        raise Blocked(client.source, error.request, error.came_back, status=404) from error
+    page = _read(client, document)
+    return replace(page, rows=tuple(row for row in page.rows if page.total and search.holds(row)))
+
+
+def _read(client: Client, document: Document) -> Page:
+    try:
+        answer = read_json(document, client.source)
+    except SourceChanged:
+        if NO_DATA in document.body.lower()[:1000]:
+            return Page(0, 0, (), document)
+        raise
+    total, listed = answer.get("totalRecords"), answer.get("opportunitiesData")
+    if isinstance(total, str) and total.isdecimal() and total.isascii():
+        total = int(total)
+    if total == 0 and listed is None:
+        listed = []
+    if not isinstance(total, int) or isinstance(total, bool) or not isinstance(listed, list):
+        if NO_DATA in document.body.lower()[:1000]:
+            return Page(0, 0, (), document)
+        came_back = f"no totalRecords or opportunitiesData in {str(answer)[:200]}"
+        raise SourceChanged(client.source, f"GET {SEARCH}", came_back)
+    rows = tuple(_rows(client, document))
+    if [row.fields for row in rows] != listed:
+        raise SourceChanged(client.source, f"GET {SEARCH}", f"{len(listed)} notices that cannot be told apart")
+    return Page(total, len(rows), rows, document)
+
+
+def _rows(client: Client, document: Document) -> Iterator[Row]:
+    """Cut an answer into its notices, so that the evidence of one is not the evidence of a thousand."""
+    decoder = json.JSONDecoder(parse_float=Decimal)
+    body = document.body.decode("utf-8", "replace")
+    start = ROWS.search(body)
+    place = start.end() if start else len(body)
+    while True:
+        place = _after(BETWEEN_ROWS, body, place)
+        if not body.startswith("{", place):
+            return
+        fields, end = decoder.raw_decode(body, place)
+        notice_id = fields.get("noticeId")
+        if not isinstance(notice_id, str) or not notice_id:
+            raise SourceChanged(client.source, f"GET {SEARCH}", f"a notice without noticeId: {str(fields)[:200]}")
+        yield Row(notice_id, fields, replace(document, body=body[place:end].encode("utf-8", "replace")))
+        place = end
+
+
+def _after(pattern: re.Pattern[str], body: str, place: int) -> int:
+    match = pattern.match(body, place)
+    return match.end() if match else place
+
+
+def pages(client: Client, step: str, search: Search, *, leave: int, by_records: bool) -> Iterator[Page | Shortfall]:
+    """Give the pages of a search, each notice once, then the shortfall if there is one.
+
+    `by_records`: an offset counts notices instead of pages, as a probe has shown. Raises `SourceError`.
+    """
+    seen: set[str] = set()
+    number = size = 0
+    is_last = False
+    while not is_last:
+        page = page_of(client, search, offset=number * size if by_records else number, leave=leave)
+        size = size or page.size
+        new = {row.notice_id: row for row in page.rows if row.notice_id not in seen}
+        yield replace(page, rows=tuple(new.values()))
+        seen |= set(new)
+        number += 1
+        is_last = not new or number * size >= page.total
+    if len(seen) < page.total:
+        yield Shortfall(step=step, expected=page.total, received=len(seen))

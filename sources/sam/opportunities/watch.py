@@ -1,0 +1,93 @@
+"""The notices to look at again between runs: stored ones that may still be answered, or whose text is still wanted.
+
+SAM.gov tells what was posted in a window, and of each notice only the latest version. That a notice posted before the
+window was moved or withdrawn shows only when it is asked for by its number, at a request each.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from datetime import date, timedelta
+
+from sources.base import Stored
+from sources.records import Publication
+
+NOTE = "watched"
+IN_VIEW = 3  # days that every poll reads, and for which a notice without a deadline is missed when it is not there
+TEXT_WANTED = 30  # days after which a text that could not be had is given up
+MOST_WATCHED = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watched:
+    """A notice's id and solicitation number as SAM.gov writes it ("" where that does not identify it), and its days.
+
+    Days as in ISO 8601: when it was posted, until when it is watched, when it was last seen. `wants_text`: its text is
+    still to be asked for.
+    """
+
+    notice_id: str
+    solicitation: str
+    posted: str
+    until: str
+    seen: str
+    wants_text: bool
+
+
+class Watch:
+    """The watched notices by their keys, as of a day; read from a note of the source and kept in it."""
+
+    def __init__(self, stored: Stored, today: date) -> None:
+        self._stored = stored
+        self._today = today.isoformat()
+        self._recently = (today - timedelta(days=TEXT_WANTED)).isoformat()
+        self._in_window = (today - timedelta(days=IN_VIEW - 1)).isoformat()
+        noted = json.loads(stored.note(NOTE) or "{}")
+        self._notices = {key: Watched(**entry) for key, entry in noted.items()}
+
+    def see(self, notice: Publication, *, notice_id: str, solicitation: str, wants_text: bool) -> None:
+        """Note that a notice was seen today, and still stands."""
+        posted = notice.published or date.fromisoformat(self._today)
+        until = (posted + timedelta(days=IN_VIEW - 1)).isoformat()
+        if notice.deadline:
+            until = max(until, notice.deadline.date().isoformat())
+        self._notices[notice.key] = Watched(
+            notice_id=notice_id,
+            solicitation=solicitation,
+            posted=posted.isoformat(),
+            until=until,
+            seen=self._today,
+            wants_text=wants_text,
+        )
+
+    def has_text(self, key: str) -> None:
+        """Note that a notice's text is no longer wanted."""
+        self._notices[key] = replace(self._notices[key], wants_text=False)
+
+    def forget(self, key: str) -> None:
+        """Watch a notice no more."""
+        self._notices.pop(key, None)
+
+    def due(self) -> Iterator[tuple[str, Watched]]:
+        """Give the notices not seen today, with their keys.
+
+        First those that today's window should have held, then those not seen for longest.
+        """
+        due = [
+            (entry.posted < self._in_window, entry.seen, key)
+            for key, entry in self._notices.items()
+            if entry.seen < self._today and self._is_watched(entry)
+        ]
+        for _, _, key in sorted(due):
+            yield key, self._notices[key]
+
+    def keep(self) -> None:
+        """Write the note; what need not be watched any more is left out."""
+        kept = [(entry.posted, key) for key, entry in self._notices.items() if self._is_watched(entry)]
+        newest = sorted(kept, reverse=True)[:MOST_WATCHED]
+        self._stored.keep_note(NOTE, json.dumps({key: asdict(self._notices[key]) for _, key in newest}))
+
+    def _is_watched(self, entry: Watched) -> bool:
+        return entry.until >= self._today or (entry.wants_text and entry.posted >= self._recently)

@@ -1,0 +1,363 @@
+"""Reading what is stored, as immutable views (`storage.models`)."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+from urllib.parse import unquote
+
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    SQLColumnExpression,
+    String,
+    bindparam,
+    func,
+    or_,
+    select,
+)
+from sqlalchemy.orm import Session
+from sqlmodel import col
+
+from storage.models import (
+    EventKind,
+    StoredAction,
+    StoredAmount,
+    StoredEvent,
+    StoredEvidence,
+    StoredMatch,
+    StoredRecord,
+    StoredSignal,
+)
+from storage.snapshot_format import read_told_facts
+from storage.statement_cache import READS_ON, key_names, run, run_for_keys
+from storage.tables import (
+    ActionRow,
+    EventRow,
+    EvidenceRow,
+    MatchRow,
+    PayloadRow,
+    RecordRow,
+    RenumberedRow,
+    SearchRow,
+    StateRow,
+    ToldRow,
+)
+from storage.writing.reviews import PUBLISHED
+
+AT_ONCE = 500  # keys in one IN (...)
+LISTS = ("amounts", "attachments", "facts", "disaster_codes")
+COPIED = tuple(
+    name for name in StoredRecord.__dataclass_fields__ if name in RecordRow.model_fields and name not in LISTS
+)
+AS_MATCH = ("vendor_id", "vendor_name", "vendor_category", "band", "score", "reason", "signals", "first_seen")
+# Made once, and of columns: to make a statement and an object of each row would take longer than to find them.
+RECORD_COLUMNS = tuple(col(getattr(RecordRow, name)) for name in (*COPIED, *LISTS))  # the key first
+MATCH_COLUMNS = (col(MatchRow.record_key), *(col(getattr(MatchRow, name)) for name in AS_MATCH))
+_STATE = select(col(StateRow.number), col(StateRow.changed))
+
+
+def _is_one(column: SQLColumnExpression[str], size: int) -> ColumnElement[bool]:
+    return column.in_([bindparam(name, type_=String()) for name in key_names(size)])
+
+
+@lru_cache
+def _records(size: int) -> Select[Any]:
+    return select(*RECORD_COLUMNS).where(_is_one(col(RecordRow.key), size))
+
+
+@lru_cache
+def _matches(size: int) -> Select[Any]:
+    return select(*MATCH_COLUMNS).where(_is_one(col(MatchRow.record_key), size))
+
+
+@lru_cache
+def _matches_of_band(size: int) -> Select[Any]:
+    return _matches(size).where(col(MatchRow.band) == bindparam("band"))
+
+
+def records_by_key(session: Session, keys: Sequence[str], band: str = "") -> list[StoredRecord]:
+    """Return the awards with these keys, in that order; keys that are not stored are passed over.
+
+    With all their matches, or those of one band.
+    """
+    rows = {row[0]: row for row in run_for_keys(session, _records, keys)}
+    return records_of(session, [rows[key] for key in keys if key in rows], band)
+
+
+def records_of(session: Session, rows: Sequence[Sequence[Any]], band: str = "") -> list[StoredRecord]:
+    """Return awards from rows of `RECORD_COLUMNS`, in their order; with all their matches, or those of one band."""
+    matches = _matches_of(session, [row[0] for row in rows], band)
+    return [_award(row, matches.get(row[0], ())) for row in rows]
+
+
+def _matches_of(session: Session, keys: Sequence[str], band: str = "") -> dict[str, list[StoredMatch]]:
+    """Return matches by record key, best first."""
+    matches: dict[str, list[StoredMatch]] = {}
+    for key, *facts in run_for_keys(session, _matches_of_band if band else _matches, keys, band=band):
+        matches.setdefault(key, []).append(_match(*facts))
+    for found in matches.values():
+        found.sort(key=lambda match: (-match.score, match.vendor_id))
+    return matches
+
+
+def find_by_identifier(session: Session, identifier: str) -> list[StoredRecord]:
+    """Return the awards whose key, PIID or usaspending.gov address this is or was; a PIID alone may name several."""
+    path = identifier.strip().partition("?")[0].partition("#")[0]
+    wanted = unquote(path.rstrip("/").rsplit("/", 1)[-1]).upper()
+    moved = select(col(RenumberedRow.new_key)).where(col(RenumberedRow.old_key) == wanted)
+    key = col(RecordRow.key)
+    query = select(key).where(or_(key == wanted, col(RecordRow.piid) == wanted, key.in_(moved)))
+    return records_by_key(session, sorted(session.scalars(query)))
+
+
+def actions_of(session: Session, record_key: str) -> list[StoredAction]:
+    """Return an award's actions, oldest first."""
+    return actions_together(session, [record_key]).get(record_key, [])
+
+
+def actions_together(session: Session, record_keys: Sequence[str]) -> dict[str, list[StoredAction]]:
+    """Return the actions of a few hundred awards by award, oldest first; awards without any are left out."""
+    query = select(ActionRow).where(col(ActionRow.award_key).in_(record_keys))
+    found: dict[str, list[StoredAction]] = {}
+    for row in session.scalars(query.order_by(col(ActionRow.signed).nulls_first(), col(ActionRow.key))):
+        found.setdefault(row.award_key, []).append(action_of(row))
+    return found
+
+
+def evidence_of(session: Session, record_key: str) -> list[StoredEvidence]:
+    """Return where every payload about a record came from, oldest first."""
+    return evidence_together(session, [record_key]).get(record_key, [])
+
+
+def evidence_together(session: Session, record_keys: Sequence[str]) -> dict[str, list[StoredEvidence]]:
+    """Return the same of a few hundred records, by record; records without any are left out."""
+    query = select(EvidenceRow, col(PayloadRow.content_type), col(PayloadRow.size))
+    query = query.join(PayloadRow, col(PayloadRow.sha256) == col(EvidenceRow.sha256))
+    query = query.where(col(EvidenceRow.record_key).in_(record_keys))
+    found: dict[str, list[StoredEvidence]] = {}
+    ordered = query.order_by(col(EvidenceRow.retrieved_at), col(EvidenceRow.url))
+    for row, content_type, size in session.execute(ordered):
+        found.setdefault(row.record_key, []).append(
+            StoredEvidence(
+                sha256=row.sha256,
+                url=row.url,
+                request=row.request,
+                retrieved_at=row.retrieved_at,
+                content_type=content_type,
+                size=size,
+            )
+        )
+    return found
+
+
+def payload(session: Session, sha256: str) -> bytes | None:
+    """Return the bytes an upstream sent, by their hash; `None` if they are not stored."""
+    row = session.get(PayloadRow, sha256)
+    return zlib.decompress(row.body) if row else None
+
+
+def events_of(session: Session, record_key: str) -> list[StoredEvent]:
+    """Return all that happened to an award, told or not, newest first."""
+    query = select(EventRow).where(col(EventRow.record_key) == record_key)
+    ordered = query.order_by(col(EventRow.signed).desc().nulls_last(), col(EventRow.id))
+    return events_from(session, ordered, as_told=False)
+
+
+def first_purchases(session: Session, keys: Select[str], vendor_name: str, limit: int) -> list[StoredEvent]:
+    """Return the first purchases among some records, told or not, newest signed first; of one vendor if it is named."""
+    kind = EventKind.FIRST_PURCHASE.value
+    query = select(EventRow).where(col(EventRow.record_key).in_(keys), col(EventRow.kind) == kind)
+    if vendor_name:
+        query = query.where(col(EventRow.before) == vendor_name)
+    order = (col(EventRow.signed).desc().nulls_last(), col(EventRow.id))
+    return events_from(session, query.order_by(*order).limit(limit))
+
+
+def known_vendors(session: Session) -> list[tuple[str, str, str]]:
+    """Return (id, name, technology category) of every vendor that has a published match, by name."""
+    query = select(col(MatchRow.vendor_id), col(MatchRow.vendor_name), col(MatchRow.vendor_category)).distinct()
+    rows = session.execute(query.where(col(MatchRow.band) == PUBLISHED))
+    return sorted(((row[0], row[1], row[2]) for row in rows), key=lambda vendor: (vendor[1].casefold(), vendor))
+
+
+def known_agencies(session: Session) -> list[tuple[str, str]]:
+    """Return (code, name) of every department and every part of one with a published match, by name."""
+    parts = _named(
+        session, col(SearchRow.sub_agency_code), col(RecordRow.sub_agency_code), col(RecordRow.sub_agency_name)
+    )
+    departments = _named(session, col(SearchRow.department), col(RecordRow.agency_code), col(RecordRow.agency_name))
+    return sorted([*parts, *departments], key=lambda agency: (agency[1].casefold(), agency))
+
+
+def _named(
+    session: Session, code: SQLColumnExpression[str], stated: SQLColumnExpression[str], name: SQLColumnExpression[str]
+) -> Iterator[tuple[str, str]]:
+    """Give each code of published records with its name: the newest record's, or else anyone's; "" if none writes it.
+
+    `code` stands in the index of the search, `stated` is the same of a record.
+    """
+    newest: Select[str, int] = select(code.label("code"), func.max(col(SearchRow.place)).label("place"))
+    seen = newest.where(col(SearchRow.is_published).is_(True), code != "").group_by(code).subquery()
+    written = select(name).join(SearchRow, col(SearchRow.record_key) == col(RecordRow.key))
+    written = written.where(col(SearchRow.place) == seen.c.place).correlate_except(RecordRow, SearchRow)
+    other = select(func.max(name)).where(stated == seen.c.code).correlate_except(RecordRow)
+    found = func.coalesce(func.nullif(written.scalar_subquery(), ""), other.scalar_subquery(), "")
+    yield from ((row[0], row[1]) for row in session.execute(select(seen.c.code, found)))
+
+
+def events_from(
+    session: Session, query: Select[EventRow], values: Mapping[str, Any] | None = None, *, as_told: bool = True
+) -> list[StoredEvent]:
+    """Return the events that a select gives, in its order, each with its record and action.
+
+    `values` are those of its parameters.
+    `as_told`: those that feeds carry with both as they were told, but for whom they no longer concern.
+    """
+    rows = list(session.scalars(query, values))
+    events: list[StoredEvent] = []
+    for first in range(0, len(rows), AT_ONCE):
+        events += _with_facts(session, rows[first : first + AT_ONCE], as_told=as_told)
+    return events
+
+
+def _with_facts(session: Session, rows: Sequence[EventRow], *, as_told: bool) -> Iterator[StoredEvent]:
+    asked = select(col(ToldRow.event_id), col(ToldRow.facts))
+    asked = asked.where(col(ToldRow.event_id).in_([row.id for row in rows if row.told and as_told]))
+    told = {event_id: read_told_facts(facts) for event_id, facts in session.execute(asked)}
+    published = _matches_of(session, sorted({row.record_key for row in rows if row.id in told}), PUBLISHED)
+    untold = [row for row in rows if row.id not in told]
+    records = {record.key: record for record in records_by_key(session, sorted({row.record_key for row in untold}))}
+    wanted = {row.action_key for row in untold if row.action_key}
+    found = session.scalars(select(ActionRow).where(col(ActionRow.key).in_(wanted))) if wanted else ()
+    actions = {row.key: action_of(row) for row in found}
+    for row in rows:
+        if facts := told.get(row.id):
+            yield _event(row, facts.with_present(published.get(row.record_key, ())), facts.action)
+        else:
+            yield _event(row, records[row.record_key], actions.get(row.action_key))
+
+
+def _event(row: EventRow, award: StoredRecord, action: StoredAction | None) -> StoredEvent:
+    return StoredEvent(
+        id=row.id,
+        kind=EventKind(row.kind),
+        record=award,
+        action=action,
+        amount=row.amount,
+        signed=row.signed,
+        published=row.published,
+        first_seen=row.first_seen,
+        before=row.before,
+        after=row.after,
+        earlier_actions=row.earlier_actions,
+        vendor_id=row.vendor_id,
+    )
+
+
+def action_of(row: ActionRow) -> StoredAction:
+    """Return an action's row as a view."""
+    return StoredAction(**{name: getattr(row, name) for name in StoredAction.__dataclass_fields__})
+
+
+def _award(row: Sequence[Any], matches: Sequence[StoredMatch]) -> StoredRecord:
+    *copied, amounts, attachments, facts, disaster_codes = row
+    return StoredRecord(
+        **dict(zip(COPIED, copied, strict=True)),
+        matches=tuple(matches),
+        amounts=tuple(
+            StoredAmount(meaning=amount["meaning"], dollars=Decimal(amount["dollars"]), shared=bool(amount["shared"]))
+            for amount in amounts
+        ),
+        attachments=tuple((attachment["title"], attachment["url"]) for attachment in attachments),
+        facts=tuple((fact["label"], fact["value"]) for fact in facts),
+        disaster_codes=tuple(disaster_codes),
+    )
+
+
+def _match(  # noqa: PLR0917  the columns of `AS_MATCH`
+    vendor_id: str,
+    vendor_name: str,
+    category: str,
+    band: str,
+    score: float,
+    reason: str,
+    signals: Sequence[dict[str, Any]],
+    first_seen: datetime,
+) -> StoredMatch:
+    return StoredMatch(
+        vendor_id=vendor_id,
+        vendor_name=vendor_name,
+        category=category,
+        band=band,
+        score=score,
+        reason=reason,
+        signals=tuple(StoredSignal(**signal) for signal in signals),
+        first_seen=first_seen,
+    )
+
+
+def published_matches_of(session: Session, record_key: str) -> list[MatchRow]:
+    """Return the published matches of an award, by vendor id."""
+    query = select(MatchRow).where(col(MatchRow.record_key) == record_key, col(MatchRow.band) == PUBLISHED)
+    return list(session.scalars(query.order_by(col(MatchRow.vendor_id))))
+
+
+def all_keys(session: Session) -> list[str]:
+    """Return the keys of all awards, in order."""
+    return list(session.scalars(select(col(RecordRow.key)).order_by(col(RecordRow.key))))
+
+
+def published_keys(session: Session) -> list[str]:
+    """Return the keys of all awards with a published match, in order."""
+    query = select(col(MatchRow.record_key)).where(col(MatchRow.band) == PUBLISHED).distinct()
+    return list(session.scalars(query.order_by(col(MatchRow.record_key))))
+
+
+def publication_state(session: Session) -> tuple[str, datetime | None]:
+    """Return what changes whenever anything published may have, and when it last did (UTC; `None` when all is empty).
+
+    It costs one look at one row, however much is stored; a session over one state looks once.
+    """
+    known: tuple[str, datetime | None] | None = session.info.get("state")
+    if known is None:
+        rows = run(session, _STATE, {})
+        known = (str(rows[0][0]), rows[0][1]) if rows else ("0", None)
+        if READS_ON in session.info:
+            session.info["state"] = known
+    return known
+
+
+def is_waiting(session: Session, record_key: str, vendor: str) -> bool:
+    """Whether a match still waits for a person."""
+    row = session.get(MatchRow, (record_key, vendor))
+    return row is not None and row.band == "review"
+
+
+def count_waiting(session: Session, vendor: str = "") -> int:
+    """Return how many matches wait for a person; of one vendor if its id is given."""
+    query = select(func.count()).select_from(MatchRow).where(col(MatchRow.band) == "review")
+    return session.scalar(query.where(col(MatchRow.vendor_id) == vendor) if vendor else query) or 0
+
+
+def review_queue(
+    session: Session, vendor: str = "", limit: int | None = None
+) -> list[tuple[StoredRecord, StoredMatch]]:
+    """Return the matches that wait for a person, best score first; of one vendor if its id is given."""
+    query = select(col(MatchRow.record_key), col(MatchRow.vendor_id)).where(col(MatchRow.band) == "review")
+    if vendor:
+        query = query.where(col(MatchRow.vendor_id) == vendor)
+    order = (col(MatchRow.score).desc(), col(MatchRow.vendor_id), col(MatchRow.record_key))
+    waiting = [(key, vendor_id) for key, vendor_id in session.execute(query.order_by(*order).limit(limit))]
+    keys = sorted({key for key, _ in waiting})
+    awards: dict[str, StoredRecord] = {}
+    for first in range(0, len(keys), AT_ONCE):
+        awards.update((award.key, award) for award in records_by_key(session, keys[first : first + AT_ONCE]))
+    found = [(awards[key], vendor_id) for key, vendor_id in waiting]
+    return [
+        (award, next(match for match in award.matches if match.vendor_id == vendor_id)) for award, vendor_id in found
+    ]

@@ -1,0 +1,275 @@
+"""What readers are told of one vendor, agency, technology or recipient as a whole: money, purchases, publications.
+
+Only records with a published match count. Money is what the actions of awards obligate, each once, by the day it was
+signed: what publications announce, and what sources say of an award's totals, is never added to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, case, false, func, or_, select
+from sqlalchemy.orm import Session
+from sqlmodel import col
+
+from storage.models import AWARDS, StoredRecord
+from storage.reading.records import records_by_key
+from storage.tables import ActionRow, EventRow, MatchRow, RecordRow, SearchRow
+from storage.writing.reviews import PUBLISHED
+
+Code = ColumnElement[Any]
+
+
+class By(StrEnum):
+    """What money is sorted by."""
+
+    YEAR = "fiscal year"
+    AGENCY = "agency"
+    VENDOR = "vendor"
+    RECIPIENT = "recipient"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """Whom or what it is about: each part that is set narrows it. `agency` is a code of a department or a part of it.
+
+    `recipients` are names as the source writes them; they count only where the record states no UEI.
+    """
+
+    vendor: str = ""
+    category: str = ""
+    agency: str = ""
+    ueis: tuple[str, ...] = ()
+    recipients: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spent:
+    """Dollars obligated under one heading, by how many awards. `code` is a fiscal year, a code, an id or a UEI."""
+
+    code: str
+    name: str
+    dollars: Decimal
+    awards: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seller:
+    """A company paid for what a vendor makes. `is_other` when what matched is not its own name."""
+
+    name: str
+    uei: str
+    is_other: bool
+    awards: int
+    dollars: Decimal
+
+
+def keys_about(subject: Subject) -> Select[str]:
+    """Return the query for the keys of the records that readers see about a subject."""
+    matched = select(col(MatchRow.record_key)).where(col(MatchRow.band) == PUBLISHED)
+    if subject.vendor:
+        matched = matched.where(col(MatchRow.vendor_id) == subject.vendor)
+    if subject.category:
+        matched = matched.where(col(MatchRow.vendor_category) == subject.category)
+    if not (subject.agency or subject.ueis or subject.recipients):
+        return matched
+    if subject.agency:
+        of_agency = or_(col(SearchRow.sub_agency_code) == subject.agency, col(SearchRow.department) == subject.agency)
+        bought = select(col(SearchRow.record_key)).where(col(SearchRow.is_published).is_(True), of_agency)
+        matched = bought.where(col(SearchRow.record_key).in_(matched)) if subject.vendor or subject.category else bought
+    if not (subject.ueis or subject.recipients):
+        return matched
+    unnamed = col(RecordRow.recipient_uei) == ""
+    by_name = unnamed & col(RecordRow.recipient_name).in_(subject.recipients)
+    paid = or_(col(RecordRow.recipient_uei).in_(subject.ueis), by_name)
+    return select(col(RecordRow.key)).where(col(RecordRow.key).in_(matched), paid)
+
+
+def spent(session: Session, subject: Subject, by: By, limit: int = 100) -> list[Spent]:
+    """Return what was obligated, years in their order, anything else the most money first."""
+    code, name = _heading(by)
+    dollars, awards = func.sum(col(ActionRow.obligation)), func.count(col(ActionRow.award_key).distinct())
+    query = select(code, name, dollars, awards).join(RecordRow, col(RecordRow.key) == col(ActionRow.award_key))
+    if by is By.VENDOR:
+        query = query.join(MatchRow, col(MatchRow.record_key) == col(RecordRow.key))
+        query = query.where(col(MatchRow.band) == PUBLISHED)
+    query = query.where(
+        col(ActionRow.removed).is_(None),
+        col(ActionRow.obligation).is_not(None),
+        _is_award(),
+        col(RecordRow.key).in_(keys_about(subject)),
+    ).group_by(code)
+    order = code if by is By.YEAR else dollars.desc()
+    rows = session.execute(query.order_by(order, code).limit(limit))
+    return [
+        Spent(code=str(row[0] or ""), name=str(row[1] or row[0] or ""), dollars=row[2] or Decimal(0), awards=row[3])
+        for row in rows
+    ]
+
+
+def _heading(by: By) -> tuple[Code, Code]:
+    if by is By.YEAR:
+        signed = col(ActionRow.signed)
+        # The fiscal year ends with September.
+        year = func.extract("year", signed) + case((func.extract("month", signed) >= 10, 1), else_=0)
+        return year, func.max(year)
+    if by is By.AGENCY:
+        part = func.nullif(col(RecordRow.sub_agency_code), "")
+        named = func.nullif(col(RecordRow.sub_agency_name), "")
+        return (
+            func.coalesce(part, col(RecordRow.agency_code)),
+            func.max(func.coalesce(named, col(RecordRow.agency_name))),
+        )
+    if by is By.VENDOR:
+        return func.coalesce(col(MatchRow.vendor_id), ""), func.max(col(MatchRow.vendor_name))
+    uei = func.nullif(col(RecordRow.recipient_uei), "")
+    return func.coalesce(uei, col(RecordRow.recipient_name)), func.max(col(RecordRow.recipient_name))
+
+
+def sellers_of(session: Session, vendor_id: str) -> list[Seller]:
+    """Return who is paid where a vendor's company or products are bought, the most awards first.
+
+    `dollars` are what their awards obligate to date, as their sources state it.
+    """
+    query = select(
+        col(RecordRow.recipient_name), col(RecordRow.recipient_uei), col(RecordRow.obligated), col(MatchRow.resold)
+    ).join(MatchRow, col(MatchRow.record_key) == col(RecordRow.key))
+    query = query.where(
+        col(MatchRow.vendor_id) == vendor_id,
+        col(MatchRow.band) == PUBLISHED,
+        _is_award(),
+        col(RecordRow.recipient_name) != "",
+    )
+    found: dict[tuple[str, bool], Seller] = {}
+    for name, uei, obligated, is_other in session.execute(query):
+        known = found.get((uei or name, is_other))
+        found[uei or name, is_other] = Seller(
+            name=name,
+            uei=uei,
+            is_other=is_other,
+            awards=(known.awards if known else 0) + 1,
+            dollars=(known.dollars if known else Decimal(0)) + (obligated or Decimal(0)),
+        )
+    return sorted(found.values(), key=lambda seller: (-seller.awards, seller.name))
+
+
+def stored_name(session: Session, vendor_id: str) -> str:
+    """Return what a vendor was called when it last matched, "" if it never did."""
+    query = select(func.max(col(MatchRow.vendor_name))).where(col(MatchRow.vendor_id) == vendor_id)
+    return session.scalar(query) or ""
+
+
+def count_about(session: Session, subject: Subject) -> tuple[int, int]:
+    """Return how many awards and how many publications readers see about a subject."""
+    query = select(col(RecordRow.category), func.count()).where(col(RecordRow.key).in_(keys_about(subject)))
+    counts = {found[0]: found[1] for found in session.execute(query.group_by(col(RecordRow.category)))}
+    awards = sum(count for category, count in counts.items() if category in AWARDS)
+    return awards, sum(counts.values()) - awards
+
+
+def open_notices(session: Session, subject: Subject, now: datetime, limit: int = 20) -> list[StoredRecord]:
+    """Return the notices that can still be answered, the nearest deadline first."""
+    return _records(
+        session,
+        subject,
+        col(RecordRow.category) == "notice",
+        col(RecordRow.deadline) >= now,
+        order=col(RecordRow.deadline).asc(),
+        limit=limit,
+    )
+
+
+def publications_about(session: Session, subject: Subject, category: str, limit: int = 20) -> list[StoredRecord]:
+    """Return the publications of one category ("use-case", "document" ...), the newest first."""
+    order = col(RecordRow.published).desc().nulls_last()
+    return _records(session, subject, col(RecordRow.category) == category, order=order, limit=limit)
+
+
+def awards_about(session: Session, subject: Subject, limit: int = 20) -> list[StoredRecord]:
+    """Return the awards about a subject, newest signed first."""
+    order = col(RecordRow.signed).desc().nulls_last()
+    return _records(session, subject, _is_award(), order=order, limit=limit)
+
+
+def _records(
+    session: Session, subject: Subject, *wanted: ColumnElement[bool], order: ColumnElement[Any], limit: int
+) -> list[StoredRecord]:
+    query = select(col(RecordRow.key)).where(col(RecordRow.key).in_(keys_about(subject)), *wanted)
+    return records_by_key(session, list(session.scalars(query.order_by(order, col(RecordRow.key)).limit(limit))))
+
+
+def orders_under(session: Session, key: str, limit: int = 50) -> tuple[list[StoredRecord], int]:
+    """Return the orders under an award that readers see, newest first, and how many are stored in all."""
+    total = session.scalar(select(func.count()).select_from(RecordRow).where(col(RecordRow.parent_key) == key)) or 0
+    query = select(col(RecordRow.key)).where(col(RecordRow.parent_key) == key, _is_published())
+    order = (col(RecordRow.signed).desc().nulls_last(), col(RecordRow.key))
+    return records_by_key(session, list(session.scalars(query.order_by(*order).limit(limit)))), total
+
+
+def published_among(session: Session, keys: Sequence[str]) -> frozenset[str]:
+    """Return those of some keys whose records readers see."""
+    query = select(col(MatchRow.record_key)).where(col(MatchRow.band) == PUBLISHED, col(MatchRow.record_key).in_(keys))
+    return frozenset(session.scalars(query))
+
+
+def recipients_seen(session: Session) -> list[tuple[str, str]]:
+    """Return the distinct (name, UEI) of the recipients that readers see."""
+    query = select(col(RecordRow.recipient_name), col(RecordRow.recipient_uei)).where(
+        _is_published(), col(RecordRow.recipient_name) != ""
+    )
+    return [(name, uei) for name, uei in session.execute(query.distinct().order_by(*query.selected_columns))]
+
+
+def _is_award() -> ColumnElement[bool]:
+    # Not by the index of categories: nearly all records are awards, and those about a subject are few.
+    return func.lower(col(RecordRow.category)).in_(AWARDS)
+
+
+def _is_published() -> ColumnElement[bool]:
+    return col(RecordRow.key).in_(keys_about(Subject()))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """How many entries a feed has, and when the newest of them was first seen (UTC)."""
+
+    entries: int
+    newest: datetime
+
+
+def told_in_feeds(session: Session) -> dict[str, dict[str, Told]]:
+    """Return what the feeds tell: under "vendor", "category" and "agency" by id or code, and under "all" by "".
+
+    Under "agency" are departments too, by theirs.
+    """
+    band, seen = col(MatchRow.band) == PUBLISHED, col(SearchRow.is_published).is_(True)
+    vendors: Select[str, str] = select(col(MatchRow.record_key), col(MatchRow.vendor_id).label("heading"))
+    categories: Select[str, str] = select(col(MatchRow.record_key), col(MatchRow.vendor_category).label("heading"))
+    agencies: Select[str, str] = select(col(SearchRow.record_key), col(SearchRow.sub_agency_code).label("heading"))
+    told = {
+        "vendor": _told_by(session, vendors.where(band)),
+        "category": _told_by(session, categories.where(band).distinct()),
+        "agency": _told_by(session, agencies.where(seen)),
+    }
+    told["all"] = {}
+    if each := told["agency"].values():  # a record is in exactly one, which may be that without a code
+        told["all"][""] = Told(entries=sum(of.entries for of in each), newest=max(of.newest for of in each))
+    departments: Select[str, str] = select(col(SearchRow.record_key), col(SearchRow.department).label("heading"))
+    told["agency"] |= _told_by(session, departments.where(seen, col(SearchRow.department) != ""))
+    return told
+
+
+def _told_by(session: Session, headings: Select[str, str]) -> dict[str, Told]:
+    """Return what is told under each heading of (record, heading); no record is twice under one."""
+    of = headings.subquery()
+    entries, newest = func.count(col(EventRow.record_key)), func.max(col(EventRow.first_seen))
+    # An outer join begins with the headings: events are found by their record, in an index that holds all of this.
+    told = and_(col(EventRow.record_key) == of.c.record_key, col(EventRow.told) != false())
+    query = select(of.c.heading, entries, newest).join_from(of, EventRow, told, isouter=True)
+    rows = session.execute(query.group_by(of.c.heading).having(entries > 0))
+    return {heading: Told(entries=count, newest=latest) for heading, count, latest in rows}

@@ -1,0 +1,73 @@
+"""One award over all its sources: what each says of it, what was published about it, and one line of events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from sqlmodel import col
+
+from storage.models import EventKind, StoredEvent, StoredLink, StoredRecord, StoredSighting
+from storage.reading.records import events_of, records_by_key
+from storage.tables import LinkRow
+from storage.writing.source_records import rank, read_facts, sightings_of
+
+
+def sources_of(session: Session, record_key: str) -> list[StoredSighting]:
+    """Return what each source says of an award, in the order of the sources; empty for a publication."""
+    found = [
+        StoredSighting(
+            source=row.source,
+            facts=read_facts(row.facts),
+            actions=len(row.actions),
+            modified=row.modified,
+            url=row.url,
+            gone=row.gone,
+            gone_reason=row.gone_reason,
+            first_seen=row.first_seen,
+            last_changed=row.last_changed,
+        )
+        for row in sightings_of(session, record_key)
+    ]
+    return sorted(found, key=lambda sighting: (rank(sighting.source), sighting.source))
+
+
+def links_of(session: Session, key: str) -> list[StoredLink]:
+    """Return the links of a record, whether it is the publication or the award; the surest first."""
+    query = select(LinkRow).where((col(LinkRow.record_key) == key) | (col(LinkRow.award_key) == key))
+    rows = session.scalars(query.order_by(col(LinkRow.confidence).desc(), col(LinkRow.record_key)))
+    return [
+        StoredLink(record_key=row.record_key, award_key=row.award_key, confidence=row.confidence, reason=row.reason)
+        for row in rows
+    ]
+
+
+def linked_records(session: Session, key: str) -> list[tuple[StoredLink, StoredRecord]]:
+    """Return the stored records at the other ends of a record's links, the surest link first."""
+    links = links_of(session, key)
+    others = {link: link.award_key if link.record_key == key else link.record_key for link in links}
+    records = {record.key: record for record in records_by_key(session, sorted(set(others.values())))}
+    return [(link, records[other]) for link, other in others.items() if other in records]
+
+
+def timeline_of(session: Session, key: str) -> list[StoredEvent]:
+    """Return all that happened to an award and all that was published about it, by date: signed, published or seen.
+
+    Of a publication: its own events, and those of the awards it is about.
+    """
+    keys = [key, *(record.key for _, record in linked_records(session, key))]
+    found = {event.id: event for one in dict.fromkeys(keys) for event in events_of(session, one)}
+    return in_time(found.values())
+
+
+def in_time(events: Iterable[StoredEvent]) -> list[StoredEvent]:
+    """Return events by date, the oldest first: signed, published or seen."""
+    return sorted(events, key=lambda event: (_day(event), event.first_seen, event.id))
+
+
+def _day(event: StoredEvent) -> date:
+    # A modification may have told of the award before its own beginning was known.
+    began = event.record.signed if event.kind is EventKind.NEW_AWARD else None
+    return event.signed or began or event.published or event.first_seen.date()

@@ -1,0 +1,213 @@
+"""Keeping the index of what is looked for current: in the transaction that changes a record, its actions or matches."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import delete, event, insert, select
+from sqlalchemy.orm import Session, UOWTransaction
+from sqlmodel import col
+
+from storage.competition import competition_of
+from storage.search.tokenize import tokens
+from storage.tables import ActionRow, MatchRow, RecordRow, SearchRow
+from storage.writing.reviews import PUBLISHED, recipient_subjects
+
+AT_ONCE = 500  # keys in one IN (...)
+LONGEST = 200_000  # characters of words kept of one record
+DIGEST_BITS = 41  # of a place; the day's number has the 22 above
+# A word between two texts, so that no phrase reaches from one into the next; and marks of what is no plain text.
+BREAK, AGENCY, OFFICE, RECIPIENT = "|", "@", "#", "="
+SET_ASIDE, PRICING = "##", "@@"  # of characters that SQLite's tokenizer takes for part of a word
+TOUCHED = "search_touched"
+
+
+class IndexingSession(Session):
+    """A session that renews the index for every record it has touched, before it commits."""
+
+
+@event.listens_for(IndexingSession, "before_flush")
+def _note_resold(session: Session, _context: UOWTransaction, _instances: object) -> None:
+    for row in (*session.new, *session.dirty):
+        if isinstance(row, MatchRow) and row.resold != is_resold(row.signals):
+            row.resold = not row.resold
+
+
+@event.listens_for(IndexingSession, "after_flush")
+def _note_touched(session: Session, _context: UOWTransaction) -> None:
+    touched: set[str] = session.info.setdefault(TOUCHED, set())
+    changed = [row for row in session.dirty if session.is_modified(row)]
+    for row in (*session.new, *changed, *session.deleted):
+        if isinstance(row, RecordRow):
+            touched.add(row.key)
+        elif isinstance(row, ActionRow):
+            touched.add(row.award_key)
+        elif isinstance(row, MatchRow):
+            touched.add(row.record_key)
+
+
+@event.listens_for(IndexingSession, "before_commit")
+def _renew_touched(session: Session) -> None:
+    if session.in_nested_transaction():
+        return  # the whole is not over yet
+    session.flush()
+    index_records(session, session.info.pop(TOUCHED, ()))
+
+
+def is_resold(signals: Sequence[dict[str, Any]]) -> bool:
+    """Whether nothing but what is bought speaks for a match: the recipient (its parent counts) is somebody else."""
+    return bool(signals) and not any(str(signal["field"]).startswith("recipient") for signal in signals)
+
+
+def index_all(session: Session) -> None:
+    """Make the index anew, of every record."""
+    session.execute(delete(SearchRow))
+    last = ""
+    while keys := list(
+        session.scalars(
+            select(col(RecordRow.key)).where(col(RecordRow.key) > last).order_by(col(RecordRow.key)).limit(AT_ONCE)
+        )
+    ):
+        index_records(session, keys)
+        last = keys[-1]
+
+
+def index_records(session: Session, keys: Iterable[str]) -> None:
+    """Renew the index of these records; those that are as they were are left alone."""
+    ordered = sorted(keys)
+    for first in range(0, len(ordered), AT_ONCE):
+        part = ordered[first : first + AT_ONCE]
+        query = select(*KEPT).where(col(SearchRow.record_key).in_(part))
+        before = {row["record_key"]: dict(row) for row in session.execute(query).mappings()}
+        _replace(session, before, {facts["record_key"]: facts for facts in _found(session, part)})
+
+
+def _replace(session: Session, before: dict[str, dict[str, Any]], after: dict[str, dict[str, Any]]) -> None:
+    changed = {key: facts for key, facts in after.items() if not _is_same(before.get(key), facts)}
+    gone = [key for key in before if key in changed or key not in after]
+    if gone:
+        session.execute(delete(SearchRow).where(col(SearchRow.record_key).in_(gone)))
+    if not changed:
+        return
+    wanted = [facts["place"] for facts in changed.values()]
+    taken = set(session.scalars(select(col(SearchRow.place)).where(col(SearchRow.place).in_(wanted))))
+    for facts in changed.values():
+        while facts["place"] in taken:
+            facts["place"] = _next_free(session, facts["place"], taken)
+        taken.add(facts["place"])
+    session.execute(insert(SearchRow), list(changed.values()))
+
+
+def _next_free(session: Session, place: int, taken: set[int]) -> int:
+    """Return a place that nobody has. That two keys of one day have the same digest is as good as impossible."""
+    while place in taken or session.scalar(select(col(SearchRow.place)).where(col(SearchRow.place) == place)):
+        place += 1
+    return place
+
+
+def _is_same(before: dict[str, Any] | None, after: dict[str, Any]) -> bool:
+    # The place follows from day and key, but for one that was taken.
+    return before is not None and all(before[name] == value for name, value in after.items() if name != "place")
+
+
+def _found(session: Session, keys: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Give the row of each of these records that is stored."""
+    texts: dict[str, list[str]] = {}
+    seen: set[str] = set()
+    published = select(col(MatchRow.record_key), col(MatchRow.vendor_name))
+    published = published.where(col(MatchRow.record_key).in_(keys), col(MatchRow.band) == PUBLISHED)
+    for key, name in session.execute(published.order_by(col(MatchRow.vendor_id))):
+        seen.add(key)
+        texts.setdefault(key, []).append(name)
+    actions = select(col(ActionRow.award_key), col(ActionRow.description)).where(col(ActionRow.award_key).in_(keys))
+    for key, description in session.execute(actions.order_by(col(ActionRow.key))):
+        texts.setdefault(key, []).append(description)
+    for row in session.execute(select(*COLUMNS).where(col(RecordRow.key).in_(keys))):
+        yield _facts(row, texts.get(row.key, ()), is_published=row.key in seen)
+
+
+KEPT: tuple[Any, ...] = tuple(col(getattr(SearchRow, name)).label(name) for name in SearchRow.model_fields)
+COLUMNS = tuple(
+    col(getattr(RecordRow, name))
+    for name in (
+        "key", "source", "category", "piid", "parent_piid", "solicitation", "title", "description",
+        "recipient_name", "recipient_uei", "recipient_parent_name", "recipient_state",
+        "agency_code", "agency_name", "sub_agency_code", "sub_agency_name", "office",
+        "obligated", "amounts", "signed", "published", "psc", "naics", "first_seen",
+        "extent_competed_code", "fair_opportunity_code", "set_aside_code", "set_aside", "pricing_code", "pricing",
+    )
+)  # fmt: skip
+
+
+def _facts(row: Any, texts: Sequence[str], *, is_published: bool) -> dict[str, Any]:
+    dated = row.signed or row.published or date.min
+    subjects = {
+        subject.partition(":")[0]: subject for subject in recipient_subjects(row.recipient_name, row.recipient_uei)
+    }
+    return {
+        "place": place_of(dated, row.key),
+        "record_key": row.key,
+        "category": row.category,
+        "source": row.source,
+        "department": department_of(row.agency_code),
+        "sub_agency_code": row.sub_agency_code,
+        "recipient_state": row.recipient_state.upper(),
+        "competition": competition_of(row.category, row.extent_competed_code, row.fair_opportunity_code),
+        "psc": row.psc,
+        "naics": row.naics,
+        "dated": dated,
+        "is_published": is_published,
+        "amount": _amount(row.obligated, row.amounts),
+        "first_seen": row.first_seen,
+        "uei_subject": subjects.get("uei", ""),
+        "name_subject": subjects.get("name", ""),
+        "words": _words(row, texts),
+    }
+
+
+def place_of(dated: date, key: str) -> int:
+    """Return where a record stands among all: by day, and within one by a digest of its key."""
+    digest = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8]) >> (64 - DIGEST_BITS)
+    return first_place(dated) | digest
+
+
+def first_place(day: date) -> int:
+    """Return the lowest place a record of this day can have."""
+    return day.toordinal() << DIGEST_BITS
+
+
+def department_of(code: str) -> str:
+    """Return a department's code as the Treasury writes it: FPDS's 7000 is 070."""
+    return f"0{code[:2]}" if len(code) == 4 and code.endswith("00") else code
+
+
+def _amount(obligated: Decimal | None, amounts: Sequence[dict[str, Any]]) -> Decimal | None:
+    if obligated is not None:
+        return obligated
+    return max((Decimal(amount["dollars"]) for amount in amounts), default=None)
+
+
+def _words(row: Any, texts: Sequence[str]) -> str:
+    plain = (
+        row.piid, row.parent_piid, row.solicitation, row.recipient_name, row.recipient_uei, row.recipient_parent_name,
+        row.title, row.description, *texts,
+    )  # fmt: skip
+    marked = [
+        (AGENCY, row.agency_name),
+        (AGENCY, row.sub_agency_name),
+        (OFFICE, row.office),
+        (RECIPIENT, row.recipient_name),
+        (RECIPIENT, row.recipient_uei),
+        (SET_ASIDE, row.set_aside_code),
+        (SET_ASIDE, row.set_aside),
+        (PRICING, row.pricing_code),
+        (PRICING, row.pricing),
+    ]
+    found = [" ".join(mark + token for token in tokens(text)) for mark, text in marked]
+    found += [" ".join(tokens(text[:LONGEST])) for text in dict.fromkeys(plain)]
+    whole = f" {BREAK} ".join(text for text in dict.fromkeys(found) if text)
+    return whole if len(whole) <= LONGEST else whole[:LONGEST].rpartition(" ")[0]

@@ -1,0 +1,46 @@
+"""What feeds told with an event, as text that is kept: the record and the action as they were at that moment.
+
+A field that a later version adds to `StoredRecord` needs a default, so that what was told before can still be read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from pydantic import TypeAdapter
+
+from storage.models import StoredAction, StoredMatch, StoredRecord
+
+
+@dataclass(frozen=True, slots=True)
+class ToldFacts:
+    """A record with its published matches, and the action an event is about (`None`: about none)."""
+
+    record: StoredRecord
+    action: StoredAction | None
+
+    def with_present(self, matches: Sequence[StoredMatch]) -> StoredRecord:
+        """Return the record as it was told, but for whom it no longer concerns, and with whom it does since.
+
+        That a reviewer's verdict reaches old entries is the one change there is to them.
+        """
+        told = {match.vendor_id for match in self.record.matches}
+        present = {match.vendor_id for match in matches}
+        if told == present:
+            return self.record  # nearly always
+        kept = [match for match in self.record.matches if match.vendor_id in present]
+        return replace(self.record, matches=(*kept, *(match for match in matches if match.vendor_id not in told)))
+
+
+_FACTS = TypeAdapter(ToldFacts)
+
+
+def write_told_facts(facts: ToldFacts) -> str:
+    """Return the facts as JSON, without what is as it would be anyway."""
+    return _FACTS.dump_json(facts, exclude_defaults=True).decode()
+
+
+def read_told_facts(text: str) -> ToldFacts:
+    """Return what `write_told_facts` wrote."""
+    return _FACTS.validate_json(text)

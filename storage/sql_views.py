@@ -1,0 +1,375 @@
+"""What readers may ask in SQL: views of published records alone, documented, the same on both databases.
+
+On PostgreSQL they stand in a schema of their own, `readers`, so that a role can be given these and nothing else; on
+SQLite among the tables. They are made anew after every migration: a table that a view names could not be changed.
+A change here needs a migration that says so (`storage.migrations`, `VIEWS`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, text
+
+from storage.competition import COMPETED_EXTENTS, FAIR_OPPORTUNITY, NOT_COMPETED_EXTENTS, PROCURED, Competition
+from storage.models import AWARDS, PUBLICATIONS, EventKind
+from storage.reading.source_health import GOOD, POLL
+from storage.writing.reviews import PUBLISHED
+
+SCHEMA = "readers"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a view: its name, what it holds (with its unit), and the SQL that gives it."""
+
+    name: str
+    meaning: str
+    sql: str
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A view: its name, what a row is, its columns, and what stands after SELECT's columns."""
+
+    name: str
+    meaning: str
+    columns: tuple[Column, ...]
+    rest: str
+
+    @property
+    def select(self) -> str:
+        """The query that the view is."""
+        listed = ", ".join(f'{column.sql} AS "{column.name}"' for column in self.columns)
+        return f"SELECT {listed} {self.rest}"
+
+
+def make_views(connection: Connection) -> None:
+    """Make the views, which are not there; with their meaning as comments where the database keeps such."""
+    if connection.dialect.name == "sqlite":
+        for view in VIEWS:
+            connection.exec_driver_sql(f'CREATE VIEW "{view.name}" AS {view.select}')
+        return
+    connection.exec_driver_sql(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
+    for view in VIEWS:
+        name = f"{SCHEMA}.{view.name}"
+        connection.exec_driver_sql(f"CREATE VIEW {name} AS {view.select.replace('%', '%%')}")
+        for what, meaning in ((f"VIEW {name}", view.meaning), *_column_comments(name, view)):
+            quoted = meaning.replace("'", "''").replace("%", "%%")
+            connection.exec_driver_sql(f"COMMENT ON {what} IS '{quoted}'")
+
+
+def drop_views(connection: Connection) -> None:
+    """Take away every view of readers that is there, of whatever version."""
+    if connection.dialect.name == "sqlite":
+        found = connection.scalars(text("SELECT name FROM sqlite_master WHERE type = 'view'")).all()
+        names = [f'"{name}"' for name in found]
+    else:
+        query = text("SELECT viewname FROM pg_views WHERE schemaname = :schema")
+        names = [f'{SCHEMA}."{name}"' for name in connection.scalars(query, {"schema": SCHEMA})]
+    for name in names:
+        connection.exec_driver_sql(f"DROP VIEW {name}")
+
+
+def views_digest() -> str:
+    """Return what changes whenever the views do."""
+    return hashlib.sha256(repr([(view.name, view.select) for view in VIEWS]).encode()).hexdigest()[:16]
+
+
+def _column_comments(name: str, view: View) -> Iterator[tuple[str, str]]:
+    return ((f'COLUMN {name}."{column.name}"', column.meaning) for column in view.columns)
+
+
+def _quoted(values: frozenset[str] | tuple[str, ...]) -> str:
+    return ", ".join(f"'{value}'" for value in sorted(values))
+
+
+def _is_public(key: str) -> str:
+    return f"EXISTS (SELECT 1 FROM \"match\" AS p WHERE p.record_key = {key} AND p.band = '{PUBLISHED}')"
+
+
+def _as_stored(alias: str, names: str, meanings: dict[str, str]) -> tuple[Column, ...]:
+    return tuple(Column(name, meanings[name], f"{alias}.{name}") for name in names.split())
+
+
+def _dollars(name: str, meaning: str, column: str) -> Column:
+    return Column(name, f"{meaning}, US dollars", f"round({column} / 100.0, 2)")
+
+
+def _fiscal_year(column: str) -> Column:
+    day = f"CAST({column} AS TEXT)"
+    year = f"CAST(substr({day}, 1, 4) AS INTEGER) + CASE WHEN substr({day}, 6, 2) >= '10' THEN 1 ELSE 0 END"
+    return Column("fiscal_year", "the federal fiscal year of that day: 2024 began on 2023-10-01", year)
+
+
+def _listed(column: str) -> str:
+    """Return the codes of a JSON array with commas between them: no code holds what JSON writes around it."""
+    return f"""replace(replace(replace(CAST({column} AS TEXT), '[', ''), ']', ''), '"', '')"""
+
+
+def _competition() -> str:
+    """Return `storage.competition.competition_of` as SQL."""
+    fair, extent = "r.fair_opportunity_code", "r.extent_competed_code"
+    cases = (
+        (f"r.category NOT IN ({_quoted(PROCURED)})", ""),
+        (f"{fair} <> '' AND {fair} NOT IN ({_quoted(FAIR_OPPORTUNITY)})", Competition.NOT_COMPETED),
+        (f"{extent} IN ({_quoted(NOT_COMPETED_EXTENTS)})", Competition.NOT_COMPETED),
+        (f"{extent} IN ({_quoted(COMPETED_EXTENTS)}) OR {fair} <> ''", Competition.COMPETED),
+    )
+    listed = " ".join(f"WHEN {condition} THEN '{value}'" for condition, value in cases)
+    return f"CASE {listed} ELSE '{Competition.UNKNOWN}' END"
+
+
+FACTS = {
+    "piid": "the procurement instrument identifier: the number of the contract or order",
+    "parent_piid": "the number of the vehicle it was ordered under",
+    "parent_key": "the vehicle's record_key",
+    "type_text": "what kind of contract or publication the source calls it",
+    "recipient_name": "who is paid, as the source writes it",
+    "recipient_uei": "its Unique Entity ID",
+    "recipient_state": "its state, two letters",
+    "recipient_parent_name": "the company that owns it",
+    "recipient_parent_uei": "that company's Unique Entity ID",
+    "agency_code": "the department's code: 070 is Homeland Security",
+    "agency_name": "the department that buys",
+    "sub_agency_code": "the code of its part that buys: 7012 is ICE",
+    "sub_agency_name": "the part of the department that buys",
+    "office": "the contracting office",
+    "funding_agency_name": "the department that pays",
+    "funding_sub_agency_name": "the part of it that pays",
+    "signed": "the day it was signed, YYYY-MM-DD",
+    "starts": "first day of the period of performance",
+    "ends": "last day of it, with the options exercised",
+    "may_end": "last day of it, with all options",
+    "description": "what is bought, as the source writes it",
+    "psc": "product or service code",
+    "psc_text": "that code in words",
+    "naics": "industry code (NAICS)",
+    "naics_text": "that code in words",
+    "solicitation": "the number of the solicitation",
+    "extent_competed": "how far it was competed, as the source writes it",
+    "extent_competed_code": "FPDS code of how far it was competed: A is full and open, C is not competed ...",
+    "not_competed_reason": "why it was not open to all: only one source, urgency ...",
+    "fair_opportunity_code": "of an order: FPDS code of whether all holders of its contract could compete, FAIR if so",
+    "fair_opportunity": "that code in words",
+    "offers_received": "the number of offers; an order may state that of the contract it is under",
+    "solicitation_procedure": "how offers were asked for",
+    "set_aside_code": "FPDS code of the set-aside; NONE if there was none",
+    "set_aside": "that code in words: for whom the competition was reserved",
+    "pricing_code": "FPDS code of the type of contract: J is firm fixed price",
+    "pricing": "that code in words",
+    "subaward_count": "the number of subawards that its recipient has reported",
+    "place": "where it is performed",
+    "doubt": "why an amount cannot be true, empty if nothing speaks against it",
+    "source": "the source that says so",
+    "title": "its title",
+    "published": "the day on which the source published it, YYYY-MM-DD",
+    "deadline": "until when an answer is possible, UTC",
+    "state": "how it stands, as the source says: open, withdrawn ...",
+    "amounts": "the amounts it states, JSON: meaning, dollars, whether shared by several awardees",
+    "first_seen": "when Procurewatch first saw it, UTC",
+    "last_changed": "when it last changed here, UTC",
+}
+KEY = "the award or publication: the key that all views share"
+PAGE = "the official page"
+
+AWARDS_VIEW = View(
+    "awards",
+    "A contract, order, vehicle or grant that concerns somebody on the watchlist, as its sources tell it now.",
+    (
+        Column("record_key", KEY, "r.key"),
+        Column(
+            "kind", "contract, idv (a vehicle), other-transaction, other-transaction-idv or assistance", "r.category"
+        ),
+        *_as_stored(
+            "r",
+            "piid parent_piid parent_key type_text recipient_name recipient_uei recipient_state recipient_parent_name"
+            " recipient_parent_uei agency_code agency_name sub_agency_code sub_agency_name office funding_agency_name"
+            " funding_sub_agency_name",
+            FACTS,
+        ),
+        _dollars("obligated", "what the government has bound itself to pay so far", "r.obligated_cents"),
+        _dollars("exercised", "the value with the options exercised", "r.exercised_cents"),
+        _dollars("ceiling", "the value with all options", "r.ceiling_cents"),
+        _dollars("outlays", "what was paid out, as agencies report it", "r.outlays_cents"),
+        *_as_stored("r", "signed", FACTS),
+        _fiscal_year("r.signed"),
+        *_as_stored(
+            "r",
+            "starts ends may_end description psc psc_text naics naics_text solicitation",
+            FACTS,
+        ),
+        Column("competition", "competed, not-competed or unknown; empty of a grant", _competition()),
+        *_as_stored(
+            "r",
+            "extent_competed_code extent_competed not_competed_reason fair_opportunity_code fair_opportunity"
+            " offers_received solicitation_procedure set_aside_code set_aside pricing_code pricing",
+            FACTS,
+        ),
+        Column(
+            "disaster_codes",
+            "Disaster Emergency Fund Codes of its money, between commas; Q is money that is not for disasters",
+            _listed("r.disaster_codes"),
+        ),
+        *_as_stored("r", "subaward_count", FACTS),
+        _dollars(
+            "subaward_total", "the sum of those reports, never to be added to other amounts", "r.subaward_total_cents"
+        ),
+        *_as_stored("r", "place doubt source", FACTS),
+        Column("source_modified", "the day on which the source last changed it, YYYY-MM-DD", "r.modified"),
+        *_as_stored("r", "first_seen last_changed", FACTS),
+        Column("official_page", PAGE, "r.url"),
+    ),
+    f"FROM record AS r WHERE r.category IN ({_quoted(AWARDS)}) AND {_is_public('r.key')}",
+)
+ACTIONS_VIEW = View(
+    "actions",
+    "A signature on an award: the base award or a modification. What each obligates may be added up; an action that "
+    "its source has taken back is left out.",
+    (
+        Column("action_key", "the action's own key", "a.key"),
+        Column("record_key", KEY, "a.award_key"),
+        Column("modification", "number of the modification; 0 is the base award", "a.modification"),
+        Column("signed", FACTS["signed"], "a.signed"),
+        _fiscal_year("a.signed"),
+        _dollars("obligation", "what this action obligates, below zero what it takes back", "a.obligation_cents"),
+        Column("action_type", "code of the reason for a modification", "a.action_type"),
+        Column("action_type_text", "that code in words", "a.action_type_text"),
+        Column("description", "what it is for, as the source writes it", "a.description"),
+        *_as_stored("a", "source first_seen", FACTS),
+    ),
+    f"FROM action AS a WHERE a.removed IS NULL AND {_is_public('a.award_key')}",
+)
+PUBLICATIONS_VIEW = View(
+    "publications",
+    "Something published about an award or a plan to buy: an announcement, a notice, a subaward, an AI use case, a "
+    "document. Its amounts are never added to those of awards.",
+    (
+        Column("record_key", KEY, "r.key"),
+        Column("kind", "announcement, notice, subaward, use-case or document", "r.category"),
+        *_as_stored(
+            "r",
+            "title type_text description recipient_name recipient_uei recipient_parent_name agency_code agency_name"
+            " sub_agency_code sub_agency_name office piid solicitation psc naics place published deadline state"
+            " amounts doubt source first_seen last_changed",
+            FACTS,
+        ),
+        Column("official_page", PAGE, "r.url"),
+    ),
+    f"FROM record AS r WHERE r.category IN ({_quoted(PUBLICATIONS)}) AND {_is_public('r.key')}",
+)
+MATCHES_VIEW = View(
+    "matches",
+    "A record and a vendor (or topic) of the watchlist that it concerns; one record may concern several.",
+    (
+        Column("record_key", KEY, "m.record_key"),
+        Column("vendor_id", "the vendor's id on the watchlist: clearview-ai", "m.vendor_id"),
+        Column("vendor_name", "its name", "m.vendor_name"),
+        Column("category", "the kind of technology: face-recognition", "m.vendor_category"),
+        Column("score", "how sure the match is, from 0 to 1", "m.score"),
+        Column("reason", "why it matched, in one sentence", "m.reason"),
+        Column(
+            "through_reseller",
+            "1 if the company that is paid is not the vendor, else 0",
+            "CASE WHEN m.resold THEN 1 ELSE 0 END",
+        ),
+        Column("first_seen", "when it first matched, UTC", "m.first_seen"),
+    ),
+    f"FROM \"match\" AS m WHERE m.band = '{PUBLISHED}'",
+)
+EVENTS_VIEW = View(
+    "events",
+    "Something that happened and that feeds have told.",
+    (
+        Column("event_id", "its id, for ever the same", "e.id"),
+        Column("record_key", KEY, "e.record_key"),
+        Column("action_key", "the action it is about, empty if none", "e.action_key"),
+        Column("kind", f"one of {', '.join(sorted(kind.value for kind in EventKind))}", "e.kind"),
+        _dollars("amount", "the amount it is about", "e.amount_cents"),
+        Column("signed", FACTS["signed"], "e.signed"),
+        Column("published", "the day on which the source carried it, YYYY-MM-DD", "e.published"),
+        Column("value_before", "what it was before, in words", "e.before"),
+        Column("value_after", "what it is now, in words", "e.after"),
+        Column("first_seen", "when feeds told it, UTC", "e.first_seen"),
+    ),
+    f"FROM event AS e WHERE e.told AND ({_is_public('e.record_key')} OR e.kind = '{EventKind.WITHDRAWN.value}')",
+)
+LINKS_VIEW = View(
+    "links",
+    "A publication and the award it is about. The award need not be among those of awards.",
+    (
+        Column("publication_key", "record_key of the publication", "l.record_key"),
+        Column("award_key", "record_key of the award", "l.award_key"),
+        Column("confidence", "how sure, from 0 to 1; 1 where the source itself names the award", "l.confidence"),
+        Column("reason", "why they belong together", "l.reason"),
+        *_as_stored("l", "first_seen", FACTS),
+    ),
+    f"FROM link AS l WHERE {_is_public('l.record_key')} AND ({_is_public('l.award_key')}"
+    " OR NOT EXISTS (SELECT 1 FROM record AS r WHERE r.key = l.award_key))",
+)
+SIGHTINGS_VIEW = View(
+    "sightings",
+    "What one source says of an award; where sources differ, here is who says what.",
+    (
+        Column("record_key", KEY, "s.record_key"),
+        Column("source", FACTS["source"], "s.source"),
+        Column("facts", "what it says, JSON; amounts are US dollars", "s.facts"),
+        Column("source_modified", "the day on which the source last changed it, YYYY-MM-DD", "s.modified"),
+        Column("gone", "the day on which the source dropped the award, YYYY-MM-DD", "s.gone"),
+        Column("gone_reason", "why it did", "s.gone_reason"),
+        *_as_stored("s", "first_seen last_changed", FACTS),
+        Column("official_page", PAGE, "s.url"),
+    ),
+    f"FROM sighting AS s WHERE {_is_public('s.record_key')}",
+)
+EVIDENCE_VIEW = View(
+    "raw_evidence",
+    "An answer of a source that is kept as proof: where and when it was received, and its hash.",
+    (
+        Column("record_key", KEY, "e.record_key"),
+        Column("sha256", "the hash of its bytes", "e.sha256"),
+        Column("size", "its size, bytes", "p.size"),
+        Column("content_type", "what kind of file it is", "p.content_type"),
+        Column("url", "the address that was asked", "e.url"),
+        Column("request", "what was sent with it, empty for a plain GET", "e.request"),
+        Column("source", "the source that was asked", "e.source"),
+        Column("retrieved_at", "when it was received, UTC", "e.retrieved_at"),
+    ),
+    f"FROM evidence AS e JOIN payload AS p ON p.sha256 = e.sha256 WHERE {_is_public('e.record_key')}",
+)
+_LATEST = (
+    "(SELECT {} FROM run AS l WHERE l.source = r.source AND l.purpose = '" + POLL + "' ORDER BY l.id DESC LIMIT 1)"
+)
+SOURCES_VIEW = View(
+    "sources",
+    "A source that has been polled, and how it is.",
+    (
+        Column("source", "its name", "r.source"),
+        Column("last_polled", "when it was last asked, UTC", "max(r.started)"),
+        Column("last_verdict", "how that ended: new, nothing new, source unreachable ...", _LATEST.format("l.verdict")),
+        Column(
+            "last_good",
+            "when it last answered as it should, UTC",
+            f"max(CASE WHEN r.verdict IN ({_quoted(GOOD)}) THEN r.started END)",
+        ),
+        Column(
+            "incident_since",
+            "since when it cannot be read, UTC; empty if it can",
+            "(SELECT min(i.began) FROM incident AS i WHERE i.source = r.source AND i.ended IS NULL)",
+        ),
+    ),
+    f"FROM run AS r WHERE r.purpose = '{POLL}' GROUP BY r.source",
+)
+VIEWS = (
+    AWARDS_VIEW,
+    ACTIONS_VIEW,
+    MATCHES_VIEW,
+    EVENTS_VIEW,
+    PUBLICATIONS_VIEW,
+    LINKS_VIEW,
+    SIGHTINGS_VIEW,
+    EVIDENCE_VIEW,
+    SOURCES_VIEW,
+)

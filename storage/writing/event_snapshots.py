@@ -1,0 +1,92 @@
+"""Keeping what is told as it was told, and counting the states of what is published: both in the transaction itself.
+
+Entries never change: an award that changes later is a new event, and does not rewrite what feeds said before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from sqlalchemy import event, select
+from sqlalchemy.orm import Session, UOWTransaction
+from sqlmodel import col
+
+from storage.reading.records import AT_ONCE, action_of, records_by_key
+from storage.search.index import IndexingSession
+from storage.snapshot_format import ToldFacts, write_told_facts
+from storage.tables import (
+    ActionRow,
+    EventRow,
+    EvidenceRow,
+    IncidentRow,
+    LinkRow,
+    MatchRow,
+    RecordRow,
+    SightingRow,
+    StateRow,
+    ToldRow,
+)
+from storage.writing.reviews import PUBLISHED
+
+TOLD, MOVED = "newly_told", "publication_moved"
+PUBLIC = (ActionRow, EventRow, EvidenceRow, IncidentRow, LinkRow, MatchRow, RecordRow, SightingRow)
+ONLY = 1  # the key of the one row of states
+
+
+@event.listens_for(IndexingSession, "after_flush")
+def _note_changes(session: Session, _context: UOWTransaction) -> None:
+    changed = [*session.new, *(row for row in session.dirty if session.is_modified(row)), *session.deleted]
+    told: set[str] = session.info.setdefault(TOLD, set())
+    told.update(row.id for row in changed if isinstance(row, EventRow) and row.told)
+    if any(isinstance(row, PUBLIC) for row in changed):
+        session.info[MOVED] = True
+
+
+@event.listens_for(IndexingSession, "before_commit")
+def _keep_what_is_told(session: Session) -> None:
+    if session.in_nested_transaction():
+        return  # the whole is not over yet
+    session.flush()
+    keep_told(session, session.info.pop(TOLD, ()))
+    if session.info.pop(MOVED, False):
+        _move_on(session)
+
+
+def keep_told(session: Session, event_ids: Iterable[str]) -> None:
+    """Keep, for each of these events that is told for the first time, its record and action as they are now."""
+    ordered = sorted(event_ids)
+    for first in range(0, len(ordered), AT_ONCE):
+        part = ordered[first : first + AT_ONCE]
+        kept = set(session.scalars(select(col(ToldRow.event_id)).where(col(ToldRow.event_id).in_(part))))
+        # One that was told by a record which could not be stored is not.
+        asked = select(EventRow).where(col(EventRow.id).in_(set(part) - kept), col(EventRow.told))
+        events = list(session.scalars(asked))
+        keys = {row.record_key for row in events}
+        records = {record.key: record for record in records_by_key(session, sorted(keys), band=PUBLISHED)}
+        wanted = {row.action_key for row in events if row.action_key}
+        actions = {
+            row.key: action_of(row) for row in session.scalars(select(ActionRow).where(col(ActionRow.key).in_(wanted)))
+        }
+        for row in events:
+            facts = ToldFacts(records[row.record_key], actions.get(row.action_key))
+            session.add(ToldRow(event_id=row.id, facts=write_told_facts(facts)))
+
+
+def _move_on(session: Session) -> None:
+    now = datetime.now(UTC)
+    row = session.get(StateRow, ONLY, with_for_update=True)
+    if row is None:
+        session.add(StateRow(id=ONLY, number=1, changed=now))
+    else:
+        row.number, row.changed = row.number + 1, now
+
+
+def keep_all_told(session: Session) -> None:
+    """Keep what is told of every event that is told already: what an older version left out."""
+    last = ""
+    told = select(col(EventRow.id)).where(col(EventRow.told)).order_by(col(EventRow.id)).limit(AT_ONCE)
+    while ids := list(session.scalars(told.where(col(EventRow.id) > last))):
+        keep_told(session, ids)
+        session.flush()
+        last = ids[-1]

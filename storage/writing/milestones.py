@@ -1,0 +1,124 @@
+"""Firsts and round sums: an agency's first purchase from a vendor, and what it has come to.
+
+They are reckoned at the end of a run, from all that is stored, so that the order in which awards arrive does not
+matter. What counts: contracts, orders and other transactions that concern the vendor by a published match, each with
+its obligations to date as one source tells them, unless something speaks against them. Publications repeat awards, and
+are not counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from urllib.parse import quote
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from sqlmodel import col
+
+from sources.records import AwardCategory
+from storage.models import EventKind
+from storage.tables import EventRow, MatchRow, RecordRow
+from storage.writing.changes import TAG, Change
+from storage.writing.events import Tell, save_event
+
+BOUGHT = tuple(kind.value for kind in AwardCategory if kind is not AwardCategory.ASSISTANCE)
+ROUND_SUMS = tuple(Decimal(10) ** power * factor for power in (6, 7, 8, 9) for factor in (1, 5))
+COUNTED_UP = (EventKind.FIRST_PURCHASE, EventKind.ROUND_SUM)
+
+
+@dataclass(slots=True)
+class _Bought:
+    """What an agency has bought of a vendor: the first and the latest award, and all obligations in dollars."""
+
+    vendor_id: str
+    vendor_name: str
+    category: str
+    agency: str
+    first: tuple[date, str]
+    latest: tuple[date, str]
+    total: Decimal
+
+
+def note_milestones(session: Session, now: datetime, tell: Tell, topics: Collection[str] = ()) -> int:
+    """Store the firsts and round sums that what is stored has reached, each once for ever.
+
+    Args:
+        now: when this is found, UTC.
+        tell: given the id of the vendor, whether feeds are to carry it.
+        topics: ids of entries that are nobody who could be paid: nothing is bought from them.
+
+    Returns:
+        how many were new.
+    """
+    bought = list(_bought(session))
+    first_of_category: dict[tuple[str, str], tuple[date, str]] = {}
+    for pair in bought:
+        key = (pair.category, pair.agency)
+        first_of_category[key] = min(first_of_category.get(key, pair.first), pair.first)
+    new = 0
+    for pair in (pair for pair in bought if pair.vendor_id not in topics):
+        is_new_technology = first_of_category[(pair.category, pair.agency)] == pair.first
+        for record_key, change in _reached(session, pair, is_new_technology=is_new_technology):
+            save_event(session, record_key, change, now, told=tell([pair.vendor_id]), vendor_id=pair.vendor_id)
+            new += 1
+    return new
+
+
+def _bought(session: Session) -> Iterable[_Bought]:
+    """Add up what each agency has bought of each vendor."""
+    record, match = RecordRow, MatchRow
+    query = select(
+        col(match.vendor_id),
+        col(match.vendor_name),
+        col(match.vendor_category),
+        col(record.sub_agency_code),
+        col(record.signed),
+        col(record.key),
+        col(record.obligated),
+        col(record.doubt),
+    ).join(record, col(record.key) == col(match.record_key))
+    query = query.where(col(match.band) == "publish", col(record.category).in_(BOUGHT))
+    query = query.where(col(record.sub_agency_code) != "", col(record.signed).is_not(None))
+    found: dict[tuple[str, str], _Bought] = {}
+    for vendor_id, name, category, agency, signed, key, obligated, doubt in session.execute(query):
+        when = (signed or date.min, key)
+        pair = found.setdefault((vendor_id, agency), _Bought(vendor_id, name, category, agency, when, when, Decimal(0)))
+        pair.first, pair.latest = min(pair.first, when), max(pair.latest, when)
+        pair.total += obligated if obligated and not doubt else 0
+    return [found[key] for key in sorted(found)]
+
+
+def _reached(session: Session, pair: _Bought, *, is_new_technology: bool) -> Iterator[tuple[str, Change]]:
+    """Give what a pair has newly reached, with the award it is filed under."""
+    first = _id(EventKind.FIRST_PURCHASE, pair.vendor_id, pair.agency)
+    if session.get(EventRow, first) is None:
+        after = pair.category if is_new_technology else ""
+        signed, key = pair.first
+        yield (
+            key,
+            Change(id=first, kind=EventKind.FIRST_PURCHASE, signed=signed, before=pair.vendor_name, after=after),
+        )
+    reached = [limit for limit in ROUND_SUMS if pair.total >= limit]
+    ids = {limit: _id(EventKind.ROUND_SUM, pair.vendor_id, pair.agency, f"{limit:f}") for limit in reached}
+    new = [limit for limit in reached if session.get(EventRow, ids[limit]) is None]
+    signed, key = pair.latest
+    for limit in new:
+        yield (
+            key,
+            Change(
+                id=ids[limit],
+                kind=EventKind.ROUND_SUM,
+                amount=pair.total,
+                signed=signed,
+                before=pair.vendor_name,
+                after=f"{limit:f}",
+                tell=limit == new[-1],  # of several passed at once only the largest is news
+            ),
+        )
+
+
+def _id(kind: EventKind, *parts: str) -> str:
+    return TAG + "/".join([kind.value, *(quote(part, safe="") for part in parts)])

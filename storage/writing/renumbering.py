@@ -1,0 +1,245 @@
+"""Awards whose source corrected their key: one award, moved to its new key with everything that is stored of it.
+
+USAspending makes an award's key, and those of its actions, of the numbers of the award and of its parent award. An
+agency that corrects the parent thereby gives the award another key, and the old one is gone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import inspect, select
+from sqlalchemy.orm import Session
+from sqlmodel import SQLModel, col
+
+from sources.records import Award, ContractAction
+from storage.models import EventKind
+from storage.tables import (
+    ActionRow,
+    EventRow,
+    EvidenceRow,
+    LinkRow,
+    MatchRow,
+    RecordRow,
+    RenumberedRow,
+    SearchRow,
+    SightingRow,
+    ToldRow,
+    VerdictRow,
+)
+from storage.writing.changes import ACTED, Change, event_id
+from storage.writing.reviews import record_subject
+
+# What is stored of an award, and the column with its key.
+MOVED = (
+    (MatchRow, "record_key"),
+    (SightingRow, "record_key"),
+    (EvidenceRow, "record_key"),
+    (EventRow, "record_key"),
+    (LinkRow, "award_key"),
+)
+
+
+def current_key(session: Session, key: str) -> str:
+    """Return the key under which an award is stored now: the same, unless its source has changed it."""
+    row = session.get(RenumberedRow, key)
+    return row.new_key if row else key
+
+
+def former_keys(session: Session) -> dict[str, str]:
+    """Return the keys that awards had before, each with the key under which the award is stored now."""
+    query = select(col(RenumberedRow.old_key), col(RenumberedRow.new_key))
+    return {row[0]: row[1] for row in session.execute(query.order_by(col(RenumberedRow.old_key)))}
+
+
+def under_current_key(session: Session, award: Award) -> Award:
+    """Return an award under the key it has now, when another source still gives it the old one.
+
+    The source that changed the key can bring the old one again: then it is an award of its own.
+    """
+    row = session.get(RenumberedRow, award.key)
+    if row is None:
+        return award
+    if row.source == award.source:
+        session.delete(row)
+        session.flush()
+        return award
+    return replace(award, key=row.new_key, replaces="")
+
+
+def renumber(session: Session, award: Award, now: datetime) -> Change | None:
+    """Move what is stored under the key that an award replaces to its own key; return the event, `None` if not moved.
+
+    Nothing is moved unless both are of the same number, agency and recipient. Published events keep their ids.
+    """
+    old = session.get(RecordRow, award.replaces) if award.replaces != award.key else None
+    if old is None or not _is_same_award(old, award):
+        return None
+    keys = _new_action_keys(session, old.key, award.actions)
+    new = session.get(RecordRow, award.key)
+    if new is None:
+        session.add(RecordRow(**{**old.model_dump(), "key": award.key}))
+    else:
+        new.first_seen = min(new.first_seen, old.first_seen)
+    session.flush()
+    _move_actions(session, old.key, award.key, keys)
+    _move_verdicts(session, old.key, award.key)
+    for table, column in MOVED:
+        _move(session, table, column, old.key, award.key)
+    page = {old.url: award.url} if old.url else {}
+    _rename_within(session, award.key, {old.key: award.key, **page, **keys})
+    _note(session, old.key, award, now)
+    session.flush()
+    for search in session.scalars(select(SearchRow).where(col(SearchRow.record_key) == old.key)):
+        session.delete(search)
+    session.flush()
+    session.delete(old)
+    session.flush()
+    return Change(
+        id=event_id(award.key, "", EventKind.RENUMBERED, old.key),
+        kind=EventKind.RENUMBERED,
+        before=old.key,
+        after=award.key,
+        recurs=True,
+    )
+
+
+def with_stored_actions(session: Session, award: Award) -> Award:
+    """Return an award with the stored keys of its actions, where its key was changed and a source has other ones.
+
+    Within an award an action has one modification number and one transaction number, whatever else its key holds.
+    """
+    if not _is_renumbered(session, award.key):
+        return award
+    rows = list(session.scalars(select(ActionRow).where(col(ActionRow.award_key) == award.key)))
+    listed = {action.key for action in award.actions}
+    stored = {row.key for row in rows}
+    known = {_numbers(row): row.key for row in rows if row.key not in listed}
+    actions = tuple(
+        action if action.key in stored else replace(action, key=known.get(_numbers(action), action.key))
+        for action in award.actions
+    )
+    return replace(award, actions=actions)
+
+
+def with_stored_ids(session: Session, key: str, happened: Sequence[Change]) -> Sequence[Change]:
+    """Return what happened to an award, what is stored already under the ids it got before the award's key changed."""
+    if not happened or not _is_renumbered(session, key):
+        return happened
+    once = [kind.value for kind in (EventKind.NEW_AWARD, *ACTED)]
+    query = select(EventRow).where(col(EventRow.record_key) == key, col(EventRow.kind).in_(once))
+    known: dict[tuple[str, str], str] = {}
+    for row in session.scalars(query.order_by(col(EventRow.first_seen), col(EventRow.id))):
+        known.setdefault((row.kind, row.action_key), row.id)
+        if row.kind == EventKind.NEW_AWARD.value:
+            known.setdefault((row.kind, ""), row.id)
+    begun = event_id(key, "", EventKind.NEW_AWARD)
+    return [
+        replace(change, id=known.get((change.kind.value, "" if change.id == begun else change.action_key), change.id))
+        for change in happened
+    ]
+
+
+def _is_renumbered(session: Session, key: str) -> bool:
+    query = select(col(RenumberedRow.old_key)).where(col(RenumberedRow.new_key) == key).limit(1)
+    return session.scalar(query) is not None
+
+
+def _is_same_award(old: RecordRow, award: Award) -> bool:
+    """Whether two keys may be one award's: the number and its agency agree, and so does the recipient."""
+    agrees = old.piid == award.piid != "" and _agency(old.key, old.piid) == _agency(award.key, award.piid)
+    if old.recipient_uei and award.recipient.uei:
+        return agrees and old.recipient_uei == award.recipient.uei
+    return agrees and _folded(old.recipient_name) == _folded(award.recipient.name)
+
+
+def _agency(key: str, piid: str) -> str:
+    """Return the agency of a PIID from an award's key (DESIGN.md, Identity)."""
+    return key.partition(f"_{piid}_")[2].partition("_")[0]
+
+
+def _numbers(action: ContractAction | ActionRow) -> tuple[str, str]:
+    return action.modification.upper(), action.key.rpartition("_")[2]
+
+
+def _new_action_keys(session: Session, old_key: str, actions: Iterable[ContractAction]) -> dict[str, str]:
+    """Return, by the stored key of an action, the key that the source lists it under now, where that is another."""
+    rows = list(session.scalars(select(ActionRow).where(col(ActionRow.award_key) == old_key)))
+    stored, listed = {row.key for row in rows}, {action.key: action for action in actions}
+    wanted = {_numbers(action): key for key, action in listed.items() if key not in stored}
+    found = {row.key: wanted.get(_numbers(row), row.key) for row in rows if row.key not in listed}
+    return {key: new for key, new in found.items() if new != key}
+
+
+def _move_actions(session: Session, old_key: str, new_key: str, keys: Mapping[str, str]) -> None:
+    for row in session.scalars(select(ActionRow).where(col(ActionRow.award_key) == old_key)).all():
+        known = session.get(ActionRow, keys[row.key]) if row.key in keys else None
+        if known is None:
+            row.key, row.award_key = keys.get(row.key, row.key), new_key
+        else:
+            known.first_seen = min(known.first_seen, row.first_seen)
+            session.delete(row)
+    session.flush()
+
+
+def _move_verdicts(session: Session, old_key: str, new_key: str) -> None:
+    for row in session.scalars(select(VerdictRow).where(col(VerdictRow.subject) == record_subject(old_key))).all():
+        if session.get(VerdictRow, (row.vendor_id, record_subject(new_key))) is None:
+            row.subject = record_subject(new_key)
+        else:
+            session.delete(row)
+
+
+def _move(session: Session, table: type[SQLModel], column: str, old_key: str, new_key: str) -> None:
+    """Move the rows of a table to another key; one that is there under that key already is dropped."""
+    key_columns = [str(key.name) for key in inspect(table).primary_key]
+    for row in session.scalars(select(table).where(getattr(table, column) == old_key)).all():
+        identity = tuple(new_key if name == column else getattr(row, name) for name in key_columns)
+        if column in key_columns and session.get(table, identity) is not None:
+            session.delete(row)
+        else:
+            setattr(row, column, new_key)
+    session.flush()
+
+
+def _rename_within(session: Session, key: str, names: Mapping[str, str]) -> None:
+    """Replace what rows of an award name: actions of its events, matches and sources, and the award's own page."""
+    for event in session.scalars(select(EventRow).where(col(EventRow.record_key) == key)).all():
+        event.action_key = names.get(event.action_key, event.action_key)
+        told = session.get(ToldRow, event.id)
+        if told is not None:
+            told.facts = _renamed(told.facts, names)
+    for match in session.scalars(select(MatchRow).where(col(MatchRow.record_key) == key)):
+        match.signals = [_renamed_signal(signal, names) for signal in match.signals]
+    for sighting in session.scalars(select(SightingRow).where(col(SightingRow.record_key) == key)):
+        sighting.actions = {names.get(action, action): amount for action, amount in sighting.actions.items()}
+
+
+def _renamed(facts: str, names: Mapping[str, str]) -> str:
+    """Replace keys and addresses in what was told, which is JSON: each is a whole value in it."""
+    for old, new in names.items():
+        facts = facts.replace(json.dumps(old, ensure_ascii=False), json.dumps(new, ensure_ascii=False))
+    return facts
+
+
+def _renamed_signal(signal: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    action = signal.get("action_key", "")
+    return {**signal, "action_key": names.get(action, action)}
+
+
+def _note(session: Session, old_key: str, award: Award, now: datetime) -> None:
+    """Note where an award went, also from the keys it had before."""
+    for row in session.scalars(select(RenumberedRow).where(col(RenumberedRow.new_key) == old_key)).all():
+        if row.old_key == award.key:  # it has its first key again
+            session.delete(row)
+        else:
+            row.new_key = award.key
+    session.add(RenumberedRow(old_key=old_key, new_key=award.key, source=award.source, first_seen=now))
+
+
+def _folded(text: str) -> str:
+    return " ".join(text.split()).upper()

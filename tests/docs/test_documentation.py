@@ -1,0 +1,51 @@
+"""The documentation names every command, and every command it names is there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+from monitors.runs.status import Verdict
+from procurewatch.cli import app
+from storage.reading.export_rows import COLUMNS, RowsOf
+
+ROOT = Path(__file__).parents[2]
+COMMANDS = (ROOT / "docs" / "commands.md").read_text()
+
+
+def names() -> set[str]:
+    """Return every command as it is typed."""
+    found: set[str] = set()
+    for name, command in getattr(get_command(app), "commands").items():  # noqa: B009  the class is typer's own
+        inner = getattr(command, "commands", None)
+        found |= {f"{name} {each}" for each in inner or ()}
+        if not inner or getattr(command, "invoke_without_command", False):
+            found.add(name)
+    return found
+
+
+def test_every_command_is_documented_and_every_documented_command_is_there() -> None:
+    documented = {re.match(r"[a-z]+( [a-z]+)?", row)[0] for row in re.findall(r"^\| `([a-z][^`]*)` \|", COMMANDS, re.M)}  # type: ignore[index]
+    assert documented == names()
+
+
+@pytest.mark.parametrize("verdict", Verdict)
+def test_every_verdict_is_documented(verdict: Verdict) -> None:
+    assert re.search(rf"^\| {verdict.value} \|", COMMANDS, re.M)
+
+
+def test_the_readme_gives_the_commands_that_ci_runs() -> None:
+    readme = (ROOT / "README.md").read_text()
+    assert "python3 start.py demo" in readme
+    assert "python3 start.py test" in readme
+    assert "python3 start.py test" in (ROOT / ".ci" / "run").read_text()
+
+
+@pytest.mark.parametrize("kind", RowsOf)
+def test_every_column_of_an_export_is_documented(kind: RowsOf) -> None:
+    exports = (ROOT / "docs" / "exports.md").read_text()
+    named = {name for row in re.findall(r"^\| (`[^|]+) \|", exports, re.M) for name in re.findall(r"`([a-z_]+)`", row)}
+    assert set(COLUMNS[kind]) <= named

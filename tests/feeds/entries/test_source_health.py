@@ -1,0 +1,41 @@
+"""The feed of the sources' own troubles."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import feedparser
+
+from feeds.entries.source_health import incident_entries
+from feeds.site import Site
+from storage.reading.source_health import Incident
+from tests.feeds.test_site import catalogue
+
+BEGAN = datetime(2026, 11, 20, 6, 0, tzinfo=UTC)
+INCIDENT = Incident(
+    source="dod", began=BEGAN, ended=None, failures=3, verdict="blocked", message="HTTP 403: <script>alert(1)</script>"
+)
+TITLES = {"dod": "War.gov contract announcements"}
+LINK = "https://watch.example.org/"
+
+
+def test_an_incident_is_one_entry_and_its_end_another() -> None:
+    (began,) = incident_entries([INCIDENT], TITLES, LINK)
+    over = replace(INCIDENT, ended=BEGAN + timedelta(hours=30), failures=9)
+    again, ended = incident_entries([over], TITLES, LINK)
+    assert began.id == again.id != ended.id
+    assert began.title == "War.gov contract announcements: not readable since 2026-11-20 06:00 UTC (blocked)"
+    assert ended.title.startswith("War.gov contract announcements: readable again after 30 hours")
+    assert (began.first_seen, ended.first_seen) == (BEGAN, over.ended)
+    assert "<script>" not in began.content_html
+
+
+def test_the_feed_is_there_before_anything_went_wrong_and_tells_what_did() -> None:
+    quiet = dict(Site(catalogue()).files())
+    troubled = dict(Site(replace(catalogue(), incidents=(INCIDENT,), source_titles=TITLES)).files())
+    for path in ("health.atom", "health.rss"):
+        assert feedparser.parse(quiet[path]()).entries == []
+        parsed = feedparser.parse(troubled[path]())
+        assert not parsed.bozo
+        assert [entry.title for entry in parsed.entries] == [next(incident_entries([INCIDENT], TITLES, LINK)).title]

@@ -1,0 +1,405 @@
+"""Every kind of event is brought about through the pipeline, told once, in a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from feeds.entries.titles import title_for
+from procurewatch.context import Desk
+from sources.ai_inventory.numbers import read_numbers
+from sources.records import (
+    Agency,
+    Amount,
+    AmountMeaning,
+    Attachment,
+    Award,
+    AwardCategory,
+    Publication,
+    PublicationKind,
+    Recipient,
+    Record,
+    Removal,
+)
+from storage.models import EventKind, StoredEvent
+from storage.reading.records import events_of
+from storage.reading.timelines import links_of, timeline_of
+from storage.search.query import Query
+from storage.search.search import find_events
+from tests.app_context import desk_asking, ignore
+from tests.records import CLEARVIEW, CLEARVIEW_AT_FIRST, CLEARVIEW_FORENSIC, acted
+from tests.sources.given import Given, announcement, award_of, publication
+
+DAY = date(2026, 11, 18)
+CEILING = replace(CLEARVIEW_AT_FIRST, ceiling=Decimal("500000.00"), ends=date(2022, 9, 3), modified=date(2021, 9, 4))
+FILED = publication(
+    "FEDERAL_REGISTER_2026-1",
+    PublicationKind.DOCUMENT,
+    source="federalregister",
+    title="Clearview AI at the border",
+    state="on public inspection",
+)
+NOTICE = publication("SAM_NOTICE_1", deadline=datetime(2030, 1, 2, 17, tzinfo=UTC))
+ATTACHED = Attachment(title="Attachment 1", url="https://sam.gov/1")
+ANNOUNCED = announcement(
+    "DOD_1_1_1", "W9124C26C0001", amounts=(Amount(meaning=AmountMeaning.ANNOUNCED, dollars=Decimal(9_000_000)),)
+)
+CORRECTION = announcement(
+    "DOD_2_1_1",
+    "W9124C26C0001",
+    published=DAY + timedelta(days=1),
+    corrects="CORRECTION: The contract announced for Clearview AI (W9124C-26-C-0001) stated an incorrect amount.",
+    description="CORRECTION: The contract announced for Clearview AI (W9124C-26-C-0001) stated an incorrect amount.",
+)
+PRIME = award_of("70CMSD26C00000001", recipient=Recipient(name="BIG PRIME CORPORATION"))
+
+
+@contextmanager
+def baseline(folder: Path, database_url: str | None = None) -> Iterator[Desk]:
+    """Open a desk for which Clearview AI is nothing new, in any source."""
+    with desk_asking({"usaspending": {}}, folder, "clearview-ai", database_url=database_url) as desk:
+        for name in ("usaspending", "samnotices", "dod", "subawards", "aiinventory", "federalregister"):
+            desk.poll(Given(name=name), DAY - timedelta(days=9), ignore)
+        yield desk
+
+
+def poll(desk: Desk, *records: Record) -> list[StoredEvent]:
+    """Poll a source that brings these records; return what feeds newly carry."""
+    before = {event.id for event in told(desk)}
+    desk.poll(Given(name=records[0].source, records=records), DAY, ignore)
+    return [event for event in told(desk) if event.id not in before]
+
+
+def told(desk: Desk) -> list[StoredEvent]:
+    with desk.database.reading() as session:
+        return find_events(session, Query(), limit=1000)
+
+
+def dropped(award: Award, action_key: str = "") -> Removal:
+    return Removal(
+        source=award.source, key=award.key, action_key=action_key, removed=DAY, reason="deleted", documents=()
+    )
+
+
+def published(kind: PublicationKind, source: str) -> Publication:
+    return publication(f"{kind.value.upper()}_1", kind, source=source, title="Clearview AI at the border")
+
+
+MODIFIED = acted(CEILING, "P00009", "2026-11-17", "2500.00")
+ADMINISTRATIVE = {"action_type": "M", "action_type_text": "OTHER ADMINISTRATIVE ACTION"}
+FROM_SAM = replace(MODIFIED, source="samawards", is_partial=True, obligated=None, actions=MODIFIED.actions[1:])
+UNDER_AN_AGREEMENT = replace(
+    CEILING, key=f"CONT_AWD_{CEILING.piid}_7012_HSHQDC12D00013_7001", parent_piid="HSHQDC12D00013", replaces=CEILING.key
+)
+# What was there, what is there now, the kind of event that makes, and words of its title.
+CHANGES: list[tuple[Sequence[Record], Record, EventKind, str]] = [
+    ((), CLEARVIEW, EventKind.NEW_AWARD, "buys from CLEARVIEW AI, INC.: $500,000"),
+    ((CEILING,), MODIFIED, EventKind.MODIFIED, "modifies (P00009) its award to CLEARVIEW AI, INC.: +$2,500"),
+    (
+        (MODIFIED,),
+        acted(MODIFIED, "P00008", "2026-10-17", "0.00", **ADMINISTRATIVE),
+        EventKind.MODIFIED,
+        "modifies (P00008) its award to CLEARVIEW AI, INC.: no money moved (other administrative action)",
+    ),
+    (
+        (MODIFIED,),
+        acted(MODIFIED, "P00010", "2026-11-17", "0.00", action_type="F", action_type_text="TERMINATE FOR CONVENIENCE"),
+        EventKind.TERMINATED,
+        "terminates for convenience (P00010) its award to CLEARVIEW AI, INC.: no money moved",
+    ),
+    (
+        (FROM_SAM,),
+        MODIFIED,
+        EventKind.NEW_AWARD,
+        "buys from CLEARVIEW AI, INC.: $500,000.00; already had 1 modification",
+    ),
+    (
+        (CEILING,),
+        UNDER_AN_AGREEMENT,
+        EventKind.RENUMBERED,
+        f"award 70CMSD21P00000127: award key changed from {CEILING.key} to {UNDER_AN_AGREEMENT.key}",
+    ),
+    ((CEILING,), acted(CEILING, "P2", "2026-11-17", "-5.00"), EventKind.DEOBLIGATED, "takes back $5.00 (P2)"),
+    (
+        (CEILING,),
+        acted(CEILING, "P2", "2026-11-17", "5.00", action_type="G"),
+        EventKind.OPTION_EXERCISED,
+        "exercises an option (P2)",
+    ),
+    (
+        (CEILING,),
+        acted(CEILING, "P2", "2026-11-17", "0.00", action_type="E", action_type_text="TERMINATE FOR DEFAULT"),
+        EventKind.TERMINATED,
+        "terminates for default",
+    ),
+    (
+        (CEILING,),
+        acted(CEILING, "P2", "2026-11-17", "0.00", action_type="F", action_type_text="TERMINATE FOR CONVENIENCE"),
+        EventKind.TERMINATED,
+        "terminates for convenience",
+    ),
+    (
+        (CEILING,),
+        replace(CEILING, ceiling=Decimal("900000.00")),
+        EventKind.CEILING_RAISED,
+        "from $500,000.00 to $900,000.00",
+    ),
+    ((CEILING,), replace(CEILING, ends=date(2027, 1, 1)), EventKind.EXTENDED, "to 2027-01-01 (was 2022-09-03)"),
+    (
+        (replace(CEILING, recipient=Recipient(name="CLEARVIEW AI, INC.", uei="XD4CRB8GFKZ5")),),
+        replace(CEILING, recipient=Recipient(name="CLEARVIEW HOLDINGS, INC.", uei="XD4CRB8GFKZ5")),
+        EventKind.RECIPIENT_RENAMED,
+        "recipient renamed from CLEARVIEW AI, INC. to CLEARVIEW HOLDINGS, INC.",
+    ),
+    (
+        (replace(CEILING, recipient=Recipient(name="CLEARVIEW AI, INC.", uei="XD4CRB8GFKZ5")),),
+        replace(CEILING, recipient=Recipient(name="ANOTHER COMPANY, LLC", uei="ZZZZZZZZZZZ1")),
+        EventKind.RECIPIENT_CHANGED,
+        "recipient changed from CLEARVIEW AI, INC. to ANOTHER COMPANY, LLC",
+    ),
+    ((CEILING,), replace(CEILING, description="SOFTWARE"), EventKind.DESCRIPTION_CHANGED, "description changed"),
+    (
+        (CEILING,),
+        replace(CEILING, actions=(replace(CEILING.actions[0], obligation=Decimal("400000.00")),)),
+        EventKind.CORRECTED,
+        "$500,000.00 became $400,000.00",
+    ),
+    ((CEILING,), dropped(CEILING), EventKind.DELETED, "the source dropped its award to CLEARVIEW AI, INC."),
+    (
+        (MODIFIED,),
+        dropped(MODIFIED, MODIFIED.actions[1].key),
+        EventKind.DELETED,
+        "the source dropped action (P00009)",
+    ),
+    ((), CLEARVIEW, EventKind.FIRST_PURCHASE, "first purchase on record from Clearview AI, and its first of face"),
+    ((), CLEARVIEW, EventKind.ROUND_SUM, "has obligated more than $1,000,000.00 to Clearview AI"),
+    ((), ANNOUNCED, EventKind.ANNOUNCED, "announces $9,000,000.00 (announced) for Clearview AI, Inc."),
+    ((ANNOUNCED,), CORRECTION, EventKind.CORRECTED, "corrected: correction:"),
+    ((), NOTICE, EventKind.NEW_NOTICE, "left when first seen"),
+    (
+        (NOTICE,),
+        replace(NOTICE, deadline=datetime(2030, 2, 2, 17, tzinfo=UTC)),
+        EventKind.DEADLINE_MOVED,
+        "answers now due 2030-02-02 12:00 EST (before: 2030-01-02 12:00 EST)",
+    ),
+    ((NOTICE,), replace(NOTICE, state="cancelled"), EventKind.NOTICE_WITHDRAWN, "cancelled"),
+    ((FILED,), replace(FILED, state="withdrawn"), EventKind.NOTICE_WITHDRAWN, "at the border: withdrawn"),
+    ((NOTICE,), replace(NOTICE, description="CLEARVIEW AI, MORE OF IT"), EventKind.NOTICE_CHANGED, "amended"),
+    ((NOTICE,), replace(NOTICE, type_text="Sources Sought"), EventKind.NOTICE_CHANGED, "amended"),
+    ((NOTICE,), replace(NOTICE, attachments=(ATTACHED,)), EventKind.NOTICE_CHANGED, "amended"),
+    (
+        (ANNOUNCED,),
+        replace(ANNOUNCED, description="ANOTHER TEXT ON CLEARVIEW AI"),
+        EventKind.DESCRIPTION_CHANGED,
+        "description changed",
+    ),
+    ((), published(PublicationKind.SUBAWARD, "subawards"), EventKind.SUBAWARDED, "subaward to"),
+    ((), published(PublicationKind.USE_CASE, "aiinventory"), EventKind.USE_CASE, "lists a use of AI: Clearview AI at"),
+    ((), published(PublicationKind.DOCUMENT, "federalregister"), EventKind.DOCUMENT, "Clearview AI at the border"),
+    ((), FILED, EventKind.DOCUMENT, "Clearview AI at the border (on public inspection)"),
+    (
+        (FILED,),
+        replace(FILED, state="", description="DHS WILL USE CLEARVIEW AI", deadline=datetime(2030, 1, 2, tzinfo=UTC)),
+        EventKind.DOCUMENT,
+        "Clearview AI at the border (published)",
+    ),
+]
+
+
+def test_every_kind_has_its_case() -> None:
+    # A withdrawal is a reviewer's: tests/storage/writing/test_reviews.py.
+    assert {kind for _, _, kind, _ in CHANGES} == set(EventKind) - {EventKind.WITHDRAWN}
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "kind", "words"), CHANGES, ids=[f"{n}-{kind.value}" for n, (_, _, kind, _) in enumerate(CHANGES)]
+)
+def test_what_changed_is_told_once(
+    before: Sequence[Record], now: Record, kind: EventKind, words: str, tmp_path: Path
+) -> None:
+    with baseline(tmp_path) as desk:
+        if before:
+            poll(desk, *before)
+        new = [event for event in poll(desk, now) if event.kind is kind]
+        assert len(new) == 1
+        assert words.lower() in title_for(new[0]).lower()
+        assert poll(desk, now) == [], "and never again"
+
+
+def test_that_a_document_is_published_is_one_event(tmp_path: Path) -> None:
+    later = replace(FILED, state="", description="DHS WILL USE CLEARVIEW AI", deadline=datetime(2030, 1, 2, tzinfo=UTC))
+    with baseline(tmp_path) as desk:
+        first = poll(desk, FILED)
+        second = poll(desk, later)
+    assert [(event.kind, event.before, event.after) for event in (*first, *second)] == [
+        (EventKind.DOCUMENT, "", "on public inspection"),
+        (EventKind.DOCUMENT, "on public inspection", "published"),
+    ]
+
+
+def test_a_correction_is_an_event_on_the_earlier_announcement(database_url: str, tmp_path: Path) -> None:
+    award = award_of("W9124C26C0001", "9700", source="usaspending", awarding=Agency(code="097", sub_code="2100"))
+    with baseline(tmp_path, database_url) as desk:
+        poll(desk, ANNOUNCED)
+        new = poll(desk, CORRECTION)
+        poll(desk, award)
+        with desk.database.reading() as session:
+            line = timeline_of(session, award.key)
+        assert [(event.kind, event.record.key) for event in new] == [(EventKind.CORRECTED, ANNOUNCED.key)]
+        assert new[0].after == CORRECTION.corrects
+        assert (EventKind.CORRECTED, ANNOUNCED.key) in [(event.kind, event.record.key) for event in line]
+
+
+def test_a_correction_that_comes_first_finds_its_announcement_later(tmp_path: Path) -> None:
+    with baseline(tmp_path) as desk:
+        assert [event.kind for event in poll(desk, CORRECTION)] == [EventKind.ANNOUNCED]
+        new = poll(desk, ANNOUNCED)
+        assert {event.kind for event in new} == {EventKind.ANNOUNCED, EventKind.CORRECTED}
+        assert {event.record.key for event in new} == {ANNOUNCED.key}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(ANNOUNCED, piid="W9124C26C0002"),
+        replace(ANNOUNCED, published=DAY + timedelta(days=2)),
+        replace(ANNOUNCED, modification="P00002"),
+    ],
+    ids=["another-number", "later", "another-modification"],
+)
+def test_a_correction_of_something_else_is_an_announcement_of_its_own(other: Publication, tmp_path: Path) -> None:
+    with baseline(tmp_path) as desk:
+        poll(desk, other)
+        new = poll(desk, replace(CORRECTION, modification="P00001"))
+        assert [(event.kind, event.record.key) for event in new] == [(EventKind.ANNOUNCED, CORRECTION.key)]
+
+
+def test_what_arrives_late_says_how_late(tmp_path: Path) -> None:
+    late = replace(CLEARVIEW_FORENSIC, modified=DAY)
+    with baseline(tmp_path) as desk:
+        [event] = [event for event in poll(desk, late) if event.kind is EventKind.NEW_AWARD]
+        assert (event.signed, event.published) == (date(2024, 9, 3), DAY)
+        assert event.first_seen.date() >= DAY
+
+
+def test_a_round_sum_is_told_once_and_only_the_largest(tmp_path: Path) -> None:
+    huge = replace(CLEARVIEW_AT_FIRST, obligated=Decimal(12_000_000))
+    with baseline(tmp_path) as desk:
+        sums = [event.after for event in poll(desk, huge) if event.kind is EventKind.ROUND_SUM]
+        assert sums == ["10000000"]
+        more = [event.after for event in poll(desk, CLEARVIEW_FORENSIC) if event.kind is EventKind.ROUND_SUM]
+        assert more == []
+
+
+IMPOSSIBLE: list[tuple[Callable[[Award], Award], str]] = [
+    (lambda award: replace(award, obligated=Decimal("300_000_000_000")), "larger than any contract there was"),
+    (lambda award: replace(award, piid="1234567", obligated=Decimal("1234567.00")), "the digits of its own award"),
+    (
+        lambda award: replace(award, solicitation="7654321", ceiling=Decimal("7654321.00")),
+        "the digits of its solicitation",
+    ),
+]
+
+
+@pytest.mark.parametrize(("spoil", "words"), IMPOSSIBLE)
+def test_an_amount_that_cannot_be_true_is_flagged_before_anyone_is_told(
+    spoil: Callable[[Award], Award], words: str, tmp_path: Path
+) -> None:
+    with baseline(tmp_path) as desk:
+        new = poll(desk, spoil(CLEARVIEW_AT_FIRST))
+        assert EventKind.ROUND_SUM not in {event.kind for event in new}, "and counts for nothing"
+        [first] = [event for event in new if event.kind is EventKind.NEW_AWARD]
+        assert words in first.record.doubt
+        assert "(doubtful: " in title_for(first)
+
+
+def test_a_subaward_larger_than_its_prime_is_not_announced_as_a_fact(tmp_path: Path) -> None:
+    doubtful = publication(
+        "SUBAWARD_2",
+        PublicationKind.SUBAWARD,
+        source="subawards",
+        recipient=Recipient(name="CLEARVIEW AI, INC."),
+        amounts=(Amount(meaning=AmountMeaning.SUBAWARDED, dollars=Decimal(7_000_000)),),
+        doubt="larger than its prime award",
+    )
+    with baseline(tmp_path) as desk:
+        [event] = poll(desk, doubtful)
+        assert event.amount is None
+        title = title_for(event)
+        assert "7" not in title.replace("7012", "")
+        assert "doubtful: larger than its prime award" in title
+
+
+ORDERS_0001 = [award_of("0001", parent=parent, parent_agency="7001") for parent in ("HSHQDC12D00013", "HSHQDC12D00014")]
+
+
+def test_an_old_number_never_merges_two_awards(database_url: str, tmp_path: Path) -> None:
+    announced = announcement("DOD_3_1_1", "0001", parent_piid="HSHQDC12D00014", awarding=Agency(code="070"))
+    bare = announcement("DOD_4_1_1", "0001", awarding=Agency(code="070"))
+    with baseline(tmp_path, database_url) as desk:
+        poll(desk, *(replace(order, source="usaspending") for order in ORDERS_0001))
+        poll(desk, announced, bare)
+        with desk.database.reading() as session:
+            links = [[link.record_key for link in links_of(session, order.key)] for order in ORDERS_0001]
+            lines = [{event.record.key for event in timeline_of(session, order.key)} for order in ORDERS_0001]
+        assert links == [[], [announced.key]]
+        assert lines == [{ORDERS_0001[0].key}, {ORDERS_0001[1].key, announced.key}]
+
+
+@pytest.mark.parametrize(
+    ("awarding", "is_linked"),
+    [
+        (Agency(code="097", sub_code="2100"), True),  # USAspending: the department and the Army within it
+        (Agency(code="9700", sub_code="2100"), True),  # FPDS's and SAM.gov's code
+        (Agency(code="021"), True),  # a notice's own, of the Army
+        (Agency(code="096"), True),  # of the Army Corps of Engineers
+        (Agency(code="070", sub_code="7012"), False),
+    ],
+)
+def test_defense_is_one_department_whatever_its_code(awarding: Agency, is_linked: bool, tmp_path: Path) -> None:
+    award = award_of("W9124C26C0001", "9700", awarding=awarding)
+    with baseline(tmp_path) as desk:
+        poll(desk, award)
+        poll(desk, ANNOUNCED)
+        with desk.database.reading() as session:
+            assert [link.record_key for link in links_of(session, award.key)] == [ANNOUNCED.key] * is_linked
+
+
+def test_an_announcement_of_an_agreement_is_linked_more_softly(tmp_path: Path) -> None:
+    agreement = replace(
+        award_of("FA875024D0001", "9700"), category=AwardCategory.IDV, key="CONT_IDV_FA875024D0001_9700"
+    )
+    agreement = replace(agreement, awarding=Agency(code="097"))
+    under = announcement("DOD_5_1_1", "", parent_piid="FA875024D0001")
+    with baseline(tmp_path) as desk:
+        poll(desk, agreement)
+        poll(desk, under)
+        with desk.database.reading() as session:
+            [link] = links_of(session, agreement.key)
+            events = events_of(session, under.key)
+        assert (link.confidence, link.reason) == (0.7, "placed under this agreement")
+        assert [event.kind for event in events] == [EventKind.ANNOUNCED]
+
+
+def test_a_use_case_is_linked_with_the_award_that_its_agency_names(tmp_path: Path) -> None:
+    numbers = read_numbers("75P00122A00010/70CMSD26F00000001/P00004")
+    use_case = replace(
+        published(PublicationKind.USE_CASE, "aiinventory"),
+        awarding=Agency(name="Department of Homeland Security", sub_name="ICE"),
+        piid=numbers.piid,
+        parent_piid=numbers.parent,
+        modification=numbers.modification,
+    )
+    order = award_of("70CMSD26F00000001", parent="75P00122A00010", parent_agency="7501")
+    with baseline(tmp_path) as desk:
+        poll(desk, use_case)
+        poll(desk, order)
+        with desk.database.reading() as session:
+            [link] = links_of(session, order.key)
+    assert (link.record_key, link.confidence) == (use_case.key, 0.9)

@@ -1,0 +1,352 @@
+"""Every fault of every fake server, and every failed step, in every source: the right status, and nothing lost."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from copy import copy
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from sqlalchemy import select
+
+from monitors.runs.quotas import tomorrow
+from monitors.runs.status import RunReport, Verdict
+from procurewatch.context import Desk
+from sources.base import Fetched, Source, Step, Stored
+from sources.errors import Unreachable
+from sources.http.client import Client, Patience
+from sources.registry import SOURCES
+from storage.database import Database
+from storage.tables import QuotaRow
+from storage.writing.failed_steps import unfinished_steps
+from storage.writing.runs import checkpoint
+from tests.app_context import Dump, desk_asking, dump, ignore
+from tests.upstreams.every_source import FIRST, SECOND, WORLDS, World
+from tests.upstreams.faults import Fault
+
+THIRD = SECOND + timedelta(days=1)
+TOLD = ("record", "action", "match", "event", "sighting", "link")
+FILE = "procurewatch.sqlite3"
+# Seconds after which an answer that drips is given up; a byte comes in a quarter of that, so the shortest lasts longer.
+DRIP_CUT_OFF = 0.5
+
+LASTING = {
+    Fault.TOO_MANY: Verdict.QUOTA_USED_UP,
+    Fault.TOO_MANY_DATE: Verdict.QUOTA_USED_UP,
+    Fault.TOO_MANY_HOUR: Verdict.QUOTA_USED_UP,
+    Fault.UNAVAILABLE: Verdict.UNREACHABLE,
+    Fault.GATEWAY_TIMEOUT: Verdict.UNREACHABLE,
+    Fault.EMPTY: Verdict.UNREACHABLE,
+    Fault.RESET: Verdict.UNREACHABLE,
+    Fault.CUT_TRANSFER: Verdict.UNREACHABLE,
+    Fault.SLOW_DRIP: Verdict.UNREACHABLE,
+    Fault.SERVER_ERROR: Verdict.UNREACHABLE,
+    Fault.FORBIDDEN: Verdict.BLOCKED,
+    Fault.HTML_OK: Verdict.SOURCE_CHANGED,
+    Fault.TRUNCATED_JSON: Verdict.SOURCE_CHANGED,
+    Fault.RENAMED_FIELD: Verdict.SOURCE_CHANGED,
+    Fault.UNUSED_FILTER: Verdict.SOURCE_CHANGED,
+}
+THROTTLED = (Fault.TOO_MANY, Fault.TOO_MANY_DATE, Fault.TOO_MANY_HOUR)
+# What is judged by each source itself, and so played in all its places; the rest is the client's work.
+JUDGED = (Fault.FORBIDDEN, Fault.HTML_OK, Fault.TRUNCATED_JSON)
+PASSING = (Fault.UNAVAILABLE, Fault.EMPTY, Fault.RESET, Fault.CUT_TRANSFER, Fault.TOO_MANY)
+# A 429 of a quota is final for the day; an empty file is asked for again by the next run.
+NOT_REPEATED = (("samnotices", Fault.TOO_MANY), ("samawards", Fault.TOO_MANY), ("samawards", Fault.EMPTY))
+# Where a fault is borne: the archive lags by a page or two; a notice is told without its text.
+BORNE = {
+    ("dod", "/Article/", Fault.FORBIDDEN): Verdict.NOTHING_NEW,
+    **{("samnotices", "noticedesc", fault): Verdict.NEW for fault in THROTTLED},
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """A world with its news out, the database that knew it before, and that of one whom nothing has disturbed."""
+
+    world: World
+    upstream: Any
+    before: Path
+    wanted: Dump
+
+    @contextmanager
+    def desk(self, folder: Path) -> Iterator[Desk]:
+        """Open a desk of one's own, that has read the world before its news."""
+        shutil.copy(self.before / FILE, folder / FILE)
+        with desk_of(self.world, self.upstream, folder) as desk:
+            yield desk
+
+
+@contextmanager
+def desk_of(world: World, upstream: Any, folder: Path, *, tries: int = 1) -> Iterator[Desk]:
+    """Open a desk whose only source is the world's, and whose only vendor is the one it concerns."""
+    asked: dict[str, object] = {"base_url": upstream.base_url, "tries": tries, "requests_a_day": 40}
+    asked |= {"also": dict.fromkeys(world.also, upstream.base_url), **({"key": world.key} if world.key else {})}
+    with desk_asking({world.source: asked}, folder, world.vendor) as desk:
+        yield desk
+
+
+def poll(desk: Desk, until: date) -> RunReport:
+    """Poll the only source there is, even if its data has not changed."""
+    return desk.poll(desk.sources[0], until, ignore, force=True)
+
+
+def watermark(desk: Desk) -> str | None:
+    with desk.database.reading() as session:
+        return checkpoint(session, desk.sources[0].name, "poll/until")
+
+
+def unfinished(desk: Desk) -> list[str]:
+    """Return which steps failed and have not succeeded since."""
+    with desk.database.reading() as session:
+        return [row.key for row in unfinished_steps(session, desk.sources[0].name)]
+
+
+def at_midnight(database: Database) -> None:
+    """Let a day go by for the quota."""
+    with database.writing() as session:
+        for row in session.scalars(select(QuotaRow)):
+            row.day -= timedelta(days=1)
+
+
+@pytest.fixture(scope="module")
+def stages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Stage]]:
+    """Give the stage of each world, set when it is first asked for."""
+    with ExitStack() as stack:
+        yield Stages(stack, tmp_path_factory)
+
+
+class Stages(dict[str, Stage]):
+    """The stages, each set when it is first asked for."""
+
+    def __init__(self, stack: ExitStack, folders: pytest.TempPathFactory) -> None:
+        super().__init__()
+        self._stack, self._folders = stack, folders
+
+    def __missing__(self, name: str) -> Stage:
+        world = next(world for world in WORLDS if world.source == name)
+        upstream = self._stack.enter_context(world.open())
+        upstream.retry_after, upstream.drip_seconds = 0, DRIP_CUT_OFF / 4
+        before, after = self._folders.mktemp(name), self._folders.mktemp(name)
+        with desk_of(world, upstream, before) as desk:
+            assert poll(desk, FIRST).verdict is Verdict.BASELINE_SEEDED
+        shutil.copy(before / FILE, after / FILE)
+        world.add(upstream)
+        with desk_of(world, upstream, after) as desk:
+            assert poll(desk, SECOND).verdict is Verdict.NEW
+            assert watermark(desk) == SECOND.isoformat()
+            assert poll(desk, THIRD).verdict is Verdict.NOTHING_NEW
+            wanted = dump(desk.database)
+        self[name] = Stage(world=world, upstream=upstream, before=before, wanted=wanted)
+        return self[name]
+
+
+@pytest.fixture(autouse=True)
+def _haste() -> Iterator[None]:
+    """Wait moments before another try, but as long as it takes for an answer: this machine may be busy."""
+    with waiting(whole_answer=60):
+        yield
+
+
+@contextmanager
+def waiting(whole_answer: float) -> Iterator[None]:
+    """Let clients wait so many seconds for an answer: the same code, in a hurry."""
+
+    def hurried(tries: int) -> Patience:
+        return Patience(whole_answer=whole_answer, tries=tries, first_wait=0.01, longest_wait=5)
+
+    with patch("procurewatch.context.Patience", hurried):
+        yield
+
+
+def assert_nothing_lost(before: Dump, after: Dump) -> None:
+    for table in (*TOLD, "evidence", "quarantine"):
+        assert {row[:2] for row in before[table]} <= {row[:2] for row in after[table]}, f"{table}: nothing is lost"
+    assert set(before["event"]) <= set(after["event"]), "what was told stays told"
+    assert set(before["payload"]) <= set(after["payload"])
+
+
+def assert_alike(found: Dump, wanted: Dump) -> None:
+    for table in TOLD:
+        assert found[table] == wanted[table], f"{table}: as if nothing had happened"
+    evidence = {row[0] for row in found["evidence"]}
+    assert {row[0] for row in wanted["evidence"]} <= evidence, "requests name other days, but are kept all the same"
+
+
+def cases() -> Iterator[Any]:
+    for world in WORLDS:
+        for fault in LASTING:
+            places: tuple[str, ...] = world.places if fault in JUDGED else world.places[-1:]
+            if fault is Fault.RENAMED_FIELD:
+                places = (world.renamed,)
+            if fault is Fault.UNUSED_FILTER:
+                places = (world.filtered,) if world.filtered else ()
+            for place in places:
+                name = f"{world}-{fault.name.lower()}-{place.strip('/').replace('/', '-')}"
+                yield pytest.param(world.source, fault, place, id=name)
+
+
+@pytest.mark.parametrize(("source", "fault", "place"), list(cases()))
+def test_a_fault_ends_in_its_verdict_and_loses_nothing(
+    source: str, fault: Fault, place: str, stages: dict[str, Stage], tmp_path: Path
+) -> None:
+    stage = stages[source]
+    upstream = stage.upstream
+    with stage.desk(tmp_path) as desk:
+        stored = dump(desk.database)
+        upstream.play(fault, on=place)
+        try:
+            with waiting(DRIP_CUT_OFF if fault is Fault.SLOW_DRIP else 60):
+                failed = poll(desk, SECOND)
+        finally:
+            upstream.heal()
+        kept = dump(desk.database)
+        expected = BORNE.get((source, place, fault), LASTING[fault])
+        assert failed.verdict in (expected, Verdict.INCOMPLETE), failed
+        if not failed.verdict.is_good:
+            assert failed.message, "a person is told why"
+            assert "\n" not in failed.message
+        # What has succeeded is covered; what has not is noted step by step, or else the watermark stays.
+        is_covered = failed.verdict.is_good or bool(unfinished(desk))
+        assert watermark(desk) == (SECOND if is_covered else FIRST).isoformat()
+        assert is_covered or failed.verdict is not Verdict.INCOMPLETE
+        assert_nothing_lost(stored, kept)
+        at_midnight(desk.database)
+        healed = poll(desk, THIRD)
+        found = dump(desk.database)
+        assert healed.verdict in (Verdict.NEW, Verdict.NOTHING_NEW), healed
+        assert unfinished(desk) == []
+        assert watermark(desk) == THIRD.isoformat()
+        assert_nothing_lost(kept, found)
+        assert_alike(found, stage.wanted)
+
+
+class Broken:
+    """What breaks one step of a source, the one with a number: asked for anything, it cannot be reached."""
+
+    def __init__(self, source: Source, number: int) -> None:
+        self.source = copy(source)
+        self.number = number
+        self.steps: list[str] = []
+        self.fetch = source.fetch
+        self.source.fetch = self.break_one  # type: ignore[method-assign]
+
+    def break_one(self, client: Client, step: Step, stored: Stored) -> Iterator[Fetched]:
+        """Walk a step, unless it is the broken one."""
+        self.steps.append(step.key)
+        if len(self.steps) - 1 == self.number:
+            raise Unreachable(client.source, step.key, "no connection")
+        return self.fetch(client, step, stored)
+
+
+@pytest.mark.parametrize("source", [world.source for world in WORLDS])
+def test_each_step_that_fails_is_caught_up_and_keeps_no_other_from_its_work(
+    source: str, stages: dict[str, Stage], tmp_path: Path
+) -> None:
+    stage, number, steps = stages[source], 0, 1
+    while number < steps:
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        with stage.desk(folder) as desk:
+            at_midnight(desk.database)
+            broken = Broken(desk.sources[0], number)
+            failed = desk.poll(broken.source, SECOND, ignore, force=True)
+            steps = len(broken.steps)
+            expected = Verdict.INCOMPLETE if steps > 1 else Verdict.UNREACHABLE
+            assert failed.verdict is expected, (broken.steps[number], failed)
+            if steps > 1:
+                assert unfinished(desk) == [broken.steps[number]]
+            at_midnight(desk.database)
+            healed = poll(desk, THIRD)
+            assert healed.verdict in (Verdict.NEW, Verdict.NOTHING_NEW), (broken.steps[number], healed)
+            assert unfinished(desk) == []
+            assert_alike(dump(desk.database), stage.wanted)
+        number += 1
+
+
+@pytest.mark.parametrize("source", [world.source for world in WORLDS])
+def test_faults_that_pass_are_not_noticed(source: str, stages: dict[str, Stage], tmp_path: Path) -> None:
+    stage = stages[source]
+    place = stage.world.places[-1]
+    faults = [fault for fault in PASSING if (source, fault) not in NOT_REPEATED]
+    if SOURCES[source].quota:
+        faults = faults[:1]  # a further try would cost too much of the day's quota
+    shutil.copy(stage.before / FILE, tmp_path / FILE)
+    with desk_of(stage.world, stage.upstream, tmp_path, tries=len(faults) + 1) as desk:
+        for fault in faults:
+            stage.upstream.play(fault, on=place, times=1)
+        try:
+            report = poll(desk, SECOND)
+        finally:
+            stage.upstream.heal()
+        assert report.verdict is Verdict.NEW, report
+        assert watermark(desk) == SECOND.isoformat()
+        poll(desk, THIRD)
+        assert_alike(dump(desk.database), stage.wanted)
+
+
+@pytest.mark.parametrize("source", [world.source for world in WORLDS if world.key])
+def test_a_used_up_quota_stops_its_source_until_midnight(source: str, stages: dict[str, Stage], tmp_path: Path) -> None:
+    stage = stages[source]
+    upstream = stage.upstream
+    with stage.desk(tmp_path) as desk:
+        at_midnight(desk.database)
+        upstream.play(Fault.TOO_MANY, on="/search")
+        try:
+            stopped = poll(desk, SECOND)
+        finally:
+            upstream.heal()
+        assert stopped.verdict is Verdict.QUOTA_USED_UP
+        assert stopped.retry_at == tomorrow()
+    with desk_of(stage.world, upstream, tmp_path) as desk:  # a restart forgets nothing
+        asked = len(upstream.requests)
+        again = poll(desk, SECOND)
+        meter = desk.meter(desk.sources[0])
+        assert again.verdict is Verdict.QUOTA_USED_UP
+        assert len(upstream.requests) == asked, "nothing is sent"
+        assert meter is not None
+        assert meter.left() == 0
+        assert (watermark(desk) == FIRST.isoformat()) != bool(unfinished(desk)), "nothing is passed over"
+        at_midnight(desk.database)
+        assert meter.left() == 40
+        assert poll(desk, THIRD).verdict is Verdict.NEW
+        assert meter.left() == 40 - (len(upstream.requests) - asked)
+        assert_alike(dump(desk.database), stage.wanted)
+
+
+@pytest.mark.parametrize("fault", [Fault.UNAVAILABLE, Fault.RESET, Fault.TOO_MANY, Fault.CUT_TRANSFER])
+def test_an_extract_that_cannot_be_fetched_is_not_ordered_again(
+    fault: Fault, stages: dict[str, Stage], tmp_path: Path
+) -> None:
+    stage = stages["samawards"]
+    upstream = stage.upstream
+    with stage.desk(tmp_path) as desk:
+        ordered = len(upstream.submissions)
+        upstream.play(fault, on="/download")
+        try:
+            poll(desk, SECOND)
+        finally:
+            upstream.heal()
+        assert len(upstream.submissions) == ordered + 1
+        at_midnight(desk.database)
+        assert poll(desk, THIRD).verdict is Verdict.NEW
+        days = [submission["lastModifiedDate"] for submission in upstream.submissions[ordered:]]
+        assert len(days) == len(set(days)) == 2, "the days before are fetched, and only the new day is ordered"
+
+
+def test_sources_with_one_key_share_its_quota(tmp_path: Path) -> None:
+    world = next(world for world in WORLDS if world.source == "samnotices")
+    with world.open() as upstream, desk_of(world, upstream, tmp_path) as desk:
+        given = desk.settings.source("samnotices")
+        desk.settings.sources["samawards"] = given
+        before = [desk.meter(SOURCES[name]) for name in ("samnotices", "samawards")]
+        poll(desk, FIRST)
+        spent = len(upstream.requests)
+        assert spent > 0
+        assert [meter.left() for meter in before if meter] == [40 - spent, 40 - spent]

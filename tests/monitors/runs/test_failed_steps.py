@@ -1,0 +1,397 @@
+"""Runs of several steps of which some fail: the others are stored and published, and what failed is caught up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from feeds.entries.health_line import health_line
+from feeds.entries.source_health import incident_entries
+from monitors.runs.schedule import RETRY_OF_STEPS, due_at
+from monitors.runs.status import RunReport, Verdict
+from procurewatch.context import Desk
+from sources.base import FailedStep, Fetched, Interest, Shortfall, Step, Stored, Window
+from sources.errors import QuotaUsedUp, Refused, SourceError, Unreachable
+from sources.http.client import Client
+from sources.records import Document, Payload, Record
+from storage.reading.source_health import health_of, incidents_of
+from storage.search.query import Query
+from storage.search.search import find_events
+from storage.tables import CheckpointRow, UnfinishedStepRow
+from storage.writing.failed_steps import unfinished_parts, unfinished_steps
+from storage.writing.runs import checkpoint, forget_checkpoints
+from tests.app_context import desk_asking, dump, ignore
+from tests.sources.given import Given, publication
+
+DAY = date(2026, 11, 1)
+NAMES = ("held", "names", "phrases")
+PARTS = {"held": "held awards", "names": "recipient names", "phrases": "phrases in descriptions"}
+DOWN = Unreachable("samnotices", "POST /search", "HTTP 503: an empty body", status=503)
+WRONG = Refused("samnotices", "POST /search", "HTTP 422: no such filter", status=422)
+
+
+@dataclass(kw_only=True)
+class Stepwise(Given):
+    """A source with a step for each of three parts, each of which brings one notice a day; some of them fail.
+
+    `asked` holds what was asked for: step and days. `version` is that of its data. `late` are days of notices that a
+    step brings besides, `unwanted` the steps that nobody wants any more.
+    """
+
+    name: str = "samnotices"
+    failing: dict[str, SourceError] = field(default_factory=dict)
+    short: set[str] = field(default_factory=set)
+    parts_failing: dict[str, str] = field(default_factory=dict)
+    late: dict[str, date] = field(default_factory=dict)
+    unwanted: set[str] = field(default_factory=set)
+    is_up: bool = True
+    version: str = ""
+    asked: list[tuple[str, date, date]] = field(default_factory=list)
+    steps: Sequence[str] = NAMES
+
+    def control(self, client: Client) -> bool:  # noqa: ARG002
+        """Whether it is up."""
+        return self.is_up
+
+    def data_version(self, client: Client) -> str:  # noqa: ARG002
+        """Return the version of the data."""
+        return self.version
+
+    def poll_steps(self, interest: Interest, window: Window) -> list[Step]:  # noqa: ARG002
+        """Plan a step for each part."""
+        since, until = window.modified_since, window.until
+        parts = {name: PARTS.get(name, "others") for name in self.steps}
+        return [Step(key=name, query={}, since=since, until=until, part=part) for name, part in parts.items()]
+
+    def is_wanted(self, step: Step, interest: Interest) -> bool:  # noqa: ARG002
+        """Whether it is wanted."""
+        return step.key not in self.unwanted
+
+    def backfill_steps(self, interest: Interest, since: date, until: date) -> list[Step]:
+        """Plan the same."""
+        return self.poll_steps(interest, Window(until=until, signed_since=since, modified_since=since))
+
+    def fetch(self, client: Client, step: Step, stored: Stored) -> Iterator[Fetched]:  # noqa: ARG002
+        """Give a notice for each day of the step, or fail after the first."""
+        since, until = step.days
+        self.asked.append((step.key, since, until))
+        for number in range((until - since).days + 1):
+            key = f"SAM_NOTICE_{step.key}_{since + timedelta(days=number)}"
+            yield Payload(source=self.name, key=key, revision="", documents=(_document(key),))
+            if step.key in self.failing:
+                raise self.failing[step.key]
+        if late := self.late.get(step.key):
+            key = f"SAM_NOTICE_{step.key}_{late}"
+            yield Payload(source=self.name, key=key, revision="", documents=(_document(key),))
+        if step.key in self.short:
+            yield Shortfall(step=step.key, expected=10, received=7)
+        if reason := self.parts_failing.get(step.key):
+            yield FailedStep(step=replace(step, key=f"{step.key}/one", part='awards that name "X"'), reason=reason)
+
+    def parse(self, payload: Payload) -> list[Record]:
+        """Return the notice."""
+        return [publication(payload.key, published=date.fromisoformat(payload.key[-10:]))]
+
+
+def _document(key: str) -> Document:
+    return Document(
+        url="http://127.0.0.1:9/", request="", retrieved_at=datetime.now(UTC), content_type="", body=key.encode()
+    )
+
+
+@pytest.fixture
+def desk(database_url: str, tmp_path: Path) -> Iterator[Desk]:
+    asked = {"samnotices": {"key": "k" * 40}}
+    with desk_asking(asked, tmp_path, "clearview-ai", database_url=database_url) as opened:
+        yield opened
+
+
+def poll(desk: Desk, source: Stepwise, days: int, **how: bool) -> RunReport:
+    source.asked.clear()
+    return desk.poll(source, DAY + timedelta(days=days), ignore, **how)
+
+
+def published(desk: Desk) -> list[str]:
+    with desk.database.reading() as session:
+        return sorted(event.record.key for event in find_events(session, Query(), 1000))
+
+
+def stored(desk: Desk) -> set[str]:
+    return {str(row[0]) for row in dump(desk.database)["record"]}
+
+
+def notices(days: range, *names: str) -> set[str]:
+    return {f"SAM_NOTICE_{name}_{DAY + timedelta(days=number)}" for name in names or NAMES for number in days}
+
+
+@pytest.mark.parametrize("broken", NAMES)
+def test_a_step_that_fails_keeps_no_other_from_being_stored_and_published(desk: Desk, broken: str) -> None:
+    source = Stepwise()
+    assert poll(desk, source, 0).verdict is Verdict.BASELINE_SEEDED
+    before = set(published(desk))
+    source.failing = {broken: DOWN}
+    report = poll(desk, source, 5)
+    others = [name for name in NAMES if name != broken]
+    assert report.verdict is Verdict.INCOMPLETE
+    assert report.message == f"not read: {PARTS[broken]} ({DOWN}); the next run tries again first"
+    assert notices(range(1, 6), *others) <= stored(desk)
+    assert set(published(desk)) - before == notices(range(1, 6), *others)
+    source.failing = {}
+    healed = poll(desk, source, 7)
+    assert healed.verdict is Verdict.NEW
+    assert source.asked[0] == (broken, DAY - timedelta(days=14), DAY + timedelta(days=7)), "first, over all its days"
+    assert [name for name, _, _ in source.asked] == [broken, *others], "each is asked once"
+    assert set(published(desk)) - before == notices(range(1, 8)), "nothing is lost"
+    assert len(published(desk)) == len(set(published(desk))), "nothing is repeated"
+    assert poll(desk, source, 7).verdict is Verdict.NOTHING_NEW
+
+
+def test_an_incomplete_run_moves_the_watermark_and_is_repeated_after_an_hour(desk: Desk) -> None:
+    source = Stepwise()
+    poll(desk, source, 0)
+    source.failing = {"names": DOWN}
+    poll(desk, source, 5)
+    with desk.database.reading() as session:
+        assert checkpoint(session, "samnotices", "poll/until") == (DAY + timedelta(days=5)).isoformat()
+    now = datetime.now(UTC)
+    wait = due_at(desk.database, "samnotices", timedelta(hours=6), now) - now
+    assert timedelta(minutes=55) < wait <= RETRY_OF_STEPS
+
+
+def test_pages_and_the_health_feed_say_what_was_not_checked_and_since_when(desk: Desk) -> None:
+    source = Stepwise()
+    poll(desk, source, 0)
+    source.failing = {"held": DOWN}
+    poll(desk, source, 1)
+    with desk.database.reading() as session:
+        health = health_of(session, "samnotices")
+        [part] = unfinished_parts(session, "samnotices")
+        [entry] = incident_entries(incidents_of(session), {"samnotices": "SAM.gov"}, "https://example.org/")
+    since = f"{part.since:%Y-%m-%d %H:%M} UTC"
+    sentence = f"held awards have not been checked since {since}"
+    assert sentence in health_line([health], {"samnotices": "SAM.gov"})
+    assert sentence in entry.summary
+    assert entry.title.startswith("SAM.gov: read only in part since ")
+    poll(desk, source, 2)
+    source.failing = {}
+    poll(desk, source, 3)
+    with desk.database.reading() as session:
+        entries = list(incident_entries(incidents_of(session), {}, "https://example.org/"))
+        assert health_of(session, "samnotices").unfinished == ()
+    assert [entry.kind for entry in entries] == ["source-failed", "source-recovered"]
+
+
+def test_only_a_control_query_that_fails_means_that_the_source_is_down(desk: Desk) -> None:
+    source = Stepwise()
+    poll(desk, source, 0)
+    source.failing, source.is_up = {"names": DOWN}, False
+    report = poll(desk, source, 5)
+    assert report.verdict is Verdict.UNREACHABLE
+    assert [name for name, _, _ in source.asked] == ["held", "names"], "no more is asked of it"
+    assert notices(range(1, 6), "held") <= stored(desk), "what was read is kept"
+    with desk.database.reading() as session:
+        assert [row.key for row in unfinished_steps(session, "samnotices")] == ["names", "phrases"]
+        assert checkpoint(session, "samnotices", "poll/until") == (DAY + timedelta(days=5)).isoformat()
+    source.failing, source.is_up = {}, True
+    assert poll(desk, source, 6).verdict is Verdict.NEW
+    days = {name: (since, until) for name, since, until in source.asked}
+    first, last = DAY - timedelta(days=14), DAY + timedelta(days=6)
+    assert days == {"names": (first, last), "phrases": (first, last), "held": (first + timedelta(days=5), last)}
+    assert notices(range(1, 7)) <= stored(desk)
+
+
+def test_a_refused_request_costs_no_control_query(desk: Desk) -> None:
+    source = Stepwise()
+    poll(desk, source, 0)
+    source.failing, source.is_up = {"names": WRONG}, False
+    assert poll(desk, source, 5).verdict is Verdict.INCOMPLETE
+
+
+def test_a_rate_limit_ends_the_run(desk: Desk) -> None:
+    source = Stepwise()
+    poll(desk, source, 0)
+    retry_at = datetime.now(UTC) + timedelta(hours=1)
+    source.failing = {"names": QuotaUsedUp("samnotices", "POST /search", "HTTP 429", status=429, retry_at=retry_at)}
+    report = poll(desk, source, 5)
+    assert (report.verdict, report.retry_at) == (Verdict.QUOTA_USED_UP, retry_at)
+    assert [name for name, _, _ in source.asked] == ["held", "names"]
+    now = datetime.now(UTC)
+    assert due_at(desk.database, "samnotices", timedelta(hours=6), now) == retry_at
+    source.failing = {}
+    poll(desk, source, 5)
+    assert due_at(desk.database, "samnotices", timedelta(0), now) < retry_at, "a good poll ends the wait"
+
+
+def test_when_every_step_fails_the_run_says_what_is_wrong_with_the_source(desk: Desk) -> None:
+    source = Stepwise()
+    poll(desk, source, 0)
+    source.failing = dict.fromkeys(NAMES, WRONG)
+    report = poll(desk, source, 5)
+    assert (report.verdict, report.message) == (Verdict.SOURCE_CHANGED, str(WRONG))
+    assert len(source.asked) == 3
+    with desk.database.reading() as session:
+        assert unfinished_parts(session, "samnotices") == ()
+
+
+def test_after_three_failures_in_a_row_the_rest_of_a_part_is_left_to_the_next_run(desk: Desk) -> None:
+    source = Stepwise(steps=("held", "a", "b", "c", "d", "names"))
+    poll(desk, source, 0)
+    source.failing = dict.fromkeys("abcd", DOWN)
+    assert poll(desk, source, 1).verdict is Verdict.INCOMPLETE
+    assert [name for name, _, _ in source.asked] == ["held", "a", "b", "c", "names"]
+    source.failing = {}
+    poll(desk, source, 2)
+    assert notices(range(1, 3), "a", "b", "c", "d") <= stored(desk)
+
+
+def test_a_shortfall_is_a_failed_step(desk: Desk) -> None:
+    source = Stepwise()
+    poll(desk, source, 0)
+    source.short = {"phrases"}
+    report = poll(desk, source, 1)
+    assert report.verdict is Verdict.INCOMPLETE
+    assert "phrases in descriptions (7 of 10 rows came)" in report.message
+    source.short = set()
+    poll(desk, source, 2)
+    assert source.asked[0][0] == "phrases"
+
+
+def test_a_part_of_a_step_that_fails_alone_is_tried_again_alone(desk: Desk) -> None:
+    source = Stepwise()
+    poll(desk, source, 0)
+    source.parts_failing = {"names": "the search for 'X' alone fails"}
+    report = poll(desk, source, 1)
+    assert report.verdict is Verdict.INCOMPLETE
+    assert """awards that name "X" (the search for 'X' alone fails)""" in report.message
+    source.parts_failing = {}
+    assert poll(desk, source, 2).verdict is Verdict.NEW
+    assert [name for name, _, _ in source.asked] == ["names/one", *NAMES]
+    with desk.database.reading() as session:
+        assert unfinished_parts(session, "samnotices") == ()
+
+
+def test_what_a_baseline_missed_is_stored_later_and_not_published(desk: Desk) -> None:
+    source = Stepwise(failing={"names": DOWN})
+    first = poll(desk, source, 0)
+    assert first.verdict is Verdict.INCOMPLETE
+    before = published(desk)
+    assert 0 < len(before) <= 3
+    source.failing = {}
+    second = poll(desk, source, 1)
+    assert [name for name, _, _ in source.asked] == ["names", "held", "names", "phrases"], "its days, then the new ones"
+    assert second.verdict is Verdict.NEW
+    assert notices(range(-120, 2), "names") & stored(desk)
+    assert set(published(desk)) - set(before) == notices(range(1, 2)), "news of the day, and no history"
+
+
+def test_news_of_the_days_between_a_baseline_and_its_retry_is_published(desk: Desk) -> None:
+    source = Stepwise(failing={"names": DOWN})
+    poll(desk, source, 0)
+    before = set(published(desk))
+    source.failing, source.late = {}, {"names": DAY + timedelta(days=2)}
+    poll(desk, source, 3)
+    assert set(published(desk)) - before >= notices(range(1, 4), "held", "phrases")
+    brought_by_the_retry = {f"SAM_NOTICE_names_{source.late['names']}"}
+    assert brought_by_the_retry <= set(published(desk))
+    assert len(set(published(desk)) & notices(range(-120, 1), "names")) <= 1, "and no history"
+
+
+def test_the_baseline_of_a_further_vendor_is_no_news_either(desk: Desk) -> None:
+    source = Stepwise(failing={"names": DOWN})
+    poll(desk, source, 0)
+    with desk.database.writing() as session:
+        forget_checkpoints(session, "samnotices", "baseline/")
+        [step] = session.scalars(select(UnfinishedStepRow))
+        step.quiet_for = ["another-vendor"]
+        session.add(step)
+    source.steps = ("held", "phrases")
+    poll(desk, source, 1)
+    with desk.database.reading() as session:
+        [row] = session.scalars(select(UnfinishedStepRow))
+        assert row.quiet_for == ["another-vendor", "clearview-ai"]
+
+
+def test_a_step_that_nobody_wants_any_more_is_forgotten(desk: Desk) -> None:
+    source = Stepwise()
+    poll(desk, source, 0)
+    source.failing = {"names": DOWN}
+    poll(desk, source, 1)
+    source.unwanted, source.steps = {"names"}, ("held", "phrases")
+    assert poll(desk, source, 2).verdict is Verdict.NEW
+    assert [name for name, _, _ in source.asked] == ["held", "phrases"]
+    with desk.database.reading() as session:
+        assert unfinished_parts(session, "samnotices") == ()
+
+
+def test_a_step_that_keeps_failing_keeps_its_first_day(desk: Desk) -> None:
+    source = Stepwise()
+    poll(desk, source, 0)
+    source.failing = {"names": DOWN}
+    for day in (20, 40, 60):
+        poll(desk, source, day)
+    with desk.database.reading() as session:
+        [row] = session.scalars(select(UnfinishedStepRow))
+        assert (row.since, row.until) == (DAY - timedelta(days=14), DAY + timedelta(days=60))
+        assert row.failures == 3
+    source.failing = {}
+    poll(desk, source, 61)
+    assert notices(range(1, 62), "names") <= stored(desk)
+
+
+def test_a_poll_is_passed_over_while_the_data_has_not_changed(desk: Desk) -> None:
+    source = Stepwise(version="11/29/2026")
+    assert poll(desk, source, 0).verdict is Verdict.BASELINE_SEEDED
+    skipped = poll(desk, source, 1)
+    assert (skipped.verdict, source.asked, skipped.tally.skipped) == (Verdict.NOTHING_NEW, [], True)
+    assert skipped.message == "the data has not changed since the last poll (11/29/2026)"
+    assert poll(desk, source, 1, force=True).verdict is Verdict.NEW
+    source.version = "11/30/2026"
+    poll(desk, source, 2)
+    assert len(source.asked) == 3
+
+
+def test_what_failed_is_tried_again_even_while_the_data_has_not_changed(desk: Desk) -> None:
+    source = Stepwise(version="11/29/2026")
+    poll(desk, source, 0)
+    source.version, source.failing = "11/30/2026", {"names": DOWN}
+    assert poll(desk, source, 1).verdict is Verdict.INCOMPLETE
+    assert poll(desk, source, 1).verdict is Verdict.INCOMPLETE
+    assert [name for name, _, _ in source.asked] == ["names"]
+    source.failing = {}
+    healed = poll(desk, source, 1)
+    assert healed.verdict is Verdict.NEW
+    assert healed.message.endswith("; only what had failed was asked for again")
+    assert [name for name, _, _ in source.asked] == ["names"]
+
+
+def test_a_version_that_stands_still_for_two_days_is_not_believed(desk: Desk) -> None:
+    source = Stepwise(version="11/29/2026")
+    poll(desk, source, 0)
+    with desk.database.writing() as session:
+        row = session.get_one(CheckpointRow, ("samnotices", "poll/version"))
+        moment, _, version = row.value.partition(" ")
+        row.value = f"{(datetime.fromisoformat(moment) - timedelta(hours=49)).isoformat()} {version}"
+        session.add(row)
+    poll(desk, source, 1)
+    assert len(source.asked) == 3
+
+
+def test_a_backfill_goes_on_past_a_failed_step_and_repeats_only_that_one(desk: Desk) -> None:
+    source = Stepwise(failing={"names": DOWN})
+    vendor = desk.watchlist.by_id["clearview-ai"]
+
+    def backfill() -> RunReport:
+        source.asked.clear()
+        return desk.backfill(source, vendor, DAY, DAY + timedelta(days=2), ignore, tell=False)
+
+    assert backfill().verdict is Verdict.INCOMPLETE
+    assert stored(desk) >= notices(range(3), "held", "phrases")
+    source.failing = {}
+    assert backfill().verdict is Verdict.NEW
+    assert [name for name, _, _ in source.asked] == ["names"]
+    assert stored(desk) == notices(range(3))

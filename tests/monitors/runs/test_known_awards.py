@@ -1,0 +1,137 @@
+"""What happens to a stored award, through the whole program: nothing is missed, and nothing is published twice.
+
+The award is a real one, CBP's of Babel Street's licenses through a reseller; what happens to it here is made up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from feeds.entries.titles import title_for
+from monitors.runs.status import Verdict
+from procurewatch.context import Desk
+from procurewatch.demo.corpus import CorpusAction, CorpusAward
+from procurewatch.demo.upstream import UsaspendingStandIn, load_corpus
+from storage.models import EventKind
+from storage.reading.records import actions_of
+from storage.search.query import Query
+from storage.search.search import count_records, find_events
+from storage.writing.milestones import COUNTED_UP
+from tests.app_context import LAST_DAY, desk_over, poll
+
+PIID = "70B03C23F00001053"
+BOUGHT = "U.S. Customs and Border Protection buys Babel Street through PANAMERICA COMPUTERS, INC."
+
+
+class World:
+    """A fake USAspending with one award, and the program that watches it."""
+
+    def __init__(self, server: UsaspendingStandIn, desk: Desk) -> None:
+        self.server = server
+        self.desk = desk
+        self.day = LAST_DAY
+
+    def poll(self, days: int = 1) -> list[str]:
+        """Poll so many days later; return the titles of what is newly published."""
+        before = self._published()
+        self.day += timedelta(days=days)
+        report = poll(self.desk, self.day)
+        assert report.verdict in (Verdict.NEW, Verdict.NOTHING_NEW, Verdict.BASELINE_SEEDED), report
+        return sorted(title for identifier, title in self._published().items() if identifier not in before)
+
+    def change(self, *actions: CorpusAction, **fields: object) -> None:
+        """Add actions to the award, and set its fields."""
+        with self.server.editing() as served:
+            served[0].actions += actions
+            for name, value in fields.items():
+                setattr(served[0], name, value)
+
+    def acted(self, number: str, signed: date, amount: str, **kind: str) -> CorpusAction:
+        """A modification that the source publishes on the day of the next poll."""
+        return CorpusAction(
+            modification=number,
+            action_date=signed,
+            obligation=Decimal(amount),
+            description="ADMINISTRATIVE",
+            last_modified_date=self.day + timedelta(days=1),
+            **kind,
+        )
+
+    def _published(self) -> dict[str, str]:
+        with self.desk.database.reading() as session:
+            events = [event for event in find_events(session, Query(), 100) if event.kind not in COUNTED_UP]
+        return {event.id: title_for(event) for event in events}
+
+
+@contextmanager
+def world(folder: Path, *actions: int) -> Iterator[World]:
+    """Open a world in which a poll has stored the award with these of its actions."""
+    award = next(award for award in load_corpus() if award.piid == PIID)
+    held: CorpusAward = replace(award, actions=[award.actions[number] for number in actions])
+    with UsaspendingStandIn([held]) as server, desk_over(server.base_url, folder) as desk:
+        opened = World(server, desk)
+        assert [title.partition(":")[0] for title in opened.poll(0) if " buys " in title] == [BOUGHT]
+        assert opened.poll() == []
+        yield opened
+
+
+LATE = {
+    "a month back": LAST_DAY - timedelta(days=30),
+    "on the day of the latest action": date(2024, 3, 19),
+    "before it": date(2024, 1, 2),
+}
+
+
+@pytest.mark.parametrize("signed", LATE.values(), ids=LATE)
+def test_a_late_modification_without_money_is_published_once(signed: date, tmp_path: Path) -> None:
+    with world(tmp_path, 0, 1) as opened:
+        opened.change(
+            opened.acted("P00002", signed, "0.00", action_type="F", action_type_description="TERMINATE FOR CONVENIENCE")
+        )
+        [title] = opened.poll()
+        assert " terminates for convenience (P00002) " in title
+        assert title.endswith(": no money moved")
+        assert opened.poll() == []
+
+
+def test_actions_that_cancel_out_are_published_each(tmp_path: Path) -> None:
+    with world(tmp_path, 0, 1) as opened:
+        day = LAST_DAY - timedelta(days=3)
+        opened.change(opened.acted("P00002", day, "100.00"), opened.acted("P00003", day, "-100.00"))
+        modified, taken_back = opened.poll()
+        assert modified.endswith(": +$100.00")
+        assert " takes back $100.00 (P00003) " in taken_back
+        assert opened.poll() == []
+
+
+def test_a_base_award_that_comes_after_its_modification_is_published_with_its_amount(tmp_path: Path) -> None:
+    with world(tmp_path, 1) as opened:
+        base = next(award for award in load_corpus() if award.piid == PIID).actions[0]
+        opened.change(replace(base, last_modified_date=opened.day + timedelta(days=1)))
+        begun, described = opened.poll()
+        assert begun == f"{BOUGHT}: $2,259,173.89; already had 1 modification when first seen"
+        assert "description changed" in described, "USAspending describes an award in the words of its first action"
+        assert opened.poll() == []
+
+
+def test_an_award_whose_parent_is_corrected_stays_one_award(tmp_path: Path) -> None:
+    with world(tmp_path, 0, 1) as opened:
+        before = opened.server.awards[0].key
+        opened.change(opened.acted("P00002", LAST_DAY, "0.00"), parent_piid="HSHQDC12D00014")
+        after = opened.server.awards[0].key
+        renumbered, modified = opened.poll()
+        assert f"award {PIID}: award key changed from {before} to {after}" in renumbered
+        assert " modifies (P00002) " in modified
+        assert opened.poll() == []
+        with opened.desk.database.reading() as session:
+            assert count_records(session, Query()) == 1
+            assert [action.modification for action in actions_of(session, after)] == ["0", "P00001", "P00002"]
+            kinds = [event.kind for event in find_events(session, Query(), 100)]
+        assert kinds.count(EventKind.NEW_AWARD) == 1

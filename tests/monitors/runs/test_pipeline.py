@@ -1,0 +1,200 @@
+"""The pipeline end to end: the ordinary poll and backfill over real HTTP, on real databases."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from monitors.runs.status import Verdict
+from procurewatch.demo.upstream import CorpusAction, CorpusAward, UsaspendingStandIn, load_corpus
+from sources.registry import SOURCES
+from storage.search.query import Query
+from storage.search.search import find_events
+from storage.writing.runs import checkpoint
+from tests.app_context import LAST_DAY, backfill, desk_over, dump, later, poll
+
+
+@pytest.fixture
+def small_corpus() -> list[CorpusAward]:
+    """The corpus's awards to Clearview AI, Cobwebs and a few that match nobody."""
+    wanted = ("CLEARVIEW AI", "COBWEBS", "PARAGON SYSTEMS", "PANAMERICA")
+    return [award for award in load_corpus() if any(name in (award.recipient_name or "") for name in wanted)]
+
+
+def test_a_first_poll_seeds_a_baseline_and_a_second_finds_nothing_new(database_url: str, tmp_path: Path) -> None:
+    with UsaspendingStandIn(load_corpus()) as upstream, desk_over(upstream.base_url, tmp_path, database_url) as desk:
+        first = poll(desk)
+        stored = dump(desk.database, moments=True)
+        second = poll(desk)
+        assert first.verdict is Verdict.BASELINE_SEEDED
+        assert first.tally.matched > 80
+        assert second.verdict is Verdict.NOTHING_NEW
+        assert second.tally.read == 0, "nothing that is stored in the same state is fetched again"
+        assert dump(desk.database, moments=True) == stored
+        with desk.database.reading() as session:
+            told = find_events(session, Query(), 1000)
+            of_clearview = find_events(session, Query(vendor=("clearview-ai",)), 1000)
+        history = sum(row[1] in {event.record.key for event in of_clearview} for row in stored["event"])
+        assert 0 < len(of_clearview) < history, "a baseline tells the newest few"
+        assert len(told) < first.tally.events / 3
+
+
+def test_what_is_new_after_the_baseline_is_told_once(
+    database_url: str, tmp_path: Path, small_corpus: list[CorpusAward]
+) -> None:
+    with UsaspendingStandIn(small_corpus) as upstream, desk_over(upstream.base_url, tmp_path, database_url) as desk:
+        poll(desk)
+        with desk.database.reading() as session:
+            before = {event.id for event in find_events(session, Query(), 1000)}
+        with upstream.editing() as awards:
+            award = next(award for award in awards if "CLEARVIEW AI" in (award.recipient_name or ""))
+            action = CorpusAction(
+                modification="P00099", action_date=later(1), obligation=Decimal("-1500.25"), description="DEOBLIGATE"
+            )
+            award.actions.append(action)
+            award.last_modified_date = later(2)
+        report = poll(desk, later(3))
+        again = poll(desk, later(4))
+        with desk.database.reading() as session:
+            new = [event for event in find_events(session, Query(), 1000) if event.id not in before]
+        assert report.verdict is Verdict.NEW
+        assert again.verdict is Verdict.NOTHING_NEW
+        assert [(event.kind.value, event.amount) for event in new] == [("de-obligated", Decimal("-1500.25"))]
+
+
+def test_a_modification_that_names_nothing_is_found_because_its_award_is_held(
+    tmp_path: Path, small_corpus: list[CorpusAward]
+) -> None:
+    """A reseller's award: the modification says only ADD FUNDING, and the description no longer names the product."""
+    with UsaspendingStandIn(small_corpus) as upstream, desk_over(upstream.base_url, tmp_path) as desk:
+        poll(desk)
+        with upstream.editing() as awards:
+            award = next(a for a in awards if a.piid == "70B03C23F00001053")
+            award.actions = [
+                replace(award.actions[0], description="SOFTWARE"),
+                CorpusAction(
+                    modification="P00050", action_date=later(1), obligation=Decimal("10.00"), description="ADD FUNDING"
+                ),
+            ]
+            award.last_modified_date = later(1)
+        report = poll(desk, later(2))
+        with desk.database.reading() as session:
+            newest = find_events(session, Query(vendor=("babel-street",)), 5)
+        assert report.verdict is Verdict.NEW
+        assert any(event.action and event.action.modification == "P00050" for event in newest)
+
+
+def test_a_late_arrival_is_told_when_first_seen(tmp_path: Path, small_corpus: list[CorpusAward]) -> None:
+    """Signed 289 days before it appeared, as seen in real daily pulls, with an old last-modified date."""
+    late = next(award for award in small_corpus if "CLEARVIEW AI" in (award.recipient_name or ""))
+    others = [award for award in small_corpus if award is not late]
+    with UsaspendingStandIn(others) as upstream, desk_over(upstream.base_url, tmp_path, sweep_days=400) as desk:
+        assert poll(desk).verdict is Verdict.BASELINE_SEEDED
+        signed = LAST_DAY - timedelta(days=280)
+        with upstream.editing() as awards:
+            late.date_signed, late.last_modified_date = signed, signed
+            late.actions = [replace(late.actions[0], modification="0", action_date=signed)]
+            awards.append(late)
+        report = poll(desk, later(9))
+        with desk.database.reading() as session:
+            keys = {event.record.key for event in find_events(session, Query(), 1000)}
+        assert report.verdict is Verdict.NEW
+        assert late.key in keys
+
+
+def test_a_new_vendor_on_the_watchlist_gets_a_baseline_of_its_own(
+    tmp_path: Path, small_corpus: list[CorpusAward]
+) -> None:
+    own = tmp_path / "own.yaml"
+    own.write_text(
+        "vendors:\n  - id: paragon-systems\n    name: Paragon Systems\n    category: face-recognition\n"
+        "    legal_names: [PARAGON SYSTEMS INC]\n    sources: [https://example.org/why]\n"
+    )
+    with UsaspendingStandIn(small_corpus) as upstream:
+        with desk_over(upstream.base_url, tmp_path) as desk:
+            poll(desk)
+            with desk.database.reading() as session:
+                before = find_events(session, Query(), 1000)
+        with desk_over(upstream.base_url, tmp_path, watchlist=[own]) as desk:
+            report = poll(desk, later(1))
+            with desk.database.reading() as session:
+                told = find_events(session, Query(vendor=("paragon-systems",)), 1000)
+                others = [event for event in find_events(session, Query(), 1000) if event not in told]
+        assert report.verdict is Verdict.BASELINE_SEEDED
+        assert 0 < len(told) <= 3
+        assert {event.id for event in others} == {event.id for event in before}
+
+
+def test_a_backfill_stores_history_and_tells_feeds_only_when_asked(
+    database_url: str, tmp_path: Path, small_corpus: list[CorpusAward]
+) -> None:
+    with UsaspendingStandIn(small_corpus) as upstream, desk_over(upstream.base_url, tmp_path, database_url) as desk:
+        quiet = backfill(desk, "clearview-ai")
+        with desk.database.reading() as session:
+            assert find_events(session, Query(), 1000) == []
+        assert quiet.verdict is Verdict.NEW
+        assert (quiet.tally.new_awards, quiet.tally.read, quiet.tally.matched) == (2, 2, 2)
+        assert backfill(desk, "clearview-ai").verdict is Verdict.NOTHING_NEW
+        loud = backfill(desk, "penlink", tell=True)
+        with desk.database.reading() as session:
+            told = find_events(session, Query(), 1000)
+        assert loud.tally.new_awards > 0
+        assert told
+        assert all(match.vendor_id == "penlink" for event in told for match in event.record.matches)
+
+
+def test_zero_rows_count_only_after_the_control_query(tmp_path: Path) -> None:
+    with UsaspendingStandIn([]) as upstream, desk_over(upstream.base_url, tmp_path) as desk:
+        report = poll(desk)
+        assert report.verdict is Verdict.NOTHING_MATCHES
+        assert upstream.requests[-1].path.endswith("/references/toptier_agencies/")
+
+
+def test_the_watermark_moves_with_the_clock_and_back_when_that_was_wrong(tmp_path: Path) -> None:
+    name = SOURCES["usaspending"].name
+    with UsaspendingStandIn([]) as upstream, desk_over(upstream.base_url, tmp_path) as desk:
+        poll(desk)
+        with desk.database.reading() as session:
+            assert checkpoint(session, name, "poll/until") == LAST_DAY.isoformat()
+        poll(desk, date(2024, 1, 1))
+        with desk.database.reading() as session:
+            assert checkpoint(session, name, "poll/until") == checkpoint(session, name, "poll/swept") == "2024-01-01"
+
+
+def test_one_award_that_can_never_be_read_does_not_stop_every_poll(
+    tmp_path: Path, small_corpus: list[CorpusAward]
+) -> None:
+    with UsaspendingStandIn(small_corpus) as upstream, desk_over(upstream.base_url, tmp_path) as desk:
+        assert poll(desk).verdict is Verdict.BASELINE_SEEDED
+        with upstream.editing() as awards:
+            award = next(award for award in awards if "CLEARVIEW AI" in (award.recipient_name or ""))
+            award.actions[0].obligation, award.last_modified_date = Decimal("1.001"), later(1)
+        first, second = poll(desk, later(2)), poll(desk, later(3))
+        assert (first.verdict, first.message) == (Verdict.SOURCE_CHANGED, "1 of 1 records could not be read")
+        assert (second.verdict, second.tally.problems) == (Verdict.NOTHING_NEW, 1)
+        with desk.database.reading() as session:
+            assert checkpoint(session, "usaspending", "poll/until") == later(3).isoformat()
+
+
+def test_one_award_in_ten_unreadable_is_quarantined_and_many_mean_the_source_changed(
+    tmp_path: Path, small_corpus: list[CorpusAward]
+) -> None:
+    with UsaspendingStandIn(small_corpus) as upstream, desk_over(upstream.base_url, tmp_path) as desk:
+        with upstream.editing() as awards:
+            award = next(award for award in awards if "CLEARVIEW AI" in (award.recipient_name or ""))
+            award.actions[0].obligation = Decimal("1.001")
+        report = poll(desk)
+        assert report.verdict is Verdict.BASELINE_SEEDED
+        assert report.tally.problems == 1
+        assert len(dump(desk.database)["quarantine"]) == 1
+        with upstream.editing() as awards:
+            for award in awards:
+                award.actions[0].obligation, award.last_modified_date = Decimal("0.001"), later(1)
+        broken = poll(desk, later(2))
+        assert broken.verdict is Verdict.SOURCE_CHANGED
+        with desk.database.reading() as session:
+            assert checkpoint(session, "usaspending", "poll/until") == LAST_DAY.isoformat()

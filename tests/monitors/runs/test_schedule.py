@@ -1,0 +1,122 @@
+"""When a source is due, read from the database; and who may read it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from monitors.runs.pipeline import NOT_BEFORE
+from monitors.runs.schedule import FIRST_RETRY, RETRY_OF_STEPS, due_at, keep_polling, poll_when_due
+from monitors.runs.status import Verdict
+from storage.database import Database
+from storage.reading.source_health import health_of
+from storage.tables import RunRow
+from storage.writing.failed_steps import note_unfinished
+from storage.writing.runs import note_checkpoint
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+EVERY = timedelta(hours=6)
+
+
+def note_run(database: Database, verdict: str, started: datetime, ended: datetime | None) -> None:
+    """Write down a poll that ended so."""
+    with database.writing() as session:
+        session.add(RunRow(source="usaspending", purpose="poll", started=started, ended=ended, verdict=verdict))
+
+
+def test_a_source_never_polled_is_due(database: Database) -> None:
+    assert due_at(database, "usaspending", EVERY, NOON) == NOON
+
+
+@pytest.mark.parametrize("verdict", Verdict)
+def test_due_after_a_run(verdict: Verdict, database: Database) -> None:
+    note_run(database, verdict.value, NOON, NOON + timedelta(minutes=10))
+    ended = NOON + timedelta(minutes=10)
+    failed = ended + (RETRY_OF_STEPS if verdict is Verdict.INCOMPLETE else FIRST_RETRY)
+    wanted = NOON + EVERY if verdict.is_good else failed
+    assert due_at(database, "usaspending", EVERY, NOON + timedelta(minutes=11)) == wanted
+
+
+def test_a_run_that_was_killed_is_tried_again_soon(database: Database) -> None:
+    note_run(database, "", NOON, None)
+    assert due_at(database, "usaspending", EVERY, NOON) == NOON + FIRST_RETRY
+
+
+def test_not_before_the_source_itself_says(database: Database) -> None:
+    later = NOON + timedelta(hours=20)
+    note_run(database, Verdict.QUOTA_USED_UP.value, NOON, NOON)
+    with database.writing() as session:
+        note_checkpoint(session, "usaspending", NOT_BEFORE, later.isoformat(), NOON)
+    assert due_at(database, "usaspending", EVERY, NOON) == later
+
+
+def test_steps_that_keep_failing_are_tried_less_often(database: Database) -> None:
+    note_run(database, Verdict.INCOMPLETE.value, NOON, NOON)
+    waits = []
+    for _ in range(8):
+        with database.writing() as session:
+            note_unfinished(
+                session,
+                "usaspending",
+                "names",
+                part="names",
+                query={},
+                days=(None, None),
+                quiet_for=(),
+                reason="HTTP 503",
+                now=NOON,
+            )
+        waits.append((due_at(database, "usaspending", EVERY, NOON) - NOON) // timedelta(hours=1))
+    assert waits == [1, 2, 3, 4, 5, 6, 6, 6]
+
+
+def test_a_clock_that_was_a_year_ahead_keeps_nothing_waiting(database: Database) -> None:
+    ahead = NOON + timedelta(days=365)
+    note_run(database, Verdict.NEW.value, ahead, ahead)
+    with database.writing() as session:
+        note_checkpoint(session, "usaspending", NOT_BEFORE, (ahead + timedelta(hours=1)).isoformat(), ahead)
+    assert due_at(database, "usaspending", EVERY, NOON) == NOON
+    note_run(database, Verdict.NEW.value, NOON, NOON)
+    assert due_at(database, "usaspending", EVERY, NOON) == NOON + EVERY
+    with database.reading() as session:
+        assert health_of(session, "usaspending").last_run == NOON
+
+
+def test_nobody_polls_a_claimed_source(database: Database) -> None:
+    polled: list[str] = []
+    with database.claim("usaspending") as held:
+        assert held
+        other: list[bool] = []
+        thread = threading.Thread(
+            target=lambda: other.append(poll_when_due(database, "usaspending", EVERY, polled.append, NOON))
+        )
+        thread.start()
+        thread.join()
+    assert (other, polled) == ([False], [])
+    assert poll_when_due(database, "usaspending", EVERY, polled.append, NOON)
+    assert polled == ["usaspending"]
+
+
+def test_keep_polling_until_stopped(database: Database) -> None:
+    stop, polls = threading.Event(), []
+
+    def poll(source: str) -> None:
+        polls.append(source)
+        now = datetime.now(UTC)
+        note_run(database, Verdict.NOTHING_NEW.value, now, now)
+        if len(polls) == 3:
+            stop.set()
+
+    began = time.monotonic()
+    keep_polling(
+        database,
+        {"usaspending": timedelta(seconds=0.3)},
+        poll,
+        tick=timedelta(seconds=0.1),
+        stop=stop,
+    )
+    assert len(polls) == 3
+    assert time.monotonic() - began >= 0.6

@@ -1,0 +1,157 @@
+"""The whole watchlist against the fake USAspending at its strictest: every award and every action is stored."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+from sqlalchemy import select
+from sqlmodel import col
+
+from monitors.matching.matcher import Matcher
+from monitors.runs.status import RunReport, Verdict
+from procurewatch.context import Desk
+from procurewatch.demo.upstream import CorpusAction, CorpusAward, UsaspendingStandIn, load_corpus
+from sources.records import Award, Payload
+from sources.registry import SOURCES
+from sources.usaspending.award_fetcher import award_step
+from storage.database import open_database
+from storage.search.query import Query
+from storage.search.search import find_events
+from storage.tables import ActionRow, MatchRow, RecordRow
+from tests.app_context import LAST_DAY, ignore, later, settings_for, shipped
+from tests.sources.memory import Memory
+from tests.sources.upstream import client_of
+
+SOURCE = SOURCES["usaspending"]
+BACKFILLED = ("clearview-ai", "babel-street", "cellebrite", "palantir", "penlink")
+CLEARVIEW = "70CMSD21P00000127"
+# Found by words that no search asks for, since they would bring thousands of other awards (`search: false`): TASER and
+# MOTOROLA in the descriptions of resellers.
+NOT_ASKED_FOR = frozenset(
+    {"70B03C22F00000680", "70B06C21F00000419", "70B06C21F00000499", "70CMSD23P00000049", "70CTD022FR0000179"}
+)
+
+
+@contextmanager
+def desk_over(base_url: str, folder: Path) -> Iterator[Desk]:
+    """Open a desk whose only source is the fake server, with the whole watchlist."""
+    settings = settings_for(base_url, folder, signed_days=120, sweep_days=1461)
+    database = open_database(settings.database())
+    try:
+        yield Desk(settings=settings, database=database, watchlist=shipped(), stop=threading.Event())
+    finally:
+        database.close()
+
+
+def poll(desk: Desk, until: date = LAST_DAY) -> RunReport:
+    return desk.poll(SOURCE, until, ignore)
+
+
+def actions_stored(desk: Desk) -> set[tuple[str, str, Decimal | None]]:
+    """Return (award, modification, dollars) of every stored action of an award that matched."""
+    matched = select(col(MatchRow.record_key))
+    query = select(ActionRow).where(col(ActionRow.award_key).in_(matched))
+    with desk.database.reading() as session:
+        return {(row.award_key, row.modification, row.obligation) for row in session.scalars(query)}
+
+
+def actions_of(awards: list[CorpusAward], keys: set[str]) -> set[tuple[str, str, Decimal | None]]:
+    """Return the same of the fake server's awards."""
+    return {
+        (award.key, action.modification, action.obligation)
+        for award in awards
+        if award.key in keys
+        for action in award.actions
+    }
+
+
+def matching(awards: list[CorpusAward]) -> set[str]:
+    """Return the keys of the awards that concern the watchlist, by the matcher alone."""
+    matcher = Matcher(shipped())
+    with UsaspendingStandIn(awards) as upstream, client_of(upstream.base_url) as client:
+        read = [
+            record
+            for award in awards
+            if award.piid not in NOT_ASKED_FOR
+            for payload in SOURCE.fetch(client, award_step(award.key), Memory())
+            if isinstance(payload, Payload)
+            for record in SOURCE.parse(payload)
+        ]
+    assert len(read) == len(awards) - len(NOT_ASKED_FOR)
+    return {record.key for record in read if isinstance(record, Award) and matcher.matches(record)}
+
+
+def published(desk: Desk) -> list[tuple[str, str]]:
+    with desk.database.reading() as session:
+        events = find_events(session, Query(), 10_000)
+        return [(event.record.piid, event.action.modification) for event in events if event.action]
+
+
+def modification(number: str, day: date, dollars: str) -> CorpusAction:
+    """Return a modification that reached the source a day after the corpus ends, whatever its date."""
+    return CorpusAction(
+        modification=number,
+        action_date=day,
+        obligation=Decimal(dollars),
+        description="SEE SCHEDULE",
+        last_modified_date=later(1),
+    )
+
+
+def test_polls_a_sweep_and_backfills_store_every_action_and_end_well(tmp_path: Path) -> None:
+    corpus = load_corpus()
+    wanted = matching(corpus)
+    held_back = [award for award in corpus if award.key in wanted][::7]
+    first = [award for award in corpus if award not in held_back]
+    with UsaspendingStandIn(first) as upstream, desk_over(upstream.base_url, tmp_path) as desk:
+        assert poll(desk).verdict is Verdict.BASELINE_SEEDED
+        found = {award.key for award in first} & wanted
+        assert actions_stored(desk) == actions_of(first, found)
+        with upstream.editing() as awards:
+            for award in held_back:
+                award.last_modified_date = later(1)
+            awards.extend(held_back)
+            clearview = next(award for award in awards if award.piid == CLEARVIEW)
+            latest = clearview.latest.action_date
+            clearview.actions += [
+                modification("P00091", latest - timedelta(days=30), "0.00"),
+                modification("P00092", latest, "0.00"),
+                modification("P00093", latest - timedelta(days=3), "100.00"),
+                modification("P00094", latest - timedelta(days=3), "-100.00"),
+            ]
+        assert poll(desk, later(2)).verdict is Verdict.NEW
+        assert actions_stored(desk) == actions_of(corpus, wanted)
+        for number in ("P00091", "P00092", "P00093", "P00094"):
+            assert published(desk).count((CLEARVIEW, number)) == 1
+        assert poll(desk, later(3)).verdict is Verdict.NOTHING_NEW
+        before = published(desk)
+        swept = poll(desk, later(12))
+        assert (swept.verdict, swept.tally.skipped) == (Verdict.NOTHING_NEW, False)
+        for vendor in BACKFILLED:
+            report = desk.backfill(
+                SOURCE, desk.watchlist.by_id[vendor], date(2020, 10, 1), later(12), ignore, tell=False
+            )
+            assert report.verdict in (Verdict.NEW, Verdict.NOTHING_NEW), (vendor, report)
+        assert actions_stored(desk) == actions_of(corpus, wanted)
+        assert published(desk) == before
+        with desk.database.reading() as session:
+            assert set(session.scalars(select(col(RecordRow.key)))) >= wanted
+
+
+def test_an_ordinary_day_costs_fewer_than_150_requests(tmp_path: Path) -> None:
+    corpus = load_corpus()
+    with UsaspendingStandIn(corpus) as upstream, desk_over(upstream.base_url, tmp_path) as desk:
+        poll(desk)
+        asked = len(upstream.requests)
+        with upstream.editing() as awards:
+            clearview = next(award for award in awards if award.piid == CLEARVIEW)
+            action = modification("P00095", later(1), "10.00")
+            clearview.actions.append(action)
+        for _ in range(4):
+            poll(desk, later(2))
+        assert len(upstream.requests) - asked < 150

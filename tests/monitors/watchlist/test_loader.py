@@ -1,0 +1,245 @@
+from __future__ import annotations
+
+import time
+from collections import Counter
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from monitors.matching.matcher import Matcher
+from monitors.normalize import is_common
+from monitors.runs.plan import Reach, interest_in, poll_window
+from monitors.watchlist.loader import (
+    Evidence,
+    Kind,
+    KnownName,
+    Portfolio,
+    Strength,
+    WatchlistError,
+    load_watchlist,
+    read_file,
+)
+from monitors.watchlist.search_terms import mentions, search_names, search_phrases
+from sources.usaspending.awards import Usaspending
+from tests.app_context import shipped
+
+ENTRY = """vendors:
+  - id: acme-eyes
+    name: Acme Eyes
+    category: face-recognition
+    legal_names: ["ACME EYES, INC."]
+"""
+
+
+def write(folder: Path, text: str, name: str = "my-vendors.yaml") -> Path:
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_the_shipped_list_is_documented() -> None:
+    watchlist = load_watchlist()
+    kinds = Counter((vendor.kind, vendor.evidence is Evidence.BACKGROUND) for vendor in watchlist.vendors)
+    assert kinds[Kind.VENDOR, False] >= 165
+    assert kinds[Kind.VENDOR, True] >= 139
+    assert kinds[Kind.TOPIC, False] >= 20
+    assert not kinds[Kind.TOPIC, True]
+    assert len(watchlist.categories) <= 20
+    assert {vendor.category for vendor in watchlist.vendors} == set(watchlist.categories)
+    for vendor in watchlist.vendors:
+        unverified = vendor.evidence is Evidence.BACKGROUND
+        assert vendor.evidence is not Evidence.OWN, vendor.id
+        assert vendor.sources or (unverified and "nverified" in vendor.note), vendor.id
+
+
+def test_every_shipped_vendor_can_be_asked_for() -> None:
+    for vendor in shipped().vendors:
+        names, phrases = search_names(vendor), search_phrases(vendor)
+        named = vendor.kind is Kind.VENDOR and vendor.portfolio is not Portfolio.BROAD
+        assert bool(names) == named or vendor.portfolio is Portfolio.BROAD, vendor.id
+        assert names or phrases or not vendor.products or vendor.portfolio is Portfolio.BROAD, vendor.id
+        assert all((len(name) >= 6 and not is_common(name)) or " " in name for name in names), (vendor.id, names)
+        assert all(len(phrase) >= 3 for phrase in phrases)
+        assert not any(a != b and a in b for a in names for b in names)
+        weak = {product.phrase for product in vendor.products if product.strength is Strength.WEAK}
+        assert not weak & set(phrases), vendor.id
+
+
+def test_no_shipped_strong_phrase_is_a_common_word() -> None:
+    for vendor in shipped().vendors:
+        for product in vendor.products:
+            if product.strength is Strength.STRONG and " " not in product.phrase:
+                assert not is_common(product.phrase.upper()), (vendor.id, product.phrase)
+
+
+def test_search_names_know_punctuation_and_short_names() -> None:
+    by_id = shipped().by_id
+    assert {"PEN-LINK", "PENLINK", "PEN LINK"} <= set(search_names(by_id["penlink"]))
+    assert {"B.I. INCORPORATED", "BI INCORPORATED"} <= set(search_names(by_id["bi-incorporated"]))
+    assert "MSAB INCORPORATED" in search_names(by_id["msab"])
+    assert "MSAB" not in search_names(by_id["msab"])
+    assert "NEC" not in search_names(by_id["nec"])
+    assert search_names(by_id["palantir"]) == ("PALANTIR",)
+
+
+def test_search_phrases_find_the_resellers_words() -> None:
+    by_id = shipped().by_id
+    assert {"GRAYKEY", "GRAY KEY", "GREYKEY", "GREY KEY"} <= set(search_phrases(by_id["magnet-forensics"]))
+    assert "BABEL STREET" in search_phrases(by_id["babel-street"])
+    assert "CLEAR" not in search_phrases(by_id["thomson-reuters"])
+
+
+def test_a_name_of_one_word_is_a_medium_mention() -> None:
+    vendor = shipped().by_id["penlink"]
+    assert {mention.phrase: mention.strength for mention, _ in mentions(vendor)} == {
+        "COBWEBS TECHNOLOGIES": Strength.STRONG,
+        "COBWEBS AMERICA": Strength.STRONG,
+    }
+
+
+def test_a_users_file_extends_the_list(tmp_path: Path) -> None:
+    watchlist = load_watchlist(write(tmp_path, ENTRY))
+    vendor = watchlist.by_id["acme-eyes"]
+    assert vendor.evidence is Evidence.OWN
+    assert vendor.portfolio is Portfolio.PURE
+    assert len(watchlist.vendors) == len(shipped().vendors) + 1
+    assert list(watchlist.by_id) == sorted(watchlist.by_id)
+
+
+def test_a_users_file_overrides_by_id_and_changes_the_version(tmp_path: Path) -> None:
+    mine = "vendors:\n  - {id: palantir, name: Palantir, category: analytics, portfolio: mixed}\n"
+    watchlist = load_watchlist(write(tmp_path, mine))
+    assert watchlist.by_id["palantir"].portfolio is Portfolio.MIXED
+    assert watchlist.by_id["palantir"].ueis == ()
+    assert watchlist.version != shipped().version
+    assert load_watchlist().version == load_watchlist().version
+
+
+def test_numbers_and_odd_words_are_taken_as_written(tmp_path: Path) -> None:
+    mine = ENTRY + "    aliases: [360, 2024-01-02, 0x1F]\n"
+    assert load_watchlist(write(tmp_path, mine)).by_id["acme-eyes"].names[-3:] == ("360", "2024-01-02", "0x1F")
+
+
+@pytest.mark.parametrize(
+    ("addition", "message"),
+    [
+        ("    alises: [X]\n", 'line 6, vendor "acme-eyes": unknown field "alises", did you mean "aliases"?'),
+        ("    aliases: ACME\n", 'line 6, vendor "acme-eyes": "aliases" must be a list'),
+        ("    aliases: [[ACME]]\n", 'line 6, vendor "acme-eyes": "aliases" must be text'),
+        ("    aliases:\n      - ACME\n      - XY\n", 'line 8, vendor "acme-eyes": "XY" in "aliases" is shorter than 3'),
+        ("    aliases: ['']\n", 'line 6, vendor "acme-eyes": "aliases" is empty or too short'),
+        ("    aliases: [null]\n", 'line 6, vendor "acme-eyes": "aliases" must be text'),
+        ("    ueis: [E5BEYXDQYJSO]\n", 'line 6, vendor "acme-eyes": "E5BEYXDQYJSO" is not a UEI'),
+        ("    ueis: [05BEYXDQYJS6]\n", '"05BEYXDQYJS6" is not a UEI'),
+        ("    ueis: [E5BEYXDQYJS]\n", '"E5BEYXDQYJS" is not a UEI'),
+        ("    products: [{phrase: EYE}]\n", 'a product needs "phrase" and "strength"'),
+        ("    products: [{phrase: EYEWALL, strength: strnog}]\n", 'unknown strength "strnog", did you mean "strong"?'),
+        ("    products: [{phrase: ab, strength: weak}]\n", 'phrase "ab" is shorter than 3 characters'),
+        ("    portfolio: both\n", 'unknown portfolio "both"'),
+        ("    ueis: [E123456789AB]\n", '"E123456789AB" is not a UEI'),
+        ("    cages: [1URG]\n", '"1URG" is not a CAGE code'),
+        ("    aliases: [{nam: X}]\n", 'line 6, vendor "acme-eyes": unknown field "nam", did you mean "name"?'),
+        ("    aliases: [{from: 2019}]\n", 'a name in "aliases" needs "name"'),
+        ("    parents:\n      - {name: BIG CO, from: 19}\n", 'line 7, vendor "acme-eyes": "from" must be a year'),
+        ("    aliases: [{name: ACME, from: 2020, until: 2019}]\n", '"from" 2020 is after "until" 2019'),
+        ("    aliases: [{name: ACME, portfolio: hugh}]\n", 'unknown portfolio "hugh"'),
+        ("    products: [{phrase: EYE, strength: weak, search: maybe}]\n", '"search" must be true or false'),
+        ("    kind: topic\n", 'the id of a topic, and of nothing else, begins with "topic-"'),
+        ("  - {id: topic-x, name: Topic X, category: dna}\n", "the id of a topic, and of nothing else"),
+        ("  - {id: topic-x, name: Topic X, category: dna, kind: topic}\n", 'a topic needs "products"'),
+        (
+            "  - {id: topic-x, name: Topic X, category: dna, kind: topic, ueis: [E5BEYXDQYJS6]}\n",
+            'a topic names no company: it has no "ueis"',
+        ),
+        ("    sources: [file:///etc/passwd]\n", 'source "file:///etc/passwd" is not a web address'),
+        ("    name: Twice\n", 'field "name" is given twice'),
+        ("  - id: acme-eyes\n    name: B\n    category: spyware\n", "too short"),
+        ("  - {id: acme-eyes, name: Other, category: spyware}\n", "duplicate id, first used on line 2"),
+        ("  - {id: other, name: ACME EYES LLC, category: spyware}\n", 'is also a name of vendor "acme-eyes"'),
+        ("  - {id: other, name: Palantir USG, category: spyware}\n", 'is also a name of vendor "palantir"'),
+        ("  - {name: Other, category: spyware}\n", 'vendor "Other": missing field "id"'),
+        ("  - {id: Other One, name: Other, category: spyware}\n", "id must be lower-case words joined by hyphens"),
+        ("  - {id: other, name: Other, category: spywear}\n", 'unknown category "spywear", did you mean "spyware"?'),
+        ("  - nonsense\n", "expected fields (name: value)"),
+        ("    note: &x hello\n", "line 6: YAML anchors and aliases are not allowed"),
+        ("    note: [\n", "not valid YAML"),
+        ("    note: [[[[[[[[[[[[1]]]]]]]]]]]]\n", "nested too deeply"),
+        ("    note: !!python/object:os.system x\n  - {id: a, name: Aa}\n", 'missing field "category"'),
+    ],
+)
+def test_an_error_names_file_line_and_vendor(tmp_path: Path, addition: str, message: str) -> None:
+    with pytest.raises(WatchlistError) as caught:
+        load_watchlist(write(tmp_path, ENTRY + addition))
+    told = str(caught.value)
+    assert told.startswith("my-vendors.yaml line ")
+    assert message in told
+    assert "\n" not in told
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "my-vendors.yaml: empty"),
+        (b"\xff\xfe\x00", "my-vendors.yaml: not UTF-8 text"),
+        (b"vendors:\n  - id: \x07x\n", "characters that do not belong in a text file"),
+        (b"- a\n", "my-vendors.yaml line 1: expected fields"),
+        (b"vendor: []\n", 'my-vendors.yaml line 1: unknown field "vendor", did you mean "vendors"?'),
+        (b"{}\n", 'missing field "vendors"'),
+        (b"#" * 5_000_001, "larger than 5 MB"),
+        (b"[" * 100_000, "nested too deeply"),
+    ],
+)
+def test_files_that_are_not_a_watchlist(tmp_path: Path, content: bytes, message: str) -> None:
+    path = tmp_path / "my-vendors.yaml"
+    path.write_bytes(content)
+    with pytest.raises(WatchlistError) as caught:
+        load_watchlist(path)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file_and_a_folder_are_said_plainly(tmp_path: Path) -> None:
+    with pytest.raises(WatchlistError, match=r"gone.yaml: cannot be read: No such file"):
+        load_watchlist(tmp_path / "gone.yaml")
+    with pytest.raises(WatchlistError, match="cannot be read: Is a directory"):
+        load_watchlist(tmp_path)
+
+
+def test_a_billion_laughs_file_is_refused(tmp_path: Path) -> None:
+    bomb = "a: &a [x, x]\nb: &b [*a, *a]\nvendors: [*b, *b]\n"
+    with pytest.raises(WatchlistError, match="anchors and aliases are not allowed"):
+        load_watchlist(write(tmp_path, bomb))
+
+
+def test_years_and_portfolios_of_names(tmp_path: Path) -> None:
+    mine = ENTRY + "    former_names: [OLD EYES, {name: ACME OPTICS, from: 2010, until: 2019, portfolio: mixed}]\n"
+    vendor = load_watchlist(write(tmp_path, mine)).by_id["acme-eyes"]
+    assert vendor.former_names == (KnownName("OLD EYES"), KnownName("ACME OPTICS", 2010, 2019, Portfolio.MIXED))
+    assert [known.years for known in vendor.former_names] == ["", "2010 to 2019"]
+    assert [vendor.portfolio_of(known) for known in vendor.former_names] == [Portfolio.PURE, Portfolio.MIXED]
+
+
+def test_the_whole_list_is_ready_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Measured by the time this process itself works, the best of three: other tests run beside it."""
+    monkeypatch.setattr("monitors.watchlist.loader.read_file", read_file)  # each time anew, as a program that starts
+    loading, building = [], []
+    for _ in range(3):
+        started = time.process_time()
+        watchlist = load_watchlist()
+        loaded = time.process_time()
+        Matcher(watchlist)
+        loading.append(loaded - started)
+        building.append(time.process_time() - loaded)
+    assert min(loading) < 0.5
+    assert min(building) < 0.3
+
+
+def test_a_poll_of_the_whole_list_takes_tens_of_requests() -> None:
+    today = date(2026, 11, 23)
+    interest = interest_in(shipped().vendors)
+    ordinary = Usaspending().poll_steps(interest, poll_window(today, today, today, Reach()))
+    sweep = Usaspending().poll_steps(interest, poll_window(today, today, None, Reach()))
+    assert len(ordinary) <= 90
+    assert len(sweep) <= 300
+    assert not {"MOTOROLA", "TASER", "FLIR", "LPR", "SUAS", "CLEAR", "PALANTIR GOTHAM"} & set(interest.phrases)

@@ -1,0 +1,36 @@
+"""What a desk hands to a source: its address, its pace, and its key in the header it asks for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from procurewatch.context import opened
+from procurewatch.settings import Settings, SettingsError
+from sources.usaspending.awards import Usaspending
+from tests.sources.scripted_server import ScriptedServer
+
+
+class Keyed(Usaspending):
+    """A source that needs a key."""
+
+    needs_key = "X-Api-Key"
+
+
+def settings(folder: Path, **source: object) -> Settings:
+    return Settings.model_validate({"data_dir": folder, "sources": {"usaspending": {"seconds_between": 0, **source}}})
+
+
+def test_a_key_of_the_settings_reaches_the_source_that_needs_one(tmp_path: Path) -> None:
+    with ScriptedServer() as server, opened(settings(tmp_path, base_url=server.base_url, key=" sesame\n")) as desk:
+        for source in (Keyed(), Usaspending()):
+            with desk.client(source) as client:
+                client.get("/")
+    assert [request.headers.get("x-api-key") for request in server.requests] == ["sesame", None]
+
+
+def test_a_broken_key_is_a_broken_setting(tmp_path: Path) -> None:
+    with opened(settings(tmp_path, key="ses\name")) as desk, pytest.raises(SettingsError) as raised:
+        desk.client(Keyed())
+    assert "ame" not in str(raised.value)

@@ -1,0 +1,131 @@
+"""Downloads over real HTTP: a search in every format, story packs, requests for records."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+import json
+import sqlite3
+import zipfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import repeat
+from pathlib import Path
+
+import pyarrow.parquet
+import pytest
+from docx import Document
+from fastapi import Request, Response
+from httpx import Client
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+from starlette.requests import ClientDisconnect
+from starlette.types import Message
+
+from feeds.urls import letter_path, pack_path
+from procurewatch.context import Desk
+from procurewatch.web.app import make_room
+from procurewatch.web.routes.exports import MOST_AT_ONCE, Files
+from tests.procurewatch.web.fixtures import CLEARVIEW
+from tests.records import BABEL
+from tests.records import CLEARVIEW as CLEARVIEW_AWARD
+
+SEARCH = "?vendor=clearview-ai"
+
+
+def test_a_search_can_be_taken_in_every_format(client: Client, tmp_path: Path) -> None:
+    rows = list(csv.DictReader(io.StringIO(client.get(f"/search.csv{SEARCH}").text)))
+    keys = {row["record_key"] for row in rows}
+    assert CLEARVIEW_AWARD.key in keys
+    assert BABEL.key not in keys
+    releases = json.loads(client.get(f"/search.ocds.json{SEARCH}").content)["releases"]
+    assert {release["ocid"].removeprefix("procurewatch-") for release in releases} == keys
+    table = pyarrow.parquet.read_table(io.BytesIO(client.get(f"/search.parquet{SEARCH}").content))
+    assert table.num_rows == len(rows)
+    file = tmp_path / "search.sqlite3"
+    file.write_bytes(client.get(f"/search.sqlite3{SEARCH}").content)
+    with sqlite3.connect(file) as database:
+        assert {key for (key,) in database.execute("SELECT key FROM record")} == keys
+    with zipfile.ZipFile(io.BytesIO(client.get(f"/search.zip{SEARCH}").content)) as pack:
+        assert {"README.txt", "records.csv", "timeline.html", "citations.bib", "SHA256SUMS"} <= set(pack.namelist())
+
+
+@pytest.mark.parametrize("suffix", ["csv", "ocds.json", "parquet", "sqlite3", "zip"])
+def test_a_search_that_finds_nothing_or_is_none_says_so_in_a_line(client: Client, suffix: str) -> None:
+    nothing = client.get(f"/search.{suffix}?q=nobodyeverwrotethis")
+    assert (nothing.status_code, nothing.text) == (404, "Nothing stored answers to that search.\n")
+    broken = client.get(f"/search.{suffix}?since=yesterday")
+    assert broken.status_code == 400
+    assert broken.text.count("\n") == 1
+    hidden = client.get(f"/search.{suffix}?band=review")
+    assert hidden.status_code == 400
+
+
+def test_an_award_has_a_pack_and_a_letter(client: Client) -> None:
+    page = client.get(CLEARVIEW).text
+    for path in (pack_path(CLEARVIEW_AWARD.key), f"{letter_path(CLEARVIEW_AWARD.key)}.txt"):
+        assert path in page
+    with zipfile.ZipFile(io.BytesIO(client.get(f"/{pack_path(CLEARVIEW_AWARD.key)}").content)) as pack:
+        assert pack.testzip() is None
+    letter = client.get(f"/{letter_path(CLEARVIEW_AWARD.key)}.txt")
+    assert "70CMSD21P00000127" in letter.text
+    assert "5 U.S.C." in letter.text
+    word = client.get(f"/{letter_path(CLEARVIEW_AWARD.key)}.docx")
+    told = "\n".join(paragraph.text for paragraph in Document(io.BytesIO(word.content)).paragraphs)
+    assert "70CMSD21P00000127" in told
+
+
+@pytest.mark.parametrize("path", ["/packs/nobody.zip", "/foia/nobody.txt", "/foia/nobody", f"/foia/{BABEL.key}.exe"])
+def test_what_is_not_there_is_a_line(client: Client, path: str) -> None:
+    answer = client.get(path)
+    assert (answer.status_code, answer.text.count("\n")) == (404, 1)
+
+
+def test_so_many_files_are_taken_at_once_and_no_more(desk: Desk) -> None:
+    files, taken = Files(make_room(desk, "http://x.example")), []
+
+    def endless(session: Session) -> Iterator[bytes]:
+        while True:
+            taken.append(session.scalar(text("SELECT 1")))
+            yield b"x"
+
+    def ask(method: str = "GET") -> Response:
+        asking = Request({"type": "http", "method": method, "path": "/", "headers": []})
+        return files.streamed(asking, endless, "text/plain", "x")
+
+    for _ in range(3 * MOST_AT_ONCE):
+        assert ask("HEAD").status_code == 200  # reads as much as tells that there is something, and is done
+    assert len(taken) == 3 * MOST_AT_ONCE
+    answers = [ask() for _ in range(MOST_AT_ONCE)]
+    assert {answer.status_code for answer in answers} == {200}
+    assert (ask().status_code, ask("HEAD").headers["retry-after"]) == (503, "60")
+    answers.pop()  # a client has it, or is gone
+    assert (ask().status_code, ask().status_code) == (200, 200)
+
+
+def test_who_goes_away_makes_room_at_once(desk: Desk) -> None:
+    files, closed = Files(make_room(desk, "http://x.example")), []
+
+    def endless(_session: Session) -> Iterator[bytes]:
+        try:
+            yield from repeat(b"x")
+        finally:
+            closed.append(True)
+
+    async def receive() -> Message:
+        return {"type": "http.request"}
+
+    async def gone(_message: Message) -> None:
+        raise OSError("the client has gone")
+
+    scope = {"type": "http", "asgi": {"spec_version": "2.4"}, "method": "GET", "path": "/", "headers": []}
+    kept = []  # nothing is let go: that it is closed is nobody's tidying up
+    for number in range(2 * MOST_AT_ONCE):
+        answer = files.streamed(Request(scope), endless, "text/plain", "x")
+        assert answer.status_code == 200
+        # In a thread of its own: a browser may have a loop in this one.
+        with ThreadPoolExecutor(1) as server, pytest.raises(ClientDisconnect) as caught:
+            server.submit(asyncio.run, answer(scope, receive, gone)).result(30)
+        kept.append((answer, caught))
+        assert len(closed) == number + 1

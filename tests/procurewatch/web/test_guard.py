@@ -1,0 +1,240 @@
+"""What is refused, and what every answer carries."""
+
+from __future__ import annotations
+
+import re
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from httpx import Client
+
+from procurewatch.context import Desk
+from procurewatch.web.api import routes
+from procurewatch.web.context import Room
+from procurewatch.web.routes.feeds import FeedDesk
+from procurewatch.web.security import guard
+from procurewatch.web.security.guard import LARGEST_BODY
+from storage.database import open_database
+from storage.reading.records import review_queue
+from storage.writing.reviews import all_verdicts
+from tests.procurewatch.web.conftest import desk_of, served
+from tests.procurewatch.web.fixtures import CLEARVIEW, csrf, sign_in
+
+PATHS = ("/", "/search", CLEARVIEW, "/vendor/cellebrite.html", "/review", "/nothing", "/style.css", "/all.atom")
+
+
+def waiting(desk: Desk) -> dict[str, str]:
+    """Return a form that decides the first match that waits."""
+    with desk.database.reading() as session:
+        record, match = review_queue(session, limit=1)[0]
+    return {"record": record.key, "vendor": match.vendor_id, "decision": "confirmed"}
+
+
+def verdicts(desk: Desk) -> int:
+    with desk.database.reading() as session:
+        return len(list(all_verdicts(session)))
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_every_answer_carries_a_strict_policy(client: Client, path: str) -> None:
+    headers = client.get(path).headers
+    policy = headers["content-security-policy"]
+    assert policy.startswith("default-src 'none'")
+    assert "unsafe" not in policy
+    assert "frame-ancestors 'none'" in policy
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "no-referrer"
+
+
+def test_only_the_search_and_the_review_run_scripts_and_only_ours(client: Client) -> None:
+    sign_in(client)
+    for path in {"/review", *PATHS}:
+        answer = client.get(path)
+        runs = [part for part in answer.headers["content-security-policy"].split("; ") if part.startswith("script-src")]
+        assert runs == (["script-src 'self'"] if path in ("/review", "/search") else [])
+        scripts = re.findall(rb"<script[^>]*>", answer.content)
+        assert all(re.search(rb' src="assets/[a-z-]+(\.min)?\.js"', script) for script in scripts)
+        assert bool(scripts) == bool(runs)
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [("evil.example", 400), ("", 400), ("localhost:99", 200), ("127.0.0.1", 200), ("[::1]:80", 200), ("10.0.0.7", 200)],
+)
+def test_a_name_that_is_not_ours_is_refused(client: Client, host: str, status: int) -> None:
+    answer = client.get("/style.css", headers={"Host": host})
+    assert answer.status_code == status
+    assert status == 200 or answer.text.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/search?q=" + "a" * 1001, 400),
+        ("/search?" + "&".join(f"q={number}" for number in range(61)), 400),
+        ("/search?q=" + "a" * 9000, 414),
+        ("/" + "a" * 9000, 414),
+    ],
+)
+def test_what_is_too_long_gets_one_line(client: Client, path: str, status: int) -> None:
+    answer = client.get(path)
+    assert (answer.status_code, answer.text.count("\n")) == (status, 1)
+
+
+def test_a_body_too_large_or_of_unknown_length_is_not_read(client: Client) -> None:
+    assert client.post("/review/decide", content=b"a" * (LARGEST_BODY + 1)).status_code == 413
+    assert client.post("/review/decide", content=iter([b"a=b"])).status_code == 411
+
+
+def test_requests_are_counted_by_client(polled: Path, tmp_path: Path) -> None:
+    with closing(open_database(f"sqlite:///{polled}")) as database:
+        desk = desk_of(database, tmp_path, requests_a_minute=5)
+        with served(desk) as address, Client(base_url=address) as client:
+            by = [client.get("/style.css", headers={"X-Forwarded-For": "9.9.9.9, 203.0.113.1"}) for _ in range(12)]
+            assert [answer.status_code for answer in by[:5]] == [200] * 5
+            assert by[-1].status_code == 429
+            assert by[-1].headers["retry-after"]
+            assert by[-1].headers["content-security-policy"]
+            other = client.get("/style.css", headers={"X-Forwarded-For": "203.0.113.2"})
+            assert other.status_code == 200
+
+
+def statuses(polled: Path, folder: Path, told: list[list[tuple[str, str]]], *, a_minute: int) -> list[int]:
+    """Return how requests with these headers are answered where each client may ask so many in a minute."""
+    with (
+        closing(open_database(f"sqlite:///{polled}")) as database,
+        served(desk_of(database, folder, requests_a_minute=a_minute)) as address,
+        Client(base_url=address) as client,
+    ):
+        return [client.get("/style.css", headers=headers).status_code for headers in told]
+
+
+@pytest.mark.parametrize("lines", [["9.9.9.{}, 203.0.113.1"], ["9.9.9.{}", "203.0.113.1"]])
+def test_who_is_passed_on_cannot_say_who_it_is(polled: Path, tmp_path: Path, lines: list[str]) -> None:
+    told = [[("X-Forwarded-For", line.format(number)) for line in lines] for number in range(6)]
+    assert statuses(polled, tmp_path, told, a_minute=5) == [200] * 5 + [429]
+
+
+def test_clients_of_ipv4_are_told_apart_however_a_proxy_writes_them(polled: Path, tmp_path: Path) -> None:
+    told = [[("X-Forwarded-For", each)] for each in ("::ffff:203.0.113.1", "::ffff:203.0.113.2", "203.0.113.1")]
+    assert statuses(polled, tmp_path, told, a_minute=1) == [200, 200, 429]
+
+
+def test_a_huge_name_is_refused_and_not_remembered(client: Client) -> None:
+    before = guard._is_address.cache_info().currsize
+    assert client.get("/style.css", headers={"Host": "b" * 10_000}).status_code == 400
+    assert guard._is_address.cache_info().currsize == before
+
+
+@pytest.mark.parametrize("path", ["/search", "/all.atom", "/"])
+def test_a_fault_of_the_program_is_one_line_with_all_headers(
+    client: Client, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_given: object, **_named: object) -> None:
+        raise RuntimeError("secret")
+
+    monkeypatch.setattr(Room, "page", fail)
+    monkeypatch.setattr(FeedDesk, "answer", fail)
+    answer = client.get(path)
+    assert (answer.status_code, answer.text.count("\n"), "secret" in answer.text) == (500, 1, False)
+    assert answer.headers["content-security-policy"]
+
+
+def test_a_fault_is_told_to_a_program_as_it_reads_it(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(routes, "_records", None)
+    answer = client.get("/api/v1/records")
+    assert (answer.status_code, answer.headers["content-type"]) == (500, "application/problem+json")
+    assert answer.json()["detail"] == guard.FAILED
+
+
+@pytest.mark.parametrize("date", ["Mon, 01 Jan 99999999999 00:00:00 GMT", "x", "Mon, 01 Jan 2020 00:00:00 +9999999999"])
+def test_a_date_that_cannot_be_is_passed_over(client: Client, date: str) -> None:
+    for path in ("/all.atom", "/style.css"):
+        assert client.get(path, headers={"If-Modified-Since": date}).status_code == 200
+
+
+def test_deciding_needs_a_token_and_the_forms_own_word(client: Client, desk: Desk, address: str) -> None:
+    form = waiting(desk)
+    answer = client.post("/review/decide", data=form)
+    assert (answer.status_code, answer.text) == (403, "Sign in at /review first.\n")
+    word = sign_in(client)
+    for wrong in ("", "x", word[:-2], word + "x"):
+        answer = client.post("/review/decide", data={**form, "csrf": wrong})
+        assert answer.status_code == 403
+        assert answer.text.startswith("The form's own word is missing or old")
+    with Client(base_url=address, follow_redirects=True) as other:
+        others = sign_in(other, "Ben")
+    assert client.post("/review/decide", data={**form, "csrf": others}).status_code == 403
+    assert client.post("/review/undo", data={"vendor": "x", "subject": "y"}).status_code == 403
+    assert verdicts(desk) == 0
+    assert client.post("/review/decide", data={**form, "csrf": word}).status_code == 200
+    assert verdicts(desk) == 1
+
+
+def test_a_wrong_token_is_refused_and_tries_are_counted(client: Client) -> None:
+    answers = [client.post("/review/sign-in", data={"token": f"guess {n}", "name": "x"}) for n in range(14)]
+    assert (answers[0].status_code, answers[0].text) == (403, "That is not the token.\n")
+    assert answers[-1].status_code == 429
+    assert not client.cookies
+
+
+def test_the_cookie_is_for_this_site_alone(client: Client) -> None:
+    answer = client.post(
+        "/review/sign-in", data={"token": "a-token-for-the-newsroom", "name": "<b>Ana"}, follow_redirects=False
+    )
+    cookie = answer.headers["set-cookie"].lower()
+    assert "httponly" in cookie
+    assert "samesite=strict" in cookie
+    assert answer.headers["location"] == "../review"
+    assert "&lt;b&gt;Ana" in client.get("/review").text
+
+
+def test_no_form_leads_away_from_here(client: Client, desk: Desk) -> None:
+    form = {
+        **waiting(desk),
+        "csrf": sign_in(client),
+        "at": "//evil.example",
+        "only": "//evil.example",
+        "back": "//evil",
+    }
+    answer = client.post("/review/decide", data=form, follow_redirects=False)
+    assert answer.headers["location"] == "../review?vendor=%2F%2Fevil.example#item-1"
+    for path in ("//evil.example", "/https://evil.example", "/awards//evil.example", "/search/"):
+        assert "location" not in client.get(path, follow_redirects=False).headers
+
+
+def test_signing_out_ends_it(client: Client) -> None:
+    word = sign_in(client)
+    assert "Sign in" in client.post("/review/sign-out", data={"csrf": word}).text
+
+
+def test_a_trusted_proxy_names_who_reviews_and_nobody_else_can(desk: Desk, tmp_path: Path) -> None:
+    form, header = waiting(desk), {"X-User": "ada@example.org"}
+    trusting = desk_of(desk.database, tmp_path, web_token=None, web_user_header="X-User")
+    with served(trusting) as address, Client(base_url=address, follow_redirects=True) as client:
+        assert client.get("/review").status_code == 403
+        word = csrf(client.get("/review", headers=header).text)
+        assert client.post("/review/decide", data=form, headers=header).status_code == 403
+        assert client.post("/review/decide", data={**form, "csrf": word}, headers={"X-User": "eve"}).status_code == 403
+        assert client.post("/review/decide", data={**form, "csrf": word}, headers=header).status_code == 200
+    with desk.database.reading() as session:
+        assert [verdict.who for verdict in all_verdicts(session)] == ["ada@example.org"]
+    wary = desk_of(desk.database, tmp_path, web_user_header="X-User", trusted_proxies=["192.0.2.1"])
+    with served(wary) as address, Client(base_url=address) as client:
+        assert "Sign in" in client.get("/review", headers=header).text
+
+
+def test_without_a_token_nobody_can_sign_in(desk: Desk, tmp_path: Path) -> None:
+    with served(desk_of(desk.database, tmp_path, web_token=None)) as address, Client(base_url=address) as client:
+        assert client.get("/review").status_code == 403
+        answer = client.post("/review/sign-in", data={"token": "", "name": "x"})
+        assert (answer.status_code, answer.text.count("\n")) == (403, 1)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "status"), [({"decision": "maybe"}, 400), ({"record": "x"}, 404), ({"vendor": "\x00"}, 404)]
+)
+def test_a_decision_about_nothing_gets_one_line(client: Client, desk: Desk, wrong: dict[str, str], status: int) -> None:
+    answer = client.post("/review/decide", data={**waiting(desk), "csrf": sign_in(client), **wrong})
+    assert (answer.status_code, answer.text.count("\n")) == (status, 1)

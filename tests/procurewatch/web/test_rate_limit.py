@@ -1,0 +1,61 @@
+"""How much a client may ask: any minute, not each minute of the clock, and nobody else's share."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+from procurewatch.web.security.rate_limit import Allowance
+
+
+class Clock:
+    """Tells the time it is set to, in seconds."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_client_is_let_through_so_often_in_any_minute() -> None:
+    clock = Clock()
+    allowance = Allowance(3, clock)
+    asked = []
+    for now in (0, 20, 40, 50, 59.9, 60, 79.9, 80, 81):
+        clock.now = 1000 + now
+        asked.append(allowance.hit("a"))
+    assert asked == [True, True, True, False, False, True, False, True, False]
+
+
+def test_each_client_has_a_share_of_its_own() -> None:
+    allowance = Allowance(1, Clock())
+    assert [allowance.hit(client) for client in ("a", "b", "a", "b", "c")] == [True, True, False, False, True]
+
+
+def test_what_is_over_is_forgotten() -> None:
+    clock = Clock()
+    allowance = Allowance(2, clock)
+    for number in range(10_000):
+        clock.now += 0.1
+        allowance.hit(f"client {number}")
+    assert len(allowance._let_through) <= 601
+    clock.now += 61
+    assert allowance.hit("last")
+    assert len(allowance._let_through) == 1
+
+
+def test_who_is_refused_does_not_wait_longer_for_it() -> None:
+    clock = Clock()
+    allowance = Allowance(1, clock)
+    assert allowance.hit("a")
+    for _ in range(100):
+        clock.now += 0.5
+        assert not allowance.hit("a")
+    clock.now = 1060
+    assert allowance.hit("a")
+
+
+def test_threads_together_get_no_more() -> None:
+    allowance = Allowance(100, Clock())
+    with ThreadPoolExecutor(8) as threads:
+        assert sum(threads.map(lambda _: allowance.hit("a"), range(1000))) == 100

@@ -1,0 +1,243 @@
+"""The adapter of the AI use-case inventory, over real HTTP against a stand-in for GitHub's raw files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+
+import pytest
+
+from sources.ai_inventory.inventory import AiInventory
+from sources.base import Fetched, HeldRecord, Interest, Step, Unchanged, Window
+from sources.errors import Blocked, QuotaUsedUp, Refused, SourceChanged, SourceError, Unreachable
+from sources.http.client import Client, Pace, Patience
+from sources.records import Agency, Document, Payload, Problem, Publication
+from tests.sources.memory import Memory
+from tests.upstreams.ai_inventory import (
+    COMMERCIAL,
+    CONSOLIDATED,
+    COPILOT,
+    INDIVIDUAL,
+    INDIVIDUAL_HEADER,
+    RETIRED,
+    TOWER,
+    FaultyAiInventory,
+    Row,
+    table,
+)
+from tests.upstreams.faults import Fault
+
+SOURCE = AiInventory()
+DAY = date(2026, 4, 14)
+INTEREST = Interest(names=("ANDURIL",), phrases=("SURVEILLANCE TOWER",))
+STEPS = {step.key: step for step in SOURCE.backfill_steps(INTEREST, DAY, DAY)}
+STEP = STEPS["2025/individual"]
+ASSUMPTIONS = {assumption.name: assumption for assumption in SOURCE.assumptions}
+WHOLE_FILE = "2025_individually_reported_AI_use_cases.csv"
+PAGE = "https://github.com/ombegov/2025-Federal-Agency-AI-Use-Case-Inventory/blob/main/Data/"
+
+
+@pytest.fixture
+def server() -> Iterator[FaultyAiInventory]:
+    with FaultyAiInventory() as stand_in:
+        yield stand_in
+
+
+@contextmanager
+def client_of(base_url: str, *, whole_answer: float = 30) -> Iterator[Client]:
+    patience = Patience(connect=10, whole_answer=whole_answer, tries=2, first_wait=0.001)
+    pace = Pace(seconds_between=0)
+    with Client(SOURCE.name, base_url=base_url, pace=pace, patience=patience, sleep=lambda _seconds: None) as client:
+        yield client
+
+
+def fetched(server: FaultyAiInventory, stored: Memory | None = None, step: Step = STEP) -> list[Fetched]:
+    with client_of(server.base_url) as client:
+        return list(SOURCE.fetch(client, step, stored or Memory()))
+
+
+def document(*rows: Row, body: bytes | None = None) -> Document:
+    content = table(INDIVIDUAL_HEADER, rows) if body is None else body
+    return Document(
+        url="https://example.test/x.csv",
+        request="",
+        retrieved_at=datetime(2026, 4, 14, tzinfo=UTC),
+        content_type="text/plain",
+        body=content,
+    )
+
+
+def remembered(server: FaultyAiInventory, step: Step = STEP) -> Memory:
+    """The memory of a program that has stored what the server holds."""
+    (payload,) = fetched(server, step=step)
+    assert isinstance(payload, Payload)
+    records = [record for record in SOURCE.parse(payload) if isinstance(record, Publication)]
+    return Memory(records={record.key: HeldRecord(key=record.key, revision=record.revision) for record in records})
+
+
+def test_a_commercial_product_in_use_is_a_use_case_and_one_not_in_use_is_none(server: FaultyAiInventory) -> None:
+    (payload,) = fetched(server, step=STEPS["2025/commercial"])
+    assert isinstance(payload, Payload)
+    (record,) = SOURCE.parse(payload)
+    assert isinstance(record, Publication)
+    assert record.key.startswith("AI_USE_CASE_2025_COTS_")
+    assert (record.title, record.type_text) == (COPILOT["AI Use Case"], "AI use case, commercial product")
+    assert (record.description, record.recipient.name) == ("Commercial products: Palantir", "")
+    assert record.awarding == Agency(name="Department of Commerce")
+    assert record.url == PAGE + "2025_consolidated_COTS_AI_use_cases.csv"
+    assert [(fact.label, fact.value) for fact in record.facts] == [
+        ("Inventory", "2025"),
+        ("AI Use Case", COPILOT["AI Use Case"]),
+        ("Agency Use (Y/N)?", "Y"),
+        ("Name of Commercial Product or Service Used", "Palantir"),
+        ("Estimated # of Licenses/Users", "1-100"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda body: body.replace(b"pia_url", b"pia_link"), "no column pia_url"),
+        (lambda body: body.replace(b"has_custom_code", b"has_pii"), "columns that are there twice"),
+        (lambda body: body[:-20], "cut off"),
+        (lambda body: body + b'DHS,"an open quote\n', "not a whole table"),
+        (lambda _body: b"<!doctype html><html><body>Sign in</body></html>\n", "Sign in"),
+        (lambda _body: b'""\n', "no column"),
+        (lambda _body: b"version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 2\n", "git-lfs"),
+    ],
+    ids=["a column renamed", "a column twice", "cut off", "an open quote", "a page", "nothing", "a pointer"],
+)
+def test_another_shape_is_a_change_of_the_source(server: FaultyAiInventory, change: object, says: str) -> None:
+    assert callable(change)
+    server.files[INDIVIDUAL] = change(server.files[INDIVIDUAL])
+    with pytest.raises(SourceChanged, match=says):
+        fetched(server)
+    with client_of(server.base_url) as client, pytest.raises(SourceChanged, match=says):
+        SOURCE.control(client)
+
+
+def test_stored_evidence_of_another_shape_is_a_problem() -> None:
+    payload = Payload(source=SOURCE.name, key="K", revision="", documents=(document(body=b"<html></html>\n"),))
+    (record,) = SOURCE.parse(payload)
+    assert isinstance(record, Problem)
+    assert record.key == "K"
+
+
+def test_a_file_without_rows_is_no_proof_that_the_source_is_well(server: FaultyAiInventory) -> None:
+    server.files[INDIVIDUAL] = table(INDIVIDUAL_HEADER, [])
+    with client_of(server.base_url) as client:
+        assert SOURCE.control(client) is False
+
+
+def test_a_poll_reads_each_file_once(server: FaultyAiInventory) -> None:
+    window = Window(until=DAY, signed_since=DAY, modified_since=DAY)
+    for step in SOURCE.poll_steps(INTEREST, window):
+        fetched(server, step=step)
+    asked = [(request.method, request.path) for request in server.requests]
+    assert asked == [("GET", CONSOLIDATED), ("GET", INDIVIDUAL), ("GET", COMMERCIAL)]
+
+
+def test_what_is_held_is_unchanged(server: FaultyAiInventory) -> None:
+    for step in STEPS.values():
+        memory = remembered(server, step)
+        assert fetched(server, memory, step) == [Unchanged(key=key) for key in memory.records]
+
+
+def test_one_row_that_is_changed_or_new_brings_the_file_again(server: FaultyAiInventory) -> None:
+    memory = remembered(server)
+    server.files[INDIVIDUAL] = table(INDIVIDUAL_HEADER, [{**TOWER, "vendor_name": "Anduril Industries"}, RETIRED])
+    (payload,) = fetched(server, memory)
+    assert isinstance(payload, Payload)
+    changed = [record for record in SOURCE.parse(payload) if isinstance(record, Publication)]
+    assert [record.key for record in changed if memory.records[record.key].revision != record.revision] == [
+        "AI_USE_CASE_2025_DHS_DHS-35"
+    ]
+
+
+def test_a_row_that_cannot_be_read_is_told_on_every_poll_and_the_rest_stays_unchanged(
+    server: FaultyAiInventory,
+) -> None:
+    server.files[INDIVIDUAL] += b"DHS,short\n"
+    memory = remembered(server)
+    kinds = [type(item) for item in fetched(server, memory)]
+    assert kinds == [Unchanged] * 4 + [Problem]
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        (Fault.TOO_MANY, QuotaUsedUp),
+        (Fault.TOO_MANY_DATE, QuotaUsedUp),
+        (Fault.TOO_MANY_HOUR, QuotaUsedUp),
+        (Fault.UNAVAILABLE, Unreachable),
+        (Fault.GATEWAY_TIMEOUT, Unreachable),
+        (Fault.EMPTY, Unreachable),
+        (Fault.RESET, Unreachable),
+        (Fault.CUT_TRANSFER, Unreachable),
+        (Fault.SLOW_DRIP, Unreachable),
+        (Fault.SERVER_ERROR, Unreachable),
+        (Fault.FORBIDDEN, Blocked),
+        (Fault.HTML_OK, SourceChanged),
+        (Fault.RENAMED_FIELD, SourceChanged),
+        (Fault.TRUNCATED_JSON, SourceChanged),
+    ],
+)
+def test_every_fault_ends_in_its_error(server: FaultyAiInventory, fault: Fault, error: type[SourceError]) -> None:
+    server.play(fault)
+    whole_answer = 0.5 if fault is Fault.SLOW_DRIP else 30
+    with client_of(server.base_url, whole_answer=whole_answer) as client, pytest.raises(error):
+        list(SOURCE.fetch(client, STEP, Memory()))
+
+
+@pytest.mark.parametrize("fault", [Fault.UNAVAILABLE, Fault.RESET, Fault.CUT_TRANSFER, Fault.EMPTY, Fault.TOO_MANY])
+def test_a_fault_that_passes_is_waited_out(server: FaultyAiInventory, fault: Fault) -> None:
+    server.play(fault, times=1)
+    assert len(fetched(server)) == 1
+
+
+def test_a_file_that_is_gone_is_refused(server: FaultyAiInventory) -> None:
+    del server.files[INDIVIDUAL]
+    with pytest.raises(Refused, match="404: Not Found"):
+        fetched(server)
+
+
+@pytest.mark.parametrize("broken", STEPS)
+def test_each_file_fails_alone(broken: str) -> None:
+    with FaultyAiInventory() as server:
+        server.play(Fault.UNAVAILABLE, on=str(STEPS[broken].query["file"]))
+        for key, step in STEPS.items():
+            if key == broken:
+                with pytest.raises(Unreachable):
+                    fetched(server, step=step)
+            else:
+                assert len(fetched(server, step=step)) == 1
+
+
+@pytest.mark.parametrize("wrong", ["", *ASSUMPTIONS])
+@pytest.mark.parametrize("name", ASSUMPTIONS)
+def test_a_probe_tells_whether_its_assumption_holds(name: str, wrong: str) -> None:
+    with FaultyAiInventory(wrong=wrong) as server, client_of(server.base_url) as client:
+        assert ASSUMPTIONS[name].probe(client) is (name != wrong)
+        assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("wrong", "failing"),
+    [("inventory-2024", "2024/consolidated"), ("commercial-2025", "2025/commercial"), ("newest-year", "")],
+)
+def test_where_one_assumption_does_not_hold_the_other_files_are_read(wrong: str, failing: str) -> None:
+    with FaultyAiInventory(wrong=wrong) as server:
+        for key, step in STEPS.items():
+            if key == failing:
+                with pytest.raises((Refused, SourceChanged)):
+                    fetched(server, step=step)
+            else:
+                assert len(fetched(server, step=step)) == 1
+
+
+@pytest.mark.parametrize("name", ASSUMPTIONS)
+def test_a_probe_that_cannot_tell_says_so(server: FaultyAiInventory, name: str) -> None:
+    server.play(Fault.UNAVAILABLE)
+    with client_of(server.base_url) as client, pytest.raises(Unreachable):
+        ASSUMPTIONS[name].probe(client)

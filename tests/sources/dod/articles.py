@@ -1,0 +1,100 @@
+"""What the tests of the adapter of DoD's announcements need: pages made of paragraphs, a client, fetching."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+from sources.base import FailedStep, Fetched, HeldRecord, Shortfall, Step
+from sources.dod.announcements import Dod
+from sources.http.client import Client, Pace, Patience
+from sources.records import Document, Payload, Problem, Publication, Record
+from tests.sources.memory import Memory
+from tests.upstreams.dod import DodStandIn, Page
+
+SOURCE = Dod()
+DATA = Path(__file__).parents[2] / "data" / "dod"
+ARTICLE = (DATA / "article.html").read_bytes()
+PARAGRAPHS = (DATA / "paragraphs.txt").read_text("utf-8").splitlines()
+FIRST = datetime(2026, 7, 1, 21, 0, 21, tzinfo=UTC)
+PLAIN = (
+    "Acme Drones LLC,* Boise, Idaho, is awarded a $9,000,000 firm-fixed-price contract (N00019-26-C-0042) for drones."
+)
+
+
+def page(number: int, *paragraphs: str, day: datetime | None = None, copies: Sequence[str] = ()) -> Page:
+    """A page `number` - 1 days after 1 July 2026, its paragraphs under "NAVY"."""
+    published = day or FIRST + timedelta(days=number - 1)
+    title = f"Contracts for {published:%B} {published.day}, {published.year}"
+    told = "".join(f"<p>{paragraph}</p>\n" for paragraph in paragraphs or (PLAIN,))
+    body = (
+        f'<html><body><div class="adetail content-type-400"><h1 class="maintitle">{title}</h1>'
+        f'<div class="body"><p style="text-align: center;"><strong>NAVY</strong></p>\n{told}'
+        "<p>*Small business</p></div></div></body></html>"
+    )
+    return Page(number=str(4532000 + number), title=title, published=published, body=body.encode(), copies=list(copies))
+
+
+OLD = page(0, day=datetime(2026, 6, 1, 21, 0, tzinfo=UTC))  # makes an index reach back far enough
+
+
+@contextmanager
+def client_of(server: DodStandIn, *, tries: int = 2) -> Iterator[Client]:
+    """A client in a hurry, all of whose hosts are the stand-in."""
+    pace = Pace(seconds_between=0)
+    patience = Patience(connect=10, read=10, whole_answer=30, tries=tries, first_wait=0.001)
+    also = dict.fromkeys(SOURCE.also, server.base_url)
+    with Client(
+        SOURCE.name, base_url=server.base_url, pace=pace, patience=patience, also=also, sleep=lambda _seconds: None
+    ) as client:
+        yield client
+
+
+def step_of(since: date = date(2026, 7, 1), until: date = date(2026, 7, 31), key: str = "rss") -> Step:
+    """A step over some days."""
+    return Step(key=key, query={}, since=since, until=until)
+
+
+def fetched(server: DodStandIn, memory: Memory | None = None, step: Step | None = None) -> list[Fetched]:
+    """Walk a step to its end."""
+    with client_of(server) as client:
+        return list(SOURCE.fetch(client, step or step_of(), memory or Memory()))
+
+
+def kinds(items: Sequence[Fetched]) -> list[tuple[str, str]]:
+    """What was fetched, as (kind, key) in order."""
+    return [_kind(item) for item in items]
+
+
+def _kind(item: Fetched) -> tuple[str, str]:
+    if isinstance(item, Shortfall):
+        return "Shortfall", f"{item.received}/{item.expected}"
+    return type(item).__name__, item.step.key if isinstance(item, FailedStep) else item.key
+
+
+def records_of(items: Sequence[Fetched]) -> list[Record]:
+    """The records of the payloads fetched."""
+    return [record for item in items if isinstance(item, Payload) for record in SOURCE.parse(item)]
+
+
+def read(
+    body: bytes, *, key: str = "DOD_4532515", url: str = "https://www.war.gov/x", sent: str = "text/html"
+) -> list[Record]:
+    """The records of a page; `sent` is the content type it came with."""
+    now = datetime(2026, 7, 3, tzinfo=UTC)
+    document = Document(url=url, request="", retrieved_at=now, content_type=sent, body=body)
+    return SOURCE.parse(Payload(source="dod", key=key, revision="", documents=(document,)))
+
+
+def publications(records: Sequence[Record]) -> list[Publication]:
+    """Records that must all be publications."""
+    found = [record for record in records if isinstance(record, Publication)]
+    assert len(found) == len(records), [record for record in records if isinstance(record, Problem)]
+    return found
+
+
+def holding(*keys: str) -> Memory:
+    """The memory of a program that has stored these records."""
+    return Memory(records={key: HeldRecord(key=key, revision="") for key in keys})

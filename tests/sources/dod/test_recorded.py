@@ -1,0 +1,256 @@
+"""Real pages of announcements, each record of them, and the announcements that were once read wrongly."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+
+import pytest
+
+from sources.dod.lines import announcements_in
+from sources.records import Agency, Amount, AmountMeaning, Publication, PublicationKind, Recipient, SourceFact
+from tests.sources.dod.articles import DATA, PLAIN, publications, read
+
+PAGES = ("4319114", "4344447", "4345564")
+RECORDS = {
+    record.key.removeprefix("DOD_"): record
+    for number in PAGES
+    for record in publications(read((DATA / f"article_{number}.html").read_bytes(), key=f"DOD_{number}"))
+}
+with (DATA / "records.tsv").open(encoding="utf-8", newline="") as _file:
+    EXPECTED = {row["key"]: row for row in csv.DictReader(_file, delimiter="\t", quoting=csv.QUOTE_NONE)}
+ACTIVITY = "Foo Command, Reston, Virginia, is the contracting activity (N00019-26-C-0042)."
+
+
+def row_of(record: Publication) -> dict[str, str]:
+    """A record as the table has it."""
+    amounts = [f"{one.meaning} {one.dollars:,}{' together' if one.shared else ''}" for one in record.amounts]
+    return {
+        "key": record.key.removeprefix("DOD_"),
+        "awardee": record.recipient.name,
+        "place": fact(record, "place of the awardee"),
+        "number": record.piid,
+        "agreement": record.parent_piid,
+        "modification": record.modification,
+        "signed": str(record.signed or ""),
+        "amounts": "; ".join(amounts),
+        "correction": "correction" if record.corrects else "",
+    }
+
+
+def fact(record: Publication, label: str) -> str:
+    return next((fact.value for fact in record.facts if fact.label == label), "")
+
+
+def amounts_of(told: str, meaning: AmountMeaning) -> list[Decimal]:
+    (record,) = publications(read(page_of(told)))
+    return [one.dollars for one in record.amounts if one.meaning is meaning]
+
+
+def page_of(told: str) -> bytes:
+    return f'<h1>Contracts for July 2, 2026</h1><div class="body"><p>NAVY</p>{told}</div>'.encode()
+
+
+def test_the_pages_hold_the_records_that_a_person_finds_in_them() -> None:
+    assert list(RECORDS) == list(EXPECTED)
+    assert len(RECORDS) == 113
+
+
+@pytest.mark.parametrize("key", EXPECTED)
+def test_a_record_of_a_real_page_is_read_right(key: str) -> None:
+    assert row_of(RECORDS[key]) == EXPECTED[key]
+
+
+def test_a_record_of_a_real_page_is_read_to_its_last_field() -> None:
+    record = RECORDS["4319114_32_1"]
+    assert replace(record, description=record.description[:70], documents=()) == Publication(
+        key="DOD_4319114_32_1",
+        source="dod",
+        kind=PublicationKind.ANNOUNCEMENT,
+        type_text="modification",
+        title="Contracts For Sept. 30, 2025: NAVY",
+        description="Progeny Systems LLC, Manassas, Virginia, is awarded an $8,579,352 modi",
+        recipient=Recipient(name="Progeny Systems LLC", state="VA"),
+        awarding=Agency(
+            code="097",
+            name="Department of Defense",
+            sub_name="NAVY",
+            office="Office of Naval Research, Arlington, Virginia",
+        ),
+        published=date(2025, 9, 30),
+        url="https://www.war.gov/News/Contracts/Contract/Article/4319114/",
+        revision=record.revision,
+        amounts=(
+            Amount(meaning=AmountMeaning.ANNOUNCED, dollars=Decimal(8579352)),
+            Amount(meaning=AmountMeaning.OBLIGATED, dollars=Decimal(8579352)),
+            Amount(meaning=AmountMeaning.CEILING, dollars=Decimal(20479558)),
+        ),
+        piid="N0001423C1035",
+        modification="P00001",
+        place="Manassas, Virginia",
+        facts=(
+            SourceFact(label="place of the awardee", value="Manassas, Virginia"),
+            SourceFact(label="work places", value="Manassas, Virginia"),
+            SourceFact(label="completion", value="expected to be completed in August 2027"),
+            SourceFact(label="contracting activity", value="Office of Naval Research, Arlington, Virginia"),
+            SourceFact(
+                label="funds",
+                value="Fiscal 2025 research, development, test and evaluation (Navy) funds in the amount of $8,579,352"
+                " are obligated at time of award, bringing the total cumulative face value of the contract to"
+                " $20,479,558. Contract funds will not expire at the end of the current fiscal year.",
+            ),
+            SourceFact(label="read from", value="war.gov"),
+        ),
+    )
+
+
+def test_an_amount_in_an_awardees_own_brackets_is_its_alone() -> None:
+    own = [RECORDS[f"4344447_15_{place}"].amounts for place in range(1, 8)]
+    dollars = (70134920, 59083584, 39494290, 21301706, 17737742, 11591274, 9601395)
+    assert own == [(Amount(meaning=AmountMeaning.ANNOUNCED, dollars=Decimal(value)),) for value in dollars]
+
+
+def test_what_one_of_several_awardees_has_in_brackets_is_not_of_the_others() -> None:
+    told = (
+        "<p>Alpha Inc., Boise, Idaho (N00019-26-D-0001, maximum $200); and Beta LLC, Bonn, Germany, are awarded"
+        " contracts worth $900 together.</p>"
+    )
+    first, second = publications(read(page_of(told)))
+    together = Amount(meaning=AmountMeaning.ANNOUNCED, dollars=Decimal(900), shared=True)
+    assert (first.piid, second.piid) == ("N0001926D0001", "")
+    own = [f"{one.meaning} {one.dollars}" for one in first.amounts[:-1]]
+    assert own == ["announced 200.00", "ceiling 200.00"]
+    assert (first.amounts[-1], second.amounts) == (together, (together,))
+
+
+def test_a_correction_and_the_paragraph_after_it_are_one() -> None:
+    record = RECORDS["4319114_40_1"]
+    assert record.corrects == record.description
+    assert record.corrects.startswith("CORRECTION: The contract announced on Sep. 30, 2025, to Raytheon Co., Tucson")
+    assert record.corrects.endswith("Robins Air Force Base, Georgia, is the contracting activity.")
+    assert "following: Raytheon Co., Tucson, Arizona, was awarded a $41,681,329" in record.corrects
+    assert (record.type_text, record.amounts[0].dollars) == ("firm-fixed-price modification", Decimal(41681329))
+    assert not RECORDS["4319114_41_1"].corrects
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        f"<p>CORRECTION: The contract of July 1 is corrected as follows:</p><p>{PLAIN}</p>",
+        f"<p>CORRECTION: The announcement of July 1, 2026, should read:<br>{PLAIN}</p>",
+        f"<p>UPDATE: The award announced on July 1 is corrected to read: {PLAIN}</p>",
+    ],
+)
+def test_what_a_correction_puts_in_place_of_an_announcement_is_read_as_one(told: str) -> None:
+    first, other = publications(read(page_of(f"{told}<p>{PLAIN.replace('Acme', 'Other')}</p>")))
+    assert (first.recipient.name, first.piid, other.corrects) == ("Acme Drones LLC", "N0001926C0042", "")
+    assert first.corrects.startswith(("CORRECTION: The", "UPDATE: The"))
+    assert first.amounts[0].dollars == Decimal(9000000)
+
+
+def test_a_number_with_a_space_inside_is_read_and_marked() -> None:
+    marked = {key: mark for key, one in RECORDS.items() if (mark := fact(one, "contract number, damaged"))}
+    assert marked == {"4319114_45_1": "FA8575-25-F B001"}
+
+
+@pytest.mark.parametrize(
+    ("written", "number"),
+    [
+        ("FA8575 -25-F-B001", "FA857525FB001"),
+        ("SPRRA2-25- C-0014", "SPRRA225C0014"),
+        ("FA8575 25-F-B001", "FA857525FB001"),
+        ("FA8575 25 F B001", ""),
+        ("BLOCK 25-F-B001", ""),
+        ("FA8575-25-F B0012", ""),
+    ],
+)
+def test_a_damaged_number_is_one_only_where_it_cannot_be_anything_else(written: str, number: str) -> None:
+    (record,) = publications(read(page_of(f"<p>{PLAIN.replace('N00019-26-C-0042', written)}</p>")))
+    assert (record.piid, fact(record, "contract number, damaged")) == (number, written if number else "")
+
+
+def test_an_absurd_amount_is_doubted_and_an_ordinary_one_is_not() -> None:
+    doubted = {key.rpartition("_")[0]: record.doubt for key, record in RECORDS.items() if record.doubt}
+    assert doubted == {"4319114_1": "an amount larger than the whole federal budget: $20,000,000,000,000"}
+
+
+def test_an_award_may_be_announced_by_its_minimum() -> None:
+    least = {key for key, record in RECORDS.items() if fact(record, "the announced amount is") == "a minimum"}
+    assert least == {"4319114_52_1", "4319114_53_1"}
+
+
+@pytest.mark.parametrize(
+    ("words", "announced"),
+    [
+        ("a minimum $500", [500]),
+        ("a minimum value of $500", [500]),
+        ("a minimum $500 and maximum $900", [900]),
+        ("a $900, minimum $500,", [900]),
+        ("a minimum guarantee of $500", []),
+    ],
+)
+def test_a_minimum_leads_only_where_nothing_else_is_announced(words: str, announced: list[int]) -> None:
+    told = f"<p>Acme Corp., Boise, Idaho, is awarded {words} contract for drones.</p>"
+    assert amounts_of(told, AmountMeaning.ANNOUNCED) == announced
+
+
+@pytest.mark.parametrize(
+    ("words", "obligated", "ceilings"),
+    [
+        ("Funds of $5 are obligated, bringing the total cumulative face value of the contract to $20.", [5], [20]),
+        ("The total value of funds obligated to date is $20.", [20], []),
+        ("Funds in the amount of $5 will be obligated, of which $3 will expire this year.", [5], []),
+        ("Funds in the amount of $5 will be obligated, $3 of which expire this year.", [5], []),
+        ("Army funds of $5 and Navy funds of $5 will be obligated.", [5, 5], []),
+        ("Funds of $5 were obligated. Fiscal 2026 funds of $5 were obligated.", [5], []),
+        ("Options could increase the amount to $20.", [], [20]),
+    ],
+)
+def test_what_is_obligated_is_told_from_what_it_adds_up_to(
+    words: str, obligated: list[int], ceilings: list[int]
+) -> None:
+    told = f"<p>Acme Corp., Boise, Idaho, is awarded a $100 contract. {words}</p>"
+    assert amounts_of(told, AmountMeaning.ANNOUNCED) == [100]
+    assert amounts_of(told, AmountMeaning.OBLIGATED) == obligated
+    assert amounts_of(told, AmountMeaning.CEILING) == ceilings
+
+
+def test_a_sum_in_the_awards_own_sentence_is_not_announced() -> None:
+    told = (
+        "<p>Acme Corp., Boise, Idaho, is awarded a $5 modification, bringing the cumulative value of the contract to"
+        " $20.</p>"
+    )
+    assert amounts_of(told, AmountMeaning.ANNOUNCED) == [5]
+    assert amounts_of(told, AmountMeaning.CEILING) == [20]
+
+
+def test_a_contract_awarded_with_its_first_order_is_the_contract() -> None:
+    armtec, vertex = RECORDS["4319114_15_1"], RECORDS["4319114_35_1"]
+    assert [(one.piid, fact(one, "other contract numbers")) for one in (armtec, vertex)] == [
+        ("N0010425DB901", "N0010425FB901"),
+        ("FA823225DB010", "FA823225FB239"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("between", "count"),
+    [(" ", 2), (" (Awarded July 1, 2026) ", 2), ("\n&nbsp;\n", 2), (" Work by ", 1), (" and ", 1)],
+)
+def test_two_announcements_without_a_break_between_them_are_two(between: str, count: int) -> None:
+    second = PLAIN.replace("Acme", "Other").replace("0042", "0043")
+    found = publications(read(page_of(f"<p>{PLAIN} {ACTIVITY}{between}{second}</p>")))
+    assert len(found) == count
+    if count > 1:
+        assert [one.piid for one in found] == ["N0001926C0042", "N0001926C0043"]
+
+
+def test_a_last_sentence_without_a_place_is_no_other_announcement() -> None:
+    told = f"<p>{PLAIN} {ACTIVITY} Acme Drones LLC was awarded the earlier contract.</p>"
+    assert [one.key for one in publications(read(page_of(told)))] == ["DOD_4532515_1_1"]
+
+
+def test_a_line_of_many_announcements_is_parted_in_reasonable_time() -> None:
+    assert len(announcements_in(f"{PLAIN} {ACTIVITY} " * 2_000)) == 2_000
+    assert len(announcements_in(f"{ACTIVITY} {'It was. ' * 20_000}")) == 1

@@ -1,0 +1,66 @@
+"""What the tests of the adapter of the Federal Register need: a client in a hurry, steps, fetching."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date
+
+import pytest
+
+from sources.base import Fetched, HeldRecord, Interest, Step, Window
+from sources.errors import SourceError
+from sources.federal_register.documents import FederalRegister
+from sources.http.client import Client, Pace, Patience
+from sources.records import Payload, Publication
+from tests.sources.memory import Memory
+from tests.upstreams.federal_register import FederalRegisterStandIn
+
+SOURCE = FederalRegister()
+DAY = date(2024, 5, 7)
+
+
+@contextmanager
+def client_of(base_url: str) -> Iterator[Client]:
+    """A client that neither waits nor asks more than twice."""
+    patience = Patience(connect=10, read=5, whole_answer=5, tries=2, first_wait=0.001)
+    pace = Pace(seconds_between=0)
+    with Client(SOURCE.name, base_url=base_url, pace=pace, patience=patience, sleep=lambda _seconds: None) as client:
+        yield client
+
+
+def step_for(*phrases: str, since: str = "2024-01-01", until: str = "2026-12-31") -> Step:
+    """The step of a poll over published documents."""
+    return steps_for(*phrases, since=since, until=until)[-1]
+
+
+def steps_for(*phrases: str, since: str = "2024-01-01", until: str = "2026-12-31") -> list[Step]:
+    """The steps of a poll: what is on public inspection, and what was published."""
+    days = Window(until=date.fromisoformat(until), signed_since=date.fromisoformat(since), modified_since=DAY)
+    return SOURCE.poll_steps(Interest(phrases=phrases), days)
+
+
+def fetched(server: FederalRegisterStandIn, step: Step, stored: Memory | None = None) -> list[Fetched]:
+    """Walk a step to its end."""
+    with client_of(server.base_url) as client:
+        return list(SOURCE.fetch(client, step, stored or Memory()))
+
+
+def walked(server: FederalRegisterStandIn, step: Step, stored: Memory) -> tuple[list[Fetched], type[SourceError]]:
+    """What a walk gave before it ended, and the kind of error that ended it."""
+    given: list[Fetched] = []
+    with client_of(server.base_url) as client, pytest.raises(SourceError) as ended:
+        given.extend(SOURCE.fetch(client, step, stored))
+    return given, ended.type
+
+
+def publications(items: Sequence[Fetched]) -> dict[str, Publication]:
+    """The records of what was fetched, by key; all must be readable."""
+    records = [record for item in items if isinstance(item, Payload) for record in SOURCE.parse(item)]
+    assert all(isinstance(record, Publication) for record in records), records
+    return {record.key: record for record in records if isinstance(record, Publication)}
+
+
+def remembering(items: Sequence[Fetched]) -> Memory:
+    """The memory of a program that has stored what was fetched."""
+    return Memory(records={key: HeldRecord(key=key, revision=one.revision) for key, one in publications(items).items()})

@@ -1,0 +1,326 @@
+"""Reading documents of the Federal Register: every field, what is meant, keys, and whatever text an answer may hold."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sources.federal_register.document_parser import (
+    FIELDS,
+    document_key,
+    passage,
+    phrases_in,
+    phrases_of,
+    read_document,
+    revision_of,
+    words_of,
+)
+from sources.federal_register.documents import FederalRegister
+from sources.federal_register.search import LONGEST_TERM, PHRASES_AT_ONCE, terms
+from sources.records import (
+    Agency,
+    Attachment,
+    Document,
+    InvalidRecord,
+    Payload,
+    Problem,
+    Publication,
+    PublicationKind,
+    Recipient,
+    SourceFact,
+)
+from tests.upstreams.federal_register import BORDER, HOMELAND, PRIVACY_NOTICE, Json
+
+SOURCE = FederalRegister()
+KEY = "FEDERAL_REGISTER_2024-10001"
+REOPENING = Path(__file__).parents[2] / "data" / "federal_register" / "2026-19895.json"
+EXCERPT = 'through <span class="match">Clearview</span> <span class="match">AI</span>&#39;s service &amp; others …'
+
+
+def answer(*rows: object, number: int = 1) -> Document:
+    return Document(
+        url=f"https://www.federalregister.gov/api/v1/documents.json?{number}",
+        request="",
+        retrieved_at=datetime(2024, 5, 7, tzinfo=UTC),
+        content_type="application/json",
+        body=json.dumps({"count": len(rows), "total_pages": 1, "results": rows}).encode(),
+    )
+
+
+def payload_of(*documents: Document, key: str = KEY) -> Payload:
+    return Payload(source=SOURCE.name, key=key, revision="r", documents=documents)
+
+
+def row(**changes: Any) -> Json:
+    fields = {name: value for name, value in PRIVACY_NOTICE.items() if name != "full_text"}
+    return {**fields, "excerpts": EXCERPT, **changes}
+
+
+def read(**changes: Any) -> Publication:
+    record = read_document(payload_of(answer(row(**changes))))
+    assert isinstance(record, Publication), record
+    return record
+
+
+def test_a_document_is_read_to_its_last_field() -> None:
+    documents = (answer(row()), answer(row(excerpts="from license plate readers"), number=2))
+    (record,) = SOURCE.parse(payload_of(*documents))
+    assert record == Publication(
+        key=KEY,
+        source="federalregister",
+        kind=PublicationKind.DOCUMENT,
+        type_text="Notice",
+        title="Privacy Act of 1974; System of Records",
+        description=(
+            "In accordance with the Privacy Act of 1974, U.S. Customs and Border Protection proposes to modify ...\n"
+            "through Clearview AI's service & others …\n"
+            "from license plate readers"
+        ),
+        recipient=Recipient(name=""),
+        awarding=Agency(name="Homeland Security Department", sub_name="U.S. Customs and Border Protection"),
+        published=date(2024, 5, 6),
+        url="https://www.federalregister.gov/documents/2024/05/06/2024-10001/privacy-act-of-1974-system-of-records",
+        revision="r",
+        deadline=datetime(2024, 6, 6, 3, 59, 59, tzinfo=UTC),
+        attachments=(
+            Attachment(
+                title="Official PDF", url="https://www.govinfo.gov/content/pkg/FR-2024-05-06/pdf/2024-10001.pdf"
+            ),
+        ),
+        facts=record.facts if isinstance(record, Publication) else (),
+        documents=documents,
+    )
+    assert [(fact.label, fact.value) for fact in record.facts] == [
+        ("Document number", "2024-10001"),
+        ("Citation", "89 FR 37000"),
+        ("Action", "Notice of a modified system of records."),
+        ("Agencies", "Homeland Security Department; U.S. Customs and Border Protection"),
+        ("Dockets", "Docket No. DHS-2024-0012; CBP-2024-0001"),
+        ("Dates", "Submit comments on or before June 5, 2024."),
+        ("Effective", "2024-06-06"),
+    ]
+
+
+def test_all_that_may_be_absent_may_be_absent() -> None:
+    kept = {"document_number", "publication_date", "title", "type", "html_url"}
+    for empty in (None, "absent"):
+        bare = {name: value if name in kept else empty for name, value in row().items()}
+        record = read_document(payload_of(answer({name: value for name, value in bare.items() if value != "absent"})))
+        assert isinstance(record, Publication)
+        assert (record.description, record.deadline, record.attachments) == ("", None, ())
+        assert (record.awarding, record.corrects) == (Agency(), "")
+        assert [fact.label for fact in record.facts] == ["Document number"]
+
+
+def test_a_deadline_is_the_end_of_the_day_in_washington_summer_and_winter() -> None:
+    assert read(comments_close_on="2024-12-02").deadline == datetime(2024, 12, 3, 4, 59, 59, tzinfo=UTC)
+    assert read(comments_close_on="2024-07-02").deadline == datetime(2024, 7, 3, 3, 59, 59, tzinfo=UTC)
+
+
+def test_a_correction_says_what_it_corrects_and_a_corrected_document_by_what() -> None:
+    url = "https://www.federalregister.gov/api/v1/documents/2024-09999.json"
+    assert read(correction_of=url).corrects == "correction of 2024-09999"
+    assert ("Corrected by", url) in [(fact.label, fact.value) for fact in read(corrections=[url]).facts]
+
+
+@pytest.mark.parametrize(
+    ("agencies", "expected"),
+    [
+        ([HOMELAND, BORDER], Agency(name=HOMELAND["name"], sub_name=BORDER["name"])),
+        ([BORDER, HOMELAND], Agency(name=HOMELAND["name"], sub_name=BORDER["name"])),
+        ([BORDER], Agency(name=BORDER["name"])),
+        ([HOMELAND], Agency(name=HOMELAND["name"])),
+        ([{"raw_name": "OFFICE OF NOBODY"}, HOMELAND], Agency(name="OFFICE OF NOBODY")),
+        ([], Agency()),
+    ],
+    ids=["parent first", "child first", "child alone", "parent alone", "unknown", "none"],
+)
+def test_the_agency_is_the_first_under_its_parent(agencies: list[Json], expected: Agency) -> None:
+    assert read(agencies=agencies).awarding == expected
+
+
+@pytest.mark.parametrize(
+    ("closes", "deadline"),
+    [
+        ("2024-05-05", None),
+        ("2024-05-06", datetime(2024, 5, 7, 3, 59, 59, tzinfo=UTC)),
+        ("2024-12-02", datetime(2024, 12, 3, 4, 59, 59, tzinfo=UTC)),
+    ],
+)
+def test_a_day_for_comments_before_publication_is_no_deadline(closes: str, deadline: datetime | None) -> None:
+    record = read(comments_close_on=closes)
+    told = [fact.value for fact in record.facts if fact.label == "Comments closed, before publication"]
+    assert (record.deadline, told) == (deadline, [] if deadline else [closes])
+
+
+def test_a_recorded_document_is_read_to_its_last_field() -> None:
+    recorded = json.loads(REOPENING.read_text("utf-8"))
+    told = answer({name: value for name, value in recorded.items() if name in FIELDS})
+    record = read_document(payload_of(told, key="FEDERAL_REGISTER_2026-19895"))
+    address = "https://www.federalregister.gov/documents/2026/09/29/2026-19895/"
+    assert record == Publication(
+        key="FEDERAL_REGISTER_2026-19895",
+        source="federalregister",
+        kind=PublicationKind.DOCUMENT,
+        type_text="Notice",
+        title="Guidance on the Streamlined Inspection Program; Reopening of Comment Period",
+        description=(
+            "The Coast Guard is reopening the comment period on its draft Navigation and Vessel Inspection Circular"
+            " (NVIC) 02-99, Change 1, Guidance on the Streamlined Inspection Program."
+        ),
+        recipient=Recipient(name=""),
+        awarding=Agency(name="Homeland Security Department", sub_name="Coast Guard"),
+        published=date(2026, 9, 29),
+        url=f"{address}guidance-on-the-streamlined-inspection-program-reopening-of-comment-period",
+        revision="r",
+        attachments=(
+            Attachment(
+                title="Official PDF",
+                url="https://www.govinfo.gov/content/pkg/FR-2026-09-29/pdf/2026-19895.pdf",
+            ),
+        ),
+        facts=(
+            SourceFact(label="Document number", value="2026-19895"),
+            SourceFact(label="Citation", value="91 FR 61426"),
+            SourceFact(label="Action", value="Reopening of comment period."),
+            SourceFact(label="Agencies", value="Homeland Security Department; Coast Guard"),
+            SourceFact(label="Dockets", value="Docket No. USCG-2026-0041"),
+            SourceFact(
+                label="Dates",
+                value="The comment period for the notice published August 24, 2026, at 91 FR 54729, is reopened."
+                " Comments must be submitted to the online docket via https://www.regulations.gov on or before"
+                " October 29, 2026.",
+            ),
+            SourceFact(label="Comments closed, before publication", value="2026-08-24"),
+        ),
+        documents=(told,),
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"title": None}, "title is missing"),
+        ({"title": 5}, "title is not text"),
+        ({"type": ""}, "type is missing"),
+        ({"html_url": None}, "html_url is missing"),
+        ({"html_url": "javascript:alert(1)"}, "not an address on the web"),
+        ({"pdf_url": "file:///etc/passwd"}, "not an address on the web"),
+        ({"publication_date": None}, "no answer holds its row"),
+        ({"comments_close_on": "soon"}, "comments_close_on is no date"),
+        ({"effective_on": "2024-02-30"}, "effective_on is no date"),
+        ({"agencies": {"name": "x"}}, "agencies is no list"),
+        ({"agencies": ["x"]}, "agencies is no list"),
+        ({"docket_ids": "x"}, "docket_ids is no list"),
+        ({"docket_ids": [{"id": 1}]}, "docket_ids is not text"),
+        ({"excerpts": ["x"]}, "excerpts is not text"),
+        ({"document_number": "2024-9"}, "no answer holds its row"),
+    ],
+    ids=range(15),
+)
+def test_what_cannot_be_read_is_a_problem(changes: Json, reason: str) -> None:
+    record = read_document(payload_of(answer(row(**changes))))
+    assert isinstance(record, Problem)
+    assert record.reason.startswith(reason)
+    assert (record.key, len(record.documents)) == (KEY, 1)
+
+
+@pytest.mark.parametrize("body", [b"<html></html>", b'{"results": ', b"[]", b'{"results": 5}', b"{}"])
+def test_stored_evidence_of_another_shape_is_a_problem(body: bytes) -> None:
+    spoilt = Document(
+        url="https://x.test/", request="", retrieved_at=datetime(2024, 5, 7, tzinfo=UTC), content_type="", body=body
+    )
+    assert isinstance(read_document(payload_of(spoilt)), Problem)
+
+
+def test_hostile_text_stays_text_on_one_line() -> None:
+    record = read(
+        title="<script>\x00alert(1)</script>\n=1+1 \ud800", abstract=None, excerpts="&lt;b&gt;\x00 &#0; 5 < 6"
+    )
+    assert record.title == "<script>alert(1)</script> =1+1 ?"
+    assert record.description == "<b> \ufffd 5 < 6"
+
+
+def test_a_passage_that_only_repeats_the_abstract_is_left_out() -> None:
+    assert passage({"abstract": "One two three four", "excerpts": "One two three..."}) == ""
+    assert passage({"abstract": "One two three four", "excerpts": "three four five"}) == "three four five"
+    assert passage({"abstract": None, "excerpts": None}) == ""
+
+
+@pytest.mark.parametrize(
+    ("phrase", "text", "meant"),
+    [
+        ("CLEARVIEW AI", "the Clearview-AI® service", True),
+        ("ID.ME", "by ID.me, Inc.", True),
+        ("PEN-LINK", "Pen Link and others", True),
+        ("BODY CAMERA", "of body cameras", True),
+        ("AXON", "a taxon of beetles", False),
+        ("AXON", "Taxon; AXON.", True),
+        ("CLEARVIEW AI", "a clear view AI", False),
+        ("...", "anything", False),
+    ],
+)
+def test_a_phrase_is_meant_where_its_words_begin_at_a_word(phrase: str, text: str, meant: bool) -> None:
+    for name in ("title", "abstract", "excerpts"):
+        assert phrases_in({name: text}, words_of([phrase])) == ({phrase} if meant else set())
+
+
+def test_a_key_has_the_day_where_numbers_were_given_twice() -> None:
+    assert document_key({"document_number": "00-111", "publication_date": "2000-01-14"}).endswith("_00-111_2000-01-14")
+    assert document_key({"document_number": "e5-1", "publication_date": "2015-12-31"}).endswith("_E5-1_2015-12-31")
+    assert document_key({"document_number": "2016-1", "publication_date": "2016-01-01"}).endswith("REGISTER_2016-1")
+
+
+@pytest.mark.parametrize("number", [None, "", "a b", "x" * 41, "\x00", "2024/1"])
+def test_what_is_no_number_is_no_key(number: object) -> None:
+    with pytest.raises(InvalidRecord):
+        document_key({"document_number": number, "publication_date": "2024-05-06"})
+
+
+def test_a_revision_changes_with_any_field_or_phrase_but_not_with_the_passage() -> None:
+    before = revision_of(row(), ["A"])
+    assert revision_of(row(excerpts="another"), ["A"]) == before
+    assert revision_of(row(), ["B", "A"]) == revision_of(row(), ["A", "B"]) != before
+    assert phrases_of(revision_of(row(), ['a "quoted" one', "B"])) == {'a "quoted" one', "B"}
+    for name in row():
+        if name != "excerpts":
+            assert revision_of(row(**{name: "something else"}), ["A"]) != before, name
+
+
+@pytest.mark.parametrize("revision", ["", "x", "0123456789abcdef", "0123456789abcdef{}", "0123456789abcdef[["])
+def test_a_revision_of_another_make_tells_of_no_phrase(revision: str) -> None:
+    assert phrases_of(revision) == frozenset()
+
+
+def test_terms_are_phrases_in_quotes_between_bars_in_brackets() -> None:
+    assert list(terms(["ID.ME", "D&B DATA", "I2, INC", "ANALYST'S NOTEBOOK"])) == [
+        '("ID.ME" | "D&B DATA" | "I2, INC" | "ANALYST\'S NOTEBOOK")'
+    ]
+    assert list(terms(["ONE"])) == ['("ONE")'], "brackets keep what is merely related out"
+    assert list(terms(['A "B" =C | (D) ~2 \\E *', "...", ""])) == ['("A B C D 2 E")']
+    assert list(terms(["x", "x"])) == ['("x")']
+
+
+@given(st.lists(st.text(max_size=80), max_size=120))
+def test_terms_are_bounded_balanced_and_complete(phrases: list[str]) -> None:
+    made = list(terms(phrases))
+    for term in made:
+        inner = term.removeprefix("(").removesuffix(")")
+        quoted = inner.split(" | ")
+        assert all(part[0] == part[-1] == '"' and part.count('"') == 2 for part in quoted)
+        assert len(quoted) <= PHRASES_AT_ONCE
+    asked = "".join(made)
+    for phrase in phrases:
+        assert all(word in asked for word in phrase.split() if word.isalnum())
+
+
+def test_a_term_is_only_longer_than_an_address_allows_when_one_phrase_is() -> None:
+    made = list(terms([f"{'long ' * 20}{n}" for n in range(100)]))
+    assert len(made) > 5
+    assert all(len(term.replace(" ", "%20")) < LONGEST_TERM for term in made)

@@ -1,0 +1,308 @@
+"""The adapter of the Federal Register, over real HTTP against a stand-in for its API."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import date
+
+import pytest
+
+from procurewatch.demo.answers import Answer, LoggedRequest
+from sources.base import HeldRecord, Interest, Shortfall, Unchanged, Window
+from sources.errors import Blocked, QuotaUsedUp, Refused, SourceChanged, SourceError, Unreachable
+from sources.http.client import Client, Pace, Patience
+from sources.records import Payload, Problem
+from tests.sources.federal_register.documents import (
+    DAY,
+    SOURCE,
+    client_of,
+    fetched,
+    publications,
+    remembering,
+    step_for,
+    walked,
+)
+from tests.sources.memory import Memory
+from tests.upstreams.faults import Fault
+from tests.upstreams.federal_register import RECORDED, FaultyFederalRegister, Json, document
+
+WINDOW = Window(until=DAY, signed_since=date(2024, 1, 8), modified_since=DAY)
+NOTICE, REQUEST = "FEDERAL_REGISTER_2024-10001", "FEDERAL_REGISTER_2024-10002"
+
+
+class Altered(FaultyFederalRegister):
+    """The stand-in whose answers a test may change: `changes` are put into each answer that is a search's."""
+
+    changes: Json
+
+    def __init__(self, documents: Sequence[Json] = RECORDED) -> None:
+        self.changes = {}
+        super().__init__(documents)
+
+    def answer(self, request: LoggedRequest) -> Answer:
+        answer = super().answer(request)
+        if not self.changes:
+            return answer
+        content = {**json.loads(answer.body), **self.changes}
+        kept = {name: value for name, value in content.items() if value != "left out"}
+        return replace(answer, body=json.dumps(kept).encode())
+
+
+@pytest.fixture
+def server() -> Iterator[Altered]:
+    with Altered() as stand_in:
+        yield stand_in
+
+
+def test_a_poll_asks_for_what_is_filed_and_for_what_was_published_in_the_days_of_new_awards() -> None:
+    interest = Interest(names=("ANDURIL", "SKYDIO"), phrases=("SKYDIO", "DRONE"), ueis=("E5BEYXDQYJS6",))
+    inspection, published = SOURCE.poll_steps(interest, WINDOW)
+    assert (inspection.key, inspection.part) == ("inspection", "documents on public inspection")
+    assert (published.key, published.part) == ("published", "documents")
+    assert inspection.query == published.query == {"phrases": ("ANDURIL", "DRONE", "SKYDIO")}
+    assert (inspection.since, inspection.until) == (None, None)
+    assert published.days == (date(2024, 1, 8), DAY)
+
+
+def test_a_backfill_is_a_step_a_year_from_1994() -> None:
+    interest = Interest(phrases=("DRONE",))
+    steps = SOURCE.backfill_steps(interest, date(1980, 1, 1), DAY)
+    assert [step.key for step in steps] == [f"year/{year}" for year in range(1994, 2025)]
+    assert steps[0].days == (date(1994, 1, 1), date(1994, 12, 31))
+    assert steps[-1].days == (date(2024, 1, 1), DAY)
+    assert SOURCE.backfill_steps(interest, date(1980, 1, 1), date(1990, 1, 1)) == []
+
+
+def test_identifiers_alone_are_nothing_to_look_for() -> None:
+    assert SOURCE.poll_steps(Interest(ueis=("E5BEYXDQYJS6",)), WINDOW) == []
+
+
+def test_documents_are_found_by_what_their_text_says(server: Altered) -> None:
+    found = publications(fetched(server, step_for("LICENSE PLATE READERS", "ANDURIL", "BIOMETRIC ENTRY-EXIT")))
+    assert set(found) == {NOTICE, REQUEST, "FEDERAL_REGISTER_2026-16231"}
+    assert found[REQUEST].description == "Vendors such as Anduril Industries and ID.me may answer."
+
+
+def test_what_only_the_name_of_an_agency_or_a_docket_holds_is_not_meant(server: Altered) -> None:
+    assert fetched(server, step_for("HOMELAND SECURITY", "CBP-2024-0001")) == []
+    assert server.requests
+
+
+def test_a_phrase_within_a_word_is_not_meant() -> None:
+    taxon = document("2024-1", "2024-05-06", "Taxonomic notice", agencies=[{"raw_name": "AXON OFFICE"}])
+    with Altered([taxon]) as server:
+        assert fetched(server, step_for("AXON")) == []
+
+
+def test_the_searches_of_a_step_make_one_record_of_a_document() -> None:
+    phrases = [f"PRODUCT NUMBER {n}" for n in range(100)]
+    far = "x " * 400
+    text = f"We bought PRODUCT NUMBER 3. {far} We bought PRODUCT NUMBER 99."
+    with Altered([document("2024-1", "2024-05-06", "Purchases", text)]) as server:
+        items = fetched(server, step_for(*phrases))
+        assert len(server.requests) >= 3
+        (record,) = publications(items).values()
+        assert [text in record.description for text in ("NUMBER 3.", "NUMBER 99.")] == [True, True]
+        assert len(record.documents) == 2
+
+
+def test_no_search_is_too_long_and_every_phrase_is_asked_for_once(server: Altered) -> None:
+    phrases = [f'Ünïcode "product" & (no. {n}) = a|b !c' for n in range(150)]
+    fetched(server, step_for(*phrases))
+    assert all(len(request.path) < 4_000 for request in server.requests)
+    assert len(server.requests) > 3
+
+
+def test_what_is_held_is_unchanged_and_costs_no_more_requests(server: Altered) -> None:
+    step = step_for("LICENSE PLATE READERS", "ANDURIL")
+    memory = remembering(fetched(server, step))
+    asked = len(server.requests)
+    assert fetched(server, step, memory) == [Unchanged(key=key) for key in (REQUEST, NOTICE)]
+    assert len(server.requests) == 2 * asked
+
+
+def test_an_amended_document_is_given_again(server: Altered) -> None:
+    step = step_for("LICENSE PLATE READERS", "ANDURIL")
+    memory = remembering(fetched(server, step))
+    server.documents[0]["comments_close_on"] = "2024-07-05"
+    items = fetched(server, step, memory)
+    assert [type(item) for item in items] == [Unchanged, Payload]
+    assert publications(items)[NOTICE].revision != memory.records[NOTICE].revision
+
+
+def test_another_search_of_fewer_phrases_changes_nothing(server: Altered) -> None:
+    """A backfill asks for one vendor: what was told of a document because of others stands."""
+    memory = remembering(fetched(server, step_for("ANDURIL", "ID.ME")))
+    assert fetched(server, step_for("ID.ME"), memory) == [Unchanged(key=REQUEST)]
+
+
+def test_a_new_phrase_adds_to_what_was_told_of_a_document() -> None:
+    far = "x " * 400
+    with Altered([document("2024-1", "2024-05-06", "Buys", f"SKYDIO drones. {far} ANDURIL towers.")]) as server:
+        memory = remembering(fetched(server, step_for("SKYDIO")))
+        (record,) = publications(fetched(server, step_for("ANDURIL"), memory)).values()
+        assert "SKYDIO drones" in record.description
+        assert "ANDURIL towers" in record.description
+        memory = Memory(records={record.key: HeldRecord(key=record.key, revision=record.revision)})
+        for phrase in ("SKYDIO", "ANDURIL"):
+            assert fetched(server, step_for(phrase), memory) == [Unchanged(key=record.key)]
+
+
+def test_a_revision_of_another_make_is_replaced(server: Altered) -> None:
+    memory = Memory(records={NOTICE: HeldRecord(key=NOTICE, revision="x")})
+    assert set(publications(fetched(server, step_for("LICENSE PLATE READERS"), memory))) == {NOTICE}
+
+
+def many(days: Sequence[str], a_day: int) -> list[Json]:
+    return [
+        document(f"2024-{number:02}{n:04}", day, f"Drone notice {n}")
+        for number, day in enumerate(days)
+        for n in range(a_day)
+    ]
+
+
+def test_more_than_a_page_is_cut_by_days_until_each_part_is_whole() -> None:
+    days = ["2024-05-01", "2024-05-02", "2024-05-09", "2024-05-30"]
+    with Altered(many(days, 450)) as server:
+        items = fetched(server, step_for("DRONE", since="2024-05-01", until="2024-05-31"))
+        assert len(publications(items)) == 1_800
+        assert not [item for item in items if isinstance(item, Shortfall)]
+        assert all("&page=" not in request.path for request in server.requests)
+
+
+def test_a_day_of_more_than_a_page_is_read_from_both_ends() -> None:
+    with Altered(many(["2024-05-01"], 1_500)) as server:
+        items = fetched(server, step_for("DRONE", since="2024-05-01", until="2024-05-31"))
+        assert len(publications(items)) == 1_500
+    with Altered(many(["2024-05-01"], 2_050)) as server:
+        items = fetched(server, step_for("DRONE", since="2024-05-01", until="2024-05-01"))
+        assert items[0] == Shortfall(step="published", expected=2_050, received=2_000)
+        assert len(publications(items)) == 2_000
+
+
+def test_a_count_of_a_wider_search_is_no_shortfall_when_both_orders_agree(server: Altered) -> None:
+    server.wider_count = 25
+    items = fetched(server, step_for("ANDURIL"))
+    assert set(publications(items)) == {REQUEST}
+    assert [item for item in items if isinstance(item, Shortfall)] == []
+    assert ["order=oldest" in request.path for request in server.requests] == [False, True]
+
+
+def test_rows_that_are_lost_are_a_shortfall() -> None:
+    class Lossy(Altered):
+        """Gives only the first row of each answer."""
+
+        def answer(self, request: LoggedRequest) -> Answer:
+            answer = super().answer(request)
+            content = json.loads(answer.body)
+            return replace(answer, body=json.dumps({**content, "results": content["results"][:1]}).encode())
+
+    step = step_for("DRONE", since="2024-05-01", until="2024-05-02")
+    with Lossy(many(["2024-05-01", "2024-05-02"], 3)) as server:
+        items = fetched(server, step)
+        assert items[0] == Shortfall(step="published", expected=6, received=2)
+        held = remembering(items[1:])
+        server.documents[-1]["dates"] = "Soon"
+        again = fetched(server, step, held)
+        assert [type(item) for item in again] == [Shortfall, Unchanged], "less is not put for what is held"
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"count": "left out"}, "no count"),
+        ({"count": "2"}, "no count"),
+        ({"count": True}, "no count"),
+        ({"results": "left out"}, "no results"),
+        ({"results": None}, "no results"),
+        ({"results": {}}, "no results"),
+        ({"total_pages": "1"}, "no total_pages"),
+        ({"results": ["x"]}, "no object"),
+        ({"results": [{"document_number": "2024-1"}]}, "publication_date is no date"),
+        ({"results": [{"document_number": "", "publication_date": "2024-05-06"}]}, "document_number is missing"),
+        ({"results": [{"document_number": 5, "publication_date": "2024-05-06"}]}, "document_number is not text"),
+        ({"results": [{"document_number": "../x", "publication_date": "2024-05-06"}]}, "document_number is missing"),
+        ({"results": [{"document_number": "2024-1", "publication_date": "1999-05-06"}]}, "a condition was ignored"),
+    ],
+    ids=range(13),
+)
+def test_another_shape_is_a_change_of_the_source(server: Altered, changes: Json, says: str) -> None:
+    server.changes = changes
+    with pytest.raises(SourceChanged, match=says):
+        fetched(server, step_for("ANDURIL"))
+
+
+def test_a_row_of_which_nothing_can_be_read_is_a_problem(server: Altered) -> None:
+    server.documents[1]["title"] = {"en": "x"}
+    server.documents[0]["abstract"] = "Anduril"
+    (problem, payload) = fetched(server, step_for("ANDURIL"))
+    assert isinstance(problem, Problem)
+    assert (problem.key, problem.reason[:17]) == (REQUEST, "title is not text")
+    assert isinstance(payload, Payload)
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        (Fault.TOO_MANY, QuotaUsedUp),
+        (Fault.TOO_MANY_DATE, QuotaUsedUp),
+        (Fault.TOO_MANY_HOUR, QuotaUsedUp),
+        (Fault.UNAVAILABLE, Unreachable),
+        (Fault.GATEWAY_TIMEOUT, Unreachable),
+        (Fault.EMPTY, Unreachable),
+        (Fault.RESET, Unreachable),
+        (Fault.CUT_TRANSFER, Unreachable),
+        (Fault.SERVER_ERROR, Unreachable),
+        (Fault.FORBIDDEN, Blocked),
+        (Fault.HTML_OK, SourceChanged),
+        (Fault.RENAMED_FIELD, SourceChanged),
+        (Fault.TRUNCATED_JSON, SourceChanged),
+    ],
+)
+def test_every_fault_ends_in_its_error_and_what_is_new_before_it_is_kept(
+    server: Altered, fault: Fault, error: type[SourceError]
+) -> None:
+    phrases = ["ANDURIL", *(f"PRODUCT NUMBER {n}" for n in range(60)), "RETRIEVAL"]
+    step = step_for(*phrases)
+    server.documents[2]["full_text"] = "Retrieval of records"
+    held = remembering(fetched(server, step))
+    server.documents[0]["full_text"] += " ANDURIL"
+    server.documents[1]["dates"] = "Soon"
+    server.play(fault, after=1, on="PRODUCT")
+    given, ended = walked(server, step, held)
+    assert ended is error
+    assert set(publications(given)) == {NOTICE}, "what is new is given, what is held is not replaced by less"
+
+
+def test_a_slow_drip_is_given_up(server: Altered) -> None:
+    server.play(Fault.SLOW_DRIP)
+    hurry = Patience(connect=10, read=0.5, whole_answer=0.5, tries=1)
+    client = Client(SOURCE.name, base_url=server.base_url, pace=Pace(seconds_between=0), patience=hurry)
+    with client, pytest.raises(Unreachable):
+        list(SOURCE.fetch(client, step_for("ANDURIL"), Memory()))
+
+
+@pytest.mark.parametrize("fault", [Fault.UNAVAILABLE, Fault.RESET, Fault.CUT_TRANSFER, Fault.EMPTY, Fault.TOO_MANY])
+def test_a_fault_that_passes_is_waited_out(server: Altered, fault: Fault) -> None:
+    server.play(fault, times=1)
+    assert set(publications(fetched(server, step_for("ANDURIL")))) == {REQUEST}
+
+
+def test_a_condition_that_is_no_longer_known_is_refused(server: Altered, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.upstreams.federal_register.CONDITIONS", frozenset({"term", "type"}))
+    with pytest.raises(Refused, match="is not a valid field"):
+        fetched(server, step_for("ANDURIL"))
+
+
+def test_the_control_query_knows_an_empty_answer_from_a_good_one(server: Altered) -> None:
+    with client_of(server.base_url) as client:
+        assert SOURCE.control(client) is True
+        server.documents.clear()
+        assert SOURCE.control(client) is False
+
+
+def test_nothing_found_is_nothing(server: Altered) -> None:
+    assert fetched(server, step_for("NOBODY HEARD OF THIS")) == []
+    assert len(server.requests) == 1

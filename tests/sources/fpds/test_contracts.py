@@ -1,0 +1,362 @@
+"""The live feed of FPDS, over HTTP on loopback: its queries, its pages, its failures, and the end of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+
+from procurewatch.demo.answers import Answer, LoggedRequest
+from sources.base import Fetched, HeldRecord, Interest, Shortfall, Step, Unchanged, Window
+from sources.errors import Blocked, QuotaUsedUp, SourceChanged, SourceError, Unreachable
+from sources.fpds.contracts import Fpds
+from sources.http.client import Client, Pace, Patience
+from sources.records import Award, Payload, Problem, Removal
+from tests.sources.memory import Memory
+from tests.upstreams.faults import Fault
+from tests.upstreams.fpds import FaultyFpds
+from tests.upstreams.fpds_xml import SITE, Action, feed
+
+SOURCE = Fpds()
+DAY = date(2024, 5, 6)
+INTEREST = Interest(names=("CLEARVIEW",), ueis=("ABCDEFGH1234",), phrases=('FACIAL "RECOGNITION"',))
+WINDOW = Window(until=DAY, signed_since=date(2024, 1, 1), modified_since=date(2024, 4, 22))
+STEP = Step(
+    key="test/1",
+    query={"feed": "PUBLIC", "term": 'VENDOR_NAME:"CLEARVIEW"', "date": "SIGNED_DATE"},
+    since=date(2024, 1, 1),
+    until=date(2024, 12, 31),
+)
+RETIRED = "may have been retired upstream"
+
+
+def many(count: int, **fields: Any) -> list[Action]:
+    return [Action(piid=f"P{number:04}", **fields) for number in range(count)]
+
+
+@contextmanager
+def client_of(server: FaultyFpds, *, tries: int = 2) -> Iterator[Client]:
+    patience = Patience(connect=10, read=10, whole_answer=30, tries=tries, first_wait=0.001)
+    pace = Pace(seconds_between=0)
+    with Client("fpds", base_url=server.base_url, pace=pace, patience=patience, sleep=lambda _seconds: None) as client:
+        yield client
+
+
+def walked(
+    server: FaultyFpds, step: Step = STEP, stored: Memory | None = None
+) -> tuple[list[Fetched], Exception | None]:
+    """What a step gives, and the error it ends with."""
+    items: list[Fetched] = []
+    with client_of(server) as client:
+        try:
+            for item in SOURCE.fetch(client, step, stored or Memory()):
+                items.append(item)  # noqa: PERF402 - what came before an error is kept
+        except SourceError as error:
+            return items, error
+    return items, None
+
+
+def keys(items: Sequence[Fetched]) -> list[str]:
+    return [item.key for item in items if isinstance(item, Payload)]
+
+
+def asked(server: FaultyFpds) -> list[dict[str, str]]:
+    return [dict(parse_qsl(urlsplit(request.path).query)) for request in server.requests]
+
+
+def test_it_is_off_unless_it_is_enabled_and_keeps_only_what_concerns_somebody() -> None:
+    assert SOURCE.on_by_default is False
+    assert SOURCE.keeps_all is False
+    assert SOURCE.rests >= timedelta(hours=12)
+
+
+@pytest.mark.parametrize("count", [0, 1, 9, 10, 11, 20, 25])
+def test_a_query_is_walked_to_its_last_page(count: int) -> None:
+    with FaultyFpds(many(count)) as server:
+        items, error = walked(server)
+    assert error is None
+    assert keys(items) == [f"CONT_AWD_P{number:04}_7012_-NONE-_-NONE-" for number in range(count)]
+    assert len(items) == count
+    assert [int(given["start"]) for given in asked(server)] == list(range(0, max(count, 1), 10))
+
+
+def test_each_entry_is_its_own_evidence_from_the_page_it_stood_on() -> None:
+    with FaultyFpds(many(11)) as server:
+        items, _ = walked(server)
+        address = (
+            f"{server.base_url}/ezsearch/FEEDS/ATOM?FEEDNAME=PUBLIC&templateName=1.5.3&q=VENDOR_NAME%3A%22CLEARVIEW"
+        )
+    last = items[-1]
+    assert isinstance(last, Payload)
+    (document,) = last.documents
+    assert document.url.startswith(address)
+    assert document.url.endswith("&start=10")
+    assert document.body.startswith(b"<entry ")
+    (record,) = SOURCE.parse(last)
+    assert isinstance(record, Award)
+    assert record.actions[0].obligation == Decimal("1000.00")
+
+
+def test_the_steps_of_a_poll_ask_for_what_was_signed_changed_and_deleted() -> None:
+    steps = SOURCE.poll_steps(INTEREST, WINDOW)
+    terms = ['VENDOR_NAME:"CLEARVIEW"', 'VENDOR_UEI:"ABCDEFGH1234"', 'DESCRIPTION_OF_REQUIREMENT:"FACIAL RECOGNITION"']
+    assert [(dict(step.query), step.days, step.part) for step in steps] == [
+        *(
+            ({"feed": "PUBLIC", "term": term, "date": "SIGNED_DATE"}, (date(2024, 1, 1), DAY), "actions signed")
+            for term in terms
+        ),
+        *(
+            ({"feed": "PUBLIC", "term": term, "date": "LAST_MOD_DATE"}, (date(2024, 4, 22), DAY), "actions changed")
+            for term in terms
+        ),
+        ({"feed": "DELETED", "term": "", "date": "LAST_MOD_DATE"}, (date(2024, 4, 22), DAY), "deleted actions"),
+    ]
+
+
+def test_a_step_asks_for_its_term_and_its_days() -> None:
+    with FaultyFpds() as server:
+        for step in (STEP, SOURCE.poll_steps(INTEREST, WINDOW)[-1]):
+            walked(server, step)
+    assert [(given["FEEDNAME"], given["q"]) for given in asked(server)] == [
+        ("PUBLIC", 'VENDOR_NAME:"CLEARVIEW" SIGNED_DATE:[2024/01/01,2024/12/31]'),
+        ("DELETED", "LAST_MOD_DATE:[2024/04/22,2024/05/06]"),
+    ]
+
+
+def test_a_sweep_looks_further_back_for_what_was_signed() -> None:
+    steps = SOURCE.poll_steps(INTEREST, replace(WINDOW, acted_since=date(2022, 1, 1)))
+    assert (steps[0].query["date"], steps[0].days) == ("SIGNED_DATE", (date(2022, 1, 1), DAY))
+
+
+def test_a_step_keeps_its_key_when_the_watchlist_grows() -> None:
+    grown = replace(INTEREST, names=("ANOTHER", *INTEREST.names))
+    before = {step.key for step in SOURCE.poll_steps(INTEREST, WINDOW)}
+    assert before < {step.key for step in SOURCE.poll_steps(grown, WINDOW)}
+
+
+def test_a_history_is_asked_for_in_slices_that_meet() -> None:
+    steps = SOURCE.backfill_steps(Interest(names=("CLEARVIEW",)), date(2008, 3, 1), date(2021, 2, 3))
+    assert [(step.key.partition("/")[0], *step.days) for step in steps] == [
+        ("fy2005-2009", date(2008, 3, 1), date(2009, 9, 30)),
+        ("fy2010-2014", date(2009, 10, 1), date(2014, 9, 30)),
+        ("fy2015-2019", date(2014, 10, 1), date(2019, 9, 30)),
+        ("fy2020-2024", date(2019, 10, 1), date(2021, 2, 3)),
+    ]
+
+
+def test_every_planned_query_is_one_the_feed_takes() -> None:
+    odd = Interest(names=('AT&T "MOBILITY"', "BACK\\SLASH", "L3HARRIS [X]"), ueis=("ABCDEFGH1234",), phrases=("A:B",))
+    with FaultyFpds(many(1)) as server:
+        for step in SOURCE.poll_steps(odd, WINDOW) + SOURCE.backfill_steps(odd, date(2020, 1, 1), DAY):
+            assert walked(server, step)[1] is None, step
+
+
+def test_deleted_records_come_as_removals() -> None:
+    gone = many(1, deleted=True, modified="2024-05-01 09:00:00", modification="P00001")
+    with FaultyFpds([*many(1), *gone]) as server:
+        items, error = walked(server, SOURCE.poll_steps(INTEREST, WINDOW)[-1])
+    assert error is None
+    (record,) = [SOURCE.parse(item)[0] for item in items if isinstance(item, Payload)]
+    assert isinstance(record, Removal)
+    assert (record.action_key, record.removed) == ("7012_-NONE-_P0000_P00001_-NONE-_0", date(2024, 5, 1))
+
+
+def held(action: Action, **changes: Any) -> Memory:
+    """A program that has stored an action as it stands."""
+    key = f"CONT_AWD_{action.piid}_7012_-NONE-_-NONE-"
+    actions = frozenset({("0", date(2024, 5, 6), Decimal("1000.00"))})
+    return Memory(records={key: replace(HeldRecord(key=key, revision=action.modified, actions=actions), **changes)})
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, Unchanged),
+        ({"revision": "2024-05-07 10:11:11"}, Payload),
+        ({"revision": ""}, Payload),
+        ({"actions": frozenset()}, Payload),
+        ({"actions": frozenset({("0", date(2024, 5, 6), Decimal("999.00"))})}, Payload),
+    ],
+)
+def test_an_action_that_is_stored_in_the_same_state_is_unchanged(changes: dict[str, Any], expected: type) -> None:
+    action = Action(piid="P1")
+    with FaultyFpds([action]) as server:
+        (item,), error = walked(server, stored=held(action, **changes))
+    assert error is None
+    assert isinstance(item, expected)
+
+
+def test_a_removal_is_never_taken_for_unchanged() -> None:
+    action = Action(piid="P1", deleted=True)
+    with FaultyFpds([action]) as server:
+        step = replace(STEP, query={**STEP.query, "feed": "DELETED"})
+        (item,), _ = walked(server, step, held(action))
+    assert isinstance(item, Payload)
+
+
+class Altered(FaultyFpds):
+    """Answers with pages of the test's own, by `start`; others are true."""
+
+    def __init__(self, pages: dict[int, bytes], actions: Sequence[Action] = ()) -> None:
+        self.pages = pages
+        super().__init__(actions)
+
+    def answer(self, request: LoggedRequest) -> Answer:
+        start = int(dict(parse_qsl(urlsplit(request.path).query))["start"])
+        true = super().answer(request)
+        return replace(true, body=self.pages[start]) if start in self.pages else true
+
+
+def links(**starts: int) -> list[tuple[str, str]]:
+    return [(rel, f"{SITE}/FEEDS/ATOM?s=FPDS&FEEDNAME=PUBLIC&q=x&start={start}") for rel, start in starts.items()]
+
+
+def test_rows_lost_between_two_pages_are_a_shortfall() -> None:
+    actions = many(25)
+    shifted = feed(*actions[5:15], links=links(last=20, next=20))
+    with Altered({10: shifted}, actions) as server:
+        items, error = walked(server)
+    assert error is None
+    assert items[-1] == Shortfall(step="test/1", expected=25, received=20)
+    assert len(set(keys(items))) == 20
+
+
+def test_an_empty_last_page_is_a_shortfall() -> None:
+    with Altered({20: feed()}, many(25)) as server:
+        items, _ = walked(server)
+    assert items[-1] == Shortfall(step="test/1", expected=21, received=20)
+
+
+def test_pages_that_grow_while_they_are_read_are_read_to_the_new_end() -> None:
+    actions = many(25)
+    first = feed(*actions[:10], links=links(last=10, next=10))
+    with Altered({0: first}, actions) as server:
+        items, error = walked(server)
+    assert error is None
+    assert len(set(keys(items))) == len(items) == 25
+
+
+@pytest.mark.parametrize(
+    ("page", "message"),
+    [
+        (feed(*many(10), links=links(next=10)), "a next page but no last one"),
+        (feed(*many(11)), "11 entries on a page of 10"),
+        (feed(*many(10), links=links(last=400_000)), "a last page that starts at 400000"),
+        (feed(*many(10), links=links(last=13)), "a last page that starts at 13"),
+        (feed() + feed(), "0 entries on a page of 10"),
+        (b"<feed/>", RETIRED),
+        (b"{}", RETIRED),
+    ],
+)
+def test_a_page_in_another_shape_means_that_the_source_has_changed(page: bytes, message: str) -> None:
+    with Altered({0: page}) as server:
+        items, error = walked(server)
+    assert items == []
+    assert isinstance(error, SourceChanged)
+    assert message in str(error)
+    assert len(server.requests) == 1
+
+
+FAULTS = {
+    Fault.TOO_MANY: QuotaUsedUp,
+    Fault.TOO_MANY_DATE: QuotaUsedUp,
+    Fault.TOO_MANY_HOUR: QuotaUsedUp,
+    Fault.UNAVAILABLE: Unreachable,
+    Fault.GATEWAY_TIMEOUT: Unreachable,
+    Fault.EMPTY: Unreachable,
+    Fault.RESET: Unreachable,
+    Fault.CUT_TRANSFER: Unreachable,
+    Fault.SERVER_ERROR: Unreachable,
+    Fault.TRUNCATED_JSON: SourceChanged,
+    Fault.HTML_OK: SourceChanged,
+    Fault.FORBIDDEN: Blocked,
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_a_failure_ends_in_the_right_error_and_what_was_read_is_kept(fault: Fault) -> None:
+    with FaultyFpds(many(25)) as server:
+        server.play(fault, after=1)
+        items, error = walked(server)
+    assert type(error) is FAULTS[fault]
+    assert "\n" not in str(error)
+    assert len(keys(items)) == len(items) == 10
+    is_gone = FAULTS[fault] in (SourceChanged, Blocked)
+    assert (RETIRED in str(error)) is is_gone
+
+
+@pytest.mark.parametrize("fault", [Fault.UNAVAILABLE, Fault.RESET, Fault.EMPTY, Fault.TOO_MANY])
+def test_a_failure_that_passes_does_no_harm(fault: Fault) -> None:
+    with FaultyFpds(many(25)) as server:
+        server.play(fault, times=1, after=1)
+        items, error = walked(server)
+    assert error is None
+    assert len(keys(items)) == len(items) == 25
+
+
+def test_an_entry_whose_field_was_renamed_is_a_problem_and_never_a_silent_zero() -> None:
+    with FaultyFpds(many(3)) as server:
+        server.play(Fault.RENAMED_FIELD)
+        items, error = walked(server)
+    assert error is None
+    assert [type(item) for item in items] == [Problem] * 3
+    assert all(isinstance(item, Problem) and item.reason == "piid is missing" for item in items)
+
+
+class Moved(FaultyFpds):
+    """FPDS, gone: every address answers with `status`."""
+
+    status = 404
+
+    def answer(self, request: LoggedRequest) -> Answer:
+        if self.status == 200:
+            return super().answer(request)
+        return Answer(status=self.status, body=b"<html>Gone</html>", headers={"Location": "https://sam.gov/"})
+
+
+@pytest.mark.parametrize("status", [301, 302, 400, 404, 410])
+def test_a_feed_that_has_gone_is_told_as_such(status: int) -> None:
+    with Moved() as server:
+        server.status = status
+        items, error = walked(server)
+        with client_of(server) as client, pytest.raises(SourceChanged, match=RETIRED):
+            SOURCE.control(client)
+    assert items == []
+    assert isinstance(error, SourceChanged)
+    assert error.status == status
+    assert RETIRED in str(error)
+
+
+def test_the_control_query_tells_whether_what_always_exists_is_there() -> None:
+    with FaultyFpds() as server, client_of(server) as client:
+        assert SOURCE.control(client) is True
+        server.actions.clear()
+        assert SOURCE.control(client) is False
+    assert asked(server)[0]["q"] == 'AGENCY_CODE:"4740" PIID:"1B3G02670"'
+
+
+@pytest.mark.parametrize(("status", "holds"), [(200, True), (404, False), (410, False), (403, False)])
+def test_the_probe_tells_whether_the_live_feed_still_answers(status: int, holds: bool) -> None:
+    (assumption,) = SOURCE.assumptions
+    with Moved() as server:
+        server.status = status
+        with client_of(server) as client:
+            assert assumption.probe(client) is holds
+        assert len(server.requests) == 1
+
+
+def test_the_probe_of_a_feed_that_is_down_cannot_tell() -> None:
+    (assumption,) = SOURCE.assumptions
+    with FaultyFpds() as server, client_of(server) as client:
+        server.play(Fault.UNAVAILABLE)
+        with pytest.raises(Unreachable):
+            assumption.probe(client)
+        server.heal()
+        server.actions.clear()
+        assert assumption.probe(client) is False

@@ -1,0 +1,59 @@
+"""No answer takes longer than a whole answer may, however it comes."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from sources.errors import Unreachable
+from sources.http.client import Client, Pace, Patience
+from tests.sources.scripted_server import How, Script, ScriptedServer
+
+PATIENCE = Patience(connect=5, read=5, whole_answer=0.5, tries=1)
+SLOW_HEAD = Script(how=How.DRIP_HEAD, pause=0.02, headers={"X-Filler": "x" * 1000})
+
+
+def client(server: ScriptedServer, patience: Patience = PATIENCE) -> Client:
+    return Client("example", base_url=server.base_url, pace=Pace(seconds_between=0), patience=patience)
+
+
+@pytest.mark.parametrize(
+    "slow", [SLOW_HEAD, Script(how=How.DRIP, pause=0.02, body=b"x" * 1000), Script(how=How.HANG)], ids=lambda s: s.how
+)
+def test_an_answer_that_drips_or_hangs_is_cut_off_in_time(slow: Script) -> None:
+    with ScriptedServer(slow) as server, client(server) as asking:
+        begun = time.monotonic()
+        with pytest.raises(Unreachable, match=r"ReadTimeout: the answer took longer than 0\.5 seconds"):
+            asking.get("/x/")
+        assert 0.4 < time.monotonic() - begun < 2
+
+
+def test_the_head_of_a_file_comes_in_time_too(tmp_path: Path) -> None:
+    with ScriptedServer(SLOW_HEAD) as server, client(server) as asking, pytest.raises(Unreachable, match="longer than"):
+        asking.download("/x/", tmp_path / "file")
+
+
+def test_a_slow_head_is_read_when_there_is_time_and_the_next_answer_has_its_own() -> None:
+    slow = replace(SLOW_HEAD, headers={}, pause=0.005)
+    with ScriptedServer(slow) as server, client(server, replace(PATIENCE, whole_answer=20)) as asking:
+        assert asking.get("/x/").body == asking.get("/x/").body == slow.body
+
+
+def test_each_answer_on_a_connection_that_stays_open_has_its_own_time() -> None:
+    stays = {"Connection": "keep-alive"}
+    with ScriptedServer(Script(headers=stays)) as server, client(server) as asking:
+        asking.get("/x/")
+        time.sleep(0.6)
+        assert asking.get("/x/").body
+
+
+def test_a_large_file_may_take_longer_as_long_as_it_keeps_coming(tmp_path: Path) -> None:
+    body = b"x" * 60
+    with ScriptedServer(Script(how=How.DRIP, pause=0.02, body=body)) as server, client(server) as asking:
+        begun = time.monotonic()
+        assert asking.download("/x/", tmp_path / "file").size == 60
+        assert time.monotonic() - begun > PATIENCE.whole_answer
+    assert (tmp_path / "file").read_bytes() == body

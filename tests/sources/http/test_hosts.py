@@ -1,0 +1,133 @@
+"""Several hosts and redirections: a key goes to the source's own host, and to no other."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from sources.errors import Blocked, Refused, SourceChanged, Unreachable
+from sources.http.client import MOST_MOVES, Client, Pace, Patience
+from tests.sources.scripted_server import Script, ScriptedServer
+
+PATIENCE = Patience(connect=5, read=5, whole_answer=5, tries=1)
+KEYS = {"X-Api-Key": "s3cr3t"}
+
+
+def client(server: ScriptedServer, **also: ScriptedServer) -> Client:
+    return Client(
+        "example",
+        base_url=server.base_url,
+        pace=Pace(seconds_between=0),
+        patience=PATIENCE,
+        key_headers=KEYS,
+        also={name: f"{other.base_url}/" for name, other in also.items()},
+    )
+
+
+def moved(target: str, status: int = 302) -> Script:
+    return Script(status=status, headers={"Location": target}, body=b"moved")
+
+
+def test_another_host_is_asked_by_its_name_and_without_the_key() -> None:
+    with ScriptedServer() as home, ScriptedServer(Script(body=b"other")) as other, client(home, files=other) as asking:
+        got = asking.get("/a?b=c", at="files", accept="text/csv")
+        asking.get("/a")
+        with pytest.raises(KeyError):
+            asking.get("/a", at="unknown")
+    assert (got.url, got.body) == (f"{other.base_url}/a?b=c", b"other")
+    assert [request.headers["accept"] for request in other.requests] == ["text/csv"]
+    assert "x-api-key" not in other.requests[0].headers
+    assert [request.headers["x-api-key"] for request in home.requests] == ["s3cr3t"]
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirection_is_followed_only_when_asked_to(status: int) -> None:
+    with ScriptedServer(moved("/there?x=1", status), Script(body=b"there")) as home, client(home) as asking:
+        got = asking.get("/here", follow=True)
+        assert (got.url, got.body) == (f"{home.base_url}/there?x=1", b"there")
+        assert [request.path for request in home.requests] == ["/here", "/there?x=1"]
+        assert {request.headers["x-api-key"] for request in home.requests} == {"s3cr3t"}
+    with ScriptedServer(moved("/there", status)) as home, client(home) as asking:
+        with pytest.raises(SourceChanged, match="moved to /there"):
+            asking.get("/here")
+        assert len(home.requests) == 1
+
+
+def test_the_key_is_left_behind_on_the_way_to_another_host_and_taken_up_on_the_way_back() -> None:
+    with ScriptedServer() as home, ScriptedServer() as other:
+        home._scripts[:] = [moved(f"{other.base_url}/there"), Script(body=b"back")]
+        other._scripts[:] = [moved(f"{home.base_url}/back")]
+        with client(home) as asking:
+            assert asking.get("/here", follow=True).body == b"back"
+    assert ["x-api-key" in request.headers for request in home.requests] == [True, True]
+    assert ["x-api-key" in request.headers for request in other.requests] == [False]
+
+
+def test_from_another_host_home_the_key_goes_only_home() -> None:
+    with (
+        ScriptedServer(Script(body=b"home")) as home,
+        ScriptedServer(moved(f"{home.base_url}/x")) as other,
+        client(home, files=other) as asking,
+    ):
+        assert asking.get("/a", at="files", follow=True).body == b"home"
+    assert "x-api-key" not in other.requests[0].headers
+    assert "x-api-key" in home.requests[0].headers
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "http://example.invalid/",  # neither encrypted nor this machine
+        "http://127.0.0.1.example.invalid/",
+        "file:///etc/passwd",
+        "ftp://127.0.0.2/",
+        "//example.invalid/x",
+    ],
+)
+def test_a_redirection_to_where_nobody_should_go_is_not_followed(target: str) -> None:
+    with ScriptedServer(moved(target)) as home, client(home) as asking:
+        with pytest.raises(SourceChanged, match=re.escape(f"moved to {target}")):
+            asking.get("/here", follow=True)
+        assert len(home.requests) == 1
+
+
+def test_a_redirection_to_an_encrypted_host_is_followed() -> None:
+    refused = pytest.raises(Unreachable, match="ConnectError")
+    with ScriptedServer(moved("https://127.0.0.1:9/")) as home, client(home) as asking, refused:
+        asking.get("/here", follow=True)
+
+
+def test_redirections_have_an_end() -> None:
+    with ScriptedServer(moved("/round")) as home, client(home) as asking:
+        with pytest.raises(Unreachable, match=f"TooManyRedirects: more than {MOST_MOVES} redirections"):
+            asking.get("/round", follow=True)
+        assert len(home.requests) == MOST_MOVES
+    way = [moved(f"/{n}") for n in range(MOST_MOVES - 1)]
+    with ScriptedServer(*way, Script(body=b"end")) as home, client(home) as asking:
+        assert asking.get("/round", follow=True).body == b"end"
+
+
+def test_a_redirection_without_a_target_means_that_the_source_changed() -> None:
+    with ScriptedServer(Script(status=302)) as home, client(home) as asking, pytest.raises(SourceChanged):
+        asking.get("/here", follow=True)
+
+
+def test_no_content_is_an_answer_only_where_it_may_be() -> None:
+    with ScriptedServer(Script(status=204, body=b"")) as home, client(home) as asking:
+        assert asking.get("/x", may_be_empty=True).body == b""
+        with pytest.raises(Unreachable, match="HTTP 204 with an empty body"):
+            asking.get("/x")
+    empty = pytest.raises(Unreachable, match="HTTP 200 with an empty body")
+    with ScriptedServer(Script(body=b"")) as home, client(home) as asking, empty:
+        asking.get("/x", may_be_empty=True)
+
+
+def test_what_is_missing_is_an_answer_only_where_it_may_be() -> None:
+    with ScriptedServer(Script(status=404, body=b"No Data found")) as home, client(home) as asking:
+        assert asking.get("/x", may_be_missing=True).body == b"No Data found"
+        with pytest.raises(Refused, match="HTTP 404: No Data found"):
+            asking.get("/x")
+    for status, body, kind in [(404, b"", Refused), (400, b"no", Refused), (403, b"no", Blocked)]:
+        with ScriptedServer(Script(status=status, body=body)) as home, client(home) as asking, pytest.raises(kind):
+            asking.get("/x", may_be_missing=True)

@@ -1,0 +1,173 @@
+"""One rate limit per host, whoever asks it, and an end to waiting when the program is to stop."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from sources.errors import Stopped
+from sources.http.client import Client, Pace, Patience
+from sources.http.rate_limit import OF_THIS_PROGRAM, RateLimits
+from tests.sources.scripted_server import Script, ScriptedServer
+
+FREE = Pace(seconds_between=0)
+PATIENCE = Patience(connect=5, read=5, whole_answer=5, tries=3, first_wait=0.001)
+
+
+class Clock:
+    """A clock that is moved by waiting."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def wait(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def starts_of(paces: Sequence[Pace], *, joined: Sequence[Pace] = (), host: str = "http://a") -> list[float]:
+    """When requests start, one after the other, each as soon as it may."""
+    clock = Clock()
+    limits = RateLimits(clock)
+    for pace in joined:
+        limits.join(host, pace)
+    starts = []
+    for pace in paces:
+        clock.wait(limits.reserve(host, pace))
+        starts.append(clock.now - 1000)
+    return starts
+
+
+def test_without_a_limit_nobody_waits() -> None:
+    assert starts_of([FREE] * 2000) == [0] * 2000
+
+
+def test_so_many_seconds_lie_between_two_requests() -> None:
+    assert starts_of([Pace(seconds_between=0.5)] * 4) == [0, 0.5, 1.0, 1.5]
+
+
+def test_time_that_has_passed_is_not_waited_for_again() -> None:
+    clock = Clock()
+    limits = RateLimits(clock)
+    for pace in (Pace(seconds_between=5), Pace(seconds_between=0, most=1, window_seconds=5)):
+        limits.reserve("http://a", pace)
+        clock.wait(60)
+        assert limits.reserve("http://a", pace) == 0
+        clock.wait(60)
+
+
+def test_no_more_than_so_many_requests_start_within_the_window() -> None:
+    starts = starts_of([Pace(seconds_between=0, most=3, window_seconds=100)] * 8)
+    assert starts == [0, 0, 0, 100, 100, 100, 200, 200]
+
+
+def test_the_limit_of_usaspending() -> None:
+    starts = starts_of([Pace(seconds_between=0.5, most=500)] * 1500)
+    assert all(later - earlier >= 0.5 for earlier, later in pairwise(starts))
+    assert all(later - earlier >= 300 for earlier, later in zip(starts, starts[500:], strict=False))
+    assert starts[499] < 250  # what is not used up is not waited for
+
+
+def test_the_strictest_limit_of_all_clients_of_a_host_holds() -> None:
+    slow, few = Pace(seconds_between=10), Pace(seconds_between=0, most=2, window_seconds=60)
+    assert starts_of([FREE] * 3, joined=[slow]) == [0, 10, 20]
+    assert starts_of([FREE] * 3, joined=[slow, few]) == [0, 10, 60]
+    assert starts_of([slow, FREE, slow]) == [0, 0, 10]
+
+
+def test_a_client_that_has_left_leaves_its_requests_and_takes_its_limit() -> None:
+    clock = Clock()
+    limits = RateLimits(clock)
+    slow = Pace(seconds_between=10)
+    limits.join("http://a", slow)
+    assert limits.reserve("http://a", slow) == 0
+    limits.leave("http://a", slow)
+    assert limits.reserve("http://a", FREE) == 0
+    assert limits.reserve("http://a", slow) == 10
+    assert limits.reserve("http://b", slow) == 0
+
+
+def client(server: ScriptedServer, pace: Pace, limits: RateLimits, **how: Any) -> Client:
+    return Client("example", base_url=server.base_url, pace=pace, patience=PATIENCE, limits=limits, **how)
+
+
+def test_several_clients_in_threads_keep_the_limit_of_their_host_together() -> None:
+    moments: list[float] = []
+
+    class Noting(ScriptedServer):
+        def begin(self, request: object) -> Script:
+            moments.append(time.monotonic())
+            return super().begin(request)  # type: ignore[arg-type]
+
+    paces = [Pace(seconds_between=0.05), Pace(seconds_between=0.01), FREE]
+    limits = RateLimits()
+    with Noting() as server:
+        clients = [client(server, pace, limits) for pace in paces]
+        ready = threading.Barrier(len(clients))
+
+        def poll(asking: Client) -> None:
+            with asking:
+                ready.wait()  # all have joined
+                for _ in range(4):
+                    asking.get("/x")
+                ready.wait()  # and none leaves before the last one is done
+
+        with ThreadPoolExecutor(3) as pool:
+            list(pool.map(poll, clients))
+    assert len(moments) == 12
+    assert max(moments) - min(moments) > 11 * 0.05 - 0.03
+
+
+def test_another_host_of_a_client_has_a_limit_of_its_own() -> None:
+    waits: list[float] = []
+    pace = Pace(seconds_between=100)
+    with ScriptedServer() as home, ScriptedServer() as other:
+        with client(home, pace, RateLimits(), sleep=waits.append, also={"other": other.base_url}) as asking:
+            asking.get("/x")
+            asking.get("/x", at="other")
+            assert waits == []
+            asking.get("/y", at="other")
+        assert [round(wait) for wait in waits] == [100]
+
+
+@pytest.mark.parametrize("pace", [Pace(seconds_between=3600), Pace(seconds_between=0, most=1, window_seconds=3600)])
+def test_a_request_that_waits_ends_when_the_program_is_to_stop(pace: Pace) -> None:
+    stop = threading.Event()
+    with ScriptedServer() as server, client(server, pace, RateLimits(), sleep=stop.wait) as asking:
+        asking.get("/x")
+        threading.Timer(0.1, stop.set).start()
+        begun = time.monotonic()
+        with pytest.raises(Stopped, match="asked to stop"):
+            asking.get("/x")
+        assert time.monotonic() - begun < 10
+        assert len(server.requests) == 1
+
+
+def test_no_further_try_is_made_when_the_program_is_to_stop() -> None:
+    stop = threading.Event()
+    stop.set()
+    bad = Script(status=503, headers={"Retry-After": "5"}, body=b"")
+    with ScriptedServer(bad) as server, client(server, FREE, RateLimits(), sleep=stop.wait) as asking:
+        with pytest.raises(Stopped):
+            asking.get("/x")
+        assert len(server.requests) == 1
+
+
+def test_clients_of_this_program_share_its_limits() -> None:
+    waits: list[float] = []
+    slow = Pace(seconds_between=1000)
+    with ScriptedServer() as server:
+        for _ in range(2):
+            with Client("a", base_url=server.base_url, pace=slow, sleep=waits.append) as asking:
+                asking.get("/x")
+        assert [round(wait, -1) for wait in waits] == [1000]
+        host = server.base_url.rstrip("/")
+    assert OF_THIS_PROGRAM.reserve(host, slow) > 1990

@@ -1,0 +1,94 @@
+"""What the tests of SAM.gov's notices need: a client with the key, and a program's memory that grows as it reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date
+
+from sources.base import Fetched, HeldRecord, Interest, Step, Window
+from sources.http.client import Client, Meter, Pace, Patience
+from sources.records import Payload, Publication, Record, Removal
+from sources.sam.opportunities.opportunities import SamOpportunities
+from tests.sources.memory import Memory
+from tests.upstreams.sam_opportunities import KEY
+from tests.upstreams.sam_opportunities import SamOpportunities as StandIn
+
+SOURCE = SamOpportunities()
+TODAY = date(2026, 2, 3)
+INTEREST = Interest(names=("CLEARVIEW",))
+
+
+def is_clearview(record: Record) -> bool:
+    """Whom the watchlist of these tests means."""
+    return isinstance(record, Publication) and "CLEARVIEW" in record.description.upper()
+
+
+@contextmanager
+def client_of(server: StandIn, *, meter: Meter | None = None, key: str = KEY, tries: int = 2) -> Iterator[Client]:
+    """A client in a hurry."""
+    patience = Patience(connect=10, read=10, whole_answer=30, tries=tries, first_wait=0.001)
+    with Client(
+        SOURCE.name,
+        base_url=server.base_url,
+        pace=Pace(seconds_between=0),
+        patience=patience,
+        key_headers={"X-Api-Key": key} if key else {},
+        key_parameter=SOURCE.key_parameter,
+        meter=meter,
+        sleep=lambda _seconds: None,
+    ) as client:
+        yield client
+
+
+def memory() -> Memory:
+    """The memory of a program whose watchlist names Clearview."""
+    return Memory(wanted=is_clearview)
+
+
+def poll_of(today: date = TODAY, since: date | None = None) -> list[Step]:
+    """The steps of a poll on a day, that looks back to `since`."""
+    window = Window(until=today, signed_since=since or today, modified_since=since or today)
+    return SOURCE.poll_steps(INTEREST, window)
+
+
+def walk(client: Client, steps: Sequence[Step], stored: Memory) -> list[Fetched]:
+    """Walk steps as a run does: what is read is remembered if it concerns somebody or is held already."""
+    items: list[Fetched] = []
+    for step in steps:
+        for item in SOURCE.fetch(client, step, stored):
+            items.append(item)
+            remember(item, stored)
+    return items
+
+
+def remember(item: Fetched, stored: Memory) -> None:
+    """Store what a run would store."""
+    if not isinstance(item, Payload):
+        return
+    for record in SOURCE.parse(item):
+        if isinstance(record, Publication) and (record.key in stored.records or is_clearview(record)):
+            stored.records[record.key] = HeldRecord(key=record.key, revision=record.revision)
+
+
+def poll(
+    server: StandIn, stored: Memory, today: date = TODAY, *, since: date | None = None, meter: Meter | None = None
+) -> list[Fetched]:
+    """One whole poll."""
+    with client_of(server, meter=meter) as client:
+        return walk(client, poll_of(today, since), stored)
+
+
+def read(items: Sequence[Fetched]) -> list[Record]:
+    """The records of what was fetched."""
+    return [record for item in items if isinstance(item, Payload) for record in SOURCE.parse(item)]
+
+
+def publications(items: Sequence[Fetched]) -> list[Publication]:
+    """The publications of what was fetched."""
+    return [record for record in read(items) if isinstance(record, Publication)]
+
+
+def removals(items: Sequence[Fetched]) -> list[Removal]:
+    """The removals of what was fetched."""
+    return [record for record in read(items) if isinstance(record, Removal)]

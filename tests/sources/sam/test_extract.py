@@ -1,0 +1,227 @@
+"""The history of a vendor at SAM.gov: pages where that is little, an extract where it is much."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import date
+
+import pytest
+
+from sources.base import Interest, Shortfall, Step
+from sources.errors import Blocked, QuotaUsedUp, SourceChanged, SourceError, Unreachable
+from sources.sam.contract_awards.extract import ExtractNotReady
+from sources.sam.contract_awards.queries import path_of, period, searchable
+from tests.sources.memory import Memory
+from tests.sources.sam.records import SOURCE, Json, client_of, fetched, piids, record
+from tests.upstreams.faults import Fault
+from tests.upstreams.sam_contract_awards import DOWNLOAD, SEARCH, FaultySamContractAwards, check
+
+SINCE, UNTIL = date(2024, 1, 1), date(2026, 11, 23)
+
+
+@pytest.fixture
+def server() -> Iterator[FaultySamContractAwards]:
+    with FaultySamContractAwards() as stand_in:
+        stand_in.a_day = 1000
+        yield stand_in
+
+
+def step_of(kind: str = "uei", **interest: tuple[str, ...]) -> Step:
+    """The one step of a backfill of a kind."""
+    given = Interest(**(interest or {"ueis": ("ACMEACMEACME",)}))  # type: ignore[arg-type]
+    (step,) = (step for step in SOURCE.backfill_steps(given, SINCE, UNTIL) if step.key.startswith(f"{kind}/"))
+    return step
+
+
+def many(number: int, **fields: str) -> list[Json]:
+    return [record(f"P{n:04}", signed="2025-03-01", **fields) for n in range(number)]  # type: ignore[arg-type]
+
+
+def test_a_backfill_asks_for_ueis_of_recipients_and_parents_and_for_names() -> None:
+    interest = Interest(names=("ACME", "AT&T"), ueis=tuple(f"UEI{n:09}" for n in range(2)), phrases=("DRONE",))
+    steps = SOURCE.backfill_steps(interest, date(2015, 6, 1), UNTIL)
+    first = steps[:6]
+    assert [step.key.partition("/")[0] for step in first] == ["uei", "uei", "parent", "parent", "name", "name"]
+    assert [step.query["filters"] for step in first[:3:2]] == [
+        {"awardeeUniqueEntityId": interest.ueis[0]},
+        {"ultimateParentUniqueEntityId": interest.ueis[0]},
+    ]
+    assert [step.days for step in steps[::6]] == [
+        (date(2015, 6, 1), date(2015, 12, 31)),
+        (date(2016, 1, 1), date(2023, 12, 31)),
+        (date(2024, 1, 1), UNTIL),
+    ]
+    assert len({step.key for step in steps}) == len(steps) == 18
+    fewer = SOURCE.backfill_steps(Interest(names=("AT&T",)), date(2015, 6, 1), UNTIL)
+    assert {step.key for step in fewer} < {step.key for step in steps}  # no matter what else is asked for
+
+
+@pytest.mark.parametrize(("rows", "requests"), [(1, 1), (100, 1), (101, 2), (200, 2), (300, 3)])
+def test_a_little_is_read_page_by_page(server: FaultySamContractAwards, rows: int, requests: int) -> None:
+    server.records = many(rows)
+    assert len(piids(fetched(server.base_url, step_of(), Memory()))) == rows
+    assert [asked["offset"] for asked in server.asked(SEARCH)] == [str(n) for n in range(requests)]
+    assert len(server.requests) == requests
+
+
+def test_much_is_read_as_an_extract(server: FaultySamContractAwards) -> None:
+    server.records = many(301)
+    memory = Memory()
+    server.ready_after = 1
+    with pytest.raises(ExtractNotReady):
+        fetched(server.base_url, step_of(), memory)
+    assert len(piids(fetched(server.base_url, step_of(), memory))) == 301
+    assert (len(server.asked(SEARCH)), len(server.submissions), len(server.asked(DOWNLOAD))) == (2, 1, 2)
+
+
+@pytest.mark.parametrize("nothing", ["200", "204"])
+@pytest.mark.parametrize("as_numbers", [False, True])
+def test_nothing_is_nothing(server: FaultySamContractAwards, nothing: str, as_numbers: bool) -> None:
+    server.nothing, server.as_numbers = nothing, as_numbers
+    assert fetched(server.base_url, step_of(), Memory()) == []
+    with client_of(server.base_url) as client:
+        assert SOURCE.control(client) is False
+    assert len(server.requests) == 2
+
+
+def test_counts_may_be_numbers(server: FaultySamContractAwards) -> None:
+    server.as_numbers, server.records = True, many(101)
+    assert len(piids(fetched(server.base_url, step_of(), Memory()))) == 101
+    assert len(server.requests) == 2
+
+
+def test_evidence_of_a_page_is_the_record_and_the_page_s_address(server: FaultySamContractAwards) -> None:
+    server.records = many(1)
+    (item,) = fetched(server.base_url, step_of(), Memory())
+    (document,) = item.documents  # type: ignore[union-attr]
+    assert document.url.endswith("&limit=100&offset=0")
+    assert document.request == ""
+    assert document.body == json.dumps(server.records[0]).encode()
+
+
+def test_a_name_with_an_ampersand_is_searched_by_its_longest_piece_and_compared_whole(
+    server: FaultySamContractAwards,
+) -> None:
+    server.records = [
+        record("P1", name="JOHNSON & JOHNSON HEALTH"),
+        record("P2", name="JOHNSON CONTROLS"),
+        record("P3", name="JOHNSON AND SON", parent_uei="X"),
+    ]
+    step = step_of("name", names=("JOHNSON & JOHNSON",))
+    assert piids(fetched(server.base_url, step, Memory())) == ["P1"]
+    assert server.asked(SEARCH)[0]["awardeeLegalBusinessName"] == "JOHNSON"
+
+
+@pytest.mark.parametrize(
+    ("name", "sent"),
+    [
+        ("ACME", "ACME"),
+        ("AT&T", "AT T"),
+        ("AT&T MOBILITY", "T MOBILITY"),
+        ("BLACK | WHITE {SYSTEMS}^\\", "SYSTEMS"),
+        ("L3", "L3"),
+        ("YAHOO! ~ [X]", "YAHOO X"),
+        ("O'REILLY MEDIA", "REILLY MEDIA"),
+        ('THE "BEST" <SOFTWARE>; INC', "SOFTWARE"),
+        ("&&&", ""),
+        ("", ""),
+    ],
+)
+def test_what_of_a_name_can_be_searched_for(name: str, sent: str) -> None:
+    assert searchable(name) == sent
+    steps = SOURCE.backfill_steps(Interest(names=(name,)), SINCE, UNTIL)
+    assert len(steps) == bool(sent)
+
+
+def test_a_uei_that_is_none_is_not_sent() -> None:
+    assert SOURCE.backfill_steps(Interest(ueis=("SHORT", "WITH SPACES!")), SINCE, UNTIL) == []
+
+
+FAULTS: dict[Fault, type[SourceError]] = {
+    Fault.TOO_MANY_HOUR: QuotaUsedUp,
+    Fault.UNAVAILABLE: Unreachable,
+    Fault.EMPTY: Unreachable,
+    Fault.CUT_TRANSFER: Unreachable,
+    Fault.SERVER_ERROR: Unreachable,
+    Fault.FORBIDDEN: Blocked,
+    Fault.HTML_OK: SourceChanged,
+    Fault.TRUNCATED_JSON: SourceChanged,
+    Fault.RENAMED_FIELD: SourceChanged,
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_failing_page_is_told_and_what_came_before_is_given(server: FaultySamContractAwards, fault: Fault) -> None:
+    server.records = many(150)
+    server.play(fault, on=SEARCH, after=1)
+    given = []
+    with client_of(server.base_url) as client, pytest.raises(FAULTS[fault]):
+        for item in SOURCE.fetch(client, step_of(), Memory()):
+            given.append(item)  # noqa: PERF402
+    assert len(given) >= 100
+
+
+def test_pages_that_do_not_add_up_are_a_shortfall(server: FaultySamContractAwards) -> None:
+    class Cheat(FaultySamContractAwards):
+        renaming = (b'"totalRecords": "150"', b'"totalRecords": "190"')
+
+    with Cheat(many(150)) as cheat:
+        cheat.play(Fault.RENAMED_FIELD, on=SEARCH, times=None)
+        items = fetched(cheat.base_url, step_of(), Memory())
+    assert len(items) == 151
+    assert items[-1] == Shortfall(step=step_of().key, expected=190, received=150)
+
+
+def test_rows_that_come_twice_are_given_once(server: FaultySamContractAwards) -> None:
+    class Repeating(FaultySamContractAwards):
+        renaming = (b'"P0150"', b'"P0000"')
+
+    with Repeating(many(160)) as repeating:
+        repeating.play(Fault.RENAMED_FIELD, on=SEARCH, times=None)
+        items = fetched(repeating.base_url, step_of(), Memory())
+    assert items[-1] == Shortfall(step=step_of().key, expected=160, received=159)
+    assert len(items) == 160
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"awardeeLegalBusinessName": "AT&T"},
+        {"awardeeLegalBusinessName": ""},
+        {"awardeeLegalBusinessName": "A~B"},
+        {"awardeeUniqueEntityId": "SHORT"},
+        {"awardeeUniqueEntityId": "UEI000000001~UEI000000002"},
+        {"dateSigned": "01/01/2024"},
+        {"dateSigned": "[13/01/2024,12/31/2024]"},
+        {"dateSigned": "[02/01/2024,01/31/2024]"},
+        {"lastModifiedDate": "[2024-01-01,2024-01-31]"},
+        {"limit": "101"},
+        {"limit": "0"},
+        {"limit": "100", "offset": "4001"},
+        {"offset": "-1"},
+        {"format": "json"},
+        {"emailId": "No"},
+        {"format": "xml", "emailId": "No"},
+        {"format": "json", "emailId": "me@example.org"},
+        {"deletedStatus": "maybe"},
+        {"triballyOwnedFirm": "YES"},
+        {"api_key": "a-key-in-an-address"},
+    ],
+)
+def test_what_would_be_refused_is_not_sent(parameters: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        path_of(parameters)
+
+
+def test_the_furthest_page_may_be_asked_for() -> None:
+    asked = {"limit": "100", "offset": "4000", "dateSigned": period(SINCE, UNTIL)}
+    assert path_of(asked) == (
+        "/contract-awards/v1/search?limit=100&offset=4000&dateSigned=%5B01%2F01%2F2024%2C11%2F23%2F2026%5D"
+    )
+    check(asked)
+
+
+def test_a_range_ends_after_it_begins() -> None:
+    with pytest.raises(ValueError, match="before it begins"):
+        period(UNTIL, SINCE)

@@ -1,0 +1,327 @@
+"""Reading notices of SAM.gov, to the last field, and what no notice should be able to do."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import time
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sources.records import Agency, Document, Payload, Problem, Publication, Record, Removal, SourceFact
+from sources.sam.opportunities.notice_parser import GONE, KEY_PREFIX, parse, revision
+from tests.upstreams.sam_opportunities import SAMPLES
+
+Json = dict[str, Any]
+HISTORIC, TEST_AWARD, YOKOSUKA, LIGHT = SAMPLES
+ROOT = Path(__file__).parents[3]
+FILE = "sam/sam_opportunities_real_2026-02-02.json"
+
+
+def document(content: object) -> Document:
+    body = content if isinstance(content, bytes) else json.dumps(content).encode()
+    now = datetime(2026, 2, 3, 4, 5, 6, tzinfo=UTC)
+    return Document(url="https://x/", request="", retrieved_at=now, content_type="application/json", body=body)
+
+
+def read(row: Mapping[str, Any], *texts: object) -> Record:
+    key = f"{KEY_PREFIX}{row.get('noticeId')}"
+    documents = tuple(document(content) for content in (row, *texts))
+    return parse(Payload(source="samnotices", key=key, revision=revision(row), documents=documents))
+
+
+def publication(row: Mapping[str, Any], *texts: object) -> Publication:
+    record = read(row, *texts)
+    assert isinstance(record, Publication), record
+    return record
+
+
+def changed(row: Json, **fields: Any) -> Json:
+    return {**copy.deepcopy(row), **fields}
+
+
+def told(record: Publication) -> dict[str, Any]:
+    """What a record says beyond what every test would repeat."""
+    names = (
+        "type_text title recipient awarding amounts piid solicitation signed published deadline state doubt psc naics "
+        "place attachments url"
+    )
+    values = {name: getattr(record, name) for name in names.split()}
+    values["recipient"] = (record.recipient.name, record.recipient.uei, record.recipient.state)
+    values["amounts"] = [(str(amount.meaning), str(amount.dollars), amount.shared) for amount in record.amounts]
+    values["attachments"] = [(attachment.title, attachment.url) for attachment in record.attachments]
+    values["facts"] = {fact.label: fact.value for fact in record.facts}
+    return values
+
+
+def test_an_award_notice_as_version_one_gave_it() -> None:
+    assert told(publication(HISTORIC)) == {
+        "type_text": "Award Notice",
+        "title": "Historic Office Renovation",
+        "recipient": ("D.G. Beyer, Inc.", "025114695AST", "WI"),
+        "awarding": Agency(
+            name="GENERAL SERVICES ADMINISTRATION", sub_name="PUBLIC BUILDINGS SERVICE", office="PBS R5"
+        ),
+        "amounts": [("awarded", "800620.00", False)],
+        "piid": "47PF0018C0066",
+        "solicitation": "47PF0018R0023",
+        "signed": date(2018, 5, 4),
+        "published": date(2018, 5, 4),
+        "deadline": None,
+        "state": "",
+        "doubt": "",
+        "psc": "Z",
+        "naics": "236220",
+        "place": "Milwaukee, WI, USA",
+        "attachments": [],
+        "url": "https://sam.gov/opp/5b345bbb7127b91a3ad577b203fc6f68/view",
+        "facts": {"First published as": "Combined Synopsis/Solicitation", "Office address": "CHICAGO, IL 60604, USA"},
+    }
+
+
+def test_an_award_notice_of_version_two() -> None:
+    record = publication(TEST_AWARD)
+    assert (record.key, record.source) == ("SAM_NOTICE_ff826a59eac743c4a1a07ff5e0cf3e3a", "samnotices")
+    assert told(record) == {
+        "type_text": "Award Notice",
+        "title": "Test-Award notice-V2 27",
+        "recipient": ("", "", ""),
+        "awarding": Agency(
+            code="047",
+            name="GENERAL SERVICES ADMINISTRATION",
+            sub_code="4732",
+            sub_name="FEDERAL ACQUISITION SERVICE",
+            office="GSA/FAS CENTER FOR IT SCHEDULE PROG",
+        ),
+        "amounts": [("awarded", "350567.00", False)],
+        "piid": "4376487348950",
+        "solicitation": "TEST123456789",
+        "signed": date(2020, 12, 1),
+        "published": date(2020, 7, 2),
+        "deadline": None,
+        "state": "",
+        "doubt": "",
+        "psc": "",
+        "naics": "",
+        "place": "",
+        "attachments": [],
+        "url": "https://sam.gov/opp/ff826a59eac743c4a1a07ff5e0cf3e3a/view",
+        "facts": {"Archived on": "2021-01-02", "Office address": "WASHINGTON, DC 20405, USA"},
+    }
+
+
+def test_a_solicitation_of_2026() -> None:
+    assert told(publication(YOKOSUKA)) == {
+        "type_text": "Solicitation",
+        "title": "USNS RICHARD E. BYRD (T-AKE 4) VRA KR",
+        "recipient": ("", "", ""),
+        "awarding": Agency(
+            code="017",
+            name="DEPT OF DEFENSE",
+            sub_code="1700",
+            sub_name="DEPT OF THE NAVY",
+            office="NAVSUP FLT LOG CTR YOKOSUKA",
+        ),
+        "amounts": [],
+        "piid": "",
+        "solicitation": "N6264926RK007",
+        "signed": None,
+        "published": date(2026, 2, 2),
+        "deadline": datetime(2026, 2, 10, 1, 0, tzinfo=UTC),
+        "state": "",
+        "doubt": "",
+        "psc": "J999",
+        "naics": "336611",
+        "place": "Chinhae, Gyeongnam, KOREA, SOUTH",
+        "attachments": [("Attachment 1", YOKOSUKA["resourceLinks"][0])],
+        "url": "https://sam.gov/opp/fc82b63eeaa740d582bb8f72e06cd4f2/view",
+        "facts": {"Archived on": "2026-02-25", "Office address": "FPO, AP 96349-1500, USA"},
+    }
+
+
+def test_no_person_is_named_outside_the_evidence() -> None:
+    for row in SAMPLES:
+        record = publication(row)
+        shown = repr(record)
+        assert "documents" not in shown
+        assert not any(word in shown for word in ("A Contact Person", "contact@example.gov", "555-0100"))
+
+
+def test_a_text_is_told_after_the_title_without_its_markup() -> None:
+    html = "<p>Hello <b>Clear</b>view &amp; Co.\x00</p><script>alert(1)</script><ul><li>one<li>two</ul>a  <br>b"
+    record = publication(LIGHT, {"description": html})
+    assert record.description == f"{LIGHT['title']}\n\nHello Clearview & Co.\none\ntwo\na\nb"
+    assert len(record.documents) == 2
+    for nothing in ({"description": None}, {"description": "null"}, b"Description Not Found", {"description": ""}):
+        assert publication(LIGHT, nothing).description == LIGHT["title"]
+    for other in ({"text": "x"}, b"<html>", {"description": ["x"]}, {"error": {"message": "no"}}):
+        assert isinstance(read(LIGHT, other), Problem)
+
+
+@pytest.mark.parametrize("html", ["<div>" * 200_000, "<b></i>" * 100_000, "<p>x" * 500_000, "&" * 10**6])
+def test_a_hostile_text_costs_seconds_at_most(html: str) -> None:
+    begun = time.monotonic()
+    assert len(publication(LIGHT, {"description": html}).description) < 110_000
+    assert time.monotonic() - begun < 30
+
+
+@pytest.mark.parametrize(
+    ("stated", "deadline", "facts"),
+    [
+        ("2026-03-02T16:00:00-05:00", datetime(2026, 3, 2, 21, tzinfo=UTC), []),
+        ("2026-03-02T16:00:00Z", datetime(2026, 3, 2, 16, tzinfo=UTC), []),
+        ("2026-03-02T16:00:00", datetime(2026, 3, 2, 21, tzinfo=UTC), ["Responses due"]),
+        ("2026-07-02T16:00:00", datetime(2026, 7, 2, 20, tzinfo=UTC), ["Responses due"]),
+        ("2026-03-02", None, ["Responses due, as stated"]),
+        ("0001-01-01T00:00:00+09:00", None, ["Responses due, as stated"]),
+        ("noon\x00 on Monday", None, ["Responses due, as stated"]),
+        (12, None, ["Responses due, as stated"]),
+        (None, None, []),
+        ("null", None, []),
+    ],
+)
+def test_a_deadline_is_in_utc_or_told_as_it_is_stated(
+    stated: object, deadline: datetime | None, facts: list[str]
+) -> None:
+    record = publication(changed(LIGHT, responseDeadLine=stated))
+    assert record.deadline == deadline
+    assert [fact.label for fact in record.facts if fact.label.startswith("Responses")] == facts
+    assert "\x00" not in repr(record)
+
+
+@pytest.mark.parametrize(
+    ("codes", "names", "agency"),
+    [
+        ("070.7009", "SECURITY, DEPARTMENT OF.SECRET SERVICE", ("SECURITY, DEPARTMENT OF", "SECRET SERVICE", "")),
+        ("070.7008.C", "DEPT. OF XY.U.S. COAST GUARD.BASE", ("DEPT. OF XY", "U.S. COAST GUARD", "BASE")),
+        ("070.7008", "A.B.C.D", ("A.B.C.D", "", "")),
+        ("070", "A B", ("A B", "", "")),
+        ("", "A.B", ("A.B", "", "")),
+    ],
+)
+def test_names_of_agencies_are_parted_only_where_the_codes_bear_it_out(
+    codes: str, names: str, agency: tuple[str, str, str]
+) -> None:
+    record = publication(changed(LIGHT, fullParentPathCode=codes, fullParentPathName=names))
+    assert (record.awarding.name, record.awarding.sub_name, record.awarding.office) == agency
+
+
+@pytest.mark.parametrize(
+    ("code", "description", "told_as"),
+    [
+        ("SBA", "Total Small Business Set-Aside", "Total Small Business Set-Aside"),
+        (["SBA", "8A"], None, "SBA, 8A"),
+        ("NONE", "No Set aside used", None),
+        (None, None, None),
+        ("null", "null", None),
+    ],
+)
+def test_a_set_aside_may_be_a_list(code: object, description: object, told_as: str | None) -> None:
+    record = publication(changed(LIGHT, typeOfSetAside=code, typeOfSetAsideDescription=description))
+    assert {fact.label: fact.value for fact in record.facts}.get("Set-aside") == told_as
+
+
+@pytest.mark.parametrize(
+    ("fields", "type_text", "state"),
+    [
+        ({"type": "Justification"}, "Justification (J&A)", ""),
+        ({"type": "Justification and Approval (J&A)"}, "Justification (J&A)", ""),
+        ({"type": "Sources Sought", "active": None}, "Sources Sought", ""),
+        ({"active": "No"}, "Special Notice", "inactive"),
+        ({"type": "Cancelled", "active": "No"}, "Cancelled", "cancelled"),
+        ({"type": "Archived"}, "Archived", "archived"),
+    ],
+)
+def test_types_and_states(fields: Json, type_text: str, state: str) -> None:
+    record = publication(changed(LIGHT, **fields))
+    assert (record.type_text, record.state) == (type_text, state)
+
+
+def test_an_award_that_is_odd_is_told_as_it_is_stated() -> None:
+    award = {"date": "soon", "number": " 70-cdcr 24\u2013p1 ", "amount": "$1", "awardee": {"name": "null"}}
+    record = publication(changed(LIGHT, award=award))
+    assert (record.piid, record.amounts, record.signed, record.recipient.name) == ("70CDCR24P1", (), None, "")
+    assert {SourceFact(label="Award amount, as stated", value="$1")} < set(record.facts)
+    repeated = publication(changed(LIGHT, award={"number": "4376487348950", "amount": "4376487348950.00"}))
+    assert "repeats the digits" in repeated.doubt
+    assert publication(changed(LIGHT, award={"amount": 12})).amounts[0].dollars == Decimal(12)
+
+
+def test_only_addresses_of_files_are_attachments() -> None:
+    links = [
+        "javascript:alert(1)",
+        "https://beta.sam.gov/a",
+        "http://sam.gov/b",
+        "https://sam.gov/\x0bc",
+        "x y",
+        "null",
+    ]
+    record = publication(changed(LIGHT, resourceLinks=links, naicsCode=None, naicsCodes=["1", "2", "1"]))
+    assert [one.url for one in record.attachments] == ["https://sam.gov/a"]
+    assert (record.naics, {fact.label: fact.value for fact in record.facts}["Further NAICS codes"]) == ("1", "2")
+
+
+@pytest.mark.parametrize("name", ["noticeId", "title", "postedDate", "type"])
+@pytest.mark.parametrize("value", [None, "", "null", 7, ["x"], {}])
+def test_without_what_is_required_there_is_a_problem(name: str, value: object) -> None:
+    record = read(changed(LIGHT, **{name: value}))
+    assert isinstance(record, Problem)
+    assert 0 < len(record.reason) < 300
+    assert record.documents
+
+
+@pytest.mark.parametrize("hostile", [7, True, ["x"], {"a": {}}, "x" * 5000, "\x00\ud800", -1.5, [[[]]], [None]])
+def test_any_field_may_be_anything(hostile: object) -> None:
+    for name in LIGHT:
+        record = read(changed(LIGHT, **{name: hostile}))
+        assert isinstance(record, (Publication, Problem)), name
+        if isinstance(record, Publication):
+            repr(record).encode()
+            assert "\x00" not in record.title + record.description
+    for name in HISTORIC["award"]:
+        assert isinstance(read(changed(LIGHT, award={**HISTORIC["award"], name: hostile})), (Publication, Problem))
+
+
+def test_a_notice_that_is_gone_is_a_removal_and_nothing_else_is() -> None:
+    def gone(content: object) -> Record:
+        return parse(Payload(source="s", key="SAM_NOTICE_1", revision=GONE, documents=(document(content),)))
+
+    for answer in ({"totalRecords": 0, "opportunitiesData": []}, {"message": "No Data found"}, b"No Data Found"):
+        record = gone(answer)
+        assert isinstance(record, Removal)
+        assert (record.key, record.action_key, record.removed) == ("SAM_NOTICE_1", "", None)
+        assert "no longer gives" in record.reason
+    others: list[object] = [{"totalRecords": 1, "opportunitiesData": [LIGHT]}, {"error": {}}, b"<html>"]
+    for other in others:
+        assert isinstance(gone(other), Problem)
+
+
+def test_a_revision_changes_with_the_notice_and_not_with_the_apis_own_addresses() -> None:
+    assert revision(LIGHT) == revision(changed(LIGHT, uiLink="https://elsewhere/", links=[]))
+    moved = changed(LIGHT, responseDeadLine="2026-03-09T16:00:00-05:00")
+    assert len({revision(LIGHT), revision(moved), revision(LIGHT, text_asked=True)}) == 3
+    assert revision(LIGHT, text_asked=True) == f"{revision(LIGHT)}/text"
+
+
+def shared() -> Path | None:
+    """Where the stored answer lies on this machine, if it does."""
+    given = os.environ.get("PROCUREWATCH_SHARED_DATA")
+    folders = [Path(given)] if given else [ROOT.parent / "shared" / "data"]
+    return next((folder / FILE for folder in folders if (folder / FILE).is_file()), None)
+
+
+FOUND = shared()
+
+
+@pytest.mark.skipif(FOUND is None, reason=f"no {FILE} (set PROCUREWATCH_SHARED_DATA to the folder it is under)")
+def test_the_samples_are_those_of_the_stored_answer() -> None:
+    assert FOUND is not None
+    for row, ours in zip(json.loads(FOUND.read_text("utf-8"))["opportunitiesData"], SAMPLES[2:], strict=True):
+        assert {**row, "pointOfContact": 0} == {**ours, "pointOfContact": 0}
+        publication(row)

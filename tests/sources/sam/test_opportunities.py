@@ -1,0 +1,460 @@
+"""SAM.gov's notices over real HTTP: what a poll asks, what it spends, what it notices, and how it fails."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
+
+import pytest
+
+from procurewatch.demo.answers import Answer, LoggedRequest
+from sources.base import FailedStep, Fetched, Shortfall, Step, Unchanged
+from sources.errors import Blocked, QuotaUsedUp, Refused, SourceChanged, SourceError, Unreachable
+from sources.records import Payload
+from tests.sources.meter import CountingMeter
+from tests.sources.sam.adapters import (
+    INTEREST,
+    SOURCE,
+    TODAY,
+    client_of,
+    memory,
+    poll,
+    poll_of,
+    publications,
+    removals,
+    walk,
+)
+from tests.upstreams.faults import Fault
+from tests.upstreams.sam_opportunities import FaultySamOpportunities, Json, notice
+
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def server() -> Iterator[FaultySamOpportunities]:
+    with FaultySamOpportunities() as server:
+        yield server
+
+
+def posted(number: int, day: date = TODAY, title: str = "Pencils", **fields: object) -> Json:
+    return notice(number, postedDate=day.isoformat(), title=title, **fields)
+
+
+def hit(number: int, day: date = TODAY, **fields: object) -> Json:
+    return posted(number, day, "Clearview AI licences", **fields)
+
+
+def ids(items: list[Fetched]) -> list[int]:
+    """The numbers that the notices of what was fetched are made of."""
+    keys = [item.key.removeprefix("SAM_NOTICE_") for item in items if isinstance(item, (Payload, Unchanged))]
+    return sorted(int(key.removeprefix("N6264926R").partition("_")[0]) if "_" in key else int(key, 16) for key in keys)
+
+
+def test_a_poll_of_a_quiet_day_is_one_request(server: FaultySamOpportunities) -> None:
+    server.notices = [posted(1), posted(2, TODAY - 2 * DAY), posted(3, TODAY - 3 * DAY), posted(4, TODAY + DAY)]
+    items = poll(server, memory())
+    assert ids(items) == [1, 2]
+    assert server.searches == [{"postedFrom": "02/01/2026", "postedTo": "02/03/2026", "limit": "1000", "offset": "0"}]
+    evidence = [item.documents[0] for item in items if isinstance(item, Payload)]
+    assert [json.loads(document.body) for document in evidence] == server.notices[:2]
+    assert not any("api_key" in request.path for request in server.requests)
+
+
+@pytest.mark.parametrize("nothing_is_404", [False, True])
+def test_nothing_is_nothing(server: FaultySamOpportunities, nothing_is_404: bool) -> None:
+    server.nothing_is_404 = nothing_is_404
+    assert poll(server, memory()) == []
+    assert len(server.requests) == 1
+    with client_of(server) as client:
+        assert SOURCE.control(client) is False
+        server.notices = [posted(1, datetime.now(UTC).date())]
+        assert SOURCE.control(client) is True
+
+
+@pytest.mark.parametrize("counts_records", [False, True])
+@pytest.mark.parametrize(("count", "requests"), [(99, 1), (100, 1), (101, 2), (200, 2), (230, 3)])
+def test_all_pages_are_read_and_none_is_asked_for_past_the_end(
+    server: FaultySamOpportunities, counts_records: bool, count: int, requests: int
+) -> None:
+    server.counts_records, server.most = counts_records, 100
+    server.notices = [posted(number) for number in range(count)]
+    stored = memory()
+    stored.notes["assumption/offset-counts-pages"] = "does not hold" if counts_records else ""
+    assert ids(poll(server, stored)) == list(range(count))
+    assert len(server.searches) == requests
+
+
+def test_an_offset_that_counts_notices_unexpectedly_is_a_shortfall_and_no_endless_walk(
+    server: FaultySamOpportunities,
+) -> None:
+    server.counts_records, server.most = True, 100
+    server.notices = [posted(number) for number in range(230)]
+    items = poll(server, memory())
+    assert items[-1] == Shortfall(step="posted/newest", expected=230, received=102)
+    assert len(server.searches) == 3
+
+
+def test_a_page_that_brings_nothing_new_is_the_last(server: FaultySamOpportunities) -> None:
+    server.notices, server.most = [posted(7)] * 500, 1
+    assert poll(server, memory())[-1] == Shortfall(step="posted/newest", expected=500, received=1)
+    assert len(server.searches) == 2
+
+
+def test_a_notice_of_another_day_is_a_stray(server: FaultySamOpportunities) -> None:
+    stray = json.dumps(posted(9, date(2019, 1, 1)))
+    today = json.dumps(posted(9))
+    nothing = [f'{{"totalRecords": 0, "opportunitiesData": [{one}]}}' for one in (stray, today)]
+    for body in (*nothing, '{"totalRecords": "0"}'):
+        with AnswersWith(body.encode()) as other:
+            assert poll(other, memory()) == []
+    with AnswersWith(f'{{"totalRecords": 1, "opportunitiesData": [{stray}]}}'.encode()) as other:
+        assert poll(other, memory()) == [Shortfall(step="posted/newest", expected=1, received=0)]
+
+
+def test_a_notice_whose_day_cannot_be_read_is_no_stray(server: FaultySamOpportunities) -> None:
+    body = json.dumps({"totalRecords": 1, "opportunitiesData": [posted(1) | {"postedDate": "Feb 3"}]}).encode()
+    with AnswersWith(body) as other:
+        assert ids(poll(other, memory())) == [1]
+
+
+@pytest.mark.parametrize("title", ["An invalid api_key was supplied", "Message throttled out"])
+def test_a_notice_that_reads_like_an_error_is_none(server: FaultySamOpportunities, title: str) -> None:
+    server.notices = [posted(1, title=title)]
+    meter = CountingMeter(10)
+    assert [record.title for record in publications(poll(server, memory(), meter=meter))] == [title]
+    assert meter.left() >= 8
+
+
+@pytest.mark.parametrize("words", ["An invalid api_key was supplied", "Message throttled out"])
+def test_a_text_that_reads_like_an_error_is_none(server: FaultySamOpportunities, words: str) -> None:
+    server.notices, server.texts = [hit(1)], {f"{1:032x}": words}
+    (record,) = publications(poll(server, memory(), meter=CountingMeter(10)))
+    assert words in record.description
+
+
+def test_a_full_page_is_a_thousand(server: FaultySamOpportunities) -> None:
+    server.notices = [posted(number) for number in range(1001)]
+    assert ids(poll(server, memory())) == list(range(1001))
+    assert [search["offset"] for search in server.searches] == ["0", "1"]
+
+
+def test_what_never_comes_is_a_shortfall_and_the_next_poll_begins_there(server: FaultySamOpportunities) -> None:
+    server.notices = [posted(1), posted(1), posted(2)]
+    stored = memory()
+    assert poll(server, stored)[-1] == Shortfall(step="posted/newest", expected=3, received=2)
+    server.notices = [posted(5, TODAY + 4 * DAY)]
+    poll(server, stored, TODAY + 4 * DAY, since=TODAY - 9 * DAY)
+    assert [search["postedFrom"] for search in server.searches[1:]] == ["02/01/2026", "02/04/2026", "02/05/2026"]
+
+
+def test_after_an_absence_the_missed_days_are_read_and_no_others(server: FaultySamOpportunities) -> None:
+    stored = memory()
+    poll(server, stored, TODAY, since=TODAY - 14 * DAY)
+    assert len(server.searches) == 1  # the first look is at the newest days
+    later = TODAY + 8 * DAY
+    server.notices = [posted(number + 5, TODAY + number * DAY) for number in range(-5, 9)]
+    items = poll(server, stored, later, since=later - 14 * DAY)
+    assert [(search["postedFrom"], search["postedTo"]) for search in server.searches[1:]] == [
+        ("02/02/2026", "02/04/2026"),
+        ("02/05/2026", "02/07/2026"),
+        ("02/08/2026", "02/08/2026"),
+        ("02/09/2026", "02/11/2026"),
+    ]
+    assert ids(items) == list(range(4, 14))
+    poll(server, stored, later, since=later - 14 * DAY)
+    poll(server, stored, later + DAY, since=later - 13 * DAY)
+    assert len(server.searches) == 7
+
+
+def test_missed_days_leave_requests_for_the_newest_and_for_others(server: FaultySamOpportunities) -> None:
+    stored = memory()
+    poll(server, stored, meter=CountingMeter(1))
+    server.notices = [posted(number, TODAY + number * DAY) for number in range(22)]
+    late = TODAY + 20 * DAY
+    with client_of(server, meter=CountingMeter(6)) as client:
+        items = walk(client, poll_of(late, TODAY), stored)
+        assert client.requests_left == 3
+    assert ids(items) == [0, 1, 2, 3, 4, 18, 19, 20]
+    (failed,) = (item for item in items if isinstance(item, FailedStep))
+    assert (failed.step.key, failed.step.days) == ("posted/missed", (TODAY + 5 * DAY, late - 3 * DAY))
+    assert "4 requests are left today, and are kept" in failed.reason
+    with client_of(server, meter=CountingMeter(20)) as client:
+        items = walk(client, poll_of(late + DAY, TODAY), stored)
+    assert ids(items) == list(range(5, 22))
+    assert stored.notes["read"] == (late - DAY).isoformat()
+
+
+def test_a_backfill_leaves_requests_for_others(server: FaultySamOpportunities) -> None:
+    history = SOURCE.backfill_steps(INTEREST, date(2025, 1, 1), TODAY)
+    with client_of(server, meter=CountingMeter(3)) as client:
+        with pytest.raises(QuotaUsedUp, match="3 requests are left today, and are kept") as caught:
+            walk(client, history, memory())
+        assert client.requests_left == 3
+    assert caught.value.retry_at is not None
+    assert timedelta(0) < caught.value.retry_at - datetime.now(UTC) <= DAY
+
+
+@pytest.mark.parametrize("first_failed", [True, False])
+def test_a_poll_that_failed_is_caught_up_with_and_nothing_is_asked_for_twice(
+    server: FaultySamOpportunities, first_failed: bool
+) -> None:
+    stored = memory()
+    if not first_failed:
+        poll(server, stored, TODAY - DAY)
+    server.notices = [posted(number, TODAY + (number - 2) * DAY) for number in range(7)]
+    server.play(Fault.FORBIDDEN)
+    with client_of(server) as client, pytest.raises(Blocked):
+        list(SOURCE.fetch(client, newest(poll_of(TODAY)), stored))
+    server.heal()
+    server.requests.clear()
+    merged = [replace(step, since=min(step.days[0], TODAY - 2 * DAY)) for step in poll_of(TODAY + 4 * DAY)]
+    merged.sort(key=lambda step: step.key != "posted/newest")  # a run begins with what failed
+    with client_of(server) as client:
+        items = walk(client, merged, stored)
+    assert ids(items) == list(range(7))
+    assert [search["postedFrom"] for search in server.searches[:2]] == ["02/05/2026", "02/01/2026"]
+    assert len(server.searches) == 3
+
+
+def newest(steps: list[Step]) -> Step:
+    (step,) = (step for step in steps if step.key == "posted/newest")
+    return step
+
+
+def test_a_backfill_covers_every_day_once() -> None:
+    steps = SOURCE.backfill_steps(INTEREST, date(2024, 1, 1), date(2024, 12, 31))
+    days = [step.days for step in steps]
+    assert (days[0][0], days[-1][1]) == (date(2024, 1, 1), date(2024, 12, 31))
+    assert all(end + DAY == start for (_, end), (start, _) in pairwise(days))
+    assert poll_of()[-1].key == "watched"
+
+
+def test_the_text_is_asked_for_of_what_concerns_somebody_once(server: FaultySamOpportunities) -> None:
+    server.notices = [posted(1), hit(2), hit(3, description="null"), hit(4)]
+    server.texts = {f"{2:032x}": "<p>Sole source</p>"}
+    stored = memory()
+    first = {record.solicitation[-1]: record for record in publications(poll(server, stored))}
+    assert server.texts_asked == [f"{2:032x}", f"{4:032x}"]
+    assert first["2"].description == "Clearview AI licences\n\nSole source"
+    assert first["4"].description == first["3"].description == "Clearview AI licences"
+    again = poll(server, stored)
+    assert [type(item).__name__ for item in again] == ["Payload", "Unchanged", "Unchanged", "Unchanged"]
+    assert len(server.texts_asked) == 2
+
+
+def test_a_text_that_is_not_found_is_not_asked_for_again(server: FaultySamOpportunities) -> None:
+    server.notices, server.nothing_is_404 = [hit(1)], True
+    stored = memory()
+    assert len(publications(poll(server, stored))) == 1
+    assert [type(item) for item in poll(server, stored)] == [Unchanged]
+    assert len(server.texts_asked) == 1
+
+
+def test_texts_leave_requests_for_others_and_come_another_day(server: FaultySamOpportunities) -> None:
+    server.notices = [hit(number) for number in range(4)]
+    server.texts = {f"{number:032x}": f"text {number}" for number in range(4)}
+    stored = memory()
+    items = poll(server, stored, meter=CountingMeter(6))  # a search, two texts, three kept
+    assert (len(items), len(server.texts_asked)) == (4, 2)
+    assert sum("text" in record.description for record in publications(items)) == 2
+    again = poll(server, stored, meter=CountingMeter(10))
+    assert sum("text" in record.description for record in publications(again)) == 2
+    assert sorted(set(server.texts_asked)) == sorted(server.texts)
+    assert len(server.texts_asked) == 4
+
+
+def test_a_text_wanted_of_a_notice_out_of_the_window_is_asked_for_by_number(server: FaultySamOpportunities) -> None:
+    server.notices, server.texts = [hit(1)], {f"{1:032x}": "the text"}
+    stored = memory()
+    poll(server, stored, meter=CountingMeter(4))
+    assert server.texts_asked == []
+    stored.notes["read"] = (TODAY + 2 * DAY).isoformat()
+    items = poll(server, stored, TODAY + 5 * DAY)
+    assert server.searches[-1] == {
+        "postedFrom": "02/03/2026",
+        "postedTo": "02/08/2026",
+        "solnum": "N6264926R0001",
+        "limit": "100",
+        "offset": "0",
+    }
+    assert "the text" in publications(items)[-1].description
+
+
+@pytest.mark.parametrize("nothing_is_404", [False, True])
+def test_a_stored_notice_that_vanishes_is_told_once(server: FaultySamOpportunities, nothing_is_404: bool) -> None:
+    server.notices, server.nothing_is_404 = [hit(1), posted(2)], nothing_is_404
+    stored = memory()
+    poll(server, stored)
+    del server.notices[0]
+    gone = removals(poll(server, stored, TODAY + DAY))
+    assert [record.key for record in gone] == ["SAM_NOTICE_N6264926R0001_017.1700_SOLICITATION"]
+    assert gone[0].documents[0].body
+    assert removals(poll(server, stored, TODAY + 2 * DAY)) == []
+
+
+def test_a_notice_that_may_still_be_answered_is_looked_at_again(server: FaultySamOpportunities) -> None:
+    server.notices = [hit(1, responseDeadLine="2026-03-01T12:00:00-05:00")]
+    stored = memory()
+    poll(server, stored)
+    later = TODAY + 10 * DAY
+    assert [type(item) for item in poll(server, stored, later)] == [Unchanged]
+    server.notices[0]["responseDeadLine"] = "2026-02-20T12:00:00-05:00"
+    moved = publications(poll(server, stored, later + DAY))
+    assert [record.deadline for record in moved] == [datetime(2026, 2, 20, 17, tzinfo=UTC)]
+    server.notices[0]["active"] = "No"
+    closed = publications(poll(server, stored, later + 2 * DAY))
+    assert [record.state for record in closed] == ["inactive"]
+    count = len(server.searches)
+    poll(server, stored, later + 3 * DAY)
+    assert len(server.searches) == count + 1  # what is closed is watched no more
+
+
+def test_after_its_deadline_a_notice_is_watched_no_more(server: FaultySamOpportunities) -> None:
+    server.notices = [hit(1, responseDeadLine="2026-02-10T12:00:00-05:00")]
+    stored = memory()
+    poll(server, stored)
+    server.notices.clear()
+    assert poll(server, stored, date(2026, 2, 11)) == []
+    assert json.loads(stored.notes["watched"]) == {}
+
+
+def test_watched_notices_cost_a_few_requests_a_poll_and_take_turns(server: FaultySamOpportunities) -> None:
+    server.notices = [hit(number, responseDeadLine="2026-03-01T12:00:00-05:00") for number in range(7)]
+    stored = memory()
+    poll(server, stored)
+    stored.notes["read"] = (TODAY + 7 * DAY).isoformat()
+    asked: set[str] = set()
+    for days in range(10, 13):
+        before = len(server.searches)
+        poll(server, stored, TODAY + days * DAY)
+        assert len(server.searches) - before == 4
+        asked |= {search["solnum"] for search in server.searches[before + 1 :]}
+    assert len(asked) == 7
+
+
+def test_what_was_never_stored_is_watched_no_more(server: FaultySamOpportunities) -> None:
+    server.notices = [hit(1)]
+    stored = memory()
+    poll(server, stored)
+    stored.records.clear()
+    server.notices.clear()
+    assert poll(server, stored, TODAY + DAY) == []
+    assert json.loads(stored.notes["watched"]) == {}
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    [
+        (Fault.TOO_MANY, QuotaUsedUp),
+        (Fault.TOO_MANY_DATE, QuotaUsedUp),
+        (Fault.TOO_MANY_HOUR, QuotaUsedUp),
+        (Fault.UNAVAILABLE, Unreachable),
+        (Fault.GATEWAY_TIMEOUT, Unreachable),
+        (Fault.EMPTY, Unreachable),
+        (Fault.RESET, Unreachable),
+        (Fault.CUT_TRANSFER, Unreachable),
+        (Fault.SERVER_ERROR, Unreachable),
+        (Fault.FORBIDDEN, Blocked),
+        (Fault.TRUNCATED_JSON, SourceChanged),
+        (Fault.HTML_OK, SourceChanged),
+        (Fault.RENAMED_FIELD, SourceChanged),
+    ],
+)
+def test_each_failure_has_its_name_and_what_was_read_before_is_kept(
+    server: FaultySamOpportunities, fault: Fault, kind: type[SourceError]
+) -> None:
+    server.notices, server.most = [posted(number) for number in range(15)], 10
+    server.play(fault, after=1)
+    items: list[Fetched] = []
+    stored = memory()
+    with client_of(server) as client, pytest.raises(kind):
+        for item in SOURCE.fetch(client, newest(poll_of()), stored):
+            items.append(item)  # noqa: PERF402
+    assert len(items) == 10
+    assert stored.notes["read"] < TODAY.isoformat()
+    server.heal()
+    assert len(ids(poll(server, stored))) == 15
+
+
+@pytest.mark.parametrize("fault", [Fault.SERVER_ERROR, Fault.HTML_OK, Fault.RESET, Fault.FORBIDDEN])
+def test_a_text_that_fails_costs_no_notice(server: FaultySamOpportunities, fault: Fault) -> None:
+    server.notices = [hit(1), hit(2), posted(3)]
+    server.play(fault, on="noticedesc")
+    stored, items = memory(), list[Fetched]()
+    with client_of(server, tries=1) as client, pytest.raises(SourceError):
+        for item in SOURCE.fetch(client, newest(poll_of()), stored):
+            items.append(item)
+    assert ids(items) == [1, 2, 3]
+    assert len(server.texts_asked) == 1
+
+
+@pytest.mark.parametrize("shape", ["wso2", "data.gov", "html", "wso2 with 200", "page with 200"])
+def test_every_shape_of_used_up_stops_for_today(server: FaultySamOpportunities, shape: str) -> None:
+    server.notices = [hit(1), hit(2)]
+    server.a_day, server.throttle = 2, shape
+    stored, meter = memory(), CountingMeter(10)
+    assert len(publications(poll(server, stored, meter=meter))) == 2  # texts can wait
+    assert (server.used, meter.left()) == (3, 0)
+    with client_of(server, meter=CountingMeter(10)) as client, pytest.raises(QuotaUsedUp):
+        walk(client, poll_of(), stored)
+    assert server.used == 4
+
+
+@pytest.mark.parametrize("status", [200, 401, 403, 404])
+@pytest.mark.parametrize("key", ["", "another"])
+def test_without_its_key_the_source_is_blocked(server: FaultySamOpportunities, status: int, key: str) -> None:
+    server.unknown_key = status
+    with client_of(server, key=key) as client, pytest.raises(Blocked) as caught:
+        walk(client, poll_of(), memory())
+    assert caught.value.status == status
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "",
+        "postedFrom=02/01/2026",
+        "postedFrom=2026-02-01&postedTo=2026-02-02",
+        "postedFrom=2/1/2026&postedTo=02/02/2026",
+        "postedFrom=02/01/2024&postedTo=02/02/2026",
+        "postedFrom=02/01/2026&postedTo=02/02/2026&limit=1001",
+        "postedFrom=02/01/2026&postedTo=02/02/2026&offset=-1",
+    ],
+)
+def test_the_stand_in_refuses_what_the_original_refuses_and_counts_it(
+    server: FaultySamOpportunities, query: str
+) -> None:
+    with client_of(server) as client, pytest.raises(Refused, match="HTTP 400"):
+        client.get(f"/opportunities/v2/search?{query}")
+    assert server.used == 1
+
+
+def test_an_answer_to_another_question_is_not_believed(server: FaultySamOpportunities) -> None:
+    server.notices = [hit(1)]
+    stored = memory()
+    poll(server, stored)
+    for note in ('{"totalRecords": 1}', '{"opportunitiesData": []}', '{"totalRecords": 1, "opportunitiesData": [7]}'):
+        with AnswersWith(note.encode()) as other, client_of(other) as client, pytest.raises(SourceChanged):
+            walk(client, poll_of(), stored)
+    another = json.dumps({"totalRecords": 1, "opportunitiesData": [hit(9)]}).encode()
+    with (
+        AnswersWith(another) as other,
+        client_of(other) as client,
+        pytest.raises(SourceChanged, match="asked for N6264926R0001, got 1 other notices"),
+    ):
+        walk(client, poll_of(TODAY + DAY)[-1:], stored)
+
+
+class AnswersWith(FaultySamOpportunities):
+    """SAM.gov with one answer to everything."""
+
+    def __init__(self, body: bytes) -> None:
+        self.body = body
+        super().__init__()
+
+    def answer(self, _: LoggedRequest) -> Answer:
+        """Return that answer."""
+        return Answer(body=self.body)

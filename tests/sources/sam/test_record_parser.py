@@ -1,0 +1,347 @@
+"""A record of SAM.gov's contract awards, read to the last field; and what cannot be read."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sources.records import Agency, Award, AwardCategory, Document, Payload, Problem, Recipient, Record, Removal
+from sources.records import ContractAction as Action
+from sources.sam.contract_awards.record_parser import identity_of, names_of, parse, revision_of
+from tests.sources.sam.records import SAMPLES, Json, changed, record
+
+ROOT = Path(__file__).parents[3]
+ORDER: Json = SAMPLES["order"]
+ORDER_KEY = "CONT_AWD_SPE3SU25F97V0_9700_SPE30023DSA78_9700"
+SEARCH = "https://api.sam.gov/contract-awards/v1/search?"
+OT_AGREEMENT = ("AWARD", "R", "OTHER TRANSACTION AGREEMENT")
+
+
+def payload(content: object, key: str = ORDER_KEY, query: str = "format=json") -> Payload:
+    body = content if isinstance(content, bytes) else json.dumps(content).encode()
+    now = datetime(2026, 11, 23, tzinfo=UTC)
+    document = Document(url=SEARCH + query, request="", retrieved_at=now, content_type="application/json", body=body)
+    return Payload(source="samawards", key=key, revision="2025-06-11T07:18:02Z", documents=(document,))
+
+
+def award(content: Json, **how: Any) -> Award:
+    found = parse(payload(content, **how))
+    assert isinstance(found, Award), found
+    return found
+
+
+def reason(content: object) -> str:
+    found: Record = parse(payload(content))
+    assert isinstance(found, Problem), found
+    assert found.key == ORDER_KEY
+    assert found.documents
+    return found.reason
+
+
+def test_an_order_is_read_to_the_last_field() -> None:
+    asked = payload(ORDER)
+    assert parse(asked) == Award(
+        is_partial=True,
+        key=ORDER_KEY,
+        source="samawards",
+        revision="2025-06-11T07:18:02Z",
+        category=AwardCategory.CONTRACT,
+        type_text="DELIVERY ORDER",
+        piid="SPE3SU25F97V0",
+        parent_piid="SPE30023DSA78",
+        parent_key="CONT_IDV_SPE30023DSA78_9700",
+        description="4567323815!SALAD MIX, CHL,",
+        recipient=Recipient(
+            name="VERMILION VALLEY PRODUCE, INC.",
+            uei="HKK3H54PK7C3",
+            cage="0EPU7",
+            parent_name="VERMILION VALLEY PRODUCE  INC.",
+            parent_uei="HKK3H54PK7C3",
+            state="IL",
+        ),
+        awarding=Agency(
+            code="097",
+            name="DEPT OF DEFENSE",
+            sub_code="97AS",
+            sub_name="DEFENSE LOGISTICS AGENCY",
+            office="DLA TROOP SUPPORT",
+        ),
+        funding=Agency(
+            code="097",
+            name="DEPT OF DEFENSE",
+            sub_code="97AS",
+            sub_name="DEFENSE LOGISTICS AGENCY",
+            office="DLA TROOP SUPPORT",
+        ),
+        obligated=Decimal("202.39"),
+        exercised=Decimal("202.39"),
+        ceiling=Decimal("202.39"),
+        signed=date(2025, 2, 20),
+        starts=date(2025, 2, 20),
+        ends=date(2025, 2, 20),
+        may_end=date(2025, 2, 20),
+        modified=date(2025, 6, 11),
+        psc="8915",
+        psc_text="FRUITS AND VEGETABLES",
+        naics="311812",
+        naics_text="COMMERCIAL BAKERIES",
+        solicitation="",
+        extent_competed_code="A",
+        extent_competed="FULL AND OPEN COMPETITION",
+        solicitation_procedure="NEGOTIATED PROPOSAL/QUOTE",
+        pricing_code="J",
+        pricing="FIRM FIXED PRICE",
+        place="MORTON, ILLINOIS, UNITED STATES",
+        url=f"https://www.usaspending.gov/award/{ORDER_KEY}/",
+        actions=(
+            Action(
+                key="9700_9700_SPE3SU25F97V0_0_SPE30023DSA78_0",
+                modification="0",
+                signed=date(2025, 2, 20),
+                obligation=Decimal("202.39"),
+                description="4567323815!SALAD MIX, CHL,",
+            ),
+        ),
+        documents=asked.documents,
+        facts=award(ORDER).facts,
+    )
+    assert [(fact.label, fact.value) for fact in award(ORDER).facts] == [
+        ("Also named", "CENTRAL ILLINOIS PRODUCE DANVILLE URBANA MORTON"),
+        ("Source of the recipient's name and address", "D&B"),
+        ("Closed", "yes"),
+    ]
+
+
+def test_a_modification_takes_money_back_and_does_not_say_when_the_award_was_signed() -> None:
+    found = award(SAMPLES["purchase_order"])
+    assert found.key == "CONT_AWD_15B61524P00000105_1540_-NONE-_-NONE-"
+    assert (found.signed, found.parent_key) == (None, "")
+    assert (found.obligated, found.exercised, found.ceiling) == (
+        Decimal("45497.06"),
+        Decimal("45497.06"),
+        Decimal("52680.80"),
+    )
+    assert found.actions == (
+        Action(
+            key="1540_-NONE-_15B61524P00000105_P00003_-NONE-_0",
+            modification="P00003",
+            signed=date(2025, 4, 2),
+            obligation=Decimal("-7183.74"),
+            description="X-RAY EQUIPMENT MAINTENANCE\nADD ADDITIONAL FUNDS OF $19,156.64",
+            action_type="C",
+            action_type_text="FUNDING ONLY ACTION",
+        ),
+    )
+    assert found.recipient.parent_uei == "VF1VWJSM8TW5"
+    assert {fact.label: fact.value for fact in found.facts} == {
+        "Source of the recipient's name and address": "E&Y",
+        "Closed": "no",
+    }
+    assert found.not_competed_reason == "ONLY ONE SOURCE-OTHER (FAR 6.302-1 OTHER)"
+    assert (found.set_aside_code, found.set_aside, found.offers_received) == ("NONE", "NO SET ASIDE USED.", 1)
+
+
+def test_an_exception_to_fair_opportunity_is_read() -> None:
+    order = copy.deepcopy(ORDER)
+    exception = {"code": "ONE", "name": "ONLY ONE SOURCE - OTHER"}
+    order["coreData"]["competitionInformation"]["statutoryExceptionToFairOpportunity"] = exception
+    found = award(order)
+    assert (found.fair_opportunity_code, found.fair_opportunity) == ("ONE", "ONLY ONE SOURCE - OTHER")
+
+
+def test_an_idv_is_named_by_fewer_parts_and_ends_with_its_last_day_to_order() -> None:
+    found = award(SAMPLES["idv"])
+    assert (found.key, found.category) == ("CONT_IDV_NNG15SD19B_8000", AwardCategory.IDV)
+    assert found.actions[0].key == "8000_-NONE-_NNG15SD19B_0_-NONE-_-NONE-"
+    assert (found.starts, found.ends, found.may_end) == (date(2015, 5, 1), date(2020, 4, 30), date(2020, 4, 30))
+    assert (found.type_text, found.solicitation) == ("GWAC", "NNG13451284R")
+    assert found.ceiling == Decimal(20_000_000_000)
+
+
+@pytest.mark.parametrize(
+    ("award_type", "category", "prefix"),
+    [
+        (OT_AGREEMENT, AwardCategory.OTHER_TRANSACTION, "CONT_AWD_"),
+        (("AWARD", "O", "OTHER TRANSACTION ORDER"), AwardCategory.OTHER_TRANSACTION, "CONT_AWD_"),
+        (("Award", "", "Other Transaction Agreement"), AwardCategory.OTHER_TRANSACTION, "CONT_AWD_"),
+        (("IDV", "O", "OTHER TRANSACTION IDV"), AwardCategory.OTHER_TRANSACTION_IDV, "CONT_IDV_"),
+        (("IDV", "B", "IDC"), AwardCategory.IDV, "CONT_IDV_"),
+        (("IDV", "E", "BPA"), AwardCategory.IDV, "CONT_IDV_"),
+        (("AWARD", "A", "BPA CALL"), AwardCategory.CONTRACT, "CONT_AWD_"),
+        (("AWARD", "D", "DEFINITIVE CONTRACT"), AwardCategory.CONTRACT, "CONT_AWD_"),
+    ],
+)
+def test_every_kind_of_instrument_has_its_category(
+    award_type: tuple[str, str, str], category: AwardCategory, prefix: str
+) -> None:
+    found = award(record(award_type=award_type))
+    assert found.category is category
+    assert found.key.startswith(prefix)
+    is_other = category.value.startswith("other")
+    assert bool(found.url) is not is_other  # USAspending has no page of an other transaction
+
+
+def test_a_record_found_among_the_deleted_is_a_removal_of_one_action() -> None:
+    for asked, is_removal in (("deletedStatus=yes&format=json", True), ("deletedStatus=no", False)):
+        found = parse(payload(ORDER, query=asked))
+        assert isinstance(found, Removal) is is_removal
+    assert parse(payload(ORDER, query="deletedStatus=yes")) == Removal(
+        source="samawards",
+        key=ORDER_KEY,
+        action_key="9700_9700_SPE3SU25F97V0_0_SPE30023DSA78_0",
+        removed=date(2025, 6, 11),
+        reason="SAM.gov lists this action among those deleted",
+        documents=payload(ORDER, query="deletedStatus=yes").documents,
+    )
+
+
+def test_keys_of_the_deleted_sample_are_as_treasury_builds_them() -> None:
+    keys = [identity_of({**entry, "coreData": {"awardOrIDV": "AWARD"}}) for entry in SAMPLES["deleted_ids"]]
+    assert [key.action_key for key in keys][:4] == [
+        "3600_3600_VA25715J1359_0_V797P3148M_0",
+        "9700_-NONE-_SPE7M520V0512_P00001_-NONE-_0",
+        "9700_9700_0001_0_SPE4A214D0004_0",
+        "9700_-NONE-_SPE4A414V5661_P00001_-NONE-_0",  # names a modification of an IDV that it does not name
+    ]
+    assert keys[2].award_key == "CONT_AWD_0001_9700_SPE4A214D0004_9700"
+
+
+def test_three_formats_of_dates_in_one_record() -> None:
+    found = award(ORDER)
+    assert (found.signed, found.starts, found.modified) == (date(2025, 2, 20), date(2025, 2, 20), date(2025, 6, 11))
+    odd = changed(ORDER, "awardDetails.dates.dateSigned", "2025-02-20T19:13:54.000Z")
+    assert award(odd).signed == date(2025, 2, 20)
+
+
+@pytest.mark.parametrize("value", ["00:00.0", "02/20/2025", "2025-02-30", "2025-02-20T", "soon"])
+def test_what_is_no_date_is_not_guessed(value: str) -> None:
+    assert reason(changed(ORDER, "awardDetails.dates.dateSigned", value)).startswith("dateSigned is not a date")
+
+
+def test_numbers_are_strings_and_may_have_an_exponent() -> None:
+    place = "awardDetails.totalContractDollars.totalActionObligation"
+    assert award(changed(ORDER, place, "2.086065536E7")).obligated == Decimal("20860655.36")
+    assert award(changed(ORDER, place, 12)).obligated == Decimal(12)
+    assert award(changed(ORDER, place, "")).obligated is None
+    for wrong in ("1.234", "1E999", "NaN", "1,000", "twelve", True, [1]):
+        assert "amount" in reason(changed(ORDER, place, wrong))
+
+
+def test_n_a_is_nothing() -> None:
+    place = "coreData.competitionInformation.extentCompeted.name"
+    assert award(changed(ORDER, place, "N/A")).extent_competed == ""
+    assert award(changed(ORDER, "awardDetails.awardeeData.awardeeHeader.awardeeName", "N/A")).recipient.name
+
+
+def test_names_of_a_recipient() -> None:
+    header = "awardDetails.awardeeData.awardeeHeader"
+    both = changed(
+        changed(ORDER, f"{header}.legalBusinessName", "VV & CO"), f"{header}.awardeeDoingBusinessAsName", "VV"
+    )
+    facts = {fact.label: fact.value for fact in award(both).facts}
+    assert (facts["Legal business name"], facts["Doing business as"]) == ("VV & CO", "VV")
+    assert "Name in the contract" not in facts  # it says what the name says
+    assert {"VV & CO", "VV", "VERMILION VALLEY PRODUCE, INC."} <= set(names_of(both))
+    only_legal = changed(changed(both, f"{header}.awardeeName", ...), f"{header}.awardeeNameFromContract", ...)
+    assert award(only_legal).recipient.name == "VV & CO"
+
+
+def test_no_official_is_named() -> None:
+    named = changed(ORDER, "awardDetails.transactionData.approvedBy", "JANE.DOE@AGENCY.GOV")
+    found = award(named)
+    told = {name: getattr(found, name) for name in Award.__dataclass_fields__ if name != "documents"}
+    assert "JANE.DOE" not in str(told)
+    assert b"JANE.DOE" in found.documents[0].body
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "said"),
+    [
+        ("contractId.piid", ..., "contractId.piid is missing"),
+        ("contractId.piid", "N/A", "contractId.piid is missing"),
+        ("contractId.piid", "X" * 201, "too long"),
+        ("contractId.piid", 7, "piid is not text"),
+        ("contractId.subtier.code", ..., "contractId.subtier.code is missing"),
+        ("contractId.subtier", [], "contractId.subtier.code is missing"),
+        ("contractId", "x", "contractId is not an object"),
+        ("coreData.awardOrIDV", ..., "coreData.awardOrIDV is missing"),
+        ("coreData.awardOrIDV", "GRANT", "neither an award nor an IDV"),
+        ("coreData.awardOrIDVType", ..., "unknown type"),
+        ("coreData.awardOrIDVType", {"code": "T", "name": "TRAINING GRANT"}, "'TRAINING GRANT'"),
+        ("awardDetails.awardeeData", [1], "awardeeData is not an object"),
+        ("coreData.productOrServiceInformation.principalNaics", [3], "principalNaics is not an object"),
+    ],
+)
+def test_what_must_be_there_is_not_guessed(place: str, value: object, said: str) -> None:
+    assert said in reason(changed(ORDER, place, value))
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"contractId": {', b"\xff\xfe", b"[" * 100_000])
+def test_what_is_no_record_is_a_problem(body: bytes) -> None:
+    assert reason(body)
+
+
+def test_text_that_no_database_can_store_is_cleaned() -> None:
+    place = "awardDetails.productOrServiceInformation.descriptionOfContractRequirement"
+    assert award(changed(ORDER, place, "A\x00B\ud800")).description == "AB?"
+
+
+def test_a_modification_may_be_missing() -> None:
+    found = award(changed(ORDER, "contractId.modificationNumber", ...))
+    assert found.actions[0].key == "9700_9700_SPE3SU25F97V0_-NONE-_SPE30023DSA78_0"
+    assert (found.actions[0].modification, found.signed) == ("", date(2025, 2, 20))
+
+
+def test_a_revision_is_a_time_or_nothing() -> None:
+    place = "awardDetails.transactionData.lastModifiedDate"
+    assert revision_of(ORDER) == "2025-06-11T07:18:02Z"
+    assert revision_of(changed(ORDER, place, "yesterday")) == ""
+    assert revision_of(changed(ORDER, place, ...)) == ""
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=5), inner, max_size=2),
+    max_leaves=5,
+)
+PLACES = st.sampled_from(
+    ["contractId", "contractId.piid", "contractId.subtier", "coreData", "coreData.federalOrganization", "awardDetails"]
+    + [f"awardDetails.{name}" for name in ORDER["awardDetails"]]
+)
+
+
+@given(place=PLACES, value=JSON_VALUES)
+def test_whatever_stands_in_a_record_it_is_read_or_refused(place: str, value: object) -> None:
+    assert isinstance(parse(payload(changed(ORDER, place, value))), (Award, Problem))
+
+
+def examples() -> Path | None:
+    """Where GSA's examples lie on this machine, if they do."""
+    given_folder = os.environ.get("PROCUREWATCH_SHARED_DATA")
+    folder = Path(given_folder) if given_folder else ROOT.parent / "shared" / "data"
+    file = folder / "sam" / "sam_contract_awards_example.json"
+    return file if file.is_file() else None
+
+
+EXAMPLES = examples()
+
+
+@pytest.mark.skipif(EXAMPLES is None, reason="no sam/sam_contract_awards_example.json (set PROCUREWATCH_SHARED_DATA)")
+def test_every_whole_record_of_the_examples_is_read() -> None:
+    assert EXAMPLES is not None
+    answers = [answer for example in json.loads(EXAMPLES.read_bytes())["examples"] for answer in example["responses"]]
+    records = [entry for answer in answers for entry in answer.get("awardSummary", []) if "coreData" in entry]
+    assert len(records) == 3
+    for entry in records:
+        found = parse(payload(entry, key=identity_of(entry).award_key))
+        assert isinstance(found, Award)
+        assert found.key == identity_of(entry).award_key

@@ -1,0 +1,166 @@
+"""Every source follows the contract, so that the run, the commands and the documentation can rely on it."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import UTC, date, datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from procurewatch.demo.stand_in import StandIn
+from procurewatch.demo.upstream import UsaspendingStandIn, load_corpus
+from sources.base import Interest, Source, Step, Window
+from sources.http.client import Client, Patience
+from sources.records import HeldAward
+from sources.registry import SOURCES
+from tests.sources.dod.articles import page
+from tests.sources.sam.records import RECORDS
+from tests.upstreams import sam_contract_awards, sam_opportunities
+from tests.upstreams.ai_inventory import AiInventoryStandIn
+from tests.upstreams.dod import DodStandIn
+from tests.upstreams.federal_register import FederalRegisterStandIn
+from tests.upstreams.fpds import Fpds
+from tests.upstreams.sam_contract_awards import SamContractAwardsStandIn
+from tests.upstreams.usaspending.assistance import AssistanceStandIn
+from tests.upstreams.usaspending.subawards import SubawardsStandIn
+
+ROOT = Path(__file__).parents[2]
+# A stand-in for every source: its control query and its searches are tried against it.
+STAND_INS: dict[str, Callable[[], AbstractContextManager[StandIn]]] = {
+    "aiinventory": AiInventoryStandIn,
+    "dod": lambda: DodStandIn([page(1)]),
+    "federalregister": FederalRegisterStandIn,
+    "fpds": Fpds,
+    "samawards": lambda: SamContractAwardsStandIn(RECORDS),
+    "samnotices": lambda: sam_opportunities.SamOpportunities(
+        [sam_opportunities.notice(1, postedDate=datetime.now(UTC).date().isoformat())]
+    ),
+    "usaspending": lambda: UsaspendingStandIn(load_corpus()),
+    "assistance": lambda: AssistanceStandIn([]),
+    "subawards": lambda: SubawardsStandIn([]),
+}
+# The keys that stand-ins ask for.
+KEYS = {"samawards": sam_contract_awards.KEY, "samnotices": sam_opportunities.KEY}
+INTEREST = Interest(
+    names=tuple(f"VENDOR {n}" for n in range(230)),
+    ueis=tuple(f"UEI{n:09}" for n in range(230)),
+    phrases=tuple(f"PRODUCT {n}" for n in range(230)),
+    held={
+        "contract": tuple(HeldAward(f"CONT_AWD_{n}", f"C{n:08}") for n in range(600)),
+        "idv": (HeldAward("CONT_IDV_I1", "IDV00001"),),
+    },
+)
+DAY = date(2024, 5, 6)
+WINDOWS = [
+    Window(until=DAY, signed_since=DAY, modified_since=DAY),
+    Window(until=DAY, signed_since=date(2024, 1, 1), modified_since=date(2024, 4, 22)),
+    Window(until=DAY, signed_since=date(2024, 1, 1), modified_since=DAY, acted_since=date(2023, 1, 1)),
+    Window(until=DAY, signed_since=date(1999, 1, 1), modified_since=DAY, acted_since=date(1999, 1, 1)),
+]
+
+each_source = pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES.keys())
+
+
+def test_every_source_has_a_stand_in() -> None:
+    assert set(STAND_INS) == set(SOURCES)
+
+
+@each_source
+def test_a_source_says_what_it_is_and_how_it_must_be_asked(source: Source) -> None:
+    assert SOURCES[source.name] is source
+    assert re.fullmatch(r"[a-z][a-z0-9]*", source.name)
+    assert source.title
+    assert source.title == source.title.strip()
+    address = urlsplit(source.base_url)
+    assert (address.scheme, address.query, address.fragment, source.base_url[-1] != "/") == ("https", "", "", True)
+    assert address.hostname
+    assert source.pace.seconds_between >= 0.1
+    assert 1 <= source.pace.at_once <= 2
+    assert 0 <= source.expects.at_least < source.expects.at_most
+
+
+@each_source
+def test_the_module_of_a_source_tells_what_is_known_of_its_upstream(source: Source) -> None:
+    module = inspect.getmodule(type(source))
+    told = inspect.getdoc(module) or ""
+    for heading in ("Upstream:", "Access:", "Limits:", "Lag:", "Corrections:", "Caveats:"):
+        assert re.search(rf"(?<!\w){heading}\s+\w", told), f"{source.name} does not say {heading}"
+
+
+@each_source
+def test_the_control_query_finds_what_always_exists(source: Source) -> None:
+    with STAND_INS[source.name]() as server:
+        patience = Patience(tries=1, read=10)
+        keys = {source.needs_key: KEYS[source.name]} if source.needs_key else {}
+        with Client(
+            source.name, base_url=server.base_url, pace=source.pace, patience=patience, key_headers=keys
+        ) as client:
+            assert source.control(client) is True
+        assert len(server.requests) == 1
+
+
+def plans(source: Source) -> list[list[Step]]:
+    """The steps of several polls and backfills."""
+    polls = [list(source.poll_steps(INTEREST, window)) for window in WINDOWS]
+    spans = [(DAY, DAY), (date(2008, 1, 1), DAY), (date(1990, 1, 1), DAY), (date(2023, 10, 1), date(2024, 9, 30))]
+    return polls + [list(source.backfill_steps(INTEREST, since, until)) for since, until in spans]
+
+
+@each_source
+def test_the_keys_of_steps_are_unique_stable_and_fit_for_a_checkpoint(source: Source) -> None:
+    again = type(source)()
+    for steps, repeated in zip(plans(source), plans(again), strict=True):
+        keys = [step.key for step in steps]
+        assert steps
+        assert len(keys) == len(set(keys))
+        assert steps == repeated
+        assert all(re.fullmatch(r"[a-z0-9_/-]{1,100}", key) for key in keys)
+
+
+@each_source
+def test_nothing_to_look_for_is_nothing_to_ask(source: Source) -> None:
+    assert [list(source.poll_steps(Interest(), window)) for window in WINDOWS] == [[], [], [], []]
+    assert list(source.backfill_steps(Interest(), date(2008, 1, 1), DAY)) == []
+    assert list(source.backfill_steps(INTEREST, DAY, date(2024, 5, 5))) == []
+
+
+def imported_by(path: Path) -> set[str]:
+    """The top names of everything a module imports."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            names.add(str(node.module).partition(".")[0])
+    return names
+
+
+def test_one_module_of_the_program_imports_httpx_and_no_other_way_to_the_network_is_used() -> None:
+    packages = ("sources", "monitors", "storage", "feeds", "procurewatch")
+    modules = [path for package in packages for path in (ROOT / package).rglob("*.py")]
+    imports = {path.relative_to(ROOT).as_posix(): imported_by(path) for path in modules}
+    importers = {
+        name: [path for path, imported in imports.items() if name in imported]
+        for name in ("httpx", "httpcore", "requests", "aiohttp", "urllib3")
+    }
+    assert importers == {
+        "httpx": ["sources/http/client.py"],
+        "httpcore": [],
+        "requests": [],
+        "aiohttp": [],
+        "urllib3": [],
+    }
+
+
+def test_adapters_do_not_import_each_other() -> None:
+    adapters = {type(source).__module__ for source in SOURCES.values()}
+    for adapter in adapters:
+        path = ROOT / f"{adapter.replace('.', '/')}.py"
+        nodes = [node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.ImportFrom)]
+        assert not {str(node.module) for node in nodes} & (adapters - {adapter}), path

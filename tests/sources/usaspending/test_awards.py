@@ -1,0 +1,330 @@
+"""Contracts and IDVs over real HTTP: each award once and whole, evidence as sent, and what becomes of faults."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from procurewatch.demo.upstream import load_corpus
+from sources.base import FailedStep, Interest
+from sources.errors import Blocked, QuotaUsedUp, SourceChanged, SourceError, Unreachable
+from sources.records import Award, AwardCategory, Payload, Problem
+from sources.usaspending.award_fetcher import TRANSACTIONS_PATH
+from sources.usaspending.filters import AWARD_SEARCH, LAST_UPDATED, TRANSACTION_COUNT, TRANSACTION_SEARCH
+from tests.sources.memory import Memory
+from tests.sources.upstream import (
+    DAY,
+    SOURCE,
+    AlteredUsaspending,
+    Json,
+    action,
+    award,
+    awards_of,
+    client_of,
+    fetched,
+    items_of,
+    kinds,
+    step_of,
+    walk,
+)
+from tests.upstreams.faults import Fault
+
+DETAIL = "/api/v2/awards/"
+FULL: Json = {
+    "parent_piid": "HSHQDC12D00013",
+    "parent_agency": "7001",
+    "type_description": "PURCHASE ORDER",
+    "recipient_uei": "E5BEYXDQYJS6",
+    "recipient_parent_name": "ACME HOLDINGS",
+    "recipient_parent_uei": "PARENTUEI123",
+    "recipient_state": "NY",
+    "starts": date(2024, 5, 7),
+    "ends": date(2025, 5, 6),
+    "may_end": date(2029, 5, 6),
+    "exercised": Decimal("1500.25"),
+    "ceiling": Decimal("99999.99"),
+    "awarding_sub_code": "7012",
+    "awarding_sub_name": "U.S. Immigration and Customs Enforcement",
+    "awarding_office": "MISSION SUPPORT DALLAS",
+    "funding_toptier_code": "015",
+    "funding_toptier_name": "Department of Justice",
+    "funding_sub_code": "1549",
+    "funding_sub_name": "FBI",
+    "funding_office": "DIV 1200",
+    "psc_code": "7A21",
+    "psc_description": "SOFTWARE",
+    "naics_code": "541519",
+    "naics_description": "OTHER COMPUTER SERVICES",
+    "solicitation": "70CMSD24R1",
+    "extent_competed_description": "NOT COMPETED",
+    "place_city": "DALLAS",
+}
+
+
+def test_an_award_found_is_read_whole_with_every_action() -> None:
+    base, change = action("0", DAY, "500000.00", "FACES"), action("P00001", date(2024, 6, 1), "-1000.10", "CLOSEOUT")
+    with AlteredUsaspending([award(1, base, change, **FULL)]) as server:
+        [found] = awards_of(fetched(server, step_of()))
+    key = "CONT_AWD_70X00001_7012_HSHQDC12D00013_7001"
+    assert (found.key, found.piid, found.category) == (key, "70X00001", AwardCategory.CONTRACT)
+    assert (found.parent_piid, found.parent_key) == ("HSHQDC12D00013", "CONT_IDV_HSHQDC12D00013_7001")
+    assert (found.obligated, found.exercised, found.ceiling) == (
+        Decimal("498999.90"),
+        Decimal("1500.25"),
+        Decimal("99999.99"),
+    )
+    dates = (found.signed, found.starts, found.ends, found.may_end, found.modified)
+    assert dates == (DAY, FULL["starts"], FULL["ends"], FULL["may_end"], date(2024, 6, 1))
+    assert (found.awarding.name, found.awarding.office) == ("Department of Homeland Security", FULL["awarding_office"])
+    assert (found.funding.code, found.funding.sub_code, found.funding.sub_name) == ("015", "1549", "FBI")
+    assert (found.recipient.name, found.recipient.parent_name) == ("ACME DRONES LLC", "ACME HOLDINGS")
+    assert (found.recipient.uei, found.recipient.parent_uei) == ("E5BEYXDQYJS6", "PARENTUEI123")
+    assert [(a.modification, a.signed, a.obligation, a.description) for a in found.actions] == [
+        ("0", DAY, Decimal("500000.00"), "FACES"),
+        ("P00001", date(2024, 6, 1), Decimal("-1000.10"), "CLOSEOUT"),
+    ]
+    assert found.actions[1].key == "7012_7001_70X00001_P00001_HSHQDC12D00013_0"
+    assert found.url == f"https://www.usaspending.gov/award/{key}/"
+    assert (found.description, found.place, found.psc, found.naics) == ("FACES", "DALLAS", "7A21", "541519")
+
+
+def test_the_evidence_is_what_the_server_sent_byte_for_byte_unknown_fields_and_all() -> None:
+    extra = {"new_upstream_field": {"b": 1.10, "a": "é"}, "zzz": None}
+    with AlteredUsaspending([award(1, extra_detail=extra)]) as server:
+        [found] = awards_of(fetched(server, step_of()))
+        detail, transactions = found.documents
+    assert [detail.body] == server.sent[f"{DETAIL}{found.key}/"]
+    assert [transactions.body] == server.sent[TRANSACTIONS_PATH]
+    assert b'"new_upstream_field": {"b": 1.1, "a": "\\u00e9"}' in detail.body
+    assert detail.sha256 == hashlib.sha256(detail.body).hexdigest()
+    assert (detail.url, detail.request) == (f"{server.base_url}{DETAIL}{found.key}/", "")
+    assert (transactions.url, '"award_id": "CONT_AWD' in transactions.request) == (
+        server.base_url + TRANSACTIONS_PATH,
+        True,
+    )
+
+
+def test_all_pages_of_an_awards_transactions_are_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sources.usaspending.award_fetcher.MOST_TRANSACTIONS", 2)
+    mods = [action(f"P{n:05}", DAY + timedelta(days=n // 2)) for n in range(5)]
+    with AlteredUsaspending([award(1, *mods)]) as server:
+        [found] = awards_of(fetched(server, step_of()))
+        assert [body["page"] for body in server.asked(TRANSACTIONS_PATH)] == [1, 2, 3]
+    assert [a.modification for a in found.actions] == [a.modification for a in mods]
+    assert len(found.documents) == 4
+
+
+def test_pages_of_transactions_without_end_are_given_up() -> None:
+    with AlteredUsaspending([award(1)]) as server:
+        server.alter(TRANSACTIONS_PATH, lambda answer: answer["page_metadata"].update(hasNext=True))
+        [failure] = fetched(server, step_of())
+        assert len(server.asked(TRANSACTIONS_PATH)) == 100
+    assert isinstance(failure, FailedStep)
+    assert f"pages without end for {award(1).key}" in failure.reason
+
+
+@pytest.mark.parametrize("group", ["contracts", "transactions"])
+def test_one_award_that_cannot_be_read_fails_alone_and_is_read_by_its_own_step(group: str) -> None:
+    awards = [award(n) for n in range(3)]
+    with AlteredUsaspending(awards) as server:
+        server.fail(lambda request: awards[1].key in request.path, 500)
+        items = fetched(server, step_of(group))
+        server.mend()
+        [failure] = [item for item in items if isinstance(item, FailedStep)]
+        [again] = awards_of(fetched(server, failure.step))
+    assert sorted(item.key for item in items if isinstance(item, Payload)) == [awards[0].key, awards[2].key]
+    assert failure.step.part == f"the details of award {awards[1].key}"
+    assert "HTTP 500" in failure.reason
+    assert again.key == awards[1].key
+
+
+def test_an_award_of_which_transactions_cannot_be_read_fails_alone() -> None:
+    with AlteredUsaspending([award(n) for n in range(3)]) as server:
+        server.fail(lambda request: award(1).key in str(request.body) and request.path == TRANSACTIONS_PATH, 500)
+        assert [kind for kind, _ in kinds(fetched(server, step_of()))] == ["Payload", "FailedStep", "Payload"]
+
+
+def test_two_awards_in_a_row_that_cannot_be_read_end_the_step() -> None:
+    awards = [award(n) for n in range(6)]
+    with AlteredUsaspending(awards) as server:
+        bad = {awards[1].key, awards[3].key, awards[4].key}
+        server.fail(lambda request: any(key in request.path for key in bad), 500)
+        done = walk(SOURCE, server, [step_of()])
+        asked = {request.path for request in server.requests if request.path.startswith(DETAIL)}
+    assert [kind for kind, _ in kinds(done.items)] == ["Payload", "FailedStep", "Payload", "FailedStep"]
+    assert isinstance(done.error, Unreachable)
+    assert f"{DETAIL}{awards[5].key}/" not in asked
+
+
+@pytest.mark.parametrize(("status", "kind"), [(403, Blocked), (429, QuotaUsedUp)])
+def test_a_source_that_refuses_us_ends_the_step_at_the_first_award(status: int, kind: type[SourceError]) -> None:
+    with AlteredUsaspending([award(n) for n in range(3)]) as server:
+        server.fail(lambda request: request.path.startswith(DETAIL), status)
+        done = walk(SOURCE, server, [step_of()])
+    assert type(done.error) is kind
+    assert done.items == []
+
+
+def test_an_award_with_one_amount_wrong_is_a_problem_and_the_rest_goes_on() -> None:
+    odd = award(2, extra_detail={"total_obligation": 10.005})
+    with AlteredUsaspending([award(1), odd, award(3)]) as server:
+        items = fetched(server, step_of())
+        records = [record for item in items if isinstance(item, Payload) for record in SOURCE.parse(item)]
+    first, problem, last = records
+    assert isinstance(first, Award)
+    assert isinstance(last, Award)
+    assert isinstance(problem, Problem)
+    assert (problem.key, problem.reason) == (odd.key, "not an amount in whole cents within reason: Decimal('10.005')")
+    assert problem.documents[0].url.endswith(f"{odd.key}/")
+
+
+@pytest.mark.parametrize(
+    ("sent", "read"),
+    [
+        (61241.34, "61241.34"),
+        ("61241.35", "61241.35"),
+        (0.1, "0.10"),
+        (-0.01, "-0.01"),
+        (100, "100.00"),
+        ("-1e3", "-1000.00"),
+        (23_456_789_012_345.67, "23456789012345.67"),
+        ("9007199254740993.01", "9007199254740993.01"),
+        (None, None),
+        ("", None),
+    ],
+)
+def test_amounts_are_read_exactly_from_numbers_and_from_text(sent: object, read: str | None) -> None:
+    with AlteredUsaspending([award(1, extra_detail={"base_and_all_options": sent})]) as server:
+        [found] = awards_of(fetched(server, step_of()))
+    assert found.ceiling == (None if read is None else Decimal(read))
+    assert read is None or str(found.ceiling) == read
+
+
+def other_key(place: int, key: str) -> Any:
+    """A change of the key of one row, where there are rows."""
+    return lambda answer: (answer["results"] and answer["results"][place].update(generated_internal_id=key)) or None
+
+
+def test_an_award_that_is_gone_is_a_problem_and_the_rest_goes_on() -> None:
+    with AlteredUsaspending([award(1), award(2), award(3)]) as server:
+        server.alter(AWARD_SEARCH, other_key(1, "CONT_AWD_GONE_7012_-NONE-_-NONE-"))
+        items = fetched(server, step_of())
+    assert [kind for kind, _ in kinds(items)] == ["Payload", "Problem", "Payload"]
+    problem = items[1]
+    assert isinstance(problem, Problem)
+    assert problem.key == "CONT_AWD_GONE_7012_-NONE-_-NONE-"
+    assert "HTTP 404" in problem.reason
+    assert "No Award found" in problem.reason
+    assert "\n" not in problem.reason
+
+
+@pytest.mark.parametrize("key", ["", "\x00", "X" * 201, "X" * 100_000, "../../etc", "A B?x=1#é\ud800"])
+def test_a_row_with_a_hostile_key_is_a_problem_and_the_rest_goes_on(key: str) -> None:
+    with AlteredUsaspending([award(1), award(2)]) as server:
+        server.alter(AWARD_SEARCH, other_key(0, key))
+        items = fetched(server, step_of())
+    assert [kind for kind, _ in kinds(items)] == ["Problem", "Payload"]
+    problem = items[0]
+    assert isinstance(problem, Problem)
+    assert len(problem.key) <= 200
+    problem.key.encode()
+    assert len(problem.reason) < 900
+
+
+FAULTS = {
+    Fault.TOO_MANY_HOUR: QuotaUsedUp,
+    Fault.UNAVAILABLE: Unreachable,
+    Fault.EMPTY: Unreachable,
+    Fault.RESET: Unreachable,
+    Fault.CUT_TRANSFER: Unreachable,
+    Fault.SERVER_ERROR: Unreachable,
+    Fault.FORBIDDEN: Blocked,
+    Fault.HTML_OK: SourceChanged,
+    Fault.TRUNCATED_JSON: SourceChanged,
+    Fault.RENAMED_FIELD: SourceChanged,
+    Fault.UNUSED_FILTER: SourceChanged,
+}
+
+
+# An empty 503 is no fault of the whole step where the rest of the server answers; a count has no field to be renamed.
+ELSEWHERE = {(Fault.UNAVAILABLE, TRANSACTION_COUNT), (Fault.RENAMED_FIELD, TRANSACTION_COUNT)}
+PATHS = (AWARD_SEARCH, TRANSACTION_COUNT, TRANSACTION_SEARCH)
+FAULTY = [(fault, path) for fault in FAULTS for path in PATHS if (fault, path) not in ELSEWHERE]
+
+
+@pytest.mark.parametrize(
+    ("fault", "path"), FAULTY, ids=[f"{fault.name}-{path.split('_')[-1]}" for fault, path in FAULTY]
+)
+def test_every_fault_of_a_search_ends_in_its_own_error(fault: Fault, path: str) -> None:
+    step = step_of("contracts" if path == AWARD_SEARCH else "transactions")
+    memory = Memory(read={award(n).key for n in range(101)})  # so that none of them is asked for
+    with AlteredUsaspending([award(n) for n in range(101)]) as server:
+        server.play(fault, on=path)
+        error = walk(SOURCE, server, [step], memory).error
+        server.heal()
+        assert len(fetched(server, step, memory)) == 101
+    assert type(error) is FAULTS[fault]
+    assert str(error).startswith("usaspending: ")
+    assert str(error).isprintable()
+
+
+@pytest.mark.parametrize("fault", [Fault.UNAVAILABLE, Fault.RESET, Fault.EMPTY, Fault.TOO_MANY, Fault.GATEWAY_TIMEOUT])
+def test_a_fault_that_passes_leaves_no_trace(fault: Fault) -> None:
+    with AlteredUsaspending([award(n) for n in range(3)]) as server:
+        server.retry_after = 0
+        expected = kinds(fetched(server, step_of()))
+        server.play(fault, on=AWARD_SEARCH, times=1)
+        server.play(fault, on=DETAIL, times=1)
+        server.play(fault, on=TRANSACTIONS_PATH, times=1)
+        assert kinds(fetched(server, step_of())) == expected == [("Payload", award(n).key) for n in range(3)]
+
+
+def test_the_control_query_tells_an_answering_source_from_a_changed_or_broken_one() -> None:
+    path = "/api/v2/references/toptier_agencies/"
+    with AlteredUsaspending([]) as server, client_of(server.base_url) as client:
+        assert SOURCE.control(client)
+        server.alter(path, lambda answer: answer["results"][0].update(toptier_code="071"))
+        assert not SOURCE.control(client)
+        server.alter(path, lambda answer: answer.pop("results") and None)
+        with pytest.raises(SourceChanged, match="no results"):
+            SOURCE.control(client)
+        server.play(Fault.UNAVAILABLE, on=path)
+        with pytest.raises(Unreachable):
+            SOURCE.control(client)
+
+
+@pytest.mark.parametrize(
+    ("day", "said"), [("05/06/2024", ""), ("2024-05-06", "not a day"), ("", "not a day"), (None, "no last_updated")]
+)
+def test_the_version_of_the_data_is_the_day_it_was_updated(day: str | None, said: str) -> None:
+    with AlteredUsaspending([award(1)]) as server, client_of(server.base_url) as client:
+        server.alter(LAST_UPDATED, lambda answer: answer.update(last_updated=day))
+        if said:
+            with pytest.raises(SourceChanged, match=said):
+                SOURCE.data_version(client)
+        else:
+            assert SOURCE.data_version(client) == day
+
+
+def test_the_shipped_corpus_is_found_whole_by_name_and_by_phrase() -> None:
+    corpus = load_corpus()
+    names, phrases = ("CLEARVIEW AI", "CELLEBRITE", "PANAMERICA"), ("BABEL STREET", "SKYDIO")
+    sellers = {a.key for a in corpus if any(name in str(a.recipient_name) for name in names)}
+    texts = {a.key: str([action.description for action in a.actions]).upper() for a in corpus}
+    resold = {key for key, text in texts.items() if any(phrase in text for phrase in phrases)}
+    assert min(len(sellers - resold), len(resold - sellers)) > 10
+    with AlteredUsaspending(corpus) as server:
+        steps = SOURCE.backfill_steps(Interest(names=names, phrases=phrases), date(2020, 10, 1), date(2024, 9, 30))
+        items = [item for item in items_of(SOURCE, server, steps) if isinstance(item, Payload)]
+    awards = {award.key: award for award in awards_of(items)}
+    assert set(awards) >= sellers | resold
+    assert len(set(awards) - sellers - resold) < 5
+    for original in corpus:
+        if original.key in awards:
+            award = awards[original.key]
+            assert sorted(a.modification for a in award.actions) == sorted(a.modification for a in original.actions)
+            assert award.obligated == original.total

@@ -1,0 +1,303 @@
+"""No change of a held award is missed: what came late, in place, in pairs, without money or under another key.
+
+The awards are bought through a dealer and found by what their first action says. What comes later says nothing of the
+kind, so that only their numbers find it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, timedelta
+from decimal import Decimal
+
+import pytest
+
+from procurewatch.demo.upstream import CorpusAction
+from sources.base import Unchanged
+from sources.errors import Unreachable
+from sources.records import Award
+from sources.usaspending.filters import GROUPED_SEARCH, TRANSACTION_SEARCH
+from tests.sources.polling import Poll
+from tests.sources.upstream import DAY, SOURCE, AlteredUsaspending, Json, action, filters_of, items_of, step_of
+from tests.sources.usaspending.known_awards import (
+    AGES_AGO,
+    DETAIL,
+    SECOND,
+    SWEPT,
+    bought,
+    change,
+    days_before,
+    in_no_window,
+    late,
+    poller_of,
+    quiet,
+    sweep,
+)
+
+COUNT = "/api/v2/awards/count/transaction/"
+
+
+def modifications(poll: Poll) -> list[str]:
+    [read] = poll.read
+    assert isinstance(read, Award)
+    return [done.modification for done in read.actions]
+
+
+ARRIVALS = {
+    "today, signed today": [late(day=SECOND, modified=SECOND)],
+    "no money, on the day of the known action": [late(modified=SECOND)],
+    "no amount, on the day of the known action": [late(amount=None, modified=SECOND)],
+    "dated a month back": [late(day=days_before(30), modified=SECOND)],
+    "a month back, modified before the last poll": [late(day=days_before(30), modified=days_before(9))],
+    "modified with the known action": [late(modified=DAY)],
+    "modified when the overlap begins": [late(day=days_before(30), modified=days_before(15))],
+    "a pair that adds up to nothing": [
+        late("P00001", amount="100.00", modified=DAY),
+        late("P00002", amount="-100.00", modified=DAY),
+    ],
+    "the same amount again": [late("P00001", amount="100.00", modified=DAY)],
+}
+
+
+@pytest.mark.parametrize("actions", ARRIVALS.values(), ids=ARRIVALS.keys())
+def test_an_action_that_arrives_is_found_by_the_next_poll(actions: list[CorpusAction]) -> None:
+    with AlteredUsaspending([bought(), bought(2)]) as server:
+        poller = poller_of(server)
+        change(server, *actions)
+        second = poller.poll(SECOND)
+        later = quiet(poller, SECOND + timedelta(days=5)).poll(SECOND + timedelta(days=6))
+    assert set(modifications(second)) == {"0", *(each.modification for each in actions)}
+    assert (second.keys, second.short, second.errors) == ([bought().key], [], [])
+    assert later.read == []
+
+
+def test_an_action_is_found_whichever_day_of_the_window_it_was_modified() -> None:
+    awards = [bought(n) for n in range(16)]
+    with AlteredUsaspending(awards) as server:
+        poller = poller_of(server)
+        with server.editing() as served:
+            for n, each in enumerate(served):
+                each.actions.append(late(day=AGES_AGO, modified=days_before(n)))
+        assert poller.poll(SECOND).keys == [award.key for award in awards]
+
+
+def test_the_base_award_that_arrives_after_its_modification_is_found() -> None:
+    known = action("P00001", DAY, "10.00")
+    with AlteredUsaspending([bought(1, known)]) as server:
+        poller = poller_of(server)
+        change(server, action("0", days_before(200), "581826.61", "SOFTWARE", modified=days_before(10)))
+        assert modifications(poller.poll(SECOND)) == ["0", "P00001"]
+
+
+@pytest.mark.parametrize("lag", [0, 1, 2])
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_ceiling_raised_in_place_is_found_by_the_next_poll(which: int, lag: int) -> None:
+    """Whether the latest action was corrected or an older one, and though the load takes two days."""
+    with AlteredUsaspending([bought(1, action(), action("P00001", DAY, "1.00"))]) as server:
+        poller = poller_of(server)
+        change(server, ceiling=Decimal(9_000_000))
+        with server.editing() as served:
+            served[0].actions[which].last_modified_date = SECOND
+        # The polls until then came before the load that brought it.
+        [found] = quiet(poller, SECOND + timedelta(days=lag + 1)).poll(SECOND + timedelta(days=lag + 1)).read
+    assert isinstance(found, Award)
+    assert found.ceiling == Decimal(9_000_000)
+
+
+def test_a_ceiling_raised_in_place_that_arrives_later_is_found_by_the_sweep() -> None:
+    with AlteredUsaspending([bought()]) as server:
+        poller = poller_of(server)
+        poller.watermark = SECOND
+        change(server, ceiling=Decimal(9_000_000))
+        with server.editing() as served:
+            served[0].actions[0].last_modified_date = days_before(18, SWEPT)
+        assert quiet(poller, SWEPT).poll(SWEPT).read == []
+        assert sweep(poller).keys == [bought().key]
+
+
+@pytest.mark.parametrize(
+    ("which", "text"), [(0, "DRONES AND COMMERCIAL DATA"), (1, "CHANGED"), (1, None), (0, "DRONES; CORRECTED")]
+)
+def test_a_text_changed_in_place_is_found_whatever_its_date_says(which: int, text: str | None) -> None:
+    with AlteredUsaspending([bought(1, action(), late(modified=DAY))]) as server:
+        poller = poller_of(server)
+        with server.editing() as served:
+            served[0].actions[which].description = text
+        [found] = poller.poll(SECOND + timedelta(days=4)).read
+    assert isinstance(found, Award)
+    assert (text or "") in {done.description for done in found.actions}
+
+
+def test_an_action_that_no_window_shows_is_found_by_the_counts_of_the_sweep() -> None:
+    with AlteredUsaspending([bought(), bought(2)]) as server:
+        poller = poller_of(server)
+        in_no_window(server)
+        assert poller.poll(SECOND).read == []
+        server.requests.clear()
+        swept = sweep(poller)
+        assert len(server.asked(GROUPED_SEARCH)) == 2  # the daily check of the filter, and all awards at once
+        assert sweep(poller).read == []
+    assert sorted(modifications(swept)) == ["0", "P00001"]
+
+
+def test_an_action_that_no_window_shows_is_found_by_a_backfill() -> None:
+    with AlteredUsaspending([bought()]) as server:
+        poller = poller_of(server)
+        in_no_window(server)
+        assert sorted(modifications(poller.backfill(date(2023, 10, 1), SECOND))) == ["0", "P00001"]
+
+
+def test_an_action_that_is_gone_is_found_by_the_counts_of_the_sweep() -> None:
+    with AlteredUsaspending([bought(1, action(), late(modified=DAY))]) as server:
+        poller = poller_of(server)
+        with server.editing() as served:
+            del served[0].actions[1]
+        assert modifications(sweep(poller)) == ["0"]
+
+
+def test_counts_of_many_held_awards_come_page_by_page() -> None:
+    awards = [bought(n) for n in range(230)]
+    with AlteredUsaspending(awards) as server:
+        poller = poller_of(server)
+        with server.editing() as served:
+            for n in (0, 99, 100, 229):
+                served[n].actions.append(late(day=AGES_AGO, modified=AGES_AGO))
+        swept = sweep(poller)
+    assert swept.keys == sorted(awards[n].key for n in (0, 99, 100, 229))
+
+
+def test_strangers_with_the_number_of_a_held_award_are_not_read() -> None:
+    stranger = bought(1, action(description="BRICKS"), agency="9700")
+    with AlteredUsaspending([bought(), stranger]) as server:
+        poller = poller_of(server)
+        with server.editing() as served:
+            for each in served:
+                each.actions.append(late(modified=SECOND))
+        server.requests.clear()
+        assert poller.poll(SECOND).keys == [bought().key]
+        assert sweep(poller).read == []
+        assert not [request for request in server.requests if stranger.key in request.path]
+
+
+def test_an_award_that_another_source_has_brought_is_followed() -> None:
+    other = bought(2, action(description="BRICKS"))
+    with AlteredUsaspending([bought(), other]) as server:
+        poller = poller_of(server)
+        poller.memory.followed.add(other.key)
+        with server.editing() as served:
+            served[1].actions.append(late(modified=SECOND))
+        assert poller.poll(SECOND).keys == [other.key]
+
+
+def test_an_award_that_is_stored_and_concerns_nobody_is_not_followed() -> None:
+    stranger = bought(1, action(description="DRONES"), agency="9700")
+    with AlteredUsaspending([bought(), stranger]) as server:
+        poller = poller_of(server, concerns=lambda record: record.key == bought().key)
+        assert set(poller.memory.records) == {bought().key, stranger.key}
+        with server.editing() as served:
+            for each in served:
+                each.actions.append(late(modified=SECOND))
+        assert poller.poll(SECOND).keys == [bought().key]
+
+
+@pytest.mark.parametrize("piid", ["0001", "F00001", "70CMSD.1P1", "70X 00001", "70X/0001", "70X?00#1"])
+def test_an_award_whose_number_cannot_be_searched_is_counted_by_itself_in_the_sweep(piid: str) -> None:
+    odd = bought(1, piid=piid, parent_piid="70SCHEDULE1", parent_agency="7001")
+    others = [bought(n, action(description="BRICKS"), piid=piid, agency=f"{n:04}") for n in range(2, 5)]
+    with AlteredUsaspending([odd, *others]) as server:
+        poller = poller_of(server)
+        change(server, late(modified=SECOND))
+        assert poller.poll(SECOND).read == []
+        server.requests.clear()
+        swept = sweep(poller)
+        counted = [request.path for request in server.requests if request.path.startswith(COUNT)]
+        by_number = [body for path in server.sent for body in server.asked(path) if "award_ids" in str(body)]
+        again = sweep(poller)
+    assert (swept.keys, sorted(modifications(swept))) == ([odd.key], ["0", "P00001"])
+    assert len(counted) == 1
+    assert by_number == []
+    assert (again.read, again.errors) == ([], [])
+    assert Unchanged(key=odd.key) in again.items
+
+
+@pytest.mark.parametrize("key", ["A B\ud800\x00", "X" * 300, ""])
+def test_a_count_of_an_odd_key_is_one_of_a_stranger(key: str) -> None:
+    def also(answer: Json) -> None:
+        answer["results"].append({"award_generated_internal_id": key, "transaction_count": 7})
+
+    with AlteredUsaspending([bought()]) as server:
+        poller = poller_of(server)
+        server.alter(GROUPED_SEARCH, lambda answer: also(answer) if answer["results"] else None)
+        in_no_window(server)
+        assert sweep(poller).keys == [bought().key]
+
+
+def test_an_award_that_is_counted_twice_is_read_once() -> None:
+    with AlteredUsaspending([bought()]) as server:
+        poller = poller_of(server)
+        server.alter(GROUPED_SEARCH, lambda answer: answer.update(results=answer["results"] * 2))
+        in_no_window(server)
+        assert sweep(poller).keys == [bought().key]
+
+
+def test_an_award_that_this_run_has_read_is_not_read_for_its_count() -> None:
+    with AlteredUsaspending([bought()]) as server:
+        poller = poller_of(server)
+        in_no_window(server)
+        poller.memory.read = {bought().key}
+        step = step_of("counts", "award_ids", ["70X00001"], since=None, until=None)
+        assert items_of(SOURCE, server, [step], poller.memory) == [Unchanged(key=bought().key)]
+
+
+def test_an_award_that_the_source_no_longer_has_is_no_error() -> None:
+    awards = [bought(1, piid="0001"), bought(2), bought(3)]
+    with AlteredUsaspending(awards) as server:
+        poller = poller_of(server)
+        with server.editing() as served:
+            del served[:2]
+        swept = sweep(poller)
+    assert (swept.read, swept.errors, swept.problems) == ([], [], [])
+
+
+def test_a_held_award_that_cannot_be_counted_by_itself_fails_alone() -> None:
+    awards = [bought(n, piid=f"000{n}") for n in range(4)]
+    with AlteredUsaspending(awards) as server:
+        poller = poller_of(server)
+        server.fail(lambda request: request.path.startswith(COUNT) and awards[1].key in request.path, 500)
+        swept = sweep(poller)
+    [(step, _)] = swept.errors
+    assert step.query["texts"] == [awards[1].key]
+    assert len([item for item in swept.items if isinstance(item, Unchanged)]) >= 3
+
+
+PROCEEDS: dict[str, Callable[[AlteredUsaspending], object]] = {
+    "grouped search": lambda server: server.fail(lambda request: request.path == GROUPED_SEARCH, 404),
+    "its shape": lambda server: server.alter(GROUPED_SEARCH, lambda answer: answer.pop("results") and None),
+    "its index": lambda server: server.fail(lambda request: request.path == GROUPED_SEARCH, 503),
+}
+
+
+@pytest.mark.parametrize("breaks", PROCEEDS.values(), ids=PROCEEDS.keys())
+def test_without_counts_all_transactions_are_compared(breaks: Callable[[AlteredUsaspending], object]) -> None:
+    with AlteredUsaspending([bought(n) for n in range(3)]) as server:
+        poller = poller_of(server)
+        in_no_window(server)
+        breaks(server)
+        swept = sweep(poller)
+    assert (swept.keys, swept.errors) == ([bought(0).key], [])
+    assert sorted(modifications(swept)) == ["0", "P00001"]
+
+
+def test_an_award_that_cannot_be_read_is_no_reason_to_do_without_counts() -> None:
+    awards = [bought(n) for n in range(3)]
+    with AlteredUsaspending(awards) as server:
+        poller = poller_of(server)
+        with server.editing() as served:
+            for each in served:
+                each.actions.append(late(day=AGES_AGO, modified=AGES_AGO))
+        server.fail(lambda request: request.path in {f"{DETAIL}{award.key}/" for award in awards[:2]}, 500)
+        server.requests.clear()
+        swept = sweep(poller)
+        starts = [filters_of(body)["time_period"] for body in server.asked(TRANSACTION_SEARCH) if body["limit"] > 1]
+    assert [type(error) for _, error in swept.errors] == [Unreachable]
+    assert not [periods for periods in starts if periods[0]["start_date"] == "2007-10-01"]

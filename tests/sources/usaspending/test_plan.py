@@ -1,0 +1,325 @@
+"""What the adapters of USAspending plan: every text is asked for in each way, none twice, in requests that fit."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date, timedelta
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sources.base import Interest, Source, Step, Window
+from sources.records import HeldAward
+from sources.usaspending.assistance import Assistance
+from sources.usaspending.award_fetcher import award_step
+from sources.usaspending.awards import Usaspending
+from sources.usaspending.filters import ASSISTANCE_TYPES, AWARD_TYPES, EARLIEST
+from sources.usaspending.subawards import Subawards
+from tests.sources.upstream import DAY
+
+Way = tuple[object, ...]
+GROUPS: dict[str, tuple[str, ...]] = {"usaspending": tuple(AWARD_TYPES), "assistance": tuple(ASSISTANCE_TYPES)}
+AWARDS = (Usaspending(), Assistance())
+ALL = (*AWARDS, Subawards())
+WINDOW = Window(until=DAY, signed_since=date(2024, 1, 1), modified_since=date(2024, 4, 22), overlap=timedelta(days=14))
+SWEEP = replace(WINDOW, acted_since=date(2023, 3, 4))
+# The estimates of issue 12, replayed in Lucene; `award_ids` costs one clause each and is limited by its number.
+CLAUSES = {
+    ("awards", "recipient_search_text"): 32,
+    ("awards", "keywords"): 34,
+    ("transactions", "recipient_search_text"): 32,
+    ("transactions", "keywords"): 50,
+    ("subawards", "recipient_search_text"): 31,
+    ("subawards", "keywords"): 34,
+    ("transactions", "award_ids"): 1,
+    ("awards", "award_ids"): 1,
+}
+MOST_CLAUSES = 960
+
+each_source = pytest.mark.parametrize("source", ALL, ids=lambda source: source.name)
+each_of_awards = pytest.mark.parametrize("source", AWARDS, ids=lambda source: source.name)
+
+
+def interest_of(names: int = 0, short: int = 0, ueis: int = 0, phrases: int = 0, held: int = 0) -> Interest:
+    """So many of each."""
+    awards = tuple(HeldAward(f"CONT_AWD_X{n:07}_7012_-NONE-_-NONE-", f"X{n:07}") for n in range(held))
+    return Interest(
+        names=tuple(f"VENDOR NUMBER {n}" for n in range(names)),
+        short_names=tuple(f"V{n}" for n in range(short)),
+        ueis=tuple(f"UEI{n:09}" for n in range(ueis)),
+        phrases=tuple(f"PRODUCT {n}" for n in range(phrases)),
+        held={"contract": awards[::2], "idv": awards[1::2], "assistance": awards},
+    )
+
+
+SIZES = st.sampled_from((0, 1, 27, 28, 29, 60))
+INTERESTS = st.builds(interest_of, SIZES, SIZES, SIZES, SIZES, st.sampled_from((0, 1, 251, 501)))
+DAYS = st.dates(date(2000, 1, 1), date(2045, 12, 31))
+
+
+def texts_of(step: Step) -> list[str]:
+    texts = step.query["texts"]
+    assert isinstance(texts, list)
+    assert texts
+    return texts
+
+
+def asked(steps: Sequence[Step]) -> dict[Way, list[str]]:
+    """All texts, by group, filter, kind of date, and whether they must be the whole name."""
+    found: dict[Way, list[str]] = defaultdict(list)
+    for step in steps:
+        query = step.query
+        found[query["group"], query["filter"], query.get("date_type", "action_date"), bool(query.get("exact"))] += (
+            texts_of(step)
+        )
+    return dict(found)
+
+
+def ways(interest: Interest, group: str, date_type: str) -> dict[Way, list[str]]:
+    """What must be asked of a group by name and by phrase."""
+    every: dict[Way, list[str]] = {
+        (group, "recipient_search_text", date_type, False): [*interest.names, *interest.ueis],
+        (group, "recipient_search_text", date_type, True): list(interest.short_names),
+        (group, "keywords", date_type, False): list(interest.phrases),
+    }
+    return {way: texts for way, texts in every.items() if texts}
+
+
+def numbers(interest: Interest, source: Source) -> list[str]:
+    kinds = ("assistance",) if source.name == "assistance" else ("contract", "idv")
+    return sorted(award.piid for kind in kinds for award in interest.held[kind])
+
+
+@each_of_awards
+@given(interest=INTERESTS)
+def test_a_poll_asks_transactions_for_every_text_and_every_held_award(source: Source, interest: Interest) -> None:
+    expected = ways(interest, "transactions", "last_modified_date")
+    if held := numbers(interest, source):
+        expected["transactions", "award_ids", "last_modified_date", False] = held
+    assert asked(source.poll_steps(interest, WINDOW)) == expected
+
+
+@each_of_awards
+@given(interest=INTERESTS)
+def test_a_sweep_asks_besides_for_what_acted_long_ago_and_counts(source: Source, interest: Interest) -> None:
+    """Assistance is asked for by transaction alone; contracts by award, and phrases by transaction, too."""
+    expected = asked(source.poll_steps(interest, WINDOW))
+    for group in GROUPS[source.name] if source.name == "usaspending" else ("transactions",):
+        expected |= ways(interest, group, "action_date")
+    if interest.phrases:
+        expected["transactions", "keywords", "action_date", False] = list(interest.phrases)
+    if held := numbers(interest, source):
+        expected["counts", "award_ids", "action_date", False] = held
+    assert asked(source.poll_steps(interest, SWEEP)) == expected
+
+
+@each_of_awards
+@given(interest=INTERESTS)
+def test_a_backfill_asks_awards_and_transactions_and_counts(source: Source, interest: Interest) -> None:
+    expected: dict[Way, list[str]] = {}
+    for group in (*GROUPS[source.name], "transactions"):
+        expected |= ways(interest, group, "action_date")
+    if held := numbers(interest, source):
+        expected["counts", "award_ids", "action_date", False] = held
+    assert asked(source.backfill_steps(interest, date(2023, 10, 1), date(2024, 9, 30))) == expected
+
+
+@given(interest=INTERESTS)
+def test_subawards_are_asked_for_by_name_and_phrase(interest: Interest) -> None:
+    expected = ways(interest, "subawards", "action_date")
+    plans = [
+        Subawards().poll_steps(interest, WINDOW),
+        Subawards().poll_steps(interest, SWEEP),
+        Subawards().backfill_steps(interest, date(2023, 10, 1), date(2024, 9, 30)),
+    ]
+    assert [asked(plan) for plan in plans] == [expected] * 3
+
+
+def level_of(step: Step) -> str:
+    group = str(step.query["group"])
+    return group if group in {"transactions", "subawards"} else "awards"
+
+
+@each_source
+@given(interest=INTERESTS)
+def test_every_request_fits_the_index_and_none_is_smaller_than_it_must_be(source: Source, interest: Interest) -> None:
+    for plan in (source.poll_steps(interest, SWEEP), source.backfill_steps(interest, DAY, DAY)):
+        smaller: Counter[Way] = Counter()
+        for step in plan:
+            each = CLAUSES[level_of(step), str(step.query["filter"])]
+            most = 250 if step.query["filter"] == "award_ids" else (MOST_CLAUSES - 40) // each
+            assert each * len(texts_of(step)) + 40 <= MOST_CLAUSES
+            assert len(texts_of(step)) <= most
+            smaller[tuple(asked([step]))] += len(texts_of(step)) < most
+        assert all(number <= 1 for number in smaller.values())
+
+
+@each_source
+def test_numbers_of_texts_that_fit_one_request(source: Source) -> None:
+    interest = interest_of(names=300, phrases=300, held=600)
+    largest: dict[tuple[str, str], int] = defaultdict(int)
+    for step in [*source.poll_steps(interest, SWEEP), *source.backfill_steps(interest, DAY, DAY)]:
+        way = (level_of(step), str(step.query["filter"]))
+        largest[way] = max(largest[way], len(texts_of(step)))
+    expected = {
+        ("awards", "recipient_search_text"): 28,
+        ("awards", "keywords"): 27,
+        ("transactions", "recipient_search_text"): 28,
+        ("transactions", "keywords"): 18,
+        ("transactions", "award_ids"): 250,
+        ("awards", "award_ids"): 250,
+    }
+    assert largest == (
+        {("subawards", "recipient_search_text"): 29, ("subawards", "keywords"): 27}
+        if source.name == "subawards"
+        else expected
+    )
+
+
+# Numbers that `award_ids` cannot be asked for: too short, or with signs that the API takes for a pattern.
+ODD = ("0001", "F00001", "70CMSD2.P1", "70CMSD21/0001", "70CMSD21 0001", "70CMSD21P@", "Ä0CMSD210001", '"70CMSD21"', "")
+GOOD = ("70CMSD21P00000127", "70X00001", "2021-DS-BX-0001")
+
+
+@each_of_awards
+def test_awards_whose_number_cannot_be_searched_are_counted_one_by_one(source: Source) -> None:
+    awards = tuple(HeldAward(f"KEY {piid}", piid) for piid in (*ODD, *GOOD, GOOD[0].lower()))
+    interest = Interest(held={"contract": awards, "assistance": awards})
+    daily, weekly = source.poll_steps(interest, WINDOW), source.poll_steps(interest, SWEEP)
+    assert [texts_of(step) for step in daily] == [sorted(GOOD)]
+    assert asked(weekly) == {
+        ("transactions", "award_ids", "last_modified_date", False): sorted(GOOD),
+        ("counts", "award_ids", "action_date", False): sorted(GOOD),
+        ("counts", "key", "action_date", False): sorted(f"KEY {piid}" for piid in ODD),
+    }
+    one_by_one = [texts_of(step) for step in weekly if step.query["filter"] == "key"]
+    assert [len(texts) for texts in one_by_one] == [1] * len(ODD)
+
+
+@each_source
+def test_two_awards_of_one_number_are_asked_for_once(source: Source) -> None:
+    twins = (HeldAward("A", GOOD[0]), HeldAward("B", GOOD[0]))
+    interest = Interest(held={"contract": twins, "idv": twins[:1], "assistance": twins})
+    assert [texts_of(step) for step in source.poll_steps(interest, WINDOW)] == (
+        [] if source.name == "subawards" else [[GOOD[0]]]
+    )
+
+
+@each_source
+@given(interest=INTERESTS, since=DAYS, until=DAYS)
+def test_keys_are_unique_the_same_every_time_and_fit_for_a_checkpoint(
+    source: Source, interest: Interest, since: date, until: date
+) -> None:
+    since, until = min(since, until), max(since, until, EARLIEST)
+    window = replace(SWEEP, until=until, modified_since=since, signed_since=since, acted_since=since)
+    for plan, again in (
+        (source.poll_steps(interest, window), type(source)().poll_steps(interest, window)),
+        (source.backfill_steps(interest, since, until), type(source)().backfill_steps(interest, since, until)),
+    ):
+        keys = [step.key for step in plan]
+        assert len(keys) == len(set(keys))
+        assert all(re.fullmatch(r"[a-z0-9_/-]{1,100}", key) for key in keys)
+        assert plan == again
+        assert all(step.since is None or EARLIEST <= step.since <= until for step in plan)
+
+
+@each_source
+def test_a_key_says_what_is_asked_and_not_when_nor_in_which_place(source: Source) -> None:
+    names = interest_of(names=28 * 3).names
+    today = {step.key for step in source.poll_steps(Interest(names=names), WINDOW)}
+    later = replace(WINDOW, until=DAY + timedelta(days=9), modified_since=DAY, signed_since=DAY)
+    assert {step.key for step in source.poll_steps(Interest(names=names), later)} == today
+    first = {step.key for step in source.poll_steps(Interest(names=names[:28]), WINDOW)}
+    assert len(today & first) == (0 if source.name == "subawards" else 1)
+    assert not first & {step.key for step in source.poll_steps(Interest(names=(*names[:27], "OTHER")), WINDOW)}
+    assert not first & {step.key for step in source.poll_steps(Interest(short_names=names[:28]), WINDOW)}
+
+
+@each_of_awards
+def test_the_days_of_a_poll(source: Source) -> None:
+    interest = interest_of(names=1, short=1, phrases=1, held=2)
+    for step in source.poll_steps(interest, WINDOW):
+        assert step.days == (date(2024, 4, 22), DAY)
+        assert step.query.get("overlap") == (14 if step.query["filter"] == "award_ids" else None)
+        assert step.query.get("reveals") is (None if step.query["filter"] == "award_ids" else True)
+
+
+@each_of_awards
+def test_the_days_of_a_sweep(source: Source) -> None:
+    interest = interest_of(names=1, short=1, phrases=1, held=2)
+    for step in source.poll_steps(interest, SWEEP):
+        match step.query:
+            case {"filter": "award_ids", "group": "counts"}:
+                assert (step.since, step.until) == (None, None)
+            case {"filter": "award_ids", "overlap": overlap}:  # three weeks of held awards are read whole
+                assert (step.days, overlap) == ((DAY - timedelta(days=21), DAY), 0)
+            case {"reveals": True}:
+                assert step.days == (date(2024, 4, 22), DAY)
+            case _:
+                assert step.days == (date(2023, 3, 4), DAY)
+
+
+@each_of_awards
+def test_a_sweep_after_a_long_absence_reads_held_awards_since_the_last_poll(source: Source) -> None:
+    away = replace(SWEEP, modified_since=date(2024, 1, 2))
+    [held] = [step for step in source.poll_steps(interest_of(held=2), away) if step.since]
+    assert held.days == (date(2024, 1, 2), DAY)
+
+
+def test_subawards_are_asked_for_as_far_back_as_new_awards_and_in_a_sweep_further() -> None:
+    plans = [Subawards().poll_steps(interest_of(names=1), window) for window in (WINDOW, SWEEP)]
+    assert [step.days for plan in plans for step in plan] == [(date(2024, 1, 1), DAY), (date(2023, 3, 4), DAY)]
+
+
+@each_source
+def test_a_name_that_is_asked_for_whole_is_not_asked_for_as_a_part_of_others(source: Source) -> None:
+    interest = Interest(names=("TEEL, INC", "STEELWORKS", "THORN LABS OF OHIO"), short_names=("TEEL", "THORN"))
+    for steps in (source.poll_steps(interest, SWEEP), source.backfill_steps(interest, DAY, DAY)):
+        by_part = {text for step in steps if not step.query.get("exact") for text in texts_of(step)}
+        whole = {text for step in steps if step.query.get("exact") for text in texts_of(step)}
+        assert (by_part, whole) == ({"STEELWORKS", "THORN LABS OF OHIO"}, {"TEEL", "THORN"})
+
+
+@each_source
+def test_a_failed_step_is_wanted_while_one_of_its_texts_is(source: Source) -> None:
+    interest = interest_of(2, 2, 2, 2, 2)
+    steps = source.poll_steps(interest, SWEEP)
+    assert all(source.is_wanted(step, interest) for step in steps)
+    assert not any(source.is_wanted(step, Interest()) for step in steps)
+    assert all(source.is_wanted(step, Interest(names=tuple(texts_of(step)[-1:]))) for step in steps)
+    assert source.is_wanted(award_step("CONT_AWD_1"), Interest())
+
+
+@each_source
+def test_nothing_to_look_for_is_nothing_to_ask(source: Source) -> None:
+    assert source.poll_steps(Interest(), SWEEP) == []
+    assert source.backfill_steps(Interest(), EARLIEST, DAY) == []
+    assert source.backfill_steps(interest_of(1, 1, 1, 1, 1), DAY, DAY - timedelta(days=1)) == []
+
+
+def fiscal_year(day: date) -> str:
+    """The federal fiscal year of a day: it begins on October 1 of the year before."""
+    return f"fy{day.year + 1 if day.month >= 10 else day.year}"
+
+
+@each_source
+@given(since=DAYS, until=DAYS)
+def test_a_backfill_covers_every_day_once_in_slices_of_fiscal_years(source: Source, since: date, until: date) -> None:
+    slices: dict[Way, list[tuple[date, date]]] = defaultdict(list)
+    for step in source.backfill_steps(interest_of(1, 1, 1, 1), since, until):
+        start, end = step.days
+        assert start <= end
+        assert step.key.startswith(f"{fiscal_year(start)}/")
+        assert fiscal_year(start) == fiscal_year(end)
+        slices[step.query["group"], step.query["filter"], step.query.get("exact")].append((start, end))
+    first = max(since, EARLIEST)
+    groups = (*GROUPS[source.name], "transactions") if source.name in GROUPS else ("subawards",)
+    assert len(slices) == (3 * len(groups) if first <= until else 0)
+    for periods in slices.values():
+        assert (periods[0][0], periods[-1][1]) == (first, until)
+        assert all(begin == end + timedelta(days=1) for (_, end), (begin, _) in pairwise(periods))

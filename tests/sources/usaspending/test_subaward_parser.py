@@ -1,0 +1,283 @@
+"""Reading a subaward: every field of a row, what doubts its amount, and what becomes of rows in another shape."""
+
+from __future__ import annotations
+
+import copy
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sources.records import (
+    Agency,
+    Amount,
+    AmountMeaning,
+    InvalidRecord,
+    Payload,
+    Problem,
+    Publication,
+    PublicationKind,
+    Recipient,
+    SourceFact,
+)
+from sources.usaspending.subaward_parser import parse, subaward_key
+from tests.sources.samples import CONTRACT, IDV, WRONG_VALUES, document, places, put
+
+# The row that a user of the API has met: the subaward's number reported as its dollars, for a machine shop. The parts
+# that he does not show (locations, codes) are made up.
+ROW: dict[str, Any] = {
+    "internal_id": "5000653817",
+    "prime_award_internal_id": 292026551,
+    "Sub-Award ID": "5000653817",
+    "Sub-Award Type": "sub-contract",
+    "Sub-Awardee Name": "DESIGN/OL, INC.",
+    "Sub-Recipient UEI": "YDMQMHPLCBW4",
+    "Sub-Award Date": "2025-09-30",
+    "Sub-Award Amount": 5000653817.0,
+    "Sub-Award Description": "MACHINE SHOPS",
+    "Sub-Recipient Location": {"city_name": "PITTSBURGH", "state_code": "PA", "country_name": "UNITED STATES"},
+    "Sub-Award Primary Place of Performance": {
+        "city_name": "FORT WORTH",
+        "state_code": "TX",
+        "state_name": "TEXAS",
+        "country_name": "UNITED STATES",
+    },
+    "Prime Award ID": "N0001923F0220",
+    "Prime Recipient Name": "NORTHROP GRUMMAN SYSTEMS CORPORATION",
+    "Prime Award Recipient UEI": "DYA5JMXLD4L8",
+    "Awarding Agency": "Department of Defense",
+    "Awarding Sub Agency": "Department of the Navy",
+    "NAICS": {"code": "336411", "description": "AIRCRAFT MANUFACTURING"},
+    "PSC": {"code": "1510", "description": "AIRCRAFT, FIXED WING"},
+    "Assistance Listing": {"cfda_number": None, "cfda_program_title": None},
+    "prime_award_generated_internal_id": "CONT_AWD_N0001923F0220_9700_N0001920G0005_9700",
+}
+PRIME_KEY = ROW["prime_award_generated_internal_id"]
+KEY = subaward_key(ROW)
+PRIME = {
+    **CONTRACT,
+    "generated_unique_award_id": PRIME_KEY,
+    "total_obligation": 1000.0,
+    "base_and_all_options": 2500.0,
+    "funding_agency": None,
+}
+
+
+def payload(*contents: object, key: str = KEY) -> Payload:
+    return Payload(source="subawards", key=key, revision="r1", documents=tuple(document(c) for c in contents))
+
+
+def page(*rows: object) -> dict[str, Any]:
+    return {"spending_level": "subawards", "results": list(rows)}
+
+
+def read(*contents: object, key: str = KEY) -> Publication:
+    record = parse(payload(*contents, key=key))
+    assert isinstance(record, Publication), record
+    return record
+
+
+def test_a_row_is_read_field_by_field() -> None:
+    asked = payload(page({**ROW, "Sub-Award ID": "OTHER"}, ROW))
+    assert parse(asked) == Publication(
+        key=KEY,
+        source="subawards",
+        kind=PublicationKind.SUBAWARD,
+        type_text="sub-contract",
+        title="Subaward to DESIGN/OL, INC. under N0001923F0220",
+        description="MACHINE SHOPS",
+        recipient=Recipient(name="DESIGN/OL, INC.", uei="YDMQMHPLCBW4", state="PA"),
+        awarding=Agency(name="Department of Defense", sub_name="Department of the Navy"),
+        published=None,
+        url=f"https://www.usaspending.gov/award/{PRIME_KEY}/",
+        revision="r1",
+        amounts=(Amount(meaning=AmountMeaning.SUBAWARDED, dollars=Decimal("5000653817.00")),),
+        award_key=PRIME_KEY,
+        piid="N0001923F0220",
+        signed=date(2025, 9, 30),
+        doubt="The amount has the digits of the subaward's number, 5000653817.",
+        psc="1510",
+        psc_text="AIRCRAFT, FIXED WING",
+        naics="336411",
+        naics_text="AIRCRAFT MANUFACTURING",
+        place="FORT WORTH, TEXAS, UNITED STATES",
+        facts=(
+            SourceFact(label="Prime recipient", value="NORTHROP GRUMMAN SYSTEMS CORPORATION"),
+            SourceFact(label="Prime recipient's UEI", value="DYA5JMXLD4L8"),
+            SourceFact(label="Prime award", value="N0001923F0220"),
+            SourceFact(label="Subaward number", value="5000653817"),
+        ),
+        documents=asked.documents,
+    )
+    assert f"SUBAWARD_{PRIME_KEY}_5000653817_{KEY[-12:]}" == KEY
+
+
+def test_the_prime_award_gives_codes_and_amounts() -> None:
+    record = read(page({**ROW, "Sub-Award Amount": 10.5}), PRIME)
+    assert record.awarding.code == "097"
+    assert record.awarding.office == "DLA TROOP SUPPORT"
+    assert record.funding == Agency()
+    assert record.doubt == ""
+    facts = {fact.label: fact.value for fact in record.facts}
+    assert (facts["Prime award's amount"], facts["Prime award's ceiling"]) == ("$1,000.00", "$2,500.00")
+    assert len(record.documents) == 2
+
+
+def test_a_subgrant_names_its_listing() -> None:
+    listing = {"cfda_number": "97.067", "cfda_program_title": "HOMELAND SECURITY GRANT PROGRAM"}
+    record = read(page({**ROW, "Sub-Award Type": "sub-grant", "Assistance Listing": listing}))
+    assert SourceFact(label="Assistance listing", value="97.067 HOMELAND SECURITY GRANT PROGRAM") in record.facts
+
+
+OVER = "The amount is larger than"
+SCHEDULE = {**IDV, "generated_unique_award_id": PRIME_KEY}
+OPEN = {**PRIME, "base_and_all_options": None, "total_obligation": None}
+LARGE = {**PRIME, "total_obligation": 1e13}
+
+
+@pytest.mark.parametrize(
+    ("amount", "prime", "doubt"),
+    [
+        (999.99, PRIME, ""),
+        (1000, PRIME, ""),
+        (-50, PRIME, ""),
+        (0, PRIME, ""),
+        (None, PRIME, ""),
+        (1000.01, PRIME, f"{OVER} what the prime award has obligated, $1,000.00."),
+        (2500.01, PRIME, f"{OVER} the whole prime award, $2,500.00."),
+        ("2500.01", PRIME, f"{OVER} the whole prime award, $2,500.00."),
+        (4000, {**PRIME, "total_obligation": 5000.0}, ""),
+        (5001, {**PRIME, "total_obligation": 5000.0}, f"{OVER} the whole prime award, $5,000.00."),
+        (1, {**OPEN, "total_obligation": 0.5}, f"{OVER} what the prime award has obligated, $0.50."),
+        (1, OPEN, ""),
+        (9_000, SCHEDULE, ""),
+        (9_000, {**SCHEDULE, "base_and_all_options": 8000.0}, f"{OVER} the whole prime award, $8,000.00."),
+        (5000653817, PRIME, "The amount has the digits of the subaward's number, 5000653817."),
+        (5000653817.5, PRIME, f"{OVER} the whole prime award, $2,500.00."),
+        (105919, LARGE, ""),
+        (105919864, LARGE, "The amount has the digits of the prime recipient's DUNS number, 105919864."),
+        (1923220, LARGE, ""),
+        (19230220, LARGE, "The amount has the digits of the prime award's number, N0001923F0220."),
+        (99_999_999_999, LARGE, ""),
+        (100_000_000_000, LARGE, "The amount is a hundred billion dollars or more."),
+    ],
+)
+def test_an_amount_that_cannot_be_true_is_doubted_in_one_sentence(amount: object, prime: Any, doubt: str) -> None:
+    record = read(page({**ROW, "Sub-Award Amount": amount}), prime)
+    assert record.doubt == doubt
+
+
+@pytest.mark.parametrize(
+    ("amount", "number"),
+    [(123456, "PO-123456"), (123456, "00123456"), (123456, "WO#123456-7"), (1234567, "WO#123456-7")],
+)
+def test_digits_are_found_however_a_number_is_written(amount: int, number: str) -> None:
+    row = {**ROW, "Sub-Award ID": number, "Sub-Award Amount": amount}
+    assert "the subaward's number" in read(page(row), key=subaward_key(row)).doubt
+
+
+@pytest.mark.parametrize(
+    ("amount", "number"), [(12345, "12345"), (123456, "1234567"), (1234567, "123456"), (0, "000000")]
+)
+def test_other_digits_raise_no_doubt(amount: int, number: str) -> None:
+    row = {**ROW, "Sub-Award ID": number, "Sub-Award Amount": amount}
+    assert read(page(row), key=subaward_key(row)).doubt == ""
+
+
+def test_reports_that_differ_in_their_amounts_are_one_subaward_with_all_of_them() -> None:
+    rows = [{**ROW, "Sub-Award Amount": amount} for amount in (300, 20.5, 300, None)]
+    record = read(page(*rows))
+    assert [amount.dollars for amount in record.amounts] == [Decimal("20.50"), Decimal("300.00")]
+
+
+@pytest.mark.parametrize(
+    ("change", "same"),
+    [
+        ({"Sub-Award Amount": 1}, True),
+        ({"Sub-Awardee Name": "DESIGN/OL INCORPORATED"}, True),
+        ({"Prime Recipient Name": "OTHER"}, True),
+        ({"prime_award_generated_internal_id": PRIME_KEY.lower(), "Sub-Award Description": "Machine shops"}, True),
+        ({"Sub-Award Date": "2025-09-29"}, False),
+        ({"Sub-Award Description": "MACHINE SHOP"}, False),
+        ({"Sub-Recipient UEI": "YDMQMHPLCBW5"}, False),
+        ({"Sub-Award ID": "5000653818"}, False),
+        ({"prime_award_generated_internal_id": "CONT_AWD_X_9700_-NONE-_-NONE-"}, False),
+    ],
+)
+def test_a_key_stays_when_names_and_amounts_are_corrected(change: dict[str, Any], same: bool) -> None:
+    assert (subaward_key({**ROW, **change}) == KEY) is same
+
+
+def test_without_a_uei_the_name_tells_recipients_apart() -> None:
+    one, other = ({**ROW, "Sub-Recipient UEI": None, "Sub-Awardee Name": name} for name in ("A INC", "B INC"))
+    assert subaward_key(one) != subaward_key(other)
+
+
+def test_without_the_key_of_the_prime_award_its_number_and_agency_take_its_place() -> None:
+    row = {**ROW, "prime_award_generated_internal_id": None}
+    other, unnamed = {**row, "Awarding Sub Agency": "Army"}, {**row, "Prime Award ID": " "}
+    assert subaward_key(row).startswith("SUBAWARD_UNLINKED_N0001923F0220_DEPARTMENT-OF-THE-NAVY_5000653817_")
+    assert subaward_key(other).startswith("SUBAWARD_UNLINKED_N0001923F0220_ARMY_5000653817_")
+    with pytest.raises(InvalidRecord, match="does not name its prime award"):
+        subaward_key(unnamed)
+    record = read(page(ROW, row, unnamed), key=subaward_key(row))
+    assert (record.award_key, record.piid, record.title) == (
+        "",
+        "N0001923F0220",
+        "Subaward to DESIGN/OL, INC. under N0001923F0220",
+    )
+
+
+@pytest.mark.parametrize("number", ["WO#1-EEA", "a/b?c=d", "é\x00'\"<x>", "9" * 5000, None, ""])
+def test_a_key_holds_no_more_of_a_number_than_letters_digits_and_dashes(number: str | None) -> None:
+    row = {**ROW, "Sub-Award ID": number}
+    key = subaward_key(row)
+    shown = key.removeprefix(f"SUBAWARD_{PRIME_KEY}_")
+    assert len(shown) <= 53
+    assert set(shown) <= set("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ-_")
+    assert read(page(row), key=key).key == key
+
+
+@pytest.mark.parametrize(
+    ("contents", "told"),
+    [
+        ([], "no row of the search is this subaward"),
+        ([page()], "no row of the search is this subaward"),
+        ([page({**ROW, "Sub-Award Date": "2025-01-01"})], "no row of the search is this subaward"),
+        ([b"<html>"], "not JSON"),
+        ([page({**ROW, "Sub-Awardee Name": " "})], "Sub-Awardee Name is missing"),
+        ([page({**ROW, "Sub-Award Amount": "5,000"})], "not an amount in dollars"),
+        ([page({**ROW, "Sub-Award Amount": 0.005})], "not an amount in whole cents"),
+        ([page({**ROW, "PSC": "1510"})], "PSC is not an object"),
+        ([page(ROW), {**PRIME, "generated_unique_award_id": "CONT_AWD_OTHER"}], "but the detail is another's"),
+        ([page(ROW), {**PRIME, "total_obligation": "lots"}], "not an amount in dollars"),
+    ],
+)
+def test_what_cannot_be_read_is_told(contents: list[object], told: str) -> None:
+    record = parse(payload(*contents))
+    assert isinstance(record, Problem)
+    assert told in record.reason
+    assert len(record.documents) == len(contents)
+
+
+@pytest.mark.parametrize("day", [None, "", "09/30/2025", "2025-02-30"])
+def test_a_subaward_without_a_date_is_told(day: str | None) -> None:
+    row = {**ROW, "Sub-Award Date": day}
+    assert isinstance(parse(payload(page(row), key=subaward_key(row))), Problem)
+
+
+PLACES = list(places([page(ROW), PRIME]))
+
+
+@given(path=st.sampled_from(PLACES), value=st.sampled_from(WRONG_VALUES))
+def test_a_value_of_another_kind_is_a_subaward_or_a_problem_and_never_an_exception(path: Any, value: object) -> None:
+    contents: Any = copy.deepcopy([page(ROW), PRIME])
+    container = contents
+    for name in path[:-1]:
+        container = container[name]
+    put(value)(container, path[-1])
+    record = parse(payload(*contents))
+    assert isinstance(record, Publication) or (isinstance(record, Problem) and 0 < len(record.reason) < 500)

@@ -1,0 +1,105 @@
+"""What is told of a vendor, an agency, a technology or a recipient as a whole."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from storage.database import Database
+from storage.reading.summaries import (
+    By,
+    Subject,
+    awards_about,
+    count_about,
+    published_among,
+    recipients_seen,
+    sellers_of,
+    spent,
+    told_in_feeds,
+)
+from tests.records import BABEL, CLEARVIEW, CLEARVIEW_FORENSIC, EQUIPMENT, match
+from tests.storage.tables import save
+
+# What matched is in the description alone: the recipient only sells it.
+IN_WORDS = [
+    {"kind": "product", "field": "description", "text": "BABEL STREET", "term": "Babel Street", "start": 0, "end": 12,
+     "score": 0.9, "action_key": ""}
+]  # fmt: skip
+
+
+@pytest.fixture
+def stored(database: Database) -> Database:
+    save(database, CLEARVIEW, match(CLEARVIEW))
+    save(database, CLEARVIEW_FORENSIC, match(CLEARVIEW_FORENSIC))
+    save(database, BABEL, match(BABEL, "babel-street", signals=IN_WORDS), match(BABEL, "panamerica"))
+    save(database, EQUIPMENT, match(EQUIPMENT, "panamerica", band="review"))
+    return database
+
+
+def rows(database: Database, subject: Subject, by: By) -> list[tuple[str, Decimal, int]]:
+    with database.reading() as session:
+        return [(each.code, each.dollars, each.awards) for each in spent(session, subject, by)]
+
+
+def test_money_is_sorted_by_the_fiscal_year_in_which_it_was_signed(stored: Database) -> None:
+    assert rows(stored, Subject(vendor="clearview-ai"), By.YEAR) == [
+        ("2021", Decimal("500000.00"), 1),
+        ("2022", Decimal("1000000.00"), 1),  # September is the last month: three actions, one of them moves nothing
+        ("2023", Decimal("787500.00"), 1),
+        ("2024", Decimal("1102500.00"), 1),
+    ]
+
+
+def test_october_begins_the_next_fiscal_year(database: Database) -> None:
+    first, second, *_ = CLEARVIEW.actions
+    signed = (replace(first, signed=first.signed.replace(month=9, day=30) if first.signed else None),
+              replace(second, signed=first.signed.replace(month=10, day=1) if first.signed else None,
+                      obligation=Decimal(7)))  # fmt: skip
+    award = replace(CLEARVIEW, actions=signed)
+    save(database, award, match(award))
+    years = rows(database, Subject(vendor="clearview-ai"), By.YEAR)
+    assert years == [("2021", Decimal("500000.00"), 1), ("2022", Decimal("7.00"), 1)]
+
+
+def test_money_by_agency_vendor_and_recipient(stored: Database) -> None:
+    babel = Decimal("5906000.98")
+    assert rows(stored, Subject(), By.AGENCY) == [("7014", babel, 1), ("7012", Decimal("3390000.00"), 2)]
+    assert rows(stored, Subject(agency="7014"), By.VENDOR) == [("babel-street", babel, 1), ("panamerica", babel, 1)]
+    assert rows(stored, Subject(agency="070"), By.RECIPIENT) == [
+        ("PANAMERICA COMPUTERS, INC.", babel, 1),
+        ("CLEARVIEW AI, INC.", Decimal("3390000.00"), 2),
+    ]
+    assert rows(stored, Subject(recipients=("PANAMERICA COMPUTERS, INC.",)), By.VENDOR)[0][1] == babel
+    assert rows(stored, Subject(category="face-recognition", agency="7014"), By.YEAR) == []
+
+
+def test_who_sells_it_and_who_is_only_in_between(stored: Database) -> None:
+    with stored.reading() as session:
+        (seller,) = sellers_of(session, "babel-street")
+        (own,) = sellers_of(session, "clearview-ai")
+    assert (seller.name, seller.is_other, seller.awards) == ("PANAMERICA COMPUTERS, INC.", True, 1)
+    assert (own.is_other, own.awards, own.dollars) == (False, 2, Decimal("3390000.00"))
+
+
+def test_what_waits_for_review_counts_nowhere(stored: Database) -> None:
+    panamerica = Subject(vendor="panamerica")
+    with stored.reading() as session:
+        assert count_about(session, panamerica) == (1, 0)
+        assert [award.key for award in awards_about(session, panamerica)] == [BABEL.key]
+        assert published_among(session, [BABEL.key, EQUIPMENT.key, "nothing"]) == {BABEL.key}
+        assert recipients_seen(session) == [("CLEARVIEW AI, INC.", ""), ("PANAMERICA COMPUTERS, INC.", "")]
+
+
+def test_entries_are_counted_once_in_each_feed(stored: Database) -> None:
+    with stored.reading() as session:
+        told = told_in_feeds(session)
+    assert told["all"][""].entries == 3
+    assert {slug: each.entries for slug, each in told["vendor"].items()} == {
+        "clearview-ai": 2,
+        "babel-street": 1,
+        "panamerica": 1,
+    }
+    assert {code: each.entries for code, each in told["agency"].items()} == {"7012": 2, "7014": 1, "070": 3}
+    assert told["category"]["face-recognition"].newest.tzinfo

@@ -1,0 +1,567 @@
+"""The query language over what is stored, alike on both databases."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from dataclasses import replace
+from datetime import date, timedelta
+from decimal import Decimal
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import delete, event, select, text
+from sqlmodel import col
+
+from sources.records import Agency, Amount, AmountMeaning, AwardCategory, Publication, PublicationKind, Recipient
+from storage.database import Database, open_database
+from storage.rows import award_row
+from storage.search.facets import FacetCount, count_by_facets
+from storage.search.index import index_all
+from storage.search.query import InvalidQuery, Query, read_query
+from storage.search.search import (
+    count_events_since,
+    count_records,
+    event_conditions,
+    event_cursor,
+    find_events,
+    find_records,
+    record_conditions,
+    record_cursor,
+    way_to_events,
+    way_to_records,
+)
+from storage.search.tokenize import tokens
+from storage.tables import EventRow, SearchRow
+from storage.writing.reviews import Decision, Verdict, decide, recipient_subjects, record_subject
+from storage.writing.save import save_publication
+from tests.postgres import fresh_database
+from tests.records import (
+    BABEL,
+    CLEARVIEW,
+    COURT_REPORTER,
+    EQUIPMENT,
+    LATER,
+    NO_FAIR_OPPORTUNITY,
+    SEEN,
+    SOLE_SOURCE,
+    acted,
+    match,
+)
+from tests.storage.fixtures import ALL, fill, found
+from tests.storage.tables import Dump, dump, empty, make_earlier, save, yes
+
+HOSTILE = [
+    '"', '""', "'", "*", "a*b", "^", "foo NEAR bar", "NEAR(a b, 2)", "AND", "OR", "NOT", "a AND", "(", ")", "words:x",
+    "{words}:x", "-", "--", "- a", '-"', "+", "a + b", ":", "\\", "a\\b", "%", "_", "%_%", "'; DROP TABLE record; --",
+    '"; DROP TABLE record; --', "a\x00b", "\x00", "\ud800", "\udcff", "a\u202eb", "<b>", "a & b", "a | b", "!a", "a:*",
+    "a <-> b", "🛰", "%00%ff", "|", "@customs", "=panamerica", "a" * 1000, " ".join("abcdefghijklmnopqrstuvwxyz0123"),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def shelf(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    """Give a database with a few awards that no test changes, of each kind."""
+    with ExitStack() as stack:
+        url = f"sqlite:///{tmp_path_factory.mktemp('shelf') / 'procurewatch.sqlite3'}"
+        if request.param == "postgresql":
+            url = stack.enter_context(fresh_database(request.getfixturevalue("postgresql_server")))
+        database = stack.enter_context(closing(open_database(url)))
+        fill(database)
+        yield database
+
+
+@pytest.fixture
+def stocked(database: Database) -> Database:
+    fill(database)
+    return database
+
+
+def test_how_to_look_is_chosen_once_for_an_answer(shelf: Database) -> None:
+    query, asked = Query(vendor=("babel-street",)), list[str]()
+
+    def note(_c: object, _cursor: object, statement: str, *_more: object) -> None:
+        asked.append(statement)
+
+    event.listen(shelf.engine, "before_cursor_execute", note)
+    try:
+        with shelf.reading() as session:
+            assert len(find_events(session, query, 10)) == 1
+            count_events_since(session, query, date(2000, 1, 1))
+            find_events(session, query, 10)
+    finally:
+        event.remove(shelf.engine, "before_cursor_execute", note)
+    assert len([statement for statement in asked if "count" in statement and "first_seen" not in statement]) == 1
+
+
+def test_everything_is_found_newest_signed_first(shelf: Database) -> None:
+    assert found(shelf) == ALL
+    assert found(shelf, band="") == found(shelf, band="publish") == [ALL[0], ALL[2], ALL[4]]
+    assert found(shelf, limit=2) == ALL[:2]
+    assert found(shelf, limit=0) == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ("clearview", [ALL[0], ALL[4]]),
+        ("CLEARVIEW facial", [ALL[4]]),
+        ("facial clearview", [ALL[4]]),
+        ('"ClearView ai, INC."', [ALL[0], ALL[4]]),
+        ('"facial clearview"', []),
+        ('"facial recognition"', [ALL[4]]),
+        ("babel panamerica", [ALL[2]]),
+        ("champlain", [ALL[1]]),
+        ('"government\'s convenience"', [ALL[3]]),
+        ("government's", [ALL[3]]),
+        ("governments", []),
+        ("CBP/NTC", [ALL[2]]),
+        ("clear", []),
+        ("clear*", [ALL[0], ALL[4]]),
+        ("70b06c22*", [ALL[3]]),
+        ("70-B06C-22-P-00000094", [ALL[3]]),
+        ("babel clearview", []),
+        ("babel -panamerica", []),
+        ("-clearview", [ALL[1], ALL[2], ALL[3]]),
+        ('software -"babel street"', [ALL[0]]),
+        ('"inc equipment"', []),  # no phrase reaches from the recipient into the description
+        ("customs", []),  # agencies have a parameter of their own
+        ("clárevïew clearview", []),
+        ("\uff43\uff4c\uff45\uff41\uff52\uff56\uff49\uff45\uff57", [ALL[0], ALL[4]]),
+        ("cléarview", [ALL[0], ALL[4]]),
+    ],
+)
+def test_words_and_phrases(shelf: Database, asked: str, expected: list[str]) -> None:
+    assert found(shelf, q=asked) == expected
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ({"vendor": "babel-street"}, [ALL[2]]),
+        ({"vendor": "panamerica", "band": "publish"}, []),
+        ({"vendor": "panamerica", "band": "review"}, [ALL[2]]),
+        ({"vendor": "panamerica", "band": "any"}, [ALL[2]]),
+        ({"category": "face-recognition"}, [ALL[0], ALL[4]]),
+        ({"vendor": "clearview-ai", "category": "social-media"}, []),
+        ({"agency": "7012"}, [ALL[0], ALL[4]]),
+        ({"agency": "070"}, ALL),
+        ({"agency": "7000"}, ALL),  # the same department, as FPDS writes it
+        ({"agency": "immigration"}, [ALL[0], ALL[4]]),
+        ({"agency": "u.s. customs"}, [ALL[1], ALL[2], ALL[3]]),
+        ({"agency": "homeland security"}, ALL),
+        ({"agency": "ice"}, []),
+        ({"agency": "70"}, []),
+        ({"since": "2024-09-03"}, [ALL[0]]),
+        ({"since": "2024-06-27"}, [ALL[0], ALL[1]]),
+        ({"since": "2023-09-12"}, [ALL[0], ALL[1], ALL[2], ALL[4]]),
+        ({"since": "2024-09-04"}, []),
+        ({"until": "2021-09-03"}, [ALL[4]]),
+        ({"until": "2021-09-02"}, []),
+        ({"since": "2022-05-01", "until": "2022-06-29"}, [ALL[3], ALL[4]]),
+        ({"seen_since": "2026-11-21"}, [ALL[0], ALL[2]]),
+        ({"seen_until": "2026-11-20"}, [ALL[1], ALL[3], ALL[4]]),
+        ({"min_amount": "2287500"}, [ALL[2], ALL[4]]),
+        ({"min_amount": "2287500.01"}, [ALL[2]]),
+        ({"min_amount": "0.01"}, [piid for piid in ALL if piid != ALL[3]]),
+        ({"max_amount": "0"}, [ALL[3]]),
+        ({"reseller": "yes"}, [ALL[2]]),
+        ({"reseller": "no", "band": "publish"}, [ALL[0], ALL[4]]),
+        ({"reseller": "Panamerica"}, [ALL[2]]),
+        ({"reseller": "clearview"}, []),
+        ({"kind": "award"}, ALL),
+        ({"kind": "publication"}, []),
+        ({"event": "new-award"}, [ALL[0], ALL[2], ALL[4]]),
+        ({"event": "terminated"}, []),
+        ({"source": "usaspending"}, ALL),
+        ({"source": "fpds"}, []),
+        ({"verdict": "unreviewed", "band": "any"}, [ALL[0], ALL[2], ALL[4]]),
+        ({"q": "clearview", "agency": "7012", "since": "2024-01-01"}, [ALL[0]]),
+    ],
+)
+def test_each_part_narrows_a_query(shelf: Database, asked: dict[str, Any], expected: list[str]) -> None:
+    assert found(shelf, **asked) == expected
+
+
+def test_any_of_several_values_will_do(shelf: Database) -> None:
+    query = read_query(
+        [("vendor", "babel-street"), ("vendor", "clearview-ai"), ("agency", "7012"), ("agency", "u.s. customs")]
+    )
+    with shelf.reading() as session:
+        assert [record.piid for record in find_records(session, query)] == [ALL[0], ALL[2], ALL[4]]
+        assert count_records(session, query) == 3
+
+
+@pytest.mark.parametrize("asked", HOSTILE)
+def test_hostile_words_find_something_or_nothing_or_get_one_line(shelf: Database, asked: str) -> None:
+    before = dump(shelf)
+    for name in ("q", "agency", "office", "reseller", "vendor", "psc"):
+        try:
+            query = read_query({name: asked})
+        except InvalidQuery as error:
+            assert len(str(error).splitlines()) == 1
+            assert str(error).isascii()
+            continue
+        with shelf.reading() as session:
+            list(find_records(session, query))
+            find_events(session, query, 10)
+    assert dump(shelf) == before
+
+
+@pytest.mark.parametrize(
+    "cursor", ["x", "-1", "9" * 30, "²", "~~", "2024-01-01~x~y", "0001-01-01T00:00:00~0001-01-01~\x00"]
+)
+def test_a_place_that_is_none_gets_one_line(shelf: Database, cursor: str) -> None:
+    with shelf.reading() as session:
+        with pytest.raises(InvalidQuery, match="cannot be read"):
+            list(find_records(session, Query(), after=cursor))
+        if not cursor.endswith("\x00"):
+            with pytest.raises(InvalidQuery, match="cannot be read"):
+                find_events(session, Query(), 10, before=cursor)
+
+
+def test_pages_of_records_and_of_events_are_the_whole(shelf: Database) -> None:
+    query = read_query({"band": "all"})
+    with shelf.reading() as session:
+        for size in (1, 2, 3):
+            piids, cursor = [], ""
+            while page := list(find_records(session, query, size, cursor)):
+                piids += [record.piid for record in page]
+                cursor = record_cursor(page[-1])
+            assert piids == ALL
+            events, before = [], ""
+            while told := find_events(session, query, size, before):
+                events += [event.id for event in told]
+                before = event_cursor(told[-1])
+            assert events == [event.id for event in find_events(session, query, 100)]
+            assert len(events) == len(set(events)) == 3
+
+
+def test_more_records_than_one_question_holds(database: Database) -> None:
+    with database.writing() as session:
+        for number in range(1101):
+            award = replace(COURT_REPORTER, key=f"K{number:04}", piid=f"P{number:04}", actions=(), documents=())
+            session.add(award_row(award, SEEN))
+    piids = found(database)
+    assert sorted(piids) == [f"P{number:04}" for number in range(1101)]
+    assert found(database, limit=700) == piids[:700]
+
+
+def test_an_award_without_date_or_amount_comes_last_and_has_no_least_amount(stocked: Database) -> None:
+    save(stocked, replace(CLEARVIEW, key="ODD", piid="ODD", signed=None, obligated=None, actions=(), documents=()))
+    assert found(stocked) == [*ALL, "ODD"]
+    assert "ODD" not in found(stocked, min_amount="0")
+    assert "ODD" not in found(stocked, since="1900-01-01")
+    assert "ODD" not in found(stocked, until="2900-01-01")
+
+
+def test_a_publication_is_found_by_its_title_and_by_what_it_states(stocked: Database) -> None:
+    notice = Publication(
+        key="SAM_1", source="sam", kind=PublicationKind.NOTICE, type_text="Sources Sought", title="Phone Unlocking Kits",  # noqa: E501
+        description="", recipient=Recipient(name=""), awarding=Agency(office="Field Office Łódź"),
+        published=date(2024, 7, 1), url="", amounts=(Amount(meaning=AmountMeaning.ANNOUNCED, dollars=Decimal(5_000_000)),),  # noqa: E501
+    )  # fmt: skip
+    with stocked.writing() as session:
+        save_publication(session, notice, [match(replace(CLEARVIEW, key="SAM_1"))], LATER, yes)
+    assert found(stocked, q="unlocking", kind="notice", source="sam", office="field office", min_amount="5000000") == [
+        ""
+    ]
+    assert found(stocked)[1] == "", "in its place by the day it was published"
+    with stocked.reading() as session:
+        assert [event.kind.value for event in find_events(session, read_query({"q": "unlocking"}), 5)] == ["new-notice"]
+
+
+def test_what_changes_is_found_anew_and_no_longer_by_what_it_was(stocked: Database) -> None:
+    save(
+        stocked,
+        replace(
+            COURT_REPORTER, description="STENOGRAPHY", recipient=Recipient(name="Veritext", parent_name="Holding X")
+        ),
+    )
+    assert found(stocked, q="huseby") == []
+    assert found(stocked, q="stenography veritext") == found(stocked, q='"holding x"') == [ALL[3]]
+    more = acted(COURT_REPORTER, "P00009", "2025-01-02", "1.00", description="DRONES")
+    save(stocked, more)
+    assert found(stocked, q="drones") == found(stocked, since="2025-01-01") == [ALL[3]]
+
+
+def test_a_verdict_is_asked_for_and_changes_what_is_found(stocked: Database) -> None:
+    def say(decision: Decision, vendor: str, subject: str) -> None:
+        with stocked.writing() as session:
+            decide(
+                session,
+                Verdict(vendor_id=vendor, subject=subject, decision=decision, who="me", note="", decided_at=LATER),
+            )
+
+    assert found(stocked, q='"panamerica computers"', vendor="panamerica", band="publish") == []
+    say(Decision.CONFIRMED, "panamerica", record_subject(BABEL.key))
+    assert found(stocked, vendor="panamerica", band="publish") == [ALL[2]]
+    assert found(stocked, verdict="confirmed", band="any") == [ALL[2]]
+    say(Decision.NEVER, "clearview-ai", recipient_subjects(CLEARVIEW.recipient.name, "")[0])
+    assert found(stocked, verdict="never", band="any") == [ALL[0], ALL[4]]
+    assert found(stocked, vendor="clearview-ai", band="publish") == []
+    assert found(stocked, vendor="clearview-ai", band="rejected") == [ALL[0], ALL[4]]
+    with stocked.reading() as session:
+        told = find_events(session, read_query({"vendor": "clearview-ai"}), 10)
+        assert {event.kind.value for event in told} == {"withdrawn"}, "who was told of it hears that it is taken back"
+        _, counted = count_by_facets(session, Query())
+        assert [each.value for each in counted["vendor"]] == ["babel-street", "panamerica"]
+
+
+def test_a_feed_is_narrowed_by_its_events(shelf: Database) -> None:
+    def piids(**asked: str) -> list[str]:
+        with shelf.reading() as session:
+            return [event.record.piid for event in find_events(session, read_query(asked), 100)]
+
+    assert piids() == [ALL[0], ALL[2], ALL[4]]
+    assert piids(event="new-award", q="clearview") == [ALL[0], ALL[4]]
+    assert piids(event="modified") == piids(band="review", vendor="babel-street") == []
+    assert piids(since="2023-01-01") == [ALL[0], ALL[2]]
+    assert piids(until="2023-01-01") == [ALL[4]]
+    assert piids(seen_since="2026-11-21") == [ALL[0], ALL[2]]
+    with shelf.reading() as session:
+        assert count_events_since(session, Query(), date(2026, 11, 21)) == 2
+        assert count_events_since(session, Query(), date(2026, 11, 22)) == 0
+        assert count_events_since(session, read_query({"vendor": "clearview-ai"}), date(2020, 1, 1)) == 2
+
+
+def test_facets_are_counted(shelf: Database) -> None:
+    with shelf.reading() as session:
+        total, found = count_by_facets(session, Query())
+        assert total == count_records(session, Query()) == 3
+        assert found["vendor"] == [
+            FacetCount(value="clearview-ai", label="Clearview AI", records=2),
+            FacetCount(value="babel-street", label="Babel Street", records=1),
+        ]
+        assert found["kind"] == [FacetCount(value="contract", label="contract", records=3)]
+        assert count_by_facets(session, read_query({"q": "babel"}))[1]["agency"] == [
+            FacetCount(value="7014", label="7014", records=1)
+        ]
+        assert count_by_facets(session, Query(), newest=1)[0] == 2
+        for band in ("publish", "any", "all"):
+            for name, values in count_by_facets(session, read_query({"band": band}))[1].items():
+                assert values or name == "state"
+                for each in values:
+                    assert count_records(session, read_query({"band": band, name: each.value})) == each.records
+
+
+def fill_with_competition(database: Database) -> None:
+    """Store contracts of which one was not competed, one was, one was in part, one does not say; and a grant."""
+    save(database, replace(CLEARVIEW, **SOLE_SOURCE), match(CLEARVIEW))
+    save(database, replace(BABEL, **NO_FAIR_OPPORTUNITY), match(BABEL, "babel-street"))
+    competed: dict[str, Any] = {
+        "extent_competed_code": "F",
+        "extent_competed": "COMPETED UNDER SAP",
+        "pricing": "COST PLUS FIXED FEE",
+    }
+    save(database, replace(EQUIPMENT, **competed), match(EQUIPMENT, "panamerica"))
+    save(database, COURT_REPORTER, match(COURT_REPORTER, "panamerica"))
+    grant = replace(COURT_REPORTER, key="ASST_NON_X_070", piid="X", category=AwardCategory.ASSISTANCE, actions=())
+    save(database, grant, match(grant, "panamerica"))
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ({"competition": "not-competed"}, [ALL[2], ALL[4]]),
+        ({"competition": "Competed"}, [ALL[1]]),
+        ({"competition": "unknown"}, [ALL[3]]),
+        ({"competition": "not-competed", "q": "clearview"}, [ALL[4]]),
+        ({"set_aside": "8an"}, [ALL[4]]),
+        ({"set_aside": "sole source"}, [ALL[4]]),
+        ({"set_aside": "source sole"}, []),
+        ({"set_aside": "none"}, [ALL[2]]),
+        ({"pricing": "J"}, [ALL[4]]),
+        ({"pricing": "fixed"}, [ALL[1], ALL[4]]),
+        ({"pricing": "cost plus"}, [ALL[1]]),
+        ({"q": "fixed"}, []),
+        ({"office": "fixed"}, []),
+    ],
+    ids=str,
+)
+def test_contracts_are_found_by_how_they_were_bought(
+    database: Database, asked: dict[str, Any], expected: list[str]
+) -> None:
+    fill_with_competition(database)
+    assert found(database, **asked) == expected
+    with database.reading() as session:
+        events = find_events(session, read_query(asked), 100)
+    assert {event.record.piid for event in events} == set(expected)
+
+
+def test_competition_is_a_facet(database: Database) -> None:
+    fill_with_competition(database)
+    with database.reading() as session:
+        total, counted = count_by_facets(session, Query())
+    assert total == 5
+    assert [(each.value, each.records) for each in counted["competition"]] == [
+        ("not-competed", 2),
+        ("competed", 1),
+        ("unknown", 1),
+    ]
+
+
+def test_several_values_of_a_facet_are_any_of_them(database: Database) -> None:
+    fill_with_competition(database)
+    query = read_query([("competition", "competed"), ("competition", "unknown"), ("pricing", "j"), ("pricing", "cost")])
+    with database.reading() as session:
+        assert [record.piid for record in find_records(session, query)] == [ALL[1]]
+
+
+def test_views_say_of_competition_what_the_index_does(database: Database) -> None:
+    codes = ("", "A", "B", "C", "CDO", "D", "E", "F", "G", "H", "NDO")
+    for number, (extent, fair) in enumerate(product(codes, ("", "FAIR", "CSA", "ONE", "URG"))):
+        award = replace(COURT_REPORTER, key=f"K{number}", extent_competed_code=extent, fair_opportunity_code=fair)
+        one = replace(award, actions=(), category=AwardCategory.ASSISTANCE if number == 7 else AwardCategory.IDV)
+        save(database, one, match(one, "panamerica"))
+    schema = "readers." if database.engine.dialect.name == "postgresql" else ""
+    with database.reading() as session:
+        asked = select(col(SearchRow.record_key), col(SearchRow.competition))
+        indexed = {row[0]: row[1] for row in session.execute(asked)}
+        rows = session.execute(text(f"SELECT record_key, competition FROM {schema}awards"))
+        viewed = {row[0]: row[1] for row in rows}
+    assert indexed == viewed
+    assert len(indexed) == 55
+    assert set(indexed.values()) == {"competed", "not-competed", "unknown", ""}
+
+
+def test_the_index_made_anew_is_the_index_kept(stocked: Database) -> None:
+    kept = dump(stocked)
+    with stocked.writing() as session:
+        session.execute(delete(SearchRow))
+    assert found(stocked) == []
+    with stocked.writing() as session:
+        index_all(session)
+    assert dump(stocked) == kept
+    assert found(stocked, q="clearview") == [ALL[0], ALL[4]]
+
+
+def stored_rows(folder: Path) -> Dump:
+    """Return what a database holds that was filled by this version."""
+    with closing(open_database(f"sqlite:///{folder / 'filled.sqlite3'}")) as database:
+        fill(database)
+        return dump(database)
+
+
+def test_what_was_stored_before_there_was_an_index_is_indexed(sqlite_url: str, tmp_path: Path) -> None:
+    kept = stored_rows(tmp_path)
+    make_earlier(sqlite_url, "0002", kept)
+    with closing(open_database(sqlite_url)) as database:
+        assert dump(database) == {**kept, "state": []}  # states are counted from then on
+        assert found(database, q="clearview") == [ALL[0], ALL[4]]
+
+
+def test_a_withdrawal_is_told_to_those_who_were_told_of_the_match(stocked: Database) -> None:
+    subject = recipient_subjects(CLEARVIEW.recipient.name, "")[0]
+    never = Verdict(
+        vendor_id="clearview-ai", subject=subject, decision=Decision.NEVER, who="me", note="", decided_at=LATER
+    )
+    with stocked.writing() as session:
+        decide(session, never)
+    with stocked.reading() as session:
+        kinds = {
+            reseller: [event.kind.value for event in find_events(session, read_query({"reseller": reseller}), 10)]
+            for reseller in ("yes", "no")
+        }
+    assert kinds == {"yes": ["new-award"], "no": ["withdrawn", "withdrawn"]}
+
+
+def test_what_was_stored_before_vectors_were_is_found(postgresql_url: str, tmp_path: Path) -> None:
+    make_earlier(postgresql_url, "0006", stored_rows(tmp_path))
+    with closing(open_database(postgresql_url)) as database:
+        assert found(database, q="clearview") == [ALL[0], ALL[4]]
+        later = replace(EQUIPMENT, key="K", piid="P", description="AERIAL LIDAR SURVEY", actions=(), documents=())
+        save(database, later)
+        assert found(database, q="lidar") == ["P"]
+
+
+def test_a_question_is_answered_from_indexes(sqlite_url: str) -> None:
+    asked: list[str] = []
+    with closing(open_database(sqlite_url)) as database, database.reading() as session:
+        connection = session.connection()
+        for params in (
+            {},
+            {"q": "phones"},
+            {"vendor": "x"},
+            {"agency": "7012"},
+            {"psc": "7A21"},
+            {"event": "modified"},
+        ):
+            for plan in _plans(session, connection, read_query(params)):
+                asked += [f"{params}: {step}" for step in plan if step.startswith("SCAN")]
+    # The order of places is the order of the table itself; an empty one is not read out of any other order.
+    assert [
+        step for step in asked if not step.endswith(("SCAN search", "SCAN search_index VIRTUAL TABLE INDEX 0:M1"))
+    ] == []
+
+
+def _plans(session: Any, connection: Any, query: Query) -> Iterator[list[str]]:
+    to_records, values = way_to_records(session, query, in_order=True)
+    to_events, _ = way_to_events(session, query)
+    records = select(col(SearchRow.place)).where(*record_conditions(to_records))
+    events = select(col(EventRow.id)).where(*event_conditions(to_events))
+    for statement in (
+        records.order_by(col(SearchRow.place).desc()).limit(50),
+        events.order_by(col(EventRow.first_seen).desc()).limit(50),
+    ):
+        compiled = statement.params(values).compile(connection, compile_kwargs={"literal_binds": True})
+        yield [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}")]
+
+
+words = st.text(alphabet=string.ascii_letters[:4] + " -'\"*éßİŁ１½中\u0301.,/", max_size=12)
+some_text = st.lists(words, min_size=0, max_size=4).map(" ".join)
+
+
+@pytest.fixture(scope="module")
+def both(postgresql_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Database, Database]]:
+    with ExitStack() as stack:
+        own = f"sqlite:///{tmp_path_factory.mktemp('both') / 'procurewatch.sqlite3'}"
+        served = stack.enter_context(fresh_database(postgresql_server))
+        yield (
+            stack.enter_context(closing(open_database(own))),
+            stack.enter_context(closing(open_database(served))),
+        )
+
+
+@settings(max_examples=25)
+@given(
+    texts=st.lists(st.tuples(some_text, some_text), min_size=1, max_size=6),
+    questions=st.lists(some_text, min_size=5, max_size=12),
+)
+def test_both_databases_find_the_same(
+    both: tuple[Database, Database], texts: list[tuple[str, str]], questions: list[str]
+) -> None:
+    def answers(database: Database) -> list[object]:
+        empty(database)
+        for number, (name, description) in enumerate(texts):
+            award = replace(
+                EQUIPMENT, key=f"K{number}", piid=f"P{number}", recipient=Recipient(name=name), description=description,
+                signed=date(2024, 1, 1) + timedelta(days=number // 2), actions=(), documents=(),
+            )  # fmt: skip
+            save(database, award, match(award))
+        given: list[object] = []
+        with database.reading() as session:
+            for question in questions:
+                try:
+                    query = read_query({"q": question})
+                except InvalidQuery as error:
+                    given.append(str(error))
+                    continue
+                given.append([record.key for record in find_records(session, query)])
+                given.append([event.id for event in find_events(session, query, 100)])
+                given.append(count_records(session, query))
+        return given
+
+    assert answers(both[0]) == answers(both[1])
+
+
+@given(st.text())
+def test_what_is_folded_stays_as_it_is(written: str) -> None:
+    folded = tokens(written)
+    assert tokens(" ".join(folded)) == folded
+    assert all(token and " " not in token for token in folded)

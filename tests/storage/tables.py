@@ -1,0 +1,87 @@
+"""What the tests of storage share: saving, and looking at everything that is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from alembic import command
+from sqlalchemy import column, create_engine, delete, insert, inspect, select, table
+from sqlalchemy.engine import make_url
+from sqlmodel import SQLModel
+
+import storage.tables  # noqa: F401  the tables register themselves
+from sources.records import Award
+from storage.database import Database, migration_config
+from storage.models import StoredEvent
+from storage.reading.records import events_of
+from storage.tables import EventRow, MatchRow
+from storage.writing.events import Tell
+from storage.writing.save import Saved, save_award
+from tests.processes import Process
+from tests.records import SEEN
+
+Dump = dict[str, list[dict[str, Any]]]
+
+
+def yes(_vendors: Sequence[str]) -> bool:
+    return True
+
+
+def no(_vendors: Sequence[str]) -> bool:
+    return False
+
+
+def save(database: Database, award: Award, *matches: MatchRow, now: datetime = SEEN, tell: Tell = yes) -> Saved:
+    """Save an award in a transaction of its own."""
+    with database.writing() as session:
+        return save_award(session, award, matches, now, tell)
+
+
+def events(database: Database, award: Award) -> list[StoredEvent]:
+    """Return all that happened to an award, told or not, newest first."""
+    with database.reading() as session:
+        return events_of(session, award.key)
+
+
+def told_ids(database: Database) -> set[str]:
+    """Return the ids of the events that feeds carry."""
+    with database.reading() as session:
+        return {row.id for row in session.scalars(select(EventRow)) if row.told}
+
+
+def dump(database: Database) -> Dump:
+    """Return every column of every row of every table."""
+    tables = SQLModel.metadata.sorted_tables
+    with database.reading() as session:
+        rows = {each.name: [dict(row) for row in session.execute(select(each)).mappings()] for each in tables}
+    return {name: sorted(found, key=repr) for name, found in rows.items()}
+
+
+def empty(database: Database) -> None:
+    """Delete every row of every table."""
+    with database.writing() as session:
+        for each in reversed(SQLModel.metadata.sorted_tables):
+            session.execute(delete(each))
+
+
+def make_earlier(url: str, revision: str, rows: Dump) -> None:
+    """Make a database as an earlier Procurewatch left it, with those of these rows and columns that it had."""
+    parsed = make_url(url)
+    engine = create_engine(parsed if parsed.drivername == "sqlite" else parsed.set(drivername="postgresql+psycopg"))
+    with engine.begin() as connection:
+        command.upgrade(migration_config(connection=connection), revision)
+        there = inspect(connection)
+        for now in SQLModel.metadata.sorted_tables:
+            if rows[now.name] and there.has_table(now.name):
+                known = {each["name"] for each in there.get_columns(now.name)}
+                earlier = table(now.name, *(column(each.name, each.type) for each in now.columns if each.name in known))
+                kept = [{name: row[name] for name in row if name in known} for row in rows[now.name]]
+                connection.execute(insert(earlier), kept)
+    engine.dispose()
+
+
+def start(program: str, *arguments: str) -> Process:
+    """Start another process that runs this Python program."""
+    return Process(program, ["program", *arguments])

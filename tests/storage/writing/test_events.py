@@ -1,0 +1,498 @@
+"""What happened to an award: each change gives exactly its event, once, under an id that never changes."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from sqlalchemy import select
+
+from sources.records import Award, ContractAction
+from storage.database import Database
+from storage.models import EventKind
+from storage.reading.records import events_of
+from storage.search.query import Query
+from storage.search.search import find_events
+from storage.tables import EventRow
+from storage.writing.changes import TAG, event_id
+from storage.writing.reviews import Decision, Verdict, decide, record_subject
+from storage.writing.save import save_publication
+from tests.records import (
+    BABEL,
+    CLEARVIEW,
+    CLEARVIEW_AT_FIRST,
+    COURT_REPORTER,
+    LATER,
+    LATER_STILL,
+    SEEN,
+    acted,
+    match,
+    with_actions,
+)
+from tests.sources.given import announcement
+from tests.storage.tables import events, no, save, told_ids, yes
+
+KEY = "CONT_AWD_70CMSD21P00000127_7012_-NONE-_-NONE-"
+NEW = f"{TAG}{KEY}/award/new-award"
+LICENSES = replace(CLEARVIEW_AT_FIRST, ends=date(2022, 9, 4))
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a reader is told of an event."""
+
+    kind: EventKind
+    amount: str | None = None
+    modification: str = ""
+    before: str = ""
+    after: str = ""
+
+
+def begin(database: Database, award: Award = LICENSES) -> None:
+    """Store an award that concerns Clearview AI; feeds carry it."""
+    save(database, award, match(award))
+    assert [event.kind for event in events(database, award)][-1] is EventKind.NEW_AWARD
+
+
+def news(database: Database, award: Award) -> list[Told]:
+    """Save what the source says a day later; return what feeds newly carry, which must be all that is new."""
+    before = {event.id for event in events(database, award)}
+    told = told_ids(database)
+    saved = save(database, award, match(award), now=LATER)
+    fresh = [event for event in events(database, award) if event.id not in before]
+    assert {event.id for event in fresh} == told_ids(database) - told
+    assert saved.events == len(fresh)
+    assert saved.changed
+    assert not saved.new
+    assert all(event.first_seen == LATER for event in fresh)
+    return [
+        Told(
+            event.kind,
+            str(event.amount) if event.amount is not None else None,
+            event.action.modification if event.action else "",
+            event.before,
+            event.after,
+        )
+        for event in fresh
+    ]
+
+
+def test_a_first_sight_is_one_item_of_news_and_the_rest_is_history(database: Database) -> None:
+    saved = save(database, CLEARVIEW, match(CLEARVIEW))
+    assert (saved.new, saved.matched, saved.events) == (True, True, 5)
+    assert told_ids(database) == {NEW}
+    first, *later = sorted(events(database, CLEARVIEW), key=lambda event: event.signed or date.min)
+    assert (first.kind, first.amount, first.signed) == (EventKind.NEW_AWARD, Decimal("500000.00"), date(2021, 9, 3))
+    assert first.earlier_actions == 4
+    assert first.action is not None
+    assert first.action.modification == "0"
+    assert [event.kind for event in later] == [EventKind.MODIFIED] * 4
+    assert [str(event.amount) for event in later] == ["0.00", "500000.00", "500000.00", "787500.00"]
+
+
+@pytest.mark.parametrize(
+    ("action_type", "obligation", "kind"),
+    [
+        ("", "787500.00", EventKind.MODIFIED),
+        ("C", "0.00", EventKind.MODIFIED),
+        ("M", "-939.00", EventKind.DEOBLIGATED),
+        ("G", "500000.00", EventKind.OPTION_EXERCISED),
+        ("E", "-0.01", EventKind.TERMINATED),
+        ("F", "-2680.00", EventKind.TERMINATED),
+        ("N", "-2680.00", EventKind.TERMINATED),
+        ("X", "-2680.00", EventKind.TERMINATED),
+    ],
+)
+def test_an_action_is_told_by_its_kind_and_sign(
+    database: Database, action_type: str, obligation: str, kind: EventKind
+) -> None:
+    begin(database)
+    assert news(database, acted(LICENSES, "P00001", "2021-11-29", obligation, action_type=action_type)) == [
+        Told(kind, obligation, "P00001")
+    ]
+
+
+LATE = [  # when signed, action type, the words of its entry; the award's latest action is of 2023-09-12
+    ("2023-08-11", "M", EventKind.MODIFIED),
+    ("2023-09-12", "M", EventKind.MODIFIED),
+    ("2021-09-03", "C", EventKind.MODIFIED),
+    ("2023-08-11", "F", EventKind.TERMINATED),
+    ("2023-09-12", "E", EventKind.TERMINATED),
+]
+
+
+@pytest.mark.parametrize(("signed", "action_type", "kind"), LATE)
+@pytest.mark.parametrize("modified", [None, date(2023, 9, 13)])
+def test_a_late_modification_without_money_is_told_once(
+    database: Database, signed: str, action_type: str, kind: EventKind, modified: date | None
+) -> None:
+    held = replace(CLEARVIEW, modified=modified)
+    begin(database, held)
+    late = acted(
+        held, "P00009", signed, "0.00", action_type=action_type, action_type_text="OTHER ADMINISTRATIVE ACTION"
+    )
+    assert news(database, late) == [Told(kind, "0.00", "P00009")]
+    event = next(event for event in events(database, late) if event.first_seen == LATER)
+    assert event.action is not None
+    assert event.action.action_type_text == "OTHER ADMINISTRATIVE ACTION"
+    again = save(database, late, match(late), now=LATER_STILL)
+    assert (again.events, again.changed) == (0, False)
+
+
+def test_two_actions_of_a_day_that_cancel_out_are_two_events(database: Database) -> None:
+    begin(database)
+    paired = acted(acted(LICENSES, "P00001", "2021-11-29", "100.00"), "P00002", "2021-11-29", "-100.00")
+    assert paired.obligated == LICENSES.obligated
+    assert sorted(news(database, paired), key=lambda told: told.modification) == [
+        Told(EventKind.MODIFIED, "100.00", "P00001"),
+        Told(EventKind.DEOBLIGATED, "-100.00", "P00002"),
+    ]
+
+
+def told_by(source: str, award: Award, *actions: ContractAction) -> Award:
+    """Return an award as a source tells it that gives only these actions of it."""
+    return replace(with_actions(award, actions), source=source, is_partial=True, modified=None)
+
+
+def test_what_a_further_source_adds_to_the_history_is_no_news(database: Database) -> None:
+    begin(database, with_actions(CLEARVIEW, [*CLEARVIEW.actions[:2], *CLEARVIEW.actions[3:]]))
+    told = told_ids(database)
+    further = told_by("fpds", CLEARVIEW, CLEARVIEW.actions[2])
+    assert save(database, further, match(further), now=LATER).events == 1
+    assert told_ids(database) == told
+
+
+@pytest.mark.parametrize("signed", ["2023-09-12", "2023-10-01", "2026-11-20"])
+def test_what_a_further_source_adds_to_the_present_is_news(database: Database, signed: str) -> None:
+    """Of the day of the latest action, later, or of the time since the award was first seen (SEEN)."""
+    held = acted(CLEARVIEW, "P00006", "2027-01-01", "1.00") if signed > "2026" else CLEARVIEW
+    begin(database, held)
+    more = acted(held, "P00009", signed, "0.00")
+    further = told_by("fpds", held, next(action for action in more.actions if action.modification == "P00009"))
+    assert news(database, further) == [Told(EventKind.MODIFIED, "0.00", "P00009")]
+    assert save(database, more, match(more), now=LATER_STILL).events == 0, "what two sources list is published once"
+
+
+def test_what_a_further_source_brought_as_history_is_news_when_the_first_one_lists_it(database: Database) -> None:
+    begin(database, CLEARVIEW)
+    late = acted(CLEARVIEW, "P00009", "2023-08-11", "0.00", action_type="F")
+    action = next(action for action in late.actions if action.modification == "P00009")
+    further = told_by("fpds", CLEARVIEW, action)
+    save(database, further, match(further), now=LATER)
+    assert told_ids(database) == {NEW}
+    assert save(database, late, match(late), now=LATER_STILL).events == 0, "the event is there, untold"
+    assert [identifier for identifier in told_ids(database) if identifier.endswith("/terminated")]
+    told = told_ids(database)
+    save(database, CLEARVIEW, match(CLEARVIEW), now=LATER_STILL)
+    save(database, late, match(late), now=LATER_STILL)
+    assert told_ids(database) == told
+
+
+def test_what_was_history_before_a_source_listed_the_award_stays_history(database: Database) -> None:
+    first = told_by("fpds", CLEARVIEW, *CLEARVIEW.actions[2:])
+    save(database, first, match(first))
+    without = with_actions(CLEARVIEW, [*CLEARVIEW.actions[:2], *CLEARVIEW.actions[3:]])
+    save(database, without, match(without), now=LATER)
+    told = told_ids(database)
+    assert save(database, CLEARVIEW, match(CLEARVIEW), now=LATER_STILL).events == 0
+    assert told_ids(database) == told
+
+
+BASE = CLEARVIEW.actions[0]
+WITHOUT_BASE = replace(with_actions(CLEARVIEW, CLEARVIEW.actions[1:]), signed=date(2021, 9, 3))
+BASE_TOLD = Told(EventKind.NEW_AWARD, "500000.00", "0")
+
+
+@pytest.mark.parametrize("source", ["usaspending", "fpds"])
+def test_a_base_action_that_comes_after_its_modification_is_told_with_its_amount(
+    database: Database, source: str
+) -> None:
+    begin(database, WITHOUT_BASE)
+    assert events(database, WITHOUT_BASE)[-1].amount is None
+    whole = replace(CLEARVIEW, source=source)
+    assert news(database, whole) == [BASE_TOLD]
+    again = save(database, whole, match(whole), now=LATER_STILL)
+    assert (again.events, again.changed) == (0, False)
+    base = next(event for event in events(database, CLEARVIEW) if event.first_seen == LATER)
+    assert (base.signed, base.earlier_actions) == (date(2021, 9, 3), 4)
+
+
+def test_a_base_action_of_an_award_that_is_history_is_history(database: Database) -> None:
+    save(database, WITHOUT_BASE, match(WITHOUT_BASE), tell=no)
+    further = told_by("fpds", CLEARVIEW, BASE)
+    assert save(database, further, match(further), now=LATER).events == 1
+    assert told_ids(database) == set()
+
+
+def test_what_waits_for_review_says_what_is_known_when_it_is_told(database: Database) -> None:
+    save(database, WITHOUT_BASE, match(WITHOUT_BASE, band="review"))
+    save(database, CLEARVIEW, match(CLEARVIEW, band="review"), now=LATER)
+    with database.writing() as session:
+        subject, decision = record_subject(CLEARVIEW.key), Decision.CONFIRMED
+        verdict = Verdict(
+            vendor_id="clearview-ai", subject=subject, decision=decision, who="me", note="", decided_at=LATER_STILL
+        )
+        decide(session, verdict)
+    assert told_ids(database) == {NEW}
+    begun = next(event for event in events(database, CLEARVIEW) if event.id == NEW)
+    assert (begun.amount, begun.action and begun.action.key) == (Decimal("500000.00"), BASE.key)
+    assert save(database, CLEARVIEW, match(CLEARVIEW), now=LATER_STILL).events == 0
+
+
+def test_an_action_that_comes_back_is_told_only_if_it_changed(database: Database) -> None:
+    begin(database, CLEARVIEW)
+    without = with_actions(CLEARVIEW, [*CLEARVIEW.actions[:2], *CLEARVIEW.actions[3:]])
+    save(database, without, match(without), now=LATER)
+    assert save(database, CLEARVIEW, match(CLEARVIEW), now=LATER).events == 0
+    save(database, without, match(without), now=LATER)
+    changed = with_actions(
+        CLEARVIEW, [*without.actions, replace(CLEARVIEW.actions[2], obligation=Decimal("400000.00"))]
+    )
+    assert news(database, changed) == [
+        Told(EventKind.CORRECTED, "400000.00", "P00002", "$500,000.00", "$400,000.00"),
+    ]
+
+
+def test_a_termination_takes_back_what_was_obligated(database: Database) -> None:
+    before, after = with_actions(COURT_REPORTER, COURT_REPORTER.actions[:1]), COURT_REPORTER
+    begin(database, before)
+    assert news(database, after) == [Told(EventKind.DEOBLIGATED, "-2680.00", "P00001")]
+    assert {event.record.obligated for event in events(database, after)} == {Decimal("0.00")}
+
+
+def test_an_action_that_arrives_late_is_told_when_it_is_seen(database: Database) -> None:
+    later = with_actions(CLEARVIEW, [*CLEARVIEW.actions[:2], *CLEARVIEW.actions[3:]])
+    begin(database, later)
+    assert news(database, CLEARVIEW) == [Told(EventKind.MODIFIED, "500000.00", "P00002")]
+    late = next(event for event in events(database, CLEARVIEW) if event.first_seen == LATER)
+    assert late.signed == date(2022, 6, 29)
+
+
+def test_several_changes_at_once_are_told_each(database: Database) -> None:
+    begin(database)
+    option = acted(LICENSES, "P00003", "2022-09-06", "500000.00", action_type="G")
+    renamed = replace(
+        option, recipient=replace(option.recipient, name="CLEARVIEW HOLDINGS, INC."), ends=date(2023, 9, 4)
+    )
+    assert sorted(told.kind for told in news(database, renamed)) == [
+        "extended",
+        "option-exercised",
+        "recipient-changed",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("was", "amount", "shown"), [("500000.00", "450000.50", "$450,000.50"), ("1.00", "-2.50", "-$2.50")]
+)
+def test_an_amount_that_changes_later_is_a_correction(database: Database, was: str, amount: str, shown: str) -> None:
+    base = LICENSES.actions[0]
+    begin(database, with_actions(LICENSES, [replace(base, obligation=Decimal(was))]))
+    corrected = with_actions(LICENSES, [replace(base, obligation=Decimal(amount))])
+    assert news(database, corrected) == [
+        Told(EventKind.CORRECTED, amount, "0", f"${Decimal(was):,.2f}", shown),
+    ]
+
+
+def test_an_amount_that_was_not_stated_is_a_correction(database: Database) -> None:
+    base = replace(LICENSES.actions[0], obligation=None)
+    begin(database, with_actions(LICENSES, [base]))
+    assert news(database, LICENSES) == [Told(EventKind.CORRECTED, "500000.00", "0", "not stated", "$500,000.00")]
+
+
+def after_each(database: Database, *states: Award) -> list[str]:
+    """Save what the source says, state after state; return what readers have been told at the end, sorted."""
+    begin(database, states[0])
+    for state in states[1:]:
+        for _ in range(2):
+            save(database, state, match(state), now=LATER)
+    told = [event for event in events(database, states[0]) if event.before or event.after]
+    assert {event.id for event in told} <= told_ids(database)
+    return sorted(f"{event.before} -> {event.after}" for event in told)
+
+
+def test_a_value_that_changes_to_and_fro_is_told_each_time(database: Database) -> None:
+    """Though USAspending's last-modified date need not move: it is that of the action with the latest action date."""
+    first = replace(LICENSES, modified=date(2021, 9, 4))
+    other = replace(first, recipient=replace(first.recipient, name="CLEARVIEW HOLDINGS, INC."))
+    there, back = "CLEARVIEW AI, INC. -> CLEARVIEW HOLDINGS, INC.", "CLEARVIEW HOLDINGS, INC. -> CLEARVIEW AI, INC."
+    assert after_each(database, first, other, first, other, first, other) == [there, there, there, back, back]
+    ids = {identifier for identifier in told_ids(database) if "recipient-changed" in identifier}
+    assert sorted(identifier.partition("recipient-changed/")[2][12:] for identifier in ids) == [
+        *("", "", "/2", "/2", "/3"),
+    ]
+
+
+def test_an_amount_that_changes_to_and_fro_is_told_each_time(database: Database) -> None:
+    less = with_actions(LICENSES, [replace(LICENSES.actions[0], obligation=Decimal(1))])
+    there, back = "$500,000.00 -> $1.00", "$1.00 -> $500,000.00"
+    assert after_each(database, LICENSES, less, LICENSES, less) == [back, there, there]
+
+
+def test_a_ceiling_that_is_raised_in_place_is_told_each_time(database: Database) -> None:
+    low = replace(LICENSES, ceiling=Decimal("500000.00"), modified=date(2021, 9, 4))
+    high = replace(low, ceiling=Decimal("900000.00"))
+    assert after_each(database, low, high, low, high) == ["$500,000.00 -> $900,000.00"] * 2
+
+
+def test_what_another_source_has_told_already_is_not_told_again(database: Database) -> None:
+    begin(database, replace(LICENSES, ceiling=Decimal("500000.00"), modified=date(2021, 9, 4)))
+    renamed = replace(
+        LICENSES,
+        ceiling=Decimal("900000.00"),
+        modified=date(2021, 9, 4),
+        recipient=replace(LICENSES.recipient, name="CLEARVIEW HOLDINGS, INC."),
+        actions=(replace(LICENSES.actions[0], obligation=Decimal(1)),),
+    )
+    before = replace(LICENSES, source="fpds", ceiling=Decimal("500000.00"), modified=date(2021, 9, 4))
+    save(database, before, match(before), now=LATER)
+    assert save(database, replace(renamed, source="fpds"), match(renamed), now=LATER).events == 3
+    assert save(database, renamed, match(renamed), now=LATER_STILL).events == 0
+
+
+def test_a_longer_period_is_an_extension_and_a_shorter_one_is_not(database: Database) -> None:
+    begin(database)
+    longer = replace(LICENSES, ends=date(2023, 9, 4))
+    assert news(database, longer) == [Told(EventKind.EXTENDED, before="2022-09-04", after="2023-09-04")]
+    assert news(database, LICENSES) == []
+
+
+def test_an_end_that_was_not_known_is_no_extension(database: Database) -> None:
+    begin(database, CLEARVIEW_AT_FIRST)
+    assert news(database, LICENSES) == []
+
+
+def test_another_recipient_is_told_with_both_names(database: Database) -> None:
+    begin(database)
+    renamed = replace(LICENSES, recipient=replace(LICENSES.recipient, name="CLEARVIEW HOLDINGS, INC."))
+    assert news(database, renamed) == [
+        Told(EventKind.RECIPIENT_CHANGED, before="CLEARVIEW AI, INC.", after="CLEARVIEW HOLDINGS, INC.")
+    ]
+
+
+def test_another_description_is_told_with_both_texts(database: Database) -> None:
+    begin(database)
+    described = replace(LICENSES, description="CLEARVIEW LICENSES, 500 USERS")
+    assert news(database, described) == [
+        Told(EventKind.DESCRIPTION_CHANGED, before=LICENSES.description, after="CLEARVIEW LICENSES, 500 USERS")
+    ]
+
+
+def test_spaces_and_case_alone_are_no_news(database: Database) -> None:
+    begin(database)
+    name, text = "Clearview  AI, Inc. ", LICENSES.description.lower().replace(" ", "\n")
+    assert news(database, replace(LICENSES, recipient=replace(LICENSES.recipient, name=name), description=text)) == []
+
+
+def test_what_is_no_event_still_updates_the_award(database: Database) -> None:
+    begin(database)
+    assert news(database, replace(LICENSES, psc="7A21", ceiling=Decimal("2287500.00"))) == []
+    award = events(database, LICENSES)[0].record
+    assert (award.psc, award.ceiling, award.last_changed, award.first_seen) == (
+        "7A21",
+        Decimal("2287500.00"),
+        LATER,
+        SEEN,
+    )
+
+
+def test_an_action_that_the_source_drops_is_kept(database: Database) -> None:
+    begin(database, CLEARVIEW)
+    assert news(database, CLEARVIEW_AT_FIRST) == []
+    assert len([event for event in events(database, CLEARVIEW) if event.action]) == 5
+
+
+def test_what_is_untold_is_stored_all_the_same(database: Database) -> None:
+    begin(database)
+    saved = save(database, CLEARVIEW, match(CLEARVIEW), now=LATER, tell=no)
+    assert saved.events == 4
+    assert told_ids(database) == {NEW}
+
+
+def test_feeds_are_asked_with_the_vendors_that_are_published(database: Database) -> None:
+    asked: list[tuple[str, ...]] = []
+
+    def tell(vendors: object) -> bool:
+        assert isinstance(vendors, list)
+        asked.append(tuple(vendors))
+        return True
+
+    rows = [match(BABEL, "panamerica"), match(BABEL, "babel-street"), match(BABEL, "clearview-ai", band="review")]
+    save(database, BABEL, *rows, tell=tell)
+    assert asked == [("babel-street", "panamerica")]
+
+
+def test_a_match_that_waits_for_review_tells_nothing_until_it_is_published(database: Database) -> None:
+    save(database, CLEARVIEW_AT_FIRST, match(CLEARVIEW_AT_FIRST, band="review"))
+    save(database, CLEARVIEW, match(CLEARVIEW, band="review"), now=LATER)
+    assert told_ids(database) == set()
+    save(database, CLEARVIEW, match(CLEARVIEW), now=LATER_STILL)
+    assert told_ids(database) == {NEW}
+    told = next(event for event in events(database, CLEARVIEW) if event.id == NEW)
+    assert told.first_seen == LATER_STILL
+    saved = save(database, CLEARVIEW, match(CLEARVIEW), now=LATER_STILL)
+    assert (saved.events, saved.changed, told_ids(database)) == (0, False, {NEW})
+
+
+def test_what_is_rejected_waits_for_nobody(database: Database) -> None:
+    save(database, CLEARVIEW, match(CLEARVIEW, band="rejected"))
+    with database.reading() as session:
+        assert not any(row.held or row.told for row in session.scalars(select(EventRow)))
+
+
+def test_an_award_that_concerns_nobody_has_no_events_until_it_does(database: Database) -> None:
+    save(database, CLEARVIEW_AT_FIRST)
+    saved = save(database, CLEARVIEW, now=LATER)
+    assert (saved.matched, saved.events, events(database, CLEARVIEW)) == (False, 0, [])
+    save(database, CLEARVIEW, match(CLEARVIEW), now=LATER_STILL)
+    assert told_ids(database) == {NEW}
+    assert {event.first_seen for event in events(database, CLEARVIEW)} == {LATER_STILL}
+
+
+def test_a_match_once_made_goes_on_telling(database: Database) -> None:
+    begin(database)
+    more = acted(LICENSES, "P00001", "2021-11-29", "0.00")
+    assert save(database, more, now=LATER).matched
+    assert len(told_ids(database)) == 2
+
+
+def test_ids_are_the_same_for_ever_and_everywhere(database: Database) -> None:
+    begin(database)
+    option = acted(LICENSES, "P00003", "2022-09-06", "500000.00", action_type="G")
+    save(database, option, match(option), now=LATER)
+    moved = replace(option, ends=date(2023, 9, 4))
+    save(database, moved, match(moved), now=LATER_STILL)
+    described = replace(moved, description="LICENSES", modified=date(2022, 9, 7))
+    save(database, described, match(described), now=LATER_STILL)
+    with database.reading() as session:
+        found = {row.kind: row.id for row in session.scalars(select(EventRow))}
+    # Written down: a reader's program has stored them.
+    assert found == {
+        "new-award": "tag:procurewatch,2026:CONT_AWD_70CMSD21P00000127_7012_-NONE-_-NONE-/award/new-award",
+        "option-exercised": "tag:procurewatch,2026:CONT_AWD_70CMSD21P00000127_7012_-NONE-_-NONE-"
+        "/7012_-NONE-_70CMSD21P00000127_P00003_-NONE-_0/option-exercised",
+        "extended": "tag:procurewatch,2026:CONT_AWD_70CMSD21P00000127_7012_-NONE-_-NONE-/award/extended/aa7a64258efc",
+        "description-changed": "tag:procurewatch,2026:CONT_AWD_70CMSD21P00000127_7012_-NONE-_-NONE-"
+        "/award/description-changed/4f227a20a32b",
+    }
+
+
+def test_an_id_is_a_tag_uri_whatever_is_in_the_key() -> None:
+    identifier = event_id('CONT_AWD_A/B C_"<é>_-NONE-_-NONE-', "A/B#?", EventKind.CORRECTED, "$1.00", "$2.00")
+    assert re.fullmatch(r"tag:procurewatch,2026:[A-Za-z0-9%_.~-]+/[A-Za-z0-9%_.~-]+/corrected/[0-9a-f]{12}", identifier)
+    assert identifier != event_id('CONT_AWD_A/B C_"<é>_-NONE-_-NONE-', "A/B#?", EventKind.CORRECTED, "$1.00$", "2.00")
+
+
+def test_a_correction_is_news_to_those_whom_the_announcement_did_not_concern(database: Database) -> None:
+    wrong = announcement("DOD_1_1_1", "W9124C26C0001")
+    right = announcement("DOD_2_1_1", "W9124C26C0001", corrects="CORRECTION: the recipient is Babel Street.")
+    with database.writing() as session:
+        save_publication(session, wrong, [match(wrong)], SEEN, yes)
+        save_publication(session, right, [match(right, "babel-street")], LATER, yes)
+    with database.reading() as session:
+        kinds = {key: {event.kind for event in events_of(session, key)} for key in (wrong.key, right.key)}
+        told = find_events(session, Query(vendor=("babel-street",)), 10)
+    assert kinds[wrong.key] == {EventKind.ANNOUNCED, EventKind.CORRECTED}
+    assert [(event.kind, event.record.key) for event in told] == [(EventKind.ANNOUNCED, right.key)]

@@ -1,0 +1,154 @@
+"""Verdicts: remembered, applied, taken back, shared."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from sources.records import Award
+from storage.database import Database
+from storage.reading.records import find_by_identifier, review_queue
+from storage.search.query import Query, read_query
+from storage.search.search import find_events
+from storage.writing.reviews import (
+    Decision,
+    InvalidVerdict,
+    Verdict,
+    all_verdicts,
+    decide,
+    forget,
+    read_verdicts,
+    recipient_subjects,
+    record_subject,
+    take_in,
+    write_verdicts,
+)
+from storage.writing.save import save_award
+from tests.records import BABEL, CLEARVIEW, CLEARVIEW_FORENSIC, LATER, SEEN, acted, match
+
+
+def save(database: Database, award: Award, band: str, vendor: str = "clearview-ai", *, tell: bool = True) -> None:
+    with database.writing() as session:
+        save_award(session, award, [match(award, vendor, band=band)], SEEN, lambda _vendors: tell)
+
+
+def verdict(subject: str, decision: Decision, vendor: str = "clearview-ai", note: str = "") -> Verdict:
+    return Verdict(vendor_id=vendor, subject=subject, decision=decision, who="ada", note=note, decided_at=LATER)
+
+
+def judge(database: Database, subject: str, decision: Decision, note: str = "") -> int:
+    with database.writing() as session:
+        return decide(session, verdict(subject, decision, note=note))
+
+
+def bands(database: Database) -> dict[str, str]:
+    with database.reading() as session:
+        found = [find_by_identifier(session, award.key) for award in (CLEARVIEW, CLEARVIEW_FORENSIC)]
+    return {award.piid: award.matches[0].band for awards in found for award in awards}
+
+
+def told(database: Database, **of: str) -> list[tuple[str, str]]:
+    with database.reading() as session:
+        return [(event.kind.value, event.record.piid) for event in find_events(session, read_query(of), 100)]
+
+
+def test_confirming_tells_what_was_news_and_waited(database: Database) -> None:
+    save(database, CLEARVIEW, "review")
+    assert told(database) == []
+    assert judge(database, record_subject(CLEARVIEW.key), Decision.CONFIRMED) == 1
+    assert told(database) == [("new-award", CLEARVIEW.piid)]
+    assert judge(database, record_subject(CLEARVIEW.key), Decision.CONFIRMED) == 0
+
+
+def test_confirming_history_tells_nothing(database: Database) -> None:
+    save(database, CLEARVIEW, "review", tell=False)
+    assert judge(database, record_subject(CLEARVIEW.key), Decision.CONFIRMED) == 0
+    assert bands(database) == {CLEARVIEW.piid: "publish"}
+    assert told(database) == []
+
+
+def test_rejecting_what_was_never_told_is_silent(database: Database) -> None:
+    save(database, CLEARVIEW, "review")
+    assert judge(database, record_subject(CLEARVIEW.key), Decision.REJECTED) == 0
+    assert told(database) == []
+    with database.reading() as session:
+        assert review_queue(session) == []
+
+
+def test_rejecting_what_was_told_withdraws_it_by_one_new_entry(database: Database) -> None:
+    save(database, CLEARVIEW, "publish")
+    save(database, BABEL, "publish", "babel-street")
+    assert judge(database, record_subject(CLEARVIEW.key), Decision.REJECTED, "another company") == 1
+    assert told(database, vendor="clearview-ai") == [("withdrawn", CLEARVIEW.piid)]
+    assert told(database, vendor="babel-street") == [("new-award", BABEL.piid)]
+    assert ("withdrawn", CLEARVIEW.piid) in told(database)
+    with database.reading() as session:
+        entry = find_events(session, Query(vendor=("clearview-ai",)), 1)[0]
+    assert (entry.before, entry.after, entry.vendor_id) == ("Clearview AI", "another company", "clearview-ai")
+    assert judge(database, record_subject(CLEARVIEW.key), Decision.REJECTED) == 0
+
+
+def test_a_verdict_survives_a_repoll_and_a_better_match(database: Database) -> None:
+    save(database, CLEARVIEW, "review")
+    judge(database, record_subject(CLEARVIEW.key), Decision.REJECTED)
+    save(database, acted(CLEARVIEW, "P00009", "2024-01-02", "1.00"), "publish")
+    assert bands(database) == {CLEARVIEW.piid: "rejected"}
+    assert told(database) == []
+
+
+def test_never_this_recipient_holds_for_awards_to_come(database: Database) -> None:
+    save(database, CLEARVIEW, "review")
+    subject = recipient_subjects(CLEARVIEW.recipient.name, "")[0]
+    judge(database, subject, Decision.NEVER)
+    save(database, CLEARVIEW_FORENSIC, "publish")
+    assert bands(database) == {CLEARVIEW.piid: "rejected", CLEARVIEW_FORENSIC.piid: "rejected"}
+    judge(database, record_subject(CLEARVIEW_FORENSIC.key), Decision.CONFIRMED)
+    assert bands(database)[CLEARVIEW_FORENSIC.piid] == "publish", "a verdict on the award counts before its recipient's"
+
+
+def test_taking_a_verdict_back(database: Database) -> None:
+    save(database, CLEARVIEW, "review")
+    judge(database, record_subject(CLEARVIEW.key), Decision.REJECTED)
+    with database.writing() as session:
+        forget(session, "clearview-ai", record_subject(CLEARVIEW.key), LATER)
+    assert bands(database) == {CLEARVIEW.piid: "review"}
+    with database.reading() as session:
+        assert list(all_verdicts(session)) == []
+
+
+def test_a_recipient_is_known_by_its_letters_and_by_its_uei() -> None:
+    assert recipient_subjects("Clearview A.I., Inc.", "E5BEYXDQYJS6") == ["uei:E5BEYXDQYJS6", "name:CLEARVIEWAIINC"]
+    assert recipient_subjects("", "") == []
+
+
+def test_verdicts_travel_as_a_file_and_the_later_counts(database: Database) -> None:
+    save(database, CLEARVIEW, "review")
+    mine = verdict(record_subject(CLEARVIEW.key), Decision.REJECTED, note='weird "note" \u2028 <b>')
+    lines = list(write_verdicts([mine]))
+    assert list(read_verdicts(lines)) == [mine]
+    later = replace(mine, decision=Decision.CONFIRMED, decided_at=LATER + timedelta(days=1))
+    with database.writing() as session:
+        assert take_in(session, [mine]) == (1, 0)
+        assert take_in(session, [later]) == (1, 0)
+        assert take_in(session, [mine]) == (0, 1)
+    assert bands(database) == {CLEARVIEW.piid: "publish"}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"decision": "maybe"},
+        {"decided_at": "yesterday"},
+        {"decided_at": "2026-01-01T00:00:00"},
+        {"subject": "planet:earth"},
+        {"note": 3},
+        {"vendor_id": None},
+    ],
+)
+def test_a_broken_line_is_named(change: dict[str, object]) -> None:
+    facts = json.loads(next(iter(write_verdicts([verdict("record:x", Decision.NEVER)]))))
+    with pytest.raises(InvalidVerdict, match="line 2 is not a verdict"):
+        list(read_verdicts(["", json.dumps({**facts, **change})]))

@@ -1,0 +1,165 @@
+"""Checkpoints, the beginning of feeds, and what is asked for again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from sources.records import Award, AwardCategory, HeldAward
+from storage.database import Database
+from storage.tables import CheckpointRow, EventRow, RunRow
+from storage.writing.runs import (
+    checkpoint,
+    checkpoints,
+    forget_checkpoints,
+    held_awards,
+    latest_run,
+    note_checkpoint,
+    tell_newest,
+)
+from tests.records import BABEL, CLEARVIEW, CLEARVIEW_FORENSIC, LATER, SEEN, match
+from tests.storage.tables import no, save, told_ids
+
+
+def note(database: Database, source: str, *names: str, value: str = "done", now: datetime = SEEN) -> None:
+    with database.writing() as session:
+        for name in names:
+            note_checkpoint(session, source, name, value, now)
+
+
+def noted(database: Database, source: str, prefix: str) -> set[str]:
+    with database.reading() as session:
+        return set(checkpoints(session, source, prefix))
+
+
+def test_a_checkpoint_is_what_was_noted_last(database: Database) -> None:
+    with database.reading() as session:
+        assert checkpoint(session, "usaspending", "watermark") is None
+    note(database, "usaspending", "watermark", value="2026-11-19")
+    note(database, "usaspending", "watermark", value="2026-11-20", now=LATER)
+    note(database, "usaspending", "watermark", value="2026-11-20", now=LATER + timedelta(days=1))
+    note(database, "sam", "watermark", value="2020-01-01")
+    with database.reading() as session:
+        assert checkpoint(session, "usaspending", "watermark") == "2026-11-20"
+        assert session.get_one(CheckpointRow, ("usaspending", "watermark")).changed == LATER
+
+
+@pytest.mark.parametrize(
+    ("prefix", "found"),
+    [
+        ("backfill 50%", {"backfill 50% a", "backfill 50%"}),
+        ("backfill_", {"backfill_a"}),
+        ("%", {"%"}),
+        ("backfill/", {"backfill/x"}),
+        ("backfill\\", {"backfill\\y"}),
+        ("nothing", set()),
+        (
+            "",
+            {
+                "backfill 50% a",
+                "backfill 50%",
+                "backfill 500",
+                "backfill_a",
+                "backfillXa",
+                "%",
+                "backfill/x",
+                "backfill\\y",
+            },
+        ),
+    ],
+)
+def test_a_prefix_is_taken_as_it_is_written(database: Database, prefix: str, found: set[str]) -> None:
+    names = (
+        "backfill 50% a",
+        "backfill 50%",
+        "backfill 500",
+        "backfill_a",
+        "backfillXa",
+        "%",
+        "backfill/x",
+        "backfill\\y",
+    )
+    note(database, "usaspending", *names)
+    note(database, "sam", *names)
+    assert noted(database, "usaspending", prefix) == found
+    with database.writing() as session:
+        forget_checkpoints(session, "usaspending", prefix)
+    assert noted(database, "usaspending", "") == set(names) - found
+    assert noted(database, "sam", "") == set(names)
+
+
+def run(purpose: str, started: datetime, source: str = "usaspending", message: str = "") -> RunRow:
+    names = ("requests", "found", "new_awards", "changed_awards", "matched", "events", "problems")
+    counts: dict[str, Any] = dict.fromkeys(names, 0)
+    return RunRow(source=source, purpose=purpose, started=started, verdict="", message=message, **counts)
+
+
+def test_the_latest_run_is_the_one_begun_last(database: Database) -> None:
+    with database.writing() as session:
+        for row in (run("poll", LATER, message="late"), run("poll", SEEN, message="early"), run("backfill x", LATER)):
+            session.add(row)
+            session.flush()
+        session.add(run("poll", LATER, message="as late, noted later"))
+        session.add(run("poll", LATER, source="sam"))
+    with database.reading() as session:
+        latest = latest_run(session, "usaspending", "poll")
+        assert latest is not None
+        assert latest.message == "as late, noted later"
+        assert latest_run(session, "usaspending", "demo") is None
+
+
+def test_feeds_begin_with_the_newest_of_each_vendor(database: Database) -> None:
+    save(database, CLEARVIEW, match(CLEARVIEW), tell=no)
+    save(database, CLEARVIEW_FORENSIC, match(CLEARVIEW_FORENSIC), tell=no)
+    save(database, BABEL, match(BABEL, "babel-street"), match(BABEL, "panamerica", band="review"), tell=no)
+    assert told_ids(database) == set()
+    with database.writing() as session:
+        assert tell_newest(session, ["clearview-ai", "babel-street"], 2, LATER) == 4
+    with database.reading() as session:
+        told = {(row.record_key, row.signed): row for row in session.scalars(select(EventRow)) if row.told}
+    assert set(told) == {
+        (CLEARVIEW_FORENSIC.key, date(2024, 9, 3)),
+        (CLEARVIEW.key, date(2023, 9, 12)),
+        (BABEL.key, date(2024, 3, 19)),
+        (BABEL.key, date(2023, 9, 25)),
+    }
+    assert {row.first_seen for row in told.values()} == {LATER}
+
+
+def test_feeds_do_not_begin_with_what_waits_for_review(database: Database) -> None:
+    save(database, BABEL, match(BABEL, "babel-street", band="review"), tell=no)
+    with database.writing() as session:
+        assert tell_newest(session, ["babel-street", "nobody"], 5, LATER) == 0
+    assert told_ids(database) == set()
+
+
+def test_what_feeds_carry_already_is_not_told_anew(database: Database) -> None:
+    save(database, CLEARVIEW_FORENSIC, match(CLEARVIEW_FORENSIC))
+    save(database, CLEARVIEW, match(CLEARVIEW), tell=no)
+    (already,) = told_ids(database)
+    for expected in (1, 0):
+        with database.writing() as session:
+            assert tell_newest(session, ["clearview-ai", "clearview-ai"], 2, LATER) == expected
+    with database.reading() as session:
+        assert session.get_one(EventRow, already).first_seen == SEEN
+
+
+def test_awards_are_held_whatever_their_age_unless_every_match_is_rejected(database: Database) -> None:
+    def also(key: str, piid: str, **facts: Any) -> Award:
+        return replace(CLEARVIEW, key=key, piid=piid, actions=(), documents=(), **facts)
+
+    for award in (also("B", "P2"), also("A", "P1"), also("C", "P2"), also("D", "P3", category=AwardCategory.IDV)):
+        save(database, award, match(award), match(award, "panamerica"))
+    old = also("E", "P4", ends=date(2009, 1, 1))
+    save(database, old, match(old, band="review"))
+    rejected = also("F", "P5")
+    save(database, rejected, match(rejected, band="rejected"))
+    save(database, BABEL)
+    with database.reading() as session:
+        held = held_awards(session)
+    contracts = tuple(HeldAward(key, piid) for key, piid in (("A", "P1"), ("B", "P2"), ("C", "P2"), ("E", "P4")))
+    assert held == {"contract": contracts, "idv": (HeldAward("D", "P3"),)}

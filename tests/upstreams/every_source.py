@@ -1,0 +1,233 @@
+"""A small world for each source: its stand-in with something that concerns the watchlist, and what is new later."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any
+
+from procurewatch.demo.corpus import CorpusAction, CorpusAward
+from tests.sources.dod.articles import page
+from tests.sources.sam.records import record
+from tests.upstreams import ai_inventory, federal_register, sam_contract_awards, sam_opportunities
+from tests.upstreams.dod import FaultyDod, Page
+from tests.upstreams.faults import FaultyUsaspending
+from tests.upstreams.fpds import FaultyFpds
+from tests.upstreams.fpds_xml import Action
+from tests.upstreams.usaspending.assistance import CorpusGrant, FaultyAssistance
+from tests.upstreams.usaspending.subawards import CorpusSubaward, FaultySubawards
+
+FIRST = date(2026, 11, 18)
+SECOND = FIRST + timedelta(days=2)  # by then there is news
+CLEARVIEW = "CLEARVIEW AI, INC."
+PALANTIR = "Palantir USG Inc., Palo Alto, California, is awarded a $9,000,000 firm-fixed-price contract"
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    """A source's small world.
+
+    `open` starts its stand-in with what there is on FIRST, `add` adds what is new on SECOND; both concern `vendor`.
+    `places` are parts of the paths that it asks for, in order; the field that RENAMED_FIELD renames is in the answers
+    of `renamed`, those of `filtered` say which filters were used ("": none does). `key` is what the stand-in takes, if
+    one is needed; `also` names the other hosts that it stands in for.
+    """
+
+    source: str
+    open: Callable[[], Any]
+    add: Callable[[Any], None]
+    places: tuple[str, ...]
+    renamed: str
+    filtered: str = ""
+    vendor: str = "clearview-ai"
+    key: str = ""
+    also: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return self.source
+
+
+def _action(modification: str, day: date, dollars: str) -> CorpusAction:
+    return CorpusAction(
+        modification=modification, action_date=day, obligation=Decimal(dollars), description="CLEARVIEW AI LICENSES"
+    )
+
+
+def _award(number: int, day: date, **facts: Any) -> CorpusAward:
+    given: dict[str, Any] = {
+        "piid": f"70CMSD26P{number:08}",
+        "agency": "7012",
+        "recipient_name": CLEARVIEW,
+        "type": "B",
+        "actions": [_action("0", day, "1000.00")],
+        "date_signed": day,
+        "last_modified_date": day,
+    }
+    return CorpusAward(**{**given, **facts})
+
+
+def _grant(number: int, day: date, **facts: Any) -> CorpusGrant:
+    given: dict[str, Any] = {
+        "piid": f"EMW2026SS{number:05}",
+        "agency": "7022",
+        "recipient_name": "A CITY POLICE DEPARTMENT",
+        "actions": [replace(_action("0", day, "5000.00"), description="CLEARVIEW AI FACIAL RECOGNITION")],
+        "date_signed": day,
+        "last_modified_date": day,
+    }
+    return CorpusGrant(**{**given, **facts})
+
+
+def _subaward(number: int, day: date) -> CorpusSubaward:
+    prime = _award(1, FIRST - timedelta(days=200), recipient_name="BIG PRIME CORPORATION", type="D")
+    return CorpusSubaward(
+        prime=prime, number=f"SUB-{number}", name=CLEARVIEW, day=day, amount=Decimal("50.00"), description="LICENSES"
+    )
+
+
+def _more_awards(upstream: FaultyUsaspending) -> None:
+    with upstream.editing() as awards:
+        awards[0].actions.append(_action("P00001", SECOND, "250.00"))
+        awards[0].last_modified_date = SECOND
+        awards.append(_award(2, SECOND))
+
+
+def _more_grants(upstream: FaultyAssistance) -> None:
+    with upstream.editing() as awards:
+        awards.append(_grant(2, SECOND))
+
+
+def _more_subawards(upstream: FaultySubawards) -> None:
+    with upstream.editing():
+        upstream.subawards.append(replace(_subaward(2, SECOND), prime=upstream.subawards[0].prime))
+
+
+def _page(number: int, day: date, *paragraphs: str) -> Page:
+    return page(number, *paragraphs, day=datetime.combine(day, time(21), UTC))
+
+
+def _open_dod() -> FaultyDod:
+    old = _page(1, FIRST - timedelta(days=200), f"{PALANTIR} (N00019-26-C-0040) for software.")
+    return FaultyDod([old, _page(2, FIRST - timedelta(days=1), f"{PALANTIR} (N00019-26-C-0041) for software.")])
+
+
+def _more_pages(upstream: FaultyDod) -> None:
+    upstream.pages.append(_page(3, SECOND, f"{PALANTIR} (N00019-26-C-0042) for more software."))
+
+
+def _notice(number: int, day: date) -> dict[str, Any]:
+    return sam_opportunities.notice(number, title=f"CLEARVIEW AI LICENSES {number}", postedDate=day.isoformat())
+
+
+def _open_notices() -> sam_opportunities.FaultySamOpportunities:
+    upstream = sam_opportunities.FaultySamOpportunities([_notice(1, FIRST)])
+    upstream.texts = {f"{number:032x}": f"<p>Licenses of Clearview AI, lot {number}.</p>" for number in (1, 2)}
+    return upstream
+
+
+def _contract_action(number: int, day: date) -> dict[str, Any]:
+    when = f"{day}T08:00:00Z"
+    return record(f"70CMSD26P{number:08}", name=CLEARVIEW, uei="CLEARVIEWAI1", modified=when, signed=day.isoformat())
+
+
+def _open_awards() -> sam_contract_awards.FaultySamContractAwards:
+    upstream = sam_contract_awards.FaultySamContractAwards([_contract_action(1, FIRST)])
+    upstream.a_day = 10_000
+    return upstream
+
+
+def _fpds_action(number: int, day: date) -> Action:
+    return Action(piid=f"70CMSD26P{number:08}", signed=day.isoformat(), modified=f"{day} 10:11:12")
+
+
+def _more_use_cases(upstream: ai_inventory.FaultyAiInventory) -> None:
+    more = {**ai_inventory.TOWER, "id": "DHS-36", "use_case_name": "Another Autonomous Surveillance Tower"}
+    rows = (*ai_inventory.RECORDED, more)
+    upstream.files[ai_inventory.INDIVIDUAL] = ai_inventory.table(ai_inventory.INDIVIDUAL_HEADER, rows)
+
+
+def _document(number: int, day: date) -> dict[str, Any]:
+    text = "The system holds records obtained through Clearview AI's service."
+    return federal_register.document(f"2026-1000{number}", day.isoformat(), f"Privacy Act {number}", text)
+
+
+def _open_register() -> federal_register.FaultyFederalRegister:
+    control = federal_register.PRIVACY_NOTICE
+    return federal_register.FaultyFederalRegister([control, _document(1, FIRST)])
+
+
+WORLDS = (
+    World(
+        source="usaspending",
+        open=lambda: FaultyUsaspending([_award(1, FIRST)]),
+        add=_more_awards,
+        places=("search/spending_by_transaction/", "/awards/CONT", "/v2/transactions/"),
+        renamed="search/spending_by_transaction/",
+        filtered="search/spending_by_transaction/",
+    ),
+    World(
+        source="assistance",
+        open=lambda: FaultyAssistance([_grant(1, FIRST)]),
+        add=_more_grants,
+        places=("search/spending_by_transaction/", "/awards/ASST", "/v2/transactions/"),
+        renamed="search/spending_by_transaction/",
+        filtered="search/spending_by_transaction/",
+    ),
+    World(
+        source="subawards",
+        open=lambda: FaultySubawards([_subaward(1, FIRST)]),
+        add=_more_subawards,
+        places=("search/spending_by_award/", "/awards/CONT"),
+        renamed="search/spending_by_award/",
+        filtered="search/spending_by_award/",
+    ),
+    World(
+        source="dod",
+        open=_open_dod,
+        add=_more_pages,
+        places=("RSS.ashx", "/Article/"),
+        renamed="RSS.ashx",
+        vendor="palantir",
+        also=("archive", "availability"),
+    ),
+    World(
+        source="samnotices",
+        open=_open_notices,
+        add=lambda upstream: upstream.notices.append(_notice(2, SECOND)),
+        places=("/search", "noticedesc"),
+        renamed="/search",
+        key=sam_opportunities.KEY,
+    ),
+    World(
+        source="samawards",
+        open=_open_awards,
+        add=lambda upstream: upstream.records.append(_contract_action(2, SECOND)),
+        places=("/search", "/download"),
+        renamed="/download",
+        key=sam_contract_awards.KEY,
+    ),
+    World(
+        source="aiinventory",
+        open=ai_inventory.FaultyAiInventory,
+        add=_more_use_cases,
+        places=("/Data/",),
+        renamed="/Data/",
+        vendor="anduril",
+    ),
+    World(
+        source="federalregister",
+        open=_open_register,
+        add=lambda upstream: upstream.documents.append(_document(2, SECOND)),
+        places=("documents.json",),
+        renamed="documents.json",
+    ),
+    World(
+        source="fpds",
+        open=lambda: FaultyFpds([_fpds_action(1, FIRST)]),
+        add=lambda upstream: upstream.actions.append(_fpds_action(2, SECOND)),
+        places=("FEEDS/ATOM",),
+        renamed="FEEDS/ATOM",
+    ),
+)

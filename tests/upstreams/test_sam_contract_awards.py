@@ -1,0 +1,118 @@
+"""The stand-in for SAM.gov's contract awards refuses what SAM.gov refuses, in its words, and counts it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+from urllib.error import HTTPError
+from urllib.parse import urlencode
+from urllib.request import Request, urlopen
+
+import pytest
+
+from tests.sources.sam.records import record
+from tests.upstreams.sam_contract_awards import DOWNLOAD, KEY, SEARCH, SamContractAwardsStandIn
+
+
+@pytest.fixture
+def server() -> Iterator[SamContractAwardsStandIn]:
+    with SamContractAwardsStandIn([record(f"P{n}") for n in range(5)], [record("GONE")]) as stand_in:
+        yield stand_in
+
+
+def ask(server: SamContractAwardsStandIn, path: str = SEARCH, key: str = KEY, **parameters: str) -> tuple[int, Any]:
+    request = Request(f"{server.base_url}{path}?{urlencode(parameters)}", headers={"X-Api-Key": key} if key else {})  # noqa: S310
+    try:
+        with urlopen(request, timeout=10) as answer:  # noqa: S310
+            body = answer.read()
+            return answer.status, json.loads(body) if body else None
+    except HTTPError as error:
+        with error:
+            return error.code, json.loads(error.read())
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"triballyOwnedFirm": "YES"}, "The search parameter, triballyOwnedFirm does not exist."),
+        ({"awardeeLegalBusinessName": "AT&T"}, "not allowed"),
+        ({"awardeeLegalBusinessName": "A|B"}, "not allowed"),
+        ({"dateSigned": "2024-01-01"}, "Dates must be specified in the MM/DD/YYYY"),
+        ({"dateSigned": "[01/01/2024,13/01/2024]"}, "Dates must be specified"),
+        ({"limit": "x"}, "The max value allowed for parameter 'limit' is 100."),
+        ({"limit": "100", "offset": "4001"}, "You may only page through the first 400,000 records."),
+        ({"format": "json"}, "Parameters 'format' and 'emailId' must both be supplied"),
+        ({"emailId": "No"}, "in conjunction with the search parameter 'format'"),
+        ({"format": "json", "emailId": "me@example.org"}, "emailId must be YES or NO"),
+        ({"awardeeUniqueEntityId": "~".join(["X"] * 101)}, "More than 100 Unique Entity IDs are not allowed."),
+    ],
+)
+def test_refusals(server: SamContractAwardsStandIn, parameters: dict[str, str], message: str) -> None:
+    status, answer = ask(server, **parameters)
+    assert status == 400
+    assert message in answer["message"]
+    assert server.used == 1  # a refusal costs a request
+
+
+def test_a_page(server: SamContractAwardsStandIn) -> None:
+    status, answer = ask(server, limit="2", offset="2", lastModifiedDate="[11/01/2026,]", includeSections="contractId")
+    assert status == 200
+    assert {name: answer[name] for name in ("totalRecords", "limit", "offset")} == {
+        "totalRecords": "5",
+        "limit": "2",
+        "offset": "2",
+    }
+    assert [entry["contractId"]["piid"] for entry in answer["awardSummary"]] == ["P4"]
+    assert list(answer["awardSummary"][0]) == ["contractId"]
+
+
+def test_too_large_a_limit_is_a_string_with_status_200(server: SamContractAwardsStandIn) -> None:
+    assert ask(server, limit="101") == (200, 'Max value allowed for parameter "limit" is 100')
+
+
+def test_nothing_found_has_its_counts_elsewhere_and_no_list(server: SamContractAwardsStandIn) -> None:
+    status, answer = ask(server, dateSigned="01/01/1990")
+    assert (status, answer["awardResponse"]["totalRecords"]) == (200, "0")
+    assert "awardSummary" not in answer
+    server.nothing = "204"
+    assert ask(server, dateSigned="01/01/1990") == (204, None)
+    assert ask(server, deletedStatus="yes")[1]["totalRecords"] == "1"
+
+
+def test_a_list_finds_all_or_the_first_alone(server: SamContractAwardsStandIn) -> None:
+    server.records[0] = record("OTHER", uei="OTHEROTHEROT")
+    both = {"awardeeUniqueEntityId": "OTHEROTHEROT~ACMEACMEACME"}
+    assert ask(server, **both)[1]["totalRecords"] == "5"
+    server.first_of_list = True
+    assert ask(server, **both)[1]["totalRecords"] == "1"
+
+
+def test_an_offset_counts_pages_or_records(server: SamContractAwardsStandIn) -> None:
+    assert len(ask(server, limit="2", offset="2")[1]["awardSummary"]) == 1
+    server.counts_records = True
+    assert len(ask(server, limit="2", offset="2")[1]["awardSummary"]) == 2
+
+
+def test_an_extract(server: SamContractAwardsStandIn) -> None:
+    server.ready_after = 1
+    token = ask(server, format="json", emailId="No")[1]["exportToken"]
+    status, answer = ask(server, DOWNLOAD, token=token)
+    assert (status, answer["message"]) == (
+        400,
+        "The requested JSON or CSV file is not generated yet. Please try again later.",
+    )
+    status, answer = ask(server, DOWNLOAD, token=token)
+    assert (status, answer["offset"], answer["totalRecords"]) == (200, "null", "5")
+    server.expire()
+    assert ask(server, DOWNLOAD, token=token)[1]["message"].endswith("token is expired.")
+    server.most_extracted = 4
+    assert "Total Number of Records: 5 exceeded" in ask(server, format="csv", emailId="No")[1]["message"]
+
+
+def test_keys_and_quota(server: SamContractAwardsStandIn) -> None:
+    assert ask(server, key="")[0] == 403
+    assert "invalid API key" in ask(server, key="x")[1]["message"]
+    server.used = 10
+    status, answer = ask(server)
+    assert (status, answer["code"]) == (429, "900804")

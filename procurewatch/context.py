@@ -1,4 +1,4 @@
-"""Everything a command works with, opened from the settings: database, watchlist, matcher and sources."""
+"""Everything a command works with, open_app from the settings: database, watchlist, matcher and sources."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class Busy(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Desk:
-    """The settings and what they opened. `stop` ends a run at the next award."""
+class AppContext:
+    """The settings and what they open_app. `stop` ends a run at the next award."""
 
     settings: Settings
     database: Database
@@ -142,23 +142,23 @@ class Desk:
     @property
     def sources(self) -> list[Source]:
         """The sources that are turned on and have the key they need."""
-        return [source for source in SOURCES.values() if not self.why_not(source)]
+        return [source for source in SOURCES.values() if not self.disabled_reason(source)]
 
     @property
     def source_titles(self) -> dict[str, str]:
         """What the sources that are asked are called, by name."""
         return {source.name: source.title for source in self.sources}
 
-    def why_not(self, source: Source) -> str:
+    def disabled_reason(self, source: Source) -> str:
         """Return why a source is not asked, "" if it is."""
-        return why_not(self.settings, source)
+        return disabled_reason(self.settings, source)
 
     def every(self, source: Source) -> timedelta:
         """How often a source is polled: as the settings say, but not more often than brings anything."""
         return max(timedelta(hours=self.settings.poll_hours), source.rests)
 
 
-def why_not(settings: Settings, source: Source) -> str:
+def disabled_reason(settings: Settings, source: Source) -> str:
     """Return why a source is not asked with these settings, "" if it is."""
     own = settings.source(source.name)
     only = settings.only_sources
@@ -172,7 +172,7 @@ def why_not(settings: Settings, source: Source) -> str:
 
 
 @contextmanager
-def opened(settings: Settings) -> Iterator[Desk]:
+def open_app(settings: Settings) -> Iterator[AppContext]:
     """Open the database and read the watchlist.
 
     Raises:
@@ -185,6 +185,6 @@ def opened(settings: Settings) -> Iterator[Desk]:
     watchlist = load_watchlist(*settings.watchlist_files)
     database = open_database(settings.database())
     try:
-        yield Desk(settings=settings, database=database, watchlist=watchlist, stop=threading.Event())
+        yield AppContext(settings=settings, database=database, watchlist=watchlist, stop=threading.Event())
     finally:
         database.close()

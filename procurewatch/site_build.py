@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from feeds.pages.record_page import Linked, RecordPage
 from feeds.site import Catalogue, FeedSpec, site_files
 from feeds.urls import FeedKind
-from procurewatch.context import Desk
+from procurewatch.context import AppContext
 from procurewatch.named_feeds import named_feeds
 from sources.registry import SOURCES
 from storage.database import Database
@@ -35,7 +35,7 @@ from storage.writing.renumbering import former_keys
 ORDER = list(FeedKind)
 
 
-def catalogue(desk: Desk, *, base_url: str, is_list: bool = False) -> Catalogue:
+def build_catalog(app_context: AppContext, *, base_url: str, is_list: bool = False) -> Catalogue:
     """Return all that can be published: feeds of everything, of each vendor, agency and technology category.
 
     Args:
@@ -43,8 +43,8 @@ def catalogue(desk: Desk, *, base_url: str, is_list: bool = False) -> Catalogue:
         is_list: which feeds there are is enough, without what they carry and without award pages: as it is served,
             where subjects have pages too.
     """
-    watchlist, entries = desk.watchlist, desk.settings.feed_entries
-    with desk.database.reading() as session:
+    watchlist, entries = app_context.watchlist, app_context.settings.feed_entries
+    with app_context.database.reading() as session:
         feeds = [
             FeedSpec(
                 kind=feed.kind,
@@ -59,13 +59,15 @@ def catalogue(desk: Desk, *, base_url: str, is_list: bool = False) -> Catalogue:
         feeds.sort(key=lambda spec: (ORDER.index(spec.kind), spec.kind is FeedKind.VENDOR and spec.slug not in matched))
         keys = {} if is_list else _keys_of_pages(session)
         incidents = tuple(incidents_of(session))
-    awards = {name: partial(_award_record, desk.database, desk.source_titles, key) for name, key in keys.items()}
+    awards = {
+        name: partial(_award_record, app_context.database, app_context.source_titles, key) for name, key in keys.items()
+    }
     return Catalogue(
         base_url=base_url or None,
         feeds=tuple(feeds),
         awards=awards,
         today=datetime.now(UTC).date(),
-        hub=desk.settings.websub_hub,
+        hub=app_context.settings.websub_hub,
         has_subjects=is_list,
         incidents=incidents,
         source_titles={name: source.title for name, source in SOURCES.items()},

@@ -17,7 +17,7 @@ from sqlmodel import SQLModel
 from monitors.runs.pipeline import Progress
 from monitors.runs.status import RunReport
 from monitors.watchlist.loader import Watchlist, load_watchlist
-from procurewatch.context import Desk
+from procurewatch.context import AppContext
 from procurewatch.settings import Settings, SourceSettings
 from sources.registry import SOURCES
 from storage.database import Database, open_database
@@ -58,24 +58,28 @@ def settings_for(base_url: str, folder: Path, database_url: str | None = None, *
 
 
 @contextmanager
-def desk_over(base_url: str, folder: Path, database_url: str | None = None, **other: object) -> Iterator[Desk]:
+def app_context_for(
+    base_url: str, folder: Path, database_url: str | None = None, **other: object
+) -> Iterator[AppContext]:
     """Open a desk whose only source is a stand-in at `base_url`, with a few vendors on its watchlist."""
     settings = settings_for(base_url, folder, database_url, **other)
     database = open_database(settings.database())
     try:
-        yield Desk(settings=settings, database=database, watchlist=few(*settings.watchlist), stop=threading.Event())
+        yield AppContext(
+            settings=settings, database=database, watchlist=few(*settings.watchlist), stop=threading.Event()
+        )
     finally:
         database.close()
 
 
 @contextmanager
-def desk_asking(
+def app_context_with(
     sources: Mapping[str, Mapping[str, object]],
     folder: Path,
     *vendors: str,
     database_url: str | None = None,
     **other: object,
-) -> Iterator[Desk]:
+) -> Iterator[AppContext]:
     """Open a desk that asks these sources, as their settings say, for vendors of the shipped watchlist."""
     asked = {name: {"seconds_between": 0, "tries": 1, **given} for name, given in sources.items()}
     given = {"data_dir": folder, "database_url": database_url, "only_sources": list(sources), "sources": asked, **other}
@@ -84,7 +88,7 @@ def desk_asking(
     watchlist = replace(whole, vendors=tuple(whole.by_id[vendor] for vendor in vendors))
     database = open_database(settings.database())
     try:
-        yield Desk(settings=settings, database=database, watchlist=watchlist, stop=threading.Event())
+        yield AppContext(settings=settings, database=database, watchlist=watchlist, stop=threading.Event())
     finally:
         database.close()
 
@@ -103,17 +107,19 @@ def few(*own: Path) -> Watchlist:
     return replace(whole, vendors=tuple(vendor for vendor in whole.vendors if vendor.id in ids))
 
 
-def poll(desk: Desk, until: date = LAST_DAY) -> RunReport:
+def poll(app_context: AppContext, until: date = LAST_DAY) -> RunReport:
     """Poll as the command does, without showing progress."""
-    with desk.claimed(SOURCES["usaspending"]):
-        return desk.poll(SOURCES["usaspending"], until, ignore)
+    with app_context.claimed(SOURCES["usaspending"]):
+        return app_context.poll(SOURCES["usaspending"], until, ignore)
 
 
-def backfill(desk: Desk, vendor_id: str, since: date = date(2020, 10, 1), *, tell: bool = False) -> RunReport:
+def backfill(
+    app_context: AppContext, vendor_id: str, since: date = date(2020, 10, 1), *, tell: bool = False
+) -> RunReport:
     """Backfill as the command does, without showing progress."""
-    with desk.claimed(SOURCES["usaspending"]):
-        vendor = desk.watchlist.by_id[vendor_id]
-        return desk.backfill(SOURCES["usaspending"], vendor, since, LAST_DAY, ignore, tell=tell)
+    with app_context.claimed(SOURCES["usaspending"]):
+        vendor = app_context.watchlist.by_id[vendor_id]
+        return app_context.backfill(SOURCES["usaspending"], vendor, since, LAST_DAY, ignore, tell=tell)
 
 
 def ignore(_progress: Progress) -> None:

@@ -18,7 +18,7 @@ from feeds.text import one_line
 from feeds.urls import award_path, site_url
 from procurewatch.commands.output import whole_output
 from procurewatch.commands.search import NOTHING
-from procurewatch.context import opened
+from procurewatch.context import open_app
 from procurewatch.settings import Settings
 from storage.models import StoredRecord
 from storage.reading.records import actions_of, evidence_of, find_by_identifier
@@ -38,7 +38,7 @@ def foia(  # noqa: PLR0917  options are given by name
     """Write a request for an award's records under the Freedom of Information Act to the agency that buys."""
     settings: Settings = context.obj
     who = Requester(name=name, organization=organization, email=email, is_news_media=not not_media)
-    with opened(settings) as desk, desk.database.reading() as session:
+    with open_app(settings) as app_context, app_context.database.reading() as session:
         record = _the_one(session, award)
         request = letter(record, actions_of(session, record.key), who, written=datetime.now(UTC).date())
     if docx:
@@ -57,7 +57,7 @@ def cite(
 ) -> None:
     """Write how to cite an award: who says so, where, when it was retrieved, and the hashes of the stored evidence."""
     settings: Settings = context.obj
-    with opened(settings) as desk, desk.database.reading() as session:
+    with open_app(settings) as app_context, app_context.database.reading() as session:
         record = _the_one(session, award)
         ours = site_url(settings.site_url, award_path(record.key)) if settings.site_url else ""
         citation = cite_award(record, evidence_of(session, record.key), our_url=ours)

@@ -11,8 +11,8 @@ from typing import Annotated
 import typer
 
 from procurewatch.commands.poll import failure_line, poll_source
-from procurewatch.commands.publish import build_site, serve_desk
-from procurewatch.context import Desk, opened
+from procurewatch.commands.publish import build_site, serve_site
+from procurewatch.context import AppContext, open_app
 from procurewatch.demo.upstream import UsaspendingStandIn, load_corpus
 from procurewatch.settings import Settings, SourceSettings
 from procurewatch.terminal import AWARD_COLUMNS, award_rows, console, plain, report_line, stopping, table
@@ -33,25 +33,25 @@ def demo(
 ) -> None:
     """Show the main job with no network: real awards of 2021 to 2024, polled, matched, stored and published."""
     settings: Settings = context.obj
-    with stand_in_settings(settings) as own, opened(own) as desk:
+    with demo_settings(settings) as own, open_app(own) as app_context:
         out = console()
-        with stopping(desk.stop):
-            report = poll_source(desk, SOURCES["usaspending"], LAST_DAY)
+        with stopping(app_context.stop):
+            report = poll_source(app_context, SOURCES["usaspending"], LAST_DAY)
         if report.verdict is None or not report.verdict.is_good:
             typer.echo(failure_line(report), err=True)
             raise typer.Exit(FAILED)
-        _list(desk)
+        _list(app_context)
         out.print(plain(report_line(report)))
         folder = feeds or own.data_dir / "feeds"
-        out.print(plain(build_site(desk, folder)))
+        out.print(plain(build_site(app_context, folder)))
         out.print(plain(f"Open {folder.absolute() / 'index.html'}, or subscribe to a feed from there."))
         out.print(plain(f'Ask more, with the same program: --data-dir "{own.data_dir}" search "babel street"'))
         if serve:
-            serve_desk(desk, "127.0.0.1", port)
+            serve_site(app_context, "127.0.0.1", port)
 
 
 @contextmanager
-def stand_in_settings(settings: Settings) -> Iterator[Settings]:
+def demo_settings(settings: Settings) -> Iterator[Settings]:
     """Start the stand-in; give settings that ask it and keep the demo's records apart from the real ones."""
     with UsaspendingStandIn(load_corpus()) as upstream:
         yield settings.model_copy(
@@ -66,13 +66,13 @@ def stand_in_settings(settings: Settings) -> Iterator[Settings]:
         )
 
 
-def _list(desk: Desk) -> None:
+def _list(app_context: AppContext) -> None:
     """Print the newest award of each vendor, and how many there are."""
-    with desk.database.reading() as session:
+    with app_context.database.reading() as session:
         total = count_records(session, Query())
         found = [
             (count_records(session, asked), award, vendor)
-            for vendor in desk.watchlist.vendors
+            for vendor in app_context.watchlist.vendors
             for asked in (Query(vendor=(vendor.id,)),)
             for award in find_records(session, asked, limit=1)
         ]

@@ -15,7 +15,7 @@ from feeds.text import one_line, plural
 from monitors.watchlist.loader import Watchlist
 from procurewatch.commands.output import whole_file, whole_output
 from procurewatch.commands.query_options import Given, asked, asks
-from procurewatch.context import opened
+from procurewatch.context import open_app
 from procurewatch.exports.formats import ExportFormat, export_bytes
 from procurewatch.exports.ocds import PROCESSES
 from procurewatch.exports.sqlite_file import PUBLIC, write_sqlite
@@ -66,8 +66,8 @@ def export(  # noqa: PLR0917  options are given by name
         raise typer.BadParameter("--with-evidence is for --format sqlite; `pack` gives evidence as files")
     if output is None and form in BINARY and sys.stdout.isatty():
         raise typer.BadParameter(f"{form} is not for a terminal; name a file with --output")
-    with opened(settings) as desk, desk.database.reading() as session:
-        query = asked(given, desk.watchlist)
+    with open_app(settings) as app_context, app_context.database.reading() as session:
+        query = asked(given, app_context.watchlist)
         records = Counted(_not_none(_fit(find_records(session, query), form)))
         if form is ExportFormat.SQLITE and output is not None:
             with whole_file(output) as file:
@@ -93,8 +93,8 @@ def pack(
     One word that is an award's key, PIID or usaspending.gov address means that award; everything else is a search.
     """
     settings: Settings = context.obj
-    with opened(settings) as desk, desk.database.reading() as session:
-        subject, records = _chosen(session, given, desk.watchlist)
+    with open_app(settings) as app_context, app_context.database.reading() as session:
+        subject, records = _chosen(session, given, app_context.watchlist)
         if len(records) > MOST_RECORDS:
             _end(f"that finds more than {MOST_RECORDS} records; narrow it, or use `export`")
         if not records:

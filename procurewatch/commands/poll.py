@@ -14,7 +14,7 @@ from monitors.runs.schedule import due_at, keep_polling
 from monitors.runs.status import RunReport
 from monitors.watchlist.loader import Vendor
 from procurewatch.commands.parameters import read_day, read_vendor, today
-from procurewatch.context import Busy, Desk, opened
+from procurewatch.context import AppContext, Busy, open_app
 from procurewatch.settings import Settings, SettingsError
 from procurewatch.terminal import console, following, plain, report_line, stopping
 from sources.base import Source
@@ -37,32 +37,32 @@ def poll(
     """Ask every source what is new for the watchlist, store it, and say what came of it."""
     settings: Settings = context.obj
     codes = []
-    with opened(settings) as desk, stopping(desk.stop):
-        for chosen in _chosen(desk, source):
-            if desk.stop.is_set():
+    with open_app(settings) as app_context, stopping(app_context.stop):
+        for chosen in _chosen(app_context, source):
+            if app_context.stop.is_set():
                 codes.append(FAILED)
                 break
-            due = rests_until(desk, chosen)
+            due = rests_until(app_context, chosen)
             if due and not now:
                 console().print(plain(f"{chosen.title}: resting until {due:%Y-%m-%d %H:%M} UTC (--now asks anyway)"))
             else:
-                codes.append(reported(partial(poll_source, desk, chosen, today(), force=now)))
+                codes.append(reported(partial(poll_source, app_context, chosen, today(), force=now)))
     finish(codes)
 
 
-def rests_until(desk: Desk, source: Source) -> datetime | None:
+def rests_until(app_context: AppContext, source: Source) -> datetime | None:
     """Return until when another poll of a source would bring nothing (UTC), `None` when it may be asked."""
     if not source.rests:
         return None
     moment = datetime.now(UTC)
-    due = due_at(desk.database, source.name, source.rests, moment)
+    due = due_at(app_context.database, source.name, source.rests, moment)
     return due if due > moment else None
 
 
-def poll_source(desk: Desk, source: Source, until: date, *, force: bool = False) -> RunReport:
+def poll_source(app_context: AppContext, source: Source, until: date, *, force: bool = False) -> RunReport:
     """Poll one source with its progress shown, with `force` even if its data has not changed. Raises `Busy`."""
-    with desk.claimed(source), following(source.title) as listen:
-        return desk.poll(source, until, listen, force=force)
+    with app_context.claimed(source), following(source.title) as listen:
+        return app_context.poll(source, until, listen, force=force)
 
 
 def backfill(
@@ -77,20 +77,20 @@ def backfill(
         raise typer.BadParameter(f"USAspending's search begins on {EARLIEST}; leave --since out to have all of it")
     if since > today():
         raise typer.BadParameter(f"--since {since} is in the future")
-    with opened(settings) as desk, stopping(desk.stop):
-        found = read_vendor(vendor, desk.watchlist)
+    with open_app(settings) as app_context, stopping(app_context.stop):
+        found = read_vendor(vendor, app_context.watchlist)
         codes = []
-        for source in _chosen(desk):
-            if desk.stop.is_set():
+        for source in _chosen(app_context):
+            if app_context.stop.is_set():
                 codes.append(FAILED)
                 break
-            codes.append(reported(partial(_backfill_source, desk, source, found, since, tell=tell_feeds)))
+            codes.append(reported(partial(_backfill_source, app_context, source, found, since, tell=tell_feeds)))
     finish(codes)
 
 
-def _backfill_source(desk: Desk, source: Source, vendor: Vendor, since: date, *, tell: bool) -> RunReport:
-    with desk.claimed(source), following(f"{vendor.name} in {source.title}") as listen:
-        return desk.backfill(source, vendor, since, today(), listen, tell=tell)
+def _backfill_source(app_context: AppContext, source: Source, vendor: Vendor, since: date, *, tell: bool) -> RunReport:
+    with app_context.claimed(source), following(f"{vendor.name} in {source.title}") as listen:
+        return app_context.backfill(source, vendor, since, today(), listen, tell=tell)
 
 
 def run(
@@ -99,13 +99,15 @@ def run(
 ) -> None:
     """Poll every source whenever it is due, until stopped (SIGTERM or Ctrl-C ends it cleanly)."""
     settings: Settings = context.obj
-    with opened(settings) as desk, stopping(desk.stop):
+    with open_app(settings) as app_context, stopping(app_context.stop):
 
         def poll_now(name: str) -> None:
-            reported(lambda: desk.poll(SOURCES[name], today(), lambda _progress: None))
+            reported(lambda: app_context.poll(SOURCES[name], today(), lambda _progress: None))
 
-        sources = {source.name: desk.every(source) for source in _chosen(desk)}
-        keep_polling(desk.database, sources, poll_now, tick=timedelta(seconds=tick_seconds), stop=desk.stop)
+        sources = {source.name: app_context.every(source) for source in _chosen(app_context)}
+        keep_polling(
+            app_context.database, sources, poll_now, tick=timedelta(seconds=tick_seconds), stop=app_context.stop
+        )
 
 
 def reported(ask: Callable[[], RunReport]) -> int:
@@ -139,14 +141,14 @@ def failure_line(report: RunReport) -> str:
     return plain(f"procurewatch: {verdict}: {report.message}{kept}").plain
 
 
-def _chosen(desk: Desk, names: Sequence[str] | None = None) -> list[Source]:
+def _chosen(app_context: AppContext, names: Sequence[str] | None = None) -> list[Source]:
     """Return the sources to ask: those that are turned on, or those that are named, if they can be."""
     for name in names or ():
         if name not in SOURCES:
             raise typer.BadParameter(f"unknown source {name!r}; there are: {', '.join(SOURCES)}")
-        if why_not := desk.why_not(SOURCES[name]):
-            raise typer.BadParameter(f"{name} cannot be asked: {why_not}")
-    chosen = [source for source in desk.sources if not names or source.name in names]
+        if disabled_reason := app_context.disabled_reason(SOURCES[name]):
+            raise typer.BadParameter(f"cannot poll {name}: {disabled_reason}")
+    chosen = [source for source in app_context.sources if not names or source.name in names]
     if not chosen:
         raise typer.BadParameter(NO_SOURCE)
     return chosen

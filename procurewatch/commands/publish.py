@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from procurewatch.context import Desk, opened
+from procurewatch.context import AppContext, open_app
 from procurewatch.settings import Settings
-from procurewatch.site_build import catalogue, write_site
+from procurewatch.site_build import build_catalog, write_site
 from procurewatch.terminal import console, plain
 
 feeds = typer.Typer(help="Feeds as files.", no_args_is_help=True)
@@ -25,15 +25,15 @@ def build(
 ) -> None:
     """Write all feeds, their list (OPML), an index page and a page for each award, for any web host."""
     settings: Settings = context.obj
-    with opened(settings) as desk:
-        console().print(plain(build_site(desk, folder, site_url)))
+    with open_app(settings) as app_context:
+        console().print(plain(build_site(app_context, folder, site_url)))
 
 
-def build_site(desk: Desk, folder: Path, site_url: str = "") -> str:
+def build_site(app_context: AppContext, folder: Path, site_url: str = "") -> str:
     """Write the site into a folder; return one line about it."""
     if folder.exists() and not folder.is_dir():
         raise typer.BadParameter(f"{folder} is a file; name a folder")
-    site = catalogue(desk, base_url=site_url or desk.settings.site_url)
+    site = build_catalog(app_context, base_url=site_url or app_context.settings.site_url)
     written = sum(1 for _ in write_site(site, folder))
     pages = f"{len(site.feeds)} feeds (Atom, RSS and JSON) and {len(site.awards)} award pages"
     return f"{pages} in {folder}; {written} files written"
@@ -47,13 +47,15 @@ def serve(
 ) -> None:
     """Serve the feeds and pages over HTTP, always as what is stored, until stopped."""
     settings: Settings = context.obj
-    with opened(settings) as desk:
-        serve_desk(desk, host, port, site_url)
+    with open_app(settings) as app_context:
+        serve_site(app_context, host, port, site_url)
 
 
-def serve_desk(desk: Desk, host: str, port: int, site_url: str = "") -> None:
+def serve_site(app_context: AppContext, host: str, port: int, site_url: str = "") -> None:
     """Serve over HTTP until stopped, having said where. Raises `OSError` if the port is taken."""
     # The web framework is a third of the program's start; only this command needs it.
     from procurewatch.web.app import serve_site  # noqa: PLC0415
 
-    serve_site(desk, host, port, site_url, lambda address: console().print(plain(f"Serving {address}/ (Ctrl-C stops)")))
+    serve_site(
+        app_context, host, port, site_url, lambda address: console().print(plain(f"Serving {address}/ (Ctrl-C stops)"))
+    )

@@ -16,7 +16,7 @@ from monitors.matching.matcher import Matcher
 from monitors.runs.pipeline import Workshop
 from monitors.runs.rematch import rematch as match_anew
 from procurewatch.commands.parameters import read_vendor
-from procurewatch.context import Desk, opened
+from procurewatch.context import AppContext, open_app
 from procurewatch.reviews import note_verdict, subject_of
 from procurewatch.settings import Settings
 from procurewatch.terminal import console, plain, stopping, table
@@ -48,22 +48,22 @@ def queue(context: typer.Context, vendor: VendorOption = "") -> None:
     if context.invoked_subcommand:
         return
     settings: Settings = context.obj
-    with opened(settings) as desk:
-        vendor_id = read_vendor(vendor, desk.watchlist).id if vendor else ""
-        with desk.database.reading() as session:
+    with open_app(settings) as app_context:
+        vendor_id = read_vendor(vendor, app_context.watchlist).id if vendor else ""
+        with app_context.database.reading() as session:
             waiting = review_queue(session, vendor_id)
         if not waiting:
             typer.echo("Nothing waits for review.")
             return
-        _ask_all(desk, waiting)
+        _ask_all(app_context, waiting)
 
 
 @review.command("list")
 def list_queue(context: typer.Context, vendor: VendorOption = "") -> None:
     """List the matches that wait for a person."""
     settings: Settings = context.obj
-    with opened(settings) as desk, desk.database.reading() as session:
-        waiting = review_queue(session, read_vendor(vendor, desk.watchlist).id if vendor else "")
+    with open_app(settings) as app_context, app_context.database.reading() as session:
+        waiting = review_queue(session, read_vendor(vendor, app_context.watchlist).id if vendor else "")
     rows = [
         (match.vendor_name, f"{match.score:.2f}", award.piid, award.recipient_name, match.reason)
         for award, match in waiting
@@ -82,9 +82,9 @@ def decide_one(
 ) -> None:
     """Decide one match without being asked."""
     settings: Settings = context.obj
-    with opened(settings) as desk:
-        vendor_id = read_vendor(vendor, desk.watchlist).id
-        with desk.database.writing() as session:
+    with open_app(settings) as app_context:
+        vendor_id = read_vendor(vendor, app_context.watchlist).id
+        with app_context.database.writing() as session:
             found = find_by_identifier(session, award)
             matches = [(each, match) for each in found for match in each.matches if match.vendor_id == vendor_id]
             if len(matches) != 1:
@@ -101,7 +101,7 @@ def export_verdicts(
 ) -> None:
     """Write all verdicts to a file that others can import."""
     settings: Settings = context.obj
-    with opened(settings) as desk, desk.database.reading() as session:
+    with open_app(settings) as app_context, app_context.database.reading() as session:
         lines = list(write_verdicts(all_verdicts(session)))
     file.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     typer.echo(f"{len(lines)} verdicts in {file}")
@@ -117,7 +117,7 @@ def import_verdicts(
         verdicts = list(read_verdicts(file.read_text(encoding="utf-8").splitlines()))
     except (InvalidVerdict, UnicodeDecodeError) as error:
         raise typer.BadParameter(f"{file}: {error}") from error
-    with opened(settings) as desk, desk.database.writing() as session:
+    with open_app(settings) as app_context, app_context.database.writing() as session:
         taken, left = take_in(session, verdicts)
     typer.echo(f"{taken} verdicts taken in, {left} left as they were")
 
@@ -125,8 +125,10 @@ def import_verdicts(
 def rematch(context: typer.Context) -> None:
     """Match all stored awards anew, after the watchlist has changed; verdicts stay, feeds get only what is new."""
     settings: Settings = context.obj
-    with opened(settings) as desk, stopping(desk.stop):
-        workshop = Workshop(database=desk.database, matcher=Matcher(desk.watchlist), stop=desk.stop)
+    with open_app(settings) as app_context, stopping(app_context.stop):
+        workshop = Workshop(
+            database=app_context.database, matcher=Matcher(app_context.watchlist), stop=app_context.stop
+        )
         report = match_anew(workshop)
     changes = [(vendor, f"+{count}") for vendor, count in sorted(report.gained.items())]
     changes += [(vendor, f"-{count}") for vendor, count in sorted(report.lost.items())]
@@ -139,29 +141,29 @@ def _told(count: int) -> str:
     return f"feeds gain {count} {'entry' if count == 1 else 'entries'}"
 
 
-def _ask_all(desk: Desk, waiting: Sequence[tuple[StoredRecord, StoredMatch]]) -> None:
+def _ask_all(app_context: AppContext, waiting: Sequence[tuple[StoredRecord, StoredMatch]]) -> None:
     out = console()
     done: list[tuple[StoredRecord, StoredMatch, Decision]] = []
     position = 0
     while position < len(waiting):
         award, match = waiting[position]
-        with desk.database.reading() as session:
+        with app_context.database.reading() as session:
             waits = is_waiting(session, award.key, match.vendor_id)
         if not waits:  # decided with another one, about the same recipient
             position += 1
             continue
-        _show(desk, out, award, match, f"{position + 1} of {len(waiting)}")
+        _show(app_context, out, award, match, f"{position + 1} of {len(waiting)}")
         answer = typer.prompt(QUESTION, default="s", show_default=False).strip().lower()[:1]
         if answer == "q":
             break
         if answer == "u" and done:
             last_award, last_match, decision = done.pop()
-            with desk.database.writing() as session:
+            with app_context.database.writing() as session:
                 forget(session, last_match.vendor_id, subject_of(last_award, decision), datetime.now(UTC))
             position = waiting.index((last_award, last_match))
             continue
         if answer in ANSWERS:
-            with desk.database.writing() as session:
+            with app_context.database.writing() as session:
                 note_verdict(session, award, match.vendor_id, ANSWERS[answer], who=getpass.getuser())
             done.append((award, match, ANSWERS[answer]))
         elif answer != "s":
@@ -170,12 +172,12 @@ def _ask_all(desk: Desk, waiting: Sequence[tuple[StoredRecord, StoredMatch]]) ->
     typer.echo(f"{len(done)} decided, {len(waiting) - len(done)} still wait.")
 
 
-def _show(desk: Desk, out: Console, award: StoredRecord, match: StoredMatch, place: str) -> None:
+def _show(app_context: AppContext, out: Console, award: StoredRecord, match: StoredMatch, place: str) -> None:
     amount = money(award.obligated) if award.obligated is not None else "amount not stated"
     out.print()
     out.print(plain(f"{place}: {match.vendor_name}?  {award.recipient_name}, {award.sub_agency_name}, {amount}"))
     out.print(plain(match.reason))
-    with desk.database.reading() as session:
+    with app_context.database.reading() as session:
         for action in actions_of(session, award.key)[:5]:
             out.print(plain(f"  {action.signed or 'not stated'}  {action.modification:>8}  {action.description}"))
     out.print(plain(f"  {award.url}"))

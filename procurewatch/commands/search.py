@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from feeds.entries.coverage_note import not_public_yet
 from feeds.text import money, one_line
 from procurewatch.commands.query_options import Given, asked, asks
-from procurewatch.context import opened
+from procurewatch.context import open_app
 from procurewatch.settings import Settings
 from procurewatch.terminal import AWARD_COLUMNS, award_rows, console, plain, table
 from storage.models import StoredRecord
@@ -30,8 +30,8 @@ def search(
 ) -> None:
     """List what is stored, newest first, with why each is here. Exit code 1 if there is nothing."""
     settings: Settings = context.obj
-    with opened(settings) as desk, desk.database.reading() as session:
-        query = asked(given, desk.watchlist)
+    with open_app(settings) as app_context, app_context.database.reading() as session:
+        query = asked(given, app_context.watchlist)
         total = count_records(session, query)
         rows = list(award_rows(find_records(session, query, limit)))
     if not rows:
@@ -48,7 +48,7 @@ def show(
 ) -> None:
     """Show one award: facts, actions, why it matched, and the evidence."""
     settings: Settings = context.obj
-    with opened(settings) as desk, desk.database.reading() as session:
+    with open_app(settings) as app_context, app_context.database.reading() as session:
         found = find_by_identifier(session, award)
         if not found:
             typer.echo(one_line(f"procurewatch: no award {award!r} is stored"), err=True)

@@ -12,7 +12,7 @@ import typer
 from feeds.text import moment, one_line
 from monitors.runs.status import RunReport
 from procurewatch.commands.poll import finish, reported
-from procurewatch.context import Desk, opened
+from procurewatch.context import AppContext, open_app
 from procurewatch.settings import Settings
 from procurewatch.terminal import console, following, plain, stopping, table
 from sources.base import FileSource, Source
@@ -25,21 +25,21 @@ COLUMNS = ("Source", "State", "Last good poll", "Last verdict", "Rows (usual)", 
 def sources(context: typer.Context) -> None:
     """Show how each source is: when it last answered, what it brought, what is left of its quota."""
     settings: Settings = context.obj
-    with opened(settings) as desk:
-        with desk.database.reading() as session:
+    with open_app(settings) as app_context:
+        with app_context.database.reading() as session:
             health = [(source, health_of(session, source.name)) for source in SOURCES.values()]
-        console().print(table("Sources", COLUMNS, [_row(desk, source, how) for source, how in health]))
+        console().print(table("Sources", COLUMNS, [_row(app_context, source, how) for source, how in health]))
         for source, how in health:
-            for line in _lines(desk, source, how):
+            for line in _lines(app_context, source, how):
                 console().print(plain(line))
 
 
-def _row(desk: Desk, source: Source, how: SourceHealth) -> tuple[str, ...]:
-    meter = desk.meter(source)
+def _row(app_context: AppContext, source: Source, how: SourceHealth) -> tuple[str, ...]:
+    meter = app_context.meter(source)
     usual = f" ({how.usual_rows:,.0f})" if how.usual_rows is not None else ""
     return (
         source.title,
-        "not asked" if desk.why_not(source) else "asked",
+        "not asked" if app_context.disabled_reason(source) else "asked",
         _when(how.last_good),
         how.last_verdict or "-",
         f"{how.rows:,}{usual}" if how.rows is not None else "-",
@@ -52,7 +52,7 @@ def _when(value: datetime | None) -> str:
     return moment(value) if value else "never"
 
 
-def _lines(desk: Desk, source: Source, how: SourceHealth) -> Sequence[str]:
+def _lines(app_context: AppContext, source: Source, how: SourceHealth) -> Sequence[str]:
     """Return what has to be said of a source in words, its incident first."""
     told = [f"{one_line(str(part))}; the next poll tries again first" for part in how.unfinished]
     if how.incident and how.incident.verdict != INCOMPLETE:
@@ -62,9 +62,9 @@ def _lines(desk: Desk, source: Source, how: SourceHealth) -> Sequence[str]:
         told.append(f"last poll: {one_line(how.last_message)}")
     if how.quarantined:
         told.append(f"{how.quarantined} records could not be read and are kept in quarantine")
-    if why_not := desk.why_not(source):
-        told.append(why_not)
-    told += [source.delay] if source.delay and not why_not else []
+    if disabled_reason := app_context.disabled_reason(source):
+        told.append(disabled_reason)
+    told += [source.delay] if source.delay and not disabled_reason else []
     return [f"{source.title}: {line}" for line in told]
 
 
@@ -88,8 +88,8 @@ def import_files(
     settings: Settings = context.obj
 
     def read() -> RunReport:
-        with desk.claimed(SOURCES[source]), following(SOURCES[source].title) as listen:
-            return desk.read_files(SOURCES[source], files, listen, tell=tell)
+        with app_context.claimed(SOURCES[source]), following(SOURCES[source].title) as listen:
+            return app_context.read_files(SOURCES[source], files, listen, tell=tell)
 
-    with opened(settings) as desk, stopping(desk.stop):
+    with open_app(settings) as app_context, stopping(app_context.stop):
         finish([reported(read)])

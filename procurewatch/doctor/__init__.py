@@ -8,7 +8,7 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 
 from monitors.watchlist.loader import Watchlist
-from procurewatch.context import Desk, why_not
+from procurewatch.context import AppContext, disabled_reason
 from procurewatch.doctor import installation, machine, network
 from procurewatch.doctor.findings import Finding, Redaction, Result, guarded
 from procurewatch.doctor.network import Reply, address_of, other_addresses
@@ -109,7 +109,7 @@ class _Examination:
         yield from self._left_out()
 
     def _asked(self) -> list[Source]:
-        return [source for source in SOURCES.values() if not why_not(self.settings, source)]
+        return [source for source in SOURCES.values() if not disabled_reason(self.settings, source)]
 
     def _addresses(self, source: Source) -> list[str]:
         return [address_of(source, self.settings), *other_addresses(source, self.settings)]
@@ -121,8 +121,10 @@ class _Examination:
         if self.database is None:
             return
         nobody = Watchlist(vendors=())  # probes use none
-        desk = Desk(settings=self.settings, database=self.database, watchlist=nobody, stop=threading.Event())
-        checks = SourceChecks(desk=desk, source=source, named=self.named)
+        app_context = AppContext(
+            settings=self.settings, database=self.database, watchlist=nobody, stop=threading.Event()
+        )
+        checks = SourceChecks(app_context=app_context, source=source, named=self.named)
         yield from checks.not_asked() if self.why_offline else checks.asked()
 
     def _left_out(self) -> Iterator[Finding]:
@@ -133,5 +135,5 @@ class _Examination:
             yield finding("all sources", why, *(source.name for source in self._asked()))
         if not self.named:
             for source in SOURCES.values():
-                if why := why_not(self.settings, source):
+                if why := disabled_reason(self.settings, source):
                     yield finding(source.title, why, source.name)

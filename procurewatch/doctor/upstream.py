@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from feeds.text import moment, one_line, plural
 from monitors.runs.pipeline import NOTE
-from procurewatch.context import Desk
+from procurewatch.context import AppContext
 from procurewatch.doctor.findings import Finding, Result, sentence
 from procurewatch.settings import SettingsError
 from sources.base import Assumption, Source
@@ -27,7 +27,7 @@ KEPT_FREE = 0.7  # of a day's requests: unless a source is named, it is asked on
 class SourceChecks:
     """Checks one source. `named`: the user named it, so that its quota may be spent on it."""
 
-    desk: Desk
+    app_context: AppContext
     source: Source
     named: bool
 
@@ -35,7 +35,7 @@ class SourceChecks:
         """Ask the source. Whether each assumption holds is stored."""
         yield from self._last_poll()
         try:
-            client = self.desk.client(self.source)
+            client = self.app_context.client(self.source)
         except SettingsError as error:
             yield self._finding("key", Result.PROBLEM, sentence(str(error)), self._check_the_key)
             return
@@ -63,7 +63,7 @@ class SourceChecks:
         )
 
     def _last_poll(self) -> Iterator[Finding]:
-        with self.desk.database.reading() as session:
+        with self.app_context.database.reading() as session:
             health = health_of(session, self.source.name)
         if health.last_run is None:
             return
@@ -74,7 +74,7 @@ class SourceChecks:
 
     def _too_dear(self) -> str:
         """Return why the source's quota is not spent on it, "" if it is."""
-        meter = self.desk.meter(self.source)
+        meter = self.app_context.meter(self.source)
         if meter is None or self.named:
             return ""
         left = meter.left()
@@ -121,7 +121,7 @@ class SourceChecks:
         return True
 
     def _assumptions(self, client: Client) -> Iterator[Finding]:
-        if self.desk.meter(self.source) and not self.named:
+        if self.app_context.meter(self.source) and not self.named:
             yield from self._stored()
             if self.source.assumptions:
                 says = f"{plural(len(self.source.assumptions), 'assumption')} not probed, to keep requests for polls."
@@ -142,14 +142,14 @@ class SourceChecks:
             return self._finding(assumption.name, Result.WARNING, says, "Please report it.")
         now = datetime.now(UTC)
         noted = {assumption.name: HOLDS if holds else DOES_NOT, assumption.name + PROBED: now.isoformat()}
-        with self.desk.database.writing() as session:
+        with self.app_context.database.writing() as session:
             for name, value in noted.items():
                 note_checkpoint(session, self.source.name, NOTES + name, value, now)
         return self._answered(assumption, holds=holds)
 
     def _stored(self) -> Iterator[Finding]:
         """Report the stored results of earlier probes."""
-        with self.desk.database.reading() as session:
+        with self.app_context.database.reading() as session:
             noted = checkpoints(session, self.source.name, NOTES)
         for assumption in self.source.assumptions:
             if found := noted.get(NOTES + assumption.name):

@@ -16,7 +16,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import Mount
 
-from procurewatch.context import Desk
+from procurewatch.context import AppContext
 from procurewatch.web.api.routes import make_api
 from procurewatch.web.cache.entry_file import EntryFile
 from procurewatch.web.cache.entry_writer import EntryWriter, keep_writing_ahead
@@ -31,23 +31,25 @@ from procurewatch.web.sql.pages import sql_routes
 YOUNG_OBJECTS = 20_000  # that are made before they are looked through; a page or a feed makes about as many
 
 
-def make_room(desk: Desk, base_url: str) -> Room:
+def make_room(app_context: AppContext, base_url: str) -> Room:
     """Return what the routes work with."""
-    access = Access(desk.settings, is_https=urlsplit(base_url).scheme == "https")
-    return Room(desk=desk, base_url=base_url, site=SiteCache(desk, base_url), access=access)
+    access = Access(app_context.settings, is_https=urlsplit(base_url).scheme == "https")
+    return Room(app_context=app_context, base_url=base_url, site=SiteCache(app_context, base_url), access=access)
 
 
-def make_app(desk: Desk, base_url: str) -> Starlette:
+def make_app(app_context: AppContext, base_url: str) -> Starlette:
     """Return the web application over an open desk. `base_url` is where readers find it."""
     address = urlsplit(base_url)
-    room = make_room(desk, base_url)
-    kept = EntryFile(desk.settings.data_dir, base_url)
+    room = make_room(app_context, base_url)
+    kept = EntryFile(app_context.settings.data_dir, base_url)
     writer = EntryWriter(kept, base_url)
 
     @asynccontextmanager
     async def open_file(_app: Starlette) -> AsyncIterator[None]:
         stop = threading.Event()
-        ahead = threading.Thread(target=keep_writing_ahead, args=(desk.database, kept, writer, stop), daemon=True)
+        ahead = threading.Thread(
+            target=keep_writing_ahead, args=(app_context.database, kept, writer, stop), daemon=True
+        )
         ahead.start()
         yield
         stop.set()
@@ -60,15 +62,15 @@ def make_app(desk: Desk, base_url: str) -> Starlette:
             *search.routes(room),
             *feeds.routes(room, writer),
             Mount(API, make_api(room)),
-            *sql_routes(desk.database, address.path),
+            *sql_routes(app_context.database, address.path),
             Mount("", make_pages(room)),
         ],
         middleware=[
             Middleware(
                 Guard,
                 host=address.hostname or "",
-                requests_a_minute=desk.settings.requests_a_minute,
-                proxies=desk.settings.trusted_proxies,
+                requests_a_minute=app_context.settings.requests_a_minute,
+                proxies=app_context.settings.trusted_proxies,
             ),
             Middleware(GZipMiddleware, minimum_size=500, compresslevel=COMPRESSION),
         ],
@@ -94,27 +96,27 @@ def make_pages(room: Room) -> FastAPI:
     return pages
 
 
-def made_for_long(desk: Desk, base_url: str) -> Starlette:
+def made_for_long(app_context: AppContext, base_url: str) -> Starlette:
     """Return the application for a process that does nothing but serve it until it ends.
 
     What is there at the start stays to the end: it is not looked through for garbage again and again; and what an
     answer makes, which is nearly all free when it is sent, not twenty times on the way.
     """
-    app = make_app(desk, base_url)
+    app = make_app(app_context, base_url)
     gc.collect()
     gc.freeze()
     gc.set_threshold(YOUNG_OBJECTS)
     return app
 
 
-def serve_site(desk: Desk, host: str, port: int, site_url: str, announce: Callable[[str], object]) -> None:
+def serve_site(app_context: AppContext, host: str, port: int, site_url: str, announce: Callable[[str], object]) -> None:
     """Serve until stopped, having announced the address. Raises `OSError` if the port is taken."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.create_server((host, port), family=family) as listening:
         name = f"[{host}]" if ":" in host else host
-        base_url = site_url or desk.settings.site_url or f"http://{name}:{listening.getsockname()[1]}"
+        base_url = site_url or app_context.settings.site_url or f"http://{name}:{listening.getsockname()[1]}"
         # What proxies say of their clients is judged in `safety`, by the settings.
-        app = made_for_long(desk, base_url)
+        app = made_for_long(app_context, base_url)
         config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False, proxy_headers=False)
         announce(base_url)
         uvicorn.Server(config).run(sockets=[listening])

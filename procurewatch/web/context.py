@@ -17,7 +17,7 @@ from feeds.pages.award import FeedRow, Latest
 from feeds.pages.page_context import Frame
 from feeds.urls import FeedFormat, FeedKind
 from monitors.watchlist.model import Kind
-from procurewatch.context import Desk
+from procurewatch.context import AppContext
 from procurewatch.named_feeds import NamedFeeds, all_named_feeds
 from procurewatch.web.cache.feed_cache import FeedCache, served
 from procurewatch.web.cache.value import Kept
@@ -33,7 +33,7 @@ from storage.reading.summaries import Told, told_in_feeds
 class Room:
     """The open desk, where readers find it, the cached files, and who may review."""
 
-    desk: Desk
+    app_context: AppContext
     base_url: str
     site: SiteCache
     access: Access
@@ -48,7 +48,7 @@ class Room:
         """What the entries of the watchlist are called, by id; a topic says that it is one."""
         return {
             vendor.id: vendor.name if vendor.kind is Kind.VENDOR else f"{vendor.name} (topic)"
-            for vendor in self.desk.watchlist.vendors
+            for vendor in self.app_context.watchlist.vendors
         }
 
     @cached_property
@@ -59,7 +59,7 @@ class Room:
     @cached_property
     def feeds(self) -> Kept[NamedFeeds]:
         """The feeds that have a path of their own."""
-        return Kept(lambda session: all_named_feeds(session, self.desk.watchlist))
+        return Kept(lambda session: all_named_feeds(session, self.app_context.watchlist))
 
     @cached_property
     def told(self) -> Kept[dict[str, dict[str, Told]]]:

@@ -14,14 +14,14 @@ from typing import Any
 from unittest.mock import patch
 
 from monitors.runs.status import Verdict
-from procurewatch.context import Desk
+from procurewatch.context import AppContext
 from procurewatch.demo.answers import Answer, LoggedRequest, json_answer
 from procurewatch.demo.stand_in import StandIn
 from sources.base import Source
 from sources.registry import SOURCES
 from storage.search.query import Query
 from storage.search.search import find_events
-from tests.app_context import desk_asking, ignore
+from tests.app_context import app_context_with, ignore
 
 PAGE = Path(__file__).parents[2] / "docs" / "add-a-source.md"
 NOTICE = {"id": "1", "version": "1", "title": "Face recognition", "text": "Clearview AI licenses", "day": "2026-11-02"}
@@ -52,36 +52,36 @@ class ExampleCity(StandIn):
 
 
 @contextmanager
-def city(folder: Path) -> Iterator[tuple[ExampleCity, Desk, Source]]:
+def city(folder: Path) -> Iterator[tuple[ExampleCity, AppContext, Source]]:
     source = written()
     with (
         patch.dict(SOURCES, {source.name: source}),
         ExampleCity(NOTICE) as upstream,
-        desk_asking({source.name: {"base_url": upstream.base_url}}, folder, "clearview-ai") as desk,
+        app_context_with({source.name: {"base_url": upstream.base_url}}, folder, "clearview-ai") as app_context,
     ):
-        assert desk.sources == [source]
-        yield upstream, desk, source
+        assert app_context.sources == [source]
+        yield upstream, app_context, source
 
 
 def test_the_source_of_the_page_is_polled_stored_and_told(tmp_path: Path) -> None:
-    with city(tmp_path) as (upstream, desk, source):
-        assert desk.poll(source, date(2026, 11, 18), ignore).verdict is Verdict.BASELINE_SEEDED
-        assert desk.poll(source, date(2026, 11, 19), ignore).verdict is Verdict.NOTHING_NEW
+    with city(tmp_path) as (upstream, app_context, source):
+        assert app_context.poll(source, date(2026, 11, 18), ignore).verdict is Verdict.BASELINE_SEEDED
+        assert app_context.poll(source, date(2026, 11, 19), ignore).verdict is Verdict.NOTHING_NEW
         upstream.notices.append({**NOTICE, "id": "2", "day": "2026-11-19"})
-        assert desk.poll(source, date(2026, 11, 20), ignore).verdict is Verdict.NEW
-        with desk.database.reading() as session:
+        assert app_context.poll(source, date(2026, 11, 20), ignore).verdict is Verdict.NEW
+        with app_context.database.reading() as session:
             told = {event.record.key: event.record.source for event in find_events(session, Query(), limit=10)}
         assert told == {"EXAMPLE_1": "example", "EXAMPLE_2": "example"}
 
 
 def test_the_source_of_the_page_notices_what_is_wrong(tmp_path: Path) -> None:
-    with city(tmp_path) as (upstream, desk, source):
-        assert desk.poll(source, date(2026, 11, 18), ignore).verdict is Verdict.BASELINE_SEEDED
+    with city(tmp_path) as (upstream, app_context, source):
+        assert app_context.poll(source, date(2026, 11, 18), ignore).verdict is Verdict.BASELINE_SEEDED
         upstream.count = 5
-        assert "notices (1 of 5 rows came)" in desk.poll(source, date(2026, 11, 19), ignore).message
+        assert "notices (1 of 5 rows came)" in app_context.poll(source, date(2026, 11, 19), ignore).message
         upstream.count = 0
         upstream.notices = [{**NOTICE, "version": "2", "title": ""}]
-        assert desk.poll(source, date(2026, 11, 20), ignore).verdict is Verdict.SOURCE_CHANGED
+        assert app_context.poll(source, date(2026, 11, 20), ignore).verdict is Verdict.SOURCE_CHANGED
         upstream.notices = []
-        empty = desk.poll(source, date(2026, 11, 21), ignore)
+        empty = app_context.poll(source, date(2026, 11, 21), ignore)
         assert (empty.verdict, "what always exists" in empty.message) == (Verdict.SOURCE_CHANGED, True)

@@ -42,7 +42,7 @@ def record(of: StoredEvent) -> RecordPage:
     return RecordPage(award=award, actions=actions, evidence=(evidence(award),), events=told)
 
 
-def catalogue(base_url: str | None = "https://watch.example.org/pw/") -> Catalogue:
+def build_catalog(base_url: str | None = "https://watch.example.org/pw/") -> Catalogue:
     specs = (
         (FeedKind.ALL, "", "Everything", EVENTS),
         (FeedKind.VENDOR, "clearview-ai", "Clearview AI", EVENTS[:2]),
@@ -62,7 +62,7 @@ ENDINGS = ("atom", "rss", "json")
 
 
 def built(base_url: str | None = "https://watch.example.org/pw/") -> dict[str, bytes]:
-    return {path: write() for path, write in site_files(catalogue(base_url))}
+    return {path: write() for path, write in site_files(build_catalog(base_url))}
 
 
 def pages(files: dict[str, bytes]) -> dict[str, html.HtmlElement]:

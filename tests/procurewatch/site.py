@@ -12,7 +12,7 @@ from typing import Any
 
 import uvicorn
 
-from procurewatch.context import Desk
+from procurewatch.context import AppContext
 from procurewatch.web.app import make_app
 from storage.database import Database
 from tests.app_context import few, settings_for
@@ -35,10 +35,10 @@ def fill(database: Database) -> None:
 def served(database: Database, folder: Path, **settings: Any) -> Iterator[str]:
     """Serve a database over HTTP; give the address, without a slash at its end."""
     made = settings_for("http://127.0.0.1:9", folder, requests_a_minute=100_000, **settings)
-    desk = Desk(settings=made, database=database, watchlist=few(), stop=threading.Event())
+    app_context = AppContext(settings=made, database=database, watchlist=few(), stop=threading.Event())
     with socket.create_server(("127.0.0.1", 0)) as listening:
         base_url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        server = uvicorn.Server(uvicorn.Config(make_app(desk, base_url), log_level="warning", access_log=False))
+        server = uvicorn.Server(uvicorn.Config(make_app(app_context, base_url), log_level="warning", access_log=False))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
         try:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from procurewatch.context import opened
+from procurewatch.context import open_app
 from procurewatch.settings import Settings, SettingsError
 from sources.usaspending.awards import Usaspending
 from tests.sources.scripted_server import ScriptedServer
@@ -23,14 +23,17 @@ def settings(folder: Path, **source: object) -> Settings:
 
 
 def test_a_key_of_the_settings_reaches_the_source_that_needs_one(tmp_path: Path) -> None:
-    with ScriptedServer() as server, opened(settings(tmp_path, base_url=server.base_url, key=" sesame\n")) as desk:
+    with (
+        ScriptedServer() as server,
+        open_app(settings(tmp_path, base_url=server.base_url, key=" sesame\n")) as app_context,
+    ):
         for source in (Keyed(), Usaspending()):
-            with desk.client(source) as client:
+            with app_context.client(source) as client:
                 client.get("/")
     assert [request.headers.get("x-api-key") for request in server.requests] == ["sesame", None]
 
 
 def test_a_broken_key_is_a_broken_setting(tmp_path: Path) -> None:
-    with opened(settings(tmp_path, key="ses\name")) as desk, pytest.raises(SettingsError) as raised:
-        desk.client(Keyed())
+    with open_app(settings(tmp_path, key="ses\name")) as app_context, pytest.raises(SettingsError) as raised:
+        app_context.client(Keyed())
     assert "ame" not in str(raised.value)

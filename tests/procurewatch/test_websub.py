@@ -17,7 +17,7 @@ from monitors.runs.status import Verdict
 from procurewatch.demo.upstream import UsaspendingStandIn, load_corpus
 from procurewatch.websub import announce, feeds_with_news
 from storage.database import Database
-from tests.app_context import desk_over, poll
+from tests.app_context import app_context_for, poll
 from tests.records import BABEL, CLEARVIEW, LATER, SEEN, match
 from tests.storage.tables import no, save
 
@@ -93,13 +93,13 @@ def test_a_poll_that_tells_something_pings_the_hub_and_ends_well_whatever_it_say
     with (
         UsaspendingStandIn(awards) as upstream,
         hub(status) as (address, told),
-        desk_over(upstream.base_url, tmp_path, websub_hub=address, site_url=SITE) as desk,
+        app_context_for(upstream.base_url, tmp_path, websub_hub=address, site_url=SITE) as app_context,
     ):
-        report = poll(desk)
+        report = poll(app_context)
         assert report.verdict is not None
         assert report.verdict.is_good
         assert report.verdict is Verdict.BASELINE_SEEDED
         assert ("hub.url", f"{SITE}/all.atom") in told[0]
         pings = len(told)
-        assert poll(desk).verdict is Verdict.NOTHING_NEW
+        assert poll(app_context).verdict is Verdict.NOTHING_NEW
         assert len(told) == pings

@@ -132,7 +132,7 @@ def _name_problems(document: dict[str, Any]) -> None:
 
 def _records(room: Room, request: Request) -> Response:
     query, limit, after = _asked(request)
-    with room.desk.database.reading() as session:
+    with room.app_context.database.reading() as session:
         found = list(find_records(session, query, limit + 1, after))
         total = None if after else count_records(session, query)
     shown = found[:limit]
@@ -146,7 +146,7 @@ def _records(room: Room, request: Request) -> Response:
 
 def _events(room: Room, request: Request) -> Response:
     query, limit, after = _asked(request)
-    with room.desk.database.reading() as session:
+    with room.app_context.database.reading() as session:
         found = find_events(session, query, limit + 1, after)
     shown = found[:limit]
     events = [
@@ -162,7 +162,7 @@ def _events(room: Room, request: Request) -> Response:
 def _record(room: Room, request: Request) -> Response:
     _no_parameters(request)
     asked = str(request.path_params["key"])
-    with room.desk.database.reading() as session:
+    with room.app_context.database.reading() as session:
         # A key holds no control character, which PostgreSQL would not even look for.
         key = current_key(session, asked) if asked == clean(asked) else ""
         if not published_among(session, [key]):
@@ -204,7 +204,7 @@ def _vendors(room: Room) -> list[VendorAnswer]:
             records=counts.get(vendor.id, ("", 0))[1],
             feed=_feed(room, FeedKind.VENDOR, vendor.id),
         )
-        for vendor in room.desk.watchlist.vendors
+        for vendor in room.app_context.watchlist.vendors
     ]
 
 
@@ -217,11 +217,11 @@ def _agencies(room: Room) -> list[Agency]:
 
 def _categories(room: Room) -> list[Category]:
     counts = _counts(room, "category")
-    vendors = room.desk.watchlist.vendors
+    vendors = room.app_context.watchlist.vendors
     return [
         Category(
             id=category,
-            title=room.desk.watchlist.categories.get(category, category),
+            title=room.app_context.watchlist.categories.get(category, category),
             vendors=sum(vendor.category == category for vendor in vendors),
             records=counts.get(category, ("", 0))[1],
             feed=_feed(room, FeedKind.CATEGORY, category),
@@ -231,13 +231,13 @@ def _categories(room: Room) -> list[Category]:
 
 
 def _sources(room: Room) -> list[SourceAnswer]:
-    with room.desk.database.reading() as session:
+    with room.app_context.database.reading() as session:
         health = [(source, health_of(session, source.name)) for source in SOURCES.values()]
     return [
         SourceAnswer(
             source=source.name,
             title=source.title,
-            asked=not room.desk.why_not(source),
+            asked=not room.app_context.disabled_reason(source),
             last_polled=how.last_run,
             last_verdict=how.last_verdict,
             last_good=how.last_good,
@@ -252,7 +252,7 @@ def _sources(room: Room) -> list[SourceAnswer]:
 
 def _counts(room: Room, facet: str) -> dict[str, tuple[str, int]]:
     """Return name and number of published records of each value of a facet, the most records first."""
-    with room.desk.database.reading() as session:
+    with room.app_context.database.reading() as session:
         _, counted = count_by_facets(session, Query())
         names = room.agencies.of(session) if facet == "agency" else {}
     return {each.value: (names.get(each.value, each.label), each.records) for each in counted[facet]}

@@ -37,9 +37,9 @@ def router(room: Room) -> APIRouter:
 
     @routes.api_route("/awards/{name}", methods=["GET", "HEAD"])
     def record(name: str, request: Request) -> Response:
-        with room.desk.database.reading() as session:
+        with room.app_context.database.reading() as session:
             key = names.key(session, name.removesuffix(".html")) if name.endswith(".html") else None
-            page = record_page(session, key, room.desk.source_titles) if key else None
+            page = record_page(session, key, room.app_context.source_titles) if key else None
         if page is None:
             return refusal(404, "No record that readers see has this page; /search finds those that are stored.")
         if (path := urls.award_path(page.award.key)) != f"awards/{name}":
@@ -53,7 +53,7 @@ def router(room: Room) -> APIRouter:
     def evidence(sha256: str) -> Response:
         if not re.fullmatch(r"[0-9a-f]{64}", sha256):
             return refusal(404, "Evidence is named by its SHA-256: 64 digits and letters from a to f.")
-        with room.desk.database.reading() as session:
+        with room.app_context.database.reading() as session:
             body = payload(session, sha256)
         if body is None:
             return refusal(404, "No evidence with this SHA-256 is stored.")
@@ -99,7 +99,7 @@ def verdicts_on(award: StoredRecord) -> tuple[Verdicts, ...]:
 def feeds_of(room: Room, award: StoredRecord) -> list[FeedRow]:
     """Return the feeds that carry a record's events."""
     matches = told_matches(award)
-    titles = room.desk.watchlist.categories
+    titles = room.app_context.watchlist.categories
     rows = [feed_row(FeedKind.VENDOR, match.vendor_id, match.vendor_name) for match in matches]
     agencies = ((award.sub_agency_code, award.sub_agency_name), (award.agency_code, award.agency_name))
     rows += [feed_row(FeedKind.AGENCY, code, name or code) for code, name in agencies if code]

@@ -92,7 +92,7 @@ class Files:
 
     def _read(self, pieces: Pieces) -> Generator[bytes]:
         try:
-            with self.room.desk.database.reading() as session:
+            with self.room.app_context.database.reading() as session:
                 yield from pieces(session)
         finally:
             self._free.release()
@@ -108,7 +108,7 @@ def _export_of(files: Files, suffix: str, form: ExportFormat) -> Callable[[Reque
         def pieces(session: Session) -> Iterator[bytes]:
             records = _fit(session, query, form)
             found = list(islice(records, 1))
-            prefix = files.room.desk.settings.ocid_prefix
+            prefix = files.room.app_context.settings.ocid_prefix
             return export_bytes(session, chain(found, records), form, ocid_prefix=prefix) if found else iter(())
 
         return files.streamed(request, pieces, FORMS[form].content_type, f"procurewatch.{suffix}")
@@ -122,7 +122,7 @@ def _pack_of_search(files: Files) -> Callable[[Request], Response]:
             query = _asked(request)
         except InvalidQuery as error:
             return refusal(400, str(error))
-        with files.room.desk.database.reading() as session:
+        with files.room.app_context.database.reading() as session:
             count = len(list(find_records(session, query, MOST_RECORDS + 1)))
         if count > MOST_RECORDS:
             return refusal(400, f"That finds more than {MOST_RECORDS} records; narrow the search, or take it as CSV.")
@@ -150,7 +150,7 @@ def _pack_of_record(files: Files, names: RecordNames) -> Callable[[str, Request]
 def _request_for_records(room: Room, names: RecordNames) -> Callable[[str, Request], Response]:
     def request_for_records(name: str, request: Request) -> Response:
         stem, _, ending = name.rpartition(".")
-        with room.desk.database.reading() as session:
+        with room.app_context.database.reading() as session:
             record = _record(session, names, stem) if ending in ("txt", "docx") else None
             actions = actions_of(session, record.key) if record else []
         if record is None:

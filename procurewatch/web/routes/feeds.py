@@ -82,13 +82,13 @@ class FeedDesk:
 
     def named(self, stem: str) -> NamedFeed | None:
         """Return the feed that has a path of its own, `None` if there is none."""
-        with self._room.desk.database.reading() as session:
+        with self._room.app_context.database.reading() as session:
             return self._room.feeds.of(session).by_stem.get(stem)
 
     def answer(self, request: Request, asked: Asked) -> Response:
         """Return the document, or 304 to who has it. Raises `InvalidQuery` where nothing can ever answer it."""
         keeping = ARCHIVE_KEPT_SECONDS if asked.page else KEPT_SECONDS
-        with self._room.desk.database.reading() as session:
+        with self._room.app_context.database.reading() as session:
             self._room.feeds.of(session).check(asked.query)
             state, changed = publication_state(session)
             known = self._cache.known(asked, state)
@@ -111,7 +111,7 @@ class FeedDesk:
 
         A page names this address, not that of the next, since it never changes and the next is not there yet.
         """
-        with self._room.desk.database.reading() as session:
+        with self._room.app_context.database.reading() as session:
             newer = page_after(session, asked.query, asked.page, datetime.now(UTC)) if asked.page else None
         target = asked.path(ARCHIVE, newer) if newer else asked.path()
         return RedirectResponse(
@@ -121,7 +121,7 @@ class FeedDesk:
     def _build(self, session: Session, asked: Asked, changed: datetime | None) -> Served:
         now = datetime.now(UTC)
         if asked.page is None:
-            least = self._room.desk.settings.feed_entries
+            least = self._room.app_context.settings.feed_entries
             older, carried = newest_entries(session, asked.query, least, MOST_ENTRIES, now)
         elif is_complete(session, asked.query, asked.page, now):
             carried = archived_entries(session, asked.query, asked.page)
@@ -150,7 +150,7 @@ class FeedDesk:
             self_url=self._address(asked.path(ARCHIVE, asked.page) if asked.page else asked.path()),
             html_url=self._address(page),
             updated=EPOCH,
-            hub="" if asked.page else self._room.desk.settings.websub_hub,
+            hub="" if asked.page else self._room.app_context.settings.websub_hub,
             walk=walk,
         )
 

@@ -28,9 +28,9 @@ def router(room: Room) -> APIRouter:
     @routes.api_route("/index.html", methods=["GET", "HEAD"])
     def home(request: Request) -> Response:
         frame = room.frame()
-        with room.desk.database.reading() as session:
-            health = [health_of(session, source.name) for source in room.desk.sources]
-            line = health_line(health, room.desk.source_titles)
+        with room.app_context.database.reading() as session:
+            health = [health_of(session, source.name) for source in room.app_context.sources]
+            line = health_line(health, room.app_context.source_titles)
 
             def build() -> bytes:
                 newest = latest(find_events(session, Query(), LATEST_ON_INDEX), frame)
@@ -44,12 +44,12 @@ def router(room: Room) -> APIRouter:
 
 def all_feeds(room: Room, told: Mapping[str, Mapping[str, Told]], agencies: Mapping[str, str]) -> list[FeedRow]:
     """Return every feed there is, those of vendors that have something to read before the others."""
-    categories = {vendor.category: category_words(vendor.category) for vendor in room.desk.watchlist.vendors}
+    categories = {vendor.category: category_words(vendor.category) for vendor in room.app_context.watchlist.vendors}
     titles = {
         FeedKind.VENDOR: room.vendor_titles,
         FeedKind.AGENCY: {code: name or code for code, name in agencies.items()},
         FeedKind.CATEGORY: {
-            slug: room.desk.watchlist.categories.get(slug, words) for slug, words in categories.items()
+            slug: room.app_context.watchlist.categories.get(slug, words) for slug, words in categories.items()
         },
     }
     rows = [feed_row(FeedKind.ALL, "all", "everything", told["all"].get(""))]

@@ -38,7 +38,7 @@ def router(room: Room) -> APIRouter:
         reviewer = room.reviewer(request)
         if reviewer is None:
             return sign_in_page(room)
-        with room.desk.database.reading() as session:
+        with room.app_context.database.reading() as session:
             page = review_page(room, session, clean(vendor))
         content = render_review(room.frame(reviewer), page)
         return Response(content, headers={**PRIVATE, "Content-Security-Policy": WITH_SCRIPT}, media_type=HTML)
@@ -59,13 +59,13 @@ def router(room: Room) -> APIRouter:
     @routes.post("/decide")
     def decide(request: Request, form: Form) -> Response:
         reviewer = room.access.checked(request, form)
-        with room.desk.database.writing() as session:
+        with room.app_context.database.writing() as session:
             return decide_match(session, reviewer, form)
 
     @routes.post("/undo")
     def undo(request: Request, form: Form) -> Response:
         room.access.checked(request, form)
-        with room.desk.database.writing() as session:
+        with room.app_context.database.writing() as session:
             forget(session, clean(form.get("vendor", "")), clean(form.get("subject", "")), datetime.now(UTC))
         return back_to_queue(form, "1")
 

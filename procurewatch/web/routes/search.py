@@ -41,7 +41,7 @@ def routes(room: Room) -> list[Route]:
         reviewer = room.reviewer(request)
         try:
             query = allowed_query(params, is_reviewer=reviewer is not None)
-            with room.desk.database.reading() as session:
+            with room.app_context.database.reading() as session:
                 room.feeds.of(session).check(query)
 
                 def build() -> bytes:
@@ -86,7 +86,7 @@ def answered(room: Room, session: Session, query: Query, after: str) -> SearchPa
         kept=tuple(pair for pair in params if pair[0] not in OWN_FIELDS),
         total=total,
         records=tuple(shown),
-        facets=tuple(_facets(params, counted, names, room.desk.source_titles)),
+        facets=tuple(_facets(params, counted, names, room.app_context.source_titles)),
         after=record_cursor(shown[-1]) if len(found) > len(shown) else "",
         entries_a_year=count_events_since(session, query, room.today - A_YEAR, MOST_ENTRIES),
         is_first=not after,
@@ -112,7 +112,7 @@ def unanswered(params: Pairs, problem: str, kept: Iterable[tuple[str, str]]) -> 
 
 def _can_be_kept(room: Room, params: Pairs, *, is_reviewer: bool) -> Iterator[tuple[str, str]]:
     """Give the facets that are not what is wrong: who corrects the form asks for them again."""
-    with room.desk.database.reading() as session:
+    with room.app_context.database.reading() as session:
         for name, value in params:
             if name in PARAMETERS and name not in OWN_FIELDS:
                 with suppress(InvalidQuery):

@@ -15,8 +15,8 @@ from fastapi import APIRouter, Request, Response
 from feeds import urls
 from feeds.feed import EPOCH
 from feeds.site import site_files
-from procurewatch.context import Desk
-from procurewatch.site_build import catalogue
+from procurewatch.context import AppContext
+from procurewatch.site_build import build_catalog
 from procurewatch.web.responses import HTML, Page, answer, page_of, refusal
 from storage.reading.records import publication_state
 
@@ -35,8 +35,8 @@ TYPES = {
 class SiteCache:
     """The site of the present state of the database. Safe to share between threads."""
 
-    def __init__(self, desk: Desk, base_url: str) -> None:
-        self._desk = desk
+    def __init__(self, app_context: AppContext, base_url: str) -> None:
+        self._app_context = app_context
         self._base_url = base_url
         self._lock = threading.Lock()
         self._version: tuple[str, date] | None = None
@@ -56,12 +56,12 @@ class SiteCache:
 
     def _renew(self) -> None:
         """Begin anew when what is stored has changed, and each day, since pages say what is not public yet."""
-        with self._desk.database.reading() as session:
+        with self._app_context.database.reading() as session:
             state, changed = publication_state(session)
         version = (state, datetime.now(UTC).date())
         if version == self._version:
             return
-        site = catalogue(self._desk, base_url=self._base_url, is_list=True)
+        site = build_catalog(self._app_context, base_url=self._base_url, is_list=True)
         self._modified = (changed or EPOCH).replace(microsecond=0)
         self._writers = {path: write for path, write in site_files(site) if path in SHARED}
         self._pages.clear()

@@ -58,7 +58,7 @@ class NoSuchSubject(Exception):
 def _page(room: Room, kind: SubjectKind, find: Find) -> Callable[[str, Request], Response]:
     def page(name: str, request: Request) -> Response:
         frame, hour = room.frame(depth=1), datetime.now(UTC).hour  # notices close in the course of a day
-        with room.desk.database.reading() as session:
+        with room.app_context.database.reading() as session:
 
             def build() -> bytes:
                 found = find(room, session, frame, name)
@@ -76,14 +76,14 @@ def _page(room: Room, kind: SubjectKind, find: Find) -> Callable[[str, Request],
 
 
 def _vendor(room: Room, session: Session, frame: Frame, name: str) -> SubjectPage | None:
-    listed = next((each for each in room.desk.watchlist.vendors if urls.is_named(each.id, name)), None)
+    listed = next((each for each in room.app_context.watchlist.vendors if urls.is_named(each.id, name)), None)
     stored = next((each for each in known_vendors(session) if urls.is_named(each[0], name)), None)
     slug = listed.id if listed else stored[0] if stored else None
     if slug is None:
         return None
     title = room.vendor_titles.get(slug) or (stored[1] if stored else slug)
     category = listed.category if listed else stored[2] if stored else ""
-    technology = room.desk.watchlist.categories.get(category) or category_words(category)
+    technology = room.app_context.watchlist.categories.get(category) or category_words(category)
     subject, query = Subject(vendor=slug), Query(vendor=(slug,))
     page = SubjectPage(
         kind=SubjectKind.VENDOR,
@@ -122,7 +122,10 @@ def _agency(_room: Room, session: Session, frame: Frame, name: str) -> SubjectPa
 
 
 def _category(room: Room, session: Session, frame: Frame, name: str) -> SubjectPage | None:
-    known = {**{vendor.category: "" for vendor in room.desk.watchlist.vendors}, **room.desk.watchlist.categories}
+    known = {
+        **{vendor.category: "" for vendor in room.app_context.watchlist.vendors},
+        **room.app_context.watchlist.categories,
+    }
     slug = next((each for each in known if urls.is_named(each, name)), None)
     if slug is None:
         return None

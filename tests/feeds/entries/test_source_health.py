@@ -10,7 +10,7 @@ import feedparser
 from feeds.entries.source_health import incident_entries
 from feeds.site import Site
 from storage.reading.source_health import Incident
-from tests.feeds.test_site import catalogue
+from tests.feeds.test_site import build_catalog
 
 BEGAN = datetime(2026, 11, 20, 6, 0, tzinfo=UTC)
 INCIDENT = Incident(
@@ -32,8 +32,8 @@ def test_an_incident_is_one_entry_and_its_end_another() -> None:
 
 
 def test_the_feed_is_there_before_anything_went_wrong_and_tells_what_did() -> None:
-    quiet = dict(Site(catalogue()).files())
-    troubled = dict(Site(replace(catalogue(), incidents=(INCIDENT,), source_titles=TITLES)).files())
+    quiet = dict(Site(build_catalog()).files())
+    troubled = dict(Site(replace(build_catalog(), incidents=(INCIDENT,), source_titles=TITLES)).files())
     for path in ("health.atom", "health.rss"):
         assert feedparser.parse(quiet[path]()).entries == []
         parsed = feedparser.parse(troubled[path]())

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from feeds.entries.titles import title_for
-from procurewatch.context import Desk
+from procurewatch.context import AppContext
 from sources.ai_inventory.numbers import read_numbers
 from sources.records import (
     Agency,
@@ -32,7 +32,7 @@ from storage.reading.records import events_of
 from storage.reading.timelines import links_of, timeline_of
 from storage.search.query import Query
 from storage.search.search import find_events
-from tests.app_context import desk_asking, ignore
+from tests.app_context import app_context_with, ignore
 from tests.records import CLEARVIEW, CLEARVIEW_AT_FIRST, CLEARVIEW_FORENSIC, acted
 from tests.sources.given import Given, announcement, award_of, publication
 
@@ -61,23 +61,23 @@ PRIME = award_of("70CMSD26C00000001", recipient=Recipient(name="BIG PRIME CORPOR
 
 
 @contextmanager
-def baseline(folder: Path, database_url: str | None = None) -> Iterator[Desk]:
+def baseline(folder: Path, database_url: str | None = None) -> Iterator[AppContext]:
     """Open a desk for which Clearview AI is nothing new, in any source."""
-    with desk_asking({"usaspending": {}}, folder, "clearview-ai", database_url=database_url) as desk:
+    with app_context_with({"usaspending": {}}, folder, "clearview-ai", database_url=database_url) as app_context:
         for name in ("usaspending", "samnotices", "dod", "subawards", "aiinventory", "federalregister"):
-            desk.poll(Given(name=name), DAY - timedelta(days=9), ignore)
-        yield desk
+            app_context.poll(Given(name=name), DAY - timedelta(days=9), ignore)
+        yield app_context
 
 
-def poll(desk: Desk, *records: Record) -> list[StoredEvent]:
+def poll(app_context: AppContext, *records: Record) -> list[StoredEvent]:
     """Poll a source that brings these records; return what feeds newly carry."""
-    before = {event.id for event in told(desk)}
-    desk.poll(Given(name=records[0].source, records=records), DAY, ignore)
-    return [event for event in told(desk) if event.id not in before]
+    before = {event.id for event in told(app_context)}
+    app_context.poll(Given(name=records[0].source, records=records), DAY, ignore)
+    return [event for event in told(app_context) if event.id not in before]
 
 
-def told(desk: Desk) -> list[StoredEvent]:
-    with desk.database.reading() as session:
+def told(app_context: AppContext) -> list[StoredEvent]:
+    with app_context.database.reading() as session:
         return find_events(session, Query(), limit=1000)
 
 
@@ -223,20 +223,20 @@ def test_every_kind_has_its_case() -> None:
 def test_what_changed_is_told_once(
     before: Sequence[Record], now: Record, kind: EventKind, words: str, tmp_path: Path
 ) -> None:
-    with baseline(tmp_path) as desk:
+    with baseline(tmp_path) as app_context:
         if before:
-            poll(desk, *before)
-        new = [event for event in poll(desk, now) if event.kind is kind]
+            poll(app_context, *before)
+        new = [event for event in poll(app_context, now) if event.kind is kind]
         assert len(new) == 1
         assert words.lower() in title_for(new[0]).lower()
-        assert poll(desk, now) == [], "and never again"
+        assert poll(app_context, now) == [], "and never again"
 
 
 def test_that_a_document_is_published_is_one_event(tmp_path: Path) -> None:
     later = replace(FILED, state="", description="DHS WILL USE CLEARVIEW AI", deadline=datetime(2030, 1, 2, tzinfo=UTC))
-    with baseline(tmp_path) as desk:
-        first = poll(desk, FILED)
-        second = poll(desk, later)
+    with baseline(tmp_path) as app_context:
+        first = poll(app_context, FILED)
+        second = poll(app_context, later)
     assert [(event.kind, event.before, event.after) for event in (*first, *second)] == [
         (EventKind.DOCUMENT, "", "on public inspection"),
         (EventKind.DOCUMENT, "on public inspection", "published"),
@@ -245,11 +245,11 @@ def test_that_a_document_is_published_is_one_event(tmp_path: Path) -> None:
 
 def test_a_correction_is_an_event_on_the_earlier_announcement(database_url: str, tmp_path: Path) -> None:
     award = award_of("W9124C26C0001", "9700", source="usaspending", awarding=Agency(code="097", sub_code="2100"))
-    with baseline(tmp_path, database_url) as desk:
-        poll(desk, ANNOUNCED)
-        new = poll(desk, CORRECTION)
-        poll(desk, award)
-        with desk.database.reading() as session:
+    with baseline(tmp_path, database_url) as app_context:
+        poll(app_context, ANNOUNCED)
+        new = poll(app_context, CORRECTION)
+        poll(app_context, award)
+        with app_context.database.reading() as session:
             line = timeline_of(session, award.key)
         assert [(event.kind, event.record.key) for event in new] == [(EventKind.CORRECTED, ANNOUNCED.key)]
         assert new[0].after == CORRECTION.corrects
@@ -257,9 +257,9 @@ def test_a_correction_is_an_event_on_the_earlier_announcement(database_url: str,
 
 
 def test_a_correction_that_comes_first_finds_its_announcement_later(tmp_path: Path) -> None:
-    with baseline(tmp_path) as desk:
-        assert [event.kind for event in poll(desk, CORRECTION)] == [EventKind.ANNOUNCED]
-        new = poll(desk, ANNOUNCED)
+    with baseline(tmp_path) as app_context:
+        assert [event.kind for event in poll(app_context, CORRECTION)] == [EventKind.ANNOUNCED]
+        new = poll(app_context, ANNOUNCED)
         assert {event.kind for event in new} == {EventKind.ANNOUNCED, EventKind.CORRECTED}
         assert {event.record.key for event in new} == {ANNOUNCED.key}
 
@@ -274,26 +274,26 @@ def test_a_correction_that_comes_first_finds_its_announcement_later(tmp_path: Pa
     ids=["another-number", "later", "another-modification"],
 )
 def test_a_correction_of_something_else_is_an_announcement_of_its_own(other: Publication, tmp_path: Path) -> None:
-    with baseline(tmp_path) as desk:
-        poll(desk, other)
-        new = poll(desk, replace(CORRECTION, modification="P00001"))
+    with baseline(tmp_path) as app_context:
+        poll(app_context, other)
+        new = poll(app_context, replace(CORRECTION, modification="P00001"))
         assert [(event.kind, event.record.key) for event in new] == [(EventKind.ANNOUNCED, CORRECTION.key)]
 
 
 def test_what_arrives_late_says_how_late(tmp_path: Path) -> None:
     late = replace(CLEARVIEW_FORENSIC, modified=DAY)
-    with baseline(tmp_path) as desk:
-        [event] = [event for event in poll(desk, late) if event.kind is EventKind.NEW_AWARD]
+    with baseline(tmp_path) as app_context:
+        [event] = [event for event in poll(app_context, late) if event.kind is EventKind.NEW_AWARD]
         assert (event.signed, event.published) == (date(2024, 9, 3), DAY)
         assert event.first_seen.date() >= DAY
 
 
 def test_a_round_sum_is_told_once_and_only_the_largest(tmp_path: Path) -> None:
     huge = replace(CLEARVIEW_AT_FIRST, obligated=Decimal(12_000_000))
-    with baseline(tmp_path) as desk:
-        sums = [event.after for event in poll(desk, huge) if event.kind is EventKind.ROUND_SUM]
+    with baseline(tmp_path) as app_context:
+        sums = [event.after for event in poll(app_context, huge) if event.kind is EventKind.ROUND_SUM]
         assert sums == ["10000000"]
-        more = [event.after for event in poll(desk, CLEARVIEW_FORENSIC) if event.kind is EventKind.ROUND_SUM]
+        more = [event.after for event in poll(app_context, CLEARVIEW_FORENSIC) if event.kind is EventKind.ROUND_SUM]
         assert more == []
 
 
@@ -311,8 +311,8 @@ IMPOSSIBLE: list[tuple[Callable[[Award], Award], str]] = [
 def test_an_amount_that_cannot_be_true_is_flagged_before_anyone_is_told(
     spoil: Callable[[Award], Award], words: str, tmp_path: Path
 ) -> None:
-    with baseline(tmp_path) as desk:
-        new = poll(desk, spoil(CLEARVIEW_AT_FIRST))
+    with baseline(tmp_path) as app_context:
+        new = poll(app_context, spoil(CLEARVIEW_AT_FIRST))
         assert EventKind.ROUND_SUM not in {event.kind for event in new}, "and counts for nothing"
         [first] = [event for event in new if event.kind is EventKind.NEW_AWARD]
         assert words in first.record.doubt
@@ -328,8 +328,8 @@ def test_a_subaward_larger_than_its_prime_is_not_announced_as_a_fact(tmp_path: P
         amounts=(Amount(meaning=AmountMeaning.SUBAWARDED, dollars=Decimal(7_000_000)),),
         doubt="larger than its prime award",
     )
-    with baseline(tmp_path) as desk:
-        [event] = poll(desk, doubtful)
+    with baseline(tmp_path) as app_context:
+        [event] = poll(app_context, doubtful)
         assert event.amount is None
         title = title_for(event)
         assert "7" not in title.replace("7012", "")
@@ -342,10 +342,10 @@ ORDERS_0001 = [award_of("0001", parent=parent, parent_agency="7001") for parent 
 def test_an_old_number_never_merges_two_awards(database_url: str, tmp_path: Path) -> None:
     announced = announcement("DOD_3_1_1", "0001", parent_piid="HSHQDC12D00014", awarding=Agency(code="070"))
     bare = announcement("DOD_4_1_1", "0001", awarding=Agency(code="070"))
-    with baseline(tmp_path, database_url) as desk:
-        poll(desk, *(replace(order, source="usaspending") for order in ORDERS_0001))
-        poll(desk, announced, bare)
-        with desk.database.reading() as session:
+    with baseline(tmp_path, database_url) as app_context:
+        poll(app_context, *(replace(order, source="usaspending") for order in ORDERS_0001))
+        poll(app_context, announced, bare)
+        with app_context.database.reading() as session:
             links = [[link.record_key for link in links_of(session, order.key)] for order in ORDERS_0001]
             lines = [{event.record.key for event in timeline_of(session, order.key)} for order in ORDERS_0001]
         assert links == [[], [announced.key]]
@@ -364,10 +364,10 @@ def test_an_old_number_never_merges_two_awards(database_url: str, tmp_path: Path
 )
 def test_defense_is_one_department_whatever_its_code(awarding: Agency, is_linked: bool, tmp_path: Path) -> None:
     award = award_of("W9124C26C0001", "9700", awarding=awarding)
-    with baseline(tmp_path) as desk:
-        poll(desk, award)
-        poll(desk, ANNOUNCED)
-        with desk.database.reading() as session:
+    with baseline(tmp_path) as app_context:
+        poll(app_context, award)
+        poll(app_context, ANNOUNCED)
+        with app_context.database.reading() as session:
             assert [link.record_key for link in links_of(session, award.key)] == [ANNOUNCED.key] * is_linked
 
 
@@ -377,10 +377,10 @@ def test_an_announcement_of_an_agreement_is_linked_more_softly(tmp_path: Path) -
     )
     agreement = replace(agreement, awarding=Agency(code="097"))
     under = announcement("DOD_5_1_1", "", parent_piid="FA875024D0001")
-    with baseline(tmp_path) as desk:
-        poll(desk, agreement)
-        poll(desk, under)
-        with desk.database.reading() as session:
+    with baseline(tmp_path) as app_context:
+        poll(app_context, agreement)
+        poll(app_context, under)
+        with app_context.database.reading() as session:
             [link] = links_of(session, agreement.key)
             events = events_of(session, under.key)
         assert (link.confidence, link.reason) == (0.7, "placed under this agreement")
@@ -397,9 +397,9 @@ def test_a_use_case_is_linked_with_the_award_that_its_agency_names(tmp_path: Pat
         modification=numbers.modification,
     )
     order = award_of("70CMSD26F00000001", parent="75P00122A00010", parent_agency="7501")
-    with baseline(tmp_path) as desk:
-        poll(desk, use_case)
-        poll(desk, order)
-        with desk.database.reading() as session:
+    with baseline(tmp_path) as app_context:
+        poll(app_context, use_case)
+        poll(app_context, order)
+        with app_context.database.reading() as session:
             [link] = links_of(session, order.key)
     assert (link.record_key, link.confidence) == (use_case.key, 0.9)

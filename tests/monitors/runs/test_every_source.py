@@ -17,7 +17,7 @@ from sqlalchemy import select
 
 from monitors.runs.quotas import tomorrow
 from monitors.runs.status import RunReport, Verdict
-from procurewatch.context import Desk
+from procurewatch.context import AppContext
 from sources.base import Fetched, Source, Step, Stored
 from sources.errors import Unreachable
 from sources.http.client import Client, Patience
@@ -26,7 +26,7 @@ from storage.database import Database
 from storage.tables import QuotaRow
 from storage.writing.failed_steps import unfinished_steps
 from storage.writing.runs import checkpoint
-from tests.app_context import Dump, desk_asking, dump, ignore
+from tests.app_context import Dump, app_context_with, dump, ignore
 from tests.upstreams.every_source import FIRST, SECOND, WORLDS, World
 from tests.upstreams.faults import Fault
 
@@ -76,36 +76,36 @@ class Stage:
     wanted: Dump
 
     @contextmanager
-    def desk(self, folder: Path) -> Iterator[Desk]:
+    def app_context(self, folder: Path) -> Iterator[AppContext]:
         """Open a desk of one's own, that has read the world before its news."""
         shutil.copy(self.before / FILE, folder / FILE)
-        with desk_of(self.world, self.upstream, folder) as desk:
-            yield desk
+        with desk_of(self.world, self.upstream, folder) as app_context:
+            yield app_context
 
 
 @contextmanager
-def desk_of(world: World, upstream: Any, folder: Path, *, tries: int = 1) -> Iterator[Desk]:
+def desk_of(world: World, upstream: Any, folder: Path, *, tries: int = 1) -> Iterator[AppContext]:
     """Open a desk whose only source is the world's, and whose only vendor is the one it concerns."""
     asked: dict[str, object] = {"base_url": upstream.base_url, "tries": tries, "requests_a_day": 40}
     asked |= {"also": dict.fromkeys(world.also, upstream.base_url), **({"key": world.key} if world.key else {})}
-    with desk_asking({world.source: asked}, folder, world.vendor) as desk:
-        yield desk
+    with app_context_with({world.source: asked}, folder, world.vendor) as app_context:
+        yield app_context
 
 
-def poll(desk: Desk, until: date) -> RunReport:
+def poll(app_context: AppContext, until: date) -> RunReport:
     """Poll the only source there is, even if its data has not changed."""
-    return desk.poll(desk.sources[0], until, ignore, force=True)
+    return app_context.poll(app_context.sources[0], until, ignore, force=True)
 
 
-def watermark(desk: Desk) -> str | None:
-    with desk.database.reading() as session:
-        return checkpoint(session, desk.sources[0].name, "poll/until")
+def watermark(app_context: AppContext) -> str | None:
+    with app_context.database.reading() as session:
+        return checkpoint(session, app_context.sources[0].name, "poll/until")
 
 
-def unfinished(desk: Desk) -> list[str]:
+def unfinished(app_context: AppContext) -> list[str]:
     """Return which steps failed and have not succeeded since."""
-    with desk.database.reading() as session:
-        return [row.key for row in unfinished_steps(session, desk.sources[0].name)]
+    with app_context.database.reading() as session:
+        return [row.key for row in unfinished_steps(session, app_context.sources[0].name)]
 
 
 def at_midnight(database: Database) -> None:
@@ -134,15 +134,15 @@ class Stages(dict[str, Stage]):
         upstream = self._stack.enter_context(world.open())
         upstream.retry_after, upstream.drip_seconds = 0, DRIP_CUT_OFF / 4
         before, after = self._folders.mktemp(name), self._folders.mktemp(name)
-        with desk_of(world, upstream, before) as desk:
-            assert poll(desk, FIRST).verdict is Verdict.BASELINE_SEEDED
+        with desk_of(world, upstream, before) as app_context:
+            assert poll(app_context, FIRST).verdict is Verdict.BASELINE_SEEDED
         shutil.copy(before / FILE, after / FILE)
         world.add(upstream)
-        with desk_of(world, upstream, after) as desk:
-            assert poll(desk, SECOND).verdict is Verdict.NEW
-            assert watermark(desk) == SECOND.isoformat()
-            assert poll(desk, THIRD).verdict is Verdict.NOTHING_NEW
-            wanted = dump(desk.database)
+        with desk_of(world, upstream, after) as app_context:
+            assert poll(app_context, SECOND).verdict is Verdict.NEW
+            assert watermark(app_context) == SECOND.isoformat()
+            assert poll(app_context, THIRD).verdict is Verdict.NOTHING_NEW
+            wanted = dump(app_context.database)
         self[name] = Stage(world=world, upstream=upstream, before=before, wanted=wanted)
         return self[name]
 
@@ -198,31 +198,31 @@ def test_a_fault_ends_in_its_verdict_and_loses_nothing(
 ) -> None:
     stage = stages[source]
     upstream = stage.upstream
-    with stage.desk(tmp_path) as desk:
-        stored = dump(desk.database)
+    with stage.app_context(tmp_path) as app_context:
+        stored = dump(app_context.database)
         upstream.play(fault, on=place)
         try:
             with waiting(DRIP_CUT_OFF if fault is Fault.SLOW_DRIP else 60):
-                failed = poll(desk, SECOND)
+                failed = poll(app_context, SECOND)
         finally:
             upstream.heal()
-        kept = dump(desk.database)
+        kept = dump(app_context.database)
         expected = BORNE.get((source, place, fault), LASTING[fault])
         assert failed.verdict in (expected, Verdict.INCOMPLETE), failed
         if not failed.verdict.is_good:
             assert failed.message, "a person is told why"
             assert "\n" not in failed.message
         # What has succeeded is covered; what has not is noted step by step, or else the watermark stays.
-        is_covered = failed.verdict.is_good or bool(unfinished(desk))
-        assert watermark(desk) == (SECOND if is_covered else FIRST).isoformat()
+        is_covered = failed.verdict.is_good or bool(unfinished(app_context))
+        assert watermark(app_context) == (SECOND if is_covered else FIRST).isoformat()
         assert is_covered or failed.verdict is not Verdict.INCOMPLETE
         assert_nothing_lost(stored, kept)
-        at_midnight(desk.database)
-        healed = poll(desk, THIRD)
-        found = dump(desk.database)
+        at_midnight(app_context.database)
+        healed = poll(app_context, THIRD)
+        found = dump(app_context.database)
         assert healed.verdict in (Verdict.NEW, Verdict.NOTHING_NEW), healed
-        assert unfinished(desk) == []
-        assert watermark(desk) == THIRD.isoformat()
+        assert unfinished(app_context) == []
+        assert watermark(app_context) == THIRD.isoformat()
         assert_nothing_lost(kept, found)
         assert_alike(found, stage.wanted)
 
@@ -253,20 +253,20 @@ def test_each_step_that_fails_is_caught_up_and_keeps_no_other_from_its_work(
     while number < steps:
         folder = tmp_path / str(number)
         folder.mkdir()
-        with stage.desk(folder) as desk:
-            at_midnight(desk.database)
-            broken = Broken(desk.sources[0], number)
-            failed = desk.poll(broken.source, SECOND, ignore, force=True)
+        with stage.app_context(folder) as app_context:
+            at_midnight(app_context.database)
+            broken = Broken(app_context.sources[0], number)
+            failed = app_context.poll(broken.source, SECOND, ignore, force=True)
             steps = len(broken.steps)
             expected = Verdict.INCOMPLETE if steps > 1 else Verdict.UNREACHABLE
             assert failed.verdict is expected, (broken.steps[number], failed)
             if steps > 1:
-                assert unfinished(desk) == [broken.steps[number]]
-            at_midnight(desk.database)
-            healed = poll(desk, THIRD)
+                assert unfinished(app_context) == [broken.steps[number]]
+            at_midnight(app_context.database)
+            healed = poll(app_context, THIRD)
             assert healed.verdict in (Verdict.NEW, Verdict.NOTHING_NEW), (broken.steps[number], healed)
-            assert unfinished(desk) == []
-            assert_alike(dump(desk.database), stage.wanted)
+            assert unfinished(app_context) == []
+            assert_alike(dump(app_context.database), stage.wanted)
         number += 1
 
 
@@ -278,46 +278,46 @@ def test_faults_that_pass_are_not_noticed(source: str, stages: dict[str, Stage],
     if SOURCES[source].quota:
         faults = faults[:1]  # a further try would cost too much of the day's quota
     shutil.copy(stage.before / FILE, tmp_path / FILE)
-    with desk_of(stage.world, stage.upstream, tmp_path, tries=len(faults) + 1) as desk:
+    with desk_of(stage.world, stage.upstream, tmp_path, tries=len(faults) + 1) as app_context:
         for fault in faults:
             stage.upstream.play(fault, on=place, times=1)
         try:
-            report = poll(desk, SECOND)
+            report = poll(app_context, SECOND)
         finally:
             stage.upstream.heal()
         assert report.verdict is Verdict.NEW, report
-        assert watermark(desk) == SECOND.isoformat()
-        poll(desk, THIRD)
-        assert_alike(dump(desk.database), stage.wanted)
+        assert watermark(app_context) == SECOND.isoformat()
+        poll(app_context, THIRD)
+        assert_alike(dump(app_context.database), stage.wanted)
 
 
 @pytest.mark.parametrize("source", [world.source for world in WORLDS if world.key])
 def test_a_used_up_quota_stops_its_source_until_midnight(source: str, stages: dict[str, Stage], tmp_path: Path) -> None:
     stage = stages[source]
     upstream = stage.upstream
-    with stage.desk(tmp_path) as desk:
-        at_midnight(desk.database)
+    with stage.app_context(tmp_path) as app_context:
+        at_midnight(app_context.database)
         upstream.play(Fault.TOO_MANY, on="/search")
         try:
-            stopped = poll(desk, SECOND)
+            stopped = poll(app_context, SECOND)
         finally:
             upstream.heal()
         assert stopped.verdict is Verdict.QUOTA_USED_UP
         assert stopped.retry_at == tomorrow()
-    with desk_of(stage.world, upstream, tmp_path) as desk:  # a restart forgets nothing
+    with desk_of(stage.world, upstream, tmp_path) as app_context:  # a restart forgets nothing
         asked = len(upstream.requests)
-        again = poll(desk, SECOND)
-        meter = desk.meter(desk.sources[0])
+        again = poll(app_context, SECOND)
+        meter = app_context.meter(app_context.sources[0])
         assert again.verdict is Verdict.QUOTA_USED_UP
         assert len(upstream.requests) == asked, "nothing is sent"
         assert meter is not None
         assert meter.left() == 0
-        assert (watermark(desk) == FIRST.isoformat()) != bool(unfinished(desk)), "nothing is passed over"
-        at_midnight(desk.database)
+        assert (watermark(app_context) == FIRST.isoformat()) != bool(unfinished(app_context)), "nothing is passed over"
+        at_midnight(app_context.database)
         assert meter.left() == 40
-        assert poll(desk, THIRD).verdict is Verdict.NEW
+        assert poll(app_context, THIRD).verdict is Verdict.NEW
         assert meter.left() == 40 - (len(upstream.requests) - asked)
-        assert_alike(dump(desk.database), stage.wanted)
+        assert_alike(dump(app_context.database), stage.wanted)
 
 
 @pytest.mark.parametrize("fault", [Fault.UNAVAILABLE, Fault.RESET, Fault.TOO_MANY, Fault.CUT_TRANSFER])
@@ -326,27 +326,27 @@ def test_an_extract_that_cannot_be_fetched_is_not_ordered_again(
 ) -> None:
     stage = stages["samawards"]
     upstream = stage.upstream
-    with stage.desk(tmp_path) as desk:
+    with stage.app_context(tmp_path) as app_context:
         ordered = len(upstream.submissions)
         upstream.play(fault, on="/download")
         try:
-            poll(desk, SECOND)
+            poll(app_context, SECOND)
         finally:
             upstream.heal()
         assert len(upstream.submissions) == ordered + 1
-        at_midnight(desk.database)
-        assert poll(desk, THIRD).verdict is Verdict.NEW
+        at_midnight(app_context.database)
+        assert poll(app_context, THIRD).verdict is Verdict.NEW
         days = [submission["lastModifiedDate"] for submission in upstream.submissions[ordered:]]
         assert len(days) == len(set(days)) == 2, "the days before are fetched, and only the new day is ordered"
 
 
 def test_sources_with_one_key_share_its_quota(tmp_path: Path) -> None:
     world = next(world for world in WORLDS if world.source == "samnotices")
-    with world.open() as upstream, desk_of(world, upstream, tmp_path) as desk:
-        given = desk.settings.source("samnotices")
-        desk.settings.sources["samawards"] = given
-        before = [desk.meter(SOURCES[name]) for name in ("samnotices", "samawards")]
-        poll(desk, FIRST)
+    with world.open() as upstream, desk_of(world, upstream, tmp_path) as app_context:
+        given = app_context.settings.source("samnotices")
+        app_context.settings.sources["samawards"] = given
+        before = [app_context.meter(SOURCES[name]) for name in ("samnotices", "samawards")]
+        poll(app_context, FIRST)
         spent = len(upstream.requests)
         assert spent > 0
         assert [meter.left() for meter in before if meter] == [40 - spent, 40 - spent]

@@ -14,7 +14,7 @@ from feeds.entries.health_line import health_line
 from feeds.entries.source_health import incident_entries
 from monitors.runs.schedule import RETRY_OF_STEPS, due_at
 from monitors.runs.status import RunReport, Verdict
-from procurewatch.context import Desk
+from procurewatch.context import AppContext
 from sources.base import FailedStep, Fetched, Interest, Shortfall, Step, Stored, Window
 from sources.errors import QuotaUsedUp, Refused, SourceError, Unreachable
 from sources.http.client import Client
@@ -25,7 +25,7 @@ from storage.search.search import find_events
 from storage.tables import CheckpointRow, UnfinishedStepRow
 from storage.writing.failed_steps import unfinished_parts, unfinished_steps
 from storage.writing.runs import checkpoint, forget_checkpoints
-from tests.app_context import desk_asking, dump, ignore
+from tests.app_context import app_context_with, dump, ignore
 from tests.sources.given import Given, publication
 
 DAY = date(2026, 11, 1)
@@ -105,24 +105,24 @@ def _document(key: str) -> Document:
 
 
 @pytest.fixture
-def desk(database_url: str, tmp_path: Path) -> Iterator[Desk]:
+def app_context(database_url: str, tmp_path: Path) -> Iterator[AppContext]:
     asked = {"samnotices": {"key": "k" * 40}}
-    with desk_asking(asked, tmp_path, "clearview-ai", database_url=database_url) as opened:
+    with app_context_with(asked, tmp_path, "clearview-ai", database_url=database_url) as opened:
         yield opened
 
 
-def poll(desk: Desk, source: Stepwise, days: int, **how: bool) -> RunReport:
+def poll(app_context: AppContext, source: Stepwise, days: int, **how: bool) -> RunReport:
     source.asked.clear()
-    return desk.poll(source, DAY + timedelta(days=days), ignore, **how)
+    return app_context.poll(source, DAY + timedelta(days=days), ignore, **how)
 
 
-def published(desk: Desk) -> list[str]:
-    with desk.database.reading() as session:
+def published(app_context: AppContext) -> list[str]:
+    with app_context.database.reading() as session:
         return sorted(event.record.key for event in find_events(session, Query(), 1000))
 
 
-def stored(desk: Desk) -> set[str]:
-    return {str(row[0]) for row in dump(desk.database)["record"]}
+def stored(app_context: AppContext) -> set[str]:
+    return {str(row[0]) for row in dump(app_context.database)["record"]}
 
 
 def notices(days: range, *names: str) -> set[str]:
@@ -130,45 +130,45 @@ def notices(days: range, *names: str) -> set[str]:
 
 
 @pytest.mark.parametrize("broken", NAMES)
-def test_a_step_that_fails_keeps_no_other_from_being_stored_and_published(desk: Desk, broken: str) -> None:
+def test_a_step_that_fails_keeps_no_other_from_being_stored_and_published(app_context: AppContext, broken: str) -> None:
     source = Stepwise()
-    assert poll(desk, source, 0).verdict is Verdict.BASELINE_SEEDED
-    before = set(published(desk))
+    assert poll(app_context, source, 0).verdict is Verdict.BASELINE_SEEDED
+    before = set(published(app_context))
     source.failing = {broken: DOWN}
-    report = poll(desk, source, 5)
+    report = poll(app_context, source, 5)
     others = [name for name in NAMES if name != broken]
     assert report.verdict is Verdict.INCOMPLETE
     assert report.message == f"not read: {PARTS[broken]} ({DOWN}); the next run tries again first"
-    assert notices(range(1, 6), *others) <= stored(desk)
-    assert set(published(desk)) - before == notices(range(1, 6), *others)
+    assert notices(range(1, 6), *others) <= stored(app_context)
+    assert set(published(app_context)) - before == notices(range(1, 6), *others)
     source.failing = {}
-    healed = poll(desk, source, 7)
+    healed = poll(app_context, source, 7)
     assert healed.verdict is Verdict.NEW
     assert source.asked[0] == (broken, DAY - timedelta(days=14), DAY + timedelta(days=7)), "first, over all its days"
     assert [name for name, _, _ in source.asked] == [broken, *others], "each is asked once"
-    assert set(published(desk)) - before == notices(range(1, 8)), "nothing is lost"
-    assert len(published(desk)) == len(set(published(desk))), "nothing is repeated"
-    assert poll(desk, source, 7).verdict is Verdict.NOTHING_NEW
+    assert set(published(app_context)) - before == notices(range(1, 8)), "nothing is lost"
+    assert len(published(app_context)) == len(set(published(app_context))), "nothing is repeated"
+    assert poll(app_context, source, 7).verdict is Verdict.NOTHING_NEW
 
 
-def test_an_incomplete_run_moves_the_watermark_and_is_repeated_after_an_hour(desk: Desk) -> None:
+def test_an_incomplete_run_moves_the_watermark_and_is_repeated_after_an_hour(app_context: AppContext) -> None:
     source = Stepwise()
-    poll(desk, source, 0)
+    poll(app_context, source, 0)
     source.failing = {"names": DOWN}
-    poll(desk, source, 5)
-    with desk.database.reading() as session:
+    poll(app_context, source, 5)
+    with app_context.database.reading() as session:
         assert checkpoint(session, "samnotices", "poll/until") == (DAY + timedelta(days=5)).isoformat()
     now = datetime.now(UTC)
-    wait = due_at(desk.database, "samnotices", timedelta(hours=6), now) - now
+    wait = due_at(app_context.database, "samnotices", timedelta(hours=6), now) - now
     assert timedelta(minutes=55) < wait <= RETRY_OF_STEPS
 
 
-def test_pages_and_the_health_feed_say_what_was_not_checked_and_since_when(desk: Desk) -> None:
+def test_pages_and_the_health_feed_say_what_was_not_checked_and_since_when(app_context: AppContext) -> None:
     source = Stepwise()
-    poll(desk, source, 0)
+    poll(app_context, source, 0)
     source.failing = {"held": DOWN}
-    poll(desk, source, 1)
-    with desk.database.reading() as session:
+    poll(app_context, source, 1)
+    with app_context.database.reading() as session:
         health = health_of(session, "samnotices")
         [part] = unfinished_parts(session, "samnotices")
         [entry] = incident_entries(incidents_of(session), {"samnotices": "SAM.gov"}, "https://example.org/")
@@ -177,221 +177,221 @@ def test_pages_and_the_health_feed_say_what_was_not_checked_and_since_when(desk:
     assert sentence in health_line([health], {"samnotices": "SAM.gov"})
     assert sentence in entry.summary
     assert entry.title.startswith("SAM.gov: read only in part since ")
-    poll(desk, source, 2)
+    poll(app_context, source, 2)
     source.failing = {}
-    poll(desk, source, 3)
-    with desk.database.reading() as session:
+    poll(app_context, source, 3)
+    with app_context.database.reading() as session:
         entries = list(incident_entries(incidents_of(session), {}, "https://example.org/"))
         assert health_of(session, "samnotices").unfinished == ()
     assert [entry.kind for entry in entries] == ["source-failed", "source-recovered"]
 
 
-def test_only_a_control_query_that_fails_means_that_the_source_is_down(desk: Desk) -> None:
+def test_only_a_control_query_that_fails_means_that_the_source_is_down(app_context: AppContext) -> None:
     source = Stepwise()
-    poll(desk, source, 0)
+    poll(app_context, source, 0)
     source.failing, source.is_up = {"names": DOWN}, False
-    report = poll(desk, source, 5)
+    report = poll(app_context, source, 5)
     assert report.verdict is Verdict.UNREACHABLE
     assert [name for name, _, _ in source.asked] == ["held", "names"], "no more is asked of it"
-    assert notices(range(1, 6), "held") <= stored(desk), "what was read is kept"
-    with desk.database.reading() as session:
+    assert notices(range(1, 6), "held") <= stored(app_context), "what was read is kept"
+    with app_context.database.reading() as session:
         assert [row.key for row in unfinished_steps(session, "samnotices")] == ["names", "phrases"]
         assert checkpoint(session, "samnotices", "poll/until") == (DAY + timedelta(days=5)).isoformat()
     source.failing, source.is_up = {}, True
-    assert poll(desk, source, 6).verdict is Verdict.NEW
+    assert poll(app_context, source, 6).verdict is Verdict.NEW
     days = {name: (since, until) for name, since, until in source.asked}
     first, last = DAY - timedelta(days=14), DAY + timedelta(days=6)
     assert days == {"names": (first, last), "phrases": (first, last), "held": (first + timedelta(days=5), last)}
-    assert notices(range(1, 7)) <= stored(desk)
+    assert notices(range(1, 7)) <= stored(app_context)
 
 
-def test_a_refused_request_costs_no_control_query(desk: Desk) -> None:
+def test_a_refused_request_costs_no_control_query(app_context: AppContext) -> None:
     source = Stepwise()
-    poll(desk, source, 0)
+    poll(app_context, source, 0)
     source.failing, source.is_up = {"names": WRONG}, False
-    assert poll(desk, source, 5).verdict is Verdict.INCOMPLETE
+    assert poll(app_context, source, 5).verdict is Verdict.INCOMPLETE
 
 
-def test_a_rate_limit_ends_the_run(desk: Desk) -> None:
+def test_a_rate_limit_ends_the_run(app_context: AppContext) -> None:
     source = Stepwise()
-    poll(desk, source, 0)
+    poll(app_context, source, 0)
     retry_at = datetime.now(UTC) + timedelta(hours=1)
     source.failing = {"names": QuotaUsedUp("samnotices", "POST /search", "HTTP 429", status=429, retry_at=retry_at)}
-    report = poll(desk, source, 5)
+    report = poll(app_context, source, 5)
     assert (report.verdict, report.retry_at) == (Verdict.QUOTA_USED_UP, retry_at)
     assert [name for name, _, _ in source.asked] == ["held", "names"]
     now = datetime.now(UTC)
-    assert due_at(desk.database, "samnotices", timedelta(hours=6), now) == retry_at
+    assert due_at(app_context.database, "samnotices", timedelta(hours=6), now) == retry_at
     source.failing = {}
-    poll(desk, source, 5)
-    assert due_at(desk.database, "samnotices", timedelta(0), now) < retry_at, "a good poll ends the wait"
+    poll(app_context, source, 5)
+    assert due_at(app_context.database, "samnotices", timedelta(0), now) < retry_at, "a good poll ends the wait"
 
 
-def test_when_every_step_fails_the_run_says_what_is_wrong_with_the_source(desk: Desk) -> None:
+def test_when_every_step_fails_the_run_says_what_is_wrong_with_the_source(app_context: AppContext) -> None:
     source = Stepwise()
-    poll(desk, source, 0)
+    poll(app_context, source, 0)
     source.failing = dict.fromkeys(NAMES, WRONG)
-    report = poll(desk, source, 5)
+    report = poll(app_context, source, 5)
     assert (report.verdict, report.message) == (Verdict.SOURCE_CHANGED, str(WRONG))
     assert len(source.asked) == 3
-    with desk.database.reading() as session:
+    with app_context.database.reading() as session:
         assert unfinished_parts(session, "samnotices") == ()
 
 
-def test_after_three_failures_in_a_row_the_rest_of_a_part_is_left_to_the_next_run(desk: Desk) -> None:
+def test_after_three_failures_in_a_row_the_rest_of_a_part_is_left_to_the_next_run(app_context: AppContext) -> None:
     source = Stepwise(steps=("held", "a", "b", "c", "d", "names"))
-    poll(desk, source, 0)
+    poll(app_context, source, 0)
     source.failing = dict.fromkeys("abcd", DOWN)
-    assert poll(desk, source, 1).verdict is Verdict.INCOMPLETE
+    assert poll(app_context, source, 1).verdict is Verdict.INCOMPLETE
     assert [name for name, _, _ in source.asked] == ["held", "a", "b", "c", "names"]
     source.failing = {}
-    poll(desk, source, 2)
-    assert notices(range(1, 3), "a", "b", "c", "d") <= stored(desk)
+    poll(app_context, source, 2)
+    assert notices(range(1, 3), "a", "b", "c", "d") <= stored(app_context)
 
 
-def test_a_shortfall_is_a_failed_step(desk: Desk) -> None:
+def test_a_shortfall_is_a_failed_step(app_context: AppContext) -> None:
     source = Stepwise()
-    poll(desk, source, 0)
+    poll(app_context, source, 0)
     source.short = {"phrases"}
-    report = poll(desk, source, 1)
+    report = poll(app_context, source, 1)
     assert report.verdict is Verdict.INCOMPLETE
     assert "phrases in descriptions (7 of 10 rows came)" in report.message
     source.short = set()
-    poll(desk, source, 2)
+    poll(app_context, source, 2)
     assert source.asked[0][0] == "phrases"
 
 
-def test_a_part_of_a_step_that_fails_alone_is_tried_again_alone(desk: Desk) -> None:
+def test_a_part_of_a_step_that_fails_alone_is_tried_again_alone(app_context: AppContext) -> None:
     source = Stepwise()
-    poll(desk, source, 0)
+    poll(app_context, source, 0)
     source.parts_failing = {"names": "the search for 'X' alone fails"}
-    report = poll(desk, source, 1)
+    report = poll(app_context, source, 1)
     assert report.verdict is Verdict.INCOMPLETE
     assert """awards that name "X" (the search for 'X' alone fails)""" in report.message
     source.parts_failing = {}
-    assert poll(desk, source, 2).verdict is Verdict.NEW
+    assert poll(app_context, source, 2).verdict is Verdict.NEW
     assert [name for name, _, _ in source.asked] == ["names/one", *NAMES]
-    with desk.database.reading() as session:
+    with app_context.database.reading() as session:
         assert unfinished_parts(session, "samnotices") == ()
 
 
-def test_what_a_baseline_missed_is_stored_later_and_not_published(desk: Desk) -> None:
+def test_what_a_baseline_missed_is_stored_later_and_not_published(app_context: AppContext) -> None:
     source = Stepwise(failing={"names": DOWN})
-    first = poll(desk, source, 0)
+    first = poll(app_context, source, 0)
     assert first.verdict is Verdict.INCOMPLETE
-    before = published(desk)
+    before = published(app_context)
     assert 0 < len(before) <= 3
     source.failing = {}
-    second = poll(desk, source, 1)
+    second = poll(app_context, source, 1)
     assert [name for name, _, _ in source.asked] == ["names", "held", "names", "phrases"], "its days, then the new ones"
     assert second.verdict is Verdict.NEW
-    assert notices(range(-120, 2), "names") & stored(desk)
-    assert set(published(desk)) - set(before) == notices(range(1, 2)), "news of the day, and no history"
+    assert notices(range(-120, 2), "names") & stored(app_context)
+    assert set(published(app_context)) - set(before) == notices(range(1, 2)), "news of the day, and no history"
 
 
-def test_news_of_the_days_between_a_baseline_and_its_retry_is_published(desk: Desk) -> None:
+def test_news_of_the_days_between_a_baseline_and_its_retry_is_published(app_context: AppContext) -> None:
     source = Stepwise(failing={"names": DOWN})
-    poll(desk, source, 0)
-    before = set(published(desk))
+    poll(app_context, source, 0)
+    before = set(published(app_context))
     source.failing, source.late = {}, {"names": DAY + timedelta(days=2)}
-    poll(desk, source, 3)
-    assert set(published(desk)) - before >= notices(range(1, 4), "held", "phrases")
+    poll(app_context, source, 3)
+    assert set(published(app_context)) - before >= notices(range(1, 4), "held", "phrases")
     brought_by_the_retry = {f"SAM_NOTICE_names_{source.late['names']}"}
-    assert brought_by_the_retry <= set(published(desk))
-    assert len(set(published(desk)) & notices(range(-120, 1), "names")) <= 1, "and no history"
+    assert brought_by_the_retry <= set(published(app_context))
+    assert len(set(published(app_context)) & notices(range(-120, 1), "names")) <= 1, "and no history"
 
 
-def test_the_baseline_of_a_further_vendor_is_no_news_either(desk: Desk) -> None:
+def test_the_baseline_of_a_further_vendor_is_no_news_either(app_context: AppContext) -> None:
     source = Stepwise(failing={"names": DOWN})
-    poll(desk, source, 0)
-    with desk.database.writing() as session:
+    poll(app_context, source, 0)
+    with app_context.database.writing() as session:
         forget_checkpoints(session, "samnotices", "baseline/")
         [step] = session.scalars(select(UnfinishedStepRow))
         step.quiet_for = ["another-vendor"]
         session.add(step)
     source.steps = ("held", "phrases")
-    poll(desk, source, 1)
-    with desk.database.reading() as session:
+    poll(app_context, source, 1)
+    with app_context.database.reading() as session:
         [row] = session.scalars(select(UnfinishedStepRow))
         assert row.quiet_for == ["another-vendor", "clearview-ai"]
 
 
-def test_a_step_that_nobody_wants_any_more_is_forgotten(desk: Desk) -> None:
+def test_a_step_that_nobody_wants_any_more_is_forgotten(app_context: AppContext) -> None:
     source = Stepwise()
-    poll(desk, source, 0)
+    poll(app_context, source, 0)
     source.failing = {"names": DOWN}
-    poll(desk, source, 1)
+    poll(app_context, source, 1)
     source.unwanted, source.steps = {"names"}, ("held", "phrases")
-    assert poll(desk, source, 2).verdict is Verdict.NEW
+    assert poll(app_context, source, 2).verdict is Verdict.NEW
     assert [name for name, _, _ in source.asked] == ["held", "phrases"]
-    with desk.database.reading() as session:
+    with app_context.database.reading() as session:
         assert unfinished_parts(session, "samnotices") == ()
 
 
-def test_a_step_that_keeps_failing_keeps_its_first_day(desk: Desk) -> None:
+def test_a_step_that_keeps_failing_keeps_its_first_day(app_context: AppContext) -> None:
     source = Stepwise()
-    poll(desk, source, 0)
+    poll(app_context, source, 0)
     source.failing = {"names": DOWN}
     for day in (20, 40, 60):
-        poll(desk, source, day)
-    with desk.database.reading() as session:
+        poll(app_context, source, day)
+    with app_context.database.reading() as session:
         [row] = session.scalars(select(UnfinishedStepRow))
         assert (row.since, row.until) == (DAY - timedelta(days=14), DAY + timedelta(days=60))
         assert row.failures == 3
     source.failing = {}
-    poll(desk, source, 61)
-    assert notices(range(1, 62), "names") <= stored(desk)
+    poll(app_context, source, 61)
+    assert notices(range(1, 62), "names") <= stored(app_context)
 
 
-def test_a_poll_is_passed_over_while_the_data_has_not_changed(desk: Desk) -> None:
+def test_a_poll_is_passed_over_while_the_data_has_not_changed(app_context: AppContext) -> None:
     source = Stepwise(version="11/29/2026")
-    assert poll(desk, source, 0).verdict is Verdict.BASELINE_SEEDED
-    skipped = poll(desk, source, 1)
+    assert poll(app_context, source, 0).verdict is Verdict.BASELINE_SEEDED
+    skipped = poll(app_context, source, 1)
     assert (skipped.verdict, source.asked, skipped.tally.skipped) == (Verdict.NOTHING_NEW, [], True)
     assert skipped.message == "the data has not changed since the last poll (11/29/2026)"
-    assert poll(desk, source, 1, force=True).verdict is Verdict.NEW
+    assert poll(app_context, source, 1, force=True).verdict is Verdict.NEW
     source.version = "11/30/2026"
-    poll(desk, source, 2)
+    poll(app_context, source, 2)
     assert len(source.asked) == 3
 
 
-def test_what_failed_is_tried_again_even_while_the_data_has_not_changed(desk: Desk) -> None:
+def test_what_failed_is_tried_again_even_while_the_data_has_not_changed(app_context: AppContext) -> None:
     source = Stepwise(version="11/29/2026")
-    poll(desk, source, 0)
+    poll(app_context, source, 0)
     source.version, source.failing = "11/30/2026", {"names": DOWN}
-    assert poll(desk, source, 1).verdict is Verdict.INCOMPLETE
-    assert poll(desk, source, 1).verdict is Verdict.INCOMPLETE
+    assert poll(app_context, source, 1).verdict is Verdict.INCOMPLETE
+    assert poll(app_context, source, 1).verdict is Verdict.INCOMPLETE
     assert [name for name, _, _ in source.asked] == ["names"]
     source.failing = {}
-    healed = poll(desk, source, 1)
+    healed = poll(app_context, source, 1)
     assert healed.verdict is Verdict.NEW
     assert healed.message.endswith("; only what had failed was asked for again")
     assert [name for name, _, _ in source.asked] == ["names"]
 
 
-def test_a_version_that_stands_still_for_two_days_is_not_believed(desk: Desk) -> None:
+def test_a_version_that_stands_still_for_two_days_is_not_believed(app_context: AppContext) -> None:
     source = Stepwise(version="11/29/2026")
-    poll(desk, source, 0)
-    with desk.database.writing() as session:
+    poll(app_context, source, 0)
+    with app_context.database.writing() as session:
         row = session.get_one(CheckpointRow, ("samnotices", "poll/version"))
         moment, _, version = row.value.partition(" ")
         row.value = f"{(datetime.fromisoformat(moment) - timedelta(hours=49)).isoformat()} {version}"
         session.add(row)
-    poll(desk, source, 1)
+    poll(app_context, source, 1)
     assert len(source.asked) == 3
 
 
-def test_a_backfill_goes_on_past_a_failed_step_and_repeats_only_that_one(desk: Desk) -> None:
+def test_a_backfill_goes_on_past_a_failed_step_and_repeats_only_that_one(app_context: AppContext) -> None:
     source = Stepwise(failing={"names": DOWN})
-    vendor = desk.watchlist.by_id["clearview-ai"]
+    vendor = app_context.watchlist.by_id["clearview-ai"]
 
     def backfill() -> RunReport:
         source.asked.clear()
-        return desk.backfill(source, vendor, DAY, DAY + timedelta(days=2), ignore, tell=False)
+        return app_context.backfill(source, vendor, DAY, DAY + timedelta(days=2), ignore, tell=False)
 
     assert backfill().verdict is Verdict.INCOMPLETE
-    assert stored(desk) >= notices(range(3), "held", "phrases")
+    assert stored(app_context) >= notices(range(3), "held", "phrases")
     source.failing = {}
     assert backfill().verdict is Verdict.NEW
     assert [name for name, _, _ in source.asked] == ["names"]
-    assert stored(desk) == notices(range(3))
+    assert stored(app_context) == notices(range(3))

@@ -13,12 +13,12 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from monitors.runs.status import Verdict
-from procurewatch.context import Desk
+from procurewatch.context import AppContext
 from procurewatch.demo.upstream import CorpusAward, load_corpus
 from sources.http.client import Patience
 from storage.tables import RecordRow
 from storage.writing.runs import checkpoint
-from tests.app_context import backfill, desk_over, dump, later, poll
+from tests.app_context import app_context_for, backfill, dump, later, poll
 from tests.upstreams.faults import Fault, FaultyUsaspending
 
 SEARCH, DETAIL, TRANSACTIONS = "search/spending_by_award/", "/awards/CONT", "/v2/transactions/"
@@ -44,79 +44,81 @@ def some_awards() -> list[CorpusAward]:
     return [award for award in load_corpus() if any(name in (award.recipient_name or "") for name in wanted)]
 
 
-def keys(desk: Desk) -> set[str]:
+def keys(app_context: AppContext) -> set[str]:
     """Return the keys of all stored awards."""
-    with desk.database.reading() as session:
+    with app_context.database.reading() as session:
         return set(session.scalars(select(col(RecordRow.key))))
 
 
 @contextmanager
-def polled(corpus: list[CorpusAward], folder: Path) -> Iterator[tuple[FaultyUsaspending, Desk]]:
+def polled(corpus: list[CorpusAward], folder: Path) -> Iterator[tuple[FaultyUsaspending, AppContext]]:
     """A stand-in, and a desk that has its baseline and sees something new next time."""
     held_back = [award for award in corpus if "PANAMERICA" in (award.recipient_name or "")]
     others = [award for award in corpus if award not in held_back]
-    with FaultyUsaspending(others) as upstream, desk_over(upstream.base_url, folder) as desk:
-        assert poll(desk).verdict is Verdict.BASELINE_SEEDED
+    with FaultyUsaspending(others) as upstream, app_context_for(upstream.base_url, folder) as app_context:
+        assert poll(app_context).verdict is Verdict.BASELINE_SEEDED
         with upstream.editing() as awards:
             awards.extend(held_back)
             for award in held_back:
                 award.last_modified_date = later(1)
-        yield upstream, desk
+        yield upstream, app_context
 
 
-def watermark(desk: Desk) -> str | None:
+def watermark(app_context: AppContext) -> str | None:
     """Return how far polls have come."""
-    with desk.database.reading() as session:
+    with app_context.database.reading() as session:
         return checkpoint(session, "usaspending", "poll/until")
 
 
 def test_a_long_wait_is_noted_and_not_sat_out(corpus: list[CorpusAward], tmp_path: Path) -> None:
-    with polled(corpus, tmp_path) as (upstream, desk):
+    with polled(corpus, tmp_path) as (upstream, app_context):
         upstream.play(Fault.TOO_MANY_HOUR)
-        report = poll(desk, later(2))
+        report = poll(app_context, later(2))
         assert report.verdict is Verdict.QUOTA_USED_UP
         assert report.seconds < 600
         assert report.retry_at is not None
-        with desk.database.reading() as session:
+        with app_context.database.reading() as session:
             assert checkpoint(session, "usaspending", "not-before") == report.retry_at.isoformat()
 
 
 def test_a_backfill_goes_on_after_a_failure(corpus: list[CorpusAward], tmp_path: Path) -> None:
     with FaultyUsaspending(corpus) as upstream:
-        with desk_over(upstream.base_url, tmp_path / "undisturbed") as desk:
-            backfill(desk, "magnet-forensics")
-            wanted = dump(desk.database)
-        with desk_over(upstream.base_url, tmp_path / "disturbed") as desk:
+        with app_context_for(upstream.base_url, tmp_path / "undisturbed") as app_context:
+            backfill(app_context, "magnet-forensics")
+            wanted = dump(app_context.database)
+        with app_context_for(upstream.base_url, tmp_path / "disturbed") as app_context:
             for number in range(1, 6):
                 upstream.play(Fault.UNAVAILABLE, on="/v2/", after=3 * number)
-                failed = backfill(desk, "magnet-forensics")
+                failed = backfill(app_context, "magnet-forensics")
                 upstream.heal()
                 assert failed.verdict is Verdict.UNREACHABLE
-            assert backfill(desk, "magnet-forensics").verdict in (Verdict.NEW, Verdict.NOTHING_NEW)
-            assert dump(desk.database) == wanted
+            assert backfill(app_context, "magnet-forensics").verdict in (Verdict.NEW, Verdict.NOTHING_NEW)
+            assert dump(app_context.database) == wanted
 
 
 def test_a_backfill_reads_again_what_it_could_not_read(corpus: list[CorpusAward], tmp_path: Path) -> None:
     with FaultyUsaspending(corpus) as upstream:
-        with desk_over(upstream.base_url, tmp_path / "undisturbed") as desk:
-            backfill(desk, "magnet-forensics")
-            wanted = keys(desk)
-        with desk_over(upstream.base_url, tmp_path / "disturbed") as desk:
+        with app_context_for(upstream.base_url, tmp_path / "undisturbed") as app_context:
+            backfill(app_context, "magnet-forensics")
+            wanted = keys(app_context)
+        with app_context_for(upstream.base_url, tmp_path / "disturbed") as app_context:
             upstream.play(Fault.TRUNCATED_JSON, on=DETAIL)
-            failed = backfill(desk, "magnet-forensics")
-            assert (failed.verdict, keys(desk)) == (Verdict.SOURCE_CHANGED, set())
+            failed = backfill(app_context, "magnet-forensics")
+            assert (failed.verdict, keys(app_context)) == (Verdict.SOURCE_CHANGED, set())
             upstream.heal()
-            assert backfill(desk, "magnet-forensics").verdict is Verdict.NEW
-            assert keys(desk) == wanted
-            assert all(row[-1] is not None for row in dump(desk.database, moments=True)["quarantine"]), "all solved"
+            assert backfill(app_context, "magnet-forensics").verdict is Verdict.NEW
+            assert keys(app_context) == wanted
+            assert all(row[-1] is not None for row in dump(app_context.database, moments=True)["quarantine"]), (
+                "all solved"
+            )
 
 
 def test_an_unreachable_network_changes_nothing(tmp_path: Path) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{unused.getsockname()[1]}"
-        with desk_over(address, tmp_path) as desk:
-            empty = dump(desk.database)
-            report = poll(desk)
+        with app_context_for(address, tmp_path) as app_context:
+            empty = dump(app_context.database)
+            report = poll(app_context)
             assert report.verdict is Verdict.UNREACHABLE
-            assert dump(desk.database) == empty
+            assert dump(app_context.database) == empty

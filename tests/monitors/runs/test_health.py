@@ -10,14 +10,14 @@ import pytest
 from sqlalchemy import select
 
 from monitors.runs.status import RunReport, Verdict
-from procurewatch.context import Desk
+from procurewatch.context import AppContext
 from sources.base import Fetched, Step, Stored
 from sources.errors import Unreachable
 from sources.http.client import Client
 from storage.reading.source_health import FAILURES, SILENCE, health_of, incidents_of
 from storage.tables import RunRow
 from storage.writing.runs import checkpoint
-from tests.app_context import desk_asking, ignore
+from tests.app_context import app_context_with, ignore
 from tests.sources.given import Given, publication
 
 DAY = date(2026, 11, 1)
@@ -32,93 +32,95 @@ class Failing(Given):
 
 
 @pytest.fixture
-def desk(database_url: str, tmp_path: Path) -> Iterator[Desk]:
-    with desk_asking({"usaspending": {}}, tmp_path, "clearview-ai", database_url=database_url) as opened:
+def app_context(database_url: str, tmp_path: Path) -> Iterator[AppContext]:
+    with app_context_with({"usaspending": {}}, tmp_path, "clearview-ai", database_url=database_url) as opened:
         yield opened
 
 
-def bring(desk: Desk, number: int, days: int) -> RunReport:
+def bring(app_context: AppContext, number: int, days: int) -> RunReport:
     """Poll a source that brings so many notices."""
     records = [publication(f"SAM_NOTICE_{n}") for n in range(number)]
-    return desk.poll(Given(name="samnotices", records=records), DAY + timedelta(days=days), ignore)
+    return app_context.poll(Given(name="samnotices", records=records), DAY + timedelta(days=days), ignore)
 
 
-def fail(desk: Desk, name: str = "samnotices") -> RunReport:
-    return desk.poll(Failing(name=name), DAY, ignore)
+def fail(app_context: AppContext, name: str = "samnotices") -> RunReport:
+    return app_context.poll(Failing(name=name), DAY, ignore)
 
 
-def test_failures_in_a_row_are_one_incident_and_a_good_poll_ends_it(desk: Desk) -> None:
-    bring(desk, 1, 0)
+def test_failures_in_a_row_are_one_incident_and_a_good_poll_ends_it(app_context: AppContext) -> None:
+    bring(app_context, 1, 0)
     for number in range(1, FAILURES + 2):
-        assert fail(desk).verdict is Verdict.UNREACHABLE
-        with desk.database.reading() as session:
+        assert fail(app_context).verdict is Verdict.UNREACHABLE
+        with app_context.database.reading() as session:
             found = incidents_of(session, "samnotices")
         assert len(found) == (number >= FAILURES)
     [incident] = found
     assert (incident.failures, incident.verdict, incident.ended) == (FAILURES + 1, "source unreachable", None)
     assert incident.message.startswith("samnotices: GET all: no connection")
-    bring(desk, 1, 1)
-    bring(desk, 1, 2)
-    with desk.database.reading() as session:
+    bring(app_context, 1, 1)
+    bring(app_context, 1, 2)
+    with app_context.database.reading() as session:
         [over] = incidents_of(session)
         assert over.ended is not None
         assert over.began == incident.began
         assert health_of(session, "samnotices").incident is None
     for _ in range(FAILURES):
-        fail(desk)
-    with desk.database.reading() as session:
+        fail(app_context)
+    with app_context.database.reading() as session:
         assert len(incidents_of(session, "samnotices")) == 2, "another time is another incident"
         assert incidents_of(session, "usaspending") == []
 
 
-def test_a_day_without_a_good_poll_is_an_incident_after_two_failures(desk: Desk) -> None:
-    fail(desk)
-    with desk.database.writing() as session:
+def test_a_day_without_a_good_poll_is_an_incident_after_two_failures(app_context: AppContext) -> None:
+    fail(app_context)
+    with app_context.database.writing() as session:
         for row in session.scalars(select(RunRow)):
             row.started -= SILENCE
-    fail(desk)
-    with desk.database.reading() as session:
+    fail(app_context)
+    with app_context.database.reading() as session:
         [incident] = incidents_of(session)
     assert incident.failures == 2
     assert incident.began <= datetime.now(UTC) - SILENCE
 
 
-def test_a_poll_far_under_the_healthy_ones_is_not_believed_until_it_lasts(desk: Desk) -> None:
+def test_a_poll_far_under_the_healthy_ones_is_not_believed_until_it_lasts(app_context: AppContext) -> None:
     for day in range(6):
-        assert bring(desk, 40, day).verdict in (Verdict.BASELINE_SEEDED, Verdict.NOTHING_NEW)
+        assert bring(app_context, 40, day).verdict in (Verdict.BASELINE_SEEDED, Verdict.NOTHING_NEW)
     for day in (6, 7):
-        few = bring(desk, 3, day)
+        few = bring(app_context, 3, day)
         assert few.verdict is Verdict.SOURCE_CHANGED
         assert few.message.startswith("only 3 rows where its last 6 good runs found 40 or more")
-        with desk.database.reading() as session:
+        with app_context.database.reading() as session:
             assert checkpoint(session, "samnotices", "poll/until") == (DAY + timedelta(days=5)).isoformat()
             health = health_of(session, "samnotices")
         assert (health.rows, health.usual_rows) == (40, 40)
-    assert bring(desk, 3, 8).verdict is Verdict.NOTHING_NEW, "again and again is the truth: a watchlist can shrink"
-    with desk.database.reading() as session:
+    assert bring(app_context, 3, 8).verdict is Verdict.NOTHING_NEW, (
+        "again and again is the truth: a watchlist can shrink"
+    )
+    with app_context.database.reading() as session:
         assert checkpoint(session, "samnotices", "poll/until") == (DAY + timedelta(days=8)).isoformat()
 
 
 @pytest.mark.parametrize("found", [10, 39, 160])
-def test_a_little_less_or_much_more_is_believed(desk: Desk, found: int) -> None:
+def test_a_little_less_or_much_more_is_believed(app_context: AppContext, found: int) -> None:
     for day in range(5):
-        bring(desk, 40, day)
-    assert bring(desk, found, 5).verdict in (Verdict.NOTHING_NEW, Verdict.NEW)
+        bring(app_context, 40, day)
+    assert bring(app_context, found, 5).verdict in (Verdict.NOTHING_NEW, Verdict.NEW)
 
 
-def test_nothing_is_usual_of_a_young_or_a_small_source(desk: Desk) -> None:
+def test_nothing_is_usual_of_a_young_or_a_small_source(app_context: AppContext) -> None:
     for day in range(4):
-        bring(desk, 40, day)
-    assert bring(desk, 1, 4).verdict is Verdict.NOTHING_NEW
+        bring(app_context, 40, day)
+    assert bring(app_context, 1, 4).verdict is Verdict.NOTHING_NEW
     for day in range(5, 12):
-        bring(desk, 15, day)
-    assert bring(desk, 1, 12).verdict is Verdict.NOTHING_NEW
+        bring(app_context, 15, day)
+    assert bring(app_context, 1, 12).verdict is Verdict.NOTHING_NEW
 
 
-def test_health_tells_the_newest_record_and_the_last_good_poll(desk: Desk) -> None:
-    bring(desk, 2, 0)
-    fail(desk)
-    with desk.database.reading() as session:
+def test_health_tells_the_newest_record_and_the_last_good_poll(app_context: AppContext) -> None:
+    bring(app_context, 2, 0)
+    fail(app_context)
+    with app_context.database.reading() as session:
         health = health_of(session, "samnotices")
     assert (health.newest, health.rows, health.usual_rows) == (date(2026, 11, 18), 2, None)
     assert health.last_verdict == "source unreachable"

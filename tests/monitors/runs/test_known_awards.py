@@ -16,7 +16,7 @@ import pytest
 
 from feeds.entries.titles import title_for
 from monitors.runs.status import Verdict
-from procurewatch.context import Desk
+from procurewatch.context import AppContext
 from procurewatch.demo.corpus import CorpusAction, CorpusAward
 from procurewatch.demo.upstream import UsaspendingStandIn, load_corpus
 from storage.models import EventKind
@@ -24,7 +24,7 @@ from storage.reading.records import actions_of
 from storage.search.query import Query
 from storage.search.search import count_records, find_events
 from storage.writing.milestones import COUNTED_UP
-from tests.app_context import LAST_DAY, desk_over, poll
+from tests.app_context import LAST_DAY, app_context_for, poll
 
 PIID = "70B03C23F00001053"
 BOUGHT = "U.S. Customs and Border Protection buys Babel Street through PANAMERICA COMPUTERS, INC."
@@ -33,16 +33,16 @@ BOUGHT = "U.S. Customs and Border Protection buys Babel Street through PANAMERIC
 class World:
     """A fake USAspending with one award, and the program that watches it."""
 
-    def __init__(self, server: UsaspendingStandIn, desk: Desk) -> None:
+    def __init__(self, server: UsaspendingStandIn, app_context: AppContext) -> None:
         self.server = server
-        self.desk = desk
+        self.app_context = app_context
         self.day = LAST_DAY
 
     def poll(self, days: int = 1) -> list[str]:
         """Poll so many days later; return the titles of what is newly published."""
         before = self._published()
         self.day += timedelta(days=days)
-        report = poll(self.desk, self.day)
+        report = poll(self.app_context, self.day)
         assert report.verdict in (Verdict.NEW, Verdict.NOTHING_NEW, Verdict.BASELINE_SEEDED), report
         return sorted(title for identifier, title in self._published().items() if identifier not in before)
 
@@ -65,7 +65,7 @@ class World:
         )
 
     def _published(self) -> dict[str, str]:
-        with self.desk.database.reading() as session:
+        with self.app_context.database.reading() as session:
             events = [event for event in find_events(session, Query(), 100) if event.kind not in COUNTED_UP]
         return {event.id: title_for(event) for event in events}
 
@@ -75,8 +75,8 @@ def world(folder: Path, *actions: int) -> Iterator[World]:
     """Open a world in which a poll has stored the award with these of its actions."""
     award = next(award for award in load_corpus() if award.piid == PIID)
     held: CorpusAward = replace(award, actions=[award.actions[number] for number in actions])
-    with UsaspendingStandIn([held]) as server, desk_over(server.base_url, folder) as desk:
-        opened = World(server, desk)
+    with UsaspendingStandIn([held]) as server, app_context_for(server.base_url, folder) as app_context:
+        opened = World(server, app_context)
         assert [title.partition(":")[0] for title in opened.poll(0) if " buys " in title] == [BOUGHT]
         assert opened.poll() == []
         yield opened
@@ -130,7 +130,7 @@ def test_an_award_whose_parent_is_corrected_stays_one_award(tmp_path: Path) -> N
         assert f"award {PIID}: award key changed from {before} to {after}" in renumbered
         assert " modifies (P00002) " in modified
         assert opened.poll() == []
-        with opened.desk.database.reading() as session:
+        with opened.app_context.database.reading() as session:
             assert count_records(session, Query()) == 1
             assert [action.modification for action in actions_of(session, after)] == ["0", "P00001", "P00002"]
             kinds = [event.kind for event in find_events(session, Query(), 100)]

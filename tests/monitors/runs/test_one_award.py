@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from monitors.runs.status import Verdict
-from procurewatch.context import Desk
+from procurewatch.context import AppContext
 from procurewatch.demo.upstream import CorpusAward, UsaspendingStandIn, load_corpus
 from sources.registry import SOURCES
 from storage.models import EventKind, StoredEvent
@@ -26,7 +26,7 @@ from storage.reading.timelines import links_of, sources_of, timeline_of
 from storage.search.query import Query
 from storage.search.search import find_events
 from storage.writing.milestones import COUNTED_UP
-from tests.app_context import desk_asking, ignore
+from tests.app_context import app_context_with, ignore
 from tests.sources.sam.records import changed, record
 from tests.upstreams import sam_contract_awards, sam_opportunities
 from tests.upstreams.fpds import Fpds
@@ -83,7 +83,7 @@ def _contract_record() -> dict[str, Any]:
 
 
 @contextmanager
-def everywhere(folder: Path, database_url: str | None = None) -> Iterator[Desk]:
+def everywhere(folder: Path, database_url: str | None = None) -> Iterator[AppContext]:
     """Open a desk whose sources all tell of the purchase."""
     subaward = CorpusSubaward(
         prime=_purchase(),
@@ -110,25 +110,25 @@ def everywhere(folder: Path, database_url: str | None = None) -> Iterator[Desk]:
             "subawards": {"base_url": open_(SubawardsStandIn([subaward])).base_url},
         }
         days = {"signed_days": 1461, "sweep_days": 1461}
-        yield open_(desk_asking(addresses, folder, "clearview-ai", "venntel", database_url=database_url, **days))
+        yield open_(app_context_with(addresses, folder, "clearview-ai", "venntel", database_url=database_url, **days))
 
 
-def poll_in(desk: Desk, order: Sequence[str]) -> None:
+def poll_in(app_context: AppContext, order: Sequence[str]) -> None:
     for name in order:
-        report = desk.poll(SOURCES[name], UNTIL[name], ignore)
+        report = app_context.poll(SOURCES[name], UNTIL[name], ignore)
         assert report.verdict is Verdict.BASELINE_SEEDED, report
 
 
-def timeline(desk: Desk, key: str = KEY) -> list[StoredEvent]:
-    with desk.database.reading() as session:
+def timeline(app_context: AppContext, key: str = KEY) -> list[StoredEvent]:
+    with app_context.database.reading() as session:
         return timeline_of(session, key)
 
 
 @pytest.mark.parametrize("order", ORDERS, ids="-".join)
 def test_all_sources_of_a_purchase_make_one_timeline(order: Sequence[str], database_url: str, tmp_path: Path) -> None:
-    with everywhere(tmp_path, database_url) as desk:
-        poll_in(desk, order)
-        events = [event for event in timeline(desk) if event.kind not in COUNTED_UP]
+    with everywhere(tmp_path, database_url) as app_context:
+        poll_in(app_context, order)
+        events = [event for event in timeline(app_context) if event.kind not in COUNTED_UP]
         began = [event for event in events if event.kind in (EventKind.NEW_NOTICE, EventKind.NEW_AWARD)]
         assert events[: len(began)] == began
         assert [event.amount for event in began if event.action] == [Decimal("500000.00")], "told of by a modification"
@@ -147,9 +147,9 @@ def test_all_sources_of_a_purchase_make_one_timeline(order: Sequence[str], datab
 
 @pytest.mark.parametrize("order", ORDERS, ids="-".join)
 def test_what_each_source_says_stands_side_by_side(order: Sequence[str], tmp_path: Path) -> None:
-    with everywhere(tmp_path) as desk:
-        poll_in(desk, order)
-        with desk.database.reading() as session:
+    with everywhere(tmp_path) as app_context:
+        poll_in(app_context, order)
+        with app_context.database.reading() as session:
             said = {sighting.source: sighting for sighting in sources_of(session, KEY)}
             [award] = records_by_key(session, [KEY])
         assert list(said) == ["usaspending", "samawards", "fpds"], "and so missing from no register but grants"
@@ -164,9 +164,9 @@ def test_what_each_source_says_stands_side_by_side(order: Sequence[str], tmp_pat
 
 @pytest.mark.parametrize("order", ORDERS, ids="-".join)
 def test_publications_are_linked_with_how_sure_and_why(order: Sequence[str], tmp_path: Path) -> None:
-    with everywhere(tmp_path) as desk:
-        poll_in(desk, order)
-        with desk.database.reading() as session:
+    with everywhere(tmp_path) as app_context:
+        poll_in(app_context, order)
+        with app_context.database.reading() as session:
             links = [(link.record_key.split("_")[0], link.confidence, link.reason) for link in links_of(session, KEY)]
         assert links == [
             ("SUBAWARD", 1.0, "the source names the award by its key"),
@@ -175,11 +175,11 @@ def test_publications_are_linked_with_how_sure_and_why(order: Sequence[str], tmp
 
 
 def test_what_is_told_of_one_purchase_is_told_once(tmp_path: Path) -> None:
-    with everywhere(tmp_path) as desk:
-        poll_in(desk, tuple(UNTIL))
-        with desk.database.reading() as session:
+    with everywhere(tmp_path) as app_context:
+        poll_in(app_context, tuple(UNTIL))
+        with app_context.database.reading() as session:
             before = {event.id for event in find_events(session, Query(), limit=100)}
         for name, day in UNTIL.items():
-            desk.poll(SOURCES[name], day, ignore)
-        with desk.database.reading() as session:
+            app_context.poll(SOURCES[name], day, ignore)
+        with app_context.database.reading() as session:
             assert {event.id for event in find_events(session, Query(), limit=100)} == before

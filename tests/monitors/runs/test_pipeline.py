@@ -15,7 +15,7 @@ from sources.registry import SOURCES
 from storage.search.query import Query
 from storage.search.search import find_events
 from storage.writing.runs import checkpoint
-from tests.app_context import LAST_DAY, backfill, desk_over, dump, later, poll
+from tests.app_context import LAST_DAY, app_context_for, backfill, dump, later, poll
 
 
 @pytest.fixture
@@ -26,16 +26,19 @@ def small_corpus() -> list[CorpusAward]:
 
 
 def test_a_first_poll_seeds_a_baseline_and_a_second_finds_nothing_new(database_url: str, tmp_path: Path) -> None:
-    with UsaspendingStandIn(load_corpus()) as upstream, desk_over(upstream.base_url, tmp_path, database_url) as desk:
-        first = poll(desk)
-        stored = dump(desk.database, moments=True)
-        second = poll(desk)
+    with (
+        UsaspendingStandIn(load_corpus()) as upstream,
+        app_context_for(upstream.base_url, tmp_path, database_url) as app_context,
+    ):
+        first = poll(app_context)
+        stored = dump(app_context.database, moments=True)
+        second = poll(app_context)
         assert first.verdict is Verdict.BASELINE_SEEDED
         assert first.tally.matched > 80
         assert second.verdict is Verdict.NOTHING_NEW
         assert second.tally.read == 0, "nothing that is stored in the same state is fetched again"
-        assert dump(desk.database, moments=True) == stored
-        with desk.database.reading() as session:
+        assert dump(app_context.database, moments=True) == stored
+        with app_context.database.reading() as session:
             told = find_events(session, Query(), 1000)
             of_clearview = find_events(session, Query(vendor=("clearview-ai",)), 1000)
         history = sum(row[1] in {event.record.key for event in of_clearview} for row in stored["event"])
@@ -46,9 +49,12 @@ def test_a_first_poll_seeds_a_baseline_and_a_second_finds_nothing_new(database_u
 def test_what_is_new_after_the_baseline_is_told_once(
     database_url: str, tmp_path: Path, small_corpus: list[CorpusAward]
 ) -> None:
-    with UsaspendingStandIn(small_corpus) as upstream, desk_over(upstream.base_url, tmp_path, database_url) as desk:
-        poll(desk)
-        with desk.database.reading() as session:
+    with (
+        UsaspendingStandIn(small_corpus) as upstream,
+        app_context_for(upstream.base_url, tmp_path, database_url) as app_context,
+    ):
+        poll(app_context)
+        with app_context.database.reading() as session:
             before = {event.id for event in find_events(session, Query(), 1000)}
         with upstream.editing() as awards:
             award = next(award for award in awards if "CLEARVIEW AI" in (award.recipient_name or ""))
@@ -57,9 +63,9 @@ def test_what_is_new_after_the_baseline_is_told_once(
             )
             award.actions.append(action)
             award.last_modified_date = later(2)
-        report = poll(desk, later(3))
-        again = poll(desk, later(4))
-        with desk.database.reading() as session:
+        report = poll(app_context, later(3))
+        again = poll(app_context, later(4))
+        with app_context.database.reading() as session:
             new = [event for event in find_events(session, Query(), 1000) if event.id not in before]
         assert report.verdict is Verdict.NEW
         assert again.verdict is Verdict.NOTHING_NEW
@@ -70,8 +76,8 @@ def test_a_modification_that_names_nothing_is_found_because_its_award_is_held(
     tmp_path: Path, small_corpus: list[CorpusAward]
 ) -> None:
     """A reseller's award: the modification says only ADD FUNDING, and the description no longer names the product."""
-    with UsaspendingStandIn(small_corpus) as upstream, desk_over(upstream.base_url, tmp_path) as desk:
-        poll(desk)
+    with UsaspendingStandIn(small_corpus) as upstream, app_context_for(upstream.base_url, tmp_path) as app_context:
+        poll(app_context)
         with upstream.editing() as awards:
             award = next(a for a in awards if a.piid == "70B03C23F00001053")
             award.actions = [
@@ -81,8 +87,8 @@ def test_a_modification_that_names_nothing_is_found_because_its_award_is_held(
                 ),
             ]
             award.last_modified_date = later(1)
-        report = poll(desk, later(2))
-        with desk.database.reading() as session:
+        report = poll(app_context, later(2))
+        with app_context.database.reading() as session:
             newest = find_events(session, Query(vendor=("babel-street",)), 5)
         assert report.verdict is Verdict.NEW
         assert any(event.action and event.action.modification == "P00050" for event in newest)
@@ -92,15 +98,18 @@ def test_a_late_arrival_is_told_when_first_seen(tmp_path: Path, small_corpus: li
     """Signed 289 days before it appeared, as seen in real daily pulls, with an old last-modified date."""
     late = next(award for award in small_corpus if "CLEARVIEW AI" in (award.recipient_name or ""))
     others = [award for award in small_corpus if award is not late]
-    with UsaspendingStandIn(others) as upstream, desk_over(upstream.base_url, tmp_path, sweep_days=400) as desk:
-        assert poll(desk).verdict is Verdict.BASELINE_SEEDED
+    with (
+        UsaspendingStandIn(others) as upstream,
+        app_context_for(upstream.base_url, tmp_path, sweep_days=400) as app_context,
+    ):
+        assert poll(app_context).verdict is Verdict.BASELINE_SEEDED
         signed = LAST_DAY - timedelta(days=280)
         with upstream.editing() as awards:
             late.date_signed, late.last_modified_date = signed, signed
             late.actions = [replace(late.actions[0], modification="0", action_date=signed)]
             awards.append(late)
-        report = poll(desk, later(9))
-        with desk.database.reading() as session:
+        report = poll(app_context, later(9))
+        with app_context.database.reading() as session:
             keys = {event.record.key for event in find_events(session, Query(), 1000)}
         assert report.verdict is Verdict.NEW
         assert late.key in keys
@@ -115,13 +124,13 @@ def test_a_new_vendor_on_the_watchlist_gets_a_baseline_of_its_own(
         "    legal_names: [PARAGON SYSTEMS INC]\n    sources: [https://example.org/why]\n"
     )
     with UsaspendingStandIn(small_corpus) as upstream:
-        with desk_over(upstream.base_url, tmp_path) as desk:
-            poll(desk)
-            with desk.database.reading() as session:
+        with app_context_for(upstream.base_url, tmp_path) as app_context:
+            poll(app_context)
+            with app_context.database.reading() as session:
                 before = find_events(session, Query(), 1000)
-        with desk_over(upstream.base_url, tmp_path, watchlist=[own]) as desk:
-            report = poll(desk, later(1))
-            with desk.database.reading() as session:
+        with app_context_for(upstream.base_url, tmp_path, watchlist=[own]) as app_context:
+            report = poll(app_context, later(1))
+            with app_context.database.reading() as session:
                 told = find_events(session, Query(vendor=("paragon-systems",)), 1000)
                 others = [event for event in find_events(session, Query(), 1000) if event not in told]
         assert report.verdict is Verdict.BASELINE_SEEDED
@@ -132,15 +141,18 @@ def test_a_new_vendor_on_the_watchlist_gets_a_baseline_of_its_own(
 def test_a_backfill_stores_history_and_tells_feeds_only_when_asked(
     database_url: str, tmp_path: Path, small_corpus: list[CorpusAward]
 ) -> None:
-    with UsaspendingStandIn(small_corpus) as upstream, desk_over(upstream.base_url, tmp_path, database_url) as desk:
-        quiet = backfill(desk, "clearview-ai")
-        with desk.database.reading() as session:
+    with (
+        UsaspendingStandIn(small_corpus) as upstream,
+        app_context_for(upstream.base_url, tmp_path, database_url) as app_context,
+    ):
+        quiet = backfill(app_context, "clearview-ai")
+        with app_context.database.reading() as session:
             assert find_events(session, Query(), 1000) == []
         assert quiet.verdict is Verdict.NEW
         assert (quiet.tally.new_awards, quiet.tally.read, quiet.tally.matched) == (2, 2, 2)
-        assert backfill(desk, "clearview-ai").verdict is Verdict.NOTHING_NEW
-        loud = backfill(desk, "penlink", tell=True)
-        with desk.database.reading() as session:
+        assert backfill(app_context, "clearview-ai").verdict is Verdict.NOTHING_NEW
+        loud = backfill(app_context, "penlink", tell=True)
+        with app_context.database.reading() as session:
             told = find_events(session, Query(), 1000)
         assert loud.tally.new_awards > 0
         assert told
@@ -148,53 +160,53 @@ def test_a_backfill_stores_history_and_tells_feeds_only_when_asked(
 
 
 def test_zero_rows_count_only_after_the_control_query(tmp_path: Path) -> None:
-    with UsaspendingStandIn([]) as upstream, desk_over(upstream.base_url, tmp_path) as desk:
-        report = poll(desk)
+    with UsaspendingStandIn([]) as upstream, app_context_for(upstream.base_url, tmp_path) as app_context:
+        report = poll(app_context)
         assert report.verdict is Verdict.NOTHING_MATCHES
         assert upstream.requests[-1].path.endswith("/references/toptier_agencies/")
 
 
 def test_the_watermark_moves_with_the_clock_and_back_when_that_was_wrong(tmp_path: Path) -> None:
     name = SOURCES["usaspending"].name
-    with UsaspendingStandIn([]) as upstream, desk_over(upstream.base_url, tmp_path) as desk:
-        poll(desk)
-        with desk.database.reading() as session:
+    with UsaspendingStandIn([]) as upstream, app_context_for(upstream.base_url, tmp_path) as app_context:
+        poll(app_context)
+        with app_context.database.reading() as session:
             assert checkpoint(session, name, "poll/until") == LAST_DAY.isoformat()
-        poll(desk, date(2024, 1, 1))
-        with desk.database.reading() as session:
+        poll(app_context, date(2024, 1, 1))
+        with app_context.database.reading() as session:
             assert checkpoint(session, name, "poll/until") == checkpoint(session, name, "poll/swept") == "2024-01-01"
 
 
 def test_one_award_that_can_never_be_read_does_not_stop_every_poll(
     tmp_path: Path, small_corpus: list[CorpusAward]
 ) -> None:
-    with UsaspendingStandIn(small_corpus) as upstream, desk_over(upstream.base_url, tmp_path) as desk:
-        assert poll(desk).verdict is Verdict.BASELINE_SEEDED
+    with UsaspendingStandIn(small_corpus) as upstream, app_context_for(upstream.base_url, tmp_path) as app_context:
+        assert poll(app_context).verdict is Verdict.BASELINE_SEEDED
         with upstream.editing() as awards:
             award = next(award for award in awards if "CLEARVIEW AI" in (award.recipient_name or ""))
             award.actions[0].obligation, award.last_modified_date = Decimal("1.001"), later(1)
-        first, second = poll(desk, later(2)), poll(desk, later(3))
+        first, second = poll(app_context, later(2)), poll(app_context, later(3))
         assert (first.verdict, first.message) == (Verdict.SOURCE_CHANGED, "1 of 1 records could not be read")
         assert (second.verdict, second.tally.problems) == (Verdict.NOTHING_NEW, 1)
-        with desk.database.reading() as session:
+        with app_context.database.reading() as session:
             assert checkpoint(session, "usaspending", "poll/until") == later(3).isoformat()
 
 
 def test_one_award_in_ten_unreadable_is_quarantined_and_many_mean_the_source_changed(
     tmp_path: Path, small_corpus: list[CorpusAward]
 ) -> None:
-    with UsaspendingStandIn(small_corpus) as upstream, desk_over(upstream.base_url, tmp_path) as desk:
+    with UsaspendingStandIn(small_corpus) as upstream, app_context_for(upstream.base_url, tmp_path) as app_context:
         with upstream.editing() as awards:
             award = next(award for award in awards if "CLEARVIEW AI" in (award.recipient_name or ""))
             award.actions[0].obligation = Decimal("1.001")
-        report = poll(desk)
+        report = poll(app_context)
         assert report.verdict is Verdict.BASELINE_SEEDED
         assert report.tally.problems == 1
-        assert len(dump(desk.database)["quarantine"]) == 1
+        assert len(dump(app_context.database)["quarantine"]) == 1
         with upstream.editing() as awards:
             for award in awards:
                 award.actions[0].obligation, award.last_modified_date = Decimal("0.001"), later(1)
-        broken = poll(desk, later(2))
+        broken = poll(app_context, later(2))
         assert broken.verdict is Verdict.SOURCE_CHANGED
-        with desk.database.reading() as session:
+        with app_context.database.reading() as session:
             assert checkpoint(session, "usaspending", "poll/until") == LAST_DAY.isoformat()

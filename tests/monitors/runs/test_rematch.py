@@ -8,11 +8,11 @@ from pathlib import Path
 from monitors.matching.matcher import Matcher
 from monitors.runs.pipeline import Workshop
 from monitors.runs.rematch import RematchReport, rematch
-from procurewatch.context import Desk
+from procurewatch.context import AppContext
 from procurewatch.demo.upstream import CorpusAward, UsaspendingStandIn, load_corpus
 from storage.search.query import Band, Query
 from storage.search.search import count_records, find_events
-from tests.app_context import desk_over, dump, poll
+from tests.app_context import app_context_for, dump, poll
 
 RESELLER = "PANAMERICA COMPUTERS, INC."
 
@@ -22,9 +22,11 @@ def awards() -> list[CorpusAward]:
     return [award for award in load_corpus() if (award.recipient_name or "") in ("CLEARVIEW AI, INC.", RESELLER)]
 
 
-def matched_anew(desk: Desk) -> RematchReport:
+def matched_anew(app_context: AppContext) -> RematchReport:
     """Match as the command does."""
-    return rematch(Workshop(database=desk.database, matcher=Matcher(desk.watchlist), stop=desk.stop))
+    return rematch(
+        Workshop(database=app_context.database, matcher=Matcher(app_context.watchlist), stop=app_context.stop)
+    )
 
 
 def watchlist(folder: Path, *names: str) -> Path:
@@ -39,24 +41,29 @@ def watchlist(folder: Path, *names: str) -> Path:
 
 
 def test_an_unchanged_watchlist_changes_nothing(database_url: str, tmp_path: Path) -> None:
-    with UsaspendingStandIn(awards()) as upstream, desk_over(upstream.base_url, tmp_path, database_url) as desk:
-        poll(desk)
-        before = dump(desk.database, moments=True)
-        report = matched_anew(desk)
+    with (
+        UsaspendingStandIn(awards()) as upstream,
+        app_context_for(upstream.base_url, tmp_path, database_url) as app_context,
+    ):
+        poll(app_context)
+        before = dump(app_context.database, moments=True)
+        report = matched_anew(app_context)
         assert (report.awards > 10, report.told, report.gained, report.lost) == (True, 0, {}, {})
-        assert dump(desk.database, moments=True) == before
+        assert dump(app_context.database, moments=True) == before
 
 
 def test_a_new_vendor_gains_what_is_stored_and_feeds_get_its_newest(database_url: str, tmp_path: Path) -> None:
     with UsaspendingStandIn(awards()) as upstream:
-        with desk_over(upstream.base_url, tmp_path, database_url) as desk:
-            poll(desk)
-            with desk.database.reading() as session:
+        with app_context_for(upstream.base_url, tmp_path, database_url) as app_context:
+            poll(app_context)
+            with app_context.database.reading() as session:
                 before = {event.id for event in find_events(session, Query(), 1000)}
-        with desk_over(upstream.base_url, tmp_path, database_url, watchlist=[watchlist(tmp_path, RESELLER)]) as desk:
-            report = matched_anew(desk)
-            again = matched_anew(desk)
-            with desk.database.reading() as session:
+        with app_context_for(
+            upstream.base_url, tmp_path, database_url, watchlist=[watchlist(tmp_path, RESELLER)]
+        ) as app_context:
+            report = matched_anew(app_context)
+            again = matched_anew(app_context)
+            with app_context.database.reading() as session:
                 stored = count_records(session, Query(vendor=("the-reseller",)))
                 after = {event.id for event in find_events(session, Query(), 1000)}
         assert report.gained["the-reseller"] == stored > 5
@@ -67,14 +74,14 @@ def test_a_new_vendor_gains_what_is_stored_and_feeds_get_its_newest(database_url
 
 def test_a_vendor_taken_off_loses_its_matches_but_not_its_awards(tmp_path: Path) -> None:
     with UsaspendingStandIn(awards()) as upstream:
-        with desk_over(upstream.base_url, tmp_path, watchlist=[watchlist(tmp_path, RESELLER)]) as desk:
-            poll(desk)
-            with desk.database.reading() as session:
+        with app_context_for(upstream.base_url, tmp_path, watchlist=[watchlist(tmp_path, RESELLER)]) as app_context:
+            poll(app_context)
+            with app_context.database.reading() as session:
                 had = count_records(session, Query(vendor=("the-reseller",)))
                 everything = count_records(session, Query(band=Band.ALL))
-        with desk_over(upstream.base_url, tmp_path) as desk:
-            report = matched_anew(desk)
-            with desk.database.reading() as session:
+        with app_context_for(upstream.base_url, tmp_path) as app_context:
+            report = matched_anew(app_context)
+            with app_context.database.reading() as session:
                 assert count_records(session, Query(vendor=("the-reseller",))) == 0
                 assert count_records(session, Query(band=Band.ALL)) == everything
         assert report.lost == {"the-reseller": had}

@@ -14,7 +14,7 @@ from sqlmodel import col
 
 from monitors.matching.matcher import Matcher
 from monitors.runs.status import RunReport, Verdict
-from procurewatch.context import Desk
+from procurewatch.context import AppContext
 from procurewatch.demo.upstream import CorpusAction, CorpusAward, UsaspendingStandIn, load_corpus
 from sources.records import Award, Payload
 from sources.registry import SOURCES
@@ -38,25 +38,25 @@ NOT_ASKED_FOR = frozenset(
 
 
 @contextmanager
-def desk_over(base_url: str, folder: Path) -> Iterator[Desk]:
+def app_context_for(base_url: str, folder: Path) -> Iterator[AppContext]:
     """Open a desk whose only source is the fake server, with the whole watchlist."""
     settings = settings_for(base_url, folder, signed_days=120, sweep_days=1461)
     database = open_database(settings.database())
     try:
-        yield Desk(settings=settings, database=database, watchlist=shipped(), stop=threading.Event())
+        yield AppContext(settings=settings, database=database, watchlist=shipped(), stop=threading.Event())
     finally:
         database.close()
 
 
-def poll(desk: Desk, until: date = LAST_DAY) -> RunReport:
-    return desk.poll(SOURCE, until, ignore)
+def poll(app_context: AppContext, until: date = LAST_DAY) -> RunReport:
+    return app_context.poll(SOURCE, until, ignore)
 
 
-def actions_stored(desk: Desk) -> set[tuple[str, str, Decimal | None]]:
+def actions_stored(app_context: AppContext) -> set[tuple[str, str, Decimal | None]]:
     """Return (award, modification, dollars) of every stored action of an award that matched."""
     matched = select(col(MatchRow.record_key))
     query = select(ActionRow).where(col(ActionRow.award_key).in_(matched))
-    with desk.database.reading() as session:
+    with app_context.database.reading() as session:
         return {(row.award_key, row.modification, row.obligation) for row in session.scalars(query)}
 
 
@@ -86,8 +86,8 @@ def matching(awards: list[CorpusAward]) -> set[str]:
     return {record.key for record in read if isinstance(record, Award) and matcher.matches(record)}
 
 
-def published(desk: Desk) -> list[tuple[str, str]]:
-    with desk.database.reading() as session:
+def published(app_context: AppContext) -> list[tuple[str, str]]:
+    with app_context.database.reading() as session:
         events = find_events(session, Query(), 10_000)
         return [(event.record.piid, event.action.modification) for event in events if event.action]
 
@@ -108,10 +108,10 @@ def test_polls_a_sweep_and_backfills_store_every_action_and_end_well(tmp_path: P
     wanted = matching(corpus)
     held_back = [award for award in corpus if award.key in wanted][::7]
     first = [award for award in corpus if award not in held_back]
-    with UsaspendingStandIn(first) as upstream, desk_over(upstream.base_url, tmp_path) as desk:
-        assert poll(desk).verdict is Verdict.BASELINE_SEEDED
+    with UsaspendingStandIn(first) as upstream, app_context_for(upstream.base_url, tmp_path) as app_context:
+        assert poll(app_context).verdict is Verdict.BASELINE_SEEDED
         found = {award.key for award in first} & wanted
-        assert actions_stored(desk) == actions_of(first, found)
+        assert actions_stored(app_context) == actions_of(first, found)
         with upstream.editing() as awards:
             for award in held_back:
                 award.last_modified_date = later(1)
@@ -124,34 +124,34 @@ def test_polls_a_sweep_and_backfills_store_every_action_and_end_well(tmp_path: P
                 modification("P00093", latest - timedelta(days=3), "100.00"),
                 modification("P00094", latest - timedelta(days=3), "-100.00"),
             ]
-        assert poll(desk, later(2)).verdict is Verdict.NEW
-        assert actions_stored(desk) == actions_of(corpus, wanted)
+        assert poll(app_context, later(2)).verdict is Verdict.NEW
+        assert actions_stored(app_context) == actions_of(corpus, wanted)
         for number in ("P00091", "P00092", "P00093", "P00094"):
-            assert published(desk).count((CLEARVIEW, number)) == 1
-        assert poll(desk, later(3)).verdict is Verdict.NOTHING_NEW
-        before = published(desk)
-        swept = poll(desk, later(12))
+            assert published(app_context).count((CLEARVIEW, number)) == 1
+        assert poll(app_context, later(3)).verdict is Verdict.NOTHING_NEW
+        before = published(app_context)
+        swept = poll(app_context, later(12))
         assert (swept.verdict, swept.tally.skipped) == (Verdict.NOTHING_NEW, False)
         for vendor in BACKFILLED:
-            report = desk.backfill(
-                SOURCE, desk.watchlist.by_id[vendor], date(2020, 10, 1), later(12), ignore, tell=False
+            report = app_context.backfill(
+                SOURCE, app_context.watchlist.by_id[vendor], date(2020, 10, 1), later(12), ignore, tell=False
             )
             assert report.verdict in (Verdict.NEW, Verdict.NOTHING_NEW), (vendor, report)
-        assert actions_stored(desk) == actions_of(corpus, wanted)
-        assert published(desk) == before
-        with desk.database.reading() as session:
+        assert actions_stored(app_context) == actions_of(corpus, wanted)
+        assert published(app_context) == before
+        with app_context.database.reading() as session:
             assert set(session.scalars(select(col(RecordRow.key)))) >= wanted
 
 
 def test_an_ordinary_day_costs_fewer_than_150_requests(tmp_path: Path) -> None:
     corpus = load_corpus()
-    with UsaspendingStandIn(corpus) as upstream, desk_over(upstream.base_url, tmp_path) as desk:
-        poll(desk)
+    with UsaspendingStandIn(corpus) as upstream, app_context_for(upstream.base_url, tmp_path) as app_context:
+        poll(app_context)
         asked = len(upstream.requests)
         with upstream.editing() as awards:
             clearview = next(award for award in awards if award.piid == CLEARVIEW)
             action = modification("P00095", later(1), "10.00")
             clearview.actions.append(action)
         for _ in range(4):
-            poll(desk, later(2))
+            poll(app_context, later(2))
         assert len(upstream.requests) - asked < 150

@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 
 from monitors.runs.pipeline import NOTE
-from procurewatch.context import Desk
+from procurewatch.context import AppContext
 from procurewatch.demo.stand_in import StandIn
 from procurewatch.demo.upstream import CorpusSubaward, UsaspendingStandIn, load_corpus
 from procurewatch.demo.usaspending.served import WRONG
 from procurewatch.doctor import Finding, Result, examine
 from sources.registry import SOURCES
 from storage.writing.runs import checkpoint
-from tests.app_context import LAST_DAY, Dump, desk_asking, dump, ignore, later
+from tests.app_context import LAST_DAY, Dump, app_context_with, dump, ignore, later
 from tests.upstreams.usaspending.subawards import SubawardsStandIn
 
 RECORDS = ("record", "action", "match", "event")
@@ -51,11 +51,11 @@ def server_of(source: str, wrong: Sequence[str] = ()) -> StandIn:
 
 
 @contextmanager
-def desk_at(source: str, folder: Path, *wrong: str) -> Iterator[Desk]:
+def desk_at(source: str, folder: Path, *wrong: str) -> Iterator[AppContext]:
     """Open a desk over a source whose server breaks these assumptions."""
     with (
         server_of(source, wrong) as upstream,
-        desk_asking(
+        app_context_with(
             {source: {"base_url": upstream.base_url}},
             folder,
             "babel-street",
@@ -63,25 +63,25 @@ def desk_at(source: str, folder: Path, *wrong: str) -> Iterator[Desk]:
             "palantir",
             signed_days=1461,
             sweep_days=1461,
-        ) as desk,
+        ) as app_context,
     ):
-        yield desk
+        yield app_context
 
 
-def about_assumptions(desk: Desk, source: str) -> dict[str, Finding]:
+def about_assumptions(app_context: AppContext, source: str) -> dict[str, Finding]:
     """Return what the doctor finds about the assumptions of a source."""
     names = [assumption.name for assumption in SOURCES[source].assumptions]
-    return {finding.check: finding for finding in examine(desk.settings) if finding.check in names}
+    return {finding.check: finding for finding in examine(app_context.settings) if finding.check in names}
 
 
-def polled(desk: Desk, source: str) -> Dump:
+def polled(app_context: AppContext, source: str) -> Dump:
     """Poll a source twice, the second time with awards held; both must end well. Return the records then stored."""
     for day in (LAST_DAY, later(1)):
-        with desk.claimed(SOURCES[source]):
-            report = desk.poll(SOURCES[source], day, ignore, force=True)
+        with app_context.claimed(SOURCES[source]):
+            report = app_context.poll(SOURCES[source], day, ignore, force=True)
         assert report.verdict is not None
         assert report.verdict.is_good, report.message
-    stored = dump(desk.database)
+    stored = dump(app_context.database)
     return {table: stored[table] for table in RECORDS}
 
 
@@ -90,10 +90,10 @@ def right(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Dump]:
     """What is stored of each source where everything holds, which the doctor finds before."""
     found = {}
     for source in ASKED:
-        with desk_at(source, tmp_path_factory.mktemp(source)) as desk:
-            about = about_assumptions(desk, source)
+        with desk_at(source, tmp_path_factory.mktemp(source)) as app_context:
+            about = about_assumptions(app_context, source)
             assert {name: finding.result for name, finding in about.items()} == dict.fromkeys(about, Result.OK)
-            found[source] = polled(desk, source)
+            found[source] = polled(app_context, source)
         assert found[source]["record"]
     return found
 
@@ -106,13 +106,13 @@ def test_every_assumption_can_be_broken() -> None:
 def test_a_poll_ends_well_whichever_does_not_hold(
     source: str, wrong: str, right: dict[str, Dump], tmp_path: Path
 ) -> None:
-    with desk_at(source, tmp_path, wrong) as desk:
-        about = about_assumptions(desk, source)
+    with desk_at(source, tmp_path, wrong) as app_context:
+        about = about_assumptions(app_context, source)
         expected = dict.fromkeys(about, True) | dict.fromkeys((wrong, *ALSO_WRONG.get(wrong, ())), False)
         assert {name: finding.holds for name, finding in about.items()} == expected
         assert about[wrong].result is Result.WARNING
         assert about[wrong].do, "what the program does about it"
-        with desk.database.reading() as session:
+        with app_context.database.reading() as session:
             noted = {name: checkpoint(session, source, f"{NOTE}assumption/{name}") for name in about}
         assert noted == {name: "holds" if holds else "does not hold" for name, holds in expected.items()}
-        assert polled(desk, source) == right[source]
+        assert polled(app_context, source) == right[source]

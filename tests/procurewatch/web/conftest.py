@@ -17,11 +17,11 @@ from httpx import Client
 from playwright.sync_api import Browser, Error, Page, sync_playwright
 from pydantic import SecretStr
 
-from procurewatch.context import Desk
+from procurewatch.context import AppContext
 from procurewatch.demo.upstream import UsaspendingStandIn, load_corpus
 from procurewatch.web.app import make_app
 from storage.database import Database, open_database
-from tests.app_context import desk_over, few, poll, settings_for
+from tests.app_context import app_context_for, few, poll, settings_for
 from tests.conftest import NO_BROWSER
 from tests.procurewatch.web.fixtures import TOKEN
 
@@ -29,11 +29,11 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 
 @contextmanager
-def served(desk: Desk) -> Iterator[str]:
+def served(app_context: AppContext) -> Iterator[str]:
     """Serve a desk on a free port of this machine; give the address."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         address = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        server = uvicorn.Server(uvicorn.Config(make_app(desk, address), log_level="error", lifespan="off"))
+        server = uvicorn.Server(uvicorn.Config(make_app(app_context, address), log_level="error", lifespan="off"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
         try:
@@ -50,16 +50,16 @@ def polled(
     """A SQLite file with what a poll of the demo's awards stores."""
 
     def fill(folder: Path) -> None:
-        with UsaspendingStandIn(load_corpus()) as upstream, desk_over(upstream.base_url, folder) as desk:
-            poll(desk)
-            with desk.database.engine.connect() as connection:
+        with UsaspendingStandIn(load_corpus()) as upstream, app_context_for(upstream.base_url, folder) as app_context:
+            poll(app_context)
+            with app_context.database.engine.connect() as connection:
                 connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
     return Path(shutil.copy(made_once("polled", fill) / "procurewatch.sqlite3", tmp_path_factory.mktemp("polled")))
 
 
 @pytest.fixture
-def desk(polled: Path, tmp_path: Path) -> Iterator[Desk]:
+def app_context(polled: Path, tmp_path: Path) -> Iterator[AppContext]:
     """A desk over a copy of it."""
     file = tmp_path / "procurewatch.sqlite3"
     shutil.copy(polled, file)
@@ -67,17 +67,17 @@ def desk(polled: Path, tmp_path: Path) -> Iterator[Desk]:
         yield desk_of(database, tmp_path)
 
 
-def desk_of(database: Database, folder: Path, **settings: Any) -> Desk:
+def desk_of(database: Database, folder: Path, **settings: Any) -> AppContext:
     """Open a desk over a database, with a token to review with."""
     given: dict[str, Any] = {"web_token": SecretStr(TOKEN), "requests_a_minute": 100_000, **settings}
     told = settings_for("http://127.0.0.1:9", folder, **given)
-    return Desk(settings=told, database=database, watchlist=few(), stop=threading.Event())
+    return AppContext(settings=told, database=database, watchlist=few(), stop=threading.Event())
 
 
 @pytest.fixture
-def address(desk: Desk) -> Iterator[str]:
+def address(app_context: AppContext) -> Iterator[str]:
     """Where the reading room is served."""
-    with served(desk) as found:
+    with served(app_context) as found:
         yield found
 
 

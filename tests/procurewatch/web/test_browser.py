@@ -11,7 +11,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from procurewatch.context import Desk
+from procurewatch.context import AppContext
 from storage.reading.records import count_waiting
 from storage.writing.reviews import Decision, all_verdicts
 from tests.procurewatch.web.fixtures import CLEARVIEW, TOKEN
@@ -155,7 +155,7 @@ def test_an_award_shows_why_money_over_time_and_evidence(page: Page, address: st
     expect(page.get_by_role("heading", level=1)).to_have_text("Clearview AI")
 
 
-def test_reviewing_with_the_keyboard(page: Page, address: str, desk: Desk) -> None:
+def test_reviewing_with_the_keyboard(page: Page, address: str, app_context: AppContext) -> None:
     sign_in(page, address)
     waiting = page.locator(".queue article").count()
     second = page.locator("#item-2 h3").inner_text()
@@ -170,12 +170,12 @@ def test_reviewing_with_the_keyboard(page: Page, address: str, desk: Desk) -> No
     expect(page.locator("#item-1")).to_be_focused()
     page.keyboard.press("r")
     expect(page.locator(".decided li")).to_have_count(2)
-    assert decisions(desk) == {Decision.CONFIRMED, Decision.REJECTED}
+    assert decisions(app_context) == {Decision.CONFIRMED, Decision.REJECTED}
     page.keyboard.press("u")
     expect(page.locator(".decided li")).to_have_count(1)
     page.keyboard.press("u")
     expect(page.locator(".decided li")).to_have_count(0)
-    assert decisions(desk) == set()
+    assert decisions(app_context) == set()
     expect(page.locator(".queue article")).to_have_count(waiting)
     page.locator("#note-1").fill("c")  # letters in a field are letters
     expect(page.locator(".decided li")).to_have_count(0)
@@ -183,11 +183,11 @@ def test_reviewing_with_the_keyboard(page: Page, address: str, desk: Desk) -> No
     page.locator("#item-1").focus()
     page.keyboard.press("n")
     expect(page.locator(".decided li")).to_have_count(1)
-    assert decisions(desk) == {Decision.NEVER}
+    assert decisions(app_context) == {Decision.NEVER}
 
 
-def decisions(desk: Desk) -> set[Decision]:
-    with desk.database.reading() as session:
+def decisions(app_context: AppContext) -> set[Decision]:
+    with app_context.database.reading() as session:
         return {verdict.decision for verdict in all_verdicts(session)}
 
 
@@ -198,20 +198,20 @@ def plain(browser: Browser) -> Iterator[Page]:
         yield context.new_page()
 
 
-def test_everything_works_without_javascript(plain: Page, address: str, desk: Desk) -> None:
+def test_everything_works_without_javascript(plain: Page, address: str, app_context: AppContext) -> None:
     plain.goto(address)
     plain.get_by_role("search").get_by_placeholder("Company").fill("clearview")
     plain.get_by_role("search").get_by_role("button").click()
     plain.locator(".results article a").first.click()
     expect(plain.get_by_role("heading", level=1)).to_have_text("CLEARVIEW AI, INC.")
     sign_in(plain, address)
-    with desk.database.reading() as session:
+    with app_context.database.reading() as session:
         before = count_waiting(session)
     plain.locator("#item-1").get_by_role("button", name="Reject").click()
     expect(plain.locator(".decided li")).to_have_count(1)
     plain.get_by_role("button", name="Undo").click()
     expect(plain.locator(".decided li")).to_have_count(0)
-    with desk.database.reading() as session:
+    with app_context.database.reading() as session:
         assert count_waiting(session) == before
 
 

@@ -24,7 +24,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Message
 
 from feeds.urls import letter_path, pack_path
-from procurewatch.context import Desk
+from procurewatch.context import AppContext
 from procurewatch.web.app import make_room
 from procurewatch.web.routes.exports import MOST_AT_ONCE, Files
 from tests.procurewatch.web.fixtures import CLEARVIEW
@@ -82,8 +82,8 @@ def test_what_is_not_there_is_a_line(client: Client, path: str) -> None:
     assert (answer.status_code, answer.text.count("\n")) == (404, 1)
 
 
-def test_so_many_files_are_taken_at_once_and_no_more(desk: Desk) -> None:
-    files, taken = Files(make_room(desk, "http://x.example")), []
+def test_so_many_files_are_taken_at_once_and_no_more(app_context: AppContext) -> None:
+    files, taken = Files(make_room(app_context, "http://x.example")), []
 
     def endless(session: Session) -> Iterator[bytes]:
         while True:
@@ -104,8 +104,8 @@ def test_so_many_files_are_taken_at_once_and_no_more(desk: Desk) -> None:
     assert (ask().status_code, ask().status_code) == (200, 200)
 
 
-def test_who_goes_away_makes_room_at_once(desk: Desk) -> None:
-    files, closed = Files(make_room(desk, "http://x.example")), []
+def test_who_goes_away_makes_room_at_once(app_context: AppContext) -> None:
+    files, closed = Files(make_room(app_context, "http://x.example")), []
 
     def endless(_session: Session) -> Iterator[bytes]:
         try:

@@ -23,7 +23,7 @@ from sqlalchemy import insert
 
 from feeds.formats.atom_rss import write_feed
 from feeds.urls import FeedFormat
-from procurewatch.context import Desk
+from procurewatch.context import AppContext
 from procurewatch.settings import Settings
 from procurewatch.web.app import make_app
 from procurewatch.web.routes import feeds as web_feeds
@@ -43,7 +43,7 @@ BASE = "http://127.0.0.1:{}"
 @contextmanager
 def served(database: Database, folder: Path, **settings: object) -> Iterator[httpx.Client]:
     """Serve a database over HTTP; give a client whose base is the site's own address."""
-    desk = Desk(
+    app_context = AppContext(
         settings=Settings.model_validate({"data_dir": folder, "watchlist": [], **settings}),
         database=database,
         watchlist=few(),
@@ -51,7 +51,7 @@ def served(database: Database, folder: Path, **settings: object) -> Iterator[htt
     )
     with socket.create_server(("127.0.0.1", 0)) as listening:
         base = BASE.format(listening.getsockname()[1])
-        server = uvicorn.Server(uvicorn.Config(make_app(desk, base), log_level="error"))
+        server = uvicorn.Server(uvicorn.Config(make_app(app_context, base), log_level="error"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
         try:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from httpx import Client
 
-from procurewatch.context import Desk
+from procurewatch.context import AppContext
 from procurewatch.web.api import routes
 from procurewatch.web.context import Room
 from procurewatch.web.routes.feeds import FeedDesk
@@ -24,15 +24,15 @@ from tests.procurewatch.web.fixtures import CLEARVIEW, csrf, sign_in
 PATHS = ("/", "/search", CLEARVIEW, "/vendor/cellebrite.html", "/review", "/nothing", "/style.css", "/all.atom")
 
 
-def waiting(desk: Desk) -> dict[str, str]:
+def waiting(app_context: AppContext) -> dict[str, str]:
     """Return a form that decides the first match that waits."""
-    with desk.database.reading() as session:
+    with app_context.database.reading() as session:
         record, match = review_queue(session, limit=1)[0]
     return {"record": record.key, "vendor": match.vendor_id, "decision": "confirmed"}
 
 
-def verdicts(desk: Desk) -> int:
-    with desk.database.reading() as session:
+def verdicts(app_context: AppContext) -> int:
+    with app_context.database.reading() as session:
         return len(list(all_verdicts(session)))
 
 
@@ -89,8 +89,8 @@ def test_a_body_too_large_or_of_unknown_length_is_not_read(client: Client) -> No
 
 def test_requests_are_counted_by_client(polled: Path, tmp_path: Path) -> None:
     with closing(open_database(f"sqlite:///{polled}")) as database:
-        desk = desk_of(database, tmp_path, requests_a_minute=5)
-        with served(desk) as address, Client(base_url=address) as client:
+        app_context = desk_of(database, tmp_path, requests_a_minute=5)
+        with served(app_context) as address, Client(base_url=address) as client:
             by = [client.get("/style.css", headers={"X-Forwarded-For": "9.9.9.9, 203.0.113.1"}) for _ in range(12)]
             assert [answer.status_code for answer in by[:5]] == [200] * 5
             assert by[-1].status_code == 429
@@ -154,8 +154,8 @@ def test_a_date_that_cannot_be_is_passed_over(client: Client, date: str) -> None
         assert client.get(path, headers={"If-Modified-Since": date}).status_code == 200
 
 
-def test_deciding_needs_a_token_and_the_forms_own_word(client: Client, desk: Desk, address: str) -> None:
-    form = waiting(desk)
+def test_deciding_needs_a_token_and_the_forms_own_word(client: Client, app_context: AppContext, address: str) -> None:
+    form = waiting(app_context)
     answer = client.post("/review/decide", data=form)
     assert (answer.status_code, answer.text) == (403, "Sign in at /review first.\n")
     word = sign_in(client)
@@ -167,9 +167,9 @@ def test_deciding_needs_a_token_and_the_forms_own_word(client: Client, desk: Des
         others = sign_in(other, "Ben")
     assert client.post("/review/decide", data={**form, "csrf": others}).status_code == 403
     assert client.post("/review/undo", data={"vendor": "x", "subject": "y"}).status_code == 403
-    assert verdicts(desk) == 0
+    assert verdicts(app_context) == 0
     assert client.post("/review/decide", data={**form, "csrf": word}).status_code == 200
-    assert verdicts(desk) == 1
+    assert verdicts(app_context) == 1
 
 
 def test_a_wrong_token_is_refused_and_tries_are_counted(client: Client) -> None:
@@ -190,9 +190,9 @@ def test_the_cookie_is_for_this_site_alone(client: Client) -> None:
     assert "&lt;b&gt;Ana" in client.get("/review").text
 
 
-def test_no_form_leads_away_from_here(client: Client, desk: Desk) -> None:
+def test_no_form_leads_away_from_here(client: Client, app_context: AppContext) -> None:
     form = {
-        **waiting(desk),
+        **waiting(app_context),
         "csrf": sign_in(client),
         "at": "//evil.example",
         "only": "//evil.example",
@@ -209,24 +209,24 @@ def test_signing_out_ends_it(client: Client) -> None:
     assert "Sign in" in client.post("/review/sign-out", data={"csrf": word}).text
 
 
-def test_a_trusted_proxy_names_who_reviews_and_nobody_else_can(desk: Desk, tmp_path: Path) -> None:
-    form, header = waiting(desk), {"X-User": "ada@example.org"}
-    trusting = desk_of(desk.database, tmp_path, web_token=None, web_user_header="X-User")
+def test_a_trusted_proxy_names_who_reviews_and_nobody_else_can(app_context: AppContext, tmp_path: Path) -> None:
+    form, header = waiting(app_context), {"X-User": "ada@example.org"}
+    trusting = desk_of(app_context.database, tmp_path, web_token=None, web_user_header="X-User")
     with served(trusting) as address, Client(base_url=address, follow_redirects=True) as client:
         assert client.get("/review").status_code == 403
         word = csrf(client.get("/review", headers=header).text)
         assert client.post("/review/decide", data=form, headers=header).status_code == 403
         assert client.post("/review/decide", data={**form, "csrf": word}, headers={"X-User": "eve"}).status_code == 403
         assert client.post("/review/decide", data={**form, "csrf": word}, headers=header).status_code == 200
-    with desk.database.reading() as session:
+    with app_context.database.reading() as session:
         assert [verdict.who for verdict in all_verdicts(session)] == ["ada@example.org"]
-    wary = desk_of(desk.database, tmp_path, web_user_header="X-User", trusted_proxies=["192.0.2.1"])
+    wary = desk_of(app_context.database, tmp_path, web_user_header="X-User", trusted_proxies=["192.0.2.1"])
     with served(wary) as address, Client(base_url=address) as client:
         assert "Sign in" in client.get("/review", headers=header).text
 
 
-def test_without_a_token_nobody_can_sign_in(desk: Desk, tmp_path: Path) -> None:
-    with served(desk_of(desk.database, tmp_path, web_token=None)) as address, Client(base_url=address) as client:
+def test_without_a_token_nobody_can_sign_in(app_context: AppContext, tmp_path: Path) -> None:
+    with served(desk_of(app_context.database, tmp_path, web_token=None)) as address, Client(base_url=address) as client:
         assert client.get("/review").status_code == 403
         answer = client.post("/review/sign-in", data={"token": "", "name": "x"})
         assert (answer.status_code, answer.text.count("\n")) == (403, 1)
@@ -235,6 +235,8 @@ def test_without_a_token_nobody_can_sign_in(desk: Desk, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("wrong", "status"), [({"decision": "maybe"}, 400), ({"record": "x"}, 404), ({"vendor": "\x00"}, 404)]
 )
-def test_a_decision_about_nothing_gets_one_line(client: Client, desk: Desk, wrong: dict[str, str], status: int) -> None:
-    answer = client.post("/review/decide", data={**waiting(desk), "csrf": sign_in(client), **wrong})
+def test_a_decision_about_nothing_gets_one_line(
+    client: Client, app_context: AppContext, wrong: dict[str, str], status: int
+) -> None:
+    answer = client.post("/review/decide", data={**waiting(app_context), "csrf": sign_in(client), **wrong})
     assert (answer.status_code, answer.text.count("\n")) == (status, 1)

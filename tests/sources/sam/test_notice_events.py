@@ -12,12 +12,12 @@ from sqlalchemy import select
 
 from feeds.entries.titles import title_for
 from monitors.runs.status import Verdict
-from procurewatch.context import Desk
+from procurewatch.context import AppContext
 from storage.models import EventKind, StoredEvent
 from storage.search.query import Query
 from storage.search.search import find_events
 from storage.tables import RecordRow
-from tests.app_context import desk_asking, ignore
+from tests.app_context import app_context_with, ignore
 from tests.upstreams.sam_opportunities import KEY, FaultySamOpportunities, notice
 
 FIRST = date(2026, 11, 18)
@@ -40,56 +40,56 @@ def server() -> Iterator[FaultySamOpportunities]:
 
 
 @contextmanager
-def desk_of(server: FaultySamOpportunities, folder: Path, *, requests_a_day: int = 100) -> Iterator[Desk]:
+def desk_of(server: FaultySamOpportunities, folder: Path, *, requests_a_day: int = 100) -> Iterator[AppContext]:
     asked = {"base_url": server.base_url, "key": KEY, "requests_a_day": requests_a_day}
-    with desk_asking({"samnotices": asked}, folder, "clearview-ai") as desk:
-        yield desk
+    with app_context_with({"samnotices": asked}, folder, "clearview-ai") as app_context:
+        yield app_context
 
 
-def poll(desk: Desk, until: date) -> list[StoredEvent]:
+def poll(app_context: AppContext, until: date) -> list[StoredEvent]:
     """Poll, and return the events that are new."""
-    before = {event.id for event in events(desk)}
-    desk.poll(desk.sources[0], until, ignore)
-    return [event for event in events(desk) if event.id not in before]
+    before = {event.id for event in events(app_context)}
+    app_context.poll(app_context.sources[0], until, ignore)
+    return [event for event in events(app_context) if event.id not in before]
 
 
-def events(desk: Desk) -> list[StoredEvent]:
-    with desk.database.reading() as session:
+def events(app_context: AppContext) -> list[StoredEvent]:
+    with app_context.database.reading() as session:
         return list(find_events(session, Query(), limit=100))
 
 
-def records(desk: Desk) -> list[RecordRow]:
-    with desk.database.reading() as session:
+def records(app_context: AppContext) -> list[RecordRow]:
+    with app_context.database.reading() as session:
         return list(session.scalars(select(RecordRow)))
 
 
 def test_an_amendment_is_told_as_one(server: FaultySamOpportunities, tmp_path: Path) -> None:
-    with desk_of(server, tmp_path) as desk:
-        assert desk.poll(desk.sources[0], FIRST, ignore).verdict is Verdict.BASELINE_SEEDED
+    with desk_of(server, tmp_path) as app_context:
+        assert app_context.poll(app_context.sources[0], FIRST, ignore).verdict is Verdict.BASELINE_SEEDED
         moved = {"postedDate": (FIRST + DAY).isoformat(), "responseDeadLine": "2030-02-02T12:00:00-05:00"}
         server.amend(1, 2, **moved)
-        new = poll(desk, FIRST + DAY)
+        new = poll(app_context, FIRST + DAY)
         assert {event.kind for event in new} == {EventKind.DEADLINE_MOVED, EventKind.NOTICE_CHANGED}
         titles = sorted(title_for(event).partition("CLEARVIEW AI LICENSES: ")[2] for event in new)
         assert titles == ["amended", "answers now due 2030-02-02 12:00 EST (before: 2030-01-02 12:00 EST)"]
-        (row,) = records(desk)
+        (row,) = records(app_context)
         assert row.description.endswith("Two hundred licenses.")
         assert row.url.endswith(f"{2:032x}/view")
-        assert poll(desk, FIRST + DAY) == []
+        assert poll(app_context, FIRST + DAY) == []
 
 
 def test_a_text_that_cannot_be_had_today_is_neither_lost_nor_told_as_gone(
     server: FaultySamOpportunities, tmp_path: Path
 ) -> None:
-    with desk_of(server, tmp_path) as desk:
-        poll(desk, FIRST)
+    with desk_of(server, tmp_path) as app_context:
+        poll(app_context, FIRST)
         server.amend(1, 2, postedDate=(FIRST + DAY).isoformat())
-    with desk_of(server, tmp_path, requests_a_day=6) as desk:  # two are spent, and three are kept for others
-        assert poll(desk, FIRST + DAY) == []
-        (row,) = records(desk)
+    with desk_of(server, tmp_path, requests_a_day=6) as app_context:  # two are spent, and three are kept for others
+        assert poll(app_context, FIRST + DAY) == []
+        (row,) = records(app_context)
         assert row.description.endswith("One hundred licenses.")
-    with desk_of(server, tmp_path) as desk:
-        (told,) = poll(desk, FIRST + 2 * DAY)
+    with desk_of(server, tmp_path) as app_context:
+        (told,) = poll(app_context, FIRST + 2 * DAY)
         assert told.kind is EventKind.NOTICE_CHANGED
         assert told.after.endswith("Two hundred licenses.")
 
@@ -97,11 +97,11 @@ def test_a_text_that_cannot_be_had_today_is_neither_lost_nor_told_as_gone(
 def test_what_is_withdrawn_is_told_and_comes_back_as_the_same_record(
     server: FaultySamOpportunities, tmp_path: Path
 ) -> None:
-    with desk_of(server, tmp_path) as desk:
-        poll(desk, FIRST)
+    with desk_of(server, tmp_path) as app_context:
+        poll(app_context, FIRST)
         kept = server.notices.pop()
-        (gone,) = poll(desk, FIRST + DAY)
+        (gone,) = poll(app_context, FIRST + DAY)
         assert gone.kind is EventKind.DELETED
         server.notices.append({**kept, "noticeId": f"{2:032x}", "postedDate": (FIRST + 2 * DAY).isoformat()})
-        poll(desk, FIRST + 2 * DAY)
-        assert len(records(desk)) == 1
+        poll(app_context, FIRST + 2 * DAY)
+        assert len(records(app_context)) == 1

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from sources.dod.wording import Sentence
+from sources.dod.text import Sentence
 from sources.records import Amount, AmountMeaning, InvalidRecord, dollars
 
 MONEY = re.compile(

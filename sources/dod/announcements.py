@@ -22,6 +22,7 @@ from urllib.parse import quote
 import structlog
 
 from sources.base import (
+    Assumption,
     Fetched,
     HeldRecord,
     Interest,
@@ -34,10 +35,8 @@ from sources.base import (
     Window,
 )
 from sources.dod.article import SOURCE, parse, read_article
-from sources.dod.assumptions import ASSUMPTIONS
-from sources.dod.index import Item, listed, read_index
-from sources.dod.pages import Pages, blocked
-from sources.errors import SourceChanged
+from sources.dod.pages import LONGEST_INDEX, PAGE_TYPES, Item, Pages, blocked, listed, read_index, snapshot
+from sources.errors import Blocked, SourceChanged
 from sources.http.client import LARGEST_BODY, Client, Pace
 from sources.records import Document, Payload, Problem, Publication, Record
 
@@ -50,6 +49,54 @@ USUAL_LAG = 3  # pages that the archive may lack without anything being wrong
 FIRST_PARAGRAPHS = 3  # of any page that was read, one of them is stored
 POLL = "rss"
 MISSING = "missing"  # the note of the pages that could not be read
+
+
+SHORT_INDEX = 10  # pages that the index lists when it is not asked for more
+
+
+def _index_is_long(client: Client) -> bool:
+    return len(read_index(client, 3 * SHORT_INDEX)[0]) > SHORT_INDEX
+
+
+def _pages_are_open(client: Client) -> bool:
+    newest = read_index(client, SHORT_INDEX)[0][-1]
+    try:
+        client.get(newest.path, accept=PAGE_TYPES, follow=True)
+    except Blocked:
+        return False
+    return True
+
+
+def _archive_has_copies(client: Client) -> bool:
+    oldest = read_index(client, SHORT_INDEX)[0][0]
+    return bool(snapshot(client, oldest))
+
+
+ASSUMPTIONS = (
+    Assumption(
+        name="long-index",
+        says=f"The index lists as many pages as it is asked for, up to {LONGEST_INDEX}.",
+        otherwise="Days that it does not reach are reported as missing. Import the pages of those days as files.",
+        basis="Asked for 1,000 on 3 July 2026 it listed 500, back to 13 May 2024.",
+        probe=_index_is_long,
+    ),
+    Assumption(
+        name="open-pages",
+        says="war.gov gives its pages of announcements to programs.",
+        otherwise=(
+            "The Internet Archive's copies are read, one to three days later. Pages saved in a browser can be imported."
+        ),
+        basis="From May to October 2026 the pages answered 403 to programs and the index did not.",
+        probe=_pages_are_open,
+    ),
+    Assumption(
+        name="archive-copies",
+        says="The Internet Archive has a copy of a page within ten business days.",
+        otherwise="A page that war.gov refuses is noted, and asked for again in every poll. It can be imported.",
+        basis="https://archive.org/help/wayback_api.php",
+        probe=_archive_has_copies,
+    ),
+)
 
 
 class Dod(Source):

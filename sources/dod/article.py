@@ -17,9 +17,8 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from sources.dod.awardees import Awardee
 from sources.dod.corrections import MARK, awaits_its_text
-from sources.dod.lines import announcements_in
-from sources.dod.paragraph import Announcement, continues, read_paragraph
-from sources.dod.wording import last_day
+from sources.dod.paragraph import Announcement, announcements_in, continues, read_paragraph
+from sources.dod.text import last_day
 from sources.errors import SourceChanged
 from sources.records import (
     Agency,

@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass, replace
 
 from sources.dod.amounts import MONEY
-from sources.dod.places import is_country, is_province, state_code
+from sources.dod.text import is_country, is_province, state_code
 
 # FAR 4.1603: six characters of activity address, two digits of year, one letter of instrument, four of serial number.
 # The last form is a damaged one, with a space beside a dash or for one ("FA8575-25-F B001").

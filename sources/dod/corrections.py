@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from datetime import date
 
 from sources.dod.awardees import Awardee, read_awardees
-from sources.dod.wording import DAY, Sentence, read_day
+from sources.dod.text import DAY, Sentence, read_day
 
 MARK = re.compile(
     r"^\W*((?:CORRECTION|UPDATE|AMENDMENT|CLARIFICATION|RETRACTION|CANCELLATION|NOTE"

@@ -30,9 +30,18 @@ from sources.errors import SourceChanged
 from sources.http.client import Client, Pace
 from sources.records import Payload, Record
 from sources.sam.api import KEY_HEADER, KEY_PARAMETER, header_key, with_known_key
-from sources.sam.contract_awards.queries import MOST_EXTRACTED, PAGE, UEI, period, searchable
 from sources.sam.contract_awards.record_parser import parse
-from sources.sam.contract_awards.search import count, page, records_of, total_of
+from sources.sam.contract_awards.search import (
+    MOST_EXTRACTED,
+    PAGE,
+    UEI,
+    count,
+    page,
+    period,
+    records_of,
+    searchable,
+    total_of,
+)
 from sources.sam.contract_awards.walk import A_WEEK, OFFSET_COUNTS_PAGES, at_leisure, digest, searched, up_to_date
 
 DELAYED = timedelta(days=90)  # actions of the Department of Defense, after signing

@@ -30,7 +30,7 @@ from sources.fields import read_json
 from sources.http.client import LARGEST_FILE, Client, Downloaded
 from sources.records import Problem
 from sources.sam.api import TooManyRecords, ask, error_in
-from sources.sam.contract_awards.queries import DOWNLOAD, SEARCH, path_of, period
+from sources.sam.contract_awards.search import DOWNLOAD, SEARCH, path_of, period
 
 GIVE_UP_AFTER = timedelta(days=2)
 SHORTEST_WAIT = timedelta(hours=1)

@@ -18,8 +18,7 @@ from sources.records import Document, Problem
 from sources.sam.api import holds
 from sources.sam.contract_awards.extract import LARGE, RECORD_BYTES, Extract, ExtractNotReady, Order, Part
 from sources.sam.contract_awards.json_stream import Answer, unpacked
-from sources.sam.contract_awards.queries import MOST_EXTRACTED, period
-from sources.sam.contract_awards.search import Sieve, count, page, paged, total_of
+from sources.sam.contract_awards.search import MOST_EXTRACTED, Sieve, count, page, paged, period, total_of
 
 log = structlog.get_logger(__name__)
 

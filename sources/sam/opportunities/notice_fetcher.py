@@ -24,10 +24,11 @@ from sources.sam.opportunities.notice_parser import (
     notice_id_in,
     own_key,
     parse,
+    plain_text,
     revision,
     shared_key,
+    text,
 )
-from sources.sam.opportunities.notice_parts import plain_text, text
 from sources.sam.opportunities.search import SEARCH, Row, Search, is_spare, page_of, pages
 from sources.sam.opportunities.watch import Watch, Watched
 

@@ -22,7 +22,7 @@ from sources.fields import read_json
 from sources.http.client import Client
 from sources.records import Document
 from sources.sam.api import NO_DATA, ask
-from sources.sam.opportunities.notice_parts import Fields
+from sources.sam.opportunities.notice_parser import Fields
 
 SEARCH = "/opportunities/v2/search"
 PAGE = 1000  # the most notices a page may hold; without a limit it holds one

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from sources.dod.awardees import read_awardees
 from sources.dod.paragraph import Announcement, continues, read_paragraph
-from sources.dod.wording import last_day, read_day, sentences
+from sources.dod.text import last_day, read_day, sentences
 from sources.records import Amount, AmountMeaning
 from tests.sources.dod.articles import DATA, PARAGRAPHS
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import pytest
 
-from sources.dod.lines import announcements_in
+from sources.dod.paragraph import announcements_in
 from sources.records import Agency, Amount, AmountMeaning, Publication, PublicationKind, Recipient, SourceFact
 from tests.sources.dod.articles import DATA, PLAIN, publications, read
 

@@ -11,7 +11,7 @@ import pytest
 from sources.base import Interest, Shortfall, Step
 from sources.errors import Blocked, QuotaUsedUp, SourceChanged, SourceError, Unreachable
 from sources.sam.contract_awards.extract import ExtractNotReady
-from sources.sam.contract_awards.queries import path_of, period, searchable
+from sources.sam.contract_awards.search import path_of, period, searchable
 from tests.sources.memory import Memory
 from tests.sources.sam.records import SOURCE, Json, client_of, fetched, piids, record
 from tests.upstreams.faults import Fault

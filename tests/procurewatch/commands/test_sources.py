@@ -60,4 +60,4 @@ def test_a_source_that_rests_is_asked_only_when_told_to(tmp_path: Path) -> None:
         assert len(upstream.requests) > before
         refused = run(tmp_path, "poll", "--source", "dod", **given)
     assert refused.returncode == 2
-    assert "dod cannot be asked: not among only_sources" in " ".join(refused.stderr.replace("│", " ").split())
+    assert "cannot poll dod: not among only_sources" in " ".join(refused.stderr.replace("│", " ").split())

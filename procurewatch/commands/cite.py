@@ -16,7 +16,7 @@ from feeds.foia.letter import FoiaLetter, Requester, letter
 from feeds.foia.links import mailto, muckrock_composer
 from feeds.text import one_line
 from feeds.urls import award_path, site_url
-from procurewatch.commands.output import whole_output
+from procurewatch.commands._common import whole_output
 from procurewatch.commands.search import NOTHING
 from procurewatch.context import open_app
 from procurewatch.settings import Settings

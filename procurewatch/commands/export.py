@@ -13,13 +13,13 @@ from sqlalchemy.orm import Session
 
 from feeds.text import one_line, plural
 from monitors.watchlist.loader import Watchlist
-from procurewatch.commands.output import whole_file, whole_output
-from procurewatch.commands.query_options import Given, asked, asks
+from procurewatch.commands._common import whole_file, whole_output
 from procurewatch.context import open_app
 from procurewatch.exports.formats import ExportFormat, export_bytes
 from procurewatch.exports.ocds import PROCESSES
 from procurewatch.exports.sqlite_file import PUBLIC, write_sqlite
 from procurewatch.exports.story_pack import MOST_RECORDS, pack_bytes, pack_name
+from procurewatch.query_options import Given, asked, asks
 from procurewatch.settings import Settings
 from storage.models import StoredRecord
 from storage.reading.export_rows import RowsOf, with_bands

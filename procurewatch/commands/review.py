@@ -15,7 +15,7 @@ from feeds.text import money
 from monitors.matching.matcher import Matcher
 from monitors.runs.pipeline import Workshop
 from monitors.runs.rematch import rematch as match_anew
-from procurewatch.commands.parameters import read_vendor
+from procurewatch.commands._common import read_vendor
 from procurewatch.context import AppContext, open_app
 from procurewatch.reviews import note_verdict, subject_of
 from procurewatch.settings import Settings

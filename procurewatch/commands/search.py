@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 
 from feeds.entries.coverage_note import not_public_yet
 from feeds.text import money, one_line
-from procurewatch.commands.query_options import Given, asked, asks
 from procurewatch.context import open_app
+from procurewatch.query_options import Given, asked, asks
 from procurewatch.settings import Settings
 from procurewatch.terminal import AWARD_COLUMNS, award_rows, console, plain, table
 from storage.models import StoredRecord

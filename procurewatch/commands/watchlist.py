@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
 import typer
+import yaml
 from sqlalchemy.orm import Session
 
 from feeds.text import one_line
 from monitors.matching.lint import Texts, scrutinise
+from monitors.normalize import fold_text
 from monitors.runs.preview import Preview, Span, in_words, preview
 from monitors.watchlist.csv_io import name_text, read_spreadsheet
-from monitors.watchlist.loader import load_watchlist, read_categories, read_entries, read_file
-from monitors.watchlist.model import Evidence, Vendor
+from monitors.watchlist.loader import load_watchlist, read_categories, read_entries, read_entry, read_file
+from monitors.watchlist.model import Evidence, Strength, Vendor
 from monitors.watchlist.search_terms import search_names, search_phrases, search_short_names
-from procurewatch.commands.feed import (
-    AliasOption,
-    ExcludeOption,
-    LegalNameOption,
-    PhraseOption,
-    UeiOption,
-    entry_from,
-)
-from procurewatch.commands.parameters import read_vendor
+from monitors.watchlist.yaml_reader import Place, compose_bytes
+from procurewatch.commands._common import read_vendor
 from procurewatch.settings import Settings
 from procurewatch.terminal import console, plain, table
 from sources.records import Award, Publication
@@ -40,6 +36,15 @@ SERIOUS = 1
 NOTHING = 1
 AT_ONCE = 500
 EXAMPLES = 5
+
+PhraseOption = Annotated[
+    list[str] | None,
+    typer.Option("--phrase", help="Words of a description: WORDS=strong, WORDS=medium (if left out) or WORDS=weak."),
+]
+LegalNameOption = Annotated[list[str] | None, typer.Option("--legal-name", help="A name as registered.")]
+AliasOption = Annotated[list[str] | None, typer.Option("--alias", help="Another name.")]
+ExcludeOption = Annotated[list[str] | None, typer.Option("--exclude", help="Words that mean something else.")]
+UeiOption = Annotated[list[str] | None, typer.Option("--uei", help="A unique entity identifier.")]
 
 
 @vendors.command("list")
@@ -171,3 +176,29 @@ def _print_preview(shown: Preview, span: Span) -> None:
     )
     if shown.examples:
         out.print(table("Examples", ("Band", "Recipient", "Signed", "PIID", "Why"), rows))
+
+
+def entry_from(
+    texts: Mapping[str, str], lists: Mapping[str, Sequence[str] | None], phrases: Sequence[str] | None
+) -> Vendor:
+    """Return the entry that options describe; its id is made of its name if none is given.
+
+    Raises:
+        monitors.watchlist.yaml_reader.WatchlistError: what a file with such an entry would be refused for.
+    """
+    name = texts.get("name") or (phrases or [""])[0].partition("=")[0]
+    entry: dict[str, object] = {field: text for field, text in {**texts, "name": name}.items() if text}
+    entry.setdefault("id", re.sub(r"[^a-z0-9]+", "-", fold_text(name).lower()).strip("-"))
+    entry |= {field: list(values) for field, values in lists.items() if values}
+    if phrases:
+        entry["products"] = [_phrase(each) for each in phrases]
+    place, node = compose_bytes(yaml.safe_dump(entry).encode(), Place("the options"))
+    vendor, _ = read_entry(node, place, read_categories())
+    return vendor
+
+
+def _phrase(written: str) -> dict[str, str]:
+    phrase, equals, strength = written.rpartition("=")
+    return (
+        {"phrase": phrase, "strength": strength} if equals else {"phrase": written, "strength": Strength.MEDIUM.value}
+    )

@@ -13,16 +13,16 @@ from monitors.watchlist.csv_io import read_spreadsheet, write_spreadsheet
 from monitors.watchlist.editor import reading, write_entries
 from monitors.watchlist.loader import WatchlistError, load_watchlist, read_categories
 from monitors.watchlist.model import Evidence, Kind, Portfolio, Vendor
-from procurewatch.commands.feed import (
+from procurewatch.commands._common import whole_output
+from procurewatch.commands.watchlist import (
     AliasOption,
     ExcludeOption,
     LegalNameOption,
     PhraseOption,
     UeiOption,
     entry_from,
+    vendors,
 )
-from procurewatch.commands.output import whole_output
-from procurewatch.commands.watchlist import vendors
 from procurewatch.settings import Settings
 from procurewatch.terminal import console, plain
 

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 import typer
 
 from monitors.watchlist.loader import Watchlist
-from procurewatch.commands.parameters import read_vendor
+from procurewatch.commands._common import read_vendor
 from storage.search.query import PARAMETERS, SINGLE, InvalidQuery, Query, read_query
 
 Given = dict[str, list[str]]

@@ -15,7 +15,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from urllib.parse import quote
 
-from feeds.entries.naming import buyer, name
+from feeds.entries.matches import buyer, name
 from feeds.entries.titles import title_for
 from feeds.text import clean, day, moment, money, one_line, plural, shorten, utc
 from feeds.urls import award_page_name, event_anchor, official_page

@@ -1,21 +1,25 @@
-"""What one document of a feed says of itself, whatever its format."""
+"""What identifies and describes a feed, whatever its format."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from urllib.parse import quote
+
+from feeds.text import clean
 
 AUTHOR = "Procurewatch"
 LANGUAGE = "en"
-EPOCH = datetime(2026, 1, 1, tzinfo=UTC)  # of feeds and pages that nothing has been told in yet
+EPOCH = datetime(2026, 1, 1, tzinfo=UTC)  # the date of feeds and pages without entries
+AUTHORITY = "procurewatch,2026"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Walk:
-    """Where a reader goes on from one document of a feed to the others (RFC 5005), all absolute; "" where to nowhere.
+    """Links from one document of a feed to its other documents (RFC 5005): absolute URLs, or "" where there is none.
 
-    `older` is the archive before this one. An archive, which never changes again, names the feed it belongs to
-    (`current`) and what comes after it (`newer`); the feed itself has neither.
+    `older` is the previous archive. Archives never change; they also link to the feed (`current`) and to the next
+    archive (`newer`).
     """
 
     older: str = ""
@@ -25,11 +29,11 @@ class Walk:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedMeta:
-    """What one document of a feed is: `id` is a tag: URI and for ever, `html_url` the page it belongs to (absolute).
+    """The head of one document of a feed.
 
-    `self_url` is absolute, or None when nobody knows where the feed will be found. `updated` is the time of a feed
-    without entries; any other was updated when its newest entry was first seen, never "now". `hub` is the address of
-    the WebSub hub that passes news on, "" without one.
+    `id` is a permanent tag: URI. `html_url` is the absolute URL of the page it belongs to. `self_url` is absolute, or
+    None if the site's address is not known. `updated` dates a feed without entries; any other feed is dated by its
+    newest entry. `hub` is the URL of the WebSub hub, "" without one.
     """
 
     id: str
@@ -40,3 +44,18 @@ class FeedMeta:
     updated: datetime
     hub: str = ""
     walk: Walk = Walk()
+
+
+def feed_id(kind: str, slug: str = "") -> str:
+    """Return a feed's permanent id, such as tag:procurewatch,2026:feed/vendor/clearview-ai."""
+    return _tag("feed", kind, slug)
+
+
+def category_scheme(kind: str) -> str:
+    """Return the scheme URI of an entry's category: vendor, agency, category or kind."""
+    return _tag("scheme", kind)
+
+
+def _tag(*parts: str) -> str:
+    # "/" is escaped too, so that no slug can imitate another feed's id.
+    return f"tag:{AUTHORITY}:" + "/".join(quote(clean(part), safe="") for part in parts if part)

@@ -12,13 +12,12 @@ from feeds.entries.entry import Entry, entry_for, in_feed_order
 from feeds.entries.matches import told_matches
 from feeds.entries.render import icon, stylesheet
 from feeds.entries.source_health import incident_entries
-from feeds.feed import EPOCH, FeedMeta
+from feeds.feed import EPOCH, FeedMeta, feed_id
 from feeds.formats.atom_rss import write_entries, write_feed
 from feeds.formats.opml import Outline, write_opml
 from feeds.pages.award import GROUPS, FeedRow, Latest, render_award, render_index
 from feeds.pages.page_context import Frame
 from feeds.pages.record_page import RecordPage
-from feeds.tags import feed_id
 from feeds.urls import FeedFormat, FeedKind
 from storage.models import StoredEvent, StoredRecord
 from storage.reading.source_health import Incident

@@ -8,11 +8,10 @@ from datetime import date, datetime
 
 from feeds.entries.facts import Fact, amounts, dates, days_late, event_facts, obligation_in_words
 from feeds.entries.highlight import Piece, Quote, marked_pieces, quotes, signals_on
-from feeds.entries.matches import told_matches
-from feeds.entries.naming import category_words
+from feeds.entries.matches import category_words, told_matches
 from feeds.entries.render import render
-from feeds.entries.titles import amount_of, title_for
-from feeds.tags import category_scheme
+from feeds.entries.titles import title_for
+from feeds.feed import category_scheme
 from feeds.text import clean, excerpt, one_line, utc
 from feeds.urls import official_page
 from storage.models import StoredEvent, StoredMatch, StoredRecord
@@ -140,7 +139,7 @@ def _action_description(event: StoredEvent) -> tuple[Piece, ...]:
 
 def _summary(event: StoredEvent, reasons: Sequence[Reason]) -> str:
     facts: list[Fact] = []
-    amount = amount_of(event)
+    amount = event.amount
     if amount is not None or event.action is not None:
         facts.append(Fact("Obligated by this action", obligation_in_words(amount)))
     facts += [*amounts(event.record), *dates(event)]

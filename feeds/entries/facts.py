@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
-from feeds.entries.titles import NO_MONEY, amount_of
+from feeds.entries.titles import NO_MONEY
 from feeds.text import NOT_STATED, clean, day, moment, money, one_line, plural, utc
 from storage.models import EventKind, StoredEvent, StoredRecord
 
 LATE_AFTER_DAYS = 7
+# DoD and the Army Corps of Engineers (096) publish contract actions 90 days after signing.
+DEFENSE_DELAY = timedelta(days=90)
 
 ANSWERS = {"competed": "Competed", "not-competed": "Not competed"}
 # USAspending's groups of Disaster Emergency Fund Codes; Q is money that is not for disasters or emergencies.
@@ -152,6 +154,11 @@ def days_late(event: StoredEvent) -> int:
     return days if days > LATE_AFTER_DAYS else 0
 
 
+def not_public_yet(today: date) -> str:
+    """Return the note about reporting delays that every list carries, for this day (UTC)."""
+    return f"DoD and Army Corps of Engineers awards signed after {today - DEFENSE_DELAY} are not public yet."
+
+
 def obligation_in_words(amount: Decimal | None) -> str:
     """Return what an action does to the money: obligates, takes back, or nothing."""
     if amount is None:
@@ -162,7 +169,7 @@ def obligation_in_words(amount: Decimal | None) -> str:
 
 
 def _this_action(event: StoredEvent) -> list[Fact]:
-    amount = amount_of(event)
+    amount = event.amount
     if amount is None and event.action is None:
         return []
     return [Fact("Obligated by this action", obligation_in_words(amount))]

@@ -1,10 +1,15 @@
-"""Whom an award concerns, as far as readers are told."""
+"""A record's published matches, and how entries and pages name its parties."""
 
 from __future__ import annotations
 
+from functools import lru_cache
+
+from feeds.text import one_line, shorten
 from storage.models import StoredMatch, StoredRecord
 
 PUBLISH = "publish"
+_LONGEST_NAME = 120
+_ACRONYMS = frozenset({"dna"})
 
 
 def told_matches(award: StoredRecord) -> tuple[StoredMatch, ...]:
@@ -24,3 +29,33 @@ def through_reseller(award: StoredRecord) -> StoredMatch | None:
     if best is None or not best.signals or any(signal.field.startswith("recipient") for signal in best.signals):
         return None
     return best
+
+
+def buyer(award: StoredRecord) -> str:
+    """Return who buys, as closely as the source says."""
+    return name(award.sub_agency_name or award.agency_name) or "A federal agency"
+
+
+def recipient(award: StoredRecord) -> str:
+    """Return who is paid, as the source writes it."""
+    return name(award.recipient_name) or "a recipient not named"
+
+
+def heading(award: StoredRecord) -> str:
+    """Return what a page calls a record: a publication by its title, a purchase through a reseller by both names."""
+    if award.is_publication and award.title:
+        return name(award.title)
+    via = through_reseller(award)
+    return f"{name(via.vendor_name)} through {recipient(award)}" if via else recipient(award)
+
+
+def name(text: str) -> str:
+    """Return a name or a title from upstream as it may stand in a sentence."""
+    return shorten(one_line(text), _LONGEST_NAME)
+
+
+@lru_cache(500)
+def category_words(category: str) -> str:
+    """Return a technology category for people: face_recognition is "face recognition"."""
+    words = category.replace("_", " ").replace("-", " ").split()
+    return one_line(" ".join(word.upper() if word in _ACRONYMS else word for word in words))

@@ -13,8 +13,7 @@ from markupsafe import Markup, escape
 from feeds import urls
 from feeds.entries.facts import obligation_in_words
 from feeds.entries.highlight import Piece, marked_pieces, signals_on
-from feeds.entries.matches import told_matches
-from feeds.entries.naming import category_words, heading
+from feeds.entries.matches import category_words, heading, told_matches
 from feeds.text import ELLIPSIS, clean, day, excerpt, grouped, moment, money, one_line, plural
 from storage.models import StoredRecord
 from storage.reading.summaries import Seller, Spent

@@ -9,10 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from decimal import Decimal
 
-from feeds.entries import publication_titles
-from feeds.entries.matches import through_reseller, told_matches
-from feeds.entries.naming import buyer, name, recipient
-from feeds.text import money, one_line, plural, signed_money
+from feeds.entries.matches import buyer, name, recipient, through_reseller, told_matches
+from feeds.text import day, money, one_line, plural, signed_money
 from storage.models import EventKind, StoredEvent, StoredRecord
 
 NO_MONEY = "no money moved"
@@ -35,13 +33,6 @@ def title_for(event: StoredEvent) -> str:
     return one_line(_TITLES[event.kind](event) + suffix + doubt)
 
 
-def amount_of(event: StoredEvent) -> Decimal | None:
-    """Return what this event alone obligates; None when no source says."""
-    if event.amount is None and event.action is not None:
-        return event.action.obligation
-    return event.amount
-
-
 def amount_in_words(amount: Decimal | None) -> str:
     """Return a change of money with its sign, "no money moved" for zero."""
     if amount is None:
@@ -62,7 +53,7 @@ def _new_award(event: StoredEvent) -> str:
 
 
 def _first_amount(event: StoredEvent) -> str:
-    amount, award = amount_of(event), event.record
+    amount, award = event.amount, event.record
     if amount:
         return money(amount)
     if award.category == "idv" and award.ceiling:
@@ -78,7 +69,7 @@ def _history(event: StoredEvent) -> str:
 
 
 def _modified(event: StoredEvent) -> str:
-    amount = amount_of(event)
+    amount = event.amount
     if amount is not None and amount < 0:
         return f"{buyer(event.record)} takes back {money(-amount)}{_number(event)} from {_holding(event.record)}"
     return _deed(event, "modifies") + f": {amount_in_words(amount)}{_kind_of_action(event)}"
@@ -86,25 +77,25 @@ def _modified(event: StoredEvent) -> str:
 
 def _kind_of_action(event: StoredEvent) -> str:
     """Return what kind of modification it is, where no amount says what it is for."""
-    kind = name(event.action.action_type_text.lower()) if event.action and not amount_of(event) else ""
+    kind = name(event.action.action_type_text.lower()) if event.action and not event.amount else ""
     return f" ({kind})" if kind else ""
 
 
 def _option(event: StoredEvent) -> str:
     deed = f"exercises an option{_number(event)} on {_holding(event.record)}"
-    return f"{buyer(event.record)} {deed}: {amount_in_words(amount_of(event))}"
+    return f"{buyer(event.record)} {deed}: {amount_in_words(event.amount)}"
 
 
 def _terminated(event: StoredEvent) -> str:
     reason = event.action.action_type_text.lower() if event.action else ""
     verb = next((verb for word, verb in _ENDINGS if word in reason), "terminates")
-    return _deed(event, verb) + f": {amount_in_words(amount_of(event))}"
+    return _deed(event, verb) + f": {amount_in_words(event.amount)}"
 
 
 def _extended(event: StoredEvent) -> str:
     until = f" to {name(event.after)}" if event.after else ""
     was = f" (was {name(event.before)})" if event.before else ""
-    amount = amount_of(event)
+    amount = event.amount
     return _deed(event, "extends") + until + was + (f": {signed_money(amount)}" if amount else "")
 
 
@@ -177,6 +168,71 @@ def _number(event: StoredEvent) -> str:
     return f" ({number})" if number.strip("0") else ""
 
 
+def _announced(event: StoredEvent) -> str:
+    record = event.record
+    amount = next(iter(record.amounts), None)
+    what = "an award"
+    if amount:
+        together = ", together with others" if amount.shared else ""
+        what = f"{money(amount.dollars)} ({amount.meaning}{together})"
+    verb = "corrects the announcement of" if record.corrects else "announces"
+    return f"{buyer(record)} {verb} {what} for {recipient(record)}"
+
+
+def _new_notice(event: StoredEvent) -> str:
+    record = event.record
+    paid = f", to {recipient(record)}" if record.recipient_name else ""
+    return f"{buyer(record)}, {_notice(record)}{paid}{_time_left(event)}"
+
+
+def _time_left(event: StoredEvent) -> str:
+    due = event.record.deadline
+    if due is None:
+        return ""
+    days = (due - event.first_seen).days
+    left = f", {plural(days, 'day')} left when first seen" if days >= 0 else ", past when first seen"
+    return f"; answers due {day(due.date())}{left}"
+
+
+def _deadline_moved(event: StoredEvent) -> str:
+    was, now = name(event.before), name(event.after)
+    due = f"answers now due {now}" if now else "answers no longer due by a stated day"
+    return f"{buyer(event.record)}, {_notice(event.record)}: {due}" + (f" (before: {was})" if was else "")
+
+
+def _notice_withdrawn(event: StoredEvent) -> str:
+    return f"{buyer(event.record)}, {_notice(event.record)}: {name(event.after) or 'withdrawn'}"
+
+
+def _notice_changed(event: StoredEvent) -> str:
+    return f"{buyer(event.record)}, {_notice(event.record)}: amended"
+
+
+def _notice(record: StoredRecord) -> str:
+    kind = name(record.type_text) or "notice"
+    return f"{kind}: {name(record.title) or name(record.description) or 'untitled'}"
+
+
+def _subawarded(event: StoredEvent) -> str:
+    record = event.record
+    prime = next((value for label, value in record.facts if label.lower().startswith("prime")), "")
+    through = f" under {name(prime)}'s award" if prime else ""
+    amount = next(iter(record.amounts), None)
+    sum_told = f": {money(amount.dollars)}" if amount and not record.doubt else ""
+    return f"{buyer(record)}: subaward to {recipient(record)}{through}{sum_told}"
+
+
+def _use_case(event: StoredEvent) -> str:
+    record = event.record
+    vendor = f" ({recipient(record)})" if record.recipient_name else ""
+    return f"{buyer(record)} lists a use of AI: {name(record.title)}{vendor}"
+
+
+def _document(event: StoredEvent) -> str:
+    state = f" ({name(event.after)})" if event.after else ""
+    return f"{buyer(event.record)}, {_notice(event.record)}{state}"
+
+
 _TITLES: dict[EventKind, Callable[[StoredEvent], str]] = {
     EventKind.NEW_AWARD: _new_award,
     EventKind.MODIFIED: _modified,
@@ -193,13 +249,13 @@ _TITLES: dict[EventKind, Callable[[StoredEvent], str]] = {
     EventKind.DESCRIPTION_CHANGED: _description_changed,
     EventKind.RENUMBERED: _renumbered,
     EventKind.CORRECTED: _corrected,
-    EventKind.ANNOUNCED: publication_titles.announced,
-    EventKind.NEW_NOTICE: publication_titles.new_notice,
-    EventKind.DEADLINE_MOVED: publication_titles.deadline_moved,
-    EventKind.NOTICE_WITHDRAWN: publication_titles.notice_withdrawn,
-    EventKind.NOTICE_CHANGED: publication_titles.notice_changed,
-    EventKind.SUBAWARDED: publication_titles.subawarded,
-    EventKind.USE_CASE: publication_titles.use_case,
-    EventKind.DOCUMENT: publication_titles.document,
+    EventKind.ANNOUNCED: _announced,
+    EventKind.NEW_NOTICE: _new_notice,
+    EventKind.DEADLINE_MOVED: _deadline_moved,
+    EventKind.NOTICE_WITHDRAWN: _notice_withdrawn,
+    EventKind.NOTICE_CHANGED: _notice_changed,
+    EventKind.SUBAWARDED: _subawarded,
+    EventKind.USE_CASE: _use_case,
+    EventKind.DOCUMENT: _document,
     EventKind.WITHDRAWN: _withdrawn,
 }

@@ -11,8 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from feeds.entries.matches import through_reseller, told_matches
-from feeds.entries.naming import name
+from feeds.entries.matches import name, through_reseller, told_matches
 from feeds.foia.offices import AGENCY_SEARCH, FoiaOffice, is_own_office, office_for
 from feeds.foia.requests import asks_for, short_asks_for
 from feeds.text import day, money, one_line, shorten

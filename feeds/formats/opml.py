@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from lxml import etree
 
-from feeds.tags import feed_id
+from feeds.feed import feed_id
 from feeds.text import one_line
 
 # OPML 2.0 allows foreign attributes only in a namespace. Readers take `xmlUrl` (Atom);

@@ -13,12 +13,10 @@ from itertools import groupby
 
 from feeds import urls
 from feeds.citations import cite_award, in_all_forms
-from feeds.entries.coverage_note import not_public_yet
 from feeds.entries.entry import Entry, entry_for, reason_for
-from feeds.entries.facts import amounts, award_facts, competition, payments
+from feeds.entries.facts import amounts, award_facts, competition, not_public_yet, payments
 from feeds.entries.highlight import marked_pieces, signals_on
-from feeds.entries.matches import told_matches
-from feeds.entries.naming import buyer, heading, recipient
+from feeds.entries.matches import buyer, heading, recipient, told_matches
 from feeds.foia.letter import letter
 from feeds.foia.links import mailto, muckrock_composer
 from feeds.pages.charts import actions_chart

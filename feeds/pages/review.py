@@ -9,7 +9,7 @@ from datetime import datetime
 from feeds.entries.entry import Reason, reason_for
 from feeds.entries.facts import Fact, amounts, award_facts
 from feeds.entries.highlight import Piece, marked_pieces
-from feeds.entries.naming import buyer, recipient
+from feeds.entries.matches import buyer, recipient
 from feeds.pages.page_context import Frame
 from feeds.urls import official_page
 from storage.models import StoredAction, StoredMatch, StoredRecord

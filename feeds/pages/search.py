@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from feeds.entries.coverage_note import not_public_yet
+from feeds.entries.facts import not_public_yet
 from feeds.pages.page_context import Frame
 from feeds.text import plural
 from storage.models import StoredRecord

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from feeds.entries.coverage_note import not_public_yet
 from feeds.entries.entry import Entry
+from feeds.entries.facts import not_public_yet
 from feeds.pages.award import FeedRow, Latest
 from feeds.pages.charts import share, years_chart
 from feeds.pages.page_context import Frame

@@ -8,8 +8,7 @@ from datetime import datetime
 
 from feeds.entries.entry import entry_for, reason_for
 from feeds.entries.facts import amounts, award_facts
-from feeds.entries.matches import told_matches
-from feeds.entries.naming import buyer, recipient
+from feeds.entries.matches import buyer, recipient, told_matches
 from feeds.entries.render import render
 from feeds.text import one_line
 from feeds.urls import official_page

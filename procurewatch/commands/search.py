@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from sqlalchemy.orm import Session
 
-from feeds.entries.coverage_note import not_public_yet
+from feeds.entries.facts import not_public_yet
 from feeds.text import money, one_line
 from procurewatch.context import open_app
 from procurewatch.query_options import Given, asked, asks

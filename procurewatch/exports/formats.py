@@ -11,7 +11,7 @@ from functools import partial
 
 from sqlalchemy.orm import Session
 
-from feeds.tags import AUTHORITY
+from feeds.feed import AUTHORITY
 from procurewatch.exports.csv_json import array_bytes, csv_bytes, json_bytes
 from procurewatch.exports.ocds import OWN_PREFIX, PROCESSES, release_of
 from procurewatch.exports.parquet import parquet_bytes

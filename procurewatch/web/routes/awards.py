@@ -9,8 +9,7 @@ from fastapi.responses import RedirectResponse
 from sqlalchemy.orm import Session
 
 from feeds import urls
-from feeds.entries.matches import told_matches
-from feeds.entries.naming import category_words
+from feeds.entries.matches import category_words, told_matches
 from feeds.pages.award import FeedRow, Verdicts, render_award
 from feeds.urls import FeedKind
 from procurewatch.exports.redaction import without_user_names

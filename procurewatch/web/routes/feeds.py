@@ -16,9 +16,8 @@ from fastapi.responses import RedirectResponse
 from sqlalchemy.orm import Session
 from starlette.routing import Route
 
-from feeds.feed import EPOCH, FeedMeta, Walk
+from feeds.feed import EPOCH, FeedMeta, Walk, feed_id
 from feeds.formats.atom_rss import write_feed
-from feeds.tags import feed_id
 from feeds.urls import FEED_SUBTITLE, FEED_TYPES, INDEX, FeedFormat, FeedKind, feed_page, site_url
 from procurewatch.named_feeds import NamedFeed, NamedFeeds
 from procurewatch.web.cache.entry_writer import EntryWriter

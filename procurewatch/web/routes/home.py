@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from fastapi import APIRouter, Request, Response
 
 from feeds import urls
-from feeds.entries.health_line import health_line
-from feeds.entries.naming import category_words
+from feeds.entries.matches import category_words
+from feeds.entries.source_health import health_line
 from feeds.pages.award import FeedRow, render_index
 from feeds.site import LATEST_ON_INDEX
 from feeds.urls import FeedKind

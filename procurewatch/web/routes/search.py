@@ -13,7 +13,7 @@ from fastapi import Request, Response
 from sqlalchemy.orm import Session
 from starlette.routing import Route
 
-from feeds.entries.naming import category_words
+from feeds.entries.matches import category_words
 from feeds.pages.search import FACET_TITLES, MOST_COUNTED, MOST_ENTRIES, Facet, FacetValue, SearchPage, render_search
 from feeds.text import clean, excerpt
 from feeds.urls import SEARCH

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request, Response
 from sqlalchemy.orm import Session
 
 from feeds import urls
-from feeds.entries.naming import category_words
+from feeds.entries.matches import category_words
 from feeds.pages.page_context import Frame
 from feeds.pages.subject import Breakdown, KnownAs, SubjectPage, render_subject
 from feeds.urls import FeedKind, SubjectKind

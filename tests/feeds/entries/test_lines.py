@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
-from feeds.entries.coverage_note import not_public_yet
-from feeds.entries.health_line import health_line
+from feeds.entries.facts import not_public_yet
+from feeds.entries.source_health import health_line
 from storage.reading.source_health import Incident, SourceHealth
 
 READ = datetime(2026, 11, 23, 6, 0, tzinfo=UTC)

@@ -17,9 +17,8 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from feeds.entries.entry import Entry, entry_for, in_feed_order
-from feeds.feed import FeedMeta
+from feeds.feed import FeedMeta, feed_id
 from feeds.formats.atom_rss import write_entries, write_feed
-from feeds.tags import feed_id
 from feeds.text import one_line
 from feeds.urls import FeedFormat, permalink
 from storage.models import EventKind

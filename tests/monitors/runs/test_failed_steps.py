@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from feeds.entries.health_line import health_line
-from feeds.entries.source_health import incident_entries
+from feeds.entries.source_health import health_line, incident_entries
 from monitors.runs.schedule import RETRY_OF_STEPS, due_at
 from monitors.runs.status import RunReport, Verdict
 from procurewatch.context import AppContext

@@ -20,11 +20,12 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.labelled import Facts, Label, awards_of, read_awards, read_labels
-from monitors.matching.matcher import Band, Matcher
+from monitors.matching.matcher import Matcher
 from monitors.watchlist.loader import load_watchlist
 from sources.records import Award
+from storage.models import MatchBand
 
-Found = dict[str, dict[str, Band]]  # award key -> entry id -> band
+Found = dict[str, dict[str, MatchBand]]  # award key -> entry id -> band
 TARGETS = {"publish precision": 0.98, "recall of publish + review": 0.98, "recall of publish": 0.93}
 
 
@@ -39,9 +40,9 @@ class Score:
     required_publish: int = 0
     found_publish: int = 0
 
-    def add(self, label: Label, bands: dict[str, Band]) -> None:
+    def add(self, label: Label, bands: dict[str, MatchBand]) -> None:
         """Count one action."""
-        published = {vendor for vendor, band in bands.items() if band is Band.PUBLISH}
+        published = {vendor for vendor, band in bands.items() if band is MatchBand.PUBLISHED}
         self.right += len(published & label.vendors)
         self.wrong += len(published - label.vendors - label.also)
         self.required += len(label.vendors)
@@ -122,7 +123,7 @@ def misses(labels: Iterable[Label], found: Found) -> Iterator[str]:
     """Give a line for each vendor published wrongly, not found, or found only for review."""
     for label in labels:
         bands = found[label.award_key]
-        published = {vendor for vendor, band in bands.items() if band is Band.PUBLISH}
+        published = {vendor for vendor, band in bands.items() if band is MatchBand.PUBLISHED}
         kinds = {
             "WRONG ": published - label.vendors - label.also,
             "MISSED": label.vendors - set(bands),
@@ -159,10 +160,10 @@ def vendor_table(found: Found) -> Table:
     """Return how many awards match each vendor, by band."""
     counts = Counter((vendor, band) for bands in found.values() for vendor, band in bands.items())
     shown = Table(title=f"Matches over {len(found):,} awards", title_justify="left")
-    for column in ("vendor", "publish", "review"):
+    for column in ("vendor", "published", "review"):
         shown.add_column(column, justify="left" if column == "vendor" else "right")
     for vendor in sorted({vendor for vendor, _ in counts}):
-        shown.add_row(vendor, str(counts[vendor, Band.PUBLISH]), str(counts[vendor, Band.REVIEW]))
+        shown.add_row(vendor, str(counts[vendor, MatchBand.PUBLISHED]), str(counts[vendor, MatchBand.REVIEW]))
     return shown
 
 

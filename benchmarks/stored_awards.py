@@ -26,6 +26,7 @@ from monitors.runs.match_rows import match_rows
 from monitors.watchlist.loader import load_watchlist
 from sources.records import Agency, Award, ContractAction
 from storage.database import Database
+from storage.models import MatchBand
 from storage.writing.save import save_award
 
 AWARDS_PER_TRANSACTION = 500
@@ -95,7 +96,7 @@ def _save(session: Session, award: Award, now: datetime) -> bool:
     matches = match_rows(session, _matcher(), award, now)
     save_award(session, award, matches, now, lambda _vendors: True)
     session.flush()
-    return any(match.band == "publish" for match in matches)
+    return any(match.band == MatchBand.PUBLISHED for match in matches)
 
 
 def made_up_award(number: int, seen: datetime) -> Award:

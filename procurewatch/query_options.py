@@ -39,7 +39,7 @@ HELP = {
     "competition": "Whether a contract was competed: competed, not-competed, unknown.",
     "set_aside": "A set-aside: its FPDS code (8a, none) or words of it.",
     "pricing": "A type of contract: words of it (firm fixed price) or its FPDS code (j).",
-    "band": "Which matches: publish, review, rejected, any; all: also what matches nobody.",
+    "band": "Which matches: published, review, rejected, any; all: also what matches nobody.",
     "verdict": "As reviewed: confirmed, rejected, never, unreviewed.",
 }
 # With spaces too, as browsers show an address and people type one, if what it begins with is a parameter.

@@ -18,7 +18,7 @@ from rich.text import Text
 from feeds.text import money, one_line
 from monitors.runs.pipeline import Progress
 from monitors.runs.status import RunReport
-from storage.models import StoredMatch, StoredRecord
+from storage.models import MatchBand, StoredMatch, StoredRecord
 
 PIPED_WIDTH = 200
 
@@ -74,7 +74,7 @@ def award_rows(awards: Iterable[StoredRecord]) -> Iterator[tuple[str, ...]]:
 def why(match: StoredMatch) -> str:
     """Return a match's best reason in a few words; `show` and the feeds have the whole sentence."""
     best = match.signals[0]
-    note = ", for review" if match.band != "publish" else ""
+    note = ", for review" if match.band != MatchBand.PUBLISHED else ""
     return f'{FIELDS_IN_WORDS.get(best.field, best.field)}: "{best.text}"{note}'
 
 

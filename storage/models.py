@@ -18,6 +18,14 @@ AWARDS = frozenset({"contract", "idv", "other-transaction", "other-transaction-i
 PUBLICATIONS = frozenset({"announcement", "notice", "subaward", "use-case", "document"})
 
 
+class MatchBand(StrEnum):
+    """What becomes of a match: feeds carry it, a reviewer has to look at it first, or a reviewer rejected it."""
+
+    PUBLISHED = "published"
+    REVIEW = "review"
+    REJECTED = "rejected"
+
+
 class EventKind(StrEnum):
     """What can happen to an award, or be published about one. The value is part of an event's id and never changes."""
 
@@ -71,7 +79,7 @@ class StoredSignal:
 class StoredMatch:
     """A vendor that an award concerns. `reason` is one sentence for a reader; `score` is from 0 to 1.
 
-    `band` is "publish" (feeds carry it), "review" (a person has to look first) or "rejected" (a person has looked).
+    `band` is a `MatchBand`.
     """
 
     vendor_id: str

@@ -14,9 +14,8 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, text
 
 from storage.competition import COMPETED_EXTENTS, FAIR_OPPORTUNITY, NOT_COMPETED_EXTENTS, PROCURED, Competition
-from storage.models import AWARDS, PUBLICATIONS, EventKind
+from storage.models import AWARDS, PUBLICATIONS, EventKind, MatchBand
 from storage.reading.source_health import GOOD, POLL
-from storage.writing.reviews import PUBLISHED
 
 SCHEMA = "readers"
 
@@ -87,7 +86,7 @@ def _quoted(values: frozenset[str] | tuple[str, ...]) -> str:
 
 
 def _is_public(key: str) -> str:
-    return f"EXISTS (SELECT 1 FROM \"match\" AS p WHERE p.record_key = {key} AND p.band = '{PUBLISHED}')"
+    return f"EXISTS (SELECT 1 FROM \"match\" AS p WHERE p.record_key = {key} AND p.band = '{MatchBand.PUBLISHED}')"
 
 
 def _as_stored(alias: str, names: str, meanings: dict[str, str]) -> tuple[Column, ...]:
@@ -277,7 +276,7 @@ MATCHES_VIEW = View(
         ),
         Column("first_seen", "when it first matched, UTC", "m.first_seen"),
     ),
-    f"FROM \"match\" AS m WHERE m.band = '{PUBLISHED}'",
+    f"FROM \"match\" AS m WHERE m.band = '{MatchBand.PUBLISHED}'",
 )
 EVENTS_VIEW = View(
     "events",

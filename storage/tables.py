@@ -179,7 +179,7 @@ class RenumberedRow(SQLModel, table=True):
 class MatchRow(SQLModel, table=True):
     """An award that concerns a vendor, and why. A match once made stays; a re-match renews its reasons.
 
-    `own_band` is the matcher's; `band` is what counts: a reviewer's verdict beats it ("publish", "review", "rejected").
+    `own_band` is the matcher's; `band` is the one that counts, because a reviewer's decision overrides the matcher's.
     `resold`: the recipient is not the vendor, it only sells what is the vendor's.
     """
 

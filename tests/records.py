@@ -119,7 +119,7 @@ def acted(base: Award, modification: str, signed: str, obligation: str, **facts:
     return with_actions(base, (*base.actions, more))
 
 
-def match(of: Award | Publication, vendor_id: str = "clearview-ai", band: str = "publish", **facts: Any) -> MatchRow:
+def match(of: Award | Publication, vendor_id: str = "clearview-ai", band: str = "published", **facts: Any) -> MatchRow:
     """Return a new row that says the award or publication concerns a vendor."""
     name, category = VENDORS[vendor_id]
     row: dict[str, Any] = {

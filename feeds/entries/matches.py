@@ -5,9 +5,8 @@ from __future__ import annotations
 from functools import lru_cache
 
 from feeds.text import one_line, shorten
-from storage.models import StoredMatch, StoredRecord
+from storage.models import MatchBand, StoredMatch, StoredRecord
 
-PUBLISH = "publish"
 _LONGEST_NAME = 120
 _ACRONYMS = frozenset({"dna"})
 
@@ -15,8 +14,8 @@ _ACRONYMS = frozenset({"dna"})
 def told_matches(award: StoredRecord) -> tuple[StoredMatch, ...]:
     """Return the matches readers are told of, best first: never one that a person has yet to look at."""
     for match in award.matches:
-        if match.band != PUBLISH:
-            return tuple([match for match in award.matches if match.band == PUBLISH])
+        if match.band != MatchBand.PUBLISHED:
+            return tuple([match for match in award.matches if match.band == MatchBand.PUBLISHED])
     return award.matches  # nearly always
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import cached_property, lru_cache
 
 from monitors.matching.match_input import Subject, subject_of
@@ -19,8 +18,9 @@ from monitors.matching.typos import SlipIndex, slip_strength
 from monitors.normalize import NORM_VERSION, parse_name
 from monitors.watchlist.model import Kind, KnownName, Strength, Vendor, Watchlist
 from sources.records import Award, Publication
+from storage.models import MatchBand
 
-__all__ = ["MATCHER_VERSION", "Band", "Match", "Matcher", "Signal", "SignalKind"]
+__all__ = ["MATCHER_VERSION", "Match", "Matcher", "Signal", "SignalKind"]
 
 # Raise it whenever the same record and watchlist would give another result.
 MATCHER_VERSION = 4
@@ -31,14 +31,6 @@ PARENT_UEI_SCORE = 0.95
 OUTSIDE_YEARS = 0.2  # taken off when a company did not bear the name, or own the firm, in the years of the award
 LONGEST_CACHED = 4_000  # characters; longer descriptions are rare and would fill memory
 CACHED_TEXTS = 65_536
-
-
-class Band(StrEnum):
-    """What becomes of a match: told to readers, shown to a reviewer first, or left out."""
-
-    PUBLISH = "publish"
-    REVIEW = "review"
-    DROP = "drop"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +46,7 @@ class Match:
     category: str
     signals: tuple[Signal, ...]
     score: float
-    band: Band
+    band: MatchBand
     rule: str
     reason: str
 
@@ -127,8 +119,7 @@ class Matcher:
         for key, items in found.items():
             vendor = self._watchlist.by_id[key]
             matches.append(self._decide(vendor, items, subject, paid, topics[vendor.category]))
-        kept = [match for match in matches if match.band is not Band.DROP]
-        return tuple(sorted(kept, key=lambda match: (-match.score, match.vendor_id)))
+        return tuple(sorted(filter(None, matches), key=lambda match: (-match.score, match.vendor_id)))
 
     def paid(self, record: Award | Publication) -> frozenset[str]:
         """Return the ids of the entries that the recipient of a record, or its parent, may be."""
@@ -213,11 +204,15 @@ class Matcher:
 
     def _decide(
         self, vendor: Vendor, found: list[Found], subject: Subject, paid: frozenset[str], topics: list[Found]
-    ) -> Match:
-        """Weigh all signals for one vendor; `topics` are the record's words for what it is listed for."""
+    ) -> Match | None:
+        """Weigh all signals for one vendor; `None` if they are too weak.
+
+        `topics` are the record's words for what the vendor is listed for.
+        """
         resold = bool(self._resellers[vendor.id] & _cores([subject.recipient.name]))
         score, rule = weigh(vendor, found, resold=resold, topics=topics)
-        band = Band.PUBLISH if score >= PUBLISH_FROM else Band.REVIEW if score >= REVIEW_FROM else Band.DROP
+        if score < REVIEW_FROM:
+            return None
         found = sorted(found, key=lambda item: (-item.signal.score, item.signal.field, item.signal.start))
         others = () if vendor.kind is Kind.TOPIC else self._names_of(paid - {vendor.id})
         return Match(
@@ -226,9 +221,9 @@ class Matcher:
             category=vendor.category,
             signals=tuple(item.signal for item in found),
             score=score,
-            band=band,
+            band=MatchBand.PUBLISHED if score >= PUBLISH_FROM else MatchBand.REVIEW,
             rule=rule,
-            reason=tell(vendor, found, subject.recipient, others) if band is not Band.DROP else "",
+            reason=tell(vendor, found, subject.recipient, others),
         )
 
 

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from monitors.matching.matcher import Match, Matcher
 from sources.records import Award, Publication, Record
+from storage.models import MatchBand
 from storage.reading.records import published_matches_of
 from storage.tables import MatchRow
 
@@ -85,8 +86,8 @@ def _inherited(session: Session, matcher: Matcher, award: Award, found: set[str]
             vendor_name=parent.vendor_name,
             vendor_category=parent.vendor_category,
             score=INHERITED_SCORE,
-            own_band="review",
-            band="review",
+            own_band=MatchBand.REVIEW,
+            band=MatchBand.REVIEW,
             rule=PARENT_AWARD,
             reason=f"Ordered under {award.parent_piid}, which concerns {parent.vendor_name}: {parent.reason}",
             signals=[

@@ -32,13 +32,13 @@ from sources.errors import QuotaUsedUp, SourceChanged, SourceError
 from sources.http.client import Client
 from sources.records import Award, Payload, Problem, Publication, Record
 from storage.database import Database
+from storage.models import MatchBand
 from storage.reading.source_health import POLL, note_outcome, too_few
 from storage.tables import ActionRow, MatchRow, RecordRow, RunRow, SightingRow
 from storage.writing.events import Tell
 from storage.writing.failed_steps import unfinished_parts
 from storage.writing.milestones import note_milestones
 from storage.writing.renumbering import current_key
-from storage.writing.reviews import REJECTED
 from storage.writing.runs import checkpoint, checkpoints, forget_checkpoints, note_checkpoint
 from storage.writing.save import in_quarantine, save_record
 from storage.writing.source_records import listed_of, revision_of
@@ -355,7 +355,9 @@ class _Run:
 
     def is_followed(self, key: str, /) -> bool:
         """Whether an award is stored, by whatever source, and concerns anybody."""
-        query = select(col(MatchRow.record_key)).where(col(MatchRow.record_key) == key, col(MatchRow.band) != REJECTED)
+        query = select(col(MatchRow.record_key)).where(
+            col(MatchRow.record_key) == key, col(MatchRow.band) != MatchBand.REJECTED
+        )
         with self.workshop.database.reading() as session:
             return session.scalars(query.limit(1)).first() is not None
 

@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from monitors.matching.matcher import Band, Match, Matcher
+from monitors.matching.matcher import Match, Matcher
 from monitors.watchlist.model import Vendor, Watchlist
 from sources.records import Award, Publication
+from storage.models import MatchBand
 
 
 @dataclass(slots=True, kw_only=True)
@@ -70,7 +71,7 @@ def _count(shown: Preview, record: Award | Publication, match: Match, month: str
 
 def in_words(shown: Preview, span: Span) -> str:
     """Return a preview as one sentence."""
-    told = shown.bands[Band.PUBLISH.value]
+    told = shown.bands[MatchBand.PUBLISHED.value]
     looked = f"of {span.records} stored records" + (f" ({span.first} to {span.last})" if span.first else "")
     if not shown.total:
         return f"{shown.vendor.name}: matches none {looked}"

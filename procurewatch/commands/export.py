@@ -21,14 +21,14 @@ from procurewatch.exports.sqlite_file import PUBLIC, write_sqlite
 from procurewatch.exports.story_pack import MOST_RECORDS, pack_bytes, pack_name
 from procurewatch.query_options import Given, asked, asks
 from procurewatch.settings import Settings
-from storage.models import StoredRecord
+from storage.models import MatchBand, StoredRecord
 from storage.reading.export_rows import RowsOf, with_bands
 from storage.reading.records import find_by_identifier
-from storage.search.query import Band, Query
+from storage.search.query import BandFilter, Query
 from storage.search.search import find_records
 
 NOTHING = 1
-ANY = frozenset({"publish", "review", "rejected"})
+ANY = frozenset(MatchBand)
 BINARY = frozenset({ExportFormat.PARQUET, ExportFormat.SQLITE})
 
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="A file; standard output if left out.")]
@@ -118,9 +118,9 @@ def _chosen(session: Session, given: Given, watchlist: Watchlist) -> tuple[str, 
 
 def _bands(query: Query) -> frozenset[str]:
     """Return the bands of the matches to tell: those published, unless others are asked for by name."""
-    if query.band in (Band.PUBLISH, Band.ALL):
+    if query.band in (BandFilter.PUBLISHED, BandFilter.ALL):
         return ANY if query.verdict else PUBLIC
-    return ANY if query.band is Band.ANY else frozenset({query.band.value})
+    return ANY if query.band is BandFilter.ANY else frozenset({query.band.value})
 
 
 def _fit(records: Iterator[StoredRecord], form: ExportFormat) -> Iterator[StoredRecord]:

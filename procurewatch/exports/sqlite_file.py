@@ -20,10 +20,9 @@ from sqlalchemy.orm import Session
 from sqlmodel import SQLModel, col
 
 from procurewatch.exports.redaction import without_user_names
-from storage.models import StoredRecord
+from storage.models import MatchBand, StoredRecord
 from storage.reading.export_rows import ATTRIBUTION, in_batches
 from storage.tables import ActionRow, EventRow, EvidenceRow, LinkRow, MatchRow, PayloadRow, RecordRow, SightingRow
-from storage.writing.reviews import PUBLISHED
 
 PIECE = 1024 * 1024
 SEARCHED = "recipient_name, recipient_parent_name, title, description, piid"
@@ -34,7 +33,7 @@ ABOUT = {
     "attribution": f"Where a record's facts name D&B as their source: {ATTRIBUTION}",
 }
 
-PUBLIC = frozenset({PUBLISHED})
+PUBLIC = frozenset({MatchBand.PUBLISHED})
 Rows = list[dict[str, Any]]
 Reader = Callable[[Session, Sequence[str]], Rows]
 
@@ -118,7 +117,7 @@ def _readers(bands: frozenset[str]) -> dict[type[SQLModel], Reader]:
             session,
             EventRow,
             col(EventRow.record_key).in_(keys),
-            *(() if "review" in bands else (col(EventRow.held).is_(False),)),
+            *(() if MatchBand.REVIEW in bands else (col(EventRow.held).is_(False),)),
         ),
         LinkRow: lambda session, keys: _rows(
             session, LinkRow, or_(col(LinkRow.record_key).in_(keys), col(LinkRow.award_key).in_(keys))

@@ -13,8 +13,7 @@ from decimal import Decimal
 from enum import StrEnum
 from itertools import islice
 
-from storage.models import StoredAction, StoredEvent, StoredRecord
-from storage.writing.reviews import PUBLISHED
+from storage.models import MatchBand, StoredAction, StoredEvent, StoredRecord
 
 # What a spreadsheet takes for the beginning of a formula (OWASP, CSV injection), full-width forms included.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
@@ -221,7 +220,7 @@ def in_batches(records: Iterable[StoredRecord], size: int = AT_ONCE) -> Iterator
 
 
 def with_bands(
-    records: Iterable[StoredRecord], bands: frozenset[str] = frozenset({PUBLISHED})
+    records: Iterable[StoredRecord], bands: frozenset[str] = frozenset({MatchBand.PUBLISHED})
 ) -> Iterator[StoredRecord]:
     """Give the records with only those of their matches that are in these bands: what is not published stays here."""
     for record in records:

@@ -25,6 +25,7 @@ from sqlmodel import col
 
 from storage.models import (
     EventKind,
+    MatchBand,
     StoredAction,
     StoredAmount,
     StoredEvent,
@@ -47,7 +48,6 @@ from storage.tables import (
     StateRow,
     ToldRow,
 )
-from storage.writing.reviews import PUBLISHED
 
 AT_ONCE = 500  # keys in one IN (...)
 LISTS = ("amounts", "attachments", "facts", "disaster_codes")
@@ -181,7 +181,7 @@ def first_purchases(session: Session, keys: Select[str], vendor_name: str, limit
 def known_vendors(session: Session) -> list[tuple[str, str, str]]:
     """Return (id, name, technology category) of every vendor that has a published match, by name."""
     query = select(col(MatchRow.vendor_id), col(MatchRow.vendor_name), col(MatchRow.vendor_category)).distinct()
-    rows = session.execute(query.where(col(MatchRow.band) == PUBLISHED))
+    rows = session.execute(query.where(col(MatchRow.band) == MatchBand.PUBLISHED))
     return sorted(((row[0], row[1], row[2]) for row in rows), key=lambda vendor: (vendor[1].casefold(), vendor))
 
 
@@ -229,7 +229,7 @@ def _with_facts(session: Session, rows: Sequence[EventRow], *, as_told: bool) ->
     asked = select(col(ToldRow.event_id), col(ToldRow.facts))
     asked = asked.where(col(ToldRow.event_id).in_([row.id for row in rows if row.told and as_told]))
     told = {event_id: read_told_facts(facts) for event_id, facts in session.execute(asked)}
-    published = _matches_of(session, sorted({row.record_key for row in rows if row.id in told}), PUBLISHED)
+    published = _matches_of(session, sorted({row.record_key for row in rows if row.id in told}), MatchBand.PUBLISHED)
     untold = [row for row in rows if row.id not in told]
     records = {record.key: record for record in records_by_key(session, sorted({row.record_key for row in untold}))}
     wanted = {row.action_key for row in untold if row.action_key}
@@ -303,7 +303,7 @@ def _match(  # noqa: PLR0917  the columns of `AS_MATCH`
 
 def published_matches_of(session: Session, record_key: str) -> list[MatchRow]:
     """Return the published matches of an award, by vendor id."""
-    query = select(MatchRow).where(col(MatchRow.record_key) == record_key, col(MatchRow.band) == PUBLISHED)
+    query = select(MatchRow).where(col(MatchRow.record_key) == record_key, col(MatchRow.band) == MatchBand.PUBLISHED)
     return list(session.scalars(query.order_by(col(MatchRow.vendor_id))))
 
 
@@ -314,7 +314,7 @@ def all_keys(session: Session) -> list[str]:
 
 def published_keys(session: Session) -> list[str]:
     """Return the keys of all awards with a published match, in order."""
-    query = select(col(MatchRow.record_key)).where(col(MatchRow.band) == PUBLISHED).distinct()
+    query = select(col(MatchRow.record_key)).where(col(MatchRow.band) == MatchBand.PUBLISHED).distinct()
     return list(session.scalars(query.order_by(col(MatchRow.record_key))))
 
 
@@ -335,12 +335,12 @@ def publication_state(session: Session) -> tuple[str, datetime | None]:
 def is_waiting(session: Session, record_key: str, vendor: str) -> bool:
     """Whether a match still waits for a person."""
     row = session.get(MatchRow, (record_key, vendor))
-    return row is not None and row.band == "review"
+    return row is not None and row.band == MatchBand.REVIEW
 
 
 def count_waiting(session: Session, vendor: str = "") -> int:
     """Return how many matches wait for a person; of one vendor if its id is given."""
-    query = select(func.count()).select_from(MatchRow).where(col(MatchRow.band) == "review")
+    query = select(func.count()).select_from(MatchRow).where(col(MatchRow.band) == MatchBand.REVIEW)
     return session.scalar(query.where(col(MatchRow.vendor_id) == vendor) if vendor else query) or 0
 
 
@@ -348,7 +348,7 @@ def review_queue(
     session: Session, vendor: str = "", limit: int | None = None
 ) -> list[tuple[StoredRecord, StoredMatch]]:
     """Return the matches that wait for a person, best score first; of one vendor if its id is given."""
-    query = select(col(MatchRow.record_key), col(MatchRow.vendor_id)).where(col(MatchRow.band) == "review")
+    query = select(col(MatchRow.record_key), col(MatchRow.vendor_id)).where(col(MatchRow.band) == MatchBand.REVIEW)
     if vendor:
         query = query.where(col(MatchRow.vendor_id) == vendor)
     order = (col(MatchRow.score).desc(), col(MatchRow.vendor_id), col(MatchRow.record_key))

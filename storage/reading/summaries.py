@@ -17,10 +17,9 @@ from sqlalchemy import ColumnElement, Select, and_, case, false, func, or_, sele
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from storage.models import AWARDS, StoredRecord
+from storage.models import AWARDS, MatchBand, StoredRecord
 from storage.reading.records import records_by_key
 from storage.tables import ActionRow, EventRow, MatchRow, RecordRow, SearchRow
-from storage.writing.reviews import PUBLISHED
 
 Code = ColumnElement[Any]
 
@@ -71,7 +70,7 @@ class Seller:
 
 def keys_about(subject: Subject) -> Select[str]:
     """Return the query for the keys of the records that readers see about a subject."""
-    matched = select(col(MatchRow.record_key)).where(col(MatchRow.band) == PUBLISHED)
+    matched = select(col(MatchRow.record_key)).where(col(MatchRow.band) == MatchBand.PUBLISHED)
     if subject.vendor:
         matched = matched.where(col(MatchRow.vendor_id) == subject.vendor)
     if subject.category:
@@ -97,7 +96,7 @@ def spent(session: Session, subject: Subject, by: By, limit: int = 100) -> list[
     query = select(code, name, dollars, awards).join(RecordRow, col(RecordRow.key) == col(ActionRow.award_key))
     if by is By.VENDOR:
         query = query.join(MatchRow, col(MatchRow.record_key) == col(RecordRow.key))
-        query = query.where(col(MatchRow.band) == PUBLISHED)
+        query = query.where(col(MatchRow.band) == MatchBand.PUBLISHED)
     query = query.where(
         col(ActionRow.removed).is_(None),
         col(ActionRow.obligation).is_not(None),
@@ -141,7 +140,7 @@ def sellers_of(session: Session, vendor_id: str) -> list[Seller]:
     ).join(MatchRow, col(MatchRow.record_key) == col(RecordRow.key))
     query = query.where(
         col(MatchRow.vendor_id) == vendor_id,
-        col(MatchRow.band) == PUBLISHED,
+        col(MatchRow.band) == MatchBand.PUBLISHED,
         _is_award(),
         col(RecordRow.recipient_name) != "",
     )
@@ -213,7 +212,9 @@ def orders_under(session: Session, key: str, limit: int = 50) -> tuple[list[Stor
 
 def published_among(session: Session, keys: Sequence[str]) -> frozenset[str]:
     """Return those of some keys whose records readers see."""
-    query = select(col(MatchRow.record_key)).where(col(MatchRow.band) == PUBLISHED, col(MatchRow.record_key).in_(keys))
+    query = select(col(MatchRow.record_key)).where(
+        col(MatchRow.band) == MatchBand.PUBLISHED, col(MatchRow.record_key).in_(keys)
+    )
     return frozenset(session.scalars(query))
 
 
@@ -247,7 +248,7 @@ def told_in_feeds(session: Session) -> dict[str, dict[str, Told]]:
 
     Under "agency" are departments too, by theirs.
     """
-    band, seen = col(MatchRow.band) == PUBLISHED, col(SearchRow.is_published).is_(True)
+    band, seen = col(MatchRow.band) == MatchBand.PUBLISHED, col(SearchRow.is_published).is_(True)
     vendors: Select[str, str] = select(col(MatchRow.record_key), col(MatchRow.vendor_id).label("heading"))
     categories: Select[str, str] = select(col(MatchRow.record_key), col(MatchRow.vendor_category).label("heading"))
     agencies: Select[str, str] = select(col(SearchRow.record_key), col(SearchRow.sub_agency_code).label("heading"))

@@ -12,14 +12,13 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from storage.columns import UtcTime
-from storage.models import StoredEvent
+from storage.models import MatchBand, StoredEvent
 from storage.reading.records import events_from
 from storage.search.query import Query
 from storage.search.query_template import MOST_KEPT, Dialect
 from storage.search.search import MOST, Way, bytewise, dialect_of, event_conditions, feed_order, way_to_events
 from storage.statement_cache import run
 from storage.tables import EventRow, MatchRow
-from storage.writing.reviews import PUBLISHED
 
 COLUMNS = (col(EventRow.id), col(EventRow.record_key), col(EventRow.first_seen), col(EventRow.signed))
 BETWEEN = "\n"  # ids of vendors, in which it cannot be
@@ -72,7 +71,7 @@ def with_vendors(rows: SelectBase, dialect: Dialect, *, by_signed: bool = True) 
     found = rows.subquery()
     joined = func.string_agg if dialect == "postgresql" else func.group_concat
     vendors = select(joined(col(MatchRow.vendor_id), BETWEEN))
-    vendors = vendors.where(col(MatchRow.record_key) == found.c.record_key, col(MatchRow.band) == PUBLISHED)
+    vendors = vendors.where(col(MatchRow.record_key) == found.c.record_key, col(MatchRow.band) == MatchBand.PUBLISHED)
     signed = [func.coalesce(found.c.signed, date.min).desc()] if by_signed else []
     order = (found.c.first_seen.desc(), *signed, bytewise(dialect, found.c.id))
     return select(found.c.id, found.c.first_seen, vendors.scalar_subquery()).order_by(*order)

@@ -28,7 +28,7 @@ from sqlmodel import col
 
 from storage.models import EventKind
 from storage.search.full_text import holds, in_vector, places_with
-from storage.search.query import Band
+from storage.search.query import BandFilter
 from storage.search.query_template import Forms, Shape, nth
 from storage.tables import ActionRow, EventRow, MatchRow, SearchRow, SightingRow, VerdictRow
 
@@ -38,7 +38,7 @@ Column = SQLColumnExpression[Any]
 def of_match(shape: Shape) -> list[ColumnElement[bool]]:
     """Return what a record's match must be; empty if the record need not match anybody."""
     found: list[ColumnElement[bool]] = []
-    if shape.band not in (Band.ANY, Band.ALL):
+    if shape.band not in (BandFilter.ANY, BandFilter.ALL):
         found.append(col(MatchRow.band) == shape.band.value)
     if shape.vendor:
         found.append(any_of(col(MatchRow.vendor_id), "vendor", shape.vendor))
@@ -48,13 +48,13 @@ def of_match(shape: Shape) -> list[ColumnElement[bool]]:
         found.append(col(MatchRow.resold).is_(shape.resold))
     if shape.verdict:
         found.append(_verdict())
-    return found or ([] if shape.band is Band.ALL else [col(MatchRow.record_key) != ""])
+    return found or ([] if shape.band is BandFilter.ALL else [col(MatchRow.record_key) != ""])
 
 
 def is_of_match(shape: Shape) -> bool:
     """Whether a query asks more of a record's match than that it is published, which the record's own row says too."""
     parts = (shape.vendor, shape.category, shape.resold is not None, shape.verdict)
-    return shape.band not in (Band.PUBLISH, Band.ALL) or any(parts)
+    return shape.band not in (BandFilter.PUBLISHED, BandFilter.ALL) or any(parts)
 
 
 def _verdict() -> ColumnElement[bool]:

@@ -13,9 +13,10 @@ from sqlalchemy.orm import Session, UOWTransaction
 from sqlmodel import col
 
 from storage.competition import competition_of
+from storage.models import MatchBand
 from storage.search.tokenize import tokens
 from storage.tables import ActionRow, MatchRow, RecordRow, SearchRow
-from storage.writing.reviews import PUBLISHED, recipient_subjects
+from storage.writing.reviews import recipient_subjects
 
 AT_ONCE = 500  # keys in one IN (...)
 LONGEST = 200_000  # characters of words kept of one record
@@ -119,7 +120,7 @@ def _found(session: Session, keys: Sequence[str]) -> Iterator[dict[str, Any]]:
     texts: dict[str, list[str]] = {}
     seen: set[str] = set()
     published = select(col(MatchRow.record_key), col(MatchRow.vendor_name))
-    published = published.where(col(MatchRow.record_key).in_(keys), col(MatchRow.band) == PUBLISHED)
+    published = published.where(col(MatchRow.record_key).in_(keys), col(MatchRow.band) == MatchBand.PUBLISHED)
     for key, name in session.execute(published.order_by(col(MatchRow.vendor_id))):
         seen.add(key)
         texts.setdefault(key, []).append(name)

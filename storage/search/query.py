@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from storage.competition import Competition
-from storage.models import AWARDS, PUBLICATIONS, EventKind
+from storage.models import AWARDS, PUBLICATIONS, EventKind, MatchBand
 from storage.search.tokenize import tokens
 
 LONGEST_WORDS = 1000  # characters of q
@@ -38,12 +38,12 @@ class InvalidQuery(ValueError):
     """A question cannot be understood. The message is one line that says which part and what would do."""
 
 
-class Band(StrEnum):
+class BandFilter(StrEnum):
     """Which matches count: those published, waiting, rejected, any of them, or none needed at all."""
 
-    PUBLISH = "publish"
-    REVIEW = "review"
-    REJECTED = "rejected"
+    PUBLISHED = MatchBand.PUBLISHED.value
+    REVIEW = MatchBand.REVIEW.value
+    REJECTED = MatchBand.REJECTED.value
     ANY = "any"
     ALL = "all"
 
@@ -90,13 +90,13 @@ class Query:
     competition: tuple[Competition, ...] = ()
     set_aside: tuple[str, ...] = ()
     pricing: tuple[str, ...] = ()
-    band: Band = Band.PUBLISH
+    band: BandFilter = BandFilter.PUBLISHED
     verdict: str = ""
 
     @property
     def is_public(self) -> bool:
         """Whether every reader may ask this: nothing but published matches, and no reviewer's verdict."""
-        return self.band is Band.PUBLISH and not self.verdict
+        return self.band is BandFilter.PUBLISHED and not self.verdict
 
     @property
     def text(self) -> str:
@@ -159,7 +159,7 @@ def _in_words(query: Query, names: Mapping[str, str]) -> Iterator[str]:
 def _standing_in_words(query: Query) -> Iterator[str]:
     if query.verdict:
         yield f"reviewed as {query.verdict}" if query.verdict != "unreviewed" else "not reviewed"
-    if query.band is not Band.PUBLISH and (query.band is not Band.ANY or not query.verdict):
+    if query.band is not BandFilter.PUBLISHED and (query.band is not BandFilter.ANY or not query.verdict):
         yield BANDS[query.band]
 
 
@@ -184,10 +184,10 @@ COMPETITIONS = {
 }
 RESELLERS = {"yes": "bought through a reseller", "no": "not bought through a reseller"}
 BANDS = {
-    Band.REVIEW: "matches that wait for review",
-    Band.REJECTED: "rejected matches",
-    Band.ANY: "matches of whatever band",
-    Band.ALL: "whether it matches anybody or not",
+    BandFilter.REVIEW: "matches that wait for review",
+    BandFilter.REJECTED: "rejected matches",
+    BandFilter.ANY: "matches of whatever band",
+    BandFilter.ALL: "whether it matches anybody or not",
 }
 
 
@@ -214,7 +214,7 @@ def _excluded(without: Iterable[str]) -> Iterator[str]:
 
 def _default(query: Query, name: str) -> object:
     if name == "band":
-        return Band.ANY if query.verdict else Band.PUBLISH
+        return BandFilter.ANY if query.verdict else BandFilter.PUBLISHED
     return "" if name in ("reseller", "verdict") else None
 
 
@@ -246,7 +246,7 @@ def read_query(params: Mapping[str, str] | Iterable[tuple[str, str]], besides: C
             raise InvalidQuery(f"{name} is given more than {MOST_VALUES} times")
         read |= _read(name, values)
     if "verdict" in read:
-        read.setdefault("band", Band.ANY)
+        read.setdefault("band", BandFilter.ANY)
     query = Query(**read)  # type: ignore[arg-type]  # each value comes from its own reader
     _check_order("since", query.since, "until", query.until)
     _check_order("seen_since", query.seen_since, "seen_until", query.seen_until)
@@ -376,7 +376,7 @@ READERS: Mapping[str, Callable[[str, str], object]] = {
     "competition": lambda name, value: Competition(_choice(name, value, [each.value for each in Competition])),
     "set_aside": _folded,
     "pricing": _folded,
-    "band": lambda name, value: Band(_choice(name, value, [band.value for band in Band])),
+    "band": lambda name, value: BandFilter(_choice(name, value, [band.value for band in BandFilter])),
     "verdict": lambda name, value: _choice(name, value, VERDICTS),
 }
 SINGLE = frozenset(

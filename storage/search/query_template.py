@@ -24,7 +24,7 @@ from storage.search.full_text import (
     pattern,
 )
 from storage.search.index import department_of, first_place
-from storage.search.query import Band, Query
+from storage.search.query import BandFilter, Query
 
 Dialect = Literal["sqlite", "postgresql"]
 Pairs = Iterator[tuple[str, object]]
@@ -51,7 +51,7 @@ class Shape:
     """
 
     dialect: Dialect
-    band: Band
+    band: BandFilter
     terms: tuple[Forms, ...]
     without: tuple[Forms, ...]
     vendor: int
@@ -76,7 +76,7 @@ class Shape:
     @property
     def is_public(self) -> bool:
         """Whether every reader may ask this, as `Query.is_public`."""
-        return self.band is Band.PUBLISH and not self.verdict
+        return self.band is BandFilter.PUBLISHED and not self.verdict
 
 
 class Asked(NamedTuple):

@@ -48,7 +48,7 @@ from storage.search.filters import (
 )
 from storage.search.full_text import places_with
 from storage.search.index import place_of
-from storage.search.query import Band, InvalidQuery, Query
+from storage.search.query import BandFilter, InvalidQuery, Query
 from storage.search.query_template import MOST_KEPT, Asked, Dialect, Shape, asked
 from storage.statement_cache import run, run_for_one
 from storage.tables import EventRow, MatchRow, RecordRow, SearchRow
@@ -236,7 +236,7 @@ def record_conditions(way: Way) -> list[Condition]:
     found = [*of_words(shape, by_index=way.by_words), *of_facets(shape), *of_dates(shape), *has_event(shape)]
     if way.by_matches:
         return [*found, col(SearchRow.record_key).in_(_matched(shape))]
-    if shape.band is Band.PUBLISH:
+    if shape.band is BandFilter.PUBLISHED:
         found.append(col(SearchRow.is_published).is_(True))
     if is_of_match(shape):
         matched = exists().where(col(MatchRow.record_key) == col(SearchRow.record_key), *of_match(shape))

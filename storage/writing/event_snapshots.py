@@ -12,6 +12,7 @@ from sqlalchemy import event, select
 from sqlalchemy.orm import Session, UOWTransaction
 from sqlmodel import col
 
+from storage.models import MatchBand
 from storage.reading.records import AT_ONCE, action_of, records_by_key
 from storage.search.index import IndexingSession
 from storage.snapshot_format import ToldFacts, write_told_facts
@@ -27,7 +28,6 @@ from storage.tables import (
     StateRow,
     ToldRow,
 )
-from storage.writing.reviews import PUBLISHED
 
 TOLD, MOVED = "newly_told", "publication_moved"
 PUBLIC = (ActionRow, EventRow, EvidenceRow, IncidentRow, LinkRow, MatchRow, RecordRow, SightingRow)
@@ -63,7 +63,7 @@ def keep_told(session: Session, event_ids: Iterable[str]) -> None:
         asked = select(EventRow).where(col(EventRow.id).in_(set(part) - kept), col(EventRow.told))
         events = list(session.scalars(asked))
         keys = {row.record_key for row in events}
-        records = {record.key: record for record in records_by_key(session, sorted(keys), band=PUBLISHED)}
+        records = {record.key: record for record in records_by_key(session, sorted(keys), band=MatchBand.PUBLISHED)}
         wanted = {row.action_key for row in events if row.action_key}
         actions = {
             row.key: action_of(row) for row in session.scalars(select(ActionRow).where(col(ActionRow.key).in_(wanted)))

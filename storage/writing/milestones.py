@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from sources.records import AwardCategory
-from storage.models import EventKind
+from storage.models import EventKind, MatchBand
 from storage.tables import EventRow, MatchRow, RecordRow
 from storage.writing.changes import TAG, Change
 from storage.writing.events import Tell, save_event
@@ -80,7 +80,7 @@ def _bought(session: Session) -> Iterable[_Bought]:
         col(record.obligated),
         col(record.doubt),
     ).join(record, col(record.key) == col(match.record_key))
-    query = query.where(col(match.band) == "publish", col(record.category).in_(BOUGHT))
+    query = query.where(col(match.band) == MatchBand.PUBLISHED, col(record.category).in_(BOUGHT))
     query = query.where(col(record.sub_agency_code) != "", col(record.signed).is_not(None))
     found: dict[tuple[str, str], _Bought] = {}
     for vendor_id, name, category, agency, signed, key, obligated, doubt in session.execute(query):

@@ -16,11 +16,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from storage.models import EventKind
+from storage.models import EventKind, MatchBand
 from storage.tables import EventRow, MatchRow, RecordRow, VerdictRow
 from storage.writing.changes import event_id
-
-PUBLISHED, REJECTED = "publish", "rejected"
 
 
 class Decision(StrEnum):
@@ -66,7 +64,7 @@ def band_for(session: Session, vendor_id: str, award: RecordRow, own_band: str) 
     decision = next((found[subject] for subject in subjects if subject in found), None)
     if decision is None:
         return own_band
-    return PUBLISHED if decision == Decision.CONFIRMED else REJECTED
+    return MatchBand.PUBLISHED if decision == Decision.CONFIRMED else MatchBand.REJECTED
 
 
 def decide(session: Session, verdict: Verdict) -> int:
@@ -173,9 +171,9 @@ def _apply(session: Session, vendor_id: str, subject: str, note: str, now: datet
         was, match.band = match.band, band
         session.add(match)
         session.flush()
-        if band == PUBLISHED:
+        if band == MatchBand.PUBLISHED:
             told += _tell_held(session, award.key, now)
-        elif was == PUBLISHED and band == REJECTED:
+        elif was == MatchBand.PUBLISHED and band == MatchBand.REJECTED:
             told += _withdraw(session, match, note, now)
     return told
 

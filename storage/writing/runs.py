@@ -10,9 +10,9 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from sources.records import HeldAward
+from storage.models import MatchBand
 from storage.tables import CheckpointRow, EventRow, MatchRow, RecordRow, RunRow
 from storage.writing.milestones import COUNTED_UP
-from storage.writing.reviews import REJECTED
 
 
 def checkpoint(session: Session, source: str, name: str) -> str | None:
@@ -66,7 +66,7 @@ def tell_newest(
         query = (
             select(col(EventRow.id), col(EventRow.told))
             .join(MatchRow, col(MatchRow.record_key) == col(EventRow.record_key))
-            .where(col(MatchRow.vendor_id) == vendor_id, col(MatchRow.band) == "publish")
+            .where(col(MatchRow.vendor_id) == vendor_id, col(MatchRow.band) == MatchBand.PUBLISHED)
             .where(col(EventRow.kind).not_in(COUNTED_UP))
             .order_by(col(EventRow.signed).desc().nulls_last(), col(EventRow.id))
             .limit(newest)
@@ -86,7 +86,7 @@ def held_awards(session: Session, vendor_id: str = "") -> dict[str, tuple[HeldAw
 
     With `vendor_id` only those that matched this entry.
     """
-    matched = select(col(MatchRow.record_key)).where(col(MatchRow.band) != REJECTED)
+    matched = select(col(MatchRow.record_key)).where(col(MatchRow.band) != MatchBand.REJECTED)
     if vendor_id:
         matched = matched.where(col(MatchRow.vendor_id) == vendor_id)
     query = select(col(RecordRow.category), col(RecordRow.key), col(RecordRow.piid))

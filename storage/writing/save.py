@@ -17,7 +17,7 @@ from sqlmodel import col
 from sources.records import Award, Problem, Publication, Record, Removal
 from storage.actions import save_actions
 from storage.faults import first_error, in_one_line, is_of_the_database, storable
-from storage.models import EventKind
+from storage.models import EventKind, MatchBand
 from storage.rows import award_row, publication_row
 from storage.tables import ActionRow, EventRow, MatchRow, QuarantineRow, RecordRow, SightingRow
 from storage.writing.changes import Before, Change, changes, event_id
@@ -27,7 +27,7 @@ from storage.writing.evidence import save_evidence
 from storage.writing.linking import link_award, link_publication
 from storage.writing.publication_changes import publication_changes, with_known_text
 from storage.writing.renumbering import renumber, under_current_key, with_stored_actions, with_stored_ids
-from storage.writing.reviews import PUBLISHED, REJECTED, band_for
+from storage.writing.reviews import band_for
 from storage.writing.source_records import keep_first_sighting, note_sighting, said_of, sightings_of, together
 
 FindMatches = Callable[[Award | Publication], Sequence[MatchRow]]
@@ -255,8 +255,8 @@ def _settle(session: Session, row: RecordRow, dealings: _Dealings, now: datetime
         match.band = band_for(session, match.vendor_id, row, match.own_band)
         _save_match(session, dealings.old_matches.get(match.vendor_id), match)
     bands = {match.vendor_id: match.band for match in (*dealings.old_matches.values(), *dealings.matches)}
-    published = sorted(vendor for vendor, band in bands.items() if band == PUBLISHED)
-    waiting = sorted(vendor for vendor, band in bands.items() if band not in (PUBLISHED, REJECTED))
+    published = sorted(vendor for vendor, band in bands.items() if band == MatchBand.PUBLISHED)
+    waiting = sorted(vendor for vendor, band in bands.items() if band not in (MatchBand.PUBLISHED, MatchBand.REJECTED))
     news = bool(dealings.happened and (published or waiting)) and tell(published or waiting)
     told, held = news and bool(published), news and not published
     saved = [
@@ -273,7 +273,7 @@ def _corrected(session: Session, row: RecordRow) -> list[tuple[RecordRow, Mappin
 
 
 def _is_published(matches: Mapping[str, MatchRow]) -> bool:
-    return any(match.band == PUBLISHED for match in matches.values())
+    return any(match.band == MatchBand.PUBLISHED for match in matches.values())
 
 
 def _actions_of(session: Session, record_key: str) -> dict[str, ActionRow]:

@@ -175,5 +175,5 @@ def test_matches_lose_nothing_but_what_waits(database: Database) -> None:
     with database.writing() as session:
         row = session.get(MatchRow, (BABEL.key, "babel-street"))
         assert row is not None
-        row.band = "publish"
+        row.band = "published"
     assert len(ask(database, "SELECT record_key FROM matches")) == 2

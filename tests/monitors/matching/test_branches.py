@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from monitors.matching.matcher import Band, Matcher
+from monitors.matching.matcher import Matcher
 from monitors.matching.name_index import NameIndex, SignalKind
 from monitors.watchlist.model import KnownName, Vendor
+from storage.models import MatchBand
 from tests.app_context import shipped
 from tests.awards import award, of_vendors
 
@@ -29,7 +30,7 @@ NAMES = NameIndex(WATCHLIST.vendors)
 )
 def test_a_branch_or_another_writing_of_a_name_is_published(name: str, vendor: str) -> None:
     (match,) = of_vendors(MATCHER.matches(award(name, "ADD FUNDING")))
-    assert (match.vendor_id, match.band) == (vendor, Band.PUBLISH)
+    assert (match.vendor_id, match.band) == (vendor, MatchBand.PUBLISHED)
 
 
 @pytest.mark.parametrize(
@@ -37,7 +38,7 @@ def test_a_branch_or_another_writing_of_a_name_is_published(name: str, vendor: s
 )
 def test_a_branch_of_a_name_of_common_words_is_for_a_person(name: str, vendor: str) -> None:
     (match,) = of_vendors(MATCHER.matches(award(name, "ADD FUNDING")))
-    assert (match.vendor_id, match.band) == (vendor, Band.REVIEW)
+    assert (match.vendor_id, match.band) == (vendor, MatchBand.REVIEW)
 
 
 @pytest.mark.parametrize(

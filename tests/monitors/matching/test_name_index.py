@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from monitors.matching.matcher import Band, Match, Matcher, SignalKind
+from monitors.matching.matcher import Match, Matcher, SignalKind
 from monitors.watchlist.loader import load_watchlist
 from monitors.watchlist.model import Kind, Portfolio
+from storage.models import MatchBand
 from tests.app_context import shipped
 from tests.awards import award
 
@@ -47,10 +48,10 @@ def test_outside_its_years_a_pure_name_goes_to_review(tmp_path: Path) -> None:
         year: match_of("acme", matcher.matches(award("ACME OPTICS LLC", signed=date(year, 1, 1)))).band
         for year in (2011, 2012, 2019, 2020, 2021)
     }
-    assert [year for year, band in bands.items() if band is Band.PUBLISH] == [2012, 2019, 2020]
-    assert bands[2011] is bands[2021] is Band.REVIEW
+    assert [year for year, band in bands.items() if band is MatchBand.PUBLISHED] == [2012, 2019, 2020]
+    assert bands[2011] is bands[2021] is MatchBand.REVIEW
     undated = match_of("acme", matcher.matches(award("ACME OPTICS LLC", signed=None)))
-    assert undated.band is Band.PUBLISH
+    assert undated.band is MatchBand.PUBLISHED
     assert "outside-its-years" in match_of("acme", matcher.matches(award("ACME OPTICS LLC"))).rule
 
 
@@ -63,27 +64,27 @@ def test_a_cage_code_beats_name_and_exclusion(tmp_path: Path) -> None:
     entry = "  - {id: acme, name: Acme Eyes, category: dna, cages: [1abc5], exclusions: [ACME CLEANING]}\n"  # made up
     matcher = matcher_with(tmp_path, entry)
     match = match_of("acme", matcher.matches(award("ACME CLEANING LLC", cage="1ABC5")))
-    assert (match.rule, match.score, match.band) == ("cage", 1.0, Band.PUBLISH)
+    assert (match.rule, match.score, match.band) == ("cage", 1.0, MatchBand.PUBLISHED)
     assert "has the CAGE code 1ABC5 of Acme Eyes" in match.reason
     assert not [m for m in matcher.matches(award("ACME CLEANING LLC", cage="1ABC6")) if m.vendor_id == "acme"]
 
 
 def test_a_mixed_company_s_identifier_alone_still_goes_to_review() -> None:
     match = match_of("black-marlin", MATCHER.matches(award("COMMDEX, LLC", "TCNS MANPOWER", cage="1URG6")))
-    assert match.band is Band.REVIEW
+    assert match.band is MatchBand.REVIEW
 
 
 @pytest.mark.parametrize(
     ("name", "vendor", "band"),
     [
-        ("CALLYO 2009 CORP", "motorola-vigilant", Band.PUBLISH),
-        ("GRIFFEYE INC", "magnet-forensics", Band.PUBLISH),
-        ("CROSS MATCH TECHNOLOGIES, INC.", "hid-crossmatch", Band.PUBLISH),
-        ("PAE AVIATION AND TECHNICAL SERVICES LLC", "amentum-basc", Band.REVIEW),
-        ("AVANTUS FEDERAL LLC", "qinetiq", Band.REVIEW),
+        ("CALLYO 2009 CORP", "motorola-vigilant", MatchBand.PUBLISHED),
+        ("GRIFFEYE INC", "magnet-forensics", MatchBand.PUBLISHED),
+        ("CROSS MATCH TECHNOLOGIES, INC.", "hid-crossmatch", MatchBand.PUBLISHED),
+        ("PAE AVIATION AND TECHNICAL SERVICES LLC", "amentum-basc", MatchBand.REVIEW),
+        ("AVANTUS FEDERAL LLC", "qinetiq", MatchBand.REVIEW),
     ],
 )
-def test_a_subsidiary_is_its_owner_s(name: str, vendor: str, band: Band) -> None:
+def test_a_subsidiary_is_its_owner_s(name: str, vendor: str, band: MatchBand) -> None:
     match = match_of(vendor, MATCHER.matches(award(name, "EXERCISE OPTION YEAR 1")))
     assert (match.signals[0].kind, match.band) == (SignalKind.SUBSIDIARY, band)
     assert "a subsidiary of" in match.reason
@@ -91,29 +92,31 @@ def test_a_subsidiary_is_its_owner_s(name: str, vendor: str, band: Band) -> None
 
 def test_a_subsidiary_with_an_entry_of_its_own_is_both() -> None:
     both = MATCHER.matches(award("DEDRONE DEFENSE INC.", signed=date(2025, 2, 1)))
-    assert match_of("dedrone", both).band is Band.PUBLISH
-    assert match_of("axon", both).band is Band.REVIEW
+    assert match_of("dedrone", both).band is MatchBand.PUBLISHED
+    assert match_of("axon", both).band is MatchBand.REVIEW
 
 
 def test_a_dba_name_is_a_name() -> None:
     match = match_of("flock-safety", MATCHER.matches(award("FLOCK GROUP INC DBA FLOCK SAFETY")))
-    assert (match.band, match.signals[0].kind) == (Band.PUBLISH, SignalKind.NAME)
+    assert (match.band, match.signals[0].kind) == (MatchBand.PUBLISHED, SignalKind.NAME)
     alone = match_of("flock-safety", MATCHER.matches(award("FLOCK SAFETY")))
-    assert (alone.band, alone.signals[0].kind) == (Band.PUBLISH, SignalKind.DBA_NAME)
+    assert (alone.band, alone.signals[0].kind) == (MatchBand.PUBLISHED, SignalKind.DBA_NAME)
 
 
 @pytest.mark.parametrize(
     ("name", "description", "vendor", "band"),
     [
-        ("NORTHROP GRUMMAN SYSTEMS CORPORATION", "P-3 AIRCRAFT MAINTENANCE", "northrop-hart", Band.REVIEW),
-        ("BOOZ ALLEN HAMILTON INC", "DATA ANALYTICS FOR DHS ICE HSI RAVEN PROGRAM", "booz-allen", Band.PUBLISH),
-        ("THE GEO GROUP, INC.", "DETENTION SERVICES", "bi-incorporated", Band.REVIEW),
+        ("NORTHROP GRUMMAN SYSTEMS CORPORATION", "P-3 AIRCRAFT MAINTENANCE", "northrop-hart", MatchBand.REVIEW),
+        ("BOOZ ALLEN HAMILTON INC", "DATA ANALYTICS FOR DHS ICE HSI RAVEN PROGRAM", "booz-allen", MatchBand.PUBLISHED),
+        ("THE GEO GROUP, INC.", "DETENTION SERVICES", "bi-incorporated", MatchBand.REVIEW),
         ("THE BOEING COMPANY", "AIRCRAFT PARTS", "digital-receiver-technology", None),
-        ("THOMSON REUTERS SPECIAL SERVICES LLC", "INTELLIGENCE ANALYSIS", "thomson-reuters", Band.PUBLISH),
-        ("WEST PUBLISHING CORPORATION", "LEGAL PUBLICATIONS/BOOKS", "thomson-reuters", Band.REVIEW),
+        ("THOMSON REUTERS SPECIAL SERVICES LLC", "INTELLIGENCE ANALYSIS", "thomson-reuters", MatchBand.PUBLISHED),
+        ("WEST PUBLISHING CORPORATION", "LEGAL PUBLICATIONS/BOOKS", "thomson-reuters", MatchBand.REVIEW),
     ],
 )
-def test_what_a_name_says_depends_on_the_business(name: str, description: str, vendor: str, band: Band | None) -> None:
+def test_what_a_name_says_depends_on_the_business(
+    name: str, description: str, vendor: str, band: MatchBand | None
+) -> None:
     found = {match.vendor_id: match.band for match in MATCHER.matches(award(name, description))}
     assert found.get(vendor) is band
 
@@ -121,20 +124,20 @@ def test_what_a_name_says_depends_on_the_business(name: str, description: str, v
 def test_two_phrases_of_an_integrator_are_still_for_a_person() -> None:
     words = "SERVICES SUPPORTING THE NORTHERN BORDER REMOTE VIDEO SURVEILLANCE SYSTEM (NB-RVSS)"
     match = match_of("gdit-obim", MATCHER.matches(award("CELLCO PARTNERSHIP", words)))
-    assert match.band is Band.REVIEW
+    assert match.band is MatchBand.REVIEW
 
 
 @pytest.mark.parametrize("name", ["BELKASOFT FEDERAL LLC", "BELCASOFT LLC", "OXYGEN FORENSIC INC"])  # made up
 def test_an_unverified_entry_never_publishes_on_a_likeness(name: str) -> None:
     for match in MATCHER.matches(award(name, "SOFTWARE")):
         assert match.signals[0].kind is SignalKind.FUZZY_NAME
-        assert match.band is Band.REVIEW
+        assert match.band is MatchBand.REVIEW
         assert "has not been verified" in match.reason
 
 
 def test_an_unverified_entry_publishes_its_exact_name() -> None:
     match = match_of("oxygen-forensics", MATCHER.matches(award("OXYGEN FORENSICS INC", "SOFTWARE")))
-    assert match.band is Band.PUBLISH
+    assert match.band is MatchBand.PUBLISHED
     assert "has not been verified" in match.reason
 
 
@@ -151,7 +154,7 @@ def test_an_unverified_entry_publishes_its_exact_name() -> None:
 )
 def test_precise_words_publish_as_their_topic(description: str, topic: str) -> None:
     match = match_of(topic, MATCHER.matches(award("SOME RECIPIENT LLC", description)))
-    assert (match.band, match.rule, match.signals[0].kind) == (Band.PUBLISH, "topic", SignalKind.TOPIC)
+    assert (match.band, match.rule, match.signals[0].kind) == (MatchBand.PUBLISHED, "topic", SignalKind.TOPIC)
     assert match.category == WATCHLIST.by_id[topic].category
     assert match.reason.startswith("The description has words for the topic ")
 
@@ -159,18 +162,18 @@ def test_precise_words_publish_as_their_topic(description: str, topic: str) -> N
 @pytest.mark.parametrize(
     ("description", "topic", "band"),
     [
-        ("LPR CAMERAS", "topic-license-plate-readers", Band.REVIEW),
-        ("LPR TRAILER AND EQUIPMENT", "topic-license-plate-readers", Band.REVIEW),
+        ("LPR CAMERAS", "topic-license-plate-readers", MatchBand.REVIEW),
+        ("LPR TRAILER AND EQUIPMENT", "topic-license-plate-readers", MatchBand.REVIEW),
         ("LAWFUL PERMANENT RESIDENT (LPR) CARD PRODUCTION", "topic-license-plate-readers", None),  # made up
         ("OUTREACH TO LPRS AND LPR APPLICANTS", "topic-license-plate-readers", None),  # made up
-        ("SUAS BPA DRONE KIT", "topic-drones", Band.REVIEW),
+        ("SUAS BPA DRONE KIT", "topic-drones", MatchBand.REVIEW),
         ("COUNTER-UAS AND SUAS STUDY", "topic-drones", None),  # made up
         ("TITLE III MONITORING, GENERAL TRANSLATION AND TRANSCRIPTION (T&T) SERVICES", "topic-wiretaps", None),
         ("HAILSTORM DAMAGE TO ROOF", "topic-cell-site-simulators", None),  # made up
     ],
 )
 def test_ambiguous_words_are_for_a_person_and_false_friends_silence_them(
-    description: str, topic: str, band: Band | None
+    description: str, topic: str, band: MatchBand | None
 ) -> None:
     found = {match.vendor_id: match.band for match in MATCHER.matches(award("SOME RECIPIENT LLC", description))}
     assert found.get(topic) is band
@@ -180,13 +183,15 @@ def test_two_ambiguous_words_of_a_topic_say_more_than_one() -> None:
     topic = "topic-open-source-intelligence"
     one = match_of(topic, MATCHER.matches(award(description="OSINT TRAINING")))  # made up
     two = match_of(topic, MATCHER.matches(award(description="OSINT AND DARK WEB TRAINING")))  # made up
-    assert (two.band, two.rule) == (Band.REVIEW, "topic-two-phrases")
+    assert (two.band, two.rule) == (MatchBand.REVIEW, "topic-two-phrases")
     assert two.score > one.score
 
 
 def test_an_exclusion_does_not_silence_precise_words_elsewhere() -> None:
     words = "LICENSE PLATE READERS TO CHECK LAWFUL PERMANENT RESIDENT TRAFFIC"  # made up
-    assert match_of("topic-license-plate-readers", MATCHER.matches(award(description=words))).band is Band.PUBLISH
+    assert (
+        match_of("topic-license-plate-readers", MATCHER.matches(award(description=words))).band is MatchBand.PUBLISHED
+    )
 
 
 def test_a_topic_does_not_disturb_a_vendor() -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from monitors.matching.matcher import Band, Match, Matcher
+from monitors.matching.matcher import Match, Matcher
+from storage.models import MatchBand
 from tests.app_context import shipped
 from tests.awards import award
 
@@ -31,13 +32,13 @@ def test_the_name_of_a_company_is_published_when_the_words_are_about_its_technol
 ) -> None:
     match = match_of(vendor, name, description)
     assert match is not None
-    assert match.band is Band.PUBLISH
+    assert match.band is MatchBand.PUBLISHED
 
 
 def test_the_words_may_stand_in_another_action() -> None:
     match = match_of("capgemini-government", "CAPGEMINI GOVERNMENT SOLUTIONS LLC", "ADD FUNDING", "SKIP TRACING")
     assert match is not None
-    assert (match.band, match.rule) == (Band.PUBLISH, "broad-portfolio-name+topic")
+    assert (match.band, match.rule) == (MatchBand.PUBLISHED, "broad-portfolio-name+topic")
 
 
 @pytest.mark.parametrize(
@@ -51,7 +52,7 @@ def test_the_words_may_stand_in_another_action() -> None:
 def test_words_about_something_else_leave_it_to_a_person(name: str, description: str, vendor: str) -> None:
     match = match_of(vendor, name, description)
     assert match is not None
-    assert match.band is Band.REVIEW
+    assert match.band is MatchBand.REVIEW
 
 
 @pytest.mark.parametrize(
@@ -65,7 +66,7 @@ def test_words_about_something_else_leave_it_to_a_person(name: str, description:
 def test_one_word_beside_words_for_its_technology_is_published(description: str, vendor: str) -> None:
     match = match_of(vendor, "SOME DEALER LLC", description)
     assert match is not None
-    assert (match.band, match.rule) == (Band.PUBLISH, "medium-phrase-on-topic")
+    assert (match.band, match.rule) == (MatchBand.PUBLISHED, "medium-phrase-on-topic")
 
 
 @pytest.mark.parametrize(
@@ -79,13 +80,13 @@ def test_one_word_beside_words_for_its_technology_is_published(description: str,
 def test_words_of_a_programme_are_still_for_a_person(description: str, vendor: str) -> None:
     match = match_of(vendor, "SOME DEALER LLC", description)
     assert match is not None
-    assert match.band is Band.REVIEW
+    assert match.band is MatchBand.REVIEW
 
 
 def test_a_weak_word_beside_words_for_its_technology_is_for_a_person() -> None:
     match = match_of("penlink", "SOME DEALER LLC", "PLX SEATS FOR TELECOMMUNICATIONS INTERCEPT")
     assert match is not None
-    assert (match.band, match.rule) == (Band.REVIEW, "weak-phrase-on-topic")
+    assert (match.band, match.rule) == (MatchBand.REVIEW, "weak-phrase-on-topic")
     assert match_of("penlink", "SOME DEALER LLC", "PLX SEATS") is None
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from monitors.matching.matcher import Band, Matcher
+from monitors.matching.matcher import Matcher
 from monitors.matching.phrase_index import vendor_terms
 from monitors.matching.typos import SlipIndex
+from storage.models import MatchBand
 from tests.app_context import shipped
 from tests.awards import award, of_vendors
 
@@ -25,7 +26,7 @@ SLIPS = SlipIndex(WATCHLIST.vendors, [term for vendor in WATCHLIST.vendors for t
 )
 def test_a_slip_in_a_long_rare_word_goes_to_review(description: str, words: str, vendor: str) -> None:
     (match,) = of_vendors(MATCHER.matches(award(description=description)))
-    assert (match.vendor_id, match.band) == (vendor, Band.REVIEW)
+    assert (match.vendor_id, match.band) == (vendor, MatchBand.REVIEW)
     assert match.signals[0].text == words
     assert description[match.signals[0].start : match.signals[0].end] == words
 
@@ -40,7 +41,7 @@ def test_a_slip_in_a_long_rare_word_goes_to_review(description: str, words: str,
 )
 def test_a_slip_in_a_very_long_word_counts_like_the_word(description: str, vendor: str) -> None:
     (match,) = of_vendors(MATCHER.matches(award(description=description)))
-    assert (match.vendor_id, match.band, match.rule) == (vendor, Band.PUBLISH, "strong-phrase")
+    assert (match.vendor_id, match.band, match.rule) == (vendor, MatchBand.PUBLISHED, "strong-phrase")
 
 
 @pytest.mark.parametrize(

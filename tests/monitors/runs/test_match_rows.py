@@ -35,7 +35,7 @@ def matcher() -> Matcher:
     return Matcher(shipped())
 
 
-@pytest.mark.parametrize(("band", "inherited"), [("publish", ["babel-street"]), ("review", []), ("rejected", [])])
+@pytest.mark.parametrize(("band", "inherited"), [("published", ["babel-street"]), ("review", []), ("rejected", [])])
 def test_an_order_that_names_nothing_waits_for_a_person_if_its_agreement_matched(
     band: str, inherited: list[str], database: Database, matcher: Matcher
 ) -> None:
@@ -53,5 +53,5 @@ def test_an_order_that_names_the_vendor_itself_needs_no_agreement(database: Data
         save_award(session, AGREEMENT, [match(AGREEMENT, "babel-street")], SEEN, lambda _vendors: True)
         rows = match_rows(session, matcher, order("CALL 1: BABEL STREET LICENSES"), SEEN)
     assert [(row.vendor_id, row.band, row.rule != "parent-award") for row in rows] == [
-        ("babel-street", "publish", True)
+        ("babel-street", "published", True)
     ]

@@ -10,7 +10,7 @@ from monitors.runs.pipeline import Workshop
 from monitors.runs.rematch import RematchReport, rematch
 from procurewatch.context import AppContext
 from procurewatch.demo.upstream import CorpusAward, UsaspendingStandIn, load_corpus
-from storage.search.query import Band, Query
+from storage.search.query import BandFilter, Query
 from storage.search.search import count_records, find_events
 from tests.app_context import app_context_for, dump, poll
 
@@ -78,11 +78,11 @@ def test_a_vendor_taken_off_loses_its_matches_but_not_its_awards(tmp_path: Path)
             poll(app_context)
             with app_context.database.reading() as session:
                 had = count_records(session, Query(vendor=("the-reseller",)))
-                everything = count_records(session, Query(band=Band.ALL))
+                everything = count_records(session, Query(band=BandFilter.ALL))
         with app_context_for(upstream.base_url, tmp_path) as app_context:
             report = matched_anew(app_context)
             with app_context.database.reading() as session:
                 assert count_records(session, Query(vendor=("the-reseller",))) == 0
-                assert count_records(session, Query(band=Band.ALL)) == everything
+                assert count_records(session, Query(band=BandFilter.ALL)) == everything
         assert report.lost == {"the-reseller": had}
         assert had > 5

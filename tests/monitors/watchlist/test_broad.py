@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from monitors.matching.matcher import Band, Matcher
+from monitors.matching.matcher import Matcher
 from monitors.watchlist.search_terms import search_names
+from storage.models import MatchBand
 from tests.app_context import shipped
 from tests.awards import award, of_vendors
 from tests.monitors.matching.test_matcher import only
@@ -30,7 +31,7 @@ MATCHER = Matcher(WATCHLIST)
 )
 def test_the_exact_name_of_a_broad_company_goes_to_review(name: str, vendor: str) -> None:
     match = only(MATCHER.matches(award(name, "ADD FUNDING")))
-    assert (match.vendor_id, match.band, match.score) == (vendor, Band.REVIEW, 0.62)
+    assert (match.vendor_id, match.band, match.score) == (vendor, MatchBand.REVIEW, 0.62)
 
 
 @pytest.mark.parametrize(
@@ -48,20 +49,22 @@ def test_an_owner_or_a_likeness_says_nothing(name: str) -> None:
 
 def test_the_parent_named_in_a_record_goes_to_review() -> None:
     match = only(MATCHER.matches(award("SOME SUBSIDIARY LLC", parent_name="LEIDOS, INC.")))
-    assert (match.vendor_id, match.band) == ("leidos-bio", Band.REVIEW)
+    assert (match.vendor_id, match.band) == ("leidos-bio", MatchBand.REVIEW)
 
 
 def test_two_programme_phrases_of_an_integrator_are_for_a_person_unless_it_is_paid() -> None:
     words = "SERVICE PLANS FOR THE NORTHERN BORDER REMOTE VIDEO SURVEILLANCE SYSTEM, RVSS UPGRADE"
-    assert only(MATCHER.matches(award("CELLCO PARTNERSHIP", words))).band is Band.REVIEW
-    assert only(MATCHER.matches(award("GENERAL DYNAMICS ONE SOURCE LLC", words))).band is Band.PUBLISH
+    assert only(MATCHER.matches(award("CELLCO PARTNERSHIP", words))).band is MatchBand.REVIEW
+    assert only(MATCHER.matches(award("GENERAL DYNAMICS ONE SOURCE LLC", words))).band is MatchBand.PUBLISHED
 
 
 def test_words_for_another_part_of_the_business_ask_for_a_person() -> None:
-    assert only(MATCHER.matches(award("AXON ENTERPRISE, INC.", "P00001-ADDITIONAL CABLING"))).band is Band.PUBLISH
-    assert only(MATCHER.matches(award("AXON ENTERPRISE, INC.", "TASER CARTRIDGES"))).band is Band.REVIEW
+    assert (
+        only(MATCHER.matches(award("AXON ENTERPRISE, INC.", "P00001-ADDITIONAL CABLING"))).band is MatchBand.PUBLISHED
+    )
+    assert only(MATCHER.matches(award("AXON ENTERPRISE, INC.", "TASER CARTRIDGES"))).band is MatchBand.REVIEW
     both = only(MATCHER.matches(award("AXON ENTERPRISE, INC.", "TASERS AND BODY WORN CAMERAS")))
-    assert both.band is Band.PUBLISH
+    assert both.band is MatchBand.PUBLISHED
 
 
 @pytest.mark.parametrize(
@@ -75,7 +78,7 @@ def test_words_for_another_part_of_the_business_ask_for_a_person() -> None:
 )
 def test_the_one_word_of_a_dealer_is_for_a_person(description: str, vendor: str) -> None:
     (match,) = of_vendors(MATCHER.matches(award("AARDVARK", description)))
-    assert (match.vendor_id, match.band) == (vendor, Band.REVIEW)
+    assert (match.vendor_id, match.band) == (vendor, MatchBand.REVIEW)
 
 
 def test_sources_are_not_asked_for_the_thousands_of_awards_of_a_broad_company() -> None:

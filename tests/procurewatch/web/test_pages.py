@@ -47,7 +47,7 @@ def publication(key: str, kind: PublicationKind, **facts: Any) -> Publication:
     return replace(told, **facts)
 
 
-def publish(database: Database, one: Publication, band: str = "publish") -> None:
+def publish(database: Database, one: Publication, band: str = "published") -> None:
     place = {"field": "description", "text": "CLEARVIEW", "start": 0, "end": 9}
     signals = [{"kind": "product", "term": "Clearview", "score": 0.9, "action_key": "", **place}]
     row = match(CLEARVIEW_AWARD, band=band, record_key=one.key, signals=signals)

@@ -67,7 +67,7 @@ def test_what_waits_for_a_reviewer_is_told_to_nobody(database: Database) -> None
     save(database, BABEL, match(BABEL, "babel-street"), match(BABEL, "panamerica", band="review", score=0.99))
     save(database, CLEARVIEW, match(CLEARVIEW, "clearview-ai", band="rejected"))
     babel, clearview = exported(database, RowsOf.RECORDS)
-    assert (babel["vendor"], babel["band"]) == ("Babel Street", "publish")
+    assert (babel["vendor"], babel["band"]) == ("Babel Street", "published")
     assert (clearview["vendor"], clearview["band"], clearview["matched_because"]) == ("", "", "")
 
 

@@ -87,7 +87,7 @@ def test_an_award_comes_with_its_matches_the_best_first(shelf: Database) -> None
         (award,) = records_by_key(session, ["nobody", BABEL.key])
         assert [(m.vendor_id, m.band, m.score) for m in award.matches] == [
             ("panamerica", "review", 0.97),
-            ("babel-street", "publish", 0.9),
+            ("babel-street", "published", 0.9),
         ]
         assert award.matches[0].signals[0].text == "PANAMERICA COMPUTERS, INC."
         assert records_by_key(session, [EQUIPMENT.key])[0].matches == ()

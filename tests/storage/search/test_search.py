@@ -101,7 +101,7 @@ def test_how_to_look_is_chosen_once_for_an_answer(shelf: Database) -> None:
 
 def test_everything_is_found_newest_signed_first(shelf: Database) -> None:
     assert found(shelf) == ALL
-    assert found(shelf, band="") == found(shelf, band="publish") == [ALL[0], ALL[2], ALL[4]]
+    assert found(shelf, band="") == found(shelf, band="published") == [ALL[0], ALL[2], ALL[4]]
     assert found(shelf, limit=2) == ALL[:2]
     assert found(shelf, limit=0) == []
 
@@ -144,7 +144,7 @@ def test_words_and_phrases(shelf: Database, asked: str, expected: list[str]) -> 
     ("asked", "expected"),
     [
         ({"vendor": "babel-street"}, [ALL[2]]),
-        ({"vendor": "panamerica", "band": "publish"}, []),
+        ({"vendor": "panamerica", "band": "published"}, []),
         ({"vendor": "panamerica", "band": "review"}, [ALL[2]]),
         ({"vendor": "panamerica", "band": "any"}, [ALL[2]]),
         ({"category": "face-recognition"}, [ALL[0], ALL[4]]),
@@ -171,7 +171,7 @@ def test_words_and_phrases(shelf: Database, asked: str, expected: list[str]) -> 
         ({"min_amount": "0.01"}, [piid for piid in ALL if piid != ALL[3]]),
         ({"max_amount": "0"}, [ALL[3]]),
         ({"reseller": "yes"}, [ALL[2]]),
-        ({"reseller": "no", "band": "publish"}, [ALL[0], ALL[4]]),
+        ({"reseller": "no", "band": "published"}, [ALL[0], ALL[4]]),
         ({"reseller": "Panamerica"}, [ALL[2]]),
         ({"reseller": "clearview"}, []),
         ({"kind": "award"}, ALL),
@@ -298,13 +298,13 @@ def test_a_verdict_is_asked_for_and_changes_what_is_found(stocked: Database) -> 
                 Verdict(vendor_id=vendor, subject=subject, decision=decision, who="me", note="", decided_at=LATER),
             )
 
-    assert found(stocked, q='"panamerica computers"', vendor="panamerica", band="publish") == []
+    assert found(stocked, q='"panamerica computers"', vendor="panamerica", band="published") == []
     say(Decision.CONFIRMED, "panamerica", record_subject(BABEL.key))
-    assert found(stocked, vendor="panamerica", band="publish") == [ALL[2]]
+    assert found(stocked, vendor="panamerica", band="published") == [ALL[2]]
     assert found(stocked, verdict="confirmed", band="any") == [ALL[2]]
     say(Decision.NEVER, "clearview-ai", recipient_subjects(CLEARVIEW.recipient.name, "")[0])
     assert found(stocked, verdict="never", band="any") == [ALL[0], ALL[4]]
-    assert found(stocked, vendor="clearview-ai", band="publish") == []
+    assert found(stocked, vendor="clearview-ai", band="published") == []
     assert found(stocked, vendor="clearview-ai", band="rejected") == [ALL[0], ALL[4]]
     with stocked.reading() as session:
         told = find_events(session, read_query({"vendor": "clearview-ai"}), 10)
@@ -343,7 +343,7 @@ def test_facets_are_counted(shelf: Database) -> None:
             FacetCount(value="7014", label="7014", records=1)
         ]
         assert count_by_facets(session, Query(), newest=1)[0] == 2
-        for band in ("publish", "any", "all"):
+        for band in ("published", "any", "all"):
             for name, values in count_by_facets(session, read_query({"band": band}))[1].items():
                 assert values or name == "state"
                 for each in values:

@@ -66,7 +66,7 @@ def test_confirming_tells_what_was_news_and_waited(database: Database) -> None:
 def test_confirming_history_tells_nothing(database: Database) -> None:
     save(database, CLEARVIEW, "review", tell=False)
     assert judge(database, record_subject(CLEARVIEW.key), Decision.CONFIRMED) == 0
-    assert bands(database) == {CLEARVIEW.piid: "publish"}
+    assert bands(database) == {CLEARVIEW.piid: "published"}
     assert told(database) == []
 
 
@@ -79,8 +79,8 @@ def test_rejecting_what_was_never_told_is_silent(database: Database) -> None:
 
 
 def test_rejecting_what_was_told_withdraws_it_by_one_new_entry(database: Database) -> None:
-    save(database, CLEARVIEW, "publish")
-    save(database, BABEL, "publish", "babel-street")
+    save(database, CLEARVIEW, "published")
+    save(database, BABEL, "published", "babel-street")
     assert judge(database, record_subject(CLEARVIEW.key), Decision.REJECTED, "another company") == 1
     assert told(database, vendor="clearview-ai") == [("withdrawn", CLEARVIEW.piid)]
     assert told(database, vendor="babel-street") == [("new-award", BABEL.piid)]
@@ -94,7 +94,7 @@ def test_rejecting_what_was_told_withdraws_it_by_one_new_entry(database: Databas
 def test_a_verdict_survives_a_repoll_and_a_better_match(database: Database) -> None:
     save(database, CLEARVIEW, "review")
     judge(database, record_subject(CLEARVIEW.key), Decision.REJECTED)
-    save(database, acted(CLEARVIEW, "P00009", "2024-01-02", "1.00"), "publish")
+    save(database, acted(CLEARVIEW, "P00009", "2024-01-02", "1.00"), "published")
     assert bands(database) == {CLEARVIEW.piid: "rejected"}
     assert told(database) == []
 
@@ -103,10 +103,12 @@ def test_never_this_recipient_holds_for_awards_to_come(database: Database) -> No
     save(database, CLEARVIEW, "review")
     subject = recipient_subjects(CLEARVIEW.recipient.name, "")[0]
     judge(database, subject, Decision.NEVER)
-    save(database, CLEARVIEW_FORENSIC, "publish")
+    save(database, CLEARVIEW_FORENSIC, "published")
     assert bands(database) == {CLEARVIEW.piid: "rejected", CLEARVIEW_FORENSIC.piid: "rejected"}
     judge(database, record_subject(CLEARVIEW_FORENSIC.key), Decision.CONFIRMED)
-    assert bands(database)[CLEARVIEW_FORENSIC.piid] == "publish", "a verdict on the award counts before its recipient's"
+    assert bands(database)[CLEARVIEW_FORENSIC.piid] == "published", (
+        "a verdict on the award counts before its recipient's"
+    )
 
 
 def test_taking_a_verdict_back(database: Database) -> None:
@@ -134,7 +136,7 @@ def test_verdicts_travel_as_a_file_and_the_later_counts(database: Database) -> N
         assert take_in(session, [mine]) == (1, 0)
         assert take_in(session, [later]) == (1, 0)
         assert take_in(session, [mine]) == (0, 1)
-    assert bands(database) == {CLEARVIEW.piid: "publish"}
+    assert bands(database) == {CLEARVIEW.piid: "published"}
 
 
 @pytest.mark.parametrize(

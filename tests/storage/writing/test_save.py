@@ -174,7 +174,7 @@ def test_a_new_match_renews_its_reasons_and_keeps_its_day(database: Database) ->
     save(database, CLEARVIEW, match(CLEARVIEW, score=0.99, reason="its UEI", first_seen=LATER), now=LATER)
     with database.reading() as session:
         row = session.scalars(select(MatchRow)).one()
-        assert (row.score, row.band, row.reason, row.first_seen) == (0.99, "publish", "its UEI", SEEN)
+        assert (row.score, row.band, row.reason, row.first_seen) == (0.99, "published", "its UEI", SEEN)
 
 
 def test_a_description_with_anything_in_it_comes_back(database: Database) -> None:

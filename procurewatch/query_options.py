@@ -15,10 +15,10 @@ from monitors.watchlist.loader import Watchlist
 from procurewatch.commands._common import read_vendor
 from storage.search.query import PARAMETERS, SINGLE, InvalidQuery, Query, read_query
 
-Given = dict[str, list[str]]
+QueryOptions = dict[str, list[str]]
 
 WORDS_HELP = "Words that must all occur; or a query as in an address, such as 'q=phones&vendor=cellebrite'."
-HELP = {
+OPTION_HELP = {
     "vendor": "A vendor of the watchlist, by name or id.",
     "category": "A category of the watchlist.",
     "agency": "A code (7012, 070) or words of an agency's name.",
@@ -46,32 +46,32 @@ HELP = {
 _PASTED = re.compile(rf"(?:\S+\?|\?)?(?:[a-z_]+=\S*|(?:{'|'.join(PARAMETERS)})=.*)|\S+://\S*")
 
 
-def asks(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the words and options of the query language; it is handed them as `given`, for `asked`."""
+def with_query_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the words and options of the query language to a command, which receives them as `options`."""
 
     @wraps(command)
     def with_options(words: list[str] | None, everything: bool, **others: Any) -> None:
-        given: Given = {"words": words or []}
-        for name in HELP:
+        options: QueryOptions = {"words": words or []}
+        for name in OPTION_HELP:
             value = others.pop(name)
-            given[name] = list(value) if isinstance(value, list) else [value] if value else []
+            options[name] = list(value) if isinstance(value, list) else [value] if value else []
         if everything:
-            given["band"] = ["all"]
-        command(given=given, **others)
+            options["band"] = ["all"]
+        command(options=options, **others)
 
-    own = [each for each in inspect.signature(command, eval_str=True).parameters.values() if each.name != "given"]
-    parameters = [own[0], *_options(), *own[1:]]
+    own = [each for each in inspect.signature(command, eval_str=True).parameters.values() if each.name != "options"]
+    parameters = [own[0], *_option_parameters(), *own[1:]]
     with_options.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     with_options.__annotations__ = {each.name: each.annotation for each in parameters}
     return with_options
 
 
-def _options() -> list[inspect.Parameter]:
+def _option_parameters() -> list[inspect.Parameter]:
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
     words = Annotated[list[str] | None, typer.Argument(help=WORDS_HELP)]
     everything = Annotated[bool, typer.Option("--all", help="Also what matches nobody on the watchlist.")]
     found = [inspect.Parameter("words", kind, default=None, annotation=words)]
-    for name, said in HELP.items():
+    for name, said in OPTION_HELP.items():
         option = typer.Option(f"--{name.replace('_', '-')}", help=said, show_default=False)
         single = name in SINGLE
         annotation = Annotated[str, option] if single else Annotated[list[str] | None, option]
@@ -79,10 +79,10 @@ def _options() -> list[inspect.Parameter]:
     return [*found, inspect.Parameter("everything", kind, default=False, annotation=everything)]
 
 
-def asked(given: Given, watchlist: Watchlist) -> Query:
+def query_from_options(options: QueryOptions, watchlist: Watchlist) -> Query:
     """Read what was asked. Raises `typer.BadParameter`."""
-    words = given["words"]
-    params = [(name, value) for name in PARAMETERS[1:] for value in given[name]]
+    words = options["words"]
+    params = [(name, value) for name in PARAMETERS[1:] for value in options[name]]
     if len(words) == 1 and _PASTED.fullmatch(words[0]):
         pasted = words[0].rpartition("?")[2] if "?" in words[0] else words[0]
         params += parse_qsl(pasted, keep_blank_values=True, max_num_fields=1000)

@@ -17,7 +17,7 @@ from feeds.foia.links import mailto, muckrock_composer
 from feeds.text import one_line
 from feeds.urls import award_path, site_url
 from procurewatch.commands._common import whole_output
-from procurewatch.commands.search import NOTHING
+from procurewatch.commands.search import EXIT_NOTHING_FOUND
 from procurewatch.context import open_app
 from procurewatch.settings import Settings
 from storage.models import StoredRecord
@@ -39,15 +39,15 @@ def foia(  # noqa: PLR0917  options are given by name
     settings: Settings = context.obj
     who = Requester(name=name, organization=organization, email=email, is_news_media=not not_media)
     with open_app(settings) as app_context, app_context.database.reading() as session:
-        record = _the_one(session, award)
+        record = _single_record(session, award)
         request = letter(record, actions_of(session, record.key), who, written=datetime.now(UTC).date())
     if docx:
         docx.write_bytes(write_docx(request))
-        _say([f"the letter is in {docx}"])
+        _print_lines([f"the letter is in {docx}"])
     else:
         with whole_output(None) as out:
             out.write(request.text.encode())
-    _say(_for_the_sender(request))
+    _print_lines(_sending_notes(request))
 
 
 def cite(
@@ -58,14 +58,14 @@ def cite(
     """Write how to cite an award: who says so, where, when it was retrieved, and the hashes of the stored evidence."""
     settings: Settings = context.obj
     with open_app(settings) as app_context, app_context.database.reading() as session:
-        record = _the_one(session, award)
+        record = _single_record(session, award)
         ours = site_url(settings.site_url, award_path(record.key)) if settings.site_url else ""
         citation = cite_award(record, evidence_of(session, record.key), our_url=ours)
     with whole_output(None) as out:
         out.write((FORMS[form](citation).rstrip("\n") + "\n").encode())
 
 
-def _the_one(session: Session, award: str) -> StoredRecord:
+def _single_record(session: Session, award: str) -> StoredRecord:
     """Return the record that is meant. Ends the command, in a line, where it is none or several."""
     found = find_by_identifier(session, award)
     if len(found) == 1:
@@ -76,14 +76,14 @@ def _the_one(session: Session, award: str) -> StoredRecord:
             one_line(f"{award!r} is the number of {len(found)} awards; name one by its key: {keys}")
         )
     typer.echo(one_line(f"procurewatch: no award {award!r} is stored"), err=True)
-    raise typer.Exit(NOTHING)
+    raise typer.Exit(EXIT_NOTHING_FOUND)
 
 
-def _for_the_sender(request: FoiaLetter) -> list[str]:
+def _sending_notes(request: FoiaLetter) -> list[str]:
     links = [f"MuckRock's form, filled in: {muckrock_composer(request)}", f"By e-mail: {mailto(request)}"]
     return ["", *request.notes, *links]
 
 
-def _say(lines: Sequence[str]) -> None:
+def _print_lines(lines: Sequence[str]) -> None:
     for line in lines:
         typer.echo(one_line(line), err=True)

@@ -19,7 +19,7 @@ from procurewatch.exports.formats import ExportFormat, export_bytes
 from procurewatch.exports.ocds import PROCESSES
 from procurewatch.exports.sqlite_file import PUBLIC, write_sqlite
 from procurewatch.exports.story_pack import MOST_RECORDS, pack_bytes, pack_name
-from procurewatch.query_options import Given, asked, asks
+from procurewatch.query_options import QueryOptions, query_from_options, with_query_options
 from procurewatch.settings import Settings
 from storage.models import MatchBand, StoredRecord
 from storage.reading.export_rows import RowsOf, with_bands
@@ -27,14 +27,14 @@ from storage.reading.records import find_by_identifier
 from storage.search.query import BandFilter, Query
 from storage.search.search import find_records
 
-NOTHING = 1
+EXIT_NOTHING_FOUND = 1
 ANY = frozenset(MatchBand)
 BINARY = frozenset({ExportFormat.PARQUET, ExportFormat.SQLITE})
 
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="A file; standard output if left out.")]
 
 
-class Counted:
+class CountedRecords:
     """Records that are counted as they go by."""
 
     def __init__(self, records: Iterable[StoredRecord]) -> None:
@@ -47,10 +47,10 @@ class Counted:
             yield record
 
 
-@asks
+@with_query_options
 def export(  # noqa: PLR0917  options are given by name
     context: typer.Context,
-    given: Given,
+    options: QueryOptions,
     form: Annotated[ExportFormat | None, typer.Option("--format", help="What to write; csv if left out.")] = None,
     rows: Annotated[RowsOf, typer.Option(help="What a row of csv, json or parquet is.")] = RowsOf.RECORDS,
     with_evidence: Annotated[bool, typer.Option(help="In SQLite, also the bytes of the evidence.")] = False,
@@ -58,17 +58,17 @@ def export(  # noqa: PLR0917  options are given by name
 ) -> None:
     """Write what is stored as CSV, JSON, Parquet, SQLite or OCDS. `export sqlite FILE` writes everything there is."""
     settings: Settings = context.obj
-    if form is None and output is None and len(given["words"]) == 2 and given["words"][0] == ExportFormat.SQLITE:
-        form, output = ExportFormat.SQLITE, Path(given["words"][1])
-        given |= {"words": [], "band": given["band"] or ["all"]}
+    if form is None and output is None and len(options["words"]) == 2 and options["words"][0] == ExportFormat.SQLITE:
+        form, output = ExportFormat.SQLITE, Path(options["words"][1])
+        options |= {"words": [], "band": options["band"] or ["all"]}
     form = form or ExportFormat.CSV
     if with_evidence and form is not ExportFormat.SQLITE:
         raise typer.BadParameter("--with-evidence is for --format sqlite; `pack` gives evidence as files")
     if output is None and form in BINARY and sys.stdout.isatty():
         raise typer.BadParameter(f"{form} is not for a terminal; name a file with --output")
     with open_app(settings) as app_context, app_context.database.reading() as session:
-        query = asked(given, app_context.watchlist)
-        records = Counted(_not_none(_fit(find_records(session, query), form)))
+        query = query_from_options(options, app_context.watchlist)
+        records = CountedRecords(_require_records(_for_format(find_records(session, query), form)))
         if form is ExportFormat.SQLITE and output is not None:
             with whole_file(output) as file:
                 told = with_bands(records, _bands(query))
@@ -82,10 +82,10 @@ def export(  # noqa: PLR0917  options are given by name
         typer.echo(f"{plural(records.count, 'record')} in {output}", err=True)
 
 
-@asks
+@with_query_options
 def pack(
     context: typer.Context,
-    given: Given,
+    options: QueryOptions,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="The zip file to write.")] = None,
 ) -> None:
     """Pack an award, or what a search finds, for a story: rows, raw evidence, hashes, timeline, citations, a note.
@@ -94,7 +94,7 @@ def pack(
     """
     settings: Settings = context.obj
     with open_app(settings) as app_context, app_context.database.reading() as session:
-        subject, records = _chosen(session, given, app_context.watchlist)
+        subject, records = _selected(session, options, app_context.watchlist)
         if len(records) > MOST_RECORDS:
             _end(f"that finds more than {MOST_RECORDS} records; narrow it, or use `export`")
         if not records:
@@ -105,12 +105,12 @@ def pack(
     typer.echo(f"{plural(len(records), 'record')} in {output}", err=True)
 
 
-def _chosen(session: Session, given: Given, watchlist: Watchlist) -> tuple[str, list[StoredRecord]]:
+def _selected(session: Session, options: QueryOptions, watchlist: Watchlist) -> tuple[str, list[StoredRecord]]:
     """Return what is asked, in words, and the records it means; one more than a pack takes if there are too many."""
-    words = given["words"]
+    words = options["words"]
     if len(words) == 1 and (found := find_by_identifier(session, words[0])):
         return f"the award {words[0]}", list(with_bands(found))
-    query = asked(given, watchlist)
+    query = query_from_options(options, watchlist)
     names = {vendor.id: vendor.name for vendor in watchlist.vendors} | dict(watchlist.categories)
     records = list(with_bands(find_records(session, query, MOST_RECORDS + 1), _bands(query)))
     return f"a search: {query.in_words(names)}", records
@@ -123,13 +123,13 @@ def _bands(query: Query) -> frozenset[str]:
     return ANY if query.band is BandFilter.ANY else frozenset({query.band.value})
 
 
-def _fit(records: Iterator[StoredRecord], form: ExportFormat) -> Iterator[StoredRecord]:
+def _for_format(records: Iterator[StoredRecord], form: ExportFormat) -> Iterator[StoredRecord]:
     if form is not ExportFormat.OCDS:
         return records
     return (record for record in records if record.category in PROCESSES)
 
 
-def _not_none(records: Iterator[StoredRecord]) -> Iterator[StoredRecord]:
+def _require_records(records: Iterator[StoredRecord]) -> Iterator[StoredRecord]:
     """Give the records back; end with one line if there are none, before any file is begun."""
     first = list(islice(records, 1))
     if not first:
@@ -139,4 +139,4 @@ def _not_none(records: Iterator[StoredRecord]) -> Iterator[StoredRecord]:
 
 def _end(message: str) -> None:
     typer.echo(one_line(f"procurewatch: {message}"), err=True)
-    raise typer.Exit(NOTHING)
+    raise typer.Exit(EXIT_NOTHING_FOUND)

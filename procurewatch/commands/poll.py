@@ -38,19 +38,19 @@ def poll(
     settings: Settings = context.obj
     codes = []
     with open_app(settings) as app_context, stopping(app_context.stop):
-        for chosen in _chosen(app_context, source):
+        for chosen in _selected(app_context, source):
             if app_context.stop.is_set():
                 codes.append(FAILED)
                 break
-            due = rests_until(app_context, chosen)
+            due = resting_until(app_context, chosen)
             if due and not now:
                 console().print(plain(f"{chosen.title}: resting until {due:%Y-%m-%d %H:%M} UTC (--now asks anyway)"))
             else:
-                codes.append(reported(partial(poll_source, app_context, chosen, today(), force=now)))
-    finish(codes)
+                codes.append(run_and_report(partial(poll_source, app_context, chosen, today(), force=now)))
+    exit_with(codes)
 
 
-def rests_until(app_context: AppContext, source: Source) -> datetime | None:
+def resting_until(app_context: AppContext, source: Source) -> datetime | None:
     """Return until when another poll of a source would bring nothing (UTC), `None` when it may be asked."""
     if not source.rests:
         return None
@@ -80,12 +80,12 @@ def backfill(
     with open_app(settings) as app_context, stopping(app_context.stop):
         found = read_vendor(vendor, app_context.watchlist)
         codes = []
-        for source in _chosen(app_context):
+        for source in _selected(app_context):
             if app_context.stop.is_set():
                 codes.append(FAILED)
                 break
-            codes.append(reported(partial(_backfill_source, app_context, source, found, since, tell=tell_feeds)))
-    finish(codes)
+            codes.append(run_and_report(partial(_backfill_source, app_context, source, found, since, tell=tell_feeds)))
+    exit_with(codes)
 
 
 def _backfill_source(app_context: AppContext, source: Source, vendor: Vendor, since: date, *, tell: bool) -> RunReport:
@@ -102,15 +102,15 @@ def run(
     with open_app(settings) as app_context, stopping(app_context.stop):
 
         def poll_now(name: str) -> None:
-            reported(lambda: app_context.poll(SOURCES[name], today(), lambda _progress: None))
+            run_and_report(lambda: app_context.poll(SOURCES[name], today(), lambda _progress: None))
 
-        sources = {source.name: app_context.every(source) for source in _chosen(app_context)}
+        sources = {source.name: app_context.every(source) for source in _selected(app_context)}
         keep_polling(
             app_context.database, sources, poll_now, tick=timedelta(seconds=tick_seconds), stop=app_context.stop
         )
 
 
-def reported(ask: Callable[[], RunReport]) -> int:
+def run_and_report(ask: Callable[[], RunReport]) -> int:
     """Run something at one source, print how it ended, failures to stderr, and return the exit code for that.
 
     A source that cannot be asked, since another process is reading it or its settings are wrong, keeps no other from
@@ -128,7 +128,7 @@ def reported(ask: Callable[[], RunReport]) -> int:
     return FAILED
 
 
-def finish(codes: Iterable[int]) -> None:
+def exit_with(codes: Iterable[int]) -> None:
     """End with exit code 1 if a source could not be read whole; else with 2 or 3 if one could not be asked."""
     if failed := [code for code in codes if code]:
         raise typer.Exit(min(failed))
@@ -141,7 +141,7 @@ def failure_line(report: RunReport) -> str:
     return plain(f"procurewatch: {verdict}: {report.message}{kept}").plain
 
 
-def _chosen(app_context: AppContext, names: Sequence[str] | None = None) -> list[Source]:
+def _selected(app_context: AppContext, names: Sequence[str] | None = None) -> list[Source]:
     """Return the sources to ask: those that are turned on, or those that are named, if they can be."""
     for name in names or ():
         if name not in SOURCES:

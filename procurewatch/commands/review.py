@@ -14,7 +14,7 @@ from rich.console import Console
 from feeds.text import money
 from monitors.matching.matcher import Matcher
 from monitors.runs.pipeline import Workshop
-from monitors.runs.rematch import rematch as match_anew
+from monitors.runs.rematch import rematch as run_rematch
 from procurewatch.commands._common import read_vendor
 from procurewatch.context import AppContext, open_app
 from procurewatch.reviews import note_verdict, subject_of
@@ -34,7 +34,7 @@ from storage.writing.reviews import (
 
 review = typer.Typer(help="Decide what matches: confirm, reject, or reject for good.", invoke_without_command=True)
 
-NOTHING = 1
+EXIT_NOTHING_FOUND = 1
 QUESTION = "[c]onfirm  [r]eject  [n]ever this recipient for this vendor  [s]kip  [u]ndo  [q]uit"
 ANSWERS = {"c": Decision.CONFIRMED, "r": Decision.REJECTED, "n": Decision.NEVER}
 
@@ -129,7 +129,7 @@ def rematch(context: typer.Context) -> None:
         workshop = Workshop(
             database=app_context.database, matcher=Matcher(app_context.watchlist), stop=app_context.stop
         )
-        report = match_anew(workshop)
+        report = run_rematch(workshop)
     changes = [(vendor, f"+{count}") for vendor, count in sorted(report.gained.items())]
     changes += [(vendor, f"-{count}") for vendor, count in sorted(report.lost.items())]
     if changes:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from feeds.entries.facts import not_public_yet
 from feeds.text import money, one_line
 from procurewatch.context import open_app
-from procurewatch.query_options import Given, asked, asks
+from procurewatch.query_options import QueryOptions, query_from_options, with_query_options
 from procurewatch.settings import Settings
 from procurewatch.terminal import AWARD_COLUMNS, award_rows, console, plain, table
 from storage.models import StoredRecord
@@ -19,24 +19,24 @@ from storage.reading.export_rows import record_row
 from storage.reading.records import actions_of, evidence_of, find_by_identifier
 from storage.search.search import count_records, find_records
 
-NOTHING = 1
+EXIT_NOTHING_FOUND = 1
 
 
-@asks
+@with_query_options
 def search(
     context: typer.Context,
-    given: Given,
+    options: QueryOptions,
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="The most records to list.")] = 50,
 ) -> None:
     """List what is stored, newest first, with why each is here. Exit code 1 if there is nothing."""
     settings: Settings = context.obj
     with open_app(settings) as app_context, app_context.database.reading() as session:
-        query = asked(given, app_context.watchlist)
+        query = query_from_options(options, app_context.watchlist)
         total = count_records(session, query)
         rows = list(award_rows(find_records(session, query, limit)))
     if not rows:
         typer.echo("procurewatch: nothing stored answers to that", err=True)
-        raise typer.Exit(NOTHING)
+        raise typer.Exit(EXIT_NOTHING_FOUND)
     shown = f"{total} awards" if total == len(rows) else f"{len(rows)} of {total} awards (--limit shows more)"
     console().print(table(shown, AWARD_COLUMNS, rows, right=("Obligated",)))
     console().print(plain(not_public_yet(datetime.now(UTC).date())))
@@ -52,7 +52,7 @@ def show(
         found = find_by_identifier(session, award)
         if not found:
             typer.echo(one_line(f"procurewatch: no award {award!r} is stored"), err=True)
-            raise typer.Exit(NOTHING)
+            raise typer.Exit(EXIT_NOTHING_FOUND)
         for each in found:
             _show_award(session, each)
 

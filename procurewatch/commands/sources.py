@@ -11,7 +11,7 @@ import typer
 
 from feeds.text import moment, one_line
 from monitors.runs.status import RunReport
-from procurewatch.commands.poll import finish, reported
+from procurewatch.commands.poll import exit_with, run_and_report
 from procurewatch.context import AppContext, open_app
 from procurewatch.settings import Settings
 from procurewatch.terminal import console, following, plain, stopping, table
@@ -92,4 +92,4 @@ def import_files(
             return app_context.read_files(SOURCES[source], files, listen, tell=tell)
 
     with open_app(settings) as app_context, stopping(app_context.stop):
-        finish([reported(read)])
+        exit_with([run_and_report(read)])

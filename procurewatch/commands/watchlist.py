@@ -33,7 +33,7 @@ from storage.reading.survey import buyers_of_texts, recipient_names
 vendors = typer.Typer(help="Look at the watchlist, and add to it.", no_args_is_help=True)
 
 SERIOUS = 1
-NOTHING = 1
+EXIT_NOTHING_FOUND = 1
 AT_ONCE = 500
 EXAMPLES = 5
 
@@ -68,7 +68,7 @@ def list_entries(
     ]
     if not chosen:
         typer.echo("procurewatch: no entry of the watchlist answers to that", err=True)
-        raise typer.Exit(NOTHING)
+        raise typer.Exit(EXIT_NOTHING_FOUND)
     rows = [(each.id, each.name, each.kind, each.category, each.evidence, each.portfolio) for each in chosen]
     title = f"{len(chosen)} of {len(watchlist.vendors)} entries"
     console().print(table(title, ("Id", "Name", "Kind", "Category", "Evidence", "Portfolio"), rows))
@@ -93,12 +93,12 @@ def _facts(vendor: Vendor) -> Iterator[tuple[str, str]]:
         value = getattr(vendor, field)
         for each in value if isinstance(value, tuple) else (value,):
             yield field.replace("_", " "), _in_words(each)
-    asked = {
+    query_from_options = {
         "asked by name": search_names(vendor),
         "asked by whole name": search_short_names(vendor),
         "asked by phrase": search_phrases(vendor),
     }
-    for title, texts in asked.items():
+    for title, texts in query_from_options.items():
         yield title, " | ".join(texts) or "nothing"
 
 
@@ -158,7 +158,7 @@ def preview_entries(  # noqa: PLR0917  options are given by name
     for each in shown:
         _print_preview(each, span)
     if not any(each.total for each in shown):
-        raise typer.Exit(NOTHING)
+        raise typer.Exit(EXIT_NOTHING_FOUND)
 
 
 def _stored(session: Session) -> Iterator[Award | Publication]:

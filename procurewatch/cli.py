@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from typer.exceptions import TyperException
 
 from feeds.text import one_line
-from monitors.watchlist.loader import WatchlistError
+from monitors.watchlist.yaml_reader import WatchlistError
 from procurewatch.commands import cite, demo, doctor, export, poll, publish, search
 from procurewatch.commands import review as reviewing
 from procurewatch.commands import sources as about_sources

@@ -14,7 +14,8 @@ from monitors.runs.jobs import Import, plan_backfill, plan_poll
 from monitors.runs.pipeline import Job, Progress, Workshop, run_job
 from monitors.runs.quotas import QuotaLedger
 from monitors.runs.status import RunReport
-from monitors.watchlist.loader import Vendor, Watchlist, load_watchlist
+from monitors.watchlist.loader import load_watchlist
+from monitors.watchlist.model import Vendor, Watchlist
 from procurewatch.settings import Settings, SettingsError
 from procurewatch.websub import announce
 from sources.base import Source

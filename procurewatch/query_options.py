@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 
 import typer
 
-from monitors.watchlist.loader import Watchlist
+from monitors.watchlist.model import Watchlist
 from procurewatch.commands._common import read_vendor
 from storage.search.query import PARAMETERS, SINGLE, InvalidQuery, Query, read_query
 

@@ -16,7 +16,8 @@ from sqlmodel import SQLModel
 
 from monitors.runs.pipeline import Progress
 from monitors.runs.status import RunReport
-from monitors.watchlist.loader import Watchlist, load_watchlist
+from monitors.watchlist.loader import load_watchlist
+from monitors.watchlist.model import Watchlist
 from procurewatch.context import AppContext
 from procurewatch.settings import Settings, SourceSettings
 from sources.registry import SOURCES

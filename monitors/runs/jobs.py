@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from monitors.runs.pipeline import FILE, Outcome
 from monitors.runs.plan import Reach, digest, interest_in, poll_window
-from monitors.watchlist.loader import Vendor, Watchlist
+from monitors.watchlist.model import Vendor, Watchlist
 from sources.base import Source, Step
 from storage.database import Database
 from storage.reading.source_health import POLL

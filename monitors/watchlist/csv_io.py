@@ -14,11 +14,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-import yaml
-
-from monitors.watchlist.editor import NAME_FIELDS, TEXT_FIELDS
-from monitors.watchlist.loader import read_entry
-from monitors.watchlist.model import Kind, KnownName, Product, Strength, Vendor
+from monitors.watchlist.loader import read_entry, unique
+from monitors.watchlist.model import NAME_FIELDS, TEXT_FIELDS, Kind, KnownName, Product, Strength, Vendor
 from monitors.watchlist.yaml_reader import Place, read_bytes, unknown
 from storage.reading.export_rows import FORMULA_STARTS
 
@@ -51,13 +48,8 @@ def read_spreadsheet(file: Path, categories: Mapping[str, str]) -> list[tuple[Ve
         text = read_bytes(file).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise place.error("not UTF-8 text; save it as CSV UTF-8") from error
-    found: dict[str, tuple[Vendor, Place]] = {}
-    for line, row in _rows(text, place):
-        vendor, where = read_entry(_node(row, line), Place(place.file, line), categories)
-        if vendor.id in found:
-            raise where.error(f"duplicate id, first used on line {found[vendor.id][1].line}")
-        found[vendor.id] = (vendor, where)
-    return list(found.values())
+    rows = _rows(text, place)
+    return unique(read_entry(_entry(row), Place(place.file, line), categories) for line, row in rows)
 
 
 def _rows(text: str, place: Place) -> Iterator[tuple[int, dict[str, str]]]:
@@ -91,30 +83,13 @@ def _check_header(header: list[str], place: Place) -> None:
             raise place.error(f'column "{name}" is given twice')
 
 
-def _node(row: Mapping[str, str], line: int) -> yaml.MappingNode:
-    """Return a row as the YAML it stands for, so that both are read, and complained of, alike."""
-    mark = yaml.Mark("", 0, line - 1, 0, None, 0)
+def _entry(row: Mapping[str, str]) -> dict[str, object]:
+    """Return a row as an entry's fields, as YAML would give them."""
     entry: dict[str, object] = {name: row[name] for name in (*_PLAIN, "note") if name in row}
-    for name in TEXT_FIELDS:
-        entry[name] = _split(row.get(name, ""))
-    for name in NAME_FIELDS:
-        entry[name] = [_name_of(cell) for cell in _split(row.get(name, ""))]
-    entry["products"] = [
-        _phrase_of(cell, strength) for name, strength in PHRASE_COLUMNS.items() for cell in _split(row.get(name, ""))
-    ]
-    node = _as_node({field: value for field, value in entry.items() if value}, mark)
-    if not isinstance(node, yaml.MappingNode):
-        raise TypeError("an entry is a mapping")
-    return node
-
-
-def _as_node(value: object, mark: yaml.Mark) -> yaml.Node:
-    if isinstance(value, dict):
-        pairs = [(_as_node(key, mark), _as_node(each, mark)) for key, each in value.items()]
-        return yaml.MappingNode("tag:yaml.org,2002:map", pairs, mark, mark)
-    if isinstance(value, list):
-        return yaml.SequenceNode("tag:yaml.org,2002:seq", [_as_node(each, mark) for each in value], mark, mark)
-    return yaml.ScalarNode("tag:yaml.org,2002:str", str(value), mark, mark)
+    entry |= {name: _split(row.get(name, "")) for name in TEXT_FIELDS}
+    entry |= {name: [_name_of(cell) for cell in _split(row.get(name, ""))] for name in NAME_FIELDS}
+    phrases = ((cell, strength) for name, strength in PHRASE_COLUMNS.items() for cell in _split(row.get(name, "")))
+    return {**entry, "products": [_phrase_of(cell, strength) for cell, strength in phrases]}
 
 
 def _cells(vendor: Vendor) -> dict[str, str]:
@@ -149,10 +124,10 @@ def _phrase_text(product: Product) -> str:
     return f"{product.phrase} [{NOT_SEARCHED}]"
 
 
-def _phrase_of(cell: str, strength: Strength) -> dict[str, str]:
+def _phrase_of(cell: str, strength: Strength) -> dict[str, object]:
     found = _MARKED.fullmatch(cell)
-    phrase = {"phrase": found["phrase"] if found else cell, "strength": strength.value}
-    return {**phrase, "search": "false"} if found and found["mark"] else phrase
+    phrase: dict[str, object] = {"phrase": found["phrase"] if found else cell, "strength": strength.value}
+    return {**phrase, "search": False} if found and found["mark"] else phrase
 
 
 def _join(values: Iterable[str]) -> str:

@@ -1,27 +1,43 @@
-"""What an entry of the watchlist is: a vendor with all its names, or a topic, a term that names nobody. Pure data."""
+"""The watchlist's data: a vendor with all its names, or a topic, phrases that name no company.
+
+The types say what is valid in a file; `monitors.watchlist.loader` checks them with pydantic. docs/watchlist.md
+describes each field.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
+from typing import Annotated
 
-from monitors.normalize import NORM_VERSION
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, ValidationInfo, WrapSerializer, with_config
+
+from monitors.normalize import NORM_VERSION, fold_text
+from monitors.watchlist.uei import has_form
+from monitors.watchlist.yaml_reader import unknown
 
 TOPIC_PREFIX = "topic-"
+MIN_PHRASE_LENGTH = 3
+MIN_YEAR, MAX_YEAR = 1800, 2100
+FORBID_UNKNOWN = ConfigDict(extra="forbid")
+
+_ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_CAGE = re.compile(r"[A-HJ-NP-Z0-9]{5}")  # a US company's begins and ends with a digit; a foreign one's need not
 
 
 class Kind(StrEnum):
-    """What an entry is: a company, or a topic, words that tell what is bought and not from whom."""
+    """A company, or a topic: phrases that say what is bought, not from whom."""
 
     VENDOR = "vendor"
     TOPIC = "topic"
 
 
 class Strength(StrEnum):
-    """How much a phrase in a description says on its own: enough to publish, to ask a person, or nothing."""
+    """What a phrase in a description is enough for: to publish, to ask for a review, or nothing by itself."""
 
     STRONG = "strong"
     MEDIUM = "medium"
@@ -32,8 +48,8 @@ class Portfolio(StrEnum):
     """How much of what a vendor sells the government is surveillance technology: all, a part, or hardly any.
 
     The name alone of a `mixed` vendor goes to review. So does that of a `broad` one (an integrator, a carrier, a
-    cloud), but only exactly, with the lowest score there is, and sources are not asked for it; as the name of
-    a mere owner (an investor, a conglomerate) it says nothing without a phrase.
+    cloud), but only if it is exact, with the lowest score there is, and sources are not searched for it. A `broad`
+    parent (an investor, a conglomerate) counts only together with a phrase.
     """
 
     PURE = "pure"
@@ -51,32 +67,82 @@ class Evidence(StrEnum):
     OWN = "own"
 
 
+def _min_length(length: int) -> Callable[[str], str]:
+    """Return a validator that joins white space and wants so many letters and digits."""
+
+    def check(value: str) -> str:
+        value = " ".join(value.split())
+        if len(fold_text(value)) < length:
+            raise ValueError(f'"{value}" is too short: at least {length} letters or digits')
+        return value
+
+    return check
+
+
+def _check_id(value: str) -> str:
+    if not _ID.fullmatch(value):
+        raise ValueError("id must be lower-case words joined by hyphens")
+    return value
+
+
+def _check_category(value: str, info: ValidationInfo) -> str:
+    if info.context and value not in info.context:
+        raise ValueError(unknown("category", value, info.context))
+    return value
+
+
+def _check_uei(value: str) -> str:
+    value = value.strip().upper()
+    if not has_form(value):
+        raise ValueError(f'"{value}" is not a UEI (12 letters and digits, no I or O, no leading 0)')
+    return value
+
+
+def _check_cage(value: str) -> str:
+    value = value.strip().upper()
+    if not _CAGE.fullmatch(value):
+        raise ValueError(f'"{value}" is not a CAGE code (5 letters and digits, no I or O)')
+    return value
+
+
+def _check_url(value: str) -> str:
+    if not value.startswith(("https://", "http://")) or " " in value:
+        raise ValueError(f'source "{value}" is not a web address')
+    return value
+
+
+Phrase = Annotated[str, AfterValidator(_min_length(MIN_PHRASE_LENGTH))]
+Year = Annotated[int, Field(ge=MIN_YEAR, le=MAX_YEAR)]
+
+
+@with_config(FORBID_UNKNOWN)
 @dataclass(frozen=True, slots=True)
 class Product:
-    """Words that, in a description, point to an entry, and how strongly.
+    """A phrase that, in a description, points to an entry, and how strongly.
 
-    `search` is false for words that mean too much else to ask a source for (TASER, LPR): they are only recognised.
+    `search` is false for phrases that mean too much else to search a source for (TASER, LPR): they only match.
     """
 
-    phrase: str
+    phrase: Phrase
     strength: Strength
     search: bool = True
 
 
+@with_config(FORBID_UNKNOWN)
 @dataclass(frozen=True, slots=True)
 class KnownName:
-    """A name with the years it was borne (or the company owned), where they are known, both inclusive.
+    """A name with the first and last year of its use (or of the ownership), where they are known.
 
-    `portfolio` is set where this name alone says more, or less, than those of the rest of the entry.
+    `portfolio` is set where this name says more, or less, about what is bought than the entry's others.
     """
 
-    name: str
-    since: int | None = None
-    until: int | None = None
+    name: Phrase
+    since: Annotated[Year | None, Field(alias="from")] = None
+    until: Year | None = None
     portfolio: Portfolio | None = None
 
     def covers(self, first: int, last: int) -> bool:
-        """Whether the name was borne in one of the years `first` to `last`; it may live a year longer."""
+        """Return whether the name was in use in one of the years `first` to `last`; it may linger a year."""
         return (self.since is None or self.since <= last) and (self.until is None or self.until >= first - 1)
 
     @property
@@ -87,29 +153,51 @@ class KnownName:
         return f"from {self.since}" if self.since else f"until {self.until}" if self.until else ""
 
 
+def _check_years(known: KnownName) -> KnownName:
+    if known.since and known.until and known.since > known.until:
+        raise ValueError(f'"from" {known.since} is after "until" {known.until}')
+    return known
+
+
+# In a file, a name without years or portfolio is plain text.
+_Name = Annotated[
+    KnownName,
+    BeforeValidator(lambda value: value if isinstance(value, dict) else {"name": value}),
+    AfterValidator(_check_years),
+    WrapSerializer(lambda known, to_dict: to_dict(known) if len(to_dict(known)) > 1 else known.name),
+]
+Names = tuple[_Name, ...]
+# The strongest first, so that two ways to write an entry make no difference.
+_Products = Annotated[
+    tuple[Product, ...],
+    AfterValidator(lambda products: tuple(sorted(products, key=lambda each: list(Strength).index(each.strength)))),
+]
+
+
+@with_config(FORBID_UNKNOWN)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vendor:
-    """One entry of the watchlist, as written in its file. docs/watchlist.md says what each field does."""
+    """One entry of the watchlist, as written in its file."""
 
-    id: str
-    name: str
-    category: str
+    id: Annotated[str, AfterValidator(_check_id)]
+    name: Annotated[str, AfterValidator(_min_length(2))]
+    category: Annotated[str, AfterValidator(_check_category)]
     kind: Kind = Kind.VENDOR
-    legal_names: tuple[KnownName, ...] = ()
-    former_names: tuple[KnownName, ...] = ()
-    dba_names: tuple[KnownName, ...] = ()
-    aliases: tuple[KnownName, ...] = ()
-    parents: tuple[KnownName, ...] = ()
-    subsidiaries: tuple[KnownName, ...] = ()
-    ueis: tuple[str, ...] = ()
-    cages: tuple[str, ...] = ()
-    products: tuple[Product, ...] = ()
-    exclusions: tuple[str, ...] = ()
-    portfolio: Portfolio = Portfolio.PURE
-    resellers: tuple[str, ...] = ()
-    sources: tuple[str, ...] = ()
     evidence: Evidence = Evidence.OWN
-    note: str = ""
+    portfolio: Portfolio = Portfolio.PURE
+    legal_names: Names = ()
+    former_names: Names = ()
+    dba_names: Names = ()
+    aliases: Names = ()
+    parents: Names = ()
+    subsidiaries: Names = ()
+    ueis: tuple[Annotated[str, AfterValidator(_check_uei)], ...] = ()
+    cages: tuple[Annotated[str, AfterValidator(_check_cage)], ...] = ()
+    products: _Products = ()
+    exclusions: tuple[Phrase, ...] = ()
+    resellers: tuple[Phrase, ...] = ()
+    sources: tuple[Annotated[str, AfterValidator(_check_url)], ...] = ()
+    note: Annotated[str, AfterValidator(_min_length(1))] = ""
 
     @property
     def known_names(self) -> Iterator[KnownName]:
@@ -128,6 +216,23 @@ class Vendor:
         return known.portfolio or self.portfolio
 
 
+def _check_topic(vendor: Vendor) -> Vendor:
+    if vendor.id.startswith(TOPIC_PREFIX) != (vendor.kind is Kind.TOPIC):
+        raise ValueError(f'the id of a topic, and of nothing else, begins with "{TOPIC_PREFIX}"')
+    if vendor.kind is Kind.TOPIC:
+        for name in ("portfolio", *NAME_FIELDS, "ueis", "cages", "resellers"):
+            if getattr(vendor, name) not in ((), Portfolio.PURE):
+                raise ValueError(f'a topic names no company: it has no "{name}"')
+        if not vendor.products:
+            raise ValueError('a topic needs "products", the phrases it is recognised by')
+    return vendor
+
+
+NAME_FIELDS = ("legal_names", "former_names", "dba_names", "aliases", "parents", "subsidiaries")
+TEXT_FIELDS = ("ueis", "cages", "exclusions", "resellers", "sources")
+Entry = Annotated[Vendor, AfterValidator(_check_topic)]
+
+
 @dataclass(frozen=True)
 class Watchlist:
     """All entries, ordered by id, and the categories they are sorted into (slug -> title)."""
@@ -137,10 +242,10 @@ class Watchlist:
 
     @cached_property
     def by_id(self) -> Mapping[str, Vendor]:
-        """The entries by their id."""
+        """The entries by their ids."""
         return {vendor.id: vendor for vendor in self.vendors}
 
     @cached_property
     def version(self) -> str:
-        """A short hash of all that decides how records match: the entries and the normalisation rules."""
+        """A short hash of everything that decides what matches: the entries and the normalization rules."""
         return hashlib.sha256(repr((NORM_VERSION, self.vendors)).encode()).hexdigest()[:12]

@@ -14,10 +14,9 @@ from itertools import combinations, pairwise
 
 from monitors.matching.name_index import SHORTEST_CORE
 from monitors.normalize import LEGAL_FORMS, fold_text, is_common, parse_name
-from monitors.watchlist.model import Portfolio, Product, Strength, Vendor
+from monitors.watchlist.model import MIN_PHRASE_LENGTH, Portfolio, Product, Strength, Vendor
 from sources.names import indexed_words
 
-SHORTEST_PHRASE = 3
 SHORTEST_SEARCH = 7
 
 _OPERATORS = ("AND", "OR", "NOT")
@@ -207,7 +206,7 @@ def search_phrases(vendor: Vendor) -> tuple[str, ...]:
     wanted |= {name for name in names if _tight(name) in tight}
     # Of a name no word can be left out; only in capitals are they operators.
     spelled = {_AT_AN_END.sub(lambda found: found[0].lower(), each) for phrase in wanted for each in _spellings(phrase)}
-    return fewest_phrases(phrase for phrase in spelled if len(phrase) >= SHORTEST_PHRASE)
+    return fewest_phrases(phrase for phrase in spelled if len(phrase) >= MIN_PHRASE_LENGTH)
 
 
 def _tight(text: str) -> str:

@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 import typer
 
-from monitors.watchlist.loader import Vendor, Watchlist
+from monitors.watchlist.model import Vendor, Watchlist
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import typer
 from sqlalchemy.orm import Session
 
 from feeds.text import one_line, plural
-from monitors.watchlist.loader import Watchlist
+from monitors.watchlist.model import Watchlist
 from procurewatch.commands._common import whole_file, whole_output
 from procurewatch.context import open_app
 from procurewatch.exports.formats import ExportFormat, export_bytes

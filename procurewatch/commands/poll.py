@@ -12,7 +12,7 @@ import typer
 
 from monitors.runs.schedule import due_at, keep_polling
 from monitors.runs.status import RunReport
-from monitors.watchlist.loader import Vendor
+from monitors.watchlist.model import Vendor
 from procurewatch.commands._common import read_day, read_vendor, today
 from procurewatch.context import AppContext, Busy, open_app
 from procurewatch.settings import Settings, SettingsError

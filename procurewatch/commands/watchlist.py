@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-import yaml
 from sqlalchemy.orm import Session
 
 from feeds.text import one_line
@@ -20,7 +19,7 @@ from monitors.watchlist.csv_io import name_text, read_spreadsheet
 from monitors.watchlist.loader import load_watchlist, read_categories, read_entries, read_entry, read_file
 from monitors.watchlist.model import Evidence, Strength, Vendor
 from monitors.watchlist.search_terms import search_names, search_phrases, search_short_names
-from monitors.watchlist.yaml_reader import Place, compose_bytes
+from monitors.watchlist.yaml_reader import Place
 from procurewatch.commands._common import read_vendor
 from procurewatch.settings import Settings
 from procurewatch.terminal import console, plain, table
@@ -192,9 +191,7 @@ def entry_from(
     entry |= {field: list(values) for field, values in lists.items() if values}
     if phrases:
         entry["products"] = [_phrase(each) for each in phrases]
-    place, node = compose_bytes(yaml.safe_dump(entry).encode(), Place("the options"))
-    vendor, _ = read_entry(node, place, read_categories())
-    return vendor
+    return read_entry(entry, Place("the options"), read_categories())[0]
 
 
 def _phrase(written: str) -> dict[str, str]:

@@ -10,9 +10,10 @@ import typer
 
 from monitors.matching.lint import mistyped_ueis, unreadable_phrases
 from monitors.watchlist.csv_io import read_spreadsheet, write_spreadsheet
-from monitors.watchlist.editor import reading, write_entries
-from monitors.watchlist.loader import WatchlistError, load_watchlist, read_categories
+from monitors.watchlist.editor import write_entries
+from monitors.watchlist.loader import load_watchlist, read_categories
 from monitors.watchlist.model import Evidence, Kind, Portfolio, Vendor
+from monitors.watchlist.yaml_reader import WatchlistError
 from procurewatch.commands._common import whole_output
 from procurewatch.commands.watchlist import (
     AliasOption,
@@ -138,7 +139,7 @@ def _write(settings: Settings, wanted: Sequence[Vendor]) -> None:
     expected = dict(load_watchlist(*files).by_id) | {vendor.id: vendor for vendor in wanted}
     if own.resolve() not in [file.resolve() for file in files]:
         files = [*files, own]
-    write_entries(own, wanted, reading(_with_copy(files, own), expected))
+    write_entries(own, wanted, _with_copy(files, own), expected)
     for vendor in wanted:
         for said in mistyped_ueis(vendor):
             typer.echo(f"{vendor.id}: {said}", err=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 
-from monitors.watchlist.loader import Watchlist
+from monitors.watchlist.model import Watchlist
 from procurewatch.context import AppContext, disabled_reason
 from procurewatch.doctor import installation, machine, network
 from procurewatch.doctor.findings import Finding, Redaction, Result, guarded

@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session
 
 from feeds.text import plural
 from monitors.matching.lint import Texts, scrutinise
-from monitors.watchlist.loader import WatchlistError, read_categories, read_entries
+from monitors.watchlist.loader import read_categories, read_entries
+from monitors.watchlist.yaml_reader import WatchlistError
 from procurewatch.doctor.findings import Finding, Result, sentence
 from procurewatch.settings import PREFIX, Settings, SettingsError, config_file
 from sources.registry import SOURCES

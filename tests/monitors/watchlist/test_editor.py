@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from monitors.watchlist.editor import entry_text, reading, write_entries
-from monitors.watchlist.loader import WatchlistError, read_categories, read_file
+from monitors.watchlist.editor import entry_text, write_entries
+from monitors.watchlist.loader import read_categories, read_file
 from monitors.watchlist.model import KnownName, Product, Strength, Vendor
+from monitors.watchlist.yaml_reader import WatchlistError
 from tests.app_context import shipped
 
 ACME = Vendor(
@@ -38,7 +39,7 @@ def vendors_in(file: Path) -> dict[str, Vendor]:
 
 def write(file: Path, *vendors: Vendor) -> None:
     expected = (vendors_in(file) if file.exists() else {}) | {vendor.id: vendor for vendor in vendors}
-    write_entries(file, vendors, reading(vendors_in, expected))
+    write_entries(file, vendors, vendors_in, expected)
 
 
 def test_a_file_is_made_with_its_folder(tmp_path: Path) -> None:
@@ -64,7 +65,7 @@ def test_an_entry_is_appended_and_nothing_else_changes(before: str, tmp_path: Pa
     file = tmp_path / "mine.yaml"
     file.write_text(before, encoding="utf-8")
     others = vendors_in(file) if "other" in before else {}
-    write_entries(file, [ACME], reading(vendors_in, {**others, "acme": ACME}))
+    write_entries(file, [ACME], vendors_in, {**others, "acme": ACME})
     after = file.read_text(encoding="utf-8")
     if "[" not in before:
         assert after.startswith(before.rstrip("\n"))
@@ -87,8 +88,8 @@ def test_an_entry_is_replaced_where_it_stands(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("vendors: [{id: other, name: Other, category: dna}]\n", "written in brackets"),
-        ("vendors:\n  -\n    id: other\n    name: Other\n    category: dna\n", "must begin on the line of its dash"),
+        ("vendors: [{id: other, name: Other, category: dna}]\n", "must begin on a line with its dash"),
+        ("vendors:\n  -\n    id: other\n    name: Other\n    category: dna\n", "must begin on a line with its dash"),
         ("vendors:\n  - id: other\n    name: Other\n    category: dna\n...\n", "mine.yaml"),
         ("vendors:\n  - id: other\n    nmae: Other\n", 'unknown field "nmae"'),
         ("vendors: {\n", "not valid YAML"),
@@ -98,7 +99,7 @@ def test_what_cannot_be_changed_safely_is_left_alone(content: str, message: str,
     file = tmp_path / "mine.yaml"
     file.write_text(content)
     with pytest.raises(WatchlistError) as caught:
-        write_entries(file, [ACME], reading(vendors_in, {"acme": ACME}))
+        write_entries(file, [ACME], vendors_in, {"acme": ACME})
     assert message in str(caught.value)
     assert file.read_text() == content
     assert sorted(path.name for path in tmp_path.iterdir()) == [".mine.yaml.lock", "mine.yaml"]

@@ -114,7 +114,7 @@ def open_database(url: str) -> Database:
         url: `sqlite:///path/to/file` or `postgresql://user@host/name`.
 
     Raises:
-        DatabaseError: it cannot be reached, is no database, or was written by a newer Procurewatch.
+        DatabaseError: it cannot be reached, is no database, or was made by another version of Procurewatch.
     """
     parsed = _supported(url)
     shown = parsed.set(query={}).render_as_string(hide_password=True)
@@ -194,7 +194,10 @@ def _migrate(database: Database) -> None:
     if current == script.get_current_head():
         return
     if current is not None and current not in {revision.revision for revision in script.walk_revisions()}:
-        raise DatabaseError("the database was written by a newer Procurewatch; install that version to open it")
+        raise DatabaseError(
+            f"the database was made by another version of Procurewatch (schema {current}): open it with that version, "
+            "or move it away and fill a new one with poll, backfill or import"
+        )
     with database.engine.connect().execution_options(**{WRITING: True}) as connection, connection.begin():
         if database.engine.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('procurewatch.migrate', 0))"))

@@ -103,7 +103,7 @@ def _broken(message: str, url: str) -> Finding:
         do = "Check the file's permissions and the free space on its disk."
         if any(word in message.lower() for word in DAMAGED):
             do = "Restore a backup, or move the file away: the next poll starts a new one."
-    if "newer Procurewatch" in message or "cannot be read" in message:
+    if "another version of Procurewatch" in message or "cannot be read" in message:
         do = ""  # it says itself what to do
     return Finding(section=DATABASE, check="database", result=Result.PROBLEM, says=sentence(message), do=do)
 

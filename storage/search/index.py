@@ -64,19 +64,6 @@ def is_resold(signals: Sequence[dict[str, Any]]) -> bool:
     return bool(signals) and not any(str(signal["field"]).startswith("recipient") for signal in signals)
 
 
-def index_all(session: Session) -> None:
-    """Make the index anew, of every record."""
-    session.execute(delete(SearchRow))
-    last = ""
-    while keys := list(
-        session.scalars(
-            select(col(RecordRow.key)).where(col(RecordRow.key) > last).order_by(col(RecordRow.key)).limit(AT_ONCE)
-        )
-    ):
-        index_records(session, keys)
-        last = keys[-1]
-
-
 def index_records(session: Session, keys: Iterable[str]) -> None:
     """Renew the index of these records; those that are as they were are left alone."""
     ordered = sorted(keys)

@@ -80,13 +80,3 @@ def _move_on(session: Session) -> None:
         session.add(StateRow(id=ONLY, number=1, changed=now))
     else:
         row.number, row.changed = row.number + 1, now
-
-
-def keep_all_told(session: Session) -> None:
-    """Keep what is told of every event that is told already: what an older version left out."""
-    last = ""
-    told = select(col(EventRow.id)).where(col(EventRow.told)).order_by(col(EventRow.id)).limit(AT_ONCE)
-    while ids := list(session.scalars(told.where(col(EventRow.id) > last))):
-        keep_told(session, ids)
-        session.flush()
-        last = ids[-1]

@@ -6,14 +6,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from alembic import command
-from sqlalchemy import column, create_engine, delete, insert, inspect, select, table
-from sqlalchemy.engine import make_url
+from sqlalchemy import delete, select
 from sqlmodel import SQLModel
 
 import storage.tables  # noqa: F401  the tables register themselves
 from sources.records import Award
-from storage.database import Database, migration_config
+from storage.database import Database
 from storage.models import StoredEvent
 from storage.reading.records import events_of
 from storage.tables import EventRow, MatchRow
@@ -64,22 +62,6 @@ def empty(database: Database) -> None:
     with database.writing() as session:
         for each in reversed(SQLModel.metadata.sorted_tables):
             session.execute(delete(each))
-
-
-def make_earlier(url: str, revision: str, rows: Dump) -> None:
-    """Make a database as an earlier Procurewatch left it, with those of these rows and columns that it had."""
-    parsed = make_url(url)
-    engine = create_engine(parsed if parsed.drivername == "sqlite" else parsed.set(drivername="postgresql+psycopg"))
-    with engine.begin() as connection:
-        command.upgrade(migration_config(connection=connection), revision)
-        there = inspect(connection)
-        for now in SQLModel.metadata.sorted_tables:
-            if rows[now.name] and there.has_table(now.name):
-                known = {each["name"] for each in there.get_columns(now.name)}
-                earlier = table(now.name, *(column(each.name, each.type) for each in now.columns if each.name in known))
-                kept = [{name: row[name] for name in row if name in known} for row in rows[now.name]]
-                connection.execute(insert(earlier), kept)
-    engine.dispose()
 
 
 def start(program: str, *arguments: str) -> Process:

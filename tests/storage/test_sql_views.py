@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from alembic import command
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, text
+from sqlalchemy import text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
@@ -115,25 +114,6 @@ def test_the_newest_migration_that_speaks_of_views_makes_these() -> None:
     said = [getattr(revision.module, "VIEWS", None) for revision in script.walk_revisions()]
     newest = next(one for one in said if one)
     assert newest == views_digest(), "the views have changed: write a migration that says so in VIEWS"
-
-
-def test_views_are_there_again_after_a_migration(empty_database_url: str) -> None:
-    engine = create_engine(make_url(empty_database_url).set(drivername=drivername(empty_database_url)))
-    with engine.begin() as connection:
-        command.upgrade(migration_config(connection=connection), "0003")
-        schema = ""
-        if engine.dialect.name == "postgresql":
-            connection.execute(text(f"CREATE SCHEMA {SCHEMA}"))
-            schema = f"{SCHEMA}."
-        connection.execute(text(f"CREATE VIEW {schema}awards AS SELECT key FROM record"))
-    engine.dispose()
-    database = open_database(empty_database_url)
-    assert ask(database, "SELECT offers_received FROM awards") == []
-    database.close()
-
-
-def drivername(url: str) -> str:
-    return "sqlite" if url.startswith("sqlite") else "postgresql+psycopg"
 
 
 def test_the_documented_role_reads_the_views_and_nothing_else(postgresql_url: str) -> None:

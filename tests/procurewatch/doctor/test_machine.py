@@ -119,8 +119,8 @@ def spoiled(file: Path) -> None:
         opened.write(b"\xff" * 4096)
 
 
-def newer(file: Path) -> None:
-    """Let a later version have written a database."""
+def of_another_version(file: Path) -> None:
+    """Give a database the schema number of another version."""
     with closing(sqlite3.connect(file)) as database:
         database.execute("UPDATE alembic_version SET version_num = '9999'")
         database.commit()
@@ -131,7 +131,10 @@ def newer(file: Path) -> None:
     [
         (lambda file: file.write_bytes(b"no database at all" * 999), "file is not a database. Restore a backup"),
         (spoiled, "The database is damaged: "),
-        (newer, "was written by a newer Procurewatch; install that version to open it."),
+        (
+            of_another_version,
+            "was made by another version of Procurewatch (schema 9999): open it with",
+        ),
     ],
 )
 def test_a_database_that_cannot_be_used_is_one_line(harm: object, says: str, tmp_path: Path) -> None:

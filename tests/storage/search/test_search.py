@@ -9,20 +9,18 @@ from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import delete, event, select, text
+from sqlalchemy import event, select, text
 from sqlmodel import col
 
 from sources.records import Agency, Amount, AmountMeaning, AwardCategory, Publication, PublicationKind, Recipient
 from storage.database import Database, open_database
 from storage.rows import award_row
 from storage.search.facets import FacetCount, count_by_facets
-from storage.search.index import index_all
 from storage.search.query import InvalidQuery, Query, read_query
 from storage.search.search import (
     count_events_since,
@@ -54,7 +52,7 @@ from tests.records import (
     match,
 )
 from tests.storage.fixtures import ALL, fill, found
-from tests.storage.tables import Dump, dump, empty, make_earlier, save, yes
+from tests.storage.tables import dump, empty, save, yes
 
 HOSTILE = [
     '"', '""', "'", "*", "a*b", "^", "foo NEAR bar", "NEAR(a b, 2)", "AND", "OR", "NOT", "a AND", "(", ")", "words:x",
@@ -430,32 +428,6 @@ def test_views_say_of_competition_what_the_index_does(database: Database) -> Non
     assert set(indexed.values()) == {"competed", "not-competed", "unknown", ""}
 
 
-def test_the_index_made_anew_is_the_index_kept(stocked: Database) -> None:
-    kept = dump(stocked)
-    with stocked.writing() as session:
-        session.execute(delete(SearchRow))
-    assert found(stocked) == []
-    with stocked.writing() as session:
-        index_all(session)
-    assert dump(stocked) == kept
-    assert found(stocked, q="clearview") == [ALL[0], ALL[4]]
-
-
-def stored_rows(folder: Path) -> Dump:
-    """Return what a database holds that was filled by this version."""
-    with closing(open_database(f"sqlite:///{folder / 'filled.sqlite3'}")) as database:
-        fill(database)
-        return dump(database)
-
-
-def test_what_was_stored_before_there_was_an_index_is_indexed(sqlite_url: str, tmp_path: Path) -> None:
-    kept = stored_rows(tmp_path)
-    make_earlier(sqlite_url, "0002", kept)
-    with closing(open_database(sqlite_url)) as database:
-        assert dump(database) == {**kept, "state": []}  # states are counted from then on
-        assert found(database, q="clearview") == [ALL[0], ALL[4]]
-
-
 def test_a_withdrawal_is_told_to_those_who_were_told_of_the_match(stocked: Database) -> None:
     subject = recipient_subjects(CLEARVIEW.recipient.name, "")[0]
     never = Verdict(
@@ -469,15 +441,6 @@ def test_a_withdrawal_is_told_to_those_who_were_told_of_the_match(stocked: Datab
             for reseller in ("yes", "no")
         }
     assert kinds == {"yes": ["new-award"], "no": ["withdrawn", "withdrawn"]}
-
-
-def test_what_was_stored_before_vectors_were_is_found(postgresql_url: str, tmp_path: Path) -> None:
-    make_earlier(postgresql_url, "0006", stored_rows(tmp_path))
-    with closing(open_database(postgresql_url)) as database:
-        assert found(database, q="clearview") == [ALL[0], ALL[4]]
-        later = replace(EQUIPMENT, key="K", piid="P", description="AERIAL LIDAR SURVEY", actions=(), documents=())
-        save(database, later)
-        assert found(database, q="lidar") == ["P"]
 
 
 def test_a_question_is_answered_from_indexes(sqlite_url: str) -> None:

@@ -5,48 +5,19 @@ from __future__ import annotations
 import ast
 import inspect
 import re
-from collections.abc import Callable
-from contextlib import AbstractContextManager
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
-from procurewatch.demo.stand_in import StandIn
-from procurewatch.demo.upstream import UsaspendingStandIn, load_corpus
 from sources.base import Interest, Source, Step, Window
 from sources.http.client import Client, Patience
 from sources.records import HeldAward
 from sources.registry import SOURCES
-from tests.sources.dod.articles import page
-from tests.sources.sam.records import RECORDS
-from tests.upstreams import sam_contract_awards, sam_opportunities
-from tests.upstreams.ai_inventory import AiInventoryStandIn
-from tests.upstreams.dod import DodStandIn
-from tests.upstreams.federal_register import FederalRegisterStandIn
-from tests.upstreams.fpds import Fpds
-from tests.upstreams.sam_contract_awards import SamContractAwardsStandIn
-from tests.upstreams.usaspending.assistance import AssistanceStandIn
-from tests.upstreams.usaspending.subawards import SubawardsStandIn
+from tests.upstreams.every_source import WORLDS, World
 
 ROOT = Path(__file__).parents[2]
-# A stand-in for every source: its control query and its searches are tried against it.
-STAND_INS: dict[str, Callable[[], AbstractContextManager[StandIn]]] = {
-    "aiinventory": AiInventoryStandIn,
-    "dod": lambda: DodStandIn([page(1)]),
-    "federalregister": FederalRegisterStandIn,
-    "fpds": Fpds,
-    "samawards": lambda: SamContractAwardsStandIn(RECORDS),
-    "samnotices": lambda: sam_opportunities.SamOpportunities(
-        [sam_opportunities.notice(1, postedDate=datetime.now(UTC).date().isoformat())]
-    ),
-    "usaspending": lambda: UsaspendingStandIn(load_corpus()),
-    "assistance": lambda: AssistanceStandIn([]),
-    "subawards": lambda: SubawardsStandIn([]),
-}
-# The keys that stand-ins ask for.
-KEYS = {"samawards": sam_contract_awards.KEY, "samnotices": sam_opportunities.KEY}
 INTEREST = Interest(
     names=tuple(f"VENDOR {n}" for n in range(230)),
     ueis=tuple(f"UEI{n:09}" for n in range(230)),
@@ -65,10 +36,6 @@ WINDOWS = [
 ]
 
 each_source = pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES.keys())
-
-
-def test_every_source_has_a_stand_in() -> None:
-    assert set(STAND_INS) == set(SOURCES)
 
 
 @each_source
@@ -93,11 +60,12 @@ def test_the_module_of_a_source_tells_what_is_known_of_its_upstream(source: Sour
         assert re.search(rf"(?<!\w){heading}\s+\w", told), f"{source.name} does not say {heading}"
 
 
-@each_source
-def test_the_control_query_finds_what_always_exists(source: Source) -> None:
-    with STAND_INS[source.name]() as server:
+@pytest.mark.parametrize("world", WORLDS, ids=str)
+def test_the_control_query_finds_what_always_exists(world: World) -> None:
+    source = SOURCES[world.source]
+    with world.open() as server:
         patience = Patience(tries=1, read=10)
-        keys = {source.needs_key: KEYS[source.name]} if source.needs_key else {}
+        keys = {source.needs_key: world.key} if source.needs_key else {}
         with Client(
             source.name, base_url=server.base_url, pace=source.pace, patience=patience, key_headers=keys
         ) as client:

@@ -7,15 +7,20 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
+from urllib.parse import urlsplit
 
 from procurewatch.demo.corpus import CorpusAction, CorpusAward
+from sources.base import Source
+from sources.registry import SOURCES
 from tests.sources.dod.articles import page
+from tests.sources.examples import examples_of
 from tests.sources.sam.records import record
 from tests.upstreams import ai_inventory, federal_register, sam_contract_awards, sam_opportunities
 from tests.upstreams.dod import FaultyDod, Page
 from tests.upstreams.faults import FaultyUsaspending
 from tests.upstreams.fpds import FaultyFpds
 from tests.upstreams.fpds_xml import Action
+from tests.upstreams.recorded import FaultyRecorded
 from tests.upstreams.usaspending.assistance import CorpusGrant, FaultyAssistance
 from tests.upstreams.usaspending.subawards import CorpusSubaward, FaultySubawards
 
@@ -29,7 +34,8 @@ PALANTIR = "Palantir USG Inc., Palo Alto, California, is awarded a $9,000,000 fi
 class World:
     """A source's small world.
 
-    `open` starts its stand-in with what there is on FIRST, `add` adds what is new on SECOND; both concern `vendor`.
+    `open` starts its fake server with what there is on FIRST, `add` adds what is new on SECOND; both concern `vendor`.
+    Without `add` nothing is new on SECOND.
     `places` are parts of the paths that it asks for, in order; the field that RENAMED_FIELD renames is in the answers
     of `renamed`, those of `filtered` say which filters were used ("": none does). `key` is what the stand-in takes, if
     one is needed; `also` names the other hosts that it stands in for.
@@ -37,7 +43,7 @@ class World:
 
     source: str
     open: Callable[[], Any]
-    add: Callable[[Any], None]
+    add: Callable[[Any], None] | None
     places: tuple[str, ...]
     renamed: str
     filtered: str = ""
@@ -133,7 +139,8 @@ def _contract_action(number: int, day: date) -> dict[str, Any]:
 
 
 def _open_awards() -> sam_contract_awards.FaultySamContractAwards:
-    upstream = sam_contract_awards.FaultySamContractAwards([_contract_action(1, FIRST)])
+    old = record("70CDCR24P00000001", signed="2024-01-17", modified="2024-01-20T08:00:00Z")
+    upstream = sam_contract_awards.FaultySamContractAwards([old, _contract_action(1, FIRST)])
     upstream.a_day = 10_000
     return upstream
 
@@ -158,7 +165,7 @@ def _open_register() -> federal_register.FaultyFederalRegister:
     return federal_register.FaultyFederalRegister([control, _document(1, FIRST)])
 
 
-WORLDS = (
+WRITTEN = (
     World(
         source="usaspending",
         open=lambda: FaultyUsaspending([_award(1, FIRST)]),
@@ -231,3 +238,24 @@ WORLDS = (
         renamed="FEEDS/ATOM",
     ),
 )
+
+
+def recorded_world(source: Source) -> World:
+    """Return the world of a source that has no fake server of its own: that of its first recorded example."""
+    examples = examples_of(source.name)
+    documents = examples[0].responses if examples else ()
+    paths = tuple(dict.fromkeys(urlsplit(document.url).path for document in documents)) or ("/",)
+    is_json = bool(documents) and documents[-1].body.lstrip().startswith((b"{", b"["))
+    return World(
+        source=source.name,
+        open=lambda: FaultyRecorded(documents),
+        add=None,
+        places=paths,
+        renamed=paths[-1] if is_json else "",
+        key="key-of-the-test" if source.needs_key else "",
+        also=tuple(source.also),
+    )
+
+
+_WRITTEN = {world.source: world for world in WRITTEN}
+WORLDS = tuple(_WRITTEN.get(name) or recorded_world(source) for name, source in SOURCES.items())

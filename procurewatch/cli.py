@@ -1,4 +1,4 @@
-"""The command line: `procurewatch COMMAND`. Every failure ends in one line on stderr and an exit code that is not 0."""
+"""The command line: `procurewatch COMMAND`. A failure prints one line to stderr and exits with a nonzero code."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from sources.errors import SourceError
 from storage.database import DatabaseError
 
 FAILED, MISUSED, BUSY = 1, 2, 3
-DOCTOR = "doctor"  # the one command that settings which cannot be read do not stop
+DOCTOR = "doctor"  # the one command that runs even if the settings cannot be read
 CODES: dict[type[Exception], int] = {
     SettingsError: MISUSED,
     WatchlistError: MISUSED,
@@ -75,10 +75,10 @@ def _print_version(asked: bool) -> None:
 @app.callback()
 def settings(
     context: typer.Context,
-    data_dir: Annotated[Path | None, typer.Option(help="Folder for everything the program writes.")] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="Data folder: everything the program writes.")] = None,
     database_url: Annotated[str | None, typer.Option(help="sqlite:///FILE or postgresql://...")] = None,
     log_format: Annotated[str | None, typer.Option(help="auto, human or json.")] = None,
-    log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error.")] = None,
+    log_level: Annotated[str | None, typer.Option(help="Minimum log level: debug, info, warning or error.")] = None,
     _version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
@@ -105,9 +105,9 @@ def main() -> None:
     except tuple(CODES) as error:
         _end(str(error), next(code for kind, code in CODES.items() if isinstance(error, kind)))
     except DBAPIError as error:
-        _end(f"the database failed: {error.orig}; nothing half is stored, run it again", FAILED)
+        _end(f"database error: {error.orig}; no partial data was stored, run the command again", FAILED)
     except BrokenPipeError:
-        sys.stderr.close()  # the reader has gone: nothing more to say, and no one to say it to
+        sys.stderr.close()  # the reader has closed the pipe
         sys.exit(FAILED)
     except OSError as error:
         _end(f"{error.filename or 'a file'}: {error.strerror or error}", FAILED)
@@ -116,11 +116,11 @@ def main() -> None:
 
 
 def _misused(message: str) -> NoReturn:
-    """End with what was wrong with the command line; a command without its arguments gets its help."""
+    """Exit with a usage error; a command without arguments prints its help."""
     if message.lstrip().startswith("Usage:"):
         sys.stderr.write(f"{message}\n")
         sys.exit(MISUSED)
-    _end(f"{message.rstrip('.')} (--help tells how)", MISUSED)
+    _end(f"{message.rstrip('.')} (see --help)", MISUSED)
 
 
 def _end(message: str, code: int) -> NoReturn:

@@ -17,30 +17,30 @@ from storage.search.query import PARAMETERS, SINGLE, InvalidQuery, Query, read_q
 
 QueryOptions = dict[str, list[str]]
 
-WORDS_HELP = "Words that must all occur; or a query as in an address, such as 'q=phones&vendor=cellebrite'."
+WORDS_HELP = "Search terms, all required; or a query string such as 'q=phones&vendor=cellebrite'."
 OPTION_HELP = {
-    "vendor": "A vendor of the watchlist, by name or id.",
-    "category": "A category of the watchlist.",
-    "agency": "A code (7012, 070) or words of an agency's name.",
-    "office": "Words of an office's name.",
-    "source": "What this source tells of.",
-    "kind": "award, publication, contract, notice ...",
-    "event": "Where this has happened: terminated, extended ...",
-    "since": "Signed on or after this day.",
-    "until": "Signed on or before this day.",
-    "seen_since": "First seen on or after this day.",
-    "seen_until": "First seen on or before this day.",
-    "min_amount": "Obligated at least so many dollars.",
-    "max_amount": "Obligated at most so many dollars.",
-    "reseller": "yes, no, or words of a reseller's name.",
-    "state": "The recipient's state: VA.",
-    "psc": "A product or service code, or its beginning.",
-    "naics": "A NAICS code, or its beginning.",
+    "vendor": "A vendor on the watchlist, by name or id.",
+    "category": "A category of the watchlist, by id.",
+    "agency": "An agency code (7012, 070) or words from an agency's name.",
+    "office": "Words from an office's name.",
+    "source": "Records from this source.",
+    "kind": "Record type: award, publication, contract, notice ...",
+    "event": "Records with this event: terminated, extended ...",
+    "since": "Signed on or after this date.",
+    "until": "Signed on or before this date.",
+    "seen_since": "First seen on or after this date.",
+    "seen_until": "First seen on or before this date.",
+    "min_amount": "Minimum obligated amount, in dollars.",
+    "max_amount": "Maximum obligated amount, in dollars.",
+    "reseller": "yes, no, or words from a reseller's name.",
+    "state": "The recipient's state, such as VA.",
+    "psc": "A product or service code, or its first characters.",
+    "naics": "A NAICS code, or its first digits.",
     "competition": "Whether a contract was competed: competed, not-competed, unknown.",
-    "set_aside": "A set-aside: its FPDS code (8a, none) or words of it.",
-    "pricing": "A type of contract: words of it (firm fixed price) or its FPDS code (j).",
+    "set_aside": "A set-aside: its FPDS code (8a, none) or words from its name.",
+    "pricing": "Contract pricing type: words from its name (firm fixed price) or its FPDS code (j).",
     "band": "Which matches: published, review, rejected, any; all: also what matches nobody.",
-    "verdict": "As reviewed: confirmed, rejected, never, unreviewed.",
+    "verdict": "Review decision: confirmed, rejected, never, unreviewed.",
 }
 # With spaces too, as browsers show an address and people type one, if what it begins with is a parameter.
 _PASTED = re.compile(rf"(?:\S+\?|\?)?(?:[a-z_]+=\S*|(?:{'|'.join(PARAMETERS)})=.*)|\S+://\S*")
@@ -69,7 +69,7 @@ def with_query_options(command: Callable[..., None]) -> Callable[..., None]:
 def _option_parameters() -> list[inspect.Parameter]:
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
     words = Annotated[list[str] | None, typer.Argument(help=WORDS_HELP)]
-    everything = Annotated[bool, typer.Option("--all", help="Also what matches nobody on the watchlist.")]
+    everything = Annotated[bool, typer.Option("--all", help="Include records that match nothing on the watchlist.")]
     found = [inspect.Parameter("words", kind, default=None, annotation=words)]
     for name, said in OPTION_HELP.items():
         option = typer.Option(f"--{name.replace('_', '-')}", help=said, show_default=False)

@@ -18,7 +18,7 @@ from monitors.watchlist.model import Vendor, Watchlist
 
 @contextmanager
 def whole_output(file: Path | None) -> Iterator[BinaryIO]:
-    """Give standard output, or a file that appears only when it is whole."""
+    """Open standard output, or a file that appears only when it is complete."""
     if file is None:
         yield sys.stdout.buffer
         return
@@ -28,7 +28,7 @@ def whole_output(file: Path | None) -> Iterator[BinaryIO]:
 
 @contextmanager
 def whole_file(file: Path) -> Iterator[Path]:
-    """Give the path of a file to make; it takes the place of `file` when nothing went wrong, or is removed."""
+    """Yield a temporary path; it replaces `file` on success and is removed on failure."""
     temporary = file.with_name(f".{file.name}.{os.getpid()}.part")
     try:
         yield temporary
@@ -38,17 +38,17 @@ def whole_file(file: Path) -> Iterator[Path]:
 
 
 def read_day(value: str | date) -> date:
-    """Read a date as YYYY-MM-DD; an option's default, which is a date, stays what it is."""
+    """Read a date written as YYYY-MM-DD; return a `date` (an option's default) unchanged."""
     if isinstance(value, date):
         return value
     try:
         return date.fromisoformat(value)
     except ValueError:
-        raise typer.BadParameter(f"{value!r} is not a date; write it as 2024-09-30") from None
+        raise typer.BadParameter(f"{value!r} is not a date; use the form 2024-09-30") from None
 
 
 def read_vendor(name: str, watchlist: Watchlist) -> Vendor:
-    """Find a vendor by id or by any of its names, case aside."""
+    """Find a vendor by its id or any of its names, ignoring case."""
     wanted = name.strip().casefold()
     names = {vendor.id: vendor for vendor in watchlist.vendors}
     for vendor in watchlist.vendors:
@@ -56,10 +56,10 @@ def read_vendor(name: str, watchlist: Watchlist) -> Vendor:
     if found := names.get(wanted):
         return found
     close = difflib.get_close_matches(wanted, names, n=1)
-    hint = f"did you mean {names[close[0]].name!r}?" if close else "its id or name must be as in the watchlist"
+    hint = f"did you mean {names[close[0]].name!r}?" if close else "use an id or name from `vendors list`"
     raise typer.BadParameter(f"no vendor {name!r} on the watchlist; {hint}")
 
 
 def today() -> date:
-    """Return the day it is in UTC, the day all windows end on."""
+    """Return today's date in UTC, the last day of every window."""
     return datetime.now(UTC).date()

@@ -1,4 +1,4 @@
-"""Commands for those who write about an award: foia, a request for its records; cite, how to cite it."""
+"""Commands for reporting on an award: foia writes a records request, cite writes a citation."""
 
 from __future__ import annotations
 
@@ -29,13 +29,15 @@ AwardArgument = Annotated[str, typer.Argument(help="An award's key, PIID or usas
 def foia(  # noqa: PLR0917  options are given by name
     context: typer.Context,
     award: AwardArgument,
-    docx: Annotated[Path | None, typer.Option(help="Write a Word document instead.", dir_okay=False)] = None,
+    docx: Annotated[
+        Path | None, typer.Option(help="Write a Word document to this file instead.", dir_okay=False)
+    ] = None,
     name: Annotated[str, typer.Option(help="Your name, for the signature.")] = "",
-    organization: Annotated[str, typer.Option(help="The newsroom or group you write for.")] = "",
-    email: Annotated[str, typer.Option(help="Where the agency is to answer.")] = "",
-    not_media: Annotated[bool, typer.Option("--not-media", help="Do not ask for the fees of news media.")] = False,
+    organization: Annotated[str, typer.Option(help="Your newsroom or organization.")] = "",
+    email: Annotated[str, typer.Option(help="Your e-mail address, for the agency's reply.")] = "",
+    not_media: Annotated[bool, typer.Option("--not-media", help="Do not request the news media fee category.")] = False,
 ) -> None:
-    """Write a request for an award's records under the Freedom of Information Act to the agency that buys."""
+    """Write a Freedom of Information Act request for an award's records to the agency that bought it."""
     settings: Settings = context.obj
     who = Requester(name=name, organization=organization, email=email, is_news_media=not not_media)
     with open_app(settings) as app_context, app_context.database.reading() as session:
@@ -43,7 +45,7 @@ def foia(  # noqa: PLR0917  options are given by name
         request = letter(record, actions_of(session, record.key), who, written=datetime.now(UTC).date())
     if docx:
         docx.write_bytes(write_docx(request))
-        _print_lines([f"the letter is in {docx}"])
+        _print_lines([f"wrote {docx}"])
     else:
         with whole_output(None) as out:
             out.write(request.text.encode())
@@ -53,9 +55,9 @@ def foia(  # noqa: PLR0917  options are given by name
 def cite(
     context: typer.Context,
     award: AwardArgument,
-    form: Annotated[Form, typer.Option("--format", help="What to write.")] = Form.TEXT,
+    form: Annotated[Form, typer.Option("--format", help="Citation format.")] = Form.TEXT,
 ) -> None:
-    """Write how to cite an award: who says so, where, when it was retrieved, and the hashes of the stored evidence."""
+    """Write a citation of an award: source, address, retrieval date, and hashes of the stored evidence."""
     settings: Settings = context.obj
     with open_app(settings) as app_context, app_context.database.reading() as session:
         record = _single_record(session, award)
@@ -66,21 +68,19 @@ def cite(
 
 
 def _single_record(session: Session, award: str) -> StoredRecord:
-    """Return the record that is meant. Ends the command, in a line, where it is none or several."""
+    """Return the one record with this identifier. Exits with one line if there are none or several."""
     found = find_by_identifier(session, award)
     if len(found) == 1:
         return found[0]
     if found:
         keys = ", ".join(record.key for record in found)
-        raise typer.BadParameter(
-            one_line(f"{award!r} is the number of {len(found)} awards; name one by its key: {keys}")
-        )
+        raise typer.BadParameter(one_line(f"{award!r} is the PIID of {len(found)} awards; use a key instead: {keys}"))
     typer.echo(one_line(f"procurewatch: no award {award!r} is stored"), err=True)
     raise typer.Exit(EXIT_NOTHING_FOUND)
 
 
 def _sending_notes(request: FoiaLetter) -> list[str]:
-    links = [f"MuckRock's form, filled in: {muckrock_composer(request)}", f"By e-mail: {mailto(request)}"]
+    links = [f"MuckRock form, filled in: {muckrock_composer(request)}", f"By e-mail: {mailto(request)}"]
     return ["", *request.notes, *links]
 
 

@@ -1,4 +1,4 @@
-"""The command that looks for what is wrong: doctor."""
+"""The doctor command: checks the installation, the machine and each source."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ COLORS = {Result.OK: "green", Result.WARNING: "yellow", Result.PROBLEM: "bold re
 
 def doctor(
     context: typer.Context,
-    source: Annotated[list[str] | None, typer.Option(help="Only this source; may be given several times.")] = None,
-    offline: Annotated[bool, typer.Option("--offline", help="Ask no source.")] = False,
+    source: Annotated[list[str] | None, typer.Option(help="Check only this source; repeatable.")] = None,
+    offline: Annotated[bool, typer.Option("--offline", help="Send no requests.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
-    """Look for what is wrong, and say what to do. Exit code 1 if something must be done.
+    """Check the setup and say what to fix. Exit code 1 if something must be fixed.
 
-    The report holds no key and no path of your home folder: it can be shown to anybody.
+    The report contains no key and no path of your home folder, so you can share it.
     """
     settings: Settings | SettingsError = context.obj
     for name in source or ():
@@ -50,7 +50,7 @@ def doctor(
 
 
 def _printed(findings: Iterable[Finding]) -> Iterator[Finding]:
-    """Print each finding as it is found, under the name of its section."""
+    """Print each finding under the name of its section."""
     out, section = console(), ""
     for finding in findings:
         if finding.section != section:
@@ -67,8 +67,8 @@ def _printed(findings: Iterable[Finding]) -> Iterator[Finding]:
 def _summary(counts: Counter[Result]) -> str:
     problems, warnings = (plural(counts[each], each.value) for each in (Result.PROBLEM, Result.WARNING))
     if counts[Result.PROBLEM]:
-        return f'{problems}, {warnings}. Do what the lines marked "problem" say, then run this again.'
-    return f"Nothing must be done; {warnings}."
+        return f'{problems}, {warnings}. Fix the lines marked "problem", then run this again.'
+    return f"Nothing to fix; {warnings}."
 
 
 def _json(found: Iterable[Finding], counts: Counter[Result]) -> str:

@@ -1,4 +1,4 @@
-"""Commands that take what is stored elsewhere: export, pack."""
+"""Commands that export stored records: export, pack."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ EXIT_NOTHING_FOUND = 1
 ANY = frozenset(MatchBand)
 BINARY = frozenset({ExportFormat.PARQUET, ExportFormat.SQLITE})
 
-Output = Annotated[Path | None, typer.Option("--output", "-o", help="A file; standard output if left out.")]
+Output = Annotated[Path | None, typer.Option("--output", "-o", help="Output file; standard output by default.")]
 
 
 class CountedRecords:
-    """Records that are counted as they go by."""
+    """Records, counted as they are read."""
 
     def __init__(self, records: Iterable[StoredRecord]) -> None:
         self.count = 0
@@ -51,21 +51,21 @@ class CountedRecords:
 def export(  # noqa: PLR0917  options are given by name
     context: typer.Context,
     options: QueryOptions,
-    form: Annotated[ExportFormat | None, typer.Option("--format", help="What to write; csv if left out.")] = None,
-    rows: Annotated[RowsOf, typer.Option(help="What a row of csv, json or parquet is.")] = RowsOf.RECORDS,
-    with_evidence: Annotated[bool, typer.Option(help="In SQLite, also the bytes of the evidence.")] = False,
+    form: Annotated[ExportFormat | None, typer.Option("--format", help="Output format; csv by default.")] = None,
+    rows: Annotated[RowsOf, typer.Option(help="Row type for csv, json and parquet.")] = RowsOf.RECORDS,
+    with_evidence: Annotated[bool, typer.Option(help="Include the raw evidence (sqlite only).")] = False,
     output: Output = None,
 ) -> None:
-    """Write what is stored as CSV, JSON, Parquet, SQLite or OCDS. `export sqlite FILE` writes everything there is."""
+    """Export records as CSV, JSON, Parquet, SQLite or OCDS. `export sqlite FILE` exports everything."""
     settings: Settings = context.obj
     if form is None and output is None and len(options["words"]) == 2 and options["words"][0] == ExportFormat.SQLITE:
         form, output = ExportFormat.SQLITE, Path(options["words"][1])
         options |= {"words": [], "band": options["band"] or ["all"]}
     form = form or ExportFormat.CSV
     if with_evidence and form is not ExportFormat.SQLITE:
-        raise typer.BadParameter("--with-evidence is for --format sqlite; `pack` gives evidence as files")
+        raise typer.BadParameter("--with-evidence needs --format sqlite; `pack` writes evidence as files")
     if output is None and form in BINARY and sys.stdout.isatty():
-        raise typer.BadParameter(f"{form} is not for a terminal; name a file with --output")
+        raise typer.BadParameter(f"{form} is a binary format; name a file with --output")
     with open_app(settings) as app_context, app_context.database.reading() as session:
         query = query_from_options(options, app_context.watchlist)
         records = CountedRecords(_require_records(_for_format(find_records(session, query), form)))
@@ -88,17 +88,17 @@ def pack(
     options: QueryOptions,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="The zip file to write.")] = None,
 ) -> None:
-    """Pack an award, or what a search finds, for a story: rows, raw evidence, hashes, timeline, citations, a note.
+    """Pack an award, or the results of a search, for a story: rows, evidence, hashes, timeline, citations, a note.
 
-    One word that is an award's key, PIID or usaspending.gov address means that award; everything else is a search.
+    An award's key, PIID or usaspending.gov address selects that award; anything else is a search.
     """
     settings: Settings = context.obj
     with open_app(settings) as app_context, app_context.database.reading() as session:
         subject, records = _selected(session, options, app_context.watchlist)
         if len(records) > MOST_RECORDS:
-            _end(f"that finds more than {MOST_RECORDS} records; narrow it, or use `export`")
+            _end(f"more than {MOST_RECORDS} records match; narrow the query, or use `export`")
         if not records:
-            _end("nothing stored answers to that")
+            _end("no records match this query")
         output = output or Path(pack_name(records))
         with whole_output(output) as out:
             out.writelines(pack_bytes(session, records, subject, ocid_prefix=settings.ocid_prefix))
@@ -106,7 +106,7 @@ def pack(
 
 
 def _selected(session: Session, options: QueryOptions, watchlist: Watchlist) -> tuple[str, list[StoredRecord]]:
-    """Return what is asked, in words, and the records it means; one more than a pack takes if there are too many."""
+    """Return a description of the query and its records: at most one more than a pack may hold."""
     words = options["words"]
     if len(words) == 1 and (found := find_by_identifier(session, words[0])):
         return f"the award {words[0]}", list(with_bands(found))
@@ -117,7 +117,7 @@ def _selected(session: Session, options: QueryOptions, watchlist: Watchlist) -> 
 
 
 def _bands(query: Query) -> frozenset[str]:
-    """Return the bands of the matches to tell: those published, unless others are asked for by name."""
+    """Return the bands of the matches to export: published ones, unless the query names others."""
     if query.band in (BandFilter.PUBLISHED, BandFilter.ALL):
         return ANY if query.verdict else PUBLIC
     return ANY if query.band is BandFilter.ANY else frozenset({query.band.value})
@@ -130,10 +130,10 @@ def _for_format(records: Iterator[StoredRecord], form: ExportFormat) -> Iterator
 
 
 def _require_records(records: Iterator[StoredRecord]) -> Iterator[StoredRecord]:
-    """Give the records back; end with one line if there are none, before any file is begun."""
+    """Return the records; exit with one line if there are none, before an output file exists."""
     first = list(islice(records, 1))
     if not first:
-        _end("nothing stored answers to that")
+        _end("no records match this query")
     return chain(first, records)
 
 

@@ -1,4 +1,4 @@
-"""Commands that bring records in: poll, backfill, run."""
+"""Commands that fetch records: poll, backfill, run."""
 
 from __future__ import annotations
 
@@ -24,17 +24,19 @@ from sources.usaspending.filters import EARLIEST
 log = structlog.get_logger(__name__)
 
 FAILED, MISUSED, BUSY = 1, 2, 3
-NO_SOURCE = "no source is turned on; see `sources` in docs/settings.md"
+NO_SOURCE = "no source is enabled; see `sources` in docs/settings.md"
 
-Since = Annotated[date, typer.Option(parser=read_day, help="First day of the history, YYYY-MM-DD.", metavar="DAY")]
+Since = Annotated[date, typer.Option(parser=read_day, help="First date of the history, YYYY-MM-DD.", metavar="DAY")]
 
 
 def poll(
     context: typer.Context,
     source: Annotated[list[str] | None, typer.Option(help="Only this source; may be given several times.")] = None,
-    now: Annotated[bool, typer.Option("--now", help="Ask even a source that would bring nothing yet.")] = False,
+    now: Annotated[
+        bool, typer.Option("--now", help="Poll even if the source's minimum interval has not passed.")
+    ] = False,
 ) -> None:
-    """Ask every source what is new for the watchlist, store it, and say what came of it."""
+    """Poll every source for new records that match the watchlist, store them, and print each run's status."""
     settings: Settings = context.obj
     codes = []
     with open_app(settings) as app_context, stopping(app_context.stop):
@@ -44,14 +46,14 @@ def poll(
                 break
             due = resting_until(app_context, chosen)
             if due and not now:
-                console().print(plain(f"{chosen.title}: resting until {due:%Y-%m-%d %H:%M} UTC (--now asks anyway)"))
+                console().print(plain(f"{chosen.title}: next poll after {due:%Y-%m-%d %H:%M} UTC (--now polls anyway)"))
             else:
                 codes.append(run_and_report(partial(poll_source, app_context, chosen, today(), force=now)))
     exit_with(codes)
 
 
 def resting_until(app_context: AppContext, source: Source) -> datetime | None:
-    """Return until when another poll of a source would bring nothing (UTC), `None` when it may be asked."""
+    """Return the time (UTC) before which another poll would find nothing new, or `None` if a poll is due."""
     if not source.rests:
         return None
     moment = datetime.now(UTC)
@@ -60,7 +62,7 @@ def resting_until(app_context: AppContext, source: Source) -> datetime | None:
 
 
 def poll_source(app_context: AppContext, source: Source, until: date, *, force: bool = False) -> RunReport:
-    """Poll one source with its progress shown, with `force` even if its data has not changed. Raises `Busy`."""
+    """Poll one source and show progress; with `force`, even if its data has not changed. Raises `Busy`."""
     with app_context.claimed(source), following(source.title) as listen:
         return app_context.poll(source, until, listen, force=force)
 
@@ -69,12 +71,12 @@ def backfill(
     context: typer.Context,
     vendor: Annotated[str, typer.Argument(help="A vendor of the watchlist, by name or id.")],
     since: Since = EARLIEST,
-    tell_feeds: Annotated[bool, typer.Option("--tell-feeds", help="Let feeds carry what is found.")] = False,
+    tell_feeds: Annotated[bool, typer.Option("--tell-feeds", help="Publish what is found in the feeds.")] = False,
 ) -> None:
-    """Fetch a vendor's whole history. Stop it whenever you like: run again, it goes on where it was."""
+    """Fetch a vendor's whole history. You can stop it at any time; run it again to resume."""
     settings: Settings = context.obj
     if since < EARLIEST:
-        raise typer.BadParameter(f"USAspending's search begins on {EARLIEST}; leave --since out to have all of it")
+        raise typer.BadParameter(f"USAspending's search starts on {EARLIEST}; omit --since to fetch all of it")
     if since > today():
         raise typer.BadParameter(f"--since {since} is in the future")
     with open_app(settings) as app_context, stopping(app_context.stop):
@@ -95,9 +97,9 @@ def _backfill_source(app_context: AppContext, source: Source, vendor: Vendor, si
 
 def run(
     context: typer.Context,
-    tick_seconds: Annotated[float, typer.Option(min=0.1, max=3600, help="Seconds between looks at what is due.")] = 60,
+    tick_seconds: Annotated[float, typer.Option(min=0.1, max=3600, help="Seconds between checks for due polls.")] = 60,
 ) -> None:
-    """Poll every source whenever it is due, until stopped (SIGTERM or Ctrl-C ends it cleanly)."""
+    """Poll each source when it is due, until stopped with SIGTERM or Ctrl-C."""
     settings: Settings = context.obj
     with open_app(settings) as app_context, stopping(app_context.stop):
 
@@ -111,10 +113,9 @@ def run(
 
 
 def run_and_report(ask: Callable[[], RunReport]) -> int:
-    """Run something at one source, print how it ended, failures to stderr, and return the exit code for that.
+    """Run a job on one source, print its status (failures to stderr) and return the exit code.
 
-    A source that cannot be asked, since another process is reading it or its settings are wrong, keeps no other from
-    being asked.
+    If another process is polling the source, or its settings are wrong, the other sources are still polled.
     """
     try:
         report = ask()
@@ -129,7 +130,7 @@ def run_and_report(ask: Callable[[], RunReport]) -> int:
 
 
 def exit_with(codes: Iterable[int]) -> None:
-    """End with exit code 1 if a source could not be read whole; else with 2 or 3 if one could not be asked."""
+    """Exit with 1 if a run failed; else with 2 or 3 if a source could not be polled."""
     if failed := [code for code in codes if code]:
         raise typer.Exit(min(failed))
 

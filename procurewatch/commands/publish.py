@@ -12,25 +12,25 @@ from procurewatch.settings import Settings
 from procurewatch.site_build import build_catalog, write_site
 from procurewatch.terminal import console, plain
 
-feeds = typer.Typer(help="Feeds as files.", no_args_is_help=True)
+feeds = typer.Typer(help="Write feeds as files.", no_args_is_help=True)
 
-SiteUrl = Annotated[str, typer.Option("--site-url", help="Where the site will be found, for permalinks in entries.")]
+SiteUrl = Annotated[str, typer.Option("--site-url", help="Public URL of the site, for permalinks in entries.")]
 
 
 @feeds.command("build")
 def build(
     context: typer.Context,
-    folder: Annotated[Path, typer.Argument(help="Where to write; files that are as they should be are left alone.")],
+    folder: Annotated[Path, typer.Argument(help="Output folder; unchanged files are not rewritten.")],
     site_url: SiteUrl = "",
 ) -> None:
-    """Write all feeds, their list (OPML), an index page and a page for each award, for any web host."""
+    """Write all feeds, an OPML list, a home page and a page for each award, for any static web host."""
     settings: Settings = context.obj
     with open_app(settings) as app_context:
         console().print(plain(build_site(app_context, folder, site_url)))
 
 
 def build_site(app_context: AppContext, folder: Path, site_url: str = "") -> str:
-    """Write the site into a folder; return one line about it."""
+    """Write the site into a folder; return a one-line summary."""
     if folder.exists() and not folder.is_dir():
         raise typer.BadParameter(f"{folder} is a file; name a folder")
     site = build_catalog(app_context, base_url=site_url or app_context.settings.site_url)
@@ -42,17 +42,17 @@ def build_site(app_context: AppContext, folder: Path, site_url: str = "") -> str
 def serve(
     context: typer.Context,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 8400,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 picks a free port.")] = 8400,
     site_url: SiteUrl = "",
 ) -> None:
-    """Serve the feeds and pages over HTTP, always as what is stored, until stopped."""
+    """Run the website on the live database until stopped."""
     settings: Settings = context.obj
     with open_app(settings) as app_context:
         serve_site(app_context, host, port, site_url)
 
 
 def serve_site(app_context: AppContext, host: str, port: int, site_url: str = "") -> None:
-    """Serve over HTTP until stopped, having said where. Raises `OSError` if the port is taken."""
+    """Run the website until stopped. Raises `OSError` if the port is in use."""
     # The web framework is a third of the program's start; only this command needs it.
     from procurewatch.web.app import serve_site  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""Commands that read what is stored: search, show."""
+"""Commands that read stored records: search, show."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ EXIT_NOTHING_FOUND = 1
 def search(
     context: typer.Context,
     options: QueryOptions,
-    limit: Annotated[int, typer.Option(min=1, max=100_000, help="The most records to list.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="Maximum number of records to list.")] = 50,
 ) -> None:
-    """List what is stored, newest first, with why each is here. Exit code 1 if there is nothing."""
+    """List stored records, newest first, with the reason for each match. Exit code 1 if no record matches."""
     settings: Settings = context.obj
     with open_app(settings) as app_context, app_context.database.reading() as session:
         query = query_from_options(options, app_context.watchlist)
         total = count_records(session, query)
         rows = list(award_rows(find_records(session, query, limit)))
     if not rows:
-        typer.echo("procurewatch: nothing stored answers to that", err=True)
+        typer.echo("procurewatch: no records match this query", err=True)
         raise typer.Exit(EXIT_NOTHING_FOUND)
     shown = f"{total} awards" if total == len(rows) else f"{len(rows)} of {total} awards (--limit shows more)"
     console().print(table(shown, AWARD_COLUMNS, rows, right=("Obligated",)))
@@ -46,7 +46,7 @@ def show(
     context: typer.Context,
     award: Annotated[str, typer.Argument(help="An award's key, PIID or usaspending.gov address.")],
 ) -> None:
-    """Show one award: facts, actions, why it matched, and the evidence."""
+    """Show one award: fields, actions, why it matched, and the evidence."""
     settings: Settings = context.obj
     with open_app(settings) as app_context, app_context.database.reading() as session:
         found = find_by_identifier(session, award)
@@ -59,8 +59,10 @@ def show(
 
 def _show_award(session: Session, award: StoredRecord) -> None:
     out = console()
-    facts = ((name.replace("_", " "), "" if value is None else str(value)) for name, value in record_row(award).items())
-    out.print(table(award.key, ("Fact", "As the source has it"), [fact for fact in facts if fact[1]]))
+    fields = (
+        (name.replace("_", " "), "" if value is None else str(value)) for name, value in record_row(award).items()
+    )
+    out.print(table(award.key, ("Field", "Value at the source"), [field for field in fields if field[1]]))
     actions = (
         (
             action.modification,

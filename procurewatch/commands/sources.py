@@ -1,4 +1,4 @@
-"""Commands about the sources themselves: sources, import."""
+"""Commands for sources: sources shows their health, import reads their files."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from sources.base import FileSource, Source
 from sources.registry import SOURCES
 from storage.reading.source_health import INCOMPLETE, SourceHealth, health_of
 
-COLUMNS = ("Source", "State", "Last good poll", "Last verdict", "Rows (usual)", "Newest record", "Quota left")
+COLUMNS = ("Source", "State", "Last good poll", "Last status", "Rows (usual)", "Newest record", "Quota left")
 
 
 def sources(context: typer.Context) -> None:
-    """Show how each source is: when it last answered, what it brought, what is left of its quota."""
+    """Show the health of each source: last good poll, rows found, quota left."""
     settings: Settings = context.obj
     with open_app(settings) as app_context:
         with app_context.database.reading() as session:
@@ -39,7 +39,7 @@ def _row(app_context: AppContext, source: Source, how: SourceHealth) -> tuple[st
     usual = f" ({how.usual_rows:,.0f})" if how.usual_rows is not None else ""
     return (
         source.title,
-        "not asked" if app_context.disabled_reason(source) else "asked",
+        "disabled" if app_context.disabled_reason(source) else "enabled",
         _when(how.last_good),
         how.last_verdict or "-",
         f"{how.rows:,}{usual}" if how.rows is not None else "-",
@@ -53,7 +53,7 @@ def _when(value: datetime | None) -> str:
 
 
 def _lines(app_context: AppContext, source: Source, how: SourceHealth) -> Sequence[str]:
-    """Return what has to be said of a source in words, its incident first."""
+    """Return the notes about a source, its incident first."""
     told = [f"{one_line(str(part))}; the next poll tries again first" for part in how.unfinished]
     if how.incident and how.incident.verdict != INCOMPLETE:
         failures = f"{how.incident.failures} failed polls"
@@ -61,7 +61,7 @@ def _lines(app_context: AppContext, source: Source, how: SourceHealth) -> Sequen
     elif how.last_run and how.last_message and not how.unfinished:
         told.append(f"last poll: {one_line(how.last_message)}")
     if how.quarantined:
-        told.append(f"{how.quarantined} records could not be read and are kept in quarantine")
+        told.append(f"{how.quarantined} records could not be read and are in quarantine")
     if disabled_reason := app_context.disabled_reason(source):
         told.append(disabled_reason)
     told += [source.delay] if source.delay and not disabled_reason else []
@@ -70,16 +70,16 @@ def _lines(app_context: AppContext, source: Source, how: SourceHealth) -> Sequen
 
 def import_files(
     context: typer.Context,
-    source: Annotated[str, typer.Argument(help="Whose files they are.")],
-    files: Annotated[list[Path], typer.Argument(help="Files of this source, as it published them.")],
+    source: Annotated[str, typer.Argument(help="The source that published the files.")],
+    files: Annotated[list[Path], typer.Argument(help="Files as the source published them.")],
     tell_feeds: Annotated[
-        bool | None, typer.Option("--tell-feeds/--no-tell-feeds", help="Let feeds carry what is found.")
+        bool | None, typer.Option("--tell-feeds/--no-tell-feeds", help="Publish what is found in the feeds.")
     ] = None,
 ) -> None:
-    """Read files that you hold: a saved page of announcements, an archive of contract actions."""
+    """Import files you have downloaded: a saved page of announcements, an archive of contract actions."""
     readers = {name: each for name, each in SOURCES.items() if isinstance(each, FileSource)}
     if source not in readers:
-        raise typer.BadParameter(f"no files of {source!r} can be read; there are: {', '.join(readers)}")
+        raise typer.BadParameter(f"files from {source!r} cannot be imported; choose from: {', '.join(readers)}")
     for file in files:
         if not file.is_file():
             raise typer.BadParameter(f"{file} is not a file")

@@ -76,7 +76,7 @@ def test_what_is_not_one_award_gets_a_clear_line(ask: Asker) -> None:
     for command in ("foia", "cite"):
         several = ask(command, CLEARVIEW.piid)
         assert several.returncode == 2
-        assert "is the number of 2 awards" in several.stderr
+        assert "is the PIID of 2 awards" in several.stderr
         assert key in several.stderr
         missing = ask(command, "nothing-like-it")
         assert (missing.returncode, missing.stderr) == (1, "procurewatch: no award 'nothing-like-it' is stored\n")

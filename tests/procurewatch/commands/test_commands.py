@@ -104,7 +104,7 @@ def test_poll_and_backfill_tell_how_they_ended(tmp_path: Path) -> None:
     [
         (("backfill", "Clearviw AI"), "did you mean 'Clearview AI'"),
         (("backfill", '"; DROP TABLE award'), "no vendor"),
-        (("backfill", "penlink", "--since", "1999-01-01"), "search begins on 2007-10-01"),
+        (("backfill", "penlink", "--since", "1999-01-01"), "search starts on 2007-10-01"),
         (("backfill", "penlink", "--since", "2999-01-01"), "is in the future"),
         (("backfill", "penlink", "--since", "yesterday"), "is not a date"),
         (("search", "--min-amount", "lots"), "is not an amount in dollars"),
@@ -163,7 +163,7 @@ def test_an_export_of_everything_and_a_story_pack(stored: Path, tmp_path: Path) 
 @pytest.mark.parametrize("form", ["csv", "ocds", "sqlite"])
 def test_an_export_of_nothing_leaves_no_file(stored: Path, tmp_path: Path, form: str) -> None:
     done = run(stored, "export", "no-such-words-anywhere", "--format", form, "-o", str(tmp_path / "out"))
-    assert (done.returncode, done.stderr) == (1, "procurewatch: nothing stored answers to that\n")
+    assert (done.returncode, done.stderr) == (1, "procurewatch: no records match this query\n")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -97,7 +97,7 @@ def test_what_was_read_before_a_wrong_file_is_kept(saved: Path, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("usaspending", "FILE"), "no files of 'usaspending' can be read; there are: dod, fpds"),
+        (("usaspending", "FILE"), "files from 'usaspending' cannot be imported; choose from: dod, fpds"),
         (("dod", "no-such-file"), "no-such-file is not a file"),
     ],
 )

@@ -41,7 +41,9 @@ def test_what_is_left_of_a_quota_is_told(tmp_path: Path) -> None:
         spent = len(upstream.requests)
         told = run(tmp_path, "sources", **given, **only)
     assert spent > 0
-    [row] = [line for line in told.stdout.splitlines() if "SAM.gov contract opportunities" in line and "asked" in line]
+    [row] = [
+        line for line in told.stdout.splitlines() if "SAM.gov contract opportunities" in line and "enabled" in line
+    ]
     assert str(10 - spent) in row.split()[-2:]
     assert sam_opportunities.KEY not in told.stdout + told.stderr
 
@@ -54,7 +56,7 @@ def test_a_source_that_rests_is_asked_only_when_told_to(tmp_path: Path) -> None:
         before = len(upstream.requests)
         second = run(tmp_path, "poll", **given)
         assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
-        assert "resting until" in second.stdout
+        assert "next poll after" in second.stdout
         assert len(upstream.requests) == before
         assert run(tmp_path, "poll", "--now", **given).returncode == 0
         assert len(upstream.requests) > before

@@ -32,7 +32,7 @@ def test_all_is_well_with_a_good_server(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
     assert "USAspending" in lines
-    assert lines[-1] == "Nothing must be done; 0 warnings."
+    assert lines[-1] == "Nothing to fix; 0 warnings."
     for check in ("program", "disk", "settings", "database", "watchlist", "control query"):
         assert any(line.startswith(f"ok      {check}: ") for line in lines), check
     for assumption in SOURCES["usaspending"].assumptions:

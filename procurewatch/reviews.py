@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 from sqlalchemy.orm import Session
 
-from storage.models import StoredRecord
-from storage.writing.reviews import Decision, Verdict, decide, recipient_subjects, record_subject
+from storage.models import StoredRecord, recipient_subjects, record_subject
+from storage.writing.reviews import Decision, Verdict, decide
 
 
 def note_verdict(

@@ -27,8 +27,9 @@ from storage.reading.records import (
     records_by_key,
 )
 from storage.reading.source_health import incidents_of
+from storage.reading.source_records import sources_of
 from storage.reading.summaries import orders_under, published_among
-from storage.reading.timelines import linked_records, sources_of, timeline_of
+from storage.reading.timelines import linked_records, timeline_of
 from storage.search.search import find_events
 from storage.writing.renumbering import former_keys
 

@@ -14,6 +14,9 @@ from enum import StrEnum
 
 from storage.competition import competition_of, is_exception
 
+POLL = "poll"  # the purpose of a run that asks a source for news
+GOOD = ("new", "nothing new", "nothing matches", "baseline seeded")  # monitors.runs.status.Verdict.is_good
+INCOMPLETE = "incomplete"  # monitors.runs.status.Verdict.INCOMPLETE
 AWARDS = frozenset({"contract", "idv", "other-transaction", "other-transaction-idv", "assistance"})
 PUBLICATIONS = frozenset({"announcement", "notice", "subaward", "use-case", "document"})
 
@@ -24,6 +27,17 @@ class MatchBand(StrEnum):
     PUBLISHED = "published"
     REVIEW = "review"
     REJECTED = "rejected"
+
+
+def record_subject(record_key: str) -> str:
+    """Return the subject of a review decision about one record."""
+    return f"record:{record_key}"
+
+
+def recipient_subjects(name: str, uei: str) -> list[str]:
+    """Return the subjects of a review decision about a recipient: its UEI first, then the letters of its name."""
+    letters = "".join(character for character in name.upper() if character.isalnum())
+    return [*([f"uei:{uei}"] if uei else []), *([f"name:{letters}"] if letters else [])]
 
 
 class EventKind(StrEnum):

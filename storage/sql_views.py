@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, text
 
 from storage.competition import COMPETED_EXTENTS, FAIR_OPPORTUNITY, NOT_COMPETED_EXTENTS, PROCURED, Competition
-from storage.models import AWARDS, PUBLICATIONS, EventKind, MatchBand
-from storage.reading.source_health import GOOD, POLL
+from storage.models import AWARDS, GOOD, POLL, PUBLICATIONS, EventKind, MatchBand
 
 SCHEMA = "readers"
 

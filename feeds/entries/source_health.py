@@ -11,7 +11,8 @@ from feeds.entries.facts import Fact
 from feeds.entries.render import render
 from feeds.feed import AUTHORITY
 from feeds.text import moment, one_line, plural, shorten, utc
-from storage.reading.source_health import INCOMPLETE, Incident, SourceHealth
+from storage.models import INCOMPLETE
+from storage.reading.source_health import Incident, SourceHealth
 
 
 def incident_entries(incidents: Iterable[Incident], titles: Mapping[str, str], link: str) -> Iterator[Entry]:

@@ -14,10 +14,11 @@ from monitors.runs.plan import Reach, digest, interest_in, poll_window
 from monitors.watchlist.model import Vendor, Watchlist
 from sources.base import Source, Step
 from storage.database import Database
-from storage.reading.source_health import POLL
+from storage.models import POLL
+from storage.reading.source_health import unfinished_steps
 from storage.tables import UnfinishedStepRow
 from storage.writing.events import Tell
-from storage.writing.failed_steps import note_finished, note_unfinished, unfinished_steps
+from storage.writing.failed_steps import note_finished, note_unfinished
 from storage.writing.runs import checkpoint, checkpoints, forget_checkpoints, held_awards, note_checkpoint, tell_newest
 
 WATERMARK = "poll/until"

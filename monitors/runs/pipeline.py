@@ -32,16 +32,16 @@ from sources.errors import QuotaUsedUp, SourceChanged, SourceError
 from sources.http.client import Client
 from sources.records import Award, Payload, Problem, Publication, Record
 from storage.database import Database
-from storage.models import MatchBand
-from storage.reading.source_health import POLL, note_outcome, too_few
+from storage.models import POLL, MatchBand
+from storage.reading.source_health import too_few, unfinished_parts
+from storage.reading.source_records import listed_of, revision_of
 from storage.tables import ActionRow, MatchRow, RecordRow, RunRow, SightingRow
 from storage.writing.events import Tell
-from storage.writing.failed_steps import unfinished_parts
+from storage.writing.failed_steps import note_outcome
 from storage.writing.milestones import note_milestones
 from storage.writing.renumbering import current_key
 from storage.writing.runs import checkpoint, checkpoints, forget_checkpoints, note_checkpoint
 from storage.writing.save import in_quarantine, save_record
-from storage.writing.source_records import listed_of, revision_of
 
 log = structlog.get_logger(__name__)
 

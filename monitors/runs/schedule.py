@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from monitors.runs.pipeline import NOT_BEFORE
 from monitors.runs.status import Verdict
 from storage.database import Database
-from storage.writing.failed_steps import unfinished_steps
+from storage.reading.source_health import unfinished_steps
 from storage.writing.runs import checkpoint, latest_run
 
 log = structlog.get_logger(__name__)

@@ -17,12 +17,13 @@ from pathlib import Path
 from monitors.watchlist.loader import read_entry, unique
 from monitors.watchlist.model import NAME_FIELDS, TEXT_FIELDS, Kind, KnownName, Product, Strength, Vendor
 from monitors.watchlist.yaml_reader import Place, read_bytes, unknown
-from storage.reading.export_rows import FORMULA_STARTS
 
 PHRASE_COLUMNS = {f"{strength.value}_phrases": strength for strength in Strength}
 _PLAIN = ("id", "kind", "name", "category", "evidence", "portfolio")
 COLUMNS = (*_PLAIN, *NAME_FIELDS, *TEXT_FIELDS[:2], *PHRASE_COLUMNS, *TEXT_FIELDS[2:], "note")
 NOT_SEARCHED = "not searched"
+# What a spreadsheet takes for the start of a formula (OWASP, CSV injection), full-width forms included.
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _KNOWN = re.compile(r"(?P<name>.*?)\s*\[(?:(?P<since>\d{4})?-(?P<until>\d{4})?)?(?:, )?(?P<portfolio>[a-z]+)?\]")
 _MARKED = re.compile(r"(?P<phrase>.*?)\s*\[(?P<mark>not searched)?\]")
 

@@ -17,7 +17,8 @@ from procurewatch.settings import Settings
 from procurewatch.terminal import console, following, plain, stopping, table
 from sources.base import FileSource, Source
 from sources.registry import SOURCES
-from storage.reading.source_health import INCOMPLETE, SourceHealth, health_of
+from storage.models import INCOMPLETE
+from storage.reading.source_health import SourceHealth, health_of
 
 COLUMNS = ("Source", "State", "Last good poll", "Last status", "Rows (usual)", "Newest record", "Quota left")
 

@@ -14,7 +14,8 @@ from procurewatch.settings import SettingsError
 from sources.base import Assumption, Source
 from sources.errors import Blocked, QuotaUsedUp, SourceError
 from sources.http.client import Client
-from storage.reading.source_health import GOOD, health_of
+from storage.models import GOOD
+from storage.reading.source_health import health_of
 from storage.writing.runs import checkpoints, note_checkpoint
 
 HOLDS, DOES_NOT = "holds", "does not hold"

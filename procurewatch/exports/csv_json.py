@@ -10,7 +10,8 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from feeds.text import clean
-from storage.reading.export_rows import FORMULA_STARTS, Row, Value
+from monitors.watchlist.csv_io import FORMULA_STARTS
+from storage.reading.export_rows import Row, Value
 
 PIECE = 64 * 1024  # characters in a piece, about
 

@@ -15,9 +15,6 @@ from itertools import islice
 
 from storage.models import MatchBand, StoredAction, StoredEvent, StoredRecord
 
-# What a spreadsheet takes for the beginning of a formula (OWASP, CSV injection), full-width forms included.
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-
 AT_ONCE = 500  # records read together
 
 # SAM.gov marks so the names and addresses that it may hand on only with a word on whose they are.

@@ -10,10 +10,9 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from sources.records import Award, Publication
-from storage.models import EventKind
+from storage.models import EventKind, record_subject
 from storage.rows import record_from
 from storage.tables import ActionRow, EventRow, MatchRow, RecordRow, VerdictRow
-from storage.writing.reviews import record_subject
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,26 +3,34 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from statistics import median
 
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from storage.tables import IncidentRow, QuarantineRow, RecordRow, RunRow, SightingRow
-from storage.writing.failed_steps import UnfinishedPart, unfinished_parts
+from storage.models import GOOD, POLL
+from storage.tables import IncidentRow, QuarantineRow, RecordRow, RunRow, SightingRow, UnfinishedStepRow
 
-POLL = "poll"
-GOOD = ("new", "nothing new", "nothing matches", "baseline seeded")  # monitors.runs.status.Verdict.is_good
-INCOMPLETE = "incomplete"  # monitors.runs.status.Verdict.INCOMPLETE
-FAILURES = 3  # failed polls in a row that make an incident
-SILENCE = timedelta(hours=24)  # or so long without a good one
 HEALTHY_RUNS = 20  # of which the usual number of rows is reckoned
 FEWEST_RUNS = 5  # before that nothing is usual
 FEWEST_ROWS = 20  # of a source that brings less, "far fewer" says nothing
 FAR_FEWER = 0.25
 BELIEVED_AFTER = 3  # runs in a row that bring so few: then it is the truth
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnfinishedPart:
+    """A part of a source's polls that has not been read since a time (UTC): what it is called, how many steps, why."""
+
+    part: str
+    steps: int
+    since: datetime
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.part} have not been checked since {self.since:%Y-%m-%d %H:%M} UTC ({self.reason})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,33 +66,6 @@ class SourceHealth:
     unfinished: tuple[UnfinishedPart, ...] = ()
 
 
-def note_outcome(
-    session: Session, source: str, *, good: bool, verdict: str, message: str, now: datetime, at_once: bool = False
-) -> None:
-    """Open, go on with or end an incident after a poll, whose own row is stored already.
-
-    A source that is down may be up again at the next poll, so it takes several failures to make an incident. With
-    `at_once` the first one does: the source answers, and a part of it was not read.
-    """
-    rows = session.scalars(
-        select(IncidentRow).where(col(IncidentRow.source) == source, col(IncidentRow.ended).is_(None))
-    )
-    row = rows.first()
-    if good:
-        if row is not None:
-            row.ended = now
-            session.add(row)
-        return
-    failed = _failed_in_a_row(session, source)
-    if row is None:
-        began = failed[-1].started if failed else now
-        if not at_once and len(failed) < FAILURES and now - began < SILENCE:
-            return
-        row = IncidentRow(source=source, began=began, failures=0, verdict="")
-    row.failures, row.verdict, row.message = len(failed), verdict, message
-    session.add(row)
-
-
 def too_few(session: Session, source: str, found: int) -> str:
     """Return why a poll that found so few rows is not to be believed, "" if it is.
 
@@ -96,10 +77,27 @@ def too_few(session: Session, source: str, found: int) -> str:
     least = min(run.found for run in healthy)
     if least < FEWEST_ROWS or found >= least * FAR_FEWER:
         return ""
-    failed = _failed_in_a_row(session, source)
+    failed = failed_in_a_row(session, source)
     if len([run for run in failed if run.message.startswith("only ")]) >= BELIEVED_AFTER - 1:
         return ""
     return f"only {found} rows where its last {len(healthy)} good runs found {least} or more; asked again next time"
+
+
+def unfinished_steps(session: Session, source: str) -> list[UnfinishedStepRow]:
+    """Return the steps of a source that failed and have not succeeded since, the oldest failure first."""
+    query = select(UnfinishedStepRow).where(col(UnfinishedStepRow.source) == source)
+    return list(session.scalars(query.order_by(col(UnfinishedStepRow.failed), col(UnfinishedStepRow.key))))
+
+
+def unfinished_parts(session: Session, source: str) -> tuple[UnfinishedPart, ...]:
+    """Return the failed steps of a source by part, each with its earliest failure and that one's reason."""
+    parts: dict[str, list[UnfinishedStepRow]] = {}
+    for row in unfinished_steps(session, source):
+        parts.setdefault(row.part, []).append(row)
+    return tuple(
+        UnfinishedPart(part=part, steps=len(rows), since=rows[0].failed, reason=rows[0].reason)
+        for part, rows in parts.items()
+    )
 
 
 def health_of(session: Session, source: str) -> SourceHealth:
@@ -155,7 +153,7 @@ def _newest(session: Session, source: str) -> date | None:
     return max(days, default=None)
 
 
-def _failed_in_a_row(session: Session, source: str) -> list[RunRow]:
+def failed_in_a_row(session: Session, source: str) -> list[RunRow]:
     """Return the polls that failed since the last good one, newest first."""
     failed = []
     for run in session.scalars(_runs(source).limit(1000)):

@@ -9,29 +9,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from storage.models import EventKind, StoredEvent, StoredLink, StoredRecord, StoredSighting
+from storage.models import EventKind, StoredEvent, StoredLink, StoredRecord
 from storage.reading.records import events_of, records_by_key
 from storage.tables import LinkRow
-from storage.writing.source_records import rank, read_facts, sightings_of
-
-
-def sources_of(session: Session, record_key: str) -> list[StoredSighting]:
-    """Return what each source says of an award, in the order of the sources; empty for a publication."""
-    found = [
-        StoredSighting(
-            source=row.source,
-            facts=read_facts(row.facts),
-            actions=len(row.actions),
-            modified=row.modified,
-            url=row.url,
-            gone=row.gone,
-            gone_reason=row.gone_reason,
-            first_seen=row.first_seen,
-            last_changed=row.last_changed,
-        )
-        for row in sightings_of(session, record_key)
-    ]
-    return sorted(found, key=lambda sighting: (rank(sighting.source), sighting.source))
 
 
 def links_of(session: Session, key: str) -> list[StoredLink]:

@@ -13,10 +13,9 @@ from sqlalchemy.orm import Session, UOWTransaction
 from sqlmodel import col
 
 from storage.competition import competition_of
-from storage.models import MatchBand
+from storage.models import MatchBand, recipient_subjects
 from storage.search.tokenize import tokens
 from storage.tables import ActionRow, MatchRow, RecordRow, SearchRow
-from storage.writing.reviews import recipient_subjects
 
 AT_ONCE = 500  # keys in one IN (...)
 LONGEST = 200_000  # characters of words kept of one record

@@ -11,8 +11,8 @@ from urllib.parse import quote
 
 from sources.records import Award, ContractAction
 from storage.models import EventKind
+from storage.reading.source_records import Said
 from storage.tables import ActionRow, RecordRow
-from storage.writing.source_records import Said
 
 TAG = "tag:procurewatch,2026:"
 

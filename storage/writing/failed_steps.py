@@ -1,47 +1,20 @@
-"""Steps of polls that failed: the next poll tries them again first, and readers see which parts were not read."""
+"""Failed steps of polls, which the next poll tries again first, and incidents: times when a source cannot be read."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from storage.tables import UnfinishedStepRow
+from storage.reading.source_health import failed_in_a_row
+from storage.tables import IncidentRow, UnfinishedStepRow
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnfinishedPart:
-    """A part of a source's polls that has not been read since a time (UTC): what it is called, how many steps, why."""
-
-    part: str
-    steps: int
-    since: datetime
-    reason: str
-
-    def __str__(self) -> str:
-        return f"{self.part} have not been checked since {self.since:%Y-%m-%d %H:%M} UTC ({self.reason})"
-
-
-def unfinished_steps(session: Session, source: str) -> list[UnfinishedStepRow]:
-    """Return the steps of a source that failed and have not succeeded since, the oldest failure first."""
-    query = select(UnfinishedStepRow).where(col(UnfinishedStepRow.source) == source)
-    return list(session.scalars(query.order_by(col(UnfinishedStepRow.failed), col(UnfinishedStepRow.key))))
-
-
-def unfinished_parts(session: Session, source: str) -> tuple[UnfinishedPart, ...]:
-    """Return the failed steps of a source by part, each with its earliest failure and that one's reason."""
-    parts: dict[str, list[UnfinishedStepRow]] = {}
-    for row in unfinished_steps(session, source):
-        parts.setdefault(row.part, []).append(row)
-    return tuple(
-        UnfinishedPart(part=part, steps=len(rows), since=rows[0].failed, reason=rows[0].reason)
-        for part, rows in parts.items()
-    )
+FAILURES = 3  # failed polls in a row that make an incident
+SILENCE = timedelta(hours=24)  # or so long without a good one
 
 
 def note_unfinished(
@@ -78,3 +51,30 @@ def note_finished(session: Session, source: str, key: str, *, quiet: bool) -> No
     if row is not None:
         session.delete(row)
         session.flush()
+
+
+def note_outcome(
+    session: Session, source: str, *, good: bool, verdict: str, message: str, now: datetime, at_once: bool = False
+) -> None:
+    """Open, go on with or end an incident after a poll, whose own row is stored already.
+
+    A source that is down may be up again at the next poll, so it takes several failures to make an incident. With
+    `at_once` the first one does: the source answers, and a part of it was not read.
+    """
+    rows = session.scalars(
+        select(IncidentRow).where(col(IncidentRow.source) == source, col(IncidentRow.ended).is_(None))
+    )
+    row = rows.first()
+    if good:
+        if row is not None:
+            row.ended = now
+            session.add(row)
+        return
+    failed = failed_in_a_row(session, source)
+    if row is None:
+        began = failed[-1].started if failed else now
+        if not at_once and len(failed) < FAILURES and now - began < SILENCE:
+            return
+        row = IncidentRow(source=source, began=began, failures=0, verdict="")
+    row.failures, row.verdict, row.message = len(failed), verdict, message
+    session.add(row)

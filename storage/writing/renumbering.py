@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from sqlmodel import SQLModel, col
 
 from sources.records import Award, ContractAction
-from storage.models import EventKind
+from storage.models import EventKind, record_subject
 from storage.tables import (
     ActionRow,
     EventRow,
@@ -32,7 +32,6 @@ from storage.tables import (
     VerdictRow,
 )
 from storage.writing.changes import ACTED, Change, event_id
-from storage.writing.reviews import record_subject
 
 # What is stored of an award, and the column with its key.
 MOVED = (

@@ -16,7 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from storage.models import EventKind, MatchBand
+from storage.models import EventKind, MatchBand, recipient_subjects, record_subject
 from storage.tables import EventRow, MatchRow, RecordRow, VerdictRow
 from storage.writing.changes import event_id
 
@@ -43,17 +43,6 @@ class Verdict:
     who: str
     note: str
     decided_at: datetime
-
-
-def record_subject(record_key: str) -> str:
-    """Name one award as the subject of a verdict."""
-    return f"record:{record_key}"
-
-
-def recipient_subjects(name: str, uei: str) -> list[str]:
-    """Name a recipient as the subject of a verdict, the surest way first: UEI, then letters and digits of the name."""
-    letters = "".join(character for character in name.upper() if character.isalnum())
-    return [*([f"uei:{uei}"] if uei else []), *([f"name:{letters}"] if letters else [])]
 
 
 def band_for(session: Session, vendor_id: str, award: RecordRow, own_band: str) -> str:

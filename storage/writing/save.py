@@ -15,11 +15,12 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from sources.records import Award, Problem, Publication, Record, Removal
-from storage.actions import save_actions
 from storage.faults import first_error, in_one_line, is_of_the_database, storable
 from storage.models import EventKind, MatchBand
+from storage.reading.source_records import said_of, sightings_of
 from storage.rows import award_row, publication_row
 from storage.tables import ActionRow, EventRow, MatchRow, QuarantineRow, RecordRow, SightingRow
+from storage.writing.actions import save_actions
 from storage.writing.changes import Before, Change, changes, event_id
 from storage.writing.corrections import corrections_with
 from storage.writing.events import Tell, save_event
@@ -28,7 +29,7 @@ from storage.writing.linking import link_award, link_publication
 from storage.writing.publication_changes import publication_changes, with_known_text
 from storage.writing.renumbering import renumber, under_current_key, with_stored_actions, with_stored_ids
 from storage.writing.reviews import band_for
-from storage.writing.source_records import keep_first_sighting, note_sighting, said_of, sightings_of, together
+from storage.writing.source_records import keep_first_sighting, note_sighting, together
 
 FindMatches = Callable[[Award | Publication], Sequence[MatchRow]]
 LONGEST_KEY = 200  # characters, in quarantine

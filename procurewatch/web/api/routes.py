@@ -44,8 +44,9 @@ from sources.registry import SOURCES
 from storage.models import StoredLink, StoredRecord
 from storage.reading.records import actions_of, events_of, evidence_of, records_by_key
 from storage.reading.source_health import health_of
+from storage.reading.source_records import sources_of
 from storage.reading.summaries import published_among
-from storage.reading.timelines import links_of, sources_of
+from storage.reading.timelines import links_of
 from storage.search.facets import count_by_facets
 from storage.search.query import InvalidQuery, Query, read_query
 from storage.search.search import count_records, event_cursor, find_events, find_records, record_cursor

@@ -23,8 +23,8 @@ from sources.errors import Unreachable
 from sources.http.client import Client, Patience
 from sources.registry import SOURCES
 from storage.database import Database
+from storage.reading.source_health import unfinished_steps
 from storage.tables import QuotaRow
-from storage.writing.failed_steps import unfinished_steps
 from storage.writing.runs import checkpoint
 from tests.app_context import Dump, app_context_with, dump, ignore
 from tests.upstreams.every_source import FIRST, SECOND, WORLDS, World

@@ -18,11 +18,10 @@ from sources.base import FailedStep, Fetched, Interest, Shortfall, Step, Stored,
 from sources.errors import QuotaUsedUp, Refused, SourceError, Unreachable
 from sources.http.client import Client
 from sources.records import Document, Payload, Record
-from storage.reading.source_health import health_of, incidents_of
+from storage.reading.source_health import health_of, incidents_of, unfinished_parts, unfinished_steps
 from storage.search.query import Query
 from storage.search.search import find_events
 from storage.tables import CheckpointRow, UnfinishedStepRow
-from storage.writing.failed_steps import unfinished_parts, unfinished_steps
 from storage.writing.runs import checkpoint, forget_checkpoints
 from tests.app_context import app_context_with, dump, ignore
 from tests.sources.given import Given, publication

@@ -14,8 +14,9 @@ from procurewatch.context import AppContext
 from sources.base import Fetched, Step, Stored
 from sources.errors import Unreachable
 from sources.http.client import Client
-from storage.reading.source_health import FAILURES, SILENCE, health_of, incidents_of
+from storage.reading.source_health import health_of, incidents_of
 from storage.tables import RunRow
+from storage.writing.failed_steps import FAILURES, SILENCE
 from storage.writing.runs import checkpoint
 from tests.app_context import app_context_with, ignore
 from tests.sources.given import Given, publication

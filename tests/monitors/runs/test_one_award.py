@@ -22,7 +22,8 @@ from procurewatch.demo.upstream import CorpusAward, UsaspendingStandIn, load_cor
 from sources.registry import SOURCES
 from storage.models import EventKind, StoredEvent
 from storage.reading.records import records_by_key
-from storage.reading.timelines import links_of, sources_of, timeline_of
+from storage.reading.source_records import sources_of
+from storage.reading.timelines import links_of, timeline_of
 from storage.search.query import Query
 from storage.search.search import find_events
 from storage.writing.milestones import COUNTED_UP

@@ -10,11 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from monitors.watchlist.csv_io import COLUMNS, read_spreadsheet, write_spreadsheet
+from monitors.watchlist.csv_io import COLUMNS, FORMULA_STARTS, read_spreadsheet, write_spreadsheet
 from monitors.watchlist.loader import read_categories
 from monitors.watchlist.model import Evidence, Kind, KnownName, Portfolio, Product, Strength, Vendor
 from monitors.watchlist.yaml_reader import WatchlistError
-from storage.reading.export_rows import FORMULA_STARTS
 from tests.app_context import shipped
 
 CATEGORIES = read_categories()

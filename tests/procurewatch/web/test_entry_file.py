@@ -18,11 +18,12 @@ from procurewatch.web.cache import entry_writer
 from procurewatch.web.cache.entry_file import FOLDER, EntryFile
 from procurewatch.web.cache.entry_writer import EntryWriter, write_all_ahead
 from storage.database import Database
+from storage.models import record_subject
 from storage.search.archives import newest_entries
 from storage.search.feed_items import Carried
 from storage.search.query import Query
 from storage.tables import EventRow
-from storage.writing.reviews import Decision, Verdict, decide, record_subject
+from storage.writing.reviews import Decision, Verdict, decide
 from tests.procurewatch.web.test_feeds import fill
 from tests.records import BABEL, CLEARVIEW, acted, match
 from tests.storage.tables import save

@@ -19,6 +19,7 @@ from sqlmodel import col
 
 from sources.records import Agency, Amount, AmountMeaning, AwardCategory, Publication, PublicationKind, Recipient
 from storage.database import Database, open_database
+from storage.models import recipient_subjects, record_subject
 from storage.rows import award_row
 from storage.search.facets import FacetCount, count_by_facets
 from storage.search.query import InvalidQuery, Query, read_query
@@ -36,7 +37,7 @@ from storage.search.search import (
 )
 from storage.search.tokenize import tokens
 from storage.tables import EventRow, SearchRow
-from storage.writing.reviews import Decision, Verdict, decide, recipient_subjects, record_subject
+from storage.writing.reviews import Decision, Verdict, decide
 from storage.writing.save import save_publication
 from tests.postgres import fresh_database
 from tests.records import (

@@ -9,6 +9,7 @@ from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from storage.database import Database
+from storage.models import record_subject
 from storage.reading.records import events_of, publication_state
 from storage.search.archives import (
     ArchivePage,
@@ -22,7 +23,7 @@ from storage.search.archives import (
 from storage.search.query import Query, read_query
 from storage.search.search import find_events
 from storage.tables import EventRow
-from storage.writing.reviews import Decision, Verdict, decide, record_subject
+from storage.writing.reviews import Decision, Verdict, decide
 from storage.writing.runs import tell_newest
 from tests.records import BABEL, CLEARVIEW, LATER, LATER_STILL, acted, match
 from tests.storage.tables import no, save

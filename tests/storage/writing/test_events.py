@@ -12,13 +12,13 @@ from sqlalchemy import select
 
 from sources.records import Award, ContractAction
 from storage.database import Database
-from storage.models import EventKind
+from storage.models import EventKind, record_subject
 from storage.reading.records import events_of
 from storage.search.query import Query
 from storage.search.search import find_events
 from storage.tables import EventRow
 from storage.writing.changes import TAG, event_id
-from storage.writing.reviews import Decision, Verdict, decide, record_subject
+from storage.writing.reviews import Decision, Verdict, decide
 from storage.writing.save import save_publication
 from tests.records import (
     BABEL,

@@ -18,17 +18,17 @@ from sqlmodel import col
 
 from sources.records import Award, PublicationKind, Recipient
 from storage.database import Database
-from storage.models import EventKind, StoredEvent
+from storage.models import EventKind, StoredEvent, record_subject
 from storage.reading.records import actions_of, events_of, evidence_of, find_by_identifier, records_by_key
 from storage.reading.rematching import facts_of
-from storage.reading.timelines import links_of, sources_of
+from storage.reading.source_records import listed_of, sources_of
+from storage.reading.timelines import links_of
 from storage.search.query import Query, read_query
 from storage.search.search import count_records, find_events, find_records
 from storage.tables import RecordRow, SearchRow
 from storage.writing.renumbering import current_key
-from storage.writing.reviews import Decision, Verdict, all_verdicts, decide, record_subject
+from storage.writing.reviews import Decision, Verdict, all_verdicts, decide
 from storage.writing.save import save_matches, save_publication
-from storage.writing.source_records import listed_of
 from tests.records import BABEL, LATER, LATER_STILL, SEEN, acted, match, with_actions
 from tests.sources.given import publication
 from tests.storage.tables import dump, save, told_ids, yes

@@ -10,6 +10,7 @@ import pytest
 
 from sources.records import Award
 from storage.database import Database
+from storage.models import recipient_subjects, record_subject
 from storage.reading.records import find_by_identifier, review_queue
 from storage.search.query import Query, read_query
 from storage.search.search import find_events
@@ -21,8 +22,6 @@ from storage.writing.reviews import (
     decide,
     forget,
     read_verdicts,
-    recipient_subjects,
-    record_subject,
     take_in,
     write_verdicts,
 )

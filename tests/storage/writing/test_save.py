@@ -19,14 +19,13 @@ from sqlmodel import col
 from sources.records import Award, Problem, Publication
 from storage.database import Database, open_database
 from storage.reading.records import actions_of, evidence_of, payload, records_by_key
-from storage.reading.timelines import sources_of
+from storage.reading.source_records import listed_of, sources_of
 from storage.search.query import read_query
 from storage.search.search import find_records
 from storage.tables import ActionRow, MatchRow, PayloadRow, QuarantineRow, SearchRow
 from storage.writing.evidence import save_evidence
 from storage.writing.runs import note_checkpoint
 from storage.writing.save import Saved, save_problem, save_record
-from storage.writing.source_records import listed_of
 from tests.records import (
     BABEL,
     CLEARVIEW,

@@ -78,20 +78,24 @@ def cite_event(event: StoredEvent, evidence: Sequence[StoredEvidence], *, our_ur
     )
 
 
-def cite_search(asked: str, found: int, as_of: datetime, url: str) -> Citation:
-    """Return the citation of a search: what was asked in words, how many records it found, when, and its address.
+def cite_search(description: str, found: str, searched_at: datetime, url: str) -> Citation:
+    """Return the citation of a search.
 
-    `url` is the search's own address ("" without a site): asked again it may find more.
+    Args:
+        description: the search in words.
+        found: how many records it found, such as "3 records".
+        searched_at: when (UTC): the same search may find more later.
+        url: the absolute URL of the search, "" without a site.
     """
-    words = shorten(one_line(asked), _LONGEST_QUOTE) or "everything"
-    digest = hashlib.sha256(clean(asked).encode()).hexdigest()[:16]
+    words = shorten(one_line(description), _LONGEST_QUOTE) or "everything"
+    digest = hashlib.sha256(clean(description).encode()).hexdigest()[:16]
     return Citation(
-        key=f"procurewatch-search-{digest}-{utc(as_of):%Y%m%d}",
+        key=f"procurewatch-search-{digest}-{utc(searched_at):%Y%m%d}",
         author="Procurewatch",
-        title=f"Search of federal procurement records for {words}: {plural(found, 'record')} found",
+        title=f"Search of federal procurement records for {words}: {found} found",
         publisher="Procurewatch",
-        dated=utc(as_of).date(),
-        retrieved=as_of,
+        dated=utc(searched_at).date(),
+        retrieved=searched_at,
         url=one_line(url),
     )
 

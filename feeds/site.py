@@ -15,9 +15,9 @@ from feeds.entries.source_health import incident_entries
 from feeds.feed import EPOCH, FeedMeta, feed_id
 from feeds.formats.atom_rss import write_entries, write_feed
 from feeds.formats.opml import Outline, write_opml
-from feeds.pages.award import GROUPS, FeedRow, Latest, render_award, render_index
+from feeds.pages.award import RecordPage, render_award
+from feeds.pages.index import GROUPS, FeedRow, Latest, render_index
 from feeds.pages.page_context import Frame
-from feeds.pages.record_page import RecordPage
 from feeds.urls import FeedFormat, FeedKind
 from storage.models import StoredEvent, StoredRecord
 from storage.reading.source_health import Incident
@@ -176,8 +176,9 @@ class Site:
 
     def _award(self, key: str) -> bytes:
         record = self.catalogue.awards[key]()
+        frame = Frame(site=self.catalogue.title, depth=1, base_url=self.catalogue.base_url or "")
         feeds = [_row(spec) for spec in self.catalogue.feeds if _carries(spec, record.award)]
-        return render_award(Frame(site=self.catalogue.title, depth=1), record, feeds)
+        return render_award(frame, record, feeds)
 
 
 def _row(spec: FeedSpec) -> FeedRow:

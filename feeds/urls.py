@@ -133,6 +133,11 @@ def event_anchor(event_id: str) -> str:
     return "event-" + hashlib.sha256(clean(event_id).encode()).hexdigest()[:16]
 
 
+def event_path(event: StoredEvent) -> str:
+    """Return the path of an event on its award's page."""
+    return f"{award_path(event.record.key)}#{event_anchor(event.id)}"
+
+
 def official_page(award: StoredRecord) -> str:
     """Return the address of the award's official page: the one the source gave, else USAspending's."""
     url = clean(award.url).strip()
@@ -150,7 +155,7 @@ def permalink(base_url: str | None, event: StoredEvent) -> str:
     """Return where an entry's title leads: our page of the award, or the official one when we have no address."""
     if base_url is None:
         return official_page(event.record)
-    return f"{site_url(base_url, award_path(event.record.key))}#{event_anchor(event.id)}"
+    return site_url(base_url, event_path(event))
 
 
 def _slug_name(slug: str) -> str:

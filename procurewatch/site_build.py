@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from feeds.pages.record_page import Linked, RecordPage
+from feeds.pages.award import Linked, RecordPage
 from feeds.site import Catalogue, FeedSpec, site_files
 from feeds.urls import FeedKind
 from procurewatch.context import AppContext

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cached_property
 
 from feeds.entries.facts import Fact, amounts, dates, days_late, event_facts, obligation_in_words
 from feeds.entries.highlight import Piece, Quote, marked_pieces, quotes, signals_on
@@ -39,13 +40,13 @@ class Reason:
     quotes: tuple[Quote, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Entry:
     """One event, ready for any format.
 
-    `id` is the event's, as given. `title` and `summary` are plain text on one line, `content_html` is an escaped
-    fragment of HTML; all are cleaned. `link` is the permalink, `official_url` the source's page (the same, when there
-    is no site to link to). `facts`, the descriptions and `reasons` are the content's parts, for pages. Times are UTC.
+    `id` is the event's id. `title` and `summary` are cleaned plain text on one line. `link` is the permalink,
+    `official_url` the source's page; without a site both are the same. `record_key` is "" for an entry about a source.
+    Times are UTC.
     """
 
     id: str
@@ -54,7 +55,6 @@ class Entry:
     link: str
     official_url: str
     summary: str
-    content_html: str
     signed: date | None
     published: date | None
     first_seen: datetime
@@ -68,6 +68,11 @@ class Entry:
     reasons: tuple[Reason, ...]
     record_key: str
 
+    @cached_property
+    def content_html(self) -> str:
+        """The entry as an escaped fragment of HTML. Only feeds need it, so it is rendered on first use."""
+        return render("entry.html", entry=self)
+
 
 def entry_for(event: StoredEvent, permalink: Callable[[StoredEvent], str]) -> Entry:
     """Return the event as an entry. `permalink` says where its title leads."""
@@ -77,16 +82,6 @@ def entry_for(event: StoredEvent, permalink: Callable[[StoredEvent], str]) -> En
     reasons = tuple(reason_for(match, award, texts) for match in told_matches(award))
     facts, in_action = tuple(event_facts(event)), _action_description(event)
     description = marked_pieces(award.description, signals_on(award, "description"))
-    content = render(
-        "entry.html",
-        title=title,
-        facts=facts,
-        description=description,
-        action_description=in_action,
-        reasons=reasons,
-        link=link,
-        official_url=official,
-    )
     return Entry(
         id=clean(event.id),
         kind=event.kind,
@@ -94,7 +89,6 @@ def entry_for(event: StoredEvent, permalink: Callable[[StoredEvent], str]) -> En
         link=link,
         official_url=official,
         summary=_summary(event, reasons),
-        content_html=content,
         signed=event.signed,
         published=event.published,
         first_seen=utc(event.first_seen),

@@ -8,7 +8,6 @@ from urllib.parse import quote
 
 from feeds.entries.entry import Entry
 from feeds.entries.facts import Fact
-from feeds.entries.render import render
 from feeds.feed import AUTHORITY
 from feeds.text import moment, one_line, plural, shorten, utc
 from storage.models import INCOMPLETE
@@ -44,16 +43,6 @@ def _entry(incident: Incident, kind: str, title: str, when: datetime, link: str)
         Fact("Ended", moment(incident.ended) if kind == "source-recovered" and incident.ended else "not yet"),
         Fact("What went wrong", one_line(incident.message) or incident.verdict),
     )
-    content = render(
-        "entry.html",
-        title=title,
-        facts=facts,
-        description=(),
-        action_description=(),
-        reasons=(),
-        link=link,
-        official_url="",
-    )
     return Entry(
         id=f"tag:{AUTHORITY}:{kind}/{quote(incident.source, safe='')}/{began}",
         kind=kind,
@@ -61,7 +50,6 @@ def _entry(incident: Incident, kind: str, title: str, when: datetime, link: str)
         link=link,
         official_url=link,
         summary=one_line(f"{title}. {incident.message}"),
-        content_html=content,
         signed=None,
         published=None,
         first_seen=utc(when),

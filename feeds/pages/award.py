@@ -1,61 +1,54 @@
-"""The pages of a built site: an index of all feeds with the newest entries, and a page for each award.
-
-They need no JavaScript and load nothing but the style sheet beside them; every link within the site is relative, so
-they work from a disk, on a static host and served.
-"""
+"""The page of an award or a publication."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
-from itertools import groupby
 
 from feeds import urls
-from feeds.citations import cite_award, in_all_forms
-from feeds.entries.entry import Entry, entry_for, reason_for
-from feeds.entries.facts import amounts, award_facts, competition, not_public_yet, payments
+from feeds.citations import as_text, cite_award, cite_event, in_all_forms
+from feeds.entries.entry import reason_for
+from feeds.entries.facts import amounts, award_facts, competition, payments
 from feeds.entries.highlight import marked_pieces, signals_on
 from feeds.entries.matches import buyer, heading, recipient, told_matches
 from feeds.foia.letter import letter
 from feeds.foia.links import mailto, muckrock_composer
 from feeds.pages.charts import actions_chart
+from feeds.pages.index import FeedRow
 from feeds.pages.page_context import Frame
 from feeds.pages.provenance import side_by_side, sourced
-from feeds.pages.record_page import RecordPage
-from feeds.urls import FeedKind
-from storage.models import StoredEvent, StoredRecord
-
-GROUPS = {
-    FeedKind.ALL: "Everything",
-    FeedKind.VENDOR: "Vendors",
-    FeedKind.AGENCY: "Agencies",
-    FeedKind.CATEGORY: "Technologies",
-}
+from feeds.pages.timeline import TimelineItem, timeline_item
+from storage.models import StoredAction, StoredEvent, StoredEvidence, StoredLink, StoredRecord, StoredSighting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FeedRow:
-    """A feed as a page lists it: its paths from the site's root by format, `page` that of its subject where the site is
-    served; `newest` is None without entries.
+class Linked:
+    """A record at the other end of a link. `has_page` when readers see it too."""
+
+    link: StoredLink
+    record: StoredRecord
+    has_page: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordPage:
+    """`events` are the record's own and those of what is linked with it. `sources` say what each source tells of it.
+
+    `source_titles` names every source that is asked. `orders` are those readers see, of `orders_stored` in all.
     """
 
-    kind: FeedKind
-    title: str
-    page: str
-    atom: str
-    rss: str
-    json: str
-    entries: int
-    newest: date | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Latest:
-    """An entry on the index page and where its title leads from there."""
-
-    entry: Entry
-    href: str
+    award: StoredRecord
+    actions: tuple[StoredAction, ...]
+    evidence: tuple[StoredEvidence, ...]
+    events: tuple[StoredEvent, ...]
+    sources: tuple[StoredSighting, ...] = ()
+    source_titles: Mapping[str, str] = field(default_factory=dict)
+    linked: tuple[Linked, ...] = ()
+    parent: StoredRecord | None = None
+    parent_has_page: bool = False
+    orders: tuple[StoredRecord, ...] = ()
+    orders_stored: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,25 +60,6 @@ class Verdicts:
     band: str
 
 
-def render_index(
-    frame: Frame, feeds: Sequence[FeedRow], latest: Sequence[Latest], *, today: date, health: str = ""
-) -> bytes:
-    """Return the index page. `latest` comes newest first; `health` says in a line how the sources are."""
-    groups = [(GROUPS[kind], [row for row in feeds if row.kind is kind]) for kind in FeedKind]
-    days = [(on, list(items)) for on, items in groupby(latest, key=lambda item: item.entry.first_seen.date())]
-    return frame.page(
-        "index.html",
-        feeds=feeds,
-        everything=[row for row in feeds if row.kind is FeedKind.ALL],
-        groups=[(name, rows) for name, rows in groups if rows and name != GROUPS[FeedKind.ALL]],
-        days=days,
-        shown=len(latest),
-        updated=latest[0].entry.first_seen if latest else None,
-        missing=not_public_yet(today),
-        health=health,
-    )
-
-
 def render_award(
     frame: Frame, record: RecordPage, feeds: Sequence[FeedRow] = (), verdicts: Sequence[Verdicts] = ()
 ) -> bytes:
@@ -95,6 +69,7 @@ def render_award(
     `feeds` are those it appears in, `verdicts` what the reader may decide. Actions come oldest first, undated last.
     """
     award, titles = record.award, record.source_titles
+    our_url = frame.address(urls.award_path(award.key))
     texts = {action.key: action.description for action in record.actions}
     moved = [(act.signed, act.obligation) for act in record.actions if act.signed and act.obligation]
     request = letter(award, record.actions)
@@ -114,7 +89,7 @@ def render_award(
         told=side_by_side(award, record.sources, titles),
         description=marked_pieces(award.description, signals_on(award, "description")),
         reasons=[reason_for(match, award, texts) for match in told_matches(award)],
-        entries=[_on_timeline(event, award) for event in record.events],
+        timeline=[_timeline_item(event, record, our_url) for event in record.events],
         chart=actions_chart(moved),
         actions=[
             (action, marked_pieces(action.description, signals_on(award, "action_description", action.key)))
@@ -133,22 +108,14 @@ def render_award(
         muckrock=muckrock_composer(request),
         letter_file=urls.letter_path(award.key),
         pack_file=urls.pack_path(award.key),
-        written=in_all_forms(cite_award(award, record.evidence, our_url=record.address)),
+        citations=in_all_forms(cite_award(award, record.evidence, our_url=our_url)),
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TimelineEntry:
-    """An entry on an award's page; `of` names the publication it is about, "" for the award's own."""
-
-    entry: Entry
-    of: str
-
-
-def _on_timeline(event: StoredEvent, award: StoredRecord) -> TimelineEntry:
-    other = event.record.category if event.record.key != award.key else ""
-    return TimelineEntry(entry=entry_for(event, _on_this_page), of=other)
-
-
-def _on_this_page(event: StoredEvent) -> str:
-    return f"#{urls.event_anchor(event.id)}"
+def _timeline_item(event: StoredEvent, record: RecordPage, our_url: str) -> TimelineItem:
+    """Return an event as a line. The page's evidence proves its own events only, so only those are cited here."""
+    anchor = f"#{urls.event_anchor(event.id)}"
+    if event.record.key != record.award.key:
+        return timeline_item(event, anchor, of=event.record.category)
+    cited = cite_event(event, record.evidence, our_url=f"{our_url}{anchor}" if our_url else "")
+    return timeline_item(event, anchor, citation=as_text(cited))

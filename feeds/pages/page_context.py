@@ -20,11 +20,16 @@ class Frame:
     served: bool = False
     reviewer: str = ""
     csrf: str = ""
+    base_url: str = ""
 
     @property
     def root(self) -> str:
         """The way from the page to the root of the site."""
         return "../" * self.depth
+
+    def address(self, path: str) -> str:
+        """Return the absolute URL of a path of the site, "" if the site's address is not known."""
+        return urls.site_url(self.base_url, path) if self.base_url else ""
 
     def page(self, template: str, **context: object) -> bytes:
         """Return a page: a template of `feeds/templates/` with this around it."""

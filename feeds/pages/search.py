@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import datetime
 
+from feeds.citations import cite_search, in_all_forms
 from feeds.entries.facts import not_public_yet
 from feeds.pages.page_context import Frame
 from feeds.text import plural
+from feeds.urls import SEARCH
 from storage.models import StoredRecord
 
 FORMATS = {"atom": "Atom", "rss": "RSS", "json": "JSON Feed"}
@@ -70,16 +71,19 @@ class SearchPage:
     problem: str = ""
 
 
-def render_search(frame: Frame, page: SearchPage, *, today: date) -> bytes:
-    """Return the page."""
+def render_search(frame: Frame, page: SearchPage, *, now: datetime) -> bytes:
+    """Return the page. `now` (UTC) is the time of the search, which its citation states."""
+    found = _at_most(page.total, MOST_COUNTED, "record")
+    url = frame.address(_with_query(SEARCH, page.query))
     return frame.page(
         "search.html",
         page=page,
-        formats=_with_query(FORMATS, page.query),
-        exports=_with_query(EXPORTS, page.query),
-        missing=not_public_yet(today),
-        found=_at_most(page.total, MOST_COUNTED, "record"),
+        formats=[(title, _with_query(f"{SEARCH}.{end}", page.query)) for end, title in FORMATS.items()],
+        exports=[(title, _with_query(f"{SEARCH}.{end}", page.query)) for end, title in EXPORTS.items()],
+        missing=not_public_yet(now.date()),
+        found=found,
         entries=_at_most(page.entries_a_year, MOST_ENTRIES, "entry", "entries"),
+        citations=in_all_forms(cite_search(page.in_words, found, now, url)),
     )
 
 
@@ -87,5 +91,5 @@ def _at_most(count: int, most: int, one: str, many: str = "") -> str:
     return f"more than {most:,} {many or one + 's'}" if count > most else plural(count, one, many)
 
 
-def _with_query(kinds: dict[str, str], query: str) -> Sequence[tuple[str, str]]:
-    return [(title, f"search.{end}" + (f"?{query}" if query else "")) for end, title in kinds.items()]
+def _with_query(path: str, query: str) -> str:
+    return f"{path}?{query}" if query else path

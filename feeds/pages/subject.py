@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from feeds.entries.entry import Entry
 from feeds.entries.facts import not_public_yet
-from feeds.pages.award import FeedRow, Latest
 from feeds.pages.charts import share, years_chart
+from feeds.pages.index import FeedRow
 from feeds.pages.page_context import Frame
+from feeds.pages.timeline import TimelineItem
 from feeds.urls import SubjectKind
 from storage.models import StoredRecord
 from storage.reading.summaries import Seller, Spent
@@ -58,10 +58,10 @@ class SubjectPage:
     by_year: tuple[Spent, ...] = ()
     breakdowns: tuple[Breakdown, ...] = ()
     sellers: tuple[Seller, ...] = ()
-    first_purchases: tuple[Entry, ...] = ()
+    first_purchases: tuple[TimelineItem, ...] = ()
     notices: tuple[StoredRecord, ...] = ()
     use_cases: tuple[StoredRecord, ...] = ()
-    newest: tuple[Latest, ...] = ()
+    newest: tuple[TimelineItem, ...] = ()
     awards: tuple[StoredRecord, ...] = ()
     feed: FeedRow | None = None
 

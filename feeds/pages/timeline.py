@@ -1,34 +1,69 @@
-"""A page that stands alone, for a story pack: what happened to each record, in order, over all sources."""
+"""Events in the order in which they happened: one line each, and the story pack's page of them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
-from feeds.entries.entry import entry_for, reason_for
-from feeds.entries.facts import amounts, award_facts
+from feeds.entries.entry import reason_for
+from feeds.entries.facts import amounts, award_facts, days_late
 from feeds.entries.matches import buyer, recipient, told_matches
 from feeds.entries.render import render
-from feeds.text import one_line
+from feeds.entries.titles import title_for
+from feeds.text import one_line, utc
 from feeds.urls import official_page
-from storage.models import StoredEvent, StoredRecord
+from storage.models import EventKind, StoredEvent, StoredRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimelineItem:
+    """One event on a timeline: its title, where that leads (`href`) and its dates.
+
+    `of` is the category of the linked record the event belongs to, "" for the page's own record. `citation` is plain
+    text, "" where the page offers none.
+    """
+
+    title: str
+    kind: EventKind
+    href: str
+    signed: date | None
+    published: date | None
+    first_seen: datetime
+    days_late: int
+    of: str = ""
+    citation: str = ""
+
+
+def timeline_item(event: StoredEvent, href: str, *, of: str = "", citation: str = "") -> TimelineItem:
+    """Return an event as a timeline shows it."""
+    return TimelineItem(
+        title=title_for(event),
+        kind=event.kind,
+        href=href,
+        signed=event.signed,
+        published=event.published,
+        first_seen=utc(event.first_seen),
+        days_late=days_late(event),
+        of=of,
+        citation=citation,
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A record and all that happened to it or was published about it, oldest first."""
+    """A record with its events and those of the records linked with it, oldest first."""
 
     record: StoredRecord
     events: tuple[StoredEvent, ...]
 
 
 def render_timeline(subject: str, made: datetime, told: Sequence[Told]) -> bytes:
-    """Return the page: it needs no file beside it, runs nothing and loads nothing.
+    """Return the story pack's timeline: a page that stands alone and loads nothing.
 
     Args:
         subject: what the pack is about, on one line.
-        made: when (UTC).
+        made: when the pack was made (UTC).
     """
     sections = [
         {
@@ -37,7 +72,7 @@ def render_timeline(subject: str, made: datetime, told: Sequence[Told]) -> bytes
             "amounts": amounts(each.record),
             "facts": award_facts(each.record),
             "reasons": [reason_for(match, each.record, {}) for match in told_matches(each.record)],
-            "entries": [entry_for(event, lambda event: official_page(event.record)) for event in each.events],
+            "items": [timeline_item(event, official_page(event.record)) for event in each.events],
             "official_url": official_page(each.record),
             "key": each.record.key,
         }

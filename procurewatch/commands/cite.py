@@ -10,18 +10,18 @@ from typing import Annotated
 import typer
 from sqlalchemy.orm import Session
 
-from feeds.citations import FORMS, Form, cite_award
+from feeds.citations import FORMS, Form, cite_award, cite_event
 from feeds.foia.docx import write_docx
 from feeds.foia.letter import FoiaLetter, Requester, letter
 from feeds.foia.links import mailto, muckrock_composer
 from feeds.text import one_line
-from feeds.urls import award_path, site_url
+from feeds.urls import award_path, event_anchor, event_path, site_url
 from procurewatch.commands._common import whole_output
 from procurewatch.commands.search import EXIT_NOTHING_FOUND
 from procurewatch.context import open_app
 from procurewatch.settings import Settings
-from storage.models import StoredRecord
-from storage.reading.records import actions_of, evidence_of, find_by_identifier
+from storage.models import StoredEvent, StoredRecord
+from storage.reading.records import actions_of, events_of, evidence_of, find_by_identifier
 
 AwardArgument = Annotated[str, typer.Argument(help="An award's key, PIID or usaspending.gov address.")]
 
@@ -56,13 +56,18 @@ def cite(
     context: typer.Context,
     award: AwardArgument,
     form: Annotated[Form, typer.Option("--format", help="Citation format.")] = Form.TEXT,
+    event: Annotated[str, typer.Option(help="Cite one event of the award: its id, or its link on the page.")] = "",
 ) -> None:
-    """Write a citation of an award: source, address, retrieval date, and hashes of the stored evidence."""
+    """Write a citation of an award or event: source, address, retrieval date, and hashes of the evidence."""
     settings: Settings = context.obj
     with open_app(settings) as app_context, app_context.database.reading() as session:
         record = _single_record(session, award)
-        ours = site_url(settings.site_url, award_path(record.key)) if settings.site_url else ""
-        citation = cite_award(record, evidence_of(session, record.key), our_url=ours)
+        base, evidence = settings.site_url, evidence_of(session, record.key)
+        if event:
+            meant = _find_event(session, record, event)
+            citation = cite_event(meant, evidence, our_url=site_url(base, event_path(meant)) if base else "")
+        else:
+            citation = cite_award(record, evidence, our_url=site_url(base, award_path(record.key)) if base else "")
     with whole_output(None) as out:
         out.write((FORMS[form](citation).rstrip("\n") + "\n").encode())
 
@@ -77,6 +82,15 @@ def _single_record(session: Session, award: str) -> StoredRecord:
         raise typer.BadParameter(one_line(f"{award!r} is the PIID of {len(found)} awards; use a key instead: {keys}"))
     typer.echo(one_line(f"procurewatch: no award {award!r} is stored"), err=True)
     raise typer.Exit(EXIT_NOTHING_FOUND)
+
+
+def _find_event(session: Session, record: StoredRecord, wanted: str) -> StoredEvent:
+    """Return the record's event with this id, or with this anchor on the record's page."""
+    anchor = wanted.rpartition("#")[2]
+    for event in events_of(session, record.key):
+        if wanted == event.id or anchor == event_anchor(event.id):
+            return event
+    raise typer.BadParameter(one_line(f"{record.key} has no event {wanted!r}"))
 
 
 def _sending_notes(request: FoiaLetter) -> list[str]:

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from feeds import urls
 from feeds.entries.entry import entry_for
 from feeds.feed import EPOCH
-from feeds.pages.award import FeedRow, Latest
+from feeds.pages.index import FeedRow, Latest
 from feeds.pages.page_context import Frame
 from feeds.urls import FeedFormat, FeedKind
 from monitors.watchlist.model import Kind
@@ -87,6 +87,7 @@ class Room:
         return Frame(
             depth=depth,
             served=True,
+            base_url=self.base_url,
             reviewer=reviewer.name if reviewer else "",
             csrf=reviewer.csrf if reviewer else "",
         )
@@ -100,7 +101,7 @@ def latest(events: Sequence[StoredEvent], frame: Frame) -> tuple[Latest, ...]:
     """Return events as entries whose titles lead to the records' own pages."""
     found = []
     for event in events:
-        href = f"{frame.root}{urls.award_path(event.record.key)}#{urls.event_anchor(event.id)}"
+        href = frame.root + urls.event_path(event)
         found.append(Latest(entry=entry_for(event, lambda _event, href=href: href), href=href))  # type: ignore[misc]
     return tuple(found)
 

@@ -80,7 +80,9 @@ def test_an_event_and_a_search_are_cited_as_such() -> None:
     assert "exercises an option (P00001)" in bought.title
     assert BABEL.piid in bought.title
     assert str(bought.dated) == "2024-03-19"
-    search = cite_search("clearview, agency 7012", 3, SEEN, "https://watch.example.org/search?q=clearview&agency=7012")
+    search = cite_search(
+        "clearview, agency 7012", "3 records", SEEN, "https://watch.example.org/search?q=clearview&agency=7012"
+    )
     assert "clearview, agency 7012: 3 records found." in as_text(search)
     assert "https://watch.example.org/search?q=clearview&agency=7012" in as_bibtex(search)
 
@@ -88,7 +90,7 @@ def test_an_event_and_a_search_are_cited_as_such() -> None:
 def test_keys_are_stable_and_no_two_alike() -> None:
     events = [event(CLEARVIEW, action) for action in CLEARVIEW_ACTIONS]
     made = [cite_award(CLEARVIEW, []), cite_award(BABEL, []), *(cite_event(each, []) for each in events)]
-    made += [cite_search("a", 1, SEEN, ""), cite_search("b", 1, SEEN, "")]
+    made += [cite_search("a", "1 record", SEEN, ""), cite_search("b", "1 record", SEEN, "")]
     assert len({citation.key for citation in made}) == len(made)
     assert made[0].key == cite_award(CLEARVIEW, [evidence(CLEARVIEW)], our_url=OURS).key
     assert all(re.fullmatch(r"[A-Za-z0-9_-]+", citation.key) for citation in made)
@@ -114,7 +116,7 @@ def test_csl_json_is_read_back() -> None:
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_text_is_safe_in_each_form(text: str) -> None:
     told = hostile(text)
-    for made in (cite_award(told.record, []), cite_event(told, []), cite_search(text, 2, SEEN, OURS)):
+    for made in (cite_award(told.record, []), cite_event(told, []), cite_search(text, "2 records", SEEN, OURS)):
         assert "\n" not in as_text(made)
         entry = as_bibtex(made)
         depths = braces(entry.rstrip())

@@ -16,9 +16,8 @@ from lxml import etree, html
 
 from feeds.feed import feed_id
 from feeds.formats.opml import RSS_URL
-from feeds.pages.award import render_award
+from feeds.pages.award import RecordPage, render_award
 from feeds.pages.page_context import Frame
-from feeds.pages.record_page import RecordPage
 from feeds.site import Catalogue, FeedSpec, site_files
 from feeds.urls import FeedFormat, FeedKind, award_page_name, feed_path
 from storage.models import EventKind, StoredEvent, StoredRecord, StoredSighting

@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 
 from feeds import urls
 from feeds.entries.matches import category_words, told_matches
-from feeds.pages.award import FeedRow, Verdicts, render_award
+from feeds.pages.award import Verdicts, render_award
+from feeds.pages.index import FeedRow
 from feeds.urls import FeedKind
 from procurewatch.exports.redaction import without_user_names
 from procurewatch.site_build import record_page

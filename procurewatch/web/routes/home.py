@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 from feeds import urls
 from feeds.entries.matches import category_words
 from feeds.entries.source_health import health_line
-from feeds.pages.award import FeedRow, render_index
+from feeds.pages.index import FeedRow, render_index
 from feeds.site import LATEST_ON_INDEX
 from feeds.urls import FeedKind
 from procurewatch.web.context import Room, feed_row, latest

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import islice
 from urllib.parse import urlencode
@@ -45,15 +45,17 @@ def routes(room: Room) -> list[Route]:
                 room.feeds.of(session).check(query)
 
                 def build() -> bytes:
-                    return render_search(room.frame(), answered(room, session, query, after), today=room.today)
+                    return render_search(room.frame(), answered(room, session, query, after), now=datetime.now(UTC))
 
                 if reviewer is None:
                     kept = room.page(session, ("search", query.url_params(), after), build)
                     return _allowing_scripts(answer(request, kept))
-                content = render_search(room.frame(reviewer), answered(room, session, query, after), today=room.today)
+                content = render_search(
+                    room.frame(reviewer), answered(room, session, query, after), now=datetime.now(UTC)
+                )
         except InvalidQuery as error:
             page = unanswered(params, str(error), _can_be_kept(room, params, is_reviewer=reviewer is not None))
-            content = render_search(room.frame(reviewer), page, today=room.today)
+            content = render_search(room.frame(reviewer), page, now=datetime.now(UTC))
             return _allowing_scripts(Response(content, 400, {"Cache-Control": "no-store"}, HTML))
         return _allowing_scripts(answer(request, page_of(content), private=True))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -13,10 +13,12 @@ from feeds import urls
 from feeds.entries.matches import category_words
 from feeds.pages.page_context import Frame
 from feeds.pages.subject import Breakdown, KnownAs, SubjectPage, render_subject
+from feeds.pages.timeline import TimelineItem, timeline_item
 from feeds.urls import FeedKind, SubjectKind
 from monitors.watchlist.model import Vendor
-from procurewatch.web.context import Room, feed_row, latest
+from procurewatch.web.context import Room, feed_row
 from procurewatch.web.responses import answer, refusal
+from storage.models import StoredEvent
 from storage.reading.records import first_purchases, known_agencies, known_vendors
 from storage.reading.summaries import (
     By,
@@ -178,12 +180,16 @@ def _filled(page: SubjectPage, session: Session, frame: Frame, subject: Subject,
         awards_in_all=awards,
         publications_in_all=publications,
         by_year=tuple(spent(session, subject, By.YEAR)),
-        first_purchases=tuple(item.entry for item in latest(firsts, frame)),
+        first_purchases=_timeline(firsts, frame),
         notices=tuple(open_notices(session, subject, now)),
         use_cases=tuple(publications_about(session, subject, "use-case")),
-        newest=latest(find_events(session, feed, NEWEST), frame) if feed else (),
+        newest=_timeline(find_events(session, feed, NEWEST), frame) if feed else (),
         awards=tuple(awards_about(session, subject, AWARDS_SHOWN)),
     )
+
+
+def _timeline(events: Iterable[StoredEvent], frame: Frame) -> tuple[TimelineItem, ...]:
+    return tuple(timeline_item(event, frame.root + urls.event_path(event)) for event in events)
 
 
 def _by_agency(session: Session, subject: Subject) -> Breakdown:

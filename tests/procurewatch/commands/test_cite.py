@@ -11,7 +11,10 @@ from pathlib import Path
 import docx
 import pytest
 
+from feeds.entries.titles import title_for
+from feeds.urls import event_anchor, event_path
 from storage.database import Database
+from storage.reading.records import events_of
 from tests.commands import run
 from tests.records import BABEL, CLEARVIEW, match
 from tests.storage.tables import save
@@ -68,6 +71,20 @@ def test_cite_rests_on_the_stored_evidence(ask: Asker) -> None:
     assert ask("cite", CLEARVIEW.key, "--format", "bibtex").stdout.startswith(f"@misc{{procurewatch-{CLEARVIEW.key},")
     assert ask("cite", CLEARVIEW.key, "--format", "markdown").stdout.startswith("U.S. Immigration and Customs")
     assert json.loads(ask("cite", CLEARVIEW.key, "--format", "csl-json").stdout)[0]["URL"] == CLEARVIEW.url
+
+
+def test_cite_names_one_event_by_its_id_or_by_its_link(ask: Asker) -> None:
+    with ask.database.reading() as session:
+        bought = next(event for event in events_of(session, BABEL.key) if event.action)
+    link = f"https://watch.example.org/{event_path(bought)}"
+    texts = [ask("cite", BABEL.piid, "--event", given, PROCUREWATCH_SITE_URL="https://watch.example.org") for given in
+             (bought.id, link, event_anchor(bought.id))]  # fmt: skip
+    assert len({text.stdout for text in texts}) == 1
+    for needed in (title_for(bought).partition(":")[0], f"Dated {bought.signed}.", link):
+        assert needed in texts[0].stdout
+    missing = ask("cite", CLEARVIEW.key, "--event", bought.id)
+    assert missing.returncode == 2
+    assert "has no event" in missing.stderr
 
 
 def test_what_is_not_one_award_gets_a_clear_line(ask: Asker) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import closing
 from typing import Any, Literal
@@ -58,6 +59,21 @@ def test_searching_narrowing_and_subscribing(page: Page, address: str) -> None:
     assert atom
     assert urljoin(page.url, atom) == page.url.replace("/search?", "/search.atom?")
     assert page.locator("link[rel=alternate][type='application/atom+xml']").get_attribute("href") == atom
+
+
+def test_a_search_and_an_event_can_be_cited(page: Page, address: str) -> None:
+    page.goto(f"{address}/search?q=cellebrite")
+    cited = page.get_by_label("Plain text")
+    expect(cited).to_have_value(re.compile(r"for .*cellebrite.*: \d+ records? found"))
+    assert page.url in cited.input_value()
+    page.goto(f"{address}{CLEARVIEW}")
+    event = page.locator(".timeline > li").first
+    title = event.locator(".told").inner_text()
+    expect(event.locator("details p")).to_be_hidden()
+    event.get_by_text("Cite", exact=True).click()
+    expect(event.locator("details p")).to_contain_text(title)
+    expect(event.locator("details p")).to_contain_text(f"{page.url}#{event.get_attribute('id')}")
+    expect(event.locator("details p")).to_contain_text("SHA-256 of the evidence")
 
 
 def test_on_a_phone_subscribing_is_a_link_away(page: Page, reading_address: str) -> None:

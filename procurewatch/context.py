@@ -19,7 +19,7 @@ from monitors.watchlist.model import Vendor, Watchlist
 from procurewatch.settings import Settings, SettingsError
 from procurewatch.websub import announce
 from sources.base import Source
-from sources.http.client import Client, Pace, Patience
+from sources.http.client import Client, RateLimit, Timeouts
 from sources.registry import SOURCES
 from storage.database import Database, open_database
 
@@ -40,33 +40,33 @@ class AppContext:
     def client(self, source: Source) -> Client:
         """Return a client for a source, to be used as a context manager. Raises `SettingsError` for a broken key."""
         own = self.settings.source(source.name)
-        pace = Pace(
-            seconds_between=source.pace.seconds_between if own.seconds_between is None else own.seconds_between,
-            at_once=own.at_once or source.pace.at_once,
+        rate_limit = RateLimit(
+            seconds_between=source.rate_limit.seconds_between if own.seconds_between is None else own.seconds_between,
+            at_once=own.at_once or source.rate_limit.at_once,
             # Who sets no time at all between two requests asks a server of their own, which bears as many as come.
-            most=0 if own.seconds_between == 0 else source.pace.most,
-            window_seconds=source.pace.window_seconds,
+            max_requests=0 if own.seconds_between == 0 else source.rate_limit.max_requests,
+            window_seconds=source.rate_limit.window_seconds,
         )
         # A try more costs one of the day's requests.
         tries = min(own.tries, 2) if source.quota else own.tries
-        keys = {source.needs_key: own.key.get_secret_value()} if source.needs_key and own.key else {}
+        keys = {source.api_key_header: own.key.get_secret_value()} if source.api_key_header and own.key else {}
         try:
             return Client(
                 source.name,
                 base_url=own.base_url or source.base_url,
-                pace=pace,
+                rate_limit=rate_limit,
                 contact=self.settings.contact,
-                patience=Patience(tries=tries),
+                timeouts=Timeouts(tries=tries),
                 key_headers=keys,
-                key_parameter=source.key_parameter,
-                also={**source.also, **own.also},
-                meter=self.meter(source),
+                api_key_parameter=source.api_key_parameter,
+                extra_hosts={**source.extra_hosts, **own.extra_hosts},
+                quota=self.quota(source),
                 sleep=self.stop.wait,
             )
         except ValueError as error:
             raise SettingsError(str(error)) from error
 
-    def meter(self, source: Source) -> QuotaLedger | None:
+    def quota(self, source: Source) -> QuotaLedger | None:
         """Return what counts a source's requests, `None` if it has no quota or no key."""
         own = self.settings.source(source.name)
         if source.quota is None or own.key is None:
@@ -74,7 +74,7 @@ class AppContext:
         return QuotaLedger(
             database=self.database,
             name=source.quota.name,
-            a_day=own.requests_a_day or source.quota.a_day,
+            requests_per_day=own.requests_a_day or source.quota.requests_per_day,
             key=own.key.get_secret_value().strip(),
         )
 
@@ -156,7 +156,7 @@ class AppContext:
 
     def every(self, source: Source) -> timedelta:
         """How often a source is polled: as the settings say, but not more often than brings anything."""
-        return max(timedelta(hours=self.settings.poll_hours), source.rests)
+        return max(timedelta(hours=self.settings.poll_hours), source.min_poll_interval)
 
 
 def disabled_reason(settings: Settings, source: Source) -> str:
@@ -165,9 +165,9 @@ def disabled_reason(settings: Settings, source: Source) -> str:
     only = settings.only_sources
     if only and source.name not in only:
         return "not among only_sources"
-    if not (source.on_by_default if own.enabled is None else own.enabled) and source.name not in only:
+    if not (source.enabled_by_default if own.enabled is None else own.enabled) and source.name not in only:
         return "turned off"
-    if source.needs_key and not own.key:
+    if source.api_key_header and not own.key:
         return f"it needs a key: set PROCUREWATCH_SOURCES__{source.name.upper()}__KEY"
     return ""
 

@@ -32,7 +32,7 @@ class SettingsError(Exception):
 
 
 class SourceSettings(BaseModel):
-    """How one source is asked: its address, its pace and its key. What is not set is as the source has it."""
+    """How one source is asked: its address, its rate limit and its key. What is not set is as the source has it."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -43,7 +43,9 @@ class SourceSettings(BaseModel):
     seconds_between: float | None = Field(None, ge=0, le=3600, description="seconds between two requests")
     at_once: int | None = Field(None, ge=1, le=8, description="requests under way at once")
     tries: int = Field(5, ge=1, le=20, description="tries of one request before it is given up")
-    also: dict[str, str] = Field(default_factory=dict, description="addresses of its other hosts, by their names")
+    extra_hosts: dict[str, str] = Field(
+        default_factory=dict, description="addresses of its other hosts, by their names"
+    )
     key: SecretStr | None = Field(
         None,
         description="API key, where the source needs one; sent in a header, else in the address; never stored",

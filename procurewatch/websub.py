@@ -10,7 +10,7 @@ import structlog
 from feeds.entries.matches import told_matches
 from feeds.urls import FeedFormat, FeedKind, feed_path, site_url
 from sources.errors import SourceError
-from sources.http.client import Client, Pace, Patience
+from sources.http.client import Client, RateLimit, Timeouts
 from storage.database import Database
 from storage.models import StoredEvent
 from storage.search.query import Query
@@ -33,10 +33,12 @@ def feeds_with_news(database: Database, since: datetime) -> list[str]:
 
 def ping(hub: str, addresses: Sequence[str], contact: str, sleep: Callable[[float], object]) -> bool:
     """Tell a hub which feeds have news; whether it took note of all. A failure is logged and never raised."""
-    patience = Patience(connect=5, read=10, whole_answer=20, tries=2)
-    pace = Pace(seconds_between=0)
+    timeouts = Timeouts(connect=5, read=10, total=20, tries=2)
+    rate_limit = RateLimit(seconds_between=0)
     try:
-        with Client(NAME, base_url=hub, pace=pace, contact=contact, patience=patience, sleep=sleep) as client:
+        with Client(
+            NAME, base_url=hub, rate_limit=rate_limit, contact=contact, timeouts=timeouts, sleep=sleep
+        ) as client:
             for first in range(0, len(addresses), AT_ONCE):
                 topics = [("hub.url", address) for address in addresses[first : first + AT_ONCE]]
                 client.post_form("", [("hub.mode", "publish"), *topics])

@@ -1,7 +1,7 @@
 """The contract that every source follows, and the words in which it is asked.
 
 A source is one module with one class of this shape and one line in `sources/registry.py`
-(docs/add-a-source.md). It plans its work as `Step`s, because a step is what a run can finish, checkpoint and never
+(docs/add-a-source.md). It plans its work as `FetchStep`s, because a step is what a run can finish, checkpoint and never
 repeat; `fetch` is the only part that touches the network; `parse` is pure.
 """
 
@@ -16,71 +16,71 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol, runtime_checkable
 
-from sources.http.client import Client, Pace
-from sources.records import HeldAward, Payload, Problem, Record
+from sources.http.client import Client, RateLimit
+from sources.records import MatchedAward, Payload, Problem, Record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HeldRecord:
+class StoredVersion:
     """What is stored of a record of this source: enough to say whether a search row tells anything new.
 
     `actions` holds (modification, date signed, obligation in dollars) of every stored action, of an award, and `texts`
-    (modification, description). `listed` is how many actions this source listed when it was last read whole. `matched`:
-    whether it concerns anybody on the watchlist, so that its changes are followed.
+    (modification, description). `action_count` is how many actions this source listed when it was last read whole.
+    `matched`: whether it matches the watchlist, so that its changes are followed.
     """
 
     key: str
     revision: str
     actions: frozenset[tuple[str, date | None, Decimal | None]] = frozenset()
     texts: frozenset[tuple[str, str]] = frozenset()
-    listed: int = 0
+    action_count: int = 0
     matched: bool = False
 
 
 class Stored(Protocol):
     """What a source may know of what is stored."""
 
-    def held(self, key: str, /) -> HeldRecord | None:
+    def stored_version(self, key: str, /) -> StoredVersion | None:
         """Look a record up by its key; `None` when this source has not brought it."""
 
     def was_read(self, key: str, /) -> bool:
         """Whether this run has already read a record whole."""
 
-    def is_followed(self, key: str, /) -> bool:
+    def is_matched(self, key: str, /) -> bool:
         """Whether an award is stored, by whatever source, and concerns anybody: then its changes are asked for."""
 
-    def numbered(self, piid: str, /) -> Sequence[str]:
+    def keys_with_piid(self, piid: str, /) -> Sequence[str]:
         """Return the keys of stored awards of this source that have a PIID."""
 
-    def concerns(self, record: Record, /) -> bool:
+    def matches_watchlist(self, record: Record, /) -> bool:
         """Whether a record concerns anybody on the watchlist, as it stands: worth the cost of asking for more."""
 
-    def note(self, name: str, /) -> str:
+    def get_state(self, name: str, /) -> str:
         """Return what this source noted for itself on an earlier run (a token ...), "" if nothing."""
 
-    def keep_note(self, name: str, value: str, /) -> None:
+    def set_state(self, name: str, value: str, /) -> None:
         """Note something for later runs, at once and for good; "" forgets it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Interest:
+class SearchTerms:
     """What a run looks for, in words any source can use.
 
     `names`: recipient names, upper case, without legal forms where what is left is distinctive. `short_names`: short or
     common names that must be the recipient's whole name (`sources.names`); a search for them finds many others.
     `ueis`: unique entity identifiers. `phrases`: product and vendor phrases for descriptions.
-    `held`: stored awards that matched, by award category ("contract", "idv", "assistance").
+    `stored`: stored awards that matched, by award category ("contract", "idv", "assistance").
     """
 
     names: tuple[str, ...] = ()
     short_names: tuple[str, ...] = ()
     ueis: tuple[str, ...] = ()
     phrases: tuple[str, ...] = ()
-    held: Mapping[str, tuple[HeldAward, ...]] = field(default_factory=dict)
+    stored: Mapping[str, tuple[MatchedAward, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Window:
+class DateWindow:
     """The dates a poll covers, all inclusive.
 
     `signed_since`: new awards, by date signed. `modified_since`: changes, by the source's last-modified date.
@@ -96,7 +96,7 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class FetchStep:
     """One part of a run: a search that is walked to its end.
 
     `key` is made of what is asked, not of its place in a list, so that the same search has the same key on every run.
@@ -122,14 +122,14 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unchanged:
+class NotModified:
     """A search row whose award is stored already, in the same state."""
 
     key: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shortfall:
+class IncompleteResult:
     """Pages that could not be proved complete: `expected` rows by the source's own count, `received` distinct ones."""
 
     step: str
@@ -141,11 +141,11 @@ class Shortfall:
 class FailedStep:
     """A part of a step that failed by itself, as a step of its own, and why. The rest of the step goes on."""
 
-    step: Step
+    step: FetchStep
     reason: str
 
 
-Fetched = Payload | Problem | Unchanged | Shortfall | FailedStep
+Fetched = Payload | Problem | NotModified | IncompleteResult | FailedStep
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +155,7 @@ class Assumption:
     `name` is lower case with hyphens, for commands and notes. `says` is the assumption in one sentence, `otherwise`
     what the program does where it does not hold, `basis` what it rests on (a page of the API's documentation, a file
     of its published code). `probe` asks with one cheap request whether it holds, and raises `SourceError` when it
-    cannot tell. The answer is noted under `assumption/NAME` as "holds" or "does not hold" (`Stored.note`).
+    cannot tell. The answer is noted under `assumption/NAME` as "holds" or "does not hold" (`Stored.get_state`).
     """
 
     name: str
@@ -166,7 +166,7 @@ class Assumption:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RowBounds:
+class ExpectedRows:
     """How many rows a healthy poll of the whole watchlist brings. Outside them the run is not believed."""
 
     at_least: int
@@ -174,11 +174,11 @@ class RowBounds:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Quota:
+class DailyQuota:
     """How many requests a key may make in one UTC day. Sources that share a quota give it the same name."""
 
     name: str
-    a_day: int
+    requests_per_day: int
 
 
 class Source(ABC):
@@ -190,43 +190,43 @@ class Source(ABC):
     """Its name for readers."""
     base_url: str
     """Where it is, unless the settings say otherwise."""
-    pace: Pace
+    rate_limit: RateLimit
     """How politely it must be asked."""
-    expects: RowBounds
+    expected_rows: ExpectedRows
     """How many rows a poll brings."""
-    needs_key: str | None = None
+    api_key_header: str | None = None
     """The header its key travels in (the key is the setting `sources.NAME.key`); `None` when everybody may ask."""
-    key_parameter: str = ""
+    api_key_parameter: str = ""
     """The query parameter its key goes in where the header is not accepted; "" if there is none."""
-    also: Mapping[str, str] = MappingProxyType({})
-    """Other hosts it is read from: what `Client.get(..., at=NAME)` calls each, and where it is."""
-    quota: Quota | None = None
+    extra_hosts: Mapping[str, str] = MappingProxyType({})
+    """Other hosts it is read from: what `Client.get(..., host=NAME)` calls each, and where it is."""
+    quota: DailyQuota | None = None
     """The quota its key has, `None` if there is none."""
-    rests: timedelta = timedelta(0)
+    min_poll_interval: timedelta = timedelta(0)
     """The least time between two polls: more would bring nothing. Zero when there is no such limit."""
-    keeps_all: bool = True
+    store_unmatched: bool = True
     """Whether everything it gives is stored; else only what concerns somebody or is stored already."""
-    on_by_default: bool = True
+    enabled_by_default: bool = True
     """Whether it is asked unless the settings say otherwise."""
-    delay: str = ""
+    reporting_delay: str = ""
     """One sentence on what it cannot tell yet ("DoD awards appear 90 days after ..."), "" if nothing."""
     assumptions: Sequence[Assumption] = ()
     """What it assumes of its upstream and cannot know for sure: what `procurewatch doctor` probes."""
 
     @abstractmethod
-    def control(self, client: Client) -> bool:
+    def health_check(self, client: Client) -> bool:
         """Ask for something that always exists; whether it was there. Raises `SourceError` as `fetch` does."""
 
     @abstractmethod
-    def poll_steps(self, interest: Interest, window: Window) -> Sequence[Step]:
+    def poll_steps(self, terms: SearchTerms, window: DateWindow) -> Sequence[FetchStep]:
         """Plan the searches of a poll, oldest news first. Touches no network."""
 
     @abstractmethod
-    def backfill_steps(self, interest: Interest, since: date, until: date) -> Sequence[Step]:
+    def backfill_steps(self, terms: SearchTerms, since: date, until: date) -> Sequence[FetchStep]:
         """Plan the searches for the whole history between two days, inclusive, in slices. Touches no network."""
 
     @abstractmethod
-    def fetch(self, client: Client, step: Step, stored: Stored) -> Iterator[Fetched]:
+    def fetch(self, client: Client, step: FetchStep, stored: Stored) -> Iterator[Fetched]:
         """Walk one step to its end, one item per record or group of records found.
 
         Raises:
@@ -237,7 +237,7 @@ class Source(ABC):
     def parse(self, payload: Payload) -> Sequence[Record]:
         """Read a payload into the records it holds, and problems for what could not be read. Pure."""
 
-    def is_wanted(self, step: Step, interest: Interest) -> bool:  # noqa: ARG002
+    def is_wanted(self, step: FetchStep, terms: SearchTerms) -> bool:  # noqa: ARG002
         """Whether a step that failed is still to be tried again: the watchlist may have changed since. Pure."""
         return True
 
@@ -251,7 +251,7 @@ class FileSource(Protocol):
     """A source whose records can also be read from files that people hold."""
 
     @property
-    def files_are_news(self) -> bool:
+    def import_notifies(self) -> bool:
         """Whether such a file holds what is new (a page saved today), or an archive."""
 
     def read_file(self, file: Path) -> Iterator[Fetched]:

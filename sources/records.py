@@ -354,7 +354,7 @@ class Problem:
     documents: tuple[Document, ...] = field(repr=False)
 
 
-class HeldAward(NamedTuple):
+class MatchedAward(NamedTuple):
     """A stored award that matched: its key and its PIID (of assistance, its FAIN or URI)."""
 
     key: str

@@ -12,24 +12,24 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
-from sources.base import Interest
+from sources.base import SearchTerms
 from sources.names import is_same_name
 
 # Unicode's word boundaries (UAX 29) as far as they matter to names and descriptions.
 _WORD = re.compile(r"[^\W_]+(?:(?:(?<=[A-Z])['.\u2019:](?=[A-Z])|(?<=\d)['.,;](?=\d)|_+)[^\W_]+)*")
 
 
-def recipient_found(recipient: str, interest: Interest) -> bool:
+def recipient_found(recipient: str, terms: SearchTerms) -> bool:
     """Whether the recipient search finds a recipient, and its row is taken for one that was looked for."""
     name = recipient.upper()
-    if any(text in name for text in interest.names):
+    if any(text in name for text in terms.names):
         return True
-    return any(text in name and is_same_name(recipient, text) for text in interest.short_names)
+    return any(text in name and is_same_name(recipient, text) for text in terms.short_names)
 
 
-def parent_found(parent: str, interest: Interest) -> bool:
+def parent_found(parent: str, terms: SearchTerms) -> bool:
     """Whether the recipient search finds a recipient by the name of its parent, which no row has."""
-    return any(text in parent.upper() for text in interest.names)
+    return any(text in parent.upper() for text in terms.names)
 
 
 def name_found(name: str, phrases: Iterable[str]) -> bool:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from monitors.runs.pipeline import FILE, Outcome
 from monitors.runs.plan import Reach, digest, interest_in, poll_window
 from monitors.watchlist.model import Vendor, Watchlist
-from sources.base import Source, Step
+from sources.base import FetchStep, Source
 from storage.database import Database
 from storage.models import POLL
 from storage.reading.source_health import unfinished_steps
@@ -41,12 +41,12 @@ class Poll:
     """
 
     source: str
-    steps: Sequence[Step]
+    steps: Sequence[FetchStep]
     until: date
     swept: bool
     unseeded: frozenset[str]
-    retries: Sequence[Step] = ()
-    dropped: Sequence[Step] = ()
+    retries: Sequence[FetchStep] = ()
+    dropped: Sequence[FetchStep] = ()
     known_version: str = ""
     purpose: str = POLL
     checkpoint_prefix: str = ""
@@ -119,9 +119,9 @@ def plan_poll(
     # A vendor that is new to the watchlist needs the wide look back that the others had on their first day.
     last_sweep = date.fromisoformat(swept) if swept and not unseeded else None
     window = poll_window(until, date.fromisoformat(watermark) if watermark else None, last_sweep, reach)
-    interest = interest_in(watchlist.vendors, held)
-    wanted = [step for step in failed if source.is_wanted(step, interest)]
-    retries, steps = _merged(wanted, source.poll_steps(interest, window))
+    terms = interest_in(watchlist.vendors, held)
+    wanted = [step for step in failed if source.is_wanted(step, terms)]
+    retries, steps = _merged(wanted, source.poll_steps(terms, window))
     must_ask = force or bool(unseeded) or window.acted_since is not None
     return Poll(
         source=source.name,
@@ -135,10 +135,10 @@ def plan_poll(
     )
 
 
-def _step_again(row: UnfinishedStepRow) -> Step:
+def _step_again(row: UnfinishedStepRow) -> FetchStep:
     # Without days of its own, a step of a baseline covers what there was when it failed first.
     baseline_until = row.failed.date() if row.quiet else None
-    return Step(
+    return FetchStep(
         key=row.key,
         query=row.query,
         since=row.since,
@@ -148,12 +148,12 @@ def _step_again(row: UnfinishedStepRow) -> Step:
     )
 
 
-def _merged(failed: Sequence[Step], planned: Sequence[Step]) -> tuple[list[Step], list[Step]]:
+def _merged(failed: Sequence[FetchStep], planned: Sequence[FetchStep]) -> tuple[list[FetchStep], list[FetchStep]]:
     """Return the steps to try again, and the other planned ones. What is planned anew is asked once, over both's days.
 
     A step of a baseline stays apart: what the planned one brings is news, and what it brings is not.
     """
-    retries: list[Step] = []
+    retries: list[FetchStep] = []
     rest = {step.key: step for step in planned}
     for step in failed:
         again = None if step.quiet_for else rest.pop(step.key, None)
@@ -176,11 +176,11 @@ class Backfill:
 
     source: str
     vendor: str
-    steps: Sequence[Step]
+    steps: Sequence[FetchStep]
     checkpoint_prefix: str
     tell_feeds: bool
     seeds: bool = False
-    retries: Sequence[Step] = ()
+    retries: Sequence[FetchStep] = ()
     known_version: str = ""
 
     @property
@@ -208,8 +208,8 @@ def plan_backfill(
     One that was cut off keeps its own last day; the polls bring what is newer.
     """
     with database.reading() as session:
-        interest = interest_in((vendor,), held_awards(session, vendor.id))
-    prefix = f"backfill/{vendor.id}/{since}/{digest((interest.names, interest.ueis, interest.phrases))}/"
+        terms = interest_in((vendor,), held_awards(session, vendor.id))
+    prefix = f"backfill/{vendor.id}/{since}/{digest((terms.names, terms.ueis, terms.phrases))}/"
     plan = f"{prefix}until"
     now = datetime.now(UTC)
     with database.writing() as session:
@@ -220,7 +220,7 @@ def plan_backfill(
     return Backfill(
         source=source.name,
         vendor=vendor.id,
-        steps=source.backfill_steps(interest, since, last_day),
+        steps=source.backfill_steps(terms, since, last_day),
         checkpoint_prefix=prefix,
         tell_feeds=tell_feeds,
     )
@@ -234,7 +234,7 @@ class Import:
     tell_feeds: bool
     checkpoint_prefix: str = ""
     seeds: bool = False
-    retries: Sequence[Step] = ()
+    retries: Sequence[FetchStep] = ()
     known_version: str = ""
 
     @property
@@ -243,10 +243,10 @@ class Import:
         return f"import {', '.join(file.name for file in self.files)}"[:200]
 
     @property
-    def steps(self) -> list[Step]:
+    def steps(self) -> list[FetchStep]:
         """One for each file."""
         return [
-            Step(key=f"file/{number}", query={FILE: str(file)}, part=file.name)
+            FetchStep(key=f"file/{number}", query={FILE: str(file)}, part=file.name)
             for number, file in enumerate(self.files, 1)
         ]
 

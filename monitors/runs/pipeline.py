@@ -27,7 +27,16 @@ from monitors.runs.status import (
     verdict_of_error,
     verdict_of_success,
 )
-from sources.base import FailedStep, Fetched, FileSource, HeldRecord, Shortfall, Source, Step, Unchanged
+from sources.base import (
+    FailedStep,
+    Fetched,
+    FetchStep,
+    FileSource,
+    IncompleteResult,
+    NotModified,
+    Source,
+    StoredVersion,
+)
 from sources.errors import QuotaUsedUp, SourceChanged, SourceError
 from sources.http.client import Client
 from sources.records import Award, Payload, Problem, Publication, Record
@@ -64,11 +73,11 @@ class Job(Protocol):
         """What the checkpoints of finished steps begin with; "" for a job that is always done from its beginning."""
 
     @property
-    def retries(self) -> Sequence[Step]:
+    def retries(self) -> Sequence[FetchStep]:
         """The steps that failed in an earlier run. They come first."""
 
     @property
-    def steps(self) -> Sequence[Step]:
+    def steps(self) -> Sequence[FetchStep]:
         """Its searches, in order."""
 
     @property
@@ -94,7 +103,7 @@ class Outcome:
     `is_cut_short`: the source went down after some steps had succeeded, and the others are among the failures.
     """
 
-    succeeded: Sequence[Step]
+    succeeded: Sequence[FetchStep]
     failures: Sequence[FailedStep]
     version: str
     skipped: bool
@@ -135,7 +144,7 @@ class _Run:
         self.job = job
         self.tally = Tally()
         self.version = ""
-        self.succeeded: list[Step] = []
+        self.succeeded: list[FetchStep] = []
         self.is_cut_short = False
         self.batch: list[Record] = []
         self.quiet_for: frozenset[str] = frozenset()
@@ -177,7 +186,7 @@ class _Run:
         if self.first_error and not (self.succeeded or self.tally.resumed or self.tally.skipped):
             raise self.first_error
 
-    def _cut_short(self, rest: Sequence[Step], error: SourceError) -> None:
+    def _cut_short(self, rest: Sequence[FetchStep], error: SourceError) -> None:
         """Leave the rest to the next run when the source goes down; what has succeeded counts as covered."""
         if self.job.purpose == POLL and self.succeeded and not self.workshop.stop.is_set():
             self.is_cut_short = True
@@ -200,7 +209,7 @@ class _Run:
         with self.workshop.database.reading() as session:
             return set(checkpoints(session, self.source.name, self.job.checkpoint_prefix))
 
-    def _attempt(self, step: Step, progress: Progress) -> None:
+    def _attempt(self, step: FetchStep, progress: Progress) -> None:
         """Walk one step. Raises `SourceError` if the source is down, or `_Stopped`."""
         before = self._failed_in_a_row.get(step.part, [])
         if len(before) >= GIVE_UP_AFTER:
@@ -225,12 +234,12 @@ class _Run:
         is_whole = (len(self.tally.failures), self.tally.problems) == (failures, problems)
         self.save(f"{self.job.checkpoint_prefix}{step.key}" if self.job.checkpoint_prefix and is_whole else "")
 
-    def _walk_step(self, step: Step, progress: Progress) -> None:
+    def _walk_step(self, step: FetchStep, progress: Progress) -> None:
         for fetched in self._fetched(step):
             if self.workshop.stop.is_set():
                 raise _Stopped
             match fetched:
-                case Shortfall(expected=expected, received=received):
+                case IncompleteResult(expected=expected, received=received):
                     self._note_failure(step, f"{received} of {expected} rows came")
                 case FailedStep(step=part, reason=reason):
                     self._note_failure(replace(part, quiet_for=step.quiet_for), reason)
@@ -239,7 +248,7 @@ class _Run:
             self.workshop.listen(progress)
         self.save("")
 
-    def _note_failure(self, step: Step, reason: str) -> None:
+    def _note_failure(self, step: FetchStep, reason: str) -> None:
         """Note that a step failed, each step once; its first reason stays."""
         log.warning("step failed", source=self.source.name, part=step.part, step=step.key, reason=reason)
         if all(failure.step != step for failure in self.tally.failures):
@@ -249,26 +258,26 @@ class _Run:
         """Whether the source is down, and not just one step: whether what always exists cannot be had either."""
         if error.fails_step_only:
             return False
-        if isinstance(error, QuotaUsedUp) or self.client.requests_left == 0:
+        if isinstance(error, QuotaUsedUp) or self.client.requests_remaining == 0:
             return True
         try:
-            return not self.source.control(self.client)
+            return not self.source.health_check(self.client)
         except SourceError:
             return True
 
-    def _fetched(self, step: Step) -> Iterator[Fetched]:
+    def _fetched(self, step: FetchStep) -> Iterator[Fetched]:
         if FILE in step.query and isinstance(self.source, FileSource):
             return self.source.read_file(Path(str(step.query[FILE])))
         return self.source.fetch(self.client, step, self)
 
-    def _take(self, fetched: Payload | Problem | Unchanged) -> None:
-        if isinstance(fetched, Unchanged):
+    def _take(self, fetched: Payload | Problem | NotModified) -> None:
+        if isinstance(fetched, NotModified):
             self._count(fetched.key)
             return
         records = self.source.parse(fetched) if isinstance(fetched, Payload) else [fetched]
         self.named_elsewhere.update(named_elsewhere(self.workshop.matcher, records))
         for record in records:
-            if self.source.keeps_all or self._is_worth_keeping(record):
+            if self.source.store_unmatched or self._is_worth_keeping(record):
                 self._count(record.key)
                 self.was_read_whole.add(record.key)
                 self.batch.append(record)
@@ -338,12 +347,12 @@ class _Run:
         self.tally.matched = len(self.was_matched)
         self.tally.events += saved.events
 
-    def note(self, name: str, /) -> str:
+    def get_state(self, name: str, /) -> str:
         """Return what the source noted for itself, "" if nothing."""
         with self.workshop.database.reading() as session:
             return checkpoint(session, self.source.name, NOTE + name) or ""
 
-    def keep_note(self, name: str, value: str, /) -> None:
+    def set_state(self, name: str, value: str, /) -> None:
         """Note something for the source, at once and for good, when what it gave before is stored."""
         self.save("")  # a note says what was read: it must not outlive records that were lost
         with self.workshop.database.writing() as session:
@@ -353,7 +362,7 @@ class _Run:
         """Whether this run has already read a record whole."""
         return key in self.was_read_whole
 
-    def is_followed(self, key: str, /) -> bool:
+    def is_matched(self, key: str, /) -> bool:
         """Whether an award is stored, by whatever source, and concerns anybody."""
         query = select(col(MatchRow.record_key)).where(
             col(MatchRow.record_key) == key, col(MatchRow.band) != MatchBand.REJECTED
@@ -361,31 +370,31 @@ class _Run:
         with self.workshop.database.reading() as session:
             return session.scalars(query.limit(1)).first() is not None
 
-    def numbered(self, piid: str, /) -> Sequence[str]:
+    def keys_with_piid(self, piid: str, /) -> Sequence[str]:
         """Return the keys of stored awards of this source that have a PIID."""
         own = select(col(SightingRow.record_key)).where(col(SightingRow.source) == self.source.name)
         query = select(col(RecordRow.key)).where(col(RecordRow.piid) == piid, col(RecordRow.key).in_(own))
         with self.workshop.database.reading() as session:
             return list(session.scalars(query))
 
-    def concerns(self, record: Record, /) -> bool:
+    def matches_watchlist(self, record: Record, /) -> bool:
         """Whether a record concerns anybody on the watchlist."""
         return isinstance(record, (Award, Publication)) and bool(self.workshop.matcher.matches(record))
 
-    def held(self, key: str, /) -> HeldRecord | None:
+    def stored_version(self, key: str, /) -> StoredVersion | None:
         """Return what is stored of a record."""
         with self.workshop.database.reading() as session:
             revision = revision_of(session, self.source.name, key)
             if revision is None:
                 return None
             actions = session.scalars(select(ActionRow).where(col(ActionRow.award_key) == key)).all()
-            return HeldRecord(
+            return StoredVersion(
                 key=key,
                 revision=revision,
                 actions=frozenset((row.modification, row.signed, row.obligation) for row in actions),
                 texts=frozenset((row.modification, row.description) for row in actions),
-                listed=listed_of(session, self.source.name, key),
-                matched=self.is_followed(key),
+                action_count=listed_of(session, self.source.name, key),
+                matched=self.is_matched(key),
             )
 
     def far_fewer(self) -> str:
@@ -398,7 +407,11 @@ class _Run:
     def verify_zero(self) -> None:
         """Make sure that a source which found fewer records than expected still answers. Raises `SourceError`."""
         asked = not self.tally.skipped and not any(FILE in step.query for step in self.job.steps)
-        if asked and self.tally.found < self.source.expects.at_least and not self.source.control(self.client):
+        if (
+            asked
+            and self.tally.found < self.source.expected_rows.at_least
+            and not self.source.health_check(self.client)
+        ):
             raise SourceChanged(self.source.name, "control query", "what always exists was not there")
 
     @property
@@ -443,7 +456,7 @@ def run_job(workshop: Workshop, source: Source, client: Client, job: Job) -> Run
     try:
         run.walk()
         run.verify_zero()
-        message = distrust(run.tally, source.expects) or run.far_fewer()
+        message = distrust(run.tally, source.expected_rows) or run.far_fewer()
         verdict = Verdict.SOURCE_CHANGED if message else verdict_of_success(run.tally, seeded=job.seeds)
     except SourceError as error:
         run.save("")

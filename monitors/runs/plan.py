@@ -15,8 +15,8 @@ from monitors.watchlist.search_terms import (
     search_phrases,
     search_short_names,
 )
-from sources.base import Interest, Window
-from sources.records import HeldAward
+from sources.base import DateWindow, SearchTerms
+from sources.records import MatchedAward
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,26 +34,26 @@ class Reach:
     sweep_every: int = 7
 
 
-def interest_in(vendors: Iterable[Vendor], held: Mapping[str, tuple[HeldAward, ...]] | None = None) -> Interest:
+def interest_in(vendors: Iterable[Vendor], held: Mapping[str, tuple[MatchedAward, ...]] | None = None) -> SearchTerms:
     """Return what to ask a source about vendors and about awards that are already stored."""
     vendors = tuple(vendors)
-    return Interest(
+    return SearchTerms(
         names=fewest_names(name for vendor in vendors for name in search_names(vendor)),
         short_names=tuple(sorted({name for vendor in vendors for name in search_short_names(vendor)})),
         ueis=tuple(sorted({uei for vendor in vendors for uei in vendor.ueis})),
         phrases=fewest_phrases(phrase for vendor in vendors for phrase in search_phrases(vendor)),
-        held=held or {},
+        stored=held or {},
     )
 
 
-def poll_window(until: date, watermark: date | None, last_sweep: date | None, reach: Reach) -> Window:
+def poll_window(until: date, watermark: date | None, last_sweep: date | None, reach: Reach) -> DateWindow:
     """Return the days a poll covers, however long the program was away."""
     seen_until = watermark or until
     signed = min(until - timedelta(days=reach.signed), seen_until - timedelta(days=reach.overlap))
     # A sweep in the future was noted by a clock that was wrong.
     sweeping = last_sweep is None or not 0 <= (until - last_sweep).days < reach.sweep_every
     acted = min(until - timedelta(days=reach.sweep), seen_until - timedelta(days=reach.overlap))
-    return Window(
+    return DateWindow(
         until=until,
         signed_since=signed,
         modified_since=min(until, seen_until) - timedelta(days=reach.overlap),

@@ -17,31 +17,35 @@ class QuotaLedger:
 
     database: Database
     name: str
-    a_day: int
+    requests_per_day: int
     key: str
 
-    def spend(self, source: str, request: str) -> None:
+    def consume(self, source: str, request: str) -> None:
         """Count one request before it is sent. Raises `QuotaUsedUp` when there is none left."""
         with self.database.writing() as session:
             row = session.get(QuotaRow, self._today) or QuotaRow(
                 name=self.name, key_digest=self._today[1], day=self._today[2], spent=0
             )
-            if not row.stopped and row.spent < self.a_day:
+            if not row.stopped and row.spent < self.requests_per_day:
                 row.spent += 1
                 session.add(row)
                 return
-        why = f"all {self.a_day} requests of today's quota are used" if not row.stopped else "no quota is left today"
+        why = (
+            f"all {self.requests_per_day} requests of today's quota are used"
+            if not row.stopped
+            else "no quota is left today"
+        )
         raise QuotaUsedUp(source, request, why, retry_at=tomorrow())
 
-    def left(self) -> int:
+    def remaining(self) -> int:
         """Return how many requests are left until 00:00 UTC."""
         with self.database.reading() as session:
             row = session.get(QuotaRow, self._today)
         if row is None:
-            return self.a_day
-        return 0 if row.stopped else max(0, self.a_day - row.spent)
+            return self.requests_per_day
+        return 0 if row.stopped else max(0, self.requests_per_day - row.spent)
 
-    def stop(self) -> datetime:
+    def exhaust(self) -> datetime:
         """The source says that none is left: send no more until 00:00 UTC, which is returned."""
         with self.database.writing() as session:
             row = session.get(QuotaRow, self._today) or QuotaRow(

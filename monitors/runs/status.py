@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from sources.base import FailedStep, RowBounds
+from sources.base import ExpectedRows, FailedStep
 from sources.errors import Blocked, QuotaUsedUp, SourceChanged, SourceError
 
 FEW_PER_CENT = 0.05
@@ -90,7 +90,7 @@ def verdict_of_error(error: SourceError) -> Verdict:
             return Verdict.UNREACHABLE
 
 
-def distrust(tally: Tally, expects: RowBounds) -> str:
+def distrust(tally: Tally, expected_rows: ExpectedRows) -> str:
     """Return why a run that came to its end is not to be believed, "" if it is.
 
     A few records that were in quarantine before do not count: on a day without other news they would fail every poll.
@@ -98,8 +98,8 @@ def distrust(tally: Tally, expects: RowBounds) -> str:
     problems = tally.problems - (tally.known_problems if tally.problems < FEW else 0)
     if problems and (problems == tally.read or problems >= max(FEW, tally.read * FEW_PER_CENT)):
         return f"{tally.problems} of {tally.read} records could not be read"
-    if tally.found > expects.at_most:
-        return f"{tally.found} awards found where at most {expects.at_most} are expected"
+    if tally.found > expected_rows.at_most:
+        return f"{tally.found} awards found where at most {expected_rows.at_most} are expected"
     return ""
 
 

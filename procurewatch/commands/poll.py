@@ -54,10 +54,10 @@ def poll(
 
 def resting_until(app_context: AppContext, source: Source) -> datetime | None:
     """Return the time (UTC) before which another poll would find nothing new, or `None` if a poll is due."""
-    if not source.rests:
+    if not source.min_poll_interval:
         return None
     moment = datetime.now(UTC)
-    due = due_at(app_context.database, source.name, source.rests, moment)
+    due = due_at(app_context.database, source.name, source.min_poll_interval, moment)
     return due if due > moment else None
 
 

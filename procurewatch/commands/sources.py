@@ -36,7 +36,7 @@ def sources(context: typer.Context) -> None:
 
 
 def _row(app_context: AppContext, source: Source, how: SourceHealth) -> tuple[str, ...]:
-    meter = app_context.meter(source)
+    quota = app_context.quota(source)
     usual = f" ({how.usual_rows:,.0f})" if how.usual_rows is not None else ""
     return (
         source.title,
@@ -45,7 +45,7 @@ def _row(app_context: AppContext, source: Source, how: SourceHealth) -> tuple[st
         how.last_verdict or "-",
         f"{how.rows:,}{usual}" if how.rows is not None else "-",
         how.newest.isoformat() if how.newest else "-",
-        str(meter.left()) if meter else "-",
+        str(quota.remaining()) if quota else "-",
     )
 
 
@@ -65,7 +65,7 @@ def _lines(app_context: AppContext, source: Source, how: SourceHealth) -> Sequen
         told.append(f"{how.quarantined} records could not be read and are in quarantine")
     if disabled_reason := app_context.disabled_reason(source):
         told.append(disabled_reason)
-    told += [source.delay] if source.delay and not disabled_reason else []
+    told += [source.reporting_delay] if source.reporting_delay and not disabled_reason else []
     return [f"{source.title}: {line}" for line in told]
 
 
@@ -85,7 +85,7 @@ def import_files(
         if not file.is_file():
             raise typer.BadParameter(f"{file} is not a file")
     reader = readers[source]
-    tell = reader.files_are_news if tell_feeds is None else tell_feeds
+    tell = reader.import_notifies if tell_feeds is None else tell_feeds
     settings: Settings = context.obj
 
     def read() -> RunReport:

@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from procurewatch.doctor.findings import Finding, Result
-from sources.http.client import Client, Pace
+from sources.http.client import Client, RateLimit
 
 SECTION = "This machine"
 PROXIES = ("http_proxy", "https_proxy", "all_proxy")
@@ -105,7 +105,7 @@ def _fails(name: str, value: str) -> bool:
     """Whether httpx, which reads this variable, fails with it."""
     with _alone({name: value}):
         try:
-            with Client("doctor", base_url="https://example.org", pace=Pace(seconds_between=0)):
+            with Client("doctor", base_url="https://example.org", rate_limit=RateLimit(seconds_between=0)):
                 return False
         except Exception:  # noqa: BLE001  its errors have nothing in common
             return True

@@ -17,7 +17,7 @@ from procurewatch.doctor.machine import PROXIES, SECTION
 from procurewatch.settings import Settings
 from sources.base import Source
 from sources.errors import SourceError
-from sources.http.client import Client, Pace
+from sources.http.client import Client, RateLimit
 
 LONGEST = 17.0  # seconds for all servers together: two tries, and a resolver that does not answer
 TRIES = 2
@@ -52,7 +52,9 @@ def address_of(source: Source, settings: Settings) -> str:
 
 def other_addresses(source: Source, settings: Settings) -> list[str]:
     """Return where its other hosts are."""
-    return [address.rstrip("/") for address in {**source.also, **settings.source(source.name).also}.values()]
+    return [
+        address.rstrip("/") for address in {**source.extra_hosts, **settings.source(source.name).extra_hosts}.values()
+    ]
 
 
 def host_of(address: str) -> str:
@@ -84,7 +86,7 @@ def reach(addresses: Iterable[str], contact: str) -> dict[str, Reply]:
 def _reply(address: str, contact: str) -> Reply:
     fault = ""
     try:
-        with Client("doctor", base_url=address, pace=Pace(seconds_between=0), contact=contact) as client:
+        with Client("doctor", base_url=address, rate_limit=RateLimit(seconds_between=0), contact=contact) as client:
             for _ in range(TRIES):
                 try:
                     there = client.server_date()

@@ -75,13 +75,13 @@ class SourceChecks:
 
     def _too_dear(self) -> str:
         """Return why the source's quota is not spent on it, "" if it is."""
-        meter = self.app_context.meter(self.source)
-        if meter is None or self.named:
+        quota = self.app_context.quota(self.source)
+        if quota is None or self.named:
             return ""
-        left = meter.left()
-        if left > meter.a_day * KEPT_FREE:
+        left = quota.remaining()
+        if left > quota.requests_per_day * KEPT_FREE:
             return ""
-        return f"Not asked: {left} of {meter.a_day} requests are left today, and polls need them."
+        return f"Not asked: {left} of {quota.requests_per_day} requests are left today, and polls need them."
 
     @property
     def _name_it(self) -> str:
@@ -96,13 +96,13 @@ class SourceChecks:
         """Ask for what always exists; return whether it is worth asking more."""
         check, what = "control query", "what always exists"
         try:
-            there = self.source.control(client)
+            there = self.source.health_check(client)
         except QuotaUsedUp as error:
             yield self._finding(check, Result.WARNING, sentence(f"Not answered: {_reason(error)}"))
             yield from self._stored()
             return False
         except Blocked as error:
-            keyed = self.source.needs_key is not None
+            keyed = self.source.api_key_header is not None
             says = sentence(f"{'Refused' if keyed else 'The source refuses to answer'}: {_reason(error)}")
             do = self._check_the_key if keyed else "Wait a day. If it is still refused, try another network."
             yield self._finding("key" if keyed else check, Result.PROBLEM, says, do)
@@ -111,7 +111,7 @@ class SourceChecks:
             says, do = sentence(f"Failed: {_reason(error)}"), "Try again later. If it still fails, please report it."
             yield self._finding(check, Result.PROBLEM, says, do)
             return False
-        if self.source.needs_key:
+        if self.source.api_key_header:
             way = "in the address, because the header is not read" if client.key_in_address else "in the header"
             yield self._finding("key", Result.OK, f"Accepted, {way}.")
         if there:
@@ -122,7 +122,7 @@ class SourceChecks:
         return True
 
     def _assumptions(self, client: Client) -> Iterator[Finding]:
-        if self.app_context.meter(self.source) and not self.named:
+        if self.app_context.quota(self.source) and not self.named:
             yield from self._stored()
             if self.source.assumptions:
                 says = f"{plural(len(self.source.assumptions), 'assumption')} not probed, to keep requests for polls."

@@ -22,18 +22,18 @@ from sources.ai_inventory.row_parser import COMMERCIAL, FILES, INDIVIDUAL, YEAR,
 from sources.ai_inventory.table import InventoryFile
 from sources.base import (
     Assumption,
+    DateWindow,
+    ExpectedRows,
     Fetched,
-    HeldRecord,
-    Interest,
-    RowBounds,
+    FetchStep,
+    NotModified,
+    SearchTerms,
     Source,
-    Step,
     Stored,
-    Unchanged,
-    Window,
+    StoredVersion,
 )
 from sources.errors import Refused, SourceChanged
-from sources.http.client import Client, Pace
+from sources.http.client import Client, RateLimit
 from sources.records import Payload, Problem, Publication, Record
 
 TABLE = "text/csv, text/plain"
@@ -63,10 +63,10 @@ class AiInventory(Source):
     name = "aiinventory"
     title = "Federal AI use-case inventory"
     base_url = "https://raw.githubusercontent.com"
-    pace = Pace(seconds_between=1.0, at_once=1)
-    expects = RowBounds(at_least=1_000, at_most=50_000)
-    rests = timedelta(days=6)
-    delay = "The inventory does not cover the Department of War and the intelligence agencies."
+    rate_limit = RateLimit(seconds_between=1.0, at_once=1)
+    expected_rows = ExpectedRows(at_least=1_000, at_most=50_000)
+    min_poll_interval = timedelta(days=6)
+    reporting_delay = "The inventory does not cover the Department of War and the intelligence agencies."
     assumptions = (
         Assumption(
             name="inventory-2024",
@@ -91,28 +91,30 @@ class AiInventory(Source):
         ),
     )
 
-    def control(self, client: Client) -> bool:
+    def health_check(self, client: Client) -> bool:
         """Whether the newest file of individually reported use cases can be read and is not empty."""
         document = client.get(INDIVIDUAL.address, accept=TABLE)
         return any(isinstance(record, Publication) for record in read_inventory(document, self.name))
 
-    def poll_steps(self, interest: Interest, window: Window) -> list[Step]:
+    def poll_steps(self, terms: SearchTerms, window: DateWindow) -> list[FetchStep]:
         """Plan the reading of every file, whatever the days: they are the state of a year."""
-        return self.backfill_steps(interest, window.signed_since, window.until)
+        return self.backfill_steps(terms, window.signed_since, window.until)
 
-    def backfill_steps(self, interest: Interest, since: date, until: date) -> list[Step]:
+    def backfill_steps(self, terms: SearchTerms, since: date, until: date) -> list[FetchStep]:
         """Plan the same as a poll: there is no other history."""
-        if since > until or not (interest.names or interest.phrases):
+        if since > until or not (terms.names or terms.phrases):
             return []
         part = "inventory files"
-        return [Step(key=f"{file.year}/{file.name}", query={"file": file.address}, part=part) for file in FILES]
+        return [FetchStep(key=f"{file.year}/{file.name}", query={"file": file.address}, part=part) for file in FILES]
 
-    def fetch(self, client: Client, step: Step, stored: Stored) -> Iterator[Fetched]:
+    def fetch(self, client: Client, step: FetchStep, stored: Stored) -> Iterator[Fetched]:
         """Read one file: as a whole when any row of it is new or changed, else each row as unchanged."""
         document = client.get(str(step.query["file"]), accept=TABLE)
         records = read_inventory(document, self.name)
-        if all(isinstance(record, Problem) or _is_held(record, stored.held(record.key)) for record in records):
-            yield from (record if isinstance(record, Problem) else Unchanged(key=record.key) for record in records)
+        if all(
+            isinstance(record, Problem) or _is_held(record, stored.stored_version(record.key)) for record in records
+        ):
+            yield from (record if isinstance(record, Problem) else NotModified(key=record.key) for record in records)
         else:
             key = f"AI_USE_CASE_{step.key.replace('/', '_').upper()}"
             yield Payload(source=self.name, key=key, revision=document.sha256[:16], documents=(document,))
@@ -128,5 +130,5 @@ class AiInventory(Source):
         return records
 
 
-def _is_held(record: Publication, known: HeldRecord | None) -> bool:
+def _is_held(record: Publication, known: StoredVersion | None) -> bool:
     return known is not None and known.revision == record.revision

@@ -23,21 +23,21 @@ import structlog
 
 from sources.base import (
     Assumption,
+    DateWindow,
+    ExpectedRows,
     Fetched,
-    HeldRecord,
-    Interest,
-    RowBounds,
-    Shortfall,
+    FetchStep,
+    IncompleteResult,
+    NotModified,
+    SearchTerms,
     Source,
-    Step,
     Stored,
-    Unchanged,
-    Window,
+    StoredVersion,
 )
 from sources.dod.article import SOURCE, parse, read_article
 from sources.dod.pages import LONGEST_INDEX, PAGE_TYPES, Item, Pages, blocked, listed, read_index, snapshot
 from sources.errors import Blocked, SourceChanged
-from sources.http.client import LARGEST_BODY, Client, Pace
+from sources.http.client import LARGEST_BODY, Client, RateLimit
 from sources.records import Document, Payload, Problem, Publication, Record
 
 log = structlog.get_logger(__name__)
@@ -61,7 +61,7 @@ def _index_is_long(client: Client) -> bool:
 def _pages_are_open(client: Client) -> bool:
     newest = read_index(client, SHORT_INDEX)[0][-1]
     try:
-        client.get(newest.path, accept=PAGE_TYPES, follow=True)
+        client.get(newest.path, accept=PAGE_TYPES, follow_redirects=True)
     except Blocked:
         return False
     return True
@@ -105,36 +105,36 @@ class Dod(Source):
     name = "dod"
     title = "Department of Defense contract announcements"
     base_url = "https://www.war.gov"
-    pace = Pace(seconds_between=2.0, at_once=1)
-    expects = RowBounds(at_least=1, at_most=100_000)
-    also: Mapping[str, str] = MappingProxyType(
+    rate_limit = RateLimit(seconds_between=2.0, at_once=1)
+    expected_rows = ExpectedRows(at_least=1, at_most=100_000)
+    extra_hosts: Mapping[str, str] = MappingProxyType(
         {"archive": "https://web.archive.org", "availability": "https://archive.org"}
     )
-    rests = timedelta(hours=4)
-    files_are_news = True
+    min_poll_interval = timedelta(hours=4)
+    import_notifies = True
     assumptions = ASSUMPTIONS
-    delay = "Only contracts of $7.5 million or more are announced."
+    reporting_delay = "Only contracts of $7.5 million or more are announced."
 
-    def control(self, client: Client) -> bool:
+    def health_check(self, client: Client) -> bool:
         """Whether the index lists at least one page of contracts."""
         return bool(read_index(client, 10)[0])
 
-    def poll_steps(self, interest: Interest, window: Window) -> list[Step]:
+    def poll_steps(self, terms: SearchTerms, window: DateWindow) -> list[FetchStep]:
         """Plan a poll: the pages of the window, from the index."""
         since = max(window.signed_since, window.until - REACH)
-        return [_step(POLL, since, window.until)] if _looks_for_something(interest) else []
+        return [_step(POLL, since, window.until)] if _looks_for_something(terms) else []
 
-    def backfill_steps(self, interest: Interest, since: date, until: date) -> list[Step]:
+    def backfill_steps(self, terms: SearchTerms, since: date, until: date) -> list[FetchStep]:
         """Plan the history month by month, as far back as the index reaches: 500 business days."""
-        steps: list[Step] = []
+        steps: list[FetchStep] = []
         start = max(since, until - REACH)
-        while _looks_for_something(interest) and start <= until:
+        while _looks_for_something(terms) and start <= until:
             following = (start.replace(day=1) + timedelta(days=32)).replace(day=1)
             steps.append(_step(f"rss/{start:%Y-%m}", start, min(until, following - timedelta(days=1))))
             start = following
         return steps
 
-    def fetch(self, client: Client, step: Step, stored: Stored) -> Iterator[Fetched]:
+    def fetch(self, client: Client, step: FetchStep, stored: Stored) -> Iterator[Fetched]:
         """Give each page of a step's days: unchanged if it is stored, else whole, from upstream or the archive.
 
         Raises:
@@ -144,15 +144,15 @@ class Dod(Source):
         items, problems, uncovered = listed(client, since, until)
         yield from problems
         if uncovered:
-            yield Shortfall(step=step.key, expected=uncovered, received=0)
-        noted = set(stored.note(MISSING).split()) if step.key == POLL else set()
+            yield IncompleteResult(step=step.key, expected=uncovered, received=0)
+        noted = set(stored.get_state(MISSING).split()) if step.key == POLL else set()
         asked = [item for item in items if since <= item.published.date() <= until or item.number in noted]
         pages = Pages(client)
         missing: list[Item] = []
         held = 0
         for item in asked:
             known = _known(stored, item)
-            page = (_edited(pages, item, stored, until) or Unchanged(key=known)) if known else pages.read(item)
+            page = (_edited(pages, item, stored, until) or NotModified(key=known)) if known else pages.read(item)
             held += bool(known)
             if page is None:
                 missing.append(item)
@@ -163,7 +163,7 @@ class Dod(Source):
         if missing:
             _say_why(missing, pages, step, held=held)
         if missing and (step.key != POLL or _is_more_than_usual(missing, until)):
-            yield Shortfall(step=step.key, expected=len(asked), received=len(asked) - len(missing))
+            yield IncompleteResult(step=step.key, expected=len(asked), received=len(asked) - len(missing))
 
     def parse(self, payload: Payload) -> list[Record]:
         """Read a page into a publication for each awardee of each announcement. Pure."""
@@ -190,18 +190,18 @@ class Dod(Source):
         yield Payload(source=self.name, key=key, revision="", documents=(document,))
 
 
-def _looks_for_something(interest: Interest) -> bool:
-    return bool(interest.names or interest.ueis or interest.phrases)
+def _looks_for_something(terms: SearchTerms) -> bool:
+    return bool(terms.names or terms.ueis or terms.phrases)
 
 
-def _step(key: str, since: date, until: date) -> Step:
-    return Step(key=key, query={}, since=since, until=until, part="pages of announcements")
+def _step(key: str, since: date, until: date) -> FetchStep:
+    return FetchStep(key=key, query={}, since=since, until=until, part="pages of announcements")
 
 
 def _known(stored: Stored, item: Item) -> str:
     """Return the key of a stored record of a page, "" if there is none: all records of a page are stored at once."""
     keys = (f"{item.key}_{number}_1" for number in range(1, FIRST_PARAGRAPHS + 1))
-    return next((key for key in keys if stored.held(key)), "")
+    return next((key for key in keys if stored.stored_version(key)), "")
 
 
 def _edited(pages: Pages, item: Item, stored: Stored, until: date) -> Payload | Problem | None:
@@ -212,7 +212,7 @@ def _edited(pages: Pages, item: Item, stored: Stored, until: date) -> Payload | 
     """
     page = pages.again(item) if until - item.published.date() <= REREAD else None
     records = [record for record in parse(page) if isinstance(record, Publication)] if page else []
-    changed = [record for record in records if _differs(stored.held(record.key), record)]
+    changed = [record for record in records if _differs(stored.stored_version(record.key), record)]
     if page is None or not changed:
         return None
     if len(changed) > max(1, len(records) // 2) or _has_moved(changed, item, stored):
@@ -224,15 +224,15 @@ def _edited(pages: Pages, item: Item, stored: Stored, until: date) -> Payload | 
 def _has_moved(changed: Sequence[Publication], item: Item, stored: Stored) -> bool:
     """Whether a changed record says what is stored of a paragraph beside it: a revision is a digest of its text."""
     beside = [(record, int(record.key.split("_")[2]) + step) for record in changed for step in (-1, 1)]
-    known = [(record, stored.held(f"{item.key}_{number}_1")) for record, number in beside]
+    known = [(record, stored.stored_version(f"{item.key}_{number}_1")) for record, number in beside]
     return any(there is not None and there.revision == record.revision for record, there in known)
 
 
-def _differs(known: HeldRecord | None, record: Publication) -> bool:
+def _differs(known: StoredVersion | None, record: Publication) -> bool:
     return known is None or known.revision not in ("", record.revision)
 
 
-def _say_why(missing: list[Item], pages: Pages, step: Step, *, held: int) -> None:
+def _say_why(missing: list[Item], pages: Pages, step: FetchStep, *, held: int) -> None:
     """Raise why pages are missing, if that is more than the archive's usual lag. `held` is how many are stored."""
     if pages.failure:
         raise pages.failure
@@ -251,4 +251,4 @@ def _note(stored: Stored, before: set[str], missing: list[Item]) -> None:
     """Note the pages that could not be read, so that later polls ask for them however old they are by then."""
     now = {item.number for item in missing}
     if now != before:
-        stored.keep_note(MISSING, " ".join(sorted(now)))
+        stored.set_state(MISSING, " ".join(sorted(now)))

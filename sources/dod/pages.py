@@ -67,7 +67,7 @@ def read_index(client: Client, most: int) -> tuple[list[Item], list[Problem]]:
     Raises:
         SourceChanged: it is no RSS, or lists no page of contracts.
     """
-    document = client.get(f"{INDEX}{most}", accept=INDEX_TYPES, follow=True)
+    document = client.get(f"{INDEX}{most}", accept=INDEX_TYPES, follow_redirects=True)
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
     try:
         root = etree.fromstring(document.body, parser)
@@ -165,7 +165,7 @@ class Pages:
         if self.refusal:
             return None
         try:
-            document = self._client.get(item.path, accept=PAGE_TYPES, follow=True)
+            document = self._client.get(item.path, accept=PAGE_TYPES, follow_redirects=True)
         except Blocked as error:
             self.refusal = error
             return None
@@ -178,7 +178,9 @@ class Pages:
         try:
             time = snapshot(self._client, item)
             path = f"/web/{time}id_/{PUBLIC}{item.path}"
-            document = self._client.get(path, at="archive", accept=PAGE_TYPES, follow=True) if time else None
+            document = (
+                self._client.get(path, host="archive", accept=PAGE_TYPES, follow_redirects=True) if time else None
+            )
             copied = _SNAPSHOT.search(document.url) if document else None
             if document is None or copied is None or not _is_later(copied[1], item):
                 return None
@@ -199,7 +201,7 @@ def snapshot(client: Client, item: Item) -> str:
     """
     wanted = f"{item.published + timedelta(days=1):%Y%m%d%H%M%S}"
     path = f"/wayback/available?url={quote(PUBLIC + item.path, safe='')}&timestamp={wanted}"
-    document = client.get(path, at="availability")
+    document = client.get(path, host="availability")
     snapshots = read_json(document, client.source).get("archived_snapshots")
     if not isinstance(snapshots, dict):
         raise SourceChanged(client.source, path, "the archive's answer names no archived_snapshots")

@@ -22,7 +22,18 @@ from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from urllib.parse import quote, urlencode
 
-from sources.base import Assumption, Fetched, Interest, RowBounds, Shortfall, Source, Step, Stored, Unchanged, Window
+from sources.base import (
+    Assumption,
+    DateWindow,
+    ExpectedRows,
+    Fetched,
+    FetchStep,
+    IncompleteResult,
+    NotModified,
+    SearchTerms,
+    Source,
+    Stored,
+)
 from sources.errors import Refused, SourceError
 from sources.federal_register.document_parser import (
     Row,
@@ -36,7 +47,7 @@ from sources.federal_register.document_parser import (
 from sources.federal_register.public_inspection import INSPECTED_DOCUMENTS, Inspection, read_inspected
 from sources.federal_register.search import DOCUMENTS, PAGE, Found, Part, found_in, terms
 from sources.fields import read_json
-from sources.http.client import Client, Pace
+from sources.http.client import Client, RateLimit
 from sources.records import Document, InvalidRecord, Payload, Problem, Record
 
 EARLIEST = date(1994, 1, 1)
@@ -60,12 +71,14 @@ class _Gathering:
     by_key: dict[str, _Gathered] = field(default_factory=dict)
     complete: bool = True
 
-    def search(self, client: Client, part: Part | Inspection, phrases: Sequence[str]) -> Iterator[Problem | Shortfall]:
+    def search(
+        self, client: Client, part: Part | Inspection, phrases: Sequence[str]
+    ) -> Iterator[Problem | IncompleteResult]:
         """Ask for phrases, and gather the documents that show one. `part` is without a term."""
         sought = words_of(phrases)
         for term in terms(phrases):
             for found in found_in(client, replace(part, term=term)):
-                if isinstance(found, Shortfall):
+                if isinstance(found, IncompleteResult):
                     self.complete = False
                     yield found
                     continue
@@ -167,29 +180,29 @@ class FederalRegister(Source):
     name = "federalregister"
     title = "Federal Register"
     base_url = "https://www.federalregister.gov"
-    pace = Pace(seconds_between=1.0, at_once=1)
-    expects = RowBounds(at_least=1, at_most=20_000)
-    rests = timedelta(hours=20)
+    rate_limit = RateLimit(seconds_between=1.0, at_once=1)
+    expected_rows = ExpectedRows(at_least=1, at_most=20_000)
+    min_poll_interval = timedelta(hours=20)
     assumptions = ASSUMPTIONS
 
-    def control(self, client: Client) -> bool:
+    def health_check(self, client: Client) -> bool:
         """Whether notices under the Privacy Act are found in May 2024, in a search like those of a poll."""
         return any(isinstance(found, Found) for found in found_in(client, ALWAYS_THERE))
 
-    def poll_steps(self, interest: Interest, window: Window) -> list[Step]:
+    def poll_steps(self, terms: SearchTerms, window: DateWindow) -> list[FetchStep]:
         """Plan a step for what is on public inspection, and one for what was published in the days of new awards."""
-        phrases = _phrases(interest)
+        phrases = _phrases(terms)
         part = "documents on public inspection"
-        inspection = [Step(key=INSPECTION, query={"phrases": phrases}, part=part)] if phrases else []
-        return [*inspection, *_steps("published", interest, window.signed_since, window.until)]
+        inspection = [FetchStep(key=INSPECTION, query={"phrases": phrases}, part=part)] if phrases else []
+        return [*inspection, *_steps("published", terms, window.signed_since, window.until)]
 
-    def backfill_steps(self, interest: Interest, since: date, until: date) -> list[Step]:
+    def backfill_steps(self, terms: SearchTerms, since: date, until: date) -> list[FetchStep]:
         """Plan a step for each year."""
         years = range(max(since, EARLIEST).year, until.year + 1)
         parts = [(max(since, date(year, 1, 1)), min(until, date(year, 12, 31))) for year in years]
-        return [step for start, end in parts for step in _steps(f"year/{start.year}", interest, start, end)]
+        return [step for start, end in parts for step in _steps(f"year/{start.year}", terms, start, end)]
 
-    def fetch(self, client: Client, step: Step, stored: Stored) -> Iterator[Fetched]:
+    def fetch(self, client: Client, step: FetchStep, stored: Stored) -> Iterator[Fetched]:
         """Ask for all phrases; give each document that shows one once. What is new before a failure is given too."""
         asked, gathering = step.query["phrases"], _Gathering()
         phrases = [str(phrase) for phrase in asked] if isinstance(asked, (list, tuple)) else []
@@ -204,12 +217,12 @@ class FederalRegister(Source):
     def _given(self, client: Client, gathering: _Gathering, stored: Stored) -> Iterator[Fetched]:
         """Give what was gathered. A stored document is not replaced by one that shows less, or by an earlier state."""
         for key, found in gathering.by_key.items():
-            known = stored.held(key)
+            known = stored.stored_version(key)
             told = phrases_of(known.revision) if known else frozenset()
             revision = revision_of(found.row, found.phrases | told)
             is_earlier = known is not None and is_inspected(revision) and not is_inspected(known.revision)
             if known and (is_earlier or known.revision == revision):
-                yield Unchanged(key=key)
+                yield NotModified(key=key)
             elif not known or gathering.complete:
                 missing = sorted(told - found.phrases)
                 if missing and not is_inspected(revision):
@@ -232,7 +245,7 @@ class FederalRegister(Source):
         return [read_inspected(payload) if inspected else read_document(payload)]
 
 
-def _part(step: Step) -> Part | Inspection:
+def _part(step: FetchStep) -> Part | Inspection:
     """Return what a step searches, without a term."""
     if step.key == INSPECTION:
         return Inspection(step=step.key)
@@ -240,13 +253,13 @@ def _part(step: Step) -> Part | Inspection:
     return Part(step=step.key, since=since, until=until)
 
 
-def _phrases(interest: Interest) -> tuple[str, ...]:
-    return tuple(sorted({*interest.names, *interest.phrases}))
+def _phrases(terms: SearchTerms) -> tuple[str, ...]:
+    return tuple(sorted({*terms.names, *terms.phrases}))
 
 
-def _steps(key: str, interest: Interest, since: date, until: date) -> list[Step]:
-    phrases = _phrases(interest)
+def _steps(key: str, terms: SearchTerms, since: date, until: date) -> list[FetchStep]:
+    phrases = _phrases(terms)
     start = max(since, EARLIEST)
     if not phrases or start > until:
         return []
-    return [Step(key=key, query={"phrases": phrases}, since=start, until=until, part="documents")]
+    return [FetchStep(key=key, query={"phrases": phrases}, since=start, until=until, part="documents")]

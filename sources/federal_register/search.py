@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from urllib.parse import quote, urlencode, urlsplit
 
-from sources.base import Shortfall
+from sources.base import IncompleteResult
 from sources.errors import SourceChanged
 from sources.federal_register.document_parser import FIELDS, Row, document_key
 from sources.federal_register.public_inspection import Inspection
@@ -116,10 +116,11 @@ def _either(quoted: Iterable[str]) -> str:
     return f"({' | '.join(quoted)})"
 
 
-def found_in(client: Client, part: Part | Inspection) -> Iterator[Found | Shortfall]:
+def found_in(client: Client, part: Part | Inspection) -> Iterator[Found | IncompleteResult]:
     """Read a part of a search whole, cutting it by days until each part is one page.
 
-    A row may come more than once; a `Shortfall` follows the rows of a part that stayed short. Raises `SourceError`.
+    A row may come more than once. An `IncompleteResult` follows the rows of a part that stayed short.
+    Raises `SourceError`.
     """
     answer = _ask(client, part, "newest")
     if answer.has_more and (halves := part.halves()):
@@ -134,7 +135,7 @@ def found_in(client: Client, part: Part | Inspection) -> Iterator[Found | Shortf
     received = len({*answer.found, *again.found})
     agrees = answer.found.keys() == again.found.keys() and not (answer.has_more or again.has_more)
     if not agrees and received < answer.count:
-        yield Shortfall(step=part.step, expected=answer.count, received=received)
+        yield IncompleteResult(step=part.step, expected=answer.count, received=received)
 
 
 def _ask(client: Client, part: Part | Inspection, order: str) -> _Answer:

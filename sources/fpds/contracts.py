@@ -28,21 +28,21 @@ from urllib.parse import quote
 
 from sources.base import (
     Assumption,
+    DateWindow,
+    ExpectedRows,
     Fetched,
-    Interest,
-    RowBounds,
-    Shortfall,
+    FetchStep,
+    IncompleteResult,
+    NotModified,
+    SearchTerms,
     Source,
-    Step,
     Stored,
-    Unchanged,
-    Window,
 )
 from sources.errors import Blocked, Refused, SourceChanged
 from sources.fpds.entry_parser import DELETED_FEED, parse
 from sources.fpds.feed import Entry, Links, NotAFeed, read_entries
 from sources.fpds.files import Part, parts_of
-from sources.http.client import Client, Pace
+from sources.http.client import Client, RateLimit
 from sources.records import Award, Document, Payload, Problem, Record
 
 FEED_PATH = "/ezsearch/FEEDS/ATOM"
@@ -78,12 +78,12 @@ class Fpds(Source):
     name = "fpds"
     title = "FPDS"
     base_url = "https://www.fpds.gov"
-    pace = Pace(seconds_between=1.0, at_once=1)
-    expects = RowBounds(at_least=1, at_most=400_000)
-    rests = timedelta(hours=20)
-    keeps_all = False
-    on_by_default = False
-    files_are_news = False
+    rate_limit = RateLimit(seconds_between=1.0, at_once=1)
+    expected_rows = ExpectedRows(at_least=1, at_most=400_000)
+    min_poll_interval = timedelta(hours=20)
+    store_unmatched = False
+    enabled_by_default = False
+    import_notifies = False
     assumptions = (
         Assumption(
             name="live-feed",
@@ -93,38 +93,40 @@ class Fpds(Source):
             probe=_answers,
         ),
     )
-    delay = "Awards of the Department of Defense and the Army Corps of Engineers appear 90 days after they are signed."
+    reporting_delay = (
+        "Awards of the Department of Defense and the Army Corps of Engineers appear 90 days after they are signed."
+    )
 
-    def control(self, client: Client) -> bool:
+    def health_check(self, client: Client) -> bool:
         """Whether a purchase order of 2012 and its modifications are there."""
         entries = _page(client, "PUBLIC", CONTROL, 0).entries
         return any(entry.identity and entry.identity.piid == "1B3G02670" for entry in entries)
 
-    def poll_steps(self, interest: Interest, window: Window) -> list[Step]:
+    def poll_steps(self, terms: SearchTerms, window: DateWindow) -> list[FetchStep]:
         """Plan a poll: what was deleted, what was signed, what has changed, by name, UEI and phrase."""
         signed_since = min(window.signed_since, window.acted_since or window.signed_since)
-        signed = _steps("signed", interest, "SIGNED_DATE", signed_since, window.until)
-        changed = _steps("changed", interest, "LAST_MOD_DATE", window.modified_since, window.until)
+        signed = _steps("signed", terms, "SIGNED_DATE", signed_since, window.until)
+        changed = _steps("changed", terms, "LAST_MOD_DATE", window.modified_since, window.until)
         if not changed:
             return []
         deleted = {"feed": "DELETED", "term": "", "date": "LAST_MOD_DATE"}
         since, until = window.modified_since, window.until
-        last = Step(key="deleted/all", query=deleted, since=since, until=until, part="deleted actions")
+        last = FetchStep(key="deleted/all", query=deleted, since=since, until=until, part="deleted actions")
         return [*signed, *changed, last]
 
-    def backfill_steps(self, interest: Interest, since: date, until: date) -> list[Step]:
+    def backfill_steps(self, terms: SearchTerms, since: date, until: date) -> list[FetchStep]:
         """Plan a whole history by the date signed, five fiscal years at a time, oldest first."""
-        steps: list[Step] = []
+        steps: list[FetchStep] = []
         start = since
         while start <= until:
             fiscal_year = start.year + (start.month >= 10)
             last_year = fiscal_year - fiscal_year % YEARS_AT_ONCE + YEARS_AT_ONCE - 1
             end = min(date(last_year, 9, 30), until)
-            steps += _steps(f"fy{last_year - YEARS_AT_ONCE + 1}-{last_year}", interest, "SIGNED_DATE", start, end)
+            steps += _steps(f"fy{last_year - YEARS_AT_ONCE + 1}-{last_year}", terms, "SIGNED_DATE", start, end)
             start = end + timedelta(days=1)
         return steps
 
-    def fetch(self, client: Client, step: Step, stored: Stored) -> Iterator[Fetched]:
+    def fetch(self, client: Client, step: FetchStep, stored: Stored) -> Iterator[Fetched]:
         """Walk one query from its first page to the one that FPDS calls the last."""
         seen: set[str] = set()
         start = last = 0
@@ -137,7 +139,7 @@ class Fpds(Source):
             start += PAGE
         expected = last + max(len(page.entries), 1 if last else 0)
         if len(seen) < expected:
-            yield Shortfall(step=step.key, expected=expected, received=len(seen))
+            yield IncompleteResult(step=step.key, expected=expected, received=len(seen))
 
     def parse(self, payload: Payload) -> list[Record]:
         """Read an entry into an award with one action, a removal, or the problem that prevents it. Pure."""
@@ -193,30 +195,30 @@ def _distinct(entry: Entry) -> str:
 
 
 def _known_or_new(item: Payload | Problem, stored: Stored) -> Fetched:
-    """Return `Unchanged` for an action that is stored in the very state that was last told of its award."""
-    known = stored.held(item.key) if isinstance(item, Payload) else None
+    """Return `NotModified` for an action that is stored in the very state that was last told of its award."""
+    known = stored.stored_version(item.key) if isinstance(item, Payload) else None
     if not isinstance(item, Payload) or known is None or not item.revision or known.revision != item.revision:
         return item
     award = parse(item)
     if isinstance(award, Award) and {(a.modification, a.signed, a.obligation) for a in award.actions} <= known.actions:
-        return Unchanged(key=item.key)
+        return NotModified(key=item.key)
     return item
 
 
-def _steps(label: str, interest: Interest, date_field: str, start: date, end: date) -> list[Step]:
+def _steps(label: str, terms: SearchTerms, date_field: str, start: date, end: date) -> list[FetchStep]:
     """Return a step for each name, UEI and phrase; its key is made of what it asks and not of its place in a list."""
-    terms = {"VENDOR_NAME": interest.names, "VENDOR_UEI": interest.ueis, "DESCRIPTION_OF_REQUIREMENT": interest.phrases}
-    steps: dict[str, Step] = {}
-    for field, texts in terms.items():
+    texts_by_field = {"VENDOR_NAME": terms.names, "VENDOR_UEI": terms.ueis, "DESCRIPTION_OF_REQUIREMENT": terms.phrases}
+    steps: dict[str, FetchStep] = {}
+    for field, texts in texts_by_field.items():
         for text in texts:
             term = f'{field}:"{_quotable(text)}"'
             key = f"{label}/{field.lower()}/{hashlib.sha256(term.encode()).hexdigest()[:16]}"
             query = {"feed": "PUBLIC", "term": term, "date": date_field}
-            steps[key] = Step(key=key, query=query, since=start, until=end, part=f"actions {label}")
+            steps[key] = FetchStep(key=key, query=query, since=start, until=end, part=f"actions {label}")
     return list(steps.values())
 
 
-def _question(step: Step) -> str:
+def _question(step: FetchStep) -> str:
     """Return a step in FPDS's query language: what is sought, and the days."""
     return f"{step.query['term']} {step.query['date']}:{_days(*step.days)}".strip()
 

@@ -27,12 +27,12 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_aft
 
 from sources.errors import QuotaUsedUp, Stopped, TooLarge, Unreachable, excerpt
 from sources.http.deadline import Deadline
-from sources.http.rate_limit import OF_THIS_PROGRAM, Pace, RateLimits
+from sources.http.rate_limit import OF_THIS_PROGRAM, RateLimit, RateLimits
 from sources.http.redaction import REQUEST_LOGS, Keys
 from sources.http.status import NO_CONTENT, PASSING_STATUSES, TAKEN, Answer, Expected, Passing, judge
 from sources.records import Document
 
-__all__ = ["Client", "Downloaded", "Meter", "Pace", "Patience", "user_agent"]
+__all__ = ["Client", "Downloaded", "Quota", "RateLimit", "Timeouts", "user_agent"]
 
 log = structlog.get_logger(__name__)
 
@@ -46,7 +46,7 @@ PLAIN = " !#$%&'*+,/:;=?@[]~"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
+class Timeouts:
     """How long a client waits, in seconds: to connect, for each read, for a whole answer, and between tries.
 
     USAspending lets its index search for 90 seconds (ES_TIMEOUT in usaspending_api/settings.py), and is silent so long.
@@ -54,22 +54,22 @@ class Patience:
 
     connect: float = 10.0
     read: float = 120.0
-    whole_answer: float = 240.0
+    total: float = 240.0
     tries: int = 5
     first_wait: float = 1.0
-    longest_wait: float = 120.0
+    max_retry_after: float = 120.0
 
 
-class Meter(Protocol):
+class Quota(Protocol):
     """Counts the requests of a key that may make only so many a day."""
 
-    def spend(self, source: str, request: str) -> None:
+    def consume(self, source: str, request: str) -> None:
         """Count one request before it is sent. Raises `QuotaUsedUp` when there is none left."""
 
-    def left(self) -> int:
+    def remaining(self) -> int:
         """Return how many requests are left until 00:00 UTC."""
 
-    def stop(self) -> datetime:
+    def exhaust(self) -> datetime:
         """The source itself says that none is left: send no more until 00:00 UTC, which is returned."""
 
 
@@ -95,7 +95,7 @@ def user_agent(contact: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """One request: `name` is what errors call it, `file` where a body of up to `most` bytes goes."""
+    """One request: `name` is what errors call it, `file` where a body of up to `max_bytes` bytes goes."""
 
     name: str
     method: str
@@ -104,10 +104,10 @@ class _Request:
     body: str | None = None
     content_type: str = JSON_TYPES
     accept: str = JSON_TYPES
-    follow: bool = False
+    follow_redirects: bool = False
     expected: Expected = field(default_factory=Expected)
     file: Path | None = None
-    most: int = LARGEST_FILE
+    max_bytes: int = LARGEST_FILE
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +142,7 @@ def _host(url: str) -> str:
 class Client:
     """Asks one source. Use as a context manager; safe to share between threads.
 
-    `key_parameter` is the parameter of the address in which the key is sent when the source does not read it from
+    `api_key_parameter` is the parameter of the address in which the key is sent when the source does not read it from
     its header. `sleep` waits for so many seconds and returns true when the program is to stop instead.
     """
 
@@ -151,33 +151,33 @@ class Client:
         source: str,
         *,
         base_url: str,
-        pace: Pace,
+        rate_limit: RateLimit,
         contact: str = "",
-        patience: Patience | None = None,
+        timeouts: Timeouts | None = None,
         key_headers: Mapping[str, str] | None = None,
-        key_parameter: str = "",
-        also: Mapping[str, str] | None = None,
-        meter: Meter | None = None,
+        api_key_parameter: str = "",
+        extra_hosts: Mapping[str, str] | None = None,
+        quota: Quota | None = None,
         sleep: Callable[[float], object] = time.sleep,
         limits: RateLimits = OF_THIS_PROGRAM,
     ) -> None:
         self.source = source
         self.requests_sent = 0
-        self._also = dict(also or {})
-        self._meter = meter
-        self._patience = patience or Patience()
-        self._pace = pace
+        self._extra_hosts = dict(extra_hosts or {})
+        self._quota = quota
+        self._timeouts = timeouts or Timeouts()
+        self._rate_limit = rate_limit
         self._sleep = sleep
         self._limits = limits
-        self._places = threading.BoundedSemaphore(pace.at_once)
+        self._places = threading.BoundedSemaphore(rate_limit.at_once)
         self._base_url = base_url.rstrip("/")
-        self._keys = Keys(source, key_headers or {}, key_parameter)
+        self._keys = Keys(source, key_headers or {}, api_key_parameter)
         self._deadline = Deadline()
         try:
             self._http = httpx.Client(
                 headers={"User-Agent": user_agent(contact)},
-                timeout=httpx.Timeout(self._patience.read, connect=self._patience.connect),
-                limits=httpx.Limits(max_connections=pace.at_once),
+                timeout=httpx.Timeout(self._timeouts.read, connect=self._timeouts.connect),
+                limits=httpx.Limits(max_connections=rate_limit.at_once),
                 # A proxy of the environment cannot reach this machine's own loopback.
                 trust_env=not _is_loopback(base_url),
             )
@@ -190,7 +190,7 @@ class Client:
         for logger in REQUEST_LOGS:
             logger.addFilter(self._keys)
         for host in self._hosts:
-            self._limits.join(host, self._pace)
+            self._limits.join(host, self._rate_limit)
         return self
 
     def __exit__(
@@ -198,18 +198,18 @@ class Client:
     ) -> None:
         self._http.close()
         for host in self._hosts:
-            self._limits.leave(host, self._pace)
+            self._limits.leave(host, self._rate_limit)
         for logger in REQUEST_LOGS:
             logger.removeFilter(self._keys)
 
     @property
     def _hosts(self) -> set[str]:
-        return {_host(url) for url in (self._base_url, *self._also.values())}
+        return {_host(url) for url in (self._base_url, *self._extra_hosts.values())}
 
     @property
-    def requests_left(self) -> int | None:
+    def requests_remaining(self) -> int | None:
         """How many requests the key may still make today; `None` when nobody counts."""
-        return self._meter.left() if self._meter else None
+        return self._quota.remaining() if self._quota else None
 
     @property
     def key_in_address(self) -> bool:
@@ -226,45 +226,47 @@ class Client:
         return self._keys.arrives
 
     def wait(self, seconds: float) -> None:
-        """Wait before a request that would come too soon, unless the pace asks for no time between two.
+        """Wait before a request that would come too soon, unless the rate limit asks for no time between two.
 
         Raises:
             Stopped: the program is to stop.
         """
-        if self._pace.seconds_between:
+        if self._rate_limit.seconds_between:
             self._pause("waiting", seconds)
 
     def quota_used_up(self, request: str, came_back: str, *, status: int | None = None) -> QuotaUsedUp:
         """Return the error that the source's quota is used up, and send nothing more today if the key has a quota."""
-        retry_at = self._meter.stop() if self._meter else None
+        retry_at = self._quota.exhaust() if self._quota else None
         return QuotaUsedUp(self.source, request, came_back, status=status, retry_at=retry_at)
 
     def get(
         self,
         path: str,
         *,
-        at: str = "",
+        host: str = "",
         accept: str = JSON_TYPES,
-        follow: bool = False,
-        may_be_empty: bool = False,
-        may_be_missing: bool = False,
+        follow_redirects: bool = False,
+        allow_204: bool = False,
+        allow_404: bool = False,
     ) -> Document:
         """Ask for a path. Raises a leaf of `SourceError`.
 
         Args:
-            path: below the source's address, or below that of the other host which `at` names; keys stay at home.
+            path: below the source's address, or below that of the other host which `host` names; keys stay at home.
             accept: the content types asked for.
-            follow: whether a redirection is followed (over https); otherwise it means that the source has changed.
-            may_be_empty: whether 204, no content, is an answer (its body is b"") and not a failure.
-            may_be_missing: whether 404 is an answer, whose body says what is missing, and not a refusal.
+            follow_redirects: whether a redirection is followed (over https); else it means that the source has changed.
+            allow_204: whether 204, no content, is an answer (its body is b"") and not a failure.
+            allow_404: whether 404 is an answer, whose body says what is missing, and not a refusal.
         """
-        empty = NO_CONTENT if may_be_empty else frozenset()
-        expected = Expected(empty_statuses=empty, may_be_missing=may_be_missing)
-        request = replace(self._request("GET", path, at), accept=accept, follow=follow, expected=expected)
+        empty = NO_CONTENT if allow_204 else frozenset()
+        expected = Expected(empty_statuses=empty, allow_404=allow_404)
+        request = replace(
+            self._request("GET", path, host), accept=accept, follow_redirects=follow_redirects, expected=expected
+        )
         return cast(Document, self._ask(request))
 
     def post(self, path: str, body: Mapping[str, object], *, tries: int | None = None) -> Document:
-        """Send a JSON body to a path, `tries` times at most (`None`: as the client's patience says).
+        """Send a JSON body to a path, `tries` times at most (`None`: as the client's timeouts say).
 
         Raises:
             SourceError: one of its leaves.
@@ -277,19 +279,21 @@ class Client:
         request = replace(self._request("POST", path), body=urlencode(fields), content_type=FORM_TYPE, accept="*/*")
         return cast(Document, self._ask(replace(request, expected=Expected(empty_statuses=TAKEN))))
 
-    def download(self, path: str, file: Path, *, at: str = "", most: int = LARGEST_FILE) -> Downloaded:
+    def download(self, path: str, file: Path, *, host: str = "", max_bytes: int = LARGEST_FILE) -> Downloaded:
         """Fetch a large file to disk, following redirections. What `file` held is overwritten.
 
         Raises:
-            TooLarge: it has more than `most` bytes. It is not read further, and not asked for again.
+            TooLarge: it has more than `max_bytes` bytes. It is not read further, and not asked for again.
             SourceError: another of its leaves; `file` is then not to be used.
         """
-        request = replace(self._request("GET", path, at), accept="*/*", follow=True, file=file, most=most)
+        request = replace(
+            self._request("GET", path, host), accept="*/*", follow_redirects=True, file=file, max_bytes=max_bytes
+        )
         return cast(Downloaded, self._ask(request))
 
-    def _request(self, method: str, path: str, at: str = "") -> _Request:
-        host = self._also[at].rstrip("/") if at else self._base_url
-        return _Request(self._keys.taken_out(f"{method} {path}"), method, host + path, self._patience.tries)
+    def _request(self, method: str, path: str, host: str = "") -> _Request:
+        base = self._extra_hosts[host].rstrip("/") if host else self._base_url
+        return _Request(self._keys.taken_out(f"{method} {path}"), method, base + path, self._timeouts.tries)
 
     def _ask(self, request: _Request) -> Document | Downloaded:
         retrying = Retrying(
@@ -314,7 +318,7 @@ class Client:
         error = state.outcome.exception() if state.outcome else None
         asked = error.retry_after if isinstance(error, Passing) else None
         backoff = wait_exponential_jitter(
-            multiplier=self._patience.first_wait, max=60, jitter=self._patience.first_wait
+            multiplier=self._timeouts.first_wait, max=60, jitter=self._timeouts.first_wait
         )
         return backoff(state) if asked is None else asked + 0.1
 
@@ -326,7 +330,7 @@ class Client:
             exchanged = self._exchange_with_key(request)
         if isinstance(exchanged.content, Downloaded):
             return exchanged.content
-        if exchanged.status == 429 and self._meter:  # a try more would cost one of tomorrow's
+        if exchanged.status == 429 and self._quota:  # a try more would cost one of tomorrow's
             came_back = f"HTTP 429: {excerpt(exchanged.body)}"
             raise self.quota_used_up(request.name, came_back, status=429)
         answer = Answer(
@@ -336,7 +340,7 @@ class Client:
             headers=exchanged.headers,
             body=exchanged.body,
         )
-        judge(answer, request.expected, longest_wait=self._patience.longest_wait)
+        judge(answer, request.expected, max_retry_after=self._timeouts.max_retry_after)
         return Document(
             url=exchanged.url,
             request=request.body or "",
@@ -365,9 +369,9 @@ class Client:
 
     def _exchange_in_turn(self, request: _Request) -> _Exchanged:
         """Wait for the turn of a request, then send it. Raises `Passing` if no whole answer comes."""
-        if self._meter:
-            self._meter.spend(self.source, request.name)
-        if wait := self._limits.reserve(_host(request.url), self._pace):
+        if self._quota:
+            self._quota.consume(self.source, request.name)
+        if wait := self._limits.reserve(_host(request.url), self._rate_limit):
             self._pause(request.name, wait)
         self.requests_sent += 1
         try:
@@ -375,7 +379,7 @@ class Client:
         except httpx.HTTPError as error:
             reason = self._keys.taken_out(f"{type(error).__name__}: {error}".removesuffix(": "))
         if self._deadline.left < 0:
-            reason = f"ReadTimeout: the answer took longer than {self._patience.whole_answer:g} seconds"
+            reason = f"ReadTimeout: the answer took longer than {self._timeouts.total:g} seconds"
         # Outside of the handler, so that the error does not lead to the one of httpx, which knows the address sent.
         raise Passing(Unreachable(self.source, request.name, reason))
 
@@ -383,7 +387,7 @@ class Client:
         """Send and read to the end, within the time and size a whole answer may take; follow where that is allowed."""
         url = httpx.URL(request.url)
         home = url.host
-        self._deadline.begin(self._patience.whole_answer)
+        self._deadline.begin(self._timeouts.total)
         for _move in range(MOST_MOVES):
             is_home = self._is_home(url)
             headers = {"Accept": request.accept} | (dict(self._keys.headers) if is_home else {})
@@ -398,7 +402,7 @@ class Client:
             ) as response:
                 target = response.headers.get("location", "") if response.has_redirect_location else ""
                 target = self._keys.without_parameter(target)
-                if not (target and request.follow and _may_move(url, url.join(target))):
+                if not (target and request.follow_redirects and _may_move(url, url.join(target))):
                     return self._read(request, self._keys.taken_out(str(url)), response)
             url = url.join(target)
         raise httpx.TooManyRedirects(f"more than {MOST_MOVES} redirections from {home}")
@@ -428,12 +432,12 @@ class Client:
         self._deadline.begin(math.inf)  # a large file may take its time, as long as it keeps coming
         digest, size = hashlib.sha256(), 0
         announced = response.headers.get("content-length", "")
-        if announced.isdecimal() and int(announced) > request.most:
+        if announced.isdecimal() and int(announced) > request.max_bytes:
             raise self._too_large(request)
         with file.open("wb") as target:
             for chunk in response.iter_bytes():
                 size += len(chunk)
-                if size > request.most:
+                if size > request.max_bytes:
                     raise self._too_large(request)
                 target.write(chunk)
                 digest.update(chunk)
@@ -447,15 +451,15 @@ class Client:
         )
 
     def _too_large(self, request: _Request) -> TooLarge:
-        return TooLarge(self.source, request.name, f"the file is larger than {request.most} bytes", status=200)
+        return TooLarge(self.source, request.name, f"the file is larger than {request.max_bytes} bytes", status=200)
 
-    def server_date(self, path: str = "/", *, at: str = "") -> datetime | None:
+    def server_date(self, path: str = "/", *, host: str = "") -> datetime | None:
         """Return the time at the server (UTC, whole seconds), `None` if it does not say. Any HTTP status is an answer.
 
         It is asked once, in a few seconds, and without a key, so that it costs nothing of a quota. The body is not
         read. Raises `Unreachable` when no answer comes.
         """
-        request = self._request("GET", path, at)
+        request = self._request("GET", path, host)
         try:
             with self._http.stream("GET", request.url, timeout=DATE_TIMEOUT) as response:
                 date, age = response.headers.get("date", ""), response.headers.get("age", "")

@@ -37,8 +37,8 @@ class Deadline(threading.local):
         plain = stream.read
 
         def read(max_bytes: int, timeout: float | None = None) -> bytes:
-            patience = math.inf if timeout is None else timeout
-            wait = max(min(self.left, patience), SHORTEST)
+            timeouts = math.inf if timeout is None else timeout
+            wait = max(min(self.left, timeouts), SHORTEST)
             content: bytes = plain(max_bytes, None if math.isinf(wait) else wait)
             return content
 

@@ -31,7 +31,7 @@ class Expected:
     """What a caller takes as an answer: statuses without a body, and whether 404 with a body is one."""
 
     empty_statuses: frozenset[int] = frozenset()
-    may_be_missing: bool = False
+    allow_404: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,23 +71,23 @@ def read_retry_after(value: str | None, now: datetime) -> float | None:
     return min(max(0.0, wait), A_DAY)
 
 
-def judge(answer: Answer, expected: Expected, *, longest_wait: float) -> None:
+def judge(answer: Answer, expected: Expected, *, max_retry_after: float) -> None:
     """Return if the answer can be read.
 
     Raises:
         Passing: it is worth another try.
-        SourceError: one of its leaves says what it means. So does a wait of more than `longest_wait` seconds.
+        SourceError: one of its leaves says what it means. So does a wait of more than `max_retry_after` seconds.
     """
     status = answer.status
     came_back = f"HTTP {status}: {excerpt(answer.body)}"
     if status in PASSING_STATUSES:
-        raise _passing(answer, came_back, longest_wait)
+        raise _passing(answer, came_back, max_retry_after)
     kind: type[SourceError] | None = None
     if status in (401, 403):
         kind = Blocked
     elif status >= 500:
         kind = Unreachable
-    elif status >= 400 and not (status == 404 and expected.may_be_missing and not answer.is_empty):
+    elif status >= 400 and not (status == 404 and expected.allow_404 and not answer.is_empty):
         kind = Refused
     elif 300 <= status < 400:
         kind, came_back = SourceChanged, f"HTTP {status}: moved to {answer.headers.get('location', 'nowhere')}"
@@ -98,7 +98,7 @@ def judge(answer: Answer, expected: Expected, *, longest_wait: float) -> None:
         raise Passing(Unreachable(answer.source, answer.request, reason, status=status, body_was_empty=True))
 
 
-def _passing(answer: Answer, came_back: str, longest_wait: float) -> Exception:
+def _passing(answer: Answer, came_back: str, max_retry_after: float) -> Exception:
     now = datetime.now(UTC)
     wait = read_retry_after(answer.headers.get("retry-after"), now)
     kind = QuotaUsedUp if answer.status == 429 else Unreachable
@@ -110,4 +110,4 @@ def _passing(answer: Answer, came_back: str, longest_wait: float) -> Exception:
         retry_at=None if wait is None else now + timedelta(seconds=wait),
         body_was_empty=answer.is_empty,
     )
-    return final if wait is not None and wait > longest_wait else Passing(final, wait)
+    return final if wait is not None and wait > max_retry_after else Passing(final, wait)

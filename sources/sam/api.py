@@ -32,10 +32,10 @@ class TooManyRecords(Refused):
 
 def holds(stored: Stored, assumption: str) -> bool | None:
     """Return whether an assumption is known to hold, `None` if it was not probed."""
-    return {HOLDS: True, DOES_NOT_HOLD: False}.get(stored.note(f"assumption/{assumption}"))
+    return {HOLDS: True, DOES_NOT_HOLD: False}.get(stored.get_state(f"assumption/{assumption}"))
 
 
-def ask(client: Client, path: str, *, may_be_empty: bool = False, may_be_missing: bool = False) -> Document:
+def ask(client: Client, path: str, *, allow_204: bool = False, allow_404: bool = False) -> Document:
     """Ask for a path, and read the errors that come with the wrong status.
 
     Raises:
@@ -45,7 +45,7 @@ def ask(client: Client, path: str, *, may_be_empty: bool = False, may_be_missing
         SourceError: another of its leaves, as the client raises it.
     """
     try:
-        document = client.get(path, may_be_empty=may_be_empty, may_be_missing=may_be_missing)
+        document = client.get(path, allow_204=allow_204, allow_404=allow_404)
     except Refused as error:
         is_nothing = NO_DATA.decode() in error.came_back.lower()
         if error.status == 404 and not (is_nothing or client.key_arrives or client.key_in_address):
@@ -90,7 +90,7 @@ def with_known_key(client: Client, stored: Stored, items: Iterator[Fetched]) -> 
         yield from items
     finally:
         if client.key_in_address and holds(stored, HEADER_KEY) is not False:
-            stored.keep_note(name, DOES_NOT_HOLD)
+            stored.set_state(name, DOES_NOT_HOLD)
 
 
 def header_key(search: Callable[[Client], object]) -> Assumption:

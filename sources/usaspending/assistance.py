@@ -17,13 +17,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 
-from sources.base import Fetched, Interest, RowBounds, Source, Step, Stored, Window
+from sources.base import DateWindow, ExpectedRows, Fetched, FetchStep, SearchTerms, Source, Stored
 from sources.http.client import Client
 from sources.records import Payload, Record
 from sources.usaspending import plan
 from sources.usaspending.award_parser import parse
 from sources.usaspending.fetch import Visit
-from sources.usaspending.filters import ASSISTANCE_TYPES, PACE
+from sources.usaspending.filters import ASSISTANCE_TYPES, RATE_LIMIT
 from sources.usaspending.search import knows_homeland_security, last_updated
 
 GROUPS = tuple(ASSISTANCE_TYPES)
@@ -36,12 +36,12 @@ class Assistance(Source):
     name = "assistance"
     title = "USAspending grants"
     base_url = "https://api.usaspending.gov"
-    pace = PACE
-    expects = RowBounds(at_least=0, at_most=200_000)
-    rests = timedelta(days=6, hours=12)
-    delay = "A grant appears when its agency submits it, which may be months after it was made."
+    rate_limit = RATE_LIMIT
+    expected_rows = ExpectedRows(at_least=0, at_most=200_000)
+    min_poll_interval = timedelta(days=6, hours=12)
+    reporting_delay = "A grant appears when its agency submits it, which may be months after it was made."
 
-    def control(self, client: Client) -> bool:
+    def health_check(self, client: Client) -> bool:
         """Whether the list of departments, which is never empty, names Homeland Security."""
         return knows_homeland_security(client)
 
@@ -49,20 +49,20 @@ class Assistance(Source):
         """Return the day of the newest data, which moves with the nightly load."""
         return last_updated(client)
 
-    def poll_steps(self, interest: Interest, window: Window) -> list[Step]:
+    def poll_steps(self, terms: SearchTerms, window: DateWindow) -> list[FetchStep]:
         """Plan a poll: held awards, then what is new or changed; on a sweep (`window.acted_since`) what came late."""
         # A search for each of three groups would double a sweep, and an award's text is mostly its first action's.
-        return plan.poll(interest, window, (), CATEGORIES)
+        return plan.poll(terms, window, (), CATEGORIES)
 
-    def is_wanted(self, step: Step, interest: Interest) -> bool:
+    def is_wanted(self, step: FetchStep, terms: SearchTerms) -> bool:
         """Whether one of a step's texts is still looked for."""
-        return plan.is_wanted(step, interest)
+        return plan.is_wanted(step, terms)
 
-    def backfill_steps(self, interest: Interest, since: date, until: date) -> list[Step]:
+    def backfill_steps(self, terms: SearchTerms, since: date, until: date) -> list[FetchStep]:
         """Plan a whole history, a fiscal year at a time, by the date of each award's latest action."""
-        return plan.backfill(interest, since, until, GROUPS, CATEGORIES)
+        return plan.backfill(terms, since, until, GROUPS, CATEGORIES)
 
-    def fetch(self, client: Client, step: Step, stored: Stored) -> Iterator[Fetched]:
+    def fetch(self, client: Client, step: FetchStep, stored: Stored) -> Iterator[Fetched]:
         """Walk one search; give each award once: unchanged, or whole, or the reason it could not be had."""
         return Visit(client, step, stored, GROUPS).items()
 

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
-from sources.base import FailedStep, HeldRecord, Step, Stored
+from sources.base import FailedStep, FetchStep, Stored, StoredVersion
 from sources.errors import Blocked, QuotaUsedUp, Refused, SourceChanged, SourceError
 from sources.fields import read_json
 from sources.http.client import Client
@@ -47,7 +47,7 @@ def is_meant(row: Row, search: Search, named_in: Sequence[str] = NAMED_IN) -> bo
     return any(_loose(phrase) in words for phrase in search.texts)
 
 
-def is_changed(row: Row, known: HeldRecord, search: Search) -> bool:
+def is_changed(row: Row, known: StoredVersion, search: Search) -> bool:
     """Whether a row tells something that is not stored of its award.
 
     The row of a transaction is compared with the stored actions. The row of an award says nothing of actions that are
@@ -130,10 +130,10 @@ class Reader:
 
     def _former(self, key: str, piid: str) -> Iterator[Document]:
         """Give the answer that an award's former key is gone, when the source has corrected its parent award."""
-        if self.stored.held(key.upper()):
+        if self.stored.stored_version(key.upper()):
             return
-        for former in same_award(key, piid, self.stored.numbered(piid)):
-            document = self.client.get(detail_path(former), may_be_missing=True)
+        for former in same_award(key, piid, self.stored.keys_with_piid(piid)):
+            document = self.client.get(detail_path(former), allow_404=True)
             if "detail" in read_json(document, self.client.source):
                 yield document
 
@@ -150,8 +150,8 @@ def same_award(key: str, piid: str, others: Collection[str]) -> list[str]:
     return [other for other in others if other != key.upper() and other.startswith(f"{start}{agency}_")]
 
 
-def award_step(key: str) -> Step:
+def award_step(key: str) -> FetchStep:
     """Return the step that reads one award."""
     digest = hashlib.sha256(key.upper().encode()).hexdigest()[:12]
     query = {"group": AWARD, "filter": "key", "texts": [key]}
-    return Step(key=f"award/{digest}", query=query, part=f"the details of award {key}")
+    return FetchStep(key=f"award/{digest}", query=query, part=f"the details of award {key}")

@@ -19,14 +19,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import date
 
-from sources.base import Fetched, Interest, RowBounds, Source, Step, Stored, Window
+from sources.base import DateWindow, ExpectedRows, Fetched, FetchStep, SearchTerms, Source, Stored
 from sources.http.client import Client
 from sources.records import Payload, Record
 from sources.usaspending import plan
 from sources.usaspending.assumptions import ASSUMPTIONS
 from sources.usaspending.award_parser import parse
 from sources.usaspending.fetch import Visit
-from sources.usaspending.filters import AWARD_TYPES, PACE
+from sources.usaspending.filters import AWARD_TYPES, RATE_LIMIT
 from sources.usaspending.search import knows_homeland_security, last_updated
 
 GROUPS = tuple(AWARD_TYPES)
@@ -39,15 +39,15 @@ class Usaspending(Source):
     name = "usaspending"
     title = "USAspending"
     base_url = "https://api.usaspending.gov"
-    pace = PACE
-    expects = RowBounds(at_least=1, at_most=200_000)
-    delay = (
+    rate_limit = RATE_LIMIT
+    expected_rows = ExpectedRows(at_least=1, at_most=200_000)
+    reporting_delay = (
         "Awards of the Department of Defense and the Army Corps of Engineers appear 90 days after they are signed, and "
         "any award may come late."
     )
     assumptions = ASSUMPTIONS
 
-    def control(self, client: Client) -> bool:
+    def health_check(self, client: Client) -> bool:
         """Whether the list of departments, which is never empty, names Homeland Security."""
         return knows_homeland_security(client)
 
@@ -55,19 +55,19 @@ class Usaspending(Source):
         """Return the day of the newest data, which moves with the nightly load."""
         return last_updated(client)
 
-    def poll_steps(self, interest: Interest, window: Window) -> list[Step]:
+    def poll_steps(self, terms: SearchTerms, window: DateWindow) -> list[FetchStep]:
         """Plan a poll: held awards, then what is new or changed; on a sweep (`window.acted_since`) what came late."""
-        return plan.poll(interest, window, GROUPS, CATEGORIES)
+        return plan.poll(terms, window, GROUPS, CATEGORIES)
 
-    def is_wanted(self, step: Step, interest: Interest) -> bool:
+    def is_wanted(self, step: FetchStep, terms: SearchTerms) -> bool:
         """Whether one of a step's texts is still looked for."""
-        return plan.is_wanted(step, interest)
+        return plan.is_wanted(step, terms)
 
-    def backfill_steps(self, interest: Interest, since: date, until: date) -> list[Step]:
+    def backfill_steps(self, terms: SearchTerms, since: date, until: date) -> list[FetchStep]:
         """Plan a whole history, a fiscal year at a time, by the date of each award's latest action."""
-        return plan.backfill(interest, since, until, GROUPS, CATEGORIES)
+        return plan.backfill(terms, since, until, GROUPS, CATEGORIES)
 
-    def fetch(self, client: Client, step: Step, stored: Stored) -> Iterator[Fetched]:
+    def fetch(self, client: Client, step: FetchStep, stored: Stored) -> Iterator[Fetched]:
         """Walk one search; give each award once: unchanged, or whole, or the reason it could not be had."""
         return Visit(client, step, stored, GROUPS).items()
 

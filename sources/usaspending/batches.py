@@ -16,7 +16,7 @@ from typing import TypeVar
 
 import structlog
 
-from sources.base import FailedStep, Step, Stored
+from sources.base import FailedStep, FetchStep, Stored
 from sources.errors import SourceChanged, SourceError
 from sources.http.client import Client
 from sources.usaspending.filters import CLAUSES, CLAUSES_OF_TYPES_AND_DATES, MOST_CLAUSES, packed
@@ -54,7 +54,7 @@ class Lists:
 
     client: Client
     stored: Stored
-    step: Step
+    step: FetchStep
     search: Search
 
     def found(self, find: Find[Found]) -> Iterator[Found | FailedStep]:
@@ -98,11 +98,11 @@ class Lists:
         """Once a day make sure that the filter filters: an impossible text must find nothing."""
         name = f"filter/{self._level}/{self.search.filter}"
         today = datetime.now(UTC).date().isoformat()
-        if self.stored.note(name) == today:
+        if self.stored.get_state(name) == today:
             return
         for _row in find([IMPOSSIBLE]):
             raise self._ignored()
-        self.stored.keep_note(name, today)
+        self.stored.set_state(name, today)
 
     def _ignored(self) -> SourceChanged:
         came_back = f"the filter {self.search.filter} is ignored: a text that nothing holds finds rows"
@@ -110,7 +110,7 @@ class Lists:
 
     def _most_clauses(self) -> int:
         """Return how many clauses a request may have: as many as the index is said to take, or has been seen to."""
-        limit, _, day = self.stored.note(MOST_CLAUSES_NOTE).partition(" ")
+        limit, _, day = self.stored.get_state(MOST_CLAUSES_NOTE).partition(" ")
         if not limit or datetime.now(UTC) - datetime.fromisoformat(f"{day}T00:00:00+00:00") > LIMIT_HOLDS_FOR:
             return MOST_CLAUSES
         return int(limit)
@@ -122,4 +122,4 @@ class Lists:
         most = fit * CLAUSES[self._level, self.search.filter] + CLAUSES_OF_TYPES_AND_DATES
         if most < self._most_clauses() and not _is_answered(find, texts):
             log.warning("requests are made smaller", source=self.client.source, clauses=most)
-            self.stored.keep_note(MOST_CLAUSES_NOTE, f"{most} {datetime.now(UTC).date()}")
+            self.stored.set_state(MOST_CLAUSES_NOTE, f"{most} {datetime.now(UTC).date()}")

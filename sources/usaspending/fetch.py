@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import structlog
 
-from sources.base import FailedStep, Fetched, Shortfall, Step, Stored, Unchanged
+from sources.base import FailedStep, Fetched, FetchStep, IncompleteResult, NotModified, Stored
 from sources.errors import Refused, SourceChanged, SourceError, Unreachable
 from sources.fields import read_json
 from sources.http.client import Client
@@ -53,7 +53,7 @@ class Visit:
     """One walk of a step. `groups` are the groups of award types that the source reads."""
 
     client: Client
-    step: Step
+    step: FetchStep
     stored: Stored
     groups: tuple[str, ...]
     search: Search = field(init=False)
@@ -76,7 +76,7 @@ class Visit:
             case _:
                 yield from self._read_found(self._hits())
 
-    def _read_found(self, hits: Iterator[Hit | Shortfall | FailedStep]) -> Iterator[Fetched]:
+    def _read_found(self, hits: Iterator[Hit | IncompleteResult | FailedStep]) -> Iterator[Fetched]:
         """Read the awards of rows. The unchanged ones come last: one transaction says nothing of the award's next."""
         unchanged: dict[str, None] = {}
         for hit in hits:
@@ -91,13 +91,13 @@ class Visit:
             else:
                 revision = "" if self.search.group == TRANSACTIONS else row_digest(hit.row)
                 yield from self.reader.read(key, revision, piid)
-        yield from (Unchanged(key=key) for key in unchanged if key not in self.reader.given)
+        yield from (NotModified(key=key) for key in unchanged if key not in self.reader.given)
 
     def _is_stored(self, key: str, hit: Hit) -> bool:
         """Whether an award is stored as the row shows it, or has just been read."""
         if self.stored.was_read(key):
             return True
-        known = self.stored.held(key)
+        known = self.stored.stored_version(key)
         return known is not None and not hit.reread and not is_changed(hit.row, known, self.search)
 
     def _is_meant(self, row: Row, key: str, piid: str) -> bool:
@@ -107,11 +107,11 @@ class Visit:
         return self._is_held_or_renumbered(key, piid)
 
     def _is_held_or_renumbered(self, key: str, piid: str) -> bool:
-        return self.stored.is_followed(key.upper()) or bool(
-            not self.stored.held(key.upper()) and same_award(key, piid, self.stored.numbered(piid))
+        return self.stored.is_matched(key.upper()) or bool(
+            not self.stored.stored_version(key.upper()) and same_award(key, piid, self.stored.keys_with_piid(piid))
         )
 
-    def _hits(self) -> Iterator[Hit | Shortfall | FailedStep]:
+    def _hits(self) -> Iterator[Hit | IncompleteResult | FailedStep]:
         lists = Lists(self.client, self.stored, self.step, self.search)
         if self.search.filter == "award_ids":
             quoted = self._ids_need_quotes()
@@ -121,7 +121,7 @@ class Visit:
             return lists.found(lambda texts: self._transactions(texts, self.step.days, signed))
         return lists.found(self._awards)
 
-    def _held_hits(self, ids: list[str]) -> Iterator[Hit | Shortfall]:
+    def _held_hits(self, ids: list[str]) -> Iterator[Hit | IncompleteResult]:
         """Search by numbers: what changed since the last poll is read whole, before that only what is not stored."""
         start, end = self.step.days
         seen_before = max((self.search.overlap or timedelta(0)) - LOADS_TAKE, timedelta(0))
@@ -131,7 +131,9 @@ class Visit:
         if start < fresh:
             yield from self._transactions(ids, (start, fresh - timedelta(days=1)))
 
-    def _transactions(self, texts: list[str], days: Days, signed: Days | None = None) -> Iterator[Hit | Shortfall]:
+    def _transactions(
+        self, texts: list[str], days: Days, signed: Days | None = None
+    ) -> Iterator[Hit | IncompleteResult]:
         part = Slice(
             step=self.step.key,
             filters=text_filter(self.search.filter, texts),
@@ -143,13 +145,13 @@ class Visit:
             or_signed=signed,
         )
         for row in transaction_rows(self.client, part):
-            yield row if isinstance(row, Shortfall) else Hit(row)
+            yield row if isinstance(row, IncompleteResult) else Hit(row)
 
-    def _awards(self, texts: list[str]) -> Iterator[Hit | Shortfall]:
+    def _awards(self, texts: list[str]) -> Iterator[Hit | IncompleteResult]:
         period = time_filter(*self.step.days, self.search.date_type, AWARD_DATES)
         filters: Mapping[str, object] = {**text_filter(self.search.filter, texts), "time_period": [period]}
         for row in award_rows(self.client, self.step.key, self.search.group, filters):
-            yield row if isinstance(row, Shortfall) else Hit(row)
+            yield row if isinstance(row, IncompleteResult) else Hit(row)
 
     @property
     def _types(self) -> tuple[str, ...]:
@@ -175,7 +177,7 @@ class Visit:
         for key, count in transaction_counts(self.client, text_filter("award_ids", ids), self._types):
             yield storable(key), count
 
-    def _all_transactions(self, lists: Lists, *, quoted: bool) -> Iterator[Hit | Shortfall | FailedStep]:
+    def _all_transactions(self, lists: Lists, *, quoted: bool) -> Iterator[Hit | IncompleteResult | FailedStep]:
         """Search for every transaction of held awards: the way when their counts cannot be had."""
         days = (EARLIEST, datetime.now(UTC).date())
         as_rows = Lists(lists.client, lists.stored, lists.step, self._as_transactions())
@@ -197,11 +199,11 @@ class Visit:
             yield from self._compared(key, count)
 
     def _compared(self, key: str, count: int) -> Iterator[Fetched]:
-        known, piid = self.stored.held(key.upper()), piid_in(key)
+        known, piid = self.stored.stored_version(key.upper()), piid_in(key)
         if not self._is_held_or_renumbered(key, piid):
             return
-        if known and (known.listed == count or self.stored.was_read(key.upper())):
-            yield Unchanged(key=key.upper())
+        if known and (known.action_count == count or self.stored.was_read(key.upper())):
+            yield NotModified(key=key.upper())
         else:
             yield from self.reader.read(key, known.revision if known else "", piid)
 
@@ -211,17 +213,17 @@ class Visit:
         Raises `SourceChanged` when neither finds one of them.
         """
         today = datetime.now(UTC).date().isoformat()
-        known = (one for one in self.search.texts if self.stored.numbered(one))
-        if self.stored.note(IDS_CHECKED) != today and (ids := list(islice(known, IDS_TRIED))):
+        known = (one for one in self.search.texts if self.stored.keys_with_piid(one))
+        if self.stored.get_state(IDS_CHECKED) != today and (ids := list(islice(known, IDS_TRIED))):
             if self._finds(ids):
-                self.stored.keep_note(UNQUOTED, "holds")
+                self.stored.set_state(UNQUOTED, "holds")
             elif self._finds_quoted(ids):
-                self.stored.keep_note(UNQUOTED, "does not hold")
+                self.stored.set_state(UNQUOTED, "does not hold")
             elif len(ids) >= FEWEST_TRIED:
                 came_back = f"none of {len(ids)} held awards is found by its number"
                 raise SourceChanged(self.client.source, f"POST {TRANSACTION_SEARCH}", came_back)
-            self.stored.keep_note(IDS_CHECKED, today)
-        return self.stored.note(UNQUOTED) == "does not hold"
+            self.stored.set_state(IDS_CHECKED, today)
+        return self.stored.get_state(UNQUOTED) == "does not hold"
 
     def _finds_quoted(self, ids: list[str]) -> bool:
         try:

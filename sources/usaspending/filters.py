@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 
-from sources.http.rate_limit import Pace
+from sources.http.rate_limit import RateLimit
 
 AWARD_SEARCH = "/api/v2/search/spending_by_award/"
 AWARD_COUNT = "/api/v2/search/spending_by_award_count/"
@@ -23,7 +23,7 @@ GROUPED_SEARCH = "/api/v2/search/spending_by_transaction_grouped/"
 LAST_UPDATED = "/api/v2/awards/last_updated/"
 
 # Undocumented: what others stay under without being refused (reference measurements of 2026). All sources share it.
-PACE = Pace(seconds_between=0.6, at_once=1, most=500, window_seconds=300)
+RATE_LIMIT = RateLimit(seconds_between=0.6, at_once=1, max_requests=500, window_seconds=300)
 EARLIEST = date(2007, 10, 1)
 PAGE = 100
 MOST_ROWS = 50_000  # no watchlist means more in one search: a filter is being ignored

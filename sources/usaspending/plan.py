@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from sources.base import Interest, Step, Window
+from sources.base import DateWindow, FetchStep, SearchTerms
 from sources.names import is_same_name
 from sources.usaspending.filters import EARLIEST, SEARCHABLE_ID, digest, packed
 
@@ -54,7 +54,7 @@ class Search:
     overlap: timedelta | None = None
 
 
-def search_of(step: Step) -> Search:
+def search_of(step: FetchStep) -> Search:
     """Return what a step asks."""
     query = step.query
     texts, overlap = query["texts"], query.get("overlap")
@@ -74,12 +74,12 @@ def level_of(group: str) -> str:
     return group if group in (TRANSACTIONS, "subawards") else "awards"
 
 
-def step_of(label: str, part: str, query: Mapping[str, object], days: Days | None = None) -> Step:
+def step_of(label: str, part: str, query: Mapping[str, object], days: Days | None = None) -> FetchStep:
     """Return a step whose key is made of what it asks."""
     texts = query["texts"]
     start, end = days or (None, None)
     exact = "exact-" if query.get("exact") else ""
-    return Step(
+    return FetchStep(
         key=f"{label}/{query['group']}/{exact}{query['filter']}/{digest(texts)}",
         query=query,
         since=max(start, EARLIEST) if start else None,
@@ -90,7 +90,7 @@ def step_of(label: str, part: str, query: Mapping[str, object], days: Days | Non
 
 def steps(
     label: str, part: str, asked: tuple[str, str], texts: Sequence[str], days: Days | None, **also: object
-) -> list[Step]:
+) -> list[FetchStep]:
     """Return the steps that ask for all texts, as many in each as one request can hold; none if there are no texts.
 
     `asked` is the group and the filter.
@@ -102,18 +102,18 @@ def steps(
     ]
 
 
-def by_name(label: str, part: str, group: str, interest: Interest, days: Days, **also: object) -> list[Step]:
+def by_name(label: str, part: str, group: str, terms: SearchTerms, days: Days, **also: object) -> list[FetchStep]:
     """Return the steps that ask for recipients: names and the identifiers the API also looks at, then exact names."""
     # A short name also finds every longer one that contains it (TEEL, INC finds STEEL, INC), so it is compared whole.
-    names = [name for name in interest.names if not any(is_same_name(name, short) for short in interest.short_names)]
-    names += interest.ueis
+    names = [name for name in terms.names if not any(is_same_name(name, short) for short in terms.short_names)]
+    names += terms.ueis
     return [
         *steps(label, part, (group, "recipient_search_text"), names, days, **also),
-        *steps(label, part, (group, "recipient_search_text"), interest.short_names, days, exact=True, **also),
+        *steps(label, part, (group, "recipient_search_text"), terms.short_names, days, exact=True, **also),
     ]
 
 
-def poll(interest: Interest, window: Window, groups: Sequence[str], categories: Sequence[str]) -> list[Step]:
+def poll(terms: SearchTerms, window: DateWindow, groups: Sequence[str], categories: Sequence[str]) -> list[FetchStep]:
     """Plan a poll: held awards first, then what is new or changed by name and by phrase; on a sweep what came late.
 
     `groups` are the award types whose awards a sweep searches, one group after the other; with none of them it searches
@@ -121,70 +121,70 @@ def poll(interest: Interest, window: Window, groups: Sequence[str], categories: 
     """
     changed = (window.modified_since, window.until)
     recent: dict[str, object] = {"date_type": "last_modified_date", "reveals": True}
-    planned = held(interest, window, categories)
-    planned += by_name("changed", CHANGED_BY_NAME, TRANSACTIONS, interest, changed, **recent)
-    planned += steps("changed", CHANGED_BY_PHRASE, (TRANSACTIONS, "keywords"), interest.phrases, changed, **recent)
+    planned = held(terms, window, categories)
+    planned += by_name("changed", CHANGED_BY_NAME, TRANSACTIONS, terms, changed, **recent)
+    planned += steps("changed", CHANGED_BY_PHRASE, (TRANSACTIONS, "keywords"), terms.phrases, changed, **recent)
     if window.acted_since:
         acted = (window.acted_since, window.until)
         for group in groups:
-            planned += by_name("late", LATE_BY_NAME, group, interest, acted)
-            planned += steps("late", LATE_BY_PHRASE, (group, "keywords"), interest.phrases, acted)
-        planned += steps("late", LATE_BY_PHRASE, (TRANSACTIONS, "keywords"), interest.phrases, acted)
+            planned += by_name("late", LATE_BY_NAME, group, terms, acted)
+            planned += steps("late", LATE_BY_PHRASE, (group, "keywords"), terms.phrases, acted)
+        planned += steps("late", LATE_BY_PHRASE, (TRANSACTIONS, "keywords"), terms.phrases, acted)
         if not groups:
-            planned += by_name("late", LATE_BY_NAME, TRANSACTIONS, interest, acted)
+            planned += by_name("late", LATE_BY_NAME, TRANSACTIONS, terms, acted)
     return planned
 
 
-def held(interest: Interest, window: Window, categories: Sequence[str]) -> list[Step]:
+def held(terms: SearchTerms, window: DateWindow, categories: Sequence[str]) -> list[FetchStep]:
     """Plan what is asked of held awards: every day what has changed, on a sweep also how many actions they have."""
-    ids, _ = held_numbers(interest, categories)
+    ids, _ = held_numbers(terms, categories)
     since, overlap = window.modified_since, window.overlap
     if window.acted_since:
         since, overlap = min(since, window.until - SWEEP_REREADS), timedelta(0)
     also: dict[str, object] = {"date_type": "last_modified_date", "overlap": overlap.days}
     planned = steps("held", HELD, (TRANSACTIONS, "award_ids"), ids, (since, window.until), **also)
-    return planned + (counts(interest, categories) if window.acted_since else [])
+    return planned + (counts(terms, categories) if window.acted_since else [])
 
 
-def counts(interest: Interest, categories: Sequence[str]) -> list[Step]:
+def counts(terms: SearchTerms, categories: Sequence[str]) -> list[FetchStep]:
     """Plan the comparison of how many actions held awards have; awards whose numbers cannot be searched, one by one."""
-    ids, keys = held_numbers(interest, categories)
+    ids, keys = held_numbers(terms, categories)
     planned = steps("held", COUNTED, (COUNTS, "award_ids"), ids, None)
     return planned + [step_of("held", COUNTED, {"group": COUNTS, "filter": "key", "texts": [key]}) for key in keys]
 
 
-def held_numbers(interest: Interest, categories: Sequence[str]) -> tuple[list[str], list[str]]:
+def held_numbers(terms: SearchTerms, categories: Sequence[str]) -> tuple[list[str], list[str]]:
     """Return the numbers of held awards that can be searched for, and the keys of the other ones."""
-    awards = [award for category in categories for award in interest.held.get(category, ())]
+    awards = [award for category in categories for award in terms.stored.get(category, ())]
     ids = {award.piid.upper() for award in awards if SEARCHABLE_ID.fullmatch(award.piid.upper())}
     return sorted(ids), sorted(award.key for award in awards if award.piid.upper() not in ids)
 
 
-def is_wanted(step: Step, interest: Interest) -> bool:
+def is_wanted(step: FetchStep, terms: SearchTerms) -> bool:
     """Whether somebody still looks for one of a step's texts; an award that could not be read is always wanted."""
-    held = {text for awards in interest.held.values() for award in awards for text in (award.key, award.piid.upper())}
-    wanted = {*interest.names, *interest.short_names, *interest.ueis, *interest.phrases, *held}
+    held = {text for awards in terms.stored.values() for award in awards for text in (award.key, award.piid.upper())}
+    wanted = {*terms.names, *terms.short_names, *terms.ueis, *terms.phrases, *held}
     search = search_of(step)
     return search.group == AWARD or not wanted.isdisjoint(search.texts)
 
 
 def backfill(
-    interest: Interest, since: date, until: date, groups: Sequence[str], categories: Sequence[str]
-) -> list[Step]:
+    terms: SearchTerms, since: date, until: date, groups: Sequence[str], categories: Sequence[str]
+) -> list[FetchStep]:
     """Plan a whole history, a fiscal year at a time, by the date of each award's latest action.
 
     By that date every award is in just one year, and an award signed before the search begins is still found. Awards
     that are held already are compared by their counts first: an award's row need not change with each action.
     """
-    planned = counts(interest, categories) if since <= until else []
-    texts: list[Step] = []  # last: what the award search has brought need not be fetched for its texts
+    planned = counts(terms, categories) if since <= until else []
+    texts: list[FetchStep] = []  # last: what the award search has brought need not be fetched for its texts
     for label, start, end in fiscal_years(since, until):
         for group in groups:
-            planned += by_name(label, HISTORY, group, interest, (start, end))
-            planned += steps(label, HISTORY, (group, "keywords"), interest.phrases, (start, end))
-        texts += steps(label, HISTORY, (TRANSACTIONS, "keywords"), interest.phrases, (start, end))
+            planned += by_name(label, HISTORY, group, terms, (start, end))
+            planned += steps(label, HISTORY, (group, "keywords"), terms.phrases, (start, end))
+        texts += steps(label, HISTORY, (TRANSACTIONS, "keywords"), terms.phrases, (start, end))
         # An award that has passed to another company since is found only by its earlier transactions.
-        texts += by_name(label, HISTORY, TRANSACTIONS, interest, (start, end))
+        texts += by_name(label, HISTORY, TRANSACTIONS, terms, (start, end))
     return planned + texts
 
 

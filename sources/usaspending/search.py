@@ -18,7 +18,7 @@ from datetime import date, datetime, timedelta
 from itertools import product
 from typing import NamedTuple, TypeVar
 
-from sources.base import Shortfall
+from sources.base import IncompleteResult
 from sources.errors import Refused, SourceChanged
 from sources.fields import read_json
 from sources.http.client import Client
@@ -149,7 +149,9 @@ def transaction_counts(
         number += 1
 
 
-def award_rows(client: Client, step: str, group: str, filters: Mapping[str, object]) -> Iterator[Row | Shortfall]:
+def award_rows(
+    client: Client, step: str, group: str, filters: Mapping[str, object]
+) -> Iterator[Row | IncompleteResult]:
     """Walk the award search of one type group to its end, then check against its count if it took several pages.
 
     Sorted by `Award ID`, which is never null: a null sort value breaks the cursor. Raises `SourceError`.
@@ -178,7 +180,7 @@ def award_rows(client: Client, step: str, group: str, filters: Mapping[str, obje
         if more:
             body = {**body, **_next_cursor(page, body, client)}
     if pages > 1 and (expected := award_counts(client, filters, [group])[group]) > len(seen):
-        yield Shortfall(step=step, expected=expected, received=len(seen))
+        yield IncompleteResult(step=step, expected=expected, received=len(seen))
 
 
 def _next_cursor(page: Mapping[str, object], body: Mapping[str, object], client: Client) -> dict[str, object]:
@@ -292,19 +294,20 @@ class Slice:
         return ()
 
 
-def transaction_rows(client: Client, part: Slice) -> Iterator[Row | Shortfall]:
+def transaction_rows(client: Client, part: Slice) -> Iterator[Row | IncompleteResult]:
     """Read a slice of the transaction search whole.
 
-    A row may come more than once; a `Shortfall` follows the rows of a slice that stayed short. Raises `SourceError`.
+    A row may come more than once. An `IncompleteResult` follows the rows of a slice that stayed short.
+    Raises `SourceError`.
     """
     for leaf in leaves(client, part):
-        if isinstance(leaf, Shortfall):
+        if isinstance(leaf, IncompleteResult):
             yield leaf
         else:
             yield from (found.row for found in leaf)
 
 
-def leaves(client: Client, part: Slice) -> Iterator[list[Found] | Shortfall]:
+def leaves(client: Client, part: Slice) -> Iterator[list[Found] | IncompleteResult]:
     """Read a slice whole, cutting it as small as completeness needs; give the rows of each piece together.
 
     Raises `SourceError`.
@@ -327,7 +330,7 @@ def leaves(client: Client, part: Slice) -> Iterator[list[Found] | Shortfall]:
         yield from _counted(client, part)
 
 
-def _counted(client: Client, part: Slice) -> Iterator[list[Found] | Shortfall]:
+def _counted(client: Client, part: Slice) -> Iterator[list[Found] | IncompleteResult]:
     """Read a slice of several pages in pieces, and compare their rows with its count."""
     expected = _count(client, part)
     if expected > MOST_ROWS:
@@ -343,7 +346,7 @@ def _counted(client: Client, part: Slice) -> Iterator[list[Found] | Shortfall]:
     if received < expected and example and _count(client, example[0]) == example[1]:
         received += others  # it does not leave them out after all
     if received < expected:
-        yield Shortfall(step=part.step, expected=expected, received=received)
+        yield IncompleteResult(step=part.step, expected=expected, received=received)
 
 
 def _count(client: Client, part: Slice) -> int:

@@ -21,16 +21,16 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 from sources.base import (
+    DateWindow,
+    ExpectedRows,
     FailedStep,
     Fetched,
-    Interest,
-    RowBounds,
-    Shortfall,
+    FetchStep,
+    IncompleteResult,
+    NotModified,
+    SearchTerms,
     Source,
-    Step,
     Stored,
-    Unchanged,
-    Window,
 )
 from sources.errors import Refused
 from sources.fields import read_json
@@ -40,7 +40,7 @@ from sources.usaspending import plan
 from sources.usaspending.assumptions import SUBAWARD_ASSUMPTIONS
 from sources.usaspending.award_fetcher import detail_path, is_meant, row_digest
 from sources.usaspending.batches import Lists
-from sources.usaspending.filters import PACE, SUBAWARD_TYPES, text_filter
+from sources.usaspending.filters import RATE_LIMIT, SUBAWARD_TYPES, text_filter
 from sources.usaspending.plan import Search, fiscal_years, search_of
 from sources.usaspending.search import SUBAWARDS, Found, Slice, knows_homeland_security, last_updated, leaves, taken
 from sources.usaspending.subaward_parser import parse, subaward_key
@@ -56,13 +56,13 @@ class Subawards(Source):
     name = "subawards"
     title = "USAspending subawards"
     base_url = "https://api.usaspending.gov"
-    pace = PACE
-    expects = RowBounds(at_least=0, at_most=200_000)
-    rests = timedelta(days=6, hours=12)
-    delay = "A subaward appears when the prime recipient reports it, which may be months after it was made."
+    rate_limit = RATE_LIMIT
+    expected_rows = ExpectedRows(at_least=0, at_most=200_000)
+    min_poll_interval = timedelta(days=6, hours=12)
+    reporting_delay = "A subaward appears when the prime recipient reports it, which may be months after it was made."
     assumptions = SUBAWARD_ASSUMPTIONS
 
-    def control(self, client: Client) -> bool:
+    def health_check(self, client: Client) -> bool:
         """Whether the list of departments, which is never empty, names Homeland Security."""
         return knows_homeland_security(client)
 
@@ -70,34 +70,34 @@ class Subawards(Source):
         """Return the day of the newest data, which moves with the nightly load."""
         return last_updated(client)
 
-    def poll_steps(self, interest: Interest, window: Window) -> list[Step]:
+    def poll_steps(self, terms: SearchTerms, window: DateWindow) -> list[FetchStep]:
         """Plan a poll: subawards made in the days a poll looks back for what is new, or a sweep for what is late."""
         since = min(window.signed_since, window.acted_since or window.signed_since)
-        return _searches("made", interest, since, window.until)
+        return _searches("made", terms, since, window.until)
 
-    def is_wanted(self, step: Step, interest: Interest) -> bool:
+    def is_wanted(self, step: FetchStep, terms: SearchTerms) -> bool:
         """Whether one of a step's texts is still looked for."""
-        return plan.is_wanted(step, interest)
+        return plan.is_wanted(step, terms)
 
-    def backfill_steps(self, interest: Interest, since: date, until: date) -> list[Step]:
+    def backfill_steps(self, terms: SearchTerms, since: date, until: date) -> list[FetchStep]:
         """Plan a whole history, a fiscal year at a time, by the date of the subaward."""
         return [
-            step for label, start, end in fiscal_years(since, until) for step in _searches(label, interest, start, end)
+            step for label, start, end in fiscal_years(since, until) for step in _searches(label, terms, start, end)
         ]
 
-    def fetch(self, client: Client, step: Step, stored: Stored) -> Iterator[Fetched]:
+    def fetch(self, client: Client, step: FetchStep, stored: Stored) -> Iterator[Fetched]:
         """Walk one search; give each subaward once: unchanged, or as a payload, or the reason it cannot be read."""
         primes, search = _Primes(client), search_of(step)
         for leaf in _leaves(client, step, search, stored):
-            if isinstance(leaf, (Shortfall, FailedStep)):
+            if isinstance(leaf, (IncompleteResult, FailedStep)):
                 yield leaf
                 continue
             payloads, problems = _subawards_of(leaf, search, client.source)
             yield from problems
             for payload in payloads:
-                known = stored.held(payload.key)
+                known = stored.stored_version(payload.key)
                 if known and known.revision == payload.revision:
-                    yield Unchanged(key=payload.key)
+                    yield NotModified(key=payload.key)
                 else:
                     yield _with_prime(payload, primes, stored)
 
@@ -106,10 +106,10 @@ class Subawards(Source):
         return [parse(payload)]
 
 
-def _searches(label: str, interest: Interest, start: date, end: date) -> list[Step]:
+def _searches(label: str, terms: SearchTerms, start: date, end: date) -> list[FetchStep]:
     return [
-        *plan.by_name(label, MADE, GROUP, interest, (start, end)),
-        *plan.steps(label, MADE, (GROUP, "keywords"), interest.phrases, (start, end)),
+        *plan.by_name(label, MADE, GROUP, terms, (start, end)),
+        *plan.steps(label, MADE, (GROUP, "keywords"), terms.phrases, (start, end)),
     ]
 
 
@@ -139,11 +139,11 @@ class _Primes:
 
 
 def _leaves(
-    client: Client, step: Step, search: Search, stored: Stored
-) -> Iterator[list[Found] | Shortfall | FailedStep]:
+    client: Client, step: FetchStep, search: Search, stored: Stored
+) -> Iterator[list[Found] | IncompleteResult | FailedStep]:
     """Read a search whole, under contracts and under assistance, which the API does not search together."""
 
-    def found(texts: list[str]) -> Iterator[list[Found] | Shortfall]:
+    def found(texts: list[str]) -> Iterator[list[Found] | IncompleteResult]:
         for group, types in SUBAWARD_TYPES.items():
             part = Slice(
                 step=step.key,
@@ -187,7 +187,7 @@ def _payload(key: str, found: Sequence[Found], source: str) -> Payload:
 def _with_prime(payload: Payload, primes: _Primes, stored: Stored) -> Payload:
     """Add the prime award's detail to what concerns somebody."""
     record = parse(payload)
-    if not isinstance(record, Publication) or not stored.concerns(record):
+    if not isinstance(record, Publication) or not stored.matches_watchlist(record):
         return payload
     if not record.award_key:
         return payload

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from sources.records import HeldAward
+from sources.records import MatchedAward
 from storage.models import MatchBand
 from storage.tables import CheckpointRow, EventRow, MatchRow, RecordRow, RunRow
 from storage.writing.milestones import COUNTED_UP
@@ -81,7 +81,7 @@ def tell_newest(
     return len(told)
 
 
-def held_awards(session: Session, vendor_id: str = "") -> dict[str, tuple[HeldAward, ...]]:
+def held_awards(session: Session, vendor_id: str = "") -> dict[str, tuple[MatchedAward, ...]]:
     """Return the stored awards that matched, by category; without those whose every match a reviewer has rejected.
 
     With `vendor_id` only those that matched this entry.
@@ -91,7 +91,7 @@ def held_awards(session: Session, vendor_id: str = "") -> dict[str, tuple[HeldAw
         matched = matched.where(col(MatchRow.vendor_id) == vendor_id)
     query = select(col(RecordRow.category), col(RecordRow.key), col(RecordRow.piid))
     query = query.where(col(RecordRow.key).in_(matched), col(RecordRow.piid) != "").order_by(col(RecordRow.key))
-    held: dict[str, list[HeldAward]] = {}
+    held: dict[str, list[MatchedAward]] = {}
     for category, key, piid in session.execute(query):
-        held.setdefault(category, []).append(HeldAward(key, piid))
+        held.setdefault(category, []).append(MatchedAward(key, piid))
     return {category: tuple(awards) for category, awards in held.items()}

@@ -15,7 +15,7 @@ from tests.sources.scripted_server import ScriptedServer
 class Keyed(Usaspending):
     """A source that needs a key."""
 
-    needs_key = "X-Api-Key"
+    api_key_header = "X-Api-Key"
 
 
 def settings(folder: Path, **source: object) -> Settings:

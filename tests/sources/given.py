@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
-from sources.base import Fetched, Interest, RowBounds, Source, Step, Stored, Window
-from sources.http.client import Client, Pace
+from sources.base import DateWindow, ExpectedRows, Fetched, FetchStep, SearchTerms, Source, Stored
+from sources.http.client import Client, RateLimit
 from sources.records import Agency, Award, Document, Payload, Publication, PublicationKind, Recipient, Record
 from tests.awards import award
 from tests.records import ICE
@@ -22,22 +22,24 @@ class Given(Source):
     records: Sequence[Record] = ()
     title: str = "What is given"
     base_url: str = "http://127.0.0.1:9"
-    pace: Pace = field(default_factory=lambda: Pace(seconds_between=0))
-    expects: RowBounds = field(default_factory=lambda: RowBounds(at_least=0, at_most=1000))
+    rate_limit: RateLimit = field(default_factory=lambda: RateLimit(seconds_between=0))
+    expected_rows: ExpectedRows = field(default_factory=lambda: ExpectedRows(at_least=0, at_most=1000))
 
-    def control(self, client: Client) -> bool:
+    def health_check(self, client: Client) -> bool:
         """Whether it is there: it is."""
         return client.source == self.name
 
-    def poll_steps(self, interest: Interest, window: Window) -> Sequence[Step]:
+    def poll_steps(self, terms: SearchTerms, window: DateWindow) -> Sequence[FetchStep]:
         """Plan one step."""
-        return [Step(key="all", query={"names": list(interest.names)}, since=window.modified_since, until=window.until)]
+        return [
+            FetchStep(key="all", query={"names": list(terms.names)}, since=window.modified_since, until=window.until)
+        ]
 
-    def backfill_steps(self, interest: Interest, since: date, until: date) -> Sequence[Step]:
+    def backfill_steps(self, terms: SearchTerms, since: date, until: date) -> Sequence[FetchStep]:
         """Plan one step."""
-        return [Step(key=f"{since}/{until}", query={"names": list(interest.names)})]
+        return [FetchStep(key=f"{since}/{until}", query={"names": list(terms.names)})]
 
-    def fetch(self, client: Client, step: Step, stored: Stored) -> Iterator[Fetched]:  # noqa: ARG002
+    def fetch(self, client: Client, step: FetchStep, stored: Stored) -> Iterator[Fetched]:  # noqa: ARG002
         """Give all there is."""
         document = Document(
             url=f"{self.base_url}/{step.key}",

@@ -8,9 +8,9 @@ from datetime import date, timedelta
 
 from monitors.runs.plan import Reach, poll_window
 from procurewatch.demo.stand_in import StandIn
-from sources.base import FailedStep, Fetched, Interest, Shortfall, Source, Step
+from sources.base import FailedStep, Fetched, FetchStep, IncompleteResult, SearchTerms, Source
 from sources.errors import SourceError
-from sources.records import Award, HeldAward, Payload, Problem, Publication
+from sources.records import Award, MatchedAward, Payload, Problem, Publication
 from tests.sources.memory import Memory
 from tests.sources.upstream import client_of, held_record
 
@@ -23,7 +23,7 @@ class Poll:
 
     items: list[Fetched] = field(default_factory=list)
     read: list[Record] = field(default_factory=list)
-    errors: list[tuple[Step, SourceError]] = field(default_factory=list)
+    errors: list[tuple[FetchStep, SourceError]] = field(default_factory=list)
     requests: int = 0
 
     @property
@@ -36,11 +36,11 @@ class Poll:
         return [item for item in self.items if isinstance(item, Problem)]
 
     @property
-    def short(self) -> list[Shortfall]:
-        return [item for item in self.items if isinstance(item, Shortfall)]
+    def short(self) -> list[IncompleteResult]:
+        return [item for item in self.items if isinstance(item, IncompleteResult)]
 
     @property
-    def failures(self) -> list[Step]:
+    def failures(self) -> list[FetchStep]:
         """The steps that the next poll tries again, each once."""
         steps = [step for step, _ in self.errors] + [item.step for item in self.items if isinstance(item, FailedStep)]
         return list({step.key: step for step in steps}.values())
@@ -55,19 +55,19 @@ class Poller:
 
     source: Source
     server: StandIn
-    interest: Interest
+    terms: SearchTerms
     concerns: Callable[[Record], bool] = lambda _record: True
     memory: Memory = field(default_factory=Memory)
     watermark: date | None = None
     swept: date | None = None
-    unfinished: list[Step] = field(default_factory=list)
+    unfinished: list[FetchStep] = field(default_factory=list)
 
     def poll(self, until: date, *, sweep: bool = False) -> Poll:
         """Poll once; with `sweep` a sweep is due, otherwise it is not."""
         swept = until - timedelta(days=1) if not sweep else None
         window = poll_window(until, self.watermark, swept, Reach())
         planned = {step.key: step for step in self.source.poll_steps(self._interest(), window)}
-        steps: list[Step] = []
+        steps: list[FetchStep] = []
         for failed in self.unfinished:
             again = planned.pop(failed.key, failed)
             if again.since and failed.since:
@@ -82,7 +82,7 @@ class Poller:
         """Read a whole history."""
         return self.walk(self.source.backfill_steps(self._interest(), since, until))
 
-    def walk(self, steps: Sequence[Step]) -> Poll:
+    def walk(self, steps: Sequence[FetchStep]) -> Poll:
         """Walk steps, each on its own, and store what they bring."""
         done = Poll()
         self.memory.read = set()
@@ -106,10 +106,10 @@ class Poller:
             elif isinstance(record, Problem):
                 done.items.append(record)
 
-    def _interest(self) -> Interest:
-        held: dict[str, list[HeldAward]] = {}
+    def _interest(self) -> SearchTerms:
+        held: dict[str, list[MatchedAward]] = {}
         for key in sorted({*self.memory.records, *self.memory.followed}):
-            if self.memory.is_followed(key):
+            if self.memory.is_matched(key):
                 kind = "assistance" if key.startswith("ASST") else "idv" if key.startswith("CONT_IDV") else "contract"
-                held.setdefault(kind, []).append(HeldAward(key, key.split("_")[2]))
-        return replace(self.interest, held={kind: tuple(awards) for kind, awards in held.items()})
+                held.setdefault(kind, []).append(MatchedAward(key, key.split("_")[2]))
+        return replace(self.terms, stored={kind: tuple(awards) for kind, awards in held.items()})

@@ -11,28 +11,28 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from sources.base import Interest, Source, Step, Window
-from sources.http.client import Client, Patience
-from sources.records import HeldAward
+from sources.base import DateWindow, FetchStep, SearchTerms, Source
+from sources.http.client import Client, Timeouts
+from sources.records import MatchedAward
 from sources.registry import SOURCES
 from tests.upstreams.every_source import WORLDS, World
 
 ROOT = Path(__file__).parents[2]
-INTEREST = Interest(
+TERMS = SearchTerms(
     names=tuple(f"VENDOR {n}" for n in range(230)),
     ueis=tuple(f"UEI{n:09}" for n in range(230)),
     phrases=tuple(f"PRODUCT {n}" for n in range(230)),
-    held={
-        "contract": tuple(HeldAward(f"CONT_AWD_{n}", f"C{n:08}") for n in range(600)),
-        "idv": (HeldAward("CONT_IDV_I1", "IDV00001"),),
+    stored={
+        "contract": tuple(MatchedAward(f"CONT_AWD_{n}", f"C{n:08}") for n in range(600)),
+        "idv": (MatchedAward("CONT_IDV_I1", "IDV00001"),),
     },
 )
 DAY = date(2024, 5, 6)
 WINDOWS = [
-    Window(until=DAY, signed_since=DAY, modified_since=DAY),
-    Window(until=DAY, signed_since=date(2024, 1, 1), modified_since=date(2024, 4, 22)),
-    Window(until=DAY, signed_since=date(2024, 1, 1), modified_since=DAY, acted_since=date(2023, 1, 1)),
-    Window(until=DAY, signed_since=date(1999, 1, 1), modified_since=DAY, acted_since=date(1999, 1, 1)),
+    DateWindow(until=DAY, signed_since=DAY, modified_since=DAY),
+    DateWindow(until=DAY, signed_since=date(2024, 1, 1), modified_since=date(2024, 4, 22)),
+    DateWindow(until=DAY, signed_since=date(2024, 1, 1), modified_since=DAY, acted_since=date(2023, 1, 1)),
+    DateWindow(until=DAY, signed_since=date(1999, 1, 1), modified_since=DAY, acted_since=date(1999, 1, 1)),
 ]
 
 each_source = pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES.keys())
@@ -47,9 +47,9 @@ def test_a_source_says_what_it_is_and_how_it_must_be_asked(source: Source) -> No
     address = urlsplit(source.base_url)
     assert (address.scheme, address.query, address.fragment, source.base_url[-1] != "/") == ("https", "", "", True)
     assert address.hostname
-    assert source.pace.seconds_between >= 0.1
-    assert 1 <= source.pace.at_once <= 2
-    assert 0 <= source.expects.at_least < source.expects.at_most
+    assert source.rate_limit.seconds_between >= 0.1
+    assert 1 <= source.rate_limit.at_once <= 2
+    assert 0 <= source.expected_rows.at_least < source.expected_rows.at_most
 
 
 @each_source
@@ -64,20 +64,20 @@ def test_the_module_of_a_source_tells_what_is_known_of_its_upstream(source: Sour
 def test_the_control_query_finds_what_always_exists(world: World) -> None:
     source = SOURCES[world.source]
     with world.open() as server:
-        patience = Patience(tries=1, read=10)
-        keys = {source.needs_key: world.key} if source.needs_key else {}
+        timeouts = Timeouts(tries=1, read=10)
+        keys = {source.api_key_header: world.key} if source.api_key_header else {}
         with Client(
-            source.name, base_url=server.base_url, pace=source.pace, patience=patience, key_headers=keys
+            source.name, base_url=server.base_url, rate_limit=source.rate_limit, timeouts=timeouts, key_headers=keys
         ) as client:
-            assert source.control(client) is True
+            assert source.health_check(client) is True
         assert len(server.requests) == 1
 
 
-def plans(source: Source) -> list[list[Step]]:
+def plans(source: Source) -> list[list[FetchStep]]:
     """The steps of several polls and backfills."""
-    polls = [list(source.poll_steps(INTEREST, window)) for window in WINDOWS]
+    polls = [list(source.poll_steps(TERMS, window)) for window in WINDOWS]
     spans = [(DAY, DAY), (date(2008, 1, 1), DAY), (date(1990, 1, 1), DAY), (date(2023, 10, 1), date(2024, 9, 30))]
-    return polls + [list(source.backfill_steps(INTEREST, since, until)) for since, until in spans]
+    return polls + [list(source.backfill_steps(TERMS, since, until)) for since, until in spans]
 
 
 @each_source
@@ -93,9 +93,9 @@ def test_the_keys_of_steps_are_unique_stable_and_fit_for_a_checkpoint(source: So
 
 @each_source
 def test_nothing_to_look_for_is_nothing_to_ask(source: Source) -> None:
-    assert [list(source.poll_steps(Interest(), window)) for window in WINDOWS] == [[], [], [], []]
-    assert list(source.backfill_steps(Interest(), date(2008, 1, 1), DAY)) == []
-    assert list(source.backfill_steps(INTEREST, DAY, date(2024, 5, 5))) == []
+    assert [list(source.poll_steps(SearchTerms(), window)) for window in WINDOWS] == [[], [], [], []]
+    assert list(source.backfill_steps(SearchTerms(), date(2008, 1, 1), DAY)) == []
+    assert list(source.backfill_steps(TERMS, DAY, date(2024, 5, 5))) == []
 
 
 def imported_by(path: Path) -> set[str]:

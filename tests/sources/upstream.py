@@ -14,8 +14,8 @@ from typing import Any
 
 from procurewatch.demo.stand_in import StandIn
 from procurewatch.demo.upstream import Answer, CorpusAction, CorpusAward, LoggedRequest
-from sources.base import FailedStep, Fetched, HeldRecord, Shortfall, Source, Step, Unchanged
-from sources.http.client import Client, Pace, Patience
+from sources.base import FailedStep, Fetched, FetchStep, IncompleteResult, NotModified, Source, StoredVersion
+from sources.http.client import Client, RateLimit, Timeouts
 from sources.records import Award, Payload, Problem, Publication, Record
 from sources.usaspending.awards import Usaspending
 from tests.sources.memory import Memory
@@ -119,9 +119,11 @@ def award(number: int, *actions: CorpusAction, **fields: Any) -> CorpusAward:
 @contextmanager
 def client_of(base_url: str, source: str = SOURCE.name) -> Iterator[Client]:
     """A client in a hurry."""
-    pace = Pace(seconds_between=0)
-    patience = Patience(connect=10, read=10, whole_answer=30, tries=2, first_wait=0.001)
-    with Client(source, base_url=base_url, pace=pace, patience=patience, sleep=lambda _seconds: None) as client:
+    rate_limit = RateLimit(seconds_between=0)
+    timeouts = Timeouts(connect=10, read=10, total=30, tries=2, first_wait=0.001)
+    with Client(
+        source, base_url=base_url, rate_limit=rate_limit, timeouts=timeouts, sleep=lambda _seconds: None
+    ) as client:
         yield client
 
 
@@ -133,7 +135,7 @@ class Walk:
     error: Exception | None = None
 
 
-def walk(source: Source, server: StandIn, steps: Sequence[Step], memory: Memory | None = None) -> Walk:
+def walk(source: Source, server: StandIn, steps: Sequence[FetchStep], memory: Memory | None = None) -> Walk:
     """Walk steps, one after the other; keep what came before an error."""
     done, stored = Walk(), memory or Memory()
     with client_of(server.base_url, source.name) as client:
@@ -146,7 +148,9 @@ def walk(source: Source, server: StandIn, steps: Sequence[Step], memory: Memory 
     return done
 
 
-def items_of(source: Source, server: StandIn, steps: Sequence[Step], memory: Memory | None = None) -> list[Fetched]:
+def items_of(
+    source: Source, server: StandIn, steps: Sequence[FetchStep], memory: Memory | None = None
+) -> list[Fetched]:
     """Walk steps to their ends."""
     done = walk(source, server, steps, memory)
     if done.error:
@@ -154,7 +158,7 @@ def items_of(source: Source, server: StandIn, steps: Sequence[Step], memory: Mem
     return done.items
 
 
-def fetched(server: StandIn, step: Step, memory: Memory | None = None) -> list[Fetched]:
+def fetched(server: StandIn, step: FetchStep, memory: Memory | None = None) -> list[Fetched]:
     """Walk one step of contracts and IDVs to its end."""
     return items_of(SOURCE, server, [step], memory)
 
@@ -183,23 +187,23 @@ def kinds(items: Sequence[Fetched]) -> list[tuple[str, str]]:
 def name_of(item: Fetched) -> str:
     """What an item calls its award or its step."""
     match item:
-        case Payload(key=key) | Problem(key=key) | Unchanged(key=key):
+        case Payload(key=key) | Problem(key=key) | NotModified(key=key):
             return key
-        case Shortfall(step=name):
+        case IncompleteResult(step=name):
             return name
         case FailedStep(step=step):
             return step.key
 
 
-def held_record(record: Award | Publication, *, matched: bool = True) -> HeldRecord:
+def held_record(record: Award | Publication, *, matched: bool = True) -> StoredVersion:
     """What a program has stored of a record."""
     actions = record.actions if isinstance(record, Award) else ()
-    return HeldRecord(
+    return StoredVersion(
         key=record.key,
         revision=record.revision,
         actions=frozenset((a.modification, a.signed, a.obligation) for a in actions),
         texts=frozenset((a.modification, a.description) for a in actions),
-        listed=len(actions),
+        action_count=len(actions),
         matched=matched,
     )
 
@@ -218,10 +222,10 @@ def step_of(
     since: date | None = date(2024, 1, 1),
     until: date | None = date(2024, 12, 31),
     **also: object,
-) -> Step:
+) -> FetchStep:
     """One search, in the words of the adapters' plans."""
     query = {"group": group, "filter": filter_name, "texts": list(texts), **also}
-    return Step(key=f"test/{group}", query=query, since=since, until=until)
+    return FetchStep(key=f"test/{group}", query=query, since=since, until=until)
 
 
 def filters_of(body: Mapping[str, Any]) -> Json:

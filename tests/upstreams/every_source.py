@@ -141,7 +141,7 @@ def _contract_action(number: int, day: date) -> dict[str, Any]:
 def _open_awards() -> sam_contract_awards.FaultySamContractAwards:
     old = record("70CDCR24P00000001", signed="2024-01-17", modified="2024-01-20T08:00:00Z")
     upstream = sam_contract_awards.FaultySamContractAwards([old, _contract_action(1, FIRST)])
-    upstream.a_day = 10_000
+    upstream.requests_per_day = 10_000
     return upstream
 
 
@@ -252,8 +252,8 @@ def recorded_world(source: Source) -> World:
         add=None,
         places=paths,
         renamed=paths[-1] if is_json else "",
-        key="key-of-the-test" if source.needs_key else "",
-        also=tuple(source.also),
+        key="key-of-the-test" if source.api_key_header else "",
+        also=tuple(source.extra_hosts),
     )
 
 

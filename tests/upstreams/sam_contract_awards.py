@@ -86,7 +86,7 @@ class Export:
 
 
 class SamContractAwardsStandIn(StandIn):
-    """SAM.gov's contract awards: `records` and `deleted`, as of `today`, for one key with `a_day` requests.
+    """SAM.gov's contract awards: `records` and `deleted`, as of `today`, for one key with `requests_per_day` requests.
 
     `ready_after`: how often a file is asked for before it is there; `not_ready`: how that shows ("400", "303", "s3",
     "s3 as 200"). `packing`: "", "zip" or "gzip". `nothing`: how no rows show ("200": counts in awardResponse, "204",
@@ -98,7 +98,7 @@ class SamContractAwardsStandIn(StandIn):
 
     def __init__(self, records: Sequence[Json] = (), deleted: Sequence[Json] = ()) -> None:
         self.records, self.deleted = list(records), list(deleted)
-        self.key, self.a_day, self.used = KEY, 10, 0
+        self.key, self.requests_per_day, self.used = KEY, 10, 0
         self.today = date(2026, 11, 23)
         self.ready_after, self.not_ready, self.packing, self.nothing = 0, "400", "", "200"
         self.wrong_status, self.reads_header, self.counts_records = "", True, False
@@ -154,7 +154,7 @@ class SamContractAwardsStandIn(StandIn):
             raise refused("No API Key was supplied. Please submit with a valid API key.", status=403)
         if key != self.key:
             raise refused("An invalid API key was supplied. Please submit with a valid API key.", status=403)
-        if self.used >= self.a_day:
+        if self.used >= self.requests_per_day:
             text = "You have exceeded your quota. You can access API after 2026-Nov-24 00:00:00+0000 UTC"
             raise Refusal(429, {"code": "900804", "message": "Message throttled out", "description": text})
         self.used += 1

@@ -53,9 +53,10 @@ class SamOpportunities(StandIn):
 
     `counts_records`: an offset counts records, not pages. `nothing_is_404`: a search that finds nothing is answered
     with 404. `reads_header`: the key is read from its header, too. `ignored`: parameters that it does not read.
-    `unknown_key`: the status that answers a key it does not know; 200 sends an error as a page. `a_day`: the requests a
-    day, counted in `used`; `throttle` the shape of the answer beyond them: "wso2", "data.gov", "html", "wso2 with 200"
-    or "page with 200". `most`: the largest page. `strays`: what pages past the end hold, in turn.
+    `unknown_key`: the status that answers a key it does not know; 200 sends an error as a page.
+    `requests_per_day`: counted in `used`; `throttle`: the shape of the answer beyond them: "wso2", "data.gov",
+    "html", "wso2 with 200" or "page with 200". `most`: the largest page.
+    `strays`: what pages past the end hold, in turn.
     """
 
     def __init__(self, notices: Sequence[Json] = (), *, port: int = 0) -> None:
@@ -67,7 +68,7 @@ class SamOpportunities(StandIn):
         self.ignored: set[str] = set()
         self.strays = [notice(number, postedDate="2019-01-01", title="Stray") for number in (901, 902, 903)]
         self.unknown_key = 403
-        self.a_day: int | None = None
+        self.requests_per_day: int | None = None
         self.throttle = "wso2"
         self.used = 0
         self.most = 1000
@@ -95,7 +96,7 @@ class SamOpportunities(StandIn):
         try:
             self._check_key(request)
             self.used += 1  # also for what is then refused
-            if self.a_day is not None and self.used > self.a_day:
+            if self.requests_per_day is not None and self.used > self.requests_per_day:
                 return self._throttled()
             path = urlsplit(request.path).path
             if request.method == "GET" and path in ("/opportunities/v2/search", "/prod/opportunities/v2/search"):

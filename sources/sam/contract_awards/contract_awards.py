@@ -25,9 +25,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
 
-from sources.base import Assumption, Fetched, Interest, Quota, RowBounds, Source, Step, Stored, Window
+from sources.base import (
+    Assumption,
+    DailyQuota,
+    DateWindow,
+    ExpectedRows,
+    Fetched,
+    FetchStep,
+    SearchTerms,
+    Source,
+    Stored,
+)
 from sources.errors import SourceChanged
-from sources.http.client import Client, Pace
+from sources.http.client import Client, RateLimit
 from sources.records import Payload, Record
 from sources.sam.api import KEY_HEADER, KEY_PARAMETER, header_key, with_known_key
 from sources.sam.contract_awards.record_parser import parse
@@ -102,30 +112,30 @@ class SamContractAwards(Source):
     name = "samawards"
     title = "SAM.gov Contract Awards"
     base_url = "https://api.sam.gov"
-    needs_key: str | None = KEY_HEADER
-    key_parameter = KEY_PARAMETER
-    pace = Pace(seconds_between=2.0, at_once=1)
-    expects = RowBounds(at_least=1, at_most=5 * MOST_EXTRACTED)
-    quota: Quota | None = Quota(name="sam", a_day=10)
-    rests = timedelta(hours=20)
-    keeps_all = False
-    delay = (
+    api_key_header: str | None = KEY_HEADER
+    api_key_parameter = KEY_PARAMETER
+    rate_limit = RateLimit(seconds_between=2.0, at_once=1)
+    expected_rows = ExpectedRows(at_least=1, at_most=5 * MOST_EXTRACTED)
+    quota: DailyQuota | None = DailyQuota(name="sam", requests_per_day=10)
+    min_poll_interval = timedelta(hours=20)
+    store_unmatched = False
+    reporting_delay = (
         "Actions of the Department of Defense and the Army Corps of Engineers are published 90 days after they are"
         " signed."
     )
     assumptions: Sequence[Assumption] = ASSUMPTIONS
 
-    def control(self, client: Client) -> bool:
+    def health_check(self, client: Client) -> bool:
         """Whether anything was signed in January 2024. Costs a request."""
         return count(client, JANUARY) > 0
 
-    def poll_steps(self, interest: Interest, window: Window) -> list[Step]:
+    def poll_steps(self, terms: SearchTerms, window: DateWindow) -> list[FetchStep]:
         """Plan a poll: what Defense reveals, what was deleted, what was modified; the same for any interest.
 
         Which days are still to be read the source knows itself; the steps cover those of a first look, which brings as
         many of them as a day's requests can.
         """
-        if not (interest.names or interest.ueis or interest.phrases):
+        if not (terms.names or terms.ueis or terms.phrases):
             return []
         until, revealed = window.until, window.until - DELAYED
         return [
@@ -134,17 +144,17 @@ class SamContractAwards(Source):
             _step("modified", "lastModifiedDate", window.modified_since, until, {}),
         ]
 
-    def backfill_steps(self, interest: Interest, since: date, until: date) -> list[Step]:
+    def backfill_steps(self, terms: SearchTerms, since: date, until: date) -> list[FetchStep]:
         """Plan a history by date signed: each UEI, as recipient's and as parent's, and each name."""
-        steps: list[Step] = []
+        steps: list[FetchStep] = []
         start = max(since, EARLIEST)
         while start <= until:
             end = min(date(start.year - start.year % YEARS_AT_ONCE + YEARS_AT_ONCE - 1, 12, 31), until)
-            steps += _search_steps(interest, start, end)
+            steps += _search_steps(terms, start, end)
             start = end + A_DAY
         return steps
 
-    def fetch(self, client: Client, step: Step, stored: Stored) -> Iterator[Fetched]:
+    def fetch(self, client: Client, step: FetchStep, stored: Stored) -> Iterator[Fetched]:
         """Walk one extract or one search: each record that may be new or changed, the rest as unchanged.
 
         Raises:
@@ -160,20 +170,20 @@ class SamContractAwards(Source):
 
 def _step(
     label: str, date_type: str, since: date, until: date, filters: Mapping[str, str], *, key: str = "", name: str = ""
-) -> Step:
+) -> FetchStep:
     """Return a step; `name` is what recipients' names must hold, where the search had to ask for less."""
     query = {"label": label, "date_type": date_type, "filters": dict(filters), "name": name}
-    return Step(key=key or label, query=query, since=since, until=until, part=PARTS[label])
+    return FetchStep(key=key or label, query=query, since=since, until=until, part=PARTS[label])
 
 
-def _search_steps(interest: Interest, since: date, until: date) -> list[Step]:
-    ueis = [uei for uei in interest.ueis if UEI.fullmatch(uei)]
+def _search_steps(terms: SearchTerms, since: date, until: date) -> list[FetchStep]:
+    ueis = [uei for uei in terms.ueis if UEI.fullmatch(uei)]
     asked: list[tuple[str, str, Sequence[str]]] = [
         ("uei", "awardeeUniqueEntityId", ueis),
         ("parent", "ultimateParentUniqueEntityId", ueis),
-        ("name", "awardeeLegalBusinessName", interest.names),
+        ("name", "awardeeLegalBusinessName", terms.names),
     ]
-    steps: list[Step] = []
+    steps: list[FetchStep] = []
     for kind, parameter, values in asked:
         for value in values:
             sent = searchable(value) if kind == "name" else value

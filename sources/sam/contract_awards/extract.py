@@ -159,7 +159,7 @@ class Extract:
                     raise error.final from None
                 self._set(number, replace(self._parts[number].cut(1)[0], renewed=True))
         self._parts = []
-        self._stored.keep_note(self._order.note, "")
+        self._stored.set_state(self._order.note, "")
 
     def _file(self, number: int, file: Path) -> Iterator[tuple[Part, Downloaded]]:
         part = self._parts[number]
@@ -182,7 +182,7 @@ class Extract:
     def _noted(self) -> list[Part]:
         """Return the parts that are noted; tokens that are too old are forgotten."""
         try:
-            parts = [Part(**fields) for fields in json.loads(self._stored.note(self._order.note) or "[]")]
+            parts = [Part(**fields) for fields in json.loads(self._stored.get_state(self._order.note) or "[]")]
             long_ago = (datetime.now(UTC) - GIVE_UP_AFTER).isoformat()
             return [
                 part.cut(1)[0] if part.asked and part.asked < long_ago and not part.done else part for part in parts
@@ -192,14 +192,14 @@ class Extract:
 
     def _set(self, number: int, *parts: Part) -> None:
         self._parts[number : number + 1] = parts
-        self._stored.keep_note(self._order.note, json.dumps([asdict(part) for part in self._parts]))
+        self._stored.set_state(self._order.note, json.dumps([asdict(part) for part in self._parts]))
 
     def _submit_ahead(self, number: int) -> Iterator[Problem]:
         """Submit a part, and the next ones if today's requests allow; halve what is too large."""
         ahead = number
         while ahead < min(number + AHEAD, len(self._parts)):
             part = self._parts[ahead]
-            left = self._client.requests_left
+            left = self._client.requests_remaining
             if part.token or part.done or (ahead > number and left is not None and left <= AHEAD):
                 ahead += 1
                 continue
@@ -213,7 +213,7 @@ class Extract:
         order = self._order
         days = period(date.fromisoformat(part.since), date.fromisoformat(part.until))
         path = path_of({**order.filters, order.date_type: days, "format": "json", "emailId": "No"})
-        document = ask(self._client, path, may_be_empty=True)
+        document = ask(self._client, path, allow_204=True)
         submitted = replace(part, asked=document.retrieved_at.isoformat(), url=document.url)
         if not document.body:
             return replace(submitted, done=True)
@@ -237,7 +237,7 @@ class Extract:
             self._client.wait(SOON)
         most = TOO_LARGE if part.days > 1 else LARGEST_FILE
         try:
-            downloaded = self._client.download(f"{DOWNLOAD}?token={part.token}", file, most=most)
+            downloaded = self._client.download(f"{DOWNLOAD}?token={part.token}", file, max_bytes=most)
         except SourceError as error:
             raise self._meant(part, _without_token(error, part.token)) from None
         if not downloaded.size:

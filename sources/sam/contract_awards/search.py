@@ -14,7 +14,7 @@ from datetime import date, datetime
 from io import BytesIO
 from urllib.parse import urlencode
 
-from sources.base import Fetched, Shortfall, Step, Stored, Unchanged
+from sources.base import Fetched, FetchStep, IncompleteResult, NotModified, Stored
 from sources.http.client import Client
 from sources.records import Document, InvalidRecord, Payload
 from sources.sam.api import ask
@@ -115,7 +115,7 @@ def _check_period(name: str, value: str) -> None:
 def page(client: Client, filters: Mapping[str, str], *, offset: int = 0, limit: int = PAGE) -> Document | None:
     """Ask for a page, the first being 0; `None` when SAM.gov says that there is nothing. Raises `SourceError`."""
     path = path_of({**filters, "limit": str(limit), "offset": str(offset)})
-    document = ask(client, path, may_be_empty=True)
+    document = ask(client, path, allow_204=True)
     return document if document.body else None
 
 
@@ -146,7 +146,7 @@ def records_of(client: Client, document: Document | None) -> list[RawRecord]:
 class Sieve:
     """What one step gives of each record it reads."""
 
-    def __init__(self, source: str, stored: Stored, step: Step) -> None:
+    def __init__(self, source: str, stored: Stored, step: FetchStep) -> None:
         self.step = step.key
         self._source = source
         self._stored = stored
@@ -155,7 +155,7 @@ class Sieve:
         # Stored awards of which this step has given something: what is stored of them is its own from then on.
         self._changing: set[str] = set()
 
-    def item(self, record: RawRecord, origin: Document) -> Payload | Unchanged | None:
+    def item(self, record: RawRecord, origin: Document) -> Payload | NotModified | None:
         """Return a record as a payload of its own bytes, or as unchanged; `None` if it is not what was looked for.
 
         `origin` says where it is from; its body is not used.
@@ -166,7 +166,7 @@ class Sieve:
                 return None
             revision = revision_of(record.fields)
             if not self._deletions and self._is_known(key, revision, record):
-                return Unchanged(key=key)
+                return NotModified(key=key)
         except InvalidRecord:  # it is for `parse` to say why
             key, revision = f"UNREADABLE_{hashlib.sha256(record.body).hexdigest()[:16].upper()}", ""
         document = replace(origin, content_type="application/json", body=record.body)
@@ -174,7 +174,7 @@ class Sieve:
 
     def _is_known(self, key: str, revision: str, record: RawRecord) -> bool:
         """Whether the action is stored, and its award no older than here. Raises `InvalidRecord`."""
-        known = self._stored.held(key)
+        known = self._stored.stored_version(key)
         if known is None:
             return False
         # Revisions here are times; that of another source is none, and says nothing.
@@ -210,4 +210,4 @@ def paged(
         offset = number * PAGE if by_records else number
         document = page(client, filters, offset=offset) if number * PAGE < total else None
     if len(seen) < total:
-        yield Shortfall(step=sieve.step, expected=total, received=len(seen))
+        yield IncompleteResult(step=sieve.step, expected=total, received=len(seen))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import structlog
 
-from sources.base import FailedStep, Fetched, Shortfall, Step, Stored
+from sources.base import FailedStep, Fetched, FetchStep, IncompleteResult, Stored
 from sources.errors import SourceChanged
 from sources.http.client import Client, Downloaded
 from sources.records import Document, Problem
@@ -32,26 +32,26 @@ LITTLE = 300  # records: more cost less as an extract, which takes two requests
 OFFSET_COUNTS_PAGES = "offset-counts-pages"
 
 
-def _filters(step: Step) -> dict[str, str]:
+def _filters(step: FetchStep) -> dict[str, str]:
     filters = step.query["filters"]
     return {str(name): str(value) for name, value in filters.items()} if isinstance(filters, Mapping) else {}
 
 
-def _order(step: Step, note: str, since: date, until: date) -> Order:
+def _order(step: FetchStep, note: str, since: date, until: date) -> Order:
     return Order(note=note, filters=_filters(step), date_type=str(step.query["date_type"]), since=since, until=until)
 
 
-def up_to_date(client: Client, step: Step, stored: Stored) -> Iterator[Fetched]:
+def up_to_date(client: Client, step: FetchStep, stored: Stored) -> Iterator[Fetched]:
     """Read what an earlier run has ordered, and then what is still missing up to the step's last day."""
     read = _read_until(step, stored)
     while read < step.days[1]:
         read = yield from _ordered(client, step, stored, read)
 
 
-def at_leisure(client: Client, step: Step, stored: Stored) -> Iterator[Fetched]:
+def at_leisure(client: Client, step: FetchStep, stored: Stored) -> Iterator[Fetched]:
     """Read an extract that is due once a week, and wait for another run if requests are short."""
-    label, until, left = str(step.query["label"]), step.days[1], client.requests_left
-    read, under_way = _read_until(step, stored), bool(stored.note(label))
+    label, until, left = str(step.query["label"]), step.days[1], client.requests_remaining
+    read, under_way = _read_until(step, stored), bool(stored.get_state(label))
     if until <= read or (until - read < A_WEEK and not under_way):
         return
     if left is not None and left < (TO_GO_ON if under_way else TO_SPARE):
@@ -68,29 +68,29 @@ def at_leisure(client: Client, step: Step, stored: Stored) -> Iterator[Fetched]:
         yield FailedStep(step=step, reason=reason)
 
 
-def _read_until(step: Step, stored: Stored) -> date:
+def _read_until(step: FetchStep, stored: Stored) -> date:
     """Return the last day that was read; before the first read, the first day of the step."""
-    noted = stored.note(f"{step.query['label']}/read")
+    noted = stored.get_state(f"{step.query['label']}/read")
     return date.fromisoformat(noted) if noted else step.days[0]
 
 
-def _ordered(client: Client, step: Step, stored: Stored, since: date) -> Generator[Fetched, None, date]:
+def _ordered(client: Client, step: FetchStep, stored: Stored, since: date) -> Generator[Fetched, None, date]:
     """Read the order that is under way, else a new one from `since` on; return the last day that it covers."""
     label = str(step.query["label"])
     order = _order(step, label, since, step.days[1])
     extract = Extract(client, stored, order)
     if not extract.is_under_way:
-        daily = int(stored.note(f"{label}/daily") or "0")
+        daily = int(stored.get_state(f"{label}/daily") or "0")
         records = daily * order.days or count(client, {**order.filters, order.date_type: _period(order)})
-        if not stored.note(f"{label}/read"):
+        if not stored.get_state(f"{label}/read"):
             order, records = _first_look(order, records)
-            stored.keep_note(f"{label}/read", order.since.isoformat())
+            stored.set_state(f"{label}/read", order.since.isoformat())
         extract = Extract(client, stored, order)
         extract.plan(records)
     covers_until = extract.covers_until
     if extract.is_under_way:
         yield from _extracted(client, step, stored, extract, note_daily=f"{label}/daily")
-    stored.keep_note(f"{label}/read", covers_until.isoformat())
+    stored.set_state(f"{label}/read", covers_until.isoformat())
     return covers_until
 
 
@@ -106,7 +106,7 @@ def _period(order: Order) -> str:
 
 
 def _extracted(
-    client: Client, step: Step, stored: Stored, extract: Extract, *, note_daily: str = ""
+    client: Client, step: FetchStep, stored: Stored, extract: Extract, *, note_daily: str = ""
 ) -> Iterator[Fetched]:
     """Read the files of an extract, record by record; note how many a day they held, for the next one."""
     sieve = Sieve(client.source, stored, step)
@@ -118,11 +118,13 @@ def _extracted(
             part, file = item
             found = yield from _records(client, step, sieve, part, file)
             if note_daily:
-                daily = max(-(-found // part.days), int(stored.note(note_daily) or "0") // 2)
-                stored.keep_note(note_daily, str(daily))
+                daily = max(-(-found // part.days), int(stored.get_state(note_daily) or "0") // 2)
+                stored.set_state(note_daily, str(daily))
 
 
-def _records(client: Client, step: Step, sieve: Sieve, part: Part, file: Downloaded) -> Generator[Fetched, None, int]:
+def _records(
+    client: Client, step: FetchStep, sieve: Sieve, part: Part, file: Downloaded
+) -> Generator[Fetched, None, int]:
     origin = Document(
         url=part.url,
         request=f"from an extract of {file.size} bytes, sha256 {file.sha256}",
@@ -140,7 +142,7 @@ def _records(client: Client, step: Step, sieve: Sieve, part: Part, file: Downloa
             if item := sieve.item(record, origin):
                 yield item
     if found < answer.total:
-        yield Shortfall(step=step.key, expected=answer.total, received=found)
+        yield IncompleteResult(step=step.key, expected=answer.total, received=found)
     return found
 
 
@@ -149,11 +151,11 @@ def digest(value: object) -> str:
     return hashlib.sha256(repr(value).encode()).hexdigest()[:16]
 
 
-def _digest_of(step: Step) -> str:
+def _digest_of(step: FetchStep) -> str:
     return digest((sorted(step.query.items()), step.days))
 
 
-def searched(client: Client, step: Step, stored: Stored) -> Iterator[Fetched]:
+def searched(client: Client, step: FetchStep, stored: Stored) -> Iterator[Fetched]:
     """Read a search page by page, or as an extract if it is large or was already ordered as one."""
     order = _order(step, f"search/{_digest_of(step)}", *step.days)
     extract = Extract(client, stored, order)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from urllib.parse import quote
 
-from sources.base import Fetched, Shortfall, Stored, Unchanged
+from sources.base import Fetched, IncompleteResult, NotModified, Stored
 from sources.errors import SourceChanged, SourceError
 from sources.http.client import Client
 from sources.records import Document, Payload, Publication
@@ -62,10 +62,10 @@ class Visit:
         """
         by_records = holds(self.stored, OFFSET_COUNTS_PAGES) is False
         rows: list[Row] = []
-        shortfalls: list[Shortfall] = []
+        shortfalls: list[IncompleteResult] = []
         try:
             for page in pages(self.client, step, search, leave=leave, by_records=by_records):
-                if isinstance(page, Shortfall):
+                if isinstance(page, IncompleteResult):
                     shortfalls.append(page)
                 else:
                     rows += page.rows
@@ -79,7 +79,7 @@ class Visit:
         """Ask for watched notices, as many as today's requests allow."""
         left = MOST_FOLLOWED
         for key, entry in list(self.watch.due()):
-            if self.stored.held(key) is None:
+            if self.stored.stored_version(key) is None:
                 self.watch.forget(key)
             elif left and is_spare(self.client, KEPT) and self._can_ask(entry):
                 left -= 1
@@ -120,11 +120,13 @@ class Visit:
             shared = shared_key(row.fields) if NOTICE_ID.fullmatch(row.notice_id) else ""
             sharing.setdefault(shared, []).append(row)
         for shared, versions in sharing.items():
-            known = self.stored.held(shared) if shared else None
+            known = self.stored.stored_version(shared) if shared else None
             current = next((row for row in versions if known and notice_id_in(known.revision) == row.notice_id), None)
             for row in versions:
                 own = own_key(row.notice_id)
-                is_own = not shared or row is not (current or versions[0]) or self.stored.held(own) is not None
+                is_own = (
+                    not shared or row is not (current or versions[0]) or self.stored.stored_version(own) is not None
+                )
                 yield own if is_own else shared, row
 
     def _see(self, key: str, row: Row) -> Fetched | None:
@@ -132,13 +134,13 @@ class Visit:
         notice = parse(bare)
         if not isinstance(notice, Publication):
             return bare
-        known = self.stored.held(key)
-        if known is None and not self.stored.concerns(notice):
+        known = self.stored.stored_version(key)
+        if known is None and not self.stored.matches_watchlist(notice):
             return bare
         is_same = known is not None and known.revision.removesuffix(TEXT_ASKED) == bare.revision
         has_text = is_same and known is not None and known.revision.endswith(TEXT_ASKED)
         wants_text = not (has_text or notice.state or row.fields.get("description") in (None, "", "null"))
-        without: Fetched = Unchanged(key=key) if is_same else bare
+        without: Fetched = NotModified(key=key) if is_same else bare
         if notice.state:
             self.watch.forget(key)
         else:

@@ -28,19 +28,19 @@ from datetime import UTC, date, datetime, timedelta
 
 from sources.base import (
     Assumption,
+    DailyQuota,
+    DateWindow,
+    ExpectedRows,
     FailedStep,
     Fetched,
-    Interest,
-    Quota,
-    RowBounds,
-    Shortfall,
+    FetchStep,
+    IncompleteResult,
+    SearchTerms,
     Source,
-    Step,
     Stored,
-    Window,
 )
 from sources.errors import QuotaUsedUp, SourceChanged
-from sources.http.client import Client, Pace
+from sources.http.client import Client, RateLimit
 from sources.records import Payload, Record
 from sources.sam.api import KEY_HEADER, KEY_PARAMETER, header_key, with_known_key
 from sources.sam.opportunities.notice_fetcher import (
@@ -114,26 +114,26 @@ class SamOpportunities(Source):
     name = "samnotices"
     title = "SAM.gov contract opportunities"
     base_url = "https://api.sam.gov"
-    needs_key: str | None = KEY_HEADER
-    key_parameter = KEY_PARAMETER
-    pace = Pace(seconds_between=1.0)
-    expects = RowBounds(at_least=1, at_most=200_000)
-    quota: Quota | None = Quota(name="sam", a_day=10)
-    rests = timedelta(hours=20)
-    keeps_all = False
-    delay = "Notices are found by title and awardee; their texts are read only then, a few a day."
+    api_key_header: str | None = KEY_HEADER
+    api_key_parameter = KEY_PARAMETER
+    rate_limit = RateLimit(seconds_between=1.0)
+    expected_rows = ExpectedRows(at_least=1, at_most=200_000)
+    quota: DailyQuota | None = DailyQuota(name="sam", requests_per_day=10)
+    min_poll_interval = timedelta(hours=20)
+    store_unmatched = False
+    reporting_delay = "Notices are found by title and awardee; their texts are read only then, a few a day."
     assumptions: Sequence[Assumption] = ASSUMPTIONS
 
-    def control(self, client: Client) -> bool:
+    def health_check(self, client: Client) -> bool:
         """Whether anything at all was posted in the last thirty days."""
         return page_of(client, _last_days(30), limit=1).total > 0
 
-    def poll_steps(self, interest: Interest, window: Window) -> list[Step]:
+    def poll_steps(self, terms: SearchTerms, window: DateWindow) -> list[FetchStep]:
         """Plan a poll: what was missed while the program was away, the newest days, then the watched notices.
 
         Which days were missed the source knows itself, whatever days the steps cover.
         """
-        if not _is_wanted(interest):
+        if not _is_wanted(terms):
             return []
         until = window.until
         newest = until - timedelta(days=IN_VIEW - 1)
@@ -144,17 +144,17 @@ class SamOpportunities(Source):
             _step("watched", "watched", until, until, until, part="watched notices"),
         ]
 
-    def backfill_steps(self, interest: Interest, since: date, until: date) -> list[Step]:
+    def backfill_steps(self, terms: SearchTerms, since: date, until: date) -> list[FetchStep]:
         """Plan the whole history in slices of two weeks. Of the past SAM.gov gives what is still active."""
-        steps: list[Step] = []
+        steps: list[FetchStep] = []
         start = since
-        while _is_wanted(interest) and start <= until:
+        while _is_wanted(terms) and start <= until:
             end = min(start + timedelta(days=SLICE - 1), until)
             steps.append(_step(f"posted/{start}_{end}", "history", start, end, until, part="past notices"))
             start = end + A_DAY
         return steps
 
-    def fetch(self, client: Client, step: Step, stored: Stored) -> Iterator[Fetched]:
+    def fetch(self, client: Client, step: FetchStep, stored: Stored) -> Iterator[Fetched]:
         """Walk one window, or ask for watched notices; those that concern somebody come last, with their texts."""
         return with_known_key(client, stored, _fetch(client, step, stored))
 
@@ -163,16 +163,16 @@ class SamOpportunities(Source):
         return [parse(payload)]
 
 
-def _is_wanted(interest: Interest) -> bool:
-    return bool(interest.names or interest.ueis or interest.phrases or interest.held)
+def _is_wanted(terms: SearchTerms) -> bool:
+    return bool(terms.names or terms.ueis or terms.phrases or terms.stored)
 
 
-def _step(key: str, kind: str, since: date, until: date, today: date, *, part: str) -> Step:
+def _step(key: str, kind: str, since: date, until: date, today: date, *, part: str) -> FetchStep:
     query = {"kind": kind, "today": today.isoformat()}
-    return Step(key=key, query=query, since=since, until=until, part=part)
+    return FetchStep(key=key, query=query, since=since, until=until, part=part)
 
 
-def _fetch(client: Client, step: Step, stored: Stored) -> Iterator[Fetched]:
+def _fetch(client: Client, step: FetchStep, stored: Stored) -> Iterator[Fetched]:
     visit = Visit(client, stored, date.fromisoformat(str(step.query["today"])))
     match step.query["kind"]:
         case "watched":
@@ -189,9 +189,9 @@ def _fetch(client: Client, step: Step, stored: Stored) -> Iterator[Fetched]:
         raise visit.failure
 
 
-def _missed(visit: Visit, step: Step) -> Iterator[Fetched]:
+def _missed(visit: Visit, step: FetchStep) -> Iterator[Fetched]:
     """Read the days since those that were read, before the newest ones; what is left is for the next poll."""
-    read = visit.stored.note(READ)
+    read = visit.stored.get_state(READ)
     newest = visit.today - timedelta(days=IN_VIEW - 1)
     start = date.fromisoformat(read) + A_DAY if read else newest
     while start < newest:
@@ -203,21 +203,21 @@ def _missed(visit: Visit, step: Step) -> Iterator[Fetched]:
         start = end + A_DAY
 
 
-def _newest(visit: Visit, step: Step) -> Iterator[Fetched]:
+def _newest(visit: Visit, step: FetchStep) -> Iterator[Fetched]:
     """Read the newest days. What is before those of the first look is for a backfill."""
     newest = visit.today - timedelta(days=IN_VIEW - 1)
-    if not visit.stored.note(READ):
-        visit.stored.keep_note(READ, (newest - A_DAY).isoformat())
+    if not visit.stored.get_state(READ):
+        visit.stored.set_state(READ, (newest - A_DAY).isoformat())
     yield from _read(visit, step, newest, visit.today, leave=0)
 
 
-def _read(visit: Visit, step: Step, start: date, end: date, *, leave: int) -> Iterator[Fetched]:
+def _read(visit: Visit, step: FetchStep, start: date, end: date, *, leave: int) -> Iterator[Fetched]:
     """Read a window and note that it was read, unless it fell short or days before it are still to be read."""
     is_whole = True
     for item in visit.window(step.key, Search(start, end), leave=leave):
-        is_whole = is_whole and not isinstance(item, Shortfall)
+        is_whole = is_whole and not isinstance(item, IncompleteResult)
         yield item
-    read = visit.stored.note(READ)
+    read = visit.stored.get_state(READ)
     if is_whole and start - A_DAY <= date.fromisoformat(read):
         over = min(end, visit.today - timedelta(days=IN_VIEW - 1))
-        visit.stored.keep_note(READ, max(over.isoformat(), read))
+        visit.stored.set_state(READ, max(over.isoformat(), read))

@@ -16,7 +16,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from urllib.parse import urlencode
 
-from sources.base import Shortfall
+from sources.base import IncompleteResult
 from sources.errors import Blocked, QuotaUsedUp, Refused, SourceChanged
 from sources.fields import read_json
 from sources.http.client import Client
@@ -71,13 +71,13 @@ class Page:
 
 def is_spare(client: Client, leave: int) -> bool:
     """Whether a request may be made if so many must be left of today's."""
-    return client.requests_left is None or client.requests_left > leave
+    return client.requests_remaining is None or client.requests_remaining > leave
 
 
 def kept_back(client: Client) -> QuotaUsedUp:
     """Return the error that the requests left today are reserved."""
     midnight = datetime.combine(datetime.now(UTC).date() + timedelta(days=1), time(), UTC)
-    reason = f"{client.requests_left} requests are left today, and are kept for the next poll and other sources"
+    reason = f"{client.requests_remaining} requests are left today, and are kept for the next poll and other sources"
     return QuotaUsedUp(client.source, f"GET {SEARCH}", reason, retry_at=midnight)
 
 
@@ -94,7 +94,7 @@ def page_of(
     if not is_spare(client, leave):
         raise kept_back(client)
     try:
-        document = ask(client, search.path(offset=offset, limit=limit), may_be_missing=is_proof)
+        document = ask(client, search.path(offset=offset, limit=limit), allow_404=is_proof)
     except Refused as error:
         if error.status != 404:
             raise
@@ -151,7 +151,9 @@ def _after(pattern: re.Pattern[str], body: str, place: int) -> int:
     return match.end() if match else place
 
 
-def pages(client: Client, step: str, search: Search, *, leave: int, by_records: bool) -> Iterator[Page | Shortfall]:
+def pages(
+    client: Client, step: str, search: Search, *, leave: int, by_records: bool
+) -> Iterator[Page | IncompleteResult]:
     """Give the pages of a search, each notice once, then the shortfall if there is one.
 
     `by_records`: an offset counts notices instead of pages, as a probe has shown. Raises `SourceError`.
@@ -168,4 +170,4 @@ def pages(client: Client, step: str, search: Search, *, leave: int, by_records: 
         number += 1
         is_last = not new or number * size >= page.total
     if len(seen) < page.total:
-        yield Shortfall(step=step, expected=page.total, received=len(seen))
+        yield IncompleteResult(step=step, expected=page.total, received=len(seen))

@@ -44,7 +44,7 @@ class Watch:
         self._today = today.isoformat()
         self._recently = (today - timedelta(days=TEXT_WANTED)).isoformat()
         self._in_window = (today - timedelta(days=IN_VIEW - 1)).isoformat()
-        noted = json.loads(stored.note(NOTE) or "{}")
+        noted = json.loads(stored.get_state(NOTE) or "{}")
         self._notices = {key: Watched(**entry) for key, entry in noted.items()}
 
     def see(self, notice: Publication, *, notice_id: str, solicitation: str, wants_text: bool) -> None:
@@ -87,7 +87,7 @@ class Watch:
         """Write the note; what need not be watched any more is left out."""
         kept = [(entry.posted, key) for key, entry in self._notices.items() if self._is_watched(entry)]
         newest = sorted(kept, reverse=True)[:MOST_WATCHED]
-        self._stored.keep_note(NOTE, json.dumps({key: asdict(self._notices[key]) for _, key in newest}))
+        self._stored.set_state(NOTE, json.dumps({key: asdict(self._notices[key]) for _, key in newest}))
 
     def _is_watched(self, entry: Watched) -> bool:
         return entry.until >= self._today or (entry.wants_text and entry.posted >= self._recently)

@@ -18,9 +18,9 @@ from sqlalchemy import select
 from monitors.runs.quotas import tomorrow
 from monitors.runs.status import RunReport, Verdict
 from procurewatch.context import AppContext
-from sources.base import Fetched, Source, Step, Stored
+from sources.base import Fetched, FetchStep, Source, Stored
 from sources.errors import Unreachable
-from sources.http.client import Client, Patience
+from sources.http.client import Client, Timeouts
 from sources.registry import SOURCES
 from storage.database import Database
 from storage.reading.source_health import unfinished_steps
@@ -156,18 +156,18 @@ class Stages(dict[str, Stage]):
 @pytest.fixture(autouse=True)
 def _haste() -> Iterator[None]:
     """Wait moments before another try, but as long as it takes for an answer: this machine may be busy."""
-    with waiting(whole_answer=60):
+    with waiting(total=60):
         yield
 
 
 @contextmanager
-def waiting(whole_answer: float) -> Iterator[None]:
+def waiting(total: float) -> Iterator[None]:
     """Let clients wait so many seconds for an answer: the same code, in a hurry."""
 
-    def hurried(tries: int) -> Patience:
-        return Patience(whole_answer=whole_answer, tries=tries, first_wait=0.01, longest_wait=5)
+    def hurried(tries: int) -> Timeouts:
+        return Timeouts(total=total, tries=tries, first_wait=0.01, max_retry_after=5)
 
-    with patch("procurewatch.context.Patience", hurried):
+    with patch("procurewatch.context.Timeouts", hurried):
         yield
 
 
@@ -243,7 +243,7 @@ class Broken:
         self.fetch = source.fetch
         self.source.fetch = self.break_one  # type: ignore[method-assign]
 
-    def break_one(self, client: Client, step: Step, stored: Stored) -> Iterator[Fetched]:
+    def break_one(self, client: Client, step: FetchStep, stored: Stored) -> Iterator[Fetched]:
         """Walk a step, unless it is the broken one."""
         self.steps.append(step.key)
         if len(self.steps) - 1 == self.number:
@@ -313,16 +313,16 @@ def test_a_used_up_quota_stops_its_source_until_midnight(source: str, stages: di
     with desk_of(stage.world, upstream, tmp_path) as app_context:  # a restart forgets nothing
         asked = len(upstream.requests)
         again = poll(app_context, SECOND)
-        meter = app_context.meter(app_context.sources[0])
+        quota = app_context.quota(app_context.sources[0])
         assert again.verdict is Verdict.QUOTA_USED_UP
         assert len(upstream.requests) == asked, "nothing is sent"
-        assert meter is not None
-        assert meter.left() == 0
+        assert quota is not None
+        assert quota.remaining() == 0
         assert (watermark(app_context) == FIRST.isoformat()) != bool(unfinished(app_context)), "nothing is passed over"
         at_midnight(app_context.database)
-        assert meter.left() == 40
+        assert quota.remaining() == 40
         assert poll(app_context, THIRD).verdict is stage.status
-        assert meter.left() == 40 - (len(upstream.requests) - asked)
+        assert quota.remaining() == 40 - (len(upstream.requests) - asked)
         assert_alike(dump(app_context.database), stage.wanted)
 
 
@@ -351,8 +351,8 @@ def test_sources_with_one_key_share_its_quota(tmp_path: Path) -> None:
     with world.open() as upstream, desk_of(world, upstream, tmp_path) as app_context:
         given = app_context.settings.source("samnotices")
         app_context.settings.sources["samawards"] = given
-        before = [app_context.meter(SOURCES[name]) for name in ("samnotices", "samawards")]
+        before = [app_context.quota(SOURCES[name]) for name in ("samnotices", "samawards")]
         poll(app_context, FIRST)
         spent = len(upstream.requests)
         assert spent > 0
-        assert [meter.left() for meter in before if meter] == [40 - spent, 40 - spent]
+        assert [quota.remaining() for quota in before if quota] == [40 - spent, 40 - spent]

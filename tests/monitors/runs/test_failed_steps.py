@@ -14,7 +14,7 @@ from feeds.entries.source_health import health_line, incident_entries
 from monitors.runs.schedule import RETRY_OF_STEPS, due_at
 from monitors.runs.status import RunReport, Verdict
 from procurewatch.context import AppContext
-from sources.base import FailedStep, Fetched, Interest, Shortfall, Step, Stored, Window
+from sources.base import DateWindow, FailedStep, Fetched, FetchStep, IncompleteResult, SearchTerms, Stored
 from sources.errors import QuotaUsedUp, Refused, SourceError, Unreachable
 from sources.http.client import Client
 from sources.records import Document, Payload, Record
@@ -52,7 +52,7 @@ class Stepwise(Given):
     asked: list[tuple[str, date, date]] = field(default_factory=list)
     steps: Sequence[str] = NAMES
 
-    def control(self, client: Client) -> bool:  # noqa: ARG002
+    def health_check(self, client: Client) -> bool:  # noqa: ARG002
         """Whether it is up."""
         return self.is_up
 
@@ -60,21 +60,21 @@ class Stepwise(Given):
         """Return the version of the data."""
         return self.version
 
-    def poll_steps(self, interest: Interest, window: Window) -> list[Step]:  # noqa: ARG002
+    def poll_steps(self, terms: SearchTerms, window: DateWindow) -> list[FetchStep]:  # noqa: ARG002
         """Plan a step for each part."""
         since, until = window.modified_since, window.until
         parts = {name: PARTS.get(name, "others") for name in self.steps}
-        return [Step(key=name, query={}, since=since, until=until, part=part) for name, part in parts.items()]
+        return [FetchStep(key=name, query={}, since=since, until=until, part=part) for name, part in parts.items()]
 
-    def is_wanted(self, step: Step, interest: Interest) -> bool:  # noqa: ARG002
+    def is_wanted(self, step: FetchStep, terms: SearchTerms) -> bool:  # noqa: ARG002
         """Whether it is wanted."""
         return step.key not in self.unwanted
 
-    def backfill_steps(self, interest: Interest, since: date, until: date) -> list[Step]:
+    def backfill_steps(self, terms: SearchTerms, since: date, until: date) -> list[FetchStep]:
         """Plan the same."""
-        return self.poll_steps(interest, Window(until=until, signed_since=since, modified_since=since))
+        return self.poll_steps(terms, DateWindow(until=until, signed_since=since, modified_since=since))
 
-    def fetch(self, client: Client, step: Step, stored: Stored) -> Iterator[Fetched]:  # noqa: ARG002
+    def fetch(self, client: Client, step: FetchStep, stored: Stored) -> Iterator[Fetched]:  # noqa: ARG002
         """Give a notice for each day of the step, or fail after the first."""
         since, until = step.days
         self.asked.append((step.key, since, until))
@@ -87,7 +87,7 @@ class Stepwise(Given):
             key = f"SAM_NOTICE_{step.key}_{late}"
             yield Payload(source=self.name, key=key, revision="", documents=(_document(key),))
         if step.key in self.short:
-            yield Shortfall(step=step.key, expected=10, received=7)
+            yield IncompleteResult(step=step.key, expected=10, received=7)
         if reason := self.parts_failing.get(step.key):
             yield FailedStep(step=replace(step, key=f"{step.key}/one", part='awards that name "X"'), reason=reason)
 

@@ -15,7 +15,7 @@ from sqlmodel import col
 from monitors.runs.status import Verdict
 from procurewatch.context import AppContext
 from procurewatch.demo.upstream import CorpusAward, load_corpus
-from sources.http.client import Patience
+from sources.http.client import Timeouts
 from storage.tables import RecordRow
 from storage.writing.runs import checkpoint
 from tests.app_context import app_context_for, backfill, dump, later, poll
@@ -27,8 +27,8 @@ SEARCH, DETAIL, TRANSACTIONS = "search/spending_by_award/", "/awards/CONT", "/v2
 @pytest.fixture(autouse=True)
 def _haste() -> Iterator[None]:
     """Wait moments instead of seconds before another try: the same code, in a hurry."""
-    hurried = Patience(tries=2, first_wait=0.01, longest_wait=5)
-    with patch("procurewatch.context.Patience", lambda tries: hurried):  # noqa: ARG005
+    hurried = Timeouts(tries=2, first_wait=0.01, max_retry_after=5)
+    with patch("procurewatch.context.Timeouts", lambda tries: hurried):  # noqa: ARG005
         yield
 
 

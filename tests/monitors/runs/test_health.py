@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from monitors.runs.status import RunReport, Verdict
 from procurewatch.context import AppContext
-from sources.base import Fetched, Step, Stored
+from sources.base import Fetched, FetchStep, Stored
 from sources.errors import Unreachable
 from sources.http.client import Client
 from storage.reading.source_health import health_of, incidents_of
@@ -27,7 +27,7 @@ DAY = date(2026, 11, 1)
 class Failing(Given):
     """A source that cannot be reached."""
 
-    def fetch(self, client: Client, step: Step, stored: Stored) -> Iterator[Fetched]:
+    def fetch(self, client: Client, step: FetchStep, stored: Stored) -> Iterator[Fetched]:
         """Fail at once."""
         raise Unreachable(client.source, f"GET {step.key}", f"no connection, {bool(stored)}")
 

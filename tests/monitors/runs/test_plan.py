@@ -10,7 +10,7 @@ from hypothesis import strategies as some
 
 from monitors.runs.plan import Reach, interest_in, poll_window
 from monitors.runs.status import Tally, Verdict, distrust, verdict_of_error, verdict_of_success
-from sources.base import RowBounds
+from sources.base import ExpectedRows
 from sources.errors import Blocked, QuotaUsedUp, Refused, SourceChanged, SourceError, Unreachable
 from tests.app_context import shipped
 
@@ -35,12 +35,12 @@ def test_windows_overlap_whatever_the_program_missed(until: date, watermark: dat
 
 def test_the_interest_is_short_and_finds_every_name() -> None:
     vendors = shipped().vendors
-    interest = interest_in(vendors)
-    assert len(interest.names) == len(set(interest.names))
-    assert not [name for name in interest.names if len(name) < 6]
-    assert not [phrase for phrase in interest.phrases if len(phrase) < 3]
+    terms = interest_in(vendors)
+    assert len(terms.names) == len(set(terms.names))
+    assert not [name for name in terms.names if len(name) < 6]
+    assert not [phrase for phrase in terms.phrases if len(phrase) < 3]
     for name in ("CLEARVIEW AI, INC.", "PALANTIR TECHNOLOGIES INC.", "PEN-LINK, LIMITED", "B.I. INCORPORATED"):
-        assert any(short in name for short in interest.names), name
+        assert any(short in name for short in terms.names), name
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_a_refused_request_means_that_the_source_changed() -> None:
     ],
 )
 def test_when_a_run_is_not_believed(tally: Tally, believed: bool) -> None:
-    assert (distrust(tally, RowBounds(at_least=1, at_most=1000)) == "") is believed
+    assert (distrust(tally, ExpectedRows(at_least=1, at_most=1000)) == "") is believed
 
 
 @pytest.mark.parametrize(

@@ -213,9 +213,9 @@ def test_years_and_portfolios_of_names(tmp_path: Path) -> None:
 
 def test_a_poll_of_the_whole_list_takes_tens_of_requests() -> None:
     today = date(2026, 11, 23)
-    interest = interest_in(shipped().vendors)
-    ordinary = Usaspending().poll_steps(interest, poll_window(today, today, today, Reach()))
-    sweep = Usaspending().poll_steps(interest, poll_window(today, today, None, Reach()))
+    terms = interest_in(shipped().vendors)
+    ordinary = Usaspending().poll_steps(terms, poll_window(today, today, today, Reach()))
+    sweep = Usaspending().poll_steps(terms, poll_window(today, today, None, Reach()))
     assert len(ordinary) <= 90
     assert len(sweep) <= 300
-    assert not {"MOTOROLA", "TASER", "FLIR", "LPR", "SUAS", "CLEAR", "PALANTIR GOTHAM"} & set(interest.phrases)
+    assert not {"MOTOROLA", "TASER", "FLIR", "LPR", "SUAS", "CLEAR", "PALANTIR GOTHAM"} & set(terms.phrases)

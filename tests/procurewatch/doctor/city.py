@@ -13,9 +13,9 @@ from procurewatch.demo.answers import Answer, LoggedRequest, json_answer
 from procurewatch.demo.stand_in import StandIn
 from procurewatch.doctor import Finding, Result, examine
 from procurewatch.settings import Settings
-from sources.base import Assumption, Fetched, Quota, RowBounds, Source, Step
+from sources.base import Assumption, DailyQuota, ExpectedRows, Fetched, FetchStep, Source
 from sources.fields import read_json
-from sources.http.client import Client, Pace
+from sources.http.client import Client, RateLimit
 from sources.records import Record
 from sources.registry import SOURCES
 
@@ -42,19 +42,19 @@ class City(Source):
     name = "city"
     title = "City of Example"
     base_url = "https://city.example"
-    pace = Pace(seconds_between=0)
-    expects = RowBounds(at_least=0, at_most=10)
+    rate_limit = RateLimit(seconds_between=0)
+    expected_rows = ExpectedRows(at_least=0, at_most=10)
     assumptions: Sequence[Assumption] = tuple(map(_assumption, NAMES))
 
-    def control(self, client: Client) -> bool:
+    def health_check(self, client: Client) -> bool:
         """Whether the control query finds something."""
         return bool(read_json(client.get("/control"), client.source)["found"])
 
-    def poll_steps(self, *_: Any) -> list[Step]:
+    def poll_steps(self, *_: Any) -> list[FetchStep]:
         """Plan nothing; nor do the others, which no doctor asks."""
         return []
 
-    def backfill_steps(self, *_: Any) -> list[Step]:
+    def backfill_steps(self, *_: Any) -> list[FetchStep]:
         return []
 
     def fetch(self, *_: Any) -> Iterator[Fetched]:
@@ -76,8 +76,8 @@ class KeyedCity(City):
 
     name = "keyed"
     title = "Keyed city"
-    needs_key: str | None = "X-Api-Key"
-    quota: Quota | None = Quota(name="city", a_day=10)
+    api_key_header: str | None = "X-Api-Key"
+    quota: DailyQuota | None = DailyQuota(name="city", requests_per_day=10)
 
 
 class CityServer(StandIn):

@@ -27,8 +27,8 @@ def test_a_section_says_what_the_code_says(name: str) -> None:
     assert title == source.title
     for label in ("Brings", "Key and quota", "Lag", "Cannot tell"):
         assert f"- **{label}**: " in text
-    assert ("**Key and quota**: none" in text) == (source.needs_key is None)
+    assert ("**Key and quota**: none" in text) == (source.api_key_header is None)
     if isinstance(source, FileSource):
         assert f"procurewatch import {name} FILE" in text
-    if not source.on_by_default:
+    if not source.enabled_by_default:
         assert f"PROCUREWATCH_SOURCES__{name.upper()}__ENABLED" in text

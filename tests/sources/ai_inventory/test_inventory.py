@@ -9,9 +9,9 @@ from datetime import UTC, date, datetime
 import pytest
 
 from sources.ai_inventory.inventory import AiInventory
-from sources.base import Fetched, HeldRecord, Interest, Step, Unchanged, Window
+from sources.base import DateWindow, Fetched, FetchStep, NotModified, SearchTerms, StoredVersion
 from sources.errors import Blocked, QuotaUsedUp, Refused, SourceChanged, SourceError, Unreachable
-from sources.http.client import Client, Pace, Patience
+from sources.http.client import Client, RateLimit, Timeouts
 from sources.records import Agency, Document, Payload, Problem, Publication
 from tests.sources.memory import Memory
 from tests.upstreams.ai_inventory import (
@@ -30,8 +30,8 @@ from tests.upstreams.faults import Fault
 
 SOURCE = AiInventory()
 DAY = date(2026, 4, 14)
-INTEREST = Interest(names=("ANDURIL",), phrases=("SURVEILLANCE TOWER",))
-STEPS = {step.key: step for step in SOURCE.backfill_steps(INTEREST, DAY, DAY)}
+TERMS = SearchTerms(names=("ANDURIL",), phrases=("SURVEILLANCE TOWER",))
+STEPS = {step.key: step for step in SOURCE.backfill_steps(TERMS, DAY, DAY)}
 STEP = STEPS["2025/individual"]
 ASSUMPTIONS = {assumption.name: assumption for assumption in SOURCE.assumptions}
 WHOLE_FILE = "2025_individually_reported_AI_use_cases.csv"
@@ -45,14 +45,16 @@ def server() -> Iterator[FaultyAiInventory]:
 
 
 @contextmanager
-def client_of(base_url: str, *, whole_answer: float = 30) -> Iterator[Client]:
-    patience = Patience(connect=10, whole_answer=whole_answer, tries=2, first_wait=0.001)
-    pace = Pace(seconds_between=0)
-    with Client(SOURCE.name, base_url=base_url, pace=pace, patience=patience, sleep=lambda _seconds: None) as client:
+def client_of(base_url: str, *, total: float = 30) -> Iterator[Client]:
+    timeouts = Timeouts(connect=10, total=total, tries=2, first_wait=0.001)
+    rate_limit = RateLimit(seconds_between=0)
+    with Client(
+        SOURCE.name, base_url=base_url, rate_limit=rate_limit, timeouts=timeouts, sleep=lambda _seconds: None
+    ) as client:
         yield client
 
 
-def fetched(server: FaultyAiInventory, stored: Memory | None = None, step: Step = STEP) -> list[Fetched]:
+def fetched(server: FaultyAiInventory, stored: Memory | None = None, step: FetchStep = STEP) -> list[Fetched]:
     with client_of(server.base_url) as client:
         return list(SOURCE.fetch(client, step, stored or Memory()))
 
@@ -68,12 +70,12 @@ def document(*rows: Row, body: bytes | None = None) -> Document:
     )
 
 
-def remembered(server: FaultyAiInventory, step: Step = STEP) -> Memory:
+def remembered(server: FaultyAiInventory, step: FetchStep = STEP) -> Memory:
     """The memory of a program that has stored what the server holds."""
     (payload,) = fetched(server, step=step)
     assert isinstance(payload, Payload)
     records = [record for record in SOURCE.parse(payload) if isinstance(record, Publication)]
-    return Memory(records={record.key: HeldRecord(key=record.key, revision=record.revision) for record in records})
+    return Memory(records={record.key: StoredVersion(key=record.key, revision=record.revision) for record in records})
 
 
 def test_a_commercial_product_in_use_is_a_use_case_and_one_not_in_use_is_none(server: FaultyAiInventory) -> None:
@@ -114,7 +116,7 @@ def test_another_shape_is_a_change_of_the_source(server: FaultyAiInventory, chan
     with pytest.raises(SourceChanged, match=says):
         fetched(server)
     with client_of(server.base_url) as client, pytest.raises(SourceChanged, match=says):
-        SOURCE.control(client)
+        SOURCE.health_check(client)
 
 
 def test_stored_evidence_of_another_shape_is_a_problem() -> None:
@@ -127,12 +129,12 @@ def test_stored_evidence_of_another_shape_is_a_problem() -> None:
 def test_a_file_without_rows_is_no_proof_that_the_source_is_well(server: FaultyAiInventory) -> None:
     server.files[INDIVIDUAL] = table(INDIVIDUAL_HEADER, [])
     with client_of(server.base_url) as client:
-        assert SOURCE.control(client) is False
+        assert SOURCE.health_check(client) is False
 
 
 def test_a_poll_reads_each_file_once(server: FaultyAiInventory) -> None:
-    window = Window(until=DAY, signed_since=DAY, modified_since=DAY)
-    for step in SOURCE.poll_steps(INTEREST, window):
+    window = DateWindow(until=DAY, signed_since=DAY, modified_since=DAY)
+    for step in SOURCE.poll_steps(TERMS, window):
         fetched(server, step=step)
     asked = [(request.method, request.path) for request in server.requests]
     assert asked == [("GET", CONSOLIDATED), ("GET", INDIVIDUAL), ("GET", COMMERCIAL)]
@@ -141,7 +143,7 @@ def test_a_poll_reads_each_file_once(server: FaultyAiInventory) -> None:
 def test_what_is_held_is_unchanged(server: FaultyAiInventory) -> None:
     for step in STEPS.values():
         memory = remembered(server, step)
-        assert fetched(server, memory, step) == [Unchanged(key=key) for key in memory.records]
+        assert fetched(server, memory, step) == [NotModified(key=key) for key in memory.records]
 
 
 def test_one_row_that_is_changed_or_new_brings_the_file_again(server: FaultyAiInventory) -> None:
@@ -161,7 +163,7 @@ def test_a_row_that_cannot_be_read_is_told_on_every_poll_and_the_rest_stays_unch
     server.files[INDIVIDUAL] += b"DHS,short\n"
     memory = remembered(server)
     kinds = [type(item) for item in fetched(server, memory)]
-    assert kinds == [Unchanged] * 4 + [Problem]
+    assert kinds == [NotModified] * 4 + [Problem]
 
 
 @pytest.mark.parametrize(
@@ -185,8 +187,8 @@ def test_a_row_that_cannot_be_read_is_told_on_every_poll_and_the_rest_stays_unch
 )
 def test_every_fault_ends_in_its_error(server: FaultyAiInventory, fault: Fault, error: type[SourceError]) -> None:
     server.play(fault)
-    whole_answer = 0.5 if fault is Fault.SLOW_DRIP else 30
-    with client_of(server.base_url, whole_answer=whole_answer) as client, pytest.raises(error):
+    total = 0.5 if fault is Fault.SLOW_DRIP else 30
+    with client_of(server.base_url, total=total) as client, pytest.raises(error):
         list(SOURCE.fetch(client, STEP, Memory()))
 
 

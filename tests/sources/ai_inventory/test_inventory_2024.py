@@ -278,7 +278,7 @@ def test_a_whole_file_is_read(name: str) -> None:
     problems = [record for record in records if isinstance(record, Problem)]
     assert (len(records) - len(problems), len(problems)) == WHOLE[name]
     assert len({record.key for record in records}) == len(records)
-    assert len(records) <= SOURCE.expects.at_most
+    assert len(records) <= SOURCE.expected_rows.at_most
     assert sum(bool(one.piid) for one in records if isinstance(one, Publication)) == (336 if "2024" in name else 0)
 
 

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-from sources.base import FailedStep, Fetched, HeldRecord, Shortfall, Step
+from sources.base import FailedStep, Fetched, FetchStep, IncompleteResult, StoredVersion
 from sources.dod.announcements import Dod
-from sources.http.client import Client, Pace, Patience
+from sources.http.client import Client, RateLimit, Timeouts
 from sources.records import Document, Payload, Problem, Publication, Record
 from tests.sources.memory import Memory
 from tests.upstreams.dod import DodStandIn, Page
@@ -43,21 +43,26 @@ OLD = page(0, day=datetime(2026, 6, 1, 21, 0, tzinfo=UTC))  # makes an index rea
 @contextmanager
 def client_of(server: DodStandIn, *, tries: int = 2) -> Iterator[Client]:
     """A client in a hurry, all of whose hosts are the stand-in."""
-    pace = Pace(seconds_between=0)
-    patience = Patience(connect=10, read=10, whole_answer=30, tries=tries, first_wait=0.001)
-    also = dict.fromkeys(SOURCE.also, server.base_url)
+    rate_limit = RateLimit(seconds_between=0)
+    timeouts = Timeouts(connect=10, read=10, total=30, tries=tries, first_wait=0.001)
+    also = dict.fromkeys(SOURCE.extra_hosts, server.base_url)
     with Client(
-        SOURCE.name, base_url=server.base_url, pace=pace, patience=patience, also=also, sleep=lambda _seconds: None
+        SOURCE.name,
+        base_url=server.base_url,
+        rate_limit=rate_limit,
+        timeouts=timeouts,
+        extra_hosts=also,
+        sleep=lambda _seconds: None,
     ) as client:
         yield client
 
 
-def step_of(since: date = date(2026, 7, 1), until: date = date(2026, 7, 31), key: str = "rss") -> Step:
+def step_of(since: date = date(2026, 7, 1), until: date = date(2026, 7, 31), key: str = "rss") -> FetchStep:
     """A step over some days."""
-    return Step(key=key, query={}, since=since, until=until)
+    return FetchStep(key=key, query={}, since=since, until=until)
 
 
-def fetched(server: DodStandIn, memory: Memory | None = None, step: Step | None = None) -> list[Fetched]:
+def fetched(server: DodStandIn, memory: Memory | None = None, step: FetchStep | None = None) -> list[Fetched]:
     """Walk a step to its end."""
     with client_of(server) as client:
         return list(SOURCE.fetch(client, step or step_of(), memory or Memory()))
@@ -69,8 +74,8 @@ def kinds(items: Sequence[Fetched]) -> list[tuple[str, str]]:
 
 
 def _kind(item: Fetched) -> tuple[str, str]:
-    if isinstance(item, Shortfall):
-        return "Shortfall", f"{item.received}/{item.expected}"
+    if isinstance(item, IncompleteResult):
+        return "IncompleteResult", f"{item.received}/{item.expected}"
     return type(item).__name__, item.step.key if isinstance(item, FailedStep) else item.key
 
 
@@ -97,4 +102,4 @@ def publications(records: Sequence[Record]) -> list[Publication]:
 
 def holding(*keys: str) -> Memory:
     """The memory of a program that has stored these records."""
-    return Memory(records={key: HeldRecord(key=key, revision="") for key in keys})
+    return Memory(records={key: StoredVersion(key=key, revision="") for key in keys})

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from procurewatch.demo.answers import Answer
-from sources.base import Fetched, HeldRecord, Interest, Window
+from sources.base import DateWindow, Fetched, SearchTerms, StoredVersion
 from sources.errors import Blocked, QuotaUsedUp, SourceChanged, SourceError, Unreachable
 from sources.records import Payload, Problem
 from tests.sources.dod.articles import (
@@ -28,7 +28,7 @@ from tests.sources.memory import Memory
 from tests.upstreams.dod import DodStandIn, FaultyDod
 from tests.upstreams.faults import Fault
 
-INTEREST = Interest(names=("ACME",))
+TERMS = SearchTerms(names=("ACME",))
 RSS = "RSS.ashx"
 COPY = "20260705120000"
 FIRST_KEY = "DOD_4532001"
@@ -66,7 +66,7 @@ def test_a_page_that_was_read_is_not_asked_for_again(stored: str) -> None:
     with DodStandIn([page(1), page(2), OLD]) as server:
         items = fetched(server, holding(stored))
         assert server.asked("/Article/") == [page(2).path]
-    assert kinds(items) == [("Unchanged", stored), ("Payload", "DOD_4532002")]
+    assert kinds(items) == [("NotModified", stored), ("Payload", "DOD_4532002")]
 
 
 def test_other_items_of_the_index_are_no_pages() -> None:
@@ -101,7 +101,7 @@ def test_the_day_in_a_title_counts_where_the_time_of_an_item_is_far_from_it(stra
     with DodStandIn([page(1)], others=ITEM.format(link, f"{stray} 21:00:00 GMT")) as server:
         server.hidden.append(page(9))
         items = fetched(server, step=step_of(date(2026, 6, 29)))
-    assert kinds(items) == [("Shortfall", "0/2"), ("Payload", FIRST_KEY), ("Payload", "DOD_4532009")]
+    assert kinds(items) == [("IncompleteResult", "0/2"), ("Payload", FIRST_KEY), ("Payload", "DOD_4532009")]
 
 
 def test_an_item_of_another_host_is_read_from_upstream() -> None:
@@ -136,13 +136,13 @@ def test_a_longer_index_is_asked_for_when_the_first_does_not_reach_back() -> Non
 def test_days_that_the_index_does_not_reach_are_a_shortfall() -> None:
     with DodStandIn([page(9)]) as server:  # Thursday 9 July; six business days before it
         items = fetched(server)
-    assert kinds(items) == [("Shortfall", "0/6"), ("Payload", "DOD_4532009")]
+    assert kinds(items) == [("IncompleteResult", "0/6"), ("Payload", "DOD_4532009")]
 
 
 def test_days_that_end_before_the_index_begins_are_all_missing() -> None:
     with DodStandIn([page(9)]) as server:
         items = fetched(server, step=step_of(date(2026, 6, 1), date(2026, 6, 7)))
-    assert kinds(items) == [("Shortfall", "0/5")]
+    assert kinds(items) == [("IncompleteResult", "0/5")]
 
 
 def test_a_refused_page_is_read_from_the_archives_copy_and_says_so() -> None:
@@ -166,7 +166,7 @@ def test_a_copy_made_before_the_page_was_published_is_not_it() -> None:
     with DodStandIn([page(1, copies=["20260701205959"]), page(2, copies=[COPY]), OLD], refuses=True) as server:
         items = fetched(server)
         assert len(server.asked("/web/")) == 1
-    assert kinds(items) == [("Payload", "DOD_4532002"), ("Shortfall", "1/2")]
+    assert kinds(items) == [("Payload", "DOD_4532002"), ("IncompleteResult", "1/2")]
 
 
 def test_a_copy_that_the_archive_moves_to_another_time_must_be_later_too() -> None:
@@ -183,11 +183,11 @@ def test_missing_pages_are_a_shortfall_are_noted_and_asked_for_again() -> None:
     memory = holding("DOD_4532002_1_1")
     pages = [page(1), page(2), OLD]
     with DodStandIn(pages, refuses=True) as server:
-        assert kinds(fetched(server, memory)) == [("Unchanged", "DOD_4532002_1_1"), ("Shortfall", "1/2")]
+        assert kinds(fetched(server, memory)) == [("NotModified", "DOD_4532002_1_1"), ("IncompleteResult", "1/2")]
         assert memory.notes == {"missing": "4532001"}
         pages[0].copies.append(COPY)
         july = step_of(date(2026, 7, 2))  # the page's own day is out of the window by now
-        assert kinds(fetched(server, memory, july)) == [("Payload", FIRST_KEY), ("Unchanged", "DOD_4532002_1_1")]
+        assert kinds(fetched(server, memory, july)) == [("Payload", FIRST_KEY), ("NotModified", "DOD_4532002_1_1")]
     assert memory.notes == {"missing": ""}
 
 
@@ -202,7 +202,7 @@ def test_a_backfill_neither_asks_for_nor_forgets_what_polls_have_noted() -> None
 def test_a_backfill_whose_pages_cannot_be_read_goes_on_to_its_next_month() -> None:
     memory = Memory(notes={"missing": "4532001"})
     with DodStandIn([page(2), OLD], refuses=True) as server:
-        assert kinds(fetched(server, memory, step_of(key="rss/2026-07"))) == [("Shortfall", "0/1")]
+        assert kinds(fetched(server, memory, step_of(key="rss/2026-07"))) == [("IncompleteResult", "0/1")]
     assert memory.notes == {"missing": "4532001"}
 
 
@@ -222,9 +222,9 @@ def test_the_archives_usual_lag_is_no_block_but_more_is() -> None:
     held = holding("DOD_4532001_1_1")
     with DodStandIn([OLD, *(page(n) for n in (1, 2, 3, 4))], refuses=True) as server:
         few_days_later = step_of(until=date(2026, 7, 6))
-        assert kinds(fetched(server, held, few_days_later)) == [("Unchanged", "DOD_4532001_1_1")]
+        assert kinds(fetched(server, held, few_days_later)) == [("NotModified", "DOD_4532001_1_1")]
         assert held.notes == {"missing": "4532002 4532003 4532004"}, "the next poll asks for them"
-        assert kinds(fetched(server, held))[-1] == ("Shortfall", "1/4"), "after ten days it is no usual lag"
+        assert kinds(fetched(server, held))[-1] == ("IncompleteResult", "1/4"), "after ten days it is no usual lag"
         server.pages.append(page(5))
         with pytest.raises(Blocked, match="4 pages"):
             fetched(server, held)
@@ -238,7 +238,7 @@ def edited(*paragraphs: str, until: date = date(2026, 7, 3)) -> list[Fetched]:
     memory = Memory()
     with DodStandIn([page(1, *THREE), OLD]) as server:
         for record in publications(records_of(fetched(server, memory))):
-            memory.records[record.key] = HeldRecord(key=record.key, revision=record.revision)
+            memory.records[record.key] = StoredVersion(key=record.key, revision=record.revision)
         server.pages[0] = page(1, *paragraphs)
         return fetched(server, memory, step_of(until=until))
 
@@ -248,8 +248,8 @@ def test_a_page_that_was_edited_within_days_is_read_again() -> None:
     items = edited(THREE[0], corrected, THREE[2])
     assert kinds(items) == [("Payload", FIRST_KEY)]
     assert [record.amounts[0].dollars for record in publications(records_of(items))] == [9000000, 9500000, 9000000]
-    assert kinds(edited(*THREE)) == [("Unchanged", "DOD_4532001_1_1")]
-    assert kinds(edited(THREE[0], corrected, THREE[2], until=date(2026, 7, 6))) == [("Unchanged", "DOD_4532001_1_1")]
+    assert kinds(edited(*THREE)) == [("NotModified", "DOD_4532001_1_1")]
+    assert kinds(edited(THREE[0], corrected, THREE[2], until=date(2026, 7, 6))) == [("NotModified", "DOD_4532001_1_1")]
 
 
 def test_a_page_of_which_most_paragraphs_differ_is_for_a_person_to_look_at() -> None:
@@ -278,7 +278,7 @@ class Ill(DodStandIn):
 def test_a_stored_page_that_fails_does_not_keep_new_ones_from_being_read() -> None:
     with Ill([page(1), page(2), OLD]) as server:
         items = fetched(server, holding("DOD_4532001_1_1"), step_of(until=date(2026, 7, 2)))
-    assert kinds(items) == [("Unchanged", "DOD_4532001_1_1"), ("Payload", "DOD_4532002")]
+    assert kinds(items) == [("NotModified", "DOD_4532001_1_1"), ("Payload", "DOD_4532002")]
 
 
 def test_a_new_page_that_fails_is_said_after_the_others_were_read() -> None:
@@ -314,7 +314,7 @@ def test_an_answer_of_the_archive_that_cannot_be_read_is_no_copy(fault: Fault) -
 def test_a_copy_of_a_block_page_is_no_copy() -> None:
     with FaultyDod([page(1, copies=[COPY]), page(2, copies=[COPY]), OLD], refuses=True) as server:
         server.play(Fault.HTML_OK, on="/web/", times=1)
-        assert kinds(fetched(server)) == [("Payload", "DOD_4532002"), ("Shortfall", "1/2")]
+        assert kinds(fetched(server)) == [("Payload", "DOD_4532002"), ("IncompleteResult", "1/2")]
 
 
 FAILURES = [
@@ -359,7 +359,7 @@ def test_a_failing_index_ends_in_the_right_error(fault: Fault, error: type[Sourc
         with pytest.raises(error):
             fetched(server)
         with client_of(server) as client, pytest.raises(error):
-            SOURCE.control(client)
+            SOURCE.health_check(client)
 
 
 def test_a_failure_that_passes_is_not_noticed() -> None:
@@ -391,16 +391,16 @@ def test_another_page_than_the_index_lists_is_not_taken_for_it() -> None:
 
 
 def test_a_poll_is_one_step_and_a_backfill_one_for_each_month_that_the_index_reaches() -> None:
-    window = Window(until=date(2026, 7, 15), signed_since=date(2026, 3, 17), modified_since=date(2026, 7, 1))
-    [step] = SOURCE.poll_steps(INTEREST, window)
+    window = DateWindow(until=date(2026, 7, 15), signed_since=date(2026, 3, 17), modified_since=date(2026, 7, 1))
+    [step] = SOURCE.poll_steps(TERMS, window)
     assert (step.key, dict(step.query), step.days) == ("rss", {}, (date(2026, 3, 17), date(2026, 7, 15)))
-    steps = SOURCE.backfill_steps(INTEREST, date(2026, 5, 20), date(2026, 7, 15))
+    steps = SOURCE.backfill_steps(TERMS, date(2026, 5, 20), date(2026, 7, 15))
     assert [(one.key, *one.days) for one in steps] == [
         ("rss/2026-05", date(2026, 5, 20), date(2026, 5, 31)),
         ("rss/2026-06", date(2026, 6, 1), date(2026, 6, 30)),
         ("rss/2026-07", date(2026, 7, 1), date(2026, 7, 15)),
     ]
-    whole = SOURCE.backfill_steps(INTEREST, date(2008, 1, 1), date(2026, 7, 15))
+    whole = SOURCE.backfill_steps(TERMS, date(2008, 1, 1), date(2026, 7, 15))
     assert (whole[0].since, len(whole)) == (date(2024, 8, 24), 24)
 
 
@@ -427,7 +427,7 @@ def test_a_poll_ends_well_where_one_assumption_does_not_hold(wrong: str, missing
     with world(wrong) as server:
         items = fetched(server)
     payloads = [item for item in items if isinstance(item, Payload)]
-    assert [detail for kind, detail in kinds(items) if kind == "Shortfall"] == missing
+    assert [detail for kind, detail in kinds(items) if kind == "IncompleteResult"] == missing
     assert len(payloads) == (10 if missing else 31)
 
 

@@ -8,10 +8,10 @@ from datetime import date
 
 import pytest
 
-from sources.base import Fetched, HeldRecord, Interest, Step, Window
+from sources.base import DateWindow, Fetched, FetchStep, SearchTerms, StoredVersion
 from sources.errors import SourceError
 from sources.federal_register.documents import FederalRegister
-from sources.http.client import Client, Pace, Patience
+from sources.http.client import Client, RateLimit, Timeouts
 from sources.records import Payload, Publication
 from tests.sources.memory import Memory
 from tests.upstreams.federal_register import FederalRegisterStandIn
@@ -23,30 +23,32 @@ DAY = date(2024, 5, 7)
 @contextmanager
 def client_of(base_url: str) -> Iterator[Client]:
     """A client that neither waits nor asks more than twice."""
-    patience = Patience(connect=10, read=5, whole_answer=5, tries=2, first_wait=0.001)
-    pace = Pace(seconds_between=0)
-    with Client(SOURCE.name, base_url=base_url, pace=pace, patience=patience, sleep=lambda _seconds: None) as client:
+    timeouts = Timeouts(connect=10, read=5, total=5, tries=2, first_wait=0.001)
+    rate_limit = RateLimit(seconds_between=0)
+    with Client(
+        SOURCE.name, base_url=base_url, rate_limit=rate_limit, timeouts=timeouts, sleep=lambda _seconds: None
+    ) as client:
         yield client
 
 
-def step_for(*phrases: str, since: str = "2024-01-01", until: str = "2026-12-31") -> Step:
+def step_for(*phrases: str, since: str = "2024-01-01", until: str = "2026-12-31") -> FetchStep:
     """The step of a poll over published documents."""
     return steps_for(*phrases, since=since, until=until)[-1]
 
 
-def steps_for(*phrases: str, since: str = "2024-01-01", until: str = "2026-12-31") -> list[Step]:
+def steps_for(*phrases: str, since: str = "2024-01-01", until: str = "2026-12-31") -> list[FetchStep]:
     """The steps of a poll: what is on public inspection, and what was published."""
-    days = Window(until=date.fromisoformat(until), signed_since=date.fromisoformat(since), modified_since=DAY)
-    return SOURCE.poll_steps(Interest(phrases=phrases), days)
+    days = DateWindow(until=date.fromisoformat(until), signed_since=date.fromisoformat(since), modified_since=DAY)
+    return SOURCE.poll_steps(SearchTerms(phrases=phrases), days)
 
 
-def fetched(server: FederalRegisterStandIn, step: Step, stored: Memory | None = None) -> list[Fetched]:
+def fetched(server: FederalRegisterStandIn, step: FetchStep, stored: Memory | None = None) -> list[Fetched]:
     """Walk a step to its end."""
     with client_of(server.base_url) as client:
         return list(SOURCE.fetch(client, step, stored or Memory()))
 
 
-def walked(server: FederalRegisterStandIn, step: Step, stored: Memory) -> tuple[list[Fetched], type[SourceError]]:
+def walked(server: FederalRegisterStandIn, step: FetchStep, stored: Memory) -> tuple[list[Fetched], type[SourceError]]:
     """What a walk gave before it ended, and the kind of error that ended it."""
     given: list[Fetched] = []
     with client_of(server.base_url) as client, pytest.raises(SourceError) as ended:
@@ -63,4 +65,6 @@ def publications(items: Sequence[Fetched]) -> dict[str, Publication]:
 
 def remembering(items: Sequence[Fetched]) -> Memory:
     """The memory of a program that has stored what was fetched."""
-    return Memory(records={key: HeldRecord(key=key, revision=one.revision) for key, one in publications(items).items()})
+    return Memory(
+        records={key: StoredVersion(key=key, revision=one.revision) for key, one in publications(items).items()}
+    )

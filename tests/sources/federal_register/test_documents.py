@@ -10,9 +10,9 @@ from datetime import date
 import pytest
 
 from procurewatch.demo.answers import Answer, LoggedRequest
-from sources.base import HeldRecord, Interest, Shortfall, Unchanged, Window
+from sources.base import DateWindow, IncompleteResult, NotModified, SearchTerms, StoredVersion
 from sources.errors import Blocked, QuotaUsedUp, Refused, SourceChanged, SourceError, Unreachable
-from sources.http.client import Client, Pace, Patience
+from sources.http.client import Client, RateLimit, Timeouts
 from sources.records import Payload, Problem
 from tests.sources.federal_register.documents import (
     DAY,
@@ -28,7 +28,7 @@ from tests.sources.memory import Memory
 from tests.upstreams.faults import Fault
 from tests.upstreams.federal_register import RECORDED, FaultyFederalRegister, Json, document
 
-WINDOW = Window(until=DAY, signed_since=date(2024, 1, 8), modified_since=DAY)
+WINDOW = DateWindow(until=DAY, signed_since=date(2024, 1, 8), modified_since=DAY)
 NOTICE, REQUEST = "FEDERAL_REGISTER_2024-10001", "FEDERAL_REGISTER_2024-10002"
 
 
@@ -57,8 +57,8 @@ def server() -> Iterator[Altered]:
 
 
 def test_a_poll_asks_for_what_is_filed_and_for_what_was_published_in_the_days_of_new_awards() -> None:
-    interest = Interest(names=("ANDURIL", "SKYDIO"), phrases=("SKYDIO", "DRONE"), ueis=("E5BEYXDQYJS6",))
-    inspection, published = SOURCE.poll_steps(interest, WINDOW)
+    terms = SearchTerms(names=("ANDURIL", "SKYDIO"), phrases=("SKYDIO", "DRONE"), ueis=("E5BEYXDQYJS6",))
+    inspection, published = SOURCE.poll_steps(terms, WINDOW)
     assert (inspection.key, inspection.part) == ("inspection", "documents on public inspection")
     assert (published.key, published.part) == ("published", "documents")
     assert inspection.query == published.query == {"phrases": ("ANDURIL", "DRONE", "SKYDIO")}
@@ -67,16 +67,16 @@ def test_a_poll_asks_for_what_is_filed_and_for_what_was_published_in_the_days_of
 
 
 def test_a_backfill_is_a_step_a_year_from_1994() -> None:
-    interest = Interest(phrases=("DRONE",))
-    steps = SOURCE.backfill_steps(interest, date(1980, 1, 1), DAY)
+    terms = SearchTerms(phrases=("DRONE",))
+    steps = SOURCE.backfill_steps(terms, date(1980, 1, 1), DAY)
     assert [step.key for step in steps] == [f"year/{year}" for year in range(1994, 2025)]
     assert steps[0].days == (date(1994, 1, 1), date(1994, 12, 31))
     assert steps[-1].days == (date(2024, 1, 1), DAY)
-    assert SOURCE.backfill_steps(interest, date(1980, 1, 1), date(1990, 1, 1)) == []
+    assert SOURCE.backfill_steps(terms, date(1980, 1, 1), date(1990, 1, 1)) == []
 
 
 def test_identifiers_alone_are_nothing_to_look_for() -> None:
-    assert SOURCE.poll_steps(Interest(ueis=("E5BEYXDQYJS6",)), WINDOW) == []
+    assert SOURCE.poll_steps(SearchTerms(ueis=("E5BEYXDQYJS6",)), WINDOW) == []
 
 
 def test_documents_are_found_by_what_their_text_says(server: Altered) -> None:
@@ -119,7 +119,7 @@ def test_what_is_held_is_unchanged_and_costs_no_more_requests(server: Altered) -
     step = step_for("LICENSE PLATE READERS", "ANDURIL")
     memory = remembering(fetched(server, step))
     asked = len(server.requests)
-    assert fetched(server, step, memory) == [Unchanged(key=key) for key in (REQUEST, NOTICE)]
+    assert fetched(server, step, memory) == [NotModified(key=key) for key in (REQUEST, NOTICE)]
     assert len(server.requests) == 2 * asked
 
 
@@ -128,14 +128,14 @@ def test_an_amended_document_is_given_again(server: Altered) -> None:
     memory = remembering(fetched(server, step))
     server.documents[0]["comments_close_on"] = "2024-07-05"
     items = fetched(server, step, memory)
-    assert [type(item) for item in items] == [Unchanged, Payload]
+    assert [type(item) for item in items] == [NotModified, Payload]
     assert publications(items)[NOTICE].revision != memory.records[NOTICE].revision
 
 
 def test_another_search_of_fewer_phrases_changes_nothing(server: Altered) -> None:
     """A backfill asks for one vendor: what was told of a document because of others stands."""
     memory = remembering(fetched(server, step_for("ANDURIL", "ID.ME")))
-    assert fetched(server, step_for("ID.ME"), memory) == [Unchanged(key=REQUEST)]
+    assert fetched(server, step_for("ID.ME"), memory) == [NotModified(key=REQUEST)]
 
 
 def test_a_new_phrase_adds_to_what_was_told_of_a_document() -> None:
@@ -145,21 +145,21 @@ def test_a_new_phrase_adds_to_what_was_told_of_a_document() -> None:
         (record,) = publications(fetched(server, step_for("ANDURIL"), memory)).values()
         assert "SKYDIO drones" in record.description
         assert "ANDURIL towers" in record.description
-        memory = Memory(records={record.key: HeldRecord(key=record.key, revision=record.revision)})
+        memory = Memory(records={record.key: StoredVersion(key=record.key, revision=record.revision)})
         for phrase in ("SKYDIO", "ANDURIL"):
-            assert fetched(server, step_for(phrase), memory) == [Unchanged(key=record.key)]
+            assert fetched(server, step_for(phrase), memory) == [NotModified(key=record.key)]
 
 
 def test_a_revision_of_another_make_is_replaced(server: Altered) -> None:
-    memory = Memory(records={NOTICE: HeldRecord(key=NOTICE, revision="x")})
+    memory = Memory(records={NOTICE: StoredVersion(key=NOTICE, revision="x")})
     assert set(publications(fetched(server, step_for("LICENSE PLATE READERS"), memory))) == {NOTICE}
 
 
-def many(days: Sequence[str], a_day: int) -> list[Json]:
+def many(days: Sequence[str], per_day: int) -> list[Json]:
     return [
         document(f"2024-{number:02}{n:04}", day, f"Drone notice {n}")
         for number, day in enumerate(days)
-        for n in range(a_day)
+        for n in range(per_day)
     ]
 
 
@@ -168,7 +168,7 @@ def test_more_than_a_page_is_cut_by_days_until_each_part_is_whole() -> None:
     with Altered(many(days, 450)) as server:
         items = fetched(server, step_for("DRONE", since="2024-05-01", until="2024-05-31"))
         assert len(publications(items)) == 1_800
-        assert not [item for item in items if isinstance(item, Shortfall)]
+        assert not [item for item in items if isinstance(item, IncompleteResult)]
         assert all("&page=" not in request.path for request in server.requests)
 
 
@@ -178,7 +178,7 @@ def test_a_day_of_more_than_a_page_is_read_from_both_ends() -> None:
         assert len(publications(items)) == 1_500
     with Altered(many(["2024-05-01"], 2_050)) as server:
         items = fetched(server, step_for("DRONE", since="2024-05-01", until="2024-05-01"))
-        assert items[0] == Shortfall(step="published", expected=2_050, received=2_000)
+        assert items[0] == IncompleteResult(step="published", expected=2_050, received=2_000)
         assert len(publications(items)) == 2_000
 
 
@@ -186,7 +186,7 @@ def test_a_count_of_a_wider_search_is_no_shortfall_when_both_orders_agree(server
     server.wider_count = 25
     items = fetched(server, step_for("ANDURIL"))
     assert set(publications(items)) == {REQUEST}
-    assert [item for item in items if isinstance(item, Shortfall)] == []
+    assert [item for item in items if isinstance(item, IncompleteResult)] == []
     assert ["order=oldest" in request.path for request in server.requests] == [False, True]
 
 
@@ -202,11 +202,11 @@ def test_rows_that_are_lost_are_a_shortfall() -> None:
     step = step_for("DRONE", since="2024-05-01", until="2024-05-02")
     with Lossy(many(["2024-05-01", "2024-05-02"], 3)) as server:
         items = fetched(server, step)
-        assert items[0] == Shortfall(step="published", expected=6, received=2)
+        assert items[0] == IncompleteResult(step="published", expected=6, received=2)
         held = remembering(items[1:])
         server.documents[-1]["dates"] = "Soon"
         again = fetched(server, step, held)
-        assert [type(item) for item in again] == [Shortfall, Unchanged], "less is not put for what is held"
+        assert [type(item) for item in again] == [IncompleteResult, NotModified], "less is not put for what is held"
 
 
 @pytest.mark.parametrize(
@@ -278,8 +278,8 @@ def test_every_fault_ends_in_its_error_and_what_is_new_before_it_is_kept(
 
 def test_a_slow_drip_is_given_up(server: Altered) -> None:
     server.play(Fault.SLOW_DRIP)
-    hurry = Patience(connect=10, read=0.5, whole_answer=0.5, tries=1)
-    client = Client(SOURCE.name, base_url=server.base_url, pace=Pace(seconds_between=0), patience=hurry)
+    hurry = Timeouts(connect=10, read=0.5, total=0.5, tries=1)
+    client = Client(SOURCE.name, base_url=server.base_url, rate_limit=RateLimit(seconds_between=0), timeouts=hurry)
     with client, pytest.raises(Unreachable):
         list(SOURCE.fetch(client, step_for("ANDURIL"), Memory()))
 
@@ -298,9 +298,9 @@ def test_a_condition_that_is_no_longer_known_is_refused(server: Altered, monkeyp
 
 def test_the_control_query_knows_an_empty_answer_from_a_good_one(server: Altered) -> None:
     with client_of(server.base_url) as client:
-        assert SOURCE.control(client) is True
+        assert SOURCE.health_check(client) is True
         server.documents.clear()
-        assert SOURCE.control(client) is False
+        assert SOURCE.health_check(client) is False
 
 
 def test_nothing_found_is_nothing(server: Altered) -> None:

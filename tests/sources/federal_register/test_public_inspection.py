@@ -9,7 +9,7 @@ from datetime import date
 
 import pytest
 
-from sources.base import HeldRecord, Shortfall, Unchanged
+from sources.base import IncompleteResult, NotModified, StoredVersion
 from sources.errors import Blocked, QuotaUsedUp, Refused, SourceChanged, SourceError, Unreachable
 from sources.federal_register.document_parser import is_inspected
 from sources.records import (
@@ -140,7 +140,7 @@ def test_both_steps_ask_for_every_phrase(server: FaultyFederalRegister) -> None:
 def test_a_document_that_is_still_on_public_inspection_is_unchanged(server: FaultyFederalRegister) -> None:
     memory = remembering(fetched(server, INSPECTION))
     assert is_inspected(memory.records[KEY].revision)
-    assert fetched(server, INSPECTION, memory) == [Unchanged(key=KEY)]
+    assert fetched(server, INSPECTION, memory) == [NotModified(key=KEY)]
     server.inspected[0]["editorial_note"] = "This document was withdrawn."
     (record,) = publications(fetched(server, INSPECTION, memory)).values()
     assert SourceFact(label="Editorial note", value="This document was withdrawn.") in record.facts
@@ -153,7 +153,7 @@ def test_what_changed_is_given_without_asking_for_it_where_it_is_not_published_y
     more = f'{found.revision[:16]}["ANDURIL", "CLEARVIEW AI"]'
     server.inspected[0] |= {"editorial_note": "Withdrawn.", "publication_date": None}
     server.requests.clear()
-    memory = Memory(records={KEY: HeldRecord(key=KEY, revision=more)})
+    memory = Memory(records={KEY: StoredVersion(key=KEY, revision=more)})
     (record,) = publications(fetched(server, INSPECTION, memory)).values()
     assert (record.key, record.state) == (KEY, "withdrawn")
     assert [request.path.partition("?")[0] for request in server.requests] == [PATH]
@@ -178,8 +178,8 @@ def test_what_is_published_is_not_put_back_on_public_inspection(server: FaultyFe
     """Answers about public inspection may be a day old."""
     server.documents.append(dict(PUBLISHED))
     memory = remembering(fetched(server, SEARCH))
-    assert fetched(server, INSPECTION, memory) == [Unchanged(key=KEY)]
-    assert fetched(server, SEARCH, memory) == [Unchanged(key=KEY)]
+    assert fetched(server, INSPECTION, memory) == [NotModified(key=KEY)]
+    assert fetched(server, SEARCH, memory) == [NotModified(key=KEY)]
 
 
 def test_what_was_found_on_public_inspection_is_asked_for_where_it_is_published(server: FaultyFederalRegister) -> None:
@@ -188,8 +188,8 @@ def test_what_was_found_on_public_inspection_is_asked_for_where_it_is_published(
     server.inspected[0]["full_text"] = text
     both, _ = steps_for("CLEARVIEW AI", "ANDURIL")
     found = publications(fetched(server, both))
-    memory = Memory(records={key: HeldRecord(key=key, revision=one.revision) for key, one in found.items()})
-    memory.records[KEY] = HeldRecord(key=KEY, revision=f'{found[KEY].revision[:16]}["ANDURIL", "CLEARVIEW AI"]')
+    memory = Memory(records={key: StoredVersion(key=key, revision=one.revision) for key, one in found.items()})
+    memory.records[KEY] = StoredVersion(key=KEY, revision=f'{found[KEY].revision[:16]}["ANDURIL", "CLEARVIEW AI"]')
     server.documents.append({**PUBLISHED, "full_text": text})
     (record,) = publications(fetched(server, SEARCH, memory)).values()
     assert "ANDURIL towers" in record.description
@@ -200,7 +200,7 @@ def test_more_documents_than_a_page_holds_are_a_shortfall() -> None:
     drones, _ = steps_for("DRONE")
     with FaultyFederalRegister(RECORDED, many) as server:
         items = fetched(server, drones)
-    assert items[0] == Shortfall(step="inspection", expected=1_001, received=1_000)
+    assert items[0] == IncompleteResult(step="inspection", expected=1_001, received=1_000)
     assert len(publications(items)) == 1_000
 
 

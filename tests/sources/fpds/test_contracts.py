@@ -13,10 +13,10 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from procurewatch.demo.answers import Answer, LoggedRequest
-from sources.base import Fetched, HeldRecord, Interest, Shortfall, Step, Unchanged, Window
+from sources.base import DateWindow, Fetched, FetchStep, IncompleteResult, NotModified, SearchTerms, StoredVersion
 from sources.errors import Blocked, QuotaUsedUp, SourceChanged, SourceError, Unreachable
 from sources.fpds.contracts import Fpds
-from sources.http.client import Client, Pace, Patience
+from sources.http.client import Client, RateLimit, Timeouts
 from sources.records import Award, Payload, Problem, Removal
 from tests.sources.memory import Memory
 from tests.upstreams.faults import Fault
@@ -25,9 +25,9 @@ from tests.upstreams.fpds_xml import SITE, Action, feed
 
 SOURCE = Fpds()
 DAY = date(2024, 5, 6)
-INTEREST = Interest(names=("CLEARVIEW",), ueis=("ABCDEFGH1234",), phrases=('FACIAL "RECOGNITION"',))
-WINDOW = Window(until=DAY, signed_since=date(2024, 1, 1), modified_since=date(2024, 4, 22))
-STEP = Step(
+TERMS = SearchTerms(names=("CLEARVIEW",), ueis=("ABCDEFGH1234",), phrases=('FACIAL "RECOGNITION"',))
+WINDOW = DateWindow(until=DAY, signed_since=date(2024, 1, 1), modified_since=date(2024, 4, 22))
+STEP = FetchStep(
     key="test/1",
     query={"feed": "PUBLIC", "term": 'VENDOR_NAME:"CLEARVIEW"', "date": "SIGNED_DATE"},
     since=date(2024, 1, 1),
@@ -42,14 +42,16 @@ def many(count: int, **fields: Any) -> list[Action]:
 
 @contextmanager
 def client_of(server: FaultyFpds, *, tries: int = 2) -> Iterator[Client]:
-    patience = Patience(connect=10, read=10, whole_answer=30, tries=tries, first_wait=0.001)
-    pace = Pace(seconds_between=0)
-    with Client("fpds", base_url=server.base_url, pace=pace, patience=patience, sleep=lambda _seconds: None) as client:
+    timeouts = Timeouts(connect=10, read=10, total=30, tries=tries, first_wait=0.001)
+    rate_limit = RateLimit(seconds_between=0)
+    with Client(
+        "fpds", base_url=server.base_url, rate_limit=rate_limit, timeouts=timeouts, sleep=lambda _seconds: None
+    ) as client:
         yield client
 
 
 def walked(
-    server: FaultyFpds, step: Step = STEP, stored: Memory | None = None
+    server: FaultyFpds, step: FetchStep = STEP, stored: Memory | None = None
 ) -> tuple[list[Fetched], Exception | None]:
     """What a step gives, and the error it ends with."""
     items: list[Fetched] = []
@@ -71,9 +73,9 @@ def asked(server: FaultyFpds) -> list[dict[str, str]]:
 
 
 def test_it_is_off_unless_it_is_enabled_and_keeps_only_what_concerns_somebody() -> None:
-    assert SOURCE.on_by_default is False
-    assert SOURCE.keeps_all is False
-    assert SOURCE.rests >= timedelta(hours=12)
+    assert SOURCE.enabled_by_default is False
+    assert SOURCE.store_unmatched is False
+    assert SOURCE.min_poll_interval >= timedelta(hours=12)
 
 
 @pytest.mark.parametrize("count", [0, 1, 9, 10, 11, 20, 25])
@@ -104,7 +106,7 @@ def test_each_entry_is_its_own_evidence_from_the_page_it_stood_on() -> None:
 
 
 def test_the_steps_of_a_poll_ask_for_what_was_signed_changed_and_deleted() -> None:
-    steps = SOURCE.poll_steps(INTEREST, WINDOW)
+    steps = SOURCE.poll_steps(TERMS, WINDOW)
     terms = ['VENDOR_NAME:"CLEARVIEW"', 'VENDOR_UEI:"ABCDEFGH1234"', 'DESCRIPTION_OF_REQUIREMENT:"FACIAL RECOGNITION"']
     assert [(dict(step.query), step.days, step.part) for step in steps] == [
         *(
@@ -121,7 +123,7 @@ def test_the_steps_of_a_poll_ask_for_what_was_signed_changed_and_deleted() -> No
 
 def test_a_step_asks_for_its_term_and_its_days() -> None:
     with FaultyFpds() as server:
-        for step in (STEP, SOURCE.poll_steps(INTEREST, WINDOW)[-1]):
+        for step in (STEP, SOURCE.poll_steps(TERMS, WINDOW)[-1]):
             walked(server, step)
     assert [(given["FEEDNAME"], given["q"]) for given in asked(server)] == [
         ("PUBLIC", 'VENDOR_NAME:"CLEARVIEW" SIGNED_DATE:[2024/01/01,2024/12/31]'),
@@ -130,18 +132,18 @@ def test_a_step_asks_for_its_term_and_its_days() -> None:
 
 
 def test_a_sweep_looks_further_back_for_what_was_signed() -> None:
-    steps = SOURCE.poll_steps(INTEREST, replace(WINDOW, acted_since=date(2022, 1, 1)))
+    steps = SOURCE.poll_steps(TERMS, replace(WINDOW, acted_since=date(2022, 1, 1)))
     assert (steps[0].query["date"], steps[0].days) == ("SIGNED_DATE", (date(2022, 1, 1), DAY))
 
 
 def test_a_step_keeps_its_key_when_the_watchlist_grows() -> None:
-    grown = replace(INTEREST, names=("ANOTHER", *INTEREST.names))
-    before = {step.key for step in SOURCE.poll_steps(INTEREST, WINDOW)}
+    grown = replace(TERMS, names=("ANOTHER", *TERMS.names))
+    before = {step.key for step in SOURCE.poll_steps(TERMS, WINDOW)}
     assert before < {step.key for step in SOURCE.poll_steps(grown, WINDOW)}
 
 
 def test_a_history_is_asked_for_in_slices_that_meet() -> None:
-    steps = SOURCE.backfill_steps(Interest(names=("CLEARVIEW",)), date(2008, 3, 1), date(2021, 2, 3))
+    steps = SOURCE.backfill_steps(SearchTerms(names=("CLEARVIEW",)), date(2008, 3, 1), date(2021, 2, 3))
     assert [(step.key.partition("/")[0], *step.days) for step in steps] == [
         ("fy2005-2009", date(2008, 3, 1), date(2009, 9, 30)),
         ("fy2010-2014", date(2009, 10, 1), date(2014, 9, 30)),
@@ -151,7 +153,9 @@ def test_a_history_is_asked_for_in_slices_that_meet() -> None:
 
 
 def test_every_planned_query_is_one_the_feed_takes() -> None:
-    odd = Interest(names=('AT&T "MOBILITY"', "BACK\\SLASH", "L3HARRIS [X]"), ueis=("ABCDEFGH1234",), phrases=("A:B",))
+    odd = SearchTerms(
+        names=('AT&T "MOBILITY"', "BACK\\SLASH", "L3HARRIS [X]"), ueis=("ABCDEFGH1234",), phrases=("A:B",)
+    )
     with FaultyFpds(many(1)) as server:
         for step in SOURCE.poll_steps(odd, WINDOW) + SOURCE.backfill_steps(odd, date(2020, 1, 1), DAY):
             assert walked(server, step)[1] is None, step
@@ -160,7 +164,7 @@ def test_every_planned_query_is_one_the_feed_takes() -> None:
 def test_deleted_records_come_as_removals() -> None:
     gone = many(1, deleted=True, modified="2024-05-01 09:00:00", modification="P00001")
     with FaultyFpds([*many(1), *gone]) as server:
-        items, error = walked(server, SOURCE.poll_steps(INTEREST, WINDOW)[-1])
+        items, error = walked(server, SOURCE.poll_steps(TERMS, WINDOW)[-1])
     assert error is None
     (record,) = [SOURCE.parse(item)[0] for item in items if isinstance(item, Payload)]
     assert isinstance(record, Removal)
@@ -171,13 +175,13 @@ def held(action: Action, **changes: Any) -> Memory:
     """A program that has stored an action as it stands."""
     key = f"CONT_AWD_{action.piid}_7012_-NONE-_-NONE-"
     actions = frozenset({("0", date(2024, 5, 6), Decimal("1000.00"))})
-    return Memory(records={key: replace(HeldRecord(key=key, revision=action.modified, actions=actions), **changes)})
+    return Memory(records={key: replace(StoredVersion(key=key, revision=action.modified, actions=actions), **changes)})
 
 
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({}, Unchanged),
+        ({}, NotModified),
         ({"revision": "2024-05-07 10:11:11"}, Payload),
         ({"revision": ""}, Payload),
         ({"actions": frozenset()}, Payload),
@@ -223,14 +227,14 @@ def test_rows_lost_between_two_pages_are_a_shortfall() -> None:
     with Altered({10: shifted}, actions) as server:
         items, error = walked(server)
     assert error is None
-    assert items[-1] == Shortfall(step="test/1", expected=25, received=20)
+    assert items[-1] == IncompleteResult(step="test/1", expected=25, received=20)
     assert len(set(keys(items))) == 20
 
 
 def test_an_empty_last_page_is_a_shortfall() -> None:
     with Altered({20: feed()}, many(25)) as server:
         items, _ = walked(server)
-    assert items[-1] == Shortfall(step="test/1", expected=21, received=20)
+    assert items[-1] == IncompleteResult(step="test/1", expected=21, received=20)
 
 
 def test_pages_that_grow_while_they_are_read_are_read_to_the_new_end() -> None:
@@ -326,7 +330,7 @@ def test_a_feed_that_has_gone_is_told_as_such(status: int) -> None:
         server.status = status
         items, error = walked(server)
         with client_of(server) as client, pytest.raises(SourceChanged, match=RETIRED):
-            SOURCE.control(client)
+            SOURCE.health_check(client)
     assert items == []
     assert isinstance(error, SourceChanged)
     assert error.status == status
@@ -335,9 +339,9 @@ def test_a_feed_that_has_gone_is_told_as_such(status: int) -> None:
 
 def test_the_control_query_tells_whether_what_always_exists_is_there() -> None:
     with FaultyFpds() as server, client_of(server) as client:
-        assert SOURCE.control(client) is True
+        assert SOURCE.health_check(client) is True
         server.actions.clear()
-        assert SOURCE.control(client) is False
+        assert SOURCE.health_check(client) is False
     assert asked(server)[0]["q"] == 'AGENCY_CODE:"4740" PIID:"1B3G02670"'
 
 

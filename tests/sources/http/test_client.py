@@ -22,13 +22,13 @@ from procurewatch.demo.stand_in import StandIn
 from sources.errors import Blocked, QuotaUsedUp, Refused, SourceChanged, SourceError, Unreachable
 from sources.fields import read_json
 from sources.http import client as http_client
-from sources.http.client import Client, Pace, Patience
+from sources.http.client import Client, RateLimit, Timeouts
 from sources.http.status import read_retry_after
 from sources.records import Document
 from tests.sources.scripted_server import LOOPBACK, How, Script, ScriptedServer, closed_port
 
-PATIENT = Patience(connect=10, read=10, whole_answer=10, tries=3, first_wait=1.0, longest_wait=60.0)
-HASTY = replace(PATIENT, read=0.5, whole_answer=0.6)
+PATIENT = Timeouts(connect=10, read=10, total=10, tries=3, first_wait=1.0, max_retry_after=60.0)
+HASTY = replace(PATIENT, read=0.5, total=0.6)
 GOOD = Script()
 PAGE = Script(headers={"Content-Type": "text/html"}, body=b"<!doctype html>\n<title>Access\tDenied</title>")
 
@@ -42,20 +42,20 @@ def client(
     base_url: str,
     sleep: Callable[[float], object],
     *,
-    patience: Patience = PATIENT,
-    pace: Pace | None = None,
+    timeouts: Timeouts = PATIENT,
+    rate_limit: RateLimit | None = None,
     contact: str = "",
 ) -> Client:
     """A client that sleeps by calling `sleep`."""
-    pace = pace or Pace(seconds_between=0)
-    return Client("example", base_url=base_url, pace=pace, patience=patience, contact=contact, sleep=sleep)
+    rate_limit = rate_limit or RateLimit(seconds_between=0)
+    return Client("example", base_url=base_url, rate_limit=rate_limit, timeouts=timeouts, contact=contact, sleep=sleep)
 
 
 def asked(*scripts: Script) -> tuple[Document | SourceError, int, list[float]]:
     """Ask a server of these scripts once: what came of it, how many requests it received, the waits between them."""
     waits: list[float] = []
-    patience = HASTY if scripts[0].how in (How.HANG, How.DRIP) else PATIENT
-    with ScriptedServer(*scripts) as server, client(server.base_url, waits.append, patience=patience) as asking:
+    timeouts = HASTY if scripts[0].how in (How.HANG, How.DRIP) else PATIENT
+    with ScriptedServer(*scripts) as server, client(server.base_url, waits.append, timeouts=timeouts) as asking:
         outcome: Document | SourceError
         try:
             outcome = asking.post("/api/things/", {"b": 1, "a": "ü"})
@@ -364,8 +364,8 @@ def test_a_caller_who_has_another_way_may_ask_for_fewer_tries(tries: int) -> Non
 
 
 def test_the_usual_patience_covers_a_search_of_ninety_seconds() -> None:
-    patience = Patience()
-    assert patience.whole_answer > patience.read > 90
+    timeouts = Timeouts()
+    assert timeouts.total > timeouts.read > 90
 
 
 @pytest.mark.parametrize("bad", [503, 500, 520, 200])
@@ -405,8 +405,8 @@ def test_requests_start_so_many_seconds_apart_retries_among_them() -> None:
         client(
             server.base_url,
             lambda seconds: starts.append(time.monotonic() + seconds),
-            patience=replace(PATIENT, first_wait=0.001),
-            pace=Pace(seconds_between=100),
+            timeouts=replace(PATIENT, first_wait=0.001),
+            rate_limit=RateLimit(seconds_between=100),
         ) as asking,
     ):
         for _ in range(3):
@@ -425,9 +425,9 @@ def test_the_pace_is_kept_by_threads_together() -> None:
         with lock:
             moments.append(time.monotonic() + seconds)
 
-    pace = Pace(seconds_between=100, at_once=4)
+    rate_limit = RateLimit(seconds_between=100, at_once=4)
     begun = time.monotonic()
-    with ScriptedServer() as server, client(server.base_url, note, pace=pace) as asking:
+    with ScriptedServer() as server, client(server.base_url, note, rate_limit=rate_limit) as asking:
         with ThreadPoolExecutor(4) as pool:
             list(pool.map(asking.get, ["/"] * 8))
         assert asking.requests_sent == len(server.requests) == 8
@@ -436,9 +436,9 @@ def test_the_pace_is_kept_by_threads_together() -> None:
 
 @pytest.mark.parametrize("at_once", [1, 3])
 def test_no_more_requests_are_under_way_than_the_source_allows(at_once: int) -> None:
-    pace = Pace(seconds_between=0, at_once=at_once)
+    rate_limit = RateLimit(seconds_between=0, at_once=at_once)
     with ScriptedServer(Script(how=How.LATE, pause=0.05)) as server:
-        with client(server.base_url, never, pace=pace) as asking, ThreadPoolExecutor(9) as pool:
+        with client(server.base_url, never, rate_limit=rate_limit) as asking, ThreadPoolExecutor(9) as pool:
             list(pool.map(asking.get, ["/"] * 9))
         assert (server.most_at_once, len(server.requests)) == (at_once, 9)
 

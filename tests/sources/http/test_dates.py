@@ -7,15 +7,15 @@ from datetime import UTC, datetime
 import pytest
 
 from sources.errors import Unreachable
-from sources.http.client import Client, Pace
-from tests.sources.meter import CountingMeter
+from sources.http.client import Client, RateLimit
+from tests.sources.quota import CountingQuota
 from tests.sources.scripted_server import How, Script, ScriptedServer, closed_port
 
 NOON = "Sun, 06 Nov 1994 12:00:00 GMT"
 
 
 def client(base_url: str, **given: object) -> Client:
-    return Client("example", base_url=base_url, pace=Pace(seconds_between=0), **given)  # type: ignore[arg-type]
+    return Client("example", base_url=base_url, rate_limit=RateLimit(seconds_between=0), **given)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -40,15 +40,15 @@ def test_the_date_of_any_answer_counts(headers: dict[str, str], expected: dateti
 
 
 def test_it_costs_nothing_of_a_quota_and_sends_no_key() -> None:
-    meter = CountingMeter(a_day=1)
+    quota = CountingQuota(requests_per_day=1)
     with ScriptedServer() as server:
-        given = {"key_headers": {"X-Api-Key": "sesame"}, "meter": meter, "also": {"other": f"{server.base_url}/other"}}
+        given = {"key_headers": {"X-Api-Key": "sesame"}, "meter": quota, "also": {"other": f"{server.base_url}/other"}}
         with client(server.base_url, **given) as asking:
             asking.server_date()
-            asking.server_date("/there", at="other")
+            asking.server_date("/there", host="other")
     assert [request.path for request in server.requests] == ["/", "/other/there"]
     assert ["x-api-key" in request.headers for request in server.requests] == [False, False]
-    assert meter.left() == 1
+    assert quota.remaining() == 1
 
 
 def test_no_answer_is_said_at_once() -> None:

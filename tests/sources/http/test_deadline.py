@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 
 from sources.errors import Unreachable
-from sources.http.client import Client, Pace, Patience
+from sources.http.client import Client, RateLimit, Timeouts
 from tests.sources.scripted_server import How, Script, ScriptedServer
 
-PATIENCE = Patience(connect=5, read=5, whole_answer=0.5, tries=1)
+TIMEOUTS = Timeouts(connect=5, read=5, total=0.5, tries=1)
 SLOW_HEAD = Script(how=How.DRIP_HEAD, pause=0.02, headers={"X-Filler": "x" * 1000})
 
 
-def client(server: ScriptedServer, patience: Patience = PATIENCE) -> Client:
-    return Client("example", base_url=server.base_url, pace=Pace(seconds_between=0), patience=patience)
+def client(server: ScriptedServer, timeouts: Timeouts = TIMEOUTS) -> Client:
+    return Client("example", base_url=server.base_url, rate_limit=RateLimit(seconds_between=0), timeouts=timeouts)
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_the_head_of_a_file_comes_in_time_too(tmp_path: Path) -> None:
 
 def test_a_slow_head_is_read_when_there_is_time_and_the_next_answer_has_its_own() -> None:
     slow = replace(SLOW_HEAD, headers={}, pause=0.005)
-    with ScriptedServer(slow) as server, client(server, replace(PATIENCE, whole_answer=20)) as asking:
+    with ScriptedServer(slow) as server, client(server, replace(TIMEOUTS, total=20)) as asking:
         assert asking.get("/x/").body == asking.get("/x/").body == slow.body
 
 
@@ -55,5 +55,5 @@ def test_a_large_file_may_take_longer_as_long_as_it_keeps_coming(tmp_path: Path)
     with ScriptedServer(Script(how=How.DRIP, pause=0.02, body=body)) as server, client(server) as asking:
         begun = time.monotonic()
         assert asking.download("/x/", tmp_path / "file").size == 60
-        assert time.monotonic() - begun > PATIENCE.whole_answer
+        assert time.monotonic() - begun > TIMEOUTS.total
     assert (tmp_path / "file").read_bytes() == body

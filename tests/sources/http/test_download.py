@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from sources.errors import Blocked, QuotaUsedUp, Refused, SourceChanged, SourceError, TooLarge, Unreachable
-from sources.http.client import Client, Pace, Patience
+from sources.http.client import Client, RateLimit, Timeouts
 from tests.sources.scripted_server import How, Script, ScriptedServer
 
-PATIENCE = Patience(connect=5, read=2, whole_answer=30, tries=3, first_wait=0.001)
+TIMEOUTS = Timeouts(connect=5, read=2, total=30, tries=3, first_wait=0.001)
 KEY = "s3cr3t-K3Y-4711"
 BODY = bytes(range(256)) * 5000
 FILE = Script(headers={"Content-Type": "application/zip"}, body=BODY)
@@ -23,14 +23,14 @@ FILE = Script(headers={"Content-Type": "application/zip"}, body=BODY)
 
 def client(base_url: str, **also: str) -> Client:
     keys = {"X-Api-Key": KEY}
-    pace = Pace(seconds_between=0)
+    rate_limit = RateLimit(seconds_between=0)
     return Client(
         "example",
         base_url=base_url,
-        pace=pace,
-        patience=PATIENCE,
+        rate_limit=rate_limit,
+        timeouts=TIMEOUTS,
         key_headers=keys,
-        also=also,
+        extra_hosts=also,
         sleep=lambda _seconds: None,
     )
 
@@ -53,7 +53,7 @@ def test_a_file_elsewhere_is_followed_without_the_key(tmp_path: Path) -> None:
         move = Script(status=302, headers={"Location": f"{other.base_url}/there"}, body=b"moved")
         with ScriptedServer(move) as server, client(server.base_url, files=other.base_url) as asking:
             assert asking.download("/here", tmp_path / "a").url == f"{other.base_url}/there"
-            assert asking.download("/b", tmp_path / "b", at="files").size == len(BODY)
+            assert asking.download("/b", tmp_path / "b", host="files").size == len(BODY)
     assert [request.path for request in other.requests] == ["/there", "/b"]
     assert not any("x-api-key" in request.headers for request in other.requests)
 
@@ -102,10 +102,10 @@ def test_a_file_too_large_is_cut_off_and_not_asked_for_again(tmp_path: Path, len
     file = tmp_path / "file"
     with ScriptedServer(replace(FILE, headers=length)) as server, client(server.base_url) as asking:
         with pytest.raises(TooLarge, match="the file is larger than 100000 bytes"):
-            asking.download("/x", file, most=100_000)
+            asking.download("/x", file, max_bytes=100_000)
         assert len(server.requests) == 1
         assert file.exists() == bool(length)  # nothing is read of what says that it is too large
-        assert asking.download("/x", file, most=len(BODY)).size == len(BODY)
+        assert asking.download("/x", file, max_bytes=len(BODY)).size == len(BODY)
     assert (tmp_path / "file").stat().st_size == len(BODY)
 
 

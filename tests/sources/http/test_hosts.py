@@ -7,10 +7,10 @@ import re
 import pytest
 
 from sources.errors import Blocked, Refused, SourceChanged, Unreachable
-from sources.http.client import MOST_MOVES, Client, Pace, Patience
+from sources.http.client import MOST_MOVES, Client, RateLimit, Timeouts
 from tests.sources.scripted_server import Script, ScriptedServer
 
-PATIENCE = Patience(connect=5, read=5, whole_answer=5, tries=1)
+TIMEOUTS = Timeouts(connect=5, read=5, total=5, tries=1)
 KEYS = {"X-Api-Key": "s3cr3t"}
 
 
@@ -18,10 +18,10 @@ def client(server: ScriptedServer, **also: ScriptedServer) -> Client:
     return Client(
         "example",
         base_url=server.base_url,
-        pace=Pace(seconds_between=0),
-        patience=PATIENCE,
+        rate_limit=RateLimit(seconds_between=0),
+        timeouts=TIMEOUTS,
         key_headers=KEYS,
-        also={name: f"{other.base_url}/" for name, other in also.items()},
+        extra_hosts={name: f"{other.base_url}/" for name, other in also.items()},
     )
 
 
@@ -31,10 +31,10 @@ def moved(target: str, status: int = 302) -> Script:
 
 def test_another_host_is_asked_by_its_name_and_without_the_key() -> None:
     with ScriptedServer() as home, ScriptedServer(Script(body=b"other")) as other, client(home, files=other) as asking:
-        got = asking.get("/a?b=c", at="files", accept="text/csv")
+        got = asking.get("/a?b=c", host="files", accept="text/csv")
         asking.get("/a")
         with pytest.raises(KeyError):
-            asking.get("/a", at="unknown")
+            asking.get("/a", host="unknown")
     assert (got.url, got.body) == (f"{other.base_url}/a?b=c", b"other")
     assert [request.headers["accept"] for request in other.requests] == ["text/csv"]
     assert "x-api-key" not in other.requests[0].headers
@@ -44,7 +44,7 @@ def test_another_host_is_asked_by_its_name_and_without_the_key() -> None:
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_redirection_is_followed_only_when_asked_to(status: int) -> None:
     with ScriptedServer(moved("/there?x=1", status), Script(body=b"there")) as home, client(home) as asking:
-        got = asking.get("/here", follow=True)
+        got = asking.get("/here", follow_redirects=True)
         assert (got.url, got.body) == (f"{home.base_url}/there?x=1", b"there")
         assert [request.path for request in home.requests] == ["/here", "/there?x=1"]
         assert {request.headers["x-api-key"] for request in home.requests} == {"s3cr3t"}
@@ -59,7 +59,7 @@ def test_the_key_is_left_behind_on_the_way_to_another_host_and_taken_up_on_the_w
         home._scripts[:] = [moved(f"{other.base_url}/there"), Script(body=b"back")]
         other._scripts[:] = [moved(f"{home.base_url}/back")]
         with client(home) as asking:
-            assert asking.get("/here", follow=True).body == b"back"
+            assert asking.get("/here", follow_redirects=True).body == b"back"
     assert ["x-api-key" in request.headers for request in home.requests] == [True, True]
     assert ["x-api-key" in request.headers for request in other.requests] == [False]
 
@@ -70,7 +70,7 @@ def test_from_another_host_home_the_key_goes_only_home() -> None:
         ScriptedServer(moved(f"{home.base_url}/x")) as other,
         client(home, files=other) as asking,
     ):
-        assert asking.get("/a", at="files", follow=True).body == b"home"
+        assert asking.get("/a", host="files", follow_redirects=True).body == b"home"
     assert "x-api-key" not in other.requests[0].headers
     assert "x-api-key" in home.requests[0].headers
 
@@ -88,46 +88,46 @@ def test_from_another_host_home_the_key_goes_only_home() -> None:
 def test_a_redirection_to_where_nobody_should_go_is_not_followed(target: str) -> None:
     with ScriptedServer(moved(target)) as home, client(home) as asking:
         with pytest.raises(SourceChanged, match=re.escape(f"moved to {target}")):
-            asking.get("/here", follow=True)
+            asking.get("/here", follow_redirects=True)
         assert len(home.requests) == 1
 
 
 def test_a_redirection_to_an_encrypted_host_is_followed() -> None:
     refused = pytest.raises(Unreachable, match="ConnectError")
     with ScriptedServer(moved("https://127.0.0.1:9/")) as home, client(home) as asking, refused:
-        asking.get("/here", follow=True)
+        asking.get("/here", follow_redirects=True)
 
 
 def test_redirections_have_an_end() -> None:
     with ScriptedServer(moved("/round")) as home, client(home) as asking:
         with pytest.raises(Unreachable, match=f"TooManyRedirects: more than {MOST_MOVES} redirections"):
-            asking.get("/round", follow=True)
+            asking.get("/round", follow_redirects=True)
         assert len(home.requests) == MOST_MOVES
     way = [moved(f"/{n}") for n in range(MOST_MOVES - 1)]
     with ScriptedServer(*way, Script(body=b"end")) as home, client(home) as asking:
-        assert asking.get("/round", follow=True).body == b"end"
+        assert asking.get("/round", follow_redirects=True).body == b"end"
 
 
 def test_a_redirection_without_a_target_means_that_the_source_changed() -> None:
     with ScriptedServer(Script(status=302)) as home, client(home) as asking, pytest.raises(SourceChanged):
-        asking.get("/here", follow=True)
+        asking.get("/here", follow_redirects=True)
 
 
 def test_no_content_is_an_answer_only_where_it_may_be() -> None:
     with ScriptedServer(Script(status=204, body=b"")) as home, client(home) as asking:
-        assert asking.get("/x", may_be_empty=True).body == b""
+        assert asking.get("/x", allow_204=True).body == b""
         with pytest.raises(Unreachable, match="HTTP 204 with an empty body"):
             asking.get("/x")
     empty = pytest.raises(Unreachable, match="HTTP 200 with an empty body")
     with ScriptedServer(Script(body=b"")) as home, client(home) as asking, empty:
-        asking.get("/x", may_be_empty=True)
+        asking.get("/x", allow_204=True)
 
 
 def test_what_is_missing_is_an_answer_only_where_it_may_be() -> None:
     with ScriptedServer(Script(status=404, body=b"No Data found")) as home, client(home) as asking:
-        assert asking.get("/x", may_be_missing=True).body == b"No Data found"
+        assert asking.get("/x", allow_404=True).body == b"No Data found"
         with pytest.raises(Refused, match="HTTP 404: No Data found"):
             asking.get("/x")
     for status, body, kind in [(404, b"", Refused), (400, b"no", Refused), (403, b"no", Blocked)]:
         with ScriptedServer(Script(status=status, body=body)) as home, client(home) as asking, pytest.raises(kind):
-            asking.get("/x", may_be_missing=True)
+            asking.get("/x", allow_404=True)

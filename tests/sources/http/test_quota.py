@@ -5,37 +5,39 @@ from __future__ import annotations
 import pytest
 
 from sources.errors import QuotaUsedUp, Unreachable
-from sources.http.client import Client, Pace, Patience
-from tests.sources.meter import MIDNIGHT, CountingMeter
+from sources.http.client import Client, RateLimit, Timeouts
+from tests.sources.quota import MIDNIGHT, CountingQuota
 from tests.sources.scripted_server import How, Script, ScriptedServer
 
-PATIENCE = Patience(connect=5, read=5, whole_answer=5, tries=4, first_wait=0.001)
+TIMEOUTS = Timeouts(connect=5, read=5, total=5, tries=4, first_wait=0.001)
 GOOD = Script()
 
 
-def metered(server: ScriptedServer, meter: CountingMeter | None) -> Client:
-    pace = Pace(seconds_between=0)
+def with_quota(server: ScriptedServer, quota: CountingQuota | None) -> Client:
+    rate_limit = RateLimit(seconds_between=0)
     sleep = [].append  # type: ignore[var-annotated]
-    return Client("example", base_url=server.base_url, pace=pace, patience=PATIENCE, meter=meter, sleep=sleep)
+    return Client(
+        "example", base_url=server.base_url, rate_limit=rate_limit, timeouts=TIMEOUTS, quota=quota, sleep=sleep
+    )
 
 
 def test_without_a_meter_nobody_counts() -> None:
-    with ScriptedServer() as server, metered(server, None) as client:
+    with ScriptedServer() as server, with_quota(server, None) as client:
         client.get("/x/")
-        assert client.requests_left is None
+        assert client.requests_remaining is None
 
 
 @pytest.mark.parametrize("bad", [Script(status=503, body=b""), Script(how=How.RESET), Script(body=b"")])
 def test_every_try_is_counted_before_it_is_sent(bad: Script) -> None:
-    meter = CountingMeter(10)
-    with ScriptedServer(bad, bad, GOOD) as server, metered(server, meter) as client:
+    quota = CountingQuota(10)
+    with ScriptedServer(bad, bad, GOOD) as server, with_quota(server, quota) as client:
         assert client.get("/x/").body == GOOD.body
-        assert (len(server.requests), client.requests_left) == (3, 7)
-    assert meter.spent == ["GET /x/"] * 3
+        assert (len(server.requests), client.requests_remaining) == (3, 7)
+    assert quota.spent == ["GET /x/"] * 3
 
 
 def test_what_the_meter_refuses_is_not_sent() -> None:
-    with ScriptedServer() as server, metered(server, CountingMeter(1)) as client:
+    with ScriptedServer() as server, with_quota(server, CountingQuota(1)) as client:
         client.get("/x/")
         with pytest.raises(QuotaUsedUp) as caught:
             client.post("/y/", {})
@@ -45,7 +47,7 @@ def test_what_the_meter_refuses_is_not_sent() -> None:
 
 
 def test_tries_end_when_the_meter_says_so() -> None:
-    with ScriptedServer(Script(status=503, body=b"")) as server, metered(server, CountingMeter(2)) as client:
+    with ScriptedServer(Script(status=503, body=b"")) as server, with_quota(server, CountingQuota(2)) as client:
         with pytest.raises(QuotaUsedUp):
             client.get("/x/")
         assert len(server.requests) == 2
@@ -54,10 +56,10 @@ def test_tries_end_when_the_meter_says_so() -> None:
 @pytest.mark.parametrize("headers", [{}, {"Retry-After": "0"}, {"Retry-After": "99999"}, {"Retry-After": "soon"}])
 def test_a_429_is_never_repeated_and_stops_the_meter(headers: dict[str, str]) -> None:
     throttled = Script(status=429, headers=headers, body=b'{"code":"900804"}')
-    with ScriptedServer(throttled, GOOD) as server, metered(server, CountingMeter(10)) as client:
+    with ScriptedServer(throttled, GOOD) as server, with_quota(server, CountingQuota(10)) as client:
         with pytest.raises(QuotaUsedUp, match="900804") as caught:
             client.get("/x/")
-        assert (len(server.requests), client.requests_left) == (1, 0)
+        assert (len(server.requests), client.requests_remaining) == (1, 0)
         with pytest.raises(QuotaUsedUp):
             client.get("/x/")
         assert len(server.requests) == 1
@@ -65,7 +67,7 @@ def test_a_429_is_never_repeated_and_stops_the_meter(headers: dict[str, str]) ->
 
 
 def test_the_stand_in_of_a_failing_source_does_not_eat_a_days_requests() -> None:
-    with ScriptedServer(Script(status=501)) as server, metered(server, CountingMeter(10)) as client:
+    with ScriptedServer(Script(status=501)) as server, with_quota(server, CountingQuota(10)) as client:
         with pytest.raises(Unreachable):
             client.get("/x/")
-        assert client.requests_left == 9
+        assert client.requests_remaining == 9

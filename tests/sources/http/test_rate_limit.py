@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 from sources.errors import Stopped
-from sources.http.client import Client, Pace, Patience
+from sources.http.client import Client, RateLimit, Timeouts
 from sources.http.rate_limit import OF_THIS_PROGRAM, RateLimits
 from tests.sources.scripted_server import Script, ScriptedServer
 
-FREE = Pace(seconds_between=0)
-PATIENCE = Patience(connect=5, read=5, whole_answer=5, tries=3, first_wait=0.001)
+FREE = RateLimit(seconds_between=0)
+TIMEOUTS = Timeouts(connect=5, read=5, total=5, tries=3, first_wait=0.001)
 
 
 class Clock:
@@ -33,15 +33,15 @@ class Clock:
         self.now += seconds
 
 
-def starts_of(paces: Sequence[Pace], *, joined: Sequence[Pace] = (), host: str = "http://a") -> list[float]:
+def starts_of(paces: Sequence[RateLimit], *, joined: Sequence[RateLimit] = (), host: str = "http://a") -> list[float]:
     """When requests start, one after the other, each as soon as it may."""
     clock = Clock()
     limits = RateLimits(clock)
-    for pace in joined:
-        limits.join(host, pace)
+    for rate_limit in joined:
+        limits.join(host, rate_limit)
     starts = []
-    for pace in paces:
-        clock.wait(limits.reserve(host, pace))
+    for rate_limit in paces:
+        clock.wait(limits.reserve(host, rate_limit))
         starts.append(clock.now - 1000)
     return starts
 
@@ -51,33 +51,33 @@ def test_without_a_limit_nobody_waits() -> None:
 
 
 def test_so_many_seconds_lie_between_two_requests() -> None:
-    assert starts_of([Pace(seconds_between=0.5)] * 4) == [0, 0.5, 1.0, 1.5]
+    assert starts_of([RateLimit(seconds_between=0.5)] * 4) == [0, 0.5, 1.0, 1.5]
 
 
 def test_time_that_has_passed_is_not_waited_for_again() -> None:
     clock = Clock()
     limits = RateLimits(clock)
-    for pace in (Pace(seconds_between=5), Pace(seconds_between=0, most=1, window_seconds=5)):
-        limits.reserve("http://a", pace)
+    for rate_limit in (RateLimit(seconds_between=5), RateLimit(seconds_between=0, max_requests=1, window_seconds=5)):
+        limits.reserve("http://a", rate_limit)
         clock.wait(60)
-        assert limits.reserve("http://a", pace) == 0
+        assert limits.reserve("http://a", rate_limit) == 0
         clock.wait(60)
 
 
 def test_no_more_than_so_many_requests_start_within_the_window() -> None:
-    starts = starts_of([Pace(seconds_between=0, most=3, window_seconds=100)] * 8)
+    starts = starts_of([RateLimit(seconds_between=0, max_requests=3, window_seconds=100)] * 8)
     assert starts == [0, 0, 0, 100, 100, 100, 200, 200]
 
 
 def test_the_limit_of_usaspending() -> None:
-    starts = starts_of([Pace(seconds_between=0.5, most=500)] * 1500)
+    starts = starts_of([RateLimit(seconds_between=0.5, max_requests=500)] * 1500)
     assert all(later - earlier >= 0.5 for earlier, later in pairwise(starts))
     assert all(later - earlier >= 300 for earlier, later in zip(starts, starts[500:], strict=False))
     assert starts[499] < 250  # what is not used up is not waited for
 
 
 def test_the_strictest_limit_of_all_clients_of_a_host_holds() -> None:
-    slow, few = Pace(seconds_between=10), Pace(seconds_between=0, most=2, window_seconds=60)
+    slow, few = RateLimit(seconds_between=10), RateLimit(seconds_between=0, max_requests=2, window_seconds=60)
     assert starts_of([FREE] * 3, joined=[slow]) == [0, 10, 20]
     assert starts_of([FREE] * 3, joined=[slow, few]) == [0, 10, 60]
     assert starts_of([slow, FREE, slow]) == [0, 0, 10]
@@ -86,7 +86,7 @@ def test_the_strictest_limit_of_all_clients_of_a_host_holds() -> None:
 def test_a_client_that_has_left_leaves_its_requests_and_takes_its_limit() -> None:
     clock = Clock()
     limits = RateLimits(clock)
-    slow = Pace(seconds_between=10)
+    slow = RateLimit(seconds_between=10)
     limits.join("http://a", slow)
     assert limits.reserve("http://a", slow) == 0
     limits.leave("http://a", slow)
@@ -95,8 +95,8 @@ def test_a_client_that_has_left_leaves_its_requests_and_takes_its_limit() -> Non
     assert limits.reserve("http://b", slow) == 0
 
 
-def client(server: ScriptedServer, pace: Pace, limits: RateLimits, **how: Any) -> Client:
-    return Client("example", base_url=server.base_url, pace=pace, patience=PATIENCE, limits=limits, **how)
+def client(server: ScriptedServer, rate_limit: RateLimit, limits: RateLimits, **how: Any) -> Client:
+    return Client("example", base_url=server.base_url, rate_limit=rate_limit, timeouts=TIMEOUTS, limits=limits, **how)
 
 
 def test_several_clients_in_threads_keep_the_limit_of_their_host_together() -> None:
@@ -107,10 +107,10 @@ def test_several_clients_in_threads_keep_the_limit_of_their_host_together() -> N
             moments.append(time.monotonic())
             return super().begin(request)  # type: ignore[arg-type]
 
-    paces = [Pace(seconds_between=0.05), Pace(seconds_between=0.01), FREE]
+    paces = [RateLimit(seconds_between=0.05), RateLimit(seconds_between=0.01), FREE]
     limits = RateLimits()
     with Noting() as server:
-        clients = [client(server, pace, limits) for pace in paces]
+        clients = [client(server, rate_limit, limits) for rate_limit in paces]
         ready = threading.Barrier(len(clients))
 
         def poll(asking: Client) -> None:
@@ -128,20 +128,24 @@ def test_several_clients_in_threads_keep_the_limit_of_their_host_together() -> N
 
 def test_another_host_of_a_client_has_a_limit_of_its_own() -> None:
     waits: list[float] = []
-    pace = Pace(seconds_between=100)
+    rate_limit = RateLimit(seconds_between=100)
     with ScriptedServer() as home, ScriptedServer() as other:
-        with client(home, pace, RateLimits(), sleep=waits.append, also={"other": other.base_url}) as asking:
+        with client(
+            home, rate_limit, RateLimits(), sleep=waits.append, extra_hosts={"other": other.base_url}
+        ) as asking:
             asking.get("/x")
-            asking.get("/x", at="other")
+            asking.get("/x", host="other")
             assert waits == []
-            asking.get("/y", at="other")
+            asking.get("/y", host="other")
         assert [round(wait) for wait in waits] == [100]
 
 
-@pytest.mark.parametrize("pace", [Pace(seconds_between=3600), Pace(seconds_between=0, most=1, window_seconds=3600)])
-def test_a_request_that_waits_ends_when_the_program_is_to_stop(pace: Pace) -> None:
+@pytest.mark.parametrize(
+    "rate_limit", [RateLimit(seconds_between=3600), RateLimit(seconds_between=0, max_requests=1, window_seconds=3600)]
+)
+def test_a_request_that_waits_ends_when_the_program_is_to_stop(rate_limit: RateLimit) -> None:
     stop = threading.Event()
-    with ScriptedServer() as server, client(server, pace, RateLimits(), sleep=stop.wait) as asking:
+    with ScriptedServer() as server, client(server, rate_limit, RateLimits(), sleep=stop.wait) as asking:
         asking.get("/x")
         threading.Timer(0.1, stop.set).start()
         begun = time.monotonic()
@@ -163,10 +167,10 @@ def test_no_further_try_is_made_when_the_program_is_to_stop() -> None:
 
 def test_clients_of_this_program_share_its_limits() -> None:
     waits: list[float] = []
-    slow = Pace(seconds_between=1000)
+    slow = RateLimit(seconds_between=1000)
     with ScriptedServer() as server:
         for _ in range(2):
-            with Client("a", base_url=server.base_url, pace=slow, sleep=waits.append) as asking:
+            with Client("a", base_url=server.base_url, rate_limit=slow, sleep=waits.append) as asking:
                 asking.get("/x")
         assert [round(wait, -1) for wait in waits] == [1000]
         host = server.base_url.rstrip("/")

@@ -16,24 +16,24 @@ from procurewatch.demo.answers import Answer, LoggedRequest
 from procurewatch.demo.stand_in import StandIn
 from sources.errors import Blocked, QuotaUsedUp, Refused, SourceError
 from sources.fields import read_json
-from sources.http.client import Client, Pace, Patience
-from tests.sources.meter import CountingMeter
+from sources.http.client import Client, RateLimit, Timeouts
+from tests.sources.quota import CountingQuota
 from tests.sources.scripted_server import LOOPBACK, How, Script, ScriptedServer, closed_port
 
 KEY = "s3cr3t-K3Y-4711"
-PATIENCE = Patience(tries=2, first_wait=0.001)
-HASTY = replace(PATIENCE, whole_answer=0.5)
+TIMEOUTS = Timeouts(tries=2, first_wait=0.001)
+HASTY = replace(TIMEOUTS, total=0.5)
 
 
-def keyed(base_url: str, key: str = KEY, patience: Patience = PATIENCE, parameter: str = "", **how: Any) -> Client:
+def keyed(base_url: str, key: str = KEY, timeouts: Timeouts = TIMEOUTS, parameter: str = "", **how: Any) -> Client:
     """A client that has a key, and waits for nothing."""
     return Client(
         "example",
         base_url=base_url,
-        pace=Pace(seconds_between=0),
-        patience=patience,
+        rate_limit=RateLimit(seconds_between=0),
+        timeouts=timeouts,
         key_headers={"X-Api-Key": key},
-        key_parameter=parameter,
+        api_key_parameter=parameter,
         sleep=lambda _seconds: None,
         **how,
     )
@@ -89,10 +89,10 @@ def test_a_key_travels_as_a_header_and_stands_in_no_document(
 
 @pytest.mark.parametrize("failure", FAILURES)
 def test_a_key_stands_in_no_error_and_no_log(failure: Script, logged: list[str]) -> None:
-    patience = HASTY if failure.how is How.HANG else PATIENCE
+    timeouts = HASTY if failure.how is How.HANG else TIMEOUTS
     with (
         ScriptedServer(failure) as server,
-        keyed(server.base_url, patience=patience) as client,
+        keyed(server.base_url, timeouts=timeouts) as client,
         pytest.raises(SourceError) as caught,
     ):
         client.post("/a/", {"b": "c"})
@@ -132,7 +132,7 @@ def test_one_retry_is_announced_once(logged: list[str]) -> None:
     with capture_logs() as events, ScriptedServer(Script(status=503, body=b"")) as server:
         with keyed(server.base_url) as client, pytest.raises(SourceError):
             client.get("/a/")
-        assert len(server.requests) == PATIENCE.tries
+        assert len(server.requests) == TIMEOUTS.tries
     assert [event["event"] for event in events] == ["trying again"]
 
 
@@ -189,10 +189,10 @@ def test_a_key_in_the_address_is_encoded_and_hidden_in_every_form(logged: list[s
 
 @pytest.mark.parametrize("failure", FAILURES)
 def test_a_key_in_the_address_stands_in_no_error_and_no_log(failure: Script, logged: list[str]) -> None:
-    patience = HASTY if failure.how is How.HANG else PATIENCE
+    timeouts = HASTY if failure.how is How.HANG else TIMEOUTS
     with (
         ScriptedServer(Script(status=403, body=b"API_KEY_MISSING"), Script(), failure) as server,
-        keyed(server.base_url, patience=patience, parameter="api_key") as client,
+        keyed(server.base_url, timeouts=timeouts, parameter="api_key") as client,
     ):
         client.get("/a/")
         with pytest.raises(SourceError) as caught:
@@ -215,7 +215,7 @@ def test_a_key_in_the_address_is_left_behind_on_the_way_to_another_host(tmp_path
         home._scripts[:] = [Script(status=302, headers={"Location": repeats}, body=b"moved")]
         with keyed(home.base_url, parameter="api_key") as client:
             client.key_in_address = True
-            assert client.get("/a", follow=True).url == f"{other.base_url}/there?x=1"
+            assert client.get("/a", follow_redirects=True).url == f"{other.base_url}/there?x=1"
             assert client.download("/a", tmp_path / "file").url == f"{other.base_url}/there?x=1"
     assert [request.path for request in home.requests] == [f"/a?api_key={KEY}"] * 2
     assert [request.path for request in other.requests] == ["/there?x=1"] * 2
@@ -265,16 +265,16 @@ def test_what_is_missing_says_nothing_about_the_key() -> None:
 
 
 def test_both_ways_are_counted_by_the_meter_and_a_run_may_begin_with_the_one_that_works() -> None:
-    meter = CountingMeter(10)
+    quota = CountingQuota(10)
     with WantsItInTheAddress(MISSING[0]) as server:
-        with keyed(server.base_url, parameter="api_key", meter=meter) as client:
+        with keyed(server.base_url, parameter="api_key", quota=quota) as client:
             client.get("/a/")
-            assert meter.left() == 8
-        with keyed(server.base_url, parameter="api_key", meter=meter) as client:
+            assert quota.remaining() == 8
+        with keyed(server.base_url, parameter="api_key", quota=quota) as client:
             client.key_in_address = True
             client.get("/a/")
-        assert meter.left() == 7
-        with keyed(server.base_url, parameter="api_key", meter=CountingMeter(1)) as client, pytest.raises(QuotaUsedUp):
+        assert quota.remaining() == 7
+        with keyed(server.base_url, parameter="api_key", quota=CountingQuota(1)) as client, pytest.raises(QuotaUsedUp):
             client.get("/a/")
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
 
-from sources.base import Fetched, HeldRecord, Interest, Step, Window
-from sources.http.client import Client, Meter, Pace, Patience
+from sources.base import DateWindow, Fetched, FetchStep, SearchTerms, StoredVersion
+from sources.http.client import Client, Quota, RateLimit, Timeouts
 from sources.records import Payload, Publication, Record, Removal
 from sources.sam.opportunities.opportunities import SamOpportunities
 from tests.sources.memory import Memory
@@ -16,7 +16,7 @@ from tests.upstreams.sam_opportunities import SamOpportunities as StandIn
 
 SOURCE = SamOpportunities()
 TODAY = date(2026, 2, 3)
-INTEREST = Interest(names=("CLEARVIEW",))
+TERMS = SearchTerms(names=("CLEARVIEW",))
 
 
 def is_clearview(record: Record) -> bool:
@@ -25,17 +25,17 @@ def is_clearview(record: Record) -> bool:
 
 
 @contextmanager
-def client_of(server: StandIn, *, meter: Meter | None = None, key: str = KEY, tries: int = 2) -> Iterator[Client]:
+def client_of(server: StandIn, *, quota: Quota | None = None, key: str = KEY, tries: int = 2) -> Iterator[Client]:
     """A client in a hurry."""
-    patience = Patience(connect=10, read=10, whole_answer=30, tries=tries, first_wait=0.001)
+    timeouts = Timeouts(connect=10, read=10, total=30, tries=tries, first_wait=0.001)
     with Client(
         SOURCE.name,
         base_url=server.base_url,
-        pace=Pace(seconds_between=0),
-        patience=patience,
+        rate_limit=RateLimit(seconds_between=0),
+        timeouts=timeouts,
         key_headers={"X-Api-Key": key} if key else {},
-        key_parameter=SOURCE.key_parameter,
-        meter=meter,
+        api_key_parameter=SOURCE.api_key_parameter,
+        quota=quota,
         sleep=lambda _seconds: None,
     ) as client:
         yield client
@@ -46,13 +46,13 @@ def memory() -> Memory:
     return Memory(wanted=is_clearview)
 
 
-def poll_of(today: date = TODAY, since: date | None = None) -> list[Step]:
+def poll_of(today: date = TODAY, since: date | None = None) -> list[FetchStep]:
     """The steps of a poll on a day, that looks back to `since`."""
-    window = Window(until=today, signed_since=since or today, modified_since=since or today)
-    return SOURCE.poll_steps(INTEREST, window)
+    window = DateWindow(until=today, signed_since=since or today, modified_since=since or today)
+    return SOURCE.poll_steps(TERMS, window)
 
 
-def walk(client: Client, steps: Sequence[Step], stored: Memory) -> list[Fetched]:
+def walk(client: Client, steps: Sequence[FetchStep], stored: Memory) -> list[Fetched]:
     """Walk steps as a run does: what is read is remembered if it concerns somebody or is held already."""
     items: list[Fetched] = []
     for step in steps:
@@ -68,14 +68,14 @@ def remember(item: Fetched, stored: Memory) -> None:
         return
     for record in SOURCE.parse(item):
         if isinstance(record, Publication) and (record.key in stored.records or is_clearview(record)):
-            stored.records[record.key] = HeldRecord(key=record.key, revision=record.revision)
+            stored.records[record.key] = StoredVersion(key=record.key, revision=record.revision)
 
 
 def poll(
-    server: StandIn, stored: Memory, today: date = TODAY, *, since: date | None = None, meter: Meter | None = None
+    server: StandIn, stored: Memory, today: date = TODAY, *, since: date | None = None, quota: Quota | None = None
 ) -> list[Fetched]:
     """One whole poll."""
-    with client_of(server, meter=meter) as client:
+    with client_of(server, quota=quota) as client:
         return walk(client, poll_of(today, since), stored)
 
 

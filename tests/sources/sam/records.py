@@ -10,8 +10,8 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from sources.base import Fetched, HeldRecord, Interest, Step, Window
-from sources.http.client import Client, Meter, Pace, Patience
+from sources.base import DateWindow, Fetched, FetchStep, SearchTerms, StoredVersion
+from sources.http.client import Client, Quota, RateLimit, Timeouts
 from sources.records import Award, Payload, Record
 from sources.sam.contract_awards.contract_awards import SamContractAwards
 from tests.sources.memory import Memory
@@ -23,7 +23,7 @@ SAMPLES: Json = json.loads(
 )
 SOURCE = SamContractAwards()
 TODAY, SINCE = date(2026, 11, 23), date(2026, 11, 11)
-INTEREST = Interest(names=("ACME",), ueis=("ACMEACMEACME",), phrases=("DRONE",))
+TERMS = SearchTerms(names=("ACME",), ueis=("ACMEACMEACME",), phrases=("DRONE",))
 
 
 def record(
@@ -93,19 +93,19 @@ def changed(sample: Json, place: str, value: object) -> Json:
 
 
 class Ledger:
-    """A meter that begins with so many requests."""
+    """A quota that begins with so many requests."""
 
     def __init__(self, left: int) -> None:
-        self.remaining = left
+        self._left = left
 
-    def spend(self, _source: str, _request: str) -> None:
-        self.remaining -= 1
+    def consume(self, _source: str, _request: str) -> None:
+        self._left -= 1
 
-    def left(self) -> int:
-        return self.remaining
+    def remaining(self) -> int:
+        return self._left
 
-    def stop(self) -> datetime:
-        self.remaining = 0
+    def exhaust(self) -> datetime:
+        self._left = 0
         return datetime(2026, 11, 24, tzinfo=UTC)
 
 
@@ -115,29 +115,29 @@ def client_of(
     *,
     key: str = KEY,
     tries: int = 1,
-    meter: Meter | None = None,
+    quota: Quota | None = None,
     seconds_between: float = 0,
     sleep: Callable[[float], object] = lambda _seconds: None,
 ) -> Iterator[Client]:
     """A client in a hurry."""
-    patience = Patience(connect=10, read=10, whole_answer=30, tries=tries, first_wait=0.001)
+    timeouts = Timeouts(connect=10, read=10, total=30, tries=tries, first_wait=0.001)
     with Client(
         SOURCE.name,
         base_url=base_url,
-        pace=Pace(seconds_between=seconds_between),
-        patience=patience,
+        rate_limit=RateLimit(seconds_between=seconds_between),
+        timeouts=timeouts,
         key_headers={"X-Api-Key": key} if key else {},
-        key_parameter=SOURCE.key_parameter,
-        meter=meter,
+        api_key_parameter=SOURCE.api_key_parameter,
+        quota=quota,
         sleep=sleep,
     ) as client:
         yield client
 
 
-def poll_steps(interest: Interest = INTEREST, *, until: date = TODAY, since: date = SINCE) -> dict[str, Step]:
+def poll_steps(terms: SearchTerms = TERMS, *, until: date = TODAY, since: date = SINCE) -> dict[str, FetchStep]:
     """The steps of a poll that looks back to a day."""
-    window = Window(until=until, signed_since=since, modified_since=since)
-    return {step.key: step for step in SOURCE.poll_steps(interest, window)}
+    window = DateWindow(until=until, signed_since=since, modified_since=since)
+    return {step.key: step for step in SOURCE.poll_steps(terms, window)}
 
 
 def knowing() -> Memory:
@@ -145,7 +145,7 @@ def knowing() -> Memory:
     return Memory(notes={f"{label}/daily": "1" for label in ("modified", "revealed", "deleted")})
 
 
-def fetched(base_url: str, step: Step, stored: Memory, **how: Any) -> list[Fetched]:
+def fetched(base_url: str, step: FetchStep, stored: Memory, **how: Any) -> list[Fetched]:
     """Walk one step to its end."""
     with client_of(base_url, **how) as client:
         return list(SOURCE.fetch(client, step, stored))
@@ -170,7 +170,7 @@ def remember(memory: Memory, records: Sequence[Record]) -> None:
         assert isinstance(found, Award)
         known = memory.records.get(found.key)
         actions = {(action.modification, action.signed, action.obligation) for action in found.actions}
-        held = HeldRecord(
+        held = StoredVersion(
             key=found.key, revision=found.revision, actions=frozenset(actions | (known.actions if known else set()))
         )
         memory.records[found.key] = held

@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 
 from procurewatch.demo.answers import Answer, LoggedRequest
-from sources.base import FailedStep, Fetched, HeldRecord, Interest, Shortfall, Unchanged
+from sources.base import FailedStep, Fetched, IncompleteResult, NotModified, SearchTerms, StoredVersion
 from sources.errors import Blocked, QuotaUsedUp, Refused, SourceChanged, SourceError, Stopped, Unreachable
-from sources.records import Award, HeldAward, Payload, Problem, Removal
+from sources.records import Award, MatchedAward, Payload, Problem, Removal
 from sources.sam.contract_awards import extract
 from sources.sam.contract_awards.extract import ExtractNotReady
 from tests.sources.memory import Memory
-from tests.sources.meter import CountingMeter
+from tests.sources.quota import CountingQuota
 from tests.sources.sam.records import (
     RECORDS,
     SOURCE,
@@ -191,7 +191,7 @@ def test_a_note_of_another_version_is_no_note(server: FaultySamContractAwards, m
 
 def test_what_is_too_much_for_one_file_is_halved(server: FaultySamContractAwards, memory: Memory) -> None:
     server.records = [record(f"P{n}", modified=f"2026-11-{11 + n:02}T00:00:00Z") for n in range(13)]
-    server.most_extracted, server.a_day = 4, 100
+    server.most_extracted, server.requests_per_day = 4, 100
     assert piids(fetched(server.base_url, MODIFIED, memory)) == [f"P{n}" for n in range(13)]
     windows = [submission["lastModifiedDate"] for submission in server.submissions]
     assert windows[:3] == ["[11/11/2026,11/23/2026]", "[11/11/2026,11/16/2026]", "[11/11/2026,11/13/2026]"]
@@ -201,7 +201,7 @@ def test_what_is_too_much_for_one_file_is_halved(server: FaultySamContractAwards
 
 def test_halves_are_noted_so_that_a_refusal_is_paid_for_once(server: FaultySamContractAwards, memory: Memory) -> None:
     server.records = [record(f"P{n}", modified=f"2026-11-{11 + n:02}T00:00:00Z") for n in range(8)]
-    server.most_extracted, server.ready_after, server.a_day = 4, 1, 100
+    server.most_extracted, server.ready_after, server.requests_per_day = 4, 1, 100
     given = []
     for _run in range(4):
         try:
@@ -215,7 +215,7 @@ def test_halves_are_noted_so_that_a_refusal_is_paid_for_once(server: FaultySamCo
 
 def test_a_part_that_was_read_is_not_read_again(server: FaultySamContractAwards, memory: Memory) -> None:
     server.records = [record(f"P{n}", modified=f"2026-11-{11 + n:02}T00:00:00Z") for n in range(8)]
-    server.most_extracted, server.a_day = 4, 100
+    server.most_extracted, server.requests_per_day = 4, 100
     server.play(Fault.SERVER_ERROR, on=DOWNLOAD, after=1)
     given: list[Fetched] = []
     with client_of(server.base_url) as client, pytest.raises(Unreachable):
@@ -231,9 +231,9 @@ def test_a_part_that_was_read_is_not_read_again(server: FaultySamContractAwards,
 def test_one_day_that_is_too_much_is_a_problem_and_the_others_are_read(
     server: FaultySamContractAwards, memory: Memory
 ) -> None:
-    server.most_extracted, server.a_day = 1, 100
+    server.most_extracted, server.requests_per_day = 1, 100
     server.records = [record("P1"), record("P2"), record("P3", modified="2026-11-12T00:00:00Z")]
-    items = fetched(server.base_url, MODIFIED, memory, meter=Ledger(100))
+    items = fetched(server.base_url, MODIFIED, memory, quota=Ledger(100))
     (problem,) = (item for item in items if isinstance(item, Problem))
     assert problem.key == "EXTRACT_MODIFIED_2026-11-20"
     assert "Total Number of Records: 2 exceeded" in problem.reason
@@ -264,7 +264,7 @@ def test_fewer_records_than_counted_are_a_shortfall(server: FaultySamContractAwa
     with Cheat(RECORDS) as cheat:
         cheat.play(Fault.RENAMED_FIELD, on=DOWNLOAD)
         items = fetched(cheat.base_url, MODIFIED, memory)
-    assert items[2:] == [Shortfall(step="modified", expected=3, received=2)]
+    assert items[2:] == [IncompleteResult(step="modified", expected=3, received=2)]
 
 
 FAULTS: dict[Fault, type[SourceError]] = {
@@ -324,20 +324,20 @@ def test_a_used_up_quota_stops_the_key_for_the_day(server: FaultySamContractAwar
     server.used = 10
     ledger = Ledger(5)
     with pytest.raises(QuotaUsedUp, match="exceeded your quota") as raised:
-        fetched(server.base_url, MODIFIED, memory, meter=ledger, tries=5)
+        fetched(server.base_url, MODIFIED, memory, quota=ledger, tries=5)
     assert raised.value.retry_at == datetime(2026, 11, 24, tzinfo=UTC)
-    assert (ledger.left(), len(server.requests)) == (0, 1)
+    assert (ledger.remaining(), len(server.requests)) == (0, 1)
 
 
 def test_what_is_stored_in_the_same_state_is_unchanged(server: FaultySamContractAwards, memory: Memory) -> None:
     items = fetched(server.base_url, MODIFIED, memory)
     remember(memory, parsed(items))
     keys = [item.key for item in items if isinstance(item, Payload)]
-    assert fetched(server.base_url, MODIFIED, forget_days(memory)) == [Unchanged(key=key) for key in keys]
+    assert fetched(server.base_url, MODIFIED, forget_days(memory)) == [NotModified(key=key) for key in keys]
     corrected = record(obligation="99.00", modified="2026-11-21T00:00:00Z")
     server.records = [corrected, *RECORDS[1:]]
     again = fetched(server.base_url, MODIFIED, forget_days(memory))
-    assert [type(item) for item in again] == [Payload, Unchanged]
+    assert [type(item) for item in again] == [Payload, NotModified]
 
 
 def test_an_older_modification_does_not_come_again_after_a_newer_one(
@@ -346,22 +346,25 @@ def test_an_older_modification_does_not_come_again_after_a_newer_one(
     newer = record(modification="P00001", modified="2026-11-22T00:00:00Z", obligation="5.00", signed="2026-11-22")
     server.records = [record(), newer]
     remember(memory, parsed(fetched(server.base_url, MODIFIED, memory)))
-    assert [type(item) for item in fetched(server.base_url, MODIFIED, forget_days(memory))] == [Unchanged, Unchanged]
+    assert [type(item) for item in fetched(server.base_url, MODIFIED, forget_days(memory))] == [
+        NotModified,
+        NotModified,
+    ]
     key = next(iter(memory.records))
     memory.records[key] = replace(memory.records[key], actions=frozenset({("0", date(2026, 11, 18), Decimal(100))}))
-    assert [type(item) for item in fetched(server.base_url, MODIFIED, forget_days(memory))] == [Unchanged, Payload]
+    assert [type(item) for item in fetched(server.base_url, MODIFIED, forget_days(memory))] == [NotModified, Payload]
 
 
 def test_the_revision_of_another_source_says_nothing(server: FaultySamContractAwards, memory: Memory) -> None:
     remember(memory, parsed(fetched(server.base_url, MODIFIED, memory)))
     for key, held in list(memory.records.items()):
-        memory.records[key] = HeldRecord(key=key, revision="f" * 16, actions=held.actions)
+        memory.records[key] = StoredVersion(key=key, revision="f" * 16, actions=held.actions)
     assert [type(item) for item in fetched(server.base_url, MODIFIED, forget_days(memory))] == [Payload, Payload]
 
 
 def test_a_poll_asks_the_same_whatever_the_watchlist_and_nothing_of_an_empty_one() -> None:
-    assert poll_steps(Interest(phrases=("CLEARVIEW",))) == poll_steps()
-    assert poll_steps(Interest(held={"contract": (HeldAward("CONT_AWD_X", "X"),)})) == {}
+    assert poll_steps(SearchTerms(phrases=("CLEARVIEW",))) == poll_steps()
+    assert poll_steps(SearchTerms(stored={"contract": (MatchedAward("CONT_AWD_X", "X"),)})) == {}
 
 
 def test_what_defense_signed_ninety_days_ago_is_found_though_it_was_modified_long_ago(
@@ -388,7 +391,7 @@ def test_deletions_are_removals_of_actions(server: FaultySamContractAwards, memo
 
 @pytest.mark.parametrize("label", ["revealed", "deleted"])
 def test_what_can_wait_is_read_once_a_week(server: FaultySamContractAwards, memory: Memory, label: str) -> None:
-    server.a_day = 100
+    server.requests_per_day = 100
     for day, submissions in ((23, 1), (24, 1), (29, 1), (30, 2)):
         fetched(server.base_url, poll_steps(until=date(2026, 11, day))[label], memory)
         assert len(server.submissions) == submissions
@@ -404,13 +407,13 @@ def test_what_can_wait_goes_on_from_where_it_was_however_long_ago(
 
 def test_what_can_wait_waits_for_requests_to_spare(server: FaultySamContractAwards, memory: Memory) -> None:
     step = poll_steps()["deleted"]
-    assert fetched(server.base_url, step, memory, meter=Ledger(5)) == []
+    assert fetched(server.base_url, step, memory, quota=Ledger(5)) == []
     assert server.requests == []
     server.deleted, server.ready_after = [record()], 1
-    assert fetched(server.base_url, step, memory, meter=Ledger(6)) == []  # not ready, which fails no run
-    assert fetched(server.base_url, step, memory, meter=Ledger(2)) == []
+    assert fetched(server.base_url, step, memory, quota=Ledger(6)) == []  # not ready, which fails no run
+    assert fetched(server.base_url, step, memory, quota=Ledger(2)) == []
     assert len(server.requests) == 2
-    assert len(fetched(server.base_url, step, memory, meter=Ledger(3))) == 1
+    assert len(fetched(server.base_url, step, memory, quota=Ledger(3))) == 1
     assert (len(server.submissions), memory.notes["deleted/read"]) == (1, "2026-11-23")
 
 
@@ -419,21 +422,21 @@ def test_what_has_waited_for_two_weeks_is_said(server: FaultySamContractAwards, 
     fetched(server.base_url, poll_steps(until=date(2026, 11, 1))[label], memory)
     for until, is_said in ((date(2026, 11, 15), False), (date(2026, 11, 16), True)):
         step = poll_steps(until=until)[label]
-        items = fetched(server.base_url, step, memory, meter=Ledger(5))
+        items = fetched(server.base_url, step, memory, quota=Ledger(5))
         reason = "5 requests are left today, and are kept for what cannot wait"
         assert items == ([FailedStep(step=step, reason=reason)] if is_said else [])
     server.records = server.deleted = [record(signed="2026-08-10", department="9700", modified="2026-11-10T00:00:00Z")]
     server.ready_after = 1
-    (failed,) = fetched(server.base_url, step, memory, meter=Ledger(6))
+    (failed,) = fetched(server.base_url, step, memory, quota=Ledger(6))
     assert isinstance(failed, FailedStep)
     assert "is not ready yet" in failed.reason
-    assert len(fetched(server.base_url, step, memory, meter=Ledger(6))) == 1
+    assert len(fetched(server.base_url, step, memory, quota=Ledger(6))) == 1
 
 
 def test_a_poll_reads_on_from_where_it_was_and_the_last_day_again(
     server: FaultySamContractAwards, memory: Memory
 ) -> None:
-    server.a_day = 100
+    server.requests_per_day = 100
     for day in (23, 24, 27):
         fetched(server.base_url, poll_steps(until=date(2026, 11, day), since=date(2026, 11, 22))["modified"], memory)
     fetched(server.base_url, poll_steps(until=date(2026, 11, 27), since=date(2026, 11, 22))["modified"], memory)
@@ -448,7 +451,7 @@ def test_a_first_look_is_as_wide_as_two_files_hold(
     server: FaultySamContractAwards, memory: Memory, daily: int, since: int
 ) -> None:
     memory.notes["modified/daily"] = str(daily)
-    server.a_day, server.ready_after = 100, 1
+    server.requests_per_day, server.ready_after = 100, 1
     server.records = [record(f"P{n}", modified=f"2026-11-{11 + n:02}T00:00:00Z") for n in range(13)]
     with pytest.raises(ExtractNotReady):
         fetched(server.base_url, MODIFIED, memory)
@@ -501,7 +504,7 @@ def test_an_order_is_cut_so_that_each_file_stays_under_a_gigabyte(
     server: FaultySamContractAwards, memory: Memory, daily: int, windows: int
 ) -> None:
     memory.notes |= {"modified/daily": str(daily), "modified/read": "2026-11-11"}
-    server.a_day = 100
+    server.requests_per_day = 100
     server.records = [record(f"P{n}", modified=f"2026-11-{11 + n:02}T00:00:00Z") for n in range(13)]
     assert piids(fetched(server.base_url, MODIFIED, memory)) == [f"P{n}" for n in range(13)]
     assert len(server.submissions) == windows
@@ -512,7 +515,7 @@ def test_a_file_that_is_too_large_is_cut_off_and_ordered_in_halves(
     server: FaultySamContractAwards, memory: Memory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server.records = [record(f"P{n}", modified=f"2026-11-{11 + n:02}T00:00:00Z") for n in range(13)]
-    server.a_day = 100
+    server.requests_per_day = 100
     monkeypatch.setattr(extract, "TOO_LARGE", 5 * len(wire(server.records[0])))
     items = fetched(server.base_url, MODIFIED, memory)
     assert piids(items) == [f"P{n}" for n in range(13)]
@@ -525,7 +528,7 @@ def test_a_single_day_may_be_larger(
 ) -> None:
     monkeypatch.setattr(extract, "TOO_LARGE", 100)
     server.records = [record("P1", modified="2026-11-23T00:00:00Z"), record("P2", modified="2026-11-23T00:00:00Z")]
-    server.a_day = 100
+    server.requests_per_day = 100
     step = poll_steps(since=date(2026, 11, 22))["modified"]
     assert piids(fetched(server.base_url, step, memory)) == ["P1", "P2"]
 
@@ -536,7 +539,7 @@ def test_a_day_that_is_too_large_is_a_problem(
     monkeypatch.setattr(extract, "LARGEST_FILE", 1500)
     monkeypatch.setattr(extract, "TOO_LARGE", 1500)
     server.records = [record("P1"), record("P2"), record("P3", modified="2026-11-12T00:00:00Z")]
-    server.a_day = 100
+    server.requests_per_day = 100
     items = fetched(server.base_url, MODIFIED, memory)
     (problem,) = (item for item in items if isinstance(item, Problem))
     assert problem.key == "EXTRACT_MODIFIED_2026-11-20"
@@ -549,26 +552,26 @@ def test_a_few_parts_are_submitted_at_once_and_the_quota_is_kept_for_their_files
 ) -> None:
     memory.notes |= {"modified/daily": "60000", "modified/read": "2026-11-11"}
     server.records = [record(f"P{n}", modified=f"2026-11-{11 + n:02}T00:00:00Z") for n in range(13)]
-    server.ready_after, server.a_day = 1, 1000
+    server.ready_after, server.requests_per_day = 1, 1000
     with pytest.raises(ExtractNotReady):
         fetched(server.base_url, MODIFIED, memory)
     assert len(server.submissions) == 3
     server.ready_after = 0
     with pytest.raises(QuotaUsedUp):
-        fetched(server.base_url, MODIFIED, memory, meter=CountingMeter(3))
+        fetched(server.base_url, MODIFIED, memory, quota=CountingQuota(3))
     assert len(server.submissions) == 3  # three files, and no request for another order
 
 
 def test_a_file_just_ordered_is_given_a_minute(server: FaultySamContractAwards, memory: Memory) -> None:
     waits: list[float] = []
-    pace: dict[str, Any] = {"seconds_between": 0.5, "sleep": waits.append}
-    assert len(fetched(server.base_url, MODIFIED, memory, **pace)) == 2
+    rate_limit: dict[str, Any] = {"seconds_between": 0.5, "sleep": waits.append}
+    assert len(fetched(server.base_url, MODIFIED, memory, **rate_limit)) == 2
     assert [wait for wait in waits if wait > 1] == [60]
     server.ready_after = 1
     forget_days(memory)
     with pytest.raises(ExtractNotReady):
         fetched(server.base_url, MODIFIED, memory)
-    assert len(fetched(server.base_url, MODIFIED, memory, **pace)) == 2
+    assert len(fetched(server.base_url, MODIFIED, memory, **rate_limit)) == 2
     assert [wait for wait in waits if wait > 1] == [60]  # one of an earlier run is asked for at once
 
 
@@ -589,7 +592,7 @@ def test_a_key_that_is_not_accepted_is_blocked_whatever_the_status(
     server: FaultySamContractAwards, memory: Memory, shape: str, label: str
 ) -> None:
     server.wrong_status = shape
-    steps = {"modified": MODIFIED, "search": SOURCE.backfill_steps(Interest(names=("ACME",)), TODAY, TODAY)[0]}
+    steps = {"modified": MODIFIED, "search": SOURCE.backfill_steps(SearchTerms(names=("ACME",)), TODAY, TODAY)[0]}
     with pytest.raises(Blocked, match=r"API_KEY_INVALID|invalid API key"):
         fetched(server.base_url, steps[label], memory, key="another")
 
@@ -602,8 +605,8 @@ def test_a_used_up_quota_is_that_whatever_the_status(
     server.wrong_status, server.used = shape, 10 if path == SEARCH else 9
     ledger = Ledger(5)
     with pytest.raises(QuotaUsedUp):
-        fetched(server.base_url, MODIFIED, memory, meter=ledger)
-    assert ledger.left() == 0
+        fetched(server.base_url, MODIFIED, memory, quota=ledger)
+    assert ledger.remaining() == 0
     server.used = 0
     assert len(piids(fetched(server.base_url, MODIFIED, memory))) == 2
     assert len(server.exports) == 1
@@ -614,7 +617,7 @@ def test_too_many_records_are_halved_whatever_the_status(
     server: FaultySamContractAwards, memory: Memory, shape: str
 ) -> None:
     server.records = [record(f"P{n}", modified=f"2026-11-{11 + n:02}T00:00:00Z") for n in range(6)]
-    server.wrong_status, server.most_extracted, server.a_day = shape, 4, 100
+    server.wrong_status, server.most_extracted, server.requests_per_day = shape, 4, 100
     assert len(piids(fetched(server.base_url, MODIFIED, memory))) == 6
 
 

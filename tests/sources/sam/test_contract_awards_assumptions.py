@@ -8,10 +8,10 @@ from datetime import date
 import pytest
 
 from procurewatch.demo.answers import Answer, LoggedRequest
-from sources.base import Assumption, Interest, Step
+from sources.base import Assumption, FetchStep, SearchTerms
 from sources.errors import Blocked, SourceChanged, SourceError, Unreachable
 from tests.sources.memory import Memory
-from tests.sources.meter import CountingMeter
+from tests.sources.quota import CountingQuota
 from tests.sources.sam.records import SOURCE, client_of, fetched, piids, record
 from tests.upstreams.faults import Fault
 from tests.upstreams.sam_contract_awards import SEARCH, FaultySamContractAwards
@@ -33,7 +33,7 @@ class OddWhenEmpty(FaultySamContractAwards):
 @pytest.fixture
 def server() -> Iterator[OddWhenEmpty]:
     with OddWhenEmpty() as stand_in:
-        stand_in.a_day = 1000
+        stand_in.requests_per_day = 1000
         yield stand_in
 
 
@@ -61,8 +61,8 @@ def known(server: OddWhenEmpty) -> None:
     server.records = [record(f"D{n}", uei="SOMEBODYELSE", signed="2024-01-17") for n in range(510)]
 
 
-def probed(server: OddWhenEmpty, assumption: Assumption, *, a_day: int = 1) -> bool:
-    with client_of(server.base_url, meter=CountingMeter(a_day)) as client:
+def probed(server: OddWhenEmpty, assumption: Assumption, *, requests_per_day: int = 1) -> bool:
+    with client_of(server.base_url, quota=CountingQuota(requests_per_day)) as client:
         return assumption.probe(client)
 
 
@@ -76,7 +76,7 @@ def test_a_probe_is_one_request_and_tells_right_from_wrong(server: OddWhenEmpty,
     known(server)
     assert probed(server, BY_NAME[name]) is True
     WRONG[name](server)
-    assert probed(server, BY_NAME[name], a_day=2 if name == "header-key" else 1) is False
+    assert probed(server, BY_NAME[name], requests_per_day=2 if name == "header-key" else 1) is False
 
 
 @pytest.mark.parametrize("name", BY_NAME)
@@ -94,13 +94,13 @@ def test_too_few_records_do_not_show_what_an_offset_counts(server: OddWhenEmpty)
         probed(server, BY_NAME["offset-counts-pages"])
 
 
-def uei_step() -> Step:
+def uei_step() -> FetchStep:
     return uei_steps()[0]
 
 
-def uei_steps() -> list[Step]:
+def uei_steps() -> list[FetchStep]:
     """A backfill's steps for the recipients of `UEIS`."""
-    return SOURCE.backfill_steps(Interest(ueis=UEIS), SINCE, UNTIL)[: len(UEIS)]
+    return SOURCE.backfill_steps(SearchTerms(ueis=UEIS), SINCE, UNTIL)[: len(UEIS)]
 
 
 def three(server: OddWhenEmpty) -> None:

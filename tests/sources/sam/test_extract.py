@@ -8,7 +8,7 @@ from datetime import date
 
 import pytest
 
-from sources.base import Interest, Shortfall, Step
+from sources.base import FetchStep, IncompleteResult, SearchTerms
 from sources.errors import Blocked, QuotaUsedUp, SourceChanged, SourceError, Unreachable
 from sources.sam.contract_awards.extract import ExtractNotReady
 from sources.sam.contract_awards.search import path_of, period, searchable
@@ -23,13 +23,13 @@ SINCE, UNTIL = date(2024, 1, 1), date(2026, 11, 23)
 @pytest.fixture
 def server() -> Iterator[FaultySamContractAwards]:
     with FaultySamContractAwards() as stand_in:
-        stand_in.a_day = 1000
+        stand_in.requests_per_day = 1000
         yield stand_in
 
 
-def step_of(kind: str = "uei", **interest: tuple[str, ...]) -> Step:
+def step_of(kind: str = "uei", **terms: tuple[str, ...]) -> FetchStep:
     """The one step of a backfill of a kind."""
-    given = Interest(**(interest or {"ueis": ("ACMEACMEACME",)}))  # type: ignore[arg-type]
+    given = SearchTerms(**(terms or {"ueis": ("ACMEACMEACME",)}))  # type: ignore[arg-type]
     (step,) = (step for step in SOURCE.backfill_steps(given, SINCE, UNTIL) if step.key.startswith(f"{kind}/"))
     return step
 
@@ -39,13 +39,13 @@ def many(number: int, **fields: str) -> list[Json]:
 
 
 def test_a_backfill_asks_for_ueis_of_recipients_and_parents_and_for_names() -> None:
-    interest = Interest(names=("ACME", "AT&T"), ueis=tuple(f"UEI{n:09}" for n in range(2)), phrases=("DRONE",))
-    steps = SOURCE.backfill_steps(interest, date(2015, 6, 1), UNTIL)
+    terms = SearchTerms(names=("ACME", "AT&T"), ueis=tuple(f"UEI{n:09}" for n in range(2)), phrases=("DRONE",))
+    steps = SOURCE.backfill_steps(terms, date(2015, 6, 1), UNTIL)
     first = steps[:6]
     assert [step.key.partition("/")[0] for step in first] == ["uei", "uei", "parent", "parent", "name", "name"]
     assert [step.query["filters"] for step in first[:3:2]] == [
-        {"awardeeUniqueEntityId": interest.ueis[0]},
-        {"ultimateParentUniqueEntityId": interest.ueis[0]},
+        {"awardeeUniqueEntityId": terms.ueis[0]},
+        {"ultimateParentUniqueEntityId": terms.ueis[0]},
     ]
     assert [step.days for step in steps[::6]] == [
         (date(2015, 6, 1), date(2015, 12, 31)),
@@ -53,7 +53,7 @@ def test_a_backfill_asks_for_ueis_of_recipients_and_parents_and_for_names() -> N
         (date(2024, 1, 1), UNTIL),
     ]
     assert len({step.key for step in steps}) == len(steps) == 18
-    fewer = SOURCE.backfill_steps(Interest(names=("AT&T",)), date(2015, 6, 1), UNTIL)
+    fewer = SOURCE.backfill_steps(SearchTerms(names=("AT&T",)), date(2015, 6, 1), UNTIL)
     assert {step.key for step in fewer} < {step.key for step in steps}  # no matter what else is asked for
 
 
@@ -81,7 +81,7 @@ def test_nothing_is_nothing(server: FaultySamContractAwards, nothing: str, as_nu
     server.nothing, server.as_numbers = nothing, as_numbers
     assert fetched(server.base_url, step_of(), Memory()) == []
     with client_of(server.base_url) as client:
-        assert SOURCE.control(client) is False
+        assert SOURCE.health_check(client) is False
     assert len(server.requests) == 2
 
 
@@ -130,12 +130,12 @@ def test_a_name_with_an_ampersand_is_searched_by_its_longest_piece_and_compared_
 )
 def test_what_of_a_name_can_be_searched_for(name: str, sent: str) -> None:
     assert searchable(name) == sent
-    steps = SOURCE.backfill_steps(Interest(names=(name,)), SINCE, UNTIL)
+    steps = SOURCE.backfill_steps(SearchTerms(names=(name,)), SINCE, UNTIL)
     assert len(steps) == bool(sent)
 
 
 def test_a_uei_that_is_none_is_not_sent() -> None:
-    assert SOURCE.backfill_steps(Interest(ueis=("SHORT", "WITH SPACES!")), SINCE, UNTIL) == []
+    assert SOURCE.backfill_steps(SearchTerms(ueis=("SHORT", "WITH SPACES!")), SINCE, UNTIL) == []
 
 
 FAULTS: dict[Fault, type[SourceError]] = {
@@ -170,7 +170,7 @@ def test_pages_that_do_not_add_up_are_a_shortfall(server: FaultySamContractAward
         cheat.play(Fault.RENAMED_FIELD, on=SEARCH, times=None)
         items = fetched(cheat.base_url, step_of(), Memory())
     assert len(items) == 151
-    assert items[-1] == Shortfall(step=step_of().key, expected=190, received=150)
+    assert items[-1] == IncompleteResult(step=step_of().key, expected=190, received=150)
 
 
 def test_rows_that_come_twice_are_given_once(server: FaultySamContractAwards) -> None:
@@ -180,7 +180,7 @@ def test_rows_that_come_twice_are_given_once(server: FaultySamContractAwards) ->
     with Repeating(many(160)) as repeating:
         repeating.play(Fault.RENAMED_FIELD, on=SEARCH, times=None)
         items = fetched(repeating.base_url, step_of(), Memory())
-    assert items[-1] == Shortfall(step=step_of().key, expected=160, received=159)
+    assert items[-1] == IncompleteResult(step=step_of().key, expected=160, received=159)
     assert len(items) == 160
 
 

@@ -11,8 +11,8 @@ import pytest
 from sources.base import Assumption
 from sources.errors import Blocked, SourceChanged, SourceError
 from sources.records import Payload
-from tests.sources.meter import CountingMeter
-from tests.sources.sam.adapters import INTEREST, SOURCE, TODAY, client_of, memory, poll, publications
+from tests.sources.quota import CountingQuota
+from tests.sources.sam.adapters import SOURCE, TERMS, TODAY, client_of, memory, poll, publications
 from tests.upstreams.faults import Fault
 from tests.upstreams.sam_opportunities import KEY, FaultySamOpportunities, Json, notice
 
@@ -55,8 +55,8 @@ def posted_lately(count: int) -> list[Json]:
     return [notice(number, postedDate=(today - number % 10 * DAY).isoformat()) for number in range(count)]
 
 
-def probed(server: FaultySamOpportunities, assumption: Assumption, *, a_day: int = 1) -> bool:
-    with client_of(server, meter=CountingMeter(a_day), tries=1) as client:
+def probed(server: FaultySamOpportunities, assumption: Assumption, *, requests_per_day: int = 1) -> bool:
+    with client_of(server, quota=CountingQuota(requests_per_day), tries=1) as client:
         return assumption.probe(client)
 
 
@@ -70,7 +70,7 @@ def test_a_probe_is_one_request_and_tells_right_from_wrong(server: FaultySamOppo
     server.notices = posted_lately(40)
     assert probed(server, BY_NAME[name]) is True
     WRONG[name](server)
-    assert probed(server, BY_NAME[name], a_day=2 if name == "header-key" else 1) is False
+    assert probed(server, BY_NAME[name], requests_per_day=2 if name == "header-key" else 1) is False
 
 
 @pytest.mark.parametrize("name", BY_NAME)
@@ -128,6 +128,6 @@ def test_a_header_that_is_read_is_all_that_is_sent(server: FaultySamOpportunitie
 def test_a_key_that_is_not_accepted_either_way_is_blocked_and_nothing_is_noted(server: FaultySamOpportunities) -> None:
     stored = memory()
     with client_of(server, key="another") as client, pytest.raises(Blocked):
-        list(SOURCE.fetch(client, SOURCE.backfill_steps(INTEREST, TODAY, TODAY)[0], stored))
+        list(SOURCE.fetch(client, SOURCE.backfill_steps(TERMS, TODAY, TODAY)[0], stored))
     assert stored.notes == {}
     assert len(server.requests) == 2

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from sources.base import Unchanged
+from sources.base import NotModified
 from sources.errors import SourceChanged
 from sources.records import Payload, Problem, Publication
 from sources.sam.opportunities.notice_parser import shared_key
@@ -48,7 +48,7 @@ def test_an_amendment_is_the_same_record_and_nothing_is_gone(server: FaultySamOp
     assert second.url == f"https://sam.gov/opp/{77:032x}/view"
     assert second.revision.startswith(f"{77:032x}:")
     assert json.loads(second.documents[0].body) == amended
-    assert [type(item) for item in poll(server, stored, TODAY + DAY)] == [Unchanged]
+    assert [type(item) for item in poll(server, stored, TODAY + DAY)] == [NotModified]
 
 
 def test_an_amendment_out_of_the_window_is_found_by_the_solicitation_number(server: FaultySamOpportunities) -> None:
@@ -92,7 +92,7 @@ def test_two_award_notices_of_one_solicitation_are_two(server: FaultySamOpportun
     server.notices = [award_notice(80, "70CDCR26P0001"), award_notice(81, "70CDCR26P0002")]
     stored = memory()
     assert len({record.key for record in publications(poll(server, stored))}) == 2
-    assert [type(item) for item in poll(server, stored)] == [Unchanged, Unchanged]
+    assert [type(item) for item in poll(server, stored)] == [NotModified, NotModified]
 
 
 def test_two_notices_given_side_by_side_are_no_versions_of_each_other(server: FaultySamOpportunities) -> None:
@@ -102,15 +102,15 @@ def test_two_notices_given_side_by_side_are_no_versions_of_each_other(server: Fa
     twin = hit(2, TODAY + DAY, solicitationNumber="N6264926R0001", title="Clearview AI: another one")
     server.notices.append(twin)
     items = poll(server, stored, TODAY + DAY)
-    keys = sorted(item.key for item in items if isinstance(item, (Payload, Unchanged)))
+    keys = sorted(item.key for item in items if isinstance(item, (Payload, NotModified)))
     assert keys == [f"SAM_NOTICE_{2:032x}", KEY]
     assert [record.title for record in publications(items)] == ["Clearview AI: another one"]
     again = poll(server, stored, TODAY + DAY)
-    assert sorted(item.key for item in again if isinstance(item, Unchanged)) == keys
+    assert sorted(item.key for item in again if isinstance(item, NotModified)) == keys
     del server.notices[0]  # the twin stays what it was when the other one has left the window
     stored.notes["watched"] = "{}"
     alone = poll(server, stored, TODAY + 2 * DAY)
-    assert [item.key for item in alone if isinstance(item, Unchanged)] == keys[:1]
+    assert [item.key for item in alone if isinstance(item, NotModified)] == keys[:1]
 
 
 def test_of_two_new_ones_side_by_side_each_is_given(server: FaultySamOpportunities) -> None:
@@ -126,7 +126,7 @@ def test_two_on_different_pages_of_one_answer_are_side_by_side_too(server: Fault
     poll(server, stored)
     assert sorted(stored.records) == [f"SAM_NOTICE_{2:032x}", KEY]
     again = poll(server, stored)
-    assert sorted(item.key for item in again if isinstance(item, Unchanged)) == sorted(stored.records)
+    assert sorted(item.key for item in again if isinstance(item, NotModified)) == sorted(stored.records)
 
 
 def test_an_id_that_is_none_is_one_problem_and_ends_nothing(server: FaultySamOpportunities) -> None:
@@ -190,7 +190,7 @@ def test_a_notice_without_a_number_is_watched_by_its_id(server: FaultySamOpportu
     stored = memory()
     poll(server, stored)
     stored.notes["read"] = (TODAY + 7 * DAY).isoformat()
-    assert [type(item) for item in poll(server, stored, TODAY + 10 * DAY)] == [Unchanged]
+    assert [type(item) for item in poll(server, stored, TODAY + 10 * DAY)] == [NotModified]
     assert server.searches[-1]["noticeid"] == f"{1:032x}"
     server.notices.clear()
     assert [record.key for record in removals(poll(server, stored, TODAY + 11 * DAY))] == [f"SAM_NOTICE_{1:032x}"]

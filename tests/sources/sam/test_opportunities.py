@@ -11,13 +11,13 @@ from itertools import pairwise
 import pytest
 
 from procurewatch.demo.answers import Answer, LoggedRequest
-from sources.base import FailedStep, Fetched, Shortfall, Step, Unchanged
+from sources.base import FailedStep, Fetched, FetchStep, IncompleteResult, NotModified
 from sources.errors import Blocked, QuotaUsedUp, Refused, SourceChanged, SourceError, Unreachable
 from sources.records import Payload
-from tests.sources.meter import CountingMeter
+from tests.sources.quota import CountingQuota
 from tests.sources.sam.adapters import (
-    INTEREST,
     SOURCE,
+    TERMS,
     TODAY,
     client_of,
     memory,
@@ -49,7 +49,7 @@ def hit(number: int, day: date = TODAY, **fields: object) -> Json:
 
 def ids(items: list[Fetched]) -> list[int]:
     """The numbers that the notices of what was fetched are made of."""
-    keys = [item.key.removeprefix("SAM_NOTICE_") for item in items if isinstance(item, (Payload, Unchanged))]
+    keys = [item.key.removeprefix("SAM_NOTICE_") for item in items if isinstance(item, (Payload, NotModified))]
     return sorted(int(key.removeprefix("N6264926R").partition("_")[0]) if "_" in key else int(key, 16) for key in keys)
 
 
@@ -69,9 +69,9 @@ def test_nothing_is_nothing(server: FaultySamOpportunities, nothing_is_404: bool
     assert poll(server, memory()) == []
     assert len(server.requests) == 1
     with client_of(server) as client:
-        assert SOURCE.control(client) is False
+        assert SOURCE.health_check(client) is False
         server.notices = [posted(1, datetime.now(UTC).date())]
-        assert SOURCE.control(client) is True
+        assert SOURCE.health_check(client) is True
 
 
 @pytest.mark.parametrize("counts_records", [False, True])
@@ -93,13 +93,13 @@ def test_an_offset_that_counts_notices_unexpectedly_is_a_shortfall_and_no_endles
     server.counts_records, server.most = True, 100
     server.notices = [posted(number) for number in range(230)]
     items = poll(server, memory())
-    assert items[-1] == Shortfall(step="posted/newest", expected=230, received=102)
+    assert items[-1] == IncompleteResult(step="posted/newest", expected=230, received=102)
     assert len(server.searches) == 3
 
 
 def test_a_page_that_brings_nothing_new_is_the_last(server: FaultySamOpportunities) -> None:
     server.notices, server.most = [posted(7)] * 500, 1
-    assert poll(server, memory())[-1] == Shortfall(step="posted/newest", expected=500, received=1)
+    assert poll(server, memory())[-1] == IncompleteResult(step="posted/newest", expected=500, received=1)
     assert len(server.searches) == 2
 
 
@@ -111,7 +111,7 @@ def test_a_notice_of_another_day_is_a_stray(server: FaultySamOpportunities) -> N
         with AnswersWith(body.encode()) as other:
             assert poll(other, memory()) == []
     with AnswersWith(f'{{"totalRecords": 1, "opportunitiesData": [{stray}]}}'.encode()) as other:
-        assert poll(other, memory()) == [Shortfall(step="posted/newest", expected=1, received=0)]
+        assert poll(other, memory()) == [IncompleteResult(step="posted/newest", expected=1, received=0)]
 
 
 def test_a_notice_whose_day_cannot_be_read_is_no_stray(server: FaultySamOpportunities) -> None:
@@ -123,15 +123,15 @@ def test_a_notice_whose_day_cannot_be_read_is_no_stray(server: FaultySamOpportun
 @pytest.mark.parametrize("title", ["An invalid api_key was supplied", "Message throttled out"])
 def test_a_notice_that_reads_like_an_error_is_none(server: FaultySamOpportunities, title: str) -> None:
     server.notices = [posted(1, title=title)]
-    meter = CountingMeter(10)
-    assert [record.title for record in publications(poll(server, memory(), meter=meter))] == [title]
-    assert meter.left() >= 8
+    quota = CountingQuota(10)
+    assert [record.title for record in publications(poll(server, memory(), quota=quota))] == [title]
+    assert quota.remaining() >= 8
 
 
 @pytest.mark.parametrize("words", ["An invalid api_key was supplied", "Message throttled out"])
 def test_a_text_that_reads_like_an_error_is_none(server: FaultySamOpportunities, words: str) -> None:
     server.notices, server.texts = [hit(1)], {f"{1:032x}": words}
-    (record,) = publications(poll(server, memory(), meter=CountingMeter(10)))
+    (record,) = publications(poll(server, memory(), quota=CountingQuota(10)))
     assert words in record.description
 
 
@@ -144,7 +144,7 @@ def test_a_full_page_is_a_thousand(server: FaultySamOpportunities) -> None:
 def test_what_never_comes_is_a_shortfall_and_the_next_poll_begins_there(server: FaultySamOpportunities) -> None:
     server.notices = [posted(1), posted(1), posted(2)]
     stored = memory()
-    assert poll(server, stored)[-1] == Shortfall(step="posted/newest", expected=3, received=2)
+    assert poll(server, stored)[-1] == IncompleteResult(step="posted/newest", expected=3, received=2)
     server.notices = [posted(5, TODAY + 4 * DAY)]
     poll(server, stored, TODAY + 4 * DAY, since=TODAY - 9 * DAY)
     assert [search["postedFrom"] for search in server.searches[1:]] == ["02/01/2026", "02/04/2026", "02/05/2026"]
@@ -171,28 +171,28 @@ def test_after_an_absence_the_missed_days_are_read_and_no_others(server: FaultyS
 
 def test_missed_days_leave_requests_for_the_newest_and_for_others(server: FaultySamOpportunities) -> None:
     stored = memory()
-    poll(server, stored, meter=CountingMeter(1))
+    poll(server, stored, quota=CountingQuota(1))
     server.notices = [posted(number, TODAY + number * DAY) for number in range(22)]
     late = TODAY + 20 * DAY
-    with client_of(server, meter=CountingMeter(6)) as client:
+    with client_of(server, quota=CountingQuota(6)) as client:
         items = walk(client, poll_of(late, TODAY), stored)
-        assert client.requests_left == 3
+        assert client.requests_remaining == 3
     assert ids(items) == [0, 1, 2, 3, 4, 18, 19, 20]
     (failed,) = (item for item in items if isinstance(item, FailedStep))
     assert (failed.step.key, failed.step.days) == ("posted/missed", (TODAY + 5 * DAY, late - 3 * DAY))
     assert "4 requests are left today, and are kept" in failed.reason
-    with client_of(server, meter=CountingMeter(20)) as client:
+    with client_of(server, quota=CountingQuota(20)) as client:
         items = walk(client, poll_of(late + DAY, TODAY), stored)
     assert ids(items) == list(range(5, 22))
     assert stored.notes["read"] == (late - DAY).isoformat()
 
 
 def test_a_backfill_leaves_requests_for_others(server: FaultySamOpportunities) -> None:
-    history = SOURCE.backfill_steps(INTEREST, date(2025, 1, 1), TODAY)
-    with client_of(server, meter=CountingMeter(3)) as client:
+    history = SOURCE.backfill_steps(TERMS, date(2025, 1, 1), TODAY)
+    with client_of(server, quota=CountingQuota(3)) as client:
         with pytest.raises(QuotaUsedUp, match="3 requests are left today, and are kept") as caught:
             walk(client, history, memory())
-        assert client.requests_left == 3
+        assert client.requests_remaining == 3
     assert caught.value.retry_at is not None
     assert timedelta(0) < caught.value.retry_at - datetime.now(UTC) <= DAY
 
@@ -219,13 +219,13 @@ def test_a_poll_that_failed_is_caught_up_with_and_nothing_is_asked_for_twice(
     assert len(server.searches) == 3
 
 
-def newest(steps: list[Step]) -> Step:
+def newest(steps: list[FetchStep]) -> FetchStep:
     (step,) = (step for step in steps if step.key == "posted/newest")
     return step
 
 
 def test_a_backfill_covers_every_day_once() -> None:
-    steps = SOURCE.backfill_steps(INTEREST, date(2024, 1, 1), date(2024, 12, 31))
+    steps = SOURCE.backfill_steps(TERMS, date(2024, 1, 1), date(2024, 12, 31))
     days = [step.days for step in steps]
     assert (days[0][0], days[-1][1]) == (date(2024, 1, 1), date(2024, 12, 31))
     assert all(end + DAY == start for (_, end), (start, _) in pairwise(days))
@@ -241,7 +241,7 @@ def test_the_text_is_asked_for_of_what_concerns_somebody_once(server: FaultySamO
     assert first["2"].description == "Clearview AI licences\n\nSole source"
     assert first["4"].description == first["3"].description == "Clearview AI licences"
     again = poll(server, stored)
-    assert [type(item).__name__ for item in again] == ["Payload", "Unchanged", "Unchanged", "Unchanged"]
+    assert [type(item).__name__ for item in again] == ["Payload", "NotModified", "NotModified", "NotModified"]
     assert len(server.texts_asked) == 2
 
 
@@ -249,7 +249,7 @@ def test_a_text_that_is_not_found_is_not_asked_for_again(server: FaultySamOpport
     server.notices, server.nothing_is_404 = [hit(1)], True
     stored = memory()
     assert len(publications(poll(server, stored))) == 1
-    assert [type(item) for item in poll(server, stored)] == [Unchanged]
+    assert [type(item) for item in poll(server, stored)] == [NotModified]
     assert len(server.texts_asked) == 1
 
 
@@ -257,10 +257,10 @@ def test_texts_leave_requests_for_others_and_come_another_day(server: FaultySamO
     server.notices = [hit(number) for number in range(4)]
     server.texts = {f"{number:032x}": f"text {number}" for number in range(4)}
     stored = memory()
-    items = poll(server, stored, meter=CountingMeter(6))  # a search, two texts, three kept
+    items = poll(server, stored, quota=CountingQuota(6))  # a search, two texts, three kept
     assert (len(items), len(server.texts_asked)) == (4, 2)
     assert sum("text" in record.description for record in publications(items)) == 2
-    again = poll(server, stored, meter=CountingMeter(10))
+    again = poll(server, stored, quota=CountingQuota(10))
     assert sum("text" in record.description for record in publications(again)) == 2
     assert sorted(set(server.texts_asked)) == sorted(server.texts)
     assert len(server.texts_asked) == 4
@@ -269,7 +269,7 @@ def test_texts_leave_requests_for_others_and_come_another_day(server: FaultySamO
 def test_a_text_wanted_of_a_notice_out_of_the_window_is_asked_for_by_number(server: FaultySamOpportunities) -> None:
     server.notices, server.texts = [hit(1)], {f"{1:032x}": "the text"}
     stored = memory()
-    poll(server, stored, meter=CountingMeter(4))
+    poll(server, stored, quota=CountingQuota(4))
     assert server.texts_asked == []
     stored.notes["read"] = (TODAY + 2 * DAY).isoformat()
     items = poll(server, stored, TODAY + 5 * DAY)
@@ -300,7 +300,7 @@ def test_a_notice_that_may_still_be_answered_is_looked_at_again(server: FaultySa
     stored = memory()
     poll(server, stored)
     later = TODAY + 10 * DAY
-    assert [type(item) for item in poll(server, stored, later)] == [Unchanged]
+    assert [type(item) for item in poll(server, stored, later)] == [NotModified]
     server.notices[0]["responseDeadLine"] = "2026-02-20T12:00:00-05:00"
     moved = publications(poll(server, stored, later + DAY))
     assert [record.deadline for record in moved] == [datetime(2026, 2, 20, 17, tzinfo=UTC)]
@@ -394,11 +394,11 @@ def test_a_text_that_fails_costs_no_notice(server: FaultySamOpportunities, fault
 @pytest.mark.parametrize("shape", ["wso2", "data.gov", "html", "wso2 with 200", "page with 200"])
 def test_every_shape_of_used_up_stops_for_today(server: FaultySamOpportunities, shape: str) -> None:
     server.notices = [hit(1), hit(2)]
-    server.a_day, server.throttle = 2, shape
-    stored, meter = memory(), CountingMeter(10)
-    assert len(publications(poll(server, stored, meter=meter))) == 2  # texts can wait
-    assert (server.used, meter.left()) == (3, 0)
-    with client_of(server, meter=CountingMeter(10)) as client, pytest.raises(QuotaUsedUp):
+    server.requests_per_day, server.throttle = 2, shape
+    stored, quota = memory(), CountingQuota(10)
+    assert len(publications(poll(server, stored, quota=quota))) == 2  # texts can wait
+    assert (server.used, quota.remaining()) == (3, 0)
+    with client_of(server, quota=CountingQuota(10)) as client, pytest.raises(QuotaUsedUp):
         walk(client, poll_of(), stored)
     assert server.used == 4
 

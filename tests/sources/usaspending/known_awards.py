@@ -6,11 +6,11 @@ from datetime import date, timedelta
 from typing import Any
 
 from procurewatch.demo.upstream import CorpusAction, CorpusAward, UsaspendingStandIn
-from sources.base import Interest
+from sources.base import SearchTerms
 from tests.sources.polling import Poll, Poller
 from tests.sources.upstream import DAY, SOURCE, AlteredUsaspending, action, award
 
-INTEREST = Interest(phrases=("DRONES",))
+TERMS = SearchTerms(phrases=("DRONES",))
 FIRST = DAY + timedelta(days=5)
 SECOND = FIRST + timedelta(days=1)
 SWEPT = SECOND + timedelta(days=30)
@@ -35,7 +35,7 @@ def late(number: str = "P00001", day: date = DAY, amount: str | None = "0.00", *
 
 def poller_of(server: AlteredUsaspending, **given: Any) -> Poller:
     """A program that has polled once, and stored what there was."""
-    poller = Poller(source=SOURCE, server=server, interest=INTEREST, **given)
+    poller = Poller(source=SOURCE, server=server, terms=TERMS, **given)
     first = poller.poll(FIRST)
     assert (first.errors, first.failures) == ([], [])
     return poller

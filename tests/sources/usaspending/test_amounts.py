@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from sources.base import Interest, Window
+from sources.base import DateWindow, SearchTerms
 from sources.errors import SourceChanged, Unreachable
-from sources.records import HeldAward, Payload
+from sources.records import MatchedAward, Payload
 from sources.usaspending.filters import GROUPED_SEARCH, TRANSACTION_SEARCH
 from tests.sources.polling import Poll, Poller
 from tests.sources.upstream import DAY, SOURCE, AlteredUsaspending, action, awards_of, filters_of, kinds
-from tests.sources.usaspending.known_awards import DETAIL, INTEREST, SECOND, bought, change, late, poller_of, sweep
+from tests.sources.usaspending.known_awards import DETAIL, SECOND, TERMS, bought, change, late, poller_of, sweep
 
 
 def numbers_asked(server: AlteredUsaspending) -> set[str]:
@@ -72,11 +72,11 @@ def test_numbers_that_find_nothing_in_any_form_mean_that_the_source_changed() ->
 
 
 def test_awards_that_only_other_sources_have_are_no_reason_to_doubt_the_search() -> None:
-    elsewhere = tuple(HeldAward(f"CONT_AWD_DOD{n:06}_9700_-NONE-_-NONE-", f"DOD{n:06}") for n in range(5))
+    elsewhere = tuple(MatchedAward(f"CONT_AWD_DOD{n:06}_9700_-NONE-_-NONE-", f"DOD{n:06}") for n in range(5))
     with AlteredUsaspending([bought(77, action(description="BRICKS"))]) as server:
-        poller = Poller(source=SOURCE, server=server, interest=INTEREST)
-        window = Window(until=SECOND, signed_since=DAY, modified_since=DAY, acted_since=DAY)
-        done = poller.walk(SOURCE.poll_steps(Interest(held={"contract": elsewhere}), window))
+        poller = Poller(source=SOURCE, server=server, terms=TERMS)
+        window = DateWindow(until=SECOND, signed_since=DAY, modified_since=DAY, acted_since=DAY)
+        done = poller.walk(SOURCE.poll_steps(SearchTerms(stored={"contract": elsewhere}), window))
     assert (done.errors, done.read) == ([], [])
 
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sources.base import Interest
+from sources.base import SearchTerms
 from sources.errors import SourceChanged
 from sources.records import Agency, Award, AwardCategory, ContractAction, Payload, Problem, Recipient, SourceFact
 from sources.usaspending.assistance import Assistance
@@ -188,7 +188,7 @@ def test_a_backfill_searches_for_awards_of_each_group_by_itself_and_reads_each_o
     days = (date(2019, 9, 30), date(2019, 10, 1), date(2024, 5, 6))
     old = [grant(100 + n, action(day=day)) for n, day in enumerate(days)]
     with AlteredAssistance([*mixed(), *old]) as server:
-        poller = Poller(source=SOURCE, server=server, interest=Interest(names=("ACME",)))
+        poller = Poller(source=SOURCE, server=server, terms=SearchTerms(names=("ACME",)))
         done = poller.backfill(date(2007, 1, 1), DAY)
         asked = {tuple(body["filters"]["award_type_codes"]) for body in server.asked(AWARD_SEARCH)}
     assert done.keys == sorted(ALL_MIXED | {old.key for old in old})
@@ -232,7 +232,7 @@ def test_a_phrase_finds_what_a_grant_or_one_of_its_transactions_says() -> None:
 def test_a_held_grant_is_followed_by_its_number_and_a_late_action_found_by_the_sweep() -> None:
     held = grant(1, action(description="ALPR CAMERAS"), recipient_name="COUNTY", type="06")
     with AlteredAssistance([held, grant(2, recipient_name="COUNTY")]) as server:
-        poller = Poller(source=SOURCE, server=server, interest=Interest(phrases=("ALPR",)))
+        poller = Poller(source=SOURCE, server=server, terms=SearchTerms(phrases=("ALPR",)))
         assert poller.poll(FIRST).keys == [held.key]
         change(server, late("1", day=date(2024, 2, 1), modified=SECOND))
         assert poller.poll(SECOND).keys == [held.key]

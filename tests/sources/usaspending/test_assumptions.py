@@ -10,7 +10,7 @@ from functools import cache
 import pytest
 
 from procurewatch.demo.usaspending.served import WRONG
-from sources.base import Interest, Source
+from sources.base import SearchTerms, Source
 from sources.errors import SourceError
 from sources.usaspending.assistance import Assistance
 from sources.usaspending.awards import Usaspending
@@ -21,7 +21,7 @@ from tests.sources.usaspending.known_awards import AGES_AGO, FIRST, SECOND, SWEP
 from tests.sources.usaspending.more_records import AlteredAssistance, grant, subaward
 
 NAMES = tuple(f"VENDOR {n:02}" for n in range(10))
-INTEREST = Interest(names=NAMES, short_names=("THORN",), phrases=("DRONES", *(f"PRODUCT {n}" for n in range(8))))
+TERMS = SearchTerms(names=NAMES, short_names=("THORN",), phrases=("DRONES", *(f"PRODUCT {n}" for n in range(8))))
 # All of contracts and IDVs; of the others what they share with those, and what is their own.
 IN_TURN = [
     *(("usaspending", wrong) for wrong in WRONG if wrong != "subaward-count-linked"),
@@ -63,7 +63,7 @@ def served(wrong: tuple[str, ...]) -> AlteredAssistance:
 def story(name: str, wrong: tuple[str, ...]) -> list[Poll]:
     """A first poll; one after changes; one after a quiet month; a sweep and a backfill that find what came late."""
     with served(wrong) as server:
-        poller = Poller(source=SOURCES[name], server=server, interest=INTEREST)
+        poller = Poller(source=SOURCES[name], server=server, terms=TERMS)
         polls = [poller.poll(FIRST)]
         with server.editing() as awards:
             for each in awards[::6]:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from procurewatch.demo.upstream import load_corpus
-from sources.base import FailedStep, Interest
+from sources.base import FailedStep, SearchTerms
 from sources.errors import Blocked, QuotaUsedUp, SourceChanged, SourceError, Unreachable
 from sources.records import Award, AwardCategory, Payload, Problem
 from sources.usaspending.award_fetcher import TRANSACTIONS_PATH
@@ -286,15 +286,15 @@ def test_a_fault_that_passes_leaves_no_trace(fault: Fault) -> None:
 def test_the_control_query_tells_an_answering_source_from_a_changed_or_broken_one() -> None:
     path = "/api/v2/references/toptier_agencies/"
     with AlteredUsaspending([]) as server, client_of(server.base_url) as client:
-        assert SOURCE.control(client)
+        assert SOURCE.health_check(client)
         server.alter(path, lambda answer: answer["results"][0].update(toptier_code="071"))
-        assert not SOURCE.control(client)
+        assert not SOURCE.health_check(client)
         server.alter(path, lambda answer: answer.pop("results") and None)
         with pytest.raises(SourceChanged, match="no results"):
-            SOURCE.control(client)
+            SOURCE.health_check(client)
         server.play(Fault.UNAVAILABLE, on=path)
         with pytest.raises(Unreachable):
-            SOURCE.control(client)
+            SOURCE.health_check(client)
 
 
 @pytest.mark.parametrize(
@@ -318,7 +318,7 @@ def test_the_shipped_corpus_is_found_whole_by_name_and_by_phrase() -> None:
     resold = {key for key, text in texts.items() if any(phrase in text for phrase in phrases)}
     assert min(len(sellers - resold), len(resold - sellers)) > 10
     with AlteredUsaspending(corpus) as server:
-        steps = SOURCE.backfill_steps(Interest(names=names, phrases=phrases), date(2020, 10, 1), date(2024, 9, 30))
+        steps = SOURCE.backfill_steps(SearchTerms(names=names, phrases=phrases), date(2020, 10, 1), date(2024, 9, 30))
         items = [item for item in items_of(SOURCE, server, steps) if isinstance(item, Payload)]
     awards = {award.key: award for award in awards_of(items)}
     assert set(awards) >= sellers | resold

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from procurewatch.demo.upstream import Answer, CorpusAward, LoggedRequest
-from sources.base import FailedStep, Fetched, Step
+from sources.base import FailedStep, Fetched, FetchStep
 from sources.errors import Refused, SourceChanged, Unreachable
 from sources.records import Payload
 from sources.usaspending.batches import IMPOSSIBLE
@@ -254,7 +254,7 @@ def test_a_503_that_says_something_is_none_of_the_index() -> None:
     assert isinstance(done.error, Unreachable)
 
 
-def learned(memory: Memory, server: Alterable, step: Step) -> int:
+def learned(memory: Memory, server: Alterable, step: FetchStep) -> int:
     """Walk a step; return the size of the largest list that it asked for."""
     server.requests.clear()
     items_of(SOURCE, server, [step], memory)

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from sources.base import Interest, Source
-from sources.records import HeldAward
+from sources.base import SearchTerms, Source
+from sources.records import MatchedAward
 from sources.usaspending.assistance import Assistance
 from sources.usaspending.awards import Usaspending
 from sources.usaspending.batches import IMPOSSIBLE
@@ -35,13 +35,13 @@ from tests.sources.upstream import AlteredUsaspending, award, fetched, filters_o
 from tests.sources.usaspending.more_records import AlteredSubawards, grant, subaward
 from tests.sources.usaspending.test_plan import SWEEP
 
-HELD = (HeldAward("CONT_AWD_70X00001_7012_-NONE-_-NONE-", "70X00001"), HeldAward("ASST", "EMW2024SS00001"))
-INTEREST = Interest(
+HELD = (MatchedAward("CONT_AWD_70X00001_7012_-NONE-_-NONE-", "70X00001"), MatchedAward("ASST", "EMW2024SS00001"))
+TERMS = SearchTerms(
     names=("NOBODY",),
     short_names=("NONE",),
     ueis=("UEI1",),
     phrases=("NOTHING",),
-    held={"contract": HELD, "assistance": HELD},
+    stored={"contract": HELD, "assistance": HELD},
 )
 
 
@@ -130,7 +130,7 @@ TYPES: dict[str, dict[str, set[tuple[str, ...]]]] = {
 def test_every_search_is_accepted_and_asks_for_the_types_it_may_ask_for_at_once(source: Source) -> None:
     """Award types of one group in award searches, of all groups in transaction searches."""
     types: dict[str, set[tuple[str, ...]]] = defaultdict(set)
-    steps = [*source.poll_steps(INTEREST, SWEEP), *source.backfill_steps(INTEREST, EARLIEST, EARLIEST)]
+    steps = [*source.poll_steps(TERMS, SWEEP), *source.backfill_steps(TERMS, EARLIEST, EARLIEST)]
     with AlteredSubawards([subaward(1, prime=award(1)), subaward(2, prime=grant(1))]) as server:
         done = walk(source, server, steps)
         assert (done.items, done.error) == ([], None)

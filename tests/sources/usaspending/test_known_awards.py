@@ -13,7 +13,7 @@ from decimal import Decimal
 import pytest
 
 from procurewatch.demo.upstream import CorpusAction
-from sources.base import Unchanged
+from sources.base import NotModified
 from sources.errors import Unreachable
 from sources.records import Award
 from sources.usaspending.filters import GROUPED_SEARCH, TRANSACTION_SEARCH
@@ -217,7 +217,7 @@ def test_an_award_whose_number_cannot_be_searched_is_counted_by_itself_in_the_sw
     assert len(counted) == 1
     assert by_number == []
     assert (again.read, again.errors) == ([], [])
-    assert Unchanged(key=odd.key) in again.items
+    assert NotModified(key=odd.key) in again.items
 
 
 @pytest.mark.parametrize("key", ["A B\ud800\x00", "X" * 300, ""])
@@ -246,7 +246,7 @@ def test_an_award_that_this_run_has_read_is_not_read_for_its_count() -> None:
         in_no_window(server)
         poller.memory.read = {bought().key}
         step = step_of("counts", "award_ids", ["70X00001"], since=None, until=None)
-        assert items_of(SOURCE, server, [step], poller.memory) == [Unchanged(key=bought().key)]
+        assert items_of(SOURCE, server, [step], poller.memory) == [NotModified(key=bought().key)]
 
 
 def test_an_award_that_the_source_no_longer_has_is_no_error() -> None:
@@ -267,7 +267,7 @@ def test_a_held_award_that_cannot_be_counted_by_itself_fails_alone() -> None:
         swept = sweep(poller)
     [(step, _)] = swept.errors
     assert step.query["texts"] == [awards[1].key]
-    assert len([item for item in swept.items if isinstance(item, Unchanged)]) >= 3
+    assert len([item for item in swept.items if isinstance(item, NotModified)]) >= 3
 
 
 PROCEEDS: dict[str, Callable[[AlteredUsaspending], object]] = {

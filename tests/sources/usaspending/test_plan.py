@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sources.base import Interest, Source, Step, Window
-from sources.records import HeldAward
+from sources.base import DateWindow, FetchStep, SearchTerms, Source
+from sources.records import MatchedAward
 from sources.usaspending.assistance import Assistance
 from sources.usaspending.award_fetcher import award_step
 from sources.usaspending.awards import Usaspending
@@ -26,7 +26,9 @@ Way = tuple[object, ...]
 GROUPS: dict[str, tuple[str, ...]] = {"usaspending": tuple(AWARD_TYPES), "assistance": tuple(ASSISTANCE_TYPES)}
 AWARDS = (Usaspending(), Assistance())
 ALL = (*AWARDS, Subawards())
-WINDOW = Window(until=DAY, signed_since=date(2024, 1, 1), modified_since=date(2024, 4, 22), overlap=timedelta(days=14))
+WINDOW = DateWindow(
+    until=DAY, signed_since=date(2024, 1, 1), modified_since=date(2024, 4, 22), overlap=timedelta(days=14)
+)
 SWEEP = replace(WINDOW, acted_since=date(2023, 3, 4))
 # The estimates of issue 12, replayed in Lucene; `award_ids` costs one clause each and is limited by its number.
 CLAUSES = {
@@ -45,15 +47,15 @@ each_source = pytest.mark.parametrize("source", ALL, ids=lambda source: source.n
 each_of_awards = pytest.mark.parametrize("source", AWARDS, ids=lambda source: source.name)
 
 
-def interest_of(names: int = 0, short: int = 0, ueis: int = 0, phrases: int = 0, held: int = 0) -> Interest:
+def interest_of(names: int = 0, short: int = 0, ueis: int = 0, phrases: int = 0, held: int = 0) -> SearchTerms:
     """So many of each."""
-    awards = tuple(HeldAward(f"CONT_AWD_X{n:07}_7012_-NONE-_-NONE-", f"X{n:07}") for n in range(held))
-    return Interest(
+    awards = tuple(MatchedAward(f"CONT_AWD_X{n:07}_7012_-NONE-_-NONE-", f"X{n:07}") for n in range(held))
+    return SearchTerms(
         names=tuple(f"VENDOR NUMBER {n}" for n in range(names)),
         short_names=tuple(f"V{n}" for n in range(short)),
         ueis=tuple(f"UEI{n:09}" for n in range(ueis)),
         phrases=tuple(f"PRODUCT {n}" for n in range(phrases)),
-        held={"contract": awards[::2], "idv": awards[1::2], "assistance": awards},
+        stored={"contract": awards[::2], "idv": awards[1::2], "assistance": awards},
     )
 
 
@@ -62,14 +64,14 @@ INTERESTS = st.builds(interest_of, SIZES, SIZES, SIZES, SIZES, st.sampled_from((
 DAYS = st.dates(date(2000, 1, 1), date(2045, 12, 31))
 
 
-def texts_of(step: Step) -> list[str]:
+def texts_of(step: FetchStep) -> list[str]:
     texts = step.query["texts"]
     assert isinstance(texts, list)
     assert texts
     return texts
 
 
-def asked(steps: Sequence[Step]) -> dict[Way, list[str]]:
+def asked(steps: Sequence[FetchStep]) -> dict[Way, list[str]]:
     """All texts, by group, filter, kind of date, and whether they must be the whole name."""
     found: dict[Way, list[str]] = defaultdict(list)
     for step in steps:
@@ -80,75 +82,75 @@ def asked(steps: Sequence[Step]) -> dict[Way, list[str]]:
     return dict(found)
 
 
-def ways(interest: Interest, group: str, date_type: str) -> dict[Way, list[str]]:
+def ways(terms: SearchTerms, group: str, date_type: str) -> dict[Way, list[str]]:
     """What must be asked of a group by name and by phrase."""
     every: dict[Way, list[str]] = {
-        (group, "recipient_search_text", date_type, False): [*interest.names, *interest.ueis],
-        (group, "recipient_search_text", date_type, True): list(interest.short_names),
-        (group, "keywords", date_type, False): list(interest.phrases),
+        (group, "recipient_search_text", date_type, False): [*terms.names, *terms.ueis],
+        (group, "recipient_search_text", date_type, True): list(terms.short_names),
+        (group, "keywords", date_type, False): list(terms.phrases),
     }
     return {way: texts for way, texts in every.items() if texts}
 
 
-def numbers(interest: Interest, source: Source) -> list[str]:
+def numbers(terms: SearchTerms, source: Source) -> list[str]:
     kinds = ("assistance",) if source.name == "assistance" else ("contract", "idv")
-    return sorted(award.piid for kind in kinds for award in interest.held[kind])
+    return sorted(award.piid for kind in kinds for award in terms.stored[kind])
 
 
 @each_of_awards
-@given(interest=INTERESTS)
-def test_a_poll_asks_transactions_for_every_text_and_every_held_award(source: Source, interest: Interest) -> None:
-    expected = ways(interest, "transactions", "last_modified_date")
-    if held := numbers(interest, source):
+@given(terms=INTERESTS)
+def test_a_poll_asks_transactions_for_every_text_and_every_held_award(source: Source, terms: SearchTerms) -> None:
+    expected = ways(terms, "transactions", "last_modified_date")
+    if held := numbers(terms, source):
         expected["transactions", "award_ids", "last_modified_date", False] = held
-    assert asked(source.poll_steps(interest, WINDOW)) == expected
+    assert asked(source.poll_steps(terms, WINDOW)) == expected
 
 
 @each_of_awards
-@given(interest=INTERESTS)
-def test_a_sweep_asks_besides_for_what_acted_long_ago_and_counts(source: Source, interest: Interest) -> None:
+@given(terms=INTERESTS)
+def test_a_sweep_asks_besides_for_what_acted_long_ago_and_counts(source: Source, terms: SearchTerms) -> None:
     """Assistance is asked for by transaction alone; contracts by award, and phrases by transaction, too."""
-    expected = asked(source.poll_steps(interest, WINDOW))
+    expected = asked(source.poll_steps(terms, WINDOW))
     for group in GROUPS[source.name] if source.name == "usaspending" else ("transactions",):
-        expected |= ways(interest, group, "action_date")
-    if interest.phrases:
-        expected["transactions", "keywords", "action_date", False] = list(interest.phrases)
-    if held := numbers(interest, source):
+        expected |= ways(terms, group, "action_date")
+    if terms.phrases:
+        expected["transactions", "keywords", "action_date", False] = list(terms.phrases)
+    if held := numbers(terms, source):
         expected["counts", "award_ids", "action_date", False] = held
-    assert asked(source.poll_steps(interest, SWEEP)) == expected
+    assert asked(source.poll_steps(terms, SWEEP)) == expected
 
 
 @each_of_awards
-@given(interest=INTERESTS)
-def test_a_backfill_asks_awards_and_transactions_and_counts(source: Source, interest: Interest) -> None:
+@given(terms=INTERESTS)
+def test_a_backfill_asks_awards_and_transactions_and_counts(source: Source, terms: SearchTerms) -> None:
     expected: dict[Way, list[str]] = {}
     for group in (*GROUPS[source.name], "transactions"):
-        expected |= ways(interest, group, "action_date")
-    if held := numbers(interest, source):
+        expected |= ways(terms, group, "action_date")
+    if held := numbers(terms, source):
         expected["counts", "award_ids", "action_date", False] = held
-    assert asked(source.backfill_steps(interest, date(2023, 10, 1), date(2024, 9, 30))) == expected
+    assert asked(source.backfill_steps(terms, date(2023, 10, 1), date(2024, 9, 30))) == expected
 
 
-@given(interest=INTERESTS)
-def test_subawards_are_asked_for_by_name_and_phrase(interest: Interest) -> None:
-    expected = ways(interest, "subawards", "action_date")
+@given(terms=INTERESTS)
+def test_subawards_are_asked_for_by_name_and_phrase(terms: SearchTerms) -> None:
+    expected = ways(terms, "subawards", "action_date")
     plans = [
-        Subawards().poll_steps(interest, WINDOW),
-        Subawards().poll_steps(interest, SWEEP),
-        Subawards().backfill_steps(interest, date(2023, 10, 1), date(2024, 9, 30)),
+        Subawards().poll_steps(terms, WINDOW),
+        Subawards().poll_steps(terms, SWEEP),
+        Subawards().backfill_steps(terms, date(2023, 10, 1), date(2024, 9, 30)),
     ]
     assert [asked(plan) for plan in plans] == [expected] * 3
 
 
-def level_of(step: Step) -> str:
+def level_of(step: FetchStep) -> str:
     group = str(step.query["group"])
     return group if group in {"transactions", "subawards"} else "awards"
 
 
 @each_source
-@given(interest=INTERESTS)
-def test_every_request_fits_the_index_and_none_is_smaller_than_it_must_be(source: Source, interest: Interest) -> None:
-    for plan in (source.poll_steps(interest, SWEEP), source.backfill_steps(interest, DAY, DAY)):
+@given(terms=INTERESTS)
+def test_every_request_fits_the_index_and_none_is_smaller_than_it_must_be(source: Source, terms: SearchTerms) -> None:
+    for plan in (source.poll_steps(terms, SWEEP), source.backfill_steps(terms, DAY, DAY)):
         smaller: Counter[Way] = Counter()
         for step in plan:
             each = CLAUSES[level_of(step), str(step.query["filter"])]
@@ -161,9 +163,9 @@ def test_every_request_fits_the_index_and_none_is_smaller_than_it_must_be(source
 
 @each_source
 def test_numbers_of_texts_that_fit_one_request(source: Source) -> None:
-    interest = interest_of(names=300, phrases=300, held=600)
+    terms = interest_of(names=300, phrases=300, held=600)
     largest: dict[tuple[str, str], int] = defaultdict(int)
-    for step in [*source.poll_steps(interest, SWEEP), *source.backfill_steps(interest, DAY, DAY)]:
+    for step in [*source.poll_steps(terms, SWEEP), *source.backfill_steps(terms, DAY, DAY)]:
         way = (level_of(step), str(step.query["filter"]))
         largest[way] = max(largest[way], len(texts_of(step)))
     expected = {
@@ -188,9 +190,9 @@ GOOD = ("70CMSD21P00000127", "70X00001", "2021-DS-BX-0001")
 
 @each_of_awards
 def test_awards_whose_number_cannot_be_searched_are_counted_one_by_one(source: Source) -> None:
-    awards = tuple(HeldAward(f"KEY {piid}", piid) for piid in (*ODD, *GOOD, GOOD[0].lower()))
-    interest = Interest(held={"contract": awards, "assistance": awards})
-    daily, weekly = source.poll_steps(interest, WINDOW), source.poll_steps(interest, SWEEP)
+    awards = tuple(MatchedAward(f"KEY {piid}", piid) for piid in (*ODD, *GOOD, GOOD[0].lower()))
+    terms = SearchTerms(stored={"contract": awards, "assistance": awards})
+    daily, weekly = source.poll_steps(terms, WINDOW), source.poll_steps(terms, SWEEP)
     assert [texts_of(step) for step in daily] == [sorted(GOOD)]
     assert asked(weekly) == {
         ("transactions", "award_ids", "last_modified_date", False): sorted(GOOD),
@@ -203,23 +205,23 @@ def test_awards_whose_number_cannot_be_searched_are_counted_one_by_one(source: S
 
 @each_source
 def test_two_awards_of_one_number_are_asked_for_once(source: Source) -> None:
-    twins = (HeldAward("A", GOOD[0]), HeldAward("B", GOOD[0]))
-    interest = Interest(held={"contract": twins, "idv": twins[:1], "assistance": twins})
-    assert [texts_of(step) for step in source.poll_steps(interest, WINDOW)] == (
+    twins = (MatchedAward("A", GOOD[0]), MatchedAward("B", GOOD[0]))
+    terms = SearchTerms(stored={"contract": twins, "idv": twins[:1], "assistance": twins})
+    assert [texts_of(step) for step in source.poll_steps(terms, WINDOW)] == (
         [] if source.name == "subawards" else [[GOOD[0]]]
     )
 
 
 @each_source
-@given(interest=INTERESTS, since=DAYS, until=DAYS)
+@given(terms=INTERESTS, since=DAYS, until=DAYS)
 def test_keys_are_unique_the_same_every_time_and_fit_for_a_checkpoint(
-    source: Source, interest: Interest, since: date, until: date
+    source: Source, terms: SearchTerms, since: date, until: date
 ) -> None:
     since, until = min(since, until), max(since, until, EARLIEST)
     window = replace(SWEEP, until=until, modified_since=since, signed_since=since, acted_since=since)
     for plan, again in (
-        (source.poll_steps(interest, window), type(source)().poll_steps(interest, window)),
-        (source.backfill_steps(interest, since, until), type(source)().backfill_steps(interest, since, until)),
+        (source.poll_steps(terms, window), type(source)().poll_steps(terms, window)),
+        (source.backfill_steps(terms, since, until), type(source)().backfill_steps(terms, since, until)),
     ):
         keys = [step.key for step in plan]
         assert len(keys) == len(set(keys))
@@ -231,19 +233,19 @@ def test_keys_are_unique_the_same_every_time_and_fit_for_a_checkpoint(
 @each_source
 def test_a_key_says_what_is_asked_and_not_when_nor_in_which_place(source: Source) -> None:
     names = interest_of(names=28 * 3).names
-    today = {step.key for step in source.poll_steps(Interest(names=names), WINDOW)}
+    today = {step.key for step in source.poll_steps(SearchTerms(names=names), WINDOW)}
     later = replace(WINDOW, until=DAY + timedelta(days=9), modified_since=DAY, signed_since=DAY)
-    assert {step.key for step in source.poll_steps(Interest(names=names), later)} == today
-    first = {step.key for step in source.poll_steps(Interest(names=names[:28]), WINDOW)}
+    assert {step.key for step in source.poll_steps(SearchTerms(names=names), later)} == today
+    first = {step.key for step in source.poll_steps(SearchTerms(names=names[:28]), WINDOW)}
     assert len(today & first) == (0 if source.name == "subawards" else 1)
-    assert not first & {step.key for step in source.poll_steps(Interest(names=(*names[:27], "OTHER")), WINDOW)}
-    assert not first & {step.key for step in source.poll_steps(Interest(short_names=names[:28]), WINDOW)}
+    assert not first & {step.key for step in source.poll_steps(SearchTerms(names=(*names[:27], "OTHER")), WINDOW)}
+    assert not first & {step.key for step in source.poll_steps(SearchTerms(short_names=names[:28]), WINDOW)}
 
 
 @each_of_awards
 def test_the_days_of_a_poll(source: Source) -> None:
-    interest = interest_of(names=1, short=1, phrases=1, held=2)
-    for step in source.poll_steps(interest, WINDOW):
+    terms = interest_of(names=1, short=1, phrases=1, held=2)
+    for step in source.poll_steps(terms, WINDOW):
         assert step.days == (date(2024, 4, 22), DAY)
         assert step.query.get("overlap") == (14 if step.query["filter"] == "award_ids" else None)
         assert step.query.get("reveals") is (None if step.query["filter"] == "award_ids" else True)
@@ -251,8 +253,8 @@ def test_the_days_of_a_poll(source: Source) -> None:
 
 @each_of_awards
 def test_the_days_of_a_sweep(source: Source) -> None:
-    interest = interest_of(names=1, short=1, phrases=1, held=2)
-    for step in source.poll_steps(interest, SWEEP):
+    terms = interest_of(names=1, short=1, phrases=1, held=2)
+    for step in source.poll_steps(terms, SWEEP):
         match step.query:
             case {"filter": "award_ids", "group": "counts"}:
                 assert (step.since, step.until) == (None, None)
@@ -278,8 +280,8 @@ def test_subawards_are_asked_for_as_far_back_as_new_awards_and_in_a_sweep_furthe
 
 @each_source
 def test_a_name_that_is_asked_for_whole_is_not_asked_for_as_a_part_of_others(source: Source) -> None:
-    interest = Interest(names=("TEEL, INC", "STEELWORKS", "THORN LABS OF OHIO"), short_names=("TEEL", "THORN"))
-    for steps in (source.poll_steps(interest, SWEEP), source.backfill_steps(interest, DAY, DAY)):
+    terms = SearchTerms(names=("TEEL, INC", "STEELWORKS", "THORN LABS OF OHIO"), short_names=("TEEL", "THORN"))
+    for steps in (source.poll_steps(terms, SWEEP), source.backfill_steps(terms, DAY, DAY)):
         by_part = {text for step in steps if not step.query.get("exact") for text in texts_of(step)}
         whole = {text for step in steps if step.query.get("exact") for text in texts_of(step)}
         assert (by_part, whole) == ({"STEELWORKS", "THORN LABS OF OHIO"}, {"TEEL", "THORN"})
@@ -287,18 +289,18 @@ def test_a_name_that_is_asked_for_whole_is_not_asked_for_as_a_part_of_others(sou
 
 @each_source
 def test_a_failed_step_is_wanted_while_one_of_its_texts_is(source: Source) -> None:
-    interest = interest_of(2, 2, 2, 2, 2)
-    steps = source.poll_steps(interest, SWEEP)
-    assert all(source.is_wanted(step, interest) for step in steps)
-    assert not any(source.is_wanted(step, Interest()) for step in steps)
-    assert all(source.is_wanted(step, Interest(names=tuple(texts_of(step)[-1:]))) for step in steps)
-    assert source.is_wanted(award_step("CONT_AWD_1"), Interest())
+    terms = interest_of(2, 2, 2, 2, 2)
+    steps = source.poll_steps(terms, SWEEP)
+    assert all(source.is_wanted(step, terms) for step in steps)
+    assert not any(source.is_wanted(step, SearchTerms()) for step in steps)
+    assert all(source.is_wanted(step, SearchTerms(names=tuple(texts_of(step)[-1:]))) for step in steps)
+    assert source.is_wanted(award_step("CONT_AWD_1"), SearchTerms())
 
 
 @each_source
 def test_nothing_to_look_for_is_nothing_to_ask(source: Source) -> None:
-    assert source.poll_steps(Interest(), SWEEP) == []
-    assert source.backfill_steps(Interest(), EARLIEST, DAY) == []
+    assert source.poll_steps(SearchTerms(), SWEEP) == []
+    assert source.backfill_steps(SearchTerms(), EARLIEST, DAY) == []
     assert source.backfill_steps(interest_of(1, 1, 1, 1, 1), DAY, DAY - timedelta(days=1)) == []
 
 

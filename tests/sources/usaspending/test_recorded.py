@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import pytest
 
-from sources.base import Shortfall
+from sources.base import IncompleteResult
 from sources.records import (
     Agency,
     Amount,
@@ -400,8 +400,8 @@ def test_a_search_and_the_cursor_to_its_next_page(group: str) -> None:
     with ScriptedServer(*scripts) as server, client_of(server.base_url) as client:
         rows = list(award_rows(client, "step", group, {"keywords": ["SPACE"]}))
         _, second, _ = [json.loads(request.body) for request in server.requests]
-    assert [row["Award ID"] for row in rows if not isinstance(row, Shortfall)] == numbers
-    (row,) = [row for row in rows if not isinstance(row, Shortfall) and row["Award ID"] == expected["Award ID"]]
+    assert [row["Award ID"] for row in rows if not isinstance(row, IncompleteResult)] == numbers
+    (row,) = [row for row in rows if not isinstance(row, IncompleteResult) and row["Award ID"] == expected["Award ID"]]
     assert {name: row[name] for name in expected} == expected
     assert {*AWARD_FIELDS, LAST_DAY_FIELD[group]} <= set(row)
     page = content_of(f"search_{group}")["page_metadata"]

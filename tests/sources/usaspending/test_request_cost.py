@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from monitors.runs.plan import interest_in
 from monitors.watchlist.loader import load_watchlist
 from procurewatch.demo.usaspending.index import clauses
-from sources.base import HeldRecord, Interest
+from sources.base import SearchTerms, StoredVersion
 from sources.usaspending.assistance import Assistance
 from sources.usaspending.awards import Usaspending
 from sources.usaspending.subawards import Subawards
@@ -21,7 +21,7 @@ MOST_CLAUSES = 960
 SOURCES = (Usaspending(), Assistance(), Subawards())
 
 
-def shipped() -> Interest:
+def shipped() -> SearchTerms:
     return interest_in(load_watchlist().vendors)
 
 
@@ -39,7 +39,7 @@ def test_an_ordinary_day_costs_less_than_150_requests_and_a_week_at_most_600_mor
     bricks = action(description="BRICKS")
     nobody = [award(1, bricks, recipient_name="NOBODY"), grant(1, bricks, recipient_name="NOBODY")]
     with AlteredAssistance(nobody) as server:
-        pollers = [Poller(source=source, server=server, interest=shipped()) for source in SOURCES]
+        pollers = [Poller(source=source, server=server, terms=shipped()) for source in SOURCES]
         for number in range(9):
             day, weekly = DAY + timedelta(days=number), number % 7 == 0
             for poller in pollers:  # each day is a new one to the notes of what was tried today
@@ -59,19 +59,19 @@ def test_a_thousand_held_awards_cost_little_more() -> None:
     awards = [award(n, recipient_name="DEALER", piid=f"70X{n:07}") for n in range(1000)]
     stored = {(each.modification, each.action_date, each.obligation) for each in awards[0].actions}
     records = {
-        each.key: HeldRecord(
+        each.key: StoredVersion(
             key=each.key,
             revision="",
             actions=frozenset(stored),
             texts=frozenset({("0", "DRONES")}),
-            listed=1,
+            action_count=1,
             matched=True,
         )
         for each in awards
     }
     day = date(2024, 8, 1)
     with AlteredAssistance(awards) as server:
-        poller = Poller(source=SOURCES[0], server=server, interest=shipped(), memory=Memory(records=records))
+        poller = Poller(source=SOURCES[0], server=server, terms=shipped(), memory=Memory(records=records))
         poller.watermark = day
         daily, weekly = poller.poll(day), poller.poll(day, sweep=True)
     assert (daily.read, daily.errors, weekly.read, weekly.errors) == ([], [], [], [])

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from procurewatch.demo.upstream import CorpusAction
-from sources.base import Interest
+from sources.base import SearchTerms
 from tests.sources.polling import Poller
 from tests.sources.upstream import (
     DAY,
@@ -65,7 +65,7 @@ def test_an_award_that_is_stored_as_the_row_shows_it_is_not_read_again(group: st
         server.requests.clear()
         again = fetched(server, step_of(group), remembering(items, matched=False))
         assert not [request for request in server.requests if DETAIL in request.path]
-    assert sorted(kinds(again)) == [("Unchanged", award.key) for award in awards]
+    assert sorted(kinds(again)) == [("NotModified", award.key) for award in awards]
 
 
 CHANGES = [
@@ -91,7 +91,7 @@ def test_a_changed_row_of_an_award_counts_for_those_that_are_followed_in_no_othe
             for name, value in change.items():
                 setattr(served[0], name, value)
         found = fetched(server, step_of(), held)
-    assert [kind for kind, _ in kinds(found)] == ["Unchanged" if matched else "Payload"]
+    assert [kind for kind, _ in kinds(found)] == ["NotModified" if matched else "Payload"]
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_any_change_of_a_transaction_makes_its_award_worth_reading(change: Corpu
     same = action(description="Drones!")  # punctuation and case are none
     with AlteredUsaspending([award(1)]) as server:
         held = remembering(fetched(server, step_of("transactions")))
-        for new, kind in ((same, "Unchanged"), (change, "Payload")):
+        for new, kind in ((same, "NotModified"), (change, "Payload")):
             with server.editing() as served:
                 served[0].actions = [new]
             assert [kind for kind, _ in kinds(fetched(server, step_of("transactions"), held))] == [kind]
@@ -124,7 +124,7 @@ def test_what_a_delay_of_ninety_days_has_kept_back_is_found_when_it_appears(lag:
     """
     later = DAY + timedelta(days=lag)
     with AlteredUsaspending([award(1, action(day=later))]) as server:
-        poller = Poller(source=SOURCE, server=server, interest=Interest(names=("ACME",)))
+        poller = Poller(source=SOURCE, server=server, terms=SearchTerms(names=("ACME",)))
         poller.watermark = later - timedelta(days=1)
         with server.editing() as served:
             served.append(award(2, action(day=DAY)))
@@ -135,7 +135,7 @@ def test_what_a_delay_of_ninety_days_has_kept_back_is_found_when_it_appears(lag:
 def test_a_poll_of_the_first_days_of_the_search_asks_for_none_before_them() -> None:
     day = date(2007, 11, 1)
     with AlteredUsaspending([award(1, action(day=day))]) as server:
-        poller = Poller(source=SOURCE, server=server, interest=Interest(names=("ACME",), phrases=("DRONES",)))
+        poller = Poller(source=SOURCE, server=server, terms=SearchTerms(names=("ACME",), phrases=("DRONES",)))
         assert poller.poll(day).keys == [award(1).key]
         starts = {
             period["start_date"] for body in server.asked("transaction/") for period in filters_of(body)["time_period"]
@@ -150,12 +150,12 @@ def test_each_award_comes_once_in_a_step_however_many_rows_it_has() -> None:
         items = fetched(server, step_of("transactions"))
         assert sorted(kinds(items)) == [("Payload", many.key), ("Payload", twice.key)]
         again = fetched(server, step_of("transactions"), remembering(items))
-        assert sorted(kinds(again)) == [("Unchanged", many.key), ("Unchanged", twice.key)]
+        assert sorted(kinds(again)) == [("NotModified", many.key), ("NotModified", twice.key)]
         # One new action among known ones: its award is read, and not given as unchanged as well.
         with server.editing() as served:
             served[0].actions.append(action("P00009", DAY + timedelta(days=4), "0.00"))
         changed = fetched(server, step_of("transactions"), remembering(items))
-    assert sorted(kinds(changed)) == [("Payload", many.key), ("Unchanged", twice.key)]
+    assert sorted(kinds(changed)) == [("Payload", many.key), ("NotModified", twice.key)]
 
 
 def test_an_award_that_this_run_has_read_is_not_read_again() -> None:
@@ -164,7 +164,7 @@ def test_an_award_that_this_run_has_read_is_not_read_again() -> None:
         memory.read = {award(1).key}
         with server.editing() as served:
             served[0].actions.append(action("P00001"))
-        assert kinds(fetched(server, step_of("transactions"), memory)) == [("Unchanged", award(1).key)]
+        assert kinds(fetched(server, step_of("transactions"), memory)) == [("NotModified", award(1).key)]
 
 
 def test_phrases_bring_resellers_but_not_what_only_its_industry_code_names() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from procurewatch.demo.upstream import CorpusAction, CorpusAward
-from sources.base import Shortfall, Unchanged
+from sources.base import IncompleteResult, NotModified
 from sources.errors import Refused, SourceChanged
 from sources.fields import read_json
 from sources.usaspending.batches import IMPOSSIBLE
@@ -44,11 +44,11 @@ ONE_DAY = step_of("transactions", since=DAY, until=DAY)
 class Served(AlteredUsaspending):
     """A fake server, and what a program finds there that has already read all of it in this run."""
 
-    def found(self, step: Any) -> tuple[list[str], list[Shortfall]]:
+    def found(self, step: Any) -> tuple[list[str], list[IncompleteResult]]:
         """The keys of the awards a step finds, and what is missing of them."""
         items = fetched(self, step, Memory(read={award.key for award in self.awards}))
-        missing = [item for item in items if isinstance(item, Shortfall)]
-        keys = [item.key for item in items if isinstance(item, Unchanged)]
+        missing = [item for item in items if isinstance(item, IncompleteResult)]
+        keys = [item.key for item in items if isinstance(item, NotModified)]
         assert len(keys) + len(missing) == len(items)
         return keys, missing
 
@@ -89,7 +89,7 @@ def test_awards_that_are_counted_but_do_not_come_are_a_shortfall() -> None:
         server.alter(AWARD_COUNT, lambda answer: answer["results"].update(contracts=157))
         found, missing = server.found(step_of())
     assert len(found) == 150
-    assert missing == [Shortfall(step="test/contracts", expected=157, received=150)]
+    assert missing == [IncompleteResult(step="test/contracts", expected=157, received=150)]
 
 
 def set_page(**values: object) -> Any:
@@ -305,7 +305,7 @@ def test_transactions_that_are_counted_but_do_not_come_are_a_shortfall(days_apar
         server.alter(TRANSACTION_COUNT, lambda answer: answer["results"].update(idvs=3))
         found, missing = server.found(step_of("transactions", since=DAY, until=DAY + timedelta(days=days_apart)))
     assert sorted(found) == keys_of(awards)
-    assert missing == [Shortfall(step="test/transactions", expected=123, received=120)]
+    assert missing == [IncompleteResult(step="test/transactions", expected=123, received=120)]
 
 
 def test_a_search_of_transactions_that_is_refused_whatever_its_types_is_given_up() -> None:
@@ -323,7 +323,9 @@ def test_more_transactions_than_a_watchlist_can_mean_are_not_walked(counted: int
     with Served([award(n, action(day=DAY + timedelta(days=n % 2))) for n in range(101)]) as server:
         server.alter(TRANSACTION_COUNT, lambda answer: answer["results"].update(contracts=counted))
         if walked:
-            assert server.found(TRANSACTIONS)[1] == [Shortfall(step="test/transactions", expected=50_000, received=101)]
+            assert server.found(TRANSACTIONS)[1] == [
+                IncompleteResult(step="test/transactions", expected=50_000, received=101)
+            ]
             return
         with pytest.raises(SourceChanged, match="more rows than a watchlist can mean"):
             server.found(TRANSACTIONS)

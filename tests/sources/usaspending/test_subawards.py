@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from sources.base import HeldRecord, Interest, Shortfall, Unchanged
+from sources.base import IncompleteResult, NotModified, SearchTerms, StoredVersion
 from sources.errors import Blocked, QuotaUsedUp, SourceChanged, SourceError, Unreachable
 from sources.records import Payload, Problem, Publication, Record
 from sources.usaspending.batches import IMPOSSIBLE
@@ -40,7 +40,7 @@ def publications(items: Any) -> list[Publication]:
 
 def holding(items: Any) -> Memory:
     """The memory of a program that has stored these payloads."""
-    held = {i.key: HeldRecord(key=i.key, revision=i.revision) for i in items if isinstance(i, Payload)}
+    held = {i.key: StoredVersion(key=i.key, revision=i.revision) for i in items if isinstance(i, Payload)}
     return Memory(records=held, wanted=lambda _record: True)
 
 
@@ -111,7 +111,7 @@ def test_a_subaward_that_says_the_same_is_unchanged_and_a_corrected_one_comes_ag
     with AlteredSubawards(served) as server:
         held = holding(items_of(SOURCE, server, [STEP], everybody()))
         again = items_of(SOURCE, server, [STEP], held)
-        assert [type(item) for item in again] == [Unchanged] * 3
+        assert [type(item) for item in again] == [NotModified] * 3
         server.requests.clear()
         items_of(SOURCE, server, [STEP], held)
         assert len(server.requests) == 2
@@ -220,7 +220,7 @@ def test_linked_subawards_that_are_counted_and_do_not_come_are_a_shortfall_howev
         server.alter(AWARD_SEARCH, losing({str(n) for n in range(100, 110)}))
         items = items_of(SOURCE, server, [STEP])
     assert [item for item in items if not isinstance(item, Payload)] == [
-        Shortfall(step="test/subawards", expected=95, received=85)
+        IncompleteResult(step="test/subawards", expected=95, received=85)
     ]
     assert len(items) == 106
 
@@ -234,7 +234,7 @@ def test_a_count_that_leaves_nothing_out_is_recognised(number: int) -> None:
         # Where some are missing, it is still noticed.
         server.alter(AWARD_SEARCH, losing({"7"}))
         [missing] = [item for item in items_of(SOURCE, server, [STEP]) if not isinstance(item, Payload)]
-    assert missing == Shortfall(step="test/subawards", expected=number, received=number - 1)
+    assert missing == IncompleteResult(step="test/subawards", expected=number, received=number - 1)
 
 
 @pytest.mark.parametrize("key", [None, "", " "])
@@ -278,7 +278,7 @@ def test_a_hostile_prime_key_reaches_no_other_path(key: str) -> None:
 def test_a_backfill_finds_each_subaward_once() -> None:
     days = (date(2019, 9, 30), date(2019, 10, 1), date(2024, 5, 6), date(2024, 5, 7))
     served = [subaward(n, day=day) for n, day in enumerate(days)]
-    steps = SOURCE.backfill_steps(Interest(names=("ACME",)), date(2000, 1, 1), DAY)
+    steps = SOURCE.backfill_steps(SearchTerms(names=("ACME",)), date(2000, 1, 1), DAY)
     with AlteredSubawards(served) as server:
         items = items_of(SOURCE, server, steps)
     assert [record.signed for record in publications(items)] == list(days[:3])
@@ -354,6 +354,6 @@ def test_a_subaward_to_nobody_in_particular_says_so() -> None:
 
 def test_the_control_query_tells_an_answering_source_from_a_broken_one() -> None:
     with AlteredSubawards([subaward(1)]) as server, client_of(server.base_url) as client:
-        assert SOURCE.control(client)
+        assert SOURCE.health_check(client)
         server.alter("toptier_agencies/", lambda answer: answer["results"][0].update(toptier_code="071"))
-        assert not SOURCE.control(client)
+        assert not SOURCE.health_check(client)

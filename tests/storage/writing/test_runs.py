@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from sources.records import Award, AwardCategory, HeldAward
+from sources.records import Award, AwardCategory, MatchedAward
 from storage.database import Database
 from storage.tables import CheckpointRow, EventRow, RunRow
 from storage.writing.runs import (
@@ -161,5 +161,5 @@ def test_awards_are_held_whatever_their_age_unless_every_match_is_rejected(datab
     save(database, BABEL)
     with database.reading() as session:
         held = held_awards(session)
-    contracts = tuple(HeldAward(key, piid) for key, piid in (("A", "P1"), ("B", "P2"), ("C", "P2"), ("E", "P4")))
-    assert held == {"contract": contracts, "idv": (HeldAward("D", "P3"),)}
+    contracts = tuple(MatchedAward(key, piid) for key, piid in (("A", "P1"), ("B", "P2"), ("C", "P2"), ("E", "P4")))
+    assert held == {"contract": contracts, "idv": (MatchedAward("D", "P3"),)}

@@ -9,25 +9,25 @@ from sources.errors import QuotaUsedUp
 MIDNIGHT = datetime(2026, 1, 2, tzinfo=UTC)
 
 
-class CountingMeter:
-    """Counts down from `a_day`; `spent` names what was asked."""
+class CountingQuota:
+    """Counts down from `requests_per_day`; `spent` names what was asked."""
 
-    def __init__(self, a_day: int) -> None:
+    def __init__(self, requests_per_day: int) -> None:
         self.spent: list[str] = []
-        self._left = a_day
+        self._left = requests_per_day
 
-    def spend(self, source: str, request: str) -> None:
+    def consume(self, source: str, request: str) -> None:
         """Count one request; refuse it when there is none left."""
         if self._left <= 0:
             raise QuotaUsedUp(source, request, "all requests of today are used", retry_at=MIDNIGHT)
         self._left -= 1
         self.spent.append(request)
 
-    def left(self) -> int:
+    def remaining(self) -> int:
         """Return what is left."""
         return self._left
 
-    def stop(self) -> datetime:
+    def exhaust(self) -> datetime:
         """Leave nothing."""
         self._left = 0
         return MIDNIGHT

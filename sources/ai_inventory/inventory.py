@@ -17,9 +17,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date, timedelta
 
-from sources.ai_inventory.inventory_2024 import CONSOLIDATED
-from sources.ai_inventory.row_parser import COMMERCIAL, FILES, INDIVIDUAL, YEAR, read_inventory
-from sources.ai_inventory.table import InventoryFile
+from sources.ai_inventory.row_parser import (
+    COMMERCIAL,
+    CONSOLIDATED,
+    FILES,
+    INDIVIDUAL,
+    YEAR,
+    InventoryFile,
+    read_inventory,
+)
 from sources.base import (
     Assumption,
     DateWindow,

@@ -1,19 +1,21 @@
-"""Reading the files of the federal AI use-case inventory: a CSV, as bytes, into one record per use case. Pure.
+"""Reading the files of the federal AI use-case inventory: CSV bytes into one record per use case. Pure.
 
-Facts: the header of `Data/2025_individually_reported_AI_use_cases.csv` (36 columns, 3,611 rows) and of
-`Data/2025_consolidated_COTS_AI_use_cases.csv` (5 columns, 900 rows), and `Validation/data_dictionary.md`, all of
-github.com/ombegov/2025-Federal-Agency-AI-Use-Case-Inventory; for 2024, `sources.ai_inventory.inventory_2024`. A
-column that is
-not known here is kept as it is found.
+Facts: the headers of the three files of `FILES` (62 columns and 2,133 rows in 2024, in windows-1252; 36 columns and
+3,611 rows, 5 columns and 900 rows in 2025), and the data dictionaries in the `validation` folders of both repositories.
+The columns of 2024 are the questions that agencies were asked; none of them is for vendors, which stand in names,
+systems and contracts. A column that is not known here is kept as it is found.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import tomllib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 
-from sources.ai_inventory import inventory_2024
-from sources.ai_inventory.table import InventoryFile, Read, Row, digest, key_of, problem, read_table, row_of, told_apart
+from sources.ai_inventory.contract_numbers import read_contract_numbers
+from sources.ai_inventory.table import Row, digest, key_of, problem, read_table, row_of, with_unique_keys
 from sources.errors import SourceChanged, excerpt
 from sources.records import (
     Agency,
@@ -28,72 +30,97 @@ from sources.records import (
 )
 
 YEAR = 2025
-REPOSITORY = "ombegov/2025-Federal-Agency-AI-Use-Case-Inventory"
-INDIVIDUAL = InventoryFile(
-    year=YEAR, name="individual", repository=REPOSITORY, path="Data/2025_individually_reported_AI_use_cases.csv"
-)
-COMMERCIAL = InventoryFile(
-    year=YEAR, name="commercial", repository=REPOSITORY, path="Data/2025_consolidated_COTS_AI_use_cases.csv"
-)
-FILES = (inventory_2024.CONSOLIDATED, INDIVIDUAL, COMMERCIAL)
-INDIVIDUAL_COLUMNS = frozenset({"agency", "id", "use_case_name", "agency_bureau", "vendor_name", "has_pii", "pia_url"})
-COMMERCIAL_USE, COMMERCIAL_PRODUCT = "Agency Use (Y/N)?", "Name of Commercial Product or Service Used"
-COMMERCIAL_COLUMNS = frozenset({"Agency", "AI Use Case", COMMERCIAL_USE, COMMERCIAL_PRODUCT})
-NARRATIVE = ("problem_solved", "benefits", "system_outputs")
-# What has a field of its own in the record. The address is for the agency's correspondence, not for feeds.
-TOLD_ELSEWHERE = frozenset({*NARRATIVE, "agency_name", "use_case_name", "agency_bureau", "contact_email"})
-LABELS = {
-    "agency": "Agency's abbreviation",
-    "id": "Use case ID",
-    "is_withheld": "Withheld",
-    "development_stage": "Stage of development",
-    "is_high_impact": "High impact",
-    "HI_justification": "Justification",
-    "topic_area": "Topic area",
-    "operational_date": "Operational since",
-    "contracting_usage": "Bought or built",
-    "vendor_name": "Vendors",
-    "have_ato": "Authorization to operate",
-    "system_name_ato": "System",
-    "data_description": "Data used",
-    "link_to_data": "Open data",
-    "has_pii": "Personally identifiable information",
-    "pia_url": "Privacy impact assessment",
-    "demographic_features": "Demographic features",
-    "has_custom_code": "Custom code",
-    "code_url": "Source code",
-    "hi_testing_conducted": "Tested before deployment",
-    "hi_assessment_completed": "Impact assessment",
-    "hi_potential_impacts": "Potential impacts",
-    "hi_independent_review": "Independent review",
-    "hi_ongoing_monitoring": "Monitored after deployment",
-    "hi_training_established": "Training of operators",
-    "hi_failsafe_presence": "Fail-safe",
-    "hi_appeal_process": "Appeals",
-    "hi_public_consultation": "Feedback from the public",
-}
+LABELS: Mapping[str, Mapping[str, str]] = tomllib.loads(Path(__file__).with_name("labels.toml").read_text("utf-8"))
 NO_VENDOR = frozenset(
-    {
-        "",
-        "-",
-        "in-house",
-        "law enforcement sensitive (les)",
-        "n/a",
-        "na",
-        "no vendor",
-        "none",
-        "not applicable",
-        "not available",
-        "tbd",
-        "unknown",
-    }
+    {"", "-", "in-house", "law enforcement sensitive (les)", "n/a", "na", "no vendor", "none"}
+    | {"not applicable", "not available", "tbd", "unknown"}
 )
 LEGAL_FORM = r"(?:Inc|Incorporated|L\.?L\.?C|L\.?L\.?P|L\.?P|Ltd|Limited|Corp|Corporation|Co|Company|PLC|PBC|GmbH)\b"
 VENDOR_END = re.compile(rf"[;\n|]|,(?!\s*{LEGAL_FORM})", re.IGNORECASE)
 # A comma may stand in an address (DHS-35), but none stands before another one.
 BETWEEN_ADDRESSES = re.compile(r"[\s;|<>\"']+|,(?=\s|https?://)")
 LIST_ITEM = re.compile(r"'([^']*)'|\"([^\"]*)\"")
-LONGEST_ID = 60
+MAX_ID_LENGTH = 60
+NARRATIVE = ("problem_solved", "benefits", "system_outputs")
+COMMERCIAL_USE, PRODUCT = "Agency Use (Y/N)?", "Name of Commercial Product or Service Used"
+NAME, AGENCY, ABBREVIATION, BUREAU = "Use Case Name", "Agency", "Agency Abbreviation", "Bureau"
+PURPOSE = "What is the intended purpose and expected benefits of the AI?"
+OUTPUTS, STAGE, SYSTEM = "Describe the AI system's outputs.", "Stage of Development", "System Name"
+CONTRACTS = "Provide the Procurement Instrument Identifier(s) (PIID) of the contract(s) used."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InventoryFile:
+    """A file of the inventory: its year, its repository on GitHub, its path there, and the columns it must have.
+
+    `fields` are columns that have a field of their own in the record, or are not for feeds: they become no facts.
+    `blank` are the words, in lower case, of a cell that says nothing.
+    """
+
+    year: int
+    name: str
+    repository: str
+    path: str
+    columns: frozenset[str]
+    fields: frozenset[str]
+    blank: frozenset[str] = frozenset({""})
+
+    @property
+    def address(self) -> str:
+        """Where its bytes are, below raw.githubusercontent.com."""
+        return f"/{self.repository}/main/{self.path}"
+
+    @property
+    def page(self) -> str:
+        """Where a reader finds it."""
+        return f"https://github.com/{self.repository}/blob/main/{self.path}"
+
+    def says(self, cell: str) -> bool:
+        """Whether a cell says anything."""
+        return cell.casefold().strip(" .") not in self.blank
+
+    def facts(self, row: Row) -> tuple[SourceFact, ...]:
+        """Return what has no field of its own, labeled for readers."""
+        shown = [(self._label(column), cell) for column, cell in row.items() if column not in self.fields]
+        facts = (SourceFact(label=label, value=_words_of_list(cell)) for label, cell in shown if self.says(cell))
+        return (SourceFact(label="Inventory", value=str(self.year)), *(fact for fact in facts if fact.value))
+
+    def _label(self, column: str) -> str:
+        if self is COMMERCIAL:
+            return column
+        if self is INDIVIDUAL:
+            return LABELS["2025"].get(column) or column.replace("_", " ").capitalize()
+        question, _, explanation = column.partition(" - ")
+        label = next((label for begin, label in LABELS["2024"].items() if question.startswith(begin)), question)
+        return f"{label}, explained" if explanation else label
+
+
+CONSOLIDATED = InventoryFile(
+    year=2024,
+    name="consolidated",
+    repository="ombegov/2024-Federal-AI-Use-Case-Inventory",
+    path="data/2024_consolidated_ai_inventory_raw_v2.csv",
+    columns=frozenset({NAME, AGENCY, ABBREVIATION, BUREAU, PURPOSE, OUTPUTS, STAGE, CONTRACTS, SYSTEM}),
+    fields=frozenset({NAME, AGENCY, BUREAU, PURPOSE, OUTPUTS}),
+    blank=frozenset({"", "n/a", "na"}),
+)
+INDIVIDUAL = InventoryFile(
+    year=YEAR,
+    name="individual",
+    repository="ombegov/2025-Federal-Agency-AI-Use-Case-Inventory",
+    path="Data/2025_individually_reported_AI_use_cases.csv",
+    columns=frozenset({"agency", "id", "use_case_name", "agency_bureau", "vendor_name", "has_pii", "pia_url"}),
+    fields=frozenset({*NARRATIVE, "agency_name", "use_case_name", "agency_bureau", "contact_email"}),
+)
+COMMERCIAL = InventoryFile(
+    year=YEAR,
+    name="commercial",
+    repository=INDIVIDUAL.repository,
+    path="Data/2025_consolidated_COTS_AI_use_cases.csv",
+    columns=frozenset({"Agency", "AI Use Case", COMMERCIAL_USE, PRODUCT}),
+    fields=frozenset({"Agency"}),
+)
+FILES = (CONSOLIDATED, INDIVIDUAL, COMMERCIAL)
 
 
 def read_inventory(document: Document, source: str) -> list[Publication | Problem]:
@@ -103,78 +130,126 @@ def read_inventory(document: Document, source: str) -> list[Publication | Proble
         SourceChanged: it is none of the files (a web page ...), its required columns are not there, or it is cut off.
     """
     header, rows = read_table(document, source)
-    year = YEAR
-    if COMMERCIAL_COLUMNS.issubset(header):
-        read_row = _commercial
-    elif INDIVIDUAL_COLUMNS.issubset(header):
-        read_row = _individual
-    elif inventory_2024.COLUMNS.issubset(header):
-        year, read_row = inventory_2024.CONSOLIDATED.year, inventory_2024.read_row
-    else:
-        missing = ", ".join(sorted(INDIVIDUAL_COLUMNS - set(header)))
+    file = next((file for file in FILES if file.columns.issubset(header)), None)
+    if file is None:
+        missing = ", ".join(sorted(INDIVIDUAL.columns - set(header)))
         raise SourceChanged(source, document.url, f"no column {missing} in {excerpt(document.body)}")
-    read: list[Read] = []
-    problems: list[Publication | Problem] = []
+    read: list[tuple[Publication, str]] = []
+    problems: list[Problem] = []
     for number, cells in rows:
         try:
-            found = read_row(row_of(header, cells, number), document, source)
+            row = row_of(header, cells, number)
+            if file is COMMERCIAL and not row[PRODUCT] and row[COMMERCIAL_USE].casefold() in ("n", "no"):
+                continue  # the agency does not use such a product
+            record, tie = READERS[file.name](row)
         except InvalidRecord as error:
-            problems.append(problem(year, digest(cells), str(error), document, source))
+            problems.append(problem(file.year, digest(cells), str(error), document, source))
         else:
-            read += [found] if found else []
-    return [*told_apart(read, year, document, source), *problems]
+            read.append((replace(record, source=source, revision=digest(row), documents=(document,)), tie))
+    return [*with_unique_keys(read, file.year), *problems]
 
 
-def _individual(row: Row, document: Document, source: str) -> Read:
-    """Read a row of the individually reported use cases. Raises `InvalidRecord`."""
-    agency, name = row["agency"] or row.get("agency_name", ""), row["use_case_name"]
-    if not agency or not name:
+def _use_case(
+    file: InventoryFile, row: Row, *, key: Sequence[str], title: str, agency: Agency, description: Iterable[str]
+) -> Publication:
+    """Return the fields that the records of all files have in common. Raises `InvalidRecord`."""
+    if not agency.name or not title:
         raise InvalidRecord("a use case without its agency or without a name")
-    identity = row["id"] if len(row["id"]) <= LONGEST_ID else digest([row["id"]])
-    vendors = row["vendor_name"]
-    stage = row.get("development_stage", "")
-    record = Publication(
-        key=key_of(YEAR, agency, identity or digest([agency, row["agency_bureau"], name])),
-        source=source,
+    return Publication(
+        key=key_of(file.year, *key),
+        source="",
         kind=PublicationKind.USE_CASE,
         type_text="AI use case",
-        title=" ".join(name.split()),
-        description="\n".join(
-            filter(None, [*(row.get(column, "") for column in NARRATIVE), f"Vendors: {vendors}" if vendors else ""])
-        ),
-        recipient=Recipient(name=_first_vendor(vendors)),
-        awarding=Agency(name=row.get("agency_name") or agency, sub_name=row["agency_bureau"]),
+        title=" ".join(title.split()),
+        description="\n".join(filter(None, description)),
+        recipient=Recipient(name=""),
+        awarding=agency,
         published=None,
-        url=INDIVIDUAL.page,
-        revision=digest(row),
-        state="retired" if stage.casefold().startswith("retired") else "",
-        attachments=tuple(
-            Attachment(title="Privacy impact assessment", url=url) for url in dict.fromkeys(_addresses(row["pia_url"]))
-        ),
-        facts=tuple(_facts(row)),
-        documents=(document,),
+        url=file.page,
+        facts=file.facts(row),
     )
-    return Read(record=record, tie=f"{row['agency_bureau']}\n{name}")
 
 
-def _facts(row: Row) -> Iterator[SourceFact]:
-    yield SourceFact(label="Inventory", value=str(YEAR))
-    for name, cell in row.items():
-        value = _list_in(cell)
-        if value and name not in TOLD_ELSEWHERE:
-            yield SourceFact(label=LABELS.get(name) or name.replace("_", " ").capitalize(), value=value)
+def _consolidated(row: Row) -> tuple[Publication, str]:
+    """Read a row of 2024."""
+    agency, name = row[AGENCY] or row[ABBREVIATION], " ".join(row[NAME].split())
+    contracts = "" if "@" in row[CONTRACTS] else row[CONTRACTS]  # one agency named a person, with telephone
+    numbers = read_contract_numbers(contracts)
+    told = {"System": row[SYSTEM], "Contracts": contracts}
+    stated = (f"{label}: {cell}" for label, cell in told.items() if CONSOLIDATED.says(cell))
+    record = _use_case(
+        CONSOLIDATED,
+        {**row, CONTRACTS: contracts},
+        key=(row[ABBREVIATION] or agency, digest([agency, row[BUREAU], name])),
+        title=name,
+        agency=Agency(name=agency, sub_name=row[BUREAU]),
+        description=(row[PURPOSE], row[OUTPUTS], *stated),
+    )
+    others = SourceFact(label="Other contract numbers", value=", ".join(numbers.others))
+    record = replace(
+        record,
+        piid=numbers.piid,
+        parent_piid=numbers.parent,
+        modification=numbers.modification,
+        solicitation=numbers.solicitation,
+        state=_state(row[STAGE]),
+        facts=(*record.facts, others) if others.value else record.facts,
+    )
+    return record, digest(row)
+
+
+def _individual(row: Row) -> tuple[Publication, str]:
+    """Read a row of the individually reported use cases of 2025."""
+    agency, name, bureau = row["agency"] or row.get("agency_name", ""), row["use_case_name"], row["agency_bureau"]
+    identity = row["id"] if len(row["id"]) <= MAX_ID_LENGTH else digest([row["id"]])
+    vendors, assessments = row["vendor_name"], dict.fromkeys(_addresses(row["pia_url"]))
+    record = _use_case(
+        INDIVIDUAL,
+        row,
+        key=(agency, identity or digest([agency, bureau, name])),
+        title=name,
+        agency=Agency(name=row.get("agency_name") or agency, sub_name=bureau),
+        description=[*(row.get(column, "") for column in NARRATIVE), f"Vendors: {vendors}" if vendors else ""],
+    )
+    record = replace(
+        record,
+        recipient=Recipient(name=_first_vendor(vendors)),
+        state=_state(row.get("development_stage", "")),
+        attachments=tuple(Attachment(title="Privacy impact assessment", url=url) for url in assessments),
+    )
+    return record, f"{bureau}\n{name}"
+
+
+def _commercial(row: Row) -> tuple[Publication, str]:
+    """Read a row of the common commercial products of 2025."""
+    agency, name, product = row["Agency"], row["AI Use Case"], row[PRODUCT]
+    stated = [f"Commercial products: {product}" if product else ""]
+    key = ("COTS", digest([agency, name]))
+    record = _use_case(COMMERCIAL, row, key=key, title=name, agency=Agency(name=agency), description=stated)
+    return replace(record, type_text="AI use case, commercial product"), product
+
+
+READERS: Mapping[str, Callable[[Row], tuple[Publication, str]]] = {
+    "consolidated": _consolidated,
+    "individual": _individual,
+    "commercial": _commercial,
+}
+
+
+def _state(stage: str) -> str:
+    return "retired" if stage.casefold().startswith("retired") else ""
 
 
 def _addresses(cell: str) -> Iterator[str]:
-    """Return the web addresses among the words of a cell."""
+    """Return the web addresses in a cell."""
     for word in BETWEEN_ADDRESSES.split(cell):
         start = word.find("http")
         if word[start:].startswith(("https://", "http://")):
             yield word[start:].rstrip(".,)]")
 
 
-def _list_in(cell: str) -> str:
-    """Return a cell; the list that it may hold, written as Python does, as words."""
+def _words_of_list(cell: str) -> str:
+    """Return a cell; a list in Python's notation as words."""
     if not (cell.startswith("[") and cell.endswith("]")):
         return cell
     items = [single or double for single, double in LIST_ITEM.findall(cell)]
@@ -185,29 +260,3 @@ def _first_vendor(vendors: str) -> str:
     """Return the first vendor a cell names, "" when it names none."""
     first = VENDOR_END.split(vendors, maxsplit=1)[0].strip()
     return "" if first.casefold() in NO_VENDOR or first.casefold().startswith("redacted") else first
-
-
-def _commercial(row: Row, document: Document, source: str) -> Read | None:
-    """Read a row of the common commercial products; `None` where an agency has none in use. Raises `InvalidRecord`."""
-    agency, name, product = row["Agency"], row["AI Use Case"], row[COMMERCIAL_PRODUCT]
-    if not agency or not name:
-        raise InvalidRecord("a use of a commercial product without its agency or without a name")
-    if not product and row[COMMERCIAL_USE].casefold() in ("n", "no"):
-        return None
-    facts = [SourceFact(label=label, value=cell) for label, cell in row.items() if cell and label != "Agency"]
-    record = Publication(
-        key=key_of(YEAR, "COTS", digest([agency, name])),
-        source=source,
-        kind=PublicationKind.USE_CASE,
-        type_text="AI use case, commercial product",
-        title=" ".join(name.split()),
-        description=f"Commercial products: {product}" if product else "",
-        recipient=Recipient(name=""),
-        awarding=Agency(name=agency),
-        published=None,
-        url=COMMERCIAL.page,
-        revision=digest(row),
-        facts=(SourceFact(label="Inventory", value=str(YEAR)), *facts),
-        documents=(document,),
-    )
-    return Read(record=record, tie=product)

@@ -13,7 +13,7 @@ import pytest
 
 from feeds.entries.titles import title_for
 from procurewatch.context import AppContext
-from sources.ai_inventory.numbers import read_numbers
+from sources.ai_inventory.contract_numbers import read_contract_numbers
 from sources.records import (
     Agency,
     Amount,
@@ -388,7 +388,7 @@ def test_an_announcement_of_an_agreement_is_linked_more_softly(tmp_path: Path) -
 
 
 def test_a_use_case_is_linked_with_the_award_that_its_agency_names(tmp_path: Path) -> None:
-    numbers = read_numbers("75P00122A00010/70CMSD26F00000001/P00004")
+    numbers = read_contract_numbers("75P00122A00010/70CMSD26F00000001/P00004")
     use_case = replace(
         published(PublicationKind.USE_CASE, "aiinventory"),
         awarding=Agency(name="Department of Homeland Security", sub_name="ICE"),

@@ -1,7 +1,7 @@
-"""The contract numbers that agencies typed into one cell of the inventory of 2024. Pure.
+"""The contract numbers that agencies typed into one cell of the 2024 inventory. Pure.
 
-Seen: one number, several between commas, slashes or words ("BPA: 70B06C20A00000036  Call Order 1: ..."), an agreement
-before its order ("75N97023A00004/75N97023F00005"), numbers of agencies' own systems, prose, names of companies.
+A cell holds one number, several between commas, slashes or words ("BPA: 70B06C20A00000036  Call Order 1: ..."), an
+agreement before its order ("75N97023A00004/75N97023F00005"), numbers of agencies' own systems, prose or company names.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ _LETTER = 8  # where the kind of instrument stands in a modern number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Numbers:
-    """The numbers of a cell, without dashes: an award, the agreement before it, and others. "" where there is none."""
+class ContractNumbers:
+    """The numbers in a cell, without dashes: an award, the agreement it is under, and others. "" where none."""
 
     piid: str = ""
     parent: str = ""
@@ -35,19 +35,19 @@ class Numbers:
     others: tuple[str, ...] = ()
 
 
-def read_numbers(cell: str) -> Numbers:
+def read_contract_numbers(cell: str) -> ContractNumbers:
     """Return the contract numbers in a cell. The award is the first contract or order, else the first agreement.
 
     Only an order is placed under the agreement before it: not a contract (C) or a purchase order (P, V).
     """
     every = list(dict.fromkeys(hit[0].replace("-", "") for hit in _NUMBER.finditer(cell)))
-    found = [number for number in every if not _is_of(number, "RQ")]
-    solicitation = next((number for number in every if _is_of(number, "RQ")), "")
+    found = [number for number in every if not _has_letter(number, "RQ")]
+    solicitation = next((number for number in every if _has_letter(number, "RQ")), "")
     piid = next((number for number in found if not _is_agreement(number)), found[0] if found else "")
     before = found[: found.index(piid)] if piid else []
-    parent = before[-1] if before and not _is_of(piid, "CPV") else ""
+    parent = before[-1] if before and not _has_letter(piid, "CPV") else ""
     modification = _MODIFICATION.search(cell) if len(found) - len(before) == 1 else None
-    return Numbers(
+    return ContractNumbers(
         piid=piid,
         parent=parent,
         modification=modification[0] if modification else "",
@@ -56,7 +56,7 @@ def read_numbers(cell: str) -> Numbers:
     )
 
 
-def _is_of(number: str, letters: str) -> bool:
+def _has_letter(number: str, letters: str) -> bool:
     return bool(_MODERN.fullmatch(number)) and number[_LETTER] in letters
 
 

@@ -22,15 +22,15 @@ def write_docx(letter: FoiaLetter) -> bytes:
     """Return the letter as a .docx file. Its notes are not in it."""
     document = docx.Document()
     _set_up(document, letter)
-    document.add_paragraph(letter.written)
-    document.add_paragraph("\n".join(letter.to))
+    document.add_paragraph(letter.date)
+    document.add_paragraph("\n".join(letter.address))
     document.add_paragraph().add_run(f"Re: {letter.subject}").bold = True
     document.add_paragraph("Dear FOIA Officer:")
-    for part in letter.parts:
-        if part.heading:
-            document.add_heading(part.heading, level=2)
-        document.add_paragraph(part.text)
-        for line in part.lines:  # numbered by hand: the numbers of a list style run on from one list to the next
+    for section in letter.sections:
+        if section.heading:
+            document.add_heading(section.heading, level=2)
+        document.add_paragraph(section.text)
+        for line in section.lines:  # numbered by hand: the numbers of a list style run on from one list to the next
             document.add_paragraph(line).paragraph_format.left_indent = Pt(18)
     document.add_paragraph("\n".join(letter.signature))
     written = io.BytesIO()

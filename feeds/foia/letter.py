@@ -7,13 +7,14 @@ comes apart from the letter, as notes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
 from feeds.entries.matches import name, through_reseller, told_matches
+from feeds.entries.render import render
 from feeds.foia.offices import AGENCY_SEARCH, FoiaOffice, is_own_office, office_for
-from feeds.foia.requests import asks_for, short_asks_for
 from feeds.text import day, money, one_line, shorten
 from feeds.urls import official_page
 from storage.models import StoredAction, StoredRecord
@@ -54,8 +55,8 @@ class Requester:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """A part of the letter: a heading ("" for none), a paragraph, and below it a list of facts or of numbered asks."""
+class LetterSection:
+    """A section of the letter: a heading ("" for none), a paragraph, and a list, numbered or with dashes."""
 
     heading: str
     text: str
@@ -70,16 +71,16 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoiaLetter:
-    """A request, cleaned but not escaped, one line a string. `notes` are for the sender and not part of it.
+    """A request, cleaned but not escaped, one string per line. `notes` are for the sender and not part of the letter.
 
-    `short` is the whole request in a few sentences, for where there is little room. `office` is `None` when the data
-    file knows neither the agency nor its department.
+    `short` is the whole request in a few sentences. `office` is `None` when neither the agency's nor its department's
+    FOIA office is known.
     """
 
     subject: str
-    written: str
-    to: tuple[str, ...]
-    parts: tuple[Part, ...]
+    date: str
+    address: tuple[str, ...]
+    sections: tuple[LetterSection, ...]
     signature: tuple[str, ...]
     short: str
     notes: tuple[str, ...]
@@ -87,55 +88,69 @@ class FoiaLetter:
 
     @property
     def text(self) -> str:
-        """The letter as plain text, a paragraph a line, ending in a line break."""
-        blocks = [self.written, "\n".join(self.to), f"Re: {self.subject}", "Dear FOIA Officer:"]
-        blocks += [block for part in self.parts for block in _blocks(part)]
-        return "\n\n".join([*blocks, "\n".join(self.signature)]) + "\n"
+        """The letter as plain text, one line per paragraph."""
+        blocks = [self.date, "\n".join(self.address), f"Re: {self.subject}", "Dear FOIA Officer:"]
+        for section in self.sections:
+            blocks += [section.heading.upper(), section.text, "\n".join(section.lines)]
+        return "\n\n".join(filter(None, [*blocks, "\n".join(self.signature)])) + "\n"
 
 
-def letter(
+def write_letter(
     record: StoredRecord,
     actions: Sequence[StoredAction] = (),
     requester: Requester | None = None,
     *,
-    written: date | None = None,
+    dated: date | None = None,
 ) -> FoiaLetter:
-    """Return the request about a record. `actions` are the award's; `written` is its date, a placeholder if `None`."""
-    who = requester or Requester()
-    office = office_for(record)
-    facts, asks = (
-        _purchase(record, actions),
-        asks_for(record.category, vendor=_vendor(record), recipient=_payee(record)),
-    )
-    parts = (
-        Part("", _opening(record)),
-        Part(ABOUT, "The public record describes it as follows.", facts),
-        Part(ASKED, f"Please send me, from {_since(record)} to the date of your search:", asks, numbered=True),
-        *_terms(who, record),
-    )
+    """Return the request for an award's or a publication's records. `actions` are the award's.
+
+    `dated` is the letter's date; `None` leaves a placeholder.
+    """
+    requester, office = requester or Requester(), office_for(record)
+    words = {
+        "agency": _agency(record),
+        "category": record.category,
+        "details": _details(record, actions),
+        "has_number": bool(record.piid),
+        "is_match": bool(told_matches(record)),
+        "is_news_media": requester.is_news_media,
+        "kind": _KINDS.get(record.category, "record"),
+        "number": _number(record),
+        "official_url": official_page(record),
+        "parent": name(record.parent_piid),
+        "recipient": _payee(record),
+        "signed": day(record.signed) if record.signed else "",
+        "since": _since(record),
+        "vendor": _vendor(record),
+    }
     return FoiaLetter(
         subject=_subject(record),
-        written=written.isoformat() if written else "[Date]",
-        to=_to(record, office),
-        parts=parts,
-        signature=_signature(who),
-        short=_short(record, who),
-        notes=tuple(_notes(record, office, who, len(actions))),
+        date=dated.isoformat() if dated else "[Date]",
+        address=_address(record, office),
+        sections=tuple(_sections(render("foia_letter.txt", **words))),
+        signature=_signature(requester),
+        short=one_line(render("foia_short.txt", **words)),
+        notes=tuple(_notes(record, office, requester, len(actions))),
         office=office,
     )
 
 
-def _blocks(part: Part) -> list[str]:
-    head = [part.heading.upper()] if part.heading else []
-    return [*head, part.text, *(["\n".join(part.lines)] if part.items else [])]
+def _sections(text: str) -> Iterator[LetterSection]:
+    """Read the sections of the rendered template, whose head says how they are written."""
+    opening, *sections = re.split(r"^## ", text, flags=re.MULTILINE)
+    for section in ("\n" + opening.lstrip(), *sections):
+        heading, _, body = section.partition("\n")
+        paragraph, *items = re.split(r"^(?:- |1\. )", body, flags=re.MULTILINE)
+        numbered = "\n1. " in body
+        yield LetterSection(heading, one_line(paragraph), tuple(one_line(item) for item in items), numbered)
 
 
 def _subject(record: StoredRecord) -> str:
-    about = ", ".join(filter(None, (_called(record), name(record.recipient_name))))
+    about = ", ".join(filter(None, (_number(record), name(record.recipient_name))))
     return shorten(f"Freedom of Information Act request: {about}", 200)
 
 
-def _called(record: StoredRecord) -> str:
+def _number(record: StoredRecord) -> str:
     """Return the number under which the agency files it, else its title; of an award with neither, the record's key."""
     called = name(record.piid) or name(record.solicitation) or name(record.title)
     return called or (name(record.type_text) if record.is_publication else name(record.key))
@@ -157,17 +172,7 @@ def _agency(record: StoredRecord) -> str:
     return name(record.sub_agency_name or record.agency_name) or "the agency"
 
 
-def _opening(record: StoredRecord) -> str:
-    kind = _KINDS.get(record.category, "record")
-    by_number = ", described below so that it can be found by its number alone" if record.piid else ""
-    return (
-        "Under the Freedom of Information Act, 5 U.S.C. \N{SECTION SIGN} 552, and your agency's regulations, I request "
-        f"records of {_agency(record)} about one {kind}{by_number}. "
-        "If another component holds the records, please route this request to it and tell me which."
-    )
-
-
-def _purchase(record: StoredRecord, actions: Sequence[StoredAction]) -> tuple[str, ...]:
+def _details(record: StoredRecord, actions: Sequence[StoredAction]) -> tuple[str, ...]:
     pairs = [*_numbers(record), *_buyers(record), *_sellers(record), *_dates(record), *_sums(record, actions)]
     description = shorten(one_line(record.description), _LONGEST_DESCRIPTION)
     pairs += [
@@ -255,48 +260,7 @@ def _since(record: StoredRecord) -> str:
     return (first - _PLANNING).isoformat() if first else "the first planning of it"
 
 
-def _terms(who: Requester, record: StoredRecord) -> tuple[Part, ...]:
-    section = "5 U.S.C. \N{SECTION SIGN} 552"
-    return (
-        Part(
-            "Form of the records",
-            f"Please send electronic copies by e-mail or download, spreadsheets and logs in their native format "
-            f"({section}(a)(3)(B)). If part of a record is exempt, please release every reasonably segregable portion "
-            f"({section}(b)), mark each deletion with its exemption, and state the foreseeable harm "
-            f"({section}(a)(8)(A)). Records may be released as they become ready.",
-        ),
-        _fees(who, record),
-        Part(
-            "Timing and preservation",
-            f"I look forward to your determination within 20 working days ({section}(a)(6)(A)(i)) and to a tracking "
-            f"number ({section}(a)(7)(A)). Please preserve all records that may be responsive, including logs that "
-            "would otherwise expire, until this request and any appeal are closed. If anything here is unclear or too "
-            "broad, please write or call before you close or narrow it; I am glad to set priorities.",
-        ),
-    )
-
-
-def _fees(who: Requester, record: StoredRecord) -> Part:
-    section = "5 U.S.C. \N{SECTION SIGN} 552(a)(4)(A)"
-    media = (
-        f"I am a representative of the news media ({section}(ii)(II)): I gather information of interest to the public, "
-        "use editorial skills to turn it into a distinct work, and distribute that work to an audience [say where]. "
-        if who.is_news_media
-        else ""
-    )
-    watching = " to watch, identify or track people" if told_matches(record) else ""
-    return Part(
-        "Fee waiver",
-        f"{media}I request a waiver of all fees ({section}(iii)). Disclosure is in the public interest because it is "
-        "likely to contribute significantly to public understanding of the operations or activities of the "
-        f"government: the records concern what {_agency(record)} buys{watching}, under what rules and at what cost, "
-        "of which the public record holds little more than what is quoted above. I will publish what I find and "
-        "have no commercial interest in it. If fees are not waived, please tell me the estimate before any work "
-        "that would cost more than $25.",
-    )
-
-
-def _to(record: StoredRecord, office: FoiaOffice | None) -> tuple[str, ...]:
+def _address(record: StoredRecord, office: FoiaOffice | None) -> tuple[str, ...]:
     address = office.postal if office and office.postal else (f"[Address: see {AGENCY_SEARCH}]",)
     if office is None:
         return ("FOIA Officer", _agency(record), *address)
@@ -305,35 +269,24 @@ def _to(record: StoredRecord, office: FoiaOffice | None) -> tuple[str, ...]:
     return ("FOIA Officer", *through, office.agency, *(line for line in address if line != office.agency))
 
 
-def _signature(who: Requester) -> tuple[str, ...]:
-    lines = ["Sincerely,", name(who.name) or "[Your name]"]
-    lines += [name(who.organization) or "[Your organization]"] if who.organization or who.is_news_media else []
-    return (*lines, name(who.email) or "[Your e-mail address]", name(who.postal) or "[Your postal address]")
-
-
-def _short(record: StoredRecord, who: Requester) -> str:
-    signed = f", signed {day(record.signed)}" if record.signed else ""
-    under = f" under {name(record.parent_piid)}" if record.parent_piid else ""
-    kind = _KINDS.get(record.category, "record")
-    media = "As a representative of the news media I" if who.is_news_media else "I"
-    return (
-        "Under the Freedom of Information Act, 5 U.S.C. 552, I request electronic copies of these records of "
-        f"{_agency(record)} about {kind} {_called(record)}{under}, {_payee(record)}{signed} "
-        f"({official_page(record)}): {short_asks_for(record.category)}. Please release all segregable portions, "
-        f"preserve responsive records, and decide within 20 working days. {media} request a waiver of all fees: "
-        "disclosure will contribute significantly to public understanding of government operations and is not in my "
-        "commercial interest."
+def _signature(requester: Requester) -> tuple[str, ...]:
+    lines = ["Sincerely,", name(requester.name) or "[Your name]"]
+    lines += (
+        [name(requester.organization) or "[Your organization]"]
+        if requester.organization or requester.is_news_media
+        else []
     )
+    return (*lines, name(requester.email) or "[Your e-mail address]", name(requester.postal) or "[Your postal address]")
 
 
-def _notes(record: StoredRecord, office: FoiaOffice | None, who: Requester, actions: int) -> Iterable[str]:
+def _notes(record: StoredRecord, office: FoiaOffice | None, requester: Requester, actions: int) -> Iterable[str]:
     yield from _address_notes(record, office)
     funder = record.funding_sub_agency_name or record.funding_agency_name
     if funder and _fact(funder) not in (_fact(record.sub_agency_name), _fact(record.agency_name)):
         yield f"{_fact(funder)} pays for this: send it a request too, since the records of use are likely there."
     if record.category == "use-case":
         yield "The agency may hold the contracts under other words: name them if you know them."
-    if who.is_news_media:
+    if requester.is_news_media:
         yield "If you do not publish news, take out the sentence on the news media; the fee waiver can stand."
     if actions > MOST_MODIFICATIONS:
         yield f"The letter names the first {MOST_MODIFICATIONS} of {actions} actions."

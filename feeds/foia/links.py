@@ -55,8 +55,8 @@ def _title(letter: FoiaLetter) -> str:
 
 
 def _listed(letter: FoiaLetter, heading: str) -> str:
-    part = next(part for part in letter.parts if part.heading == heading)
-    return "\n".join([part.text, *part.lines])
+    section = next(section for section in letter.sections if section.heading == heading)
+    return "\n".join([section.text, *section.lines])
 
 
 def _with_signature(letter: FoiaLetter, text: str) -> str:

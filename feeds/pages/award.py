@@ -12,7 +12,7 @@ from feeds.entries.entry import reason_for
 from feeds.entries.facts import amounts, award_facts, competition, payments
 from feeds.entries.highlight import marked_pieces, signals_on
 from feeds.entries.matches import buyer, heading, recipient, told_matches
-from feeds.foia.letter import letter
+from feeds.foia.letter import write_letter
 from feeds.foia.links import mailto, muckrock_composer
 from feeds.pages.charts import actions_chart
 from feeds.pages.index import FeedRow
@@ -72,7 +72,7 @@ def render_award(
     our_url = frame.address(urls.award_path(award.key))
     texts = {action.key: action.description for action in record.actions}
     moved = [(act.signed, act.obligation) for act in record.actions if act.signed and act.obligation]
-    request = letter(award, record.actions)
+    request = write_letter(award, record.actions)
     bought, paid = competition(award), payments(award)
     others = [fact for fact in award_facts(award) if fact not in (*bought, *paid)]
     return frame.page(

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from feeds.citations import FORMS, Form, cite_award, cite_event
 from feeds.foia.docx import write_docx
-from feeds.foia.letter import FoiaLetter, Requester, letter
+from feeds.foia.letter import FoiaLetter, Requester, write_letter
 from feeds.foia.links import mailto, muckrock_composer
 from feeds.text import one_line
 from feeds.urls import award_path, event_anchor, event_path, site_url
@@ -42,7 +42,7 @@ def foia(  # noqa: PLR0917  options are given by name
     who = Requester(name=name, organization=organization, email=email, is_news_media=not not_media)
     with open_app(settings) as app_context, app_context.database.reading() as session:
         record = _single_record(session, award)
-        request = letter(record, actions_of(session, record.key), who, written=datetime.now(UTC).date())
+        request = write_letter(record, actions_of(session, record.key), who, dated=datetime.now(UTC).date())
     if docx:
         docx.write_bytes(write_docx(request))
         _print_lines([f"wrote {docx}"])

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from starlette.types import Receive, Scope, Send
 
 from feeds.foia.docx import MEDIA_TYPE, write_docx
-from feeds.foia.letter import letter
+from feeds.foia.letter import write_letter
 from feeds.text import clean
 from procurewatch.exports.formats import FORMS, ExportFormat, export_bytes
 from procurewatch.exports.ocds import PROCESSES
@@ -155,7 +155,7 @@ def _request_for_records(room: Room, names: RecordNames) -> Callable[[str, Reque
             actions = actions_of(session, record.key) if record else []
         if record is None:
             return refusal(404, NO_SUCH_RECORD)
-        written = letter(record, actions)
+        written = write_letter(record, actions)
         if ending == "docx":
             return answer(request, page_of(write_docx(written)), MEDIA_TYPE)
         return answer(request, page_of(written.text.encode()), "text/plain; charset=utf-8")

@@ -17,7 +17,7 @@ from selectolax.lexbor import LexborHTMLParser
 
 from feeds.entries.render import _environment
 from feeds.foia.docx import write_docx
-from feeds.foia.letter import MOST_MODIFICATIONS, FoiaLetter, Requester, letter
+from feeds.foia.letter import MOST_MODIFICATIONS, FoiaLetter, Requester, write_letter
 from feeds.foia.links import LONGEST_MAILTO, LONGEST_MUCKROCK, mailto, muckrock_composer
 from feeds.foia.offices import AGENCY_SEARCH, FoiaOffice, is_own_office, office_for, offices
 from storage.models import StoredAmount, StoredRecord
@@ -58,16 +58,16 @@ def publication(category: str, **facts: object) -> StoredRecord:
 
 
 def facts(of: FoiaLetter) -> tuple[str, ...]:
-    return next(part.items for part in of.parts if part.heading == "What this is about")
+    return next(part.items for part in of.sections if part.heading == "What this is about")
 
 
 def asked(of: FoiaLetter) -> str:
-    return "\n".join(next(part.items for part in of.parts if part.heading == "Records requested"))
+    return "\n".join(next(part.items for part in of.sections if part.heading == "Records requested"))
 
 
 @pytest.mark.parametrize(("record", "actions"), REAL)
 def test_a_letter_names_what_a_records_office_needs(record: StoredRecord, actions: tuple[object, ...]) -> None:
-    made = letter(record, actions, written=date(2026, 11, 23))  # type: ignore[arg-type]
+    made = write_letter(record, actions, dated=date(2026, 11, 23))  # type: ignore[arg-type]
     told = (record.piid, record.parent_piid, record.key, record.recipient_name, record.sub_agency_name, record.url)
     for needed in (*told, record.description, "5 U.S.C. § 552", "20 working days", "segregable", "preserve"):
         assert needed in made.text
@@ -78,14 +78,14 @@ def test_a_letter_names_what_a_records_office_needs(record: StoredRecord, action
 def test_every_modification_is_named_with_its_date() -> None:
     assert (
         "Modifications: base award (2021-09-03); P00001 (2021-11-29); P00002 (2022-06-29); P00003 (2022-09-06); "
-        "P00005 (2023-09-12)" in facts(letter(CLEARVIEW, CLEARVIEW_ACTIONS))
+        "P00005 (2023-09-12)" in facts(write_letter(CLEARVIEW, CLEARVIEW_ACTIONS))
     )
 
 
 def test_of_very_many_modifications_the_first_are_named_and_the_rest_counted() -> None:
     first = CLEARVIEW_ACTIONS[0]
     many = [replace(first, modification=f"P{n:05}", signed=date(2021, 1, 1) + timedelta(days=n)) for n in range(1, 101)]
-    made = letter(CLEARVIEW, many)
+    made = write_letter(CLEARVIEW, many)
     (told,) = [fact for fact in facts(made) if fact.startswith("Modifications: ")]
     assert told.count("(") == MOST_MODIFICATIONS
     assert told.endswith("; and 40 later ones")
@@ -93,11 +93,11 @@ def test_of_very_many_modifications_the_first_are_named_and_the_rest_counted() -
 
 
 def test_through_a_reseller_both_are_named() -> None:
-    made = letter(BABEL, BABEL_ACTIONS)
+    made = write_letter(BABEL, BABEL_ACTIONS)
     assert "Reseller or prime contractor: PANAMERICA COMPUTERS, INC." in facts(made)
     assert "Product of: Babel Street" in facts(made)
     assert "terms of Babel Street and of PANAMERICA COMPUTERS, INC.\n" in asked(made)
-    direct = letter(CLEARVIEW, CLEARVIEW_ACTIONS)
+    direct = write_letter(CLEARVIEW, CLEARVIEW_ACTIONS)
     assert "Recipient: CLEARVIEW AI, INC." in facts(direct)
     assert not any(fact.startswith("Product of") for fact in facts(direct))
 
@@ -111,7 +111,7 @@ def test_parent_trade_name_office_and_funder_are_named() -> None:
         funding_agency_name="Department of Justice",
         funding_sub_agency_name="Federal Bureau of Investigation",
     )
-    made = letter(record)
+    made = write_letter(record)
     assert {
         "Recipient's parent: CLEARVIEW HOLDINGS",
         "Contracting office: INVESTIGATIONS AND OPERATIONS SUPPORT DALLAS",
@@ -123,34 +123,36 @@ def test_parent_trade_name_office_and_funder_are_named() -> None:
 
 def test_what_is_not_known_is_left_out_and_what_only_the_sender_knows_is_bracketed() -> None:
     bare = replace(CLEARVIEW, signed=None, description="", obligated=None, recipient_name="", type_text="")
-    made = letter(bare)
+    made = write_letter(bare)
     assert "not stated" not in made.text
     assert "“”" not in made.text
     assert "from the first planning of it" in made.text
     assert {"[Date]", "[Your name]", "[Your organization]", "[Your e-mail address]"} <= set(
         re.findall(r"\[[^\]]+\]", made.text)
     )
-    signed = letter(CLEARVIEW, (), Requester(name="Ida B. Wells", organization="Memphis Free Speech", email="i@m.org"))
+    signed = write_letter(
+        CLEARVIEW, (), Requester(name="Ida B. Wells", organization="Memphis Free Speech", email="i@m.org")
+    )
     assert signed.signature[:4] == ("Sincerely,", "Ida B. Wells", "Memphis Free Speech", "i@m.org")
 
 
 def test_a_doubtful_amount_is_not_repeated() -> None:
     record = replace(CLEARVIEW, doubt="it has the digits of an identifier")
-    assert "2,287,500" in letter(CLEARVIEW).text
-    assert "2,287,500" not in letter(record).text
+    assert "2,287,500" in write_letter(CLEARVIEW).text
+    assert "2,287,500" not in write_letter(record).text
 
 
 def test_who_is_not_of_the_news_media_does_not_say_so() -> None:
-    assert "representative of the news media" in letter(CLEARVIEW).text
-    assert "representative of the news media" in letter(CLEARVIEW).short
-    citizen = letter(CLEARVIEW, (), Requester(is_news_media=False))
+    assert "representative of the news media" in write_letter(CLEARVIEW).text
+    assert "representative of the news media" in write_letter(CLEARVIEW).short
+    citizen = write_letter(CLEARVIEW, (), Requester(is_news_media=False))
     assert "news media" not in citizen.text + citizen.short
     assert "waiver of all fees" in citizen.text
 
 
 @pytest.mark.parametrize("category", KINDS)
 def test_each_kind_of_record_gets_a_letter_of_its_own(category: str) -> None:
-    made = letter(publication(category))
+    made = write_letter(publication(category))
     wanted = {
         "notice": "Questions from vendors",
         "announcement": "statement of work",
@@ -165,16 +167,16 @@ def test_each_kind_of_record_gets_a_letter_of_its_own(category: str) -> None:
     assert "{" not in made.text
     assert "Title: Facial recognition" in facts(made)
     assert made.subject == "Freedom of Information Act request: Facial recognition, CLEARVIEW AI, INC."
-    assert made.to.count("U.S. Immigration and Customs Enforcement") == 1
+    assert made.address.count("U.S. Immigration and Customs Enforcement") == 1
     assert "from 2020-08-30 to the date of your search" in made.text
 
 
 def test_a_subaward_names_the_prime_award_and_an_announcement_its_amount() -> None:
     prime = (("Prime award", "70CTD019FR0000268"), ("Prime recipient", "PALANTIR"), ("Subaward number", "S-1"))
-    told = facts(letter(publication("subaward", facts=prime)))
+    told = facts(write_letter(publication("subaward", facts=prime)))
     assert {"Prime award: 70CTD019FR0000268", "Prime recipient: PALANTIR", "Subaward number: S-1"} <= set(told)
     amount = StoredAmount(meaning="announced", dollars=Decimal("1000000"), shared=False)
-    assert "Announced: $1,000,000.00" in facts(letter(publication("announcement", amounts=(amount,))))
+    assert "Announced: $1,000,000.00" in facts(write_letter(publication("announcement", amounts=(amount,))))
 
 
 @pytest.mark.parametrize("office", offices(), ids=lambda office: office.agency)
@@ -225,18 +227,18 @@ def test_a_departments_office_stands_in_for_a_component_that_is_not_known_and_sa
         agency_code="015",
         agency_name="Department of Justice",
     )
-    office, made = office_for(record), letter(record)
+    office, made = office_for(record), write_letter(record)
     assert office is not None
     assert not is_own_office(office, record)
-    assert made.to[:3] == ("FOIA Officer", "Bureau of Odd Affairs", "Department of Justice")
+    assert made.address[:3] == ("FOIA Officer", "Bureau of Odd Affairs", "Department of Justice")
     assert any(AGENCY_SEARCH in note for note in made.notes)
 
 
 def test_without_an_address_the_letter_says_where_to_find_one() -> None:
     record = replace(CLEARVIEW, sub_agency_code="", sub_agency_name="Panama Canal", agency_code="", agency_name="")
-    made = letter(record)
+    made = write_letter(record)
     assert made.office is None
-    assert made.to == ("FOIA Officer", "Panama Canal", f"[Address: see {AGENCY_SEARCH}]")
+    assert made.address == ("FOIA Officer", "Panama Canal", f"[Address: see {AGENCY_SEARCH}]")
     assert made.notes[0] == f"No address is known here for the FOIA office of Panama Canal: find it at {AGENCY_SEARCH}."
     assert mailto(made).startswith("mailto:?subject=")
     assert "agency" not in parse_qs(urlsplit(muckrock_composer(made)).query)
@@ -244,14 +246,14 @@ def test_without_an_address_the_letter_says_where_to_find_one() -> None:
 
 def test_an_address_that_nobody_confirmed_is_called_so() -> None:
     marshals = replace(CLEARVIEW, sub_agency_code="1560", sub_agency_name="")
-    (note,) = [note for note in letter(marshals).notes if note.startswith("Check the address")]
+    (note,) = [note for note in write_letter(marshals).notes if note.startswith("Check the address")]
     assert "not confirmed" in note
     assert note.endswith("2015.")
 
 
 def test_a_mail_link_read_back_is_the_request() -> None:
     record = replace(CLEARVIEW, sub_agency_code="7009", sub_agency_name="")
-    made = letter(record, CLEARVIEW_ACTIONS)
+    made = write_letter(record, CLEARVIEW_ACTIONS)
     link = mailto(made)
     assert len(link) <= LONGEST_MAILTO
     parts = urlsplit(link)
@@ -264,7 +266,7 @@ def test_a_mail_link_read_back_is_the_request() -> None:
 
 
 def test_muckrocks_composer_is_filled_in() -> None:
-    made = letter(BABEL, BABEL_ACTIONS)
+    made = write_letter(BABEL, BABEL_ACTIONS)
     parts = urlsplit(muckrock_composer(made))
     fields = parse_qs(parts.query, strict_parsing=True)
     assert (parts.scheme, parts.hostname, parts.path) == ("https", "www.muckrock.com", "/foi/create/")
@@ -275,7 +277,7 @@ def test_muckrocks_composer_is_filled_in() -> None:
 
 
 def test_a_word_file_holds_the_letter_and_is_the_same_every_time() -> None:
-    made = letter(BABEL, BABEL_ACTIONS, Requester(name="Ida B. Wells"), written=date(2026, 11, 23))
+    made = write_letter(BABEL, BABEL_ACTIONS, Requester(name="Ida B. Wells"), dated=date(2026, 11, 23))
     content = write_docx(made)
     assert content == write_docx(made)
     document = docx.Document(io.BytesIO(content))
@@ -292,7 +294,7 @@ def test_a_word_file_holds_the_letter_and_is_the_same_every_time() -> None:
 def test_hostile_text_stays_text_in_every_form(text: str) -> None:
     event = hostile(text)
     record = replace(event.record, agency_name=text, facts=(("Doing business as", text),), title=text)
-    made = letter(record, [action(record, text, "1.00", date(2024, 1, 1), text)])
+    made = write_letter(record, [action(record, text, "1.00", date(2024, 1, 1), text)])
     assert len(made.text) < 20_000
     assert not set(made.text) & {"\x00", "\x1b", "\u202e", "\ud800", "\r"}
     assert not re.search(r"^Bcc:", made.text, re.M)
@@ -307,7 +309,7 @@ def test_hostile_text_stays_text_in_every_form(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["CLEARVIEW", *HOSTILE[:4]])
 def test_the_page_shows_the_letter_as_it_is_and_nothing_else(text: str) -> None:
-    made = letter(replace(CLEARVIEW, description=text), CLEARVIEW_ACTIONS)
+    made = write_letter(replace(CLEARVIEW, description=text), CLEARVIEW_ACTIONS)
     macro = _environment().get_template("foia.html").module.foia_request  # type: ignore[attr-defined]
     page = LexborHTMLParser(str(macro(made, mailto(made), muckrock_composer(made), word_file="a.docx")))
     assert [area.text().strip() for area in page.css("textarea")] == [made.text.strip()]

@@ -110,7 +110,7 @@ def measure(url: str, form: ExportFormat, actions: int) -> str:
     with closing(open_database(url)) as database, database.reading() as session:
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         start = time.perf_counter()
-        pieces = export_bytes(session, _stored(session), form, kind=RowsOf.ACTIONS)
+        pieces = export_bytes(session, _stored(session), form, row_type=RowsOf.ACTIONS)
         size = sum(len(piece) for piece in pieces)
         seconds = time.perf_counter() - start
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -18,7 +18,7 @@ from procurewatch.context import open_app
 from procurewatch.exports.formats import ExportFormat, export_bytes
 from procurewatch.exports.ocds import PROCESSES
 from procurewatch.exports.sqlite_file import PUBLIC, write_sqlite
-from procurewatch.exports.story_pack import MOST_RECORDS, pack_bytes, pack_name
+from procurewatch.exports.story_pack import MAX_RECORDS, pack_bytes, pack_name
 from procurewatch.query_options import QueryOptions, query_from_options, with_query_options
 from procurewatch.settings import Settings
 from storage.models import MatchBand, StoredRecord
@@ -75,7 +75,7 @@ def export(  # noqa: PLR0917  options are given by name
                 write_sqlite(session, told, file, bands=_bands(query), with_bodies=with_evidence)
         else:
             prefix = settings.ocid_prefix
-            pieces = export_bytes(session, records, form, kind=rows, bands=_bands(query), ocid_prefix=prefix)
+            pieces = export_bytes(session, records, form, row_type=rows, bands=_bands(query), ocid_prefix=prefix)
             with whole_output(output) as out:
                 out.writelines(pieces)
     if output:
@@ -95,8 +95,8 @@ def pack(
     settings: Settings = context.obj
     with open_app(settings) as app_context, app_context.database.reading() as session:
         subject, records = _selected(session, options, app_context.watchlist)
-        if len(records) > MOST_RECORDS:
-            _end(f"more than {MOST_RECORDS} records match; narrow the query, or use `export`")
+        if len(records) > MAX_RECORDS:
+            _end(f"more than {MAX_RECORDS} records match; narrow the query, or use `export`")
         if not records:
             _end("no records match this query")
         output = output or Path(pack_name(records))
@@ -112,7 +112,7 @@ def _selected(session: Session, options: QueryOptions, watchlist: Watchlist) -> 
         return f"the award {words[0]}", list(with_bands(found))
     query = query_from_options(options, watchlist)
     names = {vendor.id: vendor.name for vendor in watchlist.vendors} | dict(watchlist.categories)
-    records = list(with_bands(find_records(session, query, MOST_RECORDS + 1), _bands(query)))
+    records = list(with_bands(find_records(session, query, MAX_RECORDS + 1), _bands(query)))
     return f"a search: {query.in_words(names)}", records
 
 

@@ -1,5 +1,4 @@
-"""Exports: what is stored as CSV, JSON, Parquet, SQLite, OCDS releases, or packed for a story.
+"""Exports: CSV, JSON, Parquet, SQLite, OCDS releases and story packs. docs/exports.md describes each format.
 
-Every writer gives its bytes as it makes them, from records that it reads as it goes: a million rows need no more memory
-than a thousand. docs/exports.md describes each format.
+Every writer yields bytes while it reads records, so the memory it needs does not grow with the number of records.
 """

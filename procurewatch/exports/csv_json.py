@@ -1,4 +1,4 @@
-"""Rows as CSV and as JSON. Hostile text does no harm: not in a spreadsheet, not in a terminal."""
+"""Rows as CSV and JSON. Spreadsheet formulas and terminal control characters in the data are neutralized."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from feeds.text import clean
 from monitors.watchlist.csv_io import FORMULA_STARTS
 from storage.reading.export_rows import Row, Value
 
-PIECE = 64 * 1024  # characters in a piece, about
+CHUNK_SIZE = 64 * 1024  # characters
 
 
 def csv_bytes(columns: Iterable[str], rows: Iterable[Row]) -> Iterator[bytes]:
-    """Give rows as CSV in UTF-8, with a header.
+    """Yield rows as CSV in UTF-8, with a header.
 
-    Text is cleaned of control characters; what a spreadsheet would run is defused with a quote in front.
+    Control characters are removed. Text that a spreadsheet would run as a formula gets a quote in front.
     """
     out = io.StringIO(newline="")
     writer = csv.DictWriter(out, fieldnames=list(columns))
     writer.writeheader()
     for row in rows:
         writer.writerow({name: _cell(value) for name, value in row.items()})
-        if out.tell() > PIECE:
+        if out.tell() > CHUNK_SIZE:
             yield out.getvalue().encode()
             out.seek(0)
             out.truncate()
@@ -34,25 +34,23 @@ def csv_bytes(columns: Iterable[str], rows: Iterable[Row]) -> Iterator[bytes]:
 
 
 def json_bytes(rows: Iterable[Row]) -> Iterator[bytes]:
-    """Give rows as a JSON array, a row a line. Amounts are strings, lest a reader round them.
+    """Yield rows as a JSON array, one row per line. Amounts are strings, so that no reader rounds them.
 
-    All but ASCII is escaped, so that text is as the source has it and yet turns nothing round in a terminal.
+    Non-ASCII characters are escaped, so that control and direction marks cannot act in a terminal.
     """
     yield from array_bytes({name: _json_value(value) for name, value in row.items()} for row in rows)
 
 
 def array_bytes(items: Iterable[object]) -> Iterator[bytes]:
-    """Give a JSON array, an item a line, in pieces of some size."""
-    piece, size, before = ["["], 1, "\n"
+    """Yield a JSON array, one item per line, in chunks."""
+    chunk, separator = "[", "\n"
     for item in items:
-        line = json.dumps(item)
-        piece += (before, line)
-        size += len(line)
-        before = ",\n"
-        if size > PIECE:
-            yield "".join(piece).encode()
-            piece, size = [], 0
-    yield "".join((*piece, "\n]\n")).encode()
+        chunk += separator + json.dumps(item)
+        separator = ",\n"
+        if len(chunk) > CHUNK_SIZE:
+            yield chunk.encode()
+            chunk = ""
+    yield f"{chunk}\n]\n".encode()
 
 
 def _json_value(value: Value) -> str | int | float | None:
@@ -62,13 +60,13 @@ def _json_value(value: Value) -> str | int | float | None:
 
 
 def _cell(value: Value) -> str:
-    """Return the cell of a value; numbers stay numbers."""
+    """Return a value as a CSV cell."""
     if value is None:
         return ""
     return text_cell(value) if isinstance(value, str) else str(_json_value(value))
 
 
 def text_cell(text: str) -> str:
-    """Return text as the cell of a spreadsheet that cannot take it for a formula."""
+    """Return text as a cell that no spreadsheet runs as a formula."""
     cleaned = clean(text)
     return f"'{cleaned}" if cleaned.lstrip(" ").startswith(FORMULA_STARTS) else cleaned

@@ -1,4 +1,4 @@
-"""The formats of an export, each as pieces of bytes that are made while they are sent."""
+"""The export formats and their writers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from storage.reading.records import actions_together, evidence_together
 
 
 class ExportFormat(StrEnum):
-    """What an export is written as."""
+    """The format of an export."""
 
     CSV = "csv"
     JSON = "json"
@@ -33,57 +33,57 @@ class ExportFormat(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
-    """How a format is sent over HTTP and what its files are called."""
+class FileType:
+    """The content type and file extension of a format."""
 
     content_type: str
-    suffix: str
+    extension: str
 
 
-FORMS = {
-    ExportFormat.CSV: Form("text/csv; charset=utf-8; header=present", ".csv"),
-    ExportFormat.JSON: Form("application/json", ".json"),
-    ExportFormat.PARQUET: Form("application/vnd.apache.parquet", ".parquet"),
-    ExportFormat.SQLITE: Form("application/vnd.sqlite3", ".sqlite3"),
-    ExportFormat.OCDS: Form("application/json", ".ocds.json"),
+FILE_TYPES = {
+    ExportFormat.CSV: FileType("text/csv; charset=utf-8; header=present", ".csv"),
+    ExportFormat.JSON: FileType("application/json", ".json"),
+    ExportFormat.PARQUET: FileType("application/vnd.apache.parquet", ".parquet"),
+    ExportFormat.SQLITE: FileType("application/vnd.sqlite3", ".sqlite3"),
+    ExportFormat.OCDS: FileType("application/json", ".ocds.json"),
 }
 
 
 def export_bytes(
     session: Session,
     records: Iterable[StoredRecord],
-    form: ExportFormat,
+    export_format: ExportFormat,
     *,
-    kind: RowsOf = RowsOf.RECORDS,
+    row_type: RowsOf = RowsOf.RECORDS,
     bands: frozenset[str] = PUBLIC,
     ocid_prefix: str = OWN_PREFIX,
 ) -> Iterator[bytes]:
-    """Give an export of records, piece by piece, reading what belongs to them as it goes.
+    """Yield an export of records in chunks.
 
     Args:
-        session: what the records are read from, open until the last piece is taken.
-        kind: what a row is; SQLite and OCDS hold everything and take no notice.
-        bands: the bands of the matches that are told.
-        ocid_prefix: what identifiers of OCDS processes begin with.
+        session: must stay open until the last chunk is read.
+        row_type: what a row is; SQLite and OCDS always contain everything.
+        bands: the bands of the matches to include.
+        ocid_prefix: the prefix of OCDS process identifiers.
 
     Raises:
-        procurewatch.exports.parquet.ParquetMissing: Parquet is asked for and cannot be written here.
+        procurewatch.exports.parquet.ParquetMissing: the format is Parquet and pyarrow is not installed.
     """
-    told = with_bands(records, bands)
+    records = with_bands(records, bands)
     writers: dict[ExportFormat, Callable[[], Iterator[bytes]]] = {
-        ExportFormat.CSV: lambda: csv_bytes(COLUMNS[kind], _rows(session, told, kind)),
-        ExportFormat.JSON: lambda: json_bytes(_rows(session, told, kind)),
-        ExportFormat.PARQUET: lambda: parquet_bytes(COLUMNS[kind], _rows(session, told, kind)),
-        ExportFormat.SQLITE: lambda: sqlite_bytes(session, told, bands=bands),
-        ExportFormat.OCDS: lambda: ocds_bytes(session, told, ocid_prefix=ocid_prefix),
+        ExportFormat.CSV: lambda: csv_bytes(COLUMNS[row_type], _rows(session, records, row_type)),
+        ExportFormat.JSON: lambda: json_bytes(_rows(session, records, row_type)),
+        ExportFormat.PARQUET: lambda: parquet_bytes(COLUMNS[row_type], _rows(session, records, row_type)),
+        ExportFormat.SQLITE: lambda: sqlite_bytes(session, records, bands=bands),
+        ExportFormat.OCDS: lambda: ocds_bytes(session, records, ocid_prefix=ocid_prefix),
     }
-    return writers[form]()
+    return writers[export_format]()
 
 
 def ocds_bytes(session: Session, records: Iterable[StoredRecord], *, ocid_prefix: str = OWN_PREFIX) -> Iterator[bytes]:
-    """Give a release package of those records that are contracting processes.
+    """Yield an OCDS release package of the records that are contracting processes (`PROCESSES`).
 
-    The standard wants at least one release in a package: ask for records of `PROCESSES`.
+    The standard requires at least one release in a package.
     """
     now = datetime.now(UTC)
     package = {
@@ -107,9 +107,9 @@ def _releases(session: Session, records: Iterable[StoredRecord], prefix: str) ->
             yield release_of(record, actions.get(key, ()), links.get(key, ()), evidence.get(key, ()), prefix)
 
 
-def _rows(session: Session, records: Iterable[StoredRecord], kind: RowsOf) -> Iterator[Row]:
+def _rows(session: Session, records: Iterable[StoredRecord], row_type: RowsOf) -> Iterator[Row]:
     return rows_of(
-        kind,
+        row_type,
         records,
         actions_of=partial(actions_together, session),
         events_of=partial(events_together, session),

@@ -1,8 +1,8 @@
 """Records as releases of the Open Contracting Data Standard 1.1: https://standard.open-contracting.org/1.1/
 
-A release tells a contracting process as it stood when we last saw it change. Ours are awards, notices and subawards,
-each a process of its own, related to the others by `relatedProcesses`; announcements, documents and AI use cases are
-no processes but documents of the awards that they are linked with. docs/exports.md maps every field.
+A release describes a contracting process as of its last change. Each award, notice and subaward is one process;
+`relatedProcesses` connects them. Announcements, documents and AI use cases are documents of the awards they are linked
+with. docs/exports.md maps every field.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from feeds.urls import official_page
 from storage.models import StoredAction, StoredAmount, StoredEvidence, StoredLink, StoredRecord
 from storage.reading.export_rows import attribution
 
-# Registered prefixes begin with "ocds-" and are given out by the Open Contracting Partnership; this one is no such.
+# Not a registered prefix; those begin with "ocds-" and are assigned by the Open Contracting Partnership.
 OWN_PREFIX = "procurewatch"
-AGENCIES = "US-FPDS"  # codes of agencies as FPDS has them; no list of org-id.guide holds them
+AGENCIES = "US-FPDS"  # agency codes of FPDS; org-id.guide lists no scheme for them
 UNIQUE_ENTITIES = "US-SAM"  # org-id.guide: the Unique Entity ID of SAM.gov
 METHODS = {
     "FULL AND OPEN COMPETITION": "open",
@@ -32,11 +32,11 @@ METHODS = {
     "NON-COMPETITIVE DELIVERY ORDER": "direct",
 }
 NO_SET_ASIDE = "NONE"
-ABOUT_KINDS = {"notice": "tenderNotice", "announcement": "awardNotice"}
+DOCUMENT_TYPES = {"notice": "tenderNotice", "announcement": "awardNotice"}
 PROCESSES = frozenset(
     {"contract", "idv", "other-transaction", "other-transaction-idv", "assistance", "notice", "subaward"}
 )
-_WEB_ADDRESS = re.compile(r"https?://[A-Za-z0-9.-]+(?::\d+)?(?:[/?#]|$)")
+_WEB_URL = re.compile(r"https?://[A-Za-z0-9.-]+(?::\d+)?(?:[/?#]|$)")
 
 Json = dict[str, object]
 Linked = Sequence[tuple[StoredLink, StoredRecord | None]]
@@ -49,47 +49,47 @@ def release_of(
     evidence: Sequence[StoredEvidence],
     prefix: str = OWN_PREFIX,
 ) -> Json | None:
-    """Return a record's release; `None` for what is no contracting process (`PROCESSES`).
+    """Return a record's release, or `None` if it is not a contracting process (`PROCESSES`).
 
     Args:
-        linked: the record's links, with what is stored at their other ends.
-        prefix: what identifiers of processes begin with: one registered for the publisher, or our own.
+        linked: the record's links with the records at their other ends.
+        prefix: the prefix of process identifiers: `OWN_PREFIX` or the publisher's registered one.
     """
     if record.category not in PROCESSES:
         return None
     ocid = ocid_of(prefix, record.key)
-    shape = {"notice": _notice, "subaward": _subaward}.get(record.category, _award)
+    release = {"notice": _notice, "subaward": _subaward}.get(record.category, _award)
     buyer = _buyer(record)
-    return _known(
+    return _without_empty(
         {
             "ocid": ocid,
             "id": f"{ocid}-{record.last_changed.astimezone(UTC):%Y%m%dT%H%M%S.%fZ}",
-            "date": _moment(record.last_changed),
+            "date": _date_time(record.last_changed),
             "initiationType": "tender",
             "language": "en",
             "parties": list(_parties(record)),
             "buyer": buyer if record.category != "subaward" else None,
             "relatedProcesses": list(_related(record, linked, prefix)),
-            **shape(record, actions, [*_documents(record, linked), *_evidence(evidence)]),
+            **release(record, actions, [*_documents(record, linked), *_evidence(evidence)]),
         }
     )
 
 
 def ocid_of(prefix: str, key: str) -> str:
-    """Return the identifier of the contracting process of a record."""
+    """Return the OCDS identifier of a record's contracting process."""
     return f"{prefix}-{clean(key)}"
 
 
 def _award(record: StoredRecord, actions: Sequence[StoredAction], documents: Sequence[Json]) -> Json:
     amendments = [_amendment(action) for action in actions if action.modification not in ("", "0")]
     exercised = _value(record, record.exercised if record.exercised is not None else record.obligated)
-    award = _known(
+    award = _without_empty(
         {
             "id": clean(record.key),
             "title": _title(record),
-            "description": _described(record),
+            "description": _description(record),
             "status": "active",
-            "date": _day(record.signed),
+            "date": _date(record.signed),
             "value": _value(record, record.ceiling) or exercised,
             "suppliers": list(_suppliers(record)),
             "items": _items(record),
@@ -99,8 +99,8 @@ def _award(record: StoredRecord, actions: Sequence[StoredAction], documents: Seq
     )
     tender = _tender(record)
     if record.category == "assistance":
-        return {"tag": ["award"], "tender": tender, "awards": [{**award, **_known({"amendments": amendments})}]}
-    contract = _known(
+        return {"tag": ["award"], "tender": tender, "awards": [{**award, **_without_empty({"amendments": amendments})}]}
+    contract = _without_empty(
         {
             "id": clean(record.key),
             "awardID": clean(record.key),
@@ -108,7 +108,7 @@ def _award(record: StoredRecord, actions: Sequence[StoredAction], documents: Seq
             "description": clean(record.description),
             "period": _period(record),
             "value": exercised,
-            "dateSigned": _day(record.signed),
+            "dateSigned": _date(record.signed),
             "amendments": amendments,
         }
     )
@@ -117,29 +117,31 @@ def _award(record: StoredRecord, actions: Sequence[StoredAction], documents: Seq
 
 
 def _tender(record: StoredRecord) -> Json | None:
-    """Return what an award's own record says of how it was competed; `None` if nothing."""
+    """Return what an award says about its competition, or `None`."""
     method = _method(record)
     if not (record.solicitation or method):
         return None
     named = clean(record.solicitation) or clean(record.key)
-    return _known({"id": named, "procuringEntity": _buyer(record), **method})
+    return _without_empty({"id": named, "procuringEntity": _buyer(record), **method})
 
 
 def _notice(record: StoredRecord, _actions: Sequence[StoredAction], documents: Sequence[Json]) -> Json:
     cancelled = "cancel" in record.state.casefold()
     files: list[Json] = [
-        _known({"id": f"file-{number}", "title": one_line(title), "url": address})
+        _without_empty({"id": f"file-{number}", "title": one_line(title), "url": address})
         for number, (title, url) in enumerate(record.attachments, start=1)
-        if (address := _address(url))
+        if (address := _uri(url))
     ]
-    tender = _known(
+    tender = _without_empty(
         {
             "id": clean(record.solicitation) or clean(record.key),
             "title": one_line(record.title),
-            "description": _described(record),
+            "description": _description(record),
             "status": "cancelled" if cancelled else None,
             "procuringEntity": _buyer(record),
-            "tenderPeriod": _known({"startDate": _day(record.published), "endDate": _moment(record.deadline)}),
+            "tenderPeriod": _without_empty(
+                {"startDate": _date(record.published), "endDate": _date_time(record.deadline)}
+            ),
             "items": _items(record),
             "documents": [*documents, *files],
             **_method(record),
@@ -150,20 +152,20 @@ def _notice(record: StoredRecord, _actions: Sequence[StoredAction], documents: S
     award = {
         "id": clean(record.key),
         "title": _title(record),
-        "date": _day(record.signed),
-        "value": _stated(record, "awarded"),
+        "date": _date(record.signed),
+        "value": _stated_value(record, "awarded"),
         "suppliers": list(_suppliers(record)),
     }
-    return {"tag": ["tender", "award"], "tender": tender, "awards": [_known(award)]}
+    return {"tag": ["tender", "award"], "tender": tender, "awards": [_without_empty(award)]}
 
 
 def _subaward(record: StoredRecord, _actions: Sequence[StoredAction], documents: Sequence[Json]) -> Json:
     key = clean(record.key)
-    value, signed = _stated(record, "subawarded"), _day(record.signed)
+    value, signed = _stated_value(record, "subawarded"), _date(record.signed)
     award = {
         "id": key,
         "title": _title(record),
-        "description": _described(record),
+        "description": _description(record),
         "date": signed,
         "value": value,
         "suppliers": list(_suppliers(record)),
@@ -171,17 +173,19 @@ def _subaward(record: StoredRecord, _actions: Sequence[StoredAction], documents:
         "documents": list(documents),
     }
     contract = {"id": key, "awardID": key, "dateSigned": signed, "value": value, "period": _period(record)}
-    return {"tag": ["award", "contract"], "awards": [_known(award)], "contracts": [_known(contract)]}
+    return {"tag": ["award", "contract"], "awards": [_without_empty(award)], "contracts": [_without_empty(contract)]}
 
 
 def _parties(record: StoredRecord) -> Iterator[Json]:
     funds = record.category == "subaward"
     for party in filter(None, [_buyer(record)]):
         code = record.sub_agency_code or record.agency_code
-        identifier = _known({"scheme": AGENCIES, "id": clean(code), "legalName": party["name"]}) if code else None
+        identifier = (
+            _without_empty({"scheme": AGENCIES, "id": clean(code), "legalName": party["name"]}) if code else None
+        )
         roles = ["funder"] if funds else ["buyer", "procuringEntity"]
-        details = _known({"department": one_line(record.agency_name), "office": one_line(record.office)})
-        yield _known({**party, "identifier": identifier, "roles": roles, "details": details})
+        details = _without_empty({"department": one_line(record.agency_name), "office": one_line(record.office)})
+        yield _without_empty({**party, "identifier": identifier, "roles": roles, "details": details})
     for party in _suppliers(record):
         uei = clean(record.recipient_uei)
         identifier = {"scheme": UNIQUE_ENTITIES, "id": uei, "legalName": party["name"]} if uei else None
@@ -190,13 +194,15 @@ def _parties(record: StoredRecord) -> Iterator[Json]:
             "parentUEI": clean(record.recipient_parent_uei),
             "attribution": attribution(record),
         }
-        yield _known({**party, "identifier": identifier, "roles": ["supplier"], "details": _known(details)})
+        yield _without_empty(
+            {**party, "identifier": identifier, "roles": ["supplier"], "details": _without_empty(details)}
+        )
 
 
 def _buyer(record: StoredRecord) -> Json | None:
     name = one_line(record.sub_agency_name or record.agency_name)
     code = clean(record.sub_agency_code or record.agency_code)
-    return _known({"id": f"{AGENCIES}-{code or name}", "name": name or code}) if name or code else None
+    return _without_empty({"id": f"{AGENCIES}-{code or name}", "name": name or code}) if name or code else None
 
 
 def _suppliers(record: StoredRecord) -> Iterator[Json]:
@@ -217,7 +223,7 @@ def _related(record: StoredRecord, linked: Linked, prefix: str) -> Iterator[Json
 
 
 def _relation(ocid: str, title: str, relationship: str) -> Json:
-    return _known(
+    return _without_empty(
         {
             "id": ocid,
             "relationship": [relationship] if relationship else None,
@@ -229,43 +235,45 @@ def _relation(ocid: str, title: str, relationship: str) -> Json:
 
 
 def _documents(record: StoredRecord, linked: Linked) -> Iterator[Json]:
-    page = _address(official_page(record))
-    yield _known({"id": "official-page", "title": "Official page at the source", "url": page, "format": "text/html"})
+    page = _uri(official_page(record))
+    yield _without_empty(
+        {"id": "official-page", "title": "Official page at the source", "url": page, "format": "text/html"}
+    )
     for link, other in linked:
         if other is None or not other.is_publication or link.record_key == record.key:
             continue
-        yield _known(
+        yield _without_empty(
             {
                 "id": clean(other.key),
-                "documentType": ABOUT_KINDS.get(other.category),
+                "documentType": DOCUMENT_TYPES.get(other.category),
                 "title": one_line(other.title or other.type_text or other.category),
                 "description": f"{one_line(link.reason)} (confidence {link.confidence:.2f})",
-                "url": _address(official_page(other)),
-                "datePublished": _day(other.published),
+                "url": _uri(official_page(other)),
+                "datePublished": _date(other.published),
             }
         )
 
 
 def _evidence(evidence: Sequence[StoredEvidence]) -> Iterator[Json]:
-    for kept in evidence:
-        yield _known(
+    for each in evidence:
+        yield _without_empty(
             {
-                "id": f"evidence-{kept.sha256}-{_address_mark(kept.url)}",
-                "title": "What the source answered, as it was kept",
-                "description": f"sha256 {kept.sha256}, {kept.size} bytes",
-                "url": _address(kept.url),
-                "dateModified": _moment(kept.retrieved_at),
-                "format": clean(kept.content_type).partition(";")[0],
+                "id": f"evidence-{each.sha256}-{_url_hash(each.url)}",
+                "title": "The source's response, as stored",
+                "description": f"sha256 {each.sha256}, {each.size} bytes",
+                "url": _uri(each.url),
+                "dateModified": _date_time(each.retrieved_at),
+                "format": clean(each.content_type).partition(";")[0],
             }
         )
 
 
 def _amendment(action: StoredAction) -> Json:
     amount = f"Obligated by this action: {money(action.obligation)}." if action.obligation is not None else ""
-    return _known(
+    return _without_empty(
         {
             "id": clean(action.key),
-            "date": _day(action.signed),
+            "date": _date(action.signed),
             "rationale": one_line(action.action_type_text or action.action_type),
             "description": " ".join(filter(None, (clean(action.description), amount))),
         }
@@ -273,27 +281,27 @@ def _amendment(action: StoredAction) -> Json:
 
 
 def _items(record: StoredRecord) -> list[Json]:
-    psc = _known({"scheme": "PSC", "id": clean(record.psc), "description": one_line(record.psc_text)})
-    naics = _known({"scheme": "NAICS", "id": clean(record.naics), "description": one_line(record.naics_text)})
+    psc = _without_empty({"scheme": "PSC", "id": clean(record.psc), "description": one_line(record.psc_text)})
+    naics = _without_empty({"scheme": "NAICS", "id": clean(record.naics), "description": one_line(record.naics_text)})
     psc, naics = (psc if len(psc) > 1 else {}), (naics if len(naics) > 1 else {})
     if not (psc or naics):
         return []
     main, more = (psc, [naics] if naics else []) if psc else (naics, [])
-    return [_known({"id": "1", "classification": main, "additionalClassifications": more})]
+    return [_without_empty({"id": "1", "classification": main, "additionalClassifications": more})]
 
 
 def _method(record: StoredRecord) -> Json:
-    said = one_line(record.extent_competed)
-    why = record.fair_opportunity or record.fair_opportunity_code
-    exception = one_line(why) if record.had_no_fair_opportunity else ""
+    extent = one_line(record.extent_competed)
+    reason = record.fair_opportunity or record.fair_opportunity_code
+    exception = one_line(reason) if record.had_no_fair_opportunity else ""
     details = (
-        said,
+        extent,
         one_line(record.solicitation_procedure),
         exception and f"exception to fair opportunity: {exception}",
     )
-    return _known(
+    return _without_empty(
         {
-            "procurementMethod": "direct" if exception else METHODS.get(said.upper()),
+            "procurementMethod": "direct" if exception else METHODS.get(extent.upper()),
             "procurementMethodDetails": "; ".join(filter(None, details)),
             "procurementMethodRationale": one_line(record.not_competed_reason) or exception,
             "eligibilityCriteria": one_line(record.set_aside) if record.set_aside_code != NO_SET_ASIDE else "",
@@ -304,20 +312,20 @@ def _method(record: StoredRecord) -> Json:
 
 def _period(record: StoredRecord) -> Json:
     dates = {"startDate": record.starts, "endDate": record.ends, "maxExtentDate": record.may_end}
-    return _known({name: _day(value) for name, value in dates.items()})
+    return _without_empty({name: _date(value) for name, value in dates.items()})
 
 
 def _title(record: StoredRecord) -> str:
     return one_line(record.title or f"{record.type_text} {record.piid}")
 
 
-def _described(record: StoredRecord) -> str:
-    doubt = f"Its amount is left out, for it is doubtful: {one_line(record.doubt)}." if record.doubt else ""
+def _description(record: StoredRecord) -> str:
+    doubt = f"The amount is left out because it is doubtful: {one_line(record.doubt)}." if record.doubt else ""
     return "\n".join(filter(None, (clean(record.description), doubt)))
 
 
-def _stated(record: StoredRecord, meaning: str) -> Json | None:
-    """Return the amount that a publication states; `None` if it is that of several awardees together."""
+def _stated_value(record: StoredRecord, meaning: str) -> Json | None:
+    """Return a publication's amount, or `None` if several awardees share it."""
     found: list[StoredAmount] = [each for each in record.amounts if each.meaning == meaning and not each.shared]
     return _value(record, found[0].dollars) if len(found) == 1 else None
 
@@ -328,28 +336,28 @@ def _value(record: StoredRecord, dollars: Decimal | None) -> Json | None:
     return {"amount": int(dollars) if dollars == int(dollars) else float(dollars), "currency": "USD"}
 
 
-def _address(url: str) -> str:
-    """Return a web address as a URI; "" for what is none."""
+def _uri(url: str) -> str:
+    """Return a web address as a valid URI, or "" if it is not one."""
     written = quote(clean(url).strip(), safe="%/:?#@!$&'()*+,;=~-._")
     written = re.sub(r"%(?![0-9A-Fa-f]{2})", "%25", written)
     base, mark, rest = written.partition("#")
     written = f"{base}{mark}{rest.replace('#', '%23')}"
-    return written if _WEB_ADDRESS.match(written) else ""
+    return written if _WEB_URL.match(written) else ""
 
 
-def _address_mark(url: str) -> str:
-    # The same bytes may have come from two addresses.
+def _url_hash(url: str) -> str:
+    # The same bytes may have come from two URLs.
     return hashlib.sha256(url.encode("utf-8", "replace")).hexdigest()[:8]
 
 
-def _day(value: date | None) -> str | None:
+def _date(value: date | None) -> str | None:
     return f"{value.isoformat()}T00:00:00Z" if value else None
 
 
-def _moment(value: datetime | None) -> str | None:
+def _date_time(value: datetime | None) -> str | None:
     return value.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z") if value else None
 
 
-def _known(fields: Mapping[str, object]) -> Json:
-    """Return what is known of it: nothing missing, nothing empty."""
+def _without_empty(fields: Mapping[str, object]) -> Json:
+    """Drop the fields that are `None` or empty."""
     return {name: value for name, value in fields.items() if value not in (None, "", [], {})}

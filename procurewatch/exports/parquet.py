@@ -1,4 +1,4 @@
-"""Rows as Parquet, for those who have installed what writes it."""
+"""Rows as Parquet. Needs pyarrow, which is an optional dependency."""
 
 from __future__ import annotations
 
@@ -6,40 +6,40 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
-from procurewatch.exports.stream_buffer import Spout
+from procurewatch.exports.stream_buffer import StreamBuffer
 from storage.reading.export_rows import Kind, Row
 
-ROWS_IN_A_GROUP = 20_000
+ROW_GROUP_SIZE = 20_000
 
 
 class ParquetMissing(Exception):
-    """Parquet cannot be written here. The message says what to install."""
+    """pyarrow is not installed. The message says how to install it."""
 
 
 def parquet_bytes(columns: Mapping[str, Kind], rows: Iterable[Row]) -> Iterator[bytes]:
-    """Give rows as a Parquet file, a row group at a time.
+    """Yield a Parquet file, one row group at a time.
 
-    Amounts are decimals with two places, days `date32`, times `timestamp[us, UTC]`: nothing is rounded.
+    Amounts are `decimal128(20, 2)`, dates `date32`, times `timestamp[us, UTC]`.
 
     Raises:
         ParquetMissing: pyarrow is not installed.
     """
-    arrow, parquet = _installed()
+    arrow, parquet = _import_pyarrow()
     schema = arrow.schema([arrow.field(name, _type(arrow, kind)) for name, kind in columns.items()])
-    return _groups(arrow, parquet, schema, rows)
+    return _row_groups(arrow, parquet, schema, rows)
 
 
-def _groups(arrow: Any, parquet: Any, schema: Any, rows: Iterable[Row]) -> Iterator[bytes]:
-    spout, left = Spout(), iter(rows)
-    with parquet.ParquetWriter(arrow.PythonFile(spout, mode="w"), schema, compression="zstd") as writer:
-        while group := list(islice(left, ROWS_IN_A_GROUP)):
-            writer.write_table(arrow.Table.from_pylist([_plain(row) for row in group], schema=schema))
-            yield spout.take()
-    yield spout.take()
+def _row_groups(arrow: Any, parquet: Any, schema: Any, rows: Iterable[Row]) -> Iterator[bytes]:
+    buffer, remaining = StreamBuffer(), iter(rows)
+    with parquet.ParquetWriter(arrow.PythonFile(buffer, mode="w"), schema, compression="zstd") as writer:
+        while group := list(islice(remaining, ROW_GROUP_SIZE)):
+            writer.write_table(arrow.Table.from_pylist([_encodable(row) for row in group], schema=schema))
+            yield buffer.take()
+    yield buffer.take()
 
 
-def _plain(row: Row) -> dict[str, object]:
-    # A lone surrogate is no UTF-8; nothing else in a text offends Parquet.
+def _encodable(row: Row) -> dict[str, object]:
+    # Lone surrogates cannot be encoded as UTF-8.
     return {
         name: value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
         for name, value in row.items()
@@ -57,9 +57,9 @@ def _type(arrow: Any, kind: Kind) -> Any:
     }[kind]
 
 
-def _installed() -> tuple[Any, Any]:
+def _import_pyarrow() -> tuple[Any, Any]:
     try:
-        import pyarrow  # noqa: PLC0415  large, and wanted by few
+        import pyarrow  # noqa: PLC0415  large and optional
         import pyarrow.parquet  # noqa: PLC0415
     except ImportError:
         raise ParquetMissing(

@@ -1,7 +1,6 @@
-"""Raw evidence as it may be handed out: without the names of officials that SAM.gov and FPDS send along.
+"""Remove the names of officials from raw evidence before it is published.
 
-Most are user names and say who typed a contract action into the system: nothing a reader needs, and not ours to
-publish. All else stays byte for byte as it came.
+SAM.gov and FPDS name the officials who typed a contract action into the system. All other bytes stay as they are.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ _XML = re.compile(
 )
 
 
-def without_user_names(body: bytes) -> bytes:
-    """Return the bytes with the values of `FIELDS`, in JSON or XML, replaced; the same bytes when there are none."""
+def remove_user_names(body: bytes) -> bytes:
+    """Replace the values of `FIELDS` in JSON or XML; return the same bytes if there are none."""
     body = _JSON.sub(lambda found: found[1] + REMOVED + found[3] if found[2] else found[0], body)
     return _XML.sub(lambda found: found[1] + REMOVED + found[4] if found[3].strip() else found[0], body)

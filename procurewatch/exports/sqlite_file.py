@@ -1,7 +1,7 @@
-"""Records and all that belongs to them as a SQLite file, with the tables and columns that the database itself has.
+"""Records and their related rows as a SQLite file with the same tables and columns as the database.
 
-It is read from either kind of database, a few hundred records at a time, and opened by Datasette as it is: keys link
-the tables, and a search box appears over the records.
+Works with SQLite and PostgreSQL, in batches. Datasette opens the file: foreign keys link the tables, and records have
+a full-text search box.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from sqlalchemy import Column, Connection, Integer, LargeBinary, MetaData, Strin
 from sqlalchemy.orm import Session
 from sqlmodel import SQLModel, col
 
-from procurewatch.exports.redaction import without_user_names
+from procurewatch.exports.redaction import remove_user_names
 from storage.models import MatchBand, StoredRecord
 from storage.reading.export_rows import ATTRIBUTION, in_batches
 from storage.tables import ActionRow, EventRow, EvidenceRow, LinkRow, MatchRow, PayloadRow, RecordRow, SightingRow
 
-PIECE = 1024 * 1024
-SEARCHED = "recipient_name, recipient_parent_name, title, description, piid"
+CHUNK_SIZE = 1024 * 1024  # bytes
+SEARCH_COLUMNS = "recipient_name, recipient_parent_name, title, description, piid"
 ABOUT = {
     "what": "An export of Procurewatch. docs/exports.md describes every table and column.",
-    "amounts": "Columns that end in _cents are US dollars in whole cents. Never add up what several sources say.",
-    "evidence": "sha256 is of the bytes as the source sent them; from a body the user names of officials are removed.",
+    "amounts": "Columns that end in _cents are US dollars in whole cents. Never add up amounts from several sources.",
+    "evidence": "sha256 is the hash of the source's response; the user names of officials are removed from body.",
     "attribution": f"Where a record's facts name D&B as their source: {ATTRIBUTION}",
 }
 
@@ -46,11 +46,11 @@ def write_sqlite(
     bands: frozenset[str] = PUBLIC,
     with_bodies: bool = False,
 ) -> None:
-    """Write records with their actions, matches, events, links, sightings and evidence to a new SQLite file.
+    """Write records with their actions, matches, events, links, source records and evidence to a new SQLite file.
 
     Args:
-        bands: which matches are written; what waits for a reviewer is left out unless "review" is among them.
-        with_bodies: also the bytes of the evidence, which make the file large.
+        bands: the bands of the matches to write; events pending review are left out unless "review" is among them.
+        with_bodies: also write the raw evidence, which makes the file large.
     """
     schema = MetaData()
     readers = {_table(schema, model): reader for model, reader in _readers(bands).items()}
@@ -59,7 +59,7 @@ def write_sqlite(
     try:
         schema.create_all(engine)
         with engine.connect() as connection:
-            # The file is whole or thrown away: a journal would only cost time.
+            # An incomplete file is deleted, so it needs no crash safety.
             connection.exec_driver_sql("PRAGMA synchronous = OFF")
             for batch in in_batches(records):
                 _write(connection, readers, session, [record.key for record in batch])
@@ -71,25 +71,25 @@ def write_sqlite(
 def sqlite_bytes(
     session: Session, records: Iterable[StoredRecord], *, bands: frozenset[str] = PUBLIC
 ) -> Iterator[bytes]:
-    """Give the same file in pieces; it is made whole in a temporary folder first."""
+    """Yield the same file in chunks; it is written to a temporary folder first."""
     with TemporaryDirectory(prefix="procurewatch-") as folder:
         file = Path(folder) / "export.sqlite3"
         write_sqlite(session, records, file, bands=bands)
         with file.open("rb") as whole:
-            while piece := whole.read(PIECE):
-                yield piece
+            while chunk := whole.read(CHUNK_SIZE):
+                yield chunk
 
 
 def _write(connection: Connection, readers: Mapping[Table, Reader], session: Session, keys: Sequence[str]) -> None:
     for table, read in readers.items():
         if rows := read(session, keys):
-            # A link is met from both of its ends.
+            # A link is read from both of its ends.
             connection.execute(table.insert().prefix_with("OR IGNORE"), rows)
     connection.commit()
 
 
 def _table(schema: MetaData, model: type[SQLModel]) -> Table:
-    """Return the table of a model as the export has it: a link may lead to what is not in the file."""
+    """Return a copy of a model's table; links lose their foreign keys because their other end may not be exported."""
     own: Table = model.__table__  # type: ignore[attr-defined]
     copied = own.to_metadata(schema)
     if model is LinkRow:
@@ -140,14 +140,14 @@ def _evidence(session: Session, keys: Sequence[str], *, with_bodies: bool) -> Ro
     rows = [dict(row) for row in session.execute(query).mappings()]
     for row in rows:
         body = row.get("body")
-        row["body"] = without_user_names(zlib.decompress(body)) if body is not None else None
+        row["body"] = remove_user_names(zlib.decompress(body)) if body is not None else None
     return rows
 
 
 def _finish(file: Path) -> None:
-    """Add what is made of the rest: the search box's index, and a table that says what the file is."""
+    """Add the full-text index and a table that describes the file."""
     with closing(sqlite3.connect(file)) as connection, connection:
-        connection.execute(f'CREATE VIRTUAL TABLE record_fts USING fts5({SEARCHED}, content="record")')
+        connection.execute(f'CREATE VIRTUAL TABLE record_fts USING fts5({SEARCH_COLUMNS}, content="record")')
         connection.execute("INSERT INTO record_fts(record_fts) VALUES ('rebuild')")
         connection.execute("CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT NOT NULL)")
         made = datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,7 +1,7 @@
-"""A story pack: one zip with rows, raw evidence, hashes, a timeline, citations and a note on how it came about.
+"""A story pack: one zip file with rows, raw evidence, checksums, a timeline, citations and a README.
 
-`sha256sum -c SHA256SUMS` in the unpacked folder checks every file. Evidence is handed out without officials' user
-names; evidence/index.csv has the hash of the original beside that of the file.
+`sha256sum -c SHA256SUMS` in the unpacked folder checks every file. User names of officials are removed from the
+evidence; evidence/index.csv has the checksum of the original beside that of the file.
 """
 
 from __future__ import annotations
@@ -10,29 +10,32 @@ import hashlib
 import mimetypes
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib.metadata import version
 from itertools import chain
 
 from sqlalchemy.orm import Session
 
 from feeds.citations import as_bibtex, as_markdown, as_text, cite_award
 from feeds.pages.timeline import Told, render_timeline
+from feeds.text import day, moment, one_line, plural
 from feeds.urls import award_page_name
 from procurewatch.exports.csv_json import csv_bytes
 from procurewatch.exports.formats import ExportFormat, export_bytes, ocds_bytes
 from procurewatch.exports.ocds import OWN_PREFIX, PROCESSES
-from procurewatch.exports.pack_metadata import Vintage, note
-from procurewatch.exports.redaction import without_user_names
-from procurewatch.exports.stream_buffer import Spout
+from procurewatch.exports.redaction import FIELDS, remove_user_names
+from procurewatch.exports.stream_buffer import StreamBuffer
+from sources.registry import SOURCES
 from storage.models import StoredEvidence, StoredRecord
 from storage.reading.batches import events_together, links_together
-from storage.reading.export_rows import Row, RowsOf, in_batches, with_bands
+from storage.reading.export_rows import ATTRIBUTION, Row, RowsOf, attribution, in_batches, with_bands
 from storage.reading.records import evidence_together, payload
 from storage.reading.timelines import in_time
 
-MOST_RECORDS = 500
+MAX_RECORDS = 500
 CONTENT_TYPE = "application/zip"
-EVIDENCE_INDEX = (
+EVIDENCE_COLUMNS = (
     "record_key",
     "retrieved_at",
     "url",
@@ -44,147 +47,188 @@ EVIDENCE_INDEX = (
     "file_sha256",
     "user_names_removed",
 )
+FORMATS = {"txt": as_text, "md": as_markdown, "bib": as_bibtex}
 SUFFIXES = {
     "application/json": ".json",
     "application/xml": ".xml",
     "application/atom+xml": ".xml",
     "text/html": ".html",
 }
+README = """STORY PACK: {subject}
+
+Made {made} by Procurewatch {version}: {records}.
+
+FILES
+records.csv, actions.csv, events.csv   the rows (docs/exports.md describes every column)
+releases.ocds.json                     the same as Open Contracting Data Standard 1.1 releases
+timeline.html                          the events of all sources in order of time; opens in any browser
+citations.txt, .md, .bib               a citation for each record
+evidence/                              the sources' responses; evidence/index.csv lists their URLs and times
+SHA256SUMS                             a checksum for every file: check with "sha256sum -c SHA256SUMS"
+
+FRESHNESS
+{freshness}
+
+METHOD
+Records are fetched from the official sources named above and stored unchanged. A record matches a vendor when its
+recipient, a former name, the recipient's parent or its Unique Entity ID is on the watchlist, or when its description
+names a product. The column matched_because gives the reason and quotes the words. A match says that a record fits the
+watchlist; it says nothing about anybody's conduct. Uncertain matches that nobody has reviewed are not in this pack.
+
+WHAT WAS REMOVED
+SAM.gov and FPDS send the user names of the officials who entered a record. In evidence/ they are replaced by
+"[removed]" wherever one of these fields has a value:
+{fields}.
+For each file, evidence/index.csv has the checksum of the source's response (original_sha256) and of the file here
+(file_sha256). Where they are equal, nothing was removed.
+{attribution}
+CAUTION
+Obligated is the amount committed, not the amount paid. A ceiling may never be reached. A negative amount is money
+taken back. Do not add up what two sources say about one award. Check an amount on the official page before you print
+it. Awards of the Department of Defense and the Army Corps of Engineers become public 90 days after they are signed.
+"""
 
 
-class _Zip:
-    """A zip that is written piece by piece, and the hash of every file in it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackMetadata:
+    """What a pack contains and when it was made. The first `selected` records match the query, the rest are linked."""
 
-    def __init__(self, made: datetime) -> None:
-        self.sums: dict[str, str] = {}
-        self._made = made
-        self._spout = Spout()
-        self._archive = zipfile.ZipFile(self._spout, "w", zipfile.ZIP_DEFLATED)
-
-    def add(self, name: str, pieces: Iterable[bytes]) -> Iterator[bytes]:
-        """Write one file; give what of the zip is ready."""
-        digest = hashlib.sha256()
-        entry = zipfile.ZipInfo(name, self._made.timetuple()[:6])
-        entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
-        with self._archive.open(entry, "w") as out:
-            for piece in pieces:
-                digest.update(piece)
-                out.write(piece)
-                yield self._spout.take()
-        self.sums[name] = digest.hexdigest()
-        yield self._spout.take()
-
-    def end(self) -> Iterator[bytes]:
-        """Write the list of hashes, and the end of the zip."""
-        listed = "".join(f"{digest}  {name}\n" for name, digest in self.sums.items())
-        yield from self.add("SHA256SUMS", [listed.encode()])
-        self._archive.close()
-        yield self._spout.take()
+    made: datetime
+    subject: str
+    records: Sequence[StoredRecord]
+    selected: int
+    evidence: Mapping[str, Sequence[StoredEvidence]]
 
 
 def pack_bytes(
     session: Session, records: Sequence[StoredRecord], subject: str, *, ocid_prefix: str = OWN_PREFIX
 ) -> Iterator[bytes]:
-    """Give a story pack of records, and of what is linked with them, piece by piece.
+    """Yield a story pack of records, and of the records linked with them, in chunks.
 
     Args:
-        session: open until the last piece is taken.
-        records: at most `MOST_RECORDS`, with the matches that may be told.
-        subject: what was asked for, in words.
+        session: must stay open until the last chunk is read.
+        records: at most `MAX_RECORDS`, with the matches to publish.
+        subject: a description of the query.
     """
     made = datetime.now(UTC)
-    ends = _ends(session, records)
-    whole = list({record.key: record for record in (*records, *chain(*ends.values()))}.values())
-    evidence = _evidence_of(session, whole)
-    vintage = Vintage(made=made, subject=subject, records=tuple(whole), asked=len(records), evidence=evidence)
+    linked = _linked_records(session, records)
+    everything = list({record.key: record for record in (*records, *chain(*linked.values()))}.values())
+    evidence: dict[str, list[StoredEvidence]] = {}
+    for batch in in_batches(everything):
+        evidence |= evidence_together(session, [record.key for record in batch])
+    metadata = PackMetadata(made=made, subject=subject, records=everything, selected=len(records), evidence=evidence)
+    bands = frozenset(match.band for record in everything for match in record.matches)
     out = _Zip(made)
-    yield from out.add("README.txt", [note(vintage).encode()])
-    for kind in RowsOf:
-        rows = export_bytes(session, whole, ExportFormat.CSV, kind=kind, bands=_bands_of(whole))
-        yield from out.add(f"{kind}.csv", rows)
-    if any(record.category in PROCESSES for record in whole):
-        yield from out.add("releases.ocds.json", ocds_bytes(session, whole, ocid_prefix=ocid_prefix))
-    yield from out.add("timeline.html", [render_timeline(subject, made, _told(session, records, ends))])
-    yield from _citations(out, whole, evidence)
-    yield from _evidence(out, session, whole, evidence)
-    yield from out.end()
+    yield from out.add("README.txt", [_readme(metadata).encode()])
+    for row_type in RowsOf:
+        rows = export_bytes(session, everything, ExportFormat.CSV, row_type=row_type, bands=bands)
+        yield from out.add(f"{row_type}.csv", rows)
+    if any(record.category in PROCESSES for record in everything):
+        yield from out.add("releases.ocds.json", ocds_bytes(session, everything, ocid_prefix=ocid_prefix))
+    yield from out.add("timeline.html", [render_timeline(subject, made, _timeline(session, records, linked))])
+    for suffix, write in FORMATS.items():
+        cited = (write(cite_award(record, evidence.get(record.key, ()))) for record in everything)
+        yield from out.add(f"citations.{suffix}", (f"{each}\n".encode() for each in cited))
+    yield from _evidence_files(out, session, everything, evidence)
+    yield from out.finish()
 
 
 def pack_name(records: Sequence[StoredRecord]) -> str:
-    """Return what a pack's file may be called: safe anywhere."""
+    """Return a file name for a pack, safe on any system."""
     return f"{award_page_name(records[0].key)}.zip" if len(records) == 1 else "procurewatch-story-pack.zip"
 
 
-def _ends(session: Session, records: Sequence[StoredRecord]) -> dict[str, list[StoredRecord]]:
-    """Return what each record is linked with, as far as it is stored, with its published matches."""
-    found: dict[str, list[StoredRecord]] = {}
-    for batch in in_batches(records):
-        for key, links in links_together(session, [record.key for record in batch]).items():
-            found[key] = list(with_bands(other for _, other in links if other is not None))
-    return found
+class _Zip:
+    """Writes a zip file in chunks and computes the checksum of every file in it."""
+
+    def __init__(self, made: datetime) -> None:
+        self.checksums: dict[str, str] = {}
+        self._made = made
+        self._buffer = StreamBuffer()
+        self._archive = zipfile.ZipFile(self._buffer, "w", zipfile.ZIP_DEFLATED)
+
+    def add(self, name: str, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        """Add one file; yield the bytes of the zip that are ready."""
+        digest = hashlib.sha256()
+        entry = zipfile.ZipInfo(name, self._made.timetuple()[:6])
+        entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
+        with self._archive.open(entry, "w") as out:
+            for chunk in chunks:
+                digest.update(chunk)
+                out.write(chunk)
+                yield self._buffer.take()
+        self.checksums[name] = digest.hexdigest()
+        yield self._buffer.take()
+
+    def finish(self) -> Iterator[bytes]:
+        """Add SHA256SUMS and close the zip."""
+        lines = "".join(f"{digest}  {name}\n" for name, digest in self.checksums.items())
+        yield from self.add("SHA256SUMS", [lines.encode()])
+        self._archive.close()
+        yield self._buffer.take()
 
 
-def _told(session: Session, records: Sequence[StoredRecord], ends: Mapping[str, list[StoredRecord]]) -> list[Told]:
-    """Return each record with the events of its own and of what is linked with it."""
-    told = []
+def _readme(metadata: PackMetadata) -> str:
+    linked = len(metadata.records) - metadata.selected
+    more = f", and {plural(linked, 'record')} linked with them" if linked else ""
+    attributed = sum(1 for record in metadata.records if attribution(record))
+    note = f"\nATTRIBUTION\n{ATTRIBUTION} ({plural(attributed, 'record')} here.)\n" if attributed else ""
+    return README.format(
+        subject=one_line(metadata.subject),
+        made=moment(metadata.made),
+        version=version("procurewatch"),
+        records=f"{plural(metadata.selected, 'record')}{more}",
+        freshness="\n".join(_freshness(metadata)),
+        fields=", ".join(FIELDS),
+        attribution=note,
+    )
+
+
+def _freshness(metadata: PackMetadata) -> Iterator[str]:
+    for name in sorted({record.source for record in metadata.records}):
+        records = [record for record in metadata.records if record.source == name]
+        times = [each.retrieved_at for record in records for each in metadata.evidence.get(record.key, ())]
+        title = SOURCES[name].title if name in SOURCES else name
+        fetched = f"; last fetched {moment(max(times))}, first {moment(min(times))}" if times else ""
+        newest = day(max((record.modified for record in records if record.modified), default=None))
+        yield f"{title}: {plural(len(records), 'record')}{fetched}; last changed at the source: {newest}"
+
+
+def _linked_records(session: Session, records: Sequence[StoredRecord]) -> dict[str, list[StoredRecord]]:
+    """Return the stored records linked with each record, with their published matches."""
+    links = links_together(session, [record.key for record in records])
+    return {key: list(with_bands(other for _, other in found if other is not None)) for key, found in links.items()}
+
+
+def _timeline(
+    session: Session, records: Sequence[StoredRecord], linked: Mapping[str, list[StoredRecord]]
+) -> list[Told]:
+    """Return each record with its own events and those of the records linked with it, in order of time."""
+    sections = []
     for record in records:
-        keys = [record.key, *(other.key for other in ends.get(record.key, ()))]
-        told.append(Told(record, tuple(in_time(chain(*events_together(session, keys).values())))))
-    return told
+        keys = [record.key, *(other.key for other in linked.get(record.key, ()))]
+        sections.append(Told(record, tuple(in_time(chain(*events_together(session, keys).values())))))
+    return sections
 
 
-def _bands_of(records: Sequence[StoredRecord]) -> frozenset[str]:
-    return frozenset(match.band for record in records for match in record.matches)
-
-
-def _evidence_of(session: Session, records: Sequence[StoredRecord]) -> dict[str, list[StoredEvidence]]:
-    found: dict[str, list[StoredEvidence]] = {}
-    for batch in in_batches(records):
-        found |= evidence_together(session, [record.key for record in batch])
-    return found
-
-
-def _citations(
-    out: _Zip, records: Sequence[StoredRecord], evidence: dict[str, list[StoredEvidence]]
+def _evidence_files(
+    out: _Zip, session: Session, records: Sequence[StoredRecord], evidence: Mapping[str, Sequence[StoredEvidence]]
 ) -> Iterator[bytes]:
-    forms = {"txt": as_text, "md": as_markdown, "bib": as_bibtex}
-    for suffix, cite in forms.items():
-        cited = (cite(cite_award(record, evidence.get(record.key, ()))) for record in records)
-        yield from out.add(f"citations.{suffix}", (f"{each}\n".encode() for each in cited))
-
-
-def _evidence(
-    out: _Zip, session: Session, records: Sequence[StoredRecord], evidence: dict[str, list[StoredEvidence]]
-) -> Iterator[bytes]:
-    written: dict[str, tuple[str, bool]] = {}
+    files: dict[str, tuple[str, bool]] = {}
     rows: list[Row] = []
     for record in records:
-        for kept in evidence.get(record.key, ()):
-            if kept.sha256 not in written:
-                body = payload(session, kept.sha256) or b""
-                handed = without_user_names(body)
-                name = f"evidence/{kept.sha256}{_suffix(kept.content_type)}"
-                yield from out.add(name, [handed])
-                written[kept.sha256] = name, handed != body
-            name, changed = written[kept.sha256]
-            rows.append(_index_row(record, kept, name, out.sums[name], changed=changed))
-    yield from out.add("evidence/index.csv", csv_bytes(EVIDENCE_INDEX, rows))
-
-
-def _index_row(record: StoredRecord, kept: StoredEvidence, name: str, digest: str, *, changed: bool) -> Row:
-    values = (
-        record.key,
-        kept.retrieved_at,
-        kept.url,
-        kept.request,
-        kept.content_type,
-        kept.sha256,
-        kept.size,
-        name,
-        digest,
-        "yes" if changed else "no",
-    )
-    return dict(zip(EVIDENCE_INDEX, values, strict=True))
+        for each in evidence.get(record.key, ()):
+            if each.sha256 not in files:
+                body = payload(session, each.sha256) or b""
+                redacted = remove_user_names(body)
+                name = f"evidence/{each.sha256}{_suffix(each.content_type)}"
+                yield from out.add(name, [redacted])
+                files[each.sha256] = name, redacted != body
+            name, is_redacted = files[each.sha256]
+            source = (each.retrieved_at, each.url, each.request, each.content_type, each.sha256, each.size)
+            row = (record.key, *source, name, out.checksums[name], "yes" if is_redacted else "no")
+            rows.append(dict(zip(EVIDENCE_COLUMNS, row, strict=True)))
+    yield from out.add("evidence/index.csv", csv_bytes(EVIDENCE_COLUMNS, rows))
 
 
 def _suffix(content_type: str) -> str:

@@ -1,34 +1,34 @@
-"""A file that hands on what is written to it: for writers that want a file where bytes are wanted as they are made."""
+"""A write-only file whose content is taken out piece by piece, for libraries that want a file to write to."""
 
 from __future__ import annotations
 
 import io
 
 
-class Spout(io.RawIOBase):
-    """A file to write to, front to back; `take` returns what was written since it was last called."""
+class StreamBuffer(io.RawIOBase):
+    """A file to write to from front to back; `take` returns what was written since it was last called."""
 
     def __init__(self) -> None:
-        self._parts: list[bytes] = []
+        self._buffer = bytearray()
         self._written = 0
 
     def writable(self) -> bool:
-        """Say that it can be written to."""
+        """Return `True`: `io` and pyarrow ask for it."""
         return True
 
     def write(self, content: object) -> int:
-        """Keep a copy of the bytes until they are taken."""
-        part = bytes(content)  # type: ignore[call-overload]  # anything with a buffer
-        self._parts.append(part)
-        self._written += len(part)
-        return len(part)
+        """Append bytes, or any object with a buffer."""
+        size = len(memoryview(content).cast("B"))  # type: ignore[arg-type]
+        self._buffer += content  # type: ignore[arg-type]
+        self._written += size
+        return size
 
     def tell(self) -> int:
-        """Return how many bytes were written, taken or not."""
+        """Return how many bytes were written in all."""
         return self._written
 
     def take(self) -> bytes:
-        """Return what was written and not yet taken, and forget it."""
-        taken = b"".join(self._parts)
-        self._parts.clear()
+        """Return the bytes written since the last call, and clear the buffer."""
+        taken = bytes(self._buffer)
+        self._buffer.clear()
         return taken

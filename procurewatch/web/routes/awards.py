@@ -13,7 +13,7 @@ from feeds.entries.matches import category_words, told_matches
 from feeds.pages.award import Verdicts, render_award
 from feeds.pages.index import FeedRow
 from feeds.urls import FeedKind
-from procurewatch.exports.redaction import without_user_names
+from procurewatch.exports.redaction import remove_user_names
 from procurewatch.site_build import record_page
 from procurewatch.web.context import Room, feed_row
 from procurewatch.web.responses import answer, page_of, refusal
@@ -57,7 +57,7 @@ def router(room: Room) -> APIRouter:
             body = payload(session, sha256)
         if body is None:
             return refusal(404, "No evidence with this SHA-256 is stored.")
-        handed_out = without_user_names(body)
+        handed_out = remove_user_names(body)
         name = f"{sha256}.bin" if handed_out == body else f"{sha256}-without-user-names.bin"
         headers = {
             **EVIDENCE_HEADERS,

@@ -14,10 +14,10 @@ from starlette.types import Receive, Scope, Send
 from feeds.foia.docx import MEDIA_TYPE, write_docx
 from feeds.foia.letter import write_letter
 from feeds.text import clean
-from procurewatch.exports.formats import FORMS, ExportFormat, export_bytes
+from procurewatch.exports.formats import FILE_TYPES, ExportFormat, export_bytes
 from procurewatch.exports.ocds import PROCESSES
 from procurewatch.exports.parquet import ParquetMissing
-from procurewatch.exports.story_pack import CONTENT_TYPE, MOST_RECORDS, pack_bytes
+from procurewatch.exports.story_pack import CONTENT_TYPE, MAX_RECORDS, pack_bytes
 from procurewatch.web.context import Room
 from procurewatch.web.responses import answer, page_of, refusal
 from procurewatch.web.routes.awards import RecordNames
@@ -30,7 +30,9 @@ from storage.search.search import find_records
 
 NOTHING_FOUND = "Nothing stored answers to that search."
 NO_SUCH_RECORD = "No record that readers see has this page; /search finds those that are stored."
-SUFFIXES = {form.suffix.removeprefix("."): kind for kind, form in FORMS.items() if kind is not ExportFormat.JSON}
+SUFFIXES = {
+    form.extension.removeprefix("."): kind for kind, form in FILE_TYPES.items() if kind is not ExportFormat.JSON
+}
 MOST_AT_ONCE = 8  # files; a fifth of the connections that there are
 Pieces = Callable[[Session], Iterator[bytes]]
 
@@ -111,7 +113,7 @@ def _export_of(files: Files, suffix: str, form: ExportFormat) -> Callable[[Reque
             prefix = files.room.app_context.settings.ocid_prefix
             return export_bytes(session, chain(found, records), form, ocid_prefix=prefix) if found else iter(())
 
-        return files.streamed(request, pieces, FORMS[form].content_type, f"procurewatch.{suffix}")
+        return files.streamed(request, pieces, FILE_TYPES[form].content_type, f"procurewatch.{suffix}")
 
     return export
 
@@ -123,9 +125,9 @@ def _pack_of_search(files: Files) -> Callable[[Request], Response]:
         except InvalidQuery as error:
             return refusal(400, str(error))
         with files.room.app_context.database.reading() as session:
-            count = len(list(find_records(session, query, MOST_RECORDS + 1)))
-        if count > MOST_RECORDS:
-            return refusal(400, f"That finds more than {MOST_RECORDS} records; narrow the search, or take it as CSV.")
+            count = len(list(find_records(session, query, MAX_RECORDS + 1)))
+        if count > MAX_RECORDS:
+            return refusal(400, f"That finds more than {MAX_RECORDS} records; narrow the search, or take it as CSV.")
 
         def pieces(session: Session) -> Iterator[bytes]:
             records = list(with_bands(find_records(session, query)))

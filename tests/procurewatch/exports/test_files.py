@@ -34,7 +34,7 @@ def test_parquet_has_the_same_rows_with_exact_amounts(database: Database) -> Non
     save(database, hostile, match(hostile, "babel-street"))
     with database.reading() as session:
         records = records_by_key(session, all_keys(session))
-        file = b"".join(export_bytes(session, records, ExportFormat.PARQUET, kind=RowsOf.ACTIONS))
+        file = b"".join(export_bytes(session, records, ExportFormat.PARQUET, row_type=RowsOf.ACTIONS))
     table = pyarrow.parquet.read_table(io.BytesIO(file))
     assert table.column_names == list(COLUMNS[RowsOf.ACTIONS])
     first, second = table.to_pylist()

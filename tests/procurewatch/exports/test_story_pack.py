@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from lxml import html
 
-from procurewatch.exports.redaction import without_user_names
+from procurewatch.exports.redaction import remove_user_names
 from procurewatch.exports.story_pack import pack_bytes, pack_name
 from storage.database import Database
 from storage.reading.records import all_keys, records_by_key
@@ -50,7 +50,7 @@ def test_a_pack_is_whole_and_its_hashes_are_accepted(database: Database, tmp_pat
     assert [row["modification"] for row in rows(folder / "actions.csv")][:2] == ["0", "P00001"]
     assert len(json.loads((folder / "releases.ocds.json").read_text())["releases"]) == 1
     note = (folder / "README.txt").read_text()
-    assert "USAspending: 1 record; last asked 2026-11-20 14:05 UTC" in note
+    assert "USAspending: 1 record; last fetched 2026-11-20 14:05 UTC" in note
     page = html.fromstring((folder / "timeline.html").read_bytes())
     assert "CLEARVIEW AI, INC." in (folder / "timeline.html").read_text()
     assert page.find(".//ol/li") is not None
@@ -122,7 +122,7 @@ def test_hostile_text_does_nothing(database: Database, tmp_path: Path) -> None:
     ],
 )
 def test_only_user_names_are_removed(body: bytes, handed: bytes) -> None:
-    assert without_user_names(body) == handed
+    assert remove_user_names(body) == handed
 
 
 def test_a_pack_is_named_for_its_award(database: Database) -> None:

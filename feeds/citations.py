@@ -15,9 +15,9 @@ from datetime import date, datetime
 from enum import StrEnum
 from urllib.parse import quote
 
-from feeds.entries.matches import buyer, name
+from feeds.entries.matches import buyer_label, shorten_name
 from feeds.entries.titles import title_for
-from feeds.text import clean, day, moment, money, one_line, plural, shorten, utc
+from feeds.text import clean, format_date, format_money, format_time, one_line, pluralize, shorten, to_utc
 from feeds.urls import award_page_name, event_anchor, official_page
 from storage.models import StoredEvent, StoredEvidence, StoredRecord
 
@@ -32,7 +32,7 @@ PUBLISHERS = {
     "federalregister": "Federal Register",
     "aiinventory": "Federal Agency AI Use Case Inventory",
 }
-MOST_HASHES = 5
+MAX_HASHES = 5
 _LONGEST_QUOTE = 200
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
@@ -67,7 +67,7 @@ def cite_award(record: StoredRecord, evidence: Sequence[StoredEvidence], *, our_
 
 def cite_event(event: StoredEvent, evidence: Sequence[StoredEvidence], *, our_url: str = "") -> Citation:
     """Return the citation of one thing that happened to an award. `our_url` is the entry's permalink."""
-    title, number = title_for(event), name(event.record.piid)
+    title, number = title_for(event), shorten_name(event.record.piid)
     return _of_record(
         event.record,
         evidence,
@@ -90,11 +90,11 @@ def cite_search(description: str, found: str, searched_at: datetime, url: str) -
     words = shorten(one_line(description), _LONGEST_QUOTE) or "everything"
     digest = hashlib.sha256(clean(description).encode()).hexdigest()[:16]
     return Citation(
-        key=f"procurewatch-search-{digest}-{utc(searched_at):%Y%m%d}",
+        key=f"procurewatch-search-{digest}-{to_utc(searched_at):%Y%m%d}",
         author="Procurewatch",
         title=f"Search of federal procurement records for {words}: {found} found",
         publisher="Procurewatch",
-        dated=utc(searched_at).date(),
+        dated=to_utc(searched_at).date(),
         retrieved=searched_at,
         url=one_line(url),
     )
@@ -120,7 +120,7 @@ def as_markdown(citation: Citation) -> str:
     ours = f" ([kept copy](<{_bracketed(citation.our_url)}>))" if citation.our_url else ""
     hashes = ", ".join(f"`{digest}`" for digest in citation.hashes)
     proof = f" SHA-256 of the evidence: {hashes}{_further(citation)}." if hashes else ""
-    retrieved = f"retrieved {moment(citation.retrieved)}{ours}."
+    retrieved = f"retrieved {format_time(citation.retrieved)}{ours}."
     return f"{_markdown(citation.author)}: {linked}. {_markdown(citation.publisher)}, {retrieved}{proof}"
 
 
@@ -132,7 +132,7 @@ def as_bibtex(citation: Citation) -> str:
         "howpublished": _tex(citation.publisher),
         "year": f"{citation.dated:%Y}" if citation.dated else "",
         "url": _bracketed(citation.url),
-        "urldate": utc(citation.retrieved).date().isoformat(),
+        "urldate": to_utc(citation.retrieved).date().isoformat(),
         "note": _tex(" ".join([*_retrieved(citation), *_proof(citation)])),
     }
     lines = [f"  {field} = {{{value}}}," for field, value in fields.items() if value]
@@ -143,7 +143,7 @@ def as_bibtex(citation: Citation) -> str:
 
 def as_csl_json(citation: Citation) -> str:
     """Return a list of one item of CSL-JSON, as Zotero and pandoc read it."""
-    retrieved = utc(citation.retrieved)
+    retrieved = to_utc(citation.retrieved)
     item: dict[str, object] = {
         "id": citation.key,
         "type": "webpage",
@@ -159,7 +159,7 @@ def as_csl_json(citation: Citation) -> str:
     return json.dumps([item], ensure_ascii=False, indent=2) + "\n"
 
 
-class Form(StrEnum):
+class CitationFormat(StrEnum):
     """What a citation can be written as."""
 
     TEXT = "text"
@@ -168,27 +168,34 @@ class Form(StrEnum):
     CSL_JSON = "csl-json"
 
 
-FORMS = {Form.TEXT: as_text, Form.MARKDOWN: as_markdown, Form.BIBTEX: as_bibtex, Form.CSL_JSON: as_csl_json}
+CITATION_WRITERS = {
+    CitationFormat.TEXT: as_text,
+    CitationFormat.MARKDOWN: as_markdown,
+    CitationFormat.BIBTEX: as_bibtex,
+    CitationFormat.CSL_JSON: as_csl_json,
+}
 _LABELS = {
-    Form.TEXT: "Plain text",
-    Form.MARKDOWN: "Markdown",
-    Form.BIBTEX: "BibTeX",
-    Form.CSL_JSON: "CSL-JSON (Zotero, pandoc)",
+    CitationFormat.TEXT: "Plain text",
+    CitationFormat.MARKDOWN: "Markdown",
+    CitationFormat.BIBTEX: "BibTeX",
+    CitationFormat.CSL_JSON: "CSL-JSON (Zotero, pandoc)",
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class FormattedCitation:
     """A citation in one form, for a page: its form, that form's label for people, and the text."""
 
-    form: Form
+    form: CitationFormat
     label: str
     text: str
 
 
-def in_all_forms(citation: Citation) -> tuple[Written, ...]:
+def format_citation(citation: Citation) -> tuple[FormattedCitation, ...]:
     """Return a citation in every form, plain text first."""
-    return tuple(Written(form, _LABELS[form], write(citation).rstrip("\n")) for form, write in FORMS.items())
+    return tuple(
+        FormattedCitation(form, _LABELS[form], write(citation).rstrip("\n")) for form, write in CITATION_WRITERS.items()
+    )
 
 
 def _of_record(
@@ -205,24 +212,28 @@ def _of_record(
     suffix = f"-{key}" if key else ""
     return Citation(
         key=f"procurewatch-{award_page_name(record.key)}{suffix}",
-        author=buyer(record),
+        author=buyer_label(record),
         title=title,
-        publisher=PUBLISHERS.get(record.source, name(record.source)),
+        publisher=PUBLISHERS.get(record.source, shorten_name(record.source)),
         dated=dated,
         retrieved=proofs[0].retrieved_at if proofs else record.last_changed,
         url=official_page(record),
         our_url=one_line(our_url),
-        hashes=hashes[:MOST_HASHES],
+        hashes=hashes[:MAX_HASHES],
         proofs=len(hashes),
     )
 
 
 def _award_title(record: StoredRecord) -> str:
-    number = name(record.piid or record.solicitation)
-    what = name(record.title) or name(f"{record.type_text or record.category} {number}".strip())
-    under = f" under {name(record.parent_piid)}" if record.parent_piid else ""
-    to = f" to {name(record.recipient_name)}" if record.recipient_name else ""
-    paid = f", {money(record.obligated)} obligated to date" if record.obligated is not None and not record.doubt else ""
+    number = shorten_name(record.piid or record.solicitation)
+    what = shorten_name(record.title) or shorten_name(f"{record.type_text or record.category} {number}".strip())
+    under = f" under {shorten_name(record.parent_piid)}" if record.parent_piid else ""
+    to = f" to {shorten_name(record.recipient_name)}" if record.recipient_name else ""
+    paid = (
+        f", {format_money(record.obligated)} obligated to date"
+        if record.obligated is not None and not record.doubt
+        else ""
+    )
     quoted = shorten(one_line(record.description), _LONGEST_QUOTE)
     described = f": \N{LEFT DOUBLE QUOTATION MARK}{quoted}\N{RIGHT DOUBLE QUOTATION MARK}" if quoted else ""
     return f"{what[:1].upper()}{what[1:]}{under}{to}{paid}{described}"
@@ -233,14 +244,14 @@ def _ended(text: str) -> str:
 
 
 def _where(citation: Citation) -> list[str]:
-    dated = [f"Dated {day(citation.dated)}."] if citation.dated else []
+    dated = [f"Dated {format_date(citation.dated)}."] if citation.dated else []
     link = [f"{citation.url} ."] if citation.url else []  # apart from the full stop, which is no part of the address
     return [*dated, *link, *_retrieved(citation)]
 
 
 def _retrieved(citation: Citation) -> list[str]:
     ours = f" Kept copy: {citation.our_url} ." if citation.our_url else ""
-    return [f"Retrieved {moment(citation.retrieved)} by Procurewatch.{ours}"]
+    return [f"Retrieved {format_time(citation.retrieved)} by Procurewatch.{ours}"]
 
 
 def _proof(citation: Citation) -> list[str]:
@@ -250,7 +261,7 @@ def _proof(citation: Citation) -> list[str]:
 
 def _further(citation: Citation) -> str:
     more = citation.proofs - len(citation.hashes)
-    return f" and {plural(more, 'earlier answer')}" if more > 0 else ""
+    return f" and {pluralize(more, 'earlier answer')}" if more > 0 else ""
 
 
 def _markdown(text: str) -> str:

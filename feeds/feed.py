@@ -15,7 +15,7 @@ AUTHORITY = "procurewatch,2026"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Walk:
+class ArchiveLinks:
     """Links from one document of a feed to its other documents (RFC 5005): absolute URLs, or "" where there is none.
 
     `older` is the previous archive. Archives never change; they also link to the feed (`current`) and to the next
@@ -43,7 +43,7 @@ class FeedMeta:
     html_url: str
     updated: datetime
     hub: str = ""
-    walk: Walk = Walk()
+    archive_links: ArchiveLinks = ArchiveLinks()
 
 
 def feed_id(kind: str, slug: str = "") -> str:

@@ -9,15 +9,15 @@ from functools import partial
 
 from feeds import urls
 from feeds.entries.entry import Entry, entry_for, in_feed_order
-from feeds.entries.matches import told_matches
+from feeds.entries.matches import published_matches
 from feeds.entries.render import icon, stylesheet
 from feeds.entries.source_health import incident_entries
 from feeds.feed import EPOCH, FeedMeta, feed_id
 from feeds.formats.atom_rss import write_entries, write_feed
 from feeds.formats.opml import Outline, write_opml
 from feeds.pages.award import RecordPage, render_award
-from feeds.pages.index import GROUPS, FeedRow, Latest, render_index
-from feeds.pages.page_context import Frame
+from feeds.pages.index import GROUPS, FeedRow, LatestEntry, render_index
+from feeds.pages.page_context import PageContext
 from feeds.urls import FeedFormat, FeedKind
 from storage.models import StoredEvent, StoredRecord
 from storage.reading.source_health import Incident
@@ -38,7 +38,7 @@ class FeedSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Catalogue:
+class Catalog:
     """What a site is built from.
 
     `feeds` come in the order they are listed, one of them of kind ALL. `awards` gives, by key, a function that reads
@@ -62,9 +62,9 @@ class Catalogue:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """The site of a catalogue. Each path has a function that returns its bytes, the same for the same catalogue."""
+    """The site of a catalog. Each path has a function that returns its bytes, the same for the same catalog."""
 
-    catalogue: Catalogue
+    catalog: Catalog
     _entries: dict[str, Entry] = field(default_factory=dict, repr=False)
     _written: dict[tuple[FeedFormat, str], bytes] = field(default_factory=dict, repr=False)
 
@@ -76,10 +76,10 @@ class Site:
         yield urls.OPML, self._opml
         for fmt in FeedFormat:
             yield f"{urls.HEALTH}.{fmt}", partial(self.health, fmt)
-        for spec in self.catalogue.feeds:
+        for spec in self.catalog.feeds:
             for fmt in FeedFormat:
                 yield urls.feed_path(spec.kind, spec.slug, fmt), partial(self.feed, spec, fmt)
-        for key in self.catalogue.awards:
+        for key in self.catalog.awards:
             yield urls.award_path(key), partial(self._award, key)
 
     def feed(self, spec: FeedSpec, fmt: FeedFormat) -> bytes:
@@ -97,16 +97,16 @@ class Site:
 
     def health(self, fmt: FeedFormat) -> bytes:
         """Return the feed of the sources' troubles in one format."""
-        base, home = self.catalogue.base_url, self._home()
+        base, home = self.catalog.base_url, self._home()
         meta = FeedMeta(
             id=feed_id(urls.HEALTH),
-            title=f"{self.catalogue.title}: health of the sources",
+            title=f"{self.catalog.title}: health of the sources",
             subtitle="When a source of records cannot be read, and when it can be again",
             self_url=urls.site_url(base, f"{urls.HEALTH}.{fmt}") if base else None,
             html_url=home,
-            updated=self.catalogue.epoch,
+            updated=self.catalog.epoch,
         )
-        entries = incident_entries(self.catalogue.incidents, self.catalogue.source_titles, home)
+        entries = incident_entries(self.catalog.incidents, self.catalog.source_titles, home)
         ordered = in_feed_order(entries)
         return write_feed(fmt, meta, write_entries(fmt, ordered), ordered[0].first_seen if ordered else None)
 
@@ -114,21 +114,21 @@ class Site:
         everything = spec.kind is FeedKind.ALL
         return FeedMeta(
             id=feed_id(spec.kind, "" if everything else spec.slug),
-            title=f"{self.catalogue.title}: {spec.title}",
+            title=f"{self.catalog.title}: {spec.title}",
             subtitle=urls.FEED_SUBTITLE.format(spec.title),
             self_url=self._address(spec, fmt),
             html_url=self._home(),
-            updated=self.catalogue.epoch,
-            hub=self.catalogue.hub if self.catalogue.base_url else "",
+            updated=self.catalog.epoch,
+            hub=self.catalog.hub if self.catalog.base_url else "",
         )
 
     def _address(self, spec: FeedSpec, fmt: FeedFormat) -> str | None:
-        base = self.catalogue.base_url
+        base = self.catalog.base_url
         return urls.site_url(base, urls.feed_path(spec.kind, spec.slug, fmt)) if base is not None else None
 
     def _home(self) -> str:
         # A channel must name a website; a site that is only files has none, so it names where its facts come from.
-        base = self.catalogue.base_url
+        base = self.catalog.base_url
         return urls.site_url(base, urls.INDEX) if base is not None else urls.USASPENDING
 
     def _entry(self, event: StoredEvent) -> Entry:
@@ -137,26 +137,26 @@ class Site:
         return self._entries[event.id]
 
     def _permalink(self, event: StoredEvent) -> str:
-        has_page = event.record.key in self.catalogue.awards
-        return urls.permalink(self.catalogue.base_url if has_page else None, event)
+        has_page = event.record.key in self.catalog.awards
+        return urls.permalink(self.catalog.base_url if has_page else None, event)
 
     def _index(self) -> bytes:
-        everything = (event for spec in self.catalogue.feeds if spec.kind is FeedKind.ALL for event in spec.events)
+        everything = (event for spec in self.catalog.feeds if spec.kind is FeedKind.ALL for event in spec.events)
         newest = in_feed_order(self._entry(event) for event in everything)[:LATEST_ON_INDEX]
         return render_index(
-            Frame(site=self.catalogue.title),
-            [_row(spec) for spec in self.catalogue.feeds],
-            [Latest(entry=entry, href=self._page_of(entry)) for entry in newest],
-            today=self.catalogue.today,
+            PageContext(site=self.catalog.title),
+            [_row(spec) for spec in self.catalog.feeds],
+            [LatestEntry(entry=entry, href=self._page_of(entry)) for entry in newest],
+            today=self.catalog.today,
         )
 
     def _page_of(self, entry: Entry) -> str:
-        if entry.record_key not in self.catalogue.awards:
+        if entry.record_key not in self.catalog.awards:
             return entry.official_url
         return f"{urls.award_path(entry.record_key)}#{urls.event_anchor(entry.id)}"
 
     def _opml(self) -> bytes:
-        base = self.catalogue.base_url
+        base = self.catalog.base_url
         outlines = [
             Outline(
                 title=spec.title,
@@ -166,18 +166,18 @@ class Site:
                 json_url=self._address(spec, FeedFormat.JSON) or urls.feed_path(spec.kind, spec.slug, FeedFormat.JSON),
                 html_url=urls.site_url(base, self._page(spec)) if base is not None else urls.INDEX,
             )
-            for spec in self.catalogue.feeds
+            for spec in self.catalog.feeds
         ]
-        return write_opml(f"{self.catalogue.title}: all feeds", outlines)
+        return write_opml(f"{self.catalog.title}: all feeds", outlines)
 
     def _page(self, spec: FeedSpec) -> str:
         """Return the path of the page on what a feed is about: written files have but one page for all."""
-        return urls.feed_page(spec.kind, spec.slug) if self.catalogue.has_subjects else urls.INDEX
+        return urls.feed_page(spec.kind, spec.slug) if self.catalog.has_subjects else urls.INDEX
 
     def _award(self, key: str) -> bytes:
-        record = self.catalogue.awards[key]()
-        frame = Frame(site=self.catalogue.title, depth=1, base_url=self.catalogue.base_url or "")
-        feeds = [_row(spec) for spec in self.catalogue.feeds if _carries(spec, record.award)]
+        record = self.catalog.awards[key]()
+        frame = PageContext(site=self.catalog.title, depth=1, base_url=self.catalog.base_url or "")
+        feeds = [_row(spec) for spec in self.catalog.feeds if _carries(spec, record.award)]
         return render_award(frame, record, feeds)
 
 
@@ -198,13 +198,13 @@ def _carries(spec: FeedSpec, award: StoredRecord) -> bool:
     """Return whether a feed is about this award (whether or not its newest entries still are)."""
     slugs = {
         FeedKind.ALL: {spec.slug},
-        FeedKind.VENDOR: {match.vendor_id for match in told_matches(award)},
+        FeedKind.VENDOR: {match.vendor_id for match in published_matches(award)},
         FeedKind.AGENCY: {award.sub_agency_code, award.agency_code},
-        FeedKind.CATEGORY: {match.category for match in told_matches(award)},
+        FeedKind.CATEGORY: {match.category for match in published_matches(award)},
     }
     return spec.slug in slugs[spec.kind]
 
 
-def site_files(catalogue: Catalogue) -> Iterator[tuple[str, Writer]]:
-    """Yield every path of a catalogue's site with a function that returns its bytes."""
-    return Site(catalogue).files()
+def site_files(catalog: Catalog) -> Iterator[tuple[str, Writer]]:
+    """Yield every path of a catalog's site with a function that returns its bytes."""
+    return Site(catalog).files()

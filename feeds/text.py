@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 NOT_STATED = "not stated"
-LONGEST_TEXT = 20_000
+MAX_TEXT_LENGTH = 20_000
 MINUS = "\N{MINUS SIGN}"
 ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
 
@@ -47,12 +47,12 @@ def excerpt(text: str, longest: int) -> str:
     return shorten(beginning + ELLIPSIS if cut else beginning, longest)
 
 
-def money(amount: Decimal) -> str:
+def format_money(amount: Decimal) -> str:
     """Return US dollars as $1,234.56, below zero with a minus sign in front."""
     return f"{MINUS if amount < 0 else ''}${abs(amount):,.2f}"
 
 
-def short_money(amount: Decimal) -> str:
+def format_short_money(amount: Decimal) -> str:
     """Return US dollars to two or three digits, for a chart: $2.3M, $787K, $45."""
     for size, letter in ((10**9, "B"), (10**6, "M"), (10**3, "K")):
         if abs(amount) >= size:
@@ -62,31 +62,31 @@ def short_money(amount: Decimal) -> str:
     return f"{MINUS if amount < 0 else ''}${abs(amount):.0f}"
 
 
-def signed_money(amount: Decimal) -> str:
+def format_signed_money(amount: Decimal) -> str:
     """Return US dollars with the sign of a change: +$1,234.56, or with a minus sign."""
-    return f"+{money(amount)}" if amount > 0 else money(amount)
+    return f"+{format_money(amount)}" if amount > 0 else format_money(amount)
 
 
-def day(value: date | None) -> str:
+def format_date(value: date | None) -> str:
     """Return a date as 2024-09-30; "not stated" when there is none."""
     return value.isoformat() if value else NOT_STATED
 
 
-def utc(value: datetime) -> datetime:
+def to_utc(value: datetime) -> datetime:
     """Return a time in UTC to the second, as feeds carry it."""
     return value.astimezone(UTC).replace(microsecond=0)
 
 
-def moment(value: datetime) -> str:
+def format_time(value: datetime) -> str:
     """Return a time as 2024-09-30 14:05 UTC."""
-    return f"{utc(value):%Y-%m-%d %H:%M} UTC"
+    return f"{to_utc(value):%Y-%m-%d %H:%M} UTC"
 
 
-def grouped(count: int) -> str:
+def format_count(count: int) -> str:
     """Return a number as 1,234,567."""
     return f"{count:,}"
 
 
-def plural(count: int, one: str, many: str = "") -> str:
+def pluralize(count: int, one: str, many: str = "") -> str:
     """Return "1 entry", "2 entries" and so on; `many` defaults to `one` with an s."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from feeds.pages.award import Linked, RecordPage
-from feeds.site import Catalogue, FeedSpec, site_files
+from feeds.pages.award import LinkedRecord, RecordPage
+from feeds.site import Catalog, FeedSpec, site_files
 from feeds.urls import FeedKind
 from procurewatch.context import AppContext
 from procurewatch.named_feeds import named_feeds
@@ -36,7 +36,7 @@ from storage.writing.renumbering import former_keys
 ORDER = list(FeedKind)
 
 
-def build_catalog(app_context: AppContext, *, base_url: str, is_list: bool = False) -> Catalogue:
+def build_catalog(app_context: AppContext, *, base_url: str, is_list: bool = False) -> Catalog:
     """Return all that can be published: feeds of everything, of each vendor, agency and technology category.
 
     Args:
@@ -63,7 +63,7 @@ def build_catalog(app_context: AppContext, *, base_url: str, is_list: bool = Fal
     awards = {
         name: partial(_award_record, app_context.database, app_context.source_titles, key) for name, key in keys.items()
     }
-    return Catalogue(
+    return Catalog(
         base_url=base_url or None,
         feeds=tuple(feeds),
         awards=awards,
@@ -101,7 +101,7 @@ def record_page(session: Session, key: str, source_titles: Mapping[str, str]) ->
         events=tuple(timeline_of(session, key)),
         sources=tuple(sources_of(session, key)),
         source_titles=source_titles,
-        linked=tuple(Linked(link=link, record=record, has_page=record.key in seen) for link, record in linked),
+        linked=tuple(LinkedRecord(link=link, record=record, has_page=record.key in seen) for link, record in linked),
         parent=parent,
         parent_has_page=award.parent_key in seen,
         orders=tuple(orders),
@@ -117,7 +117,7 @@ def _award_record(database: Database, source_titles: Mapping[str, str], key: str
     return page
 
 
-def write_site(site: Catalogue, folder: Path) -> Iterator[Path]:
+def write_site(site: Catalog, folder: Path) -> Iterator[Path]:
     """Write a site's files, each whole or not at all; give the path of each that was new or changed.
 
     A file that is as it should be is left alone, so that a web server's dates stay true.

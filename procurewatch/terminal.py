@@ -15,7 +15,7 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 from rich.text import Text
 
-from feeds.text import money, one_line
+from feeds.text import format_money, one_line
 from monitors.runs.pipeline import Progress
 from monitors.runs.status import RunReport
 from storage.models import MatchBand, StoredMatch, StoredRecord
@@ -64,7 +64,7 @@ def award_rows(awards: Iterable[StoredRecord]) -> Iterator[tuple[str, ...]]:
             ", ".join(match.vendor_name for match in award.matches) or "-",
             award.sub_agency_name or award.agency_name,
             award.recipient_name,
-            money(award.obligated) if award.obligated is not None else "not stated",
+            format_money(award.obligated) if award.obligated is not None else "not stated",
             award.signed.isoformat() if award.signed else "not stated",
             award.piid,
             "; ".join(why(match) for match in award.matches) or "nobody on the watchlist",

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import structlog
 
-from feeds.entries.matches import told_matches
+from feeds.entries.matches import published_matches
 from feeds.urls import FeedFormat, FeedKind, feed_path, site_url
 from sources.errors import SourceError
 from sources.http.client import Client, RateLimit, Timeouts
@@ -57,7 +57,7 @@ def announce(
 
 
 def _paths(event: StoredEvent) -> Iterator[str]:
-    matches = told_matches(event.record)
+    matches = published_matches(event.record)
     about = [(FeedKind.ALL, "all")]
     about += [(FeedKind.VENDOR, match.vendor_id) for match in matches]
     about += [(FeedKind.AGENCY, code) for code in (event.record.sub_agency_code, event.record.agency_code) if code]

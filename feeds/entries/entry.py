@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
 
-from feeds.entries.facts import Fact, amounts, dates, days_late, event_facts, obligation_in_words
+from feeds.entries.details import Detail, amounts, dates, days_late, describe_obligation, event_details
 from feeds.entries.highlight import Piece, Quote, marked_pieces, quotes, signals_on
-from feeds.entries.matches import category_words, told_matches
+from feeds.entries.matches import category_label, published_matches
 from feeds.entries.render import render
 from feeds.entries.titles import title_for
 from feeds.feed import category_scheme
-from feeds.text import clean, excerpt, one_line, utc
+from feeds.text import clean, excerpt, one_line, to_utc
 from feeds.urls import official_page
 from storage.models import StoredEvent, StoredMatch, StoredRecord
 
@@ -62,7 +62,7 @@ class Entry:
     agency: str
     vendors: tuple[str, ...]
     categories: tuple[EntryCategory, ...]
-    facts: tuple[Fact, ...]
+    details: tuple[Detail, ...]
     description: tuple[Piece, ...]
     action_description: tuple[Piece, ...]
     reasons: tuple[Reason, ...]
@@ -79,8 +79,8 @@ def entry_for(event: StoredEvent, permalink: Callable[[StoredEvent], str]) -> En
     award = event.record
     title, link, official = title_for(event), permalink(event), official_page(award)
     texts = {event.action.key: event.action.description} if event.action else {}
-    reasons = tuple(reason_for(match, award, texts) for match in told_matches(award))
-    facts, in_action = tuple(event_facts(event)), _action_description(event)
+    reasons = tuple(reason_for(match, award, texts) for match in published_matches(award))
+    details, in_action = tuple(event_details(event)), _action_description(event)
     description = marked_pieces(award.description, signals_on(award, "description"))
     return Entry(
         id=clean(event.id),
@@ -91,12 +91,12 @@ def entry_for(event: StoredEvent, permalink: Callable[[StoredEvent], str]) -> En
         summary=_summary(event, reasons),
         signed=event.signed,
         published=event.published,
-        first_seen=utc(event.first_seen),
+        first_seen=to_utc(event.first_seen),
         days_late=days_late(event),
         agency=one_line(award.sub_agency_name or award.agency_name),
-        vendors=tuple(dict.fromkeys(one_line(match.vendor_name) for match in told_matches(award))),
+        vendors=tuple(dict.fromkeys(one_line(match.vendor_name) for match in published_matches(award))),
         categories=_categories(event),
-        facts=facts,
+        details=details,
         description=description,
         action_description=in_action,
         reasons=reasons,
@@ -117,7 +117,7 @@ def reason_for(match: StoredMatch, award: StoredRecord, action_texts: dict[str, 
     return Reason(
         vendor_id=match.vendor_id,
         vendor_name=one_line(match.vendor_name),
-        category=category_words(match.category),
+        category=category_label(match.category),
         sentence=one_line(match.reason),
         quotes=quotes(match, award, action_texts),
     )
@@ -132,12 +132,12 @@ def _action_description(event: StoredEvent) -> tuple[Piece, ...]:
 
 
 def _summary(event: StoredEvent, reasons: Sequence[Reason]) -> str:
-    facts: list[Fact] = []
+    details: list[Detail] = []
     amount = event.amount
     if amount is not None or event.action is not None:
-        facts.append(Fact("Obligated by this action", obligation_in_words(amount)))
-    facts += [*amounts(event.record), *dates(event)]
-    told = "; ".join(f"{fact.label}: {fact.value}" for fact in facts) + "."
+        details.append(Detail("Obligated by this action", describe_obligation(amount)))
+    details += [*amounts(event.record), *dates(event)]
+    told = "; ".join(f"{detail.label}: {detail.value}" for detail in details) + "."
     description = excerpt(event.record.description, _SUMMARY_DESCRIPTION)
     quoted = f"\N{LEFT DOUBLE QUOTATION MARK}{description}\N{RIGHT DOUBLE QUOTATION MARK}" if description else ""
     return one_line(" ".join([quoted, told, *(reason.sentence for reason in reasons)]))
@@ -146,8 +146,8 @@ def _summary(event: StoredEvent, reasons: Sequence[Reason]) -> str:
 def _categories(event: StoredEvent) -> tuple[EntryCategory, ...]:
     award = event.record
     found: list[tuple[str, str, str]] = [("kind", event.kind, event.kind.replace("-", " "))]
-    found += [("vendor", match.vendor_id, match.vendor_name) for match in told_matches(award)]
-    found += [("category", match.category, category_words(match.category)) for match in told_matches(award)]
+    found += [("vendor", match.vendor_id, match.vendor_name) for match in published_matches(award)]
+    found += [("category", match.category, category_label(match.category)) for match in published_matches(award)]
     found.append(_agency(award))
     labelled = [(kind, one_line(term), one_line(label)) for kind, term, label in found]
     return tuple(

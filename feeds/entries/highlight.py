@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from feeds.entries.matches import told_matches
-from feeds.text import ELLIPSIS, LONGEST_TEXT, clean
+from feeds.entries.matches import published_matches
+from feeds.text import ELLIPSIS, MAX_TEXT_LENGTH, clean
 from storage.models import StoredMatch, StoredRecord, StoredSignal
 
 _WHOLE_UP_TO = 400
@@ -43,8 +43,8 @@ class Quote:
 
 def marked_pieces(text: str, signals: Iterable[StoredSignal]) -> tuple[Piece, ...]:
     """Return the text in pieces, what the signals point at marked. A text too long to show is cut, and says so."""
-    cut = len(text) - LONGEST_TEXT
-    shown = text[:LONGEST_TEXT]
+    cut = len(text) - MAX_TEXT_LENGTH
+    shown = text[:MAX_TEXT_LENGTH]
     pieces = _cut(shown, _spans(shown, signals), 0, len(shown))
     if cut > 0:
         pieces = (*pieces, Piece(f"{ELLIPSIS} [cut here: {cut:,} more characters]", marked=False))
@@ -70,7 +70,7 @@ def signals_on(award: StoredRecord, field: str, action_key: str = "") -> list[St
     """Return the signals of all told matches that point into one field."""
     return [
         signal
-        for match in told_matches(award)
+        for match in published_matches(award)
         for signal in match.signals
         if signal.field == field and (not action_key or signal.action_key == action_key)
     ]

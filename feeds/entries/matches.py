@@ -11,7 +11,7 @@ _LONGEST_NAME = 120
 _ACRONYMS = frozenset({"dna"})
 
 
-def told_matches(award: StoredRecord) -> tuple[StoredMatch, ...]:
+def published_matches(award: StoredRecord) -> tuple[StoredMatch, ...]:
     """Return the matches readers are told of, best first: never one that a person has yet to look at."""
     for match in award.matches:
         if match.band != MatchBand.PUBLISHED:
@@ -19,42 +19,42 @@ def told_matches(award: StoredRecord) -> tuple[StoredMatch, ...]:
     return award.matches  # nearly always
 
 
-def through_reseller(award: StoredRecord) -> StoredMatch | None:
+def reseller_match(award: StoredRecord) -> StoredMatch | None:
     """Return the best match if it is with something other than the recipient (its parent counts as the recipient).
 
     That is what a purchase through a reseller looks like: the description names the product, the payee is another.
     """
-    best = next(iter(told_matches(award)), None)
+    best = next(iter(published_matches(award)), None)
     if best is None or not best.signals or any(signal.field.startswith("recipient") for signal in best.signals):
         return None
     return best
 
 
-def buyer(award: StoredRecord) -> str:
+def buyer_label(award: StoredRecord) -> str:
     """Return who buys, as closely as the source says."""
-    return name(award.sub_agency_name or award.agency_name) or "A federal agency"
+    return shorten_name(award.sub_agency_name or award.agency_name) or "A federal agency"
 
 
-def recipient(award: StoredRecord) -> str:
+def recipient_label(award: StoredRecord) -> str:
     """Return who is paid, as the source writes it."""
-    return name(award.recipient_name) or "a recipient not named"
+    return shorten_name(award.recipient_name) or "a recipient not named"
 
 
-def heading(award: StoredRecord) -> str:
+def record_label(award: StoredRecord) -> str:
     """Return what a page calls a record: a publication by its title, a purchase through a reseller by both names."""
     if award.is_publication and award.title:
-        return name(award.title)
-    via = through_reseller(award)
-    return f"{name(via.vendor_name)} through {recipient(award)}" if via else recipient(award)
+        return shorten_name(award.title)
+    via = reseller_match(award)
+    return f"{shorten_name(via.vendor_name)} through {recipient_label(award)}" if via else recipient_label(award)
 
 
-def name(text: str) -> str:
+def shorten_name(text: str) -> str:
     """Return a name or a title from upstream as it may stand in a sentence."""
     return shorten(one_line(text), _LONGEST_NAME)
 
 
 @lru_cache(500)
-def category_words(category: str) -> str:
+def category_label(category: str) -> str:
     """Return a technology category for people: face_recognition is "face recognition"."""
     words = category.replace("_", " ").replace("-", " ").split()
     return one_line(" ".join(word.upper() if word in _ACRONYMS else word for word in words))

@@ -11,10 +11,20 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from feeds import urls
-from feeds.entries.facts import obligation_in_words
+from feeds.entries.details import describe_obligation
 from feeds.entries.highlight import Piece, marked_pieces, signals_on
-from feeds.entries.matches import category_words, heading, told_matches
-from feeds.text import ELLIPSIS, clean, day, excerpt, grouped, moment, money, one_line, plural
+from feeds.entries.matches import category_label, published_matches, record_label
+from feeds.text import (
+    ELLIPSIS,
+    clean,
+    excerpt,
+    format_count,
+    format_date,
+    format_money,
+    format_time,
+    one_line,
+    pluralize,
+)
 from storage.models import StoredRecord
 from storage.reading.summaries import Seller, Spent
 
@@ -55,21 +65,21 @@ def _environment() -> Environment:
     environment.filters |= {
         "award_path": urls.award_path,
         "beginning": _beginning,
-        "day": day,
-        "grouped": grouped,
-        "heading": heading,
-        "kind_words": category_words,
+        "date": format_date,
+        "number": format_count,
+        "record_label": record_label,
+        "category_label": category_label,
         "marked": _marked,
-        "moment": moment,
-        "money": money,
-        "obligation": obligation_in_words,
+        "time": format_time,
+        "money": format_money,
+        "obligation": describe_obligation,
         "official_page": urls.official_page,
         "one_line": one_line,
-        "plural": plural,
-        "seller_path": _seller_path,
-        "short": excerpt,
-        "told": told_matches,
-        "spent_path": _spent_path,
+        "plural": pluralize,
+        "recipient_path": _recipient_path,
+        "excerpt": excerpt,
+        "published_matches": published_matches,
+        "breakdown_path": _breakdown_path,
         "vendor_path": partial(urls.subject_path, urls.SubjectKind.VENDOR),
     }
     return environment
@@ -88,11 +98,11 @@ def _marked(pieces: Iterable[Piece]) -> Markup:
     return Markup(joined)  # noqa: S704  each text in it is escaped
 
 
-def _seller_path(seller: Seller) -> str:
+def _recipient_path(seller: Seller) -> str:
     return urls.subject_path(urls.SubjectKind.RECIPIENT, urls.recipient_slug(seller.name, seller.uei))
 
 
-def _spent_path(row: Spent, kind: urls.SubjectKind) -> str:
+def _breakdown_path(row: Spent, kind: urls.SubjectKind) -> str:
     if kind is urls.SubjectKind.RECIPIENT:
         return urls.subject_path(kind, urls.recipient_slug(row.name, row.code))
     return urls.subject_path(kind, row.code)

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
+from feeds.entries.details import Detail
 from feeds.entries.entry import Entry
-from feeds.entries.facts import Fact
 from feeds.feed import AUTHORITY
-from feeds.text import moment, one_line, plural, shorten, utc
+from feeds.text import format_time, one_line, pluralize, shorten, to_utc
 from storage.models import INCOMPLETE
 from storage.reading.source_health import Incident, SourceHealth
 
@@ -23,25 +23,25 @@ def incident_entries(incidents: Iterable[Incident], titles: Mapping[str, str], l
     """
     for incident in incidents:
         title = titles.get(incident.source, incident.source)
-        since = moment(incident.began)
+        since = format_time(incident.began)
         if incident.verdict == INCOMPLETE:
             headline = f"{title}: read only in part since {since}"
         else:
             headline = f"{title}: not readable since {since} ({incident.verdict})"
         yield _entry(incident, "source-failed", headline, incident.began, link)
         if incident.ended:
-            lasted = plural(max(1, round((incident.ended - incident.began) / timedelta(hours=1))), "hour")
+            lasted = pluralize(max(1, round((incident.ended - incident.began) / timedelta(hours=1))), "hour")
             headline = f"{title}: readable again after {lasted}; what was missed has been read"
             yield _entry(incident, "source-recovered", headline, incident.ended, link)
 
 
 def _entry(incident: Incident, kind: str, title: str, when: datetime, link: str) -> Entry:
     began = incident.began.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
-    facts = (
-        Fact("Source", incident.source),
-        Fact("Began", moment(incident.began)),
-        Fact("Ended", moment(incident.ended) if kind == "source-recovered" and incident.ended else "not yet"),
-        Fact("What went wrong", one_line(incident.message) or incident.verdict),
+    details = (
+        Detail("Source", incident.source),
+        Detail("Began", format_time(incident.began)),
+        Detail("Ended", format_time(incident.ended) if kind == "source-recovered" and incident.ended else "not yet"),
+        Detail("What went wrong", one_line(incident.message) or incident.verdict),
     )
     return Entry(
         id=f"tag:{AUTHORITY}:{kind}/{quote(incident.source, safe='')}/{began}",
@@ -52,12 +52,12 @@ def _entry(incident: Incident, kind: str, title: str, when: datetime, link: str)
         summary=one_line(f"{title}. {incident.message}"),
         signed=None,
         published=None,
-        first_seen=utc(when),
+        first_seen=to_utc(when),
         days_late=0,
         agency="",
         vendors=(),
         categories=(),
-        facts=facts,
+        details=details,
         description=(),
         action_description=(),
         reasons=(),
@@ -78,13 +78,17 @@ def health_line(sources: Sequence[SourceHealth], titles: Mapping[str, str]) -> s
     if sound:
         oldest = min(health.last_good for health in sound if health.last_good)
         when = "last read" if len(sound) == 1 else "each last read since"
-        lines.append(f"{plural(len(sound), 'source answers', 'sources answer')}, {when} {moment(oldest)}.")
+        lines.append(f"{pluralize(len(sound), 'source answers', 'sources answer')}, {when} {format_time(oldest)}.")
     for health in partly:
         title = one_line(titles.get(health.source, health.source))
         lines += [f"{title}: {shorten(one_line(str(part)), 240)}." for part in health.unfinished]
     for health in (*broken, *silent):
         title = one_line(titles.get(health.source, health.source))
-        how = f"could not be read since {moment(health.incident.began)}" if health.incident else "has not answered yet"
+        how = (
+            f"could not be read since {format_time(health.incident.began)}"
+            if health.incident
+            else "has not answered yet"
+        )
         why = shorten(one_line(health.last_message), 160)
         lines.append(f"{title} {how}: {why or health.last_verdict}.")
     return " ".join(lines)

@@ -12,15 +12,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from feeds.entries.matches import name, through_reseller, told_matches
+from feeds.entries.matches import published_matches, reseller_match, shorten_name
 from feeds.entries.render import render
 from feeds.foia.offices import AGENCY_SEARCH, FoiaOffice, is_own_office, office_for
-from feeds.text import day, money, one_line, shorten
+from feeds.text import format_date, format_money, one_line, shorten
 from feeds.urls import official_page
 from storage.models import StoredAction, StoredRecord
 
 ABOUT, ASKED = "What this is about", "Records requested"
-MOST_MODIFICATIONS = 60
+MAX_MODIFICATIONS = 60
 _PLANNING = timedelta(days=365)  # what led to a purchase is mostly not older
 _LONGEST_DESCRIPTION = 600
 _LONGEST_FACT = 300
@@ -112,14 +112,14 @@ def write_letter(
         "category": record.category,
         "details": _details(record, actions),
         "has_number": bool(record.piid),
-        "is_match": bool(told_matches(record)),
+        "is_match": bool(published_matches(record)),
         "is_news_media": requester.is_news_media,
         "kind": _KINDS.get(record.category, "record"),
         "number": _number(record),
         "official_url": official_page(record),
-        "parent": name(record.parent_piid),
+        "parent": shorten_name(record.parent_piid),
         "recipient": _payee(record),
-        "signed": day(record.signed) if record.signed else "",
+        "signed": format_date(record.signed) if record.signed else "",
         "since": _since(record),
         "vendor": _vendor(record),
     }
@@ -146,30 +146,30 @@ def _sections(text: str) -> Iterator[LetterSection]:
 
 
 def _subject(record: StoredRecord) -> str:
-    about = ", ".join(filter(None, (_number(record), name(record.recipient_name))))
+    about = ", ".join(filter(None, (_number(record), shorten_name(record.recipient_name))))
     return shorten(f"Freedom of Information Act request: {about}", 200)
 
 
 def _number(record: StoredRecord) -> str:
     """Return the number under which the agency files it, else its title; of an award with neither, the record's key."""
-    called = name(record.piid) or name(record.solicitation) or name(record.title)
-    return called or (name(record.type_text) if record.is_publication else name(record.key))
+    called = shorten_name(record.piid) or shorten_name(record.solicitation) or shorten_name(record.title)
+    return called or (shorten_name(record.type_text) if record.is_publication else shorten_name(record.key))
 
 
 def _payee(record: StoredRecord) -> str:
-    return name(record.recipient_name) or "the recipient"
+    return shorten_name(record.recipient_name) or "the recipient"
 
 
 def _vendor(record: StoredRecord) -> str:
     """Return whose product is bought, so that a request to a reseller's buyer asks for the right terms."""
-    via = through_reseller(record)
+    via = reseller_match(record)
     if via and not via.vendor_id.startswith("topic-"):
-        return f"{name(via.vendor_name)} and of {_payee(record)}"
+        return f"{shorten_name(via.vendor_name)} and of {_payee(record)}"
     return _payee(record)
 
 
 def _agency(record: StoredRecord) -> str:
-    return name(record.sub_agency_name or record.agency_name) or "the agency"
+    return shorten_name(record.sub_agency_name or record.agency_name) or "the agency"
 
 
 def _details(record: StoredRecord, actions: Sequence[StoredAction]) -> tuple[str, ...]:
@@ -180,7 +180,7 @@ def _details(record: StoredRecord, actions: Sequence[StoredAction]) -> tuple[str
         ("Description in the record", f"\N{LEFT DOUBLE QUOTATION MARK}{description}\N{RIGHT DOUBLE QUOTATION MARK}"),
         ("Official record", official_page(record)),
     ]
-    empty = ("", "\N{LEFT DOUBLE QUOTATION MARK}\N{RIGHT DOUBLE QUOTATION MARK}", day(None))
+    empty = ("", "\N{LEFT DOUBLE QUOTATION MARK}\N{RIGHT DOUBLE QUOTATION MARK}", format_date(None))
     return tuple(f"{label}: {value}" for label, value in pairs if value not in empty)
 
 
@@ -216,7 +216,7 @@ def _joined(part: str, whole: str) -> str:
 
 def _sellers(record: StoredRecord) -> Iterable[tuple[str, str]]:
     uei = f" (UEI {record.recipient_uei})" if record.recipient_uei else ""
-    via = through_reseller(record)
+    via = reseller_match(record)
     yield ("Reseller or prime contractor" if via else "Recipient"), _fact(record.recipient_name + uei)
     yield from (
         ("Doing business as", _fact(value)) for label, value in record.facts if label.casefold() in _TRADE_NAMES
@@ -224,28 +224,31 @@ def _sellers(record: StoredRecord) -> Iterable[tuple[str, str]]:
     parent = record.recipient_parent_name
     yield "Recipient's parent", _fact(parent if parent != record.recipient_name else "")
     if via and not via.vendor_id.startswith("topic-"):
-        yield "Product of", name(via.vendor_name)
+        yield "Product of", shorten_name(via.vendor_name)
 
 
 def _dates(record: StoredRecord) -> Iterable[tuple[str, str]]:
-    yield "Signed", day(record.signed)
-    yield "Published", day(record.published) if record.is_publication else ""
+    yield "Signed", format_date(record.signed)
+    yield "Published", format_date(record.published) if record.is_publication else ""
     if record.starts or record.ends:
-        yield "Period", f"{day(record.starts)} to {day(record.may_end or record.ends)}"
+        yield "Period", f"{format_date(record.starts)} to {format_date(record.may_end or record.ends)}"
 
 
 def _sums(record: StoredRecord, actions: Sequence[StoredAction]) -> Iterable[tuple[str, str]]:
     if record.doubt:
         return
     if record.obligated is not None:
-        yield "Obligated to date", money(record.obligated) + (f" in {len(actions)} actions" if len(actions) > 1 else "")
-    yield "Ceiling with all options", money(record.ceiling) if record.ceiling else ""
-    yield from ((_fact(amount.meaning).capitalize(), money(amount.dollars)) for amount in record.amounts)
+        yield (
+            "Obligated to date",
+            format_money(record.obligated) + (f" in {len(actions)} actions" if len(actions) > 1 else ""),
+        )
+    yield "Ceiling with all options", format_money(record.ceiling) if record.ceiling else ""
+    yield from ((_fact(amount.meaning).capitalize(), format_money(amount.dollars)) for amount in record.amounts)
 
 
 def _modifications(actions: Sequence[StoredAction]) -> str:
     ordered = sorted(actions, key=lambda action: (action.signed or date.max, action.modification))
-    told = [f"{_modification(action)} ({day(action.signed)})" for action in ordered[:MOST_MODIFICATIONS]]
+    told = [f"{_modification(action)} ({format_date(action.signed)})" for action in ordered[:MAX_MODIFICATIONS]]
     more = len(ordered) - len(told)
     return "; ".join(told) + (f"; and {more:,} later ones" if more > 0 else "")
 
@@ -270,13 +273,17 @@ def _address(record: StoredRecord, office: FoiaOffice | None) -> tuple[str, ...]
 
 
 def _signature(requester: Requester) -> tuple[str, ...]:
-    lines = ["Sincerely,", name(requester.name) or "[Your name]"]
+    lines = ["Sincerely,", shorten_name(requester.name) or "[Your name]"]
     lines += (
-        [name(requester.organization) or "[Your organization]"]
+        [shorten_name(requester.organization) or "[Your organization]"]
         if requester.organization or requester.is_news_media
         else []
     )
-    return (*lines, name(requester.email) or "[Your e-mail address]", name(requester.postal) or "[Your postal address]")
+    return (
+        *lines,
+        shorten_name(requester.email) or "[Your e-mail address]",
+        shorten_name(requester.postal) or "[Your postal address]",
+    )
 
 
 def _notes(record: StoredRecord, office: FoiaOffice | None, requester: Requester, actions: int) -> Iterable[str]:
@@ -288,9 +295,9 @@ def _notes(record: StoredRecord, office: FoiaOffice | None, requester: Requester
         yield "The agency may hold the contracts under other words: name them if you know them."
     if requester.is_news_media:
         yield "If you do not publish news, take out the sentence on the news media; the fee waiver can stand."
-    if actions > MOST_MODIFICATIONS:
-        yield f"The letter names the first {MOST_MODIFICATIONS} of {actions} actions."
-    if not told_matches(record):
+    if actions > MAX_MODIFICATIONS:
+        yield f"The letter names the first {MAX_MODIFICATIONS} of {actions} actions."
+    if not published_matches(record):
         yield "This record has no published match: make sure that it is what you think it is."
     yield "Fill in what stands in [brackets], and narrow the list: what is asked for precisely comes sooner."
 

@@ -10,8 +10,8 @@ from feeds.text import shorten
 
 # Mail programs on Windows get a link through a command line of 2,083 characters. MuckRock's server takes a request
 # line of 4,094, which is gunicorn's default.
-LONGEST_MAILTO = 2000
-LONGEST_MUCKROCK = 4000
+MAX_MAILTO_LENGTH = 2000
+MAX_MUCKROCK_LENGTH = 4000
 MUCKROCK_COMPOSER = "https://www.muckrock.com/foi/create/"
 _LONGEST_TITLE = 200
 
@@ -23,7 +23,7 @@ def mailto(letter: FoiaLetter) -> str:
     """
     short = _with_signature(letter, letter.short)
     texts = (letter.text, short, *(shorten(letter.short, size) for size in (800, 400, 200, 50)))
-    return _first_fitting((_mailto(letter, text) for text in texts), LONGEST_MAILTO)
+    return _first_fitting((_mailto(letter, text) for text in texts), MAX_MAILTO_LENGTH)
 
 
 def muckrock_composer(letter: FoiaLetter) -> str:
@@ -33,7 +33,7 @@ def muckrock_composer(letter: FoiaLetter) -> str:
     """
     about, asked = (_listed(letter, heading) for heading in (ABOUT, ASKED))
     texts = (f"{about}\n\n{asked}", letter.short, *(shorten(letter.short, size) for size in (800, 400, 200, 50)))
-    return _first_fitting((_muckrock(letter, text) for text in texts), LONGEST_MUCKROCK)
+    return _first_fitting((_muckrock(letter, text) for text in texts), MAX_MUCKROCK_LENGTH)
 
 
 def _mailto(letter: FoiaLetter, text: str) -> str:

@@ -20,7 +20,7 @@ from lxml import etree
 from feeds.entries.entry import Entry
 from feeds.feed import AUTHOR, EPOCH, LANGUAGE, FeedMeta
 from feeds.formats.json_feed import json_feed, json_items
-from feeds.text import one_line, utc
+from feeds.text import one_line, to_utc
 from feeds.urls import FEED_TYPES, FeedFormat
 
 GENERATOR = "Procurewatch"
@@ -49,7 +49,7 @@ def write_feed(fmt: FeedFormat, feed: FeedMeta, written: Sequence[bytes], newest
     """
     if fmt is FeedFormat.JSON:
         return json_feed(feed, written)
-    generator = _generator(feed, utc(newest or feed.updated), FEED_TYPES[fmt])
+    generator = _generator(feed, to_utc(newest or feed.updated), FEED_TYPES[fmt])
     return b"".join((_opened(fmt, generator), *written, _ENDS[fmt]))
 
 
@@ -87,7 +87,7 @@ class _Links(BaseExtension):  # type: ignore[misc]  # feedgen has no types
 
     def extend_ns(self) -> dict[str, str]:
         """Return the namespace of RFC 5005's elements where they are used."""
-        return {"fh": _HISTORY} if self.meta and self.meta.walk.current else {}
+        return {"fh": _HISTORY} if self.meta and self.meta.archive_links.current else {}
 
     def extend_atom(self, atom_feed: Any) -> Any:
         """Add to the Atom feed, before its entries."""
@@ -102,7 +102,7 @@ class _Links(BaseExtension):  # type: ignore[misc]  # feedgen has no types
     def _add(self, parent: Any, tag: str) -> None:
         if self.meta is None:
             return
-        walk = self.meta.walk
+        walk = self.meta.archive_links
         if walk.current:
             etree.SubElement(parent, f"{{{_HISTORY}}}archive")
         links = (("hub", self.meta.hub), ("current", walk.current), ("prev-archive", walk.older))

@@ -27,7 +27,7 @@ def json_feed(feed: FeedMeta, items: Sequence[bytes]) -> bytes:
         "home_page_url": feed.html_url,
         "feed_url": feed.self_url,
         "description": one_line(feed.subtitle) or one_line(feed.title),
-        "next_url": feed.walk.older,
+        "next_url": feed.archive_links.older,
         "language": LANGUAGE,
         "authors": [{"name": AUTHOR}],
         "hubs": [{"type": "WebSub", "url": feed.hub}] if feed.hub else [],

@@ -7,23 +7,23 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from feeds import urls
-from feeds.citations import as_text, cite_award, cite_event, in_all_forms
+from feeds.citations import as_text, cite_award, cite_event, format_citation
+from feeds.entries.details import amounts, award_details, competition, payments
 from feeds.entries.entry import reason_for
-from feeds.entries.facts import amounts, award_facts, competition, payments
 from feeds.entries.highlight import marked_pieces, signals_on
-from feeds.entries.matches import buyer, heading, recipient, told_matches
+from feeds.entries.matches import buyer_label, published_matches, recipient_label, record_label
 from feeds.foia.letter import write_letter
 from feeds.foia.links import mailto, muckrock_composer
 from feeds.pages.charts import actions_chart
 from feeds.pages.index import FeedRow
-from feeds.pages.page_context import Frame
-from feeds.pages.provenance import side_by_side, sourced
+from feeds.pages.page_context import PageContext
+from feeds.pages.provenance import attribute_details, compare_sources
 from feeds.pages.timeline import TimelineItem, timeline_item
 from storage.models import StoredAction, StoredEvent, StoredEvidence, StoredLink, StoredRecord, StoredSighting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Linked:
+class LinkedRecord:
     """A record at the other end of a link. `has_page` when readers see it too."""
 
     link: StoredLink
@@ -44,7 +44,7 @@ class RecordPage:
     events: tuple[StoredEvent, ...]
     sources: tuple[StoredSighting, ...] = ()
     source_titles: Mapping[str, str] = field(default_factory=dict)
-    linked: tuple[Linked, ...] = ()
+    linked: tuple[LinkedRecord, ...] = ()
     parent: StoredRecord | None = None
     parent_has_page: bool = False
     orders: tuple[StoredRecord, ...] = ()
@@ -52,7 +52,7 @@ class RecordPage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdicts:
+class ReviewChoice:
     """What a signed-in reviewer may decide of an award: of whom, and what was decided before ("" if nothing)."""
 
     vendor_id: str
@@ -61,34 +61,34 @@ class Verdicts:
 
 
 def render_award(
-    frame: Frame, record: RecordPage, feeds: Sequence[FeedRow] = (), verdicts: Sequence[Verdicts] = ()
+    context: PageContext, record: RecordPage, feeds: Sequence[FeedRow] = (), choices: Sequence[ReviewChoice] = ()
 ) -> bytes:
     """Return the page of an award or a publication: facts and who states them, why it matched, what happened,
     all actions, what is linked with it, and the evidence.
 
-    `feeds` are those it appears in, `verdicts` what the reader may decide. Actions come oldest first, undated last.
+    `feeds` are those it appears in, `choices` what the reader may decide. Actions come oldest first, undated last.
     """
     award, titles = record.award, record.source_titles
-    our_url = frame.address(urls.award_path(award.key))
+    our_url = context.address(urls.award_path(award.key))
     texts = {action.key: action.description for action in record.actions}
     moved = [(act.signed, act.obligation) for act in record.actions if act.signed and act.obligation]
     request = write_letter(award, record.actions)
     bought, paid = competition(award), payments(award)
-    others = [fact for fact in award_facts(award) if fact not in (*bought, *paid)]
-    return frame.page(
+    others = [detail for detail in award_details(award) if detail not in (*bought, *paid)]
+    return context.render(
         "award.html",
         record=record,
         award=award,
-        heading=heading(award),
-        buyer=buyer(award),
-        recipient=recipient(award),
+        heading=record_label(award),
+        buyer=buyer_label(award),
+        recipient=recipient_label(award),
         amounts=amounts(award),
-        bought=sourced(bought, award, record.sources, titles),
-        paid=sourced(paid, award, record.sources, titles),
-        facts=sourced(others, award, record.sources, titles),
-        told=side_by_side(award, record.sources, titles),
+        bought=attribute_details(bought, award, record.sources, titles),
+        paid=attribute_details(paid, award, record.sources, titles),
+        details=attribute_details(others, award, record.sources, titles),
+        comparison=compare_sources(award, record.sources, titles),
         description=marked_pieces(award.description, signals_on(award, "description")),
-        reasons=[reason_for(match, award, texts) for match in told_matches(award)],
+        reasons=[reason_for(match, award, texts) for match in published_matches(award)],
         timeline=[_timeline_item(event, record, our_url) for event in record.events],
         chart=actions_chart(moved),
         actions=[
@@ -102,13 +102,13 @@ def render_award(
             urls.SubjectKind.RECIPIENT, urls.recipient_slug(award.recipient_name, award.recipient_uei)
         ),
         feeds=feeds,
-        verdicts=verdicts,
+        choices=choices,
         letter=request,
         mail=mailto(request),
         muckrock=muckrock_composer(request),
         letter_file=urls.letter_path(award.key),
         pack_file=urls.pack_path(award.key),
-        citations=in_all_forms(cite_award(award, record.evidence, our_url=our_url)),
+        citations=format_citation(cite_award(award, record.evidence, our_url=our_url)),
     )
 
 

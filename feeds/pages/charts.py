@@ -10,7 +10,7 @@ from datetime import date
 from decimal import Decimal
 from itertools import accumulate, pairwise
 
-from feeds.text import money, short_money
+from feeds.text import format_money, format_short_money
 
 HEIGHT = 190.0
 TOP, BOTTOM = 24.0, 26.0  # room for the labels above and below
@@ -41,7 +41,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class ChartLabel:
     """A label: an "amount" beside its mark, or a "tick" under the chart. `anchor` is SVG's text-anchor."""
 
     x: float
@@ -57,7 +57,7 @@ class Chart:
 
     summary: str
     bars: tuple[Bar, ...]
-    texts: tuple[Text, ...]
+    texts: tuple[ChartLabel, ...]
     zero: float
     lines: tuple[Line, ...] = ()
     width: float = 0.0
@@ -77,10 +77,11 @@ def years_chart(amounts: Sequence[tuple[int, Decimal]]) -> Chart | None:
     with_money = [year for year in years if known.get(year)]
     bars = [scale.bar(middles[year], known[year], f"fiscal year {year}") for year in with_money]
     labels = [scale.label(middles[year], known[year]) for year in with_money] if every == 1 else []
-    ticks = [Text(middles[year], HEIGHT - 4, str(year), "tick") for year in years[::every]]
+    ticks = [ChartLabel(middles[year], HEIGHT - 4, str(year), "tick") for year in years[::every]]
     most = max(known, key=lambda year: known[year])
+    span = f"{years[0]} to {years[-1]}"
     return Chart(
-        summary=f"Dollars obligated by fiscal year, {years[0]} to {years[-1]}; most in {most}: {money(known[most])}.",
+        summary=f"Dollars obligated by fiscal year, {span}; most in {most}: {format_money(known[most])}.",
         bars=tuple(bars),
         texts=(*labels, *ticks),
         zero=scale.zero,
@@ -106,12 +107,12 @@ def actions_chart(amounts: Sequence[tuple[date, Decimal]]) -> Chart | None:
     for (x1, one), (x2, other) in pairwise(zip(places, sums, strict=True)):
         lines += [Line(x1, scale.y(one), x2, scale.y(one)), Line(x2, scale.y(one), x2, scale.y(other))]
     return Chart(
-        summary=f"Dollars obligated by {len(ordered)} actions, {first} to {last}; together {money(sums[-1])}.",
+        summary=f"Dollars obligated by {len(ordered)} actions, {first} to {last}; together {format_money(sums[-1])}.",
         bars=tuple(bars),
         texts=(
-            Text(100, scale.y(sums[-1]) - 8, f"{short_money(sums[-1])} in all", "amount", "end"),
-            Text(0, HEIGHT - 4, first.isoformat(), "tick", "start"),
-            Text(100, HEIGHT - 4, last.isoformat(), "tick", "end"),
+            ChartLabel(100, scale.y(sums[-1]) - 8, f"{format_short_money(sums[-1])} in all", "amount", "end"),
+            ChartLabel(0, HEIGHT - 4, first.isoformat(), "tick", "start"),
+            ChartLabel(100, HEIGHT - 4, last.isoformat(), "tick", "end"),
         ),
         zero=scale.zero,
         lines=tuple(line for line in lines if (line.x1, line.y1) != (line.x2, line.y2)),
@@ -141,9 +142,9 @@ class _Scale:
             y=min(end, self.zero),
             height=round(max(abs(end - self.zero), 1.0), 2),
             is_below=dollars < 0,
-            about=f"{money(dollars)}, {when}",
+            about=f"{format_money(dollars)}, {when}",
         )
 
-    def label(self, x: float, dollars: Decimal) -> Text:
+    def label(self, x: float, dollars: Decimal) -> ChartLabel:
         beside = 15 if dollars < 0 else -7
-        return Text(x, self.y(dollars) + beside, short_money(dollars), "amount")
+        return ChartLabel(x, self.y(dollars) + beside, format_short_money(dollars), "amount")

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
 
+from feeds.entries.details import reporting_delay_note
 from feeds.entries.entry import Entry
-from feeds.entries.facts import not_public_yet
-from feeds.pages.page_context import Frame
+from feeds.pages.page_context import PageContext
 from feeds.urls import FeedKind
 
 GROUPS = {
@@ -38,7 +38,7 @@ class FeedRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Latest:
+class LatestEntry:
     """An entry on the index page and the target of its title."""
 
     entry: Entry
@@ -46,12 +46,12 @@ class Latest:
 
 
 def render_index(
-    frame: Frame, feeds: Sequence[FeedRow], latest: Sequence[Latest], *, today: date, health: str = ""
+    context: PageContext, feeds: Sequence[FeedRow], latest: Sequence[LatestEntry], *, today: date, health: str = ""
 ) -> bytes:
     """Return the index page. `latest` comes newest first; `health` is one line on the state of the sources."""
     groups = [(GROUPS[kind], [row for row in feeds if row.kind is kind]) for kind in FeedKind]
     days = [(on, list(items)) for on, items in groupby(latest, key=lambda item: item.entry.first_seen.date())]
-    return frame.page(
+    return context.render(
         "index.html",
         feeds=feeds,
         everything=[row for row in feeds if row.kind is FeedKind.ALL],
@@ -59,6 +59,6 @@ def render_index(
         days=days,
         shown=len(latest),
         updated=latest[0].entry.first_seen if latest else None,
-        missing=not_public_yet(today),
+        missing=reporting_delay_note(today),
         health=health,
     )

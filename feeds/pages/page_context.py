@@ -9,7 +9,7 @@ from feeds.entries.render import render
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Frame:
+class PageContext:
     """`depth` is the number of folders a page is in. `served` pages can search and review; files on a disk cannot.
 
     `csrf` is what a reviewer's forms must send back, "" when nobody is signed in.
@@ -31,13 +31,13 @@ class Frame:
         """Return the absolute URL of a path of the site, "" if the site's address is not known."""
         return urls.site_url(self.base_url, path) if self.base_url else ""
 
-    def page(self, template: str, **context: object) -> bytes:
+    def render(self, template: str, **context: object) -> bytes:
         """Return a page: a template of `feeds/templates/` with this around it."""
         return render(
             template,
-            frame=self,
+            context=self,
             site=self.site,
             root=self.root,
-            layout=urls,
+            urls=urls,
             **context,
         ).encode()

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from feeds.entries.facts import Fact
-from feeds.text import NOT_STATED, day, money, one_line
+from feeds.entries.details import Detail
+from feeds.text import NOT_STATED, format_date, format_money, one_line
 from storage.models import StoredRecord, StoredSighting
 
 # The sources that tell of every contract, and those of every grant: one of them that does not is worth saying.
@@ -71,35 +71,38 @@ OURS = frozenset({"First seen", "Last change seen"})
 
 
 @dataclass(frozen=True, slots=True)
-class SourcedFact:
+class AttributedDetail:
     """A fact and who states it; "Procurewatch" where it is about our own reading."""
 
-    fact: Fact
-    said_by: str
+    detail: Detail
+    stated_by: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SideBySide:
+class SourceComparison:
     """A table: for each source its title, and for each row its label and what each source says, never summed."""
 
     sources: tuple[str, ...]
     rows: tuple[tuple[str, tuple[str, ...]], ...]
     missing: tuple[str, ...]
-    gone: tuple[str, ...]
+    deleted: tuple[str, ...]
 
 
-def sourced(
-    facts: Sequence[Fact], award: StoredRecord, said: Sequence[StoredSighting], titles: Mapping[str, str]
-) -> list[SourcedFact]:
+def attribute_details(
+    details: Sequence[Detail], award: StoredRecord, said: Sequence[StoredSighting], titles: Mapping[str, str]
+) -> list[AttributedDetail]:
     """Return each fact with the titles of the sources that state it."""
     own = titles.get(award.source, award.source)
-    return [
-        SourcedFact(fact, "Procurewatch" if fact.label in OURS else _tellers(fact, award, said, titles) or own)
-        for fact in facts
-    ]
+    attributed = []
+    for detail in details:
+        stated_by = "Procurewatch" if detail.label in OURS else _tellers(detail, award, said, titles) or own
+        attributed.append(AttributedDetail(detail, stated_by))
+    return attributed
 
 
-def side_by_side(award: StoredRecord, said: Sequence[StoredSighting], titles: Mapping[str, str]) -> SideBySide | None:
+def compare_sources(
+    award: StoredRecord, said: Sequence[StoredSighting], titles: Mapping[str, str]
+) -> SourceComparison | None:
     """Return what the sources say of an award, `None` for what is told by one source by its nature."""
     if not said:
         return None
@@ -109,16 +112,16 @@ def side_by_side(award: StoredRecord, said: Sequence[StoredSighting], titles: Ma
     rows = [row for row in rows if set(row[1]) != {NOT_STATED}]
     rows += [
         ("Actions told", tuple(f"{one.actions:,}" for one in said)),
-        ("Last modified there", tuple(day(one.modified) for one in said)),
-        ("First seen there", tuple(day(one.first_seen.date()) for one in said)),
+        ("Last modified there", tuple(format_date(one.modified) for one in said)),
+        ("First seen there", tuple(format_date(one.first_seen.date()) for one in said)),
     ]
     told = {one.source for one in said}
     tellers = TELLERS.get(award.category, TELLERS_OF_CONTRACTS)
-    return SideBySide(
+    return SourceComparison(
         sources=tuple(_title(one.source, titles) for one in said),
         rows=tuple(rows),
         missing=tuple(_title(name, titles) for name in tellers if name in titles and name not in told),
-        gone=tuple(
+        deleted=tuple(
             f"{_title(one.source, titles)} dropped it on {one.gone}: {one_line(one.gone_reason) or 'no reason given'}"
             for one in said
             if one.gone
@@ -126,9 +129,9 @@ def side_by_side(award: StoredRecord, said: Sequence[StoredSighting], titles: Ma
     )
 
 
-def _tellers(fact: Fact, award: StoredRecord, said: Sequence[StoredSighting], titles: Mapping[str, str]) -> str:
+def _tellers(detail: Detail, award: StoredRecord, said: Sequence[StoredSighting], titles: Mapping[str, str]) -> str:
     """Return who states at least one part of a fact as it is shown."""
-    stated = {name: getattr(award, name) for name in FIELDS.get(fact.label, ())}
+    stated = {name: getattr(award, name) for name in FIELDS.get(detail.label, ())}
     return ", ".join(
         _title(one.source, titles) for one in said if any(_says(one, name, value) for name, value in stated.items())
     )
@@ -146,5 +149,5 @@ def _title(source: str, titles: Mapping[str, str]) -> str:
 def _value(said: StoredSighting, name: str) -> str:
     value = said.facts.get(name)
     if isinstance(value, Decimal):
-        return money(value)
-    return day(value) if isinstance(value, date) else one_line(str(value or "")) or NOT_STATED
+        return format_money(value)
+    return format_date(value) if isinstance(value, date) else one_line(str(value or "")) or NOT_STATED

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from feeds.entries.details import Detail, amounts, award_details
 from feeds.entries.entry import Reason, reason_for
-from feeds.entries.facts import Fact, amounts, award_facts
 from feeds.entries.highlight import Piece, marked_pieces
-from feeds.entries.matches import buyer, recipient
-from feeds.pages.page_context import Frame
+from feeds.entries.matches import buyer_label, recipient_label
+from feeds.pages.page_context import PageContext
 from feeds.urls import official_page
 from storage.models import StoredAction, StoredMatch, StoredRecord
 
@@ -18,7 +18,7 @@ ACTIONS_SHOWN = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Waiting:
+class PendingMatch:
     """A match that waits, with all that is needed to decide it. `score` is from 0 to 1."""
 
     record_key: str
@@ -30,12 +30,12 @@ class Waiting:
     reason: Reason
     description: tuple[Piece, ...]
     actions: tuple[tuple[StoredAction, tuple[Piece, ...]], ...]
-    facts: tuple[Fact, ...]
+    details: tuple[Detail, ...]
     official_url: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Decided:
+class PastDecision:
     """A verdict that can be taken back: in words, of whom, when, and about what."""
 
     vendor_id: str
@@ -51,40 +51,40 @@ class Decided:
 class ReviewPage:
     """All that the page shows. `total` matches wait; `vendor` is the id of the one they are narrowed to, or ""."""
 
-    waiting: tuple[Waiting, ...]
+    waiting: tuple[PendingMatch, ...]
     total: int
-    decided: tuple[Decided, ...]
+    decided: tuple[PastDecision, ...]
     vendor: str = ""
     vendor_name: str = ""
 
 
-def waiting_match(record: StoredRecord, match: StoredMatch, actions: Sequence[StoredAction]) -> Waiting:
+def pending_match(record: StoredRecord, match: StoredMatch, actions: Sequence[StoredAction]) -> PendingMatch:
     """Return a match as the page shows it."""
     texts = {action.key: action.description for action in actions}
     signals = [signal for signal in match.signals if signal.field == "description"]
-    return Waiting(
+    return PendingMatch(
         record_key=record.key,
         vendor_id=match.vendor_id,
         vendor_name=match.vendor_name,
         score=match.score,
-        recipient=recipient(record),
-        buyer=buyer(record),
+        recipient=recipient_label(record),
+        buyer=buyer_label(record),
         reason=reason_for(match, record, texts),
         description=marked_pieces(record.description, signals),
         actions=tuple(
             (action, marked_pieces(action.description, [one for one in match.signals if one.action_key == action.key]))
             for action in actions[:ACTIONS_SHOWN]
         ),
-        facts=(*amounts(record), *award_facts(record)),
+        details=(*amounts(record), *award_details(record)),
         official_url=official_page(record),
     )
 
 
-def render_review(frame: Frame, page: ReviewPage) -> bytes:
+def render_review(context: PageContext, page: ReviewPage) -> bytes:
     """Return the page of the queue."""
-    return frame.page("review.html", page=page)
+    return context.render("review.html", page=page)
 
 
-def render_sign_in(frame: Frame, *, has_token: bool, problem: str = "") -> bytes:
+def render_sign_in(context: PageContext, *, has_token: bool, problem: str = "") -> bytes:
     """Return the page on which a reviewer signs in; without a token there is nothing to sign in with."""
-    return frame.page("sign_in.html", has_token=has_token, problem=problem)
+    return context.render("sign_in.html", has_token=has_token, problem=problem)

@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from feeds.citations import cite_search, in_all_forms
-from feeds.entries.facts import not_public_yet
-from feeds.pages.page_context import Frame
-from feeds.text import plural
+from feeds.citations import cite_search, format_citation
+from feeds.entries.details import reporting_delay_note
+from feeds.pages.page_context import PageContext
+from feeds.text import pluralize
 from feeds.urls import SEARCH
 from storage.models import StoredRecord
 
 FORMATS = {"atom": "Atom", "rss": "RSS", "json": "JSON Feed"}
 EXPORTS = {"csv": "CSV", "parquet": "Parquet", "sqlite3": "SQLite", "ocds.json": "OCDS", "zip": "Story pack"}
 # Beyond these a page says "more than": to count on would take longer than anybody waits.
-MOST_COUNTED = 10_000
-MOST_ENTRIES = 1_000
+MAX_COUNTED = 10_000
+MAX_ENTRIES = 1_000
 FACET_TITLES = {
     "vendor": "Vendor",
     "category": "Technology",
@@ -71,24 +71,24 @@ class SearchPage:
     problem: str = ""
 
 
-def render_search(frame: Frame, page: SearchPage, *, now: datetime) -> bytes:
+def render_search(context: PageContext, page: SearchPage, *, now: datetime) -> bytes:
     """Return the page. `now` (UTC) is the time of the search, which its citation states."""
-    found = _at_most(page.total, MOST_COUNTED, "record")
-    url = frame.address(_with_query(SEARCH, page.query))
-    return frame.page(
+    found = _at_most(page.total, MAX_COUNTED, "record")
+    url = context.address(_with_query(SEARCH, page.query))
+    return context.render(
         "search.html",
         page=page,
         formats=[(title, _with_query(f"{SEARCH}.{end}", page.query)) for end, title in FORMATS.items()],
         exports=[(title, _with_query(f"{SEARCH}.{end}", page.query)) for end, title in EXPORTS.items()],
-        missing=not_public_yet(now.date()),
+        missing=reporting_delay_note(now.date()),
         found=found,
-        entries=_at_most(page.entries_a_year, MOST_ENTRIES, "entry", "entries"),
-        citations=in_all_forms(cite_search(page.in_words, found, now, url)),
+        entries=_at_most(page.entries_a_year, MAX_ENTRIES, "entry", "entries"),
+        citations=format_citation(cite_search(page.in_words, found, now, url)),
     )
 
 
 def _at_most(count: int, most: int, one: str, many: str = "") -> str:
-    return f"more than {most:,} {many or one + 's'}" if count > most else plural(count, one, many)
+    return f"more than {most:,} {many or one + 's'}" if count > most else pluralize(count, one, many)
 
 
 def _with_query(path: str, query: str) -> str:

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from feeds.entries.facts import not_public_yet
+from feeds.entries.details import reporting_delay_note
 from feeds.pages.charts import share, years_chart
 from feeds.pages.index import FeedRow
-from feeds.pages.page_context import Frame
+from feeds.pages.page_context import PageContext
 from feeds.pages.timeline import TimelineItem
 from feeds.urls import SubjectKind
 from storage.models import StoredRecord
@@ -66,10 +66,10 @@ class SubjectPage:
     feed: FeedRow | None = None
 
 
-def render_subject(frame: Frame, page: SubjectPage, *, today: date) -> bytes:
+def render_subject(context: PageContext, page: SubjectPage, *, today: date) -> bytes:
     """Return the page."""
     years = [(int(row.code), row.dollars) for row in page.by_year if row.code.isdigit()]
-    return frame.page(
+    return context.render(
         "subject.html",
         page=page,
         kicker=KICKERS[page.kind],
@@ -77,7 +77,7 @@ def render_subject(frame: Frame, page: SubjectPage, *, today: date) -> bytes:
         total=sum(row.dollars for row in page.by_year),
         breakdowns=[(breakdown, _with_bars(breakdown.rows)) for breakdown in page.breakdowns if breakdown.rows],
         others=[seller for seller in page.sellers if seller.is_other],
-        missing=not_public_yet(today),
+        missing=reporting_delay_note(today),
     )
 
 

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from feeds.entries.details import amounts, award_details, days_late
 from feeds.entries.entry import reason_for
-from feeds.entries.facts import amounts, award_facts, days_late
-from feeds.entries.matches import buyer, recipient, told_matches
+from feeds.entries.matches import buyer_label, published_matches, recipient_label
 from feeds.entries.render import render
 from feeds.entries.titles import title_for
-from feeds.text import one_line, utc
+from feeds.text import one_line, to_utc
 from feeds.urls import official_page
 from storage.models import EventKind, StoredEvent, StoredRecord
 
@@ -43,7 +43,7 @@ def timeline_item(event: StoredEvent, href: str, *, of: str = "", citation: str 
         href=href,
         signed=event.signed,
         published=event.published,
-        first_seen=utc(event.first_seen),
+        first_seen=to_utc(event.first_seen),
         days_late=days_late(event),
         of=of,
         citation=citation,
@@ -51,14 +51,14 @@ def timeline_item(event: StoredEvent, href: str, *, of: str = "", citation: str 
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class TimelineSection:
     """A record with its events and those of the records linked with it, oldest first."""
 
     record: StoredRecord
     events: tuple[StoredEvent, ...]
 
 
-def render_timeline(subject: str, made: datetime, told: Sequence[Told]) -> bytes:
+def render_timeline(subject: str, made: datetime, told: Sequence[TimelineSection]) -> bytes:
     """Return the story pack's timeline: a page that stands alone and loads nothing.
 
     Args:
@@ -68,10 +68,10 @@ def render_timeline(subject: str, made: datetime, told: Sequence[Told]) -> bytes
     sections = [
         {
             "heading": _heading(each.record),
-            "buyer": buyer(each.record),
+            "buyer": buyer_label(each.record),
             "amounts": amounts(each.record),
-            "facts": award_facts(each.record),
-            "reasons": [reason_for(match, each.record, {}) for match in told_matches(each.record)],
+            "details": award_details(each.record),
+            "reasons": [reason_for(match, each.record, {}) for match in published_matches(each.record)],
             "items": [timeline_item(event, official_page(event.record)) for event in each.events],
             "official_url": official_page(each.record),
             "key": each.record.key,
@@ -82,4 +82,4 @@ def render_timeline(subject: str, made: datetime, told: Sequence[Told]) -> bytes
 
 
 def _heading(record: StoredRecord) -> str:
-    return one_line(record.title) if record.is_publication and record.title else recipient(record)
+    return one_line(record.title) if record.is_publication and record.title else recipient_label(record)

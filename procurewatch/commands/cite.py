@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from sqlalchemy.orm import Session
 
-from feeds.citations import FORMS, Form, cite_award, cite_event
+from feeds.citations import CITATION_WRITERS, CitationFormat, cite_award, cite_event
 from feeds.foia.docx import write_docx
 from feeds.foia.letter import FoiaLetter, Requester, write_letter
 from feeds.foia.links import mailto, muckrock_composer
@@ -55,7 +55,7 @@ def foia(  # noqa: PLR0917  options are given by name
 def cite(
     context: typer.Context,
     award: AwardArgument,
-    form: Annotated[Form, typer.Option("--format", help="Citation format.")] = Form.TEXT,
+    form: Annotated[CitationFormat, typer.Option("--format", help="Citation format.")] = CitationFormat.TEXT,
     event: Annotated[str, typer.Option(help="Cite one event of the award: its id, or its link on the page.")] = "",
 ) -> None:
     """Write a citation of an award or event: source, address, retrieval date, and hashes of the evidence."""
@@ -69,7 +69,7 @@ def cite(
         else:
             citation = cite_award(record, evidence, our_url=site_url(base, award_path(record.key)) if base else "")
     with whole_output(None) as out:
-        out.write((FORMS[form](citation).rstrip("\n") + "\n").encode())
+        out.write((CITATION_WRITERS[form](citation).rstrip("\n") + "\n").encode())
 
 
 def _single_record(session: Session, award: str) -> StoredRecord:

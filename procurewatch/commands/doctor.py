@@ -14,7 +14,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from feeds.text import plural
+from feeds.text import pluralize
 from procurewatch.doctor import Finding, Result, examine
 from procurewatch.settings import Settings, SettingsError
 from procurewatch.terminal import console, plain
@@ -65,7 +65,7 @@ def _printed(findings: Iterable[Finding]) -> Iterator[Finding]:
 
 
 def _summary(counts: Counter[Result]) -> str:
-    problems, warnings = (plural(counts[each], each.value) for each in (Result.PROBLEM, Result.WARNING))
+    problems, warnings = (pluralize(counts[each], each.value) for each in (Result.PROBLEM, Result.WARNING))
     if counts[Result.PROBLEM]:
         return f'{problems}, {warnings}. Fix the lines marked "problem", then run this again.'
     return f"Nothing to fix; {warnings}."

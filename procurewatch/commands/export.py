@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from sqlalchemy.orm import Session
 
-from feeds.text import one_line, plural
+from feeds.text import one_line, pluralize
 from monitors.watchlist.model import Watchlist
 from procurewatch.commands._common import whole_file, whole_output
 from procurewatch.context import open_app
@@ -79,7 +79,7 @@ def export(  # noqa: PLR0917  options are given by name
             with whole_output(output) as out:
                 out.writelines(pieces)
     if output:
-        typer.echo(f"{plural(records.count, 'record')} in {output}", err=True)
+        typer.echo(f"{pluralize(records.count, 'record')} in {output}", err=True)
 
 
 @with_query_options
@@ -102,7 +102,7 @@ def pack(
         output = output or Path(pack_name(records))
         with whole_output(output) as out:
             out.writelines(pack_bytes(session, records, subject, ocid_prefix=settings.ocid_prefix))
-    typer.echo(f"{plural(len(records), 'record')} in {output}", err=True)
+    typer.echo(f"{pluralize(len(records), 'record')} in {output}", err=True)
 
 
 def _selected(session: Session, options: QueryOptions, watchlist: Watchlist) -> tuple[str, list[StoredRecord]]:

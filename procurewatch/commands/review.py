@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from feeds.text import money
+from feeds.text import format_money
 from monitors.matching.matcher import Matcher
 from monitors.runs.pipeline import Workshop
 from monitors.runs.rematch import rematch as run_rematch
@@ -173,7 +173,7 @@ def _ask_all(app_context: AppContext, waiting: Sequence[tuple[StoredRecord, Stor
 
 
 def _show(app_context: AppContext, out: Console, award: StoredRecord, match: StoredMatch, place: str) -> None:
-    amount = money(award.obligated) if award.obligated is not None else "amount not stated"
+    amount = format_money(award.obligated) if award.obligated is not None else "amount not stated"
     out.print()
     out.print(plain(f"{place}: {match.vendor_name}?  {award.recipient_name}, {award.sub_agency_name}, {amount}"))
     out.print(plain(match.reason))

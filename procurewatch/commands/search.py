@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 from sqlalchemy.orm import Session
 
-from feeds.entries.facts import not_public_yet
-from feeds.text import money, one_line
+from feeds.entries.details import reporting_delay_note
+from feeds.text import format_money, one_line
 from procurewatch.context import open_app
 from procurewatch.query_options import QueryOptions, query_from_options, with_query_options
 from procurewatch.settings import Settings
@@ -39,7 +39,7 @@ def search(
         raise typer.Exit(EXIT_NOTHING_FOUND)
     shown = f"{total} awards" if total == len(rows) else f"{len(rows)} of {total} awards (--limit shows more)"
     console().print(table(shown, AWARD_COLUMNS, rows, right=("Obligated",)))
-    console().print(plain(not_public_yet(datetime.now(UTC).date())))
+    console().print(plain(reporting_delay_note(datetime.now(UTC).date())))
 
 
 def show(
@@ -67,7 +67,7 @@ def _show_award(session: Session, award: StoredRecord) -> None:
         (
             action.modification,
             str(action.signed or "not stated"),
-            money(action.obligation) if action.obligation is not None else "not stated",
+            format_money(action.obligation) if action.obligation is not None else "not stated",
             action.action_type_text,
             action.description,
         )

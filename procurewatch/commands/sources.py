@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from feeds.text import moment, one_line
+from feeds.text import format_time, one_line
 from monitors.runs.status import RunReport
 from procurewatch.commands.poll import exit_with, run_and_report
 from procurewatch.context import AppContext, open_app
@@ -50,7 +50,7 @@ def _row(app_context: AppContext, source: Source, how: SourceHealth) -> tuple[st
 
 
 def _when(value: datetime | None) -> str:
-    return moment(value) if value else "never"
+    return format_time(value) if value else "never"
 
 
 def _lines(app_context: AppContext, source: Source, how: SourceHealth) -> Sequence[str]:
@@ -58,7 +58,7 @@ def _lines(app_context: AppContext, source: Source, how: SourceHealth) -> Sequen
     told = [f"{one_line(str(part))}; the next poll tries again first" for part in how.unfinished]
     if how.incident and how.incident.verdict != INCOMPLETE:
         failures = f"{how.incident.failures} failed polls"
-        told.append(f"{failures} since {moment(how.incident.began)}: {one_line(how.incident.message)}")
+        told.append(f"{failures} since {format_time(how.incident.began)}: {one_line(how.incident.message)}")
     elif how.last_run and how.last_message and not how.unfinished:
         told.append(f"last poll: {one_line(how.last_message)}")
     if how.quarantined:

@@ -12,7 +12,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from feeds.text import plural
+from feeds.text import pluralize
 from monitors.matching.lint import Texts, scrutinise
 from monitors.watchlist.loader import read_categories, read_entries
 from monitors.watchlist.yaml_reader import WatchlistError
@@ -74,7 +74,7 @@ def database(held: Database) -> Iterator[Finding]:
         yield _broken(f"The database is damaged: {fault}", url)
         return
     kind = held.engine.dialect.name.replace("sqlite", "SQLite").replace("postgresql", "PostgreSQL")
-    says = f"{kind}, tables up to date ({revision}), {plural(count or 0, 'record')}."
+    says = f"{kind}, tables up to date ({revision}), {pluralize(count or 0, 'record')}."
     yield Finding(section=DATABASE, check="database", result=Result.OK, says=says)
     try:
         with suppress(_Undone), held.writing() as session:

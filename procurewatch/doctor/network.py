@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from statistics import median
 from urllib.parse import urlsplit
 
-from feeds.text import plural
+from feeds.text import pluralize
 from procurewatch.doctor.findings import Finding, Result, sentence
 from procurewatch.doctor.machine import PROXIES, SECTION
 from procurewatch.settings import Settings
@@ -107,11 +107,11 @@ def clock(replies: Mapping[str, Reply]) -> Iterator[Finding]:
         return
     ahead = median(apart)
     if abs(ahead) <= APART:
-        says = f"Within {max(abs(ahead), 1):.0f} s of {plural(len(apart), 'server')}."
+        says = f"Within {max(abs(ahead), 1):.0f} s of {pluralize(len(apart), 'server')}."
         yield Finding(section=SECTION, check="clock", result=Result.OK, says=says)
         return
     way = "behind" if ahead > 0 else "ahead of"
-    says = f"This clock is {_span(abs(ahead))} {way} {plural(len(apart), 'server')}."
+    says = f"This clock is {_span(abs(ahead))} {way} {pluralize(len(apart), 'server')}."
     do = "Set it: polls ask by day, and certificates expire."
     yield Finding(section=SECTION, check="clock", result=Result.PROBLEM, says=says, do=do)
 
@@ -119,8 +119,8 @@ def clock(replies: Mapping[str, Reply]) -> Iterator[Finding]:
 def _span(seconds: float) -> str:
     for unit, size in (("day", 86_400), ("hour", 3_600)):
         if seconds >= 2 * size:
-            return plural(round(seconds / size), unit)
-    return plural(round(seconds / 60), "minute")
+            return pluralize(round(seconds / size), unit)
+    return pluralize(round(seconds / 60), "minute")
 
 
 def reachable(source: Source, faults: Mapping[str, str]) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from feeds.text import moment, one_line, plural
+from feeds.text import format_time, one_line, pluralize
 from monitors.runs.pipeline import NOTE
 from procurewatch.context import AppContext
 from procurewatch.doctor.findings import Finding, Result, sentence
@@ -70,7 +70,7 @@ class SourceChecks:
             return
         good = health.last_verdict in GOOD
         said = f": {one_line(health.last_message)}" if health.last_message else ""
-        says = sentence(f"{moment(health.last_run)}, {health.last_verdict or 'stopped'}{said}")
+        says = sentence(f"{format_time(health.last_run)}, {health.last_verdict or 'stopped'}{said}")
         yield self._finding("last poll", Result.OK if good else Result.WARNING, says)
 
     def _too_dear(self) -> str:
@@ -86,7 +86,7 @@ class SourceChecks:
     @property
     def _name_it(self) -> str:
         cost = 1 + len(self.source.assumptions)
-        return f"`procurewatch doctor --source {self.source.name}` asks; it costs about {plural(cost, 'request')}."
+        return f"`procurewatch doctor --source {self.source.name}` asks; it costs about {pluralize(cost, 'request')}."
 
     @property
     def _check_the_key(self) -> str:
@@ -125,7 +125,9 @@ class SourceChecks:
         if self.app_context.quota(self.source) and not self.named:
             yield from self._stored()
             if self.source.assumptions:
-                says = f"{plural(len(self.source.assumptions), 'assumption')} not probed, to keep requests for polls."
+                says = (
+                    f"{pluralize(len(self.source.assumptions), 'assumption')} not probed, to keep requests for polls."
+                )
                 yield self._finding("assumptions", Result.SKIPPED, says, self._name_it)
             return
         for assumption in self.source.assumptions:
@@ -155,7 +157,7 @@ class SourceChecks:
         for assumption in self.source.assumptions:
             if found := noted.get(NOTES + assumption.name):
                 probed = noted.get(NOTES + assumption.name + PROBED)
-                when = f" ({moment(datetime.fromisoformat(probed))})" if probed else ""
+                when = f" ({format_time(datetime.fromisoformat(probed))})" if probed else ""
                 yield self._answered(assumption, holds=found == HOLDS, when=when)
 
     def _answered(self, assumption: Assumption, *, holds: bool, when: str = "") -> Finding:
@@ -167,5 +169,5 @@ class SourceChecks:
 
 def _reason(error: SourceError) -> str:
     """Return what came back, and when the source may be asked again."""
-    until = f"; it may be asked again at {moment(error.retry_at)}" if error.retry_at else ""
+    until = f"; it may be asked again at {format_time(error.retry_at)}" if error.retry_at else ""
     return f"{error.request}: {error.came_back}{until}"

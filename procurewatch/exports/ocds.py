@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from urllib.parse import quote
 
-from feeds.text import clean, money, one_line
+from feeds.text import clean, format_money, one_line
 from feeds.urls import official_page
 from storage.models import StoredAction, StoredAmount, StoredEvidence, StoredLink, StoredRecord
 from storage.reading.export_rows import attribution
@@ -269,7 +269,7 @@ def _evidence(evidence: Sequence[StoredEvidence]) -> Iterator[Json]:
 
 
 def _amendment(action: StoredAction) -> Json:
-    amount = f"Obligated by this action: {money(action.obligation)}." if action.obligation is not None else ""
+    amount = f"Obligated by this action: {format_money(action.obligation)}." if action.obligation is not None else ""
     return _without_empty(
         {
             "id": clean(action.key),

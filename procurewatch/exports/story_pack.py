@@ -18,8 +18,8 @@ from itertools import chain
 from sqlalchemy.orm import Session
 
 from feeds.citations import as_bibtex, as_markdown, as_text, cite_award
-from feeds.pages.timeline import Told, render_timeline
-from feeds.text import day, moment, one_line, plural
+from feeds.pages.timeline import TimelineSection, render_timeline
+from feeds.text import format_date, format_time, one_line, pluralize
 from feeds.urls import award_page_name
 from procurewatch.exports.csv_json import csv_bytes
 from procurewatch.exports.formats import ExportFormat, export_bytes, ocds_bytes
@@ -170,14 +170,14 @@ class _Zip:
 
 def _readme(metadata: PackMetadata) -> str:
     linked = len(metadata.records) - metadata.selected
-    more = f", and {plural(linked, 'record')} linked with them" if linked else ""
+    more = f", and {pluralize(linked, 'record')} linked with them" if linked else ""
     attributed = sum(1 for record in metadata.records if attribution(record))
-    note = f"\nATTRIBUTION\n{ATTRIBUTION} ({plural(attributed, 'record')} here.)\n" if attributed else ""
+    note = f"\nATTRIBUTION\n{ATTRIBUTION} ({pluralize(attributed, 'record')} here.)\n" if attributed else ""
     return README.format(
         subject=one_line(metadata.subject),
-        made=moment(metadata.made),
+        made=format_time(metadata.made),
         version=version("procurewatch"),
-        records=f"{plural(metadata.selected, 'record')}{more}",
+        records=f"{pluralize(metadata.selected, 'record')}{more}",
         freshness="\n".join(_freshness(metadata)),
         fields=", ".join(FIELDS),
         attribution=note,
@@ -189,9 +189,9 @@ def _freshness(metadata: PackMetadata) -> Iterator[str]:
         records = [record for record in metadata.records if record.source == name]
         times = [each.retrieved_at for record in records for each in metadata.evidence.get(record.key, ())]
         title = SOURCES[name].title if name in SOURCES else name
-        fetched = f"; last fetched {moment(max(times))}, first {moment(min(times))}" if times else ""
-        newest = day(max((record.modified for record in records if record.modified), default=None))
-        yield f"{title}: {plural(len(records), 'record')}{fetched}; last changed at the source: {newest}"
+        fetched = f"; last fetched {format_time(max(times))}, first {format_time(min(times))}" if times else ""
+        newest = format_date(max((record.modified for record in records if record.modified), default=None))
+        yield f"{title}: {pluralize(len(records), 'record')}{fetched}; last changed at the source: {newest}"
 
 
 def _linked_records(session: Session, records: Sequence[StoredRecord]) -> dict[str, list[StoredRecord]]:
@@ -202,12 +202,12 @@ def _linked_records(session: Session, records: Sequence[StoredRecord]) -> dict[s
 
 def _timeline(
     session: Session, records: Sequence[StoredRecord], linked: Mapping[str, list[StoredRecord]]
-) -> list[Told]:
+) -> list[TimelineSection]:
     """Return each record with its own events and those of the records linked with it, in order of time."""
     sections = []
     for record in records:
         keys = [record.key, *(other.key for other in linked.get(record.key, ()))]
-        sections.append(Told(record, tuple(in_time(chain(*events_together(session, keys).values())))))
+        sections.append(TimelineSection(record, tuple(in_time(chain(*events_together(session, keys).values())))))
     return sections
 
 

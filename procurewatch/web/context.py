@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session
 from feeds import urls
 from feeds.entries.entry import entry_for
 from feeds.feed import EPOCH
-from feeds.pages.index import FeedRow, Latest
-from feeds.pages.page_context import Frame
+from feeds.pages.index import FeedRow, LatestEntry
+from feeds.pages.page_context import PageContext
 from feeds.urls import FeedFormat, FeedKind
 from monitors.watchlist.model import Kind
 from procurewatch.context import AppContext
@@ -82,9 +82,9 @@ class Room:
         kept = self.pages.document(key, f"{state} {self.today} {until}", lambda: served(build(), EPOCH))
         return Page(kept.content, kept.tag, is_compressed=kept.is_compressed)
 
-    def frame(self, reviewer: Reviewer | None = None, *, depth: int = 0) -> Frame:
+    def frame(self, reviewer: Reviewer | None = None, *, depth: int = 0) -> PageContext:
         """Return what stands around a page so many folders deep."""
-        return Frame(
+        return PageContext(
             depth=depth,
             served=True,
             base_url=self.base_url,
@@ -97,12 +97,12 @@ class Room:
         return self.access.reviewer(request)
 
 
-def latest(events: Sequence[StoredEvent], frame: Frame) -> tuple[Latest, ...]:
+def latest(events: Sequence[StoredEvent], frame: PageContext) -> tuple[LatestEntry, ...]:
     """Return events as entries whose titles lead to the records' own pages."""
     found = []
     for event in events:
         href = frame.root + urls.event_path(event)
-        found.append(Latest(entry=entry_for(event, lambda _event, href=href: href), href=href))  # type: ignore[misc]
+        found.append(LatestEntry(entry=entry_for(event, lambda _event, href=href: href), href=href))  # type: ignore[misc]
     return tuple(found)
 
 

@@ -16,7 +16,7 @@ from isal import igzip
 from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 
-from feeds.pages.page_context import Frame
+from feeds.pages.page_context import PageContext
 
 HTML = "text/html; charset=utf-8"
 JSON = "application/json"
@@ -99,7 +99,7 @@ class Refusal(PlainTextResponse):
         depth = raw.count(b"/") - 1
         if "text/html" in Headers(scope=scope).get("accept", "") and depth <= DEEPEST_PAGE:
             title = "Nothing here" if self.status_code == HTTPStatus.NOT_FOUND else "Not answered"
-            page = Frame(served=True, depth=depth).page("refusal.html", title=title, line=self._line)
+            page = PageContext(served=True, depth=depth).render("refusal.html", title=title, line=self._line)
             response = Response(page, self.status_code, media_type=HTML)
             for name, value in self.headers.items():
                 response.headers.setdefault(name, value)

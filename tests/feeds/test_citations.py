@@ -12,8 +12,8 @@ from markdown_it import MarkdownIt
 from selectolax.lexbor import LexborHTMLParser
 
 from feeds.citations import (
-    FORMS,
-    MOST_HASHES,
+    CITATION_WRITERS,
+    MAX_HASHES,
     as_bibtex,
     as_csl_json,
     as_markdown,
@@ -21,7 +21,7 @@ from feeds.citations import (
     cite_award,
     cite_event,
     cite_search,
-    in_all_forms,
+    format_citation,
 )
 from feeds.entries.render import _environment
 from storage.models import EventKind
@@ -72,7 +72,7 @@ def test_the_newest_evidence_dates_it_and_the_oldest_are_counted() -> None:
     made = cite_award(CLEARVIEW, proofs)
     assert made.retrieved == SEEN + timedelta(days=7)
     assert made.hashes == tuple(f"{n:064x}" for n in (7, 6, 5, 4, 3))
-    assert as_text(made).endswith(f" and {8 - MOST_HASHES} earlier answers.")
+    assert as_text(made).endswith(f" and {8 - MAX_HASHES} earlier answers.")
 
 
 def test_an_event_and_a_search_are_cited_as_such() -> None:
@@ -125,7 +125,7 @@ def test_hostile_text_is_safe_in_each_form(text: str) -> None:
         assert entry.count("@") - entry.count("{@}") == 1
         (item,) = json.loads(as_csl_json(made))
         assert "\n" not in item["title"]
-        assert not set("".join(write(made) for write in FORMS.values())) & {"\u202e", "\x00", "\ud800", "\r"}
+        assert not set("".join(write(made) for write in CITATION_WRITERS.values())) & {"\u202e", "\x00", "\ud800", "\r"}
 
 
 @pytest.mark.parametrize("text", ["CLEARVIEW AI, INC. (NY) & CO_LTD *", *HOSTILE])
@@ -140,7 +140,7 @@ def test_markdown_shows_the_text_and_links_only_where_we_link(text: str) -> None
 
 @pytest.mark.parametrize("text", ["CLEARVIEW", *HOSTILE])
 def test_the_page_shows_every_form_as_it_is(text: str) -> None:
-    written = in_all_forms(cite_award(replace(CLEARVIEW, description=text), [evidence(CLEARVIEW)]))
+    written = format_citation(cite_award(replace(CLEARVIEW, description=text), [evidence(CLEARVIEW)]))
     macro = _environment().get_template("cite.html").module.cite_this  # type: ignore[attr-defined]
     page = LexborHTMLParser(str(macro(written)))
     assert [area.text().strip() for area in page.css("textarea")] == [each.text.strip() for each in written]

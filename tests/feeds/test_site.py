@@ -17,8 +17,8 @@ from lxml import etree, html
 from feeds.feed import feed_id
 from feeds.formats.opml import RSS_URL
 from feeds.pages.award import RecordPage, render_award
-from feeds.pages.page_context import Frame
-from feeds.site import Catalogue, FeedSpec, site_files
+from feeds.pages.page_context import PageContext
+from feeds.site import Catalog, FeedSpec, site_files
 from feeds.urls import FeedFormat, FeedKind, award_page_name, feed_path
 from storage.models import EventKind, StoredEvent, StoredRecord, StoredSighting
 from tests.feeds.records import BABEL, BABEL_ACTIONS, CLEARVIEW, CLEARVIEW_ACTIONS, SEEN, event, evidence, hostile
@@ -41,7 +41,7 @@ def record(of: StoredEvent) -> RecordPage:
     return RecordPage(award=award, actions=actions, evidence=(evidence(award),), events=told)
 
 
-def build_catalog(base_url: str | None = "https://watch.example.org/pw/") -> Catalogue:
+def build_catalog(base_url: str | None = "https://watch.example.org/pw/") -> Catalog:
     specs = (
         (FeedKind.ALL, "", "Everything", EVENTS),
         (FeedKind.VENDOR, "clearview-ai", "Clearview AI", EVENTS[:2]),
@@ -49,7 +49,7 @@ def build_catalog(base_url: str | None = "https://watch.example.org/pw/") -> Cat
         (FeedKind.AGENCY, "7014", "U.S. Customs and Border Protection", EVENTS[2:3]),
         (FeedKind.CATEGORY, "face-recognition", "Face recognition", EVENTS[:2]),
     )
-    return Catalogue(
+    return Catalog(
         base_url=base_url,
         feeds=tuple(FeedSpec(kind=kind, slug=slug, title=title, events=events) for kind, slug, title, events in specs),
         awards={of.record.key: partial(record, of) for of in EVENTS},
@@ -135,7 +135,7 @@ def test_index_lists_feeds_and_the_newest_entries() -> None:
 
 
 def test_index_without_anything() -> None:
-    empty = Catalogue(base_url=None, feeds=(), awards={}, today=SEEN.date())
+    empty = Catalog(base_url=None, feeds=(), awards={}, today=SEEN.date())
     files = {path: write() for path, write in site_files(empty)}
     assert "Nothing yet" in files["index.html"].decode()
 
@@ -164,7 +164,7 @@ def page_of(award: StoredRecord, *said: StoredSighting) -> str:
         sources=said,
         source_titles={"usaspending": "USAspending", "fpds": "FPDS"},
     )
-    page = html.fromstring(render_award(Frame(depth=1), shown))
+    page = html.fromstring(render_award(PageContext(depth=1), shown))
     return " ".join(" ".join(map(str, page.itertext())).split())
 
 
@@ -223,7 +223,7 @@ def test_matches_under_review_are_nowhere() -> None:
     spec = FeedSpec(kind=FeedKind.ALL, slug="", title="Everything", events=(of,))
     shown = RecordPage(award=award, actions=BABEL_ACTIONS, evidence=(), events=(of,))
     for _, write in site_files(
-        Catalogue(base_url=None, feeds=(spec,), awards={award.key: lambda: shown}, today=SEEN.date())
+        Catalog(base_url=None, feeds=(spec,), awards={award.key: lambda: shown}, today=SEEN.date())
     ):
         assert b"Babel Street" not in write()
         assert b"<mark>" not in write()

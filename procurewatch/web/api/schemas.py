@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
 from feeds import urls
-from feeds.entries.matches import told_matches
+from feeds.entries.matches import published_matches
 from feeds.text import clean
 from storage.models import EventKind, StoredEvent, StoredEvidence, StoredLink, StoredRecord, StoredSighting
 
@@ -306,7 +306,7 @@ def record_facts(record: StoredRecord, base_url: str) -> dict[str, Any]:
     names = [field.validation_alias or name for name, field in Record.model_fields.items()]
     facts = {str(name): getattr(record, str(name)) for name in names if hasattr(record, str(name))}
     page = urls.site_url(base_url, urls.award_path(record.key))
-    return {**facts, "page": page, "official_page": urls.official_page(record), "matches": told_matches(record)}
+    return {**facts, "page": page, "official_page": urls.official_page(record), "matches": published_matches(record)}
 
 
 def event_facts(event: StoredEvent, base_url: str) -> dict[str, Any]:

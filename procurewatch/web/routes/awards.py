@@ -9,8 +9,8 @@ from fastapi.responses import RedirectResponse
 from sqlalchemy.orm import Session
 
 from feeds import urls
-from feeds.entries.matches import category_words, told_matches
-from feeds.pages.award import Verdicts, render_award
+from feeds.entries.matches import category_label, published_matches
+from feeds.pages.award import ReviewChoice, render_award
 from feeds.pages.index import FeedRow
 from feeds.urls import FeedKind
 from procurewatch.exports.redaction import remove_user_names
@@ -89,22 +89,23 @@ class RecordNames:
         return self._keys.get(name)
 
 
-def verdicts_on(award: StoredRecord) -> tuple[Verdicts, ...]:
+def verdicts_on(award: StoredRecord) -> tuple[ReviewChoice, ...]:
     """Return what a reviewer may decide of a record."""
     return tuple(
-        Verdicts(vendor_id=match.vendor_id, vendor_name=match.vendor_name, band=match.band) for match in award.matches
+        ReviewChoice(vendor_id=match.vendor_id, vendor_name=match.vendor_name, band=match.band)
+        for match in award.matches
     )
 
 
 def feeds_of(room: Room, award: StoredRecord) -> list[FeedRow]:
     """Return the feeds that carry a record's events."""
-    matches = told_matches(award)
+    matches = published_matches(award)
     titles = room.app_context.watchlist.categories
     rows = [feed_row(FeedKind.VENDOR, match.vendor_id, match.vendor_name) for match in matches]
     agencies = ((award.sub_agency_code, award.sub_agency_name), (award.agency_code, award.agency_name))
     rows += [feed_row(FeedKind.AGENCY, code, name or code) for code, name in agencies if code]
     rows += [
-        feed_row(FeedKind.CATEGORY, category, titles.get(category) or category_words(category))
+        feed_row(FeedKind.CATEGORY, category, titles.get(category) or category_label(category))
         for category in dict.fromkeys(match.category for match in matches)
     ]
     return [*rows, feed_row(FeedKind.ALL, "all", "everything")]

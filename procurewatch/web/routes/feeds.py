@@ -16,7 +16,7 @@ from fastapi.responses import RedirectResponse
 from sqlalchemy.orm import Session
 from starlette.routing import Route
 
-from feeds.feed import EPOCH, FeedMeta, Walk, feed_id
+from feeds.feed import EPOCH, ArchiveLinks, FeedMeta, feed_id
 from feeds.formats.atom_rss import write_feed
 from feeds.urls import FEED_SUBTITLE, FEED_TYPES, INDEX, FeedFormat, FeedKind, feed_page, site_url
 from procurewatch.named_feeds import NamedFeed, NamedFeeds
@@ -135,9 +135,9 @@ class FeedDesk:
     def _meta(self, session: Session, asked: Asked, older: ArchivePage | None) -> FeedMeta:
         named = self._room.feeds.of(session)
         title, page, identity = self._about(asked, named)
-        walk = Walk(older=self._address(asked.path(ARCHIVE, older)) if older else "")
+        walk = ArchiveLinks(older=self._address(asked.path(ARCHIVE, older)) if older else "")
         if asked.page:
-            walk = Walk(
+            walk = ArchiveLinks(
                 older=walk.older,
                 newer=self._address(asked.path(AFTER, asked.page)),
                 current=self._address(asked.path()),
@@ -150,7 +150,7 @@ class FeedDesk:
             html_url=self._address(page),
             updated=EPOCH,
             hub="" if asked.page else self._room.app_context.settings.websub_hub,
-            walk=walk,
+            archive_links=walk,
         )
 
     def _about(self, asked: Asked, named: NamedFeeds) -> tuple[str, str, str]:

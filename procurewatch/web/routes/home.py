@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from fastapi import APIRouter, Request, Response
 
 from feeds import urls
-from feeds.entries.matches import category_words
+from feeds.entries.matches import category_label
 from feeds.entries.source_health import health_line
 from feeds.pages.index import FeedRow, render_index
 from feeds.site import LATEST_ON_INDEX
@@ -44,7 +44,7 @@ def router(room: Room) -> APIRouter:
 
 def all_feeds(room: Room, told: Mapping[str, Mapping[str, Told]], agencies: Mapping[str, str]) -> list[FeedRow]:
     """Return every feed there is, those of vendors that have something to read before the others."""
-    categories = {vendor.category: category_words(vendor.category) for vendor in room.app_context.watchlist.vendors}
+    categories = {vendor.category: category_label(vendor.category) for vendor in room.app_context.watchlist.vendors}
     titles = {
         FeedKind.VENDOR: room.vendor_titles,
         FeedKind.AGENCY: {code: name or code for code, name in agencies.items()},

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from sqlalchemy.orm import Session
 
 from feeds import urls
-from feeds.pages.review import Decided, ReviewPage, render_review, render_sign_in, waiting_match
+from feeds.pages.review import PastDecision, ReviewPage, pending_match, render_review, render_sign_in
 from feeds.text import clean, one_line
 from procurewatch.reviews import note_verdict
 from procurewatch.web.context import Room
@@ -83,7 +83,7 @@ def review_page(room: Room, session: Session, vendor: str) -> ReviewPage:
     waiting = review_queue(session, vendor, SHOWN)
     last = latest_verdicts(session, LAST_DECIDED)
     return ReviewPage(
-        waiting=tuple(waiting_match(record, match, actions_of(session, record.key)) for record, match in waiting),
+        waiting=tuple(pending_match(record, match, actions_of(session, record.key)) for record, match in waiting),
         total=count_waiting(session, vendor),
         decided=tuple(_decided(room, session, verdict) for verdict in last),
         vendor=vendor,
@@ -91,11 +91,11 @@ def review_page(room: Room, session: Session, vendor: str) -> ReviewPage:
     )
 
 
-def _decided(room: Room, session: Session, verdict: Verdict) -> Decided:
+def _decided(room: Room, session: Session, verdict: Verdict) -> PastDecision:
     kind, _, what = verdict.subject.partition(":")
     found = records_by_key(session, [what]) if kind == "record" else []
     about = found[0].recipient_name if found else f"the recipient {what}" if kind != "record" else what
-    return Decided(
+    return PastDecision(
         vendor_id=verdict.vendor_id,
         vendor_name=room.vendor_titles.get(verdict.vendor_id, verdict.vendor_id),
         subject=verdict.subject,

@@ -13,8 +13,8 @@ from fastapi import Request, Response
 from sqlalchemy.orm import Session
 from starlette.routing import Route
 
-from feeds.entries.matches import category_words
-from feeds.pages.search import FACET_TITLES, MOST_COUNTED, MOST_ENTRIES, Facet, FacetValue, SearchPage, render_search
+from feeds.entries.matches import category_label
+from feeds.pages.search import FACET_TITLES, MAX_COUNTED, MAX_ENTRIES, Facet, FacetValue, SearchPage, render_search
 from feeds.text import clean, excerpt
 from feeds.urls import SEARCH
 from procurewatch.web.context import Room
@@ -80,7 +80,7 @@ def answered(room: Room, session: Session, query: Query, after: str) -> SearchPa
     found = list(find_records(session, query, ON_A_PAGE + 1, after))
     shown = found[:ON_A_PAGE]
     names, params = room.feeds.of(session).titles, query.url_params()
-    total, counted = count_by_facets(session, query, MOST_COUNTED)
+    total, counted = count_by_facets(session, query, MAX_COUNTED)
     return SearchPage(
         in_words=query.in_words(names),
         query=urlencode(params),
@@ -90,7 +90,7 @@ def answered(room: Room, session: Session, query: Query, after: str) -> SearchPa
         records=tuple(shown),
         facets=tuple(_facets(params, counted, names, room.app_context.source_titles)),
         after=record_cursor(shown[-1]) if len(found) > len(shown) else "",
-        entries_a_year=count_events_since(session, query, room.today - A_YEAR, MOST_ENTRIES),
+        entries_a_year=count_events_since(session, query, room.today - A_YEAR, MAX_ENTRIES),
         is_first=not after,
     )
 
@@ -149,7 +149,7 @@ def _can_be_asked(name: str, value: str) -> bool:
 
 def _value(params: Pairs, name: str, counted: FacetCount, names: Mapping[str, str]) -> FacetValue:
     value = counted.value.lower() if name == "agency" else counted.value  # as a query keeps it
-    label = category_words(counted.label) if name in ("category", "competition", "kind") else counted.label
+    label = category_label(counted.label) if name in ("category", "competition", "kind") else counted.label
     return FacetValue(
         id=f"{name}-{counted.value}",
         label=excerpt(names.get(value) or label, LONGEST_LABEL),

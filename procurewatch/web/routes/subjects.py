@@ -10,8 +10,8 @@ from fastapi import APIRouter, Request, Response
 from sqlalchemy.orm import Session
 
 from feeds import urls
-from feeds.entries.matches import category_words
-from feeds.pages.page_context import Frame
+from feeds.entries.matches import category_label
+from feeds.pages.page_context import PageContext
 from feeds.pages.subject import Breakdown, KnownAs, SubjectPage, render_subject
 from feeds.pages.timeline import TimelineItem, timeline_item
 from feeds.urls import FeedKind, SubjectKind
@@ -42,7 +42,7 @@ AWARDS_SHOWN = 25
 HEADINGS = 15  # of one breakdown
 DEPARTMENT_DIGITS = 3  # of a department's code, as the Treasury writes it; its parts have four characters
 
-Find = Callable[[Room, Session, Frame, str], SubjectPage | None]
+Find = Callable[[Room, Session, PageContext, str], SubjectPage | None]
 
 
 def router(room: Room) -> APIRouter:
@@ -77,7 +77,7 @@ def _page(room: Room, kind: SubjectKind, find: Find) -> Callable[[str, Request],
     return page
 
 
-def _vendor(room: Room, session: Session, frame: Frame, name: str) -> SubjectPage | None:
+def _vendor(room: Room, session: Session, frame: PageContext, name: str) -> SubjectPage | None:
     listed = next((each for each in room.app_context.watchlist.vendors if urls.is_named(each.id, name)), None)
     stored = next((each for each in known_vendors(session) if urls.is_named(each[0], name)), None)
     slug = listed.id if listed else stored[0] if stored else None
@@ -85,7 +85,7 @@ def _vendor(room: Room, session: Session, frame: Frame, name: str) -> SubjectPag
         return None
     title = room.vendor_titles.get(slug) or (stored[1] if stored else slug)
     category = listed.category if listed else stored[2] if stored else ""
-    technology = room.app_context.watchlist.categories.get(category) or category_words(category)
+    technology = room.app_context.watchlist.categories.get(category) or category_label(category)
     subject, query = Subject(vendor=slug), Query(vendor=(slug,))
     page = SubjectPage(
         kind=SubjectKind.VENDOR,
@@ -103,7 +103,7 @@ def _vendor(room: Room, session: Session, frame: Frame, name: str) -> SubjectPag
     return _filled(page, session, frame, subject, query)
 
 
-def _agency(_room: Room, session: Session, frame: Frame, name: str) -> SubjectPage | None:
+def _agency(_room: Room, session: Session, frame: PageContext, name: str) -> SubjectPage | None:
     found = next((each for each in known_agencies(session) if urls.is_named(each[0], name)), None)
     if found is None:
         return None
@@ -123,7 +123,7 @@ def _agency(_room: Room, session: Session, frame: Frame, name: str) -> SubjectPa
     return _filled(page, session, frame, subject, query)
 
 
-def _category(room: Room, session: Session, frame: Frame, name: str) -> SubjectPage | None:
+def _category(room: Room, session: Session, frame: PageContext, name: str) -> SubjectPage | None:
     known = {
         **{vendor.category: "" for vendor in room.app_context.watchlist.vendors},
         **room.app_context.watchlist.categories,
@@ -131,7 +131,7 @@ def _category(room: Room, session: Session, frame: Frame, name: str) -> SubjectP
     slug = next((each for each in known if urls.is_named(each, name)), None)
     if slug is None:
         return None
-    title = known[slug] or category_words(slug)
+    title = known[slug] or category_label(slug)
     subject, query = Subject(category=slug), Query(category=(slug,))
     breakdowns = (_by_vendor(session, subject), _by_agency(session, subject), _by_recipient(session, subject))
     page = SubjectPage(
@@ -146,7 +146,7 @@ def _category(room: Room, session: Session, frame: Frame, name: str) -> SubjectP
     return _filled(page, session, frame, subject, query)
 
 
-def _recipient(_room: Room, session: Session, frame: Frame, name: str) -> SubjectPage | None:
+def _recipient(_room: Room, session: Session, frame: PageContext, name: str) -> SubjectPage | None:
     found = [each for each in recipients_seen(session) if urls.is_named(urls.recipient_slug(*each), name)]
     if not found:
         return None
@@ -169,7 +169,9 @@ def _recipient(_room: Room, session: Session, frame: Frame, name: str) -> Subjec
     return _filled(page, session, frame, subject, None)
 
 
-def _filled(page: SubjectPage, session: Session, frame: Frame, subject: Subject, feed: Query | None) -> SubjectPage:
+def _filled(
+    page: SubjectPage, session: Session, frame: PageContext, subject: Subject, feed: Query | None
+) -> SubjectPage:
     """Return the page with what is stored about its subject; `feed` is the query of its feed, if it has one."""
     awards, publications = count_about(session, subject)
     now = datetime.now(UTC)
@@ -188,7 +190,7 @@ def _filled(page: SubjectPage, session: Session, frame: Frame, subject: Subject,
     )
 
 
-def _timeline(events: Iterable[StoredEvent], frame: Frame) -> tuple[TimelineItem, ...]:
+def _timeline(events: Iterable[StoredEvent], frame: PageContext) -> tuple[TimelineItem, ...]:
     return tuple(timeline_item(event, frame.root + urls.event_path(event)) for event in events)
 
 

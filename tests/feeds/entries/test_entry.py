@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from feeds.entries.details import amounts, competition, payments
 from feeds.entries.entry import Entry, entry_for, in_feed_order
-from feeds.entries.facts import amounts, competition, payments
 from feeds.entries.highlight import Piece, marked_pieces, quotes
 from feeds.urls import official_page, permalink
 from storage.models import EventKind, StoredEvent
@@ -57,23 +57,23 @@ def test_the_words_that_matched_are_marked() -> None:
 
 def test_amounts_stand_under_their_own_names() -> None:
     full = replace(CLEARVIEW, exercised=Decimal("2300000"), ceiling=Decimal("9200000"))
-    labelled = {fact.label: fact.value for fact in told(event(full, CLEARVIEW_ACTIONS[2])).facts}
+    labelled = {fact.label: fact.value for fact in told(event(full, CLEARVIEW_ACTIONS[2])).details}
     assert labelled["Obligated by this action"] == "$500,000.00"
     assert labelled["Obligated to date"] == "$2,287,500.00"
     assert labelled["Base and exercised options"] == "$2,300,000.00"
     assert labelled["Ceiling with all options"] == "$9,200,000.00"
-    unknown = {fact.label for fact in told(event(PALANTIR, PALANTIR_ACTIONS[0])).facts}
+    unknown = {fact.label for fact in told(event(PALANTIR, PALANTIR_ACTIONS[0])).details}
     assert not unknown & {"Obligated to date", "Ceiling with all options", "Period of performance", "Office"}
 
 
 def test_an_entry_says_how_the_award_was_competed_and_priced() -> None:
-    labelled = {fact.label: fact.value for fact in told(event(replace(CLEARVIEW, **SOLE_SOURCE), None)).facts}
+    labelled = {fact.label: fact.value for fact in told(event(replace(CLEARVIEW, **SOLE_SOURCE), None)).details}
     assert labelled["Competition"] == "Not competed"
     assert labelled["Reason not competed"] == "ONLY ONE SOURCE-OTHER (FAR 6.302-1 OTHER)"
     assert labelled["Offers received"] == "1"
     assert labelled["Solicitation procedure"] == "ONLY ONE SOURCE"
     assert (labelled["Set-aside"], labelled["Pricing"]) == ("8(A) SOLE SOURCE", "FIRM FIXED PRICE")
-    unknown = {fact.label for fact in told(event(CLEARVIEW, None)).facts}
+    unknown = {fact.label for fact in told(event(CLEARVIEW, None)).details}
     assert not unknown & {"Competition", "Reason not competed", "Offers received", "Set-aside", "Pricing"}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
-from feeds.entries.facts import not_public_yet
+from feeds.entries.details import reporting_delay_note
 from feeds.entries.source_health import health_line
 from storage.reading.source_health import Incident, SourceHealth
 
@@ -32,7 +32,7 @@ BROKEN = replace(
 
 def test_what_is_not_public_yet() -> None:
     told = "DoD and Army Corps of Engineers awards signed after 2026-08-25 are not public yet."
-    assert not_public_yet(date(2026, 11, 23)) == told
+    assert reporting_delay_note(date(2026, 11, 23)) == told
 
 
 def test_the_health_of_the_sources_in_a_line() -> None:

@@ -17,8 +17,8 @@ from selectolax.lexbor import LexborHTMLParser
 
 from feeds.entries.render import _environment
 from feeds.foia.docx import write_docx
-from feeds.foia.letter import MOST_MODIFICATIONS, FoiaLetter, Requester, write_letter
-from feeds.foia.links import LONGEST_MAILTO, LONGEST_MUCKROCK, mailto, muckrock_composer
+from feeds.foia.letter import MAX_MODIFICATIONS, FoiaLetter, Requester, write_letter
+from feeds.foia.links import MAX_MAILTO_LENGTH, MAX_MUCKROCK_LENGTH, mailto, muckrock_composer
 from feeds.foia.offices import AGENCY_SEARCH, FoiaOffice, is_own_office, office_for, offices
 from storage.models import StoredAmount, StoredRecord
 from tests.feeds.records import (
@@ -87,7 +87,7 @@ def test_of_very_many_modifications_the_first_are_named_and_the_rest_counted() -
     many = [replace(first, modification=f"P{n:05}", signed=date(2021, 1, 1) + timedelta(days=n)) for n in range(1, 101)]
     made = write_letter(CLEARVIEW, many)
     (told,) = [fact for fact in facts(made) if fact.startswith("Modifications: ")]
-    assert told.count("(") == MOST_MODIFICATIONS
+    assert told.count("(") == MAX_MODIFICATIONS
     assert told.endswith("; and 40 later ones")
     assert any("first 60 of 100" in note for note in made.notes)
 
@@ -255,7 +255,7 @@ def test_a_mail_link_read_back_is_the_request() -> None:
     record = replace(CLEARVIEW, sub_agency_code="7009", sub_agency_name="")
     made = write_letter(record, CLEARVIEW_ACTIONS)
     link = mailto(made)
-    assert len(link) <= LONGEST_MAILTO
+    assert len(link) <= MAX_MAILTO_LENGTH
     parts = urlsplit(link)
     assert (parts.scheme, unquote(parts.path)) == ("mailto", "FOIA@usss.dhs.gov")
     fields = parse_qs(parts.query, strict_parsing=True)
@@ -299,9 +299,9 @@ def test_hostile_text_stays_text_in_every_form(text: str) -> None:
     assert not set(made.text) & {"\x00", "\x1b", "\u202e", "\ud800", "\r"}
     assert not re.search(r"^Bcc:", made.text, re.M)
     link = mailto(made)
-    assert len(link) <= LONGEST_MAILTO
+    assert len(link) <= MAX_MAILTO_LENGTH
     assert set(parse_qs(urlsplit(link).query)) == {"subject", "body"}
-    assert len(muckrock_composer(made)) <= LONGEST_MUCKROCK
+    assert len(muckrock_composer(made)) <= MAX_MUCKROCK_LENGTH
     assert urlsplit(muckrock_composer(made)).hostname == "www.muckrock.com"
     opened = docx.Document(io.BytesIO(write_docx(made)))
     assert any(made.subject in paragraph.text for paragraph in opened.paragraphs)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from feeds.pages.charts import HEIGHT, Chart, actions_chart, share, years_chart
-from feeds.text import short_money
+from feeds.text import format_short_money
 
 DOLLARS = st.decimals(min_value=-(10**12), max_value=10**12, places=2)
 
@@ -53,7 +53,9 @@ def test_one_year_or_one_day_is_no_course() -> None:
 
 
 def test_short_amounts() -> None:
-    said = [short_money(Decimal(amount)) for amount in ("0", "45.4", "787500", "2287500", "-12000000", "3000000000")]
+    said = [
+        format_short_money(Decimal(amount)) for amount in ("0", "45.4", "787500", "2287500", "-12000000", "3000000000")
+    ]
     assert said == ["$0", "$45", "$788K", "$2.3M", "\N{MINUS SIGN}$12M", "$3B"]
     assert share(Decimal(-1), Decimal(5)) == 0
     assert share(Decimal(1), Decimal(4)) == 25

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from feeds.entries.titles import NO_MONEY
-from feeds.text import NOT_STATED, clean, day, moment, money, one_line, plural, utc
+from feeds.text import NOT_STATED, clean, format_date, format_money, format_time, one_line, pluralize, to_utc
 from storage.models import EventKind, StoredEvent, StoredRecord
 
 LATE_AFTER_DAYS = 7
@@ -35,14 +35,14 @@ _CHANGES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Fact:
+class Detail:
     """One labelled value, cleaned but not escaped."""
 
     label: str
     value: str
 
 
-def event_facts(event: StoredEvent) -> list[Fact]:
+def event_details(event: StoredEvent) -> list[Detail]:
     """Return what changed, this event's amount, the award's amounts, who, when and under which identifiers."""
     award = event.record
     return [
@@ -58,22 +58,22 @@ def event_facts(event: StoredEvent) -> list[Fact]:
     ]
 
 
-def award_facts(award: StoredRecord) -> list[Fact]:
+def award_details(award: StoredRecord) -> list[Detail]:
     """Return what is known of the award itself but its amounts: who, when, how it was bought, its identifiers."""
     seen = [
-        Fact("Signed", day(award.signed)),
-        Fact("Last modified at the source", day(award.modified)),
-        Fact("First seen", moment(award.first_seen)),
-        Fact("Last change seen", moment(award.last_changed)),
+        Detail("Signed", format_date(award.signed)),
+        Detail("Last modified at the source", format_date(award.modified)),
+        Detail("First seen", format_time(award.first_seen)),
+        Detail("Last change seen", format_time(award.last_changed)),
     ]
     bought = (*competition(award), *payments(award))
     return [*_parties(award), *seen, *_object(award), *bought, *_numbers(award), *_as_published(award)]
 
 
-def amounts(award: StoredRecord) -> list[Fact]:
+def amounts(award: StoredRecord) -> list[Detail]:
     """Return the award's three amounts, each under its own name; what the source does not state is left out."""
     stated = [
-        Fact(label, money(amount))
+        Detail(label, format_money(amount))
         for label, amount in (
             ("Obligated to date", award.obligated),
             ("Base and exercised options", award.exercised),
@@ -82,15 +82,16 @@ def amounts(award: StoredRecord) -> list[Fact]:
         if amount is not None
     ]
     stated += [
-        Fact(
-            amount.meaning.capitalize() + (", of all awardees together" if amount.shared else ""), money(amount.dollars)
+        Detail(
+            amount.meaning.capitalize() + (", of all awardees together" if amount.shared else ""),
+            format_money(amount.dollars),
         )
         for amount in award.amounts
     ]
     return [*stated, *_known(("Doubtful", award.doubt))]
 
 
-def competition(award: StoredRecord) -> list[Fact]:
+def competition(award: StoredRecord) -> list[Detail]:
     """Return how an award was competed and priced."""
     return _known(
         ("Competition", _competition(award)),
@@ -103,9 +104,9 @@ def competition(award: StoredRecord) -> list[Fact]:
     )
 
 
-def payments(award: StoredRecord) -> list[Fact]:
+def payments(award: StoredRecord) -> list[Detail]:
     """Return what was paid out and passed on, and from which emergency money."""
-    outlays = "" if award.outlays is None else money(award.outlays)
+    outlays = "" if award.outlays is None else format_money(award.outlays)
     return _known(
         ("Paid out so far (outlays)", outlays),
         ("Disaster and emergency money (DEFC)", _disasters(award.disaster_codes)),
@@ -131,18 +132,18 @@ def _disasters(codes: Sequence[str]) -> str:
 def _subawards(award: StoredRecord) -> str:
     if not award.subaward_count:
         return "" if award.subaward_count is None else "none"
-    total = f" (together {money(award.subaward_total)})" if award.subaward_total is not None else ""
+    total = f" (together {format_money(award.subaward_total)})" if award.subaward_total is not None else ""
     return f"{award.subaward_count:,}{total}"
 
 
-def dates(event: StoredEvent) -> list[Fact]:
+def dates(event: StoredEvent) -> list[Detail]:
     """Return signed, published and first seen, all three whether known or not; how late, when late."""
     late = days_late(event)
-    delay = f" ({plural(late, 'day')} after signing)" if late else ""
+    delay = f" ({pluralize(late, 'day')} after signing)" if late else ""
     return [
-        Fact("Signed", day(event.signed)),
-        Fact("Published by the source", day(event.published)),
-        Fact("First seen", moment(event.first_seen) + delay),
+        Detail("Signed", format_date(event.signed)),
+        Detail("Published by the source", format_date(event.published)),
+        Detail("First seen", format_time(event.first_seen) + delay),
     ]
 
 
@@ -150,33 +151,33 @@ def days_late(event: StoredEvent) -> int:
     """Return the days between signing and our first sight, when more than a week; else 0."""
     if event.signed is None:
         return 0
-    days = (utc(event.first_seen).date() - event.signed).days
+    days = (to_utc(event.first_seen).date() - event.signed).days
     return days if days > LATE_AFTER_DAYS else 0
 
 
-def not_public_yet(today: date) -> str:
+def reporting_delay_note(today: date) -> str:
     """Return the note about reporting delays that every list carries, for this day (UTC)."""
     return f"DoD and Army Corps of Engineers awards signed after {today - DEFENSE_DELAY} are not public yet."
 
 
-def obligation_in_words(amount: Decimal | None) -> str:
+def describe_obligation(amount: Decimal | None) -> str:
     """Return what an action does to the money: obligates, takes back, or nothing."""
     if amount is None:
         return NOT_STATED
     if amount == 0:
         return f"$0.00 ({NO_MONEY})"
-    return money(amount) + (" (taken back)" if amount < 0 else "")
+    return format_money(amount) + (" (taken back)" if amount < 0 else "")
 
 
-def _this_action(event: StoredEvent) -> list[Fact]:
+def _this_action(event: StoredEvent) -> list[Detail]:
     amount = event.amount
     if amount is None and event.action is None:
         return []
-    return [Fact("Obligated by this action", obligation_in_words(amount))]
+    return [Detail("Obligated by this action", describe_obligation(amount))]
 
 
-def _change(event: StoredEvent) -> list[Fact]:
-    facts = []
+def _change(event: StoredEvent) -> list[Detail]:
+    details = []
     if event.before or event.after:
         if event.kind in (EventKind.FIRST_PURCHASE, EventKind.ROUND_SUM):
             return _known(("Vendor", event.before))
@@ -185,18 +186,18 @@ def _change(event: StoredEvent) -> list[Fact]:
         if event.kind is EventKind.WITHDRAWN:
             return _known(("No longer said to concern", event.before), ("Reviewer's note", event.after))
         label = _CHANGES.get(event.kind, "Value")
-        facts += [
-            Fact(f"{label} before", clean(event.before) or NOT_STATED),
-            Fact(f"{label} now", clean(event.after) or NOT_STATED),
+        details += [
+            Detail(f"{label} before", clean(event.before) or NOT_STATED),
+            Detail(f"{label} now", clean(event.after) or NOT_STATED),
         ]
     if event.action and event.action.action_type_text:
-        facts.append(Fact("Kind of action", one_line(event.action.action_type_text)))
+        details.append(Detail("Kind of action", one_line(event.action.action_type_text)))
     if event.earlier_actions > 0:
-        facts.append(Fact("When first seen", f"already modified {plural(event.earlier_actions, 'time')}"))
-    return facts
+        details.append(Detail("When first seen", f"already modified {pluralize(event.earlier_actions, 'time')}"))
+    return details
 
 
-def _parties(award: StoredRecord) -> list[Fact]:
+def _parties(award: StoredRecord) -> list[Detail]:
     funder = _within(award.funding_sub_agency_name, award.funding_agency_name)
     awarder = _within(award.sub_agency_name, award.agency_name)
     return _known(
@@ -208,7 +209,7 @@ def _parties(award: StoredRecord) -> list[Fact]:
     )
 
 
-def _object(award: StoredRecord) -> list[Fact]:
+def _object(award: StoredRecord) -> list[Detail]:
     return _known(
         ("Period of performance", _period(award)),
         ("Place of performance", award.place),
@@ -217,7 +218,7 @@ def _object(award: StoredRecord) -> list[Fact]:
     )
 
 
-def _numbers(award: StoredRecord) -> list[Fact]:
+def _numbers(award: StoredRecord) -> list[Detail]:
     return _known(
         ("Solicitation", award.solicitation),
         ("Kind of award", award.type_text),
@@ -226,9 +227,9 @@ def _numbers(award: StoredRecord) -> list[Fact]:
     )
 
 
-def _as_published(record: StoredRecord) -> list[Fact]:
+def _as_published(record: StoredRecord) -> list[Detail]:
     """Return what a publication says besides: its title, until when it may be answered, its own facts and files."""
-    due = moment(record.deadline) if record.deadline else ""
+    due = format_time(record.deadline) if record.deadline else ""
     return _known(
         ("Title", record.title),
         ("Modification", record.modification),
@@ -240,8 +241,8 @@ def _as_published(record: StoredRecord) -> list[Fact]:
     )
 
 
-def _known(*pairs: tuple[str, str]) -> list[Fact]:
-    return [Fact(label, one_line(value)) for label, value in pairs if one_line(value)]
+def _known(*pairs: tuple[str, str]) -> list[Detail]:
+    return [Detail(label, one_line(value)) for label, value in pairs if one_line(value)]
 
 
 def _within(part: str, whole: str) -> str:
@@ -260,4 +261,6 @@ def _period(award: StoredRecord) -> str:
     options: date | None = award.may_end if award.may_end != award.ends else None
     if not (award.starts or award.ends or options):
         return ""
-    return f"{day(award.starts)} to {day(award.ends)}" + (f", with all options to {day(options)}" if options else "")
+    return f"{format_date(award.starts)} to {format_date(award.ends)}" + (
+        f", with all options to {format_date(options)}" if options else ""
+    )

@@ -10,8 +10,8 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from monitors.matching.matcher import Matcher
-from monitors.runs.jobs import Import, plan_backfill, plan_poll
-from monitors.runs.pipeline import Job, Progress, Workshop, run_job
+from monitors.runs.jobs import Job, plan_backfill, plan_import, plan_poll
+from monitors.runs.pipeline import Progress, RunContext, run_job
 from monitors.runs.quotas import QuotaLedger
 from monitors.runs.status import RunReport
 from monitors.watchlist.loader import load_watchlist
@@ -85,7 +85,7 @@ class AppContext:
 
         With `force` it is asked even when its data has not changed since the last poll.
         """
-        job = plan_poll(self.database, source, self.watchlist, until, self.settings.reach, force=force)
+        job = plan_poll(self.database, source, self.watchlist, until, self.settings.lookback, force=force)
         return self._run(source, job, listen)
 
     def backfill(
@@ -99,14 +99,14 @@ class AppContext:
         tell: bool,
     ) -> RunReport:
         """Fetch a vendor's history between two days; the caller holds the claim on the source."""
-        job = plan_backfill(self.database, source, vendor, since, until, tell_feeds=tell)
+        job = plan_backfill(self.database, source, vendor, since, until, publishes=tell)
         return self._run(source, job, listen)
 
     def read_files(
         self, source: Source, files: Sequence[Path], listen: Callable[[Progress], None], *, tell: bool
     ) -> RunReport:
         """Read files that somebody holds; the caller holds the claim on the source."""
-        return self._run(source, Import(files=files, tell_feeds=tell), listen)
+        return self._run(source, plan_import(source, files, publishes=tell), listen)
 
     @contextmanager
     def claimed(self, source: Source) -> Iterator[None]:
@@ -120,10 +120,10 @@ class AppContext:
 
     def _run(self, source: Source, job: Job, listen: Callable[[Progress], None]) -> RunReport:
         matcher = Matcher(self.watchlist)
-        workshop = Workshop(database=self.database, matcher=matcher, stop=self.stop, listen=listen)
+        run_context = RunContext(database=self.database, matcher=matcher, stop=self.stop, listen=listen)
         began = datetime.now(UTC)
         with self.client(source) as client:
-            report = run_job(workshop, source, client, job)
+            report = run_job(run_context, source, client, job)
         self._announce(began)
         return report
 

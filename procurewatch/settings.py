@@ -14,7 +14,7 @@ from platformdirs import user_config_path, user_data_path
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
-from monitors.runs.plan import Reach
+from monitors.runs.jobs import Lookback
 
 PREFIX = "PROCUREWATCH_"
 CONFIG_VARIABLE = "PROCUREWATCH_CONFIG"
@@ -98,10 +98,10 @@ class Settings(BaseSettings):
     )
     requests_a_minute: int = Field(600, ge=1, description="requests that one client may send to `serve` in a minute")
     poll_hours: float = Field(6, gt=0, le=24 * 31, description="hours between two polls of a source by `run`")
-    signed_days: Days = Field(Reach().signed, description="every poll asks for awards signed in so many days")
-    overlap_days: Days = Field(Reach().overlap, description="days before its watermark that a poll asks for again")
-    sweep_days: Days = Field(Reach().sweep, description="days a sweep looks back for what arrived late")
-    sweep_every_days: Days = Field(Reach().sweep_every, description="days between two sweeps")
+    signed_days: Days = Field(Lookback().signed, description="every poll asks for awards signed in so many days")
+    overlap_days: Days = Field(Lookback().overlap, description="days before its watermark that a poll asks for again")
+    sweep_days: Days = Field(Lookback().sweep, description="days a sweep looks back for what arrived late")
+    sweep_every_days: Days = Field(Lookback().sweep_every, description="days between two sweeps")
     log_format: Literal["auto", "human", "json"] = Field("auto", description="auto: human on a terminal, else JSON")
     log_level: Literal["debug", "info", "warning", "error"] = Field("warning", description="least level that is logged")
     only_sources: list[str] = Field(default_factory=list, description="ask these sources and no others")
@@ -121,9 +121,9 @@ class Settings(BaseSettings):
         return init_settings, env_settings, file
 
     @property
-    def reach(self) -> Reach:
+    def lookback(self) -> Lookback:
         """How far back polls look."""
-        return Reach(
+        return Lookback(
             signed=self.signed_days,
             overlap=self.overlap_days,
             sweep=self.sweep_days,

@@ -88,7 +88,7 @@ def report_line(report: RunReport) -> str:
         f"{tally.found} awards found, {tally.new_awards} new, {tally.changed_awards} changed, "
         f"{tally.matched} matched, {tally.events} events; {report.requests} requests in {report.seconds:.0f} s"
     )
-    verdict = report.verdict or "stopped"
+    verdict = report.status or "stopped"
     note = f" ({report.message})" if report.message else ""
     return one_line(f"{report.source}: {verdict}: {figures}{note}")
 

@@ -15,8 +15,6 @@ from enum import StrEnum
 from storage.competition import competition_of, is_exception
 
 POLL = "poll"  # the purpose of a run that asks a source for news
-GOOD = ("new", "nothing new", "nothing matches", "baseline seeded")  # monitors.runs.status.Verdict.is_good
-INCOMPLETE = "incomplete"  # monitors.runs.status.Verdict.INCOMPLETE
 AWARDS = frozenset({"contract", "idv", "other-transaction", "other-transaction-idv", "assistance"})
 PUBLICATIONS = frozenset({"announcement", "notice", "subaward", "use-case", "document"})
 
@@ -38,6 +36,33 @@ def recipient_subjects(name: str, uei: str) -> list[str]:
     """Return the subjects of a review decision about a recipient: its UEI first, then the letters of its name."""
     letters = "".join(character for character in name.upper() if character.isalnum())
     return [*([f"uei:{uei}"] if uei else []), *([f"name:{letters}"] if letters else [])]
+
+
+class RunStatus(StrEnum):
+    """How a run ended. The first four are good."""
+
+    NEW = "new"
+    NOTHING_NEW = "nothing new"
+    NOTHING_MATCHES = "nothing matches"
+    BASELINE_SEEDED = "baseline seeded"
+    INCOMPLETE = "incomplete"
+    UNREACHABLE = "source unreachable"
+    BLOCKED = "blocked"
+    QUOTA_USED_UP = "quota used up"
+    SOURCE_CHANGED = "source changed"
+
+    @property
+    def is_good(self) -> bool:
+        """Whether the source returned everything as it should, so that nothing was missed."""
+        return self in GOOD_STATUSES
+
+    @property
+    def covers_its_steps(self) -> bool:
+        """Whether what the run covered counts as covered: all of it, or all but the steps recorded as failed."""
+        return self.is_good or self is RunStatus.INCOMPLETE
+
+
+GOOD_STATUSES = (RunStatus.NEW, RunStatus.NOTHING_NEW, RunStatus.NOTHING_MATCHES, RunStatus.BASELINE_SEEDED)
 
 
 class EventKind(StrEnum):

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, text
 
 from storage.competition import COMPETED_EXTENTS, FAIR_OPPORTUNITY, NOT_COMPETED_EXTENTS, PROCURED, Competition
-from storage.models import AWARDS, GOOD, POLL, PUBLICATIONS, EventKind, MatchBand
+from storage.models import AWARDS, GOOD_STATUSES, POLL, PUBLICATIONS, EventKind, MatchBand
 
 SCHEMA = "readers"
 
@@ -350,7 +350,7 @@ SOURCES_VIEW = View(
         Column(
             "last_good",
             "when it last answered as it should, UTC",
-            f"max(CASE WHEN r.verdict IN ({_quoted(GOOD)}) THEN r.started END)",
+            f"max(CASE WHEN r.verdict IN ({_quoted(GOOD_STATUSES)}) THEN r.started END)",
         ),
         Column(
             "incident_since",

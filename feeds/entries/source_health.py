@@ -10,7 +10,7 @@ from feeds.entries.details import Detail
 from feeds.entries.entry import Entry
 from feeds.feed import AUTHORITY
 from feeds.text import format_time, one_line, pluralize, shorten, to_utc
-from storage.models import INCOMPLETE
+from storage.models import RunStatus
 from storage.reading.source_health import Incident, SourceHealth
 
 
@@ -24,7 +24,7 @@ def incident_entries(incidents: Iterable[Incident], titles: Mapping[str, str], l
     for incident in incidents:
         title = titles.get(incident.source, incident.source)
         since = format_time(incident.began)
-        if incident.verdict == INCOMPLETE:
+        if incident.verdict == RunStatus.INCOMPLETE:
             headline = f"{title}: read only in part since {since}"
         else:
             headline = f"{title}: not readable since {since} ({incident.verdict})"
@@ -71,7 +71,7 @@ def health_line(sources: Sequence[SourceHealth], titles: Mapping[str, str]) -> s
     if not asked:
         return "No source has been asked yet."
     partly = [health for health in asked if health.unfinished]
-    broken = [health for health in asked if health.incident and health.incident.verdict != INCOMPLETE]
+    broken = [health for health in asked if health.incident and health.incident.verdict != RunStatus.INCOMPLETE]
     sound = [health for health in asked if not health.incident and health.last_good]
     silent = [health for health in asked if not health.incident and not health.last_good and not health.unfinished]
     lines = []

@@ -1,83 +1,151 @@
-"""The jobs: polling the whole watchlist, and backfilling one vendor's history."""
+"""The jobs of the pipeline: poll the whole watchlist, backfill one vendor's history, import files.
+
+A job says which steps to run, over which days, and what to record when they have succeeded.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from monitors.runs.pipeline import FILE, Outcome
-from monitors.runs.plan import Reach, digest, interest_in, poll_window
 from monitors.watchlist.model import Vendor, Watchlist
-from sources.base import FetchStep, Source
+from monitors.watchlist.search_terms import (
+    fewest_names,
+    fewest_phrases,
+    search_names,
+    search_phrases,
+    search_short_names,
+)
+from sources.base import DateWindow, FailedStep, FetchStep, SearchTerms, Source
+from sources.records import MatchedAward
 from storage.database import Database
 from storage.models import POLL
 from storage.reading.source_health import unfinished_steps
 from storage.tables import UnfinishedStepRow
-from storage.writing.events import Tell
 from storage.writing.failed_steps import note_finished, note_unfinished
 from storage.writing.runs import checkpoint, checkpoints, forget_checkpoints, held_awards, note_checkpoint, tell_newest
 
 WATERMARK = "poll/until"
-SWEPT = "poll/swept"
+LAST_SWEEP = "poll/swept"
 BASELINE = "baseline/"
 VERSION = "poll/version"  # when a poll last read everything (UTC), and the version of the data that it read
-NEWEST_OF_A_BASELINE = 3
+BASELINE_SIZE = 3  # events that feeds get when a vendor is new
 # A version that stands still for longer is not believed: the API may have stopped updating it.
-LONGEST_SKIP = timedelta(hours=48)
+MAX_SKIP = timedelta(hours=48)
+FILE = "file"  # in a step's query: the file to read instead of the source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Poll:
-    """Everything new about the whole watchlist, up to a day.
+class Lookback:
+    """How far back polls look, in days.
 
-    The first look at a vendor is its baseline: all is stored, and feeds get only its newest few events. `retries` are
-    the steps that failed in earlier polls, `dropped` those of them that no longer need to be tried again.
-    `known_version` is the version of the source's data that a poll has read since the watchlist last changed, "" when
-    this poll must read it whatever its version.
+    `signed` and `overlap` on every poll; `sweep`, for what arrives late, every `sweep_every` days. Measured on daily
+    pulls of ICE and CBP actions (August 2026): of those seen for the first time one in seven was more than a week
+    past its action date, one in fifteen over a month, the latest 289 days; DoD's arrive after 90.
+    """
+
+    signed: int = 120
+    overlap: int = 14
+    sweep: int = 400
+    sweep_every: int = 7
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a run achieved, step by step. `version` is that of the source's data when it began, "" if unknown.
+
+    `is_cut_short`: the source went down after some steps had succeeded, and the others are among the failures.
+    """
+
+    succeeded: Sequence[FetchStep]
+    failures: Sequence[FailedStep]
+    version: str
+    skipped: bool
+    is_cut_short: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What a run does.
+
+    Args:
+        source: the name of the source.
+        purpose: what the run's row says: "poll", "backfill clearview-ai".
+        steps: its searches, in order.
+        publishes: whether its events go to feeds.
+        retries: the steps that failed in an earlier run. They come first.
+        known_version: the version of the source's data that was read completely: `steps` are skipped while it is the
+            same.
+        checkpoint_prefix: what the checkpoints of finished steps begin with; "" if the job always starts over.
     """
 
     source: str
+    purpose: str
     steps: Sequence[FetchStep]
-    until: date
-    swept: bool
-    unseeded: frozenset[str]
+    publishes: bool = False
     retries: Sequence[FetchStep] = ()
-    dropped: Sequence[FetchStep] = ()
     known_version: str = ""
-    purpose: str = POLL
     checkpoint_prefix: str = ""
 
     @property
-    def seeds(self) -> bool:
-        """Whether some vendor is looked at for the first time."""
-        return bool(self.unseeded)
+    def is_baseline(self) -> bool:
+        """Whether this is the first poll for some vendor."""
+        return False
+
+    def should_publish(self, vendors: Sequence[str]) -> bool:  # noqa: ARG002
+        """Return whether feeds get an event that matches_watchlist these vendors."""
+        return self.publishes
+
+    def on_success(self, session: Session, now: datetime, outcome: Outcome) -> int:  # noqa: ARG002
+        """Record what the run has covered; return how many events it has newly published."""
+        return 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Poll(Job):
+    """Everything new about the whole watchlist, up to the day `until`.
+
+    The first poll for a vendor is its baseline: everything is stored, and feeds get only its newest few events.
+    `new_vendors` have no baseline yet. `dropped` are steps that failed earlier and are no longer needed. `is_sweep`: it
+    looks back as far as for what arrives late.
+    """
+
+    until: date
+    is_sweep: bool
+    new_vendors: frozenset[str]
+    dropped: Sequence[FetchStep] = ()
 
     @property
-    def tell(self) -> Tell:
-        """Feeds publish an event if one of its vendors was looked at before."""
-        return lambda vendors: any(vendor not in self.unseeded for vendor in vendors)
+    def is_baseline(self) -> bool:
+        """Whether some vendor has no baseline yet."""
+        return bool(self.new_vendors)
 
-    def finish(self, session: Session, now: datetime, outcome: Outcome) -> int:
-        """Note which steps failed and which no longer do; then the watermarks, and seed the baselines.
+    def should_publish(self, vendors: Sequence[str]) -> bool:
+        """Return whether one of the vendors has a baseline."""
+        return any(vendor not in self.new_vendors for vendor in vendors)
 
-        A watermark moves back, too: one that a wrong clock put into the future would keep sweeps and days from readers.
+    def on_success(self, session: Session, now: datetime, outcome: Outcome) -> int:
+        """Record failed and finished steps, then the watermarks, and publish the newest events of new vendors.
+
+        A watermark moves back, too: one that a wrong clock put into the future would hide records from readers.
         """
-        self._note_steps(session, now, outcome)
+        self._record_steps(session, now, outcome)
         if outcome.skipped:
             return 0
-        for name in (WATERMARK, SWEPT) if self.swept else (WATERMARK,):
+        for name in (WATERMARK, LAST_SWEEP) if self.is_sweep else (WATERMARK,):
             note_checkpoint(session, self.source, name, self.until.isoformat(), now)
         note_checkpoint(session, self.source, VERSION, f"{now.isoformat()} {outcome.version}", now)
-        told = tell_newest(session, sorted(self.unseeded), NEWEST_OF_A_BASELINE, now)
-        for vendor in sorted(self.unseeded):
+        published = tell_newest(session, sorted(self.new_vendors), BASELINE_SIZE, now)
+        for vendor in sorted(self.new_vendors):
             note_checkpoint(session, self.source, BASELINE + vendor, self.until.isoformat(), now)
-        return told
+        return published
 
-    def _note_steps(self, session: Session, now: datetime, outcome: Outcome) -> None:
+    def _record_steps(self, session: Session, now: datetime, outcome: Outcome) -> None:
         for step in (*outcome.succeeded, *self.dropped):
             note_finished(session, self.source, step.key, quiet=bool(step.quiet_for))
         for failure in outcome.failures:
@@ -89,49 +157,114 @@ class Poll:
                 part=step.part,
                 query=step.query,
                 days=(step.since, step.until),
-                quiet_for=step.quiet_for | self.unseeded,
+                quiet_for=step.quiet_for | self.new_vendors,
                 reason=failure.reason,
                 now=now,
             )
 
 
-def plan_poll(
-    database: Database,
-    source: Source,
-    watchlist: Watchlist,
-    until: date,
-    reach: Reach,
-    *,
-    force: bool = False,
-) -> Poll:
-    """Return the poll that is due: its window from the watermarks, its interest from the watchlist and the held.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backfill(Job):
+    """One vendor's whole history. Interrupted and run again, it continues."""
 
-    With `force` it asks even when the source's data has not changed since the last poll.
+    def on_success(self, session: Session, now: datetime, outcome: Outcome) -> int:  # noqa: ARG002
+        """Forget the finished steps, so that the next backfill of this vendor starts over, unless some failed."""
+        if not outcome.failures:
+            forget_checkpoints(session, self.source, self.checkpoint_prefix)
+        return 0
+
+
+def plan_poll(
+    database: Database, source: Source, watchlist: Watchlist, until: date, lookback: Lookback, *, force: bool = False
+) -> Poll:
+    """Return the poll that is due: its window from the watermarks, its terms from the watchlist and stored awards.
+
+    With `force` it reads the source even when its data has not changed since the last poll.
     """
     with database.reading() as session:
         watermark = checkpoint(session, source.name, WATERMARK)
-        swept = checkpoint(session, source.name, SWEPT)
-        seeded = {name.removeprefix(BASELINE) for name in checkpoints(session, source.name, BASELINE)}
-        held = held_awards(session)
+        swept = checkpoint(session, source.name, LAST_SWEEP)
+        known_vendors = {name.removeprefix(BASELINE) for name in checkpoints(session, source.name, BASELINE)}
+        stored = held_awards(session)
         version = checkpoint(session, source.name, VERSION) or ""
         failed = [_step_again(row) for row in unfinished_steps(session, source.name)]
-    unseeded = frozenset(vendor.id for vendor in watchlist.vendors) - seeded
-    # A vendor that is new to the watchlist needs the wide look back that the others had on their first day.
-    last_sweep = date.fromisoformat(swept) if swept and not unseeded else None
-    window = poll_window(until, date.fromisoformat(watermark) if watermark else None, last_sweep, reach)
-    terms = interest_in(watchlist.vendors, held)
+    new_vendors = frozenset(vendor.id for vendor in watchlist.vendors) - known_vendors
+    # A new vendor needs the wide lookback that the others had on their first day.
+    last_sweep = date.fromisoformat(swept) if swept and not new_vendors else None
+    window = poll_window(until, date.fromisoformat(watermark) if watermark else None, last_sweep, lookback)
+    terms = search_terms(watchlist.vendors, stored)
     wanted = [step for step in failed if source.is_wanted(step, terms)]
-    retries, steps = _merged(wanted, source.poll_steps(terms, window))
-    must_ask = force or bool(unseeded) or window.acted_since is not None
+    retries, steps = _merge(wanted, source.poll_steps(terms, window))
+    is_sweep = window.acted_since is not None
     return Poll(
         source=source.name,
+        purpose=POLL,
         steps=steps,
         retries=retries,
         dropped=[step for step in failed if step not in wanted],
-        known_version="" if must_ask else _recent(version),
+        known_version="" if force or new_vendors or is_sweep else _recent(version),
         until=until,
-        swept=window.acted_since is not None,
-        unseeded=unseeded,
+        is_sweep=is_sweep,
+        new_vendors=new_vendors,
+    )
+
+
+def plan_backfill(
+    database: Database, source: Source, vendor: Vendor, since: date, until: date, *, publishes: bool
+) -> Backfill:
+    """Return the backfill of a vendor between two days, or the rest of an interrupted one.
+
+    An interrupted one keeps its own last day; the polls bring what is newer.
+    """
+    with database.reading() as session:
+        terms = search_terms((vendor,), held_awards(session, vendor.id))
+    prefix = f"backfill/{vendor.id}/{since}/{_short_hash((terms.names, terms.ueis, terms.phrases))}/"
+    with database.writing() as session:
+        begun = checkpoint(session, source.name, f"{prefix}until")
+        if begun is None:
+            note_checkpoint(session, source.name, f"{prefix}until", until.isoformat(), datetime.now(UTC))
+    return Backfill(
+        source=source.name,
+        purpose=f"backfill {vendor.id}",
+        steps=source.backfill_steps(terms, since, date.fromisoformat(begun) if begun else until),
+        checkpoint_prefix=prefix,
+        publishes=publishes,
+    )
+
+
+def plan_import(source: Source, files: Sequence[Path], *, publishes: bool) -> Job:
+    """Return the job that reads files as the source itself would be read. Its purpose names the files, not folders."""
+    steps = [FetchStep(key=f"file/{n}", query={FILE: str(file)}, part=file.name) for n, file in enumerate(files, 1)]
+    purpose = f"import {', '.join(file.name for file in files)}"[:200]
+    return Job(source=source.name, purpose=purpose, steps=steps, publishes=publishes)
+
+
+def search_terms(
+    vendors: Iterable[Vendor], stored: Mapping[str, tuple[MatchedAward, ...]] | None = None
+) -> SearchTerms:
+    """Return what to search a source for: vendors, and awards that are already stored."""
+    vendors = tuple(vendors)
+    return SearchTerms(
+        names=fewest_names(name for vendor in vendors for name in search_names(vendor)),
+        short_names=tuple(sorted({name for vendor in vendors for name in search_short_names(vendor)})),
+        ueis=tuple(sorted({uei for vendor in vendors for uei in vendor.ueis})),
+        phrases=fewest_phrases(phrase for vendor in vendors for phrase in search_phrases(vendor)),
+        stored=stored or {},
+    )
+
+
+def poll_window(until: date, watermark: date | None, last_sweep: date | None, lookback: Lookback) -> DateWindow:
+    """Return the days a poll covers, however long the program was not running."""
+    read_until = watermark or until
+    overlap = timedelta(days=lookback.overlap)
+    # A sweep in the future was recorded by a wrong clock.
+    is_sweep = last_sweep is None or not 0 <= (until - last_sweep).days < lookback.sweep_every
+    return DateWindow(
+        until=until,
+        signed_since=min(until - timedelta(days=lookback.signed), read_until - overlap),
+        modified_since=min(until, read_until) - overlap,
+        acted_since=min(until - timedelta(days=lookback.sweep), read_until - overlap) if is_sweep else None,
+        overlap=overlap,
     )
 
 
@@ -148,10 +281,10 @@ def _step_again(row: UnfinishedStepRow) -> FetchStep:
     )
 
 
-def _merged(failed: Sequence[FetchStep], planned: Sequence[FetchStep]) -> tuple[list[FetchStep], list[FetchStep]]:
-    """Return the steps to try again, and the other planned ones. What is planned anew is asked once, over both's days.
+def _merge(failed: Sequence[FetchStep], planned: Sequence[FetchStep]) -> tuple[list[FetchStep], list[FetchStep]]:
+    """Return the steps to retry and the other planned ones. A step in both is run once, over the days of both.
 
-    A step of a baseline stays apart: what the planned one brings is news, and what it brings is not.
+    A step of a baseline stays separate: what the planned one brings is news, and what it brings is not.
     """
     retries: list[FetchStep] = []
     rest = {step.key: step for step in planned}
@@ -163,98 +296,12 @@ def _merged(failed: Sequence[FetchStep], planned: Sequence[FetchStep]) -> tuple[
     return retries, list(rest.values())
 
 
-def _recent(noted: str) -> str:
-    """Return the version that a poll has noted, "" when that is so long ago that it is better to ask again."""
-    moment, _, version = noted.partition(" ")
-    age = datetime.now(UTC) - datetime.fromisoformat(moment) if moment else LONGEST_SKIP
-    return version if timedelta(0) <= age < LONGEST_SKIP else ""
+def _recent(recorded: str) -> str:
+    """Return the version that a poll has recorded, "" if that was too long ago."""
+    moment, _, version = recorded.partition(" ")
+    age = datetime.now(UTC) - datetime.fromisoformat(moment) if moment else MAX_SKIP
+    return version if timedelta(0) <= age < MAX_SKIP else ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Backfill:
-    """One vendor's whole history. Killed and run again, it goes on where it was."""
-
-    source: str
-    vendor: str
-    steps: Sequence[FetchStep]
-    checkpoint_prefix: str
-    tell_feeds: bool
-    seeds: bool = False
-    retries: Sequence[FetchStep] = ()
-    known_version: str = ""
-
-    @property
-    def purpose(self) -> str:
-        """Name the vendor."""
-        return f"backfill {self.vendor}"
-
-    @property
-    def tell(self) -> Tell:
-        """History is no news, unless asked for."""
-        return lambda _vendors: self.tell_feeds
-
-    def finish(self, session: Session, now: datetime, outcome: Outcome) -> int:  # noqa: ARG002
-        """Forget the steps, so that the next backfill of this vendor begins anew; after a failure it goes on."""
-        if not outcome.failures:
-            forget_checkpoints(session, self.source, self.checkpoint_prefix)
-        return 0
-
-
-def plan_backfill(
-    database: Database, source: Source, vendor: Vendor, since: date, until: date, *, tell_feeds: bool
-) -> Backfill:
-    """Return the backfill of a vendor between two days, or the rest of one that was cut off.
-
-    One that was cut off keeps its own last day; the polls bring what is newer.
-    """
-    with database.reading() as session:
-        terms = interest_in((vendor,), held_awards(session, vendor.id))
-    prefix = f"backfill/{vendor.id}/{since}/{digest((terms.names, terms.ueis, terms.phrases))}/"
-    plan = f"{prefix}until"
-    now = datetime.now(UTC)
-    with database.writing() as session:
-        begun = checkpoint(session, source.name, plan)
-        if begun is None:
-            note_checkpoint(session, source.name, plan, until.isoformat(), now)
-    last_day = date.fromisoformat(begun) if begun else until
-    return Backfill(
-        source=source.name,
-        vendor=vendor.id,
-        steps=source.backfill_steps(terms, since, last_day),
-        checkpoint_prefix=prefix,
-        tell_feeds=tell_feeds,
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Import:
-    """Files that somebody holds, read as the source itself would be."""
-
-    files: Sequence[Path]
-    tell_feeds: bool
-    checkpoint_prefix: str = ""
-    seeds: bool = False
-    retries: Sequence[FetchStep] = ()
-    known_version: str = ""
-
-    @property
-    def purpose(self) -> str:
-        """Name the files, not their folders."""
-        return f"import {', '.join(file.name for file in self.files)}"[:200]
-
-    @property
-    def steps(self) -> list[FetchStep]:
-        """One for each file."""
-        return [
-            FetchStep(key=f"file/{number}", query={FILE: str(file)}, part=file.name)
-            for number, file in enumerate(self.files, 1)
-        ]
-
-    @property
-    def tell(self) -> Tell:
-        """An archive is no news; a page that its source would not give us is."""
-        return lambda _vendors: self.tell_feeds
-
-    def finish(self, session: Session, now: datetime, outcome: Outcome) -> int:  # noqa: ARG002
-        """Nothing is to be noted: reading a file again changes nothing."""
-        return 0
+def _short_hash(parts: Sequence[object]) -> str:
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:12]

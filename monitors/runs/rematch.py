@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 
 from sqlalchemy.orm import Session
 
-from monitors.runs.jobs import NEWEST_OF_A_BASELINE
+from monitors.runs.jobs import BASELINE_SIZE
 from monitors.runs.match_rows import match_rows
-from monitors.runs.pipeline import Workshop
+from monitors.runs.pipeline import RunContext
 from storage.reading.records import all_keys
 from storage.reading.rematching import StoredFacts, drop_matches, facts_of, recipients_changed
 from storage.tables import MatchRow
@@ -33,24 +33,24 @@ class RematchReport:
     lost: dict[str, int] = field(default_factory=dict)
 
 
-def rematch(workshop: Workshop) -> RematchReport:
+def rematch(run_context: RunContext) -> RematchReport:
     """Match every stored award anew, a batch in a transaction: it can be cut off and run again."""
     report = RematchReport()
     newly: dict[str, list[str]] = {}
     now = datetime.now(UTC)
-    with workshop.database.reading() as session:
+    with run_context.database.reading() as session:
         keys = all_keys(session)
     for first in range(0, len(keys), AT_ONCE):
-        if workshop.stop.is_set():
+        if run_context.stop.is_set():
             break
-        with workshop.database.writing() as session:
+        with run_context.database.writing() as session:
             for facts in list(facts_of(session, keys[first : first + AT_ONCE])):
-                rows = match_rows(session, workshop.matcher, facts.record, now)
+                rows = match_rows(session, run_context.matcher, facts.record, now)
                 for vendor_id in _store(session, facts, rows, now, report):
                     newly.setdefault(vendor_id, []).append(facts.row.key)
-    with workshop.database.writing() as session:
+    with run_context.database.writing() as session:
         for vendor_id, award_keys in sorted(newly.items()):
-            report.told += tell_newest(session, [vendor_id], NEWEST_OF_A_BASELINE, now, among=award_keys)
+            report.told += tell_newest(session, [vendor_id], BASELINE_SIZE, now, among=award_keys)
     return report
 
 

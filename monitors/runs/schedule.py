@@ -15,8 +15,8 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy.exc import DBAPIError
 
 from monitors.runs.pipeline import NOT_BEFORE
-from monitors.runs.status import Verdict
 from storage.database import Database
+from storage.models import RunStatus
 from storage.reading.source_health import unfinished_steps
 from storage.writing.runs import checkpoint, latest_run
 
@@ -41,9 +41,9 @@ def due_at(database: Database, source: str, every: timedelta, now: datetime) -> 
     not_before = datetime.fromisoformat(noted) if noted else now
     if last is None or last.started > now:
         due = now
-    elif last.verdict and Verdict(last.verdict).is_good:
+    elif last.verdict and RunStatus(last.verdict).is_good:
         due = last.started + every
-    elif last.verdict == Verdict.INCOMPLETE:
+    elif last.verdict == RunStatus.INCOMPLETE:
         due = (last.ended or last.started) + min(RETRY_OF_STEPS * failures, every)
     else:
         due = (last.ended or last.started) + min(FIRST_RETRY, every)

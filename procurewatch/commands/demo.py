@@ -37,7 +37,7 @@ def demo(
         out = console()
         with stopping(app_context.stop):
             report = poll_source(app_context, SOURCES["usaspending"], LAST_DAY)
-        if report.verdict is None or not report.verdict.is_good:
+        if report.status is None or not report.status.is_good:
             typer.echo(failure_line(report), err=True)
             raise typer.Exit(FAILED)
         _list(app_context)

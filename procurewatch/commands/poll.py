@@ -122,7 +122,7 @@ def run_and_report(ask: Callable[[], RunReport]) -> int:
     except (Busy, SettingsError) as error:
         typer.echo(plain(f"procurewatch: {error}").plain, err=True)
         return BUSY if isinstance(error, Busy) else MISUSED
-    if report.verdict and report.verdict.is_good:
+    if report.status and report.status.is_good:
         console().print(plain(report_line(report)))
         return 0
     typer.echo(failure_line(report), err=True)
@@ -137,7 +137,7 @@ def exit_with(codes: Iterable[int]) -> None:
 
 def failure_line(report: RunReport) -> str:
     """Return one line that says what went wrong and that nothing is lost."""
-    verdict = report.verdict or "stopped"
+    verdict = report.status or "stopped"
     kept = f"; the {report.tally.read} records read before are kept" if report.tally.read else ""
     return plain(f"procurewatch: {verdict}: {report.message}{kept}").plain
 

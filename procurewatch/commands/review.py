@@ -13,7 +13,7 @@ from rich.console import Console
 
 from feeds.text import format_money
 from monitors.matching.matcher import Matcher
-from monitors.runs.pipeline import Workshop
+from monitors.runs.pipeline import RunContext
 from monitors.runs.rematch import rematch as run_rematch
 from procurewatch.commands._common import read_vendor
 from procurewatch.context import AppContext, open_app
@@ -126,10 +126,10 @@ def rematch(context: typer.Context) -> None:
     """Match all stored awards anew, after the watchlist has changed; verdicts stay, feeds get only what is new."""
     settings: Settings = context.obj
     with open_app(settings) as app_context, stopping(app_context.stop):
-        workshop = Workshop(
+        run_context = RunContext(
             database=app_context.database, matcher=Matcher(app_context.watchlist), stop=app_context.stop
         )
-        report = run_rematch(workshop)
+        report = run_rematch(run_context)
     changes = [(vendor, f"+{count}") for vendor, count in sorted(report.gained.items())]
     changes += [(vendor, f"-{count}") for vendor, count in sorted(report.lost.items())]
     if changes:

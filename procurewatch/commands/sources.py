@@ -17,7 +17,7 @@ from procurewatch.settings import Settings
 from procurewatch.terminal import console, following, plain, stopping, table
 from sources.base import FileSource, Source
 from sources.registry import SOURCES
-from storage.models import INCOMPLETE
+from storage.models import RunStatus
 from storage.reading.source_health import SourceHealth, health_of
 
 COLUMNS = ("Source", "State", "Last good poll", "Last status", "Rows (usual)", "Newest record", "Quota left")
@@ -56,7 +56,7 @@ def _when(value: datetime | None) -> str:
 def _lines(app_context: AppContext, source: Source, how: SourceHealth) -> Sequence[str]:
     """Return the notes about a source, its incident first."""
     told = [f"{one_line(str(part))}; the next poll tries again first" for part in how.unfinished]
-    if how.incident and how.incident.verdict != INCOMPLETE:
+    if how.incident and how.incident.verdict != RunStatus.INCOMPLETE:
         failures = f"{how.incident.failures} failed polls"
         told.append(f"{failures} since {format_time(how.incident.began)}: {one_line(how.incident.message)}")
     elif how.last_run and how.last_message and not how.unfinished:

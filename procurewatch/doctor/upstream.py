@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from feeds.text import format_time, one_line, pluralize
-from monitors.runs.pipeline import NOTE
+from monitors.runs.stored_state import NOTE
 from procurewatch.context import AppContext
 from procurewatch.doctor.findings import Finding, Result, sentence
 from procurewatch.settings import SettingsError
 from sources.base import Assumption, Source
 from sources.errors import Blocked, QuotaUsedUp, SourceError
 from sources.http.client import Client
-from storage.models import GOOD
+from storage.models import GOOD_STATUSES
 from storage.reading.source_health import health_of
 from storage.writing.runs import checkpoints, note_checkpoint
 
@@ -68,7 +68,7 @@ class SourceChecks:
             health = health_of(session, self.source.name)
         if health.last_run is None:
             return
-        good = health.last_verdict in GOOD
+        good = health.last_verdict in GOOD_STATUSES
         said = f": {one_line(health.last_message)}" if health.last_message else ""
         says = sentence(f"{format_time(health.last_run)}, {health.last_verdict or 'stopped'}{said}")
         yield self._finding("last poll", Result.OK if good else Result.WARNING, says)

@@ -10,7 +10,7 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from storage.models import GOOD, POLL
+from storage.models import GOOD_STATUSES, POLL
 from storage.tables import IncidentRow, QuarantineRow, RecordRow, RunRow, SightingRow, UnfinishedStepRow
 
 HEALTHY_RUNS = 20  # of which the usual number of rows is reckoned
@@ -142,7 +142,7 @@ def incidents_of(session: Session, source: str = "", limit: int = 100) -> list[I
 
 def _last_good(session: Session, source: str) -> datetime | None:
     """Return when the latest good poll began, be it one that found the data unchanged."""
-    row = session.scalars(_runs(source).where(col(RunRow.verdict).in_(GOOD)).limit(1)).first()
+    row = session.scalars(_runs(source).where(col(RunRow.verdict).in_(GOOD_STATUSES)).limit(1)).first()
     return row.started if row else None
 
 
@@ -157,7 +157,7 @@ def failed_in_a_row(session: Session, source: str) -> list[RunRow]:
     """Return the polls that failed since the last good one, newest first."""
     failed = []
     for run in session.scalars(_runs(source).limit(1000)):
-        if run.verdict in GOOD:
+        if run.verdict in GOOD_STATUSES:
             break
         if run.verdict:
             failed.append(run)
@@ -166,7 +166,7 @@ def failed_in_a_row(session: Session, source: str) -> list[RunRow]:
 
 def _healthy(session: Session, source: str) -> list[RunRow]:
     """Return the latest good polls that read everything, newest first."""
-    good = _runs(source).where(col(RunRow.verdict).in_(GOOD), col(RunRow.skipped).is_(False))
+    good = _runs(source).where(col(RunRow.verdict).in_(GOOD_STATUSES), col(RunRow.skipped).is_(False))
     return list(session.scalars(good.limit(HEALTHY_RUNS)))
 
 

@@ -13,12 +13,12 @@ from types import ModuleType
 from typing import Any
 from unittest.mock import patch
 
-from monitors.runs.status import Verdict
 from procurewatch.context import AppContext
 from procurewatch.demo.answers import Answer, LoggedRequest, json_answer
 from procurewatch.demo.stand_in import StandIn
 from sources.base import Source
 from sources.registry import SOURCES
+from storage.models import RunStatus
 from storage.search.query import Query
 from storage.search.search import find_events
 from tests.app_context import app_context_with, ignore
@@ -65,10 +65,10 @@ def city(folder: Path) -> Iterator[tuple[ExampleCity, AppContext, Source]]:
 
 def test_the_source_of_the_page_is_polled_stored_and_told(tmp_path: Path) -> None:
     with city(tmp_path) as (upstream, app_context, source):
-        assert app_context.poll(source, date(2026, 11, 18), ignore).verdict is Verdict.BASELINE_SEEDED
-        assert app_context.poll(source, date(2026, 11, 19), ignore).verdict is Verdict.NOTHING_NEW
+        assert app_context.poll(source, date(2026, 11, 18), ignore).status is RunStatus.BASELINE_SEEDED
+        assert app_context.poll(source, date(2026, 11, 19), ignore).status is RunStatus.NOTHING_NEW
         upstream.notices.append({**NOTICE, "id": "2", "day": "2026-11-19"})
-        assert app_context.poll(source, date(2026, 11, 20), ignore).verdict is Verdict.NEW
+        assert app_context.poll(source, date(2026, 11, 20), ignore).status is RunStatus.NEW
         with app_context.database.reading() as session:
             told = {event.record.key: event.record.source for event in find_events(session, Query(), limit=10)}
         assert told == {"EXAMPLE_1": "example", "EXAMPLE_2": "example"}
@@ -76,12 +76,12 @@ def test_the_source_of_the_page_is_polled_stored_and_told(tmp_path: Path) -> Non
 
 def test_the_source_of_the_page_notices_what_is_wrong(tmp_path: Path) -> None:
     with city(tmp_path) as (upstream, app_context, source):
-        assert app_context.poll(source, date(2026, 11, 18), ignore).verdict is Verdict.BASELINE_SEEDED
+        assert app_context.poll(source, date(2026, 11, 18), ignore).status is RunStatus.BASELINE_SEEDED
         upstream.count = 5
         assert "notices (1 of 5 rows came)" in app_context.poll(source, date(2026, 11, 19), ignore).message
         upstream.count = 0
         upstream.notices = [{**NOTICE, "version": "2", "title": ""}]
-        assert app_context.poll(source, date(2026, 11, 20), ignore).verdict is Verdict.SOURCE_CHANGED
+        assert app_context.poll(source, date(2026, 11, 20), ignore).status is RunStatus.SOURCE_CHANGED
         upstream.notices = []
         empty = app_context.poll(source, date(2026, 11, 21), ignore)
-        assert (empty.verdict, "what always exists" in empty.message) == (Verdict.SOURCE_CHANGED, True)
+        assert (empty.status, "what always exists" in empty.message) == (RunStatus.SOURCE_CHANGED, True)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from monitors.runs.status import Verdict
 from procurewatch.cli import app
+from storage.models import RunStatus
 from storage.reading.export_rows import COLUMNS, RowsOf
 
 ROOT = Path(__file__).parents[2]
@@ -32,8 +32,8 @@ def test_every_command_is_documented_and_every_documented_command_is_there() -> 
     assert documented == names()
 
 
-@pytest.mark.parametrize("verdict", Verdict)
-def test_every_verdict_is_documented(verdict: Verdict) -> None:
+@pytest.mark.parametrize("verdict", RunStatus)
+def test_every_verdict_is_documented(verdict: RunStatus) -> None:
     assert re.search(rf"^\| {verdict.value} \|", COMMANDS, re.M)
 
 

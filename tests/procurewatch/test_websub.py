@@ -13,10 +13,10 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from monitors.runs.status import Verdict
 from procurewatch.demo.upstream import UsaspendingStandIn, load_corpus
 from procurewatch.websub import announce, feeds_with_news
 from storage.database import Database
+from storage.models import RunStatus
 from tests.app_context import app_context_for, poll
 from tests.records import BABEL, CLEARVIEW, LATER, SEEN, match
 from tests.storage.tables import no, save
@@ -96,10 +96,10 @@ def test_a_poll_that_tells_something_pings_the_hub_and_ends_well_whatever_it_say
         app_context_for(upstream.base_url, tmp_path, websub_hub=address, site_url=SITE) as app_context,
     ):
         report = poll(app_context)
-        assert report.verdict is not None
-        assert report.verdict.is_good
-        assert report.verdict is Verdict.BASELINE_SEEDED
+        assert report.status is not None
+        assert report.status.is_good
+        assert report.status is RunStatus.BASELINE_SEEDED
         assert ("hub.url", f"{SITE}/all.atom") in told[0]
         pings = len(told)
-        assert poll(app_context).verdict is Verdict.NOTHING_NEW
+        assert poll(app_context).status is RunStatus.NOTHING_NEW
         assert len(told) == pings

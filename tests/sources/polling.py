@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
-from monitors.runs.plan import Reach, poll_window
+from monitors.runs.jobs import Lookback, poll_window
 from procurewatch.demo.stand_in import StandIn
 from sources.base import FailedStep, Fetched, FetchStep, IncompleteResult, SearchTerms, Source
 from sources.errors import SourceError
@@ -65,7 +65,7 @@ class Poller:
     def poll(self, until: date, *, sweep: bool = False) -> Poll:
         """Poll once; with `sweep` a sweep is due, otherwise it is not."""
         swept = until - timedelta(days=1) if not sweep else None
-        window = poll_window(until, self.watermark, swept, Reach())
+        window = poll_window(until, self.watermark, swept, Lookback())
         planned = {step.key: step for step in self.source.poll_steps(self._interest(), window)}
         steps: list[FetchStep] = []
         for failed in self.unfinished:

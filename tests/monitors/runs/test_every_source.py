@@ -16,13 +16,14 @@ import pytest
 from sqlalchemy import select
 
 from monitors.runs.quotas import tomorrow
-from monitors.runs.status import RunReport, Verdict
+from monitors.runs.status import RunReport
 from procurewatch.context import AppContext
 from sources.base import Fetched, FetchStep, Source, Stored
 from sources.errors import Unreachable
 from sources.http.client import Client, Timeouts
 from sources.registry import SOURCES
 from storage.database import Database
+from storage.models import RunStatus
 from storage.reading.source_health import unfinished_steps
 from storage.tables import QuotaRow
 from storage.writing.runs import checkpoint
@@ -37,21 +38,21 @@ FILE = "procurewatch.sqlite3"
 DRIP_CUT_OFF = 0.5
 
 LASTING = {
-    Fault.TOO_MANY: Verdict.QUOTA_USED_UP,
-    Fault.TOO_MANY_DATE: Verdict.QUOTA_USED_UP,
-    Fault.TOO_MANY_HOUR: Verdict.QUOTA_USED_UP,
-    Fault.UNAVAILABLE: Verdict.UNREACHABLE,
-    Fault.GATEWAY_TIMEOUT: Verdict.UNREACHABLE,
-    Fault.EMPTY: Verdict.UNREACHABLE,
-    Fault.RESET: Verdict.UNREACHABLE,
-    Fault.CUT_TRANSFER: Verdict.UNREACHABLE,
-    Fault.SLOW_DRIP: Verdict.UNREACHABLE,
-    Fault.SERVER_ERROR: Verdict.UNREACHABLE,
-    Fault.FORBIDDEN: Verdict.BLOCKED,
-    Fault.HTML_OK: Verdict.SOURCE_CHANGED,
-    Fault.TRUNCATED_JSON: Verdict.SOURCE_CHANGED,
-    Fault.RENAMED_FIELD: Verdict.SOURCE_CHANGED,
-    Fault.UNUSED_FILTER: Verdict.SOURCE_CHANGED,
+    Fault.TOO_MANY: RunStatus.QUOTA_USED_UP,
+    Fault.TOO_MANY_DATE: RunStatus.QUOTA_USED_UP,
+    Fault.TOO_MANY_HOUR: RunStatus.QUOTA_USED_UP,
+    Fault.UNAVAILABLE: RunStatus.UNREACHABLE,
+    Fault.GATEWAY_TIMEOUT: RunStatus.UNREACHABLE,
+    Fault.EMPTY: RunStatus.UNREACHABLE,
+    Fault.RESET: RunStatus.UNREACHABLE,
+    Fault.CUT_TRANSFER: RunStatus.UNREACHABLE,
+    Fault.SLOW_DRIP: RunStatus.UNREACHABLE,
+    Fault.SERVER_ERROR: RunStatus.UNREACHABLE,
+    Fault.FORBIDDEN: RunStatus.BLOCKED,
+    Fault.HTML_OK: RunStatus.SOURCE_CHANGED,
+    Fault.TRUNCATED_JSON: RunStatus.SOURCE_CHANGED,
+    Fault.RENAMED_FIELD: RunStatus.SOURCE_CHANGED,
+    Fault.UNUSED_FILTER: RunStatus.SOURCE_CHANGED,
 }
 THROTTLED = (Fault.TOO_MANY, Fault.TOO_MANY_DATE, Fault.TOO_MANY_HOUR)
 # What is judged by each source itself, and so played in all its places; the rest is the client's work.
@@ -61,8 +62,8 @@ PASSING = (Fault.UNAVAILABLE, Fault.EMPTY, Fault.RESET, Fault.CUT_TRANSFER, Faul
 NOT_REPEATED = (("samnotices", Fault.TOO_MANY), ("samawards", Fault.TOO_MANY), ("samawards", Fault.EMPTY))
 # Where a fault is borne: the archive lags by a page or two; a notice is told without its text.
 BORNE = {
-    ("dod", "/Article/", Fault.FORBIDDEN): Verdict.NOTHING_NEW,
-    **{("samnotices", "noticedesc", fault): Verdict.NEW for fault in THROTTLED},
+    ("dod", "/Article/", Fault.FORBIDDEN): RunStatus.NOTHING_NEW,
+    **{("samnotices", "noticedesc", fault): RunStatus.NEW for fault in THROTTLED},
 }
 
 
@@ -77,7 +78,7 @@ class Stage:
     upstream: Any
     before: Path
     wanted: Dump
-    status: Verdict
+    status: RunStatus
 
     @contextmanager
     def app_context(self, folder: Path) -> Iterator[AppContext]:
@@ -139,15 +140,15 @@ class Stages(dict[str, Stage]):
         upstream.retry_after, upstream.drip_seconds = 0, DRIP_CUT_OFF / 4
         before, after = self._folders.mktemp(name), self._folders.mktemp(name)
         with desk_of(world, upstream, before) as app_context:
-            assert poll(app_context, FIRST).verdict is Verdict.BASELINE_SEEDED, "its example concerns Clearview AI"
+            assert poll(app_context, FIRST).status is RunStatus.BASELINE_SEEDED, "its example concerns Clearview AI"
         shutil.copy(before / FILE, after / FILE)
         if world.add:
             world.add(upstream)
         with desk_of(world, upstream, after) as app_context:
-            status = poll(app_context, SECOND).verdict
-            assert status is (Verdict.NEW if world.add else Verdict.NOTHING_NEW)
+            status = poll(app_context, SECOND).status
+            assert status is (RunStatus.NEW if world.add else RunStatus.NOTHING_NEW)
             assert watermark(app_context) == SECOND.isoformat()
-            assert poll(app_context, THIRD).verdict is Verdict.NOTHING_NEW
+            assert poll(app_context, THIRD).status is RunStatus.NOTHING_NEW
             wanted = dump(app_context.database)
         self[name] = Stage(world=world, upstream=upstream, before=before, wanted=wanted, status=status)
         return self[name]
@@ -214,19 +215,19 @@ def test_a_fault_ends_in_its_verdict_and_loses_nothing(
             upstream.heal()
         kept = dump(app_context.database)
         expected = BORNE.get((source, place, fault), LASTING[fault])
-        assert failed.verdict in (expected, Verdict.INCOMPLETE), failed
-        if not failed.verdict.is_good:
+        assert failed.status in (expected, RunStatus.INCOMPLETE), failed
+        if not failed.status.is_good:
             assert failed.message, "a person is told why"
             assert "\n" not in failed.message
         # What has succeeded is covered; what has not is noted step by step, or else the watermark stays.
-        is_covered = failed.verdict.is_good or bool(unfinished(app_context))
+        is_covered = failed.status.is_good or bool(unfinished(app_context))
         assert watermark(app_context) == (SECOND if is_covered else FIRST).isoformat()
-        assert is_covered or failed.verdict is not Verdict.INCOMPLETE
+        assert is_covered or failed.status is not RunStatus.INCOMPLETE
         assert_nothing_lost(stored, kept)
         at_midnight(app_context.database)
         healed = poll(app_context, THIRD)
         found = dump(app_context.database)
-        assert healed.verdict in (Verdict.NEW, Verdict.NOTHING_NEW), healed
+        assert healed.status in (RunStatus.NEW, RunStatus.NOTHING_NEW), healed
         assert unfinished(app_context) == []
         assert watermark(app_context) == THIRD.isoformat()
         assert_nothing_lost(kept, found)
@@ -264,13 +265,13 @@ def test_each_step_that_fails_is_caught_up_and_keeps_no_other_from_its_work(
             broken = Broken(app_context.sources[0], number)
             failed = app_context.poll(broken.source, SECOND, ignore, force=True)
             steps = len(broken.steps)
-            expected = Verdict.INCOMPLETE if steps > 1 else Verdict.UNREACHABLE
-            assert failed.verdict is expected, (broken.steps[number], failed)
+            expected = RunStatus.INCOMPLETE if steps > 1 else RunStatus.UNREACHABLE
+            assert failed.status is expected, (broken.steps[number], failed)
             if steps > 1:
                 assert unfinished(app_context) == [broken.steps[number]]
             at_midnight(app_context.database)
             healed = poll(app_context, THIRD)
-            assert healed.verdict in (Verdict.NEW, Verdict.NOTHING_NEW), (broken.steps[number], healed)
+            assert healed.status in (RunStatus.NEW, RunStatus.NOTHING_NEW), (broken.steps[number], healed)
             assert unfinished(app_context) == []
             assert_alike(dump(app_context.database), stage.wanted)
         number += 1
@@ -291,7 +292,7 @@ def test_faults_that_pass_are_not_noticed(source: str, stages: dict[str, Stage],
             report = poll(app_context, SECOND)
         finally:
             stage.upstream.heal()
-        assert report.verdict is stage.status, report
+        assert report.status is stage.status, report
         assert watermark(app_context) == SECOND.isoformat()
         poll(app_context, THIRD)
         assert_alike(dump(app_context.database), stage.wanted)
@@ -308,20 +309,20 @@ def test_a_used_up_quota_stops_its_source_until_midnight(source: str, stages: di
             stopped = poll(app_context, SECOND)
         finally:
             upstream.heal()
-        assert stopped.verdict is Verdict.QUOTA_USED_UP
+        assert stopped.status is RunStatus.QUOTA_USED_UP
         assert stopped.retry_at == tomorrow()
     with desk_of(stage.world, upstream, tmp_path) as app_context:  # a restart forgets nothing
         asked = len(upstream.requests)
         again = poll(app_context, SECOND)
         quota = app_context.quota(app_context.sources[0])
-        assert again.verdict is Verdict.QUOTA_USED_UP
+        assert again.status is RunStatus.QUOTA_USED_UP
         assert len(upstream.requests) == asked, "nothing is sent"
         assert quota is not None
         assert quota.remaining() == 0
         assert (watermark(app_context) == FIRST.isoformat()) != bool(unfinished(app_context)), "nothing is passed over"
         at_midnight(app_context.database)
         assert quota.remaining() == 40
-        assert poll(app_context, THIRD).verdict is stage.status
+        assert poll(app_context, THIRD).status is stage.status
         assert quota.remaining() == 40 - (len(upstream.requests) - asked)
         assert_alike(dump(app_context.database), stage.wanted)
 
@@ -341,7 +342,7 @@ def test_an_extract_that_cannot_be_fetched_is_not_ordered_again(
             upstream.heal()
         assert len(upstream.submissions) == ordered + 1
         at_midnight(app_context.database)
-        assert poll(app_context, THIRD).verdict is Verdict.NEW
+        assert poll(app_context, THIRD).status is RunStatus.NEW
         days = [submission["lastModifiedDate"] for submission in upstream.submissions[ordered:]]
         assert len(days) == len(set(days)) == 2, "the days before are fetched, and only the new day is ordered"
 

@@ -12,12 +12,13 @@ from sqlalchemy import select
 
 from feeds.entries.source_health import health_line, incident_entries
 from monitors.runs.schedule import RETRY_OF_STEPS, due_at
-from monitors.runs.status import RunReport, Verdict
+from monitors.runs.status import RunReport
 from procurewatch.context import AppContext
 from sources.base import DateWindow, FailedStep, Fetched, FetchStep, IncompleteResult, SearchTerms, Stored
 from sources.errors import QuotaUsedUp, Refused, SourceError, Unreachable
 from sources.http.client import Client
 from sources.records import Document, Payload, Record
+from storage.models import RunStatus
 from storage.reading.source_health import health_of, incidents_of, unfinished_parts, unfinished_steps
 from storage.search.query import Query
 from storage.search.search import find_events
@@ -130,23 +131,23 @@ def notices(days: range, *names: str) -> set[str]:
 @pytest.mark.parametrize("broken", NAMES)
 def test_a_step_that_fails_keeps_no_other_from_being_stored_and_published(app_context: AppContext, broken: str) -> None:
     source = Stepwise()
-    assert poll(app_context, source, 0).verdict is Verdict.BASELINE_SEEDED
+    assert poll(app_context, source, 0).status is RunStatus.BASELINE_SEEDED
     before = set(published(app_context))
     source.failing = {broken: DOWN}
     report = poll(app_context, source, 5)
     others = [name for name in NAMES if name != broken]
-    assert report.verdict is Verdict.INCOMPLETE
+    assert report.status is RunStatus.INCOMPLETE
     assert report.message == f"not read: {PARTS[broken]} ({DOWN}); the next run tries again first"
     assert notices(range(1, 6), *others) <= stored(app_context)
     assert set(published(app_context)) - before == notices(range(1, 6), *others)
     source.failing = {}
     healed = poll(app_context, source, 7)
-    assert healed.verdict is Verdict.NEW
+    assert healed.status is RunStatus.NEW
     assert source.asked[0] == (broken, DAY - timedelta(days=14), DAY + timedelta(days=7)), "first, over all its days"
     assert [name for name, _, _ in source.asked] == [broken, *others], "each is asked once"
     assert set(published(app_context)) - before == notices(range(1, 8)), "nothing is lost"
     assert len(published(app_context)) == len(set(published(app_context))), "nothing is repeated"
-    assert poll(app_context, source, 7).verdict is Verdict.NOTHING_NEW
+    assert poll(app_context, source, 7).status is RunStatus.NOTHING_NEW
 
 
 def test_an_incomplete_run_moves_the_watermark_and_is_repeated_after_an_hour(app_context: AppContext) -> None:
@@ -189,14 +190,14 @@ def test_only_a_control_query_that_fails_means_that_the_source_is_down(app_conte
     poll(app_context, source, 0)
     source.failing, source.is_up = {"names": DOWN}, False
     report = poll(app_context, source, 5)
-    assert report.verdict is Verdict.UNREACHABLE
+    assert report.status is RunStatus.UNREACHABLE
     assert [name for name, _, _ in source.asked] == ["held", "names"], "no more is asked of it"
     assert notices(range(1, 6), "held") <= stored(app_context), "what was read is kept"
     with app_context.database.reading() as session:
         assert [row.key for row in unfinished_steps(session, "samnotices")] == ["names", "phrases"]
         assert checkpoint(session, "samnotices", "poll/until") == (DAY + timedelta(days=5)).isoformat()
     source.failing, source.is_up = {}, True
-    assert poll(app_context, source, 6).verdict is Verdict.NEW
+    assert poll(app_context, source, 6).status is RunStatus.NEW
     days = {name: (since, until) for name, since, until in source.asked}
     first, last = DAY - timedelta(days=14), DAY + timedelta(days=6)
     assert days == {"names": (first, last), "phrases": (first, last), "held": (first + timedelta(days=5), last)}
@@ -207,7 +208,7 @@ def test_a_refused_request_costs_no_control_query(app_context: AppContext) -> No
     source = Stepwise()
     poll(app_context, source, 0)
     source.failing, source.is_up = {"names": WRONG}, False
-    assert poll(app_context, source, 5).verdict is Verdict.INCOMPLETE
+    assert poll(app_context, source, 5).status is RunStatus.INCOMPLETE
 
 
 def test_a_rate_limit_ends_the_run(app_context: AppContext) -> None:
@@ -216,7 +217,7 @@ def test_a_rate_limit_ends_the_run(app_context: AppContext) -> None:
     retry_at = datetime.now(UTC) + timedelta(hours=1)
     source.failing = {"names": QuotaUsedUp("samnotices", "POST /search", "HTTP 429", status=429, retry_at=retry_at)}
     report = poll(app_context, source, 5)
-    assert (report.verdict, report.retry_at) == (Verdict.QUOTA_USED_UP, retry_at)
+    assert (report.status, report.retry_at) == (RunStatus.QUOTA_USED_UP, retry_at)
     assert [name for name, _, _ in source.asked] == ["held", "names"]
     now = datetime.now(UTC)
     assert due_at(app_context.database, "samnotices", timedelta(hours=6), now) == retry_at
@@ -230,7 +231,7 @@ def test_when_every_step_fails_the_run_says_what_is_wrong_with_the_source(app_co
     poll(app_context, source, 0)
     source.failing = dict.fromkeys(NAMES, WRONG)
     report = poll(app_context, source, 5)
-    assert (report.verdict, report.message) == (Verdict.SOURCE_CHANGED, str(WRONG))
+    assert (report.status, report.message) == (RunStatus.SOURCE_CHANGED, str(WRONG))
     assert len(source.asked) == 3
     with app_context.database.reading() as session:
         assert unfinished_parts(session, "samnotices") == ()
@@ -240,7 +241,7 @@ def test_after_three_failures_in_a_row_the_rest_of_a_part_is_left_to_the_next_ru
     source = Stepwise(steps=("held", "a", "b", "c", "d", "names"))
     poll(app_context, source, 0)
     source.failing = dict.fromkeys("abcd", DOWN)
-    assert poll(app_context, source, 1).verdict is Verdict.INCOMPLETE
+    assert poll(app_context, source, 1).status is RunStatus.INCOMPLETE
     assert [name for name, _, _ in source.asked] == ["held", "a", "b", "c", "names"]
     source.failing = {}
     poll(app_context, source, 2)
@@ -252,7 +253,7 @@ def test_a_shortfall_is_a_failed_step(app_context: AppContext) -> None:
     poll(app_context, source, 0)
     source.short = {"phrases"}
     report = poll(app_context, source, 1)
-    assert report.verdict is Verdict.INCOMPLETE
+    assert report.status is RunStatus.INCOMPLETE
     assert "phrases in descriptions (7 of 10 rows came)" in report.message
     source.short = set()
     poll(app_context, source, 2)
@@ -264,10 +265,10 @@ def test_a_part_of_a_step_that_fails_alone_is_tried_again_alone(app_context: App
     poll(app_context, source, 0)
     source.parts_failing = {"names": "the search for 'X' alone fails"}
     report = poll(app_context, source, 1)
-    assert report.verdict is Verdict.INCOMPLETE
+    assert report.status is RunStatus.INCOMPLETE
     assert """awards that name "X" (the search for 'X' alone fails)""" in report.message
     source.parts_failing = {}
-    assert poll(app_context, source, 2).verdict is Verdict.NEW
+    assert poll(app_context, source, 2).status is RunStatus.NEW
     assert [name for name, _, _ in source.asked] == ["names/one", *NAMES]
     with app_context.database.reading() as session:
         assert unfinished_parts(session, "samnotices") == ()
@@ -276,13 +277,13 @@ def test_a_part_of_a_step_that_fails_alone_is_tried_again_alone(app_context: App
 def test_what_a_baseline_missed_is_stored_later_and_not_published(app_context: AppContext) -> None:
     source = Stepwise(failing={"names": DOWN})
     first = poll(app_context, source, 0)
-    assert first.verdict is Verdict.INCOMPLETE
+    assert first.status is RunStatus.INCOMPLETE
     before = published(app_context)
     assert 0 < len(before) <= 3
     source.failing = {}
     second = poll(app_context, source, 1)
     assert [name for name, _, _ in source.asked] == ["names", "held", "names", "phrases"], "its days, then the new ones"
-    assert second.verdict is Verdict.NEW
+    assert second.status is RunStatus.NEW
     assert notices(range(-120, 2), "names") & stored(app_context)
     assert set(published(app_context)) - set(before) == notices(range(1, 2)), "news of the day, and no history"
 
@@ -320,7 +321,7 @@ def test_a_step_that_nobody_wants_any_more_is_forgotten(app_context: AppContext)
     source.failing = {"names": DOWN}
     poll(app_context, source, 1)
     source.unwanted, source.steps = {"names"}, ("held", "phrases")
-    assert poll(app_context, source, 2).verdict is Verdict.NEW
+    assert poll(app_context, source, 2).status is RunStatus.NEW
     assert [name for name, _, _ in source.asked] == ["held", "phrases"]
     with app_context.database.reading() as session:
         assert unfinished_parts(session, "samnotices") == ()
@@ -343,11 +344,11 @@ def test_a_step_that_keeps_failing_keeps_its_first_day(app_context: AppContext) 
 
 def test_a_poll_is_passed_over_while_the_data_has_not_changed(app_context: AppContext) -> None:
     source = Stepwise(version="11/29/2026")
-    assert poll(app_context, source, 0).verdict is Verdict.BASELINE_SEEDED
+    assert poll(app_context, source, 0).status is RunStatus.BASELINE_SEEDED
     skipped = poll(app_context, source, 1)
-    assert (skipped.verdict, source.asked, skipped.tally.skipped) == (Verdict.NOTHING_NEW, [], True)
+    assert (skipped.status, source.asked, skipped.tally.skipped) == (RunStatus.NOTHING_NEW, [], True)
     assert skipped.message == "the data has not changed since the last poll (11/29/2026)"
-    assert poll(app_context, source, 1, force=True).verdict is Verdict.NEW
+    assert poll(app_context, source, 1, force=True).status is RunStatus.NEW
     source.version = "11/30/2026"
     poll(app_context, source, 2)
     assert len(source.asked) == 3
@@ -357,12 +358,12 @@ def test_what_failed_is_tried_again_even_while_the_data_has_not_changed(app_cont
     source = Stepwise(version="11/29/2026")
     poll(app_context, source, 0)
     source.version, source.failing = "11/30/2026", {"names": DOWN}
-    assert poll(app_context, source, 1).verdict is Verdict.INCOMPLETE
-    assert poll(app_context, source, 1).verdict is Verdict.INCOMPLETE
+    assert poll(app_context, source, 1).status is RunStatus.INCOMPLETE
+    assert poll(app_context, source, 1).status is RunStatus.INCOMPLETE
     assert [name for name, _, _ in source.asked] == ["names"]
     source.failing = {}
     healed = poll(app_context, source, 1)
-    assert healed.verdict is Verdict.NEW
+    assert healed.status is RunStatus.NEW
     assert healed.message.endswith("; only what had failed was asked for again")
     assert [name for name, _, _ in source.asked] == ["names"]
 
@@ -387,9 +388,9 @@ def test_a_backfill_goes_on_past_a_failed_step_and_repeats_only_that_one(app_con
         source.asked.clear()
         return app_context.backfill(source, vendor, DAY, DAY + timedelta(days=2), ignore, tell=False)
 
-    assert backfill().verdict is Verdict.INCOMPLETE
+    assert backfill().status is RunStatus.INCOMPLETE
     assert stored(app_context) >= notices(range(3), "held", "phrases")
     source.failing = {}
-    assert backfill().verdict is Verdict.NEW
+    assert backfill().status is RunStatus.NEW
     assert [name for name, _, _ in source.asked] == ["names"]
     assert stored(app_context) == notices(range(3))

@@ -12,10 +12,10 @@ import pytest
 from sqlalchemy import select
 from sqlmodel import col
 
-from monitors.runs.status import Verdict
 from procurewatch.context import AppContext
 from procurewatch.demo.upstream import CorpusAward, load_corpus
 from sources.http.client import Timeouts
+from storage.models import RunStatus
 from storage.tables import RecordRow
 from storage.writing.runs import checkpoint
 from tests.app_context import app_context_for, backfill, dump, later, poll
@@ -56,7 +56,7 @@ def polled(corpus: list[CorpusAward], folder: Path) -> Iterator[tuple[FaultyUsas
     held_back = [award for award in corpus if "PANAMERICA" in (award.recipient_name or "")]
     others = [award for award in corpus if award not in held_back]
     with FaultyUsaspending(others) as upstream, app_context_for(upstream.base_url, folder) as app_context:
-        assert poll(app_context).verdict is Verdict.BASELINE_SEEDED
+        assert poll(app_context).status is RunStatus.BASELINE_SEEDED
         with upstream.editing() as awards:
             awards.extend(held_back)
             for award in held_back:
@@ -74,7 +74,7 @@ def test_a_long_wait_is_noted_and_not_sat_out(corpus: list[CorpusAward], tmp_pat
     with polled(corpus, tmp_path) as (upstream, app_context):
         upstream.play(Fault.TOO_MANY_HOUR)
         report = poll(app_context, later(2))
-        assert report.verdict is Verdict.QUOTA_USED_UP
+        assert report.status is RunStatus.QUOTA_USED_UP
         assert report.seconds < 600
         assert report.retry_at is not None
         with app_context.database.reading() as session:
@@ -91,8 +91,8 @@ def test_a_backfill_goes_on_after_a_failure(corpus: list[CorpusAward], tmp_path:
                 upstream.play(Fault.UNAVAILABLE, on="/v2/", after=3 * number)
                 failed = backfill(app_context, "magnet-forensics")
                 upstream.heal()
-                assert failed.verdict is Verdict.UNREACHABLE
-            assert backfill(app_context, "magnet-forensics").verdict in (Verdict.NEW, Verdict.NOTHING_NEW)
+                assert failed.status is RunStatus.UNREACHABLE
+            assert backfill(app_context, "magnet-forensics").status in (RunStatus.NEW, RunStatus.NOTHING_NEW)
             assert dump(app_context.database) == wanted
 
 
@@ -104,9 +104,9 @@ def test_a_backfill_reads_again_what_it_could_not_read(corpus: list[CorpusAward]
         with app_context_for(upstream.base_url, tmp_path / "disturbed") as app_context:
             upstream.play(Fault.TRUNCATED_JSON, on=DETAIL)
             failed = backfill(app_context, "magnet-forensics")
-            assert (failed.verdict, keys(app_context)) == (Verdict.SOURCE_CHANGED, set())
+            assert (failed.status, keys(app_context)) == (RunStatus.SOURCE_CHANGED, set())
             upstream.heal()
-            assert backfill(app_context, "magnet-forensics").verdict is Verdict.NEW
+            assert backfill(app_context, "magnet-forensics").status is RunStatus.NEW
             assert keys(app_context) == wanted
             assert all(row[-1] is not None for row in dump(app_context.database, moments=True)["quarantine"]), (
                 "all solved"
@@ -120,5 +120,5 @@ def test_an_unreachable_network_changes_nothing(tmp_path: Path) -> None:
         with app_context_for(address, tmp_path) as app_context:
             empty = dump(app_context.database)
             report = poll(app_context)
-            assert report.verdict is Verdict.UNREACHABLE
+            assert report.status is RunStatus.UNREACHABLE
             assert dump(app_context.database) == empty

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from monitors.runs.status import RunReport, Verdict
+from monitors.runs.status import RunReport
 from procurewatch.context import AppContext
 from sources.base import Fetched, FetchStep, Stored
 from sources.errors import Unreachable
 from sources.http.client import Client
+from storage.models import RunStatus
 from storage.reading.source_health import health_of, incidents_of
 from storage.tables import RunRow
 from storage.writing.failed_steps import FAILURES, SILENCE
@@ -51,7 +52,7 @@ def fail(app_context: AppContext, name: str = "samnotices") -> RunReport:
 def test_failures_in_a_row_are_one_incident_and_a_good_poll_ends_it(app_context: AppContext) -> None:
     bring(app_context, 1, 0)
     for number in range(1, FAILURES + 2):
-        assert fail(app_context).verdict is Verdict.UNREACHABLE
+        assert fail(app_context).status is RunStatus.UNREACHABLE
         with app_context.database.reading() as session:
             found = incidents_of(session, "samnotices")
         assert len(found) == (number >= FAILURES)
@@ -86,16 +87,16 @@ def test_a_day_without_a_good_poll_is_an_incident_after_two_failures(app_context
 
 def test_a_poll_far_under_the_healthy_ones_is_not_believed_until_it_lasts(app_context: AppContext) -> None:
     for day in range(6):
-        assert bring(app_context, 40, day).verdict in (Verdict.BASELINE_SEEDED, Verdict.NOTHING_NEW)
+        assert bring(app_context, 40, day).status in (RunStatus.BASELINE_SEEDED, RunStatus.NOTHING_NEW)
     for day in (6, 7):
         few = bring(app_context, 3, day)
-        assert few.verdict is Verdict.SOURCE_CHANGED
+        assert few.status is RunStatus.SOURCE_CHANGED
         assert few.message.startswith("only 3 rows where its last 6 good runs found 40 or more")
         with app_context.database.reading() as session:
             assert checkpoint(session, "samnotices", "poll/until") == (DAY + timedelta(days=5)).isoformat()
             health = health_of(session, "samnotices")
         assert (health.rows, health.usual_rows) == (40, 40)
-    assert bring(app_context, 3, 8).verdict is Verdict.NOTHING_NEW, (
+    assert bring(app_context, 3, 8).status is RunStatus.NOTHING_NEW, (
         "again and again is the truth: a watchlist can shrink"
     )
     with app_context.database.reading() as session:
@@ -106,16 +107,16 @@ def test_a_poll_far_under_the_healthy_ones_is_not_believed_until_it_lasts(app_co
 def test_a_little_less_or_much_more_is_believed(app_context: AppContext, found: int) -> None:
     for day in range(5):
         bring(app_context, 40, day)
-    assert bring(app_context, found, 5).verdict in (Verdict.NOTHING_NEW, Verdict.NEW)
+    assert bring(app_context, found, 5).status in (RunStatus.NOTHING_NEW, RunStatus.NEW)
 
 
 def test_nothing_is_usual_of_a_young_or_a_small_source(app_context: AppContext) -> None:
     for day in range(4):
         bring(app_context, 40, day)
-    assert bring(app_context, 1, 4).verdict is Verdict.NOTHING_NEW
+    assert bring(app_context, 1, 4).status is RunStatus.NOTHING_NEW
     for day in range(5, 12):
         bring(app_context, 15, day)
-    assert bring(app_context, 1, 12).verdict is Verdict.NOTHING_NEW
+    assert bring(app_context, 1, 12).status is RunStatus.NOTHING_NEW
 
 
 def test_health_tells_the_newest_record_and_the_last_good_poll(app_context: AppContext) -> None:

@@ -15,11 +15,10 @@ from pathlib import Path
 import pytest
 
 from feeds.entries.titles import title_for
-from monitors.runs.status import Verdict
 from procurewatch.context import AppContext
 from procurewatch.demo.corpus import CorpusAction, CorpusAward
 from procurewatch.demo.upstream import UsaspendingStandIn, load_corpus
-from storage.models import EventKind
+from storage.models import EventKind, RunStatus
 from storage.reading.records import actions_of
 from storage.search.query import Query
 from storage.search.search import count_records, find_events
@@ -43,7 +42,7 @@ class World:
         before = self._published()
         self.day += timedelta(days=days)
         report = poll(self.app_context, self.day)
-        assert report.verdict in (Verdict.NEW, Verdict.NOTHING_NEW, Verdict.BASELINE_SEEDED), report
+        assert report.status in (RunStatus.NEW, RunStatus.NOTHING_NEW, RunStatus.BASELINE_SEEDED), report
         return sorted(title for identifier, title in self._published().items() if identifier not in before)
 
     def change(self, *actions: CorpusAction, **fields: object) -> None:

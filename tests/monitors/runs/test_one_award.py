@@ -16,11 +16,10 @@ from typing import Any
 
 import pytest
 
-from monitors.runs.status import Verdict
 from procurewatch.context import AppContext
 from procurewatch.demo.upstream import CorpusAward, UsaspendingStandIn, load_corpus
 from sources.registry import SOURCES
-from storage.models import EventKind, StoredEvent
+from storage.models import EventKind, RunStatus, StoredEvent
 from storage.reading.records import records_by_key
 from storage.reading.source_records import sources_of
 from storage.reading.timelines import links_of, timeline_of
@@ -117,7 +116,7 @@ def everywhere(folder: Path, database_url: str | None = None) -> Iterator[AppCon
 def poll_in(app_context: AppContext, order: Sequence[str]) -> None:
     for name in order:
         report = app_context.poll(SOURCES[name], UNTIL[name], ignore)
-        assert report.verdict is Verdict.BASELINE_SEEDED, report
+        assert report.status is RunStatus.BASELINE_SEEDED, report
 
 
 def timeline(app_context: AppContext, key: str = KEY) -> list[StoredEvent]:

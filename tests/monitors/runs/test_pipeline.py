@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from monitors.runs.status import Verdict
 from procurewatch.demo.upstream import CorpusAction, CorpusAward, UsaspendingStandIn, load_corpus
 from sources.registry import SOURCES
+from storage.models import RunStatus
 from storage.search.query import Query
 from storage.search.search import find_events
 from storage.writing.runs import checkpoint
@@ -33,9 +33,9 @@ def test_a_first_poll_seeds_a_baseline_and_a_second_finds_nothing_new(database_u
         first = poll(app_context)
         stored = dump(app_context.database, moments=True)
         second = poll(app_context)
-        assert first.verdict is Verdict.BASELINE_SEEDED
+        assert first.status is RunStatus.BASELINE_SEEDED
         assert first.tally.matched > 80
-        assert second.verdict is Verdict.NOTHING_NEW
+        assert second.status is RunStatus.NOTHING_NEW
         assert second.tally.read == 0, "nothing that is stored in the same state is fetched again"
         assert dump(app_context.database, moments=True) == stored
         with app_context.database.reading() as session:
@@ -67,8 +67,8 @@ def test_what_is_new_after_the_baseline_is_told_once(
         again = poll(app_context, later(4))
         with app_context.database.reading() as session:
             new = [event for event in find_events(session, Query(), 1000) if event.id not in before]
-        assert report.verdict is Verdict.NEW
-        assert again.verdict is Verdict.NOTHING_NEW
+        assert report.status is RunStatus.NEW
+        assert again.status is RunStatus.NOTHING_NEW
         assert [(event.kind.value, event.amount) for event in new] == [("de-obligated", Decimal("-1500.25"))]
 
 
@@ -90,7 +90,7 @@ def test_a_modification_that_names_nothing_is_found_because_its_award_is_held(
         report = poll(app_context, later(2))
         with app_context.database.reading() as session:
             newest = find_events(session, Query(vendor=("babel-street",)), 5)
-        assert report.verdict is Verdict.NEW
+        assert report.status is RunStatus.NEW
         assert any(event.action and event.action.modification == "P00050" for event in newest)
 
 
@@ -102,7 +102,7 @@ def test_a_late_arrival_is_told_when_first_seen(tmp_path: Path, small_corpus: li
         UsaspendingStandIn(others) as upstream,
         app_context_for(upstream.base_url, tmp_path, sweep_days=400) as app_context,
     ):
-        assert poll(app_context).verdict is Verdict.BASELINE_SEEDED
+        assert poll(app_context).status is RunStatus.BASELINE_SEEDED
         signed = LAST_DAY - timedelta(days=280)
         with upstream.editing() as awards:
             late.date_signed, late.last_modified_date = signed, signed
@@ -111,7 +111,7 @@ def test_a_late_arrival_is_told_when_first_seen(tmp_path: Path, small_corpus: li
         report = poll(app_context, later(9))
         with app_context.database.reading() as session:
             keys = {event.record.key for event in find_events(session, Query(), 1000)}
-        assert report.verdict is Verdict.NEW
+        assert report.status is RunStatus.NEW
         assert late.key in keys
 
 
@@ -133,7 +133,7 @@ def test_a_new_vendor_on_the_watchlist_gets_a_baseline_of_its_own(
             with app_context.database.reading() as session:
                 told = find_events(session, Query(vendor=("paragon-systems",)), 1000)
                 others = [event for event in find_events(session, Query(), 1000) if event not in told]
-        assert report.verdict is Verdict.BASELINE_SEEDED
+        assert report.status is RunStatus.BASELINE_SEEDED
         assert 0 < len(told) <= 3
         assert {event.id for event in others} == {event.id for event in before}
 
@@ -148,9 +148,9 @@ def test_a_backfill_stores_history_and_tells_feeds_only_when_asked(
         quiet = backfill(app_context, "clearview-ai")
         with app_context.database.reading() as session:
             assert find_events(session, Query(), 1000) == []
-        assert quiet.verdict is Verdict.NEW
+        assert quiet.status is RunStatus.NEW
         assert (quiet.tally.new_awards, quiet.tally.read, quiet.tally.matched) == (2, 2, 2)
-        assert backfill(app_context, "clearview-ai").verdict is Verdict.NOTHING_NEW
+        assert backfill(app_context, "clearview-ai").status is RunStatus.NOTHING_NEW
         loud = backfill(app_context, "penlink", tell=True)
         with app_context.database.reading() as session:
             told = find_events(session, Query(), 1000)
@@ -162,7 +162,7 @@ def test_a_backfill_stores_history_and_tells_feeds_only_when_asked(
 def test_zero_rows_count_only_after_the_control_query(tmp_path: Path) -> None:
     with UsaspendingStandIn([]) as upstream, app_context_for(upstream.base_url, tmp_path) as app_context:
         report = poll(app_context)
-        assert report.verdict is Verdict.NOTHING_MATCHES
+        assert report.status is RunStatus.NOTHING_MATCHES
         assert upstream.requests[-1].path.endswith("/references/toptier_agencies/")
 
 
@@ -181,13 +181,13 @@ def test_one_award_that_can_never_be_read_does_not_stop_every_poll(
     tmp_path: Path, small_corpus: list[CorpusAward]
 ) -> None:
     with UsaspendingStandIn(small_corpus) as upstream, app_context_for(upstream.base_url, tmp_path) as app_context:
-        assert poll(app_context).verdict is Verdict.BASELINE_SEEDED
+        assert poll(app_context).status is RunStatus.BASELINE_SEEDED
         with upstream.editing() as awards:
             award = next(award for award in awards if "CLEARVIEW AI" in (award.recipient_name or ""))
             award.actions[0].obligation, award.last_modified_date = Decimal("1.001"), later(1)
         first, second = poll(app_context, later(2)), poll(app_context, later(3))
-        assert (first.verdict, first.message) == (Verdict.SOURCE_CHANGED, "1 of 1 records could not be read")
-        assert (second.verdict, second.tally.problems) == (Verdict.NOTHING_NEW, 1)
+        assert (first.status, first.message) == (RunStatus.SOURCE_CHANGED, "1 of 1 records could not be read")
+        assert (second.status, second.tally.problems) == (RunStatus.NOTHING_NEW, 1)
         with app_context.database.reading() as session:
             assert checkpoint(session, "usaspending", "poll/until") == later(3).isoformat()
 
@@ -200,13 +200,13 @@ def test_one_award_in_ten_unreadable_is_quarantined_and_many_mean_the_source_cha
             award = next(award for award in awards if "CLEARVIEW AI" in (award.recipient_name or ""))
             award.actions[0].obligation = Decimal("1.001")
         report = poll(app_context)
-        assert report.verdict is Verdict.BASELINE_SEEDED
+        assert report.status is RunStatus.BASELINE_SEEDED
         assert report.tally.problems == 1
         assert len(dump(app_context.database)["quarantine"]) == 1
         with upstream.editing() as awards:
             for award in awards:
                 award.actions[0].obligation, award.last_modified_date = Decimal("0.001"), later(1)
         broken = poll(app_context, later(2))
-        assert broken.verdict is Verdict.SOURCE_CHANGED
+        assert broken.status is RunStatus.SOURCE_CHANGED
         with app_context.database.reading() as session:
             assert checkpoint(session, "usaspending", "poll/until") == LAST_DAY.isoformat()

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from monitors.matching.matcher import Matcher
-from monitors.runs.pipeline import Workshop
+from monitors.runs.pipeline import RunContext
 from monitors.runs.rematch import RematchReport, rematch
 from procurewatch.context import AppContext
 from procurewatch.demo.upstream import CorpusAward, UsaspendingStandIn, load_corpus
@@ -25,7 +25,7 @@ def awards() -> list[CorpusAward]:
 def matched_anew(app_context: AppContext) -> RematchReport:
     """Match as the command does."""
     return rematch(
-        Workshop(database=app_context.database, matcher=Matcher(app_context.watchlist), stop=app_context.stop)
+        RunContext(database=app_context.database, matcher=Matcher(app_context.watchlist), stop=app_context.stop)
     )
 
 

@@ -10,8 +10,8 @@ import pytest
 
 from monitors.runs.pipeline import NOT_BEFORE
 from monitors.runs.schedule import FIRST_RETRY, RETRY_OF_STEPS, due_at, keep_polling, poll_when_due
-from monitors.runs.status import Verdict
 from storage.database import Database
+from storage.models import RunStatus
 from storage.reading.source_health import health_of
 from storage.tables import RunRow
 from storage.writing.failed_steps import note_unfinished
@@ -31,11 +31,11 @@ def test_a_source_never_polled_is_due(database: Database) -> None:
     assert due_at(database, "usaspending", EVERY, NOON) == NOON
 
 
-@pytest.mark.parametrize("verdict", Verdict)
-def test_due_after_a_run(verdict: Verdict, database: Database) -> None:
+@pytest.mark.parametrize("verdict", RunStatus)
+def test_due_after_a_run(verdict: RunStatus, database: Database) -> None:
     note_run(database, verdict.value, NOON, NOON + timedelta(minutes=10))
     ended = NOON + timedelta(minutes=10)
-    failed = ended + (RETRY_OF_STEPS if verdict is Verdict.INCOMPLETE else FIRST_RETRY)
+    failed = ended + (RETRY_OF_STEPS if verdict is RunStatus.INCOMPLETE else FIRST_RETRY)
     wanted = NOON + EVERY if verdict.is_good else failed
     assert due_at(database, "usaspending", EVERY, NOON + timedelta(minutes=11)) == wanted
 
@@ -47,14 +47,14 @@ def test_a_run_that_was_killed_is_tried_again_soon(database: Database) -> None:
 
 def test_not_before_the_source_itself_says(database: Database) -> None:
     later = NOON + timedelta(hours=20)
-    note_run(database, Verdict.QUOTA_USED_UP.value, NOON, NOON)
+    note_run(database, RunStatus.QUOTA_USED_UP.value, NOON, NOON)
     with database.writing() as session:
         note_checkpoint(session, "usaspending", NOT_BEFORE, later.isoformat(), NOON)
     assert due_at(database, "usaspending", EVERY, NOON) == later
 
 
 def test_steps_that_keep_failing_are_tried_less_often(database: Database) -> None:
-    note_run(database, Verdict.INCOMPLETE.value, NOON, NOON)
+    note_run(database, RunStatus.INCOMPLETE.value, NOON, NOON)
     waits = []
     for _ in range(8):
         with database.writing() as session:
@@ -75,11 +75,11 @@ def test_steps_that_keep_failing_are_tried_less_often(database: Database) -> Non
 
 def test_a_clock_that_was_a_year_ahead_keeps_nothing_waiting(database: Database) -> None:
     ahead = NOON + timedelta(days=365)
-    note_run(database, Verdict.NEW.value, ahead, ahead)
+    note_run(database, RunStatus.NEW.value, ahead, ahead)
     with database.writing() as session:
         note_checkpoint(session, "usaspending", NOT_BEFORE, (ahead + timedelta(hours=1)).isoformat(), ahead)
     assert due_at(database, "usaspending", EVERY, NOON) == NOON
-    note_run(database, Verdict.NEW.value, NOON, NOON)
+    note_run(database, RunStatus.NEW.value, NOON, NOON)
     assert due_at(database, "usaspending", EVERY, NOON) == NOON + EVERY
     with database.reading() as session:
         assert health_of(session, "usaspending").last_run == NOON
@@ -106,7 +106,7 @@ def test_keep_polling_until_stopped(database: Database) -> None:
     def poll(source: str) -> None:
         polls.append(source)
         now = datetime.now(UTC)
-        note_run(database, Verdict.NOTHING_NEW.value, now, now)
+        note_run(database, RunStatus.NOTHING_NEW.value, now, now)
         if len(polls) == 3:
             stop.set()
 

@@ -13,13 +13,14 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from monitors.matching.matcher import Matcher
-from monitors.runs.status import RunReport, Verdict
+from monitors.runs.status import RunReport
 from procurewatch.context import AppContext
 from procurewatch.demo.upstream import CorpusAction, CorpusAward, UsaspendingStandIn, load_corpus
 from sources.records import Award, Payload
 from sources.registry import SOURCES
 from sources.usaspending.award_fetcher import award_step
 from storage.database import open_database
+from storage.models import RunStatus
 from storage.search.query import Query
 from storage.search.search import find_events
 from storage.tables import ActionRow, MatchRow, RecordRow
@@ -109,7 +110,7 @@ def test_polls_a_sweep_and_backfills_store_every_action_and_end_well(tmp_path: P
     held_back = [award for award in corpus if award.key in wanted][::7]
     first = [award for award in corpus if award not in held_back]
     with UsaspendingStandIn(first) as upstream, app_context_for(upstream.base_url, tmp_path) as app_context:
-        assert poll(app_context).verdict is Verdict.BASELINE_SEEDED
+        assert poll(app_context).status is RunStatus.BASELINE_SEEDED
         found = {award.key for award in first} & wanted
         assert actions_stored(app_context) == actions_of(first, found)
         with upstream.editing() as awards:
@@ -124,19 +125,19 @@ def test_polls_a_sweep_and_backfills_store_every_action_and_end_well(tmp_path: P
                 modification("P00093", latest - timedelta(days=3), "100.00"),
                 modification("P00094", latest - timedelta(days=3), "-100.00"),
             ]
-        assert poll(app_context, later(2)).verdict is Verdict.NEW
+        assert poll(app_context, later(2)).status is RunStatus.NEW
         assert actions_stored(app_context) == actions_of(corpus, wanted)
         for number in ("P00091", "P00092", "P00093", "P00094"):
             assert published(app_context).count((CLEARVIEW, number)) == 1
-        assert poll(app_context, later(3)).verdict is Verdict.NOTHING_NEW
+        assert poll(app_context, later(3)).status is RunStatus.NOTHING_NEW
         before = published(app_context)
         swept = poll(app_context, later(12))
-        assert (swept.verdict, swept.tally.skipped) == (Verdict.NOTHING_NEW, False)
+        assert (swept.status, swept.tally.skipped) == (RunStatus.NOTHING_NEW, False)
         for vendor in BACKFILLED:
             report = app_context.backfill(
                 SOURCE, app_context.watchlist.by_id[vendor], date(2020, 10, 1), later(12), ignore, tell=False
             )
-            assert report.verdict in (Verdict.NEW, Verdict.NOTHING_NEW), (vendor, report)
+            assert report.status in (RunStatus.NEW, RunStatus.NOTHING_NEW), (vendor, report)
         assert actions_stored(app_context) == actions_of(corpus, wanted)
         assert published(app_context) == before
         with app_context.database.reading() as session:

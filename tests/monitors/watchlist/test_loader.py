@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from monitors.normalize import is_common
-from monitors.runs.plan import Reach, interest_in, poll_window
+from monitors.runs.jobs import Lookback, poll_window, search_terms
 from monitors.watchlist.loader import load_watchlist
 from monitors.watchlist.model import Evidence, Kind, KnownName, Portfolio, Strength
 from monitors.watchlist.search_terms import mentions, search_names, search_phrases
@@ -213,9 +213,9 @@ def test_years_and_portfolios_of_names(tmp_path: Path) -> None:
 
 def test_a_poll_of_the_whole_list_takes_tens_of_requests() -> None:
     today = date(2026, 11, 23)
-    terms = interest_in(shipped().vendors)
-    ordinary = Usaspending().poll_steps(terms, poll_window(today, today, today, Reach()))
-    sweep = Usaspending().poll_steps(terms, poll_window(today, today, None, Reach()))
+    terms = search_terms(shipped().vendors)
+    ordinary = Usaspending().poll_steps(terms, poll_window(today, today, today, Lookback()))
+    sweep = Usaspending().poll_steps(terms, poll_window(today, today, None, Lookback()))
     assert len(ordinary) <= 90
     assert len(sweep) <= 300
     assert not {"MOTOROLA", "TASER", "FLIR", "LPR", "SUAS", "CLEAR", "PALANTIR GOTHAM"} & set(terms.phrases)

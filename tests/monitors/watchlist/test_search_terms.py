@@ -14,7 +14,7 @@ import pytest
 
 from monitors.matching.matcher import Matcher
 from monitors.normalize import GENERIC_WORDS, LEGAL_FORMS, fold_text
-from monitors.runs.plan import interest_in
+from monitors.runs.jobs import search_terms
 from monitors.watchlist.loader import load_watchlist
 from monitors.watchlist.model import Kind, KnownName, Portfolio, Product, Strength, Vendor
 from monitors.watchlist.search_terms import search_names, search_phrases, search_short_names, unreadable
@@ -24,7 +24,7 @@ from tests.searches import description_found, parent_found, recipient_found
 WATCHLIST = load_watchlist()
 VENDORS = [entry for entry in WATCHLIST.vendors if entry.kind is Kind.VENDOR]
 MATCHER = Matcher(WATCHLIST)
-ASKED = interest_in(WATCHLIST.vendors)
+ASKED = search_terms(WATCHLIST.vendors)
 TRANSACTIONS = Path(__file__).parents[4] / "shared/data/usaspending/cbp_ice_transactions_fy2021_2024.csv.gz"
 
 FORMS = ["", *LEGAL_FORMS, "INC.", "CORP.", "CO., LTD.", "LTD.", "L.L.C.", "L.P.", *sorted(GENERIC_WORDS), "USA, LLC"]
@@ -65,7 +65,7 @@ def is_matched(vendor: Vendor, recipient: str, description: str = "", parent: st
 def test_every_name_that_matches_is_asked_for() -> None:
     lost = set()
     for vendor in VENDORS:
-        alone = interest_in([vendor])
+        alone = search_terms([vendor])
         for name in written(vendor):
             if not recipient_found(name, alone) and is_matched(vendor, name):
                 lost.add(name)
@@ -74,7 +74,7 @@ def test_every_name_that_matches_is_asked_for() -> None:
 
 def test_the_whole_watchlist_asks_for_what_each_entry_asks_for() -> None:
     for entry in WATCHLIST.vendors:
-        alone = interest_in([entry])
+        alone = search_terms([entry])
         assert all(any(text in name for text in ASKED.names) for name in alone.names)
         assert set(alone.short_names) <= set(ASKED.short_names)
         assert all(description_found(phrase, ASKED.phrases) for phrase in alone.phrases)

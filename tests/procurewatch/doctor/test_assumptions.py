@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from monitors.runs.pipeline import NOTE
+from monitors.runs.stored_state import NOTE
 from procurewatch.context import AppContext
 from procurewatch.demo.stand_in import StandIn
 from procurewatch.demo.upstream import CorpusSubaward, UsaspendingStandIn, load_corpus
@@ -79,8 +79,8 @@ def polled(app_context: AppContext, source: str) -> Dump:
     for day in (LAST_DAY, later(1)):
         with app_context.claimed(SOURCES[source]):
             report = app_context.poll(SOURCES[source], day, ignore, force=True)
-        assert report.verdict is not None
-        assert report.verdict.is_good, report.message
+        assert report.status is not None
+        assert report.status.is_good, report.message
     stored = dump(app_context.database)
     return {table: stored[table] for table in RECORDS}
 

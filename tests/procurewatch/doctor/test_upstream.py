@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from monitors.runs.status import Verdict
 from procurewatch.demo.answers import Answer, json_answer
 from procurewatch.doctor import Result, examine, network
 from procurewatch.settings import SettingsError
 from storage.database import open_database
+from storage.models import RunStatus
 from storage.tables import RunRow
 from storage.writing.runs import checkpoints
 from tests.procurewatch.doctor.city import (
@@ -233,16 +233,16 @@ def test_sources_that_are_not_asked_say_why(tmp_path: Path, server: CityServer) 
 
 
 def test_the_last_poll_is_told(tmp_path: Path, server: CityServer) -> None:
-    def poll(verdict: Verdict, message: str = "") -> None:
+    def poll(verdict: RunStatus, message: str = "") -> None:
         with closing(open_database(f"sqlite:///{tmp_path / 'procurewatch.sqlite3'}")) as database:
             now = datetime.now(UTC)
             with database.writing() as session:
                 row = RunRow(source="city", purpose="poll", started=now, ended=now, verdict=verdict, message=message)
                 session.add(row)
 
-    poll(Verdict.NOTHING_NEW)
+    poll(RunStatus.NOTHING_NEW)
     assert results(looked_at(tmp_path, City(), server=server))["last poll"] is Result.OK
-    poll(Verdict.UNREACHABLE, "city: GET /\n: nobody there")
+    poll(RunStatus.UNREACHABLE, "city: GET /\n: nobody there")
     [finding] = [each for each in looked_at(tmp_path, City(), server=server) if each.check == "last poll"]
     assert finding.result is Result.WARNING
     assert finding.says.endswith("source unreachable: city: GET / : nobody there.")

@@ -11,9 +11,8 @@ import pytest
 from sqlalchemy import select
 
 from feeds.entries.titles import title_for
-from monitors.runs.status import Verdict
 from procurewatch.context import AppContext
-from storage.models import EventKind, StoredEvent
+from storage.models import EventKind, RunStatus, StoredEvent
 from storage.search.query import Query
 from storage.search.search import find_events
 from storage.tables import RecordRow
@@ -65,7 +64,7 @@ def records(app_context: AppContext) -> list[RecordRow]:
 
 def test_an_amendment_is_told_as_one(server: FaultySamOpportunities, tmp_path: Path) -> None:
     with desk_of(server, tmp_path) as app_context:
-        assert app_context.poll(app_context.sources[0], FIRST, ignore).verdict is Verdict.BASELINE_SEEDED
+        assert app_context.poll(app_context.sources[0], FIRST, ignore).status is RunStatus.BASELINE_SEEDED
         moved = {"postedDate": (FIRST + DAY).isoformat(), "responseDeadLine": "2030-02-02T12:00:00-05:00"}
         server.amend(1, 2, **moved)
         new = poll(app_context, FIRST + DAY)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-from monitors.runs.plan import interest_in
+from monitors.runs.jobs import search_terms
 from monitors.watchlist.loader import load_watchlist
 from procurewatch.demo.usaspending.index import clauses
 from sources.base import SearchTerms, StoredVersion
@@ -22,7 +22,7 @@ SOURCES = (Usaspending(), Assistance(), Subawards())
 
 
 def shipped() -> SearchTerms:
-    return interest_in(load_watchlist().vendors)
+    return search_terms(load_watchlist().vendors)
 
 
 def clauses_of(path: str, filters: Json) -> int:

@@ -1,0 +1,79 @@
+"""What an adapter may know of what is stored (`sources.base.Stored`)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from sqlalchemy import select
+from sqlmodel import col
+
+from monitors.matching.matcher import Matcher
+from monitors.runs.record_batch import RecordBatch
+from sources.base import StoredVersion
+from sources.records import Award, Publication, Record
+from storage.database import Database
+from storage.models import MatchBand
+from storage.reading.source_records import listed_of, revision_of
+from storage.tables import ActionRow, MatchRow, RecordRow, SightingRow
+from storage.writing.runs import checkpoint, note_checkpoint
+
+NOTE = "note/"
+
+
+class StoredState:
+    """The database as one source's adapter sees it during a run."""
+
+    def __init__(self, database: Database, matcher: Matcher, source: str, batch: RecordBatch) -> None:
+        self._database = database
+        self._matcher = matcher
+        self._source = source
+        self._batch = batch
+
+    def stored_version(self, key: str, /) -> StoredVersion | None:
+        """Return what this source has brought of a record, `None` if nothing."""
+        with self._database.reading() as session:
+            revision = revision_of(session, self._source, key)
+            if revision is None:
+                return None
+            actions = session.scalars(select(ActionRow).where(col(ActionRow.award_key) == key)).all()
+            return StoredVersion(
+                key=key,
+                revision=revision,
+                actions=frozenset((row.modification, row.signed, row.obligation) for row in actions),
+                texts=frozenset((row.modification, row.description) for row in actions),
+                action_count=listed_of(session, self._source, key),
+                matched=self.is_matched(key),
+            )
+
+    def was_read(self, key: str, /) -> bool:
+        """Return whether this run has already read a record completely."""
+        return key in self._batch.read
+
+    def is_matched(self, key: str, /) -> bool:
+        """Return whether an award is stored, from whatever source, and has a match that is not rejected."""
+        matched = col(MatchRow.record_key) == key, col(MatchRow.band) != MatchBand.REJECTED
+        with self._database.reading() as session:
+            return session.scalars(select(col(MatchRow.record_key)).where(*matched).limit(1)).first() is not None
+
+    def keys_with_piid(self, piid: str, /) -> Sequence[str]:
+        """Return the keys of this source's stored awards that have a PIID."""
+        own = select(col(SightingRow.record_key)).where(col(SightingRow.source) == self._source)
+        query = select(col(RecordRow.key)).where(col(RecordRow.piid) == piid, col(RecordRow.key).in_(own))
+        with self._database.reading() as session:
+            return list(session.scalars(query))
+
+    def matches_watchlist(self, record: Record, /) -> bool:
+        """Return whether a record matches the watchlist."""
+        return isinstance(record, (Award, Publication)) and bool(self._matcher.matches(record))
+
+    def get_state(self, name: str, /) -> str:
+        """Return what the source recorded under a name, "" if nothing."""
+        with self._database.reading() as session:
+            return checkpoint(session, self._source, NOTE + name) or ""
+
+    def set_state(self, name: str, value: str, /) -> None:
+        """Record something for the source, after everything that it returned before is stored."""
+        self._batch.store()  # a note says what was read: it must not outlive records that were lost
+        with self._database.writing() as session:
+            note_checkpoint(session, self._source, NOTE + name, value, datetime.now(UTC))

@@ -28,7 +28,14 @@ from storage.models import POLL
 from storage.reading.source_health import unfinished_steps
 from storage.tables import UnfinishedStepRow
 from storage.writing.failed_steps import note_finished, note_unfinished
-from storage.writing.runs import checkpoint, checkpoints, forget_checkpoints, held_awards, note_checkpoint, tell_newest
+from storage.writing.runs import (
+    checkpoint,
+    checkpoints,
+    forget_checkpoints,
+    held_awards,
+    note_checkpoint,
+    publish_newest,
+)
 
 WATERMARK = "poll/until"
 LAST_SWEEP = "poll/swept"
@@ -140,7 +147,7 @@ class Poll(Job):
         for name in (WATERMARK, LAST_SWEEP) if self.is_sweep else (WATERMARK,):
             note_checkpoint(session, self.source, name, self.until.isoformat(), now)
         note_checkpoint(session, self.source, VERSION, f"{now.isoformat()} {outcome.version}", now)
-        published = tell_newest(session, sorted(self.new_vendors), BASELINE_SIZE, now)
+        published = publish_newest(session, sorted(self.new_vendors), BASELINE_SIZE, now)
         for vendor in sorted(self.new_vendors):
             note_checkpoint(session, self.source, BASELINE + vendor, self.until.isoformat(), now)
         return published

@@ -17,7 +17,7 @@ from sources.base import FetchStep, Source
 from sources.records import Award, Publication, Record
 from storage.database import Database
 from storage.tables import RecordRow
-from storage.writing.events import Tell
+from storage.writing.events import PublishRule
 from storage.writing.renumbering import current_key
 from storage.writing.runs import note_checkpoint
 from storage.writing.save import Saved, in_quarantine, save_record
@@ -122,7 +122,7 @@ class RecordBatch:
         self._tally.matched = len(self._matched)
         self._tally.events += saved.events
 
-    def _publish_rule(self, record: Record) -> Tell:
+    def _publish_rule(self, record: Record) -> PublishRule:
         """Return for which vendors a record's events are published: not for those to whose baseline it belongs.
 
         What happened after the day of the baseline does not belong to it.

@@ -17,7 +17,7 @@ from monitors.runs.pipeline import RunContext
 from storage.reading.records import all_keys
 from storage.reading.rematching import StoredFacts, drop_matches, facts_of, recipients_changed
 from storage.tables import MatchRow
-from storage.writing.runs import tell_newest
+from storage.writing.runs import publish_newest
 from storage.writing.save import save_matches
 
 AT_ONCE = 200
@@ -50,7 +50,7 @@ def rematch(run_context: RunContext) -> RematchReport:
                     newly.setdefault(vendor_id, []).append(facts.row.key)
     with run_context.database.writing() as session:
         for vendor_id, award_keys in sorted(newly.items()):
-            report.told += tell_newest(session, [vendor_id], BASELINE_SIZE, now, among=award_keys)
+            report.told += publish_newest(session, [vendor_id], BASELINE_SIZE, now, among=award_keys)
     return report
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from storage.tables import EventRow
 from storage.writing.changes import Change
 
-Tell = Callable[[Sequence[str]], bool]
+PublishRule = Callable[[Sequence[str]], bool]
 
 
 def save_event(

@@ -22,7 +22,7 @@ from sources.records import AwardCategory
 from storage.models import EventKind, MatchBand
 from storage.tables import EventRow, MatchRow, RecordRow
 from storage.writing.changes import TAG, Change
-from storage.writing.events import Tell, save_event
+from storage.writing.events import PublishRule, save_event
 
 BOUGHT = tuple(kind.value for kind in AwardCategory if kind is not AwardCategory.ASSISTANCE)
 ROUND_SUMS = tuple(Decimal(10) ** power * factor for power in (6, 7, 8, 9) for factor in (1, 5))
@@ -42,7 +42,7 @@ class _Bought:
     total: Decimal
 
 
-def note_milestones(session: Session, now: datetime, tell: Tell, topics: Collection[str] = ()) -> int:
+def note_milestones(session: Session, now: datetime, tell: PublishRule, topics: Collection[str] = ()) -> int:
     """Store the firsts and round sums that what is stored has reached, each once for ever.
 
     Args:

@@ -51,7 +51,7 @@ def latest_run(session: Session, source: str, purpose: str) -> RunRow | None:
     return session.scalars(query.order_by(col(RunRow.id).desc())).first()
 
 
-def tell_newest(
+def publish_newest(
     session: Session, vendor_ids: Iterable[str], newest: int, now: datetime, among: Collection[str] | None = None
 ) -> int:
     """Let feeds carry the newest events, by date signed, of vendors whose baseline was just stored.

@@ -23,7 +23,7 @@ from storage.tables import ActionRow, EventRow, MatchRow, QuarantineRow, RecordR
 from storage.writing.actions import save_actions
 from storage.writing.changes import Before, Change, changes, event_id
 from storage.writing.corrections import corrections_with
-from storage.writing.events import Tell, save_event
+from storage.writing.events import PublishRule, save_event
 from storage.writing.evidence import save_evidence
 from storage.writing.linking import link_award, link_publication
 from storage.writing.publication_changes import publication_changes, with_known_text
@@ -62,7 +62,7 @@ class Saved:
     problem: str = ""
 
 
-def save_record(session: Session, record: Record, find_matches: FindMatches, now: datetime, tell: Tell) -> Saved:
+def save_record(session: Session, record: Record, find_matches: FindMatches, now: datetime, tell: PublishRule) -> Saved:
     """Store a record of any kind; one that cannot be stored is put in quarantine, and those before it are kept.
 
     Args:
@@ -90,7 +90,7 @@ def save_record(session: Session, record: Record, find_matches: FindMatches, now
     return saved
 
 
-def _save(session: Session, record: Record, find_matches: FindMatches, now: datetime, tell: Tell) -> Saved:
+def _save(session: Session, record: Record, find_matches: FindMatches, now: datetime, tell: PublishRule) -> Saved:
     match record:
         case Problem():
             save_problem(session, record, now)
@@ -111,7 +111,7 @@ def _problem_with(record: Record, error: BaseException) -> Problem:
     return Problem(source=record.source, key=record.key, reason=reason, documents=record.documents)
 
 
-def save_award(session: Session, award: Award, matches: Sequence[MatchRow], now: datetime, tell: Tell) -> Saved:
+def save_award(session: Session, award: Award, matches: Sequence[MatchRow], now: datetime, tell: PublishRule) -> Saved:
     """Store an award with who it concerns, and what happened to it since it was last told of.
 
     Args:
@@ -145,7 +145,7 @@ def save_award(session: Session, award: Award, matches: Sequence[MatchRow], now:
 
 
 def save_publication(
-    session: Session, publication: Publication, matches: Sequence[MatchRow], now: datetime, tell: Tell
+    session: Session, publication: Publication, matches: Sequence[MatchRow], now: datetime, tell: PublishRule
 ) -> Saved:
     """Store a publication with who it concerns, the awards it is about, and what changed in it. As `save_award`."""
     stored = session.get(RecordRow, publication.key)
@@ -183,7 +183,7 @@ def save_matches(
     return _settle(session, row, _Dealings(old_matches, matches, happened, published), now, lambda _vendors: False)
 
 
-def save_removal(session: Session, removal: Removal, now: datetime, tell: Tell) -> Saved:
+def save_removal(session: Session, removal: Removal, now: datetime, tell: PublishRule) -> Saved:
     """Note that a source has dropped a record or one of its actions, and tell of it; what it said stays stored."""
     row = session.get(RecordRow, removal.key)
     action = session.get(ActionRow, removal.action_key.upper()) if removal.action_key else None
@@ -247,7 +247,7 @@ def _before(session: Session, stored: RecordRow, actions: Mapping[str, ActionRow
     return Before(row=stored, actions=actions, said=own, others=tuple(said.values()), is_told=is_told)
 
 
-def _settle(session: Session, row: RecordRow, dealings: _Dealings, now: datetime, tell: Tell) -> int:
+def _settle(session: Session, row: RecordRow, dealings: _Dealings, now: datetime, tell: PublishRule) -> int:
     """Save the matches of a record and what happened to it; return how many events are new.
 
     News of a match that nobody has confirmed yet is held until somebody does.

@@ -15,7 +15,7 @@ from storage.database import Database
 from storage.models import StoredEvent
 from storage.reading.records import events_of
 from storage.tables import EventRow, MatchRow
-from storage.writing.events import Tell
+from storage.writing.events import PublishRule
 from storage.writing.save import Saved, save_award
 from tests.processes import Process
 from tests.records import SEEN
@@ -31,7 +31,7 @@ def no(_vendors: Sequence[str]) -> bool:
     return False
 
 
-def save(database: Database, award: Award, *matches: MatchRow, now: datetime = SEEN, tell: Tell = yes) -> Saved:
+def save(database: Database, award: Award, *matches: MatchRow, now: datetime = SEEN, tell: PublishRule = yes) -> Saved:
     """Save an award in a transaction of its own."""
     with database.writing() as session:
         return save_award(session, award, matches, now, tell)

@@ -24,7 +24,7 @@ from storage.search.query import Query, read_query
 from storage.search.search import find_events
 from storage.tables import EventRow
 from storage.writing.reviews import Decision, Verdict, decide
-from storage.writing.runs import tell_newest
+from storage.writing.runs import publish_newest
 from tests.records import BABEL, CLEARVIEW, LATER, LATER_STILL, acted, match
 from tests.storage.tables import no, save
 
@@ -50,7 +50,7 @@ def test_an_entry_stays_as_it_was_told_when_its_award_changes(database: Database
 def test_what_was_history_is_kept_when_it_is_told_after_all(database: Database) -> None:
     save(database, CLEARVIEW, match(CLEARVIEW), tell=no)
     with database.writing() as session:
-        assert tell_newest(session, ["clearview-ai"], 1, LATER) == 1
+        assert publish_newest(session, ["clearview-ai"], 1, LATER) == 1
     more = acted(CLEARVIEW, "P00099", "2025-09-12", "1.00")
     save(database, more, match(more), now=LATER_STILL, tell=no)
     with database.reading() as session:

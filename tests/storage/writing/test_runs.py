@@ -19,7 +19,7 @@ from storage.writing.runs import (
     held_awards,
     latest_run,
     note_checkpoint,
-    tell_newest,
+    publish_newest,
 )
 from tests.records import BABEL, CLEARVIEW, CLEARVIEW_FORENSIC, LATER, SEEN, match
 from tests.storage.tables import no, save, told_ids
@@ -118,7 +118,7 @@ def test_feeds_begin_with_the_newest_of_each_vendor(database: Database) -> None:
     save(database, BABEL, match(BABEL, "babel-street"), match(BABEL, "panamerica", band="review"), tell=no)
     assert told_ids(database) == set()
     with database.writing() as session:
-        assert tell_newest(session, ["clearview-ai", "babel-street"], 2, LATER) == 4
+        assert publish_newest(session, ["clearview-ai", "babel-street"], 2, LATER) == 4
     with database.reading() as session:
         told = {(row.record_key, row.signed): row for row in session.scalars(select(EventRow)) if row.told}
     assert set(told) == {
@@ -133,7 +133,7 @@ def test_feeds_begin_with_the_newest_of_each_vendor(database: Database) -> None:
 def test_feeds_do_not_begin_with_what_waits_for_review(database: Database) -> None:
     save(database, BABEL, match(BABEL, "babel-street", band="review"), tell=no)
     with database.writing() as session:
-        assert tell_newest(session, ["babel-street", "nobody"], 5, LATER) == 0
+        assert publish_newest(session, ["babel-street", "nobody"], 5, LATER) == 0
     assert told_ids(database) == set()
 
 
@@ -143,7 +143,7 @@ def test_what_feeds_carry_already_is_not_told_anew(database: Database) -> None:
     (already,) = told_ids(database)
     for expected in (1, 0):
         with database.writing() as session:
-            assert tell_newest(session, ["clearview-ai", "clearview-ai"], 2, LATER) == expected
+            assert publish_newest(session, ["clearview-ai", "clearview-ai"], 2, LATER) == expected
     with database.reading() as session:
         assert session.get_one(EventRow, already).first_seen == SEEN
 

@@ -212,58 +212,52 @@ class ContractAction:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Award:
-    """A contract, order or IDV with all its actions, as one source tells it at one time.
+class RecordFields:
+    """What awards and publications have in common. "" and `None` stand for what the source does not state.
 
-    Amounts in dollars: `obligated` to date, `exercised` base and exercised options, `ceiling` base and all options.
-    Dates: `signed` the base award, `starts`/`ends` the period of performance, `may_end` with all options.
-    `doubt` says why an amount cannot be true, "" if nothing speaks against it. `is_partial`: the source tells awards
-    action by action, and this is how the award stood after the actions given here, which are not all. `replaces` is the
-    key under which the source carried the same award before and does not any more, "" if none is known.
-
-    How it was bought, as codes and descriptions of the FPDS data dictionary: `extent_competed` (10A),
-    `not_competed_reason` (10C, other than full and open competition), `fair_opportunity` (10R, whether an order was
-    offered to all holders of a multiple-award contract), `offers_received` (10D), `solicitation_procedure` (10M),
-    `set_aside` (10N), `pricing` (6A, type of contract). `outlays` are dollars paid out, as agencies report them.
-    `disaster_codes` are the Disaster Emergency Fund Codes of the money ("Q": no such money). `subaward_count` and
-    `subaward_total` (dollars) are what the recipient has reported; a later report repeats the earlier amount, so the
-    total is never added to the award's own amounts.
+    `piid`, `parent_piid` and `solicitation` are upper case. `signed` is the day of the base award, `starts` and `ends`
+    the period of performance. `doubt` says why an amount cannot be true, "" if nothing speaks against it.
     """
 
     key: str
     source: str
-    revision: str
-    category: AwardCategory
-    type_text: str
-    piid: str
-    parent_piid: str
-    parent_key: str
-    description: str
-    recipient: Recipient
-    awarding: Agency
-    funding: Agency
-    obligated: Decimal | None
-    exercised: Decimal | None
-    ceiling: Decimal | None
-    signed: date | None
-    starts: date | None
-    ends: date | None
-    may_end: date | None
-    modified: date | None
-    psc: str
-    psc_text: str
-    naics: str
-    naics_text: str
-    solicitation: str
-    extent_competed: str
-    place: str
-    url: str
-    actions: tuple[ContractAction, ...]
-    documents: tuple[Document, ...] = field(repr=False)
-    facts: tuple[SourceFact, ...] = ()
+    type_text: str = ""
+    piid: str = ""
+    parent_piid: str = ""
+    description: str = ""
+    signed: date | None = None
+    starts: date | None = None
+    ends: date | None = None
+    psc: str = ""
+    psc_text: str = ""
+    naics: str = ""
+    naics_text: str = ""
+    solicitation: str = ""
+    extent_competed: str = ""
+    place: str = ""
+    url: str = ""
     doubt: str = ""
-    is_partial: bool = False
-    replaces: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AwardFields(RecordFields):
+    """What awards have besides. Amounts are dollars; codes and descriptions are those of the FPDS data dictionary.
+
+    `obligated` is the total to date, `exercised` the base and exercised options, `ceiling` the base and all options;
+    `may_end` is the end with all options. How it was bought: `extent_competed` (element 10A), `not_competed_reason`
+    (10C), `fair_opportunity` (10R: whether an order was offered to all holders of a multiple-award contract),
+    `offers_received` (10D), `solicitation_procedure` (10M), `set_aside` (10N), `pricing` (6A, type of contract).
+    `outlays` are dollars paid out, as agencies report them. `disaster_codes` are the Disaster Emergency Fund Codes of
+    the money ("Q": no such money). `subaward_count` and `subaward_total` are what the recipient has reported; a later
+    report repeats the earlier amount, so the total is never added to the award's own amounts.
+    """
+
+    parent_key: str = ""
+    obligated: Decimal | None = None
+    exercised: Decimal | None = None
+    ceiling: Decimal | None = None
+    may_end: date | None = None
+    modified: date | None = None
     extent_competed_code: str = ""
     not_competed_reason: str = ""
     fair_opportunity_code: str = ""
@@ -281,49 +275,50 @@ class Award:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Publication:
-    """Something published about a purchase that is not the award's own record: an announcement, a notice ...
+class Award(AwardFields):
+    """A contract, order or IDV with all its actions, as one source describes it at one time.
 
-    `key` begins with the name of its source and is the same for ever ("DOD_4532515_3_1"). `description` is the text in
-    which phrases are looked for. `award_key` is set when the source itself names the award by its key; otherwise
-    `piid`, `parent_piid`, `modification` and `solicitation`, upper case, without spaces or dashes, are what it can be
-    linked by ("" where the source is silent). `signed` is the day of the award it tells of, `published` the day it
-    appeared, `deadline` (UTC) until when one may answer. `state` is "" while it stands, else the source's word
-    ("archived", "cancelled"). `corrects`: the words in which it corrects an earlier one. `doubt` says why an amount
-    cannot be true, "" if nothing speaks against it.
+    `is_partial`: the source reports awards action by action; this is the award after the actions given here, which are
+    not all. `replaces` is the key under which the source carried the same award before and does not any more, "" if
+    none is known.
     """
 
-    key: str
-    source: str
-    kind: PublicationKind
-    type_text: str
-    title: str
-    description: str
+    category: AwardCategory
     recipient: Recipient
-    awarding: Agency
-    published: date | None
-    url: str
-    revision: str = ""
+    awarding: Agency = Agency()
     funding: Agency = Agency()
+    actions: tuple[ContractAction, ...] = ()
+    revision: str = ""
+    facts: tuple[SourceFact, ...] = ()
+    is_partial: bool = False
+    replaces: str = ""
+    documents: tuple[Document, ...] = field(repr=False, default=())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Publication(RecordFields):
+    """Something published about a purchase that is not the award's own record: an announcement, a notice ...
+
+    `key` begins with the name of its source and never changes ("DOD_4532515_3_1"). `description` is the text in which
+    phrases are looked for. `award_key` is set when the source itself names the award by its key; otherwise `piid`,
+    `parent_piid`, `modification` and `solicitation`, without spaces or dashes, are what it can be linked by.
+    `published` is the day it appeared, `deadline` (UTC) until when one may answer. `state` is "" while it stands, else
+    the source's word ("archived", "cancelled"). `corrects`: the words in which it corrects an earlier one.
+    """
+
+    kind: PublicationKind
+    recipient: Recipient
+    awarding: Agency = Agency()
+    funding: Agency = Agency()
+    revision: str = ""
+    title: str = ""
+    published: date | None = None
     amounts: tuple[Amount, ...] = ()
     award_key: str = ""
-    piid: str = ""
-    parent_piid: str = ""
     modification: str = ""
-    solicitation: str = ""
-    signed: date | None = None
-    starts: date | None = None
-    ends: date | None = None
     deadline: datetime | None = None
     state: str = ""
     corrects: str = ""
-    doubt: str = ""
-    psc: str = ""
-    psc_text: str = ""
-    naics: str = ""
-    naics_text: str = ""
-    extent_competed: str = ""
-    place: str = ""
     attachments: tuple[Attachment, ...] = ()
     facts: tuple[SourceFact, ...] = ()
     documents: tuple[Document, ...] = field(repr=False, default=())

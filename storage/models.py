@@ -12,6 +12,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 
+from sources.records import AwardFields
 from storage.competition import competition_of, is_exception
 
 POLL = "poll"  # the purpose of a run that asks a source for news
@@ -169,77 +170,39 @@ class StoredSighting:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StoredRecord:
-    """An award or a publication as last told by its sources, with who it concerns (best match first; empty: nobody).
+class StoredRecord(AwardFields):
+    """An award or a publication with its matches, best first; fields as in `sources.records`.
 
     `category` is "contract", "idv", "other-transaction", "other-transaction-idv" or "assistance" of an award, and
-    "announcement", "notice", "subaward", "use-case" or "document" of a publication. `doubt` says why an amount cannot
-    be true. `attachments` are (title, address), `facts` (label, value) pairs. How an award was bought, its outlays and
-    its subawards are as in `sources.records.Award`.
+    "announcement", "notice", "subaward", "use-case" or "document" of a publication. `attachments` are (title, address)
+    pairs, `facts` (label, value) pairs.
     """
 
-    key: str
-    source: str
     category: str
-    type_text: str
-    piid: str
-    parent_piid: str
-    parent_key: str
-    description: str
-    recipient_name: str
-    recipient_uei: str
-    recipient_parent_name: str
-    recipient_parent_uei: str
-    agency_code: str
-    agency_name: str
-    sub_agency_code: str
-    sub_agency_name: str
-    office: str
-    funding_agency_name: str
-    funding_sub_agency_name: str
-    obligated: Decimal | None
-    exercised: Decimal | None
-    ceiling: Decimal | None
-    signed: date | None
-    starts: date | None
-    ends: date | None
-    may_end: date | None
-    modified: date | None
-    psc: str
-    psc_text: str
-    naics: str
-    naics_text: str
-    solicitation: str
-    extent_competed: str
-    place: str
-    url: str
+    recipient_name: str = ""
+    recipient_uei: str = ""
+    recipient_state: str = ""
+    recipient_parent_name: str = ""
+    recipient_parent_uei: str = ""
+    agency_code: str = ""
+    agency_name: str = ""
+    sub_agency_code: str = ""
+    sub_agency_name: str = ""
+    office: str = ""
+    funding_agency_name: str = ""
+    funding_sub_agency_name: str = ""
     first_seen: datetime
     last_changed: datetime
-    matches: tuple[StoredMatch, ...]
+    matches: tuple[StoredMatch, ...] = ()
     title: str = ""
     modification: str = ""
     published: date | None = None
     deadline: datetime | None = None
     state: str = ""
     corrects: str = ""
-    doubt: str = ""
     amounts: tuple[StoredAmount, ...] = ()
     attachments: tuple[tuple[str, str], ...] = ()
     facts: tuple[tuple[str, str], ...] = ()
-    extent_competed_code: str = ""
-    not_competed_reason: str = ""
-    fair_opportunity_code: str = ""
-    fair_opportunity: str = ""
-    offers_received: int | None = None
-    solicitation_procedure: str = ""
-    set_aside_code: str = ""
-    set_aside: str = ""
-    pricing_code: str = ""
-    pricing: str = ""
-    outlays: Decimal | None = None
-    disaster_codes: tuple[str, ...] = ()
-    subaward_count: int | None = None
-    subaward_total: Decimal | None = None
 
     @property
     def competition(self) -> str:

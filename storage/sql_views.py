@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, text
 
 from storage.competition import COMPETED_EXTENTS, FAIR_OPPORTUNITY, NOT_COMPETED_EXTENTS, PROCURED, Competition
+from storage.fields import AWARD_ONLY, COMPETITION, PUBLICATION_ONLY, RECORD_FIELDS, FieldType, RecordField
 from storage.models import AWARDS, GOOD_STATUSES, POLL, PUBLICATIONS, EventKind, MatchBand
 
 SCHEMA = "readers"
@@ -88,12 +89,12 @@ def _is_public(key: str) -> str:
     return f"EXISTS (SELECT 1 FROM \"match\" AS p WHERE p.record_key = {key} AND p.band = '{MatchBand.PUBLISHED}')"
 
 
-def _as_stored(alias: str, names: str, meanings: dict[str, str]) -> tuple[Column, ...]:
-    return tuple(Column(name, meanings[name], f"{alias}.{name}") for name in names.split())
-
-
 def _dollars(name: str, meaning: str, column: str) -> Column:
-    return Column(name, f"{meaning}, US dollars", f"round({column} / 100.0, 2)")
+    return Column(name, f"{meaning}, US dollars", _dollars_sql(column))
+
+
+def _dollars_sql(column: str) -> str:
+    return f"round({column} / 100.0, 2)"
 
 
 def _fiscal_year(column: str) -> Column:
@@ -120,106 +121,37 @@ def _competition() -> str:
     return f"CASE {listed} ELSE '{Competition.UNKNOWN}' END"
 
 
-FACTS = {
-    "piid": "the procurement instrument identifier: the number of the contract or order",
-    "parent_piid": "the number of the vehicle it was ordered under",
-    "parent_key": "the vehicle's record_key",
-    "type_text": "what kind of contract or publication the source calls it",
-    "recipient_name": "who is paid, as the source writes it",
-    "recipient_uei": "its Unique Entity ID",
-    "recipient_state": "its state, two letters",
-    "recipient_parent_name": "the company that owns it",
-    "recipient_parent_uei": "that company's Unique Entity ID",
-    "agency_code": "the department's code: 070 is Homeland Security",
-    "agency_name": "the department that buys",
-    "sub_agency_code": "the code of its part that buys: 7012 is ICE",
-    "sub_agency_name": "the part of the department that buys",
-    "office": "the contracting office",
-    "funding_agency_name": "the department that pays",
-    "funding_sub_agency_name": "the part of it that pays",
-    "signed": "the day it was signed, YYYY-MM-DD",
-    "starts": "first day of the period of performance",
-    "ends": "last day of it, with the options exercised",
-    "may_end": "last day of it, with all options",
-    "description": "what is bought, as the source writes it",
-    "psc": "product or service code",
-    "psc_text": "that code in words",
-    "naics": "industry code (NAICS)",
-    "naics_text": "that code in words",
-    "solicitation": "the number of the solicitation",
-    "extent_competed": "how far it was competed, as the source writes it",
-    "extent_competed_code": "FPDS code of how far it was competed: A is full and open, C is not competed ...",
-    "not_competed_reason": "why it was not open to all: only one source, urgency ...",
-    "fair_opportunity_code": "of an order: FPDS code of whether all holders of its contract could compete, FAIR if so",
-    "fair_opportunity": "that code in words",
-    "offers_received": "the number of offers; an order may state that of the contract it is under",
-    "solicitation_procedure": "how offers were asked for",
-    "set_aside_code": "FPDS code of the set-aside; NONE if there was none",
-    "set_aside": "that code in words: for whom the competition was reserved",
-    "pricing_code": "FPDS code of the type of contract: J is firm fixed price",
-    "pricing": "that code in words",
-    "subaward_count": "the number of subawards that its recipient has reported",
-    "place": "where it is performed",
-    "doubt": "why an amount cannot be true, empty if nothing speaks against it",
-    "source": "the source that says so",
-    "title": "its title",
-    "published": "the day on which the source published it, YYYY-MM-DD",
-    "deadline": "until when an answer is possible, UTC",
-    "state": "how it stands, as the source says: open, withdrawn ...",
-    "amounts": "the amounts it states, JSON: meaning, dollars, whether shared by several awardees",
-    "first_seen": "when Procurewatch first saw it, UTC",
-    "last_changed": "when it last changed here, UTC",
-}
+def _record_columns(left_out: frozenset[str]) -> Iterator[Column]:
+    """Give the columns of the fields of a record but those left out; its fiscal year after the day it was signed."""
+    for field in RECORD_FIELDS:
+        if field.name not in left_out:
+            yield Column(field.public_name, field.meaning, _field_sql(field))
+            if field.name == "signed":
+                yield _fiscal_year("r.signed")
+
+
+def _field_sql(field: RecordField) -> str:
+    if field == COMPETITION:
+        return _competition()
+    match field.type:
+        case FieldType.DOLLARS:
+            return _dollars_sql(f"r.{field.name}_cents")
+        case FieldType.TEXTS:
+            return _listed(f"r.{field.name}")
+        case _:
+            return f"r.{field.name}"
+
+
+SIGNED = "the day on which it was signed"
+SOURCE = "the source that says so"
+FIRST_SEEN = "when Procurewatch first saw it, UTC"
 KEY = "the award or publication: the key that all views share"
 PAGE = "the official page"
 
 AWARDS_VIEW = View(
     "awards",
     "A contract, order, vehicle or grant that concerns somebody on the watchlist, as its sources tell it now.",
-    (
-        Column("record_key", KEY, "r.key"),
-        Column(
-            "kind", "contract, idv (a vehicle), other-transaction, other-transaction-idv or assistance", "r.category"
-        ),
-        *_as_stored(
-            "r",
-            "piid parent_piid parent_key type_text recipient_name recipient_uei recipient_state recipient_parent_name"
-            " recipient_parent_uei agency_code agency_name sub_agency_code sub_agency_name office funding_agency_name"
-            " funding_sub_agency_name",
-            FACTS,
-        ),
-        _dollars("obligated", "what the government has bound itself to pay so far", "r.obligated_cents"),
-        _dollars("exercised", "the value with the options exercised", "r.exercised_cents"),
-        _dollars("ceiling", "the value with all options", "r.ceiling_cents"),
-        _dollars("outlays", "what was paid out, as agencies report it", "r.outlays_cents"),
-        *_as_stored("r", "signed", FACTS),
-        _fiscal_year("r.signed"),
-        *_as_stored(
-            "r",
-            "starts ends may_end description psc psc_text naics naics_text solicitation",
-            FACTS,
-        ),
-        Column("competition", "competed, not-competed or unknown; empty of a grant", _competition()),
-        *_as_stored(
-            "r",
-            "extent_competed_code extent_competed not_competed_reason fair_opportunity_code fair_opportunity"
-            " offers_received solicitation_procedure set_aside_code set_aside pricing_code pricing",
-            FACTS,
-        ),
-        Column(
-            "disaster_codes",
-            "Disaster Emergency Fund Codes of its money, between commas; Q is money that is not for disasters",
-            _listed("r.disaster_codes"),
-        ),
-        *_as_stored("r", "subaward_count", FACTS),
-        _dollars(
-            "subaward_total", "the sum of those reports, never to be added to other amounts", "r.subaward_total_cents"
-        ),
-        *_as_stored("r", "place doubt source", FACTS),
-        Column("source_modified", "the day on which the source last changed it, YYYY-MM-DD", "r.modified"),
-        *_as_stored("r", "first_seen last_changed", FACTS),
-        Column("official_page", PAGE, "r.url"),
-    ),
+    (Column("record_key", KEY, "r.key"), *_record_columns(PUBLICATION_ONLY), Column("official_page", PAGE, "r.url")),
     f"FROM record AS r WHERE r.category IN ({_quoted(AWARDS)}) AND {_is_public('r.key')}",
 )
 ACTIONS_VIEW = View(
@@ -230,13 +162,14 @@ ACTIONS_VIEW = View(
         Column("action_key", "the action's own key", "a.key"),
         Column("record_key", KEY, "a.award_key"),
         Column("modification", "number of the modification; 0 is the base award", "a.modification"),
-        Column("signed", FACTS["signed"], "a.signed"),
+        Column("signed", SIGNED, "a.signed"),
         _fiscal_year("a.signed"),
         _dollars("obligation", "what this action obligates, below zero what it takes back", "a.obligation_cents"),
         Column("action_type", "code of the reason for a modification", "a.action_type"),
         Column("action_type_text", "that code in words", "a.action_type_text"),
         Column("description", "what it is for, as the source writes it", "a.description"),
-        *_as_stored("a", "source first_seen", FACTS),
+        Column("source", SOURCE, "a.source"),
+        Column("first_seen", FIRST_SEEN, "a.first_seen"),
     ),
     f"FROM action AS a WHERE a.removed IS NULL AND {_is_public('a.award_key')}",
 )
@@ -246,13 +179,9 @@ PUBLICATIONS_VIEW = View(
     "document. Its amounts are never added to those of awards.",
     (
         Column("record_key", KEY, "r.key"),
-        Column("kind", "announcement, notice, subaward, use-case or document", "r.category"),
-        *_as_stored(
-            "r",
-            "title type_text description recipient_name recipient_uei recipient_parent_name agency_code agency_name"
-            " sub_agency_code sub_agency_name office piid solicitation psc naics place published deadline state"
-            " amounts doubt source first_seen last_changed",
-            FACTS,
+        *_record_columns(AWARD_ONLY),
+        Column(
+            "amounts", "the amounts it states, JSON: meaning, dollars, whether shared by several awardees", "r.amounts"
         ),
         Column("official_page", PAGE, "r.url"),
     ),
@@ -286,7 +215,7 @@ EVENTS_VIEW = View(
         Column("action_key", "the action it is about, empty if none", "e.action_key"),
         Column("kind", f"one of {', '.join(sorted(kind.value for kind in EventKind))}", "e.kind"),
         _dollars("amount", "the amount it is about", "e.amount_cents"),
-        Column("signed", FACTS["signed"], "e.signed"),
+        Column("signed", SIGNED, "e.signed"),
         Column("published", "the day on which the source carried it, YYYY-MM-DD", "e.published"),
         Column("value_before", "what it was before, in words", "e.before"),
         Column("value_after", "what it is now, in words", "e.after"),
@@ -302,7 +231,7 @@ LINKS_VIEW = View(
         Column("award_key", "record_key of the award", "l.award_key"),
         Column("confidence", "how sure, from 0 to 1; 1 where the source itself names the award", "l.confidence"),
         Column("reason", "why they belong together", "l.reason"),
-        *_as_stored("l", "first_seen", FACTS),
+        Column("first_seen", FIRST_SEEN, "l.first_seen"),
     ),
     f"FROM link AS l WHERE {_is_public('l.record_key')} AND ({_is_public('l.award_key')}"
     " OR NOT EXISTS (SELECT 1 FROM record AS r WHERE r.key = l.award_key))",
@@ -312,12 +241,13 @@ SIGHTINGS_VIEW = View(
     "What one source says of an award; where sources differ, here is who says what.",
     (
         Column("record_key", KEY, "s.record_key"),
-        Column("source", FACTS["source"], "s.source"),
+        Column("source", SOURCE, "s.source"),
         Column("facts", "what it says, JSON; amounts are US dollars", "s.facts"),
         Column("source_modified", "the day on which the source last changed it, YYYY-MM-DD", "s.modified"),
         Column("gone", "the day on which the source dropped the award, YYYY-MM-DD", "s.gone"),
         Column("gone_reason", "why it did", "s.gone_reason"),
-        *_as_stored("s", "first_seen last_changed", FACTS),
+        Column("first_seen", FIRST_SEEN, "s.first_seen"),
+        Column("last_changed", "when Procurewatch last saw it change, UTC", "s.last_changed"),
         Column("official_page", PAGE, "s.url"),
     ),
     f"FROM sighting AS s WHERE {_is_public('s.record_key')}",

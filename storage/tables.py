@@ -17,98 +17,128 @@ from sqlmodel import JSON, Field, SQLModel
 from storage.columns import Cents, UtcTime
 
 
-def _cents(name: str) -> Any:
-    return Field(default=None, sa_column=Column(f"{name}_cents", Cents, nullable=True))
+def _cents(name: str, meaning: str = "", label: str = "") -> Any:
+    column = Column(f"{name}_cents", Cents, nullable=True)
+    return Field(default=None, sa_column=column, description=meaning or None, title=label or None)
 
 
-def _time(name: str, *, nullable: bool = False, index: bool = False) -> Any:
-    default = None if nullable else ...
-    return Field(default, sa_column=Column(name, UtcTime, nullable=nullable, index=index))
+def _time(name: str, meaning: str = "", *, nullable: bool = False, index: bool = False) -> Any:
+    column = Column(name, UtcTime, nullable=nullable, index=index)
+    return Field(None if nullable else ..., sa_column=column, description=meaning or None)
 
 
-def _text(name: str) -> Any:
-    return Field(default="", sa_column=Column(name, Text, nullable=False))
+def _text(name: str, meaning: str = "", label: str = "") -> Any:
+    column = Column(name, Text, nullable=False)
+    return Field(default="", sa_column=column, description=meaning or None, title=label or None)
 
 
-def _json(name: str) -> Any:
-    return Field(default_factory=list, sa_column=Column(name, JSON, nullable=False))
+def _json(name: str, meaning: str = "") -> Any:
+    column = Column(name, JSON, nullable=False)
+    return Field(default_factory=list, sa_column=column, description=meaning or None)
+
+
+def _code(meaning: str, label: str = "", *, index: bool = False) -> Any:
+    """Return a short text: a code, an identifier or a name."""
+    return Field(default="", index=index, description=meaning, title=label or None)
+
+
+def _day(meaning: str, label: str = "", *, index: bool = False) -> Any:
+    return Field(default=None, index=index, description=meaning, title=label or None)
+
+
+def _count(meaning: str, label: str = "") -> Any:
+    return Field(default=None, description=meaning, title=label or None)
 
 
 class RecordRow(SQLModel, table=True):
-    """An award, or a publication about one (`category` says which), as it was last told.
+    """An award, or a publication about one (`category` says which), combined from its sources.
 
-    Of an award that several sources tell of, these are the facts put together (`storage.writing.source_records`);
-    `source` is the
-    one whose page is linked. `revision` is the state that its source's search showed.
+    Each column that has a meaning is public: exports, the API, the SQL views and the pages derive their columns from
+    this class (`storage.fields`), in this order. A label is what pages call the column. `source` is the source whose
+    page is linked, `revision` the state that its search showed.
     """
 
     __tablename__ = "record"
     __table_args__ = (Index("ix_record_published", "source", "published"),)
 
     key: str = Field(primary_key=True)
-    source: str
-    revision: str
-    category: str = Field(index=True)
-    type_text: str
-    piid: str = Field(index=True)
-    parent_piid: str
-    parent_key: str = Field(index=True)
-    description: str = _text("description")
-    recipient_name: str = _text("recipient_name")
-    recipient_uei: str = Field(index=True)
-    recipient_cage: str
-    recipient_state: str
-    recipient_parent_name: str = _text("recipient_parent_name")
-    recipient_parent_uei: str
-    agency_code: str = Field(index=True)
-    agency_name: str
-    sub_agency_code: str = Field(index=True)
-    sub_agency_name: str
-    office: str
-    funding_agency_name: str
-    funding_sub_agency_name: str
-    obligated: Decimal | None = _cents("obligated")
-    exercised: Decimal | None = _cents("exercised")
-    ceiling: Decimal | None = _cents("ceiling")
-    signed: date | None = Field(default=None, index=True)
-    starts: date | None = None
-    ends: date | None = None
-    may_end: date | None = None
-    modified: date | None = None
-    psc: str
-    psc_text: str
-    naics: str
-    naics_text: str
-    solicitation: str = Field(index=True)
-    extent_competed: str
-    extent_competed_code: str = ""
-    not_competed_reason: str = _text("not_competed_reason")
-    fair_opportunity_code: str = ""
-    fair_opportunity: str = _text("fair_opportunity")
-    offers_received: int | None = None
-    solicitation_procedure: str = _text("solicitation_procedure")
-    set_aside_code: str = ""
-    set_aside: str = _text("set_aside")
-    pricing_code: str = ""
-    pricing: str = _text("pricing")
-    outlays: Decimal | None = _cents("outlays")
-    disaster_codes: list[str] = _json("disaster_codes")
-    subaward_count: int | None = None
-    subaward_total: Decimal | None = _cents("subaward_total")
-    place: str
-    url: str
-    title: str = _text("title")
-    modification: str = _text("modification")
-    published: date | None = None
-    deadline: datetime | None = _time("deadline", nullable=True)
-    state: str = _text("state")
-    corrects: str = _text("corrects")
-    doubt: str = _text("doubt")
+    revision: str = ""
+    category: str = Field(
+        index=True,
+        description="contract, idv, other-transaction, other-transaction-idv, assistance; announcement, notice, "
+        "subaward, use-case or document",
+    )
+    piid: str = _code("number of the contract or order (PIID); of assistance the FAIN or URI", index=True)
+    parent_piid: str = _code("number of the IDV that it was ordered under")
+    parent_key: str = _code("record_key of that IDV", index=True)
+    type_text: str = _code("the source's words for the kind of award or publication")
+    title: str = _text("title", "title of a publication")
+    recipient_name: str = _text("recipient_name", "who is paid, as the source writes it", "Recipient")
+    recipient_uei: str = _code("the recipient's Unique Entity ID", "Recipient's UEI", index=True)
+    recipient_cage: str = ""
+    recipient_state: str = _code("the recipient's state, two letters")
+    recipient_parent_name: str = _text(
+        "recipient_parent_name", "the recipient's parent company, as the source knows it", "Recipient's parent"
+    )
+    recipient_parent_uei: str = _code("the parent company's Unique Entity ID")
+    agency_code: str = _code("code of the department that buys: 070 is Homeland Security", index=True)
+    agency_name: str = _code("the department that buys")
+    sub_agency_code: str = _code("code of the agency within it that buys: 7012 is ICE", index=True)
+    sub_agency_name: str = _code("the agency within the department that buys", "Bought by")
+    office: str = _code("the contracting office", "Office")
+    funding_agency_name: str = _code("the department that pays")
+    funding_sub_agency_name: str = _code("the agency within it that pays")
+    obligated: Decimal | None = _cents(
+        "obligated", "what the government has obligated to date, over all actions", "Obligated to date"
+    )
+    exercised: Decimal | None = _cents("exercised", "base and exercised options", "Base and exercised options")
+    ceiling: Decimal | None = _cents("ceiling", "base and all options", "Ceiling with all options")
+    outlays: Decimal | None = _cents("outlays", "paid out so far, as agencies report it; older awards may have none")
     amounts: list[dict[str, Any]] = _json("amounts")
+    doubt: str = _text("doubt", "why an amount cannot be true; empty if nothing speaks against it")
+    signed: date | None = _day("the day on which the base award was signed", "Signed", index=True)
+    published: date | None = _day("the day on which a publication appeared")
+    deadline: datetime | None = _time("deadline", "until when a notice can be answered", nullable=True)
+    starts: date | None = _day("first day of the period of performance")
+    ends: date | None = _day("last day of it, with the options exercised", "Ends")
+    may_end: date | None = _day("last day of it, with all options", "Ends with all options")
+    description: str = _text("description", "what is bought, in the source's words")
+    psc: str = _code("product or service code", "Product or service (PSC)")
+    psc_text: str = _code("that code in words")
+    naics: str = _code("industry code (NAICS)", "Industry (NAICS)")
+    naics_text: str = _code("that code in words")
+    solicitation: str = _code("number of the solicitation", "Solicitation", index=True)
+    extent_competed_code: str = _code("FPDS code: A is full and open competition, C is not competed ...")
+    extent_competed: str = _code("how far it was competed, in the source's words", "Competition")
+    not_competed_reason: str = _text("not_competed_reason", "why it was not open to all", "Reason not competed")
+    fair_opportunity_code: str = _code("of an order, FPDS code: FAIR if all holders of its contract could compete")
+    fair_opportunity: str = _text("fair_opportunity", "that code in words", "Fair opportunity")
+    offers_received: int | None = _count(
+        "number of offers; an order may state that of the contract it is under", "Offers received"
+    )
+    solicitation_procedure: str = _text("solicitation_procedure", "how offers were asked for", "Solicitation procedure")
+    set_aside_code: str = _code("FPDS code of the set-aside; NONE if there was none")
+    set_aside: str = _text("set_aside", "for whom the competition was reserved", "Set-aside")
+    pricing_code: str = _code("FPDS code of the type of contract: J is firm fixed price")
+    pricing: str = _text("pricing", "that code in words", "Pricing")
+    disaster_codes: list[str] = _json(
+        "disaster_codes", "Disaster Emergency Fund Codes of the money; Q is money that is not for disasters"
+    )
+    subaward_count: int | None = _count("number of subawards that the recipient has reported")
+    subaward_total: Decimal | None = _cents(
+        "subaward_total", "sum of those reports, which repeat earlier amounts: never add it to other amounts"
+    )
+    place: str = _code("place of performance", "Place of performance")
+    state: str = _text("state", "the source's word for a publication that no longer stands")
+    modification: str = _text("modification")
+    corrects: str = _text("corrects")
     attachments: list[dict[str, str]] = _json("attachments")
     facts: list[dict[str, str]] = _json("facts")
-    first_seen: datetime = _time("first_seen", index=True)
-    last_changed: datetime = _time("last_changed")
+    source: str = Field(description="the source whose page is linked; of several, the first in their order")
+    modified: date | None = _day("the day on which the source last changed it")
+    first_seen: datetime = _time("first_seen", "when Procurewatch first saw it", index=True)
+    last_changed: datetime = _time("last_changed", "when Procurewatch last saw it change")
+    url: str = ""
 
 
 class SightingRow(SQLModel, table=True):

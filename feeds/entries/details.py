@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from feeds.entries.titles import NO_MONEY
 from feeds.text import NOT_STATED, clean, format_date, format_money, format_time, one_line, pluralize, to_utc
+from storage.fields import AWARD_ONLY, RECORD_FIELDS
 from storage.models import EventKind, StoredEvent, StoredRecord
 
 LATE_AFTER_DAYS = 7
@@ -19,6 +20,12 @@ ANSWERS = {"competed": "Competed", "not-competed": "Not competed"}
 # USAspending's groups of Disaster Emergency Fund Codes; Q is money that is not for disasters or emergencies.
 DISASTERS = {**dict.fromkeys("LMNOPUV", "COVID-19"), **dict.fromkeys("1Z", "infrastructure"), "9": "not specified"}
 NO_DISASTER = "Q"
+
+# Fields of awards that are shown as they are, under their labels; the others are worded below.
+_WORDED = {"obligated", "exercised", "ceiling", "may_end"}
+PLAIN_FIELDS = [
+    field for field in RECORD_FIELDS if field.label and field.name in AWARD_ONLY and field.name not in _WORDED
+]
 
 _CHANGES = {
     EventKind.EXTENDED: "End of the period",
@@ -95,13 +102,22 @@ def competition(award: StoredRecord) -> list[Detail]:
     """Return how an award was competed and priced."""
     return _known(
         ("Competition", _competition(award)),
-        ("Reason not competed", award.not_competed_reason),
-        ("Fair opportunity", award.fair_opportunity),
-        ("Offers received", "" if award.offers_received is None else f"{award.offers_received:,}"),
-        ("Solicitation procedure", award.solicitation_procedure),
-        ("Set-aside", award.set_aside),
-        ("Pricing", award.pricing),
+        *((field.label, _shown(getattr(award, field.name))) for field in PLAIN_FIELDS),
     )
+
+
+def _shown(value: object) -> str:
+    match value:
+        case None:
+            return ""
+        case int():
+            return f"{value:,}"
+        case Decimal():
+            return format_money(value)
+        case date():
+            return format_date(value)
+        case _:
+            return str(value)
 
 
 def payments(award: StoredRecord) -> list[Detail]:

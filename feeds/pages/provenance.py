@@ -9,60 +9,28 @@ from decimal import Decimal
 
 from feeds.entries.details import Detail
 from feeds.text import NOT_STATED, format_date, format_money, one_line
+from storage.fields import RECORD_FIELDS
 from storage.models import StoredRecord, StoredSighting
 
 # The sources that tell of every contract, and those of every grant: one of them that does not is worth saying.
 TELLERS = {"assistance": ("assistance",)}
 TELLERS_OF_CONTRACTS = ("usaspending", "fpds", "samawards")
-ALWAYS = {
-    "obligated": "Obligated to date",
-    "exercised": "Base and exercised options",
-    "ceiling": "Ceiling with all options",
-    "signed": "Signed",
-}
-WHERE_THEY_DIFFER = {
-    "recipient_name": "Recipient",
-    "recipient_uei": "Recipient's UEI",
-    "recipient_parent_name": "Recipient's parent",
-    "sub_agency_name": "Bought by",
-    "office": "Office",
-    "ends": "Ends",
-    "may_end": "Ends with all options",
-    "psc": "Product or service (PSC)",
-    "naics": "Industry (NAICS)",
-    "solicitation": "Solicitation",
-    "extent_competed": "Competition",
-    "not_competed_reason": "Reason not competed",
-    "fair_opportunity": "Fair opportunity",
-    "offers_received": "Offers received",
-    "solicitation_procedure": "Solicitation procedure",
-    "set_aside": "Set-aside",
-    "pricing": "Pricing",
-    "place": "Place of performance",
-}
+ALWAYS = {"obligated", "exercised", "ceiling", "signed"}
+LABELS = {field.name: field.label for field in RECORD_FIELDS if field.label}
+# The fields that a fact of the page is made of.
 FIELDS = {
-    "Signed": ("signed",),
+    **{label: (name,) for name, label in LABELS.items()},
     "Last modified at the source": ("modified",),
     "Bought by": ("sub_agency_name", "agency_name"),
-    "Office": ("office",),
     "Paid for by": ("funding_sub_agency_name", "funding_agency_name"),
     "Recipient": ("recipient_name",),
-    "Recipient's parent": ("recipient_parent_name",),
     "Period of performance": ("starts", "ends", "may_end"),
-    "Place of performance": ("place",),
     "Product or service (PSC)": ("psc", "psc_text"),
     "Industry (NAICS)": ("naics", "naics_text"),
     "Competition": ("extent_competed", "fair_opportunity"),
-    "Reason not competed": ("not_competed_reason",),
-    "Fair opportunity": ("fair_opportunity",),
-    "Offers received": ("offers_received",),
-    "Solicitation procedure": ("solicitation_procedure",),
-    "Set-aside": ("set_aside",),
-    "Pricing": ("pricing",),
     "Paid out so far (outlays)": ("outlays",),
     "Disaster and emergency money (DEFC)": ("disaster_codes",),
     "Subawards reported": ("subaward_count", "subaward_total"),
-    "Solicitation": ("solicitation",),
     "Kind of award": ("type_text",),
     "Award number (PIID)": ("piid",),
     "Ordered under (parent PIID)": ("parent_piid",),
@@ -106,9 +74,11 @@ def compare_sources(
     """Return what the sources say of an award, `None` for what is told by one source by its nature."""
     if not said:
         return None
-    differing = [name for name in WHERE_THEY_DIFFER if len({_value(one, name) for one in said} - {NOT_STATED}) > 1]
-    labels = {**ALWAYS, **{name: WHERE_THEY_DIFFER[name] for name in differing}}
-    rows = [(label, tuple(_value(one, name) for one in said)) for name, label in labels.items()]
+    rows = []
+    for name, label in LABELS.items():
+        values = tuple(_value(one, name) for one in said)
+        if name in ALWAYS or len(set(values) - {NOT_STATED}) > 1:
+            rows.append((label, values))
     rows = [row for row in rows if set(row[1]) != {NOT_STATED}]
     rows += [
         ("Actions told", tuple(f"{one.actions:,}" for one in said)),

@@ -7,7 +7,8 @@ from itertools import islice
 from typing import Any
 
 from procurewatch.exports.stream_buffer import StreamBuffer
-from storage.reading.export_rows import Kind, Row
+from storage.fields import FieldType
+from storage.reading.export_rows import Row
 
 ROW_GROUP_SIZE = 20_000
 
@@ -16,7 +17,7 @@ class ParquetMissing(Exception):
     """pyarrow is not installed. The message says how to install it."""
 
 
-def parquet_bytes(columns: Mapping[str, Kind], rows: Iterable[Row]) -> Iterator[bytes]:
+def parquet_bytes(columns: Mapping[str, FieldType], rows: Iterable[Row]) -> Iterator[bytes]:
     """Yield a Parquet file, one row group at a time.
 
     Amounts are `decimal128(20, 2)`, dates `date32`, times `timestamp[us, UTC]`.
@@ -46,14 +47,15 @@ def _encodable(row: Row) -> dict[str, object]:
     }
 
 
-def _type(arrow: Any, kind: Kind) -> Any:
+def _type(arrow: Any, kind: FieldType) -> Any:
     return {
-        Kind.TEXT: arrow.string(),
-        Kind.DOLLARS: arrow.decimal128(20, 2),
-        Kind.DAY: arrow.date32(),
-        Kind.MOMENT: arrow.timestamp("us", tz="UTC"),
-        Kind.SCORE: arrow.float64(),
-        Kind.COUNT: arrow.int64(),
+        FieldType.TEXT: arrow.string(),
+        FieldType.TEXTS: arrow.string(),  # joined with semicolons
+        FieldType.DOLLARS: arrow.decimal128(20, 2),
+        FieldType.DATE: arrow.date32(),
+        FieldType.TIME: arrow.timestamp("us", tz="UTC"),
+        FieldType.SCORE: arrow.float64(),
+        FieldType.COUNT: arrow.int64(),
     }[kind]
 
 

@@ -13,6 +13,7 @@ from decimal import Decimal
 from enum import StrEnum
 from itertools import islice
 
+from storage.fields import RECORD_FIELDS, FieldType
 from storage.models import MatchBand, StoredAction, StoredEvent, StoredRecord
 
 AT_ONCE = 500  # records read together
@@ -30,17 +31,6 @@ ActionsOf = Callable[[Sequence[str]], Mapping[str, Sequence[StoredAction]]]
 EventsOf = Callable[[Sequence[str]], Mapping[str, Sequence[StoredEvent]]]
 
 
-class Kind(StrEnum):
-    """What the values of a column are; any may be missing."""
-
-    TEXT = "text"
-    DOLLARS = "dollars"
-    DAY = "day"
-    MOMENT = "moment"
-    SCORE = "score"
-    COUNT = "count"
-
-
 class RowsOf(StrEnum):
     """What a row of an export is."""
 
@@ -49,77 +39,23 @@ class RowsOf(StrEnum):
     EVENTS = "events"
 
 
-_TEXT = Kind.TEXT
-_FACTS = {
-    "piid": _TEXT,
-    "parent_piid": _TEXT,
-    "type_text": _TEXT,
-    "title": _TEXT,
-    "recipient_name": _TEXT,
-    "recipient_uei": _TEXT,
-    "recipient_parent_name": _TEXT,
-    "recipient_parent_uei": _TEXT,
-    "agency_name": _TEXT,
-    "sub_agency_name": _TEXT,
-    "office": _TEXT,
-    "funding_agency_name": _TEXT,
-    "obligated": Kind.DOLLARS,
-    "exercised": Kind.DOLLARS,
-    "ceiling": Kind.DOLLARS,
-    "outlays": Kind.DOLLARS,
-    "doubt": _TEXT,
-    "signed": Kind.DAY,
-    "published": Kind.DAY,
-    "deadline": Kind.MOMENT,
-    "starts": Kind.DAY,
-    "ends": Kind.DAY,
-    "may_end": Kind.DAY,
-    "description": _TEXT,
-    "psc": _TEXT,
-    "psc_text": _TEXT,
-    "naics": _TEXT,
-    "naics_text": _TEXT,
-    "solicitation": _TEXT,
-    "competition": _TEXT,
-    "extent_competed_code": _TEXT,
-    "extent_competed": _TEXT,
-    "not_competed_reason": _TEXT,
-    "fair_opportunity_code": _TEXT,
-    "fair_opportunity": _TEXT,
-    "offers_received": Kind.COUNT,
-    "solicitation_procedure": _TEXT,
-    "set_aside_code": _TEXT,
-    "set_aside": _TEXT,
-    "pricing_code": _TEXT,
-    "pricing": _TEXT,
-    "disaster_codes": _TEXT,
-    "subaward_count": Kind.COUNT,
-    "subaward_total": Kind.DOLLARS,
-    "place": _TEXT,
-    "state": _TEXT,
-    "source": _TEXT,
-}
+_TEXT = FieldType.TEXT
 _RECORDS = {
     "vendor": _TEXT,
     "matched_because": _TEXT,
-    "score": Kind.SCORE,
+    "score": FieldType.SCORE,
     "band": _TEXT,
-    "kind": _TEXT,
-    **_FACTS,
-    "source_modified": Kind.DAY,
-    "first_seen": Kind.MOMENT,
-    "last_changed": Kind.MOMENT,
+    **{field.public_name: field.type for field in RECORD_FIELDS},
     "attribution": _TEXT,
-    "parent_key": _TEXT,
     "record_key": _TEXT,
     "official_page": _TEXT,
 }
-COLUMNS: Mapping[RowsOf, Mapping[str, Kind]] = {
+COLUMNS: Mapping[RowsOf, Mapping[str, FieldType]] = {
     RowsOf.RECORDS: _RECORDS,
     RowsOf.ACTIONS: {
-        "action_signed": Kind.DAY,
+        "action_signed": FieldType.DATE,
         "modification": _TEXT,
-        "action_obligation": Kind.DOLLARS,
+        "action_obligation": FieldType.DOLLARS,
         "action_type": _TEXT,
         "action_description": _TEXT,
         "action_key": _TEXT,
@@ -127,10 +63,10 @@ COLUMNS: Mapping[RowsOf, Mapping[str, Kind]] = {
     },
     RowsOf.EVENTS: {
         "event": _TEXT,
-        "event_first_seen": Kind.MOMENT,
-        "event_signed": Kind.DAY,
-        "event_published": Kind.DAY,
-        "event_amount": Kind.DOLLARS,
+        "event_first_seen": FieldType.TIME,
+        "event_signed": FieldType.DATE,
+        "event_published": FieldType.DATE,
+        "event_amount": FieldType.DOLLARS,
         "before": _TEXT,
         "after": _TEXT,
         "event_action_key": _TEXT,
@@ -148,17 +84,15 @@ def record_row(record: StoredRecord) -> Row:
         "matched_because": best.reason if best else "",
         "score": best.score if best else None,
         "band": best.band if best else "",
-        "kind": record.category,
-        **{name: getattr(record, name) for name in _FACTS},
-        "disaster_codes": "; ".join(record.disaster_codes),
-        "source_modified": record.modified,
-        "first_seen": record.first_seen,
-        "last_changed": record.last_changed,
+        **{field.public_name: _value(getattr(record, field.name)) for field in RECORD_FIELDS},
         "attribution": attribution(record),
-        "parent_key": record.parent_key,
         "record_key": record.key,
         "official_page": record.url,
     }
+
+
+def _value(value: Value | tuple[str, ...]) -> Value:
+    return "; ".join(value) if isinstance(value, tuple) else value
 
 
 def action_row(of: Row, action: StoredAction) -> Row:

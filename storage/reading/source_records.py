@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -18,11 +18,12 @@ from storage.tables import RecordRow, SightingRow
 # Order of precedence where the dates are the same. The page of the first is linked: it is public.
 RANK = ("usaspending", "assistance", "samawards", "fpds")
 NOT_SAID_BY_A_SOURCE = frozenset({"key", "source", "revision", "category", "first_seen", "last_changed", "url"})
-DATES = frozenset({"signed", "starts", "ends", "may_end", "modified", "published"})
-AMOUNTS = frozenset({"obligated", "exercised", "ceiling", "outlays", "subaward_total"})
-COUNTS = frozenset({"offers_received", "subaward_count"})
-LISTS = frozenset({"amounts", "attachments", "facts", "disaster_codes"})
 FACTS = tuple(sorted(set(RecordRow.model_fields) - NOT_SAID_BY_A_SOURCE - {"deadline"}))
+_PARSERS: Mapping[object, Callable[[str], object]] = {
+    Decimal | None: Decimal,
+    date | None: date.fromisoformat,
+    int | None: int,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,8 +126,5 @@ def read_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _value(name: str, value: Any) -> Any:
-    if name in DATES:
-        return date.fromisoformat(value)
-    if name in COUNTS:
-        return int(value)
-    return Decimal(value) if name in AMOUNTS else value
+    parse = _PARSERS.get(RecordRow.model_fields[name].annotation)
+    return parse(value) if parse else value

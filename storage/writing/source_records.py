@@ -16,11 +16,7 @@ from sqlmodel import col
 
 from sources.records import Award
 from storage.reading.source_records import (
-    AMOUNTS,
-    COUNTS,
-    DATES,
     FACTS,
-    LISTS,
     facts_of,
     latest_of,
     rank,
@@ -86,9 +82,5 @@ def together(sightings: Sequence[SightingRow]) -> dict[str, Any]:
         for name, value in read_facts(sighting.facts).items():
             facts.setdefault(name, value)
     best = min(sightings, key=lambda sighting: rank(sighting.source))
-    empty: dict[str, Any] = {name: _empty(name) for name in FACTS}
+    empty = {name: RecordRow.model_fields[name].get_default(call_default_factory=True) for name in FACTS}
     return {**empty, **facts, "source": best.source, "url": best.url, "revision": best.revision}
-
-
-def _empty(name: str) -> Any:
-    return None if name in DATES | AMOUNTS | COUNTS else [] if name in LISTS else ""

@@ -181,7 +181,8 @@ def _detail(session: Session, record: StoredRecord, base_url: str) -> RecordDeta
         "sightings": [sighting_answer(sighting) for sighting in sources_of(session, record.key)],
         "evidence": [evidence_answer(evidence, base_url) for evidence in evidence_of(session, record.key)],
     }
-    return RecordDetail.model_validate({**record_facts(record, base_url), **more})
+    detail: RecordDetail = RecordDetail.model_validate({**record_facts(record, base_url), **more})
+    return detail
 
 
 def _public_links(session: Session, key: str) -> Sequence[StoredLink]:

@@ -9,11 +9,12 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema, create_model
 
 from feeds import urls
 from feeds.entries.matches import published_matches
 from feeds.text import clean
+from storage.fields import RECORD_FIELDS, FieldType
 from storage.models import EventKind, StoredEvent, StoredEvidence, StoredLink, StoredRecord, StoredSighting
 
 
@@ -77,71 +78,34 @@ class Amount(Answer):
     shared: bool = Field(description="whether it is that of several awardees together")
 
 
-class Record(Answer):
-    """An award or a publication, as its sources tell it now."""
+_TYPES: dict[FieldType, Any] = {
+    FieldType.TEXT: Text,
+    FieldType.TEXTS: list[Text],
+    FieldType.DOLLARS: Dollars | None,
+    FieldType.DATE: date | None,
+    FieldType.TIME: Moment | None,
+    FieldType.COUNT: int | None,
+}
+
+
+class RecordKeys(Answer):
+    """Where a record is found."""
 
     record_key: str = Field(validation_alias="key", description="its key, for ever the same")
     page: str = Field(description="its page here")
     official_page: str = Field(description="its page at the source")
-    source: str
-    kind: str = Field(validation_alias="category", description="contract, idv, assistance, notice, announcement ...")
-    type_text: Text = Field(description="what the source calls that kind")
-    title: Text = Field(description="title of a publication")
-    piid: Text = Field(description="number of the contract or order")
-    parent_piid: Text = Field(description="number of the vehicle it was ordered under")
-    parent_key: str = Field(description="key of the vehicle")
-    description: Text
-    recipient_name: Text = Field(description="who is paid")
-    recipient_uei: Text
-    recipient_parent_name: Text
-    recipient_parent_uei: Text
-    agency_code: Text = Field(description="department: 070 is Homeland Security")
-    agency_name: Text
-    sub_agency_code: Text = Field(description="its part that buys: 7012 is ICE")
-    sub_agency_name: Text
-    office: Text
-    funding_agency_name: Text
-    funding_sub_agency_name: Text
-    obligated: Dollars | None = Field(description="bound to be paid so far, US dollars")
-    exercised: Dollars | None = Field(description="value with the options exercised, US dollars")
-    ceiling: Dollars | None = Field(description="value with all options, US dollars")
-    outlays: Dollars | None = Field(description="paid out, as agencies report it, US dollars")
+
+
+_record_fields: dict[str, Any] = {
+    field.public_name: (_TYPES[field.type], Field(validation_alias=field.name, description=field.meaning))
+    for field in RECORD_FIELDS
+}
+
+
+class Record(create_model("RecordFields", __base__=RecordKeys, **_record_fields)):  # type: ignore[misc]  # a class made here
+    """An award or a publication, as its sources tell it now."""
+
     amounts: list[Amount] = Field(description="what a publication states; never added to those of awards")
-    signed: date | None
-    starts: date | None = Field(description="first day of the period of performance")
-    ends: date | None = Field(description="last day of it")
-    may_end: date | None = Field(description="last day of it with all options")
-    published: date | None = Field(description="when a publication appeared")
-    deadline: Moment | None = Field(description="until when a notice can be answered")
-    psc: Text = Field(description="product or service code")
-    psc_text: Text
-    naics: Text = Field(description="industry code")
-    naics_text: Text
-    solicitation: Text
-    competition: str = Field(description="competed, not-competed or unknown; empty for what is no contract")
-    extent_competed_code: Text = Field(description="FPDS code: A is full and open competition, C is not competed ...")
-    extent_competed: Text
-    not_competed_reason: Text = Field(description="why it was not open to all")
-    fair_opportunity_code: Text = Field(description="FPDS code: whether all holders of an order's contract were asked")
-    fair_opportunity: Text
-    offers_received: int | None = Field(description="number of offers; an order may state that of its contract")
-    solicitation_procedure: Text
-    set_aside_code: Text = Field(description="FPDS code, NONE if there was none")
-    set_aside: Text = Field(description="for whom the competition was reserved")
-    pricing_code: Text = Field(description="FPDS code of the type of contract: J is firm fixed price")
-    pricing: Text
-    disaster_codes: list[Text] = Field(
-        description="Disaster Emergency Fund Codes; Q is money that is not for disasters"
-    )
-    subaward_count: int | None = Field(description="number of subawards that the recipient has reported")
-    subaward_total: Dollars | None = Field(
-        description="sum of those reports, US dollars; they repeat earlier amounts: never add it to other amounts"
-    )
-    place: Text = Field(description="place of performance")
-    doubt: Text = Field(description="why an amount cannot be true")
-    source_modified: date | None = Field(validation_alias="modified", description="last change at the source")
-    first_seen: Moment = Field(description="when it was first seen here")
-    last_changed: Moment = Field(description="when it last changed here")
     matches: list[Match] = Field(description="whom it concerns, the surest first")
 
 

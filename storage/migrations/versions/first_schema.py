@@ -17,7 +17,7 @@ branch_labels = None
 depends_on = None
 
 # The digest of the SQL views that belong to this schema (`storage.sql_views.views_digest`).
-VIEWS = "d2106de455ee3a8c"
+VIEWS = "b4088a756ec3988d"
 
 # SQLite: words are normalized and prefixed by `storage.search.index`; the tokenizer splits only at spaces.
 FTS5 = """

@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 
 from feeds.text import clean
 from procurewatch.exports.csv_json import csv_bytes, json_bytes
+from storage.fields import FieldType
 from storage.models import StoredRecord
-from storage.reading.export_rows import COLUMNS, Kind, Row, RowsOf, Value, rows_of
+from storage.reading.export_rows import COLUMNS, Row, RowsOf, Value, rows_of
 from tests.feeds.records import CLEARVIEW
 
 FORMULAS = (
@@ -128,6 +129,13 @@ def test_many_rows_need_no_more_memory_than_few(form: str) -> None:
 def test_every_row_has_its_columns_and_no_other() -> None:
     (row,) = rows_of(RowsOf.RECORDS, [CLEARVIEW], actions_of=lambda _: {}, events_of=lambda _: {})
     assert list(row) == list(COLUMNS[RowsOf.RECORDS])
-    kinds = {Kind.TEXT: str, Kind.DOLLARS: Decimal, Kind.DAY: date, Kind.MOMENT: datetime, Kind.SCORE: float}
+    kinds = {
+        FieldType.TEXT: str,
+        FieldType.TEXTS: str,  # joined
+        FieldType.DOLLARS: Decimal,
+        FieldType.DATE: date,
+        FieldType.TIME: datetime,
+        FieldType.SCORE: float,
+    }
     for name, kind in COLUMNS[RowsOf.RECORDS].items():
         assert row[name] is None or isinstance(row[name], kinds[kind]), name

@@ -21,7 +21,8 @@ from procurewatch.exports.formats import ExportFormat, export_bytes
 from procurewatch.exports.parquet import ParquetMissing, parquet_bytes
 from procurewatch.exports.sqlite_file import write_sqlite
 from storage.database import Database
-from storage.reading.export_rows import COLUMNS, Kind, Row, RowsOf
+from storage.fields import FieldType
+from storage.reading.export_rows import COLUMNS, Row, RowsOf
 from storage.reading.records import all_keys, records_by_key
 from tests.records import BABEL, CLEARVIEW, SEEN, SOLE_SOURCE, document, match
 from tests.storage.tables import save
@@ -67,7 +68,7 @@ def test_every_file_says_how_an_award_was_bought_and_paid(database: Database, tm
 
 
 def test_parquet_is_written_in_groups() -> None:
-    columns = {"n": Kind.SCORE, "at": Kind.MOMENT, "text": Kind.TEXT}
+    columns = {"n": FieldType.SCORE, "at": FieldType.TIME, "text": FieldType.TEXT}
     rows: Iterator[Row] = (
         {"n": float(n), "at": datetime(2026, 1, 1, tzinfo=UTC), "text": "\ud800"} for n in range(45_000)
     )

@@ -1,0 +1,35 @@
+"""Write the tables of columns in docs/querying-sql.md and docs/exports.md: `python scripts/update_field_docs.py`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from storage.fields import RECORD_FIELDS
+from storage.sql_views import VIEWS
+
+DOCS = Path(__file__).parents[1] / "docs"
+
+
+def with_rows(page: str, heading: str, rows: Iterable[tuple[str, str]]) -> str:
+    """Return the page with these rows in the first table below a heading."""
+    before, found, after = page.partition(f"{heading}\n")
+    written = "".join(f"| `{name}` | {meaning} |\n" for name, meaning in rows)
+    return before + found + re.sub(r"(\| --- \| --- \|\n)(?:\|.*\n)*", lambda match: match[1] + written, after, count=1)
+
+
+def main() -> None:
+    """Write both pages."""
+    sql = DOCS / "querying-sql.md"
+    page = sql.read_text()
+    for view in VIEWS:
+        page = with_rows(page, f"### {view.name}", ((column.name, column.meaning) for column in view.columns))
+    sql.write_text(page)
+    exports = DOCS / "exports.md"
+    fields = ((field.public_name, field.meaning) for field in RECORD_FIELDS)
+    exports.write_text(with_rows(exports.read_text(), "### The fields of a record", fields))
+
+
+if __name__ == "__main__":
+    main()

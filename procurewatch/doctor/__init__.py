@@ -1,4 +1,4 @@
-"""What is wrong, and what to do about it: this machine, the settings, what is stored, and each source."""
+"""Checks of the machine, the settings, the database, the watchlist and each source, for `procurewatch doctor`."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from monitors.watchlist.model import Watchlist
 from procurewatch.context import AppContext, disabled_reason
 from procurewatch.doctor import installation, machine, network
-from procurewatch.doctor.findings import Finding, Redaction, Result, guarded
-from procurewatch.doctor.network import Reply, address_of, other_addresses
+from procurewatch.doctor.findings import Finding, Redaction, Result, catch_errors
+from procurewatch.doctor.network import Reply, all_addresses, main_address
 from procurewatch.doctor.upstream import SourceChecks
 from procurewatch.settings import Settings, SettingsError
 from sources.base import Source
@@ -20,52 +20,56 @@ from storage.database import Database
 
 __all__ = ["Finding", "Result", "examine"]
 
-TRIES = 2  # of one request: a person is waiting at the terminal
-NOT_ASKED = "Not asked"
+MAX_TRIES = 2  # per request: a person is waiting at the terminal
+NOT_CHECKED = "Not checked"
 
 
 def examine(given: Settings | SettingsError, *, only: Sequence[str] = (), offline: bool = False) -> Iterator[Finding]:
-    """Give what is found, in the order of a report; nothing of it is secret.
+    """Yield all findings in the order of the report, without secrets.
 
     Args:
-        given: the settings, or why they cannot be read.
-        only: names of the sources to ask, whatever that costs of their quotas; all that are turned on if empty.
-        offline: ask no source.
+        given: the settings, or the error that prevents reading them.
+        only: names of the sources to check, whatever that uses of their quotas; all enabled ones if empty.
+        offline: send no requests.
     """
-    return map(Redaction.of(given if isinstance(given, Settings) else None), _examined(given, only, offline=offline))
+    redact = Redaction.of(given if isinstance(given, Settings) else None)
+    return map(redact, _findings(given, only, offline=offline))
 
 
-def _examined(given: Settings | SettingsError, only: Sequence[str], *, offline: bool) -> Iterator[Finding]:
-    yield from guarded(machine.SECTION, "program", machine.program())
-    environment = list(guarded(machine.SECTION, "proxy", machine.environment()))
+def _findings(given: Settings | SettingsError, only: Sequence[str], *, offline: bool) -> Iterator[Finding]:
+    yield from catch_errors(machine.SECTION, "program", machine.check_program())
+    environment = list(catch_errors(machine.SECTION, "proxy", machine.check_environment()))
     yield from environment
     if isinstance(given, SettingsError):
-        yield from installation.wrong_settings(given)
+        yield from installation.report_wrong_settings(given)
         return
-    why_offline = "not asked because of --offline" if offline else ""
-    if _wrong(environment):
+    why_offline = "not checked because of --offline" if offline else ""
+    if _has_problem(environment):
         why_offline = "fix the proxy and certificate variables above first"
     with ExitStack() as stack:
-        examination = _Examination(settings=_in_haste(given, only), named=bool(only), why_offline=why_offline)
-        yield from examination.machine()
-        yield from examination.installation(given, stack)
-        yield from examination.upstreams()
+        examination = _Examination(settings=_for_doctor(given, only), named=bool(only), why_offline=why_offline)
+        yield from examination.check_machine()
+        yield from examination.check_installation(given, stack)
+        yield from examination.check_sources()
 
 
-def _wrong(findings: Iterable[Finding]) -> bool:
+def _has_problem(findings: Iterable[Finding]) -> bool:
     return any(finding.result is Result.PROBLEM for finding in findings)
 
 
-def _in_haste(given: Settings, only: Sequence[str]) -> Settings:
-    """Return the settings with fewer tries, and with these sources alone if any are named."""
+def _for_doctor(given: Settings, only: Sequence[str]) -> Settings:
+    """Return the settings with fewer tries, and with only the named sources if there are any."""
     own = {name: given.source(name) for name in SOURCES}
-    tries = {name: each.model_copy(update={"tries": min(each.tries, TRIES)}) for name, each in own.items()}
-    return given.model_copy(update={"sources": tries, "only_sources": list(only) or given.only_sources})
+    sources = {name: each.model_copy(update={"tries": min(each.tries, MAX_TRIES)}) for name, each in own.items()}
+    return given.model_copy(update={"sources": sources, "only_sources": list(only) or given.only_sources})
 
 
 @dataclass(kw_only=True)
 class _Examination:
-    """One run of the doctor. `why_offline`: why no source is asked, "" if they are; `database`: `None` if unusable."""
+    """One run of the doctor.
+
+    `why_offline` is the reason to send no requests, "" if there is none; `database` is `None` if it is unusable.
+    """
 
     settings: Settings
     named: bool
@@ -73,67 +77,59 @@ class _Examination:
     database: Database | None = None
     replies: Mapping[str, Reply] = field(default_factory=dict)
 
-    def machine(self) -> Iterator[Finding]:
-        """Check this machine, and which servers answer."""
-        yield from guarded(machine.SECTION, "disk", machine.data_folder(self.settings.data_dir))
+    def check_machine(self) -> Iterator[Finding]:
+        """Check the disk, and which servers answer."""
+        yield from catch_errors(machine.SECTION, "disk", machine.check_disk(self.settings.data_dir))
         if not self.why_offline:
-            addresses = [address for source in self._asked() for address in self._addresses(source)]
-            self.replies = network.reach(addresses, self.settings.contact)
-            yield from guarded(machine.SECTION, "clock", network.clock(self.replies))
+            addresses = [each for source in self._enabled() for each in all_addresses(source, self.settings)]
+            self.replies = network.contact_servers(addresses, self.settings.contact)
+            yield from catch_errors(machine.SECTION, "clock", network.check_clock(self.replies))
 
-    def installation(self, given: Settings, stack: ExitStack) -> Iterator[Finding]:
-        """Check the settings as they were given, the database, which `stack` closes, and the watchlist."""
-        yield from guarded(installation.SETTINGS, "settings", installation.settings(given))
-        opened = installation.opened(given.database())
-        findings = [opened] if isinstance(opened, Finding) else []
+    def check_installation(self, given: Settings, stack: ExitStack) -> Iterator[Finding]:
+        """Check the settings as given, the database, which `stack` closes, and the watchlist."""
+        yield from catch_errors(installation.SETTINGS, "settings", installation.check_settings(given))
+        opened = installation.open_or_report(given.database())
         if isinstance(opened, Database):
             stack.enter_context(closing(opened))
-            findings = list(guarded(installation.DATABASE, "database", installation.database(opened)))
-            self.database = None if _wrong(findings) else opened
-        yield from findings
-        looked = installation.watchlist(given.watchlist_files, self.database)
-        yield from guarded(installation.WATCHLIST, "watchlist", looked)
+            findings = list(catch_errors(installation.DATABASE, "database", installation.check_database(opened)))
+            self.database = None if _has_problem(findings) else opened
+            yield from findings
+        else:
+            yield opened
+        findings_of_watchlist = installation.check_watchlist(given.watchlist_files, self.database)
+        yield from catch_errors(installation.WATCHLIST, "watchlist", findings_of_watchlist)
 
-    def upstreams(self) -> Iterator[Finding]:
-        """Check each source; report at the end which were not asked."""
+    def check_sources(self) -> Iterator[Finding]:
+        """Check each source; list those that were not checked last."""
         reported: set[str] = set()
-        for source in self._asked():
-            address = address_of(source, self.settings)
+        for source in self._enabled():
+            address = main_address(source, self.settings)
             fault = self.replies[address].fault if address in self.replies else ""
             if not fault:
-                yield from guarded(source.title, "source", self._upstream(source), source.name)
+                yield from catch_errors(source.title, "source", self._check_source(source), source.name)
             elif address not in reported:
                 reported.add(address)
-                same = [each for each in self._asked() if address_of(each, self.settings) == address]
-                yield network.unreachable(address, fault, same)
-        yield from self._left_out()
+                affected = [each for each in self._enabled() if main_address(each, self.settings) == address]
+                yield network.unreachable(address, fault, affected)
+        if why := self.why_offline or ("" if self.database else "fix the database first"):
+            names = tuple(source.name for source in self._enabled())
+            yield Finding(NOT_CHECKED, "all sources", Result.SKIPPED, f"{why}.", sources=names)
+        for source in [] if self.named else SOURCES.values():
+            if why := disabled_reason(self.settings, source):
+                yield Finding(NOT_CHECKED, source.title, Result.SKIPPED, f"{why}.", sources=(source.name,))
 
-    def _asked(self) -> list[Source]:
+    def _enabled(self) -> list[Source]:
         return [source for source in SOURCES.values() if not disabled_reason(self.settings, source)]
 
-    def _addresses(self, source: Source) -> list[str]:
-        return [address_of(source, self.settings), *other_addresses(source, self.settings)]
-
-    def _upstream(self, source: Source) -> Iterator[Finding]:
+    def _check_source(self, source: Source) -> Iterator[Finding]:
         if not self.why_offline:
-            faults = {address: self.replies[address].fault for address in self._addresses(source)}
-            yield from network.reachable(source, faults)
+            addresses = all_addresses(source, self.settings)
+            yield from network.check_connections(source, {each: self.replies[each].fault for each in addresses})
         if self.database is None:
             return
-        nobody = Watchlist(vendors=())  # probes use none
-        app_context = AppContext(
-            settings=self.settings, database=self.database, watchlist=nobody, stop=threading.Event()
+        watchlist = Watchlist(vendors=())  # probes use none
+        context = AppContext(
+            settings=self.settings, database=self.database, watchlist=watchlist, stop=threading.Event()
         )
-        checks = SourceChecks(app_context=app_context, source=source, named=self.named)
-        yield from checks.not_asked() if self.why_offline else checks.asked()
-
-    def _left_out(self) -> Iterator[Finding]:
-        def finding(check: str, why: str, *names: str) -> Finding:
-            return Finding(section=NOT_ASKED, check=check, result=Result.SKIPPED, says=f"{why}.", sources=names)
-
-        if why := self.why_offline or ("" if self.database else "fix the database first"):
-            yield finding("all sources", why, *(source.name for source in self._asked()))
-        if not self.named:
-            for source in SOURCES.values():
-                if why := disabled_reason(self.settings, source):
-                    yield finding(source.title, why, source.name)
+        checks = SourceChecks(app_context=context, source=source, named=self.named)
+        yield from checks.offline() if self.why_offline else checks.online()

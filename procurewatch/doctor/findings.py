@@ -1,4 +1,4 @@
-"""What the doctor finds, one line each, safe to show to anybody."""
+"""A finding of the doctor, and the removal of secrets from it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from feeds.text import one_line
 from procurewatch.settings import PREFIX, Settings
 
 USER_AND_PASSWORD = re.compile(r"(?<=://)[^/@\s]+@")
-SECRET_VARIABLES = ("KEY", "TOKEN")  # what the name of a variable that holds a secret ends with
+SECRET_SUFFIXES = ("KEY", "TOKEN")  # of the names of variables that hold secrets
 
 
 class Result(StrEnum):
@@ -29,47 +29,45 @@ class Result(StrEnum):
     SKIPPED = "skipped"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of the report.
+    """One line of the report: what a check found (`message`) and what to do about it (`action`), in sentences.
 
-    `section` is what was looked at, `check` what about it, `says` what was found and `do` what to do about it, in
-    sentences. `sources` are the names of the sources that it concerns. `holds` is the answer to an assumption of a
-    source, `None` if it is not known, or if the finding is about something else.
+    `sources` are the names of the sources it is about. `holds` says whether an assumption of a source holds; it is
+    `None` if that is not known or the finding is about something else.
     """
 
     section: str
     check: str
     result: Result
-    says: str
-    do: str = ""
+    message: str
+    action: str = ""
     sources: tuple[str, ...] = ()
     holds: bool | None = None
 
     @property
     def text(self) -> str:
         """The finding as one line."""
-        return f"{self.check}: {self.says} {self.do}".rstrip()
+        return f"{self.check}: {self.message} {self.action}".rstrip()
 
 
 def sentence(text: str) -> str:
-    """Return a text on one line, with a full stop at its end."""
+    """Return a text on one line, with a period at its end."""
     line = one_line(text)
     return line if line.endswith((".", "!", "?")) else f"{line}."
 
 
-def guarded(section: str, check: str, findings: Iterable[Finding], *sources: str) -> Iterator[Finding]:
-    """Give the findings of a check; an unexpected error becomes a finding and does not end the report."""
+def catch_errors(section: str, check: str, findings: Iterable[Finding], *sources: str) -> Iterator[Finding]:
+    """Yield the findings of a check; an unexpected error becomes a finding, so that the other checks still run."""
     try:
         yield from findings
     except Exception as error:  # noqa: BLE001  whatever it is, the other checks still run
-        says = sentence(f"The check itself failed: {type(error).__name__}: {error}")
-        do = "Please report it, with this output."
-        yield Finding(section=section, check=check, result=Result.PROBLEM, says=says, do=do, sources=sources)
+        message = sentence(f"The check itself failed: {type(error).__name__}: {error}")
+        yield Finding(section, check, Result.PROBLEM, message, "Please report it, with this output.", sources)
 
 
 class Redaction:
-    """Takes keys, passwords and the user's home folder out of findings."""
+    """Removes keys, passwords and the path of the home folder from findings."""
 
     def __init__(self, secrets: Iterable[str], home: Path) -> None:
         self._secrets = sorted({secret for secret in secrets if secret}, key=len, reverse=True)
@@ -78,21 +76,21 @@ class Redaction:
 
     @classmethod
     def of(cls, settings: Settings | None) -> Self:
-        """Return the redaction for these settings; for the environment alone when they cannot be read."""
+        """Return the redaction for the environment and, if they can be read, the settings."""
         secrets = [
             value
             for name, value in os.environ.items()
-            if name.upper().startswith(PREFIX) and name.upper().endswith(SECRET_VARIABLES)
+            if name.upper().startswith(PREFIX) and name.upper().endswith(SECRET_SUFFIXES)
         ]
         if settings:
-            held = [settings.web_token, *(each.key for each in settings.sources.values())]
-            secrets += [secret.get_secret_value() for secret in held if secret]
+            hidden = [settings.web_token, *(each.key for each in settings.sources.values())]
+            secrets += [secret.get_secret_value() for secret in hidden if secret]
             secrets.append(_password(settings.database()))
         return cls([form for secret in secrets for form in (secret, secret.strip())], Path.home())
 
     def __call__(self, finding: Finding) -> Finding:
-        """Return the finding without them."""
-        return replace(finding, says=self._clean(finding.says), do=self._clean(finding.do))
+        """Return the finding without secrets."""
+        return replace(finding, message=self._clean(finding.message), action=self._clean(finding.action))
 
     def _clean(self, text: str) -> str:
         for secret in self._secrets:
@@ -102,7 +100,7 @@ class Redaction:
 
 
 def _password(url: str) -> str:
-    """Return the password of a database's URL, all of the URL if it cannot be read."""
+    """Return the password in a database URL, or the whole URL if it cannot be parsed."""
     try:
         return make_url(url).password or ""
     except (ArgumentError, ValueError):

@@ -1,4 +1,4 @@
-"""The network: which servers answer, and whether this machine's clock agrees with theirs."""
+"""Checks of the network: which servers answer, and whether this machine's clock agrees with theirs."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from sources.base import Source
 from sources.errors import SourceError
 from sources.http.client import Client, RateLimit
 
-LONGEST = 17.0  # seconds for all servers together: two tries, and a resolver that does not answer
+MAX_SECONDS = 17.0  # for all servers together: two tries, and a DNS server that does not answer
 TRIES = 2
-APART = 300  # seconds: a smaller difference between two clocks does no harm
+MAX_CLOCK_DIFFERENCE = 300  # seconds; a smaller difference does no harm
 DNS = "Check the network and its DNS."
 ADVICE = {
     "CERTIFICATE_VERIFY_FAILED": "Set SSL_CERT_FILE to the certificates of your organization, and check the clock.",
@@ -36,50 +36,47 @@ ADVICE = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """What came of a first request to a server: why it is not reachable, "" if it is.
+    """The result of a first request to a server.
 
-    `ahead` is how many seconds its clock is ahead of ours, `None` if it did not say.
+    `fault` says why it is unreachable, "" if it answered; `ahead` is by how many seconds its clock is ahead of ours,
+    `None` if it sent no date.
     """
 
     fault: str = ""
     ahead: float | None = None
 
 
-def address_of(source: Source, settings: Settings) -> str:
-    """Return where a source is, as the settings have it."""
+def main_address(source: Source, settings: Settings) -> str:
+    """Return the address of a source's main host, according to the settings."""
     return (settings.source(source.name).base_url or source.base_url).rstrip("/")
 
 
-def other_addresses(source: Source, settings: Settings) -> list[str]:
-    """Return where its other hosts are."""
-    return [
-        address.rstrip("/") for address in {**source.extra_hosts, **settings.source(source.name).extra_hosts}.values()
-    ]
+def all_addresses(source: Source, settings: Settings) -> list[str]:
+    """Return the addresses of all hosts of a source, the main one first."""
+    extra = {**source.extra_hosts, **settings.source(source.name).extra_hosts}
+    return [main_address(source, settings), *(address.rstrip("/") for address in extra.values())]
 
 
-def host_of(address: str) -> str:
-    """Return the host of an address for a reader, with its port if it names one."""
+def _host(address: str) -> str:
+    """Return the host and port of an address."""
     return urlsplit(address).netloc.rpartition("@")[2]
 
 
-def reach(addresses: Iterable[str], contact: str) -> dict[str, Reply]:
-    """Send one request to each server, all at once; return a reply for each address, after `LONGEST` at the latest.
-
-    No key is sent.
-    """
-    replies = {address: Reply(fault=f"no answer within {LONGEST:g} seconds") for address in addresses}
+def contact_servers(addresses: Iterable[str], contact: str) -> dict[str, Reply]:
+    """Send one request without a key to each server, in parallel; return the replies within `MAX_SECONDS`."""
+    replies = {address: Reply(fault=f"no response within {MAX_SECONDS:g} seconds") for address in addresses}
     found: dict[str, Reply] = {}
 
-    def ask(address: str) -> None:
+    def contact_server(address: str) -> None:
         found[address] = _reply(address, contact)
 
     # A DNS lookup has no timeout, so a thread may outlive this call.
-    threads = [threading.Thread(target=ask, args=(address,), daemon=True) for address in replies]
+    threads = [threading.Thread(target=contact_server, args=(address,), daemon=True) for address in replies]
     for thread in threads:
         thread.start()
-    until = time.monotonic() + LONGEST
+    deadline = time.monotonic() + MAX_SECONDS
     for thread in threads:
-        thread.join(max(0.0, until - time.monotonic()))
+        thread.join(max(0.0, deadline - time.monotonic()))
     return replies | dict(found)
 
 
@@ -89,31 +86,31 @@ def _reply(address: str, contact: str) -> Reply:
         with Client("doctor", base_url=address, rate_limit=RateLimit(seconds_between=0), contact=contact) as client:
             for _ in range(TRIES):
                 try:
-                    there = client.server_date()
+                    date = client.server_date()
                 except SourceError as error:
                     fault = error.came_back
                 else:
-                    return Reply(ahead=(there - datetime.now(UTC)).total_seconds() if there else None)
-    except Exception as error:  # noqa: BLE001  an address that httpx or the resolver cannot take: it is not reached
+                    return Reply(ahead=(date - datetime.now(UTC)).total_seconds() if date else None)
+    except Exception as error:  # noqa: BLE001  httpx and the resolver raise anything for a malformed address
         fault = f"{type(error).__name__}: {error}"
     return Reply(fault=fault)
 
 
-def clock(replies: Mapping[str, Reply]) -> Iterator[Finding]:
-    """Compare this machine's clock with the median of the servers', so that one wrong server does not count."""
+def check_clock(replies: Mapping[str, Reply]) -> Iterator[Finding]:
+    """Compare this machine's clock with the median of the servers', so that one wrong server has no effect."""
     apart = [reply.ahead for reply in replies.values() if reply.ahead is not None]
     if not apart:
-        yield Finding(section=SECTION, check="clock", result=Result.SKIPPED, says="No server gave its time.")
+        yield Finding(SECTION, "clock", Result.SKIPPED, "No server sent its time.")
         return
     ahead = median(apart)
-    if abs(ahead) <= APART:
-        says = f"Within {max(abs(ahead), 1):.0f} s of {pluralize(len(apart), 'server')}."
-        yield Finding(section=SECTION, check="clock", result=Result.OK, says=says)
+    if abs(ahead) <= MAX_CLOCK_DIFFERENCE:
+        message = f"Within {max(abs(ahead), 1):.0f} s of {pluralize(len(apart), 'server')}."
+        yield Finding(SECTION, "clock", Result.OK, message)
         return
     way = "behind" if ahead > 0 else "ahead of"
-    says = f"This clock is {_span(abs(ahead))} {way} {pluralize(len(apart), 'server')}."
-    do = "Set it: polls ask by day, and certificates expire."
-    yield Finding(section=SECTION, check="clock", result=Result.PROBLEM, says=says, do=do)
+    message = f"This clock is {_span(abs(ahead))} {way} {pluralize(len(apart), 'server')}."
+    action = "Set it: polls request data by day, and certificates expire."
+    yield Finding(SECTION, "clock", Result.PROBLEM, message, action)
 
 
 def _span(seconds: float) -> str:
@@ -123,39 +120,28 @@ def _span(seconds: float) -> str:
     return pluralize(round(seconds / 60), "minute")
 
 
-def reachable(source: Source, faults: Mapping[str, str]) -> Iterator[Finding]:
-    """Report that a source's own server answers, and which of its other servers do not. `faults` is by address."""
+def check_connections(source: Source, faults: Mapping[str, str]) -> Iterator[Finding]:
+    """Report that a source's main server answers, and which of its others do not. `faults` is by address."""
     own, *others = faults
-    yield Finding(
-        section=source.title,
-        check="connection",
-        result=Result.OK,
-        says=f"{host_of(own)} answers.",
-        sources=(source.name,),
-    )
+    yield Finding(source.title, "connection", Result.OK, f"{_host(own)} answers.", sources=(source.name,))
     for address in others:
         if fault := faults[address]:
             yield replace(unreachable(address, fault, [source]), result=Result.WARNING)
 
 
 def unreachable(address: str, fault: str, sources: Iterable[Source]) -> Finding:
-    """Return the one finding about a server that cannot be reached, and all sources that are read from it."""
+    """Return one finding about an unreachable server and all sources read from it."""
     chosen = list(sources)
-    return Finding(
-        section=", ".join(source.title for source in chosen),
-        check="connection",
-        result=Result.PROBLEM,
-        says=sentence(f"{host_of(address)} cannot be reached: {fault}"),
-        do=advice(fault),
-        sources=tuple(source.name for source in chosen),
-    )
+    section, names = ", ".join(source.title for source in chosen), tuple(source.name for source in chosen)
+    message = sentence(f"{_host(address)} cannot be reached: {fault}")
+    return Finding(section, "connection", Result.PROBLEM, message, _advice(fault), names)
 
 
-def advice(fault: str) -> str:
+def _advice(fault: str) -> str:
     """Return what to do about a failed connection."""
-    for part, do in ADVICE.items():
+    for part, action in ADVICE.items():
         if part in fault:
-            return do
+            return action
     proxies = [name for name in os.environ if name.lower() in PROXIES]
     if proxies:
         return f"Check the network, and the proxy of {' and '.join(sorted(proxies))}."

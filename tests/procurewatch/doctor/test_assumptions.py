@@ -111,7 +111,7 @@ def test_a_poll_ends_well_whichever_does_not_hold(
         expected = dict.fromkeys(about, True) | dict.fromkeys((wrong, *ALSO_WRONG.get(wrong, ())), False)
         assert {name: finding.holds for name, finding in about.items()} == expected
         assert about[wrong].result is Result.WARNING
-        assert about[wrong].do, "what the program does about it"
+        assert about[wrong].action, "what the program does about it"
         with app_context.database.reading() as session:
             noted = {name: checkpoint(session, source, f"{NOTE}assumption/{name}") for name in about}
         assert noted == {name: "holds" if holds else "does not hold" for name, holds in expected.items()}

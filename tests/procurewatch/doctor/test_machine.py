@@ -35,7 +35,11 @@ def found_by(folder: Path, *, server: CityServer | None = None, **given: object)
 
 def of(findings: list[Finding], check: str) -> list[tuple[Result, str]]:
     """Return the results and texts of a check."""
-    return [(finding.result, f"{finding.says} {finding.do}".strip()) for finding in findings if finding.check == check]
+    return [
+        (finding.result, f"{finding.message} {finding.action}".strip())
+        for finding in findings
+        if finding.check == check
+    ]
 
 
 @pytest.mark.parametrize(
@@ -98,7 +102,7 @@ def test_a_folder_that_cannot_be_written_and_a_full_disk(tmp_path: Path, monkeyp
     assert (result, told.startswith("The data folder ")) == (Result.PROBLEM, True)
     assert "cannot be written: File exists. Change its owner" in told
     assert of(found_by(tmp_path, **elsewhere), "disk")[0][0] is Result.OK
-    for limit, expected in (("ENOUGH", Result.WARNING), ("LEAST", Result.PROBLEM)):
+    for limit, expected in (("RECOMMENDED_SPACE", Result.WARNING), ("MIN_SPACE", Result.PROBLEM)):
         monkeypatch.setattr(machine, limit, 10**18)
         assert of(found_by(tmp_path, **elsewhere), "disk")[0][0] is expected
 
@@ -159,7 +163,7 @@ def test_a_database_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
             session.execute(
                 text("CREATE TRIGGER full BEFORE INSERT ON checkpoint BEGIN SELECT RAISE(ABORT, 'full'); END")
             )
-        [good, bad] = installation.database(database)
+        [good, bad] = installation.check_database(database)
     assert (good.result, bad.result) == (Result.OK, Result.PROBLEM)
     assert bad.text == (
         "database: The database cannot be written: full. Check the file's permissions and the free space on its disk."
@@ -187,7 +191,7 @@ def test_the_watchlist_is_checked(tmp_path: Path) -> None:
 def test_a_long_list_of_faults_is_cut(tmp_path: Path) -> None:
     (tmp_path / "watchlist.yaml").write_text(entries(*(f"acme{letter}" for letter in "bcdefghijklmnopqrs")))
     told = of(found_by(tmp_path), "watchlist")
-    assert len(told) == installation.SHOWN + 2
+    assert len(told) == installation.MAX_SHOWN + 2
     assert told[-2][1] == "8 more. `procurewatch vendors check` lists all."
 
 
@@ -213,11 +217,11 @@ def test_nothing_secret_is_left_in_a_finding(monkeypatch: pytest.MonkeyPatch) ->
         }
     )
     says = f"hush a-long-token spaced-key token-in-a-variable {home}/x, {home}. {home}er {home}.d http://u:pw@h/"
-    safe = Redaction.of(settings)(Finding(section="s", check="c", result=Result.OK, says=says, do=f"cd {home}"))
-    assert safe.says == f"[secret] [secret] [secret] [secret] ~/x, ~. {home}er {home}.d http://h/"
-    assert safe.do == "cd ~"
+    safe = Redaction.of(settings)(Finding("s", "c", Result.OK, says, f"cd {home}"))
+    assert safe.message == f"[secret] [secret] [secret] [secret] ~/x, ~. {home}er {home}.d http://h/"
+    assert safe.action == "cd ~"
 
 
 def test_the_root_as_home_folder_is_no_secret() -> None:
-    finding = Finding(section="s", check="c", result=Result.OK, says="/etc/x / y")
+    finding = Finding("s", "c", Result.OK, "/etc/x / y")
     assert Redaction([], Path("/"))(finding) == finding

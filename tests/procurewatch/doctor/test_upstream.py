@@ -80,8 +80,8 @@ def test_an_assumption_that_does_not_hold_is_a_warning(wrong: str, tmp_path: Pat
     found = looked_at(tmp_path, City(), server=server)
     assert results(found) == GOOD | dict.fromkeys(NAMES, Result.OK) | {wrong: Result.WARNING}
     [finding] = [each for each in found if each.check == wrong]
-    assert (finding.holds, finding.do) == (False, f"It is asked without {wrong} requests.")
-    assert "does not hold" in finding.says
+    assert (finding.holds, finding.action) == (False, f"It is asked without {wrong} requests.")
+    assert "does not hold" in finding.message
     assert noted(tmp_path)[wrong] == "does not hold"
     assert [name for name in NAMES if noted(tmp_path)[name] == "holds"] == [name for name in NAMES if name != wrong]
 
@@ -93,7 +93,7 @@ def test_a_probe_that_cannot_tell_leaves_what_was_known(answer: Answer, tmp_path
     found = looked_at(tmp_path, City(), server=server)
     [finding] = [each for each in found if each.check == "paging"]
     assert (finding.result, finding.holds) == (Result.WARNING, None)
-    assert finding.says.startswith("Could not be probed: ")
+    assert finding.message.startswith("Could not be probed: ")
     assert (found[-1].check, found[-1].holds) == ("empty", True), "the other probes still run"
     assert noted(tmp_path)["paging"] == "holds"
 
@@ -101,10 +101,10 @@ def test_a_probe_that_cannot_tell_leaves_what_was_known(answer: Answer, tmp_path
 @pytest.mark.parametrize(
     ("answer", "check", "result", "says", "goes_on"),
     [
-        (WRONG, "control query", Result.PROBLEM, "did not find what always exists", True),
-        (REFUSED, "control query", Result.PROBLEM, "The source refuses to answer: GET /control: HTTP 403", False),
+        (WRONG, "control query", Result.PROBLEM, "Answered without the expected records", True),
+        (REFUSED, "control query", Result.PROBLEM, "Blocked: GET /control: HTTP 403", False),
         (Answer(status=500, body=b"broken"), "control query", Result.PROBLEM, "Failed: GET /control: HTTP 500", False),
-        (Answer(status=429, body=b"slow down"), "control query", Result.WARNING, "Not answered: GET /control", False),
+        (Answer(status=429, body=b"slow down"), "control query", Result.WARNING, "Not run: GET /control", False),
         (json_answer([1]), "control query", Result.PROBLEM, "Failed: ", False),
         (json_answer({}), "source", Result.PROBLEM, "The check itself failed: KeyError: 'found'", False),
     ],
@@ -116,8 +116,8 @@ def test_a_control_query_that_fails(  # noqa: PLR0917  as the table above has th
     found = looked_at(tmp_path, City(), server=server)
     [finding] = [each for each in found if each.check == check]
     assert finding.result is result
-    assert says in finding.says
-    assert (result is Result.PROBLEM) == bool(finding.do)
+    assert says in finding.message
+    assert (result is Result.PROBLEM) == bool(finding.action)
     assert ("/paging" in server.asked) == goes_on
 
 
@@ -125,7 +125,7 @@ def test_a_request_is_tried_twice_whatever_the_settings_say(tmp_path: Path, serv
     server.answers["/control"] = Answer(status=503, body=b"later")
     with cities(City()):
         own = {"city": {"base_url": server.base_url, "tries": 9}}
-        assert any("HTTP 503" in each.says for each in examine(settings_at(tmp_path, server.base_url, sources=own)))
+        assert any("HTTP 503" in each.message for each in examine(settings_at(tmp_path, server.base_url, sources=own)))
     assert server.asked == ["/control", "/control"]
 
 
@@ -135,29 +135,29 @@ def test_a_key_is_accepted_or_refused_and_never_shown(tmp_path: Path, server: Ci
     found = looked_at(tmp_path, KeyedCity(), server=server)
     assert found[-1].check == "key"
     assert found[-1].result is Result.PROBLEM
-    assert "sources.keyed.key" in found[-1].do
-    assert "[key] is not known" in found[-1].says, "the client has taken it out"
+    assert "sources.keyed.key" in found[-1].action
+    assert "[key] is not known" in found[-1].message, "the client has taken it out"
     assert KEY not in repr(found)
     with cities(KeyedCity()):
         settings = settings_at(
             tmp_path, server.base_url, sources={"keyed": {"base_url": server.base_url, "key": "a\nb"}}
         )
         [broken] = [finding for finding in examine(settings) if finding.check == "key"]
-    assert (broken.result, "no header can carry" in broken.says) == (Result.PROBLEM, True)
+    assert (broken.result, "no header can carry" in broken.message) == (Result.PROBLEM, True)
 
 
 def test_a_quota_is_kept_for_polls_unless_the_source_is_named(tmp_path: Path, server: CityServer) -> None:
     first = looked_at(tmp_path, KeyedCity(), server=server)
     assert server.asked == ["/control"]
     assert first[-1].text == (
-        "assumptions: 3 assumptions not probed, to keep requests for polls. "
-        "`procurewatch doctor --source keyed` asks; it costs about 4 requests."
+        "assumptions: 3 assumptions not probed, to leave requests for polls. "
+        "`procurewatch doctor --source keyed` checks it with about 4 requests."
     )
     for _ in range(5):
         last = looked_at(tmp_path, KeyedCity(), server=server)
     assert len(server.asked) == 3
     assert results(last)["control query"] is Result.SKIPPED
-    assert "7 of 10 requests are left today" in last[-1].says
+    assert "7 of 10 requests are left today" in last[-1].message
     server.answers["/paging"] = WRONG
     named = looked_at(tmp_path, KeyedCity(), server=server, only=["keyed"])
     assert [finding.holds for finding in named][-3:] == [True, False, True]
@@ -165,7 +165,7 @@ def test_a_quota_is_kept_for_polls_unless_the_source_is_named(tmp_path: Path, se
     again = looked_at(tmp_path, KeyedCity(), server=server)
     assert len(server.asked) == 7
     assert [finding.holds for finding in again][-3:] == [True, False, True], "what is stored is said"
-    assert "does not hold (" in again[-2].says, "and since when"
+    assert "does not hold (" in again[-2].message, "and since when"
 
 
 def test_probes_end_where_the_quota_does(tmp_path: Path, server: CityServer) -> None:
@@ -173,7 +173,7 @@ def test_probes_end_where_the_quota_does(tmp_path: Path, server: CityServer) -> 
         looked_at(tmp_path, KeyedCity(), server=server, only=["keyed"])
     found = looked_at(tmp_path, KeyedCity(), server=server, only=["keyed"])
     assert len(server.asked) == 10
-    assert "all 10 requests of today's quota are used" in found[-1].says
+    assert "all 10 requests of today's quota are used" in found[-1].message
     assert results(found)["paging"] is Result.OK or results(found)["paging"] is Result.WARNING
     after = looked_at(tmp_path, KeyedCity(), server=server, only=["keyed"])
     assert results(after)["control query"] is Result.WARNING
@@ -189,24 +189,26 @@ def test_one_line_for_a_server_that_is_not_there(tmp_path: Path, server: CitySer
     failed = [finding for finding in found if finding.result is Result.PROBLEM]
     assert [finding.sources for finding in failed] == [("city", "suburb")]
     assert failed[0].section == "City of Example, Suburb"
-    assert failed[0].says.startswith(f"{nowhere.removeprefix('http://')} cannot be reached: ConnectError")
+    assert failed[0].message.startswith(f"{nowhere.removeprefix('http://')} cannot be reached: ConnectError")
     assert results(found)["key"] is Result.OK
 
 
 def test_a_server_that_never_answers_is_given_up_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(network, "LONGEST", 0.5)
+    monkeypatch.setattr(network, "MAX_SECONDS", 0.5)
     with ScriptedServer(Script(how=How.HANG)) as server, cities(City()):
         began = time.monotonic()
         found = list(examine(settings_at(tmp_path, server.base_url)))
         assert time.monotonic() - began < 10
-    assert "no answer within 0.5 seconds" in found[-1].says
-    assert network.LONGEST < 20
+    assert "no response within 0.5 seconds" in found[-1].message
+    assert network.MAX_SECONDS < 20
 
 
 def test_another_host_of_a_source_that_is_not_there_is_a_warning(tmp_path: Path, server: CityServer) -> None:
     with cities(City()):
-        also = {"archive": f"http://127.0.0.1:{closed_port()}"}
-        settings = settings_at(tmp_path, server.base_url, sources={"city": {"base_url": server.base_url, "also": also}})
+        extra = {"archive": f"http://127.0.0.1:{closed_port()}"}
+        settings = settings_at(
+            tmp_path, server.base_url, sources={"city": {"base_url": server.base_url, "extra_hosts": extra}}
+        )
         found = [finding for finding in examine(settings) if finding.check == "connection"]
     assert [finding.result for finding in found] == [Result.OK, Result.WARNING]
 
@@ -218,14 +220,14 @@ def test_offline_no_source_is_asked_and_what_is_stored_is_said(tmp_path: Path, s
     found = looked_at(tmp_path, City(), server=server, offline=True)
     assert len(server.requests) == asked
     assert [finding.holds for finding in found] == [True, False, True, None]
-    assert found[-1].text == "all sources: not asked because of --offline."
+    assert found[-1].text == "all sources: not checked because of --offline."
 
 
 def test_sources_that_are_not_asked_say_why(tmp_path: Path, server: CityServer) -> None:
     with cities(City(), Suburb(), KeyedCity()):
         own = {"city": {"base_url": server.base_url}, "suburb": {"base_url": server.base_url, "enabled": False}}
         settings = settings_at(tmp_path, server.base_url, sources=own)
-        left_out = {finding.check: finding.says for finding in examine(settings) if finding.result is Result.SKIPPED}
+        left_out = {finding.check: finding.message for finding in examine(settings) if finding.result is Result.SKIPPED}
         named = results([finding for finding in examine(settings, only=["suburb"]) if finding.sources == ("suburb",)])
     assert left_out["Suburb"] == "turned off."
     assert left_out["Keyed city"] == "it needs a key: set PROCUREWATCH_SOURCES__KEYED__KEY."
@@ -245,7 +247,7 @@ def test_the_last_poll_is_told(tmp_path: Path, server: CityServer) -> None:
     poll(RunStatus.UNREACHABLE, "city: GET /\n: nobody there")
     [finding] = [each for each in looked_at(tmp_path, City(), server=server) if each.check == "last poll"]
     assert finding.result is Result.WARNING
-    assert finding.says.endswith("source unreachable: city: GET / : nobody there.")
+    assert finding.message.endswith("source unreachable: city: GET / : nobody there.")
 
 
 @pytest.mark.parametrize(
@@ -254,7 +256,7 @@ def test_the_last_poll_is_told(tmp_path: Path, server: CityServer) -> None:
         (0, Result.OK, "Within 1 s of 1 server."),
         (3, Result.PROBLEM, "This clock is 3 hours behind 1 server."),
         (-72, Result.PROBLEM, "This clock is 3 days ahead of 1 server."),
-        (None, Result.SKIPPED, "No server gave its time."),
+        (None, Result.SKIPPED, "No server sent its time."),
     ],
 )
 def test_the_clock_is_held_against_the_servers(
@@ -265,19 +267,19 @@ def test_the_clock_is_held_against_the_servers(
     with cities(City()):
         [clock] = [each for each in examine(settings_at(tmp_path, server.base_url)) if each.check == "clock"]
     assert clock.result is result
-    assert clock.says.startswith(says)
+    assert clock.message.startswith(says)
 
 
 def test_one_server_with_a_wrong_clock_does_not_count(tmp_path: Path) -> None:
     dates = [datetime.now(UTC) + timedelta(hours=hours) for hours in (0, 0, 9)]
     replies = {str(date): network.Reply(ahead=(date - datetime.now(UTC)).total_seconds()) for date in dates}
-    [clock] = network.clock(replies)
+    [clock] = network.check_clock(replies)
     assert clock.result is Result.OK
 
 
 def test_settings_that_cannot_be_read_leave_the_rest_out() -> None:
     found = list(examine(SettingsError("unknown variable A", "unknown variable B")))
-    assert [each.says for each in found if each.section == "Settings"][:2] == [
+    assert [each.message for each in found if each.section == "Settings"][:2] == [
         "unknown variable A.",
         "unknown variable B.",
     ]
@@ -287,5 +289,5 @@ def test_settings_that_cannot_be_read_leave_the_rest_out() -> None:
 def test_a_source_that_does_not_exist_is_a_problem(tmp_path: Path, server: CityServer) -> None:
     with cities(City()):
         found = list(examine(settings_at(tmp_path, server.base_url, "city", "town")))
-    assert [each.says for each in found if each.result is Result.PROBLEM] == ['There is no source "town".']
+    assert [each.message for each in found if each.result is Result.PROBLEM] == ['There is no source "town".']
     assert json.dumps([each.text for each in found])

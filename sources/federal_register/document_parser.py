@@ -1,8 +1,10 @@
-"""Reading a document of the Federal Register: its rows in the answers of a search, as bytes, into one record. Pure.
+"""Reading a document of the Federal Register: its rows in the answers of searches into one record. Pure.
 
-Facts: app/presenters/entry_api_representation.rb (which fields there are, and what each holds) and
-app/searches/es_entry_search.rb (the passage that `excerpts` shows) of
-github.com/usnationalarchives/federalregister-api-core. Fields that are not taken stay in the evidence.
+Facts, all from github.com/usnationalarchives/federalregister-api-core: the fields of published documents
+(entry_api_representation.rb) and of those on public inspection (public_inspection_document_api_configuration.rb), and
+the passage that `excerpts` shows (es_entry_search.rb). A document is on public inspection, days before it is published,
+under the number that it will be published with; then its row has `filed_at` and no abstract. `publication_date` is
+empty when it has been withdrawn. Fields that are not read stay in the evidence.
 """
 
 from __future__ import annotations
@@ -11,13 +13,14 @@ import hashlib
 import html
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, time
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from sources.errors import SourceChanged
-from sources.fields import read_json
+from sources.fields import Fields, read_date, read_json, read_objects, read_text, read_texts, unreadable
 from sources.records import (
     Agency,
     Attachment,
@@ -52,24 +55,38 @@ FIELDS = (
     "topics",
     "type",
 )
+INSPECTED_FIELDS = (
+    "agencies",
+    "docket_numbers",
+    "document_number",
+    "editorial_note",
+    "excerpts",
+    "filed_at",
+    "filing_type",
+    "html_url",
+    "num_pages",
+    "pdf_url",
+    "publication_date",
+    "title",
+    "type",
+)
 # Before, numbers were given twice: 00-111 is of 14 and of 18 January 2000.
 NUMBERS_UNIQUE_SINCE = date(2016, 1, 1)
-LONGEST_NUMBER = 40
-DIGITS = 16  # of the digest that a revision begins with
+MAX_NUMBER_LENGTH = 40
+DIGEST_LENGTH = 16  # hex digits, with which a revision begins
 INSPECTED = "PI"  # what the revision begins with of a document that is on public inspection
 MARK = re.compile(r'<span class="match">|</span>')
 WORD = re.compile(r"[^\W_]+")
 WASHINGTON = ZoneInfo("America/New_York")
+ON_INSPECTION, WITHDRAWN = "on public inspection", "withdrawn"
 
-Row = Mapping[str, object]
 
-
-def document_key(row: Row) -> str:
+def document_key(row: Fields) -> str:
     """Return the key of a row's document. Raises `InvalidRecord` when it has no number."""
-    number = text(row, "document_number").upper()
-    if not number or len(number) > LONGEST_NUMBER or not re.fullmatch(r"[A-Z0-9.-]+", number):
+    number = _text(row, "document_number").upper()
+    if not number or len(number) > MAX_NUMBER_LENGTH or not re.fullmatch(r"[A-Z0-9.-]+", number):
         raise InvalidRecord(f"document_number is missing or none: {number[:80]!r}")
-    published = text(row, "publication_date")
+    published = _text(row, "publication_date")
     unique = _is_filed(row) or published >= NUMBERS_UNIQUE_SINCE.isoformat()
     return f"FEDERAL_REGISTER_{number}" if unique else f"FEDERAL_REGISTER_{number}_{published}"
 
@@ -80,7 +97,7 @@ def words_of(phrases: Iterable[str]) -> dict[str, str]:
     return {phrase: words for phrase, words in sought.items() if words}
 
 
-def phrases_in(row: Row, sought: Mapping[str, str]) -> set[str]:
+def phrases_in(row: Fields, sought: Mapping[str, str]) -> set[str]:
     """Return the phrases, given with their words, that begin at a word of a row's title, abstract or passage.
 
     The search also looks where a result shows nothing (the names of agencies, numbers of dockets).
@@ -88,7 +105,7 @@ def phrases_in(row: Row, sought: Mapping[str, str]) -> set[str]:
     Raises:
         InvalidRecord: one of the three is not text.
     """
-    shown = f" {_words(' '.join([text(row, 'title'), text(row, 'abstract'), passage(row)]))}"
+    shown = f" {_words(' '.join([_text(row, 'title'), _text(row, 'abstract'), passage(row)]))}"
     return {phrase for phrase, words in sought.items() if f" {words}" in shown}
 
 
@@ -96,7 +113,7 @@ def _words(value: str) -> str:
     return " ".join(WORD.findall(value.casefold()))
 
 
-def revision_of(row: Row, phrases: Iterable[str]) -> str:
+def revision_of(row: Fields, phrases: Iterable[str]) -> str:
     """Return what a document says of itself, as a digest, and the phrases that were found in it.
 
     Not the passages: another search may show another one of the same document.
@@ -104,10 +121,10 @@ def revision_of(row: Row, phrases: Iterable[str]) -> str:
     facts = json.dumps({name: str(value) for name, value in row.items() if name != "excerpts"}, sort_keys=True)
     digest = hashlib.sha256(facts.encode("utf-8", "replace")).hexdigest()
     mark = INSPECTED if _is_filed(row) else ""
-    return f"{mark}{digest}"[:DIGITS] + json.dumps(sorted(phrases))
+    return f"{mark}{digest}"[:DIGEST_LENGTH] + json.dumps(sorted(phrases))
 
 
-def _is_filed(row: Row) -> bool:
+def _is_filed(row: Fields) -> bool:
     """Whether a row is of a document on public inspection: only those say when they were filed."""
     return "filed_at" in row
 
@@ -120,47 +137,33 @@ def is_inspected(revision: str) -> bool:
 def phrases_of(revision: str) -> frozenset[str]:
     """Return the phrases that a revision tells of; none when it is of another make."""
     try:
-        phrases = json.loads(revision[DIGITS:])
+        phrases = json.loads(revision[DIGEST_LENGTH:])
     except ValueError:
         return frozenset()
     return frozenset(map(str, phrases)) if isinstance(phrases, list) else frozenset()
 
 
-def text(row: Row, name: str) -> str:
-    """Return a text field on one line, "" when it is null or absent, without what no database can store.
-
-    Raises:
-        InvalidRecord: it is not text.
-    """
-    value = row.get(name)
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        raise InvalidRecord(f"{name} is not text: {str(value)[:80]!r}")
-    return " ".join(value.replace("\x00", "").encode("utf-8", "replace").decode("utf-8").split())
+def _text(row: Fields, name: str) -> str:
+    """Return a text field on one line, "" when it is null or absent. Raises `InvalidRecord`."""
+    return " ".join(read_text(row, name).split())
 
 
-def passage(row: Row) -> str:
+def passage(row: Fields) -> str:
     """Return the passage of the full text that the search shows, without its marks; "" when it shows the abstract."""
-    shown = html.unescape(MARK.sub("", text(row, "excerpts"))).replace("\x00", "")
+    shown = html.unescape(MARK.sub("", _text(row, "excerpts"))).replace("\x00", "")
     beginning = shown.removesuffix("...").removesuffix("\u2026").rstrip()
-    return "" if text(row, "abstract").startswith(beginning) else shown
+    return "" if _text(row, "abstract").startswith(beginning) else shown
 
 
-def read_document(payload: Payload) -> Publication | Problem:
-    """Read the rows of one published document into a record, or into the problem that prevents it."""
-    return read_rows(payload, _publication)
-
-
-def read_rows(payload: Payload, read: Callable[[Sequence[Row], Payload], Publication]) -> Publication | Problem:
-    """Read the rows that the answers of a payload hold of its document, one at least; or return what prevents it."""
+def parse(payload: Payload) -> Publication | Problem:
+    """Read the rows of one document into a record, or into the problem that prevents it."""
     try:
-        return read(_rows_of(payload), payload)
+        return _publication(_rows_of(payload), payload)
     except (InvalidRecord, SourceChanged) as error:
-        return Problem(source=payload.source, key=payload.key, reason=str(error), documents=payload.documents)
+        return unreadable(payload, error)
 
 
-def _rows_of(payload: Payload) -> list[Row]:
+def _rows_of(payload: Payload) -> list[Fields]:
     answers = [_rows_by_key(document, payload.source) for document in payload.documents]
     rows = [answer[payload.key] for answer in answers if payload.key in answer]
     if not rows:
@@ -169,134 +172,139 @@ def _rows_of(payload: Payload) -> list[Row]:
 
 
 @lru_cache(maxsize=8)  # one answer tells of up to a thousand documents, which are read one by one
-def _rows_by_key(document: Document, source: str) -> Mapping[str, Row]:
+def _rows_by_key(document: Document, source: str) -> Mapping[str, Fields]:
     """Return the rows of an answer. Raises `SourceChanged` or `InvalidRecord`."""
     results = read_json(document, source).get("results")
     rows = [row for row in results if isinstance(row, dict)] if isinstance(results, list) else []
     return {document_key(row): row for row in rows}
 
 
-def _publication(rows: Sequence[Row], payload: Payload) -> Publication:
+def _publication(rows: Sequence[Fields], payload: Payload) -> Publication:
     row = rows[0]
-    corrected = text(row, "correction_of").rpartition("/")[2].removesuffix(".json")
-    published = day_of(row, "publication_date")
-    if published is None:
-        raise InvalidRecord("publication_date is missing")
-    closes = day_of(row, "comments_close_on")
-    return Publication(
+    passages = dict.fromkeys(filter(None, map(passage, rows)))
+    pdf, address = _text(row, "pdf_url"), _required(row, "html_url")
+    for url in filter(None, (address, pdf)):
+        if not url.startswith(("https://", "http://")):
+            raise InvalidRecord(f"not an address on the web: {url[:80]!r}")
+    record = Publication(
         key=payload.key,
         source=payload.source,
         kind=PublicationKind.DOCUMENT,
-        type_text=required(row, "type"),
-        title=required(row, "title"),
-        description=description_of(rows),
+        type_text=_required(row, "type"),
+        title=_required(row, "title"),
+        description="\n".join(filter(None, [_text(row, "abstract"), *passages])),
         recipient=Recipient(name=""),
-        awarding=agency_of(row),
-        published=published,
-        url=address(required(row, "html_url")),
+        awarding=_agency(row),
+        published=None,
+        url=address,
         revision=payload.revision,
-        deadline=_end_of(closes) if closes and closes >= published else None,
-        corrects=f"correction of {corrected}" if corrected else "",
-        attachments=tuple(
-            Attachment(title="Official PDF", url=address(url)) for url in filter(None, [text(row, "pdf_url")])
-        ),
-        facts=tuple(SourceFact(label=label, value=value) for label, value in _facts(row).items() if value),
         documents=payload.documents,
     )
+    return _filed(record, row, pdf) if _is_filed(row) else _published(record, row, pdf)
+
+
+def _published(record: Publication, row: Fields, pdf: str) -> Publication:
+    """Add what a published document says."""
+    published, closes = read_date(row, "publication_date"), read_date(row, "comments_close_on")
+    if published is None:
+        raise InvalidRecord("publication_date is missing")
+    is_open = closes is not None and closes >= published
+    corrected = _text(row, "correction_of").rpartition("/")[2].removesuffix(".json")
+    return replace(
+        record,
+        published=published,
+        deadline=_end_of(closes) if closes and is_open else None,
+        corrects=f"correction of {corrected}" if corrected else "",
+        attachments=(Attachment(title="Official PDF", url=pdf),) if pdf else (),
+        facts=_facts(
+            {
+                "Document number": _text(row, "document_number"),
+                "Citation": _text(row, "citation"),
+                "Action": _text(row, "action"),
+                "Agencies": _agency_names(row),
+                "Dockets": _listed(row, "docket_ids"),
+                "Dates": _text(row, "dates"),
+                # 2026-19895 reopens the comments on an earlier document, whose day it has in the index.
+                "Comments closed, before publication": str(closes) if closes and not is_open else "",
+                "Effective": str(read_date(row, "effective_on") or ""),
+                "Regulation identifiers": _listed(row, "regulation_id_numbers"),
+                "Topics": _listed(row, "topics"),
+                "Corrected by": _listed(row, "corrections"),
+            }
+        ),
+    )
+
+
+def _filed(record: Publication, row: Fields, pdf: str) -> Publication:
+    """Add what a document on public inspection says."""
+    filed, publication = _filing_time(row), read_date(row, "publication_date")
+    return replace(
+        record,
+        published=filed.date() if filed else None,
+        state=ON_INSPECTION if publication else WITHDRAWN,
+        attachments=(Attachment(title="PDF on public inspection", url=pdf),) if pdf else (),
+        facts=_facts(
+            {
+                "Document number": _text(row, "document_number"),
+                "Filed for public inspection": f"{filed:%Y-%m-%d %H:%M} in Washington" if filed else "",
+                "To be published": str(publication or ""),
+                "Filing": _text(row, "filing_type"),
+                "Agencies": _agency_names(row),
+                "Dockets": _listed(row, "docket_numbers"),
+                "Pages": str(row.get("num_pages") or ""),
+                "Editorial note": _text(row, "editorial_note"),
+            }
+        ),
+    )
+
+
+def _facts(values: Mapping[str, str]) -> tuple[SourceFact, ...]:
+    return tuple(SourceFact(label=label, value=value) for label, value in values.items() if value)
 
 
 def _end_of(day: date) -> datetime:
     return datetime.combine(day, time(23, 59, 59), WASHINGTON).astimezone(UTC)
 
 
-def description_of(rows: Sequence[Row]) -> str:
-    """Return the abstract and each passage that the rows of a document show."""
-    passages = dict.fromkeys(filter(None, map(passage, rows)))
-    return "\n".join(filter(None, [text(rows[0], "abstract"), *passages]))
+def _filing_time(row: Fields) -> datetime | None:
+    """Return when a document was filed, in Washington's time."""
+    value = _text(row, "filed_at")
+    try:
+        moment = datetime.fromisoformat(value) if value else None
+    except ValueError as error:
+        raise InvalidRecord(f"filed_at is no time: {value[:40]!r}") from error
+    if moment and moment.tzinfo is None:
+        raise InvalidRecord(f"filed_at has no zone: {value[:40]!r}")
+    return moment.astimezone(WASHINGTON) if moment else None
 
 
-def _facts(row: Row) -> dict[str, str]:
-    effective = day_of(row, "effective_on")
-    published, closes = day_of(row, "publication_date"), day_of(row, "comments_close_on")
-    is_earlier = published is not None and closes is not None and closes < published
-    return {
-        "Document number": text(row, "document_number"),
-        "Citation": text(row, "citation"),
-        "Action": text(row, "action"),
-        "Agencies": names_of_agencies(row),
-        "Dockets": listed(row, "docket_ids"),
-        "Dates": text(row, "dates"),
-        # 2026-19895 reopens the comments on an earlier document, whose day it has in the index.
-        "Comments closed, before publication": str(closes) if is_earlier else "",
-        "Effective": effective.isoformat() if effective else "",
-        "Regulation identifiers": listed(row, "regulation_id_numbers"),
-        "Topics": listed(row, "topics"),
-        "Corrected by": listed(row, "corrections"),
-    }
-
-
-def names_of_agencies(row: Row) -> str:
-    """Return the names of all agencies that a document is of."""
-    return "; ".join(name for agency in agencies_of(row) if (name := name_of(agency)))
-
-
-def required(row: Row, name: str) -> str:
-    """Return a text field. Raises `InvalidRecord` when it is empty."""
-    value = text(row, name)
+def _required(row: Fields, name: str) -> str:
+    value = _text(row, name)
     if not value:
         raise InvalidRecord(f"{name} is missing")
     return value
 
 
-def address(value: str) -> str:
-    """Return an address on the web. Raises `InvalidRecord` when it is none."""
-    if not value.startswith(("https://", "http://")):
-        raise InvalidRecord(f"not an address on the web: {value[:80]!r}")
-    return value
+def _listed(row: Fields, name: str) -> str:
+    return "; ".join(" ".join(value.split()) for value in read_texts(row, name))
 
 
-def day_of(row: Row, name: str) -> date | None:
-    """Return a day, `None` when the field is empty. Raises `InvalidRecord` when it is no day."""
-    value = text(row, name)
-    try:
-        return date.fromisoformat(value) if value else None
-    except ValueError as error:
-        raise InvalidRecord(f"{name} is no date: {value[:40]!r}") from error
+def _agency_names(row: Fields) -> str:
+    return "; ".join(filter(None, map(_agency_name, read_objects(row, "agencies"))))
 
 
-def listed(row: Row, name: str) -> str:
-    """Return what a list holds, as one text. Raises `InvalidRecord` when it is no list of texts."""
-    values = row.get(name)
-    if values is None:
-        return ""
-    if not isinstance(values, list):
-        raise InvalidRecord(f"{name} is no list: {str(values)[:80]!r}")
-    return "; ".join(text({name: value}, name) for value in values if value)
+def _agency_name(agency: Fields) -> str:
+    return _text(agency, "name") or _text(agency, "raw_name")
 
 
-def agencies_of(row: Row) -> list[Row]:
-    """Return the agencies that a document is of. Raises `InvalidRecord` when they are no list of objects."""
-    values = row.get("agencies")
-    if values is None:
-        return []
-    if not isinstance(values, list) or not all(isinstance(value, dict) for value in values):
-        raise InvalidRecord(f"agencies is no list of agencies: {str(values)[:80]!r}")
-    return values
-
-
-def name_of(agency: Row) -> str:
-    """Return an agency's name, else the name as the document gives it."""
-    return text(agency, "name") or text(agency, "raw_name")
-
-
-def agency_of(row: Row) -> Agency:
-    """Return the first agency a document is of: with its parent above it, or the first of its children below it."""
-    agencies = agencies_of(row)
+def _agency(row: Fields) -> Agency:
+    """Return the first agency of a document: below its parent, or else above the first of its children."""
+    agencies = list(read_objects(row, "agencies"))
     if not agencies:
         return Agency()
     first = agencies[0]
     parents = [other for other in agencies if other.get("id") and other.get("id") == first.get("parent_id")]
     children = [other for other in agencies if first.get("id") and other.get("parent_id") == first.get("id")]
     if parents:
-        return Agency(name=name_of(parents[0]), sub_name=name_of(first))
-    return Agency(name=name_of(first), sub_name=name_of(children[0]) if children else "")
+        return Agency(name=_agency_name(parents[0]), sub_name=_agency_name(first))
+    return Agency(name=_agency_name(first), sub_name=_agency_name(children[0]) if children else "")

@@ -36,69 +36,33 @@ from sources.base import (
 )
 from sources.errors import Refused, SourceError
 from sources.federal_register.document_parser import (
-    Row,
     is_inspected,
+    parse,
     phrases_in,
     phrases_of,
-    read_document,
     revision_of,
     words_of,
 )
-from sources.federal_register.public_inspection import INSPECTED_DOCUMENTS, Inspection, read_inspected
-from sources.federal_register.search import DOCUMENTS, PAGE, Found, Part, found_in, terms
-from sources.fields import read_json
+from sources.federal_register.search import (
+    DOCUMENTS,
+    INSPECTED_DOCUMENTS,
+    PAGE_SIZE,
+    SearchHit,
+    SearchSlice,
+    search,
+    terms,
+)
+from sources.fields import Fields, read_json
 from sources.http.client import Client, RateLimit
 from sources.records import Document, InvalidRecord, Payload, Problem, Record
 
 EARLIEST = date(1994, 1, 1)
 INSPECTION = "inspection"
-ALWAYS_THERE = Part(step="control", term='("privacy act of 1974")', since=date(2024, 5, 1), until=date(2024, 5, 31))
-
-
-@dataclass(slots=True, kw_only=True)
-class _Gathered:
-    """What the searches of a step have shown of one document."""
-
-    row: Row
-    phrases: set[str] = field(default_factory=set)
-    documents: dict[str, Document] = field(default_factory=dict)
-
-
-@dataclass(slots=True, kw_only=True)
-class _Gathering:
-    """What the searches of a step have shown, by key; `complete` unless a part stayed short."""
-
-    by_key: dict[str, _Gathered] = field(default_factory=dict)
-    complete: bool = True
-
-    def search(
-        self, client: Client, part: Part | Inspection, phrases: Sequence[str]
-    ) -> Iterator[Problem | IncompleteResult]:
-        """Ask for phrases, and gather the documents that show one. `part` is without a term."""
-        sought = words_of(phrases)
-        for term in terms(phrases):
-            for found in found_in(client, replace(part, term=term)):
-                if isinstance(found, IncompleteResult):
-                    self.complete = False
-                    yield found
-                    continue
-                try:
-                    shown = phrases_in(found.row, sought)
-                except InvalidRecord as error:
-                    documents = (found.document,)
-                    yield Problem(source=client.source, key=found.key, reason=str(error), documents=documents)
-                else:
-                    self._add(found, shown)
-
-    def _add(self, found: Found, shown: set[str]) -> None:
-        if shown:
-            gathered = self.by_key.setdefault(found.key, _Gathered(row=found.row))
-            gathered.phrases |= shown
-            gathered.documents[found.document.url] = found.document
+MONTH = (date(2024, 5, 1), date(2024, 5, 31))  # more than twenty notices under the Privacy Act were published in it
+ALWAYS_THERE = SearchSlice(step="control", term='("privacy act of 1974")', days=MONTH)
 
 
 CODE = "github.com/usnationalarchives/federalregister-api-core, "
-MONTH = (date(2024, 5, 1), date(2024, 5, 31))  # more than twenty notices under the Privacy Act were published in it
 SMALL_PAGE = 20  # rows, which a page has whose size the API does not like
 
 
@@ -117,7 +81,7 @@ def _nothing_found_has_no_results(client: Client) -> bool:
 
 
 def _page_is_as_long_as_asked(client: Client) -> bool:
-    asked = ("fields[]", "document_number"), ("per_page", str(PAGE))
+    asked = ("fields[]", "document_number"), ("per_page", str(PAGE_SIZE))
     rows = read_json(client.get(_in_the_month('("privacy act of 1974")', *asked)), client.source).get("results")
     return isinstance(rows, list) and len(rows) > SMALL_PAGE
 
@@ -174,6 +138,46 @@ ASSUMPTIONS = (
 )
 
 
+@dataclass(slots=True, kw_only=True)
+class _Found:
+    """What the searches of a step have shown of one document."""
+
+    row: Fields
+    phrases: set[str] = field(default_factory=set)
+    documents: dict[str, Document] = field(default_factory=dict)
+
+
+@dataclass(slots=True, kw_only=True)
+class _DocumentCollector:
+    """The documents that the searches of a step have found, by key; `complete` unless a slice stayed short."""
+
+    by_key: dict[str, _Found] = field(default_factory=dict)
+    complete: bool = True
+
+    def search(self, client: Client, part: SearchSlice, phrases: Sequence[str]) -> Iterator[Problem | IncompleteResult]:
+        """Search for phrases and collect the documents that show one. `part` is without a term."""
+        sought = words_of(phrases)
+        for term in terms(phrases):
+            for found in search(client, replace(part, term=term)):
+                if isinstance(found, IncompleteResult):
+                    self.complete = False
+                    yield found
+                    continue
+                try:
+                    shown = phrases_in(found.row, sought)
+                except InvalidRecord as error:
+                    documents = (found.document,)
+                    yield Problem(source=client.source, key=found.key, reason=str(error), documents=documents)
+                else:
+                    self._add(found, shown)
+
+    def _add(self, found: SearchHit, shown: set[str]) -> None:
+        if shown:
+            found_document = self.by_key.setdefault(found.key, _Found(row=found.row))
+            found_document.phrases |= shown
+            found_document.documents[found.document.url] = found.document
+
+
 class FederalRegister(Source):
     """The source `federalregister`."""
 
@@ -187,7 +191,7 @@ class FederalRegister(Source):
 
     def health_check(self, client: Client) -> bool:
         """Whether notices under the Privacy Act are found in May 2024, in a search like those of a poll."""
-        return any(isinstance(found, Found) for found in found_in(client, ALWAYS_THERE))
+        return any(isinstance(found, SearchHit) for found in search(client, ALWAYS_THERE))
 
     def poll_steps(self, terms: SearchTerms, window: DateWindow) -> list[FetchStep]:
         """Plan a step for what is on public inspection, and one for what was published in the days of new awards."""
@@ -204,53 +208,45 @@ class FederalRegister(Source):
 
     def fetch(self, client: Client, step: FetchStep, stored: Stored) -> Iterator[Fetched]:
         """Ask for all phrases; give each document that shows one once. What is new before a failure is given too."""
-        asked, gathering = step.query["phrases"], _Gathering()
+        asked, collector = step.query["phrases"], _DocumentCollector()
+        whole = SearchSlice(step=step.key, days=step.days if step.since else None)
         phrases = [str(phrase) for phrase in asked] if isinstance(asked, (list, tuple)) else []
         try:
-            yield from gathering.search(client, _part(step), phrases)
+            yield from collector.search(client, whole, phrases)
         except SourceError:
-            gathering.complete = False
-            yield from self._given(client, gathering, stored)
+            collector.complete = False
+            yield from self._changed_documents(client, collector, stored)
             raise
-        yield from self._given(client, gathering, stored)
+        yield from self._changed_documents(client, collector, stored)
 
-    def _given(self, client: Client, gathering: _Gathering, stored: Stored) -> Iterator[Fetched]:
-        """Give what was gathered. A stored document is not replaced by one that shows less, or by an earlier state."""
-        for key, found in gathering.by_key.items():
+    def _changed_documents(self, client: Client, collector: _DocumentCollector, stored: Stored) -> Iterator[Fetched]:
+        """Give the documents found. None replaces a stored one that shows more, or a later state of it."""
+        for key, found in collector.by_key.items():
             known = stored.stored_version(key)
-            told = phrases_of(known.revision) if known else frozenset()
-            revision = revision_of(found.row, found.phrases | told)
+            known_phrases = phrases_of(known.revision) if known else frozenset()
+            revision = revision_of(found.row, found.phrases | known_phrases)
             is_earlier = known is not None and is_inspected(revision) and not is_inspected(known.revision)
             if known and (is_earlier or known.revision == revision):
                 yield NotModified(key=key)
-            elif not known or gathering.complete:
-                missing = sorted(told - found.phrases)
+            elif not known or collector.complete:
+                missing = sorted(known_phrases - found.phrases)
                 if missing and not is_inspected(revision):
                     yield from self._add_passages(client, found, key, missing)
                 revision = revision_of(found.row, found.phrases)
                 yield Payload(source=self.name, key=key, revision=revision, documents=tuple(found.documents.values()))
 
-    def _add_passages(self, client: Client, found: _Gathered, key: str, phrases: list[str]) -> Iterator[Fetched]:
-        """Ask again for what an earlier search, of another interest, was shown of a document."""
+    def _add_passages(self, client: Client, found: _Found, key: str, phrases: list[str]) -> Iterator[Fetched]:
+        """Search again for phrases that an earlier run, with other search terms, has found in a document."""
         day = date.fromisoformat(str(found.row["publication_date"]))
-        again = _Gathering()
-        yield from again.search(client, Part(step=key, since=day, until=day), phrases)
+        again = _DocumentCollector()
+        yield from again.search(client, SearchSlice(step=key, days=(day, day)), phrases)
         if key in again.by_key:
             found.phrases |= again.by_key[key].phrases
             found.documents |= again.by_key[key].documents
 
     def parse(self, payload: Payload) -> list[Record]:
         """Read the rows of a document into a record, or into the problem that prevents it. Pure."""
-        inspected = INSPECTED_DOCUMENTS in payload.documents[0].url
-        return [read_inspected(payload) if inspected else read_document(payload)]
-
-
-def _part(step: FetchStep) -> Part | Inspection:
-    """Return what a step searches, without a term."""
-    if step.key == INSPECTION:
-        return Inspection(step=step.key)
-    since, until = step.days
-    return Part(step=step.key, since=since, until=until)
+        return [parse(payload)]
 
 
 def _phrases(terms: SearchTerms) -> tuple[str, ...]:

@@ -7,7 +7,9 @@ Facts, from the API's own code (github.com/usnationalarchives/federalregister-ap
 - "You can only paginate through the first 2000 results. If you wish to download more results, use the date range
   filters" (Developer Resources, REST API); at most 1,000 to a page, and a page size it does not like becomes 20.
 - Without results neither `results` nor `total_pages` is there (api_controller.rb, `render_search`).
-- The documents on public inspection are searched in the same way (`sources.federal_register.public_inspection`).
+- `/api/v1/public-inspection-documents.json` searches the documents on public inspection with the same terms and types,
+  but not by day (es_public_inspection_document_search.rb). Its answers may be a day old (`cache_for 1.day`). A document
+  is there from its filing until its issue is complete (public_inspection_document.rb, `indexable`).
 - `count` may be that of a wider search than the one whose results are given (`EsApplicationSearch#count`), and is
   never more than 10,000. When it says more than came, the search is read once more in the opposite order.
 """
@@ -17,128 +19,132 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date
 from urllib.parse import quote, urlencode, urlsplit
 
 from sources.base import IncompleteResult
 from sources.errors import SourceChanged
-from sources.federal_register.document_parser import FIELDS, Row, document_key
-from sources.federal_register.public_inspection import Inspection
-from sources.fields import read_json
+from sources.federal_register.document_parser import FIELDS, INSPECTED_FIELDS, document_key
+from sources.fields import Fields, read_json
 from sources.http.client import Client
+from sources.paging import read_in_parts, split_days
 from sources.records import Document, InvalidRecord
 
 DOCUMENTS = "/api/v1/documents.json"
-PAGE = 1000
+INSPECTED_DOCUMENTS = "/api/v1/public-inspection-documents.json"
+PAGE_SIZE = 1000  # some 200 documents are on public inspection on any day
 TYPES = ("NOTICE", "PRORULE", "RULE")
-PHRASES_AT_ONCE = 40  # each is a clause for each of six fields in the index's query
-LONGEST_TERM = 1500  # characters of an address; with the fields it stays below 2,500
+MAX_PHRASES = 40  # each is a clause for each of six fields in the index's query
+MAX_TERM_LENGTH = 1500  # characters of an address; with the fields it stays below 2,500
 # What may stand in a phrase: the rest are operators, or end the phrase ("=" even within quotes).
 NOT_IN_A_PHRASE = re.compile(r"[^\w.'&/,+-]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
-    """A part of a search: a term and the days of publication, inclusive."""
+class SearchSlice:
+    """A search for a term: documents published on some days, inclusive, or without days those on public inspection."""
 
     step: str
-    since: date
-    until: date
+    days: tuple[date, date] | None
     term: str = ""
 
     def path(self, order: str) -> str:
-        """Return what to ask for; `order` is "newest" or "oldest"."""
-        query = [
-            ("conditions[term]", self.term),
-            ("conditions[publication_date][gte]", self.since.isoformat()),
-            ("conditions[publication_date][lte]", self.until.isoformat()),
-            *(("conditions[type][]", kind) for kind in TYPES),
-            *(("fields[]", field) for field in FIELDS),
-            ("order", order),
-            ("per_page", str(PAGE)),
-        ]
-        return f"{DOCUMENTS}?{urlencode(query, quote_via=quote)}"
+        """Return the path of the first page; `order` is "newest" or "oldest", for published documents only."""
+        query = [("conditions[term]", self.term), *(("conditions[type][]", kind) for kind in TYPES)]
+        if self.days:
+            names = ("conditions[publication_date][gte]", "conditions[publication_date][lte]")
+            query += [*zip(names, map(str, self.days), strict=True), ("order", order)]
+        query += [("fields[]", field) for field in (FIELDS if self.days else INSPECTED_FIELDS)]
+        address = DOCUMENTS if self.days else INSPECTED_DOCUMENTS
+        return f"{address}?{urlencode([*query, ('per_page', str(PAGE_SIZE))], quote_via=quote)}"
 
-    def halves(self) -> tuple[Part, Part] | None:
-        """Cut by days; `None` when it is one day."""
-        if self.since >= self.until:
-            return None
-        middle = self.since + (self.until - self.since) // 2
-        return replace(self, until=middle), replace(self, since=middle + timedelta(days=1))
+    def split(self) -> list[SearchSlice]:
+        """Cut it by days; nothing when it is one day, or has none."""
+        return [replace(self, days=days) for days in split_days(*self.days)] if self.days else []
 
-    def check(self, row: Row) -> None:
-        """Make sure that a row is of these days. Raises `InvalidRecord`."""
+    def check(self, row: Fields) -> None:
+        """Make sure that a row is one of those searched for. Raises `InvalidRecord`."""
+        if self.days is None:
+            if "filed_at" not in row:
+                raise InvalidRecord("filed_at is missing")
+            return
         value = str(row.get("publication_date"))
         try:
             published = date.fromisoformat(value)
         except ValueError as error:
             raise InvalidRecord(f"publication_date is no date: {value[:40]!r}") from error
-        if not self.since <= published <= self.until:
-            raise InvalidRecord(f"a condition was ignored: published {published}, not {self.since} to {self.until}")
+        since, until = self.days
+        if not since <= published <= until:
+            raise InvalidRecord(f"a condition was ignored: published {published}, not {since} to {until}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """One row of an answer, and the answer."""
+class SearchHit:
+    """One row of an answer, the key of its document, and the answer."""
 
     key: str
-    row: Row
+    row: Fields
     document: Document
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Answer:
-    found: Mapping[str, Found]
+class _Page:
+    hits: Mapping[str, SearchHit]
     count: int
     has_more: bool
 
     @property
     def is_whole(self) -> bool:
-        return not self.has_more and self.count == len(self.found)
+        return not self.has_more and self.count == len(self.hits)
 
 
 def terms(phrases: Iterable[str]) -> Iterator[str]:
     """Return search terms that together ask for every phrase, each short enough for an address."""
-    gathered: list[str] = []
+    group: list[str] = []
     for phrase in phrases:
         quoted = f'"{" ".join(NOT_IN_A_PHRASE.sub(" ", phrase).split())}"'
-        if not any(character.isalnum() for character in quoted) or quoted in gathered:
+        if not any(character.isalnum() for character in quoted) or quoted in group:
             continue
-        if gathered and (len(gathered) >= PHRASES_AT_ONCE or len(quote(_either([*gathered, quoted]))) > LONGEST_TERM):
-            yield _either(gathered)
-            gathered = []
-        gathered.append(quoted)
-    if gathered:
-        yield _either(gathered)
+        if group and (len(group) >= MAX_PHRASES or len(quote(_any_of([*group, quoted]))) > MAX_TERM_LENGTH):
+            yield _any_of(group)
+            group = []
+        group.append(quoted)
+    if group:
+        yield _any_of(group)
 
 
-def _either(quoted: Iterable[str]) -> str:
+def _any_of(quoted: Iterable[str]) -> str:
     return f"({' | '.join(quoted)})"
 
 
-def found_in(client: Client, part: Part | Inspection) -> Iterator[Found | IncompleteResult]:
-    """Read a part of a search whole, cutting it by days until each part is one page.
+def search(client: Client, whole: SearchSlice) -> Iterator[SearchHit | IncompleteResult]:
+    """Read a search, cutting it by days until each slice is one page.
 
-    A row may come more than once. An `IncompleteResult` follows the rows of a part that stayed short.
+    A document may come more than once. An `IncompleteResult` follows the rows of a slice that stayed short.
     Raises `SourceError`.
     """
-    answer = _ask(client, part, "newest")
-    if answer.has_more and (halves := part.halves()):
-        for half in halves:
-            yield from found_in(client, half)
-        return
-    yield from answer.found.values()
-    if answer.is_whole:
-        return
-    again = _ask(client, part, "oldest")
-    yield from (found for key, found in again.found.items() if key not in answer.found)
-    received = len({*answer.found, *again.found})
-    agrees = answer.found.keys() == again.found.keys() and not (answer.has_more or again.has_more)
-    if not agrees and received < answer.count:
-        yield IncompleteResult(step=part.step, expected=answer.count, received=received)
+
+    def read(part: SearchSlice) -> tuple[_Page, bool]:
+        page = _request(client, part, "newest")
+        return page, page.has_more
+
+    for part, page, _ in read_in_parts(whole, read, SearchSlice.split):
+        yield from page.hits.values()
+        if not page.is_whole:
+            yield from _read_again(client, part, page)
 
 
-def _ask(client: Client, part: Part | Inspection, order: str) -> _Answer:
+def _read_again(client: Client, part: SearchSlice, page: _Page) -> Iterator[SearchHit | IncompleteResult]:
+    """Read a slice in the opposite order; give what is new, and whether rows are missing all the same."""
+    again = _request(client, part, "oldest")
+    yield from (hit for key, hit in again.hits.items() if key not in page.hits)
+    received = len({*page.hits, *again.hits})
+    agrees = page.hits.keys() == again.hits.keys() and not (page.has_more or again.has_more)
+    if not agrees and received < page.count:
+        yield IncompleteResult(step=part.step, expected=page.count, received=received)
+
+
+def _request(client: Client, part: SearchSlice, order: str) -> _Page:
     document = client.get(part.path(order))
     answer = read_json(document, client.source)
     count, rows, pages = answer.get("count"), answer.get("results"), answer.get("total_pages")
@@ -148,12 +154,12 @@ def _ask(client: Client, part: Part | Inspection, order: str) -> _Answer:
         rows, pages = [], 0
     if not isinstance(rows, list) or isinstance(pages, bool) or not isinstance(pages, int):
         raise _changed(document, client, f"no results or no total_pages in {str(answer)[:200]}")
-    found = [_found(client, row, document, part) for row in rows]
+    hits = [_hit(client, row, document, part) for row in rows]
     has_more = pages > 1 or bool(answer.get("next_page_url"))
-    return _Answer(found={one.key: one for one in found}, count=count, has_more=has_more)
+    return _Page(hits={hit.key: hit for hit in hits}, count=count, has_more=has_more)
 
 
-def _found(client: Client, row: object, document: Document, part: Part | Inspection) -> Found:
+def _hit(client: Client, row: object, document: Document, part: SearchSlice) -> SearchHit:
     if not isinstance(row, dict):
         raise _changed(document, client, f"a row that is no object: {str(row)[:200]}")
     try:
@@ -161,7 +167,7 @@ def _found(client: Client, row: object, document: Document, part: Part | Inspect
         part.check(row)
     except InvalidRecord as error:
         raise _changed(document, client, f"{error} in {str(row)[:200]}") from error
-    return Found(key=key, row=row, document=document)
+    return SearchHit(key=key, row=row, document=document)
 
 
 def _changed(document: Document, client: Client, came_back: str) -> SourceChanged:

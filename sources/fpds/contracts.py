@@ -32,7 +32,6 @@ from sources.base import (
     ExpectedRows,
     Fetched,
     FetchStep,
-    IncompleteResult,
     NotModified,
     SearchTerms,
     Source,
@@ -40,36 +39,41 @@ from sources.base import (
 )
 from sources.errors import Blocked, Refused, SourceChanged
 from sources.fpds.entry_parser import DELETED_FEED, parse
-from sources.fpds.feed import Entry, Links, NotAFeed, read_entries
-from sources.fpds.files import Part, parts_of
+from sources.fpds.feed import Entry, FeedLinks, NotAFeed, read_entries
+from sources.fpds.files import ArchiveMember, archive_members
 from sources.http.client import Client, RateLimit
+from sources.paging import RowCounter, fiscal_years
 from sources.records import Award, Document, Payload, Problem, Record
 
 FEED_PATH = "/ezsearch/FEEDS/ATOM"
 XML_TYPE = "application/xml"
 XML_TYPES = "application/atom+xml, application/xml, text/xml"
-PAGE = 10
-MOST_ENTRIES = 400_000  # FPDS gives none beyond (the Broker's FPDS_MAX_RETURNED_ENTRIES)
-YEARS_AT_ONCE = 5
+PAGE_SIZE = 10
+MAX_ENTRIES = 400_000  # FPDS gives none beyond (the Broker's FPDS_MAX_RETURNED_ENTRIES)
+YEARS_PER_STEP = 5
 RETIRED = "; the feed may have been retired upstream (its records are now in the SAM Contract Awards API)"
 # Signed on one day in 2012, and still there: https://www.fpds.gov/ezsearch/search.do?q=1B3G02670+4740+
-CONTROL = 'AGENCY_CODE:"4740" PIID:"1B3G02670"'
+OLD_PIID = "1B3G02670"
+OLD_ORDER = f'AGENCY_CODE:"4740" PIID:"{OLD_PIID}"'
 
 
 @dataclass(frozen=True, slots=True)
-class _Page:
+class _ResultPage:
     entries: list[Entry]
-    links: Links
+    links: FeedLinks
     document: Document
 
 
+def _has_old_order(client: Client) -> bool:
+    entries = _page(client, "PUBLIC", OLD_ORDER, 0).entries
+    return any(entry.identity and entry.identity.piid == OLD_PIID for entry in entries)
+
+
 def _answers(client: Client) -> bool:
-    """Whether the feed gives what has been in it since 2012. Raises `SourceError` where it cannot be reached."""
     try:
-        entries = _page(client, "PUBLIC", CONTROL, 0).entries
+        return _has_old_order(client)
     except (Blocked, Refused, SourceChanged):
         return False
-    return any(entry.identity and entry.identity.piid == "1B3G02670" for entry in entries)
 
 
 class Fpds(Source):
@@ -99,8 +103,7 @@ class Fpds(Source):
 
     def health_check(self, client: Client) -> bool:
         """Whether a purchase order of 2012 and its modifications are there."""
-        entries = _page(client, "PUBLIC", CONTROL, 0).entries
-        return any(entry.identity and entry.identity.piid == "1B3G02670" for entry in entries)
+        return _has_old_order(client)
 
     def poll_steps(self, terms: SearchTerms, window: DateWindow) -> list[FetchStep]:
         """Plan a poll: what was deleted, what was signed, what has changed, by name, UEI and phrase."""
@@ -116,30 +119,25 @@ class Fpds(Source):
 
     def backfill_steps(self, terms: SearchTerms, since: date, until: date) -> list[FetchStep]:
         """Plan a whole history by the date signed, five fiscal years at a time, oldest first."""
-        steps: list[FetchStep] = []
-        start = since
-        while start <= until:
-            fiscal_year = start.year + (start.month >= 10)
-            last_year = fiscal_year - fiscal_year % YEARS_AT_ONCE + YEARS_AT_ONCE - 1
-            end = min(date(last_year, 9, 30), until)
-            steps += _steps(f"fy{last_year - YEARS_AT_ONCE + 1}-{last_year}", terms, "SIGNED_DATE", start, end)
-            start = end + timedelta(days=1)
-        return steps
+        return [
+            step
+            for last, start, end in fiscal_years(since, until, YEARS_PER_STEP)
+            for step in _steps(f"fy{last - YEARS_PER_STEP + 1}-{last}", terms, "SIGNED_DATE", start, end)
+        ]
 
     def fetch(self, client: Client, step: FetchStep, stored: Stored) -> Iterator[Fetched]:
-        """Walk one query from its first page to the one that FPDS calls the last."""
-        seen: set[str] = set()
+        """Read all pages of one query, up to the one that FPDS links as the last."""
+        rows = RowCounter()
         start = last = 0
         while start <= last:
-            page = _page(client, str(step.query["feed"]), _question(step), start)
+            page = _page(client, str(step.query["feed"]), _query_text(step), start)
             last = max(last, _last(client, page, start))
             for entry in page.entries:
-                seen.add(_distinct(entry))
-                yield _known_or_new(self._given(entry, page.document.url, page.document.retrieved_at), stored)
-            start += PAGE
+                rows.add(_distinct(entry))
+                yield _changed_only(self._payload(entry, page.document.url, page.document.retrieved_at), stored)
+            start += PAGE_SIZE
         expected = last + max(len(page.entries), 1 if last else 0)
-        if len(seen) < expected:
-            yield IncompleteResult(step=step.key, expected=expected, received=len(seen))
+        yield from rows.check(step.key, expected)
 
     def parse(self, payload: Payload) -> list[Record]:
         """Read an entry into an award with one action, a removal, or the problem that prevents it. Pure."""
@@ -148,45 +146,45 @@ class Fpds(Source):
     def read_file(self, file: Path) -> Iterator[Fetched]:
         """Read a file of one or more feeds, or a ZIP archive of such files; each may be gzipped.
 
-        A part that breaks off or is damaged does not keep the next ones from being read.
+        After a part that is cut off or damaged the next ones are still read.
 
         Raises:
-            SourceChanged: at the end, for the first part that is not what FPDS publishes, or not whole.
+            SourceChanged: at the end, for the first part that is no FPDS feed or is incomplete.
             OSError: the file cannot be opened.
         """
-        troubles: list[str] = []
+        errors: list[str] = []
         try:
-            for part in parts_of(file):
-                if not part.is_feed:
+            for member in archive_members(file):
+                if not member.is_feed:
                     reason = "left out: its name does not end in .xml or .atom"
-                    yield Problem(source=self.name, key=part.name, reason=reason, documents=())
+                    yield Problem(source=self.name, key=member.name, reason=reason, documents=())
                     continue
                 try:
-                    yield from self._entries_of(part)
+                    yield from self._entries_of(member)
                 except NotAFeed as error:
-                    troubles.append(f"{part.name}: {error}")
+                    errors.append(f"{member.name}: {error}")
         except NotAFeed as error:
-            troubles.append(f"{file.name}: {error}")
-        if troubles:
-            more = f" (and {len(troubles) - 1} more files in it)" if len(troubles) > 1 else ""
-            place, _, came_back = troubles[0].partition(": ")
+            errors.append(f"{file.name}: {error}")
+        if errors:
+            more = f" (and {len(errors) - 1} more files in it)" if len(errors) > 1 else ""
+            place, _, came_back = errors[0].partition(": ")
             raise SourceChanged(self.name, place, came_back + more)
 
-    def _entries_of(self, part: Part) -> Iterator[Payload | Problem]:
+    def _entries_of(self, member: ArchiveMember) -> Iterator[Payload | Problem]:
         now = datetime.now(UTC)
-        named_deleted = "deleted" in part.name.lower()
-        for entry in read_entries(part.blocks(), Links()):
-            place = f"{part.name} {DELETED_FEED}" if entry.deleted or named_deleted else part.name
-            yield self._given(entry, f"{place} {entry.link}".rstrip(), now)
+        named_deleted = "deleted" in member.name.lower()
+        for entry in read_entries(member.blocks(), FeedLinks()):
+            place = f"{member.name} {DELETED_FEED}" if entry.deleted or named_deleted else member.name
+            yield self._payload(entry, f"{place} {entry.link}".rstrip(), now)
 
-    def _given(self, entry: Entry, url: str, read_at: datetime) -> Payload | Problem:
+    def _payload(self, entry: Entry, url: str, read_at: datetime) -> Payload | Problem:
         """Return an entry as a payload of its own; its evidence is its own XML."""
         document = Document(url=url, request="", retrieved_at=read_at, content_type=XML_TYPE, body=entry.xml)
         if entry.identity is None:
             key = f"ENTRY_{document.sha256[:16].upper()}"
             return Problem(source=self.name, key=key, reason=entry.trouble, documents=(document,))
         identity = entry.identity
-        return Payload(source=self.name, key=identity.key, revision=identity.modified, documents=(document,))
+        return Payload(source=self.name, key=identity.award_key, revision=identity.modified, documents=(document,))
 
 
 def _distinct(entry: Entry) -> str:
@@ -194,8 +192,8 @@ def _distinct(entry: Entry) -> str:
     return f"{identity.action_key} {identity.modified}" if identity else hashlib.sha256(entry.xml).hexdigest()
 
 
-def _known_or_new(item: Payload | Problem, stored: Stored) -> Fetched:
-    """Return `NotModified` for an action that is stored in the very state that was last told of its award."""
+def _changed_only(item: Payload | Problem, stored: Stored) -> Fetched:
+    """Return `NotModified` for an action that is stored, and whose award is stored in the same revision."""
     known = stored.stored_version(item.key) if isinstance(item, Payload) else None
     if not isinstance(item, Payload) or known is None or not item.revision or known.revision != item.revision:
         return item
@@ -206,25 +204,25 @@ def _known_or_new(item: Payload | Problem, stored: Stored) -> Fetched:
 
 
 def _steps(label: str, terms: SearchTerms, date_field: str, start: date, end: date) -> list[FetchStep]:
-    """Return a step for each name, UEI and phrase; its key is made of what it asks and not of its place in a list."""
+    """Return a step for each name, UEI and phrase. Its key is a hash of the search, so it is the same on every run."""
     texts_by_field = {"VENDOR_NAME": terms.names, "VENDOR_UEI": terms.ueis, "DESCRIPTION_OF_REQUIREMENT": terms.phrases}
     steps: dict[str, FetchStep] = {}
     for field, texts in texts_by_field.items():
         for text in texts:
-            term = f'{field}:"{_quotable(text)}"'
+            term = f'{field}:"{_without_quotes(text)}"'
             key = f"{label}/{field.lower()}/{hashlib.sha256(term.encode()).hexdigest()[:16]}"
             query = {"feed": "PUBLIC", "term": term, "date": date_field}
             steps[key] = FetchStep(key=key, query=query, since=start, until=end, part=f"actions {label}")
     return list(steps.values())
 
 
-def _question(step: FetchStep) -> str:
-    """Return a step in FPDS's query language: what is sought, and the days."""
+def _query_text(step: FetchStep) -> str:
+    """Return a step in FPDS's query language: the search term and the days."""
     return f"{step.query['term']} {step.query['date']}:{_days(*step.days)}".strip()
 
 
-def _quotable(text: str) -> str:
-    """Return a text that can stand between quotes: no escape is documented."""
+def _without_quotes(text: str) -> str:
+    """Return a text without quotes: no way to escape them is documented."""
     return " ".join(text.replace('"', " ").replace("\\", " ").split())
 
 
@@ -232,13 +230,13 @@ def _days(start: date, end: date) -> str:
     return f"[{start:%Y/%m/%d},{end:%Y/%m/%d}]"
 
 
-def _page(client: Client, feed: str, query: str, start: int) -> _Page:
-    """Fetch ten entries. Raises `SourceError`; what may mean that FPDS is no more says so."""
+def _page(client: Client, feed: str, query: str, start: int) -> _ResultPage:
+    """Fetch ten entries. Raises `SourceError`, which says where the feed may have been retired."""
     path = f"{FEED_PATH}?FEEDNAME={feed}&templateName=1.5.3&q={quote(query, safe='')}&start={start}"
     try:
         document = client.get(path, accept=XML_TYPES)
-        links = Links()
-        return _Page(list(read_entries([document.body], links)), links, document)
+        links = FeedLinks()
+        return _ResultPage(list(read_entries([document.body], links)), links, document)
     except Blocked as error:
         raise Blocked(error.source, error.request, error.came_back + RETIRED, status=error.status) from error
     except (Refused, SourceChanged) as error:
@@ -247,16 +245,16 @@ def _page(client: Client, feed: str, query: str, start: int) -> _Page:
         raise SourceChanged(client.source, f"GET {path}", f"{error}{RETIRED}") from error
 
 
-def _last(client: Client, page: _Page, start: int) -> int:
+def _last(client: Client, page: _ResultPage, start: int) -> int:
     """Return where the last page starts. Raises `SourceChanged` when the links cannot be what FPDS gives."""
     last, following = page.links.last, page.links.next
     trouble = ""
-    if len(page.entries) > PAGE or page.links.feeds != 1:
-        trouble = f"{len(page.entries)} entries on a page of {PAGE}"
+    if len(page.entries) > PAGE_SIZE or page.links.feeds != 1:
+        trouble = f"{len(page.entries)} entries on a page of {PAGE_SIZE}"
     elif last is None and following is not None:
         trouble = "a next page but no last one: nothing would prove that everything was read"
-    elif last is not None and (last % PAGE or last >= MOST_ENTRIES):
-        trouble = f"a last page that starts at {last}: FPDS gives the first {MOST_ENTRIES} only, by tens"
+    elif last is not None and (last % PAGE_SIZE or last >= MAX_ENTRIES):
+        trouble = f"a last page that starts at {last}: FPDS gives the first {MAX_ENTRIES} only, by tens"
     if trouble:
         raise SourceChanged(client.source, f"GET {FEED_PATH} (start={start})", trouble)
     return last or 0

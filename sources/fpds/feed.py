@@ -1,8 +1,7 @@
-"""Cutting FPDS ATOM feeds into entries, as they stream by: bytes in, one entry at a time out. Pure but for the clock.
+"""Splitting FPDS ATOM feeds into entries as they stream: bytes in, one entry at a time out. Pure.
 
-Memory stays bounded by one entry, whatever the size of the feed: each is dropped once the next is asked for. Hostile
-XML is harmless: no entity is expanded, no DTD loaded, no network asked, and a feed that declares a document type at
-all, which FPDS never does, is refused at its first element.
+Memory holds one entry at a time, whatever the size of the feed. A feed that declares a document type, which FPDS never
+does, is refused at its first element.
 """
 
 from __future__ import annotations
@@ -15,12 +14,13 @@ from typing import cast
 from lxml import etree
 
 from sources.errors import excerpt
-from sources.fpds.entry_parser import DELETED_FEED, Element, Identity, identify, link_of
+from sources.fpds.entry_parser import DELETED_FEED, EntryIdentity, identify, link_of
 from sources.records import InvalidRecord
+from sources.xml import Element, InvalidXml, pull_parser, refuse_doctype
 
 ATOM = "{http://www.w3.org/2005/Atom}"
 FEED, LINK, ENTRY = f"{ATOM}feed", f"{ATOM}link", f"{ATOM}entry"
-LARGEST_ENTRY = 16 * 1024 * 1024  # a real one has some twenty thousand bytes
+MAX_ENTRY_SIZE = 16 * 1024 * 1024  # a real one has some twenty thousand bytes
 BLANKS = b" \t\r\n\xef\xbb\xbf"
 ROOT_MAY_END = re.compile(rb"feed\s*>")
 HREF_START = re.compile(r"[?&]start=(\d{1,9})(?:&|$)")
@@ -32,22 +32,22 @@ class NotAFeed(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One entry: its own XML, as the parser writes it again, which is all that is kept of it.
+    """One entry as XML, serialized by the parser.
 
-    `identity` is `None` when it does not say which action it is; `trouble` then says why. `link` is FPDS's page on it,
-    "" if it names none. `deleted` is whether its feed lists deleted records.
+    `identity` is `None` when the entry does not say which action it is; `trouble` then says why. `link` is FPDS's page
+    on it, "" if it names none. `deleted`: its feed lists deleted records.
     """
 
     xml: bytes
-    identity: Identity | None
+    identity: EntryIdentity | None
     trouble: str
     link: str
     deleted: bool
 
 
 @dataclass(slots=True)
-class Links:
-    """What the links of the feed being read say: where the last page and a next one start, and of which feed it is.
+class FeedLinks:
+    """What the links of a feed say: where its last and its next page start, and whether it lists deleted records.
 
     `feeds` counts the feeds begun, `entries` the entries read, over everything that was read.
     """
@@ -59,12 +59,12 @@ class Links:
     entries: int = 0
 
     def begin(self) -> None:
-        """A feed begins: what the links of the one before said is forgotten."""
+        """Start a new feed: forget the links of the one before."""
         self.last, self.next, self.deleted = None, None, False
         self.feeds += 1
 
     def note(self, link: Element) -> None:
-        """Take down a link of the feed itself."""
+        """Read a link of the feed itself."""
         href, relation = link.get("href") or "", link.get("rel")
         self.deleted |= DELETED_FEED in href
         start = HREF_START.search(href)
@@ -74,15 +74,15 @@ class Links:
             self.next = int(start[1])
 
 
-def read_entries(blocks: Iterable[bytes], links: Links) -> Iterator[Entry]:
+def read_entries(blocks: Iterable[bytes], links: FeedLinks) -> Iterator[Entry]:
     """Yield the entries of one feed, or of several one after another, keeping `links` up to date.
 
     Raises:
         NotAFeed: it is something else, breaks off or is not well-formed; what came before has been given.
     """
-    cutter = _Cutter(links)
-    for piece in _pieces(blocks):
-        for element in cutter.cut(piece):
+    splitter = _EntrySplitter(links)
+    for piece in _split_at_feeds(blocks):
+        for element in splitter.split(piece):
             if element.tag == FEED:
                 links.begin()
             elif element.tag == LINK:
@@ -90,7 +90,7 @@ def read_entries(blocks: Iterable[bytes], links: Links) -> Iterator[Entry]:
             else:
                 links.entries += 1
                 yield _entry(element, links.deleted)
-    cutter.end()
+    splitter.end()
     if not links.feeds:
         raise NotAFeed("not an ATOM feed: an empty body")
 
@@ -105,38 +105,38 @@ def _entry(element: Element, deleted: bool) -> Entry:
     return Entry(xml=xml, identity=identity, trouble=trouble, link=link_of(element), deleted=deleted)
 
 
-class _Cutter:
-    """Hands pieces of a stream to a parser, a new one for each feed, and gives back what is whole."""
+class _EntrySplitter:
+    """Feeds pieces of a stream to a parser, a new one for each feed, and gives the elements that are complete."""
 
-    def __init__(self, links: Links) -> None:
+    def __init__(self, links: FeedLinks) -> None:
         self._links = links
         self._parser: etree.XMLPullParser | None = None
         self._beginning = b""
         self._feeds_before = 0
         self._unbroken = 0
 
-    def cut(self, piece: bytes) -> Iterator[Element]:
+    def split(self, piece: bytes) -> Iterator[Element]:
         """Yield each feed at its beginning, and each whole link and entry right below it. Raises `NotAFeed`."""
         if self._parser is None:
             piece = piece.lstrip(BLANKS)
             if not piece:
                 return
-            self._parser, self._beginning, self._feeds_before = _new_parser(), piece, self._links.feeds
+            self._parser, self._beginning, self._feeds_before = pull_parser(FEED, LINK, ENTRY), piece, self._links.feeds
         self._unbroken += len(piece)
         parser = self._parser
         trouble = _feed(parser, piece)
         for event, element in cast(Iterator[tuple[str, Element]], parser.read_events()):
             yield from self._met(event, element)
         if trouble:
-            raise self._spoilt(trouble)
-        if self._unbroken > LARGEST_ENTRY:
-            raise self._spoilt(_closing(parser) or f"more than {LARGEST_ENTRY} bytes without the end of an entry")
+            raise self._error(trouble)
+        if self._unbroken > MAX_ENTRY_SIZE:
+            raise self._error(_close(parser) or f"more than {MAX_ENTRY_SIZE} bytes without the end of an entry")
 
     def end(self) -> None:
         """There is no more. Raises `NotAFeed` if a feed has not come to its end."""
         if self._parser is not None:
-            kept = _closing(self._parser)
-            raise self._spoilt(f"it breaks off, or is {kept}" if kept else "it breaks off")
+            kept = _close(self._parser)
+            raise self._error(f"it breaks off, or is {kept}" if kept else "it breaks off")
 
     def _met(self, event: str, element: Element) -> Iterator[Element]:
         above = element.getparent()
@@ -153,19 +153,19 @@ class _Cutter:
             while element.getprevious() is not None:
                 del above[0]
 
-    def _spoilt(self, trouble: str) -> NotAFeed:
+    def _error(self, trouble: str) -> NotAFeed:
         if self._links.feeds == self._feeds_before:
             return NotAFeed(f"not an ATOM feed: {excerpt(self._beginning)}")
         return NotAFeed(f"{trouble} after {self._links.entries} entries")
 
 
-def _pieces(blocks: Iterable[bytes]) -> Iterator[bytes]:
-    """Cut a stream wherever a feed may end, so that another one may follow in the same file. Elsewhere does no harm."""
+def _split_at_feeds(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    """Split a stream wherever a feed may end, because another one may follow in the same file."""
     rest = b""
     for block in blocks:
         rest += block
         end = rest.rfind(b">") + 1
-        if end == 0 and len(rest) <= LARGEST_ENTRY:
+        if end == 0 and len(rest) <= MAX_ENTRY_SIZE:
             continue
         ready, rest = (rest[:end], rest[end:]) if end else (rest, b"")
         start = 0
@@ -178,21 +178,8 @@ def _pieces(blocks: Iterable[bytes]) -> Iterator[bytes]:
         yield rest
 
 
-def _new_parser() -> etree.XMLPullParser:
-    return etree.XMLPullParser(
-        events=("start", "end"),
-        tag=(FEED, LINK, ENTRY),
-        resolve_entities=False,
-        no_network=True,
-        load_dtd=False,
-        dtd_validation=False,
-        huge_tree=False,
-        strip_cdata=False,
-    )
-
-
 def _feed(parser: etree.XMLPullParser, piece: bytes) -> str:
-    """Hand a piece to the parser; return why it could not be read, "" if it could."""
+    """Feed a piece to the parser; return why it could not be read, "" if it could."""
     try:
         parser.feed(piece)
     except etree.XMLSyntaxError as error:
@@ -200,8 +187,8 @@ def _feed(parser: etree.XMLPullParser, piece: bytes) -> str:
     return ""
 
 
-def _closing(parser: etree.XMLPullParser) -> str:
-    """Return what a parser has kept to itself: after some errors it just gives nothing more. "" if there is none."""
+def _close(parser: etree.XMLPullParser) -> str:
+    """Close the parser; return an error that it has not reported yet, "" if there is none."""
     try:
         parser.close()
     except etree.XMLSyntaxError as error:
@@ -214,7 +201,9 @@ def _not_well_formed(error: etree.XMLSyntaxError) -> str:
 
 
 def _check_root(root: Element, beginning: bytes) -> None:
-    if root.getroottree().docinfo.internalDTD is not None:
-        raise NotAFeed("it declares a document type, which FPDS does not")
+    try:
+        refuse_doctype(root)
+    except InvalidXml as error:
+        raise NotAFeed(str(error)) from error
     if root.tag != FEED:
         raise NotAFeed(f"not an ATOM feed: {excerpt(beginning)}")

@@ -20,7 +20,7 @@ DAMAGED = (zipfile.BadZipFile, gzip.BadGzipFile, EOFError, zlib.error, lzma.LZMA
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ArchiveMember:
     """A file, or a file in an archive. `name` holds no folder of this machine; `is_feed`, whether it looks like one."""
 
     name: str
@@ -37,8 +37,8 @@ class Part:
             raise NotAFeed(f"damaged or cut off: {type(error).__name__}: {error}") from error
 
 
-def parts_of(file: Path) -> Iterator[Part]:
-    """Yield what a file holds, told by its first bytes and not by its name.
+def archive_members(file: Path) -> Iterator[ArchiveMember]:
+    """Yield what a file holds, by its first bytes, not by its name.
 
     Raises:
         NotAFeed: a damaged archive, or one with nothing in it.
@@ -47,14 +47,14 @@ def parts_of(file: Path) -> Iterator[Part]:
     with file.open("rb") as stream:
         magic = stream.read(4)
     if magic[:2] == b"\x1f\x8b":
-        yield Part(file.name, True, lambda: cast(IO[bytes], gzip.GzipFile(file)))
+        yield ArchiveMember(file.name, True, lambda: cast(IO[bytes], gzip.GzipFile(file)))
     elif magic[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
         yield from _members(file)
     else:
-        yield Part(file.name, True, lambda: file.open("rb"))
+        yield ArchiveMember(file.name, True, lambda: file.open("rb"))
 
 
-def _members(file: Path) -> Iterator[Part]:
+def _members(file: Path) -> Iterator[ArchiveMember]:
     try:
         archive = zipfile.ZipFile(file)
     except DAMAGED as error:
@@ -64,6 +64,6 @@ def _members(file: Path) -> Iterator[Part]:
         for member in members:
             is_feed = member.filename.lower().endswith(FEED_NAMES) and not member.filename.startswith("__MACOSX/")
             name = f"{file.name}/{excerpt(member.filename.encode('utf-8', 'replace'))}"
-            yield Part(name, is_feed, lambda member=member: archive.open(member))  # type: ignore[misc]
+            yield ArchiveMember(name, is_feed, lambda member=member: archive.open(member))  # type: ignore[misc]
     if not members:
         raise NotAFeed("an archive with nothing in it")

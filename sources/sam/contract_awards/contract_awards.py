@@ -42,7 +42,7 @@ from sources.records import Payload, Record
 from sources.sam.api import KEY_HEADER, KEY_PARAMETER, header_key, with_known_key
 from sources.sam.contract_awards.record_parser import parse
 from sources.sam.contract_awards.search import (
-    MOST_EXTRACTED,
+    MAX_EXTRACTED,
     PAGE,
     UEI,
     count,
@@ -52,10 +52,17 @@ from sources.sam.contract_awards.search import (
     searchable,
     total_of,
 )
-from sources.sam.contract_awards.walk import A_WEEK, OFFSET_COUNTS_PAGES, at_leisure, digest, searched, up_to_date
+from sources.sam.contract_awards.walk import (
+    OFFSET_COUNTS_PAGES,
+    WEEK,
+    daily_extract,
+    digest,
+    search_history,
+    weekly_extract,
+)
 
 DELAYED = timedelta(days=90)  # actions of the Department of Defense, after signing
-A_DAY = timedelta(days=1)
+DAY = timedelta(days=1)
 YEARS_AT_ONCE = 8  # the longest range that somebody is known to have asked for
 EARLIEST = date(1979, 1, 1)  # before there was any such record
 JANUARY = {"dateSigned": period(date(2024, 1, 1), date(2024, 1, 31))}
@@ -115,7 +122,7 @@ class SamContractAwards(Source):
     api_key_header: str | None = KEY_HEADER
     api_key_parameter = KEY_PARAMETER
     rate_limit = RateLimit(seconds_between=2.0, at_once=1)
-    expected_rows = ExpectedRows(at_least=1, at_most=5 * MOST_EXTRACTED)
+    expected_rows = ExpectedRows(at_least=1, at_most=5 * MAX_EXTRACTED)
     quota: DailyQuota | None = DailyQuota(name="sam", requests_per_day=10)
     min_poll_interval = timedelta(hours=20)
     store_unmatched = False
@@ -139,8 +146,8 @@ class SamContractAwards(Source):
             return []
         until, revealed = window.until, window.until - DELAYED
         return [
-            _step("revealed", "dateSigned", revealed - A_WEEK, revealed, {"contractingDepartmentCode": "9700"}),
-            _step("deleted", "lastModifiedDate", until - A_WEEK, until, {"deletedStatus": "yes"}),
+            _step("revealed", "dateSigned", revealed - WEEK, revealed, {"contractingDepartmentCode": "9700"}),
+            _step("deleted", "lastModifiedDate", until - WEEK, until, {"deletedStatus": "yes"}),
             _step("modified", "lastModifiedDate", window.modified_since, until, {}),
         ]
 
@@ -151,7 +158,7 @@ class SamContractAwards(Source):
         while start <= until:
             end = min(date(start.year - start.year % YEARS_AT_ONCE + YEARS_AT_ONCE - 1, 12, 31), until)
             steps += _search_steps(terms, start, end)
-            start = end + A_DAY
+            start = end + DAY
         return steps
 
     def fetch(self, client: Client, step: FetchStep, stored: Stored) -> Iterator[Fetched]:
@@ -160,8 +167,8 @@ class SamContractAwards(Source):
         Raises:
             ExtractNotReady: the extract is being made; the next run fetches it.
         """
-        walks = {"search": searched, "modified": up_to_date}
-        return with_known_key(client, stored, walks.get(str(step.query["label"]), at_leisure)(client, step, stored))
+        walks = {"search": search_history, "modified": daily_extract}
+        return with_known_key(client, stored, walks.get(str(step.query["label"]), weekly_extract)(client, step, stored))
 
     def parse(self, payload: Payload) -> list[Record]:
         """Read a payload into an award with one action, its removal, or the problem that prevents either. Pure."""

@@ -26,8 +26,8 @@ RECORDS = "awardSummary"
 TOTAL = "totalRecords"
 COUNTS = "awardResponse"  # what holds the counts of a search that finds nothing
 CHUNK = 256 * 1024
-LARGEST_VALUE = 4 * 1024 * 1024  # characters; real records have about twelve thousand
-MOST_MEMBERS = 50  # names at the top of an answer; real ones have four
+MAX_VALUE_LENGTH = 4 * 1024 * 1024  # characters; real records have about twelve thousand
+MAX_MEMBERS = 50  # names at the top of an answer; real ones have four
 BLANK = " \t\r\n"
 
 
@@ -47,7 +47,7 @@ def _no_constant(name: str) -> object:
     raise ValueError(f"{name} is not JSON")
 
 
-class _Text:
+class _JsonReader:
     """A JSON text that is decoded and read only as far as it is needed."""
 
     def __init__(self, stream: IO[bytes]) -> None:
@@ -98,19 +98,19 @@ class _Text:
             except (ValueError, ArithmeticError) as error:
                 if self._ended:
                     raise _Malformed(f"it breaks off or is no JSON: {error}") from error
-            if len(self._text) - self._at > LARGEST_VALUE:
-                raise _Malformed(f"no JSON value ends within {LARGEST_VALUE} characters")
+            if len(self._text) - self._at > MAX_VALUE_LENGTH:
+                raise _Malformed(f"no JSON value ends within {MAX_VALUE_LENGTH} characters")
             self._more()
         text = self._text[self._at : end]
         self._at = end
         return found, text
 
 
-class Answer:
+class RecordStream:
     """A page or a file, read once. When `records()` has come to its end, `total` is how many there should be."""
 
     def __init__(self, stream: IO[bytes], source: str, request: str) -> None:
-        self._text = _Text(stream)
+        self._json_text = _JsonReader(stream)
         self._source = source
         self._request = request
         self._found_records = False
@@ -145,40 +145,40 @@ class Answer:
         return int(value)
 
     def _object(self) -> Iterator[RawRecord]:
-        self._text.take("{")
-        if self._text.peek() == "}":
-            self._text.take("}")
+        self._json_text.take("{")
+        if self._json_text.peek() == "}":
+            self._json_text.take("}")
         else:
             end = ","
             while end == ",":
                 yield from self._member()
-                end = self._text.take(",", "}")
-        if self._text.peek():
+                end = self._json_text.take(",", "}")
+        if self._json_text.peek():
             raise _Malformed("something follows its end")
 
     def _member(self) -> Iterator[RawRecord]:
-        name, _text = self._text.value()
-        if not isinstance(name, str) or len(self._members) > MOST_MEMBERS:
+        name, _text = self._json_text.value()
+        if not isinstance(name, str) or len(self._members) > MAX_MEMBERS:
             raise _Malformed(f"a name expected, not {str(name)[:40]!r}")
-        self._text.take(":")
+        self._json_text.take(":")
         if name == RECORDS and not self._found_records:
             self._found_records = True
             yield from self._list()
         else:
-            self._members[name] = self._text.value()[0]
+            self._members[name] = self._json_text.value()[0]
 
     def _list(self) -> Iterator[RawRecord]:
-        self._text.take("[")
-        if self._text.peek() == "]":
-            self._text.take("]")
+        self._json_text.take("[")
+        if self._json_text.peek() == "]":
+            self._json_text.take("]")
             return
         end = ","
         while end == ",":
-            fields, text = self._text.value()
+            fields, text = self._json_text.value()
             if not isinstance(fields, dict):
                 raise _Malformed(f"a record that is no object: {text[:80]!r}")
             yield RawRecord(fields, text.encode())
-            end = self._text.take(",", "]")
+            end = self._json_text.take(",", "]")
 
     def _changed(self, what: str) -> SourceChanged:
         return SourceChanged(self._source, self._request, what)

@@ -14,19 +14,20 @@ from datetime import date, datetime
 from io import BytesIO
 from urllib.parse import urlencode
 
-from sources.base import Fetched, FetchStep, IncompleteResult, NotModified, Stored
+from sources.base import Fetched, FetchStep, NotModified, Stored
 from sources.http.client import Client
+from sources.paging import RowCounter
 from sources.records import Document, InvalidRecord, Payload
 from sources.sam.api import ask
-from sources.sam.contract_awards.json_stream import Answer, RawRecord
-from sources.sam.contract_awards.record_parser import identity_of, names_of, revision_of, state_of
+from sources.sam.contract_awards.json_stream import RawRecord, RecordStream
+from sources.sam.contract_awards.record_parser import action_state, identity_of, names_of, revision_of
 
 SEARCH = "/contract-awards/v1/search"
 DOWNLOAD = "/contract-awards/v1/download"
 
 PAGE = 100
-MOST_PAGED = 400_000  # offset x limit
-MOST_EXTRACTED = 1_000_000
+MAX_PAGED = 400_000  # offset x limit
+MAX_EXTRACTED = 1_000_000
 
 DATES = frozenset({"dateSigned", "lastModifiedDate"})
 UEIS = frozenset({"awardeeUniqueEntityId", "ultimateParentUniqueEntityId"})
@@ -48,7 +49,7 @@ UNANSWERED = re.compile(
 OPERATORS = re.compile(r"[~!\[\]]")  # or, not, and the brackets of a range: in a name they are noise
 DATE_RANGE = re.compile(r"\[(\d\d/\d\d/\d{4}),(\d\d/\d\d/\d{4})\]")
 UEI = re.compile(r"[A-Z0-9]{12}")
-SHORTEST_FRAGMENT = 4
+MIN_FRAGMENT_LENGTH = 4
 
 
 def period(since: date, until: date) -> str:
@@ -68,7 +69,7 @@ def searchable(name: str) -> str:
     """
     pieces = [" ".join(piece.split()) for piece in UNANSWERED.split(OPERATORS.sub(" ", name))]
     longest = max(pieces, key=len)
-    return longest if len(longest) >= SHORTEST_FRAGMENT or len(pieces) == 1 else " ".join(filter(None, pieces))
+    return longest if len(longest) >= MIN_FRAGMENT_LENGTH or len(pieces) == 1 else " ".join(filter(None, pieces))
 
 
 def path_of(parameters: Mapping[str, str]) -> str:
@@ -83,8 +84,8 @@ def path_of(parameters: Mapping[str, str]) -> str:
         _check(name, value)
     if ("format" in parameters) != ("emailId" in parameters):
         raise ValueError("format and emailId go together")
-    if int(parameters.get("offset", "0")) * int(parameters.get("limit", "10")) > MOST_PAGED:
-        raise ValueError(f"SAM.gov pages no further than {MOST_PAGED} rows")
+    if int(parameters.get("offset", "0")) * int(parameters.get("limit", "10")) > MAX_PAGED:
+        raise ValueError(f"SAM.gov pages no further than {MAX_PAGED} rows")
     return f"{SEARCH}?{urlencode(parameters)}"
 
 
@@ -125,14 +126,14 @@ def count(client: Client, filters: Mapping[str, str]) -> int:
     return total_of(client, document) if document else 0
 
 
-def answer_of(client: Client, document: Document) -> Answer:
+def record_stream(client: Client, document: Document) -> RecordStream:
     """Return a page, to be read once."""
-    return Answer(BytesIO(document.body), client.source, document.url)
+    return RecordStream(BytesIO(document.body), client.source, document.url)
 
 
 def total_of(client: Client, document: Document) -> int:
     """Return how many records the whole search has, by SAM.gov's count. Raises `SourceChanged`."""
-    answer = answer_of(client, document)
+    answer = record_stream(client, document)
     for _record in answer.records():
         pass
     return answer.total
@@ -140,18 +141,18 @@ def total_of(client: Client, document: Document) -> int:
 
 def records_of(client: Client, document: Document | None) -> list[RawRecord]:
     """Return the records of a page, none of `None`. Raises `SourceChanged`."""
-    return list(answer_of(client, document).records()) if document else []
+    return list(record_stream(client, document).records()) if document else []
 
 
-class Sieve:
-    """What one step gives of each record it reads."""
+class RecordFilter:
+    """Decides what a step gives of each record it reads: a payload, `NotModified` or nothing."""
 
     def __init__(self, source: str, stored: Stored, step: FetchStep) -> None:
         self.step = step.key
         self._source = source
         self._stored = stored
         self._deletions = step.query["label"] == "deleted"
-        self._name = _loose(str(step.query.get("name", "")))
+        self._name = _letters_and_digits(str(step.query.get("name", "")))
         # Stored awards of which this step has given something: what is stored of them is its own from then on.
         self._changing: set[str] = set()
 
@@ -162,7 +163,7 @@ class Sieve:
         """
         try:
             key = identity_of(record.fields).award_key
-            if self._name and not any(self._name in _loose(name) for name in names_of(record.fields)):
+            if self._name and not any(self._name in _letters_and_digits(name) for name in names_of(record.fields)):
                 return None
             revision = revision_of(record.fields)
             if not self._deletions and self._is_known(key, revision, record):
@@ -179,35 +180,31 @@ class Sieve:
             return False
         # Revisions here are times; that of another source is none, and says nothing.
         is_no_older = known.revision[4:5] == "-" and known.revision >= revision > ""
-        if key not in self._changing and is_no_older and state_of(record.fields) in known.actions:
+        if key not in self._changing and is_no_older and action_state(record.fields) in known.actions:
             return True
         self._changing.add(key)
         return False
 
 
-def _loose(value: str) -> str:
+def _letters_and_digits(value: str) -> str:
     return "".join(character for character in value.upper() if character.isalnum())
 
 
 def paged(
-    client: Client, sieve: Sieve, filters: Mapping[str, str], first: Document, *, by_records: bool
+    client: Client, record_filter: RecordFilter, filters: Mapping[str, str], first: Document, *, by_records: bool
 ) -> Iterator[Fetched]:
     """Read all pages of a search; as many distinct records as SAM.gov counts are the proof.
 
     `by_records`: an offset counts records instead of pages, as a probe has shown. Raises `SourceError`.
     """
-    total = total_of(client, first)
-    seen: set[bytes] = set()
+    total, rows = total_of(client, first), RowCounter()
     document: Document | None = first
     number = 0
     while document is not None:
-        for record in answer_of(client, document).records():
-            digest = hashlib.sha256(record.body).digest()
-            if digest not in seen and (item := sieve.item(record, document)):
+        for record in record_stream(client, document).records():
+            if rows.add(hashlib.sha256(record.body).digest()) and (item := record_filter.item(record, document)):
                 yield item
-            seen.add(digest)
         number += 1
         offset = number * PAGE if by_records else number
         document = page(client, filters, offset=offset) if number * PAGE < total else None
-    if len(seen) < total:
-        yield IncompleteResult(step=sieve.step, expected=total, received=len(seen))
+    yield from rows.check(record_filter.step, total)

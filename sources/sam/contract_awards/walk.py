@@ -17,18 +17,18 @@ from sources.http.client import Client, Downloaded
 from sources.records import Document, Problem
 from sources.sam.api import holds
 from sources.sam.contract_awards.extract import LARGE, RECORD_BYTES, Extract, ExtractNotReady, Order, Part
-from sources.sam.contract_awards.json_stream import Answer, unpacked
-from sources.sam.contract_awards.search import MOST_EXTRACTED, Sieve, count, page, paged, period, total_of
+from sources.sam.contract_awards.json_stream import RecordStream, unpacked
+from sources.sam.contract_awards.search import MAX_EXTRACTED, RecordFilter, count, page, paged, period, total_of
 
 log = structlog.get_logger(__name__)
 
-LISTED = timedelta(days=180)  # deleted actions, after deletion
-A_WEEK = timedelta(days=7)
+DELETIONS_LISTED = timedelta(days=180)  # deleted actions, after deletion
+WEEK = timedelta(days=7)
 OVERDUE = timedelta(days=15)
-TO_SPARE = 6  # requests without which what can wait is not begun ...
-TO_GO_ON = 3  # ... and not gone on with
-MOST_AT_FIRST = 2 * LARGE // RECORD_BYTES  # records of a first look: two files, which a day's requests can fetch
-LITTLE = 300  # records: more cost less as an extract, which takes two requests
+MIN_REQUESTS_TO_BEGIN = 6  # requests without which what can wait is not begun ...
+MIN_REQUESTS_TO_CONTINUE = 3  # ... and not gone on with
+MAX_FIRST_RECORDS = 2 * LARGE // RECORD_BYTES  # records of a first look: two files, which a day's requests can fetch
+MAX_PAGED_RECORDS = 300  # records: more cost less as an extract, which takes two requests
 OFFSET_COUNTS_PAGES = "offset-counts-pages"
 
 
@@ -41,24 +41,24 @@ def _order(step: FetchStep, note: str, since: date, until: date) -> Order:
     return Order(note=note, filters=_filters(step), date_type=str(step.query["date_type"]), since=since, until=until)
 
 
-def up_to_date(client: Client, step: FetchStep, stored: Stored) -> Iterator[Fetched]:
+def daily_extract(client: Client, step: FetchStep, stored: Stored) -> Iterator[Fetched]:
     """Read what an earlier run has ordered, and then what is still missing up to the step's last day."""
     read = _read_until(step, stored)
     while read < step.days[1]:
         read = yield from _ordered(client, step, stored, read)
 
 
-def at_leisure(client: Client, step: FetchStep, stored: Stored) -> Iterator[Fetched]:
+def weekly_extract(client: Client, step: FetchStep, stored: Stored) -> Iterator[Fetched]:
     """Read an extract that is due once a week, and wait for another run if requests are short."""
     label, until, left = str(step.query["label"]), step.days[1], client.requests_remaining
     read, under_way = _read_until(step, stored), bool(stored.get_state(label))
-    if until <= read or (until - read < A_WEEK and not under_way):
+    if until <= read or (until - read < WEEK and not under_way):
         return
-    if left is not None and left < (TO_GO_ON if under_way else TO_SPARE):
+    if left is not None and left < (MIN_REQUESTS_TO_CONTINUE if under_way else MIN_REQUESTS_TO_BEGIN):
         reason = f"{left} requests are left today, and are kept for what cannot wait"
     else:
         try:
-            yield from _ordered(client, step, stored, max(read, until - LISTED))
+            yield from _ordered(client, step, stored, max(read, until - DELETIONS_LISTED))
         except ExtractNotReady as error:
             reason = error.came_back
         else:
@@ -97,7 +97,7 @@ def _ordered(client: Client, step: FetchStep, stored: Stored, since: date) -> Ge
 def _first_look(order: Order, records: int) -> tuple[Order, int]:
     """Cut an order to the newest days that a few files hold, and the records that these should have."""
     daily = -(-records // order.days)
-    days = min(order.days, max(1, MOST_AT_FIRST // max(1, daily)))
+    days = min(order.days, max(1, MAX_FIRST_RECORDS // max(1, daily)))
     return replace(order, since=order.until - timedelta(days=days - 1)), min(records, daily * days)
 
 
@@ -109,21 +109,21 @@ def _extracted(
     client: Client, step: FetchStep, stored: Stored, extract: Extract, *, note_daily: str = ""
 ) -> Iterator[Fetched]:
     """Read the files of an extract, record by record; note how many a day they held, for the next one."""
-    sieve = Sieve(client.source, stored, step)
+    record_filter = RecordFilter(client.source, stored, step)
     with tempfile.TemporaryDirectory(prefix="procurewatch-") as folder:
         for item in extract.files(Path(folder)):
             if isinstance(item, Problem):
                 yield item
                 continue
             part, file = item
-            found = yield from _records(client, step, sieve, part, file)
+            found = yield from _records(client, step, record_filter, part, file)
             if note_daily:
                 daily = max(-(-found // part.days), int(stored.get_state(note_daily) or "0") // 2)
                 stored.set_state(note_daily, str(daily))
 
 
 def _records(
-    client: Client, step: FetchStep, sieve: Sieve, part: Part, file: Downloaded
+    client: Client, step: FetchStep, record_filter: RecordFilter, part: Part, file: Downloaded
 ) -> Generator[Fetched, None, int]:
     origin = Document(
         url=part.url,
@@ -134,12 +134,12 @@ def _records(
     )
     found = 0
     with unpacked(file.file, client.source, part.url) as stream:
-        answer = Answer(stream, client.source, part.url)
+        answer = RecordStream(stream, client.source, part.url)
         for record in answer.records():
             found += 1
-            if found > MOST_EXTRACTED:
-                raise SourceChanged(client.source, part.url, f"more than the {MOST_EXTRACTED} records of an extract")
-            if item := sieve.item(record, origin):
+            if found > MAX_EXTRACTED:
+                raise SourceChanged(client.source, part.url, f"more than the {MAX_EXTRACTED} records of an extract")
+            if item := record_filter.item(record, origin):
                 yield item
     if found < answer.total:
         yield IncompleteResult(step=step.key, expected=answer.total, received=found)
@@ -155,7 +155,7 @@ def _digest_of(step: FetchStep) -> str:
     return digest((sorted(step.query.items()), step.days))
 
 
-def searched(client: Client, step: FetchStep, stored: Stored) -> Iterator[Fetched]:
+def search_history(client: Client, step: FetchStep, stored: Stored) -> Iterator[Fetched]:
     """Read a search page by page, or as an extract if it is large or was already ordered as one."""
     order = _order(step, f"search/{_digest_of(step)}", *step.days)
     extract = Extract(client, stored, order)
@@ -163,10 +163,10 @@ def searched(client: Client, step: FetchStep, stored: Stored) -> Iterator[Fetche
         dated = {**order.filters, order.date_type: _period(order)}
         first = page(client, dated)
         total = total_of(client, first) if first else 0
-        if first and total <= LITTLE:
+        if first and total <= MAX_PAGED_RECORDS:
             by_records = holds(stored, OFFSET_COUNTS_PAGES) is False
-            yield from paged(client, Sieve(client.source, stored, step), dated, first, by_records=by_records)
-        if total <= LITTLE:
+            yield from paged(client, RecordFilter(client.source, stored, step), dated, first, by_records=by_records)
+        if total <= MAX_PAGED_RECORDS:
             return
         extract.plan(total)
     yield from _extracted(client, step, stored, extract)

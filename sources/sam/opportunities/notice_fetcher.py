@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from sources.base import Fetched, IncompleteResult, NotModified, Stored
 from sources.errors import SourceChanged, SourceError
+from sources.fields import read_text
 from sources.http.client import Client
 from sources.records import Document, Payload, Publication
 from sources.sam.api import ask, holds
@@ -27,22 +28,21 @@ from sources.sam.opportunities.notice_parser import (
     plain_text,
     revision,
     shared_key,
-    text,
 )
-from sources.sam.opportunities.search import SEARCH, Row, Search, is_spare, page_of, pages
+from sources.sam.opportunities.search import SEARCH, Row, Search, can_spend, page_of, pages
 from sources.sam.opportunities.watch import Watch, Watched
 
 TEXT = "/prod/opportunities/v1/noticedesc?noticeid="
-KEPT = 3  # requests a day that SAM.gov's contract awards, with the same key, need: one extract and two downloads
-MOST_FOLLOWED = 3  # watched notices asked for in one poll
-MOST_VERSIONS = 100  # notices of one solicitation
-LONGEST_RANGE = 364  # days after postedFrom that postedTo may be
+RESERVED_REQUESTS = 3  # a day, for SAM.gov's contract awards, which have the same key: an extract and two downloads
+MAX_FOLLOWED = 3  # watched notices asked for in one poll
+MAX_VERSIONS = 100  # notices of one solicitation
+MAX_RANGE_DAYS = 364  # days after postedFrom that postedTo may be
 OFFSET_COUNTS_PAGES = "offset-counts-pages"
 NOTICE_ID_SEARCH, SOLICITATION_SEARCH = "notice-id-search", "solicitation-search"
 
 
 @dataclass(slots=True)
-class Visit:
+class NoticeFetch:
     """One pass over a step. `waiting` holds, by key, rows whose text is wanted, and what to give without it."""
 
     client: Client
@@ -77,11 +77,11 @@ class Visit:
 
     def followed(self) -> Iterator[Fetched]:
         """Ask for watched notices, as many as today's requests allow."""
-        left = MOST_FOLLOWED
+        left = MAX_FOLLOWED
         for key, entry in list(self.watch.due()):
             if self.stored.stored_version(key) is None:
                 self.watch.forget(key)
-            elif left and is_spare(self.client, KEPT) and self._can_ask(entry):
+            elif left and can_spend(self.client, RESERVED_REQUESTS) and self._can_ask(entry):
                 left -= 1
                 yield from self._follow(key, entry)
 
@@ -92,8 +92,8 @@ class Visit:
         """Ask for the versions of one notice that there are now; none is the proof that it is gone."""
         since = date.fromisoformat(entry.posted)
         by = {"solnum": entry.solicitation} if entry.solicitation else {"noticeid": entry.notice_id}
-        search = Search(since, min(self.today, since + timedelta(days=LONGEST_RANGE)), by)
-        limit = MOST_VERSIONS if entry.solicitation else 1
+        search = Search(since, min(self.today, since + timedelta(days=MAX_RANGE_DAYS)), by)
+        limit = MAX_VERSIONS if entry.solicitation else 1
         page = page_of(self.client, search, limit=limit, is_proof=True)
         keyed = list(self._keyed([row for row in page.rows if _is_meant(row, entry)]))
         if page.total and not keyed:
@@ -144,7 +144,7 @@ class Visit:
         if notice.state:
             self.watch.forget(key)
         else:
-            solicitation = text(row.fields, "solicitationNumber") if key != own_key(row.notice_id) else ""
+            solicitation = read_text(row.fields, "solicitationNumber") if key != own_key(row.notice_id) else ""
             self.watch.see(notice, notice_id=row.notice_id, solicitation=solicitation, wants_text=wants_text)
         if not wants_text:
             return without
@@ -158,7 +158,7 @@ class Visit:
 
     def _with_text(self, key: str, row: Row) -> Payload | None:
         """Ask for a notice's text; `None` when it must wait for another day. After a failure no more is asked for."""
-        if self.failure or not is_spare(self.client, KEPT):
+        if self.failure or not can_spend(self.client, RESERVED_REQUESTS):
             return None
         try:
             document = ask(self.client, TEXT + quote(row.notice_id, safe=""))
@@ -183,5 +183,5 @@ class Visit:
 
 def _is_meant(row: Row, entry: Watched) -> bool:
     if entry.solicitation:
-        return text(row.fields, "solicitationNumber") == entry.solicitation
+        return read_text(row.fields, "solicitationNumber") == entry.solicitation
     return row.notice_id == entry.notice_id

@@ -44,20 +44,20 @@ from sources.http.client import Client, RateLimit
 from sources.records import Payload, Record
 from sources.sam.api import KEY_HEADER, KEY_PARAMETER, header_key, with_known_key
 from sources.sam.opportunities.notice_fetcher import (
-    KEPT,
     NOTICE_ID_SEARCH,
     OFFSET_COUNTS_PAGES,
+    RESERVED_REQUESTS,
     SOLICITATION_SEARCH,
-    Visit,
+    NoticeFetch,
 )
 from sources.sam.opportunities.notice_parser import parse
-from sources.sam.opportunities.search import PAGE, SEARCH, Search, is_spare, kept_back, page_of
+from sources.sam.opportunities.search import PAGE_SIZE, SEARCH, Search, can_spend, page_of, requests_reserved
 from sources.sam.opportunities.watch import IN_VIEW
 
 SLICE = 14  # days in a step of a backfill: five or six pages, which is what a day allows
 FOR_NEWEST = 1  # request that is kept for the newest days while older ones are read
 READ = "read"  # the note of the last day that was over when polls had read it and all before it
-A_DAY = timedelta(days=1)
+DAY = timedelta(days=1)
 PAST_THE_END = 20  # pages: more than are posted in fifteen days
 NO_SUCH_NOTICE = "f" * 32
 NO_SUCH_SOLICITATION = "PROCUREWATCH0000"
@@ -76,7 +76,7 @@ def _finds_nothing(client: Client, **filters: str) -> bool:
 def _counts_pages(client: Client) -> bool:
     """Ask for a page that lies past the end if pages are counted, and is full if notices are."""
     page = page_of(client, _last_days(15), offset=PAST_THE_END)
-    if not PAST_THE_END < page.total < PAST_THE_END * PAGE:
+    if not PAST_THE_END < page.total < PAST_THE_END * PAGE_SIZE:
         reason = f"{page.total} notices in fifteen days do not show what an offset counts"
         raise SourceChanged(client.source, f"GET {SEARCH}", reason)
     return page.size <= 1
@@ -139,7 +139,7 @@ class SamOpportunities(Source):
         newest = until - timedelta(days=IN_VIEW - 1)
         since = min(window.modified_since, newest)
         return [
-            _step("posted/missed", "missed", since, max(since, newest - A_DAY), until, part="older posted notices"),
+            _step("posted/missed", "missed", since, max(since, newest - DAY), until, part="older posted notices"),
             _step("posted/newest", "newest", newest, until, until, part="posted notices"),
             _step("watched", "watched", until, until, until, part="watched notices"),
         ]
@@ -151,7 +151,7 @@ class SamOpportunities(Source):
         while _is_wanted(terms) and start <= until:
             end = min(start + timedelta(days=SLICE - 1), until)
             steps.append(_step(f"posted/{start}_{end}", "history", start, end, until, part="past notices"))
-            start = end + A_DAY
+            start = end + DAY
         return steps
 
     def fetch(self, client: Client, step: FetchStep, stored: Stored) -> Iterator[Fetched]:
@@ -173,51 +173,51 @@ def _step(key: str, kind: str, since: date, until: date, today: date, *, part: s
 
 
 def _fetch(client: Client, step: FetchStep, stored: Stored) -> Iterator[Fetched]:
-    visit = Visit(client, stored, date.fromisoformat(str(step.query["today"])))
+    fetch = NoticeFetch(client, stored, date.fromisoformat(str(step.query["today"])))
     match step.query["kind"]:
         case "watched":
-            yield from visit.followed()
+            yield from fetch.followed()
         case "missed":
-            yield from _missed(visit, step)
+            yield from _missed(fetch, step)
         case "newest":
-            yield from _newest(visit, step)
+            yield from _newest(fetch, step)
         case _:
-            yield from visit.window(step.key, Search(*step.days), leave=KEPT)
-    yield from visit.texts()
-    visit.watch.keep()
-    if visit.failure and not isinstance(visit.failure, QuotaUsedUp):
-        raise visit.failure
+            yield from fetch.window(step.key, Search(*step.days), leave=RESERVED_REQUESTS)
+    yield from fetch.texts()
+    fetch.watch.keep()
+    if fetch.failure and not isinstance(fetch.failure, QuotaUsedUp):
+        raise fetch.failure
 
 
-def _missed(visit: Visit, step: FetchStep) -> Iterator[Fetched]:
+def _missed(fetch: NoticeFetch, step: FetchStep) -> Iterator[Fetched]:
     """Read the days since those that were read, before the newest ones; what is left is for the next poll."""
-    read = visit.stored.get_state(READ)
-    newest = visit.today - timedelta(days=IN_VIEW - 1)
-    start = date.fromisoformat(read) + A_DAY if read else newest
+    read = fetch.stored.get_state(READ)
+    newest = fetch.today - timedelta(days=IN_VIEW - 1)
+    start = date.fromisoformat(read) + DAY if read else newest
     while start < newest:
-        if not is_spare(visit.client, KEPT + FOR_NEWEST):
-            yield FailedStep(step=replace(step, since=start), reason=str(kept_back(visit.client)))
+        if not can_spend(fetch.client, RESERVED_REQUESTS + FOR_NEWEST):
+            yield FailedStep(step=replace(step, since=start), reason=str(requests_reserved(fetch.client)))
             return
-        end = min(start + timedelta(days=IN_VIEW - 1), newest - A_DAY)
-        yield from _read(visit, step, start, end, leave=KEPT + FOR_NEWEST)
-        start = end + A_DAY
+        end = min(start + timedelta(days=IN_VIEW - 1), newest - DAY)
+        yield from _read(fetch, step, start, end, leave=RESERVED_REQUESTS + FOR_NEWEST)
+        start = end + DAY
 
 
-def _newest(visit: Visit, step: FetchStep) -> Iterator[Fetched]:
+def _newest(fetch: NoticeFetch, step: FetchStep) -> Iterator[Fetched]:
     """Read the newest days. What is before those of the first look is for a backfill."""
-    newest = visit.today - timedelta(days=IN_VIEW - 1)
-    if not visit.stored.get_state(READ):
-        visit.stored.set_state(READ, (newest - A_DAY).isoformat())
-    yield from _read(visit, step, newest, visit.today, leave=0)
+    newest = fetch.today - timedelta(days=IN_VIEW - 1)
+    if not fetch.stored.get_state(READ):
+        fetch.stored.set_state(READ, (newest - DAY).isoformat())
+    yield from _read(fetch, step, newest, fetch.today, leave=0)
 
 
-def _read(visit: Visit, step: FetchStep, start: date, end: date, *, leave: int) -> Iterator[Fetched]:
+def _read(fetch: NoticeFetch, step: FetchStep, start: date, end: date, *, leave: int) -> Iterator[Fetched]:
     """Read a window and note that it was read, unless it fell short or days before it are still to be read."""
     is_whole = True
-    for item in visit.window(step.key, Search(start, end), leave=leave):
+    for item in fetch.window(step.key, Search(start, end), leave=leave):
         is_whole = is_whole and not isinstance(item, IncompleteResult)
         yield item
-    read = visit.stored.get_state(READ)
-    if is_whole and start - A_DAY <= date.fromisoformat(read):
-        over = min(end, visit.today - timedelta(days=IN_VIEW - 1))
-        visit.stored.set_state(READ, max(over.isoformat(), read))
+    read = fetch.stored.get_state(READ)
+    if is_whole and start - DAY <= date.fromisoformat(read):
+        over = min(end, fetch.today - timedelta(days=IN_VIEW - 1))
+        fetch.stored.set_state(READ, max(over.isoformat(), read))

@@ -18,14 +18,13 @@ from urllib.parse import urlencode
 
 from sources.base import IncompleteResult
 from sources.errors import Blocked, QuotaUsedUp, Refused, SourceChanged
-from sources.fields import read_json
+from sources.fields import Fields, read_json
 from sources.http.client import Client
 from sources.records import Document
 from sources.sam.api import NO_DATA, ask
-from sources.sam.opportunities.notice_parser import Fields
 
 SEARCH = "/opportunities/v2/search"
-PAGE = 1000  # the most notices a page may hold; without a limit it holds one
+PAGE_SIZE = 1000  # the most notices a page may hold; without a limit it holds one
 ROWS = re.compile(r'"opportunitiesData"\s*:\s*\[')
 BETWEEN_ROWS = re.compile(r"[\s,]*")
 DAY = re.compile(r"\d{4}-\d\d-\d\d")
@@ -39,7 +38,7 @@ class Search:
     until: date
     filters: Mapping[str, str] | None = None
 
-    def path(self, *, offset: int = 0, limit: int = PAGE) -> str:
+    def path(self, *, offset: int = 0, limit: int = PAGE_SIZE) -> str:
         """Return the path of one page. Without its days SAM.gov refuses a search; they may be a year apart."""
         days = {"postedFrom": f"{self.since:%m/%d/%Y}", "postedTo": f"{self.until:%m/%d/%Y}"}
         return f"{SEARCH}?{urlencode({**days, **(self.filters or {}), 'limit': limit, 'offset': offset})}"
@@ -60,7 +59,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class ResultPage:
     """One answer to a search: how many notices there are, how many it holds, the rows that belong to the search."""
 
     total: int
@@ -69,12 +68,12 @@ class Page:
     document: Document | None
 
 
-def is_spare(client: Client, leave: int) -> bool:
+def can_spend(client: Client, leave: int) -> bool:
     """Whether a request may be made if so many must be left of today's."""
     return client.requests_remaining is None or client.requests_remaining > leave
 
 
-def kept_back(client: Client) -> QuotaUsedUp:
+def requests_reserved(client: Client) -> QuotaUsedUp:
     """Return the error that the requests left today are reserved."""
     midnight = datetime.combine(datetime.now(UTC).date() + timedelta(days=1), time(), UTC)
     reason = f"{client.requests_remaining} requests are left today, and are kept for the next poll and other sources"
@@ -82,8 +81,8 @@ def kept_back(client: Client) -> QuotaUsedUp:
 
 
 def page_of(
-    client: Client, search: Search, *, offset: int = 0, limit: int = PAGE, leave: int = 0, is_proof: bool = False
-) -> Page:
+    client: Client, search: Search, *, offset: int = 0, limit: int = PAGE_SIZE, leave: int = 0, is_proof: bool = False
+) -> ResultPage:
     """Ask for one page. With `is_proof` it always has its document, even when nothing is found.
 
     Raises:
@@ -91,26 +90,26 @@ def page_of(
         QuotaUsedUp: the requests of today that must be left are all that is left.
         SourceError: as the client does.
     """
-    if not is_spare(client, leave):
-        raise kept_back(client)
+    if not can_spend(client, leave):
+        raise requests_reserved(client)
     try:
         document = ask(client, search.path(offset=offset, limit=limit), allow_404=is_proof)
     except Refused as error:
         if error.status != 404:
             raise
         if NO_DATA.decode() in error.came_back.lower():
-            return Page(0, 0, (), None)
+            return ResultPage(0, 0, (), None)
         raise Blocked(client.source, error.request, error.came_back, status=404) from error
     page = _read(client, document)
     return replace(page, rows=tuple(row for row in page.rows if page.total and search.holds(row)))
 
 
-def _read(client: Client, document: Document) -> Page:
+def _read(client: Client, document: Document) -> ResultPage:
     try:
         answer = read_json(document, client.source)
     except SourceChanged:
         if NO_DATA in document.body.lower()[:1000]:
-            return Page(0, 0, (), document)
+            return ResultPage(0, 0, (), document)
         raise
     total, listed = answer.get("totalRecords"), answer.get("opportunitiesData")
     if isinstance(total, str) and total.isdecimal() and total.isascii():
@@ -119,13 +118,13 @@ def _read(client: Client, document: Document) -> Page:
         listed = []
     if not isinstance(total, int) or isinstance(total, bool) or not isinstance(listed, list):
         if NO_DATA in document.body.lower()[:1000]:
-            return Page(0, 0, (), document)
+            return ResultPage(0, 0, (), document)
         came_back = f"no totalRecords or opportunitiesData in {str(answer)[:200]}"
         raise SourceChanged(client.source, f"GET {SEARCH}", came_back)
     rows = tuple(_rows(client, document))
     if [row.fields for row in rows] != listed:
         raise SourceChanged(client.source, f"GET {SEARCH}", f"{len(listed)} notices that cannot be told apart")
-    return Page(total, len(rows), rows, document)
+    return ResultPage(total, len(rows), rows, document)
 
 
 def _rows(client: Client, document: Document) -> Iterator[Row]:
@@ -153,7 +152,7 @@ def _after(pattern: re.Pattern[str], body: str, place: int) -> int:
 
 def pages(
     client: Client, step: str, search: Search, *, leave: int, by_records: bool
-) -> Iterator[Page | IncompleteResult]:
+) -> Iterator[ResultPage | IncompleteResult]:
     """Give the pages of a search, each notice once, then the shortfall if there is one.
 
     `by_records`: an offset counts notices instead of pages, as a probe has shown. Raises `SourceError`.

@@ -17,7 +17,7 @@ from sources.records import Publication
 NOTE = "watched"
 IN_VIEW = 3  # days that every poll reads, and for which a notice without a deadline is missed when it is not there
 TEXT_WANTED = 30  # days after which a text that could not be had is given up
-MOST_WATCHED = 1000
+MAX_WATCHED = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +86,7 @@ class Watch:
     def keep(self) -> None:
         """Write the note; what need not be watched any more is left out."""
         kept = [(entry.posted, key) for key, entry in self._notices.items() if self._is_watched(entry)]
-        newest = sorted(kept, reverse=True)[:MOST_WATCHED]
+        newest = sorted(kept, reverse=True)[:MAX_WATCHED]
         self._stored.set_state(NOTE, json.dumps({key: asdict(self._notices[key]) for _, key in newest}))
 
     def _is_watched(self, entry: Watched) -> bool:

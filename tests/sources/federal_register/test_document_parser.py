@@ -14,15 +14,15 @@ from hypothesis import strategies as st
 from sources.federal_register.document_parser import (
     FIELDS,
     document_key,
+    parse,
     passage,
     phrases_in,
     phrases_of,
-    read_document,
     revision_of,
     words_of,
 )
 from sources.federal_register.documents import FederalRegister
-from sources.federal_register.search import LONGEST_TERM, PHRASES_AT_ONCE, terms
+from sources.federal_register.search import MAX_PHRASES, MAX_TERM_LENGTH, terms
 from sources.records import (
     Agency,
     Attachment,
@@ -63,7 +63,7 @@ def row(**changes: Any) -> Json:
 
 
 def read(**changes: Any) -> Publication:
-    record = read_document(payload_of(answer(row(**changes))))
+    record = parse(payload_of(answer(row(**changes))))
     assert isinstance(record, Publication), record
     return record
 
@@ -111,7 +111,7 @@ def test_all_that_may_be_absent_may_be_absent() -> None:
     kept = {"document_number", "publication_date", "title", "type", "html_url"}
     for empty in (None, "absent"):
         bare = {name: value if name in kept else empty for name, value in row().items()}
-        record = read_document(payload_of(answer({name: value for name, value in bare.items() if value != "absent"})))
+        record = parse(payload_of(answer({name: value for name, value in bare.items() if value != "absent"})))
         assert isinstance(record, Publication)
         assert (record.description, record.deadline, record.attachments) == ("", None, ())
         assert (record.awarding, record.corrects) == (Agency(), "")
@@ -162,7 +162,7 @@ def test_a_day_for_comments_before_publication_is_no_deadline(closes: str, deadl
 def test_a_recorded_document_is_read_to_its_last_field() -> None:
     recorded = json.loads(REOPENING.read_text("utf-8"))
     told = answer({name: value for name, value in recorded.items() if name in FIELDS})
-    record = read_document(payload_of(told, key="FEDERAL_REGISTER_2026-19895"))
+    record = parse(payload_of(told, key="FEDERAL_REGISTER_2026-19895"))
     address = "https://www.federalregister.gov/documents/2026/09/29/2026-19895/"
     assert record == Publication(
         key="FEDERAL_REGISTER_2026-19895",
@@ -213,11 +213,11 @@ def test_a_recorded_document_is_read_to_its_last_field() -> None:
         ({"html_url": "javascript:alert(1)"}, "not an address on the web"),
         ({"pdf_url": "file:///etc/passwd"}, "not an address on the web"),
         ({"publication_date": None}, "no answer holds its row"),
-        ({"comments_close_on": "soon"}, "comments_close_on is no date"),
-        ({"effective_on": "2024-02-30"}, "effective_on is no date"),
-        ({"agencies": {"name": "x"}}, "agencies is no list"),
-        ({"agencies": ["x"]}, "agencies is no list"),
-        ({"docket_ids": "x"}, "docket_ids is no list"),
+        ({"comments_close_on": "soon"}, "comments_close_on is not a date"),
+        ({"effective_on": "2024-02-30"}, "effective_on is not a date"),
+        ({"agencies": {"name": "x"}}, "agencies is not a list"),
+        ({"agencies": ["x"]}, "agencies holds what is no object"),
+        ({"docket_ids": {"x": 1}}, "docket_ids is not text"),
         ({"docket_ids": [{"id": 1}]}, "docket_ids is not text"),
         ({"excerpts": ["x"]}, "excerpts is not text"),
         ({"document_number": "2024-9"}, "no answer holds its row"),
@@ -225,7 +225,7 @@ def test_a_recorded_document_is_read_to_its_last_field() -> None:
     ids=range(15),
 )
 def test_what_cannot_be_read_is_a_problem(changes: Json, reason: str) -> None:
-    record = read_document(payload_of(answer(row(**changes))))
+    record = parse(payload_of(answer(row(**changes))))
     assert isinstance(record, Problem)
     assert record.reason.startswith(reason)
     assert (record.key, len(record.documents)) == (KEY, 1)
@@ -236,7 +236,7 @@ def test_stored_evidence_of_another_shape_is_a_problem(body: bytes) -> None:
     spoilt = Document(
         url="https://x.test/", request="", retrieved_at=datetime(2024, 5, 7, tzinfo=UTC), content_type="", body=body
     )
-    assert isinstance(read_document(payload_of(spoilt)), Problem)
+    assert isinstance(parse(payload_of(spoilt)), Problem)
 
 
 def test_hostile_text_stays_text_on_one_line() -> None:
@@ -314,7 +314,7 @@ def test_terms_are_bounded_balanced_and_complete(phrases: list[str]) -> None:
         inner = term.removeprefix("(").removesuffix(")")
         quoted = inner.split(" | ")
         assert all(part[0] == part[-1] == '"' and part.count('"') == 2 for part in quoted)
-        assert len(quoted) <= PHRASES_AT_ONCE
+        assert len(quoted) <= MAX_PHRASES
     asked = "".join(made)
     for phrase in phrases:
         assert all(word in asked for word in phrase.split() if word.isalnum())
@@ -323,4 +323,4 @@ def test_terms_are_bounded_balanced_and_complete(phrases: list[str]) -> None:
 def test_a_term_is_only_longer_than_an_address_allows_when_one_phrase_is() -> None:
     made = list(terms([f"{'long ' * 20}{n}" for n in range(100)]))
     assert len(made) > 5
-    assert all(len(term.replace(" ", "%20")) < LONGEST_TERM for term in made)
+    assert all(len(term.replace(" ", "%20")) < MAX_TERM_LENGTH for term in made)

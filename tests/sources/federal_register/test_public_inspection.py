@@ -112,7 +112,7 @@ def test_the_day_of_filing_is_that_of_washington(
         ({"filed_at": "2026-10-08T12:45:00"}, "filed_at has no zone"),
         ({"html_url": "javascript:alert(1)"}, "not an address on the web"),
         ({"type": None}, "type is missing"),
-        ({"agencies": "DHS"}, "agencies is no list"),
+        ({"agencies": "DHS"}, "agencies is not a list"),
     ],
 )
 def test_what_cannot_be_read_is_a_problem(changes: dict[str, object], reason: str) -> None:

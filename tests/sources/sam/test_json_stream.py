@@ -19,7 +19,7 @@ import pytest
 from procurewatch.demo.answers import Answer as HttpAnswer
 from procurewatch.demo.answers import LoggedRequest
 from sources.errors import SourceChanged
-from sources.sam.contract_awards.json_stream import CHUNK, LARGEST_VALUE, Answer, RawRecord, unpacked
+from sources.sam.contract_awards.json_stream import CHUNK, MAX_VALUE_LENGTH, RawRecord, RecordStream, unpacked
 from tests.sources.memory import Memory
 from tests.sources.sam.records import RECORDS, fetched, piids, poll_steps, record
 from tests.upstreams.sam_contract_awards import DOWNLOAD, Export, SamContractAwardsStandIn, wire
@@ -32,8 +32,8 @@ MOST_MEMORY = 24 * 1024 * 1024
 NUMBERS = [str(number) for number in range(20)]
 
 
-def answer(body: bytes) -> Answer:
-    return Answer(io.BytesIO(body), "samawards", "GET /x")
+def answer(body: bytes) -> RecordStream:
+    return RecordStream(io.BytesIO(body), "samawards", "GET /x")
 
 
 def records(body: bytes) -> list[RawRecord]:
@@ -89,7 +89,7 @@ def test_records_are_found_wherever_a_chunk_ends() -> None:
         b'{1: 2, "awardSummary": []}',
         b'{"awardSummary": [' + b"[" * 200_000,
         b'{"awardSummary": [{"a": ' + b"[" * 200_000,
-        b'{"awardSummary": [{"a": "' + b"x" * (LARGEST_VALUE + 2 * CHUNK),
+        b'{"awardSummary": [{"a": "' + b"x" * (MAX_VALUE_LENGTH + 2 * CHUNK),
         b"{" + b",".join(b'"m%d": 1' % number for number in range(100)) + b', "awardSummary": []}',
     ],
 )
@@ -130,7 +130,7 @@ def test_a_packed_file_is_unpacked(tmp_path: Path, body: bytes) -> None:
     file = tmp_path / "extract"
     file.write_bytes(body)
     with unpacked(file, "samawards", "GET /x") as stream:
-        assert [found.body for found in Answer(stream, "samawards", "GET /x").records()] == [b'{"a": 1}']
+        assert [found.body for found in RecordStream(stream, "samawards", "GET /x").records()] == [b'{"a": 1}']
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def test_a_damaged_file_is_a_change_of_the_source(tmp_path: Path, body: bytes) -
     file = tmp_path / "extract"
     file.write_bytes(body)
     with pytest.raises(SourceChanged), unpacked(file, "samawards", "GET /x") as stream:
-        list(Answer(stream, "samawards", "GET /x").records())
+        list(RecordStream(stream, "samawards", "GET /x").records())
 
 
 class Endless(SamContractAwardsStandIn):
@@ -205,8 +205,8 @@ from tests.sources.memory import Memory
 from tests.sources.sam.records import fetched, poll_steps
 
 class OnDisk(Memory):
-    def keep_note(self, name, value, /):
-        super().keep_note(name, value)
+    def set_state(self, name, value, /):
+        super().set_state(name, value)
         Path(sys.argv[2]).write_text(json.dumps(self.notes))
 
 fetched(sys.argv[1], poll_steps()["modified"], OnDisk())

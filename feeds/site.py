@@ -13,7 +13,7 @@ from feeds.entries.matches import published_matches
 from feeds.entries.render import icon, stylesheet
 from feeds.entries.source_health import incident_entries
 from feeds.feed import EPOCH, FeedMeta, feed_id
-from feeds.formats.atom_rss import write_entries, write_feed
+from feeds.formats.atom_rss import write_feed
 from feeds.formats.opml import Outline, write_opml
 from feeds.pages.award import RecordPage, render_award
 from feeds.pages.index import GROUPS, FeedRow, LatestEntry, render_index
@@ -66,7 +66,6 @@ class Site:
 
     catalog: Catalog
     _entries: dict[str, Entry] = field(default_factory=dict, repr=False)
-    _written: dict[tuple[FeedFormat, str], bytes] = field(default_factory=dict, repr=False)
 
     def files(self) -> Iterator[tuple[str, Writer]]:
         """Yield every path with what writes it, award pages last."""
@@ -85,15 +84,7 @@ class Site:
     def feed(self, spec: FeedSpec, fmt: FeedFormat) -> bytes:
         """Return one feed in one format."""
         entries = in_feed_order(self._entry(event) for event in spec.events)
-        new = [entry for entry in entries if (fmt, entry.id) not in self._written]
-        written = zip(new, write_entries(fmt, new), strict=True)
-        self._written.update(((fmt, entry.id), content) for entry, content in written)
-        return write_feed(
-            fmt,
-            self._meta(spec, fmt),
-            [self._written[fmt, entry.id] for entry in entries],
-            entries[0].first_seen if entries else None,
-        )
+        return write_feed(fmt, self._meta(spec, fmt), entries)
 
     def health(self, fmt: FeedFormat) -> bytes:
         """Return the feed of the sources' troubles in one format."""
@@ -107,8 +98,7 @@ class Site:
             updated=self.catalog.epoch,
         )
         entries = incident_entries(self.catalog.incidents, self.catalog.source_titles, home)
-        ordered = in_feed_order(entries)
-        return write_feed(fmt, meta, write_entries(fmt, ordered), ordered[0].first_seen if ordered else None)
+        return write_feed(fmt, meta, in_feed_order(entries))
 
     def _meta(self, spec: FeedSpec, fmt: FeedFormat) -> FeedMeta:
         everything = spec.kind is FeedKind.ALL

@@ -20,12 +20,10 @@ from sqlalchemy.orm import Session
 import storage.writing.event_snapshots  # noqa: F401  it keeps what is told in every transaction that writes
 from storage.search.index import IndexingSession
 from storage.sql_views import drop_views, make_views
-from storage.statement_cache import READS_ON
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_SECONDS = 60
 AT_ONCE, KEPT_OPEN = 40, 5  # connections: as many as a web server has threads, so that none waits for another's
-MAPPED = 2**31  # bytes of a SQLite file that are read as memory, which spares a call and a copy for each page of it
 WRITING = "procurewatch_writing"
 WAYS = "sqlite:///FILE or postgresql://..."
 
@@ -46,8 +44,7 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """Give a session over one consistent state, for reading."""
-        with self._reader.connect() as connection, Session(connection, info={READS_ON: connection}) as session:
-            connection.begin()  # what is asked of the driver itself would not begin it
+        with self._reader.connect() as connection, Session(connection) as session:
             yield session
 
     @contextmanager
@@ -165,7 +162,6 @@ def _prepare_sqlite(engine: Engine) -> None:
             "journal_mode=WAL",
             "synchronous=NORMAL",
             "foreign_keys=ON",
-            f"mmap_size={MAPPED}",
         ):
             connection.execute(f"PRAGMA {pragma}")  # type: ignore[attr-defined]
 

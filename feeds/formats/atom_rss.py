@@ -1,7 +1,6 @@
-"""Entries written as Atom 1.0, RSS 2.0 and JSON Feed: the same ids, order and times, byte for byte repeatable.
+"""Writes feeds as Atom 1.0 and RSS 2.0 with feedgen, and as JSON Feed: the same ids, order and times in each format.
 
-What an entry is in a format is written once (`write_entries`) and can be kept; a document of a feed is its own head
-with the entries put in (`write_feed`), as often as there are feeds that carry them.
+The same entries always give the same bytes.
 """
 
 from __future__ import annotations
@@ -18,8 +17,8 @@ from feedgen.feed import FeedGenerator
 from lxml import etree
 
 from feeds.entries.entry import Entry
-from feeds.feed import AUTHOR, EPOCH, LANGUAGE, FeedMeta
-from feeds.formats.json_feed import json_feed, json_items
+from feeds.feed import AUTHOR, LANGUAGE, FeedMeta
+from feeds.formats.json_feed import json_feed
 from feeds.text import one_line, to_utc
 from feeds.urls import FEED_TYPES, FeedFormat
 
@@ -27,56 +26,17 @@ GENERATOR = "Procurewatch"
 MINUTES_BETWEEN_LOOKS = 60
 _HISTORY = "http://purl.org/syndication/history/1.0"
 _ATOM_LINK = "{http://www.w3.org/2005/Atom}link"
-_ENDS = {FeedFormat.ATOM: b"</feed>\n", FeedFormat.RSS: b"  </channel>\n</rss>\n"}
-_NOBODY = FeedMeta(id="tag:", title="-", subtitle="", self_url=None, html_url="-", updated=EPOCH)  # its head is cut off
 
 
-def write_entries(fmt: FeedFormat, entries: Sequence[Entry]) -> list[bytes]:
-    """Return each entry as it stands in a document of a format, in the order given."""
-    write = {FeedFormat.ATOM: _atom_entries, FeedFormat.RSS: _rss_items, FeedFormat.JSON: json_items}[fmt]
-    written = write(entries)
-    if len(written) != len(entries):
-        raise ValueError(f"feedgen has written {len(written)} entries of {len(entries)}")
-    return written
-
-
-def write_feed(fmt: FeedFormat, feed: FeedMeta, written: Sequence[bytes], newest: datetime | None) -> bytes:
-    """Return the feed in a format.
-
-    Args:
-        written: its entries as they were written in the same format, in the order of feeds: newest first, none twice.
-        newest: when the first of them was first seen; `None` if there are none.
-    """
+def write_feed(fmt: FeedFormat, feed: FeedMeta, entries: Sequence[Entry]) -> bytes:
+    """Return a feed in a format. The entries must be newest first, without duplicates."""
     if fmt is FeedFormat.JSON:
-        return json_feed(feed, written)
-    generator = _generator(feed, to_utc(newest or feed.updated), FEED_TYPES[fmt])
-    return b"".join((_opened(fmt, generator), *written, _ENDS[fmt]))
-
-
-def _atom_entries(entries: Sequence[Entry]) -> list[bytes]:
-    return _cut(FeedFormat.ATOM, entries, b"  <entry>\n")
-
-
-def _rss_items(entries: Sequence[Entry]) -> list[bytes]:
-    return _cut(FeedFormat.RSS, entries, b"    <item>\n")
-
-
-def _cut(fmt: FeedFormat, entries: Sequence[Entry], begins: bytes) -> list[bytes]:
-    """Return the entries cut out of a document: its tags cannot stand in their texts, where "<" is always escaped."""
-    generator = _generator(_NOBODY, EPOCH, FEED_TYPES[fmt])
+        return json_feed(feed, entries)
+    generator = _generator(feed, to_utc(entries[0].first_seen if entries else feed.updated), FEED_TYPES[fmt])
     for entry in entries:
         generator.add_entry(_feed_entry(entry), order="append")
-    return [begins + content for content in _opened(fmt, generator).split(begins)[1:]]
-
-
-def _opened(fmt: FeedFormat, generator: FeedGenerator) -> bytes:
-    """Return a document without what closes it."""
     document: bytes = generator.atom_str(pretty=True) if fmt is FeedFormat.ATOM else generator.rss_str(pretty=True)
-    if not document.endswith(_ENDS[fmt]):
-        raise ValueError(f"feedgen has closed a feed with {document[-40:]!r}")
-    if fmt is FeedFormat.RSS:
-        document = re.sub(rb"<title>[^<]*</title>", _plain_text_title, document)
-    return document.removesuffix(_ENDS[fmt])
+    return document if fmt is FeedFormat.ATOM else re.sub(rb"<title>[^<]*</title>", _plain_text_title, document)
 
 
 class _Links(BaseExtension):  # type: ignore[misc]  # feedgen has no types

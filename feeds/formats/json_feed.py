@@ -1,4 +1,4 @@
-"""Entries written as JSON Feed 1.1: what Atom and RSS tell, with the facts as data besides."""
+"""Writes JSON Feed 1.1: what Atom and RSS say, with the facts as data besides."""
 
 from __future__ import annotations
 
@@ -10,17 +10,10 @@ from feeds.feed import AUTHOR, LANGUAGE, FeedMeta
 from feeds.text import one_line
 
 VERSION = "https://jsonfeed.org/version/1.1"
-_BEGIN, _END = '{\n "items": [\n', "\n ]\n}"  # of a list of items by itself
 
 
-def json_items(entries: Sequence[Entry]) -> list[bytes]:
-    """Return each entry as it stands in the list of items, without the comma after it."""
-    documents = (json.dumps({"items": [_item(entry)]}, ensure_ascii=False, indent=1) for entry in entries)
-    return [document.removeprefix(_BEGIN).removesuffix(_END).encode() for document in documents]
-
-
-def json_feed(feed: FeedMeta, items: Sequence[bytes]) -> bytes:
-    """Return a JSON Feed of these items, in this order. Its `next_url` is the archive before this document."""
+def json_feed(feed: FeedMeta, entries: Sequence[Entry]) -> bytes:
+    """Return a JSON Feed of these entries, in this order. Its `next_url` is the previous archive."""
     document: dict[str, object] = {
         "version": VERSION,
         "title": one_line(feed.title) or AUTHOR,
@@ -32,11 +25,9 @@ def json_feed(feed: FeedMeta, items: Sequence[bytes]) -> bytes:
         "authors": [{"name": AUTHOR}],
         "hubs": [{"type": "WebSub", "url": feed.hub}] if feed.hub else [],
     }
-    # What is empty is left out, as the format wants it; only the list of items stays.
-    told = {name: value for name, value in document.items() if value}
-    head = json.dumps(told, ensure_ascii=False, indent=1).removesuffix("\n}").encode()
-    listed = b"\n" + b",\n".join(items) + b"\n " if items else b""
-    return head + b',\n "items": [' + listed + b"]\n}"
+    stated = {name: value for name, value in document.items() if value}  # the format has no empty members
+    items = [_item(entry) for entry in entries]
+    return json.dumps({**stated, "items": items}, ensure_ascii=False, indent=1).encode()
 
 
 def _item(entry: Entry) -> dict[str, object]:

@@ -1,9 +1,9 @@
-"""What every route works with."""
+"""Shared state of the web routes: the application context, the caches and who may review."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cached_property
 
@@ -12,31 +12,34 @@ from sqlalchemy.orm import Session
 
 from feeds import urls
 from feeds.entries.entry import entry_for
-from feeds.feed import EPOCH
 from feeds.pages.index import FeedRow, LatestEntry
 from feeds.pages.page_context import PageContext
 from feeds.urls import FeedFormat, FeedKind
 from monitors.watchlist.model import Kind
 from procurewatch.context import AppContext
 from procurewatch.named_feeds import NamedFeeds, all_named_feeds
-from procurewatch.web.cache.feed_cache import FeedCache, served
-from procurewatch.web.cache.value import Kept
-from procurewatch.web.responses import Page
-from procurewatch.web.routes.site_files import SiteCache
+from procurewatch.web.cache import CachedValue, ResponseCache, publication_version
+from procurewatch.web.responses import Body, gzipped_body
 from procurewatch.web.security.login import Access, Reviewer
+from storage.database import Database
 from storage.models import StoredEvent
-from storage.reading.records import known_agencies, publication_state
+from storage.reading.records import known_agencies, published_keys
 from storage.reading.summaries import Told, told_in_feeds
 
 
 @dataclass(frozen=True)
-class Room:
-    """The open desk, where readers find it, the cached files, and who may review."""
+class WebContext:
+    """What every route works with. `base_url` is the public URL of the site."""
 
-    app_context: AppContext
+    app: AppContext
     base_url: str
-    site: SiteCache
     access: Access
+    responses: ResponseCache = field(default_factory=ResponseCache)
+
+    @property
+    def database(self) -> Database:
+        """The database."""
+        return self.app.database
 
     @property
     def today(self) -> date:
@@ -45,45 +48,55 @@ class Room:
 
     @cached_property
     def vendor_titles(self) -> dict[str, str]:
-        """What the entries of the watchlist are called, by id; a topic says that it is one."""
+        """The titles of watchlist entries by id; a topic's says that it is one."""
         return {
             vendor.id: vendor.name if vendor.kind is Kind.VENDOR else f"{vendor.name} (topic)"
-            for vendor in self.app_context.watchlist.vendors
+            for vendor in self.app.watchlist.vendors
         }
 
     @cached_property
-    def agencies(self) -> Kept[dict[str, str]]:
-        """The names of the agencies that readers see, by code."""
-        return Kept(lambda session: dict(known_agencies(session)))
+    def agencies(self) -> CachedValue[dict[str, str]]:
+        """The names of agencies with published records, by code."""
+        return CachedValue(lambda session: dict(known_agencies(session)))
 
     @cached_property
-    def feeds(self) -> Kept[NamedFeeds]:
+    def feeds(self) -> CachedValue[NamedFeeds]:
         """The feeds that have a path of their own."""
-        return Kept(lambda session: all_named_feeds(session, self.app_context.watchlist))
+        return CachedValue(lambda session: all_named_feeds(session, self.app.watchlist))
 
     @cached_property
-    def told(self) -> Kept[dict[str, dict[str, Told]]]:
-        """What the feeds tell, as `told_in_feeds` gives it."""
-        return Kept(told_in_feeds)
+    def feed_stats(self) -> CachedValue[dict[str, dict[str, Told]]]:
+        """How many entries each feed has, as `told_in_feeds` returns it."""
+        return CachedValue(told_in_feeds)
 
     @cached_property
-    def pages(self) -> FeedCache:
-        """The pages that are the same for all readers while nothing published changes, as bytes."""
-        return FeedCache()
+    def award_pages(self) -> CachedValue[dict[str, str]]:
+        """The keys of published records by the name of their page, where the name is not the key itself."""
+        return CachedValue(
+            lambda session: {name: key for key in published_keys(session) if (name := urls.award_page_name(key)) != key}
+        )
 
-    def page(self, session: Session, key: Hashable, build: Callable[[], bytes], *, until: object = None) -> Page:
-        """Return a page as every reader sees it, made once for a state of what is published, and at most for a day.
+    def cached_page(
+        self,
+        session: Session,
+        key: Hashable,
+        build: Callable[[], bytes],
+        *,
+        depends_on: object = None,
+        modified: datetime | None = None,
+    ) -> Body:
+        """Return a public page, built once for a publication version and day.
 
         Args:
-            key: what tells the page from all others.
-            until: what else it depends on; when that is another, it is made anew.
+            key: identifies the page among all pages and feeds.
+            depends_on: what else it is built from; when this changes, the page is built again.
+            modified: the Last-Modified date, if the page has one.
         """
-        state, _ = publication_state(session)
-        kept = self.pages.document(key, f"{state} {self.today} {until}", lambda: served(build(), EPOCH))
-        return Page(kept.content, kept.tag, is_compressed=kept.is_compressed)
+        version, _ = publication_version(session)
+        return self.responses.get(key, f"{version} {self.today} {depends_on}", lambda: gzipped_body(build(), modified))
 
     def frame(self, reviewer: Reviewer | None = None, *, depth: int = 0) -> PageContext:
-        """Return what stands around a page so many folders deep."""
+        """Return what page templates share; `depth` is the number of folders in the page's path."""
         return PageContext(
             depth=depth,
             served=True,
@@ -93,12 +106,12 @@ class Room:
         )
 
     def reviewer(self, request: Request) -> Reviewer | None:
-        """Return who is signed in, `None` for a reader."""
+        """Return the signed-in reviewer, `None` for a reader."""
         return self.access.reviewer(request)
 
 
 def latest(events: Sequence[StoredEvent], frame: PageContext) -> tuple[LatestEntry, ...]:
-    """Return events as entries whose titles lead to the records' own pages."""
+    """Return events as entries that link to the records' pages."""
     found = []
     for event in events:
         href = frame.root + urls.event_path(event)
@@ -106,8 +119,8 @@ def latest(events: Sequence[StoredEvent], frame: PageContext) -> tuple[LatestEnt
     return tuple(found)
 
 
-def feed_row(kind: FeedKind, slug: str, title: str, told: Told | None = None) -> FeedRow:
-    """Return a feed as a page lists it, with what it tells."""
+def feed_row(kind: FeedKind, slug: str, title: str, stats: Told | None = None) -> FeedRow:
+    """Return a feed as a row of a page's list of feeds."""
     return FeedRow(
         kind=kind,
         title=title,
@@ -115,6 +128,6 @@ def feed_row(kind: FeedKind, slug: str, title: str, told: Told | None = None) ->
         atom=urls.feed_path(kind, slug, FeedFormat.ATOM),
         rss=urls.feed_path(kind, slug, FeedFormat.RSS),
         json=urls.feed_path(kind, slug, FeedFormat.JSON),
-        entries=told.entries if told else 0,
-        newest=told.newest.date() if told else None,
+        entries=stats.entries if stats else 0,
+        newest=stats.newest.date() if stats else None,
     )

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
-from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote
 
 from sqlalchemy import (
-    ColumnElement,
     Select,
     SQLColumnExpression,
-    String,
-    bindparam,
     func,
     or_,
     select,
@@ -35,7 +31,6 @@ from storage.models import (
     StoredSignal,
 )
 from storage.snapshot_format import read_told_facts
-from storage.statement_cache import READS_ON, key_names, run, run_for_keys
 from storage.tables import (
     ActionRow,
     EventRow,
@@ -55,29 +50,8 @@ COPIED = tuple(
     name for name in StoredRecord.__dataclass_fields__ if name in RecordRow.model_fields and name not in LISTS
 )
 AS_MATCH = ("vendor_id", "vendor_name", "vendor_category", "band", "score", "reason", "signals", "first_seen")
-# Made once, and of columns: to make a statement and an object of each row would take longer than to find them.
 RECORD_COLUMNS = tuple(col(getattr(RecordRow, name)) for name in (*COPIED, *LISTS))  # the key first
 MATCH_COLUMNS = (col(MatchRow.record_key), *(col(getattr(MatchRow, name)) for name in AS_MATCH))
-_STATE = select(col(StateRow.number), col(StateRow.changed))
-
-
-def _is_one(column: SQLColumnExpression[str], size: int) -> ColumnElement[bool]:
-    return column.in_([bindparam(name, type_=String()) for name in key_names(size)])
-
-
-@lru_cache
-def _records(size: int) -> Select[Any]:
-    return select(*RECORD_COLUMNS).where(_is_one(col(RecordRow.key), size))
-
-
-@lru_cache
-def _matches(size: int) -> Select[Any]:
-    return select(*MATCH_COLUMNS).where(_is_one(col(MatchRow.record_key), size))
-
-
-@lru_cache
-def _matches_of_band(size: int) -> Select[Any]:
-    return _matches(size).where(col(MatchRow.band) == bindparam("band"))
 
 
 def records_by_key(session: Session, keys: Sequence[str], band: str = "") -> list[StoredRecord]:
@@ -85,7 +59,10 @@ def records_by_key(session: Session, keys: Sequence[str], band: str = "") -> lis
 
     With all their matches, or those of one band.
     """
-    rows = {row[0]: row for row in run_for_keys(session, _records, keys)}
+    rows: dict[str, Sequence[Any]] = {}
+    for first in range(0, len(keys), AT_ONCE):
+        found = select(*RECORD_COLUMNS).where(col(RecordRow.key).in_(keys[first : first + AT_ONCE]))
+        rows.update((row[0], row) for row in session.execute(found))
     return records_of(session, [rows[key] for key in keys if key in rows], band)
 
 
@@ -98,8 +75,10 @@ def records_of(session: Session, rows: Sequence[Sequence[Any]], band: str = "") 
 def _matches_of(session: Session, keys: Sequence[str], band: str = "") -> dict[str, list[StoredMatch]]:
     """Return matches by record key, best first."""
     matches: dict[str, list[StoredMatch]] = {}
-    for key, *facts in run_for_keys(session, _matches_of_band if band else _matches, keys, band=band):
-        matches.setdefault(key, []).append(_match(*facts))
+    for first in range(0, len(keys), AT_ONCE):
+        asked = select(*MATCH_COLUMNS).where(col(MatchRow.record_key).in_(keys[first : first + AT_ONCE]))
+        for key, *facts in session.execute(asked.where(col(MatchRow.band) == band) if band else asked):
+            matches.setdefault(key, []).append(_match(*facts))
     for found in matches.values():
         found.sort(key=lambda match: (-match.score, match.vendor_id))
     return matches
@@ -210,15 +189,12 @@ def _named(
     yield from ((row[0], row[1]) for row in session.execute(select(seen.c.code, found)))
 
 
-def events_from(
-    session: Session, query: Select[EventRow], values: Mapping[str, Any] | None = None, *, as_told: bool = True
-) -> list[StoredEvent]:
+def events_from(session: Session, query: Select[EventRow], *, as_told: bool = True) -> list[StoredEvent]:
     """Return the events that a select gives, in its order, each with its record and action.
 
-    `values` are those of its parameters.
     `as_told`: those that feeds carry with both as they were told, but for whom they no longer concern.
     """
-    rows = list(session.scalars(query, values))
+    rows = list(session.scalars(query))
     events: list[StoredEvent] = []
     for first in range(0, len(rows), AT_ONCE):
         events += _with_facts(session, rows[first : first + AT_ONCE], as_told=as_told)
@@ -321,15 +297,10 @@ def published_keys(session: Session) -> list[str]:
 def publication_state(session: Session) -> tuple[str, datetime | None]:
     """Return what changes whenever anything published may have, and when it last did (UTC; `None` when all is empty).
 
-    It costs one look at one row, however much is stored; a session over one state looks once.
+    It reads one row, whatever the amount of data.
     """
-    known: tuple[str, datetime | None] | None = session.info.get("state")
-    if known is None:
-        rows = run(session, _STATE, {})
-        known = (str(rows[0][0]), rows[0][1]) if rows else ("0", None)
-        if READS_ON in session.info:
-            session.info["state"] = known
-    return known
+    row = session.execute(select(col(StateRow.number), col(StateRow.changed))).first()
+    return (str(row[0]), row[1]) if row else ("0", None)
 
 
 def is_waiting(session: Session, record_key: str, vendor: str) -> bool:

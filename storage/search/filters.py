@@ -1,209 +1,167 @@
-"""From the shape of a query to what the database is to check of each record, and of each event.
-
-The values come in by name when a statement is executed (`storage.search.query_template`).
-"""
+"""SQL conditions of a query: on a record's matches, on the record itself (its row in `search`) and on its events."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from sqlalchemy import (
-    BindParameter,
-    ColumnElement,
-    SQLColumnExpression,
-    String,
-    and_,
-    bindparam,
-    exists,
-    false,
-    func,
-    literal,
-    not_,
-    or_,
-    select,
-)
+from sqlalchemy import ColumnElement, SQLColumnExpression, and_, exists, func, literal, or_, select
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
-from storage.models import EventKind
-from storage.search.full_text import holds, in_vector, places_with
-from storage.search.query import BandFilter
-from storage.search.query_template import Forms, Shape, nth
+from storage.models import AWARDS, PUBLICATIONS, EventKind
+from storage.search.full_text import Condition, Dialect, agency_name_filter, is_agency_code, text_filter
+from storage.search.index import department_of, first_place
+from storage.search.query import BandFilter, Query
 from storage.tables import ActionRow, EventRow, MatchRow, SearchRow, SightingRow, VerdictRow
 
-Column = SQLColumnExpression[Any]
+FULL_CODE = {"psc": 4, "naics": 6}  # characters; a shorter code is a prefix
+KIND_GROUPS = {"award": sorted(AWARDS), "publication": sorted(PUBLICATIONS)}
 
 
-def of_match(shape: Shape) -> list[ColumnElement[bool]]:
-    """Return what a record's match must be; empty if the record need not match anybody."""
-    found: list[ColumnElement[bool]] = []
-    if shape.band not in (BandFilter.ANY, BandFilter.ALL):
-        found.append(col(MatchRow.band) == shape.band.value)
-    if shape.vendor:
-        found.append(any_of(col(MatchRow.vendor_id), "vendor", shape.vendor))
-    if shape.category:
-        found.append(any_of(col(MatchRow.vendor_category), "category", shape.category))
-    if shape.resold is not None:
-        found.append(col(MatchRow.resold).is_(shape.resold))
-    if shape.verdict:
-        found.append(_verdict())
-    return found or ([] if shape.band is BandFilter.ALL else [col(MatchRow.record_key) != ""])
+def match_filter(query: Query) -> list[Condition]:
+    """Return the conditions on one of a record's matches; empty if the record needs no match."""
+    conditions: list[Condition] = []
+    if query.band not in (BandFilter.ANY, BandFilter.ALL):
+        conditions.append(col(MatchRow.band) == query.band.value)
+    if query.vendor:
+        conditions.append(_any_of(col(MatchRow.vendor_id), query.vendor))
+    if query.category:
+        conditions.append(_any_of(col(MatchRow.vendor_category), query.category))
+    if query.reseller:
+        conditions.append(col(MatchRow.resold).is_(query.reseller != "no"))
+    if query.verdict:
+        conditions.append(_decision() == query.verdict)
+    return conditions or ([] if query.band is BandFilter.ALL else [col(MatchRow.record_key) != ""])
 
 
-def is_of_match(shape: Shape) -> bool:
-    """Whether a query asks more of a record's match than that it is published, which the record's own row says too."""
-    parts = (shape.vendor, shape.category, shape.resold is not None, shape.verdict)
-    return shape.band not in (BandFilter.PUBLISHED, BandFilter.ALL) or any(parts)
-
-
-def _verdict() -> ColumnElement[bool]:
-    """What a reviewer said of the match: of the record itself, or else of its recipient."""
-    about = aliased(SearchRow)
-    said = [
+def _decision() -> ColumnElement[str]:
+    """Return the reviewer's decision on a match: on the record itself, or else on its recipient."""
+    record = aliased(SearchRow)
+    decisions = [
         select(col(VerdictRow.decision))
         .where(
             col(VerdictRow.vendor_id) == col(MatchRow.vendor_id),
-            col(about.record_key) == col(MatchRow.record_key),
+            col(record.record_key) == col(MatchRow.record_key),
             col(VerdictRow.subject) == subject,
         )
         .correlate(MatchRow)
         .scalar_subquery()
-        for subject in (literal("record:") + col(about.record_key), col(about.uei_subject), col(about.name_subject))
+        for subject in (literal("record:") + col(record.record_key), col(record.uei_subject), col(record.name_subject))
     ]
-    decision = func.coalesce(*said, "unreviewed")
-    return decision == bindparam("verdict", type_=decision.type)
+    return func.coalesce(*decisions, "unreviewed")
 
 
-def of_record(shape: Shape) -> Iterator[ColumnElement[bool]]:
-    """Give what must hold of a record's own row, but for its dates and its matches."""
-    yield from of_words(shape, by_index=False)
-    yield from of_facets(shape)
+def record_filter(query: Query, dialect: Dialect) -> Iterator[Condition]:
+    """Give the conditions on a record's row in `search`, except for dates and matches."""
+    yield from text_filter(query, dialect)
+    if any(is_agency_code(agency) for agency in query.agency):  # names alone are in the text filter
+        yield or_(*(condition for agency in query.agency for condition in _agency_filter(agency)))
+    kinds = sorted({kind for given in query.kind for kind in KIND_GROUPS.get(given, [given])})
+    columns = {
+        SearchRow.category: kinds,
+        SearchRow.recipient_state: query.state,
+        SearchRow.competition: query.competition,
+    }
+    yield from (_any_of(col(column), values) for column, values in columns.items() if values)
+    for column, name in ((col(SearchRow.psc), "psc"), (col(SearchRow.naics), "naics")):
+        if codes := getattr(query, name):
+            yield or_(*(_has_code(column, code, FULL_CODE[name]) for code in codes))
+    if query.source:
+        yield _source_filter(query)
+    if query.min_amount is not None:
+        yield col(SearchRow.amount) >= query.min_amount
+    if query.max_amount is not None:
+        yield col(SearchRow.amount) <= query.max_amount
 
 
-def of_words(shape: Shape, *, by_index: bool) -> Iterator[ColumnElement[bool]]:
-    """Give that a record's words hold every term in one of its forms.
-
-    `by_index`: the index of words is to find the records; otherwise each that is come by is checked.
-    """
-    is_postgresql = shape.dialect == "postgresql"
-    if shape.terms and by_index:
-        yield col(SearchRow.place).in_(places_with(shape.dialect))
-    elif shape.terms and is_postgresql:
-        yield in_vector()
-    for number, forms in enumerate(shape.terms):
-        # PostgreSQL's vectors, as they are used here, know no order of words; SQLite's index does.
-        if forms.in_a_row if is_postgresql else not by_index:
-            yield _holds_any("term", number, forms)
+def _source_filter(query: Query) -> Condition:
+    reported = exists().where(
+        col(SightingRow.record_key) == col(SearchRow.record_key), _any_of(col(SightingRow.source), query.source)
+    )
+    return or_(_any_of(col(SearchRow.source), query.source), reported)
 
 
-def _holds_any(name: str, number: int, forms: Forms) -> ColumnElement[bool]:
-    return or_(*(holds(nth(f"{nth(name, number)}form", form)) for form in range(forms.number)))
+def _agency_filter(agency: str) -> Iterator[Condition]:
+    if not is_agency_code(agency):
+        yield agency_name_filter(agency)
+        return
+    code = agency.upper()
+    if len(code) == 4:
+        yield col(SearchRow.sub_agency_code) == code
+    if len(department_of(code)) == 3:
+        yield col(SearchRow.department) == department_of(code)
 
 
-def of_facets(shape: Shape) -> Iterator[ColumnElement[bool]]:
-    """Give what must hold of a record's own row, but for the words that it must have, its dates and its matches."""
-    for number, forms in enumerate(shape.without):
-        yield not_(_holds_any("without", number, forms))
-    yield from _codes(shape)
-    if shape.min_amount:
-        yield col(SearchRow.amount) >= bindparam("min_amount")
-    if shape.max_amount:
-        yield col(SearchRow.amount) <= bindparam("max_amount")
+def _has_code(column: SQLColumnExpression[str], code: str, full_length: int) -> Condition:
+    return column == code if len(code) >= full_length else func.substr(column, 1, len(code)) == code
 
 
-def _codes(shape: Shape) -> Iterator[ColumnElement[bool]]:
-    if shape.agency:
-        yield or_(*(_agency(number, column) for number, columns in enumerate(shape.agency) for column in columns))
-    if shape.kind:
-        yield any_of(col(SearchRow.category), "kind", shape.kind)
-    if shape.state:
-        yield any_of(col(SearchRow.recipient_state), "state", shape.state)
-    if shape.competition:
-        yield any_of(col(SearchRow.competition), "competition", shape.competition)
-    for name, lengths in (("psc", shape.psc), ("naics", shape.naics)):
-        if lengths:
-            codes = ((nth(name, number), length) for number, length in enumerate(lengths))
-            yield or_(*(_code(_column(name), given, length) for given, length in codes))
-    if shape.source:
-        told = exists().where(
-            col(SightingRow.record_key) == col(SearchRow.record_key),
-            any_of(col(SightingRow.source), "source", shape.source),
-        )
-        yield or_(any_of(col(SearchRow.source), "source", shape.source), told)
-
-
-def _agency(number: int, column: str) -> ColumnElement[bool]:
-    name = f"{nth('agency', number)}{column}"
-    return holds(name) if column == "words" else _column(column) == bindparam(name)
-
-
-def _column(name: str) -> Column:
-    return col(getattr(SearchRow, name))
-
-
-def _code(column: Column, name: str, length: int) -> ColumnElement[bool]:
-    return (func.substr(column, 1, length) if length else column) == bindparam(name, type_=String())
-
-
-def of_dates(shape: Shape) -> Iterator[ColumnElement[bool]]:
-    """Give what must hold of the dates of a record: signed, itself or one of its actions, and first seen."""
-    if shape.since or shape.until:
-        own = [col(SearchRow.place) >= bindparam("first_place")]
+def date_filter(query: Query) -> Iterator[Condition]:
+    """Give the conditions on a record's dates: when it or one of its actions was signed, and when it was first seen."""
+    if query.since or query.until:
+        own = [col(SearchRow.place) >= first_place(query.since or date(1, 1, 2))]
         acted = [col(ActionRow.award_key) == col(SearchRow.record_key)]
-        if shape.since:
-            acted.append(col(ActionRow.signed) >= bindparam("since"))
-        if shape.until:
-            own.append(col(SearchRow.dated) <= bindparam("until"))
-            acted.append(col(ActionRow.signed) <= bindparam("until"))
+        if query.since:
+            acted.append(col(ActionRow.signed) >= query.since)
+        if query.until:
+            own.append(col(SearchRow.dated) <= query.until)
+            acted.append(col(ActionRow.signed) <= query.until)
         yield or_(and_(*own), exists().where(*acted))
-    yield from _seen(shape, col(SearchRow.first_seen))
+    yield from _first_seen_filter(query, col(SearchRow.first_seen))
 
 
-def of_event(shape: Shape, *, by_index: bool) -> Iterator[ColumnElement[bool]]:
-    """Give what must hold of an event itself: its kind (`by_index`, or checked of those found) and its dates."""
+def event_filter(query: Query) -> Iterator[Condition]:
+    """Give the conditions on an event's own kind and dates."""
     dated = func.coalesce(col(EventRow.signed), col(EventRow.published))
-    if shape.event:
-        yield any_of(col(EventRow.kind) if by_index else func.lower(col(EventRow.kind)), "event", shape.event)
-    if shape.since:
-        yield dated >= bindparam("since")
-    if shape.until:
-        yield dated <= bindparam("until")
-    yield from _seen(shape, col(EventRow.first_seen))
+    if query.event:
+        yield _any_of(col(EventRow.kind), query.event)
+    if query.since:
+        yield dated >= query.since
+    if query.until:
+        yield dated <= query.until
+    yield from _first_seen_filter(query, col(EventRow.first_seen))
 
 
-def has_event(shape: Shape) -> Iterator[ColumnElement[bool]]:
-    """Give that a record has a told event of a kind that is asked for."""
-    if shape.event:
-        # Not by the index of kinds: a record has few events, a kind has many.
-        kinds = any_of(func.lower(col(EventRow.kind)), "event", shape.event)
-        told = col(EventRow.told) != false()
-        yield exists().where(col(EventRow.record_key) == col(SearchRow.record_key), told, kinds)
+def has_event_filter(query: Query) -> Iterator[Condition]:
+    """Give the condition that a record has a published event of one of the query's kinds."""
+    if query.event:
+        kinds = _any_of(col(EventRow.kind), query.event)
+        yield exists().where(col(EventRow.record_key) == col(SearchRow.record_key), col(EventRow.told).is_(True), kinds)
 
 
-def is_withdrawn(shape: Shape) -> ColumnElement[bool]:
-    """Whether an event takes back what feeds have told of the vendors that are asked for."""
-    found = [col(EventRow.kind) == EventKind.WITHDRAWN.value]
-    if shape.vendor:
-        found.append(any_of(col(EventRow.vendor_id), "vendor", shape.vendor))
-    if shape.category:
-        of_category = any_of(col(MatchRow.vendor_category), "category", shape.category)
-        found.append(col(EventRow.vendor_id).in_(select(col(MatchRow.vendor_id)).where(of_category)))
-    if shape.resold is not None:  # the match stays when it is rejected
-        former = aliased(MatchRow)
-        same = (col(former.record_key) == col(EventRow.record_key), col(former.vendor_id) == col(EventRow.vendor_id))
-        found.append(exists().where(*same, col(former.resold).is_(shape.resold)).correlate(EventRow))
-    return and_(*found)
+def withdrawn_filter(query: Query) -> Condition:
+    """Return the condition that an event withdraws an earlier one about the query's vendors."""
+    conditions = [col(EventRow.kind) == EventKind.WITHDRAWN.value]
+    if query.vendor:
+        conditions.append(_any_of(col(EventRow.vendor_id), query.vendor))
+    if query.category:
+        in_category = select(col(MatchRow.vendor_id)).where(_any_of(col(MatchRow.vendor_category), query.category))
+        conditions.append(col(EventRow.vendor_id).in_(in_category))
+    if query.reseller:  # a rejected match stays stored
+        rejected = aliased(MatchRow)
+        same = (
+            col(rejected.record_key) == col(EventRow.record_key),
+            col(rejected.vendor_id) == col(EventRow.vendor_id),
+            col(rejected.resold).is_(query.reseller != "no"),
+        )
+        conditions.append(exists().where(*same).correlate(EventRow))
+    return and_(*conditions)
 
 
-def _seen(shape: Shape, column: Column) -> Iterator[ColumnElement[bool]]:
-    if shape.seen_since:
-        yield column >= bindparam("seen_since")
-    if shape.seen_until:
-        yield column < bindparam("seen_until")
+def _first_seen_filter(query: Query, column: SQLColumnExpression[datetime]) -> Iterator[Condition]:
+    if query.seen_since:
+        yield column >= _midnight(query.seen_since)
+    if query.seen_until and query.seen_until < date.max:
+        yield column < _midnight(query.seen_until + timedelta(days=1))
 
 
-def any_of(column: Column, name: str, count: int) -> ColumnElement[bool]:
-    """Whether a column has one of so many values: an equality if there is but one, which an index can keep in order."""
-    values: list[BindParameter[Any]] = [bindparam(nth(name, number), type_=String()) for number in range(count)]
-    return column == values[0] if count == 1 else column.in_(values)
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time.min, UTC)
+
+
+def _any_of(column: SQLColumnExpression[Any], values: Sequence[str]) -> Condition:
+    """Return the condition that a column has one of these values; an index keeps its order for a single one."""
+    texts = [str(value) for value in values]
+    return column == texts[0] if len(texts) == 1 else column.in_(texts)

@@ -37,8 +37,8 @@ from procurewatch.web.api.schemas import (
     record_facts,
     sighting_answer,
 )
-from procurewatch.web.context import Room
-from procurewatch.web.responses import JSON, PROBLEM_JSON, answer, page_of, problem
+from procurewatch.web.context import WebContext
+from procurewatch.web.responses import JSON, PROBLEM_JSON, body_of, page_response, problem_response
 from procurewatch.web.security.guard import API, FAILED
 from sources.registry import SOURCES
 from storage.models import StoredLink, StoredRecord
@@ -63,7 +63,7 @@ class Forbidden(InvalidQuery):
     """A question that only a reviewer may ask."""
 
 
-def make_api(room: Room) -> FastAPI:
+def make_api(context: WebContext) -> FastAPI:
     """Return the application to mount at `safety.API`; its OpenAPI document is openapi.json."""
     api = FastAPI(
         title="Procurewatch",
@@ -77,13 +77,13 @@ def make_api(room: Room) -> FastAPI:
     api.add_exception_handler(HTTPException, _refused)
     api.add_exception_handler(Exception, _failed)
     asked = {"parameters": query_parameters()}
-    _route(api, "/records", lambda request: _records(room, request), RecordsPage, "Search records", asked)
-    _route(api, "/records/{key:path}", lambda request: _record(room, request), RecordDetail, "One record", KEY)
-    _route(api, "/events", lambda request: _events(room, request), EventsPage, "Search events", asked)
-    _route(api, "/vendors", lambda request: _plain(request, _vendors(room)), list[VendorAnswer], "The watchlist")
-    _route(api, "/agencies", lambda request: _plain(request, _agencies(room)), list[Agency], "Who buys")
-    _route(api, "/categories", lambda request: _plain(request, _categories(room)), list[Category], "Technologies")
-    _route(api, "/sources", lambda request: _plain(request, _sources(room)), list[SourceAnswer], "How sources are")
+    _route(api, "/records", lambda request: _records(context, request), RecordsPage, "Search records", asked)
+    _route(api, "/records/{key:path}", lambda request: _record(context, request), RecordDetail, "One record", KEY)
+    _route(api, "/events", lambda request: _events(context, request), EventsPage, "Search events", asked)
+    _route(api, "/vendors", lambda request: _plain(request, _vendors(context)), list[VendorAnswer], "The watchlist")
+    _route(api, "/agencies", lambda request: _plain(request, _agencies(context)), list[Agency], "Who buys")
+    _route(api, "/categories", lambda request: _plain(request, _categories(context)), list[Category], "Technologies")
+    _route(api, "/sources", lambda request: _plain(request, _sources(context)), list[SourceAnswer], "How sources are")
     _name_problems(api.openapi())
     return api
 
@@ -131,44 +131,45 @@ def _name_problems(document: dict[str, Any]) -> None:
                 content[PROBLEM_JSON] = content.pop(JSON)
 
 
-def _records(room: Room, request: Request) -> Response:
+def _records(context: WebContext, request: Request) -> Response:
     query, limit, after = _asked(request)
-    with room.app_context.database.reading() as session:
+    with context.database.reading() as session:
         found = list(find_records(session, query, limit + 1, after))
         total = None if after else count_records(session, query)
     shown = found[:limit]
     page = RecordsPage(
         total=total,
-        next=_next(room, request, record_cursor(shown[-1])) if len(found) > limit else None,
-        records=[Record.model_validate(record_facts(record, room.base_url)) for record in shown],
+        next=_next(context, request, record_cursor(shown[-1])) if len(found) > limit else None,
+        records=[Record.model_validate(record_facts(record, context.base_url)) for record in shown],
     )
     return _json(request, page)
 
 
-def _events(room: Room, request: Request) -> Response:
+def _events(context: WebContext, request: Request) -> Response:
     query, limit, after = _asked(request)
-    with room.app_context.database.reading() as session:
+    with context.database.reading() as session:
         found = find_events(session, query, limit + 1, after)
     shown = found[:limit]
     events = [
-        {**event_facts(event, room.base_url), "record": record_facts(event.record, room.base_url)} for event in shown
+        {**event_facts(event, context.base_url), "record": record_facts(event.record, context.base_url)}
+        for event in shown
     ]
     page = EventsPage(
-        next=_next(room, request, event_cursor(shown[-1])) if len(found) > limit else None,
+        next=_next(context, request, event_cursor(shown[-1])) if len(found) > limit else None,
         events=[EventWithRecord.model_validate(facts) for facts in events],
     )
     return _json(request, page)
 
 
-def _record(room: Room, request: Request) -> Response:
+def _record(context: WebContext, request: Request) -> Response:
     _no_parameters(request)
     asked = str(request.path_params["key"])
-    with room.app_context.database.reading() as session:
+    with context.database.reading() as session:
         # A key holds no control character, which PostgreSQL would not even look for.
         key = current_key(session, asked) if asked == clean(asked) else ""
         if not published_among(session, [key]):
             raise HTTPException(404, "no record that is published has this key; /api/v1/records finds those that are")
-        detail = _detail(session, records_by_key(session, [key])[0], room.base_url)
+        detail = _detail(session, records_by_key(session, [key])[0], context.base_url)
     return _json(request, detail)
 
 
@@ -195,8 +196,8 @@ def _public_links(session: Session, key: str) -> Sequence[StoredLink]:
     return [link for link in links if not {link.award_key, link.record_key} & hidden]
 
 
-def _vendors(room: Room) -> list[VendorAnswer]:
-    counts = _counts(room, "vendor")
+def _vendors(context: WebContext) -> list[VendorAnswer]:
+    counts = _counts(context, "vendor")
     return [
         VendorAnswer(
             id=vendor.id,
@@ -204,42 +205,42 @@ def _vendors(room: Room) -> list[VendorAnswer]:
             kind=vendor.kind.value,
             category=vendor.category,
             records=counts.get(vendor.id, ("", 0))[1],
-            feed=_feed(room, FeedKind.VENDOR, vendor.id),
+            feed=_feed(context, FeedKind.VENDOR, vendor.id),
         )
-        for vendor in room.app_context.watchlist.vendors
+        for vendor in context.app.watchlist.vendors
     ]
 
 
-def _agencies(room: Room) -> list[Agency]:
+def _agencies(context: WebContext) -> list[Agency]:
     return [
-        Agency(code=code, name=name, records=count, feed=_feed(room, FeedKind.AGENCY, code))
-        for code, (name, count) in _counts(room, "agency").items()
+        Agency(code=code, name=name, records=count, feed=_feed(context, FeedKind.AGENCY, code))
+        for code, (name, count) in _counts(context, "agency").items()
     ]
 
 
-def _categories(room: Room) -> list[Category]:
-    counts = _counts(room, "category")
-    vendors = room.app_context.watchlist.vendors
+def _categories(context: WebContext) -> list[Category]:
+    counts = _counts(context, "category")
+    vendors = context.app.watchlist.vendors
     return [
         Category(
             id=category,
-            title=room.app_context.watchlist.categories.get(category, category),
+            title=context.app.watchlist.categories.get(category, category),
             vendors=sum(vendor.category == category for vendor in vendors),
             records=counts.get(category, ("", 0))[1],
-            feed=_feed(room, FeedKind.CATEGORY, category),
+            feed=_feed(context, FeedKind.CATEGORY, category),
         )
         for category in sorted({vendor.category for vendor in vendors})
     ]
 
 
-def _sources(room: Room) -> list[SourceAnswer]:
-    with room.app_context.database.reading() as session:
+def _sources(context: WebContext) -> list[SourceAnswer]:
+    with context.database.reading() as session:
         health = [(source, health_of(session, source.name)) for source in SOURCES.values()]
     return [
         SourceAnswer(
             source=source.name,
             title=source.title,
-            asked=not room.app_context.disabled_reason(source),
+            asked=not context.app.disabled_reason(source),
             last_polled=how.last_run,
             last_verdict=how.last_verdict,
             last_good=how.last_good,
@@ -252,16 +253,16 @@ def _sources(room: Room) -> list[SourceAnswer]:
     ]
 
 
-def _counts(room: Room, facet: str) -> dict[str, tuple[str, int]]:
+def _counts(context: WebContext, facet: str) -> dict[str, tuple[str, int]]:
     """Return name and number of published records of each value of a facet, the most records first."""
-    with room.app_context.database.reading() as session:
+    with context.database.reading() as session:
         _, counted = count_by_facets(session, Query())
-        names = room.agencies.of(session) if facet == "agency" else {}
+        names = context.agencies.get(session) if facet == "agency" else {}
     return {each.value: (names.get(each.value, each.label), each.records) for each in counted[facet]}
 
 
-def _feed(room: Room, kind: FeedKind, slug: str) -> str:
-    return urls.site_url(room.base_url, urls.feed_path(kind, slug, FeedFormat.ATOM))
+def _feed(context: WebContext, kind: FeedKind, slug: str) -> str:
+    return urls.site_url(context.base_url, urls.feed_path(kind, slug, FeedFormat.ATOM))
 
 
 def _asked(request: Request) -> tuple[Query, int, str]:
@@ -290,11 +291,11 @@ def _no_parameters(request: Request) -> None:
         raise InvalidQuery("this address takes no parameters")
 
 
-def _next(room: Room, request: Request, after: str) -> str:
+def _next(context: WebContext, request: Request, after: str) -> str:
     """Return the address of the page after this one."""
     params = [(name, value) for name, value in request.query_params.multi_items() if name != "after"]
     path = f"{API.strip('/')}/{request.url.path.rpartition('/')[2]}"
-    return f"{urls.site_url(room.base_url, path)}?{urlencode([*params, ('after', after)])}"
+    return f"{urls.site_url(context.base_url, path)}?{urlencode([*params, ('after', after)])}"
 
 
 def _plain(request: Request, answers: Sequence[BaseModel]) -> Response:
@@ -307,17 +308,17 @@ def _json(request: Request, model: BaseModel) -> Response:
 
 
 def _send(request: Request, content: bytes) -> Response:
-    response = answer(request, page_of(content), JSON)
+    response = page_response(request, body_of(content), JSON)
     response.headers["Access-Control-Allow-Origin"] = "*"  # the same for everybody, so a page elsewhere may read it too
     return response
 
 
 def _bad_question(_request: Request, error: Exception) -> Response:
-    return problem(403 if isinstance(error, Forbidden) else 400, str(error))
+    return problem_response(403 if isinstance(error, Forbidden) else 400, str(error))
 
 
 def _failed(_request: Request, _error: Exception) -> Response:
-    return problem(500, FAILED)
+    return problem_response(500, FAILED)
 
 
 def _refused(_request: Request, error: Exception) -> Response:
@@ -327,4 +328,6 @@ def _refused(_request: Request, error: Exception) -> Response:
         405: "this address is only read",
     }
     detail = str(getattr(error, "detail", ""))
-    return problem(status, lines.get(status, detail) if detail == HTTPStatus(status).phrase else detail, headers)
+    return problem_response(
+        status, lines.get(status, detail) if detail == HTTPStatus(status).phrase else detail, headers
+    )

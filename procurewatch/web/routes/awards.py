@@ -15,10 +15,10 @@ from feeds.pages.index import FeedRow
 from feeds.urls import FeedKind
 from procurewatch.exports.redaction import remove_user_names
 from procurewatch.site_build import record_page
-from procurewatch.web.context import Room, feed_row
-from procurewatch.web.responses import answer, page_of, refusal
+from procurewatch.web.context import WebContext, feed_row
+from procurewatch.web.responses import ErrorResponse, body_of, page_response
 from storage.models import StoredRecord
-from storage.reading.records import payload, publication_state, published_keys
+from storage.reading.records import payload
 from storage.reading.summaries import published_among
 from storage.writing.renumbering import current_key
 
@@ -30,33 +30,32 @@ EVIDENCE_HEADERS = {
 }
 
 
-def router(room: Room) -> APIRouter:
+def router(context: WebContext) -> APIRouter:
     """Return the routes of records and their evidence."""
     routes = APIRouter()
-    names = RecordNames()
 
     @routes.api_route("/awards/{name}", methods=["GET", "HEAD"])
     def record(name: str, request: Request) -> Response:
-        with room.app_context.database.reading() as session:
-            key = names.key(session, name.removesuffix(".html")) if name.endswith(".html") else None
-            page = record_page(session, key, room.app_context.source_titles) if key else None
+        with context.database.reading() as session:
+            key = record_key(context, session, name.removesuffix(".html")) if name.endswith(".html") else None
+            page = record_page(session, key, context.app.source_titles) if key else None
         if page is None:
-            return refusal(404, "No record that readers see has this page; /search finds those that are stored.")
+            return ErrorResponse(404, "No record that readers see has this page; /search finds those that are stored.")
         if (path := urls.award_path(page.award.key)) != f"awards/{name}":
             return RedirectResponse(f"../{path}", status_code=302)  # its source has changed its key
-        reviewer = room.reviewer(request)
+        reviewer = context.reviewer(request)
         verdicts = verdicts_on(page.award) if reviewer else ()
-        content = render_award(room.frame(reviewer, depth=1), page, feeds_of(room, page.award), verdicts)
-        return answer(request, page_of(content), private=reviewer is not None)
+        content = render_award(context.frame(reviewer, depth=1), page, feeds_of(context, page.award), verdicts)
+        return page_response(request, body_of(content), private=reviewer is not None)
 
     @routes.api_route("/evidence/{sha256}", methods=["GET", "HEAD"])
     def evidence(sha256: str) -> Response:
         if not re.fullmatch(r"[0-9a-f]{64}", sha256):
-            return refusal(404, "Evidence is named by its SHA-256: 64 digits and letters from a to f.")
-        with room.app_context.database.reading() as session:
+            return ErrorResponse(404, "Evidence is named by its SHA-256: 64 digits and letters from a to f.")
+        with context.database.reading() as session:
             body = payload(session, sha256)
         if body is None:
-            return refusal(404, "No evidence with this SHA-256 is stored.")
+            return ErrorResponse(404, "No evidence with this SHA-256 is stored.")
         handed_out = remove_user_names(body)
         name = f"{sha256}.bin" if handed_out == body else f"{sha256}-without-user-names.bin"
         headers = {
@@ -69,24 +68,12 @@ def router(room: Room) -> APIRouter:
     return routes
 
 
-class RecordNames:
-    """From the name of a record's page to its key: mostly they are the same, others are looked up."""
-
-    def __init__(self) -> None:
-        self._state = ""
-        self._keys: dict[str, str] = {}
-
-    def key(self, session: Session, name: str) -> str | None:
-        """Return the key of a record that readers see, `None` if there is none."""
-        if urls.award_page_name(name) == name:
-            known = [key for key in (name, current_key(session, name)) if published_among(session, [key])]
-            return known[0] if known else None
-        state, _ = publication_state(session)
-        if state != self._state:
-            keys = {urls.award_page_name(key): key for key in published_keys(session)}
-            self._keys = {other: key for other, key in keys.items() if other != key}
-            self._state = state
-        return self._keys.get(name)
+def record_key(context: WebContext, session: Session, name: str) -> str | None:
+    """Return the key of the published record whose page has this name, `None` if there is none."""
+    if urls.award_page_name(name) == name:
+        known = [key for key in (name, current_key(session, name)) if published_among(session, [key])]
+        return known[0] if known else None
+    return context.award_pages.get(session).get(name)
 
 
 def verdicts_on(award: StoredRecord) -> tuple[ReviewChoice, ...]:
@@ -97,10 +84,10 @@ def verdicts_on(award: StoredRecord) -> tuple[ReviewChoice, ...]:
     )
 
 
-def feeds_of(room: Room, award: StoredRecord) -> list[FeedRow]:
+def feeds_of(context: WebContext, award: StoredRecord) -> list[FeedRow]:
     """Return the feeds that carry a record's events."""
     matches = published_matches(award)
-    titles = room.app_context.watchlist.categories
+    titles = context.app.watchlist.categories
     rows = [feed_row(FeedKind.VENDOR, match.vendor_id, match.vendor_name) for match in matches]
     agencies = ((award.sub_agency_code, award.sub_agency_name), (award.agency_code, award.agency_name))
     rows += [feed_row(FeedKind.AGENCY, code, name or code) for code, name in agencies if code]

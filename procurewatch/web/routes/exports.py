@@ -18,10 +18,10 @@ from procurewatch.exports.formats import FILE_TYPES, ExportFormat, export_bytes
 from procurewatch.exports.ocds import PROCESSES
 from procurewatch.exports.parquet import ParquetMissing
 from procurewatch.exports.story_pack import CONTENT_TYPE, MAX_RECORDS, pack_bytes
-from procurewatch.web.context import Room
-from procurewatch.web.responses import answer, page_of, refusal
-from procurewatch.web.routes.awards import RecordNames
-from procurewatch.web.routes.search import allowed_query
+from procurewatch.web.context import WebContext
+from procurewatch.web.responses import ErrorResponse, body_of, page_response
+from procurewatch.web.routes.awards import record_key
+from procurewatch.web.routes.search import check_query
 from storage.models import StoredRecord
 from storage.reading.export_rows import with_bands
 from storage.reading.records import actions_of, records_by_key
@@ -37,15 +37,15 @@ MOST_AT_ONCE = 8  # files; a fifth of the connections that there are
 Pieces = Callable[[Session], Iterator[bytes]]
 
 
-def router(room: Room) -> APIRouter:
+def router(context: WebContext) -> APIRouter:
     """Return the routes of downloads. They stream: the first piece is sent while the rest is read."""
     routes = APIRouter()
-    files, names = Files(room), RecordNames()
+    files = Files(context)
     for suffix, form in SUFFIXES.items():
         routes.add_api_route(f"/search.{suffix}", _export_of(files, suffix, form), methods=["GET", "HEAD"])
     routes.add_api_route("/search.zip", _pack_of_search(files), methods=["GET", "HEAD"])
-    routes.add_api_route("/packs/{name}.zip", _pack_of_record(files, names), methods=["GET", "HEAD"])
-    routes.add_api_route("/foia/{name}", _request_for_records(room, names), methods=["GET", "HEAD"])
+    routes.add_api_route("/packs/{name}.zip", _pack_of_record(files), methods=["GET", "HEAD"])
+    routes.add_api_route("/foia/{name}", _request_for_records(context), methods=["GET", "HEAD"])
     return routes
 
 
@@ -67,8 +67,8 @@ class Sent(StreamingResponse):
 class Files:
     """Files that are sent while they are read, so many at once: the database is open for each as long as that takes."""
 
-    def __init__(self, room: Room) -> None:
-        self.room = room
+    def __init__(self, context: WebContext) -> None:
+        self.context = context
         self._free = BoundedSemaphore(MOST_AT_ONCE)
 
     def streamed(
@@ -76,16 +76,16 @@ class Files:
     ) -> Response:
         """Return what `pieces` gives as a file to save, the session open until the last piece is taken."""
         if not self._free.acquire(blocking=False):
-            busy = refusal(503, "Too many files are being taken just now; try again in a minute.")
+            busy = ErrorResponse(503, "Too many files are being taken just now; try again in a minute.")
             busy.headers["Retry-After"] = "60"
             return busy
         stream = self._read(pieces)
         try:
             first = list(islice(stream, 1))
         except ParquetMissing as error:
-            return refusal(501, str(error))
+            return ErrorResponse(501, str(error))
         if not first:
-            return refusal(404, nothing)
+            return ErrorResponse(404, nothing)
         if request.method == "HEAD":
             stream.close()
             first = []
@@ -94,7 +94,7 @@ class Files:
 
     def _read(self, pieces: Pieces) -> Generator[bytes]:
         try:
-            with self.room.app_context.database.reading() as session:
+            with self.context.database.reading() as session:
                 yield from pieces(session)
         finally:
             self._free.release()
@@ -105,12 +105,12 @@ def _export_of(files: Files, suffix: str, form: ExportFormat) -> Callable[[Reque
         try:
             query = _asked(request)
         except InvalidQuery as error:
-            return refusal(400, str(error))
+            return ErrorResponse(400, str(error))
 
         def pieces(session: Session) -> Iterator[bytes]:
             records = _fit(session, query, form)
             found = list(islice(records, 1))
-            prefix = files.room.app_context.settings.ocid_prefix
+            prefix = files.context.app.settings.ocid_prefix
             return export_bytes(session, chain(found, records), form, ocid_prefix=prefix) if found else iter(())
 
         return files.streamed(request, pieces, FILE_TYPES[form].content_type, f"procurewatch.{suffix}")
@@ -123,11 +123,13 @@ def _pack_of_search(files: Files) -> Callable[[Request], Response]:
         try:
             query = _asked(request)
         except InvalidQuery as error:
-            return refusal(400, str(error))
-        with files.room.app_context.database.reading() as session:
+            return ErrorResponse(400, str(error))
+        with files.context.database.reading() as session:
             count = len(list(find_records(session, query, MAX_RECORDS + 1)))
         if count > MAX_RECORDS:
-            return refusal(400, f"That finds more than {MAX_RECORDS} records; narrow the search, or take it as CSV.")
+            return ErrorResponse(
+                400, f"That finds more than {MAX_RECORDS} records; narrow the search, or take it as CSV."
+            )
 
         def pieces(session: Session) -> Iterator[bytes]:
             records = list(with_bands(find_records(session, query)))
@@ -138,10 +140,10 @@ def _pack_of_search(files: Files) -> Callable[[Request], Response]:
     return pack
 
 
-def _pack_of_record(files: Files, names: RecordNames) -> Callable[[str, Request], Response]:
+def _pack_of_record(files: Files) -> Callable[[str, Request], Response]:
     def pack(name: str, request: Request) -> Response:
         def pieces(session: Session) -> Iterator[bytes]:
-            record = _record(session, names, name)
+            record = _record(files.context, session, name)
             return pack_bytes(session, list(with_bands([record])), f"the award {record.piid}") if record else iter(())
 
         return files.streamed(request, pieces, CONTENT_TYPE, f"{name}.zip", NO_SUCH_RECORD)
@@ -149,18 +151,18 @@ def _pack_of_record(files: Files, names: RecordNames) -> Callable[[str, Request]
     return pack
 
 
-def _request_for_records(room: Room, names: RecordNames) -> Callable[[str, Request], Response]:
+def _request_for_records(context: WebContext) -> Callable[[str, Request], Response]:
     def request_for_records(name: str, request: Request) -> Response:
         stem, _, ending = name.rpartition(".")
-        with room.app_context.database.reading() as session:
-            record = _record(session, names, stem) if ending in ("txt", "docx") else None
+        with context.database.reading() as session:
+            record = _record(context, session, stem) if ending in ("txt", "docx") else None
             actions = actions_of(session, record.key) if record else []
         if record is None:
-            return refusal(404, NO_SUCH_RECORD)
+            return ErrorResponse(404, NO_SUCH_RECORD)
         written = write_letter(record, actions)
         if ending == "docx":
-            return answer(request, page_of(write_docx(written)), MEDIA_TYPE)
-        return answer(request, page_of(written.text.encode()), "text/plain; charset=utf-8")
+            return page_response(request, body_of(write_docx(written)), MEDIA_TYPE)
+        return page_response(request, body_of(written.text.encode()), "text/plain; charset=utf-8")
 
     return request_for_records
 
@@ -168,11 +170,11 @@ def _request_for_records(room: Room, names: RecordNames) -> Callable[[str, Reque
 def _asked(request: Request) -> Query:
     """Return the question of an address; downloads hold what all readers see, whoever asks. Raises `InvalidQuery`."""
     pairs = [(name, clean(value)) for name, value in request.query_params.multi_items()]
-    return allowed_query(pairs, is_reviewer=False)
+    return check_query(pairs, is_reviewer=False)
 
 
-def _record(session: Session, names: RecordNames, name: str) -> StoredRecord | None:
-    key = names.key(session, name)
+def _record(context: WebContext, session: Session, name: str) -> StoredRecord | None:
+    key = record_key(context, session, name)
     return next(iter(records_by_key(session, [key])), None) if key else None
 
 

@@ -1,35 +1,28 @@
-"""Any question as a feed over HTTP, and its whole history page by page (RFC 5005).
-
-A document is built once for a state of the database and sent as bytes; whether a client has it already is answered
-without building anything.
-"""
+"""Feeds over HTTP: named feeds, any search as a feed, and the archive pages of both (RFC 5005)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from email.utils import format_datetime
 from urllib.parse import urlencode
 
-from fastapi import Request, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 from sqlalchemy.orm import Session
-from starlette.routing import Route
 
+from feeds.entries.entry import entry_for
 from feeds.feed import EPOCH, ArchiveLinks, FeedMeta, feed_id
 from feeds.formats.atom_rss import write_feed
-from feeds.urls import FEED_SUBTITLE, FEED_TYPES, INDEX, FeedFormat, FeedKind, feed_page, site_url
-from procurewatch.named_feeds import NamedFeed, NamedFeeds
-from procurewatch.web.cache.entry_writer import EntryWriter
-from procurewatch.web.cache.feed_cache import FeedCache, Served, served
-from procurewatch.web.context import Room
-from procurewatch.web.responses import Page, compressed, is_fresh, not_modified, refusal
-from storage.reading.records import publication_state
-from storage.search.archives import (
+from feeds.urls import FEED_SUBTITLE, FEED_TYPES, INDEX, FeedFormat, FeedKind, feed_page, permalink, site_url
+from procurewatch.named_feeds import NamedFeeds
+from procurewatch.web.cache import publication_version
+from procurewatch.web.context import WebContext
+from procurewatch.web.responses import Body, ErrorResponse, body_response, gzipped_body
+from storage.search.feed_pages import (
     ArchivePage,
-    archived_entries,
+    archived_events,
     is_complete,
-    newest_entries,
+    newest_events,
     page_after,
     page_before,
     read_archive_page,
@@ -37,18 +30,24 @@ from storage.search.archives import (
 from storage.search.query import InvalidQuery, Query, read_query
 
 SEARCH = "search"
-ARCHIVE, AFTER = "archive", "after-archive"
-KEPT_SECONDS, ARCHIVE_KEPT_SECONDS = 300, 86_400
-MOST_ENTRIES = 10_000  # of one document
-# A feed is made to be read from elsewhere, by readers that are web pages too.
-FROM_ANYWHERE = {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"}
+ARCHIVE, AFTER = "archive", "after-archive"  # URL parameters
+MAX_AGE_SECONDS, ARCHIVE_MAX_AGE_SECONDS = 300, 86_400
+MAX_ENTRIES = 10_000
+# Web pages of other sites may read feeds.
+CROSS_ORIGIN = {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"}
+FEED_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; sandbox",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    **CROSS_ORIGIN,
+}
 NOT_PUBLIC = "Feeds carry published matches only; leave out band and verdict."
 NO_SUCH_PAGE = "This feed has no such archive page (yet)."
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """A document that is asked for: a feed (`stem` is its path without the ending) in a format, or an archive of it."""
+class FeedRequest:
+    """A feed in a format, or an archive page of it. `stem` is the feed's path without its ending."""
 
     stem: str
     query: Query
@@ -56,171 +55,131 @@ class Asked:
     page: ArchivePage | None = None
 
     def path(self, name: str = "", value: object = "") -> str:
-        """Return the path of the feed, or of another document of it, from the site's root."""
-        params = [self.params] if self.params else []
+        """Return the path of the feed, with one more URL parameter if it is given."""
+        params = [self.query.url_query()] if self.stem == SEARCH and self.query.url_query() else []
         params += [urlencode([(name, str(value))])] if name else []
         return f"{self.stem}.{self.fmt}" + (f"?{'&'.join(params)}" if params else "")
 
-    @property
-    def params(self) -> str:
-        """What stands after the question mark of its address; "" where its path says all."""
-        return self.query.url_query() if self.stem == SEARCH else ""
-
 
 class NoSuchPage(Exception):
-    """A feed has no archive page of that name."""
+    """A feed has no such archive page."""
 
 
-class FeedDesk:
-    """Answers with feeds. Safe to share between threads."""
+def router(context: WebContext) -> APIRouter:
+    """Return the routes of all feeds of events."""
+    routes = APIRouter()
+    feeds = FeedService(context)
 
-    def __init__(self, room: Room, writer: EntryWriter) -> None:
-        self._room = room
-        self._writer = writer
-        self._cache = FeedCache()
-
-    def named(self, stem: str) -> NamedFeed | None:
-        """Return the feed that has a path of its own, `None` if there is none."""
-        with self._room.app_context.database.reading() as session:
-            return self._room.feeds.of(session).by_stem.get(stem)
-
-    def answer(self, request: Request, asked: Asked) -> Response:
-        """Return the document, or 304 to who has it. Raises `InvalidQuery` where nothing can ever answer it."""
-        keeping = ARCHIVE_KEPT_SECONDS if asked.page else KEPT_SECONDS
-        with self._room.app_context.database.reading() as session:
-            self._room.feeds.of(session).check(asked.query)
-            state, changed = publication_state(session)
-            known = self._cache.known(asked, state)
-            if known and is_fresh(request, Page(b"", known.tag, known.modified)):
-                return not_modified(_headers(known.tag, known.modified, keeping))
-            try:
-                document = self._cache.document(asked, state, lambda: self._build(session, asked, changed))
-            except NoSuchPage:
-                return refusal(404, NO_SUCH_PAGE)
-        headers = _headers(document.tag, document.modified, keeping)
-        if is_fresh(request, Page(b"", document.tag, document.modified)):
-            return not_modified(headers)
-        kind = f"{FEED_TYPES[asked.fmt]}; charset=utf-8"
-        if document.is_compressed:
-            return compressed(request, document.content, headers, kind)
-        return Response(document.content, headers=headers, media_type=kind)
-
-    def after(self, _request: Request, asked: Asked) -> Response:
-        """Send a reader on from an archive page: to the one that follows, or to the feed while there is none.
-
-        A page names this address, not that of the next, since it never changes and the next is not there yet.
-        """
-        with self._room.app_context.database.reading() as session:
-            newer = page_after(session, asked.query, asked.page, datetime.now(UTC)) if asked.page else None
-        target = asked.path(ARCHIVE, newer) if newer else asked.path()
-        return RedirectResponse(
-            self._address(target), status_code=307, headers={"Cache-Control": "no-cache", **FROM_ANYWHERE}
-        )
-
-    def _build(self, session: Session, asked: Asked, changed: datetime | None) -> Served:
-        now = datetime.now(UTC)
-        if asked.page is None:
-            least = self._room.app_context.settings.feed_entries
-            older, carried = newest_entries(session, asked.query, least, MOST_ENTRIES, now)
-        elif is_complete(session, asked.query, asked.page, now):
-            carried = archived_entries(session, asked.query, asked.page)
-            older = page_before(session, asked.query, asked.page)
-        else:
-            raise NoSuchPage
-        meta = self._meta(session, asked, older)
-        entries = self._writer.entries(session, asked.fmt, carried)
-        newest = carried[0].first_seen if carried else None
-        return served(write_feed(asked.fmt, meta, entries, newest), changed or EPOCH)
-
-    def _meta(self, session: Session, asked: Asked, older: ArchivePage | None) -> FeedMeta:
-        named = self._room.feeds.of(session)
-        title, page, identity = self._about(asked, named)
-        walk = ArchiveLinks(older=self._address(asked.path(ARCHIVE, older)) if older else "")
-        if asked.page:
-            walk = ArchiveLinks(
-                older=walk.older,
-                newer=self._address(asked.path(AFTER, asked.page)),
-                current=self._address(asked.path()),
-            )
-        return FeedMeta(
-            id=identity,
-            title=f"Procurewatch: {title}",
-            subtitle=FEED_SUBTITLE.format(title),
-            self_url=self._address(asked.path(ARCHIVE, asked.page) if asked.page else asked.path()),
-            html_url=self._address(page),
-            updated=EPOCH,
-            hub="" if asked.page else self._room.app_context.settings.websub_hub,
-            archive_links=walk,
-        )
-
-    def _about(self, asked: Asked, named: NamedFeeds) -> tuple[str, str, str]:
-        """Return what a feed is called, the path of the page it belongs to, and its id."""
-        if feed := named.by_stem.get(asked.stem):
-            slug = "" if feed.kind is FeedKind.ALL else feed.slug
-            page = feed_page(feed.kind, feed.slug) if slug else INDEX
-            return feed.title, page, feed_id(feed.kind, slug)
-        params = asked.query.url_query()
-        page = f"{SEARCH}?{params}" if params else SEARCH
-        words = f"records {asked.query.in_words(named.titles)}" if params else "everything"
-        return words, page, feed_id(SEARCH, params or "all")
-
-    def _address(self, path: str) -> str:
-        return site_url(self._room.base_url, path)
-
-
-def routes(room: Room, writer: EntryWriter) -> list[Route]:
-    """Return the routes of all feeds that carry events; they go before any route that takes every path."""
-    feeds = FeedDesk(room, writer)
-
-    def search(request: Request) -> Response:
+    def search_feed(request: Request) -> Response:
         try:
             query = read_query(request.query_params.multi_items(), besides=(ARCHIVE, AFTER))
             if not query.is_public:
-                return refusal(403, NOT_PUBLIC)
-            return _answered(feeds, request, Asked(SEARCH, query, _format(request)))
+                return ErrorResponse(403, NOT_PUBLIC)
+            return feeds.response(request, FeedRequest(SEARCH, query, _format(request)))
         except InvalidQuery as error:
-            return refusal(400, str(error))
+            return ErrorResponse(400, str(error))
 
-    def named(request: Request) -> Response:
+    def named_feed(request: Request) -> Response:
         stem = request.url.path.lstrip("/").rpartition(".")[0]
-        feed = feeds.named(stem)
+        with context.database.reading() as session:
+            feed = context.feeds.get(session).by_stem.get(stem)
         if feed is None:
-            return refusal(404, "There is no such feed; / lists all.")
-        try:
-            return _answered(feeds, request, Asked(stem, feed.query, _format(request)))
-        except InvalidQuery as error:  # its subject is gone since
-            return refusal(400, str(error))
+            return ErrorResponse(404, "There is no such feed; / lists all.")
+        return feeds.response(request, FeedRequest(stem, feed.query, _format(request)))
 
-    kinds = [kind for kind in FeedKind if kind is not FeedKind.ALL]
-    stems = [FeedKind.ALL, *(f"{kind}/{{name}}" for kind in kinds)]
-    answers = {SEARCH: search, **dict.fromkeys(stems, named)}
-    return [
-        Route(f"/{stem}.{fmt}", answer, methods=["GET", "HEAD"])
-        for stem, answer in answers.items()
-        for fmt in FeedFormat
-    ]
+    stems = [FeedKind.ALL, *(f"{kind}/{{name}}" for kind in FeedKind if kind is not FeedKind.ALL)]
+    for fmt in FeedFormat:
+        routes.add_api_route(f"/{SEARCH}.{fmt}", search_feed, methods=["GET", "HEAD"])
+        for stem in stems:
+            routes.add_api_route(f"/{stem}.{fmt}", named_feed, methods=["GET", "HEAD"])
+    return routes
 
 
 def _format(request: Request) -> FeedFormat:
     return FeedFormat(request.url.path.rpartition(".")[2])
 
 
-def _answered(feeds: FeedDesk, request: Request, asked: Asked) -> Response:
-    """Answer with the feed, an archive page of it, or the way to the page after one."""
-    for name, answer in ((ARCHIVE, feeds.answer), (AFTER, feeds.after)):
-        if (given := request.query_params.get(name)) is not None:
-            page = read_archive_page(given)
-            return answer(request, replace(asked, page=page)) if page else refusal(404, NO_SUCH_PAGE)
-    return feeds.answer(request, asked)
+class FeedService:
+    """Builds feeds and their archive pages."""
+
+    def __init__(self, context: WebContext) -> None:
+        self._context = context
+
+    def response(self, request: Request, feed: FeedRequest) -> Response:
+        """Return the feed, an archive page of it, or a redirect to the page after one, as the URL says.
+
+        Raises `InvalidQuery` if the query names a vendor or category that does not exist.
+        """
+        for name in (ARCHIVE, AFTER):
+            if (given := request.query_params.get(name)) is not None:
+                feed = replace(feed, page=read_archive_page(given))
+                if feed.page is None:
+                    return ErrorResponse(404, NO_SUCH_PAGE)
+                return self._document(request, feed) if name == ARCHIVE else self._redirect_after(feed, feed.page)
+        return self._document(request, feed)
+
+    def _document(self, request: Request, feed: FeedRequest) -> Response:
+        with self._context.database.reading() as session:
+            self._context.feeds.get(session).check(feed.query)
+            version, changed = publication_version(session)
+            try:
+                body = self._context.responses.get(feed, version, lambda: self._build(session, feed, changed or EPOCH))
+            except NoSuchPage:
+                return ErrorResponse(404, NO_SUCH_PAGE)
+        max_age = ARCHIVE_MAX_AGE_SECONDS if feed.page else MAX_AGE_SECONDS
+        headers = {**FEED_HEADERS, "Cache-Control": f"public, max-age={max_age}"}
+        return body_response(request, body, f"{FEED_TYPES[feed.fmt]}; charset=utf-8", headers)
+
+    def _redirect_after(self, feed: FeedRequest, page: ArchivePage) -> Response:
+        """Redirect to the archive page after one, or to the feed if there is none yet.
+
+        An archive page links here, because it never changes and the next page does not exist when it is built.
+        """
+        with self._context.database.reading() as session:
+            newer = page_after(session, feed.query, page, datetime.now(UTC))
+        url = self._url(feed.path(ARCHIVE, newer) if newer else feed.path())
+        return RedirectResponse(url, status_code=307, headers={"Cache-Control": "no-cache", **CROSS_ORIGIN})
+
+    def _build(self, session: Session, feed: FeedRequest, changed: datetime) -> Body:
+        now = datetime.now(UTC)
+        if feed.page is None:
+            limit = self._context.app.settings.feed_entries
+            older, events = newest_events(session, feed.query, limit, MAX_ENTRIES, now)
+        elif is_complete(session, feed.query, feed.page, now):
+            older = page_before(session, feed.query, feed.page)
+            events = archived_events(session, feed.query, feed.page)
+        else:
+            raise NoSuchPage
+        entries = [entry_for(event, lambda it: permalink(self._context.base_url, it)) for event in events]
+        meta = self._meta(self._context.feeds.get(session), feed, older)
+        return gzipped_body(write_feed(feed.fmt, meta, entries), changed)
+
+    def _meta(self, named: NamedFeeds, feed: FeedRequest, older: ArchivePage | None) -> FeedMeta:
+        title, page, identity = _description(named, feed)
+        links = ArchiveLinks(older=self._url(feed.path(ARCHIVE, older)) if older else "")
+        if feed.page:
+            newer, current = self._url(feed.path(AFTER, feed.page)), self._url(feed.path())
+            links = replace(links, newer=newer, current=current)
+        return FeedMeta(
+            id=identity,
+            title=f"Procurewatch: {title}",
+            subtitle=FEED_SUBTITLE.format(title),
+            self_url=self._url(feed.path(ARCHIVE, feed.page) if feed.page else feed.path()),
+            html_url=self._url(page),
+            updated=EPOCH,
+            hub="" if feed.page else self._context.app.settings.websub_hub,
+            archive_links=links,
+        )
+
+    def _url(self, path: str) -> str:
+        return site_url(self._context.base_url, path)
 
 
-def _headers(tag: str, modified: datetime, keeping: int) -> dict[str, str]:
-    return {
-        "ETag": tag,
-        "Last-Modified": format_datetime(modified.astimezone(UTC), usegmt=True),
-        "Cache-Control": f"public, max-age={keeping}",
-        "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; sandbox",
-        "X-Content-Type-Options": "nosniff",
-        "Referrer-Policy": "no-referrer",
-        **FROM_ANYWHERE,
-    }
+def _description(named: NamedFeeds, feed: FeedRequest) -> tuple[str, str, str]:
+    """Return a feed's title, the path of the page about it, and its id."""
+    if known := named.by_stem.get(feed.stem):
+        slug = "" if known.kind is FeedKind.ALL else known.slug
+        return known.title, feed_page(known.kind, known.slug) if slug else INDEX, feed_id(known.kind, slug)
+    params = feed.query.url_query()
+    title = f"records {feed.query.in_words(named.titles)}" if params else "everything"
+    return title, f"{SEARCH}?{params}" if params else SEARCH, feed_id(SEARCH, params or "all")

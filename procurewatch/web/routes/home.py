@@ -12,44 +12,46 @@ from feeds.entries.source_health import health_line
 from feeds.pages.index import FeedRow, render_index
 from feeds.site import LATEST_ON_INDEX
 from feeds.urls import FeedKind
-from procurewatch.web.context import Room, feed_row, latest
-from procurewatch.web.responses import answer
+from procurewatch.web.context import WebContext, feed_row, latest
+from procurewatch.web.responses import page_response
 from storage.reading.source_health import health_of
 from storage.reading.summaries import Told
 from storage.search.query import Query
 from storage.search.search import find_events
 
 
-def router(room: Room) -> APIRouter:
+def router(context: WebContext) -> APIRouter:
     """Return the routes of the home page."""
     routes = APIRouter()
 
     @routes.api_route("/", methods=["GET", "HEAD"])
     @routes.api_route("/index.html", methods=["GET", "HEAD"])
     def home(request: Request) -> Response:
-        frame = room.frame()
-        with room.app_context.database.reading() as session:
-            health = [health_of(session, source.name) for source in room.app_context.sources]
-            line = health_line(health, room.app_context.source_titles)
+        frame = context.frame()
+        with context.database.reading() as session:
+            health = [health_of(session, source.name) for source in context.app.sources]
+            line = health_line(health, context.app.source_titles)
 
             def build() -> bytes:
                 newest = latest(find_events(session, Query(), LATEST_ON_INDEX), frame)
-                feeds = all_feeds(room, room.told.of(session), room.agencies.of(session))
-                return render_index(frame, feeds, newest, today=room.today, health=line)
+                feeds = all_feeds(context, context.feed_stats.get(session), context.agencies.get(session))
+                return render_index(frame, feeds, newest, today=context.today, health=line)
 
-            return answer(request, room.page(session, urls.INDEX, build, until=line))
+            return page_response(request, context.cached_page(session, urls.INDEX, build, depends_on=line))
 
     return routes
 
 
-def all_feeds(room: Room, told: Mapping[str, Mapping[str, Told]], agencies: Mapping[str, str]) -> list[FeedRow]:
+def all_feeds(
+    context: WebContext, told: Mapping[str, Mapping[str, Told]], agencies: Mapping[str, str]
+) -> list[FeedRow]:
     """Return every feed there is, those of vendors that have something to read before the others."""
-    categories = {vendor.category: category_label(vendor.category) for vendor in room.app_context.watchlist.vendors}
+    categories = {vendor.category: category_label(vendor.category) for vendor in context.app.watchlist.vendors}
     titles = {
-        FeedKind.VENDOR: room.vendor_titles,
+        FeedKind.VENDOR: context.vendor_titles,
         FeedKind.AGENCY: {code: name or code for code, name in agencies.items()},
         FeedKind.CATEGORY: {
-            slug: room.app_context.watchlist.categories.get(slug, words) for slug, words in categories.items()
+            slug: context.app.watchlist.categories.get(slug, words) for slug, words in categories.items()
         },
     }
     rows = [feed_row(FeedKind.ALL, "all", "everything", told["all"].get(""))]

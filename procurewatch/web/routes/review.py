@@ -13,8 +13,8 @@ from feeds import urls
 from feeds.pages.review import PastDecision, ReviewPage, pending_match, render_review, render_sign_in
 from feeds.text import clean, one_line
 from procurewatch.reviews import note_verdict
-from procurewatch.web.context import Room
-from procurewatch.web.responses import HTML, refusal, see_other
+from procurewatch.web.context import WebContext
+from procurewatch.web.responses import HTML, ErrorResponse, see_other
 from procurewatch.web.security.guard import WITH_SCRIPT, Refused
 from procurewatch.web.security.login import COOKIE, Reviewer, form_of
 from storage.reading.records import actions_of, count_waiting, records_by_key, review_queue
@@ -29,75 +29,75 @@ PRIVATE = {"Cache-Control": "private, no-store"}
 Form = Annotated[dict[str, str], Depends(form_of)]
 
 
-def router(room: Room) -> APIRouter:
+def router(context: WebContext) -> APIRouter:
     """Return the routes of the review."""
     routes = APIRouter(prefix="/review")
 
     @routes.api_route("", methods=["GET", "HEAD"])
     def queue(request: Request, vendor: str = "") -> Response:
-        reviewer = room.reviewer(request)
+        reviewer = context.reviewer(request)
         if reviewer is None:
-            return sign_in_page(room)
-        with room.app_context.database.reading() as session:
-            page = review_page(room, session, clean(vendor))
-        content = render_review(room.frame(reviewer), page)
+            return sign_in_page(context)
+        with context.database.reading() as session:
+            page = review_page(context, session, clean(vendor))
+        content = render_review(context.frame(reviewer), page)
         return Response(content, headers={**PRIVATE, "Content-Security-Policy": WITH_SCRIPT}, media_type=HTML)
 
     @routes.post("/sign-in")
     def sign_in(request: Request, form: Form) -> Response:
         response = see_other("../review")
-        room.access.sign_in(request, response, form)
+        context.access.sign_in(request, response, form)
         return response
 
     @routes.post("/sign-out")
     def sign_out(request: Request, form: Form) -> Response:
-        room.access.checked(request, form)
+        context.access.checked(request, form)
         response = see_other("../review")
         response.delete_cookie(COOKIE, path="/")
         return response
 
     @routes.post("/decide")
     def decide(request: Request, form: Form) -> Response:
-        reviewer = room.access.checked(request, form)
-        with room.app_context.database.writing() as session:
+        reviewer = context.access.checked(request, form)
+        with context.database.writing() as session:
             return decide_match(session, reviewer, form)
 
     @routes.post("/undo")
     def undo(request: Request, form: Form) -> Response:
-        room.access.checked(request, form)
-        with room.app_context.database.writing() as session:
+        context.access.checked(request, form)
+        with context.database.writing() as session:
             forget(session, clean(form.get("vendor", "")), clean(form.get("subject", "")), datetime.now(UTC))
         return back_to_queue(form, "1")
 
     return routes
 
 
-def sign_in_page(room: Room) -> Response:
+def sign_in_page(context: WebContext) -> Response:
     """Return the page on which to sign in, or that there is nothing to sign in with (403)."""
-    content = render_sign_in(room.frame(), has_token=room.access.has_token)
-    return Response(content, 200 if room.access.has_token else 403, headers=PRIVATE, media_type=HTML)
+    content = render_sign_in(context.frame(), has_token=context.access.has_token)
+    return Response(content, 200 if context.access.has_token else 403, headers=PRIVATE, media_type=HTML)
 
 
-def review_page(room: Room, session: Session, vendor: str) -> ReviewPage:
+def review_page(context: WebContext, session: Session, vendor: str) -> ReviewPage:
     """Return what waits, of one vendor if its id is given, and what was decided last."""
     waiting = review_queue(session, vendor, SHOWN)
     last = latest_verdicts(session, LAST_DECIDED)
     return ReviewPage(
         waiting=tuple(pending_match(record, match, actions_of(session, record.key)) for record, match in waiting),
         total=count_waiting(session, vendor),
-        decided=tuple(_decided(room, session, verdict) for verdict in last),
+        decided=tuple(_decided(context, session, verdict) for verdict in last),
         vendor=vendor,
-        vendor_name=room.vendor_titles.get(vendor, vendor),
+        vendor_name=context.vendor_titles.get(vendor, vendor),
     )
 
 
-def _decided(room: Room, session: Session, verdict: Verdict) -> PastDecision:
+def _decided(context: WebContext, session: Session, verdict: Verdict) -> PastDecision:
     kind, _, what = verdict.subject.partition(":")
     found = records_by_key(session, [what]) if kind == "record" else []
     about = found[0].recipient_name if found else f"the recipient {what}" if kind != "record" else what
     return PastDecision(
         vendor_id=verdict.vendor_id,
-        vendor_name=room.vendor_titles.get(verdict.vendor_id, verdict.vendor_id),
+        vendor_name=context.vendor_titles.get(verdict.vendor_id, verdict.vendor_id),
         subject=verdict.subject,
         about=about,
         decision=verdict.decision.value,
@@ -136,6 +136,6 @@ def refused(_request: Request, error: Exception) -> Response:
     """Return a refusal as one line."""
     if not isinstance(error, Refused):
         raise error
-    response = refusal(error.status, error.line)
+    response = ErrorResponse(error.status, error.line)
     response.headers.update(error.headers)
     return response

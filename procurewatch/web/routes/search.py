@@ -1,107 +1,105 @@
-"""The page of a search. A question that cannot be understood gets the form back, with what is wrong in one line."""
+"""The search page. A query that cannot be read returns the form with one line about what is wrong."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from itertools import islice
 from urllib.parse import urlencode
 
-from fastapi import Request, Response
+from fastapi import APIRouter, Request, Response
 from sqlalchemy.orm import Session
-from starlette.routing import Route
 
 from feeds.entries.matches import category_label
 from feeds.pages.search import FACET_TITLES, MAX_COUNTED, MAX_ENTRIES, Facet, FacetValue, SearchPage, render_search
 from feeds.text import clean, excerpt
 from feeds.urls import SEARCH
-from procurewatch.web.context import Room
-from procurewatch.web.responses import HTML, answer, page_of
+from procurewatch.web.context import WebContext
+from procurewatch.web.responses import HTML, body_of, page_response
 from procurewatch.web.security.guard import WITH_SCRIPT
 from storage.search.facets import FacetCount, count_by_facets
 from storage.search.query import PARAMETERS, InvalidQuery, Query, read_query
 from storage.search.search import count_events_since, find_records, record_cursor
 
-ON_A_PAGE = 25
-VALUES_OF_A_FACET = 8
-LONGEST_LABEL = 80  # characters of it
-A_YEAR = timedelta(days=365)
-OWN_FIELDS = ("q", "since", "until", "min_amount", "reseller")
-Pairs = Sequence[tuple[str, str]]
+PAGE_SIZE = 25
+MAX_FACET_VALUES = 8
+MAX_LABEL_LENGTH = 80
+YEAR = timedelta(days=365)
+FORM_FIELDS = ("q", "since", "until", "min_amount", "reseller")  # the others are facets
+Params = Sequence[tuple[str, str]]
 
 
-def routes(room: Room) -> list[Route]:
+def router(context: WebContext) -> APIRouter:
     """Return the route of the search page."""
+    routes = APIRouter()
 
+    @routes.api_route("/search", methods=["GET", "HEAD"])
     def search(request: Request) -> Response:
         params = [(name, clean(value)) for name, value in request.query_params.multi_items()]
-        after = dict(params).get("after", "")
-        reviewer = room.reviewer(request)
+        is_reviewer = context.reviewer(request) is not None
         try:
-            query = allowed_query(params, is_reviewer=reviewer is not None)
-            with room.app_context.database.reading() as session:
-                room.feeds.of(session).check(query)
-
-                def build() -> bytes:
-                    return render_search(room.frame(), answered(room, session, query, after), now=datetime.now(UTC))
-
-                if reviewer is None:
-                    kept = room.page(session, ("search", query.url_params(), after), build)
-                    return _allowing_scripts(answer(request, kept))
-                content = render_search(
-                    room.frame(reviewer), answered(room, session, query, after), now=datetime.now(UTC)
-                )
+            query = check_query(params, is_reviewer=is_reviewer)
+            with context.database.reading() as session:
+                context.feeds.get(session).check(query)
+                response = _search_response(context, session, request, query, dict(params).get("after", ""))
         except InvalidQuery as error:
-            page = unanswered(params, str(error), _can_be_kept(room, params, is_reviewer=reviewer is not None))
-            content = render_search(room.frame(reviewer), page, now=datetime.now(UTC))
-            return _allowing_scripts(Response(content, 400, {"Cache-Control": "no-store"}, HTML))
-        return _allowing_scripts(answer(request, page_of(content), private=True))
+            page = _error_page(params, str(error), _valid_facets(context, params, is_reviewer=is_reviewer))
+            content = render_search(context.frame(context.reviewer(request)), page, now=datetime.now(UTC))
+            response = Response(content, 400, {"Cache-Control": "no-store"}, HTML)
+        response.headers["Content-Security-Policy"] = WITH_SCRIPT
+        return response
 
-    return [Route("/search", search, methods=["GET", "HEAD"])]
-
-
-def _allowing_scripts(response: Response) -> Response:
-    response.headers["Content-Security-Policy"] = WITH_SCRIPT
-    return response
+    return routes
 
 
-def allowed_query(params: Pairs, *, is_reviewer: bool) -> Query:
-    """Return the question that an address asks. Raises `InvalidQuery`, also for what only a reviewer may ask."""
+def check_query(params: Params, *, is_reviewer: bool) -> Query:
+    """Return the query of a URL. Raises `InvalidQuery`, also for what only a reviewer may search."""
     query = read_query(params, besides=("after",))
     if not query.is_public and not is_reviewer:
         raise InvalidQuery("only a signed-in reviewer may ask for matches that are not published")
     return query
 
 
-def answered(room: Room, session: Session, query: Query, after: str) -> SearchPage:
-    """Return the page of a question. Raises `InvalidQuery` if `after` is not where a page ends."""
-    found = list(find_records(session, query, ON_A_PAGE + 1, after))
-    shown = found[:ON_A_PAGE]
-    names, params = room.feeds.of(session).titles, query.url_params()
-    total, counted = count_by_facets(session, query, MAX_COUNTED)
+def _search_response(context: WebContext, session: Session, request: Request, query: Query, after: str) -> Response:
+    """Return the page of a query. Raises `InvalidQuery` if `after` is not the cursor of a page."""
+    reviewer = context.reviewer(request)
+
+    def build() -> bytes:
+        page = _search_page(context, session, query, after)
+        return render_search(context.frame(reviewer), page, now=datetime.now(UTC))
+
+    if reviewer is None:
+        return page_response(request, context.cached_page(session, ("search", query.url_params(), after), build))
+    return page_response(request, body_of(build()), private=True)
+
+
+def _search_page(context: WebContext, session: Session, query: Query, after: str) -> SearchPage:
+    found = list(find_records(session, query, PAGE_SIZE + 1, after))
+    shown = found[:PAGE_SIZE]
+    total, counts = count_by_facets(session, query, MAX_COUNTED)
+    titles, params = context.feeds.get(session).titles, query.url_params()
     return SearchPage(
-        in_words=query.in_words(names),
+        in_words=query.in_words(titles),
         query=urlencode(params),
-        given=_given(params),
-        kept=tuple(pair for pair in params if pair[0] not in OWN_FIELDS),
+        given=_form_values(params),
+        kept=tuple(pair for pair in params if pair[0] not in FORM_FIELDS),
         total=total,
         records=tuple(shown),
-        facets=tuple(_facets(params, counted, names, room.app_context.source_titles)),
+        facets=tuple(_facets(params, counts, titles, context.app.source_titles)),
         after=record_cursor(shown[-1]) if len(found) > len(shown) else "",
-        entries_a_year=count_events_since(session, query, room.today - A_YEAR, MAX_ENTRIES),
+        entries_a_year=count_events_since(session, query, context.today - YEAR, MAX_ENTRIES + 1),
         is_first=not after,
     )
 
 
-def unanswered(params: Pairs, problem: str, kept: Iterable[tuple[str, str]]) -> SearchPage:
-    """Return the form as it was sent, with what is wrong. `kept` are the facets that can stay."""
+def _error_page(params: Params, problem: str, facets: Iterator[tuple[str, str]]) -> SearchPage:
+    """Return the form as it was sent, with what is wrong and the facets that are still valid."""
     return SearchPage(
         in_words="",
         query="",
-        given=_given(params),
-        kept=tuple(kept),
+        given=_form_values(params),
+        kept=tuple(facets),
         total=0,
         records=(),
         facets=(),
@@ -112,34 +110,33 @@ def unanswered(params: Pairs, problem: str, kept: Iterable[tuple[str, str]]) -> 
     )
 
 
-def _can_be_kept(room: Room, params: Pairs, *, is_reviewer: bool) -> Iterator[tuple[str, str]]:
-    """Give the facets that are not what is wrong: who corrects the form asks for them again."""
-    with room.app_context.database.reading() as session:
+def _valid_facets(context: WebContext, params: Params, *, is_reviewer: bool) -> Iterator[tuple[str, str]]:
+    """Give the facets of a query that are valid by themselves, so that correcting the form keeps them."""
+    with context.database.reading() as session:
         for name, value in params:
-            if name in PARAMETERS and name not in OWN_FIELDS:
+            if name in PARAMETERS and name not in FORM_FIELDS:
                 with suppress(InvalidQuery):
-                    room.feeds.of(session).check(allowed_query([(name, value)], is_reviewer=is_reviewer))
+                    context.feeds.get(session).check(check_query([(name, value)], is_reviewer=is_reviewer))
                     yield name, value
 
 
-def _given(params: Pairs) -> dict[str, str]:
-    return {name: value for name, value in params if name in OWN_FIELDS}
+def _form_values(params: Params) -> dict[str, str]:
+    return {name: value for name, value in params if name in FORM_FIELDS}
 
 
 def _facets(
-    params: Pairs, counted: Mapping[str, Sequence[FacetCount]], names: Mapping[str, str], sources: Mapping[str, str]
+    params: Params, counts: Mapping[str, Sequence[FacetCount]], titles: Mapping[str, str], sources: Mapping[str, str]
 ) -> Iterator[Facet]:
     for name, title in FACET_TITLES.items():
-        known = sources if name == "source" else names
-        askable = (each for each in counted[name] if _can_be_asked(name, each.value))
-        values = tuple(_value(params, name, each, known) for each in islice(askable, VALUES_OF_A_FACET))
+        labels = sources if name == "source" else titles
+        valid = (count for count in counts[name] if _is_valid(name, count.value))
+        values = tuple(_facet_value(params, name, count, labels) for count in islice(valid, MAX_FACET_VALUES))
         if len(values) > 1 or any(name == given for given, _ in params):
             yield Facet(title=title, values=values)
 
 
-@lru_cache(2_000)
-def _can_be_asked(name: str, value: str) -> bool:
-    """Whether a query takes a value: what a source states need not be one (a state that is none)."""
+def _is_valid(name: str, value: str) -> bool:
+    """Whether a query takes a value: what a source states may be invalid (a state that is none)."""
     try:
         read_query([(name, value)])
     except InvalidQuery:
@@ -147,20 +144,20 @@ def _can_be_asked(name: str, value: str) -> bool:
     return True
 
 
-def _value(params: Pairs, name: str, counted: FacetCount, names: Mapping[str, str]) -> FacetValue:
-    value = counted.value.lower() if name == "agency" else counted.value  # as a query keeps it
-    label = category_label(counted.label) if name in ("category", "competition", "kind") else counted.label
+def _facet_value(params: Params, name: str, count: FacetCount, labels: Mapping[str, str]) -> FacetValue:
+    value = count.value.lower() if name == "agency" else count.value  # as `Query` normalizes it
+    label = category_label(count.label) if name in ("category", "competition", "kind") else count.label
     return FacetValue(
-        id=f"{name}-{counted.value}",
-        label=excerpt(names.get(value) or label, LONGEST_LABEL),
-        count=counted.records,
-        href=_toggled(params, (name, value)),
+        id=f"{name}-{count.value}",
+        label=excerpt(labels.get(value) or label, MAX_LABEL_LENGTH),
+        count=count.records,
+        href=_toggle_url(params, (name, value)),
         is_chosen=(name, value) in params,
     )
 
 
-def _toggled(params: Pairs, chosen: tuple[str, str]) -> str:
-    """Return the page with a value of a facet, or without it where it has it: in the order of all addresses."""
+def _toggle_url(params: Params, chosen: tuple[str, str]) -> str:
+    """Return the URL of the search with a facet value added, or removed if it is there."""
     pairs = [pair for pair in params if pair != chosen]
     if len(pairs) == len(params):
         pairs = sorted([*pairs, chosen], key=lambda pair: (PARAMETERS.index(pair[0]), pair[1]))

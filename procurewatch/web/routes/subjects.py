@@ -16,8 +16,8 @@ from feeds.pages.subject import Breakdown, KnownAs, SubjectPage, render_subject
 from feeds.pages.timeline import TimelineItem, timeline_item
 from feeds.urls import FeedKind, SubjectKind
 from monitors.watchlist.model import Vendor
-from procurewatch.web.context import Room, feed_row
-from procurewatch.web.responses import answer, refusal
+from procurewatch.web.context import WebContext, feed_row
+from procurewatch.web.responses import ErrorResponse, page_response
 from storage.models import StoredEvent
 from storage.reading.records import first_purchases, known_agencies, known_vendors
 from storage.reading.summaries import (
@@ -42,14 +42,14 @@ AWARDS_SHOWN = 25
 HEADINGS = 15  # of one breakdown
 DEPARTMENT_DIGITS = 3  # of a department's code, as the Treasury writes it; its parts have four characters
 
-Find = Callable[[Room, Session, PageContext, str], SubjectPage | None]
+Find = Callable[[WebContext, Session, PageContext, str], SubjectPage | None]
 
 
-def router(room: Room) -> APIRouter:
+def router(context: WebContext) -> APIRouter:
     """Return the routes of the pages on vendors, agencies, technologies and recipients."""
     routes = APIRouter()
     for kind, find in FINDERS.items():
-        routes.add_api_route(f"/{kind}/{{name}}.html", _page(room, kind, find), methods=["GET", "HEAD"], name=kind)
+        routes.add_api_route(f"/{kind}/{{name}}.html", _page(context, kind, find), methods=["GET", "HEAD"], name=kind)
     return routes
 
 
@@ -57,35 +57,35 @@ class NoSuchSubject(Exception):
     """Nothing on record is called so."""
 
 
-def _page(room: Room, kind: SubjectKind, find: Find) -> Callable[[str, Request], Response]:
+def _page(context: WebContext, kind: SubjectKind, find: Find) -> Callable[[str, Request], Response]:
     def page(name: str, request: Request) -> Response:
-        frame, hour = room.frame(depth=1), datetime.now(UTC).hour  # notices close in the course of a day
-        with room.app_context.database.reading() as session:
+        frame, hour = context.frame(depth=1), datetime.now(UTC).hour  # notices close in the course of a day
+        with context.database.reading() as session:
 
             def build() -> bytes:
-                found = find(room, session, frame, name)
+                found = find(context, session, frame, name)
                 if found is None:
                     raise NoSuchSubject
-                return render_subject(frame, found, today=room.today)
+                return render_subject(frame, found, today=context.today)
 
             try:
-                kept = room.page(session, (kind, name), build, until=hour)
+                kept = context.cached_page(session, (kind, name), build, depends_on=hour)
             except NoSuchSubject:
-                return refusal(404, "Nothing on record has this page; / lists what has.")
-        return answer(request, kept)
+                return ErrorResponse(404, "Nothing on record has this page; / lists what has.")
+        return page_response(request, kept)
 
     return page
 
 
-def _vendor(room: Room, session: Session, frame: PageContext, name: str) -> SubjectPage | None:
-    listed = next((each for each in room.app_context.watchlist.vendors if urls.is_named(each.id, name)), None)
+def _vendor(context: WebContext, session: Session, frame: PageContext, name: str) -> SubjectPage | None:
+    listed = next((each for each in context.app.watchlist.vendors if urls.is_named(each.id, name)), None)
     stored = next((each for each in known_vendors(session) if urls.is_named(each[0], name)), None)
     slug = listed.id if listed else stored[0] if stored else None
     if slug is None:
         return None
-    title = room.vendor_titles.get(slug) or (stored[1] if stored else slug)
+    title = context.vendor_titles.get(slug) or (stored[1] if stored else slug)
     category = listed.category if listed else stored[2] if stored else ""
-    technology = room.app_context.watchlist.categories.get(category) or category_label(category)
+    technology = context.app.watchlist.categories.get(category) or category_label(category)
     subject, query = Subject(vendor=slug), Query(vendor=(slug,))
     page = SubjectPage(
         kind=SubjectKind.VENDOR,
@@ -103,7 +103,7 @@ def _vendor(room: Room, session: Session, frame: PageContext, name: str) -> Subj
     return _filled(page, session, frame, subject, query)
 
 
-def _agency(_room: Room, session: Session, frame: PageContext, name: str) -> SubjectPage | None:
+def _agency(_room: WebContext, session: Session, frame: PageContext, name: str) -> SubjectPage | None:
     found = next((each for each in known_agencies(session) if urls.is_named(each[0], name)), None)
     if found is None:
         return None
@@ -123,10 +123,10 @@ def _agency(_room: Room, session: Session, frame: PageContext, name: str) -> Sub
     return _filled(page, session, frame, subject, query)
 
 
-def _category(room: Room, session: Session, frame: PageContext, name: str) -> SubjectPage | None:
+def _category(context: WebContext, session: Session, frame: PageContext, name: str) -> SubjectPage | None:
     known = {
-        **{vendor.category: "" for vendor in room.app_context.watchlist.vendors},
-        **room.app_context.watchlist.categories,
+        **{vendor.category: "" for vendor in context.app.watchlist.vendors},
+        **context.app.watchlist.categories,
     }
     slug = next((each for each in known if urls.is_named(each, name)), None)
     if slug is None:
@@ -146,7 +146,7 @@ def _category(room: Room, session: Session, frame: PageContext, name: str) -> Su
     return _filled(page, session, frame, subject, query)
 
 
-def _recipient(_room: Room, session: Session, frame: PageContext, name: str) -> SubjectPage | None:
+def _recipient(_room: WebContext, session: Session, frame: PageContext, name: str) -> SubjectPage | None:
     found = [each for each in recipients_seen(session) if urls.is_named(urls.recipient_slug(*each), name)]
     if not found:
         return None

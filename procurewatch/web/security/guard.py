@@ -11,7 +11,7 @@ from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from procurewatch.web.responses import problem
+from procurewatch.web.responses import problem_response
 from procurewatch.web.security.rate_limit import Allowance
 
 # Pages load nothing from elsewhere and hold no script of their own; a browser is to hold them to it. A page that needs
@@ -82,7 +82,7 @@ class Guard:
             is_program = str(scope["path"]).startswith(f"{API}/")
             # No page around the line: it would cost what the limits save, and its links may not be ours.
             plain = PlainTextResponse(f"{refused.line}\n", refused.status)
-            response = problem(refused.status, refused.line) if is_program else plain
+            response = problem_response(refused.status, refused.line) if is_program else plain
             response.headers.update(refused.headers)
             await response(scope, receive, send_safely)
             return

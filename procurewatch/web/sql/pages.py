@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import Message, Receive, Scope, Send
 
-from procurewatch.web.responses import refusal
+from procurewatch.web.responses import ErrorResponse
 from procurewatch.web.security.guard import POLICY, SQL
 from procurewatch.web.sql.database import FOR_SPREADSHEET, ReadersDatabase, ReadersDatasette
 from procurewatch.web.sql.examples import QUESTIONS
@@ -74,7 +74,7 @@ def sql_routes(database: Database, base_path: str) -> list[BaseRoute]:
     """
     address = f"{base_path.rstrip('/')}{SQL}/"
     is_sqlite = database.engine.dialect.name == "sqlite"
-    pages = SqlPages(Path(str(database.engine.url.database)), address) if is_sqlite else refusal(404, ELSEWHERE)
+    pages = SqlPages(Path(str(database.engine.url.database)), address) if is_sqlite else ErrorResponse(404, ELSEWHERE)
     return [Mount(SQL, pages), Route(SQL, lambda _request: RedirectResponse(address), methods=["GET", "HEAD"])]
 
 
@@ -105,7 +105,7 @@ class SqlPages:
 
         path = scope["path"].removeprefix(scope.get("root_path", ""))
         if scope["method"] not in ("GET", "HEAD"):
-            response = refusal(405, "SQL here only reads: GET it.")
+            response = ErrorResponse(405, "SQL here only reads: GET it.")
             response.headers["Allow"] = "GET, HEAD"
             await response(scope, receive, send_ours)
         elif path in ("/", ""):
@@ -114,7 +114,7 @@ class SqlPages:
             FOR_SPREADSHEET.set(path.endswith(".csv"))
             await self._app(self._whole(scope), receive, send_ours)
         else:
-            response = refusal(404, f"There is no such page; {self._base_url} leads to all that can be asked.")
+            response = ErrorResponse(404, f"There is no such page; {self._base_url} leads to all that can be asked.")
             await response(scope, receive, send_ours)
 
     def _whole(self, scope: Scope) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from lxml import etree
 
 from feeds.entries.entry import Entry, entry_for, in_feed_order
 from feeds.feed import FeedMeta, feed_id
-from feeds.formats.atom_rss import write_entries, write_feed
+from feeds.formats.atom_rss import write_feed
 from feeds.text import one_line
 from feeds.urls import FeedFormat, permalink
 from storage.models import EventKind
@@ -53,8 +53,7 @@ EVENTS = (
 
 
 def whole(fmt: FeedFormat, feed: FeedMeta, entries: list[Entry]) -> bytes:
-    ordered = in_feed_order(entries)
-    return write_feed(fmt, feed, write_entries(fmt, ordered), ordered[0].first_seen if ordered else None)
+    return write_feed(fmt, feed, in_feed_order(entries))
 
 
 write_atom, write_rss = partial(whole, FeedFormat.ATOM), partial(whole, FeedFormat.RSS)
@@ -177,17 +176,13 @@ def test_hostile_text_arrives_whole_and_harmless(write: Any, text: str) -> None:
 
 
 @pytest.mark.parametrize("fmt", list(FeedFormat))
-def test_an_entry_written_once_is_the_same_in_every_feed(fmt: FeedFormat) -> None:
+def test_text_that_looks_like_markup_stays_in_its_entry(fmt: FeedFormat) -> None:
     texts = ("\n  <entry>\n", "</entry>\n", "</item>\n    <item>\n", "]]>", "  </channel>\n</rss>\n", '"},\n {"id": 1')
     events = [
         replace(it, id=f"{it.id}/{at}", record=replace(it.record, description=text, recipient_name=text))
         for at, (it, text) in enumerate(zip(EVENTS * 2, texts, strict=True))
     ]
-    written = write_entries(fmt, told(events))
     document = whole(fmt, META, told(events))
-    other = whole(fmt, replace(META, title="Another"), told(events[:1]))
-    assert all(entry in document for entry in written)
-    assert written[0] in other
     if fmt is FeedFormat.JSON:
         assert sorted(item["id"] for item in json.loads(document)["items"]) == sorted(it.id for it in events)
     else:

@@ -25,7 +25,7 @@ from starlette.types import Message
 
 from feeds.urls import letter_path, pack_path
 from procurewatch.context import AppContext
-from procurewatch.web.app import make_room
+from procurewatch.web.app import make_context
 from procurewatch.web.routes.exports import MOST_AT_ONCE, Files
 from tests.procurewatch.web.fixtures import CLEARVIEW
 from tests.records import BABEL
@@ -83,7 +83,7 @@ def test_what_is_not_there_is_a_line(client: Client, path: str) -> None:
 
 
 def test_so_many_files_are_taken_at_once_and_no_more(app_context: AppContext) -> None:
-    files, taken = Files(make_room(app_context, "http://x.example")), []
+    files, taken = Files(make_context(app_context, "http://x.example")), []
 
     def endless(session: Session) -> Iterator[bytes]:
         while True:
@@ -105,7 +105,7 @@ def test_so_many_files_are_taken_at_once_and_no_more(app_context: AppContext) ->
 
 
 def test_who_goes_away_makes_room_at_once(app_context: AppContext) -> None:
-    files, closed = Files(make_room(app_context, "http://x.example")), []
+    files, closed = Files(make_context(app_context, "http://x.example")), []
 
     def endless(_session: Session) -> Iterator[bytes]:
         try:

@@ -11,8 +11,8 @@ from httpx import Client
 
 from procurewatch.context import AppContext
 from procurewatch.web.api import routes
-from procurewatch.web.context import Room
-from procurewatch.web.routes.feeds import FeedDesk
+from procurewatch.web.context import WebContext
+from procurewatch.web.routes.feeds import FeedService
 from procurewatch.web.security import guard
 from procurewatch.web.security.guard import LARGEST_BODY
 from storage.database import open_database
@@ -134,8 +134,8 @@ def test_a_fault_of_the_program_is_one_line_with_all_headers(
     def fail(*_given: object, **_named: object) -> None:
         raise RuntimeError("secret")
 
-    monkeypatch.setattr(Room, "page", fail)
-    monkeypatch.setattr(FeedDesk, "answer", fail)
+    monkeypatch.setattr(WebContext, "cached_page", fail)
+    monkeypatch.setattr(FeedService, "response", fail)
     answer = client.get(path)
     assert (answer.status_code, answer.text.count("\n"), "secret" in answer.text) == (500, 1, False)
     assert answer.headers["content-security-policy"]

@@ -1,0 +1,88 @@
+"""The pages of a feed and of its history."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import insert
+from sqlalchemy.orm import Session
+
+from storage.database import Database
+from storage.search.feed_pages import (
+    ArchivePage,
+    archived_events,
+    is_complete,
+    newest_events,
+    page_after,
+    page_before,
+    read_archive_page,
+)
+from storage.search.query import Query, read_query
+from storage.search.search import find_events
+from storage.tables import EventRow
+from tests.records import CLEARVIEW, match
+from tests.storage.tables import save
+
+
+def tell(database: Database, name: str, moments: list[datetime]) -> None:
+    facts = {"record_key": CLEARVIEW.key, "action_key": "", "kind": "modified", "before": "", "after": ""}
+    facts |= {"vendor_id": ""}
+    more = {"earlier_actions": 0, "told": True, "held": False}
+    with database.writing() as session:
+        rows = [
+            {"id": f"tag:x,2026:{name}/{at}", **facts, **more, "first_seen": seen} for at, seen in enumerate(moments)
+        ]
+        session.execute(insert(EventRow), rows)
+
+
+def newest(session: Session, query: Query, now: datetime) -> tuple[ArchivePage | None, int]:
+    """Return the newest complete page, and how many entries a feed carries that wants at least one."""
+    page, entries = newest_events(session, query, 1, 1000, now)
+    events = [event.id for event in find_events(session, query, 1000)]
+    for least in (1, 120, 1000):  # whether what is newer is looked up or at hand
+        again, carried = newest_events(session, query, least, 1000, now)
+        assert again == page
+        assert [event.id for event in carried] == events[: max(least, len(entries))]
+    return page, len(entries)
+
+
+def test_a_history_falls_into_pages_that_stay(database: Database) -> None:
+    save(database, CLEARVIEW, match(CLEARVIEW), now=datetime(2025, 1, 31, 23, 59, 59, tzinfo=UTC))
+    march = datetime(2025, 3, 1, tzinfo=UTC)
+    tell(database, "march", [march + timedelta(hours=hour) for hour in range(250)])
+    tell(database, "alike", [march + timedelta(days=20)] * 60)
+    january, first, second, third, fourth = (
+        ArchivePage(2025, 1, 1),
+        *(ArchivePage(2025, 3, part) for part in (1, 2, 3, 4)),
+    )
+    soon = datetime(2025, 4, 1, 0, 59, tzinfo=UTC)  # the month before may still gain what was seen in its last hour
+    over = datetime(2025, 4, 1, 1, tzinfo=UTC)
+    with database.reading() as session:
+        for now in (datetime(2025, 3, 31, tzinfo=UTC), soon):
+            assert newest(session, Query(), now) == (third, 10)
+            assert not is_complete(session, Query(), fourth, now)
+            assert page_after(session, Query(), third, now) is None
+        assert newest(session, Query(), over) == (fourth, 1)
+        assert newest(session, Query(), datetime(2025, 3, 1, 0, 30, tzinfo=UTC)) == (january, 310)
+        assert newest(session, read_query({"vendor": "nobody"}), over) == (None, 0)
+        pages = [january, first, second, third, fourth]
+        assert [page_before(session, Query(), page) for page in pages] == [None, *pages[:-1]]
+        assert [page_after(session, Query(), page, over) for page in pages] == [*pages[1:], None]
+        assert [page for page in pages if is_complete(session, Query(), page, over)] == pages
+        assert not is_complete(session, Query(), ArchivePage(2025, 2, 1), over)
+        told = [event.id for page in reversed(pages) for event in archived_events(session, Query(), page)]
+        assert told == [event.id for event in find_events(session, Query(), 1000)]
+        before = archived_events(session, Query(), third)
+    tell(database, "later", [datetime(2025, 4, 2, tzinfo=UTC)] * 3)
+    with database.reading() as session:
+        now = datetime(2025, 4, 2, 0, 30, tzinfo=UTC)
+        assert archived_events(session, Query(), third) == before
+        assert newest(session, Query(), now) == (fourth, 3)
+        assert page_after(session, Query(), fourth, now) is None
+
+
+@pytest.mark.parametrize("name", ["", "2025-13.1", "2025-1.1", "2025-01.0", "0000-01.1", "9999-12.1", "\uff12025-01.1"])
+def test_what_names_no_page(name: str) -> None:
+    assert read_archive_page(name) is None
+    assert str(read_archive_page("2025-01.12")) == "2025-01.12"

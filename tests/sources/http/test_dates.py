@@ -42,7 +42,11 @@ def test_the_date_of_any_answer_counts(headers: dict[str, str], expected: dateti
 def test_it_costs_nothing_of_a_quota_and_sends_no_key() -> None:
     quota = CountingQuota(requests_per_day=1)
     with ScriptedServer() as server:
-        given = {"key_headers": {"X-Api-Key": "sesame"}, "meter": quota, "also": {"other": f"{server.base_url}/other"}}
+        given = {
+            "key_headers": {"X-Api-Key": "sesame"},
+            "quota": quota,
+            "extra_hosts": {"other": f"{server.base_url}/other"},
+        }
         with client(server.base_url, **given) as asking:
             asking.server_date()
             asking.server_date("/there", host="other")

@@ -246,7 +246,8 @@ class AwardFields(RecordFields):
     `obligated` is the total to date, `exercised` the base and exercised options, `ceiling` the base and all options;
     `may_end` is the end with all options. How it was bought: `extent_competed` (element 10A), `not_competed_reason`
     (10C), `fair_opportunity` (10R: whether an order was offered to all holders of a multiple-award contract),
-    `offers_received` (10D), `solicitation_procedure` (10M), `set_aside` (10N), `pricing` (6A, type of contract).
+    `offers_received` (10D), `solicitation_procedure` (10M), `set_aside` (10N),
+    `commercial_procedures` (10H: bought as a commercial product or service, or not), `pricing` (6A, type of contract).
     `outlays` are dollars paid out, as agencies report them. `disaster_codes` are the Disaster Emergency Fund Codes of
     the money ("Q": no such money). `subaward_count` and `subaward_total` are what the recipient has reported; a later
     report repeats the earlier amount, so the total is never added to the award's own amounts.
@@ -266,6 +267,7 @@ class AwardFields(RecordFields):
     solicitation_procedure: str = ""
     set_aside_code: str = ""
     set_aside: str = ""
+    commercial_procedures: str = ""
     pricing_code: str = ""
     pricing: str = ""
     outlays: Decimal | None = None

@@ -119,6 +119,9 @@ class RecordRow(SQLModel, table=True):
     solicitation_procedure: str = _text("solicitation_procedure", "how offers were asked for", "Solicitation procedure")
     set_aside_code: str = _code("FPDS code of the set-aside; NONE if there was none")
     set_aside: str = _text("set_aside", "for whom the competition was reserved", "Set-aside")
+    commercial_procedures: str = _text(
+        "commercial_procedures", "whether it was bought as a commercial product or service", "Commercial procedures"
+    )
     pricing_code: str = _code("FPDS code of the type of contract: J is firm fixed price")
     pricing: str = _text("pricing", "that code in words", "Pricing")
     disaster_codes: list[str] = _json(

@@ -164,6 +164,7 @@ SOLE_SOURCE: dict[str, Any] = {
     "solicitation_procedure": "ONLY ONE SOURCE",
     "set_aside_code": "8AN",
     "set_aside": "8(A) SOLE SOURCE",
+    "commercial_procedures": "COMMERCIAL PRODUCTS/SERVICES",
     "pricing_code": "J",
     "pricing": "FIRM FIXED PRICE",
     "outlays": Decimal("1787500.00"),

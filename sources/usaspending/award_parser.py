@@ -181,6 +181,7 @@ def _competition(latest: Fields) -> dict[str, Any]:
         "solicitation_procedure": text(latest, "solicitation_procedures_description"),
         "set_aside_code": identifier(latest, "type_set_aside"),
         "set_aside": text(latest, "type_set_aside_description"),
+        "commercial_procedures": text(latest, "commercial_item_acquisition_description"),
         "pricing_code": identifier(latest, "type_of_contract_pricing"),
         "pricing": text(latest, "type_of_contract_pricing_description"),
     }

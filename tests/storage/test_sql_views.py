@@ -15,6 +15,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
 from storage.database import Database, migration_config, open_database
+from storage.fields import RECORD_FIELDS
 from storage.sql_views import SCHEMA, VIEWS, views_digest
 from storage.tables import ActionRow, LinkRow, MatchRow, RunRow
 from tests.records import BABEL, CLEARVIEW, COURT_REPORTER, EQUIPMENT, LATER, SEEN, SOLE_SOURCE, match
@@ -63,6 +64,15 @@ def test_codes_of_disaster_money_stand_in_a_line(database: Database) -> None:
     assert [
         tuple(float(v) if k != "disaster_codes" else v for k, v in row.items()) for row in ask(database, query)
     ] == [("N, Q", 1, 1787500, 250000.5)]
+
+
+def test_every_field_of_a_record_is_a_column(database: Database) -> None:
+    save(database, replace(CLEARVIEW, **SOLE_SOURCE), match(CLEARVIEW))
+    (row,) = ask(database, "SELECT * FROM awards")
+    texts = {name: value for name, value in SOLE_SOURCE.items() if isinstance(value, str)}
+    assert {name: row[name] for name in texts} == texts
+    shown = {column.name for view in VIEWS for column in view.columns}
+    assert {field.public_name for field in RECORD_FIELDS} <= shown
 
 
 def test_an_action_that_its_source_took_back_is_not_counted(database: Database) -> None:

@@ -17,7 +17,7 @@ branch_labels = None
 depends_on = None
 
 # The digest of the SQL views that belong to this schema (`storage.sql_views.views_digest`).
-VIEWS = "b4088a756ec3988d"
+VIEWS = "8167e000482921c6"
 
 # SQLite: words are normalized and prefixed by `storage.search.index`; the tokenizer splits only at spaces.
 FTS5 = """
@@ -149,6 +149,7 @@ def _create_tables() -> None:
         sa.Column("solicitation_procedure", sa.Text(), nullable=False),
         sa.Column("set_aside_code", sa.String(), nullable=False),
         sa.Column("set_aside", sa.Text(), nullable=False),
+        sa.Column("commercial_procedures", sa.Text(), nullable=False),
         sa.Column("pricing_code", sa.String(), nullable=False),
         sa.Column("pricing", sa.Text(), nullable=False),
         sa.Column("outlays_cents", storage.columns.Cents(), nullable=True),

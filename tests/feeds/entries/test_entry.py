@@ -72,6 +72,7 @@ def test_an_entry_says_how_the_award_was_competed_and_priced() -> None:
     assert labelled["Reason not competed"] == "ONLY ONE SOURCE-OTHER (FAR 6.302-1 OTHER)"
     assert labelled["Offers received"] == "1"
     assert labelled["Solicitation procedure"] == "ONLY ONE SOURCE"
+    assert labelled["Commercial procedures"] == "COMMERCIAL PRODUCTS/SERVICES"
     assert (labelled["Set-aside"], labelled["Pricing"]) == ("8(A) SOLE SOURCE", "FIRM FIXED PRICE")
     unknown = {fact.label for fact in told(event(CLEARVIEW, None)).details}
     assert not unknown & {"Competition", "Reason not competed", "Offers received", "Set-aside", "Pricing"}

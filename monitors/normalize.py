@@ -12,86 +12,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from monitors.words import COMMON_WORDS, LEGAL_FORMS
+
 # Raise it whenever a rule below changes: stored matches carry it and are worked out again.
 NORM_VERSION = 3
 
-# Trailing legal forms and the one spelling each is brought to. The forms are those that end the 3,974 distinct
-# recipient names of ICE and CBP contract actions of fiscal years 2021-2024 (INC 1,710, LLC 1,416, CORPORATION 109,
-# CORP 105, INCORPORATED 52, COMPANY 39, LTD 32, CO 26, LP 24, LLP 12, LIMITED 10, PC 9 ...), to which the forms of the
-# watchlist's own foreign companies are added (PTY LTD, GMBH, AB, PLC ...).
-LEGAL_FORMS = {
-    "INC": "INC",
-    "INCORPORATED": "INC",
-    "LLC": "LLC",
-    "LIMITED LIABILITY COMPANY": "LLC",
-    "CORP": "CORP",
-    "CORPORATION": "CORP",
-    "CO": "CO",
-    "COMPANY": "CO",
-    "LTD": "LTD",
-    "LIMITED": "LTD",
-    "PTY": "PTY",
-    "PTE": "PTE",
-    "LP": "LP",
-    "LIMITED PARTNERSHIP": "LP",
-    "LLP": "LLP",
-    "LLLP": "LLLP",
-    "PLLC": "PLLC",
-    "PC": "PC",
-    "PLC": "PLC",
-    "GMBH": "GMBH",
-    "AG": "AG",
-    "AB": "AB",
-    "SA": "SA",
-    "SAS": "SAS",
-    "BV": "BV",
-    "NV": "NV",
-    "SRL": "SRL",
-    "SPA": "SPA",
-}
-
-# Words that say little about which company it is: those found in five or more of the same recipient names, and
-# ordinary words that firms with nothing in common share (PARAGON: guards, computers, staffing and spyware).
-_COMMON = """
-ACCESS ADVANCED AEROSPACE AIR AIRSHIP ALL ALLIANCE ALLIED ALPHA AMERICA AMERICAN AMERICAS AMPED ANALYTICAL ANALYTICS
-AND APPLIED ARC ARIZONA ARMORED ARROW ASSOCIATES ASSOCIATION AT ATLANTIC AUTHORITY AUTO AUTOMATION AVAIL AVIATION
-AWARE AZIMUTH BANK BARK BAY BENCHMARK BIG BLACK BLUE BODY BUILDING BUSINESS CALIFORNIA CAPITAL CARE CAT CENTER CENTRAL
-CITY CLEAN CLEANING CLEAR CLOUD COAST COMMUNICATION COMMUNICATIONS COMPANIES COMPUTER COMPUTERS COMPUTING CONCEPTS
-CONSTELLATION CONSTRUCTION CONSULTANTS CONSULTING CONTRACTING CONTRACTORS CONTROL CONTROLS CORE CORPORATE COUNTY CREEK
-CUSTOM CYBER DATA DE DEFENSE DELTA DESIGN DETECTION DEVELOPMENT DEVICES DIGITAL DIRECT DISCERN DISTRIBUTION DRAGON
-DYNAMICS EAGLE EAST EDGE ELECTRIC ELECTRICAL ELECTRONICS ELITE ELLIPTIC EMERGENCY ENERGY ENGINEERING ENTERPRISE
-ENTERPRISES ENVIRONMENTAL EQUIPMENT EVER EXPRESS FACILITY FEDERAL FIRE FIRST FIVE FLASHPOINT FLOCK FLYWHEEL FOG FOR
-FORENSIC FORENSICS FOUNDATION FOUR FRAUD GAMMA GENERAL GIANT GLADIATOR GLOBAL GOVERNMENT GRAPHITE GRAVITAS GREEN GROUP
-GUARDIAN HARRIS HAWK HEALTH HIGH HILL HOLDING HOLDINGS HORIZON HUNTER IDENTITY IMAGING INDUSTRIAL INDUSTRIES
-INFORMATION INFRASTRUCTURE INNOVATIONS INNOVATIVE INSIGHT INSIGHTS INSTITUTE INSTRUMENTS INTEGRATED INTEGRATION
-INTELLIGENCE INTERNATIONAL INVARIANT IT JOINT JUSTICE JV LABORATORY LABS LAW LEGAL LIFE LIFERAFT LINKS LOGICALLY
-LOGISTICS MAINTENANCE MANAGEMENT MANUFACTURING MARKETING MEDIA MEDICAL METRO MICRO MILESTONE MISSION MOBILE MOONSHOT
-MOTOR MOUNTAIN NATIONAL NATIVE NAVIGATOR NEAR NETWORK NETWORKS NEW NORTH OAK OF OFFICE ON ONE OPERATIONS PACIFIC
-PARAGON PARROT PARTNERS PEN PEREGRINE PERFORMANCE PERSONA PLACER PLANET POINT POLICE POWER PREMISE PRIMER PRODUCTS
-PROFESSIONAL PROFESSIONALS PROTECTION PROTECTIVE PUBLIC PUBLISHING QUALITY RECOGNITION RECOVERY RED RESEARCH RESOURCE
-RESOURCES RESPONSE REVEAL RISK RIVER SAFE SAFETY SALES SATELLITE SCIENCE SCIENCES SCIENTIFIC SEARCH SECURITY SENTINEL
-SERVICE SERVICES SHADOW SIGNAL SIREN SITE SOCIAL SOFTWARE SOLUTION SOLUTIONS SOURCE SOUTH SOUTHERN SOUTHWEST SPECIAL
-SPECIALISTS SPECIALTY STAFFING STAR STATE STATES STORAGE STRATEGIC STREET SUMMIT SUPPLY SUPPORT SURVEILLANCE SYSTEM
-SYSTEMS TACTICAL TEAL TEAM TECH TECHNICAL TECHNOLOGIES TECHNOLOGY TELECOM TEXAS THE THORN TOTAL TRACK TRACKING TRADING
-TRAINING TRANS TRANSPORTATION TRI UNION UNITED UNIVERSITY US USA USG UTILITY VALLEY VANTAGE VEHICLE VEHICLES VENTURE
-VENTURES VERIFICATION VIDEO VIGILANT VIRGINIA VISION VOYAGER WASHINGTON WATER WEST WESTERN WIRELESS WORKS WORLD YORK
-"""
-COMMON_WORDS = frozenset(_COMMON.split())
-
-# Words that a company adds to its name for a branch, a country or a line of business: "SKYDIO FEDERAL LLC" is Skydio.
-_GENERIC = """
-AMERICA AMERICAS CORPORATE DEFENSE ENTERPRISE ENTERPRISES FEDERAL GLOBAL GOVERNMENT GOVT GROUP HOLDING HOLDINGS
-INDUSTRIES INTERMEDIATE INTERNATIONAL LABS NATIONAL NORTH OF PARENT PUBLIC SECTOR SECURITY SERVICES SOFTWARE SOLUTIONS
-STATES SYSTEMS TECHNOLOGIES TECHNOLOGY THE UNITED US USA USG
-"""
-GENERIC_WORDS = frozenset(_GENERIC.split())
-
 _ASCII_WORDS = re.compile("[A-Za-z0-9]+|&")  # what becomes a word each, "&" the word AND
-# Those of them that say only where a branch is or what owns it. After a name of common words the others make another
-# company's: AMPED SOFTWARE USA is Amped Software, DIGITAL INTELLIGENCE SYSTEMS is not Digital Intelligence.
-_BRANCH = "AMERICA AMERICAS FEDERAL HOLDING HOLDINGS INTERMEDIATE NORTH OF PARENT US USA USG"
-BRANCH_WORDS = frozenset(_BRANCH.split())
-
 # Last word of a legal form -> the words of the forms that end so, the longest first.
 _FORMS_BY_LAST_WORD: dict[str, list[list[str]]] = {}
 for _form in sorted(map(str.split, LEGAL_FORMS), key=len, reverse=True):
@@ -102,7 +28,7 @@ _OTHER_NAME = re.compile(
     r"|[FN]\s?/\s?K\s?/\s?A|[FN]\.\s?K\.\s?A\.?|[FN]KA|(?:FORMERLY|NOW|ALSO) KNOWN AS|FORMERLY)(?![A-Z0-9])[\s:,]*",
     re.IGNORECASE,
 )
-FEW_SPANS = 4  # up to so many places are counted out one by one; for more the text is taken apart once
+MAX_COUNTED_SPANS = 4  # up to so many places are counted out one by one; for more the text is taken apart once
 _ASIDE = re.compile(r"\(([^()]+)\)")
 
 
@@ -129,12 +55,12 @@ class Name:
     end: int
 
     @property
-    def tight(self) -> str:
+    def no_spaces(self) -> str:
         """The core without spaces, equal for PEN LINK and PENLINK, and for CORP and CORPORATION inside it."""
-        return tight_of(self.core.split())
+        return join_words(self.core.split())
 
 
-def tight_of(words: Sequence[str]) -> str:
+def join_words(words: Sequence[str]) -> str:
     """Return the words of a core without spaces, each legal form among them in its one spelling."""
     return "".join(map(LEGAL_FORMS.get, words, words))
 
@@ -159,14 +85,14 @@ _ASCII_NAME = {**_ASCII, ord("."): "", ord("'"): "", ord("`"): ""}
 _NAME_DROPPED = frozenset(".'`\u2019\u2018\u00b4")
 
 
-def fold_text(raw: str) -> str:
+def normalize_text(raw: str) -> str:
     """Return `raw` as upper-case words joined by single spaces; accents folded, punctuation gone."""
     folded = raw.translate(_ASCII) if raw.isascii() else "".join(map(_fold_character, raw))
     return " ".join(folded.split())
 
 
 def map_text(raw: str) -> Text:
-    """Fold like `fold_text` and remember where each folded character stood. Slower; needed only where words matched."""
+    """Normalize like `normalize_text` and remember where each character was. Slower; for texts that matched."""
     words: list[str] = []
     origin: list[int] = []
     gap = False
@@ -184,7 +110,7 @@ def map_text(raw: str) -> Text:
     return Text("".join(words), tuple(origin))
 
 
-def find_places(raw: str, folded: str, spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+def find_spans(raw: str, folded: str, spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     """Return where spans of whole words of a folded text stand in the raw text: (start, end) each."""
     if not raw.isascii():
         text = map_text(raw)
@@ -192,24 +118,24 @@ def find_places(raw: str, folded: str, spans: Sequence[tuple[int, int]]) -> list
     if "&" not in raw:  # then folding has replaced single characters only, and dropped spaces
         if len(folded) == len(raw):
             return list(spans)
-        if len(spans) <= FEW_SPANS:
-            spaced = raw.translate(_ASCII)
-            return [_place(spaced, folded, span) for span in spans]
+        if len(spans) <= MAX_COUNTED_SPANS:
+            padded = raw.translate(_ASCII)
+            return [_place(padded, folded, span) for span in spans]
     words = [found.span() for found in _ASCII_WORDS.finditer(raw)]
     return [(words[folded.count(" ", 0, start)][0], words[folded.count(" ", 0, end)][1]) for start, end in spans]
 
 
-def _place(spaced: str, folded: str, span: tuple[int, int]) -> tuple[int, int]:
+def _place(padded: str, folded: str, span: tuple[int, int]) -> tuple[int, int]:
     """Return where a span of whole words of a folded text stands in the text that still has all its spaces."""
     start, end = span
     before, inside = folded.count(" ", 0, start), folded.count(" ", start, end)
-    from_first = spaced.split(None, before)[before]
+    from_first = padded.split(None, before)[before]
     from_last = from_first.split(None, inside)[inside]
     last_word = end - 1 - max(folded.rfind(" ", start, end), start - 1)
-    return len(spaced) - len(from_first), len(spaced) - len(from_last) + last_word
+    return len(padded) - len(from_first), len(padded) - len(from_last) + last_word
 
 
-def normalise(raw: str) -> str:
+def normalize_name(raw: str) -> str:
     """Return a name as it is compared: folded, dots and apostrophes dropped, initials joined (B I INC -> BI INC)."""
     if raw.isascii():
         folded = raw.translate(_ASCII_NAME)
@@ -235,7 +161,7 @@ def _join_initials(words: list[str]) -> list[str]:
     return [*joined, run] if run else joined
 
 
-def peel(normalised: str) -> tuple[str, str]:
+def strip_legal_suffix(normalised: str) -> tuple[str, str]:
     """Split a normalised name into (core, legal form in one spelling): ("PEN LINK", "LTD"). A leading THE goes too."""
     words = normalised.split()
     forms: list[str] = []
@@ -263,10 +189,10 @@ def parse_name(raw: str) -> Name | None:
 
 
 def _parse_slice(raw: str, start: int, end: int) -> Name | None:
-    normalised = normalise(raw[start:end])
+    normalised = normalize_name(raw[start:end])
     if not normalised:
         return None
-    core, form = peel(normalised)
+    core, form = strip_legal_suffix(normalised)
     return Name(full=f"{core} {form}".strip(), core=core, form=form, start=start, end=end)
 
 
@@ -289,11 +215,11 @@ def parse_names(raw: str) -> tuple[Name, ...]:
         if name is not None:
             names.append(name)
             if "(" in raw:
-                names += _without_asides(raw, name)
+                names += _without_parentheses(raw, name)
     return tuple(names)
 
 
-def _without_asides(raw: str, name: Name) -> Iterator[Name]:
+def _without_parentheses(raw: str, name: Name) -> Iterator[Name]:
     """Yield the name without what it has in brackets, and each of these: FIRM (US) INC -> FIRM INC, US."""
     asides = list(_ASIDE.finditer(raw, name.start, name.end))
     if not asides:

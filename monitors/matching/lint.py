@@ -12,14 +12,14 @@ from dataclasses import dataclass
 
 from monitors.matching.name_index import NameIndex, SignalKind
 from monitors.matching.phrase_index import PhraseIndex, vendor_terms
-from monitors.normalize import fold_text, is_common
+from monitors.normalize import is_common, normalize_text
 from monitors.watchlist.loader import Entries, shared_names
 from monitors.watchlist.model import Evidence, Kind, Strength, Vendor
-from monitors.watchlist.search_terms import unreadable
+from monitors.watchlist.search_terms import query_error
 from monitors.watchlist.uei import check_digit
 
-UNRELATED_NAMES = 3  # companies with a word in their names before it counts as a common word
-UNRELATED_BUYS = 20  # recipients whose descriptions have it
+MIN_UNRELATED_NAMES = 3  # companies with a word in their names before it counts as a common word
+MIN_UNRELATED_RECIPIENTS = 20  # recipients whose descriptions have it
 EXAMPLES = 3
 
 
@@ -33,14 +33,14 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Texts:
+class RecordTexts:
     """What real records hold: every recipient's name, and every (recipient, description)."""
 
     names: Iterable[str]
     descriptions: Iterable[tuple[str, str]]
 
 
-def scrutinise(entries: Entries, texts: Texts | None = None) -> list[Finding]:
+def lint_watchlist(entries: Entries, texts: RecordTexts | None = None) -> list[Finding]:
     """Return what is to be said about a watchlist, serious things first; `texts` to measure its phrases against."""
     vendors = [vendor for vendor, _ in entries.values()]
     found = [
@@ -51,7 +51,7 @@ def scrutinise(entries: Entries, texts: Texts | None = None) -> list[Finding]:
     found += _shared(vendors, "CAGE code", lambda vendor: vendor.cages)
     found += _shared(vendors, "strong phrase", _strong_phrases)
     for vendor in vendors:
-        wrong = (*mistyped_ueis(vendor), *unreadable_phrases(vendor))
+        wrong = (*mistyped_ueis(vendor), *unsearchable_phrases(vendor))
         found += [Finding(entry=vendor.id, what=said, serious=True) for said in wrong]
         found += _advice(vendor)
     if texts is not None:
@@ -68,15 +68,15 @@ def mistyped_ueis(vendor: Vendor) -> list[str]:
     ]
 
 
-def unreadable_phrases(vendor: Vendor) -> list[str]:
+def unsearchable_phrases(vendor: Vendor) -> list[str]:
     """Return what is to be said of each phrase of an entry that no search can be asked for."""
-    reasons = {product.phrase: unreadable(product) for product in vendor.products}
+    reasons = {product.phrase: query_error(product) for product in vendor.products}
     return [f'phrase "{phrase}" {reason}' for phrase, reason in reasons.items() if reason]
 
 
 def _strong_phrases(vendor: Vendor) -> list[str]:
     strong = [product.phrase for product in vendor.products if product.strength is Strength.STRONG]
-    return sorted({fold_text(phrase).replace(" ", "") for phrase in strong}) if vendor.kind is Kind.VENDOR else []
+    return sorted({normalize_text(phrase).replace(" ", "") for phrase in strong}) if vendor.kind is Kind.VENDOR else []
 
 
 def _shared(vendors: Iterable[Vendor], what: str, values: Callable[[Vendor], Iterable[str]]) -> Iterator[Finding]:
@@ -94,24 +94,26 @@ def _advice(vendor: Vendor) -> Iterator[Finding]:
     def finding(what: str) -> Finding:
         return Finding(entry=vendor.id, what=what, serious=False)
 
-    folded = [fold_text(product.phrase) for product in vendor.products]
+    folded = [normalize_text(product.phrase) for product in vendor.products]
     yield from (
         finding(f'phrase "{phrase}" is listed twice') for phrase in sorted(set(folded)) if folded.count(phrase) > 1
     )
     if vendor.evidence is Evidence.OWN and not vendor.sources:
         yield finding("has no source: say where the knowledge comes from")
-    if vendor.kind is Kind.VENDOR and not vendor.legal_names and is_common(fold_text(vendor.name)):
+    if vendor.kind is Kind.VENDOR and not vendor.legal_names and is_common(normalize_text(vendor.name)):
         yield finding(f'"{vendor.name}" is made of common words: give the legal name, which alone can be published')
 
 
-def _common_phrases(vendors: Iterable[Vendor], texts: Texts) -> Iterator[Finding]:
+def _common_phrases(vendors: Iterable[Vendor], texts: RecordTexts) -> Iterator[Finding]:
     """Give the one-word phrases that real records use for other things."""
     vendors = list(vendors)
     terms = {
         (term.vendor_id, term.phrase): term
         for vendor in vendors
         for term in vendor_terms(vendor)
-        if term.kind is SignalKind.PRODUCT and term.strength is not Strength.WEAK and " " not in fold_text(term.phrase)
+        if term.kind is SignalKind.PRODUCT
+        and term.strength is not Strength.WEAK
+        and " " not in normalize_text(term.phrase)
     }
     exclusions = [term for vendor in vendors for term in vendor_terms(vendor) if term.kind is None]
     index = PhraseIndex([*terms.values(), *exclusions])
@@ -120,11 +122,11 @@ def _common_phrases(vendors: Iterable[Vendor], texts: Texts) -> Iterator[Finding
     in_texts = _seen(index, texts.descriptions, own)
     for (vendor_id, phrase), term in terms.items():
         names, buyers = in_names.get((vendor_id, phrase), set()), in_texts.get((vendor_id, phrase), set())
-        if len(names) < UNRELATED_NAMES and len(buyers) < UNRELATED_BUYS:
+        if len(names) < MIN_UNRELATED_NAMES and len(buyers) < MIN_UNRELATED_RECIPIENTS:
             continue
         examples = "; ".join(sorted(names or buyers)[:EXAMPLES])
         where = f"in {len(names)} recipient names and in descriptions of {len(buyers)} recipients ({examples})"
-        serious = term.strength is Strength.STRONG and len(names) >= UNRELATED_NAMES
+        serious = term.strength is Strength.STRONG and len(names) >= MIN_UNRELATED_NAMES
         yield Finding(entry=vendor_id, what=f'phrase "{phrase}" is a common word: {where}', serious=serious)
 
 

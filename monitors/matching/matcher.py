@@ -1,44 +1,44 @@
-"""The matcher: one record in, the vendors of the watchlist it concerns out, each with its reasons in words and places.
+"""The matcher: takes a record, returns the watchlist entries it concerns, each with signals, a score and a reason.
 
-Pure: no network, no database. What it says is descriptive ("the recipient's name is ..."), never a judgement.
+Pure: no network, no database. Reasons are descriptive ("the recipient's name is ..."), never a judgment.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from datetime import date
+from functools import lru_cache
 
-from monitors.matching.match_input import Subject, subject_of
 from monitors.matching.name_index import PARENT_SCORE, TEXT_SCORES, NameFinding, NameIndex, Signal, SignalKind
-from monitors.matching.phrase_index import PhraseFinding, PhraseIndex, Term, vendor_terms
-from monitors.matching.scoring import PUBLISH_FROM, REVIEW_FROM, Found, tell, weigh
-from monitors.matching.typos import SlipIndex, slip_strength
+from monitors.matching.phrase_index import PhraseFinding, PhraseIndex, vendor_terms
+from monitors.matching.scoring import PUBLISH_FROM, REVIEW_FROM, ScoredSignal, explain, score_match
+from monitors.matching.typos import TypoIndex, typo_strength
 from monitors.normalize import NORM_VERSION, parse_name
 from monitors.watchlist.model import Kind, KnownName, Strength, Vendor, Watchlist
-from sources.records import Award, Publication
+from sources.records import Award, Publication, Recipient
 from storage.models import MatchBand
 
 __all__ = ["MATCHER_VERSION", "Match", "Matcher", "Signal", "SignalKind"]
 
-# Raise it whenever the same record and watchlist would give another result.
+# Raise this when the same record and watchlist would give another result.
 MATCHER_VERSION = 4
 
 UEI_SCORE = 1.0
 CAGE_SCORE = 1.0
 PARENT_UEI_SCORE = 0.95
-OUTSIDE_YEARS = 0.2  # taken off when a company did not bear the name, or own the firm, in the years of the award
-LONGEST_CACHED = 4_000  # characters; longer descriptions are rare and would fill memory
-CACHED_TEXTS = 65_536
+OUTSIDE_YEARS_PENALTY = 0.2  # the company did not use the name, or own the firm, in the years of the award
+MAX_CACHED_LENGTH = 4_000  # characters; longer descriptions are rare and would fill memory
+TEXT_CACHE_SIZE = 65_536
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Match:
-    """An award and a vendor it concerns.
+    """An entry of the watchlist that a record concerns.
 
-    `signals` best first; `score` 0 to 1 and `band` from all of them; `rule` the id of the rule that decided; `reason`
-    the same for a person to read.
+    `signals`, best first; `score` (0 to 1) and `band` follow from all of them. `rule` is the id of the deciding rule,
+    `reason` the same as a sentence.
     """
 
     vendor_id: str
@@ -51,83 +51,81 @@ class Match:
     reason: str
 
 
-class Indexes:
-    """What a matcher looks names and texts up in, each built when it is first needed."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatchInput:
+    """What the matcher reads of a record, award or publication.
 
-    def __init__(self, vendors: Sequence[Vendor]) -> None:
-        self._vendors = vendors
+    `texts` are (field, text, key of the action it belongs to or ""); `days` those on which it was signed or acted on.
+    """
 
-    @cached_property
-    def names(self) -> NameIndex:
-        """Names of vendors."""
-        return NameIndex(self._vendors)
+    recipient: Recipient
+    texts: tuple[tuple[str, str, str], ...]
+    days: tuple[date, ...]
 
-    @cached_property
-    def phrases(self) -> PhraseIndex:
-        """Phrases as they are listed, in other spellings and in the plural."""
-        return PhraseIndex(self._terms)
-
-    @cached_property
-    def slips(self) -> SlipIndex:
-        """Long words of phrases, misspelt."""
-        return SlipIndex(self._vendors, self._terms)
-
-    @cached_property
-    def _terms(self) -> list[Term]:
-        return [term for vendor in self._vendors for term in vendor_terms(vendor)]
+    @classmethod
+    def of(cls, record: Award | Publication) -> MatchInput:
+        """Return what there is to match in a record."""
+        if isinstance(record, Award):
+            days = (record.signed, *(action.signed for action in record.actions))
+            texts = [("description", record.description, "")]
+            texts += [("action_description", action.description, action.key) for action in record.actions]
+        else:
+            days = (record.signed, record.published)
+            texts = [("title", record.title, ""), ("description", record.description, "")]
+        return cls(recipient=record.recipient, texts=tuple(texts), days=tuple(day for day in days if day))
 
 
 class Matcher:
-    """Matches awards against one watchlist. Build it once; it remembers the distinct texts it has seen.
-
-    `indexes`: what it looks names and texts up in.
-    """
+    """Matches records against one watchlist. Build it once: it caches the distinct texts that it has read."""
 
     def __init__(self, watchlist: Watchlist) -> None:
         self._watchlist = watchlist
-        self.indexes = Indexes(watchlist.vendors)
+        terms = [term for vendor in watchlist.vendors for term in vendor_terms(vendor)]
+        self._names = NameIndex(watchlist.vendors)
+        self._phrases = PhraseIndex(terms)
+        self._typos = TypoIndex(watchlist.vendors, terms)
         self._ueis = _owners((uei, vendor.id) for vendor in watchlist.vendors for uei in vendor.ueis)
         self._cages = _owners((cage, vendor.id) for vendor in watchlist.vendors for cage in vendor.cages)
         self._resellers = {vendor.id: _cores(vendor.resellers) for vendor in watchlist.vendors}
-        self._find_names = lru_cache(maxsize=CACHED_TEXTS)(self._name_findings)
-        self._find_phrases = lru_cache(maxsize=CACHED_TEXTS)(self._phrases_in)
+        self._find_names = lru_cache(maxsize=TEXT_CACHE_SIZE)(self._name_findings)
+        self._find_phrases = lru_cache(maxsize=TEXT_CACHE_SIZE)(self._phrases.find)
 
     @property
     def version(self) -> str:
-        """What a stored match depends on: matcher, normalisation and watchlist."""
+        """What a stored match depends on: the versions of matcher, normalization and watchlist."""
         return f"{MATCHER_VERSION}.{NORM_VERSION}.{self._watchlist.version}"
 
     @property
     def topics(self) -> frozenset[str]:
-        """The ids of the entries that are words, and nobody who could be paid."""
+        """The ids of the topics: entries that name no company."""
         return frozenset(entry.id for entry in self._watchlist.vendors if entry.kind is Kind.TOPIC)
 
     def matches(self, record: Award | Publication) -> tuple[Match, ...]:
-        """Return the entries a record concerns, best first; none that falls into the drop band.
+        """Return the entries that a record concerns, best first.
 
-        A topic never comes before a vendor that is published: its score ends where theirs begin.
+        A topic never comes before a published vendor: its highest score is their lowest.
         """
-        found: dict[str, list[Found]] = defaultdict(list)
-        subject = subject_of(record)
-        for vendor_id, item in self._identities(subject):
+        found: dict[str, list[ScoredSignal]] = defaultdict(list)
+        match_input = MatchInput.of(record)
+        for vendor_id, item in self._identities(match_input):
             found[vendor_id].append(item)
-        paid = frozenset(found)
-        for vendor_id, item in self._texts(subject):
+        recipient_vendors = frozenset(found)
+        for vendor_id, item in self._texts(match_input):
             found[vendor_id].append(item)
         topics = self._topics_by_category(found)
         matches = []
         for key, items in found.items():
             vendor = self._watchlist.by_id[key]
-            matches.append(self._decide(vendor, items, subject, paid, topics[vendor.category]))
+            matches.append(self._decide(vendor, items, match_input, recipient_vendors, topics[vendor.category]))
         return tuple(sorted(filter(None, matches), key=lambda match: (-match.score, match.vendor_id)))
 
-    def paid(self, record: Award | Publication) -> frozenset[str]:
-        """Return the ids of the entries that the recipient of a record, or its parent, may be."""
-        return frozenset(vendor_id for vendor_id, _ in self._identities(subject_of(record)))
+    def recipient_vendors(self, record: Award | Publication) -> frozenset[str]:
+        """Return the ids of the vendors that a record's recipient, or its parent, may be."""
+        return frozenset(vendor_id for vendor_id, _ in self._identities(MatchInput.of(record)))
 
-    def _identities(self, subject: Subject) -> Iterator[tuple[str, Found]]:
-        """Yield what identifies the recipient or its parent. Identifiers count whatever the exclusions say."""
-        recipient = subject.recipient
+    def _identities(self, match_input: MatchInput) -> Iterator[tuple[str, ScoredSignal]]:
+        """Yield what identifies the recipient or its parent. Exclusions do not apply to identifiers."""
+        recipient = match_input.recipient
         for field, kind, owners, code, score in (
             ("recipient_uei", SignalKind.UEI, self._ueis, recipient.uei, UEI_SCORE),
             ("recipient_cage", SignalKind.CAGE, self._cages, recipient.cage, CAGE_SCORE),
@@ -137,31 +135,28 @@ class Matcher:
                 signal = Signal(
                     kind=kind, field=field, text=code, term=_code(code), start=0, end=len(code), score=score
                 )
-                yield vendor_id, Found(signal, self._watchlist.by_id[vendor_id].portfolio)
+                yield vendor_id, ScoredSignal(signal, self._watchlist.by_id[vendor_id].portfolio)
         if not recipient.is_placeholder:
-            yield from self._named("recipient_name", recipient.name, subject)
-        yield from self._named("recipient_parent_name", recipient.parent_name, subject)
+            yield from self._named("recipient_name", recipient.name, match_input)
+        yield from self._named("recipient_parent_name", recipient.parent_name, match_input)
 
     def _name_findings(self, raw: str) -> tuple[NameFinding, ...]:
-        """Return the vendors a name field points to, without those whose exclusion it holds."""
-        findings = self.indexes.names.find(raw)
+        """Return the vendors that a name field points to, without those of which it contains an exclusion."""
+        findings = self._names.find(raw)
         if not findings:
             return ()
-        excluded = self.indexes.phrases.excluded(raw)
+        excluded = self._phrases.excluded(raw)
         return tuple(finding for finding in findings if finding.vendor_id not in excluded)
 
-    def _phrases_in(self, raw: str) -> tuple[PhraseFinding, ...]:
-        return self.indexes.phrases.find(raw)
-
-    def _named(self, field: str, raw: str, subject: Subject) -> Iterator[tuple[str, Found]]:
+    def _named(self, field: str, raw: str, match_input: MatchInput) -> Iterator[tuple[str, ScoredSignal]]:
         for hit in self._find_names(raw) if raw else ():
             kind, score = hit.kind, hit.score
-            of_owner = kind is SignalKind.PARENT_NAME
+            is_parent = kind is SignalKind.PARENT_NAME
             if field == "recipient_parent_name":
                 if kind is SignalKind.FUZZY_NAME:
                     continue
                 kind, score = SignalKind.PARENT_NAME, min(score, PARENT_SCORE)
-            outside = _outside_years(hit.known, subject)
+            outside_years = _describe_outside_years(hit.known, match_input)
             signal = Signal(
                 kind=kind,
                 field=field,
@@ -169,30 +164,30 @@ class Matcher:
                 term=hit.known.name,
                 start=hit.start,
                 end=hit.end,
-                score=round(score - OUTSIDE_YEARS, 3) if outside else score,
+                score=round(score - OUTSIDE_YEARS_PENALTY, 3) if outside_years else score,
             )
-            yield hit.vendor_id, Found(signal, hit.portfolio, outside=outside, of_owner=of_owner)
+            yield hit.vendor_id, ScoredSignal(signal, hit.portfolio, outside_years=outside_years, is_parent=is_parent)
 
-    def _texts(self, subject: Subject) -> Iterator[tuple[str, Found]]:
-        """Yield the phrases in the record's texts, each text once however many actions repeat it."""
+    def _texts(self, match_input: MatchInput) -> Iterator[tuple[str, ScoredSignal]]:
+        """Yield the phrases in the record's texts; a text that several actions repeat is read once."""
         read: set[str] = set()
-        told: set[tuple[str, str, str]] = set()
-        for field, raw, action_key in subject.texts:
+        seen: set[tuple[str, str, str]] = set()
+        for field, raw, action_key in match_input.texts:
             if raw in read:
                 continue
             read.add(raw)
-            find = self._find_phrases if len(raw) <= LONGEST_CACHED else self._phrases_in
+            find = self._find_phrases if len(raw) <= MAX_CACHED_LENGTH else self._phrases.find
             found = [(hit, hit.term.strength) for hit in find(raw)]
-            found += [(hit, slip_strength(hit.term)) for hit in self.indexes.slips.find(raw)]
+            found += [(hit, typo_strength(hit.term)) for hit in self._typos.find(raw)]
             for hit, strength in found:
                 key = (hit.term.vendor_id, field, hit.term.phrase)
-                if key not in told:
-                    told.add(key)
+                if key not in seen:
+                    seen.add(key)
                     yield hit.term.vendor_id, _phrase_found(hit, strength, field, raw, action_key)
 
-    def _topics_by_category(self, found: Mapping[str, list[Found]]) -> Mapping[str, list[Found]]:
-        """Return the record's words for technologies: category -> what was found for its topics."""
-        topics: dict[str, list[Found]] = defaultdict(list)
+    def _topics_by_category(self, found: Mapping[str, list[ScoredSignal]]) -> Mapping[str, list[ScoredSignal]]:
+        """Return the topic phrases of the record by technology category."""
+        topics: dict[str, list[ScoredSignal]] = defaultdict(list)
         for entry_id, items in found.items():
             entry = self._watchlist.by_id[entry_id]
             if entry.kind is Kind.TOPIC:
@@ -203,18 +198,20 @@ class Matcher:
         return sorted(self._watchlist.by_id[vendor_id].name for vendor_id in vendor_ids)
 
     def _decide(
-        self, vendor: Vendor, found: list[Found], subject: Subject, paid: frozenset[str], topics: list[Found]
+        self,
+        vendor: Vendor,
+        found: list[ScoredSignal],
+        match_input: MatchInput,
+        recipient_vendors: frozenset[str],
+        topics: list[ScoredSignal],
     ) -> Match | None:
-        """Weigh all signals for one vendor; `None` if they are too weak.
-
-        `topics` are the record's words for what the vendor is listed for.
-        """
-        resold = bool(self._resellers[vendor.id] & _cores([subject.recipient.name]))
-        score, rule = weigh(vendor, found, resold=resold, topics=topics)
+        """Score all signals for one vendor; `None` if they are too weak. `topics`: phrases for its category."""
+        resold = bool(self._resellers[vendor.id] & _cores([match_input.recipient.name]))
+        score, rule = score_match(vendor, found, resold=resold, topics=topics)
         if score < REVIEW_FROM:
             return None
         found = sorted(found, key=lambda item: (-item.signal.score, item.signal.field, item.signal.start))
-        others = () if vendor.kind is Kind.TOPIC else self._names_of(paid - {vendor.id})
+        others = () if vendor.kind is Kind.TOPIC else self._names_of(recipient_vendors - {vendor.id})
         return Match(
             vendor_id=vendor.id,
             vendor_name=vendor.name,
@@ -223,12 +220,12 @@ class Matcher:
             score=score,
             band=MatchBand.PUBLISHED if score >= PUBLISH_FROM else MatchBand.REVIEW,
             rule=rule,
-            reason=tell(vendor, found, subject.recipient, others),
+            reason=explain(vendor, found, match_input.recipient, others),
         )
 
 
 def _code(written: str) -> str:
-    """Return a UEI or CAGE code as the watchlist has it."""
+    """Return a UEI or CAGE code as the watchlist spells it."""
     return written.strip().upper()
 
 
@@ -240,24 +237,24 @@ def _owners(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     return owners
 
 
-def _outside_years(known: KnownName, subject: Subject) -> str:
-    """Return in words that a record falls outside the years of a name, "" if it does not or nobody can tell.
+def _describe_outside_years(known: KnownName, match_input: MatchInput) -> str:
+    """Return that a record falls outside the years of a name, as words; "" if it does not or that is unknown.
 
     An award spans the years from its signing to its latest action: sources show the newest name on the oldest award.
     """
-    if not subject.days or not known.years:
+    if not match_input.days or not known.years:
         return ""
-    first, last = min(subject.days).year, max(subject.days).year
+    first, last = min(match_input.days).year, max(match_input.days).year
     if known.covers(first, last):
         return ""
     return f"{known.years}; this award is of {first}" + (f" to {last}" if last != first else "")
 
 
 def _cores(names: Iterable[str]) -> frozenset[str]:
-    return frozenset(name.tight for written in names if (name := parse_name(written)))
+    return frozenset(name.no_spaces for written in names if (name := parse_name(written)))
 
 
-def _phrase_found(hit: PhraseFinding, strength: Strength, field: str, raw: str, action_key: str) -> Found:
+def _phrase_found(hit: PhraseFinding, strength: Strength, field: str, raw: str, action_key: str) -> ScoredSignal:
     signal = Signal(
         kind=hit.term.kind or SignalKind.PRODUCT,
         field=field,
@@ -268,4 +265,4 @@ def _phrase_found(hit: PhraseFinding, strength: Strength, field: str, raw: str, 
         score=TEXT_SCORES[strength],
         action_key=action_key,
     )
-    return Found(signal, hit.term.portfolio, strength=strength, source=raw)
+    return ScoredSignal(signal, hit.term.portfolio, strength=strength, source=raw)

@@ -10,14 +10,14 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import zip_longest
 
-from monitors.matching.name_index import SHORTEST_RARE, TEXT_SCORES, SignalKind
-from monitors.normalize import find_places, fold_text, parse_name
+from monitors.matching.name_index import MIN_RARE_LENGTH, TEXT_SCORES, SignalKind
+from monitors.normalize import find_spans, normalize_text, parse_name
 from monitors.watchlist.model import Kind, Portfolio, Strength, Vendor
-from monitors.watchlist.search_terms import lowered, mentions
+from monitors.watchlist.search_terms import lower_strength, mentions
 
-LONGEST_TEXT = 100_000  # characters; no real description comes near, and what follows is not read
-SHORTEST_PLURAL = 5  # letters of a phrase that may stand in the plural: TASERS
-NEAREST = 200  # findings looked at on either side of one: more than a phrase can overlap
+MAX_TEXT_LENGTH = 100_000  # characters; no real description comes near, and what follows is not read
+MIN_PLURAL_LENGTH = 5  # letters of a phrase that may stand in the plural: TASERS
+MAX_NEIGHBORS = 200  # findings looked at on either side of one: more than a phrase can overlap
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Term:
     strength: Strength
     portfolio: Portfolio = Portfolio.PURE
 
-    def gives_way(self, excluded: Collection[str]) -> bool:
+    def is_excluded_by(self, excluded: Collection[str]) -> bool:
         """Whether an exclusion anywhere in the text settles it: an ambiguous word of a topic then means that."""
         return self.kind is SignalKind.TOPIC and self.strength is not Strength.STRONG and self.vendor_id in excluded
 
@@ -46,7 +46,7 @@ class PhraseFinding:
     start: int
     end: int
 
-    def beats(self, other: PhraseFinding) -> bool:
+    def overrides(self, other: PhraseFinding) -> bool:
         """Whether the other finding does not count beside this one.
 
         An exclusion beats what it overlaps; a longer phrase beats a shorter one inside it that is not stronger.
@@ -61,16 +61,16 @@ class PhraseFinding:
 
 def vendor_terms(vendor: Vendor) -> Iterator[Term]:
     """Yield all phrases of an entry, exclusions too."""
-    own = {name.tight: known for known in vendor.known_names if (name := parse_name(known.name))}
+    own = {name.no_spaces: known for known in vendor.known_names if (name := parse_name(known.name))}
     for product in vendor.products:
-        known = own.get(fold_text(product.phrase).replace(" ", ""))
+        known = own.get(normalize_text(product.phrase).replace(" ", ""))
         if vendor.kind is Kind.TOPIC:
             yield Term(vendor.id, SignalKind.TOPIC, product.phrase, product.strength)
         elif known is None:
             yield Term(vendor.id, SignalKind.PRODUCT, product.phrase, product.strength)
         else:
             portfolio = vendor.portfolio_of(known)
-            strength = lowered(product.strength, portfolio)
+            strength = lower_strength(product.strength, portfolio)
             yield Term(vendor.id, SignalKind.MENTION, product.phrase, strength, portfolio)
     for mention, portfolio in mentions(vendor):
         yield Term(vendor.id, SignalKind.MENTION, mention.phrase, mention.strength, portfolio)
@@ -83,7 +83,7 @@ class PhraseIndex:
 
     def __init__(self, terms: Iterable[Term]) -> None:
         self._terms: dict[str, list[Term]] = defaultdict(list)
-        listed = [(fold_text(term.phrase), term) for term in terms]
+        listed = [(normalize_text(term.phrase), term) for term in terms]
         # A spelling someone wrote down goes before one that was derived: each vendor gets a spelling once.
         for derived in (False, True):
             for phrase, term in listed:
@@ -101,33 +101,33 @@ class PhraseIndex:
 
     def find(self, raw: str) -> tuple[PhraseFinding, ...]:
         """Return the phrases that count in the raw text, in order of place. Exclusions have done their work by then."""
-        raw = raw[:LONGEST_TEXT]
-        folded = fold_text(raw)
-        hits = self._hits(folded)
+        raw = raw[:MAX_TEXT_LENGTH]
+        folded = normalize_text(raw)
+        hits = self._find_all(folded)
         if all(hit.term.kind is None for hit in hits):
             return ()
-        standing = hits if _all_of_different_vendors(hits) else self._standing(hits)
-        places = find_places(raw, folded, [(hit.start, hit.end) for hit in standing])
+        standing = hits if _all_of_different_vendors(hits) else self._drop_overridden(hits)
+        places = find_spans(raw, folded, [(hit.start, hit.end) for hit in standing])
         return tuple(PhraseFinding(hit.term, *place) for hit, place in zip(standing, places, strict=True))
 
-    def _standing(self, hits: list[PhraseFinding]) -> list[PhraseFinding]:
+    def _drop_overridden(self, hits: list[PhraseFinding]) -> list[PhraseFinding]:
         """Return the hits that no exclusion and no other hit beats."""
         excluded = {hit.term.vendor_id for hit in hits if hit.term.kind is None}
         return [
             hit
             for index, hit in enumerate(hits)
             if hit.term.kind is not None
-            and not hit.term.gives_way(excluded)
-            and not any(other.beats(hit) for other in self._near(hits, index))
+            and not hit.term.is_excluded_by(excluded)
+            and not any(other.overrides(hit) for other in self._neighbors(hits, index))
         ]
 
     def excluded(self, raw: str) -> frozenset[str]:
         """Return the ids of the vendors one of whose exclusions stands in the raw text."""
         return frozenset(
-            hit.term.vendor_id for hit in self._hits(fold_text(raw[:LONGEST_TEXT])) if hit.term.kind is None
+            hit.term.vendor_id for hit in self._find_all(normalize_text(raw[:MAX_TEXT_LENGTH])) if hit.term.kind is None
         )
 
-    def _hits(self, folded: str) -> list[PhraseFinding]:
+    def _find_all(self, folded: str) -> list[PhraseFinding]:
         """Return every phrase at every word, in order of place, the longest first."""
         words = folded.split(" ")
         if self._first_words.isdisjoint(words):
@@ -145,14 +145,14 @@ class PhraseIndex:
             start += len(word) + 1
         return hits
 
-    def _near(self, hits: list[PhraseFinding], index: int) -> Iterator[PhraseFinding]:
+    def _neighbors(self, hits: list[PhraseFinding], index: int) -> Iterator[PhraseFinding]:
         """Yield the hits that can overlap the one at `index`: a phrase is short, so they are few in any text."""
         hit = hits[index]
-        for other in reversed(hits[max(0, index - NEAREST) : index]):
+        for other in reversed(hits[max(0, index - MAX_NEIGHBORS) : index]):
             if other.start + self._longest <= hit.start:
                 break
             yield other
-        for other in hits[index + 1 : index + NEAREST]:
+        for other in hits[index + 1 : index + MAX_NEIGHBORS]:
             if other.start >= hit.end:
                 break
             yield other
@@ -174,7 +174,7 @@ def _spellings(phrase: str) -> set[str]:
     for index in range(1, len(words)):
         spellings.add(" ".join(words[:index]) + " ".join(words[index:]))
     spellings.add("".join(words))
-    spellings = {spelling for spelling in spellings if spelling == phrase or len(spelling) >= SHORTEST_RARE}
-    if len(words[-1]) >= 4 and len(phrase) >= SHORTEST_PLURAL and words[-1][-1] != "S":
+    spellings = {spelling for spelling in spellings if spelling == phrase or len(spelling) >= MIN_RARE_LENGTH}
+    if len(words[-1]) >= 4 and len(phrase) >= MIN_PLURAL_LENGTH and words[-1][-1] != "S":
         spellings |= {f"{spelling}S" for spelling in spellings}
     return spellings

@@ -1,4 +1,4 @@
-"""From what the matcher finds in an award, and what its parent award was found to concern, to the rows to store."""
+"""Turn the matches of a record, and those of its parent award, into rows to store."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ def match_rows(
     now: datetime,
     named_elsewhere: Collection[str] = (),
 ) -> list[MatchRow]:
-    """Return the rows of all vendors a record concerns, first seen now (UTC), and of what its parent award concerns.
+    """Return the rows of all vendors that a record concerns, first seen now (UTC).
 
-    `named_elsewhere`: vendors that another record of the same text is paid to, so that their names in it say nothing.
-    An order says little ("LICENSES") where the agreement it is placed under has said it all: what its parent award
-    concerns, it may concern too, which a person has to see.
+    An order often says little ("LICENSES") because the agreement it is placed under says it all, so the vendors of its
+    parent award are added for review. `named_elsewhere`: vendors that are recipients of another record of the same
+    text, where the text names them for that reason.
     """
     found = [match for match in matcher.matches(record) if match.vendor_id not in named_elsewhere]
     rows = [match_row(match, record, matcher.version, now) for match in found]
@@ -40,9 +40,9 @@ def match_rows(
 
 
 def named_elsewhere(matcher: Matcher, records: Sequence[Record]) -> dict[str, frozenset[str]]:
-    """Return, by key of a record, the vendors that other records of the same text are paid to.
+    """Return, by record key, the vendors that are recipients of other records of the same text.
 
-    An announcement of several awardees is a record for each of them, and its text names them all.
+    An announcement with several awardees is one record for each of them, and its text names them all.
     """
     by_text: dict[str, list[Publication]] = defaultdict(list)
     for record in records:
@@ -50,9 +50,9 @@ def named_elsewhere(matcher: Matcher, records: Sequence[Record]) -> dict[str, fr
             by_text[record.description].append(record)
     found: dict[str, frozenset[str]] = {}
     for group in by_text.values():
-        paid = {record.key: matcher.paid(record) for record in group} if len(group) > 1 else {}
-        everybody = frozenset().union(*paid.values())
-        found |= {key: everybody - own for key, own in paid.items()}
+        paid = {record.key: matcher.recipient_vendors(record) for record in group} if len(group) > 1 else {}
+        all_recipients = frozenset().union(*paid.values())
+        found |= {key: all_recipients - own for key, own in paid.items()}
     return found
 
 

@@ -77,7 +77,7 @@ def shared_names(entries: Iterable[tuple[Vendor, Place]]) -> Iterator[tuple[Plac
     for vendor, place in entries:
         for known in vendor.known_names:
             name = parse_name(known.name)
-            owner = owners.setdefault(name.tight, vendor) if name else vendor
+            owner = owners.setdefault(name.no_spaces, vendor) if name else vendor
             if owner.id != vendor.id:
                 yield place, f'name "{known.name}" is also a name of vendor "{owner.id}"'
 

@@ -16,7 +16,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, ValidationInfo, WrapSerializer, with_config
 
-from monitors.normalize import NORM_VERSION, fold_text
+from monitors.normalize import NORM_VERSION, normalize_text
 from monitors.watchlist.uei import has_form
 from monitors.watchlist.yaml_reader import unknown
 
@@ -72,7 +72,7 @@ def _min_length(length: int) -> Callable[[str], str]:
 
     def check(value: str) -> str:
         value = " ".join(value.split())
-        if len(fold_text(value)) < length:
+        if len(normalize_text(value)) < length:
             raise ValueError(f'"{value}" is too short: at least {length} letters or digits')
         return value
 

@@ -12,12 +12,13 @@ import re
 from collections.abc import Collection, Iterable
 from itertools import combinations, pairwise
 
-from monitors.matching.name_index import SHORTEST_CORE
-from monitors.normalize import LEGAL_FORMS, fold_text, is_common, parse_name
+from monitors.matching.name_index import MIN_CORE_LENGTH
+from monitors.normalize import is_common, normalize_text, parse_name
 from monitors.watchlist.model import MIN_PHRASE_LENGTH, Portfolio, Product, Strength, Vendor
+from monitors.words import LEGAL_FORMS
 from sources.names import indexed_words
 
-SHORTEST_SEARCH = 7
+MIN_SEARCH_LENGTH = 7
 
 _OPERATORS = ("AND", "OR", "NOT")
 _BRACKETS = {")": "(", "]": "[", "}": "{"}
@@ -35,7 +36,7 @@ _LOWERED = {
 }
 
 
-def lowered(strength: Strength, portfolio: Portfolio) -> Strength:
+def lower_strength(strength: Strength, portfolio: Portfolio) -> Strength:
     """Return how much a company's name says in a description, given how much of its business is surveillance."""
     return _LOWERED[portfolio].get(strength, strength)
 
@@ -47,18 +48,18 @@ def mentions(vendor: Vendor) -> tuple[tuple[Product, Portfolio], ...]:
     it, unless the entry lists the same words among its products with a strength of its own. Short ones are left out.
     A mixed portfolio lowers both by one, and a broad one has no mentions: they would say nothing.
     """
-    listed = {_tight(product.phrase) for product in vendor.products}
+    listed = {_no_spaces(product.phrase) for product in vendor.products}
     found: dict[str, tuple[Product, Portfolio]] = {}
     for known in vendor.known_names:
         name, portfolio = parse_name(known.name), vendor.portfolio_of(known)
-        words = fold_text(name.core) if name else ""
-        tight = words.replace(" ", "")
+        words = normalize_text(name.core) if name else ""
+        no_spaces = words.replace(" ", "")
         single = " " not in words
-        vague = len(tight) < 6 or (single and is_common(words))
-        if vague or tight in listed or portfolio is Portfolio.BROAD:
+        vague = len(no_spaces) < 6 or (single and is_common(words))
+        if vague or no_spaces in listed or portfolio is Portfolio.BROAD:
             continue
         strength = Strength.MEDIUM if single or is_common(words) else Strength.STRONG
-        found.setdefault(tight, (Product(words, lowered(strength, portfolio)), portfolio))
+        found.setdefault(no_spaces, (Product(words, lower_strength(strength, portfolio)), portfolio))
     return tuple(found.values())
 
 
@@ -83,7 +84,7 @@ def _without_form(written: str) -> str:
 def _spellings(text: str) -> set[str]:
     """Return a text as written, without its punctuation, and with spaces for it; each with & for AND and vice versa."""
     with_and = text.replace("&", " AND ")
-    spelled = (text, re.sub(r"[^\w\s]", "", with_and), fold_text(with_and))
+    spelled = (text, re.sub(r"[^\w\s]", "", with_and), normalize_text(with_and))
     return {" ".join(each.split()) for one in spelled for each in (one, one.replace(" AND ", " & "))} - {""}
 
 
@@ -98,12 +99,12 @@ def search_names(vendor: Vendor) -> tuple[str, ...]:
     wanted: set[str] = set()
     for written in _written_names(vendor):
         bare = _without_form(written).strip(" ,.")
-        words = fold_text(bare)
-        several = " " in words and len(words.replace(" ", "")) >= SHORTEST_SEARCH
+        words = normalize_text(bare)
+        several = " " in words and len(words.replace(" ", "")) >= MIN_SEARCH_LENGTH
         distinctive = several or (len(words) >= 6 and " " not in words and not is_common(words))
         wanted |= _spellings(bare if distinctive else written.rstrip(" ."))
-    usable = {name for name in wanted if len(name) >= SHORTEST_SEARCH or (len(name) == 6 and name.isalnum())}
-    return fewest_names(name for name in usable if " " in fold_text(name) or not is_common(fold_text(name)))
+    usable = {name for name in wanted if len(name) >= MIN_SEARCH_LENGTH or (len(name) == 6 and name.isalnum())}
+    return fewest_names(name for name in usable if " " in normalize_text(name) or not is_common(normalize_text(name)))
 
 
 def _written_names(vendor: Vendor) -> list[str]:
@@ -149,21 +150,21 @@ def _whole_names(written: str) -> dict[str, str]:
     if name is None:
         return {}
     texts = _spellings(bare.rstrip("."))
-    only_with_form = len(name.tight) < SHORTEST_CORE or (is_common(name.core) and " " not in name.core)
+    only_with_form = len(name.no_spaces) < MIN_CORE_LENGTH or (is_common(name.core) and " " not in name.core)
     if name.form and only_with_form:
         form = name.form.split()[0]
         texts = {spelling for each in _SPELLED.get(form, [form]) for spelling in _spellings(f"{bare} {each}")}
         texts |= {f"{spelling}," for spelling in _spellings(bare)}
-    return dict.fromkeys(texts, name.tight)
+    return dict.fromkeys(texts, name.no_spaces)
 
 
-def unreadable(product: Product) -> str:
+def query_error(product: Product) -> str:
     """Return why the query parser of an upstream could not read a phrase and what to do, "" if it can or need not.
 
     It takes AND, OR and NOT for operators, which need a word on either side, and brackets and quotes for pairs. Phrases
     that are never sent need not be read.
     """
-    words = fold_text(product.phrase).split()
+    words = normalize_text(product.phrase).split()
     if not _is_sent(product) or not words:
         return ""
     if words[0] in _OPERATORS:
@@ -196,21 +197,21 @@ def _without_counterpart(phrase: str) -> str:
 def search_phrases(vendor: Vendor) -> tuple[str, ...]:
     """Return what to ask an upstream whose keyword search looks for words (at least 3 characters) in descriptions.
 
-    Strong and medium phrases, and the vendor's own names as they are listed; no phrase that `unreadable` refuses.
+    Strong and medium phrases, and the vendor's own names as they are listed; no phrase that `query_error` refuses.
     """
-    asked = [product for product in vendor.products if not unreadable(product)]
+    asked = [product for product in vendor.products if not query_error(product)]
     asked += [mention for mention, _ in mentions(vendor)]
     wanted = {product.phrase.upper() for product in asked if _is_sent(product)}
-    tight = {_tight(phrase) for phrase in wanted}
+    no_spaces = {_no_spaces(phrase) for phrase in wanted}
     names = (_without_form(known.name).strip(" ,.") for known in vendor.known_names)
-    wanted |= {name for name in names if _tight(name) in tight}
+    wanted |= {name for name in names if _no_spaces(name) in no_spaces}
     # Of a name no word can be left out; only in capitals are they operators.
     spelled = {_AT_AN_END.sub(lambda found: found[0].lower(), each) for phrase in wanted for each in _spellings(phrase)}
     return fewest_phrases(phrase for phrase in spelled if len(phrase) >= MIN_PHRASE_LENGTH)
 
 
-def _tight(text: str) -> str:
-    return fold_text(text).replace(" ", "")
+def _no_spaces(text: str) -> str:
+    return normalize_text(text).replace(" ", "")
 
 
 def fewest_phrases(phrases: Iterable[str]) -> tuple[str, ...]:

@@ -12,8 +12,8 @@ import typer
 from sqlalchemy.orm import Session
 
 from feeds.text import one_line
-from monitors.matching.lint import Texts, scrutinise
-from monitors.normalize import fold_text
+from monitors.matching.lint import RecordTexts, lint_watchlist
+from monitors.normalize import normalize_text
 from monitors.runs.preview import Preview, Span, in_words, preview
 from monitors.watchlist.csv_io import name_text, read_spreadsheet
 from monitors.watchlist.loader import load_watchlist, read_categories, read_entries, read_entry, read_file
@@ -116,9 +116,9 @@ def check(context: typer.Context) -> None:
     settings: Settings = context.obj
     entries = read_entries(*settings.watchlist_files, categories=read_categories())
     with closing(open_database(settings.database())) as database, database.reading() as session:
-        texts = Texts(names=recipient_names(session), descriptions=buyers_of_texts(session))
+        texts = RecordTexts(names=recipient_names(session), descriptions=buyers_of_texts(session))
         measured = bool(texts.names)
-        findings = scrutinise(entries, texts if measured else None)
+        findings = lint_watchlist(entries, texts if measured else None)
     if findings:
         rows = [("serious" if each.serious else "advice", each.entry, each.what) for each in findings]
         console().print(table("What to look at", ("", "Entry", "What"), rows))
@@ -187,7 +187,7 @@ def entry_from(
     """
     name = texts.get("name") or (phrases or [""])[0].partition("=")[0]
     entry: dict[str, object] = {field: text for field, text in {**texts, "name": name}.items() if text}
-    entry.setdefault("id", re.sub(r"[^a-z0-9]+", "-", fold_text(name).lower()).strip("-"))
+    entry.setdefault("id", re.sub(r"[^a-z0-9]+", "-", normalize_text(name).lower()).strip("-"))
     entry |= {field: list(values) for field, values in lists.items() if values}
     if phrases:
         entry["products"] = [_phrase(each) for each in phrases]

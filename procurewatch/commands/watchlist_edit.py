@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from monitors.matching.lint import mistyped_ueis, unreadable_phrases
+from monitors.matching.lint import mistyped_ueis, unsearchable_phrases
 from monitors.watchlist.csv_io import read_spreadsheet, write_spreadsheet
 from monitors.watchlist.editor import write_entries
 from monitors.watchlist.loader import load_watchlist, read_categories
@@ -132,7 +132,7 @@ def _write(settings: Settings, wanted: Sequence[Vendor]) -> None:
         WatchlistError: no search could be asked for a phrase, or the file cannot be changed so.
     """
     for vendor in wanted:
-        for said in unreadable_phrases(vendor):
+        for said in unsearchable_phrases(vendor):
             raise WatchlistError(f"{vendor.id}: {said}")
     own = settings.own_watchlist
     files = settings.watchlist_files

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from feeds.text import pluralize
-from monitors.matching.lint import Texts, scrutinise
+from monitors.matching.lint import RecordTexts, lint_watchlist
 from monitors.watchlist.loader import read_categories, read_entries
 from monitors.watchlist.yaml_reader import WatchlistError
 from procurewatch.doctor.findings import Finding, Result, sentence
@@ -116,7 +116,7 @@ def check_watchlist(files: list[Path], database: Database | None) -> Iterator[Fi
         action = "docs/watchlist.md describes the format of an entry."
         yield Finding(WATCHLIST, "watchlist", Result.PROBLEM, sentence(str(error)), action)
         return
-    found = scrutinise(entries, _texts(database))
+    found = lint_watchlist(entries, _texts(database))
     serious = [each for each in found if each.serious]
     for each in serious[:MAX_SHOWN]:
         yield Finding(WATCHLIST, "watchlist", Result.PROBLEM, sentence(f"{each.entry}: {each.what}"))
@@ -129,10 +129,10 @@ def check_watchlist(files: list[Path], database: Database | None) -> Iterator[Fi
     yield Finding(WATCHLIST, "watchlist", Result.OK, message, action)
 
 
-def _texts(database: Database | None) -> Texts | None:
+def _texts(database: Database | None) -> RecordTexts | None:
     """Return the names and descriptions of stored records, or `None` if there are none."""
     if database is None:
         return None
     with database.reading() as session:
         names = recipient_names(session)
-        return Texts(names=names, descriptions=buyers_of_texts(session)) if names else None
+        return RecordTexts(names=names, descriptions=buyers_of_texts(session)) if names else None

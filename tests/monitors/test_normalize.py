@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitors.normalize import find_places, fold_text, is_common, map_text, normalise, parse_name, parse_names, peel
+from monitors.normalize import (
+    find_spans,
+    is_common,
+    map_text,
+    normalize_name,
+    normalize_text,
+    parse_name,
+    parse_names,
+    strip_legal_suffix,
+)
 
 
 @pytest.mark.parametrize(
@@ -44,7 +53,7 @@ def test_nothing_is_no_name(raw: str) -> None:
 
 def test_the_same_company_has_the_same_tight_name() -> None:
     names = [parse_name(raw) for raw in ("PEN-LINK, LIMITED", "PENLINK LTD", "Pen Link")]
-    assert {name.tight for name in names if name} == {"PENLINK"}
+    assert {name.no_spaces for name in names if name} == {"PENLINK"}
 
 
 @pytest.mark.parametrize("dba", ["D/B/A", "DBA", "d.b.a.", "doing business as", "D / B / A"])
@@ -84,20 +93,20 @@ def test_common_words() -> None:
 
 
 def test_text_keeps_words_apart_that_a_name_joins() -> None:
-    assert fold_text("LICENSES.SHADOWDRAGON, KHARON'S R&D") == "LICENSES SHADOWDRAGON KHARON S R AND D"
-    assert normalise("A.B.C. O'BRIEN R&D") == "ABC OBRIEN R AND D"
+    assert normalize_text("LICENSES.SHADOWDRAGON, KHARON'S R&D") == "LICENSES SHADOWDRAGON KHARON S R AND D"
+    assert normalize_name("A.B.C. O'BRIEN R&D") == "ABC OBRIEN R AND D"
 
 
 @given(st.text())
 def test_normalising_twice_changes_nothing(raw: str) -> None:
-    assert normalise(normalise(raw)) == normalise(raw)
-    assert fold_text(fold_text(raw)) == fold_text(raw)
+    assert normalize_name(normalize_name(raw)) == normalize_name(raw)
+    assert normalize_text(normalize_text(raw)) == normalize_text(raw)
 
 
 @given(st.text())
 def test_the_quick_and_the_mapped_fold_agree(raw: str) -> None:
     text = map_text(raw)
-    assert text.words == fold_text(raw)
+    assert text.words == normalize_text(raw)
     assert len(text.words) == len(text.origin)
     assert list(text.origin) == sorted(text.origin)
 
@@ -109,21 +118,21 @@ def test_every_folded_letter_comes_from_its_place(raw: str) -> None:
         start, end = text.place(index, index + 1)
         assert end == start + 1
         if letter != " ":
-            assert letter in fold_text(raw[start:end])
+            assert letter in normalize_text(raw[start:end])
 
 
 @given(st.text())
 def test_peeling_leaves_something(raw: str) -> None:
-    normalised = normalise(raw)
-    assert bool(peel(normalised)[0]) == bool(normalised)
+    normalised = normalize_name(raw)
+    assert bool(strip_legal_suffix(normalised)[0]) == bool(normalised)
 
 
 @given(st.one_of(st.text(), st.text(alphabet="AB1 &-.\n", max_size=20)))
 def test_words_are_found_where_their_letters_are(raw: str) -> None:
-    folded = fold_text(raw)
+    folded = normalize_text(raw)
     words = list(re.finditer("[^ ]+", folded))
     spans = [(first.start(), last.end()) for first in words for last in words if first.start() <= last.start()][:30]
     text = map_text(raw)
     places = [text.place(start, end) for start, end in spans]
-    assert find_places(raw, folded, spans) == places
-    assert [find_places(raw, folded, [span]) for span in spans] == [[place] for place in places]
+    assert find_spans(raw, folded, spans) == places
+    assert [find_spans(raw, folded, [span]) for span in spans] == [[place] for place in places]

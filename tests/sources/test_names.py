@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from monitors.normalize import GENERIC_WORDS, LEGAL_FORMS, parse_names
+from monitors.normalize import parse_names
+from monitors.words import GENERIC_WORDS, LEGAL_FORMS
 from sources.names import is_same_name
 
 words = some.sampled_from(

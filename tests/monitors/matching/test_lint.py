@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from monitors.matching.lint import Finding, Texts, scrutinise
+from monitors.matching.lint import Finding, RecordTexts, lint_watchlist
 from monitors.watchlist.loader import read_categories, read_entries
 
 NAMES = [
@@ -16,19 +16,21 @@ NAMES = [
     "RANGER AMERICAN OF PUERTO RICO, LLC",
     "ACME EYES, INC.",
 ]
-TEXTS = Texts(names=NAMES, descriptions=[(f"RECIPIENT {n} LLC", "TRAFFIC CONES") for n in range(25)])
+TEXTS = RecordTexts(names=NAMES, descriptions=[(f"RECIPIENT {n} LLC", "TRAFFIC CONES") for n in range(25)])
 
 
-def findings(folder: Path, entries: str, texts: Texts | None = None) -> list[Finding]:
+def findings(folder: Path, entries: str, texts: RecordTexts | None = None) -> list[Finding]:
     path = folder / "mine.yaml"
     path.write_text(f"vendors:\n{entries}")
     mine = {"acme", "beta"}
-    found = scrutinise(read_entries(path, categories=read_categories()), texts)
+    found = lint_watchlist(read_entries(path, categories=read_categories()), texts)
     return [finding for finding in found if finding.entry in mine]
 
 
 def test_nothing_serious_is_shipped() -> None:
-    assert not [finding for finding in scrutinise(read_entries(categories=read_categories()), TEXTS) if finding.serious]
+    assert not [
+        finding for finding in lint_watchlist(read_entries(categories=read_categories()), TEXTS) if finding.serious
+    ]
 
 
 @pytest.mark.parametrize(

@@ -301,11 +301,11 @@ def test_every_shipped_name_and_phrase_finds_its_vendor(vendor: Vendor) -> None:
         named = {match.vendor_id: match for match in MATCHER.matches(award(known.name, signed=date(year, 1, 1)))}
         assert vendor.id in named, known
         assert vendor.portfolio_of(known) is not Portfolio.BROAD or named[vendor.id].band is MatchBand.REVIEW, known
-    telling = [term for term in vendor_terms(vendor) if term.kind and term.strength is not Strength.WEAK]
+    product_scores = [term for term in vendor_terms(vendor) if term.kind and term.strength is not Strength.WEAK]
     for term in vendor_terms(vendor):
         if term.kind is not None:
             ids = {match.vendor_id for match in MATCHER.matches(award(description=f"1 EA {term.phrase}; RENEWAL"))}
-            expected = any(f" {other.phrase} " in f" {term.phrase} " for other in telling)
+            expected = any(f" {other.phrase} " in f" {term.phrase} " for other in product_scores)
             assert (vendor.id in ids) == expected, term
 
 

@@ -6,14 +6,14 @@ import pytest
 
 from monitors.matching.matcher import Matcher
 from monitors.matching.phrase_index import vendor_terms
-from monitors.matching.typos import SlipIndex
+from monitors.matching.typos import TypoIndex
 from storage.models import MatchBand
 from tests.app_context import shipped
 from tests.awards import award, of_vendors
 
 WATCHLIST = shipped()
 MATCHER = Matcher(WATCHLIST)
-SLIPS = SlipIndex(WATCHLIST.vendors, [term for vendor in WATCHLIST.vendors for term in vendor_terms(vendor)])
+SLIPS = TypoIndex(WATCHLIST.vendors, [term for vendor in WATCHLIST.vendors for term in vendor_terms(vendor)])
 
 
 @pytest.mark.parametrize(

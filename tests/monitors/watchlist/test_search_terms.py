@@ -13,17 +13,20 @@ from pathlib import Path
 import pytest
 
 from monitors.matching.matcher import Matcher
-from monitors.normalize import GENERIC_WORDS, LEGAL_FORMS, fold_text
+from monitors.matching.name_index import NameIndex
+from monitors.normalize import normalize_text
 from monitors.runs.jobs import search_terms
 from monitors.watchlist.loader import load_watchlist
 from monitors.watchlist.model import Kind, KnownName, Portfolio, Product, Strength, Vendor
-from monitors.watchlist.search_terms import search_names, search_phrases, search_short_names, unreadable
+from monitors.watchlist.search_terms import query_error, search_names, search_phrases, search_short_names
+from monitors.words import GENERIC_WORDS, LEGAL_FORMS
 from tests.awards import award
 from tests.searches import description_found, parent_found, recipient_found
 
 WATCHLIST = load_watchlist()
 VENDORS = [entry for entry in WATCHLIST.vendors if entry.kind is Kind.VENDOR]
 MATCHER = Matcher(WATCHLIST)
+NAMES = NameIndex(WATCHLIST.vendors)
 ASKED = search_terms(WATCHLIST.vendors)
 TRANSACTIONS = Path(__file__).parents[4] / "shared/data/usaspending/cbp_ice_transactions_fy2021_2024.csv.gz"
 
@@ -101,12 +104,14 @@ def test_every_uei_that_matches_is_asked_for() -> None:
 
 def described(entry: Vendor) -> Iterator[str]:
     """Descriptions that hold a phrase or a name of an entry, but none that is only recognised (`search: false`)."""
-    silent = {fold_text(each) for product in entry.products if not product.search for each in spellings(product.phrase)}
+    silent = {
+        normalize_text(each) for product in entry.products if not product.search for each in spellings(product.phrase)
+    }
     products = {each for product in entry.products for each in spellings(product.phrase.upper())}
     names = {each for known in names_of(entry) for each in spellings(known.name.upper())}
     for words in products | names | {f"{phrase}S" for phrase in products if not phrase.endswith("S")}:
         text = f"ITEM: {words} (1)"
-        if not any(f" {each}" in fold_text(text) for each in silent):
+        if not any(f" {each}" in normalize_text(text) for each in silent):
             yield text
 
 
@@ -186,10 +191,10 @@ def test_a_name_that_contains_another_is_not_asked_for() -> None:
 )
 def test_phrases_that_no_search_can_read(phrase: str, reason: str) -> None:
     product = Product(phrase, Strength.MEDIUM)
-    assert unreadable(product).startswith(reason)
-    assert bool(unreadable(product)) == bool(reason)
-    assert not unreadable(replace(product, search=False))
-    assert not unreadable(replace(product, strength=Strength.WEAK))
+    assert query_error(product).startswith(reason)
+    assert bool(query_error(product)) == bool(reason)
+    assert not query_error(replace(product, search=False))
+    assert not query_error(replace(product, strength=Strength.WEAK))
     asked = search_phrases(Vendor(id="x", name="Z", category="dna", products=(product,)))
     assert bool(asked) != bool(reason)
 
@@ -200,7 +205,7 @@ def test_whatever_is_sent_can_be_read() -> None:
     phrases = search_phrases(entry)
     assert {"or LOGIC US", "and SO FORTH or", "ACME EYES", "not ONLY"} <= set(phrases)
     for phrase in (*phrases, *ASKED.phrases):
-        assert not unreadable(Product(phrase, Strength.STRONG)) or phrase[:3].islower() or phrase[:2].islower()
+        assert not query_error(Product(phrase, Strength.STRONG)) or phrase[:3].islower() or phrase[:2].islower()
         assert not re.search(r'[()\[\]{}"/\\:^~*?!+|]', phrase), phrase
 
 
@@ -208,7 +213,7 @@ def test_the_recipients_of_real_transactions_that_match_are_found() -> None:
     """Origin: USAspending's contract transactions of ICE and CBP, fiscal years 2021-2024."""
     for name in {row["Recipient Name"] for row in transactions()}:
         for match in MATCHER.matches(award(name)):
-            if MATCHER.indexes.names.find(name)[0].portfolio is not Portfolio.BROAD:
+            if NAMES.find(name)[0].portfolio is not Portfolio.BROAD:
                 assert recipient_found(name, ASKED), (name, match.vendor_id)
 
 

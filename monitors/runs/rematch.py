@@ -1,6 +1,6 @@
-"""Matching stored awards anew, when the watchlist or the matcher has changed.
+"""Match all stored records again after the watchlist or the matcher has changed.
 
-Feeds get only what is new: of the awards that newly concern a vendor, its newest few, as with a first look at a vendor.
+Feeds get only the newest few events of each vendor that gained matches, as after its first poll.
 """
 
 from __future__ import annotations
@@ -11,21 +11,22 @@ from datetime import UTC, datetime
 
 from sqlalchemy.orm import Session
 
+from monitors.matching.matcher import Matcher
 from monitors.runs.jobs import BASELINE_SIZE
-from monitors.runs.match_rows import match_rows
+from monitors.runs.match_rows import match_rows, named_elsewhere
 from monitors.runs.pipeline import RunContext
 from storage.reading.records import all_keys
-from storage.reading.rematching import StoredFacts, drop_matches, facts_of, recipients_changed
+from storage.reading.rematching import StoredFacts, drop_matches, facts_of, keys_by_text, recipients_changed
 from storage.tables import MatchRow
 from storage.writing.runs import publish_newest
 from storage.writing.save import save_matches
 
-AT_ONCE = 200
+BATCH_SIZE = 200
 
 
 @dataclass(slots=True, kw_only=True)
 class RematchReport:
-    """What matching anew came to: `gained` and `lost` awards by vendor id, `told` entries that feeds gain."""
+    """What a rematch changed: `gained` and `lost` records by vendor id, `told` events that feeds gain."""
 
     awards: int = 0
     told: int = 0
@@ -34,18 +35,20 @@ class RematchReport:
 
 
 def rematch(run_context: RunContext) -> RematchReport:
-    """Match every stored award anew, a batch in a transaction: it can be cut off and run again."""
+    """Match every stored record again, a batch in a transaction: it can be interrupted and run again."""
     report = RematchReport()
     newly: dict[str, list[str]] = {}
     now = datetime.now(UTC)
     with run_context.database.reading() as session:
         keys = all_keys(session)
-    for first in range(0, len(keys), AT_ONCE):
+        elsewhere = _vendors_named_elsewhere(session, run_context.matcher)
+    for first in range(0, len(keys), BATCH_SIZE):
         if run_context.stop.is_set():
             break
         with run_context.database.writing() as session:
-            for facts in list(facts_of(session, keys[first : first + AT_ONCE])):
-                rows = match_rows(session, run_context.matcher, facts.record, now)
+            for facts in list(facts_of(session, keys[first : first + BATCH_SIZE])):
+                others = elsewhere.get(facts.row.key, frozenset())
+                rows = match_rows(session, run_context.matcher, facts.record, now, others)
                 for vendor_id in _store(session, facts, rows, now, report):
                     newly.setdefault(vendor_id, []).append(facts.row.key)
     with run_context.database.writing() as session:
@@ -54,15 +57,23 @@ def rematch(run_context: RunContext) -> RematchReport:
     return report
 
 
+def _vendors_named_elsewhere(session: Session, matcher: Matcher) -> dict[str, frozenset[str]]:
+    """Return, by record key, the vendors that are recipients of other records of the same announcement."""
+    found: dict[str, frozenset[str]] = {}
+    for keys in keys_by_text(session):
+        found |= named_elsewhere(matcher, [facts.record for facts in facts_of(session, keys)])
+    return found
+
+
 def _store(
     session: Session, facts: StoredFacts, rows: Sequence[MatchRow], now: datetime, report: RematchReport
 ) -> Sequence[str]:
-    """Store what a record matches now; return the vendors that it newly concerns."""
+    """Store the matches of a record; return the vendors that are new among them."""
     key = facts.row.key
     found = {row.vendor_id for row in rows}
     gained = sorted(found - facts.vendors)
     gone = facts.vendors - found
-    # What matched under a recipient's earlier name cannot be found again from the present one, and stays.
+    # A match by a recipient's earlier name cannot be found again from the present name, so it stays.
     lost = drop_matches(session, key, gone) if gone and not recipients_changed(session, key) else set()
     save_matches(session, facts.row, facts.record, rows, now)
     session.flush()

@@ -43,6 +43,16 @@ def facts_of(session: Session, keys: Sequence[str]) -> Iterator[StoredFacts]:
         )
 
 
+def keys_by_text(session: Session) -> list[list[str]]:
+    """Return the keys of the announcements that share one text: one for each of its awardees."""
+    key, text = col(RecordRow.key), col(RecordRow.description)
+    announcements = select(key, text).where(col(RecordRow.category) == "announcement")
+    keys: dict[str, list[str]] = {}
+    for record_key, description in session.execute(announcements.order_by(key)):
+        keys.setdefault(description, []).append(record_key)
+    return [found for found in keys.values() if len(found) > 1]
+
+
 def recipients_changed(session: Session, record_key: str) -> bool:
     """Whether an award has had another recipient since it was first seen."""
     query = select(func.count()).select_from(EventRow).where(col(EventRow.record_key) == record_key)

@@ -1,18 +1,23 @@
-"""What an order inherits from the agreement it is placed under."""
+"""Which matches are stored: those of an order's agreement, too, but not those of another awardee of the same text."""
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
 from monitors.matching.matcher import Matcher
-from monitors.runs.match_rows import match_rows
-from sources.records import Award, AwardCategory
+from monitors.runs.match_rows import match_rows, named_elsewhere
+from monitors.runs.pipeline import RunContext
+from monitors.runs.rematch import rematch
+from sources.records import Award, AwardCategory, Publication, Recipient
 from storage.database import Database
-from storage.writing.save import save_award
+from storage.writing.save import save_award, save_record
 from tests.app_context import shipped
 from tests.records import BABEL, SEEN, match
+from tests.sources.given import announcement
 
 AGREEMENT = replace(BABEL, key="CONT_IDV_70B06C23A00000001_7014", piid="70B06C23A00000001", category=AwardCategory.IDV)
 
@@ -55,3 +60,47 @@ def test_an_order_that_names_the_vendor_itself_needs_no_agreement(database: Data
     assert [(row.vendor_id, row.band, row.rule != "parent-award") for row in rows] == [
         ("babel-street", "published", True)
     ]
+
+
+TEXT = (
+    "Palantir USG Inc., Palo Alto, California (W56KGU-26-D-0001); and Clearview AI, Inc., New York, New York "
+    "(W56KGU-26-D-0002), will compete for each order of a $99,000,000 contract for PALANTIR GOTHAM and Clearview AI."
+)
+AWARDEES = {"W56KGU26D0001": "Palantir USG Inc.", "W56KGU26D0002": "Clearview AI, Inc."}
+
+
+def awardees(text: str = TEXT) -> list[Publication]:
+    """Return the records of one announcement with two awardees, whose text names both."""
+    return [
+        announcement(f"DOD_{piid}", piid, description=text, title="ARMY", recipient=Recipient(name=name))
+        for piid, name in AWARDEES.items()
+    ]
+
+
+def test_an_awardee_is_no_match_of_the_record_of_another(database: Database, matcher: Matcher) -> None:
+    records = awardees()
+    elsewhere = named_elsewhere(matcher, records)
+    assert elsewhere == {"DOD_W56KGU26D0001": {"clearview-ai"}, "DOD_W56KGU26D0002": {"palantir"}}
+    with database.writing() as session:
+        found = {
+            record.key: [row.vendor_id for row in match_rows(session, matcher, record, SEEN, elsewhere[record.key])]
+            for record in records
+        }
+    assert found == {"DOD_W56KGU26D0001": ["palantir"], "DOD_W56KGU26D0002": ["clearview-ai"]}
+
+
+def test_records_with_other_texts_say_nothing_about_each_other(matcher: Matcher) -> None:
+    first, second = awardees()
+    assert named_elsewhere(matcher, [first, replace(second, description="Another text.")]) == {}
+
+
+def test_a_rematch_leaves_the_other_awardees_out_too(database: Database, matcher: Matcher) -> None:
+    records = awardees()
+    elsewhere = named_elsewhere(matcher, records)
+    with database.writing() as session:
+        for record in records:
+            others = elsewhere[record.key]
+            find = partial(match_rows, session, matcher, now=SEEN, named_elsewhere=others)
+            save_record(session, record, find, SEEN, lambda _vendors: True)
+    report = rematch(RunContext(database=database, matcher=matcher, stop=threading.Event()))
+    assert (report.awards, report.gained, report.lost) == (2, {}, {})

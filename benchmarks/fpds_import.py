@@ -20,7 +20,7 @@ from rich.console import Console
 
 from sources.fpds.contracts import Fpds
 from sources.records import Payload
-from tests.upstreams.fpds_xml import Action, entry, head
+from tests.upstreams.fpds import Action, entry, head
 
 KINDS = ("award", "IDV", "OtherTransactionAward", "OtherTransactionIDV")
 # A real entry has some 18,000 bytes, most of them yes/no facts on the recipient: (300 elements).

@@ -1,9 +1,11 @@
-"""Builds the demo's corpus from a public extract of ICE and CBP contract actions.
+"""Builds the records of the demo from a public extract of ICE and CBP contract actions.
 
 In: a CSV (plain or .gz) of USAspending contract actions with the columns named in `COLUMNS`.
-Out: `procurewatch/demo/corpus.json.gz`, the same bytes for the same input. Run it from the repository's root:
+Out: `tests/upstreams/usaspending/corpus.json.gz`, what the fake USAspending serves, the same bytes for the same input;
+and `procurewatch/demo/awards.json.gz`, what a poll of it brings. Without the CSV only the second file is written. Run
+it from the repository's root:
 
-    python -m scripts.build_demo_corpus PATH/TO/cbp_ice_transactions_fy2021_2024.csv.gz
+    python -m scripts.build_demo_corpus [PATH/TO/cbp_ice_transactions_fy2021_2024.csv.gz]
 """
 
 from __future__ import annotations
@@ -18,11 +20,29 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
-from procurewatch.demo.corpus import BLANK, SUB_AGENCIES, CorpusAction, CorpusAward, to_json
+from monitors.runs.jobs import Lookback, poll_window, search_terms
+from monitors.watchlist.loader import load_watchlist
+from procurewatch.commands.demo import DAYS, LAST_DAY
+from sources.http.client import Client, RateLimit
+from sources.records import Payload
+from sources.usaspending.awards import Usaspending
+from tests.sources.memory import Memory
+from tests.upstreams.usaspending.corpus import (
+    BLANK,
+    SUB_AGENCIES,
+    CorpusAction,
+    CorpusAward,
+    load_corpus,
+    read_corpus,
+    to_json,
+)
+from tests.upstreams.usaspending.server import FakeUsaspending
 
 COLUMNS = (
     "Agency",
@@ -36,7 +56,9 @@ COLUMNS = (
     "Transaction Description",
     "Generated Award ID",
 )
-OUTPUT = Path(__file__).parent.parent / "procurewatch" / "demo" / "corpus.json.gz"
+ROOT = Path(__file__).parent.parent
+CORPUS = ROOT / "tests" / "upstreams" / "usaspending" / "corpus.json.gz"
+RECORDING = ROOT / "procurewatch" / "demo" / "awards.json.gz"
 log = logging.getLogger("build_demo_corpus")
 
 
@@ -251,9 +273,9 @@ def action_of(row: Row) -> CorpusAction:
     )
 
 
-def written(source: Path, awards: Sequence[CorpusAward]) -> bytes:
-    """Return the corpus file's bytes: compressed, without a time stamp, so that they are reproducible."""
-    content = {
+def corpus_of(source: Path, awards: Sequence[CorpusAward]) -> dict[str, Any]:
+    """Return the content of the corpus file."""
+    return {
         "origin": {
             "file": source.name,
             "sha256": hashlib.sha256(source.read_bytes()).hexdigest(),
@@ -263,23 +285,66 @@ def written(source: Path, awards: Sequence[CorpusAward]) -> bytes:
         },
         "awards": [to_json(award) for award in awards],
     }
+
+
+def packed(content: object) -> bytes:
+    """Return JSON, compressed without a time stamp, so that the bytes are reproducible."""
     text = json.dumps(content, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
     return gzip.compress(text.encode(), compresslevel=9, mtime=0)
+
+
+def recording() -> dict[str, Any]:
+    """Return what a poll of the whole watchlist fetches from the fake USAspending, in the order in which it does."""
+    source, stored, awards = Usaspending(), Memory(), []
+    window = poll_window(LAST_DAY, None, None, Lookback(signed=DAYS, sweep=DAYS))
+    with (
+        FakeUsaspending(load_corpus()) as server,
+        Client(source.name, base_url=server.base_url, rate_limit=RateLimit(seconds_between=0)) as client,
+    ):
+        for step in source.poll_steps(search_terms(load_watchlist().vendors), window):
+            for item in source.fetch(client, step, stored):
+                if isinstance(item, Payload) and item.key not in stored.read:
+                    stored.read.add(item.key)
+                    awards.append(_recorded(item))
+    return {"origin": read_corpus()["origin"], "recorded": datetime.now(UTC).isoformat(), "awards": awards}
+
+
+def _recorded(payload: Payload) -> dict[str, Any]:
+    documents = [
+        {
+            "path": urlsplit(one.url).path,
+            "request": one.request,
+            "retrieved": one.retrieved_at.isoformat(),
+            "body": one.body.decode(),
+        }
+        for one in payload.documents
+    ]
+    return {"key": payload.key, "revision": payload.revision, "documents": documents}
 
 
 def main() -> None:
     """Read the extract named on the command line, choose, write, and log how many awards each reason brought."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("extract", type=Path, help="the CSV (or .csv.gz) of contract actions")
+    parser.add_argument("extract", type=Path, nargs="?", help="the CSV (or .csv.gz) of contract actions")
     source = parser.parse_args().extract
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    logging.basicConfig(format="%(message)s")
+    log.setLevel(logging.INFO)
+    if source:
+        write_corpus(source)
+    content = recording()
+    RECORDING.write_bytes(packed(content))
+    log.info("%d awards -> %s", len(content["awards"]), RECORDING)
+
+
+def write_corpus(source: Path) -> None:
+    """Write the corpus file, and log how many awards each reason brought."""
     actions = read_actions(source)
     reasons = selection(actions)
     awards = sorted((award_of(key, actions[key]) for key in reasons), key=lambda award: award.key)
-    OUTPUT.write_bytes(written(source, awards))
+    CORPUS.write_bytes(packed(corpus_of(source, awards)))
     for label in dict.fromkeys(reasons.values()):
         log.info("%4d  %s", sum(reason == label for reason in reasons.values()), label)
-    log.info("%d awards, %d actions -> %s", len(awards), sum(len(a.actions) for a in awards), OUTPUT)
+    log.info("%d awards, %d actions -> %s", len(awards), sum(len(a.actions) for a in awards), CORPUS)
 
 
 if __name__ == "__main__":

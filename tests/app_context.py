@@ -1,4 +1,4 @@
-"""A desk over a stand-in: the whole program but for its command line, on a database of its own."""
+"""A desk over a fake server: the whole program but for its command line, on a database of its own."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ Dump = dict[str, list[tuple[object, ...]]]
 
 
 def settings_for(base_url: str, folder: Path, database_url: str | None = None, **other: object) -> Settings:
-    """Return settings that ask a stand-in, in haste, and look back over the whole corpus."""
+    """Return settings that ask a fake server, in haste, and look back over the whole corpus."""
     given = {"signed_days": 1461, "sweep_days": 1461, "watchlist": [], "only_sources": ["usaspending"], **other}
     source = SourceSettings(base_url=base_url, seconds_between=0, tries=2)
     return Settings.model_validate(
@@ -62,7 +62,7 @@ def settings_for(base_url: str, folder: Path, database_url: str | None = None, *
 def app_context_for(
     base_url: str, folder: Path, database_url: str | None = None, **other: object
 ) -> Iterator[AppContext]:
-    """Open a desk whose only source is a stand-in at `base_url`, with a few vendors on its watchlist."""
+    """Open a desk whose only source is a fake server at `base_url`, with a few vendors on its watchlist."""
     settings = settings_for(base_url, folder, database_url, **other)
     database = open_database(settings.database())
     try:

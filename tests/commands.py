@@ -13,7 +13,7 @@ SOURCE = "PROCUREWATCH_SOURCES__USASPENDING__"
 
 
 def environment(base_url: str = "", **more: str) -> dict[str, str]:
-    """Return an environment in which the program asks a stand-in, in haste."""
+    """Return an environment in which the program asks a fake server, in haste."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("PROCUREWATCH_")}
     if base_url:
         own["PROCUREWATCH_ONLY_SOURCES"] = '["usaspending"]'

@@ -1,9 +1,7 @@
-"""The demo: the main job with no network, on real awards that a stand-in for USAspending serves on this machine."""
+"""The demo: the main job with no network, on recorded awards."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Annotated
@@ -13,15 +11,14 @@ import typer
 from procurewatch.commands.poll import failure_line, poll_source
 from procurewatch.commands.publish import build_site, serve_site
 from procurewatch.context import AppContext, open_app
-from procurewatch.demo.upstream import UsaspendingStandIn, load_corpus
-from procurewatch.settings import Settings, SourceSettings
+from procurewatch.demo.recorded import RecordedUsaspending
+from procurewatch.settings import Settings
 from procurewatch.terminal import AWARD_COLUMNS, award_rows, console, plain, report_line, stopping, table
-from sources.registry import SOURCES
 from storage.search.query import Query
 from storage.search.search import count_records, find_records
 
 FAILED = 1
-LAST_DAY = date(2024, 9, 30)  # of the corpus: fiscal years 2021 to 2024
+LAST_DAY = date(2024, 9, 30)  # of the recorded awards: fiscal years 2021 to 2024
 DAYS = 1461
 
 
@@ -33,10 +30,11 @@ def demo(
 ) -> None:
     """Show the main job with no network: real awards of 2021 to 2024, polled, matched, stored and published."""
     settings: Settings = context.obj
-    with demo_settings(settings) as own, open_app(own) as app_context:
+    own = demo_settings(settings)
+    with open_app(own) as app_context:
         out = console()
         with stopping(app_context.stop):
-            report = poll_source(app_context, SOURCES["usaspending"], LAST_DAY)
+            report = poll_source(app_context, RecordedUsaspending(), LAST_DAY)
         if report.status is None or not report.status.is_good:
             typer.echo(failure_line(report), err=True)
             raise typer.Exit(FAILED)
@@ -50,20 +48,18 @@ def demo(
             serve_site(app_context, "127.0.0.1", port)
 
 
-@contextmanager
-def demo_settings(settings: Settings) -> Iterator[Settings]:
-    """Start the stand-in; give settings that ask it and keep the demo's records apart from the real ones."""
-    with UsaspendingStandIn(load_corpus()) as upstream:
-        yield settings.model_copy(
-            update={
-                "data_dir": settings.data_dir / "demo",
-                "database_url": None,
-                "signed_days": DAYS,
-                "sweep_days": DAYS,
-                "only_sources": ["usaspending"],
-                "sources": {"usaspending": SourceSettings(base_url=upstream.base_url, seconds_between=0)},
-            }
-        )
+def demo_settings(settings: Settings) -> Settings:
+    """Return settings that keep the demo's records apart from the real ones."""
+    return settings.model_copy(
+        update={
+            "data_dir": settings.data_dir / "demo",
+            "database_url": None,
+            "signed_days": DAYS,
+            "sweep_days": DAYS,
+            "only_sources": ["usaspending"],
+            "sources": {},
+        }
+    )
 
 
 def _list(app_context: AppContext) -> None:

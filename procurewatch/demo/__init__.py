@@ -1,1 +1,1 @@
-"""The demo: real awards, and a fake USAspending that serves them over HTTP on this machine."""
+"""The demo's awards: recorded responses of USAspending's API, read by the ordinary pipeline without any request."""

@@ -14,14 +14,13 @@ from typing import Any
 from unittest.mock import patch
 
 from procurewatch.context import AppContext
-from procurewatch.demo.answers import Answer, LoggedRequest, json_answer
-from procurewatch.demo.stand_in import StandIn
 from sources.base import Source
 from sources.registry import SOURCES
 from storage.models import RunStatus
 from storage.search.query import Query
 from storage.search.search import find_events
 from tests.app_context import app_context_with, ignore
+from tests.upstreams.server import Answer, FakeServer, LoggedRequest, json_answer
 
 PAGE = Path(__file__).parents[2] / "docs" / "add-a-source.md"
 NOTICE = {"id": "1", "version": "1", "title": "Face recognition", "text": "Clearview AI licenses", "day": "2026-11-02"}
@@ -36,7 +35,7 @@ def written() -> Source:
     return made()
 
 
-class ExampleCity(StandIn):
+class ExampleCity(FakeServer):
     """Serves `notices`, all of them."""
 
     def __init__(self, *notices: Mapping[str, Any]) -> None:

@@ -13,13 +13,14 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from procurewatch.demo.upstream import UsaspendingStandIn, load_corpus
 from procurewatch.websub import announce, feeds_with_news
 from storage.database import Database
 from storage.models import RunStatus
 from tests.app_context import app_context_for, poll
 from tests.records import BABEL, CLEARVIEW, LATER, SEEN, match
 from tests.storage.tables import no, save
+from tests.upstreams.usaspending.corpus import load_corpus
+from tests.upstreams.usaspending.server import FakeUsaspending
 
 SITE = "https://watch.example.org/pw"
 
@@ -91,7 +92,7 @@ def test_a_hub_that_fails_fails_nothing(database: Database) -> None:
 def test_a_poll_that_tells_something_pings_the_hub_and_ends_well_whatever_it_says(tmp_path: Path, status: int) -> None:
     awards = [award for award in load_corpus() if "CLEARVIEW AI" in (award.recipient_name or "")]
     with (
-        UsaspendingStandIn(awards) as upstream,
+        FakeUsaspending(awards) as upstream,
         hub(status) as (address, told),
         app_context_for(upstream.base_url, tmp_path, websub_hub=address, site_url=SITE) as app_context,
     ):

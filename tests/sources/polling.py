@@ -7,12 +7,12 @@ from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
 from monitors.runs.jobs import Lookback, poll_window
-from procurewatch.demo.stand_in import StandIn
 from sources.base import FailedStep, Fetched, FetchStep, IncompleteResult, SearchTerms, Source
 from sources.errors import SourceError
 from sources.records import Award, MatchedAward, Payload, Problem, Publication
 from tests.sources.memory import Memory
 from tests.sources.upstream import client_of, held_record
+from tests.upstreams.server import FakeServer
 
 Record = Award | Publication
 
@@ -54,7 +54,7 @@ class Poller:
     """
 
     source: Source
-    server: StandIn
+    server: FakeServer
     terms: SearchTerms
     concerns: Callable[[Record], bool] = lambda _record: True
     memory: Memory = field(default_factory=Memory)

@@ -115,7 +115,7 @@ def test_one_module_of_the_program_imports_httpx_and_no_other_way_to_the_network
     imports = {path.relative_to(ROOT).as_posix(): imported_by(path) for path in modules}
     importers = {
         name: [path for path, imported in imports.items() if name in imported]
-        for name in ("httpx", "httpcore", "requests", "aiohttp", "urllib3")
+        for name in ("httpx", "httpcore", "requests", "aiohttp", "urllib3", "tests")
     }
     assert importers == {
         "httpx": ["sources/http/client.py"],
@@ -123,6 +123,7 @@ def test_one_module_of_the_program_imports_httpx_and_no_other_way_to_the_network
         "requests": [],
         "aiohttp": [],
         "urllib3": [],
+        "tests": [],
     }
 
 

@@ -12,14 +12,14 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
-from procurewatch.demo.stand_in import StandIn
-from procurewatch.demo.upstream import Answer, CorpusAction, CorpusAward, LoggedRequest
 from sources.base import FailedStep, Fetched, FetchStep, IncompleteResult, NotModified, Source, StoredVersion
 from sources.http.client import Client, RateLimit, Timeouts
 from sources.records import Award, Payload, Problem, Publication, Record
 from sources.usaspending.awards import Usaspending
 from tests.sources.memory import Memory
 from tests.upstreams.faults import FaultyUsaspending
+from tests.upstreams.server import Answer, FakeServer, LoggedRequest
+from tests.upstreams.usaspending.corpus import CorpusAction, CorpusAward
 
 SOURCE = Usaspending()
 DAY = date(2024, 5, 6)
@@ -27,7 +27,7 @@ Json = dict[str, Any]
 Change = Callable[[Json], object]
 
 
-class Alterable(StandIn):
+class Alterable(FakeServer):
     """To be mixed in before a fake server whose answers a test may change: see `alter` and `fail`.
 
     `sent` holds the bodies it sent, by path.
@@ -47,17 +47,17 @@ class Alterable(StandIn):
 
     def alter(self, on: str, change: Change) -> None:
         """Let `change` edit the JSON of answers whose path ends with `on`; what it returns, if anything, is sent."""
-        with self.answers_held_back():
+        with self.paused():
             self._changes.append((on, change))
 
     def fail(self, when: Callable[[LoggedRequest], bool], status: int = 503) -> None:
         """Answer such requests with a status and an empty body, as the API does when its index fails."""
-        with self.answers_held_back():
+        with self.paused():
             self._failures.append((when, status))
 
     def mend(self) -> None:
         """Change and fail no more."""
-        with self.answers_held_back():
+        with self.paused():
             self._changes.clear()
             self._failures.clear()
 
@@ -135,7 +135,7 @@ class Walk:
     error: Exception | None = None
 
 
-def walk(source: Source, server: StandIn, steps: Sequence[FetchStep], memory: Memory | None = None) -> Walk:
+def walk(source: Source, server: FakeServer, steps: Sequence[FetchStep], memory: Memory | None = None) -> Walk:
     """Walk steps, one after the other; keep what came before an error."""
     done, stored = Walk(), memory or Memory()
     with client_of(server.base_url, source.name) as client:
@@ -149,7 +149,7 @@ def walk(source: Source, server: StandIn, steps: Sequence[FetchStep], memory: Me
 
 
 def items_of(
-    source: Source, server: StandIn, steps: Sequence[FetchStep], memory: Memory | None = None
+    source: Source, server: FakeServer, steps: Sequence[FetchStep], memory: Memory | None = None
 ) -> list[Fetched]:
     """Walk steps to their ends."""
     done = walk(source, server, steps, memory)
@@ -158,7 +158,7 @@ def items_of(
     return done.items
 
 
-def fetched(server: StandIn, step: FetchStep, memory: Memory | None = None) -> list[Fetched]:
+def fetched(server: FakeServer, step: FetchStep, memory: Memory | None = None) -> list[Fetched]:
     """Walk one step of contracts and IDVs to its end."""
     return items_of(SOURCE, server, [step], memory)
 

@@ -1,1 +1,1 @@
-"""Local stand-ins for the public APIs, and the ways they can fail."""
+"""Local fake servers for the public APIs, and the ways they can fail."""

@@ -14,9 +14,8 @@ import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from procurewatch.demo.answers import Answer, LoggedRequest
-from procurewatch.demo.stand_in import StandIn
 from tests.upstreams.faults import Faulty
+from tests.upstreams.server import Answer, FakeServer, LoggedRequest
 
 FOLDER = "/ombegov/2025-Federal-Agency-AI-Use-Case-Inventory/main/Data/"
 INDIVIDUAL = FOLDER + "2025_individually_reported_AI_use_cases.csv"
@@ -184,7 +183,7 @@ def table(header: Sequence[str], rows: Sequence[Row]) -> bytes:
     return text.getvalue().encode("utf-8-sig")
 
 
-class AiInventoryStandIn(StandIn):
+class FakeAiInventory(FakeServer):
     """raw.githubusercontent.com with the three files; `files` holds what is served, by path.
 
     `wrong` names an assumption of the adapter's that does not hold.
@@ -221,7 +220,7 @@ class AiInventoryStandIn(StandIn):
         return Answer(body=body, content_type=PLAIN, headers={"Cache-Control": "max-age=300"})
 
 
-class FaultyAiInventory(Faulty, AiInventoryStandIn):
+class FaultyAiInventory(Faulty, FakeAiInventory):
     """The same, failing."""
 
     renaming = (b"vendor_name", b"supplier_name")

@@ -1,4 +1,4 @@
-"""A stand-in for war.gov's contract announcements and for the Internet Archive, both on one address.
+"""A fake server for war.gov's contract announcements and for the Internet Archive, both on one address.
 
 What is known of them: the RSS index answers plain clients, newest first, 500 items at most; pages may answer 403 with
 an "Access Denied" page (seen May to October 2026); a page's address works with or without its last part. The archive:
@@ -16,9 +16,8 @@ from email.utils import format_datetime
 from urllib.parse import parse_qs, unquote, urlsplit
 from xml.sax.saxutils import escape
 
-from procurewatch.demo.answers import HTML_TYPE, Answer, LoggedRequest, json_answer
-from procurewatch.demo.stand_in import StandIn
 from tests.upstreams.faults import Faulty
+from tests.upstreams.server import HTML_TYPE, Answer, FakeServer, LoggedRequest, json_answer
 
 SITE = "https://www.war.gov"
 LONGEST = 500
@@ -46,7 +45,7 @@ class Page:
         return f"/News/Contracts/Contract/Article/{self.number}/{slug}/"
 
 
-class DodStandIn(StandIn):
+class FakeDod(FakeServer):
     """Serves `pages`. `refuses`: pages answer 403, the index does not. `others` are items of the test's own.
 
     `hidden` pages are served but not listed; the index lists `longest` pages at most.
@@ -139,7 +138,7 @@ def _closest(copies: Sequence[str], wanted: str) -> str:
     return min(copies, key=lambda copy: abs(int(copy) - int(wanted.ljust(14, "0"))))
 
 
-class FaultyDod(Faulty, DodStandIn):
+class FaultyDod(Faulty, FakeDod):
     """War.gov and the archive, failing."""
 
     renaming = (b"<item>", b"<entry>")

@@ -1,4 +1,4 @@
-"""A small world for each source: its stand-in with something that concerns the watchlist, and what is new later."""
+"""A small world for each source: its fake server with something that concerns the watchlist, and what is new later."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
 
-from procurewatch.demo.corpus import CorpusAction, CorpusAward
 from sources.base import Source
 from sources.registry import SOURCES
 from tests.sources.dod.articles import page
@@ -17,12 +16,10 @@ from tests.sources.examples import examples_of
 from tests.sources.sam.records import record
 from tests.upstreams import ai_inventory, federal_register, sam_contract_awards, sam_opportunities
 from tests.upstreams.dod import FaultyDod, Page
-from tests.upstreams.faults import FaultyUsaspending
-from tests.upstreams.fpds import FaultyFpds
-from tests.upstreams.fpds_xml import Action
-from tests.upstreams.recorded import FaultyRecorded
-from tests.upstreams.usaspending.assistance import CorpusGrant, FaultyAssistance
-from tests.upstreams.usaspending.subawards import CorpusSubaward, FaultySubawards
+from tests.upstreams.faults import FaultyRecorded, FaultyUsaspending
+from tests.upstreams.fpds import Action, FaultyFpds
+from tests.upstreams.usaspending.corpus import CorpusAction, CorpusAward, CorpusSubaward
+from tests.upstreams.usaspending.grants import CorpusGrant, FaultyAssistance, FaultySubawards
 
 FIRST = date(2026, 11, 18)
 SECOND = FIRST + timedelta(days=2)  # by then there is news
@@ -37,7 +34,7 @@ class World:
     `open` starts its fake server with what there is on FIRST, `add` adds what is new on SECOND; both concern `vendor`.
     Without `add` nothing is new on SECOND.
     `places` are parts of the paths that it asks for, in order; the field that RENAMED_FIELD renames is in the answers
-    of `renamed`, those of `filtered` say which filters were used ("": none does). `key` is what the stand-in takes, if
+    of `renamed`, those of `filtered` say which filters were used ("": none does). `key` is what the server takes, if
     one is needed; `also` names the other hosts that it stands in for.
     """
 

@@ -1,4 +1,4 @@
-"""Stand-ins that can be told to fail, in each way a public API has been seen to fail."""
+"""Fake servers that can be told to fail, in each way a public API has been seen to fail."""
 
 from __future__ import annotations
 
@@ -6,16 +6,19 @@ import json
 import socket
 import struct
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from enum import Enum, auto
 from functools import cached_property
+from http import HTTPStatus
 from typing import ClassVar
+from urllib.parse import urlsplit
 
-from procurewatch.demo.answers import HTML_TYPE
-from procurewatch.demo.stand_in import StandIn
-from procurewatch.demo.upstream import Answer, LoggedRequest, UsaspendingStandIn
+from sources.records import Document
+from tests.upstreams.server import HTML_TYPE, Answer, FakeServer, LoggedRequest
+from tests.upstreams.usaspending.server import FakeUsaspending
 
 PAGE = b"<!doctype html><html><head><title>Access Denied</title></head><body>Please enable cookies.</body></html>"
 UNUSED = "The following filters from the request were not used: {'recipient_search_txt'}. See https://api.usaspending.gov/docs/endpoints"
@@ -69,8 +72,8 @@ class Playing:
         return True
 
 
-class Faulty(StandIn):
-    """A stand-in with a `play` button, to be mixed in before one that answers: `class F(Faulty, SomeStandIn)`.
+class Faulty(FakeServer):
+    """A fake server with a `play` button, to be mixed in before one that answers: `class F(Faulty, SomeFakeServer)`.
 
     `retry_after` seconds go with a 429; `drip_seconds` lie between two bytes; RENAMED_FIELD puts
     the second of `renaming` for the first.
@@ -86,12 +89,12 @@ class Faulty(StandIn):
 
     def play(self, fault: Fault, *, on: str = "", times: int | None = None, after: int = 0) -> None:
         """Play `fault` where the path holds `on`, `times` times (`None`: for good), after `after` good answers."""
-        with self.answers_held_back():
+        with self.paused():
             self._playing.append(Playing(fault=fault, on=on, times=times, after=after))
 
     def heal(self) -> None:
         """Play no fault any more."""
-        with self.answers_held_back():
+        with self.paused():
             self._playing.clear()
 
     def answer(self, request: LoggedRequest) -> Answer:
@@ -153,7 +156,28 @@ class Faulty(StandIn):
                 )
 
 
-class FaultyUsaspending(Faulty, UsaspendingStandIn):
+class FaultyUsaspending(Faulty, FakeUsaspending):
     """USAspending, failing."""
 
     renaming = (b'"generated_internal_id"', b'"generated_internal_identifier"')
+
+
+class _Recorded(FakeServer):
+    """Answers a request with the recorded document of the same path, whatever its query."""
+
+    def __init__(self, documents: Sequence[Document]) -> None:
+        self.documents = {urlsplit(document.url).path: document for document in documents}
+        super().__init__()
+
+    def answer(self, request: LoggedRequest) -> Answer:
+        """Return what was recorded."""
+        document = self.documents.get(urlsplit(request.path).path)
+        if document is None:
+            return Answer(status=HTTPStatus.NOT_FOUND, body=b'{"message": "nothing is recorded at this path"}')
+        return Answer(body=document.body, content_type=document.content_type)
+
+
+class FaultyRecorded(Faulty, _Recorded):
+    """Serves recorded documents. RENAMED_FIELD renames every field of a JSON document."""
+
+    renaming = (b'":', b'_renamed":')

@@ -20,10 +20,9 @@ from datetime import date
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from procurewatch.demo.answers import Answer, LoggedRequest, Refusal, json_answer
-from procurewatch.demo.stand_in import StandIn
 from tests.upstreams import public_inspection
 from tests.upstreams.faults import Faulty
+from tests.upstreams.server import Answer, FakeServer, LoggedRequest, Refusal, json_answer
 
 Json = dict[str, Any]
 DOCUMENTS = "/api/v1/documents.json"
@@ -182,7 +181,7 @@ FEE_RULE = document(
 RECORDED = (PRIVACY_NOTICE, REQUEST, FILING_RULE, FEE_RULE)
 
 
-class FederalRegisterStandIn(StandIn):
+class FakeFederalRegister(FakeServer):
     """The API with `documents`, and with those `inspected`, which are on public inspection.
 
     `wider_count` is what `count` tells in excess of what the search itself finds. `wrong` names an assumption of the
@@ -257,7 +256,7 @@ class FederalRegisterStandIn(StandIn):
         return answer
 
 
-class FaultyFederalRegister(Faulty, FederalRegisterStandIn):
+class FaultyFederalRegister(Faulty, FakeFederalRegister):
     """The same, failing."""
 
     renaming = (b'"document_number"', b'"number"')

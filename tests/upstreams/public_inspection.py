@@ -1,4 +1,4 @@
-"""Documents on public inspection, as the stand-in of the Federal Register holds them.
+"""Documents on public inspection, as the fake server of the Federal Register holds them.
 
 Written from the API's own code (github.com/usnationalarchives/federalregister-api-core:
 es_public_inspection_document_search.rb, public_inspection_document_serializer.rb and

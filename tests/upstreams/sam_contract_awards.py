@@ -1,4 +1,4 @@
-"""A stand-in for SAM.gov's Contract Awards API, from GSA's page on it, as strict as that says.
+"""A fake server for SAM.gov's Contract Awards API, from GSA's page on it, as strict as that says.
 
 Facts: `_apidocs/contract-awards.md` of GSA/open-gsa-redesign (v1.0): parameters, operators, limits, "HTTP Response
 Codes" with their texts, examples 1 to 6 for the shapes. From those who have called it: refusals count against the
@@ -24,9 +24,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl, urlsplit
 
-from procurewatch.demo.answers import HTML_TYPE, Answer, LoggedRequest, Refusal, json_answer
-from procurewatch.demo.stand_in import StandIn
 from tests.upstreams.faults import Faulty
+from tests.upstreams.server import HTML_TYPE, Answer, FakeServer, LoggedRequest, Refusal, json_answer
 
 Json = dict[str, Any]
 DATA = Path(__file__).parents[1] / "data" / "sam"
@@ -85,7 +84,7 @@ class Export:
     tries: int = 0
 
 
-class SamContractAwardsStandIn(StandIn):
+class FakeSamContractAwards(FakeServer):
     """SAM.gov's contract awards: `records` and `deleted`, as of `today`, for one key with `requests_per_day` requests.
 
     `ready_after`: how often a file is asked for before it is there; `not_ready`: how that shows ("400", "303", "s3",
@@ -119,7 +118,7 @@ class SamContractAwardsStandIn(StandIn):
 
     def expire(self) -> None:
         """Let all tokens expire."""
-        with self.answers_held_back():
+        with self.paused():
             self.exports.clear()
 
     def answer(self, request: LoggedRequest) -> Answer:
@@ -306,7 +305,7 @@ def check_paging(given: Mapping[str, str]) -> None:
 def matches(record: Json, name: str, value: str) -> bool:
     """Whether a record is what a filter asks for."""
     if name not in PLACES:
-        raise Refusal(501, {"message": f"the stand-in has no filter {name}"})
+        raise Refusal(501, {"message": f"the fake server has no filter {name}"})
     held = at(record, PLACES[name])
     if name in DATES:
         form = DATE_RANGE.fullmatch(value)
@@ -325,7 +324,7 @@ def sections(record: Json, given: Mapping[str, str]) -> Json:
     return {name: value for name, value in record.items() if name in wanted}
 
 
-class FaultySamContractAwards(Faulty, SamContractAwardsStandIn):
+class FaultySamContractAwards(Faulty, FakeSamContractAwards):
     """SAM.gov's contract awards, failing."""
 
     renaming: ClassVar[tuple[bytes, bytes]] = (b'"awardSummary"', b'"awards"')

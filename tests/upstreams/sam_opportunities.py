@@ -3,7 +3,7 @@
 Facts: GSA/open-gsa-redesign, _apidocs/get-opportunities-public-api.md (parameters, messages) and
 v1/get-opportunities-v2.yml (statuses). As others saw it in 2026: the shapes of 401 and 429, that a 400 costs a request,
 that 404 answers an unknown key, that an offset counts pages, that a page past the end holds one arbitrary notice (1102-
-sam, measured in August), and that a parameter it does not know, such as noticeId, is ignored. By default the stand-in
+sam, measured in August), and that a parameter it does not know, such as noticeId, is ignored. By default the server
 does what was measured; where an adapter's assumption may be wrong, it can do otherwise.
 """
 
@@ -17,12 +17,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from procurewatch.demo.answers import HTML_TYPE, Answer, LoggedRequest, Refusal, json_answer
-from procurewatch.demo.stand_in import StandIn
 from tests.upstreams.faults import Faulty
+from tests.upstreams.server import HTML_TYPE, Answer, FakeServer, LoggedRequest, Refusal, json_answer
 
 Json = dict[str, Any]
-KEY = "the-key-of-the-stand-in"
+KEY = "the-key-of-the-fake-server"
 SAMPLES: list[Json] = json.loads((Path(__file__).parents[1] / "data" / "sam" / "notices.json").read_text("utf-8"))
 
 
@@ -48,7 +47,7 @@ class Page(Exception):
         self.body = body
 
 
-class SamOpportunities(StandIn):
+class SamOpportunities(FakeServer):
     """Serves `notices`, newest first, and `texts` (HTML by notice id) to `KEY`.
 
     `counts_records`: an offset counts records, not pages. `nothing_is_404`: a search that finds nothing is answered

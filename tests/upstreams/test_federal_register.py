@@ -1,4 +1,4 @@
-"""The stand-in of the Federal Register is as strict as the API, over real HTTP."""
+"""The fake server of the Federal Register is as strict as the API, over real HTTP."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.upstreams.federal_register import DOCUMENTS, RECORDED, FederalRegisterStandIn, document
+from tests.upstreams.federal_register import DOCUMENTS, RECORDED, FakeFederalRegister, document
 
 MANY = [document(f"2024-{n:05}", "2024-05-06", f"Drone {n}") for n in range(2_100)]
 
 
 @pytest.fixture
-def server() -> Iterator[FederalRegisterStandIn]:
-    with FederalRegisterStandIn() as stand_in:
-        yield stand_in
+def server() -> Iterator[FakeFederalRegister]:
+    with FakeFederalRegister() as fake_server:
+        yield fake_server
 
 
-def asked(server: FederalRegisterStandIn, *params: tuple[str, str], path: str = DOCUMENTS) -> tuple[int, Any]:
+def asked(server: FakeFederalRegister, *params: tuple[str, str], path: str = DOCUMENTS) -> tuple[int, Any]:
     response = httpx.get(f"{server.base_url}{path}", params=list(params), trust_env=False)
     return response.status_code, response.json()
 
 
-def numbers(server: FederalRegisterStandIn, term: str) -> list[str]:
+def numbers(server: FakeFederalRegister, term: str) -> list[str]:
     status, content = asked(server, ("conditions[term]", term), ("order", "oldest"))
     assert status == 200
     assert content["count"] == len(content.get("results", []))
@@ -48,11 +48,11 @@ def numbers(server: FederalRegisterStandIn, term: str) -> list[str]:
         ('"license skydio"', ["2024-10001"]),  # related, for want of an operator
     ],
 )
-def test_terms(server: FederalRegisterStandIn, term: str, found: list[str]) -> None:
+def test_terms(server: FakeFederalRegister, term: str, found: list[str]) -> None:
     assert numbers(server, term) == found
 
 
-def test_nothing_found_is_without_results_and_pages(server: FederalRegisterStandIn) -> None:
+def test_nothing_found_is_without_results_and_pages(server: FakeFederalRegister) -> None:
     status, content = asked(server, ("conditions[term]", '("nothing at all")'))
     assert (status, sorted(content), content["count"]) == (200, ["count", "description"], 0)
 
@@ -77,11 +77,11 @@ def test_nothing_found_is_without_results_and_pages(server: FederalRegisterStand
     ],
     ids=["condition", "date", "agency", "field", "full text", "clauses"],
 )
-def test_refusals(server: FederalRegisterStandIn, params: list[tuple[str, str]], status: int, content: Any) -> None:
+def test_refusals(server: FakeFederalRegister, params: list[tuple[str, str]], status: int, content: Any) -> None:
     assert asked(server, *params) == (status, content)
 
 
-def test_only_one_path_and_one_method(server: FederalRegisterStandIn) -> None:
+def test_only_one_path_and_one_method(server: FakeFederalRegister) -> None:
     assert asked(server, path="/api/v1/articles.json")[0] == 404
     assert httpx.post(f"{server.base_url}{DOCUMENTS}", trust_env=False).status_code == 405
     assert asked(server, ("conditions[term]", "x" * 8_000))[0] == 414
@@ -89,12 +89,12 @@ def test_only_one_path_and_one_method(server: FederalRegisterStandIn) -> None:
 
 @pytest.mark.parametrize(("size", "rows"), [("1", 20), ("2", 2), ("1000", 1000), ("1001", 20), ("x", 20), ("", 20)])
 def test_a_page_size_it_does_not_like_becomes_twenty(size: str, rows: int) -> None:
-    with FederalRegisterStandIn(MANY) as server:
+    with FakeFederalRegister(MANY) as server:
         assert len(asked(server, ("per_page", size))[1]["results"]) == rows
 
 
 def test_pages_follow_each_other_up_to_the_two_thousandth_row() -> None:
-    with FederalRegisterStandIn(MANY) as server:
+    with FakeFederalRegister(MANY) as server:
         first = asked(server, ("per_page", "1000"))[1]
         second = httpx.get(first["next_page_url"].replace("https://www.federalregister.gov", server.base_url)).json()
         assert (first["count"], first["total_pages"]) == (2_100, 3)
@@ -104,7 +104,7 @@ def test_pages_follow_each_other_up_to_the_two_thousandth_row() -> None:
         assert asked(server, ("page", "51"))[1]["results"] == asked(server)[1]["results"]
 
 
-def test_conditions_narrow_and_order_orders(server: FederalRegisterStandIn) -> None:
+def test_conditions_narrow_and_order_orders(server: FakeFederalRegister) -> None:
     def found(*params: tuple[str, str]) -> list[str]:
         return [row["document_number"] for row in asked(server, *params)[1].get("results", [])]
 
@@ -120,6 +120,6 @@ def test_conditions_narrow_and_order_orders(server: FederalRegisterStandIn) -> N
     assert len(RECORDED) == len(newest)
 
 
-def test_the_passage_marks_what_was_found(server: FederalRegisterStandIn) -> None:
+def test_the_passage_marks_what_was_found(server: FakeFederalRegister) -> None:
     params = (("conditions[term]", '("license plate readers")'), ("fields[]", "excerpts"))
     assert '<span class="match">license plate readers</span>' in asked(server, *params)[1]["results"][0]["excerpts"]

@@ -1,4 +1,4 @@
-"""The stand-in for SAM.gov's contract awards refuses what SAM.gov refuses, in its words, and counts it."""
+"""The fake server for SAM.gov's contract awards refuses what SAM.gov refuses, in its words, and counts it."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from urllib.request import Request, urlopen
 import pytest
 
 from tests.sources.sam.records import record
-from tests.upstreams.sam_contract_awards import DOWNLOAD, KEY, SEARCH, SamContractAwardsStandIn
+from tests.upstreams.sam_contract_awards import DOWNLOAD, KEY, SEARCH, FakeSamContractAwards
 
 
 @pytest.fixture
-def server() -> Iterator[SamContractAwardsStandIn]:
-    with SamContractAwardsStandIn([record(f"P{n}") for n in range(5)], [record("GONE")]) as stand_in:
-        yield stand_in
+def server() -> Iterator[FakeSamContractAwards]:
+    with FakeSamContractAwards([record(f"P{n}") for n in range(5)], [record("GONE")]) as fake_server:
+        yield fake_server
 
 
-def ask(server: SamContractAwardsStandIn, path: str = SEARCH, key: str = KEY, **parameters: str) -> tuple[int, Any]:
+def ask(server: FakeSamContractAwards, path: str = SEARCH, key: str = KEY, **parameters: str) -> tuple[int, Any]:
     request = Request(f"{server.base_url}{path}?{urlencode(parameters)}", headers={"X-Api-Key": key} if key else {})  # noqa: S310
     try:
         with urlopen(request, timeout=10) as answer:  # noqa: S310
@@ -48,14 +48,14 @@ def ask(server: SamContractAwardsStandIn, path: str = SEARCH, key: str = KEY, **
         ({"awardeeUniqueEntityId": "~".join(["X"] * 101)}, "More than 100 Unique Entity IDs are not allowed."),
     ],
 )
-def test_refusals(server: SamContractAwardsStandIn, parameters: dict[str, str], message: str) -> None:
+def test_refusals(server: FakeSamContractAwards, parameters: dict[str, str], message: str) -> None:
     status, answer = ask(server, **parameters)
     assert status == 400
     assert message in answer["message"]
     assert server.used == 1  # a refusal costs a request
 
 
-def test_a_page(server: SamContractAwardsStandIn) -> None:
+def test_a_page(server: FakeSamContractAwards) -> None:
     status, answer = ask(server, limit="2", offset="2", lastModifiedDate="[11/01/2026,]", includeSections="contractId")
     assert status == 200
     assert {name: answer[name] for name in ("totalRecords", "limit", "offset")} == {
@@ -67,11 +67,11 @@ def test_a_page(server: SamContractAwardsStandIn) -> None:
     assert list(answer["awardSummary"][0]) == ["contractId"]
 
 
-def test_too_large_a_limit_is_a_string_with_status_200(server: SamContractAwardsStandIn) -> None:
+def test_too_large_a_limit_is_a_string_with_status_200(server: FakeSamContractAwards) -> None:
     assert ask(server, limit="101") == (200, 'Max value allowed for parameter "limit" is 100')
 
 
-def test_nothing_found_has_its_counts_elsewhere_and_no_list(server: SamContractAwardsStandIn) -> None:
+def test_nothing_found_has_its_counts_elsewhere_and_no_list(server: FakeSamContractAwards) -> None:
     status, answer = ask(server, dateSigned="01/01/1990")
     assert (status, answer["awardResponse"]["totalRecords"]) == (200, "0")
     assert "awardSummary" not in answer
@@ -80,7 +80,7 @@ def test_nothing_found_has_its_counts_elsewhere_and_no_list(server: SamContractA
     assert ask(server, deletedStatus="yes")[1]["totalRecords"] == "1"
 
 
-def test_a_list_finds_all_or_the_first_alone(server: SamContractAwardsStandIn) -> None:
+def test_a_list_finds_all_or_the_first_alone(server: FakeSamContractAwards) -> None:
     server.records[0] = record("OTHER", uei="OTHEROTHEROT")
     both = {"awardeeUniqueEntityId": "OTHEROTHEROT~ACMEACMEACME"}
     assert ask(server, **both)[1]["totalRecords"] == "5"
@@ -88,13 +88,13 @@ def test_a_list_finds_all_or_the_first_alone(server: SamContractAwardsStandIn) -
     assert ask(server, **both)[1]["totalRecords"] == "1"
 
 
-def test_an_offset_counts_pages_or_records(server: SamContractAwardsStandIn) -> None:
+def test_an_offset_counts_pages_or_records(server: FakeSamContractAwards) -> None:
     assert len(ask(server, limit="2", offset="2")[1]["awardSummary"]) == 1
     server.counts_records = True
     assert len(ask(server, limit="2", offset="2")[1]["awardSummary"]) == 2
 
 
-def test_an_extract(server: SamContractAwardsStandIn) -> None:
+def test_an_extract(server: FakeSamContractAwards) -> None:
     server.ready_after = 1
     token = ask(server, format="json", emailId="No")[1]["exportToken"]
     status, answer = ask(server, DOWNLOAD, token=token)
@@ -110,7 +110,7 @@ def test_an_extract(server: SamContractAwardsStandIn) -> None:
     assert "Total Number of Records: 5 exceeded" in ask(server, format="csv", emailId="No")[1]["message"]
 
 
-def test_keys_and_quota(server: SamContractAwardsStandIn) -> None:
+def test_keys_and_quota(server: FakeSamContractAwards) -> None:
     assert ask(server, key="")[0] == 403
     assert "invalid API key" in ask(server, key="x")[1]["message"]
     server.used = 10

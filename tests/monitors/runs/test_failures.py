@@ -13,13 +13,13 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from procurewatch.context import AppContext
-from procurewatch.demo.upstream import CorpusAward, load_corpus
 from sources.http.client import Timeouts
 from storage.models import RunStatus
 from storage.tables import RecordRow
 from storage.writing.runs import checkpoint
 from tests.app_context import app_context_for, backfill, dump, later, poll
 from tests.upstreams.faults import Fault, FaultyUsaspending
+from tests.upstreams.usaspending.corpus import CorpusAward, load_corpus
 
 SEARCH, DETAIL, TRANSACTIONS = "search/spending_by_award/", "/awards/CONT", "/v2/transactions/"
 
@@ -52,7 +52,7 @@ def keys(app_context: AppContext) -> set[str]:
 
 @contextmanager
 def polled(corpus: list[CorpusAward], folder: Path) -> Iterator[tuple[FaultyUsaspending, AppContext]]:
-    """A stand-in, and a desk that has its baseline and sees something new next time."""
+    """A fake server, and a desk that has its baseline and sees something new next time."""
     held_back = [award for award in corpus if "PANAMERICA" in (award.recipient_name or "")]
     others = [award for award in corpus if award not in held_back]
     with FaultyUsaspending(others) as upstream, app_context_for(upstream.base_url, folder) as app_context:

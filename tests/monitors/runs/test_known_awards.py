@@ -16,14 +16,14 @@ import pytest
 
 from feeds.entries.titles import title_for
 from procurewatch.context import AppContext
-from procurewatch.demo.corpus import CorpusAction, CorpusAward
-from procurewatch.demo.upstream import UsaspendingStandIn, load_corpus
 from storage.models import EventKind, RunStatus
 from storage.reading.records import actions_of
 from storage.search.query import Query
 from storage.search.search import count_records, find_events
 from storage.writing.milestones import COUNTED_UP
 from tests.app_context import LAST_DAY, app_context_for, poll
+from tests.upstreams.usaspending.corpus import CorpusAction, CorpusAward, load_corpus
+from tests.upstreams.usaspending.server import FakeUsaspending
 
 PIID = "70B03C23F00001053"
 BOUGHT = "U.S. Customs and Border Protection buys Babel Street through PANAMERICA COMPUTERS, INC."
@@ -32,7 +32,7 @@ BOUGHT = "U.S. Customs and Border Protection buys Babel Street through PANAMERIC
 class World:
     """A fake USAspending with one award, and the program that watches it."""
 
-    def __init__(self, server: UsaspendingStandIn, app_context: AppContext) -> None:
+    def __init__(self, server: FakeUsaspending, app_context: AppContext) -> None:
         self.server = server
         self.app_context = app_context
         self.day = LAST_DAY
@@ -74,7 +74,7 @@ def world(folder: Path, *actions: int) -> Iterator[World]:
     """Open a world in which a poll has stored the award with these of its actions."""
     award = next(award for award in load_corpus() if award.piid == PIID)
     held: CorpusAward = replace(award, actions=[award.actions[number] for number in actions])
-    with UsaspendingStandIn([held]) as server, app_context_for(server.base_url, folder) as app_context:
+    with FakeUsaspending([held]) as server, app_context_for(server.base_url, folder) as app_context:
         opened = World(server, app_context)
         assert [title.partition(":")[0] for title in opened.poll(0) if " buys " in title] == [BOUGHT]
         assert opened.poll() == []

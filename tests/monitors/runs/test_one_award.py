@@ -17,7 +17,6 @@ from typing import Any
 import pytest
 
 from procurewatch.context import AppContext
-from procurewatch.demo.upstream import CorpusAward, UsaspendingStandIn, load_corpus
 from sources.registry import SOURCES
 from storage.models import EventKind, RunStatus, StoredEvent
 from storage.reading.records import records_by_key
@@ -29,11 +28,12 @@ from storage.writing.milestones import COUNTED_UP
 from tests.app_context import app_context_with, ignore
 from tests.sources.sam.records import changed, record
 from tests.upstreams import sam_contract_awards, sam_opportunities
-from tests.upstreams.fpds import Fpds
-from tests.upstreams.fpds_xml import Action
-from tests.upstreams.sam_contract_awards import SamContractAwardsStandIn
+from tests.upstreams.fpds import Action, Fpds
+from tests.upstreams.sam_contract_awards import FakeSamContractAwards
 from tests.upstreams.sam_opportunities import SamOpportunities
-from tests.upstreams.usaspending.subawards import CorpusSubaward, SubawardsStandIn
+from tests.upstreams.usaspending.corpus import CorpusAward, CorpusSubaward, load_corpus
+from tests.upstreams.usaspending.grants import FakeSubawards
+from tests.upstreams.usaspending.server import FakeUsaspending
 
 PIID, SOLICITATION = "70CMSD21P00000127", "70CMSD21Q00000089"
 KEY = f"CONT_AWD_{PIID}_7012_-NONE-_-NONE-"
@@ -102,12 +102,12 @@ def everywhere(folder: Path, database_url: str | None = None) -> Iterator[AppCon
         addresses = {
             "samnotices": {"base_url": open_(SamOpportunities([_notice()])).base_url, "key": sam_opportunities.KEY},
             "samawards": {
-                "base_url": open_(SamContractAwardsStandIn([_contract_record()])).base_url,
+                "base_url": open_(FakeSamContractAwards([_contract_record()])).base_url,
                 "key": sam_contract_awards.KEY,
             },
-            "usaspending": {"base_url": open_(UsaspendingStandIn([_purchase()])).base_url},
+            "usaspending": {"base_url": open_(FakeUsaspending([_purchase()])).base_url},
             "fpds": {"base_url": open_(Fpds([de_obligated])).base_url},
-            "subawards": {"base_url": open_(SubawardsStandIn([subaward])).base_url},
+            "subawards": {"base_url": open_(FakeSubawards([subaward])).base_url},
         }
         days = {"signed_days": 1461, "sweep_days": 1461}
         yield open_(app_context_with(addresses, folder, "clearview-ai", "venntel", database_url=database_url, **days))

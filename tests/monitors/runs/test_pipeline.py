@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from procurewatch.demo.upstream import CorpusAction, CorpusAward, UsaspendingStandIn, load_corpus
 from sources.registry import SOURCES
 from storage.models import RunStatus
 from storage.search.query import Query
 from storage.search.search import find_events
 from storage.writing.runs import checkpoint
 from tests.app_context import LAST_DAY, app_context_for, backfill, dump, later, poll
+from tests.upstreams.usaspending.corpus import CorpusAction, CorpusAward, load_corpus
+from tests.upstreams.usaspending.server import FakeUsaspending
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def small_corpus() -> list[CorpusAward]:
 
 def test_a_first_poll_seeds_a_baseline_and_a_second_finds_nothing_new(database_url: str, tmp_path: Path) -> None:
     with (
-        UsaspendingStandIn(load_corpus()) as upstream,
+        FakeUsaspending(load_corpus()) as upstream,
         app_context_for(upstream.base_url, tmp_path, database_url) as app_context,
     ):
         first = poll(app_context)
@@ -50,7 +51,7 @@ def test_what_is_new_after_the_baseline_is_told_once(
     database_url: str, tmp_path: Path, small_corpus: list[CorpusAward]
 ) -> None:
     with (
-        UsaspendingStandIn(small_corpus) as upstream,
+        FakeUsaspending(small_corpus) as upstream,
         app_context_for(upstream.base_url, tmp_path, database_url) as app_context,
     ):
         poll(app_context)
@@ -76,7 +77,7 @@ def test_a_modification_that_names_nothing_is_found_because_its_award_is_held(
     tmp_path: Path, small_corpus: list[CorpusAward]
 ) -> None:
     """A reseller's award: the modification says only ADD FUNDING, and the description no longer names the product."""
-    with UsaspendingStandIn(small_corpus) as upstream, app_context_for(upstream.base_url, tmp_path) as app_context:
+    with FakeUsaspending(small_corpus) as upstream, app_context_for(upstream.base_url, tmp_path) as app_context:
         poll(app_context)
         with upstream.editing() as awards:
             award = next(a for a in awards if a.piid == "70B03C23F00001053")
@@ -99,7 +100,7 @@ def test_a_late_arrival_is_told_when_first_seen(tmp_path: Path, small_corpus: li
     late = next(award for award in small_corpus if "CLEARVIEW AI" in (award.recipient_name or ""))
     others = [award for award in small_corpus if award is not late]
     with (
-        UsaspendingStandIn(others) as upstream,
+        FakeUsaspending(others) as upstream,
         app_context_for(upstream.base_url, tmp_path, sweep_days=400) as app_context,
     ):
         assert poll(app_context).status is RunStatus.BASELINE_SEEDED
@@ -123,7 +124,7 @@ def test_a_new_vendor_on_the_watchlist_gets_a_baseline_of_its_own(
         "vendors:\n  - id: paragon-systems\n    name: Paragon Systems\n    category: face-recognition\n"
         "    legal_names: [PARAGON SYSTEMS INC]\n    sources: [https://example.org/why]\n"
     )
-    with UsaspendingStandIn(small_corpus) as upstream:
+    with FakeUsaspending(small_corpus) as upstream:
         with app_context_for(upstream.base_url, tmp_path) as app_context:
             poll(app_context)
             with app_context.database.reading() as session:
@@ -142,7 +143,7 @@ def test_a_backfill_stores_history_and_tells_feeds_only_when_asked(
     database_url: str, tmp_path: Path, small_corpus: list[CorpusAward]
 ) -> None:
     with (
-        UsaspendingStandIn(small_corpus) as upstream,
+        FakeUsaspending(small_corpus) as upstream,
         app_context_for(upstream.base_url, tmp_path, database_url) as app_context,
     ):
         quiet = backfill(app_context, "clearview-ai")
@@ -160,7 +161,7 @@ def test_a_backfill_stores_history_and_tells_feeds_only_when_asked(
 
 
 def test_zero_rows_count_only_after_the_control_query(tmp_path: Path) -> None:
-    with UsaspendingStandIn([]) as upstream, app_context_for(upstream.base_url, tmp_path) as app_context:
+    with FakeUsaspending([]) as upstream, app_context_for(upstream.base_url, tmp_path) as app_context:
         report = poll(app_context)
         assert report.status is RunStatus.NOTHING_MATCHES
         assert upstream.requests[-1].path.endswith("/references/toptier_agencies/")
@@ -168,7 +169,7 @@ def test_zero_rows_count_only_after_the_control_query(tmp_path: Path) -> None:
 
 def test_the_watermark_moves_with_the_clock_and_back_when_that_was_wrong(tmp_path: Path) -> None:
     name = SOURCES["usaspending"].name
-    with UsaspendingStandIn([]) as upstream, app_context_for(upstream.base_url, tmp_path) as app_context:
+    with FakeUsaspending([]) as upstream, app_context_for(upstream.base_url, tmp_path) as app_context:
         poll(app_context)
         with app_context.database.reading() as session:
             assert checkpoint(session, name, "poll/until") == LAST_DAY.isoformat()
@@ -180,7 +181,7 @@ def test_the_watermark_moves_with_the_clock_and_back_when_that_was_wrong(tmp_pat
 def test_one_award_that_can_never_be_read_does_not_stop_every_poll(
     tmp_path: Path, small_corpus: list[CorpusAward]
 ) -> None:
-    with UsaspendingStandIn(small_corpus) as upstream, app_context_for(upstream.base_url, tmp_path) as app_context:
+    with FakeUsaspending(small_corpus) as upstream, app_context_for(upstream.base_url, tmp_path) as app_context:
         assert poll(app_context).status is RunStatus.BASELINE_SEEDED
         with upstream.editing() as awards:
             award = next(award for award in awards if "CLEARVIEW AI" in (award.recipient_name or ""))
@@ -195,7 +196,7 @@ def test_one_award_that_can_never_be_read_does_not_stop_every_poll(
 def test_one_award_in_ten_unreadable_is_quarantined_and_many_mean_the_source_changed(
     tmp_path: Path, small_corpus: list[CorpusAward]
 ) -> None:
-    with UsaspendingStandIn(small_corpus) as upstream, app_context_for(upstream.base_url, tmp_path) as app_context:
+    with FakeUsaspending(small_corpus) as upstream, app_context_for(upstream.base_url, tmp_path) as app_context:
         with upstream.editing() as awards:
             award = next(award for award in awards if "CLEARVIEW AI" in (award.recipient_name or ""))
             award.actions[0].obligation = Decimal("1.001")

@@ -9,10 +9,11 @@ from monitors.matching.matcher import Matcher
 from monitors.runs.pipeline import RunContext
 from monitors.runs.rematch import RematchReport, rematch
 from procurewatch.context import AppContext
-from procurewatch.demo.upstream import CorpusAward, UsaspendingStandIn, load_corpus
 from storage.search.query import BandFilter, Query
 from storage.search.search import count_records, find_events
 from tests.app_context import app_context_for, dump, poll
+from tests.upstreams.usaspending.corpus import CorpusAward, load_corpus
+from tests.upstreams.usaspending.server import FakeUsaspending
 
 RESELLER = "PANAMERICA COMPUTERS, INC."
 
@@ -42,7 +43,7 @@ def watchlist(folder: Path, *names: str) -> Path:
 
 def test_an_unchanged_watchlist_changes_nothing(database_url: str, tmp_path: Path) -> None:
     with (
-        UsaspendingStandIn(awards()) as upstream,
+        FakeUsaspending(awards()) as upstream,
         app_context_for(upstream.base_url, tmp_path, database_url) as app_context,
     ):
         poll(app_context)
@@ -53,7 +54,7 @@ def test_an_unchanged_watchlist_changes_nothing(database_url: str, tmp_path: Pat
 
 
 def test_a_new_vendor_gains_what_is_stored_and_feeds_get_its_newest(database_url: str, tmp_path: Path) -> None:
-    with UsaspendingStandIn(awards()) as upstream:
+    with FakeUsaspending(awards()) as upstream:
         with app_context_for(upstream.base_url, tmp_path, database_url) as app_context:
             poll(app_context)
             with app_context.database.reading() as session:
@@ -73,7 +74,7 @@ def test_a_new_vendor_gains_what_is_stored_and_feeds_get_its_newest(database_url
 
 
 def test_a_vendor_taken_off_loses_its_matches_but_not_its_awards(tmp_path: Path) -> None:
-    with UsaspendingStandIn(awards()) as upstream:
+    with FakeUsaspending(awards()) as upstream:
         with app_context_for(upstream.base_url, tmp_path, watchlist=[watchlist(tmp_path, RESELLER)]) as app_context:
             poll(app_context)
             with app_context.database.reading() as session:

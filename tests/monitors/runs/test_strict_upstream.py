@@ -15,7 +15,6 @@ from sqlmodel import col
 from monitors.matching.matcher import Matcher
 from monitors.runs.status import RunReport
 from procurewatch.context import AppContext
-from procurewatch.demo.upstream import CorpusAction, CorpusAward, UsaspendingStandIn, load_corpus
 from sources.records import Award, Payload
 from sources.registry import SOURCES
 from sources.usaspending.award_fetcher import award_step
@@ -27,6 +26,8 @@ from storage.tables import ActionRow, MatchRow, RecordRow
 from tests.app_context import LAST_DAY, ignore, later, settings_for, shipped
 from tests.sources.memory import Memory
 from tests.sources.upstream import client_of
+from tests.upstreams.usaspending.corpus import CorpusAction, CorpusAward, load_corpus
+from tests.upstreams.usaspending.server import FakeUsaspending
 
 SOURCE = SOURCES["usaspending"]
 BACKFILLED = ("clearview-ai", "babel-street", "cellebrite", "palantir", "penlink")
@@ -74,7 +75,7 @@ def actions_of(awards: list[CorpusAward], keys: set[str]) -> set[tuple[str, str,
 def matching(awards: list[CorpusAward]) -> set[str]:
     """Return the keys of the awards that concern the watchlist, by the matcher alone."""
     matcher = Matcher(shipped())
-    with UsaspendingStandIn(awards) as upstream, client_of(upstream.base_url) as client:
+    with FakeUsaspending(awards) as upstream, client_of(upstream.base_url) as client:
         read = [
             record
             for award in awards
@@ -109,7 +110,7 @@ def test_polls_a_sweep_and_backfills_store_every_action_and_end_well(tmp_path: P
     wanted = matching(corpus)
     held_back = [award for award in corpus if award.key in wanted][::7]
     first = [award for award in corpus if award not in held_back]
-    with UsaspendingStandIn(first) as upstream, app_context_for(upstream.base_url, tmp_path) as app_context:
+    with FakeUsaspending(first) as upstream, app_context_for(upstream.base_url, tmp_path) as app_context:
         assert poll(app_context).status is RunStatus.BASELINE_SEEDED
         found = {award.key for award in first} & wanted
         assert actions_stored(app_context) == actions_of(first, found)
@@ -146,7 +147,7 @@ def test_polls_a_sweep_and_backfills_store_every_action_and_end_well(tmp_path: P
 
 def test_an_ordinary_day_costs_fewer_than_150_requests(tmp_path: Path) -> None:
     corpus = load_corpus()
-    with UsaspendingStandIn(corpus) as upstream, app_context_for(upstream.base_url, tmp_path) as app_context:
+    with FakeUsaspending(corpus) as upstream, app_context_for(upstream.base_url, tmp_path) as app_context:
         poll(app_context)
         asked = len(upstream.requests)
         with upstream.editing() as awards:

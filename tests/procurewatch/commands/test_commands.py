@@ -23,11 +23,12 @@ from pathlib import Path
 import feedparser
 import pytest
 
-from procurewatch.demo.upstream import UsaspendingStandIn, load_corpus
 from storage.database import open_database
 from tests.commands import run, start
 from tests.procurewatch.site import fill
 from tests.upstreams.faults import Fault, FaultyUsaspending
+from tests.upstreams.usaspending.corpus import load_corpus
+from tests.upstreams.usaspending.server import FakeUsaspending
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +92,7 @@ def test_an_unreachable_network_is_one_line_and_exit_code_1(tmp_path: Path) -> N
 
 
 def test_poll_and_backfill_tell_how_they_ended(tmp_path: Path) -> None:
-    with UsaspendingStandIn(load_corpus()) as upstream:
+    with FakeUsaspending(load_corpus()) as upstream:
         backfill = run(tmp_path, "backfill", "penlink", "--since", "2020-10-01", base_url=upstream.base_url)
         poll = run(tmp_path, "poll", base_url=upstream.base_url)
     assert (backfill.returncode, poll.returncode) == (0, 0)
@@ -182,7 +183,7 @@ def test_two_copies_never_read_a_source_at_once(tmp_path: Path) -> None:
 
 
 def test_a_source_that_cannot_be_asked_keeps_no_other_from_being_asked(tmp_path: Path) -> None:
-    with UsaspendingStandIn(load_corpus()) as upstream, closing(open_database(f"sqlite:///{tmp_path / 'db'}")) as busy:
+    with FakeUsaspending(load_corpus()) as upstream, closing(open_database(f"sqlite:///{tmp_path / 'db'}")) as busy:
         sources = ("subawards", "usaspending", "assistance", "samnotices")
         asked = {f"PROCUREWATCH_SOURCES__{name.upper()}__BASE_URL": upstream.base_url for name in sources}
         paced = {f"PROCUREWATCH_SOURCES__{name.upper()}__SECONDS_BETWEEN": "0" for name in sources}
@@ -202,7 +203,7 @@ def test_a_source_that_cannot_be_asked_keeps_no_other_from_being_asked(tmp_path:
 
 
 def test_run_polls_when_due_and_stops_on_sigterm(tmp_path: Path) -> None:
-    with UsaspendingStandIn(load_corpus()) as upstream:
+    with FakeUsaspending(load_corpus()) as upstream:
         arguments = ("run", "--tick-seconds", "0.2")
         with start(tmp_path, *arguments, base_url=upstream.base_url) as process:
             line = process.stdout.readline()

@@ -13,7 +13,7 @@ from storage.search.search import find_events
 from storage.tables import RecordRow
 from tests.commands import run
 from tests.sources.dod.articles import page
-from tests.upstreams.fpds_xml import Action, feed
+from tests.upstreams.fpds import Action, feed
 
 PALANTIR = "Palantir USG Inc., Palo Alto, California, is awarded a $9,000,000 contract (W9124C-26-C-0001) for software."
 

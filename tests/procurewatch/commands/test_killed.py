@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from procurewatch.demo.upstream import UsaspendingStandIn, load_corpus
 from storage.database import open_database
 from tests.app_context import Dump, dump
 from tests.commands import run, start
 from tests.upstreams.faults import Fault, FaultyUsaspending
+from tests.upstreams.usaspending.corpus import load_corpus
+from tests.upstreams.usaspending.server import FakeUsaspending
 
 KILLS = 4
 BACKFILL = ("backfill", "Magnet Forensics", "--since", "2020-10-01")
@@ -31,7 +32,7 @@ def dump_of(folder: Path, url: str | None = None) -> Dump:
 @pytest.mark.timeout(600)
 def test_kill_9_at_random_moments(tmp_path: Path) -> None:
     chance = random.Random(20241001)
-    with UsaspendingStandIn(load_corpus()) as upstream:
+    with FakeUsaspending(load_corpus()) as upstream:
         assert run(tmp_path / "undisturbed", *BACKFILL, base_url=upstream.base_url).returncode == 0
         wanted, requests = dump_of(tmp_path / "undisturbed"), len(upstream.requests)
         killed, folders = 0, [tmp_path / "disturbed-0"]

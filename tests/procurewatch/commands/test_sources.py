@@ -8,7 +8,7 @@ from pathlib import Path
 from sources.registry import SOURCES
 from tests.commands import run
 from tests.upstreams import sam_opportunities
-from tests.upstreams.ai_inventory import AiInventoryStandIn
+from tests.upstreams.ai_inventory import FakeAiInventory
 from tests.upstreams.sam_opportunities import SamOpportunities
 
 HOURS = {"COLUMNS": "250"}
@@ -49,7 +49,7 @@ def test_what_is_left_of_a_quota_is_told(tmp_path: Path) -> None:
 
 
 def test_a_source_that_rests_is_asked_only_when_told_to(tmp_path: Path) -> None:
-    with AiInventoryStandIn() as upstream:
+    with FakeAiInventory() as upstream:
         given = asked("aiinventory", upstream.base_url)
         given["PROCUREWATCH_ONLY_SOURCES"] = json.dumps(["aiinventory"])
         first = run(tmp_path, "poll", **given)

@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from procurewatch.demo.answers import Answer, LoggedRequest, json_answer
-from procurewatch.demo.stand_in import StandIn
 from procurewatch.doctor import Finding, Result, examine
 from procurewatch.settings import Settings
 from sources.base import Assumption, DailyQuota, ExpectedRows, Fetched, FetchStep, Source
@@ -18,6 +16,7 @@ from sources.fields import read_json
 from sources.http.client import Client, RateLimit
 from sources.records import Record
 from sources.registry import SOURCES
+from tests.upstreams.server import Answer, FakeServer, LoggedRequest, json_answer
 
 NAMES = ("unquoted", "paging", "empty")
 KEY = "open-sesame"
@@ -80,7 +79,7 @@ class KeyedCity(City):
     quota: DailyQuota | None = DailyQuota(name="city", requests_per_day=10)
 
 
-class CityServer(StandIn):
+class CityServer(FakeServer):
     """Answers the control query and the probes; `answers` holds what is answered otherwise, by path.
 
     `date` is its `Date`, "" if it gives none.

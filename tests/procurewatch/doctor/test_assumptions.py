@@ -13,14 +13,15 @@ import pytest
 
 from monitors.runs.stored_state import NOTE
 from procurewatch.context import AppContext
-from procurewatch.demo.stand_in import StandIn
-from procurewatch.demo.upstream import CorpusSubaward, UsaspendingStandIn, load_corpus
-from procurewatch.demo.usaspending.served import WRONG
 from procurewatch.doctor import Finding, Result, examine
 from sources.registry import SOURCES
 from storage.writing.runs import checkpoint
 from tests.app_context import LAST_DAY, Dump, app_context_with, dump, ignore, later
-from tests.upstreams.usaspending.subawards import SubawardsStandIn
+from tests.upstreams.server import FakeServer
+from tests.upstreams.usaspending.corpus import CorpusSubaward, load_corpus
+from tests.upstreams.usaspending.grants import FakeSubawards
+from tests.upstreams.usaspending.search.served import WRONG
+from tests.upstreams.usaspending.server import FakeUsaspending
 
 RECORDS = ("record", "action", "match", "event")
 ASKED = ("usaspending", "subawards")
@@ -43,11 +44,11 @@ def subawards() -> list[CorpusSubaward]:
     return [first, replace(first, number="S-2", is_linked=False)]
 
 
-def server_of(source: str, wrong: Sequence[str] = ()) -> StandIn:
+def server_of(source: str, wrong: Sequence[str] = ()) -> FakeServer:
     """Return a fake server with the records of a source, where these assumptions do not hold."""
     if source == "subawards":
-        return SubawardsStandIn(subawards(), wrong=wrong)
-    return UsaspendingStandIn(load_corpus(), wrong=wrong)
+        return FakeSubawards(subawards(), wrong=wrong)
+    return FakeUsaspending(load_corpus(), wrong=wrong)
 
 
 @contextmanager

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from procurewatch.demo.upstream import UsaspendingStandIn, load_corpus
 from sources.registry import SOURCES
 from tests.commands import run, start
 from tests.sources.scripted_server import How, Script, ScriptedServer, closed_port
 from tests.upstreams.sam_opportunities import KEY, SamOpportunities, notice
+from tests.upstreams.usaspending.corpus import load_corpus
+from tests.upstreams.usaspending.server import FakeUsaspending
 
 SIGNING_IN = {"PROCUREWATCH_WEB_TOKEN": "a-long-token"}
 NOTHING_ELSE = {"PROCUREWATCH_ONLY_SOURCES": '["samnotices"]'}
@@ -27,7 +28,7 @@ def at(name: str, base_url: str, **more: str) -> dict[str, str]:
 
 
 def test_all_is_well_with_a_good_server(tmp_path: Path) -> None:
-    with UsaspendingStandIn(load_corpus()) as upstream:
+    with FakeUsaspending(load_corpus()) as upstream:
         done = run(tmp_path, "doctor", base_url=upstream.base_url)
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()

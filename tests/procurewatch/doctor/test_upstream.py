@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from procurewatch.demo.answers import Answer, json_answer
 from procurewatch.doctor import Result, examine, network
 from procurewatch.settings import SettingsError
 from storage.database import open_database
@@ -34,6 +33,7 @@ from tests.procurewatch.doctor.city import (
     settings_at,
 )
 from tests.sources.scripted_server import How, Script, ScriptedServer, closed_port
+from tests.upstreams.server import Answer, json_answer
 
 GOOD = {"connection": Result.OK, "control query": Result.OK}
 REFUSED = Answer(status=403, body=f'{{"message": "the key {KEY} is not known"}}'.encode())

@@ -18,12 +18,13 @@ from playwright.sync_api import Browser, Error, Page, sync_playwright
 from pydantic import SecretStr
 
 from procurewatch.context import AppContext
-from procurewatch.demo.upstream import UsaspendingStandIn, load_corpus
 from procurewatch.web.app import make_app
 from storage.database import Database, open_database
 from tests.app_context import app_context_for, few, poll, settings_for
 from tests.conftest import NO_BROWSER
 from tests.procurewatch.web.fixtures import TOKEN
+from tests.upstreams.usaspending.corpus import load_corpus
+from tests.upstreams.usaspending.server import FakeUsaspending
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
@@ -50,7 +51,7 @@ def polled(
     """A SQLite file with what a poll of the demo's awards stores."""
 
     def fill(folder: Path) -> None:
-        with UsaspendingStandIn(load_corpus()) as upstream, app_context_for(upstream.base_url, folder) as app_context:
+        with FakeUsaspending(load_corpus()) as upstream, app_context_for(upstream.base_url, folder) as app_context:
             poll(app_context)
             with app_context.database.engine.connect() as connection:
                 connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")

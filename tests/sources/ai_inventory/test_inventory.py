@@ -1,4 +1,4 @@
-"""The adapter of the AI use-case inventory, over real HTTP against a stand-in for GitHub's raw files."""
+"""The adapter of the AI use-case inventory, over real HTTP against a fake server for GitHub's raw files."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ PAGE = "https://github.com/ombegov/2025-Federal-Agency-AI-Use-Case-Inventory/blo
 
 @pytest.fixture
 def server() -> Iterator[FaultyAiInventory]:
-    with FaultyAiInventory() as stand_in:
-        yield stand_in
+    with FaultyAiInventory() as fake_server:
+        yield fake_server
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from sources.dod.announcements import Dod
 from sources.http.client import Client, RateLimit, Timeouts
 from sources.records import Document, Payload, Problem, Publication, Record
 from tests.sources.memory import Memory
-from tests.upstreams.dod import DodStandIn, Page
+from tests.upstreams.dod import FakeDod, Page
 
 SOURCE = Dod()
 DATA = Path(__file__).parents[2] / "data" / "dod"
@@ -41,8 +41,8 @@ OLD = page(0, day=datetime(2026, 6, 1, 21, 0, tzinfo=UTC))  # makes an index rea
 
 
 @contextmanager
-def client_of(server: DodStandIn, *, tries: int = 2) -> Iterator[Client]:
-    """A client in a hurry, all of whose hosts are the stand-in."""
+def client_of(server: FakeDod, *, tries: int = 2) -> Iterator[Client]:
+    """A client in a hurry, all of whose hosts are the fake server."""
     rate_limit = RateLimit(seconds_between=0)
     timeouts = Timeouts(connect=10, read=10, total=30, tries=tries, first_wait=0.001)
     also = dict.fromkeys(SOURCE.extra_hosts, server.base_url)
@@ -62,7 +62,7 @@ def step_of(since: date = date(2026, 7, 1), until: date = date(2026, 7, 31), key
     return FetchStep(key=key, query={}, since=since, until=until)
 
 
-def fetched(server: DodStandIn, memory: Memory | None = None, step: FetchStep | None = None) -> list[Fetched]:
+def fetched(server: FakeDod, memory: Memory | None = None, step: FetchStep | None = None) -> list[Fetched]:
     """Walk a step to its end."""
     with client_of(server) as client:
         return list(SOURCE.fetch(client, step or step_of(), memory or Memory()))

@@ -7,7 +7,6 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from procurewatch.demo.answers import Answer
 from sources.base import DateWindow, Fetched, SearchTerms, StoredVersion
 from sources.errors import Blocked, QuotaUsedUp, SourceChanged, SourceError, Unreachable
 from sources.records import Payload, Problem
@@ -25,8 +24,9 @@ from tests.sources.dod.articles import (
     step_of,
 )
 from tests.sources.memory import Memory
-from tests.upstreams.dod import DodStandIn, FaultyDod
+from tests.upstreams.dod import FakeDod, FaultyDod
 from tests.upstreams.faults import Fault
+from tests.upstreams.server import Answer
 
 TERMS = SearchTerms(names=("ACME",))
 RSS = "RSS.ashx"
@@ -38,7 +38,7 @@ ITEM = "<item><title>Contracts for July 9, 2026</title><link>{}</link><pubDate>{
 
 def test_every_page_of_the_window_is_read_oldest_first_and_others_are_not() -> None:
     late = page(40)
-    with DodStandIn([page(2), page(1), OLD, late]) as server:
+    with FakeDod([page(2), page(1), OLD, late]) as server:
         items = fetched(server)
         assert server.asked("/Article/") == [page(1).path, page(2).path]
         assert server.asked(RSS) == ["/DesktopModules/ArticleCS/RSS.ashx?ContentType=400&Site=945&max=60"]
@@ -54,7 +54,7 @@ def test_every_page_of_the_window_is_read_oldest_first_and_others_are_not() -> N
 
 
 def test_the_evidence_is_the_page_byte_for_byte() -> None:
-    with DodStandIn([page(1), OLD]) as server:
+    with FakeDod([page(1), OLD]) as server:
         [payload] = fetched(server)
         assert isinstance(payload, Payload)
         [document] = payload.documents
@@ -63,7 +63,7 @@ def test_the_evidence_is_the_page_byte_for_byte() -> None:
 
 @pytest.mark.parametrize("stored", ["DOD_4532001_1_1", "DOD_4532001_2_1", "DOD_4532001_3_1"])
 def test_a_page_that_was_read_is_not_asked_for_again(stored: str) -> None:
-    with DodStandIn([page(1), page(2), OLD]) as server:
+    with FakeDod([page(1), page(2), OLD]) as server:
         items = fetched(server, holding(stored))
         assert server.asked("/Article/") == [page(2).path]
     assert kinds(items) == [("NotModified", stored), ("Payload", "DOD_4532002")]
@@ -71,7 +71,7 @@ def test_a_page_that_was_read_is_not_asked_for_again(stored: str) -> None:
 
 def test_other_items_of_the_index_are_no_pages() -> None:
     other = "<item><title>Today in the department</title><link>https://x/</link></item>"
-    with DodStandIn([page(1), OLD], others=other) as server:
+    with FakeDod([page(1), OLD], others=other) as server:
         assert kinds(fetched(server)) == [("Payload", FIRST_KEY)]
 
 
@@ -87,7 +87,7 @@ def test_other_items_of_the_index_are_no_pages() -> None:
     ],
 )
 def test_an_item_that_says_too_little_is_a_problem_and_the_rest_goes_on(link: str, published: str) -> None:
-    with DodStandIn([page(1), OLD], others=ITEM.format(link, published)) as server:
+    with FakeDod([page(1), OLD], others=ITEM.format(link, published)) as server:
         problem, payload = fetched(server)
         assert server.asked("/Article/") == [page(1).path]
     assert isinstance(problem, Problem)
@@ -98,7 +98,7 @@ def test_an_item_that_says_too_little_is_a_problem_and_the_rest_goes_on(link: st
 @pytest.mark.parametrize("stray", ["Thu, 09 Jul 2062", "Tue, 09 Jul 2002", "Thu, 01 Jan 1970"])
 def test_the_day_in_a_title_counts_where_the_time_of_an_item_is_far_from_it(stray: str) -> None:
     link = "https://www.war.gov/News/Contracts/Contract/Article/4532009/x/"
-    with DodStandIn([page(1)], others=ITEM.format(link, f"{stray} 21:00:00 GMT")) as server:
+    with FakeDod([page(1)], others=ITEM.format(link, f"{stray} 21:00:00 GMT")) as server:
         server.hidden.append(page(9))
         items = fetched(server, step=step_of(date(2026, 6, 29)))
     assert kinds(items) == [("IncompleteResult", "0/2"), ("Payload", FIRST_KEY), ("Payload", "DOD_4532009")]
@@ -108,14 +108,14 @@ def test_an_item_of_another_host_is_read_from_upstream() -> None:
     item = ITEM.format(
         "http://www.defense.gov/News/Contracts/Contract/Article/4532002/x/", "Thu, 02 Jul 2026 21:00:00 GMT"
     )
-    with DodStandIn([page(1), OLD], others=item.replace("July 9", "July 2")) as server:
+    with FakeDod([page(1), OLD], others=item.replace("July 9", "July 2")) as server:
         server.pages.append(page(2))
         fetched(server)
         assert server.asked("/Article/4532002") == ["/News/Contracts/Contract/Article/4532002/x/"]
 
 
 def test_entities_of_the_index_are_not_resolved() -> None:
-    class Doctored(DodStandIn):
+    class Doctored(FakeDod):
         def _index(self, query: dict[str, str]) -> Answer:
             answer = super()._index(query)
             doctype = b'<!DOCTYPE rss [<!ENTITY x "https://www.war.gov/News/Contracts/Contract/Article/4532009/">]><rss'
@@ -128,25 +128,25 @@ def test_entities_of_the_index_are_not_resolved() -> None:
 
 def test_a_longer_index_is_asked_for_when_the_first_does_not_reach_back() -> None:
     pages = [page(n, day=datetime(2026, 7, 1, tzinfo=UTC) + timedelta(hours=n)) for n in range(1, 70)]
-    with DodStandIn([*pages, OLD]) as server:
+    with FakeDod([*pages, OLD]) as server:
         fetched(server, holding(*(f"DOD_{one.number}_1_1" for one in pages)))
         assert [path.rpartition("=")[2] for path in server.asked(RSS)] == ["60", "500"]
 
 
 def test_days_that_the_index_does_not_reach_are_a_shortfall() -> None:
-    with DodStandIn([page(9)]) as server:  # Thursday 9 July; six business days before it
+    with FakeDod([page(9)]) as server:  # Thursday 9 July; six business days before it
         items = fetched(server)
     assert kinds(items) == [("IncompleteResult", "0/6"), ("Payload", "DOD_4532009")]
 
 
 def test_days_that_end_before_the_index_begins_are_all_missing() -> None:
-    with DodStandIn([page(9)]) as server:
+    with FakeDod([page(9)]) as server:
         items = fetched(server, step=step_of(date(2026, 6, 1), date(2026, 6, 7)))
     assert kinds(items) == [("IncompleteResult", "0/5")]
 
 
 def test_a_refused_page_is_read_from_the_archives_copy_and_says_so() -> None:
-    with DodStandIn([page(1, copies=["20260703010203"]), OLD], refuses=True) as server:
+    with FakeDod([page(1, copies=["20260703010203"]), OLD], refuses=True) as server:
         items = fetched(server)
         assert len(server.asked("/wayback/available?url=https%3A%2F%2Fwww.war.gov%2FNews%2F")) == 1
     [publication] = publications(records_of(items))
@@ -157,20 +157,20 @@ def test_a_refused_page_is_read_from_the_archives_copy_and_says_so() -> None:
 
 def test_a_refusal_is_taken_at_its_word() -> None:
     pages = [page(n, copies=[f"2026070{n + 1}120000"]) for n in (1, 2, 3)]
-    with DodStandIn([*pages, OLD], refuses=True) as server:
+    with FakeDod([*pages, OLD], refuses=True) as server:
         assert len(publications(records_of(fetched(server)))) == 3
         assert [path for path in server.asked("/Article/") if path.startswith("/News")] == [pages[0].path]
 
 
 def test_a_copy_made_before_the_page_was_published_is_not_it() -> None:
-    with DodStandIn([page(1, copies=["20260701205959"]), page(2, copies=[COPY]), OLD], refuses=True) as server:
+    with FakeDod([page(1, copies=["20260701205959"]), page(2, copies=[COPY]), OLD], refuses=True) as server:
         items = fetched(server)
         assert len(server.asked("/web/")) == 1
     assert kinds(items) == [("Payload", "DOD_4532002"), ("IncompleteResult", "1/2")]
 
 
 def test_a_copy_that_the_archive_moves_to_another_time_must_be_later_too() -> None:
-    class Moving(DodStandIn):
+    class Moving(FakeDod):
         def _copy(self, path: str) -> Answer:
             self.pages[0].copies = ["20260101000000"]
             return super()._copy(path)
@@ -182,7 +182,7 @@ def test_a_copy_that_the_archive_moves_to_another_time_must_be_later_too() -> No
 def test_missing_pages_are_a_shortfall_are_noted_and_asked_for_again() -> None:
     memory = holding("DOD_4532002_1_1")
     pages = [page(1), page(2), OLD]
-    with DodStandIn(pages, refuses=True) as server:
+    with FakeDod(pages, refuses=True) as server:
         assert kinds(fetched(server, memory)) == [("NotModified", "DOD_4532002_1_1"), ("IncompleteResult", "1/2")]
         assert memory.notes == {"missing": "4532001"}
         pages[0].copies.append(COPY)
@@ -193,7 +193,7 @@ def test_missing_pages_are_a_shortfall_are_noted_and_asked_for_again() -> None:
 
 def test_a_backfill_neither_asks_for_nor_forgets_what_polls_have_noted() -> None:
     memory = Memory(notes={"missing": "4532001"})
-    with DodStandIn([page(1), page(2), OLD]) as server:
+    with FakeDod([page(1), page(2), OLD]) as server:
         step = step_of(date(2026, 7, 2), key="rss/2026-07")
         assert kinds(fetched(server, memory, step)) == [("Payload", "DOD_4532002")]
     assert memory.notes == {"missing": "4532001"}
@@ -201,14 +201,14 @@ def test_a_backfill_neither_asks_for_nor_forgets_what_polls_have_noted() -> None
 
 def test_a_backfill_whose_pages_cannot_be_read_goes_on_to_its_next_month() -> None:
     memory = Memory(notes={"missing": "4532001"})
-    with DodStandIn([page(2), OLD], refuses=True) as server:
+    with FakeDod([page(2), OLD], refuses=True) as server:
         assert kinds(fetched(server, memory, step_of(key="rss/2026-07"))) == [("IncompleteResult", "0/1")]
     assert memory.notes == {"missing": "4532001"}
 
 
 def test_when_nothing_can_be_read_the_run_is_blocked_and_says_what_to_do() -> None:
     memory = Memory()
-    with DodStandIn([page(1), page(2), OLD], refuses=True) as server, pytest.raises(Blocked) as caught:
+    with FakeDod([page(1), page(2), OLD], refuses=True) as server, pytest.raises(Blocked) as caught:
         fetched(server, memory)
     told = str(caught.value)
     assert "2 pages could not be read" in told
@@ -220,7 +220,7 @@ def test_when_nothing_can_be_read_the_run_is_blocked_and_says_what_to_do() -> No
 
 def test_the_archives_usual_lag_is_no_block_but_more_is() -> None:
     held = holding("DOD_4532001_1_1")
-    with DodStandIn([OLD, *(page(n) for n in (1, 2, 3, 4))], refuses=True) as server:
+    with FakeDod([OLD, *(page(n) for n in (1, 2, 3, 4))], refuses=True) as server:
         few_days_later = step_of(until=date(2026, 7, 6))
         assert kinds(fetched(server, held, few_days_later)) == [("NotModified", "DOD_4532001_1_1")]
         assert held.notes == {"missing": "4532002 4532003 4532004"}, "the next poll asks for them"
@@ -236,7 +236,7 @@ THREE = (PLAIN, PLAIN.replace("Acme", "Bolt"), PLAIN.replace("Acme", "Crow"))
 def edited(*paragraphs: str, until: date = date(2026, 7, 3)) -> list[Fetched]:
     """Read a page of three announcements, edit it, and read it again."""
     memory = Memory()
-    with DodStandIn([page(1, *THREE), OLD]) as server:
+    with FakeDod([page(1, *THREE), OLD]) as server:
         for record in publications(records_of(fetched(server, memory))):
             memory.records[record.key] = StoredVersion(key=record.key, revision=record.revision)
         server.pages[0] = page(1, *paragraphs)
@@ -268,7 +268,7 @@ def test_a_page_with_a_new_paragraph_between_the_old_is_for_a_person_to_look_at(
         assert kinds(edited(*moved)) == [("Problem", FIRST_KEY)], "the last one stands in another place"
 
 
-class Ill(DodStandIn):
+class Ill(FakeDod):
     """Upstream, which cannot give its first page."""
 
     def _page(self, path: str) -> Answer:
@@ -369,13 +369,13 @@ def test_a_failure_that_passes_is_not_noticed() -> None:
 
 
 def test_an_index_without_pages_of_contracts_means_that_the_source_changed() -> None:
-    releases = DodStandIn([], others="<item><title>Releases</title></item>")
+    releases = FakeDod([], others="<item><title>Releases</title></item>")
     with releases as server, pytest.raises(SourceChanged, match="lists no page of contracts"):
         fetched(server)
 
 
 def test_a_page_that_is_gone_is_a_problem_under_the_key_of_its_first_record() -> None:
-    class Gone(DodStandIn):
+    class Gone(FakeDod):
         def _page(self, path: str) -> Answer:
             return super()._page("/gone" if "4532001" in path else path)
 
@@ -386,7 +386,7 @@ def test_a_page_that_is_gone_is_a_problem_under_the_key_of_its_first_record() ->
 def test_another_page_than_the_index_lists_is_not_taken_for_it() -> None:
     wrong = page(1)
     wrong.body = page(2).body
-    with DodStandIn([wrong, OLD]) as server, pytest.raises(SourceChanged, match="July 2, 2026"):
+    with FakeDod([wrong, OLD]) as server, pytest.raises(SourceChanged, match="July 2, 2026"):
         fetched(server)
 
 
@@ -404,12 +404,12 @@ def test_a_poll_is_one_step_and_a_backfill_one_for_each_month_that_the_index_rea
     assert (whole[0].since, len(whole)) == (date(2024, 8, 24), 24)
 
 
-def world(wrong: str = "") -> DodStandIn:
+def world(wrong: str = "") -> FakeDod:
     """war.gov and the archive with a month of pages; `wrong` names the assumption that does not hold."""
     days = [datetime(2026, 7, day, 21, tzinfo=UTC) for day in range(1, 32)]
     copies = () if wrong == "archive-copies" else ("20260820120000",)
     pages = [page(number, day=day, copies=copies) for number, day in enumerate(days, 1)]
-    return DodStandIn(pages, refuses=wrong == "open-pages", longest=10 if wrong == "long-index" else 500)
+    return FakeDod(pages, refuses=wrong == "open-pages", longest=10 if wrong == "long-index" else 500)
 
 
 @pytest.mark.parametrize("wrong", ["", *ASSUMPTIONS])

@@ -14,7 +14,7 @@ from sources.federal_register.documents import FederalRegister
 from sources.http.client import Client, RateLimit, Timeouts
 from sources.records import Payload, Publication
 from tests.sources.memory import Memory
-from tests.upstreams.federal_register import FederalRegisterStandIn
+from tests.upstreams.federal_register import FakeFederalRegister
 
 SOURCE = FederalRegister()
 DAY = date(2024, 5, 7)
@@ -42,13 +42,13 @@ def steps_for(*phrases: str, since: str = "2024-01-01", until: str = "2026-12-31
     return SOURCE.poll_steps(SearchTerms(phrases=phrases), days)
 
 
-def fetched(server: FederalRegisterStandIn, step: FetchStep, stored: Memory | None = None) -> list[Fetched]:
+def fetched(server: FakeFederalRegister, step: FetchStep, stored: Memory | None = None) -> list[Fetched]:
     """Walk a step to its end."""
     with client_of(server.base_url) as client:
         return list(SOURCE.fetch(client, step, stored or Memory()))
 
 
-def walked(server: FederalRegisterStandIn, step: FetchStep, stored: Memory) -> tuple[list[Fetched], type[SourceError]]:
+def walked(server: FakeFederalRegister, step: FetchStep, stored: Memory) -> tuple[list[Fetched], type[SourceError]]:
     """What a walk gave before it ended, and the kind of error that ended it."""
     given: list[Fetched] = []
     with client_of(server.base_url) as client, pytest.raises(SourceError) as ended:

@@ -1,4 +1,4 @@
-"""The adapter of the Federal Register, over real HTTP against a stand-in for its API."""
+"""The adapter of the Federal Register, over real HTTP against a fake server for its API."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from datetime import date
 
 import pytest
 
-from procurewatch.demo.answers import Answer, LoggedRequest
 from sources.base import DateWindow, IncompleteResult, NotModified, SearchTerms, StoredVersion
 from sources.errors import Blocked, QuotaUsedUp, Refused, SourceChanged, SourceError, Unreachable
 from sources.http.client import Client, RateLimit, Timeouts
@@ -27,13 +26,14 @@ from tests.sources.federal_register.documents import (
 from tests.sources.memory import Memory
 from tests.upstreams.faults import Fault
 from tests.upstreams.federal_register import RECORDED, FaultyFederalRegister, Json, document
+from tests.upstreams.server import Answer, LoggedRequest
 
 WINDOW = DateWindow(until=DAY, signed_since=date(2024, 1, 8), modified_since=DAY)
 NOTICE, REQUEST = "FEDERAL_REGISTER_2024-10001", "FEDERAL_REGISTER_2024-10002"
 
 
 class Altered(FaultyFederalRegister):
-    """The stand-in whose answers a test may change: `changes` are put into each answer that is a search's."""
+    """The fake server whose answers a test may change: `changes` are put into each answer that is a search's."""
 
     changes: Json
 
@@ -52,8 +52,8 @@ class Altered(FaultyFederalRegister):
 
 @pytest.fixture
 def server() -> Iterator[Altered]:
-    with Altered() as stand_in:
-        yield stand_in
+    with Altered() as fake_server:
+        yield fake_server
 
 
 def test_a_poll_asks_for_what_is_filed_and_for_what_was_published_in_the_days_of_new_awards() -> None:

@@ -56,8 +56,8 @@ ASSUMPTIONS = {assumption.name: assumption for assumption in SOURCE.assumptions}
 
 @pytest.fixture
 def server() -> Iterator[FaultyFederalRegister]:
-    with FaultyFederalRegister(RECORDED, [FILED]) as stand_in:
-        yield stand_in
+    with FaultyFederalRegister(RECORDED, [FILED]) as fake_server:
+        yield fake_server
 
 
 def test_a_document_on_public_inspection_is_read_to_its_last_field(server: FaultyFederalRegister) -> None:

@@ -12,7 +12,6 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from procurewatch.demo.answers import Answer, LoggedRequest
 from sources.base import DateWindow, Fetched, FetchStep, IncompleteResult, NotModified, SearchTerms, StoredVersion
 from sources.errors import Blocked, QuotaUsedUp, SourceChanged, SourceError, Unreachable
 from sources.fpds.contracts import Fpds
@@ -20,8 +19,8 @@ from sources.http.client import Client, RateLimit, Timeouts
 from sources.records import Award, Payload, Problem, Removal
 from tests.sources.memory import Memory
 from tests.upstreams.faults import Fault
-from tests.upstreams.fpds import FaultyFpds
-from tests.upstreams.fpds_xml import SITE, Action, feed
+from tests.upstreams.fpds import SITE, Action, FaultyFpds, feed
+from tests.upstreams.server import Answer, LoggedRequest
 
 SOURCE = Fpds()
 DAY = date(2024, 5, 6)

@@ -25,7 +25,7 @@ from sources.records import (
     Removal,
     SourceFact,
 )
-from tests.upstreams.fpds_xml import Action, entry
+from tests.upstreams.fpds import Action, entry
 
 SOURCE = Fpds()
 ROOT = Path(__file__).parents[3]

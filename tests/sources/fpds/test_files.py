@@ -22,7 +22,7 @@ from sources.fpds.contracts import Fpds
 from sources.fpds.feed import MAX_ENTRY_SIZE, FeedLinks, NotAFeed, read_entries
 from sources.records import Award, Payload, Problem, Removal
 from tests.sources.scripted_server import Script, ScriptedServer
-from tests.upstreams.fpds_xml import Action, entry, feed, head
+from tests.upstreams.fpds import Action, entry, feed, head
 
 SOURCE = Fpds()
 ROOT = Path(__file__).parents[3]

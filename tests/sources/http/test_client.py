@@ -17,8 +17,6 @@ from importlib.metadata import version
 
 import pytest
 
-from procurewatch.demo.answers import Answer, LoggedRequest
-from procurewatch.demo.stand_in import StandIn
 from sources.errors import Blocked, QuotaUsedUp, Refused, SourceChanged, SourceError, Unreachable
 from sources.fields import read_json
 from sources.http import client as http_client
@@ -26,6 +24,7 @@ from sources.http.client import Client, RateLimit, Timeouts
 from sources.http.status import read_retry_after
 from sources.records import Document
 from tests.sources.scripted_server import LOOPBACK, How, Script, ScriptedServer, closed_port
+from tests.upstreams.server import Answer, FakeServer, LoggedRequest
 
 PATIENT = Timeouts(connect=10, read=10, total=10, tries=3, first_wait=1.0, max_retry_after=60.0)
 HASTY = replace(PATIENT, read=0.5, total=0.6)
@@ -379,7 +378,7 @@ def test_another_try_goes_over_another_connection(bad: int) -> None:
     assert second == third == fourth  # a good connection is kept
 
 
-class KeepsConnections(StandIn):
+class KeepsConnections(FakeServer):
     """Answers first badly, with this status and without a body, then well; `ports` are those it was asked from."""
 
     def __init__(self, bad: int) -> None:

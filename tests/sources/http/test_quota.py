@@ -66,7 +66,7 @@ def test_a_429_is_never_repeated_and_stops_the_meter(headers: dict[str, str]) ->
     assert (caught.value.status, caught.value.retry_at) == (429, MIDNIGHT)
 
 
-def test_the_stand_in_of_a_failing_source_does_not_eat_a_days_requests() -> None:
+def test_the_fake_server_of_a_failing_source_does_not_eat_a_days_requests() -> None:
     with ScriptedServer(Script(status=501)) as server, with_quota(server, CountingQuota(10)) as client:
         with pytest.raises(Unreachable):
             client.get("/x/")

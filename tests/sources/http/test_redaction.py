@@ -12,13 +12,12 @@ from urllib.parse import parse_qs, quote, urlsplit
 import pytest
 from structlog.testing import capture_logs
 
-from procurewatch.demo.answers import Answer, LoggedRequest
-from procurewatch.demo.stand_in import StandIn
 from sources.errors import Blocked, QuotaUsedUp, Refused, SourceError
 from sources.fields import read_json
 from sources.http.client import Client, RateLimit, Timeouts
 from tests.sources.quota import CountingQuota
 from tests.sources.scripted_server import LOOPBACK, How, Script, ScriptedServer, closed_port
+from tests.upstreams.server import Answer, FakeServer, LoggedRequest
 
 KEY = "s3cr3t-K3Y-4711"
 TIMEOUTS = Timeouts(tries=2, first_wait=0.001)
@@ -147,7 +146,7 @@ MISSING = [
 ]
 
 
-class WantsItInTheAddress(StandIn):
+class WantsItInTheAddress(FakeServer):
     """Reads the key from the parameter `api_key` alone; without it, gives `refusal`, with it what `then` says."""
 
     def __init__(self, refusal: Answer, then: Answer | None = None, key: str = KEY) -> None:

@@ -12,7 +12,7 @@ from sources.records import Payload, Publication, Record, Removal
 from sources.sam.opportunities.opportunities import SamOpportunities
 from tests.sources.memory import Memory
 from tests.upstreams.sam_opportunities import KEY
-from tests.upstreams.sam_opportunities import SamOpportunities as StandIn
+from tests.upstreams.sam_opportunities import SamOpportunities as FakeServer
 
 SOURCE = SamOpportunities()
 TODAY = date(2026, 2, 3)
@@ -25,7 +25,7 @@ def is_clearview(record: Record) -> bool:
 
 
 @contextmanager
-def client_of(server: StandIn, *, quota: Quota | None = None, key: str = KEY, tries: int = 2) -> Iterator[Client]:
+def client_of(server: FakeServer, *, quota: Quota | None = None, key: str = KEY, tries: int = 2) -> Iterator[Client]:
     """A client in a hurry."""
     timeouts = Timeouts(connect=10, read=10, total=30, tries=tries, first_wait=0.001)
     with Client(
@@ -72,7 +72,7 @@ def remember(item: Fetched, stored: Memory) -> None:
 
 
 def poll(
-    server: StandIn, stored: Memory, today: date = TODAY, *, since: date | None = None, quota: Quota | None = None
+    server: FakeServer, stored: Memory, today: date = TODAY, *, since: date | None = None, quota: Quota | None = None
 ) -> list[Fetched]:
     """One whole poll."""
     with client_of(server, quota=quota) as client:

@@ -1,4 +1,4 @@
-"""The source `samawards`, over real HTTP against a stand-in that is as strict as SAM.gov."""
+"""The source `samawards`, over real HTTP against a fake server that is as strict as SAM.gov."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 
-from procurewatch.demo.answers import Answer, LoggedRequest
 from sources.base import FailedStep, Fetched, IncompleteResult, NotModified, SearchTerms, StoredVersion
 from sources.errors import Blocked, QuotaUsedUp, Refused, SourceChanged, SourceError, Stopped, Unreachable
 from sources.records import Award, MatchedAward, Payload, Problem, Removal
@@ -39,14 +38,15 @@ from tests.sources.sam.records import (
 )
 from tests.upstreams.faults import Fault
 from tests.upstreams.sam_contract_awards import DOWNLOAD, KEY, SEARCH, FaultySamContractAwards, wire
+from tests.upstreams.server import Answer, LoggedRequest
 
 MODIFIED = poll_steps()["modified"]
 
 
 @pytest.fixture
 def server() -> Iterator[FaultySamContractAwards]:
-    with FaultySamContractAwards(RECORDS) as stand_in:
-        yield stand_in
+    with FaultySamContractAwards(RECORDS) as fake_server:
+        yield fake_server
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ from datetime import date
 
 import pytest
 
-from procurewatch.demo.answers import Answer, LoggedRequest
 from sources.base import Assumption, FetchStep, SearchTerms
 from sources.errors import Blocked, SourceChanged, SourceError, Unreachable
 from tests.sources.memory import Memory
@@ -15,6 +14,7 @@ from tests.sources.quota import CountingQuota
 from tests.sources.sam.records import SOURCE, client_of, fetched, piids, record
 from tests.upstreams.faults import Fault
 from tests.upstreams.sam_contract_awards import SEARCH, FaultySamContractAwards
+from tests.upstreams.server import Answer, LoggedRequest
 
 BY_NAME = {assumption.name: assumption for assumption in SOURCE.assumptions}
 UEIS = ("ACMEACMEACME", "BEMABEMABEMA", "CEMACEMACEMA")
@@ -32,9 +32,9 @@ class OddWhenEmpty(FaultySamContractAwards):
 
 @pytest.fixture
 def server() -> Iterator[OddWhenEmpty]:
-    with OddWhenEmpty() as stand_in:
-        stand_in.requests_per_day = 1000
-        yield stand_in
+    with OddWhenEmpty() as fake_server:
+        fake_server.requests_per_day = 1000
+        yield fake_server
 
 
 def header_is_not_read(server: OddWhenEmpty) -> None:

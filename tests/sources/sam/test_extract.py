@@ -22,9 +22,9 @@ SINCE, UNTIL = date(2024, 1, 1), date(2026, 11, 23)
 
 @pytest.fixture
 def server() -> Iterator[FaultySamContractAwards]:
-    with FaultySamContractAwards() as stand_in:
-        stand_in.requests_per_day = 1000
-        yield stand_in
+    with FaultySamContractAwards() as fake_server:
+        fake_server.requests_per_day = 1000
+        yield fake_server
 
 
 def step_of(kind: str = "uei", **terms: tuple[str, ...]) -> FetchStep:

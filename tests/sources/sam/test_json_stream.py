@@ -16,13 +16,13 @@ from pathlib import Path
 
 import pytest
 
-from procurewatch.demo.answers import Answer as HttpAnswer
-from procurewatch.demo.answers import LoggedRequest
 from sources.errors import SourceChanged
 from sources.sam.contract_awards.json_stream import CHUNK, MAX_VALUE_LENGTH, RawRecord, RecordStream, unpacked
 from tests.sources.memory import Memory
 from tests.sources.sam.records import RECORDS, fetched, piids, poll_steps, record
-from tests.upstreams.sam_contract_awards import DOWNLOAD, Export, SamContractAwardsStandIn, wire
+from tests.upstreams.sam_contract_awards import DOWNLOAD, Export, FakeSamContractAwards, wire
+from tests.upstreams.server import Answer as HttpAnswer
+from tests.upstreams.server import LoggedRequest
 
 ROOT = Path(__file__).parents[3]
 MANY = 100_000
@@ -153,7 +153,7 @@ def test_a_damaged_file_is_a_change_of_the_source(tmp_path: Path, body: bytes) -
         list(RecordStream(stream, "samawards", "GET /x").records())
 
 
-class Endless(SamContractAwardsStandIn):
+class Endless(FakeSamContractAwards):
     """Serves an extract of so many records without ever holding them."""
 
     def _file(self, _export: Export) -> HttpAnswer:
@@ -213,7 +213,7 @@ fetched(sys.argv[1], poll_steps()["modified"], OnDisk())
 """
 
 
-class Hanging(SamContractAwardsStandIn):
+class Hanging(FakeSamContractAwards):
     """Says when a download was asked for, and does not answer it."""
 
     def __init__(self) -> None:

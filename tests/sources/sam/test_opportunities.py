@@ -10,7 +10,6 @@ from itertools import pairwise
 
 import pytest
 
-from procurewatch.demo.answers import Answer, LoggedRequest
 from sources.base import FailedStep, Fetched, FetchStep, IncompleteResult, NotModified
 from sources.errors import Blocked, QuotaUsedUp, Refused, SourceChanged, SourceError, Unreachable
 from sources.records import Payload
@@ -29,6 +28,7 @@ from tests.sources.sam.adapters import (
 )
 from tests.upstreams.faults import Fault
 from tests.upstreams.sam_opportunities import FaultySamOpportunities, Json, notice
+from tests.upstreams.server import Answer, LoggedRequest
 
 DAY = timedelta(days=1)
 
@@ -424,7 +424,7 @@ def test_without_its_key_the_source_is_blocked(server: FaultySamOpportunities, s
         "postedFrom=02/01/2026&postedTo=02/02/2026&offset=-1",
     ],
 )
-def test_the_stand_in_refuses_what_the_original_refuses_and_counts_it(
+def test_the_fake_server_refuses_what_the_original_refuses_and_counts_it(
     server: FaultySamOpportunities, query: str
 ) -> None:
     with client_of(server) as client, pytest.raises(Refused, match="HTTP 400"):

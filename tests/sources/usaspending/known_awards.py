@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Any
 
-from procurewatch.demo.upstream import CorpusAction, CorpusAward, UsaspendingStandIn
 from sources.base import SearchTerms
 from tests.sources.polling import Poll, Poller
 from tests.sources.upstream import DAY, SOURCE, AlteredUsaspending, action, award
+from tests.upstreams.usaspending.corpus import CorpusAction, CorpusAward
+from tests.upstreams.usaspending.server import FakeUsaspending
 
 TERMS = SearchTerms(phrases=("DRONES",))
 FIRST = DAY + timedelta(days=5)
@@ -52,7 +53,7 @@ def sweep(poller: Poller) -> Poll:
     return quiet(poller, SWEPT).poll(SWEPT, sweep=True)
 
 
-def change(server: UsaspendingStandIn, *actions: CorpusAction, **fields: Any) -> None:
+def change(server: FakeUsaspending, *actions: CorpusAction, **fields: Any) -> None:
     """Add actions to the first award, and set its fields."""
     with server.editing() as served:
         served[0].actions += actions
@@ -60,6 +61,6 @@ def change(server: UsaspendingStandIn, *actions: CorpusAction, **fields: Any) ->
             setattr(served[0], name, value)
 
 
-def in_no_window(server: UsaspendingStandIn) -> None:
+def in_no_window(server: FakeUsaspending) -> None:
     """Let an action of the first award arrive that was signed and modified long before any window."""
     change(server, late(day=AGES_AGO, modified=AGES_AGO))

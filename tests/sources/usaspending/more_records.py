@@ -6,8 +6,8 @@ from decimal import Decimal
 from typing import Any
 
 from tests.sources.upstream import DAY, Alterable, action, award
-from tests.upstreams.usaspending.assistance import CorpusGrant, FaultyAssistance
-from tests.upstreams.usaspending.subawards import CorpusSubaward, FaultySubawards
+from tests.upstreams.usaspending.corpus import CorpusSubaward
+from tests.upstreams.usaspending.grants import CorpusGrant, FaultyAssistance, FaultySubawards
 
 
 class AlteredAssistance(Alterable, FaultyAssistance):

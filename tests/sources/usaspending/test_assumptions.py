@@ -9,7 +9,6 @@ from functools import cache
 
 import pytest
 
-from procurewatch.demo.usaspending.served import WRONG
 from sources.base import SearchTerms, Source
 from sources.errors import SourceError
 from sources.usaspending.assistance import Assistance
@@ -19,6 +18,7 @@ from tests.sources.polling import Poll, Poller
 from tests.sources.upstream import DAY, action, award, client_of
 from tests.sources.usaspending.known_awards import AGES_AGO, FIRST, SECOND, SWEPT, late
 from tests.sources.usaspending.more_records import AlteredAssistance, grant, subaward
+from tests.upstreams.usaspending.search.served import WRONG
 
 NAMES = tuple(f"VENDOR {n:02}" for n in range(10))
 TERMS = SearchTerms(names=NAMES, short_names=("THORN",), phrases=("DRONES", *(f"PRODUCT {n}" for n in range(8))))

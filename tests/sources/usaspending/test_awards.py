@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from procurewatch.demo.upstream import load_corpus
 from sources.base import FailedStep, SearchTerms
 from sources.errors import Blocked, QuotaUsedUp, SourceChanged, SourceError, Unreachable
 from sources.records import Award, AwardCategory, Payload, Problem
@@ -32,6 +31,7 @@ from tests.sources.upstream import (
     walk,
 )
 from tests.upstreams.faults import Fault
+from tests.upstreams.usaspending.corpus import load_corpus
 
 DETAIL = "/api/v2/awards/"
 FULL: Json = {

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from procurewatch.demo.upstream import Answer, CorpusAward, LoggedRequest
 from sources.base import FailedStep, Fetched, FetchStep
 from sources.errors import Refused, SourceChanged, Unreachable
 from sources.records import Payload
@@ -33,6 +32,8 @@ from tests.sources.upstream import (
     walk,
 )
 from tests.sources.usaspending.more_records import AlteredSubawards, subaward
+from tests.upstreams.server import Answer, LoggedRequest
+from tests.upstreams.usaspending.corpus import CorpusAward
 
 SUBAWARDS = Subawards()
 NAMES = [f"VENDOR {n:02}" for n in range(28)]

@@ -12,7 +12,6 @@ from decimal import Decimal
 
 import pytest
 
-from procurewatch.demo.upstream import CorpusAction
 from sources.base import NotModified
 from sources.errors import Unreachable
 from sources.records import Award
@@ -33,6 +32,7 @@ from tests.sources.usaspending.known_awards import (
     quiet,
     sweep,
 )
+from tests.upstreams.usaspending.corpus import CorpusAction
 
 COUNT = "/api/v2/awards/count/transaction/"
 

@@ -6,7 +6,6 @@ from datetime import date, timedelta
 
 from monitors.runs.jobs import search_terms
 from monitors.watchlist.loader import load_watchlist
-from procurewatch.demo.usaspending.index import clauses
 from sources.base import SearchTerms, StoredVersion
 from sources.usaspending.assistance import Assistance
 from sources.usaspending.awards import Usaspending
@@ -15,6 +14,7 @@ from tests.sources.memory import Memory
 from tests.sources.polling import Poller
 from tests.sources.upstream import DAY, Json, action, award
 from tests.sources.usaspending.more_records import AlteredAssistance, grant
+from tests.upstreams.usaspending.search.index import clauses
 
 ORDINARY_DAY, WEEKLY = 150, 600
 MOST_CLAUSES = 960

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from procurewatch.demo.upstream import CorpusAction
 from sources.base import SearchTerms
 from tests.sources.polling import Poller
 from tests.sources.upstream import (
@@ -23,6 +22,7 @@ from tests.sources.upstream import (
     remembering,
     step_of,
 )
+from tests.upstreams.usaspending.corpus import CorpusAction
 
 DETAIL = "/api/v2/awards/"
 
@@ -155,7 +155,7 @@ def test_each_award_comes_once_in_a_step_however_many_rows_it_has() -> None:
         with server.editing() as served:
             served[0].actions.append(action("P00009", DAY + timedelta(days=4), "0.00"))
         changed = fetched(server, step_of("transactions"), remembering(items))
-    assert sorted(kinds(changed)) == [("Payload", many.key), ("NotModified", twice.key)]
+    assert sorted(kinds(changed)) == [("NotModified", twice.key), ("Payload", many.key)]
 
 
 def test_an_award_that_this_run_has_read_is_not_read_again() -> None:

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from procurewatch.demo.upstream import CorpusAction, CorpusAward
 from sources.base import IncompleteResult, NotModified
 from sources.errors import Refused, SourceChanged
 from sources.fields import read_json
@@ -36,6 +35,7 @@ from tests.sources.upstream import (
     step_of,
     walk,
 )
+from tests.upstreams.usaspending.corpus import CorpusAction, CorpusAward
 
 TRANSACTIONS = step_of("transactions")
 ONE_DAY = step_of("transactions", since=DAY, until=DAY)

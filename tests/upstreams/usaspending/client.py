@@ -11,7 +11,8 @@ from typing import Any
 
 import httpx
 
-from procurewatch.demo.upstream import CorpusAction, CorpusAward, UsaspendingStandIn
+from tests.upstreams.usaspending.corpus import CorpusAction, CorpusAward
+from tests.upstreams.usaspending.server import FakeUsaspending
 
 AWARDS = "search/spending_by_award/"
 AWARDS_COUNT = "search/spending_by_award_count/"
@@ -52,7 +53,7 @@ class Api(httpx.Client):
 
 
 @contextmanager
-def asking(server: UsaspendingStandIn) -> Iterator[Api]:
+def asking(server: FakeUsaspending) -> Iterator[Api]:
     """Ask a server that is already open, and close both at the end."""
     with server, Api(base_url=f"{server.base_url}/api/v2/", timeout=10, verify=TLS) as api:
         yield api

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from procurewatch.demo.upstream import UsaspendingStandIn
+from tests.upstreams.usaspending.server import FakeUsaspending
 
 RECORDED = Path(__file__).parents[2] / "data" / "usaspending" / "requests.jsonl"
 CASES = [json.loads(line) for line in RECORDED.read_text().splitlines()]
@@ -37,7 +37,7 @@ def in_full(value: Any) -> Any:
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[httpx.Client]:
-    with UsaspendingStandIn([]) as server, httpx.Client(base_url=server.base_url, timeout=10, verify=TLS) as client:
+    with FakeUsaspending([]) as server, httpx.Client(base_url=server.base_url, timeout=10, verify=TLS) as client:
         yield client
 
 

@@ -15,10 +15,10 @@ from contextlib import contextmanager
 
 import pytest
 
-from procurewatch.demo.upstream import UsaspendingStandIn
-from procurewatch.demo.usaspending.served import WRONG
+from tests.upstreams.usaspending.search.served import WRONG
+from tests.upstreams.usaspending.server import FakeUsaspending
 
-PROGRAM = (sys.executable, "-m", "procurewatch.demo.fake_usaspending")
+PROGRAM = (sys.executable, "-m", "tests.upstreams.usaspending")
 
 
 def ran(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -100,7 +100,7 @@ def test_wrong_arguments_are_one_line_and_exit_code_2(arguments: Sequence[str], 
 
 
 def test_a_port_that_is_taken_is_one_line() -> None:
-    with UsaspendingStandIn([]) as server:
+    with FakeUsaspending([]) as server:
         port = server.base_url.rpartition(":")[2]
         refused = ran("--port", port)
     assert refused.returncode == 1
@@ -109,4 +109,4 @@ def test_a_port_that_is_taken_is_one_line() -> None:
 
 def test_code_that_names_an_unknown_assumption_is_told() -> None:
     with pytest.raises(ValueError, match="no assumption is named nonsense"):
-        UsaspendingStandIn([], wrong=["nonsense"])
+        FakeUsaspending([], wrong=["nonsense"])

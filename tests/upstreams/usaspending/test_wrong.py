@@ -8,9 +8,6 @@ from datetime import timedelta
 
 import pytest
 
-from procurewatch.demo.corpus import CorpusSubaward
-from procurewatch.demo.upstream import UsaspendingStandIn
-from procurewatch.demo.usaspending.served import WRONG
 from tests.upstreams.usaspending.client import (
     ACTIONS,
     AWARDS,
@@ -24,6 +21,9 @@ from tests.upstreams.usaspending.client import (
     an_award,
     asking,
 )
+from tests.upstreams.usaspending.corpus import CorpusSubaward
+from tests.upstreams.usaspending.search.served import WRONG
+from tests.upstreams.usaspending.server import FakeUsaspending
 
 PIID = "70CMSD24P00000001"
 QUOTED = f'"{PIID}"'
@@ -32,10 +32,10 @@ LINKED = CorpusSubaward(
 )
 
 
-def server(*wrong: str) -> UsaspendingStandIn:
+def server(*wrong: str) -> FakeUsaspending:
     """One award with two subawards, of which one is not linked to it."""
     loose = replace(LINKED, number="S2", is_linked=False)
-    return UsaspendingStandIn([LINKED.prime], subawards=[LINKED, loose], wrong=wrong)
+    return FakeUsaspending([LINKED.prime], subawards=[LINKED, loose], wrong=wrong)
 
 
 def says_keywords_were_not_used(api: Api) -> bool:
@@ -165,7 +165,7 @@ def test_breaking_one_leaves_the_others(name: str) -> None:
 
 def test_a_page_past_the_end_repeats_the_rest_of_the_last_one() -> None:
     awards = [an_award(f"70CMSD24P{number:08}") for number in range(13)]
-    with asking(UsaspendingStandIn(awards, wrong=["paging-past-end"])) as api:
+    with asking(FakeUsaspending(awards, wrong=["paging-past-end"])) as api:
         pages = [api.grouped(page=number) for number in (1, 2, 3, 4)]
     assert [len(page.json()["results"]) for page in pages[:3]] == [10, 3, 3]
     assert pages[1].json()["results"] == pages[2].json()["results"]
@@ -175,7 +175,7 @@ def test_a_page_past_the_end_repeats_the_rest_of_the_last_one() -> None:
 def test_a_subaward_without_a_link_comes_last_among_its_equals_and_its_cursor_leads_nowhere() -> None:
     loose = replace(LINKED, number="S2", is_linked=False)
     later = replace(LINKED, number="S3", day=SIGNED + timedelta(days=1))
-    with asking(UsaspendingStandIn([LINKED.prime], subawards=[loose, LINKED, later])) as api:
+    with asking(FakeUsaspending([LINKED.prime], subawards=[loose, LINKED, later])) as api:
         body = {"filters": {"award_type_codes": CONTRACTS}, "fields": ["Sub-Award Date"], "subawards": True}
         pages = [api.post(AWARDS, json={**body, "limit": 1, "page": n, "order": "asc"}).json() for n in (1, 2, 3)]
         assert [page["results"][0]["internal_id"] for page in pages] == ["S1", "S2", "S3"]

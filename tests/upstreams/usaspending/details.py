@@ -11,12 +11,12 @@ from datetime import date
 from http import HTTPStatus
 from typing import Any
 
-from procurewatch.demo.answers import Refusal, refuse
-from procurewatch.demo.corpus import TOPTIER_CODE, TOPTIER_NAME, CorpusAction, CorpusAward
-from procurewatch.demo.usaspending.search_rules import ORDER, PAGE
-from procurewatch.demo.usaspending.served import Served
-from procurewatch.demo.usaspending.tiny_shield import AnyOf, Boolean, Choice, Field, Integer, Text, checked
-from procurewatch.demo.usaspending.transaction_search import page_metadata
+from tests.upstreams.server import Refusal, refuse
+from tests.upstreams.usaspending.corpus import TOPTIER_CODE, TOPTIER_NAME, CorpusAction, CorpusAward
+from tests.upstreams.usaspending.search.search_rules import ORDER, PAGE
+from tests.upstreams.usaspending.search.served import Served
+from tests.upstreams.usaspending.search.tiny_shield import AnyOf, Boolean, Choice, Field, Integer, Text, checked
+from tests.upstreams.usaspending.search.transaction_search import page_metadata
 
 Content = dict[str, Any]
 AWARD_ID = re.compile(r"[0-9]+|(CONT|ASST)_(AWD|IDV|NON|AGG)_.+")

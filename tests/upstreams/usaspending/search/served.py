@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from procurewatch.demo.answers import refuse
-from procurewatch.demo.corpus import CorpusAward, CorpusSubaward
-from procurewatch.demo.usaspending.tiny_shield import UNPROCESSABLE
+from tests.upstreams.server import refuse
+from tests.upstreams.usaspending.corpus import CorpusAward, CorpusSubaward
+from tests.upstreams.usaspending.search.tiny_shield import UNPROCESSABLE
 
 Row = TypeVar("Row")
 

@@ -11,9 +11,10 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from procurewatch.demo.corpus import CorpusAward
-from procurewatch.demo.usaspending import search_rules
-from procurewatch.demo.usaspending.award_query import (
+from tests.upstreams.server import refuse
+from tests.upstreams.usaspending.corpus import CorpusAward
+from tests.upstreams.usaspending.search import index, search_rules
+from tests.upstreams.usaspending.search.award_query import (
     Body,
     Content,
     Entry,
@@ -23,10 +24,11 @@ from procurewatch.demo.usaspending.award_query import (
     read_query,
     shown,
 )
-from procurewatch.demo.usaspending.filters import awards_found
-from procurewatch.demo.usaspending.search_rules import GROUPS
-from procurewatch.demo.usaspending.served import Served
-from procurewatch.demo.usaspending.subaward_search import subaward_answer
+from tests.upstreams.usaspending.search.filters import awards_found
+from tests.upstreams.usaspending.search.search_rules import GROUPS, LEVEL, NO_INTERSECTION, PAGING, PROGRAM_ACTIVITIES
+from tests.upstreams.usaspending.search.served import Served
+from tests.upstreams.usaspending.search.subaward_search import subaward_answer, subaward_count
+from tests.upstreams.usaspending.search.tiny_shield import BAD, Boolean, Field, Integer, ListOf, Text, checked, names_of
 
 Value = Callable[[CorpusAward], Any]
 
@@ -174,3 +176,37 @@ def award_row(award: CorpusAward, fields: Sequence[str], values: Mapping[str, Va
     if row.get("Awarding Agency"):
         row |= {"awarding_agency_id": None, "agency_slug": slug(award.awarding_toptier_name)}
     return row | {"generated_internal_id": award.key}
+
+
+FIELDS = (
+    Field("subawards", Boolean()),
+    LEVEL[1],
+    Field("filter|object_class", ListOf(Text())),
+    Field("filter|program_activity", ListOf(Integer(1))),
+    PROGRAM_ACTIVITIES,
+    *search_rules.filter_fields(recipient_id=False),
+    *PAGING,
+)
+
+
+def award_count(body: Mapping[str, Any], served: Served) -> dict[str, Any]:
+    """Answer POST search/spending_by_award_count/. The award types are optional, and may be mixed. Raises `Refusal`."""
+    asked = checked(FIELDS, body)
+    if "filters" not in asked:
+        raise refuse(BAD, "Missing required request parameters: 'filters'")
+    level = "subawards" if asked.get("subawards", asked["spending_level"] == "subawards") else "awards"
+    count = subaward_count if level == "subawards" else _count
+    return {
+        "results": count(asked["filters"], served),
+        "spending_level": level,
+        "messages": search_rules.messages(body["filters"], names_of(FIELDS)),
+    }
+
+
+def _count(filters: Mapping[str, Any], served: Served) -> dict[str, int]:
+    if NO_INTERSECTION in filters.get("award_type_codes", ()):
+        return dict.fromkeys(GROUPS, 0)
+    index.check_codes(filters)
+    index.check_query("awards", filters, served)
+    found = awards_found(served.awards, filters, unquoted=served.holds("unquoted-award-ids"))
+    return {group: sum(award.group == group for award in found) for group in GROUPS}

@@ -12,10 +12,10 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from procurewatch.demo.answers import unhandled
-from procurewatch.demo.corpus import CorpusSubaward
-from procurewatch.demo.usaspending import search_rules
-from procurewatch.demo.usaspending.award_query import (
+from tests.upstreams.server import unhandled
+from tests.upstreams.usaspending.corpus import CorpusSubaward
+from tests.upstreams.usaspending.search import search_rules
+from tests.upstreams.usaspending.search.award_query import (
     AwardQuery,
     Content,
     Entry,
@@ -24,7 +24,7 @@ from procurewatch.demo.usaspending.award_query import (
     ordered,
     shown,
 )
-from procurewatch.demo.usaspending.filters import (
+from tests.upstreams.usaspending.search.filters import (
     SAME_FOR_BOTH,
     award_ids,
     ends,
@@ -33,9 +33,9 @@ from procurewatch.demo.usaspending.filters import (
     phrases,
     within,
 )
-from procurewatch.demo.usaspending.index import check_codes, check_query
-from procurewatch.demo.usaspending.search_rules import NO_INTERSECTION
-from procurewatch.demo.usaspending.served import Served
+from tests.upstreams.usaspending.search.index import check_codes, check_query
+from tests.upstreams.usaspending.search.search_rules import NO_INTERSECTION
+from tests.upstreams.usaspending.search.served import Served
 
 Filters = Mapping[str, Any]
 Value = Callable[[CorpusSubaward], Any]

@@ -1,6 +1,6 @@
 """A fake api.usaspending.gov: a real HTTP server on this machine that serves API v2 over a list of awards.
 
-It serves the demo and the tests, and starts alone with `python -m procurewatch.demo.fake_usaspending`. It is written
+It serves the demo and the tests, and starts alone with `python -m tests.upstreams.usaspending`. It is written
 from the API's published source code, and is as strict: what that refuses, this refuses, with the same status and words;
 what makes its search index fail is answered with an empty 503.
 """
@@ -14,25 +14,14 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from procurewatch.demo.answers import Answer, LoggedRequest, Refusal, json_answer, refuse, unhandled
-from procurewatch.demo.corpus import CorpusAction, CorpusAward, CorpusSubaward, load_corpus
-from procurewatch.demo.stand_in import StandIn
-from procurewatch.demo.usaspending import details, search_rules
-from procurewatch.demo.usaspending.award_count import award_count
-from procurewatch.demo.usaspending.award_search import award_search
-from procurewatch.demo.usaspending.served import Served, known_names
-from procurewatch.demo.usaspending.tiny_shield import UNPROCESSABLE
-from procurewatch.demo.usaspending.transaction_search import grouped_search, transaction_count, transaction_search
-
-__all__ = [
-    "Answer",
-    "CorpusAction",
-    "CorpusAward",
-    "CorpusSubaward",
-    "LoggedRequest",
-    "UsaspendingStandIn",
-    "load_corpus",
-]
+from tests.upstreams.server import Answer, FakeServer, LoggedRequest, Refusal, json_answer, refuse, unhandled
+from tests.upstreams.usaspending import details
+from tests.upstreams.usaspending.corpus import CorpusAward, CorpusSubaward
+from tests.upstreams.usaspending.search import search_rules
+from tests.upstreams.usaspending.search.award_search import award_count, award_search
+from tests.upstreams.usaspending.search.served import Served, known_names
+from tests.upstreams.usaspending.search.tiny_shield import UNPROCESSABLE
+from tests.upstreams.usaspending.search.transaction_search import grouped_search, transaction_count, transaction_search
 
 PREFIX = "/api/v2/"
 Body = Mapping[str, Any]
@@ -46,13 +35,13 @@ SEARCHES: dict[str, Callable[[Body, Served], object]] = {
 }
 
 
-class UsaspendingStandIn(StandIn):
+class FakeUsaspending(FakeServer):
     """Serves `awards` and `subawards` at `base_url` until closed.
 
     The records may be changed while it serves, inside `with server.editing() as awards:`. `last_updated` is the date
     that awards/last_updated/ gives; `None` means the latest date of the records, and a day more after each edit.
-    `wrong` names assumptions that do not hold here (`procurewatch.demo.usaspending.served.WRONG`). Without any record
-    there is no search index, so that none of its errors occur.
+    `wrong` names assumptions that do not hold here (`search.served.WRONG`). Without any record there is no
+    search index, so that none of its errors occur.
 
     Raises:
         ValueError: `wrong` holds a name that is not known.
@@ -76,7 +65,7 @@ class UsaspendingStandIn(StandIn):
     @contextmanager
     def editing(self) -> Iterator[list[CorpusAward]]:
         """Hold back all answers while the caller changes the awards it is given, or `subawards`."""
-        with self.answers_held_back():
+        with self.paused():
             yield self.awards
             known = details.latest_day(self.awards)
             later = self._newest + timedelta(days=1) if self._newest else None

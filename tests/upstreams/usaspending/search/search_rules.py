@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from procurewatch.demo.answers import Refusal, unhandled
-from procurewatch.demo.usaspending.tiny_shield import (
+from tests.upstreams.server import Refusal, unhandled
+from tests.upstreams.usaspending.search.tiny_shield import (
     UNPROCESSABLE,
     AnyOf,
     Boolean,

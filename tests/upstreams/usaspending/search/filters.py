@@ -13,8 +13,8 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any, TypeVar
 
-from procurewatch.demo.corpus import CorpusAction, CorpusAward
-from procurewatch.demo.usaspending.query_text import (
+from tests.upstreams.usaspending.corpus import CorpusAction, CorpusAward
+from tests.upstreams.usaspending.search.index import (
     REMOVED,
     award_id_pattern,
     award_keyword,
@@ -22,7 +22,7 @@ from procurewatch.demo.usaspending.query_text import (
     less_sanitized,
     sanitized,
 )
-from procurewatch.demo.usaspending.search_rules import GROUPS, LATEST, OLDEST, PSC_GROUPS
+from tests.upstreams.usaspending.search.search_rules import GROUPS, LATEST, OLDEST, PSC_GROUPS
 
 Record = TypeVar("Record")
 Test = Callable[[Record], bool]

@@ -12,12 +12,12 @@ from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Generic, TypeVar
 
-from procurewatch.demo.answers import refuse, unhandled
-from procurewatch.demo.usaspending import index, search_rules
-from procurewatch.demo.usaspending.award_request import Level, read_request
-from procurewatch.demo.usaspending.search_rules import LEVEL, NO_INTERSECTION, PAGING, PROGRAM_ACTIVITIES
-from procurewatch.demo.usaspending.served import Served
-from procurewatch.demo.usaspending.tiny_shield import (
+from tests.upstreams.server import refuse, unhandled
+from tests.upstreams.usaspending.search import index, search_rules
+from tests.upstreams.usaspending.search.award_request import Level, read_request
+from tests.upstreams.usaspending.search.search_rules import LEVEL, NO_INTERSECTION, PAGING, PROGRAM_ACTIVITIES
+from tests.upstreams.usaspending.search.served import Served
+from tests.upstreams.usaspending.search.tiny_shield import (
     BAD,
     UNPROCESSABLE,
     Field,

@@ -14,7 +14,7 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Any, ClassVar, cast
 
-from procurewatch.demo.answers import Refusal, refuse
+from tests.upstreams.server import Refusal, refuse
 
 BAD = HTTPStatus.BAD_REQUEST
 UNPROCESSABLE = HTTPStatus.UNPROCESSABLE_ENTITY

@@ -1,22 +1,111 @@
-"""A real HTTP server on this machine that stands in for a public API: the machinery, without any API's own rules."""
+"""A real HTTP server on this machine that imitates a public API, without the rules of any API."""
 
 from __future__ import annotations
 
+import json
 import socket
 import socketserver
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
-from typing import ClassVar, Self
-
-from procurewatch.demo.answers import Answer, LoggedRequest
+from typing import Any, ClassVar, Self
 
 LOOPBACK = "127.0.0.1"
+JSON_TYPE = "application/json"
+HTML_TYPE = "text/html; charset=utf-8"
+# Django's plain page for an error that nobody handles.
+PAGE = """
+<!doctype html>
+<html lang="en">
+<head>
+  <title>{title}</title>
+</head>
+<body>
+  <h1>{title}</h1><p>{text}</p>
+</body>
+</html>
+"""
+PAGES: dict[int, tuple[str, str]] = {
+    HTTPStatus.NOT_FOUND: ("Not Found", "The requested resource was not found on this server."),
+    HTTPStatus.INTERNAL_SERVER_ERROR: ("Server Error (500)", ""),
+}
 
 
-class StandIn:
+@dataclass(frozen=True, kw_only=True)
+class LoggedRequest:
+    """One HTTP request: method, path with its query, the raw body, and headers with lower-case names."""
+
+    method: str
+    path: str
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def json(self) -> Any:
+        """Return the body as JSON; `None` when it is empty."""
+        return json.loads(self.body) if self.body else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """One HTTP answer: status, body and extra headers."""
+
+    status: int = HTTPStatus.OK
+    body: bytes = b""
+    content_type: str = JSON_TYPE
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def head(self, content_length: int | None = None) -> bytes:
+        """Return the status line and headers as sent; `content_length` announces another length than the body's."""
+        length = len(self.body) if content_length is None else content_length
+        try:
+            phrase = HTTPStatus(self.status).phrase
+        except ValueError:
+            phrase = "Unknown"
+        lines = {"Content-Type": self.content_type, "Content-Length": str(length), **self.headers}
+        return "".join(
+            [f"HTTP/1.1 {int(self.status)} {phrase}\r\n", *(f"{k}: {v}\r\n" for k, v in lines.items()), "\r\n"]
+        ).encode("latin-1")
+
+
+def json_answer(content: object, status: int = HTTPStatus.OK) -> Answer:
+    """Return `content` as a JSON answer."""
+    return Answer(status=status, body=json.dumps(content).encode())
+
+
+class Refusal(Exception):
+    """The request is refused: `status` and the JSON `content` of the answer, or the page an unhandled error gives."""
+
+    def __init__(self, status: int, content: Mapping[str, object] | None = None) -> None:
+        super().__init__(status, content)
+        self.status = status
+        self.content = content
+
+    @property
+    def answer(self) -> Answer:
+        """The refusal as an answer. Without content: empty for 503 and 504, Django's plain page otherwise."""
+        if self.content is not None:
+            return json_answer(self.content, self.status)
+        if self.status in {HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT}:
+            return Answer(status=self.status)
+        title, text = PAGES.get(self.status, ("", ""))
+        return Answer(status=self.status, body=PAGE.format(title=title, text=text).encode(), content_type=HTML_TYPE)
+
+
+def refuse(status: int, detail: str) -> Refusal:
+    """Return the refusal `{"detail": detail}`."""
+    return Refusal(status, {"detail": detail})
+
+
+def unhandled() -> Refusal:
+    """Return the 500 that USAspending answers where its own code raises an error nobody handles."""
+    return Refusal(HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+class FakeServer:
     """Serves at `base_url` until closed, each request in a thread of its own; a subclass gives the answers.
 
     `requests` holds every request received, in order. `port` 0 takes a free one.
@@ -26,7 +115,7 @@ class StandIn:
         self.requests: list[LoggedRequest] = []
         self._lock = threading.RLock()
         self._server = _Server((LOOPBACK, port), _Handler)
-        self._server.stand_in = self
+        self._server.fake_server = self
         self.base_url = f"http://{LOOPBACK}:{self._server.server_address[1]}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
@@ -47,7 +136,7 @@ class StandIn:
         self._thread.join()
 
     @contextmanager
-    def answers_held_back(self) -> Iterator[None]:
+    def paused(self) -> Iterator[None]:
         """Hold back all answers while the caller changes what is served."""
         with self._lock:
             yield
@@ -77,7 +166,7 @@ class _Server(ThreadingHTTPServer):
 
     daemon_threads = True
     request_queue_size = 64
-    stand_in: StandIn
+    fake_server: FakeServer
 
     def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
         self.open: set[socket.socket] = set()
@@ -124,7 +213,7 @@ class _Handler(BaseHTTPRequestHandler):
             body=self.rfile.read(length),
             headers={name.lower(): value for name, value in self.headers.items()},
         )
-        stays_open = self.server.stand_in.respond(request, self.connection)
+        stays_open = self.server.fake_server.respond(request, self.connection)
         self.close_connection = self.close_connection or not stays_open
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _serve

@@ -1,4 +1,4 @@
-"""The fake USAspending as a program: `python -m procurewatch.demo.fake_usaspending --port 8500`.
+"""The fake USAspending as a program: `python -m tests.upstreams.usaspending --port 8500`.
 
 It serves the demo's awards until Ctrl-C or SIGTERM, as strict as the real API. `--wrong NAME` breaks one assumption
 about the API, as `--list` describes.
@@ -13,8 +13,9 @@ import threading
 from collections.abc import Sequence
 from typing import NoReturn
 
-from procurewatch.demo.upstream import UsaspendingStandIn, load_corpus
-from procurewatch.demo.usaspending.served import WRONG, known_names
+from tests.upstreams.usaspending.corpus import load_corpus
+from tests.upstreams.usaspending.search.served import WRONG, known_names
+from tests.upstreams.usaspending.server import FakeUsaspending
 
 USAGE_ERROR = 2
 FAILED = 1
@@ -41,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
     try:
-        server = UsaspendingStandIn([] if asked.empty else load_corpus(), port=asked.port, wrong=wrong)
+        server = FakeUsaspending([] if asked.empty else load_corpus(), port=asked.port, wrong=wrong)
     except OSError as error:
         sys.stderr.write(f"fake_usaspending: cannot listen on port {asked.port}: {error.strerror}\n")
         return FAILED

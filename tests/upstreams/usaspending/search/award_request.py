@@ -14,9 +14,9 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from procurewatch.demo.answers import Refusal, refuse, unhandled
-from procurewatch.demo.usaspending.search_rules import EARLIEST
-from procurewatch.demo.usaspending.tiny_shield import DAY_FORMAT, UNPROCESSABLE
+from tests.upstreams.server import Refusal, refuse, unhandled
+from tests.upstreams.usaspending.search.search_rules import EARLIEST
+from tests.upstreams.usaspending.search.tiny_shield import DAY_FORMAT, UNPROCESSABLE
 
 Level = Literal["awards", "subawards"]
 Scope = Literal["domestic", "foreign"]

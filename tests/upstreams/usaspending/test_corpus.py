@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from procurewatch.demo.corpus import CorpusAward, load_corpus, read_corpus
+from tests.upstreams.usaspending.corpus import CorpusAward, load_corpus, read_corpus
 
 ROOT = Path(__file__).parents[3]
 EXTRACT = "usaspending/cbp_ice_transactions_fy2021_2024.csv.gz"

@@ -1,6 +1,6 @@
 """The demo's real awards: how they are written in `corpus.json.gz`, and how they are read back.
 
-What the public extract lacks is `None`, never invented (procurewatch/demo/README.md says what it lacks). The classes
+What the public extract lacks is `None`, never invented (README.md says what it lacks). The classes
 are mutable on purpose: a test sets a UEI, adds a modification or changes a name between two polls.
 """
 
@@ -256,7 +256,7 @@ def from_json(row: Mapping[str, Any], internal_id: int) -> CorpusAward:
 
 def read_corpus() -> dict[str, Any]:
     """Return the shipped corpus as it stands in the file: {"origin": ..., "awards": [...]}."""
-    packed = resources.files("procurewatch.demo").joinpath("corpus.json.gz").read_bytes()
+    packed = resources.files(__package__).joinpath("corpus.json.gz").read_bytes()
     content: dict[str, Any] = json.loads(gzip.decompress(packed))
     return content
 

@@ -7,14 +7,14 @@ awards/v2/lookups/lookups.py.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from procurewatch.demo.corpus import CorpusAction, CorpusAward, joined_key
-from procurewatch.demo.upstream import UsaspendingStandIn
-from procurewatch.demo.usaspending import details
 from tests.upstreams.faults import Faulty
+from tests.upstreams.usaspending import details
+from tests.upstreams.usaspending.corpus import CorpusAction, CorpusAward, CorpusSubaward, joined_key
+from tests.upstreams.usaspending.server import FakeUsaspending
 
 GROUP_OF_TYPE = {
     **dict.fromkeys(("02", "03", "04", "05", "F001", "F002"), "grants"),
@@ -57,7 +57,7 @@ class CorpusGrant(CorpusAward):
         return f"ASST_TX_{self.action_key(action)}"
 
 
-class AssistanceStandIn(UsaspendingStandIn):
+class FakeAssistance(FakeUsaspending):
     """Serves contracts and grants alike."""
 
     def detail(self, award: CorpusAward) -> Mapping[str, Any]:
@@ -107,7 +107,21 @@ def grant_detail(award: CorpusGrant) -> dict[str, Any]:
     return detail | award.extra_detail
 
 
-class FaultyAssistance(Faulty, AssistanceStandIn):
+class FaultyAssistance(Faulty, FakeAssistance):
     """USAspending with grants, failing."""
 
     renaming = (b'"generated_internal_id"', b'"generated_internal_identifier"')
+
+
+class FakeSubawards(FakeAssistance):
+    """Serves subawards and their prime awards until closed; `subawards` may be changed `with editing()`."""
+
+    def __init__(self, subawards: Sequence[CorpusSubaward], *, port: int = 0, wrong: Iterable[str] = ()) -> None:
+        primes = {subaward.prime.key: subaward.prime for subaward in subawards}
+        super().__init__(list(primes.values()), subawards=subawards, port=port, wrong=wrong)
+
+
+class FaultySubawards(Faulty, FakeSubawards):
+    """USAspending with subawards, failing."""
+
+    renaming = (b'"prime_award_generated_internal_id"', b'"prime_award_key"')

@@ -11,12 +11,12 @@ from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
-from procurewatch.demo.answers import Refusal, refuse, unhandled
-from procurewatch.demo.corpus import CorpusAction, CorpusAward
-from procurewatch.demo.usaspending import index, search_rules
-from procurewatch.demo.usaspending.award_search import iso, slug
-from procurewatch.demo.usaspending.filters import actions_found, awards_found
-from procurewatch.demo.usaspending.search_rules import (
+from tests.upstreams.server import Refusal, refuse, unhandled
+from tests.upstreams.usaspending.corpus import CorpusAction, CorpusAward
+from tests.upstreams.usaspending.search import index, search_rules
+from tests.upstreams.usaspending.search.award_search import iso, slug
+from tests.upstreams.usaspending.search.filters import actions_found, awards_found
+from tests.upstreams.usaspending.search.search_rules import (
     AWARD_GROUPS,
     GROUPS,
     KNOWN_TO_AWARDS,
@@ -28,8 +28,8 @@ from procurewatch.demo.usaspending.search_rules import (
     check_one_group,
     filter_fields,
 )
-from procurewatch.demo.usaspending.served import Served
-from procurewatch.demo.usaspending.tiny_shield import BAD, UNPROCESSABLE, Choice, Field, ListOf, checked, names_of
+from tests.upstreams.usaspending.search.served import Served
+from tests.upstreams.usaspending.search.tiny_shield import BAD, UNPROCESSABLE, Choice, Field, ListOf, checked, names_of
 
 Content = dict[str, Any]
 Body = Mapping[str, Any]

@@ -231,7 +231,7 @@ def _award_title(record: StoredRecord) -> str:
     to = f" to {shorten_name(record.recipient_name)}" if record.recipient_name else ""
     paid = (
         f", {format_money(record.obligated)} obligated to date"
-        if record.obligated is not None and not record.doubt
+        if record.obligated is not None and not record.amount_warning
         else ""
     )
     quoted = shorten(one_line(record.description), _LONGEST_QUOTE)

@@ -18,7 +18,7 @@ def note_verdict(
         vendor_id=vendor_id,
         subject=subject_of(award, decision),
         decision=decision,
-        who=who,
+        decided_by=who,
         note=note,
         decided_at=datetime.now(UTC),
     )

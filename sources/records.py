@@ -216,7 +216,7 @@ class RecordFields:
     """What awards and publications have in common. "" and `None` stand for what the source does not state.
 
     `piid`, `parent_piid` and `solicitation` are upper case. `signed` is the day of the base award, `starts` and `ends`
-    the period of performance. `doubt` says why an amount cannot be true, "" if nothing speaks against it.
+    the period of performance. `amount_warning` says why an amount cannot be true, "" if nothing speaks against it.
     """
 
     key: str
@@ -236,7 +236,7 @@ class RecordFields:
     extent_competed: str = ""
     place: str = ""
     url: str = ""
-    doubt: str = ""
+    amount_warning: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -155,16 +155,16 @@ class StoredLink:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StoredSighting:
-    """What one source says of an award; `facts` in the words of `StoredRecord`, `gone` when it dropped the award."""
+class StoredSourceRecord:
+    """What one source says of an award. `facts` has the field names of `StoredRecord`."""
 
     source: str
     facts: Mapping[str, object]
     actions: int
     modified: date | None
     url: str
-    gone: date | None
-    gone_reason: str
+    deleted_on: date | None
+    deletion_reason: str
     first_seen: datetime
     last_changed: datetime
 
@@ -240,10 +240,10 @@ class StoredEvent:
     """Something that happened to an award, which feeds tell once and for ever under `id` (a tag: URI).
 
     `signed` is the date of the action, `published` when the source carried it (its last-modified date, where it
-    gives one), `first_seen` when we saw it. `action` is the action it is about, if it is about one. `before` and
-    `after` are the values that changed, in words. `earlier_actions` is how many modifications a new award already
-    had when it was first seen. `vendor_id` is set where it is about one vendor alone: a withdrawal, whose `before` is
-    that vendor's name and `after` the reviewer's note.
+    gives one), `first_seen` when we saw it. `action` is the action it is about, if it is about one. `old_value` and
+    `new_value` are the values that changed, in words. `earlier_actions` is how many modifications a new award already
+    had when it was first seen. `vendor_id` is set where it is about one vendor alone: a withdrawal. Its `old_value` is
+    that vendor's name, its `new_value` the reviewer's note.
     """
 
     id: str
@@ -254,8 +254,8 @@ class StoredEvent:
     signed: date | None
     published: date | None
     first_seen: datetime
-    before: str
-    after: str
+    old_value: str
+    new_value: str
     earlier_actions: int
     vendor_id: str = ""
 

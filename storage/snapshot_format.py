@@ -14,7 +14,7 @@ from storage.models import StoredAction, StoredMatch, StoredRecord
 
 
 @dataclass(frozen=True, slots=True)
-class ToldFacts:
+class EventSnapshot:
     """A record with its published matches, and the action an event is about (`None`: about none)."""
 
     record: StoredRecord
@@ -33,14 +33,14 @@ class ToldFacts:
         return replace(self.record, matches=(*kept, *(match for match in matches if match.vendor_id not in told)))
 
 
-_FACTS = TypeAdapter(ToldFacts)
+_FACTS = TypeAdapter(EventSnapshot)
 
 
-def write_told_facts(facts: ToldFacts) -> str:
+def write_snapshot(facts: EventSnapshot) -> str:
     """Return the facts as JSON, without what is as it would be anyway."""
     return _FACTS.dump_json(facts, exclude_defaults=True).decode()
 
 
-def read_told_facts(text: str) -> ToldFacts:
-    """Return what `write_told_facts` wrote."""
+def read_snapshot(text: str) -> EventSnapshot:
+    """Return what `write_snapshot` wrote."""
     return _FACTS.validate_json(text)

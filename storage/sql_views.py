@@ -198,9 +198,9 @@ MATCHES_VIEW = View(
         Column("score", "how sure the match is, from 0 to 1", "m.score"),
         Column("reason", "why it matched, in one sentence", "m.reason"),
         Column(
-            "through_reseller",
+            "via_reseller",
             "1 if the company that is paid is not the vendor, else 0",
-            "CASE WHEN m.resold THEN 1 ELSE 0 END",
+            "CASE WHEN m.via_reseller THEN 1 ELSE 0 END",
         ),
         Column("first_seen", "when it first matched, UTC", "m.first_seen"),
     ),
@@ -217,11 +217,12 @@ EVENTS_VIEW = View(
         _dollars("amount", "the amount it is about", "e.amount_cents"),
         Column("signed", SIGNED, "e.signed"),
         Column("published", "the day on which the source carried it, YYYY-MM-DD", "e.published"),
-        Column("value_before", "what it was before, in words", "e.before"),
-        Column("value_after", "what it is now, in words", "e.after"),
+        Column("old_value", "what it was before, in words", "e.old_value"),
+        Column("new_value", "what it is now, in words", "e.new_value"),
         Column("first_seen", "when feeds told it, UTC", "e.first_seen"),
     ),
-    f"FROM event AS e WHERE e.told AND ({_is_public('e.record_key')} OR e.kind = '{EventKind.WITHDRAWN.value}')",
+    f"FROM event AS e WHERE e.is_published"
+    f" AND ({_is_public('e.record_key')} OR e.kind = '{EventKind.WITHDRAWN.value}')",
 )
 LINKS_VIEW = View(
     "links",
@@ -236,21 +237,21 @@ LINKS_VIEW = View(
     f"FROM link AS l WHERE {_is_public('l.record_key')} AND ({_is_public('l.award_key')}"
     " OR NOT EXISTS (SELECT 1 FROM record AS r WHERE r.key = l.award_key))",
 )
-SIGHTINGS_VIEW = View(
-    "sightings",
+SOURCE_RECORDS_VIEW = View(
+    "source_records",
     "What one source says of an award; where sources differ, here is who says what.",
     (
         Column("record_key", KEY, "s.record_key"),
         Column("source", SOURCE, "s.source"),
         Column("facts", "what it says, JSON; amounts are US dollars", "s.facts"),
         Column("source_modified", "the day on which the source last changed it, YYYY-MM-DD", "s.modified"),
-        Column("gone", "the day on which the source dropped the award, YYYY-MM-DD", "s.gone"),
-        Column("gone_reason", "why it did", "s.gone_reason"),
+        Column("deleted_on", "the day on which the source dropped the award, YYYY-MM-DD", "s.deleted_on"),
+        Column("deletion_reason", "why it did", "s.deletion_reason"),
         Column("first_seen", FIRST_SEEN, "s.first_seen"),
         Column("last_changed", "when Procurewatch last saw it change, UTC", "s.last_changed"),
         Column("official_page", PAGE, "s.url"),
     ),
-    f"FROM sighting AS s WHERE {_is_public('s.record_key')}",
+    f"FROM source_record AS s WHERE {_is_public('s.record_key')}",
 )
 EVIDENCE_VIEW = View(
     "raw_evidence",
@@ -276,11 +277,11 @@ SOURCES_VIEW = View(
     (
         Column("source", "its name", "r.source"),
         Column("last_polled", "when it was last asked, UTC", "max(r.started)"),
-        Column("last_verdict", "how that ended: new, nothing new, source unreachable ...", _LATEST.format("l.verdict")),
+        Column("last_status", "how that ended: new, nothing new, source unreachable ...", _LATEST.format("l.status")),
         Column(
             "last_good",
             "when it last answered as it should, UTC",
-            f"max(CASE WHEN r.verdict IN ({_quoted(GOOD_STATUSES)}) THEN r.started END)",
+            f"max(CASE WHEN r.status IN ({_quoted(GOOD_STATUSES)}) THEN r.started END)",
         ),
         Column(
             "incident_since",
@@ -297,7 +298,7 @@ VIEWS = (
     EVENTS_VIEW,
     PUBLICATIONS_VIEW,
     LINKS_VIEW,
-    SIGHTINGS_VIEW,
+    SOURCE_RECORDS_VIEW,
     EVIDENCE_VIEW,
     SOURCES_VIEW,
 )

@@ -95,7 +95,7 @@ class RecordRow(SQLModel, table=True):
     ceiling: Decimal | None = _cents("ceiling", "base and all options", "Ceiling with all options")
     outlays: Decimal | None = _cents("outlays", "paid out so far, as agencies report it; older awards may have none")
     amounts: list[dict[str, Any]] = _json("amounts")
-    doubt: str = _text("doubt", "why an amount cannot be true; empty if nothing speaks against it")
+    amount_warning: str = _text("amount_warning", "why an amount cannot be true; empty if nothing speaks against it")
     signed: date | None = _day("the day on which the base award was signed", "Signed", index=True)
     published: date | None = _day("the day on which a publication appeared")
     deadline: datetime | None = _time("deadline", "until when a notice can be answered", nullable=True)
@@ -144,13 +144,13 @@ class RecordRow(SQLModel, table=True):
     url: str = ""
 
 
-class SightingRow(SQLModel, table=True):
+class SourceRecordRow(SQLModel, table=True):
     """What one source says of an award: its facts and its actions' obligations, in dollars, as text.
 
-    `gone` is the day on which the source dropped the award, with its reason; what it said before stays.
+    `deleted_on` is the day on which the source dropped the award, with its reason; what it said before stays.
     """
 
-    __tablename__ = "sighting"
+    __tablename__ = "source_record"
 
     record_key: str = Field(primary_key=True, foreign_key="record.key")
     source: str = Field(primary_key=True)
@@ -159,8 +159,8 @@ class SightingRow(SQLModel, table=True):
     actions: dict[str, str] = Field(sa_column=Column("actions", JSON, nullable=False))
     modified: date | None = None
     url: str
-    gone: date | None = None
-    gone_reason: str = _text("gone_reason")
+    deleted_on: date | None = None
+    deletion_reason: str = _text("deletion_reason")
     first_seen: datetime = _time("first_seen")
     last_changed: datetime = _time("last_changed")
 
@@ -212,14 +212,14 @@ class RenumberedRow(SQLModel, table=True):
 class MatchRow(SQLModel, table=True):
     """An award that concerns a vendor, and why. A match once made stays; a re-match renews its reasons.
 
-    `own_band` is the matcher's; `band` is the one that counts, because a reviewer's decision overrides the matcher's.
-    `resold`: the recipient is not the vendor, it only sells what is the vendor's.
+    `matcher_band` is the matcher's; `band` is the one that counts: a reviewer's decision overrides the matcher's.
+    `via_reseller`: the recipient is not the vendor, it only sells what is the vendor's.
     """
 
     __tablename__ = "match"
     __table_args__ = (
         # Holds all that is asked of many matches at once, so that none of their rows has to be read.
-        Index("ix_match_band", "band", "record_key", "vendor_id", "vendor_name", "vendor_category", "resold"),
+        Index("ix_match_band", "band", "record_key", "vendor_id", "vendor_name", "vendor_category", "via_reseller"),
         Index("ix_match_vendor", "vendor_id", "band", "record_key"),
         Index("ix_match_category", "vendor_category", "band", "record_key"),
     )
@@ -229,31 +229,47 @@ class MatchRow(SQLModel, table=True):
     vendor_name: str
     vendor_category: str
     score: float
-    own_band: str
+    matcher_band: str
     band: str
     rule: str
     reason: str = _text("reason")
     signals: list[dict[str, Any]] = Field(sa_column=Column("signals", JSON, nullable=False))
-    resold: bool = False
+    via_reseller: bool = False
     watchlist_version: str
     first_seen: datetime = _time("first_seen")
 
 
 class EventRow(SQLModel, table=True):
-    """Something that happened to an award. `id` is for ever; `told` says whether feeds carry it.
+    """Something that happened to an award. `id` is for ever; `is_published` says whether feeds carry it.
 
-    `held` marks news that waits for a reviewer to confirm its match. `vendor_id` is set where the event is about one
-    vendor alone (a withdrawal), "" where it is about the award.
+    `pending_review` marks news that waits for a reviewer to confirm its match. `vendor_id` is set where the event is
+    about one vendor alone (a withdrawal), "" where it is about the award.
     """
 
     __tablename__ = "event"
     __table_args__ = (
         # Both hold all that is checked of many events, so that only the rows that are wanted are read.
         Index(
-            "ix_event_told_first_seen", "told", "first_seen", "record_key", "kind", "vendor_id", "signed", "published"
+            "ix_event_published_first_seen",
+            "is_published",
+            "first_seen",
+            "record_key",
+            "kind",
+            "vendor_id",
+            "signed",
+            "published",
         ),
-        Index("ix_event_record_key", "record_key", "told", "first_seen", "kind", "vendor_id", "signed", "published"),
-        Index("ix_event_kind", "kind", "told", "first_seen"),
+        Index(
+            "ix_event_record_key",
+            "record_key",
+            "is_published",
+            "first_seen",
+            "kind",
+            "vendor_id",
+            "signed",
+            "published",
+        ),
+        Index("ix_event_kind", "kind", "is_published", "first_seen"),
     )
 
     id: str = Field(primary_key=True)
@@ -263,29 +279,29 @@ class EventRow(SQLModel, table=True):
     amount: Decimal | None = _cents("amount")
     signed: date | None = None
     published: date | None = None
-    before: str = _text("before")
-    after: str = _text("after")
+    old_value: str = _text("old_value")
+    new_value: str = _text("new_value")
     earlier_actions: int = 0
     vendor_id: str = ""
-    told: bool
-    held: bool = False
+    is_published: bool
+    pending_review: bool = False
     first_seen: datetime = _time("first_seen")
 
 
-class ToldRow(SQLModel, table=True):
+class EventSnapshotRow(SQLModel, table=True):
     """What feeds told with an event (`storage.snapshot_format`): an entry stays as it was when the award changes."""
 
-    __tablename__ = "told"
+    __tablename__ = "event_snapshot"
 
     event_id: str = Field(primary_key=True, foreign_key="event.id")
     facts: str = _text("facts")
 
 
-class StateRow(SQLModel, table=True):
+class PublicationVersionRow(SQLModel, table=True):
     """How often what is published has changed, and when it last did: one row, kept by
     `storage.writing.event_snapshots`."""
 
-    __tablename__ = "state"
+    __tablename__ = "publication_version"
 
     id: int = Field(sa_column=Column("id", Integer, primary_key=True, autoincrement=False))
     number: int
@@ -293,24 +309,24 @@ class StateRow(SQLModel, table=True):
 
 
 class SearchRow(SQLModel, table=True):
-    """A record as it is looked for; `storage.search.index` derives it from the other tables, in the same transaction.
+    """A record in the search index; `storage.search.index` derives it from the other tables in the same transaction.
 
-    `place` orders records by `dated`, the day signed or else published, and is the record's number in the index of
-    words. `words` are folded: plain ones of what is looked through, and with a mark in front those of agencies, offices
-    and recipients. `is_published` when a match of it is. `amount` is what is obligated, or the largest amount that a
-    publication states. `competition` is that of `storage.competition`. The subjects are those under which a verdict on
-    the recipient would be kept.
+    `sort_key` orders records by `sort_date` (the day signed, or else published) and is the row id of the full-text
+    index. `words` are normalized; those of agencies, offices and recipients have a mark in front. `is_published` when
+    one of its matches is. `amount` is the obligation, or the largest amount that a publication states. `competition` is
+    a value of `storage.competition`. The subjects are those of a review decision about the recipient.
     """
 
     __tablename__ = "search"
     __table_args__ = (
         # Holds all that is checked or counted of many records but their words, which make the rows large.
         Index(
-            "ix_search_published", "is_published", "place", "record_key", "category", "source", "department",
-            "sub_agency_code", "recipient_state", "competition", "psc", "naics", "dated", "amount_cents", "first_seen",
+            "ix_search_published", "is_published", "sort_key", "record_key", "category", "source", "department",
+            "sub_agency_code", "recipient_state", "competition", "psc", "naics", "sort_date", "amount_cents",
+            "first_seen",
         ),
         *(
-            Index(f"ix_search_{name}", column, "place")
+            Index(f"ix_search_{name}", column, "sort_key")
             for name, column in (
                 ("category", "category"),
                 ("department", "department"),
@@ -324,8 +340,10 @@ class SearchRow(SQLModel, table=True):
         ),
     )  # fmt: skip
 
-    place: int = Field(
-        sa_column=Column("place", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False)
+    sort_key: int = Field(
+        sa_column=Column(
+            "sort_key", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False
+        )
     )
     record_key: str = Field(foreign_key="record.key", unique=True)
     category: str
@@ -336,7 +354,7 @@ class SearchRow(SQLModel, table=True):
     competition: str
     psc: str
     naics: str
-    dated: date
+    sort_date: date
     is_published: bool = False
     amount: Decimal | None = _cents("amount")
     first_seen: datetime = _time("first_seen")
@@ -345,18 +363,18 @@ class SearchRow(SQLModel, table=True):
     words: str = _text("words")
 
 
-class VerdictRow(SQLModel, table=True):
+class ReviewDecisionRow(SQLModel, table=True):
     """What a reviewer decided about a vendor and a subject: one award, or a recipient for good.
 
     `subject` is "record:KEY", "uei:UEI" or "name:LETTERS AND DIGITS"; `decision` "confirmed", "rejected" or "never".
     """
 
-    __tablename__ = "verdict"
+    __tablename__ = "review_decision"
 
     vendor_id: str = Field(primary_key=True)
     subject: str = Field(primary_key=True)
     decision: str
-    who: str
+    decided_by: str
     note: str = _text("note")
     decided_at: datetime = _time("decided_at")
 
@@ -386,7 +404,7 @@ class EvidenceRow(SQLModel, table=True):
 
 
 class QuarantineRow(SQLModel, table=True):
-    """A record that could not be read, and why. `solved_at` is set when it could be, later."""
+    """A record that could not be read, and why. `resolved_at` is set when it could be, later."""
 
     __tablename__ = "quarantine"
 
@@ -395,11 +413,11 @@ class QuarantineRow(SQLModel, table=True):
     reason: str = _text("reason")
     first_seen: datetime = _time("first_seen")
     last_seen: datetime = _time("last_seen")
-    solved_at: datetime | None = _time("solved_at", nullable=True)
+    resolved_at: datetime | None = _time("resolved_at", nullable=True)
 
 
 class RunRow(SQLModel, table=True):
-    """One pull from one source and how it ended. `verdict` is "" while it runs or when it was killed.
+    """One pull from one source and how it ended. `status` is "" while it runs or when it was killed.
 
     `skipped`: the source's data had not changed since the last poll, so nothing but failed steps was asked for.
     """
@@ -411,10 +429,10 @@ class RunRow(SQLModel, table=True):
     purpose: str
     started: datetime = _time("started")
     ended: datetime | None = _time("ended", nullable=True)
-    verdict: str = ""
+    status: str = ""
     message: str = _text("message")
     requests: int = 0
-    found: int = 0
+    rows_found: int = 0
     new_awards: int = 0
     changed_awards: int = 0
     matched: int = 0
@@ -442,8 +460,8 @@ class QuotaRow(SQLModel, table=True):
     name: str = Field(primary_key=True)
     key_digest: str = Field(primary_key=True)
     day: date = Field(primary_key=True)
-    spent: int
-    stopped: bool = False
+    used: int
+    exhausted: bool = False
 
 
 class UnfinishedStepRow(SQLModel, table=True):
@@ -478,5 +496,5 @@ class IncidentRow(SQLModel, table=True):
     began: datetime = Field(sa_column=Column("began", UtcTime, primary_key=True))
     ended: datetime | None = _time("ended", nullable=True)
     failures: int
-    verdict: str
+    status: str
     message: str = _text("message")

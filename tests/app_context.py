@@ -41,11 +41,11 @@ SOME_VENDORS = frozenset(
     }
 )
 # Columns that say when something was done, and by which run: two runs of the same work differ in them, and in no other.
-MOMENTS = frozenset({"first_seen", "last_seen", "last_changed", "retrieved_at", "changed", "solved_at"})
+MOMENTS = frozenset({"first_seen", "last_seen", "last_changed", "retrieved_at", "changed", "resolved_at"})
 # What a source has found out about its upstream, which depends on the requests that it happened to make.
 NOTES = "note/"
 # Tables that tell how and when it was done.
-HISTORY = frozenset({"run", "state", "told"})
+HISTORY = frozenset({"run", "publication_version", "event_snapshot"})
 Dump = dict[str, list[tuple[object, ...]]]
 
 

@@ -128,7 +128,7 @@ def match(of: Award | Publication, vendor_id: str = "clearview-ai", band: str = 
         "vendor_name": name,
         "vendor_category": category,
         "score": 0.97,
-        "own_band": band,
+        "matcher_band": band,
         "band": band,
         "rule": "name",
         "reason": f"{name} is the recipient's name.",

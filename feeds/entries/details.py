@@ -95,7 +95,7 @@ def amounts(award: StoredRecord) -> list[Detail]:
         )
         for amount in award.amounts
     ]
-    return [*stated, *_known(("Doubtful", award.doubt))]
+    return [*stated, *_known(("Doubtful", award.amount_warning))]
 
 
 def competition(award: StoredRecord) -> list[Detail]:
@@ -194,17 +194,17 @@ def _this_action(event: StoredEvent) -> list[Detail]:
 
 def _change(event: StoredEvent) -> list[Detail]:
     details = []
-    if event.before or event.after:
+    if event.old_value or event.new_value:
         if event.kind in (EventKind.FIRST_PURCHASE, EventKind.ROUND_SUM):
-            return _known(("Vendor", event.before))
+            return _known(("Vendor", event.old_value))
         if event.kind is EventKind.DELETED:
-            return _known(("What the source said", event.before), ("Dropped because", event.after))
+            return _known(("What the source said", event.old_value), ("Dropped because", event.new_value))
         if event.kind is EventKind.WITHDRAWN:
-            return _known(("No longer said to concern", event.before), ("Reviewer's note", event.after))
+            return _known(("No longer said to concern", event.old_value), ("Reviewer's note", event.new_value))
         label = _CHANGES.get(event.kind, "Value")
         details += [
-            Detail(f"{label} before", clean(event.before) or NOT_STATED),
-            Detail(f"{label} now", clean(event.after) or NOT_STATED),
+            Detail(f"{label} before", clean(event.old_value) or NOT_STATED),
+            Detail(f"{label} now", clean(event.new_value) or NOT_STATED),
         ]
     if event.action and event.action.action_type_text:
         details.append(Detail("Kind of action", one_line(event.action.action_type_text)))

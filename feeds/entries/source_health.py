@@ -24,10 +24,10 @@ def incident_entries(incidents: Iterable[Incident], titles: Mapping[str, str], l
     for incident in incidents:
         title = titles.get(incident.source, incident.source)
         since = format_time(incident.began)
-        if incident.verdict == RunStatus.INCOMPLETE:
+        if incident.status == RunStatus.INCOMPLETE:
             headline = f"{title}: read only in part since {since}"
         else:
-            headline = f"{title}: not readable since {since} ({incident.verdict})"
+            headline = f"{title}: not readable since {since} ({incident.status})"
         yield _entry(incident, "source-failed", headline, incident.began, link)
         if incident.ended:
             lasted = pluralize(max(1, round((incident.ended - incident.began) / timedelta(hours=1))), "hour")
@@ -41,7 +41,7 @@ def _entry(incident: Incident, kind: str, title: str, when: datetime, link: str)
         Detail("Source", incident.source),
         Detail("Began", format_time(incident.began)),
         Detail("Ended", format_time(incident.ended) if kind == "source-recovered" and incident.ended else "not yet"),
-        Detail("What went wrong", one_line(incident.message) or incident.verdict),
+        Detail("What went wrong", one_line(incident.message) or incident.status),
     )
     return Entry(
         id=f"tag:{AUTHORITY}:{kind}/{quote(incident.source, safe='')}/{began}",
@@ -71,7 +71,7 @@ def health_line(sources: Sequence[SourceHealth], titles: Mapping[str, str]) -> s
     if not asked:
         return "No source has been asked yet."
     partly = [health for health in asked if health.unfinished]
-    broken = [health for health in asked if health.incident and health.incident.verdict != RunStatus.INCOMPLETE]
+    broken = [health for health in asked if health.incident and health.incident.status != RunStatus.INCOMPLETE]
     sound = [health for health in asked if not health.incident and health.last_good]
     silent = [health for health in asked if not health.incident and not health.last_good and not health.unfinished]
     lines = []
@@ -90,5 +90,5 @@ def health_line(sources: Sequence[SourceHealth], titles: Mapping[str, str]) -> s
             else "has not answered yet"
         )
         why = shorten(one_line(health.last_message), 160)
-        lines.append(f"{title} {how}: {why or health.last_verdict}.")
+        lines.append(f"{title} {how}: {why or health.last_status}.")
     return " ".join(lines)

@@ -29,7 +29,7 @@ def title_for(event: StoredEvent) -> str:
     mentioned = reseller_match(event.record)
     others = [match.vendor_name for match in published_matches(event.record) if match is not mentioned]
     suffix = f" ({'; '.join(shorten_name(other) for other in others)})" if others else ""
-    doubt = f" (doubtful: {shorten_name(event.record.doubt)})" if event.record.doubt else ""
+    doubt = f" (doubtful: {shorten_name(event.record.amount_warning)})" if event.record.amount_warning else ""
     return one_line(_TITLES[event.kind](event) + suffix + doubt)
 
 
@@ -96,14 +96,17 @@ def _terminated(event: StoredEvent) -> str:
 
 
 def _extended(event: StoredEvent) -> str:
-    until = f" to {shorten_name(event.after)}" if event.after else ""
-    was = f" (was {shorten_name(event.before)})" if event.before else ""
+    until = f" to {shorten_name(event.new_value)}" if event.new_value else ""
+    was = f" (was {shorten_name(event.old_value)})" if event.old_value else ""
     amount = event.amount
     return _deed(event, "extends") + until + was + (f": {format_signed_money(amount)}" if amount else "")
 
 
 def _ceiling_raised(event: StoredEvent) -> str:
-    return _deed(event, "raises the ceiling of") + f" from {shorten_name(event.before)} to {shorten_name(event.after)}"
+    return (
+        _deed(event, "raises the ceiling of")
+        + f" from {shorten_name(event.old_value)} to {shorten_name(event.new_value)}"
+    )
 
 
 def _deleted(event: StoredEvent) -> str:
@@ -112,13 +115,13 @@ def _deleted(event: StoredEvent) -> str:
 
 
 def _first_purchase(event: StoredEvent) -> str:
-    technology = f", and its first of {shorten_name(event.after.replace('-', ' '))}" if event.after else ""
-    return f"{buyer_label(event.record)}: first purchase on record from {shorten_name(event.before)}{technology}"
+    technology = f", and its first of {shorten_name(event.new_value.replace('-', ' '))}" if event.new_value else ""
+    return f"{buyer_label(event.record)}: first purchase on record from {shorten_name(event.old_value)}{technology}"
 
 
 def _round_sum(event: StoredEvent) -> str:
-    passed = format_money(Decimal(event.after)) if event.after else "a round sum"
-    return f"{buyer_label(event.record)} has obligated more than {passed} to {shorten_name(event.before)}"
+    passed = format_money(Decimal(event.new_value)) if event.new_value else "a round sum"
+    return f"{buyer_label(event.record)} has obligated more than {passed} to {shorten_name(event.old_value)}"
 
 
 def _recipient_renamed(event: StoredEvent) -> str:
@@ -131,7 +134,7 @@ def _recipient_changed(event: StoredEvent) -> str:
 
 
 def _recipient(event: StoredEvent, verb: str) -> str:
-    before, after = shorten_name(event.before) or NOT_STATED, shorten_name(event.after) or NOT_STATED
+    before, after = shorten_name(event.old_value) or NOT_STATED, shorten_name(event.new_value) or NOT_STATED
     return f"{_award(event)}: recipient {verb} from {before} to {after}"
 
 
@@ -140,7 +143,7 @@ def _description_changed(event: StoredEvent) -> str:
 
 
 def _renumbered(event: StoredEvent) -> str:
-    change = f"award key changed from {shorten_name(event.before)} to {shorten_name(event.after)}"
+    change = f"award key changed from {shorten_name(event.old_value)} to {shorten_name(event.new_value)}"
     return f"{_award(event)}: {change}"
 
 
@@ -150,16 +153,16 @@ def _award(event: StoredEvent) -> str:
 
 def _corrected(event: StoredEvent) -> str:
     if event.record.is_publication:
-        corrected = f"announcement of {recipient_label(event.record)} corrected: {shorten_name(event.after)}"
+        corrected = f"announcement of {recipient_label(event.record)} corrected: {shorten_name(event.new_value)}"
         return f"{buyer_label(event.record)}: {corrected}"
-    change = f": {shorten_name(event.before) or 'nothing'} became {shorten_name(event.after) or 'nothing'}"
-    told = change if event.before or event.after else ""
+    change = f": {shorten_name(event.old_value) or 'nothing'} became {shorten_name(event.new_value) or 'nothing'}"
+    told = change if event.old_value or event.new_value else ""
     return f"{buyer_label(event.record)}: record corrected{_number(event)} of {_holding(event.record)}{told}"
 
 
 def _withdrawn(event: StoredEvent) -> str:
     award = event.record
-    vendor = shorten_name(event.before) or "the vendor it was filed under"
+    vendor = shorten_name(event.old_value) or "the vendor it was filed under"
     finding = f"its award to {recipient_label(award)} does not concern {vendor}, as a reviewer found"
     return f"{buyer_label(award)}: withdrawn, {finding}"
 
@@ -207,13 +210,13 @@ def _time_left(event: StoredEvent) -> str:
 
 
 def _deadline_moved(event: StoredEvent) -> str:
-    was, now = shorten_name(event.before), shorten_name(event.after)
+    was, now = shorten_name(event.old_value), shorten_name(event.new_value)
     due = f"answers now due {now}" if now else "answers no longer due by a stated day"
     return f"{buyer_label(event.record)}, {_notice(event.record)}: {due}" + (f" (before: {was})" if was else "")
 
 
 def _notice_withdrawn(event: StoredEvent) -> str:
-    return f"{buyer_label(event.record)}, {_notice(event.record)}: {shorten_name(event.after) or 'withdrawn'}"
+    return f"{buyer_label(event.record)}, {_notice(event.record)}: {shorten_name(event.new_value) or 'withdrawn'}"
 
 
 def _notice_changed(event: StoredEvent) -> str:
@@ -230,7 +233,7 @@ def _subawarded(event: StoredEvent) -> str:
     prime = next((value for label, value in record.facts if label.lower().startswith("prime")), "")
     through = f" under {shorten_name(prime)}'s award" if prime else ""
     amount = next(iter(record.amounts), None)
-    sum_told = f": {format_money(amount.dollars)}" if amount and not record.doubt else ""
+    sum_told = f": {format_money(amount.dollars)}" if amount and not record.amount_warning else ""
     return f"{buyer_label(record)}: subaward to {recipient_label(record)}{through}{sum_told}"
 
 
@@ -241,7 +244,7 @@ def _use_case(event: StoredEvent) -> str:
 
 
 def _document(event: StoredEvent) -> str:
-    state = f" ({shorten_name(event.after)})" if event.after else ""
+    state = f" ({shorten_name(event.new_value)})" if event.new_value else ""
     return f"{buyer_label(event.record)}, {_notice(event.record)}{state}"
 
 

@@ -235,7 +235,7 @@ def _dates(record: StoredRecord) -> Iterable[tuple[str, str]]:
 
 
 def _sums(record: StoredRecord, actions: Sequence[StoredAction]) -> Iterable[tuple[str, str]]:
-    if record.doubt:
+    if record.amount_warning:
         return
     if record.obligated is not None:
         yield (

@@ -19,7 +19,7 @@ from feeds.pages.index import FeedRow
 from feeds.pages.page_context import PageContext
 from feeds.pages.provenance import attribute_details, compare_sources
 from feeds.pages.timeline import TimelineItem, timeline_item
-from storage.models import StoredAction, StoredEvent, StoredEvidence, StoredLink, StoredRecord, StoredSighting
+from storage.models import StoredAction, StoredEvent, StoredEvidence, StoredLink, StoredRecord, StoredSourceRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +42,7 @@ class RecordPage:
     actions: tuple[StoredAction, ...]
     evidence: tuple[StoredEvidence, ...]
     events: tuple[StoredEvent, ...]
-    sources: tuple[StoredSighting, ...] = ()
+    sources: tuple[StoredSourceRecord, ...] = ()
     source_titles: Mapping[str, str] = field(default_factory=dict)
     linked: tuple[LinkedRecord, ...] = ()
     parent: StoredRecord | None = None

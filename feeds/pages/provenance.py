@@ -10,7 +10,7 @@ from decimal import Decimal
 from feeds.entries.details import Detail
 from feeds.text import NOT_STATED, format_date, format_money, one_line
 from storage.fields import RECORD_FIELDS
-from storage.models import StoredRecord, StoredSighting
+from storage.models import StoredRecord, StoredSourceRecord
 
 # The sources that tell of every contract, and those of every grant: one of them that does not is worth saying.
 TELLERS = {"assistance": ("assistance",)}
@@ -57,7 +57,7 @@ class SourceComparison:
 
 
 def attribute_details(
-    details: Sequence[Detail], award: StoredRecord, said: Sequence[StoredSighting], titles: Mapping[str, str]
+    details: Sequence[Detail], award: StoredRecord, said: Sequence[StoredSourceRecord], titles: Mapping[str, str]
 ) -> list[AttributedDetail]:
     """Return each fact with the titles of the sources that state it."""
     own = titles.get(award.source, award.source)
@@ -69,7 +69,7 @@ def attribute_details(
 
 
 def compare_sources(
-    award: StoredRecord, said: Sequence[StoredSighting], titles: Mapping[str, str]
+    award: StoredRecord, said: Sequence[StoredSourceRecord], titles: Mapping[str, str]
 ) -> SourceComparison | None:
     """Return what the sources say of an award, `None` for what is told by one source by its nature."""
     if not said:
@@ -92,14 +92,15 @@ def compare_sources(
         rows=tuple(rows),
         missing=tuple(_title(name, titles) for name in tellers if name in titles and name not in told),
         deleted=tuple(
-            f"{_title(one.source, titles)} dropped it on {one.gone}: {one_line(one.gone_reason) or 'no reason given'}"
+            f"{_title(one.source, titles)} dropped it on {one.deleted_on}: "
+            f"{one_line(one.deletion_reason) or 'no reason given'}"
             for one in said
-            if one.gone
+            if one.deleted_on
         ),
     )
 
 
-def _tellers(detail: Detail, award: StoredRecord, said: Sequence[StoredSighting], titles: Mapping[str, str]) -> str:
+def _tellers(detail: Detail, award: StoredRecord, said: Sequence[StoredSourceRecord], titles: Mapping[str, str]) -> str:
     """Return who states at least one part of a fact as it is shown."""
     stated = {name: getattr(award, name) for name in FIELDS.get(detail.label, ())}
     return ", ".join(
@@ -107,7 +108,7 @@ def _tellers(detail: Detail, award: StoredRecord, said: Sequence[StoredSighting]
     )
 
 
-def _says(said: StoredSighting, name: str, value: object) -> bool:
+def _says(said: StoredSourceRecord, name: str, value: object) -> bool:
     own = said.facts.get(name)
     return own is not None and own == (list(value) if isinstance(value, tuple) else value)
 
@@ -116,7 +117,7 @@ def _title(source: str, titles: Mapping[str, str]) -> str:
     return one_line(titles.get(source, source))
 
 
-def _value(said: StoredSighting, name: str) -> str:
+def _value(said: StoredSourceRecord, name: str) -> str:
     value = said.facts.get(name)
     if isinstance(value, Decimal):
         return format_money(value)

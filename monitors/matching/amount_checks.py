@@ -15,9 +15,9 @@ MORE_THAN_ANY = Decimal(200_000_000_000)  # dollars: no contract has come near i
 
 def with_doubt(award: Award) -> Award:
     """Return the award with what speaks against its amounts, if anything does and its source has not said so."""
-    if award.doubt:
+    if award.amount_warning:
         return award
-    return replace(award, doubt=next(_doubts(award), ""))
+    return replace(award, amount_warning=next(_doubts(award), ""))
 
 
 def _doubts(award: Award) -> Iterator[str]:

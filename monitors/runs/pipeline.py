@@ -308,8 +308,8 @@ def _close_run(context: RunContext, run_id: int, report: RunReport, job: Job, ou
             note_checkpoint(session, report.source, NOT_BEFORE, report.retry_at.isoformat(), now)
         elif report.status and report.status.is_good:
             forget_checkpoints(session, report.source, NOT_BEFORE)  # the wait that the source asked for is over
-        row.ended, row.verdict, row.message = now, report.status or "", report.message
-        row.requests, row.found, row.problems = report.requests, tally.found, tally.problems
+        row.ended, row.status, row.message = now, report.status or "", report.message
+        row.requests, row.rows_found, row.problems = report.requests, tally.found, tally.problems
         row.new_awards, row.changed_awards = tally.new_awards, tally.changed_awards
         row.matched, row.events, row.skipped = tally.matched, tally.events, tally.skipped
         session.flush()

@@ -24,15 +24,15 @@ class QuotaLedger:
         """Count one request before it is sent. Raises `QuotaUsedUp` when there is none left."""
         with self.database.writing() as session:
             row = session.get(QuotaRow, self._today) or QuotaRow(
-                name=self.name, key_digest=self._today[1], day=self._today[2], spent=0
+                name=self.name, key_digest=self._today[1], day=self._today[2], used=0
             )
-            if not row.stopped and row.spent < self.requests_per_day:
-                row.spent += 1
+            if not row.exhausted and row.used < self.requests_per_day:
+                row.used += 1
                 session.add(row)
                 return
         why = (
             f"all {self.requests_per_day} requests of today's quota are used"
-            if not row.stopped
+            if not row.exhausted
             else "no quota is left today"
         )
         raise QuotaUsedUp(source, request, why, retry_at=tomorrow())
@@ -43,15 +43,15 @@ class QuotaLedger:
             row = session.get(QuotaRow, self._today)
         if row is None:
             return self.requests_per_day
-        return 0 if row.stopped else max(0, self.requests_per_day - row.spent)
+        return 0 if row.exhausted else max(0, self.requests_per_day - row.used)
 
     def exhaust(self) -> datetime:
         """The source says that none is left: send no more until 00:00 UTC, which is returned."""
         with self.database.writing() as session:
             row = session.get(QuotaRow, self._today) or QuotaRow(
-                name=self.name, key_digest=self._today[1], day=self._today[2], spent=0
+                name=self.name, key_digest=self._today[1], day=self._today[2], used=0
             )
-            row.stopped = True
+            row.exhausted = True
             session.add(row)
         return tomorrow()
 

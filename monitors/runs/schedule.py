@@ -41,9 +41,9 @@ def due_at(database: Database, source: str, every: timedelta, now: datetime) -> 
     not_before = datetime.fromisoformat(noted) if noted else now
     if last is None or last.started > now:
         due = now
-    elif last.verdict and RunStatus(last.verdict).is_good:
+    elif last.status and RunStatus(last.status).is_good:
         due = last.started + every
-    elif last.verdict == RunStatus.INCOMPLETE:
+    elif last.status == RunStatus.INCOMPLETE:
         due = (last.ended or last.started) + min(RETRY_OF_STEPS * failures, every)
     else:
         due = (last.ended or last.started) + min(FIRST_RETRY, every)

@@ -15,7 +15,7 @@ from sources.records import Award, Publication, Record
 from storage.database import Database
 from storage.models import MatchBand
 from storage.reading.source_records import listed_of, revision_of
-from storage.tables import ActionRow, MatchRow, RecordRow, SightingRow
+from storage.tables import ActionRow, MatchRow, RecordRow, SourceRecordRow
 from storage.writing.runs import checkpoint, note_checkpoint
 
 NOTE = "note/"
@@ -58,7 +58,7 @@ class StoredState:
 
     def keys_with_piid(self, piid: str, /) -> Sequence[str]:
         """Return the keys of this source's stored awards that have a PIID."""
-        own = select(col(SightingRow.record_key)).where(col(SightingRow.source) == self._source)
+        own = select(col(SourceRecordRow.record_key)).where(col(SourceRecordRow.source) == self._source)
         query = select(col(RecordRow.key)).where(col(RecordRow.piid) == piid, col(RecordRow.key).in_(own))
         with self._database.reading() as session:
             return list(session.scalars(query))

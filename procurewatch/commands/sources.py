@@ -42,7 +42,7 @@ def _row(app_context: AppContext, source: Source, how: SourceHealth) -> tuple[st
         source.title,
         "disabled" if app_context.disabled_reason(source) else "enabled",
         _when(how.last_good),
-        how.last_verdict or "-",
+        how.last_status or "-",
         f"{how.rows:,}{usual}" if how.rows is not None else "-",
         how.newest.isoformat() if how.newest else "-",
         str(quota.remaining()) if quota else "-",
@@ -56,7 +56,7 @@ def _when(value: datetime | None) -> str:
 def _lines(app_context: AppContext, source: Source, how: SourceHealth) -> Sequence[str]:
     """Return the notes about a source, its incident first."""
     told = [f"{one_line(str(part))}; the next poll tries again first" for part in how.unfinished]
-    if how.incident and how.incident.verdict != RunStatus.INCOMPLETE:
+    if how.incident and how.incident.status != RunStatus.INCOMPLETE:
         failures = f"{how.incident.failures} failed polls"
         told.append(f"{failures} since {format_time(how.incident.began)}: {one_line(how.incident.message)}")
     elif how.last_run and how.last_message and not how.unfinished:

@@ -62,9 +62,9 @@ class SourceChecks:
             health = health_of(session, self.source.name)
         if health.last_run is None:
             return
-        good = health.last_verdict in GOOD_STATUSES
+        good = health.last_status in GOOD_STATUSES
         reason = f": {one_line(health.last_message)}" if health.last_message else ""
-        message = sentence(f"{format_time(health.last_run)}, {health.last_verdict or 'stopped'}{reason}")
+        message = sentence(f"{format_time(health.last_run)}, {health.last_status or 'stopped'}{reason}")
         yield self._finding("last poll", Result.OK if good else Result.WARNING, message)
 
     def _quota_reserved(self) -> str:

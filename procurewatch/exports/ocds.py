@@ -320,7 +320,11 @@ def _title(record: StoredRecord) -> str:
 
 
 def _description(record: StoredRecord) -> str:
-    doubt = f"The amount is left out because it is doubtful: {one_line(record.doubt)}." if record.doubt else ""
+    doubt = (
+        f"The amount is left out because it is doubtful: {one_line(record.amount_warning)}."
+        if record.amount_warning
+        else ""
+    )
     return "\n".join(filter(None, (clean(record.description), doubt)))
 
 
@@ -331,7 +335,7 @@ def _stated_value(record: StoredRecord, meaning: str) -> Json | None:
 
 
 def _value(record: StoredRecord, dollars: Decimal | None) -> Json | None:
-    if dollars is None or record.doubt:
+    if dollars is None or record.amount_warning:
         return None
     return {"amount": int(dollars) if dollars == int(dollars) else float(dollars), "currency": "USD"}
 

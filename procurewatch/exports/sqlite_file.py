@@ -22,7 +22,7 @@ from sqlmodel import SQLModel, col
 from procurewatch.exports.redaction import remove_user_names
 from storage.models import MatchBand, StoredRecord
 from storage.reading.export_rows import ATTRIBUTION, in_batches
-from storage.tables import ActionRow, EventRow, EvidenceRow, LinkRow, MatchRow, PayloadRow, RecordRow, SightingRow
+from storage.tables import ActionRow, EventRow, EvidenceRow, LinkRow, MatchRow, PayloadRow, RecordRow, SourceRecordRow
 
 CHUNK_SIZE = 1024 * 1024  # bytes
 SEARCH_COLUMNS = "recipient_name, recipient_parent_name, title, description, piid"
@@ -117,12 +117,14 @@ def _readers(bands: frozenset[str]) -> dict[type[SQLModel], Reader]:
             session,
             EventRow,
             col(EventRow.record_key).in_(keys),
-            *(() if MatchBand.REVIEW in bands else (col(EventRow.held).is_(False),)),
+            *(() if MatchBand.REVIEW in bands else (col(EventRow.pending_review).is_(False),)),
         ),
         LinkRow: lambda session, keys: _rows(
             session, LinkRow, or_(col(LinkRow.record_key).in_(keys), col(LinkRow.award_key).in_(keys))
         ),
-        SightingRow: lambda session, keys: _rows(session, SightingRow, col(SightingRow.record_key).in_(keys)),
+        SourceRecordRow: lambda session, keys: _rows(
+            session, SourceRecordRow, col(SourceRecordRow.record_key).in_(keys)
+        ),
     }
 
 

@@ -173,7 +173,7 @@ def _publication(
         signed=read.signed,
         ends=read.ends,
         corrects=read.corrects,
-        doubt=read.doubt,
+        amount_warning=read.doubt,
         extent_competed=read.competition,
         place=_without_shares(read.work),
         facts=tuple(_facts(awardee, read, article, payload)),

@@ -119,7 +119,7 @@ def _publication(payload: Payload, rows: Sequence[Fields], prime: Fields) -> Pub
         award_key=prime_key,
         piid=re.sub(r"[\s-]", "", prime_id.upper()),
         signed=day(row, "Sub-Award Date"),
-        doubt=next((doubt for amount in amounts if (doubt := _doubt(amount, row, prime))), ""),
+        amount_warning=next((doubt for amount in amounts if (doubt := _doubt(amount, row, prime))), ""),
         psc=text(psc, "code"),
         psc_text=text(psc, "description"),
         naics=text(naics, "code"),

@@ -22,7 +22,7 @@ Linked = tuple[StoredLink, StoredRecord | None]
 
 def events_together(session: Session, record_keys: Sequence[str]) -> dict[str, list[StoredEvent]]:
     """Return what happened to records, newest first, but for news that waits for a reviewer."""
-    query = select(EventRow).where(col(EventRow.record_key).in_(record_keys), col(EventRow.held).is_(False))
+    query = select(EventRow).where(col(EventRow.record_key).in_(record_keys), col(EventRow.pending_review).is_(False))
     found: dict[str, list[StoredEvent]] = {}
     for event in events_from(session, query.order_by(col(EventRow.signed).desc().nulls_last(), col(EventRow.id))):
         found.setdefault(event.record.key, []).append(event)

@@ -30,18 +30,18 @@ from storage.models import (
     StoredRecord,
     StoredSignal,
 )
-from storage.snapshot_format import read_told_facts
+from storage.snapshot_format import read_snapshot
 from storage.tables import (
     ActionRow,
     EventRow,
+    EventSnapshotRow,
     EvidenceRow,
     MatchRow,
     PayloadRow,
+    PublicationVersionRow,
     RecordRow,
     RenumberedRow,
     SearchRow,
-    StateRow,
-    ToldRow,
 )
 
 AT_ONCE = 500  # keys in one IN (...)
@@ -152,7 +152,7 @@ def first_purchases(session: Session, keys: Select[str], vendor_name: str, limit
     kind = EventKind.FIRST_PURCHASE.value
     query = select(EventRow).where(col(EventRow.record_key).in_(keys), col(EventRow.kind) == kind)
     if vendor_name:
-        query = query.where(col(EventRow.before) == vendor_name)
+        query = query.where(col(EventRow.old_value) == vendor_name)
     order = (col(EventRow.signed).desc().nulls_last(), col(EventRow.id))
     return events_from(session, query.order_by(*order).limit(limit))
 
@@ -180,10 +180,10 @@ def _named(
 
     `code` stands in the index of the search, `stated` is the same of a record.
     """
-    newest: Select[str, int] = select(code.label("code"), func.max(col(SearchRow.place)).label("place"))
+    newest: Select[str, int] = select(code.label("code"), func.max(col(SearchRow.sort_key)).label("sort_key"))
     seen = newest.where(col(SearchRow.is_published).is_(True), code != "").group_by(code).subquery()
     written = select(name).join(SearchRow, col(SearchRow.record_key) == col(RecordRow.key))
-    written = written.where(col(SearchRow.place) == seen.c.place).correlate_except(RecordRow, SearchRow)
+    written = written.where(col(SearchRow.sort_key) == seen.c.sort_key).correlate_except(RecordRow, SearchRow)
     other = select(func.max(name)).where(stated == seen.c.code).correlate_except(RecordRow)
     found = func.coalesce(func.nullif(written.scalar_subquery(), ""), other.scalar_subquery(), "")
     yield from ((row[0], row[1]) for row in session.execute(select(seen.c.code, found)))
@@ -202,9 +202,9 @@ def events_from(session: Session, query: Select[EventRow], *, as_told: bool = Tr
 
 
 def _with_facts(session: Session, rows: Sequence[EventRow], *, as_told: bool) -> Iterator[StoredEvent]:
-    asked = select(col(ToldRow.event_id), col(ToldRow.facts))
-    asked = asked.where(col(ToldRow.event_id).in_([row.id for row in rows if row.told and as_told]))
-    told = {event_id: read_told_facts(facts) for event_id, facts in session.execute(asked)}
+    asked = select(col(EventSnapshotRow.event_id), col(EventSnapshotRow.facts))
+    asked = asked.where(col(EventSnapshotRow.event_id).in_([row.id for row in rows if row.is_published and as_told]))
+    told = {event_id: read_snapshot(facts) for event_id, facts in session.execute(asked)}
     published = _matches_of(session, sorted({row.record_key for row in rows if row.id in told}), MatchBand.PUBLISHED)
     untold = [row for row in rows if row.id not in told]
     records = {record.key: record for record in records_by_key(session, sorted({row.record_key for row in untold}))}
@@ -228,8 +228,8 @@ def _event(row: EventRow, award: StoredRecord, action: StoredAction | None) -> S
         signed=row.signed,
         published=row.published,
         first_seen=row.first_seen,
-        before=row.before,
-        after=row.after,
+        old_value=row.old_value,
+        new_value=row.new_value,
         earlier_actions=row.earlier_actions,
         vendor_id=row.vendor_id,
     )
@@ -299,7 +299,7 @@ def publication_state(session: Session) -> tuple[str, datetime | None]:
 
     It reads one row, whatever the amount of data.
     """
-    row = session.execute(select(col(StateRow.number), col(StateRow.changed))).first()
+    row = session.execute(select(col(PublicationVersionRow.number), col(PublicationVersionRow.changed))).first()
     return (str(row[0]), row[1]) if row else ("0", None)
 
 

@@ -12,7 +12,7 @@ from sqlmodel import col
 from sources.records import Award, Publication
 from storage.models import EventKind, record_subject
 from storage.rows import record_from
-from storage.tables import ActionRow, EventRow, MatchRow, RecordRow, VerdictRow
+from storage.tables import ActionRow, EventRow, MatchRow, RecordRow, ReviewDecisionRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +63,7 @@ def drop_matches(session: Session, record_key: str, vendor_ids: Iterable[str]) -
     """Drop matches that no longer hold, but for those a reviewer has decided on; return the vendors dropped."""
     dropped = set()
     for vendor_id in sorted(vendor_ids):
-        if session.get(VerdictRow, (vendor_id, record_subject(record_key))) is None:
+        if session.get(ReviewDecisionRow, (vendor_id, record_subject(record_key))) is None:
             session.delete(session.get_one(MatchRow, (record_key, vendor_id)))
             dropped.add(vendor_id)
     session.flush()

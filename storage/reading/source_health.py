@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from storage.models import GOOD_STATUSES, POLL
-from storage.tables import IncidentRow, QuarantineRow, RecordRow, RunRow, SightingRow, UnfinishedStepRow
+from storage.tables import IncidentRow, QuarantineRow, RecordRow, RunRow, SourceRecordRow, UnfinishedStepRow
 
 HEALTHY_RUNS = 20  # of which the usual number of rows is reckoned
 FEWEST_RUNS = 5  # before that nothing is usual
@@ -41,7 +41,7 @@ class Incident:
     began: datetime
     ended: datetime | None
     failures: int
-    verdict: str
+    status: str
     message: str
 
 
@@ -55,7 +55,7 @@ class SourceHealth:
 
     source: str
     last_run: datetime | None
-    last_verdict: str
+    last_status: str
     last_message: str
     last_good: datetime | None
     rows: int | None
@@ -74,7 +74,7 @@ def too_few(session: Session, source: str, found: int) -> str:
     healthy = _healthy(session, source)
     if len(healthy) < FEWEST_RUNS:
         return ""
-    least = min(run.found for run in healthy)
+    least = min(run.rows_found for run in healthy)
     if least < FEWEST_ROWS or found >= least * FAR_FEWER:
         return ""
     failed = failed_in_a_row(session, source)
@@ -106,15 +106,15 @@ def health_of(session: Session, source: str) -> SourceHealth:
     healthy = _healthy(session, source)
     incidents = incidents_of(session, source)
     quarantined = select(func.count()).select_from(QuarantineRow)
-    quarantined = quarantined.where(col(QuarantineRow.source) == source, col(QuarantineRow.solved_at).is_(None))
+    quarantined = quarantined.where(col(QuarantineRow.source) == source, col(QuarantineRow.resolved_at).is_(None))
     return SourceHealth(
         source=source,
         last_run=latest.started if latest else None,
-        last_verdict=latest.verdict if latest else "",
+        last_status=latest.status if latest else "",
         last_message=latest.message if latest else "",
         last_good=_last_good(session, source),
-        rows=healthy[0].found if healthy else None,
-        usual_rows=median(run.found for run in healthy) if len(healthy) >= FEWEST_RUNS else None,
+        rows=healthy[0].rows_found if healthy else None,
+        usual_rows=median(run.rows_found for run in healthy) if len(healthy) >= FEWEST_RUNS else None,
         newest=_newest(session, source),
         quarantined=session.scalar(quarantined) or 0,
         incident=next((incident for incident in incidents if incident.ended is None), None),
@@ -133,7 +133,7 @@ def incidents_of(session: Session, source: str = "", limit: int = 100) -> list[I
             began=row.began,
             ended=row.ended,
             failures=row.failures,
-            verdict=row.verdict,
+            status=row.status,
             message=row.message,
         )
         for row in session.scalars(query)
@@ -142,12 +142,12 @@ def incidents_of(session: Session, source: str = "", limit: int = 100) -> list[I
 
 def _last_good(session: Session, source: str) -> datetime | None:
     """Return when the latest good poll began, be it one that found the data unchanged."""
-    row = session.scalars(_runs(source).where(col(RunRow.verdict).in_(GOOD_STATUSES)).limit(1)).first()
+    row = session.scalars(_runs(source).where(col(RunRow.status).in_(GOOD_STATUSES)).limit(1)).first()
     return row.started if row else None
 
 
 def _newest(session: Session, source: str) -> date | None:
-    told = select(func.max(col(SightingRow.modified))).where(col(SightingRow.source) == source)
+    told = select(func.max(col(SourceRecordRow.modified))).where(col(SourceRecordRow.source) == source)
     published = select(func.max(col(RecordRow.published))).where(col(RecordRow.source) == source)
     days = [day for day in (session.scalar(told), session.scalar(published)) if day]
     return max(days, default=None)
@@ -157,16 +157,16 @@ def failed_in_a_row(session: Session, source: str) -> list[RunRow]:
     """Return the polls that failed since the last good one, newest first."""
     failed = []
     for run in session.scalars(_runs(source).limit(1000)):
-        if run.verdict in GOOD_STATUSES:
+        if run.status in GOOD_STATUSES:
             break
-        if run.verdict:
+        if run.status:
             failed.append(run)
     return failed
 
 
 def _healthy(session: Session, source: str) -> list[RunRow]:
     """Return the latest good polls that read everything, newest first."""
-    good = _runs(source).where(col(RunRow.verdict).in_(GOOD_STATUSES), col(RunRow.skipped).is_(False))
+    good = _runs(source).where(col(RunRow.status).in_(GOOD_STATUSES), col(RunRow.skipped).is_(False))
     return list(session.scalars(good.limit(HEALTHY_RUNS)))
 
 

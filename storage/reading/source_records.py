@@ -12,8 +12,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from storage.models import StoredSighting
-from storage.tables import RecordRow, SightingRow
+from storage.models import StoredSourceRecord
+from storage.tables import RecordRow, SourceRecordRow
 
 # Order of precedence where the dates are the same. The page of the first is linked: it is public.
 RANK = ("usaspending", "assistance", "samawards", "fpds")
@@ -65,17 +65,17 @@ def said_of(session: Session, row: RecordRow, actions: Mapping[str, Decimal | No
     return found
 
 
-def sources_of(session: Session, record_key: str) -> list[StoredSighting]:
+def sources_of(session: Session, record_key: str) -> list[StoredSourceRecord]:
     """Return what each source says of an award, in the order of the sources; empty for a publication."""
     found = [
-        StoredSighting(
+        StoredSourceRecord(
             source=row.source,
             facts=read_facts(row.facts),
             actions=len(row.actions),
             modified=row.modified,
             url=row.url,
-            gone=row.gone,
-            gone_reason=row.gone_reason,
+            deleted_on=row.deleted_on,
+            deletion_reason=row.deletion_reason,
             first_seen=row.first_seen,
             last_changed=row.last_changed,
         )
@@ -86,7 +86,7 @@ def sources_of(session: Session, record_key: str) -> list[StoredSighting]:
 
 def revision_of(session: Session, source: str, key: str) -> str | None:
     """Return the state of a record that a source last showed, `None` when it has not told of it."""
-    sighting = session.get(SightingRow, (key, source))
+    sighting = session.get(SourceRecordRow, (key, source))
     if sighting is not None:
         return sighting.revision
     row = session.get(RecordRow, key)
@@ -95,13 +95,13 @@ def revision_of(session: Session, source: str, key: str) -> str | None:
 
 def listed_of(session: Session, source: str, key: str) -> int:
     """Return how many actions of an award a source listed when it was last read whole, 0 when it never was."""
-    sighting = session.get(SightingRow, (key, source))
+    sighting = session.get(SourceRecordRow, (key, source))
     return len(sighting.actions) if sighting else 0
 
 
-def sightings_of(session: Session, record_key: str) -> list[SightingRow]:
+def sightings_of(session: Session, record_key: str) -> list[SourceRecordRow]:
     """Return what each source states about an award, in order of precedence."""
-    rows = session.scalars(select(SightingRow).where(col(SightingRow.record_key) == record_key))
+    rows = session.scalars(select(SourceRecordRow).where(col(SourceRecordRow.record_key) == record_key))
     return sorted(rows, key=lambda row: (-(row.modified or date.min).toordinal(), rank(row.source)))
 
 
@@ -110,7 +110,7 @@ def rank(source: str) -> int:
     return RANK.index(source) if source in RANK else len(RANK)
 
 
-def latest_of(sighting: SightingRow) -> date | None:
+def latest_of(sighting: SourceRecordRow) -> date | None:
     """Return the day of the newest action that a source had listed when it last said how the award stood."""
     text = sighting.facts.get("latest")
     return date.fromisoformat(text) if text else None

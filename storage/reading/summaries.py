@@ -136,7 +136,10 @@ def sellers_of(session: Session, vendor_id: str) -> list[Seller]:
     `dollars` are what their awards obligate to date, as their sources state it.
     """
     query = select(
-        col(RecordRow.recipient_name), col(RecordRow.recipient_uei), col(RecordRow.obligated), col(MatchRow.resold)
+        col(RecordRow.recipient_name),
+        col(RecordRow.recipient_uei),
+        col(RecordRow.obligated),
+        col(MatchRow.via_reseller),
     ).join(MatchRow, col(MatchRow.record_key) == col(RecordRow.key))
     query = query.where(
         col(MatchRow.vendor_id) == vendor_id,
@@ -270,7 +273,7 @@ def _told_by(session: Session, headings: Select[str, str]) -> dict[str, Told]:
     of = headings.subquery()
     entries, newest = func.count(col(EventRow.record_key)), func.max(col(EventRow.first_seen))
     # An outer join begins with the headings: events are found by their record, in an index that holds all of this.
-    told = and_(col(EventRow.record_key) == of.c.record_key, col(EventRow.told) != false())
+    told = and_(col(EventRow.record_key) == of.c.record_key, col(EventRow.is_published) != false())
     query = select(of.c.heading, entries, newest).join_from(of, EventRow, told, isouter=True)
     rows = session.execute(query.group_by(of.c.heading).having(entries > 0))
     return {heading: Told(entries=count, newest=latest) for heading, count, latest in rows}

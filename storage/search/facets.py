@@ -46,10 +46,10 @@ def count_by_facets(
     Args:
         newest: count only this many of the newest records, plus one; `None` for all records.
     """
-    columns = (SearchRow.place, SearchRow.record_key, *(getattr(SearchRow, name) for name in RECORD_FACETS.values()))
+    columns = (SearchRow.sort_key, SearchRow.record_key, *(getattr(SearchRow, name) for name in RECORD_FACETS.values()))
     found = select(*map(col, columns)).where(*record_conditions(query, dialect_of(session)))
     if newest is not None:
-        found = found.order_by(col(SearchRow.place).desc()).limit(newest + 1)
+        found = found.order_by(col(SearchRow.sort_key).desc()).limit(newest + 1)
     records = found.cte("found")
     statement = union_all(_by_records(records), *(_by_matches(query, records, name) for name in MATCH_FACETS))
     counts: dict[str, Counter[str]] = {name: Counter() for name in FACETS}
@@ -80,7 +80,7 @@ def _by_matches(query: Query, found: CTE, name: str) -> Select[Any]:
     """Return the number of records for each value of a match facet, in as many columns as `_by_records`."""
     value, label = MATCH_FACETS[name]
     padding = [value] * (len(RECORD_FACETS) - 2)
-    counted = select(literal(name), func.count(found.c.place.distinct()), value, func.max(label), *padding)
+    counted = select(literal(name), func.count(found.c.sort_key.distinct()), value, func.max(label), *padding)
     # The outer join and `coalesce` keep SQLite from reading all matches first.
     matched = and_(col(MatchRow.record_key) == found.c.record_key, *match_filter(query))
     counted = counted.join_from(found, MatchRow, matched, isouter=True)

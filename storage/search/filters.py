@@ -14,7 +14,7 @@ from storage.models import AWARDS, PUBLICATIONS, EventKind
 from storage.search.full_text import Condition, Dialect, agency_name_filter, is_agency_code, text_filter
 from storage.search.index import department_of, first_place
 from storage.search.query import BandFilter, Query
-from storage.tables import ActionRow, EventRow, MatchRow, SearchRow, SightingRow, VerdictRow
+from storage.tables import ActionRow, EventRow, MatchRow, ReviewDecisionRow, SearchRow, SourceRecordRow
 
 FULL_CODE = {"psc": 4, "naics": 6}  # characters; a shorter code is a prefix
 KIND_GROUPS = {"award": sorted(AWARDS), "publication": sorted(PUBLICATIONS)}
@@ -30,7 +30,7 @@ def match_filter(query: Query) -> list[Condition]:
     if query.category:
         conditions.append(_any_of(col(MatchRow.vendor_category), query.category))
     if query.reseller:
-        conditions.append(col(MatchRow.resold).is_(query.reseller != "no"))
+        conditions.append(col(MatchRow.via_reseller).is_(query.reseller != "no"))
     if query.verdict:
         conditions.append(_decision() == query.verdict)
     return conditions or ([] if query.band is BandFilter.ALL else [col(MatchRow.record_key) != ""])
@@ -40,11 +40,11 @@ def _decision() -> ColumnElement[str]:
     """Return the reviewer's decision on a match: on the record itself, or else on its recipient."""
     record = aliased(SearchRow)
     decisions = [
-        select(col(VerdictRow.decision))
+        select(col(ReviewDecisionRow.decision))
         .where(
-            col(VerdictRow.vendor_id) == col(MatchRow.vendor_id),
+            col(ReviewDecisionRow.vendor_id) == col(MatchRow.vendor_id),
             col(record.record_key) == col(MatchRow.record_key),
-            col(VerdictRow.subject) == subject,
+            col(ReviewDecisionRow.subject) == subject,
         )
         .correlate(MatchRow)
         .scalar_subquery()
@@ -78,7 +78,7 @@ def record_filter(query: Query, dialect: Dialect) -> Iterator[Condition]:
 
 def _source_filter(query: Query) -> Condition:
     reported = exists().where(
-        col(SightingRow.record_key) == col(SearchRow.record_key), _any_of(col(SightingRow.source), query.source)
+        col(SourceRecordRow.record_key) == col(SearchRow.record_key), _any_of(col(SourceRecordRow.source), query.source)
     )
     return or_(_any_of(col(SearchRow.source), query.source), reported)
 
@@ -101,12 +101,12 @@ def _has_code(column: SQLColumnExpression[str], code: str, full_length: int) -> 
 def date_filter(query: Query) -> Iterator[Condition]:
     """Give the conditions on a record's dates: when it or one of its actions was signed, and when it was first seen."""
     if query.since or query.until:
-        own = [col(SearchRow.place) >= first_place(query.since or date(1, 1, 2))]
+        own = [col(SearchRow.sort_key) >= first_place(query.since or date(1, 1, 2))]
         acted = [col(ActionRow.award_key) == col(SearchRow.record_key)]
         if query.since:
             acted.append(col(ActionRow.signed) >= query.since)
         if query.until:
-            own.append(col(SearchRow.dated) <= query.until)
+            own.append(col(SearchRow.sort_date) <= query.until)
             acted.append(col(ActionRow.signed) <= query.until)
         yield or_(and_(*own), exists().where(*acted))
     yield from _first_seen_filter(query, col(SearchRow.first_seen))
@@ -128,7 +128,9 @@ def has_event_filter(query: Query) -> Iterator[Condition]:
     """Give the condition that a record has a published event of one of the query's kinds."""
     if query.event:
         kinds = _any_of(col(EventRow.kind), query.event)
-        yield exists().where(col(EventRow.record_key) == col(SearchRow.record_key), col(EventRow.told).is_(True), kinds)
+        yield exists().where(
+            col(EventRow.record_key) == col(SearchRow.record_key), col(EventRow.is_published).is_(True), kinds
+        )
 
 
 def withdrawn_filter(query: Query) -> Condition:
@@ -144,7 +146,7 @@ def withdrawn_filter(query: Query) -> Condition:
         same = (
             col(rejected.record_key) == col(EventRow.record_key),
             col(rejected.vendor_id) == col(EventRow.vendor_id),
-            col(rejected.resold).is_(query.reseller != "no"),
+            col(rejected.via_reseller).is_(query.reseller != "no"),
         )
         conditions.append(exists().where(*same).correlate(EventRow))
     return and_(*conditions)

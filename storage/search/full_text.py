@@ -42,7 +42,7 @@ def text_filter(query: Query, dialect: Dialect) -> Iterator[Condition]:
     if required and dialect == "sqlite":
         index = table(INDEX, column("rowid"))
         matched = literal_column(INDEX).op("MATCH")(_fts5_expression(required))
-        yield col(SearchRow.place).in_(select(index.c.rowid).where(matched))
+        yield col(SearchRow.sort_key).in_(select(index.c.rowid).where(matched))
     elif required:
         yield _VECTOR.op("@@", is_comparison=True)(cast(_tsquery(required), TSQUERY))
         for terms in required:

@@ -33,8 +33,8 @@ class IndexingSession(Session):
 @event.listens_for(IndexingSession, "before_flush")
 def _note_resold(session: Session, _context: UOWTransaction, _instances: object) -> None:
     for row in (*session.new, *session.dirty):
-        if isinstance(row, MatchRow) and row.resold != is_resold(row.signals):
-            row.resold = not row.resold
+        if isinstance(row, MatchRow) and row.via_reseller != is_resold(row.signals):
+            row.via_reseller = not row.via_reseller
 
 
 @event.listens_for(IndexingSession, "after_flush")
@@ -80,25 +80,25 @@ def _replace(session: Session, before: dict[str, dict[str, Any]], after: dict[st
         session.execute(delete(SearchRow).where(col(SearchRow.record_key).in_(gone)))
     if not changed:
         return
-    wanted = [facts["place"] for facts in changed.values()]
-    taken = set(session.scalars(select(col(SearchRow.place)).where(col(SearchRow.place).in_(wanted))))
+    wanted = [facts["sort_key"] for facts in changed.values()]
+    taken = set(session.scalars(select(col(SearchRow.sort_key)).where(col(SearchRow.sort_key).in_(wanted))))
     for facts in changed.values():
-        while facts["place"] in taken:
-            facts["place"] = _next_free(session, facts["place"], taken)
-        taken.add(facts["place"])
+        while facts["sort_key"] in taken:
+            facts["sort_key"] = _next_free(session, facts["sort_key"], taken)
+        taken.add(facts["sort_key"])
     session.execute(insert(SearchRow), list(changed.values()))
 
 
 def _next_free(session: Session, place: int, taken: set[int]) -> int:
     """Return a place that nobody has. That two keys of one day have the same digest is as good as impossible."""
-    while place in taken or session.scalar(select(col(SearchRow.place)).where(col(SearchRow.place) == place)):
+    while place in taken or session.scalar(select(col(SearchRow.sort_key)).where(col(SearchRow.sort_key) == place)):
         place += 1
     return place
 
 
 def _is_same(before: dict[str, Any] | None, after: dict[str, Any]) -> bool:
     # The place follows from day and key, but for one that was taken.
-    return before is not None and all(before[name] == value for name, value in after.items() if name != "place")
+    return before is not None and all(before[name] == value for name, value in after.items() if name != "sort_key")
 
 
 def _found(session: Session, keys: Sequence[str]) -> Iterator[dict[str, Any]]:
@@ -136,7 +136,7 @@ def _facts(row: Any, texts: Sequence[str], *, is_published: bool) -> dict[str, A
         subject.partition(":")[0]: subject for subject in recipient_subjects(row.recipient_name, row.recipient_uei)
     }
     return {
-        "place": place_of(dated, row.key),
+        "sort_key": place_of(dated, row.key),
         "record_key": row.key,
         "category": row.category,
         "source": row.source,
@@ -146,7 +146,7 @@ def _facts(row: Any, texts: Sequence[str], *, is_published: bool) -> dict[str, A
         "competition": competition_of(row.category, row.extent_competed_code, row.fair_opportunity_code),
         "psc": row.psc,
         "naics": row.naics,
-        "dated": dated,
+        "sort_date": dated,
         "is_published": is_published,
         "amount": _amount(row.obligated, row.amounts),
         "first_seen": row.first_seen,

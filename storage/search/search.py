@@ -55,17 +55,17 @@ def find_records(session: Session, query: Query, limit: int | None = None, after
         InvalidQuery: the cursor cannot be read.
     """
     place = _read_record_cursor(after) if after else None
-    found = select(col(SearchRow.place), col(SearchRow.record_key)).where(
+    found = select(col(SearchRow.sort_key), col(SearchRow.record_key)).where(
         *record_conditions(query, dialect_of(session))
     )
     left = limit
     while left is None or left > 0:
         wanted = AT_ONCE if left is None else min(AT_ONCE, left)
-        page = found if place is None else found.where(col(SearchRow.place) < place)
+        page = found if place is None else found.where(col(SearchRow.sort_key) < place)
         # The page first, then the records: no record is read that is not on it.
-        keys = page.order_by(col(SearchRow.place).desc()).limit(wanted).subquery()
-        whole = select(keys.c.place, *RECORD_COLUMNS).join(RecordRow, col(RecordRow.key) == keys.c.record_key)
-        rows = session.execute(whole.order_by(keys.c.place.desc())).all()
+        keys = page.order_by(col(SearchRow.sort_key).desc()).limit(wanted).subquery()
+        whole = select(keys.c.sort_key, *RECORD_COLUMNS).join(RecordRow, col(RecordRow.key) == keys.c.record_key)
+        rows = session.execute(whole.order_by(keys.c.sort_key.desc())).all()
         yield from records_of(session, [row[1:] for row in rows])
         if len(rows) < wanted:
             return
@@ -127,7 +127,7 @@ def event_conditions(query: Query, dialect: Dialect, *, in_period: bool = False)
         in_period: the select has its own limits on `first_seen`. Then checking the record of each event in the period
             takes less time than finding all of the query's records.
     """
-    conditions = [col(EventRow.told).is_(True), *event_filter(query)]
+    conditions = [col(EventRow.is_published).is_(True), *event_filter(query)]
     withdrawn = withdrawn_filter(query)
     if matched := match_filter(query):
         own = exists().where(col(MatchRow.record_key) == col(EventRow.record_key), *matched).correlate(EventRow)

@@ -55,8 +55,8 @@ class Change:
     action_key: str = ""
     amount: Decimal | None = None
     signed: date | None = None
-    before: str = ""
-    after: str = ""
+    old_value: str = ""
+    new_value: str = ""
     earlier_actions: int = 0
     tell: bool = True
     recurs: bool = False
@@ -186,8 +186,8 @@ def _corrected(award: Award, action: ContractAction, was: Decimal | None) -> Cha
         action_key=action.key,
         amount=action.obligation,
         signed=action.signed,
-        before=before,
-        after=after,
+        old_value=before,
+        new_value=after,
         recurs=True,
     )
 
@@ -231,7 +231,7 @@ def _is_said(others: Sequence[Said], name: str, value: object) -> bool:
 def _changed(award: Award, kind: EventKind, before: str, after: str) -> Change:
     latest = award.actions[-1]
     identifier = event_id(award.key, "", kind, before, after, *_state(award))
-    return Change(id=identifier, kind=kind, signed=latest.signed, before=before, after=after, recurs=True)
+    return Change(id=identifier, kind=kind, signed=latest.signed, old_value=before, new_value=after, recurs=True)
 
 
 def _state(award: Award) -> tuple[str, ...]:

@@ -49,5 +49,5 @@ def _change(meant: RecordRow, correction: RecordRow) -> Change:
         id=event_id(meant.key, "", EventKind.CORRECTED, correction.key),
         kind=EventKind.CORRECTED,
         signed=correction.signed or correction.published,
-        after=correction.corrects,
+        new_value=correction.corrects,
     )

@@ -15,22 +15,22 @@ from sqlmodel import col
 from storage.models import MatchBand
 from storage.reading.records import AT_ONCE, action_of, records_by_key
 from storage.search.index import IndexingSession
-from storage.snapshot_format import ToldFacts, write_told_facts
+from storage.snapshot_format import EventSnapshot, write_snapshot
 from storage.tables import (
     ActionRow,
     EventRow,
+    EventSnapshotRow,
     EvidenceRow,
     IncidentRow,
     LinkRow,
     MatchRow,
+    PublicationVersionRow,
     RecordRow,
-    SightingRow,
-    StateRow,
-    ToldRow,
+    SourceRecordRow,
 )
 
 TOLD, MOVED = "newly_told", "publication_moved"
-PUBLIC = (ActionRow, EventRow, EvidenceRow, IncidentRow, LinkRow, MatchRow, RecordRow, SightingRow)
+PUBLIC = (ActionRow, EventRow, EvidenceRow, IncidentRow, LinkRow, MatchRow, RecordRow, SourceRecordRow)
 ONLY = 1  # the key of the one row of states
 
 
@@ -38,7 +38,7 @@ ONLY = 1  # the key of the one row of states
 def _note_changes(session: Session, _context: UOWTransaction) -> None:
     changed = [*session.new, *(row for row in session.dirty if session.is_modified(row)), *session.deleted]
     told: set[str] = session.info.setdefault(TOLD, set())
-    told.update(row.id for row in changed if isinstance(row, EventRow) and row.told)
+    told.update(row.id for row in changed if isinstance(row, EventRow) and row.is_published)
     if any(isinstance(row, PUBLIC) for row in changed):
         session.info[MOVED] = True
 
@@ -58,9 +58,11 @@ def keep_told(session: Session, event_ids: Iterable[str]) -> None:
     ordered = sorted(event_ids)
     for first in range(0, len(ordered), AT_ONCE):
         part = ordered[first : first + AT_ONCE]
-        kept = set(session.scalars(select(col(ToldRow.event_id)).where(col(ToldRow.event_id).in_(part))))
+        kept = set(
+            session.scalars(select(col(EventSnapshotRow.event_id)).where(col(EventSnapshotRow.event_id).in_(part)))
+        )
         # One that was told by a record which could not be stored is not.
-        asked = select(EventRow).where(col(EventRow.id).in_(set(part) - kept), col(EventRow.told))
+        asked = select(EventRow).where(col(EventRow.id).in_(set(part) - kept), col(EventRow.is_published))
         events = list(session.scalars(asked))
         keys = {row.record_key for row in events}
         records = {record.key: record for record in records_by_key(session, sorted(keys), band=MatchBand.PUBLISHED)}
@@ -69,14 +71,14 @@ def keep_told(session: Session, event_ids: Iterable[str]) -> None:
             row.key: action_of(row) for row in session.scalars(select(ActionRow).where(col(ActionRow.key).in_(wanted)))
         }
         for row in events:
-            facts = ToldFacts(records[row.record_key], actions.get(row.action_key))
-            session.add(ToldRow(event_id=row.id, facts=write_told_facts(facts)))
+            facts = EventSnapshot(records[row.record_key], actions.get(row.action_key))
+            session.add(EventSnapshotRow(event_id=row.id, facts=write_snapshot(facts)))
 
 
 def _move_on(session: Session) -> None:
     now = datetime.now(UTC)
-    row = session.get(StateRow, ONLY, with_for_update=True)
+    row = session.get(PublicationVersionRow, ONLY, with_for_update=True)
     if row is None:
-        session.add(StateRow(id=ONLY, number=1, changed=now))
+        session.add(PublicationVersionRow(id=ONLY, number=1, changed=now))
     else:
         row.number, row.changed = row.number + 1, now

@@ -40,21 +40,21 @@ def save_event(
             amount=change.amount,
             signed=change.signed,
             published=published,
-            before=change.before,
-            after=change.after,
+            old_value=change.old_value,
+            new_value=change.new_value,
             earlier_actions=change.earlier_actions,
             vendor_id=vendor_id,
-            told=told,
-            held=held and change.tell,
+            is_published=told,
+            pending_review=held and change.tell,
             first_seen=now,
         )
         session.add(row)
-    elif not stored.told:
+    elif not stored.is_published:
         # Nobody has read it: it says what is known now.
         stored.action_key, stored.amount, stored.signed = change.action_key, change.amount, change.signed
         stored.earlier_actions = change.earlier_actions
         if told:
-            stored.told, stored.held, stored.first_seen = True, False, now
+            stored.is_published, stored.pending_review, stored.first_seen = True, False, now
         session.add(stored)
     return stored is None
 

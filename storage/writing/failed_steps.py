@@ -75,6 +75,6 @@ def note_outcome(
         began = failed[-1].started if failed else now
         if not at_once and len(failed) < FAILURES and now - began < SILENCE:
             return
-        row = IncidentRow(source=source, began=began, failures=0, verdict="")
-    row.failures, row.verdict, row.message = len(failed), verdict, message
+        row = IncidentRow(source=source, began=began, failures=0, status="")
+    row.failures, row.status, row.message = len(failed), verdict, message
     session.add(row)

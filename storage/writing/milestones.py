@@ -78,7 +78,7 @@ def _bought(session: Session) -> Iterable[_Bought]:
         col(record.signed),
         col(record.key),
         col(record.obligated),
-        col(record.doubt),
+        col(record.amount_warning),
     ).join(record, col(record.key) == col(match.record_key))
     query = query.where(col(match.band) == MatchBand.PUBLISHED, col(record.category).in_(BOUGHT))
     query = query.where(col(record.sub_agency_code) != "", col(record.signed).is_not(None))
@@ -99,7 +99,7 @@ def _reached(session: Session, pair: _Bought, *, is_new_technology: bool) -> Ite
         signed, key = pair.first
         yield (
             key,
-            Change(id=first, kind=EventKind.FIRST_PURCHASE, signed=signed, before=pair.vendor_name, after=after),
+            Change(id=first, kind=EventKind.FIRST_PURCHASE, signed=signed, old_value=pair.vendor_name, new_value=after),
         )
     reached = [limit for limit in ROUND_SUMS if pair.total >= limit]
     ids = {limit: _id(EventKind.ROUND_SUM, pair.vendor_id, pair.agency, f"{limit:f}") for limit in reached}
@@ -113,8 +113,8 @@ def _reached(session: Session, pair: _Bought, *, is_new_technology: bool) -> Ite
                 kind=EventKind.ROUND_SUM,
                 amount=pair.total,
                 signed=signed,
-                before=pair.vendor_name,
-                after=f"{limit:f}",
+                old_value=pair.vendor_name,
+                new_value=f"{limit:f}",
                 tell=limit == new[-1],  # of several passed at once only the largest is news
             ),
         )

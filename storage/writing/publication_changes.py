@@ -33,7 +33,7 @@ def publication_changes(before: RecordRow | None, publication: Publication) -> I
             kind=kind,
             amount=first_amount(publication),
             signed=publication.signed,
-            after=publication.state if kind is EventKind.DOCUMENT else "",
+            new_value=publication.state if kind is EventKind.DOCUMENT else "",
         )
         return
     if publication.kind is PublicationKind.DOCUMENT and before.state and not publication.state:
@@ -76,7 +76,7 @@ def with_known_text(before: RecordRow | None, publication: Publication) -> Publi
 
 def first_amount(publication: Publication) -> Decimal | None:
     """Return the dollars a publication leads with: an amount that nobody shares and nothing speaks against."""
-    if publication.doubt:
+    if publication.amount_warning:
         return None
     return next((amount.dollars for amount in publication.amounts if not amount.shared), None)
 
@@ -88,7 +88,7 @@ def in_words(moment: datetime | None) -> str:
 
 def _changed(publication: Publication, kind: EventKind, before: str, after: str) -> Change:
     identifier = event_id(publication.key, "", kind, before, after, _version(publication.published))
-    return Change(id=identifier, kind=kind, signed=publication.signed, before=before, after=after)
+    return Change(id=identifier, kind=kind, signed=publication.signed, old_value=before, new_value=after)
 
 
 def _version(published: date | None) -> str:

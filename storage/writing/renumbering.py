@@ -21,22 +21,22 @@ from storage.models import EventKind, record_subject
 from storage.tables import (
     ActionRow,
     EventRow,
+    EventSnapshotRow,
     EvidenceRow,
     LinkRow,
     MatchRow,
     RecordRow,
     RenumberedRow,
+    ReviewDecisionRow,
     SearchRow,
-    SightingRow,
-    ToldRow,
-    VerdictRow,
+    SourceRecordRow,
 )
 from storage.writing.changes import ACTED, Change, event_id
 
 # What is stored of an award, and the column with its key.
 MOVED = (
     (MatchRow, "record_key"),
-    (SightingRow, "record_key"),
+    (SourceRecordRow, "record_key"),
     (EvidenceRow, "record_key"),
     (EventRow, "record_key"),
     (LinkRow, "award_key"),
@@ -101,8 +101,8 @@ def renumber(session: Session, award: Award, now: datetime) -> Change | None:
     return Change(
         id=event_id(award.key, "", EventKind.RENUMBERED, old.key),
         kind=EventKind.RENUMBERED,
-        before=old.key,
-        after=award.key,
+        old_value=old.key,
+        new_value=award.key,
         recurs=True,
     )
 
@@ -186,8 +186,10 @@ def _move_actions(session: Session, old_key: str, new_key: str, keys: Mapping[st
 
 
 def _move_verdicts(session: Session, old_key: str, new_key: str) -> None:
-    for row in session.scalars(select(VerdictRow).where(col(VerdictRow.subject) == record_subject(old_key))).all():
-        if session.get(VerdictRow, (row.vendor_id, record_subject(new_key))) is None:
+    for row in session.scalars(
+        select(ReviewDecisionRow).where(col(ReviewDecisionRow.subject) == record_subject(old_key))
+    ).all():
+        if session.get(ReviewDecisionRow, (row.vendor_id, record_subject(new_key))) is None:
             row.subject = record_subject(new_key)
         else:
             session.delete(row)
@@ -209,12 +211,12 @@ def _rename_within(session: Session, key: str, names: Mapping[str, str]) -> None
     """Replace what rows of an award name: actions of its events, matches and sources, and the award's own page."""
     for event in session.scalars(select(EventRow).where(col(EventRow.record_key) == key)).all():
         event.action_key = names.get(event.action_key, event.action_key)
-        told = session.get(ToldRow, event.id)
+        told = session.get(EventSnapshotRow, event.id)
         if told is not None:
             told.facts = _renamed(told.facts, names)
     for match in session.scalars(select(MatchRow).where(col(MatchRow.record_key) == key)):
         match.signals = [_renamed_signal(signal, names) for signal in match.signals]
-    for sighting in session.scalars(select(SightingRow).where(col(SightingRow.record_key) == key)):
+    for sighting in session.scalars(select(SourceRecordRow).where(col(SourceRecordRow.record_key) == key)):
         sighting.actions = {names.get(action, action): amount for action, amount in sighting.actions.items()}
 
 

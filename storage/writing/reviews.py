@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from storage.models import EventKind, MatchBand, recipient_subjects, record_subject
-from storage.tables import EventRow, MatchRow, RecordRow, VerdictRow
+from storage.tables import EventRow, MatchRow, RecordRow, ReviewDecisionRow
 from storage.writing.changes import event_id
 
 
@@ -40,19 +40,21 @@ class Verdict:
     vendor_id: str
     subject: str
     decision: Decision
-    who: str
+    decided_by: str
     note: str
     decided_at: datetime
 
 
-def band_for(session: Session, vendor_id: str, award: RecordRow, own_band: str) -> str:
+def band_for(session: Session, vendor_id: str, award: RecordRow, matcher_band: str) -> str:
     """Return the band that counts for a match: a reviewer's, or else the matcher's own."""
     subjects = [record_subject(award.key), *recipient_subjects(award.recipient_name, award.recipient_uei)]
-    query = select(VerdictRow).where(col(VerdictRow.vendor_id) == vendor_id, col(VerdictRow.subject).in_(subjects))
+    query = select(ReviewDecisionRow).where(
+        col(ReviewDecisionRow.vendor_id) == vendor_id, col(ReviewDecisionRow.subject).in_(subjects)
+    )
     found = {row.subject: row.decision for row in session.scalars(query)}
     decision = next((found[subject] for subject in subjects if subject in found), None)
     if decision is None:
-        return own_band
+        return matcher_band
     return MatchBand.PUBLISHED if decision == Decision.CONFIRMED else MatchBand.REJECTED
 
 
@@ -65,12 +67,16 @@ def decide(session: Session, verdict: Verdict) -> int:
     Returns:
         how many entries feeds gain.
     """
-    row = session.get(VerdictRow, (verdict.vendor_id, verdict.subject))
+    row = session.get(ReviewDecisionRow, (verdict.vendor_id, verdict.subject))
     if row is None:
-        row = VerdictRow(
-            vendor_id=verdict.vendor_id, subject=verdict.subject, decision="", who="", decided_at=verdict.decided_at
+        row = ReviewDecisionRow(
+            vendor_id=verdict.vendor_id,
+            subject=verdict.subject,
+            decision="",
+            decided_by="",
+            decided_at=verdict.decided_at,
         )
-    row.decision, row.who, row.note = verdict.decision.value, verdict.who, verdict.note
+    row.decision, row.decided_by, row.note = verdict.decision.value, verdict.decided_by, verdict.note
     row.decided_at = verdict.decided_at
     session.add(row)
     session.flush()
@@ -79,7 +85,7 @@ def decide(session: Session, verdict: Verdict) -> int:
 
 def forget(session: Session, vendor_id: str, subject: str, now: datetime) -> int:
     """Take a verdict back, as if it had not been; what was told stays told. Returns as `decide` does."""
-    row = session.get(VerdictRow, (vendor_id, subject))
+    row = session.get(ReviewDecisionRow, (vendor_id, subject))
     if row is None:
         return 0
     session.delete(row)
@@ -89,22 +95,22 @@ def forget(session: Session, vendor_id: str, subject: str, now: datetime) -> int
 
 def all_verdicts(session: Session) -> Iterator[Verdict]:
     """Give every verdict, in order of vendor and subject."""
-    query = select(VerdictRow).order_by(col(VerdictRow.vendor_id), col(VerdictRow.subject))
+    query = select(ReviewDecisionRow).order_by(col(ReviewDecisionRow.vendor_id), col(ReviewDecisionRow.subject))
     yield from map(_verdict, session.scalars(query))
 
 
 def latest_verdicts(session: Session, limit: int) -> list[Verdict]:
     """Return the verdicts that were given last, the newest first."""
-    order = (col(VerdictRow.decided_at).desc(), col(VerdictRow.vendor_id), col(VerdictRow.subject))
-    return [_verdict(row) for row in session.scalars(select(VerdictRow).order_by(*order).limit(limit))]
+    order = (col(ReviewDecisionRow.decided_at).desc(), col(ReviewDecisionRow.vendor_id), col(ReviewDecisionRow.subject))
+    return [_verdict(row) for row in session.scalars(select(ReviewDecisionRow).order_by(*order).limit(limit))]
 
 
-def _verdict(row: VerdictRow) -> Verdict:
+def _verdict(row: ReviewDecisionRow) -> Verdict:
     return Verdict(
         vendor_id=row.vendor_id,
         subject=row.subject,
         decision=Decision(row.decision),
-        who=row.who,
+        decided_by=row.decided_by,
         note=row.note,
         decided_at=row.decided_at,
     )
@@ -130,7 +136,7 @@ def read_verdicts(lines: Iterable[str]) -> Iterator[Verdict]:
 
 def _read_verdict(facts: dict[str, str]) -> Verdict:
     moment = datetime.fromisoformat(facts["decided_at"])
-    texts = {name: facts[name] for name in ("vendor_id", "subject", "who", "note")}
+    texts = {name: facts[name] for name in ("vendor_id", "subject", "decided_by", "note")}
     if moment.tzinfo is None or not all(isinstance(text, str) for text in texts.values()):
         raise TypeError("a time without a zone, or a field that is not text")
     if texts["subject"].partition(":")[0] not in ("record", "uei", "name"):
@@ -142,7 +148,7 @@ def take_in(session: Session, verdicts: Iterable[Verdict]) -> tuple[int, int]:
     """Apply a colleague's verdicts; where both have one, the later counts. Returns (taken, left as they were)."""
     taken = left = 0
     for verdict in verdicts:
-        own = session.get(VerdictRow, (verdict.vendor_id, verdict.subject))
+        own = session.get(ReviewDecisionRow, (verdict.vendor_id, verdict.subject))
         if own is not None and own.decided_at >= verdict.decided_at:
             left += 1
         else:
@@ -154,7 +160,7 @@ def take_in(session: Session, verdicts: Iterable[Verdict]) -> tuple[int, int]:
 def _apply(session: Session, vendor_id: str, subject: str, note: str, now: datetime) -> int:
     told = 0
     for match, award in _matches_about(session, vendor_id, subject):
-        band = band_for(session, vendor_id, award, match.own_band)
+        band = band_for(session, vendor_id, award, match.matcher_band)
         if band == match.band:
             continue
         was, match.band = match.band, band
@@ -183,17 +189,17 @@ def _matches_about(session: Session, vendor_id: str, subject: str) -> list[tuple
 
 
 def _tell_held(session: Session, record_key: str, now: datetime) -> int:
-    query = select(EventRow).where(col(EventRow.record_key) == record_key, col(EventRow.held))
+    query = select(EventRow).where(col(EventRow.record_key) == record_key, col(EventRow.pending_review))
     rows = list(session.scalars(query))
     for row in rows:
-        row.told, row.held, row.first_seen = True, False, now
+        row.is_published, row.pending_review, row.first_seen = True, False, now
         session.add(row)
     return len(rows)
 
 
 def _withdraw(session: Session, match: MatchRow, note: str, now: datetime) -> int:
     """Tell feeds that a match they carried was rejected; whether there was anything to take back."""
-    query = select(EventRow).where(col(EventRow.record_key) == match.record_key, col(EventRow.told))
+    query = select(EventRow).where(col(EventRow.record_key) == match.record_key, col(EventRow.is_published))
     told = [row for row in session.scalars(query) if row.vendor_id in ("", match.vendor_id)]
     identifier = event_id(match.record_key, "", EventKind.WITHDRAWN, match.vendor_id)
     if not told or session.get(EventRow, identifier) is not None:
@@ -203,10 +209,10 @@ def _withdraw(session: Session, match: MatchRow, note: str, now: datetime) -> in
         record_key=match.record_key,
         action_key="",
         kind=EventKind.WITHDRAWN.value,
-        before=match.vendor_name,
-        after=note,
+        old_value=match.vendor_name,
+        new_value=note,
         vendor_id=match.vendor_id,
-        told=True,
+        is_published=True,
         first_seen=now,
     )
     session.add(row)

@@ -64,7 +64,7 @@ def publish_newest(
     told: set[str] = set()
     for vendor_id in vendor_ids:
         query = (
-            select(col(EventRow.id), col(EventRow.told))
+            select(col(EventRow.id), col(EventRow.is_published))
             .join(MatchRow, col(MatchRow.record_key) == col(EventRow.record_key))
             .where(col(MatchRow.vendor_id) == vendor_id, col(MatchRow.band) == MatchBand.PUBLISHED)
             .where(col(EventRow.kind).not_in(COUNTED_UP))
@@ -75,7 +75,7 @@ def publish_newest(
             query = query.where(col(EventRow.record_key).in_(among))
         told.update(event_id for event_id, already in session.execute(query) if not already)
     for row in session.scalars(select(EventRow).where(col(EventRow.id).in_(told))):
-        row.told, row.first_seen = True, now
+        row.is_published, row.first_seen = True, now
         session.add(row)
     session.flush()
     return len(told)

@@ -19,7 +19,7 @@ from storage.faults import first_error, in_one_line, is_of_the_database, storabl
 from storage.models import EventKind, MatchBand
 from storage.reading.source_records import said_of, sightings_of
 from storage.rows import award_row, publication_row
-from storage.tables import ActionRow, EventRow, MatchRow, QuarantineRow, RecordRow, SightingRow
+from storage.tables import ActionRow, EventRow, MatchRow, QuarantineRow, RecordRow, SourceRecordRow
 from storage.writing.actions import save_actions
 from storage.writing.changes import Before, Change, changes, event_id
 from storage.writing.corrections import corrections_with
@@ -39,7 +39,7 @@ MATCH_FACTS = (
     "vendor_name",
     "vendor_category",
     "score",
-    "own_band",
+    "matcher_band",
     "band",
     "rule",
     "reason",
@@ -190,14 +190,14 @@ def save_removal(session: Session, removal: Removal, now: datetime, tell: Publis
     if row is None or (removal.action_key and action is None):
         return Saved()
     gone = removal.removed or now.date()
-    sighting = session.get(SightingRow, (removal.key, removal.source))
+    sighting = session.get(SourceRecordRow, (removal.key, removal.source))
     if sighting is not None and sighting.modified and gone < sighting.modified:  # told of again since
         return Saved()
     if action is not None:
         action.removed = action.removed or gone
         session.add(action)
     elif sighting is not None:
-        sighting.gone, sighting.gone_reason = sighting.gone or gone, removal.reason
+        sighting.deleted_on, sighting.deletion_reason = sighting.deleted_on or gone, removal.reason
         session.add(sighting)
     change = Change(
         id=event_id(removal.key, removal.action_key.upper(), EventKind.DELETED, removal.source),
@@ -205,8 +205,8 @@ def save_removal(session: Session, removal: Removal, now: datetime, tell: Publis
         action_key=action.key if action else "",
         amount=action.obligation if action else None,
         signed=action.signed if action else row.signed,
-        before=action.description if action else row.description,
-        after=removal.reason,
+        old_value=action.description if action else row.description,
+        new_value=removal.reason,
     )
     old_matches = _matches_of(session, removal.key)
     happened = [change] if old_matches else []
@@ -223,7 +223,7 @@ def save_problem(session: Session, problem: Problem, now: datetime) -> None:
         row = QuarantineRow(
             source=problem.source, record_key=problem.key, reason=problem.reason, first_seen=now, last_seen=now
         )
-    row.reason, row.last_seen, row.solved_at = storable(problem.reason), now, None
+    row.reason, row.last_seen, row.resolved_at = storable(problem.reason), now, None
     session.add(row)
     save_evidence(session, problem.source, problem.key, problem.documents)
 
@@ -242,7 +242,7 @@ def _before(session: Session, stored: RecordRow, actions: Mapping[str, ActionRow
     """Return the stored state of an award that a source speaks of now."""
     said = said_of(session, stored, {key: row.obligation for key, row in actions.items()})
     own = said.pop(source, None)
-    begun = select(col(EventRow.id)).where(col(EventRow.record_key) == stored.key, col(EventRow.told))
+    begun = select(col(EventRow.id)).where(col(EventRow.record_key) == stored.key, col(EventRow.is_published))
     is_told = session.scalar(begun.where(col(EventRow.kind) == EventKind.NEW_AWARD.value).limit(1)) is not None
     return Before(row=stored, actions=actions, said=own, others=tuple(said.values()), is_told=is_told)
 
@@ -253,7 +253,7 @@ def _settle(session: Session, row: RecordRow, dealings: _Dealings, now: datetime
     News of a match that nobody has confirmed yet is held until somebody does.
     """
     for match in dealings.matches:
-        match.band = band_for(session, match.vendor_id, row, match.own_band)
+        match.band = band_for(session, match.vendor_id, row, match.matcher_band)
         _save_match(session, dealings.old_matches.get(match.vendor_id), match)
     bands = {match.vendor_id: match.band for match in (*dealings.old_matches.values(), *dealings.matches)}
     published = sorted(vendor for vendor, band in bands.items() if band == MatchBand.PUBLISHED)
@@ -333,11 +333,11 @@ def _save_match(session: Session, stored: MatchRow | None, match: MatchRow) -> N
 def in_quarantine(session: Session, source: str, key: str) -> bool:
     """Whether a record could not be read or stored, and has not been since."""
     row = session.get(QuarantineRow, (source, key))
-    return row is not None and row.solved_at is None
+    return row is not None and row.resolved_at is None
 
 
 def _solve(session: Session, source: str, key: str, now: datetime) -> None:
     row = session.get(QuarantineRow, (source, key))
-    if row is not None and row.solved_at is None:
-        row.solved_at = now
+    if row is not None and row.resolved_at is None:
+        row.resolved_at = now
         session.add(row)

@@ -22,21 +22,21 @@ from storage.reading.source_records import (
     rank,
     read_facts,
 )
-from storage.tables import ActionRow, RecordRow, SightingRow
+from storage.tables import ActionRow, RecordRow, SourceRecordRow
 
 
-def note_sighting(session: Session, row: RecordRow, award: Award, now: datetime) -> SightingRow:
+def note_sighting(session: Session, row: RecordRow, award: Award, now: datetime) -> SourceRecordRow:
     """Note what a source says of an award now; return the note.
 
     The actions of an award that is read whole are those the source lists now, and no others. A source that tells an
     award action by action tells with each how the award stood after it: an older action's facts do not replace a newer
     one's.
     """
-    sighting = session.get(SightingRow, (award.key, award.source))
+    sighting = session.get(SourceRecordRow, (award.key, award.source))
     actions = {action.key: "" if action.obligation is None else str(action.obligation) for action in award.actions}
     latest = max((action.signed for action in award.actions if action.signed), default=None)
     if sighting is None:
-        sighting = SightingRow(
+        sighting = SourceRecordRow(
             record_key=award.key, source=award.source, revision="", facts={}, actions={}, url="", first_seen=now,
             last_changed=now,
         )  # fmt: skip
@@ -47,7 +47,7 @@ def note_sighting(session: Session, row: RecordRow, award: Award, now: datetime)
         sighting.url, sighting.modified = award.url, award.modified
         sighting.revision = award.revision or sighting.revision
     sighting.actions = {**sighting.actions, **actions} if award.is_partial else actions
-    sighting.gone, sighting.gone_reason = None, ""
+    sighting.deleted_on, sighting.deletion_reason = None, ""
     if before != (sighting.revision, sighting.facts, sighting.actions, sighting.url):
         sighting.last_changed = now
     session.add(sighting)
@@ -56,11 +56,11 @@ def note_sighting(session: Session, row: RecordRow, award: Award, now: datetime)
 
 def keep_first_sighting(session: Session, row: RecordRow, now: datetime) -> None:
     """Note what an award's only source said, where that was stored before there were others to keep apart from it."""
-    if session.get(SightingRow, (row.key, row.source)) is not None:
+    if session.get(SourceRecordRow, (row.key, row.source)) is not None:
         return
     stored = session.scalars(select(ActionRow).where(col(ActionRow.award_key) == row.key))
     session.add(
-        SightingRow(
+        SourceRecordRow(
             record_key=row.key,
             source=row.source,
             revision=row.revision,
@@ -75,7 +75,7 @@ def keep_first_sighting(session: Session, row: RecordRow, now: datetime) -> None
     session.flush()
 
 
-def together(sightings: Sequence[SightingRow]) -> dict[str, Any]:
+def together(sightings: Sequence[SourceRecordRow]) -> dict[str, Any]:
     """Return the facts of an award as its sources tell it together: values of `RecordRow`'s fields, empty ones too."""
     facts: dict[str, Any] = {}
     for sighting in sightings:

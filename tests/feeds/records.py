@@ -142,8 +142,8 @@ def event(
         signed=about.signed if about else None,
         published=None,
         first_seen=seen,
-        before=before,
-        after=after,
+        old_value=before,
+        new_value=after,
         earlier_actions=earlier,
     )
 
@@ -275,4 +275,4 @@ def hostile(text: str, *, key: str = CLEARVIEW.key) -> StoredEvent:
         matches=(concerned,),
     )
     about = replace(CLEARVIEW_ACTIONS[2], modification=text, description=text, action_type_text=text)
-    return replace(event(of, about), id="tag:procurewatch,2026:award/hostile", before=text, after=text)
+    return replace(event(of, about), id="tag:procurewatch,2026:award/hostile", old_value=text, new_value=text)

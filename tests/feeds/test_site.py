@@ -20,7 +20,7 @@ from feeds.pages.award import RecordPage, render_award
 from feeds.pages.page_context import PageContext
 from feeds.site import Catalog, FeedSpec, site_files
 from feeds.urls import FeedFormat, FeedKind, award_page_name, feed_path
-from storage.models import EventKind, StoredEvent, StoredRecord, StoredSighting
+from storage.models import EventKind, StoredEvent, StoredRecord, StoredSourceRecord
 from tests.feeds.records import BABEL, BABEL_ACTIONS, CLEARVIEW, CLEARVIEW_ACTIONS, SEEN, event, evidence, hostile
 from tests.records import SOLE_SOURCE
 
@@ -154,7 +154,7 @@ def test_award_page_shows_actions_evidence_and_feeds() -> None:
         assert words in text
 
 
-def page_of(award: StoredRecord, *said: StoredSighting) -> str:
+def page_of(award: StoredRecord, *said: StoredSourceRecord) -> str:
     """Return the words of an award's page with what its sources say."""
     shown = RecordPage(
         award=award,
@@ -168,15 +168,15 @@ def page_of(award: StoredRecord, *said: StoredSighting) -> str:
     return " ".join(" ".join(map(str, page.itertext())).split())
 
 
-def said_by(source: str, **facts: object) -> StoredSighting:
-    return StoredSighting(
+def said_by(source: str, **facts: object) -> StoredSourceRecord:
+    return StoredSourceRecord(
         source=source,
         facts=facts,
         actions=1,
         modified=None,
         url="",
-        gone=None,
-        gone_reason="",
+        deleted_on=None,
+        deletion_reason="",
         first_seen=SEEN,
         last_changed=SEEN,
     )

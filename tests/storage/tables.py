@@ -46,7 +46,7 @@ def events(database: Database, award: Award) -> list[StoredEvent]:
 def told_ids(database: Database) -> set[str]:
     """Return the ids of the events that feeds carry."""
     with database.reading() as session:
-        return {row.id for row in session.scalars(select(EventRow)) if row.told}
+        return {row.id for row in session.scalars(select(EventRow)) if row.is_published}
 
 
 def dump(database: Database) -> Dump:

@@ -42,7 +42,7 @@ def fill(database: Database) -> None:
 
 def test_readers_see_published_records_and_no_others(database: Database) -> None:
     fill(database)
-    for name in ("awards", "actions", "matches", "events", "raw_evidence", "sightings"):
+    for name in ("awards", "actions", "matches", "events", "raw_evidence", "source_records"):
         keys = {row["record_key"] for row in ask(database, f"SELECT record_key FROM {name}")}
         assert keys == {CLEARVIEW.key}, name
 
@@ -97,19 +97,17 @@ def test_links_do_not_tell_of_awards_that_wait(database: Database) -> None:
 
 def test_sources_tell_how_they_are(database: Database) -> None:
     with database.writing() as session:
-        session.add(RunRow(source="usaspending", purpose="poll", started=SEEN, verdict="new"))
-        session.add(RunRow(source="usaspending", purpose="poll", started=LATER, verdict="blocked", message="secret"))
+        session.add(RunRow(source="usaspending", purpose="poll", started=SEEN, status="new"))
+        session.add(RunRow(source="usaspending", purpose="poll", started=LATER, status="blocked", message="secret"))
     (row,) = ask(database, "SELECT * FROM sources")
-    assert (row["last_verdict"], row["incident_since"]) == ("blocked", None)
+    assert (row["last_status"], row["incident_since"]) == ("blocked", None)
     assert str(row["last_good"]).startswith("2026-11-20")
     assert "secret" not in repr(row)
 
 
 def test_no_view_reads_what_is_the_desks_own() -> None:
     for view in VIEWS:
-        assert not re.search(r"verdict\.|\bverdict AS|quota|checkpoint|quarantine|\bbody\b|note", view.select), (
-            view.name
-        )
+        assert not re.search(r"review_decision|quota|checkpoint|quarantine|\bbody\b|note", view.select), view.name
 
 
 def test_every_view_and_column_is_documented() -> None:
@@ -147,7 +145,7 @@ def test_the_documented_role_reads_the_views_and_nothing_else(postgresql_url: st
             assert connection.exec_driver_sql(f"SELECT record_key FROM {SCHEMA}.awards").scalars().all() == [
                 CLEARVIEW.key
             ]
-            for refused in ("SELECT * FROM verdict", 'SELECT * FROM "match"', f"DELETE FROM {SCHEMA}.awards"):
+            for refused in ("SELECT * FROM review_decision", 'SELECT * FROM "match"', f"DELETE FROM {SCHEMA}.awards"):
                 with (
                     pytest.raises(DBAPIError, match="permission denied"),
                     connection.begin_nested(),

@@ -35,7 +35,7 @@ from procurewatch.web.api.schemas import (
     evidence_answer,
     link_answer,
     record_facts,
-    sighting_answer,
+    source_record_answer,
 )
 from procurewatch.web.context import WebContext
 from procurewatch.web.responses import JSON, PROBLEM_JSON, body_of, page_response, problem_response
@@ -179,7 +179,7 @@ def _detail(session: Session, record: StoredRecord, base_url: str) -> RecordDeta
         "actions": [Action.model_validate(action) for action in actions_of(session, record.key)],
         "events": events,
         "links": [link_answer(link) for link in _public_links(session, record.key)],
-        "sightings": [sighting_answer(sighting) for sighting in sources_of(session, record.key)],
+        "source_records": [source_record_answer(source_record) for source_record in sources_of(session, record.key)],
         "evidence": [evidence_answer(evidence, base_url) for evidence in evidence_of(session, record.key)],
     }
     detail: RecordDetail = RecordDetail.model_validate({**record_facts(record, base_url), **more})
@@ -242,7 +242,7 @@ def _sources(context: WebContext) -> list[SourceAnswer]:
             title=source.title,
             asked=not context.app.disabled_reason(source),
             last_polled=how.last_run,
-            last_verdict=how.last_verdict,
+            last_status=how.last_status,
             last_good=how.last_good,
             newest=how.newest,
             quarantined=how.quarantined,

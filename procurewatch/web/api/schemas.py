@@ -15,7 +15,7 @@ from feeds import urls
 from feeds.entries.matches import published_matches
 from feeds.text import clean
 from storage.fields import RECORD_FIELDS, FieldType
-from storage.models import EventKind, StoredEvent, StoredEvidence, StoredLink, StoredRecord, StoredSighting
+from storage.models import EventKind, StoredEvent, StoredEvidence, StoredLink, StoredRecord, StoredSourceRecord
 
 
 def _moment(value: datetime) -> str:
@@ -134,8 +134,8 @@ class Event(Answer):
     signed: date | None
     published: date | None = Field(description="when the source carried it")
     first_seen: Moment = Field(description="when it was first seen here")
-    before: Text = Field(description="what it was, in words")
-    after: Text = Field(description="what it is, in words")
+    old_value: Text = Field(description="what it was, in words")
+    new_value: Text = Field(description="what it is, in words")
 
 
 class EventWithRecord(Event):
@@ -153,7 +153,7 @@ class Link(Answer):
     reason: Text
 
 
-class Sighting(Answer):
+class SourceRecord(Answer):
     """What one source says of an award."""
 
     source: str
@@ -161,8 +161,8 @@ class Sighting(Answer):
     actions: int = Field(description="how many actions it names")
     source_modified: date | None = Field(validation_alias="modified", description="last change at the source")
     official_page: str = Field(validation_alias="url")
-    gone: date | None = Field(description="when the source dropped the award")
-    gone_reason: Text
+    deleted_on: date | None = Field(description="when the source dropped the award")
+    deletion_reason: Text
     first_seen: Moment
     last_changed: Moment
 
@@ -185,7 +185,7 @@ class RecordDetail(Record):
     actions: list[Action] = Field(description="oldest first")
     events: list[Event] = Field(description="all that happened to it, newest first, also what feeds did not tell")
     links: list[Link]
-    sightings: list[Sighting]
+    source_records: list[SourceRecord]
     evidence: list[Evidence] = Field(description="oldest first")
 
 
@@ -239,7 +239,7 @@ class Incident(Answer):
 
     began: Moment
     failures: int = Field(description="polls that failed in a row")
-    verdict: str
+    status: str
 
 
 class UncheckedPart(Answer):
@@ -257,7 +257,7 @@ class SourceAnswer(Answer):
     title: str
     asked: bool = Field(description="whether it is polled here")
     last_polled: Moment | None
-    last_verdict: str = Field(description="how that ended: new, nothing new, source unreachable ...")
+    last_status: str = Field(description="how that ended: new, nothing new, source unreachable ...")
     last_good: Moment | None = Field(description="when it last answered as it should")
     newest: date | None = Field(description="the newest day that its own records bear")
     quarantined: int = Field(description="records that could not be read")
@@ -275,7 +275,7 @@ def record_facts(record: StoredRecord, base_url: str) -> dict[str, Any]:
 
 def event_facts(event: StoredEvent, base_url: str) -> dict[str, Any]:
     """Return what `Event` says of an event."""
-    own = ("id", "kind", "amount", "signed", "published", "first_seen", "before", "after")
+    own = ("id", "kind", "amount", "signed", "published", "first_seen", "old_value", "new_value")
     return {
         **{name: getattr(event, name) for name in own},
         "record_key": event.record.key,
@@ -289,11 +289,11 @@ def link_answer(link: StoredLink) -> Link:
     return Link.model_validate(link)
 
 
-def sighting_answer(sighting: StoredSighting) -> Sighting:
+def source_record_answer(source_record: StoredSourceRecord) -> SourceRecord:
     """Return what a source says as it is answered: values are texts or lists, none is empty."""
-    facts = {name: _plain(value) for name, value in sighting.facts.items()}
-    names = [name for name in sighting.__dataclass_fields__ if name != "facts"]
-    return Sighting.model_validate({**{name: getattr(sighting, name) for name in names}, "facts": facts})
+    facts = {name: _plain(value) for name, value in source_record.facts.items()}
+    names = [name for name in source_record.__dataclass_fields__ if name != "facts"]
+    return SourceRecord.model_validate({**{name: getattr(source_record, name) for name in names}, "facts": facts})
 
 
 def evidence_answer(evidence: StoredEvidence, base_url: str) -> Evidence:

@@ -122,7 +122,7 @@ select
   max(a.signed) as last_signed
 from matches as m
 join awards as a on a.record_key = m.record_key
-where m.through_reseller = 1
+where m.via_reseller = 1
 group by a.recipient_name, a.recipient_uei, m.vendor_name
 order by obligated desc
 """,

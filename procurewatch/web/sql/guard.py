@@ -31,7 +31,7 @@ CATALOGUE = {"sqlite_master", "sqlite_schema"}
 # What Datasette asks about tables; a reader cannot (`Guard` knows no pragma).
 INTROSPECTION = {"foreign_key_list", "index_list", "table_info", "table_xinfo"}
 # What no view reads a column of; the rest of the desk's tables is kept from readers by the guard.
-PRIVATE_TABLES = {"alembic_version", "checkpoint", "quarantine", "quota", "verdict"}
+PRIVATE_TABLES = {"alembic_version", "checkpoint", "quarantine", "quota", "review_decision"}
 PRIVATE_COLUMNS = {("payload", "body")}
 
 _TOKEN = re.compile(

@@ -44,7 +44,7 @@ SQL_POLICY = f"{POLICY}; script-src 'self'; style-src-attr 'unsafe-inline'; conn
 FACETS = {
     "awards": ["sub_agency_name", "fiscal_year", "kind"],
     "actions": ["fiscal_year"],
-    "matches": ["category", "vendor_name", "through_reseller"],
+    "matches": ["category", "vendor_name", "via_reseller"],
     "events": ["kind"],
     "publications": ["kind", "sub_agency_name"],
 }

@@ -189,7 +189,7 @@ def _notice(payload: Payload, fields: Fields) -> Publication:
         recipient=_recipient(award),
         awarding=read_agency(fields),
         amounts=() if amount is None else (Amount(meaning=AmountMeaning.AWARDED, dollars=amount),),
-        doubt=_doubt(amount, award, fields),
+        amount_warning=_doubt(amount, award, fields),
         piid=_number(award, "number"),
         solicitation=_number(fields, "solicitationNumber"),
         signed=_or_stated(as_stated, _date, award, "date", "Award date"),

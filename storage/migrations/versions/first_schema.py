@@ -17,29 +17,29 @@ branch_labels = None
 depends_on = None
 
 # The digest of the SQL views that belong to this schema (`storage.sql_views.views_digest`).
-VIEWS = "8167e000482921c6"
+VIEWS = "01282bd2d8a39353"
 
 # SQLite: words are normalized and prefixed by `storage.search.index`; the tokenizer splits only at spaces.
 FTS5 = """
 CREATE VIRTUAL TABLE search_index USING fts5(
-    words, content='search', content_rowid='place', tokenize="ascii tokenchars '|@#='"
+    words, content='search', content_rowid='sort_key', tokenize="ascii tokenchars '|@#='"
 )
 """
 TRIGGERS = (
     """
     CREATE TRIGGER search_index_insert AFTER INSERT ON search BEGIN
-        INSERT INTO search_index(rowid, words) VALUES (new.place, new.words);
+        INSERT INTO search_index(rowid, words) VALUES (new.sort_key, new.words);
     END
     """,
     """
     CREATE TRIGGER search_index_delete AFTER DELETE ON search BEGIN
-        INSERT INTO search_index(search_index, rowid, words) VALUES ('delete', old.place, old.words);
+        INSERT INTO search_index(search_index, rowid, words) VALUES ('delete', old.sort_key, old.words);
     END
     """,
     """
-    CREATE TRIGGER search_index_update AFTER UPDATE OF place, words ON search BEGIN
-        INSERT INTO search_index(search_index, rowid, words) VALUES ('delete', old.place, old.words);
-        INSERT INTO search_index(rowid, words) VALUES (new.place, new.words);
+    CREATE TRIGGER search_index_update AFTER UPDATE OF sort_key, words ON search BEGIN
+        INSERT INTO search_index(search_index, rowid, words) VALUES ('delete', old.sort_key, old.words);
+        INSERT INTO search_index(rowid, words) VALUES (new.sort_key, new.words);
     END
     """,
 )
@@ -72,7 +72,7 @@ def _create_tables() -> None:
         sa.Column("began", storage.columns.UtcTime(timezone=True), nullable=False),
         sa.Column("ended", storage.columns.UtcTime(timezone=True), nullable=True),
         sa.Column("failures", sa.Integer(), nullable=False),
-        sa.Column("verdict", sa.String(), nullable=False),
+        sa.Column("status", sa.String(), nullable=False),
         sa.Column("message", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("source", "began"),
     )
@@ -85,13 +85,20 @@ def _create_tables() -> None:
         sa.PrimaryKeyConstraint("sha256"),
     )
     op.create_table(
+        "publication_version",
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("changed", storage.columns.UtcTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
         "quarantine",
         sa.Column("source", sa.String(), nullable=False),
         sa.Column("record_key", sa.String(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("first_seen", storage.columns.UtcTime(timezone=True), nullable=False),
         sa.Column("last_seen", storage.columns.UtcTime(timezone=True), nullable=False),
-        sa.Column("solved_at", storage.columns.UtcTime(timezone=True), nullable=True),
+        sa.Column("resolved_at", storage.columns.UtcTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("source", "record_key"),
     )
     op.create_table(
@@ -99,21 +106,20 @@ def _create_tables() -> None:
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("key_digest", sa.String(), nullable=False),
         sa.Column("day", sa.Date(), nullable=False),
-        sa.Column("spent", sa.Integer(), nullable=False),
-        sa.Column("stopped", sa.Boolean(), nullable=False),
+        sa.Column("used", sa.Integer(), nullable=False),
+        sa.Column("exhausted", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("name", "key_digest", "day"),
     )
     op.create_table(
         "record",
         sa.Column("key", sa.String(), nullable=False),
-        sa.Column("source", sa.String(), nullable=False),
         sa.Column("revision", sa.String(), nullable=False),
         sa.Column("category", sa.String(), nullable=False),
-        sa.Column("type_text", sa.String(), nullable=False),
         sa.Column("piid", sa.String(), nullable=False),
         sa.Column("parent_piid", sa.String(), nullable=False),
         sa.Column("parent_key", sa.String(), nullable=False),
-        sa.Column("description", sa.Text(), nullable=False),
+        sa.Column("type_text", sa.String(), nullable=False),
+        sa.Column("title", sa.Text(), nullable=False),
         sa.Column("recipient_name", sa.Text(), nullable=False),
         sa.Column("recipient_uei", sa.String(), nullable=False),
         sa.Column("recipient_cage", sa.String(), nullable=False),
@@ -130,18 +136,23 @@ def _create_tables() -> None:
         sa.Column("obligated_cents", storage.columns.Cents(), nullable=True),
         sa.Column("exercised_cents", storage.columns.Cents(), nullable=True),
         sa.Column("ceiling_cents", storage.columns.Cents(), nullable=True),
+        sa.Column("outlays_cents", storage.columns.Cents(), nullable=True),
+        sa.Column("amounts", sa.JSON(), nullable=False),
+        sa.Column("amount_warning", sa.Text(), nullable=False),
         sa.Column("signed", sa.Date(), nullable=True),
+        sa.Column("published", sa.Date(), nullable=True),
+        sa.Column("deadline", storage.columns.UtcTime(timezone=True), nullable=True),
         sa.Column("starts", sa.Date(), nullable=True),
         sa.Column("ends", sa.Date(), nullable=True),
         sa.Column("may_end", sa.Date(), nullable=True),
-        sa.Column("modified", sa.Date(), nullable=True),
+        sa.Column("description", sa.Text(), nullable=False),
         sa.Column("psc", sa.String(), nullable=False),
         sa.Column("psc_text", sa.String(), nullable=False),
         sa.Column("naics", sa.String(), nullable=False),
         sa.Column("naics_text", sa.String(), nullable=False),
         sa.Column("solicitation", sa.String(), nullable=False),
-        sa.Column("extent_competed", sa.String(), nullable=False),
         sa.Column("extent_competed_code", sa.String(), nullable=False),
+        sa.Column("extent_competed", sa.String(), nullable=False),
         sa.Column("not_competed_reason", sa.Text(), nullable=False),
         sa.Column("fair_opportunity_code", sa.String(), nullable=False),
         sa.Column("fair_opportunity", sa.Text(), nullable=False),
@@ -152,24 +163,20 @@ def _create_tables() -> None:
         sa.Column("commercial_procedures", sa.Text(), nullable=False),
         sa.Column("pricing_code", sa.String(), nullable=False),
         sa.Column("pricing", sa.Text(), nullable=False),
-        sa.Column("outlays_cents", storage.columns.Cents(), nullable=True),
         sa.Column("disaster_codes", sa.JSON(), nullable=False),
         sa.Column("subaward_count", sa.Integer(), nullable=True),
         sa.Column("subaward_total_cents", storage.columns.Cents(), nullable=True),
         sa.Column("place", sa.String(), nullable=False),
-        sa.Column("url", sa.String(), nullable=False),
-        sa.Column("title", sa.Text(), nullable=False),
-        sa.Column("modification", sa.Text(), nullable=False),
-        sa.Column("published", sa.Date(), nullable=True),
-        sa.Column("deadline", storage.columns.UtcTime(timezone=True), nullable=True),
         sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("modification", sa.Text(), nullable=False),
         sa.Column("corrects", sa.Text(), nullable=False),
-        sa.Column("doubt", sa.Text(), nullable=False),
-        sa.Column("amounts", sa.JSON(), nullable=False),
         sa.Column("attachments", sa.JSON(), nullable=False),
         sa.Column("facts", sa.JSON(), nullable=False),
+        sa.Column("source", sa.String(), nullable=False),
+        sa.Column("modified", sa.Date(), nullable=True),
         sa.Column("first_seen", storage.columns.UtcTime(timezone=True), nullable=False),
         sa.Column("last_changed", storage.columns.UtcTime(timezone=True), nullable=False),
+        sa.Column("url", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("key"),
     )
     with op.batch_alter_table("record", schema=None) as batch_op:
@@ -185,16 +192,26 @@ def _create_tables() -> None:
         batch_op.create_index(batch_op.f("ix_record_sub_agency_code"), ["sub_agency_code"], unique=False)
 
     op.create_table(
+        "review_decision",
+        sa.Column("vendor_id", sa.String(), nullable=False),
+        sa.Column("subject", sa.String(), nullable=False),
+        sa.Column("decision", sa.String(), nullable=False),
+        sa.Column("decided_by", sa.String(), nullable=False),
+        sa.Column("note", sa.Text(), nullable=False),
+        sa.Column("decided_at", storage.columns.UtcTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("vendor_id", "subject"),
+    )
+    op.create_table(
         "run",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("source", sa.String(), nullable=False),
         sa.Column("purpose", sa.String(), nullable=False),
         sa.Column("started", storage.columns.UtcTime(timezone=True), nullable=False),
         sa.Column("ended", storage.columns.UtcTime(timezone=True), nullable=True),
-        sa.Column("verdict", sa.String(), nullable=False),
+        sa.Column("status", sa.String(), nullable=False),
         sa.Column("message", sa.Text(), nullable=False),
         sa.Column("requests", sa.Integer(), nullable=False),
-        sa.Column("found", sa.Integer(), nullable=False),
+        sa.Column("rows_found", sa.Integer(), nullable=False),
         sa.Column("new_awards", sa.Integer(), nullable=False),
         sa.Column("changed_awards", sa.Integer(), nullable=False),
         sa.Column("matched", sa.Integer(), nullable=False),
@@ -206,13 +223,6 @@ def _create_tables() -> None:
     with op.batch_alter_table("run", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_run_source"), ["source"], unique=False)
 
-    op.create_table(
-        "state",
-        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("number", sa.Integer(), nullable=False),
-        sa.Column("changed", storage.columns.UtcTime(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("id"),
-    )
     op.create_table(
         "unfinished_step",
         sa.Column("source", sa.String(), nullable=False),
@@ -227,16 +237,6 @@ def _create_tables() -> None:
         sa.Column("failures", sa.Integer(), nullable=False),
         sa.Column("failed", storage.columns.UtcTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("source", "key", "quiet"),
-    )
-    op.create_table(
-        "verdict",
-        sa.Column("vendor_id", sa.String(), nullable=False),
-        sa.Column("subject", sa.String(), nullable=False),
-        sa.Column("decision", sa.String(), nullable=False),
-        sa.Column("who", sa.String(), nullable=False),
-        sa.Column("note", sa.Text(), nullable=False),
-        sa.Column("decided_at", storage.columns.UtcTime(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("vendor_id", "subject"),
     )
     op.create_table(
         "action",
@@ -270,12 +270,12 @@ def _create_tables() -> None:
         sa.Column("amount_cents", storage.columns.Cents(), nullable=True),
         sa.Column("signed", sa.Date(), nullable=True),
         sa.Column("published", sa.Date(), nullable=True),
-        sa.Column("before", sa.Text(), nullable=False),
-        sa.Column("after", sa.Text(), nullable=False),
+        sa.Column("old_value", sa.Text(), nullable=False),
+        sa.Column("new_value", sa.Text(), nullable=False),
         sa.Column("earlier_actions", sa.Integer(), nullable=False),
         sa.Column("vendor_id", sa.String(), nullable=False),
-        sa.Column("told", sa.Boolean(), nullable=False),
-        sa.Column("held", sa.Boolean(), nullable=False),
+        sa.Column("is_published", sa.Boolean(), nullable=False),
+        sa.Column("pending_review", sa.Boolean(), nullable=False),
         sa.Column("first_seen", storage.columns.UtcTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["record_key"],
@@ -284,15 +284,15 @@ def _create_tables() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     with op.batch_alter_table("event", schema=None) as batch_op:
-        batch_op.create_index("ix_event_kind", ["kind", "told", "first_seen"], unique=False)
+        batch_op.create_index("ix_event_kind", ["kind", "is_published", "first_seen"], unique=False)
         batch_op.create_index(
-            "ix_event_record_key",
-            ["record_key", "told", "first_seen", "kind", "vendor_id", "signed", "published"],
+            "ix_event_published_first_seen",
+            ["is_published", "first_seen", "record_key", "kind", "vendor_id", "signed", "published"],
             unique=False,
         )
         batch_op.create_index(
-            "ix_event_told_first_seen",
-            ["told", "first_seen", "record_key", "kind", "vendor_id", "signed", "published"],
+            "ix_event_record_key",
+            ["record_key", "is_published", "first_seen", "kind", "vendor_id", "signed", "published"],
             unique=False,
         )
 
@@ -333,12 +333,12 @@ def _create_tables() -> None:
         sa.Column("vendor_name", sa.String(), nullable=False),
         sa.Column("vendor_category", sa.String(), nullable=False),
         sa.Column("score", sa.Float(), nullable=False),
-        sa.Column("own_band", sa.String(), nullable=False),
+        sa.Column("matcher_band", sa.String(), nullable=False),
         sa.Column("band", sa.String(), nullable=False),
         sa.Column("rule", sa.String(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("signals", sa.JSON(), nullable=False),
-        sa.Column("resold", sa.Boolean(), nullable=False),
+        sa.Column("via_reseller", sa.Boolean(), nullable=False),
         sa.Column("watchlist_version", sa.String(), nullable=False),
         sa.Column("first_seen", storage.columns.UtcTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
@@ -350,7 +350,7 @@ def _create_tables() -> None:
     with op.batch_alter_table("match", schema=None) as batch_op:
         batch_op.create_index(
             "ix_match_band",
-            ["band", "record_key", "vendor_id", "vendor_name", "vendor_category", "resold"],
+            ["band", "record_key", "vendor_id", "vendor_name", "vendor_category", "via_reseller"],
             unique=False,
         )
         batch_op.create_index("ix_match_category", ["vendor_category", "band", "record_key"], unique=False)
@@ -373,7 +373,9 @@ def _create_tables() -> None:
 
     op.create_table(
         "search",
-        sa.Column("place", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
+        sa.Column(
+            "sort_key", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
         sa.Column("record_key", sa.String(), nullable=False),
         sa.Column("category", sa.String(), nullable=False),
         sa.Column("source", sa.String(), nullable=False),
@@ -383,7 +385,7 @@ def _create_tables() -> None:
         sa.Column("competition", sa.String(), nullable=False),
         sa.Column("psc", sa.String(), nullable=False),
         sa.Column("naics", sa.String(), nullable=False),
-        sa.Column("dated", sa.Date(), nullable=False),
+        sa.Column("sort_date", sa.Date(), nullable=False),
         sa.Column("is_published", sa.Boolean(), nullable=False),
         sa.Column("amount_cents", storage.columns.Cents(), nullable=True),
         sa.Column("first_seen", storage.columns.UtcTime(timezone=True), nullable=False),
@@ -394,21 +396,21 @@ def _create_tables() -> None:
             ["record_key"],
             ["record.key"],
         ),
-        sa.PrimaryKeyConstraint("place"),
+        sa.PrimaryKeyConstraint("sort_key"),
         sa.UniqueConstraint("record_key"),
     )
     with op.batch_alter_table("search", schema=None) as batch_op:
-        batch_op.create_index("ix_search_amount", ["amount_cents", "place"], unique=False)
-        batch_op.create_index("ix_search_category", ["category", "place"], unique=False)
-        batch_op.create_index("ix_search_department", ["department", "place"], unique=False)
-        batch_op.create_index("ix_search_first_seen", ["first_seen", "place"], unique=False)
-        batch_op.create_index("ix_search_naics", ["naics", "place"], unique=False)
-        batch_op.create_index("ix_search_psc", ["psc", "place"], unique=False)
+        batch_op.create_index("ix_search_amount", ["amount_cents", "sort_key"], unique=False)
+        batch_op.create_index("ix_search_category", ["category", "sort_key"], unique=False)
+        batch_op.create_index("ix_search_department", ["department", "sort_key"], unique=False)
+        batch_op.create_index("ix_search_first_seen", ["first_seen", "sort_key"], unique=False)
+        batch_op.create_index("ix_search_naics", ["naics", "sort_key"], unique=False)
+        batch_op.create_index("ix_search_psc", ["psc", "sort_key"], unique=False)
         batch_op.create_index(
             "ix_search_published",
             [
                 "is_published",
-                "place",
+                "sort_key",
                 "record_key",
                 "category",
                 "source",
@@ -418,17 +420,17 @@ def _create_tables() -> None:
                 "competition",
                 "psc",
                 "naics",
-                "dated",
+                "sort_date",
                 "amount_cents",
                 "first_seen",
             ],
             unique=False,
         )
-        batch_op.create_index("ix_search_state", ["recipient_state", "place"], unique=False)
-        batch_op.create_index("ix_search_sub_agency", ["sub_agency_code", "place"], unique=False)
+        batch_op.create_index("ix_search_state", ["recipient_state", "sort_key"], unique=False)
+        batch_op.create_index("ix_search_sub_agency", ["sub_agency_code", "sort_key"], unique=False)
 
     op.create_table(
-        "sighting",
+        "source_record",
         sa.Column("record_key", sa.String(), nullable=False),
         sa.Column("source", sa.String(), nullable=False),
         sa.Column("revision", sa.String(), nullable=False),
@@ -436,8 +438,8 @@ def _create_tables() -> None:
         sa.Column("actions", sa.JSON(), nullable=False),
         sa.Column("modified", sa.Date(), nullable=True),
         sa.Column("url", sa.String(), nullable=False),
-        sa.Column("gone", sa.Date(), nullable=True),
-        sa.Column("gone_reason", sa.Text(), nullable=False),
+        sa.Column("deleted_on", sa.Date(), nullable=True),
+        sa.Column("deletion_reason", sa.Text(), nullable=False),
         sa.Column("first_seen", storage.columns.UtcTime(timezone=True), nullable=False),
         sa.Column("last_changed", storage.columns.UtcTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
@@ -447,7 +449,7 @@ def _create_tables() -> None:
         sa.PrimaryKeyConstraint("record_key", "source"),
     )
     op.create_table(
-        "told",
+        "event_snapshot",
         sa.Column("event_id", sa.String(), nullable=False),
         sa.Column("facts", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(

@@ -13,7 +13,7 @@ READ = datetime(2026, 11, 23, 6, 0, tzinfo=UTC)
 SOUND = SourceHealth(
     source="usaspending",
     last_run=READ,
-    last_verdict="new",
+    last_status="new",
     last_message="",
     last_good=READ,
     rows=5,
@@ -26,7 +26,7 @@ BROKEN = replace(
     SOUND,
     source="fpds",
     last_message="no answer\nfrom <b>fpds</b>",
-    incident=Incident(source="fpds", began=READ, ended=None, failures=3, verdict="source unreachable", message=""),
+    incident=Incident(source="fpds", began=READ, ended=None, failures=3, status="source unreachable", message=""),
 )
 
 

@@ -14,7 +14,7 @@ from tests.feeds.test_site import build_catalog
 
 BEGAN = datetime(2026, 11, 20, 6, 0, tzinfo=UTC)
 INCIDENT = Incident(
-    source="dod", began=BEGAN, ended=None, failures=3, verdict="blocked", message="HTTP 403: <script>alert(1)</script>"
+    source="dod", began=BEGAN, ended=None, failures=3, status="blocked", message="HTTP 403: <script>alert(1)</script>"
 )
 TITLES = {"dod": "War.gov contract announcements"}
 LINK = "https://watch.example.org/"

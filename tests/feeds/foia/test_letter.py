@@ -137,7 +137,7 @@ def test_what_is_not_known_is_left_out_and_what_only_the_sender_knows_is_bracket
 
 
 def test_a_doubtful_amount_is_not_repeated() -> None:
-    record = replace(CLEARVIEW, doubt="it has the digits of an identifier")
+    record = replace(CLEARVIEW, amount_warning="it has the digits of an identifier")
     assert "2,287,500" in write_letter(CLEARVIEW).text
     assert "2,287,500" not in write_letter(record).text
 

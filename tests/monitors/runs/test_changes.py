@@ -237,7 +237,7 @@ def test_that_a_document_is_published_is_one_event(tmp_path: Path) -> None:
     with baseline(tmp_path) as app_context:
         first = poll(app_context, FILED)
         second = poll(app_context, later)
-    assert [(event.kind, event.before, event.after) for event in (*first, *second)] == [
+    assert [(event.kind, event.old_value, event.new_value) for event in (*first, *second)] == [
         (EventKind.DOCUMENT, "", "on public inspection"),
         (EventKind.DOCUMENT, "on public inspection", "published"),
     ]
@@ -252,7 +252,7 @@ def test_a_correction_is_an_event_on_the_earlier_announcement(database_url: str,
         with app_context.database.reading() as session:
             line = timeline_of(session, award.key)
         assert [(event.kind, event.record.key) for event in new] == [(EventKind.CORRECTED, ANNOUNCED.key)]
-        assert new[0].after == CORRECTION.corrects
+        assert new[0].new_value == CORRECTION.corrects
         assert (EventKind.CORRECTED, ANNOUNCED.key) in [(event.kind, event.record.key) for event in line]
 
 
@@ -291,9 +291,9 @@ def test_what_arrives_late_says_how_late(tmp_path: Path) -> None:
 def test_a_round_sum_is_told_once_and_only_the_largest(tmp_path: Path) -> None:
     huge = replace(CLEARVIEW_AT_FIRST, obligated=Decimal(12_000_000))
     with baseline(tmp_path) as app_context:
-        sums = [event.after for event in poll(app_context, huge) if event.kind is EventKind.ROUND_SUM]
+        sums = [event.new_value for event in poll(app_context, huge) if event.kind is EventKind.ROUND_SUM]
         assert sums == ["10000000"]
-        more = [event.after for event in poll(app_context, CLEARVIEW_FORENSIC) if event.kind is EventKind.ROUND_SUM]
+        more = [event.new_value for event in poll(app_context, CLEARVIEW_FORENSIC) if event.kind is EventKind.ROUND_SUM]
         assert more == []
 
 
@@ -315,7 +315,7 @@ def test_an_amount_that_cannot_be_true_is_flagged_before_anyone_is_told(
         new = poll(app_context, spoil(CLEARVIEW_AT_FIRST))
         assert EventKind.ROUND_SUM not in {event.kind for event in new}, "and counts for nothing"
         [first] = [event for event in new if event.kind is EventKind.NEW_AWARD]
-        assert words in first.record.doubt
+        assert words in first.record.amount_warning
         assert "(doubtful: " in title_for(first)
 
 
@@ -326,7 +326,7 @@ def test_a_subaward_larger_than_its_prime_is_not_announced_as_a_fact(tmp_path: P
         source="subawards",
         recipient=Recipient(name="CLEARVIEW AI, INC."),
         amounts=(Amount(meaning=AmountMeaning.SUBAWARDED, dollars=Decimal(7_000_000)),),
-        doubt="larger than its prime award",
+        amount_warning="larger than its prime award",
     )
     with baseline(tmp_path) as app_context:
         [event] = poll(app_context, doubtful)

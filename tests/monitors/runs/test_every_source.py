@@ -32,7 +32,7 @@ from tests.upstreams.every_source import FIRST, SECOND, WORLDS, World
 from tests.upstreams.faults import Fault
 
 THIRD = SECOND + timedelta(days=1)
-TOLD = ("record", "action", "match", "event", "sighting", "link")
+TOLD = ("record", "action", "match", "event", "source_record", "link")
 FILE = "procurewatch.sqlite3"
 # Seconds after which an answer that drips is given up; a byte comes in a quarter of that, so the shortest lasts longer.
 DRIP_CUT_OFF = 0.5

@@ -57,7 +57,7 @@ def test_failures_in_a_row_are_one_incident_and_a_good_poll_ends_it(app_context:
             found = incidents_of(session, "samnotices")
         assert len(found) == (number >= FAILURES)
     [incident] = found
-    assert (incident.failures, incident.verdict, incident.ended) == (FAILURES + 1, "source unreachable", None)
+    assert (incident.failures, incident.status, incident.ended) == (FAILURES + 1, "source unreachable", None)
     assert incident.message.startswith("samnotices: GET all: no connection")
     bring(app_context, 1, 1)
     bring(app_context, 1, 2)
@@ -125,7 +125,7 @@ def test_health_tells_the_newest_record_and_the_last_good_poll(app_context: AppC
     with app_context.database.reading() as session:
         health = health_of(session, "samnotices")
     assert (health.newest, health.rows, health.usual_rows) == (date(2026, 11, 18), 2, None)
-    assert health.last_verdict == "source unreachable"
+    assert health.last_status == "source unreachable"
     assert health.last_run is not None
     assert health.last_good is not None
     assert health.last_run > health.last_good

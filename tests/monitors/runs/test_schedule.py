@@ -24,7 +24,7 @@ EVERY = timedelta(hours=6)
 def note_run(database: Database, verdict: str, started: datetime, ended: datetime | None) -> None:
     """Write down a poll that ended so."""
     with database.writing() as session:
-        session.add(RunRow(source="usaspending", purpose="poll", started=started, ended=ended, verdict=verdict))
+        session.add(RunRow(source="usaspending", purpose="poll", started=started, ended=ended, status=verdict))
 
 
 def test_a_source_never_polled_is_due(database: Database) -> None:

@@ -239,7 +239,7 @@ def test_the_last_poll_is_told(tmp_path: Path, server: CityServer) -> None:
         with closing(open_database(f"sqlite:///{tmp_path / 'procurewatch.sqlite3'}")) as database:
             now = datetime.now(UTC)
             with database.writing() as session:
-                row = RunRow(source="city", purpose="poll", started=now, ended=now, verdict=verdict, message=message)
+                row = RunRow(source="city", purpose="poll", started=now, ended=now, status=verdict, message=message)
                 session.add(row)
 
     poll(RunStatus.NOTHING_NEW)

@@ -98,10 +98,10 @@ def test_a_sqlite_file_has_all_tables_linked_and_searchable(database: Database, 
     with closing(sqlite_of(database, tmp_path / "export.db")) as export:
         counts = {
             name: export.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0]
-            for name in ("record", "action", "match", "event", "link", "sighting", "evidence")
+            for name in ("record", "action", "match", "event", "link", "source_record", "evidence")
         }
         assert counts | {"event": 0} == {
-            "record": 2, "action": 7, "match": 2, "event": 0, "link": 0, "sighting": 2, "evidence": 2,
+            "record": 2, "action": 7, "match": 2, "event": 0, "link": 0, "source_record": 2, "evidence": 2,
         }  # fmt: skip
         assert counts["event"] > 2
         assert export.execute("PRAGMA foreign_key_check").fetchall() == []

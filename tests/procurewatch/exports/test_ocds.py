@@ -182,7 +182,7 @@ def test_an_announcement_is_a_document_of_its_award_and_no_process() -> None:
 
 
 def test_a_doubtful_amount_is_left_out_and_the_doubt_told() -> None:
-    made = release(replace(FULL, doubt="it is the digits of a telephone number"))
+    made = release(replace(FULL, amount_warning="it is the digits of a telephone number"))
     assert "value" not in made["awards"][0]
     assert "telephone" in made["awards"][0]["description"]
 

@@ -112,7 +112,7 @@ def test_a_record_says_how_it_was_bought_and_paid(site: httpx.Client) -> None:
     dollars = {"outlays": "1787500.00", "subaward_total": "250000.50"}
     told = {name: record[name] for name in SOLE_SOURCE}
     assert told == {**SOLE_SOURCE, **dollars, "disaster_codes": ["N", "Q"]}
-    (facts,) = (said["facts"] for said in got(site, f"/records/{CLEARVIEW.key}")["sightings"])
+    (facts,) = (said["facts"] for said in got(site, f"/records/{CLEARVIEW.key}")["source_records"])
     assert (facts["offers_received"], facts["outlays"], facts["disaster_codes"]) == ("1", "1787500.00", ["N", "Q"])
     other = got(site, "/records?competition=unknown")["records"][0]
     assert (other["offers_received"], other["outlays"], other["disaster_codes"]) == (None, None, [])
@@ -131,8 +131,8 @@ def test_a_record_whole(own_site: httpx.Client) -> None:
     (evidence,) = record["evidence"]
     assert httpx.get(evidence["download"]).content == CLEARVIEW.documents[0].body
     assert evidence["sha256"] in evidence["download"]
-    assert record["sightings"][0]["source"] == "usaspending"
-    assert record["sightings"][0]["facts"]["obligated"] == "2287500.00"
+    assert record["source_records"][0]["source"] == "usaspending"
+    assert record["source_records"][0]["facts"]["obligated"] == "2287500.00"
 
 
 def test_events_come_newest_seen_first_with_their_records(site: httpx.Client) -> None:
@@ -200,9 +200,9 @@ def test_sources_say_what_has_not_been_checked(own_site: httpx.Client, database:
 
 def test_sources_say_how_they_are(own_site: httpx.Client, database: Database) -> None:
     with database.writing() as session:
-        session.add(RunRow(source="usaspending", purpose="poll", started=SEEN, verdict="new", message="in /home/me"))
+        session.add(RunRow(source="usaspending", purpose="poll", started=SEEN, status="new", message="in /home/me"))
     found = {one["source"]: one for one in got(own_site, "/sources")}
-    assert found["usaspending"]["last_verdict"] == "new"
+    assert found["usaspending"]["last_status"] == "new"
     assert found["usaspending"]["last_good"] == "2026-11-20T14:05:09Z"
     assert found["dod"]["last_polled"] is None
     assert "/home/me" not in json.dumps(found)

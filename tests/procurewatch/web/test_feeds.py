@@ -72,12 +72,12 @@ def fill(database: Database, *, actions: int = 0) -> None:
             "record_key": CLEARVIEW.key,
             "action_key": "",
             "kind": "modified",
-            "before": "",
-            "after": "",
+            "old_value": "",
+            "new_value": "",
             "earlier_actions": 0,
             "vendor_id": "",
-            "told": True,
-            "held": False,
+            "is_published": True,
+            "pending_review": False,
             "first_seen": LONG_AGO + timedelta(hours=number + 1),
         }
         for number in range(actions)

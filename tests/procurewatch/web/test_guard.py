@@ -219,7 +219,7 @@ def test_a_trusted_proxy_names_who_reviews_and_nobody_else_can(app_context: AppC
         assert client.post("/review/decide", data={**form, "csrf": word}, headers={"X-User": "eve"}).status_code == 403
         assert client.post("/review/decide", data={**form, "csrf": word}, headers=header).status_code == 200
     with app_context.database.reading() as session:
-        assert [verdict.who for verdict in all_verdicts(session)] == ["ada@example.org"]
+        assert [verdict.decided_by for verdict in all_verdicts(session)] == ["ada@example.org"]
     wary = desk_of(app_context.database, tmp_path, web_user_header="X-User", trusted_proxies=["192.0.2.1"])
     with served(wary) as address, Client(base_url=address) as client:
         assert "Sign in" in client.get("/review", headers=header).text

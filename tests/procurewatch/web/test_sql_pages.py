@@ -147,7 +147,7 @@ def test_facets_count(site: httpx.Client) -> None:
 
 
 def test_only_what_is_published_is_there(site: httpx.Client) -> None:
-    for name in ("awards", "actions", "matches", "events", "raw_evidence", "sightings"):
+    for name in ("awards", "actions", "matches", "events", "raw_evidence", "source_records"):
         rows = asked(site, f"select record_key from {name}").json()
         keys = {row["record_key"] for row in rows}
         assert {CLEARVIEW.key, BABEL.key} <= keys

@@ -172,7 +172,9 @@ def test_a_damaged_number_is_one_only_where_it_cannot_be_anything_else(written: 
 
 
 def test_an_absurd_amount_is_doubted_and_an_ordinary_one_is_not() -> None:
-    doubted = {key.rpartition("_")[0]: record.doubt for key, record in RECORDS.items() if record.doubt}
+    doubted = {
+        key.rpartition("_")[0]: record.amount_warning for key, record in RECORDS.items() if record.amount_warning
+    }
     assert doubted == {"4319114_1": "an amount larger than the whole federal budget: $20,000,000,000,000"}
 
 

@@ -90,7 +90,7 @@ def test_a_text_that_cannot_be_had_today_is_neither_lost_nor_told_as_gone(
     with desk_of(server, tmp_path) as app_context:
         (told,) = poll(app_context, FIRST + 2 * DAY)
         assert told.kind is EventKind.NOTICE_CHANGED
-        assert told.after.endswith("Two hundred licenses.")
+        assert told.new_value.endswith("Two hundred licenses.")
 
 
 def test_what_is_withdrawn_is_told_and_comes_back_as_the_same_record(

@@ -49,8 +49,8 @@ def changed(row: Json, **fields: Any) -> Json:
 def told(record: Publication) -> dict[str, Any]:
     """What a record says beyond what every test would repeat."""
     names = (
-        "type_text title recipient awarding amounts piid solicitation signed published deadline state doubt psc naics "
-        "place attachments url"
+        "type_text title recipient awarding amounts piid solicitation signed published deadline state "
+        "amount_warning psc naics place attachments url"
     )
     values = {name: getattr(record, name) for name in names.split()}
     values["recipient"] = (record.recipient.name, record.recipient.uei, record.recipient.state)
@@ -75,7 +75,7 @@ def test_an_award_notice_as_version_one_gave_it() -> None:
         "published": date(2018, 5, 4),
         "deadline": None,
         "state": "",
-        "doubt": "",
+        "amount_warning": "",
         "psc": "Z",
         "naics": "236220",
         "place": "Milwaukee, WI, USA",
@@ -106,7 +106,7 @@ def test_an_award_notice_of_version_two() -> None:
         "published": date(2020, 7, 2),
         "deadline": None,
         "state": "",
-        "doubt": "",
+        "amount_warning": "",
         "psc": "",
         "naics": "",
         "place": "",
@@ -135,7 +135,7 @@ def test_a_solicitation_of_2026() -> None:
         "published": date(2026, 2, 2),
         "deadline": datetime(2026, 2, 10, 1, 0, tzinfo=UTC),
         "state": "",
-        "doubt": "",
+        "amount_warning": "",
         "psc": "J999",
         "naics": "336611",
         "place": "Chinhae, Gyeongnam, KOREA, SOUTH",
@@ -249,7 +249,7 @@ def test_an_award_that_is_odd_is_told_as_it_is_stated() -> None:
     assert (record.piid, record.amounts, record.signed, record.recipient.name) == ("70CDCR24P1", (), None, "")
     assert {SourceFact(label="Award amount, as stated", value="$1")} < set(record.facts)
     repeated = publication(changed(LIGHT, award={"number": "4376487348950", "amount": "4376487348950.00"}))
-    assert "repeats the digits" in repeated.doubt
+    assert "repeats the digits" in repeated.amount_warning
     assert publication(changed(LIGHT, award={"amount": 12})).amounts[0].dollars == Decimal(12)
 
 

@@ -338,7 +338,7 @@ def test_subawards_of_a_search() -> None:
     assert later.key != earlier.key
     assert [(amount.dollars, later.signed) for amount in later.amounts] == [(Decimal(2030214), date(2022, 10, 4))]
     assert (other.recipient.name, other.recipient.uei) == ("LOCKHEED MARTIN CORPORATION", "HDHVQ4EF8A89")
-    assert (other.signed, other.doubt) == (date(2021, 2, 19), "")
+    assert (other.signed, other.amount_warning) == (date(2021, 2, 19), "")
 
 
 FOUND = {

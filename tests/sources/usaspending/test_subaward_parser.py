@@ -98,7 +98,7 @@ def test_a_row_is_read_field_by_field() -> None:
         award_key=PRIME_KEY,
         piid="N0001923F0220",
         signed=date(2025, 9, 30),
-        doubt="The amount has the digits of the subaward's number, 5000653817.",
+        amount_warning="The amount has the digits of the subaward's number, 5000653817.",
         psc="1510",
         psc_text="AIRCRAFT, FIXED WING",
         naics="336411",
@@ -120,7 +120,7 @@ def test_the_prime_award_gives_codes_and_amounts() -> None:
     assert record.awarding.code == "097"
     assert record.awarding.office == "DLA TROOP SUPPORT"
     assert record.funding == Agency()
-    assert record.doubt == ""
+    assert record.amount_warning == ""
     facts = {fact.label: fact.value for fact in record.facts}
     assert (facts["Prime award's amount"], facts["Prime award's ceiling"]) == ("$1,000.00", "$2,500.00")
     assert len(record.documents) == 2
@@ -167,7 +167,7 @@ LARGE = {**PRIME, "total_obligation": 1e13}
 )
 def test_an_amount_that_cannot_be_true_is_doubted_in_one_sentence(amount: object, prime: Any, doubt: str) -> None:
     record = read(page({**ROW, "Sub-Award Amount": amount}), prime)
-    assert record.doubt == doubt
+    assert record.amount_warning == doubt
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def test_an_amount_that_cannot_be_true_is_doubted_in_one_sentence(amount: object
 )
 def test_digits_are_found_however_a_number_is_written(amount: int, number: str) -> None:
     row = {**ROW, "Sub-Award ID": number, "Sub-Award Amount": amount}
-    assert "the subaward's number" in read(page(row), key=subaward_key(row)).doubt
+    assert "the subaward's number" in read(page(row), key=subaward_key(row)).amount_warning
 
 
 @pytest.mark.parametrize(
@@ -184,7 +184,7 @@ def test_digits_are_found_however_a_number_is_written(amount: int, number: str) 
 )
 def test_other_digits_raise_no_doubt(amount: int, number: str) -> None:
     row = {**ROW, "Sub-Award ID": number, "Sub-Award Amount": amount}
-    assert read(page(row), key=subaward_key(row)).doubt == ""
+    assert read(page(row), key=subaward_key(row)).amount_warning == ""
 
 
 def test_reports_that_differ_in_their_amounts_are_one_subaward_with_all_of_them() -> None:

@@ -77,7 +77,7 @@ def test_what_concerns_somebody_is_held_against_its_prime_award_which_is_asked_f
         details = [request for request in server.requests if request.path.startswith(DETAIL)]
         assert len(details) == 1
         assert found[0].documents[1].body == server.sent[f"{DETAIL}{prime.key}/"][0]
-    assert [record.doubt for record in found] == [
+    assert [record.amount_warning for record in found] == [
         "",
         "The amount is larger than what the prime award has obligated, $100.00.",
         "The amount is larger than the whole prime award, $150.00.",
@@ -95,7 +95,7 @@ def test_nothing_is_spent_on_what_concerns_nobody_and_its_digits_are_doubted_all
         details = [request.path for request in server.requests if request.path.startswith(DETAIL)]
     assert details == [f"{DETAIL}{found[0].award_key}/"]
     assert [len(record.documents) for record in found] == [2, 1]
-    assert found[1].doubt == "The amount has the digits of the subaward's number, PO 7654321."
+    assert found[1].amount_warning == "The amount has the digits of the subaward's number, PO 7654321."
 
 
 def test_a_prime_award_that_is_not_there_leaves_the_subaward_as_it_is() -> None:
@@ -246,7 +246,7 @@ def test_a_subaward_without_the_key_of_its_prime_award_is_known_by_its_number_an
         asked = [request.path for request in server.requests if request.path.startswith(DETAIL)]
     unlinked = next(record for record in found if not record.award_key)
     assert unlinked.key.startswith("SUBAWARD_UNLINKED_70X00001_U-S-SECRET-SERVICE_1_")
-    assert (unlinked.piid, unlinked.award_key, unlinked.doubt) == ("70X00001", "", "")
+    assert (unlinked.piid, unlinked.award_key, unlinked.amount_warning) == ("70X00001", "", "")
     assert unlinked.url == "https://www.usaspending.gov/search"
     assert unlinked.title == "Subaward to ACME DRONES LLC under 70X00001"
     assert len(asked) == 1  # of the other one's prime award

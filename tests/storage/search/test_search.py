@@ -307,7 +307,9 @@ def test_a_verdict_is_asked_for_and_changes_what_is_found(stocked: Database) -> 
         with stocked.writing() as session:
             decide(
                 session,
-                Verdict(vendor_id=vendor, subject=subject, decision=decision, who="me", note="", decided_at=LATER),
+                Verdict(
+                    vendor_id=vendor, subject=subject, decision=decision, decided_by="me", note="", decided_at=LATER
+                ),
             )
 
     assert found(stocked, q='"panamerica computers"', vendor="panamerica", band="published") == []
@@ -445,7 +447,7 @@ def test_views_say_of_competition_what_the_index_does(database: Database) -> Non
 def test_a_withdrawal_is_told_to_those_who_were_told_of_the_match(stocked: Database) -> None:
     subject = recipient_subjects(CLEARVIEW.recipient.name, "")[0]
     never = Verdict(
-        vendor_id="clearview-ai", subject=subject, decision=Decision.NEVER, who="me", note="", decided_at=LATER
+        vendor_id="clearview-ai", subject=subject, decision=Decision.NEVER, decided_by="me", note="", decided_at=LATER
     )
     with stocked.writing() as session:
         decide(session, never)
@@ -478,10 +480,10 @@ def test_a_question_is_answered_from_indexes(sqlite_url: str) -> None:
 
 
 def _plans(session: Any, connection: Any, query: Query) -> Iterator[list[str]]:
-    records = select(col(SearchRow.place)).where(*record_conditions(query, "sqlite"))
+    records = select(col(SearchRow.sort_key)).where(*record_conditions(query, "sqlite"))
     events = select(col(EventRow.id)).where(*event_conditions(query, "sqlite"))
     for statement in (
-        records.order_by(col(SearchRow.place).desc()).limit(50),
+        records.order_by(col(SearchRow.sort_key).desc()).limit(50),
         events.order_by(col(EventRow.first_seen).desc()).limit(50),
     ):
         compiled = statement.compile(connection, compile_kwargs={"literal_binds": True})

@@ -58,7 +58,12 @@ def test_a_rejected_vendor_leaves_old_entries_and_the_correction_is_told(databas
 
 def verdict(subject: str) -> Verdict:
     return Verdict(
-        vendor_id="babel-street", subject=subject, decision=Decision.REJECTED, who="me", note="no", decided_at=LATER
+        vendor_id="babel-street",
+        subject=subject,
+        decision=Decision.REJECTED,
+        decided_by="me",
+        note="no",
+        decided_at=LATER,
     )
 
 

@@ -73,8 +73,8 @@ def news(database: Database, award: Award) -> list[Told]:
             event.kind,
             str(event.amount) if event.amount is not None else None,
             event.action.modification if event.action else "",
-            event.before,
-            event.after,
+            event.old_value,
+            event.new_value,
         )
         for event in fresh
     ]
@@ -233,7 +233,12 @@ def test_what_waits_for_review_says_what_is_known_when_it_is_told(database: Data
     with database.writing() as session:
         subject, decision = record_subject(CLEARVIEW.key), Decision.CONFIRMED
         verdict = Verdict(
-            vendor_id="clearview-ai", subject=subject, decision=decision, who="me", note="", decided_at=LATER_STILL
+            vendor_id="clearview-ai",
+            subject=subject,
+            decision=decision,
+            decided_by="me",
+            note="",
+            decided_at=LATER_STILL,
         )
         decide(session, verdict)
     assert told_ids(database) == {NEW}
@@ -308,9 +313,9 @@ def after_each(database: Database, *states: Award) -> list[str]:
     for state in states[1:]:
         for _ in range(2):
             save(database, state, match(state), now=LATER)
-    told = [event for event in events(database, states[0]) if event.before or event.after]
+    told = [event for event in events(database, states[0]) if event.old_value or event.new_value]
     assert {event.id for event in told} <= told_ids(database)
-    return sorted(f"{event.before} -> {event.after}" for event in told)
+    return sorted(f"{event.old_value} -> {event.new_value}" for event in told)
 
 
 def test_a_value_that_changes_to_and_fro_is_told_each_time(database: Database) -> None:
@@ -439,7 +444,7 @@ def test_a_match_that_waits_for_review_tells_nothing_until_it_is_published(datab
 def test_what_is_rejected_waits_for_nobody(database: Database) -> None:
     save(database, CLEARVIEW, match(CLEARVIEW, band="rejected"))
     with database.reading() as session:
-        assert not any(row.held or row.told for row in session.scalars(select(EventRow)))
+        assert not any(row.pending_review or row.is_published for row in session.scalars(select(EventRow)))
 
 
 def test_an_award_that_concerns_nobody_has_no_events_until_it_does(database: Database) -> None:

@@ -74,7 +74,7 @@ def test_it_is_one_award_and_the_change_of_its_key_is_one_event(database: Databa
     assert (saved.new, saved.changed, saved.events) == (False, True, 1)
     assert keys_of_records(database) == [corrected.key]
     event, *others = carried(database)
-    assert (event.kind, event.before, event.after) == (EventKind.RENUMBERED, BABEL.key, corrected.key)
+    assert (event.kind, event.old_value, event.new_value) == (EventKind.RENUMBERED, BABEL.key, corrected.key)
     assert event.first_seen == LATER
     assert [other.id for other in others] == [event.id for event in before], "an id is for ever"
     assert saved.matched
@@ -171,7 +171,7 @@ def test_what_was_stored_and_told_twice_becomes_one_award(database: Database) ->
 def verdict(key: str, decision: Decision) -> Verdict:
     subject = record_subject(key)
     return Verdict(
-        vendor_id="babel-street", subject=subject, decision=decision, who="me", note="", decided_at=LATER_STILL
+        vendor_id="babel-street", subject=subject, decision=decision, decided_by="me", note="", decided_at=LATER_STILL
     )
 
 
@@ -246,7 +246,7 @@ def test_a_key_that_is_corrected_again_and_back_leads_to_the_award(database: Dat
         before = award.key
     with database.reading() as session:
         assert {current_key(session, under(parent).key) for parent in (OLD_PARENT, *parents)} == {before}
-    changes = [(event.before, event.after) for event in carried(database) if event.kind is EventKind.RENUMBERED]
+    changes = [(event.old_value, event.new_value) for event in carried(database) if event.kind is EventKind.RENUMBERED]
     keys = [under(parent).key for parent in (OLD_PARENT, *parents)]
     assert changes == list(pairwise(keys))[::-1]
 

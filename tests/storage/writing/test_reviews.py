@@ -35,7 +35,7 @@ def save(database: Database, award: Award, band: str, vendor: str = "clearview-a
 
 
 def verdict(subject: str, decision: Decision, vendor: str = "clearview-ai", note: str = "") -> Verdict:
-    return Verdict(vendor_id=vendor, subject=subject, decision=decision, who="ada", note=note, decided_at=LATER)
+    return Verdict(vendor_id=vendor, subject=subject, decision=decision, decided_by="ada", note=note, decided_at=LATER)
 
 
 def judge(database: Database, subject: str, decision: Decision, note: str = "") -> int:
@@ -86,7 +86,7 @@ def test_rejecting_what_was_told_withdraws_it_by_one_new_entry(database: Databas
     assert ("withdrawn", CLEARVIEW.piid) in told(database)
     with database.reading() as session:
         entry = find_events(session, Query(vendor=("clearview-ai",)), 1)[0]
-    assert (entry.before, entry.after, entry.vendor_id) == ("Clearview AI", "another company", "clearview-ai")
+    assert (entry.old_value, entry.new_value, entry.vendor_id) == ("Clearview AI", "another company", "clearview-ai")
     assert judge(database, record_subject(CLEARVIEW.key), Decision.REJECTED) == 0
 
 

@@ -93,9 +93,9 @@ def test_a_prefix_is_taken_as_it_is_written(database: Database, prefix: str, fou
 
 
 def run(purpose: str, started: datetime, source: str = "usaspending", message: str = "") -> RunRow:
-    names = ("requests", "found", "new_awards", "changed_awards", "matched", "events", "problems")
+    names = ("requests", "rows_found", "new_awards", "changed_awards", "matched", "events", "problems")
     counts: dict[str, Any] = dict.fromkeys(names, 0)
-    return RunRow(source=source, purpose=purpose, started=started, verdict="", message=message, **counts)
+    return RunRow(source=source, purpose=purpose, started=started, status="", message=message, **counts)
 
 
 def test_the_latest_run_is_the_one_begun_last(database: Database) -> None:
@@ -120,7 +120,7 @@ def test_feeds_begin_with_the_newest_of_each_vendor(database: Database) -> None:
     with database.writing() as session:
         assert publish_newest(session, ["clearview-ai", "babel-street"], 2, LATER) == 4
     with database.reading() as session:
-        told = {(row.record_key, row.signed): row for row in session.scalars(select(EventRow)) if row.told}
+        told = {(row.record_key, row.signed): row for row in session.scalars(select(EventRow)) if row.is_published}
     assert set(told) == {
         (CLEARVIEW_FORENSIC.key, date(2024, 9, 3)),
         (CLEARVIEW.key, date(2023, 9, 12)),

@@ -232,17 +232,17 @@ def test_a_problem_is_kept_with_its_evidence_until_it_is_solved(database: Databa
         with database.writing() as session:
             save_problem(session, replace(bad, reason=reason), now)
     row = quarantine(database)
-    assert (row.reason, row.first_seen, row.last_seen, row.solved_at) == ("not JSON", SEEN, LATER, None)
+    assert (row.reason, row.first_seen, row.last_seen, row.resolved_at) == ("not JSON", SEEN, LATER, None)
     with database.reading() as session:
         assert payload(session, evidence_of(session, bad.key)[0].sha256) == bad.documents[0].body
     save(database, BABEL, now=LATER)
-    assert quarantine(database).solved_at is None
+    assert quarantine(database).resolved_at is None
     for _ in range(2):
-        save(database, CLEARVIEW, now=LATER_STILL if quarantine(database).solved_at is None else SEEN)
-        assert quarantine(database).solved_at == LATER_STILL
+        save(database, CLEARVIEW, now=LATER_STILL if quarantine(database).resolved_at is None else SEEN)
+        assert quarantine(database).resolved_at == LATER_STILL
     with database.writing() as session:
         save_problem(session, bad, LATER_STILL + timedelta(days=1))
-    assert quarantine(database).solved_at is None
+    assert quarantine(database).resolved_at is None
     assert quarantine(database).first_seen == SEEN
 
 
@@ -278,7 +278,7 @@ def test_an_odd_record_is_set_aside_and_those_beside_it_are_stored(database: Dat
     assert second == Saved(problem=second.problem)
     assert second.problem.startswith("it could not be stored: ")
     row = quarantine(database)
-    assert (row.record_key, row.reason, row.first_seen, row.solved_at) == (BABEL.key, second.problem, SEEN, None)
+    assert (row.record_key, row.reason, row.first_seen, row.resolved_at) == (BABEL.key, second.problem, SEEN, None)
     stored = dump(database)
     for name in ("record", "search", "match"):
         assert {row.get("record_key") or row["key"] for row in stored[name]} == {CLEARVIEW.key, EQUIPMENT.key}, name
@@ -286,7 +286,7 @@ def test_an_odd_record_is_set_aside_and_those_beside_it_are_stored(database: Dat
         kept = [payload(session, evidence.sha256) for evidence in evidence_of(session, BABEL.key)]
     assert kept == [document.body for document in BABEL.documents if len(odd.documents) == 1]
     assert [saved.new for saved in save_all(database, BABEL, now=LATER)] == [True]
-    assert quarantine(database).solved_at == LATER
+    assert quarantine(database).resolved_at == LATER
 
 
 def test_an_odd_state_of_a_held_award_leaves_it_as_it_was(database: Database) -> None:
@@ -296,10 +296,10 @@ def test_an_odd_state_of_a_held_award_leaves_it_as_it_was(database: Database) ->
     (saved,) = save_all(database, odd, now=LATER)
     assert "surrogates not allowed" in saved.problem
     after = dump(database)
-    for name in ("record", "action", "sighting", "match", "event", "told", "search"):
+    for name in ("record", "action", "source_record", "match", "event", "event_snapshot", "search"):
         assert after[name] == before[name], name
     save(database, BABEL, match(BABEL), now=LATER_STILL)
-    (told,) = dump(database)["told"]
+    (told,) = dump(database)["event_snapshot"]
     assert BABEL.description in told["facts"], "an entry says what was stored when it was published"
 
 
@@ -371,7 +371,9 @@ def stored_in_batches(database: Database, batches: Sequence[Sequence[Award | Pro
                 save_record(session, record, matches_of, SEEN, yes)
             note_checkpoint(session, "usaspending", "watermark", "x", SEEN)
     # What was told is kept as it stood when its batch ended, and each batch counts as a state.
-    return {name: rows for name, rows in dump(database).items() if name not in ("told", "state")}
+    return {
+        name: rows for name, rows in dump(database).items() if name not in ("event_snapshot", "publication_version")
+    }
 
 
 def test_neither_batches_nor_the_order_of_records_matter(database: Database) -> None:

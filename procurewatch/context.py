@@ -81,7 +81,7 @@ class AppContext:
     def poll(
         self, source: Source, until: date, listen: Callable[[Progress], None], *, force: bool = False
     ) -> RunReport:
-        """Poll a source up to a day; the caller holds the claim on it.
+        """Poll a source up to a day; the caller holds the lock on it.
 
         With `force` it is asked even when its data has not changed since the last poll.
         """
@@ -98,20 +98,20 @@ class AppContext:
         *,
         tell: bool,
     ) -> RunReport:
-        """Fetch a vendor's history between two days; the caller holds the claim on the source."""
+        """Fetch a vendor's history between two days; the caller holds the lock on the source."""
         job = plan_backfill(self.database, source, vendor, since, until, publishes=tell)
         return self._run(source, job, listen)
 
     def read_files(
         self, source: Source, files: Sequence[Path], listen: Callable[[Progress], None], *, tell: bool
     ) -> RunReport:
-        """Read files that somebody holds; the caller holds the claim on the source."""
+        """Read files that somebody holds; the caller holds the lock on the source."""
         return self._run(source, plan_import(source, files, publishes=tell), listen)
 
     @contextmanager
     def claimed(self, source: Source) -> Iterator[None]:
-        """Hold the claim on a source. Raises `Busy` if another process has it."""
-        with self.database.claim(source.name) as held:
+        """Lock a source. Raises `Busy` if another process has it."""
+        with self.database.try_lock(source.name) as held:
             if not held:
                 raise Busy(
                     f"another Procurewatch is reading {source.title} into this database; try again when it is done"

@@ -1,4 +1,4 @@
-"""Column types that keep money and time exact on SQLite and PostgreSQL alike."""
+"""Column types that store money and time exactly on both SQLite and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -12,17 +12,16 @@ from sqlalchemy.types import TypeDecorator
 
 
 class Cents(TypeDecorator[Decimal]):
-    """US dollars as a `Decimal` in Python, as whole cents in the database.
+    """US dollars as a `Decimal` in Python, whole cents in the database.
 
-    SQLite would keep a decimal as floating point and lose cents of large amounts; an integer is exact on both, sums
-    exactly, and says its unit in the column's name (`obligated_cents`).
+    SQLite stores decimals as floating point, which loses cents of large amounts. Column names end in `_cents`.
     """
 
     impl = BigInteger
     cache_ok = True
 
     def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> int | None:  # noqa: ARG002
-        """Take dollars to cents; an amount with fractions of a cent is refused (`ValueError`)."""
+        """Convert dollars to cents. Raises `ValueError` for fractions of a cent."""
         if value is None:
             return None
         cents = value.scaleb(2)
@@ -31,18 +30,18 @@ class Cents(TypeDecorator[Decimal]):
         return int(cents)
 
     def process_result_value(self, value: int | None, dialect: Dialect) -> Decimal | None:  # noqa: ARG002
-        """Take cents to dollars."""
+        """Convert cents to dollars."""
         return None if value is None else Decimal(value).scaleb(-2)
 
 
 class UtcTime(TypeDecorator[datetime]):
-    """An aware time in UTC; SQLite, which knows no time zones, keeps it without one."""
+    """An aware time in UTC. SQLite has no time zones and stores it without one."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Refuse a naive time (`ValueError`): nobody could say which time it was."""
+        """Convert to UTC. Raises `ValueError` for a naive time."""
         if value is None:
             return None
         if value.tzinfo is None:
@@ -51,13 +50,13 @@ class UtcTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None]:  # noqa: ARG002
-        """Give the time back in UTC: in one step, since there is one in every row of most answers."""
-        return _written if dialect.name == "sqlite" else _with_zone
+        """Return the function that reads a time, as UTC."""
+        return _from_text if dialect.name == "sqlite" else _to_utc
 
 
-def _written(value: str | None) -> datetime | None:
+def _from_text(value: str | None) -> datetime | None:
     return None if value is None else datetime.fromisoformat(f"{value}Z")
 
 
-def _with_zone(value: datetime | None) -> datetime | None:
+def _to_utc(value: datetime | None) -> datetime | None:
     return None if value is None else value.astimezone(UTC)

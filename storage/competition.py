@@ -1,8 +1,8 @@
 """Whether a contract was competed, by the codes of the FPDS data dictionary (elements 10A and 10R).
 
-An order under a multiple-award contract has the extent competed of that contract; it counts as competed only if its
-holders had a fair opportunity (FPDS, "Competition Report FAQ"). A follow-on to a competed action (E) was itself placed
-without competition.
+An order under a multiple-award contract states the extent competed of that contract. The order itself was competed only
+if the holders of the contract had a fair opportunity (FPDS, "Competition Report FAQ"). A follow-on to a competed action
+(E) was itself awarded without competition.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ PROCURED = frozenset({"contract", "idv", "other-transaction", "other-transaction
 
 
 class Competition(StrEnum):
-    """Whether a contract was competed; unknown where its source states no code that says so."""
+    """Whether a contract was competed; unknown if the source states no code."""
 
     COMPETED = "competed"
     NOT_COMPETED = "not-competed"
@@ -26,12 +26,12 @@ class Competition(StrEnum):
 
 
 def is_exception(fair_opportunity_code: str) -> bool:
-    """Whether an order was given to one holder of a multiple-award contract without asking the others."""
+    """Whether an order was placed under an exception to fair opportunity."""
     return bool(fair_opportunity_code) and fair_opportunity_code not in FAIR_OPPORTUNITY
 
 
 def competition_of(category: str, extent_code: str, fair_opportunity_code: str) -> str:
-    """Return a value of `Competition`, "" for what is no contract (`PROCURED`): grants are not bought."""
+    """Return a value of `Competition`, or "" for grants and publications, which are not procured."""
     if category not in PROCURED:
         return ""
     if is_exception(fair_opportunity_code) or extent_code in NOT_COMPETED_EXTENTS:

@@ -1,8 +1,7 @@
-"""Opening the database: SQLite in WAL mode by default, PostgreSQL by URL; migrations applied by the program itself."""
+"""Open the database (SQLite in WAL mode by default, PostgreSQL by URL) and apply its migrations."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -23,9 +22,9 @@ from storage.sql_views import drop_views, make_views
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_SECONDS = 60
-AT_ONCE, KEPT_OPEN = 40, 5  # connections: as many as a web server has threads, so that none waits for another's
+MAX_CONNECTIONS, POOL_SIZE = 40, 5  # one connection for each thread of the web server
 WRITING = "procurewatch_writing"
-WAYS = "sqlite:///FILE or postgresql://..."
+URL_FORMS = "sqlite:///FILE or postgresql://..."
 
 
 class DatabaseError(Exception):
@@ -33,23 +32,23 @@ class DatabaseError(Exception):
 
 
 class Database:
-    """An open database. `reading()` and `writing()` each give a session in one transaction."""
+    """An open database. `reading()` and `writing()` each yield a session in one transaction."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        # PostgreSQL would show each statement the state of its own moment.
-        one_state = {"isolation_level": "REPEATABLE READ"} if engine.dialect.name == "postgresql" else {}
-        self._reader = engine.execution_options(**one_state)
+        # At PostgreSQL's default level each statement of a transaction may see another state.
+        snapshot = {"isolation_level": "REPEATABLE READ"} if engine.dialect.name == "postgresql" else {}
+        self._reader = engine.execution_options(**snapshot)
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
-        """Give a session over one consistent state, for reading."""
+        """Yield a session for reading that sees one state of the database."""
         with self._reader.connect() as connection, Session(connection) as session:
             yield session
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
-        """Give a session that commits at the end, or rolls back when an exception leaves it.
+        """Yield a session that commits at the end, or rolls back if an exception is raised.
 
         What it changes is found by searches as soon as it is committed.
         """
@@ -61,16 +60,16 @@ class Database:
             yield session
 
     @contextmanager
-    def claim(self, name: str) -> Iterator[bool]:
-        """Hold a claim that no other process can hold; gives False at once when another has it.
+    def try_lock(self, name: str) -> Iterator[bool]:
+        """Take a lock between processes; yields False at once if another process holds it.
 
-        The operating system or PostgreSQL ends the claim when the process dies, however it dies.
+        The operating system or PostgreSQL releases the lock when the process dies.
         """
         if self.engine.dialect.name == "sqlite":
-            with _file_claim(Path(str(self.engine.url.database)), name) as held:
+            with _file_lock(Path(str(self.engine.url.database)), name) as held:
                 yield held
         else:
-            with _advisory_claim(self.engine, name) as held:
+            with _advisory_lock(self.engine, name) as held:
                 yield held
 
     def close(self) -> None:
@@ -79,7 +78,7 @@ class Database:
 
 
 @contextmanager
-def _file_claim(database: Path, name: str) -> Iterator[bool]:
+def _file_lock(database: Path, name: str) -> Iterator[bool]:
     lock = FileLock(database.with_name(f"{database.name}.{name}.lock"), timeout=0)
     try:
         lock.acquire()
@@ -93,7 +92,7 @@ def _file_claim(database: Path, name: str) -> Iterator[bool]:
 
 
 @contextmanager
-def _advisory_claim(engine: Engine, name: str) -> Iterator[bool]:
+def _advisory_lock(engine: Engine, name: str) -> Iterator[bool]:
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         key = {"name": f"procurewatch.{name}"}
         held = bool(connection.scalar(text("SELECT pg_try_advisory_lock(hashtextextended(:name, 0))"), key))
@@ -105,7 +104,7 @@ def _advisory_claim(engine: Engine, name: str) -> Iterator[bool]:
 
 
 def open_database(url: str) -> Database:
-    """Open a database, make it if it is a SQLite file that is not there, and bring its tables up to date.
+    """Open a database, create its SQLite file if there is none, and apply its migrations.
 
     Args:
         url: `sqlite:///path/to/file` or `postgresql://user@host/name`.
@@ -115,8 +114,8 @@ def open_database(url: str) -> Database:
     """
     parsed = _supported(url)
     shown = parsed.set(query={}).render_as_string(hide_password=True)
-    connections = {"pool_size": KEPT_OPEN, "max_overflow": AT_ONCE - KEPT_OPEN}
-    database = Database(create_engine(parsed, json_deserializer=_read_json, **connections))
+    connections = {"pool_size": POOL_SIZE, "max_overflow": MAX_CONNECTIONS - POOL_SIZE}
+    database = Database(create_engine(parsed, **connections))
     with ExitStack() as on_failure:
         on_failure.callback(database.close)
         try:
@@ -131,22 +130,18 @@ def open_database(url: str) -> Database:
     return database
 
 
-def _read_json(text: str) -> object:
-    return [] if text == "[]" else json.loads(text)  # most lists are empty, and each is looked at
-
-
 def _supported(url: str) -> URL:
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
         # Not chained: the error quotes what it could not read, which may be part of a password.
-        raise DatabaseError(f"the database URL cannot be read; write {WAYS}") from None
+        raise DatabaseError(f"the database URL is invalid; write {URL_FORMS}") from None
     if parsed.drivername in ("postgresql", "postgres"):
         parsed = parsed.set(drivername="postgresql+psycopg")
     if parsed.drivername not in ("sqlite", "postgresql+psycopg"):
-        raise DatabaseError(f"{parsed.drivername} is not supported; use {WAYS}")
+        raise DatabaseError(f"{parsed.drivername} is not supported; use {URL_FORMS}")
     if parsed.drivername == "sqlite" and parsed.database in (None, "", ":memory:"):
-        raise DatabaseError(f"a database in memory would be forgotten; use {WAYS}")
+        raise DatabaseError(f"an in-memory database would be lost at exit; use {URL_FORMS}")
     return parsed
 
 
@@ -155,7 +150,7 @@ def _prepare_sqlite(engine: Engine) -> None:
 
     @event.listens_for(engine, "connect")
     def _configure(connection: object, _record: object) -> None:
-        # The driver's own transaction handling is off; `_begin` says what a transaction is.
+        # Turns off the driver's own transaction handling: `_begin` begins transactions.
         connection.isolation_level = None  # type: ignore[attr-defined]
         for pragma in (
             f"busy_timeout={BUSY_SECONDS}000",
@@ -167,15 +162,12 @@ def _prepare_sqlite(engine: Engine) -> None:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        # A writer takes its lock at once: a reader that turns writer half-way can only fail.
-        if connection.get_execution_options().get(WRITING):
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-        else:  # every answer does; it takes no lock, and so waits for none
-            connection.connection.dbapi_connection.execute("BEGIN")  # type: ignore[union-attr]
+        # A writer locks at once: SQLite refuses to upgrade a transaction that has read an older state.
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get(WRITING) else "BEGIN")
 
 
 def migration_config(engine: Engine | None = None, connection: Connection | None = None) -> Config:
-    """Return Alembic's settings for our migrations, over an open connection where one is given."""
+    """Return Alembic's configuration for the migrations, for an open connection if one is given."""
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes.update(engine=engine, connection=connection)
@@ -183,7 +175,7 @@ def migration_config(engine: Engine | None = None, connection: Connection | None
 
 
 def _migrate(database: Database) -> None:
-    """Apply what migrations are missing, in one transaction, one process at a time."""
+    """Apply missing migrations in one transaction, one process at a time."""
     script = ScriptDirectory.from_config(migration_config())
     with database.engine.connect() as connection:
         current = MigrationContext.configure(connection).get_current_revision()

@@ -1,6 +1,6 @@
 """Polling on a schedule, in one process, for as long as it runs.
 
-Which source is due is read from the database at every tick, so a restart forgets nothing; a claim on the source keeps
+Which source is due is read from the database at every tick, so a restart forgets nothing; a lock on the source keeps
 two copies, or a poll by hand, from running it at once. APScheduler gives the ticks, nothing more.
 """
 
@@ -57,7 +57,7 @@ def poll_when_due(
     now = now or datetime.now(UTC)
     if due_at(database, source, every, now) > now:
         return False
-    with database.claim(source) as held:
+    with database.try_lock(source) as held:
         if not held:
             log.info("another process is at it", source=source)
             return False

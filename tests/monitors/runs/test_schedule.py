@@ -87,7 +87,7 @@ def test_a_clock_that_was_a_year_ahead_keeps_nothing_waiting(database: Database)
 
 def test_nobody_polls_a_claimed_source(database: Database) -> None:
     polled: list[str] = []
-    with database.claim("usaspending") as held:
+    with database.try_lock("usaspending") as held:
         assert held
         other: list[bool] = []
         thread = threading.Thread(

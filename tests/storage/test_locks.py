@@ -1,4 +1,4 @@
-"""Claims: what one process holds no other gets, until it lets go or dies."""
+"""Locks between processes: no other process gets one until its holder releases it or dies."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.storage.tables import start
 HOLD = """
 import sys
 from storage.database import open_database
-with open_database(sys.argv[1]).claim(sys.argv[2]) as held:
+with open_database(sys.argv[1]).try_lock(sys.argv[2]) as held:
     print("held" if held else "taken", flush=True)
     sys.stdin.readline()
 """
@@ -24,7 +24,7 @@ with open_database(sys.argv[1]).claim(sys.argv[2]) as held:
 
 @contextmanager
 def holder(url: str, name: str = "usaspending") -> Iterator[Process]:
-    """Give another process that asks for a claim and then waits for a line; killed at the end."""
+    """Give another process that takes a lock and then waits for a line; killed at the end."""
     with start(HOLD, url, name) as process:
         try:
             yield process
@@ -39,38 +39,38 @@ def answer(process: Process) -> str:
 
 
 def gets(database: Database, name: str, within: float) -> bool:
-    """Return whether a claim can be had within so many seconds."""
+    """Return whether a lock can be taken within so many seconds."""
     until = time.monotonic() + within
     while True:
-        with database.claim(name) as held:
+        with database.try_lock(name) as held:
             if held or time.monotonic() > until:
                 return held
         time.sleep(0.01)
 
 
 def test_a_second_process_is_refused_and_told_at_once(database: Database, database_url: str) -> None:
-    with database.claim("usaspending") as held, holder(database_url) as other:
+    with database.try_lock("usaspending") as held, holder(database_url) as other:
         assert held
         assert answer(other) == "taken"
     assert gets(database, "usaspending", within=0)
 
 
-def test_a_claim_of_another_name_is_free(database: Database, database_url: str) -> None:
-    with database.claim("usaspending"), holder(database_url, "sam") as other:
+def test_a_lock_of_another_name_is_free(database: Database, database_url: str) -> None:
+    with database.try_lock("usaspending"), holder(database_url, "sam") as other:
         assert answer(other) == "held"
 
 
 def test_a_killed_process_holds_nothing(database: Database, database_url: str) -> None:
     with holder(database_url) as other:
         assert answer(other) == "held"
-        with database.claim("usaspending") as held:
+        with database.try_lock("usaspending") as held:
             assert not held
         other.send_signal(signal.SIGKILL)
         assert other.wait(timeout=10) == -signal.SIGKILL
         assert gets(database, "usaspending", within=5)
 
 
-def test_a_claim_ends_with_its_block(database: Database, database_url: str) -> None:
+def test_a_lock_ends_with_its_block(database: Database, database_url: str) -> None:
     with holder(database_url) as other:
         assert answer(other) == "held"
         other.communicate("done\n", timeout=30)
@@ -78,29 +78,29 @@ def test_a_claim_ends_with_its_block(database: Database, database_url: str) -> N
         assert gets(database, "usaspending", within=5)
 
 
-def test_a_claim_ends_with_an_exception(database: Database) -> None:
-    with pytest.raises(ZeroDivisionError), database.claim("usaspending"):
+def test_a_lock_ends_with_an_exception(database: Database) -> None:
+    with pytest.raises(ZeroDivisionError), database.try_lock("usaspending"):
         raise ZeroDivisionError
     assert gets(database, "usaspending", within=0)
 
 
-def test_a_claim_may_be_had_again_and_again(database: Database) -> None:
+def test_a_lock_may_be_had_again_and_again(database: Database) -> None:
     for _ in range(20):
-        with database.claim("usaspending") as held:
+        with database.try_lock("usaspending") as held:
             assert held
 
 
-def test_a_refused_claim_leaves_the_holder_his(database: Database, database_url: str) -> None:
+def test_a_refused_lock_leaves_the_holder_his(database: Database, database_url: str) -> None:
     with holder(database_url) as other:
         assert answer(other) == "held"
         for _ in range(3):
-            with database.claim("usaspending") as held:
+            with database.try_lock("usaspending") as held:
                 assert not held
         assert other.poll() is None
 
 
-def test_a_claim_stands_in_nobodys_way(database: Database) -> None:
-    with database.claim("usaspending"), database.writing() as session:
+def test_a_lock_stands_in_nobodys_way(database: Database) -> None:
+    with database.try_lock("usaspending"), database.writing() as session:
         session.connection()
-    with database.claim("usaspending"), database.claim("sam") as other:
+    with database.try_lock("usaspending"), database.try_lock("sam") as other:
         assert other

@@ -1,4 +1,4 @@
-"""Everything a command works with, open_app from the settings: database, watchlist, matcher and sources."""
+"""What every command works with: settings, database, watchlist and the clients of the sources."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from storage.database import Database, open_database
 
 
 class Busy(Exception):
-    """Another process is at the source. The message says so in one line."""
+    """Another process is reading the source. The message is one line."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppContext:
-    """The settings and what they open_app. `stop` ends a run at the next award."""
+    """The settings, and the database and watchlist they name. Setting `stop` ends a run after the current award."""
 
     settings: Settings
     database: Database
@@ -38,16 +38,16 @@ class AppContext:
     stop: threading.Event
 
     def client(self, source: Source) -> Client:
-        """Return a client for a source, to be used as a context manager. Raises `SettingsError` for a broken key."""
+        """Return an HTTP client for a source (a context manager). Raises `SettingsError` for an invalid key."""
         own = self.settings.source(source.name)
         rate_limit = RateLimit(
             seconds_between=source.rate_limit.seconds_between if own.seconds_between is None else own.seconds_between,
             at_once=own.at_once or source.rate_limit.at_once,
-            # Who sets no time at all between two requests asks a server of their own, which bears as many as come.
+            # seconds_between = 0 is for a test server, which needs no other limit either.
             max_requests=0 if own.seconds_between == 0 else source.rate_limit.max_requests,
             window_seconds=source.rate_limit.window_seconds,
         )
-        # A try more costs one of the day's requests.
+        # Each try uses one of the day's requests.
         tries = min(own.tries, 2) if source.quota else own.tries
         keys = {source.api_key_header: own.key.get_secret_value()} if source.api_key_header and own.key else {}
         try:
@@ -67,23 +67,23 @@ class AppContext:
             raise SettingsError(str(error)) from error
 
     def quota(self, source: Source) -> QuotaLedger | None:
-        """Return what counts a source's requests, `None` if it has no quota or no key."""
+        """Return the ledger of a source's requests, or `None` if it has no quota or no key."""
         own = self.settings.source(source.name)
         if source.quota is None or own.key is None:
             return None
         return QuotaLedger(
             database=self.database,
             name=source.quota.name,
-            requests_per_day=own.requests_a_day or source.quota.requests_per_day,
+            requests_per_day=own.requests_per_day or source.quota.requests_per_day,
             key=own.key.get_secret_value().strip(),
         )
 
     def poll(
         self, source: Source, until: date, listen: Callable[[Progress], None], *, force: bool = False
     ) -> RunReport:
-        """Poll a source up to a day; the caller holds the lock on it.
+        """Poll a source up to a day. Call inside `claimed`.
 
-        With `force` it is asked even when its data has not changed since the last poll.
+        With `force` it is polled even if its data has not changed since the last poll.
         """
         job = plan_poll(self.database, source, self.watchlist, until, self.settings.lookback, force=force)
         return self._run(source, job, listen)
@@ -96,26 +96,24 @@ class AppContext:
         until: date,
         listen: Callable[[Progress], None],
         *,
-        tell: bool,
+        notify: bool,
     ) -> RunReport:
-        """Fetch a vendor's history between two days; the caller holds the lock on the source."""
-        job = plan_backfill(self.database, source, vendor, since, until, publishes=tell)
+        """Fetch a vendor's history between two days; with `notify`, publish it in the feeds. Call inside `claimed`."""
+        job = plan_backfill(self.database, source, vendor, since, until, publishes=notify)
         return self._run(source, job, listen)
 
-    def read_files(
-        self, source: Source, files: Sequence[Path], listen: Callable[[Progress], None], *, tell: bool
+    def import_files(
+        self, source: Source, files: Sequence[Path], listen: Callable[[Progress], None], *, notify: bool
     ) -> RunReport:
-        """Read files that somebody holds; the caller holds the lock on the source."""
-        return self._run(source, plan_import(source, files, publishes=tell), listen)
+        """Import a source's files; with `notify`, publish what is new in the feeds. Call inside `claimed`."""
+        return self._run(source, plan_import(source, files, publishes=notify), listen)
 
     @contextmanager
     def claimed(self, source: Source) -> Iterator[None]:
-        """Lock a source. Raises `Busy` if another process has it."""
-        with self.database.try_lock(source.name) as held:
-            if not held:
-                raise Busy(
-                    f"another Procurewatch is reading {source.title} into this database; try again when it is done"
-                )
+        """Lock a source for this process. Raises `Busy` if another process has the lock."""
+        with self.database.try_lock(source.name) as is_ours:
+            if not is_ours:
+                raise Busy(f"{source.title} is being polled by another process; try again when it is done")
             yield
 
     def _run(self, source: Source, job: Job, listen: Callable[[Progress], None]) -> RunReport:
@@ -128,7 +126,7 @@ class AppContext:
         return report
 
     def _announce(self, since: datetime) -> None:
-        """Tell the hub, if there is one, which feeds have had news; that it cannot be told is no failure of a run."""
+        """Notify the WebSub hub, if one is set, of the feeds with new entries."""
         settings = self.settings
         if settings.websub_hub and settings.site_url:
             announce(
@@ -142,33 +140,33 @@ class AppContext:
 
     @property
     def sources(self) -> list[Source]:
-        """The sources that are turned on and have the key they need."""
+        """The sources that are enabled and have the key they need."""
         return [source for source in SOURCES.values() if not self.disabled_reason(source)]
 
     @property
     def source_titles(self) -> dict[str, str]:
-        """What the sources that are asked are called, by name."""
+        """The titles of the enabled sources, by name."""
         return {source.name: source.title for source in self.sources}
 
     def disabled_reason(self, source: Source) -> str:
-        """Return why a source is not asked, "" if it is."""
+        """Return why a source is not polled, or "" if it is."""
         return disabled_reason(self.settings, source)
 
-    def every(self, source: Source) -> timedelta:
-        """How often a source is polled: as the settings say, but not more often than brings anything."""
+    def poll_interval(self, source: Source) -> timedelta:
+        """Return the time between two polls of a source: the setting, but at least the source's own minimum."""
         return max(timedelta(hours=self.settings.poll_hours), source.min_poll_interval)
 
 
 def disabled_reason(settings: Settings, source: Source) -> str:
-    """Return why a source is not asked with these settings, "" if it is."""
+    """Return why a source is not polled with these settings, or "" if it is."""
     own = settings.source(source.name)
     only = settings.only_sources
     if only and source.name not in only:
         return "not among only_sources"
     if not (source.enabled_by_default if own.enabled is None else own.enabled) and source.name not in only:
-        return "turned off"
+        return "disabled"
     if source.api_key_header and not own.key:
-        return f"it needs a key: set PROCUREWATCH_SOURCES__{source.name.upper()}__KEY"
+        return f"needs a key: set PROCUREWATCH_SOURCES__{source.name.upper()}__KEY"
     return ""
 
 
@@ -177,8 +175,9 @@ def open_app(settings: Settings) -> Iterator[AppContext]:
     """Open the database and read the watchlist.
 
     Raises:
-        SettingsError: a source is named that there is not.
-        monitors.watchlist.loader.WatchlistError, storage.database.DatabaseError: what they say.
+        SettingsError: the settings name an unknown source.
+        monitors.watchlist.yaml_reader.WatchlistError: the watchlist is invalid.
+        storage.database.DatabaseError: the database cannot be opened.
     """
     unknown = sorted({*settings.sources, *settings.only_sources} - set(SOURCES))
     if unknown:

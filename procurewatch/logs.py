@@ -1,4 +1,4 @@
-"""Logging: structured, to stderr; for people on a terminal, as JSON lines elsewhere or when asked."""
+"""Structured logging to stderr: readable on a terminal, otherwise JSON lines."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ def configure_logging(form: str, level: str) -> None:
     """Send structlog's events and the libraries' warnings to stderr.
 
     Args:
-        form: "human", "json", or "auto" for what stderr is.
-        level: the least level that is shown. The libraries' own logs start at warnings: httpx writes whole addresses
-            at info.
+        form: "human", "json", or "auto" to choose by whether stderr is a terminal.
+        level: the minimum level. Libraries log warnings only, because httpx logs whole URLs at info.
     """
     as_json = form == "json" or (form == "auto" and not sys.stderr.isatty())
     shared: list[structlog.types.Processor] = [

@@ -1,4 +1,4 @@
-"""The feeds that have a path of their own: of everything, of each vendor, agency and technology."""
+"""The feeds with a fixed path: everything, and each vendor, agency and technology."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from storage.search.query import InvalidQuery, Query
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamedFeed:
-    """A feed with a path: what it is about, what it is called, and the question it answers."""
+    """A feed with a fixed path, and the query whose events it carries."""
 
     kind: FeedKind
     slug: str
@@ -25,15 +25,13 @@ class NamedFeed:
 
     @property
     def stem(self) -> str:
-        """Its path without the format's ending."""
+        """Its path without the file extension."""
         return feed_path(self.kind, self.slug, FeedFormat.ATOM).removesuffix(f".{FeedFormat.ATOM}")
 
 
 @dataclass(frozen=True, slots=True)
 class NamedFeeds:
-    """All feeds that have a path, by their stems; what their subjects are called, by their ids as a query
-    keeps them; and what can be asked for.
-    """
+    """All feeds with a fixed path, by stem; the titles of their subjects, by id; the known vendors and categories."""
 
     by_stem: Mapping[str, NamedFeed]
     titles: Mapping[str, str]
@@ -41,25 +39,25 @@ class NamedFeeds:
     categories: frozenset[str]
 
     def check(self, query: Query) -> None:
-        """Raise `InvalidQuery` if a public question names a vendor or a technology that there is none of.
+        """Raise `InvalidQuery` if a public query names an unknown vendor or category, which may be a typing error.
 
-        Nothing could ever answer it: who has mistyped an id would wait for ever. An agency may yet buy something.
+        Unknown agencies are allowed: they may buy something later.
         """
         if not query.is_public:
             return
-        for kind, asked, known in (
+        for kind, wanted, known in (
             ("vendor", query.vendor, self.vendors),
             ("category", query.category, self.categories),
         ):
-            for slug in asked:
+            for slug in wanted:
                 if slug not in known:
                     close = difflib.get_close_matches(slug, known, n=1)
-                    hint = f"did you mean {close[0]}?" if close else "the list of all feeds has those there are"
+                    hint = f"did you mean {close[0]}?" if close else "see the list of all feeds"
                     raise InvalidQuery(f"there is no {kind} {slug!r}; {hint}")
 
 
 def all_named_feeds(session: Session, watchlist: Watchlist) -> NamedFeeds:
-    """Return all feeds that have a path."""
+    """Return all feeds with a fixed path."""
     feeds, stored = tuple(named_feeds(session, watchlist)), known_vendors(session)
     listed = {kind: {feed.slug for feed in feeds if feed.kind is kind} for kind in FeedKind}
     return NamedFeeds(
@@ -71,9 +69,9 @@ def all_named_feeds(session: Session, watchlist: Watchlist) -> NamedFeeds:
 
 
 def named_feeds(session: Session, watchlist: Watchlist) -> Iterator[NamedFeed]:
-    """Give every feed that has a path: first everything, then vendors by name, agencies by name and technologies.
+    """Yield every feed with a fixed path: everything, then vendors by name, agencies by name, and technologies.
 
-    A vendor of the watchlist has a feed before there is anything to tell, so that it can be subscribed to.
+    A vendor on the watchlist has a feed before its first match, so that readers can subscribe early.
     """
     yield NamedFeed(kind=FeedKind.ALL, slug="all", title="everything", query=Query())
     vendors = {vendor.id: _title(vendor) for vendor in watchlist.vendors}
@@ -88,5 +86,5 @@ def named_feeds(session: Session, watchlist: Watchlist) -> Iterator[NamedFeed]:
 
 
 def _title(vendor: Vendor) -> str:
-    """Return what the feed of an entry is called: a topic stands among the vendors, and says so."""
+    """Return the title of an entry's feed; topics are marked, because they are listed among the vendors."""
     return vendor.name if vendor.kind is Kind.VENDOR else f"{vendor.name} (topic)"

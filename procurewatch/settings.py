@@ -1,6 +1,6 @@
-"""All settings in one place: flags, then `PROCUREWATCH_...` variables, then a TOML file, then these defaults.
+"""All settings, from flags, `PROCUREWATCH_...` variables, a TOML file and these defaults, in this order.
 
-docs/settings.md lists them, and a test keeps that list true.
+A test compares docs/settings.md with the descriptions here.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Days = Annotated[int, Field(ge=1, le=7300)]
 
 
 class SettingsError(Exception):
-    """A setting is wrong. The message is one line: which, why, what is allowed. `others` are further ones, likewise."""
+    """A setting is invalid. The message is one line; `others` are the messages about other invalid settings."""
 
     def __init__(self, message: str, *others: str) -> None:
         super().__init__(message)
@@ -32,29 +32,29 @@ class SettingsError(Exception):
 
 
 class SourceSettings(BaseModel):
-    """How one source is asked: its address, its rate limit and its key. What is not set is as the source has it."""
+    """The settings of one source. Those that are not set have the source's own defaults."""
 
     model_config = ConfigDict(extra="forbid")
 
-    enabled: bool | None = Field(None, description="whether `run` and `poll` ask it; not set: as the source has it")
+    enabled: bool | None = Field(None, description="whether to poll it; if not set, the source's default")
     base_url: str | None = Field(
-        None, description="address, for a mirror or a test server", pattern=r"^https?://[^?#]+$"
+        None, description="base URL, for a mirror or a test server", pattern=r"^https?://[^?#]+$"
     )
-    seconds_between: float | None = Field(None, ge=0, le=3600, description="seconds between two requests")
-    at_once: int | None = Field(None, ge=1, le=8, description="requests under way at once")
-    tries: int = Field(5, ge=1, le=20, description="tries of one request before it is given up")
-    extra_hosts: dict[str, str] = Field(
-        default_factory=dict, description="addresses of its other hosts, by their names"
-    )
+    seconds_between: float | None = Field(None, ge=0, le=3600, description="minimum seconds between two requests")
+    at_once: int | None = Field(None, ge=1, le=8, description="maximum number of parallel requests")
+    tries: int = Field(5, ge=1, le=20, description="maximum tries of one request")
+    extra_hosts: dict[str, str] = Field(default_factory=dict, description="URLs of its other hosts, by name")
     key: SecretStr | None = Field(
         None,
-        description="API key, where the source needs one; sent in a header, else in the address; never stored",
+        description="API key; sent in a header, or in the URL if the source requires it; never stored",
     )
-    requests_a_day: int | None = Field(None, ge=1, description="what the key may ask in a day, where it has a quota")
+    requests_per_day: int | None = Field(
+        None, ge=1, description="daily quota of the key, if it differs from the default"
+    )
 
 
 class Settings(BaseSettings):
-    """What the program can be told."""
+    """The settings of the program."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid")
 
@@ -63,49 +63,51 @@ class Settings(BaseSettings):
         description="folder for everything the program writes",
     )
     database_url: SecretStr | None = Field(
-        None, description="sqlite:///FILE or postgresql://USER@HOST/NAME; a SQLite file in the data folder if not set"
+        None, description="sqlite:///FILE or postgresql://USER@HOST/NAME; if not set, a SQLite file in the data folder"
     )
     contact: str = Field(
-        "", max_length=200, description="your e-mail or web address, told to every source in the User-Agent"
+        "", max_length=200, description="your e-mail or web address, sent to every source in the User-Agent header"
     )
     watchlist: list[Path] = Field(
         default_factory=list,
-        description="your own watchlist files, besides watchlist.yaml in the data folder; they add to the shipped one",
+        description="your own watchlist files, in addition to watchlist.yaml in the data folder and the included one",
     )
     ocid_prefix: str = Field(
         "procurewatch",
-        description="what identifiers in OCDS exports begin with: your registered prefix, if you publish them",
+        description="prefix of the identifiers in OCDS exports; register your own before you publish them",
         pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$",
     )
-    site_url: str = Field(
-        "", description="public address of the published pages, for permalinks", pattern=r"^(https?://[^?#\s]+)?$"
-    )
+    site_url: str = Field("", description="public URL of the site, for permalinks", pattern=r"^(https?://[^?#\s]+)?$")
     websub_hub: str = Field(
         "",
-        description="address of a WebSub hub, named in feeds and told of news; needs site_url",
+        description="URL of a WebSub hub to notify of new entries; requires site_url",
         pattern=r"^(https?://[^#\s]+)?$",
     )
-    feed_entries: int = Field(100, ge=1, le=10_000, description="entries in one feed")
+    feed_entries: int = Field(100, ge=1, le=10_000, description="maximum number of entries in a feed")
     web_token: SecretStr | None = Field(
-        None, min_length=12, description="what a reviewer signs in with at /review; not set: nobody can"
+        None, min_length=12, description="password for signing in at /review; if not set, nobody can sign in"
     )
     web_user_header: str = Field(
-        "", pattern=r"^[A-Za-z0-9-]*$", description="header in which a trusted proxy names who may review"
+        "",
+        pattern=r"^[A-Za-z0-9-]*$",
+        description="header in which a trusted proxy sends the name of a signed-in reviewer",
     )
     trusted_proxies: list[str] = Field(
         default_factory=lambda: ["127.0.0.1", "::1"],
-        description="addresses of proxies whose X-Forwarded-For and `web_user_header` are believed",
+        description="addresses of proxies whose X-Forwarded-For and `web_user_header` are trusted",
     )
-    requests_a_minute: int = Field(600, ge=1, description="requests that one client may send to `serve` in a minute")
+    requests_per_minute: int = Field(600, ge=1, description="rate limit of `serve` for each client")
     poll_hours: float = Field(6, gt=0, le=24 * 31, description="hours between two polls of a source by `run`")
-    signed_days: Days = Field(Lookback().signed, description="every poll asks for awards signed in so many days")
-    overlap_days: Days = Field(Lookback().overlap, description="days before its watermark that a poll asks for again")
-    sweep_days: Days = Field(Lookback().sweep, description="days a sweep looks back for what arrived late")
-    sweep_every_days: Days = Field(Lookback().sweep_every, description="days between two sweeps")
-    log_format: Literal["auto", "human", "json"] = Field("auto", description="auto: human on a terminal, else JSON")
-    log_level: Literal["debug", "info", "warning", "error"] = Field("warning", description="least level that is logged")
-    only_sources: list[str] = Field(default_factory=list, description="ask these sources and no others")
-    sources: dict[str, SourceSettings] = Field(default_factory=dict, description="how each source is asked")
+    lookback_days: Days = Field(Lookback().signed, description="every poll covers awards signed in this many days")
+    overlap_days: Days = Field(Lookback().overlap, description="days before the last poll that a poll covers again")
+    full_sweep_days: Days = Field(Lookback().sweep, description="days that a full sweep covers, to find late records")
+    full_sweep_every_days: Days = Field(Lookback().sweep_every, description="days between two full sweeps")
+    log_format: Literal["auto", "human", "json"] = Field(
+        "auto", description="auto, human or json; auto is human on a terminal, otherwise JSON"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field("warning", description="minimum log level")
+    only_sources: list[str] = Field(default_factory=list, description="poll only these sources")
+    sources: dict[str, SourceSettings] = Field(default_factory=dict, description="settings of each source")
 
     @classmethod
     def settings_customise_sources(
@@ -116,58 +118,58 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Say where settings come from, the strongest first."""
+        """Return the sources of settings, highest priority first."""
         file = TomlConfigSettingsSource(settings_cls, toml_file=config_file())
         return init_settings, env_settings, file
 
     @property
     def lookback(self) -> Lookback:
-        """How far back polls look."""
+        """The days that polls cover."""
         return Lookback(
-            signed=self.signed_days,
+            signed=self.lookback_days,
             overlap=self.overlap_days,
-            sweep=self.sweep_days,
-            sweep_every=self.sweep_every_days,
+            sweep=self.full_sweep_days,
+            sweep_every=self.full_sweep_every_days,
         )
 
     @property
     def watchlist_files(self) -> list[Path]:
-        """The user's own watchlist files: that of the data folder if there is one, then those that are named."""
+        """The user's watchlist files: the one in the data folder, if it exists, then those in the setting."""
         own = self.data_dir / OWN_WATCHLIST
         named = [file for file in self.watchlist if file.absolute() != own.absolute()]
         return [own, *named] if own.is_file() else named
 
     @property
     def own_watchlist(self) -> Path:
-        """The file that `vendors add` and `vendors import` write: the last that is named, else the data folder's."""
+        """The file that `vendors add` and `vendors import` write: the last in the setting, or the data folder's."""
         return self.watchlist[-1] if self.watchlist else self.data_dir / OWN_WATCHLIST
 
     def database(self) -> str:
-        """Return the database's URL, password and all."""
+        """Return the database URL, including its password."""
         if self.database_url:
             return self.database_url.get_secret_value()
         return f"sqlite:///{self.data_dir.absolute() / 'procurewatch.sqlite3'}"
 
     def source(self, name: str) -> SourceSettings:
-        """Return how a source is asked."""
+        """Return the settings of a source."""
         return self.sources.get(name) or SourceSettings()
 
 
 def config_file() -> Path:
-    """Return where the TOML file is: `PROCUREWATCH_CONFIG`, else in the user's configuration folder."""
+    """Return the path of the TOML file: `PROCUREWATCH_CONFIG`, or in the user's configuration folder."""
     named = os.environ.get(CONFIG_VARIABLE)
     return Path(named) if named else user_config_path("procurewatch", appauthor=False) / "procurewatch.toml"
 
 
 def load_settings(**flags: object) -> Settings:
-    """Return the settings; `flags` that are `None` were not given.
+    """Return the settings; `flags` that are `None` are ignored.
 
     Raises:
-        SettingsError: a value is not allowed, a name is not known, or the named file cannot be read.
+        SettingsError: a value or name is invalid, or the file cannot be read.
     """
-    _refuse_unknown_variables()
+    _reject_unknown_variables()
     if os.environ.get(CONFIG_VARIABLE) and not config_file().is_file():
-        raise SettingsError(f"{CONFIG_VARIABLE} names a file that is not there: {config_file()}")
+        raise SettingsError(f"{CONFIG_VARIABLE} names a file that does not exist: {config_file()}")
     given = {name: value for name, value in flags.items() if value is not None}
     try:
         return Settings.model_validate({}) if not given else Settings(**given)  # type: ignore[arg-type]
@@ -187,8 +189,8 @@ def _explain(where: str, message: str, kind: str) -> str:
     return f"setting {where}: {message[0].lower()}{message[1:]}"
 
 
-def _refuse_unknown_variables() -> None:
-    """A misspelt variable would be ignored, and the program do something else than it was told."""
+def _reject_unknown_variables() -> None:
+    """Raise `SettingsError` for misspelled variables, which would otherwise be ignored."""
     known = {PREFIX + name.upper() for name in Settings.model_fields} | {CONFIG_VARIABLE}
     wrong = []
     for name in os.environ:

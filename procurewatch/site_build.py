@@ -1,4 +1,4 @@
-"""From what is stored to a site: the catalogue of feeds and pages, and its files on disk."""
+"""Build the static site from the database: the catalog of feeds and pages, and its files."""
 
 from __future__ import annotations
 
@@ -33,16 +33,15 @@ from storage.reading.timelines import linked_records, timeline_of
 from storage.search.search import find_events
 from storage.writing.renumbering import former_keys
 
-ORDER = list(FeedKind)
+FEED_ORDER = list(FeedKind)
 
 
 def build_catalog(app_context: AppContext, *, base_url: str, is_list: bool = False) -> Catalog:
-    """Return all that can be published: feeds of everything, of each vendor, agency and technology category.
+    """Return the catalog of a site: its feeds and award pages.
 
     Args:
-        base_url: where the site will be found, "" when nobody knows.
-        is_list: which feeds there are is enough, without what they carry and without award pages: as it is served,
-            where subjects have pages too.
+        base_url: the public URL of the site, "" if unknown.
+        is_list: list only the feeds, without their events and without award pages, as the web server needs it.
     """
     watchlist, entries = app_context.watchlist, app_context.settings.feed_entries
     with app_context.database.reading() as session:
@@ -55,9 +54,11 @@ def build_catalog(app_context: AppContext, *, base_url: str, is_list: bool = Fal
             )
             for feed in named_feeds(session, watchlist)
         ]
-        # Vendors with something to read come first; of hundreds most have nothing yet.
+        # Vendors with matches come first; most have none yet.
         matched = {vendor_id for vendor_id, _, _ in known_vendors(session)}
-        feeds.sort(key=lambda spec: (ORDER.index(spec.kind), spec.kind is FeedKind.VENDOR and spec.slug not in matched))
+        feeds.sort(
+            key=lambda spec: (FEED_ORDER.index(spec.kind), spec.kind is FeedKind.VENDOR and spec.slug not in matched)
+        )
         keys = {} if is_list else _keys_of_pages(session)
         incidents = tuple(incidents_of(session))
     awards = {
@@ -76,16 +77,13 @@ def build_catalog(app_context: AppContext, *, base_url: str, is_list: bool = Fal
 
 
 def _keys_of_pages(session: Session) -> dict[str, str]:
-    """Return the key of the record that each page shows, by the key that names the page.
-
-    The page of a key that an award had before shows the award, for those who have kept its address.
-    """
+    """Return the key of the record on each page, by the key in the page's path: former keys lead to the same award."""
     keys = {key: key for key in published_keys(session)}
     return {**{old: new for old, new in former_keys(session).items() if new in keys}, **keys}
 
 
 def record_page(session: Session, key: str, source_titles: Mapping[str, str]) -> RecordPage | None:
-    """Return all that a record's page shows, `None` if it is not stored."""
+    """Return the contents of a record's page, or `None` if it is not stored."""
     found = records_by_key(session, [key])
     if not found:
         return None
@@ -118,9 +116,9 @@ def _award_record(database: Database, source_titles: Mapping[str, str], key: str
 
 
 def write_site(site: Catalog, folder: Path) -> Iterator[Path]:
-    """Write a site's files, each whole or not at all; give the path of each that was new or changed.
+    """Write a site's files atomically; yield the path of each new or changed file.
 
-    A file that is as it should be is left alone, so that a web server's dates stay true.
+    Unchanged files are not rewritten, so that the dates a web server sends stay correct.
     """
     for path, write in site_files(site):
         target = folder / path

@@ -1,4 +1,4 @@
-"""What commands show: tables, progress and run reports, fit for a terminal, whatever upstream wrote into a name."""
+"""Output of commands: tables, progress and run reports. Text from sources is made safe for a terminal."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ Listener = Callable[[Progress], None]
 
 
 def console() -> Console:
-    """Return the console for results: as wide as the terminal, or wide when it is a pipe."""
+    """Return the console for results: as wide as the terminal, or `PIPED_WIDTH`."""
     out = Console(highlight=False)
     return out if out.is_terminal else Console(highlight=False, width=PIPED_WIDTH)
 
 
 def plain(text: str) -> Text:
-    """Return a text for the terminal: one line, no control characters (which could move the cursor), no markup."""
+    """Return a text as one line without control characters and markup."""
     return Text(one_line(text))
 
 
@@ -46,7 +46,7 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], rig
     return shown
 
 
-FIELDS_IN_WORDS = {
+FIELD_LABELS = {
     "recipient_name": "recipient",
     "recipient_uei": "recipient's UEI",
     "recipient_parent_name": "parent",
@@ -58,7 +58,7 @@ FIELDS_IN_WORDS = {
 
 
 def award_rows(awards: Iterable[StoredRecord]) -> Iterator[tuple[str, ...]]:
-    """Give the row of each award: vendor, agency, recipient, obligated, signed, PIID, why."""
+    """Yield a row for each award, with the columns `AWARD_COLUMNS`."""
     for award in awards:
         yield (
             ", ".join(match.vendor_name for match in award.matches) or "-",
@@ -67,35 +67,35 @@ def award_rows(awards: Iterable[StoredRecord]) -> Iterator[tuple[str, ...]]:
             format_money(award.obligated) if award.obligated is not None else "not stated",
             award.signed.isoformat() if award.signed else "not stated",
             award.piid,
-            "; ".join(why(match) for match in award.matches) or "nobody on the watchlist",
+            "; ".join(why(match) for match in award.matches) or "matches nothing on the watchlist",
         )
 
 
 def why(match: StoredMatch) -> str:
-    """Return a match's best reason in a few words; `show` and the feeds have the whole sentence."""
+    """Return a match's best signal in a few words."""
     best = match.signals[0]
     note = ", for review" if match.band != MatchBand.PUBLISHED else ""
-    return f'{FIELDS_IN_WORDS.get(best.field, best.field)}: "{best.text}"{note}'
+    return f'{FIELD_LABELS.get(best.field, best.field)}: "{best.text}"{note}'
 
 
 AWARD_COLUMNS = ("Vendor", "Agency", "Recipient", "Obligated", "Signed", "PIID", "Why")
 
 
 def report_line(report: RunReport) -> str:
-    """Return a run's end as one line."""
+    """Return a run's status and counts as one line."""
     tally = report.tally
     figures = (
         f"{tally.found} awards found, {tally.new_awards} new, {tally.changed_awards} changed, "
         f"{tally.matched} matched, {tally.events} events; {report.requests} requests in {report.seconds:.0f} s"
     )
-    verdict = report.status or "stopped"
+    status = report.status or "stopped"
     note = f" ({report.message})" if report.message else ""
-    return one_line(f"{report.source}: {verdict}: {figures}{note}")
+    return one_line(f"{report.source}: {status}: {figures}{note}")
 
 
 @contextmanager
 def following(title: str) -> Iterator[Listener]:
-    """Show a run's progress on stderr: a bar on a terminal, a line for every step elsewhere."""
+    """Show a run's progress on stderr: a bar on a terminal, otherwise one line per step."""
     err = Console(stderr=True, highlight=False)
     if not err.is_terminal:
         yield _plain_lines(title)
@@ -126,13 +126,13 @@ def _plain_lines(title: str) -> Listener:
 
 @contextmanager
 def stopping(stop: threading.Event) -> Iterator[None]:
-    """Set `stop` on the first SIGINT or SIGTERM, so that a run ends cleanly; a second one ends the process."""
+    """Set `stop` on the first SIGINT or SIGTERM, so that a run ends cleanly; a second one kills the process."""
 
-    def ask(number: int, _frame: FrameType | None) -> None:
+    def request_stop(number: int, _frame: FrameType | None) -> None:
         stop.set()
         signal.signal(number, signal.SIG_DFL)
 
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, request_stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:

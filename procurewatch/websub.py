@@ -1,4 +1,4 @@
-"""Telling a WebSub hub that feeds have news, so that readers need not keep asking."""
+"""WebSub: notify a hub of feeds with new entries, so that feed readers need not poll."""
 
 from __future__ import annotations
 
@@ -19,31 +19,31 @@ from storage.search.search import find_events
 log = structlog.get_logger(__name__)
 
 NAME = "websub"
-MOST_EVENTS = 10_000
-AT_ONCE = 50  # addresses in one ping
+MAX_EVENTS = 10_000
+BATCH_SIZE = 50  # URLs per request
 
 
-def feeds_with_news(database: Database, since: datetime) -> list[str]:
-    """Return the paths of the feeds that carry what was told since a moment (UTC): everything's first."""
+def feeds_with_new_entries(database: Database, since: datetime) -> list[str]:
+    """Return the paths of the feeds with events published since a time (UTC), the feed of everything first."""
     query = Query(seen_since=since.date())
     with database.reading() as session:
-        events = [event for event in find_events(session, query, MOST_EVENTS) if event.first_seen >= since]
+        events = [event for event in find_events(session, query, MAX_EVENTS) if event.first_seen >= since]
     return list(dict.fromkeys(path for event in events for path in _paths(event)))
 
 
 def ping(hub: str, addresses: Sequence[str], contact: str, sleep: Callable[[float], object]) -> bool:
-    """Tell a hub which feeds have news; whether it took note of all. A failure is logged and never raised."""
+    """Send the URLs of feeds with new entries to a hub; return whether it accepted all. Failures are only logged."""
     timeouts = Timeouts(connect=5, read=10, total=20, tries=2)
     rate_limit = RateLimit(seconds_between=0)
     try:
         with Client(
             NAME, base_url=hub, rate_limit=rate_limit, contact=contact, timeouts=timeouts, sleep=sleep
         ) as client:
-            for first in range(0, len(addresses), AT_ONCE):
-                topics = [("hub.url", address) for address in addresses[first : first + AT_ONCE]]
+            for first in range(0, len(addresses), BATCH_SIZE):
+                topics = [("hub.url", address) for address in addresses[first : first + BATCH_SIZE]]
                 client.post_form("", [("hub.mode", "publish"), *topics])
     except SourceError as error:
-        log.warning("the WebSub hub was not told of news", reason=str(error))
+        log.warning("the WebSub hub could not be notified", reason=str(error))
         return False
     return True
 
@@ -51,8 +51,8 @@ def ping(hub: str, addresses: Sequence[str], contact: str, sleep: Callable[[floa
 def announce(
     database: Database, *, hub: str, base_url: str, contact: str, since: datetime, sleep: Callable[[float], object]
 ) -> bool:
-    """Tell the hub of all feeds that have had news since a moment; whether there was any, and the hub knows."""
-    paths = feeds_with_news(database, since)
+    """Notify the hub of all feeds with new entries since a time; return whether there were any and it accepted them."""
+    paths = feeds_with_new_entries(database, since)
     return bool(paths) and ping(hub, [site_url(base_url, path) for path in paths], contact, sleep)
 
 

@@ -51,7 +51,7 @@ Dump = dict[str, list[tuple[object, ...]]]
 
 def settings_for(base_url: str, folder: Path, database_url: str | None = None, **other: object) -> Settings:
     """Return settings that ask a fake server, in haste, and look back over the whole corpus."""
-    given = {"signed_days": 1461, "sweep_days": 1461, "watchlist": [], "only_sources": ["usaspending"], **other}
+    given = {"lookback_days": 1461, "full_sweep_days": 1461, "watchlist": [], "only_sources": ["usaspending"], **other}
     source = SourceSettings(base_url=base_url, seconds_between=0, tries=2)
     return Settings.model_validate(
         {"data_dir": folder, "database_url": database_url, "sources": {"usaspending": source.model_dump()}, **given}
@@ -115,12 +115,12 @@ def poll(app_context: AppContext, until: date = LAST_DAY) -> RunReport:
 
 
 def backfill(
-    app_context: AppContext, vendor_id: str, since: date = date(2020, 10, 1), *, tell: bool = False
+    app_context: AppContext, vendor_id: str, since: date = date(2020, 10, 1), *, notify: bool = False
 ) -> RunReport:
     """Backfill as the command does, without showing progress."""
     with app_context.claimed(SOURCES["usaspending"]):
         vendor = app_context.watchlist.by_id[vendor_id]
-        return app_context.backfill(SOURCES["usaspending"], vendor, since, LAST_DAY, ignore, tell=tell)
+        return app_context.backfill(SOURCES["usaspending"], vendor, since, LAST_DAY, ignore, notify=notify)
 
 
 def ignore(_progress: Progress) -> None:

@@ -54,8 +54,8 @@ def demo_settings(settings: Settings) -> Settings:
         update={
             "data_dir": settings.data_dir / "demo",
             "database_url": None,
-            "signed_days": DAYS,
-            "sweep_days": DAYS,
+            "lookback_days": DAYS,
+            "full_sweep_days": DAYS,
             "only_sources": ["usaspending"],
             "sources": {},
         }

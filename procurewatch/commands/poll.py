@@ -71,7 +71,7 @@ def backfill(
     context: typer.Context,
     vendor: Annotated[str, typer.Argument(help="A vendor of the watchlist, by name or id.")],
     since: Since = EARLIEST,
-    tell_feeds: Annotated[bool, typer.Option("--tell-feeds", help="Publish what is found in the feeds.")] = False,
+    notify: Annotated[bool, typer.Option("--notify", help="Publish what is found in the feeds.")] = False,
 ) -> None:
     """Fetch a vendor's whole history. You can stop it at any time; run it again to resume."""
     settings: Settings = context.obj
@@ -86,13 +86,15 @@ def backfill(
             if app_context.stop.is_set():
                 codes.append(FAILED)
                 break
-            codes.append(run_and_report(partial(_backfill_source, app_context, source, found, since, tell=tell_feeds)))
+            codes.append(run_and_report(partial(_backfill_source, app_context, source, found, since, notify=notify)))
     exit_with(codes)
 
 
-def _backfill_source(app_context: AppContext, source: Source, vendor: Vendor, since: date, *, tell: bool) -> RunReport:
+def _backfill_source(
+    app_context: AppContext, source: Source, vendor: Vendor, since: date, *, notify: bool
+) -> RunReport:
     with app_context.claimed(source), following(f"{vendor.name} in {source.title}") as listen:
-        return app_context.backfill(source, vendor, since, today(), listen, tell=tell)
+        return app_context.backfill(source, vendor, since, today(), listen, notify=notify)
 
 
 def run(
@@ -106,7 +108,7 @@ def run(
         def poll_now(name: str) -> None:
             run_and_report(lambda: app_context.poll(SOURCES[name], today(), lambda _progress: None))
 
-        sources = {source.name: app_context.every(source) for source in _selected(app_context)}
+        sources = {source.name: app_context.poll_interval(source) for source in _selected(app_context)}
         keep_polling(
             app_context.database, sources, poll_now, tick=timedelta(seconds=tick_seconds), stop=app_context.stop
         )
@@ -137,9 +139,9 @@ def exit_with(codes: Iterable[int]) -> None:
 
 def failure_line(report: RunReport) -> str:
     """Return one line that says what went wrong and that nothing is lost."""
-    verdict = report.status or "stopped"
-    kept = f"; the {report.tally.read} records read before are kept" if report.tally.read else ""
-    return plain(f"procurewatch: {verdict}: {report.message}{kept}").plain
+    status = report.status or "stopped"
+    stored = f"; the {report.tally.read} records read so far are stored" if report.tally.read else ""
+    return plain(f"procurewatch: {status}: {report.message}{stored}").plain
 
 
 def _selected(app_context: AppContext, names: Sequence[str] | None = None) -> list[Source]:

@@ -55,26 +55,26 @@ def _when(value: datetime | None) -> str:
 
 def _lines(app_context: AppContext, source: Source, how: SourceHealth) -> Sequence[str]:
     """Return the notes about a source, its incident first."""
-    told = [f"{one_line(str(part))}; the next poll tries again first" for part in how.unfinished]
+    lines = [f"{one_line(str(part))}; the next poll tries again first" for part in how.unfinished]
     if how.incident and how.incident.status != RunStatus.INCOMPLETE:
         failures = f"{how.incident.failures} failed polls"
-        told.append(f"{failures} since {format_time(how.incident.began)}: {one_line(how.incident.message)}")
+        lines.append(f"{failures} since {format_time(how.incident.began)}: {one_line(how.incident.message)}")
     elif how.last_run and how.last_message and not how.unfinished:
-        told.append(f"last poll: {one_line(how.last_message)}")
+        lines.append(f"last poll: {one_line(how.last_message)}")
     if how.quarantined:
-        told.append(f"{how.quarantined} records could not be read and are in quarantine")
+        lines.append(f"{how.quarantined} records could not be read and are in quarantine")
     if disabled_reason := app_context.disabled_reason(source):
-        told.append(disabled_reason)
-    told += [source.reporting_delay] if source.reporting_delay and not disabled_reason else []
-    return [f"{source.title}: {line}" for line in told]
+        lines.append(disabled_reason)
+    lines += [source.reporting_delay] if source.reporting_delay and not disabled_reason else []
+    return [f"{source.title}: {line}" for line in lines]
 
 
 def import_files(
     context: typer.Context,
     source: Annotated[str, typer.Argument(help="The source that published the files.")],
     files: Annotated[list[Path], typer.Argument(help="Files as the source published them.")],
-    tell_feeds: Annotated[
-        bool | None, typer.Option("--tell-feeds/--no-tell-feeds", help="Publish what is found in the feeds.")
+    notify: Annotated[
+        bool | None, typer.Option("--notify/--no-notify", help="Publish what is found in the feeds.")
     ] = None,
 ) -> None:
     """Import files you have downloaded: a saved page of announcements, an archive of contract actions."""
@@ -85,12 +85,12 @@ def import_files(
         if not file.is_file():
             raise typer.BadParameter(f"{file} is not a file")
     reader = readers[source]
-    tell = reader.import_notifies if tell_feeds is None else tell_feeds
+    publish = reader.import_notifies if notify is None else notify
     settings: Settings = context.obj
 
     def read() -> RunReport:
         with app_context.claimed(SOURCES[source]), following(SOURCES[source].title) as listen:
-            return app_context.read_files(SOURCES[source], files, listen, tell=tell)
+            return app_context.import_files(SOURCES[source], files, listen, notify=publish)
 
     with open_app(settings) as app_context, stopping(app_context.stop):
         exit_with([run_and_report(read)])

@@ -43,7 +43,7 @@ def make_app(app: AppContext, base_url: str) -> Starlette:
             Middleware(
                 Guard,
                 host=address.hostname or "",
-                requests_a_minute=app.settings.requests_a_minute,
+                requests_per_minute=app.settings.requests_per_minute,
                 proxies=app.settings.trusted_proxies,
             ),
             Middleware(GZipMiddleware, minimum_size=MIN_GZIP_BYTES, compresslevel=GZIP_LEVEL),

@@ -37,7 +37,7 @@ def test_a_source_is_set_by_variables(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"PROCUREWATCH_POLL_HOURS": "-1"}, "setting poll_hours: input should be greater than 0"),
         ({"PROCUREWATCH_SOURCES__USASPENDING__BASE_URL": "ftp://x"}, "setting sources.usaspending.base_url: string"),
         ({"PROCUREWATCH_SOURCES__USASPENDING__PACE": "1"}, "unknown setting 'sources.usaspending.PACE'"),
-        ({"PROCUREWATCH_CONFIG": "/nowhere/at-all.toml"}, "PROCUREWATCH_CONFIG names a file that is not there"),
+        ({"PROCUREWATCH_CONFIG": "/nowhere/at-all.toml"}, "PROCUREWATCH_CONFIG names a file that does not exist"),
         ({"PROCUREWATCH_WEB_TOKEN": "sesame"}, "setting web_token: value should have at least 12 characters"),
         ({"PROCUREWATCH_LOG_FORMAT": "xml"}, "setting log_format: input should be 'auto', 'human' or 'json'"),
     ],

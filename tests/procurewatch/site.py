@@ -34,7 +34,7 @@ def fill(database: Database) -> None:
 @contextmanager
 def served(database: Database, folder: Path, **settings: Any) -> Iterator[str]:
     """Serve a database over HTTP; give the address, without a slash at its end."""
-    made = settings_for("http://127.0.0.1:9", folder, requests_a_minute=100_000, **settings)
+    made = settings_for("http://127.0.0.1:9", folder, requests_per_minute=100_000, **settings)
     app_context = AppContext(settings=made, database=database, watchlist=few(), stop=threading.Event())
     with socket.create_server(("127.0.0.1", 0)) as listening:
         base_url = f"http://127.0.0.1:{listening.getsockname()[1]}"

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from procurewatch.websub import announce, feeds_with_news
+from procurewatch.websub import announce, feeds_with_new_entries
 from storage.database import Database
 from storage.models import RunStatus
 from tests.app_context import app_context_for, poll
@@ -51,14 +51,14 @@ def hub(status: int = 204) -> Iterator[tuple[str, list[list[tuple[str, str]]]]]:
             thread.join()
 
 
-def test_the_feeds_with_news_are_those_that_carry_what_was_told(database: Database) -> None:
+def test_the_feeds_with_new_entries_are_those_that_carry_what_was_told(database: Database) -> None:
     save(database, BABEL, match(BABEL, "babel-street"), now=SEEN)
     save(database, CLEARVIEW, match(CLEARVIEW), now=LATER)
-    paths = feeds_with_news(database, LATER)
+    paths = feeds_with_new_entries(database, LATER)
     assert paths[:3] == ["all.atom", "all.rss", "all.json"]
     assert {path.rpartition(".")[0] for path in paths} >= {"all", "vendor/clearview-ai", "agency/7012"}
     assert "vendor/babel-street.atom" not in paths
-    assert feeds_with_news(database, LATER + timedelta(seconds=1)) == []
+    assert feeds_with_new_entries(database, LATER + timedelta(seconds=1)) == []
 
 
 @pytest.mark.parametrize("status", [200, 202, 204])

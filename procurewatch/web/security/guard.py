@@ -53,11 +53,11 @@ class Refused(Exception):
 class Guard:
     """Refuses what is too much or not meant for us, and sets the headers that an answer lacks."""
 
-    def __init__(self, app: ASGIApp, *, host: str, requests_a_minute: int, proxies: Collection[str]) -> None:
+    def __init__(self, app: ASGIApp, *, host: str, requests_per_minute: int, proxies: Collection[str]) -> None:
         self._app = app
         self._host = host.lower()
         self._proxies = frozenset(proxies)
-        self._allowance = Allowance(requests_a_minute)
+        self._allowance = Allowance(requests_per_minute)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or refuse it."""

@@ -91,7 +91,7 @@ class Stage:
 @contextmanager
 def desk_of(world: World, upstream: Any, folder: Path, *, tries: int = 1) -> Iterator[AppContext]:
     """Open a desk whose only source is the world's, and whose only vendor is the one it concerns."""
-    asked: dict[str, object] = {"base_url": upstream.base_url, "tries": tries, "requests_a_day": 40}
+    asked: dict[str, object] = {"base_url": upstream.base_url, "tries": tries, "requests_per_day": 40}
     asked |= {"extra_hosts": dict.fromkeys(world.also, upstream.base_url), **({"key": world.key} if world.key else {})}
     with app_context_with({world.source: asked}, folder, world.vendor) as app_context:
         yield app_context

@@ -386,7 +386,7 @@ def test_a_backfill_goes_on_past_a_failed_step_and_repeats_only_that_one(app_con
 
     def backfill() -> RunReport:
         source.asked.clear()
-        return app_context.backfill(source, vendor, DAY, DAY + timedelta(days=2), ignore, tell=False)
+        return app_context.backfill(source, vendor, DAY, DAY + timedelta(days=2), ignore, notify=False)
 
     assert backfill().status is RunStatus.INCOMPLETE
     assert stored(app_context) >= notices(range(3), "held", "phrases")

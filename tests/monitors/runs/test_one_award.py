@@ -109,7 +109,7 @@ def everywhere(folder: Path, database_url: str | None = None) -> Iterator[AppCon
             "fpds": {"base_url": open_(Fpds([de_obligated])).base_url},
             "subawards": {"base_url": open_(FakeSubawards([subaward])).base_url},
         }
-        days = {"signed_days": 1461, "sweep_days": 1461}
+        days = {"lookback_days": 1461, "full_sweep_days": 1461}
         yield open_(app_context_with(addresses, folder, "clearview-ai", "venntel", database_url=database_url, **days))
 
 

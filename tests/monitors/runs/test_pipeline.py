@@ -101,7 +101,7 @@ def test_a_late_arrival_is_told_when_first_seen(tmp_path: Path, small_corpus: li
     others = [award for award in small_corpus if award is not late]
     with (
         FakeUsaspending(others) as upstream,
-        app_context_for(upstream.base_url, tmp_path, sweep_days=400) as app_context,
+        app_context_for(upstream.base_url, tmp_path, full_sweep_days=400) as app_context,
     ):
         assert poll(app_context).status is RunStatus.BASELINE_SEEDED
         signed = LAST_DAY - timedelta(days=280)
@@ -152,7 +152,7 @@ def test_a_backfill_stores_history_and_tells_feeds_only_when_asked(
         assert quiet.status is RunStatus.NEW
         assert (quiet.tally.new_awards, quiet.tally.read, quiet.tally.matched) == (2, 2, 2)
         assert backfill(app_context, "clearview-ai").status is RunStatus.NOTHING_NEW
-        loud = backfill(app_context, "penlink", tell=True)
+        loud = backfill(app_context, "penlink", notify=True)
         with app_context.database.reading() as session:
             told = find_events(session, Query(), 1000)
         assert loud.tally.new_awards > 0

@@ -42,7 +42,7 @@ NOT_ASKED_FOR = frozenset(
 @contextmanager
 def app_context_for(base_url: str, folder: Path) -> Iterator[AppContext]:
     """Open a desk whose only source is the fake server, with the whole watchlist."""
-    settings = settings_for(base_url, folder, signed_days=120, sweep_days=1461)
+    settings = settings_for(base_url, folder, lookback_days=120, full_sweep_days=1461)
     database = open_database(settings.database())
     try:
         yield AppContext(settings=settings, database=database, watchlist=shipped(), stop=threading.Event())
@@ -136,7 +136,7 @@ def test_polls_a_sweep_and_backfills_store_every_action_and_end_well(tmp_path: P
         assert (swept.status, swept.tally.skipped) == (RunStatus.NOTHING_NEW, False)
         for vendor in BACKFILLED:
             report = app_context.backfill(
-                SOURCE, app_context.watchlist.by_id[vendor], date(2020, 10, 1), later(12), ignore, tell=False
+                SOURCE, app_context.watchlist.by_id[vendor], date(2020, 10, 1), later(12), ignore, notify=False
             )
             assert report.status in (RunStatus.NEW, RunStatus.NOTHING_NEW), (vendor, report)
         assert actions_stored(app_context) == actions_of(corpus, wanted)

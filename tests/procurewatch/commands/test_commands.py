@@ -179,7 +179,7 @@ def test_two_copies_never_read_a_source_at_once(tmp_path: Path) -> None:
             first.kill()
             first.communicate()
         assert second.returncode == 3
-        assert "another Procurewatch is reading USAspending" in second.stderr
+        assert "USAspending is being polled by another process" in second.stderr
 
 
 def test_a_source_that_cannot_be_asked_keeps_no_other_from_being_asked(tmp_path: Path) -> None:
@@ -197,7 +197,7 @@ def test_a_source_that_cannot_be_asked_keeps_no_other_from_being_asked(tmp_path:
             done = run(tmp_path, "poll", **asked, **paced, **own)
     assert "subawards: nothing matches" in done.stdout
     assert "assistance: nothing matches" in done.stdout
-    assert "another Procurewatch is reading USAspending" in done.stderr
+    assert "USAspending is being polled by another process" in done.stderr
     assert "procurewatch: samnotices: " in done.stderr
     assert done.returncode == 2
 

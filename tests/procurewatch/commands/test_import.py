@@ -68,7 +68,7 @@ def test_an_archive_is_stored_and_told_only_when_asked(archive: Path, tmp_path: 
     assert stored(folder) == (["CONT_AWD_70CTD024C00000001_7012_-NONE-_-NONE-"], 0)
     again = run(folder, "import", "fpds", str(archive))
     assert "nothing new" in again.stdout
-    assert run(folder, "import", "fpds", "--tell-feeds", str(archive)).returncode == 0
+    assert run(folder, "import", "fpds", "--notify", str(archive)).returncode == 0
     assert stored(folder)[0] == ["CONT_AWD_70CTD024C00000001_7012_-NONE-_-NONE-"]
 
 
@@ -90,7 +90,7 @@ def test_what_was_read_before_a_wrong_file_is_kept(saved: Path, tmp_path: Path) 
     wrong.write_text("<html></html>", encoding="utf-8")
     ended = run(tmp_path / "data", "import", "dod", str(saved), str(wrong))
     assert ended.returncode == 1
-    assert "are kept" in ended.stderr
+    assert "so far are stored" in ended.stderr
     assert stored(tmp_path / "data") == (["DOD_4532001_1_1"], 1)
 
 

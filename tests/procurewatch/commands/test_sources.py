@@ -27,8 +27,8 @@ def test_every_source_is_told_and_what_it_lacks(tmp_path: Path) -> None:
     for source in SOURCES.values():
         assert source.title in told.stdout
         if source.api_key_header:
-            assert f"it needs a key: set PROCUREWATCH_SOURCES__{source.name.upper()}__KEY" in told.stdout
-    assert "turned off" in told.stdout, "FPDS"
+            assert f"needs a key: set PROCUREWATCH_SOURCES__{source.name.upper()}__KEY" in told.stdout
+    assert "disabled" in told.stdout, "FPDS"
     only = run(tmp_path, "sources", **HOURS, PROCUREWATCH_ONLY_SOURCES=json.dumps(["dod"]))
     assert only.stdout.count("not among only_sources") == len(SOURCES) - 1
 

@@ -62,8 +62,8 @@ def desk_at(source: str, folder: Path, *wrong: str) -> Iterator[AppContext]:
             "babel-street",
             "clearview-ai",
             "palantir",
-            signed_days=1461,
-            sweep_days=1461,
+            lookback_days=1461,
+            full_sweep_days=1461,
         ) as app_context,
     ):
         yield app_context

@@ -229,8 +229,8 @@ def test_sources_that_are_not_asked_say_why(tmp_path: Path, server: CityServer) 
         settings = settings_at(tmp_path, server.base_url, sources=own)
         left_out = {finding.check: finding.message for finding in examine(settings) if finding.result is Result.SKIPPED}
         named = results([finding for finding in examine(settings, only=["suburb"]) if finding.sources == ("suburb",)])
-    assert left_out["Suburb"] == "turned off."
-    assert left_out["Keyed city"] == "it needs a key: set PROCUREWATCH_SOURCES__KEYED__KEY."
+    assert left_out["Suburb"] == "disabled."
+    assert left_out["Keyed city"] == "needs a key: set PROCUREWATCH_SOURCES__KEYED__KEY."
     assert named == GOOD | dict.fromkeys(NAMES, Result.OK), "a source that is named is asked even so"
 
 

@@ -70,7 +70,7 @@ def app_context(polled: Path, tmp_path: Path) -> Iterator[AppContext]:
 
 def desk_of(database: Database, folder: Path, **settings: Any) -> AppContext:
     """Open a desk over a database, with a token to review with."""
-    given: dict[str, Any] = {"web_token": SecretStr(TOKEN), "requests_a_minute": 100_000, **settings}
+    given: dict[str, Any] = {"web_token": SecretStr(TOKEN), "requests_per_minute": 100_000, **settings}
     told = settings_for("http://127.0.0.1:9", folder, **given)
     return AppContext(settings=told, database=database, watchlist=few(), stop=threading.Event())
 

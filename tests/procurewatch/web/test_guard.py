@@ -89,7 +89,7 @@ def test_a_body_too_large_or_of_unknown_length_is_not_read(client: Client) -> No
 
 def test_requests_are_counted_by_client(polled: Path, tmp_path: Path) -> None:
     with closing(open_database(f"sqlite:///{polled}")) as database:
-        app_context = desk_of(database, tmp_path, requests_a_minute=5)
+        app_context = desk_of(database, tmp_path, requests_per_minute=5)
         with served(app_context) as address, Client(base_url=address) as client:
             by = [client.get("/style.css", headers={"X-Forwarded-For": "9.9.9.9, 203.0.113.1"}) for _ in range(12)]
             assert [answer.status_code for answer in by[:5]] == [200] * 5
@@ -104,7 +104,7 @@ def statuses(polled: Path, folder: Path, told: list[list[tuple[str, str]]], *, a
     """Return how requests with these headers are answered where each client may ask so many in a minute."""
     with (
         closing(open_database(f"sqlite:///{polled}")) as database,
-        served(desk_of(database, folder, requests_a_minute=a_minute)) as address,
+        served(desk_of(database, folder, requests_per_minute=a_minute)) as address,
         Client(base_url=address) as client,
     ):
         return [client.get("/style.css", headers=headers).status_code for headers in told]

@@ -39,8 +39,8 @@ def server() -> Iterator[FaultySamOpportunities]:
 
 
 @contextmanager
-def desk_of(server: FaultySamOpportunities, folder: Path, *, requests_a_day: int = 100) -> Iterator[AppContext]:
-    asked = {"base_url": server.base_url, "key": KEY, "requests_a_day": requests_a_day}
+def desk_of(server: FaultySamOpportunities, folder: Path, *, requests_per_day: int = 100) -> Iterator[AppContext]:
+    asked = {"base_url": server.base_url, "key": KEY, "requests_per_day": requests_per_day}
     with app_context_with({"samnotices": asked}, folder, "clearview-ai") as app_context:
         yield app_context
 
@@ -83,7 +83,7 @@ def test_a_text_that_cannot_be_had_today_is_neither_lost_nor_told_as_gone(
     with desk_of(server, tmp_path) as app_context:
         poll(app_context, FIRST)
         server.amend(1, 2, postedDate=(FIRST + DAY).isoformat())
-    with desk_of(server, tmp_path, requests_a_day=6) as app_context:  # two are spent, and three are kept for others
+    with desk_of(server, tmp_path, requests_per_day=6) as app_context:  # two are spent, and three are kept for others
         assert poll(app_context, FIRST + DAY) == []
         (row,) = records(app_context)
         assert row.description.endswith("One hundred licenses.")

@@ -1,4 +1,4 @@
-"""Text from outside made safe to show, and amounts, dates and times as a reader is to see them."""
+"""Cleans text from sources and formats amounts, dates and times."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ MAX_TEXT_LENGTH = 20_000
 MINUS = "\N{MINUS SIGN}"
 ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
 
-# Vertical tab, form feed, NEL, line and paragraph separators: a line break to a reader, an error or a surprise to XML.
+# Vertical tab, form feed, NEL, line and paragraph separators. XML forbids or changes some of these.
 _LINE_BREAKS = re.compile("\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
-# Controls, lone surrogates and noncharacters are not text (and mostly not XML). The bidi controls are: they are
-# removed because they let a description show other words, or another order of digits, than it holds.
+# Control characters, lone surrogates and noncharacters, which XML mostly forbids, and bidi controls, with which a text
+# can display other words or digits than it contains.
 _NONCHARACTERS = "".join(chr(plane * 0x10000 + low) for plane in range(17) for low in (0xFFFE, 0xFFFF))
 _UNWANTED = re.compile(
     "[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f"
@@ -24,36 +24,36 @@ _UNWANTED = re.compile(
 
 
 def clean(text: str) -> str:
-    """Return the text as it may stand in XML and HTML once escaped; line breaks become "\\n"."""
+    """Return the text without characters that XML and HTML do not allow; line breaks become "\\n"."""
     if text.isascii() and text.isprintable():
-        return text  # most of what comes by, and there is much of it
+        return text  # the common case, and fast
     return _UNWANTED.sub("", _LINE_BREAKS.sub("\n", text))
 
 
 def one_line(text: str) -> str:
-    """Return the cleaned text on one line, without runs of spaces."""
+    """Return the cleaned text on one line, with single spaces."""
     return " ".join(clean(text).split())
 
 
-def shorten(text: str, longest: int) -> str:
-    """Return the text cut to `longest` characters, the last one an ellipsis when something was cut."""
-    return text if len(text) <= longest else text[: longest - 1].rstrip() + ELLIPSIS
+def shorten(text: str, max_length: int) -> str:
+    """Return the text cut to `max_length` characters, ending in an ellipsis if it was cut."""
+    return text if len(text) <= max_length else text[: max_length - 1].rstrip() + ELLIPSIS
 
 
-def excerpt(text: str, longest: int) -> str:
-    """Return the beginning of a text from upstream, cleaned and on one line; of a huge one only that much is read."""
-    beginning = one_line(text[: 4 * longest])
-    cut = len(text) > 4 * longest and len(beginning) <= longest
-    return shorten(beginning + ELLIPSIS if cut else beginning, longest)
+def excerpt(text: str, max_length: int) -> str:
+    """Return the beginning of a text, cleaned and on one line. Only the beginning of a huge text is processed."""
+    beginning = one_line(text[: 4 * max_length])
+    cut = len(text) > 4 * max_length and len(beginning) <= max_length
+    return shorten(beginning + ELLIPSIS if cut else beginning, max_length)
 
 
 def format_money(amount: Decimal) -> str:
-    """Return US dollars as $1,234.56, below zero with a minus sign in front."""
+    """Return US dollars as $1,234.56, with a leading minus sign if negative."""
     return f"{MINUS if amount < 0 else ''}${abs(amount):,.2f}"
 
 
 def format_short_money(amount: Decimal) -> str:
-    """Return US dollars to two or three digits, for a chart: $2.3M, $787K, $45."""
+    """Return US dollars to two or three digits: $2.3M, $787K, $45."""
     for size, letter in ((10**9, "B"), (10**6, "M"), (10**3, "K")):
         if abs(amount) >= size:
             count = abs(amount) / size
@@ -63,17 +63,17 @@ def format_short_money(amount: Decimal) -> str:
 
 
 def format_signed_money(amount: Decimal) -> str:
-    """Return US dollars with the sign of a change: +$1,234.56, or with a minus sign."""
+    """Return US dollars with a plus or minus sign: +$1,234.56."""
     return f"+{format_money(amount)}" if amount > 0 else format_money(amount)
 
 
 def format_date(value: date | None) -> str:
-    """Return a date as 2024-09-30; "not stated" when there is none."""
+    """Return a date as 2024-09-30, or "not stated"."""
     return value.isoformat() if value else NOT_STATED
 
 
 def to_utc(value: datetime) -> datetime:
-    """Return a time in UTC to the second, as feeds carry it."""
+    """Return a time in UTC, to the second."""
     return value.astimezone(UTC).replace(microsecond=0)
 
 

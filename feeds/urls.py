@@ -1,11 +1,10 @@
-"""Where everything of a built site is: every path and link is made here and nowhere else.
+"""Paths and links of the site. No other module builds them.
 
-A site is the same as files on a static host and served: `index.html`, `style.css`, `icon.svg`, `feeds.opml`,
-`health.atom`, `all.atom`, `vendor/<id>.atom`, `agency/<sub-agency code>.atom`, `category/<slug>.atom` (each also
-`.rss` and `.json`) and `awards/<name>.html`. Paths are relative to its root, and pages link with them.
+Static and served sites have the same paths: `index.html`, `style.css`, `icon.svg`, `feeds.opml`, `health.atom`,
+`all.atom`, `vendor/<id>.atom`, `agency/<sub-agency code>.atom`, `category/<slug>.atom` (each also as `.rss` and
+`.json`) and `awards/<name>.html`. Pages link with paths relative to the site's root.
 
-A feed cannot: a reader sees it far from the site. With a base URL its entries link to the award page there. Without
-one (files on somebody's disk) they link to the official page instead, so that no reader is sent to a dead file.
+Feed entries need absolute links. With a base URL they link to the award's page, without one to the official page.
 """
 
 from __future__ import annotations
@@ -24,8 +23,8 @@ ICON = "icon.svg"
 OPML = "feeds.opml"
 SEARCH = "search"
 REVIEW = "review"
-SCRIPTS = "assets"  # the folder of the scripts; only a served site has any
-HEALTH = "health"  # the feed of the sources' own troubles, with a format's ending
+SCRIPTS = "assets"  # folder of the scripts; only a served site has it
+HEALTH = "health"  # the feed about the state of the sources, without its suffix
 
 USASPENDING = "https://www.usaspending.gov/"
 
@@ -36,7 +35,7 @@ _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)", re.IGNORECASE)
 
 
 class FeedKind(StrEnum):
-    """What a feed is about. The value is part of its path and of its id."""
+    """What a feed covers. The value is part of the feed's path and id."""
 
     ALL = "all"
     VENDOR = "vendor"
@@ -45,7 +44,7 @@ class FeedKind(StrEnum):
 
 
 class SubjectKind(StrEnum):
-    """What a page that gathers many records is about. The value is part of its path."""
+    """What a summary page covers. The value is part of the page's path."""
 
     VENDOR = "vendor"
     AGENCY = "agency"
@@ -54,7 +53,7 @@ class SubjectKind(StrEnum):
 
 
 class FeedFormat(StrEnum):
-    """How a feed is written. The value is the end of its path."""
+    """A feed format. The value is the suffix of the feed's path."""
 
     ATOM = "atom"
     RSS = "rss"
@@ -78,39 +77,39 @@ def feed_path(kind: FeedKind, slug: str, fmt: FeedFormat) -> str:
 
 
 def subject_path(kind: SubjectKind, slug: str) -> str:
-    """Return the path of the page on a vendor, an agency, a category or a recipient: vendor/clearview-ai.html."""
+    """Return the path of a summary page, such as vendor/clearview-ai.html."""
     return f"{kind}/{_slug_name(slug)}.html"
 
 
 def feed_page(kind: FeedKind, slug: str) -> str:
-    """Return the path of the page on what a feed is about."""
+    """Return the path of the page that belongs to a feed."""
     return INDEX if kind is FeedKind.ALL else f"{kind}/{_slug_name(slug)}.html"
 
 
-def is_named(slug: str, name: str) -> bool:
-    """Whether a slug is what a path calls by this name."""
+def matches_slug(slug: str, name: str) -> bool:
+    """Return whether a path's name stands for this slug."""
     return _slug_name(slug) == name
 
 
 def recipient_slug(name: str, uei: str) -> str:
-    """Return what a recipient is called in a path: its UEI, else the letters and digits of its name."""
+    """Return a recipient's slug: its UEI, else the letters and digits of its name."""
     if re.fullmatch(r"[A-Z0-9]{12}", uei):
         return uei.lower()
     return re.sub(r"[^a-z0-9]+", "-", name.casefold())[:80].strip("-") or name
 
 
 def evidence_path(sha256: str) -> str:
-    """Return where the bytes of a payload are downloaded."""
+    """Return the download path of a stored payload."""
     return f"evidence/{sha256}"
 
 
 def award_page_name(key: str) -> str:
-    """Return a file name (without .html) for an award: safe on any system, no two keys alike, at most 120 long.
+    """Return an award's file name without .html: unique, at most 120 characters, valid on any system.
 
-    A USAspending key is its own name. Any other key keeps what is safe of it and gets a hash, since file systems
-    that ignore case, forbid characters or reserve names (CON, NUL) would mix keys up.
+    A USAspending key is used as it is. Other keys get a hash, because file systems may ignore case, forbid characters
+    or reserve names (CON, NUL).
     """
-    return key if _PLAIN_AWARD.fullmatch(key) else f"award-{_hashed(key)}"
+    return key if _PLAIN_AWARD.fullmatch(key) else f"award-{_with_hash(key)}"
 
 
 def award_path(key: str) -> str:
@@ -119,7 +118,7 @@ def award_path(key: str) -> str:
 
 
 def letter_path(key: str) -> str:
-    """Return the path of the request for an award's records, without the ending (.txt, .docx)."""
+    """Return the path of an award's FOIA letter, without its suffix (.txt, .docx)."""
     return f"foia/{award_page_name(key)}"
 
 
@@ -129,7 +128,7 @@ def pack_path(key: str) -> str:
 
 
 def event_anchor(event_id: str) -> str:
-    """Return the id of the element that tells this event on its award's page."""
+    """Return the id of an event's element on its award's page."""
     return "event-" + hashlib.sha256(clean(event_id).encode()).hexdigest()[:16]
 
 
@@ -139,7 +138,7 @@ def event_path(event: StoredEvent) -> str:
 
 
 def official_page(award: StoredRecord) -> str:
-    """Return the address of the award's official page: the one the source gave, else USAspending's."""
+    """Return the URL of the award's official page: the source's, else USAspending's."""
     url = clean(award.url).strip()
     if not re.match(r"https?://[^/\s]", url, re.IGNORECASE):
         url = f"{USASPENDING}award/{quote(clean(award.key), safe='-_')}/"
@@ -147,12 +146,12 @@ def official_page(award: StoredRecord) -> str:
 
 
 def site_url(base_url: str, path: str) -> str:
-    """Return the absolute address of a path of a site that lives at `base_url`."""
+    """Return the absolute URL of a path of the site at `base_url`."""
     return f"{base_url.rstrip('/')}/{path}"
 
 
 def permalink(base_url: str | None, event: StoredEvent) -> str:
-    """Return where an entry's title leads: our page of the award, or the official one when we have no address."""
+    """Return an entry's link: the event on its award's page, or the official page if the site's URL is not known."""
     if base_url is None:
         return official_page(event.record)
     return site_url(base_url, event_path(event))
@@ -160,10 +159,10 @@ def permalink(base_url: str | None, event: StoredEvent) -> str:
 
 def _slug_name(slug: str) -> str:
     plain = _PLAIN_SLUG.fullmatch(slug) and not _RESERVED.fullmatch(slug)
-    return slug if plain else f"x-{_hashed(slug)}"
+    return slug if plain else f"x-{_with_hash(slug)}"
 
 
-def _hashed(text: str) -> str:
+def _with_hash(text: str) -> str:
     safe = re.sub(r"[^A-Za-z0-9_-]+", "-", text)[:80].strip("-")
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:20]
     return f"{safe}-{digest}".lstrip("-")

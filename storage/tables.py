@@ -74,18 +74,18 @@ class RecordRow(SQLModel, table=True):
     type_text: str = _code("the source's words for the kind of award or publication")
     title: str = _text("title", "title of a publication")
     recipient_name: str = _text("recipient_name", "who is paid, as the source writes it", "Recipient")
-    recipient_uei: str = _code("the recipient's Unique Entity ID", "Recipient's UEI", index=True)
+    recipient_uei: str = _code("the recipient's Unique Entity ID", "Recipient UEI", index=True)
     recipient_cage: str = ""
     recipient_state: str = _code("the recipient's state, two letters")
     recipient_parent_name: str = _text(
-        "recipient_parent_name", "the recipient's parent company, as the source knows it", "Recipient's parent"
+        "recipient_parent_name", "the recipient's parent company, as the source knows it", "Recipient parent"
     )
     recipient_parent_uei: str = _code("the parent company's Unique Entity ID")
     agency_code: str = _code("code of the department that buys: 070 is Homeland Security", index=True)
     agency_name: str = _code("the department that buys")
     sub_agency_code: str = _code("code of the agency within it that buys: 7012 is ICE", index=True)
-    sub_agency_name: str = _code("the agency within the department that buys", "Bought by")
-    office: str = _code("the contracting office", "Office")
+    sub_agency_name: str = _code("the agency within the department that buys", "Awarding agency")
+    office: str = _code("the contracting office", "Contracting office")
     funding_agency_name: str = _code("the department that pays")
     funding_sub_agency_name: str = _code("the agency within it that pays")
     obligated: Decimal | None = _cents(

@@ -1,4 +1,4 @@
-"""The facts of an award or an event as pairs of label and value, only those that are known, no two mixed up."""
+"""The details of an award or event as pairs of label and value. Unknown values are left out."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 
-from feeds.entries.titles import NO_MONEY
+from feeds.entries.titles import ZERO_DOLLARS
 from feeds.text import NOT_STATED, clean, format_date, format_money, format_time, one_line, pluralize, to_utc
 from storage.fields import AWARD_ONLY, RECORD_FIELDS
 from storage.models import EventKind, StoredEvent, StoredRecord
 
 LATE_AFTER_DAYS = 7
-# DoD and the Army Corps of Engineers (096) publish contract actions 90 days after signing.
+# DoD and the Army Corps of Engineers publish contract actions 90 days after signing.
 DEFENSE_DELAY = timedelta(days=90)
 
-ANSWERS = {"competed": "Competed", "not-competed": "Not competed"}
-# USAspending's groups of Disaster Emergency Fund Codes; Q is money that is not for disasters or emergencies.
+COMPETITION_LABELS = {"competed": "Competed", "not-competed": "Not competed"}
+# Disaster Emergency Fund Codes (DEFC) as USAspending groups them; Q is funding for neither.
 DISASTERS = {**dict.fromkeys("LMNOPUV", "COVID-19"), **dict.fromkeys("1Z", "infrastructure"), "9": "not specified"}
 NO_DISASTER = "Q"
 
@@ -27,14 +27,14 @@ PLAIN_FIELDS = [
     field for field in RECORD_FIELDS if field.label and field.name in AWARD_ONLY and field.name not in _WORDED
 ]
 
-_CHANGES = {
-    EventKind.EXTENDED: "End of the period",
+_CHANGED_FIELDS = {
+    EventKind.EXTENDED: "Period end",
     EventKind.CEILING_RAISED: "Ceiling",
     EventKind.RECIPIENT_CHANGED: "Recipient",
     EventKind.RECIPIENT_RENAMED: "Recipient",
     EventKind.DEADLINE_MOVED: "Deadline",
-    EventKind.NOTICE_WITHDRAWN: "State",
-    EventKind.DOCUMENT: "State",
+    EventKind.NOTICE_WITHDRAWN: "Status",
+    EventKind.DOCUMENT: "Status",
     EventKind.NOTICE_CHANGED: "Notice",
     EventKind.DESCRIPTION_CHANGED: "Description",
     EventKind.RENUMBERED: "Award key",
@@ -50,7 +50,7 @@ class Detail:
 
 
 def event_details(event: StoredEvent) -> list[Detail]:
-    """Return what changed, this event's amount, the award's amounts, who, when and under which identifiers."""
+    """Return the details of an event: the change, the amounts, parties, dates, product, competition and numbers."""
     award = event.record
     return [
         *_change(event),
@@ -58,27 +58,27 @@ def event_details(event: StoredEvent) -> list[Detail]:
         *amounts(award),
         *_parties(award),
         *dates(event),
-        *_object(award),
+        *_product(award),
         *competition(award),
         *_numbers(award),
-        *_as_published(award),
+        *_publication(award),
     ]
 
 
 def award_details(award: StoredRecord) -> list[Detail]:
-    """Return what is known of the award itself but its amounts: who, when, how it was bought, its identifiers."""
+    """Return the details of an award, without its amounts."""
     seen = [
         Detail("Signed", format_date(award.signed)),
         Detail("Last modified at the source", format_date(award.modified)),
         Detail("First seen", format_time(award.first_seen)),
-        Detail("Last change seen", format_time(award.last_changed)),
+        Detail("Last change first seen", format_time(award.last_changed)),
     ]
     bought = (*competition(award), *payments(award))
-    return [*_parties(award), *seen, *_object(award), *bought, *_numbers(award), *_as_published(award)]
+    return [*_parties(award), *seen, *_product(award), *bought, *_numbers(award), *_publication(award)]
 
 
 def amounts(award: StoredRecord) -> list[Detail]:
-    """Return the award's three amounts, each under its own name; what the source does not state is left out."""
+    """Return each amount that the source states, and the warning if one of them cannot be right."""
     stated = [
         Detail(label, format_money(amount))
         for label, amount in (
@@ -90,12 +90,12 @@ def amounts(award: StoredRecord) -> list[Detail]:
     ]
     stated += [
         Detail(
-            amount.meaning.capitalize() + (", of all awardees together" if amount.shared else ""),
+            amount.meaning.capitalize() + (", shared by all awardees" if amount.shared else ""),
             format_money(amount.dollars),
         )
         for amount in award.amounts
     ]
-    return [*stated, *_known(("Doubtful", award.amount_warning))]
+    return [*stated, *_known(("Amount warning", award.amount_warning))]
 
 
 def competition(award: StoredRecord) -> list[Detail]:
@@ -121,23 +121,23 @@ def _shown(value: object) -> str:
 
 
 def payments(award: StoredRecord) -> list[Detail]:
-    """Return what was paid out and passed on, and from which emergency money."""
+    """Return outlays, emergency funding and subawards."""
     outlays = "" if award.outlays is None else format_money(award.outlays)
     return _known(
-        ("Paid out so far (outlays)", outlays),
-        ("Disaster and emergency money (DEFC)", _disasters(award.disaster_codes)),
+        ("Outlays to date", outlays),
+        ("Disaster and emergency funding (DEFC)", _disasters(award.disaster_codes)),
         ("Subawards reported", _subawards(award)),
     )
 
 
 def _competition(award: StoredRecord) -> str:
-    """Return whether it was competed, with the source's own words where they say more than that."""
+    """Return whether an award was competed, with the source's wording where it says more."""
     extent = one_line(award.extent_competed)
     if award.had_no_fair_opportunity:
-        under = f" (its contract: {extent})" if extent else ""
+        under = f" (parent contract: {extent})" if extent else ""
         return f"Not competed: the order was placed under an exception to fair opportunity{under}"
-    answer = ANSWERS.get(award.competition, "")
-    return f"{answer} ({extent})" if answer and extent.casefold() not in ("", answer.casefold()) else answer or extent
+    label = COMPETITION_LABELS.get(award.competition, "")
+    return f"{label} ({extent})" if label and extent.casefold() not in ("", label.casefold()) else label or extent
 
 
 def _disasters(codes: Sequence[str]) -> str:
@@ -148,12 +148,12 @@ def _disasters(codes: Sequence[str]) -> str:
 def _subawards(award: StoredRecord) -> str:
     if not award.subaward_count:
         return "" if award.subaward_count is None else "none"
-    total = f" (together {format_money(award.subaward_total)})" if award.subaward_total is not None else ""
+    total = f" (total {format_money(award.subaward_total)})" if award.subaward_total is not None else ""
     return f"{award.subaward_count:,}{total}"
 
 
 def dates(event: StoredEvent) -> list[Detail]:
-    """Return signed, published and first seen, all three whether known or not; how late, when late."""
+    """Return the signed, published and first-seen dates, always all three, with the delay if it is long."""
     late = days_late(event)
     delay = f" ({pluralize(late, 'day')} after signing)" if late else ""
     return [
@@ -164,7 +164,7 @@ def dates(event: StoredEvent) -> list[Detail]:
 
 
 def days_late(event: StoredEvent) -> int:
-    """Return the days between signing and our first sight, when more than a week; else 0."""
+    """Return the days from signing until first seen if more than a week, else 0."""
     if event.signed is None:
         return 0
     days = (to_utc(event.first_seen).date() - event.signed).days
@@ -177,12 +177,12 @@ def reporting_delay_note(today: date) -> str:
 
 
 def describe_obligation(amount: Decimal | None) -> str:
-    """Return what an action does to the money: obligates, takes back, or nothing."""
+    """Return an action's obligation, with a note if it is zero or negative."""
     if amount is None:
         return NOT_STATED
     if amount == 0:
-        return f"$0.00 ({NO_MONEY})"
-    return format_money(amount) + (" (taken back)" if amount < 0 else "")
+        return f"$0.00 ({ZERO_DOLLARS})"
+    return format_money(amount) + (" (de-obligated)" if amount < 0 else "")
 
 
 def _this_action(event: StoredEvent) -> list[Detail]:
@@ -198,16 +198,16 @@ def _change(event: StoredEvent) -> list[Detail]:
         if event.kind in (EventKind.FIRST_PURCHASE, EventKind.ROUND_SUM):
             return _known(("Vendor", event.old_value))
         if event.kind is EventKind.DELETED:
-            return _known(("What the source said", event.old_value), ("Dropped because", event.new_value))
+            return _known(("Deleted description", event.old_value), ("Reason for deletion", event.new_value))
         if event.kind is EventKind.WITHDRAWN:
-            return _known(("No longer said to concern", event.old_value), ("Reviewer's note", event.new_value))
-        label = _CHANGES.get(event.kind, "Value")
+            return _known(("No longer matched to", event.old_value), ("Reviewer's note", event.new_value))
+        label = _CHANGED_FIELDS.get(event.kind, "Value")
         details += [
             Detail(f"{label} before", clean(event.old_value) or NOT_STATED),
             Detail(f"{label} now", clean(event.new_value) or NOT_STATED),
         ]
     if event.action and event.action.action_type_text:
-        details.append(Detail("Kind of action", one_line(event.action.action_type_text)))
+        details.append(Detail("Action type", one_line(event.action.action_type_text)))
     if event.earlier_actions > 0:
         details.append(Detail("When first seen", f"already modified {pluralize(event.earlier_actions, 'time')}"))
     return details
@@ -217,15 +217,15 @@ def _parties(award: StoredRecord) -> list[Detail]:
     funder = _within(award.funding_sub_agency_name, award.funding_agency_name)
     awarder = _within(award.sub_agency_name, award.agency_name)
     return _known(
-        ("Bought by", awarder),
-        ("Office", award.office),
-        ("Paid for by", funder if funder != awarder else ""),
+        ("Awarding agency", awarder),
+        ("Contracting office", award.office),
+        ("Funding agency", funder if funder != awarder else ""),
         ("Recipient", _with_uei(award.recipient_name, award.recipient_uei)),
-        ("Recipient's parent", _with_uei(award.recipient_parent_name, award.recipient_parent_uei)),
+        ("Recipient parent", _with_uei(award.recipient_parent_name, award.recipient_parent_uei)),
     )
 
 
-def _object(award: StoredRecord) -> list[Detail]:
+def _product(award: StoredRecord) -> list[Detail]:
     return _known(
         ("Period of performance", _period(award)),
         ("Place of performance", award.place),
@@ -237,21 +237,21 @@ def _object(award: StoredRecord) -> list[Detail]:
 def _numbers(award: StoredRecord) -> list[Detail]:
     return _known(
         ("Solicitation", award.solicitation),
-        ("Kind of award", award.type_text),
+        ("Award type", award.type_text),
         ("Award number (PIID)", award.piid),
-        ("Ordered under (parent PIID)", award.parent_piid),
+        ("Parent PIID", award.parent_piid),
     )
 
 
-def _as_published(record: StoredRecord) -> list[Detail]:
-    """Return what a publication says besides: its title, until when it may be answered, its own facts and files."""
+def _publication(record: StoredRecord) -> list[Detail]:
+    """Return the details that only publications have."""
     due = format_time(record.deadline) if record.deadline else ""
     return _known(
         ("Title", record.title),
         ("Modification", record.modification),
         ("Corrects", record.corrects),
-        ("Answers due", due),
-        ("State", record.state),
+        ("Responses due", due),
+        ("Status", record.state),
         *record.facts,
         *((f"File: {title or 'attachment'}", url) for title, url in record.attachments),
     )

@@ -1,4 +1,4 @@
-"""Events told to a reader: what happened, who bought what from whom for how much, when, and why it is told."""
+"""Feed entries: an event with its title, details, dates and the reasons for the match."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SUMMARY_DESCRIPTION = 300
 
 @dataclass(frozen=True, slots=True)
 class EntryCategory:
-    """What an entry is filed under: `term` is the id, `scheme` says of what kind, `label` is for people."""
+    """A category of an entry: `scheme` is the kind of category, `term` its id, `label` is for readers."""
 
     scheme: str
     term: str
@@ -31,7 +31,7 @@ class EntryCategory:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why an award concerns a vendor: the matcher's sentence and the words it saw, where they stood."""
+    """Why a record matched a vendor: the matcher's sentence and the matched words in their fields."""
 
     vendor_id: str
     vendor_name: str
@@ -42,7 +42,7 @@ class Reason:
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One event, ready for any format.
+    """One event, independent of feed formats.
 
     `id` is the event's id. `title` and `summary` are cleaned plain text on one line. `link` is the permalink,
     `official_url` the source's page; without a site both are the same. `record_key` is "" for an entry about a source.
@@ -75,7 +75,7 @@ class Entry:
 
 
 def entry_for(event: StoredEvent, permalink: Callable[[StoredEvent], str]) -> Entry:
-    """Return the event as an entry. `permalink` says where its title leads."""
+    """Return the entry of an event. `permalink` returns its link."""
     award = event.record
     title, link, official = title_for(event), permalink(event), official_page(award)
     texts = {event.action.key: event.action.description} if event.action else {}
@@ -105,7 +105,7 @@ def entry_for(event: StoredEvent, permalink: Callable[[StoredEvent], str]) -> En
 
 
 def in_feed_order(entries: Iterable[Entry]) -> list[Entry]:
-    """Return the entries newest first by first seen, equals as given, none twice."""
+    """Return the entries by first seen, newest first, without duplicates. The sort is stable."""
     once: dict[str, Entry] = {}
     for entry in entries:
         once.setdefault(entry.id, entry)
@@ -113,7 +113,7 @@ def in_feed_order(entries: Iterable[Entry]) -> list[Entry]:
 
 
 def reason_for(match: StoredMatch, award: StoredRecord, action_texts: dict[str, str]) -> Reason:
-    """Return why a vendor matched; `action_texts` are the descriptions of the actions at hand, by key."""
+    """Return why a vendor matched. `action_texts` are descriptions of actions by action key."""
     return Reason(
         vendor_id=match.vendor_id,
         vendor_name=one_line(match.vendor_name),
@@ -124,7 +124,7 @@ def reason_for(match: StoredMatch, award: StoredRecord, action_texts: dict[str, 
 
 
 def _action_description(event: StoredEvent) -> tuple[Piece, ...]:
-    """Return the action's description when it says something else than the award's."""
+    """Return the action's description if it differs from the award's."""
     action = event.action
     if action is None or one_line(action.description) in ("", one_line(event.record.description)):
         return ()
@@ -137,10 +137,10 @@ def _summary(event: StoredEvent, reasons: Sequence[Reason]) -> str:
     if amount is not None or event.action is not None:
         details.append(Detail("Obligated by this action", describe_obligation(amount)))
     details += [*amounts(event.record), *dates(event)]
-    told = "; ".join(f"{detail.label}: {detail.value}" for detail in details) + "."
+    stated = "; ".join(f"{detail.label}: {detail.value}" for detail in details) + "."
     description = excerpt(event.record.description, _SUMMARY_DESCRIPTION)
     quoted = f"\N{LEFT DOUBLE QUOTATION MARK}{description}\N{RIGHT DOUBLE QUOTATION MARK}" if description else ""
-    return one_line(" ".join([quoted, told, *(reason.sentence for reason in reasons)]))
+    return one_line(" ".join([quoted, stated, *(reason.sentence for reason in reasons)]))
 
 
 def _categories(event: StoredEvent) -> tuple[EntryCategory, ...]:

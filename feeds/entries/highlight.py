@@ -1,4 +1,4 @@
-"""Which words made a record match: the fields they stand in, cut into marked and unmarked pieces."""
+"""Highlights the words that made a record match."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from feeds.entries.matches import published_matches
 from feeds.text import ELLIPSIS, MAX_TEXT_LENGTH, clean
 from storage.models import StoredMatch, StoredRecord, StoredSignal
 
-_WHOLE_UP_TO = 400
-_BEFORE, _AFTER = 120, 240
+_FULL_TEXT_LENGTH = 400
+_CHARACTERS_BEFORE, _CHARACTERS_AFTER = 120, 240
 
-_FIELD_WORDS = {
+_FIELD_LABELS = {
     "recipient_name": "Recipient",
-    "recipient_uei": "Recipient's UEI",
-    "recipient_parent_name": "Recipient's parent",
-    "recipient_parent_uei": "Parent's UEI",
+    "recipient_uei": "Recipient UEI",
+    "recipient_parent_name": "Recipient parent",
+    "recipient_parent_uei": "Recipient parent UEI",
     "description": "Award description",
     "action_description": "Action description",
 }
@@ -27,7 +27,7 @@ Span = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A run of cleaned (not yet escaped) text; `marked` when it is what matched."""
+    """A run of cleaned text, not escaped; `marked` if it matched."""
 
     text: str
     marked: bool
@@ -35,27 +35,27 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """The words of one field that made an award match: where they stand, and the field around them."""
+    """The matched words of one field, within the text around them. `where` is the field's label."""
 
-    where: str
+    field: str
     pieces: tuple[Piece, ...]
 
 
 def marked_pieces(text: str, signals: Iterable[StoredSignal]) -> tuple[Piece, ...]:
-    """Return the text in pieces, what the signals point at marked. A text too long to show is cut, and says so."""
+    """Return the text in pieces, with the signals' words marked. A very long text is cut, with a note."""
     cut = len(text) - MAX_TEXT_LENGTH
     shown = text[:MAX_TEXT_LENGTH]
     pieces = _cut(shown, _spans(shown, signals), 0, len(shown))
     if cut > 0:
-        pieces = (*pieces, Piece(f"{ELLIPSIS} [cut here: {cut:,} more characters]", marked=False))
+        pieces = (*pieces, Piece(f"{ELLIPSIS} [shortened: {cut:,} more characters]", marked=False))
     return pieces
 
 
 def quotes(match: StoredMatch, award: StoredRecord, action_texts: Mapping[str, str]) -> tuple[Quote, ...]:
-    """Return what made a match, field by field.
+    """Return the matched words, one quote per field.
 
-    `action_texts` holds the descriptions of the actions at hand by action key. Of a field that is not at hand, and
-    where the stored words are no longer found in it, the words alone are quoted.
+    `action_texts` holds the descriptions of actions by action key. If a field's text is missing or has changed, only
+    the matched words are quoted.
     """
     fields: dict[tuple[str, str], list[StoredSignal]] = {}
     for signal in match.signals:
@@ -67,7 +67,7 @@ def quotes(match: StoredMatch, award: StoredRecord, action_texts: Mapping[str, s
 
 
 def signals_on(award: StoredRecord, field: str, action_key: str = "") -> list[StoredSignal]:
-    """Return the signals of all told matches that point into one field."""
+    """Return the signals in one field, from all published matches."""
     return [
         signal
         for match in published_matches(award)
@@ -77,13 +77,13 @@ def signals_on(award: StoredRecord, field: str, action_key: str = "") -> list[St
 
 
 def _where(field: str) -> str:
-    return _FIELD_WORDS.get(field, field.replace("_", " ").capitalize())
+    return _FIELD_LABELS.get(field, field.replace("_", " ").capitalize())
 
 
 def _field_text(award: StoredRecord, action_texts: Mapping[str, str], field: str, action_key: str) -> str:
     if field == "action_description":
         return action_texts.get(action_key, "")
-    text = getattr(award, field, "") if field in _FIELD_WORDS else ""
+    text = getattr(award, field, "") if field in _FIELD_LABELS else ""
     return text if isinstance(text, str) else ""
 
 
@@ -92,17 +92,17 @@ def _excerpt(text: str, signals: Sequence[StoredSignal]) -> tuple[Piece, ...]:
     if not spans:
         words = dict.fromkeys(clean(signal.text or signal.term) for signal in signals)
         return (Piece(", ".join(filter(None, words)), marked=True),)
-    if len(text) <= _WHOLE_UP_TO:
+    if len(text) <= _FULL_TEXT_LENGTH:
         return _cut(text, spans, 0, len(text))
-    start = max(0, spans[0][0] - _BEFORE)
-    end = min(len(text), min(spans[0][1], spans[0][0] + _WHOLE_UP_TO) + _AFTER)
+    start = max(0, spans[0][0] - _CHARACTERS_BEFORE)
+    end = min(len(text), min(spans[0][1], spans[0][0] + _FULL_TEXT_LENGTH) + _CHARACTERS_AFTER)
     head = (Piece(ELLIPSIS, marked=False),) if start else ()
     tail = (Piece(ELLIPSIS, marked=False),) if end < len(text) else ()
     return (*head, *_cut(text, spans, start, end), *tail)
 
 
 def _spans(text: str, signals: Iterable[StoredSignal]) -> list[Span]:
-    """Return where the signals point, in order, overlaps merged."""
+    """Return the spans of the signals in order, with overlapping ones merged."""
     merged: list[Span] = []
     for start, end in sorted(filter(None, (_span(text, signal) for signal in signals))):
         if merged and start <= merged[-1][1]:
@@ -113,7 +113,7 @@ def _spans(text: str, signals: Iterable[StoredSignal]) -> list[Span]:
 
 
 def _span(text: str, signal: StoredSignal) -> Span | None:
-    # The text may have changed since it matched: a span counts only if the words are still there.
+    # The text may have changed since the match: use a span only if the words are still there.
     words, start, end = signal.text, signal.start, signal.end
     if 0 <= start < end <= len(text) and (not words or text[start:end].casefold() == words.casefold()):
         return start, end
@@ -122,7 +122,7 @@ def _span(text: str, signal: StoredSignal) -> Span | None:
 
 
 def _cut(text: str, spans: Iterable[Span], start: int, end: int) -> tuple[Piece, ...]:
-    """Return text[start:end] in pieces. Cleaning comes after cutting, since spans count the source's characters."""
+    """Return text[start:end] in pieces. Cleaning comes last, because spans count the source's characters."""
     pieces, at = [], start
     for span_start, span_end in spans:
         left, right = max(span_start, at), min(span_end, end)

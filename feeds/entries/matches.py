@@ -12,17 +12,14 @@ _ACRONYMS = frozenset({"dna"})
 
 
 def published_matches(award: StoredRecord) -> tuple[StoredMatch, ...]:
-    """Return the matches readers are told of, best first: never one that a person has yet to look at."""
-    for match in award.matches:
-        if match.band != MatchBand.PUBLISHED:
-            return tuple([match for match in award.matches if match.band == MatchBand.PUBLISHED])
-    return award.matches  # nearly always
+    """Return the published matches, best first: never one that is pending review or rejected."""
+    return tuple(match for match in award.matches if match.band == MatchBand.PUBLISHED)
 
 
 def reseller_match(award: StoredRecord) -> StoredMatch | None:
-    """Return the best match if it is with something other than the recipient (its parent counts as the recipient).
+    """Return the best match if its signals are not about the recipient or the recipient's parent.
 
-    That is what a purchase through a reseller looks like: the description names the product, the payee is another.
+    A purchase through a reseller looks like this: the description names the product of another company.
     """
     best = next(iter(published_matches(award)), None)
     if best is None or not best.signals or any(signal.field.startswith("recipient") for signal in best.signals):
@@ -31,17 +28,17 @@ def reseller_match(award: StoredRecord) -> StoredMatch | None:
 
 
 def buyer_label(award: StoredRecord) -> str:
-    """Return who buys, as closely as the source says."""
+    """Return the buying agency: the sub-agency where it is stated."""
     return shorten_name(award.sub_agency_name or award.agency_name) or "A federal agency"
 
 
 def recipient_label(award: StoredRecord) -> str:
-    """Return who is paid, as the source writes it."""
+    """Return the recipient as the source writes it."""
     return shorten_name(award.recipient_name) or "a recipient not named"
 
 
 def record_label(award: StoredRecord) -> str:
-    """Return what a page calls a record: a publication by its title, a purchase through a reseller by both names."""
+    """Return a record's heading: a publication's title, or the vendor and the reseller, or the recipient."""
     if award.is_publication and award.title:
         return shorten_name(award.title)
     via = reseller_match(award)
@@ -49,12 +46,12 @@ def record_label(award: StoredRecord) -> str:
 
 
 def shorten_name(text: str) -> str:
-    """Return a name or a title from upstream as it may stand in a sentence."""
+    """Return a name or title on one line, short enough for a sentence."""
     return shorten(one_line(text), _LONGEST_NAME)
 
 
 @lru_cache(500)
 def category_label(category: str) -> str:
-    """Return a technology category for people: face_recognition is "face recognition"."""
+    """Return a category for readers: face_recognition is "face recognition"."""
     words = category.replace("_", " ").replace("-", " ").split()
     return one_line(" ".join(word.upper() if word in _ACRONYMS else word for word in words))

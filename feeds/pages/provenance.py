@@ -1,4 +1,4 @@
-"""Which source says what of an award: each fact with those that state it, and side by side where they differ."""
+"""Which source states which detail of an award, and how the sources compare."""
 
 from __future__ import annotations
 
@@ -12,35 +12,35 @@ from feeds.text import NOT_STATED, format_date, format_money, one_line
 from storage.fields import RECORD_FIELDS
 from storage.models import StoredRecord, StoredSourceRecord
 
-# The sources that tell of every contract, and those of every grant: one of them that does not is worth saying.
-TELLERS = {"assistance": ("assistance",)}
-TELLERS_OF_CONTRACTS = ("usaspending", "fpds", "samawards")
-ALWAYS = {"obligated", "exercised", "ceiling", "signed"}
+# Sources expected to have every award of a category; the page says when one of them lacks it.
+SOURCES_BY_CATEGORY = {"assistance": ("assistance",)}
+AWARD_SOURCES = ("usaspending", "fpds", "samawards")
+ALWAYS_COMPARED = {"obligated", "exercised", "ceiling", "signed"}
 LABELS = {field.name: field.label for field in RECORD_FIELDS if field.label}
-# The fields that a fact of the page is made of.
+# The fields that a detail of the page is made of.
 FIELDS = {
     **{label: (name,) for name, label in LABELS.items()},
     "Last modified at the source": ("modified",),
-    "Bought by": ("sub_agency_name", "agency_name"),
-    "Paid for by": ("funding_sub_agency_name", "funding_agency_name"),
+    "Awarding agency": ("sub_agency_name", "agency_name"),
+    "Funding agency": ("funding_sub_agency_name", "funding_agency_name"),
     "Recipient": ("recipient_name",),
     "Period of performance": ("starts", "ends", "may_end"),
     "Product or service (PSC)": ("psc", "psc_text"),
     "Industry (NAICS)": ("naics", "naics_text"),
     "Competition": ("extent_competed", "fair_opportunity"),
-    "Paid out so far (outlays)": ("outlays",),
-    "Disaster and emergency money (DEFC)": ("disaster_codes",),
+    "Outlays to date": ("outlays",),
+    "Disaster and emergency funding (DEFC)": ("disaster_codes",),
     "Subawards reported": ("subaward_count", "subaward_total"),
-    "Kind of award": ("type_text",),
+    "Award type": ("type_text",),
     "Award number (PIID)": ("piid",),
-    "Ordered under (parent PIID)": ("parent_piid",),
+    "Parent PIID": ("parent_piid",),
 }
-OURS = frozenset({"First seen", "Last change seen"})
+OWN_DETAILS = frozenset({"First seen", "Last change first seen"})
 
 
 @dataclass(frozen=True, slots=True)
 class AttributedDetail:
-    """A fact and who states it; "Procurewatch" where it is about our own reading."""
+    """A detail and the sources that state it; "Procurewatch" for what it recorded itself."""
 
     detail: Detail
     stated_by: str
@@ -48,7 +48,9 @@ class AttributedDetail:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceComparison:
-    """A table: for each source its title, and for each row its label and what each source says, never summed."""
+    """A table of what each source states: `rows` are (label, one value per source). `missing` sources lack the award;
+    `deleted` says which source deleted it, when and why.
+    """
 
     sources: tuple[str, ...]
     rows: tuple[tuple[str, tuple[str, ...]], ...]
@@ -57,59 +59,54 @@ class SourceComparison:
 
 
 def attribute_details(
-    details: Sequence[Detail], award: StoredRecord, said: Sequence[StoredSourceRecord], titles: Mapping[str, str]
+    details: Sequence[Detail], award: StoredRecord, sources: Sequence[StoredSourceRecord], titles: Mapping[str, str]
 ) -> list[AttributedDetail]:
-    """Return each fact with the titles of the sources that state it."""
-    own = titles.get(award.source, award.source)
+    """Return each detail with the titles of the sources that state it."""
     attributed = []
     for detail in details:
-        stated_by = "Procurewatch" if detail.label in OURS else _tellers(detail, award, said, titles) or own
+        if detail.label in OWN_DETAILS:
+            stated_by = "Procurewatch"
+        else:
+            stated = {name: getattr(award, name) for name in FIELDS.get(detail.label, ())}
+            names = [row.source for row in sources if any(_states(row, name, stated[name]) for name in stated)]
+            stated_by = ", ".join(_title(name, titles) for name in names or [award.source])
         attributed.append(AttributedDetail(detail, stated_by))
     return attributed
 
 
 def compare_sources(
-    award: StoredRecord, said: Sequence[StoredSourceRecord], titles: Mapping[str, str]
+    award: StoredRecord, sources: Sequence[StoredSourceRecord], titles: Mapping[str, str]
 ) -> SourceComparison | None:
-    """Return what the sources say of an award, `None` for what is told by one source by its nature."""
-    if not said:
+    """Return a comparison of the award's sources, `None` for a publication, which has only one."""
+    if not sources:
         return None
     rows = []
     for name, label in LABELS.items():
-        values = tuple(_value(one, name) for one in said)
-        if name in ALWAYS or len(set(values) - {NOT_STATED}) > 1:
+        values = tuple(_value(row, name) for row in sources)
+        if len(set(values) - {NOT_STATED}) > (name not in ALWAYS_COMPARED):
             rows.append((label, values))
-    rows = [row for row in rows if set(row[1]) != {NOT_STATED}]
     rows += [
-        ("Actions told", tuple(f"{one.actions:,}" for one in said)),
-        ("Last modified there", tuple(format_date(one.modified) for one in said)),
-        ("First seen there", tuple(format_date(one.first_seen.date()) for one in said)),
+        ("Actions", tuple(f"{row.actions:,}" for row in sources)),
+        ("Last modified by the source", tuple(format_date(row.modified) for row in sources)),
+        ("First seen", tuple(format_date(row.first_seen.date()) for row in sources)),
     ]
-    told = {one.source for one in said}
-    tellers = TELLERS.get(award.category, TELLERS_OF_CONTRACTS)
+    present = {row.source for row in sources}
+    expected = SOURCES_BY_CATEGORY.get(award.category, AWARD_SOURCES)
     return SourceComparison(
-        sources=tuple(_title(one.source, titles) for one in said),
+        sources=tuple(_title(row.source, titles) for row in sources),
         rows=tuple(rows),
-        missing=tuple(_title(name, titles) for name in tellers if name in titles and name not in told),
-        deleted=tuple(
-            f"{_title(one.source, titles)} dropped it on {one.deleted_on}: "
-            f"{one_line(one.deletion_reason) or 'no reason given'}"
-            for one in said
-            if one.deleted_on
-        ),
+        missing=tuple(_title(name, titles) for name in expected if name in titles and name not in present),
+        deleted=tuple(_deletion(row, titles) for row in sources if row.deleted_on),
     )
 
 
-def _tellers(detail: Detail, award: StoredRecord, said: Sequence[StoredSourceRecord], titles: Mapping[str, str]) -> str:
-    """Return who states at least one part of a fact as it is shown."""
-    stated = {name: getattr(award, name) for name in FIELDS.get(detail.label, ())}
-    return ", ".join(
-        _title(one.source, titles) for one in said if any(_says(one, name, value) for name, value in stated.items())
-    )
+def _deletion(row: StoredSourceRecord, titles: Mapping[str, str]) -> str:
+    reason = one_line(row.deletion_reason) or "no reason given"
+    return f"{_title(row.source, titles)} deleted it on {row.deleted_on}: {reason}"
 
 
-def _says(said: StoredSourceRecord, name: str, value: object) -> bool:
-    own = said.facts.get(name)
+def _states(row: StoredSourceRecord, name: str, value: object) -> bool:
+    own = row.facts.get(name)
     return own is not None and own == (list(value) if isinstance(value, tuple) else value)
 
 
@@ -117,8 +114,8 @@ def _title(source: str, titles: Mapping[str, str]) -> str:
     return one_line(titles.get(source, source))
 
 
-def _value(said: StoredSourceRecord, name: str) -> str:
-    value = said.facts.get(name)
+def _value(row: StoredSourceRecord, name: str) -> str:
+    value = row.facts.get(name)
     if isinstance(value, Decimal):
         return format_money(value)
     return format_date(value) if isinstance(value, date) else one_line(str(value or "")) or NOT_STATED

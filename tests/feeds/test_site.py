@@ -144,7 +144,7 @@ def test_award_page_shows_actions_evidence_and_feeds() -> None:
     text = " ".join(pages(built())[f"awards/{CLEARVIEW.key}.html"].text_content().split())
     for words in (
         "P00005 2023-09-12 $787,500.00",
-        "$0.00 (no money moved)",
+        "$0.00 (no funds obligated)",
         evidence(CLEARVIEW).sha256,
         evidence(CLEARVIEW).url,
         "Obligated to date$2,287,500.00",
@@ -197,9 +197,9 @@ def test_award_page_says_how_it_was_bought_and_paid_and_who_says_so() -> None:
         "Solicitation procedure ONLY ONE SOURCE USAspending",
         "Set-aside 8(A) SOLE SOURCE USAspending",
         "Pricing FIRM FIXED PRICE USAspending, FPDS",
-        "Paid out so far (outlays) $1,787,500.00 USAspending",
-        "Disaster and emergency money (DEFC) N (COVID-19) USAspending, FPDS",
-        "Subawards reported 2 (together $250,000.50) USAspending",
+        "Outlays to date $1,787,500.00 USAspending",
+        "Disaster and emergency funding (DEFC) N (COVID-19) USAspending, FPDS",
+        "Subawards reported 2 (total $250,000.50) USAspending",
         "never add them to it",
     ):
         assert words in section, words

@@ -78,8 +78,8 @@ def _page(context: WebContext, kind: SubjectKind, find: Find) -> Callable[[str, 
 
 
 def _vendor(context: WebContext, session: Session, frame: PageContext, name: str) -> SubjectPage | None:
-    listed = next((each for each in context.app.watchlist.vendors if urls.is_named(each.id, name)), None)
-    stored = next((each for each in known_vendors(session) if urls.is_named(each[0], name)), None)
+    listed = next((each for each in context.app.watchlist.vendors if urls.matches_slug(each.id, name)), None)
+    stored = next((each for each in known_vendors(session) if urls.matches_slug(each[0], name)), None)
     slug = listed.id if listed else stored[0] if stored else None
     if slug is None:
         return None
@@ -104,7 +104,7 @@ def _vendor(context: WebContext, session: Session, frame: PageContext, name: str
 
 
 def _agency(_room: WebContext, session: Session, frame: PageContext, name: str) -> SubjectPage | None:
-    found = next((each for each in known_agencies(session) if urls.is_named(each[0], name)), None)
+    found = next((each for each in known_agencies(session) if urls.matches_slug(each[0], name)), None)
     if found is None:
         return None
     code, title = found
@@ -128,7 +128,7 @@ def _category(context: WebContext, session: Session, frame: PageContext, name: s
         **{vendor.category: "" for vendor in context.app.watchlist.vendors},
         **context.app.watchlist.categories,
     }
-    slug = next((each for each in known if urls.is_named(each, name)), None)
+    slug = next((each for each in known if urls.matches_slug(each, name)), None)
     if slug is None:
         return None
     title = known[slug] or category_label(slug)
@@ -147,7 +147,7 @@ def _category(context: WebContext, session: Session, frame: PageContext, name: s
 
 
 def _recipient(_room: WebContext, session: Session, frame: PageContext, name: str) -> SubjectPage | None:
-    found = [each for each in recipients_seen(session) if urls.is_named(urls.recipient_slug(*each), name)]
+    found = [each for each in recipients_seen(session) if urls.matches_slug(urls.recipient_slug(*each), name)]
     if not found:
         return None
     title = found[0][0]

@@ -90,7 +90,7 @@ def test_an_entry_says_how_the_award_was_competed_and_priced() -> None:
         ({"extent_competed": "competitively procured", "category": "announcement"}, "competitively procured"),
         (NO_FAIR_OPPORTUNITY,
          "Not competed: the order was placed under an exception to fair opportunity"
-         " (its contract: FULL AND OPEN COMPETITION)"),
+         " (parent contract: FULL AND OPEN COMPETITION)"),
     ],
 )  # fmt: skip
 def test_competition_is_said_in_words_beside_the_sources_own(facts: dict[str, Any], words: str) -> None:
@@ -109,7 +109,7 @@ def test_competition_is_said_in_words_beside_the_sources_own(facts: dict[str, An
 )
 def test_disaster_money_is_named(codes: tuple[str, ...], words: str | None) -> None:
     labelled = {fact.label: fact.value for fact in payments(replace(CLEARVIEW, disaster_codes=codes))}
-    assert labelled.get("Disaster and emergency money (DEFC)") == words
+    assert labelled.get("Disaster and emergency funding (DEFC)") == words
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_disaster_money_is_named(codes: tuple[str, ...], words: str | None) -> N
         (None, None, None),
         (0, None, "none"),
         (2, None, "2"),
-        (3029, "10845840904.67", "3,029 (together $10,845,840,904.67)"),
+        (3029, "10845840904.67", "3,029 (total $10,845,840,904.67)"),
     ],
 )
 def test_subawards_are_counted_and_their_sum_stands_apart(
@@ -130,8 +130,8 @@ def test_subawards_are_counted_and_their_sum_stands_apart(
 
 
 def test_zero_and_negative_actions_say_so() -> None:
-    assert "$0.00 (no money moved)" in told(event(CLEARVIEW, CLEARVIEW_ACTIONS[1])).content_html
-    assert "\u2212$1,402,838.41 (taken back)" in told(event(PALANTIR, PALANTIR_ACTIONS[0])).content_html
+    assert "$0.00 (no funds obligated)" in told(event(CLEARVIEW, CLEARVIEW_ACTIONS[1])).content_html
+    assert "\u2212$1,402,838.41 (de-obligated)" in told(event(PALANTIR, PALANTIR_ACTIONS[0])).content_html
 
 
 def test_a_key_that_changed_stands_before_and_after() -> None:
@@ -182,12 +182,12 @@ def test_spans_that_do_not_fit_are_found_again_or_left() -> None:
 
 
 def test_words_of_a_field_not_at_hand_are_still_quoted() -> None:
-    where = [quote.where for quote in quotes(BABEL.matches[0], BABEL, {})]
+    where = [quote.field for quote in quotes(BABEL.matches[0], BABEL, {})]
     assert where == ["Award description", "Action description"]
     assert quotes(BABEL.matches[0], BABEL, {})[1].pieces == (Piece("BABEL STREET", marked=True),)
 
 
 def test_a_huge_description_is_cut_and_says_so() -> None:
     entry = told(event(replace(CLEARVIEW, description="CLEARVIEW " * 100_000), CLEARVIEW_ACTIONS[0]))
-    assert "[cut here: 980,000 more characters]" in entry.content_html
+    assert "[shortened: 980,000 more characters]" in entry.content_html
     assert len(entry.content_html) < 100_000

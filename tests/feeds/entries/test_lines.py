@@ -38,9 +38,9 @@ def test_what_is_not_public_yet() -> None:
 def test_the_health_of_the_sources_in_a_line() -> None:
     titles = {"usaspending": "USAspending", "fpds": "FPDS"}
     assert health_line([SOUND, BROKEN], titles) == (
-        "1 source answers, last read 2026-11-23 06:00 UTC. "
-        "FPDS could not be read since 2026-11-23 06:00 UTC: no answer from <b>fpds</b>."
+        "1 source is available, last polled 2026-11-23 06:00 UTC. "
+        "FPDS unavailable since 2026-11-23 06:00 UTC: no answer from <b>fpds</b>."
     )
-    assert health_line([replace(SOUND, last_run=None)], titles) == "No source has been asked yet."
+    assert health_line([replace(SOUND, last_run=None)], titles) == "No source has been polled yet."
     never = replace(BROKEN, incident=None, last_good=None)
-    assert health_line([never], titles) == "FPDS has not answered yet: no answer from <b>fpds</b>."
+    assert health_line([never], titles) == "FPDS has never been available: no answer from <b>fpds</b>."

@@ -25,8 +25,8 @@ def test_an_incident_is_one_entry_and_its_end_another() -> None:
     over = replace(INCIDENT, ended=BEGAN + timedelta(hours=30), failures=9)
     again, ended = incident_entries([over], TITLES, LINK)
     assert began.id == again.id != ended.id
-    assert began.title == "War.gov contract announcements: not readable since 2026-11-20 06:00 UTC (blocked)"
-    assert ended.title.startswith("War.gov contract announcements: readable again after 30 hours")
+    assert began.title == "War.gov contract announcements: unavailable since 2026-11-20 06:00 UTC (blocked)"
+    assert ended.title.startswith("War.gov contract announcements: available again after 30 hours")
     assert (began.first_seen, ended.first_seen) == (BEGAN, over.ended)
     assert "<script>" not in began.content_html
 

@@ -53,11 +53,12 @@ def ended(why: str) -> StoredEvent:
         ),
         (
             event(CLEARVIEW, CLEARVIEW_ACTIONS[1]),
-            f"{ICE} modifies (P00001) its award to CLEARVIEW AI, INC.: no money moved (Clearview AI)",
+            f"{ICE} modifies (P00001) its award to CLEARVIEW AI, INC.: no funds obligated (Clearview AI)",
         ),
         (
             event(CLEARVIEW, replace(CLEARVIEW_ACTIONS[1], action_type_text="CHANGE ORDER")),
-            f"{ICE} modifies (P00001) its award to CLEARVIEW AI, INC.: no money moved (change order) (Clearview AI)",
+            f"{ICE} modifies (P00001) its award to CLEARVIEW AI, INC.: no funds obligated (change order) "
+            "(Clearview AI)",
         ),
         (
             event(CLEARVIEW, replace(CLEARVIEW_ACTIONS[3], action_type_text="FUNDING ONLY ACTION")),
@@ -65,7 +66,7 @@ def ended(why: str) -> StoredEvent:
         ),
         (
             event(PALANTIR, PALANTIR_ACTIONS[0]),
-            f"{ICE} takes back $1,402,838.41 (P00007) from its award to PALANTIR TECHNOLOGIES INC. (Palantir)",
+            f"{ICE} de-obligates $1,402,838.41 (P00007) from its award to PALANTIR TECHNOLOGIES INC. (Palantir)",
         ),
         (
             event(BABEL, BABEL_ACTIONS[1], EventKind.OPTION_EXERCISED),
@@ -131,7 +132,7 @@ def test_amounts_are_never_mixed_up() -> None:
     vehicle = replace(CLEARVIEW, category="idv", ceiling=Decimal("9200000"))
     empty = replace(NEW, record=vehicle, amount=Decimal(0))
     assert title_for(empty).startswith(
-        f"{ICE} opens an ordering contract with CLEARVIEW AI, INC.: ceiling $9,200,000.00"
+        f"{ICE} awards an ordering contract (IDV) to CLEARVIEW AI, INC.: ceiling $9,200,000.00"
     )
 
 

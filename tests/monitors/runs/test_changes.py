@@ -105,13 +105,13 @@ CHANGES: list[tuple[Sequence[Record], Record, EventKind, str]] = [
         (MODIFIED,),
         acted(MODIFIED, "P00008", "2026-10-17", "0.00", **ADMINISTRATIVE),
         EventKind.MODIFIED,
-        "modifies (P00008) its award to CLEARVIEW AI, INC.: no money moved (other administrative action)",
+        "modifies (P00008) its award to CLEARVIEW AI, INC.: no funds obligated (other administrative action)",
     ),
     (
         (MODIFIED,),
         acted(MODIFIED, "P00010", "2026-11-17", "0.00", action_type="F", action_type_text="TERMINATE FOR CONVENIENCE"),
         EventKind.TERMINATED,
-        "terminates for convenience (P00010) its award to CLEARVIEW AI, INC.: no money moved",
+        "terminates for convenience (P00010) its award to CLEARVIEW AI, INC.: no funds obligated",
     ),
     (
         (FROM_SAM,),
@@ -125,7 +125,7 @@ CHANGES: list[tuple[Sequence[Record], Record, EventKind, str]] = [
         EventKind.RENUMBERED,
         f"award 70CMSD21P00000127: award key changed from {CEILING.key} to {UNDER_AN_AGREEMENT.key}",
     ),
-    ((CEILING,), acted(CEILING, "P2", "2026-11-17", "-5.00"), EventKind.DEOBLIGATED, "takes back $5.00 (P2)"),
+    ((CEILING,), acted(CEILING, "P2", "2026-11-17", "-5.00"), EventKind.DEOBLIGATED, "de-obligates $5.00 (P2)"),
     (
         (CEILING,),
         acted(CEILING, "P2", "2026-11-17", "5.00", action_type="G"),
@@ -170,12 +170,12 @@ CHANGES: list[tuple[Sequence[Record], Record, EventKind, str]] = [
         EventKind.CORRECTED,
         "$500,000.00 became $400,000.00",
     ),
-    ((CEILING,), dropped(CEILING), EventKind.DELETED, "the source dropped its award to CLEARVIEW AI, INC."),
+    ((CEILING,), dropped(CEILING), EventKind.DELETED, "the source deleted its award to CLEARVIEW AI, INC."),
     (
         (MODIFIED,),
         dropped(MODIFIED, MODIFIED.actions[1].key),
         EventKind.DELETED,
-        "the source dropped action (P00009)",
+        "the source deleted action (P00009)",
     ),
     ((), CLEARVIEW, EventKind.FIRST_PURCHASE, "first purchase on record from Clearview AI, and its first of face"),
     ((), CLEARVIEW, EventKind.ROUND_SUM, "has obligated more than $1,000,000.00 to Clearview AI"),
@@ -186,7 +186,7 @@ CHANGES: list[tuple[Sequence[Record], Record, EventKind, str]] = [
         (NOTICE,),
         replace(NOTICE, deadline=datetime(2030, 2, 2, 17, tzinfo=UTC)),
         EventKind.DEADLINE_MOVED,
-        "answers now due 2030-02-02 12:00 EST (before: 2030-01-02 12:00 EST)",
+        "responses now due 2030-02-02 12:00 EST (was 2030-01-02 12:00 EST)",
     ),
     ((NOTICE,), replace(NOTICE, state="cancelled"), EventKind.NOTICE_WITHDRAWN, "cancelled"),
     ((FILED,), replace(FILED, state="withdrawn"), EventKind.NOTICE_WITHDRAWN, "at the border: withdrawn"),
@@ -200,7 +200,7 @@ CHANGES: list[tuple[Sequence[Record], Record, EventKind, str]] = [
         "description changed",
     ),
     ((), published(PublicationKind.SUBAWARD, "subawards"), EventKind.SUBAWARDED, "subaward to"),
-    ((), published(PublicationKind.USE_CASE, "aiinventory"), EventKind.USE_CASE, "lists a use of AI: Clearview AI at"),
+    ((), published(PublicationKind.USE_CASE, "aiinventory"), EventKind.USE_CASE, "lists an AI use case: Clearview"),
     ((), published(PublicationKind.DOCUMENT, "federalregister"), EventKind.DOCUMENT, "Clearview AI at the border"),
     ((), FILED, EventKind.DOCUMENT, "Clearview AI at the border (on public inspection)"),
     (
@@ -316,7 +316,7 @@ def test_an_amount_that_cannot_be_true_is_flagged_before_anyone_is_told(
         assert EventKind.ROUND_SUM not in {event.kind for event in new}, "and counts for nothing"
         [first] = [event for event in new if event.kind is EventKind.NEW_AWARD]
         assert words in first.record.amount_warning
-        assert "(doubtful: " in title_for(first)
+        assert "(amount warning: " in title_for(first)
 
 
 def test_a_subaward_larger_than_its_prime_is_not_announced_as_a_fact(tmp_path: Path) -> None:
@@ -333,7 +333,7 @@ def test_a_subaward_larger_than_its_prime_is_not_announced_as_a_fact(tmp_path: P
         assert event.amount is None
         title = title_for(event)
         assert "7" not in title.replace("7012", "")
-        assert "doubtful: larger than its prime award" in title
+        assert "amount warning: larger than its prime award" in title
 
 
 ORDERS_0001 = [award_of("0001", parent=parent, parent_agency="7001") for parent in ("HSHQDC12D00013", "HSHQDC12D00014")]

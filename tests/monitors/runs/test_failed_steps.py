@@ -175,7 +175,7 @@ def test_pages_and_the_health_feed_say_what_was_not_checked_and_since_when(app_c
     sentence = f"held awards have not been checked since {since}"
     assert sentence in health_line([health], {"samnotices": "SAM.gov"})
     assert sentence in entry.summary
-    assert entry.title.startswith("SAM.gov: read only in part since ")
+    assert entry.title.startswith("SAM.gov: partly unavailable since ")
     poll(app_context, source, 2)
     source.failing = {}
     poll(app_context, source, 3)

@@ -96,7 +96,7 @@ def test_a_late_modification_without_money_is_published_once(signed: date, tmp_p
         )
         [title] = opened.poll()
         assert " terminates for convenience (P00002) " in title
-        assert title.endswith(": no money moved")
+        assert title.endswith(": no funds obligated")
         assert opened.poll() == []
 
 
@@ -104,9 +104,9 @@ def test_actions_that_cancel_out_are_published_each(tmp_path: Path) -> None:
     with world(tmp_path, 0, 1) as opened:
         day = LAST_DAY - timedelta(days=3)
         opened.change(opened.acted("P00002", day, "100.00"), opened.acted("P00003", day, "-100.00"))
-        modified, taken_back = opened.poll()
+        deobligated, modified = opened.poll()
         assert modified.endswith(": +$100.00")
-        assert " takes back $100.00 (P00003) " in taken_back
+        assert " de-obligates $100.00 (P00003) " in deobligated
         assert opened.poll() == []
 
 

@@ -61,7 +61,7 @@ def test_the_home_page_tells_what_is_new_and_what_cannot_be_yet(client: Client) 
     delayed = datetime.now(UTC).date() - timedelta(days=90)
     assert f"DoD and Army Corps of Engineers awards signed after {delayed} are not public yet." in shown
     assert "the Defense Department and the Army Corps of Engineers appear 90 days late" in " ".join(shown.split())
-    assert "1 source answers, last read" in shown
+    assert "1 source is available, last polled" in shown
     assert "more, with nothing yet" in shown
     assert client.get("/index.html").content == client.get("/").content
 

@@ -70,7 +70,7 @@ def test_an_amendment_is_told_as_one(server: FaultySamOpportunities, tmp_path: P
         new = poll(app_context, FIRST + DAY)
         assert {event.kind for event in new} == {EventKind.DEADLINE_MOVED, EventKind.NOTICE_CHANGED}
         titles = sorted(title_for(event).partition("CLEARVIEW AI LICENSES: ")[2] for event in new)
-        assert titles == ["amended", "answers now due 2030-02-02 12:00 EST (before: 2030-01-02 12:00 EST)"]
+        assert titles == ["amended", "responses now due 2030-02-02 12:00 EST (was 2030-01-02 12:00 EST)"]
         (row,) = records(app_context)
         assert row.description.endswith("Two hundred licenses.")
         assert row.url.endswith(f"{2:032x}/view")

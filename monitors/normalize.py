@@ -1,7 +1,7 @@
-"""Bringing company names and free text into one spelling, so that they can be compared. Pure, no I/O.
+"""Normalize company names and free text so that they can be compared. Pure.
 
-Names ("B.I. INCORPORATED", "Pen-Link, Limited") and running text (descriptions) are folded by the same rules, except
-that a name loses its dots and apostrophes while a text keeps the place of every letter, for highlighting.
+Names ("B.I. INCORPORATED", "Pen-Link, Limited") and text (descriptions) follow the same rules, except that a name loses
+its dots and apostrophes, and a text keeps the position of every letter, for highlighting.
 """
 
 from __future__ import annotations
@@ -14,39 +14,37 @@ from functools import lru_cache
 
 from monitors.words import COMMON_WORDS, LEGAL_FORMS
 
-# Raise it whenever a rule below changes: stored matches carry it and are worked out again.
+# Raise this when a rule below changes. Stored matches carry it and are then computed again.
 NORM_VERSION = 3
 
-_ASCII_WORDS = re.compile("[A-Za-z0-9]+|&")  # what becomes a word each, "&" the word AND
 # Last word of a legal form -> the words of the forms that end so, the longest first.
 _FORMS_BY_LAST_WORD: dict[str, list[list[str]]] = {}
 for _form in sorted(map(str.split, LEGAL_FORMS), key=len, reverse=True):
     _FORMS_BY_LAST_WORD.setdefault(_form[-1], []).append(_form)
-# What stands between two names of one company: DBA, and FKA with its kin.
+# What separates two names of one company: DBA, FKA and their variants.
 _OTHER_NAME = re.compile(
     r"\b(?=[DTFNA])(?:D\s?/\s?B\s?/\s?A|D\.\s?B\.\s?A\.?|DBA|DOING BUSINESS AS|TRADING AS"
     r"|[FN]\s?/\s?K\s?/\s?A|[FN]\.\s?K\.\s?A\.?|[FN]KA|(?:FORMERLY|NOW|ALSO) KNOWN AS|FORMERLY)(?![A-Z0-9])[\s:,]*",
     re.IGNORECASE,
 )
-MAX_COUNTED_SPANS = 4  # up to so many places are counted out one by one; for more the text is taken apart once
-_ASIDE = re.compile(r"\(([^()]+)\)")
+_PARENTHESES = re.compile(r"\(([^()]+)\)")
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Folded text: upper-case words joined by single spaces. `origin[i]` is where `words[i]` stood in the raw text."""
+    """Upper-case words joined by single spaces. `origin[i]` is the position of `words[i]` in the raw text."""
 
     words: str
     origin: tuple[int, ...]
 
     def place(self, start: int, end: int) -> tuple[int, int]:
-        """Return where the folded characters `start:end` (not empty) stand in the raw text, as (start, end)."""
+        """Return the raw text's (start, end) of the normalized characters `start:end` (not empty)."""
         return self.origin[start], self.origin[end - 1] + 1
 
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """One name taken apart: `full` with the legal form in one spelling, `core` without it; `start:end` in the raw."""
+    """A parsed name: `full` with its legal form in one spelling, `core` without it, at `start:end` of the raw text."""
 
     full: str
     core: str
@@ -61,13 +59,13 @@ class Name:
 
 
 def join_words(words: Sequence[str]) -> str:
-    """Return the words of a core without spaces, each legal form among them in its one spelling."""
+    """Return the words of a core without spaces, each legal form among them in one spelling."""
     return "".join(map(LEGAL_FORMS.get, words, words))
 
 
 @lru_cache(maxsize=4096)
 def _fold_character(character: str) -> str:
-    """Return what a character counts as: upper-case letters and digits, a space for punctuation, "" for marks."""
+    """Return upper-case letters and digits, a space for punctuation, "" for accents and invisible marks."""
     if character == "&":
         return " AND "
     kept: list[str] = []
@@ -75,7 +73,6 @@ def _fold_character(character: str) -> str:
         if part.isalnum():
             kept.append(part)
         elif unicodedata.category(part) not in ("Mn", "Me", "Cf"):
-            # Accents and invisible direction marks vanish; everything else separates words.
             kept.append(" ")
     return "".join(kept)
 
@@ -86,7 +83,7 @@ _NAME_DROPPED = frozenset(".'`\u2019\u2018\u00b4")
 
 
 def normalize_text(raw: str) -> str:
-    """Return `raw` as upper-case words joined by single spaces; accents folded, punctuation gone."""
+    """Return upper-case words joined by single spaces, without accents and punctuation."""
     folded = raw.translate(_ASCII) if raw.isascii() else "".join(map(_fold_character, raw))
     return " ".join(folded.split())
 
@@ -110,33 +107,8 @@ def map_text(raw: str) -> Text:
     return Text("".join(words), tuple(origin))
 
 
-def find_spans(raw: str, folded: str, spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Return where spans of whole words of a folded text stand in the raw text: (start, end) each."""
-    if not raw.isascii():
-        text = map_text(raw)
-        return [text.place(start, end) for start, end in spans]
-    if "&" not in raw:  # then folding has replaced single characters only, and dropped spaces
-        if len(folded) == len(raw):
-            return list(spans)
-        if len(spans) <= MAX_COUNTED_SPANS:
-            padded = raw.translate(_ASCII)
-            return [_place(padded, folded, span) for span in spans]
-    words = [found.span() for found in _ASCII_WORDS.finditer(raw)]
-    return [(words[folded.count(" ", 0, start)][0], words[folded.count(" ", 0, end)][1]) for start, end in spans]
-
-
-def _place(padded: str, folded: str, span: tuple[int, int]) -> tuple[int, int]:
-    """Return where a span of whole words of a folded text stands in the text that still has all its spaces."""
-    start, end = span
-    before, inside = folded.count(" ", 0, start), folded.count(" ", start, end)
-    from_first = padded.split(None, before)[before]
-    from_last = from_first.split(None, inside)[inside]
-    last_word = end - 1 - max(folded.rfind(" ", start, end), start - 1)
-    return len(padded) - len(from_first), len(padded) - len(from_last) + last_word
-
-
 def normalize_name(raw: str) -> str:
-    """Return a name as it is compared: folded, dots and apostrophes dropped, initials joined (B I INC -> BI INC)."""
+    """Normalize a name: as text, but without dots and apostrophes, and with initials joined (B I INC -> BI INC)."""
     if raw.isascii():
         folded = raw.translate(_ASCII_NAME)
     else:
@@ -162,7 +134,7 @@ def _join_initials(words: list[str]) -> list[str]:
 
 
 def strip_legal_suffix(normalised: str) -> tuple[str, str]:
-    """Split a normalised name into (core, legal form in one spelling): ("PEN LINK", "LTD"). A leading THE goes too."""
+    """Split a normalized name into (core, legal form in one spelling): ("PEN LINK", "LTD"). A leading THE goes too."""
     words = normalised.split()
     forms: list[str] = []
     while words and words[-1] in _FORMS_BY_LAST_WORD and (size := _form_size(words)):
@@ -181,9 +153,9 @@ def _form_size(words: list[str]) -> int:
     return 0
 
 
-@lru_cache(maxsize=16_384)  # the watchlist's own names are taken apart again and again
+@lru_cache(maxsize=16_384)  # the watchlist's own names are parsed again and again
 def parse_name(raw: str) -> Name | None:
-    """Take one name apart (no D/B/A handling); `None` when nothing is left of it."""
+    """Parse one name, without D/B/A; `None` if it has no letter or digit."""
     start = len(raw) - len(raw.lstrip())
     return _parse_slice(raw, start, len(raw.rstrip()))
 
@@ -197,9 +169,9 @@ def _parse_slice(raw: str, start: int, end: int) -> Name | None:
 
 
 def parse_names(raw: str) -> tuple[Name, ...]:
-    """Return the names a recipient field holds: the name itself, and one more for each D/B/A or FKA, in order.
+    """Return the names in a recipient field: the name itself, and one more for each D/B/A or FKA, in order.
 
-    One with brackets in it, an acronym or a place, is also read without them, and what stands in them as a name.
+    A name with parentheses (an acronym or a place) is also read without them, and their content as a name.
     """
     bounds = [0]
     for found in _OTHER_NAME.finditer(raw):
@@ -220,19 +192,22 @@ def parse_names(raw: str) -> tuple[Name, ...]:
 
 
 def _without_parentheses(raw: str, name: Name) -> Iterator[Name]:
-    """Yield the name without what it has in brackets, and each of these: FIRM (US) INC -> FIRM INC, US."""
-    asides = list(_ASIDE.finditer(raw, name.start, name.end))
-    if not asides:
+    """Yield a name without its parentheses, and the content of each: FIRM (US) INC -> FIRM INC, US."""
+    parentheses = list(_PARENTHESES.finditer(raw, name.start, name.end))
+    if not parentheses:
         return
     bare = raw
-    for aside in asides:
-        bare = bare[: aside.start()] + " " * (aside.end() - aside.start()) + bare[aside.end() :]
-    for text, start, end in ((bare, name.start, name.end), *((raw, *aside.span(1)) for aside in asides)):
+    for parenthesis in parentheses:
+        bare = bare[: parenthesis.start()] + " " * (parenthesis.end() - parenthesis.start()) + bare[parenthesis.end() :]
+    for text, start, end in (
+        (bare, name.start, name.end),
+        *((raw, *parenthesis.span(1)) for parenthesis in parentheses),
+    ):
         other = _parse_slice(text, start, end)
         if other is not None:
             yield other
 
 
 def is_common(words: str) -> bool:
-    """Whether a folded name or phrase consists only of words that many unrelated companies use."""
+    """Return whether a normalized name or phrase has only words that many unrelated companies use."""
     return all(word in COMMON_WORDS or len(word) < 3 for word in words.split())

@@ -1,4 +1,4 @@
-"""Amounts that cannot be true: found before anybody is told. Pure."""
+"""Find amounts that cannot be true, before they are published. Pure."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from decimal import Decimal
 
 from sources.records import Award
 
-FEWEST_DIGITS = 7  # a shorter number may be an identifier's digits by chance
-MORE_THAN_ANY = Decimal(200_000_000_000)  # dollars: no contract has come near it
+MIN_DIGITS = 7  # a shorter number may have the digits of an identifier by chance
+MAX_AMOUNT = Decimal(200_000_000_000)  # dollars: no contract has been nearly as large
 
 
-def with_doubt(award: Award) -> Award:
-    """Return the award with what speaks against its amounts, if anything does and its source has not said so."""
+def add_amount_warning(award: Award) -> Award:
+    """Return the award with a warning about its amounts if they cannot be true and its source gave no warning."""
     if award.amount_warning:
         return award
-    return replace(award, amount_warning=next(_doubts(award), ""))
+    return replace(award, amount_warning=next(_warnings(award), ""))
 
 
-def _doubts(award: Award) -> Iterator[str]:
+def _warnings(award: Award) -> Iterator[str]:
     numbers = {
         "its own award number": award.piid,
         "its agreement's number": award.parent_piid,
@@ -30,9 +30,9 @@ def _doubts(award: Award) -> Iterator[str]:
     digits = {re.sub(r"\D", "", number): what for what, number in numbers.items()}
     for amount in _amounts(award):
         whole = str(abs(amount).to_integral_value())
-        if len(whole) >= FEWEST_DIGITS and whole in digits:
+        if len(whole) >= MIN_DIGITS and whole in digits:
             yield f"the amount of ${amount:,.2f} has the digits of {digits[whole]}"
-        if abs(amount) > MORE_THAN_ANY:
+        if abs(amount) > MAX_AMOUNT:
             yield f"the amount of ${amount:,.2f} is larger than any contract there was"
 
 

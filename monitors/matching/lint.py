@@ -1,7 +1,7 @@
-"""Scrutiny of a watchlist: what the reader of files lets pass but a person should see.
+"""Lint a watchlist: find what is valid in a file but should be reviewed. Pure.
 
-Serious is what would publish wrong matches, leave it to chance whose they are, or never be found; the rest is advice.
-Pure.
+A finding is serious if the entry would publish wrong matches, share a match with another entry by chance, or never
+match. The rest is advice.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from monitors.watchlist.model import Evidence, Kind, Strength, Vendor
 from monitors.watchlist.search_terms import query_error
 from monitors.watchlist.uei import check_digit
 
-MIN_UNRELATED_NAMES = 3  # companies with a word in their names before it counts as a common word
-MIN_UNRELATED_RECIPIENTS = 20  # recipients whose descriptions have it
+MIN_UNRELATED_NAMES = 3  # companies with a word in their names: then it is a common word
+MIN_UNRELATED_RECIPIENTS = 20  # recipients with it in their descriptions
 EXAMPLES = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """Something about an entry. `serious` when it should not be used so."""
+    """Something to review about an entry. `serious`: it should not be used as it is."""
 
     entry: str
     what: str
@@ -34,14 +34,14 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordTexts:
-    """What real records hold: every recipient's name, and every (recipient, description)."""
+    """The texts of stored records: every recipient's name, and every (recipient, description)."""
 
     names: Iterable[str]
     descriptions: Iterable[tuple[str, str]]
 
 
 def lint_watchlist(entries: Entries, texts: RecordTexts | None = None) -> list[Finding]:
-    """Return what is to be said about a watchlist, serious things first; `texts` to measure its phrases against."""
+    """Return the findings about a watchlist, serious ones first. `texts`: what its phrases are measured against."""
     vendors = [vendor for vendor, _ in entries.values()]
     found = [
         Finding(entry=place.vendor or place.file, what=message, serious=True)
@@ -60,7 +60,7 @@ def lint_watchlist(entries: Entries, texts: RecordTexts | None = None) -> list[F
 
 
 def mistyped_ueis(vendor: Vendor) -> list[str]:
-    """Return what is to be said of each UEI of an entry whose last character cannot be its checksum."""
+    """Return a message for each UEI of an entry with a wrong check digit."""
     return [
         f'UEI "{uei}" is mistyped: after {uei[:11]} comes {check_digit(uei)}'
         for uei in vendor.ueis
@@ -69,7 +69,7 @@ def mistyped_ueis(vendor: Vendor) -> list[str]:
 
 
 def unsearchable_phrases(vendor: Vendor) -> list[str]:
-    """Return what is to be said of each phrase of an entry that no search can be asked for."""
+    """Return a message for each phrase of an entry that no source can be searched for."""
     reasons = {product.phrase: query_error(product) for product in vendor.products}
     return [f'phrase "{phrase}" {reason}' for phrase, reason in reasons.items() if reason]
 
@@ -80,7 +80,7 @@ def _strong_phrases(vendor: Vendor) -> list[str]:
 
 
 def _shared(vendors: Iterable[Vendor], what: str, values: Callable[[Vendor], Iterable[str]]) -> Iterator[Finding]:
-    """Give what two vendors both have: a record could not tell them apart."""
+    """Yield the values that two vendors share: a record could not tell them apart."""
     owners: dict[str, str] = {}
     for vendor in vendors:
         for value in values(vendor):
@@ -105,7 +105,7 @@ def _advice(vendor: Vendor) -> Iterator[Finding]:
 
 
 def _common_phrases(vendors: Iterable[Vendor], texts: RecordTexts) -> Iterator[Finding]:
-    """Give the one-word phrases that real records use for other things."""
+    """Yield the one-word phrases that stored records use for other things."""
     vendors = list(vendors)
     terms = {
         (term.vendor_id, term.phrase): term
@@ -131,7 +131,7 @@ def _common_phrases(vendors: Iterable[Vendor], texts: RecordTexts) -> Iterator[F
 
 
 def _seen(index: PhraseIndex, texts: Iterable[tuple[str, str]], own: NameIndex) -> Mapping[tuple[str, str], set[str]]:
-    """Return (vendor, phrase) -> the recipients that are not the vendor itself and whose text has it."""
+    """Return (vendor, phrase) -> the recipients, other than the vendor, with the phrase in their texts."""
     seen: dict[tuple[str, str], set[str]] = defaultdict(set)
     for recipient, text in texts:
         hits = index.find(text)

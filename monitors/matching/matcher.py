@@ -29,7 +29,6 @@ UEI_SCORE = 1.0
 CAGE_SCORE = 1.0
 PARENT_UEI_SCORE = 0.95
 OUTSIDE_YEARS_PENALTY = 0.2  # the company did not use the name, or own the firm, in the years of the award
-MAX_CACHED_LENGTH = 4_000  # characters; longer descriptions are rare and would fill memory
 TEXT_CACHE_SIZE = 65_536
 
 
@@ -88,7 +87,6 @@ class Matcher:
         self._cages = _owners((cage, vendor.id) for vendor in watchlist.vendors for cage in vendor.cages)
         self._resellers = {vendor.id: _cores(vendor.resellers) for vendor in watchlist.vendors}
         self._find_names = lru_cache(maxsize=TEXT_CACHE_SIZE)(self._name_findings)
-        self._find_phrases = lru_cache(maxsize=TEXT_CACHE_SIZE)(self._phrases.find)
 
     @property
     def version(self) -> str:
@@ -176,8 +174,7 @@ class Matcher:
             if raw in read:
                 continue
             read.add(raw)
-            find = self._find_phrases if len(raw) <= MAX_CACHED_LENGTH else self._phrases.find
-            found = [(hit, hit.term.strength) for hit in find(raw)]
+            found = [(hit, hit.term.strength) for hit in self._phrases.find(raw)]
             found += [(hit, typo_strength(hit.term)) for hit in self._typos.find(raw)]
             for hit, strength in found:
                 key = (hit.term.vendor_id, field, hit.term.phrase)

@@ -1,8 +1,7 @@
-"""What in a record may point to a vendor, and the first half of it: names that are, or look like, a known one.
+"""The kinds of signals, and the index that finds names that are, or resemble, a vendor's. Pure.
 
-The index is built once from the watchlist and answers with the place of every finding in the raw text. Candidates come
-first (exact keys, a shared rare word), and only candidates are compared letter by letter. Phrases in running text are
-in `monitors.matching.phrase_index`.
+Candidates come first (exact keys, a shared rare word), and only candidates are compared letter by letter. Phrases in
+text are in `monitors.matching.phrase_index`.
 """
 
 from __future__ import annotations
@@ -12,8 +11,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
-from itertools import filterfalse
+from functools import cached_property, lru_cache
 
 from rapidfuzz import fuzz
 from rapidfuzz.distance import OSA
@@ -31,10 +29,7 @@ from monitors.words import BRANCH_WORDS, COMMON_WORDS, GENERIC_WORDS, LEGAL_FORM
 
 
 class SignalKind(StrEnum):
-    """One way in which a record can point to an entry.
-
-    `mention` is the vendor's own name in a description, `topic` words that name no vendor at all.
-    """
+    """How a record can point to an entry. `mention`: the vendor's name in a description; `topic`: no vendor at all."""
 
     UEI = "uei"
     CAGE = "cage"
@@ -56,9 +51,8 @@ class Signal:
     """One reason a record may concern a vendor.
 
     `field` is the part of the record (recipient_name, recipient_uei, recipient_cage, recipient_parent_name,
-    recipient_parent_uei, description, action_description); `text` its own words, which stand at `start:end` in it;
-    `term` the watchlist's words; `score` what this signal is worth alone, 0 to 1; `action_key` the action whose
-    description it is.
+    recipient_parent_uei, description, action_description), `text` its words at `start:end`, `term` the watchlist's
+    words. `score` (0 to 1) counts this signal alone. `action_key` is the action with that description.
     """
 
     kind: SignalKind
@@ -71,7 +65,7 @@ class Signal:
     action_key: str = ""
 
 
-# What each kind of finding is worth alone. Starting values by judgement, checked against real records, not calibrated.
+# The score of each kind of finding alone: chosen by judgment and checked against real records, not calibrated.
 EXACT_SCORES = {
     SignalKind.NAME: 0.98,
     SignalKind.DBA_NAME: 0.95,
@@ -81,27 +75,24 @@ EXACT_SCORES = {
     SignalKind.PARENT_NAME: 0.9,
 }
 PARENT_SCORE = 0.9
-OTHER_FORM_PENALTY = 0.03  # taken off when only the legal form differs, or the spaces
-BRANCH_SCORE = 0.85  # a known name plus words any company adds: SKYDIO FEDERAL LLC
-AMBIGUOUS_SCORE = 0.7  # every word of the name is one that unrelated companies use
+OTHER_FORM_PENALTY = 0.03  # only the legal form differs, or the spaces
+BRANCH_SCORE = 0.85  # a known name and words that any company adds: SKYDIO FEDERAL LLC
+AMBIGUOUS_SCORE = 0.7  # all words of the name are ones that unrelated companies use
 CONTAINED_SCORE = 0.65
-MIN_FUZZY_SCORE, MAX_FUZZY_SCORE = 0.6, 0.9  # what is only like a known name never counts more
+MIN_FUZZY_SCORE, MAX_FUZZY_SCORE = 0.6, 0.9  # of a name that only resembles a known one
 TEXT_SCORES = {Strength.STRONG: 0.85, Strength.MEDIUM: 0.65, Strength.WEAK: 0.3}
-_AT_MANY = COMMON_WORDS.union(LEGAL_FORMS)  # words in the names of many companies
+_WORDS_OF_MANY = COMMON_WORDS.union(LEGAL_FORMS)  # words in the names of many companies
 _NUMBER = re.compile(r"\d+")
-MIN_RATIO = 88.0  # per cent of letters in common, words sorted
-MAX_NAME_LENGTH = 400  # characters; what is longer is no name, and comparing letters in it would take for ever
+MIN_RATIO = 88.0  # percent of letters in common, words sorted
+MAX_NAME_LENGTH = 400  # characters; longer text is no name and would take long to compare
 MIN_CORE_LENGTH = 4  # shorter cores (BI, NEC, EFW) count only with their legal form, exactly
 WORD_CACHE_SIZE = 65_536
-MIN_RARE_LENGTH = 6  # letters a word needs for a typo in it to be recognised
+MIN_RARE_LENGTH = 6  # letters of a word in which a typo is recognized
 
 
 @dataclass(frozen=True, slots=True)
 class NameFinding:
-    """A name field that is, or looks like, a vendor's name. `start:end` in the raw field.
-
-    `known` is the watchlist's name with its years, `portfolio` what that name says of the business.
-    """
+    """A vendor's name, or a similar one, at `start:end` of a raw name field. `known` is the watchlist's name."""
 
     vendor_id: str
     kind: SignalKind
@@ -112,58 +103,47 @@ class NameFinding:
     score: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class IndexedName:
-    """One name of one vendor, taken apart. `rare_words`: the words of its core that few companies use."""
+    """One name of one vendor, parsed."""
 
     vendor_id: str
     kind: SignalKind
     known: KnownName
     portfolio: Portfolio
     name: Name
-    common: bool
-    words: tuple[str, ...]
-    rare_words: frozenset[str]
-    padded: str
-    no_spaces: str
-    sorted_words: str
-    numbers: tuple[str, ...]
 
-    @classmethod
-    def of(cls, vendor: Vendor, kind: SignalKind, known: KnownName, name: Name) -> IndexedName:
-        """Take apart, once, what comparing it needs again and again."""
-        words = name.core.split()
-        return cls(
-            vendor_id=vendor.id,
-            kind=kind,
-            known=known,
-            portfolio=vendor.portfolio_of(known),
-            name=name,
-            common=is_common(name.core),
-            words=tuple(words),
-            rare_words=frozenset(filterfalse(_AT_MANY.__contains__, words)),
-            padded=f" {name.core} ",
-            no_spaces=name.no_spaces,
-            sorted_words=" ".join(sorted(words)),
-            numbers=tuple(_NUMBER.findall(name.core)),
-        )
+    @cached_property
+    def is_common(self) -> bool:
+        """Whether it has only words that unrelated companies use."""
+        return is_common(self.name.core)
+
+    @cached_property
+    def no_spaces(self) -> str:
+        """Its core without spaces."""
+        return self.name.no_spaces
+
+    @cached_property
+    def rare_words(self) -> frozenset[str]:
+        """The words of its core that few companies use."""
+        return frozenset(self.name.core.split()) - _WORDS_OF_MANY
 
     @property
     def is_distinctive(self) -> bool:
-        """Whether a name that only resembles this one can be told from the names of other companies."""
-        return not self.common and len(self.no_spaces) >= MIN_RARE_LENGTH and self.kind is not SignalKind.PARENT_NAME
+        """Whether a name that resembles this one is unlikely to be another company's."""
+        return not self.is_common and len(self.no_spaces) >= MIN_RARE_LENGTH and self.kind is not SignalKind.PARENT_NAME
 
     def exact_score(self, *, same_form: bool) -> float:
-        """Return the score of a name whose core equals this one, 0 when that says nothing."""
-        if self.common and not same_form and " " not in self.name.core:
+        """Return the score of a name with the same core, 0 if that says nothing."""
+        if self.is_common and not same_form and " " not in self.name.core:
             return 0.0  # HARRIS LLC has nothing to do with HARRIS CORPORATION
-        if self.common and not (same_form and self.kind is not SignalKind.ALIAS):
+        if self.is_common and not (same_form and self.kind is not SignalKind.ALIAS):
             return AMBIGUOUS_SCORE
         return EXACT_SCORES[self.kind] - (0 if same_form else OTHER_FORM_PENALTY)
 
 
 def _known_names(vendor: Vendor) -> Iterator[IndexedName]:
-    # A display name of nothing but common words is no legal name: "Giant Oak" alone may be anybody.
+    # A display name of common words only is no legal name: "Giant Oak" may be another company.
     displayed = SignalKind.ALIAS if is_common(normalize_text(vendor.name)) else SignalKind.NAME
     listed = (
         (SignalKind.NAME, vendor.legal_names),
@@ -180,11 +160,11 @@ def _known_names(vendor: Vendor) -> Iterator[IndexedName]:
             name = parse_name(known.name)
             if name and name.full not in seen:
                 seen.add(name.full)
-                yield IndexedName.of(vendor, kind, known, name)
+                yield IndexedName(vendor.id, kind, known, vendor.portfolio_of(known), name)
 
 
 class NameIndex:
-    """Finds the vendors whose name a recipient field bears, exactly or nearly."""
+    """Finds the vendors whose name is in a recipient field, exactly or nearly."""
 
     def __init__(self, vendors: Iterable[Vendor]) -> None:
         self._full: dict[str, list[IndexedName]] = defaultdict(list)
@@ -203,7 +183,7 @@ class NameIndex:
         if known.kind is SignalKind.PARENT_NAME:
             return
         for word in known.rare_words:
-            listed = self._rare[word]  # a word that is known is never taken for another one misspelt
+            listed = self._rare[word]  # a known word is never a typo of another one
             if known.is_distinctive:
                 listed.append(known)
             if len(word) >= MIN_RARE_LENGTH:
@@ -211,7 +191,7 @@ class NameIndex:
                     self._deletions[deletions].add(word)
 
     def find(self, raw: str) -> tuple[NameFinding, ...]:
-        """Return the best finding for each vendor, best first, for one raw name field (with its D/B/A names)."""
+        """Return the best finding for each vendor in one raw name field with its D/B/A names, best first."""
         if len(raw) > MAX_NAME_LENGTH:
             return ()
         best: dict[str, tuple[float, SignalKind, IndexedName, Name]] = {}
@@ -220,13 +200,14 @@ class NameIndex:
                 score = round(exactly, 3)
                 if known.vendor_id not in best or score > best[known.vendor_id][0]:
                     best[known.vendor_id] = score, kind, known, name
-        found = [_to_finding(*each) for each in best.values()]
-        if len(found) > 1:
-            found.sort(key=lambda finding: (-finding.score, finding.vendor_id))
-        return tuple(found)
+        found = [
+            NameFinding(known.vendor_id, kind, known.known, known.portfolio, name.start, name.end, score)
+            for score, kind, known, name in best.values()
+        ]
+        return tuple(sorted(found, key=lambda finding: (-finding.score, finding.vendor_id)))
 
     def _find_one(self, name: Name) -> Iterator[tuple[IndexedName, SignalKind, float]]:
-        """Yield the known names that a name is or resembles, each with what kind of finding that is and its score."""
+        """Yield the known names that a name equals or resembles, each with the kind of signal and its score."""
         words = name.core.split()
         sure: set[str] = set()
         exact_score = [(known, True) for known in self._full.get(name.full, ())]
@@ -239,17 +220,15 @@ class NameIndex:
                 sure.add(known.vendor_id)
         for known, score in self._branches(name.core, words):
             yield known, SignalKind.FUZZY_NAME, score
-        candidates = [known for known in self._candidates(words) if known.vendor_id not in sure]
-        sorted_words = " ".join(sorted(words)) if candidates else ""
-        for known in candidates:
-            score = fuzzy_score(known, name.core, words, sorted_words)
+        for known in self._candidates(words):
+            score = 0.0 if known.vendor_id in sure else fuzzy_score(known, name.core)
             if score:
                 yield known, SignalKind.FUZZY_NAME, score
 
     def _branches(self, core: str, words: list[str]) -> Iterator[tuple[IndexedName, float]]:
-        """Yield the short or common known names that, with the words of a branch after them, make a name's core.
+        """Yield the short or common known names that are followed by the words of a branch; rare words find the others.
 
-        The others are found by their rare words. A single common word, or another's kind of business, says nothing.
+        A single common word, or a word for another kind of business, says nothing.
         """
         size = len(words)
         while size > 1 and words[size - 1] in GENERIC_WORDS:
@@ -257,76 +236,69 @@ class NameIndex:
             for known in self._no_spaces.get(join_words(words[:size]), ()):
                 if known.kind is SignalKind.PARENT_NAME or known.name.core == core:
                     continue
-                if not known.common and len(known.no_spaces) < MIN_RARE_LENGTH:
+                if not known.is_common and len(known.no_spaces) < MIN_RARE_LENGTH:
                     yield known, BRANCH_SCORE
-                elif known.common and size > 1 and BRANCH_WORDS.issuperset(words[size:]):
+                elif known.is_common and size > 1 and BRANCH_WORDS.issuperset(words[size:]):
                     yield known, CONTAINED_SCORE
 
     def _candidates(self, mine: list[str]) -> list[IndexedName]:
-        """Return the known names that share a rare word with these, allowing one slip in a long word."""
+        """Return the known names that share a rare word with these, allowing one typo in a long word."""
         words = set[str]().union(*map(self._rare_words_near, mine))
         return [known for word in sorted(words) for known in self._rare[word]]
 
     def _find_rare_words(self, word: str) -> frozenset[str]:
-        """Return the rare word of known names that this is, or those that it is one slip away from."""
+        """Return the rare word of known names that this word is, or those that it may be a typo of."""
         if word in self._rare:
             return frozenset((word,))
-        if len(word) < MIN_RARE_LENGTH - 1 or word in _AT_MANY:
+        if len(word) < MIN_RARE_LENGTH - 1 or word in _WORDS_OF_MANY:
             return frozenset()
         near = {other for key in one_letter_less(word) for other in self._deletions.get(key, ())}
         return frozenset(other for other in near if OSA.distance(word, other) <= 1)
 
 
 def one_letter_less(word: str) -> Iterator[str]:
-    """Yield the word itself and the word with each letter left out: two words one slip apart share one of these."""
+    """Yield a word and the word without each of its letters: two words that differ by one typo share one of these."""
     yield word
     for index in range(len(word)):
         yield word[:index] + word[index + 1 :]
 
 
-def _to_finding(score: float, kind: SignalKind, known: IndexedName, name: Name) -> NameFinding:
-    return NameFinding(known.vendor_id, kind, known.known, known.portfolio, name.start, name.end, score)
-
-
 def _has_counterpart(rare: str, words: Collection[str]) -> bool:
-    """Whether one of the words of a name is a rare word, give or take a slip, or two in a very long word."""
+    """Return whether one of the words is a rare word, allowing one typo for each six letters."""
     if rare in words:
         return True
     typos = max(1, len(rare) // 6)
     return any(OSA.distance(rare, word, score_cutoff=typos) <= typos for word in words)
 
 
-def fuzzy_score(known: IndexedName, core: str, words: list[str], sorted_words: str) -> float:
-    """Score a candidate that is not equal: a branch of a known name, a name that holds it, or a misspelling; else 0.
-
-    `words`: those of the core; `sorted_words`: the same in order, as one text.
-    """
-    padded = f" {core} "
-    if known.padded in padded:
-        before, _, after = padded.partition(known.padded)
+def fuzzy_score(known: IndexedName, core: str) -> float:
+    """Score a core that is not equal to a known one: a branch, a name that contains it, or a misspelling; else 0."""
+    padded, known_padded = f" {core} ", f" {known.name.core} "
+    if known_padded in padded:
+        before, _, after = padded.partition(known_padded)
         if GENERIC_WORDS.issuperset((*before.split(), *after.split())):
             return BRANCH_SCORE
-        # Leading, as in SKYDIO UNMANNED LLC, or hardly there by chance.
+        # A name at the beginning (SKYDIO UNMANNED LLC) or a long one is unlikely to be chance.
         return CONTAINED_SCORE if not before or len(known.no_spaces) >= 8 else 0.0
-    return _misspelling(known, core, words, sorted_words)
+    return _misspelling_score(known, core)
 
 
-def _misspelling(known: IndexedName, theirs: str, words: list[str], sorted_words: str) -> float:
-    """Score two cores that share a rare word, nearly; 0 when they are names of different companies.
+def _misspelling_score(known: IndexedName, theirs: str) -> float:
+    """Score two cores that nearly share a rare word; 0 if they are names of different companies.
 
-    They are when another number stands in them, when a rare word has no counterpart within a slip or two, or when a
-    single word only has a letter more at an end (COGNITECH is not COGNITEC).
+    They are if their numbers differ, if a rare word has no counterpart within a typo or two, or if a single word only
+    has one letter more at an end (COGNITECH is not COGNITEC).
     """
-    alike = fuzz.ratio(known.sorted_words, sorted_words, score_cutoff=MIN_RATIO)
-    if alike < MIN_RATIO:
+    mine, words = known.name.core, theirs.split()
+    ratio = fuzz.ratio(" ".join(sorted(mine.split())), " ".join(sorted(words)), score_cutoff=MIN_RATIO)
+    if ratio < MIN_RATIO:
         return 0.0
-    mine = known.name.core
-    if known.numbers != tuple(_NUMBER.findall(theirs)):
+    if _NUMBER.findall(mine) != _NUMBER.findall(theirs):
         return 0.0
     if not all(_has_counterpart(rare, words) for rare in known.rare_words):
         return 0.0
-    single = len(known.words) == 1
+    single = " " not in mine
     if single and (mine in theirs or theirs in mine):
         return 0.0
-    score = MIN_FUZZY_SCORE + (alike - MIN_RATIO) / (100 - MIN_RATIO) * (MAX_FUZZY_SCORE - MIN_FUZZY_SCORE)
+    score = MIN_FUZZY_SCORE + (ratio - MIN_RATIO) / (100 - MIN_RATIO) * (MAX_FUZZY_SCORE - MIN_FUZZY_SCORE)
     return min(score, AMBIGUOUS_SCORE) if single else score

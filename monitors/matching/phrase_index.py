@@ -1,7 +1,4 @@
-"""Phrases in running text: products, topics, names of vendors and their false friends, all found in one pass.
-
-The index is built once from the watchlist and answers with the place of every finding in the raw text.
-"""
+"""Find phrases in text: products, topics, vendors' names and exclusions, all in one pass. Pure."""
 
 from __future__ import annotations
 
@@ -11,20 +8,20 @@ from dataclasses import dataclass
 from itertools import zip_longest
 
 from monitors.matching.name_index import MIN_RARE_LENGTH, TEXT_SCORES, SignalKind
-from monitors.normalize import find_spans, normalize_text, parse_name
+from monitors.normalize import map_text, normalize_text, parse_name
 from monitors.watchlist.model import Kind, Portfolio, Strength, Vendor
 from monitors.watchlist.search_terms import lower_strength, mentions
 
-MAX_TEXT_LENGTH = 100_000  # characters; no real description comes near, and what follows is not read
-MIN_PLURAL_LENGTH = 5  # letters of a phrase that may stand in the plural: TASERS
-MAX_NEIGHBORS = 200  # findings looked at on either side of one: more than a phrase can overlap
+MAX_TEXT_LENGTH = 100_000  # characters; no real description is nearly as long, and the rest is not read
+MIN_PLURAL_LENGTH = 5  # letters of a phrase that may have a plural: TASERS
+MAX_NEIGHBORS = 200  # findings compared on either side of one: more than a phrase can overlap
 
 
 @dataclass(frozen=True, slots=True)
 class Term:
     """A phrase to find in text: a product, a vendor's name (`mention`), a topic, or, with kind None, an exclusion.
 
-    `portfolio` is what a mention's name says of the business; of any other phrase `pure`.
+    `portfolio` is that of the name of a mention, `pure` for any other phrase.
     """
 
     vendor_id: str
@@ -34,7 +31,7 @@ class Term:
     portfolio: Portfolio = Portfolio.PURE
 
     def is_excluded_by(self, excluded: Collection[str]) -> bool:
-        """Whether an exclusion anywhere in the text settles it: an ambiguous word of a topic then means that."""
+        """Return whether an exclusion anywhere in the text rules it out, as it does an ambiguous word of a topic."""
         return self.kind is SignalKind.TOPIC and self.strength is not Strength.STRONG and self.vendor_id in excluded
 
 
@@ -47,9 +44,9 @@ class PhraseFinding:
     end: int
 
     def overrides(self, other: PhraseFinding) -> bool:
-        """Whether the other finding does not count beside this one.
+        """Return whether the other finding does not count because of this one.
 
-        An exclusion beats what it overlaps; a longer phrase beats a shorter one inside it that is not stronger.
+        An exclusion overrides what it overlaps, and a longer phrase a shorter one inside it that is not stronger.
         """
         if self.term.vendor_id != other.term.vendor_id or other.end <= self.start or self.end <= other.start:
             return False
@@ -79,12 +76,12 @@ def vendor_terms(vendor: Vendor) -> Iterator[Term]:
 
 
 class PhraseIndex:
-    """Finds phrases on word boundaries, whatever their case, punctuation, spacing or plural, in linear time."""
+    """Finds phrases at word boundaries in linear time; case, punctuation, spacing and plural do not matter."""
 
     def __init__(self, terms: Iterable[Term]) -> None:
         self._terms: dict[str, list[Term]] = defaultdict(list)
         listed = [(normalize_text(term.phrase), term) for term in terms]
-        # A spelling someone wrote down goes before one that was derived: each vendor gets a spelling once.
+        # A listed spelling comes before a derived one: each vendor has a spelling only once.
         for derived in (False, True):
             for phrase, term in listed:
                 for spelling in _spellings(phrase) if derived else (phrase,):
@@ -100,18 +97,16 @@ class PhraseIndex:
         self._longest = max(map(len, self._terms), default=0)
 
     def find(self, raw: str) -> tuple[PhraseFinding, ...]:
-        """Return the phrases that count in the raw text, in order of place. Exclusions have done their work by then."""
+        """Return the phrases that count in the raw text, in order of position, with exclusions applied."""
         raw = raw[:MAX_TEXT_LENGTH]
-        folded = normalize_text(raw)
-        hits = self._find_all(folded)
-        if all(hit.term.kind is None for hit in hits):
+        hits = self._drop_overridden(self._find_all(normalize_text(raw)))
+        if not hits:
             return ()
-        standing = hits if _all_of_different_vendors(hits) else self._drop_overridden(hits)
-        places = find_spans(raw, folded, [(hit.start, hit.end) for hit in standing])
-        return tuple(PhraseFinding(hit.term, *place) for hit, place in zip(standing, places, strict=True))
+        text = map_text(raw)
+        return tuple(PhraseFinding(hit.term, *text.place(hit.start, hit.end)) for hit in hits)
 
     def _drop_overridden(self, hits: list[PhraseFinding]) -> list[PhraseFinding]:
-        """Return the hits that no exclusion and no other hit beats."""
+        """Return the hits that no exclusion and no other hit overrides, without the exclusions."""
         excluded = {hit.term.vendor_id for hit in hits if hit.term.kind is None}
         return [
             hit
@@ -122,13 +117,13 @@ class PhraseIndex:
         ]
 
     def excluded(self, raw: str) -> frozenset[str]:
-        """Return the ids of the vendors one of whose exclusions stands in the raw text."""
+        """Return the ids of the vendors with an exclusion in the raw text."""
         return frozenset(
             hit.term.vendor_id for hit in self._find_all(normalize_text(raw[:MAX_TEXT_LENGTH])) if hit.term.kind is None
         )
 
     def _find_all(self, folded: str) -> list[PhraseFinding]:
-        """Return every phrase at every word, in order of place, the longest first."""
+        """Return every phrase at every word, in order of position, the longest first."""
         words = folded.split(" ")
         if self._first_words.isdisjoint(words):
             return []
@@ -146,7 +141,7 @@ class PhraseIndex:
         return hits
 
     def _neighbors(self, hits: list[PhraseFinding], index: int) -> Iterator[PhraseFinding]:
-        """Yield the hits that can overlap the one at `index`: a phrase is short, so they are few in any text."""
+        """Yield the hits that can overlap the one at `index`: phrases are short, so there are few."""
         hit = hits[index]
         for other in reversed(hits[max(0, index - MAX_NEIGHBORS) : index]):
             if other.start + self._longest <= hit.start:
@@ -158,17 +153,12 @@ class PhraseIndex:
             yield other
 
 
-def _all_of_different_vendors(hits: list[PhraseFinding]) -> bool:
-    """Whether no hit can beat another, and none is an exclusion."""
-    return len({hit.term.vendor_id for hit in hits if hit.term.kind}) == len(hits)
-
-
 def _owner(term: Term) -> tuple[str, bool]:
     return term.vendor_id, term.kind is None
 
 
 def _spellings(phrase: str) -> set[str]:
-    """Return a folded phrase with and without its spaces, and each in the plural: GRAY KEY, GRAYKEY, GRAYKEYS."""
+    """Return a normalized phrase with and without its spaces, and each in the plural: GRAY KEY, GRAYKEY, GRAYKEYS."""
     words = phrase.split()
     spellings = {phrase}
     for index in range(1, len(words)):

@@ -1,13 +1,12 @@
-"""Products and vendors misspelt by one letter in running text: NEXUSXPLORE for NEXISXPLORE. Pure, no I/O.
+"""Find products and vendors misspelled by one letter in text: NEXUSXPLORE for NEXISXPLORE. Pure.
 
-Only long, rare, single words are looked for, and what is found is for a person: next to any shorter word stands another
-one, and COGNITECH is not COGNITEC. From ten letters on no English word stands next to a strong phrase (320,000 were
-tried), so that such a slip counts like the phrase itself.
+Only long, rare, single words are compared, and a finding goes to review, because a shorter word differs by one letter
+from other words, and COGNITECH is not COGNITEC. From ten letters on no English word differs by one letter from a strong
+phrase (320,000 were tried), so such a typo counts like the phrase itself.
 """
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable
 from functools import lru_cache
@@ -20,11 +19,9 @@ from monitors.normalize import map_text, normalize_text
 from monitors.watchlist.model import Kind, Strength, Vendor
 from monitors.words import COMMON_WORDS, NEAR_PHRASES
 
-MIN_TYPO_LENGTH = 8  # letters of a phrase in which one slip is recognised
-MIN_SURE_TYPO_LENGTH = 10  # letters from which a slip can mean nothing else
+MIN_TYPO_LENGTH = 8  # letters of a phrase in which one typo is recognized
+MIN_SURE_TYPO_LENGTH = 10  # letters from which a typo can mean nothing else
 WORD_CACHE_SIZE = 262_144
-
-_LONG_WORDS = re.compile(f"[A-Z]{{{MIN_TYPO_LENGTH - 1},}}")
 
 
 class TypoIndex:
@@ -46,9 +43,7 @@ class TypoIndex:
         self._typos = lru_cache(maxsize=WORD_CACHE_SIZE)(self._find_typos_of)
 
     def find(self, raw: str) -> tuple[PhraseFinding, ...]:
-        """Return the misspelt words of a text, in order of place."""
-        if raw.isascii() and not any(map(self._typos, set(_LONG_WORDS.findall(raw.upper())))):
-            return ()  # nearly every text: the words alone settle it
+        """Return the misspelled words of a text, in order of position."""
         folded = normalize_text(raw[:MAX_TEXT_LENGTH])
         hits: list[tuple[int, int, Term]] = []
         start = 0
@@ -62,7 +57,7 @@ class TypoIndex:
         return tuple(PhraseFinding(term, *text.place(begin, end)) for begin, end, term in hits)
 
     def _find_typos_of(self, word: str) -> tuple[Term, ...]:
-        """Return the phrases that a word was meant to be; none if it is a word of its own, or a plural of one."""
+        """Return the phrases that a word may be a typo of; none if it is a known word, or the plural of one."""
         if (
             len(word) > 40
             or word in COMMON_WORDS
@@ -75,13 +70,13 @@ class TypoIndex:
 
 
 def typo_strength(phrase: Term) -> Strength:
-    """Return how much a misspelling says: as much as the phrase if that is very long, else it is for a person."""
+    """Return the strength of a typo: that of a very long phrase, medium for any other."""
     sure = phrase.strength is Strength.STRONG and len(normalize_text(phrase.phrase)) >= MIN_SURE_TYPO_LENGTH
     return Strength.STRONG if sure else Strength.MEDIUM
 
 
 def _is_typo(word: str, phrase: str) -> bool:
-    """Whether one letter differs, and not by being left out or added at an end: ACQUISITION is not MACQUISITION."""
+    """Return whether one letter differs, other than one more or less at an end: ACQUISITION is not MACQUISITION."""
     return word not in phrase and phrase not in word and OSA.distance(word, phrase) == 1
 
 

@@ -1,4 +1,4 @@
-"""What an entry would match in what is stored, before it is saved."""
+"""Preview what a new watchlist entry would match among stored records, before it is saved."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from storage.models import MatchBand
 
 @dataclass(slots=True, kw_only=True)
 class Preview:
-    """What one entry would match: records by band, by month of signing ("2024-09"), and the first few of each band."""
+    """The matches of one entry: counts by band and by month signed ("2024-09"), and the first few of each band."""
 
     vendor: Vendor
     bands: Counter[str] = field(default_factory=Counter)
@@ -23,13 +23,13 @@ class Preview:
 
     @property
     def total(self) -> int:
-        """How many records would match."""
+        """The number of records that match."""
         return self.bands.total()
 
 
 @dataclass(slots=True)
 class Span:
-    """How many records were looked at, and the months of their signing, first to last."""
+    """The number of records read, and their first and last months signed."""
 
     records: int = 0
     first: str = ""
@@ -37,7 +37,7 @@ class Span:
 
     @property
     def months(self) -> int:
-        """How many months the awards span, both ends counted; 0 when none is dated."""
+        """The number of months from first to last, inclusive; 0 if no record has a date."""
         if not self.first:
             return 0
         years, months = (int(self.last[part]) - int(self.first[part]) for part in (slice(0, 4), slice(5, 7)))
@@ -47,7 +47,7 @@ class Span:
 def preview(
     vendors: Iterable[Vendor], records: Iterable[Award | Publication], examples: int
 ) -> tuple[list[Preview], Span]:
-    """Match awards against these entries alone; keep so many examples of each entry and band."""
+    """Match records against these entries alone, with at most so many examples of each entry and band."""
     previews = {vendor.id: Preview(vendor=vendor) for vendor in vendors}
     matcher = Matcher(Watchlist(tuple(shown.vendor for shown in previews.values())))
     span = Span()

@@ -1,4 +1,4 @@
-"""How many requests of a key were sent today: counted in the database, so that a restart forgets none."""
+"""Count the requests of an API key per day, in the database, so that a restart does not lose the count."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class QuotaLedger:
     key: str
 
     def consume(self, source: str, request: str) -> None:
-        """Count one request before it is sent. Raises `QuotaUsedUp` when there is none left."""
+        """Count one request before it is sent. Raises `QuotaUsedUp` if none is left."""
         with self.database.writing() as session:
             row = session.get(QuotaRow, self._today) or QuotaRow(
                 name=self.name, key_digest=self._today[1], day=self._today[2], used=0
@@ -46,7 +46,7 @@ class QuotaLedger:
         return 0 if row.exhausted else max(0, self.requests_per_day - row.used)
 
     def exhaust(self) -> datetime:
-        """The source says that none is left: send no more until 00:00 UTC, which is returned."""
+        """Allow no more requests until 00:00 UTC, which is returned, because the source says that none is left."""
         with self.database.writing() as session:
             row = session.get(QuotaRow, self._today) or QuotaRow(
                 name=self.name, key_digest=self._today[1], day=self._today[2], used=0
@@ -57,7 +57,7 @@ class QuotaLedger:
 
     @property
     def _today(self) -> tuple[str, str, date]:
-        # A digest tells two keys apart and gives neither away.
+        # A digest distinguishes keys without storing them.
         digest = hashlib.sha256(f"procurewatch {self.name} {self.key}".encode()).hexdigest()[:16]
         return self.name, digest, datetime.now(UTC).date()
 

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 import structlog
 from sqlalchemy.orm import Session
 
-from monitors.matching.amount_checks import with_doubt
+from monitors.matching.amount_checks import add_amount_warning
 from monitors.matching.matcher import Matcher
 from monitors.runs.jobs import Job
 from monitors.runs.match_rows import match_rows, named_elsewhere
@@ -97,7 +97,7 @@ class RecordBatch:
     def _store_one(self, session: Session, record: Record, now: datetime) -> None:
         """Store one record; one that cannot be stored goes into quarantine with its reason."""
         elsewhere = self._named_elsewhere.get(record.key, frozenset())
-        record = with_doubt(record) if isinstance(record, Award) else record
+        record = add_amount_warning(record) if isinstance(record, Award) else record
         was_in_quarantine = in_quarantine(session, record.source, record.key)
         saved = save_record(
             session,

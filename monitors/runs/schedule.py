@@ -1,7 +1,7 @@
-"""Polling on a schedule, in one process, for as long as it runs.
+"""Poll on a schedule, in one process, until it is stopped.
 
-Which source is due is read from the database at every tick, so a restart forgets nothing; a lock on the source keeps
-two copies, or a poll by hand, from running it at once. APScheduler gives the ticks, nothing more.
+At every tick the database says which source is due, so a restart loses nothing. A lock on the source keeps two
+processes from polling it at once. APScheduler only gives the ticks.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from storage.writing.runs import checkpoint, latest_run
 log = structlog.get_logger(__name__)
 
 FIRST_RETRY = timedelta(minutes=15)
-RETRY_OF_STEPS = timedelta(hours=1)  # what failed alone while the rest of the source answered
-LONGEST_WAIT = timedelta(days=1)  # that a source asks for: until its quota begins anew
+STEP_RETRY = timedelta(hours=1)  # after failed steps of a source that works otherwise
+MAX_WAIT = timedelta(days=1)  # the longest that a source may ask for: until its quota is renewed
 
 
 def due_at(database: Database, source: str, every: timedelta, now: datetime) -> datetime:
     """Return when a source is to be polled next (UTC), from how its last poll ended.
 
-    A good poll is repeated after `every`, a failed or cut-off one after fifteen minutes. One with failed steps is
-    repeated after an hour for each time that they have failed, but after `every` at the latest. None is repeated before
-    the source itself said it may be asked again. Times that only a wrong clock can have noted are not believed.
+    After a good poll that is after `every`, after a failed or interrupted one after fifteen minutes. After failed steps
+    it is after an hour for each time that they have failed, but after `every` at the latest. It is never before the
+    source's own Retry-After. Times that only a wrong clock can have recorded are ignored.
     """
     with database.reading() as session:
         last = latest_run(session, source, "poll")
@@ -44,24 +44,24 @@ def due_at(database: Database, source: str, every: timedelta, now: datetime) -> 
     elif last.status and RunStatus(last.status).is_good:
         due = last.started + every
     elif last.status == RunStatus.INCOMPLETE:
-        due = (last.ended or last.started) + min(RETRY_OF_STEPS * failures, every)
+        due = (last.ended or last.started) + min(STEP_RETRY * failures, every)
     else:
         due = (last.ended or last.started) + min(FIRST_RETRY, every)
-    return max(due, not_before) if not_before <= now + LONGEST_WAIT else due
+    return max(due, not_before) if not_before <= now + MAX_WAIT else due
 
 
 def poll_when_due(
     database: Database, source: str, every: timedelta, poll: Callable[[str], None], now: datetime | None = None
 ) -> bool:
-    """Poll a source if it is due and nobody else is at it; whether it was polled."""
+    """Poll a source if it is due and no other process is polling it; return whether it was polled."""
     now = now or datetime.now(UTC)
     if due_at(database, source, every, now) > now:
         return False
     with database.try_lock(source) as held:
         if not held:
-            log.info("another process is at it", source=source)
+            log.info("another process is polling the source", source=source)
             return False
-        if due_at(database, source, every, now) > now:  # the other one has just finished
+        if due_at(database, source, every, now) > now:  # the other process has just finished
             return False
         poll(source)
         return True
@@ -75,9 +75,9 @@ def keep_polling(
     tick: timedelta,
     stop: threading.Event,
 ) -> None:
-    """Poll whatever is due at every tick until `stop` is set; returns when the run under way has ended.
+    """Poll what is due at every tick until `stop` is set, then wait for the run under way.
 
-    `sources` gives by name how long to wait between two polls.
+    `sources`: by name, the time between two polls.
     """
 
     def look(source: str) -> None:

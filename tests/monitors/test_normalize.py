@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from monitors.normalize import (
-    find_spans,
     is_common,
     map_text,
     normalize_name,
@@ -125,14 +122,3 @@ def test_every_folded_letter_comes_from_its_place(raw: str) -> None:
 def test_peeling_leaves_something(raw: str) -> None:
     normalised = normalize_name(raw)
     assert bool(strip_legal_suffix(normalised)[0]) == bool(normalised)
-
-
-@given(st.one_of(st.text(), st.text(alphabet="AB1 &-.\n", max_size=20)))
-def test_words_are_found_where_their_letters_are(raw: str) -> None:
-    folded = normalize_text(raw)
-    words = list(re.finditer("[^ ]+", folded))
-    spans = [(first.start(), last.end()) for first in words for last in words if first.start() <= last.start()][:30]
-    text = map_text(raw)
-    places = [text.place(start, end) for start, end in spans]
-    assert find_spans(raw, folded, spans) == places
-    assert [find_spans(raw, folded, [span]) for span in spans] == [[place] for place in places]

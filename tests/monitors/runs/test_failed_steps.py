@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import select
 
 from feeds.entries.source_health import health_line, incident_entries
-from monitors.runs.schedule import RETRY_OF_STEPS, due_at
+from monitors.runs.schedule import STEP_RETRY, due_at
 from monitors.runs.status import RunReport
 from procurewatch.context import AppContext
 from sources.base import DateWindow, FailedStep, Fetched, FetchStep, IncompleteResult, SearchTerms, Stored
@@ -159,7 +159,7 @@ def test_an_incomplete_run_moves_the_watermark_and_is_repeated_after_an_hour(app
         assert checkpoint(session, "samnotices", "poll/until") == (DAY + timedelta(days=5)).isoformat()
     now = datetime.now(UTC)
     wait = due_at(app_context.database, "samnotices", timedelta(hours=6), now) - now
-    assert timedelta(minutes=55) < wait <= RETRY_OF_STEPS
+    assert timedelta(minutes=55) < wait <= STEP_RETRY
 
 
 def test_pages_and_the_health_feed_say_what_was_not_checked_and_since_when(app_context: AppContext) -> None:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from monitors.runs.pipeline import NOT_BEFORE
-from monitors.runs.schedule import FIRST_RETRY, RETRY_OF_STEPS, due_at, keep_polling, poll_when_due
+from monitors.runs.schedule import FIRST_RETRY, STEP_RETRY, due_at, keep_polling, poll_when_due
 from storage.database import Database
 from storage.models import RunStatus
 from storage.reading.source_health import health_of
@@ -35,7 +35,7 @@ def test_a_source_never_polled_is_due(database: Database) -> None:
 def test_due_after_a_run(verdict: RunStatus, database: Database) -> None:
     note_run(database, verdict.value, NOON, NOON + timedelta(minutes=10))
     ended = NOON + timedelta(minutes=10)
-    failed = ended + (RETRY_OF_STEPS if verdict is RunStatus.INCOMPLETE else FIRST_RETRY)
+    failed = ended + (STEP_RETRY if verdict is RunStatus.INCOMPLETE else FIRST_RETRY)
     wanted = NOON + EVERY if verdict.is_good else failed
     assert due_at(database, "usaspending", EVERY, NOON + timedelta(minutes=11)) == wanted
 

@@ -1,1 +1,1 @@
-"""The reading room: the site over HTTP, with search, pages on vendors and agencies, and review."""
+"""The website: pages, search, feeds, downloads, the API, SQL pages and review over HTTP."""

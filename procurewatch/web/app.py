@@ -18,7 +18,7 @@ from procurewatch.web.api.routes import make_api
 from procurewatch.web.context import WebContext
 from procurewatch.web.responses import GZIP_LEVEL, MIN_GZIP_BYTES
 from procurewatch.web.routes import awards, exports, feeds, home, review, search, site_files, subjects
-from procurewatch.web.security.guard import API, Guard, Refused, failed
+from procurewatch.web.security.guard import API, RequestGuard, RequestRejected, server_error
 from procurewatch.web.security.login import Access
 from procurewatch.web.sql.pages import sql_routes
 
@@ -41,7 +41,7 @@ def make_app(app: AppContext, base_url: str) -> Starlette:
         ],
         middleware=[
             Middleware(
-                Guard,
+                RequestGuard,
                 host=address.hostname or "",
                 requests_per_minute=app.settings.requests_per_minute,
                 proxies=app.settings.trusted_proxies,
@@ -57,8 +57,8 @@ def make_pages(context: WebContext) -> FastAPI:
     routers = (home, search, feeds, exports, awards, subjects, review, site_files)  # site_files matches every path
     for routes in routers:
         pages.include_router(routes.router(context))
-    pages.add_exception_handler(Refused, review.refused)
-    pages.add_exception_handler(Exception, failed)
+    pages.add_exception_handler(RequestRejected, review.rejected)
+    pages.add_exception_handler(Exception, server_error)
     return pages
 
 

@@ -110,7 +110,7 @@ class WebContext:
         return self.access.reviewer(request)
 
 
-def latest(events: Sequence[StoredEvent], frame: PageContext) -> tuple[LatestEntry, ...]:
+def latest_entries(events: Sequence[StoredEvent], frame: PageContext) -> tuple[LatestEntry, ...]:
     """Return events as entries that link to the records' pages."""
     found = []
     for event in events:

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from procurewatch.web.sql.examples import QUESTIONS
-from procurewatch.web.sql.guard import Guard, connect_readonly
+from procurewatch.web.sql.examples import EXAMPLES
+from procurewatch.web.sql.guard import SqlGuard, connect_readonly
 from storage.database import Database, open_database
 from storage.sql_views import SCHEMA
 from tests.procurewatch.site import fill
@@ -26,7 +26,7 @@ NEEDS_TWO_SOURCES = "having count(*) > 1"
 
 def test_there_are_queries_to_run() -> None:
     assert len(PORTABLE) >= 5
-    assert len(QUERIES) == len(PORTABLE) + len(QUESTIONS)
+    assert len(QUERIES) == len(PORTABLE) + len(EXAMPLES)
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("query", QUERIES)
 def test_it_passes_the_guard_and_gives_rows(query: str, file: Path) -> None:
     values = dict.fromkeys(re.findall(r"(?<!:):([a-z]+)", query), "")
-    with closing(Guard()) as guard:
+    with closing(SqlGuard()) as guard:
         guard.check(query, values)
     with closing(connect_readonly(file)) as connection:
         rows = connection.execute(query, values).fetchall()
@@ -58,7 +58,7 @@ def test_it_runs_on_both_databases(query: str, database: Database) -> None:
     assert rows or NEEDS_TWO_SOURCES in query
 
 
-@pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.name)
+@pytest.mark.parametrize("question", EXAMPLES, ids=lambda question: question.name)
 def test_the_pages_ask_what_the_documentation_says(question: object) -> None:
     title, name, sql = (getattr(question, part) for part in ("title", "name", "sql"))
     section = DOCUMENTATION.partition(f"### {title}\n")[2].partition("\n### ")[0]

@@ -1,4 +1,4 @@
-"""The API at /api/v1: what the pages say, for programs. One query language, cursor paging, problems in one line."""
+"""The JSON API at /api/v1: the query language of the pages, cursor paging, errors as problem+json (RFC 9457)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from feeds import urls
 from feeds.text import clean
 from feeds.urls import FeedFormat, FeedKind
-from procurewatch.web.api.parameters import MOST, OWN, USUAL, query_parameters
+from procurewatch.web.api.parameters import DEFAULT_LIMIT, MAX_LIMIT, PAGING, query_parameters
 from procurewatch.web.api.schemas import (
     Action,
     Agency,
@@ -39,7 +39,7 @@ from procurewatch.web.api.schemas import (
 )
 from procurewatch.web.context import WebContext
 from procurewatch.web.responses import JSON, PROBLEM_JSON, body_of, page_response, problem_response
-from procurewatch.web.security.guard import API, FAILED
+from procurewatch.web.security.guard import API, SERVER_ERROR
 from sources.registry import SOURCES
 from storage.models import StoredLink, StoredRecord
 from storage.reading.records import actions_of, events_of, evidence_of, records_by_key
@@ -53,18 +53,18 @@ from storage.search.search import count_records, event_cursor, find_events, find
 from storage.writing.renumbering import current_key
 
 ABOUT = (
-    "What Procurewatch publishes of federal purchases of surveillance technology. Dollars are texts with two digits "
-    "after the point, days ISO 8601, times UTC. Only what is published is answered; amounts of different sources are "
-    "never added up. Addresses, names and meanings of version 1 stay; new members may be added."
+    "Published records of federal purchases of surveillance technology. Amounts are US dollars as strings with two "
+    "decimals, dates are ISO 8601, times are UTC. Amounts of different sources are never added up. Paths, names and "
+    "meanings of version 1 do not change; new members may be added."
 )
 
 
 class Forbidden(InvalidQuery):
-    """A question that only a reviewer may ask."""
+    """A query that only a reviewer may send."""
 
 
 def make_api(context: WebContext) -> FastAPI:
-    """Return the application to mount at `safety.API`; its OpenAPI document is openapi.json."""
+    """Return the application to mount at `guard.API`; openapi.json describes it."""
     api = FastAPI(
         title="Procurewatch",
         version="1",
@@ -73,40 +73,54 @@ def make_api(context: WebContext) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
     )
-    api.add_exception_handler(InvalidQuery, _bad_question)
-    api.add_exception_handler(HTTPException, _refused)
-    api.add_exception_handler(Exception, _failed)
+    api.add_exception_handler(InvalidQuery, _invalid_query)
+    api.add_exception_handler(HTTPException, _http_error)
+    api.add_exception_handler(Exception, _server_error)
     asked = {"parameters": query_parameters()}
     _route(api, "/records", lambda request: _records(context, request), RecordsPage, "Search records", asked)
     _route(api, "/records/{key:path}", lambda request: _record(context, request), RecordDetail, "One record", KEY)
     _route(api, "/events", lambda request: _events(context, request), EventsPage, "Search events", asked)
-    _route(api, "/vendors", lambda request: _plain(request, _vendors(context)), list[VendorAnswer], "The watchlist")
-    _route(api, "/agencies", lambda request: _plain(request, _agencies(context)), list[Agency], "Who buys")
-    _route(api, "/categories", lambda request: _plain(request, _categories(context)), list[Category], "Technologies")
-    _route(api, "/sources", lambda request: _plain(request, _sources(context)), list[SourceAnswer], "How sources are")
-    _name_problems(api.openapi())
+    _route(
+        api, "/vendors", lambda request: _list_response(request, _vendors(context)), list[VendorAnswer], "The watchlist"
+    )
+    _route(api, "/agencies", lambda request: _list_response(request, _agencies(context)), list[Agency], "Who buys")
+    _route(
+        api,
+        "/categories",
+        lambda request: _list_response(request, _categories(context)),
+        list[Category],
+        "Technologies",
+    )
+    _route(
+        api,
+        "/sources",
+        lambda request: _list_response(request, _sources(context)),
+        list[SourceAnswer],
+        "How sources are",
+    )
+    _set_problem_types(api.openapi())
     return api
 
 
-REFUSALS = (400, 403, 404, 414, 429)
+ERROR_STATUSES = (400, 403, 404, 414, 429)
 KEY = {"parameters": [{"name": "key", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}]}
 
 
 def _route(  # noqa: PLR0917  a line each, as a table
     api: FastAPI,
     path: str,
-    give: Callable[[Request], Response],
+    handler: Callable[[Request], Response],
     model: Any,
     title: str,
     more: dict[str, Any] | None = None,
 ) -> None:
-    """Add an address that can be asked with GET, which OpenAPI tells of, and with HEAD."""
+    """Add a route for GET, which OpenAPI describes, and for HEAD."""
 
     def endpoint(request: Request) -> Response:
-        return give(request)
+        return handler(request)
 
     problems: dict[int | str, dict[str, Any]] = {
-        status: {"model": Problem, "description": HTTPStatus(status).phrase} for status in REFUSALS
+        status: {"model": Problem, "description": HTTPStatus(status).phrase} for status in ERROR_STATUSES
     }
     for method in ("GET", "HEAD"):
         api.add_api_route(
@@ -116,23 +130,23 @@ def _route(  # noqa: PLR0917  a line each, as a table
             response_model=model,
             summary=title,
             operation_id=title.lower().replace(" ", "_"),
-            responses={304: {"description": "What If-None-Match names is still so"}, **problems},
+            responses={304: {"description": "Not Modified"}, **problems},
             openapi_extra=more,
             include_in_schema=method == "GET",
         )
 
 
-def _name_problems(document: dict[str, Any]) -> None:
-    """Say of each problem in the OpenAPI document which type it is sent as; the framework knows but one."""
+def _set_problem_types(document: dict[str, Any]) -> None:
+    """Set the media type of errors in the OpenAPI document; FastAPI has one type for all responses."""
     for path in document["paths"].values():
         for operation in path.values():
-            for status in REFUSALS:
+            for status in ERROR_STATUSES:
                 content = operation["responses"][str(status)]["content"]
                 content[PROBLEM_JSON] = content.pop(JSON)
 
 
 def _records(context: WebContext, request: Request) -> Response:
-    query, limit, after = _asked(request)
+    query, limit, after = _read_request(request)
     with context.database.reading() as session:
         found = list(find_records(session, query, limit + 1, after))
         total = None if after else count_records(session, query)
@@ -142,11 +156,11 @@ def _records(context: WebContext, request: Request) -> Response:
         next=_next(context, request, record_cursor(shown[-1])) if len(found) > limit else None,
         records=[Record.model_validate(record_facts(record, context.base_url)) for record in shown],
     )
-    return _json(request, page)
+    return _model_response(request, page)
 
 
 def _events(context: WebContext, request: Request) -> Response:
-    query, limit, after = _asked(request)
+    query, limit, after = _read_request(request)
     with context.database.reading() as session:
         found = find_events(session, query, limit + 1, after)
     shown = found[:limit]
@@ -158,19 +172,19 @@ def _events(context: WebContext, request: Request) -> Response:
         next=_next(context, request, event_cursor(shown[-1])) if len(found) > limit else None,
         events=[EventWithRecord.model_validate(facts) for facts in events],
     )
-    return _json(request, page)
+    return _model_response(request, page)
 
 
 def _record(context: WebContext, request: Request) -> Response:
     _no_parameters(request)
     asked = str(request.path_params["key"])
     with context.database.reading() as session:
-        # A key holds no control character, which PostgreSQL would not even look for.
+        # PostgreSQL rejects control characters, which no key has.
         key = current_key(session, asked) if asked == clean(asked) else ""
         if not published_among(session, [key]):
-            raise HTTPException(404, "no record that is published has this key; /api/v1/records finds those that are")
+            raise HTTPException(404, "no published record has this key; /api/v1/records finds those that are")
         detail = _detail(session, records_by_key(session, [key])[0], context.base_url)
-    return _json(request, detail)
+    return _model_response(request, detail)
 
 
 def _detail(session: Session, record: StoredRecord, base_url: str) -> RecordDetail:
@@ -187,7 +201,7 @@ def _detail(session: Session, record: StoredRecord, base_url: str) -> RecordDeta
 
 
 def _public_links(session: Session, key: str) -> Sequence[StoredLink]:
-    """Return a record's links but for those to records that are stored and that readers do not see."""
+    """Return a record's links, without those to stored records that are not published."""
     links = links_of(session, key)
     others = {link.award_key if link.record_key == key else link.record_key for link in links}
     hidden = {record.key for record in records_by_key(session, sorted(others))} - published_among(
@@ -254,7 +268,7 @@ def _sources(context: WebContext) -> list[SourceAnswer]:
 
 
 def _counts(context: WebContext, facet: str) -> dict[str, tuple[str, int]]:
-    """Return name and number of published records of each value of a facet, the most records first."""
+    """Return the label and number of published records of each value of a facet, most records first."""
     with context.database.reading() as session:
         _, counted = count_by_facets(session, Query())
         names = context.agencies.get(session) if facet == "agency" else {}
@@ -265,67 +279,67 @@ def _feed(context: WebContext, kind: FeedKind, slug: str) -> str:
     return urls.site_url(context.base_url, urls.feed_path(kind, slug, FeedFormat.ATOM))
 
 
-def _asked(request: Request) -> tuple[Query, int, str]:
-    """Return what is asked, how many are to be given at most, and where the page begins. Raises `InvalidQuery`."""
+def _read_request(request: Request) -> tuple[Query, int, str]:
+    """Return the query, the limit and the cursor of a request. Raises `InvalidQuery`."""
     params = request.query_params.multi_items()
-    own = {name: [value for given, value in params if given == name] for name in OWN}
+    own = {name: [value for given, value in params if given == name] for name in PAGING}
     for name, values in own.items():
         if len(values) > 1:
             raise InvalidQuery(f"{name} is given more than once")
-    query = read_query(params, besides=OWN)
+    query = read_query(params, besides=PAGING)
     if not query.is_public:
-        raise Forbidden("the API answers with what is published; band and verdict are for reviewers")
+        raise Forbidden("the API returns published matches only; band and verdict are for reviewers")
     return query, _limit("".join(own["limit"])), "".join(own["after"])
 
 
 def _limit(given: str) -> int:
     if not given:
-        return USUAL
-    if not (given.isascii() and given.isdigit() and len(given) < 5 and 1 <= int(given) <= MOST):
-        raise InvalidQuery(f"limit is a number from 1 to {MOST}")
+        return DEFAULT_LIMIT
+    if not (given.isascii() and given.isdigit() and len(given) < 5 and 1 <= int(given) <= MAX_LIMIT):
+        raise InvalidQuery(f"limit is a number from 1 to {MAX_LIMIT}")
     return int(given)
 
 
 def _no_parameters(request: Request) -> None:
     if request.query_params:
-        raise InvalidQuery("this address takes no parameters")
+        raise InvalidQuery("this path takes no parameters")
 
 
 def _next(context: WebContext, request: Request, after: str) -> str:
-    """Return the address of the page after this one."""
+    """Return the URL of the next page."""
     params = [(name, value) for name, value in request.query_params.multi_items() if name != "after"]
     path = f"{API.strip('/')}/{request.url.path.rpartition('/')[2]}"
     return f"{urls.site_url(context.base_url, path)}?{urlencode([*params, ('after', after)])}"
 
 
-def _plain(request: Request, answers: Sequence[BaseModel]) -> Response:
+def _list_response(request: Request, answers: Sequence[BaseModel]) -> Response:
     _no_parameters(request)
-    return _send(request, TypeAdapter(list[Any]).dump_json(list(answers)))
+    return _json_response(request, TypeAdapter(list[Any]).dump_json(list(answers)))
 
 
-def _json(request: Request, model: BaseModel) -> Response:
-    return _send(request, model.model_dump_json().encode())
+def _model_response(request: Request, model: BaseModel) -> Response:
+    return _json_response(request, model.model_dump_json().encode())
 
 
-def _send(request: Request, content: bytes) -> Response:
+def _json_response(request: Request, content: bytes) -> Response:
     response = page_response(request, body_of(content), JSON)
-    response.headers["Access-Control-Allow-Origin"] = "*"  # the same for everybody, so a page elsewhere may read it too
+    response.headers["Access-Control-Allow-Origin"] = "*"  # web pages of other sites may read it
     return response
 
 
-def _bad_question(_request: Request, error: Exception) -> Response:
+def _invalid_query(_request: Request, error: Exception) -> Response:
     return problem_response(403 if isinstance(error, Forbidden) else 400, str(error))
 
 
-def _failed(_request: Request, _error: Exception) -> Response:
-    return problem_response(500, FAILED)
+def _server_error(_request: Request, _error: Exception) -> Response:
+    return problem_response(500, SERVER_ERROR)
 
 
-def _refused(_request: Request, error: Exception) -> Response:
+def _http_error(_request: Request, error: Exception) -> Response:
     status, headers = getattr(error, "status_code", 500), getattr(error, "headers", None)
     lines = {
-        404: "there is no such address; /api/v1/openapi.json lists those there are",
-        405: "this address is only read",
+        404: "there is no such path; /api/v1/openapi.json lists all",
+        405: "the API is read-only",
     }
     detail = str(getattr(error, "detail", ""))
     return problem_response(

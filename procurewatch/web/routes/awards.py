@@ -22,7 +22,7 @@ from storage.reading.records import payload
 from storage.reading.summaries import published_among
 from storage.writing.renumbering import current_key
 
-# Bytes from outside, to be kept and never shown: a browser that opens them anyway runs nothing of them.
+# Evidence is untrusted: browsers are told to save it, and never to run it.
 EVIDENCE_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; sandbox",
     "X-Content-Type-Options": "nosniff",
@@ -40,30 +40,30 @@ def router(context: WebContext) -> APIRouter:
             key = record_key(context, session, name.removesuffix(".html")) if name.endswith(".html") else None
             page = record_page(session, key, context.app.source_titles) if key else None
         if page is None:
-            return ErrorResponse(404, "No record that readers see has this page; /search finds those that are stored.")
+            return ErrorResponse(404, "No published record has this page; /search finds those that are stored.")
         if (path := urls.award_path(page.award.key)) != f"awards/{name}":
-            return RedirectResponse(f"../{path}", status_code=302)  # its source has changed its key
+            return RedirectResponse(f"../{path}", status_code=302)  # the source has changed the record's key
         reviewer = context.reviewer(request)
-        verdicts = verdicts_on(page.award) if reviewer else ()
-        content = render_award(context.frame(reviewer, depth=1), page, feeds_of(context, page.award), verdicts)
+        choices = review_choices(page.award) if reviewer else ()
+        content = render_award(context.frame(reviewer, depth=1), page, feeds_for(context, page.award), choices)
         return page_response(request, body_of(content), private=reviewer is not None)
 
     @routes.api_route("/evidence/{sha256}", methods=["GET", "HEAD"])
     def evidence(sha256: str) -> Response:
         if not re.fullmatch(r"[0-9a-f]{64}", sha256):
-            return ErrorResponse(404, "Evidence is named by its SHA-256: 64 digits and letters from a to f.")
+            return ErrorResponse(404, "Evidence is named by its SHA-256: 64 hexadecimal digits.")
         with context.database.reading() as session:
             body = payload(session, sha256)
         if body is None:
             return ErrorResponse(404, "No evidence with this SHA-256 is stored.")
-        handed_out = remove_user_names(body)
-        name = f"{sha256}.bin" if handed_out == body else f"{sha256}-without-user-names.bin"
+        shared = remove_user_names(body)
+        name = f"{sha256}.bin" if shared == body else f"{sha256}-without-user-names.bin"
         headers = {
             **EVIDENCE_HEADERS,
             "ETag": f'"{sha256}"',
             "Content-Disposition": f'attachment; filename="{name}"',
         }
-        return Response(handed_out, headers=headers, media_type="application/octet-stream")
+        return Response(shared, headers=headers, media_type="application/octet-stream")
 
     return routes
 
@@ -76,16 +76,16 @@ def record_key(context: WebContext, session: Session, name: str) -> str | None:
     return context.award_pages.get(session).get(name)
 
 
-def verdicts_on(award: StoredRecord) -> tuple[ReviewChoice, ...]:
-    """Return what a reviewer may decide of a record."""
+def review_choices(award: StoredRecord) -> tuple[ReviewChoice, ...]:
+    """Return the matches of a record for a reviewer to decide."""
     return tuple(
         ReviewChoice(vendor_id=match.vendor_id, vendor_name=match.vendor_name, band=match.band)
         for match in award.matches
     )
 
 
-def feeds_of(context: WebContext, award: StoredRecord) -> list[FeedRow]:
-    """Return the feeds that carry a record's events."""
+def feeds_for(context: WebContext, award: StoredRecord) -> list[FeedRow]:
+    """Return the feeds that include a record's events."""
     matches = published_matches(award)
     titles = context.app.watchlist.categories
     rows = [feed_row(FeedKind.VENDOR, match.vendor_id, match.vendor_name) for match in matches]

@@ -1,4 +1,4 @@
-"""Files to take away: a search's rows in every format, story packs, and requests for records."""
+"""Downloads: a search in every export format, story packs, and FOIA letters."""
 
 from __future__ import annotations
 
@@ -26,161 +26,152 @@ from storage.models import StoredRecord
 from storage.reading.export_rows import with_bands
 from storage.reading.records import actions_of, records_by_key
 from storage.search.query import InvalidQuery, Query
-from storage.search.search import find_records
+from storage.search.search import count_records, find_records
 
-NOTHING_FOUND = "Nothing stored answers to that search."
-NO_SUCH_RECORD = "No record that readers see has this page; /search finds those that are stored."
-SUFFIXES = {
-    form.extension.removeprefix("."): kind for kind, form in FILE_TYPES.items() if kind is not ExportFormat.JSON
+NOTHING_FOUND = "No records match this search."
+NO_SUCH_RECORD = "No published record has this page; /search finds those that are stored."
+EXTENSIONS = {
+    file_type.extension.removeprefix("."): fmt for fmt, file_type in FILE_TYPES.items() if fmt is not ExportFormat.JSON
 }
-MOST_AT_ONCE = 8  # files; a fifth of the connections that there are
-Pieces = Callable[[Session], Iterator[bytes]]
+MAX_DOWNLOADS = 8  # at once; a fifth of the database connections
+Chunks = Callable[[Session], Iterator[bytes]]
 
 
 def router(context: WebContext) -> APIRouter:
-    """Return the routes of downloads. They stream: the first piece is sent while the rest is read."""
+    """Return the routes of downloads. They stream: the first chunk is sent while the rest is read."""
     routes = APIRouter()
-    files = Files(context)
-    for suffix, form in SUFFIXES.items():
-        routes.add_api_route(f"/search.{suffix}", _export_of(files, suffix, form), methods=["GET", "HEAD"])
-    routes.add_api_route("/search.zip", _pack_of_search(files), methods=["GET", "HEAD"])
-    routes.add_api_route("/packs/{name}.zip", _pack_of_record(files), methods=["GET", "HEAD"])
-    routes.add_api_route("/foia/{name}", _request_for_records(context), methods=["GET", "HEAD"])
+    downloads = Downloads(context)
+    for extension, fmt in EXTENSIONS.items():
+        routes.add_api_route(f"/search.{extension}", _search_export(downloads, extension, fmt), methods=["GET", "HEAD"])
+    routes.add_api_route("/search.zip", _search_pack(downloads), methods=["GET", "HEAD"])
+    routes.add_api_route("/packs/{name}.zip", _record_pack(downloads), methods=["GET", "HEAD"])
+    routes.add_api_route("/foia/{name}", _foia_letter(context), methods=["GET", "HEAD"])
     return routes
 
 
-class Sent(StreamingResponse):
-    """A file on its way: however that ends, what it is read from is closed then, not when somebody comes to tidy up."""
+class DownloadResponse(StreamingResponse):
+    """A streamed file. Its source is closed as soon as the response ends, also when the client disconnects."""
 
-    def __init__(self, first: list[bytes], rest: Generator[bytes], headers: Mapping[str, str], kind: str) -> None:
-        super().__init__(chain(first, rest), headers=headers, media_type=kind)
+    def __init__(self, first: list[bytes], rest: Generator[bytes], headers: Mapping[str, str], media_type: str) -> None:
+        super().__init__(chain(first, rest), headers=headers, media_type=media_type)
         self._rest = rest
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send it."""
+        """Send the file."""
         try:
             await super().__call__(scope, receive, send)
         finally:
-            self._rest.close()  # no thread reads from it any more: each piece is waited for, even by who gives up
+            self._rest.close()  # no thread is reading from it: each chunk is awaited, also after a disconnect
 
 
-class Files:
-    """Files that are sent while they are read, so many at once: the database is open for each as long as that takes."""
+class Downloads:
+    """Streams files, a limited number at once, because each keeps a database connection open."""
 
     def __init__(self, context: WebContext) -> None:
         self.context = context
-        self._free = BoundedSemaphore(MOST_AT_ONCE)
+        self._free = BoundedSemaphore(MAX_DOWNLOADS)
 
-    def streamed(
-        self, request: Request, pieces: Pieces, kind: str, name: str, nothing: str = NOTHING_FOUND
+    def response(
+        self, request: Request, chunks: Chunks, media_type: str, filename: str, if_empty: str = NOTHING_FOUND
     ) -> Response:
-        """Return what `pieces` gives as a file to save, the session open until the last piece is taken."""
+        """Return a file download, or 404 if there are no chunks. The session stays open until the last chunk."""
         if not self._free.acquire(blocking=False):
-            busy = ErrorResponse(503, "Too many files are being taken just now; try again in a minute.")
-            busy.headers["Retry-After"] = "60"
-            return busy
-        stream = self._read(pieces)
+            return ErrorResponse(503, "Too many downloads at the moment; try again in a minute.", {"Retry-After": "60"})
+        stream = self._read(chunks)
         try:
             first = list(islice(stream, 1))
         except ParquetMissing as error:
             return ErrorResponse(501, str(error))
         if not first:
-            return ErrorResponse(404, nothing)
+            return ErrorResponse(404, if_empty)
         if request.method == "HEAD":
             stream.close()
             first = []
-        headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-cache"}
-        return Sent(first, stream, headers, kind)
+        headers = {"Content-Disposition": f'attachment; filename="{filename}"', "Cache-Control": "no-cache"}
+        return DownloadResponse(first, stream, headers, media_type)
 
-    def _read(self, pieces: Pieces) -> Generator[bytes]:
+    def _read(self, chunks: Chunks) -> Generator[bytes]:
         try:
             with self.context.database.reading() as session:
-                yield from pieces(session)
+                yield from chunks(session)
         finally:
             self._free.release()
 
 
-def _export_of(files: Files, suffix: str, form: ExportFormat) -> Callable[[Request], Response]:
+def _search_export(downloads: Downloads, extension: str, fmt: ExportFormat) -> Callable[[Request], Response]:
     def export(request: Request) -> Response:
         try:
-            query = _asked(request)
+            query = _public_query(request)
         except InvalidQuery as error:
             return ErrorResponse(400, str(error))
 
-        def pieces(session: Session) -> Iterator[bytes]:
-            records = _fit(session, query, form)
-            found = list(islice(records, 1))
-            prefix = files.context.app.settings.ocid_prefix
-            return export_bytes(session, chain(found, records), form, ocid_prefix=prefix) if found else iter(())
+        def chunks(session: Session) -> Iterator[bytes]:
+            records = find_records(session, query)
+            if fmt is ExportFormat.OCDS:
+                records = (record for record in records if record.category in PROCESSES)
+            first = list(islice(records, 1))
+            prefix = downloads.context.app.settings.ocid_prefix
+            return export_bytes(session, chain(first, records), fmt, ocid_prefix=prefix) if first else iter(())
 
-        return files.streamed(request, pieces, FILE_TYPES[form].content_type, f"procurewatch.{suffix}")
+        return downloads.response(request, chunks, FILE_TYPES[fmt].content_type, f"procurewatch.{extension}")
 
     return export
 
 
-def _pack_of_search(files: Files) -> Callable[[Request], Response]:
+def _search_pack(downloads: Downloads) -> Callable[[Request], Response]:
     def pack(request: Request) -> Response:
         try:
-            query = _asked(request)
+            query = _public_query(request)
         except InvalidQuery as error:
             return ErrorResponse(400, str(error))
-        with files.context.database.reading() as session:
-            count = len(list(find_records(session, query, MAX_RECORDS + 1)))
+        with downloads.context.database.reading() as session:
+            count = count_records(session, query)
         if count > MAX_RECORDS:
-            return ErrorResponse(
-                400, f"That finds more than {MAX_RECORDS} records; narrow the search, or take it as CSV."
-            )
+            line = f"A story pack holds at most {MAX_RECORDS} records; narrow the search, or download it as CSV."
+            return ErrorResponse(400, line)
 
-        def pieces(session: Session) -> Iterator[bytes]:
+        def chunks(session: Session) -> Iterator[bytes]:
             records = list(with_bands(find_records(session, query)))
             return pack_bytes(session, records, f"a search: {query.in_words()}") if records else iter(())
 
-        return files.streamed(request, pieces, CONTENT_TYPE, "procurewatch-story-pack.zip")
+        return downloads.response(request, chunks, CONTENT_TYPE, "procurewatch-story-pack.zip")
 
     return pack
 
 
-def _pack_of_record(files: Files) -> Callable[[str, Request], Response]:
+def _record_pack(downloads: Downloads) -> Callable[[str, Request], Response]:
     def pack(name: str, request: Request) -> Response:
-        def pieces(session: Session) -> Iterator[bytes]:
-            record = _record(files.context, session, name)
+        def chunks(session: Session) -> Iterator[bytes]:
+            record = _find_record(downloads.context, session, name)
             return pack_bytes(session, list(with_bands([record])), f"the award {record.piid}") if record else iter(())
 
-        return files.streamed(request, pieces, CONTENT_TYPE, f"{name}.zip", NO_SUCH_RECORD)
+        return downloads.response(request, chunks, CONTENT_TYPE, f"{name}.zip", NO_SUCH_RECORD)
 
     return pack
 
 
-def _request_for_records(context: WebContext) -> Callable[[str, Request], Response]:
-    def request_for_records(name: str, request: Request) -> Response:
-        stem, _, ending = name.rpartition(".")
+def _foia_letter(context: WebContext) -> Callable[[str, Request], Response]:
+    def foia_letter(name: str, request: Request) -> Response:
+        stem, _, extension = name.rpartition(".")
         with context.database.reading() as session:
-            record = _record(context, session, stem) if ending in ("txt", "docx") else None
+            record = _find_record(context, session, stem) if extension in ("txt", "docx") else None
             actions = actions_of(session, record.key) if record else []
         if record is None:
             return ErrorResponse(404, NO_SUCH_RECORD)
-        written = write_letter(record, actions)
-        if ending == "docx":
-            return page_response(request, body_of(write_docx(written)), MEDIA_TYPE)
-        return page_response(request, body_of(written.text.encode()), "text/plain; charset=utf-8")
+        letter = write_letter(record, actions)
+        if extension == "docx":
+            return page_response(request, body_of(write_docx(letter)), MEDIA_TYPE)
+        return page_response(request, body_of(letter.text.encode()), "text/plain; charset=utf-8")
 
-    return request_for_records
-
-
-def _asked(request: Request) -> Query:
-    """Return the question of an address; downloads hold what all readers see, whoever asks. Raises `InvalidQuery`."""
-    pairs = [(name, clean(value)) for name, value in request.query_params.multi_items()]
-    return check_query(pairs, is_reviewer=False)
+    return foia_letter
 
 
-def _record(context: WebContext, session: Session, name: str) -> StoredRecord | None:
+def _public_query(request: Request) -> Query:
+    """Return the query of a URL; downloads hold published matches only. Raises `InvalidQuery`."""
+    params = [(name, clean(value)) for name, value in request.query_params.multi_items()]
+    return check_query(params, is_reviewer=False)
+
+
+def _find_record(context: WebContext, session: Session, name: str) -> StoredRecord | None:
     key = record_key(context, session, name)
     return next(iter(records_by_key(session, [key])), None) if key else None
-
-
-def _fit(session: Session, query: Query, form: ExportFormat) -> Iterator[StoredRecord]:
-    """Give the records of a search that a format can hold."""
-    records = find_records(session, query)
-    if form is not ExportFormat.OCDS:
-        return records
-    return (record for record in records if record.category in PROCESSES)

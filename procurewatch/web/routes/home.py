@@ -1,4 +1,4 @@
-"""The home page: what is new, by day, how the sources are, and all feeds."""
+"""The home page: the newest entries by day, the health of the sources, and all feeds."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from feeds.entries.source_health import health_line
 from feeds.pages.index import FeedRow, render_index
 from feeds.site import LATEST_ON_INDEX
 from feeds.urls import FeedKind
-from procurewatch.web.context import WebContext, feed_row, latest
+from procurewatch.web.context import WebContext, feed_row, latest_entries
 from procurewatch.web.responses import page_response
 from storage.reading.source_health import health_of
 from storage.reading.summaries import Told
@@ -33,7 +33,7 @@ def router(context: WebContext) -> APIRouter:
             line = health_line(health, context.app.source_titles)
 
             def build() -> bytes:
-                newest = latest(find_events(session, Query(), LATEST_ON_INDEX), frame)
+                newest = latest_entries(find_events(session, Query(), LATEST_ON_INDEX), frame)
                 feeds = all_feeds(context, context.feed_stats.get(session), context.agencies.get(session))
                 return render_index(frame, feeds, newest, today=context.today, health=line)
 
@@ -43,9 +43,9 @@ def router(context: WebContext) -> APIRouter:
 
 
 def all_feeds(
-    context: WebContext, told: Mapping[str, Mapping[str, Told]], agencies: Mapping[str, str]
+    context: WebContext, stats: Mapping[str, Mapping[str, Told]], agencies: Mapping[str, str]
 ) -> list[FeedRow]:
-    """Return every feed there is, those of vendors that have something to read before the others."""
+    """Return every feed; within a kind those with entries first."""
     categories = {vendor.category: category_label(vendor.category) for vendor in context.app.watchlist.vendors}
     titles = {
         FeedKind.VENDOR: context.vendor_titles,
@@ -54,9 +54,9 @@ def all_feeds(
             slug: context.app.watchlist.categories.get(slug, words) for slug, words in categories.items()
         },
     }
-    rows = [feed_row(FeedKind.ALL, "all", "everything", told["all"].get(""))]
+    rows = [feed_row(FeedKind.ALL, "all", "everything", stats["all"].get(""))]
     for kind, named in titles.items():
-        known = told[kind]
+        known = stats[kind]
         ordered = sorted((slug not in known, title.casefold(), slug) for slug, title in named.items())
         rows += [feed_row(kind, slug, named[slug], known.get(slug)) for _, _, slug in ordered]
     return rows

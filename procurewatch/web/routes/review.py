@@ -1,4 +1,4 @@
-"""The review over the web: the queue, a decision, its undoing. Every form works without a script."""
+"""Review on the website: the queue, decisions and undoing them. Every form works without a script."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from feeds.text import clean, one_line
 from procurewatch.reviews import note_verdict
 from procurewatch.web.context import WebContext
 from procurewatch.web.responses import HTML, ErrorResponse, see_other
-from procurewatch.web.security.guard import WITH_SCRIPT, Refused
+from procurewatch.web.security.guard import SCRIPT_POLICY, RequestRejected
 from procurewatch.web.security.login import COOKIE, Reviewer, form_of
 from storage.reading.records import actions_of, count_waiting, records_by_key, review_queue
 from storage.reading.summaries import published_among
 from storage.writing.reviews import Decision, Verdict, forget, latest_verdicts
 
-SHOWN = 25
-LAST_DECIDED = 6
-LONGEST_NOTE = 500
+QUEUE_SIZE = 25
+MAX_PAST_DECISIONS = 6
+MAX_NOTE_LENGTH = 500
 PRIVATE = {"Cache-Control": "private, no-store"}
 
 Form = Annotated[dict[str, str], Depends(form_of)]
@@ -41,7 +41,7 @@ def router(context: WebContext) -> APIRouter:
         with context.database.reading() as session:
             page = review_page(context, session, clean(vendor))
         content = render_review(context.frame(reviewer), page)
-        return Response(content, headers={**PRIVATE, "Content-Security-Policy": WITH_SCRIPT}, media_type=HTML)
+        return Response(content, headers={**PRIVATE, "Content-Security-Policy": SCRIPT_POLICY}, media_type=HTML)
 
     @routes.post("/sign-in")
     def sign_in(request: Request, form: Form) -> Response:
@@ -51,20 +51,20 @@ def router(context: WebContext) -> APIRouter:
 
     @routes.post("/sign-out")
     def sign_out(request: Request, form: Form) -> Response:
-        context.access.checked(request, form)
+        context.access.require_reviewer(request, form)
         response = see_other("../review")
         response.delete_cookie(COOKIE, path="/")
         return response
 
     @routes.post("/decide")
     def decide(request: Request, form: Form) -> Response:
-        reviewer = context.access.checked(request, form)
+        reviewer = context.access.require_reviewer(request, form)
         with context.database.writing() as session:
             return decide_match(session, reviewer, form)
 
     @routes.post("/undo")
     def undo(request: Request, form: Form) -> Response:
-        context.access.checked(request, form)
+        context.access.require_reviewer(request, form)
         with context.database.writing() as session:
             forget(session, clean(form.get("vendor", "")), clean(form.get("subject", "")), datetime.now(UTC))
         return back_to_queue(form, "1")
@@ -73,15 +73,15 @@ def router(context: WebContext) -> APIRouter:
 
 
 def sign_in_page(context: WebContext) -> Response:
-    """Return the page on which to sign in, or that there is nothing to sign in with (403)."""
+    """Return the sign-in page; with 403 if there is no token to sign in with."""
     content = render_sign_in(context.frame(), has_token=context.access.has_token)
     return Response(content, 200 if context.access.has_token else 403, headers=PRIVATE, media_type=HTML)
 
 
 def review_page(context: WebContext, session: Session, vendor: str) -> ReviewPage:
-    """Return what waits, of one vendor if its id is given, and what was decided last."""
-    waiting = review_queue(session, vendor, SHOWN)
-    last = latest_verdicts(session, LAST_DECIDED)
+    """Return the pending matches (of one vendor, if its id is given) and the latest decisions."""
+    waiting = review_queue(session, vendor, QUEUE_SIZE)
+    last = latest_verdicts(session, MAX_PAST_DECISIONS)
     return ReviewPage(
         waiting=tuple(pending_match(record, match, actions_of(session, record.key)) for record, match in waiting),
         total=count_waiting(session, vendor),
@@ -107,16 +107,16 @@ def _decided(context: WebContext, session: Session, verdict: Verdict) -> PastDec
 
 
 def decide_match(session: Session, reviewer: Reviewer, form: dict[str, str]) -> Response:
-    """Note a verdict; lead back to where the form was. Raises `Refused` for what is not there to decide."""
+    """Note a verdict; lead back to where the form was. Raises `RequestRejected` for what is not there to decide."""
     key, vendor = clean(form.get("record", "")), clean(form.get("vendor", ""))
     try:
         decision = Decision(form.get("decision", ""))
     except ValueError:
-        raise Refused(400, "Decide confirmed, rejected or never.") from None
+        raise RequestRejected(400, "Decide confirmed, rejected or never.") from None
     records = records_by_key(session, [key])
     if not records or all(match.vendor_id != vendor for match in records[0].matches):
-        raise Refused(404, "No such match is stored.")
-    note = one_line(form.get("note", ""))[:LONGEST_NOTE]
+        raise RequestRejected(404, "No such match is stored.")
+    note = one_line(form.get("note", ""))[:MAX_NOTE_LENGTH]
     note_verdict(session, records[0], vendor, decision, who=reviewer.name, note=note)
     session.flush()
     if form.get("back") == "record" and published_among(session, [key]):
@@ -125,17 +125,15 @@ def decide_match(session: Session, reviewer: Reviewer, form: dict[str, str]) -> 
 
 
 def back_to_queue(form: dict[str, str], at: str) -> Response:
-    """Lead back to the queue, at a place in it."""
+    """Redirect to the queue, at an item of it."""
     only = clean(form.get("only", ""))
     query = f"?{urlencode({'vendor': only})}" if only else ""
     place = at if at.isdigit() and len(at) < 5 else "1"
     return see_other(f"../review{query}#item-{place}")
 
 
-def refused(_request: Request, error: Exception) -> Response:
-    """Return a refusal as one line."""
-    if not isinstance(error, Refused):
+def rejected(_request: Request, error: Exception) -> Response:
+    """Return the response to a rejected request."""
+    if not isinstance(error, RequestRejected):
         raise error
-    response = ErrorResponse(error.status, error.line)
-    response.headers.update(error.headers)
-    return response
+    return ErrorResponse(error.status, error.line, error.headers)

@@ -17,7 +17,7 @@ from feeds.text import clean, excerpt
 from feeds.urls import SEARCH
 from procurewatch.web.context import WebContext
 from procurewatch.web.responses import HTML, body_of, page_response
-from procurewatch.web.security.guard import WITH_SCRIPT
+from procurewatch.web.security.guard import SCRIPT_POLICY
 from storage.search.facets import FacetCount, count_by_facets
 from storage.search.query import PARAMETERS, InvalidQuery, Query, read_query
 from storage.search.search import count_events_since, find_records, record_cursor
@@ -47,7 +47,7 @@ def router(context: WebContext) -> APIRouter:
             page = _error_page(params, str(error), _valid_facets(context, params, is_reviewer=is_reviewer))
             content = render_search(context.frame(context.reviewer(request)), page, now=datetime.now(UTC))
             response = Response(content, 400, {"Cache-Control": "no-store"}, HTML)
-        response.headers["Content-Security-Policy"] = WITH_SCRIPT
+        response.headers["Content-Security-Policy"] = SCRIPT_POLICY
         return response
 
     return routes

@@ -37,10 +37,10 @@ from storage.search.query import Query
 from storage.search.search import find_events
 from storage.search.tokenize import tokens
 
-NEWEST = 8
-AWARDS_SHOWN = 25
-HEADINGS = 15  # of one breakdown
-DEPARTMENT_DIGITS = 3  # of a department's code, as the Treasury writes it; its parts have four characters
+MAX_EVENTS = 8
+MAX_AWARDS = 25
+MAX_ROWS = 15  # of a breakdown
+DEPARTMENT_CODE_LENGTH = 3  # the Treasury's; codes of sub-agencies have four characters
 
 Find = Callable[[WebContext, Session, PageContext, str], SubjectPage | None]
 
@@ -54,12 +54,12 @@ def router(context: WebContext) -> APIRouter:
 
 
 class NoSuchSubject(Exception):
-    """Nothing on record is called so."""
+    """No stored record is about this vendor, agency, technology or recipient."""
 
 
 def _page(context: WebContext, kind: SubjectKind, find: Find) -> Callable[[str, Request], Response]:
     def page(name: str, request: Request) -> Response:
-        frame, hour = context.frame(depth=1), datetime.now(UTC).hour  # notices close in the course of a day
+        frame, hour = context.frame(depth=1), datetime.now(UTC).hour  # open notices close during the day
         with context.database.reading() as session:
 
             def build() -> bytes:
@@ -69,10 +69,10 @@ def _page(context: WebContext, kind: SubjectKind, find: Find) -> Callable[[str, 
                 return render_subject(frame, found, today=context.today)
 
             try:
-                kept = context.cached_page(session, (kind, name), build, depends_on=hour)
+                body = context.cached_page(session, (kind, name), build, depends_on=hour)
             except NoSuchSubject:
-                return ErrorResponse(404, "Nothing on record has this page; / lists what has.")
-        return page_response(request, kept)
+                return ErrorResponse(404, "There is no such page; / lists all feeds and their pages.")
+        return page_response(request, body)
 
     return page
 
@@ -103,13 +103,13 @@ def _vendor(context: WebContext, session: Session, frame: PageContext, name: str
     return _filled(page, session, frame, subject, query)
 
 
-def _agency(_room: WebContext, session: Session, frame: PageContext, name: str) -> SubjectPage | None:
+def _agency(_context: WebContext, session: Session, frame: PageContext, name: str) -> SubjectPage | None:
     found = next((each for each in known_agencies(session) if urls.matches_slug(each[0], name)), None)
     if found is None:
         return None
     code, title = found
     subject, query = Subject(agency=code), Query(agency=(code.lower(),))
-    is_department = len(code) == DEPARTMENT_DIGITS
+    is_department = len(code) == DEPARTMENT_CODE_LENGTH
     parts = (_by_agency(session, subject),) if is_department else ()
     page = SubjectPage(
         kind=SubjectKind.AGENCY,
@@ -138,7 +138,7 @@ def _category(context: WebContext, session: Session, frame: PageContext, name: s
         kind=SubjectKind.CATEGORY,
         slug=slug,
         title=title,
-        about="What the watchlist files under this technology.",
+        about="All watchlist entries under this technology.",
         search=query.url_query(),
         breakdowns=breakdowns,
         feed=feed_row(FeedKind.CATEGORY, slug, title),
@@ -146,7 +146,7 @@ def _category(context: WebContext, session: Session, frame: PageContext, name: s
     return _filled(page, session, frame, subject, query)
 
 
-def _recipient(_room: WebContext, session: Session, frame: PageContext, name: str) -> SubjectPage | None:
+def _recipient(_context: WebContext, session: Session, frame: PageContext, name: str) -> SubjectPage | None:
     found = [each for each in recipients_seen(session) if urls.matches_slug(urls.recipient_slug(*each), name)]
     if not found:
         return None
@@ -172,11 +172,11 @@ def _recipient(_room: WebContext, session: Session, frame: PageContext, name: st
 def _filled(
     page: SubjectPage, session: Session, frame: PageContext, subject: Subject, feed: Query | None
 ) -> SubjectPage:
-    """Return the page with what is stored about its subject; `feed` is the query of its feed, if it has one."""
+    """Return the page with everything stored about its subject. `feed` is the query of its feed, if it has one."""
     awards, publications = count_about(session, subject)
     now = datetime.now(UTC)
     of_vendor = stored_name(session, subject.vendor) if subject.vendor else ""
-    firsts = first_purchases(session, keys_about(subject), of_vendor, NEWEST)
+    firsts = first_purchases(session, keys_about(subject), of_vendor, MAX_EVENTS)
     return replace(
         page,
         awards_in_all=awards,
@@ -185,8 +185,8 @@ def _filled(
         first_purchases=_timeline(firsts, frame),
         notices=tuple(open_notices(session, subject, now)),
         use_cases=tuple(publications_about(session, subject, "use-case")),
-        newest=_timeline(find_events(session, feed, NEWEST), frame) if feed else (),
-        awards=tuple(awards_about(session, subject, AWARDS_SHOWN)),
+        newest=_timeline(find_events(session, feed, MAX_EVENTS), frame) if feed else (),
+        awards=tuple(awards_about(session, subject, MAX_AWARDS)),
     )
 
 
@@ -195,22 +195,22 @@ def _timeline(events: Iterable[StoredEvent], frame: PageContext) -> tuple[Timeli
 
 
 def _by_agency(session: Session, subject: Subject) -> Breakdown:
-    rows = spent(session, subject, By.AGENCY, HEADINGS)
+    rows = spent(session, subject, By.AGENCY, MAX_ROWS)
     return Breakdown(title="Spending by agency", kind=SubjectKind.AGENCY, rows=tuple(rows))
 
 
 def _by_vendor(session: Session, subject: Subject) -> Breakdown:
-    rows = spent(session, subject, By.VENDOR, HEADINGS)
+    rows = spent(session, subject, By.VENDOR, MAX_ROWS)
     return Breakdown(title="What is bought", kind=SubjectKind.VENDOR, rows=tuple(rows))
 
 
 def _by_recipient(session: Session, subject: Subject) -> Breakdown:
-    rows = spent(session, subject, By.RECIPIENT, HEADINGS)
+    rows = spent(session, subject, By.RECIPIENT, MAX_ROWS)
     return Breakdown(title="Who is paid", kind=SubjectKind.RECIPIENT, rows=tuple(rows))
 
 
 def _known_as(vendor: Vendor) -> Iterator[KnownAs]:
-    """Give every name and identifier of an entry, and the products it is known by."""
+    """Give every name, identifier and product of a watchlist entry."""
     kinds = {
         "Legal name": vendor.legal_names,
         "Former name": vendor.former_names,

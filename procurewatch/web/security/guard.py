@@ -1,10 +1,9 @@
-"""What every request must pass and every answer carries, so that the reading room can stand on the internet."""
+"""Checks every request (host, rate limit, sizes), and sets the security headers of every response."""
 
 from __future__ import annotations
 
 import ipaddress
 from collections.abc import Collection, Mapping
-from functools import lru_cache
 from urllib.parse import parse_qsl
 
 from starlette.datastructures import Headers
@@ -12,14 +11,13 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from procurewatch.web.responses import problem_response
-from procurewatch.web.security.rate_limit import Allowance
+from procurewatch.web.security.rate_limit import RateLimiter
 
-# Pages load nothing from elsewhere and hold no script of their own; a browser is to hold them to it. A page that needs
-# more (review and search: our own scripts) says so itself.
+# Pages load nothing from other sites and have no inline scripts. Review and search set `SCRIPT_POLICY` themselves.
 POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
-WITH_SCRIPT = f"{POLICY}; script-src 'self'; connect-src 'self'"
+SCRIPT_POLICY = f"{POLICY}; script-src 'self'; connect-src 'self'"
 HEADERS = {
     "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",
@@ -28,39 +26,38 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
-_AS_SENT = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
-LONGEST_ADDRESS = 8_000  # bytes of path and query
-LONGEST_PARAMETER = 1_000  # characters of one parameter of the query
-MOST_PARAMETERS = 60
-LONGEST_NAME = 255  # characters of a host, or of an address
-LARGEST_BODY = 64 * 1024  # bytes
-SQL = "/sql"  # where SQL is asked
-API = "/api/v1"  # where programs ask
+_RAW_HEADERS = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
+MAX_URL_LENGTH = 8_000  # bytes of path and query
+MAX_PARAMETER_LENGTH = 1_000  # characters of one parameter of the query
+MAX_PARAMETERS = 60
+MAX_NAME_LENGTH = 255  # characters of a host, or of an address
+MAX_BODY_BYTES = 64 * 1024  # bytes
+SQL = "/sql"
+API = "/api/v1"
 LOOPBACK = frozenset({"localhost", "localhost.localdomain"})
-MOST_KEPT = 1_000  # addresses that were read
-FAILED = "This could not be answered: a fault of the program. Its operator finds it in the log."
+SERVER_ERROR = "This could not be answered: a fault of the program. Its operator finds it in the log."
 BODILESS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
-class Refused(Exception):
-    """A request is not answered: the status, why in one line, and headers that the refusal needs."""
+class RequestRejected(Exception):
+    """A request is rejected: the status, the reason in one line, and headers of the response."""
 
     def __init__(self, status: int, line: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(line)
         self.status, self.line, self.headers = status, line, headers or {}
 
 
-class Guard:
-    """Refuses what is too much or not meant for us, and sets the headers that an answer lacks."""
+class RequestGuard:
+    """Middleware that rejects requests and sets the headers that a response lacks."""
 
     def __init__(self, app: ASGIApp, *, host: str, requests_per_minute: int, proxies: Collection[str]) -> None:
         self._app = app
         self._host = host.lower()
         self._proxies = frozenset(proxies)
-        self._allowance = Allowance(requests_per_minute)
+        self._rate_limiter = RateLimiter(requests_per_minute)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, or refuse it."""
+        """Pass a request on, or reject it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -73,61 +70,62 @@ class Guard:
             if message["type"] == "http.response.start":
                 headers = list(message["headers"])
                 given = {name for name, _ in headers}
-                message["headers"] = headers + [header for header in _AS_SENT if header[0] not in given]
+                message["headers"] = headers + [header for header in _RAW_HEADERS if header[0] not in given]
             await send(message)
 
         try:
             self._check(scope)
-        except Refused as refused:
+        except RequestRejected as rejected:
             is_program = str(scope["path"]).startswith(f"{API}/")
-            # No page around the line: it would cost what the limits save, and its links may not be ours.
-            plain = PlainTextResponse(f"{refused.line}\n", refused.status)
-            response = problem_response(refused.status, refused.line) if is_program else plain
-            response.headers.update(refused.headers)
+            # Plain text: rendering a page would cost what the limits save.
+            plain = PlainTextResponse(f"{rejected.line}\n", rejected.status)
+            response = problem_response(rejected.status, rejected.line) if is_program else plain
+            response.headers.update(rejected.headers)
             await response(scope, receive, send_safely)
             return
         try:
             await self._app(scope, receive, send_safely)
         except Exception:
             if not begun:
-                await failed()(scope, receive, send_safely)
+                await server_error()(scope, receive, send_safely)
             raise  # for the log
 
     def _check(self, scope: Scope) -> None:
         headers = Headers(scope=scope)
         self._check_host(headers.get("host", ""))
-        client = client_of(scope, headers, self._proxies)
-        if not self._allowance.hit(client):
-            raise Refused(429, "Too many requests from your address; try again in a minute.", {"Retry-After": "60"})
+        client = client_address(scope, headers, self._proxies)
+        if not self._rate_limiter.allow(client):
+            raise RequestRejected(
+                429, "Too many requests from your address; try again in a minute.", {"Retry-After": "60"}
+            )
         _check_sizes(scope, headers)
 
     def _check_host(self, given: str) -> None:
-        """Refuse a name that is not ours: a page elsewhere could have pointed its own name at this machine."""
+        """Reject other host names, because another site may point its own name at this machine (DNS rebinding)."""
         name = host_name(given)
-        if name == self._host or name in LOOPBACK or (len(name) <= LONGEST_NAME and _is_address(name)):
+        if name == self._host or name in LOOPBACK or (len(name) <= MAX_NAME_LENGTH and _is_address(name)):
             return
-        raise Refused(400, "This site is not served under that name; its operator sets the name with site_url.")
+        raise RequestRejected(400, "This site is not served under that name; its operator sets the name with site_url.")
 
 
-def failed(*_given: object) -> PlainTextResponse:
-    """Return what is said when the program itself is at fault."""
-    return PlainTextResponse(f"{FAILED}\n", 500)
+def server_error(*_handler_arguments: object) -> PlainTextResponse:
+    """Return the response to an unexpected exception."""
+    return PlainTextResponse(f"{SERVER_ERROR}\n", 500)
 
 
-def client_of(scope: Scope, headers: Headers, proxies: Collection[str]) -> str:
-    """Return who asks: the address that connects, or what a trusted proxy says of whom it passes on.
+def client_address(scope: Scope, headers: Headers, proxies: Collection[str]) -> str:
+    """Return the client's address: the peer, or what a trusted proxy forwards for.
 
-    Of IPv6 the network counts (64 bits), since one client has all of its addresses.
+    For IPv6 it is the /64 network, because one client has all of its addresses.
     """
-    peer = peer_of(scope)
-    forwarded = ",".join(headers.getlist("x-forwarded-for"))  # a proxy may add a line of its own
+    peer = peer_address(scope)
+    forwarded = ",".join(headers.getlist("x-forwarded-for"))  # a proxy may add its own header
     if peer in proxies and forwarded:
-        peer = forwarded.rpartition(",")[2].strip()  # the last one is the proxy's own word
-    return _client_at(peer) if len(peer) <= LONGEST_NAME else "unknown"
+        peer = forwarded.rpartition(",")[2].strip()  # the proxy added the last one
+    return _normalized_address(peer) if len(peer) <= MAX_NAME_LENGTH else "unknown"
 
 
-@lru_cache(MOST_KEPT)
-def _client_at(given: str) -> str:
+def _normalized_address(given: str) -> str:
     try:
         address = ipaddress.ip_address(given.strip("[]"))
     except ValueError:
@@ -139,21 +137,20 @@ def _client_at(given: str) -> str:
     return str(address)
 
 
-def peer_of(scope: Scope) -> str:
-    """Return the address that connects."""
+def peer_address(scope: Scope) -> str:
+    """Return the address of the connection."""
     return str((scope.get("client") or ("", 0))[0])
 
 
 def host_name(given: str) -> str:
-    """Return the name in a Host header, without its port, in lower case."""
+    """Return the host name of a Host header without its port, in lower case."""
     if given.startswith("["):
         return given.partition("]")[0].lstrip("[").lower()
     return given.partition(":")[0].lower().rstrip(".")
 
 
-@lru_cache(MOST_KEPT)
 def _is_address(name: str) -> bool:
-    """Whether it is an address and no name: nobody can point an address at another machine."""
+    """Whether a host is an IP address, which no DNS record can point at another machine."""
     try:
         ipaddress.ip_address(name)
     except ValueError:
@@ -163,17 +160,19 @@ def _is_address(name: str) -> bool:
 
 def _check_sizes(scope: Scope, headers: Headers) -> None:
     query: bytes = scope.get("query_string", b"")
-    if len(scope.get("raw_path") or b"") + len(query) > LONGEST_ADDRESS:
-        raise Refused(414, f"The address is longer than {LONGEST_ADDRESS:,} bytes.")
+    if len(scope.get("raw_path") or b"") + len(query) > MAX_URL_LENGTH:
+        raise RequestRejected(414, f"The address is longer than {MAX_URL_LENGTH:,} bytes.")
     try:
-        pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True, max_num_fields=MOST_PARAMETERS)
+        pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True, max_num_fields=MAX_PARAMETERS)
     except ValueError:
-        raise Refused(400, f"There are more than {MOST_PARAMETERS} parameters.") from None
-    is_sql = str(scope["path"]).startswith(f"{SQL}/")  # a query may be as long as an address
-    if not is_sql and any(len(name) > LONGEST_PARAMETER or len(value) > LONGEST_PARAMETER for name, value in pairs):
-        raise Refused(400, f"A parameter is longer than {LONGEST_PARAMETER:,} characters.")
+        raise RequestRejected(400, f"There are more than {MAX_PARAMETERS} parameters.") from None
+    is_sql = str(scope["path"]).startswith(f"{SQL}/")  # SQL may be as long as a URL
+    if not is_sql and any(
+        len(name) > MAX_PARAMETER_LENGTH or len(value) > MAX_PARAMETER_LENGTH for name, value in pairs
+    ):
+        raise RequestRejected(400, f"A parameter is longer than {MAX_PARAMETER_LENGTH:,} characters.")
     length = headers.get("content-length", "0")
     if scope["method"] not in BODILESS and "transfer-encoding" in headers:
-        raise Refused(411, "Send the body with its length.")
-    if not length.isdigit() or int(length[:12]) > LARGEST_BODY:
-        raise Refused(413, f"The body is larger than {LARGEST_BODY:,} bytes.")
+        raise RequestRejected(411, "Send the body with its length.")
+    if not length.isdigit() or int(length[:12]) > MAX_BODY_BYTES:
+        raise RequestRejected(413, f"The body is larger than {MAX_BODY_BYTES:,} bytes.")

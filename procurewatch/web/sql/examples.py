@@ -1,4 +1,4 @@
-"""Questions that readers ask, written as SQL once: each has a page, CSV and JSON. docs/querying-sql.md shows them."""
+"""Example queries in SQL. Each has a page, CSV and JSON; docs/querying-sql.md lists them."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """A question: the end of its address, what it asks, how it is to be read, and its SQL.
+class ExampleQuery:
+    """An example query: `name` is the end of its URL, `note` says how to read it.
 
-    A `:parameter` that is left empty has the value that `note` names.
+    `note` also gives the defaults of its `:parameters`.
     """
 
     name: str
@@ -18,8 +18,8 @@ class Question:
     sql: str
 
 
-QUESTIONS = (
-    Question(
+EXAMPLES = (
+    ExampleQuery(
         "who-sells",
         "Who sells face recognition to DHS?",
         "Each vendor, who is paid, and which part of the department buys. category: face-recognition if left empty; "
@@ -41,7 +41,7 @@ group by m.vendor_name, a.recipient_name, a.sub_agency_name
 order by obligated desc
 """,
     ),
-    Question(
+    ExampleQuery(
         "de-obligated",
         "What was de-obligated last year?",
         "Money that was taken back, the most first. since: twelve months before the newest action, if left empty.",
@@ -64,7 +64,7 @@ where c.obligation < 0
 order by c.obligation
 """,
     ),
-    Question(
+    ExampleQuery(
         "first-purchases",
         "What did each agency buy first?",
         "The first award of each vendor to each part of a department that is stored here, newest first. Earlier ones "
@@ -90,7 +90,7 @@ where place = 1
 order by first_signed desc, agency, vendor
 """,
     ),
-    Question(
+    ExampleQuery(
         "spending-by-year",
         "What is obligated in each fiscal year, to whom?",
         "What actions obligate, by the vendor that they concern. An award that concerns two vendors counts under both.",
@@ -108,7 +108,7 @@ group by c.fiscal_year, m.vendor_name, m.category
 order by c.fiscal_year desc, obligated desc
 """,
     ),
-    Question(
+    ExampleQuery(
         "resellers",
         "Through whom are vendors bought?",
         "Companies that are paid for what somebody else makes.",
@@ -127,7 +127,7 @@ group by a.recipient_name, a.recipient_uei, m.vendor_name
 order by obligated desc
 """,
     ),
-    Question(
+    ExampleQuery(
         "what-is-new",
         "What have feeds told lately?",
         "The newest events, with who they concern.",

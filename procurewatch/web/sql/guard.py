@@ -1,7 +1,6 @@
-"""Whether a reader's SQL may be run: it must compile on a database that holds the readers' views and nothing else.
+"""Checks users' SQL: it must compile on an empty database that has only the public views, as tables.
 
-There they are empty tables, so every name of the SQL stands for one of them or for a part of the SQL itself; on the
-real database it cannot mean another. What it may take is limited on the connection, whatever it asks.
+So every name in the SQL is a public view or defined in the SQL itself. Limits on the connection bound its cost.
 """
 
 from __future__ import annotations
@@ -14,12 +13,12 @@ from pathlib import Path
 
 from storage.sql_views import VIEWS
 
-LONGEST_SQL = 8_000  # characters
-LONGEST_VALUE = 2_000_000  # bytes of a text, or of a row while it is sorted
-MOST_EXPANSIONS = 5_000  # of WITH tables into each other, which SQLite does before it can be stopped
+MAX_SQL_LENGTH = 8_000  # characters
+MAX_VALUE_BYTES = 2_000_000  # bytes of a value, and of a row while sorting
+MAX_EXPANSIONS = 5_000  # of WITH tables into each other; SQLite cannot be interrupted while it does that
 LIMITS = {
-    sqlite3.SQLITE_LIMIT_LENGTH: LONGEST_VALUE,
-    sqlite3.SQLITE_LIMIT_SQL_LENGTH: 4 * LONGEST_SQL,
+    sqlite3.SQLITE_LIMIT_LENGTH: MAX_VALUE_BYTES,
+    sqlite3.SQLITE_LIMIT_SQL_LENGTH: 4 * MAX_SQL_LENGTH,
     sqlite3.SQLITE_LIMIT_ATTACHED: 0,
     sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH: 500,
     sqlite3.SQLITE_LIMIT_EXPR_DEPTH: 200,
@@ -28,9 +27,9 @@ LIMITS = {
 HARMLESS = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
 TABLE_FUNCTIONS = {"json_each", "json_tree"}
 CATALOGUE = {"sqlite_master", "sqlite_schema"}
-# What Datasette asks about tables; a reader cannot (`Guard` knows no pragma).
+# Pragmas that Datasette uses; users cannot, because `SqlGuard` allows none.
 INTROSPECTION = {"foreign_key_list", "index_list", "table_info", "table_xinfo"}
-# What no view reads a column of; the rest of the desk's tables is kept from readers by the guard.
+# Tables that no public view reads. The guard denies users every table; this is a second line of defense.
 PRIVATE_TABLES = {"alembic_version", "checkpoint", "quarantine", "quota", "review_decision"}
 PRIVATE_COLUMNS = {("payload", "body")}
 
@@ -41,12 +40,12 @@ _TOKEN = re.compile(
 Values = Mapping[str, object] | Sequence[object]
 
 
-class Refused(sqlite3.OperationalError):
-    """The SQL may not be run. The message is one line that says why."""
+class SqlNotAllowed(sqlite3.OperationalError):
+    """The SQL is not allowed. The message is one line that says why."""
 
 
-class Guard:
-    """An empty database with the readers' views as tables. Safe to share between threads."""
+class SqlGuard:
+    """An in-memory database with the public views as empty tables. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -55,21 +54,21 @@ class Guard:
             columns = ", ".join(f'"{column.name}"' for column in view.columns)
             self._connection.execute(f'CREATE TABLE "{view.name}" ({columns})')
         _limit(self._connection)
-        self._connection.set_authorizer(_may_readers)
+        self._connection.set_authorizer(_authorize_user)
 
     def check(self, sql: str, values: Values) -> None:
-        """Compile SQL. Raises `Refused`: it reads something else, is no query, or would take too much."""
-        if len(sql) > LONGEST_SQL:
-            raise Refused(f"the SQL is longer than {LONGEST_SQL:,} characters")
+        """Compile SQL. Raises `SqlNotAllowed` if it reads anything else, is not a query or is too expensive."""
+        if len(sql) > MAX_SQL_LENGTH:
+            raise SqlNotAllowed(f"the SQL is longer than {MAX_SQL_LENGTH:,} characters")
         tokens = list(_tokens(sql))
-        if _expansions(tokens) > MOST_EXPANSIONS:
-            raise Refused("the tables that WITH names refer to each other too often")
+        if _expansions(tokens) > MAX_EXPANSIONS:
+            raise SqlNotAllowed("the WITH tables refer to each other too often")
         explained = tokens[:1] == ["explain"]
         with self._lock:
             try:
                 self._connection.execute(sql if explained else f"EXPLAIN {sql}", values).close()
             except sqlite3.Error as error:
-                raise Refused(str(error)) from error
+                raise SqlNotAllowed(str(error)) from error
 
     def close(self) -> None:
         """Close the database."""
@@ -77,13 +76,13 @@ class Guard:
 
 
 def connect_readonly(file: Path) -> sqlite3.Connection:
-    """Return a connection that can read the readers' views, write nothing and take only so much."""
+    """Return a read-only connection with limits, which cannot read private tables."""
     uri = f"{file.absolute().as_uri()}?mode=ro"
     connection = sqlite3.connect(uri, uri=True, check_same_thread=False, isolation_level=None)
     for pragma in ("query_only=ON", "trusted_schema=OFF", "busy_timeout=1000", "cache_size=-16000"):
         connection.execute(f"PRAGMA {pragma}")
     _limit(connection)
-    connection.set_authorizer(_may_server)
+    connection.set_authorizer(_authorize_server)
     return connection
 
 
@@ -92,46 +91,46 @@ def _limit(connection: sqlite3.Connection) -> None:
         connection.setlimit(limit, value)
 
 
-def _may_readers(action: int, table: str | None, column: str | None, _base: str | None, _view: str | None) -> int:
-    """Say whether the guard lets something compile: its own tables, and functions of SQLite that touch no file."""
+def _authorize_user(action: int, table: str | None, column: str | None, _base: str | None, _view: str | None) -> int:
+    """Authorize the guard's own tables, and SQLite functions that touch no file."""
     if action == sqlite3.SQLITE_READ:
-        # No column: rows are only counted, perhaps those of a table that the SQL itself defines.
+        # Without a column it only counts rows, perhaps of a table that the SQL itself defines.
         is_ours = not column or table in TABLE_FUNCTIONS | CATALOGUE or any(view.name == table for view in VIEWS)
         return sqlite3.SQLITE_OK if is_ours else sqlite3.SQLITE_DENY
-    return _harmless(action, column)
+    return _authorize_harmless(action, column)
 
 
-def _may_server(action: int, table: str | None, column: str | None, _base: str | None, _view: str | None) -> int:
-    """Say whether the connection lets something compile: what the guard does, what views read, what tables are."""
+def _authorize_server(action: int, table: str | None, column: str | None, _base: str | None, _view: str | None) -> int:
+    """Authorize what the guard allows, what the views read, and Datasette's pragmas."""
     if action == sqlite3.SQLITE_READ:
         private = table in PRIVATE_TABLES or (table, column) in PRIVATE_COLUMNS
         return sqlite3.SQLITE_DENY if private else sqlite3.SQLITE_OK
     if action == sqlite3.SQLITE_PRAGMA:
         return sqlite3.SQLITE_OK if table in INTROSPECTION else sqlite3.SQLITE_DENY
-    return _harmless(action, column)
+    return _authorize_harmless(action, column)
 
 
-def _harmless(action: int, function: str | None) -> int:
+def _authorize_harmless(action: int, function: str | None) -> int:
     refused = action not in HARMLESS or (action == sqlite3.SQLITE_FUNCTION and function == "load_extension")
     return sqlite3.SQLITE_DENY if refused else sqlite3.SQLITE_OK
 
 
 def _tokens(sql: str) -> Iterator[str]:
-    """Give the words and marks of SQL without comments, names without their quotes, in small letters."""
+    """Give the tokens of SQL in lower case, without comments and quotes."""
     for token in _TOKEN.findall(sql):
         if token.startswith(("--", "/*")):
             continue
         quote = token[0]
-        if len(token) > 1 and quote in "'\"`[":  # SQLite takes even a text in quotes for a name
+        if len(token) > 1 and quote in "'\"`[":  # SQLite accepts even a string as a name
             yield token[1:-1].replace(quote * 2, quote).casefold()
         else:
             yield token.casefold()
 
 
 def _expansions(tokens: Sequence[str]) -> float:
-    """Return how many times over the tables of a WITH may be copied into each other, at the very worst.
+    """Return the maximum number of copies that SQLite makes when it expands WITH tables into each other.
 
-    So many uses of so many names multiply to the most when each name is used as often as any other.
+    The product of uses is largest when each name is used equally often.
     """
     defined = set(_defined(tokens))
     uses = sum(token in defined for token in tokens) - len(defined)
@@ -139,7 +138,7 @@ def _expansions(tokens: Sequence[str]) -> float:
 
 
 def _defined(tokens: Sequence[str]) -> Iterator[str]:
-    """Give the names before `AS (`, or before a list of columns and `AS (`."""
+    """Give the names that WITH defines: before `AS (`, with or without a list of columns."""
     for place, word in enumerate(tokens):
         if word != "as" or tokens[place + 1 : place + 2] not in (["("], ["not"], ["materialized"]):
             continue

@@ -1,4 +1,4 @@
-"""SQL for readers at /sql: Datasette over the same SQLite file, read only, within limits, on the readers' views."""
+"""SQL pages at /sql: Datasette on the public views of the same SQLite file, read-only and within limits."""
 
 from __future__ import annotations
 
@@ -15,22 +15,20 @@ from starlette.types import Message, Receive, Scope, Send
 from procurewatch.web.responses import ErrorResponse
 from procurewatch.web.security.guard import POLICY, SQL
 from procurewatch.web.sql.database import FOR_SPREADSHEET, ReadersDatabase, ReadersDatasette
-from procurewatch.web.sql.examples import QUESTIONS
-from procurewatch.web.sql.guard import Guard
+from procurewatch.web.sql.examples import EXAMPLES
+from procurewatch.web.sql.guard import SqlGuard
 from storage.database import Database
 from storage.sql_views import VIEWS
 
-NAME = "procurewatch"  # of the database, in addresses
-OPEN = (f"/{NAME}/", f"/{NAME}.", "/-/static/", "/own/")  # Datasette's pages about itself would name the file
-MOST_ROWS = 1000
+NAME = "procurewatch"  # of the database, in URLs
+ALLOWED_PATHS = (f"/{NAME}/", f"/{NAME}.", "/-/static/", "/own/")  # Datasette's other pages name the file
+MAX_ROWS = 1000
 SECONDS = 1
 HERE = Path(__file__).parent
-pm.get_plugin(
-    "datasette.handle_exception"
-).rich = None  # it would print all local variables for every page that is not there
+pm.get_plugin("datasette.handle_exception").rich = None  # its handler prints all local variables for each 404
 SETTINGS = {
     "sql_time_limit_ms": SECONDS * 1000,
-    "max_returned_rows": MOST_ROWS,
+    "max_returned_rows": MAX_ROWS,
     "num_sql_threads": 2,
     "default_page_size": 50,
     "facet_time_limit_ms": 300,
@@ -39,7 +37,7 @@ SETTINGS = {
     "allow_csv_stream": False,
     "default_cache_ttl": 60,
 }
-# Datasette sets widths and colours in attributes; elements with style or script in them there are none.
+# Datasette sets widths and colors in style attributes; it has no inline style or script elements here.
 SQL_POLICY = f"{POLICY}; script-src 'self'; style-src-attr 'unsafe-inline'; connect-src 'self'"
 FACETS = {
     "awards": ["sub_agency_name", "fiscal_year", "kind"],
@@ -56,30 +54,30 @@ NEWEST = {
     "publications": "published",
 }
 ABOUT = (
-    "Contracts, what was signed under them, and why each is here. Dollars are US dollars, days are as the source "
-    f"states them, times are UTC. A query may take {SECONDS} second and gives at most {MOST_ROWS:,} rows; add .csv or "
+    "Contracts, their actions, and why each is here. Amounts are US dollars, dates are as the source "
+    f"states them, times are UTC. A query may take {SECONDS} second and gives at most {MAX_ROWS:,} rows; add .csv or "
     ".json to an address for a file."
 )
-ELSEWHERE = (
-    "SQL is asked of SQLite, and this site keeps its records in PostgreSQL: use `procurewatch export sqlite`, or a "
-    "role that reads (docs/querying-sql.md)."
+NOT_SQLITE = (
+    "SQL pages need SQLite, and this site uses PostgreSQL: use `procurewatch export sqlite`, or a read-only role "
+    "(docs/querying-sql.md)."
 )
 
 
 def sql_routes(database: Database, base_path: str) -> list[BaseRoute]:
-    """Return the routes of the SQL pages of a database.
+    """Return the routes of the SQL pages.
 
     Args:
-        base_path: where the site itself is on its host: "" for the root, "/watch" for https://host/watch.
+        base_path: the path of the site's public URL: "" for the root, "/watch" for https://host/watch.
     """
     address = f"{base_path.rstrip('/')}{SQL}/"
     is_sqlite = database.engine.dialect.name == "sqlite"
-    pages = SqlPages(Path(str(database.engine.url.database)), address) if is_sqlite else ErrorResponse(404, ELSEWHERE)
+    pages = SqlPages(Path(str(database.engine.url.database)), address) if is_sqlite else ErrorResponse(404, NOT_SQLITE)
     return [Mount(SQL, pages), Route(SQL, lambda _request: RedirectResponse(address), methods=["GET", "HEAD"])]
 
 
 class SqlPages:
-    """Datasette behind a door: only what readers need passes, and everything that leaves carries our headers."""
+    """Datasette with only the paths that users need, and with our security headers."""
 
     def __init__(self, file: Path, base_url: str) -> None:
         self._base_url = base_url
@@ -90,35 +88,35 @@ class SqlPages:
             template_dir=str(HERE / "templates"),
             static_mounts=[("own", str(HERE / "assets"))],
         )
-        datasette.add_database(ReadersDatabase(datasette, file, Guard()), name=NAME)
+        datasette.add_database(ReadersDatabase(datasette, file, SqlGuard()), name=NAME)
         self._app = datasette.app()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request for a path below where this is mounted."""
+        """Handle a request below the mount point."""
 
-        async def send_ours(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 headers["Content-Security-Policy"] = SQL_POLICY
-                del headers["Set-Cookie"]  # a token against forged forms, and here nothing can be changed
+                del headers["Set-Cookie"]  # a CSRF token, useless for read-only pages
             await send(message)
 
         path = scope["path"].removeprefix(scope.get("root_path", ""))
         if scope["method"] not in ("GET", "HEAD"):
-            response = ErrorResponse(405, "SQL here only reads: GET it.")
+            response = ErrorResponse(405, "SQL pages are read-only; use GET.")
             response.headers["Allow"] = "GET, HEAD"
-            await response(scope, receive, send_ours)
+            await response(scope, receive, send_with_headers)
         elif path in ("/", ""):
-            await RedirectResponse(f"{self._base_url}{NAME}", status_code=302)(scope, receive, send_ours)
-        elif path == f"/{NAME}" or path.startswith(OPEN):
+            await RedirectResponse(f"{self._base_url}{NAME}", status_code=302)(scope, receive, send_with_headers)
+        elif path == f"/{NAME}" or path.startswith(ALLOWED_PATHS):
             FOR_SPREADSHEET.set(path.endswith(".csv"))
-            await self._app(self._whole(scope), receive, send_ours)
+            await self._app(self._with_base_url(scope), receive, send_with_headers)
         else:
-            response = ErrorResponse(404, f"There is no such page; {self._base_url} leads to all that can be asked.")
-            await response(scope, receive, send_ours)
+            response = ErrorResponse(404, f"There is no such page; {self._base_url} lists all views and queries.")
+            await response(scope, receive, send_with_headers)
 
-    def _whole(self, scope: Scope) -> dict[str, Any]:
-        """Return the request with its path as readers see it, wherever this is mounted: Datasette makes links of it."""
+    def _with_base_url(self, scope: Scope) -> dict[str, Any]:
+        """Return the request with the path of its public URL, from which Datasette makes links."""
         mounted, base = scope.get("root_path", ""), self._base_url.rstrip("/")
         path = scope["path"].removeprefix(mounted)
         raw = (scope.get("raw_path") or path.encode()).removeprefix(mounted.encode())
@@ -137,6 +135,6 @@ def _metadata() -> Mapping[str, Any]:
     }
     queries = {
         question.name: {"title": question.title, "description": question.note, "sql": question.sql.strip()}
-        for question in QUESTIONS
+        for question in EXAMPLES
     }
     return {"title": "Procurewatch", "databases": {NAME: {"description": ABOUT, "tables": tables, "queries": queries}}}

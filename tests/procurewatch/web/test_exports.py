@@ -26,7 +26,7 @@ from starlette.types import Message
 from feeds.urls import letter_path, pack_path
 from procurewatch.context import AppContext
 from procurewatch.web.app import make_context
-from procurewatch.web.routes.exports import MOST_AT_ONCE, Files
+from procurewatch.web.routes.exports import MAX_DOWNLOADS, Downloads
 from tests.procurewatch.web.fixtures import CLEARVIEW
 from tests.records import BABEL
 from tests.records import CLEARVIEW as CLEARVIEW_AWARD
@@ -54,7 +54,7 @@ def test_a_search_can_be_taken_in_every_format(client: Client, tmp_path: Path) -
 @pytest.mark.parametrize("suffix", ["csv", "ocds.json", "parquet", "sqlite3", "zip"])
 def test_a_search_that_finds_nothing_or_is_none_says_so_in_a_line(client: Client, suffix: str) -> None:
     nothing = client.get(f"/search.{suffix}?q=nobodyeverwrotethis")
-    assert (nothing.status_code, nothing.text) == (404, "Nothing stored answers to that search.\n")
+    assert (nothing.status_code, nothing.text) == (404, "No records match this search.\n")
     broken = client.get(f"/search.{suffix}?since=yesterday")
     assert broken.status_code == 400
     assert broken.text.count("\n") == 1
@@ -83,7 +83,7 @@ def test_what_is_not_there_is_a_line(client: Client, path: str) -> None:
 
 
 def test_so_many_files_are_taken_at_once_and_no_more(app_context: AppContext) -> None:
-    files, taken = Files(make_context(app_context, "http://x.example")), []
+    downloads, taken = Downloads(make_context(app_context, "http://x.example")), []
 
     def endless(session: Session) -> Iterator[bytes]:
         while True:
@@ -92,12 +92,12 @@ def test_so_many_files_are_taken_at_once_and_no_more(app_context: AppContext) ->
 
     def ask(method: str = "GET") -> Response:
         asking = Request({"type": "http", "method": method, "path": "/", "headers": []})
-        return files.streamed(asking, endless, "text/plain", "x")
+        return downloads.response(asking, endless, "text/plain", "x")
 
-    for _ in range(3 * MOST_AT_ONCE):
+    for _ in range(3 * MAX_DOWNLOADS):
         assert ask("HEAD").status_code == 200  # reads as much as tells that there is something, and is done
-    assert len(taken) == 3 * MOST_AT_ONCE
-    answers = [ask() for _ in range(MOST_AT_ONCE)]
+    assert len(taken) == 3 * MAX_DOWNLOADS
+    answers = [ask() for _ in range(MAX_DOWNLOADS)]
     assert {answer.status_code for answer in answers} == {200}
     assert (ask().status_code, ask("HEAD").headers["retry-after"]) == (503, "60")
     answers.pop()  # a client has it, or is gone
@@ -105,7 +105,7 @@ def test_so_many_files_are_taken_at_once_and_no_more(app_context: AppContext) ->
 
 
 def test_who_goes_away_makes_room_at_once(app_context: AppContext) -> None:
-    files, closed = Files(make_context(app_context, "http://x.example")), []
+    downloads, closed = Downloads(make_context(app_context, "http://x.example")), []
 
     def endless(_session: Session) -> Iterator[bytes]:
         try:
@@ -121,8 +121,8 @@ def test_who_goes_away_makes_room_at_once(app_context: AppContext) -> None:
 
     scope = {"type": "http", "asgi": {"spec_version": "2.4"}, "method": "GET", "path": "/", "headers": []}
     kept = []  # nothing is let go: that it is closed is nobody's tidying up
-    for number in range(2 * MOST_AT_ONCE):
-        answer = files.streamed(Request(scope), endless, "text/plain", "x")
+    for number in range(2 * MAX_DOWNLOADS):
+        answer = downloads.response(Request(scope), endless, "text/plain", "x")
         assert answer.status_code == 200
         # In a thread of its own: a browser may have a loop in this one.
         with ThreadPoolExecutor(1) as server, pytest.raises(ClientDisconnect) as caught:

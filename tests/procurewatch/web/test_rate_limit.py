@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
-from procurewatch.web.security.rate_limit import Allowance
+from procurewatch.web.security.rate_limit import RateLimiter
 
 
 class Clock:
@@ -17,45 +17,45 @@ class Clock:
         return self.now
 
 
-def test_a_client_is_let_through_so_often_in_any_minute() -> None:
+def test_a_client_is_times_so_often_in_any_minute() -> None:
     clock = Clock()
-    allowance = Allowance(3, clock)
+    allowance = RateLimiter(3, clock)
     asked = []
     for now in (0, 20, 40, 50, 59.9, 60, 79.9, 80, 81):
         clock.now = 1000 + now
-        asked.append(allowance.hit("a"))
+        asked.append(allowance.allow("a"))
     assert asked == [True, True, True, False, False, True, False, True, False]
 
 
 def test_each_client_has_a_share_of_its_own() -> None:
-    allowance = Allowance(1, Clock())
-    assert [allowance.hit(client) for client in ("a", "b", "a", "b", "c")] == [True, True, False, False, True]
+    allowance = RateLimiter(1, Clock())
+    assert [allowance.allow(client) for client in ("a", "b", "a", "b", "c")] == [True, True, False, False, True]
 
 
 def test_what_is_over_is_forgotten() -> None:
     clock = Clock()
-    allowance = Allowance(2, clock)
+    allowance = RateLimiter(2, clock)
     for number in range(10_000):
         clock.now += 0.1
-        allowance.hit(f"client {number}")
-    assert len(allowance._let_through) <= 601
+        allowance.allow(f"client {number}")
+    assert len(allowance._times) <= 601
     clock.now += 61
-    assert allowance.hit("last")
-    assert len(allowance._let_through) == 1
+    assert allowance.allow("last")
+    assert len(allowance._times) == 1
 
 
 def test_who_is_refused_does_not_wait_longer_for_it() -> None:
     clock = Clock()
-    allowance = Allowance(1, clock)
-    assert allowance.hit("a")
+    allowance = RateLimiter(1, clock)
+    assert allowance.allow("a")
     for _ in range(100):
         clock.now += 0.5
-        assert not allowance.hit("a")
+        assert not allowance.allow("a")
     clock.now = 1060
-    assert allowance.hit("a")
+    assert allowance.allow("a")
 
 
 def test_threads_together_get_no_more() -> None:
-    allowance = Allowance(100, Clock())
+    allowance = RateLimiter(100, Clock())
     with ThreadPoolExecutor(8) as threads:
-        assert sum(threads.map(lambda _: allowance.hit("a"), range(1000))) == 100
+        assert sum(threads.map(lambda _: allowance.allow("a"), range(1000))) == 100

@@ -15,8 +15,8 @@ import httpx
 import pytest
 from selectolax.lexbor import LexborHTMLParser
 
-from procurewatch.web.sql.examples import QUESTIONS
-from procurewatch.web.sql.pages import MOST_ROWS
+from procurewatch.web.sql.examples import EXAMPLES
+from procurewatch.web.sql.pages import MAX_ROWS
 from storage.database import open_database
 from storage.sql_views import VIEWS
 from tests.procurewatch.site import fill, served
@@ -122,7 +122,7 @@ def test_every_view_is_a_page_with_its_columns_explained(site: httpx.Client, vie
     assert site.get(f"/sql/procurewatch/{name}.csv").text.startswith(columns[0].name)
 
 
-@pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.name)
+@pytest.mark.parametrize("question", EXAMPLES, ids=lambda question: question.name)
 def test_every_question_has_an_answer(site: httpx.Client, question: object) -> None:
     name = getattr(question, "name")  # noqa: B009
     rows = site.get(f"/sql/procurewatch/{name}.json?_shape=array").json()
@@ -226,9 +226,9 @@ def test_tables_that_multiply_before_they_can_be_stopped_are_refused(site: httpx
 def test_rows_and_size_of_an_answer_have_an_end(site: httpx.Client) -> None:
     many = "with recursive n(x) as (select 1 union all select x + 1 from n limit 5000) select x from n"
     response = site.get("/sql/procurewatch.json", params={"sql": many})
-    assert (len(response.json()["rows"]), response.json()["truncated"]) == (MOST_ROWS, True)
+    assert (len(response.json()["rows"]), response.json()["truncated"]) == (MAX_ROWS, True)
     streamed = site.get("/sql/procurewatch.csv", params={"sql": many, "_stream": "1", "_size": "max"})
-    assert streamed.status_code == 400 or streamed.text.count("\n") <= MOST_ROWS + 1
+    assert streamed.status_code == 400 or streamed.text.count("\n") <= MAX_ROWS + 1
     numbers = "with recursive n(x) as (select 1 union all select x + 1 from n limit 900)"
     large = f"{numbers} select printf('%.*c', 50000, 'x') from n"
     assert "larger than 10 MB" in asked(site, large).text

@@ -21,17 +21,6 @@ from feeds.text import clean, format_date, format_money, format_time, one_line, 
 from feeds.urls import award_page_name, event_anchor, official_page
 from storage.models import StoredEvent, StoredEvidence, StoredRecord
 
-PUBLISHERS = {
-    "usaspending": "USAspending.gov",
-    "assistance": "USAspending.gov",
-    "subawards": "USAspending.gov",
-    "samawards": "SAM.gov Contract Awards",
-    "samnotices": "SAM.gov Contract Opportunities",
-    "fpds": "Federal Procurement Data System",
-    "dod": "U.S. Department of Defense, Contracts",
-    "federalregister": "Federal Register",
-    "aiinventory": "Federal Agency AI Use Case Inventory",
-}
 MAX_HASHES = 5
 _LONGEST_QUOTE = 200
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -59,18 +48,28 @@ class Citation:
     proofs: int = 0
 
 
-def cite_award(record: StoredRecord, evidence: Sequence[StoredEvidence], *, our_url: str = "") -> Citation:
-    """Return the citation of an award or a publication as last retrieved. `our_url` is its page's address."""
+def cite_award(
+    record: StoredRecord, evidence: Sequence[StoredEvidence], *, publisher: str = "", our_url: str = ""
+) -> Citation:
+    """Return the citation of an award or a publication as last retrieved.
+
+    Args:
+        publisher: whom to cite; the name of the source if it is "".
+        our_url: the address of the award's page.
+    """
     dated = record.signed or record.published
-    return _of_record(record, evidence, our_url, title=_award_title(record), dated=dated)
+    return _of_record(record, evidence, publisher, our_url, title=_award_title(record), dated=dated)
 
 
-def cite_event(event: StoredEvent, evidence: Sequence[StoredEvidence], *, our_url: str = "") -> Citation:
-    """Return the citation of one thing that happened to an award. `our_url` is the entry's permalink."""
+def cite_event(
+    event: StoredEvent, evidence: Sequence[StoredEvidence], *, publisher: str = "", our_url: str = ""
+) -> Citation:
+    """Return the citation of one thing that happened to an award; `our_url` is the entry's permalink."""
     title, number = title_for(event), shorten_name(event.record.piid)
     return _of_record(
         event.record,
         evidence,
+        publisher,
         our_url,
         key=event_anchor(event.id).removeprefix("event-"),
         title=title if number in title else f"{title} (award {number})",
@@ -201,6 +200,7 @@ def format_citation(citation: Citation) -> tuple[FormattedCitation, ...]:
 def _of_record(
     record: StoredRecord,
     evidence: Sequence[StoredEvidence],
+    publisher: str,
     our_url: str,
     *,
     key: str = "",
@@ -214,7 +214,7 @@ def _of_record(
         key=f"procurewatch-{award_page_name(record.key)}{suffix}",
         author=buyer_label(record),
         title=title,
-        publisher=PUBLISHERS.get(record.source, shorten_name(record.source)),
+        publisher=publisher or shorten_name(record.source),
         dated=dated,
         retrieved=proofs[0].retrieved_at if proofs else record.last_changed,
         url=official_page(record),

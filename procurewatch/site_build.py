@@ -16,7 +16,7 @@ from feeds.site import Catalog, FeedSpec, site_files
 from feeds.urls import FeedKind
 from procurewatch.context import AppContext
 from procurewatch.named_feeds import named_feeds
-from sources.registry import SOURCES
+from sources.registry import SOURCES, publisher_of, sources_listing
 from storage.database import Database
 from storage.models import AWARDS
 from storage.reading.records import (
@@ -99,6 +99,8 @@ def record_page(session: Session, key: str, source_titles: Mapping[str, str]) ->
         events=tuple(timeline_of(session, key)),
         sources=tuple(sources_of(session, key)),
         source_titles=source_titles,
+        publisher=publisher_of(award.source),
+        complete_sources=sources_listing(award.category),
         linked=tuple(LinkedRecord(link=link, record=record, has_page=record.key in seen) for link, record in linked),
         parent=parent,
         parent_has_page=award.parent_key in seen,

@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import Protocol, runtime_checkable
 
 from sources.http.client import Client, RateLimit
-from sources.records import MatchedAward, Payload, Problem, Record
+from sources.records import AwardCategory, MatchedAward, Payload, Problem, Record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,6 +188,10 @@ class Source(ABC):
     """Its name in commands, settings and the database: lower case, one word."""
     title: str
     """Its name for readers."""
+    publisher: str = ""
+    """Who publishes it, for citations; "" if that is its title."""
+    lists_every: frozenset[AwardCategory] = frozenset()
+    """The categories of which it lists every award, so that pages say where one is missing in it."""
     base_url: str
     """Where it is, unless the settings say otherwise."""
     rate_limit: RateLimit

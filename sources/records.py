@@ -88,6 +88,9 @@ class AwardCategory(StrEnum):
     ASSISTANCE = "assistance"
 
 
+CONTRACT_CATEGORIES = frozenset(AwardCategory) - {AwardCategory.ASSISTANCE}
+
+
 class PublicationKind(StrEnum):
     """What a publication is: not an award's own record, but something the government published about buying."""
 

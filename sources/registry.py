@@ -1,27 +1,32 @@
-"""All sources, by name, in the order they are asked. A new one is a module and a line here."""
+"""All sources, by name, in the order in which they are polled. A new source is a module and a line here."""
 
 from __future__ import annotations
 
-from sources.ai_inventory.inventory import AiInventory
-from sources.base import Source
-from sources.dod.announcements import Dod
-from sources.federal_register.documents import FederalRegister
-from sources.fpds.contracts import Fpds
-from sources.sam.contract_awards.contract_awards import SamContractAwards
-from sources.sam.opportunities.opportunities import SamOpportunities
-from sources.usaspending.assistance import Assistance
-from sources.usaspending.awards import Usaspending
-from sources.usaspending.subawards import Subawards
+from pkgutil import resolve_name
 
-ALL: tuple[Source, ...] = (
-    Usaspending(),
-    Assistance(),
-    Subawards(),
-    Dod(),
-    SamOpportunities(),
-    SamContractAwards(),
-    AiInventory(),
-    FederalRegister(),
-    Fpds(),
+from sources.base import Source
+
+ADAPTERS = (
+    "sources.usaspending.awards:Usaspending",
+    "sources.usaspending.assistance:Assistance",
+    "sources.usaspending.subawards:Subawards",
+    "sources.dod.announcements:Dod",
+    "sources.sam.opportunities.opportunities:SamOpportunities",
+    "sources.sam.contract_awards.contract_awards:SamContractAwards",
+    "sources.ai_inventory.inventory:AiInventory",
+    "sources.federal_register.documents:FederalRegister",
+    "sources.fpds.contracts:Fpds",
 )
+ALL: tuple[Source, ...] = tuple(resolve_name(adapter)() for adapter in ADAPTERS)
 SOURCES: dict[str, Source] = {source.name: source for source in ALL}
+
+
+def publisher_of(name: str) -> str:
+    """Return whom to cite for what a source says, "" if there is no such source any more."""
+    source = SOURCES.get(name)
+    return (source.publisher or source.title) if source else ""
+
+
+def sources_listing(category: str) -> tuple[str, ...]:
+    """Return the names of the sources that list every award of a category."""
+    return tuple(name for name, source in SOURCES.items() if category in source.lists_every)

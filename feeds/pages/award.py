@@ -35,7 +35,8 @@ class LinkedRecord:
 class RecordPage:
     """`events` are the record's own and those of what is linked with it. `sources` say what each source tells of it.
 
-    `source_titles` names every source that is asked. `orders` are those readers see, of `orders_stored` in all.
+    `source_titles` names every source that is polled; `complete_sources` are the names of those that list every award
+    of its category; `publisher` is whom to cite. `orders` are those readers see, of `orders_stored` in all.
     """
 
     award: StoredRecord
@@ -44,6 +45,8 @@ class RecordPage:
     events: tuple[StoredEvent, ...]
     sources: tuple[StoredSourceRecord, ...] = ()
     source_titles: Mapping[str, str] = field(default_factory=dict)
+    publisher: str = ""
+    complete_sources: Sequence[str] = ()
     linked: tuple[LinkedRecord, ...] = ()
     parent: StoredRecord | None = None
     parent_has_page: bool = False
@@ -86,7 +89,7 @@ def render_award(
         bought=attribute_details(bought, award, record.sources, titles),
         paid=attribute_details(paid, award, record.sources, titles),
         details=attribute_details(others, award, record.sources, titles),
-        comparison=compare_sources(award, record.sources, titles),
+        comparison=compare_sources(record.sources, titles, record.complete_sources),
         description=marked_pieces(award.description, signals_on(award, "description")),
         reasons=[reason_for(match, award, texts) for match in published_matches(award)],
         timeline=[_timeline_item(event, record, our_url) for event in record.events],
@@ -108,7 +111,7 @@ def render_award(
         muckrock=muckrock_composer(request),
         letter_file=urls.letter_path(award.key),
         pack_file=urls.pack_path(award.key),
-        citations=format_citation(cite_award(award, record.evidence, our_url=our_url)),
+        citations=format_citation(cite_award(award, record.evidence, publisher=record.publisher, our_url=our_url)),
     )
 
 
@@ -117,5 +120,6 @@ def _timeline_item(event: StoredEvent, record: RecordPage, our_url: str) -> Time
     anchor = f"#{urls.event_anchor(event.id)}"
     if event.record.key != record.award.key:
         return timeline_item(event, anchor, of=event.record.category)
-    cited = cite_event(event, record.evidence, our_url=f"{our_url}{anchor}" if our_url else "")
+    link = f"{our_url}{anchor}" if our_url else ""
+    cited = cite_event(event, record.evidence, publisher=record.publisher, our_url=link)
     return timeline_item(event, anchor, citation=as_text(cited))

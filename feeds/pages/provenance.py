@@ -12,9 +12,6 @@ from feeds.text import NOT_STATED, format_date, format_money, one_line
 from storage.fields import RECORD_FIELDS
 from storage.models import StoredRecord, StoredSourceRecord
 
-# Sources expected to have every award of a category; the page says when one of them lacks it.
-SOURCES_BY_CATEGORY = {"assistance": ("assistance",)}
-AWARD_SOURCES = ("usaspending", "fpds", "samawards")
 ALWAYS_COMPARED = {"obligated", "exercised", "ceiling", "signed"}
 LABELS = {field.name: field.label for field in RECORD_FIELDS if field.label}
 # The fields that a detail of the page is made of.
@@ -75,9 +72,12 @@ def attribute_details(
 
 
 def compare_sources(
-    award: StoredRecord, sources: Sequence[StoredSourceRecord], titles: Mapping[str, str]
+    sources: Sequence[StoredSourceRecord], titles: Mapping[str, str], expected: Sequence[str] = ()
 ) -> SourceComparison | None:
-    """Return a comparison of the award's sources, `None` for a publication, which has only one."""
+    """Return a comparison of the award's sources, `None` for a publication, which has only one.
+
+    `expected` names the sources that list every award of its category: one of them that lacks it is `missing`.
+    """
     if not sources:
         return None
     rows = []
@@ -91,7 +91,6 @@ def compare_sources(
         ("First seen", tuple(format_date(row.first_seen.date()) for row in sources)),
     ]
     present = {row.source for row in sources}
-    expected = SOURCES_BY_CATEGORY.get(award.category, AWARD_SOURCES)
     return SourceComparison(
         sources=tuple(_title(row.source, titles) for row in sources),
         rows=tuple(rows),

@@ -20,6 +20,7 @@ from procurewatch.commands._common import whole_output
 from procurewatch.commands.search import EXIT_NOTHING_FOUND
 from procurewatch.context import open_app
 from procurewatch.settings import Settings
+from sources.registry import publisher_of
 from storage.models import StoredEvent, StoredRecord
 from storage.reading.records import actions_of, events_of, evidence_of, find_by_identifier
 
@@ -63,11 +64,14 @@ def cite(
     with open_app(settings) as app_context, app_context.database.reading() as session:
         record = _single_record(session, award)
         base, evidence = settings.site_url, evidence_of(session, record.key)
+        publisher = publisher_of(record.source)
         if event:
             meant = _find_event(session, record, event)
-            citation = cite_event(meant, evidence, our_url=site_url(base, event_path(meant)) if base else "")
+            our_url = site_url(base, event_path(meant)) if base else ""
+            citation = cite_event(meant, evidence, publisher=publisher, our_url=our_url)
         else:
-            citation = cite_award(record, evidence, our_url=site_url(base, award_path(record.key)) if base else "")
+            our_url = site_url(base, award_path(record.key)) if base else ""
+            citation = cite_award(record, evidence, publisher=publisher, our_url=our_url)
     with whole_output(None) as out:
         out.write((CITATION_WRITERS[form](citation).rstrip("\n") + "\n").encode())
 

@@ -26,7 +26,7 @@ from procurewatch.exports.formats import ExportFormat, export_bytes, ocds_bytes
 from procurewatch.exports.ocds import OWN_PREFIX, PROCESSES
 from procurewatch.exports.redaction import FIELDS, remove_user_names
 from procurewatch.exports.stream_buffer import StreamBuffer
-from sources.registry import SOURCES
+from sources.registry import SOURCES, publisher_of
 from storage.models import StoredEvidence, StoredRecord
 from storage.reading.batches import events_together, links_together
 from storage.reading.export_rows import ATTRIBUTION, Row, RowsOf, attribution, in_batches, with_bands
@@ -127,7 +127,10 @@ def pack_bytes(
         yield from out.add("releases.ocds.json", ocds_bytes(session, everything, ocid_prefix=ocid_prefix))
     yield from out.add("timeline.html", [render_timeline(subject, made, _timeline(session, records, linked))])
     for suffix, write in FORMATS.items():
-        cited = (write(cite_award(record, evidence.get(record.key, ()))) for record in everything)
+        cited = (
+            write(cite_award(record, evidence.get(record.key, ()), publisher=publisher_of(record.source)))
+            for record in everything
+        )
         yield from out.add(f"citations.{suffix}", (f"{each}\n".encode() for each in cited))
     yield from _evidence_files(out, session, everything, evidence)
     yield from out.finish()

@@ -68,6 +68,7 @@ class AiInventory(Source):
 
     name = "aiinventory"
     title = "Federal AI use-case inventory"
+    publisher = "Federal Agency AI Use Case Inventory"
     base_url = "https://raw.githubusercontent.com"
     rate_limit = RateLimit(seconds_between=1.0, at_once=1)
     expected_rows = ExpectedRows(at_least=1_000, at_most=50_000)

@@ -104,6 +104,7 @@ class Dod(Source):
 
     name = "dod"
     title = "Department of Defense contract announcements"
+    publisher = "U.S. Department of Defense, Contracts"
     base_url = "https://www.war.gov"
     rate_limit = RateLimit(seconds_between=2.0, at_once=1)
     expected_rows = ExpectedRows(at_least=1, at_most=100_000)

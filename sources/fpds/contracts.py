@@ -43,7 +43,7 @@ from sources.fpds.feed import Entry, FeedLinks, NotAFeed, read_entries
 from sources.fpds.files import ArchiveMember, archive_members
 from sources.http.client import Client, RateLimit
 from sources.paging import RowCounter, fiscal_years
-from sources.records import Award, Document, Payload, Problem, Record
+from sources.records import CONTRACT_CATEGORIES, Award, Document, Payload, Problem, Record
 
 FEED_PATH = "/ezsearch/FEEDS/ATOM"
 XML_TYPE = "application/xml"
@@ -81,6 +81,8 @@ class Fpds(Source):
 
     name = "fpds"
     title = "FPDS"
+    publisher = "Federal Procurement Data System"
+    lists_every = CONTRACT_CATEGORIES
     base_url = "https://www.fpds.gov"
     rate_limit = RateLimit(seconds_between=1.0, at_once=1)
     expected_rows = ExpectedRows(at_least=1, at_most=400_000)

@@ -19,7 +19,7 @@ from datetime import date, timedelta
 
 from sources.base import DateWindow, ExpectedRows, Fetched, FetchStep, SearchTerms, Source, Stored
 from sources.http.client import Client
-from sources.records import Payload, Record
+from sources.records import AwardCategory, Payload, Record
 from sources.usaspending import plan
 from sources.usaspending.award_parser import parse
 from sources.usaspending.fetch import Visit
@@ -35,6 +35,8 @@ class Assistance(Source):
 
     name = "assistance"
     title = "USAspending grants"
+    publisher = "USAspending.gov"
+    lists_every = frozenset({AwardCategory.ASSISTANCE})
     base_url = "https://api.usaspending.gov"
     rate_limit = RATE_LIMIT
     expected_rows = ExpectedRows(at_least=0, at_most=200_000)

@@ -21,7 +21,7 @@ from datetime import date
 
 from sources.base import DateWindow, ExpectedRows, Fetched, FetchStep, SearchTerms, Source, Stored
 from sources.http.client import Client
-from sources.records import Payload, Record
+from sources.records import CONTRACT_CATEGORIES, Payload, Record
 from sources.usaspending import plan
 from sources.usaspending.assumptions import ASSUMPTIONS
 from sources.usaspending.award_parser import parse
@@ -38,6 +38,8 @@ class Usaspending(Source):
 
     name = "usaspending"
     title = "USAspending"
+    publisher = "USAspending.gov"
+    lists_every = CONTRACT_CATEGORIES
     base_url = "https://api.usaspending.gov"
     rate_limit = RATE_LIMIT
     expected_rows = ExpectedRows(at_least=1, at_most=200_000)

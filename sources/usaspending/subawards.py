@@ -55,6 +55,7 @@ class Subawards(Source):
 
     name = "subawards"
     title = "USAspending subawards"
+    publisher = "USAspending.gov"
     base_url = "https://api.usaspending.gov"
     rate_limit = RATE_LIMIT
     expected_rows = ExpectedRows(at_least=0, at_most=200_000)

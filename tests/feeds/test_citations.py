@@ -48,7 +48,7 @@ def braces(entry: str) -> list[int]:
 
 def test_a_citation_says_what_it_rests_on() -> None:
     proof = evidence(CLEARVIEW)
-    text = as_text(cite_award(CLEARVIEW, [proof], our_url=OURS))
+    text = as_text(cite_award(CLEARVIEW, [proof], publisher="USAspending.gov", our_url=OURS))
     for needed in (
         "U.S. Immigration and Customs Enforcement. ",
         "PURCHASE ORDER 70CMSD21P00000127 to CLEARVIEW AI, INC., $2,287,500.00 obligated to date",

@@ -38,7 +38,7 @@ from sources.base import (
 )
 from sources.errors import SourceChanged
 from sources.http.client import Client, RateLimit
-from sources.records import Payload, Record
+from sources.records import CONTRACT_CATEGORIES, Payload, Record
 from sources.sam.api import KEY_HEADER, KEY_PARAMETER, header_key, with_known_key
 from sources.sam.contract_awards.record_parser import parse
 from sources.sam.contract_awards.search import (
@@ -118,6 +118,7 @@ class SamContractAwards(Source):
 
     name = "samawards"
     title = "SAM.gov Contract Awards"
+    lists_every = CONTRACT_CATEGORIES
     base_url = "https://api.sam.gov"
     api_key_header: str | None = KEY_HEADER
     api_key_parameter = KEY_PARAMETER

@@ -113,6 +113,7 @@ class SamOpportunities(Source):
 
     name = "samnotices"
     title = "SAM.gov contract opportunities"
+    publisher = "SAM.gov Contract Opportunities"
     base_url = "https://api.sam.gov"
     api_key_header: str | None = KEY_HEADER
     api_key_parameter = KEY_PARAMETER

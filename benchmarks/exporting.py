@@ -27,7 +27,7 @@ from sqlmodel import col
 from procurewatch.exports.formats import ExportFormat, export_bytes
 from storage.database import Database, open_database
 from storage.models import StoredRecord
-from storage.reading.export_rows import AT_ONCE, RowsOf
+from storage.reading.export_rows import BATCH_SIZE, RowsOf
 from storage.reading.records import records_by_key
 from storage.tables import ActionRow, RecordRow
 
@@ -97,8 +97,10 @@ def _stored(session: Session) -> Iterator[StoredRecord]:
     """Give all that is stored, as `find_records` does, without asking anything of it."""
     last = ""
     while True:
-        query = select(col(RecordRow.key)).where(col(RecordRow.key) > last).order_by(col(RecordRow.key)).limit(AT_ONCE)
-        keys = list(session.scalars(query))
+        query = (
+            select(col(RecordRow.key)).where(col(RecordRow.key) > last).order_by(col(RecordRow.key)).limit(BATCH_SIZE)
+        )
+        keys = list(session.scalars(query.limit(BATCH_SIZE)))
         if not keys:
             return
         yield from records_by_key(session, keys)

@@ -19,13 +19,7 @@ from procurewatch.named_feeds import named_feeds
 from sources.registry import SOURCES, publisher_of, sources_listing
 from storage.database import Database
 from storage.models import AWARDS
-from storage.reading.records import (
-    actions_of,
-    evidence_of,
-    known_vendors,
-    published_keys,
-    records_by_key,
-)
+from storage.reading.records import actions_of, evidence_of, known_vendors, published_keys, records_by_key
 from storage.reading.source_health import incidents_of
 from storage.reading.source_records import sources_of
 from storage.reading.summaries import orders_under, published_among

@@ -26,7 +26,7 @@ from feeds.text import (
     pluralize,
 )
 from storage.models import StoredRecord
-from storage.reading.summaries import Seller, Spent
+from storage.reading.summaries import SellerRow, SpendRow
 
 
 def render(name: str, **context: object) -> str:
@@ -98,11 +98,11 @@ def _marked(pieces: Iterable[Piece]) -> Markup:
     return Markup(joined)  # noqa: S704  each text in it is escaped
 
 
-def _recipient_path(seller: Seller) -> str:
+def _recipient_path(seller: SellerRow) -> str:
     return urls.subject_path(urls.SubjectKind.RECIPIENT, urls.recipient_slug(seller.name, seller.uei))
 
 
-def _breakdown_path(row: Spent, kind: urls.SubjectKind) -> str:
+def _breakdown_path(row: SpendRow, kind: urls.SubjectKind) -> str:
     if kind is urls.SubjectKind.RECIPIENT:
         return urls.subject_path(kind, urls.recipient_slug(row.name, row.code))
     return urls.subject_path(kind, row.code)

@@ -13,7 +13,7 @@ from feeds.pages.page_context import PageContext
 from feeds.pages.timeline import TimelineItem
 from feeds.urls import SubjectKind
 from storage.models import StoredRecord
-from storage.reading.summaries import Seller, Spent
+from storage.reading.summaries import SellerRow, SpendRow
 
 KICKERS = {
     SubjectKind.VENDOR: "Vendor",
@@ -38,7 +38,7 @@ class Breakdown:
 
     title: str
     kind: SubjectKind | None
-    rows: tuple[Spent, ...]
+    rows: tuple[SpendRow, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,9 +55,9 @@ class SubjectPage:
     note: str = ""
     awards_in_all: int = 0
     publications_in_all: int = 0
-    by_year: tuple[Spent, ...] = ()
+    by_year: tuple[SpendRow, ...] = ()
     breakdowns: tuple[Breakdown, ...] = ()
-    sellers: tuple[Seller, ...] = ()
+    sellers: tuple[SellerRow, ...] = ()
     first_purchases: tuple[TimelineItem, ...] = ()
     notices: tuple[StoredRecord, ...] = ()
     use_cases: tuple[StoredRecord, ...] = ()
@@ -81,6 +81,6 @@ def render_subject(context: PageContext, page: SubjectPage, *, today: date) -> b
     )
 
 
-def _with_bars(rows: Sequence[Spent]) -> list[tuple[Spent, float]]:
+def _with_bars(rows: Sequence[SpendRow]) -> list[tuple[SpendRow, float]]:
     most = max(row.dollars for row in rows)
     return [(row, share(row.dollars, most)) for row in rows]

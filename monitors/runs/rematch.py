@@ -16,10 +16,10 @@ from monitors.runs.jobs import BASELINE_SIZE
 from monitors.runs.match_rows import match_rows, named_elsewhere
 from monitors.runs.pipeline import RunContext
 from storage.reading.records import all_keys
-from storage.reading.rematching import StoredFacts, drop_matches, facts_of, keys_by_text, recipients_changed
+from storage.reading.rematching import MatchCandidate, has_changed_recipient, keys_by_text, load_candidates
 from storage.tables import MatchRow
 from storage.writing.runs import publish_newest
-from storage.writing.save import save_matches
+from storage.writing.save import drop_matches, save_matches
 
 BATCH_SIZE = 200
 
@@ -46,7 +46,7 @@ def rematch(run_context: RunContext) -> RematchReport:
         if run_context.stop.is_set():
             break
         with run_context.database.writing() as session:
-            for facts in list(facts_of(session, keys[first : first + BATCH_SIZE])):
+            for facts in list(load_candidates(session, keys[first : first + BATCH_SIZE])):
                 others = elsewhere.get(facts.row.key, frozenset())
                 rows = match_rows(session, run_context.matcher, facts.record, now, others)
                 for vendor_id in _store(session, facts, rows, now, report):
@@ -61,12 +61,12 @@ def _vendors_named_elsewhere(session: Session, matcher: Matcher) -> dict[str, fr
     """Return, by record key, the vendors that are recipients of other records of the same announcement."""
     found: dict[str, frozenset[str]] = {}
     for keys in keys_by_text(session):
-        found |= named_elsewhere(matcher, [facts.record for facts in facts_of(session, keys)])
+        found |= named_elsewhere(matcher, [facts.record for facts in load_candidates(session, keys)])
     return found
 
 
 def _store(
-    session: Session, facts: StoredFacts, rows: Sequence[MatchRow], now: datetime, report: RematchReport
+    session: Session, facts: MatchCandidate, rows: Sequence[MatchRow], now: datetime, report: RematchReport
 ) -> Sequence[str]:
     """Store the matches of a record; return the vendors that are new among them."""
     key = facts.row.key
@@ -74,7 +74,7 @@ def _store(
     gained = sorted(found - facts.vendors)
     gone = facts.vendors - found
     # A match by a recipient's earlier name cannot be found again from the present name, so it stays.
-    lost = drop_matches(session, key, gone) if gone and not recipients_changed(session, key) else set()
+    lost = drop_matches(session, key, gone) if gone and not has_changed_recipient(session, key) else set()
     save_matches(session, facts.row, facts.record, rows, now)
     session.flush()
     report.awards += 1

@@ -22,7 +22,8 @@ from procurewatch.context import open_app
 from procurewatch.settings import Settings
 from sources.registry import publisher_of
 from storage.models import StoredEvent, StoredRecord
-from storage.reading.records import actions_of, events_of, evidence_of, find_by_identifier
+from storage.reading.events import events_of
+from storage.reading.records import actions_of, evidence_of, find_by_identifier
 
 AwardArgument = Annotated[str, typer.Argument(help="An award's key, PIID or usaspending.gov address.")]
 

@@ -21,7 +21,7 @@ from procurewatch.reviews import note_verdict, subject_of
 from procurewatch.settings import Settings
 from procurewatch.terminal import console, plain, stopping, table
 from storage.models import StoredMatch, StoredRecord
-from storage.reading.records import actions_of, find_by_identifier, is_waiting, review_queue
+from storage.reading.records import actions_of, find_by_identifier, is_pending_review, review_queue
 from storage.writing.reviews import (
     Decision,
     InvalidVerdict,
@@ -148,7 +148,7 @@ def _ask_all(app_context: AppContext, waiting: Sequence[tuple[StoredRecord, Stor
     while position < len(waiting):
         award, match = waiting[position]
         with app_context.database.reading() as session:
-            waits = is_waiting(session, award.key, match.vendor_id)
+            waits = is_pending_review(session, award.key, match.vendor_id)
         if not waits:  # decided with another one, about the same recipient
             position += 1
             continue

@@ -26,8 +26,7 @@ from procurewatch.terminal import console, plain, table
 from sources.records import Award, Publication
 from storage.database import open_database
 from storage.reading.records import all_keys
-from storage.reading.rematching import facts_of
-from storage.reading.survey import buyers_of_texts, recipient_names
+from storage.reading.rematching import list_described_recipients, list_recipient_names, load_candidates
 
 vendors = typer.Typer(help="Look at the watchlist, and add to it.", no_args_is_help=True)
 
@@ -116,7 +115,7 @@ def check(context: typer.Context) -> None:
     settings: Settings = context.obj
     entries = read_entries(*settings.watchlist_files, categories=read_categories())
     with closing(open_database(settings.database())) as database, database.reading() as session:
-        texts = RecordTexts(names=recipient_names(session), descriptions=buyers_of_texts(session))
+        texts = RecordTexts(names=list_recipient_names(session), descriptions=list_described_recipients(session))
         measured = bool(texts.names)
         findings = lint_watchlist(entries, texts if measured else None)
     if findings:
@@ -163,7 +162,7 @@ def preview_entries(  # noqa: PLR0917  options are given by name
 def _stored(session: Session) -> Iterator[Award | Publication]:
     keys = all_keys(session)
     for first in range(0, len(keys), AT_ONCE):
-        yield from (facts.record for facts in facts_of(session, keys[first : first + AT_ONCE]))
+        yield from (facts.record for facts in load_candidates(session, keys[first : first + AT_ONCE]))
 
 
 def _print_preview(shown: Preview, span: Span) -> None:

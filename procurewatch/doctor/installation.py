@@ -20,7 +20,7 @@ from procurewatch.doctor.findings import Finding, Result, sentence
 from procurewatch.settings import PREFIX, Settings, SettingsError, config_file
 from sources.registry import SOURCES
 from storage.database import Database, DatabaseError, open_database
-from storage.reading.survey import buyers_of_texts, recipient_names
+from storage.reading.rematching import list_described_recipients, list_recipient_names
 from storage.tables import RecordRow
 from storage.writing.runs import note_checkpoint
 
@@ -134,5 +134,5 @@ def _texts(database: Database | None) -> RecordTexts | None:
     if database is None:
         return None
     with database.reading() as session:
-        names = recipient_names(session)
-        return RecordTexts(names=names, descriptions=buyers_of_texts(session)) if names else None
+        names = list_recipient_names(session)
+        return RecordTexts(names=names, descriptions=list_described_recipients(session)) if names else None

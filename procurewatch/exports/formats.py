@@ -17,9 +17,10 @@ from procurewatch.exports.ocds import OWN_PREFIX, PROCESSES, release_of
 from procurewatch.exports.parquet import parquet_bytes
 from procurewatch.exports.sqlite_file import PUBLIC, sqlite_bytes
 from storage.models import StoredRecord
-from storage.reading.batches import events_together, links_together
+from storage.reading.events import load_events_for
 from storage.reading.export_rows import COLUMNS, Row, RowsOf, in_batches, rows_of, with_bands
-from storage.reading.records import actions_together, evidence_together
+from storage.reading.records import load_actions_for, load_evidence_for
+from storage.reading.timelines import load_links_for
 
 
 class ExportFormat(StrEnum):
@@ -100,8 +101,8 @@ def ocds_bytes(session: Session, records: Iterable[StoredRecord], *, ocid_prefix
 def _releases(session: Session, records: Iterable[StoredRecord], prefix: str) -> Iterator[object]:
     for batch in in_batches(record for record in records if record.category in PROCESSES):
         keys = [record.key for record in batch]
-        actions, links = actions_together(session, keys), links_together(session, keys)
-        evidence = evidence_together(session, keys)
+        actions, links = load_actions_for(session, keys), load_links_for(session, keys)
+        evidence = load_evidence_for(session, keys)
         for record in batch:
             key = record.key
             yield release_of(record, actions.get(key, ()), links.get(key, ()), evidence.get(key, ()), prefix)
@@ -111,6 +112,6 @@ def _rows(session: Session, records: Iterable[StoredRecord], row_type: RowsOf) -
     return rows_of(
         row_type,
         records,
-        actions_of=partial(actions_together, session),
-        events_of=partial(events_together, session),
+        actions_of=partial(load_actions_for, session),
+        events_of=partial(load_events_for, session),
     )

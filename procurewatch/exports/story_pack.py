@@ -28,10 +28,10 @@ from procurewatch.exports.redaction import FIELDS, remove_user_names
 from procurewatch.exports.stream_buffer import StreamBuffer
 from sources.registry import SOURCES, publisher_of
 from storage.models import StoredEvidence, StoredRecord
-from storage.reading.batches import events_together, links_together
+from storage.reading.events import load_events_for
 from storage.reading.export_rows import ATTRIBUTION, Row, RowsOf, attribution, in_batches, with_bands
-from storage.reading.records import evidence_together, payload
-from storage.reading.timelines import in_time
+from storage.reading.records import load_evidence_for, load_payload
+from storage.reading.timelines import by_date, load_links_for
 
 MAX_RECORDS = 500
 CONTENT_TYPE = "application/zip"
@@ -115,7 +115,7 @@ def pack_bytes(
     everything = list({record.key: record for record in (*records, *chain(*linked.values()))}.values())
     evidence: dict[str, list[StoredEvidence]] = {}
     for batch in in_batches(everything):
-        evidence |= evidence_together(session, [record.key for record in batch])
+        evidence |= load_evidence_for(session, [record.key for record in batch])
     metadata = PackMetadata(made=made, subject=subject, records=everything, selected=len(records), evidence=evidence)
     bands = frozenset(match.band for record in everything for match in record.matches)
     out = _Zip(made)
@@ -199,7 +199,7 @@ def _freshness(metadata: PackMetadata) -> Iterator[str]:
 
 def _linked_records(session: Session, records: Sequence[StoredRecord]) -> dict[str, list[StoredRecord]]:
     """Return the stored records linked with each record, with their published matches."""
-    links = links_together(session, [record.key for record in records])
+    links = load_links_for(session, [record.key for record in records])
     return {key: list(with_bands(other for _, other in found if other is not None)) for key, found in links.items()}
 
 
@@ -210,7 +210,7 @@ def _timeline(
     sections = []
     for record in records:
         keys = [record.key, *(other.key for other in linked.get(record.key, ()))]
-        sections.append(TimelineSection(record, tuple(in_time(chain(*events_together(session, keys).values())))))
+        sections.append(TimelineSection(record, tuple(by_date(chain(*load_events_for(session, keys).values())))))
     return sections
 
 
@@ -222,7 +222,7 @@ def _evidence_files(
     for record in records:
         for each in evidence.get(record.key, ()):
             if each.sha256 not in files:
-                body = payload(session, each.sha256) or b""
+                body = load_payload(session, each.sha256) or b""
                 redacted = remove_user_names(body)
                 name = f"evidence/{each.sha256}{_suffix(each.content_type)}"
                 yield from out.add(name, [redacted])

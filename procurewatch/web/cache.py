@@ -16,7 +16,7 @@ from typing import Generic, TypeVar
 from sqlalchemy.orm import Session
 
 from procurewatch.web.responses import Body
-from storage.reading.records import publication_state
+from storage.reading.records import load_publication_version
 
 MAX_BYTES = 64 * 1024 * 1024  # of all bodies in the cache
 
@@ -26,7 +26,7 @@ Value = TypeVar("Value")
 def publication_version(session: Session) -> tuple[str, datetime | None]:
     """Return the publication version and when it last changed (UTC); a session reads it once."""
     if "publication" not in session.info:
-        session.info["publication"] = publication_state(session)
+        session.info["publication"] = load_publication_version(session)
     version: tuple[str, datetime | None] = session.info["publication"]
     return version
 

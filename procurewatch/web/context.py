@@ -24,7 +24,7 @@ from procurewatch.web.security.login import Access, Reviewer
 from storage.database import Database
 from storage.models import StoredEvent
 from storage.reading.records import known_agencies, published_keys
-from storage.reading.summaries import Told, told_in_feeds
+from storage.reading.summaries import FeedStats, feed_stats
 
 
 @dataclass(frozen=True)
@@ -65,9 +65,9 @@ class WebContext:
         return CachedValue(lambda session: all_named_feeds(session, self.app.watchlist))
 
     @cached_property
-    def feed_stats(self) -> CachedValue[dict[str, dict[str, Told]]]:
-        """How many entries each feed has, as `told_in_feeds` returns it."""
-        return CachedValue(told_in_feeds)
+    def feed_stats(self) -> CachedValue[dict[str, dict[str, FeedStats]]]:
+        """How many entries each feed has, as `feed_stats` returns it."""
+        return CachedValue(feed_stats)
 
     @cached_property
     def award_pages(self) -> CachedValue[dict[str, str]]:
@@ -119,7 +119,7 @@ def latest_entries(events: Sequence[StoredEvent], frame: PageContext) -> tuple[L
     return tuple(found)
 
 
-def feed_row(kind: FeedKind, slug: str, title: str, stats: Told | None = None) -> FeedRow:
+def feed_row(kind: FeedKind, slug: str, title: str, stats: FeedStats | None = None) -> FeedRow:
     """Return a feed as a row of a page's list of feeds."""
     return FeedRow(
         kind=kind,

@@ -16,7 +16,7 @@ from itertools import islice
 from storage.fields import RECORD_FIELDS, FieldType
 from storage.models import MatchBand, StoredAction, StoredEvent, StoredRecord
 
-AT_ONCE = 500  # records read together
+BATCH_SIZE = 500  # records read together
 
 # SAM.gov marks so the names and addresses that it may hand on only with a word on whose they are.
 DUN_BRADSTREET = ("Source of the recipient's name and address", "D&B")
@@ -143,7 +143,7 @@ def rows_of(
             yield from rows.values()
 
 
-def in_batches(records: Iterable[StoredRecord], size: int = AT_ONCE) -> Iterator[list[StoredRecord]]:
+def in_batches(records: Iterable[StoredRecord], size: int = BATCH_SIZE) -> Iterator[list[StoredRecord]]:
     """Give the records in lists of at most `size`."""
     left = iter(records)
     while batch := list(islice(left, size)):

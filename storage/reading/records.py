@@ -20,21 +20,16 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from storage.models import (
-    EventKind,
     MatchBand,
     StoredAction,
     StoredAmount,
-    StoredEvent,
     StoredEvidence,
     StoredMatch,
     StoredRecord,
     StoredSignal,
 )
-from storage.snapshot_format import read_snapshot
 from storage.tables import (
     ActionRow,
-    EventRow,
-    EventSnapshotRow,
     EvidenceRow,
     MatchRow,
     PayloadRow,
@@ -44,7 +39,7 @@ from storage.tables import (
     SearchRow,
 )
 
-AT_ONCE = 500  # keys in one IN (...)
+BATCH_SIZE = 500  # keys in one IN (...)
 LISTS = ("amounts", "attachments", "facts", "disaster_codes")
 COPIED = tuple(
     name for name in StoredRecord.__dataclass_fields__ if name in RecordRow.model_fields and name not in LISTS
@@ -60,23 +55,23 @@ def records_by_key(session: Session, keys: Sequence[str], band: str = "") -> lis
     With all their matches, or those of one band.
     """
     rows: dict[str, Sequence[Any]] = {}
-    for first in range(0, len(keys), AT_ONCE):
-        found = select(*RECORD_COLUMNS).where(col(RecordRow.key).in_(keys[first : first + AT_ONCE]))
+    for first in range(0, len(keys), BATCH_SIZE):
+        found = select(*RECORD_COLUMNS).where(col(RecordRow.key).in_(keys[first : first + BATCH_SIZE]))
         rows.update((row[0], row) for row in session.execute(found))
     return records_of(session, [rows[key] for key in keys if key in rows], band)
 
 
 def records_of(session: Session, rows: Sequence[Sequence[Any]], band: str = "") -> list[StoredRecord]:
     """Return awards from rows of `RECORD_COLUMNS`, in their order; with all their matches, or those of one band."""
-    matches = _matches_of(session, [row[0] for row in rows], band)
+    matches = matches_by_record(session, [row[0] for row in rows], band)
     return [_award(row, matches.get(row[0], ())) for row in rows]
 
 
-def _matches_of(session: Session, keys: Sequence[str], band: str = "") -> dict[str, list[StoredMatch]]:
+def matches_by_record(session: Session, keys: Sequence[str], band: str = "") -> dict[str, list[StoredMatch]]:
     """Return matches by record key, best first."""
     matches: dict[str, list[StoredMatch]] = {}
-    for first in range(0, len(keys), AT_ONCE):
-        asked = select(*MATCH_COLUMNS).where(col(MatchRow.record_key).in_(keys[first : first + AT_ONCE]))
+    for first in range(0, len(keys), BATCH_SIZE):
+        asked = select(*MATCH_COLUMNS).where(col(MatchRow.record_key).in_(keys[first : first + BATCH_SIZE]))
         for key, *facts in session.execute(asked.where(col(MatchRow.band) == band) if band else asked):
             matches.setdefault(key, []).append(_match(*facts))
     for found in matches.values():
@@ -96,24 +91,24 @@ def find_by_identifier(session: Session, identifier: str) -> list[StoredRecord]:
 
 def actions_of(session: Session, record_key: str) -> list[StoredAction]:
     """Return an award's actions, oldest first."""
-    return actions_together(session, [record_key]).get(record_key, [])
+    return load_actions_for(session, [record_key]).get(record_key, [])
 
 
-def actions_together(session: Session, record_keys: Sequence[str]) -> dict[str, list[StoredAction]]:
+def load_actions_for(session: Session, record_keys: Sequence[str]) -> dict[str, list[StoredAction]]:
     """Return the actions of a few hundred awards by award, oldest first; awards without any are left out."""
     query = select(ActionRow).where(col(ActionRow.award_key).in_(record_keys))
     found: dict[str, list[StoredAction]] = {}
     for row in session.scalars(query.order_by(col(ActionRow.signed).nulls_first(), col(ActionRow.key))):
-        found.setdefault(row.award_key, []).append(action_of(row))
+        found.setdefault(row.award_key, []).append(action_view(row))
     return found
 
 
 def evidence_of(session: Session, record_key: str) -> list[StoredEvidence]:
     """Return where every payload about a record came from, oldest first."""
-    return evidence_together(session, [record_key]).get(record_key, [])
+    return load_evidence_for(session, [record_key]).get(record_key, [])
 
 
-def evidence_together(session: Session, record_keys: Sequence[str]) -> dict[str, list[StoredEvidence]]:
+def load_evidence_for(session: Session, record_keys: Sequence[str]) -> dict[str, list[StoredEvidence]]:
     """Return the same of a few hundred records, by record; records without any are left out."""
     query = select(EvidenceRow, col(PayloadRow.content_type), col(PayloadRow.size))
     query = query.join(PayloadRow, col(PayloadRow.sha256) == col(EvidenceRow.sha256))
@@ -134,27 +129,10 @@ def evidence_together(session: Session, record_keys: Sequence[str]) -> dict[str,
     return found
 
 
-def payload(session: Session, sha256: str) -> bytes | None:
+def load_payload(session: Session, sha256: str) -> bytes | None:
     """Return the bytes an upstream sent, by their hash; `None` if they are not stored."""
     row = session.get(PayloadRow, sha256)
     return zlib.decompress(row.body) if row else None
-
-
-def events_of(session: Session, record_key: str) -> list[StoredEvent]:
-    """Return all that happened to an award, told or not, newest first."""
-    query = select(EventRow).where(col(EventRow.record_key) == record_key)
-    ordered = query.order_by(col(EventRow.signed).desc().nulls_last(), col(EventRow.id))
-    return events_from(session, ordered, as_told=False)
-
-
-def first_purchases(session: Session, keys: Select[str], vendor_name: str, limit: int) -> list[StoredEvent]:
-    """Return the first purchases among some records, told or not, newest signed first; of one vendor if it is named."""
-    kind = EventKind.FIRST_PURCHASE.value
-    query = select(EventRow).where(col(EventRow.record_key).in_(keys), col(EventRow.kind) == kind)
-    if vendor_name:
-        query = query.where(col(EventRow.old_value) == vendor_name)
-    order = (col(EventRow.signed).desc().nulls_last(), col(EventRow.id))
-    return events_from(session, query.order_by(*order).limit(limit))
 
 
 def known_vendors(session: Session) -> list[tuple[str, str, str]]:
@@ -189,53 +167,7 @@ def _named(
     yield from ((row[0], row[1]) for row in session.execute(select(seen.c.code, found)))
 
 
-def events_from(session: Session, query: Select[EventRow], *, as_told: bool = True) -> list[StoredEvent]:
-    """Return the events that a select gives, in its order, each with its record and action.
-
-    `as_told`: those that feeds carry with both as they were told, but for whom they no longer concern.
-    """
-    rows = list(session.scalars(query))
-    events: list[StoredEvent] = []
-    for first in range(0, len(rows), AT_ONCE):
-        events += _with_facts(session, rows[first : first + AT_ONCE], as_told=as_told)
-    return events
-
-
-def _with_facts(session: Session, rows: Sequence[EventRow], *, as_told: bool) -> Iterator[StoredEvent]:
-    asked = select(col(EventSnapshotRow.event_id), col(EventSnapshotRow.facts))
-    asked = asked.where(col(EventSnapshotRow.event_id).in_([row.id for row in rows if row.is_published and as_told]))
-    told = {event_id: read_snapshot(facts) for event_id, facts in session.execute(asked)}
-    published = _matches_of(session, sorted({row.record_key for row in rows if row.id in told}), MatchBand.PUBLISHED)
-    untold = [row for row in rows if row.id not in told]
-    records = {record.key: record for record in records_by_key(session, sorted({row.record_key for row in untold}))}
-    wanted = {row.action_key for row in untold if row.action_key}
-    found = session.scalars(select(ActionRow).where(col(ActionRow.key).in_(wanted))) if wanted else ()
-    actions = {row.key: action_of(row) for row in found}
-    for row in rows:
-        if facts := told.get(row.id):
-            yield _event(row, facts.with_present(published.get(row.record_key, ())), facts.action)
-        else:
-            yield _event(row, records[row.record_key], actions.get(row.action_key))
-
-
-def _event(row: EventRow, award: StoredRecord, action: StoredAction | None) -> StoredEvent:
-    return StoredEvent(
-        id=row.id,
-        kind=EventKind(row.kind),
-        record=award,
-        action=action,
-        amount=row.amount,
-        signed=row.signed,
-        published=row.published,
-        first_seen=row.first_seen,
-        old_value=row.old_value,
-        new_value=row.new_value,
-        earlier_actions=row.earlier_actions,
-        vendor_id=row.vendor_id,
-    )
-
-
-def action_of(row: ActionRow) -> StoredAction:
+def action_view(row: ActionRow) -> StoredAction:
     """Return an action's row as a view."""
     return StoredAction(**{name: getattr(row, name) for name in StoredAction.__dataclass_fields__})
 
@@ -294,7 +226,7 @@ def published_keys(session: Session) -> list[str]:
     return list(session.scalars(query.order_by(col(MatchRow.record_key))))
 
 
-def publication_state(session: Session) -> tuple[str, datetime | None]:
+def load_publication_version(session: Session) -> tuple[str, datetime | None]:
     """Return what changes whenever anything published may have, and when it last did (UTC; `None` when all is empty).
 
     It reads one row, whatever the amount of data.
@@ -303,13 +235,13 @@ def publication_state(session: Session) -> tuple[str, datetime | None]:
     return (str(row[0]), row[1]) if row else ("0", None)
 
 
-def is_waiting(session: Session, record_key: str, vendor: str) -> bool:
+def is_pending_review(session: Session, record_key: str, vendor: str) -> bool:
     """Whether a match still waits for a person."""
     row = session.get(MatchRow, (record_key, vendor))
     return row is not None and row.band == MatchBand.REVIEW
 
 
-def count_waiting(session: Session, vendor: str = "") -> int:
+def count_pending_reviews(session: Session, vendor: str = "") -> int:
     """Return how many matches wait for a person; of one vendor if its id is given."""
     query = select(func.count()).select_from(MatchRow).where(col(MatchRow.band) == MatchBand.REVIEW)
     return session.scalar(query.where(col(MatchRow.vendor_id) == vendor) if vendor else query) or 0
@@ -326,8 +258,8 @@ def review_queue(
     waiting = [(key, vendor_id) for key, vendor_id in session.execute(query.order_by(*order).limit(limit))]
     keys = sorted({key for key, _ in waiting})
     awards: dict[str, StoredRecord] = {}
-    for first in range(0, len(keys), AT_ONCE):
-        awards.update((award.key, award) for award in records_by_key(session, keys[first : first + AT_ONCE]))
+    for first in range(0, len(keys), BATCH_SIZE):
+        awards.update((award.key, award) for award in records_by_key(session, keys[first : first + BATCH_SIZE]))
     found = [(awards[key], vendor_id) for key, vendor_id in waiting]
     return [
         (award, next(match for match in award.matches if match.vendor_id == vendor_id)) for award, vendor_id in found

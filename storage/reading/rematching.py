@@ -1,8 +1,8 @@
-"""What matching anew reads and drops."""
+"""What `rematch`, `vendors check` and `vendors preview` read: stored records as sources described them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import func, select
@@ -10,13 +10,13 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from sources.records import Award, Publication
-from storage.models import EventKind, record_subject
+from storage.models import EventKind
 from storage.rows import record_from
-from storage.tables import ActionRow, EventRow, MatchRow, RecordRow, ReviewDecisionRow
+from storage.tables import ActionRow, EventRow, MatchRow, RecordRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StoredFacts:
+class MatchCandidate:
     """A record's row, the record it stands for, and the vendors it is said to concern."""
 
     row: RecordRow
@@ -24,7 +24,7 @@ class StoredFacts:
     vendors: frozenset[str]
 
 
-def facts_of(session: Session, keys: Sequence[str]) -> Iterator[StoredFacts]:
+def load_candidates(session: Session, keys: Sequence[str]) -> Iterator[MatchCandidate]:
     """Give the records with these keys, in order of key; their actions oldest first."""
     actions: dict[str, list[ActionRow]] = {}
     query = select(ActionRow).where(col(ActionRow.award_key).in_(keys))
@@ -36,7 +36,7 @@ def facts_of(session: Session, keys: Sequence[str]) -> Iterator[StoredFacts]:
     ):
         vendors.setdefault(record_key, set()).add(vendor_id)
     for row in session.scalars(select(RecordRow).where(col(RecordRow.key).in_(keys)).order_by(col(RecordRow.key))):
-        yield StoredFacts(
+        yield MatchCandidate(
             row=row,
             record=record_from(row, actions.get(row.key, ())),
             vendors=frozenset(vendors.get(row.key, ())),
@@ -53,18 +53,21 @@ def keys_by_text(session: Session) -> list[list[str]]:
     return [found for found in keys.values() if len(found) > 1]
 
 
-def recipients_changed(session: Session, record_key: str) -> bool:
+def has_changed_recipient(session: Session, record_key: str) -> bool:
     """Whether an award has had another recipient since it was first seen."""
     query = select(func.count()).select_from(EventRow).where(col(EventRow.record_key) == record_key)
     return bool(session.scalar(query.where(col(EventRow.kind) == EventKind.RECIPIENT_CHANGED.value)))
 
 
-def drop_matches(session: Session, record_key: str, vendor_ids: Iterable[str]) -> set[str]:
-    """Drop matches that no longer hold, but for those a reviewer has decided on; return the vendors dropped."""
-    dropped = set()
-    for vendor_id in sorted(vendor_ids):
-        if session.get(ReviewDecisionRow, (vendor_id, record_subject(record_key))) is None:
-            session.delete(session.get_one(MatchRow, (record_key, vendor_id)))
-            dropped.add(vendor_id)
-    session.flush()
-    return dropped
+def list_recipient_names(session: Session) -> list[str]:
+    """Return the distinct names of recipients, in order."""
+    return sorted(session.scalars(select(col(RecordRow.recipient_name)).distinct()))
+
+
+def list_described_recipients(session: Session) -> list[tuple[str, str]]:
+    """Return the distinct (recipient, description), of awards and of their actions, in order."""
+    of_awards = select(col(RecordRow.recipient_name), col(RecordRow.description))
+    of_actions = select(col(RecordRow.recipient_name), col(ActionRow.description)).join(
+        ActionRow, col(ActionRow.award_key) == col(RecordRow.key)
+    )
+    return sorted((recipient, text) for recipient, text in session.execute(of_awards.union(of_actions)) if text)

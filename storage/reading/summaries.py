@@ -24,7 +24,7 @@ from storage.tables import ActionRow, EventRow, MatchRow, RecordRow, SearchRow
 Code = ColumnElement[Any]
 
 
-class By(StrEnum):
+class GroupBy(StrEnum):
     """What money is sorted by."""
 
     YEAR = "fiscal year"
@@ -34,7 +34,7 @@ class By(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
+class SummaryScope:
     """Whom or what it is about: each part that is set narrows it. `agency` is a code of a department or a part of it.
 
     `recipients` are names as the source writes them; they count only where the record states no UEI.
@@ -48,7 +48,7 @@ class Subject:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Spent:
+class SpendRow:
     """Dollars obligated under one heading, by how many awards. `code` is a fiscal year, a code, an id or a UEI."""
 
     code: str
@@ -58,7 +58,7 @@ class Spent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seller:
+class SellerRow:
     """A company paid for what a vendor makes. `is_other` when what matched is not its own name."""
 
     name: str
@@ -68,7 +68,7 @@ class Seller:
     dollars: Decimal
 
 
-def keys_about(subject: Subject) -> Select[str]:
+def keys_in_scope(subject: SummaryScope) -> Select[str]:
     """Return the query for the keys of the records that readers see about a subject."""
     matched = select(col(MatchRow.record_key)).where(col(MatchRow.band) == MatchBand.PUBLISHED)
     if subject.vendor:
@@ -89,48 +89,48 @@ def keys_about(subject: Subject) -> Select[str]:
     return select(col(RecordRow.key)).where(col(RecordRow.key).in_(matched), paid)
 
 
-def spent(session: Session, subject: Subject, by: By, limit: int = 100) -> list[Spent]:
+def spending(session: Session, subject: SummaryScope, by: GroupBy, limit: int = 100) -> list[SpendRow]:
     """Return what was obligated, years in their order, anything else the most money first."""
     code, name = _heading(by)
     dollars, awards = func.sum(col(ActionRow.obligation)), func.count(col(ActionRow.award_key).distinct())
     query = select(code, name, dollars, awards).join(RecordRow, col(RecordRow.key) == col(ActionRow.award_key))
-    if by is By.VENDOR:
+    if by is GroupBy.VENDOR:
         query = query.join(MatchRow, col(MatchRow.record_key) == col(RecordRow.key))
         query = query.where(col(MatchRow.band) == MatchBand.PUBLISHED)
     query = query.where(
         col(ActionRow.removed).is_(None),
         col(ActionRow.obligation).is_not(None),
         _is_award(),
-        col(RecordRow.key).in_(keys_about(subject)),
+        col(RecordRow.key).in_(keys_in_scope(subject)),
     ).group_by(code)
-    order = code if by is By.YEAR else dollars.desc()
+    order = code if by is GroupBy.YEAR else dollars.desc()
     rows = session.execute(query.order_by(order, code).limit(limit))
     return [
-        Spent(code=str(row[0] or ""), name=str(row[1] or row[0] or ""), dollars=row[2] or Decimal(0), awards=row[3])
+        SpendRow(code=str(row[0] or ""), name=str(row[1] or row[0] or ""), dollars=row[2] or Decimal(0), awards=row[3])
         for row in rows
     ]
 
 
-def _heading(by: By) -> tuple[Code, Code]:
-    if by is By.YEAR:
+def _heading(by: GroupBy) -> tuple[Code, Code]:
+    if by is GroupBy.YEAR:
         signed = col(ActionRow.signed)
         # The fiscal year ends with September.
         year = func.extract("year", signed) + case((func.extract("month", signed) >= 10, 1), else_=0)
         return year, func.max(year)
-    if by is By.AGENCY:
+    if by is GroupBy.AGENCY:
         part = func.nullif(col(RecordRow.sub_agency_code), "")
         named = func.nullif(col(RecordRow.sub_agency_name), "")
         return (
             func.coalesce(part, col(RecordRow.agency_code)),
             func.max(func.coalesce(named, col(RecordRow.agency_name))),
         )
-    if by is By.VENDOR:
+    if by is GroupBy.VENDOR:
         return func.coalesce(col(MatchRow.vendor_id), ""), func.max(col(MatchRow.vendor_name))
     uei = func.nullif(col(RecordRow.recipient_uei), "")
     return func.coalesce(uei, col(RecordRow.recipient_name)), func.max(col(RecordRow.recipient_name))
 
 
-def sellers_of(session: Session, vendor_id: str) -> list[Seller]:
+def sellers_of(session: Session, vendor_id: str) -> list[SellerRow]:
     """Return who is paid where a vendor's company or products are bought, the most awards first.
 
     `dollars` are what their awards obligate to date, as their sources state it.
@@ -147,10 +147,10 @@ def sellers_of(session: Session, vendor_id: str) -> list[Seller]:
         _is_award(),
         col(RecordRow.recipient_name) != "",
     )
-    found: dict[tuple[str, bool], Seller] = {}
+    found: dict[tuple[str, bool], SellerRow] = {}
     for name, uei, obligated, is_other in session.execute(query):
         known = found.get((uei or name, is_other))
-        found[uei or name, is_other] = Seller(
+        found[uei or name, is_other] = SellerRow(
             name=name,
             uei=uei,
             is_other=is_other,
@@ -166,15 +166,15 @@ def stored_name(session: Session, vendor_id: str) -> str:
     return session.scalar(query) or ""
 
 
-def count_about(session: Session, subject: Subject) -> tuple[int, int]:
+def count_about(session: Session, subject: SummaryScope) -> tuple[int, int]:
     """Return how many awards and how many publications readers see about a subject."""
-    query = select(col(RecordRow.category), func.count()).where(col(RecordRow.key).in_(keys_about(subject)))
+    query = select(col(RecordRow.category), func.count()).where(col(RecordRow.key).in_(keys_in_scope(subject)))
     counts = {found[0]: found[1] for found in session.execute(query.group_by(col(RecordRow.category)))}
     awards = sum(count for category, count in counts.items() if category in AWARDS)
     return awards, sum(counts.values()) - awards
 
 
-def open_notices(session: Session, subject: Subject, now: datetime, limit: int = 20) -> list[StoredRecord]:
+def open_notices(session: Session, subject: SummaryScope, now: datetime, limit: int = 20) -> list[StoredRecord]:
     """Return the notices that can still be answered, the nearest deadline first."""
     return _records(
         session,
@@ -186,22 +186,22 @@ def open_notices(session: Session, subject: Subject, now: datetime, limit: int =
     )
 
 
-def publications_about(session: Session, subject: Subject, category: str, limit: int = 20) -> list[StoredRecord]:
+def publications_about(session: Session, subject: SummaryScope, category: str, limit: int = 20) -> list[StoredRecord]:
     """Return the publications of one category ("use-case", "document" ...), the newest first."""
     order = col(RecordRow.published).desc().nulls_last()
     return _records(session, subject, col(RecordRow.category) == category, order=order, limit=limit)
 
 
-def awards_about(session: Session, subject: Subject, limit: int = 20) -> list[StoredRecord]:
+def awards_about(session: Session, subject: SummaryScope, limit: int = 20) -> list[StoredRecord]:
     """Return the awards about a subject, newest signed first."""
     order = col(RecordRow.signed).desc().nulls_last()
     return _records(session, subject, _is_award(), order=order, limit=limit)
 
 
 def _records(
-    session: Session, subject: Subject, *wanted: ColumnElement[bool], order: ColumnElement[Any], limit: int
+    session: Session, subject: SummaryScope, *wanted: ColumnElement[bool], order: ColumnElement[Any], limit: int
 ) -> list[StoredRecord]:
-    query = select(col(RecordRow.key)).where(col(RecordRow.key).in_(keys_about(subject)), *wanted)
+    query = select(col(RecordRow.key)).where(col(RecordRow.key).in_(keys_in_scope(subject)), *wanted)
     return records_by_key(session, list(session.scalars(query.order_by(order, col(RecordRow.key)).limit(limit))))
 
 
@@ -221,7 +221,7 @@ def published_among(session: Session, keys: Sequence[str]) -> frozenset[str]:
     return frozenset(session.scalars(query))
 
 
-def recipients_seen(session: Session) -> list[tuple[str, str]]:
+def published_recipients(session: Session) -> list[tuple[str, str]]:
     """Return the distinct (name, UEI) of the recipients that readers see."""
     query = select(col(RecordRow.recipient_name), col(RecordRow.recipient_uei)).where(
         _is_published(), col(RecordRow.recipient_name) != ""
@@ -235,18 +235,18 @@ def _is_award() -> ColumnElement[bool]:
 
 
 def _is_published() -> ColumnElement[bool]:
-    return col(RecordRow.key).in_(keys_about(Subject()))
+    return col(RecordRow.key).in_(keys_in_scope(SummaryScope()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class FeedStats:
     """How many entries a feed has, and when the newest of them was first seen (UTC)."""
 
     entries: int
     newest: datetime
 
 
-def told_in_feeds(session: Session) -> dict[str, dict[str, Told]]:
+def feed_stats(session: Session) -> dict[str, dict[str, FeedStats]]:
     """Return what the feeds tell: under "vendor", "category" and "agency" by id or code, and under "all" by "".
 
     Under "agency" are departments too, by theirs.
@@ -262,13 +262,13 @@ def told_in_feeds(session: Session) -> dict[str, dict[str, Told]]:
     }
     told["all"] = {}
     if each := told["agency"].values():  # a record is in exactly one, which may be that without a code
-        told["all"][""] = Told(entries=sum(of.entries for of in each), newest=max(of.newest for of in each))
+        told["all"][""] = FeedStats(entries=sum(of.entries for of in each), newest=max(of.newest for of in each))
     departments: Select[str, str] = select(col(SearchRow.record_key), col(SearchRow.department).label("heading"))
     told["agency"] |= _told_by(session, departments.where(seen, col(SearchRow.department) != ""))
     return told
 
 
-def _told_by(session: Session, headings: Select[str, str]) -> dict[str, Told]:
+def _told_by(session: Session, headings: Select[str, str]) -> dict[str, FeedStats]:
     """Return what is told under each heading of (record, heading); no record is twice under one."""
     of = headings.subquery()
     entries, newest = func.count(col(EventRow.record_key)), func.max(col(EventRow.first_seen))
@@ -276,4 +276,4 @@ def _told_by(session: Session, headings: Select[str, str]) -> dict[str, Told]:
     told = and_(col(EventRow.record_key) == of.c.record_key, col(EventRow.is_published) != false())
     query = select(of.c.heading, entries, newest).join_from(of, EventRow, told, isouter=True)
     rows = session.execute(query.group_by(of.c.heading).having(entries > 0))
-    return {heading: Told(entries=count, newest=latest) for heading, count, latest in rows}
+    return {heading: FeedStats(entries=count, newest=latest) for heading, count, latest in rows}

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from storage.models import StoredEvent
-from storage.reading.records import events_from
+from storage.reading.events import load_events
 from storage.search.full_text import Dialect
 from storage.search.query import Query
 from storage.search.search import bytewise, dialect_of, event_conditions, event_signed, find_events
@@ -77,7 +77,7 @@ def archived_events(session: Session, query: Query, page: ArchivePage) -> list[S
     in_month = (col(EventRow.first_seen) >= page.month_began, col(EventRow.first_seen) < page.month_ends)
     rows = select(EventRow).where(*event_conditions(query, dialect, in_period=True), *in_month)
     rows = rows.order_by(col(EventRow.first_seen), event_signed, bytewise(dialect, col(EventRow.id)).desc())
-    return events_from(session, rows.offset((page.number - 1) * ENTRIES_PER_PAGE).limit(ENTRIES_PER_PAGE))[::-1]
+    return load_events(session, rows.offset((page.number - 1) * ENTRIES_PER_PAGE).limit(ENTRIES_PER_PAGE))[::-1]
 
 
 def is_complete(session: Session, query: Query, page: ArchivePage, now: datetime) -> bool:

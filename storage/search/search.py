@@ -26,7 +26,8 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from storage.models import StoredEvent, StoredRecord
-from storage.reading.records import AT_ONCE, RECORD_COLUMNS, events_from, records_of
+from storage.reading.events import load_events
+from storage.reading.records import BATCH_SIZE, RECORD_COLUMNS, records_of
 from storage.search.filters import (
     date_filter,
     event_filter,
@@ -60,7 +61,7 @@ def find_records(session: Session, query: Query, limit: int | None = None, after
     )
     left = limit
     while left is None or left > 0:
-        wanted = AT_ONCE if left is None else min(AT_ONCE, left)
+        wanted = BATCH_SIZE if left is None else min(BATCH_SIZE, left)
         page = found if place is None else found.where(col(SearchRow.sort_key) < place)
         # The page first, then the records: no record is read that is not on it.
         keys = page.order_by(col(SearchRow.sort_key).desc()).limit(wanted).subquery()
@@ -94,7 +95,7 @@ def find_events(session: Session, query: Query, limit: int, before: str = "") ->
     rows = select(EventRow).where(*event_conditions(query, dialect))
     if before:
         rows = rows.where(_older_than(before, dialect))
-    return events_from(session, rows.order_by(*feed_order(dialect)).limit(limit))
+    return load_events(session, rows.order_by(*feed_order(dialect)).limit(limit))
 
 
 def count_events_since(session: Session, query: Query, since: date, limit: int) -> int:

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, UOWTransaction
 from sqlmodel import col
 
 from storage.models import MatchBand
-from storage.reading.records import AT_ONCE, action_of, records_by_key
+from storage.reading.records import BATCH_SIZE, action_view, records_by_key
 from storage.search.index import IndexingSession
 from storage.snapshot_format import EventSnapshot, write_snapshot
 from storage.tables import (
@@ -56,8 +56,8 @@ def _keep_what_is_told(session: Session) -> None:
 def keep_told(session: Session, event_ids: Iterable[str]) -> None:
     """Keep, for each of these events that is told for the first time, its record and action as they are now."""
     ordered = sorted(event_ids)
-    for first in range(0, len(ordered), AT_ONCE):
-        part = ordered[first : first + AT_ONCE]
+    for first in range(0, len(ordered), BATCH_SIZE):
+        part = ordered[first : first + BATCH_SIZE]
         kept = set(
             session.scalars(select(col(EventSnapshotRow.event_id)).where(col(EventSnapshotRow.event_id).in_(part)))
         )
@@ -68,7 +68,8 @@ def keep_told(session: Session, event_ids: Iterable[str]) -> None:
         records = {record.key: record for record in records_by_key(session, sorted(keys), band=MatchBand.PUBLISHED)}
         wanted = {row.action_key for row in events if row.action_key}
         actions = {
-            row.key: action_of(row) for row in session.scalars(select(ActionRow).where(col(ActionRow.key).in_(wanted)))
+            row.key: action_view(row)
+            for row in session.scalars(select(ActionRow).where(col(ActionRow.key).in_(wanted)))
         }
         for row in events:
             facts = EventSnapshot(records[row.record_key], actions.get(row.action_key))

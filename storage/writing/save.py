@@ -5,7 +5,7 @@ Saving the same record twice changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
@@ -16,10 +16,10 @@ from sqlmodel import col
 
 from sources.records import Award, Problem, Publication, Record, Removal
 from storage.faults import first_error, in_one_line, is_of_the_database, storable
-from storage.models import EventKind, MatchBand
+from storage.models import EventKind, MatchBand, record_subject
 from storage.reading.source_records import said_of, sightings_of
 from storage.rows import award_row, publication_row
-from storage.tables import ActionRow, EventRow, MatchRow, QuarantineRow, RecordRow, SourceRecordRow
+from storage.tables import ActionRow, EventRow, MatchRow, QuarantineRow, RecordRow, ReviewDecisionRow, SourceRecordRow
 from storage.writing.actions import save_actions
 from storage.writing.changes import Before, Change, changes, event_id
 from storage.writing.corrections import corrections_with
@@ -341,3 +341,14 @@ def _solve(session: Session, source: str, key: str, now: datetime) -> None:
     if row is not None and row.resolved_at is None:
         row.resolved_at = now
         session.add(row)
+
+
+def drop_matches(session: Session, record_key: str, vendor_ids: Iterable[str]) -> set[str]:
+    """Drop matches that no longer hold, but for those a reviewer has decided on; return the vendors dropped."""
+    dropped = set()
+    for vendor_id in sorted(vendor_ids):
+        if session.get(ReviewDecisionRow, (vendor_id, record_subject(record_key))) is None:
+            session.delete(session.get_one(MatchRow, (record_key, vendor_id)))
+            dropped.add(vendor_id)
+    session.flush()
+    return dropped

@@ -13,7 +13,7 @@ import storage.tables  # noqa: F401  the tables register themselves
 from sources.records import Award
 from storage.database import Database
 from storage.models import StoredEvent
-from storage.reading.records import events_of
+from storage.reading.events import events_of
 from storage.tables import EventRow, MatchRow
 from storage.writing.events import PublishRule
 from storage.writing.save import Saved, save_award

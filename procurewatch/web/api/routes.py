@@ -42,7 +42,8 @@ from procurewatch.web.responses import JSON, PROBLEM_JSON, body_of, page_respons
 from procurewatch.web.security.guard import API, SERVER_ERROR
 from sources.registry import SOURCES
 from storage.models import StoredLink, StoredRecord
-from storage.reading.records import actions_of, events_of, evidence_of, records_by_key
+from storage.reading.events import events_of
+from storage.reading.records import actions_of, evidence_of, records_by_key
 from storage.reading.source_health import health_of
 from storage.reading.source_records import sources_of
 from storage.reading.summaries import published_among

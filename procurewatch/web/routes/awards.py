@@ -18,7 +18,7 @@ from procurewatch.site_build import record_page
 from procurewatch.web.context import WebContext, feed_row
 from procurewatch.web.responses import ErrorResponse, body_of, page_response
 from storage.models import StoredRecord
-from storage.reading.records import payload
+from storage.reading.records import load_payload
 from storage.reading.summaries import published_among
 from storage.writing.renumbering import current_key
 
@@ -53,7 +53,7 @@ def router(context: WebContext) -> APIRouter:
         if not re.fullmatch(r"[0-9a-f]{64}", sha256):
             return ErrorResponse(404, "Evidence is named by its SHA-256: 64 hexadecimal digits.")
         with context.database.reading() as session:
-            body = payload(session, sha256)
+            body = load_payload(session, sha256)
         if body is None:
             return ErrorResponse(404, "No evidence with this SHA-256 is stored.")
         shared = remove_user_names(body)

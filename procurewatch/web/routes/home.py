@@ -15,7 +15,7 @@ from feeds.urls import FeedKind
 from procurewatch.web.context import WebContext, feed_row, latest_entries
 from procurewatch.web.responses import page_response
 from storage.reading.source_health import health_of
-from storage.reading.summaries import Told
+from storage.reading.summaries import FeedStats
 from storage.search.query import Query
 from storage.search.search import find_events
 
@@ -43,7 +43,7 @@ def router(context: WebContext) -> APIRouter:
 
 
 def all_feeds(
-    context: WebContext, stats: Mapping[str, Mapping[str, Told]], agencies: Mapping[str, str]
+    context: WebContext, stats: Mapping[str, Mapping[str, FeedStats]], agencies: Mapping[str, str]
 ) -> list[FeedRow]:
     """Return every feed; within a kind those with entries first."""
     categories = {vendor.category: category_label(vendor.category) for vendor in context.app.watchlist.vendors}

@@ -17,7 +17,7 @@ from procurewatch.web.context import WebContext
 from procurewatch.web.responses import HTML, ErrorResponse, see_other
 from procurewatch.web.security.guard import SCRIPT_POLICY, RequestRejected
 from procurewatch.web.security.login import COOKIE, Reviewer, form_of
-from storage.reading.records import actions_of, count_waiting, records_by_key, review_queue
+from storage.reading.records import actions_of, count_pending_reviews, records_by_key, review_queue
 from storage.reading.summaries import published_among
 from storage.writing.reviews import Decision, Verdict, forget, latest_verdicts
 
@@ -84,7 +84,7 @@ def review_page(context: WebContext, session: Session, vendor: str) -> ReviewPag
     last = latest_verdicts(session, MAX_PAST_DECISIONS)
     return ReviewPage(
         waiting=tuple(pending_match(record, match, actions_of(session, record.key)) for record, match in waiting),
-        total=count_waiting(session, vendor),
+        total=count_pending_reviews(session, vendor),
         decided=tuple(_decided(context, session, verdict) for verdict in last),
         vendor=vendor,
         vendor_name=context.vendor_titles.get(vendor, vendor),

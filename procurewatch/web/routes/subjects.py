@@ -19,18 +19,19 @@ from monitors.watchlist.model import Vendor
 from procurewatch.web.context import WebContext, feed_row
 from procurewatch.web.responses import ErrorResponse, page_response
 from storage.models import StoredEvent
-from storage.reading.records import first_purchases, known_agencies, known_vendors
+from storage.reading.events import first_purchases
+from storage.reading.records import known_agencies, known_vendors
 from storage.reading.summaries import (
-    By,
-    Subject,
+    GroupBy,
+    SummaryScope,
     awards_about,
     count_about,
-    keys_about,
+    keys_in_scope,
     open_notices,
     publications_about,
-    recipients_seen,
+    published_recipients,
     sellers_of,
-    spent,
+    spending,
     stored_name,
 )
 from storage.search.query import Query
@@ -86,7 +87,7 @@ def _vendor(context: WebContext, session: Session, frame: PageContext, name: str
     title = context.vendor_titles.get(slug) or (stored[1] if stored else slug)
     category = listed.category if listed else stored[2] if stored else ""
     technology = context.app.watchlist.categories.get(category) or category_label(category)
-    subject, query = Subject(vendor=slug), Query(vendor=(slug,))
+    subject, query = SummaryScope(vendor=slug), Query(vendor=(slug,))
     page = SubjectPage(
         kind=SubjectKind.VENDOR,
         slug=slug,
@@ -108,7 +109,7 @@ def _agency(_context: WebContext, session: Session, frame: PageContext, name: st
     if found is None:
         return None
     code, title = found
-    subject, query = Subject(agency=code), Query(agency=(code.lower(),))
+    subject, query = SummaryScope(agency=code), Query(agency=(code.lower(),))
     is_department = len(code) == DEPARTMENT_CODE_LENGTH
     parts = (_by_agency(session, subject),) if is_department else ()
     page = SubjectPage(
@@ -132,7 +133,7 @@ def _category(context: WebContext, session: Session, frame: PageContext, name: s
     if slug is None:
         return None
     title = known[slug] or category_label(slug)
-    subject, query = Subject(category=slug), Query(category=(slug,))
+    subject, query = SummaryScope(category=slug), Query(category=(slug,))
     breakdowns = (_by_vendor(session, subject), _by_agency(session, subject), _by_recipient(session, subject))
     page = SubjectPage(
         kind=SubjectKind.CATEGORY,
@@ -147,12 +148,12 @@ def _category(context: WebContext, session: Session, frame: PageContext, name: s
 
 
 def _recipient(_context: WebContext, session: Session, frame: PageContext, name: str) -> SubjectPage | None:
-    found = [each for each in recipients_seen(session) if urls.matches_slug(urls.recipient_slug(*each), name)]
+    found = [each for each in published_recipients(session) if urls.matches_slug(urls.recipient_slug(*each), name)]
     if not found:
         return None
     title = found[0][0]
     ueis = tuple(dict.fromkeys(uei for _, uei in found if uei))
-    subject = Subject(ueis=ueis, recipients=tuple(one for one, uei in found if not uei))
+    subject = SummaryScope(ueis=ueis, recipients=tuple(one for one, uei in found if not uei))
     names = [KnownAs(kind="UEI", value=uei) for uei in ueis]
     names += [KnownAs(kind="Name as written", value=one) for one in dict.fromkeys(one for one, _ in found)]
     words = tokens(title)
@@ -170,18 +171,18 @@ def _recipient(_context: WebContext, session: Session, frame: PageContext, name:
 
 
 def _filled(
-    page: SubjectPage, session: Session, frame: PageContext, subject: Subject, feed: Query | None
+    page: SubjectPage, session: Session, frame: PageContext, subject: SummaryScope, feed: Query | None
 ) -> SubjectPage:
     """Return the page with everything stored about its subject. `feed` is the query of its feed, if it has one."""
     awards, publications = count_about(session, subject)
     now = datetime.now(UTC)
     of_vendor = stored_name(session, subject.vendor) if subject.vendor else ""
-    firsts = first_purchases(session, keys_about(subject), of_vendor, MAX_EVENTS)
+    firsts = first_purchases(session, keys_in_scope(subject), of_vendor, MAX_EVENTS)
     return replace(
         page,
         awards_in_all=awards,
         publications_in_all=publications,
-        by_year=tuple(spent(session, subject, By.YEAR)),
+        by_year=tuple(spending(session, subject, GroupBy.YEAR)),
         first_purchases=_timeline(firsts, frame),
         notices=tuple(open_notices(session, subject, now)),
         use_cases=tuple(publications_about(session, subject, "use-case")),
@@ -194,18 +195,18 @@ def _timeline(events: Iterable[StoredEvent], frame: PageContext) -> tuple[Timeli
     return tuple(timeline_item(event, frame.root + urls.event_path(event)) for event in events)
 
 
-def _by_agency(session: Session, subject: Subject) -> Breakdown:
-    rows = spent(session, subject, By.AGENCY, MAX_ROWS)
+def _by_agency(session: Session, subject: SummaryScope) -> Breakdown:
+    rows = spending(session, subject, GroupBy.AGENCY, MAX_ROWS)
     return Breakdown(title="Spending by agency", kind=SubjectKind.AGENCY, rows=tuple(rows))
 
 
-def _by_vendor(session: Session, subject: Subject) -> Breakdown:
-    rows = spent(session, subject, By.VENDOR, MAX_ROWS)
+def _by_vendor(session: Session, subject: SummaryScope) -> Breakdown:
+    rows = spending(session, subject, GroupBy.VENDOR, MAX_ROWS)
     return Breakdown(title="What is bought", kind=SubjectKind.VENDOR, rows=tuple(rows))
 
 
-def _by_recipient(session: Session, subject: Subject) -> Breakdown:
-    rows = spent(session, subject, By.RECIPIENT, MAX_ROWS)
+def _by_recipient(session: Session, subject: SummaryScope) -> Breakdown:
+    rows = spending(session, subject, GroupBy.RECIPIENT, MAX_ROWS)
     return Breakdown(title="Who is paid", kind=SubjectKind.RECIPIENT, rows=tuple(rows))
 
 

@@ -28,7 +28,7 @@ from sources.records import (
     Removal,
 )
 from storage.models import EventKind, StoredEvent
-from storage.reading.records import events_of
+from storage.reading.events import events_of
 from storage.reading.timelines import links_of, timeline_of
 from storage.search.query import Query
 from storage.search.search import find_events

@@ -14,7 +14,7 @@ import pytest
 from feeds.entries.titles import title_for
 from feeds.urls import event_anchor, event_path
 from storage.database import Database
-from storage.reading.records import events_of
+from storage.reading.events import events_of
 from tests.commands import run
 from tests.records import BABEL, CLEARVIEW, match
 from tests.storage.tables import save

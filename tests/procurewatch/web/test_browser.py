@@ -13,7 +13,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from procurewatch.context import AppContext
-from storage.reading.records import count_waiting
+from storage.reading.records import count_pending_reviews
 from storage.writing.reviews import Decision, all_verdicts
 from tests.procurewatch.web.fixtures import CLEARVIEW, TOKEN
 
@@ -222,13 +222,13 @@ def test_everything_works_without_javascript(plain: Page, address: str, app_cont
     expect(plain.get_by_role("heading", level=1)).to_have_text("CLEARVIEW AI, INC.")
     sign_in(plain, address)
     with app_context.database.reading() as session:
-        before = count_waiting(session)
+        before = count_pending_reviews(session)
     plain.locator("#item-1").get_by_role("button", name="Reject").click()
     expect(plain.locator(".decided li")).to_have_count(1)
     plain.get_by_role("button", name="Undo").click()
     expect(plain.locator(".decided li")).to_have_count(0)
     with app_context.database.reading() as session:
-        assert count_waiting(session) == before
+        assert count_pending_reviews(session) == before
 
 
 @pytest.mark.parametrize("path", PAGES)

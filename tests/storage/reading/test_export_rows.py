@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 
 from storage.database import Database
-from storage.reading.batches import events_together
+from storage.reading.events import load_events_for
 from storage.reading.export_rows import (
     ATTRIBUTION,
     COLUMNS,
@@ -20,7 +20,7 @@ from storage.reading.export_rows import (
     rows_of,
     with_bands,
 )
-from storage.reading.records import actions_together, all_keys, records_by_key
+from storage.reading.records import all_keys, load_actions_for, records_by_key
 from tests.records import BABEL, CLEARVIEW, EQUIPMENT, SOLE_SOURCE, match
 from tests.storage.tables import save
 
@@ -29,7 +29,7 @@ def exported(database: Database, kind: RowsOf) -> list[Row]:
     """Return the rows of all records that are stored, with what is published of them."""
     with database.reading() as session:
         records = with_bands(records_by_key(session, all_keys(session)))
-        actions, events = partial(actions_together, session), partial(events_together, session)
+        actions, events = partial(load_actions_for, session), partial(load_events_for, session)
         return list(rows_of(kind, records, actions_of=actions, events_of=events))
 
 

@@ -16,7 +16,7 @@ from storage.reading.records import (
     find_by_identifier,
     known_agencies,
     known_vendors,
-    publication_state,
+    load_publication_version,
     published_keys,
     records_by_key,
 )
@@ -158,7 +158,7 @@ def test_what_is_published_is_known(shelf: Database) -> None:
 
 def state(database: Database) -> tuple[str, datetime | None]:
     with database.reading() as session:
-        return publication_state(session)
+        return load_publication_version(session)
 
 
 def test_the_state_of_what_is_published_moves_only_with_it(database: Database) -> None:

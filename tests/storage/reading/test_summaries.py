@@ -9,15 +9,15 @@ import pytest
 
 from storage.database import Database
 from storage.reading.summaries import (
-    By,
-    Subject,
+    GroupBy,
+    SummaryScope,
     awards_about,
     count_about,
+    feed_stats,
     published_among,
-    recipients_seen,
+    published_recipients,
     sellers_of,
-    spent,
-    told_in_feeds,
+    spending,
 )
 from tests.records import BABEL, CLEARVIEW, CLEARVIEW_FORENSIC, EQUIPMENT, match
 from tests.storage.tables import save
@@ -38,13 +38,13 @@ def stored(database: Database) -> Database:
     return database
 
 
-def rows(database: Database, subject: Subject, by: By) -> list[tuple[str, Decimal, int]]:
+def rows(database: Database, subject: SummaryScope, by: GroupBy) -> list[tuple[str, Decimal, int]]:
     with database.reading() as session:
-        return [(each.code, each.dollars, each.awards) for each in spent(session, subject, by)]
+        return [(each.code, each.dollars, each.awards) for each in spending(session, subject, by)]
 
 
 def test_money_is_sorted_by_the_fiscal_year_in_which_it_was_signed(stored: Database) -> None:
-    assert rows(stored, Subject(vendor="clearview-ai"), By.YEAR) == [
+    assert rows(stored, SummaryScope(vendor="clearview-ai"), GroupBy.YEAR) == [
         ("2021", Decimal("500000.00"), 1),
         ("2022", Decimal("1000000.00"), 1),  # September is the last month: three actions, one of them moves nothing
         ("2023", Decimal("787500.00"), 1),
@@ -59,20 +59,23 @@ def test_october_begins_the_next_fiscal_year(database: Database) -> None:
                       obligation=Decimal(7)))  # fmt: skip
     award = replace(CLEARVIEW, actions=signed)
     save(database, award, match(award))
-    years = rows(database, Subject(vendor="clearview-ai"), By.YEAR)
+    years = rows(database, SummaryScope(vendor="clearview-ai"), GroupBy.YEAR)
     assert years == [("2021", Decimal("500000.00"), 1), ("2022", Decimal("7.00"), 1)]
 
 
 def test_money_by_agency_vendor_and_recipient(stored: Database) -> None:
     babel = Decimal("5906000.98")
-    assert rows(stored, Subject(), By.AGENCY) == [("7014", babel, 1), ("7012", Decimal("3390000.00"), 2)]
-    assert rows(stored, Subject(agency="7014"), By.VENDOR) == [("babel-street", babel, 1), ("panamerica", babel, 1)]
-    assert rows(stored, Subject(agency="070"), By.RECIPIENT) == [
+    assert rows(stored, SummaryScope(), GroupBy.AGENCY) == [("7014", babel, 1), ("7012", Decimal("3390000.00"), 2)]
+    assert rows(stored, SummaryScope(agency="7014"), GroupBy.VENDOR) == [
+        ("babel-street", babel, 1),
+        ("panamerica", babel, 1),
+    ]
+    assert rows(stored, SummaryScope(agency="070"), GroupBy.RECIPIENT) == [
         ("PANAMERICA COMPUTERS, INC.", babel, 1),
         ("CLEARVIEW AI, INC.", Decimal("3390000.00"), 2),
     ]
-    assert rows(stored, Subject(recipients=("PANAMERICA COMPUTERS, INC.",)), By.VENDOR)[0][1] == babel
-    assert rows(stored, Subject(category="face-recognition", agency="7014"), By.YEAR) == []
+    assert rows(stored, SummaryScope(recipients=("PANAMERICA COMPUTERS, INC.",)), GroupBy.VENDOR)[0][1] == babel
+    assert rows(stored, SummaryScope(category="face-recognition", agency="7014"), GroupBy.YEAR) == []
 
 
 def test_who_sells_it_and_who_is_only_in_between(stored: Database) -> None:
@@ -84,17 +87,17 @@ def test_who_sells_it_and_who_is_only_in_between(stored: Database) -> None:
 
 
 def test_what_waits_for_review_counts_nowhere(stored: Database) -> None:
-    panamerica = Subject(vendor="panamerica")
+    panamerica = SummaryScope(vendor="panamerica")
     with stored.reading() as session:
         assert count_about(session, panamerica) == (1, 0)
         assert [award.key for award in awards_about(session, panamerica)] == [BABEL.key]
         assert published_among(session, [BABEL.key, EQUIPMENT.key, "nothing"]) == {BABEL.key}
-        assert recipients_seen(session) == [("CLEARVIEW AI, INC.", ""), ("PANAMERICA COMPUTERS, INC.", "")]
+        assert published_recipients(session) == [("CLEARVIEW AI, INC.", ""), ("PANAMERICA COMPUTERS, INC.", "")]
 
 
 def test_entries_are_counted_once_in_each_feed(stored: Database) -> None:
     with stored.reading() as session:
-        told = told_in_feeds(session)
+        told = feed_stats(session)
     assert told["all"][""].entries == 3
     assert {slug: each.entries for slug, each in told["vendor"].items()} == {
         "clearview-ai": 2,

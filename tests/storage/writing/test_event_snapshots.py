@@ -6,7 +6,8 @@ import pytest
 
 from storage.database import Database
 from storage.models import record_subject
-from storage.reading.records import events_of, publication_state
+from storage.reading.events import events_of
+from storage.reading.records import load_publication_version
 from storage.search.query import Query
 from storage.search.search import find_events
 from storage.tables import EventRow
@@ -18,7 +19,7 @@ from tests.storage.tables import no, save
 
 def numbered(database: Database) -> int:
     with database.reading() as session:
-        return int(publication_state(session)[0])
+        return int(load_publication_version(session)[0])
 
 
 def test_an_entry_stays_as_it_was_told_when_its_award_changes(database: Database) -> None:
@@ -69,7 +70,7 @@ def verdict(subject: str) -> Verdict:
 
 def test_a_state_is_counted_for_every_change_and_for_nothing_else(database: Database) -> None:
     with database.reading() as session:
-        assert publication_state(session) == ("0", None)
+        assert load_publication_version(session) == ("0", None)
     save(database, CLEARVIEW, match(CLEARVIEW))
     first = numbered(database)
     assert first > 0

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from sources.records import Award, ContractAction
 from storage.database import Database
 from storage.models import EventKind, record_subject
-from storage.reading.records import events_of
+from storage.reading.events import events_of
 from storage.search.query import Query
 from storage.search.search import find_events
 from storage.tables import EventRow

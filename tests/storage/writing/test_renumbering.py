@@ -19,8 +19,9 @@ from sqlmodel import col
 from sources.records import Award, PublicationKind, Recipient
 from storage.database import Database
 from storage.models import EventKind, StoredEvent, record_subject
-from storage.reading.records import actions_of, events_of, evidence_of, find_by_identifier, records_by_key
-from storage.reading.rematching import facts_of
+from storage.reading.events import events_of
+from storage.reading.records import actions_of, evidence_of, find_by_identifier, records_by_key
+from storage.reading.rematching import load_candidates
 from storage.reading.source_records import listed_of, sources_of
 from storage.reading.timelines import links_of
 from storage.search.query import Query, read_query
@@ -201,7 +202,7 @@ def test_matching_anew_repeats_nothing(database: Database) -> None:
     hold(database, band="review")
     save(database, CORRECTED, now=LATER)
     with database.writing() as session:
-        (facts,) = facts_of(session, [CORRECTED.key])
+        (facts,) = load_candidates(session, [CORRECTED.key])
         rows = [match(CORRECTED, "babel-street", band="review"), match(CORRECTED, "panamerica")]
         assert save_matches(session, facts.row, facts.record, rows, LATER_STILL) == 0
 

@@ -18,7 +18,7 @@ from sqlmodel import col
 
 from sources.records import Award, Problem, Publication
 from storage.database import Database, open_database
-from storage.reading.records import actions_of, evidence_of, payload, records_by_key
+from storage.reading.records import actions_of, evidence_of, load_payload, records_by_key
 from storage.reading.source_records import listed_of, sources_of
 from storage.search.query import read_query
 from storage.search.search import find_records
@@ -197,11 +197,11 @@ def test_evidence_is_kept_once_and_comes_back_byte_for_byte(database: Database) 
         row = session.scalars(select(PayloadRow)).one()
         assert len(row.body) < row.size == len(page.body)
         assert row.sha256 == hashlib.sha256(page.body).hexdigest()
-        assert payload(session, row.sha256) == page.body
+        assert load_payload(session, row.sha256) == page.body
         for award in awards:
             (kept,) = evidence_of(session, award.key)
             assert (kept.url, kept.retrieved_at, kept.size) == (page.url, SEEN, len(page.body))
-        assert payload(session, "0" * 64) is None
+        assert load_payload(session, "0" * 64) is None
 
 
 @pytest.mark.parametrize("body", [b"", b"\x00\xff" * 10, b"<html>"])
@@ -210,7 +210,7 @@ def test_evidence_may_be_any_bytes(database: Database, body: bytes) -> None:
     with database.writing() as session:
         save_evidence(session, "usaspending", "x", [odd])
     with database.reading() as session:
-        assert payload(session, odd.sha256) == body
+        assert load_payload(session, odd.sha256) == body
 
 
 def test_another_answer_is_further_evidence(database: Database) -> None:
@@ -234,7 +234,7 @@ def test_a_problem_is_kept_with_its_evidence_until_it_is_solved(database: Databa
     row = quarantine(database)
     assert (row.reason, row.first_seen, row.last_seen, row.resolved_at) == ("not JSON", SEEN, LATER, None)
     with database.reading() as session:
-        assert payload(session, evidence_of(session, bad.key)[0].sha256) == bad.documents[0].body
+        assert load_payload(session, evidence_of(session, bad.key)[0].sha256) == bad.documents[0].body
     save(database, BABEL, now=LATER)
     assert quarantine(database).resolved_at is None
     for _ in range(2):
@@ -283,7 +283,7 @@ def test_an_odd_record_is_set_aside_and_those_beside_it_are_stored(database: Dat
     for name in ("record", "search", "match"):
         assert {row.get("record_key") or row["key"] for row in stored[name]} == {CLEARVIEW.key, EQUIPMENT.key}, name
     with database.reading() as session:
-        kept = [payload(session, evidence.sha256) for evidence in evidence_of(session, BABEL.key)]
+        kept = [load_payload(session, evidence.sha256) for evidence in evidence_of(session, BABEL.key)]
     assert kept == [document.body for document in BABEL.documents if len(odd.documents) == 1]
     assert [saved.new for saved in save_all(database, BABEL, now=LATER)] == [True]
     assert quarantine(database).resolved_at == LATER

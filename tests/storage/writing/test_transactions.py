@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from sources.records import Document
 from storage.database import Database, open_database
-from storage.reading.records import payload
+from storage.reading.records import load_payload
 from storage.tables import MatchRow, RecordRow
 from storage.writing.evidence import save_evidence
 from storage.writing.runs import note_checkpoint
@@ -172,6 +172,6 @@ def test_a_full_disk_fails_loudly_and_keeps_what_it_has(tmp_path: Path) -> None:
     assert 5 < int(stored) < 25
     with closing(open_database(f"sqlite:///{file}")) as database, database.reading() as session:
         for number in range(int(stored)):
-            assert payload(session, bulky(number).sha256) == bulky(number).body
-        assert payload(session, bulky(int(stored)).sha256) is None
+            assert load_payload(session, bulky(number).sha256) == bulky(number).body
+        assert load_payload(session, bulky(int(stored)).sha256) is None
         assert session.connection().exec_driver_sql("PRAGMA integrity_check").scalar() == "ok"

@@ -1,8 +1,9 @@
-"""The matcher on labelled records (tests/data/labelled): the figures it must reach, and every near miss."""
+"""The matcher on labelled records (tests/data/labelled): the figures it must reach, and examples of each rule."""
 
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from monitors.matching.matcher import Matcher
 from tests.app_context import shipped
 from tests.awards import award
 
-NEAR_MISSES = [json.loads(line) for line in (FOLDER / "near_misses.jsonl").read_text(encoding="utf-8").splitlines()]
+EXAMPLES = [json.loads(line) for line in (FOLDER / "examples.jsonl").read_text(encoding="utf-8").splitlines()]
 
 
 @pytest.fixture(scope="module")
@@ -33,8 +34,9 @@ def test_the_matcher_reaches_its_figures(matcher: Matcher) -> None:
     assert (everything.wrong, missed, only_for_review) == (0, 4, 21)
 
 
-@pytest.mark.parametrize("record", NEAR_MISSES, ids=lambda record: f"{record['recipient']} {record['description']}")
-def test_a_near_miss_gets_its_band(record: dict[str, str | dict[str, str]], matcher: Matcher) -> None:
-    matches = matcher.matches(award(str(record["recipient"]), str(record["description"])))
-    bands = {match.vendor_id: match.band.value for match in matches if match.vendor_id not in matcher.topics}
-    assert bands == record["expected"], record["why"]
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: f"{example['recipient']} {example['description']}")
+def test_an_example_gets_its_bands_by_its_rules(example: dict[str, Any], matcher: Matcher) -> None:
+    actions = tuple(example.get("actions", ()))
+    record = award(example["recipient"], example["description"], actions=actions, parent_name=example.get("parent", ""))
+    found = {match.vendor_id: f"{match.band.value} {match.rule}" for match in matcher.matches(record)}
+    assert found == example["expected"], example["why"]

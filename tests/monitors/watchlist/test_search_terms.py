@@ -83,6 +83,11 @@ def test_the_whole_watchlist_asks_for_what_each_entry_asks_for() -> None:
         assert all(description_found(phrase, ASKED.phrases) for phrase in alone.phrases)
 
 
+@pytest.mark.parametrize("vendor", ["leidos-bio", "att-hemisphere", "peraton", "sierra-nevada"])
+def test_the_thousands_of_awards_of_a_broad_company_are_not_searched_for(vendor: str) -> None:
+    assert search_names(WATCHLIST.by_id[vendor]) == ()
+
+
 def test_every_parent_that_matches_is_asked_for() -> None:
     """A short name of a parent is found where the recipient's own name does not hold it."""
     lost = set()

@@ -113,7 +113,7 @@ def _selected(session: Session, options: QueryOptions, watchlist: Watchlist) -> 
     query = query_from_options(options, watchlist)
     names = {vendor.id: vendor.name for vendor in watchlist.vendors} | dict(watchlist.categories)
     records = list(with_bands(find_records(session, query, MAX_RECORDS + 1), _bands(query)))
-    return f"a search: {query.in_words(names)}", records
+    return f"a search: {query.describe(names)}", records
 
 
 def _bands(query: Query) -> frozenset[str]:

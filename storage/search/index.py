@@ -14,7 +14,7 @@ from sqlmodel import col
 
 from storage.competition import competition_of
 from storage.models import MatchBand, recipient_subjects
-from storage.search.tokenize import tokens
+from storage.search.tokenize import tokenize
 from storage.tables import ActionRow, MatchRow, RecordRow, SearchRow
 
 AT_ONCE = 500  # keys in one IN (...)
@@ -194,7 +194,7 @@ def _words(row: Any, texts: Sequence[str]) -> str:
         (PRICING, row.pricing_code),
         (PRICING, row.pricing),
     ]
-    found = [" ".join(mark + token for token in tokens(text)) for mark, text in marked]
-    found += [" ".join(tokens(text[:LONGEST])) for text in dict.fromkeys(plain)]
+    found = [" ".join(mark + token for token in tokenize(text)) for mark, text in marked]
+    found += [" ".join(tokenize(text[:LONGEST])) for text in dict.fromkeys(plain)]
     whole = f" {BREAK} ".join(text for text in dict.fromkeys(found) if text)
     return whole if len(whole) <= LONGEST else whole[:LONGEST].rpartition(" ")[0]

@@ -1,23 +1,22 @@
-"""Text as it is looked for: the same words for both databases, whatever their own idea of a word is."""
+"""Splits text into search tokens, the same for both databases, whose own tokenizers differ."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 
-LONGEST_TOKEN = 64  # characters; what is longer is no word, and cut alike in text and question
+MAX_TOKEN_LENGTH = 64  # characters; longer tokens are cut in texts and queries alike
 
 _TOKEN = re.compile(r"[^\W_]+")
 
 
-def tokens(text: str) -> list[str]:
-    """Return the words of a text: runs of letters and digits, without case, accents and compatibility forms."""
+def tokenize(text: str) -> list[str]:
+    """Return the runs of letters and digits in a text, without case, accents and compatibility forms."""
     if not text.isascii():
-        text = _plain(_plain(text))
-    return [token[:LONGEST_TOKEN] for token in _TOKEN.findall(text.lower())]
+        text = _strip_accents(_strip_accents(text))  # twice: folding the case of one form may produce another
+    return [token[:MAX_TOKEN_LENGTH] for token in _TOKEN.findall(text.lower())]
 
 
-def _plain(text: str) -> str:
-    """Return the text without case and marks; folding the case of one form can bring forth another."""
+def _strip_accents(text: str) -> str:
     decomposed = unicodedata.normalize("NFKD", text.casefold())
     return "".join(character for character in decomposed if not unicodedata.category(character).startswith("M"))

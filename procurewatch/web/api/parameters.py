@@ -6,7 +6,7 @@ from typing import Any
 
 from storage.competition import Competition
 from storage.models import EventKind
-from storage.search.query import KINDS, LONGEST_VALUE, LONGEST_WORDS, MOST_VALUES, PARAMETERS, SINGLE
+from storage.search.query import KINDS, MAX_TEXT_LENGTH, MAX_VALUE_LENGTH, MAX_VALUES, PARAMETERS, SINGLE
 
 MAX_LIMIT = 200
 DEFAULT_LIMIT = 50
@@ -15,7 +15,7 @@ REVIEWERS_ONLY = ("band", "verdict")
 Schema = dict[str, Any]
 
 
-def _text(pattern: str, longest: int = LONGEST_VALUE) -> Schema:
+def _text(pattern: str, longest: int = MAX_VALUE_LENGTH) -> Schema:
     return {"type": "string", "pattern": pattern, "maxLength": longest}
 
 
@@ -28,7 +28,7 @@ _DOLLARS = {**_text(r"^\s*(-?[0-9]{1,12}(\.[0-9]{1,2})?)?\s*$"), "examples": ["2
 
 SCHEMAS: dict[str, tuple[Schema, str]] = {
     "q": (
-        _text(r"^\s*$|[A-Za-z0-9]", LONGEST_WORDS),
+        _text(r"^\s*$|[A-Za-z0-9]", MAX_TEXT_LENGTH),
         'words that must all occur; "a phrase", surveil* (a prefix), -excluded',
     ),
     "vendor": (_NAME, "id of a vendor: clearview-ai"),
@@ -72,6 +72,6 @@ def query_parameters() -> list[Schema]:
 def _parameter(name: str, schema: Schema, meaning: str) -> Schema:
     found: Schema = {"name": name, "in": "query", "description": meaning, "schema": schema}
     if name not in SINGLE and name != "q":
-        found["schema"] = {"type": "array", "items": schema, "maxItems": MOST_VALUES}
+        found["schema"] = {"type": "array", "items": schema, "maxItems": MAX_VALUES}
         found |= {"style": "form", "explode": True, "description": f"{meaning}; several values match any of them"}
     return found

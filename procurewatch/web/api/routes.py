@@ -287,7 +287,7 @@ def _read_request(request: Request) -> tuple[Query, int, str]:
     for name, values in own.items():
         if len(values) > 1:
             raise InvalidQuery(f"{name} is given more than once")
-    query = read_query(params, besides=PAGING)
+    query = read_query(params, ignored=PAGING)
     if not query.is_public:
         raise Forbidden("the API returns published matches only; band and verdict are for reviewers")
     return query, _limit("".join(own["limit"])), "".join(own["after"])

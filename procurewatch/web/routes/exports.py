@@ -132,7 +132,7 @@ def _search_pack(downloads: Downloads) -> Callable[[Request], Response]:
 
         def chunks(session: Session) -> Iterator[bytes]:
             records = list(with_bands(find_records(session, query)))
-            return pack_bytes(session, records, f"a search: {query.in_words()}") if records else iter(())
+            return pack_bytes(session, records, f"a search: {query.describe()}") if records else iter(())
 
         return downloads.response(request, chunks, CONTENT_TYPE, "procurewatch-story-pack.zip")
 

@@ -72,7 +72,7 @@ def router(context: WebContext) -> APIRouter:
 
     def search_feed(request: Request) -> Response:
         try:
-            query = read_query(request.query_params.multi_items(), besides=(ARCHIVE, AFTER))
+            query = read_query(request.query_params.multi_items(), ignored=(ARCHIVE, AFTER))
             if not query.is_public:
                 return ErrorResponse(403, NOT_PUBLIC)
             return feeds.response(request, FeedRequest(SEARCH, query, _format(request)))
@@ -181,5 +181,5 @@ def _description(named: NamedFeeds, feed: FeedRequest) -> tuple[str, str, str]:
         slug = "" if known.kind is FeedKind.ALL else known.slug
         return known.title, feed_page(known.kind, known.slug) if slug else INDEX, feed_id(known.kind, slug)
     params = feed.query.url_query()
-    title = f"records {feed.query.in_words(named.titles)}" if params else "everything"
+    title = f"records {feed.query.describe(named.titles)}" if params else "everything"
     return title, f"{SEARCH}?{params}" if params else SEARCH, feed_id(SEARCH, params or "all")

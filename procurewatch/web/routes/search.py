@@ -55,7 +55,7 @@ def router(context: WebContext) -> APIRouter:
 
 def check_query(params: Params, *, is_reviewer: bool) -> Query:
     """Return the query of a URL. Raises `InvalidQuery`, also for what only a reviewer may search."""
-    query = read_query(params, besides=("after",))
+    query = read_query(params, ignored=("after",))
     if not query.is_public and not is_reviewer:
         raise InvalidQuery("only a signed-in reviewer may ask for matches that are not published")
     return query
@@ -80,7 +80,7 @@ def _search_page(context: WebContext, session: Session, query: Query, after: str
     total, counts = count_by_facets(session, query, MAX_COUNTED)
     titles, params = context.feeds.get(session).titles, query.url_params()
     return SearchPage(
-        in_words=query.in_words(titles),
+        in_words=query.describe(titles),
         query=urlencode(params),
         given=_form_values(params),
         kept=tuple(pair for pair in params if pair[0] not in FORM_FIELDS),

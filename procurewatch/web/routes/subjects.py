@@ -36,7 +36,7 @@ from storage.reading.summaries import (
 )
 from storage.search.query import Query
 from storage.search.search import find_events
-from storage.search.tokenize import tokens
+from storage.search.tokenize import tokenize
 
 MAX_EVENTS = 8
 MAX_AWARDS = 25
@@ -156,7 +156,7 @@ def _recipient(_context: WebContext, session: Session, frame: PageContext, name:
     subject = SummaryScope(ueis=ueis, recipients=tuple(one for one, uei in found if not uei))
     names = [KnownAs(kind="UEI", value=uei) for uei in ueis]
     names += [KnownAs(kind="Name as written", value=one) for one in dict.fromkeys(one for one, _ in found)]
-    words = tokens(title)
+    words = tokenize(title)
     query = Query(phrases=(" ".join(words),)) if len(words) > 1 else Query(words=tuple(words))
     page = SubjectPage(
         kind=SubjectKind.RECIPIENT,

@@ -232,7 +232,7 @@ def test_a_reviewer_may_search_what_waits(client: Client) -> None:
     assert answer.status_code == 200
     assert answer.headers["cache-control"] == "private, no-store"
     tree = tree_of(answer.content)
-    assert "records: matches that wait for review" in tree.xpath("string(//h2[@id='results'])")
+    assert "records: matches pending review" in tree.xpath("string(//h2[@id='results'])")
     titles = tree.xpath("//article/h3/a/@href")
     assert titles
     for href in [*tree.xpath("//aside//a/@href | //head/link/@href"), *titles]:  # feeds and files have none of it

@@ -23,7 +23,7 @@ def test_every_documented_query_is_read_and_written_back(example: str) -> None:
     query = read_query(parse_qsl(example))
     assert query != Query()
     assert read_query(query.url_params()) == query
-    assert query.in_words() != "everything"
+    assert query.describe() != "everything"
 
 
 def test_every_parameter_is_documented() -> None:
@@ -44,14 +44,14 @@ def test_what_is_read() -> None:
     assert (query.since, query.max_amount, query.band.value) == (date(2024, 1, 2), Decimal("-5.50"), "any")
     assert not query.is_public
     assert (
-        query.in_words()
+        query.describe()
         == "with “o-brien” and “a b”; without “x”; signed 2024-01-02 or later; of -$5.50 or less; reviewed as never"
     )
 
 
 def test_how_contracts_were_bought_is_said_in_words() -> None:
     query = read_query([("competition", "unknown"), ("competition", "not-competed"), ("pricing", "Cost  Plus")])
-    assert query.in_words() == ("priced as cost plus; that were not competed or do not say whether they were competed")
+    assert query.describe() == ("priced as cost plus; that were not competed or do not say whether they were competed")
     assert query.url_query() == "competition=not-competed&competition=unknown&pricing=cost+plus"
 
 
@@ -62,19 +62,19 @@ def test_how_contracts_were_bought_is_said_in_words() -> None:
         ({"event": "terminate"}, "did you mean 'terminated'?"),
         ({"competition": "not_competed"}, "unknown competition 'not_competed'; did you mean 'not-competed'?"),
         ({"competition": "C"}, "unknown competition 'C'; there are competed, not-competed, unknown"),
-        ({"set_aside": "()"}, "set_aside holds no letter or digit to look for"),
+        ({"set_aside": "()"}, "set_aside has no letter or digit to search for"),
         ({"band": "secret"}, "unknown band 'secret'"),
         ({"since": "2024-13-01"}, "since '2024-13-01' is not a date; write it as 2024-09-30"),
         ({"since": "20240101"}, "is not a date"),
-        ({"since": "2024-02-01", "until": "2024-01-01"}, "since is beyond until"),
+        ({"since": "2024-02-01", "until": "2024-01-01"}, "since is after until"),
         ({"min_amount": "lots"}, "is not an amount in dollars"),
         ({"min_amount": "NaN"}, "is not an amount in dollars"),
         ({"min_amount": "1e999"}, "is not an amount in dollars"),
         ({"min_amount": "9" * 18}, "is not an amount in dollars"),
-        ({"q": "%&"}, "q holds no letter or digit"),
+        ({"q": "%&"}, "q has no letter or digit"),
         ({"q": "x" * 10_000}, "q is longer than 1,000 characters"),
         ({"vendor": "x" * 10_000}, "vendor is longer than 200 characters"),
-        ({"vendor": "a b"}, "is no id"),
+        ({"vendor": "a b"}, "is not an id"),
         ([("since", "2024-01-01"), ("since", "2024-01-02")], "since is given more than once"),
         ([("vendor", str(number)) for number in range(21)], "vendor is given more than 20 times"),
         ({"q": " ".join(str(number) for number in range(33))}, "more than 32 words"),
@@ -96,4 +96,4 @@ def test_whatever_is_given_is_read_or_refused_and_comes_back_the_same(params: li
         return
     again = read_query(query.url_params())
     assert again.url_params() == query.url_params()
-    assert query.in_words().isprintable()
+    assert query.describe().isprintable()

@@ -33,7 +33,7 @@ from storage.search.search import (
     record_conditions,
     record_cursor,
 )
-from storage.search.tokenize import tokens
+from storage.search.tokenize import tokenize
 from storage.tables import EventRow, SearchRow
 from storage.writing.reviews import Decision, Verdict, decide
 from storage.writing.save import save_publication
@@ -539,6 +539,6 @@ def test_both_databases_find_the_same(
 
 @given(st.text())
 def test_what_is_folded_stays_as_it_is(written: str) -> None:
-    folded = tokens(written)
-    assert tokens(" ".join(folded)) == folded
+    folded = tokenize(written)
+    assert tokenize(" ".join(folded)) == folded
     assert all(token and " " not in token for token in folded)

@@ -1,4 +1,4 @@
-"""A reviewer's verdict on a stored match, as the command line and the pages note it."""
+"""Save a reviewer's decision on a match, for the command line and the website."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from storage.models import StoredRecord, recipient_subjects, record_subject
 from storage.writing.reviews import Decision, Verdict, decide
 
 
-def note_verdict(
-    session: Session, award: StoredRecord, vendor_id: str, decision: Decision, *, who: str, note: str = ""
+def record_decision(
+    session: Session, award: StoredRecord, vendor_id: str, decision: Decision, *, reviewer: str, note: str = ""
 ) -> int:
-    """Note a verdict; return how many entries feeds gain."""
+    """Save a decision; return the number of entries it publishes."""
     verdict = Verdict(
         vendor_id=vendor_id,
-        subject=subject_of(award, decision),
+        subject=review_target(award, decision),
         decision=decision,
-        decided_by=who,
+        decided_by=reviewer,
         note=note,
         decided_at=datetime.now(UTC),
     )
     return decide(session, verdict)
 
 
-def subject_of(award: StoredRecord, decision: Decision) -> str:
-    """Return what a verdict is about: the recipient for good, or this award."""
+def review_target(award: StoredRecord, decision: Decision) -> str:
+    """Return what a decision applies to: the recipient if it is permanent, or else this award."""
     subjects = recipient_subjects(award.recipient_name, award.recipient_uei) if decision is Decision.NEVER else []
     return subjects[0] if subjects else record_subject(award.key)

@@ -1,4 +1,4 @@
-"""The demo: the main job with no network, on recorded awards."""
+"""The demo: the whole program on recorded awards, without a network."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def demo(
     serve: Annotated[bool, typer.Option("--serve", help="Serve the feeds and pages afterwards.")] = False,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port for --serve.")] = 8400,
 ) -> None:
-    """Show the main job with no network: real awards of 2021 to 2024, polled, matched, stored and published."""
+    """Show the program without a network: poll, match, store and publish real awards of 2021 to 2024."""
     settings: Settings = context.obj
     own = demo_settings(settings)
     with open_app(own) as app_context:
@@ -42,14 +42,14 @@ def demo(
         out.print(plain(report_line(report)))
         folder = feeds or own.data_dir / "feeds"
         out.print(plain(build_site(app_context, folder)))
-        out.print(plain(f"Open {folder.absolute() / 'index.html'}, or subscribe to a feed from there."))
-        out.print(plain(f'Ask more, with the same program: --data-dir "{own.data_dir}" search "babel street"'))
+        out.print(plain(f"Open {folder.absolute() / 'index.html'} to read the entries or subscribe to a feed."))
+        out.print(plain(f'Search the same records: --data-dir "{own.data_dir}" search "babel street"'))
         if serve:
             serve_site(app_context, "127.0.0.1", port)
 
 
 def demo_settings(settings: Settings) -> Settings:
-    """Return settings that keep the demo's records apart from the real ones."""
+    """Return settings with a database of its own for the demo."""
     return settings.model_copy(
         update={
             "data_dir": settings.data_dir / "demo",
@@ -74,5 +74,5 @@ def _list(app_context: AppContext) -> None:
         ]
     newest = sorted(found, key=lambda each: (each[1].signed or date.min, each[2].id), reverse=True)
     rows = [(vendor.name, str(count), *next(award_rows([award]))[1:]) for count, award, vendor in newest]
-    title = f"{total} awards concern {len(rows)} vendors of the watchlist; the newest of each:"
+    title = f"{total} awards match {len(rows)} vendors of the watchlist; the newest of each:"
     console().print(table(title, ("Vendor", "Awards", *AWARD_COLUMNS[1:]), rows, right=("Awards", "Obligated")))

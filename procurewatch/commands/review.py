@@ -1,4 +1,4 @@
-"""Commands for what a person decides: review, rematch."""
+"""Commands for reviewing matches: review, rematch."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from monitors.runs.pipeline import RunContext
 from monitors.runs.rematch import rematch as run_rematch
 from procurewatch.commands._common import read_vendor
 from procurewatch.context import AppContext, open_app
-from procurewatch.reviews import note_verdict, subject_of
+from procurewatch.reviews import record_decision, review_target
 from procurewatch.settings import Settings
 from procurewatch.terminal import console, plain, stopping, table
 from storage.models import StoredMatch, StoredRecord
@@ -32,44 +32,46 @@ from storage.writing.reviews import (
     write_verdicts,
 )
 
-review = typer.Typer(help="Decide what matches: confirm, reject, or reject for good.", invoke_without_command=True)
+review = typer.Typer(help="Review uncertain matches: confirm or reject them.", invoke_without_command=True)
 
 EXIT_NOTHING_FOUND = 1
 QUESTION = "[c]onfirm  [r]eject  [n]ever this recipient for this vendor  [s]kip  [u]ndo  [q]uit"
 ANSWERS = {"c": Decision.CONFIRMED, "r": Decision.REJECTED, "n": Decision.NEVER}
 
 VendorOption = Annotated[str, typer.Option("--vendor", help="Only this vendor, by name or id.")]
-NoteOption = Annotated[str, typer.Option("--note", help="Why; kept with the verdict, and told if feeds withdraw it.")]
+NoteOption = Annotated[
+    str, typer.Option("--note", help="The reason; stored with the decision, and published if feeds withdraw the match.")
+]
 
 
 @review.callback()
 def queue(context: typer.Context, vendor: VendorOption = "") -> None:
-    """Go through the matches that wait for a person, best first. Without a subcommand, asks at the terminal."""
+    """Review the pending matches at the terminal, best first."""
     if context.invoked_subcommand:
         return
     settings: Settings = context.obj
     with open_app(settings) as app_context:
         vendor_id = read_vendor(vendor, app_context.watchlist).id if vendor else ""
         with app_context.database.reading() as session:
-            waiting = review_queue(session, vendor_id)
-        if not waiting:
-            typer.echo("Nothing waits for review.")
+            pending = review_queue(session, vendor_id)
+        if not pending:
+            typer.echo("No match is pending review.")
             return
-        _ask_all(app_context, waiting)
+        _review_all(app_context, pending)
 
 
 @review.command("list")
 def list_queue(context: typer.Context, vendor: VendorOption = "") -> None:
-    """List the matches that wait for a person."""
+    """List the matches pending review."""
     settings: Settings = context.obj
     with open_app(settings) as app_context, app_context.database.reading() as session:
-        waiting = review_queue(session, read_vendor(vendor, app_context.watchlist).id if vendor else "")
+        pending = review_queue(session, read_vendor(vendor, app_context.watchlist).id if vendor else "")
     rows = [
         (match.vendor_name, f"{match.score:.2f}", award.piid, award.recipient_name, match.reason)
-        for award, match in waiting
+        for award, match in pending
     ]
     columns = ("Vendor", "Score", "PIID", "Recipient", "Why")
-    console().print(table(f"{len(rows)} matches wait for review", columns, rows, right=("Score",)))
+    console().print(table(f"{len(rows)} matches pending review", columns, rows, right=("Score",)))
 
 
 @review.command("decide")
@@ -77,10 +79,12 @@ def decide_one(
     context: typer.Context,
     award: Annotated[str, typer.Argument(help="An award's key, PIID or usaspending.gov address.")],
     vendor: Annotated[str, typer.Argument(help="A vendor of the watchlist, by name or id.")],
-    decision: Annotated[Decision, typer.Argument(help="confirmed, rejected, or never (this recipient).")],
+    decision: Annotated[
+        Decision, typer.Argument(help="confirmed, rejected, or never (reject the recipient permanently).")
+    ],
     note: NoteOption = "",
 ) -> None:
-    """Decide one match without being asked."""
+    """Decide one match."""
     settings: Settings = context.obj
     with open_app(settings) as app_context:
         vendor_id = read_vendor(vendor, app_context.watchlist).id
@@ -91,27 +95,29 @@ def decide_one(
                 raise typer.BadParameter(
                     f"{len(matches)} stored matches of {award!r} with {vendor_id}; give the award's key"
                 )
-            told = note_verdict(session, matches[0][0], vendor_id, decision, who=getpass.getuser(), note=note)
-    typer.echo(_told(told))
+            published = record_decision(
+                session, matches[0][0], vendor_id, decision, reviewer=getpass.getuser(), note=note
+            )
+    typer.echo(_published(published))
 
 
 @review.command("export")
-def export_verdicts(
-    context: typer.Context, file: Annotated[Path, typer.Argument(help="A file for colleagues, a verdict a line.")]
+def export_decisions(
+    context: typer.Context, file: Annotated[Path, typer.Argument(help="Output file, one decision per line.")]
 ) -> None:
-    """Write all verdicts to a file that others can import."""
+    """Write all review decisions to a file that others can import."""
     settings: Settings = context.obj
     with open_app(settings) as app_context, app_context.database.reading() as session:
         lines = list(write_verdicts(all_verdicts(session)))
     file.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    typer.echo(f"{len(lines)} verdicts in {file}")
+    typer.echo(f"{len(lines)} decisions in {file}")
 
 
 @review.command("import")
-def import_verdicts(
+def import_decisions(
     context: typer.Context, file: Annotated[Path, typer.Argument(help="A file that `review export` wrote.")]
 ) -> None:
-    """Take in verdicts from a file: all or none. Where both have one on the same subject, the later counts."""
+    """Import review decisions from a file, all or none. If two decisions conflict, the later one is used."""
     settings: Settings = context.obj
     try:
         verdicts = list(read_verdicts(file.read_text(encoding="utf-8").splitlines()))
@@ -119,11 +125,11 @@ def import_verdicts(
         raise typer.BadParameter(f"{file}: {error}") from error
     with open_app(settings) as app_context, app_context.database.writing() as session:
         taken, left = take_in(session, verdicts)
-    typer.echo(f"{taken} verdicts taken in, {left} left as they were")
+    typer.echo(f"{taken} decisions imported, {left} unchanged")
 
 
 def rematch(context: typer.Context) -> None:
-    """Match all stored awards anew, after the watchlist has changed; verdicts stay, feeds get only what is new."""
+    """Match all stored records again, after a change of the watchlist. Review decisions stay."""
     settings: Settings = context.obj
     with open_app(settings) as app_context, stopping(app_context.stop):
         run_context = RunContext(
@@ -133,43 +139,43 @@ def rematch(context: typer.Context) -> None:
     changes = [(vendor, f"+{count}") for vendor, count in sorted(report.gained.items())]
     changes += [(vendor, f"-{count}") for vendor, count in sorted(report.lost.items())]
     if changes:
-        console().print(table("Awards gained and lost", ("Vendor", "Awards"), changes, right=("Awards",)))
-    typer.echo(f"{report.awards} awards matched anew; {_told(report.told)}")
+        console().print(table("New and lost matches", ("Vendor", "Awards"), changes, right=("Awards",)))
+    typer.echo(f"{report.awards} awards matched; {_published(report.told)}")
 
 
-def _told(count: int) -> str:
-    return f"feeds gain {count} {'entry' if count == 1 else 'entries'}"
+def _published(count: int) -> str:
+    return f"{count} new {'entry' if count == 1 else 'entries'} in feeds"
 
 
-def _ask_all(app_context: AppContext, waiting: Sequence[tuple[StoredRecord, StoredMatch]]) -> None:
+def _review_all(app_context: AppContext, pending: Sequence[tuple[StoredRecord, StoredMatch]]) -> None:
     out = console()
     done: list[tuple[StoredRecord, StoredMatch, Decision]] = []
     position = 0
-    while position < len(waiting):
-        award, match = waiting[position]
+    while position < len(pending):
+        award, match = pending[position]
         with app_context.database.reading() as session:
-            waits = is_pending_review(session, award.key, match.vendor_id)
-        if not waits:  # decided with another one, about the same recipient
+            is_pending = is_pending_review(session, award.key, match.vendor_id)
+        if not is_pending:  # decided together with another match of the same recipient
             position += 1
             continue
-        _show(app_context, out, award, match, f"{position + 1} of {len(waiting)}")
-        answer = typer.prompt(QUESTION, default="s", show_default=False).strip().lower()[:1]
-        if answer == "q":
+        _show(app_context, out, award, match, f"{position + 1} of {len(pending)}")
+        key = typer.prompt(QUESTION, default="s", show_default=False).strip().lower()[:1]
+        if key == "q":
             break
-        if answer == "u" and done:
+        if key == "u" and done:
             last_award, last_match, decision = done.pop()
             with app_context.database.writing() as session:
-                forget(session, last_match.vendor_id, subject_of(last_award, decision), datetime.now(UTC))
-            position = waiting.index((last_award, last_match))
+                forget(session, last_match.vendor_id, review_target(last_award, decision), datetime.now(UTC))
+            position = pending.index((last_award, last_match))
             continue
-        if answer in ANSWERS:
+        if key in ANSWERS:
             with app_context.database.writing() as session:
-                note_verdict(session, award, match.vendor_id, ANSWERS[answer], who=getpass.getuser())
-            done.append((award, match, ANSWERS[answer]))
-        elif answer != "s":
+                record_decision(session, award, match.vendor_id, ANSWERS[key], reviewer=getpass.getuser())
+            done.append((award, match, ANSWERS[key]))
+        elif key != "s":
             continue
         position += 1
-    typer.echo(f"{len(done)} decided, {len(waiting) - len(done)} still wait.")
+    typer.echo(f"{len(done)} decided, {len(pending) - len(done)} still pending.")
 
 
 def _show(app_context: AppContext, out: Console, award: StoredRecord, match: StoredMatch, place: str) -> None:

@@ -1,4 +1,4 @@
-"""Commands that look at the watchlist: vendors list, show, check, preview."""
+"""Commands that show the watchlist: vendors list, show, check, preview."""
 
 from __future__ import annotations
 
@@ -28,31 +28,31 @@ from storage.database import open_database
 from storage.reading.records import all_keys
 from storage.reading.rematching import list_described_recipients, list_recipient_names, load_candidates
 
-vendors = typer.Typer(help="Look at the watchlist, and add to it.", no_args_is_help=True)
+vendors = typer.Typer(help="Show and edit the watchlist.", no_args_is_help=True)
 
 SERIOUS = 1
 EXIT_NOTHING_FOUND = 1
-AT_ONCE = 500
+BATCH_SIZE = 500
 EXAMPLES = 5
 
 PhraseOption = Annotated[
     list[str] | None,
-    typer.Option("--phrase", help="Words of a description: WORDS=strong, WORDS=medium (if left out) or WORDS=weak."),
+    typer.Option("--phrase", help="A phrase in descriptions: WORDS=strong, WORDS=medium (the default) or WORDS=weak."),
 ]
-LegalNameOption = Annotated[list[str] | None, typer.Option("--legal-name", help="A name as registered.")]
+LegalNameOption = Annotated[list[str] | None, typer.Option("--legal-name", help="A registered name.")]
 AliasOption = Annotated[list[str] | None, typer.Option("--alias", help="Another name.")]
 ExcludeOption = Annotated[list[str] | None, typer.Option("--exclude", help="Words that mean something else.")]
-UeiOption = Annotated[list[str] | None, typer.Option("--uei", help="A unique entity identifier.")]
+UeiOption = Annotated[list[str] | None, typer.Option("--uei", help="A Unique Entity ID.")]
 
 
 @vendors.command("list")
 def list_entries(
     context: typer.Context,
-    words: Annotated[list[str] | None, typer.Argument(help="Words that must occur in an entry.")] = None,
-    category: Annotated[str, typer.Option(help="Only this technology category, by its id.")] = "",
+    words: Annotated[list[str] | None, typer.Argument(help="Words that an entry must contain.")] = None,
+    category: Annotated[str, typer.Option(help="Only this category, by id.")] = "",
     evidence: Annotated[Evidence | None, typer.Option(help="Only entries with this evidence.")] = None,
 ) -> None:
-    """List the entries of the watchlist. Exit code 1 if there are none such."""
+    """List the entries of the watchlist. Exit code 1 if none match."""
     settings: Settings = context.obj
     watchlist = load_watchlist(*settings.watchlist_files)
     if category and category not in watchlist.categories:
@@ -65,7 +65,7 @@ def list_entries(
         and all(word.casefold() in repr(vendor).casefold() for word in words or ())
     ]
     if not chosen:
-        typer.echo("procurewatch: no entry of the watchlist answers to that", err=True)
+        typer.echo("procurewatch: no entry of the watchlist matches", err=True)
         raise typer.Exit(EXIT_NOTHING_FOUND)
     rows = [(each.id, each.name, each.kind, each.category, each.evidence, each.portfolio) for each in chosen]
     title = f"{len(chosen)} of {len(watchlist.vendors)} entries"
@@ -74,33 +74,33 @@ def list_entries(
 
 @vendors.command("show")
 def show_entry(context: typer.Context, vendor: Annotated[str, typer.Argument(help="An id or a name.")]) -> None:
-    """Show one entry: every fact, its sources, and what sources are asked for."""
+    """Show one entry: all fields, its sources, and the search terms sent to sources."""
     settings: Settings = context.obj
     files = settings.watchlist_files
     found = read_vendor(vendor, load_watchlist(*files))
     place = read_entries(*files, categories=read_categories())[found.id][1]
     out = console()
-    out.print(table(f"{found.name} ({place.file} line {place.line})", ("Fact", "As listed"), list(_facts(found))))
+    out.print(table(f"{found.name} ({place.file} line {place.line})", ("Field", "Value"), list(_fields(found))))
     if found.evidence is Evidence.BACKGROUND:
-        out.print(plain("Unverified: from general knowledge; nothing is published because a name looks alike."))
+        out.print(plain("Unverified: from general knowledge; a similar name alone is never published."))
 
 
-def _facts(vendor: Vendor) -> Iterator[tuple[str, str]]:
-    """Give the rows of an entry: a field and one of its values."""
+def _fields(vendor: Vendor) -> Iterator[tuple[str, str]]:
+    """Yield a row for each value of each field of an entry."""
     for field in Vendor.__dataclass_fields__:
         value = getattr(vendor, field)
         for each in value if isinstance(value, tuple) else (value,):
-            yield field.replace("_", " "), _in_words(each)
-    query_from_options = {
-        "asked by name": search_names(vendor),
-        "asked by whole name": search_short_names(vendor),
-        "asked by phrase": search_phrases(vendor),
+            yield field.replace("_", " "), _format_value(each)
+    search_terms = {
+        "searched by name": search_names(vendor),
+        "searched by whole name": search_short_names(vendor),
+        "searched by phrase": search_phrases(vendor),
     }
-    for title, texts in query_from_options.items():
-        yield title, " | ".join(texts) or "nothing"
+    for title, texts in search_terms.items():
+        yield title, " | ".join(texts) or "none"
 
 
-def _in_words(value: object) -> str:
+def _format_value(value: object) -> str:
     phrase = getattr(value, "phrase", None)
     if phrase is not None:
         return (
@@ -111,7 +111,7 @@ def _in_words(value: object) -> str:
 
 @vendors.command("check")
 def check(context: typer.Context) -> None:
-    """Look for what is wrong with the watchlist, against what is stored. Exit code 1 if something serious is."""
+    """Check the watchlist for errors, also against the stored records. Exit code 1 if a finding is serious."""
     settings: Settings = context.obj
     entries = read_entries(*settings.watchlist_files, categories=read_categories())
     with closing(open_database(settings.database())) as database, database.reading() as session:
@@ -120,9 +120,9 @@ def check(context: typer.Context) -> None:
         findings = lint_watchlist(entries, texts if measured else None)
     if findings:
         rows = [("serious" if each.serious else "advice", each.entry, each.what) for each in findings]
-        console().print(table("What to look at", ("", "Entry", "What"), rows))
+        console().print(table("Findings", ("", "Entry", "Finding"), rows))
     serious = sum(finding.serious for finding in findings)
-    note = "" if measured else "; nothing is stored yet, so no phrase was measured against real records"
+    note = "" if measured else "; no records are stored, so no phrase was checked against them"
     typer.echo(one_line(f"{len(entries)} entries, {serious} serious findings, {len(findings) - serious} advice{note}"))
     if serious:
         raise typer.Exit(SERIOUS)
@@ -131,16 +131,16 @@ def check(context: typer.Context) -> None:
 @vendors.command("preview")
 def preview_entries(  # noqa: PLR0917  options are given by name
     context: typer.Context,
-    file: Annotated[Path | None, typer.Argument(help="A watchlist file, YAML or CSV, that is not in use yet.")] = None,
-    name: Annotated[str, typer.Option(help="Or the name of a company.")] = "",
+    file: Annotated[Path | None, typer.Argument(help="A watchlist file (YAML or CSV) that is not in use yet.")] = None,
+    name: Annotated[str, typer.Option(help="The name of a company, instead of a file.")] = "",
     phrase: PhraseOption = None,
     legal_name: LegalNameOption = None,
     alias: AliasOption = None,
     exclude: ExcludeOption = None,
     uei: UeiOption = None,
-    examples: Annotated[int, typer.Option(min=0, max=1000, help="Examples of each band.")] = EXAMPLES,
+    examples: Annotated[int, typer.Option(min=0, max=1000, help="Number of examples for each band.")] = EXAMPLES,
 ) -> None:
-    """Say what a new entry would match in what is stored, before it is saved. Exit code 1 if nothing."""
+    """Show what a new entry would match in the stored records, before you save it. Exit code 1 if nothing."""
     settings: Settings = context.obj
     if (file is None) == (not name and not phrase):
         raise typer.BadParameter("name a file, or give --name or --phrase")
@@ -161,8 +161,8 @@ def preview_entries(  # noqa: PLR0917  options are given by name
 
 def _stored(session: Session) -> Iterator[Award | Publication]:
     keys = all_keys(session)
-    for first in range(0, len(keys), AT_ONCE):
-        yield from (facts.record for facts in load_candidates(session, keys[first : first + AT_ONCE]))
+    for first in range(0, len(keys), BATCH_SIZE):
+        yield from (facts.record for facts in load_candidates(session, keys[first : first + BATCH_SIZE]))
 
 
 def _print_preview(shown: Preview, span: Span) -> None:
@@ -179,10 +179,10 @@ def _print_preview(shown: Preview, span: Span) -> None:
 def entry_from(
     texts: Mapping[str, str], lists: Mapping[str, Sequence[str] | None], phrases: Sequence[str] | None
 ) -> Vendor:
-    """Return the entry that options describe; its id is made of its name if none is given.
+    """Return the entry described by options. Its id is made from its name if none is given.
 
     Raises:
-        monitors.watchlist.yaml_reader.WatchlistError: what a file with such an entry would be refused for.
+        monitors.watchlist.yaml_reader.WatchlistError: the entry is invalid.
     """
     name = texts.get("name") or (phrases or [""])[0].partition("=")[0]
     entry: dict[str, object] = {field: text for field, text in {**texts, "name": name}.items() if text}

@@ -1,4 +1,4 @@
-"""Commands that change the user's own watchlist, or take it elsewhere: vendors add, export, import."""
+"""Commands that change or copy the user's own watchlist: vendors add, export, import."""
 
 from __future__ import annotations
 
@@ -29,30 +29,32 @@ from procurewatch.terminal import console, plain
 
 __all__ = ["vendors"]
 
-ReplaceOption = Annotated[bool, typer.Option("--replace", help="Take the place of an entry with the same id.")]
+ReplaceOption = Annotated[bool, typer.Option("--replace", help="Replace entries with the same id.")]
 
 
 @vendors.command("add")
 def add(  # noqa: PLR0917  options are given by name
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="The name readers see.")],
-    category: Annotated[str, typer.Option(help="Its technology category, by id (vendors list shows them).")],
-    identity: Annotated[str, typer.Option("--id", help="Its id; made of the name if left out.")] = "",
+    name: Annotated[str, typer.Argument(help="The name that readers see.")],
+    category: Annotated[str, typer.Option(help="Category id (`vendors list` shows them).")],
+    identity: Annotated[str, typer.Option("--id", help="Entry id; by default made from the name.")] = "",
     legal_name: LegalNameOption = None,
-    former_name: Annotated[list[str] | None, typer.Option("--former-name", help="A name of earlier years.")] = None,
+    former_name: Annotated[list[str] | None, typer.Option("--former-name", help="A former name.")] = None,
     alias: AliasOption = None,
     phrase: PhraseOption = None,
     exclude: ExcludeOption = None,
-    reseller: Annotated[list[str] | None, typer.Option("--reseller", help="Who sells its products.")] = None,
+    reseller: Annotated[list[str] | None, typer.Option("--reseller", help="A company that sells its products.")] = None,
     uei: UeiOption = None,
     cage: Annotated[list[str] | None, typer.Option("--cage", help="A CAGE code.")] = None,
-    source: Annotated[list[str] | None, typer.Option("--source", help="A web address that says so.")] = None,
+    source: Annotated[
+        list[str] | None, typer.Option("--source", help="A web address that documents the entry.")
+    ] = None,
     portfolio: Annotated[Portfolio, typer.Option(help="How much of its business this is.")] = Portfolio.PURE,
-    kind: Annotated[Kind, typer.Option(help="A vendor, or a topic: words that name nobody.")] = Kind.VENDOR,
-    note: Annotated[str, typer.Option(help="What a reader of the list should know.")] = "",
+    kind: Annotated[Kind, typer.Option(help="A vendor, or a topic: words that name no company.")] = Kind.VENDOR,
+    note: Annotated[str, typer.Option(help="A note for readers of the list.")] = "",
     replace: ReplaceOption = False,
 ) -> None:
-    """Add an entry to your own watchlist file, which is made if it is not there. Nothing else in it changes."""
+    """Add an entry to your own watchlist file, without changing the rest of it."""
     texts = {"id": identity, "name": name, "category": category, "note": note}
     texts |= {"portfolio": portfolio.value} if portfolio is not Portfolio.PURE else {}
     texts |= {"kind": kind.value} if kind is not Kind.VENDOR else {}
@@ -68,21 +70,21 @@ def add(  # noqa: PLR0917  options are given by name
     }
     settings: Settings = context.obj
     vendor = entry_from(texts, lists, phrase)
-    _refuse_known(settings, [vendor], replace=replace)
+    _reject_known(settings, [vendor], replace=replace)
     _write(settings, [vendor])
-    typer.echo(
-        f"{vendor.id} is in {settings.own_watchlist}; the next poll looks for it, rematch looks in what is stored"
-    )
+    typer.echo(f"{vendor.id} is in {settings.own_watchlist}; the next poll and `rematch` use it")
 
 
 @vendors.command("export")
 def export_entries(
     context: typer.Context,
-    category: Annotated[str, typer.Option(help="Only this technology category, by its id.")] = "",
+    category: Annotated[str, typer.Option(help="Only this category, by id.")] = "",
     evidence: Annotated[Evidence | None, typer.Option(help="Only entries with this evidence.")] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="A file; standard output if left out.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Output file; standard output by default.")
+    ] = None,
 ) -> None:
-    """Write the watchlist as CSV for a spreadsheet; `vendors import` reads it back exactly."""
+    """Write the watchlist as CSV; `vendors import` reads it back unchanged."""
     settings: Settings = context.obj
     chosen = [
         vendor
@@ -101,39 +103,37 @@ def import_entries(
     file: Annotated[Path, typer.Argument(help="A CSV file with the columns of `vendors export`.")],
     replace: ReplaceOption = False,
 ) -> None:
-    """Take entries from a CSV file into your own watchlist file; what is listed just so already is passed over."""
+    """Import entries from a CSV file into your own watchlist file; unchanged entries are skipped."""
     settings: Settings = context.obj
     known = load_watchlist(*settings.watchlist_files).by_id
     read = [vendor for vendor, _ in read_spreadsheet(file, read_categories())]
     changed = [vendor for vendor in read if known.get(vendor.id) != vendor]
-    _refuse_known(settings, changed, replace=replace)
+    _reject_known(settings, changed, replace=replace)
     if changed:
         _write(settings, changed)
     new = sum(vendor.id not in known for vendor in changed)
     same = len(read) - len(changed)
-    told = f"{new} new, {len(changed) - new} replaced, {same} as they were"
-    console().print(plain(f"{len(read)} entries: {told}" + (f"; in {settings.own_watchlist}" if changed else "")))
+    counts = f"{new} new, {len(changed) - new} replaced, {same} unchanged"
+    console().print(plain(f"{len(read)} entries: {counts}" + (f"; in {settings.own_watchlist}" if changed else "")))
 
 
-def _refuse_known(settings: Settings, wanted: Sequence[Vendor], *, replace: bool) -> None:
+def _reject_known(settings: Settings, wanted: Sequence[Vendor], *, replace: bool) -> None:
     known = load_watchlist(*settings.watchlist_files).by_id
     clashing = [vendor.id for vendor in wanted if vendor.id in known]
     if clashing and not replace:
         more = f" and {len(clashing) - 1} others" if len(clashing) > 1 else ""
-        raise WatchlistError(
-            f'entry "{clashing[0]}"{more} is on the watchlist already; --replace puts yours in its place'
-        )
+        raise WatchlistError(f'entry "{clashing[0]}"{more} is already on the watchlist; --replace replaces it')
 
 
 def _write(settings: Settings, wanted: Sequence[Vendor]) -> None:
-    """Write entries into the user's own file, if the whole watchlist is then what it shall be; say what is mistyped.
+    """Write entries to the user's own file, after checking the result on a copy; report mistyped UEIs.
 
     Raises:
-        WatchlistError: no search could be asked for a phrase, or the file cannot be changed so.
+        WatchlistError: no search accepts one of the phrases, or the file cannot be changed.
     """
     for vendor in wanted:
-        for said in unsearchable_phrases(vendor):
-            raise WatchlistError(f"{vendor.id}: {said}")
+        for fault in unsearchable_phrases(vendor):
+            raise WatchlistError(f"{vendor.id}: {fault}")
     own = settings.own_watchlist
     files = settings.watchlist_files
     expected = dict(load_watchlist(*files).by_id) | {vendor.id: vendor for vendor in wanted}
@@ -141,12 +141,12 @@ def _write(settings: Settings, wanted: Sequence[Vendor]) -> None:
         files = [*files, own]
     write_entries(own, wanted, _with_copy(files, own), expected)
     for vendor in wanted:
-        for said in mistyped_ueis(vendor):
-            typer.echo(f"{vendor.id}: {said}", err=True)
+        for fault in mistyped_ueis(vendor):
+            typer.echo(f"{vendor.id}: {fault}", err=True)
 
 
 def _with_copy(files: Sequence[Path], own: Path) -> Callable[[Path], Mapping[str, Vendor]]:
-    """Return what reads the watchlist with a copy in the place of the user's own file."""
+    """Return a function that reads the watchlist with a copy of the user's own file."""
 
     def read(copy: Path) -> Mapping[str, Vendor]:
         return load_watchlist(*(copy if file.resolve() == own.resolve() else file for file in files)).by_id

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from feeds import urls
 from feeds.pages.review import PastDecision, ReviewPage, pending_match, render_review, render_sign_in
 from feeds.text import clean, one_line
-from procurewatch.reviews import note_verdict
+from procurewatch.reviews import record_decision
 from procurewatch.web.context import WebContext
 from procurewatch.web.responses import HTML, ErrorResponse, see_other
 from procurewatch.web.security.guard import SCRIPT_POLICY, RequestRejected
@@ -117,7 +117,7 @@ def decide_match(session: Session, reviewer: Reviewer, form: dict[str, str]) -> 
     if not records or all(match.vendor_id != vendor for match in records[0].matches):
         raise RequestRejected(404, "No such match is stored.")
     note = one_line(form.get("note", ""))[:MAX_NOTE_LENGTH]
-    note_verdict(session, records[0], vendor, decision, who=reviewer.name, note=note)
+    record_decision(session, records[0], vendor, decision, reviewer=reviewer.name, note=note)
     session.flush()
     if form.get("back") == "record" and published_among(session, [key]):
         return see_other(f"../{urls.award_path(key)}")

@@ -50,10 +50,10 @@ def test_show_has_every_fact_and_source(tmp_path: Path) -> None:
     ):
         assert fact in said(done.stdout)
     assert "Unverified" in run(tmp_path, "vendors", "show", "boldend").stdout
-    assert " TASERS " not in said(done.stdout).partition("asked by phrase")[2]
+    assert " TASERS " not in said(done.stdout).partition("searched by phrase")[2]
     assert run(tmp_path, "vendors", "show", "nobody").returncode == 2
     short = said(run(tmp_path, "vendors", "show", "thorn").stdout)
-    assert re.search(r"asked by whole name\W+THORN", short)
+    assert re.search(r"searched by whole name\W+THORN", short)
 
 
 def test_add_writes_the_data_folder_s_file_and_it_is_read(tmp_path: Path) -> None:
@@ -63,7 +63,7 @@ def test_add_writes_the_data_folder_s_file_and_it_is_read(tmp_path: Path) -> Non
     own = tmp_path / "watchlist.yaml"
     own.write_text(own.read_text().replace("vendors:", "# mine\nvendors:"))
     again = run(tmp_path, *add)
-    assert (again.returncode, "--replace puts yours in its place" in again.stderr) == (2, True)
+    assert (again.returncode, "--replace replaces it" in again.stderr) == (2, True)
     assert run(tmp_path, *add, "--replace", "--note", "now: noted").returncode == 0
     assert "now: noted" in run(tmp_path, "vendors", "show", "acme-eyes").stdout
     assert "# mine" in own.read_text()
@@ -137,7 +137,7 @@ def test_check_on_what_is_stored(stored: Path, tmp_path: Path) -> None:
     assert fine.returncode == 0, fine.stdout
     assert "0 serious findings" in fine.stdout
     empty = run(tmp_path, "vendors", "check")
-    assert "nothing is stored yet" in empty.stdout
+    assert "no records are stored" in empty.stdout
     (tmp_path / "watchlist.yaml").write_text(
         "vendors:\n  - {id: acme, name: Acme Eyes, category: dna, ueis: [E5BEYXDQYJS6]}\n"
     )
@@ -180,7 +180,7 @@ def test_a_spreadsheet_goes_out_and_comes_back(tmp_path: Path) -> None:
     file.write_text(changed.getvalue(), newline="")
     assert run(tmp_path, "vendors", "import", str(file)).returncode == 2
     done = run(tmp_path, "vendors", "import", str(file), "--replace")
-    assert "1 new, 1 replaced, 0 as they were" in done.stdout
+    assert "1 new, 1 replaced, 0 unchanged" in done.stdout
     listed = load_watchlist(tmp_path / "watchlist.yaml").by_id
     assert listed["axon"].note == "=HYPERLINK(1)"
     assert listed["axon"].former_names == load_watchlist().by_id["axon"].former_names

@@ -1,7 +1,7 @@
-"""What storage hands to those who read: immutable views of awards, matches and events.
+"""Immutable views of what is stored: records, matches, events, links and evidence.
 
-Amounts are `Decimal` US dollars, dates are as the source states them, times are aware and in UTC. Text is as the
-source wrote it, hostile until escaped.
+Amounts are `Decimal` US dollars. Dates are as the source states them, times are aware and in UTC. Text is as the source
+wrote it: escape it before showing it.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from sources.records import AwardFields
+from sources.records import Amount, AwardFields, ContractAction
 from storage.competition import competition_of, is_exception
 
-POLL = "poll"  # the purpose of a run that asks a source for news
+POLL = "poll"  # the purpose of a run that fetches what is new
 AWARDS = frozenset({"contract", "idv", "other-transaction", "other-transaction-idv", "assistance"})
 PUBLICATIONS = frozenset({"announcement", "notice", "subaward", "use-case", "document"})
 
 
 class MatchBand(StrEnum):
-    """What becomes of a match: feeds carry it, a reviewer has to look at it first, or a reviewer rejected it."""
+    """Whether a match is published, waits for a reviewer, or was rejected by one."""
 
     PUBLISHED = "published"
     REVIEW = "review"
@@ -99,10 +99,10 @@ class EventKind(StrEnum):
 class StoredSignal:
     """One reason an award may concern a vendor, with the words that gave it.
 
-    `kind` is the matcher's name for the rule ("uei", "name", "alias", "parent-name", "product" ...), `field` where it
-    was found ("recipient_name", "description", "action_description" ...), `text` the upstream's words,
-    `start`/`end` their place in that field (characters), `term` the watchlist's words, `action_key` the action whose
-    description it is ("" for a fact of the award itself).
+    `kind` is the matcher's name for the rule ("uei", "name", "alias", "parent-name", "product" ...). `field` is where
+    the signal was found ("recipient_name", "description", "action_description" ...), `text` the source's words,
+    `start` and `end` their offsets in that field, `term` the watchlist's words. `action_key` is the action whose
+    description it is, "" for a field of the award itself.
     """
 
     kind: str
@@ -117,15 +117,12 @@ class StoredSignal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredMatch:
-    """A vendor that an award concerns. `reason` is one sentence for a reader; `score` is from 0 to 1.
-
-    `band` is a `MatchBand`.
-    """
+    """A match of a record with a vendor. `reason` is one sentence for a reader, `score` is from 0 to 1."""
 
     vendor_id: str
     vendor_name: str
     category: str
-    band: str
+    band: str  # a value of `MatchBand`
     score: float
     reason: str
     signals: tuple[StoredSignal, ...]
@@ -133,20 +130,8 @@ class StoredMatch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StoredAmount:
-    """An amount in dollars that a publication states: "announced", "ceiling", "obligated", "awarded", "subawarded".
-
-    `shared` when it is that of several awardees together.
-    """
-
-    meaning: str
-    dollars: Decimal
-    shared: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class StoredLink:
-    """A publication linked with an award: how sure (0 to 1) and why. The award need not be stored."""
+    """A link from a publication to an award, with its confidence (0 to 1) and reason. The award may not be stored."""
 
     record_key: str
     award_key: str
@@ -200,50 +185,43 @@ class StoredRecord(AwardFields):
     deadline: datetime | None = None
     state: str = ""
     corrects: str = ""
-    amounts: tuple[StoredAmount, ...] = ()
+    amounts: tuple[Amount, ...] = ()
     attachments: tuple[tuple[str, str], ...] = ()
     facts: tuple[tuple[str, str], ...] = ()
 
     @property
     def competition(self) -> str:
-        """Whether a contract was competed: a value of `storage.competition.Competition`, "" of anything else."""
+        """Whether a contract was competed: a value of `storage.competition.Competition`, "" for other records."""
         return competition_of(self.category, self.extent_competed_code, self.fair_opportunity_code)
 
     @property
     def had_no_fair_opportunity(self) -> bool:
-        """Whether this is an order for which the other holders of its contract were not asked."""
+        """Whether this order was placed under an exception to fair opportunity."""
         return is_exception(self.fair_opportunity_code)
 
     @property
     def is_publication(self) -> bool:
-        """Whether this is something published about an award, not the award's own record."""
+        """Whether this is a publication, not an award."""
         return self.category in PUBLICATIONS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StoredAction:
-    """A base award or modification, as stored. `obligation` is in dollars and may be negative."""
+class StoredAction(ContractAction):
+    """A base award or modification, as stored."""
 
-    key: str
     award_key: str
-    modification: str
-    signed: date | None
-    obligation: Decimal | None
-    description: str
-    action_type: str
-    action_type_text: str
     first_seen: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredEvent:
-    """Something that happened to an award, which feeds tell once and for ever under `id` (a tag: URI).
+    """Something that happened to a record. `id` is a permanent tag: URI.
 
-    `signed` is the date of the action, `published` when the source carried it (its last-modified date, where it
-    gives one), `first_seen` when we saw it. `action` is the action it is about, if it is about one. `old_value` and
-    `new_value` are the values that changed, in words. `earlier_actions` is how many modifications a new award already
-    had when it was first seen. `vendor_id` is set where it is about one vendor alone: a withdrawal. Its `old_value` is
-    that vendor's name, its `new_value` the reviewer's note.
+    `signed` is the date of the action, `published` when the source carried it (its last-modified date, if it gives
+    one), `first_seen` when we saw it. `action` is the action that the event is about, if any. `old_value` and
+    `new_value` are the changed values in words. `earlier_actions` counts the modifications that a new award already had
+    when it was first seen. `vendor_id` is set for a withdrawal, which concerns one vendor: `old_value` is the vendor's
+    name and `new_value` the reviewer's note.
     """
 
     id: str
@@ -262,7 +240,7 @@ class StoredEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredEvidence:
-    """A raw payload kept as proof: where it came from, when, its hash and its size in bytes."""
+    """A stored raw payload: its URL, the time it was received, its hash and its size in bytes."""
 
     sha256: str
     url: str

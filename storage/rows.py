@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 from sources.records import (
     Agency,
@@ -25,6 +25,8 @@ from sources.records import (
 )
 from storage.models import AWARDS
 from storage.tables import ActionRow, RecordRow
+
+View = TypeVar("View")
 
 SHARED_NAMES = tuple(field.name for field in fields(RecordFields))
 AWARD_NAMES = tuple(field.name for field in fields(AwardFields))
@@ -103,11 +105,21 @@ def record_from(row: RecordRow, actions: Sequence[ActionRow]) -> Award | Publica
         **{name: getattr(row, name) for name in PUBLICATION_NAMES},
         **common,
         kind=PublicationKind(row.category),
-        amounts=tuple(
-            Amount(
-                meaning=AmountMeaning(amount["meaning"]), dollars=Decimal(amount["dollars"]), shared=amount["shared"]
-            )
-            for amount in row.amounts
-        ),
+        amounts=read_amounts(row.amounts),
         attachments=tuple(Attachment(**attachment) for attachment in row.attachments),
     )
+
+
+def read_amounts(stored: Sequence[dict[str, Any]]) -> tuple[Amount, ...]:
+    """Return the amounts of a publication from their column."""
+    return tuple(
+        Amount(meaning=AmountMeaning(amount["meaning"]), dollars=Decimal(amount["dollars"]), shared=amount["shared"])
+        for amount in stored
+    )
+
+
+def view_of(view: type[View], row: object, **values: object) -> View:
+    """Return a view (a dataclass of `storage.models`) with the fields of a row, apart from the values given."""
+    names = view.__dataclass_fields__.keys() - values.keys()  # type: ignore[attr-defined]
+    make: Callable[..., View] = view
+    return make(**{name: getattr(row, name) for name in names}, **values)

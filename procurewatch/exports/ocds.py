@@ -16,7 +16,8 @@ from urllib.parse import quote
 
 from feeds.text import clean, format_money, one_line
 from feeds.urls import official_page
-from storage.models import StoredAction, StoredAmount, StoredEvidence, StoredLink, StoredRecord
+from sources.records import Amount
+from storage.models import StoredAction, StoredEvidence, StoredLink, StoredRecord
 from storage.reading.export_rows import attribution
 
 # Not a registered prefix; those begin with "ocds-" and are assigned by the Open Contracting Partnership.
@@ -330,7 +331,7 @@ def _description(record: StoredRecord) -> str:
 
 def _stated_value(record: StoredRecord, meaning: str) -> Json | None:
     """Return a publication's amount, or `None` if several awardees share it."""
-    found: list[StoredAmount] = [each for each in record.amounts if each.meaning == meaning and not each.shared]
+    found: list[Amount] = [each for each in record.amounts if each.meaning == meaning and not each.shared]
     return _value(record, found[0].dollars) if len(found) == 1 else None
 
 

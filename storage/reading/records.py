@@ -1,11 +1,10 @@
-"""Reading what is stored, as immutable views (`storage.models`)."""
+"""Read records with their matches, actions and evidence, as immutable views (`storage.models`)."""
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 from urllib.parse import unquote
 
@@ -22,12 +21,12 @@ from sqlmodel import col
 from storage.models import (
     MatchBand,
     StoredAction,
-    StoredAmount,
     StoredEvidence,
     StoredMatch,
     StoredRecord,
     StoredSignal,
 )
+from storage.rows import read_amounts, view_of
 from storage.tables import (
     ActionRow,
     EvidenceRow,
@@ -39,32 +38,31 @@ from storage.tables import (
     SearchRow,
 )
 
-BATCH_SIZE = 500  # keys in one IN (...)
+BATCH_SIZE = 500  # keys in one query
 LISTS = ("amounts", "attachments", "facts", "disaster_codes")
 COPIED = tuple(
     name for name in StoredRecord.__dataclass_fields__ if name in RecordRow.model_fields and name not in LISTS
 )
-AS_MATCH = ("vendor_id", "vendor_name", "vendor_category", "band", "score", "reason", "signals", "first_seen")
 RECORD_COLUMNS = tuple(col(getattr(RecordRow, name)) for name in (*COPIED, *LISTS))  # the key first
-MATCH_COLUMNS = (col(MatchRow.record_key), *(col(getattr(MatchRow, name)) for name in AS_MATCH))
+MATCH_NAMES = ("vendor_id", "vendor_name", "category", "band", "score", "reason", "first_seen")
+MATCH_COLUMNS = tuple(
+    col(getattr(MatchRow, {"category": "vendor_category"}.get(name, name)))
+    for name in ("record_key", "signals", *MATCH_NAMES)
+)
 
 
 def records_by_key(session: Session, keys: Sequence[str], band: str = "") -> list[StoredRecord]:
-    """Return the awards with these keys, in that order; keys that are not stored are passed over.
+    """Return the records with these keys, in that order; skips keys that are not stored.
 
-    With all their matches, or those of one band.
+    Each has all its matches, or those of one band.
     """
     rows: dict[str, Sequence[Any]] = {}
     for first in range(0, len(keys), BATCH_SIZE):
         found = select(*RECORD_COLUMNS).where(col(RecordRow.key).in_(keys[first : first + BATCH_SIZE]))
         rows.update((row[0], row) for row in session.execute(found))
-    return records_of(session, [rows[key] for key in keys if key in rows], band)
-
-
-def records_of(session: Session, rows: Sequence[Sequence[Any]], band: str = "") -> list[StoredRecord]:
-    """Return awards from rows of `RECORD_COLUMNS`, in their order; with all their matches, or those of one band."""
-    matches = matches_by_record(session, [row[0] for row in rows], band)
-    return [_award(row, matches.get(row[0], ())) for row in rows]
+    stored = [key for key in keys if key in rows]
+    matches = matches_by_record(session, stored, band)
+    return [_record(rows[key], matches.get(key, ())) for key in stored]
 
 
 def matches_by_record(session: Session, keys: Sequence[str], band: str = "") -> dict[str, list[StoredMatch]]:
@@ -72,15 +70,17 @@ def matches_by_record(session: Session, keys: Sequence[str], band: str = "") -> 
     matches: dict[str, list[StoredMatch]] = {}
     for first in range(0, len(keys), BATCH_SIZE):
         asked = select(*MATCH_COLUMNS).where(col(MatchRow.record_key).in_(keys[first : first + BATCH_SIZE]))
-        for key, *facts in session.execute(asked.where(col(MatchRow.band) == band) if band else asked):
-            matches.setdefault(key, []).append(_match(*facts))
+        for key, signals, *values in session.execute(asked.where(col(MatchRow.band) == band) if band else asked):
+            named: dict[str, Any] = dict(zip(MATCH_NAMES, values, strict=True))
+            match = StoredMatch(**named, signals=tuple(StoredSignal(**signal) for signal in signals))
+            matches.setdefault(key, []).append(match)
     for found in matches.values():
         found.sort(key=lambda match: (-match.score, match.vendor_id))
     return matches
 
 
 def find_by_identifier(session: Session, identifier: str) -> list[StoredRecord]:
-    """Return the awards whose key, PIID or usaspending.gov address this is or was; a PIID alone may name several."""
+    """Return the awards with this key, former key, PIID or usaspending.gov URL. Several awards may share a PIID."""
     path = identifier.strip().partition("?")[0].partition("#")[0]
     wanted = unquote(path.rstrip("/").rsplit("/", 1)[-1]).upper()
     moved = select(col(RenumberedRow.new_key)).where(col(RenumberedRow.old_key) == wanted)
@@ -95,42 +95,39 @@ def actions_of(session: Session, record_key: str) -> list[StoredAction]:
 
 
 def load_actions_for(session: Session, record_keys: Sequence[str]) -> dict[str, list[StoredAction]]:
-    """Return the actions of a few hundred awards by award, oldest first; awards without any are left out."""
+    """Return the actions of up to `BATCH_SIZE` awards by award key, oldest first; omits awards without any."""
     query = select(ActionRow).where(col(ActionRow.award_key).in_(record_keys))
     found: dict[str, list[StoredAction]] = {}
     for row in session.scalars(query.order_by(col(ActionRow.signed).nulls_first(), col(ActionRow.key))):
-        found.setdefault(row.award_key, []).append(action_view(row))
+        found.setdefault(row.award_key, []).append(view_of(StoredAction, row))
     return found
 
 
+def actions_by_key(session: Session, keys: Collection[str]) -> dict[str, StoredAction]:
+    """Return the actions with these keys by key."""
+    query = select(ActionRow).where(col(ActionRow.key).in_(keys))
+    return {row.key: view_of(StoredAction, row) for row in session.scalars(query)} if keys else {}
+
+
 def evidence_of(session: Session, record_key: str) -> list[StoredEvidence]:
-    """Return where every payload about a record came from, oldest first."""
+    """Return the evidence of a record, oldest first."""
     return load_evidence_for(session, [record_key]).get(record_key, [])
 
 
 def load_evidence_for(session: Session, record_keys: Sequence[str]) -> dict[str, list[StoredEvidence]]:
-    """Return the same of a few hundred records, by record; records without any are left out."""
+    """Return the evidence of up to `BATCH_SIZE` records by record key, oldest first; omits records without any."""
     query = select(EvidenceRow, col(PayloadRow.content_type), col(PayloadRow.size))
     query = query.join(PayloadRow, col(PayloadRow.sha256) == col(EvidenceRow.sha256))
     query = query.where(col(EvidenceRow.record_key).in_(record_keys))
     found: dict[str, list[StoredEvidence]] = {}
     ordered = query.order_by(col(EvidenceRow.retrieved_at), col(EvidenceRow.url))
     for row, content_type, size in session.execute(ordered):
-        found.setdefault(row.record_key, []).append(
-            StoredEvidence(
-                sha256=row.sha256,
-                url=row.url,
-                request=row.request,
-                retrieved_at=row.retrieved_at,
-                content_type=content_type,
-                size=size,
-            )
-        )
+        found.setdefault(row.record_key, []).append(view_of(StoredEvidence, row, content_type=content_type, size=size))
     return found
 
 
 def load_payload(session: Session, sha256: str) -> bytes | None:
-    """Return the bytes an upstream sent, by their hash; `None` if they are not stored."""
+    """Return the payload with this hash, `None` if it is not stored."""
     row = session.get(PayloadRow, sha256)
     return zlib.decompress(row.body) if row else None
 
@@ -143,7 +140,7 @@ def known_vendors(session: Session) -> list[tuple[str, str, str]]:
 
 
 def known_agencies(session: Session) -> list[tuple[str, str]]:
-    """Return (code, name) of every department and every part of one with a published match, by name."""
+    """Return (code, name) of every department and sub-agency with a published match, by name."""
     parts = _named(
         session, col(SearchRow.sub_agency_code), col(RecordRow.sub_agency_code), col(RecordRow.sub_agency_name)
     )
@@ -154,9 +151,9 @@ def known_agencies(session: Session) -> list[tuple[str, str]]:
 def _named(
     session: Session, code: SQLColumnExpression[str], stated: SQLColumnExpression[str], name: SQLColumnExpression[str]
 ) -> Iterator[tuple[str, str]]:
-    """Give each code of published records with its name: the newest record's, or else anyone's; "" if none writes it.
+    """Yield each code of published records with its name: that of the newest record, or of any other that has one.
 
-    `code` stands in the index of the search, `stated` is the same of a record.
+    `code` is the column of the search index, `stated` the same column of the record.
     """
     newest: Select[str, int] = select(code.label("code"), func.max(col(SearchRow.sort_key)).label("sort_key"))
     seen = newest.where(col(SearchRow.is_published).is_(True), code != "").group_by(code).subquery()
@@ -167,45 +164,15 @@ def _named(
     yield from ((row[0], row[1]) for row in session.execute(select(seen.c.code, found)))
 
 
-def action_view(row: ActionRow) -> StoredAction:
-    """Return an action's row as a view."""
-    return StoredAction(**{name: getattr(row, name) for name in StoredAction.__dataclass_fields__})
-
-
-def _award(row: Sequence[Any], matches: Sequence[StoredMatch]) -> StoredRecord:
+def _record(row: Sequence[Any], matches: Sequence[StoredMatch]) -> StoredRecord:
     *copied, amounts, attachments, facts, disaster_codes = row
     return StoredRecord(
         **dict(zip(COPIED, copied, strict=True)),
         matches=tuple(matches),
-        amounts=tuple(
-            StoredAmount(meaning=amount["meaning"], dollars=Decimal(amount["dollars"]), shared=bool(amount["shared"]))
-            for amount in amounts
-        ),
+        amounts=read_amounts(amounts),
         attachments=tuple((attachment["title"], attachment["url"]) for attachment in attachments),
         facts=tuple((fact["label"], fact["value"]) for fact in facts),
         disaster_codes=tuple(disaster_codes),
-    )
-
-
-def _match(  # noqa: PLR0917  the columns of `AS_MATCH`
-    vendor_id: str,
-    vendor_name: str,
-    category: str,
-    band: str,
-    score: float,
-    reason: str,
-    signals: Sequence[dict[str, Any]],
-    first_seen: datetime,
-) -> StoredMatch:
-    return StoredMatch(
-        vendor_id=vendor_id,
-        vendor_name=vendor_name,
-        category=category,
-        band=band,
-        score=score,
-        reason=reason,
-        signals=tuple(StoredSignal(**signal) for signal in signals),
-        first_seen=first_seen,
     )
 
 
@@ -216,33 +183,33 @@ def published_matches_of(session: Session, record_key: str) -> list[MatchRow]:
 
 
 def all_keys(session: Session) -> list[str]:
-    """Return the keys of all awards, in order."""
+    """Return the keys of all records, sorted."""
     return list(session.scalars(select(col(RecordRow.key)).order_by(col(RecordRow.key))))
 
 
 def published_keys(session: Session) -> list[str]:
-    """Return the keys of all awards with a published match, in order."""
+    """Return the keys of all records with a published match, sorted."""
     query = select(col(MatchRow.record_key)).where(col(MatchRow.band) == MatchBand.PUBLISHED).distinct()
     return list(session.scalars(query.order_by(col(MatchRow.record_key))))
 
 
 def load_publication_version(session: Session) -> tuple[str, datetime | None]:
-    """Return what changes whenever anything published may have, and when it last did (UTC; `None` when all is empty).
+    """Return the publication version, which increases with every public change, and the time of the last one (UTC).
 
-    It reads one row, whatever the amount of data.
+    The time is `None` in an empty database. It reads one row.
     """
     row = session.execute(select(col(PublicationVersionRow.number), col(PublicationVersionRow.changed))).first()
     return (str(row[0]), row[1]) if row else ("0", None)
 
 
 def is_pending_review(session: Session, record_key: str, vendor: str) -> bool:
-    """Whether a match still waits for a person."""
+    """Whether a match waits for a reviewer."""
     row = session.get(MatchRow, (record_key, vendor))
     return row is not None and row.band == MatchBand.REVIEW
 
 
 def count_pending_reviews(session: Session, vendor: str = "") -> int:
-    """Return how many matches wait for a person; of one vendor if its id is given."""
+    """Return how many matches wait for a reviewer, of one vendor if its id is given."""
     query = select(func.count()).select_from(MatchRow).where(col(MatchRow.band) == MatchBand.REVIEW)
     return session.scalar(query.where(col(MatchRow.vendor_id) == vendor) if vendor else query) or 0
 
@@ -250,16 +217,14 @@ def count_pending_reviews(session: Session, vendor: str = "") -> int:
 def review_queue(
     session: Session, vendor: str = "", limit: int | None = None
 ) -> list[tuple[StoredRecord, StoredMatch]]:
-    """Return the matches that wait for a person, best score first; of one vendor if its id is given."""
+    """Return the matches that wait for a reviewer, best score first, of one vendor if its id is given."""
     query = select(col(MatchRow.record_key), col(MatchRow.vendor_id)).where(col(MatchRow.band) == MatchBand.REVIEW)
     if vendor:
         query = query.where(col(MatchRow.vendor_id) == vendor)
     order = (col(MatchRow.score).desc(), col(MatchRow.vendor_id), col(MatchRow.record_key))
     waiting = [(key, vendor_id) for key, vendor_id in session.execute(query.order_by(*order).limit(limit))]
     keys = sorted({key for key, _ in waiting})
-    awards: dict[str, StoredRecord] = {}
-    for first in range(0, len(keys), BATCH_SIZE):
-        awards.update((award.key, award) for award in records_by_key(session, keys[first : first + BATCH_SIZE]))
+    awards = {award.key: award for award in records_by_key(session, keys)}
     found = [(awards[key], vendor_id) for key, vendor_id in waiting]
     return [
         (award, next(match for match in award.matches if match.vendor_id == vendor_id)) for award, vendor_id in found

@@ -27,7 +27,7 @@ from sqlmodel import col
 
 from storage.models import StoredEvent, StoredRecord
 from storage.reading.events import load_events
-from storage.reading.records import BATCH_SIZE, RECORD_COLUMNS, records_of
+from storage.reading.records import BATCH_SIZE, records_by_key
 from storage.search.filters import (
     date_filter,
     event_filter,
@@ -39,7 +39,7 @@ from storage.search.filters import (
 from storage.search.full_text import Condition, Dialect
 from storage.search.index import place_of
 from storage.search.query import BandFilter, InvalidQuery, Query
-from storage.tables import EventRow, MatchRow, RecordRow, SearchRow
+from storage.tables import EventRow, MatchRow, SearchRow
 
 BAD_CURSOR = "the place to go on from cannot be read; begin again without it"
 event_signed = func.coalesce(col(EventRow.signed), date.min)  # to order events by
@@ -63,11 +63,8 @@ def find_records(session: Session, query: Query, limit: int | None = None, after
     while left is None or left > 0:
         wanted = BATCH_SIZE if left is None else min(BATCH_SIZE, left)
         page = found if place is None else found.where(col(SearchRow.sort_key) < place)
-        # The page first, then the records: no record is read that is not on it.
-        keys = page.order_by(col(SearchRow.sort_key).desc()).limit(wanted).subquery()
-        whole = select(keys.c.sort_key, *RECORD_COLUMNS).join(RecordRow, col(RecordRow.key) == keys.c.record_key)
-        rows = session.execute(whole.order_by(keys.c.sort_key.desc())).all()
-        yield from records_of(session, [row[1:] for row in rows])
+        rows = session.execute(page.order_by(col(SearchRow.sort_key).desc()).limit(wanted)).all()
+        yield from records_by_key(session, [key for _, key in rows])
         if len(rows) < wanted:
             return
         place, left = rows[-1][0], None if left is None else left - len(rows)

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, UOWTransaction
 from sqlmodel import col
 
 from storage.models import MatchBand
-from storage.reading.records import BATCH_SIZE, action_view, records_by_key
+from storage.reading.records import BATCH_SIZE, actions_by_key, records_by_key
 from storage.search.index import IndexingSession
 from storage.snapshot_format import EventSnapshot, write_snapshot
 from storage.tables import (
@@ -67,10 +67,7 @@ def keep_told(session: Session, event_ids: Iterable[str]) -> None:
         keys = {row.record_key for row in events}
         records = {record.key: record for record in records_by_key(session, sorted(keys), band=MatchBand.PUBLISHED)}
         wanted = {row.action_key for row in events if row.action_key}
-        actions = {
-            row.key: action_view(row)
-            for row in session.scalars(select(ActionRow).where(col(ActionRow.key).in_(wanted)))
-        }
+        actions = actions_by_key(session, wanted)
         for row in events:
             facts = EventSnapshot(records[row.record_key], actions.get(row.action_key))
             session.add(EventSnapshotRow(event_id=row.id, facts=write_snapshot(facts)))

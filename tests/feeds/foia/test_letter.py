@@ -20,7 +20,8 @@ from feeds.foia.docx import write_docx
 from feeds.foia.letter import MAX_MODIFICATIONS, FoiaLetter, Requester, write_letter
 from feeds.foia.links import MAX_MAILTO_LENGTH, MAX_MUCKROCK_LENGTH, mailto, muckrock_composer
 from feeds.foia.offices import AGENCY_SEARCH, FoiaOffice, is_own_office, office_for, offices
-from storage.models import StoredAmount, StoredRecord
+from sources.records import Amount, AmountMeaning
+from storage.models import StoredRecord
 from tests.feeds.records import (
     BABEL,
     BABEL_ACTIONS,
@@ -175,7 +176,7 @@ def test_a_subaward_names_the_prime_award_and_an_announcement_its_amount() -> No
     prime = (("Prime award", "70CTD019FR0000268"), ("Prime recipient", "PALANTIR"), ("Subaward number", "S-1"))
     told = facts(write_letter(publication("subaward", facts=prime)))
     assert {"Prime award: 70CTD019FR0000268", "Prime recipient: PALANTIR", "Subaward number: S-1"} <= set(told)
-    amount = StoredAmount(meaning="announced", dollars=Decimal("1000000"), shared=False)
+    amount = Amount(meaning=AmountMeaning.ANNOUNCED, dollars=Decimal("1000000"), shared=False)
     assert "Announced: $1,000,000.00" in facts(write_letter(publication("announcement", amounts=(amount,))))
 
 

@@ -16,8 +16,9 @@ from referencing.jsonschema import DRAFT4
 
 from procurewatch.exports.formats import ocds_bytes
 from procurewatch.exports.ocds import PROCESSES, release_of
+from sources.records import Amount, AmountMeaning
 from storage.database import Database
-from storage.models import StoredAmount, StoredLink, StoredRecord
+from storage.models import StoredLink, StoredRecord
 from storage.reading.records import all_keys, records_by_key
 from tests.feeds.records import CLEARVIEW, SEEN
 from tests.records import BABEL, COURT_REPORTER, NO_FAIR_OPPORTUNITY, SOLE_SOURCE, match
@@ -102,7 +103,7 @@ SUBAWARD = replace(
     key="SUB_1",
     category="subaward",
     parent_key="",
-    amounts=(StoredAmount(meaning="subawarded", dollars=Decimal("12.50"), shared=False),),
+    amounts=(Amount(meaning=AmountMeaning.SUBAWARDED, dollars=Decimal("12.50"), shared=False),),
 )
 LINK = StoredLink(record_key="SUB_1", award_key=FULL.key, confidence=1.0, reason="the source names it")
 

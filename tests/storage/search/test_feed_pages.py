@@ -26,9 +26,9 @@ from tests.storage.tables import save
 
 
 def tell(database: Database, name: str, moments: list[datetime]) -> None:
-    facts = {"record_key": CLEARVIEW.key, "action_key": "", "kind": "modified", "before": "", "after": ""}
+    facts = {"record_key": CLEARVIEW.key, "action_key": "", "kind": "modified", "old_value": "", "new_value": ""}
     facts |= {"vendor_id": ""}
-    more = {"earlier_actions": 0, "told": True, "held": False}
+    more = {"earlier_actions": 0, "is_published": True, "pending_review": False}
     with database.writing() as session:
         rows = [
             {"id": f"tag:x,2026:{name}/{at}", **facts, **more, "first_seen": seen} for at, seen in enumerate(moments)

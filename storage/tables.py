@@ -151,6 +151,7 @@ class SourceRecordRow(SQLModel, table=True):
     """
 
     __tablename__ = "source_record"
+    __table_args__ = (Index("ix_source_record_modified", "source", "modified"),)
 
     record_key: str = Field(primary_key=True, foreign_key="record.key")
     source: str = Field(primary_key=True)

@@ -12,7 +12,7 @@ from sqlmodel import col
 
 from storage.models import AWARDS, PUBLICATIONS, EventKind
 from storage.search.full_text import Condition, Dialect, agency_name_filter, is_agency_code, text_filter
-from storage.search.index import department_of, first_place
+from storage.search.index import department_of, first_sort_key
 from storage.search.query import BandFilter, Query
 from storage.tables import ActionRow, EventRow, MatchRow, ReviewDecisionRow, SearchRow, SourceRecordRow
 
@@ -101,7 +101,7 @@ def _has_code(column: SQLColumnExpression[str], code: str, full_length: int) -> 
 def date_filter(query: Query) -> Iterator[Condition]:
     """Give the conditions on a record's dates: when it or one of its actions was signed, and when it was first seen."""
     if query.since or query.until:
-        own = [col(SearchRow.sort_key) >= first_place(query.since or date(1, 1, 2))]
+        own = [col(SearchRow.sort_key) >= first_sort_key(query.since or date(1, 1, 2))]
         acted = [col(ActionRow.award_key) == col(SearchRow.record_key)]
         if query.since:
             acted.append(col(ActionRow.signed) >= query.since)

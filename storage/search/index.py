@@ -1,4 +1,4 @@
-"""Keeping the index of what is looked for current: in the transaction that changes a record, its actions or matches."""
+"""Builds the search index: one row in `search` per record, updated in the transaction that changes the record."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from storage.models import MatchBand, recipient_subjects
 from storage.search.tokenize import tokenize
 from storage.tables import ActionRow, MatchRow, RecordRow, SearchRow
 
-AT_ONCE = 500  # keys in one IN (...)
-LONGEST = 200_000  # characters of words kept of one record
-DIGEST_BITS = 41  # of a place; the day's number has the 22 above
-# A word between two texts, so that no phrase reaches from one into the next; and marks of what is no plain text.
+BATCH_SIZE = 500  # keys in one IN (...)
+MAX_WORDS_LENGTH = 200_000  # characters of words per record
+DIGEST_BITS = 41  # of a sort key; the day number has the 22 above
+# The token between two texts, which no phrase crosses, and prefixes of tokens of certain fields.
 BREAK, AGENCY, OFFICE, RECIPIENT = "|", "@", "#", "="
-SET_ASIDE, PRICING = "##", "@@"  # of characters that SQLite's tokenizer takes for part of a word
+SET_ASIDE, PRICING = "##", "@@"  # of characters that SQLite's tokenizer takes for part of a token
 TOUCHED = "search_touched"
 
 
@@ -59,18 +59,18 @@ def _renew_touched(session: Session) -> None:
 
 
 def is_resold(signals: Sequence[dict[str, Any]]) -> bool:
-    """Whether nothing but what is bought speaks for a match: the recipient (its parent counts) is somebody else."""
+    """Whether only the purchase matches a vendor, so that the recipient (and its parent) is another company."""
     return bool(signals) and not any(str(signal["field"]).startswith("recipient") for signal in signals)
 
 
 def index_records(session: Session, keys: Iterable[str]) -> None:
-    """Renew the index of these records; those that are as they were are left alone."""
+    """Update the index rows of these records; rows that have not changed are not written."""
     ordered = sorted(keys)
-    for first in range(0, len(ordered), AT_ONCE):
-        part = ordered[first : first + AT_ONCE]
-        query = select(*KEPT).where(col(SearchRow.record_key).in_(part))
+    for first in range(0, len(ordered), BATCH_SIZE):
+        part = ordered[first : first + BATCH_SIZE]
+        query = select(*SEARCH_COLUMNS).where(col(SearchRow.record_key).in_(part))
         before = {row["record_key"]: dict(row) for row in session.execute(query).mappings()}
-        _replace(session, before, {facts["record_key"]: facts for facts in _found(session, part)})
+        _replace(session, before, {facts["record_key"]: facts for facts in _search_rows(session, part)})
 
 
 def _replace(session: Session, before: dict[str, dict[str, Any]], after: dict[str, dict[str, Any]]) -> None:
@@ -84,25 +84,27 @@ def _replace(session: Session, before: dict[str, dict[str, Any]], after: dict[st
     taken = set(session.scalars(select(col(SearchRow.sort_key)).where(col(SearchRow.sort_key).in_(wanted))))
     for facts in changed.values():
         while facts["sort_key"] in taken:
-            facts["sort_key"] = _next_free(session, facts["sort_key"], taken)
+            facts["sort_key"] = _free_sort_key(session, facts["sort_key"], taken)
         taken.add(facts["sort_key"])
     session.execute(insert(SearchRow), list(changed.values()))
 
 
-def _next_free(session: Session, place: int, taken: set[int]) -> int:
-    """Return a place that nobody has. That two keys of one day have the same digest is as good as impossible."""
-    while place in taken or session.scalar(select(col(SearchRow.sort_key)).where(col(SearchRow.sort_key) == place)):
-        place += 1
-    return place
+def _free_sort_key(session: Session, sort_key: int, taken: set[int]) -> int:
+    """Return the next unused sort key, for the unlikely case that two keys of one day have the same digest."""
+    while sort_key in taken or session.scalar(
+        select(col(SearchRow.sort_key)).where(col(SearchRow.sort_key) == sort_key)
+    ):
+        sort_key += 1
+    return sort_key
 
 
 def _is_same(before: dict[str, Any] | None, after: dict[str, Any]) -> bool:
-    # The place follows from day and key, but for one that was taken.
+    # The sort key follows from day and record key, unless another record had it.
     return before is not None and all(before[name] == value for name, value in after.items() if name != "sort_key")
 
 
-def _found(session: Session, keys: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """Give the row of each of these records that is stored."""
+def _search_rows(session: Session, keys: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Give the index row of each stored record."""
     texts: dict[str, list[str]] = {}
     seen: set[str] = set()
     published = select(col(MatchRow.record_key), col(MatchRow.vendor_name))
@@ -113,12 +115,12 @@ def _found(session: Session, keys: Sequence[str]) -> Iterator[dict[str, Any]]:
     actions = select(col(ActionRow.award_key), col(ActionRow.description)).where(col(ActionRow.award_key).in_(keys))
     for key, description in session.execute(actions.order_by(col(ActionRow.key))):
         texts.setdefault(key, []).append(description)
-    for row in session.execute(select(*COLUMNS).where(col(RecordRow.key).in_(keys))):
-        yield _facts(row, texts.get(row.key, ()), is_published=row.key in seen)
+    for row in session.execute(select(*RECORD_COLUMNS).where(col(RecordRow.key).in_(keys))):
+        yield _search_row(row, texts.get(row.key, ()), is_published=row.key in seen)
 
 
-KEPT: tuple[Any, ...] = tuple(col(getattr(SearchRow, name)).label(name) for name in SearchRow.model_fields)
-COLUMNS = tuple(
+SEARCH_COLUMNS: tuple[Any, ...] = tuple(col(getattr(SearchRow, name)).label(name) for name in SearchRow.model_fields)
+RECORD_COLUMNS = tuple(
     col(getattr(RecordRow, name))
     for name in (
         "key", "source", "category", "piid", "parent_piid", "solicitation", "title", "description",
@@ -130,13 +132,13 @@ COLUMNS = tuple(
 )  # fmt: skip
 
 
-def _facts(row: Any, texts: Sequence[str], *, is_published: bool) -> dict[str, Any]:
+def _search_row(row: Any, texts: Sequence[str], *, is_published: bool) -> dict[str, Any]:
     dated = row.signed or row.published or date.min
     subjects = {
         subject.partition(":")[0]: subject for subject in recipient_subjects(row.recipient_name, row.recipient_uei)
     }
     return {
-        "sort_key": place_of(dated, row.key),
+        "sort_key": sort_key_of(dated, row.key),
         "record_key": row.key,
         "category": row.category,
         "source": row.source,
@@ -156,19 +158,19 @@ def _facts(row: Any, texts: Sequence[str], *, is_published: bool) -> dict[str, A
     }
 
 
-def place_of(dated: date, key: str) -> int:
-    """Return where a record stands among all: by day, and within one by a digest of its key."""
+def sort_key_of(dated: date, key: str) -> int:
+    """Return the sort key of a record: its day, then a digest of its key."""
     digest = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8]) >> (64 - DIGEST_BITS)
-    return first_place(dated) | digest
+    return first_sort_key(dated) | digest
 
 
-def first_place(day: date) -> int:
-    """Return the lowest place a record of this day can have."""
+def first_sort_key(day: date) -> int:
+    """Return the lowest sort key of a day."""
     return day.toordinal() << DIGEST_BITS
 
 
 def department_of(code: str) -> str:
-    """Return a department's code as the Treasury writes it: FPDS's 7000 is 070."""
+    """Return the Treasury's code of a department: FPDS writes 070 as 7000."""
     return f"0{code[:2]}" if len(code) == 4 and code.endswith("00") else code
 
 
@@ -195,6 +197,6 @@ def _words(row: Any, texts: Sequence[str]) -> str:
         (PRICING, row.pricing),
     ]
     found = [" ".join(mark + token for token in tokenize(text)) for mark, text in marked]
-    found += [" ".join(tokenize(text[:LONGEST])) for text in dict.fromkeys(plain)]
+    found += [" ".join(tokenize(text[:MAX_WORDS_LENGTH])) for text in dict.fromkeys(plain)]
     whole = f" {BREAK} ".join(text for text in dict.fromkeys(found) if text)
-    return whole if len(whole) <= LONGEST else whole[:LONGEST].rpartition(" ")[0]
+    return whole if len(whole) <= MAX_WORDS_LENGTH else whole[:MAX_WORDS_LENGTH].rpartition(" ")[0]

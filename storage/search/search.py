@@ -37,7 +37,7 @@ from storage.search.filters import (
     withdrawn_filter,
 )
 from storage.search.full_text import Condition, Dialect
-from storage.search.index import place_of
+from storage.search.index import sort_key_of
 from storage.search.query import BandFilter, InvalidQuery, Query
 from storage.tables import EventRow, MatchRow, SearchRow
 
@@ -55,19 +55,19 @@ def find_records(session: Session, query: Query, limit: int | None = None, after
     Raises:
         InvalidQuery: the cursor cannot be read.
     """
-    place = _read_record_cursor(after) if after else None
+    last = _read_record_cursor(after) if after else None
     found = select(col(SearchRow.sort_key), col(SearchRow.record_key)).where(
         *record_conditions(query, dialect_of(session))
     )
     left = limit
     while left is None or left > 0:
         wanted = BATCH_SIZE if left is None else min(BATCH_SIZE, left)
-        page = found if place is None else found.where(col(SearchRow.sort_key) < place)
+        page = found if last is None else found.where(col(SearchRow.sort_key) < last)
         rows = session.execute(page.order_by(col(SearchRow.sort_key).desc()).limit(wanted)).all()
         yield from records_by_key(session, [key for _, key in rows])
         if len(rows) < wanted:
             return
-        place, left = rows[-1][0], None if left is None else left - len(rows)
+        last, left = rows[-1][0], None if left is None else left - len(rows)
 
 
 def count_records(session: Session, query: Query) -> int:
@@ -162,7 +162,7 @@ def dialect_of(session: Session) -> Dialect:
 
 def record_cursor(record: StoredRecord) -> str:
     """Return the position of a record, for `find_records` to continue after it."""
-    return str(place_of(record.signed or record.published or date.min, record.key))
+    return str(sort_key_of(record.signed or record.published or date.min, record.key))
 
 
 def _read_record_cursor(text: str) -> int:

@@ -448,6 +448,7 @@ def _create_tables() -> None:
         ),
         sa.PrimaryKeyConstraint("record_key", "source"),
     )
+    op.create_index("ix_source_record_modified", "source_record", ["source", "modified"])
     op.create_table(
         "event_snapshot",
         sa.Column("event_id", sa.String(), nullable=False),

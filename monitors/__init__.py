@@ -1,1 +1,1 @@
-"""What we look for and when: watchlist, matcher, the one run pipeline, backfills, schedule."""
+"""The watchlist, the matcher, and the runs: polls, backfills, imports and their schedule."""

@@ -38,7 +38,7 @@ LEGAL_FORMS = {
 }
 
 # Words that say little about which company it is: those found in five or more of the same recipient names, and
-# ordinary words that firms with nothing in common share (PARAGON: guards, computers, staffing and spyware).
+# ordinary words that unrelated firms share (PARAGON: guards, computers, staffing and spyware).
 _COMMON = """
 ACCESS ADVANCED AEROSPACE AIR AIRSHIP ALL ALLIANCE ALLIED ALPHA AMERICA AMERICAN AMERICAS AMPED ANALYTICAL ANALYTICS
 AND APPLIED ARC ARIZONA ARMORED ARROW ASSOCIATES ASSOCIATION AT ATLANTIC AUTHORITY AUTO AUTOMATION AVAIL AVIATION

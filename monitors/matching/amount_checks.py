@@ -33,7 +33,7 @@ def _warnings(award: Award) -> Iterator[str]:
         if len(whole) >= MIN_DIGITS and whole in digits:
             yield f"the amount of ${amount:,.2f} has the digits of {digits[whole]}"
         if abs(amount) > MAX_AMOUNT:
-            yield f"the amount of ${amount:,.2f} is larger than any contract there was"
+            yield f"the amount of ${amount:,.2f} is larger than any contract ever was"
 
 
 def _amounts(award: Award) -> Iterator[Decimal]:

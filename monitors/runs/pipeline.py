@@ -158,9 +158,7 @@ class _Run:
         """Run one step; record its success or failure. Raises `SourceError` if the source itself is down."""
         errors = self.errors_in_a_row.get(step.part, [])
         if len(errors) >= MAX_FAILURES_IN_A_ROW:
-            self._record_failure(
-                step, f"not asked, since {MAX_FAILURES_IN_A_ROW} others failed before it: {errors[-1]}"
-            )
+            self._record_failure(step, f"skipped after {MAX_FAILURES_IN_A_ROW} failed steps: {errors[-1]}")
             return
         failures, problems = len(self.tally.failures), self.tally.problems
         try:
@@ -188,7 +186,7 @@ class _Run:
             self._check_stop()
             match fetched:
                 case IncompleteResult(expected=expected, received=received):
-                    self._record_failure(step, f"{received} of {expected} rows came")
+                    self._record_failure(step, f"{received} of {expected} rows received")
                 case FailedStep(step=part, reason=reason):
                     self._record_failure(replace(part, quiet_for=step.quiet_for), reason)
                 case NotModified(key=key):
@@ -229,7 +227,7 @@ class _Run:
         if self.job.purpose == POLL and self.succeeded and not self.context.stop.is_set():
             self.is_cut_short = True
             for step in rest:
-                self._record_failure(step, f"not asked, since the source went down: {error}")
+                self._record_failure(step, f"skipped because the source went down: {error}")
 
     def _data_version(self) -> str:
         """Return the version of the source's data, "" if it is not known: then the source is read."""
@@ -255,7 +253,7 @@ class _Run:
             and self.tally.found < self.source.expected_rows.at_least
             and not self.source.health_check(self.client)
         ):
-            raise SourceChanged(self.source.name, "control query", "what always exists was not there")
+            raise SourceChanged(self.source.name, "health check", "a record that always exists is missing")
 
     def row_count_warning(self) -> str:
         """Return that a poll found far fewer rows than the source's last good polls, "" if it did not."""
@@ -269,7 +267,7 @@ class _Run:
         """The message of a poll that found the source's data unchanged, "" for any other."""
         if not self.tally.skipped:
             return ""
-        again = "; only what had failed was asked for again" if self.job.retries else ""
+        again = "; only failed steps were read again" if self.job.retries else ""
         return f"the data has not changed since the last poll ({self.version}){again}"
 
     @property
@@ -302,7 +300,7 @@ def _close_run(context: RunContext, run_id: int, report: RunReport, job: Job, ou
             note_milestones(session, now, job.should_publish, context.matcher.topics)
             published = job.on_success(session, now, outcome)
             if published and not report.message:
-                message = f"feeds begin with the newest {published} events; the rest is history"
+                message = f"feeds start with the newest {published} events; older ones are stored only"
                 report = replace(report, message=message)
         if report.retry_at:
             note_checkpoint(session, report.source, NOT_BEFORE, report.retry_at.isoformat(), now)

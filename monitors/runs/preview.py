@@ -69,16 +69,16 @@ def _count(shown: Preview, record: Award | Publication, match: Match, month: str
         shown.months[month] += 1
 
 
-def in_words(shown: Preview, span: Span) -> str:
+def describe(shown: Preview, span: Span) -> str:
     """Return a preview as one sentence."""
-    told = shown.bands[MatchBand.PUBLISHED.value]
-    looked = f"of {span.records} stored records" + (f" ({span.first} to {span.last})" if span.first else "")
+    published = shown.bands[MatchBand.PUBLISHED.value]
+    among = f"of {span.records} stored records" + (f" ({span.first} to {span.last})" if span.first else "")
     if not shown.total:
-        return f"{shown.vendor.name}: matches none {looked}"
+        return f"{shown.vendor.name}: matches none {among}"
     rate = f", {shown.total / span.months:.1f} a month" if span.months else ""
     most, count = min(shown.months.items(), key=lambda each: (-each[1], each[0]), default=("", 0))
     peak = f", most in {most} ({count})" if most and shown.total > 1 else ""
     return (
-        f"{shown.vendor.name}: would match {shown.total} {looked}: {told} published, {shown.total - told} for review"
-        f"{rate}{peak}"
+        f"{shown.vendor.name}: would match {shown.total} {among}: {published} published, "
+        f"{shown.total - published} for review{rate}{peak}"
     )

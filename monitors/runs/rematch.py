@@ -26,10 +26,10 @@ BATCH_SIZE = 200
 
 @dataclass(slots=True, kw_only=True)
 class RematchReport:
-    """What a rematch changed: `gained` and `lost` records by vendor id, `told` events that feeds gain."""
+    """What a rematch changed: `gained` and `lost` records by vendor id, `published` events that feeds gain."""
 
     awards: int = 0
-    told: int = 0
+    published: int = 0
     gained: dict[str, int] = field(default_factory=dict)
     lost: dict[str, int] = field(default_factory=dict)
 
@@ -53,7 +53,7 @@ def rematch(run_context: RunContext) -> RematchReport:
                     newly.setdefault(vendor_id, []).append(facts.row.key)
     with run_context.database.writing() as session:
         for vendor_id, award_keys in sorted(newly.items()):
-            report.told += publish_newest(session, [vendor_id], BASELINE_SIZE, now, among=award_keys)
+            report.published += publish_newest(session, [vendor_id], BASELINE_SIZE, now, among=award_keys)
     return report
 
 

@@ -1,9 +1,9 @@
-"""The watchlist as a spreadsheet: CSV out, and back in exactly as it was.
+"""Write and read the watchlist as CSV for spreadsheets; a round trip changes nothing.
 
-A row an entry. Several values in a cell are joined by " | " (a bar or backslash inside a value is written with a
-backslash before it). What is known of a name stands after it in brackets: "TASER INTERNATIONAL, INC. [-2017]",
-"AVIGILON [2018-, mixed]"; phrases are in a column for each strength, "[not searched]" after those that are not asked
-for. A cell that a spreadsheet would take for a formula gets a quote in front, which is taken off again.
+One row is one entry. " | " separates several values in a cell; a backslash escapes a bar or backslash in a value.
+A name's years and portfolio follow in brackets: "TASER INTERNATIONAL, INC. [-2017]", "AVIGILON [2018-, mixed]". Each
+strength of phrases has a column; "[not searched]" follows a phrase with `search: false`. A cell that a spreadsheet
+would run as a formula starts with a quote.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ PHRASE_COLUMNS = {f"{strength.value}_phrases": strength for strength in Strength
 _PLAIN = ("id", "kind", "name", "category", "evidence", "portfolio")
 COLUMNS = (*_PLAIN, *NAME_FIELDS, *TEXT_FIELDS[:2], *PHRASE_COLUMNS, *TEXT_FIELDS[2:], "note")
 NOT_SEARCHED = "not searched"
-# What a spreadsheet takes for the start of a formula (OWASP, CSV injection), full-width forms included.
+# How a formula starts in a spreadsheet (OWASP, CSV injection), with full-width forms.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _KNOWN = re.compile(r"(?P<name>.*?)\s*\[(?:(?P<since>\d{4})?-(?P<until>\d{4})?)?(?:, )?(?P<portfolio>[a-z]+)?\]")
 _MARKED = re.compile(r"(?P<phrase>.*?)\s*\[(?P<mark>not searched)?\]")
@@ -34,12 +34,12 @@ def write_spreadsheet(vendors: Iterable[Vendor]) -> str:
     writer = csv.DictWriter(out, COLUMNS, lineterminator="\r\n")
     writer.writeheader()
     for vendor in vendors:
-        writer.writerow({column: _defuse(cell) for column, cell in _cells(vendor).items()})
+        writer.writerow({column: _escape_formula(cell) for column, cell in _cells(vendor).items()})
     return out.getvalue()
 
 
 def read_spreadsheet(file: Path, categories: Mapping[str, str]) -> list[tuple[Vendor, Place]]:
-    """Return the entries of a CSV file, each with the line it begins on; columns may be left out and in any order.
+    """Return the entries of a CSV file, each with its first line. Columns may be in any order, and missing.
 
     Raises:
         WatchlistError: the first thing that is wrong, with file and line.
@@ -54,16 +54,16 @@ def read_spreadsheet(file: Path, categories: Mapping[str, str]) -> list[tuple[Ve
 
 
 def _rows(text: str, place: Place) -> Iterator[tuple[int, dict[str, str]]]:
-    """Give each row with its first line: column -> cell, only those that hold something."""
+    """Yield each row as its first line and its cells by column, without empty cells."""
     first_line = text.partition("\n")[0]
-    delimiter = max((",", ";", "\t"), key=first_line.count)  # spreadsheets of many countries write semicolons
+    delimiter = max((",", ";", "\t"), key=first_line.count)  # in many countries spreadsheets write semicolons
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
         header = [name.strip().lower().replace(" ", "_") for name in next(reader, [])]
         _check_header(header, place)
         line = reader.line_num + 1
         for row in reader:
-            cells = {name: _undo(cell) for name, cell in zip(header, row, strict=False) if cell.strip()}
+            cells = {name: _unescape_formula(cell) for name, cell in zip(header, row, strict=False) if cell.strip()}
             if any(cell.strip() for cell in row[len(header) :]):
                 raise Place(place.file, line).error("the row has more cells than the header has columns")
             if cells:
@@ -105,7 +105,7 @@ def _cells(vendor: Vendor) -> dict[str, str]:
 
 
 def name_text(known: KnownName) -> str:
-    """Return a name with what is known of it in brackets."""
+    """Return a name with its years and portfolio in brackets."""
     years = f"{known.since or ''}-{known.until or ''}" if known.since or known.until else ""
     said = ", ".join(part for part in (years, known.portfolio or "") if part)
     return f"{known.name} [{said}]" if said or _KNOWN.fullmatch(known.name) else known.name
@@ -140,14 +140,14 @@ def _split(cell: str) -> list[str]:
     return [value.strip() for value in (re.sub(r"\\(.)", r"\1", each) for each in values) if value.strip()]
 
 
-def _runs(cell: str) -> bool:
+def _is_formula(cell: str) -> bool:
     return cell.lstrip(" ").startswith(FORMULA_STARTS)
 
 
-def _defuse(cell: str) -> str:
-    """Put a quote before what a spreadsheet would run, and before what already looks so defused."""
-    return f"'{cell}" if _runs(cell.lstrip("'")) else cell
+def _escape_formula(cell: str) -> str:
+    """Put a quote before what a spreadsheet would run, and before what looks escaped already."""
+    return f"'{cell}" if _is_formula(cell.lstrip("'")) else cell
 
 
-def _undo(cell: str) -> str:
-    return cell[1:] if cell.startswith("'") and _runs(cell.lstrip("'")) else cell
+def _unescape_formula(cell: str) -> str:
+    return cell[1:] if cell.startswith("'") and _is_formula(cell.lstrip("'")) else cell

@@ -1,9 +1,8 @@
-"""What to ask an upstream about an entry, and how a description may name a company. Pure.
+"""What to search a source for, for each entry, and how a description may name a company. Pure.
 
-Whatever `monitors.matching.matcher` would match is asked for, with these exceptions: names that are only like a
-listed one, a
-spelling with other spaces that nobody listed (BABELSTREET), names of a `broad` portfolio, phrases that are weak or
-`search: false`, and CAGE codes, which USAspending does not know.
+Searches find whatever the matcher matches, with these exceptions: names that only resemble a listed one, spellings with
+other spaces that are not listed (BABELSTREET), names of a `broad` portfolio, phrases that are weak or `search: false`,
+and CAGE codes, which USAspending does not have.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ MIN_SEARCH_LENGTH = 7
 _OPERATORS = ("AND", "OR", "NOT")
 _BRACKETS = {")": "(", "]": "[", "}": "{"}
 _AT_AN_END = re.compile(r"^(?:AND|OR|NOT)\b|\b(?:AND|OR|NOT)$")
-# The spellings of a legal form; one that begins with another (INCORPORATED) is found with it.
+# The spellings of each legal form, without those that begin with another one (INCORPORATED).
 _SPELLED = {
     form: [raw for raw in LEGAL_FORMS if LEGAL_FORMS[raw] == form and (raw == form or not raw.startswith(form))]
     for form in LEGAL_FORMS.values()
@@ -37,16 +36,16 @@ _LOWERED = {
 
 
 def lower_strength(strength: Strength, portfolio: Portfolio) -> Strength:
-    """Return how much a company's name says in a description, given how much of its business is surveillance."""
+    """Return the strength of a company's name in a description, given its portfolio."""
     return _LOWERED[portfolio].get(strength, strength)
 
 
 def mentions(vendor: Vendor) -> tuple[tuple[Product, Portfolio], ...]:
-    """Return the ways a description may name the company, with their strength, and what the name says of the business.
+    """Return the phrases by which a description may name the company, each with the portfolio of its name.
 
-    A name of several distinctive words is strong. One word, or words many companies use, is medium: a person looks at
-    it, unless the entry lists the same words among its products with a strength of its own. Short ones are left out.
-    A mixed portfolio lowers both by one, and a broad one has no mentions: they would say nothing.
+    A name of several distinctive words is strong. One word, or words that many companies use, are medium, unless the
+    entry lists the same words among its products. Short names are left out. A mixed portfolio lowers the strength by
+    one, and a broad one has no mentions.
     """
     listed = {_no_spaces(product.phrase) for product in vendor.products}
     found: dict[str, tuple[Product, Portfolio]] = {}
@@ -64,12 +63,12 @@ def mentions(vendor: Vendor) -> tuple[tuple[Product, Portfolio], ...]:
 
 
 def _without_the(written: str) -> str:
-    """Return a name in upper case without a leading THE, which the matcher leaves out, too."""
+    """Return a name in upper case without a leading THE, as the matcher reads it."""
     return re.sub(r"^THE\s+(?=\w)", "", written.upper().strip())
 
 
 def _without_form(written: str) -> str:
-    """Return a name in upper case without THE and legal form, its punctuation kept: PEN-LINK, LIMITED -> PEN-LINK,"""
+    """Return a name in upper case without THE and legal form, with its punctuation: PEN-LINK, LIMITED -> PEN-LINK,"""
     whole = _without_the(written)
     name = parse_name(whole)
     words = whole.split()
@@ -82,19 +81,18 @@ def _without_form(written: str) -> str:
 
 
 def _spellings(text: str) -> set[str]:
-    """Return a text as written, without its punctuation, and with spaces for it; each with & for AND and vice versa."""
+    """Return a text as it is, without punctuation, and with spaces instead; each with & for AND and vice versa."""
     with_and = text.replace("&", " AND ")
     spelled = (text, re.sub(r"[^\w\s]", "", with_and), normalize_text(with_and))
     return {" ".join(each.split()) for one in spelled for each in (one, one.replace(" AND ", " & "))} - {""}
 
 
 def search_names(vendor: Vendor) -> tuple[str, ...]:
-    """Return what to ask an upstream whose recipient search looks for a substring and takes punctuation literally.
+    """Return the names for a recipient search that finds substrings and takes punctuation literally.
 
-    Legal forms are left out where what remains is distinctive (words of seven letters together, or one of six that is
-    not common); subsidiaries and parents are asked for too; a name that contains another one is dropped; nothing is
-    shorter than seven characters. A company with a broad portfolio is not asked for by name: its thousands of awards
-    would say nothing.
+    Legal forms are left out where the rest is distinctive (several words with seven letters, or one of six that is not
+    common). Subsidiaries and parents are included, names that contain another one are not. Names have seven characters
+    or more. A broad portfolio has no names, because its thousands of awards would say nothing.
     """
     wanted: set[str] = set()
     for written in _written_names(vendor):
@@ -108,13 +106,13 @@ def search_names(vendor: Vendor) -> tuple[str, ...]:
 
 
 def _written_names(vendor: Vendor) -> list[str]:
-    """Return every name by which a recipient or its parent may concern an entry."""
+    """Return every name by which a recipient or its parent may match an entry."""
     names = (*vendor.known_names, *vendor.subsidiaries, *vendor.parents)
     return [_without_the(known.name) for known in names if vendor.portfolio_of(known) is not Portfolio.BROAD]
 
 
 def fewest_names(names: Iterable[str]) -> tuple[str, ...]:
-    """Return names without those that contain another: a search for the shorter finds them too."""
+    """Return names without those that contain another one, which finds them, too."""
     kept: list[str] = []
     for name in sorted(set(names), key=len):
         if not any(shorter in name for shorter in kept):
@@ -123,10 +121,10 @@ def fewest_names(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def search_short_names(vendor: Vendor) -> tuple[str, ...]:
-    """Return the names that no text of `search_names` finds, for a search whose rows are compared with the whole name.
+    """Return the names that `search_names` does not find, for a search whose rows are compared with the whole name.
 
-    They are short or common words (`sources.names` says how rows are compared). One that the matcher takes only with
-    its legal form is asked for with that form, or with a comma, whatever follows it.
+    They are short or common words (`sources.names` says how rows are compared). A name that the matcher accepts only
+    with its legal form is searched with that form, or with a comma after it.
     """
     found_by = search_names(vendor)
     cores = {
@@ -145,7 +143,7 @@ def search_short_names(vendor: Vendor) -> tuple[str, ...]:
 
 
 def _whole_names(written: str) -> dict[str, str]:
-    """Return texts, one of which stands in whatever the matcher takes for a name, and the name's core for each."""
+    """Return texts, one of which is in every spelling that matches a name, with the name's core for each."""
     bare, name = _without_form(written).rstrip(" ,"), parse_name(written)
     if name is None:
         return {}
@@ -159,10 +157,9 @@ def _whole_names(written: str) -> dict[str, str]:
 
 
 def query_error(product: Product) -> str:
-    """Return why the query parser of an upstream could not read a phrase and what to do, "" if it can or need not.
+    """Return why a query parser cannot read a phrase and what to do, "" if it can or the phrase is not sent.
 
-    It takes AND, OR and NOT for operators, which need a word on either side, and brackets and quotes for pairs. Phrases
-    that are never sent need not be read.
+    To the parser AND, OR and NOT are operators, which need a word on either side, and brackets and quotes are pairs.
     """
     words = normalize_text(product.phrase).split()
     if not _is_sent(product) or not words:
@@ -182,7 +179,7 @@ def _is_sent(product: Product) -> bool:
 
 
 def _without_counterpart(phrase: str) -> str:
-    """Return a bracket or double quote that stands alone, "" if none does."""
+    """Return a bracket or double quote without its counterpart, "" if there is none."""
     opened: list[str] = []
     for mark in filter("()[]{}".__contains__, phrase):
         if mark not in _BRACKETS:
@@ -195,17 +192,17 @@ def _without_counterpart(phrase: str) -> str:
 
 
 def search_phrases(vendor: Vendor) -> tuple[str, ...]:
-    """Return what to ask an upstream whose keyword search looks for words (at least 3 characters) in descriptions.
+    """Return the phrases for a keyword search in descriptions, of three characters or more.
 
-    Strong and medium phrases, and the vendor's own names as they are listed; no phrase that `query_error` refuses.
+    They are the strong and medium phrases without a `query_error`, and the vendor's own names as listed.
     """
-    asked = [product for product in vendor.products if not query_error(product)]
-    asked += [mention for mention, _ in mentions(vendor)]
-    wanted = {product.phrase.upper() for product in asked if _is_sent(product)}
+    products = [product for product in vendor.products if not query_error(product)]
+    products += [mention for mention, _ in mentions(vendor)]
+    wanted = {product.phrase.upper() for product in products if _is_sent(product)}
     no_spaces = {_no_spaces(phrase) for phrase in wanted}
     names = (_without_form(known.name).strip(" ,.") for known in vendor.known_names)
     wanted |= {name for name in names if _no_spaces(name) in no_spaces}
-    # Of a name no word can be left out; only in capitals are they operators.
+    # A name needs all its words; AND, OR and NOT are operators only in capitals.
     spelled = {_AT_AN_END.sub(lambda found: found[0].lower(), each) for phrase in wanted for each in _spellings(phrase)}
     return fewest_phrases(phrase for phrase in spelled if len(phrase) >= MIN_PHRASE_LENGTH)
 
@@ -215,10 +212,9 @@ def _no_spaces(text: str) -> str:
 
 
 def fewest_phrases(phrases: Iterable[str]) -> tuple[str, ...]:
-    """Return phrases without those that find nothing more.
+    """Return phrases without those that find nothing more than another one.
 
-    Two are the same to the index's tokenizer (MPH-900, MPH 900), one holds all words of another in order, or is its
-    plural.
+    That is a phrase with the same tokens (MPH-900, MPH 900), with all words of another in order, or its plural.
     """
     by_words: dict[tuple[str, ...], str] = {}
     for phrase in sorted(phrases, key=lambda phrase: (len(re.sub(r"[\w &]", "", phrase)), len(phrase), phrase)):

@@ -140,7 +140,7 @@ def rematch(context: typer.Context) -> None:
     changes += [(vendor, f"-{count}") for vendor, count in sorted(report.lost.items())]
     if changes:
         console().print(table("New and lost matches", ("Vendor", "Awards"), changes, right=("Awards",)))
-    typer.echo(f"{report.awards} awards matched; {_published(report.told)}")
+    typer.echo(f"{report.awards} awards matched; {_published(report.published)}")
 
 
 def _published(count: int) -> str:

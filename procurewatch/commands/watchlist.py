@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from feeds.text import one_line
 from monitors.matching.lint import RecordTexts, lint_watchlist
 from monitors.normalize import normalize_text
-from monitors.runs.preview import Preview, Span, in_words, preview
+from monitors.runs.preview import Preview, Span, describe, preview
 from monitors.watchlist.csv_io import name_text, read_spreadsheet
 from monitors.watchlist.loader import load_watchlist, read_categories, read_entries, read_entry, read_file
 from monitors.watchlist.model import Evidence, Strength, Vendor
@@ -167,7 +167,7 @@ def _stored(session: Session) -> Iterator[Award | Publication]:
 
 def _print_preview(shown: Preview, span: Span) -> None:
     out = console()
-    out.print(plain(in_words(shown, span)))
+    out.print(plain(describe(shown, span)))
     rows = (
         (match.band, award.recipient.name, str(award.signed or "not stated"), award.piid, match.reason)
         for award, match in sorted(shown.examples, key=lambda each: -each[1].score)

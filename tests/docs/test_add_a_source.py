@@ -129,10 +129,10 @@ def test_the_source_of_the_page_notices_what_is_wrong(tmp_path: Path) -> None:
     with city(tmp_path) as (upstream, app_context, source):
         assert app_context.poll(source, date(2026, 11, 18), ignore).status is RunStatus.BASELINE_SEEDED
         upstream.count = 5
-        assert "notices (1 of 5 rows came)" in app_context.poll(source, date(2026, 11, 19), ignore).message
+        assert "notices (1 of 5 rows received)" in app_context.poll(source, date(2026, 11, 19), ignore).message
         upstream.count = 0
         upstream.notices = [{**NOTICE, "version": "2", "title": ""}]
         assert app_context.poll(source, date(2026, 11, 20), ignore).status is RunStatus.SOURCE_CHANGED
         upstream.notices = []
         empty = app_context.poll(source, date(2026, 11, 21), ignore)
-        assert (empty.status, "what always exists" in empty.message) == (RunStatus.SOURCE_CHANGED, True)
+        assert (empty.status, "always exists" in empty.message) == (RunStatus.SOURCE_CHANGED, True)

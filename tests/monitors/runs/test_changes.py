@@ -298,7 +298,7 @@ def test_a_round_sum_is_told_once_and_only_the_largest(tmp_path: Path) -> None:
 
 
 IMPOSSIBLE: list[tuple[Callable[[Award], Award], str]] = [
-    (lambda award: replace(award, obligated=Decimal("300_000_000_000")), "larger than any contract there was"),
+    (lambda award: replace(award, obligated=Decimal("300_000_000_000")), "larger than any contract ever was"),
     (lambda award: replace(award, piid="1234567", obligated=Decimal("1234567.00")), "the digits of its own award"),
     (
         lambda award: replace(award, solicitation="7654321", ceiling=Decimal("7654321.00")),

@@ -254,7 +254,7 @@ def test_a_shortfall_is_a_failed_step(app_context: AppContext) -> None:
     source.short = {"phrases"}
     report = poll(app_context, source, 1)
     assert report.status is RunStatus.INCOMPLETE
-    assert "phrases in descriptions (7 of 10 rows came)" in report.message
+    assert "phrases in descriptions (7 of 10 rows received)" in report.message
     source.short = set()
     poll(app_context, source, 2)
     assert source.asked[0][0] == "phrases"
@@ -364,7 +364,7 @@ def test_what_failed_is_tried_again_even_while_the_data_has_not_changed(app_cont
     source.failing = {}
     healed = poll(app_context, source, 1)
     assert healed.status is RunStatus.NEW
-    assert healed.message.endswith("; only what had failed was asked for again")
+    assert healed.message.endswith("; only failed steps were read again")
     assert [name for name, _, _ in source.asked] == ["names"]
 
 

@@ -49,7 +49,7 @@ def test_an_unchanged_watchlist_changes_nothing(database_url: str, tmp_path: Pat
         poll(app_context)
         before = dump(app_context.database, moments=True)
         report = matched_anew(app_context)
-        assert (report.awards > 10, report.told, report.gained, report.lost) == (True, 0, {}, {})
+        assert (report.awards > 10, report.published, report.gained, report.lost) == (True, 0, {}, {})
         assert dump(app_context.database, moments=True) == before
 
 
@@ -69,8 +69,8 @@ def test_a_new_vendor_gains_what_is_stored_and_feeds_get_its_newest(database_url
                 after = {event.id for event in find_events(session, Query(), 1000)}
         assert report.gained["the-reseller"] == stored > 5
         assert before <= after
-        assert len(after - before) == report.told <= 3
-        assert (again.told, again.gained, again.lost) == (0, {}, {})
+        assert len(after - before) == report.published <= 3
+        assert (again.published, again.gained, again.lost) == (0, {}, {})
 
 
 def test_a_vendor_taken_off_loses_its_matches_but_not_its_awards(tmp_path: Path) -> None:

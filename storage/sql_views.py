@@ -142,32 +142,31 @@ def _field_sql(field: RecordField) -> str:
             return f"r.{field.name}"
 
 
-SIGNED = "the day on which it was signed"
-SOURCE = "the source that says so"
+SIGNED = "date signed"
+SOURCE = "the source of this row"
 FIRST_SEEN = "when Procurewatch first saw it, UTC"
-KEY = "the award or publication: the key that all views share"
+KEY = "key of the award or publication, shared by all views"
 PAGE = "the official page"
 
 AWARDS_VIEW = View(
     "awards",
-    "A contract, order, vehicle or grant that concerns somebody on the watchlist, as its sources tell it now.",
+    "A contract, order, ordering contract or grant with a published match, in its current version.",
     (Column("record_key", KEY, "r.key"), *_record_columns(PUBLICATION_ONLY), Column("official_page", PAGE, "r.url")),
     f"FROM record AS r WHERE r.category IN ({_quoted(AWARDS)}) AND {_is_public('r.key')}",
 )
 ACTIONS_VIEW = View(
     "actions",
-    "A signature on an award: the base award or a modification. What each obligates may be added up; an action that "
-    "its source has taken back is left out.",
+    "The base award or a modification of it. Obligations can be added up. Actions deleted at the source are left out.",
     (
         Column("action_key", "the action's own key", "a.key"),
         Column("record_key", KEY, "a.award_key"),
         Column("modification", "number of the modification; 0 is the base award", "a.modification"),
         Column("signed", SIGNED, "a.signed"),
         _fiscal_year("a.signed"),
-        _dollars("obligation", "what this action obligates, below zero what it takes back", "a.obligation_cents"),
+        _dollars("obligation", "amount obligated by this action; negative if de-obligated", "a.obligation_cents"),
         Column("action_type", "code of the reason for a modification", "a.action_type"),
         Column("action_type_text", "that code in words", "a.action_type_text"),
-        Column("description", "what it is for, as the source writes it", "a.description"),
+        Column("description", "description, in the source's words", "a.description"),
         Column("source", SOURCE, "a.source"),
         Column("first_seen", FIRST_SEEN, "a.first_seen"),
     ),
@@ -175,31 +174,28 @@ ACTIONS_VIEW = View(
 )
 PUBLICATIONS_VIEW = View(
     "publications",
-    "Something published about an award or a plan to buy: an announcement, a notice, a subaward, an AI use case, a "
-    "document. Its amounts are never added to those of awards.",
+    "An announcement, notice, subaward, AI use case or document. Never add its amounts to those of awards.",
     (
         Column("record_key", KEY, "r.key"),
         *_record_columns(AWARD_ONLY),
-        Column(
-            "amounts", "the amounts it states, JSON: meaning, dollars, whether shared by several awardees", "r.amounts"
-        ),
+        Column("amounts", "its amounts, JSON: meaning, dollars, whether several awardees share it", "r.amounts"),
         Column("official_page", PAGE, "r.url"),
     ),
     f"FROM record AS r WHERE r.category IN ({_quoted(PUBLICATIONS)}) AND {_is_public('r.key')}",
 )
 MATCHES_VIEW = View(
     "matches",
-    "A record and a vendor (or topic) of the watchlist that it concerns; one record may concern several.",
+    "A record and a vendor (or topic) of the watchlist that it matches; a record may match several.",
     (
         Column("record_key", KEY, "m.record_key"),
         Column("vendor_id", "the vendor's id on the watchlist: clearview-ai", "m.vendor_id"),
         Column("vendor_name", "its name", "m.vendor_name"),
-        Column("category", "the kind of technology: face-recognition", "m.vendor_category"),
-        Column("score", "how sure the match is, from 0 to 1", "m.score"),
+        Column("category", "the technology: face-recognition", "m.vendor_category"),
+        Column("score", "score of the match, from 0 to 1", "m.score"),
         Column("reason", "why it matched, in one sentence", "m.reason"),
         Column(
             "via_reseller",
-            "1 if the company that is paid is not the vendor, else 0",
+            "1 if the recipient is not the vendor, else 0",
             "CASE WHEN m.via_reseller THEN 1 ELSE 0 END",
         ),
         Column("first_seen", "when it first matched, UTC", "m.first_seen"),
@@ -208,30 +204,30 @@ MATCHES_VIEW = View(
 )
 EVENTS_VIEW = View(
     "events",
-    "Something that happened and that feeds have told.",
+    "A published event: an entry of the feeds.",
     (
-        Column("event_id", "its id, for ever the same", "e.id"),
+        Column("event_id", "its permanent id", "e.id"),
         Column("record_key", KEY, "e.record_key"),
         Column("action_key", "the action it is about, empty if none", "e.action_key"),
         Column("kind", f"one of {', '.join(sorted(kind.value for kind in EventKind))}", "e.kind"),
         _dollars("amount", "the amount it is about", "e.amount_cents"),
         Column("signed", SIGNED, "e.signed"),
-        Column("published", "the day on which the source carried it, YYYY-MM-DD", "e.published"),
-        Column("old_value", "what it was before, in words", "e.old_value"),
-        Column("new_value", "what it is now, in words", "e.new_value"),
-        Column("first_seen", "when feeds told it, UTC", "e.first_seen"),
+        Column("published", "date on which the source published it, YYYY-MM-DD", "e.published"),
+        Column("old_value", "the value before, as text", "e.old_value"),
+        Column("new_value", "the value after, as text", "e.new_value"),
+        Column("first_seen", "when it was published in feeds, UTC", "e.first_seen"),
     ),
     f"FROM event AS e WHERE e.is_published"
     f" AND ({_is_public('e.record_key')} OR e.kind = '{EventKind.WITHDRAWN.value}')",
 )
 LINKS_VIEW = View(
     "links",
-    "A publication and the award it is about. The award need not be among those of awards.",
+    "A publication and the award it is about. The award may be missing from awards.",
     (
         Column("publication_key", "record_key of the publication", "l.record_key"),
         Column("award_key", "record_key of the award", "l.award_key"),
-        Column("confidence", "how sure, from 0 to 1; 1 where the source itself names the award", "l.confidence"),
-        Column("reason", "why they belong together", "l.reason"),
+        Column("confidence", "confidence from 0 to 1; 1 if the source names the award", "l.confidence"),
+        Column("reason", "the reason for the link", "l.reason"),
         Column("first_seen", FIRST_SEEN, "l.first_seen"),
     ),
     f"FROM link AS l WHERE {_is_public('l.record_key')} AND ({_is_public('l.award_key')}"
@@ -239,14 +235,14 @@ LINKS_VIEW = View(
 )
 SOURCE_RECORDS_VIEW = View(
     "source_records",
-    "What one source says of an award; where sources differ, here is who says what.",
+    "One source's version of an award.",
     (
         Column("record_key", KEY, "s.record_key"),
         Column("source", SOURCE, "s.source"),
-        Column("facts", "what it says, JSON; amounts are US dollars", "s.facts"),
-        Column("source_modified", "the day on which the source last changed it, YYYY-MM-DD", "s.modified"),
-        Column("deleted_on", "the day on which the source dropped the award, YYYY-MM-DD", "s.deleted_on"),
-        Column("deletion_reason", "why it did", "s.deletion_reason"),
+        Column("facts", "the source's values, JSON; amounts are US dollars", "s.facts"),
+        Column("source_modified", "date of the source's last change, YYYY-MM-DD", "s.modified"),
+        Column("deleted_on", "date on which the source deleted the award, YYYY-MM-DD", "s.deleted_on"),
+        Column("deletion_reason", "the reason for the deletion", "s.deletion_reason"),
         Column("first_seen", FIRST_SEEN, "s.first_seen"),
         Column("last_changed", "when Procurewatch last saw it change, UTC", "s.last_changed"),
         Column("official_page", PAGE, "s.url"),
@@ -255,15 +251,15 @@ SOURCE_RECORDS_VIEW = View(
 )
 EVIDENCE_VIEW = View(
     "raw_evidence",
-    "An answer of a source that is kept as proof: where and when it was received, and its hash.",
+    "A stored response of a source: where and when it was received, and its hash.",
     (
         Column("record_key", KEY, "e.record_key"),
         Column("sha256", "the hash of its bytes", "e.sha256"),
-        Column("size", "its size, bytes", "p.size"),
-        Column("content_type", "what kind of file it is", "p.content_type"),
-        Column("url", "the address that was asked", "e.url"),
-        Column("request", "what was sent with it, empty for a plain GET", "e.request"),
-        Column("source", "the source that was asked", "e.source"),
+        Column("size", "its size in bytes", "p.size"),
+        Column("content_type", "its media type", "p.content_type"),
+        Column("url", "the requested URL", "e.url"),
+        Column("request", "the request body, empty for GET", "e.request"),
+        Column("source", "the source", "e.source"),
         Column("retrieved_at", "when it was received, UTC", "e.retrieved_at"),
     ),
     f"FROM evidence AS e JOIN payload AS p ON p.sha256 = e.sha256 WHERE {_is_public('e.record_key')}",
@@ -273,19 +269,21 @@ _LATEST = (
 )
 SOURCES_VIEW = View(
     "sources",
-    "A source that has been polled, and how it is.",
+    "A source that has been polled, and its health.",
     (
         Column("source", "its name", "r.source"),
-        Column("last_polled", "when it was last asked, UTC", "max(r.started)"),
-        Column("last_status", "how that ended: new, nothing new, source unreachable ...", _LATEST.format("l.status")),
+        Column("last_polled", "start of the last poll, UTC", "max(r.started)"),
+        Column(
+            "last_status", "status of that poll: new, nothing new, source unreachable ...", _LATEST.format("l.status")
+        ),
         Column(
             "last_good",
-            "when it last answered as it should, UTC",
+            "start of the last successful poll, UTC",
             f"max(CASE WHEN r.status IN ({_quoted(GOOD_STATUSES)}) THEN r.started END)",
         ),
         Column(
             "incident_since",
-            "since when it cannot be read, UTC; empty if it can",
+            "start of the current outage, UTC; empty if there is none",
             "(SELECT min(i.began) FROM incident AS i WHERE i.source = r.source AND i.ended IS NULL)",
         ),
     ),

@@ -19,7 +19,7 @@ from tests.procurewatch.site import fill
 DOCUMENTATION = (Path(__file__).parents[2] / "docs" / "querying-sql.md").read_text()
 QUERIES = re.findall(r"```sql\n((?:select|with).*?)\n```", DOCUMENTATION, re.DOTALL)
 PORTABLE = re.findall(
-    r"```sql\n((?:select|with).*?)\n```", DOCUMENTATION.partition("## More to ask")[2].partition("\n## ")[0], re.DOTALL
+    r"```sql\n((?:select|with).*?)\n```", DOCUMENTATION.partition("## More queries")[2].partition("\n## ")[0], re.DOTALL
 )
 NEEDS_TWO_SOURCES = "having count(*) > 1"
 

@@ -22,8 +22,8 @@ EXAMPLES = (
     ExampleQuery(
         "who-sells",
         "Who sells face recognition to DHS?",
-        "Each vendor, who is paid, and which part of the department buys. category: face-recognition if left empty; "
-        "department: 070, Homeland Security, if left empty.",
+        "Vendors, recipients and buying agencies. Default category: face-recognition. "
+        "Default department: 070 (Homeland Security).",
         """
 select
   m.vendor_name as vendor,
@@ -44,7 +44,7 @@ order by obligated desc
     ExampleQuery(
         "de-obligated",
         "What was de-obligated last year?",
-        "Money that was taken back, the most first. since: twelve months before the newest action, if left empty.",
+        "De-obligations, largest first. Default since: twelve months before the newest action.",
         """
 select
   c.signed,
@@ -67,8 +67,7 @@ order by c.obligation
     ExampleQuery(
         "first-purchases",
         "What did each agency buy first?",
-        "The first award of each vendor to each part of a department that is stored here, newest first. Earlier ones "
-        "may not have been asked for.",
+        "The first stored award of each vendor by each agency, newest first. Earlier awards may not be stored.",
         """
 select agency, vendor, first_signed, recipient, obligated, description, record_key, official_page
 from (
@@ -92,8 +91,8 @@ order by first_signed desc, agency, vendor
     ),
     ExampleQuery(
         "spending-by-year",
-        "What is obligated in each fiscal year, to whom?",
-        "What actions obligate, by the vendor that they concern. An award that concerns two vendors counts under both.",
+        "How much is obligated per fiscal year and vendor?",
+        "Obligations by vendor. An award that matches two vendors counts for both.",
         """
 select
   c.fiscal_year,
@@ -111,7 +110,7 @@ order by c.fiscal_year desc, obligated desc
     ExampleQuery(
         "resellers",
         "Through whom are vendors bought?",
-        "Companies that are paid for what somebody else makes.",
+        "Recipients that sell another company's products.",
         """
 select
   a.recipient_name as reseller,
@@ -129,8 +128,8 @@ order by obligated desc
     ),
     ExampleQuery(
         "what-is-new",
-        "What have feeds told lately?",
-        "The newest events, with who they concern.",
+        "What is new?",
+        "The newest published events and their vendors.",
         """
 select
   e.first_seen,

@@ -1,4 +1,4 @@
-"""docs/sources.md tells of every source there is, and of no other, what its code says too."""
+"""docs/sources.md describes every source, and agrees with its code."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_every_source_has_its_section() -> None:
 def test_a_section_says_what_the_code_says(name: str) -> None:
     source, (title, text) = SOURCES[name], SECTIONS[name]
     assert title == source.title
-    for label in ("Brings", "Key and quota", "Lag", "Cannot tell"):
+    for label in ("Contains", "Key and quota", "Delay", "Not included"):
         assert f"- **{label}**: " in text
     assert ("**Key and quota**: none" in text) == (source.api_key_header is None)
     if isinstance(source, FileSource):

@@ -1,7 +1,7 @@
-"""How to cite what is shown: what is claimed, who says so and where, when it was retrieved, and the hash of the proof.
+"""Citations of awards, events and searches, in four formats.
 
-A citation is made once (of an award, an event or a search) and written in the form that is wanted. Each form escapes
-what comes from outside in its own way.
+A citation states the claim, the agency and source, the retrieval time and the hashes of the stored evidence. Each
+format escapes source text in its own way.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from feeds.urls import award_page_name, event_anchor, official_page
 from storage.models import StoredEvent, StoredEvidence, StoredRecord
 
 MAX_HASHES = 5
-_LONGEST_QUOTE = 200
+_MAX_QUOTE_LENGTH = 200
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Citation:
-    """What is cited, cleaned but not escaped, each field on one line.
+    """The parts of a citation, cleaned but not escaped, each on one line.
 
-    `key` is the same for ever, of ASCII letters, digits, dashes and underscores. `author` is the agency that says so,
-    `publisher` the source. `dated` is the day of what is cited, `retrieved` when the source was asked (UTC). `url` is
-    the source's page, `our_url` ours ("" without a site). `hashes` are SHA-256 of the stored answers, the newest first,
-    of `proofs` in all.
+    `key` is permanent and consists of ASCII letters, digits, dashes and underscores. `author` is the agency,
+    `publisher` the source. `dated` is the award's, event's or search's date, `retrieved` the time of retrieval (UTC).
+    `url` is the source's page, `our_url` ours ("" without a site). `hashes` are the SHA-256 of the newest of
+    `evidence_count` stored responses, newest first.
     """
 
     key: str
@@ -45,28 +45,28 @@ class Citation:
     url: str
     our_url: str = ""
     hashes: tuple[str, ...] = ()
-    proofs: int = 0
+    evidence_count: int = 0
 
 
 def cite_award(
     record: StoredRecord, evidence: Sequence[StoredEvidence], *, publisher: str = "", our_url: str = ""
 ) -> Citation:
-    """Return the citation of an award or a publication as last retrieved.
+    """Return the citation of an award or publication as last retrieved.
 
     Args:
-        publisher: whom to cite; the name of the source if it is "".
-        our_url: the address of the award's page.
+        publisher: the source as citations name it; "" for its short name.
+        our_url: the URL of the award's page.
     """
     dated = record.signed or record.published
-    return _of_record(record, evidence, publisher, our_url, title=_award_title(record), dated=dated)
+    return _cite_record(record, evidence, publisher, our_url, title=_award_title(record), dated=dated)
 
 
 def cite_event(
     event: StoredEvent, evidence: Sequence[StoredEvidence], *, publisher: str = "", our_url: str = ""
 ) -> Citation:
-    """Return the citation of one thing that happened to an award; `our_url` is the entry's permalink."""
+    """Return the citation of an event; `our_url` is its permalink."""
     title, number = title_for(event), shorten_name(event.record.piid)
-    return _of_record(
+    return _cite_record(
         event.record,
         evidence,
         publisher,
@@ -81,17 +81,17 @@ def cite_search(description: str, found: str, searched_at: datetime, url: str) -
     """Return the citation of a search.
 
     Args:
-        description: the search in words.
+        description: the search in words, such as "with “cellebrite”"; "everything" for all records.
         found: how many records it found, such as "3 records".
         searched_at: when (UTC): the same search may find more later.
         url: the absolute URL of the search, "" without a site.
     """
-    words = shorten(one_line(description), _LONGEST_QUOTE) or "everything"
+    about = "" if description == "everything" else f" {shorten(one_line(description), _MAX_QUOTE_LENGTH)}"
     digest = hashlib.sha256(clean(description).encode()).hexdigest()[:16]
     return Citation(
         key=f"procurewatch-search-{digest}-{to_utc(searched_at):%Y%m%d}",
         author="Procurewatch",
-        title=f"Search of federal procurement records for {words}: {found} found",
+        title=f"Search of federal procurement records{about}: {found} found",
         publisher="Procurewatch",
         dated=to_utc(searched_at).date(),
         retrieved=searched_at,
@@ -100,31 +100,31 @@ def cite_search(description: str, found: str, searched_at: datetime, url: str) -
 
 
 def as_text(citation: Citation) -> str:
-    """Return one paragraph of plain text, with what the claim rests on."""
+    """Return one paragraph of plain text."""
     return " ".join(
         [
-            _ended(citation.author),
-            _ended(citation.title),
-            _ended(citation.publisher),
-            *_where(citation),
-            *_proof(citation),
+            _sentence(citation.author),
+            _sentence(citation.title),
+            _sentence(citation.publisher),
+            *_source(citation),
+            *_evidence(citation),
         ]
     )
 
 
 def as_markdown(citation: Citation) -> str:
-    """Return one line of Markdown (CommonMark): the title as a link, the source, the dates and the hashes."""
+    """Return one line of CommonMark, with the title as a link."""
     title = _markdown(citation.title)
     linked = f"[{title}](<{_bracketed(citation.url)}>)" if citation.url else title
-    ours = f" ([kept copy](<{_bracketed(citation.our_url)}>))" if citation.our_url else ""
+    ours = f" ([archived copy](<{_bracketed(citation.our_url)}>))" if citation.our_url else ""
     hashes = ", ".join(f"`{digest}`" for digest in citation.hashes)
-    proof = f" SHA-256 of the evidence: {hashes}{_further(citation)}." if hashes else ""
+    proof = f" SHA-256 of the evidence: {hashes}{_earlier(citation)}." if hashes else ""
     retrieved = f"retrieved {format_time(citation.retrieved)}{ours}."
     return f"{_markdown(citation.author)}: {linked}. {_markdown(citation.publisher)}, {retrieved}{proof}"
 
 
 def as_bibtex(citation: Citation) -> str:
-    """Return a BibTeX entry: @misc with `url` and `urldate`, which BibLaTeX knows too. Text is escaped for TeX."""
+    """Return a BibTeX @misc entry with `url` and `urldate`, as BibLaTeX reads them."""
     fields = {
         "author": f"{{{_tex(citation.author)}}}",
         "title": f"{{{_tex(citation.title)}}}",
@@ -132,16 +132,16 @@ def as_bibtex(citation: Citation) -> str:
         "year": f"{citation.dated:%Y}" if citation.dated else "",
         "url": _bracketed(citation.url),
         "urldate": to_utc(citation.retrieved).date().isoformat(),
-        "note": _tex(" ".join([*_retrieved(citation), *_proof(citation)])),
+        "note": _tex(" ".join([*_retrieved(citation), *_evidence(citation)])),
     }
     lines = [f"  {field} = {{{value}}}," for field, value in fields.items() if value]
     if citation.dated:
-        lines.insert(4, f"  month = {_MONTHS[citation.dated.month - 1]},")  # a macro of every style: without braces
+        lines.insert(4, f"  month = {_MONTHS[citation.dated.month - 1]},")  # a macro, so without braces
     return "\n".join([f"@misc{{{citation.key},", *lines, "}", ""])
 
 
 def as_csl_json(citation: Citation) -> str:
-    """Return a list of one item of CSL-JSON, as Zotero and pandoc read it."""
+    """Return CSL-JSON, a list of one item, for Zotero and pandoc."""
     retrieved = to_utc(citation.retrieved)
     item: dict[str, object] = {
         "id": citation.key,
@@ -151,7 +151,7 @@ def as_csl_json(citation: Citation) -> str:
         "container-title": citation.publisher,
         "accessed": {"date-parts": [[retrieved.year, retrieved.month, retrieved.day]]},
         "URL": citation.url,
-        "note": " ".join([*_retrieved(citation), *_proof(citation)]),
+        "note": " ".join([*_retrieved(citation), *_evidence(citation)]),
     }
     if citation.dated:
         item["issued"] = {"date-parts": [[citation.dated.year, citation.dated.month, citation.dated.day]]}
@@ -159,7 +159,7 @@ def as_csl_json(citation: Citation) -> str:
 
 
 class CitationFormat(StrEnum):
-    """What a citation can be written as."""
+    """A format of citations."""
 
     TEXT = "text"
     MARKDOWN = "markdown"
@@ -183,21 +183,21 @@ _LABELS = {
 
 @dataclass(frozen=True, slots=True)
 class FormattedCitation:
-    """A citation in one form, for a page: its form, that form's label for people, and the text."""
+    """A citation in one format, with the format's label for readers."""
 
-    form: CitationFormat
+    format: CitationFormat
     label: str
     text: str
 
 
 def format_citation(citation: Citation) -> tuple[FormattedCitation, ...]:
-    """Return a citation in every form, plain text first."""
+    """Return a citation in every format, plain text first."""
     return tuple(
-        FormattedCitation(form, _LABELS[form], write(citation).rstrip("\n")) for form, write in CITATION_WRITERS.items()
+        FormattedCitation(fmt, _LABELS[fmt], write(citation).rstrip("\n")) for fmt, write in CITATION_WRITERS.items()
     )
 
 
-def _of_record(
+def _cite_record(
     record: StoredRecord,
     evidence: Sequence[StoredEvidence],
     publisher: str,
@@ -207,8 +207,8 @@ def _of_record(
     title: str,
     dated: date | None,
 ) -> Citation:
-    proofs = sorted(evidence, key=lambda proof: proof.retrieved_at, reverse=True)
-    hashes = tuple(dict.fromkeys(proof.sha256 for proof in proofs))
+    newest_first = sorted(evidence, key=lambda item: item.retrieved_at, reverse=True)
+    hashes = tuple(dict.fromkeys(item.sha256 for item in newest_first))
     suffix = f"-{key}" if key else ""
     return Citation(
         key=f"procurewatch-{award_page_name(record.key)}{suffix}",
@@ -216,11 +216,11 @@ def _of_record(
         title=title,
         publisher=publisher or shorten_name(record.source),
         dated=dated,
-        retrieved=proofs[0].retrieved_at if proofs else record.last_changed,
+        retrieved=newest_first[0].retrieved_at if newest_first else record.last_changed,
         url=official_page(record),
         our_url=one_line(our_url),
         hashes=hashes[:MAX_HASHES],
-        proofs=len(hashes),
+        evidence_count=len(hashes),
     )
 
 
@@ -234,43 +234,43 @@ def _award_title(record: StoredRecord) -> str:
         if record.obligated is not None and not record.amount_warning
         else ""
     )
-    quoted = shorten(one_line(record.description), _LONGEST_QUOTE)
+    quoted = shorten(one_line(record.description), _MAX_QUOTE_LENGTH)
     described = f": \N{LEFT DOUBLE QUOTATION MARK}{quoted}\N{RIGHT DOUBLE QUOTATION MARK}" if quoted else ""
     return f"{what[:1].upper()}{what[1:]}{under}{to}{paid}{described}"
 
 
-def _ended(text: str) -> str:
+def _sentence(text: str) -> str:
     return text if text.endswith((".", "?", "!")) else f"{text}."
 
 
-def _where(citation: Citation) -> list[str]:
+def _source(citation: Citation) -> list[str]:
     dated = [f"Dated {format_date(citation.dated)}."] if citation.dated else []
-    link = [f"{citation.url} ."] if citation.url else []  # apart from the full stop, which is no part of the address
+    link = [f"{citation.url} ."] if citation.url else []  # the space keeps the full stop out of the link
     return [*dated, *link, *_retrieved(citation)]
 
 
 def _retrieved(citation: Citation) -> list[str]:
-    ours = f" Kept copy: {citation.our_url} ." if citation.our_url else ""
+    ours = f" Archived copy: {citation.our_url} ." if citation.our_url else ""
     return [f"Retrieved {format_time(citation.retrieved)} by Procurewatch.{ours}"]
 
 
-def _proof(citation: Citation) -> list[str]:
+def _evidence(citation: Citation) -> list[str]:
     hashes = ", ".join(citation.hashes)
-    return [f"SHA-256 of the evidence: {hashes}{_further(citation)}."] if hashes else []
+    return [f"SHA-256 of the evidence: {hashes}{_earlier(citation)}."] if hashes else []
 
 
-def _further(citation: Citation) -> str:
-    more = citation.proofs - len(citation.hashes)
-    return f" and {pluralize(more, 'earlier answer')}" if more > 0 else ""
+def _earlier(citation: Citation) -> str:
+    more = citation.evidence_count - len(citation.hashes)
+    return f" and {pluralize(more, 'earlier response')}" if more > 0 else ""
 
 
 def _markdown(text: str) -> str:
-    # A backslash before any ASCII punctuation makes it plain (CommonMark 2.4); letters stay as they are.
+    # A backslash escapes ASCII punctuation (CommonMark 2.4).
     return re.sub(r"([\\`*_{}\[\]()<>#|~!&$@:])", r"\\\1", text)
 
 
 def _bracketed(url: str) -> str:
-    """Return an address without what would end a <link> or a {field}."""
+    """Return a URL without characters that would end a <link> or a {field}."""
     return "".join(quote(character) if character in ' <>{}\\"|^`' else character for character in one_line(url))
 
 

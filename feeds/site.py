@@ -16,7 +16,7 @@ from feeds.feed import EPOCH, FeedMeta, feed_id
 from feeds.formats.atom_rss import write_feed
 from feeds.formats.opml import Outline, write_opml
 from feeds.pages.award import RecordPage, render_award
-from feeds.pages.index import GROUPS, FeedRow, LatestEntry, render_index
+from feeds.pages.index import GROUPS, FeedRow, render_index
 from feeds.pages.page_context import PageContext
 from feeds.urls import FeedFormat, FeedKind
 from storage.models import StoredEvent, StoredRecord
@@ -132,18 +132,18 @@ class Site:
 
     def _index(self) -> bytes:
         everything = (event for spec in self.catalog.feeds if spec.kind is FeedKind.ALL for event in spec.events)
-        newest = in_feed_order(self._entry(event) for event in everything)[:LATEST_ON_INDEX]
+        entries = (entry_for(event, self._page_of) for event in everything)
         return render_index(
             PageContext(site=self.catalog.title),
             [_row(spec) for spec in self.catalog.feeds],
-            [LatestEntry(entry=entry, href=self._page_of(entry)) for entry in newest],
+            in_feed_order(entries)[:LATEST_ON_INDEX],
             today=self.catalog.today,
         )
 
-    def _page_of(self, entry: Entry) -> str:
-        if entry.record_key not in self.catalog.awards:
-            return entry.official_url
-        return f"{urls.award_path(entry.record_key)}#{urls.event_anchor(entry.id)}"
+    def _page_of(self, event: StoredEvent) -> str:
+        """Return the link from the index page to an event: its award's page, else the official page."""
+        has_page = event.record.key in self.catalog.awards
+        return urls.event_path(event) if has_page else urls.official_page(event.record)
 
     def _opml(self) -> bytes:
         base = self.catalog.base_url
@@ -172,16 +172,9 @@ class Site:
 
 
 def _row(spec: FeedSpec) -> FeedRow:
-    return FeedRow(
-        kind=spec.kind,
-        title=spec.title,
-        page=urls.feed_page(spec.kind, spec.slug),
-        atom=urls.feed_path(spec.kind, spec.slug, FeedFormat.ATOM),
-        rss=urls.feed_path(spec.kind, spec.slug, FeedFormat.RSS),
-        json=urls.feed_path(spec.kind, spec.slug, FeedFormat.JSON),
-        entries=len({event.id for event in spec.events}),
-        newest=max((event.first_seen.astimezone(UTC).date() for event in spec.events), default=None),
-    )
+    seen = {event.id: event.first_seen.astimezone(UTC).date() for event in spec.events}
+    newest = max(seen.values(), default=None)
+    return FeedRow(kind=spec.kind, slug=spec.slug, title=spec.title, entries=len(seen), newest=newest)
 
 
 def _carries(spec: FeedSpec, award: StoredRecord) -> bool:

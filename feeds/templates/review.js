@@ -1,5 +1,5 @@
 "use strict";
-// Keys for the review; every one presses a button that is there without this script too.
+// Keyboard shortcuts of the review page. Each one presses a button that also works without this script.
 (() => {
   const items = [...document.querySelectorAll(".queue article")];
   const decisions = { c: "confirmed", r: "rejected", n: "never" };

@@ -11,10 +11,10 @@ from fastapi import Request
 from sqlalchemy.orm import Session
 
 from feeds import urls
-from feeds.entries.entry import entry_for
-from feeds.pages.index import FeedRow, LatestEntry
+from feeds.entries.entry import Entry, entry_for
+from feeds.pages.index import FeedRow
 from feeds.pages.page_context import PageContext
-from feeds.urls import FeedFormat, FeedKind
+from feeds.urls import FeedKind
 from monitors.watchlist.model import Kind
 from procurewatch.context import AppContext
 from procurewatch.named_feeds import NamedFeeds, all_named_feeds
@@ -110,24 +110,13 @@ class WebContext:
         return self.access.reviewer(request)
 
 
-def latest_entries(events: Sequence[StoredEvent], frame: PageContext) -> tuple[LatestEntry, ...]:
+def latest_entries(events: Sequence[StoredEvent], frame: PageContext) -> list[Entry]:
     """Return events as entries that link to the records' pages."""
-    found = []
-    for event in events:
-        href = frame.root + urls.event_path(event)
-        found.append(LatestEntry(entry=entry_for(event, lambda _event, href=href: href), href=href))  # type: ignore[misc]
-    return tuple(found)
+    return [entry_for(event, lambda event: frame.root + urls.event_path(event)) for event in events]
 
 
 def feed_row(kind: FeedKind, slug: str, title: str, stats: FeedStats | None = None) -> FeedRow:
     """Return a feed as a row of a page's list of feeds."""
-    return FeedRow(
-        kind=kind,
-        title=title,
-        page=urls.feed_page(kind, slug),
-        atom=urls.feed_path(kind, slug, FeedFormat.ATOM),
-        rss=urls.feed_path(kind, slug, FeedFormat.RSS),
-        json=urls.feed_path(kind, slug, FeedFormat.JSON),
-        entries=stats.entries if stats else 0,
-        newest=stats.newest.date() if stats else None,
-    )
+    if stats is None:
+        return FeedRow(kind=kind, slug=slug, title=title)
+    return FeedRow(kind=kind, slug=slug, title=title, entries=stats.entries, newest=stats.newest.date())

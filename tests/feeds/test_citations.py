@@ -72,7 +72,7 @@ def test_the_newest_evidence_dates_it_and_the_oldest_are_counted() -> None:
     made = cite_award(CLEARVIEW, proofs)
     assert made.retrieved == SEEN + timedelta(days=7)
     assert made.hashes == tuple(f"{n:064x}" for n in (7, 6, 5, 4, 3))
-    assert as_text(made).endswith(f" and {8 - MAX_HASHES} earlier answers.")
+    assert as_text(made).endswith(f" and {8 - MAX_HASHES} earlier responses.")
 
 
 def test_an_event_and_a_search_are_cited_as_such() -> None:
@@ -81,9 +81,9 @@ def test_an_event_and_a_search_are_cited_as_such() -> None:
     assert BABEL.piid in bought.title
     assert str(bought.dated) == "2024-03-19"
     search = cite_search(
-        "clearview, agency 7012", "3 records", SEEN, "https://watch.example.org/search?q=clearview&agency=7012"
+        "with “clearview”", "3 records", SEEN, "https://watch.example.org/search?q=clearview&agency=7012"
     )
-    assert "clearview, agency 7012: 3 records found." in as_text(search)
+    assert "records with “clearview”: 3 records found." in as_text(search)
     assert "https://watch.example.org/search?q=clearview&agency=7012" in as_bibtex(search)
 
 

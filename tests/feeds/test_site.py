@@ -128,7 +128,7 @@ def test_index_lists_feeds_and_the_newest_entries() -> None:
     assert {"all.atom", "all.rss", "vendor/clearview-ai.atom", "feeds.opml"} <= set(alternates)
     rows = [" ".join(row.text_content().split()) for row in page.xpath("//tbody/tr")]
     assert rows[0] == "Clearview AI 2 2026-11-20 Atom RSS JSON"
-    assert rows[1] == "Nobody & sons 0 none yet Atom RSS JSON"
+    assert rows[1] == "Nobody & sons 0 none Atom RSS JSON"
     assert page.xpath("//details[@class='nothing-yet']//tbody/tr/th/text()") == ["Nobody & sons"]
     assert len(page.xpath("//article")) == len(EVENTS)
     assert "CLEARVIEW" in page.xpath("//article//mark//text()")
@@ -137,7 +137,7 @@ def test_index_lists_feeds_and_the_newest_entries() -> None:
 def test_index_without_anything() -> None:
     empty = Catalog(base_url=None, feeds=(), awards={}, today=SEEN.date())
     files = {path: write() for path, write in site_files(empty)}
-    assert "Nothing yet" in files["index.html"].decode()
+    assert "No entries yet" in files["index.html"].decode()
 
 
 def test_award_page_shows_actions_evidence_and_feeds() -> None:
@@ -189,7 +189,7 @@ def test_award_page_says_how_it_was_bought_and_paid_and_who_says_so() -> None:
         said_by("usaspending", **facts),
         said_by("fpds", pricing="FIRM FIXED PRICE", offers_received=3, disaster_codes=["N", "Q"]),
     )
-    section = text.partition("How it was bought and paid")[2].partition("Facts")[0]
+    section = text.partition("How it was bought and paid")[2].partition("Details")[0]
     for words in (
         "Competition Not competed USAspending",
         "Reason not competed ONLY ONE SOURCE-OTHER (FAR 6.302-1 OTHER) USAspending",
@@ -200,10 +200,10 @@ def test_award_page_says_how_it_was_bought_and_paid_and_who_says_so() -> None:
         "Outlays to date $1,787,500.00 USAspending",
         "Disaster and emergency funding (DEFC) N (COVID-19) USAspending, FPDS",
         "Subawards reported 2 (total $250,000.50) USAspending",
-        "never add them to it",
+        "do not add them to it",
     ):
         assert words in section, words
-    assert "Offers received 1 3" in text.partition("What each source says")[2]
+    assert "Offers received 1 3" in text.partition("Comparison of sources")[2]
     assert text.count("8(A) SOLE SOURCE") == 1  # the table of facts does not repeat it
 
 
@@ -212,7 +212,7 @@ def test_award_page_names_only_what_is_known() -> None:
     assert "How it was bought As" in page_of(replace(CLEARVIEW, extent_competed="NOT COMPETED"))
     grant = page_of(replace(CLEARVIEW, category="assistance", outlays=Decimal(5)))
     assert "How it was paid As" in grant
-    assert "Older awards may have none reported" in grant
+    assert "Older awards may have none" in grant
     assert "Recipients report subawards" not in grant
 
 

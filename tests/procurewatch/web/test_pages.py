@@ -60,9 +60,11 @@ def test_the_home_page_tells_what_is_new_and_what_cannot_be_yet(client: Client) 
     assert "First seen" in shown
     delayed = datetime.now(UTC).date() - timedelta(days=90)
     assert f"DoD and Army Corps of Engineers awards signed after {delayed} are not public yet." in shown
-    assert "the Defense Department and the Army Corps of Engineers appear 90 days late" in " ".join(shown.split())
+    assert "the Defense Department and the Army Corps of Engineers appear 90 days after signing" in " ".join(
+        shown.split()
+    )
     assert "1 source is available, last polled" in shown
-    assert "more, with nothing yet" in shown
+    assert "more without entries" in shown
     assert client.get("/index.html").content == client.get("/").content
 
 
@@ -83,7 +85,7 @@ def test_an_award_shows_each_fact_with_its_source_and_no_sum_over_sources(client
     shown = text(client, CLEARVIEW)
     assert "Recipient CLEARVIEW AI, INC. USAspending" in shown
     assert "Seen in USAspending." in shown
-    assert "never added up" in shown
+    assert "Do not add up amounts" in shown
     assert "Dollars obligated by 4 actions, 2021-09-03 to 2023-09-12; together $2,287,500.00." in shown
     assert "first purchase on record" in shown
 
@@ -107,7 +109,7 @@ def test_a_vendor_shows_names_money_and_who_sells_it(client: Client) -> None:
     assert "U.S. Customs and Border Protection" in shown
     assert "CARAHSOFT TECHNOLOGY CORP" in shown
     assert "first purchase on record" in shown
-    assert "Avail" not in shown.partition("First purchases")[2].partition("Newest in its feed")[0]
+    assert "Avail" not in shown.partition("First purchases")[2].partition("Newest entries")[0]
     assert client.get("/vendor/nobody.html").status_code == 404
     assert client.get("/vendor/cellebrite.atom").headers["content-type"].startswith("application/atom+xml")
 
@@ -283,15 +285,15 @@ def test_publications_stand_beside_the_award_they_are_about(made: Made) -> None:
         publish(database, one)
     shown = text(client, f"/{award_path(CLEARVIEW_AWARD.key)}")
     assert "SMALL LLC" in shown.partition("Subawards")[2]
-    assert "Contracts for today" in shown.partition("Published about it")[2]
+    assert "Contracts for today" in shown.partition("Linked publications")[2]
     assert "$2,287,500.00" in shown
     assert "same award number" in shown
     vendor = text(client, "/vendor/clearview-ai.html")
-    assert "Notices open now Facial recognition software" in vendor
-    assert "Finding faces" in vendor.partition("AI inventories")[2]
+    assert "Open notices Facial recognition software" in vendor
+    assert "Finding faces" in vendor.partition("AI use case inventories")[2]
     assert "$2,287,500.00" in vendor
-    assert "900,000,000" not in vendor.partition("Newest in its feed")[0]
-    assert "The awards it is about" in text(client, f"/{award_path('ANN_1')}")
+    assert "900,000,000" not in vendor.partition("Newest entries")[0]
+    assert "Awards it is about" in text(client, f"/{award_path('ANN_1')}")
 
 
 def test_what_waits_for_review_has_no_page_and_is_nowhere(made: Made) -> None:

@@ -1,4 +1,4 @@
-"""A whole site, path by path: feeds in all formats, their list, the index and the award pages. Nothing is written."""
+"""Builds a site: each path with a function that returns its bytes. Writes no files."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Writer = Callable[[], bytes]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedSpec:
-    """One feed: what it is about and the events it carries. `title` names the vendor, agency or category."""
+    """A feed with its events. `title` names the vendor, agency or category."""
 
     kind: FeedKind
     slug: str
@@ -39,13 +39,12 @@ class FeedSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Catalog:
-    """What a site is built from.
+    """The input of a site.
 
-    `feeds` come in the order they are listed, one of them of kind ALL. `awards` gives, by key, a function that reads
-    one award, called when its page is wanted; entries link to a page only if its key is here. `base_url` is where the
-    site will be found, None when nobody knows. `epoch` dates feeds that have no entries.
-    `today` (UTC) is what is said of records that are not public yet. `hub` is the address of a WebSub hub, ""
-    without one. `has_subjects`: there are pages on vendors, agencies and technologies.
+    `feeds` are in the order of the list of feeds; one of them is of kind ALL. `awards` has for each award page, by its
+    key, a function that loads the award; entries link only to these pages. `base_url` is the site's URL, None if it is
+    not known. `today` (UTC) is for the note on reporting delays. `epoch` dates feeds without entries. `hub` is the URL
+    of a WebSub hub, "" without one. `has_subjects`: the site has pages of vendors, agencies and technologies.
     """
 
     title: str = "Procurewatch"
@@ -62,13 +61,13 @@ class Catalog:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """The site of a catalog. Each path has a function that returns its bytes, the same for the same catalog."""
+    """The site of a catalog. The same catalog always gives the same bytes."""
 
     catalog: Catalog
     _entries: dict[str, Entry] = field(default_factory=dict, repr=False)
 
     def files(self) -> Iterator[tuple[str, Writer]]:
-        """Yield every path with what writes it, award pages last."""
+        """Yield every path with the function that returns its bytes, award pages last."""
         yield urls.STYLESHEET, stylesheet
         yield urls.ICON, icon
         yield urls.INDEX, self._index
@@ -87,12 +86,12 @@ class Site:
         return write_feed(fmt, self._meta(spec, fmt), entries)
 
     def health(self, fmt: FeedFormat) -> bytes:
-        """Return the feed of the sources' troubles in one format."""
+        """Return the feed of source outages in one format."""
         base, home = self.catalog.base_url, self._home()
         meta = FeedMeta(
             id=feed_id(urls.HEALTH),
-            title=f"{self.catalog.title}: health of the sources",
-            subtitle="When a source of records cannot be read, and when it can be again",
+            title=f"{self.catalog.title}: source outages",
+            subtitle="When a source becomes unavailable, and when it is available again",
             self_url=urls.site_url(base, f"{urls.HEALTH}.{fmt}") if base else None,
             html_url=home,
             updated=self.catalog.epoch,
@@ -117,7 +116,7 @@ class Site:
         return urls.site_url(base, urls.feed_path(spec.kind, spec.slug, fmt)) if base is not None else None
 
     def _home(self) -> str:
-        # A channel must name a website; a site that is only files has none, so it names where its facts come from.
+        # RSS requires a link to a website. Without a site, link to the main source.
         base = self.catalog.base_url
         return urls.site_url(base, urls.INDEX) if base is not None else urls.USASPENDING
 
@@ -161,13 +160,13 @@ class Site:
         return write_opml(f"{self.catalog.title}: all feeds", outlines)
 
     def _page(self, spec: FeedSpec) -> str:
-        """Return the path of the page on what a feed is about: written files have but one page for all."""
+        """Return the path of a feed's page. A static site has only the index page."""
         return urls.feed_page(spec.kind, spec.slug) if self.catalog.has_subjects else urls.INDEX
 
     def _award(self, key: str) -> bytes:
         record = self.catalog.awards[key]()
         frame = PageContext(site=self.catalog.title, depth=1, base_url=self.catalog.base_url or "")
-        feeds = [_row(spec) for spec in self.catalog.feeds if _carries(spec, record.award)]
+        feeds = [_row(spec) for spec in self.catalog.feeds if _covers(spec, record.award)]
         return render_award(frame, record, feeds)
 
 
@@ -177,8 +176,8 @@ def _row(spec: FeedSpec) -> FeedRow:
     return FeedRow(kind=spec.kind, slug=spec.slug, title=spec.title, entries=len(seen), newest=newest)
 
 
-def _carries(spec: FeedSpec, award: StoredRecord) -> bool:
-    """Return whether a feed is about this award (whether or not its newest entries still are)."""
+def _covers(spec: FeedSpec, award: StoredRecord) -> bool:
+    """Return whether an award belongs in a feed, even if its entries are no longer among the newest."""
     slugs = {
         FeedKind.ALL: {spec.slug},
         FeedKind.VENDOR: {match.vendor_id for match in published_matches(award)},
@@ -189,5 +188,5 @@ def _carries(spec: FeedSpec, award: StoredRecord) -> bool:
 
 
 def site_files(catalog: Catalog) -> Iterator[tuple[str, Writer]]:
-    """Yield every path of a catalog's site with a function that returns its bytes."""
+    """Yield every path of a catalog's site with the function that returns its bytes."""
     return Site(catalog).files()

@@ -1,4 +1,4 @@
-"""The templates: autoescaped, strict about what they are given, and cleaned of what is not text."""
+"""Renders the Jinja templates, which escape and clean every string."""
 
 from __future__ import annotations
 
@@ -30,22 +30,22 @@ from storage.reading.summaries import SellerRow, SpendRow
 
 
 def render(name: str, **context: object) -> str:
-    """Return a template of `feeds/templates/` filled in. Strings are cleaned and escaped unless they are `Markup`."""
+    """Return a template of `feeds/templates/` filled in. Strings other than `Markup` are cleaned and escaped."""
     return _environment().get_template(name).render(context)
 
 
 def stylesheet() -> bytes:
-    """Return the one style sheet of the pages."""
+    """Return the style sheet."""
     return importlib.resources.files("feeds").joinpath("templates", "style.css").read_bytes()
 
 
 def icon() -> bytes:
-    """Return the picture that browsers show beside a page's title."""
+    """Return the site's icon."""
     return importlib.resources.files("feeds").joinpath("templates", "icon.svg").read_bytes()
 
 
 def scripts() -> dict[str, bytes]:
-    """Return the scripts of the served pages by their names: the review's keys, and htmx (docs/developing.md)."""
+    """Return the scripts of served pages by file name: the review shortcuts and htmx (docs/developing.md)."""
     pages = importlib.resources.files("feeds").joinpath("templates")
     return {file.name: file.read_bytes() for file in pages.iterdir() if file.name.endswith(".js")}
 
@@ -86,13 +86,13 @@ def _environment() -> Environment:
 
 
 def _beginning(record: StoredRecord, longest: int) -> tuple[Piece, ...]:
-    """Return the beginning of a description, what matched marked."""
+    """Return the beginning of a description, with the matched words marked."""
     pieces = marked_pieces(record.description[:longest], signals_on(record, "description"))
     return (*pieces, Piece(ELLIPSIS, marked=False)) if len(record.description) > longest else pieces
 
 
 def _marked(pieces: Iterable[Piece]) -> Markup:
-    """Return pieces of text as HTML. Feed readers that strip <mark> leave the <b>."""
+    """Return pieces of text as HTML. Some feed readers remove <mark> but not <b>."""
     texts = ((piece.marked, escape(clean(piece.text))) for piece in pieces)
     joined = "".join(f"<mark><b>{text}</b></mark>" if marked else text for marked, text in texts)
     return Markup(joined)  # noqa: S704  each text in it is escaped
@@ -109,5 +109,5 @@ def _breakdown_path(row: SpendRow, kind: urls.SubjectKind) -> str:
 
 
 def _finalize(value: object) -> object:
-    # Cleaning here, where everything passes, leaves no template the chance to forget it.
-    return clean(value) if type(value) is str else value  # neither `Markup`, which is clean, nor our own names
+    # All template output passes here, so no template can forget to clean.
+    return clean(value) if type(value) is str else value  # `Markup` is clean already

@@ -1,4 +1,4 @@
-"""The request as a Word document, the same bytes for the same letter."""
+"""Writes a FOIA letter as a Word document. The same letter always gives the same bytes."""
 
 from __future__ import annotations
 
@@ -13,13 +13,11 @@ from docx.shared import Pt
 from feeds.foia.letter import FoiaLetter
 
 MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
-_NO_DATE = datetime(
-    2026, 1, 1, tzinfo=UTC
-)  # a date in the file's properties would be that of its making, not of the letter
+_FIXED_DATE = datetime(2026, 1, 1, tzinfo=UTC)  # of the file's properties, so that the bytes repeat
 
 
 def write_docx(letter: FoiaLetter) -> bytes:
-    """Return the letter as a .docx file. Its notes are not in it."""
+    """Return the letter, without its notes, as a .docx file."""
     document = docx.Document()
     _set_up(document, letter)
     document.add_paragraph(letter.date)
@@ -30,7 +28,7 @@ def write_docx(letter: FoiaLetter) -> bytes:
         if section.heading:
             document.add_heading(section.heading, level=2)
         document.add_paragraph(section.text)
-        for line in section.lines:  # numbered by hand: the numbers of a list style run on from one list to the next
+        for line in section.lines:  # numbered here, because a Word list style would count across lists
             document.add_paragraph(line).paragraph_format.left_indent = Pt(18)
     document.add_paragraph("\n".join(letter.signature))
     written = io.BytesIO()
@@ -43,11 +41,11 @@ def _set_up(document: Document, letter: FoiaLetter) -> None:
     style.font.name, style.font.size = "Times New Roman", Pt(11)
     about = document.core_properties
     about.title, about.author, about.last_modified_by, about.comments = letter.subject[:255], "", "", ""
-    about.created = about.modified = _NO_DATE
+    about.created = about.modified = _FIXED_DATE
 
 
 def _undated(written: io.BytesIO) -> bytes:
-    """Return a zip file without the times at which its members were written."""
+    """Return the zip file without the modification times of its members."""
     undated = io.BytesIO()
     with zipfile.ZipFile(written) as dated, zipfile.ZipFile(undated, "w", zipfile.ZIP_DEFLATED) as target:
         for name in dated.namelist():

@@ -1,8 +1,8 @@
-"""A request for records under the Freedom of Information Act, ready to send, about an award or a publication.
+"""FOIA letters about awards and publications.
 
-It names what a records office needs to find the file (numbers, office, dates, parties), asks for records it is likely
-to hold, and asks for a fee waiver. What only the sender knows stands in [brackets]; what the sender ought to check
-comes apart from the letter, as notes.
+A letter identifies the file (numbers, office, dates, parties), lists the records requested and asks for a fee waiver.
+Its text is in `templates/foia_letter.txt`. Placeholders for the sender are in [brackets]; advice for the sender comes
+separately, as notes.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from storage.models import StoredAction, StoredRecord
 
 ABOUT, ASKED = "What this is about", "Records requested"
 MAX_MODIFICATIONS = 60
-_PLANNING = timedelta(days=365)  # what led to a purchase is mostly not older
-_LONGEST_DESCRIPTION = 600
-_LONGEST_FACT = 300
+_PLANNING = timedelta(days=365)  # requests cover the planning before the award
+_MAX_DESCRIPTION_LENGTH = 600
+_MAX_VALUE_LENGTH = 300
 
 _KINDS = {
     "contract": "contract or order",
@@ -42,10 +42,7 @@ _TRADE_NAMES = frozenset({"doing business as", "trade name", "dba"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Requester:
-    """Who asks. What is left empty stands in the letter as a [placeholder].
-
-    `is_news_media`: they gather and publish news; the letter then asks for that fee category.
-    """
+    """The sender of a request. Empty values become [placeholders]. `is_news_media` asks for that fee category."""
 
     name: str = ""
     organization: str = ""
@@ -151,7 +148,7 @@ def _subject(record: StoredRecord) -> str:
 
 
 def _number(record: StoredRecord) -> str:
-    """Return the number under which the agency files it, else its title; of an award with neither, the record's key."""
+    """Return the number or title by which the agency knows the record, else its type or key."""
     called = shorten_name(record.piid) or shorten_name(record.solicitation) or shorten_name(record.title)
     return called or (shorten_name(record.type_text) if record.is_publication else shorten_name(record.key))
 
@@ -161,7 +158,7 @@ def _payee(record: StoredRecord) -> str:
 
 
 def _vendor(record: StoredRecord) -> str:
-    """Return whose product is bought, so that a request to a reseller's buyer asks for the right terms."""
+    """Return the companies whose license terms to request: the product's vendor and the reseller."""
     via = reseller_match(record)
     if via and not via.vendor_id.startswith("topic-"):
         return f"{shorten_name(via.vendor_name)} and of {_payee(record)}"
@@ -174,7 +171,7 @@ def _agency(record: StoredRecord) -> str:
 
 def _details(record: StoredRecord, actions: Sequence[StoredAction]) -> tuple[str, ...]:
     pairs = [*_numbers(record), *_buyers(record), *_sellers(record), *_dates(record), *_sums(record, actions)]
-    description = shorten(one_line(record.description), _LONGEST_DESCRIPTION)
+    description = shorten(one_line(record.description), _MAX_DESCRIPTION_LENGTH)
     pairs += [
         ("Modifications", _modifications(actions)),
         ("Description in the record", f"\N{LEFT DOUBLE QUOTATION MARK}{description}\N{RIGHT DOUBLE QUOTATION MARK}"),
@@ -184,30 +181,33 @@ def _details(record: StoredRecord, actions: Sequence[StoredAction]) -> tuple[str
     return tuple(f"{label}: {value}" for label, value in pairs if value not in empty)
 
 
-def _fact(text: str) -> str:
-    return shorten(one_line(text), _LONGEST_FACT)
+def _value(text: str) -> str:
+    return shorten(one_line(text), _MAX_VALUE_LENGTH)
 
 
 def _numbers(record: StoredRecord) -> Iterable[tuple[str, str]]:
-    kind = _fact(record.type_text)
-    yield "Kind", kind
-    yield "Title", _fact(record.title)
-    yield ("Grant or award number" if record.category == "assistance" else "Award number (PIID)"), _fact(record.piid)
-    yield "Under parent agreement", _fact(record.parent_piid)
-    yield "Modification", _fact(record.modification)
-    yield "Solicitation or notice number", _fact(record.solicitation)
-    yield "Key of the public record", "" if record.is_publication else _fact(record.key)  # of others the key is ours
+    kind = _value(record.type_text)
+    yield "Type", kind
+    yield "Title", _value(record.title)
+    yield ("Grant or award number" if record.category == "assistance" else "Award number (PIID)"), _value(record.piid)
+    yield "Under parent agreement", _value(record.parent_piid)
+    yield "Modification", _value(record.modification)
+    yield "Solicitation or notice number", _value(record.solicitation)
+    yield (
+        "Key of the public record",
+        "" if record.is_publication else _value(record.key),
+    )  # a publication's key is our own
     known = {label.casefold(): (label, value) for label, value in record.facts}
     for wanted in ("use case id", "prime award", "prime recipient", "subaward number", "contracting activity"):
         label, value = known.get(wanted, ("", ""))
-        yield _fact(label).capitalize(), _fact(value)
+        yield _value(label).capitalize(), _value(value)
 
 
 def _buyers(record: StoredRecord) -> Iterable[tuple[str, str]]:
-    yield "Buying agency", _fact(_joined(record.sub_agency_name, record.agency_name))
-    yield "Contracting office", _fact(record.office)
+    yield "Awarding agency", _value(_joined(record.sub_agency_name, record.agency_name))
+    yield "Contracting office", _value(record.office)
     funder = _joined(record.funding_sub_agency_name, record.funding_agency_name)
-    yield "Paid for by", _fact(funder if funder != _joined(record.sub_agency_name, record.agency_name) else "")
+    yield "Funding agency", _value(funder if funder != _joined(record.sub_agency_name, record.agency_name) else "")
 
 
 def _joined(part: str, whole: str) -> str:
@@ -217,12 +217,12 @@ def _joined(part: str, whole: str) -> str:
 def _sellers(record: StoredRecord) -> Iterable[tuple[str, str]]:
     uei = f" (UEI {record.recipient_uei})" if record.recipient_uei else ""
     via = reseller_match(record)
-    yield ("Reseller or prime contractor" if via else "Recipient"), _fact(record.recipient_name + uei)
+    yield ("Reseller or prime contractor" if via else "Recipient"), _value(record.recipient_name + uei)
     yield from (
-        ("Doing business as", _fact(value)) for label, value in record.facts if label.casefold() in _TRADE_NAMES
+        ("Doing business as", _value(value)) for label, value in record.facts if label.casefold() in _TRADE_NAMES
     )
     parent = record.recipient_parent_name
-    yield "Recipient's parent", _fact(parent if parent != record.recipient_name else "")
+    yield "Recipient parent", _value(parent if parent != record.recipient_name else "")
     if via and not via.vendor_id.startswith("topic-"):
         yield "Product of", shorten_name(via.vendor_name)
 
@@ -243,7 +243,7 @@ def _sums(record: StoredRecord, actions: Sequence[StoredAction]) -> Iterable[tup
             format_money(record.obligated) + (f" in {len(actions)} actions" if len(actions) > 1 else ""),
         )
     yield "Ceiling with all options", format_money(record.ceiling) if record.ceiling else ""
-    yield from ((_fact(amount.meaning).capitalize(), format_money(amount.dollars)) for amount in record.amounts)
+    yield from ((_value(amount.meaning).capitalize(), format_money(amount.dollars)) for amount in record.amounts)
 
 
 def _modifications(actions: Sequence[StoredAction]) -> str:
@@ -254,7 +254,7 @@ def _modifications(actions: Sequence[StoredAction]) -> str:
 
 
 def _modification(action: StoredAction) -> str:
-    number = _fact(action.modification)
+    number = _value(action.modification)
     return number if number.strip("0") else "base award"
 
 
@@ -289,31 +289,31 @@ def _signature(requester: Requester) -> tuple[str, ...]:
 def _notes(record: StoredRecord, office: FoiaOffice | None, requester: Requester, actions: int) -> Iterable[str]:
     yield from _address_notes(record, office)
     funder = record.funding_sub_agency_name or record.funding_agency_name
-    if funder and _fact(funder) not in (_fact(record.sub_agency_name), _fact(record.agency_name)):
-        yield f"{_fact(funder)} pays for this: send it a request too, since the records of use are likely there."
+    if funder and _value(funder) not in (_value(record.sub_agency_name), _value(record.agency_name)):
+        yield f"{_value(funder)} funds this award. Send it a request too: it may hold the records of use."
     if record.category == "use-case":
-        yield "The agency may hold the contracts under other words: name them if you know them."
+        yield "The agency may file the contracts under other names. Add them if you know them."
     if requester.is_news_media:
-        yield "If you do not publish news, take out the sentence on the news media; the fee waiver can stand."
+        yield "If you do not publish news, remove the sentence about the news media and keep the fee waiver."
     if actions > MAX_MODIFICATIONS:
         yield f"The letter names the first {MAX_MODIFICATIONS} of {actions} actions."
     if not published_matches(record):
-        yield "This record has no published match: make sure that it is what you think it is."
-    yield "Fill in what stands in [brackets], and narrow the list: what is asked for precisely comes sooner."
+        yield "This record has no published match. Check that it is the record you mean."
+    yield "Fill in the [brackets], and shorten the list: narrow requests are answered sooner."
 
 
 def _address_notes(record: StoredRecord, office: FoiaOffice | None) -> Iterable[str]:
     if office is None or not office.has_address:
-        yield f"No address is known here for the FOIA office of {_agency(record)}: find it at {AGENCY_SEARCH}."
+        yield f"The address of the FOIA office of {_agency(record)} is not known. Find it at {AGENCY_SEARCH}."
         return
     if not is_own_office(office, record):
-        yield f"The address is that of {office.agency}, not of {_agency(record)} itself: find that at {AGENCY_SEARCH}."
+        yield f"This is the address of {office.agency}. Find that of {_agency(record)} at {AGENCY_SEARCH}."
     ways = [f"portal {office.portal}" if office.portal else "", f"e-mail {office.email}" if office.email else ""]
     ways.append("post" if office.postal else "")
-    yield f"Known ways to send it to {office.agency}: {', '.join(filter(None, ways))}."
+    yield f"Ways to send it to {office.agency}: {', '.join(filter(None, ways))}."
     if office.note:
         yield office.note
-    trust = "the agency's own page, in a stored copy" if office.verified else "a list of another body, not confirmed"
-    yield f"Check the address before you send: it is from {office.source} ({trust}), {office.known}."
+    trust = "the agency's own page, stored copy" if office.verified else "another list, not confirmed"
+    yield f"Check the address before you send it. It is from {office.source} ({trust}), {office.known}."
     if office.page:
-        yield f"The office's page: {office.page}"
+        yield f"Web page of the office: {office.page}"

@@ -1,4 +1,4 @@
-"""Links that open a request elsewhere: in the reader's mail program, and in MuckRock's composer, filled in."""
+"""Links that open a FOIA request in a mail program or in MuckRock's form."""
 
 from __future__ import annotations
 
@@ -8,29 +8,23 @@ from urllib.parse import quote, urlencode
 from feeds.foia.letter import ABOUT, ASKED, FoiaLetter
 from feeds.text import shorten
 
-# Mail programs on Windows get a link through a command line of 2,083 characters. MuckRock's server takes a request
-# line of 4,094, which is gunicorn's default.
+# Windows passes links to mail programs on a command line of at most 2,083 characters. MuckRock's server accepts request
+# lines of 4,094 characters (gunicorn's default).
 MAX_MAILTO_LENGTH = 2000
 MAX_MUCKROCK_LENGTH = 4000
 MUCKROCK_COMPOSER = "https://www.muckrock.com/foi/create/"
-_LONGEST_TITLE = 200
+_MAX_TITLE_LENGTH = 200
 
 
 def mailto(letter: FoiaLetter) -> str:
-    """Return a mailto: link (RFC 6068) with as much of the request as mail programs take: 2,000 characters in all.
-
-    It is addressed only when an e-mail address of the office is known.
-    """
+    """Return a mailto: link (RFC 6068) with as much of the request as fits, addressed if the e-mail is known."""
     short = _with_signature(letter, letter.short)
     texts = (letter.text, short, *(shorten(letter.short, size) for size in (800, 400, 200, 50)))
     return _first_fitting((_mailto(letter, text) for text in texts), MAX_MAILTO_LENGTH)
 
 
 def muckrock_composer(letter: FoiaLetter) -> str:
-    """Return the address of MuckRock's composer with title, records and, where its number is known, agency filled in.
-
-    MuckRock adds greeting, fee waiver and signature of its own.
-    """
+    """Return a link to MuckRock's form, filled in. MuckRock adds greeting, fee waiver and signature."""
     about, asked = (_listed(letter, heading) for heading in (ABOUT, ASKED))
     texts = (f"{about}\n\n{asked}", letter.short, *(shorten(letter.short, size) for size in (800, 400, 200, 50)))
     return _first_fitting((_muckrock(letter, text) for text in texts), MAX_MUCKROCK_LENGTH)
@@ -38,7 +32,7 @@ def muckrock_composer(letter: FoiaLetter) -> str:
 
 def _mailto(letter: FoiaLetter, text: str) -> str:
     to = quote(letter.office.email, safe="@") if letter.office else ""
-    body = text.replace("\n", "\r\n")  # RFC 6068 asks for CRLF; a bare line feed is lost by some programs
+    body = text.replace("\n", "\r\n")  # RFC 6068 requires CRLF
     return f"mailto:{to}?subject={quote(_title(letter), safe='')}&body={quote(body, safe='')}"
 
 
@@ -49,9 +43,9 @@ def _muckrock(letter: FoiaLetter, text: str) -> str:
 
 
 def _title(letter: FoiaLetter) -> str:
-    # Each character may become twelve in a link.
+    # A non-ASCII character takes up to twelve characters in a link.
     plain = letter.subject.isascii()
-    return shorten(letter.subject, _LONGEST_TITLE if plain else 80)
+    return shorten(letter.subject, _MAX_TITLE_LENGTH if plain else 80)
 
 
 def _listed(letter: FoiaLetter, heading: str) -> str:
@@ -63,10 +57,10 @@ def _with_signature(letter: FoiaLetter, text: str) -> str:
     return "\n\n".join(["Dear FOIA Officer:", text, "\n".join(letter.signature[:2])])
 
 
-def _first_fitting(links: Iterable[str], longest: int) -> str:
-    """Return the first link that is short enough, or else the last."""
+def _first_fitting(links: Iterable[str], max_length: int) -> str:
+    """Return the first link that is short enough, else the last."""
     link = ""
     for link in links:
-        if len(link) <= longest:
+        if len(link) <= max_length:
             break
     return link

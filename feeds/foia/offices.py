@@ -1,7 +1,4 @@
-"""Who takes a request under the Freedom of Information Act: the offices of `offices.yaml`, by agency.
-
-The file says of each address where and when it was seen; nothing in it is a guess.
-"""
+"""FOIA offices by agency, from `offices.yaml`, which documents the source of every address."""
 
 from __future__ import annotations
 
@@ -21,10 +18,10 @@ _WEB = r"^https?://[^\s<>\"]+$"
 
 
 class FoiaOffice(BaseModel):
-    """An agency's FOIA office. What no source showed is empty: "" or `()`, and `None` for MuckRock's number.
+    """An agency's FOIA office. Unknown values are empty.
 
-    `codes` and `names` are what records call the agency. `whole`: it is a department's own office. `known` is a year, a
-    month or a day; `verified` says whether the agency's own page showed the address.
+    `codes` and `names` identify the agency in records. `whole`: the office of a whole department. `known` is the year,
+    month or day of the source; `verified` if the source is the agency's own page. `muckrock` is MuckRock's agency id.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -45,25 +42,25 @@ class FoiaOffice(BaseModel):
 
     @property
     def has_address(self) -> bool:
-        """Whether a request can be sent with what is known here."""
+        """Whether any address of the office is known."""
         return bool(self.email or self.portal or self.postal)
 
 
 @functools.cache
 def offices() -> tuple[FoiaOffice, ...]:
-    """Return all offices of the data file, in its order."""
+    """Return all offices, in the order of the file."""
     content = importlib.resources.files("feeds.foia").joinpath("offices.yaml").read_bytes()
     return TypeAdapter(tuple[FoiaOffice, ...]).validate_python(yaml.safe_load(content))
 
 
 def office_for(record: StoredRecord) -> FoiaOffice | None:
-    """Return the office of the agency that buys: its own, else its department's; `None` if neither is known."""
+    """Return the buying agency's office, else its department's, else `None`."""
     tiers = ((record.sub_agency_code, record.sub_agency_name), (record.agency_code, record.agency_name))
     return next(filter(None, (_office(code, name) for code, name in tiers)), None)
 
 
 def is_own_office(office: FoiaOffice, record: StoredRecord) -> bool:
-    """Return whether an office is that of the buying agency itself and not only of the department it belongs to."""
+    """Return whether an office is the buying agency's own, not its department's."""
     return not record.sub_agency_name or _office(record.sub_agency_code, record.sub_agency_name) == office
 
 

@@ -23,7 +23,7 @@ from feeds.text import one_line, to_utc
 from feeds.urls import FEED_TYPES, FeedFormat
 
 GENERATOR = "Procurewatch"
-MINUTES_BETWEEN_LOOKS = 60
+TTL_MINUTES = 60
 _HISTORY = "http://purl.org/syndication/history/1.0"
 _ATOM_LINK = "{http://www.w3.org/2005/Atom}link"
 
@@ -40,13 +40,13 @@ def write_feed(fmt: FeedFormat, feed: FeedMeta, entries: Sequence[Entry]) -> byt
 
 
 class _Links(BaseExtension):  # type: ignore[misc]  # feedgen has no types
-    """The hub and the other documents of the feed, which feedgen leaves out of RSS, and the mark of an archive."""
+    """Adds links to the hub and to archives (RFC 5005), which feedgen does not support in RSS."""
 
     def __init__(self) -> None:
         self.meta: FeedMeta | None = None
 
     def extend_ns(self) -> dict[str, str]:
-        """Return the namespace of RFC 5005's elements where they are used."""
+        """Return the namespace of RFC 5005 in archives."""
         return {"fh": _HISTORY} if self.meta and self.meta.archive_links.current else {}
 
     def extend_atom(self, atom_feed: Any) -> Any:
@@ -62,11 +62,11 @@ class _Links(BaseExtension):  # type: ignore[misc]  # feedgen has no types
     def _add(self, parent: Any, tag: str) -> None:
         if self.meta is None:
             return
-        walk = self.meta.archive_links
-        if walk.current:
+        archive = self.meta.archive_links
+        if archive.current:
             etree.SubElement(parent, f"{{{_HISTORY}}}archive")
-        links = (("hub", self.meta.hub), ("current", walk.current), ("prev-archive", walk.older))
-        for rel, href in (*links, ("next-archive", walk.newer)):
+        links = (("hub", self.meta.hub), ("current", archive.current), ("prev-archive", archive.older))
+        for rel, href in (*links, ("next-archive", archive.newer)):
             if href:
                 etree.SubElement(parent, tag, rel=rel, href=href)
 
@@ -75,7 +75,7 @@ class _Entry(FeedEntry):  # type: ignore[misc]  # feedgen has no types
     """An entry whose Atom links keep their attributes (feedgen 1.0.0 writes only href) and whose RSS text is HTML."""
 
     def atom_entry(self, extensions: bool = True) -> Any:
-        """Return the Atom element, its links as they were given."""
+        """Return the Atom element, with all attributes of its links."""
         element = super().atom_entry(extensions)
         for link in [child for child in element if child.tag in ("link", _ATOM_LINK)]:
             given = next(wanted for wanted in self.link() if wanted["href"] == link.get("href"))
@@ -83,7 +83,7 @@ class _Entry(FeedEntry):  # type: ignore[misc]  # feedgen has no types
         return element
 
     def rss_entry(self, extensions: bool = True) -> Any:
-        """Return the RSS element; readers take its description for HTML, so plain text is escaped once more."""
+        """Return the RSS element. Readers take its description for HTML, so the plain text is escaped twice."""
         element = super().rss_entry(extensions)
         description = element.find("description")
         if description is not None and description.text:
@@ -101,12 +101,12 @@ def _generator(feed: FeedMeta, updated: datetime, self_type: str) -> FeedGenerat
     generator.author({"name": AUTHOR})
     generator.generator(GENERATOR)
     generator.updated(updated)
-    generator.ttl(MINUTES_BETWEEN_LOOKS)
+    generator.ttl(TTL_MINUTES)
     generator.register_extension("procurewatch", _Links)
     generator.procurewatch.meta = feed
     if feed.self_url:
         generator.link(href=feed.self_url, rel="self", type=self_type)
-    # Last, because feedgen takes the last link for the channel's own.
+    # Last, because feedgen uses the last link as the channel's link.
     generator.link(href=feed.html_url, rel="alternate", type="text/html")
     return generator
 
@@ -128,5 +128,5 @@ def _feed_entry(entry: Entry) -> _Entry:
 
 
 def _plain_text_title(found: re.Match[bytes]) -> bytes:
-    # RSS does not say whether a title is text or HTML; readers agree on characters written as hexadecimal references.
+    # RSS does not define whether a title is text or HTML. All readers decode hexadecimal references once.
     return found[0].replace(b"&amp;", b"&#x26;").replace(b"&lt;", b"&#x3C;").replace(b"&gt;", b"&#x3E;")

@@ -1,4 +1,4 @@
-"""All feeds as one OPML 2.0 list, which feed readers import at a stroke."""
+"""Writes the list of all feeds as OPML 2.0, which feed readers can import."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from lxml import etree
 from feeds.feed import feed_id
 from feeds.text import one_line
 
-# OPML 2.0 allows foreign attributes only in a namespace. Readers take `xmlUrl` (Atom);
-# who prefers another format finds it here.
+# OPML 2.0 has one link per feed, `xmlUrl` (Atom here). Links to the other formats need their own namespace.
 NAMESPACE = feed_id("opml")
 RSS_URL = f"{{{NAMESPACE}}}rssUrl"
 JSON_URL = f"{{{NAMESPACE}}}jsonUrl"
@@ -19,7 +18,7 @@ JSON_URL = f"{{{NAMESPACE}}}jsonUrl"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outline:
-    """One feed in the list, filed under `group` ("" at the top). The list can only be imported if URLs are absolute."""
+    """A feed in the list, in a `group` ("" for none). Feed readers need absolute URLs."""
 
     title: str
     group: str
@@ -30,7 +29,7 @@ class Outline:
 
 
 def write_opml(title: str, outlines: Iterable[Outline]) -> bytes:
-    """Return the list as an OPML document: groups and feeds in the order given."""
+    """Return the OPML document, in the order given."""
     opml = etree.Element("opml", nsmap={"procurewatch": NAMESPACE}, version="2.0")
     etree.SubElement(etree.SubElement(opml, "head"), "title").text = one_line(title)
     body = etree.SubElement(opml, "body")
@@ -45,7 +44,7 @@ def write_opml(title: str, outlines: Iterable[Outline]) -> bytes:
 
 def _add(group: etree._Element, outline: Outline) -> None:
     title = one_line(outline.title)
-    # "rss" is what every reader expects here, for Atom too: OPML 2.0 knows no other type of feed.
+    # "rss" is OPML's only type of feed, for Atom too.
     feed = etree.SubElement(group, "outline", type="rss", text=title, title=title)
     feed.set("xmlUrl", outline.atom_url)
     feed.set("htmlUrl", outline.html_url)

@@ -24,7 +24,7 @@ from storage.models import StoredAction, StoredEvent, StoredEvidence, StoredLink
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkedRecord:
-    """A record at the other end of a link. `has_page` when readers see it too."""
+    """A linked record. `has_page` if it has a published page."""
 
     link: StoredLink
     record: StoredRecord
@@ -33,10 +33,11 @@ class LinkedRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordPage:
-    """`events` are the record's own and those of what is linked with it. `sources` say what each source tells of it.
+    """The data of an award's page.
 
-    `source_titles` names every source that is polled; `complete_sources` are the names of those that list every award
-    of its category; `publisher` is whom to cite. `orders` are those readers see, of `orders_stored` in all.
+    `events` include those of linked records. `sources` hold each source's version of the award; `source_titles` names
+    every source in use, and `complete_sources` those that list every award of its category. `publisher` is the source
+    as citations name it. `orders` are the published ones of `orders_stored`.
     """
 
     award: StoredRecord
@@ -56,7 +57,7 @@ class RecordPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewChoice:
-    """What a signed-in reviewer may decide of an award: of whom, and what was decided before ("" if nothing)."""
+    """A match that a signed-in reviewer may decide, with its current band."""
 
     vendor_id: str
     vendor_name: str
@@ -66,11 +67,7 @@ class ReviewChoice:
 def render_award(
     context: PageContext, record: RecordPage, feeds: Sequence[FeedRow] = (), choices: Sequence[ReviewChoice] = ()
 ) -> bytes:
-    """Return the page of an award or a publication: facts and who states them, why it matched, what happened,
-    all actions, what is linked with it, and the evidence.
-
-    `feeds` are those it appears in, `choices` what the reader may decide. Actions come oldest first, undated last.
-    """
+    """Return the page. `feeds` are those the record appears in, `choices` what a reviewer may decide."""
     award, titles = record.award, record.source_titles
     our_url = context.address(urls.award_path(award.key))
     texts = {action.key: action.description for action in record.actions}
@@ -116,7 +113,7 @@ def render_award(
 
 
 def _timeline_item(event: StoredEvent, record: RecordPage, our_url: str) -> TimelineItem:
-    """Return an event as a line. The page's evidence proves its own events only, so only those are cited here."""
+    """Return an event as a timeline item. Events of linked records get no citation: their evidence is not here."""
     anchor = f"#{urls.event_anchor(event.id)}"
     if event.record.key != record.award.key:
         return timeline_item(event, anchor, of=event.record.category)

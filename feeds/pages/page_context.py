@@ -1,4 +1,4 @@
-"""What stands around every page: the site's name, how far its root is, and whether a program serves it."""
+"""Context shared by all page templates: site title, relative path to the root, static or served."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from feeds.entries.render import render
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageContext:
-    """`depth` is the number of folders a page is in. `served` pages can search and review; files on a disk cannot.
+    """`depth` is the number of folders in the page's path. `served` pages offer search and review; static files do not.
 
-    `csrf` is what a reviewer's forms must send back, "" when nobody is signed in.
+    `reviewer` and `csrf`, the token of the reviewer's forms, are "" unless a reviewer is signed in. `base_url` is the
+    site's URL, "" if it is not known.
     """
 
     site: str = "Procurewatch"
@@ -24,7 +25,7 @@ class PageContext:
 
     @property
     def root(self) -> str:
-        """The way from the page to the root of the site."""
+        """The relative path from the page to the root of the site."""
         return "../" * self.depth
 
     def address(self, path: str) -> str:
@@ -32,7 +33,7 @@ class PageContext:
         return urls.site_url(self.base_url, path) if self.base_url else ""
 
     def render(self, template: str, **context: object) -> bytes:
-        """Return a page: a template of `feeds/templates/` with this around it."""
+        """Return a template of `feeds/templates/` filled in."""
         return render(
             template,
             context=self,

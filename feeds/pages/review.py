@@ -1,4 +1,4 @@
-"""The page of the review: what waits for a person, and what was decided last."""
+"""The review page: matches pending review, and the latest decisions."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from feeds.pages.page_context import PageContext
 from feeds.urls import official_page
 from storage.models import StoredAction, StoredMatch, StoredRecord
 
-ACTIONS_SHOWN = 8
+MAX_ACTIONS = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PendingMatch:
-    """A match that waits, with all that is needed to decide it. `score` is from 0 to 1."""
+    """A match pending review. `score` is from 0 to 1."""
 
     record_key: str
     vendor_id: str
@@ -36,7 +36,7 @@ class PendingMatch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PastDecision:
-    """A verdict that can be taken back: in words, of whom, when, and about what."""
+    """A decision that can be undone. `about` describes its subject."""
 
     vendor_id: str
     vendor_name: str
@@ -49,7 +49,7 @@ class PastDecision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewPage:
-    """All that the page shows. `total` matches wait; `vendor` is the id of the one they are narrowed to, or ""."""
+    """The data of the page. `total` counts the pending matches; `vendor` is the id of the vendor filter, or ""."""
 
     waiting: tuple[PendingMatch, ...]
     total: int
@@ -59,7 +59,7 @@ class ReviewPage:
 
 
 def pending_match(record: StoredRecord, match: StoredMatch, actions: Sequence[StoredAction]) -> PendingMatch:
-    """Return a match as the page shows it."""
+    """Return a pending match with its record's details."""
     texts = {action.key: action.description for action in actions}
     signals = [signal for signal in match.signals if signal.field == "description"]
     return PendingMatch(
@@ -73,7 +73,7 @@ def pending_match(record: StoredRecord, match: StoredMatch, actions: Sequence[St
         description=marked_pieces(record.description, signals),
         actions=tuple(
             (action, marked_pieces(action.description, [one for one in match.signals if one.action_key == action.key]))
-            for action in actions[:ACTIONS_SHOWN]
+            for action in actions[:MAX_ACTIONS]
         ),
         details=(*amounts(record), *award_details(record)),
         official_url=official_page(record),
@@ -81,10 +81,10 @@ def pending_match(record: StoredRecord, match: StoredMatch, actions: Sequence[St
 
 
 def render_review(context: PageContext, page: ReviewPage) -> bytes:
-    """Return the page of the queue."""
+    """Return the review page."""
     return context.render("review.html", page=page)
 
 
 def render_sign_in(context: PageContext, *, has_token: bool, problem: str = "") -> bytes:
-    """Return the page on which a reviewer signs in; without a token there is nothing to sign in with."""
+    """Return the sign-in page. Without a token it explains that web review is off."""
     return context.render("sign_in.html", has_token=has_token, problem=problem)

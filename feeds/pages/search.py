@@ -1,4 +1,4 @@
-"""The page of a search: the question as a form, what answers it, and how to follow it."""
+"""The search page: form, results, filters, feeds and exports."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from storage.models import StoredRecord
 
 FORMATS = {"atom": "Atom", "rss": "RSS", "json": "JSON Feed"}
 EXPORTS = {"csv": "CSV", "parquet": "Parquet", "sqlite3": "SQLite", "ocds.json": "OCDS", "zip": "Story pack"}
-# Beyond these a page says "more than": to count on would take longer than anybody waits.
+# Above these the page says "more than", because an exact count would take too long.
 MAX_COUNTED = 10_000
 MAX_ENTRIES = 1_000
 FACET_TITLES = {
@@ -30,10 +30,9 @@ FACET_TITLES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FacetValue:
-    """A value of a facet, its name short enough to be listed: how many records have it, and the page with it (or,
-    where it is chosen, without it).
+    """A value of a facet: its number of records, and the link that selects it (or removes it if `is_chosen`).
 
-    `id` names its link on the page, so that the keyboard stays where it is when the page changes around it.
+    `id` is the id of its link, so that the keyboard focus stays when the page updates in place.
     """
 
     id: str
@@ -53,9 +52,9 @@ class Facet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchPage:
-    """All that the page shows. `query` is the question as it stands in an address, without what pages it; `given` the
-    values of the form's own fields, `kept` the facets that the form passes on. `after` leads to the next page, "" on
-    the last one. `entries_a_year` is what its feed had in the last 12 months.
+    """The data of the page. `query` is the URL's query without paging, `given` the values of the form's fields, `kept`
+    the other parameters that the form passes on. `after` is the cursor of the next page, "" on the last one.
+    `entries_a_year` counts the entries of the search's feed in the last 12 months.
     """
 
     in_words: str

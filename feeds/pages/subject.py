@@ -1,4 +1,4 @@
-"""The page on a vendor, an agency, a technology or a recipient: what is bought, by whom, through whom, since when."""
+"""The page of a vendor, agency, technology or recipient, with its spending, awards and names."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ KICKERS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownAs:
-    """A name or an identifier on the watchlist: what kind of name, and in which years it was borne, "" if not known."""
+    """A name or identifier from the watchlist; `years` when it was in use, "" if not known."""
 
     kind: str
     value: str
@@ -34,7 +34,7 @@ class KnownAs:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Breakdown:
-    """Money under headings, each with a page of its own or none: `kind` says of what kind."""
+    """Spending by agency, vendor or recipient; rows link to pages of `kind`, or nowhere without one."""
 
     title: str
     kind: SubjectKind | None
@@ -43,7 +43,7 @@ class Breakdown:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubjectPage:
-    """All that the page shows. `about` is one line on it; `search` the query of a search for all of it."""
+    """The data of the page. `about` is one line; `search` is the URL query that finds all its records."""
 
     kind: SubjectKind
     slug: str

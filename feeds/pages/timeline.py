@@ -1,4 +1,4 @@
-"""Events in the order in which they happened: one line each, and the story pack's page of them."""
+"""Timelines: events as short items, and the timeline page of a story pack."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from storage.models import EventKind, StoredEvent, StoredRecord
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimelineItem:
-    """One event on a timeline: its title, where that leads (`href`) and its dates.
+    """One event on a timeline. `href` is the target of its title.
 
-    `of` is the category of the linked record the event belongs to, "" for the page's own record. `citation` is plain
-    text, "" where the page offers none.
+    `of` is the category of the linked record that the event belongs to, "" for the page's own record. `citation` is
+    plain text, "" if the page offers none.
     """
 
     title: str
@@ -36,7 +36,7 @@ class TimelineItem:
 
 
 def timeline_item(event: StoredEvent, href: str, *, of: str = "", citation: str = "") -> TimelineItem:
-    """Return an event as a timeline shows it."""
+    """Return an event as a timeline item."""
     return TimelineItem(
         title=title_for(event),
         kind=event.kind,
@@ -52,13 +52,13 @@ def timeline_item(event: StoredEvent, href: str, *, of: str = "", citation: str 
 
 @dataclass(frozen=True, slots=True)
 class TimelineSection:
-    """A record with its events and those of the records linked with it, oldest first."""
+    """A record with its events and those of linked records, oldest first."""
 
     record: StoredRecord
     events: tuple[StoredEvent, ...]
 
 
-def render_timeline(subject: str, made: datetime, told: Sequence[TimelineSection]) -> bytes:
+def render_timeline(subject: str, made: datetime, records: Sequence[TimelineSection]) -> bytes:
     """Return the story pack's timeline: a page that stands alone and loads nothing.
 
     Args:
@@ -76,7 +76,7 @@ def render_timeline(subject: str, made: datetime, told: Sequence[TimelineSection
             "official_url": official_page(each.record),
             "key": each.record.key,
         }
-        for each in told
+        for each in records
     ]
     return render("timeline.html", subject=subject, made=made, sections=sections).encode()
 

@@ -114,12 +114,12 @@ def test_parent_trade_name_office_and_funder_are_named() -> None:
     )
     made = write_letter(record)
     assert {
-        "Recipient's parent: CLEARVIEW HOLDINGS",
+        "Recipient parent: CLEARVIEW HOLDINGS",
         "Contracting office: INVESTIGATIONS AND OPERATIONS SUPPORT DALLAS",
         "Doing business as: CLEARVIEW",
-        "Paid for by: Federal Bureau of Investigation, Department of Justice",
+        "Funding agency: Federal Bureau of Investigation, Department of Justice",
     } <= set(facts(made))
-    assert any(note.startswith("Federal Bureau of Investigation pays for this") for note in made.notes)
+    assert any(note.startswith("Federal Bureau of Investigation funds this") for note in made.notes)
 
 
 def test_what_is_not_known_is_left_out_and_what_only_the_sender_knows_is_bracketed() -> None:
@@ -240,7 +240,7 @@ def test_without_an_address_the_letter_says_where_to_find_one() -> None:
     made = write_letter(record)
     assert made.office is None
     assert made.address == ("FOIA Officer", "Panama Canal", f"[Address: see {AGENCY_SEARCH}]")
-    assert made.notes[0] == f"No address is known here for the FOIA office of Panama Canal: find it at {AGENCY_SEARCH}."
+    assert made.notes[0] == f"The address of the FOIA office of Panama Canal is not known. Find it at {AGENCY_SEARCH}."
     assert mailto(made).startswith("mailto:?subject=")
     assert "agency" not in parse_qs(urlsplit(muckrock_composer(made)).query)
 

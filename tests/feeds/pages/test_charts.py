@@ -43,7 +43,7 @@ def test_heights_are_in_proportion_and_money_taken_back_goes_down() -> None:
     assert first.height == pytest.approx(2 * third.height, abs=0.1)
     assert third.is_below
     assert third.y == chart.zero
-    assert [text.words for text in chart.texts if text.kind == "tick"] == ["2021", "2022", "2023", "2024"]
+    assert [label.text for label in chart.labels if label.kind == "tick"] == ["2021", "2022", "2023", "2024"]
     assert "most in 2021: $400.00" in chart.summary
 
 

@@ -11,7 +11,6 @@ from datetime import date
 
 from sources.base import Assumption
 from sources.errors import Refused, SourceChanged, SourceError
-from sources.fields import read_json
 from sources.http.client import Client
 from sources.usaspending.batches import IMPOSSIBLE, is_empty_503
 from sources.usaspending.filters import (
@@ -23,7 +22,7 @@ from sources.usaspending.filters import (
     SUBAWARD_TYPES,
     TRANSACTION_SEARCH,
 )
-from sources.usaspending.search import RENAMED, SUBAWARDS, last_updated, rows_of, taken
+from sources.usaspending.search import GROUPED_KEY, RENAMED, SUBAWARDS, Response, last_updated, post
 
 # An order of Immigration and Customs Enforcement for Clearview AI, signed in 2021.
 KNOWN_PIID = "70CMSD21P00000127"
@@ -32,24 +31,20 @@ SINCE = date(2020, 10, 1)
 NAMES_AT_ONCE = 25
 
 
-def _answer(client: Client, path: str, body: Mapping[str, object]) -> Mapping[str, object]:
-    return read_json(client.post(path, body), client.source)
-
-
 def _transactions(
     client: Client, filters: Mapping[str, object], types: Sequence[str] = AWARD_TYPES["contracts"]
-) -> Mapping[str, object]:
+) -> Response:
     """Search for transactions; by default of one group of types, so that a probe depends on nothing else."""
     body = {"filters": {**filters, "award_type_codes": list(types)}, "fields": ["Award ID"], "sort": "Award ID"}
-    return _answer(client, TRANSACTION_SEARCH, {**body, "limit": 1})
+    return post(client, TRANSACTION_SEARCH, {**body, "limit": 1})
 
 
 def _finds(client: Client, filters: Mapping[str, object]) -> bool:
-    return bool(rows_of(_transactions(client, filters), client, TRANSACTION_SEARCH))
+    return bool(_transactions(client, filters).rows())
 
 
 def _says_keyword_message(client: Client) -> bool:
-    return RENAMED in str(_transactions(client, {"keywords": [KNOWN_NAME]}).get("messages"))
+    return RENAMED in str(_transactions(client, {"keywords": [KNOWN_NAME]}).content.get("messages"))
 
 
 def _finds_unquoted(client: Client) -> bool:
@@ -85,19 +80,20 @@ def _takes_many_names(client: Client) -> bool:
 def _ignores_unknown_filters(client: Client) -> bool:
     filters = {"recipient_search_text": [KNOWN_NAME], "recipient_search_txt": [IMPOSSIBLE]}
     try:
-        return "not used" in str(_answer(client, AWARD_COUNT, {"filters": filters}).get("messages"))
+        return "not used" in str(post(client, AWARD_COUNT, {"filters": filters}).content.get("messages"))
     except Refused:
         return False
 
 
 def _counts_transactions(client: Client) -> bool:
     filters = {"recipient_search_text": [KNOWN_NAME], "award_type_codes": list(AWARD_TYPES["contracts"])}
-    body = {"filters": filters, "sort": "award_generated_internal_id", "order": "asc", "limit": 10, "page": 1}
+    body = {"filters": filters, "sort": GROUPED_KEY, "order": "asc", "limit": 10, "page": 1}
     try:
-        rows = rows_of(_answer(client, GROUPED_SEARCH, body), client, GROUPED_SEARCH, "award_generated_internal_id")
+        response = post(client, GROUPED_SEARCH, body)
+        rows = response.rows(GROUPED_KEY)
     except (Refused, SourceChanged):
         return False
-    return any(taken(row, "transaction_count", int, client, GROUPED_SEARCH) > 0 for row in rows)
+    return any(response.require("transaction_count", int, row) > 0 for row in rows)
 
 
 def _says_last_updated(client: Client) -> bool:
@@ -118,11 +114,10 @@ def _ends_past_the_end(client: Client) -> bool:
         "page": 90,
     }
     try:
-        answer = _answer(client, AWARD_SEARCH, body)
+        response = post(client, AWARD_SEARCH, body)
     except Refused:
         return False
-    page = taken(answer, "page_metadata", dict, client, AWARD_SEARCH)
-    return not rows_of(answer, client, AWARD_SEARCH) and page.get("hasNext") is False
+    return not response.rows() and response.require("page_metadata", dict).get("hasNext") is False
 
 
 def _counts_linked_subawards(client: Client) -> bool:
@@ -135,14 +130,13 @@ def _counts_linked_subawards(client: Client) -> bool:
     group = "subcontracts"
     asked = {**filters, "award_type_codes": list(SUBAWARD_TYPES[group])}
     body = {"filters": asked, "fields": list(SUBAWARDS.fields), "sort": SUBAWARDS.sort, "limit": 100, **SUBAWARDS.level}
-    answer = _answer(client, AWARD_SEARCH, body)
-    rows = rows_of(answer, client, AWARD_SEARCH, SUBAWARDS.key, null=True)
-    linked = sum(map(SUBAWARDS.is_counted, rows))
-    if linked == len(rows) or taken(answer, "page_metadata", dict, client, AWARD_SEARCH).get("hasNext"):
+    response = post(client, AWARD_SEARCH, body)
+    rows = response.rows(SUBAWARDS.key, nullable=True)
+    linked = sum(map(SUBAWARDS.counts, rows))
+    if linked == len(rows) or response.require("page_metadata", dict).get("hasNext"):
         return True
-    counted = _answer(client, AWARD_COUNT, {"filters": asked, **SUBAWARDS.level})
-    results = taken(counted, "results", dict, client, AWARD_COUNT)
-    return taken(results, group, int, client, AWARD_COUNT) == linked
+    counted = post(client, AWARD_COUNT, {"filters": asked, **SUBAWARDS.level})
+    return counted.require(group, int, counted.require("results", dict)) == linked
 
 
 def _mixes_types(client: Client) -> bool:

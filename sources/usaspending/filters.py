@@ -1,4 +1,4 @@
-"""USAspending's searches: what can be asked, checked and counted before it is sent.
+"""What requests to USAspending's API contain: paths, award types, fields and filters, checked before they are sent.
 
 The API answers a typo with status 200 and the unfiltered universe, some plain mistakes with status 500, and a request
 that is too large for its index with an empty 503, so names, dates and sizes are checked here. Facts:
@@ -12,6 +12,7 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
+from urllib.parse import quote
 
 from sources.http.rate_limit import RateLimit
 
@@ -21,12 +22,15 @@ TRANSACTION_SEARCH = "/api/v2/search/spending_by_transaction/"
 TRANSACTION_COUNT = "/api/v2/search/spending_by_transaction_count/"
 GROUPED_SEARCH = "/api/v2/search/spending_by_transaction_grouped/"
 LAST_UPDATED = "/api/v2/awards/last_updated/"
+DEPARTMENTS = "/api/v2/references/toptier_agencies/"
+TRANSACTIONS_PATH = "/api/v2/transactions/"
+COUNT_PATH = "/api/v2/awards/count/transaction/"
 
 # Undocumented: what others stay under without being refused (reference measurements of 2026). All sources share it.
 RATE_LIMIT = RateLimit(seconds_between=0.6, at_once=1, max_requests=500, window_seconds=300)
 EARLIEST = date(2007, 10, 1)
-PAGE = 100
-MOST_ROWS = 50_000  # no watchlist means more in one search: a filter is being ignored
+PAGE_SIZE = 100
+MAX_ROWS = 50_000  # no watchlist matches more in one search: a filter is being ignored
 
 AWARD_TYPES: dict[str, tuple[str, ...]] = {
     "contracts": ("A", "B", "C", "D"),
@@ -104,9 +108,9 @@ CLAUSES = {
     ("subawards", "recipient_search_text"): 31,
     ("subawards", "keywords"): 34,
 }
-MOST_CLAUSES = 960
+MAX_CLAUSES = 960
 CLAUSES_OF_TYPES_AND_DATES = 40
-MOST_IDS = 250
+MAX_IDS = 250
 # What `award_ids` can find: the API reads it as a regular expression over whole, upper-case numbers, and removes
 # backslashes, so that nothing can be escaped. A short number is that of thousands of awards ("0001").
 SEARCHABLE_ID = re.compile(r"[A-Z0-9-]{8,}")
@@ -114,20 +118,22 @@ SEARCHABLE_ID = re.compile(r"[A-Z0-9-]{8,}")
 Row = Mapping[str, object]
 
 
-def packed(level: str, filter_name: str, texts: Sequence[str], most_clauses: int = MOST_CLAUSES) -> Iterator[list[str]]:
-    """Cut a list of texts into lists that one request can hold.
+def batches_of(
+    level: str, filter_name: str, texts: Sequence[str], max_clauses: int = MAX_CLAUSES
+) -> Iterator[list[str]]:
+    """Split a list of texts into lists that fit in one request.
 
-    `level` is "awards", "transactions" or "subawards", `most_clauses` how many clauses the index takes.
+    `level` is "awards", "transactions" or "subawards", `max_clauses` the number of clauses that the index accepts.
     """
-    most = MOST_IDS
+    most = MAX_IDS
     if filter_name != "award_ids":
-        most = max(1, (most_clauses - CLAUSES_OF_TYPES_AND_DATES) // CLAUSES[level, filter_name])
+        most = max(1, (max_clauses - CLAUSES_OF_TYPES_AND_DATES) // CLAUSES[level, filter_name])
     for first in range(0, len(texts), most):
         yield list(texts[first : first + most])
 
 
-def digest(parts: object) -> str:
-    """Return twelve hex digits that stand for what is asked: something else has others."""
+def short_hash(parts: object) -> str:
+    """Return twelve hex digits that identify a query."""
     return hashlib.sha256(repr(parts).encode("utf-8", "replace")).hexdigest()[:12]
 
 
@@ -158,3 +164,8 @@ def time_filter(start: date, end: date, date_type: str, known: Sequence[str]) ->
     if end < start:
         raise ValueError(f"the range ends ({end}) before it begins ({start})")
     return {"start_date": start.isoformat(), "end_date": end.isoformat(), "date_type": date_type}
+
+
+def detail_path(key: str) -> str:
+    """Return the path of an award's detail."""
+    return f"/api/v2/awards/{quote(key, safe='')}/"

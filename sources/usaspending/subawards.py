@@ -1,8 +1,8 @@
-"""Subawards on USAspending: companies that are paid under somebody else's contract or grant, and appear nowhere else.
+"""Subawards of USAspending: companies that are paid under another company's award, and appear nowhere else.
 
 Upstream: https://api.usaspending.gov, API v2, from what prime recipients report (once to FSRS, now to SAM.gov). Access:
 open, no key. Limits: none documented; shared with the other sources of USAspending. Lag: as long as the prime recipient
-takes to report it, by the end of the following month; so it is read once a week. Corrections: in place, and nothing
+takes to report it, by the end of the following month; so it is polled once a week. Corrections: in place, and nothing
 says when: no date of a report is in the API (only its bulk files have one), and the last-modified date that a subaward
 can be searched by is its prime award's. A poll therefore looks back by the subaward's own date. Caveats: amounts are
 typed in by the prime recipient and may be larger than the prime award or the digits of a number; one that is reported
@@ -10,7 +10,7 @@ again may be cumulative; a name search looks at the recipient itself and not at 
 subawards whose prime award is not linked, which the search gives; the search's cursor breaks ties by the prime award
 (`sources.usaspending.search`).
 
-The prime award's own detail, against which an amount is held, is read for what concerns somebody.
+For subawards that match the watchlist the detail of the prime award is fetched too, to check their amounts.
 """
 
 from __future__ import annotations
@@ -29,71 +29,54 @@ from sources.base import (
     IncompleteResult,
     NotModified,
     SearchTerms,
-    Source,
     Stored,
 )
 from sources.errors import Refused
-from sources.fields import read_json
 from sources.http.client import Client
+from sources.paging import fiscal_years
 from sources.records import Document, InvalidRecord, Payload, Problem, Publication, Record
 from sources.usaspending import plan
 from sources.usaspending.assumptions import SUBAWARD_ASSUMPTIONS
-from sources.usaspending.award_fetcher import detail_path, is_meant, row_digest
-from sources.usaspending.batches import Lists
-from sources.usaspending.filters import RATE_LIMIT, SUBAWARD_TYPES, text_filter
-from sources.usaspending.plan import Search, fiscal_years, search_of
-from sources.usaspending.search import SUBAWARDS, Found, Slice, knows_homeland_security, last_updated, leaves, taken
+from sources.usaspending.award_fetcher import row_digest, row_matches
+from sources.usaspending.batches import TextBatches
+from sources.usaspending.filters import EARLIEST, SUBAWARD_TYPES, detail_path, text_filter
+from sources.usaspending.plan import Search, search_of
+from sources.usaspending.prime_awards import UsaspendingSource
+from sources.usaspending.search import SUBAWARDS, SearchHit, Slice, get, search_slice
 from sources.usaspending.subaward_parser import parse, subaward_key
 
-NAMED_IN = ("Sub-Awardee Name", "Sub-Award Description")
+TEXT_FIELDS = ("Sub-Awardee Name", "Sub-Award Description")
 GROUP = "subawards"
-MADE = "subawards"
 
 
-class Subawards(Source):
+class Subawards(UsaspendingSource):
     """The source `subawards`."""
 
     name = "subawards"
     title = "USAspending subawards"
-    publisher = "USAspending.gov"
-    base_url = "https://api.usaspending.gov"
-    rate_limit = RATE_LIMIT
     expected_rows = ExpectedRows(at_least=0, at_most=200_000)
     min_poll_interval = timedelta(days=6, hours=12)
     reporting_delay = "A subaward appears when the prime recipient reports it, which may be months after it was made."
     assumptions = SUBAWARD_ASSUMPTIONS
 
-    def health_check(self, client: Client) -> bool:
-        """Whether the list of departments, which is never empty, names Homeland Security."""
-        return knows_homeland_security(client)
-
-    def data_version(self, client: Client) -> str:
-        """Return the day of the newest data, which moves with the nightly load."""
-        return last_updated(client)
-
     def poll_steps(self, terms: SearchTerms, window: DateWindow) -> list[FetchStep]:
-        """Plan a poll: subawards made in the days a poll looks back for what is new, or a sweep for what is late."""
+        """Plan a poll: subawards made in the days that a poll, or on a sweep the sweep, looks back."""
         since = min(window.signed_since, window.acted_since or window.signed_since)
-        return _searches("made", terms, since, window.until)
-
-    def is_wanted(self, step: FetchStep, terms: SearchTerms) -> bool:
-        """Whether one of a step's texts is still looked for."""
-        return plan.is_wanted(step, terms)
+        return _steps("made", terms, since, window.until)
 
     def backfill_steps(self, terms: SearchTerms, since: date, until: date) -> list[FetchStep]:
-        """Plan a whole history, a fiscal year at a time, by the date of the subaward."""
-        return [
-            step for label, start, end in fiscal_years(since, until) for step in _searches(label, terms, start, end)
-        ]
+        """Plan a whole history, one fiscal year at a time, by the date of the subaward."""
+        years = fiscal_years(max(since, EARLIEST), until)
+        return [step for year, start, end in years for step in _steps(f"fy{year}", terms, start, end)]
 
     def fetch(self, client: Client, step: FetchStep, stored: Stored) -> Iterator[Fetched]:
-        """Walk one search; give each subaward once: unchanged, or as a payload, or the reason it cannot be read."""
-        primes, search = _Primes(client), search_of(step)
-        for leaf in _leaves(client, step, search, stored):
-            if isinstance(leaf, (IncompleteResult, FailedStep)):
-                yield leaf
+        """Give each subaward that a step finds once: not modified, as a payload, or why it cannot be identified."""
+        primes, query = _PrimeAwardCache(client), search_of(step)
+        for found in _search(client, step, query, stored):
+            if isinstance(found, (IncompleteResult, FailedStep)):
+                yield found
                 continue
-            payloads, problems = _subawards_of(leaf, search, client.source)
+            payloads, problems = _group_by_subaward(found, query, client.source)
             yield from problems
             for payload in payloads:
                 known = stored.stored_version(payload.key)
@@ -103,93 +86,90 @@ class Subawards(Source):
                     yield _with_prime(payload, primes, stored)
 
     def parse(self, payload: Payload) -> Sequence[Record]:
-        """Read a payload into a subaward, or into the problem that prevents it. Pure."""
+        """Parse a payload into a subaward, or into the problem that prevents it. Pure."""
         return [parse(payload)]
 
 
-def _searches(label: str, terms: SearchTerms, start: date, end: date) -> list[FetchStep]:
+def _steps(label: str, terms: SearchTerms, start: date, end: date) -> list[FetchStep]:
     return [
-        *plan.by_name(label, MADE, GROUP, terms, (start, end)),
-        *plan.steps(label, MADE, (GROUP, "keywords"), terms.phrases, (start, end)),
+        *plan.name_steps(label, GROUP, GROUP, terms, (start, end)),
+        *plan.text_steps(label, GROUP, (GROUP, "keywords"), terms.phrases, (start, end)),
     ]
 
 
-class _Primes:
-    """The details of prime awards, each asked for once in a step."""
+class _PrimeAwardCache:
+    """The details of prime awards, each fetched once in a step."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
         self._known: dict[str, tuple[Document, ...]] = {}
 
     def documents(self, key: str) -> tuple[Document, ...]:
-        """Return the detail of an award, nothing if it is not there. Raises `SourceError`."""
+        """Return the detail of an award, nothing if there is none. Raises `SourceError`."""
         if key not in self._known:
-            self._known[key] = self._ask(key)
+            self._known[key] = self._fetch(key)
         return self._known[key]
 
-    def _ask(self, key: str) -> tuple[Document, ...]:
-        path = detail_path(key)
+    def _fetch(self, key: str) -> tuple[Document, ...]:
         try:
-            document = self._client.get(path)
+            response = get(self._client, detail_path(key))
         except Refused as error:
             if error.status != 404:
                 raise
             return ()
-        taken(read_json(document, self._client.source), "generated_unique_award_id", str, self._client, path)
-        return (document,)
+        response.require("generated_unique_award_id", str)
+        return (response.document,)
 
 
-def _leaves(
-    client: Client, step: FetchStep, search: Search, stored: Stored
-) -> Iterator[list[Found] | IncompleteResult | FailedStep]:
-    """Read a search whole, under contracts and under assistance, which the API does not search together."""
+def _search(
+    client: Client, step: FetchStep, query: Search, stored: Stored
+) -> Iterator[list[SearchHit] | IncompleteResult | FailedStep]:
+    """Search under contracts, then under assistance: the API does not search both together."""
 
-    def found(texts: list[str]) -> Iterator[list[Found] | IncompleteResult]:
+    def find(texts: list[str]) -> Iterator[list[SearchHit] | IncompleteResult]:
         for group, types in SUBAWARD_TYPES.items():
             part = Slice(
                 step=step.key,
-                filters=text_filter(search.filter, texts),
+                filters=text_filter(query.filter, texts),
                 start=step.days[0],
                 end=step.days[1],
-                date_type=search.date_type,
+                date_type=query.date_type,
                 types=types,
                 groups=(group,),
-                listing=SUBAWARDS,
+                index=SUBAWARDS,
             )
-            yield from (leaf for leaf in leaves(client, part) if leaf)
+            yield from (found for found in search_slice(client, part) if found)
 
-    return Lists(client, stored, step, search).found(found)
+    return TextBatches(client, stored, step, query).search(find)
 
 
-def _subawards_of(found: Sequence[Found], search: Search, source: str) -> tuple[list[Payload], list[Problem]]:
-    """Return the subawards in rows, and the rows that cannot be identified."""
-    by_key: dict[str, list[Found]] = {}
+def _group_by_subaward(hits: Sequence[SearchHit], query: Search, source: str) -> tuple[list[Payload], list[Problem]]:
+    """Return the subawards that rows are about, and problems for rows that cannot be identified."""
+    by_key: dict[str, list[SearchHit]] = {}
     problems: list[Problem] = []
-    for item in found:
-        row = {**item.row, "Recipient Name": item.row.get("Sub-Awardee Name")}
-        if not is_meant(row, search, NAMED_IN):
+    for hit in hits:
+        row = {**hit.row, "Recipient Name": hit.row.get("Sub-Awardee Name")}
+        if not row_matches(row, query, TEXT_FIELDS):
             continue
         try:
-            by_key.setdefault(subaward_key(item.row), []).append(item)
+            by_key.setdefault(subaward_key(hit.row), []).append(hit)
         except InvalidRecord as error:
-            name = f"SUBAWARD_{row_digest(item.row).upper()}"
-            problems.append(Problem(source=source, key=name, reason=str(error), documents=(item.document,)))
-    return [_payload(key, items, source) for key, items in by_key.items()], problems
+            name = f"SUBAWARD_{row_digest(hit.row).upper()}"
+            problems.append(Problem(source=source, key=name, reason=str(error), documents=(hit.document,)))
+    return [_payload(key, found, source) for key, found in by_key.items()], problems
 
 
-def _payload(key: str, found: Sequence[Found], source: str) -> Payload:
-    """Return what several rows say of one subaward: they differ in no more than the amount."""
-    digests = sorted({row_digest(item.row) for item in found})
+def _payload(key: str, hits: Sequence[SearchHit], source: str) -> Payload:
+    """Return the payload of one subaward. If several rows are about it, they differ in the amount only."""
+    digests = sorted({row_digest(hit.row) for hit in hits})
     revision = digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()[:16]
-    documents = {item.document.sha256: item.document for item in found}
+    documents = {hit.document.sha256: hit.document for hit in hits}
     return Payload(source=source, key=key, revision=revision, documents=tuple(documents.values()))
 
 
-def _with_prime(payload: Payload, primes: _Primes, stored: Stored) -> Payload:
-    """Add the prime award's detail to what concerns somebody."""
+def _with_prime(payload: Payload, primes: _PrimeAwardCache, stored: Stored) -> Payload:
+    """Add the prime award's detail to a subaward that matches the watchlist."""
     record = parse(payload)
-    if not isinstance(record, Publication) or not stored.matches_watchlist(record):
-        return payload
-    if not record.award_key:
+    if not isinstance(record, Publication) or not record.award_key or not stored.matches_watchlist(record):
         return payload
     return replace(payload, documents=(*payload.documents, *primes.documents(record.award_key)))

@@ -68,7 +68,7 @@ def test_numbers_that_find_nothing_in_any_form_mean_that_the_source_changed() ->
                 served.append(bought(77, action(description="BRICKS")))
             errors = [error for _, error in poller.poll(SECOND).errors]
         assert [type(error) for error in errors] == ([SourceChanged] if failed else [])
-        assert not failed or "none of 3 held awards is found by its number" in str(errors[0])
+        assert not failed or "none of 3 stored awards is found by its number" in str(errors[0])
 
 
 def test_awards_that_only_other_sources_have_are_no_reason_to_doubt_the_search() -> None:

@@ -17,7 +17,6 @@ from sources.base import SearchTerms
 from sources.errors import SourceChanged
 from sources.records import Agency, Award, AwardCategory, ContractAction, Payload, Problem, Recipient, SourceFact
 from sources.usaspending.assistance import Assistance
-from sources.usaspending.award_fetcher import TRANSACTIONS_PATH
 from sources.usaspending.filters import (
     ALL_ASSISTANCE_TYPES,
     ASSISTANCE_TYPES,
@@ -26,6 +25,7 @@ from sources.usaspending.filters import (
     LOAN_TYPES,
     TRANSACTION_COUNT,
     TRANSACTION_SEARCH,
+    TRANSACTIONS_PATH,
 )
 from tests.sources.polling import Poller
 from tests.sources.samples import WRONG_VALUES, document, places, put
@@ -129,7 +129,7 @@ def test_what_is_reported_added_up_goes_by_its_uri_and_may_have_several_listings
         ({"cfda_info": {"a": 1}}, "cfda_info is not a list"),
         ({"cfda_info": ["97.067"]}, "cfda_info holds what is no object"),
         ({"total_obligation": 10.005}, "not an amount in whole cents"),
-        ({"generated_unique_award_id": "ASST_NON_OTHER_012"}, "asked for ASST_NON_12FA"),
+        ({"generated_unique_award_id": "ASST_NON_OTHER_012"}, "requested ASST_NON_12FA"),
         ({"date_signed": "10/04/2017"}, "date_signed is not a date"),
     ],
 )

@@ -36,7 +36,7 @@ SOURCES: dict[str, Source] = {source.name: source for source in (Usaspending(), 
 
 @pytest.fixture
 def short_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sources.usaspending.search.PAGE", 10)
+    monkeypatch.setattr("sources.usaspending.search.PAGE_SIZE", 10)
 
 
 def served(wrong: tuple[str, ...]) -> AlteredAssistance:

@@ -291,7 +291,7 @@ def test_unknown_fields_change_nothing_and_stay_in_the_evidence() -> None:
 def test_an_award_that_is_another_than_the_one_asked_for_is_told() -> None:
     record = read(CONTRACT, PAGE, key="CONT_AWD_OTHER_9700_-NONE-_-NONE-")
     assert isinstance(record, Problem)
-    assert record.reason == "asked for CONT_AWD_OTHER_9700_-NONE-_-NONE-, got CONT_AWD_H907_9700_SPE2DX16D1500_9700"
+    assert record.reason == "requested CONT_AWD_OTHER_9700_-NONE-_-NONE-, got CONT_AWD_H907_9700_SPE2DX16D1500_9700"
     assert isinstance(read(CONTRACT, PAGE, key=str(CONTRACT["generated_unique_award_id"]).lower()), Award)
 
 

@@ -12,8 +12,13 @@ import pytest
 from sources.base import FailedStep, SearchTerms
 from sources.errors import Blocked, QuotaUsedUp, SourceChanged, SourceError, Unreachable
 from sources.records import Award, AwardCategory, Payload, Problem
-from sources.usaspending.award_fetcher import TRANSACTIONS_PATH
-from sources.usaspending.filters import AWARD_SEARCH, LAST_UPDATED, TRANSACTION_COUNT, TRANSACTION_SEARCH
+from sources.usaspending.filters import (
+    AWARD_SEARCH,
+    LAST_UPDATED,
+    TRANSACTION_COUNT,
+    TRANSACTION_SEARCH,
+    TRANSACTIONS_PATH,
+)
 from tests.sources.memory import Memory
 from tests.sources.upstream import (
     DAY,
@@ -109,7 +114,7 @@ def test_the_evidence_is_what_the_server_sent_byte_for_byte_unknown_fields_and_a
 
 
 def test_all_pages_of_an_awards_transactions_are_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sources.usaspending.award_fetcher.MOST_TRANSACTIONS", 2)
+    monkeypatch.setattr("sources.usaspending.award_fetcher.MAX_TRANSACTIONS", 2)
     mods = [action(f"P{n:05}", DAY + timedelta(days=n // 2)) for n in range(5)]
     with AlteredUsaspending([award(1, *mods)]) as server:
         [found] = awards_of(fetched(server, step_of()))

@@ -41,7 +41,7 @@ CLAUSES = {
     ("transactions", "award_ids"): 1,
     ("awards", "award_ids"): 1,
 }
-MOST_CLAUSES = 960
+MAX_CLAUSES = 960
 
 each_source = pytest.mark.parametrize("source", ALL, ids=lambda source: source.name)
 each_of_awards = pytest.mark.parametrize("source", AWARDS, ids=lambda source: source.name)
@@ -154,8 +154,8 @@ def test_every_request_fits_the_index_and_none_is_smaller_than_it_must_be(source
         smaller: Counter[Way] = Counter()
         for step in plan:
             each = CLAUSES[level_of(step), str(step.query["filter"])]
-            most = 250 if step.query["filter"] == "award_ids" else (MOST_CLAUSES - 40) // each
-            assert each * len(texts_of(step)) + 40 <= MOST_CLAUSES
+            most = 250 if step.query["filter"] == "award_ids" else (MAX_CLAUSES - 40) // each
+            assert each * len(texts_of(step)) + 40 <= MAX_CLAUSES
             assert len(texts_of(step)) <= most
             smaller[tuple(asked([step]))] += len(texts_of(step)) < most
         assert all(number <= 1 for number in smaller.values())

@@ -25,7 +25,7 @@ from sources.records import (
 )
 from sources.usaspending.award_parser import parse
 from sources.usaspending.filters import AWARD_FIELDS, LAST_DAY_FIELD
-from sources.usaspending.search import award_rows
+from sources.usaspending.search import search_awards
 from sources.usaspending.subaward_parser import parse as parse_subaward
 from sources.usaspending.subaward_parser import subaward_key
 from tests.sources.samples import BASE, DATA, Json, payload
@@ -398,7 +398,7 @@ def test_a_search_and_the_cursor_to_its_next_page(group: str) -> None:
     answers = (body_of(f"search_{group}"), LAST_PAGE, {"results": {group: len(set(numbers))}})
     scripts = [Script(body=each if isinstance(each, bytes) else json.dumps(each).encode()) for each in answers]
     with ScriptedServer(*scripts) as server, client_of(server.base_url) as client:
-        rows = list(award_rows(client, "step", group, {"keywords": ["SPACE"]}))
+        rows = list(search_awards(client, "step", group, {"keywords": ["SPACE"]}))
         _, second, _ = [json.loads(request.body) for request in server.requests]
     assert [row["Award ID"] for row in rows if not isinstance(row, IncompleteResult)] == numbers
     (row,) = [row for row in rows if not isinstance(row, IncompleteResult) and row["Award ID"] == expected["Award ID"]]

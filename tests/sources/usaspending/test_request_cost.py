@@ -17,7 +17,7 @@ from tests.sources.usaspending.more_records import AlteredAssistance, grant
 from tests.upstreams.usaspending.search.index import clauses
 
 ORDINARY_DAY, WEEKLY = 150, 600
-MOST_CLAUSES = 960
+MAX_CLAUSES = 960
 SOURCES = (Usaspending(), Assistance(), Subawards())
 
 
@@ -48,7 +48,7 @@ def test_an_ordinary_day_costs_less_than_150_requests_and_a_week_at_most_600_mor
             assert [(poll.items, poll.errors) for poll in polls] == [([], [])] * len(polls)
             days.append(sum(poll.requests for poll in polls))
         sizes = [clauses_of(request.path, request.json()["filters"]) for request in server.requests]
-    assert max(sizes) <= MOST_CLAUSES
+    assert max(sizes) <= MAX_CLAUSES
     assert len(set(days[1:7])) == 1
     assert days[1] < ORDINARY_DAY
     assert days[0] == days[7] < WEEKLY

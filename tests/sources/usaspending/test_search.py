@@ -199,7 +199,7 @@ def test_award_pages_without_end_are_given_up() -> None:
         error = walk(SOURCE, server, [step_of()], memory).error
         assert len(server.asked(AWARD_SEARCH)) == 501
     assert isinstance(error, SourceChanged)
-    assert "more rows than a watchlist can mean" in str(error)
+    assert "more rows than a watchlist can match" in str(error)
 
 
 # The transaction search
@@ -327,6 +327,6 @@ def test_more_transactions_than_a_watchlist_can_mean_are_not_walked(counted: int
                 IncompleteResult(step="test/transactions", expected=50_000, received=101)
             ]
             return
-        with pytest.raises(SourceChanged, match="more rows than a watchlist can mean"):
+        with pytest.raises(SourceChanged, match="more rows than a watchlist can match"):
             server.found(TRANSACTIONS)
         assert len(server.searches(TRANSACTION_SEARCH)) == 1

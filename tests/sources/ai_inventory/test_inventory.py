@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, date, datetime
 
 import pytest
 
 from sources.ai_inventory.inventory import AiInventory
 from sources.base import DateWindow, Fetched, FetchStep, NotModified, SearchTerms, StoredVersion
-from sources.errors import Blocked, QuotaUsedUp, Refused, SourceChanged, SourceError, Unreachable
-from sources.http.client import Client, RateLimit, Timeouts
-from sources.records import Agency, Document, Payload, Problem, Publication
+from sources.errors import Refused, SourceChanged, Unreachable
+from sources.records import Document, Payload, Problem, Publication
+from tests.sources.clients import client_for
 from tests.sources.memory import Memory
 from tests.upstreams.ai_inventory import (
     COMMERCIAL,
     CONSOLIDATED,
-    COPILOT,
     INDIVIDUAL,
     INDIVIDUAL_HEADER,
     RETIRED,
@@ -34,8 +32,6 @@ TERMS = SearchTerms(names=("ANDURIL",), phrases=("SURVEILLANCE TOWER",))
 STEPS = {step.key: step for step in SOURCE.backfill_steps(TERMS, DAY, DAY)}
 STEP = STEPS["2025/individual"]
 ASSUMPTIONS = {assumption.name: assumption for assumption in SOURCE.assumptions}
-WHOLE_FILE = "2025_individually_reported_AI_use_cases.csv"
-PAGE = "https://github.com/ombegov/2025-Federal-Agency-AI-Use-Case-Inventory/blob/main/Data/"
 
 
 @pytest.fixture
@@ -44,18 +40,8 @@ def server() -> Iterator[FaultyAiInventory]:
         yield fake_server
 
 
-@contextmanager
-def client_of(base_url: str, *, total: float = 30) -> Iterator[Client]:
-    timeouts = Timeouts(connect=10, total=total, tries=2, first_wait=0.001)
-    rate_limit = RateLimit(seconds_between=0)
-    with Client(
-        SOURCE.name, base_url=base_url, rate_limit=rate_limit, timeouts=timeouts, sleep=lambda _seconds: None
-    ) as client:
-        yield client
-
-
 def fetched(server: FaultyAiInventory, stored: Memory | None = None, step: FetchStep = STEP) -> list[Fetched]:
-    with client_of(server.base_url) as client:
+    with client_for(SOURCE, server.base_url) as client:
         return list(SOURCE.fetch(client, step, stored or Memory()))
 
 
@@ -78,25 +64,6 @@ def remembered(server: FaultyAiInventory, step: FetchStep = STEP) -> Memory:
     return Memory(records={record.key: StoredVersion(key=record.key, revision=record.revision) for record in records})
 
 
-def test_a_commercial_product_in_use_is_a_use_case_and_one_not_in_use_is_none(server: FaultyAiInventory) -> None:
-    (payload,) = fetched(server, step=STEPS["2025/commercial"])
-    assert isinstance(payload, Payload)
-    (record,) = SOURCE.parse(payload)
-    assert isinstance(record, Publication)
-    assert record.key.startswith("AI_USE_CASE_2025_COTS_")
-    assert (record.title, record.type_text) == (COPILOT["AI Use Case"], "AI use case, commercial product")
-    assert (record.description, record.recipient.name) == ("Commercial products: Palantir", "")
-    assert record.awarding == Agency(name="Department of Commerce")
-    assert record.url == PAGE + "2025_consolidated_COTS_AI_use_cases.csv"
-    assert [(fact.label, fact.value) for fact in record.facts] == [
-        ("Inventory", "2025"),
-        ("AI Use Case", COPILOT["AI Use Case"]),
-        ("Agency Use (Y/N)?", "Y"),
-        ("Name of Commercial Product or Service Used", "Palantir"),
-        ("Estimated # of Licenses/Users", "1-100"),
-    ]
-
-
 @pytest.mark.parametrize(
     ("change", "says"),
     [
@@ -115,7 +82,7 @@ def test_another_shape_is_a_change_of_the_source(server: FaultyAiInventory, chan
     server.files[INDIVIDUAL] = change(server.files[INDIVIDUAL])
     with pytest.raises(SourceChanged, match=says):
         fetched(server)
-    with client_of(server.base_url) as client, pytest.raises(SourceChanged, match=says):
+    with client_for(SOURCE, server.base_url) as client, pytest.raises(SourceChanged, match=says):
         SOURCE.health_check(client)
 
 
@@ -128,7 +95,7 @@ def test_stored_evidence_of_another_shape_is_a_problem() -> None:
 
 def test_a_file_without_rows_is_no_proof_that_the_source_is_well(server: FaultyAiInventory) -> None:
     server.files[INDIVIDUAL] = table(INDIVIDUAL_HEADER, [])
-    with client_of(server.base_url) as client:
+    with client_for(SOURCE, server.base_url) as client:
         assert SOURCE.health_check(client) is False
 
 
@@ -166,38 +133,6 @@ def test_a_row_that_cannot_be_read_is_told_on_every_poll_and_the_rest_stays_unch
     assert kinds == [NotModified] * 4 + [Problem]
 
 
-@pytest.mark.parametrize(
-    ("fault", "error"),
-    [
-        (Fault.TOO_MANY, QuotaUsedUp),
-        (Fault.TOO_MANY_DATE, QuotaUsedUp),
-        (Fault.TOO_MANY_HOUR, QuotaUsedUp),
-        (Fault.UNAVAILABLE, Unreachable),
-        (Fault.GATEWAY_TIMEOUT, Unreachable),
-        (Fault.EMPTY, Unreachable),
-        (Fault.RESET, Unreachable),
-        (Fault.CUT_TRANSFER, Unreachable),
-        (Fault.SLOW_DRIP, Unreachable),
-        (Fault.SERVER_ERROR, Unreachable),
-        (Fault.FORBIDDEN, Blocked),
-        (Fault.HTML_OK, SourceChanged),
-        (Fault.RENAMED_FIELD, SourceChanged),
-        (Fault.TRUNCATED_JSON, SourceChanged),
-    ],
-)
-def test_every_fault_ends_in_its_error(server: FaultyAiInventory, fault: Fault, error: type[SourceError]) -> None:
-    server.play(fault)
-    total = 0.5 if fault is Fault.SLOW_DRIP else 30
-    with client_of(server.base_url, total=total) as client, pytest.raises(error):
-        list(SOURCE.fetch(client, STEP, Memory()))
-
-
-@pytest.mark.parametrize("fault", [Fault.UNAVAILABLE, Fault.RESET, Fault.CUT_TRANSFER, Fault.EMPTY, Fault.TOO_MANY])
-def test_a_fault_that_passes_is_waited_out(server: FaultyAiInventory, fault: Fault) -> None:
-    server.play(fault, times=1)
-    assert len(fetched(server)) == 1
-
-
 def test_a_file_that_is_gone_is_refused(server: FaultyAiInventory) -> None:
     del server.files[INDIVIDUAL]
     with pytest.raises(Refused, match="404: Not Found"):
@@ -219,7 +154,7 @@ def test_each_file_fails_alone(broken: str) -> None:
 @pytest.mark.parametrize("wrong", ["", *ASSUMPTIONS])
 @pytest.mark.parametrize("name", ASSUMPTIONS)
 def test_a_probe_tells_whether_its_assumption_holds(name: str, wrong: str) -> None:
-    with FaultyAiInventory(wrong=wrong) as server, client_of(server.base_url) as client:
+    with FaultyAiInventory(wrong=wrong) as server, client_for(SOURCE, server.base_url) as client:
         assert ASSUMPTIONS[name].probe(client) is (name != wrong)
         assert len(server.requests) == 1
 
@@ -236,10 +171,3 @@ def test_where_one_assumption_does_not_hold_the_other_files_are_read(wrong: str,
                     fetched(server, step=step)
             else:
                 assert len(fetched(server, step=step)) == 1
-
-
-@pytest.mark.parametrize("name", ASSUMPTIONS)
-def test_a_probe_that_cannot_tell_says_so(server: FaultyAiInventory, name: str) -> None:
-    server.play(Fault.UNAVAILABLE)
-    with client_of(server.base_url) as client, pytest.raises(Unreachable):
-        ASSUMPTIONS[name].probe(client)

@@ -7,7 +7,6 @@ import csv
 import gzip
 import io
 import os
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,17 +18,13 @@ from sources.ai_inventory.contract_numbers import ContractNumbers, read_contract
 from sources.ai_inventory.inventory import AiInventory
 from sources.ai_inventory.row_parser import FILES, read_inventory
 from sources.errors import SourceChanged
-from sources.records import Agency, Document, Problem, Publication, PublicationKind, Recipient, SourceFact
+from sources.records import Document, Problem, Publication, SourceFact
 from tests.upstreams.ai_inventory import DATA
 
 SOURCE = AiInventory()
 ROOT = Path(__file__).parents[3]
 SHARED = Path(os.environ.get("PROCUREWATCH_SHARED_DATA") or ROOT.parent / "shared" / "data") / "aiinventory"
 BODY = (DATA / "2024.csv").read_bytes()
-PAGE = (
-    "https://github.com/ombegov/2024-Federal-AI-Use-Case-Inventory/blob/main/"
-    "data/2024_consolidated_ai_inventory_raw_v2.csv"
-)
 
 
 def document(body: bytes) -> Document:
@@ -50,54 +45,6 @@ def named(title: str) -> list[Publication]:
 
 def fact(record: Publication, label: str) -> str:
     return next((fact.value for fact in record.facts if fact.label == label), "")
-
-
-def test_a_published_row_is_read_to_its_last_field() -> None:
-    (record,) = named("Non-Intrusive Inspection (NII) 3D Imaging Tool")
-    assert replace(record, facts=(), documents=()) == Publication(
-        key="AI_USE_CASE_2024_DHS_74C49DC18607F819",
-        source="aiinventory",
-        kind=PublicationKind.USE_CASE,
-        type_text="AI use case",
-        title="Non-Intrusive Inspection (NII) 3D Imaging Tool",
-        description="Utilizes AI/ML to generate high resolution, rapid imaging of objects behind occlusions; create 3D"
-        " images for existing processes without significant slowdowns; and provide a novel narcotics detection"
-        " capability for the inspection of packages.\nDetection alerts for Items of Interest.\nContracts: 20139567",
-        recipient=Recipient(name=""),
-        awarding=Agency(name="Department of Homeland Security", sub_name="CBP"),
-        published=None,
-        url=PAGE,
-        revision=record.revision,
-    )
-    assert [(fact.label, fact.value[:60]) for fact in record.facts] == [
-        ("Inventory", "2024"),
-        ("Agency's abbreviation", "DHS"),
-        ("Topic area", "Law & Justice"),
-        ("Common commercial product", "None of the above."),
-        ("Stage of development", "Implementation and Assessment"),
-        ("Rights-impacting or safety-impacting", "Neither"),
-        ("Initiated", "7/1/2023"),
-        ("Acquisition or development began", "7/1/2023"),
-        ("Bought or built", "Developed with contracting resources."),
-        ("Contracts as reported", "20139567"),
-        ("Supports a High-Impact Service Provider", "No"),
-        ("Gives information to the public", "No"),
-        ("Personally identifiable information", "No"),
-        ("Privacy risks assessed", "Yes"),
-        ("Data catalog", "No"),
-        ("Data used", "Images and data of baggage inspection."),
-        ("Documentation of the data", "Documentation is missing or not available: No documentation "),
-        ("Demographic features", "None"),
-        ("Custom code", "No"),
-        ("Access to the code", "No \u2013 agency does not have access to source code."),
-        ("Authorization to operate", "No"),
-        ("Wait for developer tools", "6-12 months"),
-        ("Infrastructure provisioned centrally", "Yes"),
-        ("Computing resources can be requested", "No"),
-        ("Resources provisioned in time", "Yes"),
-        ("Tools and data used again", "None: This use case does not re-use any internally developed"),
-        ("Open to review in the agency", "Limited documentation for review: Some information regarding"),
-    ]
 
 
 def test_the_contract_numbers_of_a_row_are_those_of_an_award() -> None:
@@ -208,47 +155,6 @@ def test_no_text_breaks_the_reading_of_numbers(cell: str) -> None:
     told = [number for number in (numbers.piid, numbers.parent, *numbers.others) if number]
     assert len(told) == len(set(told))
     assert all(number in cell.replace("-", "") for number in told)
-
-
-def test_a_published_row_of_2025_is_read_to_its_last_field() -> None:
-    body = (DATA / "2025_individual.csv").read_bytes()
-    (record,) = [one for one in read(body) if one.key == "AI_USE_CASE_2025_DOJ_DOJ-0226"]
-    assert (record.title, record.recipient.name, record.state) == ("Facial Recognition Technology", "Clearview AI", "")
-    assert record.awarding == Agency(name="Department of Justice", sub_name="Department of Justice / USMS")
-    assert [line[:40] for line in record.description.splitlines()] == [
-        "Facial Recognition Technology helps to n",
-        "An increase in investigative efficiency ",
-        "Matches query photograph with publicly a",
-        "Vendors: Clearview AI",
-    ]
-    assert [(fact.label, fact.value[:40]) for fact in record.facts] == [
-        ("Inventory", "2025"),
-        ("Agency's abbreviation", "DOJ"),
-        ("Use case ID", "DOJ-0226"),
-        ("Withheld", "No"),
-        ("Stage of development", "Deployed"),
-        ("High impact", "High-impact"),
-        ("Topic area", "Law Enforcement"),
-        ("Classification", "Computer Vision"),
-        ("Operational since", "01/2022"),
-        ("Bought or built", "Vendor Purchased"),
-        ("Vendors", "Clearview AI"),
-        ("Authorization to operate", "Yes"),
-        ("System", "Redacted for cybersecurity purposes."),
-        ("Data used", "The case owner relied on DOJ AI governan"),
-        ("Personally identifiable information", "Yes"),
-        ("Demographic features", "This AI use case utilizes one or more of"),
-        ("Custom code", "No"),
-        ("Tested before deployment", "In-progress"),
-        ("Impact assessment", "In-progress"),
-        ("Potential impacts", "Consistent with Executive Orders and OMB"),
-        ("Independent review", "In-progress"),
-        ("Monitored after deployment", "In-progress"),
-        ("Training of operators", "Training In-progress"),
-        ("Fail-safe", "In-progress"),
-        ("Appeals", "Appeal Process In-progress"),
-        ("Feedback from the public", "In-progress"),
-    ]
 
 
 @pytest.mark.parametrize(("name", "encoding"), [("2024", "windows-1252"), ("2025_individual", "utf-8-sig")])

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from sources.ai_inventory.inventory import AiInventory
 from sources.ai_inventory.row_parser import read_inventory
-from sources.records import Agency, Attachment, Document, Payload, Problem, Publication, PublicationKind, Recipient
+from sources.records import Document, Payload, Problem, Publication
 from tests.upstreams.ai_inventory import (
     COMMERCIAL_HEADER,
     COPILOT,
@@ -25,8 +25,6 @@ from tests.upstreams.ai_inventory import (
 )
 
 SOURCE = AiInventory()
-PAGE = "https://github.com/ombegov/2025-Federal-Agency-AI-Use-Case-Inventory/blob/main/Data/"
-WHOLE_FILE = "2025_individually_reported_AI_use_cases.csv"
 
 
 def document(*rows: Row, body: bytes | None = None) -> Document:
@@ -45,45 +43,6 @@ def read(*rows: Row) -> list[Publication]:
     publications = [record for record in records if isinstance(record, Publication)]
     assert len(publications) == len(records), records
     return publications
-
-
-def test_a_row_is_read_to_its_last_field() -> None:
-    (record,) = read(PASSPORT_MODEL)
-    assert record.documents == (document(PASSPORT_MODEL),)
-    assert record.key == "AI_USE_CASE_2025_DHS_DHS-81"
-    assert (record.source, record.kind) == ("aiinventory", PublicationKind.USE_CASE)
-    assert (record.type_text, record.title) == ("AI use case", "Passport Anomaly Model")
-    assert record.recipient == Recipient(name="ManTech")
-    assert record.awarding == Agency(name="Department of Homeland Security", sub_name="CBP")
-    assert (record.published, record.signed, record.amounts, record.state) == (None, None, (), "")
-    assert record.url == PAGE + WHOLE_FILE
-    assert record.attachments == (Attachment(title="Privacy impact assessment", url=PASSPORT_MODEL["pia_url"]),)
-    assert record.description.splitlines() == [
-        "The Passport Anomaly Model addresses challenges ...",
-        "The model assists CBP personnel in passenger targeting and vetting ...",
-        PASSPORT_MODEL["system_outputs"],
-        "Vendors: ManTech",
-    ]
-    assert [(fact.label, fact.value) for fact in record.facts] == [
-        ("Inventory", "2025"),
-        ("Agency's abbreviation", "DHS"),
-        ("Use case ID", "DHS-81"),
-        ("Stage of development", "Deployed"),
-        ("High impact", "Presumed High-Impact, but Not High-impact"),
-        ("Justification", PASSPORT_MODEL["HI_justification"]),
-        ("Topic area", "Law Enforcement"),
-        ("Classification", "Classical ML"),
-        ("Operational since", "2017-07-01 00:00:00"),
-        ("Bought or built", "In-house Development"),
-        ("Vendors", "ManTech"),
-        ("Authorization to operate", "Yes"),
-        ("System", "Automated Targeting System (ATS)"),
-        ("Data used", "This model leverages data provided by air carriers ..."),
-        ("Personally identifiable information", "Yes"),
-        ("Privacy impact assessment", PASSPORT_MODEL["pia_url"]),
-        ("Demographic features", "c) Age"),
-        ("Custom code", "Yes"),
-    ]
 
 
 def test_the_address_of_an_official_is_not_told() -> None:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from sources.base import FailedStep, Fetched, FetchStep, IncompleteResult, StoredVersion
 from sources.dod.announcements import Dod
-from sources.http.client import Client, RateLimit, Timeouts
 from sources.records import Document, Payload, Problem, Publication, Record
+from tests.sources.clients import client_for
 from tests.sources.memory import Memory
 from tests.upstreams.dod import FakeDod, Page
 
@@ -40,23 +39,6 @@ def page(number: int, *paragraphs: str, day: datetime | None = None, copies: Seq
 OLD = page(0, day=datetime(2026, 6, 1, 21, 0, tzinfo=UTC))  # makes an index reach back far enough
 
 
-@contextmanager
-def client_of(server: FakeDod, *, tries: int = 2) -> Iterator[Client]:
-    """A client in a hurry, all of whose hosts are the fake server."""
-    rate_limit = RateLimit(seconds_between=0)
-    timeouts = Timeouts(connect=10, read=10, total=30, tries=tries, first_wait=0.001)
-    also = dict.fromkeys(SOURCE.extra_hosts, server.base_url)
-    with Client(
-        SOURCE.name,
-        base_url=server.base_url,
-        rate_limit=rate_limit,
-        timeouts=timeouts,
-        extra_hosts=also,
-        sleep=lambda _seconds: None,
-    ) as client:
-        yield client
-
-
 def step_of(since: date = date(2026, 7, 1), until: date = date(2026, 7, 31), key: str = "rss") -> FetchStep:
     """A step over some days."""
     return FetchStep(key=key, query={}, since=since, until=until)
@@ -64,7 +46,7 @@ def step_of(since: date = date(2026, 7, 1), until: date = date(2026, 7, 31), key
 
 def fetched(server: FakeDod, memory: Memory | None = None, step: FetchStep | None = None) -> list[Fetched]:
     """Walk a step to its end."""
-    with client_of(server) as client:
+    with client_for(SOURCE, server.base_url) as client:
         return list(SOURCE.fetch(client, step or step_of(), memory or Memory()))
 
 

@@ -8,13 +8,13 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from sources.base import DateWindow, Fetched, SearchTerms, StoredVersion
-from sources.errors import Blocked, QuotaUsedUp, SourceChanged, SourceError, Unreachable
+from sources.errors import Blocked, SourceChanged, Unreachable
 from sources.records import Payload, Problem
+from tests.sources.clients import ERRORS, SOME_FAULTS, client_for
 from tests.sources.dod.articles import (
     OLD,
     PLAIN,
     SOURCE,
-    client_of,
     fetched,
     holding,
     kinds,
@@ -283,7 +283,7 @@ def test_a_stored_page_that_fails_does_not_keep_new_ones_from_being_read() -> No
 
 def test_a_new_page_that_fails_is_said_after_the_others_were_read() -> None:
     items: list[Fetched] = []
-    with Ill([page(1), page(2), OLD]) as server, client_of(server) as client:
+    with Ill([page(1), page(2), OLD]) as server, client_for(SOURCE, server.base_url) as client:
         with pytest.raises(Unreachable, match="503"):
             items.extend(SOURCE.fetch(client, step_of(), Memory()))
         assert kinds(items) == [("Payload", "DOD_4532002")]
@@ -317,55 +317,15 @@ def test_a_copy_of_a_block_page_is_no_copy() -> None:
         assert kinds(fetched(server)) == [("Payload", "DOD_4532002"), ("IncompleteResult", "1/2")]
 
 
-FAILURES = [
-    (Fault.TOO_MANY, QuotaUsedUp),
-    (Fault.TOO_MANY_DATE, QuotaUsedUp),
-    (Fault.TOO_MANY_HOUR, QuotaUsedUp),
-    (Fault.UNAVAILABLE, Unreachable),
-    (Fault.GATEWAY_TIMEOUT, Unreachable),
-    (Fault.SERVER_ERROR, Unreachable),
-    (Fault.EMPTY, Unreachable),
-    (Fault.RESET, Unreachable),
-    (Fault.CUT_TRANSFER, Unreachable),
-    (Fault.HTML_OK, SourceChanged),
-]
-
-
-@pytest.mark.parametrize(("fault", "error"), FAILURES)
-def test_a_failing_page_ends_in_the_right_error_and_what_was_read_is_kept(
-    fault: Fault, error: type[SourceError]
-) -> None:
+@pytest.mark.parametrize("fault", SOME_FAULTS)
+def test_a_failing_page_ends_in_the_right_error_and_what_was_read_is_kept(fault: Fault) -> None:
     with FaultyDod([page(1), page(2), OLD]) as server:
         server.play(fault, on="/Article/", after=1)
-        with client_of(server) as client:
+        with client_for(SOURCE, server.base_url) as client:
             walk = SOURCE.fetch(client, step_of(), Memory())
             assert kinds([next(walk)]) == [("Payload", FIRST_KEY)]
-            with pytest.raises(error):
+            with pytest.raises(ERRORS[fault]):
                 next(walk)
-
-
-@pytest.mark.parametrize(
-    ("fault", "error"),
-    [
-        *FAILURES,
-        (Fault.FORBIDDEN, Blocked),
-        (Fault.TRUNCATED_JSON, SourceChanged),
-        (Fault.RENAMED_FIELD, SourceChanged),
-    ],
-)
-def test_a_failing_index_ends_in_the_right_error(fault: Fault, error: type[SourceError]) -> None:
-    with FaultyDod([page(1), OLD]) as server:
-        server.play(fault, on=RSS)
-        with pytest.raises(error):
-            fetched(server)
-        with client_of(server) as client, pytest.raises(error):
-            SOURCE.health_check(client)
-
-
-def test_a_failure_that_passes_is_not_noticed() -> None:
-    with FaultyDod([page(1), OLD]) as server:
-        server.play(Fault.UNAVAILABLE, times=1)
-        assert kinds(fetched(server)) == [("Payload", FIRST_KEY)]
 
 
 def test_an_index_without_pages_of_contracts_means_that_the_source_changed() -> None:
@@ -415,7 +375,7 @@ def world(wrong: str = "") -> FakeDod:
 @pytest.mark.parametrize("wrong", ["", *ASSUMPTIONS])
 @pytest.mark.parametrize("name", ASSUMPTIONS)
 def test_a_probe_tells_whether_its_assumption_holds(name: str, wrong: str) -> None:
-    with world(wrong) as server, client_of(server) as client:
+    with world(wrong) as server, client_for(SOURCE, server.base_url) as client:
         assert ASSUMPTIONS[name].probe(client) is (name != wrong)
         assert len(server.requests) <= 2
 
@@ -429,11 +389,3 @@ def test_a_poll_ends_well_where_one_assumption_does_not_hold(wrong: str, missing
     payloads = [item for item in items if isinstance(item, Payload)]
     assert [detail for kind, detail in kinds(items) if kind == "IncompleteResult"] == missing
     assert len(payloads) == (10 if missing else 31)
-
-
-@pytest.mark.parametrize("name", ASSUMPTIONS)
-def test_a_probe_that_cannot_tell_says_so(name: str) -> None:
-    with FaultyDod([page(1)]) as server, client_of(server) as client:
-        server.play(Fault.UNAVAILABLE)
-        with pytest.raises(Unreachable):
-            ASSUMPTIONS[name].probe(client)

@@ -6,7 +6,6 @@ import logging
 import os
 from dataclasses import replace
 from datetime import date
-from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -16,14 +15,9 @@ from hypothesis import strategies as st
 from sources.base import FileSource
 from sources.errors import SourceChanged
 from sources.records import (
-    Agency,
-    Amount,
-    AmountMeaning,
     Payload,
     Problem,
     Publication,
-    PublicationKind,
-    Recipient,
     SourceFact,
 )
 from tests.sources.dod.articles import ARTICLE, PLAIN, SOURCE, page, publications, read, records_of
@@ -44,51 +38,6 @@ def body(told: str) -> bytes:
 def texts(told: str) -> list[tuple[str, str]]:
     """(section, whole text) of what a page's body holds."""
     return [(one.awarding.sub_name, one.description) for one in publications(read(body(told)))]
-
-
-def test_the_saved_page_is_read_to_the_last_field() -> None:
-    rand, smit, thoma, vertex = publications(read(ARTICLE))
-    assert replace(thoma, documents=()) == Publication(
-        key="DOD_4532515_3_1",
-        source="dod",
-        kind=PublicationKind.ANNOUNCEMENT,
-        type_text="firm-fixed-price modification",
-        title="Contracts for July 2, 2026: NAVY",
-        description="Thoma-Sea Marine Constructors LLC,* Houma, Louisiana, is awarded $26,625,622 firm-fixed-price"
-        " modification to previously awarded contract N00024-19-C-2216 for the definitization of an engineering change."
-        " Naval Sea Systems Command, Washington, D.C., is the contracting activity (N00024-19-C-2216).",
-        recipient=Recipient(name="Thoma-Sea Marine Constructors LLC", state="LA"),
-        awarding=Agency(
-            code="097",
-            name="Department of Defense",
-            sub_name="NAVY",
-            office="Naval Sea Systems Command, Washington, D.C.",
-        ),
-        published=date(2026, 7, 2),
-        url=URL,
-        revision="21dbcb60dadd58f0",
-        amounts=(Amount(meaning=AmountMeaning.ANNOUNCED, dollars=Decimal("26625622.00")),),
-        piid="N0002419C2216",
-        facts=(
-            SourceFact(label="place of the awardee", value="Houma, Louisiana"),
-            SourceFact(label="small business", value="* Small business"),
-            SourceFact(label="contracting activity", value="Naval Sea Systems Command, Washington, D.C."),
-            SourceFact(label="read from", value="war.gov"),
-        ),
-    )
-    assert [one.key[-4:] for one in (rand, smit, vertex)] == ["_1_1", "_2_1", "_4_1"]
-    assert (rand.piid, rand.recipient.state, rand.awarding.sub_name) == (
-        "HQ003426DE016",
-        "CA",
-        "WASHINGTON HEADQUARTERS SERVICES",
-    )
-    assert [(one.meaning.value, one.dollars) for one in rand.amounts] == [
-        ("announced", Decimal("452461776.00")),
-        ("ceiling", Decimal("985625480.00")),
-    ]
-    assert (smit.recipient.name, smit.recipient.state, smit.piid) == ("SMIT Singapore Pte Ltd.", "", "N0002426D4308")
-    assert (vertex.modification, vertex.piid, vertex.awarding.sub_name) == ("P00003", "FA810625DB003", "AIR FORCE")
-    assert all(one.documents[0].body == ARTICLE for one in (rand, smit, thoma, vertex))
 
 
 def test_several_awardees_are_records_of_their_own_and_share_the_amount() -> None:

@@ -316,6 +316,9 @@ def test_no_text_breaks_the_reading(text: str) -> None:
 @pytest.mark.parametrize(
     "piece", ["(", ", Inc.", "; ", " is awarded $1", " and A, B, Ohio", "a ", ". A", "$9,", "for A "]
 )
-def test_a_long_hostile_text_is_read_in_reasonable_time(piece: str) -> None:
-    read_paragraph("Acme Corp., Reston, Virginia, is awarded a $9 contract. " + piece * 4000, DAY)
-    read_paragraph(f"CORRECTION: The contract announced {piece * 4000}", DAY)
+def test_a_long_hostile_text_neither_hangs_nor_hides_the_awardee(piece: str) -> None:
+    read = told("Acme Corp., Reston, Virginia, is awarded a $9 contract. " + piece * 4000)
+    assert (read.awardees[0].name, read.amounts[0].dollars) == ("Acme Corp.", Decimal("9.00"))
+    correction = f"CORRECTION: The contract announced {piece * 4000}"
+    corrected = read_paragraph(correction, DAY)
+    assert corrected is None or corrected.corrects == correction

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import replace
-from datetime import date
 from decimal import Decimal
 
 import pytest
 
 from sources.dod.paragraph import announcements_in
-from sources.records import Agency, Amount, AmountMeaning, Publication, PublicationKind, Recipient, SourceFact
+from sources.records import Amount, AmountMeaning, Publication
 from tests.sources.dod.articles import DATA, PLAIN, publications, read
 
 PAGES = ("4319114", "4344447", "4345564")
@@ -61,49 +59,6 @@ def test_the_pages_hold_the_records_that_a_person_finds_in_them() -> None:
 @pytest.mark.parametrize("key", EXPECTED)
 def test_a_record_of_a_real_page_is_read_right(key: str) -> None:
     assert row_of(RECORDS[key]) == EXPECTED[key]
-
-
-def test_a_record_of_a_real_page_is_read_to_its_last_field() -> None:
-    record = RECORDS["4319114_32_1"]
-    assert replace(record, description=record.description[:70], documents=()) == Publication(
-        key="DOD_4319114_32_1",
-        source="dod",
-        kind=PublicationKind.ANNOUNCEMENT,
-        type_text="modification",
-        title="Contracts For Sept. 30, 2025: NAVY",
-        description="Progeny Systems LLC, Manassas, Virginia, is awarded an $8,579,352 modi",
-        recipient=Recipient(name="Progeny Systems LLC", state="VA"),
-        awarding=Agency(
-            code="097",
-            name="Department of Defense",
-            sub_name="NAVY",
-            office="Office of Naval Research, Arlington, Virginia",
-        ),
-        published=date(2025, 9, 30),
-        url="https://www.war.gov/News/Contracts/Contract/Article/4319114/",
-        revision=record.revision,
-        amounts=(
-            Amount(meaning=AmountMeaning.ANNOUNCED, dollars=Decimal(8579352)),
-            Amount(meaning=AmountMeaning.OBLIGATED, dollars=Decimal(8579352)),
-            Amount(meaning=AmountMeaning.CEILING, dollars=Decimal(20479558)),
-        ),
-        piid="N0001423C1035",
-        modification="P00001",
-        place="Manassas, Virginia",
-        facts=(
-            SourceFact(label="place of the awardee", value="Manassas, Virginia"),
-            SourceFact(label="work places", value="Manassas, Virginia"),
-            SourceFact(label="completion", value="expected to be completed in August 2027"),
-            SourceFact(label="contracting activity", value="Office of Naval Research, Arlington, Virginia"),
-            SourceFact(
-                label="funds",
-                value="Fiscal 2025 research, development, test and evaluation (Navy) funds in the amount of $8,579,352"
-                " are obligated at time of award, bringing the total cumulative face value of the contract to"
-                " $20,479,558. Contract funds will not expire at the end of the current fiscal year.",
-            ),
-            SourceFact(label="read from", value="war.gov"),
-        ),
-    )
 
 
 def test_an_amount_in_an_awardees_own_brackets_is_its_alone() -> None:

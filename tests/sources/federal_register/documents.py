@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import date
 
 import pytest
@@ -11,24 +10,13 @@ import pytest
 from sources.base import DateWindow, Fetched, FetchStep, SearchTerms, StoredVersion
 from sources.errors import SourceError
 from sources.federal_register.documents import FederalRegister
-from sources.http.client import Client, RateLimit, Timeouts
 from sources.records import Payload, Publication
+from tests.sources.clients import client_for
 from tests.sources.memory import Memory
 from tests.upstreams.federal_register import FakeFederalRegister
 
 SOURCE = FederalRegister()
 DAY = date(2024, 5, 7)
-
-
-@contextmanager
-def client_of(base_url: str) -> Iterator[Client]:
-    """A client that neither waits nor asks more than twice."""
-    timeouts = Timeouts(connect=10, read=5, total=5, tries=2, first_wait=0.001)
-    rate_limit = RateLimit(seconds_between=0)
-    with Client(
-        SOURCE.name, base_url=base_url, rate_limit=rate_limit, timeouts=timeouts, sleep=lambda _seconds: None
-    ) as client:
-        yield client
 
 
 def step_for(*phrases: str, since: str = "2024-01-01", until: str = "2026-12-31") -> FetchStep:
@@ -44,14 +32,14 @@ def steps_for(*phrases: str, since: str = "2024-01-01", until: str = "2026-12-31
 
 def fetched(server: FakeFederalRegister, step: FetchStep, stored: Memory | None = None) -> list[Fetched]:
     """Walk a step to its end."""
-    with client_of(server.base_url) as client:
+    with client_for(SOURCE, server.base_url) as client:
         return list(SOURCE.fetch(client, step, stored or Memory()))
 
 
 def walked(server: FakeFederalRegister, step: FetchStep, stored: Memory) -> tuple[list[Fetched], type[SourceError]]:
     """What a walk gave before it ended, and the kind of error that ended it."""
     given: list[Fetched] = []
-    with client_of(server.base_url) as client, pytest.raises(SourceError) as ended:
+    with client_for(SOURCE, server.base_url) as client, pytest.raises(SourceError) as ended:
         given.extend(SOURCE.fetch(client, step, stored))
     return given, ended.type
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, date, datetime
-from pathlib import Path
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -12,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sources.federal_register.document_parser import (
-    FIELDS,
     document_key,
     parse,
     passage,
@@ -25,21 +23,16 @@ from sources.federal_register.documents import FederalRegister
 from sources.federal_register.search import MAX_PHRASES, MAX_TERM_LENGTH, terms
 from sources.records import (
     Agency,
-    Attachment,
     Document,
     InvalidRecord,
     Payload,
     Problem,
     Publication,
-    PublicationKind,
-    Recipient,
-    SourceFact,
 )
 from tests.upstreams.federal_register import BORDER, HOMELAND, PRIVACY_NOTICE, Json
 
 SOURCE = FederalRegister()
 KEY = "FEDERAL_REGISTER_2024-10001"
-REOPENING = Path(__file__).parents[2] / "data" / "federal_register" / "2026-19895.json"
 EXCERPT = 'through <span class="match">Clearview</span> <span class="match">AI</span>&#39;s service &amp; others …'
 
 
@@ -66,45 +59,6 @@ def read(**changes: Any) -> Publication:
     record = parse(payload_of(answer(row(**changes))))
     assert isinstance(record, Publication), record
     return record
-
-
-def test_a_document_is_read_to_its_last_field() -> None:
-    documents = (answer(row()), answer(row(excerpts="from license plate readers"), number=2))
-    (record,) = SOURCE.parse(payload_of(*documents))
-    assert record == Publication(
-        key=KEY,
-        source="federalregister",
-        kind=PublicationKind.DOCUMENT,
-        type_text="Notice",
-        title="Privacy Act of 1974; System of Records",
-        description=(
-            "In accordance with the Privacy Act of 1974, U.S. Customs and Border Protection proposes to modify ...\n"
-            "through Clearview AI's service & others …\n"
-            "from license plate readers"
-        ),
-        recipient=Recipient(name=""),
-        awarding=Agency(name="Homeland Security Department", sub_name="U.S. Customs and Border Protection"),
-        published=date(2024, 5, 6),
-        url="https://www.federalregister.gov/documents/2024/05/06/2024-10001/privacy-act-of-1974-system-of-records",
-        revision="r",
-        deadline=datetime(2024, 6, 6, 3, 59, 59, tzinfo=UTC),
-        attachments=(
-            Attachment(
-                title="Official PDF", url="https://www.govinfo.gov/content/pkg/FR-2024-05-06/pdf/2024-10001.pdf"
-            ),
-        ),
-        facts=record.facts if isinstance(record, Publication) else (),
-        documents=documents,
-    )
-    assert [(fact.label, fact.value) for fact in record.facts] == [
-        ("Document number", "2024-10001"),
-        ("Citation", "89 FR 37000"),
-        ("Action", "Notice of a modified system of records."),
-        ("Agencies", "Homeland Security Department; U.S. Customs and Border Protection"),
-        ("Dockets", "Docket No. DHS-2024-0012; CBP-2024-0001"),
-        ("Dates", "Submit comments on or before June 5, 2024."),
-        ("Effective", "2024-06-06"),
-    ]
 
 
 def test_all_that_may_be_absent_may_be_absent() -> None:
@@ -157,50 +111,6 @@ def test_a_day_for_comments_before_publication_is_no_deadline(closes: str, deadl
     record = read(comments_close_on=closes)
     told = [fact.value for fact in record.facts if fact.label == "Comments closed, before publication"]
     assert (record.deadline, told) == (deadline, [] if deadline else [closes])
-
-
-def test_a_recorded_document_is_read_to_its_last_field() -> None:
-    recorded = json.loads(REOPENING.read_text("utf-8"))
-    told = answer({name: value for name, value in recorded.items() if name in FIELDS})
-    record = parse(payload_of(told, key="FEDERAL_REGISTER_2026-19895"))
-    address = "https://www.federalregister.gov/documents/2026/09/29/2026-19895/"
-    assert record == Publication(
-        key="FEDERAL_REGISTER_2026-19895",
-        source="federalregister",
-        kind=PublicationKind.DOCUMENT,
-        type_text="Notice",
-        title="Guidance on the Streamlined Inspection Program; Reopening of Comment Period",
-        description=(
-            "The Coast Guard is reopening the comment period on its draft Navigation and Vessel Inspection Circular"
-            " (NVIC) 02-99, Change 1, Guidance on the Streamlined Inspection Program."
-        ),
-        recipient=Recipient(name=""),
-        awarding=Agency(name="Homeland Security Department", sub_name="Coast Guard"),
-        published=date(2026, 9, 29),
-        url=f"{address}guidance-on-the-streamlined-inspection-program-reopening-of-comment-period",
-        revision="r",
-        attachments=(
-            Attachment(
-                title="Official PDF",
-                url="https://www.govinfo.gov/content/pkg/FR-2026-09-29/pdf/2026-19895.pdf",
-            ),
-        ),
-        facts=(
-            SourceFact(label="Document number", value="2026-19895"),
-            SourceFact(label="Citation", value="91 FR 61426"),
-            SourceFact(label="Action", value="Reopening of comment period."),
-            SourceFact(label="Agencies", value="Homeland Security Department; Coast Guard"),
-            SourceFact(label="Dockets", value="Docket No. USCG-2026-0041"),
-            SourceFact(
-                label="Dates",
-                value="The comment period for the notice published August 24, 2026, at 91 FR 54729, is reopened."
-                " Comments must be submitted to the online docket via https://www.regulations.gov on or before"
-                " October 29, 2026.",
-            ),
-            SourceFact(label="Comments closed, before publication", value="2026-08-24"),
-        ),
-        documents=(told,),
-    )
 
 
 @pytest.mark.parametrize(

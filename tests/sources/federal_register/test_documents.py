@@ -10,13 +10,12 @@ from datetime import date
 import pytest
 
 from sources.base import DateWindow, IncompleteResult, NotModified, SearchTerms, StoredVersion
-from sources.errors import Blocked, QuotaUsedUp, Refused, SourceChanged, SourceError, Unreachable
-from sources.http.client import Client, RateLimit, Timeouts
+from sources.errors import Refused, SourceChanged
 from sources.records import Payload, Problem
+from tests.sources.clients import ERRORS, SOME_FAULTS, client_for
 from tests.sources.federal_register.documents import (
     DAY,
     SOURCE,
-    client_of,
     fetched,
     publications,
     remembering,
@@ -243,27 +242,8 @@ def test_a_row_of_which_nothing_can_be_read_is_a_problem(server: Altered) -> Non
     assert isinstance(payload, Payload)
 
 
-@pytest.mark.parametrize(
-    ("fault", "error"),
-    [
-        (Fault.TOO_MANY, QuotaUsedUp),
-        (Fault.TOO_MANY_DATE, QuotaUsedUp),
-        (Fault.TOO_MANY_HOUR, QuotaUsedUp),
-        (Fault.UNAVAILABLE, Unreachable),
-        (Fault.GATEWAY_TIMEOUT, Unreachable),
-        (Fault.EMPTY, Unreachable),
-        (Fault.RESET, Unreachable),
-        (Fault.CUT_TRANSFER, Unreachable),
-        (Fault.SERVER_ERROR, Unreachable),
-        (Fault.FORBIDDEN, Blocked),
-        (Fault.HTML_OK, SourceChanged),
-        (Fault.RENAMED_FIELD, SourceChanged),
-        (Fault.TRUNCATED_JSON, SourceChanged),
-    ],
-)
-def test_every_fault_ends_in_its_error_and_what_is_new_before_it_is_kept(
-    server: Altered, fault: Fault, error: type[SourceError]
-) -> None:
+@pytest.mark.parametrize("fault", SOME_FAULTS)
+def test_a_fault_ends_in_its_error_and_what_is_new_before_it_is_kept(server: Altered, fault: Fault) -> None:
     phrases = ["ANDURIL", *(f"PRODUCT NUMBER {n}" for n in range(60)), "RETRIEVAL"]
     step = step_for(*phrases)
     server.documents[2]["full_text"] = "Retrieval of records"
@@ -272,22 +252,8 @@ def test_every_fault_ends_in_its_error_and_what_is_new_before_it_is_kept(
     server.documents[1]["dates"] = "Soon"
     server.play(fault, after=1, on="PRODUCT")
     given, ended = walked(server, step, held)
-    assert ended is error
+    assert ended is ERRORS[fault]
     assert set(publications(given)) == {NOTICE}, "what is new is given, what is held is not replaced by less"
-
-
-def test_a_slow_drip_is_given_up(server: Altered) -> None:
-    server.play(Fault.SLOW_DRIP)
-    hurry = Timeouts(connect=10, read=0.5, total=0.5, tries=1)
-    client = Client(SOURCE.name, base_url=server.base_url, rate_limit=RateLimit(seconds_between=0), timeouts=hurry)
-    with client, pytest.raises(Unreachable):
-        list(SOURCE.fetch(client, step_for("ANDURIL"), Memory()))
-
-
-@pytest.mark.parametrize("fault", [Fault.UNAVAILABLE, Fault.RESET, Fault.CUT_TRANSFER, Fault.EMPTY, Fault.TOO_MANY])
-def test_a_fault_that_passes_is_waited_out(server: Altered, fault: Fault) -> None:
-    server.play(fault, times=1)
-    assert set(publications(fetched(server, step_for("ANDURIL")))) == {REQUEST}
 
 
 def test_a_condition_that_is_no_longer_known_is_refused(server: Altered, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -297,7 +263,7 @@ def test_a_condition_that_is_no_longer_known_is_refused(server: Altered, monkeyp
 
 
 def test_the_control_query_knows_an_empty_answer_from_a_good_one(server: Altered) -> None:
-    with client_of(server.base_url) as client:
+    with client_for(SOURCE, server.base_url) as client:
         assert SOURCE.health_check(client) is True
         server.documents.clear()
         assert SOURCE.health_check(client) is False

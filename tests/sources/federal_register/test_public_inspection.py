@@ -13,18 +13,13 @@ from sources.base import IncompleteResult, NotModified, StoredVersion
 from sources.errors import Blocked, QuotaUsedUp, Refused, SourceChanged, SourceError, Unreachable
 from sources.federal_register.document_parser import is_inspected
 from sources.records import (
-    Agency,
-    Attachment,
     Payload,
     Problem,
-    Publication,
-    PublicationKind,
-    Recipient,
     SourceFact,
 )
+from tests.sources.clients import client_for
 from tests.sources.federal_register.documents import (
     SOURCE,
-    client_of,
     fetched,
     publications,
     remembering,
@@ -58,41 +53,6 @@ ASSUMPTIONS = {assumption.name: assumption for assumption in SOURCE.assumptions}
 def server() -> Iterator[FaultyFederalRegister]:
     with FaultyFederalRegister(RECORDED, [FILED]) as fake_server:
         yield fake_server
-
-
-def test_a_document_on_public_inspection_is_read_to_its_last_field(server: FaultyFederalRegister) -> None:
-    (payload,) = fetched(server, INSPECTION)
-    assert isinstance(payload, Payload)
-    (record,) = SOURCE.parse(payload)
-    assert record == Publication(
-        key=KEY,
-        source="federalregister",
-        kind=PublicationKind.DOCUMENT,
-        type_text="Notice",
-        title=TITLE,
-        description=TEXT,
-        recipient=Recipient(name=""),
-        awarding=Agency(name="Homeland Security Department"),
-        published=date(2026, 10, 8),
-        url="https://www.federalregister.gov/public-inspection/2026-20001/privacy-act-of-1974-system-of-records",
-        revision=payload.revision,
-        state="on public inspection",
-        attachments=(
-            Attachment(
-                title="PDF on public inspection", url="https://public-inspection.federalregister.gov/2026-20001.pdf"
-            ),
-        ),
-        facts=(
-            SourceFact(label="Document number", value="2026-20001"),
-            SourceFact(label="Filed for public inspection", value="2026-10-08 08:45 in Washington"),
-            SourceFact(label="To be published", value="2026-10-13"),
-            SourceFact(label="Filing", value="regular"),
-            SourceFact(label="Agencies", value="Homeland Security Department"),
-            SourceFact(label="Dockets", value="DHS-2026-0044"),
-            SourceFact(label="Pages", value="4"),
-        ),
-        documents=payload.documents,
-    )
 
 
 @pytest.mark.parametrize(("filed_at", "day"), [("2026-10-09T01:00:00Z", date(2026, 10, 8)), (None, None)])
@@ -241,7 +201,7 @@ def test_a_probe_tells_whether_its_assumption_holds(name: str, wrong: str) -> No
     may = [document(f"2024-2{n:04}", "2024-05-06", "Privacy Act of 1974") for n in range(30)]
     with FaultyFederalRegister([*RECORDED, *may], [FILED], wrong=wrong) as server:
         server.inspected[0]["title"] = "Notice"
-        with client_of(server.base_url) as client:
+        with client_for(SOURCE, server.base_url) as client:
             assert ASSUMPTIONS[name].probe(client) is (name != wrong)
         assert len(server.requests) == 1
 
@@ -265,5 +225,5 @@ def test_a_poll_ends_well_where_one_assumption_does_not_hold(wrong: str) -> None
 @pytest.mark.parametrize("name", ASSUMPTIONS)
 def test_a_probe_that_cannot_tell_says_so(server: FaultyFederalRegister, name: str) -> None:
     server.play(Fault.UNAVAILABLE)
-    with client_of(server.base_url) as client, pytest.raises(Unreachable):
+    with client_for(SOURCE, server.base_url) as client, pytest.raises(Unreachable):
         ASSUMPTIONS[name].probe(client)

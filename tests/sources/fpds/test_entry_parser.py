@@ -31,7 +31,6 @@ SOURCE = Fpds()
 ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "tests" / "data" / "fpds" / "page.xml"
 WHOLE_PAGE = "fpds/fpds_atom_page.xml"
-LINK = "https://www.fpds.gov/ezsearch/search.do?s=FPDS&indexName=awardfull&templateName=1.5.2&q="
 BUILDINGS = Agency(
     code="047", name="GENERAL SERVICES ADMINISTRATION", sub_code="4740", sub_name="PUBLIC BUILDINGS SERVICE"
 )
@@ -72,93 +71,6 @@ def test_an_exception_to_fair_opportunity_is_read() -> None:
     found = award(entry(Action()).replace("</ns1:competition>", f"{exception}</ns1:competition>", 1))
     assert (found.extent_competed_code, found.extent_competed) == ("C", "NOT COMPETED")
     assert (found.fair_opportunity_code, found.fair_opportunity) == ("URG", "URGENCY")
-
-
-def test_a_real_purchase_order_is_read_to_its_last_field() -> None:
-    read_award = awards_in(PAGE)[0]
-    office = replace(BUILDINGS, office="GSA, PBS, ACQ MGT SVC BR")
-    assert replace(read_award, documents=()) == Award(
-        is_partial=True,
-        key="CONT_AWD_1B3G02670_4740_-NONE-_-NONE-",
-        source="fpds",
-        revision="2013-12-18 17:03:03",
-        category=AwardCategory.CONTRACT,
-        type_text="PURCHASE ORDER",
-        piid="1B3G02670",
-        parent_piid="",
-        parent_key="",
-        description="FY13 WATER UTILITIES.",
-        recipient=Recipient(
-            name="MC ALLEN CITY OF",
-            uei="LNLJPLNR7GF5",
-            parent_name="CITY OF MC ALLEN",
-            parent_uei="LNLJPLNR7GF5",
-            state="TX",
-        ),
-        awarding=office,
-        funding=office,
-        obligated=Decimal("127900.70"),
-        exercised=Decimal("127900.70"),
-        ceiling=Decimal("127900.70"),
-        signed=None,
-        starts=date(2012, 10, 1),
-        ends=date(2013, 9, 30),
-        may_end=date(2013, 9, 30),
-        modified=date(2013, 12, 18),
-        psc="S114",
-        psc_text="UTILITIES- WATER",
-        naics="221310",
-        naics_text="WATER SUPPLY AND IRRIGATION SYSTEMS",
-        solicitation="",
-        extent_competed_code="B",
-        extent_competed="NOT AVAILABLE FOR COMPETITION",
-        not_competed_reason="UTILITIES FAR 41.2",
-        offers_received=1,
-        solicitation_procedure="ONLY ONE SOURCE",
-        set_aside_code="NONE",
-        set_aside="NO SET ASIDE USED.",
-        pricing_code="J",
-        pricing="FIRM FIXED PRICE",
-        place="MCALLEN, TEXAS, UNITED STATES",
-        url=f"{LINK}1B3G02670+4740+",
-        actions=(
-            ContractAction(
-                key="4740_-NONE-_1B3G02670_PA09_-NONE-_0",
-                modification="PA09",
-                signed=date(2012, 10, 1),
-                obligation=Decimal("8392.90"),
-                description="FY13 WATER UTILITIES.",
-                action_type="M",
-                action_type_text="OTHER ADMINISTRATIVE ACTION",
-            ),
-        ),
-        documents=(),
-        facts=(SourceFact(label="Recipient's data from", value="D&B"),),
-    )
-    (document,) = read_award.documents
-    assert document.url == f"page.xml {LINK}1B3G02670+4740+"
-    assert document.body.startswith(b"<ns0:entry ")
-    assert document.body.endswith(b"</ns0:entry>")
-    again = Payload(source="fpds", key=read_award.key, revision=read_award.revision, documents=(document,))
-    assert parse(again) == read_award
-
-
-def test_a_real_base_order_of_version_1_0_is_read() -> None:
-    order = awards_in(PAGE)[2]
-    assert order.key == "CONT_AWD_AZ000200206CP0302AZ0036GS07F0087K_4740_GS07F0087K_4730"
-    assert (order.parent_key, order.parent_piid) == ("CONT_IDV_GS07F0087K_4730", "GS07F0087K")
-    assert order.actions == (
-        ContractAction(
-            key="4740_4730_AZ000200206CP0302AZ0036GS07F0087K_0_GS07F0087K_0",
-            modification="0",
-            signed=date(2002, 6, 15),
-            obligation=Decimal("55768.89"),
-            description="",
-        ),
-    )
-    assert order.signed == date(2002, 6, 15)
-    assert order.recipient.name == "CREATIVE SIGN SERVICE, INC"
-    assert SourceFact(label="Name on the contract", value="CREATIVE SIGN SERVICE INC.") in order.facts
 
 
 def test_actions_of_one_award_share_its_key_and_not_their_own() -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import date
 
 from sources.base import DateWindow, Fetched, FetchStep, SearchTerms, StoredVersion
-from sources.http.client import Client, Quota, RateLimit, Timeouts
+from sources.http.client import Client, Quota
 from sources.records import Payload, Publication, Record, Removal
 from sources.sam.opportunities.opportunities import SamOpportunities
+from tests.sources.clients import client_for
 from tests.sources.memory import Memory
 from tests.upstreams.sam_opportunities import KEY
 from tests.upstreams.sam_opportunities import SamOpportunities as FakeServer
@@ -22,23 +22,6 @@ TERMS = SearchTerms(names=("CLEARVIEW",))
 def is_clearview(record: Record) -> bool:
     """Whom the watchlist of these tests means."""
     return isinstance(record, Publication) and "CLEARVIEW" in record.description.upper()
-
-
-@contextmanager
-def client_of(server: FakeServer, *, quota: Quota | None = None, key: str = KEY, tries: int = 2) -> Iterator[Client]:
-    """A client in a hurry."""
-    timeouts = Timeouts(connect=10, read=10, total=30, tries=tries, first_wait=0.001)
-    with Client(
-        SOURCE.name,
-        base_url=server.base_url,
-        rate_limit=RateLimit(seconds_between=0),
-        timeouts=timeouts,
-        key_headers={"X-Api-Key": key} if key else {},
-        api_key_parameter=SOURCE.api_key_parameter,
-        quota=quota,
-        sleep=lambda _seconds: None,
-    ) as client:
-        yield client
 
 
 def memory() -> Memory:
@@ -75,7 +58,7 @@ def poll(
     server: FakeServer, stored: Memory, today: date = TODAY, *, since: date | None = None, quota: Quota | None = None
 ) -> list[Fetched]:
     """One whole poll."""
-    with client_of(server, quota=quota) as client:
+    with client_for(SOURCE, server.base_url, key=KEY, quota=quota) as client:
         return walk(client, poll_of(today, since), stored)
 
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 from sources.base import DateWindow, Fetched, FetchStep, SearchTerms, StoredVersion
-from sources.http.client import Client, Quota, RateLimit, Timeouts
+from sources.http.client import Client
 from sources.records import Award, Payload, Record
 from sources.sam.contract_awards.contract_awards import SamContractAwards
+from tests.sources.clients import client_for
 from tests.sources.memory import Memory
 from tests.upstreams.sam_contract_awards import KEY
 
@@ -109,29 +110,9 @@ class Ledger:
         return datetime(2026, 11, 24, tzinfo=UTC)
 
 
-@contextmanager
-def client_of(
-    base_url: str,
-    *,
-    key: str = KEY,
-    tries: int = 1,
-    quota: Quota | None = None,
-    seconds_between: float = 0,
-    sleep: Callable[[float], object] = lambda _seconds: None,
-) -> Iterator[Client]:
-    """A client in a hurry."""
-    timeouts = Timeouts(connect=10, read=10, total=30, tries=tries, first_wait=0.001)
-    with Client(
-        SOURCE.name,
-        base_url=base_url,
-        rate_limit=RateLimit(seconds_between=seconds_between),
-        timeouts=timeouts,
-        key_headers={"X-Api-Key": key} if key else {},
-        api_key_parameter=SOURCE.api_key_parameter,
-        quota=quota,
-        sleep=sleep,
-    ) as client:
-        yield client
+def client_of(base_url: str, *, key: str = KEY, tries: int = 1, **given: Any) -> AbstractContextManager[Client]:
+    """Open a client of the source with its key."""
+    return client_for(SOURCE, base_url, key=key, tries=tries, **given)
 
 
 def poll_steps(terms: SearchTerms = TERMS, *, until: date = TODAY, since: date = SINCE) -> dict[str, FetchStep]:

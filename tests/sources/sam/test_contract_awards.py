@@ -14,10 +14,11 @@ from typing import Any
 import pytest
 
 from sources.base import FailedStep, Fetched, IncompleteResult, NotModified, SearchTerms, StoredVersion
-from sources.errors import Blocked, QuotaUsedUp, Refused, SourceChanged, SourceError, Stopped, Unreachable
+from sources.errors import Blocked, QuotaUsedUp, Refused, SourceChanged, Stopped, Unreachable
 from sources.records import Award, MatchedAward, Payload, Problem, Removal
 from sources.sam.contract_awards import extract
 from sources.sam.contract_awards.extract import ExtractNotReady
+from tests.sources.clients import ERRORS
 from tests.sources.memory import Memory
 from tests.sources.quota import CountingQuota
 from tests.sources.sam.records import (
@@ -267,18 +268,7 @@ def test_fewer_records_than_counted_are_a_shortfall(server: FaultySamContractAwa
     assert items[2:] == [IncompleteResult(step="modified", expected=3, received=2)]
 
 
-FAULTS: dict[Fault, type[SourceError]] = {
-    Fault.TOO_MANY_HOUR: QuotaUsedUp,
-    Fault.UNAVAILABLE: Unreachable,
-    Fault.GATEWAY_TIMEOUT: Unreachable,
-    Fault.EMPTY: Unreachable,
-    Fault.RESET: Unreachable,
-    Fault.CUT_TRANSFER: Unreachable,
-    Fault.SERVER_ERROR: Unreachable,
-    Fault.FORBIDDEN: Blocked,
-    Fault.HTML_OK: SourceChanged,
-    Fault.TRUNCATED_JSON: SourceChanged,
-}
+FAULTS = tuple(fault for fault in ERRORS if fault not in (Fault.TOO_MANY, Fault.TOO_MANY_DATE, Fault.SLOW_DRIP))
 
 
 @pytest.mark.parametrize("path", [SEARCH, DOWNLOAD])
@@ -287,7 +277,7 @@ def test_every_failure_is_told_for_what_it_is_and_the_token_is_kept(
     server: FaultySamContractAwards, memory: Memory, path: str, fault: Fault
 ) -> None:
     server.play(fault, on=path)
-    with pytest.raises(FAULTS[fault]) as raised:
+    with pytest.raises(ERRORS[fault]) as raised:
         fetched(server.base_url, MODIFIED, memory)
     assert KEY not in str(raised.value)
     assert "vAmxTSwqtm" not in str(raised.value)

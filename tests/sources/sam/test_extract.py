@@ -9,9 +9,9 @@ from datetime import date
 import pytest
 
 from sources.base import FetchStep, IncompleteResult, SearchTerms
-from sources.errors import Blocked, QuotaUsedUp, SourceChanged, SourceError, Unreachable
 from sources.sam.contract_awards.extract import ExtractNotReady
 from sources.sam.contract_awards.search import path_of, period, searchable
+from tests.sources.clients import ERRORS, SOME_FAULTS
 from tests.sources.memory import Memory
 from tests.sources.sam.records import SOURCE, Json, client_of, fetched, piids, record
 from tests.upstreams.faults import Fault
@@ -138,25 +138,12 @@ def test_a_uei_that_is_none_is_not_sent() -> None:
     assert SOURCE.backfill_steps(SearchTerms(ueis=("SHORT", "WITH SPACES!")), SINCE, UNTIL) == []
 
 
-FAULTS: dict[Fault, type[SourceError]] = {
-    Fault.TOO_MANY_HOUR: QuotaUsedUp,
-    Fault.UNAVAILABLE: Unreachable,
-    Fault.EMPTY: Unreachable,
-    Fault.CUT_TRANSFER: Unreachable,
-    Fault.SERVER_ERROR: Unreachable,
-    Fault.FORBIDDEN: Blocked,
-    Fault.HTML_OK: SourceChanged,
-    Fault.TRUNCATED_JSON: SourceChanged,
-    Fault.RENAMED_FIELD: SourceChanged,
-}
-
-
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", [*SOME_FAULTS, Fault.EMPTY])
 def test_a_failing_page_is_told_and_what_came_before_is_given(server: FaultySamContractAwards, fault: Fault) -> None:
     server.records = many(150)
     server.play(fault, on=SEARCH, after=1)
     given = []
-    with client_of(server.base_url) as client, pytest.raises(FAULTS[fault]):
+    with client_of(server.base_url) as client, pytest.raises(ERRORS[fault]):
         for item in SOURCE.fetch(client, step_of(), Memory()):
             given.append(item)  # noqa: PERF402
     assert len(given) >= 100

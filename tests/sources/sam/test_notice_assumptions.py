@@ -11,8 +11,9 @@ import pytest
 from sources.base import Assumption
 from sources.errors import Blocked, SourceChanged, SourceError
 from sources.records import Payload
+from tests.sources.clients import client_for
 from tests.sources.quota import CountingQuota
-from tests.sources.sam.adapters import SOURCE, TERMS, TODAY, client_of, memory, poll, publications
+from tests.sources.sam.adapters import SOURCE, TERMS, TODAY, memory, poll, publications
 from tests.upstreams.faults import Fault
 from tests.upstreams.sam_opportunities import KEY, FaultySamOpportunities, Json, notice
 
@@ -56,7 +57,7 @@ def posted_lately(count: int) -> list[Json]:
 
 
 def probed(server: FaultySamOpportunities, assumption: Assumption, *, requests_per_day: int = 1) -> bool:
-    with client_of(server, quota=CountingQuota(requests_per_day), tries=1) as client:
+    with client_for(SOURCE, server.base_url, key=KEY, quota=CountingQuota(requests_per_day), tries=1) as client:
         return assumption.probe(client)
 
 
@@ -127,7 +128,7 @@ def test_a_header_that_is_read_is_all_that_is_sent(server: FaultySamOpportunitie
 
 def test_a_key_that_is_not_accepted_either_way_is_blocked_and_nothing_is_noted(server: FaultySamOpportunities) -> None:
     stored = memory()
-    with client_of(server, key="another") as client, pytest.raises(Blocked):
+    with client_for(SOURCE, server.base_url, key="another") as client, pytest.raises(Blocked):
         list(SOURCE.fetch(client, SOURCE.backfill_steps(TERMS, TODAY, TODAY)[0], stored))
     assert stored.notes == {}
     assert len(server.requests) == 2

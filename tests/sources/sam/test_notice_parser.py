@@ -7,14 +7,14 @@ import json
 import os
 import time
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sources.records import Agency, Document, Payload, Problem, Publication, Record, Removal, SourceFact
+from sources.records import Document, Payload, Problem, Publication, Record, Removal, SourceFact
 from sources.sam.opportunities.notice_parser import GONE, KEY_PREFIX, parse, revision
 from tests.upstreams.sam_opportunities import SAMPLES
 
@@ -44,105 +44,6 @@ def publication(row: Mapping[str, Any], *texts: object) -> Publication:
 
 def changed(row: Json, **fields: Any) -> Json:
     return {**copy.deepcopy(row), **fields}
-
-
-def told(record: Publication) -> dict[str, Any]:
-    """What a record says beyond what every test would repeat."""
-    names = (
-        "type_text title recipient awarding amounts piid solicitation signed published deadline state "
-        "amount_warning psc naics place attachments url"
-    )
-    values = {name: getattr(record, name) for name in names.split()}
-    values["recipient"] = (record.recipient.name, record.recipient.uei, record.recipient.state)
-    values["amounts"] = [(str(amount.meaning), str(amount.dollars), amount.shared) for amount in record.amounts]
-    values["attachments"] = [(attachment.title, attachment.url) for attachment in record.attachments]
-    values["facts"] = {fact.label: fact.value for fact in record.facts}
-    return values
-
-
-def test_an_award_notice_as_version_one_gave_it() -> None:
-    assert told(publication(HISTORIC)) == {
-        "type_text": "Award Notice",
-        "title": "Historic Office Renovation",
-        "recipient": ("D.G. Beyer, Inc.", "025114695AST", "WI"),
-        "awarding": Agency(
-            name="GENERAL SERVICES ADMINISTRATION", sub_name="PUBLIC BUILDINGS SERVICE", office="PBS R5"
-        ),
-        "amounts": [("awarded", "800620.00", False)],
-        "piid": "47PF0018C0066",
-        "solicitation": "47PF0018R0023",
-        "signed": date(2018, 5, 4),
-        "published": date(2018, 5, 4),
-        "deadline": None,
-        "state": "",
-        "amount_warning": "",
-        "psc": "Z",
-        "naics": "236220",
-        "place": "Milwaukee, WI, USA",
-        "attachments": [],
-        "url": "https://sam.gov/opp/5b345bbb7127b91a3ad577b203fc6f68/view",
-        "facts": {"First published as": "Combined Synopsis/Solicitation", "Office address": "CHICAGO, IL 60604, USA"},
-    }
-
-
-def test_an_award_notice_of_version_two() -> None:
-    record = publication(TEST_AWARD)
-    assert (record.key, record.source) == ("SAM_NOTICE_ff826a59eac743c4a1a07ff5e0cf3e3a", "samnotices")
-    assert told(record) == {
-        "type_text": "Award Notice",
-        "title": "Test-Award notice-V2 27",
-        "recipient": ("", "", ""),
-        "awarding": Agency(
-            code="047",
-            name="GENERAL SERVICES ADMINISTRATION",
-            sub_code="4732",
-            sub_name="FEDERAL ACQUISITION SERVICE",
-            office="GSA/FAS CENTER FOR IT SCHEDULE PROG",
-        ),
-        "amounts": [("awarded", "350567.00", False)],
-        "piid": "4376487348950",
-        "solicitation": "TEST123456789",
-        "signed": date(2020, 12, 1),
-        "published": date(2020, 7, 2),
-        "deadline": None,
-        "state": "",
-        "amount_warning": "",
-        "psc": "",
-        "naics": "",
-        "place": "",
-        "attachments": [],
-        "url": "https://sam.gov/opp/ff826a59eac743c4a1a07ff5e0cf3e3a/view",
-        "facts": {"Archived on": "2021-01-02", "Office address": "WASHINGTON, DC 20405, USA"},
-    }
-
-
-def test_a_solicitation_of_2026() -> None:
-    assert told(publication(YOKOSUKA)) == {
-        "type_text": "Solicitation",
-        "title": "USNS RICHARD E. BYRD (T-AKE 4) VRA KR",
-        "recipient": ("", "", ""),
-        "awarding": Agency(
-            code="017",
-            name="DEPT OF DEFENSE",
-            sub_code="1700",
-            sub_name="DEPT OF THE NAVY",
-            office="NAVSUP FLT LOG CTR YOKOSUKA",
-        ),
-        "amounts": [],
-        "piid": "",
-        "solicitation": "N6264926RK007",
-        "signed": None,
-        "published": date(2026, 2, 2),
-        "deadline": datetime(2026, 2, 10, 1, 0, tzinfo=UTC),
-        "state": "",
-        "amount_warning": "",
-        "psc": "J999",
-        "naics": "336611",
-        "place": "Chinhae, Gyeongnam, KOREA, SOUTH",
-        "attachments": [("Attachment 1", YOKOSUKA["resourceLinks"][0])],
-        "url": "https://sam.gov/opp/fc82b63eeaa740d582bb8f72e06cd4f2/view",
-        "facts": {"Archived on": "2026-02-25", "Office address": "FPO, AP 96349-1500, USA"},
-    }
 
 
 def test_no_person_is_named_outside_the_evidence() -> None:

@@ -11,14 +11,14 @@ from itertools import pairwise
 import pytest
 
 from sources.base import FailedStep, Fetched, FetchStep, IncompleteResult, NotModified
-from sources.errors import Blocked, QuotaUsedUp, Refused, SourceChanged, SourceError, Unreachable
+from sources.errors import Blocked, QuotaUsedUp, Refused, SourceChanged, SourceError
 from sources.records import Payload
+from tests.sources.clients import ERRORS, SOME_FAULTS, client_for
 from tests.sources.quota import CountingQuota
 from tests.sources.sam.adapters import (
     SOURCE,
     TERMS,
     TODAY,
-    client_of,
     memory,
     poll,
     poll_of,
@@ -27,7 +27,7 @@ from tests.sources.sam.adapters import (
     walk,
 )
 from tests.upstreams.faults import Fault
-from tests.upstreams.sam_opportunities import FaultySamOpportunities, Json, notice
+from tests.upstreams.sam_opportunities import KEY, FaultySamOpportunities, Json, notice
 from tests.upstreams.server import Answer, LoggedRequest
 
 DAY = timedelta(days=1)
@@ -68,7 +68,7 @@ def test_nothing_is_nothing(server: FaultySamOpportunities, nothing_is_404: bool
     server.nothing_is_404 = nothing_is_404
     assert poll(server, memory()) == []
     assert len(server.requests) == 1
-    with client_of(server) as client:
+    with client_for(SOURCE, server.base_url, key=KEY) as client:
         assert SOURCE.health_check(client) is False
         server.notices = [posted(1, datetime.now(UTC).date())]
         assert SOURCE.health_check(client) is True
@@ -174,14 +174,14 @@ def test_missed_days_leave_requests_for_the_newest_and_for_others(server: Faulty
     poll(server, stored, quota=CountingQuota(1))
     server.notices = [posted(number, TODAY + number * DAY) for number in range(22)]
     late = TODAY + 20 * DAY
-    with client_of(server, quota=CountingQuota(6)) as client:
+    with client_for(SOURCE, server.base_url, key=KEY, quota=CountingQuota(6)) as client:
         items = walk(client, poll_of(late, TODAY), stored)
         assert client.requests_remaining == 3
     assert ids(items) == [0, 1, 2, 3, 4, 18, 19, 20]
     (failed,) = (item for item in items if isinstance(item, FailedStep))
     assert (failed.step.key, failed.step.days) == ("posted/missed", (TODAY + 5 * DAY, late - 3 * DAY))
     assert "4 requests are left today, and are kept" in failed.reason
-    with client_of(server, quota=CountingQuota(20)) as client:
+    with client_for(SOURCE, server.base_url, key=KEY, quota=CountingQuota(20)) as client:
         items = walk(client, poll_of(late + DAY, TODAY), stored)
     assert ids(items) == list(range(5, 22))
     assert stored.notes["read"] == (late - DAY).isoformat()
@@ -189,7 +189,7 @@ def test_missed_days_leave_requests_for_the_newest_and_for_others(server: Faulty
 
 def test_a_backfill_leaves_requests_for_others(server: FaultySamOpportunities) -> None:
     history = SOURCE.backfill_steps(TERMS, date(2025, 1, 1), TODAY)
-    with client_of(server, quota=CountingQuota(3)) as client:
+    with client_for(SOURCE, server.base_url, key=KEY, quota=CountingQuota(3)) as client:
         with pytest.raises(QuotaUsedUp, match="3 requests are left today, and are kept") as caught:
             walk(client, history, memory())
         assert client.requests_remaining == 3
@@ -206,13 +206,13 @@ def test_a_poll_that_failed_is_caught_up_with_and_nothing_is_asked_for_twice(
         poll(server, stored, TODAY - DAY)
     server.notices = [posted(number, TODAY + (number - 2) * DAY) for number in range(7)]
     server.play(Fault.FORBIDDEN)
-    with client_of(server) as client, pytest.raises(Blocked):
+    with client_for(SOURCE, server.base_url, key=KEY) as client, pytest.raises(Blocked):
         list(SOURCE.fetch(client, newest(poll_of(TODAY)), stored))
     server.heal()
     server.requests.clear()
     merged = [replace(step, since=min(step.days[0], TODAY - 2 * DAY)) for step in poll_of(TODAY + 4 * DAY)]
     merged.sort(key=lambda step: step.key != "posted/newest")  # a run begins with what failed
-    with client_of(server) as client:
+    with client_for(SOURCE, server.base_url, key=KEY) as client:
         items = walk(client, merged, stored)
     assert ids(items) == list(range(7))
     assert [search["postedFrom"] for search in server.searches[:2]] == ["02/05/2026", "02/01/2026"]
@@ -345,32 +345,15 @@ def test_what_was_never_stored_is_watched_no_more(server: FaultySamOpportunities
     assert json.loads(stored.notes["watched"]) == {}
 
 
-@pytest.mark.parametrize(
-    ("fault", "kind"),
-    [
-        (Fault.TOO_MANY, QuotaUsedUp),
-        (Fault.TOO_MANY_DATE, QuotaUsedUp),
-        (Fault.TOO_MANY_HOUR, QuotaUsedUp),
-        (Fault.UNAVAILABLE, Unreachable),
-        (Fault.GATEWAY_TIMEOUT, Unreachable),
-        (Fault.EMPTY, Unreachable),
-        (Fault.RESET, Unreachable),
-        (Fault.CUT_TRANSFER, Unreachable),
-        (Fault.SERVER_ERROR, Unreachable),
-        (Fault.FORBIDDEN, Blocked),
-        (Fault.TRUNCATED_JSON, SourceChanged),
-        (Fault.HTML_OK, SourceChanged),
-        (Fault.RENAMED_FIELD, SourceChanged),
-    ],
-)
+@pytest.mark.parametrize("fault", SOME_FAULTS)
 def test_each_failure_has_its_name_and_what_was_read_before_is_kept(
-    server: FaultySamOpportunities, fault: Fault, kind: type[SourceError]
+    server: FaultySamOpportunities, fault: Fault
 ) -> None:
     server.notices, server.most = [posted(number) for number in range(15)], 10
     server.play(fault, after=1)
     items: list[Fetched] = []
     stored = memory()
-    with client_of(server) as client, pytest.raises(kind):
+    with client_for(SOURCE, server.base_url, key=KEY) as client, pytest.raises(ERRORS[fault]):
         for item in SOURCE.fetch(client, newest(poll_of()), stored):
             items.append(item)  # noqa: PERF402
     assert len(items) == 10
@@ -384,7 +367,7 @@ def test_a_text_that_fails_costs_no_notice(server: FaultySamOpportunities, fault
     server.notices = [hit(1), hit(2), posted(3)]
     server.play(fault, on="noticedesc")
     stored, items = memory(), list[Fetched]()
-    with client_of(server, tries=1) as client, pytest.raises(SourceError):
+    with client_for(SOURCE, server.base_url, key=KEY, tries=1) as client, pytest.raises(SourceError):
         for item in SOURCE.fetch(client, newest(poll_of()), stored):
             items.append(item)
     assert ids(items) == [1, 2, 3]
@@ -398,7 +381,7 @@ def test_every_shape_of_used_up_stops_for_today(server: FaultySamOpportunities, 
     stored, quota = memory(), CountingQuota(10)
     assert len(publications(poll(server, stored, quota=quota))) == 2  # texts can wait
     assert (server.used, quota.remaining()) == (3, 0)
-    with client_of(server, quota=CountingQuota(10)) as client, pytest.raises(QuotaUsedUp):
+    with client_for(SOURCE, server.base_url, key=KEY, quota=CountingQuota(10)) as client, pytest.raises(QuotaUsedUp):
         walk(client, poll_of(), stored)
     assert server.used == 4
 
@@ -407,7 +390,7 @@ def test_every_shape_of_used_up_stops_for_today(server: FaultySamOpportunities, 
 @pytest.mark.parametrize("key", ["", "another"])
 def test_without_its_key_the_source_is_blocked(server: FaultySamOpportunities, status: int, key: str) -> None:
     server.unknown_key = status
-    with client_of(server, key=key) as client, pytest.raises(Blocked) as caught:
+    with client_for(SOURCE, server.base_url, key=key) as client, pytest.raises(Blocked) as caught:
         walk(client, poll_of(), memory())
     assert caught.value.status == status
 
@@ -427,7 +410,7 @@ def test_without_its_key_the_source_is_blocked(server: FaultySamOpportunities, s
 def test_the_fake_server_refuses_what_the_original_refuses_and_counts_it(
     server: FaultySamOpportunities, query: str
 ) -> None:
-    with client_of(server) as client, pytest.raises(Refused, match="HTTP 400"):
+    with client_for(SOURCE, server.base_url, key=KEY) as client, pytest.raises(Refused, match="HTTP 400"):
         client.get(f"/opportunities/v2/search?{query}")
     assert server.used == 1
 
@@ -437,12 +420,16 @@ def test_an_answer_to_another_question_is_not_believed(server: FaultySamOpportun
     stored = memory()
     poll(server, stored)
     for note in ('{"totalRecords": 1}', '{"opportunitiesData": []}', '{"totalRecords": 1, "opportunitiesData": [7]}'):
-        with AnswersWith(note.encode()) as other, client_of(other) as client, pytest.raises(SourceChanged):
+        with (
+            AnswersWith(note.encode()) as other,
+            client_for(SOURCE, other.base_url, key=KEY) as client,
+            pytest.raises(SourceChanged),
+        ):
             walk(client, poll_of(), stored)
     another = json.dumps({"totalRecords": 1, "opportunitiesData": [hit(9)]}).encode()
     with (
         AnswersWith(another) as other,
-        client_of(other) as client,
+        client_for(SOURCE, other.base_url, key=KEY) as client,
         pytest.raises(SourceChanged, match="asked for N6264926R0001, got 1 other notices"),
     ):
         walk(client, poll_of(TODAY + DAY)[-1:], stored)

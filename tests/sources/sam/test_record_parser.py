@@ -14,8 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sources.records import Agency, Award, AwardCategory, Document, Payload, Problem, Recipient, Record, Removal
-from sources.records import ContractAction as Action
+from sources.records import Award, AwardCategory, Document, Payload, Problem, Record, Removal
 from sources.sam.contract_awards.record_parser import identity_of, names_of, parse, revision_of
 from tests.sources.sam.records import SAMPLES, Json, changed, record
 
@@ -45,109 +44,6 @@ def reason(content: object) -> str:
     assert found.key == ORDER_KEY
     assert found.documents
     return found.reason
-
-
-def test_an_order_is_read_to_the_last_field() -> None:
-    asked = payload(ORDER)
-    assert parse(asked) == Award(
-        is_partial=True,
-        key=ORDER_KEY,
-        source="samawards",
-        revision="2025-06-11T07:18:02Z",
-        category=AwardCategory.CONTRACT,
-        type_text="DELIVERY ORDER",
-        piid="SPE3SU25F97V0",
-        parent_piid="SPE30023DSA78",
-        parent_key="CONT_IDV_SPE30023DSA78_9700",
-        description="4567323815!SALAD MIX, CHL,",
-        recipient=Recipient(
-            name="VERMILION VALLEY PRODUCE, INC.",
-            uei="HKK3H54PK7C3",
-            cage="0EPU7",
-            parent_name="VERMILION VALLEY PRODUCE  INC.",
-            parent_uei="HKK3H54PK7C3",
-            state="IL",
-        ),
-        awarding=Agency(
-            code="097",
-            name="DEPT OF DEFENSE",
-            sub_code="97AS",
-            sub_name="DEFENSE LOGISTICS AGENCY",
-            office="DLA TROOP SUPPORT",
-        ),
-        funding=Agency(
-            code="097",
-            name="DEPT OF DEFENSE",
-            sub_code="97AS",
-            sub_name="DEFENSE LOGISTICS AGENCY",
-            office="DLA TROOP SUPPORT",
-        ),
-        obligated=Decimal("202.39"),
-        exercised=Decimal("202.39"),
-        ceiling=Decimal("202.39"),
-        signed=date(2025, 2, 20),
-        starts=date(2025, 2, 20),
-        ends=date(2025, 2, 20),
-        may_end=date(2025, 2, 20),
-        modified=date(2025, 6, 11),
-        psc="8915",
-        psc_text="FRUITS AND VEGETABLES",
-        naics="311812",
-        naics_text="COMMERCIAL BAKERIES",
-        solicitation="",
-        extent_competed_code="A",
-        extent_competed="FULL AND OPEN COMPETITION",
-        solicitation_procedure="NEGOTIATED PROPOSAL/QUOTE",
-        pricing_code="J",
-        pricing="FIRM FIXED PRICE",
-        place="MORTON, ILLINOIS, UNITED STATES",
-        url=f"https://www.usaspending.gov/award/{ORDER_KEY}/",
-        actions=(
-            Action(
-                key="9700_9700_SPE3SU25F97V0_0_SPE30023DSA78_0",
-                modification="0",
-                signed=date(2025, 2, 20),
-                obligation=Decimal("202.39"),
-                description="4567323815!SALAD MIX, CHL,",
-            ),
-        ),
-        documents=asked.documents,
-        facts=award(ORDER).facts,
-    )
-    assert [(fact.label, fact.value) for fact in award(ORDER).facts] == [
-        ("Also named", "CENTRAL ILLINOIS PRODUCE DANVILLE URBANA MORTON"),
-        ("Source of the recipient's name and address", "D&B"),
-        ("Closed", "yes"),
-    ]
-
-
-def test_a_modification_takes_money_back_and_does_not_say_when_the_award_was_signed() -> None:
-    found = award(SAMPLES["purchase_order"])
-    assert found.key == "CONT_AWD_15B61524P00000105_1540_-NONE-_-NONE-"
-    assert (found.signed, found.parent_key) == (None, "")
-    assert (found.obligated, found.exercised, found.ceiling) == (
-        Decimal("45497.06"),
-        Decimal("45497.06"),
-        Decimal("52680.80"),
-    )
-    assert found.actions == (
-        Action(
-            key="1540_-NONE-_15B61524P00000105_P00003_-NONE-_0",
-            modification="P00003",
-            signed=date(2025, 4, 2),
-            obligation=Decimal("-7183.74"),
-            description="X-RAY EQUIPMENT MAINTENANCE\nADD ADDITIONAL FUNDS OF $19,156.64",
-            action_type="C",
-            action_type_text="FUNDING ONLY ACTION",
-        ),
-    )
-    assert found.recipient.parent_uei == "VF1VWJSM8TW5"
-    assert {fact.label: fact.value for fact in found.facts} == {
-        "Source of the recipient's name and address": "E&Y",
-        "Closed": "no",
-    }
-    assert found.not_competed_reason == "ONLY ONE SOURCE-OTHER (FAR 6.302-1 OTHER)"
-    assert (found.set_aside_code, found.set_aside, found.offers_received) == ("NONE", "NO SET ASIDE USED.", 1)
 
 
 def test_an_exception_to_fair_opportunity_is_read() -> None:

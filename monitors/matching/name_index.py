@@ -44,6 +44,7 @@ class SignalKind(StrEnum):
     PRODUCT = "product"
     MENTION = "mention"
     TOPIC = "topic"
+    PARENT_AWARD = "parent-award"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

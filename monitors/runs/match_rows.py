@@ -9,14 +9,13 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from monitors.matching.matcher import Match, Matcher
+from monitors.matching.matcher import Match, Matcher, Signal, SignalKind
 from sources.records import Award, Publication, Record
 from storage.models import MatchBand
 from storage.reading.records import published_matches_of
 from storage.tables import MatchRow
 
 INHERITED_SCORE = 0.7
-PARENT_AWARD = "parent-award"
 
 
 def match_rows(
@@ -75,33 +74,27 @@ def match_row(match: Match, record: Award | Publication, watchlist_version: str,
 
 
 def _inherited(session: Session, matcher: Matcher, award: Award, found: set[str], now: datetime) -> Iterator[MatchRow]:
-    if not award.parent_key:
-        return
-    for parent in published_matches_of(session, award.parent_key):
+    """Yield a match for review for each vendor of the parent award."""
+    for parent in published_matches_of(session, award.parent_key) if award.parent_key else ():
         if parent.vendor_id in found:
             continue
-        yield MatchRow(
-            record_key=award.key,
+        signal = Signal(
+            kind=SignalKind.PARENT_AWARD,
+            field="parent_award",
+            text=award.parent_piid,
+            term=parent.vendor_name,
+            start=0,
+            end=len(award.parent_piid),
+            score=INHERITED_SCORE,
+        )
+        match = Match(
             vendor_id=parent.vendor_id,
             vendor_name=parent.vendor_name,
-            vendor_category=parent.vendor_category,
+            category=parent.vendor_category,
+            signals=(signal,),
             score=INHERITED_SCORE,
-            matcher_band=MatchBand.REVIEW,
             band=MatchBand.REVIEW,
-            rule=PARENT_AWARD,
+            rule=signal.kind.value,
             reason=f"Ordered under {award.parent_piid}, which concerns {parent.vendor_name}: {parent.reason}",
-            signals=[
-                {
-                    "kind": PARENT_AWARD,
-                    "field": "parent_award",
-                    "text": award.parent_piid,
-                    "term": parent.vendor_name,
-                    "start": 0,
-                    "end": len(award.parent_piid),
-                    "score": INHERITED_SCORE,
-                    "action_key": "",
-                }
-            ],
-            watchlist_version=matcher.version,
-            first_seen=now,
         )
+        yield match_row(match, award, matcher.version, now)

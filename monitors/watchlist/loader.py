@@ -154,6 +154,7 @@ def _message(error: ErrorDetails) -> str:
     if kind == "enum":
         return unknown(name, str(error["input"]), list(_CHOICES[name]))
     messages = {
+        "string_pattern_mismatch": f"{name} must be lower-case words joined by hyphens",
         "missing": f'missing field "{name}"',
         "tuple_type": f'"{name}" must be a list',
         "bool_parsing": f'"{name}" must be true or false',

@@ -25,7 +25,6 @@ MIN_PHRASE_LENGTH = 3
 MIN_YEAR, MAX_YEAR = 1800, 2100
 FORBID_UNKNOWN = ConfigDict(extra="forbid")
 
-_ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _CAGE = re.compile(r"[A-HJ-NP-Z0-9]{5}")  # a US company's begins and ends with a digit; a foreign one's need not
 
 
@@ -79,30 +78,22 @@ def _min_length(length: int) -> Callable[[str], str]:
     return check
 
 
-def _check_id(value: str) -> str:
-    if not _ID.fullmatch(value):
-        raise ValueError("id must be lower-case words joined by hyphens")
-    return value
-
-
 def _check_category(value: str, info: ValidationInfo) -> str:
     if info.context and value not in info.context:
         raise ValueError(unknown("category", value, info.context))
     return value
 
 
-def _check_uei(value: str) -> str:
-    value = value.strip().upper()
-    if not has_form(value):
-        raise ValueError(f'"{value}" is not a UEI (12 letters and digits, no I or O, no leading 0)')
-    return value
+def _check_code(is_valid: Callable[[str], object], kind: str) -> Callable[[str], str]:
+    """Return a validator of codes, which are stored in upper case."""
 
+    def check(value: str) -> str:
+        value = value.strip().upper()
+        if not is_valid(value):
+            raise ValueError(f'"{value}" is not a {kind}')
+        return value
 
-def _check_cage(value: str) -> str:
-    value = value.strip().upper()
-    if not _CAGE.fullmatch(value):
-        raise ValueError(f'"{value}" is not a CAGE code (5 letters and digits, no I or O)')
-    return value
+    return check
 
 
 def _check_url(value: str) -> str:
@@ -111,6 +102,9 @@ def _check_url(value: str) -> str:
     return value
 
 
+Uei = Annotated[str, AfterValidator(_check_code(has_form, "UEI (12 letters and digits, no I or O, no leading 0)"))]
+Cage = Annotated[str, AfterValidator(_check_code(_CAGE.fullmatch, "CAGE code (5 letters and digits, no I or O)"))]
+Url = Annotated[str, AfterValidator(_check_url)]
 Phrase = Annotated[str, AfterValidator(_min_length(MIN_PHRASE_LENGTH))]
 Year = Annotated[int, Field(ge=MIN_YEAR, le=MAX_YEAR)]
 
@@ -179,7 +173,7 @@ _Products = Annotated[
 class Vendor:
     """One entry of the watchlist, as written in its file."""
 
-    id: Annotated[str, AfterValidator(_check_id)]
+    id: Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
     name: Annotated[str, AfterValidator(_min_length(2))]
     category: Annotated[str, AfterValidator(_check_category)]
     kind: Kind = Kind.VENDOR
@@ -191,12 +185,12 @@ class Vendor:
     aliases: Names = ()
     parents: Names = ()
     subsidiaries: Names = ()
-    ueis: tuple[Annotated[str, AfterValidator(_check_uei)], ...] = ()
-    cages: tuple[Annotated[str, AfterValidator(_check_cage)], ...] = ()
+    ueis: tuple[Uei, ...] = ()
+    cages: tuple[Cage, ...] = ()
     products: _Products = ()
     exclusions: tuple[Phrase, ...] = ()
     resellers: tuple[Phrase, ...] = ()
-    sources: tuple[Annotated[str, AfterValidator(_check_url)], ...] = ()
+    sources: tuple[Url, ...] = ()
     note: Annotated[str, AfterValidator(_min_length(1))] = ""
 
     @property

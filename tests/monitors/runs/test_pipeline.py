@@ -1,20 +1,30 @@
-"""The pipeline end to end: the ordinary poll and backfill over real HTTP, on real databases."""
+"""Polls and backfills of USAspending over real HTTP, on real databases, and what failures leave behind."""
 
 from __future__ import annotations
 
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
+from sqlalchemy import select
+from sqlmodel import col
 
+from procurewatch.context import AppContext
+from sources.http.client import Timeouts
 from sources.registry import SOURCES
 from storage.models import RunStatus
 from storage.search.query import Query
 from storage.search.search import find_events
+from storage.tables import RecordRow
 from storage.writing.runs import checkpoint
 from tests.app_context import LAST_DAY, app_context_for, backfill, dump, later, poll
+from tests.upstreams.faults import Fault, FaultyUsaspending
 from tests.upstreams.usaspending.corpus import CorpusAction, CorpusAward, load_corpus
 from tests.upstreams.usaspending.server import FakeUsaspending
 
@@ -211,3 +221,91 @@ def test_one_award_in_ten_unreadable_is_quarantined_and_many_mean_the_source_cha
         assert broken.status is RunStatus.SOURCE_CHANGED
         with app_context.database.reading() as session:
             assert checkpoint(session, "usaspending", "poll/until") == LAST_DAY.isoformat()
+
+
+DETAIL = "/awards/CONT"
+
+
+@pytest.fixture
+def _haste() -> Iterator[None]:
+    """Wait moments instead of seconds before another try: the same code, in a hurry."""
+    hurried = Timeouts(tries=2, first_wait=0.01, max_retry_after=5)
+    with patch("procurewatch.context.Timeouts", lambda tries: hurried):  # noqa: ARG005
+        yield
+
+
+def keys(app_context: AppContext) -> set[str]:
+    """Return the keys of all stored awards."""
+    with app_context.database.reading() as session:
+        return set(session.scalars(select(col(RecordRow.key))))
+
+
+@contextmanager
+def polled(corpus: list[CorpusAward], folder: Path) -> Iterator[tuple[FaultyUsaspending, AppContext]]:
+    """A fake server, and a desk that has its baseline and sees something new next time."""
+    held_back = [award for award in corpus if "PANAMERICA" in (award.recipient_name or "")]
+    others = [award for award in corpus if award not in held_back]
+    with FaultyUsaspending(others) as upstream, app_context_for(upstream.base_url, folder) as app_context:
+        assert poll(app_context).status is RunStatus.BASELINE_SEEDED
+        with upstream.editing() as awards:
+            awards.extend(held_back)
+            for award in held_back:
+                award.last_modified_date = later(1)
+        yield upstream, app_context
+
+
+@pytest.mark.usefixtures("_haste")
+def test_a_long_wait_is_noted_and_not_sat_out(small_corpus: list[CorpusAward], tmp_path: Path) -> None:
+    with polled(small_corpus, tmp_path) as (upstream, app_context):
+        upstream.play(Fault.TOO_MANY_HOUR)
+        report = poll(app_context, later(2))
+        assert report.status is RunStatus.QUOTA_USED_UP
+        assert report.retry_at is not None
+        with app_context.database.reading() as session:
+            assert checkpoint(session, "usaspending", "not-before") == report.retry_at.isoformat()
+
+
+@pytest.mark.usefixtures("_haste")
+def test_a_backfill_goes_on_after_a_failure(small_corpus: list[CorpusAward], tmp_path: Path) -> None:
+    with FaultyUsaspending(small_corpus) as upstream:
+        with app_context_for(upstream.base_url, tmp_path / "undisturbed") as app_context:
+            backfill(app_context, "magnet-forensics")
+            wanted = dump(app_context.database)
+        with app_context_for(upstream.base_url, tmp_path / "disturbed") as app_context:
+            for number in range(1, 6):
+                upstream.play(Fault.UNAVAILABLE, on="/v2/", after=3 * number)
+                failed = backfill(app_context, "magnet-forensics")
+                upstream.heal()
+                assert failed.status is RunStatus.UNREACHABLE
+            assert backfill(app_context, "magnet-forensics").status in (RunStatus.NEW, RunStatus.NOTHING_NEW)
+            assert dump(app_context.database) == wanted
+
+
+@pytest.mark.usefixtures("_haste")
+def test_a_backfill_reads_again_what_it_could_not_read(small_corpus: list[CorpusAward], tmp_path: Path) -> None:
+    with FaultyUsaspending(small_corpus) as upstream:
+        with app_context_for(upstream.base_url, tmp_path / "undisturbed") as app_context:
+            backfill(app_context, "magnet-forensics")
+            wanted = keys(app_context)
+        with app_context_for(upstream.base_url, tmp_path / "disturbed") as app_context:
+            upstream.play(Fault.TRUNCATED_JSON, on=DETAIL)
+            failed = backfill(app_context, "magnet-forensics")
+            assert (failed.status, keys(app_context)) == (RunStatus.SOURCE_CHANGED, set())
+            upstream.heal()
+            assert backfill(app_context, "magnet-forensics").status is RunStatus.NEW
+            assert keys(app_context) == wanted
+            assert all(row[-1] is not None for row in dump(app_context.database, moments=True)["quarantine"]), (
+                "all solved"
+            )
+
+
+@pytest.mark.usefixtures("_haste")
+def test_an_unreachable_network_changes_nothing(tmp_path: Path) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{unused.getsockname()[1]}"
+        with app_context_for(address, tmp_path) as app_context:
+            empty = dump(app_context.database)
+            report = poll(app_context)
+            assert report.status is RunStatus.UNREACHABLE
+            assert dump(app_context.database) == empty

@@ -1,17 +1,28 @@
-"""Matching stored awards anew when the watchlist changes."""
+"""Which matches a record gets when it is stored, and when stored records are matched again."""
 
 from __future__ import annotations
 
 import json
+import threading
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
+import pytest
+
 from monitors.matching.matcher import Matcher
+from monitors.runs.match_rows import match_rows, named_elsewhere
 from monitors.runs.pipeline import RunContext
 from monitors.runs.rematch import RematchReport, rematch
 from procurewatch.context import AppContext
+from sources.records import Award, AwardCategory, Publication, Recipient
+from storage.database import Database
 from storage.search.query import BandFilter, Query
 from storage.search.search import count_records, find_events
-from tests.app_context import app_context_for, dump, poll
+from storage.writing.save import save_award, save_record
+from tests.app_context import app_context_for, dump, poll, shipped
+from tests.records import BABEL, SEEN, match
+from tests.sources.given import announcement
 from tests.upstreams.usaspending.corpus import CorpusAward, load_corpus
 from tests.upstreams.usaspending.server import FakeUsaspending
 
@@ -87,3 +98,90 @@ def test_a_vendor_taken_off_loses_its_matches_but_not_its_awards(tmp_path: Path)
                 assert count_records(session, Query(band=BandFilter.ALL)) == everything
         assert report.lost == {"the-reseller": had}
         assert had > 5
+
+
+AGREEMENT = replace(BABEL, key="CONT_IDV_70B06C23A00000001_7014", piid="70B06C23A00000001", category=AwardCategory.IDV)
+
+
+def order(description: str) -> Award:
+    """Return an order under the agreement with one action."""
+    action = replace(BABEL.actions[0], key="7014_7014_70B06C23F00000009_0_70B06C23A00000001_0", description=description)
+    return replace(
+        BABEL,
+        key="CONT_AWD_70B06C23F00000009_7014_70B06C23A00000001_7014",
+        parent_key=AGREEMENT.key,
+        parent_piid=AGREEMENT.piid,
+        description=description,
+        actions=(action,),
+    )
+
+
+@pytest.fixture(scope="module")
+def matcher() -> Matcher:
+    return Matcher(shipped())
+
+
+@pytest.mark.parametrize(("band", "inherited"), [("published", ["babel-street"]), ("review", []), ("rejected", [])])
+def test_an_order_that_names_nothing_waits_for_a_person_if_its_agreement_matched(
+    band: str, inherited: list[str], database: Database, matcher: Matcher
+) -> None:
+    with database.writing() as session:
+        save_award(session, AGREEMENT, [match(AGREEMENT, "babel-street", band=band)], SEEN, lambda _vendors: True)
+        rows = match_rows(session, matcher, order("CALL 1: LICENSES"), SEEN)
+    assert [row.vendor_id for row in rows] == inherited
+    for row in rows:
+        assert (row.band, row.rule) == ("review", "parent-award")
+        assert row.reason.startswith("Ordered under 70B06C23A00000001, which concerns Babel Street: ")
+
+
+def test_an_order_that_names_the_vendor_itself_needs_no_agreement(database: Database, matcher: Matcher) -> None:
+    with database.writing() as session:
+        save_award(session, AGREEMENT, [match(AGREEMENT, "babel-street")], SEEN, lambda _vendors: True)
+        rows = match_rows(session, matcher, order("CALL 1: BABEL STREET LICENSES"), SEEN)
+    assert [(row.vendor_id, row.band, row.rule != "parent-award") for row in rows] == [
+        ("babel-street", "published", True)
+    ]
+
+
+TEXT = (
+    "Palantir USG Inc., Palo Alto, California (W56KGU-26-D-0001); and Clearview AI, Inc., New York, New York "
+    "(W56KGU-26-D-0002), will compete for each order of a $99,000,000 contract for PALANTIR GOTHAM and Clearview AI."
+)
+AWARDEES = {"W56KGU26D0001": "Palantir USG Inc.", "W56KGU26D0002": "Clearview AI, Inc."}
+
+
+def awardees(text: str = TEXT) -> list[Publication]:
+    """Return the records of one announcement with two awardees, whose text names both."""
+    return [
+        announcement(f"DOD_{piid}", piid, description=text, title="ARMY", recipient=Recipient(name=name))
+        for piid, name in AWARDEES.items()
+    ]
+
+
+def test_an_awardee_is_no_match_of_the_record_of_another(database: Database, matcher: Matcher) -> None:
+    records = awardees()
+    elsewhere = named_elsewhere(matcher, records)
+    assert elsewhere == {"DOD_W56KGU26D0001": {"clearview-ai"}, "DOD_W56KGU26D0002": {"palantir"}}
+    with database.writing() as session:
+        found = {
+            record.key: [row.vendor_id for row in match_rows(session, matcher, record, SEEN, elsewhere[record.key])]
+            for record in records
+        }
+    assert found == {"DOD_W56KGU26D0001": ["palantir"], "DOD_W56KGU26D0002": ["clearview-ai"]}
+
+
+def test_records_with_other_texts_say_nothing_about_each_other(matcher: Matcher) -> None:
+    first, second = awardees()
+    assert named_elsewhere(matcher, [first, replace(second, description="Another text.")]) == {}
+
+
+def test_a_rematch_leaves_the_other_awardees_out_too(database: Database, matcher: Matcher) -> None:
+    records = awardees()
+    elsewhere = named_elsewhere(matcher, records)
+    with database.writing() as session:
+        for record in records:
+            others = elsewhere[record.key]
+            find = partial(match_rows, session, matcher, now=SEEN, named_elsewhere=others)
+            save_record(session, record, find, SEEN, lambda _vendors: True)
+    report = rematch(RunContext(database=database, matcher=matcher, stop=threading.Event()))
+    assert (report.awards, report.gained, report.lost) == (2, {}, {})

@@ -1,4 +1,4 @@
-"""When a source is due, read from the database; and who may read it."""
+"""When a source is due, which process may poll it, and how many requests it may make."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from monitors.runs.pipeline import NOT_BEFORE
+from monitors.runs.quotas import QuotaLedger, tomorrow
 from monitors.runs.schedule import FIRST_RETRY, STEP_RETRY, due_at, keep_polling, poll_when_due
+from sources.errors import QuotaUsedUp
 from storage.database import Database
 from storage.models import RunStatus
 from storage.reading.source_health import health_of
@@ -120,3 +122,34 @@ def test_keep_polling_until_stopped(database: Database) -> None:
     )
     assert len(polls) == 3
     assert time.monotonic() - began >= 0.6
+
+
+def ledger(database: Database, key: str = "first", name: str = "sam.gov") -> QuotaLedger:
+    return QuotaLedger(database=database, name=name, requests_per_day=3, key=key)
+
+
+def test_the_quota_allows_its_number_of_requests_and_no_more(database: Database) -> None:
+    quota = ledger(database)
+    for remaining in (2, 1, 0):
+        quota.consume("samnotices", "GET /")
+        assert quota.remaining() == remaining
+    with pytest.raises(QuotaUsedUp, match="all 3 requests of today's quota are used") as caught:
+        quota.consume("samnotices", "GET /")
+    assert caught.value.retry_at == tomorrow()
+    assert quota.remaining() == 0
+
+
+def test_each_key_and_each_quota_counts_for_itself(database: Database) -> None:
+    for _ in range(3):
+        ledger(database).consume("samnotices", "GET /")
+    assert ledger(database).remaining() == 0
+    assert ledger(database, key="second").remaining() == 3
+    assert ledger(database, name="other").remaining() == 3
+
+
+def test_a_quota_that_the_source_calls_exhausted_allows_nothing(database: Database) -> None:
+    quota = ledger(database)
+    assert quota.exhaust() == tomorrow()
+    assert quota.remaining() == 0
+    with pytest.raises(QuotaUsedUp, match="no quota is left today"):
+        quota.consume("samnotices", "GET /")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import zip_longest
 
 from monitors.matching.name_index import MIN_RARE_LENGTH, TEXT_SCORES, SignalKind
 from monitors.normalize import map_text, normalize_text, parse_name
@@ -87,13 +86,10 @@ class PhraseIndex:
                 for spelling in _spellings(phrase) if derived else (phrase,):
                     if all(_owner(term) != _owner(other) for other in self._terms[spelling]):
                         self._terms[spelling].append(term)
-        # First word -> second word -> spellings of so many words or more, the longest first.
-        self._longer: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+        # First word -> spellings, the longest first.
+        self._by_first_word: dict[str, list[str]] = defaultdict(list)
         for spelling in sorted(self._terms, key=len, reverse=True):
-            first, *others = spelling.split(" ", 2)
-            if others:
-                self._longer[first][others[0]].append(spelling)
-        self._first_words = frozenset(spelling.partition(" ")[0] for spelling in self._terms)
+            self._by_first_word[spelling.partition(" ")[0]].append(spelling)
         self._longest = max(map(len, self._terms), default=0)
 
     def find(self, raw: str) -> tuple[PhraseFinding, ...]:
@@ -122,21 +118,15 @@ class PhraseIndex:
             hit.term.vendor_id for hit in self._find_all(normalize_text(raw[:MAX_TEXT_LENGTH])) if hit.term.kind is None
         )
 
-    def _find_all(self, folded: str) -> list[PhraseFinding]:
+    def _find_all(self, normalized: str) -> list[PhraseFinding]:
         """Return every phrase at every word, in order of position, the longest first."""
-        words = folded.split(" ")
-        if self._first_words.isdisjoint(words):
-            return []
         hits: list[PhraseFinding] = []
         start = 0
-        for word, following in zip_longest(words, words[1:]):
-            if word in self._first_words:
-                for spelling in self._longer[word].get(following, ()) if word in self._longer else ():
-                    end = start + len(spelling)
-                    if folded.startswith(spelling, start) and (end == len(folded) or folded[end] == " "):
-                        hits += [PhraseFinding(term, start, end) for term in self._terms[spelling]]
-                if word in self._terms:
-                    hits += [PhraseFinding(term, start, start + len(word)) for term in self._terms[word]]
+        for word in normalized.split(" "):
+            for spelling in self._by_first_word.get(word, ()):
+                end = start + len(spelling)
+                if normalized.startswith(spelling, start) and normalized[end : end + 1] in ("", " "):
+                    hits += [PhraseFinding(term, start, end) for term in self._terms[spelling]]
             start += len(word) + 1
         return hits
 

@@ -20,8 +20,8 @@ from sources.registry import SOURCES, publisher_of, sources_listing
 from storage.database import Database
 from storage.models import AWARDS
 from storage.reading.records import actions_of, evidence_of, known_vendors, published_keys, records_by_key
-from storage.reading.source_health import incidents_of
-from storage.reading.source_records import sources_of
+from storage.reading.source_health import list_incidents
+from storage.reading.source_records import load_source_records
 from storage.reading.summaries import orders_under, published_among
 from storage.reading.timelines import linked_records, timeline_of
 from storage.search.search import find_events
@@ -54,7 +54,7 @@ def build_catalog(app_context: AppContext, *, base_url: str, is_list: bool = Fal
             key=lambda spec: (FEED_ORDER.index(spec.kind), spec.kind is FeedKind.VENDOR and spec.slug not in matched)
         )
         keys = {} if is_list else _keys_of_pages(session)
-        incidents = tuple(incidents_of(session))
+        incidents = tuple(list_incidents(session))
     awards = {
         name: partial(_award_record, app_context.database, app_context.source_titles, key) for name, key in keys.items()
     }
@@ -91,7 +91,7 @@ def record_page(session: Session, key: str, source_titles: Mapping[str, str]) ->
         actions=tuple(actions_of(session, key)),
         evidence=tuple(evidence_of(session, key)),
         events=tuple(timeline_of(session, key)),
-        sources=tuple(sources_of(session, key)),
+        sources=tuple(load_source_records(session, key)),
         source_titles=source_titles,
         publisher=publisher_of(award.source),
         complete_sources=sources_listing(award.category),

@@ -36,7 +36,7 @@ from sources.http.client import Client
 from sources.records import Payload
 from storage.database import Database
 from storage.models import POLL, RunStatus
-from storage.reading.source_health import too_few, unfinished_parts
+from storage.reading.source_health import row_count_warning, unfinished_parts
 from storage.tables import RunRow
 from storage.writing.failed_steps import note_outcome
 from storage.writing.milestones import note_milestones
@@ -260,7 +260,7 @@ class _Run:
         if self.job.purpose != POLL or self.tally.skipped or self.tally.failures:
             return ""
         with self.context.database.reading() as session:
-            return too_few(session, self.source.name, self.tally.found)
+            return row_count_warning(session, self.source.name, self.tally.found)
 
     @property
     def skip_note(self) -> str:

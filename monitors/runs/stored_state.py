@@ -14,7 +14,7 @@ from sources.base import StoredVersion
 from sources.records import Award, Publication, Record
 from storage.database import Database
 from storage.models import MatchBand
-from storage.reading.source_records import listed_of, revision_of
+from storage.reading.source_records import count_listed_actions, stored_revision
 from storage.tables import ActionRow, MatchRow, RecordRow, SourceRecordRow
 from storage.writing.runs import checkpoint, note_checkpoint
 
@@ -33,7 +33,7 @@ class StoredState:
     def stored_version(self, key: str, /) -> StoredVersion | None:
         """Return what this source has brought of a record, `None` if nothing."""
         with self._database.reading() as session:
-            revision = revision_of(session, self._source, key)
+            revision = stored_revision(session, self._source, key)
             if revision is None:
                 return None
             actions = session.scalars(select(ActionRow).where(col(ActionRow.award_key) == key)).all()
@@ -42,7 +42,7 @@ class StoredState:
                 revision=revision,
                 actions=frozenset((row.modification, row.signed, row.obligation) for row in actions),
                 texts=frozenset((row.modification, row.description) for row in actions),
-                action_count=listed_of(session, self._source, key),
+                action_count=count_listed_actions(session, self._source, key),
                 matched=self.is_matched(key),
             )
 

@@ -18,7 +18,7 @@ from procurewatch.terminal import console, following, plain, stopping, table
 from sources.base import FileSource, Source
 from sources.registry import SOURCES
 from storage.models import RunStatus
-from storage.reading.source_health import SourceHealth, health_of
+from storage.reading.source_health import SourceHealth, load_health
 
 COLUMNS = ("Source", "State", "Last good poll", "Last status", "Rows (usual)", "Newest record", "Quota left")
 
@@ -28,7 +28,7 @@ def sources(context: typer.Context) -> None:
     settings: Settings = context.obj
     with open_app(settings) as app_context:
         with app_context.database.reading() as session:
-            health = [(source, health_of(session, source.name)) for source in SOURCES.values()]
+            health = [(source, load_health(session, source.name)) for source in SOURCES.values()]
         console().print(table("Sources", COLUMNS, [_row(app_context, source, how) for source, how in health]))
         for source, how in health:
             for line in _lines(app_context, source, how):

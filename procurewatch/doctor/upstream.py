@@ -15,7 +15,7 @@ from sources.base import Assumption, Source
 from sources.errors import Blocked, QuotaUsedUp, SourceError
 from sources.http.client import Client
 from storage.models import GOOD_STATUSES
-from storage.reading.source_health import health_of
+from storage.reading.source_health import load_health
 from storage.writing.runs import checkpoints, note_checkpoint
 
 HOLDS, DOES_NOT = "holds", "does not hold"
@@ -59,7 +59,7 @@ class SourceChecks:
 
     def _last_poll(self) -> Iterator[Finding]:
         with self.app_context.database.reading() as session:
-            health = health_of(session, self.source.name)
+            health = load_health(session, self.source.name)
         if health.last_run is None:
             return
         good = health.last_status in GOOD_STATUSES

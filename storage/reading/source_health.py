@@ -1,4 +1,4 @@
-"""The state of the sources: incidents, the usual number of rows, the date of the newest record."""
+"""The health of each source: incidents, failed steps, the usual number of rows, the newest record."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from storage.models import GOOD_STATUSES, POLL
+from storage.rows import view_of
 from storage.tables import IncidentRow, QuarantineRow, RecordRow, RunRow, SourceRecordRow, UnfinishedStepRow
 
-HEALTHY_RUNS = 20  # of which the usual number of rows is reckoned
-FEWEST_RUNS = 5  # before that nothing is usual
-FEWEST_ROWS = 20  # of a source that brings less, "far fewer" says nothing
-FAR_FEWER = 0.25
-BELIEVED_AFTER = 3  # runs in a row that bring so few: then it is the truth
+MAX_RUNS = 20  # good runs that give the usual number of rows
+MIN_RUNS = 5  # good runs before there is a usual number
+MIN_ROWS = 20  # sources with fewer rows are not checked
+MIN_SHARE = 0.25  # of the smallest of those runs
+MAX_DOUBTED_RUNS = 3  # after so many runs with few rows in a row, the number is accepted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnfinishedPart:
-    """A part of a source's polls that has not been read since a time (UTC): what it is called, how many steps, why."""
+    """A part of a source's polls that has failed since a time (UTC): its number of failed steps and the reason."""
 
     part: str
     steps: int
@@ -35,7 +36,7 @@ class UnfinishedPart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incident:
-    """A time in which a source could not be read (UTC); `ended` is `None` while it lasts."""
+    """A period in which a source could not be read (UTC). `ended` is `None` while it lasts."""
 
     source: str
     began: datetime
@@ -47,10 +48,10 @@ class Incident:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceHealth:
-    """The state of a source. Times are UTC; `rows` of the latest good poll, `usual_rows` the median of healthy ones.
+    """The health of a source. Times are UTC.
 
-    `newest` is the latest date in its records: how fresh the upstream itself is. `unfinished` are the parts
-    of its polls that failed and have not been read since.
+    `rows` is the number of the latest good poll, `usual_rows` the median of good polls. `newest` is the latest date in
+    the source's records. `unfinished` are the parts of its polls that failed and have not succeeded since.
     """
 
     source: str
@@ -66,31 +67,31 @@ class SourceHealth:
     unfinished: tuple[UnfinishedPart, ...] = ()
 
 
-def too_few(session: Session, source: str, found: int) -> str:
-    """Return why a poll that found so few rows is not to be believed, "" if it is.
+def row_count_warning(session: Session, source: str, found: int) -> str:
+    """Return a warning if a poll found far fewer rows than usual, else "".
 
-    Too few again and again is the truth: a watchlist can shrink.
+    After several such polls in a row the number is accepted, because a watchlist can shrink.
     """
-    healthy = _healthy(session, source)
-    if len(healthy) < FEWEST_RUNS:
+    healthy = _healthy_runs(session, source)
+    if len(healthy) < MIN_RUNS:
         return ""
     least = min(run.rows_found for run in healthy)
-    if least < FEWEST_ROWS or found >= least * FAR_FEWER:
+    if least < MIN_ROWS or found >= least * MIN_SHARE:
         return ""
-    failed = failed_in_a_row(session, source)
-    if len([run for run in failed if run.message.startswith("only ")]) >= BELIEVED_AFTER - 1:
+    failed = consecutive_failures(session, source)
+    if len([run for run in failed if run.message.startswith("only ")]) >= MAX_DOUBTED_RUNS - 1:
         return ""
-    return f"only {found} rows where its last {len(healthy)} good runs found {least} or more; asked again next time"
+    return f"only {found} rows where its last {len(healthy)} good runs found {least} or more; the next poll tries again"
 
 
 def unfinished_steps(session: Session, source: str) -> list[UnfinishedStepRow]:
-    """Return the steps of a source that failed and have not succeeded since, the oldest failure first."""
+    """Return the steps of a source that failed and have not succeeded since, oldest failure first."""
     query = select(UnfinishedStepRow).where(col(UnfinishedStepRow.source) == source)
     return list(session.scalars(query.order_by(col(UnfinishedStepRow.failed), col(UnfinishedStepRow.key))))
 
 
 def unfinished_parts(session: Session, source: str) -> tuple[UnfinishedPart, ...]:
-    """Return the failed steps of a source by part, each with its earliest failure and that one's reason."""
+    """Return the failed steps of a source grouped by part, with the time and reason of the first failure."""
     parts: dict[str, list[UnfinishedStepRow]] = {}
     for row in unfinished_steps(session, source):
         parts.setdefault(row.part, []).append(row)
@@ -100,11 +101,11 @@ def unfinished_parts(session: Session, source: str) -> tuple[UnfinishedPart, ...
     )
 
 
-def health_of(session: Session, source: str) -> SourceHealth:
-    """Return the state of a source, as its polls show it."""
+def load_health(session: Session, source: str) -> SourceHealth:
+    """Return the health of a source, from its polls."""
     latest = session.scalars(_runs(source).limit(1)).first()
-    healthy = _healthy(session, source)
-    incidents = incidents_of(session, source)
+    healthy = _healthy_runs(session, source)
+    incidents = list_incidents(session, source)
     quarantined = select(func.count()).select_from(QuarantineRow)
     quarantined = quarantined.where(col(QuarantineRow.source) == source, col(QuarantineRow.resolved_at).is_(None))
     return SourceHealth(
@@ -114,7 +115,7 @@ def health_of(session: Session, source: str) -> SourceHealth:
         last_message=latest.message if latest else "",
         last_good=_last_good(session, source),
         rows=healthy[0].rows_found if healthy else None,
-        usual_rows=median(run.rows_found for run in healthy) if len(healthy) >= FEWEST_RUNS else None,
+        usual_rows=median(run.rows_found for run in healthy) if len(healthy) >= MIN_RUNS else None,
         newest=_newest(session, source),
         quarantined=session.scalar(quarantined) or 0,
         incident=next((incident for incident in incidents if incident.ended is None), None),
@@ -122,26 +123,16 @@ def health_of(session: Session, source: str) -> SourceHealth:
     )
 
 
-def incidents_of(session: Session, source: str = "", limit: int = 100) -> list[Incident]:
+def list_incidents(session: Session, source: str = "", limit: int = 100) -> list[Incident]:
     """Return the incidents of a source, or of all, newest first."""
     query = select(IncidentRow).order_by(col(IncidentRow.began).desc(), col(IncidentRow.source)).limit(limit)
     if source:
         query = query.where(col(IncidentRow.source) == source)
-    return [
-        Incident(
-            source=row.source,
-            began=row.began,
-            ended=row.ended,
-            failures=row.failures,
-            status=row.status,
-            message=row.message,
-        )
-        for row in session.scalars(query)
-    ]
+    return [view_of(Incident, row) for row in session.scalars(query)]
 
 
 def _last_good(session: Session, source: str) -> datetime | None:
-    """Return when the latest good poll began, be it one that found the data unchanged."""
+    """Return when the latest good poll began, including polls that found the data unchanged."""
     row = session.scalars(_runs(source).where(col(RunRow.status).in_(GOOD_STATUSES)).limit(1)).first()
     return row.started if row else None
 
@@ -153,7 +144,7 @@ def _newest(session: Session, source: str) -> date | None:
     return max(days, default=None)
 
 
-def failed_in_a_row(session: Session, source: str) -> list[RunRow]:
+def consecutive_failures(session: Session, source: str) -> list[RunRow]:
     """Return the polls that failed since the last good one, newest first."""
     failed = []
     for run in session.scalars(_runs(source).limit(1000)):
@@ -164,12 +155,12 @@ def failed_in_a_row(session: Session, source: str) -> list[RunRow]:
     return failed
 
 
-def _healthy(session: Session, source: str) -> list[RunRow]:
-    """Return the latest good polls that read everything, newest first."""
+def _healthy_runs(session: Session, source: str) -> list[RunRow]:
+    """Return the latest good polls that fetched data, newest first."""
     good = _runs(source).where(col(RunRow.status).in_(GOOD_STATUSES), col(RunRow.skipped).is_(False))
-    return list(session.scalars(good.limit(HEALTHY_RUNS)))
+    return list(session.scalars(good.limit(MAX_RUNS)))
 
 
 def _runs(source: str) -> Select[RunRow]:
     query = select(RunRow).where(col(RunRow.source) == source, col(RunRow.purpose) == POLL)
-    return query.order_by(col(RunRow.id).desc())  # not by their times: a clock may have been wrong
+    return query.order_by(col(RunRow.id).desc())  # not by time, because a clock may have been wrong

@@ -1,4 +1,4 @@
-"""What each source says of an award: stored separately, compared side by side, and the order in which sources count."""
+"""What each source states about an award, and the order in which sources take precedence."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from storage.models import StoredSourceRecord
+from storage.rows import view_of
 from storage.tables import RecordRow, SourceRecordRow
 
-# Order of precedence where the dates are the same. The page of the first is linked: it is public.
-RANK = ("usaspending", "assistance", "samawards", "fpds")
-NOT_SAID_BY_A_SOURCE = frozenset({"key", "source", "revision", "category", "first_seen", "last_changed", "url"})
-FACTS = tuple(sorted(set(RecordRow.model_fields) - NOT_SAID_BY_A_SOURCE - {"deadline"}))
+# Precedence between sources with the same date. The page of the first one is linked, because it is public.
+SOURCE_ORDER = ("usaspending", "assistance", "samawards", "fpds")
+OWN_FIELDS = frozenset({"key", "source", "revision", "category", "first_seen", "last_changed", "url"})
+SOURCE_FIELDS = tuple(sorted(set(RecordRow.model_fields) - OWN_FIELDS - {"deadline"}))
 _PARSERS: Mapping[object, Callable[[str], object]] = {
     Decimal | None: Decimal,
     date | None: date.fromisoformat,
@@ -27,11 +28,11 @@ _PARSERS: Mapping[object, Callable[[str], object]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
-    """What one source said of an award the last time: its facts, and the obligations of the actions it listed.
+class SourceStatement:
+    """What one source last stated about an award.
 
-    `facts` are values of `RecordRow`'s fields, none empty; `actions` dollars by action key (`None`: not stated).
-    `since` is when it told of the award for the first time (UTC).
+    `facts` are values of `RecordRow`'s fields, none empty. `actions` are the obligations of the actions that it listed:
+    dollars by action key, `None` if not stated. `since` is when it first carried the award (UTC).
     """
 
     since: datetime
@@ -40,91 +41,85 @@ class Said:
     latest: date | None = None
 
 
-def facts_of(row: RecordRow) -> dict[str, Any]:
-    """Return the facts that a row states, none empty, in types that JSON has."""
-    found = {name: getattr(row, name) for name in FACTS}
-    return {name: _written(value) for name, value in found.items() if value not in (None, "", [])}
+def fields_to_json(row: RecordRow) -> dict[str, Any]:
+    """Return the fields of a row that are not empty, as JSON types."""
+    found = {name: getattr(row, name) for name in SOURCE_FIELDS}
+    return {name: _to_json(value) for name, value in found.items() if value not in (None, "", [])}
 
 
-def said_of(session: Session, row: RecordRow, actions: Mapping[str, Decimal | None]) -> dict[str, Said]:
-    """Return what each source said of a stored award, by source.
+def load_statements(
+    session: Session, row: RecordRow, actions: Mapping[str, Decimal | None]
+) -> dict[str, SourceStatement]:
+    """Return what each source stated about a stored award, by source.
 
-    `actions` are those stored, for an award that has been told by one source alone, before others were asked.
+    `actions` are the stored obligations, for an award of one source, which has no source records.
     """
     found = {
-        sighting.source: Said(
-            since=sighting.first_seen,
-            facts=read_facts(sighting.facts),
-            actions={key: Decimal(amount) if amount else None for key, amount in sighting.actions.items()},
-            latest=latest_of(sighting),
+        each.source: SourceStatement(
+            since=each.first_seen,
+            facts=fields_from_json(each.facts),
+            actions={key: Decimal(amount) if amount else None for key, amount in each.actions.items()},
+            latest=newest_action_date(each),
         )
-        for sighting in sightings_of(session, row.key)
+        for each in source_record_rows(session, row.key)
     }
     if row.source not in found:
-        found[row.source] = Said(since=row.first_seen, facts=read_facts(facts_of(row)), actions=actions)
+        found[row.source] = SourceStatement(
+            since=row.first_seen, facts=fields_from_json(fields_to_json(row)), actions=actions
+        )
     return found
 
 
-def sources_of(session: Session, record_key: str) -> list[StoredSourceRecord]:
-    """Return what each source says of an award, in the order of the sources; empty for a publication."""
+def load_source_records(session: Session, record_key: str) -> list[StoredSourceRecord]:
+    """Return what each source states about an award, in order of precedence; empty for a publication."""
     found = [
-        StoredSourceRecord(
-            source=row.source,
-            facts=read_facts(row.facts),
-            actions=len(row.actions),
-            modified=row.modified,
-            url=row.url,
-            deleted_on=row.deleted_on,
-            deletion_reason=row.deletion_reason,
-            first_seen=row.first_seen,
-            last_changed=row.last_changed,
-        )
-        for row in sightings_of(session, record_key)
+        view_of(StoredSourceRecord, row, facts=fields_from_json(row.facts), actions=len(row.actions))
+        for row in source_record_rows(session, record_key)
     ]
-    return sorted(found, key=lambda sighting: (rank(sighting.source), sighting.source))
+    return sorted(found, key=lambda each: (source_rank(each.source), each.source))
 
 
-def revision_of(session: Session, source: str, key: str) -> str | None:
-    """Return the state of a record that a source last showed, `None` when it has not told of it."""
-    sighting = session.get(SourceRecordRow, (key, source))
-    if sighting is not None:
-        return sighting.revision
+def stored_revision(session: Session, source: str, key: str) -> str | None:
+    """Return the revision of a record that a source last showed, `None` if it has not carried the record."""
+    stated = session.get(SourceRecordRow, (key, source))
+    if stated is not None:
+        return stated.revision
     row = session.get(RecordRow, key)
     return row.revision if row and row.source == source else None
 
 
-def listed_of(session: Session, source: str, key: str) -> int:
-    """Return how many actions of an award a source listed when it was last read whole, 0 when it never was."""
-    sighting = session.get(SourceRecordRow, (key, source))
-    return len(sighting.actions) if sighting else 0
+def count_listed_actions(session: Session, source: str, key: str) -> int:
+    """Return how many actions of an award a source listed when the award was last read completely, else 0."""
+    row = session.get(SourceRecordRow, (key, source))
+    return len(row.actions) if row else 0
 
 
-def sightings_of(session: Session, record_key: str) -> list[SourceRecordRow]:
-    """Return what each source states about an award, in order of precedence."""
+def source_record_rows(session: Session, record_key: str) -> list[SourceRecordRow]:
+    """Return the rows of an award's sources, last modified first."""
     rows = session.scalars(select(SourceRecordRow).where(col(SourceRecordRow.record_key) == record_key))
-    return sorted(rows, key=lambda row: (-(row.modified or date.min).toordinal(), rank(row.source)))
+    return sorted(rows, key=lambda row: (-(row.modified or date.min).toordinal(), source_rank(row.source)))
 
 
-def rank(source: str) -> int:
-    """Return a source's place in the order of those who tell of awards."""
-    return RANK.index(source) if source in RANK else len(RANK)
+def source_rank(source: str) -> int:
+    """Return the position of a source in `SOURCE_ORDER`; others come last."""
+    return SOURCE_ORDER.index(source) if source in SOURCE_ORDER else len(SOURCE_ORDER)
 
 
-def latest_of(sighting: SourceRecordRow) -> date | None:
-    """Return the day of the newest action that a source had listed when it last said how the award stood."""
-    text = sighting.facts.get("latest")
+def newest_action_date(row: SourceRecordRow) -> date | None:
+    """Return the date of the newest action that the source had listed when its facts were last stored."""
+    text = row.facts.get("latest")
     return date.fromisoformat(text) if text else None
 
 
-def _written(value: Any) -> Any:
+def _to_json(value: Any) -> Any:
     return value if isinstance(value, (str, list)) else str(value)
 
 
-def read_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a sighting's facts as values of `RecordRow`'s fields."""
-    return {name: _value(name, value) for name, value in facts.items() if name in FACTS}
+def fields_from_json(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what `fields_to_json` wrote, as values of `RecordRow`'s fields."""
+    return {name: _from_json(name, value) for name, value in facts.items() if name in SOURCE_FIELDS}
 
 
-def _value(name: str, value: Any) -> Any:
+def _from_json(name: str, value: Any) -> Any:
     parse = _PARSERS.get(RecordRow.model_fields[name].annotation)
     return parse(value) if parse else value

@@ -1,7 +1,7 @@
-"""What readers are told of one vendor, agency, technology or recipient as a whole: money, purchases, publications.
+"""Summaries of one vendor, agency, technology or recipient: spending, purchases, publications.
 
-Only records with a published match count. Money is what the actions of awards obligate, each once, by the day it was
-signed: what publications announce, and what sources say of an award's totals, is never added to it.
+Only records with a published match count. Spending is the sum of the obligations of the awards' actions. Amounts that
+publications announce and totals that sources state are never added to it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Code = ColumnElement[Any]
 
 
 class GroupBy(StrEnum):
-    """What money is sorted by."""
+    """What spending is grouped by."""
 
     YEAR = "fiscal year"
     AGENCY = "agency"
@@ -35,9 +35,10 @@ class GroupBy(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SummaryScope:
-    """Whom or what it is about: each part that is set narrows it. `agency` is a code of a department or a part of it.
+    """The records that a summary covers; each part that is set narrows them.
 
-    `recipients` are names as the source writes them; they count only where the record states no UEI.
+    `agency` is the code of a department or sub-agency. `recipients` are names as the source writes them, for records
+    that state no UEI.
     """
 
     vendor: str = ""
@@ -49,7 +50,7 @@ class SummaryScope:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpendRow:
-    """Dollars obligated under one heading, by how many awards. `code` is a fiscal year, a code, an id or a UEI."""
+    """Dollars obligated in one group, and the number of awards. `code` is a year, agency code, vendor id or UEI."""
 
     code: str
     name: str
@@ -59,7 +60,7 @@ class SpendRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SellerRow:
-    """A company paid for what a vendor makes. `is_other` when what matched is not its own name."""
+    """A company paid for a vendor's products. `is_other`: it is not the vendor itself, but a reseller."""
 
     name: str
     uei: str
@@ -69,7 +70,7 @@ class SellerRow:
 
 
 def keys_in_scope(subject: SummaryScope) -> Select[str]:
-    """Return the query for the keys of the records that readers see about a subject."""
+    """Return the query for the keys of the published records in a scope."""
     matched = select(col(MatchRow.record_key)).where(col(MatchRow.band) == MatchBand.PUBLISHED)
     if subject.vendor:
         matched = matched.where(col(MatchRow.vendor_id) == subject.vendor)
@@ -90,8 +91,8 @@ def keys_in_scope(subject: SummaryScope) -> Select[str]:
 
 
 def spending(session: Session, subject: SummaryScope, by: GroupBy, limit: int = 100) -> list[SpendRow]:
-    """Return what was obligated, years in their order, anything else the most money first."""
-    code, name = _heading(by)
+    """Return what was obligated by group: years in order, other groups by amount, largest first."""
+    code, name = _group_columns(by)
     dollars, awards = func.sum(col(ActionRow.obligation)), func.count(col(ActionRow.award_key).distinct())
     query = select(code, name, dollars, awards).join(RecordRow, col(RecordRow.key) == col(ActionRow.award_key))
     if by is GroupBy.VENDOR:
@@ -111,7 +112,7 @@ def spending(session: Session, subject: SummaryScope, by: GroupBy, limit: int = 
     ]
 
 
-def _heading(by: GroupBy) -> tuple[Code, Code]:
+def _group_columns(by: GroupBy) -> tuple[Code, Code]:
     if by is GroupBy.YEAR:
         signed = col(ActionRow.signed)
         # The fiscal year ends with September.
@@ -131,9 +132,9 @@ def _heading(by: GroupBy) -> tuple[Code, Code]:
 
 
 def sellers_of(session: Session, vendor_id: str) -> list[SellerRow]:
-    """Return who is paid where a vendor's company or products are bought, the most awards first.
+    """Return who is paid for a vendor's products, most awards first.
 
-    `dollars` are what their awards obligate to date, as their sources state it.
+    `dollars` is the sum of what the awards' sources state as obligated to date.
     """
     query = select(
         col(RecordRow.recipient_name),
@@ -160,14 +161,14 @@ def sellers_of(session: Session, vendor_id: str) -> list[SellerRow]:
     return sorted(found.values(), key=lambda seller: (-seller.awards, seller.name))
 
 
-def stored_name(session: Session, vendor_id: str) -> str:
-    """Return what a vendor was called when it last matched, "" if it never did."""
+def last_known_name(session: Session, vendor_id: str) -> str:
+    """Return the name of a vendor in its matches, "" if it has none."""
     query = select(func.max(col(MatchRow.vendor_name))).where(col(MatchRow.vendor_id) == vendor_id)
     return session.scalar(query) or ""
 
 
 def count_about(session: Session, subject: SummaryScope) -> tuple[int, int]:
-    """Return how many awards and how many publications readers see about a subject."""
+    """Return the numbers of published awards and publications in a scope."""
     query = select(col(RecordRow.category), func.count()).where(col(RecordRow.key).in_(keys_in_scope(subject)))
     counts = {found[0]: found[1] for found in session.execute(query.group_by(col(RecordRow.category)))}
     awards = sum(count for category, count in counts.items() if category in AWARDS)
@@ -175,7 +176,7 @@ def count_about(session: Session, subject: SummaryScope) -> tuple[int, int]:
 
 
 def open_notices(session: Session, subject: SummaryScope, now: datetime, limit: int = 20) -> list[StoredRecord]:
-    """Return the notices that can still be answered, the nearest deadline first."""
+    """Return the notices whose deadline has not passed, nearest deadline first."""
     return _records(
         session,
         subject,
@@ -187,13 +188,13 @@ def open_notices(session: Session, subject: SummaryScope, now: datetime, limit: 
 
 
 def publications_about(session: Session, subject: SummaryScope, category: str, limit: int = 20) -> list[StoredRecord]:
-    """Return the publications of one category ("use-case", "document" ...), the newest first."""
+    """Return the publications of one category ("use-case", "document" ...), newest first."""
     order = col(RecordRow.published).desc().nulls_last()
     return _records(session, subject, col(RecordRow.category) == category, order=order, limit=limit)
 
 
 def awards_about(session: Session, subject: SummaryScope, limit: int = 20) -> list[StoredRecord]:
-    """Return the awards about a subject, newest signed first."""
+    """Return the awards in a scope, newest signed first."""
     order = col(RecordRow.signed).desc().nulls_last()
     return _records(session, subject, _is_award(), order=order, limit=limit)
 
@@ -206,7 +207,7 @@ def _records(
 
 
 def orders_under(session: Session, key: str, limit: int = 50) -> tuple[list[StoredRecord], int]:
-    """Return the orders under an award that readers see, newest first, and how many are stored in all."""
+    """Return the published orders under an award, newest first, and the number of stored ones."""
     total = session.scalar(select(func.count()).select_from(RecordRow).where(col(RecordRow.parent_key) == key)) or 0
     query = select(col(RecordRow.key)).where(col(RecordRow.parent_key) == key, _is_published())
     order = (col(RecordRow.signed).desc().nulls_last(), col(RecordRow.key))
@@ -214,7 +215,7 @@ def orders_under(session: Session, key: str, limit: int = 50) -> tuple[list[Stor
 
 
 def published_among(session: Session, keys: Sequence[str]) -> frozenset[str]:
-    """Return those of some keys whose records readers see."""
+    """Return the keys whose records are published."""
     query = select(col(MatchRow.record_key)).where(
         col(MatchRow.band) == MatchBand.PUBLISHED, col(MatchRow.record_key).in_(keys)
     )
@@ -222,7 +223,7 @@ def published_among(session: Session, keys: Sequence[str]) -> frozenset[str]:
 
 
 def published_recipients(session: Session) -> list[tuple[str, str]]:
-    """Return the distinct (name, UEI) of the recipients that readers see."""
+    """Return the distinct (name, UEI) of recipients of published records."""
     query = select(col(RecordRow.recipient_name), col(RecordRow.recipient_uei)).where(
         _is_published(), col(RecordRow.recipient_name) != ""
     )
@@ -230,7 +231,7 @@ def published_recipients(session: Session) -> list[tuple[str, str]]:
 
 
 def _is_award() -> ColumnElement[bool]:
-    # Not by the index of categories: nearly all records are awards, and those about a subject are few.
+    # lower() keeps the planner off the index of categories: nearly all records are awards.
     return func.lower(col(RecordRow.category)).in_(AWARDS)
 
 
@@ -240,39 +241,39 @@ def _is_published() -> ColumnElement[bool]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedStats:
-    """How many entries a feed has, and when the newest of them was first seen (UTC)."""
+    """The number of entries of a feed, and when the newest was first seen (UTC)."""
 
     entries: int
     newest: datetime
 
 
 def feed_stats(session: Session) -> dict[str, dict[str, FeedStats]]:
-    """Return what the feeds tell: under "vendor", "category" and "agency" by id or code, and under "all" by "".
+    """Return the statistics of feeds: under "vendor", "category" and "agency" by id or code, and under "all" by "".
 
-    Under "agency" are departments too, by theirs.
+    "agency" includes departments.
     """
     band, seen = col(MatchRow.band) == MatchBand.PUBLISHED, col(SearchRow.is_published).is_(True)
     vendors: Select[str, str] = select(col(MatchRow.record_key), col(MatchRow.vendor_id).label("heading"))
     categories: Select[str, str] = select(col(MatchRow.record_key), col(MatchRow.vendor_category).label("heading"))
     agencies: Select[str, str] = select(col(SearchRow.record_key), col(SearchRow.sub_agency_code).label("heading"))
     told = {
-        "vendor": _told_by(session, vendors.where(band)),
-        "category": _told_by(session, categories.where(band).distinct()),
-        "agency": _told_by(session, agencies.where(seen)),
+        "vendor": _stats_by(session, vendors.where(band)),
+        "category": _stats_by(session, categories.where(band).distinct()),
+        "agency": _stats_by(session, agencies.where(seen)),
     }
     told["all"] = {}
     if each := told["agency"].values():  # a record is in exactly one, which may be that without a code
         told["all"][""] = FeedStats(entries=sum(of.entries for of in each), newest=max(of.newest for of in each))
     departments: Select[str, str] = select(col(SearchRow.record_key), col(SearchRow.department).label("heading"))
-    told["agency"] |= _told_by(session, departments.where(seen, col(SearchRow.department) != ""))
+    told["agency"] |= _stats_by(session, departments.where(seen, col(SearchRow.department) != ""))
     return told
 
 
-def _told_by(session: Session, headings: Select[str, str]) -> dict[str, FeedStats]:
-    """Return what is told under each heading of (record, heading); no record is twice under one."""
+def _stats_by(session: Session, headings: Select[str, str]) -> dict[str, FeedStats]:
+    """Return the statistics by heading, from a query for (record, heading) without duplicates."""
     of = headings.subquery()
     entries, newest = func.count(col(EventRow.record_key)), func.max(col(EventRow.first_seen))
-    # An outer join begins with the headings: events are found by their record, in an index that holds all of this.
+    # An outer join starts with the headings, so events are found by record in a covering index.
     told = and_(col(EventRow.record_key) == of.c.record_key, col(EventRow.is_published) != false())
     query = select(of.c.heading, entries, newest).join_from(of, EventRow, told, isouter=True)
     rows = session.execute(query.group_by(of.c.heading).having(entries > 0))

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from sources.records import Award, ContractAction
 from storage.models import EventKind
-from storage.reading.source_records import Said
+from storage.reading.source_records import SourceStatement
 from storage.tables import ActionRow, RecordRow
 
 TAG = "tag:procurewatch,2026:"
@@ -37,8 +37,8 @@ class Before:
 
     row: RecordRow
     actions: Mapping[str, ActionRow]
-    said: Said | None
-    others: Sequence[Said] = ()
+    said: SourceStatement | None
+    others: Sequence[SourceStatement] = ()
     is_told: bool = True
 
 
@@ -192,7 +192,7 @@ def _corrected(award: Award, action: ContractAction, was: Decimal | None) -> Cha
     )
 
 
-def _is_older(award: Award, said: Said) -> bool:
+def _is_older(award: Award, said: SourceStatement) -> bool:
     """Whether a source that tells an award action by action speaks of an earlier one than it did before."""
     if not award.is_partial:
         return False
@@ -200,7 +200,7 @@ def _is_older(award: Award, said: Said) -> bool:
     return bool(latest and said.latest and latest < said.latest)
 
 
-def _award_changes(said: Said, others: Sequence[Said], award: Award) -> Iterator[Change]:
+def _award_changes(said: SourceStatement, others: Sequence[SourceStatement], award: Award) -> Iterator[Change]:
     """Give what changed in what a source says of an award, but for what another source has told already."""
     was_end = said.facts.get("ends")
     if was_end and award.ends and award.ends > was_end and not _is_said(others, "ends", award.ends):
@@ -220,7 +220,7 @@ def _award_changes(said: Said, others: Sequence[Said], award: Award) -> Iterator
         yield _changed(award, EventKind.DESCRIPTION_CHANGED, was_text, text)
 
 
-def _is_said(others: Sequence[Said], name: str, value: object) -> bool:
+def _is_said(others: Sequence[SourceStatement], name: str, value: object) -> bool:
     """Whether another source states this value already."""
     stated = [other.facts[name] for other in others if name in other.facts]
     if isinstance(value, str):

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from storage.reading.source_health import failed_in_a_row
+from storage.reading.source_health import consecutive_failures
 from storage.tables import IncidentRow, UnfinishedStepRow
 
 FAILURES = 3  # failed polls in a row that make an incident
@@ -70,7 +70,7 @@ def note_outcome(
             row.ended = now
             session.add(row)
         return
-    failed = failed_in_a_row(session, source)
+    failed = consecutive_failures(session, source)
     if row is None:
         began = failed[-1].started if failed else now
         if not at_once and len(failed) < FAILURES and now - began < SILENCE:

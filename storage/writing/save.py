@@ -17,7 +17,7 @@ from sqlmodel import col
 from sources.records import Award, Problem, Publication, Record, Removal
 from storage.faults import first_error, in_one_line, is_of_the_database, storable
 from storage.models import EventKind, MatchBand, record_subject
-from storage.reading.source_records import said_of, sightings_of
+from storage.reading.source_records import load_statements, source_record_rows
 from storage.rows import award_row, publication_row
 from storage.tables import ActionRow, EventRow, MatchRow, QuarantineRow, RecordRow, ReviewDecisionRow, SourceRecordRow
 from storage.writing.actions import save_actions
@@ -240,7 +240,7 @@ class _Dealings:
 
 def _before(session: Session, stored: RecordRow, actions: Mapping[str, ActionRow], source: str) -> Before:
     """Return the stored state of an award that a source speaks of now."""
-    said = said_of(session, stored, {key: row.obligation for key, row in actions.items()})
+    said = load_statements(session, stored, {key: row.obligation for key, row in actions.items()})
     own = said.pop(source, None)
     begun = select(col(EventRow.id)).where(col(EventRow.record_key) == stored.key, col(EventRow.is_published))
     is_told = session.scalar(begun.where(col(EventRow.kind) == EventKind.NEW_AWARD.value).limit(1)) is not None
@@ -298,7 +298,7 @@ def _save_facts(session: Session, stored: RecordRow | None, award: Award, now: d
     keep_first_sighting(session, stored, now)
     note_sighting(session, fresh, award, now)
     session.flush()
-    return _renew(session, stored, together(sightings_of(session, award.key)), fresh, now)
+    return _renew(session, stored, together(source_record_rows(session, award.key)), fresh, now)
 
 
 def _renew(

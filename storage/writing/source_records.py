@@ -16,11 +16,11 @@ from sqlmodel import col
 
 from sources.records import Award
 from storage.reading.source_records import (
-    FACTS,
-    facts_of,
-    latest_of,
-    rank,
-    read_facts,
+    SOURCE_FIELDS,
+    fields_from_json,
+    fields_to_json,
+    newest_action_date,
+    source_rank,
 )
 from storage.tables import ActionRow, RecordRow, SourceRecordRow
 
@@ -41,9 +41,9 @@ def note_sighting(session: Session, row: RecordRow, award: Award, now: datetime)
             last_changed=now,
         )  # fmt: skip
     before = (sighting.revision, sighting.facts, sighting.actions, sighting.url)
-    known = latest_of(sighting)
+    known = newest_action_date(sighting)
     if not award.is_partial or known is None or latest is None or latest >= known:
-        sighting.facts = {**facts_of(row), **({"latest": latest.isoformat()} if latest else {})}
+        sighting.facts = {**fields_to_json(row), **({"latest": latest.isoformat()} if latest else {})}
         sighting.url, sighting.modified = award.url, award.modified
         sighting.revision = award.revision or sighting.revision
     sighting.actions = {**sighting.actions, **actions} if award.is_partial else actions
@@ -64,7 +64,7 @@ def keep_first_sighting(session: Session, row: RecordRow, now: datetime) -> None
             record_key=row.key,
             source=row.source,
             revision=row.revision,
-            facts=facts_of(row),
+            facts=fields_to_json(row),
             actions={action.key: "" if action.obligation is None else str(action.obligation) for action in stored},
             modified=row.modified,
             url=row.url,
@@ -79,8 +79,8 @@ def together(sightings: Sequence[SourceRecordRow]) -> dict[str, Any]:
     """Return the facts of an award as its sources tell it together: values of `RecordRow`'s fields, empty ones too."""
     facts: dict[str, Any] = {}
     for sighting in sightings:
-        for name, value in read_facts(sighting.facts).items():
+        for name, value in fields_from_json(sighting.facts).items():
             facts.setdefault(name, value)
-    best = min(sightings, key=lambda sighting: rank(sighting.source))
-    empty = {name: RecordRow.model_fields[name].get_default(call_default_factory=True) for name in FACTS}
+    best = min(sightings, key=lambda sighting: source_rank(sighting.source))
+    empty = {name: RecordRow.model_fields[name].get_default(call_default_factory=True) for name in SOURCE_FIELDS}
     return {**empty, **facts, "source": best.source, "url": best.url, "revision": best.revision}

@@ -44,8 +44,8 @@ from sources.registry import SOURCES
 from storage.models import StoredLink, StoredRecord
 from storage.reading.events import events_of
 from storage.reading.records import actions_of, evidence_of, records_by_key
-from storage.reading.source_health import health_of
-from storage.reading.source_records import sources_of
+from storage.reading.source_health import load_health
+from storage.reading.source_records import load_source_records
 from storage.reading.summaries import published_among
 from storage.reading.timelines import links_of
 from storage.search.facets import count_by_facets
@@ -194,7 +194,9 @@ def _detail(session: Session, record: StoredRecord, base_url: str) -> RecordDeta
         "actions": [Action.model_validate(action) for action in actions_of(session, record.key)],
         "events": events,
         "links": [link_answer(link) for link in _public_links(session, record.key)],
-        "source_records": [source_record_answer(source_record) for source_record in sources_of(session, record.key)],
+        "source_records": [
+            source_record_answer(source_record) for source_record in load_source_records(session, record.key)
+        ],
         "evidence": [evidence_answer(evidence, base_url) for evidence in evidence_of(session, record.key)],
     }
     detail: RecordDetail = RecordDetail.model_validate({**record_facts(record, base_url), **more})
@@ -250,7 +252,7 @@ def _categories(context: WebContext) -> list[Category]:
 
 def _sources(context: WebContext) -> list[SourceAnswer]:
     with context.database.reading() as session:
-        health = [(source, health_of(session, source.name)) for source in SOURCES.values()]
+        health = [(source, load_health(session, source.name)) for source in SOURCES.values()]
     return [
         SourceAnswer(
             source=source.name,

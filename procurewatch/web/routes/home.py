@@ -14,7 +14,7 @@ from feeds.site import LATEST_ON_INDEX
 from feeds.urls import FeedKind
 from procurewatch.web.context import WebContext, feed_row, latest_entries
 from procurewatch.web.responses import page_response
-from storage.reading.source_health import health_of
+from storage.reading.source_health import load_health
 from storage.reading.summaries import FeedStats
 from storage.search.query import Query
 from storage.search.search import find_events
@@ -29,7 +29,7 @@ def router(context: WebContext) -> APIRouter:
     def home(request: Request) -> Response:
         frame = context.frame()
         with context.database.reading() as session:
-            health = [health_of(session, source.name) for source in context.app.sources]
+            health = [load_health(session, source.name) for source in context.app.sources]
             line = health_line(health, context.app.source_titles)
 
             def build() -> bytes:

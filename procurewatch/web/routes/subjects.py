@@ -27,12 +27,12 @@ from storage.reading.summaries import (
     awards_about,
     count_about,
     keys_in_scope,
+    last_known_name,
     open_notices,
     publications_about,
     published_recipients,
     sellers_of,
     spending,
-    stored_name,
 )
 from storage.search.query import Query
 from storage.search.search import find_events
@@ -176,7 +176,7 @@ def _filled(
     """Return the page with everything stored about its subject. `feed` is the query of its feed, if it has one."""
     awards, publications = count_about(session, subject)
     now = datetime.now(UTC)
-    of_vendor = stored_name(session, subject.vendor) if subject.vendor else ""
+    of_vendor = last_known_name(session, subject.vendor) if subject.vendor else ""
     firsts = first_purchases(session, keys_in_scope(subject), of_vendor, MAX_EVENTS)
     return replace(
         page,

@@ -19,7 +19,7 @@ from sources.errors import QuotaUsedUp, Refused, SourceError, Unreachable
 from sources.http.client import Client
 from sources.records import Document, Payload, Record
 from storage.models import RunStatus
-from storage.reading.source_health import health_of, incidents_of, unfinished_parts, unfinished_steps
+from storage.reading.source_health import list_incidents, load_health, unfinished_parts, unfinished_steps
 from storage.search.query import Query
 from storage.search.search import find_events
 from storage.tables import CheckpointRow, UnfinishedStepRow
@@ -168,9 +168,9 @@ def test_pages_and_the_health_feed_say_what_was_not_checked_and_since_when(app_c
     source.failing = {"held": DOWN}
     poll(app_context, source, 1)
     with app_context.database.reading() as session:
-        health = health_of(session, "samnotices")
+        health = load_health(session, "samnotices")
         [part] = unfinished_parts(session, "samnotices")
-        [entry] = incident_entries(incidents_of(session), {"samnotices": "SAM.gov"}, "https://example.org/")
+        [entry] = incident_entries(list_incidents(session), {"samnotices": "SAM.gov"}, "https://example.org/")
     since = f"{part.since:%Y-%m-%d %H:%M} UTC"
     sentence = f"held awards have not been checked since {since}"
     assert sentence in health_line([health], {"samnotices": "SAM.gov"})
@@ -180,8 +180,8 @@ def test_pages_and_the_health_feed_say_what_was_not_checked_and_since_when(app_c
     source.failing = {}
     poll(app_context, source, 3)
     with app_context.database.reading() as session:
-        entries = list(incident_entries(incidents_of(session), {}, "https://example.org/"))
-        assert health_of(session, "samnotices").unfinished == ()
+        entries = list(incident_entries(list_incidents(session), {}, "https://example.org/"))
+        assert load_health(session, "samnotices").unfinished == ()
     assert [entry.kind for entry in entries] == ["source-failed", "source-recovered"]
 
 

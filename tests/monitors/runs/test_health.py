@@ -15,7 +15,7 @@ from sources.base import Fetched, FetchStep, Stored
 from sources.errors import Unreachable
 from sources.http.client import Client
 from storage.models import RunStatus
-from storage.reading.source_health import health_of, incidents_of
+from storage.reading.source_health import list_incidents, load_health
 from storage.tables import RunRow
 from storage.writing.failed_steps import FAILURES, SILENCE
 from storage.writing.runs import checkpoint
@@ -54,7 +54,7 @@ def test_failures_in_a_row_are_one_incident_and_a_good_poll_ends_it(app_context:
     for number in range(1, FAILURES + 2):
         assert fail(app_context).status is RunStatus.UNREACHABLE
         with app_context.database.reading() as session:
-            found = incidents_of(session, "samnotices")
+            found = list_incidents(session, "samnotices")
         assert len(found) == (number >= FAILURES)
     [incident] = found
     assert (incident.failures, incident.status, incident.ended) == (FAILURES + 1, "source unreachable", None)
@@ -62,15 +62,15 @@ def test_failures_in_a_row_are_one_incident_and_a_good_poll_ends_it(app_context:
     bring(app_context, 1, 1)
     bring(app_context, 1, 2)
     with app_context.database.reading() as session:
-        [over] = incidents_of(session)
+        [over] = list_incidents(session)
         assert over.ended is not None
         assert over.began == incident.began
-        assert health_of(session, "samnotices").incident is None
+        assert load_health(session, "samnotices").incident is None
     for _ in range(FAILURES):
         fail(app_context)
     with app_context.database.reading() as session:
-        assert len(incidents_of(session, "samnotices")) == 2, "another time is another incident"
-        assert incidents_of(session, "usaspending") == []
+        assert len(list_incidents(session, "samnotices")) == 2, "another time is another incident"
+        assert list_incidents(session, "usaspending") == []
 
 
 def test_a_day_without_a_good_poll_is_an_incident_after_two_failures(app_context: AppContext) -> None:
@@ -80,7 +80,7 @@ def test_a_day_without_a_good_poll_is_an_incident_after_two_failures(app_context
             row.started -= SILENCE
     fail(app_context)
     with app_context.database.reading() as session:
-        [incident] = incidents_of(session)
+        [incident] = list_incidents(session)
     assert incident.failures == 2
     assert incident.began <= datetime.now(UTC) - SILENCE
 
@@ -94,7 +94,7 @@ def test_a_poll_far_under_the_healthy_ones_is_not_believed_until_it_lasts(app_co
         assert few.message.startswith("only 3 rows where its last 6 good runs found 40 or more")
         with app_context.database.reading() as session:
             assert checkpoint(session, "samnotices", "poll/until") == (DAY + timedelta(days=5)).isoformat()
-            health = health_of(session, "samnotices")
+            health = load_health(session, "samnotices")
         assert (health.rows, health.usual_rows) == (40, 40)
     assert bring(app_context, 3, 8).status is RunStatus.NOTHING_NEW, (
         "again and again is the truth: a watchlist can shrink"
@@ -123,7 +123,7 @@ def test_health_tells_the_newest_record_and_the_last_good_poll(app_context: AppC
     bring(app_context, 2, 0)
     fail(app_context)
     with app_context.database.reading() as session:
-        health = health_of(session, "samnotices")
+        health = load_health(session, "samnotices")
     assert (health.newest, health.rows, health.usual_rows) == (date(2026, 11, 18), 2, None)
     assert health.last_status == "source unreachable"
     assert health.last_run is not None

@@ -20,7 +20,7 @@ from procurewatch.context import AppContext
 from sources.registry import SOURCES
 from storage.models import EventKind, RunStatus, StoredEvent
 from storage.reading.records import records_by_key
-from storage.reading.source_records import sources_of
+from storage.reading.source_records import load_source_records
 from storage.reading.timelines import links_of, timeline_of
 from storage.search.query import Query
 from storage.search.search import find_events
@@ -150,7 +150,7 @@ def test_what_each_source_says_stands_side_by_side(order: Sequence[str], tmp_pat
     with everywhere(tmp_path) as app_context:
         poll_in(app_context, order)
         with app_context.database.reading() as session:
-            said = {sighting.source: sighting for sighting in sources_of(session, KEY)}
+            said = {sighting.source: sighting for sighting in load_source_records(session, KEY)}
             [award] = records_by_key(session, [KEY])
         assert list(said) == ["usaspending", "samawards", "fpds"], "and so missing from no register but grants"
         amounts = {name: sighting.facts.get("obligated") for name, sighting in said.items()}

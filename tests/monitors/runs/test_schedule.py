@@ -14,7 +14,7 @@ from monitors.runs.schedule import FIRST_RETRY, STEP_RETRY, due_at, keep_polling
 from sources.errors import QuotaUsedUp
 from storage.database import Database
 from storage.models import RunStatus
-from storage.reading.source_health import health_of
+from storage.reading.source_health import load_health
 from storage.tables import RunRow
 from storage.writing.failed_steps import note_unfinished
 from storage.writing.runs import note_checkpoint
@@ -84,7 +84,7 @@ def test_a_clock_that_was_a_year_ahead_keeps_nothing_waiting(database: Database)
     note_run(database, RunStatus.NEW.value, NOON, NOON)
     assert due_at(database, "usaspending", EVERY, NOON) == NOON + EVERY
     with database.reading() as session:
-        assert health_of(session, "usaspending").last_run == NOON
+        assert load_health(session, "usaspending").last_run == NOON
 
 
 def test_nobody_polls_a_claimed_source(database: Database) -> None:

@@ -22,7 +22,7 @@ from storage.models import EventKind, StoredEvent, record_subject
 from storage.reading.events import events_of
 from storage.reading.records import actions_of, evidence_of, find_by_identifier, records_by_key
 from storage.reading.rematching import load_candidates
-from storage.reading.source_records import listed_of, sources_of
+from storage.reading.source_records import count_listed_actions, load_source_records
 from storage.reading.timelines import links_of
 from storage.search.query import Query, read_query
 from storage.search.search import count_records, find_events, find_records
@@ -102,10 +102,10 @@ def test_everything_that_is_stored_of_it_moves(database: Database) -> None:
         assert {kept.sha256 for kept in evidence_of(session, CORRECTED.key)} == {
             document.sha256 for document in (*BABEL.documents, *CORRECTED.documents)
         }
-        assert [(said.source, said.actions, said.first_seen) for said in sources_of(session, CORRECTED.key)] == [
-            ("usaspending", 2, SEEN)
-        ]
-        assert listed_of(session, "usaspending", CORRECTED.key) == 2
+        assert [
+            (said.source, said.actions, said.first_seen) for said in load_source_records(session, CORRECTED.key)
+        ] == [("usaspending", 2, SEEN)]
+        assert count_listed_actions(session, "usaspending", CORRECTED.key) == 2
         assert [found.key for found in find_records(session, read_query({"q": "babel"}))] == [CORRECTED.key]
         assert count_records(session, Query()) == 1
         assert len(session.scalars(select(SearchRow)).all()) == 1
@@ -141,7 +141,7 @@ def test_an_action_that_the_new_key_does_not_list_stays(database: Database) -> N
     assert save(database, shorter, now=LATER).events == 1
     with database.reading() as session:
         assert [action.modification for action in actions_of(session, CORRECTED.key)] == ["0", "P00001"]
-        assert listed_of(session, "usaspending", CORRECTED.key) == 1
+        assert count_listed_actions(session, "usaspending", CORRECTED.key) == 1
 
 
 def test_a_modification_that_comes_with_the_new_key_is_told(database: Database) -> None:

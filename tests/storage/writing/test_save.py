@@ -19,7 +19,7 @@ from sqlmodel import col
 from sources.records import Award, Problem, Publication
 from storage.database import Database, open_database
 from storage.reading.records import actions_of, evidence_of, load_payload, records_by_key
-from storage.reading.source_records import listed_of, sources_of
+from storage.reading.source_records import count_listed_actions, load_source_records
 from storage.search.query import read_query
 from storage.search.search import find_records
 from storage.tables import ActionRow, MatchRow, PayloadRow, QuarantineRow, SearchRow
@@ -102,7 +102,7 @@ def test_details_of_several_sources_are_put_together(database: Database) -> None
     save(database, fpds, now=LATER_STILL)
     with database.reading() as session:
         (award,) = records_by_key(session, [CLEARVIEW.key])
-        first, second = sources_of(session, CLEARVIEW.key)
+        first, second = load_source_records(session, CLEARVIEW.key)
     assert {name: getattr(award, name) for name in SOLE_SOURCE} == {**SOLE_SOURCE, "pricing": "FIXED PRICE"}
     assert (first.source, first.facts["offers_received"], first.facts["outlays"]) == (
         *("usaspending", 1, SOLE_SOURCE["outlays"]),
@@ -132,7 +132,7 @@ def test_an_award_without_its_base_action_is_new_all_the_same(database: Database
 
 def listed(database: Database, source: str = "usaspending") -> int:
     with database.reading() as session:
-        return listed_of(session, source, CLEARVIEW.key)
+        return count_listed_actions(session, source, CLEARVIEW.key)
 
 
 def test_an_award_that_is_read_whole_has_the_actions_that_its_source_lists_now(database: Database) -> None:

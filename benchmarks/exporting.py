@@ -27,7 +27,7 @@ from sqlmodel import col
 from procurewatch.exports.formats import ExportFormat, export_bytes
 from storage.database import Database, open_database
 from storage.models import StoredRecord
-from storage.reading.export_rows import BATCH_SIZE, RowsOf
+from storage.reading.export_rows import BATCH_SIZE, RowType
 from storage.reading.records import records_by_key
 from storage.tables import ActionRow, RecordRow
 
@@ -112,7 +112,7 @@ def measure(url: str, form: ExportFormat, actions: int) -> str:
     with closing(open_database(url)) as database, database.reading() as session:
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         start = time.perf_counter()
-        pieces = export_bytes(session, _stored(session), form, row_type=RowsOf.ACTIONS)
+        pieces = export_bytes(session, _stored(session), form, row_type=RowType.ACTIONS)
         size = sum(len(piece) for piece in pieces)
         seconds = time.perf_counter() - start
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

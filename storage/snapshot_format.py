@@ -15,15 +15,15 @@ from storage.models import StoredAction, StoredMatch, StoredRecord
 
 @dataclass(frozen=True, slots=True)
 class EventSnapshot:
-    """A record with its published matches, and the action an event is about (`None`: about none)."""
+    """A record with its published matches, and the action that an event is about, if any."""
 
     record: StoredRecord
     action: StoredAction | None
 
     def with_present(self, matches: Sequence[StoredMatch]) -> StoredRecord:
-        """Return the record as it was told, but for whom it no longer concerns, and with whom it does since.
+        """Return the record of the snapshot with the matches that are published now.
 
-        That a reviewer's verdict reaches old entries is the one change there is to them.
+        A review decision is the only change that reaches entries that are already published.
         """
         told = {match.vendor_id for match in self.record.matches}
         present = {match.vendor_id for match in matches}
@@ -37,7 +37,7 @@ _FACTS = TypeAdapter(EventSnapshot)
 
 
 def write_snapshot(facts: EventSnapshot) -> str:
-    """Return the facts as JSON, without what is as it would be anyway."""
+    """Return a snapshot as JSON, without fields that have their default."""
     return _FACTS.dump_json(facts, exclude_defaults=True).decode()
 
 

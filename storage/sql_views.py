@@ -1,8 +1,8 @@
-"""What readers may ask in SQL: views of published records alone, documented, the same on both databases.
+"""The SQL views that readers may query: published records only, the same on SQLite and PostgreSQL.
 
-On PostgreSQL they stand in a schema of their own, `readers`, so that a role can be given these and nothing else; on
-SQLite among the tables. They are made anew after every migration: a table that a view names could not be changed.
-A change here needs a migration that says so (`storage.migrations`, `VIEWS`).
+On PostgreSQL they are in the schema `readers`, so that a role can be granted access to them alone; on SQLite they stand
+beside the tables. They are created again after every migration. A change here needs a new digest in the migration
+(`VIEWS`).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SCHEMA = "readers"
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a view: its name, what it holds (with its unit), and the SQL that gives it."""
+    """A column of a view: its name, its meaning with the unit, and its SQL expression."""
 
     name: str
     meaning: str
@@ -31,7 +31,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A view: its name, what a row is, its columns, and what stands after SELECT's columns."""
+    """A view: its name, the meaning of a row, its columns, and the SQL after the columns of SELECT."""
 
     name: str
     meaning: str
@@ -40,13 +40,13 @@ class View:
 
     @property
     def select(self) -> str:
-        """The query that the view is."""
+        """The query of the view."""
         listed = ", ".join(f'{column.sql} AS "{column.name}"' for column in self.columns)
         return f"SELECT {listed} {self.rest}"
 
 
 def make_views(connection: Connection) -> None:
-    """Make the views, which are not there; with their meaning as comments where the database keeps such."""
+    """Create the views; on PostgreSQL with their meaning as comments."""
     if connection.dialect.name == "sqlite":
         for view in VIEWS:
             connection.exec_driver_sql(f'CREATE VIEW "{view.name}" AS {view.select}')
@@ -61,7 +61,7 @@ def make_views(connection: Connection) -> None:
 
 
 def drop_views(connection: Connection) -> None:
-    """Take away every view of readers that is there, of whatever version."""
+    """Drop all views for readers, of any version."""
     if connection.dialect.name == "sqlite":
         found = connection.scalars(text("SELECT name FROM sqlite_master WHERE type = 'view'")).all()
         names = [f'"{name}"' for name in found]
@@ -73,7 +73,7 @@ def drop_views(connection: Connection) -> None:
 
 
 def views_digest() -> str:
-    """Return what changes whenever the views do."""
+    """Return a digest of the views, which changes when they do."""
     return hashlib.sha256(repr([(view.name, view.select) for view in VIEWS]).encode()).hexdigest()[:16]
 
 
@@ -100,11 +100,11 @@ def _dollars_sql(column: str) -> str:
 def _fiscal_year(column: str) -> Column:
     day = f"CAST({column} AS TEXT)"
     year = f"CAST(substr({day}, 1, 4) AS INTEGER) + CASE WHEN substr({day}, 6, 2) >= '10' THEN 1 ELSE 0 END"
-    return Column("fiscal_year", "the federal fiscal year of that day: 2024 began on 2023-10-01", year)
+    return Column("fiscal_year", "federal fiscal year of that day: 2024 began on 2023-10-01", year)
 
 
 def _listed(column: str) -> str:
-    """Return the codes of a JSON array with commas between them: no code holds what JSON writes around it."""
+    """Return the codes of a JSON array separated by commas. Codes contain no quotes or brackets."""
     return f"""replace(replace(replace(CAST({column} AS TEXT), '[', ''), ']', ''), '"', '')"""
 
 
@@ -122,7 +122,7 @@ def _competition() -> str:
 
 
 def _record_columns(left_out: frozenset[str]) -> Iterator[Column]:
-    """Give the columns of the fields of a record but those left out; its fiscal year after the day it was signed."""
+    """Yield the columns of a record's fields except those left out, with the fiscal year after the day signed."""
     for field in RECORD_FIELDS:
         if field.name not in left_out:
             yield Column(field.public_name, field.meaning, _field_sql(field))
@@ -158,7 +158,7 @@ ACTIONS_VIEW = View(
     "actions",
     "The base award or a modification of it. Obligations can be added up. Actions deleted at the source are left out.",
     (
-        Column("action_key", "the action's own key", "a.key"),
+        Column("action_key", "key of the action", "a.key"),
         Column("record_key", KEY, "a.award_key"),
         Column("modification", "number of the modification; 0 is the base award", "a.modification"),
         Column("signed", SIGNED, "a.signed"),

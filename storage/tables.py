@@ -1,8 +1,8 @@
-"""The tables. Rows are built from records that `sources` validated: table models validate nothing themselves.
+"""The tables. Rows are built from validated records (`sources.records`); table models do not validate.
 
-No column of a key is ever NULL ("" instead), since NULLs never collide in a unique key. Amounts are US dollars in
-Python and whole cents in the database. Times are UTC. Natural keys throughout: a run that was killed and taken up
-again ends with the same rows as one that was not.
+Key columns hold "" instead of NULL, because NULLs are never equal in a unique key. Amounts are US dollars in Python and
+whole cents in the database. Times are UTC. Keys are natural, so that storing is idempotent: an interrupted run that is
+resumed ends with the same rows.
 """
 
 from __future__ import annotations
@@ -145,9 +145,9 @@ class RecordRow(SQLModel, table=True):
 
 
 class SourceRecordRow(SQLModel, table=True):
-    """What one source says of an award: its facts and its actions' obligations, in dollars, as text.
+    """What one source states about an award: its fields, and the obligations of its actions in dollars, as text.
 
-    `deleted_on` is the day on which the source dropped the award, with its reason; what it said before stays.
+    `deleted_on` is the day on which the source deleted the award, with its reason. What it stated before is kept.
     """
 
     __tablename__ = "source_record"
@@ -167,9 +167,9 @@ class SourceRecordRow(SQLModel, table=True):
 
 
 class LinkRow(SQLModel, table=True):
-    """A publication and an award it is about. `confidence` is 1 where the source itself names the award by its key.
+    """A link from a publication to an award. `confidence` is 1 if the source itself names the award by its key.
 
-    The award need not be stored (yet).
+    The award may not be stored yet.
     """
 
     __tablename__ = "link"
@@ -182,7 +182,7 @@ class LinkRow(SQLModel, table=True):
 
 
 class ActionRow(SQLModel, table=True):
-    """A base award or a modification. `key` as DESIGN.md's Identity has it, upper case."""
+    """A base award or a modification. `key` is the action key of `sources.records.ContractAction`."""
 
     __tablename__ = "action"
 
@@ -200,7 +200,7 @@ class ActionRow(SQLModel, table=True):
 
 
 class RenumberedRow(SQLModel, table=True):
-    """A key that an award had until its source changed it, and the key under which the award is stored now."""
+    """A former key of an award, and its key now."""
 
     __tablename__ = "renumbered"
 
@@ -211,15 +211,15 @@ class RenumberedRow(SQLModel, table=True):
 
 
 class MatchRow(SQLModel, table=True):
-    """An award that concerns a vendor, and why. A match once made stays; a re-match renews its reasons.
+    """A match of a record with a vendor, and its reasons. Re-matching updates the reasons.
 
     `matcher_band` is the matcher's; `band` is the one that counts: a reviewer's decision overrides the matcher's.
-    `via_reseller`: the recipient is not the vendor, it only sells what is the vendor's.
+    `via_reseller`: the recipient is not the vendor, but sells its products.
     """
 
     __tablename__ = "match"
     __table_args__ = (
-        # Holds all that is asked of many matches at once, so that none of their rows has to be read.
+        # A covering index for queries over many matches.
         Index("ix_match_band", "band", "record_key", "vendor_id", "vendor_name", "vendor_category", "via_reseller"),
         Index("ix_match_vendor", "vendor_id", "band", "record_key"),
         Index("ix_match_category", "vendor_category", "band", "record_key"),
@@ -241,15 +241,15 @@ class MatchRow(SQLModel, table=True):
 
 
 class EventRow(SQLModel, table=True):
-    """Something that happened to an award. `id` is for ever; `is_published` says whether feeds carry it.
+    """Something that happened to a record. `id` is permanent. `is_published`: feeds carry it.
 
-    `pending_review` marks news that waits for a reviewer to confirm its match. `vendor_id` is set where the event is
-    about one vendor alone (a withdrawal), "" where it is about the award.
+    `pending_review`: it waits for a reviewer to confirm its match. `vendor_id` is set if the event concerns one vendor
+    alone (a withdrawal), else "".
     """
 
     __tablename__ = "event"
     __table_args__ = (
-        # Both hold all that is checked of many events, so that only the rows that are wanted are read.
+        # The first two are covering indexes for queries over many events.
         Index(
             "ix_event_published_first_seen",
             "is_published",
@@ -290,7 +290,7 @@ class EventRow(SQLModel, table=True):
 
 
 class EventSnapshotRow(SQLModel, table=True):
-    """What feeds told with an event (`storage.snapshot_format`): an entry stays as it was when the award changes."""
+    """The record of an event as it was when the event was published (`storage.snapshot_format`)."""
 
     __tablename__ = "event_snapshot"
 
@@ -299,7 +299,7 @@ class EventSnapshotRow(SQLModel, table=True):
 
 
 class PublicationVersionRow(SQLModel, table=True):
-    """How often what is published has changed, and when it last did: one row, kept by
+    """A counter of changes to published data, and the time of the last one: one row, updated in
     `storage.writing.event_snapshots`."""
 
     __tablename__ = "publication_version"
@@ -320,7 +320,7 @@ class SearchRow(SQLModel, table=True):
 
     __tablename__ = "search"
     __table_args__ = (
-        # Holds all that is checked or counted of many records but their words, which make the rows large.
+        # A covering index for filters and facets; the words make the rows themselves large.
         Index(
             "ix_search_published", "is_published", "sort_key", "record_key", "category", "source", "department",
             "sub_agency_code", "recipient_state", "competition", "psc", "naics", "sort_date", "amount_cents",
@@ -365,7 +365,7 @@ class SearchRow(SQLModel, table=True):
 
 
 class ReviewDecisionRow(SQLModel, table=True):
-    """What a reviewer decided about a vendor and a subject: one award, or a recipient for good.
+    """A reviewer's decision about a vendor and a subject: one record, or a recipient permanently.
 
     `subject` is "record:KEY", "uei:UEI" or "name:LETTERS AND DIGITS"; `decision` "confirmed", "rejected" or "never".
     """
@@ -381,7 +381,7 @@ class ReviewDecisionRow(SQLModel, table=True):
 
 
 class PayloadRow(SQLModel, table=True):
-    """The bytes of an upstream's answer, compressed with zlib; `size` is that of the original, in bytes."""
+    """The bytes of a source's response, compressed with zlib. `size` is that of the original, in bytes."""
 
     __tablename__ = "payload"
 
@@ -392,7 +392,7 @@ class PayloadRow(SQLModel, table=True):
 
 
 class EvidenceRow(SQLModel, table=True):
-    """Where and when a payload was first received, and for which award (or quarantined record)."""
+    """The URL and time at which a payload was first received, and the record (or quarantined record) it is for."""
 
     __tablename__ = "evidence"
 
@@ -405,7 +405,7 @@ class EvidenceRow(SQLModel, table=True):
 
 
 class QuarantineRow(SQLModel, table=True):
-    """A record that could not be read, and why. `resolved_at` is set when it could be, later."""
+    """A record that could not be parsed, and why. `resolved_at` is when it could be, later."""
 
     __tablename__ = "quarantine"
 
@@ -418,9 +418,9 @@ class QuarantineRow(SQLModel, table=True):
 
 
 class RunRow(SQLModel, table=True):
-    """One pull from one source and how it ended. `status` is "" while it runs or when it was killed.
+    """One run over one source. `status` is "" while it runs, or if it was killed.
 
-    `skipped`: the source's data had not changed since the last poll, so nothing but failed steps was asked for.
+    `skipped`: the source's data had not changed since the last poll, so only failed steps were fetched.
     """
 
     __tablename__ = "run"
@@ -443,7 +443,7 @@ class RunRow(SQLModel, table=True):
 
 
 class CheckpointRow(SQLModel, table=True):
-    """How far a source's work has come: a watermark (a date) or the end of one step of a backfill."""
+    """Progress of a source: a watermark (a date), or a completed step of a backfill."""
 
     __tablename__ = "checkpoint"
 
@@ -454,7 +454,7 @@ class CheckpointRow(SQLModel, table=True):
 
 
 class QuotaRow(SQLModel, table=True):
-    """How many requests of a key were sent in one UTC day. `key_digest` tells keys apart without naming them."""
+    """The number of requests sent with an API key in one UTC day. `key_digest` is a digest of the key."""
 
     __tablename__ = "quota"
 
@@ -468,9 +468,9 @@ class QuotaRow(SQLModel, table=True):
 class UnfinishedStepRow(SQLModel, table=True):
     """A step of a poll that failed: the next poll tries it again first.
 
-    `since` and `until` are the days it covers, `None` where it covers none. `quiet_for` are the vendors whose baseline
-    it belongs to: what it brings of them is stored and not published; `quiet` says whether there are any. `failed` is
-    when it failed for the first time (UTC), `failures` how often.
+    `since` and `until` are the days it covers, `None` if it covers none. `quiet_for` are the vendors whose baseline it
+    belongs to: their records are stored and not published. `quiet`: there are such vendors. `failed` is the time of the
+    first failure (UTC), `failures` the number of failures.
     """
 
     __tablename__ = "unfinished_step"
@@ -489,7 +489,7 @@ class UnfinishedStepRow(SQLModel, table=True):
 
 
 class IncidentRow(SQLModel, table=True):
-    """A time in which a source could not be read: `failures` runs in a row. `ended` when it answered again."""
+    """A period in which `failures` polls of a source failed in a row. `ended` is set after the next good poll."""
 
     __tablename__ = "incident"
 

@@ -22,7 +22,7 @@ from procurewatch.exports.story_pack import MAX_RECORDS, pack_bytes, pack_name
 from procurewatch.query_options import QueryOptions, query_from_options, with_query_options
 from procurewatch.settings import Settings
 from storage.models import MatchBand, StoredRecord
-from storage.reading.export_rows import RowsOf, with_bands
+from storage.reading.export_rows import RowType, with_bands
 from storage.reading.records import find_by_identifier
 from storage.search.query import BandFilter, Query
 from storage.search.search import find_records
@@ -52,7 +52,7 @@ def export(  # noqa: PLR0917  options are given by name
     context: typer.Context,
     options: QueryOptions,
     form: Annotated[ExportFormat | None, typer.Option("--format", help="Output format; csv by default.")] = None,
-    rows: Annotated[RowsOf, typer.Option(help="Row type for csv, json and parquet.")] = RowsOf.RECORDS,
+    rows: Annotated[RowType, typer.Option(help="Row type for csv, json and parquet.")] = RowType.RECORDS,
     with_evidence: Annotated[bool, typer.Option(help="Include the raw evidence (sqlite only).")] = False,
     output: Output = None,
 ) -> None:

@@ -18,7 +18,7 @@ from procurewatch.exports.parquet import parquet_bytes
 from procurewatch.exports.sqlite_file import PUBLIC, sqlite_bytes
 from storage.models import StoredRecord
 from storage.reading.events import load_events_for
-from storage.reading.export_rows import COLUMNS, Row, RowsOf, in_batches, rows_of, with_bands
+from storage.reading.export_rows import COLUMNS, Row, RowType, export_rows, in_batches, with_bands
 from storage.reading.records import load_actions_for, load_evidence_for
 from storage.reading.timelines import load_links_for
 
@@ -55,7 +55,7 @@ def export_bytes(
     records: Iterable[StoredRecord],
     export_format: ExportFormat,
     *,
-    row_type: RowsOf = RowsOf.RECORDS,
+    row_type: RowType = RowType.RECORDS,
     bands: frozenset[str] = PUBLIC,
     ocid_prefix: str = OWN_PREFIX,
 ) -> Iterator[bytes]:
@@ -108,8 +108,8 @@ def _releases(session: Session, records: Iterable[StoredRecord], prefix: str) ->
             yield release_of(record, actions.get(key, ()), links.get(key, ()), evidence.get(key, ()), prefix)
 
 
-def _rows(session: Session, records: Iterable[StoredRecord], row_type: RowsOf) -> Iterator[Row]:
-    return rows_of(
+def _rows(session: Session, records: Iterable[StoredRecord], row_type: RowType) -> Iterator[Row]:
+    return export_rows(
         row_type,
         records,
         actions_of=partial(load_actions_for, session),

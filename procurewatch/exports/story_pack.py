@@ -29,7 +29,7 @@ from procurewatch.exports.stream_buffer import StreamBuffer
 from sources.registry import SOURCES, publisher_of
 from storage.models import StoredEvidence, StoredRecord
 from storage.reading.events import load_events_for
-from storage.reading.export_rows import ATTRIBUTION, Row, RowsOf, attribution, in_batches, with_bands
+from storage.reading.export_rows import ATTRIBUTION, Row, RowType, attribution, in_batches, with_bands
 from storage.reading.records import load_evidence_for, load_payload
 from storage.reading.timelines import by_date, load_links_for
 
@@ -120,7 +120,7 @@ def pack_bytes(
     bands = frozenset(match.band for record in everything for match in record.matches)
     out = _Zip(made)
     yield from out.add("README.txt", [_readme(metadata).encode()])
-    for row_type in RowsOf:
+    for row_type in RowType:
         rows = export_bytes(session, everything, ExportFormat.CSV, row_type=row_type, bands=bands)
         yield from out.add(f"{row_type}.csv", rows)
     if any(record.category in PROCESSES for record in everything):

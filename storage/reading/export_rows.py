@@ -1,7 +1,7 @@
-"""What an export holds: its columns, and the rows of records, actions and events.
+"""The columns of an export, and its rows of records, actions and events. docs/exports.md describes the columns.
 
-docs/exports.md says of each column what it means and where it comes from. Amounts are US dollars, dates as the source
-states them, times UTC. Text is as the source wrote it: what writes a file makes it harmless there.
+Amounts are US dollars, dates as the source states them, times UTC. Text is as the source wrote it: the writer of a file
+format has to escape it.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from itertools import islice
 from storage.fields import RECORD_FIELDS, FieldType
 from storage.models import MatchBand, StoredAction, StoredEvent, StoredRecord
 
-BATCH_SIZE = 500  # records read together
+BATCH_SIZE = 500  # records loaded at a time
 
-# SAM.gov marks so the names and addresses that it may hand on only with a word on whose they are.
+# SAM.gov marks names and addresses that may only be passed on with attribution.
 DUN_BRADSTREET = ("Source of the recipient's name and address", "D&B")
 ATTRIBUTION = (
     "The recipient's name and address are D&B Open Data from Dun & Bradstreet, through SAM.gov: name the source when"
@@ -31,7 +31,7 @@ ActionsOf = Callable[[Sequence[str]], Mapping[str, Sequence[StoredAction]]]
 EventsOf = Callable[[Sequence[str]], Mapping[str, Sequence[StoredEvent]]]
 
 
-class RowsOf(StrEnum):
+class RowType(StrEnum):
     """What a row of an export is."""
 
     RECORDS = "records"
@@ -50,9 +50,9 @@ _RECORDS = {
     "record_key": _TEXT,
     "official_page": _TEXT,
 }
-COLUMNS: Mapping[RowsOf, Mapping[str, FieldType]] = {
-    RowsOf.RECORDS: _RECORDS,
-    RowsOf.ACTIONS: {
+COLUMNS: Mapping[RowType, Mapping[str, FieldType]] = {
+    RowType.RECORDS: _RECORDS,
+    RowType.ACTIONS: {
         "action_signed": FieldType.DATE,
         "modification": _TEXT,
         "action_obligation": FieldType.DOLLARS,
@@ -61,7 +61,7 @@ COLUMNS: Mapping[RowsOf, Mapping[str, FieldType]] = {
         "action_key": _TEXT,
         **_RECORDS,
     },
-    RowsOf.EVENTS: {
+    RowType.EVENTS: {
         "event": _TEXT,
         "event_first_seen": FieldType.TIME,
         "event_signed": FieldType.DATE,
@@ -77,7 +77,7 @@ COLUMNS: Mapping[RowsOf, Mapping[str, FieldType]] = {
 
 
 def record_row(record: StoredRecord) -> Row:
-    """Return a record as one row: who, why, the facts, and where they can be checked."""
+    """Return the row of a record."""
     best = record.matches[0] if record.matches else None
     return {
         "vendor": "; ".join(match.vendor_name for match in record.matches),
@@ -96,7 +96,7 @@ def _value(value: Value | tuple[str, ...]) -> Value:
 
 
 def action_row(of: Row, action: StoredAction) -> Row:
-    """Return an action as one row: the action's facts first, then its award's row."""
+    """Return the row of an action: its own columns, then those of its award."""
     return {
         "action_signed": action.signed,
         "modification": action.modification,
@@ -109,7 +109,7 @@ def action_row(of: Row, action: StoredAction) -> Row:
 
 
 def event_row(of: Row, event: StoredEvent) -> Row:
-    """Return an event as one row: what happened first, then its record's row, as the record is now."""
+    """Return the row of an event: its own columns, then those of its record as it is now."""
     return {
         "event": event.kind.value,
         "event_first_seen": event.first_seen,
@@ -124,19 +124,19 @@ def event_row(of: Row, event: StoredEvent) -> Row:
     }
 
 
-def rows_of(
-    kind: RowsOf, records: Iterable[StoredRecord], *, actions_of: ActionsOf, events_of: EventsOf
+def export_rows(
+    kind: RowType, records: Iterable[StoredRecord], *, actions_of: ActionsOf, events_of: EventsOf
 ) -> Iterator[Row]:
-    """Give the rows of records in their order, a few hundred records in memory at a time.
+    """Yield the rows of records in order, loading `BATCH_SIZE` records at a time.
 
-    `actions_of` and `events_of` return those of a few hundred records by their keys; only the one needed is called.
+    `actions_of` and `events_of` load the actions or events for a batch of record keys, if the rows need them.
     """
     for batch in in_batches(records):
         rows = {record.key: record_row(record) for record in batch}
-        if kind is RowsOf.ACTIONS:
+        if kind is RowType.ACTIONS:
             actions = actions_of(list(rows))
             yield from (action_row(row, action) for key, row in rows.items() for action in actions.get(key, ()))
-        elif kind is RowsOf.EVENTS:
+        elif kind is RowType.EVENTS:
             events = events_of(list(rows))
             yield from (event_row(row, event) for key, row in rows.items() for event in events.get(key, ()))
         else:
@@ -144,7 +144,7 @@ def rows_of(
 
 
 def in_batches(records: Iterable[StoredRecord], size: int = BATCH_SIZE) -> Iterator[list[StoredRecord]]:
-    """Give the records in lists of at most `size`."""
+    """Yield the records in lists of at most `size`."""
     left = iter(records)
     while batch := list(islice(left, size)):
         yield batch
@@ -153,11 +153,11 @@ def in_batches(records: Iterable[StoredRecord], size: int = BATCH_SIZE) -> Itera
 def with_bands(
     records: Iterable[StoredRecord], bands: frozenset[str] = frozenset({MatchBand.PUBLISHED})
 ) -> Iterator[StoredRecord]:
-    """Give the records with only those of their matches that are in these bands: what is not published stays here."""
+    """Yield the records with only their matches in these bands, so that unpublished matches are not exported."""
     for record in records:
         yield replace(record, matches=tuple(match for match in record.matches if match.band in bands))
 
 
 def attribution(record: StoredRecord) -> str:
-    """Return whom to name beside a record's source, "" for nobody."""
+    """Return the attribution that a record needs besides its source, or ""."""
     return ATTRIBUTION if DUN_BRADSTREET in record.facts else ""

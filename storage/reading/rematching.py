@@ -17,7 +17,7 @@ from storage.tables import ActionRow, EventRow, MatchRow, RecordRow
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MatchCandidate:
-    """A record's row, the record it stands for, and the vendors it is said to concern."""
+    """A stored record to match again: its row, the record as its source described it, and its matched vendors."""
 
     row: RecordRow
     record: Award | Publication
@@ -25,7 +25,7 @@ class MatchCandidate:
 
 
 def load_candidates(session: Session, keys: Sequence[str]) -> Iterator[MatchCandidate]:
-    """Give the records with these keys, in order of key; their actions oldest first."""
+    """Yield the records with these keys, in order of key, with their actions oldest first."""
     actions: dict[str, list[ActionRow]] = {}
     query = select(ActionRow).where(col(ActionRow.award_key).in_(keys))
     for action in session.scalars(query.order_by(col(ActionRow.signed).nulls_first(), col(ActionRow.key))):
@@ -54,7 +54,7 @@ def keys_by_text(session: Session) -> list[list[str]]:
 
 
 def has_changed_recipient(session: Session, record_key: str) -> bool:
-    """Whether an award has had another recipient since it was first seen."""
+    """Whether the recipient of an award has changed since it was first seen."""
     query = select(func.count()).select_from(EventRow).where(col(EventRow.record_key) == record_key)
     return bool(session.scalar(query.where(col(EventRow.kind) == EventKind.RECIPIENT_CHANGED.value)))
 

@@ -10,7 +10,7 @@ from typer.main import get_command
 
 from procurewatch.cli import app
 from storage.models import RunStatus
-from storage.reading.export_rows import COLUMNS, RowsOf
+from storage.reading.export_rows import COLUMNS, RowType
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = (ROOT / "docs" / "commands.md").read_text()
@@ -44,8 +44,8 @@ def test_the_readme_gives_the_commands_that_ci_runs() -> None:
     assert "python3 start.py test" in (ROOT / ".ci" / "run").read_text()
 
 
-@pytest.mark.parametrize("kind", RowsOf)
-def test_every_column_of_an_export_is_documented(kind: RowsOf) -> None:
+@pytest.mark.parametrize("kind", RowType)
+def test_every_column_of_an_export_is_documented(kind: RowType) -> None:
     exports = (ROOT / "docs" / "exports.md").read_text()
     named = {name for row in re.findall(r"^\| (`[^|]+) \|", exports, re.M) for name in re.findall(r"`([a-z_]+)`", row)}
     assert set(COLUMNS[kind]) <= named

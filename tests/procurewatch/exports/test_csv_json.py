@@ -19,7 +19,7 @@ from feeds.text import clean
 from procurewatch.exports.csv_json import csv_bytes, json_bytes
 from storage.fields import FieldType
 from storage.models import StoredRecord
-from storage.reading.export_rows import COLUMNS, Row, RowsOf, Value, rows_of
+from storage.reading.export_rows import COLUMNS, Row, RowType, Value, export_rows
 from tests.feeds.records import CLEARVIEW
 
 FORMULAS = (
@@ -114,8 +114,8 @@ def many(count: int) -> Iterator[StoredRecord]:
 
 @pytest.mark.parametrize("form", ["csv", "json"])
 def test_many_rows_need_no_more_memory_than_few(form: str) -> None:
-    rows = rows_of(RowsOf.RECORDS, many(6_000), actions_of=lambda _: {}, events_of=lambda _: {})
-    pieces = csv_bytes(COLUMNS[RowsOf.RECORDS], rows) if form == "csv" else json_bytes(rows)
+    rows = export_rows(RowType.RECORDS, many(6_000), actions_of=lambda _: {}, events_of=lambda _: {})
+    pieces = csv_bytes(COLUMNS[RowType.RECORDS], rows) if form == "csv" else json_bytes(rows)
     tracemalloc.start()
     try:
         written = sum(len(piece) for piece in pieces)
@@ -127,8 +127,8 @@ def test_many_rows_need_no_more_memory_than_few(form: str) -> None:
 
 
 def test_every_row_has_its_columns_and_no_other() -> None:
-    (row,) = rows_of(RowsOf.RECORDS, [CLEARVIEW], actions_of=lambda _: {}, events_of=lambda _: {})
-    assert list(row) == list(COLUMNS[RowsOf.RECORDS])
+    (row,) = export_rows(RowType.RECORDS, [CLEARVIEW], actions_of=lambda _: {}, events_of=lambda _: {})
+    assert list(row) == list(COLUMNS[RowType.RECORDS])
     kinds = {
         FieldType.TEXT: str,
         FieldType.TEXTS: str,  # joined
@@ -137,5 +137,5 @@ def test_every_row_has_its_columns_and_no_other() -> None:
         FieldType.TIME: datetime,
         FieldType.SCORE: float,
     }
-    for name, kind in COLUMNS[RowsOf.RECORDS].items():
+    for name, kind in COLUMNS[RowType.RECORDS].items():
         assert row[name] is None or isinstance(row[name], kinds[kind]), name

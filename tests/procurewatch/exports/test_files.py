@@ -22,7 +22,7 @@ from procurewatch.exports.parquet import ParquetMissing, parquet_bytes
 from procurewatch.exports.sqlite_file import write_sqlite
 from storage.database import Database
 from storage.fields import FieldType
-from storage.reading.export_rows import COLUMNS, Row, RowsOf
+from storage.reading.export_rows import COLUMNS, Row, RowType
 from storage.reading.records import all_keys, records_by_key
 from tests.records import BABEL, CLEARVIEW, SEEN, SOLE_SOURCE, document, match
 from tests.storage.tables import save
@@ -35,9 +35,9 @@ def test_parquet_has_the_same_rows_with_exact_amounts(database: Database) -> Non
     save(database, hostile, match(hostile, "babel-street"))
     with database.reading() as session:
         records = records_by_key(session, all_keys(session))
-        file = b"".join(export_bytes(session, records, ExportFormat.PARQUET, row_type=RowsOf.ACTIONS))
+        file = b"".join(export_bytes(session, records, ExportFormat.PARQUET, row_type=RowType.ACTIONS))
     table = pyarrow.parquet.read_table(io.BytesIO(file))
-    assert table.column_names == list(COLUMNS[RowsOf.ACTIONS])
+    assert table.column_names == list(COLUMNS[RowType.ACTIONS])
     first, second = table.to_pylist()
     assert (first["action_obligation"], second["action_obligation"]) == (Decimal("2259173.89"), Decimal("3646827.09"))
     assert first["action_signed"] == date(2023, 9, 25)

@@ -15,9 +15,9 @@ from storage.reading.export_rows import (
     COLUMNS,
     DUN_BRADSTREET,
     Row,
-    RowsOf,
+    RowType,
+    export_rows,
     record_row,
-    rows_of,
     with_bands,
 )
 from storage.reading.records import all_keys, load_actions_for, records_by_key
@@ -25,16 +25,16 @@ from tests.records import BABEL, CLEARVIEW, EQUIPMENT, SOLE_SOURCE, match
 from tests.storage.tables import save
 
 
-def exported(database: Database, kind: RowsOf) -> list[Row]:
+def exported(database: Database, kind: RowType) -> list[Row]:
     """Return the rows of all records that are stored, with what is published of them."""
     with database.reading() as session:
         records = with_bands(records_by_key(session, all_keys(session)))
         actions, events = partial(load_actions_for, session), partial(load_events_for, session)
-        return list(rows_of(kind, records, actions_of=actions, events_of=events))
+        return list(export_rows(kind, records, actions_of=actions, events_of=events))
 
 
-@pytest.mark.parametrize("kind", RowsOf)
-def test_rows_have_the_columns_of_their_kind(database: Database, kind: RowsOf) -> None:
+@pytest.mark.parametrize("kind", RowType)
+def test_rows_have_the_columns_of_their_kind(database: Database, kind: RowType) -> None:
     save(database, BABEL, match(BABEL, "babel-street"))
     save(database, EQUIPMENT, match(EQUIPMENT, "panamerica"))
     rows = exported(database, kind)
@@ -46,7 +46,7 @@ def test_rows_have_the_columns_of_their_kind(database: Database, kind: RowsOf) -
 def test_a_row_says_how_its_award_was_bought_and_paid(database: Database) -> None:
     bought = replace(BABEL, **SOLE_SOURCE)
     save(database, bought, match(BABEL, "babel-street"))
-    for kind in RowsOf:
+    for kind in RowType:
         for row in exported(database, kind):
             assert {name: row[name] for name in SOLE_SOURCE} == {**SOLE_SOURCE, "disaster_codes": "N; Q"}
             assert row["competition"] == "not-competed"
@@ -54,7 +54,7 @@ def test_a_row_says_how_its_award_was_bought_and_paid(database: Database) -> Non
 
 def test_an_action_has_its_facts_and_its_awards(database: Database) -> None:
     save(database, BABEL, match(BABEL, "babel-street", score=0.9, reason="its name is in the description"))
-    rows = exported(database, RowsOf.ACTIONS)
+    rows = exported(database, RowType.ACTIONS)
     assert [row["action_obligation"] for row in rows] == [Decimal("2259173.89"), Decimal("3646827.09")]
     for row in rows:
         assert (row["vendor"], row["score"]) == ("Babel Street", 0.9)
@@ -66,14 +66,14 @@ def test_an_action_has_its_facts_and_its_awards(database: Database) -> None:
 def test_what_waits_for_a_reviewer_is_told_to_nobody(database: Database) -> None:
     save(database, BABEL, match(BABEL, "babel-street"), match(BABEL, "panamerica", band="review", score=0.99))
     save(database, CLEARVIEW, match(CLEARVIEW, "clearview-ai", band="rejected"))
-    babel, clearview = exported(database, RowsOf.RECORDS)
+    babel, clearview = exported(database, RowType.RECORDS)
     assert (babel["vendor"], babel["band"]) == ("Babel Street", "published")
     assert (clearview["vendor"], clearview["band"], clearview["matched_because"]) == ("", "", "")
 
 
 def test_events_are_given_with_their_record(database: Database) -> None:
     save(database, CLEARVIEW, match(CLEARVIEW))
-    rows = exported(database, RowsOf.EVENTS)
+    rows = exported(database, RowType.EVENTS)
     assert "new-award" in [row["event"] for row in rows]
     assert all(str(row["event_id"]).startswith("tag:procurewatch,2026:") for row in rows)
 

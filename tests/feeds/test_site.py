@@ -82,7 +82,7 @@ def test_paths() -> None:
     ]
 
 
-def test_the_same_catalogue_gives_the_same_bytes() -> None:
+def test_the_same_catalog_gives_the_same_bytes() -> None:
     assert built() == built()
 
 

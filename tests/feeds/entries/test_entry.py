@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from feeds.entries.details import amounts, competition, payments
+from feeds.entries.details import amounts, competition, payments, reporting_delay_note
 from feeds.entries.entry import Entry, entry_for, in_feed_order
 from feeds.entries.highlight import Piece, marked_pieces, quotes
 from feeds.urls import official_page, permalink
@@ -191,3 +191,8 @@ def test_a_huge_description_is_cut_and_says_so() -> None:
     entry = told(event(replace(CLEARVIEW, description="CLEARVIEW " * 100_000), CLEARVIEW_ACTIONS[0]))
     assert "[shortened: 980,000 more characters]" in entry.content_html
     assert len(entry.content_html) < 100_000
+
+
+def test_what_is_not_public_yet() -> None:
+    told = "DoD and Army Corps of Engineers awards signed after 2026-08-25 are not public yet."
+    assert reporting_delay_note(date(2026, 11, 23)) == told

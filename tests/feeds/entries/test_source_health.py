@@ -1,4 +1,4 @@
-"""The feed of the sources' own troubles."""
+"""The feed of source outages, and the status line of the home page."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import feedparser
 
-from feeds.entries.source_health import incident_entries
+from feeds.entries.source_health import health_line, incident_entries
 from feeds.site import Site
-from storage.reading.source_health import Incident
+from storage.reading.source_health import Incident, SourceHealth
 from tests.feeds.test_site import build_catalog
 
 BEGAN = datetime(2026, 11, 20, 6, 0, tzinfo=UTC)
@@ -39,3 +39,35 @@ def test_the_feed_is_there_before_anything_went_wrong_and_tells_what_did() -> No
         parsed = feedparser.parse(troubled[path]())
         assert not parsed.bozo
         assert [entry.title for entry in parsed.entries] == [next(incident_entries([INCIDENT], TITLES, LINK)).title]
+
+
+READ = datetime(2026, 11, 23, 6, 0, tzinfo=UTC)
+SOUND = SourceHealth(
+    source="usaspending",
+    last_run=READ,
+    last_status="new",
+    last_message="",
+    last_good=READ,
+    rows=5,
+    usual_rows=None,
+    newest=None,
+    quarantined=0,
+    incident=None,
+)
+BROKEN = replace(
+    SOUND,
+    source="fpds",
+    last_message="no answer\nfrom <b>fpds</b>",
+    incident=Incident(source="fpds", began=READ, ended=None, failures=3, status="source unreachable", message=""),
+)
+
+
+def test_the_health_of_the_sources_in_a_line() -> None:
+    titles = {"usaspending": "USAspending", "fpds": "FPDS"}
+    assert health_line([SOUND, BROKEN], titles) == (
+        "1 source is available, last polled 2026-11-23 06:00 UTC. "
+        "FPDS unavailable since 2026-11-23 06:00 UTC: no answer from <b>fpds</b>."
+    )
+    assert health_line([replace(SOUND, last_run=None)], titles) == "No source has been polled yet."
+    never = replace(BROKEN, incident=None, last_good=None)
+    assert health_line([never], titles) == "FPDS has never been available: no answer from <b>fpds</b>."

@@ -30,6 +30,12 @@ def ended(why: str) -> StoredEvent:
     return event(PALANTIR, replace(PALANTIR_ACTIONS[0], action_type_text=why), EventKind.TERMINATED)
 
 
+CLEARVIEW_AWARD = "its award to CLEARVIEW AI, INC."
+PALANTIR_AWARD = "its award to PALANTIR TECHNOLOGIES INC."
+BABEL_PURCHASE = "its purchase of Babel Street through PANAMERICA COMPUTERS, INC."
+ICE_NUMBER = f"{ICE} award 70CMSD21P00000127"
+
+
 @pytest.mark.parametrize(
     ("of", "title"),
     [
@@ -49,57 +55,51 @@ def ended(why: str) -> StoredEvent:
         ),
         (
             event(CLEARVIEW, CLEARVIEW_ACTIONS[3]),
-            f"{ICE} modifies (P00003) its award to CLEARVIEW AI, INC.: +$500,000.00 (Clearview AI)",
+            f"{ICE} modifies (P00003) {CLEARVIEW_AWARD}: +$500,000.00 (Clearview AI)",
         ),
         (
             event(CLEARVIEW, CLEARVIEW_ACTIONS[1]),
-            f"{ICE} modifies (P00001) its award to CLEARVIEW AI, INC.: no funds obligated (Clearview AI)",
+            f"{ICE} modifies (P00001) {CLEARVIEW_AWARD}: no funds obligated (Clearview AI)",
         ),
         (
             event(CLEARVIEW, replace(CLEARVIEW_ACTIONS[1], action_type_text="CHANGE ORDER")),
-            f"{ICE} modifies (P00001) its award to CLEARVIEW AI, INC.: no funds obligated (change order) "
-            "(Clearview AI)",
+            f"{ICE} modifies (P00001) {CLEARVIEW_AWARD}: no funds obligated (change order) (Clearview AI)",
         ),
         (
             event(CLEARVIEW, replace(CLEARVIEW_ACTIONS[3], action_type_text="FUNDING ONLY ACTION")),
-            f"{ICE} modifies (P00003) its award to CLEARVIEW AI, INC.: +$500,000.00 (Clearview AI)",
+            f"{ICE} modifies (P00003) {CLEARVIEW_AWARD}: +$500,000.00 (Clearview AI)",
         ),
         (
             event(PALANTIR, PALANTIR_ACTIONS[0]),
-            f"{ICE} de-obligates $1,402,838.41 (P00007) from its award to PALANTIR TECHNOLOGIES INC. (Palantir)",
+            f"{ICE} de-obligates $1,402,838.41 (P00007) from {PALANTIR_AWARD} (Palantir)",
         ),
         (
             event(BABEL, BABEL_ACTIONS[1], EventKind.OPTION_EXERCISED),
-            f"{CBP} exercises an option (P00001) on its purchase of Babel Street through PANAMERICA COMPUTERS, INC.: "
-            "+$3,646,827.09",
+            f"{CBP} exercises an option (P00001) on {BABEL_PURCHASE}: +$3,646,827.09",
         ),
         (
             ended("TERMINATE FOR CONVENIENCE (COMPLETE OR PARTIAL)"),
-            f"{ICE} terminates for convenience (P00007) its award to PALANTIR TECHNOLOGIES INC.: "
-            "\u2212$1,402,838.41 (Palantir)",
+            f"{ICE} terminates for convenience (P00007) {PALANTIR_AWARD}: \u2212$1,402,838.41 (Palantir)",
         ),
         (
             event(CLEARVIEW, None, EventKind.EXTENDED, before="2024-09-30", after="2025-09-30"),
-            f"{ICE} extends its award to CLEARVIEW AI, INC. to 2025-09-30 (was 2024-09-30) (Clearview AI)",
+            f"{ICE} extends {CLEARVIEW_AWARD} to 2025-09-30 (was 2024-09-30) (Clearview AI)",
         ),
         (
             event(CLEARVIEW, None, EventKind.RECIPIENT_CHANGED, before="A, INC.", after="B LLC"),
-            f"{ICE} award 70CMSD21P00000127: recipient changed from A, INC. to B LLC (Clearview AI)",
+            f"{ICE_NUMBER}: recipient changed from A, INC. to B LLC (Clearview AI)",
         ),
         (
-            event(
-                CLEARVIEW, None, EventKind.RENUMBERED, before="CONT_AWD_A_7012_B_7001", after="CONT_AWD_A_7012_C_7001"
-            ),
-            f"{ICE} award 70CMSD21P00000127: award key changed from CONT_AWD_A_7012_B_7001 to CONT_AWD_A_7012_C_7001 "
-            "(Clearview AI)",
+            event(CLEARVIEW, None, EventKind.RENUMBERED, before="CONT_AWD_A", after="CONT_AWD_B"),
+            f"{ICE_NUMBER}: award key changed from CONT_AWD_A to CONT_AWD_B (Clearview AI)",
         ),
         (
             event(CLEARVIEW, None, EventKind.DESCRIPTION_CHANGED, before="X", after="Y"),
-            f"{ICE}: description changed of its award to CLEARVIEW AI, INC. (Clearview AI)",
+            f"{ICE}: description changed of {CLEARVIEW_AWARD} (Clearview AI)",
         ),
         (
             event(CLEARVIEW, CLEARVIEW_ACTIONS[2], EventKind.CORRECTED, before="$5.00", after="$6.00"),
-            f"{ICE}: record corrected (P00002) of its award to CLEARVIEW AI, INC.: $5.00 became $6.00 (Clearview AI)",
+            f"{ICE}: record corrected (P00002) of {CLEARVIEW_AWARD}: $5.00 became $6.00 (Clearview AI)",
         ),
     ],
 )

@@ -1,4 +1,4 @@
-"""Atom and RSS: read by a feed reader, held against the standards, and given hostile text."""
+"""Atom, RSS and JSON Feed: read by a feed reader, checked against the standards, and given hostile text."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import json
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import Any
 
 import feedparser
@@ -21,7 +20,8 @@ from feeds.feed import FeedMeta, feed_id
 from feeds.formats.atom_rss import write_feed
 from feeds.text import one_line
 from feeds.urls import FeedFormat, permalink
-from storage.models import EventKind
+from storage.models import EventKind, StoredEvent
+from tests.feeds.formats.feed_rules import ATOM, CONTENT, check_atom, check_json_feed, check_rss
 from tests.feeds.records import (
     BABEL,
     BABEL_ACTIONS,
@@ -34,33 +34,26 @@ from tests.feeds.records import (
     hostile,
 )
 
-ATOM = "{http://www.w3.org/2005/Atom}"
-CONTENT = "{http://purl.org/rss/1.0/modules/content/}"
+ADDRESS = "https://watch.example.org/vendor/clearview-ai.atom"
 META = FeedMeta(
     id=feed_id("vendor", "clearview-ai"),
     title="Procurewatch: Clearview AI & others",
     subtitle="Federal contract actions",
-    self_url="https://watch.example.org/vendor/clearview-ai.atom",
+    self_url=ADDRESS,
     html_url="https://watch.example.org/index.html",
     updated=datetime(2026, 1, 1, tzinfo=UTC),
 )
-RSS_META = replace(META, self_url="https://watch.example.org/vendor/clearview-ai.rss")
 EVENTS = (
-    event(CLEARVIEW, CLEARVIEW_ACTIONS[0], EventKind.NEW_AWARD, seen=SEEN - timedelta(days=2), earlier=4),
     event(BABEL, BABEL_ACTIONS[1], EventKind.OPTION_EXERCISED, seen=SEEN),
     event(PALANTIR, PALANTIR_ACTIONS[0], seen=SEEN - timedelta(days=1)),
+    event(CLEARVIEW, CLEARVIEW_ACTIONS[0], EventKind.NEW_AWARD, seen=SEEN - timedelta(days=2), earlier=4),
 )
+XML_FORMATS = (FeedFormat.ATOM, FeedFormat.RSS)
+CHECKS = {FeedFormat.ATOM: check_atom, FeedFormat.RSS: check_rss, FeedFormat.JSON: check_json_feed}
 
 
-def whole(fmt: FeedFormat, feed: FeedMeta, entries: list[Entry]) -> bytes:
-    return write_feed(fmt, feed, in_feed_order(entries))
-
-
-write_atom, write_rss = partial(whole, FeedFormat.ATOM), partial(whole, FeedFormat.RSS)
-
-
-def told(events: Iterable[Any], base: str | None = "https://watch.example.org/") -> list[Entry]:
-    return [entry_for(it, lambda of: permalink(base, of)) for it in events]
+def entries_of(events: Iterable[StoredEvent], base: str | None = "https://watch.example.org/") -> list[Entry]:
+    return in_feed_order(entry_for(each, lambda of: permalink(base, of)) for each in events)
 
 
 def parsed(document: bytes) -> Any:
@@ -70,102 +63,69 @@ def parsed(document: bytes) -> Any:
     return feed
 
 
-def test_both_formats_tell_the_same_in_the_same_order() -> None:
-    entries = told(EVENTS)
-    atom, rss = parsed(write_atom(META, entries)), parsed(write_rss(META, entries))
-    ids = [EVENTS[1].id, EVENTS[2].id, EVENTS[0].id]
+@pytest.mark.parametrize("fmt", FeedFormat)
+@pytest.mark.parametrize("events", [EVENTS, ()])
+def test_a_feed_keeps_the_rules_of_its_format(fmt: FeedFormat, events: tuple[StoredEvent, ...]) -> None:
+    document = write_feed(fmt, META, entries_of(events))
+    CHECKS[fmt](document, address=ADDRESS)
+    assert document == write_feed(fmt, META, entries_of(events))
+
+
+def test_all_formats_have_the_same_entries_in_the_same_order() -> None:
+    entries = entries_of(reversed(EVENTS))
+    atom, rss = (parsed(write_feed(fmt, META, entries)) for fmt in XML_FORMATS)
     for feed in (atom, rss):
-        assert [entry.id for entry in feed.entries] == ids
-        assert [entry.link for entry in feed.entries] == [entries[at].link for at in (1, 2, 0)]
-        assert [html.unescape(entry.title) for entry in feed.entries] == [entries[at].title for at in (1, 2, 0)]
+        assert [entry.id for entry in feed.entries] == [each.id for each in EVENTS]
+        assert [entry.link for entry in feed.entries] == [entry.link for entry in entries]
+        assert [html.unescape(entry.title) for entry in feed.entries] == [entry.title for entry in entries]
         assert feed.entries[0].published_parsed == feed.feed.updated_parsed == SEEN.utctimetuple()
     assert [entry.content[0].value for entry in atom.entries] == [entry.content[0].value for entry in rss.entries]
     assert "<b>BABEL STREET</b>" in rss.entries[0].content[0].value  # feedparser, as some readers, drops <mark>
     assert "modified" in [tag.term for tag in atom.entries[1].tags]
-
-
-def test_output_is_the_same_byte_for_byte() -> None:
-    assert write_atom(META, told(EVENTS)) == write_atom(META, told(EVENTS))
-    assert write_rss(META, told(EVENTS)) == write_rss(META, told(EVENTS))
-
-
-def test_atom_keeps_the_rules_of_rfc_4287() -> None:
-    root = etree.fromstring(write_atom(META, told(EVENTS)))
-    assert root.tag == f"{ATOM}feed"
-    assert [root.findtext(ATOM + name) for name in ("id", "title", "updated")] == [
-        META.id,
-        META.title,
-        "2026-11-20T14:05:09+00:00",
+    assert [entry["id"] for entry in json.loads(write_feed(FeedFormat.JSON, META, entries))["items"]] == [
+        each.id for each in EVENTS
     ]
-    assert root.findtext(f"{ATOM}author/{ATOM}name")
-    for element in (root, *root.findall(f"{ATOM}entry")):
-        for name in ("id", "title", "updated"):
-            assert len(element.findall(ATOM + name)) == 1
-        links = [(link.get("rel"), link.get("type"), link.get("hreflang")) for link in element.findall(f"{ATOM}link")]
-        assert len(set(links)) == len(links)
-        assert [link for link in links if link[0] == "alternate"] == [("alternate", "text/html", None)]
-    ids = [entry.findtext(f"{ATOM}id") for entry in root.findall(f"{ATOM}entry")]
-    assert len(set(ids)) == len(ids) == 3
-    selves = [link.get("href") for link in root.findall(f"{ATOM}link") if link.get("rel") == "self"]
-    assert selves == [META.self_url]
-    via = [link for link in root.findall(f"{ATOM}entry/{ATOM}link") if link.get("rel") == "via"]
-    assert [link.get("href") for link in via] == [EVENTS[at].record.url for at in (1, 2, 0)]
 
 
-def test_rss_keeps_its_rules() -> None:
-    document = write_rss(RSS_META, told(EVENTS))
-    channel = etree.fromstring(document).find("channel")
-    assert channel is not None
-    assert all(channel.findtext(name) for name in ("title", "link", "description"))
-    assert channel.findtext("link") == META.html_url
-    itself = channel.find(f"{ATOM}link")
-    assert itself is not None
-    assert {name: itself.get(name) for name in ("href", "rel", "type")} == {
-        "href": RSS_META.self_url,
-        "rel": "self",
-        "type": "application/rss+xml",
-    }
-    assert {guid.get("isPermaLink") for guid in channel.findall("item/guid")} == {"false"}
-    assert channel.findtext("item/pubDate") == "Fri, 20 Nov 2026 14:05:09 +0000"
-    assert len(channel.findall(f"item/{CONTENT}encoded")) == 3
-    assert b"Clearview AI &#x26; others</title>" in document
+def test_an_entry_links_to_the_official_page_too() -> None:
+    root = etree.fromstring(write_feed(FeedFormat.ATOM, META, entries_of(EVENTS)))
+    via = root.findall(f"{ATOM}entry/{ATOM}link[@rel='via']")
+    assert [link.get("href") for link in via] == [each.record.url for each in EVENTS]
 
 
 def test_an_empty_feed_has_the_time_it_is_given() -> None:
-    assert b"<updated>2026-01-01T00:00:00+00:00</updated>" in write_atom(META, [])
-    assert b"<lastBuildDate>Thu, 01 Jan 2026 00:00:00 +0000<" in write_rss(META, [])
-    for document in (write_atom(META, []), write_rss(META, [])):
-        assert parsed(document).entries == []
+    assert b"<updated>2026-01-01T00:00:00+00:00</updated>" in write_feed(FeedFormat.ATOM, META, [])
+    assert b"<lastBuildDate>Thu, 01 Jan 2026 00:00:00 +0000<" in write_feed(FeedFormat.RSS, META, [])
 
 
-def test_a_feed_that_is_only_a_file_names_no_dead_link() -> None:
+@pytest.mark.parametrize("fmt", XML_FORMATS)
+def test_a_feed_without_a_site_has_no_dead_link(fmt: FeedFormat) -> None:
     nowhere = replace(META, self_url=None, html_url="https://www.usaspending.gov/")
-    for document in (write_atom(nowhere, told(EVENTS, None)), write_rss(nowhere, told(EVENTS, None))):
-        feed = parsed(document)
-        assert [entry.link for entry in feed.entries] == [EVENTS[at].record.url for at in (1, 2, 0)]
-        assert b"watch.example.org" not in document
+    document = write_feed(fmt, nowhere, entries_of(EVENTS, None))
+    assert [entry.link for entry in parsed(document).entries] == [each.record.url for each in EVENTS]
+    assert b"watch.example.org" not in document
 
 
 ANY_TEXT = st.text(st.characters(), max_size=60)  # every code point, lone surrogates too
 
 
-@pytest.mark.parametrize("write", [write_atom, write_rss])
+@pytest.mark.parametrize("fmt", XML_FORMATS)
 @given(text=ANY_TEXT)
 @example("<script>alert(1)</script> & ]]> <b>x</b> &amp; &lt;")
 @example("😀 \u202etxt.exe\u202c \x00\x08\x0b\x1f\x7f\x85 \ud800 \udfff \ufffe\uffff \U0001ffff")
 @example("--><![CDATA[ x ]]>&#0; %00 \u2028 \r\n\t")
 @example(" ")
-def test_hostile_text_arrives_whole_and_harmless(write: Any, text: str) -> None:
-    entry = told([hostile(text)])[0]
-    document = write(replace(META, title=text + "x", subtitle=text), [entry])
+def test_hostile_text_arrives_whole_and_harmless(fmt: FeedFormat, text: str) -> None:
+    (entry,) = entries_of([hostile(text)])
+    document = write_feed(fmt, replace(META, title=text + "x", subtitle=text), [entry])
     feed = parsed(document)
     root = etree.fromstring(document)
-    item = root.find(f"{ATOM}entry") if write is write_atom else root.find("channel/item")
+    item = root.find(f"{ATOM}entry") if fmt is FeedFormat.ATOM else root.find("channel/item")
     assert item is not None
-    title = item.findtext(f"{ATOM}title") if write is write_atom else item.findtext("title")
+    title = item.findtext(f"{ATOM}title") if fmt is FeedFormat.ATOM else item.findtext("title")
     assert title == entry.title
     assert one_line(text)[:50] in entry.title
-    content = item.findtext(f"{ATOM}content") if write is write_atom else item.findtext(f"{CONTENT}encoded")
+    content = item.findtext(f"{ATOM}content") if fmt is FeedFormat.ATOM else item.findtext(f"{CONTENT}encoded")
     assert content is not None
     fragment = etree.fromstring(f"<div>{content}</div>")  # well formed: nothing from outside opened a tag
     assert {str(element.tag) for element in fragment.iter()} <= {
@@ -175,14 +135,14 @@ def test_hostile_text_arrives_whole_and_harmless(write: Any, text: str) -> None:
     assert feed.entries[0].id == "tag:procurewatch,2026:award/hostile"
 
 
-@pytest.mark.parametrize("fmt", list(FeedFormat))
+@pytest.mark.parametrize("fmt", FeedFormat)
 def test_text_that_looks_like_markup_stays_in_its_entry(fmt: FeedFormat) -> None:
     texts = ("\n  <entry>\n", "</entry>\n", "</item>\n    <item>\n", "]]>", "  </channel>\n</rss>\n", '"},\n {"id": 1')
     events = [
         replace(it, id=f"{it.id}/{at}", record=replace(it.record, description=text, recipient_name=text))
         for at, (it, text) in enumerate(zip(EVENTS * 2, texts, strict=True))
     ]
-    document = whole(fmt, META, told(events))
+    document = write_feed(fmt, META, entries_of(events))
     if fmt is FeedFormat.JSON:
         assert sorted(item["id"] for item in json.loads(document)["items"]) == sorted(it.id for it in events)
     else:

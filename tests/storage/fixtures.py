@@ -8,7 +8,7 @@ from storage.search.search import count_records, find_records
 from tests.records import BABEL, CLEARVIEW, CLEARVIEW_FORENSIC, COURT_REPORTER, EQUIPMENT, LATER, match
 from tests.storage.tables import save
 
-ALL = ["70CMSD24P00000119", "70B04C24F00000218", "70B03C23F00001053", "70B06C22P00000094", "70CMSD21P00000127"]
+SAMPLE_PIIDS = ["70CMSD24P00000119", "70B04C24F00000218", "70B03C23F00001053", "70B06C22P00000094", "70CMSD21P00000127"]
 
 
 def fill(database: Database) -> None:

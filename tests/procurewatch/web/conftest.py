@@ -1,4 +1,4 @@
-"""A reading room over real awards, and a real browser to read it with."""
+"""The website with the demo's awards, and a real browser."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 
 @contextmanager
-def served(app_context: AppContext) -> Iterator[str]:
-    """Serve a desk on a free port of this machine; give the address."""
+def serve(app_context: AppContext) -> Iterator[str]:
+    """Serve the website on a free port; give its address."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         address = f"http://127.0.0.1:{listening.getsockname()[1]}"
         server = uvicorn.Server(uvicorn.Config(make_app(app_context, address), log_level="error", lifespan="off"))
@@ -65,11 +65,11 @@ def app_context(polled: Path, tmp_path: Path) -> Iterator[AppContext]:
     file = tmp_path / "procurewatch.sqlite3"
     shutil.copy(polled, file)
     with closing(open_database(f"sqlite:///{file}")) as database:
-        yield desk_of(database, tmp_path)
+        yield context_for(database, tmp_path)
 
 
-def desk_of(database: Database, folder: Path, **settings: Any) -> AppContext:
-    """Open a desk over a database, with a token to review with."""
+def context_for(database: Database, folder: Path, **settings: Any) -> AppContext:
+    """Return an application context for a database, with a token for reviewers."""
     given: dict[str, Any] = {"web_token": SecretStr(TOKEN), "requests_per_minute": 100_000, **settings}
     told = settings_for("http://127.0.0.1:9", folder, **given)
     return AppContext(settings=told, database=database, watchlist=few(), stop=threading.Event())
@@ -77,39 +77,39 @@ def desk_of(database: Database, folder: Path, **settings: Any) -> AppContext:
 
 @pytest.fixture
 def address(app_context: AppContext) -> Iterator[str]:
-    """Where the reading room is served."""
-    with served(app_context) as found:
+    """The address of a website that the test may change."""
+    with serve(app_context) as found:
         yield found
 
 
 @pytest.fixture(scope="session")
-def reading_address(polled: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Where a reading room is served that no test writes to."""
+def read_only_address(polled: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a website that no test changes."""
     folder = tmp_path_factory.mktemp("reading")
-    with closing(open_database(f"sqlite:///{polled}")) as database, served(desk_of(database, folder)) as found:
+    with closing(open_database(f"sqlite:///{polled}")) as database, serve(context_for(database, folder)) as found:
         yield found
 
 
 @pytest.fixture(scope="session")
-def reviewer_cookies(reading_address: str) -> list[Any]:
+def reviewer_cookies(read_only_address: str) -> list[Any]:
     """The cookies of who is signed in there, as a browser takes them."""
-    with Client(base_url=reading_address) as client:
+    with Client(base_url=read_only_address) as client:
         client.post("/review/sign-in", data={"name": "Ana", "token": TOKEN})
-        return [{"name": name, "value": value, "url": reading_address} for name, value in client.cookies.items()]
+        return [{"name": name, "value": value, "url": read_only_address} for name, value in client.cookies.items()]
 
 
 @pytest.fixture
 def client(address: str) -> Iterator[Client]:
-    """A plain client of the reading room."""
+    """A client of a website that the test may change."""
     with Client(base_url=address, follow_redirects=True, timeout=60) as opened:
         yield opened
 
 
 @pytest.fixture
 def made(database: Database, tmp_path: Path) -> Iterator[tuple[Client, Database]]:
-    """A client of a reading room over an empty database, of each kind, and that database."""
+    """A client of the website on an empty database of each kind, and that database."""
     with (
-        served(desk_of(database, tmp_path)) as found,
+        serve(context_for(database, tmp_path)) as found,
         Client(base_url=found, follow_redirects=True, timeout=60) as opened,
     ):
         yield opened, database
@@ -133,7 +133,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    """A fresh page, which holds the reading room to its word: no fault, and nothing asked from elsewhere."""
+    """A new page; the test fails if it has a script error, violates its policy or requests another site."""
     with closing(browser.new_context(viewport={"width": 1280, "height": 900})) as context:
         opened = context.new_page()
         faults: list[str] = []

@@ -1,4 +1,4 @@
-"""The reading room in a real Chromium."""
+"""The website in a real Chromium."""
 
 from __future__ import annotations
 
@@ -76,10 +76,10 @@ def test_a_search_and_an_event_can_be_cited(page: Page, address: str) -> None:
     expect(event.locator("details p")).to_contain_text("SHA-256 of the evidence")
 
 
-def test_on_a_phone_subscribing_is_a_link_away(page: Page, reading_address: str) -> None:
+def test_on_a_phone_subscribing_is_a_link_away(page: Page, read_only_address: str) -> None:
     page.set_viewport_size({"width": 375, "height": 800})
     for path in ("/sql/", "/search?q=cellebrite"):
-        page.goto(reading_address + path)
+        page.goto(read_only_address + path)
         navigation = page.get_by_role("navigation", name="Site").get_by_role("link")
         assert len({link.bounding_box()["y"] for link in navigation.all()}) == 1  # type: ignore[index]
     page.get_by_role("link", name="Subscribe to this search").click()
@@ -148,9 +148,9 @@ def test_asking_in_sql(page: Page, address: str) -> None:
 
 
 def test_a_table_of_sql_begins_on_the_first_screen_and_its_columns_are_explained_on_demand(
-    page: Page, reading_address: str
+    page: Page, read_only_address: str
 ) -> None:
-    page.goto(f"{reading_address}/sql/procurewatch/awards")
+    page.goto(f"{read_only_address}/sql/procurewatch/awards")
     expect(page.locator("table.rows-and-columns tbody tr").first).to_be_in_viewport()
     meaning = page.get_by_text("the procurement instrument identifier")
     expect(meaning).to_be_hidden()
@@ -233,20 +233,20 @@ def test_everything_works_without_javascript(plain: Page, address: str, app_cont
 
 @pytest.mark.parametrize("path", PAGES)
 def test_a_phone_needs_no_sideways_scrolling(
-    page: Page, reading_address: str, reviewer_cookies: list[Any], path: str
+    page: Page, read_only_address: str, reviewer_cookies: list[Any], path: str
 ) -> None:
     page.context.add_cookies(reviewer_cookies)
     page.set_viewport_size({"width": 375, "height": 800})
-    page.goto(reading_address + path)
+    page.goto(read_only_address + path)
     assert page.evaluate("document.documentElement.scrollWidth") == 375
 
 
 @pytest.mark.parametrize("path", PAGES)
 def test_axe_finds_no_serious_fault_in_light_and_dark(
-    page: Page, reading_address: str, reviewer_cookies: list[Any], path: str
+    page: Page, read_only_address: str, reviewer_cookies: list[Any], path: str
 ) -> None:
     page.context.add_cookies(reviewer_cookies)
-    page.goto(reading_address + path)
+    page.goto(read_only_address + path)
     for scheme in SCHEMES:
         page.emulate_media(color_scheme=scheme)
         found = Axe().run(page).response["violations"]

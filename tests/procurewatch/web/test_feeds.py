@@ -41,7 +41,7 @@ BASE = "http://127.0.0.1:{}"
 
 
 @contextmanager
-def served(database: Database, folder: Path, **settings: object) -> Iterator[httpx.Client]:
+def serve(database: Database, folder: Path, **settings: object) -> Iterator[httpx.Client]:
     """Serve a database over HTTP; give a client whose base is the site's own address."""
     app_context = AppContext(
         settings=Settings.model_validate({"data_dir": folder, "watchlist": [], **settings}),
@@ -113,7 +113,7 @@ TYPES = {"atom": "application/atom+xml", "rss": "application/rss+xml", "json": "
 
 def test_a_search_is_a_feed_in_every_format_and_all_tell_the_same(database: Database, tmp_path: Path) -> None:
     fill(database)
-    with served(database, tmp_path, websub_hub="https://hub.example.org/") as client:
+    with serve(database, tmp_path, websub_hub="https://hub.example.org/") as client:
         for question in (
             "",
             "?q=clearview",
@@ -153,7 +153,7 @@ def test_what_is_no_feed_is_refused_in_one_line(
     database: Database, tmp_path: Path, address: str, status: int, said: str
 ) -> None:
     fill(database)
-    with served(database, tmp_path) as client:
+    with serve(database, tmp_path) as client:
         answer = client.get(address)
         assert (answer.status_code, answer.text.count("\n")) == (status, 1)
         assert said in answer.text
@@ -164,7 +164,7 @@ def test_walking_back_gives_every_entry_once_and_an_archive_never_changes(
     database: Database, tmp_path: Path, fmt: str
 ) -> None:
     fill(database, actions=730)
-    with served(database, tmp_path) as client:
+    with serve(database, tmp_path) as client:
 
         def walk(start: str) -> dict[str, bytes]:
             documents: dict[str, bytes] = {}
@@ -209,7 +209,7 @@ def forward(client: httpx.Client, address: str) -> list[str]:
 
 def test_who_has_it_gets_304_head_has_no_body_and_gzip_is_ready(database: Database, tmp_path: Path) -> None:
     fill(database)
-    with served(database, tmp_path) as client:
+    with serve(database, tmp_path) as client:
         plain = client.get("/search.atom", headers={"Accept-Encoding": "identity"})
         assert "content-encoding" not in plain.headers
         with client.stream("GET", "/search.atom", headers={"Accept-Encoding": "gzip"}) as answer:
@@ -231,7 +231,7 @@ def test_who_has_it_gets_304_head_has_no_body_and_gzip_is_ready(database: Databa
 
 def test_a_change_elsewhere_leaves_a_feed_as_it_was(database: Database, tmp_path: Path) -> None:
     fill(database)
-    with served(database, tmp_path) as client:
+    with serve(database, tmp_path) as client:
         before = client.get("/vendor/babel-street.json")
         more = acted(CLEARVIEW, "P00099", "2025-09-12", "1.00")
         save(database, more, match(more), now=NOW)
@@ -251,7 +251,7 @@ def test_many_readers_at_once_cost_one_building(
         return write_feed(fmt, *given)
 
     monkeypatch.setattr(web_feeds, "write_feed", write)
-    with served(database, tmp_path) as client, ThreadPoolExecutor(16) as readers:
+    with serve(database, tmp_path) as client, ThreadPoolExecutor(16) as readers:
         bodies = {answer.content for answer in readers.map(lambda _: client.get("/search.rss"), range(32))}
         assert (len(bodies), len(built)) == (1, 1)
         assert client.get("/search.rss", headers={"If-None-Match": "*"}).status_code == 304
@@ -260,7 +260,7 @@ def test_many_readers_at_once_cost_one_building(
 
 def test_the_list_of_feeds_and_the_index_name_all_formats(database: Database, tmp_path: Path) -> None:
     fill(database)
-    with served(database, tmp_path) as client:
+    with serve(database, tmp_path) as client:
         page = client.get("/").text
         for kind in TYPES.values():
             assert f'type="{kind}"' in page

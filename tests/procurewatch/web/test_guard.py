@@ -18,7 +18,7 @@ from procurewatch.web.security.guard import MAX_BODY_BYTES
 from storage.database import open_database
 from storage.reading.records import review_queue
 from storage.writing.reviews import all_verdicts
-from tests.procurewatch.web.conftest import desk_of, served
+from tests.procurewatch.web.conftest import context_for, serve
 from tests.procurewatch.web.fixtures import CLEARVIEW, csrf, sign_in
 
 PATHS = ("/", "/search", CLEARVIEW, "/vendor/cellebrite.html", "/review", "/nothing", "/style.css", "/all.atom")
@@ -89,8 +89,8 @@ def test_a_body_too_large_or_of_unknown_length_is_not_read(client: Client) -> No
 
 def test_requests_are_counted_by_client(polled: Path, tmp_path: Path) -> None:
     with closing(open_database(f"sqlite:///{polled}")) as database:
-        app_context = desk_of(database, tmp_path, requests_per_minute=5)
-        with served(app_context) as address, Client(base_url=address) as client:
+        app_context = context_for(database, tmp_path, requests_per_minute=5)
+        with serve(app_context) as address, Client(base_url=address) as client:
             by = [client.get("/style.css", headers={"X-Forwarded-For": "9.9.9.9, 203.0.113.1"}) for _ in range(12)]
             assert [answer.status_code for answer in by[:5]] == [200] * 5
             assert by[-1].status_code == 429
@@ -104,7 +104,7 @@ def statuses(polled: Path, folder: Path, told: list[list[tuple[str, str]]], *, a
     """Return how requests with these headers are answered where each client may ask so many in a minute."""
     with (
         closing(open_database(f"sqlite:///{polled}")) as database,
-        served(desk_of(database, folder, requests_per_minute=a_minute)) as address,
+        serve(context_for(database, folder, requests_per_minute=a_minute)) as address,
         Client(base_url=address) as client,
     ):
         return [client.get("/style.css", headers=headers).status_code for headers in told]
@@ -209,8 +209,8 @@ def test_signing_out_ends_it(client: Client) -> None:
 
 def test_a_trusted_proxy_names_who_reviews_and_nobody_else_can(app_context: AppContext, tmp_path: Path) -> None:
     form, header = waiting(app_context), {"X-User": "ada@example.org"}
-    trusting = desk_of(app_context.database, tmp_path, web_token=None, web_user_header="X-User")
-    with served(trusting) as address, Client(base_url=address, follow_redirects=True) as client:
+    trusting = context_for(app_context.database, tmp_path, web_token=None, web_user_header="X-User")
+    with serve(trusting) as address, Client(base_url=address, follow_redirects=True) as client:
         assert client.get("/review").status_code == 403
         word = csrf(client.get("/review", headers=header).text)
         assert client.post("/review/decide", data=form, headers=header).status_code == 403
@@ -218,13 +218,16 @@ def test_a_trusted_proxy_names_who_reviews_and_nobody_else_can(app_context: AppC
         assert client.post("/review/decide", data={**form, "csrf": word}, headers=header).status_code == 200
     with app_context.database.reading() as session:
         assert [verdict.decided_by for verdict in all_verdicts(session)] == ["ada@example.org"]
-    wary = desk_of(app_context.database, tmp_path, web_user_header="X-User", trusted_proxies=["192.0.2.1"])
-    with served(wary) as address, Client(base_url=address) as client:
+    wary = context_for(app_context.database, tmp_path, web_user_header="X-User", trusted_proxies=["192.0.2.1"])
+    with serve(wary) as address, Client(base_url=address) as client:
         assert "Sign in" in client.get("/review", headers=header).text
 
 
 def test_without_a_token_nobody_can_sign_in(app_context: AppContext, tmp_path: Path) -> None:
-    with served(desk_of(app_context.database, tmp_path, web_token=None)) as address, Client(base_url=address) as client:
+    with (
+        serve(context_for(app_context.database, tmp_path, web_token=None)) as address,
+        Client(base_url=address) as client,
+    ):
         assert client.get("/review").status_code == 403
         answer = client.post("/review/sign-in", data={"token": "", "name": "x"})
         assert (answer.status_code, answer.text.count("\n")) == (403, 1)

@@ -38,14 +38,14 @@ from tests.storage.tables import no, save, told_ids
 
 
 @pytest.fixture
-def stocked(database: Database) -> Database:
+def sample_copy(database: Database) -> Database:
     """Give a database with these awards."""
     fill(database)
     return database
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def shelf(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+def sample(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     """Give a database with these awards that no test changes, of each kind."""
     with ExitStack() as stack:
         url = f"sqlite:///{tmp_path_factory.mktemp('shelf') / 'procurewatch.sqlite3'}"
@@ -68,22 +68,22 @@ def shelf(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         f"usaspending.gov/award/{BABEL.key}/",
     ],
 )
-def test_an_award_is_found_by_whatever_names_it(shelf: Database, identifier: str) -> None:
-    with shelf.reading() as session:
+def test_an_award_is_found_by_whatever_names_it(sample: Database, identifier: str) -> None:
+    with sample.reading() as session:
         assert [award.key for award in find_by_identifier(session, identifier)] == [BABEL.key]
 
 
-def test_a_piid_may_name_several_awards_and_a_part_of_it_none(stocked: Database) -> None:
+def test_a_piid_may_name_several_awards_and_a_part_of_it_none(sample_copy: Database) -> None:
     twin = replace(CLEARVIEW, key="CONT_AWD_70CMSD21P00000127_9700_-NONE-_-NONE-", actions=(), documents=())
-    save(stocked, twin)
-    with stocked.reading() as session:
+    save(sample_copy, twin)
+    with sample_copy.reading() as session:
         assert [award.key for award in find_by_identifier(session, CLEARVIEW.piid)] == [CLEARVIEW.key, twin.key]
         for identifier in ("70CMSD21P", "", "/", "%", "https://www.usaspending.gov/award/"):
             assert find_by_identifier(session, identifier) == []
 
 
-def test_an_award_comes_with_its_matches_the_best_first(shelf: Database) -> None:
-    with shelf.reading() as session:
+def test_an_award_comes_with_its_matches_the_best_first(sample: Database) -> None:
+    with sample.reading() as session:
         (award,) = records_by_key(session, ["nobody", BABEL.key])
         assert [(m.vendor_id, m.band, m.score) for m in award.matches] == [
             ("panamerica", "review", 0.97),
@@ -124,26 +124,26 @@ def test_feeds_carry_the_newest_seen_first_then_the_newest_signed_then_by_id(dat
         assert told(database, limit=limit) == expected[:limit]
 
 
-def test_feeds_are_narrowed_by_published_vendor_category_and_agency(shelf: Database) -> None:
+def test_feeds_are_narrowed_by_published_vendor_category_and_agency(sample: Database) -> None:
     clearview = [(CLEARVIEW_FORENSIC.piid, date(2024, 9, 3)), (CLEARVIEW.piid, date(2021, 9, 3))]
     babel = [(BABEL.piid, date(2023, 9, 25))]
-    assert told(shelf, vendor="clearview-ai") == told(shelf, category="face-recognition") == clearview
-    assert told(shelf, agency="7012") == clearview
-    assert told(shelf, vendor="babel-street") == told(shelf, agency="7014") == babel
-    assert told(shelf, vendor="panamerica") == told(shelf, category="resellers") == []
-    assert told(shelf, vendor="babel-street", agency="7012") == told(shelf, agency="9999") == []
+    assert told(sample, vendor="clearview-ai") == told(sample, category="face-recognition") == clearview
+    assert told(sample, agency="7012") == clearview
+    assert told(sample, vendor="babel-street") == told(sample, agency="7014") == babel
+    assert told(sample, vendor="panamerica") == told(sample, category="resellers") == []
+    assert told(sample, vendor="babel-street", agency="7012") == told(sample, agency="9999") == []
 
 
-def test_feeds_do_not_carry_what_is_untold(stocked: Database) -> None:
-    before = told(stocked)
+def test_feeds_do_not_carry_what_is_untold(sample_copy: Database) -> None:
+    before = told(sample_copy)
     more = acted(CLEARVIEW, "P00006", "2025-09-12", "1.00")
-    save(stocked, more, match(more), now=LATER_STILL, tell=no)
-    assert told(stocked) == before
-    assert len(told_ids(stocked)) == 3
+    save(sample_copy, more, match(more), now=LATER_STILL, tell=no)
+    assert told(sample_copy) == before
+    assert len(told_ids(sample_copy)) == 3
 
 
-def test_what_is_published_is_known(shelf: Database) -> None:
-    with shelf.reading() as session:
+def test_what_is_published_is_known(sample: Database) -> None:
+    with sample.reading() as session:
         assert known_vendors(session) == [
             ("babel-street", "Babel Street", "social-media"),
             ("clearview-ai", "Clearview AI", "face-recognition"),
@@ -176,8 +176,8 @@ def test_the_state_of_what_is_published_moves_only_with_it(database: Database) -
     assert after[1] > before[1]
 
 
-def test_a_view_cannot_be_changed(shelf: Database) -> None:
-    with shelf.reading() as session:
+def test_a_view_cannot_be_changed(sample: Database) -> None:
+    with sample.reading() as session:
         (award,) = find_by_identifier(session, BABEL.key)
     assert isinstance(award, StoredRecord)
     with pytest.raises(AttributeError):

@@ -50,7 +50,7 @@ from tests.records import (
     acted,
     match,
 )
-from tests.storage.fixtures import ALL, fill, found
+from tests.storage.fixtures import SAMPLE_PIIDS, fill, found
 from tests.storage.tables import dump, empty, save, yes
 
 HOSTILE = [
@@ -62,7 +62,7 @@ HOSTILE = [
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def shelf(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+def sample(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     """Give a database with a few awards that no test changes, of each kind."""
     with ExitStack() as stack:
         url = f"sqlite:///{tmp_path_factory.mktemp('shelf') / 'procurewatch.sqlite3'}"
@@ -74,106 +74,112 @@ def shelf(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 @pytest.fixture
-def stocked(database: Database) -> Database:
+def sample_copy(database: Database) -> Database:
     fill(database)
     return database
 
 
-def test_everything_is_found_newest_signed_first(shelf: Database) -> None:
-    assert found(shelf) == ALL
-    assert found(shelf, band="") == found(shelf, band="published") == [ALL[0], ALL[2], ALL[4]]
-    assert found(shelf, limit=2) == ALL[:2]
-    assert found(shelf, limit=0) == []
+def test_everything_is_found_newest_signed_first(sample: Database) -> None:
+    assert found(sample) == SAMPLE_PIIDS
+    assert (
+        found(sample, band="") == found(sample, band="published") == [SAMPLE_PIIDS[0], SAMPLE_PIIDS[2], SAMPLE_PIIDS[4]]
+    )
+    assert found(sample, limit=2) == SAMPLE_PIIDS[:2]
+    assert found(sample, limit=0) == []
 
 
 @pytest.mark.parametrize(
     ("asked", "expected"),
     [
-        ("clearview", [ALL[0], ALL[4]]),
-        ("CLEARVIEW facial", [ALL[4]]),
-        ("facial clearview", [ALL[4]]),
-        ('"ClearView ai, INC."', [ALL[0], ALL[4]]),
+        ("clearview", [SAMPLE_PIIDS[0], SAMPLE_PIIDS[4]]),
+        ("CLEARVIEW facial", [SAMPLE_PIIDS[4]]),
+        ("facial clearview", [SAMPLE_PIIDS[4]]),
+        ('"ClearView ai, INC."', [SAMPLE_PIIDS[0], SAMPLE_PIIDS[4]]),
         ('"facial clearview"', []),
-        ('"facial recognition"', [ALL[4]]),
-        ("babel panamerica", [ALL[2]]),
-        ("champlain", [ALL[1]]),
-        ('"government\'s convenience"', [ALL[3]]),
-        ("government's", [ALL[3]]),
+        ('"facial recognition"', [SAMPLE_PIIDS[4]]),
+        ("babel panamerica", [SAMPLE_PIIDS[2]]),
+        ("champlain", [SAMPLE_PIIDS[1]]),
+        ('"government\'s convenience"', [SAMPLE_PIIDS[3]]),
+        ("government's", [SAMPLE_PIIDS[3]]),
         ("governments", []),
-        ("CBP/NTC", [ALL[2]]),
+        ("CBP/NTC", [SAMPLE_PIIDS[2]]),
         ("clear", []),
-        ("clear*", [ALL[0], ALL[4]]),
-        ("70b06c22*", [ALL[3]]),
-        ("70-B06C-22-P-00000094", [ALL[3]]),
+        ("clear*", [SAMPLE_PIIDS[0], SAMPLE_PIIDS[4]]),
+        ("70b06c22*", [SAMPLE_PIIDS[3]]),
+        ("70-B06C-22-P-00000094", [SAMPLE_PIIDS[3]]),
         ("babel clearview", []),
         ("babel -panamerica", []),
-        ("-clearview", [ALL[1], ALL[2], ALL[3]]),
-        ('software -"babel street"', [ALL[0]]),
+        ("-clearview", [SAMPLE_PIIDS[1], SAMPLE_PIIDS[2], SAMPLE_PIIDS[3]]),
+        ('software -"babel street"', [SAMPLE_PIIDS[0]]),
         ('"inc equipment"', []),  # no phrase reaches from the recipient into the description
         ("customs", []),  # agencies have a parameter of their own
         ("clárevïew clearview", []),
-        ("\uff43\uff4c\uff45\uff41\uff52\uff56\uff49\uff45\uff57", [ALL[0], ALL[4]]),
-        ("cléarview", [ALL[0], ALL[4]]),
+        ("\uff43\uff4c\uff45\uff41\uff52\uff56\uff49\uff45\uff57", [SAMPLE_PIIDS[0], SAMPLE_PIIDS[4]]),
+        ("cléarview", [SAMPLE_PIIDS[0], SAMPLE_PIIDS[4]]),
     ],
 )
-def test_words_and_phrases(shelf: Database, asked: str, expected: list[str]) -> None:
-    assert found(shelf, q=asked) == expected
+def test_words_and_phrases(sample: Database, asked: str, expected: list[str]) -> None:
+    assert found(sample, q=asked) == expected
 
 
 @pytest.mark.parametrize(
     ("asked", "expected"),
     [
-        ({"vendor": "babel-street"}, [ALL[2]]),
+        ({"vendor": "babel-street"}, [SAMPLE_PIIDS[2]]),
         ({"vendor": "panamerica", "band": "published"}, []),
-        ({"vendor": "panamerica", "band": "review"}, [ALL[2]]),
-        ({"vendor": "panamerica", "band": "any"}, [ALL[2]]),
-        ({"category": "face-recognition"}, [ALL[0], ALL[4]]),
+        ({"vendor": "panamerica", "band": "review"}, [SAMPLE_PIIDS[2]]),
+        ({"vendor": "panamerica", "band": "any"}, [SAMPLE_PIIDS[2]]),
+        ({"category": "face-recognition"}, [SAMPLE_PIIDS[0], SAMPLE_PIIDS[4]]),
         ({"vendor": "clearview-ai", "category": "social-media"}, []),
-        ({"agency": "7012"}, [ALL[0], ALL[4]]),
-        ({"agency": "070"}, ALL),
-        ({"agency": "7000"}, ALL),  # the same department, as FPDS writes it
-        ({"agency": "immigration"}, [ALL[0], ALL[4]]),
-        ({"agency": "u.s. customs"}, [ALL[1], ALL[2], ALL[3]]),
-        ({"agency": "homeland security"}, ALL),
+        ({"agency": "7012"}, [SAMPLE_PIIDS[0], SAMPLE_PIIDS[4]]),
+        ({"agency": "070"}, SAMPLE_PIIDS),
+        ({"agency": "7000"}, SAMPLE_PIIDS),  # the same department, as FPDS writes it
+        ({"agency": "immigration"}, [SAMPLE_PIIDS[0], SAMPLE_PIIDS[4]]),
+        ({"agency": "u.s. customs"}, [SAMPLE_PIIDS[1], SAMPLE_PIIDS[2], SAMPLE_PIIDS[3]]),
+        ({"agency": "homeland security"}, SAMPLE_PIIDS),
         ({"agency": "ice"}, []),
         ({"agency": "70"}, []),
-        ({"since": "2024-09-03"}, [ALL[0]]),
-        ({"since": "2024-06-27"}, [ALL[0], ALL[1]]),
-        ({"since": "2023-09-12"}, [ALL[0], ALL[1], ALL[2], ALL[4]]),
+        ({"since": "2024-09-03"}, [SAMPLE_PIIDS[0]]),
+        ({"since": "2024-06-27"}, [SAMPLE_PIIDS[0], SAMPLE_PIIDS[1]]),
+        ({"since": "2023-09-12"}, [SAMPLE_PIIDS[0], SAMPLE_PIIDS[1], SAMPLE_PIIDS[2], SAMPLE_PIIDS[4]]),
         ({"since": "2024-09-04"}, []),
-        ({"until": "2021-09-03"}, [ALL[4]]),
+        ({"until": "2021-09-03"}, [SAMPLE_PIIDS[4]]),
         ({"until": "2021-09-02"}, []),
-        ({"since": "2022-05-01", "until": "2022-06-29"}, [ALL[3], ALL[4]]),
-        ({"seen_since": "2026-11-21"}, [ALL[0], ALL[2]]),
-        ({"seen_until": "2026-11-20"}, [ALL[1], ALL[3], ALL[4]]),
-        ({"min_amount": "2287500"}, [ALL[2], ALL[4]]),
-        ({"min_amount": "2287500.01"}, [ALL[2]]),
-        ({"min_amount": "0.01"}, [piid for piid in ALL if piid != ALL[3]]),
-        ({"max_amount": "0"}, [ALL[3]]),
-        ({"reseller": "yes"}, [ALL[2]]),
-        ({"reseller": "no", "band": "published"}, [ALL[0], ALL[4]]),
-        ({"reseller": "Panamerica"}, [ALL[2]]),
+        ({"since": "2022-05-01", "until": "2022-06-29"}, [SAMPLE_PIIDS[3], SAMPLE_PIIDS[4]]),
+        ({"seen_since": "2026-11-21"}, [SAMPLE_PIIDS[0], SAMPLE_PIIDS[2]]),
+        ({"seen_until": "2026-11-20"}, [SAMPLE_PIIDS[1], SAMPLE_PIIDS[3], SAMPLE_PIIDS[4]]),
+        ({"min_amount": "2287500"}, [SAMPLE_PIIDS[2], SAMPLE_PIIDS[4]]),
+        ({"min_amount": "2287500.01"}, [SAMPLE_PIIDS[2]]),
+        ({"min_amount": "0.01"}, [piid for piid in SAMPLE_PIIDS if piid != SAMPLE_PIIDS[3]]),
+        ({"max_amount": "0"}, [SAMPLE_PIIDS[3]]),
+        ({"reseller": "yes"}, [SAMPLE_PIIDS[2]]),
+        ({"reseller": "no", "band": "published"}, [SAMPLE_PIIDS[0], SAMPLE_PIIDS[4]]),
+        ({"reseller": "Panamerica"}, [SAMPLE_PIIDS[2]]),
         ({"reseller": "clearview"}, []),
-        ({"kind": "award"}, ALL),
+        ({"kind": "award"}, SAMPLE_PIIDS),
         ({"kind": "publication"}, []),
-        ({"event": "new-award"}, [ALL[0], ALL[2], ALL[4]]),
+        ({"event": "new-award"}, [SAMPLE_PIIDS[0], SAMPLE_PIIDS[2], SAMPLE_PIIDS[4]]),
         ({"event": "terminated"}, []),
-        ({"source": "usaspending"}, ALL),
+        ({"source": "usaspending"}, SAMPLE_PIIDS),
         ({"source": "fpds"}, []),
-        ({"verdict": "unreviewed", "band": "any"}, [ALL[0], ALL[2], ALL[4]]),
-        ({"q": "clearview", "agency": "7012", "since": "2024-01-01"}, [ALL[0]]),
+        ({"verdict": "unreviewed", "band": "any"}, [SAMPLE_PIIDS[0], SAMPLE_PIIDS[2], SAMPLE_PIIDS[4]]),
+        ({"q": "clearview", "agency": "7012", "since": "2024-01-01"}, [SAMPLE_PIIDS[0]]),
     ],
 )
-def test_each_part_narrows_a_query(shelf: Database, asked: dict[str, Any], expected: list[str]) -> None:
-    assert found(shelf, **asked) == expected
+def test_each_part_narrows_a_query(sample: Database, asked: dict[str, Any], expected: list[str]) -> None:
+    assert found(sample, **asked) == expected
 
 
-def test_any_of_several_values_will_do(shelf: Database) -> None:
+def test_any_of_several_values_will_do(sample: Database) -> None:
     query = read_query(
         [("vendor", "babel-street"), ("vendor", "clearview-ai"), ("agency", "7012"), ("agency", "u.s. customs")]
     )
-    with shelf.reading() as session:
-        assert [record.piid for record in find_records(session, query)] == [ALL[0], ALL[2], ALL[4]]
+    with sample.reading() as session:
+        assert [record.piid for record in find_records(session, query)] == [
+            SAMPLE_PIIDS[0],
+            SAMPLE_PIIDS[2],
+            SAMPLE_PIIDS[4],
+        ]
         assert count_records(session, query) == 3
 
 
@@ -187,7 +193,7 @@ def answers(database: Database, query: Query) -> tuple[object, ...]:
         return records, sorted(told), str(counted)
 
 
-def test_all_parts_at_once_with_many_values_can_be_asked(shelf: Database) -> None:
+def test_all_parts_at_once_with_many_values_can_be_asked(sample: Database) -> None:
     several = {
         "vendor": ("clearview-ai", "babel-street"),
         "category": ("face-recognition", "social-media"),
@@ -204,14 +210,14 @@ def test_all_parts_at_once_with_many_values_can_be_asked(shelf: Database) -> Non
     single |= {"seen_until": "2027-01-01", "min_amount": "1", "max_amount": "2", "reseller": "yes"}
     pairs = [*single.items(), *((name, value) for name, values in several.items() for value in values)]
     for more in ([], [("verdict", "confirmed")], [("band", "review")]):
-        assert answers(shelf, read_query([*pairs, *more]))[0] == []
+        assert answers(sample, read_query([*pairs, *more]))[0] == []
         for name, values in several.items():
-            answers(shelf, read_query([*more, *((name, value) for value in values)]))
+            answers(sample, read_query([*more, *((name, value) for value in values)]))
 
 
 @pytest.mark.parametrize("asked", HOSTILE)
-def test_hostile_words_find_something_or_nothing_or_get_one_line(shelf: Database, asked: str) -> None:
-    before = dump(shelf)
+def test_hostile_words_find_something_or_nothing_or_get_one_line(sample: Database, asked: str) -> None:
+    before = dump(sample)
     for name in ("q", "agency", "office", "reseller", "vendor", "psc"):
         try:
             query = read_query({name: asked})
@@ -219,17 +225,17 @@ def test_hostile_words_find_something_or_nothing_or_get_one_line(shelf: Database
             assert len(str(error).splitlines()) == 1
             assert str(error).isascii()
             continue
-        with shelf.reading() as session:
+        with sample.reading() as session:
             list(find_records(session, query))
             find_events(session, query, 10)
-    assert dump(shelf) == before
+    assert dump(sample) == before
 
 
 @pytest.mark.parametrize(
     "cursor", ["x", "-1", "9" * 30, "²", "~~", "2024-01-01~x~y", "0001-01-01T00:00:00~0001-01-01~\x00"]
 )
-def test_a_place_that_is_none_gets_one_line(shelf: Database, cursor: str) -> None:
-    with shelf.reading() as session:
+def test_a_place_that_is_none_gets_one_line(sample: Database, cursor: str) -> None:
+    with sample.reading() as session:
         with pytest.raises(InvalidQuery, match="cannot be read"):
             list(find_records(session, Query(), after=cursor))
         if not cursor.endswith("\x00"):
@@ -237,15 +243,15 @@ def test_a_place_that_is_none_gets_one_line(shelf: Database, cursor: str) -> Non
                 find_events(session, Query(), 10, before=cursor)
 
 
-def test_pages_of_records_and_of_events_are_the_whole(shelf: Database) -> None:
+def test_pages_of_records_and_of_events_are_the_whole(sample: Database) -> None:
     query = read_query({"band": "all"})
-    with shelf.reading() as session:
+    with sample.reading() as session:
         for size in (1, 2, 3):
             piids, cursor = [], ""
             while page := list(find_records(session, query, size, cursor)):
                 piids += [record.piid for record in page]
                 cursor = record_cursor(page[-1])
-            assert piids == ALL
+            assert piids == SAMPLE_PIIDS
             events, before = [], ""
             while told := find_events(session, query, size, before):
                 events += [event.id for event in told]
@@ -264,47 +270,47 @@ def test_more_records_than_one_question_holds(database: Database) -> None:
     assert found(database, limit=700) == piids[:700]
 
 
-def test_an_award_without_date_or_amount_comes_last_and_has_no_least_amount(stocked: Database) -> None:
-    save(stocked, replace(CLEARVIEW, key="ODD", piid="ODD", signed=None, obligated=None, actions=(), documents=()))
-    assert found(stocked) == [*ALL, "ODD"]
-    assert "ODD" not in found(stocked, min_amount="0")
-    assert "ODD" not in found(stocked, since="1900-01-01")
-    assert "ODD" not in found(stocked, until="2900-01-01")
+def test_an_award_without_date_or_amount_comes_last_and_has_no_least_amount(sample_copy: Database) -> None:
+    save(sample_copy, replace(CLEARVIEW, key="ODD", piid="ODD", signed=None, obligated=None, actions=(), documents=()))
+    assert found(sample_copy) == [*SAMPLE_PIIDS, "ODD"]
+    assert "ODD" not in found(sample_copy, min_amount="0")
+    assert "ODD" not in found(sample_copy, since="1900-01-01")
+    assert "ODD" not in found(sample_copy, until="2900-01-01")
 
 
-def test_a_publication_is_found_by_its_title_and_by_what_it_states(stocked: Database) -> None:
+def test_a_publication_is_found_by_its_title_and_by_what_it_states(sample_copy: Database) -> None:
     notice = Publication(
         key="SAM_1", source="sam", kind=PublicationKind.NOTICE, type_text="Sources Sought", title="Phone Unlocking Kits",  # noqa: E501
         description="", recipient=Recipient(name=""), awarding=Agency(office="Field Office Łódź"),
         published=date(2024, 7, 1), url="", amounts=(Amount(meaning=AmountMeaning.ANNOUNCED, dollars=Decimal(5_000_000)),),  # noqa: E501
     )  # fmt: skip
-    with stocked.writing() as session:
+    with sample_copy.writing() as session:
         save_publication(session, notice, [match(replace(CLEARVIEW, key="SAM_1"))], LATER, yes)
-    assert found(stocked, q="unlocking", kind="notice", source="sam", office="field office", min_amount="5000000") == [
-        ""
-    ]
-    assert found(stocked)[1] == "", "in its place by the day it was published"
-    with stocked.reading() as session:
+    assert found(
+        sample_copy, q="unlocking", kind="notice", source="sam", office="field office", min_amount="5000000"
+    ) == [""]
+    assert found(sample_copy)[1] == "", "in its place by the day it was published"
+    with sample_copy.reading() as session:
         assert [event.kind.value for event in find_events(session, read_query({"q": "unlocking"}), 5)] == ["new-notice"]
 
 
-def test_what_changes_is_found_anew_and_no_longer_by_what_it_was(stocked: Database) -> None:
+def test_what_changes_is_found_anew_and_no_longer_by_what_it_was(sample_copy: Database) -> None:
     save(
-        stocked,
+        sample_copy,
         replace(
             COURT_REPORTER, description="STENOGRAPHY", recipient=Recipient(name="Veritext", parent_name="Holding X")
         ),
     )
-    assert found(stocked, q="huseby") == []
-    assert found(stocked, q="stenography veritext") == found(stocked, q='"holding x"') == [ALL[3]]
+    assert found(sample_copy, q="huseby") == []
+    assert found(sample_copy, q="stenography veritext") == found(sample_copy, q='"holding x"') == [SAMPLE_PIIDS[3]]
     more = acted(COURT_REPORTER, "P00009", "2025-01-02", "1.00", description="DRONES")
-    save(stocked, more)
-    assert found(stocked, q="drones") == found(stocked, since="2025-01-01") == [ALL[3]]
+    save(sample_copy, more)
+    assert found(sample_copy, q="drones") == found(sample_copy, since="2025-01-01") == [SAMPLE_PIIDS[3]]
 
 
-def test_a_verdict_is_asked_for_and_changes_what_is_found(stocked: Database) -> None:
+def test_a_verdict_is_asked_for_and_changes_what_is_found(sample_copy: Database) -> None:
     def say(decision: Decision, vendor: str, subject: str) -> None:
-        with stocked.writing() as session:
+        with sample_copy.writing() as session:
             decide(
                 session,
                 Verdict(
@@ -312,40 +318,40 @@ def test_a_verdict_is_asked_for_and_changes_what_is_found(stocked: Database) -> 
                 ),
             )
 
-    assert found(stocked, q='"panamerica computers"', vendor="panamerica", band="published") == []
+    assert found(sample_copy, q='"panamerica computers"', vendor="panamerica", band="published") == []
     say(Decision.CONFIRMED, "panamerica", record_subject(BABEL.key))
-    assert found(stocked, vendor="panamerica", band="published") == [ALL[2]]
-    assert found(stocked, verdict="confirmed", band="any") == [ALL[2]]
+    assert found(sample_copy, vendor="panamerica", band="published") == [SAMPLE_PIIDS[2]]
+    assert found(sample_copy, verdict="confirmed", band="any") == [SAMPLE_PIIDS[2]]
     say(Decision.NEVER, "clearview-ai", recipient_subjects(CLEARVIEW.recipient.name, "")[0])
-    assert found(stocked, verdict="never", band="any") == [ALL[0], ALL[4]]
-    assert found(stocked, vendor="clearview-ai", band="published") == []
-    assert found(stocked, vendor="clearview-ai", band="rejected") == [ALL[0], ALL[4]]
-    with stocked.reading() as session:
+    assert found(sample_copy, verdict="never", band="any") == [SAMPLE_PIIDS[0], SAMPLE_PIIDS[4]]
+    assert found(sample_copy, vendor="clearview-ai", band="published") == []
+    assert found(sample_copy, vendor="clearview-ai", band="rejected") == [SAMPLE_PIIDS[0], SAMPLE_PIIDS[4]]
+    with sample_copy.reading() as session:
         told = find_events(session, read_query({"vendor": "clearview-ai"}), 10)
         assert {event.kind.value for event in told} == {"withdrawn"}, "who was told of it hears that it is taken back"
         _, counted = count_by_facets(session, Query())
         assert [each.value for each in counted["vendor"]] == ["babel-street", "panamerica"]
 
 
-def test_a_feed_is_narrowed_by_its_events(shelf: Database) -> None:
+def test_a_feed_is_narrowed_by_its_events(sample: Database) -> None:
     def piids(**asked: str) -> list[str]:
-        with shelf.reading() as session:
+        with sample.reading() as session:
             return [event.record.piid for event in find_events(session, read_query(asked), 100)]
 
-    assert piids() == [ALL[0], ALL[2], ALL[4]]
-    assert piids(event="new-award", q="clearview") == [ALL[0], ALL[4]]
+    assert piids() == [SAMPLE_PIIDS[0], SAMPLE_PIIDS[2], SAMPLE_PIIDS[4]]
+    assert piids(event="new-award", q="clearview") == [SAMPLE_PIIDS[0], SAMPLE_PIIDS[4]]
     assert piids(event="modified") == piids(band="review", vendor="babel-street") == []
-    assert piids(since="2023-01-01") == [ALL[0], ALL[2]]
-    assert piids(until="2023-01-01") == [ALL[4]]
-    assert piids(seen_since="2026-11-21") == [ALL[0], ALL[2]]
-    with shelf.reading() as session:
+    assert piids(since="2023-01-01") == [SAMPLE_PIIDS[0], SAMPLE_PIIDS[2]]
+    assert piids(until="2023-01-01") == [SAMPLE_PIIDS[4]]
+    assert piids(seen_since="2026-11-21") == [SAMPLE_PIIDS[0], SAMPLE_PIIDS[2]]
+    with sample.reading() as session:
         assert count_events_since(session, Query(), date(2026, 11, 21), 1000) == 2
         assert count_events_since(session, Query(), date(2026, 11, 22), 1000) == 0
         assert count_events_since(session, read_query({"vendor": "clearview-ai"}), date(2020, 1, 1), 1000) == 2
 
 
-def test_facets_are_counted(shelf: Database) -> None:
-    with shelf.reading() as session:
+def test_facets_are_counted(sample: Database) -> None:
+    with sample.reading() as session:
         total, found = count_by_facets(session, Query())
         assert total == count_records(session, Query()) == 3
         assert found["vendor"] == [
@@ -382,17 +388,17 @@ def fill_with_competition(database: Database) -> None:
 @pytest.mark.parametrize(
     ("asked", "expected"),
     [
-        ({"competition": "not-competed"}, [ALL[2], ALL[4]]),
-        ({"competition": "Competed"}, [ALL[1]]),
-        ({"competition": "unknown"}, [ALL[3]]),
-        ({"competition": "not-competed", "q": "clearview"}, [ALL[4]]),
-        ({"set_aside": "8an"}, [ALL[4]]),
-        ({"set_aside": "sole source"}, [ALL[4]]),
+        ({"competition": "not-competed"}, [SAMPLE_PIIDS[2], SAMPLE_PIIDS[4]]),
+        ({"competition": "Competed"}, [SAMPLE_PIIDS[1]]),
+        ({"competition": "unknown"}, [SAMPLE_PIIDS[3]]),
+        ({"competition": "not-competed", "q": "clearview"}, [SAMPLE_PIIDS[4]]),
+        ({"set_aside": "8an"}, [SAMPLE_PIIDS[4]]),
+        ({"set_aside": "sole source"}, [SAMPLE_PIIDS[4]]),
         ({"set_aside": "source sole"}, []),
-        ({"set_aside": "none"}, [ALL[2]]),
-        ({"pricing": "J"}, [ALL[4]]),
-        ({"pricing": "fixed"}, [ALL[1], ALL[4]]),
-        ({"pricing": "cost plus"}, [ALL[1]]),
+        ({"set_aside": "none"}, [SAMPLE_PIIDS[2]]),
+        ({"pricing": "J"}, [SAMPLE_PIIDS[4]]),
+        ({"pricing": "fixed"}, [SAMPLE_PIIDS[1], SAMPLE_PIIDS[4]]),
+        ({"pricing": "cost plus"}, [SAMPLE_PIIDS[1]]),
         ({"q": "fixed"}, []),
         ({"office": "fixed"}, []),
     ],
@@ -424,7 +430,7 @@ def test_several_values_of_a_facet_are_any_of_them(database: Database) -> None:
     fill_with_competition(database)
     query = read_query([("competition", "competed"), ("competition", "unknown"), ("pricing", "j"), ("pricing", "cost")])
     with database.reading() as session:
-        assert [record.piid for record in find_records(session, query)] == [ALL[1]]
+        assert [record.piid for record in find_records(session, query)] == [SAMPLE_PIIDS[1]]
 
 
 def test_views_say_of_competition_what_the_index_does(database: Database) -> None:
@@ -444,14 +450,14 @@ def test_views_say_of_competition_what_the_index_does(database: Database) -> Non
     assert set(indexed.values()) == {"competed", "not-competed", "unknown", ""}
 
 
-def test_a_withdrawal_is_told_to_those_who_were_told_of_the_match(stocked: Database) -> None:
+def test_a_withdrawal_is_told_to_those_who_were_told_of_the_match(sample_copy: Database) -> None:
     subject = recipient_subjects(CLEARVIEW.recipient.name, "")[0]
     never = Verdict(
         vendor_id="clearview-ai", subject=subject, decision=Decision.NEVER, decided_by="me", note="", decided_at=LATER
     )
-    with stocked.writing() as session:
+    with sample_copy.writing() as session:
         decide(session, never)
-    with stocked.reading() as session:
+    with sample_copy.reading() as session:
         kinds = {
             reseller: [event.kind.value for event in find_events(session, read_query({"reseller": reseller}), 10)]
             for reseller in ("yes", "no")
@@ -495,7 +501,9 @@ some_text = st.lists(words, min_size=0, max_size=4).map(" ".join)
 
 
 @pytest.fixture(scope="module")
-def both(postgresql_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Database, Database]]:
+def both_databases(
+    postgresql_server: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Database, Database]]:
     with ExitStack() as stack:
         own = f"sqlite:///{tmp_path_factory.mktemp('both') / 'procurewatch.sqlite3'}"
         served = stack.enter_context(fresh_database(postgresql_server))
@@ -511,7 +519,7 @@ def both(postgresql_server: str, tmp_path_factory: pytest.TempPathFactory) -> It
     questions=st.lists(some_text, min_size=5, max_size=12),
 )
 def test_both_databases_find_the_same(
-    both: tuple[Database, Database], texts: list[tuple[str, str]], questions: list[str]
+    both_databases: tuple[Database, Database], texts: list[tuple[str, str]], questions: list[str]
 ) -> None:
     def answers(database: Database) -> list[object]:
         empty(database)
@@ -534,7 +542,7 @@ def test_both_databases_find_the_same(
                 given.append(count_records(session, query))
         return given
 
-    assert answers(both[0]) == answers(both[1])
+    assert answers(both_databases[0]) == answers(both_databases[1])
 
 
 @given(st.text())

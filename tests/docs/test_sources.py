@@ -10,7 +10,7 @@ import pytest
 from sources.base import FileSource
 from sources.registry import SOURCES
 
-PAGE = (Path(__file__).parents[3] / "docs" / "sources.md").read_text("utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "sources.md").read_text("utf-8")
 SECTIONS = {
     name: (title, text)
     for title, name, text in re.findall(r"^## ([^\n]+) \(`(\w+)`\)\n(.*?)(?=^## )", PAGE, re.M | re.S)

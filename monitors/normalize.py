@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from monitors.words import COMMON_WORDS, LEGAL_FORMS
+from sources.words import COMMON_WORDS, LEGAL_FORMS
 
 # Raise this when a rule below changes. Stored matches carry it and are then computed again.
 NORM_VERSION = 3

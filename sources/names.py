@@ -2,9 +2,7 @@
 
 A search for a short name (THORN, SITA) also finds companies whose names contain it (HAWTHORNE, UNIVERSITA). To read all
 of their awards would take thousands of requests. A row is therefore compared with the name before its award is read.
-What a record matches is decided later, by `monitors.matching.matcher`: this comparison may let too much through,
-never too
-little.
+The matcher decides later what a record matches; this comparison may accept too much, never too little.
 """
 
 from __future__ import annotations
@@ -13,20 +11,12 @@ import re
 import unicodedata
 from functools import lru_cache
 
+from sources.words import GENERIC_WORDS, LEGAL_FORMS
+
 CACHED_NAMES = 4_096
 
-# The words of legal forms, and those that a branch or a division adds: the lists of `monitors.normalize`.
-_FORM_WORDS = """
-INC INCORPORATED LLC LIMITED LIABILITY COMPANY CORP CORPORATION CO LTD PTY PTE LP PARTNERSHIP LLP LLLP PLLC PC PLC GMBH
-AG AB SA SAS BV NV SRL SPA
-"""
-_BRANCH_WORDS = """
-AMERICA AMERICAS CORPORATE DEFENSE ENTERPRISE ENTERPRISES FEDERAL GLOBAL GOVERNMENT GOVT GROUP HOLDING HOLDINGS
-INDUSTRIES INTERMEDIATE INTERNATIONAL LABS NATIONAL NORTH OF PARENT PUBLIC SECTOR SECURITY SERVICES SOFTWARE SOLUTIONS
-STATES SYSTEMS TECHNOLOGIES TECHNOLOGY THE UNITED US USA USG
-"""
-_FORMS = frozenset(_FORM_WORDS.split())
-_ADDED = _FORMS | frozenset(_BRANCH_WORDS.split())
+_FORM_WORDS = frozenset(word for form in LEGAL_FORMS for word in form.split())
+_ADDED_WORDS = _FORM_WORDS | GENERIC_WORDS
 # Between two names of one company: DBA, FKA and the like, or a bracket.
 _OTHER_NAME = re.compile(
     r"\b(?:D\W?B\W?A|[FNA]\W?K\W?A|DOING BUSINESS AS|TRADING AS|(?:FORMERLY|NOW|ALSO) KNOWN AS|FORMERLY)\b|[()]"
@@ -44,7 +34,7 @@ def is_same_name(found: str, asked: str) -> bool:
     of them is enough.
     """
     wanted = _words(asked)
-    while len(wanted) > 1 and wanted[-1] in _FORMS:
+    while len(wanted) > 1 and wanted[-1] in _FORM_WORDS:
         wanted = wanted[:-1]
     return bool(wanted) and any(_is(words, "".join(wanted)) for words in _names_in(found))
 
@@ -53,7 +43,7 @@ def _is(words: tuple[str, ...], wanted: str) -> bool:
     for size in range(len(words), 0, -1):
         if "".join(words[:size]) == wanted:
             return True
-        if words[size - 1] not in _ADDED:
+        if words[size - 1] not in _ADDED_WORDS:
             return False
     return False
 

@@ -25,7 +25,7 @@ from monitors.normalize import (
     parse_names,
 )
 from monitors.watchlist.model import Kind, KnownName, Portfolio, Strength, Vendor
-from monitors.words import BRANCH_WORDS, COMMON_WORDS, GENERIC_WORDS, LEGAL_FORMS
+from sources.words import BRANCH_WORDS, COMMON_WORDS, GENERIC_WORDS, LEGAL_FORMS
 
 
 class SignalKind(StrEnum):

@@ -17,7 +17,7 @@ from monitors.matching.name_index import one_letter_less
 from monitors.matching.phrase_index import MAX_TEXT_LENGTH, PhraseFinding, Term
 from monitors.normalize import map_text, normalize_text
 from monitors.watchlist.model import Kind, Strength, Vendor
-from monitors.words import COMMON_WORDS, NEAR_PHRASES
+from sources.words import COMMON_WORDS, NEAR_PHRASES
 
 MIN_TYPO_LENGTH = 8  # letters of a phrase in which one typo is recognized
 MIN_SURE_TYPO_LENGTH = 10  # letters from which a typo can mean nothing else

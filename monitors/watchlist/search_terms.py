@@ -14,8 +14,8 @@ from itertools import combinations, pairwise
 from monitors.matching.name_index import MIN_CORE_LENGTH
 from monitors.normalize import is_common, normalize_text, parse_name
 from monitors.watchlist.model import MIN_PHRASE_LENGTH, Portfolio, Product, Strength, Vendor
-from monitors.words import LEGAL_FORMS
 from sources.names import indexed_words
+from sources.words import LEGAL_FORMS
 
 MIN_SEARCH_LENGTH = 7
 

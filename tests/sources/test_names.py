@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from monitors.normalize import parse_names
-from monitors.words import GENERIC_WORDS, LEGAL_FORMS
 from sources.names import is_same_name
+from sources.words import GENERIC_WORDS, LEGAL_FORMS
 
 words = some.sampled_from(
     ["THORN", "SITA", "PRO", "I", "B", "X", "DIGITAL", *LEGAL_FORMS, *sorted(GENERIC_WORDS - {"THE"})]

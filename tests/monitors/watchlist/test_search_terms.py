@@ -19,7 +19,7 @@ from monitors.runs.jobs import search_terms
 from monitors.watchlist.loader import load_watchlist
 from monitors.watchlist.model import Kind, KnownName, Portfolio, Product, Strength, Vendor
 from monitors.watchlist.search_terms import query_error, search_names, search_phrases, search_short_names
-from monitors.words import GENERIC_WORDS, LEGAL_FORMS
+from sources.words import GENERIC_WORDS, LEGAL_FORMS
 from tests.awards import award
 from tests.searches import description_found, parent_found, recipient_found
 

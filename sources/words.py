@@ -1,4 +1,4 @@
-"""The word lists of matching: legal forms, common words, words of branches."""
+"""The words of company names: legal forms, words of branches, common words."""
 
 from __future__ import annotations
 

@@ -141,16 +141,12 @@ class AppContext:
     @property
     def sources(self) -> list[Source]:
         """The sources that are enabled and have the key they need."""
-        return [source for source in SOURCES.values() if not self.disabled_reason(source)]
+        return [source for source in SOURCES.values() if not disabled_reason(self.settings, source)]
 
     @property
     def source_titles(self) -> dict[str, str]:
         """The titles of the enabled sources, by name."""
         return {source.name: source.title for source in self.sources}
-
-    def disabled_reason(self, source: Source) -> str:
-        """Return why a source is not polled, or "" if it is."""
-        return disabled_reason(self.settings, source)
 
     def poll_interval(self, source: Source) -> timedelta:
         """Return the time between two polls of a source: the setting, but at least the source's own minimum."""

@@ -1,4 +1,4 @@
-"""What several commands share: writing a file that appears only when it is complete, reading dates and vendors."""
+"""What several commands share: output files, dates, vendors, awards and errors."""
 
 from __future__ import annotations
 
@@ -9,11 +9,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NoReturn
 
 import typer
+from sqlalchemy.orm import Session
 
+from feeds.text import one_line
 from monitors.watchlist.model import Vendor, Watchlist
+from storage.models import StoredRecord
+from storage.reading.records import find_by_identifier
+
+FAILED = 1
 
 
 @contextmanager
@@ -58,6 +64,17 @@ def read_vendor(name: str, watchlist: Watchlist) -> Vendor:
     close = difflib.get_close_matches(wanted, names, n=1)
     hint = f"did you mean {names[close[0]].name!r}?" if close else "use an id or name from `vendors list`"
     raise typer.BadParameter(f"no vendor {name!r} on the watchlist; {hint}")
+
+
+def read_awards(session: Session, identifier: str) -> list[StoredRecord]:
+    """Find the awards with this key, PIID or usaspending.gov address. Exits if there are none."""
+    return find_by_identifier(session, identifier) or fail(f"no award {identifier!r} is stored")
+
+
+def fail(message: str) -> NoReturn:
+    """Print one line to stderr and exit with code 1."""
+    typer.echo(one_line(f"procurewatch: {message}"), err=True)
+    raise typer.Exit(FAILED)
 
 
 def today() -> date:

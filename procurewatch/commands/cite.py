@@ -16,14 +16,13 @@ from feeds.foia.letter import FoiaLetter, Requester, write_letter
 from feeds.foia.links import mailto, muckrock_composer
 from feeds.text import one_line
 from feeds.urls import award_path, event_anchor, event_path, site_url
-from procurewatch.commands._common import whole_output
-from procurewatch.commands.search import EXIT_NOTHING_FOUND
+from procurewatch.commands._common import read_awards, whole_output
 from procurewatch.context import open_app
 from procurewatch.settings import Settings
 from sources.registry import publisher_of
 from storage.models import StoredEvent, StoredRecord
 from storage.reading.events import events_of
-from storage.reading.records import actions_of, evidence_of, find_by_identifier
+from storage.reading.records import actions_of, evidence_of
 
 AwardArgument = Annotated[str, typer.Argument(help="An award's key, PIID or usaspending.gov address.")]
 
@@ -79,14 +78,11 @@ def cite(
 
 def _single_record(session: Session, award: str) -> StoredRecord:
     """Return the one record with this identifier. Exits with one line if there are none or several."""
-    found = find_by_identifier(session, award)
+    found = read_awards(session, award)
     if len(found) == 1:
         return found[0]
-    if found:
-        keys = ", ".join(record.key for record in found)
-        raise typer.BadParameter(one_line(f"{award!r} is the PIID of {len(found)} awards; use a key instead: {keys}"))
-    typer.echo(one_line(f"procurewatch: no award {award!r} is stored"), err=True)
-    raise typer.Exit(EXIT_NOTHING_FOUND)
+    keys = ", ".join(record.key for record in found)
+    raise typer.BadParameter(one_line(f"{award!r} is the PIID of {len(found)} awards; use a key instead: {keys}"))
 
 
 def _find_event(session: Session, record: StoredRecord, wanted: str) -> StoredEvent:

@@ -11,9 +11,9 @@ from typing import Annotated
 import typer
 from sqlalchemy.orm import Session
 
-from feeds.text import one_line, pluralize
+from feeds.text import pluralize
 from monitors.watchlist.model import Watchlist
-from procurewatch.commands._common import whole_file, whole_output
+from procurewatch.commands._common import fail, whole_file, whole_output
 from procurewatch.context import open_app
 from procurewatch.exports.formats import ExportFormat, export_bytes
 from procurewatch.exports.ocds import PROCESSES
@@ -27,7 +27,6 @@ from storage.reading.records import find_by_identifier
 from storage.search.query import BandFilter, Query
 from storage.search.search import find_records
 
-EXIT_NOTHING_FOUND = 1
 ANY = frozenset(MatchBand)
 BINARY = frozenset({ExportFormat.PARQUET, ExportFormat.SQLITE})
 
@@ -71,8 +70,8 @@ def export(  # noqa: PLR0917  options are given by name
         records = CountedRecords(_require_records(_for_format(find_records(session, query), form)))
         if form is ExportFormat.SQLITE and output is not None:
             with whole_file(output) as file:
-                told = with_bands(records, _bands(query))
-                write_sqlite(session, told, file, bands=_bands(query), with_bodies=with_evidence)
+                matched = with_bands(records, _bands(query))
+                write_sqlite(session, matched, file, bands=_bands(query), with_bodies=with_evidence)
         else:
             prefix = settings.ocid_prefix
             pieces = export_bytes(session, records, form, row_type=rows, bands=_bands(query), ocid_prefix=prefix)
@@ -96,9 +95,9 @@ def pack(
     with open_app(settings) as app_context, app_context.database.reading() as session:
         subject, records = _selected(session, options, app_context.watchlist)
         if len(records) > MAX_RECORDS:
-            _end(f"more than {MAX_RECORDS} records match; narrow the query, or use `export`")
+            fail(f"more than {MAX_RECORDS} records match; narrow the query, or use `export`")
         if not records:
-            _end("no records match this query")
+            fail("no records match this query")
         output = output or Path(pack_name(records))
         with whole_output(output) as out:
             out.writelines(pack_bytes(session, records, subject, ocid_prefix=settings.ocid_prefix))
@@ -133,10 +132,5 @@ def _require_records(records: Iterator[StoredRecord]) -> Iterator[StoredRecord]:
     """Return the records; exit with one line if there are none, before an output file exists."""
     first = list(islice(records, 1))
     if not first:
-        _end("no records match this query")
+        fail("no records match this query")
     return chain(first, records)
-
-
-def _end(message: str) -> None:
-    typer.echo(one_line(f"procurewatch: {message}"), err=True)
-    raise typer.Exit(EXIT_NOTHING_FOUND)

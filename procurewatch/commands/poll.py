@@ -12,9 +12,8 @@ import typer
 
 from monitors.runs.schedule import due_at, keep_polling
 from monitors.runs.status import RunReport
-from monitors.watchlist.model import Vendor
 from procurewatch.commands._common import read_day, read_vendor, today
-from procurewatch.context import AppContext, Busy, open_app
+from procurewatch.context import AppContext, Busy, disabled_reason, open_app
 from procurewatch.settings import Settings, SettingsError
 from procurewatch.terminal import console, following, plain, report_line, stopping
 from sources.base import Source
@@ -38,27 +37,18 @@ def poll(
 ) -> None:
     """Poll every source for new records that match the watchlist, store them, and print each run's status."""
     settings: Settings = context.obj
-    codes = []
     with open_app(settings) as app_context, stopping(app_context.stop):
-        for chosen in _selected(app_context, source):
-            if app_context.stop.is_set():
-                codes.append(FAILED)
-                break
-            due = resting_until(app_context, chosen)
-            if due and not now:
-                console().print(plain(f"{chosen.title}: next poll after {due:%Y-%m-%d %H:%M} UTC (--now polls anyway)"))
-            else:
-                codes.append(run_and_report(partial(poll_source, app_context, chosen, today(), force=now)))
-    exit_with(codes)
+        chosen = [each for each in _selected(app_context, source) if now or _is_due(app_context, each)]
+        _run_each(app_context, chosen, lambda each: poll_source(app_context, each, today(), force=now))
 
 
-def resting_until(app_context: AppContext, source: Source) -> datetime | None:
-    """Return the time (UTC) before which another poll would find nothing new, or `None` if a poll is due."""
-    if not source.min_poll_interval:
-        return None
-    moment = datetime.now(UTC)
-    due = due_at(app_context.database, source.name, source.min_poll_interval, moment)
-    return due if due > moment else None
+def _is_due(app_context: AppContext, source: Source) -> bool:
+    """Return whether the source's minimum interval has passed; if not, print when it has."""
+    now = datetime.now(UTC)
+    due = due_at(app_context.database, source.name, source.min_poll_interval, now) if source.min_poll_interval else now
+    if due > now:
+        console().print(plain(f"{source.title}: next poll after {due:%Y-%m-%d %H:%M} UTC (--now polls anyway)"))
+    return due <= now
 
 
 def poll_source(app_context: AppContext, source: Source, until: date, *, force: bool = False) -> RunReport:
@@ -81,20 +71,23 @@ def backfill(
         raise typer.BadParameter(f"--since {since} is in the future")
     with open_app(settings) as app_context, stopping(app_context.stop):
         found = read_vendor(vendor, app_context.watchlist)
-        codes = []
-        for source in _selected(app_context):
-            if app_context.stop.is_set():
-                codes.append(FAILED)
-                break
-            codes.append(run_and_report(partial(_backfill_source, app_context, source, found, since, notify=notify)))
+
+        def backfill_source(source: Source) -> RunReport:
+            with app_context.claimed(source), following(f"{found.name} in {source.title}") as listen:
+                return app_context.backfill(source, found, since, today(), listen, notify=notify)
+
+        _run_each(app_context, _selected(app_context), backfill_source)
+
+
+def _run_each(app_context: AppContext, sources: Iterable[Source], run_one: Callable[[Source], RunReport]) -> None:
+    """Run a job on each source until stopped, then exit. A source that fails does not stop the others."""
+    codes = []
+    for source in sources:
+        if app_context.stop.is_set():
+            codes.append(FAILED)
+            break
+        codes.append(run_and_report(partial(run_one, source)))
     exit_with(codes)
-
-
-def _backfill_source(
-    app_context: AppContext, source: Source, vendor: Vendor, since: date, *, notify: bool
-) -> RunReport:
-    with app_context.claimed(source), following(f"{vendor.name} in {source.title}") as listen:
-        return app_context.backfill(source, vendor, since, today(), listen, notify=notify)
 
 
 def run(
@@ -114,13 +107,13 @@ def run(
         )
 
 
-def run_and_report(ask: Callable[[], RunReport]) -> int:
+def run_and_report(run_job: Callable[[], RunReport]) -> int:
     """Run a job on one source, print its status (failures to stderr) and return the exit code.
 
     If another process is polling the source, or its settings are wrong, the other sources are still polled.
     """
     try:
-        report = ask()
+        report = run_job()
     except (Busy, SettingsError) as error:
         typer.echo(plain(f"procurewatch: {error}").plain, err=True)
         return BUSY if isinstance(error, Busy) else MISUSED
@@ -145,12 +138,12 @@ def failure_line(report: RunReport) -> str:
 
 
 def _selected(app_context: AppContext, names: Sequence[str] | None = None) -> list[Source]:
-    """Return the sources to ask: those that are turned on, or those that are named, if they can be."""
+    """Return the enabled sources, or those that are named. Raises `typer.BadParameter` if one cannot be polled."""
     for name in names or ():
         if name not in SOURCES:
             raise typer.BadParameter(f"unknown source {name!r}; there are: {', '.join(SOURCES)}")
-        if disabled_reason := app_context.disabled_reason(SOURCES[name]):
-            raise typer.BadParameter(f"cannot poll {name}: {disabled_reason}")
+        if reason := disabled_reason(app_context.settings, SOURCES[name]):
+            raise typer.BadParameter(f"cannot poll {name}: {reason}")
     chosen = [source for source in app_context.sources if not names or source.name in names]
     if not chosen:
         raise typer.BadParameter(NO_SOURCE)

@@ -34,7 +34,6 @@ from storage.writing.reviews import (
 
 review = typer.Typer(help="Review uncertain matches: confirm or reject them.", invoke_without_command=True)
 
-EXIT_NOTHING_FOUND = 1
 QUESTION = "[c]onfirm  [r]eject  [n]ever this recipient for this vendor  [s]kip  [u]ndo  [q]uit"
 ANSWERS = {"c": Decision.CONFIRMED, "r": Decision.REJECTED, "n": Decision.NEVER}
 

@@ -9,17 +9,16 @@ import typer
 from sqlalchemy.orm import Session
 
 from feeds.entries.details import reporting_delay_note
-from feeds.text import format_money, one_line
+from feeds.text import format_money
+from procurewatch.commands._common import fail, read_awards
 from procurewatch.context import open_app
 from procurewatch.query_options import QueryOptions, query_from_options, with_query_options
 from procurewatch.settings import Settings
 from procurewatch.terminal import AWARD_COLUMNS, award_rows, console, plain, table
 from storage.models import StoredRecord
 from storage.reading.export_rows import record_row
-from storage.reading.records import actions_of, evidence_of, find_by_identifier
+from storage.reading.records import actions_of, evidence_of
 from storage.search.search import count_records, find_records
-
-EXIT_NOTHING_FOUND = 1
 
 
 @with_query_options
@@ -35,8 +34,7 @@ def search(
         total = count_records(session, query)
         rows = list(award_rows(find_records(session, query, limit)))
     if not rows:
-        typer.echo("procurewatch: no records match this query", err=True)
-        raise typer.Exit(EXIT_NOTHING_FOUND)
+        fail("no records match this query")
     shown = f"{total} awards" if total == len(rows) else f"{len(rows)} of {total} awards (--limit shows more)"
     console().print(table(shown, AWARD_COLUMNS, rows, right=("Obligated",)))
     console().print(plain(reporting_delay_note(datetime.now(UTC).date())))
@@ -49,11 +47,7 @@ def show(
     """Show one award: fields, actions, why it matched, and the evidence."""
     settings: Settings = context.obj
     with open_app(settings) as app_context, app_context.database.reading() as session:
-        found = find_by_identifier(session, award)
-        if not found:
-            typer.echo(one_line(f"procurewatch: no award {award!r} is stored"), err=True)
-            raise typer.Exit(EXIT_NOTHING_FOUND)
-        for each in found:
+        for each in read_awards(session, award):
             _show_award(session, each)
 
 

@@ -12,7 +12,7 @@ import typer
 from feeds.text import format_time, one_line
 from monitors.runs.status import RunReport
 from procurewatch.commands.poll import exit_with, run_and_report
-from procurewatch.context import AppContext, open_app
+from procurewatch.context import AppContext, disabled_reason, open_app
 from procurewatch.settings import Settings
 from procurewatch.terminal import console, following, plain, stopping, table
 from sources.base import FileSource, Source
@@ -40,7 +40,7 @@ def _row(app_context: AppContext, source: Source, how: SourceHealth) -> tuple[st
     usual = f" ({how.usual_rows:,.0f})" if how.usual_rows is not None else ""
     return (
         source.title,
-        "disabled" if app_context.disabled_reason(source) else "enabled",
+        "disabled" if disabled_reason(app_context.settings, source) else "enabled",
         _when(how.last_good),
         how.last_status or "-",
         f"{how.rows:,}{usual}" if how.rows is not None else "-",
@@ -63,9 +63,9 @@ def _lines(app_context: AppContext, source: Source, how: SourceHealth) -> Sequen
         lines.append(f"last poll: {one_line(how.last_message)}")
     if how.quarantined:
         lines.append(f"{how.quarantined} records could not be read and are in quarantine")
-    if disabled_reason := app_context.disabled_reason(source):
-        lines.append(disabled_reason)
-    lines += [source.reporting_delay] if source.reporting_delay and not disabled_reason else []
+    if reason := disabled_reason(app_context.settings, source):
+        lines.append(reason)
+    lines += [source.reporting_delay] if source.reporting_delay and not reason else []
     return [f"{source.title}: {line}" for line in lines]
 
 

@@ -20,7 +20,7 @@ from monitors.watchlist.loader import load_watchlist, read_categories, read_entr
 from monitors.watchlist.model import Evidence, Strength, Vendor
 from monitors.watchlist.search_terms import search_names, search_phrases, search_short_names
 from monitors.watchlist.yaml_reader import Place
-from procurewatch.commands._common import read_vendor
+from procurewatch.commands._common import FAILED, fail, read_vendor
 from procurewatch.settings import Settings
 from procurewatch.terminal import console, plain, table
 from sources.records import Award, Publication
@@ -30,8 +30,6 @@ from storage.reading.rematching import list_described_recipients, list_recipient
 
 vendors = typer.Typer(help="Show and edit the watchlist.", no_args_is_help=True)
 
-SERIOUS = 1
-EXIT_NOTHING_FOUND = 1
 BATCH_SIZE = 500
 EXAMPLES = 5
 
@@ -65,8 +63,7 @@ def list_entries(
         and all(word.casefold() in repr(vendor).casefold() for word in words or ())
     ]
     if not chosen:
-        typer.echo("procurewatch: no entry of the watchlist matches", err=True)
-        raise typer.Exit(EXIT_NOTHING_FOUND)
+        fail("no entry of the watchlist matches")
     rows = [(each.id, each.name, each.kind, each.category, each.evidence, each.portfolio) for each in chosen]
     title = f"{len(chosen)} of {len(watchlist.vendors)} entries"
     console().print(table(title, ("Id", "Name", "Kind", "Category", "Evidence", "Portfolio"), rows))
@@ -125,7 +122,7 @@ def check(context: typer.Context) -> None:
     note = "" if measured else "; no records are stored, so no phrase was checked against them"
     typer.echo(one_line(f"{len(entries)} entries, {serious} serious findings, {len(findings) - serious} advice{note}"))
     if serious:
-        raise typer.Exit(SERIOUS)
+        raise typer.Exit(FAILED)
 
 
 @vendors.command("preview")
@@ -156,7 +153,7 @@ def preview_entries(  # noqa: PLR0917  options are given by name
     for each in shown:
         _print_preview(each, span)
     if not any(each.total for each in shown):
-        raise typer.Exit(EXIT_NOTHING_FOUND)
+        raise typer.Exit(FAILED)
 
 
 def _stored(session: Session) -> Iterator[Award | Publication]:

@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from feeds import urls
 from feeds.text import clean
 from feeds.urls import FeedFormat, FeedKind
+from procurewatch.context import disabled_reason
 from procurewatch.web.api.parameters import DEFAULT_LIMIT, MAX_LIMIT, PAGING, query_parameters
 from procurewatch.web.api.schemas import (
     Action,
@@ -257,7 +258,7 @@ def _sources(context: WebContext) -> list[SourceAnswer]:
         SourceAnswer(
             source=source.name,
             title=source.title,
-            asked=not context.app.disabled_reason(source),
+            asked=not disabled_reason(context.app.settings, source),
             last_polled=how.last_run,
             last_status=how.last_status,
             last_good=how.last_good,

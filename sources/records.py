@@ -15,8 +15,8 @@ from enum import StrEnum
 from typing import NamedTuple
 
 CENT = Decimal("0.01")
-LARGEST_AMOUNT = Decimal("90_000_000_000_000_000")
-LARGEST_COUNT = 2**31 - 1  # PostgreSQL's integer
+MAX_AMOUNT = Decimal("90_000_000_000_000_000")
+MAX_COUNT = 2**31 - 1  # PostgreSQL's integer
 
 # USAspending's own list of recipients that are nobody in particular (recipient/v2/lookups.py, SPECIAL_CASES).
 PLACEHOLDER_RECIPIENTS = frozenset(
@@ -51,7 +51,7 @@ def dollars(value: object) -> Decimal | None:
         cents = amount.quantize(CENT)
     except ArithmeticError as error:
         raise InvalidRecord(f"not an amount in dollars: {value!r}") from error
-    if cents != amount or abs(amount) > LARGEST_AMOUNT:
+    if cents != amount or abs(amount) > MAX_AMOUNT:
         raise InvalidRecord(f"not an amount in whole cents within reason: {value!r}")
     return cents
 
@@ -60,12 +60,12 @@ def count(value: object) -> int | None:
     """Return a number of things (offers, subawards) from a JSON number or string; `None` stays `None`.
 
     Raises:
-        InvalidRecord: it is not a whole number from 0 to `LARGEST_COUNT`.
+        InvalidRecord: it is not a whole number from 0 to `MAX_COUNT`.
     """
     number = dollars(value)
     if number is None:
         return None
-    if number != int(number) or not 0 <= number <= LARGEST_COUNT:
+    if number != int(number) or not 0 <= number <= MAX_COUNT:
         raise InvalidRecord(f"not a whole number that can be counted: {value!r}")
     return int(number)
 

@@ -109,7 +109,7 @@ class SourceChecks:
             yield self._finding(check, Result.PROBLEM, message, action)
             return False
         if self.source.api_key_header:
-            way = "in the address, because the header is not read" if client.key_in_address else "in the header"
+            way = "in the address, because the header is not read" if client.key_in_url else "in the header"
             yield self._finding("key", Result.OK, f"Accepted, {way}.")
         if there:
             yield self._finding(check, Result.OK, "Found the expected records.")

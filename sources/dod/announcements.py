@@ -37,7 +37,7 @@ from sources.base import (
 from sources.dod.article import SOURCE, parse, read_article
 from sources.dod.pages import LONGEST_INDEX, PAGE_TYPES, Item, Pages, blocked, listed, read_index, snapshot
 from sources.errors import Blocked, SourceChanged
-from sources.http.client import LARGEST_BODY, Client, RateLimit
+from sources.http.client import MAX_BODY_SIZE, Client, RateLimit
 from sources.records import Document, Payload, Problem, Publication, Record
 
 log = structlog.get_logger(__name__)
@@ -177,7 +177,7 @@ class Dod(Source):
             SourceChanged: it is no page of contract announcements, or says neither its number nor its day.
         """
         url = f"file:{quote(file.name)}"
-        if file.stat().st_size > LARGEST_BODY:
+        if file.stat().st_size > MAX_BODY_SIZE:
             raise SourceChanged(self.name, url, f"larger than a page can be: {file.stat().st_size} bytes")
         document = Document(
             url=url, request="", retrieved_at=datetime.now(UTC), content_type="text/html", body=file.read_bytes()

@@ -1,7 +1,7 @@
-"""One rate limit per host, for the whole program.
+"""Rate limits per host, shared by all clients.
 
-Every source has a client of its own, and `run` uses several at once. A host counts requests, not clients: so the
-requests to a host are counted together, and where its clients state different limits, the strictest one holds.
+Every source has its own client, and `run` uses several at once. Requests to a host are counted together; if its clients
+have different limits, the strictest one applies.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateLimit:
-    """How fast a source may be asked.
+    """How many requests may be sent to a source.
 
-    `seconds_between` lie between the starts of two requests, `at_once` requests may be under way. No more than
-    `max_requests` start within `window_seconds`; 0 means that there is no such limit.
+    Two requests start at least `seconds_between` apart, and at most `at_once` are under way. At most `max_requests`
+    start within `window_seconds`; 0 means no such limit.
     """
 
     seconds_between: float
@@ -29,9 +29,9 @@ class RateLimit:
 
 @dataclass(slots=True)
 class _Host:
-    """The limits of the clients that use a host now, and the latest requests to it: when each started or will start."""
+    """The limits of the clients that use a host, and when its latest requests started or will start."""
 
-    paces: list[RateLimit] = field(default_factory=list)
+    limits: list[RateLimit] = field(default_factory=list)
     starts: list[float] = field(default_factory=list)
 
 
@@ -46,21 +46,21 @@ class RateLimits:
     def join(self, host: str, rate_limit: RateLimit) -> None:
         """Apply a limit to a host, until `leave`."""
         with self._lock:
-            self._hosts.setdefault(host, _Host()).paces.append(rate_limit)
+            self._hosts.setdefault(host, _Host()).limits.append(rate_limit)
 
     def leave(self, host: str, rate_limit: RateLimit) -> None:
-        """Apply a limit no more; the requests sent so far still count."""
+        """Stop applying a limit. Requests that were sent still count."""
         with self._lock:
-            self._hosts[host].paces.remove(rate_limit)
+            self._hosts[host].limits.remove(rate_limit)
 
     def reserve(self, host: str, rate_limit: RateLimit) -> float:
-        """Reserve the next free start at a host; return the seconds until then. `rate_limit` applies as well."""
+        """Reserve the next free start for a host; return the seconds until then. `rate_limit` applies as well."""
         with self._lock:
             known = self._hosts.setdefault(host, _Host())
             now = self._clock()
-            paces = [*known.paces, rate_limit]
-            start = max(_earliest(known.starts, one, now) for one in paces)
-            oldest = now - max(one.window_seconds for one in paces)
+            limits = [*known.limits, rate_limit]
+            start = max(_earliest(known.starts, one, now) for one in limits)
+            oldest = now - max(one.window_seconds for one in limits)
             known.starts = [earlier for earlier in known.starts if earlier > oldest]
             insort(known.starts, start)
         return start - now
@@ -76,4 +76,4 @@ def _earliest(starts: list[float], rate_limit: RateLimit, now: float) -> float:
     return start
 
 
-OF_THIS_PROGRAM = RateLimits()
+SHARED_LIMITS = RateLimits()

@@ -1,6 +1,6 @@
-"""The key of a source: it goes to the source's own host alone, and appears in no log, error or evidence.
+"""Keeps API keys out of logs, errors and stored URLs.
 
-It travels in a header. Where a source does not read that header, it travels as a parameter of the address instead.
+A key is sent to the source's own host only: as a header or, if the source does not read that, as a URL parameter.
 """
 
 from __future__ import annotations
@@ -10,38 +10,38 @@ import re
 from collections.abc import Mapping
 from urllib.parse import quote
 
-# httpx logs the address of every request; httpcore logs, for debugging, the headers of every answer.
+# httpx logs the URL of every request; httpcore logs, for debugging, the headers of every response.
 REQUEST_LOGS = tuple(
     logging.getLogger(name) for name in ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.proxy")
 )
-# The words of SAM.gov, of its gateway (api.data.gov) and of similar ones: there is no key, or it is not known.
+# The messages of SAM.gov, of its gateway (api.data.gov) and of similar ones: no key, or an unknown one.
 SAYS_NO_KEY = re.compile(
     rb"api[_ -]?key[_ -]?(missing|invalid|unauthorized|disabled|unverified|was not supplied)"
     rb"|(no|invalid|missing) api[_ -]?key",
     re.IGNORECASE,
 )
-A_MESSAGE = 4096  # bytes: an answer longer than this is no message
+MAX_MESSAGE_SIZE = 4096  # bytes: a longer body is not an error message
 REFUSALS = frozenset({401, 403})
 
 
 def says_no_key(body: bytes) -> bool:
-    """Whether an answer, whatever its status, says that the key is missing or not accepted."""
-    return len(body) <= A_MESSAGE and bool(SAYS_NO_KEY.search(body))
+    """Whether a response body says that the key is missing or not accepted."""
+    return len(body) <= MAX_MESSAGE_SIZE and bool(SAYS_NO_KEY.search(body))
 
 
-class Keys(logging.Filter):
-    """A source's key and the way it travels; as a filter of a logger, what takes the key out of its lines.
+class SecretRedactor(logging.Filter):
+    """A source's key and how it is sent; as a logging filter, removes the key from log lines.
 
-    `in_address`: the key travels as the parameter. `may_move`: it can, and it is not known to be refused there.
-    `arrives`: a good answer has shown that it does.
+    `in_url`: the key is sent as a URL parameter. `may_use_url`: it can be, as far as is known. `arrives`: a successful
+    response has shown that the source reads it.
 
     Raises:
-        ValueError: a key cannot stand in a header. Found out on sending, it would stand in the error.
+        ValueError: a header cannot contain the key. (httpx would quote the key in its error.)
     """
 
     def __init__(self, source: str, key_headers: Mapping[str, str], parameter: str = "") -> None:
         super().__init__()
-        # Blanks come with copying a key.
+        # Copied keys come with blanks.
         headers = {name: key.strip() for name, key in key_headers.items()}
         if not all(key.isascii() and key.isprintable() for key in headers.values()):
             raise ValueError(f"{source}: its key holds characters that no header can carry")
@@ -51,23 +51,23 @@ class Keys(logging.Filter):
         self._forms = re.compile("|".join(longest_first), re.IGNORECASE) if keys else None
         self._headers = headers
         self._parameter = f"{parameter}={quote(keys[0], safe='')}" if parameter and keys else ""
-        self.may_move = bool(self._parameter)
-        self.in_address = False
+        self.may_use_url = bool(self._parameter)
+        self.in_url = False
         self.arrives = False
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """The headers to send to the source's own host."""
-        return {} if self.in_address else self._headers
+        """The headers for the source's own host."""
+        return {} if self.in_url else self._headers
 
-    def addressed(self, url: str) -> str:
-        """Return an address at the source's own host with the key in it, if that is how the key travels."""
-        if not self.in_address:
+    def add_parameter(self, url: str) -> str:
+        """Return a URL of the source's own host with the key added, if it is sent in the URL."""
+        if not self.in_url:
             return url
         return f"{url}{'&' if '?' in url else '?'}{self._parameter}"
 
-    def without_parameter(self, url: str) -> str:
-        """Return an address without the key's parameter, which a redirection may have repeated."""
+    def remove_parameter(self, url: str) -> str:
+        """Return a URL without the key, which a redirect may have repeated."""
         if not self._parameter:
             return url
         return (
@@ -77,7 +77,7 @@ class Keys(logging.Filter):
         )
 
     def is_refused(self, status: int, body: bytes) -> bool:
-        """Whether an answer may be due to a key that did not arrive. After a good answer, only its words can say so."""
+        """Whether a response may mean that the key was not read. After a successful one, only its words can say so."""
         if says_no_key(body) and status < 500:
             return True
         if status in REFUSALS:
@@ -85,13 +85,13 @@ class Keys(logging.Filter):
         self.arrives = self.arrives or 200 <= status < 300
         return False
 
-    def taken_out(self, text: str) -> str:
-        """Return a text without the key: what comes back is stored as evidence and quoted in errors."""
+    def redact(self, text: str) -> str:
+        """Return a text without the key: responses are stored as evidence and quoted in errors."""
         return self._forms.sub("[key]", text) if self._forms else text
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Take the key out of a line of the log; every line passes."""
+        """Remove the key from a log line; keep every line."""
         message = record.getMessage()
-        if (clean := self.taken_out(message)) != message:
+        if (clean := self.redact(message)) != message:
             record.msg, record.args = clean, ()
         return True

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from sources.base import Assumption, Fetched, Stored
 from sources.errors import Blocked, Refused, SourceError, excerpt
 from sources.http.client import Client
-from sources.http.redaction import A_MESSAGE, says_no_key
+from sources.http.redaction import MAX_MESSAGE_SIZE, says_no_key
 from sources.records import Document
 
 KEY_HEADER, KEY_PARAMETER = "X-Api-Key", "api_key"
@@ -48,7 +48,7 @@ def ask(client: Client, path: str, *, allow_204: bool = False, allow_404: bool =
         document = client.get(path, allow_204=allow_204, allow_404=allow_404)
     except Refused as error:
         is_nothing = NO_DATA.decode() in error.came_back.lower()
-        if error.status == 404 and not (is_nothing or client.key_arrives or client.key_in_address):
+        if error.status == 404 and not (is_nothing or client.key_arrives or client.key_in_url):
             return _asked_with_key_in_address(client, path, error)
         raise error_in(client, error.request, error.came_back.encode(), status=error.status) or error from None
     if wrong := error_in(client, f"GET {path.partition('?')[0]}", document.body):
@@ -58,18 +58,18 @@ def ask(client: Client, path: str, *, allow_204: bool = False, allow_404: bool =
 
 def _asked_with_key_in_address(client: Client, path: str, error: Refused) -> Document:
     """Ask again with the key in the address: some report that 404 answers every request without a key."""
-    client.key_in_address = True
+    client.key_in_url = True
     try:
-        if client.key_in_address:
+        if client.key_in_url:
             return ask(client, path)
     except SourceError:
-        client.key_in_address = False
+        client.key_in_url = False
     raise error
 
 
 def error_in(client: Client, request: str, body: bytes, *, status: int | None = 200) -> SourceError | None:
     """Return the error that an answer states, whatever its status; `None` if it states none that is known."""
-    if len(body) > A_MESSAGE or OF_AN_ANSWER.search(body):
+    if len(body) > MAX_MESSAGE_SIZE or OF_AN_ANSWER.search(body):
         return None
     came_back = excerpt(body)
     if says_no_key(body):
@@ -85,11 +85,11 @@ def with_known_key(client: Client, stored: Stored, items: Iterator[Fetched]) -> 
     """Give items, with the key sent in the way that is noted; note another way if that is the one that works."""
     name = f"assumption/{HEADER_KEY}"
     if holds(stored, HEADER_KEY) is False:
-        client.key_in_address = True
+        client.key_in_url = True
     try:
         yield from items
     finally:
-        if client.key_in_address and holds(stored, HEADER_KEY) is not False:
+        if client.key_in_url and holds(stored, HEADER_KEY) is not False:
             stored.set_state(name, DOES_NOT_HOLD)
 
 
@@ -98,7 +98,7 @@ def header_key(search: Callable[[Client], object]) -> Assumption:
 
     def probe(client: Client) -> bool:
         search(client)
-        return not client.key_in_address
+        return not client.key_in_url
 
     return Assumption(
         name=HEADER_KEY,

@@ -12,7 +12,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.exc import StatementError
 from sqlmodel import col
 
-from sources.records import LARGEST_AMOUNT
+from sources.records import MAX_AMOUNT
 from storage.columns import UtcTime
 from storage.database import Database
 from storage.rows import award_row
@@ -21,7 +21,7 @@ from tests.records import CLEARVIEW, SEEN
 from tests.storage.tables import empty
 
 one_database = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
-amounts = st.decimals(min_value=-LARGEST_AMOUNT, max_value=LARGEST_AMOUNT, places=2)
+amounts = st.decimals(min_value=-MAX_AMOUNT, max_value=MAX_AMOUNT, places=2)
 
 
 def stored(database: Database, amount: Decimal | None, seen: datetime = SEEN) -> RecordRow:
@@ -35,7 +35,7 @@ def stored(database: Database, amount: Decimal | None, seen: datetime = SEEN) ->
 
 
 @pytest.mark.parametrize(
-    "amount", ["0.01", "90071992547409.93", "-1.10", "0.00", "-0.01", str(LARGEST_AMOUNT), str(-LARGEST_AMOUNT)]
+    "amount", ["0.01", "90071992547409.93", "-1.10", "0.00", "-0.01", str(MAX_AMOUNT), str(-MAX_AMOUNT)]
 )
 def test_an_amount_comes_back_to_the_cent(database: Database, amount: str) -> None:
     back = stored(database, Decimal(amount)).obligated

@@ -27,7 +27,7 @@ from urllib.parse import urlsplit
 from sources.base import Stored
 from sources.errors import SourceChanged, SourceError, TooLarge, Unreachable
 from sources.fields import read_json
-from sources.http.client import LARGEST_FILE, Client, Downloaded
+from sources.http.client import MAX_FILE_SIZE, Client, Downloaded
 from sources.records import Problem
 from sources.sam.api import TooManyRecords, ask, error_in
 from sources.sam.contract_awards.search import DOWNLOAD, SEARCH, path_of, period
@@ -235,7 +235,7 @@ class Extract:
         """Fetch a file. Raises `ExtractNotReady`, `_Expired` or a `SourceError`, none of which says the token."""
         if part.token in self._new:
             self._client.wait(SOON)
-        most = TOO_LARGE if part.days > 1 else LARGEST_FILE
+        most = TOO_LARGE if part.days > 1 else MAX_FILE_SIZE
         try:
             downloaded = self._client.download(f"{DOWNLOAD}?token={part.token}", file, max_bytes=most)
         except SourceError as error:

@@ -235,13 +235,13 @@ def test_retry_after_without_a_zone_is_utc_and_with_one_is_converted() -> None:
 
 
 def test_an_answer_too_large_is_not_taken_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    bomb = gzip.compress(bytes(http_client.LARGEST_BODY + 1))
+    bomb = gzip.compress(bytes(http_client.MAX_BODY_SIZE + 1))
     outcome, _, _ = asked(Script(headers={"Content-Encoding": "gzip"}, body=bomb))
     assert isinstance(outcome, Unreachable)
-    assert f"the answer is larger than {64 * 1024 * 1024} bytes" in str(outcome)
-    monkeypatch.setattr(http_client, "LARGEST_BODY", 100_000)
+    assert f"the response is larger than {64 * 1024 * 1024} bytes" in str(outcome)
+    monkeypatch.setattr(http_client, "MAX_BODY_SIZE", 100_000)
     outcome, _, _ = asked(Script(body=b'"' + b"x" * 100_000))
-    assert "the answer is larger than 100000 bytes" in str(outcome)
+    assert "the response is larger than 100000 bytes" in str(outcome)
     outcome, _, _ = asked(Script(body=b"x" * 100_000))
     assert isinstance(outcome, Document)
 
@@ -249,7 +249,7 @@ def test_an_answer_too_large_is_not_taken_in(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_slow_drip_is_cut_off_when_the_whole_answer_takes_too_long() -> None:
     begun = time.monotonic()
     outcome, requests, _ = asked(Script(body=b"x" * 10_000, how=How.DRIP, pause=0.01))
-    assert "the answer took longer than 0.6 seconds" in str(outcome)
+    assert "the response took longer than 0.6 seconds" in str(outcome)
     assert requests == 3
     assert time.monotonic() - begun < 5
 

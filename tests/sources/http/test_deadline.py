@@ -26,7 +26,7 @@ def client(server: ScriptedServer, timeouts: Timeouts = TIMEOUTS) -> Client:
 def test_an_answer_that_drips_or_hangs_is_cut_off_in_time(slow: Script) -> None:
     with ScriptedServer(slow) as server, client(server) as asking:
         begun = time.monotonic()
-        with pytest.raises(Unreachable, match=r"ReadTimeout: the answer took longer than 0\.5 seconds"):
+        with pytest.raises(Unreachable, match=r"ReadTimeout: the response took longer than 0\.5 seconds"):
             asking.get("/x/")
         assert 0.4 < time.monotonic() - begun < 2
 

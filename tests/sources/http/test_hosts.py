@@ -7,7 +7,7 @@ import re
 import pytest
 
 from sources.errors import Blocked, Refused, SourceChanged, Unreachable
-from sources.http.client import MOST_MOVES, Client, RateLimit, Timeouts
+from sources.http.client import MAX_REDIRECTS, Client, RateLimit, Timeouts
 from tests.sources.scripted_server import Script, ScriptedServer
 
 TIMEOUTS = Timeouts(connect=5, read=5, total=5, tries=1)
@@ -100,10 +100,10 @@ def test_a_redirection_to_an_encrypted_host_is_followed() -> None:
 
 def test_redirections_have_an_end() -> None:
     with ScriptedServer(moved("/round")) as home, client(home) as asking:
-        with pytest.raises(Unreachable, match=f"TooManyRedirects: more than {MOST_MOVES} redirections"):
+        with pytest.raises(Unreachable, match=f"TooManyRedirects: more than {MAX_REDIRECTS} redirects"):
             asking.get("/round", follow_redirects=True)
-        assert len(home.requests) == MOST_MOVES
-    way = [moved(f"/{n}") for n in range(MOST_MOVES - 1)]
+        assert len(home.requests) == MAX_REDIRECTS
+    way = [moved(f"/{n}") for n in range(MAX_REDIRECTS - 1)]
     with ScriptedServer(*way, Script(body=b"end")) as home, client(home) as asking:
         assert asking.get("/round", follow_redirects=True).body == b"end"
 

@@ -13,7 +13,7 @@ import pytest
 
 from sources.errors import Stopped
 from sources.http.client import Client, RateLimit, Timeouts
-from sources.http.rate_limit import OF_THIS_PROGRAM, RateLimits
+from sources.http.rate_limit import SHARED_LIMITS, RateLimits
 from tests.sources.scripted_server import Script, ScriptedServer
 
 FREE = RateLimit(seconds_between=0)
@@ -174,4 +174,4 @@ def test_clients_of_this_program_share_its_limits() -> None:
                 asking.get("/x")
         assert [round(wait, -1) for wait in waits] == [1000]
         host = server.base_url.rstrip("/")
-    assert OF_THIS_PROGRAM.reserve(host, slow) > 1990
+    assert SHARED_LIMITS.reserve(host, slow) > 1990

@@ -163,7 +163,7 @@ class WantsItInTheAddress(FakeServer):
 def test_a_key_that_does_not_arrive_in_the_header_goes_in_the_address(refusal: Answer, logged: list[str]) -> None:
     with WantsItInTheAddress(refusal) as server, keyed(server.base_url, parameter="api_key") as client:
         documents = [client.get("/a/?b=c"), client.get("/d/"), client.post("/e/", {"f": "g"})]
-        assert client.key_in_address
+        assert client.key_in_url
     assert [request.path for request in server.requests] == [
         "/a/?b=c",
         f"/a/?b=c&api_key={KEY}",
@@ -202,7 +202,7 @@ def test_a_key_in_the_address_stands_in_no_error_and_no_log(failure: Script, log
 
 def test_a_key_in_the_address_is_in_no_error_when_the_connection_fails(logged: list[str]) -> None:
     with keyed(f"http://{LOOPBACK}:{closed_port()}", parameter="api_key") as client:
-        client.key_in_address = True
+        client.key_in_url = True
         with pytest.raises(SourceError) as caught:
             client.get("/a/")
     assert not any(KEY in line for line in chain(caught.value))
@@ -213,7 +213,7 @@ def test_a_key_in_the_address_is_left_behind_on_the_way_to_another_host(tmp_path
         repeats = f"{other.base_url}/there?x=1&api_key={KEY}"
         home._scripts[:] = [Script(status=302, headers={"Location": repeats}, body=b"moved")]
         with keyed(home.base_url, parameter="api_key") as client:
-            client.key_in_address = True
+            client.key_in_url = True
             assert client.get("/a", follow_redirects=True).url == f"{other.base_url}/there?x=1"
             assert client.download("/a", tmp_path / "file").url == f"{other.base_url}/there?x=1"
     assert [request.path for request in home.requests] == [f"/a?api_key={KEY}"] * 2
@@ -226,7 +226,7 @@ def test_a_key_that_is_refused_both_ways_is_tried_in_the_address_once(refusal: A
         for _ in range(3):
             with pytest.raises(Blocked):
                 client.get("/a/")
-        assert not client.key_in_address
+        assert not client.key_in_url
     assert sum(KEY in request.path for request in server.requests) == 1
     assert len(server.requests) == 4
 
@@ -238,7 +238,7 @@ def test_a_server_that_is_ill_says_nothing_about_the_key() -> None:
         keyed(server.base_url, parameter="api_key") as client,
     ):
         assert client.get("/a/").body == Script().body
-        assert client.key_in_address
+        assert client.key_in_url
     assert [KEY in request.path for request in server.requests] == [False, True, False, True]
     with ScriptedServer(missing, Script(how=How.RESET), missing, Script()) as server:
         with keyed(server.base_url, parameter="api_key") as client:
@@ -270,7 +270,7 @@ def test_both_ways_are_counted_by_the_meter_and_a_run_may_begin_with_the_one_tha
             client.get("/a/")
             assert quota.remaining() == 8
         with keyed(server.base_url, parameter="api_key", quota=quota) as client:
-            client.key_in_address = True
+            client.key_in_url = True
             client.get("/a/")
         assert quota.remaining() == 7
         with keyed(server.base_url, parameter="api_key", quota=CountingQuota(1)) as client, pytest.raises(QuotaUsedUp):
@@ -280,7 +280,7 @@ def test_both_ways_are_counted_by_the_meter_and_a_run_may_begin_with_the_one_tha
 @pytest.mark.parametrize(("key", "parameter"), [(KEY, ""), ("", "api_key")])
 def test_without_a_key_or_a_parameter_there_is_no_other_way(key: str, parameter: str) -> None:
     with WantsItInTheAddress(MISSING[0]) as server, keyed(server.base_url, key, parameter=parameter) as client:
-        client.key_in_address = True
+        client.key_in_url = True
         with pytest.raises(Blocked):
             client.get("/a/")
         assert [request.path for request in server.requests] == ["/a/"]

@@ -526,7 +526,7 @@ def test_a_single_day_may_be_larger(
 def test_a_day_that_is_too_large_is_a_problem(
     server: FaultySamContractAwards, memory: Memory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(extract, "LARGEST_FILE", 1500)
+    monkeypatch.setattr(extract, "MAX_FILE_SIZE", 1500)
     monkeypatch.setattr(extract, "TOO_LARGE", 1500)
     server.records = [record("P1"), record("P2"), record("P3", modified="2026-11-12T00:00:00Z")]
     server.requests_per_day = 100

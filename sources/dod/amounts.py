@@ -1,9 +1,9 @@
-"""The amounts an announcement states, each with what it stands for. Pure.
+"""Parsing the amounts of an announcement, each with its meaning. Pure.
 
 An announcement's first amount is what is announced, not what is obligated; "if all options are exercised", "maximum"
 and "cumulative value" are ceilings; "funds in the amount of ... are being obligated" is what is committed now. They
-are told apart by the words around them, within their own clause and sentence, and never added up. An amount that
-stands in an awardee's own brackets is that awardee's alone.
+are distinguished by the words around them in the same clause and sentence, and never added up. An amount in an
+awardee's own brackets is that awardee's alone.
 """
 
 from __future__ import annotations
@@ -53,11 +53,11 @@ _TOGETHER = re.compile(
 _WORTH = re.compile(r"value|amount|total|worth|estimated", re.IGNORECASE)
 _SEPARATE = re.compile(r"\b(?:per (?:awardee|contract)|each)\b", re.IGNORECASE)
 # What the United States spent in fiscal year 2025, rounded (Monthly Treasury Statement, September 2025).
-FEDERAL_BUDGET = Decimal(7_000_000_000_000)
+MAX_PLAUSIBLE_AMOUNT = Decimal(7_000_000_000_000)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Money:
+class AmountMention:
     """One amount in dollars, with the clause before and after it, its sentence, and its place in the paragraph."""
 
     dollars: Decimal
@@ -69,14 +69,14 @@ class Money:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Amounts:
-    """What an announcement states in dollars. `others`: the clauses of amounts that are neither of the three kinds."""
+    """The amounts of an announcement. `others`: clauses with amounts of none of the three meanings."""
 
     stated: tuple[Amount, ...]
     others: tuple[str, ...]
     is_minimum: bool = False
 
 
-def read_amounts(found: Sequence[Sentence], award: int, *, several: bool, of_awardees: Sequence[str] = ()) -> Amounts:
+def read_amounts(found: Sequence[Sentence], award: int, *, several: bool, by_awardee: Sequence[str] = ()) -> Amounts:
     """Return the amounts of an announcement.
 
     Args:
@@ -87,20 +87,20 @@ def read_amounts(found: Sequence[Sentence], award: int, *, several: bool, of_awa
     """
     amounts: list[Amount] = []
     others: list[str] = []
-    found = [_without(sentence, of_awardees) for sentence in found]
+    found = [_without_brackets(sentence, by_awardee) for sentence in found]
     for number, sentence in enumerate(found):
         earlier = set(amounts)
-        for money in _monies(sentence):
-            meanings = _meanings(money, first=number == award, announced=amounts)
-            shared = several and not _is_separate(money)
-            told = [Amount(meaning=meaning, dollars=money.dollars, shared=shared) for meaning in meanings]
+        for mention in _mentions(sentence):
+            meanings = _meanings(mention, first=number == award, announced=amounts)
+            shared = several and not _is_separate(mention)
+            told = [Amount(meaning=meaning, dollars=mention.dollars, shared=shared) for meaning in meanings]
             amounts += [amount for amount in told if not _is_repeated(amount, amounts, earlier)]
             if not meanings:
-                others.append(" ".join(f"{money.before}{money.words}{money.after}".split()))
+                others.append(" ".join(f"{mention.before}{mention.words}{mention.after}".split()))
     return Amounts(
         stated=tuple(_announced(amounts, found)),
         others=tuple(others),
-        is_minimum=any(_leads_as_minimum(money, ()) for money in _monies(found[award])),
+        is_minimum=any(_leads_as_minimum(mention, ()) for mention in _mentions(found[award])),
     )
 
 
@@ -114,18 +114,18 @@ def own_amounts(brackets: str) -> tuple[Amount, ...]:
     return read_amounts([Sentence(0, brackets)], 0, several=False).stated
 
 
-def _without(sentence: Sentence, brackets: Sequence[str]) -> Sentence:
+def _without_brackets(sentence: Sentence, brackets: Sequence[str]) -> Sentence:
     text = sentence.text
     for bracket in filter(None, brackets):
         text = text.replace(f"({bracket})", "")
     return replace(sentence, text=text)
 
 
-def _is_separate(money: Money) -> bool:
+def _is_separate(mention: AmountMention) -> bool:
     """Whether each of several awardees has the amount to itself."""
-    if _SEPARATE.search(money.after):
+    if _SEPARATE.search(mention.after):
         return True
-    return bool(re.search(r"\beach\b", money.before)) and not _TOGETHER.search(money.sentence)
+    return bool(re.search(r"\beach\b", mention.before)) and not _TOGETHER.search(mention.sentence)
 
 
 def _announced(amounts: list[Amount], found: Sequence[Sentence]) -> list[Amount]:
@@ -133,11 +133,11 @@ def _announced(amounts: list[Amount], found: Sequence[Sentence]) -> list[Amount]
 
     Where the correct amount is given, what else was named is the wrong one.
     """
-    monies = [money for sentence in found for money in _monies(sentence)]
-    own = {money.dollars for money in monies if _is_own(money)}
+    mentions = [mention for sentence in found for mention in _mentions(sentence)]
+    own = {mention.dollars for mention in mentions if _states_this_action(mention)}
     if not own:
         return amounts
-    if any(_CORRECTED.search(money.before) for money in monies):
+    if any(_CORRECTED.search(mention.before) for mention in mentions):
         return [one for one in amounts if one.meaning is not AmountMeaning.ANNOUNCED or one.dollars in own]
     ceilings = {amount.dollars for amount in amounts if amount.meaning is AmountMeaning.CEILING}
     return [
@@ -147,46 +147,46 @@ def _announced(amounts: list[Amount], found: Sequence[Sentence]) -> list[Amount]
     ]
 
 
-def _is_own(money: Money) -> bool:
-    stated = _THIS_ACTION.search(money.before) or _CORRECTED.search(money.before)
-    return bool(stated) and not _OBLIGATES.search(money.sentence)
+def _states_this_action(mention: AmountMention) -> bool:
+    stated = _THIS_ACTION.search(mention.before) or _CORRECTED.search(mention.before)
+    return bool(stated) and not _OBLIGATES.search(mention.sentence)
 
 
-def _meanings(money: Money, *, first: bool, announced: Sequence[Amount]) -> list[AmountMeaning]:
-    if _EARLIER.search(money.before) or _PER_ONE.match(money.after) or _EXPIRES.match(money.after):
+def _meanings(mention: AmountMention, *, first: bool, announced: Sequence[Amount]) -> list[AmountMeaning]:
+    if _EARLIER.search(mention.before) or _PER_ONE.match(mention.after) or _EXPIRES.match(mention.after):
         return []
-    if _MINIMUM.search(money.before[-40:] + _up_to_comma(money.after)):
-        return [AmountMeaning.ANNOUNCED] if first and _leads_as_minimum(money, announced) else []
-    if _is_own(money):
+    if _MINIMUM.search(mention.before[-40:] + _up_to_comma(mention.after)):
+        return [AmountMeaning.ANNOUNCED] if first and _leads_as_minimum(mention, announced) else []
+    if _states_this_action(mention):
         return [AmountMeaning.ANNOUNCED]
-    is_sum = _is_cumulative(money)
+    is_sum = _is_cumulative(mention)
     if not is_sum and (
-        _OBLIGATES.search(money.before + money.after) or (not first and _OBLIGATES.search(money.sentence))
+        _OBLIGATES.search(mention.before + mention.after) or (not first and _OBLIGATES.search(mention.sentence))
     ):
-        return [] if _LATER.search(money.after) else [AmountMeaning.OBLIGATED]
+        return [] if _LATER.search(mention.after) else [AmountMeaning.OBLIGATED]
     has_announced = any(amount.meaning is AmountMeaning.ANNOUNCED for amount in announced)
-    leads = not (is_sum and has_announced) and (first or (not has_announced and bool(_WORTH.search(money.before))))
-    ceiling = [AmountMeaning.CEILING] if _CEILING.search(_near(money, first=leads)) else []
+    leads = not (is_sum and has_announced) and (first or (not has_announced and bool(_WORTH.search(mention.before))))
+    ceiling = [AmountMeaning.CEILING] if _CEILING.search(_context(mention, first=leads)) else []
     return [AmountMeaning.ANNOUNCED, *ceiling] if leads else ceiling
 
 
-def _is_cumulative(money: Money) -> bool:
+def _is_cumulative(mention: AmountMention) -> bool:
     """Whether it is the value of a contract so far ("bringing the total cumulative face value of the contract to")."""
-    found = _CUMULATIVE.search(money.before)
+    found = _CUMULATIVE.search(mention.before)
     return found is not None and not _OBLIGATES.search(found[0])
 
 
-def _leads_as_minimum(money: Money, announced: Sequence[Amount]) -> bool:
+def _leads_as_minimum(mention: AmountMention, announced: Sequence[Amount]) -> bool:
     """Whether an award is announced by its minimum alone ("awarded a minimum $5,000,000 contract")."""
-    alone = not announced and "maximum" not in money.sentence.lower()
-    return alone and bool(_MINIMUM_BESIDE.search(money.before))
+    alone = not announced and "maximum" not in mention.sentence.lower()
+    return alone and bool(_MINIMUM_BESIDE.search(mention.before))
 
 
-def _near(money: Money, *, first: bool) -> str:
+def _context(mention: AmountMention, *, first: bool) -> str:
     """Return the words that say what kind of amount it is: of an award's own, only those right beside it."""
     if not first:
-        return f"{money.before} {money.after}"
-    return f"{money.before[-60:]} {_up_to_comma(money.after)}"
+        return f"{mention.before} {mention.after}"
+    return f"{mention.before[-60:]} {_up_to_comma(mention.after)}"
 
 
 def _up_to_comma(after: str) -> str:
@@ -199,7 +199,7 @@ def doubtful_amount(text: str) -> str:
     odd = next((words for words, value in read if value is None), "")
     if odd:
         return f"an amount that cannot be true: {odd}"
-    absurd = next((words for words, value in read if value is not None and value > FEDERAL_BUDGET), "")
+    absurd = next((words for words, value in read if value is not None and value > MAX_PLAUSIBLE_AMOUNT), "")
     return f"an amount larger than the whole federal budget: {absurd}" if absurd else ""
 
 
@@ -210,11 +210,11 @@ def _dollars(mark: re.Match[str]) -> Decimal | None:
         return None
 
 
-def _monies(sentence: Sentence) -> Iterator[Money]:
+def _mentions(sentence: Sentence) -> Iterator[AmountMention]:
     marks = [(mark, value) for mark in MONEY.finditer(sentence.text) if (value := _dollars(mark)) is not None]
     for number, (mark, value) in enumerate(marks):
         begin = marks[number - 1][0].end() if number else 0
         end = marks[number + 1][0].start() if number + 1 < len(marks) else len(sentence.text)
         before = sentence.text[begin : mark.start()].rsplit(";", 1)[-1]
         after = sentence.text[mark.end() : end].split(";", 1)[0]
-        yield Money(dollars=value, words=mark[0], before=before, after=after, sentence=sentence.text)
+        yield AmountMention(dollars=value, words=mark[0], before=before, after=after, sentence=sentence.text)

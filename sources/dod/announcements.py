@@ -1,14 +1,13 @@
-"""The Department of Defense's daily contract announcements: what it awards, ninety days before the registers say so.
+"""The Department of Defense's daily contract announcements: awards 90 days before USAspending and SAM.gov have them.
 
-Upstream: https://www.war.gov/News/Contracts/, one page each business day at 17:00 Eastern, a paragraph for each
-contract; an RSS index (`DesktopModules/ArticleCS/RSS.ashx`) lists the pages, without their text. Access: open, no key;
-the index answers plain clients, the pages answer 403 to programs (seen May to October 2026), which is respected: a page
-is then read from the Internet Archive's copy, or from a file that somebody saves in a browser and imports. Each record
-says which. Limits: none documented; the index holds 500 pages at most. Lag: none; the archive's copies are one to
-three days late. Corrections: a later page says "CORRECTION:" or "UPDATE:"; those are records of their own that name
-what they correct. A page is read again for four days, as long as upstream gives it; an edit after that goes unseen.
-Caveats: only contracts of $7.5 million
-or more; prose, read by its grammar (`sources.dod.paragraph`); some paragraphs name no contract number.
+Upstream: https://www.war.gov/News/Contracts/, one page each business day at 17:00 Eastern, with a paragraph per
+contract. An RSS index (`DesktopModules/ArticleCS/RSS.ashx`) lists the pages without their text. Access: open, no key.
+The pages answer 403 to programs (seen May to October 2026), the index does not. A refused page is read from the
+Internet Archive's copy, or from a file that somebody saves in a browser and imports; each record says which. Limits:
+none documented; the index holds 500 pages at most. Lag: none; the archive's copies are one to three days late.
+Corrections: a later page says "CORRECTION:" or "UPDATE:"; such a paragraph becomes a record of its own. A page is read
+again for four days; an edit after that is missed. Caveats: only contracts of $7.5 million or more; the text is prose
+(`sources.dod.paragraph`); some paragraphs name no contract number.
 """
 
 from __future__ import annotations
@@ -35,20 +34,29 @@ from sources.base import (
     StoredVersion,
 )
 from sources.dod.article import SOURCE, parse, read_article
-from sources.dod.pages import LONGEST_INDEX, PAGE_TYPES, Item, Pages, blocked, listed, read_index, snapshot
+from sources.dod.pages import (
+    MAX_INDEX_SIZE,
+    PAGE_TYPES,
+    IndexItem,
+    PageFetcher,
+    blocked_error,
+    read_index,
+    read_index_since,
+    snapshot,
+)
 from sources.errors import Blocked, SourceChanged
 from sources.http.client import MAX_BODY_SIZE, Client, RateLimit
 from sources.records import Document, Payload, Problem, Publication, Record
 
 log = structlog.get_logger(__name__)
 
-REACH = timedelta(days=690)  # what an index of 500 business days always covers
-LONGEST_LAG = timedelta(days=10)  # how late the archive may be without anything being wrong
-REREAD = timedelta(days=4)  # for which a page may still be edited
-USUAL_LAG = 3  # pages that the archive may lack without anything being wrong
-FIRST_PARAGRAPHS = 3  # of any page that was read, one of them is stored
+INDEX_SPAN = timedelta(days=690)  # always covered by an index of 500 business days
+MAX_ARCHIVE_LAG = timedelta(days=10)  # how late the archive usually is at most
+EDIT_WINDOW = timedelta(days=4)  # after publication, in which pages are edited
+MAX_MISSING_PAGES = 3  # pages that the archive may lack at any time
+FIRST_PARAGRAPHS = 3  # one of them is stored of every page that was read
 POLL = "rss"
-MISSING = "missing"  # the note of the pages that could not be read
+MISSING = "missing"  # the state that lists the pages that could not be read
 
 
 SHORT_INDEX = 10  # pages that the index lists when it is not asked for more
@@ -75,7 +83,7 @@ def _archive_has_copies(client: Client) -> bool:
 ASSUMPTIONS = (
     Assumption(
         name="long-index",
-        says=f"The index lists as many pages as it is asked for, up to {LONGEST_INDEX}.",
+        says=f"The index lists as many pages as it is asked for, up to {MAX_INDEX_SIZE}.",
         otherwise="Days that it does not reach are reported as missing. Import the pages of those days as files.",
         basis="Asked for 1,000 on 3 July 2026 it listed 500, back to 13 May 2024.",
         probe=_index_is_long,
@@ -122,47 +130,49 @@ class Dod(Source):
 
     def poll_steps(self, terms: SearchTerms, window: DateWindow) -> list[FetchStep]:
         """Plan a poll: the pages of the window, from the index."""
-        since = max(window.signed_since, window.until - REACH)
-        return [_step(POLL, since, window.until)] if _looks_for_something(terms) else []
+        since = max(window.signed_since, window.until - INDEX_SPAN)
+        return [_step(POLL, since, window.until)] if _has_terms(terms) else []
 
     def backfill_steps(self, terms: SearchTerms, since: date, until: date) -> list[FetchStep]:
         """Plan the history month by month, as far back as the index reaches: 500 business days."""
         steps: list[FetchStep] = []
-        start = max(since, until - REACH)
-        while _looks_for_something(terms) and start <= until:
+        start = max(since, until - INDEX_SPAN)
+        while _has_terms(terms) and start <= until:
             following = (start.replace(day=1) + timedelta(days=32)).replace(day=1)
             steps.append(_step(f"rss/{start:%Y-%m}", start, min(until, following - timedelta(days=1))))
             start = following
         return steps
 
     def fetch(self, client: Client, step: FetchStep, stored: Stored) -> Iterator[Fetched]:
-        """Give each page of a step's days: unchanged if it is stored, else whole, from upstream or the archive.
+        """Give each page of a step's days: `NotModified` if it is stored, else a payload from war.gov or the archive.
 
         Raises:
-            Blocked: upstream refuses its pages and the archive has none of them.
+            Blocked: war.gov refuses its pages and the archive has none of them.
         """
         since, until = step.days
-        items, problems, uncovered = listed(client, since, until)
+        items, problems, uncovered = read_index_since(client, since, until)
         yield from problems
         if uncovered:
             yield IncompleteResult(step=step.key, expected=uncovered, received=0)
         noted = set(stored.get_state(MISSING).split()) if step.key == POLL else set()
         asked = [item for item in items if since <= item.published.date() <= until or item.number in noted]
-        pages = Pages(client)
-        missing: list[Item] = []
+        pages = PageFetcher(client)
+        missing: list[IndexItem] = []
         held = 0
         for item in asked:
-            known = _known(stored, item)
-            page = (_edited(pages, item, stored, until) or NotModified(key=known)) if known else pages.read(item)
+            known = _stored_key(stored, item)
+            page = (
+                (_read_if_edited(pages, item, stored, until) or NotModified(key=known)) if known else pages.read(item)
+            )
             held += bool(known)
             if page is None:
                 missing.append(item)
             else:
                 yield page
         if step.key == POLL:
-            _note(stored, noted, missing)
+            _store_missing(stored, noted, missing)
         if missing:
-            _say_why(missing, pages, step, held=held)
+            _report_missing(missing, pages, step, held=held)
         if missing and (step.key != POLL or _is_more_than_usual(missing, until)):
             yield IncompleteResult(step=step.key, expected=len(asked), received=len(asked) - len(missing))
 
@@ -171,7 +181,7 @@ class Dod(Source):
         return parse(payload)
 
     def read_file(self, file: Path) -> Iterator[Fetched]:
-        """Read a page that somebody saved in a browser; its records have the keys they would have from upstream.
+        """Read a page that somebody saved in a browser; its records have the same keys as those from war.gov.
 
         Raises:
             SourceChanged: it is no page of contract announcements, or says neither its number nor its day.
@@ -191,7 +201,7 @@ class Dod(Source):
         yield Payload(source=self.name, key=key, revision="", documents=(document,))
 
 
-def _looks_for_something(terms: SearchTerms) -> bool:
+def _has_terms(terms: SearchTerms) -> bool:
     return bool(terms.names or terms.ueis or terms.phrases)
 
 
@@ -199,57 +209,57 @@ def _step(key: str, since: date, until: date) -> FetchStep:
     return FetchStep(key=key, query={}, since=since, until=until, part="pages of announcements")
 
 
-def _known(stored: Stored, item: Item) -> str:
-    """Return the key of a stored record of a page, "" if there is none: all records of a page are stored at once."""
+def _stored_key(stored: Stored, item: IndexItem) -> str:
+    """Return the key of a stored record of a page, "" if there is none. All records of a page are stored together."""
     keys = (f"{item.key}_{number}_1" for number in range(1, FIRST_PARAGRAPHS + 1))
     return next((key for key in keys if stored.stored_version(key)), "")
 
 
-def _edited(pages: Pages, item: Item, stored: Stored, until: date) -> Payload | Problem | None:
-    """Return a stored page of the last days if it has been edited since, `None` if it has not or cannot be read.
+def _read_if_edited(pages: PageFetcher, item: IndexItem, stored: Stored, until: date) -> Payload | Problem | None:
+    """Return a recent page if it has been edited since it was stored, else `None`.
 
-    Records are known by the place of their paragraph. A page on which a paragraph has moved, since one before it is new
-    or gone, is for a person to look at: it is no change of every award. So is one of which most paragraphs differ.
+    A record's key holds the position of its paragraph. If paragraphs have moved, or most of them differ, the page is a
+    problem for a person to look at: the changes do not concern the awards that the keys name.
     """
-    page = pages.again(item) if until - item.published.date() <= REREAD else None
+    page = pages.read_current(item) if until - item.published.date() <= EDIT_WINDOW else None
     records = [record for record in parse(page) if isinstance(record, Publication)] if page else []
-    changed = [record for record in records if _differs(stored.stored_version(record.key), record)]
+    changed = [record for record in records if _is_changed(stored.stored_version(record.key), record)]
     if page is None or not changed:
         return None
-    if len(changed) > max(1, len(records) // 2) or _has_moved(changed, item, stored):
+    if len(changed) > max(1, len(records) // 2) or _paragraphs_moved(changed, item, stored):
         reason = f"the page was edited, and {len(changed)} of its {len(records)} records are not where they were"
         return Problem(source=page.source, key=page.key, reason=reason, documents=page.documents)
     return page
 
 
-def _has_moved(changed: Sequence[Publication], item: Item, stored: Stored) -> bool:
-    """Whether a changed record says what is stored of a paragraph beside it: a revision is a digest of its text."""
+def _paragraphs_moved(changed: Sequence[Publication], item: IndexItem, stored: Stored) -> bool:
+    """Whether a changed record has the revision, a digest of its text, that is stored for a paragraph next to it."""
     beside = [(record, int(record.key.split("_")[2]) + step) for record in changed for step in (-1, 1)]
     known = [(record, stored.stored_version(f"{item.key}_{number}_1")) for record, number in beside]
     return any(there is not None and there.revision == record.revision for record, there in known)
 
 
-def _differs(known: StoredVersion | None, record: Publication) -> bool:
+def _is_changed(known: StoredVersion | None, record: Publication) -> bool:
     return known is None or known.revision not in ("", record.revision)
 
 
-def _say_why(missing: list[Item], pages: Pages, step: FetchStep, *, held: int) -> None:
-    """Raise why pages are missing, if that is more than the archive's usual lag. `held` is how many are stored."""
+def _report_missing(missing: list[IndexItem], pages: PageFetcher, step: FetchStep, *, held: int) -> None:
+    """Raise or log why pages are missing beyond the archive's usual lag. `held` is how many pages are stored."""
     if pages.failure:
         raise pages.failure
-    if step.key != POLL:  # the months after this one may be had: a backfill goes on, and walks this one again
-        log.warning("pages cannot be read", source=SOURCE, step=step.key, reason=str(blocked(missing, pages)))
-    elif pages.count == 0 and (not held or len(missing) > USUAL_LAG):
-        raise blocked(missing, pages)
+    if step.key != POLL:  # a backfill goes on with the next month, and repeats this one later
+        log.warning("pages cannot be read", source=SOURCE, step=step.key, reason=str(blocked_error(missing, pages)))
+    elif pages.count == 0 and (not held or len(missing) > MAX_MISSING_PAGES):
+        raise blocked_error(missing, pages)
 
 
-def _is_more_than_usual(missing: list[Item], until: date) -> bool:
-    """Whether more pages are missing, or for longer, than the archive lags: those are asked for by every poll."""
-    return len(missing) > USUAL_LAG or any(until - item.published.date() > LONGEST_LAG for item in missing)
+def _is_more_than_usual(missing: list[IndexItem], until: date) -> bool:
+    """Whether more pages are missing, or for longer, than the archive usually lags."""
+    return len(missing) > MAX_MISSING_PAGES or any(until - item.published.date() > MAX_ARCHIVE_LAG for item in missing)
 
 
-def _note(stored: Stored, before: set[str], missing: list[Item]) -> None:
-    """Note the pages that could not be read, so that later polls ask for them however old they are by then."""
+def _store_missing(stored: Stored, before: set[str], missing: list[IndexItem]) -> None:
+    """Store which pages could not be read, so that later polls ask for them, however old they are."""
     now = {item.number for item in missing}
     if now != before:
         stored.set_state(MISSING, " ".join(sorted(now)))

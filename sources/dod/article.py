@@ -1,6 +1,6 @@
-"""A page of the daily contract announcements, from HTML to records. Pure.
+"""Parsing a page of the daily contract announcements: HTML to records. Pure.
 
-Markup, as seen: `h1.maintitle` "Contracts For Feb. 24, 2025" (months abbreviated in several ways; sometimes a span of
+Markup, as seen: `h1.maintitle` "Contracts For Feb. 24, 2025" (months abbreviated in several ways, sometimes a range of
 days), `div.body` with headings in capitals ("NAVY"), a paragraph for each announcement, and a footer that explains the
 stars ("*Small business"). Lines are read from the text, not from `<p>`: copies differ in markup, not in words.
 """
@@ -16,8 +16,8 @@ from datetime import date
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from sources.dod.awardees import Awardee
-from sources.dod.corrections import MARK, awaits_its_text
-from sources.dod.paragraph import Announcement, announcements_in, continues, read_paragraph
+from sources.dod.corrections import MARK, is_correction_lead
+from sources.dod.paragraph import Announcement, is_continuation, read_paragraph, split_announcements
 from sources.dod.text import last_day
 from sources.errors import SourceChanged
 from sources.records import (
@@ -61,12 +61,12 @@ _HEADING_WORD = re.compile(
     r"\b(?:Army|Navy|Air Force|Space Force|Marine Corps|Agency|Command|Headquarters|Services"
     r"|Department|Office|University|Activity)\b"
 )
-_TELLS = re.compile(r"\$|\b(?:contract|awarded|award|modification)", re.IGNORECASE)
+_AWARD_WORDS = re.compile(r"\$|\b(?:contract|awarded|award|modification)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Paragraph:
-    """One announcement as written. `correction`: the heading above it says that it corrects an earlier one."""
+    """One announcement. `correction`: the heading above it says that it corrects an earlier one."""
 
     section: str
     text: str
@@ -75,9 +75,9 @@ class Paragraph:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Article:
-    """A page. `number` is "" if it does not say which; `day` is the last day in its title; `legend` explains stars.
+    """A page. `number` is "" if unknown; `day` is the last day in its title; `legend` explains the stars.
 
-    `lost` is how many characters could not be read in the encoding that the page declares.
+    `lost` is how many characters are invalid in the encoding that the page declares.
     """
 
     number: str
@@ -105,7 +105,7 @@ def read_article(document: Document) -> Article:
 
 
 def _decoded(document: Document) -> str:
-    """Return a page as text: in the encoding that is declared; without one in UTF-8, else as browsers take it."""
+    """Decode a page: in the declared encoding, else as UTF-8, else as windows-1252, as browsers do."""
     sent, said = _CHARSET_SENT.search(document.content_type), _CHARSET.search(document.body[:4000])
     declared = sent[1].lower() if sent else said[1].decode().lower() if said else ""
     try:
@@ -128,12 +128,12 @@ def parse(payload: Payload) -> list[Record]:
         key = f"{payload.key}_{number}"
         read = read_paragraph(paragraph.text, article.day, correction=paragraph.correction)
         if read is None:
-            reason = f"nobody is named who is awarded anything: {paragraph.text[:300]}"
+            reason = f"no awardee is named: {paragraph.text[:300]}"
             records.append(Problem(source=SOURCE, key=f"{key}_1", reason=reason, documents=payload.documents))
             continue
         awardees = read.awardees or (Awardee(name=""),)
         for place, awardee in enumerate(awardees, 1):
-            of_awardee = read.numbers.of_awardees[place - 1] if read.numbers.of_awardees else read.numbers.piid
+            of_awardee = read.numbers.by_awardee[place - 1] if read.numbers.by_awardee else read.numbers.piid
             own = read.own[place - 1] if read.own else ()
             one = _publication(paragraph, read, awardee, article, payload)
             records.append(replace(one, key=f"{key}_{place}", piid=of_awardee, amounts=(*own, *read.amounts)))
@@ -141,7 +141,7 @@ def parse(payload: Payload) -> list[Record]:
 
 
 def provenance(url: str) -> str:
-    """Return in words where a page was read from, by its address: upstream, a copy in the archive, or a file."""
+    """Return in words where a page was read from: war.gov, a copy in the archive, or a file."""
     archived = _ARCHIVED.search(url)
     if archived:
         year, month, day, hour, minute, second = archived.groups()
@@ -204,7 +204,7 @@ def _facts(awardee: Awardee, read: Announcement, article: Article, payload: Payl
 
 
 def _meaning(stars: str, legend: dict[str, str]) -> str:
-    """Return what the footer says of a company's stars; the stars themselves where it says nothing."""
+    """Return what the footer says about a company's stars, else the stars."""
     return f"{stars} {legend.get(stars, '')}".strip() if stars else ""
 
 
@@ -219,7 +219,7 @@ def _title(tree: LexborHTMLParser) -> str:
 
 
 def _number(document: Document, tree: LexborHTMLParser) -> str:
-    """Return the article's number: from where it was read, or from what the page says of its own address."""
+    """Return the article's number from the address it was read from, or from the page's own address in its HTML."""
     addresses = [document.url]
     for selector, attribute in (("link[rel=canonical]", "href"), ('meta[property="og:url"]', "content")):
         node = tree.css_first(selector)
@@ -231,7 +231,7 @@ def _number(document: Document, tree: LexborHTMLParser) -> str:
 
 
 def _lines(body: LexborNode) -> list[str]:
-    """Return the text of a node, a line for each block and each line break."""
+    """Return the text of a node, one line per block or line break."""
     for node in body.css("script, style, noscript, template"):
         node.decompose()
     for node in body.css("br"):
@@ -247,7 +247,7 @@ def _clean(text: str) -> str:
 
 
 def _paragraphs(lines: list[str]) -> tuple[tuple[Paragraph, ...], dict[str, str]]:
-    """Sort lines into headings, footers and announcements; join what a page broke apart."""
+    """Sort lines into headings, footers and announcements; join paragraphs that a page split."""
     found: list[Paragraph] = []
     legend: dict[str, str] = {}
     section, correction, open_one = "", False, False
@@ -260,11 +260,11 @@ def _paragraphs(lines: list[str]) -> tuple[tuple[Paragraph, ...], dict[str, str]
             correction, open_one = True, False
         elif _is_heading(line):
             section, correction, open_one = line.strip(" :*"), False, False
-        elif open_one and (continues(line) or awaits_its_text(found[-1].text)):
+        elif open_one and (is_continuation(line) or is_correction_lead(found[-1].text)):
             last = found[-1]
             found[-1] = Paragraph(section=last.section, text=f"{last.text} {line}", correction=last.correction)
-        elif (_TELLS.search(line) or awaits_its_text(line)) and not _NOT_NEWS.search(line):
-            found += [Paragraph(section=section, text=one, correction=correction) for one in announcements_in(line)]
+        elif (_AWARD_WORDS.search(line) or is_correction_lead(line)) and not _NOT_NEWS.search(line):
+            found += [Paragraph(section=section, text=one, correction=correction) for one in split_announcements(line)]
             open_one = True
     return tuple(found), legend
 

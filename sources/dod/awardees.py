@@ -1,7 +1,7 @@
-"""Who is awarded: the subject of an announcement's first sentence, taken apart. Pure.
+"""Parsing the awardees: the subject of an announcement's first sentence. Pure.
 
 The grammar, as seen in the daily announcements: `Name[,*] [doing business as X,] [Division,] City, State[ (PIID)]`,
-several of them parted by semicolons, the last after "and". Stars are explained by the page's footer ("*Small
+several of them separated by semicolons, the last after "and". Stars are explained by the page's footer ("*Small
 business"); places abroad lack a state.
 """
 
@@ -48,7 +48,7 @@ _NOBODY = re.compile(
     r"|bids?|offers?|proposals?|which|who|this|these|work)",
     re.IGNORECASE | re.DOTALL,
 )
-LONGEST_NAME = 300
+MAX_NAME_LENGTH = 300
 _AND = re.compile(r"(?:,\s*|\s+)and\s+(?=[A-Z0-9])")
 _AFTER_NUMBER = re.compile(r"(?<=\))\s*,\s*(?:and\s+)?(?=[A-Z0-9])")
 
@@ -58,8 +58,8 @@ class Awardee:
     """One company an announcement names. `name` holds a trade name too ("X doing business as Y").
 
     `state` is a postal code, "" abroad or unknown; `town` the place as written; `stars` what the footer explains;
-    `piids` the numbers in parentheses after it, as written; `brackets` what stands in such parentheses where they state
-    an amount; `described` what else stands between name and place.
+    `piids` the numbers in parentheses after it, as written; `brackets` the text of such parentheses if they state an
+    amount; `described` other words between name and place.
     """
 
     name: str
@@ -73,12 +73,12 @@ class Awardee:
 
 def read_awardees(subject: str) -> list[Awardee]:
     """Return the awardees that a sentence's subject lists, in order; [] when there is none."""
-    parts = _joined([part for piece in _outside_parentheses(subject) for part in _parted(piece)])
+    parts = _rejoin_places([part for piece in _outside_parentheses(subject) for part in _split_awardees(piece)])
     return [awardee for part in parts if (awardee := _awardee(part))]
 
 
-def compact(piid: str) -> str:
-    """Return a contract number as the registers write it: upper case, without dashes or blanks."""
+def normalize_piid(piid: str) -> str:
+    """Return a contract number as USAspending writes it: upper case, without dashes or blanks."""
     return re.sub(r"[\s-]", "", piid).upper()
 
 
@@ -93,21 +93,21 @@ def _outside_parentheses(subject: str) -> list[str]:
     return [*pieces, subject[start:]]
 
 
-def _parted(piece: str) -> list[str]:
+def _split_awardees(piece: str) -> list[str]:
     """Split "A, City, State, and B, City, State" and "A, City, State (PIID), B ...", where both halves have a place."""
     for separator in (_AFTER_NUMBER, _AND):
         for found in separator.finditer(piece):
             left, right = piece[: found.start()], piece[found.end() :]
             if _ends_in_place(left) and _ends_in_place(right):
-                return [left, *_parted(right)]
+                return [left, *_split_awardees(right)]
     return [piece]
 
 
-def _joined(parts: list[str]) -> list[str]:
-    """Put a place that a stray semicolon cut off back to its company."""
+def _rejoin_places(parts: list[str]) -> list[str]:
+    """Rejoin a place that a stray semicolon separated from its company."""
     joined: list[str] = []
     for part in parts:
-        words = _elements(_bare(part))
+        words = _split_at_commas(_without_notes(part))
         cut_off = len(words) == 2 and _is_place(words[1]) and not _LEGAL_FORM.search(words[0])
         if joined and cut_off and not _ends_in_place(joined[-1]):
             joined[-1] = f"{joined[-1].rstrip(' ,')}, {part.strip()}"
@@ -116,11 +116,11 @@ def _joined(parts: list[str]) -> list[str]:
     return joined
 
 
-def _bare(part: str) -> str:
+def _without_notes(part: str) -> str:
     return _STARS.sub("", _PARENTHESIS.sub("", part))
 
 
-def _elements(text: str) -> list[str]:
+def _split_at_commas(text: str) -> list[str]:
     return [element for element in (piece.strip() for piece in text.split(",")) if element]
 
 
@@ -129,7 +129,7 @@ def _is_place(element: str) -> bool:
 
 
 def _ends_in_place(part: str) -> bool:
-    words = _elements(_bare(part))
+    words = _split_at_commas(_without_notes(part))
     return len(words) >= 2 and _is_place(words[-1])
 
 
@@ -140,18 +140,18 @@ def _awardee(part: str) -> Awardee | None:
     stated = next((bracket for bracket in brackets if MONEY.search(bracket)), "")
     stars = "".join(_STARS.findall(part)[:1])
     kept = _PARENTHESIS.sub(lambda found: "" if PIID.search(found[1]) or MONEY.search(found[1]) else found[0], part)
-    words = _elements(_STARS.sub("", kept))
+    words = _split_at_commas(_STARS.sub("", kept))
     if not words or not re.search(r"[^\W\d_]{2}", words[0]):
         return None
     words, trade = _without_trade_names(words)
     awardee = _placed(words)
     awardee = replace(awardee, name=" ".join([awardee.name, *trade]), stars=stars, piids=piids, brackets=stated)
-    somebody = 0 < len(awardee.name) <= LONGEST_NAME and "$" not in awardee.name
+    somebody = 0 < len(awardee.name) <= MAX_NAME_LENGTH and "$" not in awardee.name
     return awardee if somebody and not _NOBODY.fullmatch(awardee.name) else None
 
 
 def _placed(words: list[str]) -> Awardee:
-    """Part the name from the place: the place is read from the end."""
+    """Split the name from the place, which is at the end."""
     last = words[-1]
     if len(words) == 1:
         return Awardee(name=last)
@@ -173,7 +173,7 @@ def _of_unknown_place(words: list[str]) -> Awardee:
 
 
 def _named(words: list[str]) -> tuple[str, str]:
-    """Part the name, with its legal form, from what else is said of the company."""
+    """Split the name, with its legal form, from other words about the company."""
     size = 1
     while size < len(words) and _BARE_FORM.fullmatch(words[size]):
         size += 1
@@ -183,7 +183,7 @@ def _named(words: list[str]) -> tuple[str, str]:
 
 
 def _without_trade_names(words: list[str]) -> tuple[list[str], list[str]]:
-    """Take out "doing business as X", with the legal form after a comma, wherever it stands."""
+    """Remove "doing business as X", with a legal form after a comma; return the rest and the trade names."""
     kept: list[str] = words[:1]
     trade: list[str] = []
     for before, word in itertools.pairwise(words):
@@ -197,7 +197,7 @@ def _without_trade_names(words: list[str]) -> tuple[list[str], list[str]]:
 
 
 def _until_legal_form(words: list[str], size: int) -> int:
-    """Take in the commas of a name such as "Science, Engineering, and Management LLC"."""
+    """Extend a name over commas, as in "Science, Engineering, and Management LLC"."""
     for position in range(size, len(words)):
         if _DESCRIBED.match(words[position]):
             break

@@ -1,8 +1,8 @@
-"""The contract numbers of an announcement: what is awarded, under what, and which modification it is. Pure.
+"""Parsing the contract numbers of an announcement: award, parent and modification. Pure.
 
 A PIID's ninth character is the instrument (FAR 4.1603): F an order, A a purchase agreement, D an indefinite-delivery
 contract, G a basic ordering agreement; R, Q and B are solicitations. "P00022" is a modification, never a contract.
-The number in the brackets after the contracting activity is that of what is awarded.
+The number in brackets after the contracting activity is that of the award.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from sources.dod.awardees import PIID, Awardee, compact
+from sources.dod.awardees import PIID, Awardee, normalize_piid
 
 _MODIFICATION = re.compile(
     r"\bmodifications?\b\s*(?:\((?:(?:No\.?|number|modification)\s*)?([A-Z0-9][A-Z0-9 /-]{0,14}?)\)"
@@ -27,25 +27,25 @@ _MODIFIED = re.compile(r"\bmodif(?:ication|ied|ies)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Numbers:
-    """Contract numbers without dashes. `of_awardees` has one for each awardee, "" where it is not said whose it is.
+class ContractNumbers:
+    """Contract numbers without dashes. `by_awardee` has one for each awardee, "" if unknown.
 
-    `damaged` is a number as written that has a space inside, and was read without it; "" if there is none.
+    `damaged` is a number, as written, that was read without the space inside it; "" if there is none.
     """
 
     piid: str = ""
     parent: str = ""
     modification: str = ""
     solicitation: str = ""
-    of_awardees: tuple[str, ...] = ()
+    by_awardee: tuple[str, ...] = ()
     others: tuple[str, ...] = ()
     damaged: str = ""
 
 
-def read_numbers(text: str, awardees: Sequence[Awardee], kind: str = "") -> Numbers:
-    """Return the contract numbers in a paragraph, and what each is. `kind` names what is awarded ("contract")."""
+def read_contract_numbers(text: str, awardees: Sequence[Awardee], kind: str = "") -> ContractNumbers:
+    """Return the contract numbers in a paragraph. `kind` is the type of award ("contract")."""
     written = [hit[0] for hit in PIID.finditer(text)]
-    every = dict.fromkeys(map(compact, written))
+    every = dict.fromkeys(map(normalize_piid, written))
     found = [number for number in every if not _is_solicitation(number)]
     solicitation = next((number for number in every if _is_solicitation(number)), "")
     numbers = _of_contracts(text, found, awardees, kind)
@@ -53,8 +53,8 @@ def read_numbers(text: str, awardees: Sequence[Awardee], kind: str = "") -> Numb
     return replace(numbers, solicitation=solicitation, modification=_modification(text), damaged=damaged)
 
 
-def _of_contracts(text: str, found: list[str], awardees: Sequence[Awardee], kind: str) -> Numbers:
-    own = [tuple(number for number in map(compact, awardee.piids) if number in found) for awardee in awardees]
+def _of_contracts(text: str, found: list[str], awardees: Sequence[Awardee], kind: str) -> ContractNumbers:
+    own = [tuple(number for number in map(normalize_piid, awardee.piids) if number in found) for awardee in awardees]
     if len(awardees) > 1:
         return _of_several(text, found, own)
     piid = _contract(text, found, kind) or _main(text, found, own[0] if own else ())
@@ -63,25 +63,25 @@ def _of_contracts(text: str, found: list[str], awardees: Sequence[Awardee], kind
     if old_order and piid and not _is_order(piid):
         piid, parent = old_order[1], piid
     others = tuple(number for number in found if number not in (piid, parent))
-    return Numbers(piid=piid, parent=parent, of_awardees=(piid,) if own else (), others=others)
+    return ContractNumbers(piid=piid, parent=parent, by_awardee=(piid,) if own else (), others=others)
 
 
-def _of_several(text: str, found: list[str], own: list[tuple[str, ...]]) -> Numbers:
-    """Give each awardee the number beside its name; else those listed elsewhere, if they are said to be respective."""
+def _of_several(text: str, found: list[str], own: list[tuple[str, ...]]) -> ContractNumbers:
+    """Give each awardee the number beside its name, else the numbers listed "respectively"."""
     each = [numbers[0] if numbers else "" for numbers in own]
     if not any(each) and len(found) == len(own) and re.search(r"\brespectively\b", text):
         each = found
     left = tuple(number for number in found if number not in each)
     parent = next((number for number in left if number[8:9] in "ADG"), "") if all(map(_is_order, each)) else ""
     others = tuple(number for number in left if number != parent)
-    return Numbers(parent=parent, of_awardees=tuple(each), others=others)
+    return ContractNumbers(parent=parent, by_awardee=tuple(each), others=others)
 
 
 def _modification(text: str) -> str:
     for hit in _MODIFICATION.finditer(text):
         number = (hit[1] or hit[2]).strip().upper()
         if re.search(r"\d", number) and not PIID.fullmatch(number):
-            return compact(number)
+            return normalize_piid(number)
     return ""
 
 
@@ -90,7 +90,7 @@ def _contract(text: str, found: Sequence[str], kind: str) -> str:
     closing = _CLOSING.search(text)
     if not closing or not kind.lower().endswith("contract") or "order" in kind.lower():
         return ""
-    closed = [compact(hit[0]) for hit in PIID.finditer(text, closing.end())]
+    closed = [normalize_piid(hit[0]) for hit in PIID.finditer(text, closing.end())]
     return next((number for number in closed if number in found and not _is_order(number)), "")
 
 
@@ -102,7 +102,7 @@ def _main(text: str, found: Sequence[str], own: Sequence[str]) -> str:
     if own:
         return own[0]
     modified = _MODIFIED.search(text)
-    after = (compact(hit[0]) for hit in PIID.finditer(text, modified.end())) if modified else iter(())
+    after = (normalize_piid(hit[0]) for hit in PIID.finditer(text, modified.end())) if modified else iter(())
     return next((number for number in after if number in found), found[0] if found else "")
 
 

@@ -1,4 +1,4 @@
-"""Announcements that correct an earlier one: how they say so, whom they name, and what they put in its place. Pure.
+"""Announcements that correct an earlier one: the wording, whom they name, and the corrected text. Pure.
 
 Seen: "CORRECTION: The contract announced on July 1, 2026, for NAME, City, State (PIID), should have read ...", the same
 without the mark, a sentence at the end of an ordinary announcement, and "... is corrected to the following:" with the
@@ -40,31 +40,31 @@ _OF_ITSELF = re.compile(
 _COMPANY = re.compile(r"\b(?:Inc|Corp|LLC|LLP|LP|Co|Ltd|JV|Company|Corporation|GmbH|University)\b\.?$")
 
 
-def parted(text: str) -> tuple[str, str]:
-    """Part the words that announce a correction from the announcement that they put in its place.
+def split_correction(text: str) -> tuple[str, str]:
+    """Split the words that announce a correction from the corrected announcement.
 
     ("The contract announced on Sept. 30, 2025, to ... is corrected to the following: ", "NAME, City, State, was ...");
-    the first is "" where nothing is put in its place as a whole.
+    the first is "" if the announcement is not replaced as a whole.
     """
     lead = _REPLACES.match(text)
     return (lead[0], text[lead.end() :]) if lead else ("", text)
 
 
-def awaits_its_text(paragraph: str) -> bool:
-    """Whether a paragraph announces a correction, and the next one is it."""
+def is_correction_lead(paragraph: str) -> bool:
+    """Whether a paragraph only announces a correction, whose text is the next paragraph."""
     mark = MARK.match(paragraph)
-    lead, rest = parted(paragraph[mark.end() :]) if mark else ("", paragraph)
+    lead, rest = split_correction(paragraph[mark.end() :]) if mark else ("", paragraph)
     return bool(lead) and not rest
 
 
-def announced_on(lead: str, near: date | None) -> date | None:
-    """Return the day of the announcement that is corrected; one without a year is the last such day up to `near`."""
+def read_announced_day(lead: str, near: date | None) -> date | None:
+    """Return the day of the corrected announcement; without a year it is the last such day up to `near`."""
     found = _ANNOUNCED_ON.search(lead)
     return read_day(next(filter(None, found.groups())), near=near) if found else None
 
 
-def awardees_corrected(text: str) -> list[Awardee]:
-    """Return whom a correction names: "the contract announced on ... for NAME, City, State, to provide ..."."""
+def read_corrected_awardees(text: str) -> list[Awardee]:
+    """Return the awardees that a correction names: "the contract announced on ... for NAME, City, State, to ..."."""
     for found in _NAMED.finditer(text):
         named = [awardee for awardee in read_awardees(found[1]) if awardee.town or _COMPANY.search(awardee.name)]
         if named:
@@ -72,6 +72,6 @@ def awardees_corrected(text: str) -> list[Awardee]:
     return []
 
 
-def corrects_itself(found: Sequence[Sentence]) -> str:
-    """Return a sentence of an ordinary announcement that says it corrects an earlier one, "" if there is none."""
+def self_correction(found: Sequence[Sentence]) -> str:
+    """Return the sentence in which an ordinary announcement corrects an earlier one, "" if there is none."""
     return next((one.text for one in found[1:] if _OF_ITSELF.search(one.text)), "")

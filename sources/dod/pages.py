@@ -15,7 +15,6 @@ from email.utils import parsedate_to_datetime
 from urllib.parse import quote, urlsplit
 
 import structlog
-from lxml import etree
 
 from sources.dod.article import ARTICLE_NUMBER, SOURCE, read_article
 from sources.dod.text import last_day
@@ -23,10 +22,11 @@ from sources.errors import Blocked, Refused, SourceChanged, SourceError, Unreach
 from sources.fields import read_json
 from sources.http.client import Client
 from sources.records import Document, Payload, Problem
+from sources.xml import InvalidXml, parse_xml
 
 INDEX = "/DesktopModules/ArticleCS/RSS.ashx?ContentType=400&Site=945&max="
 INDEX_TYPES = "application/rss+xml, application/xml, text/xml"
-LONGEST_INDEX = 500
+MAX_INDEX_SIZE = 500
 SATURDAY = 5
 STRAY = timedelta(days=7)  # between the day of a title and the time given: beyond it the time is a slip
 PUBLISHED_AT = time(21, tzinfo=UTC)  # 17:00 Eastern
@@ -36,8 +36,8 @@ _PATH = re.compile(r"/News/Contracts/Contract/Article/\d{4,10}(?:/[\w.%-]*)?/?",
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
-    """A page in the index. `published` is UTC; `path` its address below the site's."""
+class IndexItem:
+    """A page in the index. `published` is UTC, `path` the page's path on the site."""
 
     number: str
     title: str
@@ -46,34 +46,33 @@ class Item:
 
     @property
     def key(self) -> str:
-        """The key of its payload, with which those of its records begin."""
+        """The key of its payload; the keys of its records begin with it."""
         return f"DOD_{self.number}"
 
 
-def listed(client: Client, since: date, until: date) -> tuple[list[Item], list[Problem], int]:
-    """Return the index far enough back for a step, oldest first, and how many business days it does not reach."""
-    wanted = min(LONGEST_INDEX, (until - since).days + 30)
+def read_index_since(client: Client, since: date, until: date) -> tuple[list[IndexItem], list[Problem], int]:
+    """Return the index back to a day, oldest first, its problems, and how many business days it does not reach."""
+    wanted = min(MAX_INDEX_SIZE, (until - since).days + 30)
     items, problems = read_index(client, wanted)
-    if wanted < LONGEST_INDEX and items[0].published.date() >= since:
-        items, problems = read_index(client, LONGEST_INDEX)
+    if wanted < MAX_INDEX_SIZE and items[0].published.date() >= since:
+        items, problems = read_index(client, MAX_INDEX_SIZE)
     oldest = items[0].published.date()
     beyond = [since + timedelta(days=days) for days in range((min(oldest, until + timedelta(days=1)) - since).days)]
     return items, problems, sum(day.weekday() < SATURDAY for day in beyond)
 
 
-def read_index(client: Client, most: int) -> tuple[list[Item], list[Problem]]:
-    """Return the pages that the index lists, oldest first, and problems for those it does not say enough of.
+def read_index(client: Client, most: int) -> tuple[list[IndexItem], list[Problem]]:
+    """Return the pages that the index lists, oldest first, and problems for items without a usable address or time.
 
     Raises:
         SourceChanged: it is no RSS, or lists no page of contracts.
     """
     document = client.get(f"{INDEX}{most}", accept=INDEX_TYPES, follow_redirects=True)
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
     try:
-        root = etree.fromstring(document.body, parser)
-    except etree.XMLSyntaxError as error:
-        raise SourceChanged(client.source, document.url, f"not RSS: {excerpt(document.body)}") from error
-    found: dict[str, Item] = {}
+        root = parse_xml(document.body)
+    except InvalidXml as error:
+        raise SourceChanged(client.source, document.url, f"not RSS ({error}): {excerpt(document.body)}") from error
+    found: dict[str, IndexItem] = {}
     problems: list[Problem] = []
     for entry in root.iterfind("channel/item"):
         title = " ".join((entry.findtext("title") or "").split())
@@ -91,7 +90,7 @@ def read_index(client: Client, most: int) -> tuple[list[Item], list[Problem]]:
     return sorted(found.values(), key=lambda item: (item.published, item.number)), problems
 
 
-def _item(title: str, link: str, published: str) -> Item | None:
+def _item(title: str, link: str, published: str) -> IndexItem | None:
     try:
         path = urlsplit(link.strip()).path
         given = parsedate_to_datetime(published.strip())
@@ -100,12 +99,12 @@ def _item(title: str, link: str, published: str) -> Item | None:
     number = ARTICLE_NUMBER.search(path)
     if not number or not _PATH.fullmatch(path):
         return None
-    moment = _moment(title, given if given.tzinfo else given.replace(tzinfo=UTC))
-    return Item(number=number[1], title=title, path=path, published=moment)
+    moment = _published_at(title, given if given.tzinfo else given.replace(tzinfo=UTC))
+    return IndexItem(number=number[1], title=title, path=path, published=moment)
 
 
-def _moment(title: str, given: datetime) -> datetime:
-    """Return when a page was published: as given, unless that is far from the day in its title."""
+def _published_at(title: str, given: datetime) -> datetime:
+    """Return when a page was published: the time given, or the day in its title if the two are far apart."""
     day = last_day(title)
     if day and abs(given.date() - day) > STRAY:
         return datetime.combine(day, PUBLISHED_AT)
@@ -120,11 +119,11 @@ PUBLIC = "https://www.war.gov"  # the address that the archive knows pages by
 _SNAPSHOT = re.compile(r"/web/(\d{14})(?:id_)?/")
 
 
-class Pages:
-    """Reads pages, upstream's own as long as it gives any, then the archive's copies. `count` is of those read.
+class PageFetcher:
+    """Fetches pages from war.gov, or from the archive once war.gov has refused one. `count` is how many were read.
 
-    A refusal is taken at its word: nothing more is asked of upstream, or of an archive that fails, in this step. If
-    upstream fails on one page, that page is read from the archive, and `failure` is the error; a second one is raised.
+    After a refusal, nothing more is requested from that host in the same step. If war.gov fails on one page, that page
+    is read from the archive, and `failure` is the error; a second failure is raised.
     """
 
     def __init__(self, client: Client) -> None:
@@ -134,16 +133,16 @@ class Pages:
         self.archive_failure: SourceError | None = None
         self._client = client
 
-    def read(self, item: Item) -> Payload | Problem | None:
-        """Return a page, the reason it cannot be had, or `None` when upstream refuses it and the archive lacks it."""
+    def read(self, item: IndexItem) -> Payload | Problem | None:
+        """Return a page, the problem with it, or `None` when war.gov refuses it and the archive lacks it."""
         document: Document | None = None
         try:
             document = self._direct(item)
         except Refused as error:
-            # Under the key of its first record, which solves it when the page can be read after all.
+            # The key of the page's first record closes the problem once the page can be read.
             return Problem(source=self._client.source, key=f"{item.key}_1_1", reason=str(error), documents=())
         except Unreachable as error:
-            if self.failure:  # it is not one page alone
+            if self.failure:  # it is not just one page
                 raise
             self.failure = error
         document = document or self._archived(item)
@@ -152,16 +151,16 @@ class Pages:
         self.count += 1
         return Payload(source=self._client.source, key=item.key, revision="", documents=(document,))
 
-    def again(self, item: Item) -> Payload | None:
-        """Return upstream's own page as it is now, `None` when upstream does not give it."""
+    def read_current(self, item: IndexItem) -> Payload | None:
+        """Return war.gov's page as it is now, `None` if it cannot be read."""
         try:
             document = self._direct(item)
-        except (Refused, SourceChanged, Unreachable):  # what is stored stays, and new pages are still to be read
+        except (Refused, SourceChanged, Unreachable):  # the stored page stays, and new pages are still read
             return None
         key = item.key
         return Payload(source=self._client.source, key=key, revision="", documents=(document,)) if document else None
 
-    def _direct(self, item: Item) -> Document | None:
+    def _direct(self, item: IndexItem) -> Document | None:
         if self.refusal:
             return None
         try:
@@ -172,7 +171,7 @@ class Pages:
         _check(document, item)
         return document
 
-    def _archived(self, item: Item) -> Document | None:
+    def _archived(self, item: IndexItem) -> Document | None:
         if self.archive_failure:
             return None
         try:
@@ -194,8 +193,8 @@ class Pages:
         return document
 
 
-def snapshot(client: Client, item: Item) -> str:
-    """Return when the archive copied a page, after it was published, as it writes times; "" if it has not.
+def snapshot(client: Client, item: IndexItem) -> str:
+    """Return the timestamp of the archive's copy of a page (14 digits), "" if there is none after its publication.
 
     https://archive.org/help/wayback_api.php: `closest` is the copy nearest to the time asked for.
     """
@@ -212,21 +211,21 @@ def snapshot(client: Client, item: Item) -> str:
     return copied if re.fullmatch(r"\d{14}", copied) and _is_later(copied, item) else ""
 
 
-def _is_later(time: str, item: Item) -> bool:
-    """Whether a copy's time is after the page's publication: an earlier one cannot be the page."""
+def _is_later(time: str, item: IndexItem) -> bool:
+    """Whether a copy was made after the page was published."""
     return f"{item.published:%Y%m%d%H%M%S}" < time
 
 
-def _check(document: Document, item: Item) -> None:
-    """Make sure that a document is the page that the index lists. Raises `SourceChanged`."""
+def _check(document: Document, item: IndexItem) -> None:
+    """Raise `SourceChanged` if a document is not the page that the index lists."""
     article = read_article(document)
     day = last_day(item.title)
     if (article.number and article.number != item.number) or (day and article.day and day != article.day):
         raise SourceChanged(SOURCE, document.url, f"{article.title[:80]!r} where the index lists {item.title[:80]!r}")
 
 
-def blocked(missing: list[Item], pages: Pages) -> Blocked:
-    """Return the error that says which pages are missing, why, and what to do about it."""
+def blocked_error(missing: list[IndexItem], pages: PageFetcher) -> Blocked:
+    """Return the error that says how many pages are missing, why, and what to do."""
     archive = str(pages.archive_failure) if pages.archive_failure else "the Internet Archive has no copy"
     came_back = (
         f"{pages.refusal.came_back if pages.refusal else 'refused'}; {archive}; {len(missing)} pages could not be read."

@@ -1,4 +1,4 @@
-"""One paragraph of the daily announcements of the Department of Defense, read into its facts. Pure.
+"""Parsing one paragraph of the Department of Defense's announcements. Pure.
 
 The grammar: `[CORRECTION:|UPDATE:] AWARDEES (is|was|are|has been ...) awarded [a] [maximum] $AMOUNT TYPE
 (contract|modification (P00003)|order) [(PIID)] [to|under PIID] for ... Work will be performed in PLACE (78%), and is
@@ -15,14 +15,14 @@ from datetime import date
 
 from sources.dod.amounts import MONEY, doubtful_amount, own_amounts, read_amounts
 from sources.dod.awardees import Awardee, read_awardees
-from sources.dod.contract_numbers import Numbers, read_numbers
+from sources.dod.contract_numbers import ContractNumbers, read_contract_numbers
 from sources.dod.corrections import (
     EARLIER_ONE,
     MARK,
-    announced_on,
-    awardees_corrected,
-    corrects_itself,
-    parted,
+    read_announced_day,
+    read_corrected_awardees,
+    self_correction,
+    split_correction,
 )
 from sources.dod.text import DAY, DAY_OR_MONTH, Sentence, read_day, sentences
 from sources.records import Amount
@@ -129,19 +129,19 @@ _COMPETITION = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Announcement:
-    """What one paragraph says. Texts are "" and dates `None` where it is silent.
+    """What one paragraph says. Texts are "" and dates `None` if not stated.
 
     `corrects`: the words in which it corrects an earlier one. `others`: clauses with amounts of another kind.
-    `completion` and `work` are in its own words; `ends` is set only where the completion is a full, unconditional day.
-    `doubt` says which amount cannot be true. `own` holds for each awardee the amounts that are its alone; `is_minimum`
-    says that the amount announced is the least.
+    `completion` and `work` are quoted; `ends` is set only where the completion is a full, unconditional day.
+    `doubt` says which amount cannot be true. `own` holds each awardee's own amounts; `is_minimum`: the announced amount
+    is a minimum.
     """
 
     awardees: tuple[Awardee, ...]
     amounts: tuple[Amount, ...]
     others: tuple[str, ...]
     type_text: str
-    numbers: Numbers
+    numbers: ContractNumbers
     signed: date | None
     ends: date | None
     completion: str
@@ -156,17 +156,17 @@ class Announcement:
     is_minimum: bool = False
 
 
-def continues(line: str) -> bool:
-    """Whether a line goes on with the announcement above it, as where a page breaks one into several paragraphs."""
+def is_continuation(line: str) -> bool:
+    """Whether a line continues the announcement above it, which a page has split into several paragraphs."""
     if MARK.match(line) or EARLIER_ONE.match(sentences(line)[0].text):
         return False
     return line[:1].islower() or bool(_GOES_ON.match(line))
 
 
 def read_paragraph(paragraph: str, published: date | None, *, correction: bool = False) -> Announcement | None:
-    """Return the facts of a paragraph; `None` when nobody is named who is awarded anything.
+    """Parse a paragraph; return `None` if it names no awardee.
 
-    A correction needs a name or a contract number, by which it can be linked.
+    A correction needs an awardee or a contract number, so that it can be linked.
 
     Args:
         paragraph: its text on one line, with plain hyphens.
@@ -175,17 +175,17 @@ def read_paragraph(paragraph: str, published: date | None, *, correction: bool =
     """
     mark = MARK.match(paragraph)
     text = paragraph[mark.end() :] if mark else paragraph
-    lead, text = parted(text) if mark or correction else ("", text)
+    lead, text = split_correction(text) if mark or correction else ("", text)
     found = sentences(text)
     corrects = paragraph if mark or correction or EARLIER_ONE.match(found[0].text) else ""
     award, subject, after = _award(text, found)
     awardees = _awardees(text, subject, corrects=bool(corrects))
     kind = _type_text(after) or (_type_text(found[0].text) if corrects else "")
-    numbers = read_numbers(text, awardees, kind)
+    numbers = read_contract_numbers(text, awardees, kind)
     if not awardees and not (corrects and numbers.piid):
         return None
     several = len(awardees) > 1 or bool(_WITH_OTHERS.search(text))
-    amounts = read_amounts(found, award, several=several, of_awardees=[awardee.brackets for awardee in awardees])
+    amounts = read_amounts(found, award, several=several, by_awardee=[awardee.brackets for awardee in awardees])
     completion, ends = _completion(found)
     return Announcement(
         awardees=tuple(awardees),
@@ -195,7 +195,7 @@ def read_paragraph(paragraph: str, published: date | None, *, correction: bool =
         is_minimum=amounts.is_minimum,
         type_text=kind,
         numbers=numbers,
-        signed=_signed(text, published) or announced_on(lead, published),
+        signed=_signed(text, published) or read_announced_day(lead, published),
         ends=ends,
         completion=completion,
         work=_work(found),
@@ -203,19 +203,19 @@ def read_paragraph(paragraph: str, published: date | None, *, correction: bool =
         offers=_first(_OFFERS, text),
         competition=_first(_COMPETITION, text),
         funds=" ".join(one.text for one in found[award + 1 :] if _FUNDS.search(one.text)),
-        corrects=corrects or corrects_itself(found),
+        corrects=corrects or self_correction(found),
         doubt=doubtful_amount(text),
     )
 
 
 def _first(pattern: re.Pattern[str], text: str) -> str:
-    """Return the first group that a pattern found, on one line, "" if it found none."""
+    """Return the first group that a pattern matched, on one line, "" if none."""
     found = pattern.search(text)
     return " ".join(next(filter(None, found.groups()), "").split()) if found else ""
 
 
 def _award(text: str, found: Sequence[Sentence]) -> tuple[int, str, str]:
-    """Return which sentence says that something is awarded, its subject, and what follows the verb in it."""
+    """Return the number of the sentence that announces the award, its subject, and the text after the verb."""
     for number, sentence in enumerate(found[:3]):
         verb = VERB.search(sentence.text)
         if not verb:
@@ -242,16 +242,16 @@ def _listed(text: str, start: int) -> str:
 
 def _awardees(text: str, subject: str, *, corrects: bool) -> list[Awardee]:
     awardees = read_awardees(subject)
-    return awardees_corrected(text) if corrects and (not awardees or EARLIER_ONE.match(subject)) else awardees
+    return read_corrected_awardees(text) if corrects and (not awardees or EARLIER_ONE.match(subject)) else awardees
 
 
 def _type_text(after: str) -> str:
     """Return the kind of award ("firm-fixed-price modification") from what follows the verb."""
-    money = MONEY.search(after)
-    lead = after[: money.start()] if money else ""
+    mention = MONEY.search(after)
+    lead = after[: mention.start()] if mention else ""
     words = (
-        after[money.end() :]
-        if money and not re.search(rf"\b{_HEAD}\b", _LEADING.sub("", lead), re.IGNORECASE)
+        after[mention.end() :]
+        if mention and not re.search(rf"\b{_HEAD}\b", _LEADING.sub("", lead), re.IGNORECASE)
         else after
     )
     words = _LEADING.sub("", _NUMBER_IN_BRACKETS.sub("", words[:400]))
@@ -297,10 +297,10 @@ def _activity(found: Sequence[Sentence]) -> str:
 
 _CLOSING = re.compile(r"\bcontracting (?:activity|agency)\b", re.IGNORECASE)
 _GAP = re.compile(r"(?<=[.)])\s+(?=[A-Z0-9])")
-LONGEST_SUBJECT = 600  # characters before the verb of an announcement that lacks a break before it
+MAX_SUBJECT_LENGTH = 600  # characters before the verb of an announcement that lacks a break before it
 
 
-def announcements_in(line: str) -> list[str]:
+def split_announcements(line: str) -> list[str]:
     """Return the announcements of a line: one, or those after a contracting activity that begin with an awardee."""
     starts = [0]
     while begin := _next_begin(line, starts[-1]):
@@ -312,12 +312,12 @@ def _next_begin(line: str, start: int) -> int:
     """Return where another announcement begins, 0 if none does."""
     closing = _CLOSING.search(line, start)
     gaps = _GAP.finditer(line, closing.end()) if closing else ()
-    return next((gap.end() for gap in gaps if _begins_another(line[gap.end() : gap.end() + LONGEST_SUBJECT])), 0)
+    return next((gap.end() for gap in gaps if _begins_another(line[gap.end() : gap.end() + MAX_SUBJECT_LENGTH])), 0)
 
 
 def _begins_another(beginning: str) -> bool:
     verb = VERB.search(beginning)
-    if not verb or continues(beginning):
+    if not verb or is_continuation(beginning):
         return False
     subject = beginning[: verb.start()]
     return len(sentences(subject.strip())) == 1 and any(awardee.town for awardee in read_awardees(subject))

@@ -117,8 +117,8 @@ Northern Territory, England, Northern Ireland, Scotland, Wales, Bavaria, Okinawa
 """
 
 
-def _names(listed: str) -> list[str]:
-    return [name for name in (" ".join(part.split()).lower() for part in listed.split(",")) if name]
+def _names(read_index_since: str) -> list[str]:
+    return [name for name in (" ".join(part.split()).lower() for part in read_index_since.split(",")) if name]
 
 
 _CODES = {

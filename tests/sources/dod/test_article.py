@@ -142,7 +142,7 @@ def test_a_paragraph_that_names_nobody_is_a_problem_with_its_words_and_the_rest_
     assert isinstance(problem, Problem)
     assert (problem.key, problem.reason) == (
         "DOD_4532515_2_1",
-        "nobody is named who is awarded anything: Somehow $9,000,000 went away.",
+        "no awardee is named: Somehow $9,000,000 went away.",
     )
     assert problem.documents
     assert [first.key, last.key] == ["DOD_4532515_1_1", "DOD_4532515_3_1"]

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sources.dod.awardees import read_awardees
-from sources.dod.paragraph import Announcement, continues, read_paragraph
+from sources.dod.paragraph import Announcement, is_continuation, read_paragraph
 from sources.dod.text import last_day, read_day, sentences
 from sources.records import Amount, AmountMeaning
 from tests.sources.dod.articles import DATA, PARAGRAPHS
@@ -39,7 +39,7 @@ def reading(paragraph: str) -> dict[str, Any]:
         "amounts": [f"{one.meaning} {one.dollars}{' together' if one.shared else ''}" for one in read.amounts],
         "others": list(read.others),
         "type": read.type_text,
-        "piids": list(numbers.of_awardees) if len(read.awardees) > 1 else [numbers.piid],
+        "piids": list(numbers.by_awardee) if len(read.awardees) > 1 else [numbers.piid],
         "parent": numbers.parent,
         "modification": numbers.modification,
         "solicitation": numbers.solicitation,
@@ -266,7 +266,7 @@ def test_an_ordinary_announcement_corrects_nothing_and_a_heading_can_say_that_it
     ],
 )
 def test_a_line_that_goes_on(line: str) -> None:
-    assert continues(line)
+    assert is_continuation(line)
 
 
 @pytest.mark.parametrize(
@@ -279,7 +279,7 @@ def test_a_line_that_goes_on(line: str) -> None:
     ],
 )
 def test_a_line_that_begins_another(line: str) -> None:
-    assert not continues(line)
+    assert not is_continuation(line)
 
 
 def test_days_without_a_year_are_the_last_such_days() -> None:

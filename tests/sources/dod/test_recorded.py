@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from sources.dod.paragraph import announcements_in
+from sources.dod.paragraph import split_announcements
 from sources.records import Amount, AmountMeaning, Publication
 from tests.sources.dod.articles import DATA, PLAIN, publications, read
 
@@ -209,5 +209,5 @@ def test_a_last_sentence_without_a_place_is_no_other_announcement() -> None:
 
 
 def test_a_line_of_many_announcements_is_parted_in_reasonable_time() -> None:
-    assert len(announcements_in(f"{PLAIN} {ACTIVITY} " * 2_000)) == 2_000
-    assert len(announcements_in(f"{ACTIVITY} {'It was. ' * 20_000}")) == 1
+    assert len(split_announcements(f"{PLAIN} {ACTIVITY} " * 2_000)) == 2_000
+    assert len(split_announcements(f"{ACTIVITY} {'It was. ' * 20_000}")) == 1

@@ -84,6 +84,13 @@ def test_dba_inside_a_word_splits_nothing() -> None:
     assert len(parse_names("GOLDBAR SYSTEMS LLC")) == 1
 
 
+@pytest.mark.parametrize(("raw", "core"), [("THE THORN", "THORN"), ("The Thorn Co.", "THORN"), ("THE", "THE")])
+def test_a_leading_article_is_no_part_of_a_name(raw: str, core: str) -> None:
+    name = parse_name(raw)
+    assert name is not None
+    assert name.core == core
+
+
 def test_common_words() -> None:
     assert is_common("PARAGON SOLUTIONS US")
     assert not is_common("BABEL STREET")

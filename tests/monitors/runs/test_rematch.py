@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import threading
 from dataclasses import replace
+from datetime import date
 from functools import partial
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from monitors.matching.matcher import Matcher
 from monitors.runs.match_rows import match_rows, named_elsewhere
@@ -19,10 +21,11 @@ from sources.records import Award, AwardCategory, Publication, Recipient
 from storage.database import Database
 from storage.search.query import BandFilter, Query
 from storage.search.search import count_records, find_events
+from storage.tables import MatchRow
 from storage.writing.save import save_award, save_record
-from tests.app_context import app_context_for, dump, poll, shipped
+from tests.app_context import app_context_for, app_context_with, dump, ignore, poll, shipped
 from tests.records import BABEL, SEEN, match
-from tests.sources.given import announcement
+from tests.sources.given import Given, announcement
 from tests.upstreams.usaspending.corpus import CorpusAward, load_corpus
 from tests.upstreams.usaspending.server import FakeUsaspending
 
@@ -185,3 +188,11 @@ def test_a_rematch_leaves_the_other_awardees_out_too(database: Database, matcher
             save_record(session, record, find, SEEN, lambda _vendors: True)
     report = rematch(RunContext(database=database, matcher=matcher, stop=threading.Event()))
     assert (report.awards, report.gained, report.lost) == (2, {}, {})
+
+
+def test_a_poll_leaves_the_other_awardees_out(tmp_path: Path) -> None:
+    with app_context_with({"dod": {}}, tmp_path, "clearview-ai", "palantir") as app_context:
+        app_context.poll(Given(name="dod", records=awardees()), date(2026, 11, 18), ignore)
+        with app_context.database.reading() as session:
+            found = {(row.record_key, row.vendor_id) for row in session.scalars(select(MatchRow))}
+    assert found == {("DOD_W56KGU26D0001", "palantir"), ("DOD_W56KGU26D0002", "clearview-ai")}

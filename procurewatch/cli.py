@@ -16,7 +16,7 @@ from monitors.watchlist.yaml_reader import WatchlistError
 from procurewatch.commands import cite, demo, doctor, export, poll, publish, search
 from procurewatch.commands import review as reviewing
 from procurewatch.commands import sources as about_sources
-from procurewatch.commands.watchlist_edit import vendors
+from procurewatch.commands.watchlist import vendors
 from procurewatch.context import Busy
 from procurewatch.exports.parquet import ParquetMissing
 from procurewatch.logs import configure_logging

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-DOCS = Path(__file__).parents[1] / "docs"
+IMAGES = Path(__file__).parents[1] / "docs" / "images"
 WIDE, PHONE = (1280, 900), (375, 812)
 PICTURES = {
     "index-page": ("/", WIDE),
@@ -28,7 +28,7 @@ def main() -> int:
         for name, (path, (width, height)) in PICTURES.items():
             page = browser.new_page(viewport={"width": width, "height": height})
             page.goto(address + path)
-            page.screenshot(path=DOCS / f"{name}.png")
+            page.screenshot(path=IMAGES / f"{name}.png")
             page.close()
         browser.close()
     return 0

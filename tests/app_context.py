@@ -1,4 +1,4 @@
-"""A desk over a fake server: the whole program but for its command line, on a database of its own."""
+"""An app context over a fake server: the whole program except the command line, on its own database."""
 
 from __future__ import annotations
 
@@ -40,17 +40,17 @@ SOME_VENDORS = frozenset(
         "venntel",
     }
 )
-# Columns that say when something was done, and by which run: two runs of the same work differ in them, and in no other.
+# Columns with times; two runs of the same work differ only in them.
 MOMENTS = frozenset({"first_seen", "last_seen", "last_changed", "retrieved_at", "changed", "resolved_at"})
-# What a source has found out about its upstream, which depends on the requests that it happened to make.
+# State that a source stores about its upstream, which depends on the requests it made.
 NOTES = "note/"
-# Tables that tell how and when it was done.
+# Tables about the run, not about its records.
 HISTORY = frozenset({"run", "publication_version", "event_snapshot"})
 Dump = dict[str, list[tuple[object, ...]]]
 
 
 def settings_for(base_url: str, folder: Path, database_url: str | None = None, **other: object) -> Settings:
-    """Return settings that ask a fake server, in haste, and look back over the whole corpus."""
+    """Return settings for a fake server without rate limit, that look back over the whole corpus."""
     given = {"lookback_days": 1461, "full_sweep_days": 1461, "watchlist": [], "only_sources": ["usaspending"], **other}
     source = SourceSettings(base_url=base_url, seconds_between=0, tries=2)
     return Settings.model_validate(
@@ -62,7 +62,7 @@ def settings_for(base_url: str, folder: Path, database_url: str | None = None, *
 def app_context_for(
     base_url: str, folder: Path, database_url: str | None = None, **other: object
 ) -> Iterator[AppContext]:
-    """Open a desk whose only source is a fake server at `base_url`, with a few vendors on its watchlist."""
+    """Open an app context whose only source is a fake server at `base_url`, with a few vendors on its watchlist."""
     settings = settings_for(base_url, folder, database_url, **other)
     database = open_database(settings.database())
     try:
@@ -81,7 +81,7 @@ def app_context_with(
     database_url: str | None = None,
     **other: object,
 ) -> Iterator[AppContext]:
-    """Open a desk that asks these sources, as their settings say, for vendors of the shipped watchlist."""
+    """Open an app context with these sources and settings, and vendors of the included watchlist."""
     asked = {name: {"seconds_between": 0, "tries": 1, **given} for name, given in sources.items()}
     given = {"data_dir": folder, "database_url": database_url, "only_sources": list(sources), "sources": asked, **other}
     settings = Settings.model_validate(given)
@@ -102,7 +102,7 @@ def shipped() -> Watchlist:
 
 @cache
 def few(*own: Path) -> Watchlist:
-    """Return a dozen vendors of the shipped watchlist, and those of other files: quick to ask for and to match."""
+    """Return a dozen vendors of the included watchlist, and those of other files: quick to search and match."""
     whole = load_watchlist(*own)
     ids = SOME_VENDORS | (set(whole.by_id) - set(shipped().by_id))
     return replace(whole, vendors=tuple(vendor for vendor in whole.vendors if vendor.id in ids))
@@ -128,7 +128,7 @@ def ignore(_progress: Progress) -> None:
 
 
 def dump(database: Database, *, moments: bool = False, leave_out: frozenset[str] = HISTORY) -> Dump:
-    """Return every row of every table, in order; without what tells one run from another unless `moments`."""
+    """Return every row of every table, in order; without columns of times unless `moments`."""
     rows: Dump = {}
     with database.reading() as session:
         for name, table in sorted(SQLModel.metadata.tables.items()):

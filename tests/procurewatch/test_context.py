@@ -1,4 +1,4 @@
-"""What a desk hands to a source: its address, its pace, and its key in the header it asks for."""
+"""What an app context passes to a source: its address, its rate limit, and its key in the right header."""
 
 from __future__ import annotations
 

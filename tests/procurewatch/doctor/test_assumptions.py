@@ -52,8 +52,8 @@ def server_of(source: str, wrong: Sequence[str] = ()) -> FakeServer:
 
 
 @contextmanager
-def desk_at(source: str, folder: Path, *wrong: str) -> Iterator[AppContext]:
-    """Open a desk over a source whose server breaks these assumptions."""
+def app_context_of(source: str, folder: Path, *wrong: str) -> Iterator[AppContext]:
+    """Open an app context over a source whose server breaks these assumptions."""
     with (
         server_of(source, wrong) as upstream,
         app_context_with(
@@ -91,7 +91,7 @@ def right(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Dump]:
     """What is stored of each source where everything holds, which the doctor finds before."""
     found = {}
     for source in ASKED:
-        with desk_at(source, tmp_path_factory.mktemp(source)) as app_context:
+        with app_context_of(source, tmp_path_factory.mktemp(source)) as app_context:
             about = about_assumptions(app_context, source)
             assert {name: finding.result for name, finding in about.items()} == dict.fromkeys(about, Result.OK)
             found[source] = polled(app_context, source)
@@ -107,7 +107,7 @@ def test_every_assumption_can_be_broken() -> None:
 def test_a_poll_ends_well_whichever_does_not_hold(
     source: str, wrong: str, right: dict[str, Dump], tmp_path: Path
 ) -> None:
-    with desk_at(source, tmp_path, wrong) as app_context:
+    with app_context_of(source, tmp_path, wrong) as app_context:
         about = about_assumptions(app_context, source)
         expected = dict.fromkeys(about, True) | dict.fromkeys((wrong, *ALSO_WRONG.get(wrong, ())), False)
         assert {name: finding.holds for name, finding in about.items()} == expected

@@ -16,7 +16,7 @@ from procurewatch.doctor.findings import Redaction
 from procurewatch.settings import Settings
 from storage.database import open_database
 from storage.writing.runs import checkpoints
-from tests.procurewatch.doctor.city import KEY, City, CityServer, cities, settings_at
+from tests.procurewatch.doctor.fixtures import KEY, City, CityServer, cities, settings_at
 
 
 def entries(*ids: str) -> str:

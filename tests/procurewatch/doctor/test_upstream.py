@@ -19,7 +19,7 @@ from storage.database import open_database
 from storage.models import RunStatus
 from storage.tables import RunRow
 from storage.writing.runs import checkpoints
-from tests.procurewatch.doctor.city import (
+from tests.procurewatch.doctor.fixtures import (
     KEY,
     NAMES,
     WRONG,

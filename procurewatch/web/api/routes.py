@@ -25,18 +25,18 @@ from procurewatch.web.api.schemas import (
     EventsPage,
     EventWithRecord,
     Incident,
+    Link,
     Problem,
     Record,
     RecordDetail,
     RecordsPage,
-    SourceAnswer,
+    SourceStatus,
     UncheckedPart,
-    VendorAnswer,
-    event_facts,
-    evidence_answer,
-    link_answer,
-    record_facts,
-    source_record_answer,
+    WatchlistEntry,
+    event_values,
+    evidence_of_record,
+    record_values,
+    source_record,
 )
 from procurewatch.web.context import WebContext
 from procurewatch.web.responses import JSON, PROBLEM_JSON, body_of, page_response, problem_response
@@ -83,7 +83,11 @@ def make_api(context: WebContext) -> FastAPI:
     _route(api, "/records/{key:path}", lambda request: _record(context, request), RecordDetail, "One record", KEY)
     _route(api, "/events", lambda request: _events(context, request), EventsPage, "Search events", asked)
     _route(
-        api, "/vendors", lambda request: _list_response(request, _vendors(context)), list[VendorAnswer], "The watchlist"
+        api,
+        "/vendors",
+        lambda request: _list_response(request, _vendors(context)),
+        list[WatchlistEntry],
+        "The watchlist",
     )
     _route(api, "/agencies", lambda request: _list_response(request, _agencies(context)), list[Agency], "Who buys")
     _route(
@@ -97,7 +101,7 @@ def make_api(context: WebContext) -> FastAPI:
         api,
         "/sources",
         lambda request: _list_response(request, _sources(context)),
-        list[SourceAnswer],
+        list[SourceStatus],
         "How sources are",
     )
     _set_problem_types(api.openapi())
@@ -156,7 +160,7 @@ def _records(context: WebContext, request: Request) -> Response:
     page = RecordsPage(
         total=total,
         next=_next(context, request, record_cursor(shown[-1])) if len(found) > limit else None,
-        records=[Record.model_validate(record_facts(record, context.base_url)) for record in shown],
+        records=[Record.model_validate(record_values(record, context.base_url)) for record in shown],
     )
     return _model_response(request, page)
 
@@ -167,7 +171,7 @@ def _events(context: WebContext, request: Request) -> Response:
         found = find_events(session, query, limit + 1, after)
     shown = found[:limit]
     events = [
-        {**event_facts(event, context.base_url), "record": record_facts(event.record, context.base_url)}
+        {**event_values(event, context.base_url), "record": record_values(event.record, context.base_url)}
         for event in shown
     ]
     page = EventsPage(
@@ -190,17 +194,15 @@ def _record(context: WebContext, request: Request) -> Response:
 
 
 def _detail(session: Session, record: StoredRecord, base_url: str) -> RecordDetail:
-    events = [Event.model_validate(event_facts(event, base_url)) for event in events_of(session, record.key)]
+    events = [Event.model_validate(event_values(event, base_url)) for event in events_of(session, record.key)]
     more = {
         "actions": [Action.model_validate(action) for action in actions_of(session, record.key)],
         "events": events,
-        "links": [link_answer(link) for link in _public_links(session, record.key)],
-        "source_records": [
-            source_record_answer(source_record) for source_record in load_source_records(session, record.key)
-        ],
-        "evidence": [evidence_answer(evidence, base_url) for evidence in evidence_of(session, record.key)],
+        "links": [Link.model_validate(link) for link in _public_links(session, record.key)],
+        "source_records": [source_record(each) for each in load_source_records(session, record.key)],
+        "evidence": [evidence_of_record(evidence, base_url) for evidence in evidence_of(session, record.key)],
     }
-    detail: RecordDetail = RecordDetail.model_validate({**record_facts(record, base_url), **more})
+    detail: RecordDetail = RecordDetail.model_validate({**record_values(record, base_url), **more})
     return detail
 
 
@@ -214,10 +216,10 @@ def _public_links(session: Session, key: str) -> Sequence[StoredLink]:
     return [link for link in links if not {link.award_key, link.record_key} & hidden]
 
 
-def _vendors(context: WebContext) -> list[VendorAnswer]:
+def _vendors(context: WebContext) -> list[WatchlistEntry]:
     counts = _counts(context, "vendor")
     return [
-        VendorAnswer(
+        WatchlistEntry(
             id=vendor.id,
             name=vendor.name,
             kind=vendor.kind.value,
@@ -251,11 +253,11 @@ def _categories(context: WebContext) -> list[Category]:
     ]
 
 
-def _sources(context: WebContext) -> list[SourceAnswer]:
+def _sources(context: WebContext) -> list[SourceStatus]:
     with context.database.reading() as session:
         health = [(source, load_health(session, source.name)) for source in SOURCES.values()]
     return [
-        SourceAnswer(
+        SourceStatus(
             source=source.name,
             title=source.title,
             asked=not disabled_reason(context.app.settings, source),

@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 from sqlalchemy.orm import Session
 
 from storage.models import StoredRecord, recipient_subjects, record_subject
-from storage.writing.reviews import Decision, Verdict, decide
+from storage.writing.reviews import Decision, ReviewDecision, save_decision
 
 
 def record_decision(
     session: Session, award: StoredRecord, vendor_id: str, decision: Decision, *, reviewer: str, note: str = ""
 ) -> int:
     """Save a decision; return the number of entries it publishes."""
-    verdict = Verdict(
+    verdict = ReviewDecision(
         vendor_id=vendor_id,
         subject=review_target(award, decision),
         decision=decision,
@@ -22,7 +22,7 @@ def record_decision(
         note=note,
         decided_at=datetime.now(UTC),
     )
-    return decide(session, verdict)
+    return save_decision(session, verdict)
 
 
 def review_target(award: StoredRecord, decision: Decision) -> str:

@@ -16,8 +16,6 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.orm import Session
 
-import storage.writing.event_snapshots  # noqa: F401  it keeps what is told in every transaction that writes
-from storage.search.index import IndexingSession
 from storage.sql_views import drop_views, make_views
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -48,15 +46,14 @@ class Database:
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
-        """Yield a session that commits at the end, or rolls back if an exception is raised.
-
-        What it changes is found by searches as soon as it is committed.
-        """
+        """Yield a session that commits at the end, or rolls back if an exception is raised."""
         with (
             self.engine.connect().execution_options(**{WRITING: True}) as connection,
-            IndexingSession(connection, expire_on_commit=False) as session,
+            Session(connection, expire_on_commit=False) as session,
             session.begin(),
         ):
+            if self.engine.dialect.name == "postgresql":  # one writer at a time, as on SQLite
+                session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('procurewatch.write', 0))"))
             yield session
 
     @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, fields
 from datetime import datetime
 from decimal import Decimal
@@ -123,3 +123,11 @@ def view_of(view: type[View], row: object, **values: object) -> View:
     names = view.__dataclass_fields__.keys() - values.keys()  # type: ignore[attr-defined]
     make: Callable[..., View] = view
     return make(**{name: getattr(row, name) for name in names}, **values)
+
+
+def update_row(row: object, values: Mapping[str, Any]) -> bool:
+    """Set those of these fields that differ; return whether any did."""
+    changed = {name: value for name, value in values.items() if getattr(row, name) != value}
+    for name, value in changed.items():
+        setattr(row, name, value)
+    return bool(changed)

@@ -300,7 +300,7 @@ class EventSnapshotRow(SQLModel, table=True):
 
 class PublicationVersionRow(SQLModel, table=True):
     """A counter of changes to published data, and the time of the last one: one row, updated in
-    `storage.writing.event_snapshots`."""
+    `storage.writing.publication`."""
 
     __tablename__ = "publication_version"
 

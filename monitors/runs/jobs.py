@@ -27,14 +27,15 @@ from storage.database import Database
 from storage.models import POLL
 from storage.reading.source_health import unfinished_steps
 from storage.tables import UnfinishedStepRow
-from storage.writing.failed_steps import note_finished, note_unfinished
 from storage.writing.runs import (
-    checkpoint,
-    checkpoints,
-    forget_checkpoints,
-    held_awards,
-    note_checkpoint,
+    delete_checkpoints,
+    delete_failed_step,
+    load_checkpoint,
+    load_checkpoints,
+    load_matched_awards,
     publish_newest,
+    save_checkpoint,
+    save_failed_step,
 )
 
 WATERMARK = "poll/until"
@@ -145,19 +146,19 @@ class Poll(Job):
         if outcome.skipped:
             return 0
         for name in (WATERMARK, LAST_SWEEP) if self.is_sweep else (WATERMARK,):
-            note_checkpoint(session, self.source, name, self.until.isoformat(), now)
-        note_checkpoint(session, self.source, VERSION, f"{now.isoformat()} {outcome.version}", now)
+            save_checkpoint(session, self.source, name, self.until.isoformat(), now)
+        save_checkpoint(session, self.source, VERSION, f"{now.isoformat()} {outcome.version}", now)
         published = publish_newest(session, sorted(self.new_vendors), BASELINE_SIZE, now)
         for vendor in sorted(self.new_vendors):
-            note_checkpoint(session, self.source, BASELINE + vendor, self.until.isoformat(), now)
+            save_checkpoint(session, self.source, BASELINE + vendor, self.until.isoformat(), now)
         return published
 
     def _record_steps(self, session: Session, now: datetime, outcome: Outcome) -> None:
         for step in (*outcome.succeeded, *self.dropped):
-            note_finished(session, self.source, step.key, quiet=bool(step.quiet_for))
+            delete_failed_step(session, self.source, step.key, quiet=bool(step.quiet_for))
         for failure in outcome.failures:
             step = failure.step
-            note_unfinished(
+            save_failed_step(
                 session,
                 self.source,
                 step.key,
@@ -177,7 +178,7 @@ class Backfill(Job):
     def on_success(self, session: Session, now: datetime, outcome: Outcome) -> int:  # noqa: ARG002
         """Forget the finished steps, so that the next backfill of this vendor starts over, unless some failed."""
         if not outcome.failures:
-            forget_checkpoints(session, self.source, self.checkpoint_prefix)
+            delete_checkpoints(session, self.source, self.checkpoint_prefix)
         return 0
 
 
@@ -189,11 +190,11 @@ def plan_poll(
     With `force` it reads the source even when its data has not changed since the last poll.
     """
     with database.reading() as session:
-        watermark = checkpoint(session, source.name, WATERMARK)
-        swept = checkpoint(session, source.name, LAST_SWEEP)
-        known_vendors = {name.removeprefix(BASELINE) for name in checkpoints(session, source.name, BASELINE)}
-        stored = held_awards(session)
-        version = checkpoint(session, source.name, VERSION) or ""
+        watermark = load_checkpoint(session, source.name, WATERMARK)
+        swept = load_checkpoint(session, source.name, LAST_SWEEP)
+        known_vendors = {name.removeprefix(BASELINE) for name in load_checkpoints(session, source.name, BASELINE)}
+        stored = load_matched_awards(session)
+        version = load_checkpoint(session, source.name, VERSION) or ""
         failed = [_step_again(row) for row in unfinished_steps(session, source.name)]
     new_vendors = frozenset(vendor.id for vendor in watchlist.vendors) - known_vendors
     # A new vendor needs the wide lookback that the others had on their first day.
@@ -224,12 +225,12 @@ def plan_backfill(
     An interrupted one keeps its own last day; the polls bring what is newer.
     """
     with database.reading() as session:
-        terms = search_terms((vendor,), held_awards(session, vendor.id))
+        terms = search_terms((vendor,), load_matched_awards(session, vendor.id))
     prefix = f"backfill/{vendor.id}/{since}/{_short_hash((terms.names, terms.ueis, terms.phrases))}/"
     with database.writing() as session:
-        begun = checkpoint(session, source.name, f"{prefix}until")
+        begun = load_checkpoint(session, source.name, f"{prefix}until")
         if begun is None:
-            note_checkpoint(session, source.name, f"{prefix}until", until.isoformat(), datetime.now(UTC))
+            save_checkpoint(session, source.name, f"{prefix}until", until.isoformat(), datetime.now(UTC))
     return Backfill(
         source=source.name,
         purpose=f"backfill {vendor.id}",

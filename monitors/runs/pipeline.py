@@ -38,9 +38,8 @@ from storage.database import Database
 from storage.models import POLL, RunStatus
 from storage.reading.source_health import row_count_warning, unfinished_parts
 from storage.tables import RunRow
-from storage.writing.failed_steps import note_outcome
-from storage.writing.milestones import note_milestones
-from storage.writing.runs import checkpoints, forget_checkpoints, note_checkpoint
+from storage.writing.milestones import save_milestones
+from storage.writing.runs import delete_checkpoints, load_checkpoints, save_checkpoint, update_incident
 
 log = structlog.get_logger(__name__)
 
@@ -243,7 +242,7 @@ class _Run:
         if not self.job.checkpoint_prefix:
             return set()
         with self.context.database.reading() as session:
-            return set(checkpoints(session, self.source.name, self.job.checkpoint_prefix))
+            return set(load_checkpoints(session, self.source.name, self.job.checkpoint_prefix))
 
     def check_empty_result(self) -> None:
         """Run the health check if the source returned fewer records than expected. Raises `SourceError`."""
@@ -297,15 +296,15 @@ def _close_run(context: RunContext, run_id: int, report: RunReport, job: Job, ou
     with context.database.writing() as session:
         row = session.get_one(RunRow, run_id)
         if report.status and (report.status.covers_its_steps or outcome.is_cut_short):
-            note_milestones(session, now, job.should_publish, context.matcher.topics)
+            save_milestones(session, now, job.should_publish, context.matcher.topics)
             published = job.on_success(session, now, outcome)
             if published and not report.message:
                 message = f"feeds start with the newest {published} events; older ones are stored only"
                 report = replace(report, message=message)
         if report.retry_at:
-            note_checkpoint(session, report.source, NOT_BEFORE, report.retry_at.isoformat(), now)
+            save_checkpoint(session, report.source, NOT_BEFORE, report.retry_at.isoformat(), now)
         elif report.status and report.status.is_good:
-            forget_checkpoints(session, report.source, NOT_BEFORE)  # the wait that the source asked for is over
+            delete_checkpoints(session, report.source, NOT_BEFORE)  # the wait that the source asked for is over
         row.ended, row.status, row.message = now, report.status or "", report.message
         row.requests, row.rows_found, row.problems = report.requests, tally.found, tally.problems
         row.new_awards, row.changed_awards = tally.new_awards, tally.changed_awards
@@ -321,11 +320,11 @@ def _record_health(session: Session, report: RunReport, status: RunStatus, now: 
     """Open, continue or end an incident. A poll with failed parts opens one at once, and names the parts."""
     is_incomplete = status is RunStatus.INCOMPLETE
     unread = "; ".join(str(part) for part in unfinished_parts(session, report.source))
-    note_outcome(
+    update_incident(
         session,
         report.source,
         good=status.is_good,
-        verdict=status,
+        status=status,
         message=unread if is_incomplete else report.message,
         now=now,
         at_once=is_incomplete,

@@ -19,8 +19,8 @@ from storage.database import Database
 from storage.tables import RecordRow
 from storage.writing.events import PublishRule
 from storage.writing.renumbering import current_key
-from storage.writing.runs import note_checkpoint
-from storage.writing.save import Saved, in_quarantine, save_record
+from storage.writing.runs import save_checkpoint
+from storage.writing.save import Saved, is_quarantined, save_record
 
 log = structlog.get_logger(__name__)
 
@@ -82,7 +82,7 @@ class RecordBatch:
             for record in self._waiting:
                 self._store_one(session, record, now)
             if checkpoint:
-                note_checkpoint(session, self._source.name, checkpoint, "done", now)
+                save_checkpoint(session, self._source.name, checkpoint, "done", now)
         self._waiting.clear()
         self._named_elsewhere.clear()
 
@@ -98,7 +98,7 @@ class RecordBatch:
         """Store one record; one that cannot be stored goes into quarantine with its reason."""
         elsewhere = self._named_elsewhere.get(record.key, frozenset())
         record = add_amount_warning(record) if isinstance(record, Award) else record
-        was_in_quarantine = in_quarantine(session, record.source, record.key)
+        was_in_quarantine = is_quarantined(session, record.source, record.key)
         saved = save_record(
             session,
             record,

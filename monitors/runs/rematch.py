@@ -19,7 +19,7 @@ from storage.reading.records import all_keys
 from storage.reading.rematching import MatchCandidate, has_changed_recipient, keys_by_text, load_candidates
 from storage.tables import MatchRow
 from storage.writing.runs import publish_newest
-from storage.writing.save import drop_matches, save_matches
+from storage.writing.save import delete_matches, save_matches
 
 BATCH_SIZE = 200
 
@@ -74,7 +74,7 @@ def _store(
     gained = sorted(found - facts.vendors)
     gone = facts.vendors - found
     # A match by a recipient's earlier name cannot be found again from the present name, so it stays.
-    lost = drop_matches(session, key, gone) if gone and not has_changed_recipient(session, key) else set()
+    lost = delete_matches(session, key, gone) if gone and not has_changed_recipient(session, key) else set()
     save_matches(session, facts.row, facts.record, rows, now)
     session.flush()
     report.awards += 1

@@ -18,7 +18,7 @@ from monitors.runs.pipeline import NOT_BEFORE
 from storage.database import Database
 from storage.models import RunStatus
 from storage.reading.source_health import unfinished_steps
-from storage.writing.runs import checkpoint, latest_run
+from storage.writing.runs import latest_run, load_checkpoint
 
 log = structlog.get_logger(__name__)
 
@@ -36,7 +36,7 @@ def due_at(database: Database, source: str, every: timedelta, now: datetime) -> 
     """
     with database.reading() as session:
         last = latest_run(session, source, "poll")
-        noted = checkpoint(session, source, NOT_BEFORE)
+        noted = load_checkpoint(session, source, NOT_BEFORE)
         failures = min((step.failures for step in unfinished_steps(session, source)), default=1)
     not_before = datetime.fromisoformat(noted) if noted else now
     if last is None or last.started > now:

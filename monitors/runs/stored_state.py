@@ -16,7 +16,7 @@ from storage.database import Database
 from storage.models import MatchBand
 from storage.reading.source_records import count_listed_actions, stored_revision
 from storage.tables import ActionRow, MatchRow, RecordRow, SourceRecordRow
-from storage.writing.runs import checkpoint, note_checkpoint
+from storage.writing.runs import load_checkpoint, save_checkpoint
 
 NOTE = "note/"
 
@@ -70,10 +70,10 @@ class StoredState:
     def get_state(self, name: str, /) -> str:
         """Return what the source recorded under a name, "" if nothing."""
         with self._database.reading() as session:
-            return checkpoint(session, self._source, NOTE + name) or ""
+            return load_checkpoint(session, self._source, NOTE + name) or ""
 
     def set_state(self, name: str, value: str, /) -> None:
         """Record something for the source, after everything that it returned before is stored."""
         self._batch.store()  # a note says what was read: it must not outlive records that were lost
         with self._database.writing() as session:
-            note_checkpoint(session, self._source, NOTE + name, value, datetime.now(UTC))
+            save_checkpoint(session, self._source, NOTE + name, value, datetime.now(UTC))

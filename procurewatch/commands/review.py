@@ -24,12 +24,12 @@ from storage.models import StoredMatch, StoredRecord
 from storage.reading.records import actions_of, find_by_identifier, is_pending_review, review_queue
 from storage.writing.reviews import (
     Decision,
-    InvalidVerdict,
-    all_verdicts,
-    forget,
-    read_verdicts,
-    take_in,
-    write_verdicts,
+    InvalidReviewDecision,
+    delete_decision,
+    import_decisions,
+    list_decisions,
+    read_decisions,
+    write_decisions,
 )
 
 review = typer.Typer(help="Review uncertain matches: confirm or reject them.", invoke_without_command=True)
@@ -101,30 +101,30 @@ def decide_one(
 
 
 @review.command("export")
-def export_decisions(
+def export_file(
     context: typer.Context, file: Annotated[Path, typer.Argument(help="Output file, one decision per line.")]
 ) -> None:
     """Write all review decisions to a file that others can import."""
     settings: Settings = context.obj
     with open_app(settings) as app_context, app_context.database.reading() as session:
-        lines = list(write_verdicts(all_verdicts(session)))
+        lines = list(write_decisions(list_decisions(session)))
     file.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     typer.echo(f"{len(lines)} decisions in {file}")
 
 
 @review.command("import")
-def import_decisions(
+def import_file(
     context: typer.Context, file: Annotated[Path, typer.Argument(help="A file that `review export` wrote.")]
 ) -> None:
     """Import review decisions from a file, all or none. If two decisions conflict, the later one is used."""
     settings: Settings = context.obj
     try:
-        verdicts = list(read_verdicts(file.read_text(encoding="utf-8").splitlines()))
-    except (InvalidVerdict, UnicodeDecodeError) as error:
+        decisions = list(read_decisions(file.read_text(encoding="utf-8").splitlines()))
+    except (InvalidReviewDecision, UnicodeDecodeError) as error:
         raise typer.BadParameter(f"{file}: {error}") from error
     with open_app(settings) as app_context, app_context.database.writing() as session:
-        taken, left = take_in(session, verdicts)
-    typer.echo(f"{taken} decisions imported, {left} unchanged")
+        applied, skipped = import_decisions(session, decisions)
+    typer.echo(f"{applied} decisions imported, {skipped} unchanged")
 
 
 def rematch(context: typer.Context) -> None:
@@ -164,7 +164,7 @@ def _review_all(app_context: AppContext, pending: Sequence[tuple[StoredRecord, S
         if key == "u" and done:
             last_award, last_match, decision = done.pop()
             with app_context.database.writing() as session:
-                forget(session, last_match.vendor_id, review_target(last_award, decision), datetime.now(UTC))
+                delete_decision(session, last_match.vendor_id, review_target(last_award, decision), datetime.now(UTC))
             position = pending.index((last_award, last_match))
             continue
         if key in ANSWERS:

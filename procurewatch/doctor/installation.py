@@ -22,7 +22,7 @@ from sources.registry import SOURCES
 from storage.database import Database, DatabaseError, open_database
 from storage.reading.rematching import list_described_recipients, list_recipient_names
 from storage.tables import RecordRow
-from storage.writing.runs import note_checkpoint
+from storage.writing.runs import save_checkpoint
 
 SETTINGS, DATABASE, WATCHLIST = "Settings", "Database", "Watchlist"
 MAX_SHOWN = 10  # serious findings about the watchlist; `vendors check` lists them all
@@ -78,7 +78,7 @@ def check_database(database: Database) -> Iterator[Finding]:
     yield Finding(DATABASE, "database", Result.OK, message)
     try:
         with suppress(_RollBack), database.writing() as session:
-            note_checkpoint(session, "doctor", "writes", "yes", datetime.now(UTC))
+            save_checkpoint(session, "doctor", "writes", "yes", datetime.now(UTC))
             session.flush()
             raise _RollBack
     except DBAPIError as error:

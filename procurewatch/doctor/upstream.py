@@ -16,7 +16,7 @@ from sources.errors import Blocked, QuotaUsedUp, SourceError
 from sources.http.client import Client
 from storage.models import GOOD_STATUSES
 from storage.reading.source_health import load_health
-from storage.writing.runs import checkpoints, note_checkpoint
+from storage.writing.runs import load_checkpoints, save_checkpoint
 
 HOLDS, DOES_NOT = "holds", "does not hold"
 NOTES = f"{NOTE}assumption/"
@@ -143,13 +143,13 @@ class SourceChecks:
         entries = {assumption.name: HOLDS if holds else DOES_NOT, assumption.name + PROBED_AT: now.isoformat()}
         with self.app_context.database.writing() as session:
             for name, value in entries.items():
-                note_checkpoint(session, self.source.name, NOTES + name, value, now)
+                save_checkpoint(session, self.source.name, NOTES + name, value, now)
         return self._result(assumption, holds=holds)
 
     def _stored(self) -> Iterator[Finding]:
         """Report the stored results of earlier probes."""
         with self.app_context.database.reading() as session:
-            stored = checkpoints(session, self.source.name, NOTES)
+            stored = load_checkpoints(session, self.source.name, NOTES)
         for assumption in self.source.assumptions:
             if found := stored.get(NOTES + assumption.name):
                 probed = stored.get(NOTES + assumption.name + PROBED_AT)

@@ -47,27 +47,17 @@ def fields_to_json(row: RecordRow) -> dict[str, Any]:
     return {name: _to_json(value) for name, value in found.items() if value not in (None, "", [])}
 
 
-def load_statements(
-    session: Session, row: RecordRow, actions: Mapping[str, Decimal | None]
-) -> dict[str, SourceStatement]:
-    """Return what each source stated about a stored award, by source.
-
-    `actions` are the stored obligations, for an award of one source, which has no source records.
-    """
-    found = {
+def load_statements(session: Session, record_key: str) -> dict[str, SourceStatement]:
+    """Return what each source stated about a stored award, by source."""
+    return {
         each.source: SourceStatement(
             since=each.first_seen,
             facts=fields_from_json(each.facts),
             actions={key: Decimal(amount) if amount else None for key, amount in each.actions.items()},
             latest=newest_action_date(each),
         )
-        for each in source_record_rows(session, row.key)
+        for each in source_record_rows(session, record_key)
     }
-    if row.source not in found:
-        found[row.source] = SourceStatement(
-            since=row.first_seen, facts=fields_from_json(fields_to_json(row)), actions=actions
-        )
-    return found
 
 
 def load_source_records(session: Session, record_key: str) -> list[StoredSourceRecord]:

@@ -8,8 +8,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import delete, event, insert, select
-from sqlalchemy.orm import Session, UOWTransaction
+from sqlalchemy import delete, insert, select
+from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from storage.competition import competition_of
@@ -23,44 +23,6 @@ DIGEST_BITS = 41  # of a sort key; the day number has the 22 above
 # The token between two texts, which no phrase crosses, and prefixes of tokens of certain fields.
 BREAK, AGENCY, OFFICE, RECIPIENT = "|", "@", "#", "="
 SET_ASIDE, PRICING = "##", "@@"  # of characters that SQLite's tokenizer takes for part of a token
-TOUCHED = "search_touched"
-
-
-class IndexingSession(Session):
-    """A session that renews the index for every record it has touched, before it commits."""
-
-
-@event.listens_for(IndexingSession, "before_flush")
-def _note_resold(session: Session, _context: UOWTransaction, _instances: object) -> None:
-    for row in (*session.new, *session.dirty):
-        if isinstance(row, MatchRow) and row.via_reseller != is_resold(row.signals):
-            row.via_reseller = not row.via_reseller
-
-
-@event.listens_for(IndexingSession, "after_flush")
-def _note_touched(session: Session, _context: UOWTransaction) -> None:
-    touched: set[str] = session.info.setdefault(TOUCHED, set())
-    changed = [row for row in session.dirty if session.is_modified(row)]
-    for row in (*session.new, *changed, *session.deleted):
-        if isinstance(row, RecordRow):
-            touched.add(row.key)
-        elif isinstance(row, ActionRow):
-            touched.add(row.award_key)
-        elif isinstance(row, MatchRow):
-            touched.add(row.record_key)
-
-
-@event.listens_for(IndexingSession, "before_commit")
-def _renew_touched(session: Session) -> None:
-    if session.in_nested_transaction():
-        return  # the whole is not over yet
-    session.flush()
-    index_records(session, session.info.pop(TOUCHED, ()))
-
-
-def is_resold(signals: Sequence[dict[str, Any]]) -> bool:
-    """Whether only the purchase matches a vendor, so that the recipient (and its parent) is another company."""
-    return bool(signals) and not any(str(signal["field"]).startswith("recipient") for signal in signals)
 
 
 def index_records(session: Session, keys: Iterable[str]) -> None:

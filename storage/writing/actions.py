@@ -11,27 +11,27 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from sources.records import Award, ContractAction
-from storage.search.index import TOUCHED
+from storage.rows import update_row
 from storage.tables import ActionRow
 
 AT_ONCE = 500  # keys in one IN (...)
 
 
-def save_actions(session: Session, award: Award, stored: Mapping[str, ActionRow], now: datetime) -> bool:
-    """Insert or update the actions of an award; whether anything changed.
+def save_actions(session: Session, award: Award, stored: Mapping[str, ActionRow], now: datetime) -> set[str]:
+    """Insert or update the actions of an award; return the keys of the awards whose actions changed.
 
-    `stored` are those of the award, by key. One that is stored under another award moves: its source has corrected
-    which award it belongs to.
+    `stored` are those of the award, by key. One that is stored under another award moves here, because its source has
+    corrected which award it belongs to.
     """
     elsewhere = {row.key: row for row in _with_keys(session, [a.key for a in award.actions if a.key not in stored])}
-    changed = False
+    changed = {row.award_key for row in elsewhere.values()}
     for action in award.actions:
         row = elsewhere.get(action.key)
         if row is not None:
-            session.info.setdefault(TOUCHED, set()).add(row.award_key)  # it is no longer found by this action's words
             row.award_key, row.source = award.key, award.source
-        changed |= _save_action(session, row or stored.get(action.key), award, action, now)
-    return changed or bool(elsewhere)
+        if _save_action(session, row or stored.get(action.key), award, action, now) or row is not None:
+            changed.add(award.key)
+    return changed
 
 
 def _with_keys(session: Session, keys: Sequence[str]) -> Iterator[ActionRow]:
@@ -53,9 +53,4 @@ def _save_action(
     if stored is None:
         session.add(ActionRow(key=action.key, award_key=award.key, source=award.source, first_seen=now, **facts))
         return True
-    if stored.source != award.source or all(getattr(stored, name) == value for name, value in facts.items()):
-        return False
-    for name, value in facts.items():
-        setattr(stored, name, value)
-    session.add(stored)
-    return True
+    return stored.source == award.source and update_row(stored, facts)

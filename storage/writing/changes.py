@@ -1,20 +1,25 @@
-"""What happened to an award between what is stored and what its source says now. Pure: it only decides."""
+"""What happened to an award or a publication between what is stored and what its source says now.
+
+Pure: these functions decide, and store nothing.
+"""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from decimal import Decimal
 from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
-from sources.records import Award, ContractAction
+from sources.records import Award, ContractAction, Publication, PublicationKind
 from storage.models import EventKind
 from storage.reading.source_records import SourceStatement
 from storage.tables import ActionRow, RecordRow
 
 TAG = "tag:procurewatch,2026:"
+WASHINGTON = ZoneInfo("America/New_York")
 
 # FPDS "reason for modification" (data dictionary element 12C); any other reason is a plain modification.
 KIND_BY_ACTION_TYPE = {
@@ -24,30 +29,38 @@ KIND_BY_ACTION_TYPE = {
     "N": EventKind.TERMINATED,
     "X": EventKind.TERMINATED,
 }
-ACTED = frozenset({EventKind.MODIFIED, EventKind.DEOBLIGATED, *KIND_BY_ACTION_TYPE.values()})
+ACTION_KINDS = frozenset({EventKind.MODIFIED, EventKind.DEOBLIGATED, *KIND_BY_ACTION_TYPE.values()})
+KIND_BY_PUBLICATION = {
+    PublicationKind.ANNOUNCEMENT: EventKind.ANNOUNCED,
+    PublicationKind.NOTICE: EventKind.NEW_NOTICE,
+    PublicationKind.SUBAWARD: EventKind.SUBAWARDED,
+    PublicationKind.USE_CASE: EventKind.USE_CASE,
+    PublicationKind.DOCUMENT: EventKind.DOCUMENT,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Before:
-    """The stored state of an award that was already told of: its row, its actions by key from whatever source.
+class StoredState:
+    """The stored state of an award with a published match: its row, and its actions by key from all sources.
 
-    `said` is what the source that speaks now said the last time; `None` when it tells of the award for the first time.
-    `others` is what the other sources say. `is_told` when feeds carry how the award began.
+    `said` is the last version of the source that lists the award now, `None` if it lists it for the first time.
+    `others` are the versions of the other sources. `is_published` when feeds carry the award's first event.
     """
 
     row: RecordRow
     actions: Mapping[str, ActionRow]
     said: SourceStatement | None
     others: Sequence[SourceStatement] = ()
-    is_told: bool = True
+    is_published: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One thing that happened. `id` is for ever; `tell` is false for history a reader was not waiting for.
+    """One thing that happened, with the permanent id of its event.
 
-    `amount` in dollars, `signed` the action's date, `before` and `after` in words. `recurs` when the same can happen
-    again (a value that changes to and fro): each time is an event of its own.
+    `amount` is in dollars, `signed` the action's date, `old_value` and `new_value` are in words. `is_news` is false
+    for history, which is stored and not published. `recurs` when the same can happen again, as a value can change to
+    and fro: each time is an event of its own.
     """
 
     id: str
@@ -58,12 +71,12 @@ class Change:
     old_value: str = ""
     new_value: str = ""
     earlier_actions: int = 0
-    tell: bool = True
+    is_news: bool = True
     recurs: bool = False
 
 
 def event_id(record_key: str, action_key: str, kind: EventKind, *values: str) -> str:
-    """Return the tag: URI (RFC 4151) of an event: award, action, kind, and a digest of the values of what can recur.
+    """Return the tag: URI (RFC 4151) of an event: record, action, kind, and a digest of the values of what can recur.
 
     No host, run or time is part of it, so that the same event has the same id in every installation.
     """
@@ -73,17 +86,17 @@ def event_id(record_key: str, action_key: str, kind: EventKind, *values: str) ->
     return TAG + "/".join(parts)
 
 
-def changes(before: Before | None, award: Award) -> Iterator[Change]:
-    """Give what happened, in the order of the actions' dates.
+def award_changes(before: StoredState | None, award: Award) -> Iterator[Change]:
+    """Yield what happened to an award, in the order of its actions' dates.
 
-    An award not told of before is one news item, however many modifications it already has; those are kept as its
-    history, untold. So is what a further source adds to the history of an award that another one told of. Every other
-    action is news, whatever its date and amount: a source may list it weeks after it was signed.
+    An award without a stored state is one news item, however many modifications it already has: those are history. So
+    are the older actions that a further source adds. Every other action is news, whatever its date and amount, because
+    a source may list it weeks after it was signed.
     """
     if before is None:
-        yield from _first_seen(award)
+        yield from _first_listed(award)
         return
-    base = base_action(award)
+    base = _base_action(award)
     has_base = any(_is_base(row) for row in before.actions.values())
     for action in award.actions:
         stored = before.actions.get(action.key)
@@ -92,12 +105,12 @@ def changes(before: Before | None, award: Award) -> Iterator[Change]:
         elif action is base and not has_base:
             yield _late_base(before, award, action)
         else:
-            yield _acted(award, action, tell=_is_news(before, action))
+            yield _action_change(award, action, is_news=_is_news(before, action))
     if before.said and not _is_older(award, before.said):
-        yield from _award_changes(before.said, before.others, award)
+        yield from _field_changes(before.said, before.others, award)
 
 
-def base_action(award: Award) -> ContractAction | None:
+def _base_action(award: Award) -> ContractAction | None:
     """Return the action that made the award; `None` if the source does not list it."""
     return next((action for action in award.actions if _is_base(action)), None)
 
@@ -106,24 +119,24 @@ def _is_base(action: ContractAction | ActionRow) -> bool:
     return not action.modification.strip("0")  # assistance also has "00"
 
 
-def _first_seen(award: Award) -> Iterator[Change]:
-    base = base_action(award)
+def _first_listed(award: Award) -> Iterator[Change]:
+    base = _base_action(award)
     later = [action for action in award.actions if action is not base]
     yield Change(
         id=event_id(award.key, "", EventKind.NEW_AWARD),
         kind=EventKind.NEW_AWARD,
         action_key=base.key if base else "",
-        # Told of by a modification alone, nobody has said what the award began with.
+        # Without the base action no source has stated the amount that the award began with.
         amount=base.obligation if base else None,
         signed=(base.signed if base else None) or award.signed,
         earlier_actions=len(later),
     )
     for action in later:
-        yield _acted(award, action, tell=False)
+        yield _action_change(award, action, is_news=False)
 
 
-def _late_base(before: Before, award: Award, base: ContractAction) -> Change:
-    """Return the beginning of an award that was told of by a modification, without the amount it began with."""
+def _late_base(before: StoredState, award: Award, base: ContractAction) -> Change:
+    """Return the beginning of an award of which only modifications were listed before."""
     return Change(
         id=event_id(award.key, base.key, EventKind.NEW_AWARD),
         kind=EventKind.NEW_AWARD,
@@ -131,36 +144,37 @@ def _late_base(before: Before, award: Award, base: ContractAction) -> Change:
         amount=base.obligation,
         signed=base.signed or award.signed,
         earlier_actions=len(before.actions),
-        tell=before.is_told or _is_news(before, base),
+        is_news=before.is_published or _is_news(before, base),
     )
 
 
-def _listed_again(before: Before, award: Award, action: ContractAction, stored: ActionRow) -> Iterator[Change]:
-    """Give what is new of an action that is stored already."""
+def _listed_again(before: StoredState, award: Award, action: ContractAction, stored: ActionRow) -> Iterator[Change]:
+    """Yield what is new about an action that is stored already."""
     said = before.said
     if said is None:
         return
     if action.key not in said.actions and stored.source != award.source:
-        # Another source brought it after this one had listed the award, perhaps as history: here it is news.
+        # Another source added it after this one had listed the award, perhaps as history. From this source it is news.
         if stored.first_seen > said.since and not _is_base(action):
-            yield _acted(award, action, kind=_kind(stored))
+            yield _action_change(award, action, kind=_kind(stored))
         return
-    was = said.actions.get(action.key, stored.obligation)  # one that the source had dropped may come back changed
-    if was != action.obligation and not any(
-        other.actions.get(action.key, was) == action.obligation for other in before.others
-    ):
-        yield _corrected(award, action, was)
+    old = said.actions.get(action.key, stored.obligation)  # a deleted action may come back with another amount
+    is_said_by_another = any(other.actions.get(action.key, old) == action.obligation for other in before.others)
+    if old != action.obligation and not is_said_by_another:
+        yield _obligation_corrected(award, action, old)
 
 
-def _is_news(before: Before, action: ContractAction) -> bool:
-    """Whether an action that is not stored yet is news: not if a further source tells what was before we watched."""
+def _is_news(before: StoredState, action: ContractAction) -> bool:
+    """Whether a new action is news: not if a further source adds what happened before the award was watched."""
     if before.said is not None or action.signed is None:
         return True
     latest = max((row.signed for row in before.actions.values() if row.signed), default=date.min)
     return action.signed >= min(latest, before.row.first_seen.date())
 
 
-def _acted(award: Award, action: ContractAction, *, tell: bool = True, kind: EventKind | None = None) -> Change:
+def _action_change(
+    award: Award, action: ContractAction, *, is_news: bool = True, kind: EventKind | None = None
+) -> Change:
     kind = kind or _kind(action)
     return Change(
         id=event_id(award.key, action.key, kind),
@@ -168,82 +182,156 @@ def _acted(award: Award, action: ContractAction, *, tell: bool = True, kind: Eve
         action_key=action.key,
         amount=action.obligation,
         signed=action.signed,
-        tell=tell,
+        is_news=is_news,
     )
 
 
 def _kind(action: ContractAction | ActionRow) -> EventKind:
     kind = KIND_BY_ACTION_TYPE.get(action.action_type, EventKind.MODIFIED)
-    is_taken_back = action.obligation is not None and action.obligation < 0
-    return EventKind.DEOBLIGATED if kind is EventKind.MODIFIED and is_taken_back else kind
+    is_deobligation = action.obligation is not None and action.obligation < 0
+    return EventKind.DEOBLIGATED if kind is EventKind.MODIFIED and is_deobligation else kind
 
 
-def _corrected(award: Award, action: ContractAction, was: Decimal | None) -> Change:
-    before, after = _money(was), _money(action.obligation)
+def _obligation_corrected(award: Award, action: ContractAction, old: Decimal | None) -> Change:
+    old_value, new_value = _format_money(old), _format_money(action.obligation)
     return Change(
-        id=event_id(award.key, action.key, EventKind.CORRECTED, before, after, *_state(award)),
+        id=event_id(award.key, action.key, EventKind.CORRECTED, old_value, new_value, *_version(award)),
         kind=EventKind.CORRECTED,
         action_key=action.key,
         amount=action.obligation,
         signed=action.signed,
-        old_value=before,
-        new_value=after,
+        old_value=old_value,
+        new_value=new_value,
         recurs=True,
     )
 
 
 def _is_older(award: Award, said: SourceStatement) -> bool:
-    """Whether a source that tells an award action by action speaks of an earlier one than it did before."""
+    """Whether a source that lists an award action by action lists an earlier one than it did before."""
     if not award.is_partial:
         return False
     latest = max((action.signed for action in award.actions if action.signed), default=None)
     return bool(latest and said.latest and latest < said.latest)
 
 
-def _award_changes(said: SourceStatement, others: Sequence[SourceStatement], award: Award) -> Iterator[Change]:
-    """Give what changed in what a source says of an award, but for what another source has told already."""
-    was_end = said.facts.get("ends")
-    if was_end and award.ends and award.ends > was_end and not _is_said(others, "ends", award.ends):
-        yield _changed(award, EventKind.EXTENDED, was_end.isoformat(), award.ends.isoformat())
-    was_ceiling, ceiling = said.facts.get("ceiling"), award.ceiling
-    if was_ceiling is not None and ceiling and ceiling > was_ceiling and not _is_said(others, "ceiling", ceiling):
-        yield _changed(award, EventKind.CEILING_RAISED, _money(was_ceiling), _money(ceiling))
-    was_name, was_uei = said.facts.get("recipient_name", ""), said.facts.get("recipient_uei", "")
+def _field_changes(said: SourceStatement, others: Sequence[SourceStatement], award: Award) -> Iterator[Change]:
+    """Yield what changed in a source's version of an award, except values that another source stated before."""
+    old_end = said.facts.get("ends")
+    if old_end and award.ends and award.ends > old_end and not _is_stated(others, "ends", award.ends):
+        yield _field_change(award, EventKind.EXTENDED, old_end.isoformat(), award.ends.isoformat())
+    old_ceiling, ceiling = said.facts.get("ceiling"), award.ceiling
+    if old_ceiling is not None and ceiling and ceiling > old_ceiling and not _is_stated(others, "ceiling", ceiling):
+        yield _field_change(award, EventKind.CEILING_RAISED, _format_money(old_ceiling), _format_money(ceiling))
+    old_name, old_uei = said.facts.get("recipient_name", ""), said.facts.get("recipient_uei", "")
     name = award.recipient.name
-    if _folded(name) != _folded(was_name) and not _is_said(others, "recipient_name", name):
-        is_same = was_uei and was_uei == award.recipient.uei
-        kind = EventKind.RECIPIENT_RENAMED if is_same else EventKind.RECIPIENT_CHANGED
-        yield _changed(award, kind, was_name, name)
-    was_text, text = said.facts.get("description", ""), award.description
-    # One that tells action by action gives each its own text: that is no change of the award's.
-    if not award.is_partial and _folded(text) != _folded(was_text) and not _is_said(others, "description", text):
-        yield _changed(award, EventKind.DESCRIPTION_CHANGED, was_text, text)
+    if fold_text(name) != fold_text(old_name) and not _is_stated(others, "recipient_name", name):
+        is_same_company = old_uei and old_uei == award.recipient.uei
+        kind = EventKind.RECIPIENT_RENAMED if is_same_company else EventKind.RECIPIENT_CHANGED
+        yield _field_change(award, kind, old_name, name)
+    old_text, text = said.facts.get("description", ""), award.description
+    # A source that lists an award action by action gives each its own text: the award's text has not changed.
+    if not award.is_partial and fold_text(text) != fold_text(old_text) and not _is_stated(others, "description", text):
+        yield _field_change(award, EventKind.DESCRIPTION_CHANGED, old_text, text)
 
 
-def _is_said(others: Sequence[SourceStatement], name: str, value: object) -> bool:
+def _is_stated(others: Sequence[SourceStatement], name: str, value: object) -> bool:
     """Whether another source states this value already."""
     stated = [other.facts[name] for other in others if name in other.facts]
     if isinstance(value, str):
-        return _folded(value) in map(_folded, stated)
+        return fold_text(value) in map(fold_text, stated)
     return value in stated
 
 
-def _changed(award: Award, kind: EventKind, before: str, after: str) -> Change:
-    latest = award.actions[-1]
-    identifier = event_id(award.key, "", kind, before, after, *_state(award))
-    return Change(id=identifier, kind=kind, signed=latest.signed, old_value=before, new_value=after, recurs=True)
+def _field_change(award: Award, kind: EventKind, old_value: str, new_value: str) -> Change:
+    identifier = event_id(award.key, "", kind, old_value, new_value, *_version(award))
+    signed = award.actions[-1].signed
+    return Change(id=identifier, kind=kind, signed=signed, old_value=old_value, new_value=new_value, recurs=True)
 
 
-def _state(award: Award) -> tuple[str, ...]:
-    """Return which state of the award said so, if its source dates it."""
+def _version(award: Award) -> tuple[str, ...]:
+    """Return the award's last-modified date, which is part of an event's id.
+
+    If a value changes from A to B, back to A and to B again, the second B is a new event.
+    """
     return (award.modified.isoformat(),) if award.modified else ()
 
 
-def _folded(text: str) -> str:
+def publication_changes(before: RecordRow | None, publication: Publication) -> Iterator[Change]:
+    """Yield what happened to a publication; `before` is its row if a match of it is published."""
+    if before is None:
+        kind = KIND_BY_PUBLICATION[publication.kind]
+        yield Change(
+            id=event_id(publication.key, "", kind),
+            kind=kind,
+            amount=_first_amount(publication),
+            signed=publication.signed,
+            new_value=publication.state if kind is EventKind.DOCUMENT else "",
+        )
+        return
+    if publication.kind is PublicationKind.DOCUMENT and before.state and not publication.state:
+        # Public inspection is over.
+        yield _publication_change(publication, EventKind.DOCUMENT, before.state, "published")
+        return
+    if before.deadline != publication.deadline:
+        old, new = _format_deadline(before.deadline), _format_deadline(publication.deadline)
+        yield _publication_change(publication, EventKind.DEADLINE_MOVED, old, new)
+    if publication.state and before.state != publication.state:
+        yield _publication_change(publication, EventKind.NOTICE_WITHDRAWN, before.state, publication.state)
+    # A text that is fetched later completes the stored one; that is no change.
+    if fold_text(before.description) not in fold_text(publication.description):
+        kind = EventKind.NOTICE_CHANGED if publication.kind is PublicationKind.NOTICE else EventKind.DESCRIPTION_CHANGED
+        yield _publication_change(publication, kind, before.description, publication.description)
+    elif publication.kind is PublicationKind.NOTICE:
+        yield from _amendment(before, publication)
+
+
+def _amendment(before: RecordRow, notice: Publication) -> Iterator[Change]:
+    """Yield what an amendment of a notice changed other than the text, as one event."""
+    old_urls = {attachment["url"] for attachment in before.attachments}
+    new_urls = {attachment.url for attachment in notice.attachments}
+    if before.type_text != notice.type_text:
+        yield _publication_change(notice, EventKind.NOTICE_CHANGED, before.type_text, notice.type_text)
+    elif old_urls != new_urls:
+        old, new = _count_attachments(len(old_urls)), _count_attachments(len(new_urls))
+        yield _publication_change(notice, EventKind.NOTICE_CHANGED, old, new)
+
+
+def _count_attachments(count: int) -> str:
+    return "1 attachment" if count == 1 else f"{count} attachments"
+
+
+def _publication_change(publication: Publication, kind: EventKind, old_value: str, new_value: str) -> Change:
+    version = publication.published.isoformat() if publication.published else ""
+    identifier = event_id(publication.key, "", kind, old_value, new_value, version)
+    return Change(id=identifier, kind=kind, signed=publication.signed, old_value=old_value, new_value=new_value)
+
+
+def with_known_text(before: RecordRow | None, publication: Publication) -> Publication:
+    """Return a notice with its stored text if it comes without one: the text is fetched later, if at all."""
+    if before is None or publication.description != publication.title:
+        return publication
+    text = before.description.removeprefix(before.title)
+    return replace(publication, description=publication.title + text) if text.startswith("\n\n") else publication
+
+
+def fold_text(text: str) -> str:
+    """Return a text in upper case with single spaces, to compare it with another one."""
     return " ".join(text.split()).upper()
 
 
-def _money(amount: Decimal | None) -> str:
+def _first_amount(publication: Publication) -> Decimal | None:
+    """Return the first amount of a publication that awardees do not share; `None` if it has an amount warning."""
+    if publication.amount_warning:
+        return None
+    return next((amount.dollars for amount in publication.amounts if not amount.shared), None)
+
+
+def _format_deadline(moment: datetime | None) -> str:
+    """Return a deadline in Washington's time, "" when there is none."""
+    return moment.astimezone(WASHINGTON).strftime("%Y-%m-%d %H:%M %Z") if moment else ""
+
+
+def _format_money(amount: Decimal | None) -> str:
     if amount is None:
         return "not stated"
     return f"-${-amount:,.2f}" if amount < 0 else f"${amount:,.2f}"

@@ -1,18 +1,29 @@
-"""Storing what happened: an event once, told to feeds or kept as history."""
+"""Storing events: each once, either published in feeds or kept as history."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date, datetime
+from enum import Enum
 from itertools import count
+from typing import Any
 
 from sqlalchemy.orm import Session
 
+from storage.rows import update_row
 from storage.tables import EventRow
 from storage.writing.changes import Change
 
-PublishRule = Callable[[Sequence[str]], bool]
+PublishRule = Callable[[Sequence[str]], bool]  # given vendor ids: whether feeds carry what is new about them
+
+
+class Stored(Enum):
+    """What storing did."""
+
+    NEW = "new"
+    UPDATED = "updated"
+    UNCHANGED = "unchanged"
 
 
 def save_event(
@@ -21,42 +32,54 @@ def save_event(
     change: Change,
     now: datetime,
     *,
-    told: bool,
+    publish: bool,
     published: date | None = None,
-    held: bool = False,
+    pending_review: bool = False,
     vendor_id: str = "",
-) -> bool:
-    """Insert an event; whether it is new. One that was kept untold is told when feeds are to carry it after all."""
-    stored = session.get(EventRow, change.id)
-    if stored is not None and change.recurs:
-        change, stored = replace(change, id=_next_id(session, change.id)), None
-    told = told and change.tell
-    if stored is None:
+) -> Stored:
+    """Store what happened to a record as an event.
+
+    A published event never changes. One that is not published yet takes the newest values, and is published when
+    `publish` is set.
+
+    Args:
+        now: when it was seen, UTC.
+        publish: whether feeds carry it; never if the change is history (`Change.is_news`).
+        published: the day on which the source published it.
+        pending_review: whether it is published once a reviewer confirms the match.
+        vendor_id: the vendor it is about, "" if it is about the record.
+    """
+    row = session.get(EventRow, change.id)
+    if row is not None and change.recurs:
+        change, row = replace(change, id=_next_id(session, change.id)), None
+    publish = publish and change.is_news
+    facts: dict[str, Any] = {
+        "action_key": change.action_key,
+        "amount": change.amount,
+        "signed": change.signed,
+        "earlier_actions": change.earlier_actions,
+    }
+    if row is None:
         row = EventRow(
             id=change.id,
             record_key=record_key,
-            action_key=change.action_key,
             kind=change.kind.value,
-            amount=change.amount,
-            signed=change.signed,
             published=published,
             old_value=change.old_value,
             new_value=change.new_value,
-            earlier_actions=change.earlier_actions,
             vendor_id=vendor_id,
-            is_published=told,
-            pending_review=held and change.tell,
+            is_published=publish,
+            pending_review=pending_review and change.is_news,
             first_seen=now,
+            **facts,
         )
         session.add(row)
-    elif not stored.is_published:
-        # Nobody has read it: it says what is known now.
-        stored.action_key, stored.amount, stored.signed = change.action_key, change.amount, change.signed
-        stored.earlier_actions = change.earlier_actions
-        if told:
-            stored.is_published, stored.pending_review, stored.first_seen = True, False, now
-        session.add(stored)
-    return stored is None
+        return Stored.NEW
+    if row.is_published:
+        return Stored.UNCHANGED
+    if publish:
+        facts |= {"is_published": True, "pending_review": False, "first_seen": now}
+    return Stored.UPDATED if update_row(row, facts) else Stored.UNCHANGED
 
 
 def _next_id(session: Session, identifier: str) -> str:

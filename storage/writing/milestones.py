@@ -1,14 +1,13 @@
-"""Firsts and round sums: an agency's first purchase from a vendor, and what it has come to.
+"""Milestones: an agency's first purchase from a vendor, and the round sums that its obligations pass.
 
-They are reckoned at the end of a run, from all that is stored, so that the order in which awards arrive does not
-matter. What counts: contracts, orders and other transactions that concern the vendor by a published match, each with
-its obligations to date as one source tells them, unless something speaks against them. Publications repeat awards, and
-are not counted.
+They are computed at the end of a run from everything stored, so the order in which awards arrive does not matter.
+Contracts, orders and other transactions with a published match count, each with its obligations to date from one
+source, unless there is an amount warning. Publications repeat awards and do not count.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -23,15 +22,16 @@ from storage.models import EventKind, MatchBand
 from storage.tables import EventRow, MatchRow, RecordRow
 from storage.writing.changes import TAG, Change
 from storage.writing.events import PublishRule, save_event
+from storage.writing.publication import publish_changes
 
-BOUGHT = tuple(kind.value for kind in AwardCategory if kind is not AwardCategory.ASSISTANCE)
+CATEGORIES = tuple(kind.value for kind in AwardCategory if kind is not AwardCategory.ASSISTANCE)
 ROUND_SUMS = tuple(Decimal(10) ** power * factor for power in (6, 7, 8, 9) for factor in (1, 5))
-COUNTED_UP = (EventKind.FIRST_PURCHASE, EventKind.ROUND_SUM)
+MILESTONES = (EventKind.FIRST_PURCHASE, EventKind.ROUND_SUM)
 
 
 @dataclass(slots=True)
-class _Bought:
-    """What an agency has bought of a vendor: the first and the latest award, and all obligations in dollars."""
+class _Purchases:
+    """An agency's purchases from a vendor: the first and the latest award, and all obligations in dollars."""
 
     vendor_id: str
     vendor_name: str
@@ -42,33 +42,34 @@ class _Bought:
     total: Decimal
 
 
-def note_milestones(session: Session, now: datetime, tell: PublishRule, topics: Collection[str] = ()) -> int:
-    """Store the firsts and round sums that what is stored has reached, each once for ever.
+def save_milestones(session: Session, now: datetime, should_publish: PublishRule, topics: Collection[str] = ()) -> int:
+    """Store the milestones that have been reached as events, each once; return how many are new.
 
     Args:
         now: when this is found, UTC.
-        tell: given the id of the vendor, whether feeds are to carry it.
-        topics: ids of entries that are nobody who could be paid: nothing is bought from them.
-
-    Returns:
-        how many were new.
+        should_publish: given the id of the vendor, whether feeds carry it.
+        topics: ids of watchlist entries that are no vendors: nothing is bought from them.
     """
-    bought = list(_bought(session))
+    bought = _purchases(session)
     first_of_category: dict[tuple[str, str], tuple[date, str]] = {}
     for pair in bought:
         key = (pair.category, pair.agency)
         first_of_category[key] = min(first_of_category.get(key, pair.first), pair.first)
     new = 0
+    touched = set()
     for pair in (pair for pair in bought if pair.vendor_id not in topics):
         is_new_technology = first_of_category[(pair.category, pair.agency)] == pair.first
         for record_key, change in _reached(session, pair, is_new_technology=is_new_technology):
-            save_event(session, record_key, change, now, told=tell([pair.vendor_id]), vendor_id=pair.vendor_id)
+            publish = should_publish([pair.vendor_id])
+            save_event(session, record_key, change, now, publish=publish, vendor_id=pair.vendor_id)
+            touched.add(record_key)
             new += 1
+    publish_changes(session, touched)
     return new
 
 
-def _bought(session: Session) -> Iterable[_Bought]:
-    """Add up what each agency has bought of each vendor."""
+def _purchases(session: Session) -> list[_Purchases]:
+    """Add up the purchases of each agency from each vendor."""
     record, match = RecordRow, MatchRow
     query = select(
         col(match.vendor_id),
@@ -80,19 +81,21 @@ def _bought(session: Session) -> Iterable[_Bought]:
         col(record.obligated),
         col(record.amount_warning),
     ).join(record, col(record.key) == col(match.record_key))
-    query = query.where(col(match.band) == MatchBand.PUBLISHED, col(record.category).in_(BOUGHT))
+    query = query.where(col(match.band) == MatchBand.PUBLISHED, col(record.category).in_(CATEGORIES))
     query = query.where(col(record.sub_agency_code) != "", col(record.signed).is_not(None))
-    found: dict[tuple[str, str], _Bought] = {}
-    for vendor_id, name, category, agency, signed, key, obligated, doubt in session.execute(query):
+    found: dict[tuple[str, str], _Purchases] = {}
+    for vendor_id, name, category, agency, signed, key, obligated, warning in session.execute(query):
         when = (signed or date.min, key)
-        pair = found.setdefault((vendor_id, agency), _Bought(vendor_id, name, category, agency, when, when, Decimal(0)))
+        pair = found.setdefault(
+            (vendor_id, agency), _Purchases(vendor_id, name, category, agency, when, when, Decimal(0))
+        )
         pair.first, pair.latest = min(pair.first, when), max(pair.latest, when)
-        pair.total += obligated if obligated and not doubt else 0
+        pair.total += obligated if obligated and not warning else 0
     return [found[key] for key in sorted(found)]
 
 
-def _reached(session: Session, pair: _Bought, *, is_new_technology: bool) -> Iterator[tuple[str, Change]]:
-    """Give what a pair has newly reached, with the award it is filed under."""
+def _reached(session: Session, pair: _Purchases, *, is_new_technology: bool) -> Iterator[tuple[str, Change]]:
+    """Yield the milestones that a vendor and an agency have newly reached, each with the award it belongs to."""
     first = _id(EventKind.FIRST_PURCHASE, pair.vendor_id, pair.agency)
     if session.get(EventRow, first) is None:
         after = pair.category if is_new_technology else ""
@@ -115,7 +118,7 @@ def _reached(session: Session, pair: _Bought, *, is_new_technology: bool) -> Ite
                 signed=signed,
                 old_value=pair.vendor_name,
                 new_value=f"{limit:f}",
-                tell=limit == new[-1],  # of several passed at once only the largest is news
+                is_news=limit == new[-1],  # of several passed at once only the largest is news
             ),
         )
 

@@ -1,7 +1,7 @@
-"""Awards whose source corrected their key: one award, moved to its new key with everything that is stored of it.
+"""Awards whose source corrected their key: everything stored about the award moves to the new key.
 
-USAspending makes an award's key, and those of its actions, of the numbers of the award and of its parent award. An
-agency that corrects the parent thereby gives the award another key, and the old one is gone.
+USAspending builds the keys of an award and its actions from the numbers of the award and of its parent award. When an
+agency corrects the parent, the award gets another key and the old one disappears.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ from storage.tables import (
     SearchRow,
     SourceRecordRow,
 )
-from storage.writing.changes import ACTED, Change, event_id
+from storage.writing.changes import ACTION_KINDS, Change, event_id, fold_text
 
 # What is stored of an award, and the column with its key.
-MOVED = (
+MOVED_TABLES = (
     (MatchRow, "record_key"),
     (SourceRecordRow, "record_key"),
     (EvidenceRow, "record_key"),
@@ -86,12 +86,12 @@ def renumber(session: Session, award: Award, now: datetime) -> Change | None:
         new.first_seen = min(new.first_seen, old.first_seen)
     session.flush()
     _move_actions(session, old.key, award.key, keys)
-    _move_verdicts(session, old.key, award.key)
-    for table, column in MOVED:
+    _move_decisions(session, old.key, award.key)
+    for table, column in MOVED_TABLES:
         _move(session, table, column, old.key, award.key)
     page = {old.url: award.url} if old.url else {}
     _rename_within(session, award.key, {old.key: award.key, **page, **keys})
-    _note(session, old.key, award, now)
+    _save_new_key(session, old.key, award, now)
     session.flush()
     for search in session.scalars(select(SearchRow).where(col(SearchRow.record_key) == old.key)):
         session.delete(search)
@@ -125,11 +125,11 @@ def with_stored_actions(session: Session, award: Award) -> Award:
     return replace(award, actions=actions)
 
 
-def with_stored_ids(session: Session, key: str, happened: Sequence[Change]) -> Sequence[Change]:
-    """Return what happened to an award, what is stored already under the ids it got before the award's key changed."""
-    if not happened or not _is_renumbered(session, key):
-        return happened
-    once = [kind.value for kind in (EventKind.NEW_AWARD, *ACTED)]
+def with_stored_ids(session: Session, key: str, changes: Sequence[Change]) -> Sequence[Change]:
+    """Return the changes of an award; those stored before its key changed keep their ids."""
+    if not changes or not _is_renumbered(session, key):
+        return changes
+    once = [kind.value for kind in (EventKind.NEW_AWARD, *ACTION_KINDS)]
     query = select(EventRow).where(col(EventRow.record_key) == key, col(EventRow.kind).in_(once))
     known: dict[tuple[str, str], str] = {}
     for row in session.scalars(query.order_by(col(EventRow.first_seen), col(EventRow.id))):
@@ -139,7 +139,7 @@ def with_stored_ids(session: Session, key: str, happened: Sequence[Change]) -> S
     begun = event_id(key, "", EventKind.NEW_AWARD)
     return [
         replace(change, id=known.get((change.kind.value, "" if change.id == begun else change.action_key), change.id))
-        for change in happened
+        for change in changes
     ]
 
 
@@ -153,7 +153,7 @@ def _is_same_award(old: RecordRow, award: Award) -> bool:
     agrees = old.piid == award.piid != "" and _agency(old.key, old.piid) == _agency(award.key, award.piid)
     if old.recipient_uei and award.recipient.uei:
         return agrees and old.recipient_uei == award.recipient.uei
-    return agrees and _folded(old.recipient_name) == _folded(award.recipient.name)
+    return agrees and fold_text(old.recipient_name) == fold_text(award.recipient.name)
 
 
 def _agency(key: str, piid: str) -> str:
@@ -185,7 +185,7 @@ def _move_actions(session: Session, old_key: str, new_key: str, keys: Mapping[st
     session.flush()
 
 
-def _move_verdicts(session: Session, old_key: str, new_key: str) -> None:
+def _move_decisions(session: Session, old_key: str, new_key: str) -> None:
     for row in session.scalars(
         select(ReviewDecisionRow).where(col(ReviewDecisionRow.subject) == record_subject(old_key))
     ).all():
@@ -211,17 +211,17 @@ def _rename_within(session: Session, key: str, names: Mapping[str, str]) -> None
     """Replace what rows of an award name: actions of its events, matches and sources, and the award's own page."""
     for event in session.scalars(select(EventRow).where(col(EventRow.record_key) == key)).all():
         event.action_key = names.get(event.action_key, event.action_key)
-        told = session.get(EventSnapshotRow, event.id)
-        if told is not None:
-            told.facts = _renamed(told.facts, names)
+        snapshot = session.get(EventSnapshotRow, event.id)
+        if snapshot is not None:
+            snapshot.facts = _renamed(snapshot.facts, names)
     for match in session.scalars(select(MatchRow).where(col(MatchRow.record_key) == key)):
         match.signals = [_renamed_signal(signal, names) for signal in match.signals]
-    for sighting in session.scalars(select(SourceRecordRow).where(col(SourceRecordRow.record_key) == key)):
-        sighting.actions = {names.get(action, action): amount for action, amount in sighting.actions.items()}
+    for source_record in session.scalars(select(SourceRecordRow).where(col(SourceRecordRow.record_key) == key)):
+        source_record.actions = {names.get(action, action): amount for action, amount in source_record.actions.items()}
 
 
 def _renamed(facts: str, names: Mapping[str, str]) -> str:
-    """Replace keys and addresses in what was told, which is JSON: each is a whole value in it."""
+    """Replace keys and addresses in a snapshot, which is JSON: each is a whole value in it."""
     for old, new in names.items():
         facts = facts.replace(json.dumps(old, ensure_ascii=False), json.dumps(new, ensure_ascii=False))
     return facts
@@ -232,15 +232,11 @@ def _renamed_signal(signal: Mapping[str, Any], names: Mapping[str, str]) -> dict
     return {**signal, "action_key": names.get(action, action)}
 
 
-def _note(session: Session, old_key: str, award: Award, now: datetime) -> None:
-    """Note where an award went, also from the keys it had before."""
+def _save_new_key(session: Session, old_key: str, award: Award, now: datetime) -> None:
+    """Store the new key of an award, also for the keys it had before."""
     for row in session.scalars(select(RenumberedRow).where(col(RenumberedRow.new_key) == old_key)).all():
         if row.old_key == award.key:  # it has its first key again
             session.delete(row)
         else:
             row.new_key = award.key
     session.add(RenumberedRow(old_key=old_key, new_key=award.key, source=award.source, first_seen=now))
-
-
-def _folded(text: str) -> str:
-    return " ".join(text.split()).upper()

@@ -1,7 +1,7 @@
-"""What reviewers decide about matches: remembered, applied to every later match, and shared as a file.
+"""Review decisions: what people decided about matches. They are stored, applied to later matches and shared as a file.
 
-A verdict on one award counts before one on its recipient; either beats the matcher. Nothing is deleted: a rejected
-match stays, in a band of its own.
+A decision about one award takes precedence over one about its recipient; either overrides the matcher. Nothing is
+deleted: a rejected match stays, in a band of its own.
 """
 
 from __future__ import annotations
@@ -18,24 +18,26 @@ from sqlmodel import col
 
 from storage.models import EventKind, MatchBand, recipient_subjects, record_subject
 from storage.tables import EventRow, MatchRow, RecordRow, ReviewDecisionRow
-from storage.writing.changes import event_id
+from storage.writing.changes import Change, event_id
+from storage.writing.events import Stored, save_event
+from storage.writing.publication import publish_changes
 
 
 class Decision(StrEnum):
-    """What a reviewer can say of a match. `NEVER` is about the recipient, for good; the others about one award."""
+    """What a reviewer can decide. `NEVER` is about the recipient, for all its awards; the others about one award."""
 
     CONFIRMED = "confirmed"
     REJECTED = "rejected"
     NEVER = "never"
 
 
-class InvalidVerdict(ValueError):
-    """A line of a verdict file cannot be read. The message says which and why."""
+class InvalidReviewDecision(ValueError):
+    """A line of a file of review decisions cannot be read. The message says which and why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
-    """A reviewer's decision, as it is shared. `decided_at` is UTC."""
+class ReviewDecision:
+    """A reviewer's decision about a vendor and a subject. `decided_at` is UTC."""
 
     vendor_id: str
     subject: str
@@ -45,46 +47,41 @@ class Verdict:
     decided_at: datetime
 
 
-def band_for(session: Session, vendor_id: str, award: RecordRow, matcher_band: str) -> str:
-    """Return the band that counts for a match: a reviewer's, or else the matcher's own."""
+def effective_band(session: Session, vendor_id: str, award: RecordRow, matcher_band: str) -> str:
+    """Return the band of a match: by a review decision, or else the matcher's own."""
     subjects = [record_subject(award.key), *recipient_subjects(award.recipient_name, award.recipient_uei)]
-    query = select(ReviewDecisionRow).where(
-        col(ReviewDecisionRow.vendor_id) == vendor_id, col(ReviewDecisionRow.subject).in_(subjects)
+    rows = session.scalars(
+        select(ReviewDecisionRow).where(
+            col(ReviewDecisionRow.vendor_id) == vendor_id, col(ReviewDecisionRow.subject).in_(subjects)
+        )
     )
-    found = {row.subject: row.decision for row in session.scalars(query)}
+    found = {row.subject: row.decision for row in rows}
     decision = next((found[subject] for subject in subjects if subject in found), None)
     if decision is None:
         return matcher_band
     return MatchBand.PUBLISHED if decision == Decision.CONFIRMED else MatchBand.REJECTED
 
 
-def decide(session: Session, verdict: Verdict) -> int:
-    """Note a verdict and apply it to every stored match it is about.
+def save_decision(session: Session, decision: ReviewDecision) -> int:
+    """Store a decision and apply it to every stored match it is about; return how many events feeds gain.
 
-    What a reviewer confirms is told if it was news that waited; what is rejected after it was told is withdrawn by a
-    new entry.
-
-    Returns:
-        how many entries feeds gain.
+    Confirming a match publishes the events that waited for it. Rejecting a published match publishes a withdrawal.
     """
-    row = session.get(ReviewDecisionRow, (verdict.vendor_id, verdict.subject))
-    if row is None:
-        row = ReviewDecisionRow(
-            vendor_id=verdict.vendor_id,
-            subject=verdict.subject,
-            decision="",
-            decided_by="",
-            decided_at=verdict.decided_at,
-        )
-    row.decision, row.decided_by, row.note = verdict.decision.value, verdict.decided_by, verdict.note
-    row.decided_at = verdict.decided_at
-    session.add(row)
+    row = ReviewDecisionRow(
+        vendor_id=decision.vendor_id,
+        subject=decision.subject,
+        decision=decision.decision.value,
+        decided_by=decision.decided_by,
+        note=decision.note,
+        decided_at=decision.decided_at,
+    )
+    session.merge(row)
     session.flush()
-    return _apply(session, verdict.vendor_id, verdict.subject, verdict.note, verdict.decided_at)
+    return _apply(session, decision.vendor_id, decision.subject, decision.note, decision.decided_at)
 
 
-def forget(session: Session, vendor_id: str, subject: str, now: datetime) -> int:
-    """Take a verdict back, as if it had not been; what was told stays told. Returns as `decide` does."""
+def delete_decision(session: Session, vendor_id: str, subject: str, now: datetime) -> int:
+    """Delete a decision and apply what holds without it; published events stay. Return how many events feeds gain."""
     row = session.get(ReviewDecisionRow, (vendor_id, subject))
     if row is None:
         return 0
@@ -93,84 +90,79 @@ def forget(session: Session, vendor_id: str, subject: str, now: datetime) -> int
     return _apply(session, vendor_id, subject, "", now)
 
 
-def all_verdicts(session: Session) -> Iterator[Verdict]:
-    """Give every verdict, in order of vendor and subject."""
+def import_decisions(session: Session, decisions: Iterable[ReviewDecision]) -> tuple[int, int]:
+    """Apply decisions from elsewhere; of two about the same, the later holds. Return (applied, skipped)."""
+    applied = skipped = 0
+    for decision in decisions:
+        own = session.get(ReviewDecisionRow, (decision.vendor_id, decision.subject))
+        if own is not None and own.decided_at >= decision.decided_at:
+            skipped += 1
+        else:
+            save_decision(session, decision)
+            applied += 1
+    return applied, skipped
+
+
+def list_decisions(session: Session) -> Iterator[ReviewDecision]:
+    """Yield every decision, in order of vendor and subject."""
     query = select(ReviewDecisionRow).order_by(col(ReviewDecisionRow.vendor_id), col(ReviewDecisionRow.subject))
-    yield from map(_verdict, session.scalars(query))
+    yield from map(_from_row, session.scalars(query))
 
 
-def latest_verdicts(session: Session, limit: int) -> list[Verdict]:
-    """Return the verdicts that were given last, the newest first."""
-    order = (col(ReviewDecisionRow.decided_at).desc(), col(ReviewDecisionRow.vendor_id), col(ReviewDecisionRow.subject))
-    return [_verdict(row) for row in session.scalars(select(ReviewDecisionRow).order_by(*order).limit(limit))]
+def latest_decisions(session: Session, limit: int) -> list[ReviewDecision]:
+    """Return the latest decisions, newest first."""
+    row = ReviewDecisionRow
+    query = select(row).order_by(col(row.decided_at).desc(), col(row.vendor_id), col(row.subject))
+    return [_from_row(row) for row in session.scalars(query.limit(limit))]
 
 
-def _verdict(row: ReviewDecisionRow) -> Verdict:
-    return Verdict(
-        vendor_id=row.vendor_id,
-        subject=row.subject,
-        decision=Decision(row.decision),
-        decided_by=row.decided_by,
-        note=row.note,
-        decided_at=row.decided_at,
-    )
+def _from_row(row: ReviewDecisionRow) -> ReviewDecision:
+    return ReviewDecision(**{**row.model_dump(), "decision": Decision(row.decision)})
 
 
-def write_verdicts(verdicts: Iterable[Verdict]) -> Iterator[str]:
-    """Give a line of JSON for each verdict."""
-    for verdict in verdicts:
-        facts = {name: str(getattr(verdict, name)) for name in Verdict.__dataclass_fields__}
-        yield json.dumps({**facts, "decided_at": verdict.decided_at.isoformat()}, ensure_ascii=False, sort_keys=True)
+def write_decisions(decisions: Iterable[ReviewDecision]) -> Iterator[str]:
+    """Yield a line of JSON for each decision."""
+    for decision in decisions:
+        fields = {name: str(getattr(decision, name)) for name in ReviewDecision.__dataclass_fields__}
+        yield json.dumps({**fields, "decided_at": decision.decided_at.isoformat()}, ensure_ascii=False, sort_keys=True)
 
 
-def read_verdicts(lines: Iterable[str]) -> Iterator[Verdict]:
-    """Read what `write_verdicts` wrote; empty lines are passed over. Raises `InvalidVerdict`."""
+def read_decisions(lines: Iterable[str]) -> Iterator[ReviewDecision]:
+    """Read what `write_decisions` wrote; empty lines are skipped. Raises `InvalidReviewDecision`."""
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         try:
-            yield _read_verdict(json.loads(line))
+            yield _read_decision(json.loads(line))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise InvalidVerdict(f"line {number} is not a verdict: {error}") from error
+            raise InvalidReviewDecision(f"line {number} is not a review decision: {error}") from error
 
 
-def _read_verdict(facts: dict[str, str]) -> Verdict:
-    moment = datetime.fromisoformat(facts["decided_at"])
-    texts = {name: facts[name] for name in ("vendor_id", "subject", "decided_by", "note")}
-    if moment.tzinfo is None or not all(isinstance(text, str) for text in texts.values()):
+def _read_decision(fields: dict[str, str]) -> ReviewDecision:
+    decided_at = datetime.fromisoformat(fields["decided_at"])
+    texts = {name: fields[name] for name in ("vendor_id", "subject", "decided_by", "note")}
+    if decided_at.tzinfo is None or not all(isinstance(text, str) for text in texts.values()):
         raise TypeError("a time without a zone, or a field that is not text")
     if texts["subject"].partition(":")[0] not in ("record", "uei", "name"):
         raise ValueError(f"unknown subject {texts['subject']!r}")
-    return Verdict(**texts, decision=Decision(facts["decision"]), decided_at=moment)
-
-
-def take_in(session: Session, verdicts: Iterable[Verdict]) -> tuple[int, int]:
-    """Apply a colleague's verdicts; where both have one, the later counts. Returns (taken, left as they were)."""
-    taken = left = 0
-    for verdict in verdicts:
-        own = session.get(ReviewDecisionRow, (verdict.vendor_id, verdict.subject))
-        if own is not None and own.decided_at >= verdict.decided_at:
-            left += 1
-        else:
-            decide(session, verdict)
-            taken += 1
-    return taken, left
+    return ReviewDecision(**texts, decision=Decision(fields["decision"]), decided_at=decided_at)
 
 
 def _apply(session: Session, vendor_id: str, subject: str, note: str, now: datetime) -> int:
-    told = 0
+    """Renew the band of every match that a decision is about; return how many events are newly published."""
+    published = 0
+    touched = set()
     for match, award in _matches_about(session, vendor_id, subject):
-        band = band_for(session, vendor_id, award, match.matcher_band)
-        if band == match.band:
+        old_band, match.band = match.band, effective_band(session, vendor_id, award, match.matcher_band)
+        if match.band == old_band:
             continue
-        was, match.band = match.band, band
-        session.add(match)
-        session.flush()
-        if band == MatchBand.PUBLISHED:
-            told += _tell_held(session, award.key, now)
-        elif was == MatchBand.PUBLISHED and band == MatchBand.REJECTED:
-            told += _withdraw(session, match, note, now)
-    return told
+        touched.add(award.key)
+        if match.band == MatchBand.PUBLISHED:
+            published += _publish_pending(session, award.key, now)
+        elif match.band == MatchBand.REJECTED and old_band == MatchBand.PUBLISHED:
+            published += _withdraw(session, match, note, now)
+    publish_changes(session, touched)
+    return published
 
 
 def _matches_about(session: Session, vendor_id: str, subject: str) -> list[tuple[MatchRow, RecordRow]]:
@@ -178,42 +170,33 @@ def _matches_about(session: Session, vendor_id: str, subject: str) -> list[tuple
     query = query.where(col(MatchRow.vendor_id) == vendor_id).order_by(col(MatchRow.record_key))
     if subject.startswith("record:"):
         query = query.where(col(MatchRow.record_key) == subject.removeprefix("record:"))
-    rows = [(match, award) for match, award in session.execute(query)]
-    if subject.startswith("record:"):
-        return rows
     return [
         (match, award)
-        for match, award in rows
-        if subject in recipient_subjects(award.recipient_name, award.recipient_uei)
+        for match, award in session.execute(query)
+        if subject in (record_subject(award.key), *recipient_subjects(award.recipient_name, award.recipient_uei))
     ]
 
 
-def _tell_held(session: Session, record_key: str, now: datetime) -> int:
+def _publish_pending(session: Session, record_key: str, now: datetime) -> int:
     query = select(EventRow).where(col(EventRow.record_key) == record_key, col(EventRow.pending_review))
-    rows = list(session.scalars(query))
+    rows = session.scalars(query).all()
     for row in rows:
         row.is_published, row.pending_review, row.first_seen = True, False, now
-        session.add(row)
     return len(rows)
 
 
 def _withdraw(session: Session, match: MatchRow, note: str, now: datetime) -> int:
-    """Tell feeds that a match they carried was rejected; whether there was anything to take back."""
-    query = select(EventRow).where(col(EventRow.record_key) == match.record_key, col(EventRow.is_published))
-    told = [row for row in session.scalars(query) if row.vendor_id in ("", match.vendor_id)]
-    identifier = event_id(match.record_key, "", EventKind.WITHDRAWN, match.vendor_id)
-    if not told or session.get(EventRow, identifier) is not None:
+    """Publish that a match was rejected; return 0 if no event of it was published, or a withdrawal is already."""
+    query = select(col(EventRow.vendor_id)).where(
+        col(EventRow.record_key) == match.record_key, col(EventRow.is_published)
+    )
+    if not any(vendor_id in ("", match.vendor_id) for vendor_id in session.scalars(query)):
         return 0
-    row = EventRow(
-        id=identifier,
-        record_key=match.record_key,
-        action_key="",
-        kind=EventKind.WITHDRAWN.value,
+    change = Change(
+        id=event_id(match.record_key, "", EventKind.WITHDRAWN, match.vendor_id),
+        kind=EventKind.WITHDRAWN,
         old_value=match.vendor_name,
         new_value=note,
-        vendor_id=match.vendor_id,
-        is_published=True,
-        first_seen=now,
     )
-    session.add(row)
-    return 1
+    stored = save_event(session, match.record_key, change, now, publish=True, vendor_id=match.vendor_id)
+    return int(stored is Stored.NEW)

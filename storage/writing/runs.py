@@ -1,9 +1,10 @@
-"""Runs, watermarks and baselines: what a source's work has come to."""
+"""What runs store about their own work: checkpoints, failed steps, incidents, and the start of a vendor's feed."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from datetime import datetime
+from collections.abc import Collection, Iterable, Mapping
+from datetime import date, datetime, timedelta
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -11,87 +12,152 @@ from sqlmodel import col
 
 from sources.records import MatchedAward
 from storage.models import MatchBand
-from storage.tables import CheckpointRow, EventRow, MatchRow, RecordRow, RunRow
-from storage.writing.milestones import COUNTED_UP
+from storage.reading.source_health import consecutive_failures
+from storage.rows import update_row
+from storage.tables import CheckpointRow, EventRow, IncidentRow, MatchRow, RecordRow, RunRow, UnfinishedStepRow
+from storage.writing.milestones import MILESTONES
+from storage.writing.publication import bump_publication_version, publish_changes
+
+MIN_FAILURES = 3  # failed polls in a row that make an incident
+MAX_SILENCE = timedelta(hours=24)  # or so long without a good one
 
 
-def checkpoint(session: Session, source: str, name: str) -> str | None:
-    """Return what is noted under a name, `None` if nothing is."""
+def load_checkpoint(session: Session, source: str, name: str) -> str | None:
+    """Return the value of a checkpoint, `None` if there is none."""
     row = session.get(CheckpointRow, (source, name))
     return row.value if row else None
 
 
-def note_checkpoint(session: Session, source: str, name: str, value: str, now: datetime) -> None:
-    """Note a value under a name, in the session's transaction."""
-    row = session.get(CheckpointRow, (source, name))
-    if row is None:
-        row = CheckpointRow(source=source, name=name, value=value, changed=now)
-    elif row.value != value:
-        row.value, row.changed = value, now
-    session.add(row)
-
-
-def checkpoints(session: Session, source: str, prefix: str) -> dict[str, str]:
-    """Return all that is noted under names that begin so."""
+def load_checkpoints(session: Session, source: str, prefix: str) -> dict[str, str]:
+    """Return the values of all checkpoints of a source whose names start with a prefix, by name."""
     query = select(CheckpointRow).where(
         col(CheckpointRow.source) == source, col(CheckpointRow.name).startswith(prefix, autoescape=True)
     )
     return {row.name: row.value for row in session.scalars(query)}
 
 
-def forget_checkpoints(session: Session, source: str, prefix: str) -> None:
-    """Forget all that is noted under names that begin so."""
-    for name in checkpoints(session, source, prefix):
+def save_checkpoint(session: Session, source: str, name: str, value: str, now: datetime) -> None:
+    """Set a checkpoint in the session's transaction."""
+    row = session.get(CheckpointRow, (source, name))
+    if row is None:
+        session.add(CheckpointRow(source=source, name=name, value=value, changed=now))
+    elif row.value != value:
+        row.value, row.changed = value, now
+
+
+def delete_checkpoints(session: Session, source: str, prefix: str) -> None:
+    """Delete all checkpoints of a source whose names start with a prefix."""
+    for name in load_checkpoints(session, source, prefix):
         session.delete(session.get_one(CheckpointRow, (source, name)))
 
 
 def latest_run(session: Session, source: str, purpose: str) -> RunRow | None:
-    """Return the run of a source that was begun last for a purpose ("poll" ...), ended or not."""
+    """Return the latest run of a source for a purpose ("poll" ...), whether it has ended or not."""
     query = select(RunRow).where(col(RunRow.source) == source, col(RunRow.purpose) == purpose)
     return session.scalars(query.order_by(col(RunRow.id).desc())).first()
+
+
+def save_failed_step(
+    session: Session,
+    source: str,
+    key: str,
+    *,
+    part: str,
+    query: Mapping[str, Any],
+    days: tuple[date | None, date | None],
+    quiet_for: Collection[str],
+    reason: str,
+    now: datetime,
+) -> None:
+    """Store that a step failed. One that had failed before keeps its first day and the time of its first failure."""
+    since, until = days
+    row = session.get(UnfinishedStepRow, (source, key, bool(quiet_for)))
+    if row is None:
+        row = UnfinishedStepRow(
+            source=source, key=key, quiet=bool(quiet_for), part=part, query={}, failures=0, failed=now
+        )
+    elif row.since and since and row.until and until:
+        since, until = min(row.since, since), max(row.until, until)
+    row.part, row.query, row.since, row.until = part, dict(query), since, until
+    row.quiet_for, row.reason, row.failures = sorted({*row.quiet_for, *quiet_for}), reason, row.failures + 1
+    session.add(row)
+    session.flush()
+
+
+def delete_failed_step(session: Session, source: str, key: str, *, quiet: bool) -> None:
+    """Delete a failed step that has succeeded."""
+    row = session.get(UnfinishedStepRow, (source, key, quiet))
+    if row is not None:
+        session.delete(row)
+        session.flush()
+
+
+def update_incident(
+    session: Session, source: str, *, good: bool, status: str, message: str, now: datetime, at_once: bool = False
+) -> None:
+    """Open, update or end a source's incident after a poll, whose own row is stored already.
+
+    A source that is down may be up again at the next poll, so it takes several failures to open an incident. With
+    `at_once` the first one does: the source answers, but a part of it was not read.
+    """
+    query = select(IncidentRow).where(col(IncidentRow.source) == source, col(IncidentRow.ended).is_(None))
+    row = session.scalars(query).first()
+    if good:
+        if row is not None:
+            row.ended = now
+            bump_publication_version(session)
+        return
+    failed = consecutive_failures(session, source)
+    if row is None:
+        began = failed[-1].started if failed else now
+        if not at_once and len(failed) < MIN_FAILURES and now - began < MAX_SILENCE:
+            return
+        row = IncidentRow(source=source, began=began, failures=0, status="")
+        session.add(row)
+    if update_row(row, {"failures": len(failed), "status": status, "message": message}):
+        bump_publication_version(session)
 
 
 def publish_newest(
     session: Session, vendor_ids: Iterable[str], newest: int, now: datetime, among: Collection[str] | None = None
 ) -> int:
-    """Let feeds carry the newest events, by date signed, of vendors whose baseline was just stored.
+    """Publish the newest events, by date signed, of vendors whose baseline was just stored; return how many.
 
-    `among`: only of the awards with these keys.
+    Milestones are not among them. Feeds order the events as first seen now.
 
-    Returns:
-        how many events are newly told. They are first seen now, as far as feeds are concerned.
+    Args:
+        newest: how many events of each vendor.
+        among: only of the awards with these keys.
     """
-    told: set[str] = set()
+    wanted: set[str] = set()
     for vendor_id in vendor_ids:
         query = (
-            select(col(EventRow.id), col(EventRow.is_published))
+            select(col(EventRow.id))
             .join(MatchRow, col(MatchRow.record_key) == col(EventRow.record_key))
             .where(col(MatchRow.vendor_id) == vendor_id, col(MatchRow.band) == MatchBand.PUBLISHED)
-            .where(col(EventRow.kind).not_in(COUNTED_UP))
+            .where(col(EventRow.kind).not_in(MILESTONES))
             .order_by(col(EventRow.signed).desc().nulls_last(), col(EventRow.id))
             .limit(newest)
         )
         if among is not None:
             query = query.where(col(EventRow.record_key).in_(among))
-        told.update(event_id for event_id, already in session.execute(query) if not already)
-    for row in session.scalars(select(EventRow).where(col(EventRow.id).in_(told))):
+        wanted.update(session.scalars(query))
+    unpublished = select(EventRow).where(col(EventRow.id).in_(wanted), col(EventRow.is_published).is_(False))
+    rows = session.scalars(unpublished).all()
+    for row in rows:
         row.is_published, row.first_seen = True, now
-        session.add(row)
-    session.flush()
-    return len(told)
+    publish_changes(session, {row.record_key for row in rows})
+    return len(rows)
 
 
-def held_awards(session: Session, vendor_id: str = "") -> dict[str, tuple[MatchedAward, ...]]:
-    """Return the stored awards that matched, by category; without those whose every match a reviewer has rejected.
-
-    With `vendor_id` only those that matched this entry.
-    """
+def load_matched_awards(session: Session, vendor_id: str = "") -> dict[str, tuple[MatchedAward, ...]]:
+    """Return the stored awards with a match that is not rejected, by category; of one watchlist entry if given."""
     matched = select(col(MatchRow.record_key)).where(col(MatchRow.band) != MatchBand.REJECTED)
     if vendor_id:
         matched = matched.where(col(MatchRow.vendor_id) == vendor_id)
     query = select(col(RecordRow.category), col(RecordRow.key), col(RecordRow.piid))
     query = query.where(col(RecordRow.key).in_(matched), col(RecordRow.piid) != "").order_by(col(RecordRow.key))
-    held: dict[str, list[MatchedAward]] = {}
+    found: dict[str, list[MatchedAward]] = {}
     for category, key, piid in session.execute(query):
-        held.setdefault(category, []).append(MatchedAward(key, piid))
-    return {category: tuple(awards) for category, awards in held.items()}
+        found.setdefault(category, []).append(MatchedAward(key, piid))
+    return {category: tuple(awards) for category, awards in found.items()}

@@ -1,49 +1,51 @@
-"""Saving what a source said: award or publication, actions, matches, events and evidence, all or nothing.
+"""Saving what a source said: the record, its actions, matches, events, links and evidence, all or nothing.
 
-Saving the same record twice changes nothing.
+`save_record` is the way in for the pipeline. Saving the same record twice changes nothing.
 """
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from sources.records import Award, Problem, Publication, Record, Removal
+from sources.records import Award, Document, Problem, Publication, Record, Removal
 from storage.faults import first_error, in_one_line, is_of_the_database, storable
 from storage.models import EventKind, MatchBand, record_subject
 from storage.reading.source_records import load_statements, source_record_rows
-from storage.rows import award_row, publication_row
-from storage.tables import ActionRow, EventRow, MatchRow, QuarantineRow, RecordRow, ReviewDecisionRow, SourceRecordRow
+from storage.rows import award_row, publication_row, update_row
+from storage.tables import (
+    ActionRow,
+    EventRow,
+    EvidenceRow,
+    MatchRow,
+    PayloadRow,
+    QuarantineRow,
+    RecordRow,
+    ReviewDecisionRow,
+    SourceRecordRow,
+)
 from storage.writing.actions import save_actions
-from storage.writing.changes import Before, Change, changes, event_id
-from storage.writing.corrections import corrections_with
-from storage.writing.events import PublishRule, save_event
-from storage.writing.evidence import save_evidence
-from storage.writing.linking import link_award, link_publication
-from storage.writing.publication_changes import publication_changes, with_known_text
+from storage.writing.changes import Change, StoredState, award_changes, event_id, publication_changes, with_known_text
+from storage.writing.events import PublishRule, Stored, save_event
+from storage.writing.linking import find_corrections, link_award, link_publication
+from storage.writing.publication import publish_changes
 from storage.writing.renumbering import renumber, under_current_key, with_stored_actions, with_stored_ids
-from storage.writing.reviews import band_for
-from storage.writing.source_records import keep_first_sighting, note_sighting, together
+from storage.writing.reviews import effective_band
+from storage.writing.source_records import merge_source_records, save_source_record
 
 FindMatches = Callable[[Award | Publication], Sequence[MatchRow]]
-LONGEST_KEY = 200  # characters, in quarantine
-# A re-poll alone does not make a record changed.
+MAX_KEY_LENGTH = 200  # in quarantine
+# Differences in these do not make a record changed.
 NOT_A_CHANGE = frozenset({"revision", "first_seen", "last_changed"})
-MATCH_FACTS = (
-    "vendor_name",
-    "vendor_category",
-    "score",
-    "matcher_band",
-    "band",
-    "rule",
-    "reason",
-    "signals",
+MATCH_FIELDS = (
+    *("vendor_name", "vendor_category", "score", "matcher_band", "band", "rule", "reason", "signals", "via_reseller"),
     "watchlist_version",
 )
 
@@ -62,22 +64,24 @@ class Saved:
     problem: str = ""
 
 
-def save_record(session: Session, record: Record, find_matches: FindMatches, now: datetime, tell: PublishRule) -> Saved:
-    """Store a record of any kind; one that cannot be stored is put in quarantine, and those before it are kept.
+def save_record(
+    session: Session, record: Record, find_matches: FindMatches, now: datetime, should_publish: PublishRule
+) -> Saved:
+    """Store a record of any kind. One that cannot be stored goes into quarantine; those before it are kept.
 
     Args:
         session: a writing session; nothing is stored until it commits.
         record: an award or a publication to store, a removal to note, a problem to keep.
-        find_matches: returns the rows of whom an award or a publication concerns; called once.
+        find_matches: returns the match rows of an award or a publication; called once.
         now: when it was seen, UTC.
-        tell: given the ids of the vendors concerned, whether feeds are to carry what is new.
+        should_publish: given the ids of the vendors concerned, whether feeds carry what is new.
 
     Raises:
         sqlalchemy.exc.DBAPIError: the database failed (a full disk, a lost connection ...), not the record.
     """
     savepoint = session.begin_nested()
     try:
-        saved = _save(session, record, find_matches, now, tell)
+        saved = _save(session, record, find_matches, now, should_publish)
         savepoint.commit()
     except Exception as error:
         cause = first_error(error)
@@ -86,120 +90,180 @@ def save_record(session: Session, record: Record, find_matches: FindMatches, now
         savepoint.rollback()
         if isinstance(record, Problem) and not record.documents:
             raise
-        return save_record(session, _problem_with(record, cause), find_matches, now, tell)
+        return save_record(session, _problem_with(record, cause), find_matches, now, should_publish)
     return saved
 
 
-def _save(session: Session, record: Record, find_matches: FindMatches, now: datetime, tell: PublishRule) -> Saved:
+def _save(
+    session: Session, record: Record, find_matches: FindMatches, now: datetime, should_publish: PublishRule
+) -> Saved:
     match record:
         case Problem():
             save_problem(session, record, now)
             return Saved(problem=record.reason)
         case Removal():
-            return save_removal(session, record, now, tell)
+            return save_removal(session, record, now, should_publish)
         case Award():
-            return save_award(session, record, find_matches(record), now, tell)
+            return save_award(session, record, find_matches(record), now, should_publish)
         case Publication():
-            return save_publication(session, record, find_matches(record), now, tell)
+            return save_publication(session, record, find_matches(record), now, should_publish)
 
 
 def _problem_with(record: Record, error: BaseException) -> Problem:
-    """Return what is put in quarantine in place of a record: without its evidence, if not even that can be stored."""
+    """Return what goes into quarantine in place of a record: without its evidence, if not even that can be stored."""
     if isinstance(record, Problem):
         return replace(record, documents=())
     reason = f"it could not be stored: {in_one_line(error)}"
     return Problem(source=record.source, key=record.key, reason=reason, documents=record.documents)
 
 
-def save_award(session: Session, award: Award, matches: Sequence[MatchRow], now: datetime, tell: PublishRule) -> Saved:
-    """Store an award with who it concerns, and what happened to it since it was last told of.
+def save_award(
+    session: Session, award: Award, matches: Sequence[MatchRow], now: datetime, should_publish: PublishRule
+) -> Saved:
+    """Store an award with its matches, and what happened to it since it was last published, as events.
 
     Args:
         session: a writing session; nothing is stored until it commits.
         matches: rows for this award; their `first_seen` is kept from what is stored.
         now: when it was seen, UTC.
-        tell: given the ids of the vendors concerned, whether feeds are to carry what is new.
+        should_publish: given the ids of the vendors concerned, whether feeds carry what is new.
     """
     award = under_current_key(session, award)
-    moved = renumber(session, award, now) if award.replaces else None
+    renumbered = renumber(session, award, now) if award.replaces else None
     award = with_stored_actions(session, award)
     for match in matches:
         match.record_key = award.key
     stored = session.get(RecordRow, award.key)
-    old_actions = _actions_of(session, award.key) if stored else {}
-    old_matches = _matches_of(session, award.key) if stored else {}
-    before = _before(session, stored, old_actions, award.source) if stored and _is_published(old_matches) else None
-    concerned = bool(old_matches or matches)
-    renumbered = [replace(moved, tell=before is not None)] if moved and concerned else []
-    happened = list(changes(before, award)) if concerned else []
-    changed = _save_facts(session, stored, award, now)
-    changed |= save_actions(session, award, old_actions, now)
+    old_actions, old_matches = _load_actions(session, award.key), _load_matches(session, award.key)
+    has_matches = bool(old_matches or matches)
+    before = None
+    if stored and _any_published(old_matches):
+        before = _stored_state(session, stored, old_actions, award.source)
+    changes: Sequence[Change] = list(award_changes(before, award)) if has_matches else []
+
+    fresh = award_row(award, now)
+    if stored is None:
+        _insert(session, fresh)
+    is_touched = save_source_record(session, fresh, award, now) or bool(renumbered)
+    is_changed = stored is None or _update_record(
+        stored, merge_source_records(source_record_rows(session, award.key)), now
+    )
+    touched = save_actions(session, award, old_actions, now)
+    is_changed |= bool(touched)
+
     row = session.get_one(RecordRow, award.key)
-    happened = [*renumbered, *with_stored_ids(session, award.key, happened)]
-    events = _settle(session, row, _Dealings(old_matches, matches, happened, award.modified), now, tell)
-    link_award(session, row, now)
-    save_evidence(session, award.source, award.key, award.documents)
-    for key in (award.key, *([award.replaces] if moved else []), *(action.key for action in award.actions)):
-        _solve(session, award.source, key, now)
-    return Saved(new=stored is None, changed=changed, matched=concerned, events=events)
+    changes = with_stored_ids(session, award.key, changes)
+    if renumbered and has_matches:
+        changes = [replace(renumbered, is_news=before is not None), *changes]
+    update = _Update(old_matches, matches, changes, award.modified)
+    outcome = _save_matches_and_events(session, row, update, now, should_publish)
+    is_touched |= link_award(session, row, now)
+    is_touched |= save_evidence(session, award.source, award.key, award.documents)
+    keys = (award.key, *([award.replaces] if renumbered else []), *(action.key for action in award.actions))
+    _close_quarantine(session, award.source, keys, now)
+    if is_changed or is_touched or outcome.is_changed:
+        publish_changes(session, {award.key, *touched})
+    return Saved(new=stored is None, changed=is_changed, matched=has_matches, events=outcome.events)
 
 
 def save_publication(
-    session: Session, publication: Publication, matches: Sequence[MatchRow], now: datetime, tell: PublishRule
+    session: Session, publication: Publication, matches: Sequence[MatchRow], now: datetime, should_publish: PublishRule
 ) -> Saved:
-    """Store a publication with who it concerns, the awards it is about, and what changed in it. As `save_award`."""
+    """Store a publication with its matches, links to awards, and what changed in it as events. As `save_award`."""
     stored = session.get(RecordRow, publication.key)
     publication = with_known_text(stored, publication)
-    old_matches = _matches_of(session, publication.key) if stored else {}
-    concerned = bool(old_matches or matches)
-    before = stored if _is_published(old_matches) else None
-    happened = list(publication_changes(before, publication)) if concerned else []
+    old_matches = _load_matches(session, publication.key)
+    has_matches = bool(old_matches or matches)
+    before = stored if _any_published(old_matches) else None
+    changes = list(publication_changes(before, publication)) if has_matches else []
+
     fresh = publication_row(publication, now)
-    changed = _renew(session, stored, {name: getattr(fresh, name) for name in RecordRow.model_fields}, fresh, now)
+    if stored is None:
+        _insert(session, fresh)
+    is_changed = stored is None or _update_record(stored, fresh.model_dump(), now)
+
     row = session.get_one(RecordRow, publication.key)
-    whom = {*old_matches, *(match.vendor_id for match in matches)}
-    if any(earlier is not row and whom <= concerned_by.keys() for earlier, concerned_by, _ in _corrected(session, row)):
-        # Whom it concerns hears of it as the correction of the earlier announcement.
-        happened = [replace(change, tell=change.tell and change.kind is not EventKind.ANNOUNCED) for change in happened]
-    events = _settle(session, row, _Dealings(old_matches, matches, happened, publication.published), now, tell)
-    for earlier, concerned_by, change in _corrected(session, row):
-        events += _settle(session, earlier, _Dealings(concerned_by, (), [change], publication.published), now, tell)
-    link_publication(session, row, publication.award_key, now)
-    save_evidence(session, publication.source, publication.key, publication.documents)
-    _solve(session, publication.source, publication.key, now)
-    return Saved(new=stored is None, changed=changed, matched=concerned, events=events)
+    vendors = {*old_matches, *(match.vendor_id for match in matches)}
+    corrected = [each for each in _corrections(session, row) if each.earlier is not row]
+    if any(vendors <= each.matches.keys() for each in corrected):
+        # Readers get it as a correction of the earlier announcement, so it is not announced again.
+        changes = [
+            replace(change, is_news=change.is_news and change.kind is not EventKind.ANNOUNCED) for change in changes
+        ]
+    update = _Update(old_matches, matches, changes, publication.published)
+    outcome = _save_matches_and_events(session, row, update, now, should_publish)
+    touched = {publication.key} if is_changed or outcome.is_changed else set()
+    events = outcome.events
+    for each in _corrections(session, row):
+        update = _Update(each.matches, (), [each.change], publication.published)
+        outcome = _save_matches_and_events(session, each.earlier, update, now, should_publish)
+        events += outcome.events
+        touched |= {each.earlier.key} if outcome.is_changed else set()
+    if link_publication(session, row, publication.award_key, now):
+        touched.add(publication.key)
+    if save_evidence(session, publication.source, publication.key, publication.documents):
+        touched.add(publication.key)
+    _close_quarantine(session, publication.source, [publication.key], now)
+    publish_changes(session, touched)
+    return Saved(new=stored is None, changed=is_changed, matched=has_matches, events=events)
 
 
 def save_matches(
     session: Session, row: RecordRow, record: Award | Publication, matches: Sequence[MatchRow], now: datetime
 ) -> int:
-    """Store whom a stored record newly concerns, its facts as they are; return how many events that makes, untold."""
-    old_matches = _matches_of(session, row.key)
-    happened: Sequence[Change] = []
-    if (old_matches or matches) and not _is_published(old_matches):
-        happened = list(changes(None, record) if isinstance(record, Award) else publication_changes(None, record))
-        happened = with_stored_ids(session, row.key, happened)
-    published = row.modified or row.published
-    return _settle(session, row, _Dealings(old_matches, matches, happened, published), now, lambda _vendors: False)
+    """Store new matches of a stored record, whose facts stay; return how many events that makes, unpublished."""
+    old_matches = _load_matches(session, row.key)
+    changes: Sequence[Change] = []
+    if (old_matches or matches) and not _any_published(old_matches):
+        found = award_changes(None, record) if isinstance(record, Award) else publication_changes(None, record)
+        changes = with_stored_ids(session, row.key, list(found))
+    update = _Update(old_matches, matches, changes, row.modified or row.published)
+    outcome = _save_matches_and_events(session, row, update, now, lambda _vendors: False)
+    if outcome.is_changed:
+        publish_changes(session, {row.key})
+    return outcome.events
 
 
-def save_removal(session: Session, removal: Removal, now: datetime, tell: PublishRule) -> Saved:
-    """Note that a source has dropped a record or one of its actions, and tell of it; what it said stays stored."""
+def delete_matches(session: Session, record_key: str, vendor_ids: Iterable[str]) -> set[str]:
+    """Delete matches that no longer hold, except those a reviewer decided on; return the vendors deleted."""
+    deleted = set()
+    for vendor_id in sorted(vendor_ids):
+        if session.get(ReviewDecisionRow, (vendor_id, record_subject(record_key))) is None:
+            session.delete(session.get_one(MatchRow, (record_key, vendor_id)))
+            deleted.add(vendor_id)
+    if deleted:
+        publish_changes(session, {record_key})
+    return deleted
+
+
+def save_removal(session: Session, removal: Removal, now: datetime, should_publish: PublishRule) -> Saved:
+    """Note that a source has deleted a record or one of its actions, as an event; what it said stays stored."""
     row = session.get(RecordRow, removal.key)
     action = session.get(ActionRow, removal.action_key.upper()) if removal.action_key else None
     if row is None or (removal.action_key and action is None):
         return Saved()
-    gone = removal.removed or now.date()
-    sighting = session.get(SourceRecordRow, (removal.key, removal.source))
-    if sighting is not None and sighting.modified and gone < sighting.modified:  # told of again since
-        return Saved()
+    deleted_on = removal.removed or now.date()
+    source_record = session.get(SourceRecordRow, (removal.key, removal.source))
+    if source_record and source_record.modified and deleted_on < source_record.modified:
+        return Saved()  # the source has listed it again since
+    is_touched = False
     if action is not None:
-        action.removed = action.removed or gone
-        session.add(action)
-    elif sighting is not None:
-        sighting.deleted_on, sighting.deletion_reason = sighting.deleted_on or gone, removal.reason
-        session.add(sighting)
-    change = Change(
+        is_touched = update_row(action, {"removed": action.removed or deleted_on})
+    elif source_record is not None:
+        deletion = {"deleted_on": source_record.deleted_on or deleted_on, "deletion_reason": removal.reason}
+        is_touched = update_row(source_record, deletion)
+    old_matches = _load_matches(session, removal.key)
+    changes = [_deletion(row, action, removal)] if old_matches else []
+    update = _Update(old_matches, (), changes, deleted_on)
+    outcome = _save_matches_and_events(session, row, update, now, should_publish)
+    is_touched |= save_evidence(session, removal.source, removal.key, removal.documents)
+    if is_touched or outcome.is_changed:
+        publish_changes(session, {removal.key})
+    return Saved(changed=bool(outcome.events), matched=bool(old_matches), events=outcome.events)
+
+
+def _deletion(row: RecordRow, action: ActionRow | None, removal: Removal) -> Change:
+    return Change(
         id=event_id(removal.key, removal.action_key.upper(), EventKind.DELETED, removal.source),
         kind=EventKind.DELETED,
         action_key=action.key if action else "",
@@ -208,16 +272,11 @@ def save_removal(session: Session, removal: Removal, now: datetime, tell: Publis
         old_value=action.description if action else row.description,
         new_value=removal.reason,
     )
-    old_matches = _matches_of(session, removal.key)
-    happened = [change] if old_matches else []
-    events = _settle(session, row, _Dealings(old_matches, (), happened, gone), now, tell)
-    save_evidence(session, removal.source, removal.key, removal.documents)
-    return Saved(changed=bool(events), matched=bool(old_matches), events=events)
 
 
 def save_problem(session: Session, problem: Problem, now: datetime) -> None:
-    """Put a record that could not be read into quarantine, with its evidence."""
-    problem = replace(problem, key=storable(problem.key)[:LONGEST_KEY])
+    """Put a record that could not be read or stored into quarantine, with its evidence."""
+    problem = replace(problem, key=storable(problem.key)[:MAX_KEY_LENGTH])
     row = session.get(QuarantineRow, (problem.source, problem.key))
     if row is None:
         row = QuarantineRow(
@@ -225,130 +284,156 @@ def save_problem(session: Session, problem: Problem, now: datetime) -> None:
         )
     row.reason, row.last_seen, row.resolved_at = storable(problem.reason), now, None
     session.add(row)
-    save_evidence(session, problem.source, problem.key, problem.documents)
+    if save_evidence(session, problem.source, problem.key, problem.documents):
+        publish_changes(session, {problem.key})
 
 
-@dataclass(frozen=True, slots=True)
-class _Dealings:
-    """What a record brings with it: whom it concerned and concerns, what happened, when its source published it."""
-
-    old_matches: Mapping[str, MatchRow]
-    matches: Sequence[MatchRow]
-    happened: Sequence[Change]
-    published: date | None
-
-
-def _before(session: Session, stored: RecordRow, actions: Mapping[str, ActionRow], source: str) -> Before:
-    """Return the stored state of an award that a source speaks of now."""
-    said = load_statements(session, stored, {key: row.obligation for key, row in actions.items()})
-    own = said.pop(source, None)
-    begun = select(col(EventRow.id)).where(col(EventRow.record_key) == stored.key, col(EventRow.is_published))
-    is_told = session.scalar(begun.where(col(EventRow.kind) == EventKind.NEW_AWARD.value).limit(1)) is not None
-    return Before(row=stored, actions=actions, said=own, others=tuple(said.values()), is_told=is_told)
-
-
-def _settle(session: Session, row: RecordRow, dealings: _Dealings, now: datetime, tell: PublishRule) -> int:
-    """Save the matches of a record and what happened to it; return how many events are new.
-
-    News of a match that nobody has confirmed yet is held until somebody does.
-    """
-    for match in dealings.matches:
-        match.band = band_for(session, match.vendor_id, row, match.matcher_band)
-        _save_match(session, dealings.old_matches.get(match.vendor_id), match)
-    bands = {match.vendor_id: match.band for match in (*dealings.old_matches.values(), *dealings.matches)}
-    published = sorted(vendor for vendor, band in bands.items() if band == MatchBand.PUBLISHED)
-    waiting = sorted(vendor for vendor, band in bands.items() if band not in (MatchBand.PUBLISHED, MatchBand.REJECTED))
-    news = bool(dealings.happened and (published or waiting)) and tell(published or waiting)
-    told, held = news and bool(published), news and not published
-    saved = [
-        save_event(session, row.key, change, now, published=dealings.published, told=told, held=held)
-        for change in dealings.happened
-    ]
-    return sum(saved)
-
-
-def _corrected(session: Session, row: RecordRow) -> list[tuple[RecordRow, Mapping[str, MatchRow], Change]]:
-    """Return the announcements that concern somebody and are corrected by, or as, this one."""
-    found = [(earlier, _matches_of(session, earlier.key), change) for earlier, change in corrections_with(session, row)]
-    return [each for each in found if _is_published(each[1])]
-
-
-def _is_published(matches: Mapping[str, MatchRow]) -> bool:
-    return any(match.band == MatchBand.PUBLISHED for match in matches.values())
-
-
-def _actions_of(session: Session, record_key: str) -> dict[str, ActionRow]:
-    rows = session.scalars(select(ActionRow).where(col(ActionRow.award_key) == record_key))
-    return {row.key: row for row in rows}
-
-
-def _matches_of(session: Session, record_key: str) -> dict[str, MatchRow]:
-    rows = session.scalars(select(MatchRow).where(col(MatchRow.record_key) == record_key))
-    return {row.vendor_id: row for row in rows}
-
-
-def _save_facts(session: Session, stored: RecordRow | None, award: Award, now: datetime) -> bool:
-    """Note what the source says, and renew the award's own row from what all say; whether that changed."""
-    fresh = award_row(award, now)
-    if stored is None:
-        session.add(fresh)
-        session.flush()
-        note_sighting(session, fresh, award, now)
-        return True
-    keep_first_sighting(session, stored, now)
-    note_sighting(session, fresh, award, now)
-    session.flush()
-    return _renew(session, stored, together(source_record_rows(session, award.key)), fresh, now)
-
-
-def _renew(
-    session: Session, stored: RecordRow | None, facts: Mapping[str, Any], fresh: RecordRow, now: datetime
-) -> bool:
-    """Insert or update a record's own row; whether its facts changed."""
-    if stored is None:
-        session.add(fresh)
-        session.flush()
-        return True
-    differing = [name for name in sorted(set(facts) - NOT_A_CHANGE) if getattr(stored, name) != facts[name]]
-    for name in differing:
-        setattr(stored, name, facts[name])
-    if facts["revision"]:
-        stored.revision = facts["revision"]
-    if differing:
-        stored.last_changed = now
-    session.add(stored)
-    return bool(differing)
-
-
-def _save_match(session: Session, stored: MatchRow | None, match: MatchRow) -> None:
-    if stored is None:
-        session.add(match)
-        return
-    for name in MATCH_FACTS:
-        if getattr(stored, name) != getattr(match, name):
-            setattr(stored, name, getattr(match, name))
-    session.add(stored)
-
-
-def in_quarantine(session: Session, source: str, key: str) -> bool:
+def is_quarantined(session: Session, source: str, key: str) -> bool:
     """Whether a record could not be read or stored, and has not been since."""
     row = session.get(QuarantineRow, (source, key))
     return row is not None and row.resolved_at is None
 
 
-def _solve(session: Session, source: str, key: str, now: datetime) -> None:
-    row = session.get(QuarantineRow, (source, key))
-    if row is not None and row.resolved_at is None:
-        row.resolved_at = now
-        session.add(row)
+def save_evidence(session: Session, source: str, record_key: str, documents: Sequence[Document]) -> bool:
+    """Keep the raw payloads of a record, each content once; return whether any is new."""
+    is_changed = False
+    for document in documents:
+        sha256 = document.sha256
+        if session.get(PayloadRow, sha256) is None:
+            body = zlib.compress(document.body, 6)
+            session.add(
+                PayloadRow(sha256=sha256, size=len(document.body), content_type=document.content_type, body=body)
+            )
+            session.flush()
+        if session.get(EvidenceRow, (record_key, sha256, document.url)) is None:
+            row = EvidenceRow(
+                record_key=record_key,
+                sha256=sha256,
+                url=document.url,
+                source=source,
+                request=document.request,
+                retrieved_at=document.retrieved_at,
+            )
+            session.add(row)
+            is_changed = True
+    return is_changed
 
 
-def drop_matches(session: Session, record_key: str, vendor_ids: Iterable[str]) -> set[str]:
-    """Drop matches that no longer hold, but for those a reviewer has decided on; return the vendors dropped."""
-    dropped = set()
-    for vendor_id in sorted(vendor_ids):
-        if session.get(ReviewDecisionRow, (vendor_id, record_subject(record_key))) is None:
-            session.delete(session.get_one(MatchRow, (record_key, vendor_id)))
-            dropped.add(vendor_id)
-    session.flush()
-    return dropped
+class _Update(NamedTuple):
+    """The stored and the new matches of a record, what happened to it, and when its source published that."""
+
+    old_matches: Mapping[str, MatchRow]
+    matches: Sequence[MatchRow]
+    changes: Sequence[Change]
+    published: date | None
+
+
+class _Outcome(NamedTuple):
+    """How many events are new, and whether any match or event changed."""
+
+    events: int
+    is_changed: bool
+
+
+class _Correction(NamedTuple):
+    """An announcement that was corrected, its matches, and the correction."""
+
+    earlier: RecordRow
+    matches: Mapping[str, MatchRow]
+    change: Change
+
+
+def _save_matches_and_events(
+    session: Session, row: RecordRow, update: _Update, now: datetime, should_publish: PublishRule
+) -> _Outcome:
+    """Save the matches of a record and its changes as events.
+
+    If no match is published yet but one waits for review, its events wait with it.
+    """
+    is_changed = False
+    for match in update.matches:
+        match.band = effective_band(session, match.vendor_id, row, match.matcher_band)
+        is_changed |= _save_match(session, update.old_matches.get(match.vendor_id), match)
+    bands = {match.vendor_id: match.band for match in (*update.old_matches.values(), *update.matches)}
+    published = sorted(vendor for vendor, band in bands.items() if band == MatchBand.PUBLISHED)
+    in_review = sorted(vendor for vendor, band in bands.items() if band == MatchBand.REVIEW)
+    is_news = bool(update.changes and (published or in_review)) and should_publish(published or in_review)
+    stored = [
+        save_event(
+            session,
+            row.key,
+            change,
+            now,
+            published=update.published,
+            publish=is_news and bool(published),
+            pending_review=is_news and not published,
+        )
+        for change in update.changes
+    ]
+    is_changed |= any(each is not Stored.UNCHANGED for each in stored)
+    return _Outcome(stored.count(Stored.NEW), is_changed)
+
+
+def _save_match(session: Session, stored: MatchRow | None, match: MatchRow) -> bool:
+    """Insert or update a match; return whether anything changed."""
+    # Only what is bought matched, not the recipient: somebody else sells the vendor's product.
+    fields = [str(signal["field"]) for signal in match.signals]
+    match.via_reseller = bool(fields) and not any(field.startswith("recipient") for field in fields)
+    if stored is None:
+        session.add(match)
+        return True
+    return update_row(stored, {name: getattr(match, name) for name in MATCH_FIELDS})
+
+
+def _corrections(session: Session, row: RecordRow) -> list[_Correction]:
+    """Return the corrections that this announcement makes or receives, of announcements with a published match."""
+    found = (
+        _Correction(earlier, _load_matches(session, earlier.key), change)
+        for earlier, change in find_corrections(session, row)
+    )
+    return [each for each in found if _any_published(each.matches)]
+
+
+def _stored_state(session: Session, stored: RecordRow, actions: Mapping[str, ActionRow], source: str) -> StoredState:
+    """Return the stored state of an award, as the source that lists it now and the other sources left it."""
+    said = load_statements(session, stored.key)
+    own = said.pop(source, None)
+    query = select(col(EventRow.id)).where(col(EventRow.record_key) == stored.key, col(EventRow.is_published))
+    is_published = session.scalar(query.where(col(EventRow.kind) == EventKind.NEW_AWARD.value).limit(1)) is not None
+    return StoredState(row=stored, actions=actions, said=own, others=tuple(said.values()), is_published=is_published)
+
+
+def _any_published(matches: Mapping[str, MatchRow]) -> bool:
+    return any(match.band == MatchBand.PUBLISHED for match in matches.values())
+
+
+def _load_actions(session: Session, record_key: str) -> dict[str, ActionRow]:
+    rows = session.scalars(select(ActionRow).where(col(ActionRow.award_key) == record_key))
+    return {row.key: row for row in rows}
+
+
+def _load_matches(session: Session, record_key: str) -> dict[str, MatchRow]:
+    rows = session.scalars(select(MatchRow).where(col(MatchRow.record_key) == record_key))
+    return {row.vendor_id: row for row in rows}
+
+
+def _insert(session: Session, row: RecordRow) -> None:
+    session.add(row)
+    session.flush()  # other rows refer to it
+
+
+def _update_record(row: RecordRow, fields: Mapping[str, Any], now: datetime) -> bool:
+    """Update a record's row; return whether anything changed but its revision."""
+    row.revision = fields["revision"] or row.revision
+    is_changed = update_row(row, {name: value for name, value in fields.items() if name not in NOT_A_CHANGE})
+    if is_changed:
+        row.last_changed = now
+    return is_changed
+
+
+def _close_quarantine(session: Session, source: str, keys: Iterable[str], now: datetime) -> None:
+    """Mark what was quarantined under these keys as resolved."""
+    for key in keys:
+        row = session.get(QuarantineRow, (source, key))
+        if row is not None and row.resolved_at is None:
+            row.resolved_at = now

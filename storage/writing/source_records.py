@@ -1,8 +1,4 @@
-"""One award in several sources: what each states is stored separately, and combined in the award's own row.
-
-The source whose record was modified last comes first, then the order of `RANK`. Fields that one leaves empty are
-filled from the next. Amounts are taken from one source each, never added.
-"""
+"""One award in several sources: each source's version is stored separately, and merged in the award's own row."""
 
 from __future__ import annotations
 
@@ -10,9 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
-from sqlmodel import col
 
 from sources.records import Award
 from storage.reading.source_records import (
@@ -22,65 +16,50 @@ from storage.reading.source_records import (
     newest_action_date,
     source_rank,
 )
-from storage.tables import ActionRow, RecordRow, SourceRecordRow
+from storage.rows import update_row
+from storage.tables import RecordRow, SourceRecordRow
 
 
-def note_sighting(session: Session, row: RecordRow, award: Award, now: datetime) -> SourceRecordRow:
-    """Note what a source says of an award now; return the note.
+def save_source_record(session: Session, row: RecordRow, award: Award, now: datetime) -> bool:
+    """Store a source's version of an award (`row` has its fields); return whether it changed.
 
-    The actions of an award that is read whole are those the source lists now, and no others. A source that tells an
-    award action by action tells with each how the award stood after it: an older action's facts do not replace a newer
-    one's.
+    An award that is read whole has the actions that the source lists now, and no others. A source that lists an award
+    action by action states with each how the award stood after it, so an older action does not replace newer fields.
     """
-    sighting = session.get(SourceRecordRow, (award.key, award.source))
+    stored = session.get(SourceRecordRow, (award.key, award.source))
+    source_record = stored or SourceRecordRow(
+        record_key=award.key, source=award.source, revision="", facts={}, actions={}, url="", first_seen=now,
+        last_changed=now,
+    )  # fmt: skip
     actions = {action.key: "" if action.obligation is None else str(action.obligation) for action in award.actions}
+    fields: dict[str, Any] = {
+        "actions": {**source_record.actions, **actions} if award.is_partial else actions,
+        "deleted_on": None,
+        "deletion_reason": "",
+    }
     latest = max((action.signed for action in award.actions if action.signed), default=None)
-    if sighting is None:
-        sighting = SourceRecordRow(
-            record_key=award.key, source=award.source, revision="", facts={}, actions={}, url="", first_seen=now,
-            last_changed=now,
-        )  # fmt: skip
-    before = (sighting.revision, sighting.facts, sighting.actions, sighting.url)
-    known = newest_action_date(sighting)
+    known = newest_action_date(source_record)
     if not award.is_partial or known is None or latest is None or latest >= known:
-        sighting.facts = {**fields_to_json(row), **({"latest": latest.isoformat()} if latest else {})}
-        sighting.url, sighting.modified = award.url, award.modified
-        sighting.revision = award.revision or sighting.revision
-    sighting.actions = {**sighting.actions, **actions} if award.is_partial else actions
-    sighting.deleted_on, sighting.deletion_reason = None, ""
-    if before != (sighting.revision, sighting.facts, sighting.actions, sighting.url):
-        sighting.last_changed = now
-    session.add(sighting)
-    return sighting
-
-
-def keep_first_sighting(session: Session, row: RecordRow, now: datetime) -> None:
-    """Note what an award's only source said, where that was stored before there were others to keep apart from it."""
-    if session.get(SourceRecordRow, (row.key, row.source)) is not None:
-        return
-    stored = session.scalars(select(ActionRow).where(col(ActionRow.award_key) == row.key))
-    session.add(
-        SourceRecordRow(
-            record_key=row.key,
-            source=row.source,
-            revision=row.revision,
-            facts=fields_to_json(row),
-            actions={action.key: "" if action.obligation is None else str(action.obligation) for action in stored},
-            modified=row.modified,
-            url=row.url,
-            first_seen=row.first_seen,
-            last_changed=now,
-        )
-    )
+        fields["facts"] = {**fields_to_json(row), **({"latest": latest.isoformat()} if latest else {})}
+        fields |= {"url": award.url, "modified": award.modified, "revision": award.revision or source_record.revision}
+    is_changed = update_row(source_record, fields)
+    if is_changed:
+        source_record.last_changed = now
+    session.add(source_record)
     session.flush()
+    return is_changed or stored is None
 
 
-def together(sightings: Sequence[SourceRecordRow]) -> dict[str, Any]:
-    """Return the facts of an award as its sources tell it together: values of `RecordRow`'s fields, empty ones too."""
-    facts: dict[str, Any] = {}
-    for sighting in sightings:
-        for name, value in fields_from_json(sighting.facts).items():
-            facts.setdefault(name, value)
-    best = min(sightings, key=lambda sighting: source_rank(sighting.source))
+def merge_source_records(source_records: Sequence[SourceRecordRow]) -> dict[str, Any]:
+    """Return an award's fields as its sources state them together: values of `RecordRow`, empty ones included.
+
+    The source whose record was modified last comes first, then the order of `SOURCE_ORDER`. A field that it leaves
+    empty is taken from the next one. Each amount comes from one source; amounts are never added.
+    """
+    fields: dict[str, Any] = {}
+    for source_record in source_records:
+        for name, value in fields_from_json(source_record.facts).items():
+            fields.setdefault(name, value)
+    best = min(source_records, key=lambda source_record: source_rank(source_record.source))
     empty = {name: RecordRow.model_fields[name].get_default(call_default_factory=True) for name in SOURCE_FIELDS}
-    return {**empty, **facts, "source": best.source, "url": best.url, "revision": best.revision}
+    return {**empty, **fields, "source": best.source, "url": best.url, "revision": best.revision}

@@ -19,7 +19,7 @@ from procurewatch.web.security.guard import SCRIPT_POLICY, RequestRejected
 from procurewatch.web.security.login import COOKIE, Reviewer, form_of
 from storage.reading.records import actions_of, count_pending_reviews, records_by_key, review_queue
 from storage.reading.summaries import published_among
-from storage.writing.reviews import Decision, Verdict, forget, latest_verdicts
+from storage.writing.reviews import Decision, ReviewDecision, delete_decision, latest_decisions
 
 QUEUE_SIZE = 25
 MAX_PAST_DECISIONS = 6
@@ -66,7 +66,7 @@ def router(context: WebContext) -> APIRouter:
     def undo(request: Request, form: Form) -> Response:
         context.access.require_reviewer(request, form)
         with context.database.writing() as session:
-            forget(session, clean(form.get("vendor", "")), clean(form.get("subject", "")), datetime.now(UTC))
+            delete_decision(session, clean(form.get("vendor", "")), clean(form.get("subject", "")), datetime.now(UTC))
         return back_to_queue(form, "1")
 
     return routes
@@ -81,7 +81,7 @@ def sign_in_page(context: WebContext) -> Response:
 def review_page(context: WebContext, session: Session, vendor: str) -> ReviewPage:
     """Return the pending matches (of one vendor, if its id is given) and the latest decisions."""
     waiting = review_queue(session, vendor, QUEUE_SIZE)
-    last = latest_verdicts(session, MAX_PAST_DECISIONS)
+    last = latest_decisions(session, MAX_PAST_DECISIONS)
     return ReviewPage(
         waiting=tuple(pending_match(record, match, actions_of(session, record.key)) for record, match in waiting),
         total=count_pending_reviews(session, vendor),
@@ -91,7 +91,7 @@ def review_page(context: WebContext, session: Session, vendor: str) -> ReviewPag
     )
 
 
-def _decided(context: WebContext, session: Session, verdict: Verdict) -> PastDecision:
+def _decided(context: WebContext, session: Session, verdict: ReviewDecision) -> PastDecision:
     kind, _, what = verdict.subject.partition(":")
     found = records_by_key(session, [what]) if kind == "record" else []
     about = found[0].recipient_name if found else f"the recipient {what}" if kind != "record" else what

@@ -448,7 +448,9 @@ def _create_tables() -> None:
         ),
         sa.PrimaryKeyConstraint("record_key", "source"),
     )
-    op.create_index("ix_source_record_modified", "source_record", ["source", "modified"])
+    with op.batch_alter_table("source_record", schema=None) as batch_op:
+        batch_op.create_index("ix_source_record_modified", ["source", "modified"], unique=False)
+
     op.create_table(
         "event_snapshot",
         sa.Column("event_id", sa.String(), nullable=False),

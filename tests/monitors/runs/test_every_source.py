@@ -26,7 +26,7 @@ from storage.database import Database
 from storage.models import RunStatus
 from storage.reading.source_health import unfinished_steps
 from storage.tables import QuotaRow
-from storage.writing.runs import checkpoint
+from storage.writing.runs import load_checkpoint
 from tests.app_context import Dump, app_context_with, dump, ignore
 from tests.upstreams.every_source import FIRST, SECOND, WORLDS, World
 from tests.upstreams.faults import Fault
@@ -104,7 +104,7 @@ def poll(app_context: AppContext, until: date) -> RunReport:
 
 def watermark(app_context: AppContext) -> str | None:
     with app_context.database.reading() as session:
-        return checkpoint(session, app_context.sources[0].name, "poll/until")
+        return load_checkpoint(session, app_context.sources[0].name, "poll/until")
 
 
 def unfinished(app_context: AppContext) -> list[str]:

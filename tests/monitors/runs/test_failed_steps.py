@@ -23,7 +23,7 @@ from storage.reading.source_health import list_incidents, load_health, unfinishe
 from storage.search.query import Query
 from storage.search.search import find_events
 from storage.tables import CheckpointRow, UnfinishedStepRow
-from storage.writing.runs import checkpoint, forget_checkpoints
+from storage.writing.runs import delete_checkpoints, load_checkpoint
 from tests.app_context import app_context_with, dump, ignore
 from tests.sources.given import Given, publication
 
@@ -156,7 +156,7 @@ def test_an_incomplete_run_moves_the_watermark_and_is_repeated_after_an_hour(app
     source.failing = {"names": DOWN}
     poll(app_context, source, 5)
     with app_context.database.reading() as session:
-        assert checkpoint(session, "samnotices", "poll/until") == (DAY + timedelta(days=5)).isoformat()
+        assert load_checkpoint(session, "samnotices", "poll/until") == (DAY + timedelta(days=5)).isoformat()
     now = datetime.now(UTC)
     wait = due_at(app_context.database, "samnotices", timedelta(hours=6), now) - now
     assert timedelta(minutes=55) < wait <= STEP_RETRY
@@ -195,7 +195,7 @@ def test_only_a_control_query_that_fails_means_that_the_source_is_down(app_conte
     assert notices(range(1, 6), "held") <= stored(app_context), "what was read is kept"
     with app_context.database.reading() as session:
         assert [row.key for row in unfinished_steps(session, "samnotices")] == ["names", "phrases"]
-        assert checkpoint(session, "samnotices", "poll/until") == (DAY + timedelta(days=5)).isoformat()
+        assert load_checkpoint(session, "samnotices", "poll/until") == (DAY + timedelta(days=5)).isoformat()
     source.failing, source.is_up = {}, True
     assert poll(app_context, source, 6).status is RunStatus.NEW
     days = {name: (since, until) for name, since, until in source.asked}
@@ -304,7 +304,7 @@ def test_the_baseline_of_a_further_vendor_is_no_news_either(app_context: AppCont
     source = Stepwise(failing={"names": DOWN})
     poll(app_context, source, 0)
     with app_context.database.writing() as session:
-        forget_checkpoints(session, "samnotices", "baseline/")
+        delete_checkpoints(session, "samnotices", "baseline/")
         [step] = session.scalars(select(UnfinishedStepRow))
         step.quiet_for = ["another-vendor"]
         session.add(step)

@@ -17,8 +17,7 @@ from sources.http.client import Client
 from storage.models import RunStatus
 from storage.reading.source_health import list_incidents, load_health
 from storage.tables import RunRow
-from storage.writing.failed_steps import FAILURES, SILENCE
-from storage.writing.runs import checkpoint
+from storage.writing.runs import MAX_SILENCE, MIN_FAILURES, load_checkpoint
 from tests.app_context import app_context_with, ignore
 from tests.sources.given import Given, publication
 
@@ -51,13 +50,13 @@ def fail(app_context: AppContext, name: str = "samnotices") -> RunReport:
 
 def test_failures_in_a_row_are_one_incident_and_a_good_poll_ends_it(app_context: AppContext) -> None:
     bring(app_context, 1, 0)
-    for number in range(1, FAILURES + 2):
+    for number in range(1, MIN_FAILURES + 2):
         assert fail(app_context).status is RunStatus.UNREACHABLE
         with app_context.database.reading() as session:
             found = list_incidents(session, "samnotices")
-        assert len(found) == (number >= FAILURES)
+        assert len(found) == (number >= MIN_FAILURES)
     [incident] = found
-    assert (incident.failures, incident.status, incident.ended) == (FAILURES + 1, "source unreachable", None)
+    assert (incident.failures, incident.status, incident.ended) == (MIN_FAILURES + 1, "source unreachable", None)
     assert incident.message.startswith("samnotices: GET all: no connection")
     bring(app_context, 1, 1)
     bring(app_context, 1, 2)
@@ -66,7 +65,7 @@ def test_failures_in_a_row_are_one_incident_and_a_good_poll_ends_it(app_context:
         assert over.ended is not None
         assert over.began == incident.began
         assert load_health(session, "samnotices").incident is None
-    for _ in range(FAILURES):
+    for _ in range(MIN_FAILURES):
         fail(app_context)
     with app_context.database.reading() as session:
         assert len(list_incidents(session, "samnotices")) == 2, "another time is another incident"
@@ -77,12 +76,12 @@ def test_a_day_without_a_good_poll_is_an_incident_after_two_failures(app_context
     fail(app_context)
     with app_context.database.writing() as session:
         for row in session.scalars(select(RunRow)):
-            row.started -= SILENCE
+            row.started -= MAX_SILENCE
     fail(app_context)
     with app_context.database.reading() as session:
         [incident] = list_incidents(session)
     assert incident.failures == 2
-    assert incident.began <= datetime.now(UTC) - SILENCE
+    assert incident.began <= datetime.now(UTC) - MAX_SILENCE
 
 
 def test_a_poll_far_under_the_healthy_ones_is_not_believed_until_it_lasts(app_context: AppContext) -> None:
@@ -93,14 +92,14 @@ def test_a_poll_far_under_the_healthy_ones_is_not_believed_until_it_lasts(app_co
         assert few.status is RunStatus.SOURCE_CHANGED
         assert few.message.startswith("only 3 rows where its last 6 good runs found 40 or more")
         with app_context.database.reading() as session:
-            assert checkpoint(session, "samnotices", "poll/until") == (DAY + timedelta(days=5)).isoformat()
+            assert load_checkpoint(session, "samnotices", "poll/until") == (DAY + timedelta(days=5)).isoformat()
             health = load_health(session, "samnotices")
         assert (health.rows, health.usual_rows) == (40, 40)
     assert bring(app_context, 3, 8).status is RunStatus.NOTHING_NEW, (
         "again and again is the truth: a watchlist can shrink"
     )
     with app_context.database.reading() as session:
-        assert checkpoint(session, "samnotices", "poll/until") == (DAY + timedelta(days=8)).isoformat()
+        assert load_checkpoint(session, "samnotices", "poll/until") == (DAY + timedelta(days=8)).isoformat()
 
 
 @pytest.mark.parametrize("found", [10, 39, 160])

@@ -20,7 +20,7 @@ from storage.models import EventKind, RunStatus
 from storage.reading.records import actions_of
 from storage.search.query import Query
 from storage.search.search import count_records, find_events
-from storage.writing.milestones import COUNTED_UP
+from storage.writing.milestones import MILESTONES
 from tests.app_context import LAST_DAY, app_context_for, poll
 from tests.upstreams.usaspending.corpus import CorpusAction, CorpusAward, load_corpus
 from tests.upstreams.usaspending.server import FakeUsaspending
@@ -65,7 +65,7 @@ class World:
 
     def _published(self) -> dict[str, str]:
         with self.app_context.database.reading() as session:
-            events = [event for event in find_events(session, Query(), 100) if event.kind not in COUNTED_UP]
+            events = [event for event in find_events(session, Query(), 100) if event.kind not in MILESTONES]
         return {event.id: title_for(event) for event in events}
 
 

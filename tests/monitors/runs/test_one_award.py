@@ -24,7 +24,7 @@ from storage.reading.source_records import load_source_records
 from storage.reading.timelines import links_of, timeline_of
 from storage.search.query import Query
 from storage.search.search import find_events
-from storage.writing.milestones import COUNTED_UP
+from storage.writing.milestones import MILESTONES
 from tests.app_context import app_context_with, ignore
 from tests.sources.sam.records import changed, record
 from tests.upstreams import sam_contract_awards, sam_opportunities
@@ -128,7 +128,7 @@ def timeline(app_context: AppContext, key: str = KEY) -> list[StoredEvent]:
 def test_all_sources_of_a_purchase_make_one_timeline(order: Sequence[str], database_url: str, tmp_path: Path) -> None:
     with everywhere(tmp_path, database_url) as app_context:
         poll_in(app_context, order)
-        events = [event for event in timeline(app_context) if event.kind not in COUNTED_UP]
+        events = [event for event in timeline(app_context) if event.kind not in MILESTONES]
         began = [event for event in events if event.kind in (EventKind.NEW_NOTICE, EventKind.NEW_AWARD)]
         assert events[: len(began)] == began
         assert [event.amount for event in began if event.action] == [Decimal("500000.00")], "told of by a modification"

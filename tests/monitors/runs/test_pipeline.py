@@ -22,7 +22,7 @@ from storage.models import RunStatus
 from storage.search.query import Query
 from storage.search.search import find_events
 from storage.tables import RecordRow
-from storage.writing.runs import checkpoint
+from storage.writing.runs import load_checkpoint
 from tests.app_context import LAST_DAY, app_context_for, backfill, dump, later, poll
 from tests.upstreams.faults import Fault, FaultyUsaspending
 from tests.upstreams.usaspending.corpus import CorpusAction, CorpusAward, load_corpus
@@ -182,10 +182,14 @@ def test_the_watermark_moves_with_the_clock_and_back_when_that_was_wrong(tmp_pat
     with FakeUsaspending([]) as upstream, app_context_for(upstream.base_url, tmp_path) as app_context:
         poll(app_context)
         with app_context.database.reading() as session:
-            assert checkpoint(session, name, "poll/until") == LAST_DAY.isoformat()
+            assert load_checkpoint(session, name, "poll/until") == LAST_DAY.isoformat()
         poll(app_context, date(2024, 1, 1))
         with app_context.database.reading() as session:
-            assert checkpoint(session, name, "poll/until") == checkpoint(session, name, "poll/swept") == "2024-01-01"
+            assert (
+                load_checkpoint(session, name, "poll/until")
+                == load_checkpoint(session, name, "poll/swept")
+                == "2024-01-01"
+            )
 
 
 def test_one_award_that_can_never_be_read_does_not_stop_every_poll(
@@ -200,7 +204,7 @@ def test_one_award_that_can_never_be_read_does_not_stop_every_poll(
         assert (first.status, first.message) == (RunStatus.SOURCE_CHANGED, "1 of 1 records could not be read")
         assert (second.status, second.tally.problems) == (RunStatus.NOTHING_NEW, 1)
         with app_context.database.reading() as session:
-            assert checkpoint(session, "usaspending", "poll/until") == later(3).isoformat()
+            assert load_checkpoint(session, "usaspending", "poll/until") == later(3).isoformat()
 
 
 def test_one_award_in_ten_unreadable_is_quarantined_and_many_mean_the_source_changed(
@@ -220,7 +224,7 @@ def test_one_award_in_ten_unreadable_is_quarantined_and_many_mean_the_source_cha
         broken = poll(app_context, later(2))
         assert broken.status is RunStatus.SOURCE_CHANGED
         with app_context.database.reading() as session:
-            assert checkpoint(session, "usaspending", "poll/until") == LAST_DAY.isoformat()
+            assert load_checkpoint(session, "usaspending", "poll/until") == LAST_DAY.isoformat()
 
 
 DETAIL = "/awards/CONT"
@@ -262,7 +266,7 @@ def test_a_long_wait_is_noted_and_not_sat_out(small_corpus: list[CorpusAward], t
         assert report.status is RunStatus.QUOTA_USED_UP
         assert report.retry_at is not None
         with app_context.database.reading() as session:
-            assert checkpoint(session, "usaspending", "not-before") == report.retry_at.isoformat()
+            assert load_checkpoint(session, "usaspending", "not-before") == report.retry_at.isoformat()
 
 
 @pytest.mark.usefixtures("_haste")

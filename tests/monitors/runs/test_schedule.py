@@ -16,8 +16,7 @@ from storage.database import Database
 from storage.models import RunStatus
 from storage.reading.source_health import load_health
 from storage.tables import RunRow
-from storage.writing.failed_steps import note_unfinished
-from storage.writing.runs import note_checkpoint
+from storage.writing.runs import save_checkpoint, save_failed_step
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 EVERY = timedelta(hours=6)
@@ -51,7 +50,7 @@ def test_not_before_the_source_itself_says(database: Database) -> None:
     later = NOON + timedelta(hours=20)
     note_run(database, RunStatus.QUOTA_USED_UP.value, NOON, NOON)
     with database.writing() as session:
-        note_checkpoint(session, "usaspending", NOT_BEFORE, later.isoformat(), NOON)
+        save_checkpoint(session, "usaspending", NOT_BEFORE, later.isoformat(), NOON)
     assert due_at(database, "usaspending", EVERY, NOON) == later
 
 
@@ -60,7 +59,7 @@ def test_steps_that_keep_failing_are_tried_less_often(database: Database) -> Non
     waits = []
     for _ in range(8):
         with database.writing() as session:
-            note_unfinished(
+            save_failed_step(
                 session,
                 "usaspending",
                 "names",
@@ -79,7 +78,7 @@ def test_a_clock_that_was_a_year_ahead_keeps_nothing_waiting(database: Database)
     ahead = NOON + timedelta(days=365)
     note_run(database, RunStatus.NEW.value, ahead, ahead)
     with database.writing() as session:
-        note_checkpoint(session, "usaspending", NOT_BEFORE, (ahead + timedelta(hours=1)).isoformat(), ahead)
+        save_checkpoint(session, "usaspending", NOT_BEFORE, (ahead + timedelta(hours=1)).isoformat(), ahead)
     assert due_at(database, "usaspending", EVERY, NOON) == NOON
     note_run(database, RunStatus.NEW.value, NOON, NOON)
     assert due_at(database, "usaspending", EVERY, NOON) == NOON + EVERY

@@ -15,7 +15,7 @@ from monitors.runs.stored_state import NOTE
 from procurewatch.context import AppContext
 from procurewatch.doctor import Finding, Result, examine
 from sources.registry import SOURCES
-from storage.writing.runs import checkpoint
+from storage.writing.runs import load_checkpoint
 from tests.app_context import LAST_DAY, Dump, app_context_with, dump, ignore, later
 from tests.upstreams.server import FakeServer
 from tests.upstreams.usaspending.corpus import CorpusSubaward, load_corpus
@@ -114,6 +114,6 @@ def test_a_poll_ends_well_whichever_does_not_hold(
         assert about[wrong].result is Result.WARNING
         assert about[wrong].action, "what the program does about it"
         with app_context.database.reading() as session:
-            noted = {name: checkpoint(session, source, f"{NOTE}assumption/{name}") for name in about}
+            noted = {name: load_checkpoint(session, source, f"{NOTE}assumption/{name}") for name in about}
         assert noted == {name: "holds" if holds else "does not hold" for name, holds in expected.items()}
         assert polled(app_context, source) == right[source]

@@ -15,7 +15,7 @@ from procurewatch.doctor import Finding, Result, examine, installation, machine
 from procurewatch.doctor.findings import Redaction
 from procurewatch.settings import Settings
 from storage.database import open_database
-from storage.writing.runs import checkpoints
+from storage.writing.runs import load_checkpoints
 from tests.procurewatch.doctor.fixtures import KEY, City, CityServer, cities, settings_at
 
 
@@ -113,7 +113,7 @@ def test_a_database_of_each_kind_is_found_well(tmp_path: Path, database_url: str
     assert result is Result.OK
     assert "tables up to date" in told
     with closing(open_database(database_url)) as database, database.reading() as session:
-        assert checkpoints(session, "doctor", "") == {}, "the trial is not kept"
+        assert load_checkpoints(session, "doctor", "") == {}, "the trial is not kept"
 
 
 def spoiled(file: Path) -> None:

@@ -18,7 +18,7 @@ from procurewatch.settings import SettingsError
 from storage.database import open_database
 from storage.models import RunStatus
 from storage.tables import RunRow
-from storage.writing.runs import checkpoints
+from storage.writing.runs import load_checkpoints
 from tests.procurewatch.doctor.fixtures import (
     KEY,
     NAMES,
@@ -57,7 +57,7 @@ def noted(folder: Path, source: str = "city") -> dict[str, str]:
         closing(open_database(f"sqlite:///{folder / 'procurewatch.sqlite3'}")) as database,
         database.reading() as session,
     ):
-        found = checkpoints(session, source, "note/assumption/")
+        found = load_checkpoints(session, source, "note/assumption/")
     return {name.removeprefix("note/assumption/"): value for name, value in found.items()}
 
 

@@ -18,7 +18,7 @@ from procurewatch.web.api.parameters import SCHEMAS, query_parameters
 from storage.database import Database, open_database
 from storage.search.query import PARAMETERS
 from storage.tables import LinkRow, RunRow
-from storage.writing.failed_steps import note_unfinished
+from storage.writing.runs import save_failed_step
 from tests.procurewatch.site import fill, served
 from tests.records import BABEL, CLEARVIEW, CLEARVIEW_FORENSIC, COURT_REPORTER, EQUIPMENT, LATER, SEEN, SOLE_SOURCE
 from tests.storage.tables import save
@@ -188,7 +188,7 @@ def test_the_watchlist_agencies_and_technologies_count_published_records(site: h
 
 def test_sources_say_what_has_not_been_checked(own_site: httpx.Client, database: Database) -> None:
     with database.writing() as session:
-        note_unfinished(
+        save_failed_step(
             session, "usaspending", "held/1", part="held awards", query={}, days=(None, None), quiet_for=(),
             reason="HTTP 503: an empty body", now=SEEN,
         )  # fmt: skip

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from procurewatch.context import AppContext
 from storage.reading.records import count_pending_reviews
-from storage.writing.reviews import Decision, all_verdicts
+from storage.writing.reviews import Decision, list_decisions
 from tests.procurewatch.web.fixtures import CLEARVIEW, TOKEN
 
 pytestmark = pytest.mark.browser
@@ -204,7 +204,7 @@ def test_reviewing_with_the_keyboard(page: Page, address: str, app_context: AppC
 
 def decisions(app_context: AppContext) -> set[Decision]:
     with app_context.database.reading() as session:
-        return {verdict.decision for verdict in all_verdicts(session)}
+        return {verdict.decision for verdict in list_decisions(session)}
 
 
 @pytest.fixture

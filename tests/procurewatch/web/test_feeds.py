@@ -29,7 +29,7 @@ from procurewatch.web.app import make_app
 from procurewatch.web.routes import feeds as web_feeds
 from storage.database import Database
 from storage.tables import EventRow
-from storage.writing.event_snapshots import keep_told
+from storage.writing.publication import snapshot_events
 from tests.app_context import few
 from tests.feeds.formats.feed_rules import check_atom, check_json_feed, check_rss
 from tests.records import BABEL, CLEARVIEW, acted, match
@@ -85,7 +85,7 @@ def fill(database: Database, *, actions: int = 0) -> None:
     with database.writing() as session:
         if rows:
             session.execute(insert(EventRow), rows)
-            keep_told(session, [str(row["id"]) for row in rows])
+            snapshot_events(session, {str(row["record_key"]) for row in rows})
 
 
 def ids(document: bytes) -> list[str]:

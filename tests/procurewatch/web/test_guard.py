@@ -17,7 +17,7 @@ from procurewatch.web.security import guard
 from procurewatch.web.security.guard import MAX_BODY_BYTES
 from storage.database import open_database
 from storage.reading.records import review_queue
-from storage.writing.reviews import all_verdicts
+from storage.writing.reviews import list_decisions
 from tests.procurewatch.web.conftest import context_for, serve
 from tests.procurewatch.web.fixtures import CLEARVIEW, csrf, sign_in
 
@@ -33,7 +33,7 @@ def waiting(app_context: AppContext) -> dict[str, str]:
 
 def verdicts(app_context: AppContext) -> int:
     with app_context.database.reading() as session:
-        return len(list(all_verdicts(session)))
+        return len(list(list_decisions(session)))
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -217,7 +217,7 @@ def test_a_trusted_proxy_names_who_reviews_and_nobody_else_can(app_context: AppC
         assert client.post("/review/decide", data={**form, "csrf": word}, headers={"X-User": "eve"}).status_code == 403
         assert client.post("/review/decide", data={**form, "csrf": word}, headers=header).status_code == 200
     with app_context.database.reading() as session:
-        assert [verdict.decided_by for verdict in all_verdicts(session)] == ["ada@example.org"]
+        assert [verdict.decided_by for verdict in list_decisions(session)] == ["ada@example.org"]
     wary = context_for(app_context.database, tmp_path, web_user_header="X-User", trusted_proxies=["192.0.2.1"])
     with serve(wary) as address, Client(base_url=address) as client:
         assert "Sign in" in client.get("/review", headers=header).text

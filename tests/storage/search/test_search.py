@@ -35,7 +35,7 @@ from storage.search.search import (
 )
 from storage.search.tokenize import tokenize
 from storage.tables import EventRow, SearchRow
-from storage.writing.reviews import Decision, Verdict, decide
+from storage.writing.reviews import Decision, ReviewDecision, save_decision
 from storage.writing.save import save_publication
 from tests.postgres import fresh_database
 from tests.records import (
@@ -311,9 +311,9 @@ def test_what_changes_is_found_anew_and_no_longer_by_what_it_was(sample_copy: Da
 def test_a_verdict_is_asked_for_and_changes_what_is_found(sample_copy: Database) -> None:
     def say(decision: Decision, vendor: str, subject: str) -> None:
         with sample_copy.writing() as session:
-            decide(
+            save_decision(
                 session,
-                Verdict(
+                ReviewDecision(
                     vendor_id=vendor, subject=subject, decision=decision, decided_by="me", note="", decided_at=LATER
                 ),
             )
@@ -452,11 +452,11 @@ def test_views_say_of_competition_what_the_index_does(database: Database) -> Non
 
 def test_a_withdrawal_is_told_to_those_who_were_told_of_the_match(sample_copy: Database) -> None:
     subject = recipient_subjects(CLEARVIEW.recipient.name, "")[0]
-    never = Verdict(
+    never = ReviewDecision(
         vendor_id="clearview-ai", subject=subject, decision=Decision.NEVER, decided_by="me", note="", decided_at=LATER
     )
     with sample_copy.writing() as session:
-        decide(session, never)
+        save_decision(session, never)
     with sample_copy.reading() as session:
         kinds = {
             reseller: [event.kind.value for event in find_events(session, read_query({"reseller": reseller}), 10)]

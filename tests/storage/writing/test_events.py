@@ -18,7 +18,7 @@ from storage.search.query import Query
 from storage.search.search import find_events
 from storage.tables import EventRow
 from storage.writing.changes import TAG, event_id
-from storage.writing.reviews import Decision, Verdict, decide
+from storage.writing.reviews import Decision, ReviewDecision, save_decision
 from storage.writing.save import save_publication
 from tests.records import (
     BABEL,
@@ -232,7 +232,7 @@ def test_what_waits_for_review_says_what_is_known_when_it_is_told(database: Data
     save(database, CLEARVIEW, match(CLEARVIEW, band="review"), now=LATER)
     with database.writing() as session:
         subject, decision = record_subject(CLEARVIEW.key), Decision.CONFIRMED
-        verdict = Verdict(
+        verdict = ReviewDecision(
             vendor_id="clearview-ai",
             subject=subject,
             decision=decision,
@@ -240,7 +240,7 @@ def test_what_waits_for_review_says_what_is_known_when_it_is_told(database: Data
             note="",
             decided_at=LATER_STILL,
         )
-        decide(session, verdict)
+        save_decision(session, verdict)
     assert told_ids(database) == {NEW}
     begun = next(event for event in events(database, CLEARVIEW) if event.id == NEW)
     assert (begun.amount, begun.action and begun.action.key) == (Decimal("500000.00"), BASE.key)

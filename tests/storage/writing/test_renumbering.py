@@ -28,7 +28,7 @@ from storage.search.query import Query, read_query
 from storage.search.search import count_records, find_events, find_records
 from storage.tables import RecordRow, SearchRow
 from storage.writing.renumbering import current_key
-from storage.writing.reviews import Decision, Verdict, all_verdicts, decide
+from storage.writing.reviews import Decision, ReviewDecision, list_decisions, save_decision
 from storage.writing.save import save_matches, save_publication
 from tests.records import BABEL, LATER, LATER_STILL, SEEN, acted, match, with_actions
 from tests.sources.given import publication
@@ -169,9 +169,9 @@ def test_what_was_stored_and_told_twice_becomes_one_award(database: Database) ->
         assert all(event.action for event in events_of(session, CORRECTED.key) if event.kind is EventKind.MODIFIED)
 
 
-def verdict(key: str, decision: Decision) -> Verdict:
+def verdict(key: str, decision: Decision) -> ReviewDecision:
     subject = record_subject(key)
-    return Verdict(
+    return ReviewDecision(
         vendor_id="babel-street", subject=subject, decision=decision, decided_by="me", note="", decided_at=LATER_STILL
     )
 
@@ -179,10 +179,10 @@ def verdict(key: str, decision: Decision) -> Verdict:
 def test_a_reviewers_decision_moves(database: Database) -> None:
     hold(database)
     with database.writing() as session:
-        decide(session, verdict(BABEL.key, Decision.REJECTED))
+        save_decision(session, verdict(BABEL.key, Decision.REJECTED))
     save(database, CORRECTED, match(CORRECTED, "babel-street"), now=LATER)
     with database.reading() as session:
-        (kept,) = all_verdicts(session)
+        (kept,) = list_decisions(session)
         assert (kept.subject, kept.decision) == (record_subject(CORRECTED.key), Decision.REJECTED)
         assert [found.band for found in records_by_key(session, [CORRECTED.key])[0].matches] == ["rejected"]
 
@@ -192,7 +192,7 @@ def test_what_waits_for_review_is_told_once_when_it_is_confirmed(database: Datab
     for award in (CORRECTED, AGAIN):
         save(database, award, match(award, "babel-street", band="review"), now=LATER)
     with database.writing() as session:
-        decide(session, verdict(CORRECTED.key, Decision.CONFIRMED))
+        save_decision(session, verdict(CORRECTED.key, Decision.CONFIRMED))
     assert [event.kind for event in carried(database)] == [EventKind.NEW_AWARD]
     with database.reading() as session:
         assert len(events_of(session, CORRECTED.key)) == 3, "with the history"

@@ -16,14 +16,14 @@ from storage.search.query import Query, read_query
 from storage.search.search import find_events
 from storage.writing.reviews import (
     Decision,
-    InvalidVerdict,
-    Verdict,
-    all_verdicts,
-    decide,
-    forget,
-    read_verdicts,
-    take_in,
-    write_verdicts,
+    InvalidReviewDecision,
+    ReviewDecision,
+    delete_decision,
+    import_decisions,
+    list_decisions,
+    read_decisions,
+    save_decision,
+    write_decisions,
 )
 from storage.writing.save import save_award
 from tests.records import BABEL, CLEARVIEW, CLEARVIEW_FORENSIC, LATER, SEEN, acted, match
@@ -34,13 +34,15 @@ def save(database: Database, award: Award, band: str, vendor: str = "clearview-a
         save_award(session, award, [match(award, vendor, band=band)], SEEN, lambda _vendors: tell)
 
 
-def verdict(subject: str, decision: Decision, vendor: str = "clearview-ai", note: str = "") -> Verdict:
-    return Verdict(vendor_id=vendor, subject=subject, decision=decision, decided_by="ada", note=note, decided_at=LATER)
+def verdict(subject: str, decision: Decision, vendor: str = "clearview-ai", note: str = "") -> ReviewDecision:
+    return ReviewDecision(
+        vendor_id=vendor, subject=subject, decision=decision, decided_by="ada", note=note, decided_at=LATER
+    )
 
 
 def judge(database: Database, subject: str, decision: Decision, note: str = "") -> int:
     with database.writing() as session:
-        return decide(session, verdict(subject, decision, note=note))
+        return save_decision(session, verdict(subject, decision, note=note))
 
 
 def bands(database: Database) -> dict[str, str]:
@@ -114,10 +116,10 @@ def test_taking_a_verdict_back(database: Database) -> None:
     save(database, CLEARVIEW, "review")
     judge(database, record_subject(CLEARVIEW.key), Decision.REJECTED)
     with database.writing() as session:
-        forget(session, "clearview-ai", record_subject(CLEARVIEW.key), LATER)
+        delete_decision(session, "clearview-ai", record_subject(CLEARVIEW.key), LATER)
     assert bands(database) == {CLEARVIEW.piid: "review"}
     with database.reading() as session:
-        assert list(all_verdicts(session)) == []
+        assert list(list_decisions(session)) == []
 
 
 def test_a_recipient_is_known_by_its_letters_and_by_its_uei() -> None:
@@ -128,13 +130,13 @@ def test_a_recipient_is_known_by_its_letters_and_by_its_uei() -> None:
 def test_verdicts_travel_as_a_file_and_the_later_counts(database: Database) -> None:
     save(database, CLEARVIEW, "review")
     mine = verdict(record_subject(CLEARVIEW.key), Decision.REJECTED, note='weird "note" \u2028 <b>')
-    lines = list(write_verdicts([mine]))
-    assert list(read_verdicts(lines)) == [mine]
+    lines = list(write_decisions([mine]))
+    assert list(read_decisions(lines)) == [mine]
     later = replace(mine, decision=Decision.CONFIRMED, decided_at=LATER + timedelta(days=1))
     with database.writing() as session:
-        assert take_in(session, [mine]) == (1, 0)
-        assert take_in(session, [later]) == (1, 0)
-        assert take_in(session, [mine]) == (0, 1)
+        assert import_decisions(session, [mine]) == (1, 0)
+        assert import_decisions(session, [later]) == (1, 0)
+        assert import_decisions(session, [mine]) == (0, 1)
     assert bands(database) == {CLEARVIEW.piid: "published"}
 
 
@@ -150,6 +152,6 @@ def test_verdicts_travel_as_a_file_and_the_later_counts(database: Database) -> N
     ],
 )
 def test_a_broken_line_is_named(change: dict[str, object]) -> None:
-    facts = json.loads(next(iter(write_verdicts([verdict("record:x", Decision.NEVER)]))))
-    with pytest.raises(InvalidVerdict, match="line 2 is not a verdict"):
-        list(read_verdicts(["", json.dumps({**facts, **change})]))
+    facts = json.loads(next(iter(write_decisions([verdict("record:x", Decision.NEVER)]))))
+    with pytest.raises(InvalidReviewDecision, match="line 2 is not a review decision"):
+        list(read_decisions(["", json.dumps({**facts, **change})]))

@@ -13,13 +13,13 @@ from sources.records import Award, AwardCategory, MatchedAward
 from storage.database import Database
 from storage.tables import CheckpointRow, EventRow, RunRow
 from storage.writing.runs import (
-    checkpoint,
-    checkpoints,
-    forget_checkpoints,
-    held_awards,
+    delete_checkpoints,
     latest_run,
-    note_checkpoint,
+    load_checkpoint,
+    load_checkpoints,
+    load_matched_awards,
     publish_newest,
+    save_checkpoint,
 )
 from tests.records import BABEL, CLEARVIEW, CLEARVIEW_FORENSIC, LATER, SEEN, match
 from tests.storage.tables import no, save, told_ids
@@ -28,23 +28,23 @@ from tests.storage.tables import no, save, told_ids
 def note(database: Database, source: str, *names: str, value: str = "done", now: datetime = SEEN) -> None:
     with database.writing() as session:
         for name in names:
-            note_checkpoint(session, source, name, value, now)
+            save_checkpoint(session, source, name, value, now)
 
 
 def noted(database: Database, source: str, prefix: str) -> set[str]:
     with database.reading() as session:
-        return set(checkpoints(session, source, prefix))
+        return set(load_checkpoints(session, source, prefix))
 
 
 def test_a_checkpoint_is_what_was_noted_last(database: Database) -> None:
     with database.reading() as session:
-        assert checkpoint(session, "usaspending", "watermark") is None
+        assert load_checkpoint(session, "usaspending", "watermark") is None
     note(database, "usaspending", "watermark", value="2026-11-19")
     note(database, "usaspending", "watermark", value="2026-11-20", now=LATER)
     note(database, "usaspending", "watermark", value="2026-11-20", now=LATER + timedelta(days=1))
     note(database, "sam", "watermark", value="2020-01-01")
     with database.reading() as session:
-        assert checkpoint(session, "usaspending", "watermark") == "2026-11-20"
+        assert load_checkpoint(session, "usaspending", "watermark") == "2026-11-20"
         assert session.get_one(CheckpointRow, ("usaspending", "watermark")).changed == LATER
 
 
@@ -87,7 +87,7 @@ def test_a_prefix_is_taken_as_it_is_written(database: Database, prefix: str, fou
     note(database, "sam", *names)
     assert noted(database, "usaspending", prefix) == found
     with database.writing() as session:
-        forget_checkpoints(session, "usaspending", prefix)
+        delete_checkpoints(session, "usaspending", prefix)
     assert noted(database, "usaspending", "") == set(names) - found
     assert noted(database, "sam", "") == set(names)
 
@@ -160,6 +160,6 @@ def test_awards_are_held_whatever_their_age_unless_every_match_is_rejected(datab
     save(database, rejected, match(rejected, band="rejected"))
     save(database, BABEL)
     with database.reading() as session:
-        held = held_awards(session)
+        held = load_matched_awards(session)
     contracts = tuple(MatchedAward(key, piid) for key, piid in (("A", "P1"), ("B", "P2"), ("C", "P2"), ("E", "P4")))
     assert held == {"contract": contracts, "idv": (MatchedAward("D", "P3"),)}

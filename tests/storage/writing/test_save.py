@@ -23,9 +23,8 @@ from storage.reading.source_records import count_listed_actions, load_source_rec
 from storage.search.query import read_query
 from storage.search.search import find_records
 from storage.tables import ActionRow, MatchRow, PayloadRow, QuarantineRow, SearchRow
-from storage.writing.evidence import save_evidence
-from storage.writing.runs import note_checkpoint
-from storage.writing.save import Saved, save_problem, save_record
+from storage.writing.runs import save_checkpoint
+from storage.writing.save import Saved, save_evidence, save_problem, save_record
 from tests.records import (
     BABEL,
     CLEARVIEW,
@@ -369,7 +368,7 @@ def stored_in_batches(database: Database, batches: Sequence[Sequence[Award | Pro
         with database.writing() as session:
             for record in batch:
                 save_record(session, record, matches_of, SEEN, yes)
-            note_checkpoint(session, "usaspending", "watermark", "x", SEEN)
+            save_checkpoint(session, "usaspending", "watermark", "x", SEEN)
     # What was told is kept as it stood when its batch ended, and each batch counts as a state.
     return {
         name: rows for name, rows in dump(database).items() if name not in ("event_snapshot", "publication_version")

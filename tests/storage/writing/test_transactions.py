@@ -17,9 +17,8 @@ from sources.records import Document
 from storage.database import Database, open_database
 from storage.reading.records import load_payload
 from storage.tables import MatchRow, RecordRow
-from storage.writing.evidence import save_evidence
-from storage.writing.runs import note_checkpoint
-from storage.writing.save import save_award, save_record
+from storage.writing.runs import save_checkpoint
+from storage.writing.save import save_award, save_evidence, save_record
 from tests.records import BABEL, CLEARVIEW, SEEN, match
 from tests.storage.tables import dump, save, start, yes
 
@@ -39,7 +38,7 @@ import resource, sys
 from pathlib import Path
 from sqlalchemy.exc import DBAPIError
 from storage.database import open_database
-from storage.writing.evidence import save_evidence
+from storage.writing.save import save_evidence
 from tests.storage.writing.test_transactions import bulky
 database = open_database(f"sqlite:///{sys.argv[1]}")
 resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, 2_000_000))
@@ -72,7 +71,7 @@ def test_a_writing_session_that_raises_leaves_nothing_behind(database: Database)
     before = dump(database)
     with pytest.raises(ZeroDivisionError), database.writing() as session:
         save_award(session, BABEL, [match(BABEL, "babel-street")], SEEN, yes)
-        note_checkpoint(session, "usaspending", "watermark", "2026-11-20", SEEN)
+        save_checkpoint(session, "usaspending", "watermark", "2026-11-20", SEEN)
         session.flush()
         raise ZeroDivisionError
     assert dump(database) == before

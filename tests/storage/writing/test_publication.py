@@ -11,7 +11,7 @@ from storage.reading.records import load_publication_version
 from storage.search.query import Query
 from storage.search.search import find_events
 from storage.tables import EventRow
-from storage.writing.reviews import Decision, Verdict, decide
+from storage.writing.reviews import Decision, ReviewDecision, save_decision
 from storage.writing.runs import publish_newest
 from tests.records import BABEL, CLEARVIEW, LATER, LATER_STILL, acted, match
 from tests.storage.tables import no, save
@@ -50,15 +50,15 @@ def test_a_rejected_vendor_leaves_old_entries_and_the_correction_is_told(databas
     save(database, CLEARVIEW, match(CLEARVIEW), match(CLEARVIEW, "babel-street"))
     with database.writing() as session:
         subject = record_subject(CLEARVIEW.key)
-        decide(session, verdict(subject))
+        save_decision(session, verdict(subject))
     with database.reading() as session:
         found = find_events(session, Query(), 10)
     assert [event.kind for event in found] == ["withdrawn", "new-award"]
     assert [match.vendor_id for match in found[1].record.matches] == ["clearview-ai"]
 
 
-def verdict(subject: str) -> Verdict:
-    return Verdict(
+def verdict(subject: str) -> ReviewDecision:
+    return ReviewDecision(
         vendor_id="babel-street",
         subject=subject,
         decision=Decision.REJECTED,

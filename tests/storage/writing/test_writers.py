@@ -1,0 +1,151 @@
+"""Every function that changes what readers see renews the search index, the snapshots and the publication version."""
+
+from __future__ import annotations
+
+import inspect
+import pkgutil
+from collections.abc import Callable
+from datetime import date
+from importlib import import_module
+
+import pytest
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+from sqlmodel import col
+
+import storage.writing
+from sources.records import Problem, Removal
+from storage.database import Database
+from storage.models import record_subject
+from storage.reading.records import all_keys, load_publication_version
+from storage.reading.rematching import load_candidates
+from storage.search.index import index_records
+from storage.tables import EventRow, EventSnapshotRow
+from storage.writing.milestones import save_milestones
+from storage.writing.reviews import Decision, ReviewDecision, delete_decision, import_decisions, save_decision
+from storage.writing.runs import publish_newest, update_incident
+from storage.writing.save import (
+    delete_matches,
+    save_award,
+    save_matches,
+    save_problem,
+    save_publication,
+    save_record,
+    save_removal,
+)
+from tests.records import BABEL, CLEARVIEW, CLEARVIEW_FORENSIC, EQUIPMENT, LATER, acted, document, match
+from tests.sources.given import publication
+from tests.storage.tables import dump, no, save, yes
+
+MORE = acted(CLEARVIEW, "P00099", "2025-09-12", "1000000.00", description="LIDAR")
+NOTICE = publication("SAM_NOTICE_1")
+GONE = Removal(
+    source="usaspending", key=CLEARVIEW.key, action_key="", removed=date(2026, 11, 21), reason="deleted", documents=()
+)
+UNREADABLE = Problem(
+    source="usaspending", key=CLEARVIEW.key, reason="no amount", documents=(document("broken", {"amount": "?"}),)
+)
+
+
+def decision(key: str, decided: Decision, vendor: str = "clearview-ai") -> ReviewDecision:
+    return ReviewDecision(
+        vendor_id=vendor, subject=record_subject(key), decision=decided, decided_by="me", note="", decided_at=LATER
+    )
+
+
+def rematch_equipment(session: Session) -> None:
+    [stored] = load_candidates(session, [EQUIPMENT.key])
+    save_matches(session, stored.row, stored.record, [match(EQUIPMENT, "babel-street")], LATER)
+
+
+CONFIRMED = decision(BABEL.key, Decision.CONFIRMED, "babel-street")
+# Each is run after `fill`: one award is published, one waits for review, one was rejected, one is history.
+WRITERS: dict[str, Callable[[Session], object]] = {
+    "save_record": lambda session: save_record(session, MORE, lambda award: [match(award)], LATER, yes),
+    "save_award": lambda session: save_award(session, MORE, [match(MORE)], LATER, yes),
+    "save_publication": lambda session: save_publication(session, NOTICE, [match(NOTICE)], LATER, yes),
+    "save_matches": rematch_equipment,
+    "delete_matches": lambda session: delete_matches(session, CLEARVIEW.key, ["clearview-ai"]),
+    "save_removal": lambda session: save_removal(session, GONE, LATER, yes),
+    "save_problem": lambda session: save_problem(session, UNREADABLE, LATER),
+    "save_decision": lambda session: save_decision(session, CONFIRMED),
+    "import_decisions": lambda session: import_decisions(session, [CONFIRMED]),
+    "delete_decision": lambda session: delete_decision(
+        session, "clearview-ai", record_subject(CLEARVIEW_FORENSIC.key), LATER
+    ),
+    "save_milestones": lambda session: save_milestones(session, LATER, yes),
+    "publish_newest": lambda session: publish_newest(session, ["panamerica"], 5, LATER),
+    "update_incident": lambda session: update_incident(
+        session, "usaspending", good=False, status="blocked", message="403", now=LATER, at_once=True
+    ),
+}
+# Steps of the writers: the writer calls `publish_changes` at its end.
+STEPS = {
+    *(
+        "save_actions",
+        "save_event",
+        "save_evidence",
+        "save_source_record",
+        "link_award",
+        "link_publication",
+        "renumber",
+    ),
+    *("publish_changes", "snapshot_events", "bump_publication_version"),
+}
+# These store how runs go, which no page shows by itself.
+RUNS = {"save_checkpoint", "delete_checkpoints", "save_failed_step", "delete_failed_step"}
+READERS = {
+    *("load_checkpoint", "load_checkpoints", "latest_run", "load_matched_awards", "is_quarantined", "effective_band"),
+    *("list_decisions", "latest_decisions", "current_key", "former_keys", "find_corrections"),
+    *("under_current_key", "with_stored_actions", "with_stored_ids"),
+}
+
+
+def fill(database: Database) -> None:
+    save(database, CLEARVIEW, match(CLEARVIEW))
+    save(database, CLEARVIEW_FORENSIC, match(CLEARVIEW_FORENSIC))
+    save(database, BABEL, match(BABEL, "babel-street", "review"))
+    save(database, EQUIPMENT, match(EQUIPMENT, "panamerica"), tell=no)
+    with database.writing() as session:
+        save_decision(session, decision(CLEARVIEW_FORENSIC.key, Decision.REJECTED))
+
+
+def version(database: Database) -> int:
+    with database.reading() as session:
+        return int(load_publication_version(session)[0])
+
+
+def is_index_current(database: Database) -> bool:
+    before = dump(database)["search"]
+    with database.writing() as session:
+        index_records(session, all_keys(session))
+    return dump(database)["search"] == before
+
+
+def events_without_snapshot(database: Database) -> int:
+    with database.reading() as session:
+        snapshots = select(col(EventSnapshotRow.event_id))
+        query = select(func.count()).select_from(EventRow).where(col(EventRow.is_published))
+        return session.scalar(query.where(col(EventRow.id).not_in(snapshots))) or 0
+
+
+def test_every_function_of_writing_is_listed() -> None:
+    found = set()
+    for module in pkgutil.iter_modules(storage.writing.__path__, "storage.writing."):
+        for name, function in inspect.getmembers(import_module(module.name), inspect.isfunction):
+            if function.__module__ == module.name and "session" in inspect.signature(function).parameters:
+                found.add(name)
+    assert {name for name in found if not name.startswith("_")} == {*WRITERS, *STEPS, *RUNS, *READERS}
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_a_writer_renews_what_readers_see(database: Database, name: str) -> None:
+    fill(database)
+    before = dump(database)
+    first = version(database)
+    with database.writing() as session:
+        WRITERS[name](session)
+    assert dump(database) != before
+    assert version(database) > first
+    assert is_index_current(database)
+    assert events_without_snapshot(database) == 0

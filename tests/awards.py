@@ -1,4 +1,4 @@
-"""Awards for the matcher, with only what it looks at."""
+"""Awards with only the fields that the matcher reads."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def award(
     cage: str = "",
     signed: date | None = date(2023, 1, 1),
 ) -> Award:
-    """Return an award; what is not given is blank."""
+    """Return an award; other fields are empty."""
     return Award(
         key="CONT_AWD_X_7012_-NONE-_-NONE-",
         source="usaspending",
@@ -58,5 +58,5 @@ def award(
 
 
 def of_vendors(matches: tuple[Match, ...]) -> tuple[Match, ...]:
-    """Return the matches with vendors, without those with topics."""
+    """Return the matches with vendors, not with topics."""
     return tuple(match for match in matches if not match.vendor_id.startswith("topic-"))

@@ -1,4 +1,4 @@
-"""Running the real program in a process of its own."""
+"""Run the real program in a separate process."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SOURCE = "PROCUREWATCH_SOURCES__USASPENDING__"
 
 
 def environment(base_url: str = "", **more: str) -> dict[str, str]:
-    """Return an environment in which the program asks a fake server, in haste."""
+    """Return an environment with a fake server as the only source, without rate limit."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("PROCUREWATCH_")}
     if base_url:
         own["PROCUREWATCH_ONLY_SOURCES"] = '["usaspending"]'

@@ -1,4 +1,4 @@
-"""What every test has: nothing of the user's own, no network beyond this machine, and databases of two kinds."""
+"""Fixtures of every test: no user settings, no network except loopback, databases of both kinds."""
 
 from __future__ import annotations
 
@@ -36,18 +36,18 @@ USER_FOLDERS = {
 _numbers = itertools.count()
 dialects.register()
 
-# How long an example takes says more of the machine than of the program.
+# The duration of an example depends on the machine.
 settings.register_profile("procurewatch", settings(deadline=None))
 settings.load_profile("procurewatch")
 
 
 class NetworkUsed(Exception):
-    """A test wanted to reach another machine. No OSError on purpose: the program would take that for a bad day."""
+    """A test tried to reach another machine. Not an `OSError`, which the program would handle."""
 
 
 @pytest.fixture(autouse=True)
-def _nothing_of_the_users(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take away the user's settings and folders."""
+def _no_user_settings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Remove the user's settings and folders."""
     for name in [name for name in os.environ if name.upper().startswith("PROCUREWATCH_")]:
         monkeypatch.delenv(name)
     home = tmp_path_factory.getbasetemp() / "homes" / str(next(_numbers))
@@ -58,7 +58,7 @@ def _nothing_of_the_users(tmp_path_factory: pytest.TempPathFactory, monkeypatch:
 
 @pytest.fixture(autouse=True, scope="session")
 def _no_network() -> Iterator[None]:
-    """Refuse to connect to, or to look up, anything but this machine."""
+    """Reject connections to, and lookups of, other machines."""
     connect, connect_ex, getaddrinfo = socket.socket.connect, socket.socket.connect_ex, socket.getaddrinfo
 
     def checked_connect(self: socket.socket, address: Any) -> None:
@@ -70,7 +70,7 @@ def _no_network() -> Iterator[None]:
         return connect_ex(self, address)
 
     def checked_getaddrinfo(host: Any, *args: Any, **options: Any) -> Any:
-        # An address needs no look-up: where it leads is for `connect` to judge, and a server may listen anywhere.
+        # IP addresses need no lookup; `connect` checks them.
         if host is not None and _address(host) is None:
             raise NetworkUsed(f"tests stay on this machine; this one looked for {host!r}")
         return getaddrinfo(host, *args, **options)
@@ -84,7 +84,7 @@ def _no_network() -> Iterator[None]:
 
 @pytest.fixture(autouse=True, scope="session")
 def _one_tls_context() -> Iterator[None]:
-    """Read the world's certificates once a process: each HTTP client would, and they are never asked for here."""
+    """Load the certificates once per process instead of once per HTTP client; tests use none."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ssl, "create_default_context", cache(ssl.create_default_context))
         yield
@@ -95,12 +95,12 @@ def _only_here(connecting: socket.socket, address: Any) -> None:
         return
     found = _address(address[0])
     if found is None or not found.is_loopback:
-        connecting.close()  # who called will not, for this is no OSError
+        connecting.close()  # callers close it on OSError only
         raise NetworkUsed(f"tests stay on this machine; this one wanted to reach {address[0]!r}")
 
 
 def _address(host: str | bytes) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """Return the address a host is; `None` if it is a name that has to be looked up elsewhere."""
+    """Return a host's IP address; `None` if it is a name that needs a lookup."""
     name = host.decode() if isinstance(host, bytes) else host
     try:
         return ipaddress.ip_address("127.0.0.1" if name in ("localhost", "") else name.partition("%")[0])
@@ -109,11 +109,8 @@ def _address(host: str | bytes) -> ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 @pytest.fixture(scope="session")
-def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], object]], Path]:
-    """Give what makes a folder once for all processes of a run: the first to ask fills it, the others wait.
-
-    Whoever changes anything in it copies it before.
-    """
+def build_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], object]], Path]:
+    """Return a function that builds a folder once for all processes of a test run. Copy the folder to change it."""
     shared = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         shared = shared.parent
@@ -122,7 +119,7 @@ def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callab
         folder, done = shared / name, shared / f"{name}.done"
         with FileLock(shared / f"{name}.lock"):
             if not done.exists():
-                shutil.rmtree(folder, ignore_errors=True)  # what somebody began who failed
+                shutil.rmtree(folder, ignore_errors=True)  # left by a failed attempt
                 folder.mkdir()
                 fill(folder)
                 done.touch()
@@ -132,22 +129,22 @@ def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callab
 
 
 @pytest.fixture(scope="session")
-def shown(made_once: Callable[[str, Callable[[Path], object]], Path]) -> Path:
-    """A data folder in which the demo has run once; what it printed is in demo.txt."""
+def demo_folder(build_once: Callable[[str, Callable[[Path], object]], Path]) -> Path:
+    """A data folder in which the demo has run; its output is in demo.txt."""
 
-    def show(folder: Path) -> None:
+    def run_demo(folder: Path) -> None:
         done = run(folder, "demo")
         assert done.returncode == 0, done.stderr
         (folder / "demo.txt").write_text(done.stdout)
 
-    return made_once("shown", show)
+    return build_once("demo", run_demo)
 
 
 @pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[str]:
-    """Give the URL of a PostgreSQL server, started when a test first wants it, stopped at the end.
+    """Start a PostgreSQL server when a test first needs it, and yield its URL.
 
-    Where there is none the tests that want it are skipped, and fail where CI is set.
+    Without one these tests are skipped; with CI set they fail.
     """
     with ExitStack() as stack:
         try:
@@ -160,7 +157,7 @@ def postgresql_server() -> Iterator[str]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say it aloud when half the databases, or the browser, were left out."""
+    """Warn if tests on PostgreSQL or in a browser were skipped."""
     skipped = [str(report.longrepr) for report in terminalreporter.getreports("skipped")]
     for missing in (NO_POSTGRESQL, NO_BROWSER):
         left_out = [reason for reason in skipped if missing in reason]
@@ -171,13 +168,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture
 def sqlite_url(tmp_path: Path) -> str:
-    """Give the URL of a SQLite file that is not there yet."""
+    """Return the URL of a SQLite file that does not exist yet."""
     return f"sqlite:///{tmp_path / 'procurewatch.sqlite3'}"
 
 
 @pytest.fixture
 def postgresql_url(postgresql_server: str) -> Iterator[str]:
-    """Give the URL of a new empty PostgreSQL database."""
+    """Yield the URL of a new empty PostgreSQL database."""
     with postgres.fresh_database(postgresql_server) as url:
         yield url
 
@@ -198,17 +195,17 @@ def _postgresql_with_tables(postgresql_server: str) -> Iterator[str]:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def empty_database_url(request: pytest.FixtureRequest) -> str:
-    """Give the URL of a new database without tables, of each kind."""
+    """Return the URL of a new database without tables, of each kind."""
     url: str = request.getfixturevalue(f"{request.param}_url")
     return url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest) -> str:
-    """Give the URL of a database with its tables and nothing in them, of each kind.
+    """Return the URL of a database with empty tables, of each kind.
 
-    On SQLite it is the copy of one that `open_database` has made; on PostgreSQL it is one for all tests of a process,
-    emptied for each: both are quicker than making the tables anew.
+    A copy of a SQLite template, or one PostgreSQL database per process, emptied before each test: both are faster
+    than creating the tables.
     """
     if request.param == "sqlite":
         url: str = request.getfixturevalue("sqlite_url")
@@ -221,6 +218,6 @@ def database_url(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
-    """Give an open database, of each kind, with its tables and nothing in them."""
+    """Yield an open database with empty tables, of each kind."""
     with closing(open_database(database_url)) as opened:
         yield opened

@@ -1,6 +1,6 @@
-"""SQLAlchemy's dialects, but statements are compiled once a process instead of once for each engine.
+"""SQLAlchemy dialects that share compiled statements between all engines of a process.
 
-Nearly every test opens databases of its own, and to compile the same statements for each took a third of its time.
+Nearly every test opens its own database; compiling the same statements for each took a third of the time.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from sqlalchemy.util import LRUCache
 _compiled: LRUCache[Any, Any] = LRUCache(2000)
 
 
-class _Alike:
-    """Equal to any dialect of its kind: all are made alike here, for one version of each database."""
+class _SharedCache:
+    """Equal to any dialect of the same class, because all engines of a class are configured alike."""
 
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other)
@@ -27,23 +27,23 @@ class _Alike:
 
     @classmethod
     def engine_created(cls, engine: Engine) -> None:
-        """Let a new engine take, and keep, what it compiles where all others do."""
+        """Use the shared cache in a new engine."""
         engine.update_execution_options(compiled_cache=_compiled)
 
 
-class Sqlite(_Alike, SQLiteDialect_pysqlite):
-    """SQLite by the standard library's driver."""
+class Sqlite(_SharedCache, SQLiteDialect_pysqlite):
+    """SQLite with the standard library's driver."""
 
     supports_statement_cache = True
 
 
-class Postgresql(_Alike, PGDialect_psycopg):
-    """PostgreSQL by psycopg."""
+class Postgresql(_SharedCache, PGDialect_psycopg):
+    """PostgreSQL with psycopg."""
 
     supports_statement_cache = True
 
 
 def register() -> None:
-    """Have these taken for `sqlite://` and `postgresql+psycopg://`."""
+    """Register these dialects for `sqlite://` and `postgresql+psycopg://`."""
     registry.register("sqlite", __name__, Sqlite.__name__)
     registry.register("postgresql.psycopg", __name__, Postgresql.__name__)

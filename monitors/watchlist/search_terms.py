@@ -11,8 +11,7 @@ import re
 from collections.abc import Collection, Iterable
 from itertools import combinations, pairwise
 
-from monitors.matching.name_index import MIN_CORE_LENGTH
-from monitors.normalize import is_common, normalize_text, parse_name
+from monitors.normalize import MIN_CORE_LENGTH, is_common, normalize_text, parse_name
 from monitors.watchlist.model import MIN_PHRASE_LENGTH, Portfolio, Product, Strength, Vendor
 from sources.names import indexed_words
 from sources.words import LEGAL_FORMS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date
 from functools import partial
 
 from feeds import urls
@@ -12,7 +12,7 @@ from feeds.entries.entry import Entry, entry_for, in_feed_order
 from feeds.entries.matches import published_matches
 from feeds.entries.render import icon, stylesheet
 from feeds.entries.source_health import incident_entries
-from feeds.feed import EPOCH, FeedMeta, feed_id
+from feeds.feed import AUTHOR, EPOCH, FeedMeta, feed_id
 from feeds.formats.atom_rss import write_feed
 from feeds.formats.opml import Outline, write_opml
 from feeds.pages.award import RecordPage, render_award
@@ -42,17 +42,15 @@ class Catalog:
     """The input of a site.
 
     `feeds` are in the order of the list of feeds; one of them is of kind ALL. `awards` has for each award page, by its
-    key, a function that loads the award; entries link only to these pages. `base_url` is the site's URL, None if it is
-    not known. `today` (UTC) is for the note on reporting delays. `epoch` dates feeds without entries. `hub` is the URL
-    of a WebSub hub, "" without one. `has_subjects`: the site has pages of vendors, agencies and technologies.
+    key, a function that loads the award; entries link only to these pages. `base_url` is the site's URL, "" if it is
+    not known. `today` (UTC) is for the note on reporting delays. `hub` is the URL of a WebSub hub, "" without one.
+    `has_subjects`: the site has pages of vendors, agencies and technologies.
     """
 
-    title: str = "Procurewatch"
-    base_url: str | None
+    base_url: str
     feeds: tuple[FeedSpec, ...]
     awards: Mapping[str, Callable[[], RecordPage]]
     today: date
-    epoch: datetime = EPOCH
     hub: str = ""
     has_subjects: bool = False
     incidents: tuple[Incident, ...] = ()
@@ -87,38 +85,35 @@ class Site:
 
     def health(self, fmt: FeedFormat) -> bytes:
         """Return the feed of source outages in one format."""
-        base, home = self.catalog.base_url, self._home()
+        home = self._home()
         meta = FeedMeta(
             id=feed_id(urls.HEALTH),
-            title=f"{self.catalog.title}: source outages",
+            title=f"{AUTHOR}: source outages",
             subtitle="When a source becomes unavailable, and when it is available again",
-            self_url=urls.site_url(base, f"{urls.HEALTH}.{fmt}") if base else None,
+            self_url=self._url(f"{urls.HEALTH}.{fmt}") or None,
             html_url=home,
-            updated=self.catalog.epoch,
+            updated=EPOCH,
         )
         entries = incident_entries(self.catalog.incidents, self.catalog.source_titles, home)
         return write_feed(fmt, meta, in_feed_order(entries))
 
     def _meta(self, spec: FeedSpec, fmt: FeedFormat) -> FeedMeta:
-        everything = spec.kind is FeedKind.ALL
         return FeedMeta(
-            id=feed_id(spec.kind, "" if everything else spec.slug),
-            title=f"{self.catalog.title}: {spec.title}",
+            id=feed_id(spec.kind, "" if spec.kind is FeedKind.ALL else spec.slug),
+            title=f"{AUTHOR}: {spec.title}",
             subtitle=urls.FEED_SUBTITLE.format(spec.title),
-            self_url=self._address(spec, fmt),
+            self_url=self._url(urls.feed_path(spec.kind, spec.slug, fmt)) or None,
             html_url=self._home(),
-            updated=self.catalog.epoch,
+            updated=EPOCH,
             hub=self.catalog.hub if self.catalog.base_url else "",
         )
 
-    def _address(self, spec: FeedSpec, fmt: FeedFormat) -> str | None:
-        base = self.catalog.base_url
-        return urls.site_url(base, urls.feed_path(spec.kind, spec.slug, fmt)) if base is not None else None
+    def _url(self, path: str) -> str:
+        return urls.site_url(self.catalog.base_url, path) if self.catalog.base_url else ""
 
     def _home(self) -> str:
         # RSS requires a link to a website. Without a site, link to the main source.
-        base = self.catalog.base_url
-        return urls.site_url(base, urls.INDEX) if base is not None else urls.USASPENDING
+        return self._url(urls.INDEX) or urls.USASPENDING
 
     def _entry(self, event: StoredEvent) -> Entry:
         if event.id not in self._entries:
@@ -127,13 +122,13 @@ class Site:
 
     def _permalink(self, event: StoredEvent) -> str:
         has_page = event.record.key in self.catalog.awards
-        return urls.permalink(self.catalog.base_url if has_page else None, event)
+        return urls.permalink(self.catalog.base_url if has_page else "", event)
 
     def _index(self) -> bytes:
         everything = (event for spec in self.catalog.feeds if spec.kind is FeedKind.ALL for event in spec.events)
         entries = (entry_for(event, self._page_of) for event in everything)
         return render_index(
-            PageContext(site=self.catalog.title),
+            PageContext(),
             [_row(spec) for spec in self.catalog.feeds],
             in_feed_order(entries)[:LATEST_ON_INDEX],
             today=self.catalog.today,
@@ -145,27 +140,19 @@ class Site:
         return urls.event_path(event) if has_page else urls.official_page(event.record)
 
     def _opml(self) -> bytes:
-        base = self.catalog.base_url
-        outlines = [
-            Outline(
-                title=spec.title,
-                group=GROUPS[spec.kind],
-                atom_url=self._address(spec, FeedFormat.ATOM) or urls.feed_path(spec.kind, spec.slug, FeedFormat.ATOM),
-                rss_url=self._address(spec, FeedFormat.RSS) or urls.feed_path(spec.kind, spec.slug, FeedFormat.RSS),
-                json_url=self._address(spec, FeedFormat.JSON) or urls.feed_path(spec.kind, spec.slug, FeedFormat.JSON),
-                html_url=urls.site_url(base, self._page(spec)) if base is not None else urls.INDEX,
+        outlines = []
+        for row in map(_row, self.catalog.feeds):
+            page = row.page if self.catalog.has_subjects else urls.INDEX
+            atom, rss, json, html = (self._url(path) or path for path in (row.atom, row.rss, row.json, page))
+            group = GROUPS[row.kind]
+            outlines.append(
+                Outline(title=row.title, group=group, atom_url=atom, rss_url=rss, json_url=json, html_url=html)
             )
-            for spec in self.catalog.feeds
-        ]
-        return write_opml(f"{self.catalog.title}: all feeds", outlines)
-
-    def _page(self, spec: FeedSpec) -> str:
-        """Return the path of a feed's page. A static site has only the index page."""
-        return urls.feed_page(spec.kind, spec.slug) if self.catalog.has_subjects else urls.INDEX
+        return write_opml(f"{AUTHOR}: all feeds", outlines)
 
     def _award(self, key: str) -> bytes:
         record = self.catalog.awards[key]()
-        frame = PageContext(site=self.catalog.title, depth=1, base_url=self.catalog.base_url or "")
+        frame = PageContext(depth=1, base_url=self.catalog.base_url)
         feeds = [_row(spec) for spec in self.catalog.feeds if _covers(spec, record.award)]
         return render_award(frame, record, feeds)
 

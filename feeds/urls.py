@@ -150,9 +150,9 @@ def site_url(base_url: str, path: str) -> str:
     return f"{base_url.rstrip('/')}/{path}"
 
 
-def permalink(base_url: str | None, event: StoredEvent) -> str:
+def permalink(base_url: str, event: StoredEvent) -> str:
     """Return an entry's link: the event on its award's page, or the official page if the site's URL is not known."""
-    if base_url is None:
+    if not base_url:
         return official_page(event.record)
     return site_url(base_url, event_path(event))
 

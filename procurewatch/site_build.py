@@ -59,7 +59,7 @@ def build_catalog(app_context: AppContext, *, base_url: str, is_list: bool = Fal
         name: partial(_award_record, app_context.database, app_context.source_titles, key) for name, key in keys.items()
     }
     return Catalog(
-        base_url=base_url or None,
+        base_url=base_url,
         feeds=tuple(feeds),
         awards=awards,
         today=datetime.now(UTC).date(),

@@ -52,7 +52,7 @@ XML_FORMATS = (FeedFormat.ATOM, FeedFormat.RSS)
 CHECKS = {FeedFormat.ATOM: check_atom, FeedFormat.RSS: check_rss, FeedFormat.JSON: check_json_feed}
 
 
-def entries_of(events: Iterable[StoredEvent], base: str | None = "https://watch.example.org/") -> list[Entry]:
+def entries_of(events: Iterable[StoredEvent], base: str = "https://watch.example.org/") -> list[Entry]:
     return in_feed_order(entry_for(each, lambda of: permalink(base, of)) for each in events)
 
 
@@ -101,7 +101,7 @@ def test_an_empty_feed_has_the_time_it_is_given() -> None:
 @pytest.mark.parametrize("fmt", XML_FORMATS)
 def test_a_feed_without_a_site_has_no_dead_link(fmt: FeedFormat) -> None:
     nowhere = replace(META, self_url=None, html_url="https://www.usaspending.gov/")
-    document = write_feed(fmt, nowhere, entries_of(EVENTS, None))
+    document = write_feed(fmt, nowhere, entries_of(EVENTS, ""))
     assert [entry.link for entry in parsed(document).entries] == [each.record.url for each in EVENTS]
     assert b"watch.example.org" not in document
 

@@ -95,7 +95,7 @@ class WebContext:
         version, _ = publication_version(session)
         return self.responses.get(key, f"{version} {self.today} {depends_on}", lambda: gzipped_body(build(), modified))
 
-    def frame(self, reviewer: Reviewer | None = None, *, depth: int = 0) -> PageContext:
+    def page_context(self, reviewer: Reviewer | None = None, *, depth: int = 0) -> PageContext:
         """Return what page templates share; `depth` is the number of folders in the page's path."""
         return PageContext(
             depth=depth,
@@ -110,9 +110,9 @@ class WebContext:
         return self.access.reviewer(request)
 
 
-def latest_entries(events: Sequence[StoredEvent], frame: PageContext) -> list[Entry]:
+def latest_entries(events: Sequence[StoredEvent], page_context: PageContext) -> list[Entry]:
     """Return events as entries that link to the records' pages."""
-    return [entry_for(event, lambda event: frame.root + urls.event_path(event)) for event in events]
+    return [entry_for(event, lambda event: page_context.root + urls.event_path(event)) for event in events]
 
 
 def feed_row(kind: FeedKind, slug: str, title: str, stats: FeedStats | None = None) -> FeedRow:

@@ -45,7 +45,7 @@ def router(context: WebContext) -> APIRouter:
             return RedirectResponse(f"../{path}", status_code=302)  # the source has changed the record's key
         reviewer = context.reviewer(request)
         choices = review_choices(page.award) if reviewer else ()
-        content = render_award(context.frame(reviewer, depth=1), page, feeds_for(context, page.award), choices)
+        content = render_award(context.page_context(reviewer, depth=1), page, feeds_for(context, page.award), choices)
         return page_response(request, body_of(content), private=reviewer is not None)
 
     @routes.api_route("/evidence/{sha256}", methods=["GET", "HEAD"])

@@ -27,15 +27,15 @@ def router(context: WebContext) -> APIRouter:
     @routes.api_route("/", methods=["GET", "HEAD"])
     @routes.api_route("/index.html", methods=["GET", "HEAD"])
     def home(request: Request) -> Response:
-        frame = context.frame()
+        page_context = context.page_context()
         with context.database.reading() as session:
             health = [load_health(session, source.name) for source in context.app.sources]
             line = health_line(health, context.app.source_titles)
 
             def build() -> bytes:
-                newest = latest_entries(find_events(session, Query(), LATEST_ON_INDEX), frame)
+                newest = latest_entries(find_events(session, Query(), LATEST_ON_INDEX), page_context)
                 feeds = all_feeds(context, context.feed_stats.get(session), context.agencies.get(session))
-                return render_index(frame, feeds, newest, today=context.today, health=line)
+                return render_index(page_context, feeds, newest, today=context.today, health=line)
 
             return page_response(request, context.cached_page(session, urls.INDEX, build, depends_on=line))
 

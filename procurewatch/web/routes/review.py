@@ -40,7 +40,7 @@ def router(context: WebContext) -> APIRouter:
             return sign_in_page(context)
         with context.database.reading() as session:
             page = review_page(context, session, clean(vendor))
-        content = render_review(context.frame(reviewer), page)
+        content = render_review(context.page_context(reviewer), page)
         return Response(content, headers={**PRIVATE, "Content-Security-Policy": SCRIPT_POLICY}, media_type=HTML)
 
     @routes.post("/sign-in")
@@ -74,7 +74,7 @@ def router(context: WebContext) -> APIRouter:
 
 def sign_in_page(context: WebContext) -> Response:
     """Return the sign-in page; with 403 if there is no token to sign in with."""
-    content = render_sign_in(context.frame(), has_token=context.access.has_token)
+    content = render_sign_in(context.page_context(), has_token=context.access.has_token)
     return Response(content, 200 if context.access.has_token else 403, headers=PRIVATE, media_type=HTML)
 
 

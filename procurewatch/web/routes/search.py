@@ -45,7 +45,7 @@ def router(context: WebContext) -> APIRouter:
                 response = _search_response(context, session, request, query, dict(params).get("after", ""))
         except InvalidQuery as error:
             page = _error_page(params, str(error), _valid_facets(context, params, is_reviewer=is_reviewer))
-            content = render_search(context.frame(context.reviewer(request)), page, now=datetime.now(UTC))
+            content = render_search(context.page_context(context.reviewer(request)), page, now=datetime.now(UTC))
             response = Response(content, 400, {"Cache-Control": "no-store"}, HTML)
         response.headers["Content-Security-Policy"] = SCRIPT_POLICY
         return response
@@ -67,7 +67,7 @@ def _search_response(context: WebContext, session: Session, request: Request, qu
 
     def build() -> bytes:
         page = _search_page(context, session, query, after)
-        return render_search(context.frame(reviewer), page, now=datetime.now(UTC))
+        return render_search(context.page_context(reviewer), page, now=datetime.now(UTC))
 
     if reviewer is None:
         return page_response(request, context.cached_page(session, ("search", query.url_params(), after), build))

@@ -11,7 +11,6 @@ from sqlalchemy.orm import Session
 
 from feeds import urls
 from feeds.entries.matches import category_label
-from feeds.pages.page_context import PageContext
 from feeds.pages.subject import Breakdown, KnownAs, SubjectPage, render_subject
 from feeds.pages.timeline import TimelineItem, timeline_item
 from feeds.urls import FeedKind, SubjectKind
@@ -43,7 +42,7 @@ MAX_AWARDS = 25
 MAX_ROWS = 15  # of a breakdown
 DEPARTMENT_CODE_LENGTH = 3  # the Treasury's; codes of sub-agencies have four characters
 
-Find = Callable[[WebContext, Session, PageContext, str], SubjectPage | None]
+Find = Callable[[WebContext, Session, str], SubjectPage | None]
 
 
 def router(context: WebContext) -> APIRouter:
@@ -60,14 +59,14 @@ class NoSuchSubject(Exception):
 
 def _page(context: WebContext, kind: SubjectKind, find: Find) -> Callable[[str, Request], Response]:
     def page(name: str, request: Request) -> Response:
-        frame, hour = context.frame(depth=1), datetime.now(UTC).hour  # open notices close during the day
+        page_context, hour = context.page_context(depth=1), datetime.now(UTC).hour  # open notices close during the day
         with context.database.reading() as session:
 
             def build() -> bytes:
-                found = find(context, session, frame, name)
+                found = find(context, session, name)
                 if found is None:
                     raise NoSuchSubject
-                return render_subject(frame, found, today=context.today)
+                return render_subject(page_context, found, today=context.today)
 
             try:
                 body = context.cached_page(session, (kind, name), build, depends_on=hour)
@@ -78,7 +77,7 @@ def _page(context: WebContext, kind: SubjectKind, find: Find) -> Callable[[str, 
     return page
 
 
-def _vendor(context: WebContext, session: Session, frame: PageContext, name: str) -> SubjectPage | None:
+def _vendor(context: WebContext, session: Session, name: str) -> SubjectPage | None:
     listed = next((each for each in context.app.watchlist.vendors if urls.matches_slug(each.id, name)), None)
     stored = next((each for each in known_vendors(session) if urls.matches_slug(each[0], name)), None)
     slug = listed.id if listed else stored[0] if stored else None
@@ -101,10 +100,10 @@ def _vendor(context: WebContext, session: Session, frame: PageContext, name: str
         sellers=tuple(sellers_of(session, slug)),
         feed=feed_row(FeedKind.VENDOR, slug, title),
     )
-    return _filled(page, session, frame, subject, query)
+    return _filled(page, session, subject, query)
 
 
-def _agency(_context: WebContext, session: Session, frame: PageContext, name: str) -> SubjectPage | None:
+def _agency(_context: WebContext, session: Session, name: str) -> SubjectPage | None:
     found = next((each for each in known_agencies(session) if urls.matches_slug(each[0], name)), None)
     if found is None:
         return None
@@ -121,10 +120,10 @@ def _agency(_context: WebContext, session: Session, frame: PageContext, name: st
         breakdowns=(*parts, _by_vendor(session, subject), _by_recipient(session, subject)),
         feed=feed_row(FeedKind.AGENCY, code, title or code),
     )
-    return _filled(page, session, frame, subject, query)
+    return _filled(page, session, subject, query)
 
 
-def _category(context: WebContext, session: Session, frame: PageContext, name: str) -> SubjectPage | None:
+def _category(context: WebContext, session: Session, name: str) -> SubjectPage | None:
     known = {
         **{vendor.category: "" for vendor in context.app.watchlist.vendors},
         **context.app.watchlist.categories,
@@ -144,10 +143,10 @@ def _category(context: WebContext, session: Session, frame: PageContext, name: s
         breakdowns=breakdowns,
         feed=feed_row(FeedKind.CATEGORY, slug, title),
     )
-    return _filled(page, session, frame, subject, query)
+    return _filled(page, session, subject, query)
 
 
-def _recipient(_context: WebContext, session: Session, frame: PageContext, name: str) -> SubjectPage | None:
+def _recipient(_context: WebContext, session: Session, name: str) -> SubjectPage | None:
     found = [each for each in published_recipients(session) if urls.matches_slug(urls.recipient_slug(*each), name)]
     if not found:
         return None
@@ -167,12 +166,10 @@ def _recipient(_context: WebContext, session: Session, frame: PageContext, name:
         names=tuple(names),
         breakdowns=(_by_vendor(session, subject), _by_agency(session, subject)),
     )
-    return _filled(page, session, frame, subject, None)
+    return _filled(page, session, subject, None)
 
 
-def _filled(
-    page: SubjectPage, session: Session, frame: PageContext, subject: SummaryScope, feed: Query | None
-) -> SubjectPage:
+def _filled(page: SubjectPage, session: Session, subject: SummaryScope, feed: Query | None) -> SubjectPage:
     """Return the page with everything stored about its subject. `feed` is the query of its feed, if it has one."""
     awards, publications = count_about(session, subject)
     now = datetime.now(UTC)
@@ -183,16 +180,16 @@ def _filled(
         awards_in_all=awards,
         publications_in_all=publications,
         by_year=tuple(spending(session, subject, GroupBy.YEAR)),
-        first_purchases=_timeline(firsts, frame),
+        first_purchases=_timeline(firsts),
         notices=tuple(open_notices(session, subject, now)),
         use_cases=tuple(publications_about(session, subject, "use-case")),
-        newest=_timeline(find_events(session, feed, MAX_EVENTS), frame) if feed else (),
+        newest=_timeline(find_events(session, feed, MAX_EVENTS)) if feed else (),
         awards=tuple(awards_about(session, subject, MAX_AWARDS)),
     )
 
 
-def _timeline(events: Iterable[StoredEvent], frame: PageContext) -> tuple[TimelineItem, ...]:
-    return tuple(timeline_item(event, frame.root + urls.event_path(event)) for event in events)
+def _timeline(events: Iterable[StoredEvent]) -> tuple[TimelineItem, ...]:
+    return tuple(timeline_item(event, f"../{urls.event_path(event)}") for event in events)
 
 
 def _by_agency(session: Session, subject: SummaryScope) -> Breakdown:

@@ -1,8 +1,8 @@
-"""The contract that every source follows, and the words in which it is asked.
+"""The interface of a source, and the types of its arguments and results.
 
-A source is one module with one class of this shape and one line in `sources/registry.py`
-(docs/add-a-source.md). It plans its work as `FetchStep`s, because a step is what a run can finish, checkpoint and never
-repeat; `fetch` is the only part that touches the network; `parse` is pure.
+An adapter is one subclass of `Source` and one line in `sources/registry.py` (docs/add-a-source.md). It plans its work
+as steps, because a run can finish, checkpoint and retry each step by itself. Only `health_check`, `data_version` and
+`fetch` send requests; `parse` is pure.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from sources.records import AwardCategory, MatchedAward, Payload, Problem, Recor
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredVersion:
-    """What is stored of a record of this source: enough to say whether a search row tells anything new.
+    """What is stored of a record of this source: enough to decide whether a search row is new.
 
-    `actions` holds (modification, date signed, obligation in dollars) of every stored action, of an award, and `texts`
-    (modification, description). `action_count` is how many actions this source listed when it was last read whole.
-    `matched`: whether it matches the watchlist, so that its changes are followed.
+    Of an award, `actions` holds (modification, date signed, obligation in dollars) of every stored action, and `texts`
+    (modification, description). `action_count` is the number of actions this source listed when it was last fetched.
+    `matched`: whether it matches the watchlist, so that its changes are searched for.
     """
 
     key: str
@@ -38,33 +38,33 @@ class StoredVersion:
 
 
 class Stored(Protocol):
-    """What a source may know of what is stored."""
+    """What a source can ask the database."""
 
     def stored_version(self, key: str, /) -> StoredVersion | None:
-        """Look a record up by its key; `None` when this source has not brought it."""
+        """Return what is stored of a record, `None` if this source has not fetched it."""
 
     def was_read(self, key: str, /) -> bool:
-        """Whether this run has already read a record whole."""
+        """Whether this run has already fetched a record."""
 
     def is_matched(self, key: str, /) -> bool:
-        """Whether an award is stored, by whatever source, and concerns anybody: then its changes are asked for."""
+        """Whether an award is stored, from any source, and matches the watchlist."""
 
     def keys_with_piid(self, piid: str, /) -> Sequence[str]:
         """Return the keys of stored awards of this source that have a PIID."""
 
     def matches_watchlist(self, record: Record, /) -> bool:
-        """Whether a record concerns anybody on the watchlist, as it stands: worth the cost of asking for more."""
+        """Whether a record, as it is, matches the watchlist: whether further requests are worth their cost."""
 
     def get_state(self, name: str, /) -> str:
-        """Return what this source noted for itself on an earlier run (a token ...), "" if nothing."""
+        """Return a value that this source stored for itself on an earlier run (a token ...), "" if there is none."""
 
     def set_state(self, name: str, value: str, /) -> None:
-        """Note something for later runs, at once and for good; "" forgets it."""
+        """Store a value for later runs, in a transaction of its own; "" deletes it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchTerms:
-    """What a run looks for, in words any source can use.
+    """What a run searches for.
 
     `names`: recipient names, upper case, without legal forms where what is left is distinctive. `short_names`: short or
     common names that must be the recipient's whole name (`sources.names`); a search for them finds many others.
@@ -84,8 +84,8 @@ class DateWindow:
     """The dates a poll covers, all inclusive.
 
     `signed_since`: new awards, by date signed. `modified_since`: changes, by the source's last-modified date.
-    `acted_since`: set on a sweep only, the wide look-back for what arrived late, by action date. `overlap`: how much of
-    the time since `modified_since` earlier polls have covered already.
+    `acted_since`: on a sweep only, late arrivals, by action date. `overlap`: how many of the days since
+    `modified_since` earlier polls have covered.
     """
 
     until: date
@@ -97,13 +97,13 @@ class DateWindow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FetchStep:
-    """One part of a run: a search that is walked to its end.
+    """One part of a run: a search that is read to its end.
 
-    `key` is made of what is asked, not of its place in a list, so that the same search has the same key on every run.
-    `query` holds what can be written as JSON. `since` and `until` are the days it covers, inclusive, `None` where it
-    covers no days: a step that failed is tried again by the next run, over its own days and those since. `part` names
-    for a reader what it looks for ("held awards"), in the plural. `quiet_for` is set by a run that tries a step again:
-    the vendors whose baseline it belongs to, so that what it brings of them is stored and not published.
+    `key` is made of the query, so that the same search has the same key on every run. `query` must be JSON. `since` and
+    `until` are the days it covers, inclusive, `None` if it covers no days: the next run retries a failed step over its
+    own days and those since. `part` says for a reader what it searches for, in the plural ("late awards"). `quiet_for`
+    is set when a step is retried: the vendors of whose baseline it is a part, so that their records are stored and not
+    published.
     """
 
     key: str
@@ -123,14 +123,14 @@ class FetchStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotModified:
-    """A search row whose award is stored already, in the same state."""
+    """A record that is stored already, in the same version."""
 
     key: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncompleteResult:
-    """Pages that could not be proved complete: `expected` rows by the source's own count, `received` distinct ones."""
+    """A search that gave fewer rows (`received`, distinct) than the source counts (`expected`)."""
 
     step: str
     expected: int
@@ -139,7 +139,7 @@ class IncompleteResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailedStep:
-    """A part of a step that failed by itself, as a step of its own, and why. The rest of the step goes on."""
+    """A part of a step that failed, as a step of its own, and why. The rest of the step continues."""
 
     step: FetchStep
     reason: str
@@ -150,12 +150,12 @@ Fetched = Payload | Problem | NotModified | IncompleteResult | FailedStep
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assumption:
-    """Something an adapter takes for granted about its upstream, and how to find out whether it holds.
+    """Something an adapter assumes about its upstream, and how to check it.
 
-    `name` is lower case with hyphens, for commands and notes. `says` is the assumption in one sentence, `otherwise`
-    what the program does where it does not hold, `basis` what it rests on (a page of the API's documentation, a file
-    of its published code). `probe` asks with one cheap request whether it holds, and raises `SourceError` when it
-    cannot tell. The answer is noted under `assumption/NAME` as "holds" or "does not hold" (`Stored.get_state`).
+    `name` is lower case with hyphens. `says` states the assumption in one sentence, `otherwise` what the program does
+    if it does not hold, `basis` the evidence for it (a page of the API's documentation, a file of its published code).
+    `probe` checks it with one cheap request, and raises `SourceError` if it cannot. The result is stored as the state
+    `assumption/NAME`, "holds" or "does not hold" (`Stored.get_state`).
     """
 
     name: str
@@ -167,7 +167,7 @@ class Assumption:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpectedRows:
-    """How many rows a healthy poll of the whole watchlist brings. Outside them the run is not believed."""
+    """How many rows a healthy poll of the whole watchlist finds. With more or fewer, the run is not trusted."""
 
     at_least: int
     at_most: int
@@ -175,14 +175,14 @@ class ExpectedRows:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DailyQuota:
-    """How many requests a key may make in one UTC day. Sources that share a quota give it the same name."""
+    """How many requests a key may make per UTC day. Sources that share a quota use the same `name`."""
 
     name: str
     requests_per_day: int
 
 
 class Source(ABC):
-    """One upstream. An adapter states what is its own; everything else has a default."""
+    """One upstream. An adapter declares only what differs from the defaults."""
 
     name: str
     """Its name in commands, settings and the database: lower case, one word."""
@@ -193,70 +193,70 @@ class Source(ABC):
     lists_every: frozenset[AwardCategory] = frozenset()
     """The categories of which it lists every award, so that pages say where one is missing in it."""
     base_url: str
-    """Where it is, unless the settings say otherwise."""
+    """Its URL, unless the settings override it."""
     rate_limit: RateLimit
-    """How politely it must be asked."""
+    """How many requests it may be sent."""
     expected_rows: ExpectedRows
-    """How many rows a poll brings."""
+    """How many rows a poll finds."""
     api_key_header: str | None = None
-    """The header its key travels in (the key is the setting `sources.NAME.key`); `None` when everybody may ask."""
+    """The header for its API key (setting `sources.NAME.key`); `None` if it needs no key."""
     api_key_parameter: str = ""
-    """The query parameter its key goes in where the header is not accepted; "" if there is none."""
+    """The query parameter for its API key if it does not read the header; "" if it has none."""
     extra_hosts: Mapping[str, str] = MappingProxyType({})
-    """Other hosts it is read from: what `Client.get(..., host=NAME)` calls each, and where it is."""
+    """The URLs of its other hosts, by the name used in `Client.get(..., host=NAME)`."""
     quota: DailyQuota | None = None
-    """The quota its key has, `None` if there is none."""
+    """The daily quota of its key, `None` if there is none."""
     min_poll_interval: timedelta = timedelta(0)
-    """The least time between two polls: more would bring nothing. Zero when there is no such limit."""
+    """The minimum time between two polls: an earlier one would find nothing new."""
     store_unmatched: bool = True
-    """Whether everything it gives is stored; else only what concerns somebody or is stored already."""
+    """Whether records that match nobody are stored; else only those that match or are stored already."""
     enabled_by_default: bool = True
-    """Whether it is asked unless the settings say otherwise."""
+    """Whether it is polled unless the settings override it."""
     reporting_delay: str = ""
-    """One sentence on what it cannot tell yet ("DoD awards appear 90 days after ..."), "" if nothing."""
+    """One sentence on what it does not contain yet ("DoD awards appear 90 days after ..."), "" if nothing."""
     assumptions: Sequence[Assumption] = ()
-    """What it assumes of its upstream and cannot know for sure: what `procurewatch doctor` probes."""
+    """Its unproven assumptions about the upstream, which `procurewatch doctor` checks."""
 
     @abstractmethod
     def health_check(self, client: Client) -> bool:
-        """Ask for something that always exists; whether it was there. Raises `SourceError` as `fetch` does."""
+        """Request something that always exists; whether it is there. Raises `SourceError` like `fetch`."""
 
     @abstractmethod
     def poll_steps(self, terms: SearchTerms, window: DateWindow) -> Sequence[FetchStep]:
-        """Plan the searches of a poll, oldest news first. Touches no network."""
+        """Plan the searches of a poll, oldest news first. Sends no request."""
 
     @abstractmethod
     def backfill_steps(self, terms: SearchTerms, since: date, until: date) -> Sequence[FetchStep]:
-        """Plan the searches for the whole history between two days, inclusive, in slices. Touches no network."""
+        """Plan the searches for the whole history between two days, inclusive, in slices. Sends no request."""
 
     @abstractmethod
     def fetch(self, client: Client, step: FetchStep, stored: Stored) -> Iterator[Fetched]:
-        """Walk one step to its end, one item per record or group of records found.
+        """Read one step to its end; give one item per record or group of records.
 
         Raises:
-            SourceError: one of its leaves says what is wrong. This step is then tried again by the next run.
+            SourceError: one of its subclasses. The next run retries the step.
         """
 
     @abstractmethod
     def parse(self, payload: Payload) -> Sequence[Record]:
-        """Read a payload into the records it holds, and problems for what could not be read. Pure."""
+        """Parse a payload into records, and problems for what cannot be parsed. Pure."""
 
     def is_wanted(self, step: FetchStep, terms: SearchTerms) -> bool:  # noqa: ARG002
-        """Whether a step that failed is still to be tried again: the watchlist may have changed since. Pure."""
+        """Whether to retry a failed step: the watchlist may have changed since. Pure."""
         return True
 
     def data_version(self, client: Client) -> str:  # noqa: ARG002
-        """Return what changes when the upstream's data does, "" if it does not say. Raises `SourceError`."""
+        """Return a value that changes with the upstream's data, "" if it has none. Raises `SourceError`."""
         return ""
 
 
 @runtime_checkable
 class FileSource(Protocol):
-    """A source whose records can also be read from files that people hold."""
+    """A source whose records can also be imported from files."""
 
     @property
     def import_notifies(self) -> bool:
-        """Whether such a file holds what is new (a page saved today), or an archive."""
+        """Whether importing a file publishes its records as news (a page saved today), or not (an archive)."""
 
     def read_file(self, file: Path) -> Iterator[Fetched]:
-        """Read a file, in bounded memory. Raises `SourceChanged` when it is not what this source publishes."""
+        """Read a file in bounded memory. Raises `SourceChanged` if it is not of this source."""

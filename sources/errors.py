@@ -1,15 +1,15 @@
-"""What can go wrong at a source.
+"""The errors of sources.
 
     SourceError
     ├── Unreachable     no connection, a server error or an empty answer, after all tries
-    ├── Blocked         the source will not talk to us (401, 403), or does not accept the key
-    ├── QuotaUsedUp     asked too often (429); `retry_at` says when it may be tried again
-    ├── Refused         this one request was refused (any other 4xx)
-    ├── TooLarge        a file is larger than the caller takes in
-    ├── SourceChanged   it answered, but not in the shape that was agreed
-    └── Stopped         the program was asked to stop while a request waited
+    ├── Blocked         the source rejects all requests (401, 403), or the key
+    ├── QuotaUsedUp     too many requests (429); `retry_at` is when the next one may be sent
+    ├── Refused         this one request was rejected (any other 4xx)
+    ├── TooLarge        a file is larger than the caller allows
+    ├── SourceChanged   the response is not of the expected form
+    └── Stopped         the program is to stop while a request waits
 
-Every leaf says which source, which request and what came back, in one line and without a key.
+Each message names the source, the request and the response, in one line and without a key.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ EXCERPT = 200
 
 
 def excerpt(body: bytes) -> str:
-    """Return the beginning of an answer on one line, fit for a message."""
+    """Return the beginning of a response body on one line, for a message."""
     text = " ".join(body[: EXCERPT * 4].decode("utf-8", "replace").split())
     printable = "".join(character if character.isprintable() else "?" for character in text)
     return printable[:EXCERPT] or "an empty body"
@@ -30,9 +30,8 @@ def excerpt(body: bytes) -> str:
 class SourceError(Exception):
     """A source could not be read.
 
-    `source` is its name, `request` the method and path, `came_back` what was seen, `status` the HTTP status if there
-    was one, `retry_at` (UTC) when the source itself says it may be asked again. `body_was_empty` is true when an answer
-    came without a body.
+    `request` is the method and path, `came_back` what was received, `status` the HTTP status if there was one,
+    `retry_at` (UTC) when the source allows the next request. `body_was_empty`: the response had no body.
     """
 
     fails_step_only: ClassVar[bool] = False
@@ -66,30 +65,30 @@ class Unreachable(SourceError):
 
 
 class Blocked(SourceError):
-    """The source refuses to talk to us, or does not accept the key. Raised by the client on 401 and 403."""
+    """The source rejects all requests, or the key. Raised by the client on 401 and 403."""
 
 
 class QuotaUsedUp(SourceError):
-    """The source says we ask too often. Raised by the client on 429, at once when the wait it asks for is too long."""
+    """Too many requests. Raised by the client on 429: at once if the requested wait is too long."""
 
 
 class Refused(SourceError):
-    """The source refused one request, which will not be repeated. Raised by the client on any other 4xx."""
+    """The source rejected one request, which is not retried. Raised by the client on any other 4xx."""
 
     fails_step_only = True
 
 
 class TooLarge(SourceError):
-    """A file is larger than the caller takes in. Raised by the client, which does not ask for it again."""
+    """A file is larger than the caller allows. Raised by the client, which does not retry it."""
 
     fails_step_only = True
 
 
 class SourceChanged(SourceError):
-    """The answer is not in the agreed shape. Raised by the client (not JSON, moved) and by adapters (fields)."""
+    """The response is not of the expected form. Raised by the client (not JSON, moved) and by adapters (fields)."""
 
 
 class Stopped(SourceError):
-    """The program was asked to stop while a request waited for its turn. Raised by the client."""
+    """The program is to stop while a request waits. Raised by the client."""
 
     fails_step_only = True

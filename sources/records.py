@@ -1,4 +1,4 @@
-"""What sources hand on: immutable records in the words of federal procurement.
+"""The records of all sources: immutable, in the terms of federal procurement.
 
 Records are validated here, once, when an adapter's `parse` builds them: table models do not validate. Every amount is
 a `Decimal` of US dollars with at most two decimals, every date a `datetime.date` as the source states it (Washington,
@@ -32,7 +32,7 @@ PLACEHOLDER_RECIPIENTS = frozenset(
 
 
 class InvalidRecord(ValueError):
-    """A record cannot be trusted as it stands: a required field is missing or a value makes no sense."""
+    """A record is invalid: a required field is missing or a value makes no sense."""
 
 
 def dollars(value: object) -> Decimal | None:
@@ -113,9 +113,9 @@ class AmountMeaning(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
-    """One answer of an upstream, byte for byte, and where it came from.
+    """One response of an upstream, byte for byte, and where it came from.
 
-    `url` never holds a key. `request` is the body sent with a POST ("" for a GET). `retrieved_at` is UTC.
+    `url` never contains a key. `request` is the body of a POST ("" for a GET). `retrieved_at` is UTC.
     """
 
     url: str
@@ -132,10 +132,10 @@ class Document:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payload:
-    """The documents that together describe one award, as fetched and not yet read.
+    """The documents that together describe one record, as fetched and not yet parsed.
 
-    `key` names the award in the source's own words; `revision` is the state of the award that the search showed
-    ("" when the search cannot tell), so that an award that has not changed need not be fetched again.
+    `revision` identifies the version of the record in search results ("" if they do not show it), so that an unchanged
+    record need not be fetched again.
     """
 
     source: str
@@ -146,7 +146,7 @@ class Payload:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agency:
-    """A federal agency: code and name of its top tier, sub-tier and office. "" where the source is silent."""
+    """A federal agency: code and name of its top tier, sub-tier and office. "" for what the source does not state."""
 
     code: str = ""
     name: str = ""
@@ -157,7 +157,7 @@ class Agency:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipient:
-    """Who is paid, and the parent company the source knows for them. "" where the source is silent."""
+    """Who is paid, and their parent company. "" for what the source does not state."""
 
     name: str
     uei: str = ""
@@ -168,7 +168,7 @@ class Recipient:
 
     @property
     def is_placeholder(self) -> bool:
-        """Whether the name stands for nobody in particular and must not be matched by name."""
+        """Whether the name stands for no particular recipient and must not be matched."""
         return self.name.upper().strip() in PLACEHOLDER_RECIPIENTS
 
 
@@ -331,7 +331,7 @@ class Publication(RecordFields):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Removal:
-    """A source no longer carries a record, and says so. What it said before stays stored.
+    """A source has deleted a record. What it stated before stays stored.
 
     `key` is that of the award or publication; `action_key` is set when only one action of it was removed.
     """
@@ -346,7 +346,7 @@ class Removal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """A record that could not be read: kept in quarantine with its reason, told in the run, never dropped."""
+    """A record that cannot be parsed: it is stored in quarantine with the reason, and counted in the run."""
 
     source: str
     key: str

@@ -1,4 +1,4 @@
-"""The query language on the command line: an option for each parameter of a URL, or a URL's query pasted whole."""
+"""The query language on the command line: one option per URL parameter, or a pasted query string."""
 
 from __future__ import annotations
 
@@ -13,36 +13,14 @@ import typer
 
 from monitors.watchlist.model import Watchlist
 from procurewatch.commands._common import read_vendor
-from storage.search.query import PARAMETERS, SINGLE, InvalidQuery, Query, read_query
+from storage.search.query import MEANINGS, PARAMETERS, SINGLE, InvalidQuery, Query, read_query
 
 QueryOptions = dict[str, list[str]]
 
 WORDS_HELP = "Search terms, all required; or a query string such as 'q=phones&vendor=cellebrite'."
-OPTION_HELP = {
-    "vendor": "A vendor on the watchlist, by name or id.",
-    "category": "A category of the watchlist, by id.",
-    "agency": "An agency code (7012, 070) or words from an agency's name.",
-    "office": "Words from an office's name.",
-    "source": "Records from this source.",
-    "kind": "Record type: award, publication, contract, notice ...",
-    "event": "Records with this event: terminated, extended ...",
-    "since": "Signed on or after this date.",
-    "until": "Signed on or before this date.",
-    "seen_since": "First seen on or after this date.",
-    "seen_until": "First seen on or before this date.",
-    "min_amount": "Minimum obligated amount, in dollars.",
-    "max_amount": "Maximum obligated amount, in dollars.",
-    "reseller": "yes, no, or words from a reseller's name.",
-    "state": "The recipient's state, such as VA.",
-    "psc": "A product or service code, or its first characters.",
-    "naics": "A NAICS code, or its first digits.",
-    "competition": "Whether a contract was competed: competed, not-competed, unknown.",
-    "set_aside": "A set-aside: its FPDS code (8a, none) or words from its name.",
-    "pricing": "Contract pricing type: words from its name (firm fixed price) or its FPDS code (j).",
-    "band": "Which matches: published, review, rejected, any; all: also what matches nobody.",
-    "verdict": "Review decision: confirmed, rejected, never, unreviewed.",
-}
-# With spaces too, as browsers show an address and people type one, if what it begins with is a parameter.
+OPTION_HELP = {name: f"{MEANINGS[name][0].upper()}{MEANINGS[name][1:]}." for name in PARAMETERS[1:]}
+OPTION_HELP["vendor"] = "A vendor on the watchlist, by name or id."
+# A query string may contain spaces if it begins with a parameter, because browsers show them.
 _PASTED = re.compile(rf"(?:\S+\?|\?)?(?:[a-z_]+=\S*|(?:{'|'.join(PARAMETERS)})=.*)|\S+://\S*")
 
 
@@ -80,7 +58,7 @@ def _option_parameters() -> list[inspect.Parameter]:
 
 
 def query_from_options(options: QueryOptions, watchlist: Watchlist) -> Query:
-    """Read what was asked. Raises `typer.BadParameter`."""
+    """Return the query. Raises `typer.BadParameter`."""
     words = options["words"]
     params = [(name, value) for name in PARAMETERS[1:] for value in options[name]]
     if len(words) == 1 and _PASTED.fullmatch(words[0]):
@@ -96,7 +74,7 @@ def query_from_options(options: QueryOptions, watchlist: Watchlist) -> Query:
 
 
 def _typed(words: Sequence[str]) -> str:
-    """Return the words as one text; what was quoted for the shell is a phrase."""
+    """Return the words as one text; an argument with spaces is a phrase."""
     return " ".join(
         f'"{word}"' if " " in word and not word.startswith("-") and '"' not in word else word for word in words
     )

@@ -211,6 +211,31 @@ def _money(amount: Decimal) -> str:
 
 
 PARAMETERS = ("q", *(field.name for field in fields(Query) if field.name not in ("words", "phrases", "without")))
+MEANINGS = {
+    "q": 'words, all required; "a phrase", surveil* (a prefix), -excluded',
+    "vendor": "id of a vendor: clearview-ai",
+    "category": "technology category: face-recognition",
+    "agency": "agency code (7012, 070) or words of an agency's name",
+    "office": "words of an office's name",
+    "source": "records from this source: usaspending",
+    "kind": "record type, such as award, contract or notice",
+    "event": "kind of event, such as terminated or extended",
+    "since": "signed (or published) on or after this date",
+    "until": "signed (or published) on or before this date",
+    "seen_since": "first seen on or after this date, UTC",
+    "seen_until": "first seen on or before this date, UTC",
+    "min_amount": "minimum amount in US dollars",
+    "max_amount": "maximum amount in US dollars",
+    "reseller": "yes, no, or words of a reseller's name",
+    "state": "the recipient's state: VA",
+    "psc": "product or service code, or its first characters",
+    "naics": "industry code (NAICS), or its first digits",
+    "competition": "whether a contract was competed: competed, not-competed, unknown",
+    "set_aside": "set-aside: FPDS code (8a, none) or words",
+    "pricing": "contract pricing type: FPDS code (j) or words: firm fixed price",
+    "band": "matches in this band: published, review, rejected, any; all: also records without a match",
+    "verdict": "review decision: confirmed, rejected, never, unreviewed",
+}
 
 
 def read_query(params: Mapping[str, str] | Iterable[tuple[str, str]], ignored: Collection[str] = ()) -> Query:

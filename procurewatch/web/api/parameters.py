@@ -6,7 +6,7 @@ from typing import Any
 
 from storage.competition import Competition
 from storage.models import EventKind
-from storage.search.query import KINDS, MAX_TEXT_LENGTH, MAX_VALUE_LENGTH, MAX_VALUES, PARAMETERS, SINGLE
+from storage.search.query import KINDS, MAX_TEXT_LENGTH, MAX_VALUE_LENGTH, MAX_VALUES, MEANINGS, PARAMETERS, SINGLE
 
 MAX_LIMIT = 200
 DEFAULT_LIMIT = 50
@@ -26,44 +26,26 @@ _CODE = _text(r"^\s*[A-Za-z0-9]{0,6}\s*$")
 _DAY = {**_text(r"^\s*([12][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01]))?\s*$"), "examples": ["2024-09-30"]}
 _DOLLARS = {**_text(r"^\s*(-?[0-9]{1,12}(\.[0-9]{1,2})?)?\s*$"), "examples": ["25000"]}
 
-SCHEMAS: dict[str, tuple[Schema, str]] = {
-    "q": (
-        _text(r"^\s*$|[A-Za-z0-9]", MAX_TEXT_LENGTH),
-        'words that must all occur; "a phrase", surveil* (a prefix), -excluded',
-    ),
-    "vendor": (_NAME, "id of a vendor: clearview-ai"),
-    "category": (_NAME, "technology category: face-recognition"),
-    "agency": (_LETTERS, "code (7012, 070) or words of an agency's name"),
-    "office": (_LETTERS, "words of an office's name"),
-    "source": (_NAME, "source of the record: usaspending"),
-    "kind": ({"type": "string", "enum": list(KINDS)}, "kind of record"),
-    "event": ({"type": "string", "enum": [kind.value for kind in EventKind]}, "kind of event"),
-    "since": (_DAY, "signed (or published) on or after this day"),
-    "until": (_DAY, "signed (or published) on or before this day"),
-    "seen_since": (_DAY, "first seen on or after this day, UTC"),
-    "seen_until": (_DAY, "first seen on or before this day, UTC"),
-    "min_amount": (_DOLLARS, "minimum amount in US dollars"),
-    "max_amount": (_DOLLARS, "maximum amount in US dollars"),
-    "reseller": (_LETTERS, "yes, no, or words of a reseller's name"),
-    "state": (_CODE, "the recipient's state: VA"),
-    "psc": (_CODE, "product or service code, or a prefix of one"),
-    "naics": (_CODE, "industry code, or a prefix of one"),
-    "competition": (
-        {"type": "string", "enum": [each.value for each in Competition]},
-        "whether a contract was competed",
-    ),
-    "set_aside": (_LETTERS, "FPDS code (8a, none) or words of a set-aside"),
-    "pricing": (_LETTERS, "FPDS code (j) or words of a type of contract: firm fixed price"),
+SCHEMAS: dict[str, Schema] = {
+    "q": _text(r"^\s*$|[A-Za-z0-9]", MAX_TEXT_LENGTH),
+    **dict.fromkeys(("vendor", "category", "source"), _NAME),
+    **dict.fromkeys(("agency", "office", "reseller", "set_aside", "pricing"), _LETTERS),
+    **dict.fromkeys(("state", "psc", "naics"), _CODE),
+    **dict.fromkeys(("since", "until", "seen_since", "seen_until"), _DAY),
+    **dict.fromkeys(("min_amount", "max_amount"), _DOLLARS),
+    "kind": {"type": "string", "enum": list(KINDS)},
+    "event": {"type": "string", "enum": [kind.value for kind in EventKind]},
+    "competition": {"type": "string", "enum": [each.value for each in Competition]},
 }
 
 
 def query_parameters() -> list[Schema]:
     """Return the parameters of a query and of its pages for OpenAPI."""
-    asked = [_parameter(name, *SCHEMAS[name]) for name in PARAMETERS if name not in REVIEWERS_ONLY]
+    parameters = [_parameter(name, SCHEMAS[name], MEANINGS[name]) for name in PARAMETERS if name not in REVIEWERS_ONLY]
     limit = {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}
     after = {"type": "string", "maxLength": 1000}
     return [
-        *asked,
+        *parameters,
         {"name": "limit", "in": "query", "schema": limit, "description": "maximum number of results"},
         {"name": "after", "in": "query", "schema": after, "description": "cursor of the page, from `next`"},
     ]

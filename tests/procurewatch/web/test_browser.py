@@ -152,7 +152,7 @@ def test_a_table_of_sql_begins_on_the_first_screen_and_its_columns_are_explained
 ) -> None:
     page.goto(f"{read_only_address}/sql/procurewatch/awards")
     expect(page.locator("table.rows-and-columns tbody tr").first).to_be_in_viewport()
-    meaning = page.get_by_text("the procurement instrument identifier")
+    meaning = page.get_by_text("number of the contract or order (PIID)")
     expect(meaning).to_be_hidden()
     page.get_by_text("What the columns mean").click()
     expect(meaning).to_be_visible()

@@ -86,7 +86,7 @@ def test_an_award_shows_each_fact_with_its_source_and_no_sum_over_sources(client
     assert "Recipient CLEARVIEW AI, INC. USAspending" in shown
     assert "Seen in USAspending." in shown
     assert "Do not add up amounts" in shown
-    assert "Dollars obligated by 4 actions, 2021-09-03 to 2023-09-12; together $2,287,500.00." in shown
+    assert "Dollars obligated by 4 actions, 2021-09-03 to 2023-09-12; total $2,287,500.00." in shown
     assert "first purchase on record" in shown
 
 

@@ -1,15 +1,14 @@
-"""The federal inventory of AI use cases: which vendors' products agencies say they use, and their privacy assessments.
+"""The federal inventory of AI use cases: which vendors' products agencies use, and their privacy assessments.
 
 Upstream: github.com/ombegov/2024-Federal-AI-Use-Case-Inventory and .../2025-Federal-Agency-AI-Use-Case-Inventory, as
-raw files from raw.githubusercontent.com. Access: open, no key. Limits: none of its own; three files of 3.0, 3.1 and
-0.1 MB, asked for once in six days. Lag: yearly; agencies had to report for 2025 by January 2026. Corrections: rows of
-2025 are changed in place "on a rolling basis" (its README), which shows in a digest of the row; 2024 is final. Caveats:
-the Department of War and the intelligence agencies are not in it; agencies may leave out IDs, vendors and details; each
-year is a repository of its own with columns of its own, so that the next one needs a change here; cells are free text,
-and may name several vendors or none. Only 2024 names contracts by number: the first links a use case with its award,
-the others are kept as stated.
+raw files from raw.githubusercontent.com. Access: open, no key. Limits: none documented; three files of 3.0, 3.1 and
+0.1 MB, read once in six days. Lag: yearly; agencies had to report for 2025 by January 2026. Corrections: rows of 2025
+are changed in place "on a rolling basis" (its README), which changes a row's digest; 2024 is final. Caveats: the
+Department of War and the intelligence agencies are not included; agencies may leave out IDs, vendors and details; each
+year has a repository and columns of its own, so that a new year needs a change here; cells are free text with several
+vendors or none. Only 2024 names contract numbers: the first links a use case with its award.
 
-A row is an account of a use, not of a purchase: it has no amount and no day on which it was published.
+A row describes a use, not a purchase: it has no amount and no date of publication.
 """
 
 from __future__ import annotations
@@ -47,7 +46,7 @@ NEXT_YEAR = f"/ombegov/{YEAR + 1}-Federal-Agency-AI-Use-Case-Inventory/main/READ
 
 
 def _holds(client: Client, file: InventoryFile) -> bool:
-    """Whether a file is where it is expected, with the columns that are known, and holds use cases."""
+    """Whether a file is at its address, with the known columns and at least one use case."""
     try:
         document = client.get(file.address, accept=TABLE)
         return any(isinstance(record, Publication) for record in read_inventory(document, client.source))
@@ -104,18 +103,18 @@ class AiInventory(Source):
         return any(isinstance(record, Publication) for record in read_inventory(document, self.name))
 
     def poll_steps(self, terms: SearchTerms, window: DateWindow) -> list[FetchStep]:
-        """Plan the reading of every file, whatever the days: they are the state of a year."""
+        """Plan a step for each file. The days make no difference: a file holds a whole year."""
         return self.backfill_steps(terms, window.signed_since, window.until)
 
     def backfill_steps(self, terms: SearchTerms, since: date, until: date) -> list[FetchStep]:
-        """Plan the same as a poll: there is no other history."""
+        """Plan the same steps as a poll: there is no other history."""
         if since > until or not (terms.names or terms.phrases):
             return []
         part = "inventory files"
         return [FetchStep(key=f"{file.year}/{file.name}", query={"file": file.address}, part=part) for file in FILES]
 
     def fetch(self, client: Client, step: FetchStep, stored: Stored) -> Iterator[Fetched]:
-        """Read one file: as a whole when any row of it is new or changed, else each row as unchanged."""
+        """Read one file: a payload if any row is new or changed, else `NotModified` for each row."""
         document = client.get(str(step.query["file"]), accept=TABLE)
         records = read_inventory(document, self.name)
         if all(

@@ -92,18 +92,18 @@ def document_key(row: Fields) -> str:
 
 
 def words_of(phrases: Iterable[str]) -> dict[str, str]:
-    """Return each phrase with its words, which is how it is compared: letters and digits, whatever is between them."""
+    """Return the phrases with their words (letters and digits only), by which they are compared."""
     sought = {phrase: _words(phrase) for phrase in phrases}
     return {phrase: words for phrase, words in sought.items() if words}
 
 
 def phrases_in(row: Fields, sought: Mapping[str, str]) -> set[str]:
-    """Return the phrases, given with their words, that begin at a word of a row's title, abstract or passage.
+    """Return the phrases that start at a word of a row's title, abstract or passage.
 
-    The search also looks where a result shows nothing (the names of agencies, numbers of dockets).
+    A search also matches fields that a row does not show (agency names, docket numbers).
 
     Raises:
-        InvalidRecord: one of the three is not text.
+        InvalidRecord: one of the three fields is not text.
     """
     shown = f" {_words(' '.join([_text(row, 'title'), _text(row, 'abstract'), passage(row)]))}"
     return {phrase for phrase, words in sought.items() if f" {words}" in shown}
@@ -114,9 +114,9 @@ def _words(value: str) -> str:
 
 
 def revision_of(row: Fields, phrases: Iterable[str]) -> str:
-    """Return what a document says of itself, as a digest, and the phrases that were found in it.
+    """Return a digest of a document's fields, and the phrases found in it.
 
-    Not the passages: another search may show another one of the same document.
+    Passages are left out: another search may return another passage of the same document.
     """
     facts = json.dumps({name: str(value) for name, value in row.items() if name != "excerpts"}, sort_keys=True)
     digest = hashlib.sha256(facts.encode("utf-8", "replace")).hexdigest()
@@ -135,7 +135,7 @@ def is_inspected(revision: str) -> bool:
 
 
 def phrases_of(revision: str) -> frozenset[str]:
-    """Return the phrases that a revision tells of; none when it is of another make."""
+    """Return the phrases in a revision; none if it has another format."""
     try:
         phrases = json.loads(revision[DIGEST_LENGTH:])
     except ValueError:
@@ -149,7 +149,7 @@ def _text(row: Fields, name: str) -> str:
 
 
 def passage(row: Fields) -> str:
-    """Return the passage of the full text that the search shows, without its marks; "" when it shows the abstract."""
+    """Return the passage of the full text without its marks, "" if it is only the abstract."""
     shown = html.unescape(MARK.sub("", _text(row, "excerpts"))).replace("\x00", "")
     beginning = shown.removesuffix("...").removesuffix("\u2026").rstrip()
     return "" if _text(row, "abstract").startswith(beginning) else shown
@@ -204,7 +204,7 @@ def _publication(rows: Sequence[Fields], payload: Payload) -> Publication:
 
 
 def _published(record: Publication, row: Fields, pdf: str) -> Publication:
-    """Add what a published document says."""
+    """Return the record with the fields of a published document."""
     published, closes = read_date(row, "publication_date"), read_date(row, "comments_close_on")
     if published is None:
         raise InvalidRecord("publication_date is missing")
@@ -236,7 +236,7 @@ def _published(record: Publication, row: Fields, pdf: str) -> Publication:
 
 
 def _filed(record: Publication, row: Fields, pdf: str) -> Publication:
-    """Add what a document on public inspection says."""
+    """Return the record with the fields of a document on public inspection."""
     filed, publication = _filing_time(row), read_date(row, "publication_date")
     return replace(
         record,
@@ -298,7 +298,7 @@ def _agency_name(agency: Fields) -> str:
 
 
 def _agency(row: Fields) -> Agency:
-    """Return the first agency of a document: below its parent, or else above the first of its children."""
+    """Return the document's first agency, with its parent above it or the first of its children below it."""
     agencies = list(read_objects(row, "agencies"))
     if not agencies:
         return Agency()

@@ -1,18 +1,16 @@
-"""The Federal Register: what agencies give notice of - privacy notices, requests for information, rules.
+"""The Federal Register: privacy notices, requests for information, rules and other notices of agencies.
 
 Upstream: https://www.federalregister.gov/api/v1/documents.json (developers/documentation/api/v1). Access: open, no key.
-Limits: none published; 1,000 results to a page and 2,000 to a search; we ask once a second, some sixty times a poll.
-Lag: none; a document is on public inspection days before it is published, each working day, and asked for there by a
-step of its own. It is one record: under public inspection its state says so, and that it was published is an event.
-Corrections: a correction is a document of its own that names the one it corrects; fields of a document are amended in
-place, which shows in a digest of its row.
-Caveats: the search looks through the full text but a result shows one passage of it, so that of the vendors a document
-names only those are told that stand in its title, its abstract or a passage shown; numbers of documents were given
-twice before 2016 (the key then has the day); a name of which only the beginning is sought is found as a whole word
-only.
+Limits: none published; 1,000 results per page and 2,000 per search; one request a second, about sixty per poll. Lag:
+none; a document is on public inspection for days before it is published, and a step of its own searches there. Both are
+one record, whose state says so; its publication is an event. Corrections: a correction is a document of its own that
+names the one it corrects; amended fields change the digest of a document's row. Caveats: the search covers the full
+text but a result shows one passage, so only vendors in the title, the abstract or a shown passage are found; document
+numbers were used twice before 2016 (the key then includes the day); a search for the beginning of a name finds whole
+words only.
 
-All phrases and names are asked for in a few searches (`sources.federal_register.search`), and the rows that several of
-them bring of one document are one record.
+All phrases and names go into a few searches (`sources.federal_register.search`). A document that several of them find
+is one record.
 """
 
 from __future__ import annotations
@@ -140,7 +138,7 @@ ASSUMPTIONS = (
 
 @dataclass(slots=True, kw_only=True)
 class _Found:
-    """What the searches of a step have shown of one document."""
+    """One document: its row, the phrases found in it, and the responses that show them."""
 
     row: Fields
     phrases: set[str] = field(default_factory=set)
@@ -194,7 +192,7 @@ class FederalRegister(Source):
         return any(isinstance(found, SearchHit) for found in search(client, ALWAYS_THERE))
 
     def poll_steps(self, terms: SearchTerms, window: DateWindow) -> list[FetchStep]:
-        """Plan a step for what is on public inspection, and one for what was published in the days of new awards."""
+        """Plan a step for documents on public inspection, and one for those published in the poll's days."""
         phrases = _phrases(terms)
         part = "documents on public inspection"
         inspection = [FetchStep(key=INSPECTION, query={"phrases": phrases}, part=part)] if phrases else []
@@ -207,7 +205,7 @@ class FederalRegister(Source):
         return [step for start, end in parts for step in _steps(f"year/{start.year}", terms, start, end)]
 
     def fetch(self, client: Client, step: FetchStep, stored: Stored) -> Iterator[Fetched]:
-        """Ask for all phrases; give each document that shows one once. What is new before a failure is given too."""
+        """Search for all phrases; give each document that shows one once. New ones are given even before an error."""
         asked, collector = step.query["phrases"], _DocumentCollector()
         whole = SearchSlice(step=step.key, days=step.days if step.since else None)
         phrases = [str(phrase) for phrase in asked] if isinstance(asked, (list, tuple)) else []

@@ -59,11 +59,11 @@ class SearchSlice:
         return f"{address}?{urlencode([*query, ('per_page', str(PAGE_SIZE))], quote_via=quote)}"
 
     def split(self) -> list[SearchSlice]:
-        """Cut it by days; nothing when it is one day, or has none."""
+        """Split it by days; nothing if it covers one day or none."""
         return [replace(self, days=days) for days in split_days(*self.days)] if self.days else []
 
     def check(self, row: Fields) -> None:
-        """Make sure that a row is one of those searched for. Raises `InvalidRecord`."""
+        """Raise `InvalidRecord` if a row does not belong to the search."""
         if self.days is None:
             if "filed_at" not in row:
                 raise InvalidRecord("filed_at is missing")
@@ -80,7 +80,7 @@ class SearchSlice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchHit:
-    """One row of an answer, the key of its document, and the answer."""
+    """One row of a response, the key of its document, and the response."""
 
     key: str
     row: Fields
@@ -99,7 +99,7 @@ class _Page:
 
 
 def terms(phrases: Iterable[str]) -> Iterator[str]:
-    """Return search terms that together ask for every phrase, each short enough for an address."""
+    """Return search terms that together cover every phrase, each short enough for a URL."""
     group: list[str] = []
     for phrase in phrases:
         quoted = f'"{" ".join(NOT_IN_A_PHRASE.sub(" ", phrase).split())}"'
@@ -135,7 +135,7 @@ def search(client: Client, whole: SearchSlice) -> Iterator[SearchHit | Incomplet
 
 
 def _read_again(client: Client, part: SearchSlice, page: _Page) -> Iterator[SearchHit | IncompleteResult]:
-    """Read a slice in the opposite order; give what is new, and whether rows are missing all the same."""
+    """Read a slice in the opposite order; give new rows, and an incomplete result if rows are still missing."""
     again = _request(client, part, "oldest")
     yield from (hit for key, hit in again.hits.items() if key not in page.hits)
     received = len({*page.hits, *again.hits})

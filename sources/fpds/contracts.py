@@ -1,20 +1,19 @@
-"""FPDS, the Federal Procurement Data System: its ATOM feed, and above all the archives of it that people hold.
+"""FPDS, the Federal Procurement Data System: its ATOM feed, and archive files of it.
 
-Upstream: https://www.fpds.gov/ezsearch/FEEDS/ATOM, templateName 1.5.3; records of versions 1.0 to 1.5 come mixed.
-Access: open, no key. Off unless it is enabled in the settings: the Treasury has left the feed for the SAM Contract
-Awards API (data-act-broker-backend 228.0, 2026-11-03), and others say that it was to be retired on 2026-07-31. Files
-can be read whatever has become of it. Limits: 10 entries a request, a start below 400,000, at most ten requests at
-once, daily use after 9:00 Eastern (FPDS's FAQ); we ask once a second. Lag: civilian actions within days; those of the
-Department of Defense and the Army Corps of Engineers 90 days after they are signed, with the modification date they had
-long before, so a poll also asks by the date signed. Corrections: a changed record comes again with a later `modified`;
-what was deleted stands in a feed of its own (FEEDNAME=DELETED). Caveats: there is no total, only a link to the last
-page; a query has no OR, so every name, UEI and phrase is a query; changes of a held award that neither names its vendor
-nor a phrase are not asked for; `modified` has no zone (Washington's clock). Nothing in an entry says that it was
-deleted: a file is taken for a DELETED feed when a link of the feed says so, or the file's name holds the word
-"deleted".
+Upstream: https://www.fpds.gov/ezsearch/FEEDS/ATOM, templateName 1.5.3; records have versions 1.0 to 1.5. Access: open,
+no key. Off unless enabled in the settings: the Treasury now uses the SAM Contract Awards API (data-act-broker-backend
+228.0, 2026-11-03), and others reported that the feed would be retired on 2026-07-31. Archive files can be imported
+either way. Limits: 10 entries per request, a start below 400,000, at most ten requests at once, daily use after 9:00
+Eastern (FPDS's FAQ); one request a second here. Lag: days for civilian agencies; 90 days after signing for the
+Department of Defense and the Army Corps of Engineers, with an older modification date, so a poll also searches by date
+signed. Corrections: a changed record comes again with a later `modified`; deleted records have a feed of their own
+(FEEDNAME=DELETED). Caveats: there is no total, only a link to the last page. A query has no OR, so every name, UEI and
+phrase is a query. Changes of a stored award that contain neither its vendor nor a phrase are not found. `modified` has
+no time zone (it is Washington's). An entry does not say that it was deleted: a file is taken for a DELETED feed if one
+of its links says so or its name contains "deleted".
 
-The XML of an entry is kept as the parser writes it again: its text, order and white space, with the namespaces that the
-feed declared. It holds user names of officials (createdBy, approvedBy), which are not taken into any record.
+The evidence is an entry's XML, serialized by the parser. It holds user names of officials (createdBy, approvedBy),
+which are not part of any record.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What both sources of SAM.gov share: how their key travels, and what errors mean, which come with any status.
+"""What both sources of SAM.gov share: how the key is sent, and errors that come with the wrong status.
 
-SAM.gov answers some errors with status 200: a bare JSON string, plain text, or `<h1>API_KEY_INVALID</h1>` (seen in
-2026; the documentation gives each of them a status of its own).
+SAM.gov sends some errors with status 200: a bare JSON string, plain text, or `<h1>API_KEY_INVALID</h1>` (seen in 2026;
+the documentation gives each of them a status of its own).
 """
 
 from __future__ import annotations
@@ -23,53 +23,53 @@ USED_UP = re.compile(rb"over_rate_limit|exceeded your (quota|rate limit)|throttl
 TOO_MANY = re.compile(rb"exceeded the maximum allowable limit", re.IGNORECASE)
 # What only an answer has, and no error: the lists and counts of both searches, the token of an extract, and the text of
 # a notice, which is alone in its answer.
-OF_AN_ANSWER = re.compile(rb'"(awardSummary|totalRecords|exportToken|opportunitiesData)"|^\s*\{\s*"description"')
+CONTENT_MARKS = re.compile(rb'"(awardSummary|totalRecords|exportToken|opportunitiesData)"|^\s*\{\s*"description"')
 
 
 class TooManyRecords(Refused):
-    """A search finds more records than an extract may hold. A narrower one is answered."""
+    """A search finds more records than an extract may hold. A narrower search works."""
 
 
 def holds(stored: Stored, assumption: str) -> bool | None:
-    """Return whether an assumption is known to hold, `None` if it was not probed."""
+    """Return whether an assumption holds according to its last probe, `None` if it was never probed."""
     return {HOLDS: True, DOES_NOT_HOLD: False}.get(stored.get_state(f"assumption/{assumption}"))
 
 
-def ask(client: Client, path: str, *, allow_204: bool = False, allow_404: bool = False) -> Document:
-    """Ask for a path, and read the errors that come with the wrong status.
+def request_document(client: Client, path: str, *, allow_204: bool = False, allow_404: bool = False) -> Document:
+    """Request a path; raise the errors that SAM.gov sends with the wrong status.
 
     Raises:
         Blocked: the key is not accepted.
-        QuotaUsedUp: no request is left today.
+        QuotaUsedUp: no requests are left today.
         TooManyRecords: the search finds more than an extract may hold.
-        SourceError: another of its leaves, as the client raises it.
+        SourceError: any other error of the client.
     """
     try:
         document = client.get(path, allow_204=allow_204, allow_404=allow_404)
     except Refused as error:
         is_nothing = NO_DATA.decode() in error.came_back.lower()
         if error.status == 404 and not (is_nothing or client.key_arrives or client.key_in_url):
-            return _asked_with_key_in_address(client, path, error)
-        raise error_in(client, error.request, error.came_back.encode(), status=error.status) or error from None
-    if wrong := error_in(client, f"GET {path.partition('?')[0]}", document.body):
+            return _retry_with_key_in_url(client, path, error)
+        raise stated_error(client, error.request, error.came_back.encode(), status=error.status) or error from None
+    if wrong := stated_error(client, f"GET {path.partition('?')[0]}", document.body):
         raise wrong
     return document
 
 
-def _asked_with_key_in_address(client: Client, path: str, error: Refused) -> Document:
-    """Ask again with the key in the address: some report that 404 answers every request without a key."""
+def _retry_with_key_in_url(client: Client, path: str, error: Refused) -> Document:
+    """Request again with the key in the URL: some users get a 404 for every request without a key."""
     client.key_in_url = True
     try:
         if client.key_in_url:
-            return ask(client, path)
+            return request_document(client, path)
     except SourceError:
         client.key_in_url = False
     raise error
 
 
-def error_in(client: Client, request: str, body: bytes, *, status: int | None = 200) -> SourceError | None:
-    """Return the error that an answer states, whatever its status; `None` if it states none that is known."""
-    if len(body) > MAX_MESSAGE_SIZE or OF_AN_ANSWER.search(body):
+def stated_error(client: Client, request: str, body: bytes, *, status: int | None = 200) -> SourceError | None:
+    """Return the error that a response's body states, whatever its status; `None` if it states no known error."""
+    if len(body) > MAX_MESSAGE_SIZE or CONTENT_MARKS.search(body):
         return None
     came_back = excerpt(body)
     if says_no_key(body):
@@ -82,7 +82,7 @@ def error_in(client: Client, request: str, body: bytes, *, status: int | None = 
 
 
 def with_known_key(client: Client, stored: Stored, items: Iterator[Fetched]) -> Iterator[Fetched]:
-    """Give items, with the key sent in the way that is noted; note another way if that is the one that works."""
+    """Give items, sending the key as stored state says; store it if the key works only in the URL."""
     name = f"assumption/{HEADER_KEY}"
     if holds(stored, HEADER_KEY) is False:
         client.key_in_url = True
@@ -94,7 +94,7 @@ def with_known_key(client: Client, stored: Stored, items: Iterator[Fetched]) -> 
 
 
 def header_key(search: Callable[[Client], object]) -> Assumption:
-    """Return the assumption that the key is read from its header; `search` is a cheap one, and raises `SourceError`."""
+    """Return the assumption that the key is accepted in its header. `search` makes a cheap request."""
 
     def probe(client: Client) -> bool:
         search(client)

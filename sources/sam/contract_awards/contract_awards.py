@@ -1,23 +1,22 @@
-"""SAM.gov Contract Awards: every federal contract action, other transactions among them, and what was deleted.
+"""SAM.gov Contract Awards: every federal contract action, including other transactions, and deleted actions.
 
 Upstream: https://api.sam.gov/contract-awards/v1, documented at open.gsa.gov/api/contract-awards; the successor of FPDS.
-Access: a personal key from sam.gov/workspace/profile/account-details (earlier sam.gov/profile/details), sent in the
-header X-Api-Key, or in the address where that is not read; it lasts 90 days. Limits: ten requests a day for a key
-without a role (1,000 with one), shared with the other sources of SAM.gov; refusals count; 100 rows a page, 400,000 to
-page through, 1,000,000 in an extract. Lag: actions appear within days; those of the Department of Defense and the Army
-Corps of Engineers 90 days after signing. Corrections: in place, which moves `lastModifiedDate`; deleted actions are
-listed for six months. Caveats: no search of descriptions; numbers are strings or numbers, dates have three formats; `&`
-cannot be searched for; that `~` between values searches for all of them is not proven (of contractingOfficeCode it
-found the first alone, measured in August 2026), so that each UEI is asked for by itself; errors come with any status
-(`sources.sam.api`); an extract may take an hour to make and hold gigabytes
-(`sources.sam.contract_awards.extract`); names and addresses in awards before 2022-04-04 are D&B's, who must be named
-and whose data must not be passed on in bulk: each record says whose they are.
+Access: a personal key from sam.gov/workspace/profile/account-details (earlier sam.gov/profile/details), valid for 90
+days, sent in the header X-Api-Key, or in the URL if the header is not accepted. Limits: ten requests a day for a key
+without a role (1,000 with one), shared with the other sources of SAM.gov; refused requests count. 100 rows per page,
+400,000 rows of pages, 1,000,000 rows per extract. Lag: days; 90 days after signing for the Department of Defense and
+the Army Corps of Engineers. Corrections: in place, which changes `lastModifiedDate`; deleted actions are listed for six
+months. Caveats: descriptions cannot be searched, nor can `&`. Numbers are strings or numbers, dates have three formats.
+Each UEI is searched for separately, because `~` between values may find the first only (measured in August 2026 with
+contractingOfficeCode). Errors come with any status (`sources.sam.api`). An extract may take an hour to make and hold
+gigabytes (`sources.sam.contract_awards.extract`). Recipients' names and addresses before 2022-04-04 are D&B's, who must
+be named and whose data must not be redistributed in bulk: each record names the owner.
 
-A poll takes an extract of all that was modified since the one before, since only our side can look into descriptions,
-and once a week two more: what the Department of Defense signed 90 days ago, whose last modification may be too old for
-the first, and what was deleted. A note says up to which day each was read, so that days missed are caught up with,
-oldest first, and no day but the last one is read twice. Of a vendor new to the watchlist a backfill brings what was
-before. It searches by recipient: page by page if that is little, else by an extract.
+A poll reads an extract of all actions modified since the last poll, because descriptions can only be searched locally.
+Once a week it reads two more: actions that the Department of Defense signed 90 days ago, which may have been modified
+before that, and deleted actions. Stored state holds the last day read of each, so that missed days are read later,
+oldest first, and only the last day is read twice. The past of a new vendor needs a backfill, which searches by
+recipient: page by page for a small result, else by an extract.
 """
 
 from __future__ import annotations
@@ -85,7 +84,7 @@ def _finds_nothing(client: Client) -> bool:
 
 
 def _counts_pages(client: Client) -> bool:
-    """Ask for a page that lies past the end if pages are counted, and is full if records are."""
+    """Request a page that is past the end if `offset` counts pages, and full if it counts records."""
     document = page(client, ONE_DAY, offset=PAST_THE_END)
     total = total_of(client, document) if document else 0
     if not PAST_THE_END < total < PAST_THE_END * PAGE:
@@ -138,10 +137,9 @@ class SamContractAwards(Source):
         return count(client, JANUARY) > 0
 
     def poll_steps(self, terms: SearchTerms, window: DateWindow) -> list[FetchStep]:
-        """Plan a poll: what Defense reveals, what was deleted, what was modified; the same for any interest.
+        """Plan a poll: newly published Defense actions, deleted and modified actions. The terms make no difference.
 
-        Which days are still to be read the source knows itself; the steps cover those of a first look, which brings as
-        many of them as a day's requests can.
+        The steps cover the days of a first poll. Which days later polls still have to read is stored state.
         """
         if not (terms.names or terms.ueis or terms.phrases):
             return []
@@ -153,7 +151,7 @@ class SamContractAwards(Source):
         ]
 
     def backfill_steps(self, terms: SearchTerms, since: date, until: date) -> list[FetchStep]:
-        """Plan a history by date signed: each UEI, as recipient's and as parent's, and each name."""
+        """Plan a history by date signed: each UEI as recipient and as parent, and each name."""
         steps: list[FetchStep] = []
         start = max(since, EARLIEST)
         while start <= until:
@@ -163,10 +161,10 @@ class SamContractAwards(Source):
         return steps
 
     def fetch(self, client: Client, step: FetchStep, stored: Stored) -> Iterator[Fetched]:
-        """Walk one extract or one search: each record that may be new or changed, the rest as unchanged.
+        """Read one extract or one search: a payload for each record that is new or changed, `NotModified` for the rest.
 
         Raises:
-            ExtractNotReady: the extract is being made; the next run fetches it.
+            ExtractNotReady: the extract is still being made; the next run downloads it.
         """
         walks = {"search": search_history, "modified": daily_extract}
         return with_known_key(client, stored, walks.get(str(step.query["label"]), weekly_extract)(client, step, stored))
@@ -179,7 +177,7 @@ class SamContractAwards(Source):
 def _step(
     label: str, date_type: str, since: date, until: date, filters: Mapping[str, str], *, key: str = "", name: str = ""
 ) -> FetchStep:
-    """Return a step; `name` is what recipients' names must hold, where the search had to ask for less."""
+    """Return a step. `name` is the full recipient name, where SAM.gov can only search for a part of it."""
     query = {"label": label, "date_type": date_type, "filters": dict(filters), "name": name}
     return FetchStep(key=key or label, query=query, since=since, until=until, part=PARTS[label])
 

@@ -29,7 +29,7 @@ from sources.errors import SourceChanged, SourceError, TooLarge, Unreachable
 from sources.fields import read_json
 from sources.http.client import MAX_FILE_SIZE, Client, Downloaded
 from sources.records import Problem
-from sources.sam.api import TooManyRecords, ask, error_in
+from sources.sam.api import TooManyRecords, request_document, stated_error
 from sources.sam.contract_awards.search import DOWNLOAD, SEARCH, path_of, period
 
 GIVE_UP_AFTER = timedelta(days=2)
@@ -50,7 +50,7 @@ NOTHING = re.compile(r"no (content|data|records?)\b", re.IGNORECASE)
 
 
 class ExtractNotReady(Unreachable):
-    """The file is still being made. Its token is noted; `retry_at` says when it is worth asking again."""
+    """The file is still being made. Its token is stored; `retry_at` says when to try again."""
 
     fails_step_only = True
 
@@ -62,8 +62,8 @@ class _Expired(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
-    """An extract that is wanted: filters, and inclusive days by one kind of date. `note` names it between runs."""
+class ExtractOrder:
+    """An extract to request: filters, and inclusive days by one type of date. `note` names its stored state."""
 
     note: str
     filters: Mapping[str, str]
@@ -73,16 +73,16 @@ class Order:
 
     @property
     def days(self) -> int:
-        """How many days it covers."""
+        """The number of days it covers."""
         return (self.until - self.since).days + 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class ExtractPart:
     """A part of an order, submitted or not.
 
-    `since` and `until` are ISO days, `asked` an ISO time, `url` the submission's address, which holds no key. `done`:
-    it was read, or there is nothing. `renewed`: an earlier token has expired.
+    `since` and `until` are ISO days, `asked` an ISO time, `url` the submission's URL, without a key. `done`: it
+    was read, or holds no records. `renewed`: an earlier token has expired.
     """
 
     since: str
@@ -95,52 +95,55 @@ class Part:
 
     @property
     def days(self) -> int:
-        """How many days it covers."""
+        """The number of days it covers."""
         return (date.fromisoformat(self.until) - date.fromisoformat(self.since)).days + 1
 
-    def cut(self, pieces: int) -> list[Part]:
+    def cut(self, pieces: int) -> list[ExtractPart]:
         """Cut it by days into pieces of nearly the same length, at most one for each day, to be submitted later."""
         pieces = min(pieces, self.days)
         first = date.fromisoformat(self.since)
         starts = [first + timedelta(days=self.days * n // pieces) for n in range(pieces + 1)]
         ends = [start - timedelta(days=1) for start in starts[1:]]
-        return [Part(since=start.isoformat(), until=end.isoformat()) for start, end in zip(starts, ends, strict=False)]
+        return [
+            ExtractPart(since=start.isoformat(), until=end.isoformat())
+            for start, end in zip(starts, ends, strict=False)
+        ]
 
 
 class Extract:
-    """The files of an order and how far it has been read, which a note of the source keeps between runs."""
+    """The files of an order, and how far it has been read, which is stored between runs."""
 
-    def __init__(self, client: Client, stored: Stored, order: Order) -> None:
+    def __init__(self, client: Client, stored: Stored, order: ExtractOrder) -> None:
         self._client = client
         self._stored = stored
         self._order = order
-        self._whole = Part(since=order.since.isoformat(), until=order.until.isoformat())
-        self._parts = self._noted()
+        self._whole = ExtractPart(since=order.since.isoformat(), until=order.until.isoformat())
+        self._parts = self._stored_parts()
         self._new: set[str] = set()  # the tokens of this run
 
     @property
     def is_under_way(self) -> bool:
-        """Whether it is planned, or was ordered by an earlier run, and not read to its end."""
+        """Whether it has parts that are not read yet, planned now or submitted by an earlier run."""
         return bool(self._parts)
 
     @property
     def covers_until(self) -> date:
-        """The last day that it covers; an order of an earlier run ends on the last day of that run."""
+        """The last day it covers. An order of an earlier run ends on that run's last day."""
         return date.fromisoformat((self._parts or [self._whole])[-1].until)
 
     def plan(self, records: int) -> None:
-        """Cut it into parts to be submitted later, by the number of records; without records nothing is ordered."""
+        """Split the order into parts by its number of records; without records nothing is requested."""
         pieces = -(-records * RECORD_BYTES // LARGE)
         self._parts = self._whole.cut(pieces) if records else []
 
-    def files(self, folder: Path) -> Iterator[tuple[Part, Downloaded] | Problem]:
-        """Give the files, oldest days first. Each is deleted, and noted as read, when the next one is requested.
+    def files(self, folder: Path) -> Iterator[tuple[ExtractPart, Downloaded] | Problem]:
+        """Give the files, oldest days first. Each is deleted, and stored as read, when the next one is requested.
 
-        A day whose file is too large, or cannot be made, is given as a problem.
+        A day whose file is too large or cannot be made becomes a problem.
 
         Raises:
-            ExtractNotReady: one of them is still being made.
-            SourceError: another of its leaves, as the client raises it, without the token.
+            ExtractNotReady: a file is still being made.
+            SourceError: any other error of the client, without the token.
         """
         number = 0
         while number < len(self._parts):
@@ -161,7 +164,7 @@ class Extract:
         self._parts = []
         self._stored.set_state(self._order.note, "")
 
-    def _file(self, number: int, file: Path) -> Iterator[tuple[Part, Downloaded]]:
+    def _file(self, number: int, file: Path) -> Iterator[tuple[ExtractPart, Downloaded]]:
         part = self._parts[number]
         try:
             yield part, self._download(part, file)
@@ -169,7 +172,7 @@ class Extract:
             file.unlink(missing_ok=True)
 
     def _halve(self, number: int, error: SourceError) -> Iterator[Problem]:
-        """Cut a part in two; if it is a single day, give the problem that it cannot be read."""
+        """Split a part in two; a single day becomes a problem."""
         part = self._parts[number]
         halves = part.cut(2)
         if len(halves) == 1:
@@ -179,10 +182,10 @@ class Extract:
             halves = [replace(part, done=True)]
         self._set(number, *halves)
 
-    def _noted(self) -> list[Part]:
-        """Return the parts that are noted; tokens that are too old are forgotten."""
+    def _stored_parts(self) -> list[ExtractPart]:
+        """Return the stored parts; tokens older than two days are dropped."""
         try:
-            parts = [Part(**fields) for fields in json.loads(self._stored.get_state(self._order.note) or "[]")]
+            parts = [ExtractPart(**fields) for fields in json.loads(self._stored.get_state(self._order.note) or "[]")]
             long_ago = (datetime.now(UTC) - GIVE_UP_AFTER).isoformat()
             return [
                 part.cut(1)[0] if part.asked and part.asked < long_ago and not part.done else part for part in parts
@@ -190,12 +193,12 @@ class Extract:
         except (ValueError, TypeError):  # a note of another version
             return []
 
-    def _set(self, number: int, *parts: Part) -> None:
+    def _set(self, number: int, *parts: ExtractPart) -> None:
         self._parts[number : number + 1] = parts
         self._stored.set_state(self._order.note, json.dumps([asdict(part) for part in self._parts]))
 
     def _submit_ahead(self, number: int) -> Iterator[Problem]:
-        """Submit a part, and the next ones if today's requests allow; halve what is too large."""
+        """Submit a part, and the next ones if the quota allows; halve parts that are too large."""
         ahead = number
         while ahead < min(number + AHEAD, len(self._parts)):
             part = self._parts[ahead]
@@ -208,61 +211,63 @@ class Extract:
             except TooManyRecords as error:
                 yield from self._halve(ahead, error)
 
-    def _submit(self, part: Part) -> Part:
-        """Ask for a file; return the part with its token, or done if there is nothing."""
+    def _submit(self, part: ExtractPart) -> ExtractPart:
+        """Request a file; return the part with its token, or as done if there are no records."""
         order = self._order
         days = period(date.fromisoformat(part.since), date.fromisoformat(part.until))
         path = path_of({**order.filters, order.date_type: days, "format": "json", "emailId": "No"})
-        document = ask(self._client, path, allow_204=True)
+        document = request_document(self._client, path, allow_204=True)
         submitted = replace(part, asked=document.retrieved_at.isoformat(), url=document.url)
         if not document.body:
             return replace(submitted, done=True)
         try:
             answer = read_json(document, self._client.source)
         except SourceChanged as error:
-            raise SourceChanged(self._client.source, f"GET {SEARCH}", _unnamed(error.came_back)) from None
+            raise SourceChanged(self._client.source, f"GET {SEARCH}", _redact_tokens(error.came_back)) from None
         token, address = (answer.get(name) for name in ("exportToken", "presignedUrl"))
         if token is None and address is None and _finds_nothing(answer):
             return replace(submitted, done=True)
         is_known = isinstance(address, str) and urlsplit(address).path == DOWNLOAD
         if not (is_known and isinstance(token, str) and TOKEN.fullmatch(token)):
-            came_back = f"no token for a download but {_unnamed(str(answer))[:200]}"
+            came_back = f"no token for a download but {_redact_tokens(str(answer))[:200]}"
             raise SourceChanged(self._client.source, f"GET {SEARCH}", came_back)
         self._new.add(token)
         return replace(submitted, token=token)
 
-    def _download(self, part: Part, file: Path) -> Downloaded:
-        """Fetch a file. Raises `ExtractNotReady`, `_Expired` or a `SourceError`, none of which says the token."""
+    def _download(self, part: ExtractPart, file: Path) -> Downloaded:
+        """Download a file. Raises `ExtractNotReady`, `_Expired` or a `SourceError`, none of which holds the token."""
         if part.token in self._new:
             self._client.wait(SOON)
         most = TOO_LARGE if part.days > 1 else MAX_FILE_SIZE
         try:
             downloaded = self._client.download(f"{DOWNLOAD}?token={part.token}", file, max_bytes=most)
         except SourceError as error:
-            raise self._meant(part, _without_token(error, part.token)) from None
+            raise self._translate_error(part, _without_token(error, part.token)) from None
         if not downloaded.size:
             raise Unreachable(self._client.source, f"GET {DOWNLOAD}", "an empty file")
         if downloaded.size < SMALL:
             self._check_message(part, file.read_bytes())
         return downloaded
 
-    def _meant(self, part: Part, error: SourceError) -> Exception:
+    def _translate_error(self, part: ExtractPart, error: SourceError) -> Exception:
         if error.status == 303 or any(sign in error.came_back for sign in NOT_READY):
             return self._not_ready(part)
         if EXPIRED in error.came_back:
             return _Expired(error)
-        return error_in(self._client, error.request, error.came_back.encode(), status=error.status) or error
+        return stated_error(self._client, error.request, error.came_back.encode(), status=error.status) or error
 
-    def _check_message(self, part: Part, body: bytes) -> None:
-        """Raise the error that a small file states, if it is a message sent with status 200."""
+    def _check_message(self, part: ExtractPart, body: bytes) -> None:
+        """Raise the error in a small file, which is a message sent with status 200."""
         text = body.decode("utf-8", "replace")
         request = f"GET {DOWNLOAD}"
         if any(sign in text for sign in (*NOT_READY, EXPIRED)):
-            raise self._meant(part, SourceChanged(self._client.source, request, text.replace(part.token, "[token]")))
-        if error := error_in(self._client, request, body):
+            raise self._translate_error(
+                part, SourceChanged(self._client.source, request, text.replace(part.token, "[token]"))
+            )
+        if error := stated_error(self._client, request, body):
             raise error
 
-    def _not_ready(self, part: Part) -> ExtractNotReady:
+    def _not_ready(self, part: ExtractPart) -> ExtractNotReady:
         """Return the error that the file is not ready. The longer it has taken, the later its `retry_at`."""
         now, asked = datetime.now(UTC), datetime.fromisoformat(part.asked)
         wait = min(max(now - asked, SHORTEST_WAIT), LONGEST_WAIT)
@@ -279,8 +284,8 @@ def _finds_nothing(answer: Mapping[str, object]) -> bool:
     return is_zero or bool(NOTHING.search(str(answer.get("message"))))
 
 
-def _unnamed(came_back: str) -> str:
-    """Take the tokens out of a submission's answer."""
+def _redact_tokens(came_back: str) -> str:
+    """Remove the tokens from the response to a submission."""
     return TOKEN_NAMED.sub(r"\1[token]", came_back)
 
 

@@ -1,9 +1,9 @@
-"""Reading an answer of SAM.gov's contract awards record by record, in bounded memory, each as the bytes it came in.
+"""Reading SAM.gov's contract awards record by record, in bounded memory, each with its own bytes.
 
-A page of the search and the file of an extract have one shape: an object with `awardSummary`, a list of records, and
-the counts beside it (`totalRecords` ..., as strings or numbers; before the list in extracts, after it in pages). When
-nothing is found there is no list, and the counts are in an object `awardResponse` (measured in 2026). A file may come
-packed: Treasury's loader unpacks a ZIP of one file (dataactbroker/scripts/load_sam_contract.py).
+A page of the search and the file of an extract have the same shape: an object with the list `awardSummary`, and counts
+beside it (`totalRecords` ..., as strings or numbers; before the list in extracts, after it in pages). When nothing is
+found there is no list, and the counts are in an object `awardResponse` (measured in 2026). A file may be compressed:
+Treasury's loader unpacks a ZIP of one file (dataactbroker/scripts/load_sam_contract.py).
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ BLANK = " \t\r\n"
 
 
 class _Malformed(Exception):
-    """The text is no JSON of the agreed shape. The message says where."""
+    """The text is not JSON in the expected shape. The message says where."""
 
 
 @dataclass(frozen=True, slots=True)
 class RawRecord:
-    """One record: what it says, its fractions as `Decimal`, and the bytes it says it in."""
+    """One record: its fields, with fractions as `Decimal`, and its own bytes."""
 
     fields: dict[str, object]
     body: bytes
@@ -48,7 +48,7 @@ def _no_constant(name: str) -> object:
 
 
 class _JsonReader:
-    """A JSON text that is decoded and read only as far as it is needed."""
+    """A JSON text that is decoded and parsed only as far as needed."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
@@ -59,7 +59,7 @@ class _JsonReader:
         self._ended = False
 
     def _more(self) -> bool:
-        """Read on; whether there was more."""
+        """Read the next chunk; return whether there was one."""
         if self._ended:
             return False
         chunk = self._stream.read(CHUNK)
@@ -88,7 +88,7 @@ class _JsonReader:
         return found
 
     def value(self) -> tuple[object, str]:
-        """Return the next value, and the text that it stands in."""
+        """Return the next value and its text."""
         self.peek()
         while True:
             try:
@@ -107,7 +107,7 @@ class _JsonReader:
 
 
 class RecordStream:
-    """A page or a file, read once. When `records()` has come to its end, `total` is how many there should be."""
+    """A page or a file, read once. After `records()` has ended, `total` is SAM.gov's count of records."""
 
     def __init__(self, stream: IO[bytes], source: str, request: str) -> None:
         self._json_text = _JsonReader(stream)
@@ -120,7 +120,7 @@ class RecordStream:
         """Give each record.
 
         Raises:
-            SourceChanged: it is not JSON of the agreed shape, breaks off, or holds a record that is no object.
+            SourceChanged: it is not JSON in the expected shape, is cut off, or holds a record that is not an object.
         """
         try:
             yield from self._object()
@@ -137,7 +137,7 @@ class RecordStream:
 
     @property
     def total(self) -> int:
-        """How many records the whole search has, by SAM.gov's own count. Raises `SourceChanged` if it does not say."""
+        """SAM.gov's count of records for the whole search. Raises `SourceChanged` if it is missing."""
         counts = self._members.get(COUNTS)
         value = self._members.get(TOTAL, counts.get(TOTAL) if isinstance(counts, dict) else None)
         if isinstance(value, bool) or not (isinstance(value, int) or (isinstance(value, str) and value.isdecimal())):
@@ -186,7 +186,7 @@ class RecordStream:
 
 @contextmanager
 def unpacked(file: Path, source: str, request: str) -> Iterator[IO[bytes]]:
-    """Open a file, through the packing it came in, if any. Raises `SourceChanged` if that is not one file."""
+    """Open a file, decompressing gzip or a ZIP of one file. Raises `SourceChanged` for another archive."""
     with file.open("rb") as stream:
         head = stream.read(2)
     if head == b"PK":

@@ -1,4 +1,4 @@
-"""Reading a record of SAM.gov's contract awards, one action of one award, as bytes, into ours. Pure.
+"""Parsing a record of SAM.gov's contract awards, which is one action of one award. Pure.
 
 Facts: the "Response" tables and examples of open.gsa.gov/api/contract-awards (v1.0) and GSA's map from FPDS
 (contract-awards/v1/FPDSvsSAM-ContractDataAPI.pdf); keys as Treasury builds them from these fields
@@ -70,7 +70,7 @@ def _date(fields: Fields, name: str) -> date | None:
 
 
 def _text(fields: Fields, name: str) -> str:
-    """Return a text, "" also where it is "N/A". Raises `InvalidRecord`."""
+    """Return a text, "" also for "N/A". Raises `InvalidRecord`."""
     value = read_text(fields, name)
     return "" if value == "N/A" else value
 
@@ -87,7 +87,7 @@ def _required(fields: Fields, name: str, path: str) -> str:
 
 
 def identity_of(record: Fields) -> ActionIdentity:
-    """Return which action a record is. Raises `InvalidRecord` when it does not say."""
+    """Return which action a record is. Raises `InvalidRecord`."""
     contract = read_object(record, "contractId")
     return ActionIdentity(
         agency=_required(read_object(contract, "subtier"), "code", "contractId.subtier"),
@@ -108,13 +108,13 @@ def _award_or_idv(record: Fields) -> str:
 
 
 def revision_of(record: Fields) -> str:
-    """Return when the record was last modified, as SAM.gov writes it; later is greater. "" if it does not say."""
+    """Return the last-modified time as SAM.gov writes it, "" if missing. Later times sort later."""
     value = _text(read_object(record, "awardDetails", "transactionData"), "lastModifiedDate")
     return value if DATE.fullmatch(value) else ""
 
 
 def action_state(record: Fields) -> tuple[str, date | None, Decimal | None]:
-    """Return modification, date signed and obligation in dollars: the action as it is held. Raises `InvalidRecord`."""
+    """Return the action as it is stored: modification, date signed, obligation in dollars. Raises `InvalidRecord`."""
     details = read_object(record, "awardDetails")
     modification = _text(read_object(record, "contractId"), "modificationNumber")
     signed = _date(read_object(details, "dates"), "dateSigned")
@@ -122,7 +122,7 @@ def action_state(record: Fields) -> tuple[str, date | None, Decimal | None]:
 
 
 def parse(payload: Payload) -> Record:
-    """Read one record into an award with one action; into its removal if it was found among the deleted."""
+    """Read a record into an award with one action, or into a removal if it was found among deleted actions."""
     try:
         document = payload.documents[0]
         record = read_json(document, payload.source)
@@ -193,7 +193,7 @@ def _award(payload: Payload, record: Fields, identity: ActionIdentity) -> Award:
 
 
 def _competition(core: Fields, more: Fields) -> dict[str, Any]:
-    """Return how it was competed and priced; `more` is the competition of the award's details."""
+    """Return the fields on competition and pricing; `more` is the competition part of the award's details."""
     competition = read_object(core, "competitionInformation")
     extent, set_aside = read_object(competition, "extentCompeted"), read_object(competition, "typeOfSetAside")
     fair = read_object(competition, "statutoryExceptionToFairOpportunity")
@@ -214,7 +214,7 @@ def _competition(core: Fields, more: Fields) -> dict[str, Any]:
 
 
 def _category(record: Fields) -> tuple[AwardCategory, str]:
-    """Return what kind of instrument it is, and what SAM.gov calls it."""
+    """Return the award's category and SAM.gov's name for its type."""
     kind, award_type = _award_or_idv(record), read_object(record, "coreData", "awardOrIDVType")
     code, name = _identifier(award_type, "code"), _text(award_type, "name")
     category = CATEGORIES.get((kind, "O" if name.upper().startswith(OTHER_TRANSACTION) else code))
@@ -263,19 +263,19 @@ def _agency(information: Fields, role: str) -> Agency:
 
 
 def _first(fields: Fields, name: str) -> Fields:
-    """Return the first object of a list, or the object that stands there alone; empty when there is none."""
+    """Return the first object of a list, or a single object; empty when there is none."""
     value = fields.get(name)
     return read_object({name: value[0] if isinstance(value, list) and value else value or None}, name)
 
 
 def _place(place: Fields) -> str:
-    """Return where the work is done, as one line: city, state, country where each is known."""
+    """Return the place of performance: city, state, country."""
     names = (_text(read_object(place, level), "name") for level in ("city", "state", "country"))
     return join_place(*names)
 
 
 def _facts(details: Fields) -> Iterator[SourceFact]:
-    """Give what has no field of its own and a reader may want to know."""
+    """Give further details for readers that have no field of their own."""
     header = read_object(details, "awardeeData", "awardeeHeader")
     more = read_object(details, "competitionInformation")
     values = {
@@ -295,7 +295,7 @@ def _facts(details: Fields) -> Iterator[SourceFact]:
 
 
 def names_of(record: Fields) -> tuple[str, ...]:
-    """Return every name by which a record knows its recipient or the recipient's parent. Raises `InvalidRecord`."""
+    """Return every name of the recipient and its parent in a record. Raises `InvalidRecord`."""
     awardee = read_object(record, "awardDetails", "awardeeData")
     header = (value for value in read_object(awardee, "awardeeHeader").values() if isinstance(value, str))
     return (*header, _text(read_object(awardee, "awardeeUEIInformation"), "awardeeUltimateParentName"))

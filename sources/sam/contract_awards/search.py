@@ -18,7 +18,7 @@ from sources.base import Fetched, FetchStep, NotModified, Stored
 from sources.http.client import Client
 from sources.paging import RowCounter
 from sources.records import Document, InvalidRecord, Payload
-from sources.sam.api import ask
+from sources.sam.api import request_document
 from sources.sam.contract_awards.json_stream import RawRecord, RecordStream
 from sources.sam.contract_awards.record_parser import action_state, identity_of, names_of, revision_of
 
@@ -53,7 +53,7 @@ MIN_FRAGMENT_LENGTH = 4
 
 
 def period(since: date, until: date) -> str:
-    """Return inclusive days as the API writes a range of dates. Raises `ValueError` if it ends before it begins."""
+    """Return inclusive days in the API's notation. Raises `ValueError` if the range ends before it begins."""
     if until < since:
         raise ValueError(f"the range ends ({until}) before it begins ({since})")
     return f"[{since:%m/%d/%Y},{until:%m/%d/%Y}]"
@@ -114,25 +114,25 @@ def _check_period(name: str, value: str) -> None:
 
 
 def page(client: Client, filters: Mapping[str, str], *, offset: int = 0, limit: int = PAGE) -> Document | None:
-    """Ask for a page, the first being 0; `None` when SAM.gov says that there is nothing. Raises `SourceError`."""
+    """Request a page, the first being 0; `None` when there are no records. Raises `SourceError`."""
     path = path_of({**filters, "limit": str(limit), "offset": str(offset)})
-    document = ask(client, path, allow_204=True)
+    document = request_document(client, path, allow_204=True)
     return document if document.body else None
 
 
 def count(client: Client, filters: Mapping[str, str]) -> int:
-    """Return how many records a search finds. Costs a request. Raises `SourceError`."""
+    """Return how many records a search finds, at the cost of a request. Raises `SourceError`."""
     document = page(client, {**filters, "includeSections": "contractId"}, limit=1)
     return total_of(client, document) if document else 0
 
 
 def record_stream(client: Client, document: Document) -> RecordStream:
-    """Return a page, to be read once."""
+    """Return the records of a page, to be read once."""
     return RecordStream(BytesIO(document.body), client.source, document.url)
 
 
 def total_of(client: Client, document: Document) -> int:
-    """Return how many records the whole search has, by SAM.gov's count. Raises `SourceChanged`."""
+    """Return SAM.gov's count of records for the whole search. Raises `SourceChanged`."""
     answer = record_stream(client, document)
     for _record in answer.records():
         pass
@@ -140,7 +140,7 @@ def total_of(client: Client, document: Document) -> int:
 
 
 def records_of(client: Client, document: Document | None) -> list[RawRecord]:
-    """Return the records of a page, none of `None`. Raises `SourceChanged`."""
+    """Return the records of a page. Raises `SourceChanged`."""
     return list(record_stream(client, document).records()) if document else []
 
 
@@ -157,9 +157,9 @@ class RecordFilter:
         self._changing: set[str] = set()
 
     def item(self, record: RawRecord, origin: Document) -> Payload | NotModified | None:
-        """Return a record as a payload of its own bytes, or as unchanged; `None` if it is not what was looked for.
+        """Return a record as a payload or as `NotModified`; `None` if its names do not match the step.
 
-        `origin` says where it is from; its body is not used.
+        `origin` says where the record is from; its body is not used.
         """
         try:
             key = identity_of(record.fields).award_key
@@ -174,7 +174,7 @@ class RecordFilter:
         return Payload(source=self._source, key=key, revision=revision, documents=(document,))
 
     def _is_known(self, key: str, revision: str, record: RawRecord) -> bool:
-        """Whether the action is stored, and its award no older than here. Raises `InvalidRecord`."""
+        """Whether the action is stored, in a version of its award that is not older. Raises `InvalidRecord`."""
         known = self._stored.stored_version(key)
         if known is None:
             return False
@@ -190,12 +190,12 @@ def _letters_and_digits(value: str) -> str:
     return "".join(character for character in value.upper() if character.isalnum())
 
 
-def paged(
+def read_all_pages(
     client: Client, record_filter: RecordFilter, filters: Mapping[str, str], first: Document, *, by_records: bool
 ) -> Iterator[Fetched]:
-    """Read all pages of a search; as many distinct records as SAM.gov counts are the proof.
+    """Read all pages of a search, and compare the number of distinct records with SAM.gov's count.
 
-    `by_records`: an offset counts records instead of pages, as a probe has shown. Raises `SourceError`.
+    `by_records`: a probe has shown that `offset` counts records instead of pages. Raises `SourceError`.
     """
     total, rows = total_of(client, first), RowCounter()
     document: Document | None = first

@@ -1,4 +1,4 @@
-"""Walking a step of SAM.gov's contract awards: extracts up to a day, extracts that can wait, and searches."""
+"""Reading a step of SAM.gov's contract awards: daily extracts, weekly extracts, and searches of the past."""
 
 from __future__ import annotations
 
@@ -16,9 +16,17 @@ from sources.errors import SourceChanged
 from sources.http.client import Client, Downloaded
 from sources.records import Document, Problem
 from sources.sam.api import holds
-from sources.sam.contract_awards.extract import LARGE, RECORD_BYTES, Extract, ExtractNotReady, Order, Part
+from sources.sam.contract_awards.extract import LARGE, RECORD_BYTES, Extract, ExtractNotReady, ExtractOrder, ExtractPart
 from sources.sam.contract_awards.json_stream import RecordStream, unpacked
-from sources.sam.contract_awards.search import MAX_EXTRACTED, RecordFilter, count, page, paged, period, total_of
+from sources.sam.contract_awards.search import (
+    MAX_EXTRACTED,
+    RecordFilter,
+    count,
+    page,
+    period,
+    read_all_pages,
+    total_of,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -37,19 +45,21 @@ def _filters(step: FetchStep) -> dict[str, str]:
     return {str(name): str(value) for name, value in filters.items()} if isinstance(filters, Mapping) else {}
 
 
-def _order(step: FetchStep, note: str, since: date, until: date) -> Order:
-    return Order(note=note, filters=_filters(step), date_type=str(step.query["date_type"]), since=since, until=until)
+def _order(step: FetchStep, note: str, since: date, until: date) -> ExtractOrder:
+    return ExtractOrder(
+        note=note, filters=_filters(step), date_type=str(step.query["date_type"]), since=since, until=until
+    )
 
 
 def daily_extract(client: Client, step: FetchStep, stored: Stored) -> Iterator[Fetched]:
-    """Read what an earlier run has ordered, and then what is still missing up to the step's last day."""
+    """Read the extract that an earlier run has requested, then what is missing up to the step's last day."""
     read = _read_until(step, stored)
     while read < step.days[1]:
-        read = yield from _ordered(client, step, stored, read)
+        read = yield from _read_order(client, step, stored, read)
 
 
 def weekly_extract(client: Client, step: FetchStep, stored: Stored) -> Iterator[Fetched]:
-    """Read an extract that is due once a week, and wait for another run if requests are short."""
+    """Read an extract that is due once a week, or put it off if few requests are left."""
     label, until, left = str(step.query["label"]), step.days[1], client.requests_remaining
     read, under_way = _read_until(step, stored), bool(stored.get_state(label))
     if until <= read or (until - read < WEEK and not under_way):
@@ -58,7 +68,7 @@ def weekly_extract(client: Client, step: FetchStep, stored: Stored) -> Iterator[
         reason = f"{left} requests are left today, and are kept for what cannot wait"
     else:
         try:
-            yield from _ordered(client, step, stored, max(read, until - DELETIONS_LISTED))
+            yield from _read_order(client, step, stored, max(read, until - DELETIONS_LISTED))
         except ExtractNotReady as error:
             reason = error.came_back
         else:
@@ -69,13 +79,13 @@ def weekly_extract(client: Client, step: FetchStep, stored: Stored) -> Iterator[
 
 
 def _read_until(step: FetchStep, stored: Stored) -> date:
-    """Return the last day that was read; before the first read, the first day of the step."""
+    """Return the last day that was read, or the step's first day before the first read."""
     noted = stored.get_state(f"{step.query['label']}/read")
     return date.fromisoformat(noted) if noted else step.days[0]
 
 
-def _ordered(client: Client, step: FetchStep, stored: Stored, since: date) -> Generator[Fetched, None, date]:
-    """Read the order that is under way, else a new one from `since` on; return the last day that it covers."""
+def _read_order(client: Client, step: FetchStep, stored: Stored, since: date) -> Generator[Fetched, None, date]:
+    """Read the current order, or a new one from `since` on; return the last day it covers."""
     label = str(step.query["label"])
     order = _order(step, label, since, step.days[1])
     extract = Extract(client, stored, order)
@@ -83,32 +93,32 @@ def _ordered(client: Client, step: FetchStep, stored: Stored, since: date) -> Ge
         daily = int(stored.get_state(f"{label}/daily") or "0")
         records = daily * order.days or count(client, {**order.filters, order.date_type: _period(order)})
         if not stored.get_state(f"{label}/read"):
-            order, records = _first_look(order, records)
+            order, records = _limit_first_order(order, records)
             stored.set_state(f"{label}/read", order.since.isoformat())
         extract = Extract(client, stored, order)
         extract.plan(records)
     covers_until = extract.covers_until
     if extract.is_under_way:
-        yield from _extracted(client, step, stored, extract, note_daily=f"{label}/daily")
+        yield from _read_extract(client, step, stored, extract, note_daily=f"{label}/daily")
     stored.set_state(f"{label}/read", covers_until.isoformat())
     return covers_until
 
 
-def _first_look(order: Order, records: int) -> tuple[Order, int]:
-    """Cut an order to the newest days that a few files hold, and the records that these should have."""
+def _limit_first_order(order: ExtractOrder, records: int) -> tuple[ExtractOrder, int]:
+    """Limit an order to the newest days that a few files can hold; return it and its estimated records."""
     daily = -(-records // order.days)
     days = min(order.days, max(1, MAX_FIRST_RECORDS // max(1, daily)))
     return replace(order, since=order.until - timedelta(days=days - 1)), min(records, daily * days)
 
 
-def _period(order: Order) -> str:
+def _period(order: ExtractOrder) -> str:
     return period(order.since, order.until)
 
 
-def _extracted(
+def _read_extract(
     client: Client, step: FetchStep, stored: Stored, extract: Extract, *, note_daily: str = ""
 ) -> Iterator[Fetched]:
-    """Read the files of an extract, record by record; note how many a day they held, for the next one."""
+    """Read the files of an extract record by record; store the daily number of records, for the next order."""
     record_filter = RecordFilter(client.source, stored, step)
     with tempfile.TemporaryDirectory(prefix="procurewatch-") as folder:
         for item in extract.files(Path(folder)):
@@ -123,7 +133,7 @@ def _extracted(
 
 
 def _records(
-    client: Client, step: FetchStep, record_filter: RecordFilter, part: Part, file: Downloaded
+    client: Client, step: FetchStep, record_filter: RecordFilter, part: ExtractPart, file: Downloaded
 ) -> Generator[Fetched, None, int]:
     origin = Document(
         url=part.url,
@@ -147,7 +157,7 @@ def _records(
 
 
 def digest(value: object) -> str:
-    """Return sixteen hex digits that stand for a value."""
+    """Return 16 hex digits of a hash of a value."""
     return hashlib.sha256(repr(value).encode()).hexdigest()[:16]
 
 
@@ -156,7 +166,7 @@ def _digest_of(step: FetchStep) -> str:
 
 
 def search_history(client: Client, step: FetchStep, stored: Stored) -> Iterator[Fetched]:
-    """Read a search page by page, or as an extract if it is large or was already ordered as one."""
+    """Read a search page by page, or as an extract if it is large or already requested as one."""
     order = _order(step, f"search/{_digest_of(step)}", *step.days)
     extract = Extract(client, stored, order)
     if not extract.is_under_way:
@@ -165,8 +175,10 @@ def search_history(client: Client, step: FetchStep, stored: Stored) -> Iterator[
         total = total_of(client, first) if first else 0
         if first and total <= MAX_PAGED_RECORDS:
             by_records = holds(stored, OFFSET_COUNTS_PAGES) is False
-            yield from paged(client, RecordFilter(client.source, stored, step), dated, first, by_records=by_records)
+            yield from read_all_pages(
+                client, RecordFilter(client.source, stored, step), dated, first, by_records=by_records
+            )
         if total <= MAX_PAGED_RECORDS:
             return
         extract.plan(total)
-    yield from _extracted(client, step, stored, extract)
+    yield from _read_extract(client, step, stored, extract)

@@ -1,4 +1,4 @@
-"""Reading a notice of SAM.gov: its row in a search, and its text where that was asked for, into one record. Pure.
+"""Parsing a notice of SAM.gov: its row in a search, and its text if that was fetched. Pure.
 
 Facts: Get Opportunities Public API v2 (GSA/open-gsa-redesign, _apidocs/get-opportunities-public-api.md) and a stored
 answer of February 2026. Persons' names, addresses and telephone numbers stay in the evidence, as do fields that are
@@ -56,8 +56,8 @@ MAX_SHARED_LENGTH = 40
 NOT_WORD = re.compile(r"[^0-9A-Z]+")
 # A solicitation number that no office gives twice has letters and digits; "RFI" or "2026" is none.
 IDENTIFYING = re.compile(r"(?=.*[A-Z])(?=(.*\d){4})[0-9A-Z]{8,40}")
-GONE = "gone"  # the revision of a notice that SAM.gov no longer gives
-TEXT_ASKED = "/text"  # ends the revision of a notice whose text was asked for
+REMOVED = "gone"  # the revision of a notice that SAM.gov no longer gives
+TEXT_FETCHED = "/text"  # ends the revision of a notice whose text was asked for
 OWN_ADDRESSES = ("links", "uiLink")  # where the API says it is itself: no news when that changes
 NO_SET_ASIDE = frozenset({"NONE", "NO SET ASIDE USED"})
 STATES = {"cancel": "cancelled", "archiv": "archived", "delet": "deleted", "withdr": "withdrawn"}
@@ -74,7 +74,7 @@ Value = TypeVar("Value")
 
 
 def _text(fields: Fields, name: str) -> str:
-    """Return a text field, "" also where it is "null". Raises `InvalidRecord`."""
+    """Return a text field, "" also for "null". Raises `InvalidRecord`."""
     value = read_text(fields, name)
     return "" if value.lower() == "null" else value
 
@@ -97,30 +97,30 @@ def _date(fields: Fields, name: str) -> date | None:
     return read_date(fields, name) if _text(fields, name) else None
 
 
-def revision(row: Fields, *, text_asked: bool = False) -> str:
-    """Return the id of a notice, a digest of its row, which changes when the notice does, and TEXT_ASKED if it was."""
+def revision(row: Fields, *, text_fetched: bool = False) -> str:
+    """Return the notice's id, a digest of its row, and TEXT_FETCHED if its text was fetched."""
     facts = {name: value for name, value in row.items() if name not in OWN_ADDRESSES}
     written = json.dumps(facts, sort_keys=True, default=str)
     digest = hashlib.sha256(written.encode()).hexdigest()[:16]
-    return f"{row.get('noticeId')}:{digest}{TEXT_ASKED * text_asked}"
+    return f"{row.get('noticeId')}:{digest}{TEXT_FETCHED * text_fetched}"
 
 
 def notice_id_in(revision: str) -> str:
-    """Return the id of the notice that a revision is of."""
+    """Return the notice id in a revision."""
     return revision.partition(":")[0]
 
 
 def own_key(notice_id: str) -> str:
-    """Return the key of a notice that is known by its id alone."""
+    """Return the key of a notice that only its id identifies."""
     return KEY_PREFIX + notice_id
 
 
 def shared_key(row: Fields) -> str:
     """Return the key that all versions of a notice share, "" if its solicitation number does not identify it.
 
-    An amendment is a notice with an id of its own, and the older one is given no more. What stays is the solicitation
-    number, who buys, and the type it was first published as. An award notice is no version of the solicitation that
-    led to it; several of them differ by the number of the award.
+    An amendment has an id of its own, and SAM.gov drops the older notice. The solicitation number, the buyer and the
+    original type stay the same. An award notice is not a version of its solicitation; award notices of one solicitation
+    differ by their award numbers.
     """
     try:
         number, award = _alphanumeric(row, "solicitationNumber"), _alphanumeric(_object(row, "award"), "number")
@@ -138,13 +138,13 @@ def _alphanumeric(fields: Fields, name: str) -> str:
 
 
 def parse(payload: Payload) -> Record:
-    """Read a payload into a publication, or say why not.
+    """Read a payload into a publication, a removal or a problem.
 
-    Its documents: the row of the notice, then the answer with its text if that was asked for. Of a notice that is
-    `GONE`, the answer to a search for its id, which holds none; the record is then a removal.
+    Documents: the notice's row in a search, then the response with its text if that was fetched. With the revision
+    `REMOVED`: the response to a search for its id that finds nothing.
     """
     try:
-        if payload.revision == GONE:
+        if payload.revision == REMOVED:
             return _removal(payload)
         return _notice(payload, read_json(payload.documents[0], payload.source))
     except (InvalidRecord, SourceChanged, IndexError) as error:
@@ -174,10 +174,10 @@ def _notice(payload: Payload, fields: Fields) -> Publication:
     words = plain_text(payload.documents[1]) if len(payload.documents) > 1 else ""
     award = _object(fields, "award")
     as_stated: list[SourceFact] = []
-    ends = _or_stated(as_stated, read_deadline, fields, "responseDeadLine", "Responses due")
+    ends = _read_or_quote(as_stated, read_deadline, fields, "responseDeadLine", "Responses due")
     if ends and ends.zone_assumed:
         as_stated.append(SourceFact(label="Responses due", value="stated without a time zone, taken as Washington's"))
-    amount = _or_stated(as_stated, read_amount, award, "amount", "Award amount")
+    amount = _read_or_quote(as_stated, read_amount, award, "amount", "Award amount")
     return Publication(
         key=payload.key,
         source=payload.source,
@@ -189,10 +189,10 @@ def _notice(payload: Payload, fields: Fields) -> Publication:
         recipient=_recipient(award),
         awarding=read_agency(fields),
         amounts=() if amount is None else (Amount(meaning=AmountMeaning.AWARDED, dollars=amount),),
-        amount_warning=_doubt(amount, award, fields),
+        amount_warning=_amount_warning(amount, award, fields),
         piid=_number(award, "number"),
         solicitation=_number(fields, "solicitationNumber"),
-        signed=_or_stated(as_stated, _date, award, "date", "Award date"),
+        signed=_read_or_quote(as_stated, _date, award, "date", "Award date"),
         published=_date(fields, "postedDate"),
         deadline=ends.at if ends else None,
         state=_state(fields),
@@ -206,10 +206,10 @@ def _notice(payload: Payload, fields: Fields) -> Publication:
     )
 
 
-def _or_stated(
+def _read_or_quote(
     as_stated: list[SourceFact], read: Callable[[Fields, str], Value], fields: Fields, name: str, label: str
 ) -> Value | None:
-    """Return an optional value; one that cannot be read becomes a fact, as it is stated."""
+    """Read an optional field; a value that cannot be parsed is added to `as_stated` instead."""
     try:
         return read(fields, name)
     except InvalidRecord:
@@ -223,7 +223,7 @@ def _type(fields: Fields) -> str:
 
 
 def _state(fields: Fields) -> str:
-    """Return "" while the notice stands. Raises `InvalidRecord` when nobody can say whether it does."""
+    """Return "" while the notice is active, else its state. Raises `InvalidRecord` if that is unclear."""
     for word, state in STATES.items():
         if word in _text(fields, "type").lower():
             return state
@@ -252,8 +252,8 @@ def _number(fields: Fields, name: str) -> str:
     return value
 
 
-def _doubt(amount: Decimal | None, award: Fields, fields: Fields) -> str:
-    """Say why an amount cannot be true: it repeats the digits of a number typed beside it."""
+def _amount_warning(amount: Decimal | None, award: Fields, fields: Fields) -> str:
+    """Return a warning if the amount repeats the digits of a number typed beside it."""
     digits = str(int(amount)) if amount else ""
     numbers = (_number(award, "number"), _number(fields, "solicitationNumber"))
     if len(digits) >= MIN_REPEATED_DIGITS and any(digits in re.sub(r"\D", "", number) for number in numbers):
@@ -266,9 +266,9 @@ def _industries(fields: Fields) -> tuple[str, ...]:
 
 
 def _attachments(fields: Fields) -> tuple[Attachment, ...]:
-    """Return the files that the notice lists. The API gives addresses alone: what a file is called, only its download.
+    """Return the notice's files. The API gives their URLs only; a file's name comes with its download.
 
-    Some addresses name the host of years ago (GSA/srt-fbo-scraper puts the present one in its place, as here).
+    Some URLs name SAM.gov's former host, which is replaced (as in GSA/srt-fbo-scraper).
     """
     urls = (url.replace("//beta.sam.gov/", "//sam.gov/", 1) for url in _texts(fields, "resourceLinks"))
     files = [url for url in urls if url.startswith("https://") and url.isprintable() and " " not in url]
@@ -295,14 +295,14 @@ def _facts(fields: Fields) -> Iterator[SourceFact]:
 
 
 def read_amount(fields: Fields, name: str) -> Decimal | None:
-    """Return an amount in dollars, which comes as text. Raises `InvalidRecord`."""
+    """Return an amount in dollars, stated as text. Raises `InvalidRecord`."""
     value = fields.get(name)
     return dollars(_text(fields, name) if isinstance(value, str) else value)
 
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """When responses are due, in UTC; whether the time was stated without a zone and taken as Washington's."""
+    """When responses are due, in UTC; whether no time zone was stated, so that Washington's was assumed."""
 
     at: datetime
     zone_assumed: bool
@@ -325,10 +325,10 @@ def read_deadline(fields: Fields, name: str) -> Deadline | None:
 
 
 def read_agency(fields: Fields) -> Agency:
-    """Return who buys, from the paths of codes and of names, whose parts are parted by dots.
+    """Return the agency from two paths, of codes and of names, separated by dots.
 
-    Names can hold dots themselves. When they do not come out as many as the codes, nobody can say which is which, and
-    the whole path stands as the name. Version 1 of the API gave three names and no codes.
+    Names may contain dots. If there are not as many names as codes, the whole path becomes the name. Version 1 of the
+    API has three names and no codes.
     """
     codes = [code.strip() for code in filter(None, _text(fields, "fullParentPathCode").split("."))]
     path = " ".join(_text(fields, "fullParentPathName").split())
@@ -355,21 +355,21 @@ def read_agency(fields: Fields) -> Agency:
 
 
 def read_place(fields: Fields) -> str:
-    """Return where the work is done, as one line: city, state, country, by name where it is known."""
+    """Return the place of performance on one line: city, state, country."""
     parts = (_object(fields, name) for name in ("city", "state", "country"))
     return ", ".join(filter(None, (_text(one, "name") or _text(one, "code") for one in parts)))
 
 
 def read_address(fields: Fields) -> str:
-    """Return where the office is, as one line."""
+    """Return the office's address on one line."""
     state = f"{_text(fields, 'state')} {_text(fields, 'zipcode')}".strip()
     return ", ".join(filter(None, (_text(fields, "city"), state, _text(fields, "countryCode"))))
 
 
 def plain_text(document: Document) -> str:
-    """Return the text of a notice, which comes as HTML within JSON, a line for each block; "" when it has none.
+    """Return the text of a notice, HTML within JSON, as lines of plain text; "" when it has none.
 
-    What is longer than any notice is cut: elements in elements without end would take the parser hours.
+    Longer texts are cut, because the parser would take hours for deeply nested elements.
 
     Raises:
         SourceChanged: it is something else.

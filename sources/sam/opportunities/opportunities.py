@@ -1,23 +1,21 @@
-"""SAM.gov contract opportunities: what is about to be bought, and from whom without competition.
+"""SAM.gov contract opportunities: planned purchases, awards, and purchases without competition.
 
 Upstream: https://api.sam.gov/opportunities/v2/search, Get Opportunities Public API (GSA/open-gsa-redesign,
-_apidocs/get-opportunities-public-api.md). Access: a personal key of a SAM.gov account (sam.gov/workspace/profile/
-account-details; earlier sam.gov/profile/details), in the header X-Api-Key, or in the address where that is not read;
-keys expire, by users' account after 90 days. Limits: ten requests a day for a key without a role (1,000 with one),
-counted until 00:00 UTC over all SAM.gov APIs as far as is known; refused requests count, too. A page holds 1,000
-notices, a search covers a year at most. Some 300 notices are posted a day, twice that towards a week's end. Lag: active
-notices are updated daily, archived ones weekly. Corrections: only the latest active version of a notice is given. An
-amendment has an id of its own and the solicitation number of the notice it replaces: both are one record here, whose
-key is `sources.sam.opportunities.notice_parser.shared_key`. That a notice was changed or withdrawn shows in the
-window of its posting, later
-only when it is asked for by its number. Caveats: there is no search in texts, and each text costs a request, so a
-notice is found by its title, its awardee and its award alone; 404 is the answer to nothing found and, some say, to an
-unknown key.
+_apidocs/get-opportunities-public-api.md). Access: a personal key from sam.gov/workspace/profile/account-details
+(earlier sam.gov/profile/details), valid for 90 days by users' accounts, sent in the header X-Api-Key, or in the URL if
+the header is not accepted. Limits: ten requests a day for a key without a role (1,000 with one), counted until 00:00
+UTC over all SAM.gov APIs as far as is known; refused requests count. A page holds 1,000 notices, a search covers a year
+at most. About 300 notices are posted a day, twice that late in the week. Lag: active notices are updated daily,
+archived ones weekly. Corrections: only the latest active version of a notice is listed. An amendment has a new id and
+the same solicitation number; both are one record here (`sources.sam.opportunities.notice_parser.shared_key`). A change
+or withdrawal shows in the days of the posting, later only in a search for the notice's number. Caveats: texts cannot be
+searched, and each text costs a request, so a notice is found by its title, awardee and award only. 404 means that
+nothing was found or, some say, that the key is unknown.
 
-A poll reads the notices of three days whole and looks through them here: the third last day is the first that is over
-in Washington wherever the poll runs. Of those that concern somebody it asks for the text, and it looks again at those
-that may still be answered, both as far as the day's requests go. The note READ says up to which day everything was
-read, so that a step that failed is caught up with from there, and no day that was read is asked for again.
+A poll reads all notices of three days and matches them locally; the third-last day is the first that has ended in
+Washington wherever the poll runs. It fetches the texts of matching notices and checks open ones again, both as far as
+the day's quota allows. The state READ holds the last day up to which everything was read, so that a failed step is
+repeated from there and no day is read twice.
 """
 
 from __future__ import annotations
@@ -74,7 +72,7 @@ def _finds_nothing(client: Client, **filters: str) -> bool:
 
 
 def _counts_pages(client: Client) -> bool:
-    """Ask for a page that lies past the end if pages are counted, and is full if notices are."""
+    """Request a page that is past the end if `offset` counts pages, and full if it counts notices."""
     page = page_of(client, _last_days(15), offset=PAST_THE_END)
     if not PAST_THE_END < page.total < PAST_THE_END * PAGE_SIZE:
         reason = f"{page.total} notices in fifteen days do not show what an offset counts"
@@ -126,13 +124,13 @@ class SamOpportunities(Source):
     assumptions: Sequence[Assumption] = ASSUMPTIONS
 
     def health_check(self, client: Client) -> bool:
-        """Whether anything at all was posted in the last thirty days."""
+        """Whether anything was posted in the last thirty days."""
         return page_of(client, _last_days(30), limit=1).total > 0
 
     def poll_steps(self, terms: SearchTerms, window: DateWindow) -> list[FetchStep]:
-        """Plan a poll: what was missed while the program was away, the newest days, then the watched notices.
+        """Plan a poll: missed days, the newest days, then the watched notices.
 
-        Which days were missed the source knows itself, whatever days the steps cover.
+        Stored state says which days were missed; the steps' own days do not.
         """
         if not _is_wanted(terms):
             return []
@@ -146,7 +144,7 @@ class SamOpportunities(Source):
         ]
 
     def backfill_steps(self, terms: SearchTerms, since: date, until: date) -> list[FetchStep]:
-        """Plan the whole history in slices of two weeks. Of the past SAM.gov gives what is still active."""
+        """Plan the whole history in slices of two weeks. SAM.gov lists only what is still active."""
         steps: list[FetchStep] = []
         start = since
         while _is_wanted(terms) and start <= until:
@@ -156,7 +154,7 @@ class SamOpportunities(Source):
         return steps
 
     def fetch(self, client: Client, step: FetchStep, stored: Stored) -> Iterator[Fetched]:
-        """Walk one window, or ask for watched notices; those that concern somebody come last, with their texts."""
+        """Read a range of days or the watched notices; matching notices come last, with their texts."""
         return with_known_key(client, stored, _fetch(client, step, stored))
 
     def parse(self, payload: Payload) -> list[Record]:
@@ -177,21 +175,21 @@ def _fetch(client: Client, step: FetchStep, stored: Stored) -> Iterator[Fetched]
     fetch = NoticeFetch(client, stored, date.fromisoformat(str(step.query["today"])))
     match step.query["kind"]:
         case "watched":
-            yield from fetch.followed()
+            yield from fetch.check_watched()
         case "missed":
             yield from _missed(fetch, step)
         case "newest":
             yield from _newest(fetch, step)
         case _:
             yield from fetch.window(step.key, Search(*step.days), leave=RESERVED_REQUESTS)
-    yield from fetch.texts()
+    yield from fetch.fetch_texts()
     fetch.watch.keep()
     if fetch.failure and not isinstance(fetch.failure, QuotaUsedUp):
         raise fetch.failure
 
 
 def _missed(fetch: NoticeFetch, step: FetchStep) -> Iterator[Fetched]:
-    """Read the days since those that were read, before the newest ones; what is left is for the next poll."""
+    """Read the days between those already read and the newest ones; what the quota does not allow is left for later."""
     read = fetch.stored.get_state(READ)
     newest = fetch.today - timedelta(days=IN_VIEW - 1)
     start = date.fromisoformat(read) + DAY if read else newest
@@ -205,7 +203,7 @@ def _missed(fetch: NoticeFetch, step: FetchStep) -> Iterator[Fetched]:
 
 
 def _newest(fetch: NoticeFetch, step: FetchStep) -> Iterator[Fetched]:
-    """Read the newest days. What is before those of the first look is for a backfill."""
+    """Read the newest days. A backfill reads those before the first poll."""
     newest = fetch.today - timedelta(days=IN_VIEW - 1)
     if not fetch.stored.get_state(READ):
         fetch.stored.set_state(READ, (newest - DAY).isoformat())
@@ -213,7 +211,7 @@ def _newest(fetch: NoticeFetch, step: FetchStep) -> Iterator[Fetched]:
 
 
 def _read(fetch: NoticeFetch, step: FetchStep, start: date, end: date, *, leave: int) -> Iterator[Fetched]:
-    """Read a window and note that it was read, unless it fell short or days before it are still to be read."""
+    """Read a range of days; store that it was read, unless the result is incomplete or earlier days are missing."""
     is_whole = True
     for item in fetch.window(step.key, Search(start, end), leave=leave):
         is_whole = is_whole and not isinstance(item, IncompleteResult)

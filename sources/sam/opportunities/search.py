@@ -21,7 +21,7 @@ from sources.errors import Blocked, QuotaUsedUp, Refused, SourceChanged
 from sources.fields import Fields, read_json
 from sources.http.client import Client
 from sources.records import Document
-from sources.sam.api import NO_DATA, ask
+from sources.sam.api import NO_DATA, request_document
 
 SEARCH = "/opportunities/v2/search"
 PAGE_SIZE = 1000  # the most notices a page may hold; without a limit it holds one
@@ -39,19 +39,19 @@ class Search:
     filters: Mapping[str, str] | None = None
 
     def path(self, *, offset: int = 0, limit: int = PAGE_SIZE) -> str:
-        """Return the path of one page. Without its days SAM.gov refuses a search; they may be a year apart."""
+        """Return the path of one page. SAM.gov requires both days, at most a year apart."""
         days = {"postedFrom": f"{self.since:%m/%d/%Y}", "postedTo": f"{self.until:%m/%d/%Y}"}
         return f"{SEARCH}?{urlencode({**days, **(self.filters or {}), 'limit': limit, 'offset': offset})}"
 
     def holds(self, row: Row) -> bool:
-        """Whether a notice may belong to the search: it was posted in the window, or its day cannot be read."""
+        """Whether a notice belongs to the search: it was posted in its days, or its day cannot be read."""
         posted = str(row.fields.get("postedDate"))[:10]
         return not DAY.fullmatch(posted) or self.since.isoformat() <= posted <= self.until.isoformat()
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One notice of a search: its id, its fields, and its own part of the answer, byte for byte."""
+    """One notice of a search: its id, its fields, and its own bytes of the response."""
 
     notice_id: str
     fields: Fields
@@ -60,7 +60,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class ResultPage:
-    """One answer to a search: how many notices there are, how many it holds, the rows that belong to the search."""
+    """One page of a search: the total of notices, how many the page holds, and those that belong to the search."""
 
     total: int
     size: int
@@ -69,12 +69,12 @@ class ResultPage:
 
 
 def can_spend(client: Client, leave: int) -> bool:
-    """Whether a request may be made if so many must be left of today's."""
+    """Whether a request may be made if `leave` requests must remain today."""
     return client.requests_remaining is None or client.requests_remaining > leave
 
 
 def requests_reserved(client: Client) -> QuotaUsedUp:
-    """Return the error that the requests left today are reserved."""
+    """Return the error that today's remaining requests are reserved."""
     midnight = datetime.combine(datetime.now(UTC).date() + timedelta(days=1), time(), UTC)
     reason = f"{client.requests_remaining} requests are left today, and are kept for the next poll and other sources"
     return QuotaUsedUp(client.source, f"GET {SEARCH}", reason, retry_at=midnight)
@@ -83,17 +83,17 @@ def requests_reserved(client: Client) -> QuotaUsedUp:
 def page_of(
     client: Client, search: Search, *, offset: int = 0, limit: int = PAGE_SIZE, leave: int = 0, is_proof: bool = False
 ) -> ResultPage:
-    """Ask for one page. With `is_proof` it always has its document, even when nothing is found.
+    """Request one page. With `is_proof` it always has its document, even when nothing is found.
 
     Raises:
-        Blocked: 404 for a reason other than that nothing was found: so SAM.gov answers to a key it does not know.
-        QuotaUsedUp: the requests of today that must be left are all that is left.
-        SourceError: as the client does.
+        Blocked: 404 although not for lack of results: SAM.gov's response to an unknown key.
+        QuotaUsedUp: only the requests that must remain are left.
+        SourceError: any other error of the client.
     """
     if not can_spend(client, leave):
         raise requests_reserved(client)
     try:
-        document = ask(client, search.path(offset=offset, limit=limit), allow_404=is_proof)
+        document = request_document(client, search.path(offset=offset, limit=limit), allow_404=is_proof)
     except Refused as error:
         if error.status != 404:
             raise
@@ -128,7 +128,7 @@ def _read(client: Client, document: Document) -> ResultPage:
 
 
 def _rows(client: Client, document: Document) -> Iterator[Row]:
-    """Cut an answer into its notices, so that the evidence of one is not the evidence of a thousand."""
+    """Split a response into its notices, so that each has only its own bytes as evidence."""
     decoder = json.JSONDecoder(parse_float=Decimal)
     body = document.body.decode("utf-8", "replace")
     start = ROWS.search(body)
@@ -153,9 +153,9 @@ def _after(pattern: re.Pattern[str], body: str, place: int) -> int:
 def pages(
     client: Client, step: str, search: Search, *, leave: int, by_records: bool
 ) -> Iterator[ResultPage | IncompleteResult]:
-    """Give the pages of a search, each notice once, then the shortfall if there is one.
+    """Give the pages of a search, each notice once, then an incomplete result if notices are missing.
 
-    `by_records`: an offset counts notices instead of pages, as a probe has shown. Raises `SourceError`.
+    `by_records`: a probe has shown that `offset` counts notices instead of pages. Raises `SourceError`.
     """
     seen: set[str] = set()
     number = size = 0

@@ -1,7 +1,7 @@
-"""The notices to look at again between runs: stored ones that may still be answered, or whose text is still wanted.
+"""The notices to check again between runs: stored ones that are still open, or whose text is still to be fetched.
 
-SAM.gov tells what was posted in a window, and of each notice only the latest version. That a notice posted before the
-window was moved or withdrawn shows only when it is asked for by its number, at a request each.
+SAM.gov lists what was posted in a range of days, and only the latest version of each notice. Whether an older notice
+was changed or withdrawn shows only in a search for its number, at the cost of a request.
 """
 
 from __future__ import annotations
@@ -22,10 +22,9 @@ MAX_WATCHED = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watched:
-    """A notice's id and solicitation number as SAM.gov writes it ("" where that does not identify it), and its days.
+    """A notice's id and solicitation number ("" if that does not identify it), and its days in ISO 8601.
 
-    Days as in ISO 8601: when it was posted, until when it is watched, when it was last seen. `wants_text`: its text is
-    still to be asked for.
+    `posted`, `until` when it is watched, `seen` last. `wants_text`: its text is still to be fetched.
     """
 
     notice_id: str
@@ -37,7 +36,7 @@ class Watched:
 
 
 class Watch:
-    """The watched notices by their keys, as of a day; read from a note of the source and kept in it."""
+    """The watched notices by key, on a given day; loaded from the source's state and saved to it."""
 
     def __init__(self, stored: Stored, today: date) -> None:
         self._stored = stored
@@ -48,7 +47,7 @@ class Watch:
         self._notices = {key: Watched(**entry) for key, entry in noted.items()}
 
     def see(self, notice: Publication, *, notice_id: str, solicitation: str, wants_text: bool) -> None:
-        """Note that a notice was seen today, and still stands."""
+        """Record that a notice was seen today and is active."""
         posted = notice.published or date.fromisoformat(self._today)
         until = (posted + timedelta(days=IN_VIEW - 1)).isoformat()
         if notice.deadline:
@@ -62,18 +61,18 @@ class Watch:
             wants_text=wants_text,
         )
 
-    def has_text(self, key: str) -> None:
-        """Note that a notice's text is no longer wanted."""
+    def mark_text_fetched(self, key: str) -> None:
+        """Record that a notice's text is no longer needed."""
         self._notices[key] = replace(self._notices[key], wants_text=False)
 
     def forget(self, key: str) -> None:
-        """Watch a notice no more."""
+        """Stop watching a notice."""
         self._notices.pop(key, None)
 
     def due(self) -> Iterator[tuple[str, Watched]]:
         """Give the notices not seen today, with their keys.
 
-        First those that today's window should have held, then those not seen for longest.
+        First those that today's search should have found, then those not seen for longest.
         """
         due = [
             (entry.posted < self._in_window, entry.seen, key)
@@ -84,7 +83,7 @@ class Watch:
             yield key, self._notices[key]
 
     def keep(self) -> None:
-        """Write the note; what need not be watched any more is left out."""
+        """Save the watched notices, without those that need not be watched any more."""
         kept = [(entry.posted, key) for key, entry in self._notices.items() if self._is_watched(entry)]
         newest = sorted(kept, reverse=True)[:MAX_WATCHED]
         self._stored.set_state(NOTE, json.dumps({key: asdict(self._notices[key]) for _, key in newest}))

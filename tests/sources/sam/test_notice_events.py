@@ -99,8 +99,8 @@ def test_what_is_withdrawn_is_told_and_comes_back_as_the_same_record(
     with desk_of(server, tmp_path) as app_context:
         poll(app_context, FIRST)
         kept = server.notices.pop()
-        (gone,) = poll(app_context, FIRST + DAY)
-        assert gone.kind is EventKind.DELETED
+        (removed,) = poll(app_context, FIRST + DAY)
+        assert removed.kind is EventKind.DELETED
         server.notices.append({**kept, "noticeId": f"{2:032x}", "postedDate": (FIRST + 2 * DAY).isoformat()})
         poll(app_context, FIRST + 2 * DAY)
         assert len(records(app_context)) == 1

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from sources.records import Document, Payload, Problem, Publication, Record, Removal, SourceFact
-from sources.sam.opportunities.notice_parser import GONE, KEY_PREFIX, parse, revision
+from sources.sam.opportunities.notice_parser import KEY_PREFIX, REMOVED, parse, revision
 from tests.upstreams.sam_opportunities import SAMPLES
 
 Json = dict[str, Any]
@@ -190,24 +190,24 @@ def test_any_field_may_be_anything(hostile: object) -> None:
 
 
 def test_a_notice_that_is_gone_is_a_removal_and_nothing_else_is() -> None:
-    def gone(content: object) -> Record:
-        return parse(Payload(source="s", key="SAM_NOTICE_1", revision=GONE, documents=(document(content),)))
+    def removed(content: object) -> Record:
+        return parse(Payload(source="s", key="SAM_NOTICE_1", revision=REMOVED, documents=(document(content),)))
 
     for answer in ({"totalRecords": 0, "opportunitiesData": []}, {"message": "No Data found"}, b"No Data Found"):
-        record = gone(answer)
+        record = removed(answer)
         assert isinstance(record, Removal)
         assert (record.key, record.action_key, record.removed) == ("SAM_NOTICE_1", "", None)
         assert "no longer gives" in record.reason
     others: list[object] = [{"totalRecords": 1, "opportunitiesData": [LIGHT]}, {"error": {}}, b"<html>"]
     for other in others:
-        assert isinstance(gone(other), Problem)
+        assert isinstance(removed(other), Problem)
 
 
 def test_a_revision_changes_with_the_notice_and_not_with_the_apis_own_addresses() -> None:
     assert revision(LIGHT) == revision(changed(LIGHT, uiLink="https://elsewhere/", links=[]))
     moved = changed(LIGHT, responseDeadLine="2026-03-09T16:00:00-05:00")
-    assert len({revision(LIGHT), revision(moved), revision(LIGHT, text_asked=True)}) == 3
-    assert revision(LIGHT, text_asked=True) == f"{revision(LIGHT)}/text"
+    assert len({revision(LIGHT), revision(moved), revision(LIGHT, text_fetched=True)}) == 3
+    assert revision(LIGHT, text_fetched=True) == f"{revision(LIGHT)}/text"
 
 
 def shared() -> Path | None:

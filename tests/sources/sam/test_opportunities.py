@@ -289,9 +289,9 @@ def test_a_stored_notice_that_vanishes_is_told_once(server: FaultySamOpportuniti
     stored = memory()
     poll(server, stored)
     del server.notices[0]
-    gone = removals(poll(server, stored, TODAY + DAY))
-    assert [record.key for record in gone] == ["SAM_NOTICE_N6264926R0001_017.1700_SOLICITATION"]
-    assert gone[0].documents[0].body
+    removed = removals(poll(server, stored, TODAY + DAY))
+    assert [record.key for record in removed] == ["SAM_NOTICE_N6264926R0001_017.1700_SOLICITATION"]
+    assert removed[0].documents[0].body
     assert removals(poll(server, stored, TODAY + 2 * DAY)) == []
 
 

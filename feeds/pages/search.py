@@ -57,16 +57,16 @@ class SearchPage:
     `entries_a_year` counts the entries of the search's feed in the last 12 months.
     """
 
-    in_words: str
-    query: str
+    in_words: str = ""
+    query: str = ""
     given: dict[str, str]
     kept: tuple[tuple[str, str], ...]
-    total: int
-    records: tuple[StoredRecord, ...]
-    facets: tuple[Facet, ...]
-    after: str
-    entries_a_year: int
-    is_first: bool
+    total: int = 0
+    records: tuple[StoredRecord, ...] = ()
+    facets: tuple[Facet, ...] = ()
+    after: str = ""
+    entries_a_year: int = 0
+    is_first: bool = True
     problem: str = ""
 
 

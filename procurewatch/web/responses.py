@@ -102,7 +102,7 @@ class ErrorResponse(PlainTextResponse):
         raw: bytes = scope.get("raw_path") or scope["path"].encode()
         depth = raw.count(b"/") - 1
         if "text/html" in Headers(scope=scope).get("accept", "") and depth <= MAX_PAGE_DEPTH:
-            title = "Nothing here" if self.status_code == HTTPStatus.NOT_FOUND else "Not answered"
+            title = "Not found" if self.status_code == HTTPStatus.NOT_FOUND else "Request rejected"
             page = PageContext(served=True, depth=depth).render("refusal.html", title=title, line=self._line)
             response = Response(page, self.status_code, media_type=HTML)
             for name, value in self.headers.items():

@@ -134,11 +134,11 @@ def event_conditions(query: Query, dialect: Dialect, *, in_period: bool = False)
     if query.vendor or query.category:
         keys = select(col(MatchRow.record_key)).where(*matched)
         conditions.append(col(EventRow.record_key).in_(union(keys, withdrawn_keys) if query.is_public else keys))
-    asked = list(record_filter(query, dialect))
-    if asked and in_period:
-        conditions.append(exists().where(col(SearchRow.record_key) == col(EventRow.record_key), *asked))
-    elif asked:
-        found = select(col(SearchRow.record_key)).where(*asked)
+    filters = list(record_filter(query, dialect))
+    if filters and in_period:
+        conditions.append(exists().where(col(SearchRow.record_key) == col(EventRow.record_key), *filters))
+    elif filters:
+        found = select(col(SearchRow.record_key)).where(*filters)
         published = found.where(col(SearchRow.is_published).is_(True))
         formerly = found.where(col(SearchRow.record_key).in_(withdrawn_keys))
         conditions.append(col(EventRow.record_key).in_(union(published, formerly) if query.is_public else found))

@@ -78,10 +78,10 @@ def make_api(context: WebContext) -> FastAPI:
     api.add_exception_handler(InvalidQuery, _invalid_query)
     api.add_exception_handler(HTTPException, _http_error)
     api.add_exception_handler(Exception, _server_error)
-    asked = {"parameters": query_parameters()}
-    _route(api, "/records", lambda request: _records(context, request), RecordsPage, "Search records", asked)
+    parameters = {"parameters": query_parameters()}
+    _route(api, "/records", lambda request: _records(context, request), RecordsPage, "Search records", parameters)
     _route(api, "/records/{key:path}", lambda request: _record(context, request), RecordDetail, "One record", KEY)
-    _route(api, "/events", lambda request: _events(context, request), EventsPage, "Search events", asked)
+    _route(api, "/events", lambda request: _events(context, request), EventsPage, "Search events", parameters)
     _route(
         api,
         "/vendors",
@@ -89,7 +89,7 @@ def make_api(context: WebContext) -> FastAPI:
         list[WatchlistEntry],
         "The watchlist",
     )
-    _route(api, "/agencies", lambda request: _list_response(request, _agencies(context)), list[Agency], "Who buys")
+    _route(api, "/agencies", lambda request: _list_response(request, _agencies(context)), list[Agency], "Agencies")
     _route(
         api,
         "/categories",
@@ -102,7 +102,7 @@ def make_api(context: WebContext) -> FastAPI:
         "/sources",
         lambda request: _list_response(request, _sources(context)),
         list[SourceStatus],
-        "How sources are",
+        "Health of the sources",
     )
     _set_problem_types(api.openapi())
     return api
@@ -183,10 +183,10 @@ def _events(context: WebContext, request: Request) -> Response:
 
 def _record(context: WebContext, request: Request) -> Response:
     _no_parameters(request)
-    asked = str(request.path_params["key"])
+    given = str(request.path_params["key"])
     with context.database.reading() as session:
         # PostgreSQL rejects control characters, which no key has.
-        key = current_key(session, asked) if asked == clean(asked) else ""
+        key = current_key(session, given) if given == clean(given) else ""
         if not published_among(session, [key]):
             raise HTTPException(404, "no published record has this key; /api/v1/records finds those that are")
         detail = _detail(session, records_by_key(session, [key])[0], context.base_url)

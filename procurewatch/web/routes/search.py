@@ -44,7 +44,8 @@ def router(context: WebContext) -> APIRouter:
                 context.feeds.get(session).check(query)
                 response = _search_response(context, session, request, query, dict(params).get("after", ""))
         except InvalidQuery as error:
-            page = _error_page(params, str(error), _valid_facets(context, params, is_reviewer=is_reviewer))
+            facets = tuple(_valid_facets(context, params, is_reviewer=is_reviewer))
+            page = SearchPage(given=_form_values(params), kept=facets, problem=str(error))
             content = render_search(context.page_context(context.reviewer(request)), page, now=datetime.now(UTC))
             response = Response(content, 400, {"Cache-Control": "no-store"}, HTML)
         response.headers["Content-Security-Policy"] = SCRIPT_POLICY
@@ -90,23 +91,6 @@ def _search_page(context: WebContext, session: Session, query: Query, after: str
         after=record_cursor(shown[-1]) if len(found) > len(shown) else "",
         entries_a_year=count_events_since(session, query, context.today - YEAR, MAX_ENTRIES + 1),
         is_first=not after,
-    )
-
-
-def _error_page(params: Params, problem: str, facets: Iterator[tuple[str, str]]) -> SearchPage:
-    """Return the form as it was sent, with what is wrong and the facets that are still valid."""
-    return SearchPage(
-        in_words="",
-        query="",
-        given=_form_values(params),
-        kept=tuple(facets),
-        total=0,
-        records=(),
-        facets=(),
-        after="",
-        entries_a_year=0,
-        is_first=True,
-        problem=problem,
     )
 
 

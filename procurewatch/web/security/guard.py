@@ -35,7 +35,7 @@ MAX_BODY_BYTES = 64 * 1024  # bytes
 SQL = "/sql"
 API = "/api/v1"
 LOOPBACK = frozenset({"localhost", "localhost.localdomain"})
-SERVER_ERROR = "This could not be answered: a fault of the program. Its operator finds it in the log."
+SERVER_ERROR = "Internal server error. The operator finds the details in the log."
 BODILESS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 

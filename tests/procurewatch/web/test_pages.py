@@ -203,7 +203,7 @@ def test_what_is_not_there_is_a_page_for_a_person_and_a_line_for_a_program(clien
     assert (line.status_code, line.headers["content-type"]) == (404, "text/plain; charset=utf-8")
     assert tree.xpath("string(//p[@role='alert'])") == line.text.strip()
     assert "Accept" in line.headers["vary"]
-    assert tree.xpath("string(//title)") == "Nothing here · Procurewatch"
+    assert tree.xpath("string(//title)") == "Not found · Procurewatch"
     for href in [
         *tree.xpath("//link[@rel='stylesheet']/@href"),
         *tree.xpath("//nav//a/@href"),

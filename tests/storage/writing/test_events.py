@@ -501,3 +501,48 @@ def test_a_correction_is_news_to_those_whom_the_announcement_did_not_concern(dat
         told = find_events(session, Query(vendor=("babel-street",)), 10)
     assert kinds[wrong.key] == {EventKind.ANNOUNCED, EventKind.CORRECTED}
     assert [(event.kind, event.record.key) for event in told] == [(EventKind.ANNOUNCED, right.key)]
+
+
+def test_the_id_of_a_change_holds_the_date_of_the_sources_last_modification(database: Database) -> None:
+    """If a text becomes B, A and B again, the second B is another event, with the same id in every installation."""
+    begin(database, replace(LICENSES, description="A"))
+    for month, text in ((1, "B"), (2, "A"), (3, "B")):
+        changed = replace(LICENSES, description=text, modified=date(2024, month, 1))
+        save(database, changed, match(changed), now=LATER)
+    kind = EventKind.DESCRIPTION_CHANGED
+    assert told_ids(database) == {
+        NEW,
+        event_id(KEY, "", kind, "A", "B", "2024-01-01"),
+        event_id(KEY, "", kind, "B", "A", "2024-02-01"),
+        event_id(KEY, "", kind, "A", "B", "2024-03-01"),
+    }
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0)])
+def test_a_correction_is_of_the_latest_announcement_before_it(database: Database, order: tuple[int, ...]) -> None:
+    announcements = [
+        announcement("DOD_1_1_1", "W9124C26C0001", published=date(2026, 1, 5)),
+        announcement("DOD_2_1_1", "W9124C26C0001", published=date(2026, 2, 5)),
+        announcement("DOD_3_1_1", "W9124C26C0001", published=date(2026, 2, 6), corrects="CORRECTION: the amount."),
+    ]
+    with database.writing() as session:
+        for number in order:
+            save_publication(session, announcements[number], [match(announcements[number])], SEEN, yes)
+    with database.reading() as session:
+        kinds = {each.key: {event.kind for event in events_of(session, each.key)} for each in announcements}
+    assert EventKind.CORRECTED in kinds["DOD_2_1_1"]
+    assert EventKind.CORRECTED not in kinds["DOD_1_1_1"]
+
+
+def test_what_happens_while_a_match_is_rejected_is_not_published_when_it_is_confirmed(database: Database) -> None:
+    save(database, LICENSES, match(LICENSES, band="rejected"))
+    option = acted(LICENSES, "P00003", "2022-09-06", "500000.00", action_type="G")
+    save(database, option, match(option, band="rejected"), now=LATER)
+    with database.writing() as session:
+        subject = record_subject(CLEARVIEW.key)
+        confirmed = ReviewDecision(
+            vendor_id="clearview-ai", subject=subject, decision=Decision.CONFIRMED, decided_by="me", note="",
+            decided_at=LATER_STILL,
+        )  # fmt: skip
+        assert save_decision(session, confirmed) == 0
+    assert told_ids(database) == set()

@@ -1,1 +1,1 @@
-"""Measurements: each is a command anyone can run, and prints what it measured beside what it is measured against."""
+"""Benchmarks: each is a command that prints its measurements and their targets."""

@@ -1,4 +1,4 @@
-"""How fast and in how little memory exports are written: `python -m benchmarks.exporting [ACTIONS]`.
+"""Measure the time and memory of exports: `python -m benchmarks.exporting [ACTIONS]`.
 
 Fills a SQLite database in a temporary folder with so many actions (1,000,000 unless told), four to an award, and
 writes each format from it in a process of its own. Prints actions a second, bytes, and the peak memory of that process
@@ -37,7 +37,7 @@ WORDS = "LICENSES FOR AN ENTERPRISE PLATFORM IN SUPPORT OF OPERATORS AND ANALYST
 
 
 def fill(database: Database, actions: int) -> None:
-    """Store awards with so many actions between them."""
+    """Store awards with this many actions in total."""
     awards = actions // ACTIONS_OF_AN_AWARD
     for first in range(0, awards, 5_000):
         numbers = range(first, min(first + 5_000, awards))
@@ -94,7 +94,7 @@ def _key(number: int) -> str:
 
 
 def _stored(session: Session) -> Iterator[StoredRecord]:
-    """Give all that is stored, as `find_records` does, without asking anything of it."""
+    """Yield all stored records, as `find_records` does without filters."""
     last = ""
     while True:
         query = (
@@ -108,7 +108,7 @@ def _stored(session: Session) -> Iterator[StoredRecord]:
 
 
 def measure(url: str, form: ExportFormat, actions: int) -> str:
-    """Write one format to its end in this process; return the figures."""
+    """Write one format in this process; return the measurements."""
     with closing(open_database(url)) as database, database.reading() as session:
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         start = time.perf_counter()
@@ -124,7 +124,7 @@ def measure(url: str, form: ExportFormat, actions: int) -> str:
 
 
 def main() -> None:
-    """Run the benchmark and print what it found."""
+    """Run the benchmark and print the measurements."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("actions", type=int, nargs="?", default=1_000_000)
     parser.add_argument("--of", nargs=2, metavar=("URL", "FORMAT"), help=argparse.SUPPRESS)

@@ -1,4 +1,4 @@
-"""How fast and in how little memory an FPDS archive is read: `python -m benchmarks.fpds_import [MEGABYTES]`.
+"""Measure the time and memory of reading an FPDS archive: `python -m benchmarks.fpds_import [MEGABYTES]`.
 
 Writes an archive of that size (400 unless told) into a temporary folder, reads it with `Fpds.read_file` in a process of
 its own, and prints the rate, the peak memory of that process, and what it had used before the first entry; then once
@@ -28,7 +28,7 @@ FACTS = "".join(f"<ns1:isFact{number}>false</ns1:isFact{number}>\n" for number i
 
 
 def write_archive(file: Path, megabytes: int) -> int:
-    """Write a feed of about so many million bytes; return how many entries it has."""
+    """Write a feed of about this many megabytes; return its number of entries."""
     count = 0
     with file.open("wb") as target:
         target.write(head("an archive").encode())
@@ -41,7 +41,7 @@ def write_archive(file: Path, megabytes: int) -> int:
 
 
 def measure(file: Path, *, parsed: bool) -> str:
-    """Read a file to its end in this process; return the figures."""
+    """Read a file in this process; return the measurements."""
     source = Fpds()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     start = time.perf_counter()

@@ -1,4 +1,4 @@
-"""The labelled actions, as awards the matcher can read and as what a person says they concern."""
+"""The labeled actions: the awards for the matcher, and the labels."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Facts = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Label:
-    """What one action concerns: `vendors` required, `also` neither required nor wrong (ids of the watchlist)."""
+    """The label of one action: ids of `vendors` that must match, and of those in `also` that may match."""
 
     award_key: str
     recipient: str

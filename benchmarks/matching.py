@@ -1,4 +1,4 @@
-"""How well the matcher finds vendors: `python -m benchmarks.matching`.
+"""Measure precision and recall of the matcher: `python -m benchmarks.matching`.
 
 Prints precision and recall on the labelled actions (tests/data/labelled), per stratum and band, on all of them and on
 the part that is set aside; with `--misses`, every error of the part that may be looked at. With `--extract FILE` (a CSV
@@ -65,7 +65,7 @@ def _share(part: int, whole: int) -> float:
 
 
 def vendors_found(matcher: Matcher, awards: Iterable[Award], topics: frozenset[str]) -> Found:
-    """Return what the matcher finds in each award, topics left out."""
+    """Return the matches of each award, without topics."""
     return {
         award.key: {match.vendor_id: match.band for match in matcher.matches(award) if match.vendor_id not in topics}
         for award in awards
@@ -120,7 +120,7 @@ def score_table(title: str, by_stratum: dict[str, Score]) -> Table:
 
 
 def misses(labels: Iterable[Label], found: Found) -> Iterator[str]:
-    """Give a line for each vendor published wrongly, not found, or found only for review."""
+    """Yield a line for each vendor published wrongly, not found, or found only for review."""
     for label in labels:
         bands = found[label.award_key]
         published = {vendor for vendor, band in bands.items() if band is MatchBand.PUBLISHED}
@@ -135,7 +135,7 @@ def misses(labels: Iterable[Label], found: Found) -> Iterator[str]:
 
 
 def read_extract(file: Path) -> Iterator[Facts]:
-    """Give the rows of an extract in the words of the labelled actions, repetitions once."""
+    """Yield the rows of an extract with the field names of the labeled actions, without duplicates."""
     with gzip.open(file, "rt", encoding="utf-8") if file.suffix == ".gz" else file.open(encoding="utf-8") as lines:
         seen = set()
         for row in csv.DictReader(lines):

@@ -106,8 +106,8 @@ BY_NAME = (
     Pick(label="Leonardo", recipient=r"^LEONARDO US CYBER\b"),
 )
 
-# Awards that concern a vendor by what the action's text says, from another recipient: mostly resellers. All are kept
-# but for radios and Tasers, which are many. FALCON is Palantir's system at ICE; its support is bought from others.
+# Awards from other recipients, mostly resellers, whose action text names a vendor. All are chosen except radios and
+# Tasers, which are many. FALCON is Palantir's system at ICE; its support is bought from others.
 BY_TEXT = (
     Pick(label="Cellebrite, resold", description=r"\bCELLEBRITE\b|\bUFED\b|\bINSEYETS\b"),
     Pick(label="GrayKey, resold", description=r"\bGR[AE]Y ?KEY\b|\bGR[AE]Y ?SHIFT\b"),
@@ -126,7 +126,7 @@ BY_TEXT = (
     Pick(label="Motorola, resold", description=r"\bMOTOROLA\b", at_most=2),
 )
 
-# Vendors and products that a longer watchlist would know: nothing of theirs may stand for "ordinary".
+# Vendors and products of a longer watchlist, which are not chosen as ordinary awards.
 OTHERS_WATCHED = (
     Pick(
         label="",

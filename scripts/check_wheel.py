@@ -1,4 +1,4 @@
-"""Say whether a built wheel holds every file of the packages, data included: `python scripts/check_wheel.py WHEEL`."""
+"""Check that a built wheel contains every file of the packages: `python scripts/check_wheel.py WHEEL`."""
 
 from __future__ import annotations
 

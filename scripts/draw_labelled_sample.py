@@ -179,7 +179,7 @@ class Drawing:
     per_award: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def draw(self, pool: str, records: Iterable[Record], most: int, *, per_award: int = PER_AWARD) -> list[Record]:
-        """Draw at most `most` records that nobody has drawn yet, few of each award."""
+        """Draw at most `most` records that were not drawn yet, few of each award."""
         taken: list[Record] = []
         for record in records:
             award = (pool, record["award_key"])

@@ -1,4 +1,4 @@
-"""Take the pictures of the pages that docs/ shows: `python -m scripts.take_screenshots ADDRESS` of a served demo."""
+"""Take the screenshots in docs/images/ from a running demo: `python -m scripts.take_screenshots ADDRESS`."""
 
 from __future__ import annotations
 

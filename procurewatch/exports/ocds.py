@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from typing import Any
 from urllib.parse import quote
 
 from feeds.text import clean, format_money, one_line
@@ -59,9 +60,9 @@ def release_of(
     if record.category not in PROCESSES:
         return None
     ocid = ocid_of(prefix, record.key)
-    release = {"notice": _notice, "subaward": _subaward}.get(record.category, _award)
+    sections = {"notice": _notice, "subaward": _subaward}.get(record.category, _award)
     buyer = _buyer(record)
-    return _without_empty(
+    release: Json = _without_empty(
         {
             "ocid": ocid,
             "id": f"{ocid}-{record.last_changed.astimezone(UTC):%Y%m%dT%H%M%S.%fZ}",
@@ -71,9 +72,10 @@ def release_of(
             "parties": list(_parties(record)),
             "buyer": buyer if record.category != "subaward" else None,
             "relatedProcesses": list(_related(record, linked, prefix)),
-            **release(record, actions, [*_documents(record, linked), *_evidence(evidence)]),
+            **sections(record, actions, [*_documents(record, linked), *_evidence(evidence)]),
         }
     )
+    return release
 
 
 def ocid_of(prefix: str, key: str) -> str:
@@ -84,70 +86,62 @@ def ocid_of(prefix: str, key: str) -> str:
 def _award(record: StoredRecord, actions: Sequence[StoredAction], documents: Sequence[Json]) -> Json:
     amendments = [_amendment(action) for action in actions if action.modification not in ("", "0")]
     exercised = _value(record, record.exercised if record.exercised is not None else record.obligated)
-    award = _without_empty(
-        {
-            "id": clean(record.key),
-            "title": _title(record),
-            "description": _description(record),
-            "status": "active",
-            "date": _date(record.signed),
-            "value": _value(record, record.ceiling) or exercised,
-            "suppliers": list(_suppliers(record)),
-            "items": _items(record),
-            "contractPeriod": _period(record),
-            "documents": list(documents),
-        }
-    )
+    award = {
+        "id": clean(record.key),
+        "title": _title(record),
+        "description": _description(record),
+        "status": "active",
+        "date": _date(record.signed),
+        "value": _value(record, record.ceiling) or exercised,
+        "suppliers": list(_suppliers(record)),
+        "items": _items(record),
+        "contractPeriod": _period(record),
+        "documents": list(documents),
+    }
     tender = _tender(record)
     if record.category == "assistance":
-        return {"tag": ["award"], "tender": tender, "awards": [{**award, **_without_empty({"amendments": amendments})}]}
-    contract = _without_empty(
-        {
-            "id": clean(record.key),
-            "awardID": clean(record.key),
-            "title": _title(record),
-            "description": clean(record.description),
-            "period": _period(record),
-            "value": exercised,
-            "dateSigned": _date(record.signed),
-            "amendments": amendments,
-        }
-    )
+        return {"tag": ["award"], "tender": tender, "awards": [award | {"amendments": amendments}]}
+    contract = {
+        "id": clean(record.key),
+        "awardID": clean(record.key),
+        "title": _title(record),
+        "description": clean(record.description),
+        "period": _period(record),
+        "value": exercised,
+        "dateSigned": _date(record.signed),
+        "amendments": amendments,
+    }
     tags = ["award", "contract", *(["contractAmendment"] if amendments else [])]
     return {"tag": tags, "tender": tender, "awards": [award], "contracts": [contract]}
 
 
 def _tender(record: StoredRecord) -> Json | None:
     """Return what an award says about its competition, or `None`."""
-    method = _method(record)
+    method = _without_empty(_method(record))
     if not (record.solicitation or method):
         return None
     named = clean(record.solicitation) or clean(record.key)
-    return _without_empty({"id": named, "procuringEntity": _buyer(record), **method})
+    return {"id": named, "procuringEntity": _buyer(record), **method}
 
 
 def _notice(record: StoredRecord, _actions: Sequence[StoredAction], documents: Sequence[Json]) -> Json:
     cancelled = "cancel" in record.state.casefold()
     files: list[Json] = [
-        _without_empty({"id": f"file-{number}", "title": one_line(title), "url": address})
+        {"id": f"file-{number}", "title": one_line(title), "url": address}
         for number, (title, url) in enumerate(record.attachments, start=1)
         if (address := _uri(url))
     ]
-    tender = _without_empty(
-        {
-            "id": clean(record.solicitation) or clean(record.key),
-            "title": one_line(record.title),
-            "description": _description(record),
-            "status": "cancelled" if cancelled else None,
-            "procuringEntity": _buyer(record),
-            "tenderPeriod": _without_empty(
-                {"startDate": _date(record.published), "endDate": _date_time(record.deadline)}
-            ),
-            "items": _items(record),
-            "documents": [*documents, *files],
-            **_method(record),
-        }
-    )
+    tender = {
+        "id": clean(record.solicitation) or clean(record.key),
+        "title": one_line(record.title),
+        "description": _description(record),
+        "status": "cancelled" if cancelled else None,
+        "procuringEntity": _buyer(record),
+        "tenderPeriod": {"startDate": _date(record.published), "endDate": _date_time(record.deadline)},
+        "items": _items(record),
+        "documents": [*documents, *files],
+        **_method(record),
+    }
     if not record.recipient_name:
         return {"tag": ["tenderCancellation" if cancelled else "tender"], "tender": tender}
     award = {
@@ -157,7 +151,7 @@ def _notice(record: StoredRecord, _actions: Sequence[StoredAction], documents: S
         "value": _stated_value(record, "awarded"),
         "suppliers": list(_suppliers(record)),
     }
-    return {"tag": ["tender", "award"], "tender": tender, "awards": [_without_empty(award)]}
+    return {"tag": ["tender", "award"], "tender": tender, "awards": [award]}
 
 
 def _subaward(record: StoredRecord, _actions: Sequence[StoredAction], documents: Sequence[Json]) -> Json:
@@ -174,19 +168,17 @@ def _subaward(record: StoredRecord, _actions: Sequence[StoredAction], documents:
         "documents": list(documents),
     }
     contract = {"id": key, "awardID": key, "dateSigned": signed, "value": value, "period": _period(record)}
-    return {"tag": ["award", "contract"], "awards": [_without_empty(award)], "contracts": [_without_empty(contract)]}
+    return {"tag": ["award", "contract"], "awards": [award], "contracts": [contract]}
 
 
 def _parties(record: StoredRecord) -> Iterator[Json]:
     funds = record.category == "subaward"
     for party in filter(None, [_buyer(record)]):
         code = record.sub_agency_code or record.agency_code
-        identifier = (
-            _without_empty({"scheme": AGENCIES, "id": clean(code), "legalName": party["name"]}) if code else None
-        )
+        identifier = {"scheme": AGENCIES, "id": clean(code), "legalName": party["name"]} if code else None
         roles = ["funder"] if funds else ["buyer", "procuringEntity"]
-        details = _without_empty({"department": one_line(record.agency_name), "office": one_line(record.office)})
-        yield _without_empty({**party, "identifier": identifier, "roles": roles, "details": details})
+        details = {"department": one_line(record.agency_name), "office": one_line(record.office)}
+        yield {**party, "identifier": identifier, "roles": roles, "details": details}
     for party in _suppliers(record):
         uei = clean(record.recipient_uei)
         identifier = {"scheme": UNIQUE_ENTITIES, "id": uei, "legalName": party["name"]} if uei else None
@@ -195,15 +187,13 @@ def _parties(record: StoredRecord) -> Iterator[Json]:
             "parentUEI": clean(record.recipient_parent_uei),
             "attribution": attribution(record),
         }
-        yield _without_empty(
-            {**party, "identifier": identifier, "roles": ["supplier"], "details": _without_empty(details)}
-        )
+        yield {**party, "identifier": identifier, "roles": ["supplier"], "details": details}
 
 
 def _buyer(record: StoredRecord) -> Json | None:
     name = one_line(record.sub_agency_name or record.agency_name)
     code = clean(record.sub_agency_code or record.agency_code)
-    return _without_empty({"id": f"{AGENCIES}-{code or name}", "name": name or code}) if name or code else None
+    return {"id": f"{AGENCIES}-{code or name}", "name": name or code} if name or code else None
 
 
 def _suppliers(record: StoredRecord) -> Iterator[Json]:
@@ -224,71 +214,61 @@ def _related(record: StoredRecord, linked: Linked, prefix: str) -> Iterator[Json
 
 
 def _relation(ocid: str, title: str, relationship: str) -> Json:
-    return _without_empty(
-        {
-            "id": ocid,
-            "relationship": [relationship] if relationship else None,
-            "title": one_line(title),
-            "scheme": "ocid",
-            "identifier": ocid,
-        }
-    )
+    return {
+        "id": ocid,
+        "relationship": [relationship] if relationship else None,
+        "title": one_line(title),
+        "scheme": "ocid",
+        "identifier": ocid,
+    }
 
 
 def _documents(record: StoredRecord, linked: Linked) -> Iterator[Json]:
     page = _uri(official_page(record))
-    yield _without_empty(
-        {"id": "official-page", "title": "Official page at the source", "url": page, "format": "text/html"}
-    )
+    yield {"id": "official-page", "title": "Official page at the source", "url": page, "format": "text/html"}
     for link, other in linked:
         if other is None or not other.is_publication or link.record_key == record.key:
             continue
-        yield _without_empty(
-            {
-                "id": clean(other.key),
-                "documentType": DOCUMENT_TYPES.get(other.category),
-                "title": one_line(other.title or other.type_text or other.category),
-                "description": f"{one_line(link.reason)} (confidence {link.confidence:.2f})",
-                "url": _uri(official_page(other)),
-                "datePublished": _date(other.published),
-            }
-        )
+        yield {
+            "id": clean(other.key),
+            "documentType": DOCUMENT_TYPES.get(other.category),
+            "title": one_line(other.title or other.type_text or other.category),
+            "description": f"{one_line(link.reason)} (confidence {link.confidence:.2f})",
+            "url": _uri(official_page(other)),
+            "datePublished": _date(other.published),
+        }
 
 
 def _evidence(evidence: Sequence[StoredEvidence]) -> Iterator[Json]:
     for each in evidence:
-        yield _without_empty(
-            {
-                "id": f"evidence-{each.sha256}-{_url_hash(each.url)}",
-                "title": "The source's response, as stored",
-                "description": f"sha256 {each.sha256}, {each.size} bytes",
-                "url": _uri(each.url),
-                "dateModified": _date_time(each.retrieved_at),
-                "format": clean(each.content_type).partition(";")[0],
-            }
-        )
+        yield {
+            "id": f"evidence-{each.sha256}-{_url_hash(each.url)}",
+            "title": "The source's response, as stored",
+            "description": f"sha256 {each.sha256}, {each.size} bytes",
+            "url": _uri(each.url),
+            "dateModified": _date_time(each.retrieved_at),
+            "format": clean(each.content_type).partition(";")[0],
+        }
 
 
 def _amendment(action: StoredAction) -> Json:
     amount = f"Obligated by this action: {format_money(action.obligation)}." if action.obligation is not None else ""
-    return _without_empty(
-        {
-            "id": clean(action.key),
-            "date": _date(action.signed),
-            "rationale": one_line(action.action_type_text or action.action_type),
-            "description": " ".join(filter(None, (clean(action.description), amount))),
-        }
-    )
+    return {
+        "id": clean(action.key),
+        "date": _date(action.signed),
+        "rationale": one_line(action.action_type_text or action.action_type),
+        "description": " ".join(filter(None, (clean(action.description), amount))),
+    }
 
 
 def _items(record: StoredRecord) -> list[Json]:
-    psc = _without_empty({"scheme": "PSC", "id": clean(record.psc), "description": one_line(record.psc_text)})
-    naics = _without_empty({"scheme": "NAICS", "id": clean(record.naics), "description": one_line(record.naics_text)})
-    psc, naics = (psc if len(psc) > 1 else {}), (naics if len(naics) > 1 else {})
-    if not (psc or naics):
-        return []
-    main, more = (psc, [naics] if naics else []) if psc else (naics, [])
-    return [_without_empty({"id": "1", "classification": main, "additionalClassifications": more})]
+    codes = (("PSC", record.psc, record.psc_text), ("NAICS", record.naics, record.naics_text))
+    found = [
+        {"scheme": scheme, "id": clean(code), "description": one_line(text)}
+        for scheme, code, text in codes
+        if clean(code) or one_line(text)
+    ]
+    return [{"id": "1", "classification": found[0], "additionalClassifications": found[1:]}] if found else []
 
 
 def _method(record: StoredRecord) -> Json:
@@ -300,20 +280,18 @@ def _method(record: StoredRecord) -> Json:
         one_line(record.solicitation_procedure),
         exception and f"exception to fair opportunity: {exception}",
     )
-    return _without_empty(
-        {
-            "procurementMethod": "direct" if exception else METHODS.get(extent.upper()),
-            "procurementMethodDetails": "; ".join(filter(None, details)),
-            "procurementMethodRationale": one_line(record.not_competed_reason) or exception,
-            "eligibilityCriteria": one_line(record.set_aside) if record.set_aside_code != NO_SET_ASIDE else "",
-            "numberOfTenderers": record.offers_received,
-        }
-    )
+    return {
+        "procurementMethod": "direct" if exception else METHODS.get(extent.upper()),
+        "procurementMethodDetails": "; ".join(filter(None, details)),
+        "procurementMethodRationale": one_line(record.not_competed_reason) or exception,
+        "eligibilityCriteria": one_line(record.set_aside) if record.set_aside_code != NO_SET_ASIDE else "",
+        "numberOfTenderers": record.offers_received,
+    }
 
 
 def _period(record: StoredRecord) -> Json:
     dates = {"startDate": record.starts, "endDate": record.ends, "maxExtentDate": record.may_end}
-    return _without_empty({name: _date(value) for name, value in dates.items()})
+    return {name: _date(value) for name, value in dates.items()}
 
 
 def _title(record: StoredRecord) -> str:
@@ -363,6 +341,9 @@ def _date_time(value: datetime | None) -> str | None:
     return value.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z") if value else None
 
 
-def _without_empty(fields: Mapping[str, object]) -> Json:
-    """Drop the fields that are `None` or empty."""
-    return {name: value for name, value in fields.items() if value not in (None, "", [], {})}
+def _without_empty(value: Any) -> Any:
+    """Drop the fields that are `None` or empty, at every level."""
+    if isinstance(value, dict):
+        cleaned = {name: _without_empty(each) for name, each in value.items()}
+        return {name: each for name, each in cleaned.items() if each not in (None, "", [], {})}
+    return [_without_empty(each) for each in value] if isinstance(value, list) else value

@@ -60,7 +60,7 @@ def test_any_amount_comes_back_to_the_cent_and_sums_exactly(database: Database, 
     assert small == sorted(values)
 
 
-def test_the_database_adds_up_without_loss(database: Database) -> None:
+def test_sums_in_the_database_are_exact(database: Database) -> None:
     values = [Decimal("0.10"), Decimal("0.20"), Decimal("90071992547409.93")]
     with database.writing() as session:
         for number, value in enumerate(values):
@@ -73,7 +73,7 @@ def test_the_database_adds_up_without_loss(database: Database) -> None:
         assert session.scalar(select(func.max(col(RecordRow.obligated)))) == values[2]
 
 
-def test_no_amount_is_not_zero(database: Database) -> None:
+def test_a_missing_amount_is_not_zero(database: Database) -> None:
     assert stored(database, None).obligated is None
 
 
@@ -105,7 +105,7 @@ def test_no_time_stays_none(database: Database) -> None:
     assert UtcTime().result_processor(dialect, None)(None) is None
 
 
-def test_times_sort_as_times_whatever_their_zone(database: Database) -> None:
+def test_times_sort_across_time_zones(database: Database) -> None:
     early, late = SEEN.astimezone(timezone(timedelta(hours=14))), SEEN + timedelta(minutes=1)
     with database.writing() as session:
         for key, seen in (("late", late), ("early", early)):

@@ -48,7 +48,7 @@ def gets(database: Database, name: str, within: float) -> bool:
         time.sleep(0.01)
 
 
-def test_a_second_process_is_refused_and_told_at_once(database: Database, database_url: str) -> None:
+def test_a_second_process_does_not_get_the_lock(database: Database, database_url: str) -> None:
     with database.try_lock("usaspending") as held, holder(database_url) as other:
         assert held
         assert answer(other) == "taken"
@@ -60,7 +60,7 @@ def test_a_lock_of_another_name_is_free(database: Database, database_url: str) -
         assert answer(other) == "held"
 
 
-def test_a_killed_process_holds_nothing(database: Database, database_url: str) -> None:
+def test_a_killed_process_releases_its_lock(database: Database, database_url: str) -> None:
     with holder(database_url) as other:
         assert answer(other) == "held"
         with database.try_lock("usaspending") as held:
@@ -70,7 +70,7 @@ def test_a_killed_process_holds_nothing(database: Database, database_url: str) -
         assert gets(database, "usaspending", within=5)
 
 
-def test_a_lock_ends_with_its_block(database: Database, database_url: str) -> None:
+def test_a_lock_is_released_at_the_end_of_its_block(database: Database, database_url: str) -> None:
     with holder(database_url) as other:
         assert answer(other) == "held"
         other.communicate("done\n", timeout=30)
@@ -78,19 +78,19 @@ def test_a_lock_ends_with_its_block(database: Database, database_url: str) -> No
         assert gets(database, "usaspending", within=5)
 
 
-def test_a_lock_ends_with_an_exception(database: Database) -> None:
+def test_a_lock_is_released_by_an_exception(database: Database) -> None:
     with pytest.raises(ZeroDivisionError), database.try_lock("usaspending"):
         raise ZeroDivisionError
     assert gets(database, "usaspending", within=0)
 
 
-def test_a_lock_may_be_had_again_and_again(database: Database) -> None:
+def test_a_lock_can_be_taken_repeatedly(database: Database) -> None:
     for _ in range(20):
         with database.try_lock("usaspending") as held:
             assert held
 
 
-def test_a_refused_lock_leaves_the_holder_his(database: Database, database_url: str) -> None:
+def test_a_refused_process_does_not_release_the_lock(database: Database, database_url: str) -> None:
     with holder(database_url) as other:
         assert answer(other) == "held"
         for _ in range(3):
@@ -99,7 +99,7 @@ def test_a_refused_lock_leaves_the_holder_his(database: Database, database_url: 
         assert other.poll() is None
 
 
-def test_a_lock_stands_in_nobodys_way(database: Database) -> None:
+def test_a_lock_does_not_block_reading_and_writing(database: Database) -> None:
     with database.try_lock("usaspending"), database.writing() as session:
         session.connection()
     with database.try_lock("usaspending"), database.try_lock("sam") as other:

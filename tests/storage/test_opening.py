@@ -45,7 +45,7 @@ def test_migrations_make_the_tables_that_the_models_describe(database: Database)
         assert names == {*SQLModel.metadata.tables, "alembic_version"}
 
 
-def test_every_key_column_refuses_null(database: Database) -> None:
+def test_no_key_column_is_nullable(database: Database) -> None:
     with database.engine.connect() as connection:
         for name in SQLModel.metadata.tables:
             keys = inspect(connection).get_pk_constraint(name)["constrained_columns"]
@@ -76,13 +76,13 @@ def test_two_processes_may_open_an_empty_database_at_once(empty_database_url: st
         assert said == "['first']\n"
 
 
-def test_a_folder_that_is_missing_is_made(tmp_path: Path) -> None:
+def test_a_missing_folder_is_created(tmp_path: Path) -> None:
     file = tmp_path / "not" / "yet" / "there.sqlite3"
     open_database(f"sqlite:///{file}").close()
     assert file.is_file()
 
 
-def test_sqlite_writes_ahead_and_holds_foreign_keys(sqlite_url: str) -> None:
+def test_sqlite_uses_wal_and_enforces_foreign_keys(sqlite_url: str) -> None:
     with closing(open_database(sqlite_url)) as database, database.engine.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
         assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
@@ -96,7 +96,7 @@ def test_postgresql_may_be_called_by_its_usual_names(postgresql_url: str, name: 
         assert database.engine.dialect.name == "postgresql"
 
 
-def test_a_file_that_is_no_database(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_database(tmp_path: Path) -> None:
     file = tmp_path / "notes.txt"
     content = "Dear diary, this is not a database. " * 100
     file.write_text(content)
@@ -104,7 +104,7 @@ def test_a_file_that_is_no_database(tmp_path: Path) -> None:
     assert file.read_text() == content
 
 
-def test_a_folder_where_the_file_should_be(tmp_path: Path) -> None:
+def test_a_folder_in_place_of_the_file(tmp_path: Path) -> None:
     assert "unable to open database file" in refusal(f"sqlite:///{tmp_path}")
 
 
@@ -145,12 +145,12 @@ def test_a_url_that_cannot_be_read(url: str) -> None:
 
 
 @pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:"])
-def test_a_database_that_would_be_forgotten(url: str) -> None:
+def test_an_in_memory_database_is_refused(url: str) -> None:
     assert "sqlite:///FILE" in refusal(url)
 
 
 @pytest.mark.parametrize("schema", ["0010", "9999"])
-def test_a_database_of_another_version_is_left_alone(empty_database_url: str, schema: str) -> None:
+def test_a_database_of_another_version_is_not_changed(empty_database_url: str, schema: str) -> None:
     with closing(open_database(empty_database_url)) as database:
         save(database, CLEARVIEW, match(CLEARVIEW))
         with database.engine.begin() as connection:
@@ -162,7 +162,7 @@ def test_a_database_of_another_version_is_left_alone(empty_database_url: str, sc
             assert session.scalar(text("SELECT version_num FROM alembic_version")) == schema
 
 
-def test_tables_that_are_not_ours_are_told_of(sqlite_url: str) -> None:
+def test_foreign_tables_are_reported(sqlite_url: str) -> None:
     open_database(sqlite_url).close()
     path = str(make_url(sqlite_url).database)
     with closing(sqlite3.connect(path)) as connection:
@@ -170,7 +170,7 @@ def test_tables_that_are_not_ours_are_told_of(sqlite_url: str) -> None:
     assert "already exists" in refusal(sqlite_url)
 
 
-def test_what_is_stored_outlives_the_process(empty_database_url: str) -> None:
+def test_stored_records_persist(empty_database_url: str) -> None:
     with closing(open_database(empty_database_url)) as database:
         save(database, CLEARVIEW, match(CLEARVIEW))
     with closing(open_database(empty_database_url)) as database:

@@ -40,14 +40,14 @@ def fill(database: Database) -> None:
     save(database, COURT_REPORTER)
 
 
-def test_readers_see_published_records_and_no_others(database: Database) -> None:
+def test_views_show_published_records_only(database: Database) -> None:
     fill(database)
     for name in ("awards", "actions", "matches", "events", "raw_evidence", "source_records"):
         keys = {row["record_key"] for row in ask(database, f"SELECT record_key FROM {name}")}
         assert keys == {CLEARVIEW.key}, name
 
 
-def test_amounts_are_dollars_and_years_fiscal(database: Database) -> None:
+def test_amounts_are_in_dollars_and_years_are_fiscal(database: Database) -> None:
     fill(database)
     rows = ask(database, "SELECT obligation, fiscal_year FROM actions ORDER BY signed")
     assert [float(row["obligation"]) for row in rows] == [500000, 0, 500000, 500000, 787500]
@@ -56,7 +56,7 @@ def test_amounts_are_dollars_and_years_fiscal(database: Database) -> None:
     assert (float(award["obligated"]), award["fiscal_year"]) == (2287500, 2021)
 
 
-def test_codes_of_disaster_money_stand_in_a_line(database: Database) -> None:
+def test_disaster_codes_are_separated_by_commas(database: Database) -> None:
     fill(database)
     assert [row["disaster_codes"] for row in ask(database, "SELECT disaster_codes FROM awards")] == [""]
     save(database, replace(CLEARVIEW, **SOLE_SOURCE), match(CLEARVIEW), now=LATER)
@@ -75,7 +75,7 @@ def test_every_field_of_a_record_is_a_column(database: Database) -> None:
     assert {field.public_name for field in RECORD_FIELDS} <= shown
 
 
-def test_an_action_that_its_source_took_back_is_not_counted(database: Database) -> None:
+def test_removed_actions_are_left_out(database: Database) -> None:
     fill(database)
     with database.writing() as session:
         row = session.get(ActionRow, CLEARVIEW.actions[0].key)
@@ -84,7 +84,7 @@ def test_an_action_that_its_source_took_back_is_not_counted(database: Database) 
     assert len(ask(database, "SELECT action_key FROM actions")) == len(CLEARVIEW.actions) - 1
 
 
-def test_links_do_not_tell_of_awards_that_wait(database: Database) -> None:
+def test_links_to_unpublished_awards_are_left_out(database: Database) -> None:
     fill(database)
     with database.writing() as session:
         for other in (BABEL.key, "CONT_AWD_NOT_STORED_-NONE-_-NONE-"):
@@ -95,7 +95,7 @@ def test_links_do_not_tell_of_awards_that_wait(database: Database) -> None:
     ]
 
 
-def test_sources_tell_how_they_are(database: Database) -> None:
+def test_the_sources_view_shows_their_health(database: Database) -> None:
     with database.writing() as session:
         session.add(RunRow(source="usaspending", purpose="poll", started=SEEN, status="new"))
         session.add(RunRow(source="usaspending", purpose="poll", started=LATER, status="blocked", message="secret"))
@@ -105,7 +105,7 @@ def test_sources_tell_how_they_are(database: Database) -> None:
     assert "secret" not in repr(row)
 
 
-def test_no_view_reads_what_is_the_desks_own() -> None:
+def test_no_view_reads_internal_tables() -> None:
     for view in VIEWS:
         assert not re.search(r"review_decision|quota|checkpoint|quarantine|\bbody\b|note", view.select), view.name
 
@@ -117,7 +117,7 @@ def test_every_view_and_column_is_documented() -> None:
         assert documented == [(column.name, column.meaning) for column in view.columns], view.name
 
 
-def test_the_newest_migration_that_speaks_of_views_makes_these() -> None:
+def test_the_newest_migration_has_the_digest_of_the_views() -> None:
     script = ScriptDirectory.from_config(migration_config())
     said = [getattr(revision.module, "VIEWS", None) for revision in script.walk_revisions()]
     newest = next(one for one in said if one)
@@ -158,7 +158,7 @@ def test_the_documented_role_reads_the_views_and_nothing_else(postgresql_url: st
         database.close()
 
 
-def test_matches_lose_nothing_but_what_waits(database: Database) -> None:
+def test_the_matches_view_has_all_published_matches(database: Database) -> None:
     fill(database)
     with database.writing() as session:
         row = session.get(MatchRow, (BABEL.key, "babel-street"))

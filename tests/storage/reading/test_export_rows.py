@@ -34,7 +34,7 @@ def exported(database: Database, kind: RowType) -> list[Row]:
 
 
 @pytest.mark.parametrize("kind", RowType)
-def test_rows_have_the_columns_of_their_kind(database: Database, kind: RowType) -> None:
+def test_rows_have_the_columns_of_their_type(database: Database, kind: RowType) -> None:
     save(database, BABEL, match(BABEL, "babel-street"))
     save(database, EQUIPMENT, match(EQUIPMENT, "panamerica"))
     rows = exported(database, kind)
@@ -43,7 +43,7 @@ def test_rows_have_the_columns_of_their_kind(database: Database, kind: RowType) 
         assert list(row) == list(COLUMNS[kind])
 
 
-def test_a_row_says_how_its_award_was_bought_and_paid(database: Database) -> None:
+def test_a_row_has_the_fields_on_competition_and_payments(database: Database) -> None:
     bought = replace(BABEL, **SOLE_SOURCE)
     save(database, bought, match(BABEL, "babel-street"))
     for kind in RowType:
@@ -52,7 +52,7 @@ def test_a_row_says_how_its_award_was_bought_and_paid(database: Database) -> Non
             assert row["competition"] == "not-competed"
 
 
-def test_an_action_has_its_facts_and_its_awards(database: Database) -> None:
+def test_the_row_of_an_action_includes_its_award(database: Database) -> None:
     save(database, BABEL, match(BABEL, "babel-street", score=0.9, reason="its name is in the description"))
     rows = exported(database, RowType.ACTIONS)
     assert [row["action_obligation"] for row in rows] == [Decimal("2259173.89"), Decimal("3646827.09")]
@@ -63,7 +63,7 @@ def test_an_action_has_its_facts_and_its_awards(database: Database) -> None:
         assert row["official_page"] == f"https://www.usaspending.gov/award/{BABEL.key}/"
 
 
-def test_what_waits_for_a_reviewer_is_told_to_nobody(database: Database) -> None:
+def test_unpublished_matches_are_not_exported(database: Database) -> None:
     save(database, BABEL, match(BABEL, "babel-street"), match(BABEL, "panamerica", band="review", score=0.99))
     save(database, CLEARVIEW, match(CLEARVIEW, "clearview-ai", band="rejected"))
     babel, clearview = exported(database, RowType.RECORDS)
@@ -71,14 +71,14 @@ def test_what_waits_for_a_reviewer_is_told_to_nobody(database: Database) -> None
     assert (clearview["vendor"], clearview["band"], clearview["matched_because"]) == ("", "", "")
 
 
-def test_events_are_given_with_their_record(database: Database) -> None:
+def test_the_row_of_an_event_includes_its_record(database: Database) -> None:
     save(database, CLEARVIEW, match(CLEARVIEW))
     rows = exported(database, RowType.EVENTS)
     assert "new-award" in [row["event"] for row in rows]
     assert all(str(row["event_id"]).startswith("tag:procurewatch,2026:") for row in rows)
 
 
-def test_a_name_from_dun_and_bradstreet_says_so(database: Database) -> None:
+def test_a_name_from_dun_and_bradstreet_is_attributed(database: Database) -> None:
     save(database, BABEL)
     with database.reading() as session:
         (record,) = records_by_key(session, [BABEL.key])

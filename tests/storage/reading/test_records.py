@@ -1,15 +1,13 @@
-"""Searching and showing what is stored, alike on both databases."""
+"""Reading records and events, on both databases."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack, closing
 from dataclasses import replace
 from datetime import date, datetime
 
 import pytest
 
-from storage.database import Database, open_database
+from storage.database import Database
 from storage.models import StoredRecord
 from storage.reading.records import (
     actions_of,
@@ -22,7 +20,6 @@ from storage.reading.records import (
 )
 from storage.search.query import read_query
 from storage.search.search import find_events
-from tests.postgres import fresh_database
 from tests.records import (
     BABEL,
     CLEARVIEW,
@@ -37,25 +34,6 @@ from tests.storage.fixtures import fill
 from tests.storage.tables import no, save, told_ids
 
 
-@pytest.fixture
-def sample_copy(database: Database) -> Database:
-    """Give a database with these awards."""
-    fill(database)
-    return database
-
-
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def sample(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    """Give a database with these awards that no test changes, of each kind."""
-    with ExitStack() as stack:
-        url = f"sqlite:///{tmp_path_factory.mktemp('shelf') / 'procurewatch.sqlite3'}"
-        if request.param == "postgresql":
-            url = stack.enter_context(fresh_database(request.getfixturevalue("postgresql_server")))
-        database = stack.enter_context(closing(open_database(url)))
-        fill(database)
-        yield database
-
-
 @pytest.mark.parametrize(
     "identifier",
     [
@@ -68,12 +46,12 @@ def sample(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         f"usaspending.gov/award/{BABEL.key}/",
     ],
 )
-def test_an_award_is_found_by_whatever_names_it(sample: Database, identifier: str) -> None:
+def test_an_award_is_found_by_key_piid_or_url(sample: Database, identifier: str) -> None:
     with sample.reading() as session:
         assert [award.key for award in find_by_identifier(session, identifier)] == [BABEL.key]
 
 
-def test_a_piid_may_name_several_awards_and_a_part_of_it_none(sample_copy: Database) -> None:
+def test_several_awards_may_share_a_piid_and_a_partial_piid_finds_none(sample_copy: Database) -> None:
     twin = replace(CLEARVIEW, key="CONT_AWD_70CMSD21P00000127_9700_-NONE-_-NONE-", actions=(), documents=())
     save(sample_copy, twin)
     with sample_copy.reading() as session:
@@ -82,7 +60,7 @@ def test_a_piid_may_name_several_awards_and_a_part_of_it_none(sample_copy: Datab
             assert find_by_identifier(session, identifier) == []
 
 
-def test_an_award_comes_with_its_matches_the_best_first(sample: Database) -> None:
+def test_an_award_has_its_matches_best_first(sample: Database) -> None:
     with sample.reading() as session:
         (award,) = records_by_key(session, ["nobody", BABEL.key])
         assert [(m.vendor_id, m.band, m.score) for m in award.matches] == [
@@ -96,12 +74,12 @@ def test_an_award_comes_with_its_matches_the_best_first(sample: Database) -> Non
         ]
 
 
-def told(database: Database, limit: int = 50, **asked: str) -> list[tuple[str, date | None]]:
+def find(database: Database, limit: int = 50, **asked: str) -> list[tuple[str, date | None]]:
     with database.reading() as session:
         return [(event.record.piid, event.signed) for event in find_events(session, read_query(asked), limit)]
 
 
-def test_feeds_carry_the_newest_seen_first_then_the_newest_signed_then_by_id(database: Database) -> None:
+def test_events_are_ordered_by_first_seen_then_signed_then_id(database: Database) -> None:
     save(database, CLEARVIEW, match(CLEARVIEW))
     old = acted(CLEARVIEW, "P00004", "2022-12-01", "1.00")
     save(database, acted(old, "P00006", "2023-12-01", "1.00"), match(CLEARVIEW), now=LATER_STILL)
@@ -119,30 +97,30 @@ def test_feeds_carry_the_newest_seen_first_then_the_newest_signed_then_by_id(dat
         ("U", None),
         (CLEARVIEW.piid, date(2021, 9, 3)),
     ]
-    assert told(database) == expected
+    assert find(database) == expected
     for limit in range(len(expected)):
-        assert told(database, limit=limit) == expected[:limit]
+        assert find(database, limit=limit) == expected[:limit]
 
 
-def test_feeds_are_narrowed_by_published_vendor_category_and_agency(sample: Database) -> None:
+def test_events_are_filtered_by_published_vendor_category_and_agency(sample: Database) -> None:
     clearview = [(CLEARVIEW_FORENSIC.piid, date(2024, 9, 3)), (CLEARVIEW.piid, date(2021, 9, 3))]
     babel = [(BABEL.piid, date(2023, 9, 25))]
-    assert told(sample, vendor="clearview-ai") == told(sample, category="face-recognition") == clearview
-    assert told(sample, agency="7012") == clearview
-    assert told(sample, vendor="babel-street") == told(sample, agency="7014") == babel
-    assert told(sample, vendor="panamerica") == told(sample, category="resellers") == []
-    assert told(sample, vendor="babel-street", agency="7012") == told(sample, agency="9999") == []
+    assert find(sample, vendor="clearview-ai") == find(sample, category="face-recognition") == clearview
+    assert find(sample, agency="7012") == clearview
+    assert find(sample, vendor="babel-street") == find(sample, agency="7014") == babel
+    assert find(sample, vendor="panamerica") == find(sample, category="resellers") == []
+    assert find(sample, vendor="babel-street", agency="7012") == find(sample, agency="9999") == []
 
 
-def test_feeds_do_not_carry_what_is_untold(sample_copy: Database) -> None:
-    before = told(sample_copy)
+def test_unpublished_events_are_not_found(sample_copy: Database) -> None:
+    before = find(sample_copy)
     more = acted(CLEARVIEW, "P00006", "2025-09-12", "1.00")
     save(sample_copy, more, match(more), now=LATER_STILL, tell=no)
-    assert told(sample_copy) == before
+    assert find(sample_copy) == before
     assert len(told_ids(sample_copy)) == 3
 
 
-def test_what_is_published_is_known(sample: Database) -> None:
+def test_known_vendors_and_agencies_are_those_with_published_matches(sample: Database) -> None:
     with sample.reading() as session:
         assert known_vendors(session) == [
             ("babel-street", "Babel Street", "social-media"),
@@ -156,27 +134,27 @@ def test_what_is_published_is_known(sample: Database) -> None:
         assert published_keys(session) == sorted([BABEL.key, CLEARVIEW.key, CLEARVIEW_FORENSIC.key])
 
 
-def state(database: Database) -> tuple[str, datetime | None]:
+def version(database: Database) -> tuple[str, datetime | None]:
     with database.reading() as session:
         return load_publication_version(session)
 
 
-def test_the_state_of_what_is_published_moves_only_with_it(database: Database) -> None:
-    assert state(database)[1] is None
+def test_the_publication_version_changes_only_with_public_data(database: Database) -> None:
+    assert version(database)[1] is None
     fill(database)
-    before = state(database)
+    before = version(database)
     assert before[1] is not None
     save(database, CLEARVIEW, match(CLEARVIEW, first_seen=LATER_STILL), now=LATER_STILL)
-    assert state(database) == before
+    assert version(database) == before
     more = acted(CLEARVIEW, "P00006", "2025-09-12", "1.00")
     save(database, more, match(more), now=LATER_STILL)
-    after = state(database)
+    after = version(database)
     assert after[0] != before[0]
     assert after[1] is not None
     assert after[1] > before[1]
 
 
-def test_a_view_cannot_be_changed(sample: Database) -> None:
+def test_views_are_immutable(sample: Database) -> None:
     with sample.reading() as session:
         (award,) = find_by_identifier(session, BABEL.key)
     assert isinstance(award, StoredRecord)

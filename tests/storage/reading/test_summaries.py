@@ -43,7 +43,7 @@ def rows(database: Database, subject: SummaryScope, by: GroupBy) -> list[tuple[s
         return [(each.code, each.dollars, each.awards) for each in spending(session, subject, by)]
 
 
-def test_money_is_sorted_by_the_fiscal_year_in_which_it_was_signed(stored: Database) -> None:
+def test_spending_is_grouped_by_fiscal_year_signed(stored: Database) -> None:
     assert rows(stored, SummaryScope(vendor="clearview-ai"), GroupBy.YEAR) == [
         ("2021", Decimal("500000.00"), 1),
         ("2022", Decimal("1000000.00"), 1),  # September is the last month: three actions, one of them moves nothing
@@ -52,7 +52,7 @@ def test_money_is_sorted_by_the_fiscal_year_in_which_it_was_signed(stored: Datab
     ]
 
 
-def test_october_begins_the_next_fiscal_year(database: Database) -> None:
+def test_the_fiscal_year_begins_in_october(database: Database) -> None:
     first, second, *_ = CLEARVIEW.actions
     signed = (replace(first, signed=first.signed.replace(month=9, day=30) if first.signed else None),
               replace(second, signed=first.signed.replace(month=10, day=1) if first.signed else None,
@@ -63,7 +63,7 @@ def test_october_begins_the_next_fiscal_year(database: Database) -> None:
     assert years == [("2021", Decimal("500000.00"), 1), ("2022", Decimal("7.00"), 1)]
 
 
-def test_money_by_agency_vendor_and_recipient(stored: Database) -> None:
+def test_spending_by_agency_vendor_and_recipient(stored: Database) -> None:
     babel = Decimal("5906000.98")
     assert rows(stored, SummaryScope(), GroupBy.AGENCY) == [("7014", babel, 1), ("7012", Decimal("3390000.00"), 2)]
     assert rows(stored, SummaryScope(agency="7014"), GroupBy.VENDOR) == [
@@ -78,7 +78,7 @@ def test_money_by_agency_vendor_and_recipient(stored: Database) -> None:
     assert rows(stored, SummaryScope(category="face-recognition", agency="7014"), GroupBy.YEAR) == []
 
 
-def test_who_sells_it_and_who_is_only_in_between(stored: Database) -> None:
+def test_sellers_and_resellers(stored: Database) -> None:
     with stored.reading() as session:
         (seller,) = sellers_of(session, "babel-street")
         (own,) = sellers_of(session, "clearview-ai")
@@ -86,7 +86,7 @@ def test_who_sells_it_and_who_is_only_in_between(stored: Database) -> None:
     assert (own.is_other, own.awards, own.dollars) == (False, 2, Decimal("3390000.00"))
 
 
-def test_what_waits_for_review_counts_nowhere(stored: Database) -> None:
+def test_matches_pending_review_are_not_counted(stored: Database) -> None:
     panamerica = SummaryScope(vendor="panamerica")
     with stored.reading() as session:
         assert count_about(session, panamerica) == (1, 0)
@@ -95,7 +95,7 @@ def test_what_waits_for_review_counts_nowhere(stored: Database) -> None:
         assert published_recipients(session) == [("CLEARVIEW AI, INC.", ""), ("PANAMERICA COMPUTERS, INC.", "")]
 
 
-def test_entries_are_counted_once_in_each_feed(stored: Database) -> None:
+def test_events_are_counted_once_in_each_feed(stored: Database) -> None:
     with stored.reading() as session:
         told = feed_stats(session)
     assert told["all"][""].entries == 3

@@ -35,6 +35,7 @@ from storage.search.search import (
 )
 from storage.search.tokenize import tokenize
 from storage.tables import EventRow, SearchRow
+from storage.writing.publication import publish_changes
 from storage.writing.reviews import Decision, ReviewDecision, save_decision
 from storage.writing.save import save_publication
 from tests.postgres import fresh_database
@@ -50,7 +51,7 @@ from tests.records import (
     acted,
     match,
 )
-from tests.storage.fixtures import SAMPLE_PIIDS, fill, found
+from tests.storage.fixtures import SAMPLE_PIIDS, found
 from tests.storage.tables import dump, empty, save, yes
 
 HOSTILE = [
@@ -59,24 +60,6 @@ HOSTILE = [
     '"; DROP TABLE record; --', "a\x00b", "\x00", "\ud800", "\udcff", "a\u202eb", "<b>", "a & b", "a | b", "!a", "a:*",
     "a <-> b", "🛰", "%00%ff", "|", "@customs", "=panamerica", "a" * 1000, " ".join("abcdefghijklmnopqrstuvwxyz0123"),
 ]  # fmt: skip
-
-
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def sample(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    """Give a database with a few awards that no test changes, of each kind."""
-    with ExitStack() as stack:
-        url = f"sqlite:///{tmp_path_factory.mktemp('shelf') / 'procurewatch.sqlite3'}"
-        if request.param == "postgresql":
-            url = stack.enter_context(fresh_database(request.getfixturevalue("postgresql_server")))
-        database = stack.enter_context(closing(open_database(url)))
-        fill(database)
-        yield database
-
-
-@pytest.fixture
-def sample_copy(database: Database) -> Database:
-    fill(database)
-    return database
 
 
 def test_everything_is_found_newest_signed_first(sample: Database) -> None:
@@ -265,6 +248,7 @@ def test_more_records_than_one_question_holds(database: Database) -> None:
         for number in range(1101):
             award = replace(COURT_REPORTER, key=f"K{number:04}", piid=f"P{number:04}", actions=(), documents=())
             session.add(award_row(award, SEEN))
+        publish_changes(session, [f"K{number:04}" for number in range(1101)])
     piids = found(database)
     assert sorted(piids) == [f"P{number:04}" for number in range(1101)]
     assert found(database, limit=700) == piids[:700]

@@ -1,4 +1,4 @@
-"""Whether a contract was competed, by the codes of FPDS."""
+"""Whether a contract was competed, by FPDS codes."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ from storage.competition import competition_of
         ("", "URG", "not-competed"),
     ],
 )
-def test_the_codes_say_it(extent: str, fair_opportunity: str, expected: str) -> None:
+def test_fpds_codes_decide_whether_a_contract_was_competed(extent: str, fair_opportunity: str, expected: str) -> None:
     for category in ("contract", "idv", "other-transaction", "other-transaction-idv"):
         assert competition_of(category, extent, fair_opportunity) == expected
 
 
 @pytest.mark.parametrize("category", ["assistance", "notice", "announcement", "subaward"])
-def test_what_is_no_contract_has_no_competition(category: str) -> None:
+def test_records_that_are_no_contracts_have_no_competition(category: str) -> None:
     assert competition_of(category, "C", "ONE") == ""

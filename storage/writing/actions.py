@@ -1,4 +1,4 @@
-"""Storing an award's actions. The facts of each are those of the source that listed it first."""
+"""Storing the actions of an award. Each keeps the values of the source that listed it first."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sources.records import Award, ContractAction
 from storage.rows import update_row
 from storage.tables import ActionRow
 
-AT_ONCE = 500  # keys in one IN (...)
+BATCH_SIZE = 500  # keys in one IN (...)
 
 
 def save_actions(session: Session, award: Award, stored: Mapping[str, ActionRow], now: datetime) -> set[str]:
@@ -35,14 +35,14 @@ def save_actions(session: Session, award: Award, stored: Mapping[str, ActionRow]
 
 
 def _with_keys(session: Session, keys: Sequence[str]) -> Iterator[ActionRow]:
-    for first in range(0, len(keys), AT_ONCE):
-        yield from session.scalars(select(ActionRow).where(col(ActionRow.key).in_(keys[first : first + AT_ONCE])))
+    for first in range(0, len(keys), BATCH_SIZE):
+        yield from session.scalars(select(ActionRow).where(col(ActionRow.key).in_(keys[first : first + BATCH_SIZE])))
 
 
 def _save_action(
     session: Session, stored: ActionRow | None, award: Award, action: ContractAction, now: datetime
 ) -> bool:
-    facts: dict[str, Any] = {
+    values: dict[str, Any] = {
         "modification": action.modification,
         "signed": action.signed,
         "obligation": action.obligation,
@@ -51,6 +51,6 @@ def _save_action(
         "action_type_text": action.action_type_text,
     }
     if stored is None:
-        session.add(ActionRow(key=action.key, award_key=award.key, source=award.source, first_seen=now, **facts))
+        session.add(ActionRow(key=action.key, award_key=award.key, source=award.source, first_seen=now, **values))
         return True
-    return stored.source == award.source and update_row(stored, facts)
+    return stored.source == award.source and update_row(stored, values)

@@ -29,7 +29,7 @@ PUBLICATIONS = tuple(kind.value for kind in PublicationKind)
 # FAR 4.1603: six characters of an activity, two of the year, one letter, four to eight of a serial.
 UNIQUE_NUMBER = re.compile(r"[A-Z0-9]{6}\d{2}[A-Z][A-Z0-9]{4,8}")
 MAX_CANDIDATES = 500
-# Navy, Army, Air Force, the Army's Corps of Engineers and the department itself, which announces what they award.
+# Navy, Army, Air Force, Army Corps of Engineers, and the Department of Defense, which announces their awards.
 DEFENSE = frozenset({"17", "21", "57", "96", "97"})
 LEGAL_FORMS = frozenset(
     ["INC", "LLC", "LTD", "CORP", "CO", "COMPANY", "CORPORATION", "INCORPORATED", "LIMITED", "LP", "LLP", "THE"]
@@ -118,7 +118,7 @@ def _save_link(session: Session, record_key: str, link: Link, now: datetime) -> 
 
 
 def _same_department(one: RecordRow, other: RecordRow) -> bool:
-    """Whether both are of one department, as far as both say: codes are four digits of FPDS or three of Treasury."""
+    """Whether both have the same department, if both state one: a code of FPDS (four digits) or Treasury (three)."""
     if one.agency_code and other.agency_code:
         return _department(one.agency_code) == _department(other.agency_code)
     return True
@@ -130,7 +130,7 @@ def _department(code: str) -> str:
 
 
 def _is_same_company(one: str, other: str) -> bool:
-    """Whether two names are one company's, legal forms and punctuation aside, or one begins with the other."""
+    """Whether one name begins with the other, without legal forms and punctuation."""
     first, second = _words(one), _words(other)
     shorter, longer = sorted((first, second), key=len)
     return bool(shorter) and longer[: len(shorter)] == shorter
@@ -173,7 +173,7 @@ def find_corrections(session: Session, row: RecordRow) -> Iterator[tuple[RecordR
 
 
 def _may_correct(correction: RecordRow, other: RecordRow) -> bool:
-    """Whether a correction may be of another announcement, by what both state."""
+    """Whether a correction may correct another announcement, by date and the numbers that both state."""
     is_earlier = (other.published or date.min) <= (correction.published or date.max)
     stated = ((correction.parent_piid, other.parent_piid), (correction.modification, other.modification))
     agrees = all(not wanted or wanted == given for wanted, given in stated)

@@ -33,7 +33,7 @@ from storage.tables import (
 )
 from storage.writing.changes import ACTION_KINDS, Change, event_id, fold_text
 
-# What is stored of an award, and the column with its key.
+# Tables with rows about an award, and the column with its key.
 MOVED_TABLES = (
     (MatchRow, "record_key"),
     (SourceRecordRow, "record_key"),
@@ -44,21 +44,21 @@ MOVED_TABLES = (
 
 
 def current_key(session: Session, key: str) -> str:
-    """Return the key under which an award is stored now: the same, unless its source has changed it."""
+    """Return the key under which an award is stored now; the same key unless its source changed it."""
     row = session.get(RenumberedRow, key)
     return row.new_key if row else key
 
 
 def former_keys(session: Session) -> dict[str, str]:
-    """Return the keys that awards had before, each with the key under which the award is stored now."""
+    """Return the former keys of awards, each with the award's key now."""
     query = select(col(RenumberedRow.old_key), col(RenumberedRow.new_key))
     return {row[0]: row[1] for row in session.execute(query.order_by(col(RenumberedRow.old_key)))}
 
 
 def under_current_key(session: Session, award: Award) -> Award:
-    """Return an award under the key it has now, when another source still gives it the old one.
+    """Return an award under its key now, if another source still lists it under the former one.
 
-    The source that changed the key can bring the old one again: then it is an award of its own.
+    If the source that changed the key lists the former key again, that is an award of its own.
     """
     row = session.get(RenumberedRow, award.key)
     if row is None:
@@ -71,9 +71,12 @@ def under_current_key(session: Session, award: Award) -> Award:
 
 
 def renumber(session: Session, award: Award, now: datetime) -> Change | None:
-    """Move what is stored under the key that an award replaces to its own key; return the event, `None` if not moved.
+    """Move everything stored under the key that an award replaces to its own key.
 
-    Nothing is moved unless both are of the same number, agency and recipient. Published events keep their ids.
+    Nothing moves unless number, agency and recipient of both agree. Published events keep their ids.
+
+    Returns:
+        the change, `None` if nothing moved.
     """
     old = session.get(RecordRow, award.replaces) if award.replaces != award.key else None
     if old is None or not _is_same_award(old, award):
@@ -108,9 +111,9 @@ def renumber(session: Session, award: Award, now: datetime) -> Change | None:
 
 
 def with_stored_actions(session: Session, award: Award) -> Award:
-    """Return an award with the stored keys of its actions, where its key was changed and a source has other ones.
+    """Return a renumbered award with the stored keys of its actions, where a source lists other keys.
 
-    Within an award an action has one modification number and one transaction number, whatever else its key holds.
+    The modification number and the transaction number identify an action within its award.
     """
     if not _is_renumbered(session, award.key):
         return award
@@ -149,7 +152,7 @@ def _is_renumbered(session: Session, key: str) -> bool:
 
 
 def _is_same_award(old: RecordRow, award: Award) -> bool:
-    """Whether two keys may be one award's: the number and its agency agree, and so does the recipient."""
+    """Whether number, agency and recipient agree, so that two keys may belong to one award."""
     agrees = old.piid == award.piid != "" and _agency(old.key, old.piid) == _agency(award.key, award.piid)
     if old.recipient_uei and award.recipient.uei:
         return agrees and old.recipient_uei == award.recipient.uei
@@ -166,7 +169,7 @@ def _numbers(action: ContractAction | ActionRow) -> tuple[str, str]:
 
 
 def _new_action_keys(session: Session, old_key: str, actions: Iterable[ContractAction]) -> dict[str, str]:
-    """Return, by the stored key of an action, the key that the source lists it under now, where that is another."""
+    """Return the stored keys of actions that the source lists under another key now, each with that key."""
     rows = list(session.scalars(select(ActionRow).where(col(ActionRow.award_key) == old_key)))
     stored, listed = {row.key for row in rows}, {action.key: action for action in actions}
     wanted = {_numbers(action): key for key, action in listed.items() if key not in stored}
@@ -196,7 +199,7 @@ def _move_decisions(session: Session, old_key: str, new_key: str) -> None:
 
 
 def _move(session: Session, table: type[SQLModel], column: str, old_key: str, new_key: str) -> None:
-    """Move the rows of a table to another key; one that is there under that key already is dropped."""
+    """Move the rows of a table to another key; a row that exists under that key already is deleted."""
     key_columns = [str(key.name) for key in inspect(table).primary_key]
     for row in session.scalars(select(table).where(getattr(table, column) == old_key)).all():
         identity = tuple(new_key if name == column else getattr(row, name) for name in key_columns)
@@ -208,7 +211,7 @@ def _move(session: Session, table: type[SQLModel], column: str, old_key: str, ne
 
 
 def _rename_within(session: Session, key: str, names: Mapping[str, str]) -> None:
-    """Replace what rows of an award name: actions of its events, matches and sources, and the award's own page."""
+    """Replace keys and the page address in the events, snapshots, matches and source records of an award."""
     for event in session.scalars(select(EventRow).where(col(EventRow.record_key) == key)).all():
         event.action_key = names.get(event.action_key, event.action_key)
         snapshot = session.get(EventSnapshotRow, event.id)
@@ -221,7 +224,7 @@ def _rename_within(session: Session, key: str, names: Mapping[str, str]) -> None
 
 
 def _renamed(facts: str, names: Mapping[str, str]) -> str:
-    """Replace keys and addresses in a snapshot, which is JSON: each is a whole value in it."""
+    """Replace keys and addresses, each a whole value, in a snapshot (JSON)."""
     for old, new in names.items():
         facts = facts.replace(json.dumps(old, ensure_ascii=False), json.dumps(new, ensure_ascii=False))
     return facts
@@ -235,7 +238,7 @@ def _renamed_signal(signal: Mapping[str, Any], names: Mapping[str, str]) -> dict
 def _save_new_key(session: Session, old_key: str, award: Award, now: datetime) -> None:
     """Store the new key of an award, also for the keys it had before."""
     for row in session.scalars(select(RenumberedRow).where(col(RenumberedRow.new_key) == old_key)).all():
-        if row.old_key == award.key:  # it has its first key again
+        if row.old_key == award.key:  # the award has this former key again
             session.delete(row)
         else:
             row.new_key = award.key

@@ -22,7 +22,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from sources.base import Stored
 from sources.errors import SourceChanged, SourceError, TooLarge, Unreachable
@@ -30,7 +30,7 @@ from sources.fields import read_json
 from sources.http.client import MAX_FILE_SIZE, Client, Downloaded
 from sources.records import Problem
 from sources.sam.api import TooManyRecords, request_document, stated_error
-from sources.sam.contract_awards.search import DOWNLOAD, SEARCH, path_of, period
+from sources.sam.contract_awards.search import DOWNLOAD, SEARCH, period
 
 GIVE_UP_AFTER = timedelta(days=2)
 SHORTEST_WAIT = timedelta(hours=1)
@@ -215,7 +215,8 @@ class Extract:
         """Request a file; return the part with its token, or as done if there are no records."""
         order = self._order
         days = period(date.fromisoformat(part.since), date.fromisoformat(part.until))
-        path = path_of({**order.filters, order.date_type: days, "format": "json", "emailId": "No"})
+        query = {**order.filters, order.date_type: days, "format": "json", "emailId": "No"}
+        path = f"{SEARCH}?{urlencode(query)}"
         document = request_document(self._client, path, allow_204=True)
         submitted = replace(part, asked=document.retrieved_at.isoformat(), url=document.url)
         if not document.body:

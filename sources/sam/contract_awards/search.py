@@ -1,4 +1,4 @@
-"""Searching SAM.gov's contract awards page by page. Parameters are checked first: a refused request costs one too.
+"""Searching SAM.gov's contract awards page by page.
 
 Facts: GSA, open.gsa.gov/api/contract-awards (`_apidocs/contract-awards.md` of GSA/open-gsa-redesign, v1.0), its "Query
 String Parameters", "Key Features" and "HTTP Response Codes".
@@ -10,7 +10,7 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date
 from io import BytesIO
 from urllib.parse import urlencode
 
@@ -26,28 +26,11 @@ SEARCH = "/contract-awards/v1/search"
 DOWNLOAD = "/contract-awards/v1/download"
 
 PAGE = 100
-MAX_PAGED = 400_000  # offset x limit
 MAX_EXTRACTED = 1_000_000
 
-DATES = frozenset({"dateSigned", "lastModifiedDate"})
-UEIS = frozenset({"awardeeUniqueEntityId", "ultimateParentUniqueEntityId"})
-NAMES = frozenset({"awardeeLegalBusinessName", "ultimateParentLegalBusinessName", "awardeeDoingBusinessAsName"})
-OTHERS = {
-    "contractingDepartmentCode": r"[0-9A-Z]{4}",
-    "deletedStatus": "yes",
-    "emailId": "Yes|No",
-    "format": "json|csv",
-    "includeSections": r"[A-Za-z]+(,[A-Za-z]+)*",
-    "limit": r"[1-9]\d?|100",
-    "offset": r"\d{1,6}",
-}
-
-FORBIDDEN = re.compile(r"[&|{}^\\]")
-UNANSWERED = re.compile(
-    r"[&|{}^\\'\"<>;]"
-)  # and those whose connections the firewall before SAM.gov drops, seen in 2026
-OPERATORS = re.compile(r"[~!\[\]]")  # or, not, and the brackets of a range: in a name they are noise
-DATE_RANGE = re.compile(r"\[(\d\d/\d\d/\d{4}),(\d\d/\d\d/\d{4})\]")
+# Refused by SAM.gov, or dropped by the firewall in front of it (seen in 2026).
+UNSEARCHABLE = re.compile(r"[&|{}^\\'\"<>;]")
+OPERATORS = re.compile(r"[~!\[\]]")  # or, not, and the brackets of a range
 UEI = re.compile(r"[A-Z0-9]{12}")
 MIN_FRAGMENT_LENGTH = 4
 
@@ -67,55 +50,14 @@ def searchable(name: str) -> str:
     the caller compares the whole name. A piece of fewer than four characters would match far too much: then all pieces
     are sent, with spaces between them.
     """
-    pieces = [" ".join(piece.split()) for piece in UNANSWERED.split(OPERATORS.sub(" ", name))]
+    pieces = [" ".join(piece.split()) for piece in UNSEARCHABLE.split(OPERATORS.sub(" ", name))]
     longest = max(pieces, key=len)
     return longest if len(longest) >= MIN_FRAGMENT_LENGTH or len(pieces) == 1 else " ".join(filter(None, pieces))
 
 
-def path_of(parameters: Mapping[str, str]) -> str:
-    """Return the path of a search or the submission of an extract, its parameters in the order given.
-
-    Raises:
-        ValueError: the API would refuse it.
-    """
-    for name, value in parameters.items():
-        if not value or FORBIDDEN.search(value):
-            raise ValueError(f"{name} is empty or holds a character that SAM.gov refuses: {value!r}")
-        _check(name, value)
-    if ("format" in parameters) != ("emailId" in parameters):
-        raise ValueError("format and emailId go together")
-    if int(parameters.get("offset", "0")) * int(parameters.get("limit", "10")) > MAX_PAGED:
-        raise ValueError(f"SAM.gov pages no further than {MAX_PAGED} rows")
-    return f"{SEARCH}?{urlencode(parameters)}"
-
-
-def _check(name: str, value: str) -> None:
-    if name in DATES:
-        _check_period(name, value)
-    elif name in UEIS:
-        if not UEI.fullmatch(value):
-            raise ValueError(f"{name} is no unique entity identifier: {value!r}")
-    elif name in NAMES:
-        if OPERATORS.search(value):
-            raise ValueError(f"{name} holds an operator: {value!r}")
-    elif name not in OTHERS:
-        raise ValueError(f"SAM.gov has no parameter {name!r} that is used here")
-    elif not re.fullmatch(OTHERS[name], value):
-        raise ValueError(f"{name} cannot be {value!r}")
-
-
-def _check_period(name: str, value: str) -> None:
-    days = DATE_RANGE.fullmatch(value)
-    if not days:
-        raise ValueError(f"{name} is no range of days: {value!r}")
-    since, until = (datetime.strptime(day, "%m/%d/%Y").date() for day in days.groups())  # noqa: DTZ007
-    if until < since:
-        raise ValueError(f"{name} ends before it begins: {value!r}")
-
-
 def page(client: Client, filters: Mapping[str, str], *, offset: int = 0, limit: int = PAGE) -> Document | None:
     """Request a page, the first being 0; `None` when there are no records. Raises `SourceError`."""
-    path = path_of({**filters, "limit": str(limit), "offset": str(offset)})
+    path = f"{SEARCH}?{urlencode({**filters, 'limit': limit, 'offset': offset})}"
     document = request_document(client, path, allow_204=True)
     return document if document.body else None
 

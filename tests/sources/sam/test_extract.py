@@ -10,12 +10,12 @@ import pytest
 
 from sources.base import FetchStep, IncompleteResult, SearchTerms
 from sources.sam.contract_awards.extract import ExtractNotReady
-from sources.sam.contract_awards.search import path_of, period, searchable
+from sources.sam.contract_awards.search import period, searchable
 from tests.sources.clients import ERRORS, SOME_FAULTS
 from tests.sources.memory import Memory
 from tests.sources.sam.records import SOURCE, Json, client_of, fetched, piids, record
 from tests.upstreams.faults import Fault
-from tests.upstreams.sam_contract_awards import DOWNLOAD, SEARCH, FaultySamContractAwards, check
+from tests.upstreams.sam_contract_awards import DOWNLOAD, SEARCH, FaultySamContractAwards
 
 SINCE, UNTIL = date(2024, 1, 1), date(2026, 11, 23)
 
@@ -169,44 +169,6 @@ def test_rows_that_come_twice_are_given_once(server: FaultySamContractAwards) ->
         items = fetched(repeating.base_url, step_of(), Memory())
     assert items[-1] == IncompleteResult(step=step_of().key, expected=160, received=159)
     assert len(items) == 160
-
-
-@pytest.mark.parametrize(
-    "parameters",
-    [
-        {"awardeeLegalBusinessName": "AT&T"},
-        {"awardeeLegalBusinessName": ""},
-        {"awardeeLegalBusinessName": "A~B"},
-        {"awardeeUniqueEntityId": "SHORT"},
-        {"awardeeUniqueEntityId": "UEI000000001~UEI000000002"},
-        {"dateSigned": "01/01/2024"},
-        {"dateSigned": "[13/01/2024,12/31/2024]"},
-        {"dateSigned": "[02/01/2024,01/31/2024]"},
-        {"lastModifiedDate": "[2024-01-01,2024-01-31]"},
-        {"limit": "101"},
-        {"limit": "0"},
-        {"limit": "100", "offset": "4001"},
-        {"offset": "-1"},
-        {"format": "json"},
-        {"emailId": "No"},
-        {"format": "xml", "emailId": "No"},
-        {"format": "json", "emailId": "me@example.org"},
-        {"deletedStatus": "maybe"},
-        {"triballyOwnedFirm": "YES"},
-        {"api_key": "a-key-in-an-address"},
-    ],
-)
-def test_what_would_be_refused_is_not_sent(parameters: dict[str, str]) -> None:
-    with pytest.raises(ValueError, match=r"."):
-        path_of(parameters)
-
-
-def test_the_furthest_page_may_be_asked_for() -> None:
-    asked = {"limit": "100", "offset": "4000", "dateSigned": period(SINCE, UNTIL)}
-    assert path_of(asked) == (
-        "/contract-awards/v1/search?limit=100&offset=4000&dateSigned=%5B01%2F01%2F2024%2C11%2F23%2F2026%5D"
-    )
-    check(asked)
 
 
 def test_a_range_ends_after_it_begins() -> None:

@@ -2,8 +2,8 @@
 
 Facts: the headers of the three files of `FILES` (62 columns and 2,133 rows in 2024, in windows-1252; 36 columns and
 3,611 rows, 5 columns and 900 rows in 2025), and the data dictionaries in the `validation` folders of both repositories.
-The columns of 2024 are the questions that agencies were asked; none of them is for vendors, which stand in names,
-systems and contracts. A column that is not known here is kept as it is found.
+The columns of 2024 are questions to agencies. None of them asks for vendors, which appear in names, systems and
+contracts. An unknown column becomes a detail under its own name.
 """
 
 from __future__ import annotations
@@ -175,8 +175,8 @@ def _consolidated(row: Row) -> tuple[Publication, str]:
     agency, name = row[AGENCY] or row[ABBREVIATION], " ".join(row[NAME].split())
     contracts = "" if "@" in row[CONTRACTS] else row[CONTRACTS]  # one agency named a person, with telephone
     numbers = read_contract_numbers(contracts)
-    told = {"System": row[SYSTEM], "Contracts": contracts}
-    stated = (f"{label}: {cell}" for label, cell in told.items() if CONSOLIDATED.says(cell))
+    mentioned = {"System": row[SYSTEM], "Contracts": contracts}
+    stated = (f"{label}: {cell}" for label, cell in mentioned.items() if CONSOLIDATED.says(cell))
     record = _use_case(
         CONSOLIDATED,
         {**row, CONTRACTS: contracts},

@@ -83,7 +83,7 @@ def read_amounts(found: Sequence[Sentence], award: int, *, several: bool, by_awa
         found: its sentences.
         award: which of them says that something is awarded.
         several: whether there are several awardees, so that amounts are theirs together.
-        of_awardees: what stands in brackets after an awardee, whose own the amounts in it are (`own_amounts`).
+        by_awardee: the text in brackets after each awardee, with that awardee's own amounts (`own_amounts`).
     """
     amounts: list[Amount] = []
     others: list[str] = []
@@ -93,8 +93,8 @@ def read_amounts(found: Sequence[Sentence], award: int, *, several: bool, by_awa
         for mention in _mentions(sentence):
             meanings = _meanings(mention, first=number == award, announced=amounts)
             shared = several and not _is_separate(mention)
-            told = [Amount(meaning=meaning, dollars=mention.dollars, shared=shared) for meaning in meanings]
-            amounts += [amount for amount in told if not _is_repeated(amount, amounts, earlier)]
+            stated = [Amount(meaning=meaning, dollars=mention.dollars, shared=shared) for meaning in meanings]
+            amounts += [amount for amount in stated if not _is_repeated(amount, amounts, earlier)]
             if not meanings:
                 others.append(" ".join(f"{mention.before}{mention.words}{mention.after}".split()))
     return Amounts(

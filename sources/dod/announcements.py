@@ -59,7 +59,7 @@ POLL = "rss"
 MISSING = "missing"  # the state that lists the pages that could not be read
 
 
-SHORT_INDEX = 10  # pages that the index lists when it is not asked for more
+SHORT_INDEX = 10  # pages that the index lists by default
 
 
 def _index_is_long(client: Client) -> bool:
@@ -83,9 +83,9 @@ def _archive_has_copies(client: Client) -> bool:
 ASSUMPTIONS = (
     Assumption(
         name="long-index",
-        says=f"The index lists as many pages as it is asked for, up to {MAX_INDEX_SIZE}.",
+        says=f"The index lists as many pages as requested, up to {MAX_INDEX_SIZE}.",
         otherwise="Days that it does not reach are reported as missing. Import the pages of those days as files.",
-        basis="Asked for 1,000 on 3 July 2026 it listed 500, back to 13 May 2024.",
+        basis="A request for 1,000 on 3 July 2026 returned 500, back to 13 May 2024.",
         probe=_index_is_long,
     ),
     Assumption(
@@ -100,7 +100,7 @@ ASSUMPTIONS = (
     Assumption(
         name="archive-copies",
         says="The Internet Archive has a copy of a page within ten business days.",
-        otherwise="A page that war.gov refuses is noted, and asked for again in every poll. It can be imported.",
+        otherwise="A page that war.gov refuses is requested again by every poll. It can be imported.",
         basis="https://archive.org/help/wayback_api.php",
         probe=_archive_has_copies,
     ),
@@ -154,27 +154,27 @@ class Dod(Source):
         yield from problems
         if uncovered:
             yield IncompleteResult(step=step.key, expected=uncovered, received=0)
-        noted = set(stored.get_state(MISSING).split()) if step.key == POLL else set()
-        asked = [item for item in items if since <= item.published.date() <= until or item.number in noted]
+        missed_before = set(stored.get_state(MISSING).split()) if step.key == POLL else set()
+        wanted = [item for item in items if since <= item.published.date() <= until or item.number in missed_before]
         pages = PageFetcher(client)
         missing: list[IndexItem] = []
-        held = 0
-        for item in asked:
+        stored_pages = 0
+        for item in wanted:
             known = _stored_key(stored, item)
             page = (
                 (_read_if_edited(pages, item, stored, until) or NotModified(key=known)) if known else pages.read(item)
             )
-            held += bool(known)
+            stored_pages += bool(known)
             if page is None:
                 missing.append(item)
             else:
                 yield page
         if step.key == POLL:
-            _store_missing(stored, noted, missing)
+            _store_missing(stored, missed_before, missing)
         if missing:
-            _report_missing(missing, pages, step, held=held)
+            _report_missing(missing, pages, step, stored_pages=stored_pages)
         if missing and (step.key != POLL or _is_more_than_usual(missing, until)):
-            yield IncompleteResult(step=step.key, expected=len(asked), received=len(asked) - len(missing))
+            yield IncompleteResult(step=step.key, expected=len(wanted), received=len(wanted) - len(missing))
 
     def parse(self, payload: Payload) -> list[Record]:
         """Read a page into a publication for each awardee of each announcement. Pure."""
@@ -243,13 +243,13 @@ def _is_changed(known: StoredVersion | None, record: Publication) -> bool:
     return known is None or known.revision not in ("", record.revision)
 
 
-def _report_missing(missing: list[IndexItem], pages: PageFetcher, step: FetchStep, *, held: int) -> None:
+def _report_missing(missing: list[IndexItem], pages: PageFetcher, step: FetchStep, *, stored_pages: int) -> None:
     """Raise or log why pages are missing beyond the archive's usual lag. `held` is how many pages are stored."""
     if pages.failure:
         raise pages.failure
     if step.key != POLL:  # a backfill goes on with the next month, and repeats this one later
         log.warning("pages cannot be read", source=SOURCE, step=step.key, reason=str(blocked_error(missing, pages)))
-    elif pages.count == 0 and (not held or len(missing) > MAX_MISSING_PAGES):
+    elif pages.count == 0 and (not stored_pages or len(missing) > MAX_MISSING_PAGES):
         raise blocked_error(missing, pages)
 
 

@@ -79,8 +79,8 @@ def _nothing_found_has_no_results(client: Client) -> bool:
 
 
 def _page_is_as_long_as_asked(client: Client) -> bool:
-    asked = ("fields[]", "document_number"), ("per_page", str(PAGE_SIZE))
-    rows = read_json(client.get(_in_the_month('("privacy act of 1974")', *asked)), client.source).get("results")
+    given = ("fields[]", "document_number"), ("per_page", str(PAGE_SIZE))
+    rows = read_json(client.get(_in_the_month('("privacy act of 1974")', *given)), client.source).get("results")
     return isinstance(rows, list) and len(rows) > SMALL_PAGE
 
 
@@ -122,7 +122,7 @@ ASSUMPTIONS = (
     Assumption(
         name="unknown-condition",
         says="A condition that the API does not know is refused.",
-        otherwise="A row of another day than was asked for fails the step, since a condition was ignored.",
+        otherwise="A row of another day fails the step, because a condition was ignored.",
         basis=CODE + "es_application_search.rb, validation_errors",
         probe=_unknown_condition_is_refused,
     ),
@@ -206,9 +206,9 @@ class FederalRegister(Source):
 
     def fetch(self, client: Client, step: FetchStep, stored: Stored) -> Iterator[Fetched]:
         """Search for all phrases; give each document that shows one once. New ones are given even before an error."""
-        asked, collector = step.query["phrases"], _DocumentCollector()
+        given, collector = step.query["phrases"], _DocumentCollector()
         whole = SearchSlice(step=step.key, days=step.days if step.since else None)
-        phrases = [str(phrase) for phrase in asked] if isinstance(asked, (list, tuple)) else []
+        phrases = [str(phrase) for phrase in given] if isinstance(given, (list, tuple)) else []
         try:
             yield from collector.search(client, whole, phrases)
         except SourceError:

@@ -135,8 +135,8 @@ class _EntrySplitter:
     def end(self) -> None:
         """There is no more. Raises `NotAFeed` if a feed has not come to its end."""
         if self._parser is not None:
-            kept = _close(self._parser)
-            raise self._error(f"it breaks off, or is {kept}" if kept else "it breaks off")
+            error = _close(self._parser)
+            raise self._error(f"it breaks off, or is {error}" if error else "it breaks off")
 
     def _met(self, event: str, element: Element) -> Iterator[Element]:
         above = element.getparent()

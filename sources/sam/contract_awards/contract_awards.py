@@ -51,7 +51,7 @@ from sources.sam.contract_awards.search import (
     searchable,
     total_of,
 )
-from sources.sam.contract_awards.walk import (
+from sources.sam.contract_awards.steps import (
     OFFSET_COUNTS_PAGES,
     WEEK,
     daily_extract,
@@ -62,7 +62,7 @@ from sources.sam.contract_awards.walk import (
 
 DELAYED = timedelta(days=90)  # actions of the Department of Defense, after signing
 DAY = timedelta(days=1)
-YEARS_AT_ONCE = 8  # the longest range that somebody is known to have asked for
+YEARS_PER_STEP = 8  # the longest range known to work
 EARLIEST = date(1979, 1, 1)  # before there was any such record
 JANUARY = {"dateSigned": period(date(2024, 1, 1), date(2024, 1, 31))}
 ONE_DAY = {"dateSigned": period(date(2024, 1, 17), date(2024, 1, 17)), "includeSections": "contractId"}
@@ -105,7 +105,7 @@ ASSUMPTIONS = (
     Assumption(
         name=OFFSET_COUNTS_PAGES,
         says="The parameter offset counts pages from 0.",
-        otherwise="It is taken to count records, and further pages are asked for accordingly.",
+        otherwise="It is assumed to count records, and further pages are requested accordingly.",
         basis="GSA's page on the Contract Awards API, and measured in August 2026.",
         probe=_counts_pages,
     ),
@@ -155,7 +155,7 @@ class SamContractAwards(Source):
         steps: list[FetchStep] = []
         start = max(since, EARLIEST)
         while start <= until:
-            end = min(date(start.year - start.year % YEARS_AT_ONCE + YEARS_AT_ONCE - 1, 12, 31), until)
+            end = min(date(start.year - start.year % YEARS_PER_STEP + YEARS_PER_STEP - 1, 12, 31), until)
             steps += _search_steps(terms, start, end)
             start = end + DAY
         return steps
@@ -184,13 +184,13 @@ def _step(
 
 def _search_steps(terms: SearchTerms, since: date, until: date) -> list[FetchStep]:
     ueis = [uei for uei in terms.ueis if UEI.fullmatch(uei)]
-    asked: list[tuple[str, str, Sequence[str]]] = [
+    searches: list[tuple[str, str, Sequence[str]]] = [
         ("uei", "awardeeUniqueEntityId", ueis),
         ("parent", "ultimateParentUniqueEntityId", ueis),
         ("name", "awardeeLegalBusinessName", terms.names),
     ]
     steps: list[FetchStep] = []
-    for kind, parameter, values in asked:
+    for kind, parameter, values in searches:
         for value in values:
             sent = searchable(value) if kind == "name" else value
             if sent:

@@ -1,17 +1,16 @@
-"""Asking SAM.gov for files of records: each submitted once, fetched when it is made, however many runs that takes.
+"""Extracts of SAM.gov's contract awards: files that are requested once and downloaded when ready, by whichever run.
 
-A submission answers with a token; the file is made in seconds, or not within an hour (Treasury's loader says so and
-sends again, up to ten times; at ten requests a day nobody can). The token is therefore noted at once and used by every
-later run until the file is there. It is asked for anew when SAM.gov says that the token has expired, once, and when
-two days have brought nothing.
+A request returns a token; the file is ready in seconds, or not within an hour (Treasury's loader says so, and requests
+it again up to ten times, which ten requests a day do not allow). The token is therefore stored at once, and used by
+every later run until the file is there. A new one is requested when SAM.gov says that the token has expired, once, and
+when the file is not ready after two days.
 
-A record has 14 to 15 kB in a file. An order is cut by days into parts that hold less than 1 GB each by the count of
-records. A file that is larger all the same is cut off while it comes, not asked for again, and ordered in halves.
-What was read of an order is noted part by part.
+A record takes 14 to 15 kB in a file. An order is split by days into parts of less than 1 GB each by the number of
+records. A file that is larger is cut off during the download and requested in halves. Progress is stored part by part.
 
 Facts: "Utilizing the API Extract" and "HTTP Response Codes" of open.gsa.gov/api/contract-awards, and the size of its
-examples; what "not ready" looks like besides (303, S3's "The specified key does not exist"), load_sam_contract.py of
-Treasury's Broker. That the download takes its key from the header, as the search does, follows from neither.
+examples; other signs of "not ready" (303, S3's "The specified key does not exist"): load_sam_contract.py of Treasury's
+Broker. That a download accepts the key in the header, as a search does, is an assumption.
 """
 
 from __future__ import annotations
@@ -33,16 +32,16 @@ from sources.sam.api import TooManyRecords, request_document, stated_error
 from sources.sam.contract_awards.search import DOWNLOAD, SEARCH, period
 
 GIVE_UP_AFTER = timedelta(days=2)
-SHORTEST_WAIT = timedelta(hours=1)
-LONGEST_WAIT = timedelta(hours=6)
-SOON = 60.0  # seconds in which most files are made: to ask sooner would cost a request
+MIN_WAIT = timedelta(hours=1)
+MAX_WAIT = timedelta(hours=6)
+FIRST_WAIT = 60.0  # seconds in which most files are made: to ask sooner would cost a request
 RECORD_BYTES = 15_000
-LARGE = 1_000_000_000  # bytes that a file is meant to stay under ...
-TOO_LARGE = 2 * LARGE  # ... and at which it is cut off
-AHEAD = 3  # parts that are submitted at once: a token is good for two days
+TARGET_FILE_SIZE = 1_000_000_000  # bytes that a file is meant to stay under ...
+CUT_OFF_SIZE = 2 * TARGET_FILE_SIZE  # ... and at which it is cut off
+PARTS_AHEAD = 3  # parts that are submitted at once: a token is good for two days
 TOKEN = re.compile(r"[A-Za-z0-9._~-]{1,200}")
 TOKEN_NAMED = re.compile(r"(token\W{1,4})[\w.~-]+", re.IGNORECASE)
-SMALL = 4096  # bytes: a message, not a file of records
+MAX_MESSAGE_SIZE = 4096  # bytes: a message, not a file of records
 
 EXPIRED = "token is expired"
 NOT_READY = ("is not generated yet", "specified key does not exist", "NoSuchKey")
@@ -81,7 +80,7 @@ class ExtractOrder:
 class ExtractPart:
     """A part of an order, submitted or not.
 
-    `since` and `until` are ISO days, `asked` an ISO time, `url` the submission's URL, without a key. `done`: it
+    `since` and `until` are ISO days, `submitted_at` an ISO time, `url` the submission's URL, without a key. `done`: it
     was read, or holds no records. `renewed`: an earlier token has expired.
     """
 
@@ -89,7 +88,7 @@ class ExtractPart:
     until: str
     token: str = ""
     url: str = ""
-    asked: str = ""
+    submitted_at: str = ""
     done: bool = False
     renewed: bool = False
 
@@ -98,7 +97,7 @@ class ExtractPart:
         """The number of days it covers."""
         return (date.fromisoformat(self.until) - date.fromisoformat(self.since)).days + 1
 
-    def cut(self, pieces: int) -> list[ExtractPart]:
+    def split(self, pieces: int) -> list[ExtractPart]:
         """Cut it by days into pieces of nearly the same length, at most one for each day, to be submitted later."""
         pieces = min(pieces, self.days)
         first = date.fromisoformat(self.since)
@@ -133,8 +132,8 @@ class Extract:
 
     def plan(self, records: int) -> None:
         """Split the order into parts by its number of records; without records nothing is requested."""
-        pieces = -(-records * RECORD_BYTES // LARGE)
-        self._parts = self._whole.cut(pieces) if records else []
+        pieces = -(-records * RECORD_BYTES // TARGET_FILE_SIZE)
+        self._parts = self._whole.split(pieces) if records else []
 
     def files(self, folder: Path) -> Iterator[tuple[ExtractPart, Downloaded] | Problem]:
         """Give the files, oldest days first. Each is deleted, and stored as read, when the next one is requested.
@@ -160,7 +159,7 @@ class Extract:
             except _Expired as error:
                 if self._parts[number].renewed:
                     raise error.final from None
-                self._set(number, replace(self._parts[number].cut(1)[0], renewed=True))
+                self._set(number, replace(self._parts[number].split(1)[0], renewed=True))
         self._parts = []
         self._stored.set_state(self._order.note, "")
 
@@ -174,7 +173,7 @@ class Extract:
     def _halve(self, number: int, error: SourceError) -> Iterator[Problem]:
         """Split a part in two; a single day becomes a problem."""
         part = self._parts[number]
-        halves = part.cut(2)
+        halves = part.split(2)
         if len(halves) == 1:
             key = f"EXTRACT_{self._order.note}_{part.since}".upper().replace("/", "_")
             reason = f"the actions of {part.since} ({self._order.date_type}) cannot be read: {error.came_back}"
@@ -188,7 +187,8 @@ class Extract:
             parts = [ExtractPart(**fields) for fields in json.loads(self._stored.get_state(self._order.note) or "[]")]
             long_ago = (datetime.now(UTC) - GIVE_UP_AFTER).isoformat()
             return [
-                part.cut(1)[0] if part.asked and part.asked < long_ago and not part.done else part for part in parts
+                part.split(1)[0] if part.submitted_at and part.submitted_at < long_ago and not part.done else part
+                for part in parts
             ]
         except (ValueError, TypeError):  # a note of another version
             return []
@@ -200,10 +200,10 @@ class Extract:
     def _submit_ahead(self, number: int) -> Iterator[Problem]:
         """Submit a part, and the next ones if the quota allows; halve parts that are too large."""
         ahead = number
-        while ahead < min(number + AHEAD, len(self._parts)):
+        while ahead < min(number + PARTS_AHEAD, len(self._parts)):
             part = self._parts[ahead]
             left = self._client.requests_remaining
-            if part.token or part.done or (ahead > number and left is not None and left <= AHEAD):
+            if part.token or part.done or (ahead > number and left is not None and left <= PARTS_AHEAD):
                 ahead += 1
                 continue
             try:
@@ -218,7 +218,7 @@ class Extract:
         query = {**order.filters, order.date_type: days, "format": "json", "emailId": "No"}
         path = f"{SEARCH}?{urlencode(query)}"
         document = request_document(self._client, path, allow_204=True)
-        submitted = replace(part, asked=document.retrieved_at.isoformat(), url=document.url)
+        submitted = replace(part, submitted_at=document.retrieved_at.isoformat(), url=document.url)
         if not document.body:
             return replace(submitted, done=True)
         try:
@@ -238,15 +238,15 @@ class Extract:
     def _download(self, part: ExtractPart, file: Path) -> Downloaded:
         """Download a file. Raises `ExtractNotReady`, `_Expired` or a `SourceError`, none of which holds the token."""
         if part.token in self._new:
-            self._client.wait(SOON)
-        most = TOO_LARGE if part.days > 1 else MAX_FILE_SIZE
+            self._client.wait(FIRST_WAIT)
+        most = CUT_OFF_SIZE if part.days > 1 else MAX_FILE_SIZE
         try:
             downloaded = self._client.download(f"{DOWNLOAD}?token={part.token}", file, max_bytes=most)
         except SourceError as error:
             raise self._translate_error(part, _without_token(error, part.token)) from None
         if not downloaded.size:
             raise Unreachable(self._client.source, f"GET {DOWNLOAD}", "an empty file")
-        if downloaded.size < SMALL:
+        if downloaded.size < MAX_MESSAGE_SIZE:
             self._check_message(part, file.read_bytes())
         return downloaded
 
@@ -270,10 +270,10 @@ class Extract:
 
     def _not_ready(self, part: ExtractPart) -> ExtractNotReady:
         """Return the error that the file is not ready. The longer it has taken, the later its `retry_at`."""
-        now, asked = datetime.now(UTC), datetime.fromisoformat(part.asked)
-        wait = min(max(now - asked, SHORTEST_WAIT), LONGEST_WAIT)
+        now, submitted = datetime.now(UTC), datetime.fromisoformat(part.submitted_at)
+        wait = min(max(now - submitted, MIN_WAIT), MAX_WAIT)
         what = (
-            f"the extract of {part.since} to {part.until}, submitted {asked:%Y-%m-%d %H:%M} UTC, is not ready yet;"
+            f"the extract of {part.since} to {part.until}, submitted {submitted:%Y-%m-%d %H:%M} UTC, is not ready yet;"
             " it will be fetched, not submitted again"
         )
         return ExtractNotReady(self._client.source, f"GET {DOWNLOAD}", what, retry_at=now + wait)

@@ -33,7 +33,7 @@ from sources.sam.opportunities.watch import Watch, Watched
 
 TEXT = "/prod/opportunities/v1/noticedesc?noticeid="
 RESERVED_REQUESTS = 3  # a day, for SAM.gov's contract awards, which have the same key: an extract and two downloads
-MAX_FOLLOWED = 3  # watched notices asked for in one poll
+MAX_FOLLOWED = 3  # watched notices checked in one poll
 MAX_VERSIONS = 100  # notices of one solicitation
 MAX_RANGE_DAYS = 364  # days after postedFrom that postedTo may be
 OFFSET_COUNTS_PAGES = "offset-counts-pages"
@@ -96,7 +96,7 @@ class NoticeFetch:
         page = page_of(self.client, search, limit=limit, is_proof=True)
         keyed = list(self._with_keys([row for row in page.rows if _matches_watched(row, entry)]))
         if page.total and not keyed:
-            reason = f"asked for {next(iter(by.values()))}, got {page.total} other notices"
+            reason = f"searched for {next(iter(by.values()))}, got {page.total} other notices"
             self.failure = SourceChanged(self.client.source, f"GET {SEARCH}", reason)
             return
         if page.document and not page.total:

@@ -57,7 +57,7 @@ NOT_WORD = re.compile(r"[^0-9A-Z]+")
 # A solicitation number that no office gives twice has letters and digits; "RFI" or "2026" is none.
 IDENTIFYING = re.compile(r"(?=.*[A-Z])(?=(.*\d){4})[0-9A-Z]{8,40}")
 REMOVED = "gone"  # the revision of a notice that SAM.gov no longer gives
-TEXT_FETCHED = "/text"  # ends the revision of a notice whose text was asked for
+TEXT_FETCHED = "/text"  # ends the revision of a notice whose text was fetched
 OWN_ADDRESSES = ("links", "uiLink")  # where the API says it is itself: no news when that changes
 NO_SET_ASIDE = frozenset({"NONE", "NO SET ASIDE USED"})
 STATES = {"cancel": "cancelled", "archiv": "archived", "delet": "deleted", "withdr": "withdrawn"}
@@ -168,7 +168,7 @@ def _removal(payload: Payload) -> Removal:
 def _notice(payload: Payload, fields: Fields) -> Publication:
     notice_id = _required(fields, "noticeId")
     if payload.key not in (own_key(notice_id), shared_key(fields)) or not NOTICE_ID.fullmatch(notice_id):
-        raise InvalidRecord(f"asked for {payload.key}, got {notice_id[:80]!r}")
+        raise InvalidRecord(f"expected {payload.key}, got {notice_id[:80]!r}")
     title = _required(fields, "title")
     _required(fields, "postedDate")
     words = plain_text(payload.documents[1]) if len(payload.documents) > 1 else ""
@@ -282,14 +282,14 @@ def _facts(fields: Fields) -> Iterator[SourceFact]:
         if value.upper() not in NO_SET_ASIDE
     ]
     base = _text(fields, "baseType")
-    told = {
+    details = {
         "Set-aside": ", ".join(described),
         "First published as": base if base != _text(fields, "type") else "",
         "Archived on": _text(fields, "archiveDate"),
         "Further NAICS codes": ", ".join(_industries(fields)[1:]),
         "Office address": read_address(_object(fields, "officeAddress")),
     }
-    for label, value in told.items():
+    for label, value in details.items():
         if value:
             yield SourceFact(label=label, value=value[:200])
 

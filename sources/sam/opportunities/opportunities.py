@@ -53,7 +53,7 @@ from sources.sam.opportunities.search import PAGE_SIZE, SEARCH, Search, can_spen
 from sources.sam.opportunities.watch import IN_VIEW
 
 SLICE = 14  # days in a step of a backfill: five or six pages, which is what a day allows
-FOR_NEWEST = 1  # request that is kept for the newest days while older ones are read
+FOR_NEWEST = 1  # request reserved for the newest days while older ones are read
 READ = "read"  # the note of the last day that was over when polls had read it and all before it
 DAY = timedelta(days=1)
 PAST_THE_END = 20  # pages: more than are posted in fifteen days
@@ -85,7 +85,7 @@ ASSUMPTIONS = (
     Assumption(
         name=OFFSET_COUNTS_PAGES,
         says="The parameter offset counts pages from 0.",
-        otherwise="It is taken to count notices, and a search of several pages is asked for accordingly.",
+        otherwise="It is assumed to count notices, and further pages are requested accordingly.",
         basis=f"{DOCUMENTATION}, and measured in August 2026. GSA's own client (srt-fbo-scraper) counts notices.",
         probe=_counts_pages,
     ),

@@ -1,9 +1,8 @@
-"""Walking SAM.gov's search of notices to a provable end.
+"""Searching SAM.gov's notices, page by page, to a provable end.
 
-`offset` counts pages from 0. A page past the end holds one arbitrary notice, another one each time, and `totalRecords`
-stays what it was (measured in August 2026). So `totalRecords` says how many pages there are, no page is asked for
-beyond them, and a notice that was not posted in the window asked for is not counted. Fewer notices than `totalRecords`
-are a shortfall.
+`offset` counts pages from 0. A page past the end holds one arbitrary notice, and `totalRecords` does not change
+(measured in August 2026). So `totalRecords` gives the number of pages, and notices posted on other days are not
+counted. Fewer notices than `totalRecords` are an incomplete result.
 """
 
 from __future__ import annotations
@@ -76,7 +75,9 @@ def can_spend(client: Client, leave: int) -> bool:
 def requests_reserved(client: Client) -> QuotaUsedUp:
     """Return the error that today's remaining requests are reserved."""
     midnight = datetime.combine(datetime.now(UTC).date() + timedelta(days=1), time(), UTC)
-    reason = f"{client.requests_remaining} requests are left today, and are kept for the next poll and other sources"
+    reason = (
+        f"{client.requests_remaining} requests are left today, and are reserved for the next poll and other sources"
+    )
     return QuotaUsedUp(client.source, f"GET {SEARCH}", reason, retry_at=midnight)
 
 

@@ -43,8 +43,8 @@ class Watch:
         self._today = today.isoformat()
         self._recently = (today - timedelta(days=TEXT_WANTED)).isoformat()
         self._in_window = (today - timedelta(days=IN_VIEW - 1)).isoformat()
-        noted = json.loads(stored.get_state(NOTE) or "{}")
-        self._notices = {key: Watched(**entry) for key, entry in noted.items()}
+        stored_notices = json.loads(stored.get_state(NOTE) or "{}")
+        self._notices = {key: Watched(**entry) for key, entry in stored_notices.items()}
 
     def see(self, notice: Publication, *, notice_id: str, solicitation: str, wants_text: bool) -> None:
         """Record that a notice was seen today and is active."""
@@ -84,8 +84,8 @@ class Watch:
 
     def keep(self) -> None:
         """Save the watched notices, without those that need not be watched any more."""
-        kept = [(entry.posted, key) for key, entry in self._notices.items() if self._is_watched(entry)]
-        newest = sorted(kept, reverse=True)[:MAX_WATCHED]
+        watched = [(entry.posted, key) for key, entry in self._notices.items() if self._is_watched(entry)]
+        newest = sorted(watched, reverse=True)[:MAX_WATCHED]
         self._stored.set_state(NOTE, json.dumps({key: asdict(self._notices[key]) for _, key in newest}))
 
     def _is_watched(self, entry: Watched) -> bool:

@@ -127,7 +127,7 @@ def test_the_longer_it_takes_the_later_it_is_asked_for(server: FaultySamContract
 def age_note(memory: Memory, name: str, age: timedelta) -> None:
     """Let an order have been submitted so long ago."""
     asked = (datetime.now(UTC) - age).isoformat()
-    memory.notes[name] = json.dumps([{**part, "asked": asked} for part in noted(memory, name)])
+    memory.notes[name] = json.dumps([{**part, "submitted_at": asked} for part in noted(memory, name)])
 
 
 def test_what_two_days_have_not_brought_is_submitted_again(server: FaultySamContractAwards, memory: Memory) -> None:
@@ -413,7 +413,7 @@ def test_what_has_waited_for_two_weeks_is_said(server: FaultySamContractAwards, 
     for until, is_said in ((date(2026, 11, 15), False), (date(2026, 11, 16), True)):
         step = poll_steps(until=until)[label]
         items = fetched(server.base_url, step, memory, quota=Ledger(5))
-        reason = "5 requests are left today, and are kept for what cannot wait"
+        reason = "5 requests are left today, and are reserved for the daily extract"
         assert items == ([FailedStep(step=step, reason=reason)] if is_said else [])
     server.records = server.deleted = [record(signed="2026-08-10", department="9700", modified="2026-11-10T00:00:00Z")]
     server.ready_after = 1
@@ -506,7 +506,7 @@ def test_a_file_that_is_too_large_is_cut_off_and_ordered_in_halves(
 ) -> None:
     server.records = [record(f"P{n}", modified=f"2026-11-{11 + n:02}T00:00:00Z") for n in range(13)]
     server.requests_per_day = 100
-    monkeypatch.setattr(extract, "TOO_LARGE", 5 * len(wire(server.records[0])))
+    monkeypatch.setattr(extract, "CUT_OFF_SIZE", 5 * len(wire(server.records[0])))
     items = fetched(server.base_url, MODIFIED, memory)
     assert piids(items) == [f"P{n}" for n in range(13)]
     tokens = [asked["token"] for asked in server.asked(DOWNLOAD)]
@@ -516,7 +516,7 @@ def test_a_file_that_is_too_large_is_cut_off_and_ordered_in_halves(
 def test_a_single_day_may_be_larger(
     server: FaultySamContractAwards, memory: Memory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(extract, "TOO_LARGE", 100)
+    monkeypatch.setattr(extract, "CUT_OFF_SIZE", 100)
     server.records = [record("P1", modified="2026-11-23T00:00:00Z"), record("P2", modified="2026-11-23T00:00:00Z")]
     server.requests_per_day = 100
     step = poll_steps(since=date(2026, 11, 22))["modified"]
@@ -527,7 +527,7 @@ def test_a_day_that_is_too_large_is_a_problem(
     server: FaultySamContractAwards, memory: Memory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(extract, "MAX_FILE_SIZE", 1500)
-    monkeypatch.setattr(extract, "TOO_LARGE", 1500)
+    monkeypatch.setattr(extract, "CUT_OFF_SIZE", 1500)
     server.records = [record("P1"), record("P2"), record("P3", modified="2026-11-12T00:00:00Z")]
     server.requests_per_day = 100
     items = fetched(server.base_url, MODIFIED, memory)

@@ -133,7 +133,7 @@ def test_an_id_that_is_none_is_one_problem_and_ends_nothing(server: FaultySamOpp
     server.notices = [hit(1, noticeId="\ud800"), hit(3)]
     problems = [record for record in read(poll(server, memory())) if isinstance(record, Problem)]
     assert len(problems) == 1
-    assert "asked for" in problems[0].reason
+    assert "expected SAM_NOTICE" in problems[0].reason
 
 
 @pytest.mark.parametrize(

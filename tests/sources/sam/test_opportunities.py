@@ -180,7 +180,7 @@ def test_missed_days_leave_requests_for_the_newest_and_for_others(server: Faulty
     assert ids(items) == [0, 1, 2, 3, 4, 18, 19, 20]
     (failed,) = (item for item in items if isinstance(item, FailedStep))
     assert (failed.step.key, failed.step.days) == ("posted/missed", (TODAY + 5 * DAY, late - 3 * DAY))
-    assert "4 requests are left today, and are kept" in failed.reason
+    assert "4 requests are left today, and are reserved" in failed.reason
     with client_for(SOURCE, server.base_url, key=KEY, quota=CountingQuota(20)) as client:
         items = walk(client, poll_of(late + DAY, TODAY), stored)
     assert ids(items) == list(range(5, 22))
@@ -190,7 +190,7 @@ def test_missed_days_leave_requests_for_the_newest_and_for_others(server: Faulty
 def test_a_backfill_leaves_requests_for_others(server: FaultySamOpportunities) -> None:
     history = SOURCE.backfill_steps(TERMS, date(2025, 1, 1), TODAY)
     with client_for(SOURCE, server.base_url, key=KEY, quota=CountingQuota(3)) as client:
-        with pytest.raises(QuotaUsedUp, match="3 requests are left today, and are kept") as caught:
+        with pytest.raises(QuotaUsedUp, match="3 requests are left today, and are reserved") as caught:
             walk(client, history, memory())
         assert client.requests_remaining == 3
     assert caught.value.retry_at is not None
@@ -430,7 +430,7 @@ def test_an_answer_to_another_question_is_not_believed(server: FaultySamOpportun
     with (
         AnswersWith(another) as other,
         client_for(SOURCE, other.base_url, key=KEY) as client,
-        pytest.raises(SourceChanged, match="asked for N6264926R0001, got 1 other notices"),
+        pytest.raises(SourceChanged, match="searched for N6264926R0001, got 1 other notices"),
     ):
         walk(client, poll_of(TODAY + DAY)[-1:], stored)
 

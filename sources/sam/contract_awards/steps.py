@@ -16,7 +16,14 @@ from sources.errors import SourceChanged
 from sources.http.client import Client, Downloaded
 from sources.records import Document, Problem
 from sources.sam.api import holds
-from sources.sam.contract_awards.extract import LARGE, RECORD_BYTES, Extract, ExtractNotReady, ExtractOrder, ExtractPart
+from sources.sam.contract_awards.extract import (
+    RECORD_BYTES,
+    TARGET_FILE_SIZE,
+    Extract,
+    ExtractNotReady,
+    ExtractOrder,
+    ExtractPart,
+)
 from sources.sam.contract_awards.json_stream import RecordStream, unpacked
 from sources.sam.contract_awards.search import (
     MAX_EXTRACTED,
@@ -33,9 +40,11 @@ log = structlog.get_logger(__name__)
 DELETIONS_LISTED = timedelta(days=180)  # deleted actions, after deletion
 WEEK = timedelta(days=7)
 OVERDUE = timedelta(days=15)
-MIN_REQUESTS_TO_BEGIN = 6  # requests without which what can wait is not begun ...
-MIN_REQUESTS_TO_CONTINUE = 3  # ... and not gone on with
-MAX_FIRST_RECORDS = 2 * LARGE // RECORD_BYTES  # records of a first look: two files, which a day's requests can fetch
+MIN_REQUESTS_TO_BEGIN = 6  # requests that must be left to start a weekly extract ...
+MIN_REQUESTS_TO_CONTINUE = 3  # ... and to continue one
+MAX_FIRST_RECORDS = (
+    2 * TARGET_FILE_SIZE // RECORD_BYTES
+)  # records of a first look: two files, which a day's requests can fetch
 MAX_PAGED_RECORDS = 300  # records: more cost less as an extract, which takes two requests
 OFFSET_COUNTS_PAGES = "offset-counts-pages"
 
@@ -65,7 +74,7 @@ def weekly_extract(client: Client, step: FetchStep, stored: Stored) -> Iterator[
     if until <= read or (until - read < WEEK and not under_way):
         return
     if left is not None and left < (MIN_REQUESTS_TO_CONTINUE if under_way else MIN_REQUESTS_TO_BEGIN):
-        reason = f"{left} requests are left today, and are kept for what cannot wait"
+        reason = f"{left} requests are left today, and are reserved for the daily extract"
     else:
         try:
             yield from _read_order(client, step, stored, max(read, until - DELETIONS_LISTED))
@@ -80,8 +89,8 @@ def weekly_extract(client: Client, step: FetchStep, stored: Stored) -> Iterator[
 
 def _read_until(step: FetchStep, stored: Stored) -> date:
     """Return the last day that was read, or the step's first day before the first read."""
-    noted = stored.get_state(f"{step.query['label']}/read")
-    return date.fromisoformat(noted) if noted else step.days[0]
+    stored_day = stored.get_state(f"{step.query['label']}/read")
+    return date.fromisoformat(stored_day) if stored_day else step.days[0]
 
 
 def _read_order(client: Client, step: FetchStep, stored: Stored, since: date) -> Generator[Fetched, None, date]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import re
 from collections.abc import Callable, Sequence
@@ -11,8 +12,7 @@ from urllib.parse import parse_qsl
 
 import typer
 
-from monitors.watchlist.model import Watchlist
-from procurewatch.commands._common import read_vendor
+from monitors.watchlist.model import Vendor, Watchlist
 from storage.search.query import MEANINGS, PARAMETERS, SINGLE, InvalidQuery, Query, read_query
 
 QueryOptions = dict[str, list[str]]
@@ -78,3 +78,16 @@ def _typed(words: Sequence[str]) -> str:
     return " ".join(
         f'"{word}"' if " " in word and not word.startswith("-") and '"' not in word else word for word in words
     )
+
+
+def read_vendor(name: str, watchlist: Watchlist) -> Vendor:
+    """Find a vendor by its id or any of its names, ignoring case."""
+    wanted = name.strip().casefold()
+    names = {vendor.id: vendor for vendor in watchlist.vendors}
+    for vendor in watchlist.vendors:
+        names.update({written.casefold(): vendor for written in vendor.names})
+    if found := names.get(wanted):
+        return found
+    close = difflib.get_close_matches(wanted, names, n=1)
+    hint = f"did you mean {names[close[0]].name!r}?" if close else "use an id or name from `vendors list`"
+    raise typer.BadParameter(f"no vendor {name!r} on the watchlist; {hint}")

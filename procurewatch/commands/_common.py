@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import sys
 from collections.abc import Iterator
@@ -15,7 +14,6 @@ import typer
 from sqlalchemy.orm import Session
 
 from feeds.text import one_line
-from monitors.watchlist.model import Vendor, Watchlist
 from storage.models import StoredRecord
 from storage.reading.records import find_by_identifier
 
@@ -51,19 +49,6 @@ def read_day(value: str | date) -> date:
         return date.fromisoformat(value)
     except ValueError:
         raise typer.BadParameter(f"{value!r} is not a date; use the form 2024-09-30") from None
-
-
-def read_vendor(name: str, watchlist: Watchlist) -> Vendor:
-    """Find a vendor by its id or any of its names, ignoring case."""
-    wanted = name.strip().casefold()
-    names = {vendor.id: vendor for vendor in watchlist.vendors}
-    for vendor in watchlist.vendors:
-        names.update({written.casefold(): vendor for written in vendor.names})
-    if found := names.get(wanted):
-        return found
-    close = difflib.get_close_matches(wanted, names, n=1)
-    hint = f"did you mean {names[close[0]].name!r}?" if close else "use an id or name from `vendors list`"
-    raise typer.BadParameter(f"no vendor {name!r} on the watchlist; {hint}")
 
 
 def read_awards(session: Session, identifier: str) -> list[StoredRecord]:

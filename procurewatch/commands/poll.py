@@ -12,8 +12,9 @@ import typer
 
 from monitors.runs.schedule import due_at, keep_polling
 from monitors.runs.status import RunReport
-from procurewatch.commands._common import read_day, read_vendor, today
+from procurewatch.commands._common import read_day, today
 from procurewatch.context import AppContext, Busy, disabled_reason, open_app
+from procurewatch.query_options import read_vendor
 from procurewatch.settings import Settings, SettingsError
 from procurewatch.terminal import console, following, plain, report_line, stopping
 from sources.base import Source

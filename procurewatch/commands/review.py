@@ -15,8 +15,8 @@ from feeds.text import format_money
 from monitors.matching.matcher import Matcher
 from monitors.runs.pipeline import RunContext
 from monitors.runs.rematch import rematch as run_rematch
-from procurewatch.commands._common import read_vendor
 from procurewatch.context import AppContext, open_app
+from procurewatch.query_options import read_vendor
 from procurewatch.reviews import record_decision, review_target
 from procurewatch.settings import Settings
 from procurewatch.terminal import console, plain, stopping, table

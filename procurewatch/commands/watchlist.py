@@ -21,7 +21,8 @@ from monitors.watchlist.loader import load_watchlist, read_categories, read_entr
 from monitors.watchlist.model import Evidence, Kind, Portfolio, Strength, Vendor
 from monitors.watchlist.search_terms import search_names, search_phrases, search_short_names
 from monitors.watchlist.yaml_reader import Place, WatchlistError
-from procurewatch.commands._common import FAILED, fail, read_vendor, whole_output
+from procurewatch.commands._common import FAILED, fail, whole_output
+from procurewatch.query_options import read_vendor
 from procurewatch.settings import Settings
 from procurewatch.terminal import console, plain, table
 from sources.records import Award, Publication

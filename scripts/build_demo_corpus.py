@@ -32,7 +32,7 @@ from procurewatch.commands.demo import DAYS, LAST_DAY
 from sources.http.client import Client, RateLimit
 from sources.records import Payload
 from sources.usaspending.awards import Usaspending
-from tests.sources.memory import Memory
+from tests.sources.fakes import Memory
 from tests.upstreams.usaspending.corpus import (
     BLANK,
     SUB_AGENCIES,

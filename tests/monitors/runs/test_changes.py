@@ -34,7 +34,7 @@ from storage.search.query import Query
 from storage.search.search import find_events
 from tests.app_context import app_context_with, ignore
 from tests.records import CLEARVIEW, CLEARVIEW_AT_FIRST, CLEARVIEW_FORENSIC, acted
-from tests.sources.given import Given, announcement, award_of, publication
+from tests.sources.fakes import GivenRecords, announcement, award_of, publication
 
 DAY = date(2026, 11, 18)
 CEILING = replace(CLEARVIEW_AT_FIRST, ceiling=Decimal("500000.00"), ends=date(2022, 9, 3), modified=date(2021, 9, 4))
@@ -65,14 +65,14 @@ def baseline(folder: Path, database_url: str | None = None) -> Iterator[AppConte
     """Open a desk for which Clearview AI is nothing new, in any source."""
     with app_context_with({"usaspending": {}}, folder, "clearview-ai", database_url=database_url) as app_context:
         for name in ("usaspending", "samnotices", "dod", "subawards", "aiinventory", "federalregister"):
-            app_context.poll(Given(name=name), DAY - timedelta(days=9), ignore)
+            app_context.poll(GivenRecords(name=name), DAY - timedelta(days=9), ignore)
         yield app_context
 
 
 def poll(app_context: AppContext, *records: Record) -> list[StoredEvent]:
     """Poll a source that brings these records; return what feeds newly carry."""
     before = {event.id for event in told(app_context)}
-    app_context.poll(Given(name=records[0].source, records=records), DAY, ignore)
+    app_context.poll(GivenRecords(name=records[0].source, records=records), DAY, ignore)
     return [event for event in told(app_context) if event.id not in before]
 
 

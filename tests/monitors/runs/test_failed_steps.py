@@ -25,7 +25,7 @@ from storage.search.search import find_events
 from storage.tables import CheckpointRow, UnfinishedStepRow
 from storage.writing.runs import delete_checkpoints, load_checkpoint
 from tests.app_context import app_context_with, dump, ignore
-from tests.sources.given import Given, publication
+from tests.sources.fakes import GivenRecords, publication
 
 DAY = date(2026, 11, 1)
 NAMES = ("held", "names", "phrases")
@@ -35,7 +35,7 @@ WRONG = Refused("samnotices", "POST /search", "HTTP 422: no such filter", status
 
 
 @dataclass(kw_only=True)
-class Stepwise(Given):
+class Stepwise(GivenRecords):
     """A source with a step for each of three parts, each of which brings one notice a day; some of them fail.
 
     `asked` holds what was asked for: step and days. `version` is that of its data. `late` are days of notices that a

@@ -19,12 +19,12 @@ from storage.reading.source_health import list_incidents, load_health
 from storage.tables import RunRow
 from storage.writing.runs import MAX_SILENCE, MIN_FAILURES, load_checkpoint
 from tests.app_context import app_context_with, ignore
-from tests.sources.given import Given, publication
+from tests.sources.fakes import GivenRecords, publication
 
 DAY = date(2026, 11, 1)
 
 
-class Failing(Given):
+class Failing(GivenRecords):
     """A source that cannot be reached."""
 
     def fetch(self, client: Client, step: FetchStep, stored: Stored) -> Iterator[Fetched]:
@@ -41,7 +41,7 @@ def app_context(database_url: str, tmp_path: Path) -> Iterator[AppContext]:
 def bring(app_context: AppContext, number: int, days: int) -> RunReport:
     """Poll a source that brings so many notices."""
     records = [publication(f"SAM_NOTICE_{n}") for n in range(number)]
-    return app_context.poll(Given(name="samnotices", records=records), DAY + timedelta(days=days), ignore)
+    return app_context.poll(GivenRecords(name="samnotices", records=records), DAY + timedelta(days=days), ignore)
 
 
 def fail(app_context: AppContext, name: str = "samnotices") -> RunReport:

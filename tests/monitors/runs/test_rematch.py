@@ -25,7 +25,7 @@ from storage.tables import MatchRow
 from storage.writing.save import save_award, save_record
 from tests.app_context import app_context_for, app_context_with, dump, ignore, poll, shipped
 from tests.records import BABEL, SEEN, match
-from tests.sources.given import Given, announcement
+from tests.sources.fakes import GivenRecords, announcement
 from tests.upstreams.usaspending.corpus import CorpusAward, load_corpus
 from tests.upstreams.usaspending.server import FakeUsaspending
 
@@ -192,7 +192,7 @@ def test_a_rematch_leaves_the_other_awardees_out_too(database: Database, matcher
 
 def test_a_poll_leaves_the_other_awardees_out(tmp_path: Path) -> None:
     with app_context_with({"dod": {}}, tmp_path, "clearview-ai", "palantir") as app_context:
-        app_context.poll(Given(name="dod", records=awardees()), date(2026, 11, 18), ignore)
+        app_context.poll(GivenRecords(name="dod", records=awardees()), date(2026, 11, 18), ignore)
         with app_context.database.reading() as session:
             found = {(row.record_key, row.vendor_id) for row in session.scalars(select(MatchRow))}
     assert found == {("DOD_W56KGU26D0001", "palantir"), ("DOD_W56KGU26D0002", "clearview-ai")}

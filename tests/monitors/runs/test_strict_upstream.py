@@ -24,8 +24,8 @@ from storage.search.query import Query
 from storage.search.search import find_events
 from storage.tables import ActionRow, MatchRow, RecordRow
 from tests.app_context import LAST_DAY, ignore, later, settings_for, shipped
-from tests.sources.memory import Memory
-from tests.sources.upstream import client_of
+from tests.sources.fakes import Memory
+from tests.sources.usaspending.helpers import client_of
 from tests.upstreams.usaspending.corpus import CorpusAction, CorpusAward, load_corpus
 from tests.upstreams.usaspending.server import FakeUsaspending
 

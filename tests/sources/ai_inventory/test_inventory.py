@@ -12,7 +12,7 @@ from sources.base import DateWindow, Fetched, FetchStep, NotModified, SearchTerm
 from sources.errors import Refused, SourceChanged, Unreachable
 from sources.records import Document, Payload, Problem, Publication
 from tests.sources.clients import client_for
-from tests.sources.memory import Memory
+from tests.sources.fakes import Memory
 from tests.upstreams.ai_inventory import (
     COMMERCIAL,
     CONSOLIDATED,

@@ -10,7 +10,7 @@ from sources.base import FailedStep, Fetched, FetchStep, IncompleteResult, Store
 from sources.dod.announcements import Dod
 from sources.records import Document, Payload, Problem, Publication, Record
 from tests.sources.clients import client_for
-from tests.sources.memory import Memory
+from tests.sources.fakes import Memory
 from tests.upstreams.dod import FakeDod, Page
 
 SOURCE = Dod()

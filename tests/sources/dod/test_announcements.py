@@ -23,7 +23,7 @@ from tests.sources.dod.articles import (
     records_of,
     step_of,
 )
-from tests.sources.memory import Memory
+from tests.sources.fakes import Memory
 from tests.upstreams.dod import FakeDod, FaultyDod
 from tests.upstreams.faults import Fault
 from tests.upstreams.server import Answer

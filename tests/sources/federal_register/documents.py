@@ -12,7 +12,7 @@ from sources.errors import SourceError
 from sources.federal_register.documents import FederalRegister
 from sources.records import Payload, Publication
 from tests.sources.clients import client_for
-from tests.sources.memory import Memory
+from tests.sources.fakes import Memory
 from tests.upstreams.federal_register import FakeFederalRegister
 
 SOURCE = FederalRegister()

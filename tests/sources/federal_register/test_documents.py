@@ -13,6 +13,7 @@ from sources.base import DateWindow, IncompleteResult, NotModified, SearchTerms,
 from sources.errors import Refused, SourceChanged
 from sources.records import Payload, Problem
 from tests.sources.clients import ERRORS, SOME_FAULTS, client_for
+from tests.sources.fakes import Memory
 from tests.sources.federal_register.documents import (
     DAY,
     SOURCE,
@@ -22,7 +23,6 @@ from tests.sources.federal_register.documents import (
     step_for,
     walked,
 )
-from tests.sources.memory import Memory
 from tests.upstreams.faults import Fault
 from tests.upstreams.federal_register import RECORDED, FaultyFederalRegister, Json, document
 from tests.upstreams.server import Answer, LoggedRequest

@@ -18,6 +18,7 @@ from sources.records import (
     SourceFact,
 )
 from tests.sources.clients import client_for
+from tests.sources.fakes import Memory
 from tests.sources.federal_register.documents import (
     SOURCE,
     fetched,
@@ -26,7 +27,6 @@ from tests.sources.federal_register.documents import (
     steps_for,
     walked,
 )
-from tests.sources.memory import Memory
 from tests.upstreams.faults import Fault
 from tests.upstreams.federal_register import RECORDED, FaultyFederalRegister, document
 from tests.upstreams.public_inspection import PATH, filed

@@ -16,7 +16,7 @@ from sources.errors import Blocked, SourceChanged, SourceError, Unreachable
 from sources.fpds.contracts import Fpds
 from sources.records import Award, Payload, Problem, Removal
 from tests.sources.clients import ERRORS, SOME_FAULTS, client_for
-from tests.sources.memory import Memory
+from tests.sources.fakes import Memory
 from tests.upstreams.faults import Fault
 from tests.upstreams.fpds import SITE, Action, FaultyFpds, feed
 from tests.upstreams.server import Answer, LoggedRequest

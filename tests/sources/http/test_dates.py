@@ -8,7 +8,7 @@ import pytest
 
 from sources.errors import Unreachable
 from sources.http.client import Client, RateLimit
-from tests.sources.quota import CountingQuota
+from tests.sources.fakes import CountingQuota
 from tests.sources.scripted_server import How, Script, ScriptedServer, closed_port
 
 NOON = "Sun, 06 Nov 1994 12:00:00 GMT"

@@ -6,7 +6,7 @@ import pytest
 
 from sources.errors import QuotaUsedUp, Unreachable
 from sources.http.client import Client, RateLimit, Timeouts
-from tests.sources.quota import MIDNIGHT, CountingQuota
+from tests.sources.fakes import MIDNIGHT, CountingQuota
 from tests.sources.scripted_server import How, Script, ScriptedServer
 
 TIMEOUTS = Timeouts(connect=5, read=5, total=5, tries=4, first_wait=0.001)

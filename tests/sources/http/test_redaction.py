@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 from sources.errors import Blocked, QuotaUsedUp, Refused, SourceError
 from sources.fields import read_json
 from sources.http.client import Client, RateLimit, Timeouts
-from tests.sources.quota import CountingQuota
+from tests.sources.fakes import CountingQuota
 from tests.sources.scripted_server import LOOPBACK, How, Script, ScriptedServer, closed_port
 from tests.upstreams.server import Answer, FakeServer, LoggedRequest
 

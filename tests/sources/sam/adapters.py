@@ -10,7 +10,7 @@ from sources.http.client import Client, Quota
 from sources.records import Payload, Publication, Record, Removal
 from sources.sam.opportunities.opportunities import SamOpportunities
 from tests.sources.clients import client_for
-from tests.sources.memory import Memory
+from tests.sources.fakes import Memory
 from tests.upstreams.sam_opportunities import KEY
 from tests.upstreams.sam_opportunities import SamOpportunities as FakeServer
 
@@ -55,7 +55,12 @@ def remember(item: Fetched, stored: Memory) -> None:
 
 
 def poll(
-    server: FakeServer, stored: Memory, today: date = TODAY, *, since: date | None = None, quota: Quota | None = None
+    server: FakeServer,
+    stored: Memory,
+    today: date = TODAY,
+    *,
+    since: date | None = None,
+    quota: Quota | None = None,
 ) -> list[Fetched]:
     """One whole poll."""
     with client_for(SOURCE, server.base_url, key=KEY, quota=quota) as client:

@@ -15,7 +15,7 @@ from sources.http.client import Client
 from sources.records import Award, Payload, Record
 from sources.sam.contract_awards.contract_awards import SamContractAwards
 from tests.sources.clients import client_for
-from tests.sources.memory import Memory
+from tests.sources.fakes import Memory
 from tests.upstreams.sam_contract_awards import KEY
 
 Json = dict[str, Any]

@@ -19,8 +19,7 @@ from sources.records import Award, MatchedAward, Payload, Problem, Removal
 from sources.sam.contract_awards import extract
 from sources.sam.contract_awards.extract import ExtractNotReady
 from tests.sources.clients import ERRORS
-from tests.sources.memory import Memory
-from tests.sources.quota import CountingQuota
+from tests.sources.fakes import CountingQuota, Memory
 from tests.sources.sam.records import (
     RECORDS,
     SOURCE,

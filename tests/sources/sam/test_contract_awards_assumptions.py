@@ -9,8 +9,7 @@ import pytest
 
 from sources.base import Assumption, FetchStep, SearchTerms
 from sources.errors import Blocked, SourceChanged, SourceError, Unreachable
-from tests.sources.memory import Memory
-from tests.sources.quota import CountingQuota
+from tests.sources.fakes import CountingQuota, Memory
 from tests.sources.sam.records import SOURCE, client_of, fetched, piids, record
 from tests.upstreams.faults import Fault
 from tests.upstreams.sam_contract_awards import SEARCH, FaultySamContractAwards

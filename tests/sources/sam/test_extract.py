@@ -12,7 +12,7 @@ from sources.base import FetchStep, IncompleteResult, SearchTerms
 from sources.sam.contract_awards.extract import ExtractNotReady
 from sources.sam.contract_awards.search import period, searchable
 from tests.sources.clients import ERRORS, SOME_FAULTS
-from tests.sources.memory import Memory
+from tests.sources.fakes import Memory
 from tests.sources.sam.records import SOURCE, Json, client_of, fetched, piids, record
 from tests.upstreams.faults import Fault
 from tests.upstreams.sam_contract_awards import DOWNLOAD, SEARCH, FaultySamContractAwards

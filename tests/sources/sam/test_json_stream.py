@@ -18,7 +18,7 @@ import pytest
 
 from sources.errors import SourceChanged
 from sources.sam.contract_awards.json_stream import CHUNK, MAX_VALUE_LENGTH, RawRecord, RecordStream, unpacked
-from tests.sources.memory import Memory
+from tests.sources.fakes import Memory
 from tests.sources.sam.records import RECORDS, fetched, piids, poll_steps, record
 from tests.upstreams.sam_contract_awards import DOWNLOAD, Export, FakeSamContractAwards, wire
 from tests.upstreams.server import Answer as HttpAnswer
@@ -174,7 +174,7 @@ class Endless(FakeSamContractAwards):
 
 READ = """
 import resource, sys
-from tests.sources.memory import Memory
+from tests.sources.fakes import Memory
 from tests.sources.sam.records import SOURCE, client_of, poll_steps
 
 def peak():
@@ -201,7 +201,7 @@ def test_an_extract_of_a_hundred_thousand_records_is_read_in_bounded_memory() ->
 POLL = """
 import json, sys
 from pathlib import Path
-from tests.sources.memory import Memory
+from tests.sources.fakes import Memory
 from tests.sources.sam.records import fetched, poll_steps
 
 class OnDisk(Memory):

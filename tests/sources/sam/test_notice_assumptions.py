@@ -12,7 +12,7 @@ from sources.base import Assumption
 from sources.errors import Blocked, SourceChanged, SourceError
 from sources.records import Payload
 from tests.sources.clients import client_for
-from tests.sources.quota import CountingQuota
+from tests.sources.fakes import CountingQuota
 from tests.sources.sam.adapters import SOURCE, TERMS, TODAY, memory, poll, publications
 from tests.upstreams.faults import Fault
 from tests.upstreams.sam_opportunities import KEY, FaultySamOpportunities, Json, notice

@@ -14,7 +14,7 @@ from sources.base import FailedStep, Fetched, FetchStep, IncompleteResult, NotMo
 from sources.errors import Blocked, QuotaUsedUp, Refused, SourceChanged, SourceError
 from sources.records import Payload
 from tests.sources.clients import ERRORS, SOME_FAULTS, client_for
-from tests.sources.quota import CountingQuota
+from tests.sources.fakes import CountingQuota
 from tests.sources.sam.adapters import (
     SOURCE,
     TERMS,

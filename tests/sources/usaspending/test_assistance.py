@@ -27,11 +27,19 @@ from sources.usaspending.filters import (
     TRANSACTION_SEARCH,
     TRANSACTIONS_PATH,
 )
-from tests.sources.polling import Poller
-from tests.sources.samples import WRONG_VALUES, document, places, put
-from tests.sources.upstream import DAY, action, award, items_of, records_of, step_of, walk
-from tests.sources.usaspending.known_awards import FIRST, SECOND, change, in_no_window, late, sweep
-from tests.sources.usaspending.more_records import AlteredAssistance, grant
+from tests.sources.usaspending.helpers import (
+    DAY,
+    AlteredAssistance,
+    action,
+    award,
+    grant,
+    items_of,
+    records_of,
+    step_of,
+    walk,
+)
+from tests.sources.usaspending.poller import FIRST, SECOND, Poller, change, in_no_window, late, sweep
+from tests.sources.usaspending.samples import WRONG_VALUES, document, places, put
 
 SOURCE = Assistance()
 DATA = Path(__file__).parents[2] / "data" / "usaspending"

@@ -14,10 +14,8 @@ from sources.errors import SourceError
 from sources.usaspending.assistance import Assistance
 from sources.usaspending.awards import Usaspending
 from sources.usaspending.subawards import Subawards
-from tests.sources.polling import Poll, Poller
-from tests.sources.upstream import DAY, action, award, client_of
-from tests.sources.usaspending.known_awards import AGES_AGO, FIRST, SECOND, SWEPT, late
-from tests.sources.usaspending.more_records import AlteredAssistance, grant, subaward
+from tests.sources.usaspending.helpers import DAY, AlteredAssistance, action, award, client_of, grant, subaward
+from tests.sources.usaspending.poller import AGES_AGO, FIRST, SECOND, SWEPT, Poll, Poller, late
 from tests.upstreams.usaspending.search.served import WRONG
 
 NAMES = tuple(f"VENDOR {n:02}" for n in range(10))

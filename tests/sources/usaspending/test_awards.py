@@ -19,8 +19,8 @@ from sources.usaspending.filters import (
     TRANSACTION_SEARCH,
     TRANSACTIONS_PATH,
 )
-from tests.sources.memory import Memory
-from tests.sources.upstream import (
+from tests.sources.fakes import Memory
+from tests.sources.usaspending.helpers import (
     DAY,
     SOURCE,
     AlteredUsaspending,

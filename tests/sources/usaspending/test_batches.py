@@ -16,10 +16,11 @@ from sources.records import Payload
 from sources.usaspending.batches import IMPOSSIBLE
 from sources.usaspending.filters import AWARD_SEARCH, GROUPED_SEARCH, TRANSACTION_SEARCH
 from sources.usaspending.subawards import Subawards
-from tests.sources.memory import Memory
-from tests.sources.upstream import (
+from tests.sources.fakes import Memory
+from tests.sources.usaspending.helpers import (
     SOURCE,
     Alterable,
+    AlteredSubawards,
     AlteredUsaspending,
     Json,
     action,
@@ -29,9 +30,9 @@ from tests.sources.upstream import (
     kinds,
     remembering,
     step_of,
+    subaward,
     walk,
 )
-from tests.sources.usaspending.more_records import AlteredSubawards, subaward
 from tests.upstreams.server import Answer, LoggedRequest
 from tests.upstreams.usaspending.corpus import CorpusAward
 

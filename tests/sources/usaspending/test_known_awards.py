@@ -16,13 +16,22 @@ from sources.base import NotModified
 from sources.errors import Unreachable
 from sources.records import Award
 from sources.usaspending.filters import GROUPED_SEARCH, TRANSACTION_SEARCH
-from tests.sources.polling import Poll
-from tests.sources.upstream import DAY, SOURCE, AlteredUsaspending, Json, action, filters_of, items_of, step_of
-from tests.sources.usaspending.known_awards import (
+from tests.sources.usaspending.helpers import (
+    DAY,
+    SOURCE,
+    AlteredUsaspending,
+    Json,
+    action,
+    filters_of,
+    items_of,
+    step_of,
+)
+from tests.sources.usaspending.poller import (
     AGES_AGO,
     DETAIL,
     SECOND,
     SWEPT,
+    Poll,
     bought,
     change,
     days_before,

@@ -28,9 +28,9 @@ from sources.usaspending.filters import AWARD_FIELDS, LAST_DAY_FIELD
 from sources.usaspending.search import search_awards
 from sources.usaspending.subaward_parser import parse as parse_subaward
 from sources.usaspending.subaward_parser import subaward_key
-from tests.sources.samples import BASE, DATA, Json, payload
 from tests.sources.scripted_server import Script, ScriptedServer
-from tests.sources.upstream import client_of
+from tests.sources.usaspending.helpers import client_of
+from tests.sources.usaspending.samples import BASE, DATA, Json, payload
 
 NASA = Agency(
     code="080",

@@ -17,9 +17,22 @@ from sources.usaspending.batches import IMPOSSIBLE
 from sources.usaspending.filters import AWARD_COUNT, AWARD_SEARCH, SUBAWARD_FIELDS, SUBAWARD_TYPES
 from sources.usaspending.subaward_parser import PRIME_KEY
 from sources.usaspending.subawards import Subawards
-from tests.sources.memory import Memory
-from tests.sources.upstream import DAY, Json, award, client_of, items_of, kinds, records_of, step_of, walk
-from tests.sources.usaspending.more_records import PRIME, AlteredSubawards, grant, subaward
+from tests.sources.fakes import Memory
+from tests.sources.usaspending.helpers import (
+    DAY,
+    PRIME,
+    AlteredSubawards,
+    Json,
+    award,
+    client_of,
+    grant,
+    items_of,
+    kinds,
+    records_of,
+    step_of,
+    subaward,
+    walk,
+)
 from tests.upstreams.faults import Fault
 
 SOURCE = Subawards()

@@ -32,7 +32,7 @@ from tests.records import (
     match,
     with_actions,
 )
-from tests.sources.given import announcement
+from tests.sources.fakes import announcement
 from tests.storage.tables import events, no, save, told_ids, yes
 
 KEY = "CONT_AWD_70CMSD21P00000127_7012_-NONE-_-NONE-"

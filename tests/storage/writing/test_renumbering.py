@@ -31,7 +31,7 @@ from storage.writing.renumbering import current_key
 from storage.writing.reviews import Decision, ReviewDecision, list_decisions, save_decision
 from storage.writing.save import save_matches, save_publication
 from tests.records import BABEL, LATER, LATER_STILL, SEEN, acted, match, with_actions
-from tests.sources.given import publication
+from tests.sources.fakes import publication
 from tests.storage.tables import dump, save, told_ids, yes
 
 OLD_PARENT, NEW_PARENT, THIRD_PARENT = "HSHQDC12D00013", "HSHQDC12D00014", "HSHQDC12D00015"

@@ -34,7 +34,7 @@ from storage.writing.save import (
     save_removal,
 )
 from tests.records import BABEL, CLEARVIEW, CLEARVIEW_FORENSIC, EQUIPMENT, LATER, acted, document, match
-from tests.sources.given import publication
+from tests.sources.fakes import publication
 from tests.storage.tables import dump, no, save, yes
 
 MORE = acted(CLEARVIEW, "P00099", "2025-09-12", "1000000.00", description="LIDAR")

@@ -14,7 +14,7 @@ from sources.usaspending.award_parser import parse
 
 Json = dict[str, Any]
 Place = tuple[str | int, ...]
-DATA = Path(__file__).parents[1] / "data" / "usaspending"
+DATA = Path(__file__).parents[2] / "data" / "usaspending"
 CONTRACT: Json = json.loads((DATA / "award_contract.json").read_text("utf-8"))
 IDV: Json = json.loads((DATA / "award_idv.json").read_text("utf-8"))
 BASE: Json = {

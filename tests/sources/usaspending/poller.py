@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
+from typing import Any
 
 from monitors.runs.jobs import Lookback, poll_window
 from sources.base import FailedStep, Fetched, FetchStep, IncompleteResult, SearchTerms, Source
 from sources.errors import SourceError
 from sources.records import Award, MatchedAward, Payload, Problem, Publication
-from tests.sources.memory import Memory
-from tests.sources.upstream import client_of, held_record
+from tests.sources.fakes import Memory
+from tests.sources.usaspending.helpers import DAY, SOURCE, AlteredUsaspending, action, award, client_of, held_record
 from tests.upstreams.server import FakeServer
+from tests.upstreams.usaspending.corpus import CorpusAction, CorpusAward
+from tests.upstreams.usaspending.server import FakeUsaspending
 
 Record = Award | Publication
 
@@ -113,3 +116,58 @@ class Poller:
                 kind = "assistance" if key.startswith("ASST") else "idv" if key.startswith("CONT_IDV") else "contract"
                 held.setdefault(kind, []).append(MatchedAward(key, key.split("_")[2]))
         return replace(self.terms, stored={kind: tuple(awards) for kind, awards in held.items()})
+
+
+TERMS = SearchTerms(phrases=("DRONES",))
+FIRST = DAY + timedelta(days=5)
+SECOND = FIRST + timedelta(days=1)
+SWEPT = SECOND + timedelta(days=30)
+AGES_AGO = DAY - timedelta(days=60)
+DETAIL = "/api/v2/awards/"
+
+
+def days_before(number: int, day: date = SECOND) -> date:
+    """The date so many days before."""
+    return day - timedelta(days=number)
+
+
+def bought(number: int = 1, *actions: CorpusAction, **fields: Any) -> CorpusAward:
+    """An award to a dealer; its only action says what is watched, unless others are given."""
+    return award(number, *(actions or (action(),)), recipient_name="DEALER INC", **fields)
+
+
+def late(number: str = "P00001", day: date = DAY, amount: str | None = "0.00", *, modified: date) -> CorpusAction:
+    """A modification of which the words say nothing."""
+    return action(number, day, amount, "ADMINISTRATIVE", modified=modified)
+
+
+def poller_of(server: AlteredUsaspending, **given: Any) -> Poller:
+    """A program that has polled once, and stored what there was."""
+    poller = Poller(source=SOURCE, server=server, terms=TERMS, **given)
+    first = poller.poll(FIRST)
+    assert (first.errors, first.failures) == ([], [])
+    return poller
+
+
+def quiet(poller: Poller, until: date) -> Poller:
+    """Let polls that bring nothing pass until a day."""
+    poller.watermark = until - timedelta(days=1)
+    return poller
+
+
+def sweep(poller: Poller) -> Poll:
+    """Sweep after a month in which polls brought nothing."""
+    return quiet(poller, SWEPT).poll(SWEPT, sweep=True)
+
+
+def change(server: FakeUsaspending, *actions: CorpusAction, **fields: Any) -> None:
+    """Add actions to the first award, and set its fields."""
+    with server.editing() as served:
+        served[0].actions += actions
+        for name, value in fields.items():
+            setattr(served[0], name, value)
+
+
+def in_no_window(server: FakeUsaspending) -> None:
+    """Let an action of the first award arrive that was signed and modified long before any window."""
+    change(server, late(day=AGES_AGO, modified=AGES_AGO))

@@ -16,10 +16,11 @@ from sources.base import FailedStep, Fetched, FetchStep, IncompleteResult, NotMo
 from sources.http.client import Client, RateLimit, Timeouts
 from sources.records import Award, Payload, Problem, Publication, Record
 from sources.usaspending.awards import Usaspending
-from tests.sources.memory import Memory
+from tests.sources.fakes import Memory
 from tests.upstreams.faults import FaultyUsaspending
 from tests.upstreams.server import Answer, FakeServer, LoggedRequest
-from tests.upstreams.usaspending.corpus import CorpusAction, CorpusAward
+from tests.upstreams.usaspending.corpus import CorpusAction, CorpusAward, CorpusSubaward
+from tests.upstreams.usaspending.grants import CorpusGrant, FaultyAssistance, FaultySubawards
 
 SOURCE = Usaspending()
 DAY = date(2024, 5, 6)
@@ -232,3 +233,42 @@ def filters_of(body: Mapping[str, Any]) -> Json:
     """The filters a request was sent with."""
     filters: Json = body["filters"]
     return filters
+
+
+class AlteredAssistance(Alterable, FaultyAssistance):
+    """Grants whose answers a test may change."""
+
+
+class AlteredSubawards(Alterable, FaultySubawards):
+    """Subawards whose answers a test may change."""
+
+
+def grant(number: int, *actions: Any, **fields: Any) -> CorpusGrant:
+    """A grant to the police of ACME, its FAIN made of `number`, signed on the day of its first action."""
+    actions = actions or (action(),)
+    given: dict[str, Any] = {
+        "piid": f"EMW2024SS{number:05}",
+        "agency": "7022",
+        "recipient_name": "ACME CITY POLICE DEPARTMENT",
+        "date_signed": actions[0].action_date,
+        **fields,
+    }
+    return CorpusGrant(actions=list(actions), **given)
+
+
+PRIME = {"type": "D", "recipient_name": "BIG PRIME CORPORATION", "recipient_uei": "PRIMEUEI0001"}
+
+
+def subaward(number: object, *, prime: Any = None, **fields: Any) -> CorpusSubaward:
+    """A subaward of $50 to ACME under a contract of $100, numbered `number`."""
+    given: dict[str, Any] = {
+        "prime": prime or award(1, **PRIME),
+        "number": None if number is None else str(number),
+        "name": "ACME DRONES LLC",
+        "uei": "ACMEUEI00001",
+        "day": DAY,
+        "amount": Decimal("50.00"),
+        "description": "DRONES",
+        **fields,
+    }
+    return CorpusSubaward(**given)

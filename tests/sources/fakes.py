@@ -1,13 +1,14 @@
-"""A source that gives the records it is given: what the pipeline makes of them is what a test is about."""
+"""What a source is used with, and a source itself, in memory: the database, a quota, records."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
-from sources.base import DateWindow, ExpectedRows, Fetched, FetchStep, SearchTerms, Source, Stored
+from sources.base import DateWindow, ExpectedRows, Fetched, FetchStep, SearchTerms, Source, Stored, StoredVersion
+from sources.errors import QuotaUsedUp
 from sources.http.client import Client, RateLimit
 from sources.records import Agency, Award, Document, Payload, Publication, PublicationKind, Recipient, Record
 from tests.awards import award
@@ -15,7 +16,73 @@ from tests.records import ICE
 
 
 @dataclass(kw_only=True)
-class Given(Source):
+class Memory:
+    """The memory of a program; empty, that of one that has stored nothing. `wanted` says whom a record concerns."""
+
+    records: dict[str, StoredVersion] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)
+    read: set[str] = field(default_factory=set)
+    followed: set[str] = field(default_factory=set)
+    wanted: Callable[[Record], bool] = lambda _record: False
+
+    def stored_version(self, key: str, /) -> StoredVersion | None:
+        """Look a record up by its key, which no database takes with half characters in it."""
+        return self.records.get(key.encode().decode())
+
+    def was_read(self, key: str, /) -> bool:
+        """Whether this run has read a record whole."""
+        return key in self.read
+
+    def is_matched(self, key: str, /) -> bool:
+        """Whether an award is stored and concerns anybody."""
+        return key in self.followed or (key in self.records and self.records[key].matched)
+
+    def keys_with_piid(self, piid: str, /) -> list[str]:
+        """Return the keys of stored awards that have a PIID."""
+        return [key for key in self.records if f"_{piid}_" in key]
+
+    def matches_watchlist(self, record: Record, /) -> bool:
+        """Whether a record concerns anybody."""
+        return self.wanted(record)
+
+    def get_state(self, name: str, /) -> str:
+        """Return what was noted, "" if nothing."""
+        return self.notes.get(name, "")
+
+    def set_state(self, name: str, value: str, /) -> None:
+        """Note something."""
+        self.notes[name] = value
+
+
+MIDNIGHT = datetime(2026, 1, 2, tzinfo=UTC)
+
+
+class CountingQuota:
+    """Counts down from `requests_per_day`; `spent` names what was asked."""
+
+    def __init__(self, requests_per_day: int) -> None:
+        self.spent: list[str] = []
+        self._left = requests_per_day
+
+    def consume(self, source: str, request: str) -> None:
+        """Count one request; refuse it when there is none left."""
+        if self._left <= 0:
+            raise QuotaUsedUp(source, request, "all requests of today are used", retry_at=MIDNIGHT)
+        self._left -= 1
+        self.spent.append(request)
+
+    def remaining(self) -> int:
+        """Return what is left."""
+        return self._left
+
+    def exhaust(self) -> datetime:
+        """Leave nothing."""
+        self._left = 0
+        return MIDNIGHT
+
+
+@dataclass(kw_only=True)
+class GivenRecords(Source):
     """A source named `name` whose polls bring `records`, in one payload."""
 
     name: str = "usaspending"

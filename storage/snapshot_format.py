@@ -1,6 +1,6 @@
-"""What feeds told with an event, as text that is kept: the record and the action as they were at that moment.
+"""The stored form of an event snapshot: the record and action of an event as they were when it was published.
 
-A field that a later version adds to `StoredRecord` needs a default, so that what was told before can still be read.
+A field that is added to `StoredRecord` needs a default, so that older snapshots can still be read.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ class EventSnapshot:
 
         A review decision is the only change that reaches entries that are already published.
         """
-        told = {match.vendor_id for match in self.record.matches}
+        before = {match.vendor_id for match in self.record.matches}
         present = {match.vendor_id for match in matches}
-        if told == present:
+        if before == present:
             return self.record  # nearly always
         kept = [match for match in self.record.matches if match.vendor_id in present]
-        return replace(self.record, matches=(*kept, *(match for match in matches if match.vendor_id not in told)))
+        return replace(self.record, matches=(*kept, *(match for match in matches if match.vendor_id not in before)))
 
 
-_FACTS = TypeAdapter(EventSnapshot)
+_ADAPTER = TypeAdapter(EventSnapshot)
 
 
-def write_snapshot(facts: EventSnapshot) -> str:
+def write_snapshot(snapshot: EventSnapshot) -> str:
     """Return a snapshot as JSON, without fields that have their default."""
-    return _FACTS.dump_json(facts, exclude_defaults=True).decode()
+    return _ADAPTER.dump_json(snapshot, exclude_defaults=True).decode()
 
 
 def read_snapshot(text: str) -> EventSnapshot:
     """Return what `write_snapshot` wrote."""
-    return _FACTS.validate_json(text)
+    return _ADAPTER.validate_json(text)

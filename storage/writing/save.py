@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from sources.records import Award, Document, Problem, Publication, Record, Removal
-from storage.faults import first_error, in_one_line, is_of_the_database, storable
+from storage.errors import describe_error, first_database_error, is_database_failure, storable_text
 from storage.models import EventKind, MatchBand, record_subject
 from storage.reading.source_records import load_statements, source_record_rows
 from storage.rows import award_row, publication_row, update_row
@@ -84,8 +84,8 @@ def save_record(
         saved = _save(session, record, find_matches, now, should_publish)
         savepoint.commit()
     except Exception as error:
-        cause = first_error(error)
-        if is_of_the_database(cause):
+        cause = first_database_error(error)
+        if is_database_failure(cause):
             raise cause from None
         savepoint.rollback()
         if isinstance(record, Problem) and not record.documents:
@@ -113,7 +113,7 @@ def _problem_with(record: Record, error: BaseException) -> Problem:
     """Return what goes into quarantine in place of a record: without its evidence, if not even that can be stored."""
     if isinstance(record, Problem):
         return replace(record, documents=())
-    reason = f"it could not be stored: {in_one_line(error)}"
+    reason = f"it could not be stored: {describe_error(error)}"
     return Problem(source=record.source, key=record.key, reason=reason, documents=record.documents)
 
 
@@ -276,13 +276,13 @@ def _deletion(row: RecordRow, action: ActionRow | None, removal: Removal) -> Cha
 
 def save_problem(session: Session, problem: Problem, now: datetime) -> None:
     """Put a record that could not be read or stored into quarantine, with its evidence."""
-    problem = replace(problem, key=storable(problem.key)[:MAX_KEY_LENGTH])
+    problem = replace(problem, key=storable_text(problem.key)[:MAX_KEY_LENGTH])
     row = session.get(QuarantineRow, (problem.source, problem.key))
     if row is None:
         row = QuarantineRow(
             source=problem.source, record_key=problem.key, reason=problem.reason, first_seen=now, last_seen=now
         )
-    row.reason, row.last_seen, row.resolved_at = storable(problem.reason), now, None
+    row.reason, row.last_seen, row.resolved_at = storable_text(problem.reason), now, None
     session.add(row)
     if save_evidence(session, problem.source, problem.key, problem.documents):
         publish_changes(session, {problem.key})

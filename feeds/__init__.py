@@ -1,1 +1,1 @@
-"""What readers subscribe to: events told as entries, and entries written as RSS, Atom and OPML. Pure, no I/O."""
+"""Turns events into feeds (Atom, RSS, JSON Feed, OPML), pages, citations and FOIA letters. Pure: no I/O."""

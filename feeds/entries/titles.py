@@ -90,13 +90,6 @@ def _extended(event: StoredEvent) -> str:
     return _deed(event, "extends") + until + was + amount
 
 
-def _ceiling_raised(event: StoredEvent) -> str:
-    return (
-        _deed(event, "raises the ceiling of")
-        + f" from {shorten_name(event.old_value)} to {shorten_name(event.new_value)}"
-    )
-
-
 def _deleted(event: StoredEvent) -> str:
     what = f"action{_number(event)} of " if event.action else ""
     return f": the source deleted {what}{_purchase(event.record)}; our copy is kept"
@@ -110,26 +103,6 @@ def _first_purchase(event: StoredEvent) -> str:
 def _round_sum(event: StoredEvent) -> str:
     threshold = format_money(Decimal(event.new_value)) if event.new_value else "a round sum"
     return f" has obligated more than {threshold} to {shorten_name(event.old_value)}"
-
-
-def _recipient_renamed(event: StoredEvent) -> str:
-    return _recipient(event, "renamed")
-
-
-def _recipient_changed(event: StoredEvent) -> str:
-    return _recipient(event, "changed")  # its UEI changed too: another company may hold the contract now
-
-
-def _recipient(event: StoredEvent, verb: str) -> str:
-    return f"{_award(event)}: recipient {verb} {_change(event)}"
-
-
-def _description_changed(event: StoredEvent) -> str:
-    return f": description changed of {_purchase(event.record)}"
-
-
-def _renumbered(event: StoredEvent) -> str:
-    return f"{_award(event)}: award key changed {_change(event)}"
 
 
 def _corrected(event: StoredEvent) -> str:
@@ -177,14 +150,6 @@ def _deadline_moved(event: StoredEvent) -> str:
     return f", {_notice(event.record)}: {due}{was}"
 
 
-def _notice_withdrawn(event: StoredEvent) -> str:
-    return f", {_notice(event.record)}: {shorten_name(event.new_value) or 'withdrawn'}"
-
-
-def _notice_changed(event: StoredEvent) -> str:
-    return f", {_notice(event.record)}: amended"
-
-
 def _subawarded(event: StoredEvent) -> str:
     record = event.record
     prime = next((value for label, value in record.facts if label.lower().startswith("prime")), "")
@@ -198,10 +163,6 @@ def _use_case(event: StoredEvent) -> str:
     record = event.record
     vendor = recipient_label(record) if record.recipient_name else ""
     return f" lists an AI use case: {shorten_name(record.title)}{_in_brackets(vendor)}"
-
-
-def _document(event: StoredEvent) -> str:
-    return f", {_notice(event.record)}{_in_brackets(event.new_value)}"
 
 
 def _notice(record: StoredRecord) -> str:
@@ -244,24 +205,27 @@ _TITLES: dict[EventKind, Callable[[StoredEvent], str]] = {
     EventKind.MODIFIED: _modified,
     EventKind.DEOBLIGATED: _modified,
     EventKind.OPTION_EXERCISED: _option,
-    EventKind.CEILING_RAISED: _ceiling_raised,
+    EventKind.CEILING_RAISED: lambda event: f"{_deed(event, 'raises the ceiling of')} {_change(event)}",
     EventKind.DELETED: _deleted,
     EventKind.FIRST_PURCHASE: _first_purchase,
     EventKind.ROUND_SUM: _round_sum,
     EventKind.TERMINATED: _terminated,
     EventKind.EXTENDED: _extended,
-    EventKind.RECIPIENT_RENAMED: _recipient_renamed,
-    EventKind.RECIPIENT_CHANGED: _recipient_changed,
-    EventKind.DESCRIPTION_CHANGED: _description_changed,
-    EventKind.RENUMBERED: _renumbered,
+    EventKind.RECIPIENT_RENAMED: lambda event: f"{_award(event)}: recipient renamed {_change(event)}",
+    # The UEI changed too, so another company may hold the contract now.
+    EventKind.RECIPIENT_CHANGED: lambda event: f"{_award(event)}: recipient changed {_change(event)}",
+    EventKind.DESCRIPTION_CHANGED: lambda event: f": description changed of {_purchase(event.record)}",
+    EventKind.RENUMBERED: lambda event: f"{_award(event)}: award key changed {_change(event)}",
     EventKind.CORRECTED: _corrected,
     EventKind.WITHDRAWN: _withdrawn,
     EventKind.ANNOUNCED: _announced,
     EventKind.NEW_NOTICE: _new_notice,
     EventKind.DEADLINE_MOVED: _deadline_moved,
-    EventKind.NOTICE_WITHDRAWN: _notice_withdrawn,
-    EventKind.NOTICE_CHANGED: _notice_changed,
+    EventKind.NOTICE_WITHDRAWN: lambda event: (
+        f", {_notice(event.record)}: {shorten_name(event.new_value) or 'withdrawn'}"
+    ),
+    EventKind.NOTICE_CHANGED: lambda event: f", {_notice(event.record)}: amended",
     EventKind.SUBAWARDED: _subawarded,
     EventKind.USE_CASE: _use_case,
-    EventKind.DOCUMENT: _document,
+    EventKind.DOCUMENT: lambda event: f", {_notice(event.record)}{_in_brackets(event.new_value)}",
 }

@@ -19,7 +19,7 @@ from feeds.text import format_date, format_money, one_line, shorten
 from feeds.urls import official_page
 from storage.models import StoredAction, StoredRecord
 
-ABOUT, ASKED = "What this is about", "Records requested"
+ABOUT, REQUESTED = "What this is about", "Records requested"
 MAX_MODIFICATIONS = 60
 _PLANNING = timedelta(days=365)  # requests cover the planning before the award
 _MAX_DESCRIPTION_LENGTH = 600
@@ -248,9 +248,9 @@ def _sums(record: StoredRecord, actions: Sequence[StoredAction]) -> Iterable[tup
 
 def _modifications(actions: Sequence[StoredAction]) -> str:
     ordered = sorted(actions, key=lambda action: (action.signed or date.max, action.modification))
-    told = [f"{_modification(action)} ({format_date(action.signed)})" for action in ordered[:MAX_MODIFICATIONS]]
-    more = len(ordered) - len(told)
-    return "; ".join(told) + (f"; and {more:,} later ones" if more > 0 else "")
+    listed = [f"{_modification(action)} ({format_date(action.signed)})" for action in ordered[:MAX_MODIFICATIONS]]
+    more = len(ordered) - len(listed)
+    return "; ".join(listed) + (f"; and {more:,} later ones" if more > 0 else "")
 
 
 def _modification(action: StoredAction) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from urllib.parse import quote, urlencode
 
-from feeds.foia.letter import ABOUT, ASKED, FoiaLetter
+from feeds.foia.letter import ABOUT, REQUESTED, FoiaLetter
 from feeds.text import shorten
 
 # Windows passes links to mail programs on a command line of at most 2,083 characters. MuckRock's server accepts request
@@ -25,8 +25,8 @@ def mailto(letter: FoiaLetter) -> str:
 
 def muckrock_composer(letter: FoiaLetter) -> str:
     """Return a link to MuckRock's form, filled in. MuckRock adds greeting, fee waiver and signature."""
-    about, asked = (_listed(letter, heading) for heading in (ABOUT, ASKED))
-    texts = (f"{about}\n\n{asked}", letter.short, *(shorten(letter.short, size) for size in (800, 400, 200, 50)))
+    about, requested = (_section_text(letter, heading) for heading in (ABOUT, REQUESTED))
+    texts = (f"{about}\n\n{requested}", letter.short, *(shorten(letter.short, size) for size in (800, 400, 200, 50)))
     return _first_fitting((_muckrock(letter, text) for text in texts), MAX_MUCKROCK_LENGTH)
 
 
@@ -37,9 +37,9 @@ def _mailto(letter: FoiaLetter, text: str) -> str:
 
 
 def _muckrock(letter: FoiaLetter, text: str) -> str:
-    asked = {"title": _title(letter).partition(": ")[2], "requested_docs": text}
+    fields = {"title": _title(letter).partition(": ")[2], "requested_docs": text}
     number = {"agency": str(letter.office.muckrock)} if letter.office and letter.office.muckrock else {}
-    return f"{MUCKROCK_COMPOSER}?{urlencode({**asked, **number}, quote_via=quote)}"
+    return f"{MUCKROCK_COMPOSER}?{urlencode({**fields, **number}, quote_via=quote)}"
 
 
 def _title(letter: FoiaLetter) -> str:
@@ -48,7 +48,7 @@ def _title(letter: FoiaLetter) -> str:
     return shorten(letter.subject, _MAX_TITLE_LENGTH if plain else 80)
 
 
-def _listed(letter: FoiaLetter, heading: str) -> str:
+def _section_text(letter: FoiaLetter, heading: str) -> str:
     section = next(section for section in letter.sections if section.heading == heading)
     return "\n".join([section.text, *section.lines])
 

@@ -43,7 +43,7 @@ class PastDecision:
     subject: str
     about: str
     decision: str
-    who: str
+    decided_by: str
     decided_at: datetime
 
 

@@ -52,21 +52,23 @@ class Facet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchPage:
-    """The data of the page. `query` is the URL's query without paging, `given` the values of the form's fields, `kept`
-    the other parameters that the form passes on. `after` is the cursor of the next page, "" on the last one.
-    `entries_a_year` counts the entries of the search's feed in the last 12 months.
+    """The data of the page. `description` is the search in words, `query` the URL's query without paging.
+    `other_params` are the parameters that the form passes on besides its own. `after` is the cursor of the next page,
+    "" on the last one. `entries_a_year` counts the entries of the search's feed in the last 12 months. `is_private`
+    searches, which only reviewers may run, have no feeds, exports or citations.
     """
 
-    in_words: str = ""
+    description: str = ""
     query: str = ""
-    given: dict[str, str]
-    kept: tuple[tuple[str, str], ...]
+    form_values: dict[str, str]
+    other_params: tuple[tuple[str, str], ...]
     total: int = 0
     records: tuple[StoredRecord, ...] = ()
     facets: tuple[Facet, ...] = ()
     after: str = ""
     entries_a_year: int = 0
     is_first: bool = True
+    is_private: bool = False
     problem: str = ""
 
 
@@ -82,7 +84,7 @@ def render_search(context: PageContext, page: SearchPage, *, now: datetime) -> b
         missing=reporting_delay_note(now.date()),
         found=found,
         entries=_at_most(page.entries_a_year, MAX_ENTRIES, "entry", "entries"),
-        citations=format_citation(cite_search(page.in_words, found, now, url)),
+        citations=format_citation(cite_search(page.description, found, now, url)),
     )
 
 

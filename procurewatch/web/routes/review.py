@@ -101,7 +101,7 @@ def _decided(context: WebContext, session: Session, verdict: ReviewDecision) -> 
         subject=verdict.subject,
         about=about,
         decision=verdict.decision.value,
-        who=verdict.decided_by,
+        decided_by=verdict.decided_by,
         decided_at=verdict.decided_at,
     )
 

@@ -45,7 +45,7 @@ def router(context: WebContext) -> APIRouter:
                 response = _search_response(context, session, request, query, dict(params).get("after", ""))
         except InvalidQuery as error:
             facets = tuple(_valid_facets(context, params, is_reviewer=is_reviewer))
-            page = SearchPage(given=_form_values(params), kept=facets, problem=str(error))
+            page = SearchPage(form_values=_form_values(params), other_params=facets, problem=str(error))
             content = render_search(context.page_context(context.reviewer(request)), page, now=datetime.now(UTC))
             response = Response(content, 400, {"Cache-Control": "no-store"}, HTML)
         response.headers["Content-Security-Policy"] = SCRIPT_POLICY
@@ -81,16 +81,17 @@ def _search_page(context: WebContext, session: Session, query: Query, after: str
     total, counts = count_by_facets(session, query, MAX_COUNTED)
     titles, params = context.feeds.get(session).titles, query.url_params()
     return SearchPage(
-        in_words=query.describe(titles),
+        description=query.describe(titles),
         query=urlencode(params),
-        given=_form_values(params),
-        kept=tuple(pair for pair in params if pair[0] not in FORM_FIELDS),
+        form_values=_form_values(params),
+        other_params=tuple(pair for pair in params if pair[0] not in FORM_FIELDS),
         total=total,
         records=tuple(shown),
         facets=tuple(_facets(params, counts, titles, context.app.source_titles)),
         after=record_cursor(shown[-1]) if len(found) > len(shown) else "",
         entries_a_year=count_events_since(session, query, context.today - YEAR, MAX_ENTRIES + 1),
         is_first=not after,
+        is_private=not query.is_public,
     )
 
 

@@ -170,15 +170,15 @@ def _agency(record: StoredRecord) -> str:
 
 
 def _details(record: StoredRecord, actions: Sequence[StoredAction]) -> tuple[str, ...]:
-    pairs = [*_numbers(record), *_buyers(record), *_sellers(record), *_dates(record), *_sums(record, actions)]
+    pairs = [*_numbers(record), *_parties(record), *_dates(record), *_sums(record, actions)]
+    pairs = [(label, _value(value)) for label, value in pairs]
     description = shorten(one_line(record.description), _MAX_DESCRIPTION_LENGTH)
     pairs += [
         ("Modifications", _modifications(actions)),
-        ("Description in the record", f"\N{LEFT DOUBLE QUOTATION MARK}{description}\N{RIGHT DOUBLE QUOTATION MARK}"),
+        ("Description in the record", f"“{description}”" if description else ""),
         ("Official record", official_page(record)),
     ]
-    empty = ("", "\N{LEFT DOUBLE QUOTATION MARK}\N{RIGHT DOUBLE QUOTATION MARK}", format_date(None))
-    return tuple(f"{label}: {value}" for label, value in pairs if value not in empty)
+    return tuple(f"{label}: {value}" for label, value in pairs if value)
 
 
 def _value(text: str) -> str:
@@ -186,50 +186,43 @@ def _value(text: str) -> str:
 
 
 def _numbers(record: StoredRecord) -> Iterable[tuple[str, str]]:
-    kind = _value(record.type_text)
-    yield "Type", kind
-    yield "Title", _value(record.title)
-    yield ("Grant or award number" if record.category == "assistance" else "Award number (PIID)"), _value(record.piid)
-    yield "Under parent agreement", _value(record.parent_piid)
-    yield "Modification", _value(record.modification)
-    yield "Solicitation or notice number", _value(record.solicitation)
-    yield (
-        "Key of the public record",
-        "" if record.is_publication else _value(record.key),
-    )  # a publication's key is our own
-    known = {label.casefold(): (label, value) for label, value in record.facts}
-    for wanted in ("use case id", "prime award", "prime recipient", "subaward number", "contracting activity"):
-        label, value = known.get(wanted, ("", ""))
-        yield _value(label).capitalize(), _value(value)
+    yield "Type", record.type_text
+    yield "Title", record.title
+    yield "Grant or award number" if record.category == "assistance" else "Award number (PIID)", record.piid
+    yield "Under parent agreement", record.parent_piid
+    yield "Modification", record.modification
+    yield "Solicitation or notice number", record.solicitation
+    yield "Key of the public record", "" if record.is_publication else record.key  # a publication's key is our own
+    known = {label.casefold(): value for label, value in record.facts}
+    for label in ("use case id", "prime award", "prime recipient", "subaward number", "contracting activity"):
+        yield label.capitalize(), known.get(label, "")
 
 
-def _buyers(record: StoredRecord) -> Iterable[tuple[str, str]]:
-    yield "Awarding agency", _value(_joined(record.sub_agency_name, record.agency_name))
-    yield "Contracting office", _value(record.office)
+def _parties(record: StoredRecord) -> Iterable[tuple[str, str]]:
+    buyer = _joined(record.sub_agency_name, record.agency_name)
     funder = _joined(record.funding_sub_agency_name, record.funding_agency_name)
-    yield "Funding agency", _value(funder if funder != _joined(record.sub_agency_name, record.agency_name) else "")
+    yield "Awarding agency", buyer
+    yield "Contracting office", record.office
+    yield "Funding agency", funder if funder != buyer else ""
+    uei = f" (UEI {record.recipient_uei})" if record.recipient_uei else ""
+    via = reseller_match(record)
+    yield "Reseller or prime contractor" if via else "Recipient", record.recipient_name + uei
+    yield from (("Doing business as", value) for label, value in record.facts if label.casefold() in _TRADE_NAMES)
+    parent = record.recipient_parent_name
+    yield "Recipient parent", parent if parent != record.recipient_name else ""
+    if via and not via.vendor_id.startswith("topic-"):
+        yield "Product of", shorten_name(via.vendor_name)
 
 
 def _joined(part: str, whole: str) -> str:
     return f"{part}, {whole}" if part and whole and part != whole else part or whole
 
 
-def _sellers(record: StoredRecord) -> Iterable[tuple[str, str]]:
-    uei = f" (UEI {record.recipient_uei})" if record.recipient_uei else ""
-    via = reseller_match(record)
-    yield ("Reseller or prime contractor" if via else "Recipient"), _value(record.recipient_name + uei)
-    yield from (
-        ("Doing business as", _value(value)) for label, value in record.facts if label.casefold() in _TRADE_NAMES
-    )
-    parent = record.recipient_parent_name
-    yield "Recipient parent", _value(parent if parent != record.recipient_name else "")
-    if via and not via.vendor_id.startswith("topic-"):
-        yield "Product of", shorten_name(via.vendor_name)
-
-
 def _dates(record: StoredRecord) -> Iterable[tuple[str, str]]:
-    yield "Signed", format_date(record.signed)
-    yield "Published", format_date(record.published) if record.is_publication else ""
+    if record.signed:
+        yield "Signed", format_date(record.signed)
+    if record.published and record.is_publication:
+        yield "Published", format_date(record.published)
     if record.starts or record.ends:
         yield "Period", f"{format_date(record.starts)} to {format_date(record.may_end or record.ends)}"
 
@@ -238,10 +231,8 @@ def _sums(record: StoredRecord, actions: Sequence[StoredAction]) -> Iterable[tup
     if record.amount_warning:
         return
     if record.obligated is not None:
-        yield (
-            "Obligated to date",
-            format_money(record.obligated) + (f" in {len(actions)} actions" if len(actions) > 1 else ""),
-        )
+        count = f" in {len(actions)} actions" if len(actions) > 1 else ""
+        yield "Obligated to date", format_money(record.obligated) + count
     yield "Ceiling with all options", format_money(record.ceiling) if record.ceiling else ""
     yield from ((_value(amount.meaning).capitalize(), format_money(amount.dollars)) for amount in record.amounts)
 
@@ -273,17 +264,15 @@ def _address(record: StoredRecord, office: FoiaOffice | None) -> tuple[str, ...]
 
 
 def _signature(requester: Requester) -> tuple[str, ...]:
-    lines = ["Sincerely,", shorten_name(requester.name) or "[Your name]"]
-    lines += (
-        [shorten_name(requester.organization) or "[Your organization]"]
-        if requester.organization or requester.is_news_media
-        else []
-    )
-    return (
-        *lines,
+    organization = shorten_name(requester.organization) or ("[Your organization]" if requester.is_news_media else "")
+    lines = (
+        "Sincerely,",
+        shorten_name(requester.name) or "[Your name]",
+        organization,
         shorten_name(requester.email) or "[Your e-mail address]",
         shorten_name(requester.postal) or "[Your postal address]",
     )
+    return tuple(filter(None, lines))
 
 
 def _notes(record: StoredRecord, office: FoiaOffice | None, requester: Requester, actions: int) -> Iterable[str]:

@@ -80,7 +80,7 @@ COMPETITION = RecordField(
     name="competition",
     public_name="competition",
     type=FieldType.TEXT,
-    meaning="competed, not-competed or unknown; empty for what is no contract",
+    meaning="competed, not-competed or unknown; empty if not a contract",
     label="",
 )
 RECORD_FIELDS = _declared()

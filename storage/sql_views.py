@@ -165,7 +165,7 @@ ACTIONS_VIEW = View(
         _fiscal_year("a.signed"),
         _dollars("obligation", "amount obligated by this action; negative if de-obligated", "a.obligation_cents"),
         Column("action_type", "code of the reason for a modification", "a.action_type"),
-        Column("action_type_text", "that code in words", "a.action_type_text"),
+        Column("action_type_text", "the code's text", "a.action_type_text"),
         Column("description", "description, in the source's words", "a.description"),
         Column("source", SOURCE, "a.source"),
         Column("first_seen", FIRST_SEEN, "a.first_seen"),

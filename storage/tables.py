@@ -68,77 +68,77 @@ class RecordRow(SQLModel, table=True):
         description="contract, idv, other-transaction, other-transaction-idv, assistance; announcement, notice, "
         "subaward, use-case or document",
     )
-    piid: str = _code("number of the contract or order (PIID); of assistance the FAIN or URI", index=True)
-    parent_piid: str = _code("number of the IDV that it was ordered under")
+    piid: str = _code("number of the contract or order (PIID); for assistance, the FAIN or URI", index=True)
+    parent_piid: str = _code("PIID of the IDV that it was ordered under")
     parent_key: str = _code("record_key of that IDV", index=True)
-    type_text: str = _code("the source's words for the kind of award or publication")
+    type_text: str = _code("kind of award or publication, in the source's words")
     title: str = _text("title", "title of a publication")
-    recipient_name: str = _text("recipient_name", "who is paid, as the source writes it", "Recipient")
+    recipient_name: str = _text("recipient_name", "the recipient's name, in the source's spelling", "Recipient")
     recipient_uei: str = _code("the recipient's Unique Entity ID", "Recipient UEI", index=True)
     recipient_cage: str = ""
     recipient_state: str = _code("the recipient's state, two letters")
     recipient_parent_name: str = _text(
-        "recipient_parent_name", "the recipient's parent company, as the source knows it", "Recipient parent"
+        "recipient_parent_name", "the recipient's parent company, according to the source", "Recipient parent"
     )
     recipient_parent_uei: str = _code("the parent company's Unique Entity ID")
-    agency_code: str = _code("code of the department that buys: 070 is Homeland Security", index=True)
-    agency_name: str = _code("the department that buys")
-    sub_agency_code: str = _code("code of the agency within it that buys: 7012 is ICE", index=True)
-    sub_agency_name: str = _code("the agency within the department that buys", "Awarding agency")
+    agency_code: str = _code("code of the awarding department: 070 is Homeland Security", index=True)
+    agency_name: str = _code("the awarding department")
+    sub_agency_code: str = _code("code of the awarding agency: 7012 is ICE", index=True)
+    sub_agency_name: str = _code("the awarding agency within the department", "Awarding agency")
     office: str = _code("the contracting office", "Contracting office")
-    funding_agency_name: str = _code("the department that pays")
-    funding_sub_agency_name: str = _code("the agency within it that pays")
-    obligated: Decimal | None = _cents(
-        "obligated", "what the government has obligated to date, over all actions", "Obligated to date"
-    )
+    funding_agency_name: str = _code("the funding department")
+    funding_sub_agency_name: str = _code("the funding agency within the department")
+    obligated: Decimal | None = _cents("obligated", "obligated to date, over all actions", "Obligated to date")
     exercised: Decimal | None = _cents("exercised", "base and exercised options", "Base and exercised options")
     ceiling: Decimal | None = _cents("ceiling", "base and all options", "Ceiling with all options")
-    outlays: Decimal | None = _cents("outlays", "paid out so far, as agencies report it; older awards may have none")
+    outlays: Decimal | None = _cents("outlays", "outlays reported by agencies; older awards may have none")
     amounts: list[dict[str, Any]] = _json("amounts")
-    amount_warning: str = _text("amount_warning", "why an amount cannot be true; empty if nothing speaks against it")
-    signed: date | None = _day("the day on which the base award was signed", "Signed", index=True)
-    published: date | None = _day("the day on which a publication appeared")
-    deadline: datetime | None = _time("deadline", "until when a notice can be answered", nullable=True)
+    amount_warning: str = _text("amount_warning", "why an amount cannot be true; empty if there is no warning")
+    signed: date | None = _day("date on which the base award was signed", "Signed", index=True)
+    published: date | None = _day("date on which a publication appeared")
+    deadline: datetime | None = _time("deadline", "deadline for responses to a notice", nullable=True)
     starts: date | None = _day("first day of the period of performance")
-    ends: date | None = _day("last day of it, with the options exercised", "Ends")
-    may_end: date | None = _day("last day of it, with all options", "Ends with all options")
-    description: str = _text("description", "what is bought, in the source's words")
+    ends: date | None = _day("last day of the period, with exercised options", "Ends")
+    may_end: date | None = _day("last day of the period, with all options", "Ends with all options")
+    description: str = _text("description", "description, in the source's words")
     psc: str = _code("product or service code", "Product or service (PSC)")
-    psc_text: str = _code("that code in words")
+    psc_text: str = _code("the code's text")
     naics: str = _code("industry code (NAICS)", "Industry (NAICS)")
-    naics_text: str = _code("that code in words")
-    solicitation: str = _code("number of the solicitation", "Solicitation", index=True)
+    naics_text: str = _code("the code's text")
+    solicitation: str = _code("solicitation number", "Solicitation", index=True)
     extent_competed_code: str = _code("FPDS code: A is full and open competition, C is not competed ...")
-    extent_competed: str = _code("how far it was competed, in the source's words", "Competition")
-    not_competed_reason: str = _text("not_competed_reason", "why it was not open to all", "Reason not competed")
-    fair_opportunity_code: str = _code("of an order, FPDS code: FAIR if all holders of its contract could compete")
-    fair_opportunity: str = _text("fair_opportunity", "that code in words", "Fair opportunity")
-    offers_received: int | None = _count(
-        "number of offers; an order may state that of the contract it is under", "Offers received"
+    extent_competed: str = _code("extent competed, in the source's words", "Competition")
+    not_competed_reason: str = _text(
+        "not_competed_reason", "reason for other than full and open competition", "Reason not competed"
     )
-    solicitation_procedure: str = _text("solicitation_procedure", "how offers were asked for", "Solicitation procedure")
+    fair_opportunity_code: str = _code("for an order, FPDS code: FAIR if all holders of its contract could compete")
+    fair_opportunity: str = _text("fair_opportunity", "the code's text", "Fair opportunity")
+    offers_received: int | None = _count(
+        "number of offers; an order may state that of its parent contract", "Offers received"
+    )
+    solicitation_procedure: str = _text("solicitation_procedure", "solicitation procedure", "Solicitation procedure")
     set_aside_code: str = _code("FPDS code of the set-aside; NONE if there was none")
-    set_aside: str = _text("set_aside", "for whom the competition was reserved", "Set-aside")
+    set_aside: str = _text("set_aside", "type of set-aside", "Set-aside")
     commercial_procedures: str = _text(
         "commercial_procedures", "whether it was bought as a commercial product or service", "Commercial procedures"
     )
-    pricing_code: str = _code("FPDS code of the type of contract: J is firm fixed price")
-    pricing: str = _text("pricing", "that code in words", "Pricing")
+    pricing_code: str = _code("FPDS code of the pricing type: J is firm fixed price")
+    pricing: str = _text("pricing", "the code's text", "Pricing")
     disaster_codes: list[str] = _json(
-        "disaster_codes", "Disaster Emergency Fund Codes of the money; Q is money that is not for disasters"
+        "disaster_codes", "Disaster Emergency Fund Codes; Q is money that is not for disasters"
     )
-    subaward_count: int | None = _count("number of subawards that the recipient has reported")
+    subaward_count: int | None = _count("number of subawards reported by the recipient")
     subaward_total: Decimal | None = _cents(
-        "subaward_total", "sum of those reports, which repeat earlier amounts: never add it to other amounts"
+        "subaward_total", "total of those reports, which repeat earlier amounts: never add it to other amounts"
     )
     place: str = _code("place of performance", "Place of performance")
-    state: str = _text("state", "the source's word for a publication that no longer stands")
+    state: str = _text("state", "the source's state of a publication that is no longer valid")
     modification: str = _text("modification")
     corrects: str = _text("corrects")
     attachments: list[dict[str, str]] = _json("attachments")
     facts: list[dict[str, str]] = _json("facts")
-    source: str = Field(description="the source whose page is linked; of several, the first in their order")
-    modified: date | None = _day("the day on which the source last changed it")
+    source: str = Field(description="the source whose page is linked")
+    modified: date | None = _day("date of the source's last change")
     first_seen: datetime = _time("first_seen", "when Procurewatch first saw it", index=True)
     last_changed: datetime = _time("last_changed", "when Procurewatch last saw it change")
     url: str = ""

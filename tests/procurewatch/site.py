@@ -17,7 +17,7 @@ from procurewatch.web.app import make_app
 from storage.database import Database
 from tests.app_context import few, settings_for
 from tests.records import BABEL, CLEARVIEW, CLEARVIEW_FORENSIC, COURT_REPORTER, EQUIPMENT, LATER, SOLE_SOURCE, match
-from tests.storage.tables import save
+from tests.storage.database_helpers import save
 
 
 def fill(database: Database) -> None:

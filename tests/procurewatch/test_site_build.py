@@ -8,7 +8,7 @@ from pathlib import Path
 from procurewatch.site_build import build_catalog
 from tests.app_context import app_context_with
 from tests.records import BABEL, CLEARVIEW, LATER, match
-from tests.storage.tables import save
+from tests.storage.database_helpers import save
 
 
 def test_the_page_of_a_key_that_an_award_had_before_shows_the_award(tmp_path: Path) -> None:

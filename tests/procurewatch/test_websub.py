@@ -18,7 +18,7 @@ from storage.database import Database
 from storage.models import RunStatus
 from tests.app_context import app_context_for, poll
 from tests.records import BABEL, CLEARVIEW, LATER, SEEN, match
-from tests.storage.tables import no, save
+from tests.storage.database_helpers import publish_none, save
 from tests.upstreams.usaspending.corpus import load_corpus
 from tests.upstreams.usaspending.server import FakeUsaspending
 
@@ -73,7 +73,7 @@ def test_a_hub_is_told_which_feeds_have_news(database: Database, status: int) ->
 
 
 def test_without_news_nobody_is_told(database: Database) -> None:
-    save(database, CLEARVIEW, match(CLEARVIEW), now=LATER, tell=no)
+    save(database, CLEARVIEW, match(CLEARVIEW), now=LATER, should_publish=publish_none)
     with hub() as (address, told):
         assert not announce(database, hub=address, base_url=SITE, contact="", since=SEEN, sleep=lambda _: None)
     assert told == []

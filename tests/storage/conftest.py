@@ -9,7 +9,7 @@ import pytest
 
 from storage.database import Database, open_database
 from tests.postgres import fresh_database
-from tests.storage.fixtures import fill
+from tests.storage.fixtures import save_sample_awards
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])
@@ -20,12 +20,12 @@ def sample(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         if request.param == "postgresql":
             url = stack.enter_context(fresh_database(request.getfixturevalue("postgresql_server")))
         database = stack.enter_context(closing(open_database(url)))
-        fill(database)
+        save_sample_awards(database)
         yield database
 
 
 @pytest.fixture
 def sample_copy(database: Database) -> Database:
     """Return a database of its own with the sample awards."""
-    fill(database)
+    save_sample_awards(database)
     return database

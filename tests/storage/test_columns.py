@@ -18,7 +18,7 @@ from storage.database import Database
 from storage.rows import award_row
 from storage.tables import RecordRow
 from tests.records import CLEARVIEW, SEEN
-from tests.storage.tables import empty
+from tests.storage.database_helpers import delete_all_rows
 
 one_database = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 amounts = st.decimals(min_value=-MAX_AMOUNT, max_value=MAX_AMOUNT, places=2)
@@ -47,7 +47,7 @@ def test_an_amount_comes_back_to_the_cent(database: Database, amount: str) -> No
 @one_database
 @given(values=st.lists(amounts, min_size=1, max_size=20))
 def test_any_amount_comes_back_to_the_cent_and_sums_exactly(database: Database, values: list[Decimal]) -> None:
-    empty(database)
+    delete_all_rows(database)
     with database.writing() as session:
         for number, value in enumerate(values):
             row = award_row(CLEARVIEW, SEEN)

@@ -11,7 +11,7 @@ import pytest
 
 from storage.database import Database
 from tests.processes import Process
-from tests.storage.tables import start
+from tests.storage.database_helpers import start_process
 
 HOLD = """
 import sys
@@ -25,7 +25,7 @@ with open_database(sys.argv[1]).try_lock(sys.argv[2]) as held:
 @contextmanager
 def holder(url: str, name: str = "usaspending") -> Iterator[Process]:
     """Give another process that takes a lock and then waits for a line; killed at the end."""
-    with start(HOLD, url, name) as process:
+    with start_process(HOLD, url, name) as process:
         try:
             yield process
         finally:

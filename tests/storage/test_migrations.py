@@ -13,7 +13,7 @@ import storage.database
 from storage.database import open_database
 from storage.sql_views import SCHEMA
 from tests.records import CLEARVIEW, match
-from tests.storage.tables import dump, save
+from tests.storage.database_helpers import dump_tables, save
 
 SECOND = """
 import sqlalchemy as sa
@@ -32,7 +32,7 @@ def test_opening_applies_a_later_migration(
 ) -> None:
     with closing(open_database(empty_database_url)) as database:
         save(database, CLEARVIEW, match(CLEARVIEW))
-        before = dump(database)
+        before = dump_tables(database)
         with database.engine.begin() as connection:
             schema = f"{SCHEMA}." if connection.dialect.name == "postgresql" else ""
             connection.execute(text(f"DROP VIEW {schema}awards"))
@@ -42,6 +42,6 @@ def test_opening_applies_a_later_migration(
     (migrations / "versions" / "second.py").write_text(SECOND)
     monkeypatch.setattr(storage.database, "MIGRATIONS", migrations)
     with closing(open_database(empty_database_url)) as database, database.reading() as session:
-        assert dump(database) == before
+        assert dump_tables(database) == before
         assert "note" in {column["name"] for column in inspect(session.connection()).get_columns("checkpoint")}
         assert session.scalar(text(f"SELECT record_key FROM {schema}awards")) == CLEARVIEW.key

@@ -16,7 +16,7 @@ from sqlmodel import SQLModel
 
 from storage.database import Database, DatabaseError, migration_config, open_database
 from tests.records import CLEARVIEW, match
-from tests.storage.tables import dump, save, start
+from tests.storage.database_helpers import dump_tables, save, start_process
 
 OPEN = """
 import sys
@@ -57,16 +57,16 @@ def test_no_key_column_is_nullable(database: Database) -> None:
 def test_opening_twice_is_harmless(empty_database_url: str) -> None:
     with closing(open_database(empty_database_url)) as first:
         save(first, CLEARVIEW, match(CLEARVIEW))
-        before = dump(first)
+        before = dump_tables(first)
         with closing(open_database(empty_database_url)) as second:
-            assert dump(second) == before
+            assert dump_tables(second) == before
     with closing(open_database(empty_database_url)) as third:
-        assert dump(third) == before
+        assert dump_tables(third) == before
 
 
 @pytest.mark.parametrize("attempt", range(2))
 def test_two_processes_may_open_an_empty_database_at_once(empty_database_url: str, attempt: int) -> None:
-    processes = [start(OPEN, empty_database_url) for _ in range(2)]
+    processes = [start_process(OPEN, empty_database_url) for _ in range(2)]
     for process in processes:
         process.stdin.write("go\n")
         process.stdin.flush()
@@ -155,9 +155,9 @@ def test_a_database_of_another_version_is_not_changed(empty_database_url: str, s
         save(database, CLEARVIEW, match(CLEARVIEW))
         with database.engine.begin() as connection:
             connection.execute(text(f"UPDATE alembic_version SET version_num = '{schema}'"))
-        before = dump(database)
+        before = dump_tables(database)
         assert f"another version of Procurewatch (schema {schema}): open it" in refusal(empty_database_url)
-        assert dump(database) == before
+        assert dump_tables(database) == before
         with database.reading() as session:
             assert session.scalar(text("SELECT version_num FROM alembic_version")) == schema
 
@@ -174,6 +174,6 @@ def test_stored_records_persist(empty_database_url: str) -> None:
     with closing(open_database(empty_database_url)) as database:
         save(database, CLEARVIEW, match(CLEARVIEW))
     with closing(open_database(empty_database_url)) as database:
-        stored = dump(database)
+        stored = dump_tables(database)
     assert len(stored["action"]) == len(CLEARVIEW.actions)
     assert stored["match"][0]["signals"][0]["text"] == "CLEARVIEW AI, INC."

@@ -19,7 +19,7 @@ from storage.fields import RECORD_FIELDS
 from storage.sql_views import SCHEMA, VIEWS, views_digest
 from storage.tables import ActionRow, LinkRow, MatchRow, RunRow
 from tests.records import BABEL, CLEARVIEW, COURT_REPORTER, EQUIPMENT, LATER, SEEN, SOLE_SOURCE, match
-from tests.storage.tables import save
+from tests.storage.database_helpers import save
 
 DOCUMENTATION = (Path(__file__).parents[2] / "docs" / "querying-sql.md").read_text()
 

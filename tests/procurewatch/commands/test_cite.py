@@ -17,7 +17,7 @@ from storage.database import Database
 from storage.reading.events import events_of
 from tests.commands import run
 from tests.records import BABEL, CLEARVIEW, match
-from tests.storage.tables import save
+from tests.storage.database_helpers import save
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from storage.fields import FieldType
 from storage.reading.export_rows import COLUMNS, Row, RowType
 from storage.reading.records import all_keys, records_by_key
 from tests.records import BABEL, CLEARVIEW, SEEN, SOLE_SOURCE, document, match
-from tests.storage.tables import save
+from tests.storage.database_helpers import save
 
 HOSTILE = '=HYPERLINK("x") <script>\u202e\x1b]0;\x07 ' + "é" * 1000
 

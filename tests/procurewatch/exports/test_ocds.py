@@ -22,7 +22,7 @@ from storage.models import StoredLink, StoredRecord
 from storage.reading.records import all_keys, records_by_key
 from tests.feeds.records import CLEARVIEW, SEEN
 from tests.records import BABEL, COURT_REPORTER, NO_FAIR_OPPORTUNITY, SOLE_SOURCE, match
-from tests.storage.tables import save
+from tests.storage.database_helpers import save
 
 SCHEMAS = Path(__file__).parents[2] / "data" / "ocds"
 HOSTILE = '<script>alert(1)</script> \u202e\x00\x1b[31m =1+1 "] }'

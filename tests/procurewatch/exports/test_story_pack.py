@@ -19,7 +19,7 @@ from storage.database import Database
 from storage.reading.records import all_keys, records_by_key
 from storage.tables import LinkRow
 from tests.records import BABEL, CLEARVIEW, SEEN, document, match
-from tests.storage.tables import save
+from tests.storage.database_helpers import save
 
 HOSTILE = '=1+1 <script>alert(1)</script> \u202e } \\ [x](javascript:y) " \x1b[31m'
 

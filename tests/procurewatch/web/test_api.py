@@ -21,7 +21,7 @@ from storage.tables import LinkRow, RunRow
 from storage.writing.runs import save_failed_step
 from tests.procurewatch.site import fill, served
 from tests.records import BABEL, CLEARVIEW, CLEARVIEW_FORENSIC, COURT_REPORTER, EQUIPMENT, LATER, SEEN, SOLE_SOURCE
-from tests.storage.tables import save
+from tests.storage.database_helpers import save
 
 DOCUMENTATION = (Path(__file__).parents[3] / "docs" / "api.md").read_text()
 # That a day is none, that a range is the wrong way round, or that a place to go on from is none: no schema says it.

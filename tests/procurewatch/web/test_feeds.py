@@ -33,7 +33,7 @@ from storage.writing.publication import snapshot_events
 from tests.app_context import few
 from tests.feeds.formats.feed_rules import check_atom, check_json_feed, check_rss
 from tests.records import BABEL, CLEARVIEW, acted, match
-from tests.storage.tables import save
+from tests.storage.database_helpers import save
 
 NOW = datetime.now(UTC)
 LONG_AGO = NOW - timedelta(days=100)

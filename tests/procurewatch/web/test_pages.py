@@ -19,7 +19,7 @@ from storage.writing.save import save_publication
 from tests.procurewatch.web.fixtures import CLEARVIEW, sign_in, tree_of
 from tests.records import BABEL, EQUIPMENT, LATER, SEEN, match
 from tests.records import CLEARVIEW as CLEARVIEW_AWARD
-from tests.storage.tables import save, yes
+from tests.storage.database_helpers import publish_all, save
 
 Made = tuple[Client, Database]
 EVIL = "<script>alert(1)</script>\u202egnp\x00\x07 =cmd|' /C calc'!A0 \ud800"
@@ -52,7 +52,7 @@ def publish(database: Database, one: Publication, band: str = "published") -> No
     signals = [{"kind": "product", "term": "Clearview", "score": 0.9, "action_key": "", **place}]
     row = match(CLEARVIEW_AWARD, band=band, record_key=one.key, signals=signals)
     with database.writing() as session:
-        save_publication(session, one, [row], SEEN, yes)
+        save_publication(session, one, [row], SEEN, publish_all)
 
 
 def test_the_home_page_tells_what_is_new_and_what_cannot_be_yet(client: Client) -> None:

@@ -22,7 +22,7 @@ from storage.reading.export_rows import (
 )
 from storage.reading.records import all_keys, load_actions_for, records_by_key
 from tests.records import BABEL, CLEARVIEW, EQUIPMENT, SOLE_SOURCE, match
-from tests.storage.tables import save
+from tests.storage.database_helpers import save
 
 
 def exported(database: Database, kind: RowType) -> list[Row]:

@@ -30,8 +30,8 @@ from tests.records import (
     acted,
     match,
 )
-from tests.storage.fixtures import fill
-from tests.storage.tables import no, save, told_ids
+from tests.storage.database_helpers import publish_none, published_ids, save
+from tests.storage.fixtures import save_sample_awards
 
 
 @pytest.mark.parametrize(
@@ -115,9 +115,9 @@ def test_events_are_filtered_by_published_vendor_category_and_agency(sample: Dat
 def test_unpublished_events_are_not_found(sample_copy: Database) -> None:
     before = find(sample_copy)
     more = acted(CLEARVIEW, "P00006", "2025-09-12", "1.00")
-    save(sample_copy, more, match(more), now=LATER_STILL, tell=no)
+    save(sample_copy, more, match(more), now=LATER_STILL, should_publish=publish_none)
     assert find(sample_copy) == before
-    assert len(told_ids(sample_copy)) == 3
+    assert len(published_ids(sample_copy)) == 3
 
 
 def test_known_vendors_and_agencies_are_those_with_published_matches(sample: Database) -> None:
@@ -141,7 +141,7 @@ def version(database: Database) -> tuple[str, datetime | None]:
 
 def test_the_publication_version_changes_only_with_public_data(database: Database) -> None:
     assert version(database)[1] is None
-    fill(database)
+    save_sample_awards(database)
     before = version(database)
     assert before[1] is not None
     save(database, CLEARVIEW, match(CLEARVIEW, first_seen=LATER_STILL), now=LATER_STILL)

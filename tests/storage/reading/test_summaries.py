@@ -20,7 +20,7 @@ from storage.reading.summaries import (
     spending,
 )
 from tests.records import BABEL, CLEARVIEW, CLEARVIEW_FORENSIC, EQUIPMENT, match
-from tests.storage.tables import save
+from tests.storage.database_helpers import save
 
 # What matched is in the description alone: the recipient only sells it.
 IN_WORDS = [

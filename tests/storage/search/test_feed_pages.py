@@ -22,7 +22,7 @@ from storage.search.query import Query, read_query
 from storage.search.search import find_events
 from storage.tables import EventRow
 from tests.records import CLEARVIEW, match
-from tests.storage.tables import save
+from tests.storage.database_helpers import save
 
 
 def tell(database: Database, name: str, moments: list[datetime]) -> None:

@@ -51,8 +51,8 @@ from tests.records import (
     acted,
     match,
 )
-from tests.storage.fixtures import SAMPLE_PIIDS, found
-from tests.storage.tables import dump, empty, save, yes
+from tests.storage.database_helpers import delete_all_rows, dump_tables, publish_all, save
+from tests.storage.fixtures import SAMPLE_PIIDS, find_piids
 
 HOSTILE = [
     '"', '""', "'", "*", "a*b", "^", "foo NEAR bar", "NEAR(a b, 2)", "AND", "OR", "NOT", "a AND", "(", ")", "words:x",
@@ -63,12 +63,14 @@ HOSTILE = [
 
 
 def test_everything_is_found_newest_signed_first(sample: Database) -> None:
-    assert found(sample) == SAMPLE_PIIDS
+    assert find_piids(sample) == SAMPLE_PIIDS
     assert (
-        found(sample, band="") == found(sample, band="published") == [SAMPLE_PIIDS[0], SAMPLE_PIIDS[2], SAMPLE_PIIDS[4]]
+        find_piids(sample, band="")
+        == find_piids(sample, band="published")
+        == [SAMPLE_PIIDS[0], SAMPLE_PIIDS[2], SAMPLE_PIIDS[4]]
     )
-    assert found(sample, limit=2) == SAMPLE_PIIDS[:2]
-    assert found(sample, limit=0) == []
+    assert find_piids(sample, limit=2) == SAMPLE_PIIDS[:2]
+    assert find_piids(sample, limit=0) == []
 
 
 @pytest.mark.parametrize(
@@ -102,7 +104,7 @@ def test_everything_is_found_newest_signed_first(sample: Database) -> None:
     ],
 )
 def test_words_and_phrases(sample: Database, asked: str, expected: list[str]) -> None:
-    assert found(sample, q=asked) == expected
+    assert find_piids(sample, q=asked) == expected
 
 
 @pytest.mark.parametrize(
@@ -150,7 +152,7 @@ def test_words_and_phrases(sample: Database, asked: str, expected: list[str]) ->
     ],
 )
 def test_each_part_narrows_a_query(sample: Database, asked: dict[str, Any], expected: list[str]) -> None:
-    assert found(sample, **asked) == expected
+    assert find_piids(sample, **asked) == expected
 
 
 def test_any_of_several_values_will_do(sample: Database) -> None:
@@ -200,7 +202,7 @@ def test_all_parts_at_once_with_many_values_can_be_asked(sample: Database) -> No
 
 @pytest.mark.parametrize("asked", HOSTILE)
 def test_hostile_words_find_something_or_nothing_or_get_one_line(sample: Database, asked: str) -> None:
-    before = dump(sample)
+    before = dump_tables(sample)
     for name in ("q", "agency", "office", "reseller", "vendor", "psc"):
         try:
             query = read_query({name: asked})
@@ -211,7 +213,7 @@ def test_hostile_words_find_something_or_nothing_or_get_one_line(sample: Databas
         with sample.reading() as session:
             list(find_records(session, query))
             find_events(session, query, 10)
-    assert dump(sample) == before
+    assert dump_tables(sample) == before
 
 
 @pytest.mark.parametrize(
@@ -249,17 +251,17 @@ def test_more_records_than_one_question_holds(database: Database) -> None:
             award = replace(COURT_REPORTER, key=f"K{number:04}", piid=f"P{number:04}", actions=(), documents=())
             session.add(award_row(award, SEEN))
         publish_changes(session, [f"K{number:04}" for number in range(1101)])
-    piids = found(database)
+    piids = find_piids(database)
     assert sorted(piids) == [f"P{number:04}" for number in range(1101)]
-    assert found(database, limit=700) == piids[:700]
+    assert find_piids(database, limit=700) == piids[:700]
 
 
 def test_an_award_without_date_or_amount_comes_last_and_has_no_least_amount(sample_copy: Database) -> None:
     save(sample_copy, replace(CLEARVIEW, key="ODD", piid="ODD", signed=None, obligated=None, actions=(), documents=()))
-    assert found(sample_copy) == [*SAMPLE_PIIDS, "ODD"]
-    assert "ODD" not in found(sample_copy, min_amount="0")
-    assert "ODD" not in found(sample_copy, since="1900-01-01")
-    assert "ODD" not in found(sample_copy, until="2900-01-01")
+    assert find_piids(sample_copy) == [*SAMPLE_PIIDS, "ODD"]
+    assert "ODD" not in find_piids(sample_copy, min_amount="0")
+    assert "ODD" not in find_piids(sample_copy, since="1900-01-01")
+    assert "ODD" not in find_piids(sample_copy, until="2900-01-01")
 
 
 def test_a_publication_is_found_by_its_title_and_by_what_it_states(sample_copy: Database) -> None:
@@ -269,11 +271,11 @@ def test_a_publication_is_found_by_its_title_and_by_what_it_states(sample_copy: 
         published=date(2024, 7, 1), url="", amounts=(Amount(meaning=AmountMeaning.ANNOUNCED, dollars=Decimal(5_000_000)),),  # noqa: E501
     )  # fmt: skip
     with sample_copy.writing() as session:
-        save_publication(session, notice, [match(replace(CLEARVIEW, key="SAM_1"))], LATER, yes)
-    assert found(
+        save_publication(session, notice, [match(replace(CLEARVIEW, key="SAM_1"))], LATER, publish_all)
+    assert find_piids(
         sample_copy, q="unlocking", kind="notice", source="sam", office="field office", min_amount="5000000"
     ) == [""]
-    assert found(sample_copy)[1] == "", "in its place by the day it was published"
+    assert find_piids(sample_copy)[1] == "", "in its place by the day it was published"
     with sample_copy.reading() as session:
         assert [event.kind.value for event in find_events(session, read_query({"q": "unlocking"}), 5)] == ["new-notice"]
 
@@ -285,11 +287,15 @@ def test_what_changes_is_found_anew_and_no_longer_by_what_it_was(sample_copy: Da
             COURT_REPORTER, description="STENOGRAPHY", recipient=Recipient(name="Veritext", parent_name="Holding X")
         ),
     )
-    assert found(sample_copy, q="huseby") == []
-    assert found(sample_copy, q="stenography veritext") == found(sample_copy, q='"holding x"') == [SAMPLE_PIIDS[3]]
+    assert find_piids(sample_copy, q="huseby") == []
+    assert (
+        find_piids(sample_copy, q="stenography veritext")
+        == find_piids(sample_copy, q='"holding x"')
+        == [SAMPLE_PIIDS[3]]
+    )
     more = acted(COURT_REPORTER, "P00009", "2025-01-02", "1.00", description="DRONES")
     save(sample_copy, more)
-    assert found(sample_copy, q="drones") == found(sample_copy, since="2025-01-01") == [SAMPLE_PIIDS[3]]
+    assert find_piids(sample_copy, q="drones") == find_piids(sample_copy, since="2025-01-01") == [SAMPLE_PIIDS[3]]
 
 
 def test_a_verdict_is_asked_for_and_changes_what_is_found(sample_copy: Database) -> None:
@@ -302,14 +308,14 @@ def test_a_verdict_is_asked_for_and_changes_what_is_found(sample_copy: Database)
                 ),
             )
 
-    assert found(sample_copy, q='"panamerica computers"', vendor="panamerica", band="published") == []
+    assert find_piids(sample_copy, q='"panamerica computers"', vendor="panamerica", band="published") == []
     say(Decision.CONFIRMED, "panamerica", record_subject(BABEL.key))
-    assert found(sample_copy, vendor="panamerica", band="published") == [SAMPLE_PIIDS[2]]
-    assert found(sample_copy, verdict="confirmed", band="any") == [SAMPLE_PIIDS[2]]
+    assert find_piids(sample_copy, vendor="panamerica", band="published") == [SAMPLE_PIIDS[2]]
+    assert find_piids(sample_copy, verdict="confirmed", band="any") == [SAMPLE_PIIDS[2]]
     say(Decision.NEVER, "clearview-ai", recipient_subjects(CLEARVIEW.recipient.name, "")[0])
-    assert found(sample_copy, verdict="never", band="any") == [SAMPLE_PIIDS[0], SAMPLE_PIIDS[4]]
-    assert found(sample_copy, vendor="clearview-ai", band="published") == []
-    assert found(sample_copy, vendor="clearview-ai", band="rejected") == [SAMPLE_PIIDS[0], SAMPLE_PIIDS[4]]
+    assert find_piids(sample_copy, verdict="never", band="any") == [SAMPLE_PIIDS[0], SAMPLE_PIIDS[4]]
+    assert find_piids(sample_copy, vendor="clearview-ai", band="published") == []
+    assert find_piids(sample_copy, vendor="clearview-ai", band="rejected") == [SAMPLE_PIIDS[0], SAMPLE_PIIDS[4]]
     with sample_copy.reading() as session:
         told = find_events(session, read_query({"vendor": "clearview-ai"}), 10)
         assert {event.kind.value for event in told} == {"withdrawn"}, "who was told of it hears that it is taken back"
@@ -392,7 +398,7 @@ def test_contracts_are_found_by_how_they_were_bought(
     database: Database, asked: dict[str, Any], expected: list[str]
 ) -> None:
     fill_with_competition(database)
-    assert found(database, **asked) == expected
+    assert find_piids(database, **asked) == expected
     with database.reading() as session:
         events = find_events(session, read_query(asked), 100)
     assert {event.record.piid for event in events} == set(expected)
@@ -506,7 +512,7 @@ def test_both_databases_find_the_same(
     both_databases: tuple[Database, Database], texts: list[tuple[str, str]], questions: list[str]
 ) -> None:
     def answers(database: Database) -> list[object]:
-        empty(database)
+        delete_all_rows(database)
         for number, (name, description) in enumerate(texts):
             award = replace(
                 EQUIPMENT, key=f"K{number}", piid=f"P{number}", recipient=Recipient(name=name), description=description,

@@ -33,7 +33,7 @@ from tests.records import (
     with_actions,
 )
 from tests.sources.fakes import announcement
-from tests.storage.tables import events, no, save, told_ids, yes
+from tests.storage.database_helpers import load_events, publish_all, publish_none, published_ids, save
 
 KEY = "CONT_AWD_70CMSD21P00000127_7012_-NONE-_-NONE-"
 NEW = f"{TAG}{KEY}/award/new-award"
@@ -54,16 +54,16 @@ class Told:
 def begin(database: Database, award: Award = LICENSES) -> None:
     """Store an award that concerns Clearview AI; feeds carry it."""
     save(database, award, match(award))
-    assert [event.kind for event in events(database, award)][-1] is EventKind.NEW_AWARD
+    assert [event.kind for event in load_events(database, award)][-1] is EventKind.NEW_AWARD
 
 
 def news(database: Database, award: Award) -> list[Told]:
     """Save what the source says a day later; return what feeds newly carry, which must be all that is new."""
-    before = {event.id for event in events(database, award)}
-    told = told_ids(database)
+    before = {event.id for event in load_events(database, award)}
+    told = published_ids(database)
     saved = save(database, award, match(award), now=LATER)
-    fresh = [event for event in events(database, award) if event.id not in before]
-    assert {event.id for event in fresh} == told_ids(database) - told
+    fresh = [event for event in load_events(database, award) if event.id not in before]
+    assert {event.id for event in fresh} == published_ids(database) - told
     assert saved.events == len(fresh)
     assert saved.changed
     assert not saved.new
@@ -83,8 +83,8 @@ def news(database: Database, award: Award) -> list[Told]:
 def test_a_first_sight_is_one_item_of_news_and_the_rest_is_history(database: Database) -> None:
     saved = save(database, CLEARVIEW, match(CLEARVIEW))
     assert (saved.new, saved.matched, saved.events) == (True, True, 5)
-    assert told_ids(database) == {NEW}
-    first, *later = sorted(events(database, CLEARVIEW), key=lambda event: event.signed or date.min)
+    assert published_ids(database) == {NEW}
+    first, *later = sorted(load_events(database, CLEARVIEW), key=lambda event: event.signed or date.min)
     assert (first.kind, first.amount, first.signed) == (EventKind.NEW_AWARD, Decimal("500000.00"), date(2021, 9, 3))
     assert first.earlier_actions == 4
     assert first.action is not None
@@ -135,7 +135,7 @@ def test_a_late_modification_without_money_is_told_once(
         held, "P00009", signed, "0.00", action_type=action_type, action_type_text="OTHER ADMINISTRATIVE ACTION"
     )
     assert news(database, late) == [Told(kind, "0.00", "P00009")]
-    event = next(event for event in events(database, late) if event.first_seen == LATER)
+    event = next(event for event in load_events(database, late) if event.first_seen == LATER)
     assert event.action is not None
     assert event.action.action_type_text == "OTHER ADMINISTRATIVE ACTION"
     again = save(database, late, match(late), now=LATER_STILL)
@@ -159,10 +159,10 @@ def told_by(source: str, award: Award, *actions: ContractAction) -> Award:
 
 def test_what_a_further_source_adds_to_the_history_is_no_news(database: Database) -> None:
     begin(database, with_actions(CLEARVIEW, [*CLEARVIEW.actions[:2], *CLEARVIEW.actions[3:]]))
-    told = told_ids(database)
+    told = published_ids(database)
     further = told_by("fpds", CLEARVIEW, CLEARVIEW.actions[2])
     assert save(database, further, match(further), now=LATER).events == 1
-    assert told_ids(database) == told
+    assert published_ids(database) == told
 
 
 @pytest.mark.parametrize("signed", ["2023-09-12", "2023-10-01", "2026-11-20"])
@@ -182,13 +182,13 @@ def test_what_a_further_source_brought_as_history_is_news_when_the_first_one_lis
     action = next(action for action in late.actions if action.modification == "P00009")
     further = told_by("fpds", CLEARVIEW, action)
     save(database, further, match(further), now=LATER)
-    assert told_ids(database) == {NEW}
+    assert published_ids(database) == {NEW}
     assert save(database, late, match(late), now=LATER_STILL).events == 0, "the event is there, untold"
-    assert [identifier for identifier in told_ids(database) if identifier.endswith("/terminated")]
-    told = told_ids(database)
+    assert [identifier for identifier in published_ids(database) if identifier.endswith("/terminated")]
+    told = published_ids(database)
     save(database, CLEARVIEW, match(CLEARVIEW), now=LATER_STILL)
     save(database, late, match(late), now=LATER_STILL)
-    assert told_ids(database) == told
+    assert published_ids(database) == told
 
 
 def test_what_was_history_before_a_source_listed_the_award_stays_history(database: Database) -> None:
@@ -196,9 +196,9 @@ def test_what_was_history_before_a_source_listed_the_award_stays_history(databas
     save(database, first, match(first))
     without = with_actions(CLEARVIEW, [*CLEARVIEW.actions[:2], *CLEARVIEW.actions[3:]])
     save(database, without, match(without), now=LATER)
-    told = told_ids(database)
+    told = published_ids(database)
     assert save(database, CLEARVIEW, match(CLEARVIEW), now=LATER_STILL).events == 0
-    assert told_ids(database) == told
+    assert published_ids(database) == told
 
 
 BASE = CLEARVIEW.actions[0]
@@ -211,20 +211,20 @@ def test_a_base_action_that_comes_after_its_modification_is_told_with_its_amount
     database: Database, source: str
 ) -> None:
     begin(database, WITHOUT_BASE)
-    assert events(database, WITHOUT_BASE)[-1].amount is None
+    assert load_events(database, WITHOUT_BASE)[-1].amount is None
     whole = replace(CLEARVIEW, source=source)
     assert news(database, whole) == [BASE_TOLD]
     again = save(database, whole, match(whole), now=LATER_STILL)
     assert (again.events, again.changed) == (0, False)
-    base = next(event for event in events(database, CLEARVIEW) if event.first_seen == LATER)
+    base = next(event for event in load_events(database, CLEARVIEW) if event.first_seen == LATER)
     assert (base.signed, base.earlier_actions) == (date(2021, 9, 3), 4)
 
 
 def test_a_base_action_of_an_award_that_is_history_is_history(database: Database) -> None:
-    save(database, WITHOUT_BASE, match(WITHOUT_BASE), tell=no)
+    save(database, WITHOUT_BASE, match(WITHOUT_BASE), should_publish=publish_none)
     further = told_by("fpds", CLEARVIEW, BASE)
     assert save(database, further, match(further), now=LATER).events == 1
-    assert told_ids(database) == set()
+    assert published_ids(database) == set()
 
 
 def test_what_waits_for_review_says_what_is_known_when_it_is_told(database: Database) -> None:
@@ -241,8 +241,8 @@ def test_what_waits_for_review_says_what_is_known_when_it_is_told(database: Data
             decided_at=LATER_STILL,
         )
         save_decision(session, verdict)
-    assert told_ids(database) == {NEW}
-    begun = next(event for event in events(database, CLEARVIEW) if event.id == NEW)
+    assert published_ids(database) == {NEW}
+    begun = next(event for event in load_events(database, CLEARVIEW) if event.id == NEW)
     assert (begun.amount, begun.action and begun.action.key) == (Decimal("500000.00"), BASE.key)
     assert save(database, CLEARVIEW, match(CLEARVIEW), now=LATER_STILL).events == 0
 
@@ -265,14 +265,14 @@ def test_a_termination_takes_back_what_was_obligated(database: Database) -> None
     before, after = with_actions(COURT_REPORTER, COURT_REPORTER.actions[:1]), COURT_REPORTER
     begin(database, before)
     assert news(database, after) == [Told(EventKind.DEOBLIGATED, "-2680.00", "P00001")]
-    assert {event.record.obligated for event in events(database, after)} == {Decimal("0.00")}
+    assert {event.record.obligated for event in load_events(database, after)} == {Decimal("0.00")}
 
 
 def test_an_action_that_arrives_late_is_told_when_it_is_seen(database: Database) -> None:
     later = with_actions(CLEARVIEW, [*CLEARVIEW.actions[:2], *CLEARVIEW.actions[3:]])
     begin(database, later)
     assert news(database, CLEARVIEW) == [Told(EventKind.MODIFIED, "500000.00", "P00002")]
-    late = next(event for event in events(database, CLEARVIEW) if event.first_seen == LATER)
+    late = next(event for event in load_events(database, CLEARVIEW) if event.first_seen == LATER)
     assert late.signed == date(2022, 6, 29)
 
 
@@ -313,8 +313,8 @@ def after_each(database: Database, *states: Award) -> list[str]:
     for state in states[1:]:
         for _ in range(2):
             save(database, state, match(state), now=LATER)
-    told = [event for event in events(database, states[0]) if event.old_value or event.new_value]
-    assert {event.id for event in told} <= told_ids(database)
+    told = [event for event in load_events(database, states[0]) if event.old_value or event.new_value]
+    assert {event.id for event in told} <= published_ids(database)
     return sorted(f"{event.old_value} -> {event.new_value}" for event in told)
 
 
@@ -324,7 +324,7 @@ def test_a_value_that_changes_to_and_fro_is_told_each_time(database: Database) -
     other = replace(first, recipient=replace(first.recipient, name="CLEARVIEW HOLDINGS, INC."))
     there, back = "CLEARVIEW AI, INC. -> CLEARVIEW HOLDINGS, INC.", "CLEARVIEW HOLDINGS, INC. -> CLEARVIEW AI, INC."
     assert after_each(database, first, other, first, other, first, other) == [there, there, there, back, back]
-    ids = {identifier for identifier in told_ids(database) if "recipient-changed" in identifier}
+    ids = {identifier for identifier in published_ids(database) if "recipient-changed" in identifier}
     assert sorted(identifier.partition("recipient-changed/")[2][12:] for identifier in ids) == [
         *("", "", "/2", "/2", "/3"),
     ]
@@ -394,7 +394,7 @@ def test_spaces_and_case_alone_are_no_news(database: Database) -> None:
 def test_what_is_no_event_still_updates_the_award(database: Database) -> None:
     begin(database)
     assert news(database, replace(LICENSES, psc="7A21", ceiling=Decimal("2287500.00"))) == []
-    award = events(database, LICENSES)[0].record
+    award = load_events(database, LICENSES)[0].record
     assert (award.psc, award.ceiling, award.last_changed, award.first_seen) == (
         "7A21",
         Decimal("2287500.00"),
@@ -406,14 +406,14 @@ def test_what_is_no_event_still_updates_the_award(database: Database) -> None:
 def test_an_action_that_the_source_drops_is_kept(database: Database) -> None:
     begin(database, CLEARVIEW)
     assert news(database, CLEARVIEW_AT_FIRST) == []
-    assert len([event for event in events(database, CLEARVIEW) if event.action]) == 5
+    assert len([event for event in load_events(database, CLEARVIEW) if event.action]) == 5
 
 
 def test_what_is_untold_is_stored_all_the_same(database: Database) -> None:
     begin(database)
-    saved = save(database, CLEARVIEW, match(CLEARVIEW), now=LATER, tell=no)
+    saved = save(database, CLEARVIEW, match(CLEARVIEW), now=LATER, should_publish=publish_none)
     assert saved.events == 4
-    assert told_ids(database) == {NEW}
+    assert published_ids(database) == {NEW}
 
 
 def test_feeds_are_asked_with_the_vendors_that_are_published(database: Database) -> None:
@@ -425,20 +425,20 @@ def test_feeds_are_asked_with_the_vendors_that_are_published(database: Database)
         return True
 
     rows = [match(BABEL, "panamerica"), match(BABEL, "babel-street"), match(BABEL, "clearview-ai", band="review")]
-    save(database, BABEL, *rows, tell=tell)
+    save(database, BABEL, *rows, should_publish=tell)
     assert asked == [("babel-street", "panamerica")]
 
 
 def test_a_match_that_waits_for_review_tells_nothing_until_it_is_published(database: Database) -> None:
     save(database, CLEARVIEW_AT_FIRST, match(CLEARVIEW_AT_FIRST, band="review"))
     save(database, CLEARVIEW, match(CLEARVIEW, band="review"), now=LATER)
-    assert told_ids(database) == set()
+    assert published_ids(database) == set()
     save(database, CLEARVIEW, match(CLEARVIEW), now=LATER_STILL)
-    assert told_ids(database) == {NEW}
-    told = next(event for event in events(database, CLEARVIEW) if event.id == NEW)
+    assert published_ids(database) == {NEW}
+    told = next(event for event in load_events(database, CLEARVIEW) if event.id == NEW)
     assert told.first_seen == LATER_STILL
     saved = save(database, CLEARVIEW, match(CLEARVIEW), now=LATER_STILL)
-    assert (saved.events, saved.changed, told_ids(database)) == (0, False, {NEW})
+    assert (saved.events, saved.changed, published_ids(database)) == (0, False, {NEW})
 
 
 def test_what_is_rejected_waits_for_nobody(database: Database) -> None:
@@ -450,17 +450,17 @@ def test_what_is_rejected_waits_for_nobody(database: Database) -> None:
 def test_an_award_that_concerns_nobody_has_no_events_until_it_does(database: Database) -> None:
     save(database, CLEARVIEW_AT_FIRST)
     saved = save(database, CLEARVIEW, now=LATER)
-    assert (saved.matched, saved.events, events(database, CLEARVIEW)) == (False, 0, [])
+    assert (saved.matched, saved.events, load_events(database, CLEARVIEW)) == (False, 0, [])
     save(database, CLEARVIEW, match(CLEARVIEW), now=LATER_STILL)
-    assert told_ids(database) == {NEW}
-    assert {event.first_seen for event in events(database, CLEARVIEW)} == {LATER_STILL}
+    assert published_ids(database) == {NEW}
+    assert {event.first_seen for event in load_events(database, CLEARVIEW)} == {LATER_STILL}
 
 
 def test_a_match_once_made_goes_on_telling(database: Database) -> None:
     begin(database)
     more = acted(LICENSES, "P00001", "2021-11-29", "0.00")
     assert save(database, more, now=LATER).matched
-    assert len(told_ids(database)) == 2
+    assert len(published_ids(database)) == 2
 
 
 def test_ids_are_the_same_for_ever_and_everywhere(database: Database) -> None:
@@ -494,8 +494,8 @@ def test_a_correction_is_news_to_those_whom_the_announcement_did_not_concern(dat
     wrong = announcement("DOD_1_1_1", "W9124C26C0001")
     right = announcement("DOD_2_1_1", "W9124C26C0001", corrects="CORRECTION: the recipient is Babel Street.")
     with database.writing() as session:
-        save_publication(session, wrong, [match(wrong)], SEEN, yes)
-        save_publication(session, right, [match(right, "babel-street")], LATER, yes)
+        save_publication(session, wrong, [match(wrong)], SEEN, publish_all)
+        save_publication(session, right, [match(right, "babel-street")], LATER, publish_all)
     with database.reading() as session:
         kinds = {key: {event.kind for event in events_of(session, key)} for key in (wrong.key, right.key)}
         told = find_events(session, Query(vendor=("babel-street",)), 10)
@@ -510,7 +510,7 @@ def test_the_id_of_a_change_holds_the_date_of_the_sources_last_modification(data
         changed = replace(LICENSES, description=text, modified=date(2024, month, 1))
         save(database, changed, match(changed), now=LATER)
     kind = EventKind.DESCRIPTION_CHANGED
-    assert told_ids(database) == {
+    assert published_ids(database) == {
         NEW,
         event_id(KEY, "", kind, "A", "B", "2024-01-01"),
         event_id(KEY, "", kind, "B", "A", "2024-02-01"),
@@ -527,7 +527,7 @@ def test_a_correction_is_of_the_latest_announcement_before_it(database: Database
     ]
     with database.writing() as session:
         for number in order:
-            save_publication(session, announcements[number], [match(announcements[number])], SEEN, yes)
+            save_publication(session, announcements[number], [match(announcements[number])], SEEN, publish_all)
     with database.reading() as session:
         kinds = {each.key: {event.kind for event in events_of(session, each.key)} for each in announcements}
     assert EventKind.CORRECTED in kinds["DOD_2_1_1"]
@@ -545,4 +545,4 @@ def test_what_happens_while_a_match_is_rejected_is_not_published_when_it_is_conf
             decided_at=LATER_STILL,
         )  # fmt: skip
         assert save_decision(session, confirmed) == 0
-    assert told_ids(database) == set()
+    assert published_ids(database) == set()

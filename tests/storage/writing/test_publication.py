@@ -14,7 +14,7 @@ from storage.tables import EventRow
 from storage.writing.reviews import Decision, ReviewDecision, save_decision
 from storage.writing.runs import publish_newest
 from tests.records import BABEL, CLEARVIEW, LATER, LATER_STILL, acted, match
-from tests.storage.tables import no, save
+from tests.storage.database_helpers import publish_none, save
 
 
 def numbered(database: Database) -> int:
@@ -36,11 +36,11 @@ def test_an_entry_stays_as_it_was_told_when_its_award_changes(database: Database
 
 
 def test_what_was_history_is_kept_when_it_is_told_after_all(database: Database) -> None:
-    save(database, CLEARVIEW, match(CLEARVIEW), tell=no)
+    save(database, CLEARVIEW, match(CLEARVIEW), should_publish=publish_none)
     with database.writing() as session:
         assert publish_newest(session, ["clearview-ai"], 1, LATER) == 1
     more = acted(CLEARVIEW, "P00099", "2025-09-12", "1.00")
-    save(database, more, match(more), now=LATER_STILL, tell=no)
+    save(database, more, match(more), now=LATER_STILL, should_publish=publish_none)
     with database.reading() as session:
         (event,) = find_events(session, Query(), 10)
         assert (event.first_seen, event.record.obligated) == (LATER, CLEARVIEW.obligated)

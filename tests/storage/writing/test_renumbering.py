@@ -32,7 +32,7 @@ from storage.writing.reviews import Decision, ReviewDecision, list_decisions, sa
 from storage.writing.save import save_matches, save_publication
 from tests.records import BABEL, LATER, LATER_STILL, SEEN, acted, match, with_actions
 from tests.sources.fakes import publication
-from tests.storage.tables import dump, save, told_ids, yes
+from tests.storage.database_helpers import dump_tables, publish_all, published_ids, save
 
 OLD_PARENT, NEW_PARENT, THIRD_PARENT = "HSHQDC12D00013", "HSHQDC12D00014", "HSHQDC12D00015"
 
@@ -80,10 +80,10 @@ def test_it_is_one_award_and_the_change_of_its_key_is_one_event(database: Databa
     assert [other.id for other in others] == [event.id for event in before], "an id is for ever"
     assert saved.matched
     for again in (replace(corrected, replaces=""), corrected):
-        unchanged = dump(database)
+        unchanged = dump_tables(database)
         repeated = save(database, again, match(again, "babel-street", first_seen=LATER_STILL), now=LATER_STILL)
         assert (repeated.new, repeated.changed, repeated.events) == (False, False, 0)
-        assert dump(database) == unchanged
+        assert dump_tables(database) == unchanged
 
 
 def test_everything_that_is_stored_of_it_moves(database: Database) -> None:
@@ -157,10 +157,10 @@ def test_what_was_stored_and_told_twice_becomes_one_award(database: Database) ->
     hold(database)
     hold(database, AGAIN)
     assert len(keys_of_records(database)) == 2
-    told = told_ids(database)
+    told = published_ids(database)
     save(database, CORRECTED, match(CORRECTED, "babel-street"), now=LATER)
     assert keys_of_records(database) == [CORRECTED.key]
-    assert told < told_ids(database)
+    assert told < published_ids(database)
     with database.reading() as session:
         assert [action.key for action in actions_of(session, CORRECTED.key)] == [
             action.key for action in CORRECTED.actions
@@ -212,7 +212,7 @@ def test_a_publication_that_names_the_old_key_is_linked_with_the_award(database:
     hold(database)
     for now in (SEEN, LATER_STILL):
         with database.writing() as session:
-            save_publication(session, named, [], now, yes)
+            save_publication(session, named, [], now, publish_all)
         save(database, CORRECTED, now=LATER)
         with database.reading() as session:
             assert [link.award_key for link in links_of(session, named.key)] == [CORRECTED.key]
@@ -221,7 +221,7 @@ def test_a_publication_that_names_the_old_key_is_linked_with_the_award(database:
 def test_a_source_that_still_has_the_old_key_speaks_of_the_same_award(database: Database) -> None:
     hold(database)
     save(database, CORRECTED, now=LATER)
-    told = told_ids(database)
+    told = published_ids(database)
     late = acted(replace(BABEL, source="fpds"), "P00002", "2026-11-21", "0.00", action_type="F")
     further = replace(late, actions=late.actions[1:], is_partial=True)
     assert not save(database, further, match(further, "babel-street"), match(further, "panamerica"), now=LATER).new
@@ -229,7 +229,7 @@ def test_a_source_that_still_has_the_old_key_speaks_of_the_same_award(database: 
     with database.reading() as session:
         (award,) = records_by_key(session, [CORRECTED.key])
     assert {found.vendor_id for found in award.matches} == {"babel-street", "panamerica"}
-    assert len(told_ids(database) - told) == 1
+    assert len(published_ids(database) - told) == 1
     whole = acted(AGAIN, "P00002", "2026-11-21", "0.00", action_type="F")
     assert save(database, whole, match(whole, "babel-street"), now=LATER_STILL).events == 0
     with database.reading() as session:

@@ -22,7 +22,7 @@ from storage.writing.runs import (
     save_checkpoint,
 )
 from tests.records import BABEL, CLEARVIEW, CLEARVIEW_FORENSIC, LATER, SEEN, match
-from tests.storage.tables import no, save, told_ids
+from tests.storage.database_helpers import publish_none, published_ids, save
 
 
 def note(database: Database, source: str, *names: str, value: str = "done", now: datetime = SEEN) -> None:
@@ -113,10 +113,16 @@ def test_the_latest_run_is_the_one_begun_last(database: Database) -> None:
 
 
 def test_feeds_begin_with_the_newest_of_each_vendor(database: Database) -> None:
-    save(database, CLEARVIEW, match(CLEARVIEW), tell=no)
-    save(database, CLEARVIEW_FORENSIC, match(CLEARVIEW_FORENSIC), tell=no)
-    save(database, BABEL, match(BABEL, "babel-street"), match(BABEL, "panamerica", band="review"), tell=no)
-    assert told_ids(database) == set()
+    save(database, CLEARVIEW, match(CLEARVIEW), should_publish=publish_none)
+    save(database, CLEARVIEW_FORENSIC, match(CLEARVIEW_FORENSIC), should_publish=publish_none)
+    save(
+        database,
+        BABEL,
+        match(BABEL, "babel-street"),
+        match(BABEL, "panamerica", band="review"),
+        should_publish=publish_none,
+    )
+    assert published_ids(database) == set()
     with database.writing() as session:
         assert publish_newest(session, ["clearview-ai", "babel-street"], 2, LATER) == 4
     with database.reading() as session:
@@ -131,16 +137,16 @@ def test_feeds_begin_with_the_newest_of_each_vendor(database: Database) -> None:
 
 
 def test_feeds_do_not_begin_with_what_waits_for_review(database: Database) -> None:
-    save(database, BABEL, match(BABEL, "babel-street", band="review"), tell=no)
+    save(database, BABEL, match(BABEL, "babel-street", band="review"), should_publish=publish_none)
     with database.writing() as session:
         assert publish_newest(session, ["babel-street", "nobody"], 5, LATER) == 0
-    assert told_ids(database) == set()
+    assert published_ids(database) == set()
 
 
 def test_what_feeds_carry_already_is_not_told_anew(database: Database) -> None:
     save(database, CLEARVIEW_FORENSIC, match(CLEARVIEW_FORENSIC))
-    save(database, CLEARVIEW, match(CLEARVIEW), tell=no)
-    (already,) = told_ids(database)
+    save(database, CLEARVIEW, match(CLEARVIEW), should_publish=publish_none)
+    (already,) = published_ids(database)
     for expected in (1, 0):
         with database.writing() as session:
             assert publish_newest(session, ["clearview-ai", "clearview-ai"], 2, LATER) == expected

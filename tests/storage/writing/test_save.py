@@ -43,7 +43,7 @@ from tests.records import (
     problem,
     with_actions,
 )
-from tests.storage.tables import Dump, dump, empty, save, told_ids, yes
+from tests.storage.database_helpers import TableDump, delete_all_rows, dump_tables, publish_all, published_ids, save
 
 
 @pytest.mark.parametrize("award", [CLEARVIEW, BABEL, EQUIPMENT, COURT_REPORTER], ids=lambda award: award.piid)
@@ -51,11 +51,11 @@ from tests.storage.tables import Dump, dump, empty, save, told_ids, yes
 def test_the_same_award_again_changes_nothing(database: Database, award: Award, matched: bool) -> None:
     matches = ("babel-street", "panamerica") if matched else ()
     save(database, award, *(match(award, vendor) for vendor in matches))
-    before = dump(database)
+    before = dump_tables(database)
     for _ in range(2):
         again = save(database, award, *(match(award, vendor, first_seen=LATER) for vendor in matches), now=LATER)
         assert (again.new, again.changed, again.events) == (False, False, 0)
-        assert dump(database) == before
+        assert dump_tables(database) == before
 
 
 def test_every_fact_comes_back_as_it_was(database: Database) -> None:
@@ -115,7 +115,7 @@ def test_a_revision_alone_is_no_change_but_is_kept(database: Database) -> None:
     saved = save(database, replace(CLEARVIEW, revision="2026-11-21"), now=LATER)
     assert not saved.changed
     save(database, replace(CLEARVIEW, revision=""), now=LATER_STILL)
-    row = dump(database)["record"][0]
+    row = dump_tables(database)["record"][0]
     assert row["revision"] == "2026-11-21"
     assert row["last_changed"] == SEEN
 
@@ -123,10 +123,10 @@ def test_a_revision_alone_is_no_change_but_is_kept(database: Database) -> None:
 def test_an_award_without_its_base_action_is_new_all_the_same(database: Database) -> None:
     partial = replace(with_actions(CLEARVIEW, CLEARVIEW.actions[2:]), signed=date(2021, 9, 3))
     save(database, partial, match(partial))
-    assert {identifier.rpartition("/")[2] for identifier in told_ids(database)} == {"new-award"}
+    assert {identifier.rpartition("/")[2] for identifier in published_ids(database)} == {"new-award"}
     saved = save(database, CLEARVIEW, match(CLEARVIEW), now=LATER)
     assert saved.events == 2, "P00001 and the base award; tests/storage/writing/test_events.py says how they are told"
-    assert len(told_ids(database)) == 3
+    assert len(published_ids(database)) == 3
 
 
 def listed(database: Database, source: str = "usaspending") -> int:
@@ -162,9 +162,9 @@ def test_an_action_that_its_source_moves_to_another_award_moves(database: Databa
         assert [record.key for record in find_records(session, read_query({"q": "moved"}))] == [other.key]
         search = session.scalars(select(SearchRow).where(col(SearchRow.record_key) == CLEARVIEW.key)).one()
         assert "moved" not in search.words
-    before = dump(database)
+    before = dump_tables(database)
     assert not save(database, other, match(other), now=LATER_STILL).changed
-    assert dump(database) == before
+    assert dump_tables(database) == before
 
 
 def test_a_new_match_renews_its_reasons_and_keeps_its_day(database: Database) -> None:
@@ -262,7 +262,7 @@ ODD = {
 def save_all(database: Database, *records: Award | Problem, now: datetime = SEEN) -> list[Saved]:
     """Save records in one transaction, each with a match."""
     with database.writing() as session:
-        return [save_record(session, record, lambda of: [match_of(of)], now, yes) for record in records]
+        return [save_record(session, record, lambda of: [match_of(of)], now, publish_all) for record in records]
 
 
 def match_of(record: Award | Publication) -> MatchRow:
@@ -278,7 +278,7 @@ def test_an_odd_record_is_set_aside_and_those_beside_it_are_stored(database: Dat
     assert second.problem.startswith("it could not be stored: ")
     row = quarantine(database)
     assert (row.record_key, row.reason, row.first_seen, row.resolved_at) == (BABEL.key, second.problem, SEEN, None)
-    stored = dump(database)
+    stored = dump_tables(database)
     for name in ("record", "search", "match"):
         assert {row.get("record_key") or row["key"] for row in stored[name]} == {CLEARVIEW.key, EQUIPMENT.key}, name
     with database.reading() as session:
@@ -290,15 +290,15 @@ def test_an_odd_record_is_set_aside_and_those_beside_it_are_stored(database: Dat
 
 def test_an_odd_state_of_a_held_award_leaves_it_as_it_was(database: Database) -> None:
     save(database, BABEL, match(BABEL, band="review"))
-    before = dump(database)
+    before = dump_tables(database)
     odd = replace(ODD["its-evidence"], description="X", actions=(*BABEL.actions, replace(BABEL.actions[0], key="NEW")))
     (saved,) = save_all(database, odd, now=LATER)
     assert "surrogates not allowed" in saved.problem
-    after = dump(database)
+    after = dump_tables(database)
     for name in ("record", "action", "source_record", "match", "event", "event_snapshot", "search"):
         assert after[name] == before[name], name
     save(database, BABEL, match(BABEL), now=LATER_STILL)
-    (told,) = dump(database)["event_snapshot"]
+    (told,) = dump_tables(database)["event_snapshot"]
     assert BABEL.description in told["facts"], "an entry says what was stored when it was published"
 
 
@@ -307,9 +307,9 @@ def test_whatever_goes_wrong_with_a_record_is_its_own(database: Database) -> Non
         raise KeyError("a rule that nobody wrote")
 
     with database.writing() as session:
-        saved = save_record(session, CLEARVIEW, find_nothing, SEEN, yes)
+        saved = save_record(session, CLEARVIEW, find_nothing, SEEN, publish_all)
     assert saved.problem == "it could not be stored: KeyError: 'a rule that nobody wrote'"
-    assert dump(database)["record"] == []
+    assert dump_tables(database)["record"] == []
     bad = problem(BABEL.key)
     assert save_all(database, bad) == [Saved(problem=bad.reason)]
 
@@ -320,7 +320,7 @@ def test_a_key_that_no_index_can_hold_is_set_aside(postgresql_url: str, key: str
         odd, _ = save_all(database, replace(CLEARVIEW, key=key), EQUIPMENT)
         assert odd.problem
         assert quarantine(database).record_key == key.replace("\x00", "")[:200]
-        assert [row["key"] for row in dump(database)["record"]] == [EQUIPMENT.key]
+        assert [row["key"] for row in dump_tables(database)["record"]] == [EQUIPMENT.key]
 
 
 @pytest.mark.parametrize("key", ["K\x00", "K\ud800"])
@@ -362,17 +362,15 @@ def matches_of(record: Award | Publication) -> list[MatchRow]:
     return [match(record, vendors[record.key])] if record.key in vendors else []
 
 
-def stored_in_batches(database: Database, batches: Sequence[Sequence[Award | Problem]]) -> Dump:
-    empty(database)
+def stored_in_batches(database: Database, batches: Sequence[Sequence[Award | Problem]]) -> TableDump:
+    delete_all_rows(database)
     for batch in batches:
         with database.writing() as session:
             for record in batch:
-                save_record(session, record, matches_of, SEEN, yes)
+                save_record(session, record, matches_of, SEEN, publish_all)
             save_checkpoint(session, "usaspending", "watermark", "x", SEEN)
-    # What was told is kept as it stood when its batch ended, and each batch counts as a state.
-    return {
-        name: rows for name, rows in dump(database).items() if name not in ("event_snapshot", "publication_version")
-    }
+    # The version counts changes, and holds the time of the last one.
+    return {name: rows for name, rows in dump_tables(database).items() if name != "publication_version"}
 
 
 def test_neither_batches_nor_the_order_of_records_matter(database: Database) -> None:

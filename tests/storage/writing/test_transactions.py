@@ -20,7 +20,7 @@ from storage.tables import MatchRow, RecordRow
 from storage.writing.runs import save_checkpoint
 from storage.writing.save import save_award, save_evidence, save_record
 from tests.records import BABEL, CLEARVIEW, SEEN, match
-from tests.storage.tables import dump, save, start, yes
+from tests.storage.database_helpers import dump_tables, publish_all, save, start_process
 
 WRITE_AND_WAIT = """
 import sys
@@ -68,28 +68,28 @@ def count(session: Session) -> int:
 
 def test_a_writing_session_that_raises_leaves_nothing_behind(database: Database) -> None:
     save(database, CLEARVIEW, match(CLEARVIEW))
-    before = dump(database)
+    before = dump_tables(database)
     with pytest.raises(ZeroDivisionError), database.writing() as session:
-        save_award(session, BABEL, [match(BABEL, "babel-street")], SEEN, yes)
+        save_award(session, BABEL, [match(BABEL, "babel-street")], SEEN, publish_all)
         save_checkpoint(session, "usaspending", "watermark", "2026-11-20", SEEN)
         session.flush()
         raise ZeroDivisionError
-    assert dump(database) == before
+    assert dump_tables(database) == before
     save(database, BABEL, match(BABEL, "babel-street"))
-    assert len(dump(database)["record"]) == 2
+    assert len(dump_tables(database)["record"]) == 2
 
 
 def test_a_process_killed_half_way_leaves_nothing_behind(database: Database, database_url: str) -> None:
     save(database, CLEARVIEW, match(CLEARVIEW))
-    before = dump(database)
-    process = start(WRITE_AND_WAIT, database_url)
+    before = dump_tables(database)
+    process = start_process(WRITE_AND_WAIT, database_url)
     assert process.stdout.readline() == "half-way\n"
-    assert dump(database) == before
+    assert dump_tables(database) == before
     process.send_signal(signal.SIGKILL)
     process.communicate(timeout=10)
-    assert dump(database) == before
+    assert dump_tables(database) == before
     save(database, BABEL, match(BABEL, "babel-street"))
-    assert len(dump(database)["record"]) == 2
+    assert len(dump_tables(database)["record"]) == 2
 
 
 def test_a_reader_sees_one_state(database: Database) -> None:
@@ -111,7 +111,7 @@ def test_a_writer_sees_what_others_stored_before_it_began(database: Database) ->
 
 def test_rows_live_on_after_their_session(database: Database) -> None:
     with database.writing() as session:
-        save_award(session, CLEARVIEW, [], SEEN, yes)
+        save_award(session, CLEARVIEW, [], SEEN, publish_all)
         row = session.get_one(RecordRow, CLEARVIEW.key)
     assert row.recipient_name == "CLEARVIEW AI, INC."
 
@@ -125,12 +125,12 @@ def limit_pages(engine: Engine, pages: int) -> None:
 def test_a_full_database_fails_loudly_and_keeps_what_it_has(sqlite_url: str) -> None:
     with closing(open_database(sqlite_url)) as database:
         save(database, CLEARVIEW, match(CLEARVIEW))
-        before = dump(database)
+        before = dump_tables(database)
         limit_pages(database.engine, 80)
         with pytest.raises(DBAPIError, match="full"), database.writing() as session:
-            save_award(session, BABEL, [match(BABEL, "babel-street")], SEEN, yes)
+            save_award(session, BABEL, [match(BABEL, "babel-street")], SEEN, publish_all)
             save_evidence(session, "usaspending", BABEL.key, [bulky(number) for number in range(10)])
-        assert dump(database) == before
+        assert dump_tables(database) == before
         save(database, BABEL, match(BABEL, "babel-street"))
     with closing(open_database(sqlite_url)) as database, database.reading() as session:
         assert count(session) == 2
@@ -139,32 +139,32 @@ def test_a_full_database_fails_loudly_and_keeps_what_it_has(sqlite_url: str) -> 
 def test_a_full_database_is_no_records_fault(sqlite_url: str) -> None:
     with closing(open_database(sqlite_url)) as database:
         save(database, CLEARVIEW, match(CLEARVIEW))
-        before = dump(database)
+        before = dump_tables(database)
         limit_pages(database.engine, 80)
         large = replace(BABEL, documents=tuple(bulky(number) for number in range(10)))
         with pytest.raises(DBAPIError, match="full"), database.writing() as session:
-            save_record(session, large, lambda _: [match(BABEL, "babel-street")], SEEN, yes)
-        assert dump(database) == before
+            save_record(session, large, lambda _: [match(BABEL, "babel-street")], SEEN, publish_all)
+        assert dump_tables(database) == before
 
 
 def test_a_lost_connection_is_no_records_fault(postgresql_url: str) -> None:
     with closing(open_database(postgresql_url)) as database:
         save(database, CLEARVIEW, match(CLEARVIEW))
-        before = dump(database)
+        before = dump_tables(database)
         with pytest.raises(OperationalError), database.writing() as session:
 
             def lose_it(_record: object) -> Sequence[MatchRow]:
                 session.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
                 return []
 
-            save_record(session, BABEL, lose_it, SEEN, yes)
-        assert dump(database) == before
+            save_record(session, BABEL, lose_it, SEEN, publish_all)
+        assert dump_tables(database) == before
 
 
 def test_a_full_disk_fails_loudly_and_keeps_what_it_has(tmp_path: Path) -> None:
     """The operating system refuses to let any file grow beyond 2 MB: what a full disk is to SQLite."""
     file = tmp_path / "procurewatch.sqlite3"
-    said, complaint = start(FILL_A_SMALL_DISK, str(file)).communicate(timeout=60)
+    said, complaint = start_process(FILL_A_SMALL_DISK, str(file)).communicate(timeout=60)
     assert complaint == ""
     stored, error = said.split()
     assert error == "OperationalError"

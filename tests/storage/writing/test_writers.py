@@ -35,7 +35,7 @@ from storage.writing.save import (
 )
 from tests.records import BABEL, CLEARVIEW, CLEARVIEW_FORENSIC, EQUIPMENT, LATER, acted, document, match
 from tests.sources.fakes import publication
-from tests.storage.tables import dump, no, save, yes
+from tests.storage.database_helpers import dump_tables, publish_all, publish_none, save
 
 MORE = acted(CLEARVIEW, "P00099", "2025-09-12", "1000000.00", description="LIDAR")
 NOTICE = publication("SAM_NOTICE_1")
@@ -61,19 +61,19 @@ def rematch_equipment(session: Session) -> None:
 CONFIRMED = decision(BABEL.key, Decision.CONFIRMED, "babel-street")
 # Each is run after `fill`: one award is published, one waits for review, one was rejected, one is history.
 WRITERS: dict[str, Callable[[Session], object]] = {
-    "save_record": lambda session: save_record(session, MORE, lambda award: [match(award)], LATER, yes),
-    "save_award": lambda session: save_award(session, MORE, [match(MORE)], LATER, yes),
-    "save_publication": lambda session: save_publication(session, NOTICE, [match(NOTICE)], LATER, yes),
+    "save_record": lambda session: save_record(session, MORE, lambda award: [match(award)], LATER, publish_all),
+    "save_award": lambda session: save_award(session, MORE, [match(MORE)], LATER, publish_all),
+    "save_publication": lambda session: save_publication(session, NOTICE, [match(NOTICE)], LATER, publish_all),
     "save_matches": rematch_equipment,
     "delete_matches": lambda session: delete_matches(session, CLEARVIEW.key, ["clearview-ai"]),
-    "save_removal": lambda session: save_removal(session, GONE, LATER, yes),
+    "save_removal": lambda session: save_removal(session, GONE, LATER, publish_all),
     "save_problem": lambda session: save_problem(session, UNREADABLE, LATER),
     "save_decision": lambda session: save_decision(session, CONFIRMED),
     "import_decisions": lambda session: import_decisions(session, [CONFIRMED]),
     "delete_decision": lambda session: delete_decision(
         session, "clearview-ai", record_subject(CLEARVIEW_FORENSIC.key), LATER
     ),
-    "save_milestones": lambda session: save_milestones(session, LATER, yes),
+    "save_milestones": lambda session: save_milestones(session, LATER, publish_all),
     "publish_newest": lambda session: publish_newest(session, ["panamerica"], 5, LATER),
     "update_incident": lambda session: update_incident(
         session, "usaspending", good=False, status="blocked", message="403", now=LATER, at_once=True
@@ -105,7 +105,7 @@ def fill(database: Database) -> None:
     save(database, CLEARVIEW, match(CLEARVIEW))
     save(database, CLEARVIEW_FORENSIC, match(CLEARVIEW_FORENSIC))
     save(database, BABEL, match(BABEL, "babel-street", "review"))
-    save(database, EQUIPMENT, match(EQUIPMENT, "panamerica"), tell=no)
+    save(database, EQUIPMENT, match(EQUIPMENT, "panamerica"), should_publish=publish_none)
     with database.writing() as session:
         save_decision(session, decision(CLEARVIEW_FORENSIC.key, Decision.REJECTED))
 
@@ -116,10 +116,10 @@ def version(database: Database) -> int:
 
 
 def is_index_current(database: Database) -> bool:
-    before = dump(database)["search"]
+    before = dump_tables(database)["search"]
     with database.writing() as session:
         index_records(session, all_keys(session))
-    return dump(database)["search"] == before
+    return dump_tables(database)["search"] == before
 
 
 def events_without_snapshot(database: Database) -> int:
@@ -141,11 +141,11 @@ def test_every_function_of_writing_is_listed() -> None:
 @pytest.mark.parametrize("name", WRITERS)
 def test_a_writer_renews_what_readers_see(database: Database, name: str) -> None:
     fill(database)
-    before = dump(database)
+    before = dump_tables(database)
     first = version(database)
     with database.writing() as session:
         WRITERS[name](session)
-    assert dump(database) != before
+    assert dump_tables(database) != before
     assert version(database) > first
     assert is_index_current(database)
     assert events_without_snapshot(database) == 0

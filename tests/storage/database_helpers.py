@@ -20,36 +20,42 @@ from storage.writing.save import Saved, save_award
 from tests.processes import Process
 from tests.records import SEEN
 
-Dump = dict[str, list[dict[str, Any]]]
+TableDump = dict[str, list[dict[str, Any]]]
 
 
-def yes(_vendors: Sequence[str]) -> bool:
+def publish_all(_vendors: Sequence[str]) -> bool:
     return True
 
 
-def no(_vendors: Sequence[str]) -> bool:
+def publish_none(_vendors: Sequence[str]) -> bool:
     return False
 
 
-def save(database: Database, award: Award, *matches: MatchRow, now: datetime = SEEN, tell: PublishRule = yes) -> Saved:
+def save(
+    database: Database,
+    award: Award,
+    *matches: MatchRow,
+    now: datetime = SEEN,
+    should_publish: PublishRule = publish_all,
+) -> Saved:
     """Save an award in a transaction of its own."""
     with database.writing() as session:
-        return save_award(session, award, matches, now, tell)
+        return save_award(session, award, matches, now, should_publish)
 
 
-def events(database: Database, award: Award) -> list[StoredEvent]:
+def load_events(database: Database, award: Award) -> list[StoredEvent]:
     """Return all that happened to an award, told or not, newest first."""
     with database.reading() as session:
         return events_of(session, award.key)
 
 
-def told_ids(database: Database) -> set[str]:
+def published_ids(database: Database) -> set[str]:
     """Return the ids of the events that feeds carry."""
     with database.reading() as session:
         return {row.id for row in session.scalars(select(EventRow)) if row.is_published}
 
 
-def dump(database: Database) -> Dump:
+def dump_tables(database: Database) -> TableDump:
     """Return every column of every row of every table."""
     tables = SQLModel.metadata.sorted_tables
     with database.reading() as session:
@@ -57,13 +63,13 @@ def dump(database: Database) -> Dump:
     return {name: sorted(found, key=repr) for name, found in rows.items()}
 
 
-def empty(database: Database) -> None:
+def delete_all_rows(database: Database) -> None:
     """Delete every row of every table."""
     with database.writing() as session:
         for each in reversed(SQLModel.metadata.sorted_tables):
             session.execute(delete(each))
 
 
-def start(program: str, *arguments: str) -> Process:
+def start_process(program: str, *arguments: str) -> Process:
     """Start another process that runs this Python program."""
     return Process(program, ["program", *arguments])

@@ -1,4 +1,4 @@
-"""Every kind of event is brought about through the pipeline, told once, in a sentence."""
+"""Every kind of event comes out of the pipeline once, with a title that says what happened."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ PRIME = award_of("70CMSD26C00000001", recipient=Recipient(name="BIG PRIME CORPOR
 
 @contextmanager
 def baseline(folder: Path, database_url: str | None = None) -> Iterator[AppContext]:
-    """Open a desk for which Clearview AI is nothing new, in any source."""
+    """Open an app context for which Clearview AI is nothing new, in any source."""
     with app_context_with({"usaspending": {}}, folder, "clearview-ai", database_url=database_url) as app_context:
         for name in ("usaspending", "samnotices", "dod", "subawards", "aiinventory", "federalregister"):
             app_context.poll(GivenRecords(name=name), DAY - timedelta(days=9), ignore)
@@ -71,12 +71,12 @@ def baseline(folder: Path, database_url: str | None = None) -> Iterator[AppConte
 
 def poll(app_context: AppContext, *records: Record) -> list[StoredEvent]:
     """Poll a source that brings these records; return what feeds newly carry."""
-    before = {event.id for event in told(app_context)}
+    before = {event.id for event in published_events(app_context)}
     app_context.poll(GivenRecords(name=records[0].source, records=records), DAY, ignore)
-    return [event for event in told(app_context) if event.id not in before]
+    return [event for event in published_events(app_context) if event.id not in before]
 
 
-def told(app_context: AppContext) -> list[StoredEvent]:
+def published_events(app_context: AppContext) -> list[StoredEvent]:
     with app_context.database.reading() as session:
         return find_events(session, Query(), limit=1000)
 
@@ -220,7 +220,7 @@ def test_every_kind_has_its_case() -> None:
 @pytest.mark.parametrize(
     ("before", "now", "kind", "words"), CHANGES, ids=[f"{n}-{kind.value}" for n, (_, _, kind, _) in enumerate(CHANGES)]
 )
-def test_what_changed_is_told_once(
+def test_a_change_is_published_once(
     before: Sequence[Record], now: Record, kind: EventKind, words: str, tmp_path: Path
 ) -> None:
     with baseline(tmp_path) as app_context:
@@ -288,7 +288,7 @@ def test_what_arrives_late_says_how_late(tmp_path: Path) -> None:
         assert event.first_seen.date() >= DAY
 
 
-def test_a_round_sum_is_told_once_and_only_the_largest(tmp_path: Path) -> None:
+def test_a_round_sum_is_published_once_and_only_the_largest(tmp_path: Path) -> None:
     huge = replace(CLEARVIEW_AT_FIRST, obligated=Decimal(12_000_000))
     with baseline(tmp_path) as app_context:
         sums = [event.new_value for event in poll(app_context, huge) if event.kind is EventKind.ROUND_SUM]
@@ -308,7 +308,7 @@ IMPOSSIBLE: list[tuple[Callable[[Award], Award], str]] = [
 
 
 @pytest.mark.parametrize(("spoil", "words"), IMPOSSIBLE)
-def test_an_amount_that_cannot_be_true_is_flagged_before_anyone_is_told(
+def test_an_amount_that_cannot_be_true_is_flagged_before_it_is_published(
     spoil: Callable[[Award], Award], words: str, tmp_path: Path
 ) -> None:
     with baseline(tmp_path) as app_context:

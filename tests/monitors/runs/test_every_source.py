@@ -32,7 +32,7 @@ from tests.upstreams.every_source import FIRST, SECOND, WORLDS, World
 from tests.upstreams.faults import Fault
 
 THIRD = SECOND + timedelta(days=1)
-TOLD = ("record", "action", "match", "event", "source_record", "link")
+COMPARED = ("record", "action", "match", "event", "source_record", "link")
 FILE = "procurewatch.sqlite3"
 # Seconds after which an answer that drips is given up; a byte comes in a quarter of that, so the shortest lasts longer.
 DRIP_CUT_OFF = 0.5
@@ -60,7 +60,7 @@ JUDGED = (Fault.FORBIDDEN, Fault.HTML_OK, Fault.TRUNCATED_JSON)
 PASSING = (Fault.UNAVAILABLE, Fault.EMPTY, Fault.RESET, Fault.CUT_TRANSFER, Fault.TOO_MANY)
 # A 429 of a quota is final for the day; an empty file is asked for again by the next run.
 NOT_REPEATED = (("samnotices", Fault.TOO_MANY), ("samawards", Fault.TOO_MANY), ("samawards", Fault.EMPTY))
-# Where a fault is borne: the archive lags by a page or two; a notice is told without its text.
+# Where a fault is borne: the archive lags by a page or two; a notice is published without its text.
 BORNE = {
     ("dod", "/Article/", Fault.FORBIDDEN): RunStatus.NOTHING_NEW,
     **{("samnotices", "noticedesc", fault): RunStatus.NEW for fault in THROTTLED},
@@ -82,15 +82,15 @@ class Stage:
 
     @contextmanager
     def app_context(self, folder: Path) -> Iterator[AppContext]:
-        """Open a desk of one's own, that has read the world before its news."""
+        """Open an app context that has read the world before its news."""
         shutil.copy(self.before / FILE, folder / FILE)
-        with desk_of(self.world, self.upstream, folder) as app_context:
+        with app_context_of(self.world, self.upstream, folder) as app_context:
             yield app_context
 
 
 @contextmanager
-def desk_of(world: World, upstream: Any, folder: Path, *, tries: int = 1) -> Iterator[AppContext]:
-    """Open a desk whose only source is the world's, and whose only vendor is the one it concerns."""
+def app_context_of(world: World, upstream: Any, folder: Path, *, tries: int = 1) -> Iterator[AppContext]:
+    """Open an app context whose only source is the world's, and whose only vendor is the one it concerns."""
     asked: dict[str, object] = {"base_url": upstream.base_url, "tries": tries, "requests_per_day": 40}
     asked |= {"extra_hosts": dict.fromkeys(world.also, upstream.base_url), **({"key": world.key} if world.key else {})}
     with app_context_with({world.source: asked}, folder, world.vendor) as app_context:
@@ -139,12 +139,12 @@ class Stages(dict[str, Stage]):
         upstream = self._stack.enter_context(world.open())
         upstream.retry_after, upstream.drip_seconds = 0, DRIP_CUT_OFF / 4
         before, after = self._folders.mktemp(name), self._folders.mktemp(name)
-        with desk_of(world, upstream, before) as app_context:
+        with app_context_of(world, upstream, before) as app_context:
             assert poll(app_context, FIRST).status is RunStatus.BASELINE_SEEDED, "its example concerns Clearview AI"
         shutil.copy(before / FILE, after / FILE)
         if world.add:
             world.add(upstream)
-        with desk_of(world, upstream, after) as app_context:
+        with app_context_of(world, upstream, after) as app_context:
             status = poll(app_context, SECOND).status
             assert status is (RunStatus.NEW if world.add else RunStatus.NOTHING_NEW)
             assert watermark(app_context) == SECOND.isoformat()
@@ -173,17 +173,17 @@ def waiting(total: float) -> Iterator[None]:
 
 
 def assert_nothing_lost(before: Dump, after: Dump) -> None:
-    for table in (*TOLD, "evidence", "quarantine"):
+    for table in (*COMPARED, "evidence", "quarantine"):
         size = 1 if table == "record" else 2  # columns of the key
         assert {row[:size] for row in before[table]} <= {row[:size] for row in after[table]}, (
             f"{table}: nothing is lost"
         )
-    assert set(before["event"]) <= set(after["event"]), "what was told stays told"
+    assert set(before["event"]) <= set(after["event"]), "what was published stays published"
     assert set(before["payload"]) <= set(after["payload"])
 
 
 def assert_alike(found: Dump, wanted: Dump) -> None:
-    for table in TOLD:
+    for table in COMPARED:
         assert found[table] == wanted[table], f"{table}: as if nothing had happened"
     evidence = {row[0] for row in found["evidence"]}
     assert {row[0] for row in wanted["evidence"]} <= evidence, "requests name other days, but are kept all the same"
@@ -203,7 +203,7 @@ def cases() -> Iterator[Any]:
 
 
 @pytest.mark.parametrize(("source", "fault", "place"), list(cases()))
-def test_a_fault_ends_in_its_verdict_and_loses_nothing(
+def test_a_fault_ends_in_its_status_and_loses_nothing(
     source: str, fault: Fault, place: str, stages: dict[str, Stage], tmp_path: Path
 ) -> None:
     stage = stages[source]
@@ -220,7 +220,7 @@ def test_a_fault_ends_in_its_verdict_and_loses_nothing(
         expected = BORNE.get((source, place, fault), LASTING[fault])
         assert failed.status in (expected, RunStatus.INCOMPLETE), failed
         if not failed.status.is_good:
-            assert failed.message, "a person is told why"
+            assert failed.message, "the message says why"
             assert "\n" not in failed.message
         # What has succeeded is covered; what has not is noted step by step, or else the watermark stays.
         is_covered = failed.status.is_good or bool(unfinished(app_context))
@@ -288,7 +288,7 @@ def test_faults_that_pass_are_not_noticed(source: str, stages: dict[str, Stage],
     if SOURCES[source].quota:
         faults = faults[:1]  # a further try would cost too much of the day's quota
     shutil.copy(stage.before / FILE, tmp_path / FILE)
-    with desk_of(stage.world, stage.upstream, tmp_path, tries=len(faults) + 1) as app_context:
+    with app_context_of(stage.world, stage.upstream, tmp_path, tries=len(faults) + 1) as app_context:
         for fault in faults:
             stage.upstream.play(fault, on=place, times=1)
         try:
@@ -314,7 +314,7 @@ def test_a_used_up_quota_stops_its_source_until_midnight(source: str, stages: di
             upstream.heal()
         assert stopped.status is RunStatus.QUOTA_USED_UP
         assert stopped.retry_at == tomorrow()
-    with desk_of(stage.world, upstream, tmp_path) as app_context:  # a restart forgets nothing
+    with app_context_of(stage.world, upstream, tmp_path) as app_context:  # a restart forgets nothing
         asked = len(upstream.requests)
         again = poll(app_context, SECOND)
         quota = app_context.quota(app_context.sources[0])
@@ -352,7 +352,7 @@ def test_an_extract_that_cannot_be_fetched_is_not_ordered_again(
 
 def test_sources_with_one_key_share_its_quota(tmp_path: Path) -> None:
     world = next(world for world in WORLDS if world.source == "samnotices")
-    with world.open() as upstream, desk_of(world, upstream, tmp_path) as app_context:
+    with world.open() as upstream, app_context_of(world, upstream, tmp_path) as app_context:
         given = app_context.settings.source("samnotices")
         app_context.settings.sources["samawards"] = given
         before = [app_context.quota(SOURCES[name]) for name in ("samnotices", "samawards")]

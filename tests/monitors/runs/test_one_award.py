@@ -84,7 +84,7 @@ def _contract_record() -> dict[str, Any]:
 
 @contextmanager
 def everywhere(folder: Path, database_url: str | None = None) -> Iterator[AppContext]:
-    """Open a desk whose sources all tell of the purchase."""
+    """Open an app context whose sources all report the purchase."""
     subaward = CorpusSubaward(
         prime=_purchase(),
         number="SUB-1",
@@ -131,7 +131,7 @@ def test_all_sources_of_a_purchase_make_one_timeline(order: Sequence[str], datab
         events = [event for event in timeline(app_context) if event.kind not in MILESTONES]
         began = [event for event in events if event.kind in (EventKind.NEW_NOTICE, EventKind.NEW_AWARD)]
         assert events[: len(began)] == began
-        assert [event.amount for event in began if event.action] == [Decimal("500000.00")], "told of by a modification"
+        assert [event.amount for event in began if event.action] == [Decimal("500000.00")], "reported by a modification"
         assert sorted((event.kind, event.signed, event.amount) for event in events[len(began) :]) == [
             (EventKind.DEOBLIGATED, date(2024, 9, 10), Decimal("-12500.00")),
             (EventKind.MODIFIED, date(2021, 11, 29), Decimal("0.00")),
@@ -174,7 +174,7 @@ def test_publications_are_linked_with_how_sure_and_why(order: Sequence[str], tmp
         ]
 
 
-def test_what_is_told_of_one_purchase_is_told_once(tmp_path: Path) -> None:
+def test_one_purchase_is_published_once(tmp_path: Path) -> None:
     with everywhere(tmp_path) as app_context:
         poll_in(app_context, tuple(UNTIL))
         with app_context.database.reading() as session:

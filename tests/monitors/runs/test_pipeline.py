@@ -50,14 +50,14 @@ def test_a_first_poll_seeds_a_baseline_and_a_second_finds_nothing_new(database_u
         assert second.tally.read == 0, "nothing that is stored in the same state is fetched again"
         assert dump(app_context.database, moments=True) == stored
         with app_context.database.reading() as session:
-            told = find_events(session, Query(), 1000)
+            published = find_events(session, Query(), 1000)
             of_clearview = find_events(session, Query(vendor=("clearview-ai",)), 1000)
         history = sum(row[1] in {event.record.key for event in of_clearview} for row in stored["event"])
         assert 0 < len(of_clearview) < history, "a baseline tells the newest few"
-        assert len(told) < first.tally.events / 3
+        assert len(published) < first.tally.events / 3
 
 
-def test_what_is_new_after_the_baseline_is_told_once(
+def test_what_is_new_after_the_baseline_is_published_once(
     database_url: str, tmp_path: Path, small_corpus: list[CorpusAward]
 ) -> None:
     with (
@@ -105,7 +105,7 @@ def test_a_modification_that_names_nothing_is_found_because_its_award_is_held(
         assert any(event.action and event.action.modification == "P00050" for event in newest)
 
 
-def test_a_late_arrival_is_told_when_first_seen(tmp_path: Path, small_corpus: list[CorpusAward]) -> None:
+def test_a_late_arrival_is_published_when_first_seen(tmp_path: Path, small_corpus: list[CorpusAward]) -> None:
     """Signed 289 days before it appeared, as seen in real daily pulls, with an old last-modified date."""
     late = next(award for award in small_corpus if "CLEARVIEW AI" in (award.recipient_name or ""))
     others = [award for award in small_corpus if award is not late]
@@ -142,14 +142,14 @@ def test_a_new_vendor_on_the_watchlist_gets_a_baseline_of_its_own(
         with app_context_for(upstream.base_url, tmp_path, watchlist=[own]) as app_context:
             report = poll(app_context, later(1))
             with app_context.database.reading() as session:
-                told = find_events(session, Query(vendor=("paragon-systems",)), 1000)
-                others = [event for event in find_events(session, Query(), 1000) if event not in told]
+                published = find_events(session, Query(vendor=("paragon-systems",)), 1000)
+                others = [event for event in find_events(session, Query(), 1000) if event not in published]
         assert report.status is RunStatus.BASELINE_SEEDED
-        assert 0 < len(told) <= 3
+        assert 0 < len(published) <= 3
         assert {event.id for event in others} == {event.id for event in before}
 
 
-def test_a_backfill_stores_history_and_tells_feeds_only_when_asked(
+def test_a_backfill_stores_history_and_publishes_only_when_asked(
     database_url: str, tmp_path: Path, small_corpus: list[CorpusAward]
 ) -> None:
     with (
@@ -164,10 +164,10 @@ def test_a_backfill_stores_history_and_tells_feeds_only_when_asked(
         assert backfill(app_context, "clearview-ai").status is RunStatus.NOTHING_NEW
         loud = backfill(app_context, "penlink", notify=True)
         with app_context.database.reading() as session:
-            told = find_events(session, Query(), 1000)
+            published = find_events(session, Query(), 1000)
         assert loud.tally.new_awards > 0
-        assert told
-        assert all(match.vendor_id == "penlink" for event in told for match in event.record.matches)
+        assert published
+        assert all(match.vendor_id == "penlink" for event in published for match in event.record.matches)
 
 
 def test_zero_rows_count_only_after_the_control_query(tmp_path: Path) -> None:
@@ -246,7 +246,7 @@ def keys(app_context: AppContext) -> set[str]:
 
 @contextmanager
 def polled(corpus: list[CorpusAward], folder: Path) -> Iterator[tuple[FaultyUsaspending, AppContext]]:
-    """A fake server, and a desk that has its baseline and sees something new next time."""
+    """A fake server, and an app context with its baseline and something new for the next poll."""
     held_back = [award for award in corpus if "PANAMERICA" in (award.recipient_name or "")]
     others = [award for award in corpus if award not in held_back]
     with FaultyUsaspending(others) as upstream, app_context_for(upstream.base_url, folder) as app_context:

@@ -22,22 +22,22 @@ NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 EVERY = timedelta(hours=6)
 
 
-def note_run(database: Database, verdict: str, started: datetime, ended: datetime | None) -> None:
+def note_run(database: Database, status: str, started: datetime, ended: datetime | None) -> None:
     """Write down a poll that ended so."""
     with database.writing() as session:
-        session.add(RunRow(source="usaspending", purpose="poll", started=started, ended=ended, status=verdict))
+        session.add(RunRow(source="usaspending", purpose="poll", started=started, ended=ended, status=status))
 
 
 def test_a_source_never_polled_is_due(database: Database) -> None:
     assert due_at(database, "usaspending", EVERY, NOON) == NOON
 
 
-@pytest.mark.parametrize("verdict", RunStatus)
-def test_due_after_a_run(verdict: RunStatus, database: Database) -> None:
-    note_run(database, verdict.value, NOON, NOON + timedelta(minutes=10))
+@pytest.mark.parametrize("status", RunStatus)
+def test_due_after_a_run(status: RunStatus, database: Database) -> None:
+    note_run(database, status.value, NOON, NOON + timedelta(minutes=10))
     ended = NOON + timedelta(minutes=10)
-    failed = ended + (STEP_RETRY if verdict is RunStatus.INCOMPLETE else FIRST_RETRY)
-    wanted = NOON + EVERY if verdict.is_good else failed
+    failed = ended + (STEP_RETRY if status is RunStatus.INCOMPLETE else FIRST_RETRY)
+    wanted = NOON + EVERY if status.is_good else failed
     assert due_at(database, "usaspending", EVERY, NOON + timedelta(minutes=11)) == wanted
 
 

@@ -41,7 +41,7 @@ NOT_ASKED_FOR = frozenset(
 
 @contextmanager
 def app_context_for(base_url: str, folder: Path) -> Iterator[AppContext]:
-    """Open a desk whose only source is the fake server, with the whole watchlist."""
+    """Open an app context whose only source is the fake server, with the whole watchlist."""
     settings = settings_for(base_url, folder, lookback_days=120, full_sweep_days=1461)
     database = open_database(settings.database())
     try:

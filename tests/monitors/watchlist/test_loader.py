@@ -162,10 +162,10 @@ def test_numbers_and_odd_words_are_taken_as_written(tmp_path: Path) -> None:
 def test_an_error_names_file_line_and_vendor(tmp_path: Path, addition: str, message: str) -> None:
     with pytest.raises(WatchlistError) as caught:
         load_watchlist(write(tmp_path, ENTRY + addition))
-    told = str(caught.value)
-    assert told.startswith("my-vendors.yaml line ")
-    assert message in told
-    assert "\n" not in told
+    error = str(caught.value)
+    assert error.startswith("my-vendors.yaml line ")
+    assert message in error
+    assert "\n" not in error
 
 
 @pytest.mark.parametrize(

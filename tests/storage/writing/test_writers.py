@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import pkgutil
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from importlib import import_module
 
@@ -79,6 +80,21 @@ WRITERS: dict[str, Callable[[Session], object]] = {
         session, "usaspending", good=False, status="blocked", message="403", now=LATER, at_once=True
     ),
 }
+RENUMBERED = replace(CLEARVIEW, key=CLEARVIEW.key.replace("-NONE-_-NONE-", "GS35F_4730"), replaces=CLEARVIEW.key)
+
+
+def rename_vendor(session: Session) -> None:
+    [stored] = load_candidates(session, [CLEARVIEW.key])
+    save_matches(session, stored.row, stored.record, [match(CLEARVIEW, vendor_name="Clearview")], LATER)
+
+
+CASES = {
+    **WRITERS,
+    "an award with another key": lambda session: save_award(
+        session, RENUMBERED, [match(RENUMBERED)], LATER, publish_all
+    ),
+    "a vendor with another name": rename_vendor,
+}
 # Steps of the writers: the writer calls `publish_changes` at its end.
 STEPS = {
     *(
@@ -138,13 +154,13 @@ def test_every_function_of_writing_is_listed() -> None:
     assert {name for name in found if not name.startswith("_")} == {*WRITERS, *STEPS, *RUNS, *READERS}
 
 
-@pytest.mark.parametrize("name", WRITERS)
+@pytest.mark.parametrize("name", CASES)
 def test_a_writer_renews_what_readers_see(database: Database, name: str) -> None:
     fill(database)
     before = dump_tables(database)
     first = version(database)
     with database.writing() as session:
-        WRITERS[name](session)
+        CASES[name](session)
     assert dump_tables(database) != before
     assert version(database) > first
     assert is_index_current(database)

@@ -69,8 +69,8 @@ def matches_by_record(session: Session, keys: Sequence[str], band: str = "") -> 
     """Return matches by record key, best first."""
     matches: dict[str, list[StoredMatch]] = {}
     for first in range(0, len(keys), BATCH_SIZE):
-        asked = select(*MATCH_COLUMNS).where(col(MatchRow.record_key).in_(keys[first : first + BATCH_SIZE]))
-        for key, signals, *values in session.execute(asked.where(col(MatchRow.band) == band) if band else asked):
+        query = select(*MATCH_COLUMNS).where(col(MatchRow.record_key).in_(keys[first : first + BATCH_SIZE]))
+        for key, signals, *values in session.execute(query.where(col(MatchRow.band) == band) if band else query):
             named: dict[str, Any] = dict(zip(MATCH_NAMES, values, strict=True))
             match = StoredMatch(**named, signals=tuple(StoredSignal(**signal) for signal in signals))
             matches.setdefault(key, []).append(match)

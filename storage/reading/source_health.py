@@ -138,9 +138,9 @@ def _last_good(session: Session, source: str) -> datetime | None:
 
 
 def _newest(session: Session, source: str) -> date | None:
-    told = select(func.max(col(SourceRecordRow.modified))).where(col(SourceRecordRow.source) == source)
+    modified = select(func.max(col(SourceRecordRow.modified))).where(col(SourceRecordRow.source) == source)
     published = select(func.max(col(RecordRow.published))).where(col(RecordRow.source) == source)
-    days = [day for day in (session.scalar(told), session.scalar(published)) if day]
+    days = [day for day in (session.scalar(modified), session.scalar(published)) if day]
     return max(days, default=None)
 
 

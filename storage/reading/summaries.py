@@ -256,17 +256,17 @@ def feed_stats(session: Session) -> dict[str, dict[str, FeedStats]]:
     vendors: Select[str, str] = select(col(MatchRow.record_key), col(MatchRow.vendor_id).label("heading"))
     categories: Select[str, str] = select(col(MatchRow.record_key), col(MatchRow.vendor_category).label("heading"))
     agencies: Select[str, str] = select(col(SearchRow.record_key), col(SearchRow.sub_agency_code).label("heading"))
-    told = {
+    stats = {
         "vendor": _stats_by(session, vendors.where(band)),
         "category": _stats_by(session, categories.where(band).distinct()),
         "agency": _stats_by(session, agencies.where(seen)),
     }
-    told["all"] = {}
-    if each := told["agency"].values():  # a record is in exactly one, which may be that without a code
-        told["all"][""] = FeedStats(entries=sum(of.entries for of in each), newest=max(of.newest for of in each))
+    stats["all"] = {}
+    if each := stats["agency"].values():  # a record is in exactly one, which may be that without a code
+        stats["all"][""] = FeedStats(entries=sum(of.entries for of in each), newest=max(of.newest for of in each))
     departments: Select[str, str] = select(col(SearchRow.record_key), col(SearchRow.department).label("heading"))
-    told["agency"] |= _stats_by(session, departments.where(seen, col(SearchRow.department) != ""))
-    return told
+    stats["agency"] |= _stats_by(session, departments.where(seen, col(SearchRow.department) != ""))
+    return stats
 
 
 def _stats_by(session: Session, headings: Select[str, str]) -> dict[str, FeedStats]:
@@ -274,7 +274,7 @@ def _stats_by(session: Session, headings: Select[str, str]) -> dict[str, FeedSta
     of = headings.subquery()
     entries, newest = func.count(col(EventRow.record_key)), func.max(col(EventRow.first_seen))
     # An outer join starts with the headings, so events are found by record in a covering index.
-    told = and_(col(EventRow.record_key) == of.c.record_key, col(EventRow.is_published) != false())
-    query = select(of.c.heading, entries, newest).join_from(of, EventRow, told, isouter=True)
+    published = and_(col(EventRow.record_key) == of.c.record_key, col(EventRow.is_published) != false())
+    query = select(of.c.heading, entries, newest).join_from(of, EventRow, published, isouter=True)
     rows = session.execute(query.group_by(of.c.heading).having(entries > 0))
     return {heading: FeedStats(entries=count, newest=latest) for heading, count, latest in rows}

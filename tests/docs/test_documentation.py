@@ -49,3 +49,20 @@ def test_every_column_of_an_export_is_documented(kind: RowType) -> None:
     exports = (ROOT / "docs" / "exports.md").read_text()
     named = {name for row in re.findall(r"^\| (`[^|]+) \|", exports, re.M) for name in re.findall(r"`([a-z_]+)`", row)}
     assert set(COLUMNS[kind]) <= named
+
+
+@pytest.mark.parametrize(
+    "page", [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(ROOT.glob("docs/*.md"))], ids=lambda page: page.name
+)
+def test_every_link_leads_to_a_file(page: Path) -> None:
+    targets = re.findall(r"\]\(([^)]+)\)", page.read_text())
+    for target in targets:
+        if not target.startswith(("http", "#")):
+            assert (page.parent / target.partition("#")[0]).is_file(), target
+
+
+def test_every_page_that_the_program_names_exists() -> None:
+    packages = ("sources", "monitors", "storage", "feeds", "procurewatch")
+    files = [file for package in packages for file in (ROOT / package).rglob("*") if file.suffix in {".py", ".html"}]
+    named = {name for file in files for name in re.findall(r"(?<!\w)docs/[\w-]+\.md", file.read_text())}
+    assert {name for name in named if not (ROOT / name).is_file()} == set()

@@ -56,7 +56,7 @@ class SourceError(Exception):
         self.body_was_empty = body_was_empty
 
     def __str__(self) -> str:
-        until = f"; it may be asked again at {self.retry_at:%Y-%m-%d %H:%M} UTC" if self.retry_at else ""
+        until = f"; the next request is allowed at {self.retry_at:%Y-%m-%d %H:%M} UTC" if self.retry_at else ""
         return f"{self.source}: {self.request}: {self.came_back}{until}"
 
 

@@ -1,7 +1,7 @@
-"""Names of recipients: which searches find one, and whether a row bears it or only contains it. Pure.
+"""Names of recipients: whether a row has a name or only contains it. Pure.
 
-A search for a short name (THORN, SITA) also finds companies whose names contain it (HAWTHORNE, UNIVERSITA). To read all
-of their awards would take thousands of requests. A row is therefore compared with the name before its award is read.
+A search for a short name (THORN, SITA) also finds companies whose names contain it (HAWTHORNE, UNIVERSITA). Fetching
+all of their awards would take thousands of requests, so a row is compared with the name before its award is fetched.
 The matcher decides later what a record matches; this comparison may accept too much, never too little.
 """
 
@@ -27,13 +27,13 @@ _INDEXED = re.compile(r"\w+(?:(?:(?<=[^\W\d_])['.\u2019](?=[^\W\d_])|(?<=\d)['.,
 _BETWEEN_INITIALS = re.compile(r"(?<=\b\w) (?=\w\b)")
 
 
-def is_same_name(found: str, asked: str) -> bool:
-    """Whether a recipient's name is the name asked for, whatever its legal form, punctuation and spaces.
+def is_same_name(found: str, name: str) -> bool:
+    """Whether a recipient's name is this name, whatever its legal form, punctuation and spaces.
 
     Words that a branch adds (USA, FEDERAL, SOLUTIONS) may follow. `found` may hold several names (DBA, brackets); one
     of them is enough.
     """
-    wanted = _words(asked)
+    wanted = _words(name)
     while len(wanted) > 1 and wanted[-1] in _FORM_WORDS:
         wanted = wanted[:-1]
     return bool(wanted) and any(_is(words, "".join(wanted)) for words in _names_in(found))

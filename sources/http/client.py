@@ -306,15 +306,15 @@ class Client:
 
     def _wait_or_stop(self, request: str, seconds: float) -> None:
         if self._sleep(seconds):
-            raise Stopped(self.source, request, "the program was asked to stop before this request was sent")
+            raise Stopped(self.source, request, "the program is stopping; this request was not sent")
 
     def _retry_wait(self, state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
-        asked = error.retry_after if isinstance(error, RetryableError) else None
+        requested = error.retry_after if isinstance(error, RetryableError) else None
         backoff = wait_exponential_jitter(
             multiplier=self._timeouts.first_wait, max=60, jitter=self._timeouts.first_wait
         )
-        return backoff(state) if asked is None else asked + 0.1
+        return backoff(state) if requested is None else requested + 0.1
 
     def _log_retry(self, state: RetryCallState) -> None:
         log.info("trying again", source=self.source, after=state.attempt_number, seconds=round(state.upcoming_sleep, 1))

@@ -1,7 +1,7 @@
-"""What the adapters of USAspending take for granted, and how `procurewatch doctor` finds out whether it holds.
+"""The assumptions of USAspending's adapters, and the probes with which `procurewatch doctor` checks them.
 
-Nothing here was measured by this program: it rests on the API's published code and on what others measured in 2026. The
-probes ask for one award that has been public since 2021, so that an answer without it means something.
+They rest on the API's published code and on what others measured in 2026. The probes search for one award that has been
+public since 2021, so that a response without it means something.
 """
 
 from __future__ import annotations
@@ -123,19 +123,25 @@ def _ends_past_the_end(client: Client) -> bool:
 def _counts_linked_subawards(client: Client) -> bool:
     """Whether the count leaves out subawards without a linked prime award, where a page of the search holds some.
 
-    Where that page holds none the two cannot be told apart, and the assumption stands.
+    Where that page holds none the two cannot be distinguished, and the assumption stands.
     """
     period = {"start_date": SINCE.isoformat(), "end_date": SINCE.replace(year=2024).isoformat()}
     filters = {"keywords": [KNOWN_NAME], "time_period": [period]}
     group = "subcontracts"
-    asked = {**filters, "award_type_codes": list(SUBAWARD_TYPES[group])}
-    body = {"filters": asked, "fields": list(SUBAWARDS.fields), "sort": SUBAWARDS.sort, "limit": 100, **SUBAWARDS.level}
+    filters = {**filters, "award_type_codes": list(SUBAWARD_TYPES[group])}
+    body = {
+        "filters": filters,
+        "fields": list(SUBAWARDS.fields),
+        "sort": SUBAWARDS.sort,
+        "limit": 100,
+        **SUBAWARDS.level,
+    }
     response = post(client, AWARD_SEARCH, body)
     rows = response.rows(SUBAWARDS.key, nullable=True)
     linked = sum(map(SUBAWARDS.counts, rows))
     if linked == len(rows) or response.require("page_metadata", dict).get("hasNext"):
         return True
-    counted = post(client, AWARD_COUNT, {"filters": asked, **SUBAWARDS.level})
+    counted = post(client, AWARD_COUNT, {"filters": filters, **SUBAWARDS.level})
     return counted.require(group, int, counted.require("results", dict)) == linked
 
 
@@ -158,7 +164,7 @@ ASSUMPTIONS = (
     Assumption(
         name="unquoted-award-ids",
         says="An award is found by its number in upper case without quotes.",
-        otherwise="Numbers are sent in quotes when those find a held award and bare ones do not.",
+        otherwise="Numbers are sent in quotes when those find a stored award and bare ones do not.",
         basis="usaspending_api/common/query_with_filters.py, _AwardIds: regexp; measured live on 2026-10-10",
         probe=_finds_unquoted,
     ),
@@ -186,7 +192,7 @@ ASSUMPTIONS = (
     Assumption(
         name="transaction-count-grouped",
         says="The grouped transaction search gives the number of transactions of each award.",
-        otherwise="All transactions of held awards are searched for and compared one by one.",
+        otherwise="All transactions of stored awards are searched for and compared one by one.",
         basis="usaspending_api/search/v2/views/spending_by_transaction_grouped.py",
         probe=_counts_transactions,
     ),
@@ -200,7 +206,7 @@ ASSUMPTIONS = (
     Assumption(
         name="paging-past-end",
         says="A page past the end is empty and says that there is no next page.",
-        otherwise="Nothing changes: no page past the end is asked for.",
+        otherwise="Nothing changes: no page past the end is requested.",
         basis="usaspending_api/search/v2/views/spending_by_award.py",
         probe=_ends_past_the_end,
     ),

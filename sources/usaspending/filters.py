@@ -45,12 +45,12 @@ ASSISTANCE_TYPES: dict[str, tuple[str, ...]] = {
 ALL_ASSISTANCE_TYPES = tuple(code for codes in ASSISTANCE_TYPES.values() for code in codes)
 LOAN_TYPES = ("07", "08", "F003", "F004")
 TYPES_BY_GROUP = AWARD_TYPES | ASSISTANCE_TYPES
-# Subawards are told apart by the type of their prime award, in two groups, and lending is one of the types.
+# Subawards are grouped by the type of their prime award, in two groups, and lending is one of the types.
 SUBAWARD_TYPES: dict[str, tuple[str, ...]] = {
     "subcontracts": ALL_TYPES,
     "subgrants": ALL_ASSISTANCE_TYPES + LOAN_TYPES,
 }
-# `generated_internal_id`, the award key, comes with every row unasked; the transaction search refuses to be asked.
+# `generated_internal_id`, the award key, comes with every row; the transaction search rejects it as a field.
 AWARD_FIELDS = (
     "Award ID",
     "Recipient Name",

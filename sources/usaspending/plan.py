@@ -146,15 +146,15 @@ def stored_award_steps(terms: SearchTerms, window: DateWindow, categories: Seque
     if window.acted_since:
         since, overlap = min(since, window.until - SWEEP_REREADS), timedelta(0)
     options: dict[str, object] = {"date_type": "last_modified_date", "overlap": overlap.days}
-    planned = text_steps("held", STORED, (TRANSACTIONS, "award_ids"), ids, (since, window.until), **options)
+    planned = text_steps("stored", STORED, (TRANSACTIONS, "award_ids"), ids, (since, window.until), **options)
     return planned + (count_steps(terms, categories) if window.acted_since else [])
 
 
 def count_steps(terms: SearchTerms, categories: Sequence[str]) -> list[FetchStep]:
     """Plan the comparison of action counts; awards whose numbers cannot be searched for are counted one by one."""
     ids, keys = award_numbers(terms, categories)
-    planned = text_steps("held", COUNTED, (COUNTS, "award_ids"), ids, None)
-    return planned + [step_of("held", COUNTED, {"group": COUNTS, "filter": "key", "texts": [key]}) for key in keys]
+    planned = text_steps("stored", COUNTED, (COUNTS, "award_ids"), ids, None)
+    return planned + [step_of("stored", COUNTED, {"group": COUNTS, "filter": "key", "texts": [key]}) for key in keys]
 
 
 def award_numbers(terms: SearchTerms, categories: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -166,8 +166,8 @@ def award_numbers(terms: SearchTerms, categories: Sequence[str]) -> tuple[list[s
 
 def is_wanted(step: FetchStep, terms: SearchTerms) -> bool:
     """Whether one of a step's texts is still searched for. An award that could not be fetched always is."""
-    held = {text for awards in terms.stored.values() for award in awards for text in (award.key, award.piid.upper())}
-    wanted = {*terms.names, *terms.short_names, *terms.ueis, *terms.phrases, *held}
+    stored = {text for awards in terms.stored.values() for award in awards for text in (award.key, award.piid.upper())}
+    wanted = {*terms.names, *terms.short_names, *terms.ueis, *terms.phrases, *stored}
     search = search_of(step)
     return search.group == AWARD or not wanted.isdisjoint(search.texts)
 

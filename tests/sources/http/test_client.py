@@ -206,7 +206,7 @@ def test_a_wait_too_long_ends_at_once_and_says_when_to_come_back(status: int, re
     assert outcome.retry_at is not None
     ahead = outcome.retry_at - datetime.now(UTC)
     assert timedelta(minutes=59) < ahead <= timedelta(days=1)
-    assert str(outcome).endswith(f"; it may be asked again at {outcome.retry_at:%Y-%m-%d %H:%M} UTC")
+    assert str(outcome).endswith(f"; the next request is allowed at {outcome.retry_at:%Y-%m-%d %H:%M} UTC")
 
 
 @pytest.mark.parametrize(

@@ -149,7 +149,7 @@ def test_a_request_that_waits_ends_when_the_program_is_to_stop(rate_limit: RateL
         asking.get("/x")
         threading.Timer(0.1, stop.set).start()
         begun = time.monotonic()
-        with pytest.raises(Stopped, match="asked to stop"):
+        with pytest.raises(Stopped, match="is stopping"):
             asking.get("/x")
         assert time.monotonic() - begun < 10
         assert len(server.requests) == 1

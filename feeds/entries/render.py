@@ -36,18 +36,18 @@ def render(name: str, **context: object) -> str:
 
 def stylesheet() -> bytes:
     """Return the style sheet."""
-    return importlib.resources.files("feeds").joinpath("templates", "style.css").read_bytes()
+    return importlib.resources.files("feeds").joinpath("assets", "style.css").read_bytes()
 
 
 def icon() -> bytes:
     """Return the site's icon."""
-    return importlib.resources.files("feeds").joinpath("templates", "icon.svg").read_bytes()
+    return importlib.resources.files("feeds").joinpath("assets", "icon.svg").read_bytes()
 
 
 def scripts() -> dict[str, bytes]:
     """Return the scripts of served pages by file name: the review shortcuts and htmx (docs/developing.md)."""
-    pages = importlib.resources.files("feeds").joinpath("templates")
-    return {file.name: file.read_bytes() for file in pages.iterdir() if file.name.endswith(".js")}
+    assets = importlib.resources.files("feeds").joinpath("assets")
+    return {file.name: file.read_bytes() for file in assets.iterdir() if file.name.endswith(".js")}
 
 
 @functools.cache

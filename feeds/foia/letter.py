@@ -1,7 +1,7 @@
 """FOIA letters about awards and publications.
 
 A letter identifies the file (numbers, office, dates, parties), lists the records requested and asks for a fee waiver.
-Its text is in `templates/foia_letter.txt`. Placeholders for the sender are in [brackets]; advice for the sender comes
+Its text is in `templates/foia/letter.txt`. Placeholders for the sender are in [brackets]; advice for the sender comes
 separately, as notes.
 """
 
@@ -124,9 +124,9 @@ def write_letter(
         subject=_subject(record),
         date=dated.isoformat() if dated else "[Date]",
         address=_address(record, office),
-        sections=tuple(_sections(render("foia_letter.txt", **words))),
+        sections=tuple(_sections(render("foia/letter.txt", **words))),
         signature=_signature(requester),
-        short=one_line(render("foia_short.txt", **words)),
+        short=one_line(render("foia/short.txt", **words)),
         notes=tuple(_notes(record, office, requester, len(actions))),
         office=office,
     )

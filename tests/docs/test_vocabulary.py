@@ -46,8 +46,10 @@ def help_texts(command: Any) -> Iterator[str]:
 
 def texts() -> Iterator[tuple[str, str]]:
     """Yield everything that a user reads, with its place, without code and markup."""
-    pages = [ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("feeds/templates/*.html")]
-    yield from ((page.name, CODE.sub(" ", page.read_text())) for page in [*pages, *ROOT.glob("feeds/templates/*.txt")])
+    pages = [ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("feeds/templates/**/*.html")]
+    yield from (
+        (page.name, CODE.sub(" ", page.read_text())) for page in [*pages, *ROOT.glob("feeds/templates/**/*.txt")]
+    )
     yield "--help", "\n".join(help_texts(get_command(app)))
 
 

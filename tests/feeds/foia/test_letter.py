@@ -311,7 +311,7 @@ def test_hostile_text_stays_text_in_every_form(text: str) -> None:
 @pytest.mark.parametrize("text", ["CLEARVIEW", *HOSTILE[:4]])
 def test_the_page_shows_the_letter_as_it_is_and_nothing_else(text: str) -> None:
     made = write_letter(replace(CLEARVIEW, description=text), CLEARVIEW_ACTIONS)
-    macro = _environment().get_template("foia.html").module.foia_request  # type: ignore[attr-defined]
+    macro = _environment().get_template("foia/request.html").module.foia_request  # type: ignore[attr-defined]
     page = LexborHTMLParser(str(macro(made, mailto(made), muckrock_composer(made), word_file="a.docx")))
     assert [area.text().strip() for area in page.css("textarea")] == [made.text.strip()]
     assert not page.css("script")

@@ -14,7 +14,7 @@ def record_decision(
     session: Session, award: StoredRecord, vendor_id: str, decision: Decision, *, reviewer: str, note: str = ""
 ) -> int:
     """Save a decision; return the number of entries it publishes."""
-    verdict = ReviewDecision(
+    review = ReviewDecision(
         vendor_id=vendor_id,
         subject=review_target(award, decision),
         decision=decision,
@@ -22,7 +22,7 @@ def record_decision(
         note=note,
         decided_at=datetime.now(UTC),
     )
-    return save_decision(session, verdict)
+    return save_decision(session, review)
 
 
 def review_target(award: StoredRecord, decision: Decision) -> str:

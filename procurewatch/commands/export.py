@@ -118,7 +118,7 @@ def _selected(session: Session, options: QueryOptions, watchlist: Watchlist) -> 
 def _bands(query: Query) -> frozenset[str]:
     """Return the bands of the matches to export: published ones, unless the query names others."""
     if query.band in (BandFilter.PUBLISHED, BandFilter.ALL):
-        return ANY if query.verdict else PUBLIC
+        return ANY if query.decision else PUBLIC
     return ANY if query.band is BandFilter.ANY else frozenset({query.band.value})
 
 

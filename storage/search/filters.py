@@ -31,8 +31,8 @@ def match_filter(query: Query) -> list[Condition]:
         conditions.append(_any_of(col(MatchRow.vendor_category), query.category))
     if query.reseller:
         conditions.append(col(MatchRow.via_reseller).is_(query.reseller != "no"))
-    if query.verdict:
-        conditions.append(_decision() == query.verdict)
+    if query.decision:
+        conditions.append(_decision() == query.decision)
     return conditions or ([] if query.band is BandFilter.ALL else [col(MatchRow.record_key) != ""])
 
 

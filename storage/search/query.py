@@ -89,12 +89,12 @@ class Query:
     set_aside: tuple[str, ...] = ()
     pricing: tuple[str, ...] = ()
     band: BandFilter = BandFilter.PUBLISHED
-    verdict: str = ""
+    decision: str = ""
 
     @property
     def is_public(self) -> bool:
         """Whether anybody may send this query: it uses published matches and no reviewer's decisions."""
-        return self.band is BandFilter.PUBLISHED and not self.verdict
+        return self.band is BandFilter.PUBLISHED and not self.decision
 
     @property
     def text(self) -> str:
@@ -135,8 +135,8 @@ def _excluded(without: Iterable[str]) -> Iterator[str]:
 
 def _default(query: Query, name: str) -> object:
     if name == "band":
-        return BandFilter.ANY if query.verdict else BandFilter.PUBLISHED
-    return "" if name in ("reseller", "verdict") else None
+        return BandFilter.ANY if query.decision else BandFilter.PUBLISHED
+    return "" if name in ("reseller", "decision") else None
 
 
 def _describe(query: Query, names: Mapping[str, str]) -> Iterator[str]:
@@ -159,9 +159,9 @@ def _describe(query: Query, names: Mapping[str, str]) -> Iterator[str]:
 
 
 def _describe_band(query: Query) -> Iterator[str]:
-    if query.verdict:
-        yield f"reviewed as {query.verdict}" if query.verdict != "unreviewed" else "not reviewed"
-    if query.band is not BandFilter.PUBLISHED and (query.band is not BandFilter.ANY or not query.verdict):
+    if query.decision:
+        yield f"reviewed as {query.decision}" if query.decision != "unreviewed" else "not reviewed"
+    if query.band is not BandFilter.PUBLISHED and (query.band is not BandFilter.ANY or not query.decision):
         yield BANDS[query.band]
 
 
@@ -234,7 +234,7 @@ MEANINGS = {
     "set_aside": "set-aside: FPDS code (8a, none) or words",
     "pricing": "contract pricing type: FPDS code (j) or words: firm fixed price",
     "band": "matches in this band: published, review, rejected, any; all: also records without a match",
-    "verdict": "review decision: confirmed, rejected, never, unreviewed",
+    "decision": "review decision: confirmed, rejected, never, unreviewed",
 }
 
 
@@ -258,7 +258,7 @@ def read_query(params: Mapping[str, str] | Iterable[tuple[str, str]], ignored: C
         if len(values) > MAX_VALUES:
             raise InvalidQuery(f"{name} is given more than {MAX_VALUES} times")
         read |= _parse(name, values)
-    if "verdict" in read:
+    if "decision" in read:
         read.setdefault("band", BandFilter.ANY)
     query = Query(**read)  # type: ignore[arg-type]  # each value has its own parser
     _check_order("since", query.since, "until", query.until)
@@ -392,8 +392,8 @@ PARSERS: Mapping[str, Callable[[str, str], object]] = {
     "set_aside": _parse_words,
     "pricing": _parse_words,
     "band": lambda name, value: BandFilter(_parse_choice(name, value, [band.value for band in BandFilter])),
-    "verdict": lambda name, value: _parse_choice(name, value, DECISIONS),
+    "decision": lambda name, value: _parse_choice(name, value, DECISIONS),
 }
 SINGLE = frozenset(
-    {"since", "until", "seen_since", "seen_until", "min_amount", "max_amount", "reseller", "band", "verdict"}
+    {"since", "until", "seen_since", "seen_until", "min_amount", "max_amount", "reseller", "band", "decision"}
 )

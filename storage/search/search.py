@@ -112,7 +112,7 @@ def record_conditions(query: Query, dialect: Dialect) -> list[Condition]:
         return [*conditions, col(SearchRow.record_key).in_(select(col(MatchRow.record_key)).where(*matched))]
     if query.band is BandFilter.PUBLISHED:
         conditions.append(col(SearchRow.is_published).is_(True))
-    if query.reseller or query.verdict or query.band not in (BandFilter.PUBLISHED, BandFilter.ALL):
+    if query.reseller or query.decision or query.band not in (BandFilter.PUBLISHED, BandFilter.ALL):
         own = exists().where(col(MatchRow.record_key) == col(SearchRow.record_key), *matched)
         conditions.append(own.correlate(SearchRow))
     return conditions

@@ -32,9 +32,9 @@ def test_every_command_is_documented_and_every_documented_command_is_there() -> 
     assert documented == names()
 
 
-@pytest.mark.parametrize("verdict", RunStatus)
-def test_every_verdict_is_documented(verdict: RunStatus) -> None:
-    assert re.search(rf"^\| {verdict.value} \|", COMMANDS, re.M)
+@pytest.mark.parametrize("status", RunStatus)
+def test_every_run_status_is_documented(status: RunStatus) -> None:
+    assert re.search(rf"^\| {status.value} \|", COMMANDS, re.M)
 
 
 def test_the_readme_gives_the_commands_that_ci_runs() -> None:

@@ -68,6 +68,6 @@ def test_the_pages_ask_what_the_documentation_says(question: object) -> None:
 
 def test_the_connection_alone_refuses_to_write(file: Path) -> None:
     with closing(connect_readonly(file)) as connection:
-        for sql in ("delete from record", "select * from verdict", "select body from payload", "vacuum"):
+        for sql in ("delete from record", "select * from review_decision", "select body from payload", "vacuum"):
             with pytest.raises(sqlite3.DatabaseError):
                 connection.execute(sql)

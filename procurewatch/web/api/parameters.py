@@ -11,7 +11,7 @@ from storage.search.query import KINDS, MAX_TEXT_LENGTH, MAX_VALUE_LENGTH, MAX_V
 MAX_LIMIT = 200
 DEFAULT_LIMIT = 50
 PAGING = ("limit", "after")
-REVIEWERS_ONLY = ("band", "verdict")
+REVIEWERS_ONLY = ("band", "decision")
 Schema = dict[str, Any]
 
 

@@ -294,7 +294,7 @@ def _read_request(request: Request) -> tuple[Query, int, str]:
             raise InvalidQuery(f"{name} is given more than once")
     query = read_query(params, ignored=PAGING)
     if not query.is_public:
-        raise Forbidden("the API returns published matches only; band and verdict are for reviewers")
+        raise Forbidden("the API returns published matches only; band and decision are for reviewers")
     return query, _limit("".join(own["limit"])), "".join(own["after"])
 
 

@@ -41,7 +41,7 @@ FEED_HEADERS = {
     "Referrer-Policy": "no-referrer",
     **CROSS_ORIGIN,
 }
-NOT_PUBLIC = "Feeds carry published matches only; leave out band and verdict."
+NOT_PUBLIC = "Feeds carry published matches only; leave out band and decision."
 NO_SUCH_PAGE = "This feed has no such archive page (yet)."
 
 

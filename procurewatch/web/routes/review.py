@@ -85,29 +85,29 @@ def review_page(context: WebContext, session: Session, vendor: str) -> ReviewPag
     return ReviewPage(
         waiting=tuple(pending_match(record, match, actions_of(session, record.key)) for record, match in waiting),
         total=count_pending_reviews(session, vendor),
-        decided=tuple(_decided(context, session, verdict) for verdict in last),
+        decided=tuple(_decided(context, session, review) for review in last),
         vendor=vendor,
         vendor_name=context.vendor_titles.get(vendor, vendor),
     )
 
 
-def _decided(context: WebContext, session: Session, verdict: ReviewDecision) -> PastDecision:
-    kind, _, what = verdict.subject.partition(":")
+def _decided(context: WebContext, session: Session, review: ReviewDecision) -> PastDecision:
+    kind, _, what = review.subject.partition(":")
     found = records_by_key(session, [what]) if kind == "record" else []
     about = found[0].recipient_name if found else f"the recipient {what}" if kind != "record" else what
     return PastDecision(
-        vendor_id=verdict.vendor_id,
-        vendor_name=context.vendor_titles.get(verdict.vendor_id, verdict.vendor_id),
-        subject=verdict.subject,
+        vendor_id=review.vendor_id,
+        vendor_name=context.vendor_titles.get(review.vendor_id, review.vendor_id),
+        subject=review.subject,
         about=about,
-        decision=verdict.decision.value,
-        decided_by=verdict.decided_by,
-        decided_at=verdict.decided_at,
+        decision=review.decision.value,
+        decided_by=review.decided_by,
+        decided_at=review.decided_at,
     )
 
 
 def decide_match(session: Session, reviewer: Reviewer, form: dict[str, str]) -> Response:
-    """Note a verdict; lead back to where the form was. Raises `RequestRejected` for what is not there to decide."""
+    """Save a decision and redirect back to the form. Raises `RequestRejected` if there is no such match."""
     key, vendor = clean(form.get("record", "")), clean(form.get("vendor", ""))
     try:
         decision = Decision(form.get("decision", ""))

@@ -235,11 +235,11 @@ def test_sources_that_are_not_asked_say_why(tmp_path: Path, server: CityServer) 
 
 
 def test_the_last_poll_is_told(tmp_path: Path, server: CityServer) -> None:
-    def poll(verdict: RunStatus, message: str = "") -> None:
+    def poll(status: RunStatus, message: str = "") -> None:
         with closing(open_database(f"sqlite:///{tmp_path / 'procurewatch.sqlite3'}")) as database:
             now = datetime.now(UTC)
             with database.writing() as session:
-                row = RunRow(source="city", purpose="poll", started=now, ended=now, status=verdict, message=message)
+                row = RunRow(source="city", purpose="poll", started=now, ended=now, status=status, message=message)
                 session.add(row)
 
     poll(RunStatus.NOTHING_NEW)

@@ -171,7 +171,7 @@ def test_every_parameter_is_the_query_languages_own(site: httpx.Client, name: st
 
 
 def test_the_parameters_are_those_of_the_query_language() -> None:
-    assert sorted(EXAMPLES) == sorted(SCHEMAS) == sorted(set(PARAMETERS) - {"band", "verdict"})
+    assert sorted(EXAMPLES) == sorted(SCHEMAS) == sorted(set(PARAMETERS) - {"band", "decision"})
     documented = re.findall(r"^\| `(\w+)` \|", DOCUMENTATION.partition("## Parameters")[2].partition("\n## ")[0], re.M)
     assert documented == [parameter["name"] for parameter in query_parameters()]
 
@@ -214,7 +214,7 @@ def test_what_is_not_published_is_not_answered(own_site: httpx.Client, database:
         session.add(row)
     assert own_site.get(f"/records/{COURT_REPORTER.key}").status_code == 404
     assert got(own_site, f"/records/{CLEARVIEW.key}")["links"] == []
-    for question in ("band=review", "band=all", "verdict=rejected"):
+    for question in ("band=review", "band=all", "decision=rejected"):
         response = own_site.get(f"/records?{question}")
         assert response.status_code == 403
         assert COURT_REPORTER.key not in response.text

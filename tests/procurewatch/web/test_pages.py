@@ -160,7 +160,7 @@ def test_a_search_is_walked_to_its_end(client: Client) -> None:
         ({"since": "yesterday"}, "since 'yesterday' is not a date; write it as 2024-09-30"),
         ({"after": "nowhere"}, ""),
         ({"band": "review"}, "only a signed-in reviewer may ask for matches that are not published"),
-        ({"verdict": "rejected"}, "only a signed-in reviewer may ask for matches that are not published"),
+        ({"decision": "rejected"}, "only a signed-in reviewer may ask for matches that are not published"),
     ],
 )
 def test_a_question_that_cannot_be_understood_gets_one_line(client: Client, params: dict[str, str], line: str) -> None:

@@ -39,7 +39,7 @@ def test_the_same_question_is_the_same_address() -> None:
 
 
 def test_what_is_read() -> None:
-    query = read_query({"q": 'O\'Brien -x "a b"', "since": "2024-01-02", "max_amount": "-5.5", "verdict": "never"})
+    query = read_query({"q": 'O\'Brien -x "a b"', "since": "2024-01-02", "max_amount": "-5.5", "decision": "never"})
     assert (query.words, query.phrases, query.without) == (("o-brien",), ("a b",), ("x",))
     assert (query.since, query.max_amount, query.band.value) == (date(2024, 1, 2), Decimal("-5.50"), "any")
     assert not query.is_public

@@ -147,7 +147,7 @@ def test_words_and_phrases(sample: Database, asked: str, expected: list[str]) ->
         ({"event": "terminated"}, []),
         ({"source": "usaspending"}, SAMPLE_PIIDS),
         ({"source": "fpds"}, []),
-        ({"verdict": "unreviewed", "band": "any"}, [SAMPLE_PIIDS[0], SAMPLE_PIIDS[2], SAMPLE_PIIDS[4]]),
+        ({"decision": "unreviewed", "band": "any"}, [SAMPLE_PIIDS[0], SAMPLE_PIIDS[2], SAMPLE_PIIDS[4]]),
         ({"q": "clearview", "agency": "7012", "since": "2024-01-01"}, [SAMPLE_PIIDS[0]]),
     ],
 )
@@ -194,7 +194,7 @@ def test_all_parts_at_once_with_many_values_can_be_asked(sample: Database) -> No
     single = {"q": 'o-brien "a b" -c -"d e"', "since": "2020-01-01", "until": "2026-01-01", "seen_since": "2020-01-01"}
     single |= {"seen_until": "2027-01-01", "min_amount": "1", "max_amount": "2", "reseller": "yes"}
     pairs = [*single.items(), *((name, value) for name, values in several.items() for value in values)]
-    for more in ([], [("verdict", "confirmed")], [("band", "review")]):
+    for more in ([], [("decision", "confirmed")], [("band", "review")]):
         assert answers(sample, read_query([*pairs, *more]))[0] == []
         for name, values in several.items():
             answers(sample, read_query([*more, *((name, value) for value in values)]))
@@ -311,9 +311,9 @@ def test_a_verdict_is_asked_for_and_changes_what_is_found(sample_copy: Database)
     assert find_piids(sample_copy, q='"panamerica computers"', vendor="panamerica", band="published") == []
     say(Decision.CONFIRMED, "panamerica", record_subject(BABEL.key))
     assert find_piids(sample_copy, vendor="panamerica", band="published") == [SAMPLE_PIIDS[2]]
-    assert find_piids(sample_copy, verdict="confirmed", band="any") == [SAMPLE_PIIDS[2]]
+    assert find_piids(sample_copy, decision="confirmed", band="any") == [SAMPLE_PIIDS[2]]
     say(Decision.NEVER, "clearview-ai", recipient_subjects(CLEARVIEW.recipient.name, "")[0])
-    assert find_piids(sample_copy, verdict="never", band="any") == [SAMPLE_PIIDS[0], SAMPLE_PIIDS[4]]
+    assert find_piids(sample_copy, decision="never", band="any") == [SAMPLE_PIIDS[0], SAMPLE_PIIDS[4]]
     assert find_piids(sample_copy, vendor="clearview-ai", band="published") == []
     assert find_piids(sample_copy, vendor="clearview-ai", band="rejected") == [SAMPLE_PIIDS[0], SAMPLE_PIIDS[4]]
     with sample_copy.reading() as session:

@@ -196,7 +196,7 @@ def name_of(item: Fetched) -> str:
             return step.key
 
 
-def held_record(record: Award | Publication, *, matched: bool = True) -> StoredVersion:
+def stored_version(record: Award | Publication, *, matched: bool = True) -> StoredVersion:
     """What a program has stored of a record."""
     actions = record.actions if isinstance(record, Award) else ()
     return StoredVersion(
@@ -212,7 +212,7 @@ def held_record(record: Award | Publication, *, matched: bool = True) -> StoredV
 def remembering(items: Sequence[Fetched], source: Source = SOURCE, *, matched: bool = True) -> Memory:
     """The memory of a program that has stored what was fetched; `matched`: it concerns somebody on the watchlist."""
     records = [record for record in records_of(source, items) if isinstance(record, (Award, Publication))]
-    return Memory(records={record.key: held_record(record, matched=matched) for record in records})
+    return Memory(records={record.key: stored_version(record, matched=matched) for record in records})
 
 
 def step_of(

@@ -12,7 +12,7 @@ from sources.base import FailedStep, Fetched, FetchStep, IncompleteResult, Searc
 from sources.errors import SourceError
 from sources.records import Award, MatchedAward, Payload, Problem, Publication
 from tests.sources.fakes import Memory
-from tests.sources.usaspending.helpers import DAY, SOURCE, AlteredUsaspending, action, award, client_of, held_record
+from tests.sources.usaspending.helpers import DAY, SOURCE, AlteredUsaspending, action, award, client_of, stored_version
 from tests.upstreams.server import FakeServer
 from tests.upstreams.usaspending.corpus import CorpusAction, CorpusAward
 from tests.upstreams.usaspending.server import FakeUsaspending
@@ -105,17 +105,17 @@ class Poller:
             if isinstance(record, (Award, Publication)):
                 done.read.append(record)
                 self.memory.read.add(record.key)
-                self.memory.records[record.key] = held_record(record, matched=self.concerns(record))
+                self.memory.records[record.key] = stored_version(record, matched=self.concerns(record))
             elif isinstance(record, Problem):
                 done.items.append(record)
 
     def _interest(self) -> SearchTerms:
-        held: dict[str, list[MatchedAward]] = {}
+        stored: dict[str, list[MatchedAward]] = {}
         for key in sorted({*self.memory.records, *self.memory.followed}):
             if self.memory.is_matched(key):
                 kind = "assistance" if key.startswith("ASST") else "idv" if key.startswith("CONT_IDV") else "contract"
-                held.setdefault(kind, []).append(MatchedAward(key, key.split("_")[2]))
-        return replace(self.terms, stored={kind: tuple(awards) for kind, awards in held.items()})
+                stored.setdefault(kind, []).append(MatchedAward(key, key.split("_")[2]))
+        return replace(self.terms, stored={kind: tuple(awards) for kind, awards in stored.items()})
 
 
 TERMS = SearchTerms(phrases=("DRONES",))

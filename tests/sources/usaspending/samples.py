@@ -94,7 +94,7 @@ def drop(container: Any, name: Any) -> None:
     del container[name]
 
 
-def is_told(record: Record) -> bool:
+def is_problem(record: Record) -> bool:
     """Whether a record is a problem that says why, in one line of reasonable length, and keeps its evidence."""
     return (
         isinstance(record, Problem)

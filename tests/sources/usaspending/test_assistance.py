@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import json
 from datetime import date
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from hypothesis import strategies as st
 
 from sources.base import SearchTerms
 from sources.errors import SourceChanged
-from sources.records import Agency, Award, AwardCategory, ContractAction, Payload, Problem, Recipient, SourceFact
+from sources.records import Award, Payload, Problem
 from sources.usaspending.assistance import Assistance
 from sources.usaspending.filters import (
     ALL_ASSISTANCE_TYPES,
@@ -25,7 +24,6 @@ from sources.usaspending.filters import (
     LOAN_TYPES,
     TRANSACTION_COUNT,
     TRANSACTION_SEARCH,
-    TRANSACTIONS_PATH,
 )
 from tests.sources.usaspending.helpers import (
     DAY,
@@ -56,69 +54,13 @@ def page(*rows: object) -> dict[str, Any]:
     return {"page_metadata": {"page": 1, "hasNext": False}, "results": list(rows)}
 
 
-def test_the_sample_of_a_direct_payment_is_read_field_by_field() -> None:
-    asked = payload(DIRECT_PAYMENT, page(TRANSACTION))
-    farms = Agency(code="012", name="Department of Agriculture", sub_code="12D2", sub_name="Farm Service Agency")
-    kind = "DIRECT PAYMENT WITH UNRESTRICTED USE (RETIREMENT, PENSION, VETERANS BENEFITS, ETC.) (D)"
-    [record] = SOURCE.parse(asked)
-    assert record == Award(
-        key=KEY,
-        source="assistance",
-        revision="r1",
-        category=AwardCategory.ASSISTANCE,
-        type_text=kind,
-        piid="12FA00PY54661041",
-        parent_piid="",
-        parent_key="",
-        description="AGRICULTURAL RISK COVERAGE PROG - COUNTY",
-        recipient=Recipient(name="REDACTED DUE TO PII", state="ND"),
-        awarding=farms,
-        funding=farms,
-        obligated=Decimal("479.00"),
-        exercised=None,
-        ceiling=None,
-        signed=date(2017, 10, 4),
-        starts=date(2017, 10, 4),
-        ends=date(2017, 10, 4),
-        may_end=None,
-        modified=date(2018, 10, 27),
-        psc="",
-        psc_text="",
-        naics="",
-        naics_text="",
-        solicitation="",
-        extent_competed="",
-        disaster_codes=("L", "P"),
-        subaward_count=0,
-        place="GARRISON, NORTH DAKOTA, UNITED STATES",
-        url=f"https://www.usaspending.gov/award/{KEY}/",
-        actions=(
-            ContractAction(
-                key="7022_4337DRFLP00000001_01CPX2002005995_97.036_-NONE-",
-                modification="",
-                signed=date(2020, 1, 30),
-                obligation=Decimal("11041.00"),
-                description="GRANT TO LOCAL GOVERNMENT FOR REPAIR OR REPLACEMENT OF DISASTER DAMAGED FACILITIES",
-                action_type="A",
-                action_type_text="NEW",
-            ),
-        ),
-        documents=asked.documents,
-        facts=(
-            SourceFact(label="Assistance listing", value="10.112 Price Loss Coverage"),
-            SourceFact(label="Assistance type", value=kind),
-        ),
-    )
-    assert record.recipient.is_placeholder
-
-
 def read(detail: dict[str, Any], *rows: dict[str, Any], key: str = KEY) -> Award | Problem:
     [record] = SOURCE.parse(payload(detail, page(*(rows or (TRANSACTION,))), key=key))
     assert isinstance(record, (Award, Problem))
     return record
 
 
-def test_what_is_reported_added_up_goes_by_its_uri_and_may_have_several_listings() -> None:
+def test_an_aggregated_award_is_identified_by_its_uri() -> None:
     key = "ASST_AGG_URI-7_012"
     listings = [{"cfda_number": "97.067", "cfda_title": "HSGP"}, {"cfda_number": "16.738"}, {}]
     given = {"fain": None, "uri": "uri-7", "generated_unique_award_id": key.lower(), "cfda_info": listings}
@@ -141,14 +83,14 @@ def test_what_is_reported_added_up_goes_by_its_uri_and_may_have_several_listings
         ({"date_signed": "10/04/2017"}, "date_signed is not a date"),
     ],
 )
-def test_what_cannot_be_read_is_a_problem(change: dict[str, Any], said: str) -> None:
+def test_an_invalid_award_is_a_problem(change: dict[str, Any], said: str) -> None:
     record = read({**DIRECT_PAYMENT, **change})
     assert isinstance(record, Problem)
     assert said in record.reason
     assert len(record.documents) == 2
 
 
-def test_a_contracts_transaction_is_none_of_a_grants() -> None:
+def test_a_contract_transaction_in_a_grant_is_a_problem() -> None:
     record = read(DIRECT_PAYMENT, {**TRANSACTION, "id": "CONT_TX_9700_9700_H907_0_SPE2DX16D1500_0"})
     assert isinstance(record, Problem)
     assert "ASST_TX_" in record.reason
@@ -158,7 +100,7 @@ PLACES = list(places([DIRECT_PAYMENT, page(TRANSACTION)]))
 
 
 @given(path=st.sampled_from(PLACES), value=st.sampled_from(WRONG_VALUES))
-def test_a_value_of_another_kind_is_an_award_or_a_problem_and_never_an_exception(path: Any, value: object) -> None:
+def test_a_value_of_the_wrong_type_never_raises(path: Any, value: object) -> None:
     contents: Any = copy.deepcopy([DIRECT_PAYMENT, page(TRANSACTION)])
     container = contents
     for name in path[:-1]:
@@ -183,7 +125,7 @@ def keys_of(items: Any) -> list[str]:
     return [record.key for record in records_of(SOURCE, items) if isinstance(record, Award)]
 
 
-def test_grants_of_all_groups_are_found_by_one_search_of_transactions_and_contracts_are_left_out() -> None:
+def test_one_transaction_search_finds_grants_of_all_groups() -> None:
     with AlteredAssistance(mixed()) as server:
         found = keys_of(items_of(SOURCE, server, [step_of("transactions")]))
         asked = [tuple(body["filters"]["award_type_codes"]) for body in server.asked(TRANSACTION_SEARCH)]
@@ -192,7 +134,7 @@ def test_grants_of_all_groups_are_found_by_one_search_of_transactions_and_contra
     assert not set(ALL_ASSISTANCE_TYPES) & set(LOAN_TYPES)
 
 
-def test_a_backfill_searches_for_awards_of_each_group_by_itself_and_reads_each_once() -> None:
+def test_a_backfill_searches_each_assistance_group() -> None:
     days = (date(2019, 9, 30), date(2019, 10, 1), date(2024, 5, 6))
     old = [grant(100 + n, action(day=day)) for n, day in enumerate(days)]
     with AlteredAssistance([*mixed(), *old]) as server:
@@ -204,27 +146,7 @@ def test_a_backfill_searches_for_awards_of_each_group_by_itself_and_reads_each_o
     assert asked == set(ASSISTANCE_TYPES.values())
 
 
-def test_a_grant_found_is_read_whole_with_every_action_and_its_listing() -> None:
-    base, more = (
-        action("0", DAY, "500000.00", "LICENSE PLATE READERS"),
-        action("1", date(2024, 6, 1), "-1000.10", "CUT"),
-    )
-    with AlteredAssistance([grant(1, base, more, recipient_uei="POLICEUEI001")]) as server:
-        [record] = records_of(SOURCE, items_of(SOURCE, server, [step_of("grants")]))
-        [detail] = server.sent["/api/v2/awards/ASST_NON_EMW2024SS00001_070/"]
-        [transactions] = server.sent[TRANSACTIONS_PATH]
-    assert isinstance(record, Award)
-    assert [d.body for d in record.documents] == [detail, transactions]
-    assert (record.obligated, record.description) == (Decimal("498999.90"), "LICENSE PLATE READERS")
-    assert record.recipient == Recipient(name="ACME CITY POLICE DEPARTMENT", uei="POLICEUEI001")
-    assert record.facts[0] == SourceFact(label="Assistance listing", value="97.067 Homeland Security Grant Program")
-    assert [(a.key, a.obligation) for a in record.actions] == [
-        ("7022_EMW2024SS00001_-NONE-_97.067_0", Decimal("500000.00")),
-        ("7022_EMW2024SS00001_-NONE-_97.067_1", Decimal("-1000.10")),
-    ]
-
-
-def test_a_phrase_finds_what_a_grant_or_one_of_its_transactions_says() -> None:
+def test_a_phrase_finds_grants_by_award_and_by_transaction() -> None:
     awards = [
         grant(1, action(description="ALPR CAMERAS AND SERVERS")),
         grant(2, action("0"), action("1", description="BUYS ALPR CAMERAS")),
@@ -237,7 +159,7 @@ def test_a_phrase_finds_what_a_grant_or_one_of_its_transactions_says() -> None:
     assert sorted(by_text) == [awards[0].key, awards[1].key]
 
 
-def test_a_held_grant_is_followed_by_its_number_and_a_late_action_found_by_the_sweep() -> None:
+def test_a_stored_grant_is_polled_by_number() -> None:
     held = grant(1, action(description="ALPR CAMERAS"), recipient_name="COUNTY", type="06")
     with AlteredAssistance([held, grant(2, recipient_name="COUNTY")]) as server:
         poller = Poller(source=SOURCE, server=server, terms=SearchTerms(phrases=("ALPR",)))
@@ -250,7 +172,7 @@ def test_a_held_grant_is_followed_by_its_number_and_a_late_action_found_by_the_s
 
 
 @pytest.mark.parametrize("path", [AWARD_COUNT, TRANSACTION_COUNT])
-def test_a_count_that_leaves_a_group_out_means_that_the_source_changed(path: str) -> None:
+def test_a_count_without_a_group_is_a_changed_source(path: str) -> None:
     with AlteredAssistance([grant(n) for n in range(101)]) as server:
         server.alter(path, lambda answer: answer.update(results={"other": 1}))
         done = walk(SOURCE, server, [step_of("transactions" if path == TRANSACTION_COUNT else "grants")])

@@ -91,7 +91,7 @@ def right(name: str) -> list[list[str]]:
 
 @ten_rows_a_page
 @pytest.mark.parametrize(("name", "wrong"), IN_TURN, ids=str)
-def test_everything_comes_though_an_assumption_is_wrong(name: str, wrong: str) -> None:
+def test_nothing_is_missed_if_one_assumption_is_wrong(name: str, wrong: str) -> None:
     polls = story(name, (wrong,))
     assert [poll.keys for poll in polls] == right(name)
     assert [(poll.errors, poll.failures, poll.short, poll.problems) for poll in polls] == [([], [], [], [])] * 5
@@ -99,14 +99,14 @@ def test_everything_comes_though_an_assumption_is_wrong(name: str, wrong: str) -
 
 @ten_rows_a_page
 @pytest.mark.parametrize("name", SOURCES)
-def test_everything_comes_though_all_assumptions_are_wrong(name: str) -> None:
+def test_nothing_is_missed_if_all_assumptions_are_wrong(name: str) -> None:
     polls = story(name, tuple(WRONG))
     assert [poll.keys for poll in polls] == right(name)
     assert [(poll.errors, poll.failures, poll.short, poll.problems) for poll in polls] == [([], [], [], [])] * 5
 
 
 @ten_rows_a_page
-def test_the_story_has_something_of_everything() -> None:
+def test_each_poll_of_the_story_finds_records() -> None:
     """So that the tests above say something."""
     contracts, grants, subs = (right(name) for name in SOURCES)
     assert [len(keys) for keys in contracts] == [35, 6, 0, 7, 7]
@@ -115,7 +115,7 @@ def test_the_story_has_something_of_everything() -> None:
 
 
 @pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES)
-def test_a_source_that_does_not_say_when_its_data_changed_has_no_version(source: Source) -> None:
+def test_without_last_updated_there_is_no_data_version(source: Source) -> None:
     with served(("last-updated",)) as server, client_of(server.base_url) as client, pytest.raises(SourceError):
         source.data_version(client)
     with served(()) as server, client_of(server.base_url) as client:

@@ -11,20 +11,16 @@ import pytest
 
 from sources.base import FailedStep, SearchTerms
 from sources.errors import Blocked, QuotaUsedUp, SourceChanged, SourceError, Unreachable
-from sources.records import Award, AwardCategory, Payload, Problem
+from sources.records import Award, Payload, Problem
 from sources.usaspending.filters import (
     AWARD_SEARCH,
     LAST_UPDATED,
-    TRANSACTION_COUNT,
-    TRANSACTION_SEARCH,
     TRANSACTIONS_PATH,
 )
-from tests.sources.fakes import Memory
 from tests.sources.usaspending.helpers import (
     DAY,
     SOURCE,
     AlteredUsaspending,
-    Json,
     action,
     award,
     awards_of,
@@ -39,65 +35,9 @@ from tests.upstreams.faults import Fault
 from tests.upstreams.usaspending.corpus import load_corpus
 
 DETAIL = "/api/v2/awards/"
-FULL: Json = {
-    "parent_piid": "HSHQDC12D00013",
-    "parent_agency": "7001",
-    "type_description": "PURCHASE ORDER",
-    "recipient_uei": "E5BEYXDQYJS6",
-    "recipient_parent_name": "ACME HOLDINGS",
-    "recipient_parent_uei": "PARENTUEI123",
-    "recipient_state": "NY",
-    "starts": date(2024, 5, 7),
-    "ends": date(2025, 5, 6),
-    "may_end": date(2029, 5, 6),
-    "exercised": Decimal("1500.25"),
-    "ceiling": Decimal("99999.99"),
-    "awarding_sub_code": "7012",
-    "awarding_sub_name": "U.S. Immigration and Customs Enforcement",
-    "awarding_office": "MISSION SUPPORT DALLAS",
-    "funding_toptier_code": "015",
-    "funding_toptier_name": "Department of Justice",
-    "funding_sub_code": "1549",
-    "funding_sub_name": "FBI",
-    "funding_office": "DIV 1200",
-    "psc_code": "7A21",
-    "psc_description": "SOFTWARE",
-    "naics_code": "541519",
-    "naics_description": "OTHER COMPUTER SERVICES",
-    "solicitation": "70CMSD24R1",
-    "extent_competed_description": "NOT COMPETED",
-    "place_city": "DALLAS",
-}
 
 
-def test_an_award_found_is_read_whole_with_every_action() -> None:
-    base, change = action("0", DAY, "500000.00", "FACES"), action("P00001", date(2024, 6, 1), "-1000.10", "CLOSEOUT")
-    with AlteredUsaspending([award(1, base, change, **FULL)]) as server:
-        [found] = awards_of(fetched(server, step_of()))
-    key = "CONT_AWD_70X00001_7012_HSHQDC12D00013_7001"
-    assert (found.key, found.piid, found.category) == (key, "70X00001", AwardCategory.CONTRACT)
-    assert (found.parent_piid, found.parent_key) == ("HSHQDC12D00013", "CONT_IDV_HSHQDC12D00013_7001")
-    assert (found.obligated, found.exercised, found.ceiling) == (
-        Decimal("498999.90"),
-        Decimal("1500.25"),
-        Decimal("99999.99"),
-    )
-    dates = (found.signed, found.starts, found.ends, found.may_end, found.modified)
-    assert dates == (DAY, FULL["starts"], FULL["ends"], FULL["may_end"], date(2024, 6, 1))
-    assert (found.awarding.name, found.awarding.office) == ("Department of Homeland Security", FULL["awarding_office"])
-    assert (found.funding.code, found.funding.sub_code, found.funding.sub_name) == ("015", "1549", "FBI")
-    assert (found.recipient.name, found.recipient.parent_name) == ("ACME DRONES LLC", "ACME HOLDINGS")
-    assert (found.recipient.uei, found.recipient.parent_uei) == ("E5BEYXDQYJS6", "PARENTUEI123")
-    assert [(a.modification, a.signed, a.obligation, a.description) for a in found.actions] == [
-        ("0", DAY, Decimal("500000.00"), "FACES"),
-        ("P00001", date(2024, 6, 1), Decimal("-1000.10"), "CLOSEOUT"),
-    ]
-    assert found.actions[1].key == "7012_7001_70X00001_P00001_HSHQDC12D00013_0"
-    assert found.url == f"https://www.usaspending.gov/award/{key}/"
-    assert (found.description, found.place, found.psc, found.naics) == ("FACES", "DALLAS", "7A21", "541519")
-
-
-def test_the_evidence_is_what_the_server_sent_byte_for_byte_unknown_fields_and_all() -> None:
+def test_evidence_is_stored_byte_for_byte() -> None:
     extra = {"new_upstream_field": {"b": 1.10, "a": "é"}, "zzz": None}
     with AlteredUsaspending([award(1, extra_detail=extra)]) as server:
         [found] = awards_of(fetched(server, step_of()))
@@ -123,7 +63,7 @@ def test_all_pages_of_an_awards_transactions_are_fetched(monkeypatch: pytest.Mon
     assert len(found.documents) == 4
 
 
-def test_pages_of_transactions_without_end_are_given_up() -> None:
+def test_endless_transaction_pages_fail() -> None:
     with AlteredUsaspending([award(1)]) as server:
         server.alter(TRANSACTIONS_PATH, lambda answer: answer["page_metadata"].update(hasNext=True))
         [failure] = fetched(server, step_of())
@@ -133,7 +73,7 @@ def test_pages_of_transactions_without_end_are_given_up() -> None:
 
 
 @pytest.mark.parametrize("group", ["contracts", "transactions"])
-def test_one_award_that_cannot_be_read_fails_alone_and_is_read_by_its_own_step(group: str) -> None:
+def test_an_unreadable_award_fails_alone_and_is_retried_by_its_own_step(group: str) -> None:
     awards = [award(n) for n in range(3)]
     with AlteredUsaspending(awards) as server:
         server.fail(lambda request: awards[1].key in request.path, 500)
@@ -147,13 +87,13 @@ def test_one_award_that_cannot_be_read_fails_alone_and_is_read_by_its_own_step(g
     assert again.key == awards[1].key
 
 
-def test_an_award_of_which_transactions_cannot_be_read_fails_alone() -> None:
+def test_unreadable_transactions_fail_one_award() -> None:
     with AlteredUsaspending([award(n) for n in range(3)]) as server:
         server.fail(lambda request: award(1).key in str(request.body) and request.path == TRANSACTIONS_PATH, 500)
         assert [kind for kind, _ in kinds(fetched(server, step_of()))] == ["Payload", "FailedStep", "Payload"]
 
 
-def test_two_awards_in_a_row_that_cannot_be_read_end_the_step() -> None:
+def test_two_unreadable_awards_in_a_row_end_the_step() -> None:
     awards = [award(n) for n in range(6)]
     with AlteredUsaspending(awards) as server:
         bad = {awards[1].key, awards[3].key, awards[4].key}
@@ -166,7 +106,7 @@ def test_two_awards_in_a_row_that_cannot_be_read_end_the_step() -> None:
 
 
 @pytest.mark.parametrize(("status", "kind"), [(403, Blocked), (429, QuotaUsedUp)])
-def test_a_source_that_refuses_us_ends_the_step_at_the_first_award(status: int, kind: type[SourceError]) -> None:
+def test_a_refusal_ends_the_step_at_the_first_award(status: int, kind: type[SourceError]) -> None:
     with AlteredUsaspending([award(n) for n in range(3)]) as server:
         server.fail(lambda request: request.path.startswith(DETAIL), status)
         done = walk(SOURCE, server, [step_of()])
@@ -174,7 +114,7 @@ def test_a_source_that_refuses_us_ends_the_step_at_the_first_award(status: int, 
     assert done.items == []
 
 
-def test_an_award_with_one_amount_wrong_is_a_problem_and_the_rest_goes_on() -> None:
+def test_an_invalid_amount_is_a_problem_of_one_award() -> None:
     odd = award(2, extra_detail={"total_obligation": 10.005})
     with AlteredUsaspending([award(1), odd, award(3)]) as server:
         items = fetched(server, step_of())
@@ -202,7 +142,7 @@ def test_an_award_with_one_amount_wrong_is_a_problem_and_the_rest_goes_on() -> N
         ("", None),
     ],
 )
-def test_amounts_are_read_exactly_from_numbers_and_from_text(sent: object, read: str | None) -> None:
+def test_amounts_are_exact_from_numbers_and_text(sent: object, read: str | None) -> None:
     with AlteredUsaspending([award(1, extra_detail={"base_and_all_options": sent})]) as server:
         [found] = awards_of(fetched(server, step_of()))
     assert found.ceiling == (None if read is None else Decimal(read))
@@ -214,7 +154,7 @@ def other_key(place: int, key: str) -> Any:
     return lambda answer: (answer["results"] and answer["results"][place].update(generated_internal_id=key)) or None
 
 
-def test_an_award_that_is_gone_is_a_problem_and_the_rest_goes_on() -> None:
+def test_a_deleted_award_is_a_problem_of_one_award() -> None:
     with AlteredUsaspending([award(1), award(2), award(3)]) as server:
         server.alter(AWARD_SEARCH, other_key(1, "CONT_AWD_GONE_7012_-NONE-_-NONE-"))
         items = fetched(server, step_of())
@@ -228,7 +168,7 @@ def test_an_award_that_is_gone_is_a_problem_and_the_rest_goes_on() -> None:
 
 
 @pytest.mark.parametrize("key", ["", "\x00", "X" * 201, "X" * 100_000, "../../etc", "A B?x=1#é\ud800"])
-def test_a_row_with_a_hostile_key_is_a_problem_and_the_rest_goes_on(key: str) -> None:
+def test_a_hostile_key_is_a_problem_of_one_award(key: str) -> None:
     with AlteredUsaspending([award(1), award(2)]) as server:
         server.alter(AWARD_SEARCH, other_key(0, key))
         items = fetched(server, step_of())
@@ -240,55 +180,7 @@ def test_a_row_with_a_hostile_key_is_a_problem_and_the_rest_goes_on(key: str) ->
     assert len(problem.reason) < 900
 
 
-FAULTS = {
-    Fault.TOO_MANY_HOUR: QuotaUsedUp,
-    Fault.UNAVAILABLE: Unreachable,
-    Fault.EMPTY: Unreachable,
-    Fault.RESET: Unreachable,
-    Fault.CUT_TRANSFER: Unreachable,
-    Fault.SERVER_ERROR: Unreachable,
-    Fault.FORBIDDEN: Blocked,
-    Fault.HTML_OK: SourceChanged,
-    Fault.TRUNCATED_JSON: SourceChanged,
-    Fault.RENAMED_FIELD: SourceChanged,
-    Fault.UNUSED_FILTER: SourceChanged,
-}
-
-
-# An empty 503 is no fault of the whole step where the rest of the server answers; a count has no field to be renamed.
-ELSEWHERE = {(Fault.UNAVAILABLE, TRANSACTION_COUNT), (Fault.RENAMED_FIELD, TRANSACTION_COUNT)}
-PATHS = (AWARD_SEARCH, TRANSACTION_COUNT, TRANSACTION_SEARCH)
-FAULTY = [(fault, path) for fault in FAULTS for path in PATHS if (fault, path) not in ELSEWHERE]
-
-
-@pytest.mark.parametrize(
-    ("fault", "path"), FAULTY, ids=[f"{fault.name}-{path.split('_')[-1]}" for fault, path in FAULTY]
-)
-def test_every_fault_of_a_search_ends_in_its_own_error(fault: Fault, path: str) -> None:
-    step = step_of("contracts" if path == AWARD_SEARCH else "transactions")
-    memory = Memory(read={award(n).key for n in range(101)})  # so that none of them is asked for
-    with AlteredUsaspending([award(n) for n in range(101)]) as server:
-        server.play(fault, on=path)
-        error = walk(SOURCE, server, [step], memory).error
-        server.heal()
-        assert len(fetched(server, step, memory)) == 101
-    assert type(error) is FAULTS[fault]
-    assert str(error).startswith("usaspending: ")
-    assert str(error).isprintable()
-
-
-@pytest.mark.parametrize("fault", [Fault.UNAVAILABLE, Fault.RESET, Fault.EMPTY, Fault.TOO_MANY, Fault.GATEWAY_TIMEOUT])
-def test_a_fault_that_passes_leaves_no_trace(fault: Fault) -> None:
-    with AlteredUsaspending([award(n) for n in range(3)]) as server:
-        server.retry_after = 0
-        expected = kinds(fetched(server, step_of()))
-        server.play(fault, on=AWARD_SEARCH, times=1)
-        server.play(fault, on=DETAIL, times=1)
-        server.play(fault, on=TRANSACTIONS_PATH, times=1)
-        assert kinds(fetched(server, step_of())) == expected == [("Payload", award(n).key) for n in range(3)]
-
-
-def test_the_control_query_tells_an_answering_source_from_a_changed_or_broken_one() -> None:
+def test_health_check_outcomes() -> None:
     path = "/api/v2/references/toptier_agencies/"
     with AlteredUsaspending([]) as server, client_of(server.base_url) as client:
         assert SOURCE.health_check(client)
@@ -305,7 +197,7 @@ def test_the_control_query_tells_an_answering_source_from_a_changed_or_broken_on
 @pytest.mark.parametrize(
     ("day", "said"), [("05/06/2024", ""), ("2024-05-06", "not a day"), ("", "not a day"), (None, "no last_updated")]
 )
-def test_the_version_of_the_data_is_the_day_it_was_updated(day: str | None, said: str) -> None:
+def test_data_version_is_last_updated(day: str | None, said: str) -> None:
     with AlteredUsaspending([award(1)]) as server, client_of(server.base_url) as client:
         server.alter(LAST_UPDATED, lambda answer: answer.update(last_updated=day))
         if said:
@@ -315,7 +207,7 @@ def test_the_version_of_the_data_is_the_day_it_was_updated(day: str | None, said
             assert SOURCE.data_version(client) == day
 
 
-def test_the_shipped_corpus_is_found_whole_by_name_and_by_phrase() -> None:
+def test_a_backfill_finds_the_whole_corpus() -> None:
     corpus = load_corpus()
     names, phrases = ("CLEARVIEW AI", "CELLEBRITE", "PANAMERICA"), ("BABEL STREET", "SKYDIO")
     sellers = {a.key for a in corpus if any(name in str(a.recipient_name) for name in names)}

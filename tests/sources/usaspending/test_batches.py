@@ -98,7 +98,7 @@ WAYS = [
 
 
 @pytest.mark.parametrize(("group", "name"), WAYS)
-def test_a_filter_that_is_ignored_in_silence_stops_the_step_before_anything_is_believed(group: str, name: str) -> None:
+def test_a_silently_ignored_filter_stops_the_step(group: str, name: str) -> None:
     days: Json = {"since": None, "until": None} if group == "counts" else {}
     step = step_of(group, name, ["70X00001"], **days)
     with Deaf(vendors()) as server:
@@ -111,7 +111,7 @@ def test_a_filter_that_is_ignored_in_silence_stops_the_step_before_anything_is_b
     assert set(asked) <= {IMPOSSIBLE}
 
 
-def test_each_filter_is_tried_once_a_day_in_each_index() -> None:
+def test_each_filter_is_checked_once_a_day_per_index() -> None:
     steps = [step_of(group, name, texts) for group, name in WAYS[:4] for texts in (["NOBODY"], ["NO ONE"])]
     memory = Memory()
     with AlteredUsaspending(vendors(1)) as server:
@@ -127,7 +127,7 @@ def test_each_filter_is_tried_once_a_day_in_each_index() -> None:
         assert len(server.requests) == 4 + 2 * len(steps) + 1 + 1 + 2
 
 
-def test_a_filter_that_failed_its_trial_is_tried_again() -> None:
+def test_a_failed_filter_check_is_repeated() -> None:
     memory = Memory()
     with Deaf(vendors(1)) as server:
         server.ignored = ("recipient_search_text",)
@@ -139,7 +139,7 @@ def test_a_filter_that_failed_its_trial_is_tried_again() -> None:
 
 @pytest.mark.parametrize("group", ["contracts", "transactions"])
 @pytest.mark.parametrize("bad", [[0], [27], [13], [3, 20], list(range(28))], ids=str)
-def test_a_text_that_the_index_cannot_take_fails_alone_by_name_and_the_rest_comes(group: str, bad: list[int]) -> None:
+def test_a_text_that_the_index_rejects_fails_alone(group: str, bad: list[int]) -> None:
     awards = vendors()
     step = replace(step_of(group, texts=NAMES), key=f"changed/{group}/test")
     with AlteredUsaspending(awards) as server:
@@ -159,7 +159,7 @@ def test_a_text_that_the_index_cannot_take_fails_alone_by_name_and_the_rest_come
     assert searches <= 2 * 2 * 2 * 5 * len(bad)  # tries, halves, levels
 
 
-def test_the_step_of_a_text_that_failed_is_the_same_search_of_one_text() -> None:
+def test_a_failed_text_is_retried_by_the_same_search() -> None:
     step = step_of("transactions", texts=NAMES[:2], date_type="last_modified_date", exact=True)
     with AlteredUsaspending(vendors()) as server:
         server.fail(holding(NAMES[1]))
@@ -172,7 +172,7 @@ def test_the_step_of_a_text_that_failed_is_the_same_search_of_one_text() -> None
     assert kinds(again) == [("FailedStep", failure.step.key)]
 
 
-def test_held_awards_and_their_counts_come_in_spite_of_a_number_that_fails() -> None:
+def test_a_failing_number_does_not_stop_other_stored_awards() -> None:
     awards = vendors(4)
     numbers = [award.piid for award in awards]
     with AlteredUsaspending(awards) as server:
@@ -190,7 +190,7 @@ def test_held_awards_and_their_counts_come_in_spite_of_a_number_that_fails() -> 
     assert [kind for kind, _ in kinds([*held, *counted])].count("FailedStep") == 2
 
 
-def test_subawards_come_in_spite_of_a_name_that_fails() -> None:
+def test_a_failing_name_does_not_stop_other_subawards() -> None:
     served = [subaward(n, name=name) for n, name in enumerate(NAMES)]
     with AlteredSubawards(served) as server:
         server.fail(holding(NAMES[7]))
@@ -200,7 +200,7 @@ def test_subawards_come_in_spite_of_a_name_that_fails() -> None:
 
 
 @pytest.mark.parametrize("tried_today", [False, True])
-def test_a_server_that_answers_nothing_is_unreachable_and_no_list_is_halved(tried_today: bool) -> None:
+def test_an_unreachable_server_does_not_split_lists(tried_today: bool) -> None:
     memory = Memory()
     with AlteredUsaspending(vendors()) as server:
         if tried_today:
@@ -226,7 +226,7 @@ def test_a_text_that_is_refused_fails_alone(status: int) -> None:
 
 
 @pytest.mark.parametrize("status", [400, 422])
-def test_a_search_that_is_refused_whatever_it_asks_for_is_not_halved(status: int) -> None:
+def test_a_search_refused_for_any_text_is_not_split(status: int) -> None:
     with AlteredUsaspending(vendors()) as server:
         server.fail(lambda _request: True, status)
         done = walk(SOURCE, server, [step_of("contracts", texts=NAMES)], Memory())
@@ -235,7 +235,7 @@ def test_a_search_that_is_refused_whatever_it_asks_for_is_not_halved(status: int
 
 
 @pytest.mark.parametrize("status", [500, 502, 504])
-def test_only_an_empty_503_is_taken_for_too_large_a_request(status: int) -> None:
+def test_other_errors_do_not_split_lists(status: int) -> None:
     with AlteredUsaspending(vendors()) as server:
         server.fail(more_than(5), status)
         done = walk(SOURCE, server, [step_of(texts=NAMES)])
@@ -243,7 +243,7 @@ def test_only_an_empty_503_is_taken_for_too_large_a_request(status: int) -> None
     assert isinstance(done.error, Unreachable)
 
 
-def test_a_503_that_says_something_is_none_of_the_index() -> None:
+def test_a_503_with_a_body_does_not_split_lists() -> None:
     class Busy(AlteredUsaspending):
         def answer(self, request: LoggedRequest) -> Answer:
             if len(texts_in(request)) > 1:
@@ -264,7 +264,7 @@ def learned(memory: Memory, server: Alterable, step: FetchStep) -> int:
 
 
 @pytest.mark.parametrize("limit", [1, 2, 6, 7, 13, 14, 27])
-def test_a_smaller_limit_is_found_out_and_later_requests_keep_it(limit: int) -> None:
+def test_a_smaller_clause_limit_is_detected_and_remembered(limit: int) -> None:
     memory, step = Memory(), step_of(texts=NAMES)
     with AlteredUsaspending(vendors()) as server:
         server.fail(more_than(limit))
@@ -282,7 +282,7 @@ def test_a_smaller_limit_is_found_out_and_later_requests_keep_it(limit: int) -> 
         assert learned(memory, server, step) == 28  # after thirty days it is tried again
 
 
-def test_as_many_texts_are_asked_for_as_were_answered() -> None:
+def test_the_largest_accepted_list_is_the_limit() -> None:
     memory, step = Memory(), step_of(texts=NAMES[:27])
     with AlteredUsaspending(vendors()) as server:
         server.fail(more_than(14))
@@ -290,7 +290,7 @@ def test_as_many_texts_are_asked_for_as_were_answered() -> None:
         assert learned(memory, server, step) == 14
 
 
-def test_what_names_have_taught_holds_for_phrases_too() -> None:
+def test_the_limit_of_names_applies_to_phrases() -> None:
     memory = Memory()
     with AlteredUsaspending(vendors()) as server:
         server.fail(more_than(14))
@@ -298,7 +298,7 @@ def test_what_names_have_taught_holds_for_phrases_too() -> None:
         assert learned(memory, server, step_of("contracts", "keywords", NAMES)) == 13  # 14 * 32 // 34
 
 
-def test_a_text_at_fault_says_nothing_about_the_limit() -> None:
+def test_a_failing_text_does_not_change_the_limit() -> None:
     memory = Memory()
     with AlteredUsaspending(vendors()) as server:
         server.fail(holding(NAMES[27]))
@@ -306,7 +306,7 @@ def test_a_text_at_fault_says_nothing_about_the_limit() -> None:
     assert "most-clauses" not in memory.notes
 
 
-def test_a_server_that_failed_for_a_moment_says_nothing_about_the_limit() -> None:
+def test_a_passing_server_error_does_not_change_the_limit() -> None:
     memory, step = Memory(), step_of(texts=NAMES)
     with AlteredUsaspending(vendors()) as server:
         refused = iter([True, True])

@@ -69,7 +69,7 @@ ARRIVALS = {
 
 
 @pytest.mark.parametrize("actions", ARRIVALS.values(), ids=ARRIVALS.keys())
-def test_an_action_that_arrives_is_found_by_the_next_poll(actions: list[CorpusAction]) -> None:
+def test_the_next_poll_finds_a_new_action(actions: list[CorpusAction]) -> None:
     with AlteredUsaspending([bought(), bought(2)]) as server:
         poller = poller_of(server)
         change(server, *actions)
@@ -80,7 +80,7 @@ def test_an_action_that_arrives_is_found_by_the_next_poll(actions: list[CorpusAc
     assert later.read == []
 
 
-def test_an_action_is_found_whichever_day_of_the_window_it_was_modified() -> None:
+def test_a_poll_finds_actions_of_every_day_of_its_window() -> None:
     awards = [bought(n) for n in range(16)]
     with AlteredUsaspending(awards) as server:
         poller = poller_of(server)
@@ -90,7 +90,7 @@ def test_an_action_is_found_whichever_day_of_the_window_it_was_modified() -> Non
         assert poller.poll(SECOND).keys == [award.key for award in awards]
 
 
-def test_the_base_award_that_arrives_after_its_modification_is_found() -> None:
+def test_a_late_base_action_is_found() -> None:
     known = action("P00001", DAY, "10.00")
     with AlteredUsaspending([bought(1, known)]) as server:
         poller = poller_of(server)
@@ -100,7 +100,7 @@ def test_the_base_award_that_arrives_after_its_modification_is_found() -> None:
 
 @pytest.mark.parametrize("lag", [0, 1, 2])
 @pytest.mark.parametrize("which", [0, 1])
-def test_a_ceiling_raised_in_place_is_found_by_the_next_poll(which: int, lag: int) -> None:
+def test_the_next_poll_finds_a_raised_ceiling(which: int, lag: int) -> None:
     """Whether the latest action was corrected or an older one, and though the load takes two days."""
     with AlteredUsaspending([bought(1, action(), action("P00001", DAY, "1.00"))]) as server:
         poller = poller_of(server)
@@ -113,7 +113,7 @@ def test_a_ceiling_raised_in_place_is_found_by_the_next_poll(which: int, lag: in
     assert found.ceiling == Decimal(9_000_000)
 
 
-def test_a_ceiling_raised_in_place_that_arrives_later_is_found_by_the_sweep() -> None:
+def test_the_sweep_finds_a_late_raised_ceiling() -> None:
     with AlteredUsaspending([bought()]) as server:
         poller = poller_of(server)
         poller.watermark = SECOND
@@ -127,7 +127,7 @@ def test_a_ceiling_raised_in_place_that_arrives_later_is_found_by_the_sweep() ->
 @pytest.mark.parametrize(
     ("which", "text"), [(0, "DRONES AND COMMERCIAL DATA"), (1, "CHANGED"), (1, None), (0, "DRONES; CORRECTED")]
 )
-def test_a_text_changed_in_place_is_found_whatever_its_date_says(which: int, text: str | None) -> None:
+def test_a_changed_description_is_found(which: int, text: str | None) -> None:
     with AlteredUsaspending([bought(1, action(), late(modified=DAY))]) as server:
         poller = poller_of(server)
         with server.editing() as served:
@@ -137,7 +137,7 @@ def test_a_text_changed_in_place_is_found_whatever_its_date_says(which: int, tex
     assert (text or "") in {done.description for done in found.actions}
 
 
-def test_an_action_that_no_window_shows_is_found_by_the_counts_of_the_sweep() -> None:
+def test_the_sweep_finds_a_new_action_by_count() -> None:
     with AlteredUsaspending([bought(), bought(2)]) as server:
         poller = poller_of(server)
         in_no_window(server)
@@ -149,14 +149,14 @@ def test_an_action_that_no_window_shows_is_found_by_the_counts_of_the_sweep() ->
     assert sorted(modifications(swept)) == ["0", "P00001"]
 
 
-def test_an_action_that_no_window_shows_is_found_by_a_backfill() -> None:
+def test_a_backfill_finds_an_action_outside_the_windows() -> None:
     with AlteredUsaspending([bought()]) as server:
         poller = poller_of(server)
         in_no_window(server)
         assert sorted(modifications(poller.backfill(date(2023, 10, 1), SECOND))) == ["0", "P00001"]
 
 
-def test_an_action_that_is_gone_is_found_by_the_counts_of_the_sweep() -> None:
+def test_the_sweep_finds_a_removed_action_by_count() -> None:
     with AlteredUsaspending([bought(1, action(), late(modified=DAY))]) as server:
         poller = poller_of(server)
         with server.editing() as served:
@@ -164,7 +164,7 @@ def test_an_action_that_is_gone_is_found_by_the_counts_of_the_sweep() -> None:
         assert modifications(sweep(poller)) == ["0"]
 
 
-def test_counts_of_many_held_awards_come_page_by_page() -> None:
+def test_counts_are_read_page_by_page() -> None:
     awards = [bought(n) for n in range(230)]
     with AlteredUsaspending(awards) as server:
         poller = poller_of(server)
@@ -175,7 +175,7 @@ def test_counts_of_many_held_awards_come_page_by_page() -> None:
     assert swept.keys == sorted(awards[n].key for n in (0, 99, 100, 229))
 
 
-def test_strangers_with_the_number_of_a_held_award_are_not_read() -> None:
+def test_unrelated_awards_with_the_same_number_are_not_read() -> None:
     stranger = bought(1, action(description="BRICKS"), agency="9700")
     with AlteredUsaspending([bought(), stranger]) as server:
         poller = poller_of(server)
@@ -188,7 +188,7 @@ def test_strangers_with_the_number_of_a_held_award_are_not_read() -> None:
         assert not [request for request in server.requests if stranger.key in request.path]
 
 
-def test_an_award_that_another_source_has_brought_is_followed() -> None:
+def test_an_award_from_another_source_is_polled() -> None:
     other = bought(2, action(description="BRICKS"))
     with AlteredUsaspending([bought(), other]) as server:
         poller = poller_of(server)
@@ -198,7 +198,7 @@ def test_an_award_that_another_source_has_brought_is_followed() -> None:
         assert poller.poll(SECOND).keys == [other.key]
 
 
-def test_an_award_that_is_stored_and_concerns_nobody_is_not_followed() -> None:
+def test_an_unmatched_award_is_not_polled() -> None:
     stranger = bought(1, action(description="DRONES"), agency="9700")
     with AlteredUsaspending([bought(), stranger]) as server:
         poller = poller_of(server, concerns=lambda record: record.key == bought().key)
@@ -210,7 +210,7 @@ def test_an_award_that_is_stored_and_concerns_nobody_is_not_followed() -> None:
 
 
 @pytest.mark.parametrize("piid", ["0001", "F00001", "70CMSD.1P1", "70X 00001", "70X/0001", "70X?00#1"])
-def test_an_award_whose_number_cannot_be_searched_is_counted_by_itself_in_the_sweep(piid: str) -> None:
+def test_the_sweep_counts_unsearchable_numbers_one_by_one(piid: str) -> None:
     odd = bought(1, piid=piid, parent_piid="70SCHEDULE1", parent_agency="7001")
     others = [bought(n, action(description="BRICKS"), piid=piid, agency=f"{n:04}") for n in range(2, 5)]
     with AlteredUsaspending([odd, *others]) as server:
@@ -230,7 +230,7 @@ def test_an_award_whose_number_cannot_be_searched_is_counted_by_itself_in_the_sw
 
 
 @pytest.mark.parametrize("key", ["A B\ud800\x00", "X" * 300, ""])
-def test_a_count_of_an_odd_key_is_one_of_a_stranger(key: str) -> None:
+def test_a_count_with_an_invalid_key_is_ignored(key: str) -> None:
     def also(answer: Json) -> None:
         answer["results"].append({"award_generated_internal_id": key, "transaction_count": 7})
 
@@ -241,7 +241,7 @@ def test_a_count_of_an_odd_key_is_one_of_a_stranger(key: str) -> None:
         assert sweep(poller).keys == [bought().key]
 
 
-def test_an_award_that_is_counted_twice_is_read_once() -> None:
+def test_an_award_counted_twice_is_read_once() -> None:
     with AlteredUsaspending([bought()]) as server:
         poller = poller_of(server)
         server.alter(GROUPED_SEARCH, lambda answer: answer.update(results=answer["results"] * 2))
@@ -249,7 +249,7 @@ def test_an_award_that_is_counted_twice_is_read_once() -> None:
         assert sweep(poller).keys == [bought().key]
 
 
-def test_an_award_that_this_run_has_read_is_not_read_for_its_count() -> None:
+def test_an_award_read_in_this_run_is_not_read_again() -> None:
     with AlteredUsaspending([bought()]) as server:
         poller = poller_of(server)
         in_no_window(server)
@@ -258,7 +258,7 @@ def test_an_award_that_this_run_has_read_is_not_read_for_its_count() -> None:
         assert items_of(SOURCE, server, [step], poller.memory) == [NotModified(key=bought().key)]
 
 
-def test_an_award_that_the_source_no_longer_has_is_no_error() -> None:
+def test_a_deleted_award_is_no_error() -> None:
     awards = [bought(1, piid="0001"), bought(2), bought(3)]
     with AlteredUsaspending(awards) as server:
         poller = poller_of(server)
@@ -268,7 +268,7 @@ def test_an_award_that_the_source_no_longer_has_is_no_error() -> None:
     assert (swept.read, swept.errors, swept.problems) == ([], [], [])
 
 
-def test_a_held_award_that_cannot_be_counted_by_itself_fails_alone() -> None:
+def test_a_stored_award_that_cannot_be_counted_fails_alone() -> None:
     awards = [bought(n, piid=f"000{n}") for n in range(4)]
     with AlteredUsaspending(awards) as server:
         poller = poller_of(server)
@@ -297,7 +297,7 @@ def test_without_counts_all_transactions_are_compared(breaks: Callable[[AlteredU
     assert sorted(modifications(swept)) == ["0", "P00001"]
 
 
-def test_an_award_that_cannot_be_read_is_no_reason_to_do_without_counts() -> None:
+def test_an_unreadable_award_does_not_stop_the_counts() -> None:
     awards = [bought(n) for n in range(3)]
     with AlteredUsaspending(awards) as server:
         poller = poller_of(server)

@@ -104,7 +104,7 @@ def numbers(terms: SearchTerms, source: Source) -> list[str]:
 
 @each_of_awards
 @given(terms=INTERESTS)
-def test_a_poll_asks_transactions_for_every_text_and_every_held_award(source: Source, terms: SearchTerms) -> None:
+def test_a_poll_searches_transactions_for_every_text_and_stored_award(source: Source, terms: SearchTerms) -> None:
     expected = ways(terms, "transactions", "last_modified_date")
     if held := numbers(terms, source):
         expected["transactions", "award_ids", "last_modified_date", False] = held
@@ -113,7 +113,7 @@ def test_a_poll_asks_transactions_for_every_text_and_every_held_award(source: So
 
 @each_of_awards
 @given(terms=INTERESTS)
-def test_a_sweep_asks_besides_for_what_acted_long_ago_and_counts(source: Source, terms: SearchTerms) -> None:
+def test_a_sweep_also_searches_older_actions_and_counts(source: Source, terms: SearchTerms) -> None:
     """Assistance is asked for by transaction alone; contracts by award, and phrases by transaction, too."""
     expected = asked(source.poll_steps(terms, WINDOW))
     for group in GROUPS[source.name] if source.name == "usaspending" else ("transactions",):
@@ -127,7 +127,7 @@ def test_a_sweep_asks_besides_for_what_acted_long_ago_and_counts(source: Source,
 
 @each_of_awards
 @given(terms=INTERESTS)
-def test_a_backfill_asks_awards_and_transactions_and_counts(source: Source, terms: SearchTerms) -> None:
+def test_a_backfill_searches_awards_transactions_and_counts(source: Source, terms: SearchTerms) -> None:
     expected: dict[Way, list[str]] = {}
     for group in (*GROUPS[source.name], "transactions"):
         expected |= ways(terms, group, "action_date")
@@ -137,7 +137,7 @@ def test_a_backfill_asks_awards_and_transactions_and_counts(source: Source, term
 
 
 @given(terms=INTERESTS)
-def test_subawards_are_asked_for_by_name_and_phrase(terms: SearchTerms) -> None:
+def test_subawards_are_searched_by_name_and_phrase(terms: SearchTerms) -> None:
     expected = ways(terms, "subawards", "action_date")
     plans = [
         Subawards().poll_steps(terms, WINDOW),
@@ -154,7 +154,7 @@ def level_of(step: FetchStep) -> str:
 
 @each_source
 @given(terms=INTERESTS)
-def test_every_request_fits_the_index_and_none_is_smaller_than_it_must_be(source: Source, terms: SearchTerms) -> None:
+def test_requests_are_as_large_as_the_index_allows(source: Source, terms: SearchTerms) -> None:
     for plan in (source.poll_steps(terms, SWEEP), source.backfill_steps(terms, DAY, DAY)):
         smaller: Counter[Way] = Counter()
         for step in plan:
@@ -167,7 +167,7 @@ def test_every_request_fits_the_index_and_none_is_smaller_than_it_must_be(source
 
 
 @each_source
-def test_numbers_of_texts_that_fit_one_request(source: Source) -> None:
+def test_maximum_texts_per_request(source: Source) -> None:
     terms = interest_of(names=300, phrases=300, held=600)
     largest: dict[tuple[str, str], int] = defaultdict(int)
     for step in [*source.poll_steps(terms, SWEEP), *source.backfill_steps(terms, DAY, DAY)]:
@@ -194,7 +194,7 @@ GOOD = ("70CMSD21P00000127", "70X00001", "2021-DS-BX-0001")
 
 
 @each_of_awards
-def test_awards_whose_number_cannot_be_searched_are_counted_one_by_one(source: Source) -> None:
+def test_unsearchable_numbers_are_counted_one_by_one(source: Source) -> None:
     awards = tuple(MatchedAward(f"KEY {piid}", piid) for piid in (*ODD, *GOOD, GOOD[0].lower()))
     terms = SearchTerms(stored={"contract": awards, "assistance": awards})
     daily, weekly = source.poll_steps(terms, WINDOW), source.poll_steps(terms, SWEEP)
@@ -209,7 +209,7 @@ def test_awards_whose_number_cannot_be_searched_are_counted_one_by_one(source: S
 
 
 @each_source
-def test_two_awards_of_one_number_are_asked_for_once(source: Source) -> None:
+def test_two_awards_of_one_number_are_searched_once(source: Source) -> None:
     twins = (MatchedAward("A", GOOD[0]), MatchedAward("B", GOOD[0]))
     terms = SearchTerms(stored={"contract": twins, "idv": twins[:1], "assistance": twins})
     assert [texts_of(step) for step in source.poll_steps(terms, WINDOW)] == (
@@ -219,9 +219,7 @@ def test_two_awards_of_one_number_are_asked_for_once(source: Source) -> None:
 
 @each_source
 @given(terms=INTERESTS, since=DAYS, until=DAYS)
-def test_keys_are_unique_the_same_every_time_and_fit_for_a_checkpoint(
-    source: Source, terms: SearchTerms, since: date, until: date
-) -> None:
+def test_step_keys_are_unique_stable_and_valid(source: Source, terms: SearchTerms, since: date, until: date) -> None:
     since, until = min(since, until), max(since, until, EARLIEST)
     window = replace(SWEEP, until=until, modified_since=since, signed_since=since, acted_since=since)
     for plan, again in (
@@ -236,7 +234,7 @@ def test_keys_are_unique_the_same_every_time_and_fit_for_a_checkpoint(
 
 
 @each_source
-def test_a_key_says_what_is_asked_and_not_when_nor_in_which_place(source: Source) -> None:
+def test_step_keys_do_not_depend_on_days_or_order(source: Source) -> None:
     names = interest_of(names=28 * 3).names
     today = {step.key for step in source.poll_steps(SearchTerms(names=names), WINDOW)}
     later = replace(WINDOW, until=DAY + timedelta(days=9), modified_since=DAY, signed_since=DAY)
@@ -272,19 +270,19 @@ def test_the_days_of_a_sweep(source: Source) -> None:
 
 
 @each_of_awards
-def test_a_sweep_after_a_long_absence_reads_held_awards_since_the_last_poll(source: Source) -> None:
+def test_a_sweep_after_a_pause_reads_stored_awards_since_the_last_poll(source: Source) -> None:
     away = replace(SWEEP, modified_since=date(2024, 1, 2))
     [held] = [step for step in source.poll_steps(interest_of(held=2), away) if step.since]
     assert held.days == (date(2024, 1, 2), DAY)
 
 
-def test_subawards_are_asked_for_as_far_back_as_new_awards_and_in_a_sweep_further() -> None:
+def test_the_days_of_subaward_searches() -> None:
     plans = [Subawards().poll_steps(interest_of(names=1), window) for window in (WINDOW, SWEEP)]
     assert [step.days for plan in plans for step in plan] == [(date(2024, 1, 1), DAY), (date(2023, 3, 4), DAY)]
 
 
 @each_source
-def test_a_name_that_is_asked_for_whole_is_not_asked_for_as_a_part_of_others(source: Source) -> None:
+def test_an_exact_name_is_not_searched_as_part_of_a_name(source: Source) -> None:
     terms = SearchTerms(names=("TEEL, INC", "STEELWORKS", "THORN LABS OF OHIO"), short_names=("TEEL", "THORN"))
     for steps in (source.poll_steps(terms, SWEEP), source.backfill_steps(terms, DAY, DAY)):
         by_part = {text for step in steps if not step.query.get("exact") for text in texts_of(step)}
@@ -293,7 +291,7 @@ def test_a_name_that_is_asked_for_whole_is_not_asked_for_as_a_part_of_others(sou
 
 
 @each_source
-def test_a_failed_step_is_wanted_while_one_of_its_texts_is(source: Source) -> None:
+def test_a_failed_step_is_wanted_while_a_text_is_on_the_watchlist(source: Source) -> None:
     terms = interest_of(2, 2, 2, 2, 2)
     steps = source.poll_steps(terms, SWEEP)
     assert all(source.is_wanted(step, terms) for step in steps)
@@ -303,7 +301,7 @@ def test_a_failed_step_is_wanted_while_one_of_its_texts_is(source: Source) -> No
 
 
 @each_source
-def test_nothing_to_look_for_is_nothing_to_ask(source: Source) -> None:
+def test_no_terms_give_no_steps(source: Source) -> None:
     assert source.poll_steps(SearchTerms(), SWEEP) == []
     assert source.backfill_steps(SearchTerms(), EARLIEST, DAY) == []
     assert source.backfill_steps(interest_of(1, 1, 1, 1, 1), DAY, DAY - timedelta(days=1)) == []
@@ -316,7 +314,7 @@ def fiscal_year(day: date) -> str:
 
 @each_source
 @given(since=DAYS, until=DAYS)
-def test_a_backfill_covers_every_day_once_in_slices_of_fiscal_years(source: Source, since: date, until: date) -> None:
+def test_a_backfill_covers_every_day_once_by_fiscal_year(source: Source, since: date, until: date) -> None:
     slices: dict[Way, list[tuple[date, date]]] = defaultdict(list)
     for step in source.backfill_steps(interest_of(1, 1, 1, 1), since, until):
         start, end = step.days
@@ -348,7 +346,7 @@ def clauses_of(path: str, filters: Json) -> int:
     return max(clauses("awards", filters), clauses("subawards", filters))
 
 
-def test_an_ordinary_day_costs_less_than_150_requests_and_a_week_at_most_600_more() -> None:
+def test_requests_per_day_and_per_week() -> None:
     """An empty server, day after day as the sources are scheduled: contracts daily, grants and subawards weekly."""
     days: list[int] = []
     bricks = action(description="BRICKS")

@@ -89,21 +89,21 @@ def test_the_award_cursor_finds_every_award_once(number: int, searches: int, cou
         assert len(server.asked(AWARD_COUNT)) == counts
 
 
-def test_the_award_cursor_passes_many_awards_of_one_piid() -> None:
+def test_the_award_cursor_handles_many_awards_of_one_piid() -> None:
     awards = [award(1, agency=f"{agency:04}") for agency in range(230)]
     with Served(awards) as server:
         found, missing = server.found(step_of())
     assert (sorted(found), missing) == (sorted(keys_of(awards)), [])
 
 
-def test_contracts_and_idvs_are_walked_apart() -> None:
+def test_contracts_and_idvs_are_searched_separately() -> None:
     idvs, contracts = [award(n, category="idv", type="IDV_B") for n in range(3)], [award(n) for n in range(3, 5)]
     with Served([*idvs, *contracts]) as server:
         assert server.found(step_of("idvs")) == (keys_of(idvs), [])
         assert server.found(step_of("contracts")) == (keys_of(contracts), [])
 
 
-def test_awards_that_are_counted_but_do_not_come_are_a_shortfall() -> None:
+def test_missing_awards_are_an_incomplete_result() -> None:
     with Served([award(n) for n in range(150)]) as server:
         server.alter(AWARD_COUNT, lambda answer: answer["results"].update(contracts=157))
         found, missing = server.found(step_of())
@@ -169,7 +169,7 @@ COUNTS = {
 
 
 @pytest.mark.parametrize(("change", "said"), (CURSORS | SHAPES).values(), ids=(CURSORS | SHAPES).keys())
-def test_an_award_search_of_another_shape_means_that_the_source_changed(change: Any, said: str) -> None:
+def test_an_award_search_of_another_shape_is_a_changed_source(change: Any, said: str) -> None:
     with Served([award(n) for n in range(101)]) as server:
         server.alter(AWARD_SEARCH, change)
         with pytest.raises(SourceChanged, match=said):
@@ -178,7 +178,7 @@ def test_an_award_search_of_another_shape_means_that_the_source_changed(change: 
 
 
 @pytest.mark.parametrize(("change", "said"), SHAPES.values(), ids=SHAPES.keys())
-def test_a_transaction_search_of_another_shape_means_that_the_source_changed(change: Any, said: str) -> None:
+def test_a_transaction_search_of_another_shape_is_a_changed_source(change: Any, said: str) -> None:
     with Served([award(1)]) as server:
         server.alter(TRANSACTION_SEARCH, change)
         with pytest.raises(SourceChanged, match=said):
@@ -187,14 +187,14 @@ def test_a_transaction_search_of_another_shape_means_that_the_source_changed(cha
 
 @pytest.mark.parametrize("path", [AWARD_COUNT, TRANSACTION_COUNT])
 @pytest.mark.parametrize(("change", "said"), COUNTS.values(), ids=COUNTS.keys())
-def test_a_count_of_another_shape_means_that_the_source_changed(change: Any, said: str, path: str) -> None:
+def test_a_count_of_another_shape_is_a_changed_source(change: Any, said: str, path: str) -> None:
     with Served([award(n) for n in range(101)]) as server:
         server.alter(path, change)
         with pytest.raises(SourceChanged, match=said):
             server.found(step_of() if path == AWARD_COUNT else TRANSACTIONS)
 
 
-def test_the_message_that_keywords_were_not_used_is_tolerated_where_the_api_renames_them() -> None:
+def test_the_unused_keywords_message_is_ignored_for_transactions() -> None:
     """Only there: a search of awards uses `keywords` under their own name."""
     message = say([used("{'keyword_search'}")])
     with Served([award(1)]) as server:
@@ -205,7 +205,7 @@ def test_the_message_that_keywords_were_not_used_is_tolerated_where_the_api_rena
             server.found(step_of("contracts", "keywords", ("DRONES",)))
 
 
-def test_award_pages_without_end_are_given_up() -> None:
+def test_endless_award_pages_fail() -> None:
     turns = iter(range(10**6))
 
     def never_last(answer: Json) -> None:
@@ -255,7 +255,7 @@ def paged_naively(server: AlteredUsaspending, day: date) -> list[str]:
 
 
 @pytest.mark.parametrize("number", [0, 1, 100])
-def test_a_page_without_a_next_one_is_complete_and_costs_one_request(number: int) -> None:
+def test_a_single_page_takes_one_request(number: int) -> None:
     awards = [award(n) for n in range(number)]
     with Served([*awards, award(9999, recipient_name="OTHER")]) as server:
         found, missing = server.found(ONE_DAY)
@@ -264,7 +264,7 @@ def test_a_page_without_a_next_one_is_complete_and_costs_one_request(number: int
         assert server.asked(TRANSACTION_COUNT) == []
 
 
-def test_a_slice_that_cannot_be_cut_is_read_in_several_orders_until_nothing_is_missing() -> None:
+def test_an_unsplittable_day_is_read_in_several_sort_orders() -> None:
     awards = busy_day()
     with Served(awards) as server:
         naive = paged_naively(server, DAY)
@@ -279,7 +279,7 @@ def test_a_slice_that_cannot_be_cut_is_read_in_several_orders_until_nothing_is_m
     assert all(paged.count(order) == 4 for order in set(paged))  # each order is walked to its last page
 
 
-def test_a_busy_month_is_cut_until_each_slice_is_one_page_or_one_day_of_one_type() -> None:
+def test_a_busy_month_is_split_by_day_and_type() -> None:
     awards = busy_month()
     with Served(awards) as server:
         found, missing = server.found(step_of("transactions", since=date(2024, 3, 1), until=date(2024, 3, 31)))
@@ -292,7 +292,7 @@ def test_a_busy_month_is_cut_until_each_slice_is_one_page_or_one_day_of_one_type
         assert (period["start_date"], len(filters_of(body)["award_type_codes"])) == (period["end_date"], 1)
 
 
-def test_a_search_by_two_kinds_of_date_is_cut_into_both() -> None:
+def test_a_search_by_two_date_types_is_split() -> None:
     """What was modified now and what was signed ninety days before overlap: no count of both would say anything."""
     signed = DAY - timedelta(days=90)
     old = [award(n, action(day=signed)) for n in range(120)]
@@ -307,7 +307,7 @@ def test_a_search_by_two_kinds_of_date_is_cut_into_both() -> None:
     assert {periods[0]["date_type"] for periods in counted} == {"last_modified_date", "action_date"}
 
 
-def test_rows_that_say_the_same_are_no_shortfall_and_take_no_more_orders() -> None:
+def test_identical_rows_are_complete() -> None:
     """Three transactions of one award with the same modification, date, amount and words."""
     twin = award(1, *(CorpusAction(**{**vars(action()), "transaction_number": str(n)}) for n in range(3)))
     with Served([*busy_day(300), twin]) as server:
@@ -318,7 +318,7 @@ def test_rows_that_say_the_same_are_no_shortfall_and_take_no_more_orders() -> No
 
 
 @pytest.mark.parametrize("days_apart", [0, 1])
-def test_transactions_that_are_counted_but_do_not_come_are_a_shortfall(days_apart: int) -> None:
+def test_missing_transactions_are_an_incomplete_result(days_apart: int) -> None:
     awards = [award(n, action(day=DAY + timedelta(days=n % 2 * days_apart))) for n in range(120)]
     with Served(awards) as server:
         server.alter(TRANSACTION_COUNT, lambda answer: answer["results"].update(idvs=3))
@@ -327,7 +327,7 @@ def test_transactions_that_are_counted_but_do_not_come_are_a_shortfall(days_apar
     assert missing == [IncompleteResult(step="test/transactions", expected=123, received=120)]
 
 
-def test_a_search_of_transactions_that_is_refused_whatever_its_types_is_given_up() -> None:
+def test_a_transaction_search_refused_for_any_type_fails() -> None:
     memory = Memory(notes={"filter/transactions/recipient_search_text": datetime.now(UTC).date().isoformat()})
     with Served([award(1)]) as server:
         server.fail(lambda request: request.path == TRANSACTION_SEARCH, 422)
@@ -338,7 +338,7 @@ def test_a_search_of_transactions_that_is_refused_whatever_its_types_is_given_up
 
 
 @pytest.mark.parametrize(("counted", "walked"), [(50_000, True), (50_001, False)])
-def test_more_transactions_than_a_watchlist_can_mean_are_not_walked(counted: int, walked: bool) -> None:
+def test_too_many_transactions_are_a_changed_source(counted: int, walked: bool) -> None:
     with Served([award(n, action(day=DAY + timedelta(days=n % 2))) for n in range(101)]) as server:
         server.alter(TRANSACTION_COUNT, lambda answer: answer["results"].update(contracts=counted))
         if walked:
@@ -375,7 +375,7 @@ TERMS = SearchTerms(
         ("award_ids", [""]),
     ],
 )
-def test_a_text_filter_that_cannot_be_used_is_refused_here(name: str, texts: list[str]) -> None:
+def test_an_invalid_text_filter_is_refused(name: str, texts: list[str]) -> None:
     with pytest.raises(ValueError, match="USAspending"):
         text_filter(name, texts)
 
@@ -389,14 +389,14 @@ def test_a_text_filter_that_cannot_be_used_is_refused_here(name: str, texts: lis
         (date(2024, 1, 1), date(2024, 1, 1), "new_awards_only", TRANSACTION_DATES, "no date type 'new_awards_only'"),
     ],
 )
-def test_a_range_of_days_that_cannot_be_used_is_refused_here(
+def test_an_invalid_date_range_is_refused(
     start: date, end: date, date_type: str, known: Sequence[str], said: str
 ) -> None:
     with pytest.raises(ValueError, match=said):
         time_filter(start, end, date_type, known)
 
 
-def test_filters_are_written_as_the_api_wants_them() -> None:
+def test_filters_are_written_for_the_api() -> None:
     assert text_filter("award_ids", ("A1", "B2")) == {"award_ids": ["A1", "B2"]}
     expected = {"start_date": "2007-10-01", "end_date": "2007-10-01", "date_type": "date_signed"}
     assert time_filter(EARLIEST, EARLIEST, "date_signed", AWARD_DATES) == expected
@@ -413,7 +413,7 @@ def test_filters_are_written_as_the_api_wants_them() -> None:
         {"filter_name": "recipient_id"},
     ],
 )
-def test_a_wrong_search_reaches_no_server(group: str, bad: Mapping[str, object]) -> None:
+def test_an_invalid_search_is_not_sent(group: str, bad: Mapping[str, object]) -> None:
     with AlteredUsaspending([]) as server:
         with pytest.raises(ValueError, match=r"USAspending|the range ends"):
             fetched(server, step_of(group, **bad))  # type: ignore[arg-type]
@@ -443,7 +443,7 @@ TYPES: dict[str, dict[str, set[tuple[str, ...]]]] = {
 
 
 @pytest.mark.parametrize("source", [Usaspending(), Assistance(), Subawards()], ids=lambda source: source.name)
-def test_every_search_is_accepted_and_asks_for_the_types_it_may_ask_for_at_once(source: Source) -> None:
+def test_award_types_of_each_search(source: Source) -> None:
     """Award types of one group in award searches, of all groups in transaction searches."""
     types: dict[str, set[tuple[str, ...]]] = defaultdict(set)
     steps = [*source.poll_steps(TERMS, SWEEP), *source.backfill_steps(TERMS, EARLIEST, EARLIEST)]

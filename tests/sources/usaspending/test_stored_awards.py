@@ -44,7 +44,7 @@ KINDS = {
 
 
 @pytest.mark.parametrize("fields", KINDS.values(), ids=KINDS.keys())
-def test_numbers_are_asked_for_bare_whatever_kind_of_award_is_held(fields: dict[str, Any]) -> None:
+def test_award_numbers_are_searched_unquoted(fields: dict[str, Any]) -> None:
     with AlteredUsaspending([bought(1, **fields)]) as server:
         poller = poller_of(server)
         change(server, late(modified=SECOND))
@@ -52,7 +52,7 @@ def test_numbers_are_asked_for_bare_whatever_kind_of_award_is_held(fields: dict[
         assert numbers_asked(server) == {"70X00001"}
 
 
-def test_the_form_is_tried_once_a_day() -> None:
+def test_the_unquoted_form_is_checked_once_a_day() -> None:
     with AlteredUsaspending([bought()]) as server:
         poller = poller_of(server)
         trials = [body for body in server.asked(TRANSACTION_SEARCH) if body["limit"] == 1]
@@ -62,7 +62,7 @@ def test_the_form_is_tried_once_a_day() -> None:
         assert len([body for body in server.asked(TRANSACTION_SEARCH) if body["limit"] == 1]) == 1
 
 
-def test_numbers_are_asked_for_bare_again_when_that_works_again() -> None:
+def test_award_numbers_are_searched_unquoted_again() -> None:
     with AlteredUsaspending([bought()]) as server:
         poller = poller_of(server)
         poller.memory.notes |= {"assumption/unquoted-award-ids": "does not hold", "award-ids": "2024-05-01"}
@@ -71,7 +71,7 @@ def test_numbers_are_asked_for_bare_again_when_that_works_again() -> None:
         assert numbers_asked(server) == {"70X00001"}
 
 
-def test_numbers_that_find_nothing_in_any_form_mean_that_the_source_changed() -> None:
+def test_numbers_that_find_nothing_are_a_changed_source() -> None:
     """One or two may be gone; of three one must be there."""
     for number, failed in ((1, False), (2, False), (3, True)):
         with AlteredUsaspending([bought(n) for n in range(number)]) as server:
@@ -84,7 +84,7 @@ def test_numbers_that_find_nothing_in_any_form_mean_that_the_source_changed() ->
         assert not failed or "none of 3 stored awards is found by its number" in str(errors[0])
 
 
-def test_awards_that_only_other_sources_have_are_no_reason_to_doubt_the_search() -> None:
+def test_awards_of_other_sources_may_be_missing() -> None:
     elsewhere = tuple(MatchedAward(f"CONT_AWD_DOD{n:06}_9700_-NONE-_-NONE-", f"DOD{n:06}") for n in range(5))
     with AlteredUsaspending([bought(77, action(description="BRICKS"))]) as server:
         poller = Poller(source=SOURCE, server=server, terms=TERMS)
@@ -93,7 +93,7 @@ def test_awards_that_only_other_sources_have_are_no_reason_to_doubt_the_search()
     assert (done.errors, done.read) == ([], [])
 
 
-def test_a_server_that_answers_nothing_is_not_taken_for_a_changed_one() -> None:
+def test_an_unreachable_server_is_not_a_changed_source() -> None:
     with AlteredUsaspending([bought(n) for n in range(5)]) as server:
         poller = poller_of(server)
         poller.memory.notes.clear()
@@ -122,7 +122,7 @@ def documents(poll: Poll) -> list[tuple[str, dict[str, Any]]]:
 
 
 @pytest.mark.parametrize("in_sweep", [False, True])
-def test_an_award_under_a_new_key_comes_with_the_answer_that_the_former_key_is_gone(in_sweep: bool) -> None:
+def test_a_new_key_comes_with_the_404_of_the_former_key(in_sweep: bool) -> None:
     with AlteredUsaspending([bought(), bought(2)]) as server:
         poller = poller_of(server)
         new = corrected(server)
@@ -134,7 +134,7 @@ def test_an_award_under_a_new_key_comes_with_the_answer_that_the_former_key_is_g
     assert (award.key, award.replaces) == (new, bought().key)
 
 
-def test_an_award_whose_namesake_is_still_there_comes_alone() -> None:
+def test_an_award_with_the_same_number_as_another_is_no_replacement() -> None:
     twin = bought(1, parent_piid="70SCHEDULE2", parent_agency="7001")
     with AlteredUsaspending([bought()]) as server:
         poller = poller_of(server)
@@ -152,7 +152,7 @@ def test_an_award_whose_namesake_is_still_there_comes_alone() -> None:
     assert award.replaces == ""
 
 
-def test_of_two_awards_that_are_gone_none_is_said_to_be_replaced() -> None:
+def test_two_deleted_awards_have_no_replacement() -> None:
     other = bought(1, parent_piid="70SCHEDULE1", parent_agency="7001")
     with AlteredUsaspending([bought(), other]) as server:
         poller = poller_of(server)
@@ -168,7 +168,7 @@ def test_of_two_awards_that_are_gone_none_is_said_to_be_replaced() -> None:
     [{"agency": "9700"}, {"piid": "70X00002"}, {"category": "idv", "type": "IDV_C"}],
     ids=["other agency", "other number", "an IDV"],
 )
-def test_another_award_replaces_none(fields: dict[str, Any]) -> None:
+def test_an_unrelated_award_is_no_replacement(fields: dict[str, Any]) -> None:
     other = {**{"parent_piid": "70SCHEDULE2", "parent_agency": "7001"}, **fields}
     with AlteredUsaspending([bought()]) as server:
         poller = poller_of(server)
@@ -181,7 +181,7 @@ def test_another_award_replaces_none(fields: dict[str, Any]) -> None:
     assert former == []
 
 
-def test_a_former_key_that_cannot_be_asked_for_fails_its_award_alone_and_is_asked_for_again() -> None:
+def test_a_failed_former_key_request_is_retried() -> None:
     with AlteredUsaspending([bought()]) as server:
         poller = poller_of(server)
         new = corrected(server)
@@ -196,7 +196,7 @@ def test_a_former_key_that_cannot_be_asked_for_fails_its_award_alone_and_is_aske
 
 @pytest.mark.parametrize("group", ["contracts", "transactions"])
 @pytest.mark.parametrize("name", ["REDACTED DUE TO PII", "Multiple Recipients", " MISCELLANEOUS FOREIGN AWARDEES "])
-def test_a_placeholder_is_never_found_by_its_name_but_by_what_is_said(name: str, group: str) -> None:
+def test_a_placeholder_is_found_by_phrase_only(name: str, group: str) -> None:
     awards = [award(1, recipient_name=name), award(2, recipient_name=f"{name}LLC")]
     with AlteredUsaspending(awards) as server:
         by_name = awards_of(fetched(server, step_of(group, texts=[name.strip().upper()])))
@@ -213,7 +213,7 @@ LONGER = {"HAWTHORNE HARDWARE": False, "THORNTON & SONS": False, "THORN HILL FAR
 
 
 @pytest.mark.parametrize("group", ["contracts", "transactions"])
-def test_of_a_short_name_only_the_whole_is_read(group: str) -> None:
+def test_a_short_name_must_match_exactly(group: str) -> None:
     """A recipient whose name does not hold it is found by its parent's name, which no row shows."""
     awards = [award(n, recipient_name=name) for n, name in enumerate(SHORT | LONGER)]
     awards.append(award(99, recipient_name="DAUGHTER LLC", recipient_parent_name="THORN"))
@@ -225,7 +225,7 @@ def test_of_a_short_name_only_the_whole_is_read(group: str) -> None:
 
 
 @pytest.mark.parametrize("group", ["contracts", "transactions"])
-def test_an_award_that_is_stored_as_the_row_shows_it_is_not_read_again(group: str) -> None:
+def test_an_unchanged_award_is_not_read_again(group: str) -> None:
     awards = [award(n, action("0"), action("P00001", DAY, "5.00")) for n in range(3)]
     with AlteredUsaspending(awards) as server:
         items = fetched(server, step_of(group))
@@ -248,9 +248,7 @@ CHANGES = [
 
 @pytest.mark.parametrize("change", CHANGES, ids=str)
 @pytest.mark.parametrize("matched", [False, True])
-def test_a_changed_row_of_an_award_counts_for_those_that_are_followed_in_no_other_way(
-    change: dict[str, Any], matched: bool
-) -> None:
+def test_a_changed_row_is_read_for_unmatched_awards(change: dict[str, Any], matched: bool) -> None:
     """Awards that concern somebody are asked for by number: the row of an award is that of its latest action only."""
     with AlteredUsaspending([award(1)]) as server:
         held = remembering(fetched(server, step_of()), matched=matched)
@@ -273,7 +271,7 @@ def test_a_changed_row_of_an_award_counts_for_those_that_are_followed_in_no_othe
     ],
     ids=str,
 )
-def test_any_change_of_a_transaction_makes_its_award_worth_reading(change: CorpusAction) -> None:
+def test_any_changed_transaction_reads_the_award(change: CorpusAction) -> None:
     same = action(description="Drones!")  # punctuation and case are none
     with AlteredUsaspending([award(1)]) as server:
         held = remembering(fetched(server, step_of("transactions")))
@@ -284,7 +282,7 @@ def test_any_change_of_a_transaction_makes_its_award_worth_reading(change: Corpu
 
 
 @pytest.mark.parametrize("lag", [86, 88, 90, 92, 106, 107])
-def test_what_a_delay_of_ninety_days_has_kept_back_is_found_when_it_appears(lag: int) -> None:
+def test_awards_delayed_ninety_days_are_found(lag: int) -> None:
     """As the Department of Defense's awards: with the last-modified date they had long before.
 
     Two days more or less make no difference, nor does the fortnight by which windows overlap.
@@ -299,7 +297,7 @@ def test_what_a_delay_of_ninety_days_has_kept_back_is_found_when_it_appears(lag:
     assert (award(2).key in found) is (88 <= lag <= 107)
 
 
-def test_a_poll_of_the_first_days_of_the_search_asks_for_none_before_them() -> None:
+def test_a_poll_starts_at_the_earliest_date() -> None:
     day = date(2007, 11, 1)
     with AlteredUsaspending([award(1, action(day=day))]) as server:
         poller = Poller(source=SOURCE, server=server, terms=SearchTerms(names=("ACME",), phrases=("DRONES",)))
@@ -310,7 +308,7 @@ def test_a_poll_of_the_first_days_of_the_search_asks_for_none_before_them() -> N
     assert min(starts) == "2007-10-01"
 
 
-def test_each_award_comes_once_in_a_step_however_many_rows_it_has() -> None:
+def test_each_award_is_read_once_per_step() -> None:
     many = award(1, *(action(f"P{n:05}", DAY + timedelta(days=n), f"{n}.00") for n in range(9)))
     twice = award(2, action(), action("P00001"))
     with AlteredUsaspending([many, twice]) as server:
@@ -334,7 +332,7 @@ def test_an_award_that_this_run_has_read_is_not_read_again() -> None:
         assert kinds(fetched(server, step_of("transactions"), memory)) == [("NotModified", award(1).key)]
 
 
-def test_phrases_bring_resellers_but_not_what_only_its_industry_code_names() -> None:
+def test_phrases_ignore_industry_codes() -> None:
     reseller = award(1, action(description="BABEL STREET - SOFTWARE"), recipient_name="PANAMERICA COMPUTERS, INC.")
     industry = award(2, recipient_name="JANITORS INC", psc_description="BABEL STREET CLEANING")
     with AlteredUsaspending([reseller, industry, award(3)]) as server:

@@ -219,14 +219,14 @@ class NameIndex:
                 yield known, known.kind, score
             if score >= MAX_FUZZY_SCORE:
                 sure.add(known.vendor_id)
-        for known, score in self._branches(name.core, words):
+        for known, score in self._branches(words):
             yield known, SignalKind.FUZZY_NAME, score
         for known in self._candidates(words):
             score = 0.0 if known.vendor_id in sure else fuzzy_score(known, name.core)
             if score:
                 yield known, SignalKind.FUZZY_NAME, score
 
-    def _branches(self, core: str, words: list[str]) -> Iterator[tuple[IndexedName, float]]:
+    def _branches(self, words: list[str]) -> Iterator[tuple[IndexedName, float]]:
         """Yield the short or common known names that are followed by the words of a branch; rare words find the others.
 
         A single common word, or a word for another kind of business, says nothing.
@@ -235,7 +235,7 @@ class NameIndex:
         while size > 1 and words[size - 1] in GENERIC_WORDS:
             size -= 1
             for known in self._no_spaces.get(join_words(words[:size]), ()):
-                if known.kind is SignalKind.PARENT_NAME or known.name.core == core:
+                if known.kind is SignalKind.PARENT_NAME:
                     continue
                 if not known.is_common and len(known.no_spaces) < MIN_RARE_LENGTH:
                     yield known, BRANCH_SCORE

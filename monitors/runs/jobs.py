@@ -183,7 +183,7 @@ class Backfill(Job):
 
 
 def plan_poll(
-    database: Database, source: Source, watchlist: Watchlist, until: date, lookback: Lookback, *, force: bool = False
+    database: Database, source: Source, watchlist: Watchlist, until: date, lookback: Lookback, *, force: bool
 ) -> Poll:
     """Return the poll that is due: its window from the watermarks, its terms from the watchlist and stored awards.
 

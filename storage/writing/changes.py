@@ -50,8 +50,8 @@ class StoredState:
     row: RecordRow
     actions: Mapping[str, ActionRow]
     said: SourceStatement | None
-    others: Sequence[SourceStatement] = ()
-    is_published: bool = True
+    others: Sequence[SourceStatement]
+    is_published: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

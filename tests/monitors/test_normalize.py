@@ -75,6 +75,13 @@ def test_a_name_with_brackets_is_also_read_without_them() -> None:
     assert [raw[name.start : name.end] for name in names] == [raw, raw, "AOSYS"]
 
 
+def test_every_pair_of_brackets_is_left_out() -> None:
+    raw = "ACME (US) OPTICS (AOSYS), INC"
+    names = parse_names(raw)
+    assert [name.full for name in names] == ["ACME US OPTICS AOSYS INC", "ACME OPTICS INC", "US", "AOSYS"]
+    assert [raw[name.start : name.end] for name in names] == [raw, raw, "US", "AOSYS"]
+
+
 @pytest.mark.parametrize("raw", ["(", ")", "()", "A (", ") LLC (", "(()) X", "FKA", "X FKA", "(FKA)"])
 def test_brackets_without_sense_are_no_error(raw: str) -> None:
     assert all(0 <= name.start < name.end <= len(raw) for name in parse_names(raw))

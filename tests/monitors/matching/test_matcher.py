@@ -32,6 +32,7 @@ def only(matches: tuple[Match, ...]) -> Match:
 def test_a_uei_beats_an_exclusion_and_any_name() -> None:
     match = only(MATCHER.matches(award("CLEARVIEW CLEANING LLC", uei="e5beyxdqyjs6")))
     assert (match.vendor_id, match.score, match.rule, match.band) == ("clearview-ai", 1.0, "uei", MatchBand.PUBLISHED)
+    assert (match.signals[0].start, match.signals[0].end) == (0, 12)
 
 
 def test_a_parent_is_found_by_uei_and_by_name() -> None:

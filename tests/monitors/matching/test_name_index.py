@@ -3,6 +3,7 @@ a comment says that they are made up."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -10,10 +11,10 @@ import pytest
 
 from monitors.matching.matcher import Match, Matcher, SignalKind
 from monitors.matching.name_index import NameIndex
-from monitors.matching.phrase_index import vendor_terms
+from monitors.matching.phrase_index import Term, vendor_terms
 from monitors.matching.typos import TypoIndex
 from monitors.watchlist.loader import load_watchlist
-from monitors.watchlist.model import Kind, KnownName, Portfolio, Vendor
+from monitors.watchlist.model import Kind, KnownName, Portfolio, Strength, Vendor
 from storage.models import MatchBand
 from tests.app_context import shipped
 from tests.awards import award
@@ -25,6 +26,10 @@ TYPOS = TypoIndex(WATCHLIST.vendors, [term for vendor in WATCHLIST.vendors for t
 
 def match_of(vendor: str, matches: tuple[Match, ...]) -> Match:
     return next(match for match in matches if match.vendor_id == vendor)
+
+
+def vendor_named(name: str) -> Vendor:
+    return Vendor(id="zebratron", name=name, legal_names=(KnownName(name),), category="spyware")
 
 
 def matcher_with(folder: Path, entries: str) -> Matcher:
@@ -123,15 +128,53 @@ def test_the_caveats_of_an_unverified_entry_are_stated() -> None:
         ("Zebratron 12", "ZEBRATRAN 12", "ZEBRATRON 13"),  # another number
         ("Zebratronical Quaxim", "ZEBRATRONICAL QUAXAM", "ZEBRATRONICAL QUAPAM"),  # two letters differ in one word
         ("Zebratron", "ZEBRATRAN", "ZEBRATRONS"),  # a single word with a letter more at its end
+        ("Zebratronical", "ZEBRATRANICAL", "ZBRATERONICAL"),  # a letter elsewhere, which is two typos
     ],
 )
 def test_a_misspelt_name_is_known_and_a_name_like_it_is_another_company(
     known: str, misspelt: str, another: str
 ) -> None:
-    vendor = Vendor(id="zebratron", name=known, legal_names=(KnownName(known),), category="spyware")
-    names = NameIndex([vendor])
+    names = NameIndex([vendor_named(known)])
     assert [finding.kind for finding in names.find(misspelt)] == [SignalKind.FUZZY_NAME]
     assert names.find(another) == ()
+
+
+@pytest.mark.parametrize(
+    ("known", "recipient", "scores"),  # made up
+    [
+        ("Zebratron", "ZEBRATRON FEDERAL", [0.85]),
+        ("Zebratron", "QUAXIM ZEBRATRON", [0.65]),
+        ("Zebratro", "QUAXIM ZEBRATRO", [0.65]),
+        ("Zebratr", "QUAXIM ZEBRATR", []),
+        ("Zebratr", "ZEBRATR QUAXIM", [0.65]),
+    ],
+)
+def test_a_name_within_a_longer_name(known: str, recipient: str, scores: list[float]) -> None:
+    assert [finding.score for finding in NameIndex([vendor_named(known)]).find(recipient)] == scores
+
+
+def test_a_name_that_is_listed_twice_is_of_the_first_kind() -> None:
+    vendor = replace(vendor_named("Quaxim"), name="Zebratron", dba_names=(KnownName("Zebratron"),))
+    [finding] = NameIndex([vendor]).find("ZEBRATRON")
+    assert (finding.kind, finding.score) == (SignalKind.DBA_NAME, 0.95)
+
+
+def test_the_branch_of_a_parent_says_nothing() -> None:
+    vendor = replace(vendor_named("Quaxim"), parents=(KnownName("Zebra"),))
+    assert NameIndex([vendor]).find("ZEBRA FEDERAL") == ()
+    assert NameIndex([vendor_named("Zebra")]).find("ZEBRA FEDERAL")
+
+
+def test_more_than_400_characters_are_no_name() -> None:
+    names = NameIndex([vendor_named("Zebratron")])
+    assert names.find("ZEBRATRON".ljust(400))
+    assert names.find("ZEBRATRON".ljust(401)) == ()
+
+
+def test_a_typo_stands_where_it_says() -> None:
+    term = Term("zebratron", SignalKind.PRODUCT, "Zebratronical", Strength.STRONG)
+    [found] = TypoIndex([], [term]).find("RENEWAL, OF ZEBRATRANICAL LICENSES")
+    assert (found.term, found.start, found.end) == (term, 12, 25)
 
 
 @pytest.mark.parametrize(

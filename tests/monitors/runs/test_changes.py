@@ -232,6 +232,34 @@ def test_a_change_is_published_once(
         assert poll(app_context, now) == [], "and never again"
 
 
+def test_a_notice_has_no_state_in_its_event_and_can_come_back(tmp_path: Path) -> None:
+    with baseline(tmp_path) as app_context:
+        [first] = poll(app_context, replace(NOTICE, state="cancelled"))
+        assert (first.kind, first.new_value) == (EventKind.NEW_NOTICE, "")
+        assert poll(app_context, NOTICE) == []
+
+
+def test_a_notice_without_its_text_keeps_the_stored_one(tmp_path: Path) -> None:
+    title = NOTICE.title
+    full, bare = (replace(NOTICE, description=text) for text in (f"{title}\n\nFIRST TEXT", f"{title} "[:-1]))
+    with baseline(tmp_path) as app_context:
+        poll(app_context, full)
+        assert poll(app_context, bare) == []
+        for text in (f"{title}\n\nSECOND TEXT", "ANOTHER TEXT"):
+            [event] = poll(app_context, replace(NOTICE, description=text))
+            assert (event.kind, event.new_value) == (EventKind.NOTICE_CHANGED, text)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_an_amendment_counts_attachments(count: int, tmp_path: Path) -> None:
+    many = tuple(replace(ATTACHED, url=f"https://sam.gov/{n}") for n in range(3))
+    with baseline(tmp_path) as app_context:
+        poll(app_context, replace(NOTICE, attachments=many[:count]))
+        [event] = poll(app_context, replace(NOTICE, attachments=many))
+    expected = ["0 attachments", "1 attachment", "2 attachments"][count]
+    assert (event.old_value, event.new_value) == (expected, "3 attachments")
+
+
 def test_that_a_document_is_published_is_one_event(tmp_path: Path) -> None:
     later = replace(FILED, state="", description="DHS WILL USE CLEARVIEW AI", deadline=datetime(2030, 1, 2, tzinfo=UTC))
     with baseline(tmp_path) as app_context:

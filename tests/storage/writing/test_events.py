@@ -89,7 +89,7 @@ def test_a_first_sight_is_one_item_of_news_and_the_rest_is_history(database: Dat
     assert first.earlier_actions == 4
     assert first.action is not None
     assert first.action.modification == "0"
-    assert [event.kind for event in later] == [EventKind.MODIFIED] * 4
+    assert [(event.kind, event.earlier_actions) for event in later] == [(EventKind.MODIFIED, 0)] * 4
     assert [str(event.amount) for event in later] == ["0.00", "500000.00", "500000.00", "787500.00"]
 
 
@@ -375,6 +375,21 @@ def test_another_recipient_is_told_with_both_names(database: Database) -> None:
     assert news(database, renamed) == [
         Told(EventKind.RECIPIENT_CHANGED, before="CLEARVIEW AI, INC.", after="CLEARVIEW HOLDINGS, INC.")
     ]
+
+
+@pytest.mark.parametrize(
+    ("uei", "kind"),
+    [
+        ("XD4CRB8GFKZ4", EventKind.RECIPIENT_CHANGED),
+        ("XD4CRB8GFKZ5", EventKind.RECIPIENT_RENAMED),
+        ("XD4CRB8GFKZ6", EventKind.RECIPIENT_CHANGED),
+    ],
+)
+def test_only_the_same_uei_is_the_same_recipient(database: Database, uei: str, kind: EventKind) -> None:
+    known = replace(LICENSES, recipient=replace(LICENSES.recipient, uei="XD4CRB8GFKZ5"))
+    begin(database, known)
+    recipient = replace(known.recipient, name="CLEARVIEW HOLDINGS, INC.", uei=uei)
+    assert [told.kind for told in news(database, replace(known, recipient=recipient))] == [kind]
 
 
 def test_another_description_is_told_with_both_texts(database: Database) -> None:

@@ -27,17 +27,20 @@ from sources.usaspending.filters import (
 )
 from tests.sources.usaspending.helpers import (
     DAY,
+    WRONG_VALUES,
     AlteredAssistance,
     action,
     award,
+    document,
     grant,
     items_of,
+    places,
+    put,
     records_of,
     step_of,
     walk,
 )
 from tests.sources.usaspending.poller import FIRST, SECOND, Poller, change, in_no_window, late, sweep
-from tests.sources.usaspending.samples import WRONG_VALUES, document, places, put
 
 SOURCE = Assistance()
 DATA = Path(__file__).parents[2] / "data" / "usaspending"

@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sources.records import Award, Problem, dollars
-from tests.sources.usaspending.samples import (
+from tests.sources.usaspending.helpers import (
     BASE,
     CONTRACT,
     PAGE,

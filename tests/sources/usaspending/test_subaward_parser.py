@@ -19,7 +19,7 @@ from sources.records import (
     SourceFact,
 )
 from sources.usaspending.subaward_parser import parse, subaward_key
-from tests.sources.usaspending.samples import CONTRACT, IDV, WRONG_VALUES, document, places, put
+from tests.sources.usaspending.helpers import CONTRACT, IDV, WRONG_VALUES, document, places, put
 
 # The row that a user of the API has met: the subaward's number reported as its dollars, for a machine shop. The parts
 # that he does not show (locations, codes) are made up.

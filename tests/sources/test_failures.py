@@ -10,7 +10,7 @@ import pytest
 from sources.errors import Unreachable
 from sources.registry import SOURCES
 from tests.sources.clients import ERRORS, client_for
-from tests.upstreams.every_source import WORLDS, World
+from tests.upstreams.every_source import FAKE_UPSTREAMS, FakeUpstream
 from tests.upstreams.faults import Fault
 
 PASSING = (Fault.UNAVAILABLE, Fault.RESET, Fault.CUT_TRANSFER, Fault.EMPTY, Fault.TOO_MANY)
@@ -20,16 +20,16 @@ EXCEPTIONS = {("samawards", Fault.EMPTY), ("samawards", Fault.TOO_MANY), ("samno
 # Probes to which a failing server is an answer.
 ANSWERED = {"last-updated", "quoted-award-ids-fail", "clause-limit"}
 
-each_world = pytest.mark.parametrize("world", WORLDS, ids=str)
+each_upstream = pytest.mark.parametrize("fake", FAKE_UPSTREAMS, ids=str)
 
 
-@each_world
+@each_upstream
 @pytest.mark.parametrize("fault", ERRORS)
-def test_every_fault_ends_in_its_error(world: World, fault: Fault) -> None:
-    source, total = SOURCES[world.source], 0.3 if fault is Fault.SLOW_DRIP else 30
-    if (world.source, fault) == ("samawards", Fault.EMPTY):
+def test_every_fault_ends_in_its_error(fake: FakeUpstream, fault: Fault) -> None:
+    source, total = SOURCES[fake.source], 0.3 if fault is Fault.SLOW_DRIP else 30
+    if (fake.source, fault) == ("samawards", Fault.EMPTY):
         pytest.skip("an empty response finds nothing")
-    with world.open() as server, client_for(source, server.base_url, key=world.key, total=total) as client:
+    with fake.open() as server, client_for(source, server.base_url, key=fake.key, total=total) as client:
         server.drip_seconds = 0.2
         server.retry_after = 0
         server.play(fault)
@@ -39,31 +39,31 @@ def test_every_fault_ends_in_its_error(world: World, fault: Fault) -> None:
     assert "\n" not in str(raised.value)
 
 
-@each_world
+@each_upstream
 @pytest.mark.parametrize("fault", PASSING)
-def test_a_fault_that_passes_is_waited_out(world: World, fault: Fault) -> None:
-    if (world.source, fault) in EXCEPTIONS:
+def test_a_passing_fault_is_retried(fake: FakeUpstream, fault: Fault) -> None:
+    if (fake.source, fault) in EXCEPTIONS:
         pytest.skip("it is not tried again")
-    source = SOURCES[world.source]
-    with world.open() as server, client_for(source, server.base_url, key=world.key) as client:
+    source = SOURCES[fake.source]
+    with fake.open() as server, client_for(source, server.base_url, key=fake.key) as client:
         server.retry_after = 0
         server.play(fault, times=1)
         assert source.health_check(client)
 
 
 def probes() -> Iterator[Any]:
-    for world in WORLDS:
-        for assumption in SOURCES[world.source].assumptions:
+    for fake in FAKE_UPSTREAMS:
+        for assumption in SOURCES[fake.source].assumptions:
             if assumption.name in ANSWERED:
                 continue
-            yield pytest.param(world, assumption, id=f"{world}-{assumption.name}")
+            yield pytest.param(fake, assumption, id=f"{fake}-{assumption.name}")
 
 
-@pytest.mark.parametrize(("world", "assumption"), list(probes()))
-def test_a_probe_that_cannot_tell_says_so(world: World, assumption: Any) -> None:
+@pytest.mark.parametrize(("fake", "assumption"), list(probes()))
+def test_a_probe_of_an_unavailable_server_is_unreachable(fake: FakeUpstream, assumption: Any) -> None:
     with (
-        world.open() as server,
-        client_for(SOURCES[world.source], server.base_url, key=world.key) as client,
+        fake.open() as server,
+        client_for(SOURCES[fake.source], server.base_url, key=fake.key) as client,
         pytest.raises(Unreachable),
     ):
         server.play(Fault.UNAVAILABLE)

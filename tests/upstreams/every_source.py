@@ -1,4 +1,4 @@
-"""A small world for each source: its fake server with something that concerns the watchlist, and what is new later."""
+"""A fake server for each source, with records that match the watchlist, and the records that it adds later."""
 
 from __future__ import annotations
 
@@ -28,14 +28,13 @@ PALANTIR = "Palantir USG Inc., Palo Alto, California, is awarded a $9,000,000 fi
 
 
 @dataclass(frozen=True, kw_only=True)
-class World:
-    """A source's small world.
+class FakeUpstream:
+    """The fake server of a source.
 
-    `open` starts its fake server with what there is on FIRST, `add` adds what is new on SECOND; both concern `vendor`.
-    Without `add` nothing is new on SECOND.
-    `places` are parts of the paths that it asks for, in order; the field that RENAMED_FIELD renames is in the answers
-    of `renamed`, those of `filtered` say which filters were used ("": none does). `key` is what the server takes, if
-    one is needed; `also` names the other hosts that it stands in for.
+    `open` starts it with the records of FIRST. `add` adds the records of SECOND; without `add` there are none.
+    Both match `vendor`. `places` are parts of the requested paths, in order. RENAMED_FIELD renames a field in the
+    responses of `renamed`; the responses of `filtered` list the filters that were used ("": none).
+    `key` is the API key, if one is needed; `also` names the other hosts that the server replaces.
     """
 
     source: str
@@ -163,7 +162,7 @@ def _open_register() -> federal_register.FaultyFederalRegister:
 
 
 WRITTEN = (
-    World(
+    FakeUpstream(
         source="usaspending",
         open=lambda: FaultyUsaspending([_award(1, FIRST)]),
         add=_more_awards,
@@ -171,7 +170,7 @@ WRITTEN = (
         renamed="search/spending_by_transaction/",
         filtered="search/spending_by_transaction/",
     ),
-    World(
+    FakeUpstream(
         source="assistance",
         open=lambda: FaultyAssistance([_grant(1, FIRST)]),
         add=_more_grants,
@@ -179,7 +178,7 @@ WRITTEN = (
         renamed="search/spending_by_transaction/",
         filtered="search/spending_by_transaction/",
     ),
-    World(
+    FakeUpstream(
         source="subawards",
         open=lambda: FaultySubawards([_subaward(1, FIRST)]),
         add=_more_subawards,
@@ -187,7 +186,7 @@ WRITTEN = (
         renamed="search/spending_by_award/",
         filtered="search/spending_by_award/",
     ),
-    World(
+    FakeUpstream(
         source="dod",
         open=_open_dod,
         add=_more_pages,
@@ -196,7 +195,7 @@ WRITTEN = (
         vendor="palantir",
         also=("archive", "availability"),
     ),
-    World(
+    FakeUpstream(
         source="samnotices",
         open=_open_notices,
         add=lambda upstream: upstream.notices.append(_notice(2, SECOND)),
@@ -204,7 +203,7 @@ WRITTEN = (
         renamed="/search",
         key=sam_opportunities.KEY,
     ),
-    World(
+    FakeUpstream(
         source="samawards",
         open=_open_awards,
         add=lambda upstream: upstream.records.append(_contract_action(2, SECOND)),
@@ -212,7 +211,7 @@ WRITTEN = (
         renamed="/download",
         key=sam_contract_awards.KEY,
     ),
-    World(
+    FakeUpstream(
         source="aiinventory",
         open=ai_inventory.FaultyAiInventory,
         add=_more_use_cases,
@@ -220,14 +219,14 @@ WRITTEN = (
         renamed="/Data/",
         vendor="anduril",
     ),
-    World(
+    FakeUpstream(
         source="federalregister",
         open=_open_register,
         add=lambda upstream: upstream.documents.append(_document(2, SECOND)),
         places=("documents.json",),
         renamed="documents.json",
     ),
-    World(
+    FakeUpstream(
         source="fpds",
         open=lambda: FaultyFpds([_fpds_action(1, FIRST)]),
         add=lambda upstream: upstream.actions.append(_fpds_action(2, SECOND)),
@@ -237,13 +236,13 @@ WRITTEN = (
 )
 
 
-def recorded_world(source: Source) -> World:
-    """Return the world of a source that has no fake server of its own: that of its first recorded example."""
+def recorded_upstream(source: Source) -> FakeUpstream:
+    """Return a server of the first recorded example, for a source without a fake server of its own."""
     examples = examples_of(source.name)
     documents = examples[0].responses if examples else ()
     paths = tuple(dict.fromkeys(urlsplit(document.url).path for document in documents)) or ("/",)
     is_json = bool(documents) and documents[-1].body.lstrip().startswith((b"{", b"["))
-    return World(
+    return FakeUpstream(
         source=source.name,
         open=lambda: FaultyRecorded(documents),
         add=None,
@@ -254,5 +253,5 @@ def recorded_world(source: Source) -> World:
     )
 
 
-_WRITTEN = {world.source: world for world in WRITTEN}
-WORLDS = tuple(_WRITTEN.get(name) or recorded_world(source) for name, source in SOURCES.items())
+_WRITTEN_BY_SOURCE = {fake.source: fake for fake in WRITTEN}
+FAKE_UPSTREAMS = tuple(_WRITTEN_BY_SOURCE.get(name) or recorded_upstream(source) for name, source in SOURCES.items())

@@ -28,7 +28,7 @@ from storage.reading.source_health import unfinished_steps
 from storage.tables import QuotaRow
 from storage.writing.runs import load_checkpoint
 from tests.app_context import Dump, app_context_with, dump, ignore
-from tests.upstreams.every_source import FIRST, SECOND, WORLDS, World
+from tests.upstreams.every_source import FAKE_UPSTREAMS, FIRST, SECOND, FakeUpstream
 from tests.upstreams.faults import Fault
 
 THIRD = SECOND + timedelta(days=1)
@@ -69,12 +69,12 @@ BORNE = {
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """A world with its news out, the database that knew it before, and what a poll without a fault makes of it.
+    """A fake upstream with its new records, the database of the poll before, and the outcome of a poll without a fault.
 
-    `wanted` are the rows that it leaves, `status` is how it ends.
+    `wanted` are the rows after that poll, `status` is its status.
     """
 
-    world: World
+    fake: FakeUpstream
     upstream: Any
     before: Path
     wanted: Dump
@@ -82,18 +82,18 @@ class Stage:
 
     @contextmanager
     def app_context(self, folder: Path) -> Iterator[AppContext]:
-        """Open an app context that has read the world before its news."""
+        """Open an app context that has polled the upstream before its new records."""
         shutil.copy(self.before / FILE, folder / FILE)
-        with app_context_of(self.world, self.upstream, folder) as app_context:
+        with app_context_of(self.fake, self.upstream, folder) as app_context:
             yield app_context
 
 
 @contextmanager
-def app_context_of(world: World, upstream: Any, folder: Path, *, tries: int = 1) -> Iterator[AppContext]:
-    """Open an app context whose only source is the world's, and whose only vendor is the one it concerns."""
+def app_context_of(fake: FakeUpstream, upstream: Any, folder: Path, *, tries: int = 1) -> Iterator[AppContext]:
+    """Open an app context with one source, that of the fake upstream, and the vendor that it matches."""
     asked: dict[str, object] = {"base_url": upstream.base_url, "tries": tries, "requests_per_day": 40}
-    asked |= {"extra_hosts": dict.fromkeys(world.also, upstream.base_url), **({"key": world.key} if world.key else {})}
-    with app_context_with({world.source: asked}, folder, world.vendor) as app_context:
+    asked |= {"extra_hosts": dict.fromkeys(fake.also, upstream.base_url), **({"key": fake.key} if fake.key else {})}
+    with app_context_with({fake.source: asked}, folder, fake.vendor) as app_context:
         yield app_context
 
 
@@ -122,35 +122,35 @@ def at_midnight(database: Database) -> None:
 
 @pytest.fixture(scope="module")
 def stages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Stage]]:
-    """Give the stage of each world, set when it is first asked for."""
+    """Give the stage of each upstream, made at its first use."""
     with ExitStack() as stack:
         yield Stages(stack, tmp_path_factory)
 
 
 class Stages(dict[str, Stage]):
-    """The stages, each set when it is first asked for."""
+    """The stages, each made at its first use."""
 
     def __init__(self, stack: ExitStack, folders: pytest.TempPathFactory) -> None:
         super().__init__()
         self._stack, self._folders = stack, folders
 
     def __missing__(self, name: str) -> Stage:
-        world = next(world for world in WORLDS if world.source == name)
-        upstream = self._stack.enter_context(world.open())
+        fake = next(fake for fake in FAKE_UPSTREAMS if fake.source == name)
+        upstream = self._stack.enter_context(fake.open())
         upstream.retry_after, upstream.drip_seconds = 0, DRIP_CUT_OFF / 4
         before, after = self._folders.mktemp(name), self._folders.mktemp(name)
-        with app_context_of(world, upstream, before) as app_context:
+        with app_context_of(fake, upstream, before) as app_context:
             assert poll(app_context, FIRST).status is RunStatus.BASELINE_SEEDED, "its example concerns Clearview AI"
         shutil.copy(before / FILE, after / FILE)
-        if world.add:
-            world.add(upstream)
-        with app_context_of(world, upstream, after) as app_context:
+        if fake.add:
+            fake.add(upstream)
+        with app_context_of(fake, upstream, after) as app_context:
             status = poll(app_context, SECOND).status
-            assert status is (RunStatus.NEW if world.add else RunStatus.NOTHING_NEW)
+            assert status is (RunStatus.NEW if fake.add else RunStatus.NOTHING_NEW)
             assert watermark(app_context) == SECOND.isoformat()
             assert poll(app_context, THIRD).status is RunStatus.NOTHING_NEW
             wanted = dump(app_context.database)
-        self[name] = Stage(world=world, upstream=upstream, before=before, wanted=wanted, status=status)
+        self[name] = Stage(fake=fake, upstream=upstream, before=before, wanted=wanted, status=status)
         return self[name]
 
 
@@ -190,20 +190,20 @@ def assert_alike(found: Dump, wanted: Dump) -> None:
 
 
 def cases() -> Iterator[Any]:
-    for world in WORLDS:
+    for fake in FAKE_UPSTREAMS:
         for fault in LASTING:
-            places: tuple[str, ...] = world.places if fault in JUDGED else world.places[-1:]
+            places: tuple[str, ...] = fake.places if fault in JUDGED else fake.places[-1:]
             if fault is Fault.RENAMED_FIELD:
-                places = (world.renamed,) if world.renamed else ()
+                places = (fake.renamed,) if fake.renamed else ()
             if fault is Fault.UNUSED_FILTER:
-                places = (world.filtered,) if world.filtered else ()
+                places = (fake.filtered,) if fake.filtered else ()
             for place in places:
-                name = f"{world}-{fault.name.lower()}-{place.strip('/').replace('/', '-')}"
-                yield pytest.param(world.source, fault, place, id=name)
+                name = f"{fake}-{fault.name.lower()}-{place.strip('/').replace('/', '-')}"
+                yield pytest.param(fake.source, fault, place, id=name)
 
 
 @pytest.mark.parametrize(("source", "fault", "place"), list(cases()))
-def test_a_fault_ends_in_its_status_and_loses_nothing(
+def test_a_fault_has_its_status_and_loses_nothing(
     source: str, fault: Fault, place: str, stages: dict[str, Stage], tmp_path: Path
 ) -> None:
     stage = stages[source]
@@ -255,8 +255,8 @@ class Broken:
         return self.fetch(client, step, stored)
 
 
-@pytest.mark.parametrize("source", [world.source for world in WORLDS])
-def test_each_step_that_fails_is_caught_up_and_keeps_no_other_from_its_work(
+@pytest.mark.parametrize("source", [fake.source for fake in FAKE_UPSTREAMS])
+def test_a_failed_step_is_retried_and_stops_no_other_step(
     source: str, stages: dict[str, Stage], tmp_path: Path
 ) -> None:
     stage, number, steps = stages[source], 0, 1
@@ -280,15 +280,15 @@ def test_each_step_that_fails_is_caught_up_and_keeps_no_other_from_its_work(
         number += 1
 
 
-@pytest.mark.parametrize("source", [world.source for world in WORLDS])
-def test_faults_that_pass_are_not_noticed(source: str, stages: dict[str, Stage], tmp_path: Path) -> None:
+@pytest.mark.parametrize("source", [fake.source for fake in FAKE_UPSTREAMS])
+def test_passing_faults_are_retried(source: str, stages: dict[str, Stage], tmp_path: Path) -> None:
     stage = stages[source]
-    place = stage.world.places[-1]
+    place = stage.fake.places[-1]
     faults = [fault for fault in PASSING if (source, fault) not in NOT_REPEATED]
     if SOURCES[source].quota:
         faults = faults[:1]  # a further try would cost too much of the day's quota
     shutil.copy(stage.before / FILE, tmp_path / FILE)
-    with app_context_of(stage.world, stage.upstream, tmp_path, tries=len(faults) + 1) as app_context:
+    with app_context_of(stage.fake, stage.upstream, tmp_path, tries=len(faults) + 1) as app_context:
         for fault in faults:
             stage.upstream.play(fault, on=place, times=1)
         try:
@@ -301,20 +301,20 @@ def test_faults_that_pass_are_not_noticed(source: str, stages: dict[str, Stage],
         assert_alike(dump(app_context.database), stage.wanted)
 
 
-@pytest.mark.parametrize("source", [world.source for world in WORLDS if SOURCES[world.source].quota])
+@pytest.mark.parametrize("source", [fake.source for fake in FAKE_UPSTREAMS if SOURCES[fake.source].quota])
 def test_a_used_up_quota_stops_its_source_until_midnight(source: str, stages: dict[str, Stage], tmp_path: Path) -> None:
     stage = stages[source]
     upstream = stage.upstream
     with stage.app_context(tmp_path) as app_context:
         at_midnight(app_context.database)
-        upstream.play(Fault.TOO_MANY, on=stage.world.places[0])
+        upstream.play(Fault.TOO_MANY, on=stage.fake.places[0])
         try:
             stopped = poll(app_context, SECOND)
         finally:
             upstream.heal()
         assert stopped.status is RunStatus.QUOTA_USED_UP
         assert stopped.retry_at == tomorrow()
-    with app_context_of(stage.world, upstream, tmp_path) as app_context:  # a restart forgets nothing
+    with app_context_of(stage.fake, upstream, tmp_path) as app_context:  # a restart forgets nothing
         asked = len(upstream.requests)
         again = poll(app_context, SECOND)
         quota = app_context.quota(app_context.sources[0])
@@ -331,7 +331,7 @@ def test_a_used_up_quota_stops_its_source_until_midnight(source: str, stages: di
 
 
 @pytest.mark.parametrize("fault", [Fault.UNAVAILABLE, Fault.RESET, Fault.TOO_MANY, Fault.CUT_TRANSFER])
-def test_an_extract_that_cannot_be_fetched_is_not_ordered_again(
+def test_a_failed_download_does_not_order_the_extract_again(
     fault: Fault, stages: dict[str, Stage], tmp_path: Path
 ) -> None:
     stage = stages["samawards"]
@@ -351,8 +351,8 @@ def test_an_extract_that_cannot_be_fetched_is_not_ordered_again(
 
 
 def test_sources_with_one_key_share_its_quota(tmp_path: Path) -> None:
-    world = next(world for world in WORLDS if world.source == "samnotices")
-    with world.open() as upstream, app_context_of(world, upstream, tmp_path) as app_context:
+    fake = next(fake for fake in FAKE_UPSTREAMS if fake.source == "samnotices")
+    with fake.open() as upstream, app_context_of(fake, upstream, tmp_path) as app_context:
         given = app_context.settings.source("samnotices")
         app_context.settings.sources["samawards"] = given
         before = [app_context.quota(SOURCES[name]) for name in ("samnotices", "samawards")]

@@ -147,6 +147,8 @@ def test_a_new_vendor_on_the_watchlist_gets_a_baseline_of_its_own(
         assert report.status is RunStatus.BASELINE_SEEDED
         assert 0 < len(published) <= 3
         assert {event.id for event in others} == {event.id for event in before}
+        with app_context_for(upstream.base_url, tmp_path) as app_context:
+            assert poll(app_context, later(2)).status is RunStatus.NOTHING_NEW, "a vendor that has gone is not new"
 
 
 def test_a_backfill_stores_history_and_publishes_only_when_asked(

@@ -18,7 +18,6 @@ from sources.errors import Blocked, QuotaUsedUp, Refused, SourceChanged, Stopped
 from sources.records import Award, MatchedAward, Payload, Problem, Removal
 from sources.sam.contract_awards import extract
 from sources.sam.contract_awards.extract import ExtractNotReady
-from tests.sources.clients import ERRORS
 from tests.sources.fakes import CountingQuota, Memory
 from tests.sources.sam.records import (
     RECORDS,
@@ -71,9 +70,7 @@ def test_a_poll_is_one_submission_and_one_download(server: FaultySamContractAwar
     assert memory.notes["modified"] == ""
 
 
-def test_the_evidence_is_the_record_s_own_bytes_and_where_they_are_from(
-    server: FaultySamContractAwards, memory: Memory
-) -> None:
+def test_evidence_is_the_bytes_of_the_record(server: FaultySamContractAwards, memory: Memory) -> None:
     spaced = record(description="CAMÉRA\u2028 & LENS")
     server.records = [spaced]
     item = fetched(server.base_url, MODIFIED, memory)[0]
@@ -87,13 +84,13 @@ def test_the_evidence_is_the_record_s_own_bytes_and_where_they_are_from(
 
 
 @pytest.mark.parametrize("packing", ["", "zip", "gzip"])
-def test_a_file_is_read_however_it_is_packed(server: FaultySamContractAwards, memory: Memory, packing: str) -> None:
+def test_packed_files_are_read(server: FaultySamContractAwards, memory: Memory, packing: str) -> None:
     server.packing = packing
     assert len(piids(fetched(server.base_url, MODIFIED, memory))) == 2
 
 
 @pytest.mark.parametrize("not_ready", ["400", "303", "s3", "s3 as 200"])
-def test_a_file_that_is_not_ready_is_fetched_by_a_later_run_and_never_submitted_again(
+def test_an_unfinished_file_is_fetched_by_a_later_run(
     server: FaultySamContractAwards, memory: Memory, not_ready: str
 ) -> None:
     server.ready_after, server.not_ready = 3, not_ready
@@ -109,7 +106,7 @@ def test_a_file_that_is_not_ready_is_fetched_by_a_later_run_and_never_submitted_
     assert (len(server.submissions), len(server.asked(DOWNLOAD))) == (1, 4)
 
 
-def test_the_longer_it_takes_the_later_it_is_asked_for(server: FaultySamContractAwards, memory: Memory) -> None:
+def test_the_wait_grows_with_the_age_of_the_order(server: FaultySamContractAwards, memory: Memory) -> None:
     server.ready_after = 100
     for age, least, most in ((3, 2.9, 3.1), (20, 5.9, 6.1)):
         memory.notes.clear()
@@ -129,7 +126,7 @@ def age_note(memory: Memory, name: str, age: timedelta) -> None:
     memory.notes[name] = json.dumps([{**part, "submitted_at": asked} for part in noted(memory, name)])
 
 
-def test_what_two_days_have_not_brought_is_submitted_again(server: FaultySamContractAwards, memory: Memory) -> None:
+def test_an_order_is_repeated_after_two_days(server: FaultySamContractAwards, memory: Memory) -> None:
     server.ready_after = 1
     for age, submissions in ((timedelta(hours=47), 1), (timedelta(hours=49), 2)):
         memory.notes.clear()
@@ -157,9 +154,7 @@ def test_an_expired_token_is_renewed_once(server: FaultySamContractAwards, memor
     assert len(server.submissions) == 2
 
 
-def test_a_token_that_expires_again_and_again_is_not_renewed_for_ever(
-    server: FaultySamContractAwards, memory: Memory
-) -> None:
+def test_a_token_is_renewed_only_once(server: FaultySamContractAwards, memory: Memory) -> None:
     server.ready_after = 1
     for _time in range(2):
         with pytest.raises(ExtractNotReady):
@@ -170,7 +165,7 @@ def test_a_token_that_expires_again_and_again_is_not_renewed_for_ever(
     assert len(server.submissions) == 2
 
 
-def test_a_token_of_an_earlier_day_serves_a_later_poll(server: FaultySamContractAwards, memory: Memory) -> None:
+def test_a_later_poll_uses_an_earlier_token(server: FaultySamContractAwards, memory: Memory) -> None:
     server.ready_after = 1
     with pytest.raises(ExtractNotReady):
         fetched(server.base_url, MODIFIED, memory)
@@ -184,12 +179,12 @@ def test_a_token_of_an_earlier_day_serves_a_later_poll(server: FaultySamContract
 
 
 @pytest.mark.parametrize("note", ["", "[]", "x", '[{"other": 1}]', "[1]"])
-def test_a_note_of_another_version_is_no_note(server: FaultySamContractAwards, memory: Memory, note: str) -> None:
+def test_an_unreadable_note_is_ignored(server: FaultySamContractAwards, memory: Memory, note: str) -> None:
     memory.notes["modified"] = note
     assert len(piids(fetched(server.base_url, MODIFIED, memory))) == 2
 
 
-def test_what_is_too_much_for_one_file_is_halved(server: FaultySamContractAwards, memory: Memory) -> None:
+def test_too_large_an_order_is_split(server: FaultySamContractAwards, memory: Memory) -> None:
     server.records = [record(f"P{n}", modified=f"2026-11-{11 + n:02}T00:00:00Z") for n in range(13)]
     server.most_extracted, server.requests_per_day = 4, 100
     assert piids(fetched(server.base_url, MODIFIED, memory)) == [f"P{n}" for n in range(13)]
@@ -199,7 +194,7 @@ def test_what_is_too_much_for_one_file_is_halved(server: FaultySamContractAwards
     assert memory.notes["modified"] == ""
 
 
-def test_halves_are_noted_so_that_a_refusal_is_paid_for_once(server: FaultySamContractAwards, memory: Memory) -> None:
+def test_a_split_is_remembered(server: FaultySamContractAwards, memory: Memory) -> None:
     server.records = [record(f"P{n}", modified=f"2026-11-{11 + n:02}T00:00:00Z") for n in range(8)]
     server.most_extracted, server.ready_after, server.requests_per_day = 4, 1, 100
     given = []
@@ -228,9 +223,7 @@ def test_a_part_that_was_read_is_not_read_again(server: FaultySamContractAwards,
     assert tokens == [0, 1, 1, 2]
 
 
-def test_one_day_that_is_too_much_is_a_problem_and_the_others_are_read(
-    server: FaultySamContractAwards, memory: Memory
-) -> None:
+def test_a_day_with_too_many_records_is_a_problem(server: FaultySamContractAwards, memory: Memory) -> None:
     server.most_extracted, server.requests_per_day = 1, 100
     server.records = [record("P1"), record("P2"), record("P3", modified="2026-11-12T00:00:00Z")]
     items = fetched(server.base_url, MODIFIED, memory, quota=Ledger(100))
@@ -242,13 +235,13 @@ def test_one_day_that_is_too_much_is_a_problem_and_the_others_are_read(
 
 
 @pytest.mark.parametrize("nothing", ["200", "204", "message"])
-def test_no_rows_are_no_rows(server: FaultySamContractAwards, memory: Memory, nothing: str) -> None:
+def test_an_empty_extract_is_no_error(server: FaultySamContractAwards, memory: Memory, nothing: str) -> None:
     server.records, server.nothing = [], nothing
     assert fetched(server.base_url, MODIFIED, memory) == []
     assert memory.notes["modified"] == ""
 
 
-def test_a_record_that_cannot_be_read_does_not_stop_the_others(server: FaultySamContractAwards, memory: Memory) -> None:
+def test_an_unreadable_record_does_not_stop_the_others(server: FaultySamContractAwards, memory: Memory) -> None:
     nameless = changed(record("P2"), "contractId.piid", ...)
     server.records = [record("P1"), nameless, record("P3")]
     records = parsed(fetched(server.base_url, MODIFIED, memory))
@@ -257,7 +250,7 @@ def test_a_record_that_cannot_be_read_does_not_stop_the_others(server: FaultySam
     assert records[1].key == f"UNREADABLE_{digest}"
 
 
-def test_fewer_records_than_counted_are_a_shortfall(server: FaultySamContractAwards, memory: Memory) -> None:
+def test_fewer_records_than_counted_are_an_incomplete_result(server: FaultySamContractAwards, memory: Memory) -> None:
     class Cheat(FaultySamContractAwards):
         renaming = (b'"totalRecords": "2"', b'"totalRecords": "3"')
 
@@ -267,33 +260,7 @@ def test_fewer_records_than_counted_are_a_shortfall(server: FaultySamContractAwa
     assert items[2:] == [IncompleteResult(step="modified", expected=3, received=2)]
 
 
-FAULTS = tuple(fault for fault in ERRORS if fault not in (Fault.TOO_MANY, Fault.TOO_MANY_DATE, Fault.SLOW_DRIP))
-
-
-@pytest.mark.parametrize("path", [SEARCH, DOWNLOAD])
-@pytest.mark.parametrize("fault", FAULTS)
-def test_every_failure_is_told_for_what_it_is_and_the_token_is_kept(
-    server: FaultySamContractAwards, memory: Memory, path: str, fault: Fault
-) -> None:
-    server.play(fault, on=path)
-    with pytest.raises(ERRORS[fault]) as raised:
-        fetched(server.base_url, MODIFIED, memory)
-    assert KEY not in str(raised.value)
-    assert "vAmxTSwqtm" not in str(raised.value)
-    assert not isinstance(raised.value, ExtractNotReady)
-    server.heal()
-    assert len(piids(fetched(server.base_url, MODIFIED, memory))) == 2
-    lost = path == SEARCH and fault in (Fault.CUT_TRANSFER, Fault.RESET, Fault.TRUNCATED_JSON)
-    assert len(server.exports) == (2 if lost else 1)  # an answer that was lost took its token with it
-
-
-def test_another_name_for_the_list_is_a_change_of_the_source(server: FaultySamContractAwards, memory: Memory) -> None:
-    server.play(Fault.RENAMED_FIELD, on=DOWNLOAD)
-    with pytest.raises(SourceChanged, match="no awardSummary"):
-        fetched(server.base_url, MODIFIED, memory)
-
-
-def test_what_was_read_before_a_file_breaks_off_is_given(server: FaultySamContractAwards, memory: Memory) -> None:
+def test_records_before_the_end_of_a_truncated_file_are_read(server: FaultySamContractAwards, memory: Memory) -> None:
     server.play(Fault.TRUNCATED_JSON, on=DOWNLOAD)
     server.records = [record(f"P{n}") for n in range(9)]
     given = []
@@ -304,21 +271,12 @@ def test_what_was_read_before_a_file_breaks_off_is_given(server: FaultySamContra
 
 
 @pytest.mark.parametrize("key", ["", "another-key"])
-def test_a_missing_or_wrong_key_is_told(server: FaultySamContractAwards, memory: Memory, key: str) -> None:
+def test_a_missing_or_wrong_key_is_blocked(server: FaultySamContractAwards, memory: Memory, key: str) -> None:
     with pytest.raises(Blocked, match="Please submit with a valid API key"):
         fetched(server.base_url, MODIFIED, memory, key=key)
 
 
-def test_a_used_up_quota_stops_the_key_for_the_day(server: FaultySamContractAwards, memory: Memory) -> None:
-    server.used = 10
-    ledger = Ledger(5)
-    with pytest.raises(QuotaUsedUp, match="exceeded your quota") as raised:
-        fetched(server.base_url, MODIFIED, memory, quota=ledger, tries=5)
-    assert raised.value.retry_at == datetime(2026, 11, 24, tzinfo=UTC)
-    assert (ledger.remaining(), len(server.requests)) == (0, 1)
-
-
-def test_what_is_stored_in_the_same_state_is_unchanged(server: FaultySamContractAwards, memory: Memory) -> None:
+def test_unchanged_awards_are_not_modified(server: FaultySamContractAwards, memory: Memory) -> None:
     items = fetched(server.base_url, MODIFIED, memory)
     remember(memory, parsed(items))
     keys = [item.key for item in items if isinstance(item, Payload)]
@@ -329,9 +287,7 @@ def test_what_is_stored_in_the_same_state_is_unchanged(server: FaultySamContract
     assert [type(item) for item in again] == [Payload, NotModified]
 
 
-def test_an_older_modification_does_not_come_again_after_a_newer_one(
-    server: FaultySamContractAwards, memory: Memory
-) -> None:
+def test_an_older_modification_is_not_read_again(server: FaultySamContractAwards, memory: Memory) -> None:
     newer = record(modification="P00001", modified="2026-11-22T00:00:00Z", obligation="5.00", signed="2026-11-22")
     server.records = [record(), newer]
     remember(memory, parsed(fetched(server.base_url, MODIFIED, memory)))
@@ -344,21 +300,19 @@ def test_an_older_modification_does_not_come_again_after_a_newer_one(
     assert [type(item) for item in fetched(server.base_url, MODIFIED, forget_days(memory))] == [NotModified, Payload]
 
 
-def test_the_revision_of_another_source_says_nothing(server: FaultySamContractAwards, memory: Memory) -> None:
+def test_the_revision_of_another_source_is_ignored(server: FaultySamContractAwards, memory: Memory) -> None:
     remember(memory, parsed(fetched(server.base_url, MODIFIED, memory)))
     for key, held in list(memory.records.items()):
         memory.records[key] = StoredVersion(key=key, revision="f" * 16, actions=held.actions)
     assert [type(item) for item in fetched(server.base_url, MODIFIED, forget_days(memory))] == [Payload, Payload]
 
 
-def test_a_poll_asks_the_same_whatever_the_watchlist_and_nothing_of_an_empty_one() -> None:
+def test_a_poll_does_not_depend_on_the_watchlist() -> None:
     assert poll_steps(SearchTerms(phrases=("CLEARVIEW",))) == poll_steps()
     assert poll_steps(SearchTerms(stored={"contract": (MatchedAward("CONT_AWD_X", "X"),)})) == {}
 
 
-def test_what_defense_signed_ninety_days_ago_is_found_though_it_was_modified_long_ago(
-    server: FaultySamContractAwards, memory: Memory
-) -> None:
+def test_defense_awards_delayed_ninety_days_are_found(server: FaultySamContractAwards, memory: Memory) -> None:
     server.records = [
         record(piid, signed=signed, modified="2026-08-20T00:00:00Z", department="9700")
         for piid, signed in (("REVEALED", "2026-08-20"), ("HIDDEN", "2026-10-20"))
@@ -379,22 +333,20 @@ def test_deletions_are_removals_of_actions(server: FaultySamContractAwards, memo
 
 
 @pytest.mark.parametrize("label", ["revealed", "deleted"])
-def test_what_can_wait_is_read_once_a_week(server: FaultySamContractAwards, memory: Memory, label: str) -> None:
+def test_weekly_extracts_are_read_once_a_week(server: FaultySamContractAwards, memory: Memory, label: str) -> None:
     server.requests_per_day = 100
     for day, submissions in ((23, 1), (24, 1), (29, 1), (30, 2)):
         fetched(server.base_url, poll_steps(until=date(2026, 11, day))[label], memory)
         assert len(server.submissions) == submissions
 
 
-def test_what_can_wait_goes_on_from_where_it_was_however_long_ago(
-    server: FaultySamContractAwards, memory: Memory
-) -> None:
+def test_weekly_extracts_continue_from_the_last_day_read(server: FaultySamContractAwards, memory: Memory) -> None:
     memory.notes["revealed/read"] = "2026-06-30"
     fetched(server.base_url, poll_steps()["revealed"], memory)
     assert server.submissions[-1]["dateSigned"] == "[06/30/2026,08/25/2026]"
 
 
-def test_what_can_wait_waits_for_requests_to_spare(server: FaultySamContractAwards, memory: Memory) -> None:
+def test_weekly_extracts_wait_for_spare_requests(server: FaultySamContractAwards, memory: Memory) -> None:
     step = poll_steps()["deleted"]
     assert fetched(server.base_url, step, memory, quota=Ledger(5)) == []
     assert server.requests == []
@@ -407,7 +359,7 @@ def test_what_can_wait_waits_for_requests_to_spare(server: FaultySamContractAwar
 
 
 @pytest.mark.parametrize("label", ["revealed", "deleted"])
-def test_what_has_waited_for_two_weeks_is_said(server: FaultySamContractAwards, memory: Memory, label: str) -> None:
+def test_a_delayed_weekly_extract_is_reported(server: FaultySamContractAwards, memory: Memory, label: str) -> None:
     fetched(server.base_url, poll_steps(until=date(2026, 11, 1))[label], memory)
     for until, is_said in ((date(2026, 11, 15), False), (date(2026, 11, 16), True)):
         step = poll_steps(until=until)[label]
@@ -422,9 +374,7 @@ def test_what_has_waited_for_two_weeks_is_said(server: FaultySamContractAwards, 
     assert len(fetched(server.base_url, step, memory, quota=Ledger(6))) == 1
 
 
-def test_a_poll_reads_on_from_where_it_was_and_the_last_day_again(
-    server: FaultySamContractAwards, memory: Memory
-) -> None:
+def test_a_poll_continues_from_the_last_day(server: FaultySamContractAwards, memory: Memory) -> None:
     server.requests_per_day = 100
     for day in (23, 24, 27):
         fetched(server.base_url, poll_steps(until=date(2026, 11, day), since=date(2026, 11, 22))["modified"], memory)
@@ -436,7 +386,7 @@ def test_a_poll_reads_on_from_where_it_was_and_the_last_day_again(
 @pytest.mark.parametrize(
     ("daily", "since"), [(1, 11), (10_256, 11), (10_300, 12), (40_000, 21), (70_000, 23), (500_000, 23)]
 )
-def test_a_first_look_is_as_wide_as_two_files_hold(
+def test_the_first_poll_covers_two_files(
     server: FaultySamContractAwards, memory: Memory, daily: int, since: int
 ) -> None:
     memory.notes["modified/daily"] = str(daily)
@@ -449,7 +399,7 @@ def test_a_first_look_is_as_wide_as_two_files_hold(
     assert len(server.submissions) <= 2
 
 
-def test_a_first_poll_counts_before_it_orders_and_later_ones_know(server: FaultySamContractAwards) -> None:
+def test_the_first_poll_counts_before_it_orders(server: FaultySamContractAwards) -> None:
     memory = Memory()
     step = poll_steps(since=date(2026, 11, 22))["modified"]
     server.records = [record(f"P{n}", modified="2026-11-23T00:00:00Z") for n in range(5)]
@@ -463,7 +413,7 @@ def test_a_first_poll_counts_before_it_orders_and_later_ones_know(server: Faulty
 
 
 @pytest.mark.parametrize(("known", "then"), [("10", "5"), ("3", "3"), ("1", "3")])
-def test_how_many_records_a_day_has_falls_slowly(
+def test_the_records_per_day_estimate_falls_slowly(
     server: FaultySamContractAwards, memory: Memory, known: str, then: str
 ) -> None:
     memory.notes["modified/daily"] = known
@@ -472,15 +422,13 @@ def test_how_many_records_a_day_has_falls_slowly(
     assert memory.notes["modified/daily"] == then
 
 
-def test_deletions_are_asked_for_as_far_back_as_they_are_listed(
-    server: FaultySamContractAwards, memory: Memory
-) -> None:
+def test_deletions_are_requested_as_far_back_as_listed(server: FaultySamContractAwards, memory: Memory) -> None:
     memory.notes["deleted/read"] = "2024-01-01"
     fetched(server.base_url, poll_steps()["deleted"], memory)
     assert server.submissions[-1]["lastModifiedDate"] == "[05/27/2026,11/23/2026]"
 
 
-def test_where_nothing_is_counted_nothing_is_ordered(server: FaultySamContractAwards) -> None:
+def test_a_count_of_zero_orders_nothing(server: FaultySamContractAwards) -> None:
     server.records = []
     memory = Memory()
     assert fetched(server.base_url, MODIFIED, memory) == []
@@ -489,7 +437,7 @@ def test_where_nothing_is_counted_nothing_is_ordered(server: FaultySamContractAw
 
 
 @pytest.mark.parametrize(("daily", "windows"), [(5_000, 1), (5_200, 2), (11_000, 3), (60_000, 12), (900_000, 13)])
-def test_an_order_is_cut_so_that_each_file_stays_under_a_gigabyte(
+def test_orders_are_split_by_expected_file_size(
     server: FaultySamContractAwards, memory: Memory, daily: int, windows: int
 ) -> None:
     memory.notes |= {"modified/daily": str(daily), "modified/read": "2026-11-11"}
@@ -500,7 +448,7 @@ def test_an_order_is_cut_so_that_each_file_stays_under_a_gigabyte(
     assert int(memory.notes["modified/daily"]) < daily  # and is found to be less
 
 
-def test_a_file_that_is_too_large_is_cut_off_and_ordered_in_halves(
+def test_too_large_a_file_is_ordered_in_halves(
     server: FaultySamContractAwards, memory: Memory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server.records = [record(f"P{n}", modified=f"2026-11-{11 + n:02}T00:00:00Z") for n in range(13)]
@@ -536,9 +484,7 @@ def test_a_day_that_is_too_large_is_a_problem(
     assert piids([item for item in items if item is not problem]) == ["P3"]
 
 
-def test_a_few_parts_are_submitted_at_once_and_the_quota_is_kept_for_their_files(
-    server: FaultySamContractAwards, memory: Memory
-) -> None:
+def test_the_quota_is_reserved_for_downloads(server: FaultySamContractAwards, memory: Memory) -> None:
     memory.notes |= {"modified/daily": "60000", "modified/read": "2026-11-11"}
     server.records = [record(f"P{n}", modified=f"2026-11-{11 + n:02}T00:00:00Z") for n in range(13)]
     server.ready_after, server.requests_per_day = 1, 1000
@@ -551,7 +497,7 @@ def test_a_few_parts_are_submitted_at_once_and_the_quota_is_kept_for_their_files
     assert len(server.submissions) == 3  # three files, and no request for another order
 
 
-def test_a_file_just_ordered_is_given_a_minute(server: FaultySamContractAwards, memory: Memory) -> None:
+def test_a_new_order_waits_a_minute(server: FaultySamContractAwards, memory: Memory) -> None:
     waits: list[float] = []
     rate_limit: dict[str, Any] = {"seconds_between": 0.5, "sleep": waits.append}
     assert len(fetched(server.base_url, MODIFIED, memory, **rate_limit)) == 2
@@ -564,7 +510,7 @@ def test_a_file_just_ordered_is_given_a_minute(server: FaultySamContractAwards, 
     assert [wait for wait in waits if wait > 1] == [60]  # one of an earlier run is asked for at once
 
 
-def test_a_run_that_is_to_stop_does_not_wait_for_a_file(server: FaultySamContractAwards, memory: Memory) -> None:
+def test_a_stopped_run_does_not_wait_for_a_file(server: FaultySamContractAwards, memory: Memory) -> None:
     with pytest.raises(Stopped):
         fetched(server.base_url, MODIFIED, memory, seconds_between=0.01, sleep=lambda seconds: seconds > 1)
     assert server.asked(DOWNLOAD) == []
@@ -577,7 +523,7 @@ ERRORS_WITH_200 = ["html", "string", "text"]
 
 @pytest.mark.parametrize("shape", ERRORS_WITH_200)
 @pytest.mark.parametrize("label", ["modified", "search"])
-def test_a_key_that_is_not_accepted_is_blocked_whatever_the_status(
+def test_a_refused_key_with_status_200_is_blocked(
     server: FaultySamContractAwards, memory: Memory, shape: str, label: str
 ) -> None:
     server.wrong_status = shape
@@ -586,9 +532,9 @@ def test_a_key_that_is_not_accepted_is_blocked_whatever_the_status(
         fetched(server.base_url, steps[label], memory, key="another")
 
 
-@pytest.mark.parametrize("shape", ["html", "string", "text"])
+@pytest.mark.parametrize("shape", ["", *ERRORS_WITH_200])
 @pytest.mark.parametrize("path", [SEARCH, DOWNLOAD])
-def test_a_used_up_quota_is_that_whatever_the_status(
+def test_a_used_up_quota_is_recognized_with_any_status(
     server: FaultySamContractAwards, memory: Memory, shape: str, path: str
 ) -> None:
     server.wrong_status, server.used = shape, 10 if path == SEARCH else 9
@@ -602,7 +548,7 @@ def test_a_used_up_quota_is_that_whatever_the_status(
 
 
 @pytest.mark.parametrize("shape", ["string", "text"])
-def test_too_many_records_are_halved_whatever_the_status(
+def test_too_many_records_with_status_200_are_split(
     server: FaultySamContractAwards, memory: Memory, shape: str
 ) -> None:
     server.records = [record(f"P{n}", modified=f"2026-11-{11 + n:02}T00:00:00Z") for n in range(6)]
@@ -611,7 +557,7 @@ def test_too_many_records_are_halved_whatever_the_status(
 
 
 @pytest.mark.parametrize("body", [b'"something else is wrong"', b"something else is wrong", b"<h1>Oops</h1>", b"[]"])
-def test_another_error_with_status_200_means_that_the_source_changed(memory: Memory, body: bytes) -> None:
+def test_another_error_with_status_200_is_a_changed_source(memory: Memory, body: bytes) -> None:
     class Wrong(FaultySamContractAwards):
         def answer(self, _: LoggedRequest) -> Answer:
             return Answer(body=body)
@@ -621,9 +567,7 @@ def test_another_error_with_status_200_means_that_the_source_changed(memory: Mem
 
 
 @pytest.mark.parametrize("shape", ["", *ERRORS_WITH_200])
-def test_a_header_that_is_not_read_is_found_out_once(
-    server: FaultySamContractAwards, memory: Memory, shape: str
-) -> None:
+def test_an_ignored_key_header_is_remembered(server: FaultySamContractAwards, memory: Memory, shape: str) -> None:
     server.reads_header, server.wrong_status = False, shape
     items = fetched(server.base_url, MODIFIED, memory)
     assert len(piids(items)) == 2
@@ -635,7 +579,7 @@ def test_a_header_that_is_not_read_is_found_out_once(
     assert ["api_key" in request.path for request in server.requests] == [True, True]
 
 
-def test_a_download_that_is_missing_says_nothing_about_the_key(server: FaultySamContractAwards, memory: Memory) -> None:
+def test_a_missing_download_does_not_change_the_key_assumption(server: FaultySamContractAwards, memory: Memory) -> None:
     server.ready_after, server.not_ready = 1, "s3"
     with pytest.raises(ExtractNotReady):
         fetched(server.base_url, MODIFIED, memory)

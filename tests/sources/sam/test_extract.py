@@ -38,7 +38,7 @@ def many(number: int, **fields: str) -> list[Json]:
     return [record(f"P{n:04}", signed="2025-03-01", **fields) for n in range(number)]  # type: ignore[arg-type]
 
 
-def test_a_backfill_asks_for_ueis_of_recipients_and_parents_and_for_names() -> None:
+def test_a_backfill_searches_ueis_parents_and_names() -> None:
     terms = SearchTerms(names=("ACME", "AT&T"), ueis=tuple(f"UEI{n:09}" for n in range(2)), phrases=("DRONE",))
     steps = SOURCE.backfill_steps(terms, date(2015, 6, 1), UNTIL)
     first = steps[:6]
@@ -58,14 +58,14 @@ def test_a_backfill_asks_for_ueis_of_recipients_and_parents_and_for_names() -> N
 
 
 @pytest.mark.parametrize(("rows", "requests"), [(1, 1), (100, 1), (101, 2), (200, 2), (300, 3)])
-def test_a_little_is_read_page_by_page(server: FaultySamContractAwards, rows: int, requests: int) -> None:
+def test_few_records_are_read_page_by_page(server: FaultySamContractAwards, rows: int, requests: int) -> None:
     server.records = many(rows)
     assert len(piids(fetched(server.base_url, step_of(), Memory()))) == rows
     assert [asked["offset"] for asked in server.asked(SEARCH)] == [str(n) for n in range(requests)]
     assert len(server.requests) == requests
 
 
-def test_much_is_read_as_an_extract(server: FaultySamContractAwards) -> None:
+def test_many_records_are_read_as_an_extract(server: FaultySamContractAwards) -> None:
     server.records = many(301)
     memory = Memory()
     server.ready_after = 1
@@ -77,7 +77,7 @@ def test_much_is_read_as_an_extract(server: FaultySamContractAwards) -> None:
 
 @pytest.mark.parametrize("nothing", ["200", "204"])
 @pytest.mark.parametrize("as_numbers", [False, True])
-def test_nothing_is_nothing(server: FaultySamContractAwards, nothing: str, as_numbers: bool) -> None:
+def test_an_empty_result_is_no_error(server: FaultySamContractAwards, nothing: str, as_numbers: bool) -> None:
     server.nothing, server.as_numbers = nothing, as_numbers
     assert fetched(server.base_url, step_of(), Memory()) == []
     with client_of(server.base_url) as client:
@@ -91,7 +91,7 @@ def test_counts_may_be_numbers(server: FaultySamContractAwards) -> None:
     assert len(server.requests) == 2
 
 
-def test_evidence_of_a_page_is_the_record_and_the_page_s_address(server: FaultySamContractAwards) -> None:
+def test_evidence_of_a_page_is_the_record_and_the_url(server: FaultySamContractAwards) -> None:
     server.records = many(1)
     (item,) = fetched(server.base_url, step_of(), Memory())
     (document,) = item.documents  # type: ignore[union-attr]
@@ -100,7 +100,7 @@ def test_evidence_of_a_page_is_the_record_and_the_page_s_address(server: FaultyS
     assert document.body == json.dumps(server.records[0]).encode()
 
 
-def test_a_name_with_an_ampersand_is_searched_by_its_longest_piece_and_compared_whole(
+def test_a_name_with_an_ampersand_is_searched_by_its_longest_part(
     server: FaultySamContractAwards,
 ) -> None:
     server.records = [
@@ -128,18 +128,18 @@ def test_a_name_with_an_ampersand_is_searched_by_its_longest_piece_and_compared_
         ("", ""),
     ],
 )
-def test_what_of_a_name_can_be_searched_for(name: str, sent: str) -> None:
+def test_the_searchable_part_of_a_name(name: str, sent: str) -> None:
     assert searchable(name) == sent
     steps = SOURCE.backfill_steps(SearchTerms(names=(name,)), SINCE, UNTIL)
     assert len(steps) == bool(sent)
 
 
-def test_a_uei_that_is_none_is_not_sent() -> None:
+def test_an_invalid_uei_is_not_sent() -> None:
     assert SOURCE.backfill_steps(SearchTerms(ueis=("SHORT", "WITH SPACES!")), SINCE, UNTIL) == []
 
 
 @pytest.mark.parametrize("fault", [*SOME_FAULTS, Fault.EMPTY])
-def test_a_failing_page_is_told_and_what_came_before_is_given(server: FaultySamContractAwards, fault: Fault) -> None:
+def test_pages_before_a_failed_page_are_read(server: FaultySamContractAwards, fault: Fault) -> None:
     server.records = many(150)
     server.play(fault, on=SEARCH, after=1)
     given = []
@@ -149,7 +149,7 @@ def test_a_failing_page_is_told_and_what_came_before_is_given(server: FaultySamC
     assert len(given) >= 100
 
 
-def test_pages_that_do_not_add_up_are_a_shortfall(server: FaultySamContractAwards) -> None:
+def test_missing_rows_are_an_incomplete_result(server: FaultySamContractAwards) -> None:
     class Cheat(FaultySamContractAwards):
         renaming = (b'"totalRecords": "150"', b'"totalRecords": "190"')
 
@@ -160,7 +160,7 @@ def test_pages_that_do_not_add_up_are_a_shortfall(server: FaultySamContractAward
     assert items[-1] == IncompleteResult(step=step_of().key, expected=190, received=150)
 
 
-def test_rows_that_come_twice_are_given_once(server: FaultySamContractAwards) -> None:
+def test_repeated_rows_are_read_once(server: FaultySamContractAwards) -> None:
     class Repeating(FaultySamContractAwards):
         renaming = (b'"P0150"', b'"P0000"')
 

@@ -40,7 +40,7 @@ def records(body: bytes) -> list[RawRecord]:
     return list(answer(body).records())
 
 
-def test_each_record_is_the_bytes_it_came_in() -> None:
+def test_each_record_keeps_its_bytes() -> None:
     one, two = b'{ "a" :\n 1.50, "b": "\xc3\xa9\xe2\x80\xa8" }', b'{"c":[{"d":"}]\\""}]}'
     body = b'\xef\xbb\xbf { "limit":"10", "awardSummary" : [' + one + b" ,\n" + two + b' ] , "totalRecords":"2" }\n'
     assert [found.body for found in records(body)] == [one, two]
@@ -93,12 +93,12 @@ def test_records_are_found_wherever_a_chunk_ends() -> None:
         b"{" + b",".join(b'"m%d": 1' % number for number in range(100)) + b', "awardSummary": []}',
     ],
 )
-def test_what_is_no_answer_is_a_change_of_the_source(body: bytes) -> None:
+def test_an_invalid_response_is_a_changed_source(body: bytes) -> None:
     with pytest.raises(SourceChanged):
         records(body)
 
 
-def test_what_is_before_a_break_is_given() -> None:
+def test_records_before_a_syntax_error_are_read() -> None:
     given = []
     with pytest.raises(SourceChanged):
         for found in answer(b'{"awardSummary": [{"a": 1}, {"b": 2}, {"c"').records():
@@ -107,7 +107,7 @@ def test_what_is_before_a_break_is_given() -> None:
 
 
 @pytest.mark.parametrize("total", [b"null", b'"many"', b"true", b'"-1"', b"1.5"])
-def test_a_count_that_is_no_number_is_a_change_of_the_source(total: bytes) -> None:
+def test_an_invalid_count_is_a_changed_source(total: bytes) -> None:
     found = answer(b'{"awardSummary": [], "totalRecords": ' + total + b"}")
     assert list(found.records()) == []
     with pytest.raises(SourceChanged, match="totalRecords is no number"):
@@ -146,7 +146,7 @@ def test_a_packed_file_is_unpacked(tmp_path: Path, body: bytes) -> None:
     ],
     ids=NUMBERS[:7],
 )
-def test_a_damaged_file_is_a_change_of_the_source(tmp_path: Path, body: bytes) -> None:
+def test_a_damaged_file_is_a_changed_source(tmp_path: Path, body: bytes) -> None:
     file = tmp_path / "extract"
     file.write_bytes(body)
     with pytest.raises(SourceChanged), unpacked(file, "samawards", "GET /x") as stream:
@@ -232,7 +232,7 @@ class Hanging(FakeSamContractAwards):
         return super().transmit(connection, answer)
 
 
-def test_a_run_that_is_killed_between_submission_and_download_does_not_submit_again(tmp_path: Path) -> None:
+def test_a_killed_run_does_not_submit_again(tmp_path: Path) -> None:
     notes = tmp_path / "notes.json"
     with Hanging() as server:
         process = subprocess.Popen([sys.executable, "-c", POLL, server.base_url, str(notes)], cwd=ROOT)

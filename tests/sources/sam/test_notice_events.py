@@ -62,7 +62,7 @@ def records(app_context: AppContext) -> list[RecordRow]:
         return list(session.scalars(select(RecordRow)))
 
 
-def test_an_amendment_is_told_as_one(server: FaultySamOpportunities, tmp_path: Path) -> None:
+def test_an_amendment_is_published_as_one_change(server: FaultySamOpportunities, tmp_path: Path) -> None:
     with desk_of(server, tmp_path) as app_context:
         assert app_context.poll(app_context.sources[0], FIRST, ignore).status is RunStatus.BASELINE_SEEDED
         moved = {"postedDate": (FIRST + DAY).isoformat(), "responseDeadLine": "2030-02-02T12:00:00-05:00"}
@@ -77,9 +77,7 @@ def test_an_amendment_is_told_as_one(server: FaultySamOpportunities, tmp_path: P
         assert poll(app_context, FIRST + DAY) == []
 
 
-def test_a_text_that_cannot_be_had_today_is_neither_lost_nor_told_as_gone(
-    server: FaultySamOpportunities, tmp_path: Path
-) -> None:
+def test_a_missing_text_is_fetched_by_a_later_poll(server: FaultySamOpportunities, tmp_path: Path) -> None:
     with desk_of(server, tmp_path) as app_context:
         poll(app_context, FIRST)
         server.amend(1, 2, postedDate=(FIRST + DAY).isoformat())
@@ -93,9 +91,7 @@ def test_a_text_that_cannot_be_had_today_is_neither_lost_nor_told_as_gone(
         assert told.new_value.endswith("Two hundred licenses.")
 
 
-def test_what_is_withdrawn_is_told_and_comes_back_as_the_same_record(
-    server: FaultySamOpportunities, tmp_path: Path
-) -> None:
+def test_a_withdrawn_notice_returns_as_the_same_record(server: FaultySamOpportunities, tmp_path: Path) -> None:
     with desk_of(server, tmp_path) as app_context:
         poll(app_context, FIRST)
         kept = server.notices.pop()

@@ -35,7 +35,7 @@ def award_notice(number: int, piid: str, day: date = TODAY, **fields: object) ->
     return hit(number, day, type="Award Notice", solicitationNumber="N6264926R0001", award=award, **fields)
 
 
-def test_an_amendment_is_the_same_record_and_nothing_is_gone(server: FaultySamOpportunities) -> None:
+def test_an_amendment_is_the_same_record(server: FaultySamOpportunities) -> None:
     server.notices = [hit(1, responseDeadLine=LATER)]
     stored = memory()
     (first,) = publications(poll(server, stored))
@@ -51,7 +51,7 @@ def test_an_amendment_is_the_same_record_and_nothing_is_gone(server: FaultySamOp
     assert [type(item) for item in poll(server, stored, TODAY + DAY)] == [NotModified]
 
 
-def test_an_amendment_out_of_the_window_is_found_by_the_solicitation_number(server: FaultySamOpportunities) -> None:
+def test_an_older_amendment_is_found_by_solicitation_number(server: FaultySamOpportunities) -> None:
     server.notices = [hit(1, responseDeadLine=LATER)]
     stored = memory()
     poll(server, stored)
@@ -63,19 +63,7 @@ def test_an_amendment_out_of_the_window_is_found_by_the_solicitation_number(serv
     assert server.searches[-1]["solnum"] == "N6264926R0001"
 
 
-@pytest.mark.parametrize("nothing_is_404", [False, True])
-def test_only_a_solicitation_that_is_gone_is_a_removal(server: FaultySamOpportunities, nothing_is_404: bool) -> None:
-    server.nothing_is_404 = nothing_is_404
-    server.notices = [hit(1, responseDeadLine=LATER)]
-    stored = memory()
-    poll(server, stored)
-    server.notices.clear()
-    items = poll(server, stored, TODAY + DAY)
-    assert [record.key for record in removals(items)] == [KEY]
-    assert json.loads(stored.notes["watched"]) == {}
-
-
-def test_an_award_notice_in_the_place_of_a_solicitation_is_a_record_of_its_own(server: FaultySamOpportunities) -> None:
+def test_an_award_notice_is_a_separate_record(server: FaultySamOpportunities) -> None:
     server.notices = [hit(1, responseDeadLine=LATER)]
     stored = memory()
     poll(server, stored)
@@ -88,14 +76,14 @@ def test_an_award_notice_in_the_place_of_a_solicitation_is_a_record_of_its_own(s
     assert KEY not in json.loads(stored.notes["watched"])
 
 
-def test_two_award_notices_of_one_solicitation_are_two(server: FaultySamOpportunities) -> None:
+def test_two_award_notices_of_a_solicitation_are_two_records(server: FaultySamOpportunities) -> None:
     server.notices = [award_notice(80, "70CDCR26P0001"), award_notice(81, "70CDCR26P0002")]
     stored = memory()
     assert len({record.key for record in publications(poll(server, stored))}) == 2
     assert [type(item) for item in poll(server, stored)] == [NotModified, NotModified]
 
 
-def test_two_notices_given_side_by_side_are_no_versions_of_each_other(server: FaultySamOpportunities) -> None:
+def test_two_notices_in_one_response_are_two_records(server: FaultySamOpportunities) -> None:
     server.notices = [hit(1)]
     stored = memory()
     poll(server, stored)
@@ -113,12 +101,12 @@ def test_two_notices_given_side_by_side_are_no_versions_of_each_other(server: Fa
     assert [item.key for item in alone if isinstance(item, NotModified)] == keys[:1]
 
 
-def test_of_two_new_ones_side_by_side_each_is_given(server: FaultySamOpportunities) -> None:
+def test_two_new_notices_in_one_response_are_two_records(server: FaultySamOpportunities) -> None:
     server.notices = [hit(1), hit(2, solicitationNumber="N6264926R0001")]
     assert len({record.key for record in publications(poll(server, memory()))}) == 2
 
 
-def test_two_on_different_pages_of_one_answer_are_side_by_side_too(server: FaultySamOpportunities) -> None:
+def test_two_notices_on_different_pages_are_two_records(server: FaultySamOpportunities) -> None:
     others = [notice(number, postedDate=TODAY.isoformat()) for number in (50, 51)]
     server.most = 2
     server.notices = [hit(1), *others, hit(2, solicitationNumber="N6264926R0001")]
@@ -129,7 +117,7 @@ def test_two_on_different_pages_of_one_answer_are_side_by_side_too(server: Fault
     assert sorted(item.key for item in again if isinstance(item, NotModified)) == sorted(stored.records)
 
 
-def test_an_id_that_is_none_is_one_problem_and_ends_nothing(server: FaultySamOpportunities) -> None:
+def test_an_invalid_id_is_one_problem(server: FaultySamOpportunities) -> None:
     server.notices = [hit(1, noticeId="\ud800"), hit(3)]
     problems = [record for record in read(poll(server, memory())) if isinstance(record, Problem)]
     assert len(problems) == 1
@@ -153,7 +141,7 @@ def test_an_id_that_is_none_is_one_problem_and_ends_nothing(server: FaultySamOpp
         (["N6264926R0001"], ""),
     ],
 )
-def test_a_number_that_identifies_nothing_makes_no_versions(number: object, shared: str) -> None:
+def test_an_invalid_solicitation_number_has_no_versions(number: object, shared: str) -> None:
     key = f"SAM_NOTICE_{shared}_017.1700_SOLICITATION" if shared else ""
     assert shared_key(hit(1, solicitationNumber=number)) == key
 
@@ -165,7 +153,7 @@ def test_without_a_buyer_or_a_type_there_are_no_versions(fields: Json) -> None:
     assert shared_key(hit(1, **fields)) == ""
 
 
-def test_another_buyer_or_first_type_is_another_notice_and_a_later_type_is_not() -> None:
+def test_the_buyer_and_first_type_identify_a_notice() -> None:
     keys = [
         shared_key(hit(1)),
         shared_key(hit(2, solicitationNumber="N6264926R0001", type="Combined Synopsis/Solicitation")),
@@ -176,7 +164,7 @@ def test_another_buyer_or_first_type_is_another_notice_and_a_later_type_is_not()
     assert len(set(keys)) == 3
 
 
-def test_a_payload_is_read_under_its_own_or_its_shared_key_and_no_other(server: FaultySamOpportunities) -> None:
+def test_a_payload_has_its_own_or_its_shared_key(server: FaultySamOpportunities) -> None:
     server.notices = [hit(1)]
     (item,) = poll(server, memory())
     assert isinstance(item, Payload)
@@ -197,9 +185,7 @@ def test_a_notice_without_a_number_is_watched_by_its_id(server: FaultySamOpportu
 
 
 @pytest.mark.parametrize("number", ["N6264926R0001", None])
-def test_a_filter_that_is_ignored_fails_the_step_and_tells_nothing_of_the_notice(
-    server: FaultySamOpportunities, number: str | None
-) -> None:
+def test_an_ignored_filter_fails_the_step(server: FaultySamOpportunities, number: str | None) -> None:
     server.notices = [hit(1, solicitationNumber=number, responseDeadLine=LATER)]
     stored = memory()
     poll(server, stored)
@@ -216,7 +202,7 @@ def test_a_filter_that_is_ignored_fails_the_step_and_tells_nothing_of_the_notice
     assert len(server.searches) == before + 1
 
 
-def test_samples_have_the_keys_one_expects() -> None:
+def test_the_keys_of_the_samples() -> None:
     assert [shared_key(sample) for sample in SAMPLES] == [
         "",  # version 1 of the API named no codes
         "SAM_NOTICE_TEST123456789_047.4732_AWARDNOTICE_4376487348950",

@@ -64,7 +64,7 @@ def test_a_poll_of_a_quiet_day_is_one_request(server: FaultySamOpportunities) ->
 
 
 @pytest.mark.parametrize("nothing_is_404", [False, True])
-def test_nothing_is_nothing(server: FaultySamOpportunities, nothing_is_404: bool) -> None:
+def test_an_empty_result_is_no_error(server: FaultySamOpportunities, nothing_is_404: bool) -> None:
     server.nothing_is_404 = nothing_is_404
     assert poll(server, memory()) == []
     assert len(server.requests) == 1
@@ -76,7 +76,7 @@ def test_nothing_is_nothing(server: FaultySamOpportunities, nothing_is_404: bool
 
 @pytest.mark.parametrize("counts_records", [False, True])
 @pytest.mark.parametrize(("count", "requests"), [(99, 1), (100, 1), (101, 2), (200, 2), (230, 3)])
-def test_all_pages_are_read_and_none_is_asked_for_past_the_end(
+def test_all_pages_are_read_once(
     server: FaultySamOpportunities, counts_records: bool, count: int, requests: int
 ) -> None:
     server.counts_records, server.most = counts_records, 100
@@ -87,7 +87,7 @@ def test_all_pages_are_read_and_none_is_asked_for_past_the_end(
     assert len(server.searches) == requests
 
 
-def test_an_offset_that_counts_notices_unexpectedly_is_a_shortfall_and_no_endless_walk(
+def test_an_offset_that_counts_notices_is_an_incomplete_result(
     server: FaultySamOpportunities,
 ) -> None:
     server.counts_records, server.most = True, 100
@@ -97,13 +97,13 @@ def test_an_offset_that_counts_notices_unexpectedly_is_a_shortfall_and_no_endles
     assert len(server.searches) == 3
 
 
-def test_a_page_that_brings_nothing_new_is_the_last(server: FaultySamOpportunities) -> None:
+def test_a_page_without_new_notices_is_the_last(server: FaultySamOpportunities) -> None:
     server.notices, server.most = [posted(7)] * 500, 1
     assert poll(server, memory())[-1] == IncompleteResult(step="posted/newest", expected=500, received=1)
     assert len(server.searches) == 2
 
 
-def test_a_notice_of_another_day_is_a_stray(server: FaultySamOpportunities) -> None:
+def test_a_notice_of_another_day_is_ignored(server: FaultySamOpportunities) -> None:
     stray = json.dumps(posted(9, date(2019, 1, 1)))
     today = json.dumps(posted(9))
     nothing = [f'{{"totalRecords": 0, "opportunitiesData": [{one}]}}' for one in (stray, today)]
@@ -114,14 +114,14 @@ def test_a_notice_of_another_day_is_a_stray(server: FaultySamOpportunities) -> N
         assert poll(other, memory()) == [IncompleteResult(step="posted/newest", expected=1, received=0)]
 
 
-def test_a_notice_whose_day_cannot_be_read_is_no_stray(server: FaultySamOpportunities) -> None:
+def test_a_notice_with_an_unreadable_day_is_read(server: FaultySamOpportunities) -> None:
     body = json.dumps({"totalRecords": 1, "opportunitiesData": [posted(1) | {"postedDate": "Feb 3"}]}).encode()
     with AnswersWith(body) as other:
         assert ids(poll(other, memory())) == [1]
 
 
 @pytest.mark.parametrize("title", ["An invalid api_key was supplied", "Message throttled out"])
-def test_a_notice_that_reads_like_an_error_is_none(server: FaultySamOpportunities, title: str) -> None:
+def test_a_notice_titled_like_an_error_is_read(server: FaultySamOpportunities, title: str) -> None:
     server.notices = [posted(1, title=title)]
     quota = CountingQuota(10)
     assert [record.title for record in publications(poll(server, memory(), quota=quota))] == [title]
@@ -129,19 +129,19 @@ def test_a_notice_that_reads_like_an_error_is_none(server: FaultySamOpportunitie
 
 
 @pytest.mark.parametrize("words", ["An invalid api_key was supplied", "Message throttled out"])
-def test_a_text_that_reads_like_an_error_is_none(server: FaultySamOpportunities, words: str) -> None:
+def test_a_text_like_an_error_is_read(server: FaultySamOpportunities, words: str) -> None:
     server.notices, server.texts = [hit(1)], {f"{1:032x}": words}
     (record,) = publications(poll(server, memory(), quota=CountingQuota(10)))
     assert words in record.description
 
 
-def test_a_full_page_is_a_thousand(server: FaultySamOpportunities) -> None:
+def test_a_page_has_a_thousand_notices(server: FaultySamOpportunities) -> None:
     server.notices = [posted(number) for number in range(1001)]
     assert ids(poll(server, memory())) == list(range(1001))
     assert [search["offset"] for search in server.searches] == ["0", "1"]
 
 
-def test_what_never_comes_is_a_shortfall_and_the_next_poll_begins_there(server: FaultySamOpportunities) -> None:
+def test_a_poll_after_an_incomplete_result_starts_there(server: FaultySamOpportunities) -> None:
     server.notices = [posted(1), posted(1), posted(2)]
     stored = memory()
     assert poll(server, stored)[-1] == IncompleteResult(step="posted/newest", expected=3, received=2)
@@ -150,7 +150,7 @@ def test_what_never_comes_is_a_shortfall_and_the_next_poll_begins_there(server: 
     assert [search["postedFrom"] for search in server.searches[1:]] == ["02/01/2026", "02/04/2026", "02/05/2026"]
 
 
-def test_after_an_absence_the_missed_days_are_read_and_no_others(server: FaultySamOpportunities) -> None:
+def test_after_a_pause_only_missed_days_are_read(server: FaultySamOpportunities) -> None:
     stored = memory()
     poll(server, stored, TODAY, since=TODAY - 14 * DAY)
     assert len(server.searches) == 1  # the first look is at the newest days
@@ -169,7 +169,7 @@ def test_after_an_absence_the_missed_days_are_read_and_no_others(server: FaultyS
     assert len(server.searches) == 7
 
 
-def test_missed_days_leave_requests_for_the_newest_and_for_others(server: FaultySamOpportunities) -> None:
+def test_missed_days_leave_requests_in_reserve(server: FaultySamOpportunities) -> None:
     stored = memory()
     poll(server, stored, quota=CountingQuota(1))
     server.notices = [posted(number, TODAY + number * DAY) for number in range(22)]
@@ -187,7 +187,7 @@ def test_missed_days_leave_requests_for_the_newest_and_for_others(server: Faulty
     assert stored.notes["read"] == (late - DAY).isoformat()
 
 
-def test_a_backfill_leaves_requests_for_others(server: FaultySamOpportunities) -> None:
+def test_a_backfill_leaves_requests_in_reserve(server: FaultySamOpportunities) -> None:
     history = SOURCE.backfill_steps(TERMS, date(2025, 1, 1), TODAY)
     with client_for(SOURCE, server.base_url, key=KEY, quota=CountingQuota(3)) as client:
         with pytest.raises(QuotaUsedUp, match="3 requests are left today, and are reserved") as caught:
@@ -198,9 +198,7 @@ def test_a_backfill_leaves_requests_for_others(server: FaultySamOpportunities) -
 
 
 @pytest.mark.parametrize("first_failed", [True, False])
-def test_a_poll_that_failed_is_caught_up_with_and_nothing_is_asked_for_twice(
-    server: FaultySamOpportunities, first_failed: bool
-) -> None:
+def test_a_failed_poll_is_repeated_without_extra_requests(server: FaultySamOpportunities, first_failed: bool) -> None:
     stored = memory()
     if not first_failed:
         poll(server, stored, TODAY - DAY)
@@ -232,7 +230,7 @@ def test_a_backfill_covers_every_day_once() -> None:
     assert poll_of()[-1].key == "watched"
 
 
-def test_the_text_is_asked_for_of_what_concerns_somebody_once(server: FaultySamOpportunities) -> None:
+def test_the_text_of_a_matched_notice_is_requested_once(server: FaultySamOpportunities) -> None:
     server.notices = [posted(1), hit(2), hit(3, description="null"), hit(4)]
     server.texts = {f"{2:032x}": "<p>Sole source</p>"}
     stored = memory()
@@ -245,7 +243,7 @@ def test_the_text_is_asked_for_of_what_concerns_somebody_once(server: FaultySamO
     assert len(server.texts_asked) == 2
 
 
-def test_a_text_that_is_not_found_is_not_asked_for_again(server: FaultySamOpportunities) -> None:
+def test_a_missing_text_is_not_requested_again(server: FaultySamOpportunities) -> None:
     server.notices, server.nothing_is_404 = [hit(1)], True
     stored = memory()
     assert len(publications(poll(server, stored))) == 1
@@ -253,7 +251,7 @@ def test_a_text_that_is_not_found_is_not_asked_for_again(server: FaultySamOpport
     assert len(server.texts_asked) == 1
 
 
-def test_texts_leave_requests_for_others_and_come_another_day(server: FaultySamOpportunities) -> None:
+def test_texts_leave_requests_in_reserve(server: FaultySamOpportunities) -> None:
     server.notices = [hit(number) for number in range(4)]
     server.texts = {f"{number:032x}": f"text {number}" for number in range(4)}
     stored = memory()
@@ -266,7 +264,7 @@ def test_texts_leave_requests_for_others_and_come_another_day(server: FaultySamO
     assert len(server.texts_asked) == 4
 
 
-def test_a_text_wanted_of_a_notice_out_of_the_window_is_asked_for_by_number(server: FaultySamOpportunities) -> None:
+def test_the_text_of_an_older_notice_is_requested_by_number(server: FaultySamOpportunities) -> None:
     server.notices, server.texts = [hit(1)], {f"{1:032x}": "the text"}
     stored = memory()
     poll(server, stored, quota=CountingQuota(4))
@@ -284,7 +282,7 @@ def test_a_text_wanted_of_a_notice_out_of_the_window_is_asked_for_by_number(serv
 
 
 @pytest.mark.parametrize("nothing_is_404", [False, True])
-def test_a_stored_notice_that_vanishes_is_told_once(server: FaultySamOpportunities, nothing_is_404: bool) -> None:
+def test_a_vanished_notice_is_removed_once(server: FaultySamOpportunities, nothing_is_404: bool) -> None:
     server.notices, server.nothing_is_404 = [hit(1), posted(2)], nothing_is_404
     stored = memory()
     poll(server, stored)
@@ -292,10 +290,11 @@ def test_a_stored_notice_that_vanishes_is_told_once(server: FaultySamOpportuniti
     removed = removals(poll(server, stored, TODAY + DAY))
     assert [record.key for record in removed] == ["SAM_NOTICE_N6264926R0001_017.1700_SOLICITATION"]
     assert removed[0].documents[0].body
+    assert json.loads(stored.notes["watched"]) == {}
     assert removals(poll(server, stored, TODAY + 2 * DAY)) == []
 
 
-def test_a_notice_that_may_still_be_answered_is_looked_at_again(server: FaultySamOpportunities) -> None:
+def test_an_open_notice_is_watched(server: FaultySamOpportunities) -> None:
     server.notices = [hit(1, responseDeadLine="2026-03-01T12:00:00-05:00")]
     stored = memory()
     poll(server, stored)
@@ -312,7 +311,7 @@ def test_a_notice_that_may_still_be_answered_is_looked_at_again(server: FaultySa
     assert len(server.searches) == count + 1  # what is closed is watched no more
 
 
-def test_after_its_deadline_a_notice_is_watched_no_more(server: FaultySamOpportunities) -> None:
+def test_a_notice_is_not_watched_after_its_deadline(server: FaultySamOpportunities) -> None:
     server.notices = [hit(1, responseDeadLine="2026-02-10T12:00:00-05:00")]
     stored = memory()
     poll(server, stored)
@@ -321,7 +320,7 @@ def test_after_its_deadline_a_notice_is_watched_no_more(server: FaultySamOpportu
     assert json.loads(stored.notes["watched"]) == {}
 
 
-def test_watched_notices_cost_a_few_requests_a_poll_and_take_turns(server: FaultySamOpportunities) -> None:
+def test_watched_notices_take_turns(server: FaultySamOpportunities) -> None:
     server.notices = [hit(number, responseDeadLine="2026-03-01T12:00:00-05:00") for number in range(7)]
     stored = memory()
     poll(server, stored)
@@ -335,7 +334,7 @@ def test_watched_notices_cost_a_few_requests_a_poll_and_take_turns(server: Fault
     assert len(asked) == 7
 
 
-def test_what_was_never_stored_is_watched_no_more(server: FaultySamOpportunities) -> None:
+def test_an_unstored_notice_is_not_watched(server: FaultySamOpportunities) -> None:
     server.notices = [hit(1)]
     stored = memory()
     poll(server, stored)
@@ -346,9 +345,7 @@ def test_what_was_never_stored_is_watched_no_more(server: FaultySamOpportunities
 
 
 @pytest.mark.parametrize("fault", SOME_FAULTS)
-def test_each_failure_has_its_name_and_what_was_read_before_is_kept(
-    server: FaultySamOpportunities, fault: Fault
-) -> None:
+def test_notices_before_a_fault_are_read(server: FaultySamOpportunities, fault: Fault) -> None:
     server.notices, server.most = [posted(number) for number in range(15)], 10
     server.play(fault, after=1)
     items: list[Fetched] = []
@@ -363,7 +360,7 @@ def test_each_failure_has_its_name_and_what_was_read_before_is_kept(
 
 
 @pytest.mark.parametrize("fault", [Fault.SERVER_ERROR, Fault.HTML_OK, Fault.RESET, Fault.FORBIDDEN])
-def test_a_text_that_fails_costs_no_notice(server: FaultySamOpportunities, fault: Fault) -> None:
+def test_a_failed_text_loses_no_notice(server: FaultySamOpportunities, fault: Fault) -> None:
     server.notices = [hit(1), hit(2), posted(3)]
     server.play(fault, on="noticedesc")
     stored, items = memory(), list[Fetched]()
@@ -375,7 +372,7 @@ def test_a_text_that_fails_costs_no_notice(server: FaultySamOpportunities, fault
 
 
 @pytest.mark.parametrize("shape", ["wso2", "data.gov", "html", "wso2 with 200", "page with 200"])
-def test_every_shape_of_used_up_stops_for_today(server: FaultySamOpportunities, shape: str) -> None:
+def test_every_form_of_a_used_up_quota_stops_the_source(server: FaultySamOpportunities, shape: str) -> None:
     server.notices = [hit(1), hit(2)]
     server.requests_per_day, server.throttle = 2, shape
     stored, quota = memory(), CountingQuota(10)
@@ -407,15 +404,13 @@ def test_without_its_key_the_source_is_blocked(server: FaultySamOpportunities, s
         "postedFrom=02/01/2026&postedTo=02/02/2026&offset=-1",
     ],
 )
-def test_the_fake_server_refuses_what_the_original_refuses_and_counts_it(
-    server: FaultySamOpportunities, query: str
-) -> None:
+def test_the_fake_server_refuses_invalid_queries(server: FaultySamOpportunities, query: str) -> None:
     with client_for(SOURCE, server.base_url, key=KEY) as client, pytest.raises(Refused, match="HTTP 400"):
         client.get(f"/opportunities/v2/search?{query}")
     assert server.used == 1
 
 
-def test_an_answer_to_another_question_is_not_believed(server: FaultySamOpportunities) -> None:
+def test_a_response_to_another_search_is_a_changed_source(server: FaultySamOpportunities) -> None:
     server.notices = [hit(1)]
     stored = memory()
     poll(server, stored)

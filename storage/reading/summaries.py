@@ -13,15 +13,27 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, false, func, or_, select
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    Select,
+    String,
+    and_,
+    case,
+    cast,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+    union_all,
+)
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from storage.models import AWARDS, MatchBand, StoredRecord
 from storage.reading.records import records_by_key
 from storage.tables import ActionRow, EventRow, MatchRow, RecordRow, SearchRow
-
-Code = ColumnElement[Any]
 
 
 class GroupBy(StrEnum):
@@ -90,45 +102,60 @@ def keys_in_scope(subject: SummaryScope) -> Select[str]:
     return select(col(RecordRow.key)).where(col(RecordRow.key).in_(matched), paid)
 
 
-def spending(session: Session, subject: SummaryScope, by: GroupBy, limit: int = 100) -> list[SpendRow]:
-    """Return what was obligated by group: years in order, other groups by amount, largest first."""
-    code, name = _group_columns(by)
-    dollars, awards = func.sum(col(ActionRow.obligation)), func.count(col(ActionRow.award_key).distinct())
-    query = select(code, name, dollars, awards).join(RecordRow, col(RecordRow.key) == col(ActionRow.award_key))
-    if by is GroupBy.VENDOR:
-        query = query.join(MatchRow, col(MatchRow.record_key) == col(RecordRow.key))
-        query = query.where(col(MatchRow.band) == MatchBand.PUBLISHED)
-    query = query.where(
+def spending(session: Session, subject: SummaryScope, groups: Sequence[GroupBy]) -> dict[GroupBy, list[SpendRow]]:
+    """Return what was obligated by each kind of group: years in order, other groups by amount, largest first.
+
+    One statement reads the actions once for all kinds, because a department may have tens of thousands.
+    """
+    actions = _obligations(subject).cte("obligations")
+    found: dict[GroupBy, list[SpendRow]] = {by: [] for by in groups}
+    for kind, code, name, dollars, awards in session.execute(union_all(*(_sums(actions, by) for by in groups))):
+        row = SpendRow(code=code or "", name=name or code or "", dollars=dollars, awards=awards)
+        found[GroupBy(kind)].append(row)
+    for by, rows in found.items():
+        rows.sort(key=lambda row: (-row.dollars if by is not GroupBy.YEAR else 0, row.code))
+    return found
+
+
+def _obligations(subject: SummaryScope) -> Select[*tuple[Any, ...]]:
+    """Return the query for the obligations of the awards in a scope: one row per action."""
+    signed = col(ActionRow.signed)
+    # The fiscal year ends with September.
+    year = func.extract("year", signed) + case((func.extract("month", signed) >= 10, 1), else_=0)
+    sub_agency = func.nullif(col(RecordRow.sub_agency_code), "")
+    sub_agency_name = func.nullif(col(RecordRow.sub_agency_name), "")
+    uei = func.nullif(col(RecordRow.recipient_uei), "")
+    query: Select[*tuple[Any, ...]] = select(
+        col(ActionRow.award_key),
+        col(ActionRow.obligation).label("dollars"),
+        cast(year, String).label("year"),
+        func.coalesce(sub_agency, col(RecordRow.agency_code)).label("agency"),
+        func.coalesce(sub_agency_name, col(RecordRow.agency_name)).label("agency_name"),
+        func.coalesce(uei, col(RecordRow.recipient_name)).label("recipient"),
+        col(RecordRow.recipient_name),
+    ).join(RecordRow, col(RecordRow.key) == col(ActionRow.award_key))
+    return query.where(
         col(ActionRow.removed).is_(None),
         col(ActionRow.obligation).is_not(None),
         _is_award(),
         col(RecordRow.key).in_(keys_in_scope(subject)),
-    ).group_by(code)
-    order = code if by is GroupBy.YEAR else dollars.desc()
-    rows = session.execute(query.order_by(order, code).limit(limit))
-    return [
-        SpendRow(code=str(row[0] or ""), name=str(row[1] or row[0] or ""), dollars=row[2] or Decimal(0), awards=row[3])
-        for row in rows
-    ]
+    )
 
 
-def _group_columns(by: GroupBy) -> tuple[Code, Code]:
-    if by is GroupBy.YEAR:
-        signed = col(ActionRow.signed)
-        # The fiscal year ends with September.
-        year = func.extract("year", signed) + case((func.extract("month", signed) >= 10, 1), else_=0)
-        return year, func.max(year)
-    if by is GroupBy.AGENCY:
-        part = func.nullif(col(RecordRow.sub_agency_code), "")
-        named = func.nullif(col(RecordRow.sub_agency_name), "")
-        return (
-            func.coalesce(part, col(RecordRow.agency_code)),
-            func.max(func.coalesce(named, col(RecordRow.agency_name))),
-        )
-    if by is GroupBy.VENDOR:
-        return func.coalesce(col(MatchRow.vendor_id), ""), func.max(col(MatchRow.vendor_name))
-    uei = func.nullif(col(RecordRow.recipient_uei), "")
-    return func.coalesce(uei, col(RecordRow.recipient_name)), func.max(col(RecordRow.recipient_name))
+def _sums(actions: CTE, by: GroupBy) -> Select[*tuple[Any, ...]]:
+    """Return the query for (kind of group, code, name, dollars, awards) of one kind of group."""
+    code, name = {
+        GroupBy.YEAR: (actions.c.year, actions.c.year),
+        GroupBy.AGENCY: (actions.c.agency, actions.c.agency_name),
+        GroupBy.VENDOR: (col(MatchRow.vendor_id), col(MatchRow.vendor_name)),
+        GroupBy.RECIPIENT: (actions.c.recipient, actions.c.recipient_name),
+    }[by]
+    dollars, awards = func.sum(actions.c.dollars), func.count(actions.c.award_key.distinct())
+    query = select(literal(by.value), code, func.max(name), dollars, awards).select_from(actions).group_by(code)
+    if by is not GroupBy.VENDOR:
+        return query
+    of_award = (col(MatchRow.record_key) == actions.c.award_key) & (col(MatchRow.band) == MatchBand.PUBLISHED)
+    return query.join(MatchRow, of_award)
 
 
 def sellers_of(session: Session, vendor_id: str) -> list[SellerRow]:
@@ -253,28 +280,31 @@ def feed_stats(session: Session) -> dict[str, dict[str, FeedStats]]:
     "agency" includes departments.
     """
     band, seen = col(MatchRow.band) == MatchBand.PUBLISHED, col(SearchRow.is_published).is_(True)
-    vendors: Select[str, str] = select(col(MatchRow.record_key), col(MatchRow.vendor_id).label("heading"))
-    categories: Select[str, str] = select(col(MatchRow.record_key), col(MatchRow.vendor_category).label("heading"))
-    agencies: Select[str, str] = select(col(SearchRow.record_key), col(SearchRow.sub_agency_code).label("heading"))
-    stats = {
-        "vendor": _stats_by(session, vendors.where(band)),
-        "category": _stats_by(session, categories.where(band).distinct()),
-        "agency": _stats_by(session, agencies.where(seen)),
+    vendors = select(col(MatchRow.record_key), col(MatchRow.vendor_id)).where(band)
+    categories = select(col(MatchRow.record_key), col(MatchRow.vendor_category)).where(band).distinct()
+    agencies = select(
+        col(SearchRow.record_key), col(SearchRow.sub_agency_code), col(SearchRow.department), literal("").label("all")
+    )
+    by_agency = _stats_by(session, agencies.where(seen))
+    return {
+        "vendor": _stats_by(session, vendors),
+        "category": _stats_by(session, categories),
+        "all": {"": by_agency.pop("")} if by_agency else {},
+        "agency": by_agency,
     }
-    stats["all"] = {}
-    if each := stats["agency"].values():  # a record is in exactly one, which may be that without a code
-        stats["all"][""] = FeedStats(entries=sum(of.entries for of in each), newest=max(of.newest for of in each))
-    departments: Select[str, str] = select(col(SearchRow.record_key), col(SearchRow.department).label("heading"))
-    stats["agency"] |= _stats_by(session, departments.where(seen, col(SearchRow.department) != ""))
-    return stats
 
 
-def _stats_by(session: Session, headings: Select[str, str]) -> dict[str, FeedStats]:
-    """Return the statistics by heading, from a query for (record, heading) without duplicates."""
+def _stats_by(session: Session, headings: Select[*tuple[Any, ...]]) -> dict[str, FeedStats]:
+    """Return the statistics by heading, from a query for records and their headings without duplicates."""
     of = headings.subquery()
+    columns = list(of.c)[1:]
     entries, newest = func.count(col(EventRow.record_key)), func.max(col(EventRow.first_seen))
     # An outer join starts with the headings, so events are found by record in a covering index.
     published = and_(col(EventRow.record_key) == of.c.record_key, col(EventRow.is_published) != false())
-    query = select(of.c.heading, entries, newest).join_from(of, EventRow, published, isouter=True)
-    rows = session.execute(query.group_by(of.c.heading).having(entries > 0))
-    return {heading: FeedStats(entries=count, newest=latest) for heading, count, latest in rows}
+    query = select(entries, newest, *columns).join_from(of, EventRow, published, isouter=True)
+    stats: dict[str, FeedStats] = {}
+    for count, latest, *names in session.execute(query.group_by(*columns).having(entries > 0)):
+        for heading in set(names):
+            known = stats.get(heading, FeedStats(entries=0, newest=latest))
+            stats[heading] = FeedStats(entries=known.entries + count, newest=max(known.newest, latest))
+    return stats

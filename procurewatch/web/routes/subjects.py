@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -22,6 +22,7 @@ from storage.reading.events import first_purchases
 from storage.reading.records import known_agencies, known_vendors
 from storage.reading.summaries import (
     GroupBy,
+    SpendRow,
     SummaryScope,
     awards_about,
     count_about,
@@ -41,6 +42,12 @@ MAX_EVENTS = 8
 MAX_AWARDS = 25
 MAX_ROWS = 15  # of a breakdown
 DEPARTMENT_CODE_LENGTH = 3  # the Treasury's; codes of sub-agencies have four characters
+
+BREAKDOWNS = {
+    GroupBy.AGENCY: ("Spending by agency", SubjectKind.AGENCY),
+    GroupBy.VENDOR: ("What is bought", SubjectKind.VENDOR),
+    GroupBy.RECIPIENT: ("Who is paid", SubjectKind.RECIPIENT),
+}
 
 Find = Callable[[WebContext, Session, str], SubjectPage | None]
 
@@ -96,11 +103,10 @@ def _vendor(context: WebContext, session: Session, name: str) -> SubjectPage | N
         names=tuple(_known_as(listed)) if listed else (),
         sources=listed.sources if listed else (),
         note=listed.note if listed else "",
-        breakdowns=(_by_agency(session, subject),),
         sellers=tuple(sellers_of(session, slug)),
         feed=feed_row(FeedKind.VENDOR, slug, title),
     )
-    return _filled(page, session, subject, query)
+    return _filled(page, session, subject, query, [GroupBy.AGENCY])
 
 
 def _agency(_context: WebContext, session: Session, name: str) -> SubjectPage | None:
@@ -110,17 +116,16 @@ def _agency(_context: WebContext, session: Session, name: str) -> SubjectPage | 
     code, title = found
     subject, query = SummaryScope(agency=code), Query(agency=(code.lower(),))
     is_department = len(code) == DEPARTMENT_CODE_LENGTH
-    parts = (_by_agency(session, subject),) if is_department else ()
+    parts = [GroupBy.AGENCY] if is_department else []
     page = SubjectPage(
         kind=SubjectKind.AGENCY,
         slug=code,
         title=title or code,
         about=f"Department, with all its parts; code {code}." if is_department else f"Buying agency, code {code}.",
         search=query.url_query(),
-        breakdowns=(*parts, _by_vendor(session, subject), _by_recipient(session, subject)),
         feed=feed_row(FeedKind.AGENCY, code, title or code),
     )
-    return _filled(page, session, subject, query)
+    return _filled(page, session, subject, query, [*parts, GroupBy.VENDOR, GroupBy.RECIPIENT])
 
 
 def _category(context: WebContext, session: Session, name: str) -> SubjectPage | None:
@@ -133,17 +138,15 @@ def _category(context: WebContext, session: Session, name: str) -> SubjectPage |
         return None
     title = known[slug] or category_label(slug)
     subject, query = SummaryScope(category=slug), Query(category=(slug,))
-    breakdowns = (_by_vendor(session, subject), _by_agency(session, subject), _by_recipient(session, subject))
     page = SubjectPage(
         kind=SubjectKind.CATEGORY,
         slug=slug,
         title=title,
         about="All watchlist entries under this technology.",
         search=query.url_query(),
-        breakdowns=breakdowns,
         feed=feed_row(FeedKind.CATEGORY, slug, title),
     )
-    return _filled(page, session, subject, query)
+    return _filled(page, session, subject, query, [GroupBy.VENDOR, GroupBy.AGENCY, GroupBy.RECIPIENT])
 
 
 def _recipient(_context: WebContext, session: Session, name: str) -> SubjectPage | None:
@@ -164,13 +167,20 @@ def _recipient(_context: WebContext, session: Session, name: str) -> SubjectPage
         about="Paid by the awards below; what they buy may be made by others.",
         search=query.url_query(),
         names=tuple(names),
-        breakdowns=(_by_vendor(session, subject), _by_agency(session, subject)),
     )
-    return _filled(page, session, subject, None)
+    return _filled(page, session, subject, None, [GroupBy.VENDOR, GroupBy.AGENCY])
 
 
-def _filled(page: SubjectPage, session: Session, subject: SummaryScope, feed: Query | None) -> SubjectPage:
-    """Return the page with everything stored about its subject. `feed` is the query of its feed, if it has one."""
+def _filled(
+    page: SubjectPage, session: Session, subject: SummaryScope, feed: Query | None, groups: Sequence[GroupBy]
+) -> SubjectPage:
+    """Return the page with everything stored about its subject.
+
+    Args:
+        feed: the query of its feed, if it has one.
+        groups: what its spending is broken down by, besides the fiscal years.
+    """
+    spent = spending(session, subject, [GroupBy.YEAR, *groups])
     awards, publications = count_about(session, subject)
     now = datetime.now(UTC)
     of_vendor = last_known_name(session, subject.vendor) if subject.vendor else ""
@@ -179,7 +189,8 @@ def _filled(page: SubjectPage, session: Session, subject: SummaryScope, feed: Qu
         page,
         awards_in_all=awards,
         publications_in_all=publications,
-        by_year=tuple(spending(session, subject, GroupBy.YEAR)),
+        by_year=tuple(spent[GroupBy.YEAR]),
+        breakdowns=tuple(_breakdown(by, spent[by]) for by in groups),
         first_purchases=_timeline(firsts),
         notices=tuple(open_notices(session, subject, now)),
         use_cases=tuple(publications_about(session, subject, "use-case")),
@@ -192,19 +203,9 @@ def _timeline(events: Iterable[StoredEvent]) -> tuple[TimelineItem, ...]:
     return tuple(timeline_item(event, f"../{urls.event_path(event)}") for event in events)
 
 
-def _by_agency(session: Session, subject: SummaryScope) -> Breakdown:
-    rows = spending(session, subject, GroupBy.AGENCY, MAX_ROWS)
-    return Breakdown(title="Spending by agency", kind=SubjectKind.AGENCY, rows=tuple(rows))
-
-
-def _by_vendor(session: Session, subject: SummaryScope) -> Breakdown:
-    rows = spending(session, subject, GroupBy.VENDOR, MAX_ROWS)
-    return Breakdown(title="What is bought", kind=SubjectKind.VENDOR, rows=tuple(rows))
-
-
-def _by_recipient(session: Session, subject: SummaryScope) -> Breakdown:
-    rows = spending(session, subject, GroupBy.RECIPIENT, MAX_ROWS)
-    return Breakdown(title="Who is paid", kind=SubjectKind.RECIPIENT, rows=tuple(rows))
+def _breakdown(by: GroupBy, rows: Sequence[SpendRow]) -> Breakdown:
+    title, kind = BREAKDOWNS[by]
+    return Breakdown(title=title, kind=kind, rows=tuple(rows[:MAX_ROWS]))
 
 
 def _known_as(vendor: Vendor) -> Iterator[KnownAs]:

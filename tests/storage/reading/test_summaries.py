@@ -40,7 +40,7 @@ def stored(database: Database) -> Database:
 
 def rows(database: Database, subject: SummaryScope, by: GroupBy) -> list[tuple[str, Decimal, int]]:
     with database.reading() as session:
-        return [(each.code, each.dollars, each.awards) for each in spending(session, subject, by)]
+        return [(each.code, each.dollars, each.awards) for each in spending(session, subject, [by])[by]]
 
 
 def test_spending_is_grouped_by_fiscal_year_signed(stored: Database) -> None:

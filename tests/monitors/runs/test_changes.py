@@ -244,9 +244,10 @@ def test_a_notice_without_its_text_keeps_the_stored_one(tmp_path: Path) -> None:
     full, bare = (replace(NOTICE, description=text) for text in (f"{title}\n\nFIRST TEXT", f"{title} "[:-1]))
     with baseline(tmp_path) as app_context:
         poll(app_context, full)
-        assert poll(app_context, bare) == []
+        [moved] = poll(app_context, replace(bare, deadline=datetime(2030, 2, 2, 17, tzinfo=UTC)))
+        assert moved.kind is EventKind.DEADLINE_MOVED
         for text in (f"{title}\n\nSECOND TEXT", "ANOTHER TEXT"):
-            [event] = poll(app_context, replace(NOTICE, description=text))
+            [event] = poll(app_context, replace(NOTICE, description=text, deadline=moved.record.deadline))
             assert (event.kind, event.new_value) == (EventKind.NOTICE_CHANGED, text)
 
 

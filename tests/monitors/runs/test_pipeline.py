@@ -161,7 +161,7 @@ def test_a_backfill_stores_history_and_publishes_only_when_asked(
         quiet = backfill(app_context, "clearview-ai")
         with app_context.database.reading() as session:
             assert find_events(session, Query(), 1000) == []
-        assert quiet.status is RunStatus.NEW
+        assert (quiet.status, quiet.message) == (RunStatus.NEW, "")
         assert (quiet.tally.new_awards, quiet.tally.read, quiet.tally.matched) == (2, 2, 2)
         assert backfill(app_context, "clearview-ai").status is RunStatus.NOTHING_NEW
         loud = backfill(app_context, "penlink", notify=True)

@@ -364,6 +364,15 @@ def test_a_longer_period_is_an_extension_and_a_shorter_one_is_not(database: Data
     assert news(database, LICENSES) == []
 
 
+def test_an_older_action_alone_changes_no_field(database: Database) -> None:
+    begin(database, replace(LICENSES, is_partial=True))
+    longer = replace(acted(LICENSES, "P1", "2022-03-04", "0.00"), is_partial=True, ends=date(2023, 9, 4))
+    assert [told.kind for told in news(database, longer)] == [EventKind.MODIFIED, EventKind.EXTENDED]
+    told = published_ids(database)
+    save(database, replace(longer, actions=longer.actions[:1], ends=date(2024, 9, 4)), match(longer), now=LATER_STILL)
+    assert published_ids(database) == told
+
+
 def test_an_end_that_was_not_known_is_no_extension(database: Database) -> None:
     begin(database, CLEARVIEW_AT_FIRST)
     assert news(database, LICENSES) == []

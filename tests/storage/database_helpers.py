@@ -44,7 +44,7 @@ def save(
 
 
 def load_events(database: Database, award: Award) -> list[StoredEvent]:
-    """Return all that happened to an award, told or not, newest first."""
+    """Return all events of an award, published or not, newest first."""
     with database.reading() as session:
         return events_of(session, award.key)
 

@@ -37,7 +37,7 @@ def stored(database: Database, amount: Decimal | None, seen: datetime = SEEN) ->
 @pytest.mark.parametrize(
     "amount", ["0.01", "90071992547409.93", "-1.10", "0.00", "-0.01", str(MAX_AMOUNT), str(-MAX_AMOUNT)]
 )
-def test_an_amount_comes_back_to_the_cent(database: Database, amount: str) -> None:
+def test_an_amount_is_exact_to_the_cent(database: Database, amount: str) -> None:
     back = stored(database, Decimal(amount)).obligated
     assert back == Decimal(amount)
     assert isinstance(back, Decimal)
@@ -46,7 +46,7 @@ def test_an_amount_comes_back_to_the_cent(database: Database, amount: str) -> No
 
 @one_database
 @given(values=st.lists(amounts, min_size=1, max_size=20))
-def test_any_amount_comes_back_to_the_cent_and_sums_exactly(database: Database, values: list[Decimal]) -> None:
+def test_any_amount_is_exact_and_sums_exactly(database: Database, values: list[Decimal]) -> None:
     delete_all_rows(database)
     with database.writing() as session:
         for number, value in enumerate(values):

@@ -1,4 +1,4 @@
-"""What is told of a vendor, an agency, a technology or a recipient as a whole."""
+"""Summaries of a vendor, an agency, a technology or a recipient."""
 
 from __future__ import annotations
 
@@ -97,12 +97,12 @@ def test_matches_pending_review_are_not_counted(stored: Database) -> None:
 
 def test_events_are_counted_once_in_each_feed(stored: Database) -> None:
     with stored.reading() as session:
-        told = feed_stats(session)
-    assert told["all"][""].entries == 3
-    assert {slug: each.entries for slug, each in told["vendor"].items()} == {
+        stats = feed_stats(session)
+    assert stats["all"][""].entries == 3
+    assert {slug: each.entries for slug, each in stats["vendor"].items()} == {
         "clearview-ai": 2,
         "babel-street": 1,
         "panamerica": 1,
     }
-    assert {code: each.entries for code, each in told["agency"].items()} == {"7012": 2, "7014": 1, "070": 3}
-    assert told["category"]["face-recognition"].newest.tzinfo
+    assert {code: each.entries for code, each in stats["agency"].items()} == {"7012": 2, "7014": 1, "070": 3}
+    assert stats["category"]["face-recognition"].newest.tzinfo

@@ -25,7 +25,7 @@ from tests.records import CLEARVIEW, match
 from tests.storage.database_helpers import save
 
 
-def tell(database: Database, name: str, moments: list[datetime]) -> None:
+def add_events(database: Database, name: str, moments: list[datetime]) -> None:
     facts = {"record_key": CLEARVIEW.key, "action_key": "", "kind": "modified", "old_value": "", "new_value": ""}
     facts |= {"vendor_id": ""}
     more = {"earlier_actions": 0, "is_published": True, "pending_review": False}
@@ -50,8 +50,8 @@ def newest(session: Session, query: Query, now: datetime) -> tuple[ArchivePage |
 def test_a_history_falls_into_pages_that_stay(database: Database) -> None:
     save(database, CLEARVIEW, match(CLEARVIEW), now=datetime(2025, 1, 31, 23, 59, 59, tzinfo=UTC))
     march = datetime(2025, 3, 1, tzinfo=UTC)
-    tell(database, "march", [march + timedelta(hours=hour) for hour in range(250)])
-    tell(database, "alike", [march + timedelta(days=20)] * 60)
+    add_events(database, "march", [march + timedelta(hours=hour) for hour in range(250)])
+    add_events(database, "alike", [march + timedelta(days=20)] * 60)
     january, first, second, third, fourth = (
         ArchivePage(2025, 1, 1),
         *(ArchivePage(2025, 3, part) for part in (1, 2, 3, 4)),
@@ -71,10 +71,10 @@ def test_a_history_falls_into_pages_that_stay(database: Database) -> None:
         assert [page_after(session, Query(), page, over) for page in pages] == [*pages[1:], None]
         assert [page for page in pages if is_complete(session, Query(), page, over)] == pages
         assert not is_complete(session, Query(), ArchivePage(2025, 2, 1), over)
-        told = [event.id for page in reversed(pages) for event in archived_events(session, Query(), page)]
-        assert told == [event.id for event in find_events(session, Query(), 1000)]
+        archived = [event.id for page in reversed(pages) for event in archived_events(session, Query(), page)]
+        assert archived == [event.id for event in find_events(session, Query(), 1000)]
         before = archived_events(session, Query(), third)
-    tell(database, "later", [datetime(2025, 4, 2, tzinfo=UTC)] * 3)
+    add_events(database, "later", [datetime(2025, 4, 2, tzinfo=UTC)] * 3)
     with database.reading() as session:
         now = datetime(2025, 4, 2, 0, 30, tzinfo=UTC)
         assert archived_events(session, Query(), third) == before

@@ -173,9 +173,9 @@ def answers(database: Database, query: Query) -> tuple[object, ...]:
     with database.reading() as session:
         total, counted = count_by_facets(session, query)
         records = [record.piid for record in find_records(session, query)]
-        told = [told.record.piid for told in find_events(session, query, 100)]
+        events = [event.record.piid for event in find_events(session, query, 100)]
         assert total == count_records(session, query) == len(records)
-        return records, sorted(told), str(counted)
+        return records, sorted(events), str(counted)
 
 
 def test_all_parts_at_once_with_many_values_can_be_asked(sample: Database) -> None:
@@ -238,9 +238,9 @@ def test_pages_of_records_and_of_events_are_the_whole(sample: Database) -> None:
                 cursor = record_cursor(page[-1])
             assert piids == SAMPLE_PIIDS
             events, before = [], ""
-            while told := find_events(session, query, size, before):
-                events += [event.id for event in told]
-                before = event_cursor(told[-1])
+            while batch := find_events(session, query, size, before):
+                events += [event.id for event in batch]
+                before = event_cursor(batch[-1])
             assert events == [event.id for event in find_events(session, query, 100)]
             assert len(events) == len(set(events)) == 3
 
@@ -317,8 +317,8 @@ def test_a_verdict_is_asked_for_and_changes_what_is_found(sample_copy: Database)
     assert find_piids(sample_copy, vendor="clearview-ai", band="published") == []
     assert find_piids(sample_copy, vendor="clearview-ai", band="rejected") == [SAMPLE_PIIDS[0], SAMPLE_PIIDS[4]]
     with sample_copy.reading() as session:
-        told = find_events(session, read_query({"vendor": "clearview-ai"}), 10)
-        assert {event.kind.value for event in told} == {"withdrawn"}, "who was told of it hears that it is taken back"
+        events = find_events(session, read_query({"vendor": "clearview-ai"}), 10)
+        assert {event.kind.value for event in events} == {"withdrawn"}, "feeds with the match carry its withdrawal"
         _, counted = count_by_facets(session, Query())
         assert [each.value for each in counted["vendor"]] == ["babel-street", "panamerica"]
 
@@ -440,7 +440,7 @@ def test_views_say_of_competition_what_the_index_does(database: Database) -> Non
     assert set(indexed.values()) == {"competed", "not-competed", "unknown", ""}
 
 
-def test_a_withdrawal_is_told_to_those_who_were_told_of_the_match(sample_copy: Database) -> None:
+def test_a_withdrawal_is_published_to_the_vendor_of_the_match(sample_copy: Database) -> None:
     subject = recipient_subjects(CLEARVIEW.recipient.name, "")[0]
     never = ReviewDecision(
         vendor_id="clearview-ai", subject=subject, decision=Decision.NEVER, decided_by="me", note="", decided_at=LATER

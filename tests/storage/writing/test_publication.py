@@ -1,4 +1,4 @@
-"""What is told stays as it was told; the states of what is published are counted; a history's pages stay."""
+"""Event snapshots, the publication version and stable archive pages."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def numbered(database: Database) -> int:
         return int(load_publication_version(session)[0])
 
 
-def test_an_entry_stays_as_it_was_told_when_its_award_changes(database: Database) -> None:
+def test_an_entry_is_not_changed_with_its_award(database: Database) -> None:
     save(database, CLEARVIEW, match(CLEARVIEW))
     with database.reading() as session:
         before = find_events(session, Query(), 10)
@@ -35,7 +35,7 @@ def test_an_entry_stays_as_it_was_told_when_its_award_changes(database: Database
         assert {event.record.obligated for event in events_of(session, CLEARVIEW.key)} == {after[0].record.obligated}
 
 
-def test_what_was_history_is_kept_when_it_is_told_after_all(database: Database) -> None:
+def test_an_event_published_later_has_a_snapshot(database: Database) -> None:
     save(database, CLEARVIEW, match(CLEARVIEW), should_publish=publish_none)
     with database.writing() as session:
         assert publish_newest(session, ["clearview-ai"], 1, LATER) == 1
@@ -46,7 +46,7 @@ def test_what_was_history_is_kept_when_it_is_told_after_all(database: Database) 
         assert (event.first_seen, event.record.obligated) == (LATER, CLEARVIEW.obligated)
 
 
-def test_a_rejected_vendor_leaves_old_entries_and_the_correction_is_told(database: Database) -> None:
+def test_a_rejected_vendor_is_withdrawn(database: Database) -> None:
     save(database, CLEARVIEW, match(CLEARVIEW), match(CLEARVIEW, "babel-street"))
     with database.writing() as session:
         subject = record_subject(CLEARVIEW.key)
@@ -68,7 +68,7 @@ def verdict(subject: str) -> ReviewDecision:
     )
 
 
-def test_a_state_is_counted_for_every_change_and_for_nothing_else(database: Database) -> None:
+def test_the_publication_version_counts_changes(database: Database) -> None:
     with database.reading() as session:
         assert load_publication_version(session) == ("0", None)
     save(database, CLEARVIEW, match(CLEARVIEW))

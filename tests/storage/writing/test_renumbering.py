@@ -69,7 +69,7 @@ def keys_of_records(database: Database) -> list[str]:
 
 
 @pytest.mark.parametrize("corrected", [CORRECTED, under(NEW_PARENT, same_action_keys=True, replaces=BABEL.key)])
-def test_it_is_one_award_and_the_change_of_its_key_is_one_event(database: Database, corrected: Award) -> None:
+def test_a_renumbered_award_is_one_award_with_one_event(database: Database, corrected: Award) -> None:
     before = hold(database)
     saved = save(database, corrected, match(corrected, "babel-street", first_seen=LATER), now=LATER)
     assert (saved.new, saved.changed, saved.events) == (False, True, 1)
@@ -86,7 +86,7 @@ def test_it_is_one_award_and_the_change_of_its_key_is_one_event(database: Databa
         assert dump_tables(database) == unchanged
 
 
-def test_everything_that_is_stored_of_it_moves(database: Database) -> None:
+def test_all_rows_of_a_renumbered_award_move(database: Database) -> None:
     signal = {"kind": "product", "field": "action_description", "text": "BABEL STREET", "term": "Babel Street"}
     signals = [{**signal, "start": 0, "end": 12, "score": 0.9, "action_key": BABEL.actions[1].key}]
     save(database, BABEL, match(BABEL, "babel-street", signals=signals))
@@ -112,7 +112,7 @@ def test_everything_that_is_stored_of_it_moves(database: Database) -> None:
         assert [found.key for found in find_by_identifier(session, BABEL.key)] == [CORRECTED.key]
 
 
-def test_what_was_published_leads_to_where_it_is_now_and_says_what_it_said(database: Database) -> None:
+def test_published_entries_link_to_the_new_key(database: Database) -> None:
     (before,) = hold(database)
     save(database, CORRECTED, now=LATER)
     after = carried(database)[-1]
@@ -125,7 +125,7 @@ def test_what_was_published_leads_to_where_it_is_now_and_says_what_it_said(datab
     assert replace(after.action, key=before.action.key, award_key=BABEL.key) == before.action
 
 
-def test_what_was_published_of_an_award_without_a_page_says_what_it_said(database: Database) -> None:
+def test_published_entries_without_a_page_keep_their_text(database: Database) -> None:
     (before,) = hold(database, replace(BABEL, url="", source="fpds"))
     save(database, CORRECTED, now=LATER)
     after = carried(database)[-1]
@@ -135,7 +135,7 @@ def test_what_was_published_of_an_award_without_a_page_says_what_it_said(databas
     assert replace(after.action, key=before.action.key, award_key=BABEL.key) == before.action
 
 
-def test_an_action_that_the_new_key_does_not_list_stays(database: Database) -> None:
+def test_an_action_missing_under_the_new_key_is_kept(database: Database) -> None:
     hold(database)
     shorter = with_actions(CORRECTED, CORRECTED.actions[:1])
     assert save(database, shorter, now=LATER).events == 1
@@ -144,7 +144,7 @@ def test_an_action_that_the_new_key_does_not_list_stays(database: Database) -> N
         assert count_listed_actions(session, "usaspending", CORRECTED.key) == 1
 
 
-def test_a_modification_that_comes_with_the_new_key_is_told(database: Database) -> None:
+def test_a_modification_with_the_new_key_is_published(database: Database) -> None:
     hold(database)
     more = acted(CORRECTED, "P00002", "2024-04-01", "0.00", action_type="F")
     assert save(database, more, now=LATER).events == 2
@@ -153,14 +153,14 @@ def test_a_modification_that_comes_with_the_new_key_is_told(database: Database) 
     ]
 
 
-def test_what_was_stored_and_told_twice_becomes_one_award(database: Database) -> None:
+def test_an_award_stored_under_both_keys_becomes_one(database: Database) -> None:
     hold(database)
     hold(database, AGAIN)
     assert len(keys_of_records(database)) == 2
-    told = published_ids(database)
+    published = published_ids(database)
     save(database, CORRECTED, match(CORRECTED, "babel-street"), now=LATER)
     assert keys_of_records(database) == [CORRECTED.key]
-    assert told < published_ids(database)
+    assert published < published_ids(database)
     with database.reading() as session:
         assert [action.key for action in actions_of(session, CORRECTED.key)] == [
             action.key for action in CORRECTED.actions
@@ -187,7 +187,7 @@ def test_a_reviewers_decision_moves(database: Database) -> None:
         assert [found.band for found in records_by_key(session, [CORRECTED.key])[0].matches] == ["rejected"]
 
 
-def test_what_waits_for_review_is_told_once_when_it_is_confirmed(database: Database) -> None:
+def test_a_confirmed_renumbered_award_is_published_once(database: Database) -> None:
     hold(database, band="review")
     for award in (CORRECTED, AGAIN):
         save(database, award, match(award, "babel-street", band="review"), now=LATER)
@@ -221,7 +221,7 @@ def test_a_publication_that_names_the_old_key_is_linked_with_the_award(database:
 def test_a_source_that_still_has_the_old_key_speaks_of_the_same_award(database: Database) -> None:
     hold(database)
     save(database, CORRECTED, now=LATER)
-    told = published_ids(database)
+    published = published_ids(database)
     late = acted(replace(BABEL, source="fpds"), "P00002", "2026-11-21", "0.00", action_type="F")
     further = replace(late, actions=late.actions[1:], is_partial=True)
     assert not save(database, further, match(further, "babel-street"), match(further, "panamerica"), now=LATER).new
@@ -229,7 +229,7 @@ def test_a_source_that_still_has_the_old_key_speaks_of_the_same_award(database: 
     with database.reading() as session:
         (award,) = records_by_key(session, [CORRECTED.key])
     assert {found.vendor_id for found in award.matches} == {"babel-street", "panamerica"}
-    assert len(published_ids(database) - told) == 1
+    assert len(published_ids(database) - published) == 1
     whole = acted(AGAIN, "P00002", "2026-11-21", "0.00", action_type="F")
     assert save(database, whole, match(whole, "babel-street"), now=LATER_STILL).events == 0
     with database.reading() as session:

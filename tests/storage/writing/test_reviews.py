@@ -29,9 +29,11 @@ from storage.writing.save import save_award
 from tests.records import BABEL, CLEARVIEW, CLEARVIEW_FORENSIC, LATER, SEEN, acted, match
 
 
-def save(database: Database, award: Award, band: str, vendor: str = "clearview-ai", *, tell: bool = True) -> None:
+def save(
+    database: Database, award: Award, band: str, vendor: str = "clearview-ai", *, should_publish: bool = True
+) -> None:
     with database.writing() as session:
-        save_award(session, award, [match(award, vendor, band=band)], SEEN, lambda _vendors: tell)
+        save_award(session, award, [match(award, vendor, band=band)], SEEN, lambda _vendors: should_publish)
 
 
 def verdict(subject: str, decision: Decision, vendor: str = "clearview-ai", note: str = "") -> ReviewDecision:
@@ -51,41 +53,41 @@ def bands(database: Database) -> dict[str, str]:
     return {award.piid: award.matches[0].band for awards in found for award in awards}
 
 
-def told(database: Database, **of: str) -> list[tuple[str, str]]:
+def published_events(database: Database, **of: str) -> list[tuple[str, str]]:
     with database.reading() as session:
         return [(event.kind.value, event.record.piid) for event in find_events(session, read_query(of), 100)]
 
 
-def test_confirming_tells_what_was_news_and_waited(database: Database) -> None:
+def test_confirming_publishes_pending_events(database: Database) -> None:
     save(database, CLEARVIEW, "review")
-    assert told(database) == []
+    assert published_events(database) == []
     assert judge(database, record_subject(CLEARVIEW.key), Decision.CONFIRMED) == 1
-    assert told(database) == [("new-award", CLEARVIEW.piid)]
+    assert published_events(database) == [("new-award", CLEARVIEW.piid)]
     assert judge(database, record_subject(CLEARVIEW.key), Decision.CONFIRMED) == 0
 
 
-def test_confirming_history_tells_nothing(database: Database) -> None:
-    save(database, CLEARVIEW, "review", tell=False)
+def test_confirming_old_events_publishes_nothing(database: Database) -> None:
+    save(database, CLEARVIEW, "review", should_publish=False)
     assert judge(database, record_subject(CLEARVIEW.key), Decision.CONFIRMED) == 0
     assert bands(database) == {CLEARVIEW.piid: "published"}
-    assert told(database) == []
+    assert published_events(database) == []
 
 
-def test_rejecting_what_was_never_told_is_silent(database: Database) -> None:
+def test_rejecting_an_unpublished_match_publishes_nothing(database: Database) -> None:
     save(database, CLEARVIEW, "review")
     assert judge(database, record_subject(CLEARVIEW.key), Decision.REJECTED) == 0
-    assert told(database) == []
+    assert published_events(database) == []
     with database.reading() as session:
         assert review_queue(session) == []
 
 
-def test_rejecting_what_was_told_withdraws_it_by_one_new_entry(database: Database) -> None:
+def test_rejecting_a_published_match_adds_a_withdrawal(database: Database) -> None:
     save(database, CLEARVIEW, "published")
     save(database, BABEL, "published", "babel-street")
     assert judge(database, record_subject(CLEARVIEW.key), Decision.REJECTED, "another company") == 1
-    assert told(database, vendor="clearview-ai") == [("withdrawn", CLEARVIEW.piid)]
-    assert told(database, vendor="babel-street") == [("new-award", BABEL.piid)]
-    assert ("withdrawn", CLEARVIEW.piid) in told(database)
+    assert published_events(database, vendor="clearview-ai") == [("withdrawn", CLEARVIEW.piid)]
+    assert published_events(database, vendor="babel-street") == [("new-award", BABEL.piid)]
+    assert ("withdrawn", CLEARVIEW.piid) in published_events(database)
     with database.reading() as session:
         entry = find_events(session, Query(vendor=("clearview-ai",)), 1)[0]
     assert (entry.old_value, entry.new_value, entry.vendor_id) == ("Clearview AI", "another company", "clearview-ai")
@@ -97,7 +99,7 @@ def test_a_verdict_survives_a_repoll_and_a_better_match(database: Database) -> N
     judge(database, record_subject(CLEARVIEW.key), Decision.REJECTED)
     save(database, acted(CLEARVIEW, "P00009", "2024-01-02", "1.00"), "published")
     assert bands(database) == {CLEARVIEW.piid: "rejected"}
-    assert told(database) == []
+    assert published_events(database) == []
 
 
 def test_never_this_recipient_holds_for_awards_to_come(database: Database) -> None:

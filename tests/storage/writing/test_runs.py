@@ -126,14 +126,14 @@ def test_feeds_begin_with_the_newest_of_each_vendor(database: Database) -> None:
     with database.writing() as session:
         assert publish_newest(session, ["clearview-ai", "babel-street"], 2, LATER) == 4
     with database.reading() as session:
-        told = {(row.record_key, row.signed): row for row in session.scalars(select(EventRow)) if row.is_published}
-    assert set(told) == {
+        published = {(row.record_key, row.signed): row for row in session.scalars(select(EventRow)) if row.is_published}
+    assert set(published) == {
         (CLEARVIEW_FORENSIC.key, date(2024, 9, 3)),
         (CLEARVIEW.key, date(2023, 9, 12)),
         (BABEL.key, date(2024, 3, 19)),
         (BABEL.key, date(2023, 9, 25)),
     }
-    assert {row.first_seen for row in told.values()} == {LATER}
+    assert {row.first_seen for row in published.values()} == {LATER}
 
 
 def test_feeds_do_not_begin_with_what_waits_for_review(database: Database) -> None:
@@ -143,7 +143,7 @@ def test_feeds_do_not_begin_with_what_waits_for_review(database: Database) -> No
     assert published_ids(database) == set()
 
 
-def test_what_feeds_carry_already_is_not_told_anew(database: Database) -> None:
+def test_published_events_are_not_published_again(database: Database) -> None:
     save(database, CLEARVIEW_FORENSIC, match(CLEARVIEW_FORENSIC))
     save(database, CLEARVIEW, match(CLEARVIEW), should_publish=publish_none)
     (already,) = published_ids(database)
@@ -154,7 +154,7 @@ def test_what_feeds_carry_already_is_not_told_anew(database: Database) -> None:
         assert session.get_one(EventRow, already).first_seen == SEEN
 
 
-def test_awards_are_held_whatever_their_age_unless_every_match_is_rejected(database: Database) -> None:
+def test_matched_awards_include_old_awards_but_no_rejected_ones(database: Database) -> None:
     def also(key: str, piid: str, **facts: Any) -> Award:
         return replace(CLEARVIEW, key=key, piid=piid, actions=(), documents=(), **facts)
 
@@ -166,6 +166,6 @@ def test_awards_are_held_whatever_their_age_unless_every_match_is_rejected(datab
     save(database, rejected, match(rejected, band="rejected"))
     save(database, BABEL)
     with database.reading() as session:
-        held = load_matched_awards(session)
+        matched = load_matched_awards(session)
     contracts = tuple(MatchedAward(key, piid) for key, piid in (("A", "P1"), ("B", "P2"), ("C", "P2"), ("E", "P4")))
-    assert held == {"contract": contracts, "idv": (MatchedAward("D", "P3"),)}
+    assert matched == {"contract": contracts, "idv": (MatchedAward("D", "P3"),)}

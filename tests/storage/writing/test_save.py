@@ -58,7 +58,7 @@ def test_the_same_award_again_changes_nothing(database: Database, award: Award, 
         assert dump_tables(database) == before
 
 
-def test_every_fact_comes_back_as_it_was(database: Database) -> None:
+def test_every_field_is_stored(database: Database) -> None:
     full = replace(
         CLEARVIEW,
         revision="2023-09-12",
@@ -85,9 +85,9 @@ def test_every_fact_comes_back_as_it_was(database: Database) -> None:
     assert (award.recipient_parent_name, award.recipient_parent_uei) == ("A PARENT", "B")
     assert (award.agency_code, award.sub_agency_code, award.sub_agency_name) == ("070", "7012", full.awarding.sub_name)
     assert (award.first_seen, award.last_changed) == (SEEN, SEEN)
-    for stored, told in zip(actions, full.actions, strict=True):
+    for stored, action in zip(actions, full.actions, strict=True):
         assert (stored.key, stored.modification, stored.signed, stored.obligation, stored.description) == (
-            *(told.key, told.modification, told.signed, told.obligation, told.description),
+            *(action.key, action.modification, action.signed, action.obligation, action.description),
         )
 
 
@@ -110,7 +110,7 @@ def test_details_of_several_sources_are_put_together(database: Database) -> None
     assert (second.source, second.facts["offers_received"], second.facts.get("outlays")) == ("fpds", 3, None)
 
 
-def test_a_revision_alone_is_no_change_but_is_kept(database: Database) -> None:
+def test_a_revision_alone_is_no_change(database: Database) -> None:
     save(database, CLEARVIEW)
     saved = save(database, replace(CLEARVIEW, revision="2026-11-21"), now=LATER)
     assert not saved.changed
@@ -120,12 +120,12 @@ def test_a_revision_alone_is_no_change_but_is_kept(database: Database) -> None:
     assert row["last_changed"] == SEEN
 
 
-def test_an_award_without_its_base_action_is_new_all_the_same(database: Database) -> None:
+def test_an_award_without_its_base_action_is_new(database: Database) -> None:
     partial = replace(with_actions(CLEARVIEW, CLEARVIEW.actions[2:]), signed=date(2021, 9, 3))
     save(database, partial, match(partial))
     assert {identifier.rpartition("/")[2] for identifier in published_ids(database)} == {"new-award"}
     saved = save(database, CLEARVIEW, match(CLEARVIEW), now=LATER)
-    assert saved.events == 2, "P00001 and the base award; tests/storage/writing/test_events.py says how they are told"
+    assert saved.events == 2, "P00001 and the base award; tests/storage/writing/test_events.py tests their events"
     assert len(published_ids(database)) == 3
 
 
@@ -134,7 +134,7 @@ def listed(database: Database, source: str = "usaspending") -> int:
         return count_listed_actions(session, source, CLEARVIEW.key)
 
 
-def test_an_award_that_is_read_whole_has_the_actions_that_its_source_lists_now(database: Database) -> None:
+def test_the_listed_actions_are_those_of_the_last_read(database: Database) -> None:
     assert listed(database) == 0
     save(database, CLEARVIEW)
     assert (listed(database), listed(database, "fpds")) == (5, 0)
@@ -175,7 +175,7 @@ def test_a_new_match_renews_its_reasons_and_keeps_its_day(database: Database) ->
         assert (row.score, row.band, row.reason, row.first_seen) == (0.99, "published", "its UEI", SEEN)
 
 
-def test_a_description_with_anything_in_it_comes_back(database: Database) -> None:
+def test_any_description_is_stored(database: Database) -> None:
     text = "\"; DROP TABLE award; -- % _ \\ ' é 🛰 \u202e ]]> <b>&amp;\n\t"
     hostile = replace(CLEARVIEW_AT_FIRST, description=text)
     save(database, acted(hostile, "P00001", "2021-11-29", "0.00", description=text), match(hostile, reason=text))
@@ -271,7 +271,7 @@ def match_of(record: Award | Publication) -> MatchRow:
 
 
 @pytest.mark.parametrize("odd", ODD.values(), ids=ODD)
-def test_an_odd_record_is_set_aside_and_those_beside_it_are_stored(database: Database, odd: Award) -> None:
+def test_an_invalid_record_is_quarantined(database: Database, odd: Award) -> None:
     first, second, third = save_all(database, CLEARVIEW, odd, EQUIPMENT)
     assert (first.new, third.new, first.problem, third.problem) == (True, True, "", "")
     assert second == Saved(problem=second.problem)
@@ -288,7 +288,7 @@ def test_an_odd_record_is_set_aside_and_those_beside_it_are_stored(database: Dat
     assert quarantine(database).resolved_at == LATER
 
 
-def test_an_odd_state_of_a_held_award_leaves_it_as_it_was(database: Database) -> None:
+def test_an_invalid_update_changes_nothing(database: Database) -> None:
     save(database, BABEL, match(BABEL, band="review"))
     before = dump_tables(database)
     odd = replace(ODD["its-evidence"], description="X", actions=(*BABEL.actions, replace(BABEL.actions[0], key="NEW")))
@@ -298,11 +298,11 @@ def test_an_odd_state_of_a_held_award_leaves_it_as_it_was(database: Database) ->
     for name in ("record", "action", "source_record", "match", "event", "event_snapshot", "search"):
         assert after[name] == before[name], name
     save(database, BABEL, match(BABEL), now=LATER_STILL)
-    (told,) = dump_tables(database)["event_snapshot"]
-    assert BABEL.description in told["facts"], "an entry says what was stored when it was published"
+    (snapshot,) = dump_tables(database)["event_snapshot"]
+    assert BABEL.description in snapshot["facts"], "an entry says what was stored when it was published"
 
 
-def test_whatever_goes_wrong_with_a_record_is_its_own(database: Database) -> None:
+def test_an_exception_quarantines_one_record(database: Database) -> None:
     def find_nothing(_record: object) -> Sequence[MatchRow]:
         raise KeyError("a rule that nobody wrote")
 
@@ -315,7 +315,7 @@ def test_whatever_goes_wrong_with_a_record_is_its_own(database: Database) -> Non
 
 
 @pytest.mark.parametrize("key", ["K" + "\x00", "".join(map(chr, range(0x4E00, 0x4E00 + 4000)))], ids=["nul", "long"])
-def test_a_key_that_no_index_can_hold_is_set_aside(postgresql_url: str, key: str) -> None:
+def test_an_invalid_key_is_quarantined(postgresql_url: str, key: str) -> None:
     with closing(open_database(postgresql_url)) as database:
         odd, _ = save_all(database, replace(CLEARVIEW, key=key), EQUIPMENT)
         assert odd.problem

@@ -86,7 +86,7 @@ def got(site: httpx.Client, path: str) -> Any:
     return response.json()
 
 
-def test_records_are_those_that_are_published_newest_first(own_site: httpx.Client) -> None:
+def test_records_are_published_records_newest_first(own_site: httpx.Client) -> None:
     answer = got(own_site, "/records")
     assert [one["record_key"] for one in answer["records"]] == [
         CLEARVIEW_FORENSIC.key,
@@ -97,7 +97,7 @@ def test_records_are_those_that_are_published_newest_first(own_site: httpx.Clien
     assert (answer["total"], answer["next"]) == (4, None)
 
 
-def test_a_record_says_its_facts_in_documented_units(site: httpx.Client) -> None:
+def test_record_fields_have_documented_units(site: httpx.Client) -> None:
     record = got(site, "/records?vendor=clearview-ai&min_amount=2000000")["records"][0]
     assert record["obligated"] == "2287500.00"
     assert record["signed"] == "2021-09-03"
@@ -106,7 +106,7 @@ def test_a_record_says_its_facts_in_documented_units(site: httpx.Client) -> None
     assert httpx.get(record["page"]).status_code == 200
 
 
-def test_a_record_says_how_it_was_bought_and_paid(site: httpx.Client) -> None:
+def test_a_record_has_its_competition_and_outlays(site: httpx.Client) -> None:
     (record,) = got(site, "/records?competition=not-competed")["records"]
     assert (record["record_key"], record["competition"]) == (CLEARVIEW.key, "not-competed")
     dollars = {"outlays": "1787500.00", "subaward_total": "250000.50"}
@@ -118,7 +118,7 @@ def test_a_record_says_how_it_was_bought_and_paid(site: httpx.Client) -> None:
     assert (other["offers_received"], other["outlays"], other["disaster_codes"]) == (None, None, [])
 
 
-def test_a_record_whole(own_site: httpx.Client) -> None:
+def test_a_record_with_all_its_parts(own_site: httpx.Client) -> None:
     record = got(own_site, f"/records/{CLEARVIEW.key}")
     assert [action["obligation"] for action in record["actions"]] == [
         "500000.00",
@@ -135,7 +135,7 @@ def test_a_record_whole(own_site: httpx.Client) -> None:
     assert record["source_records"][0]["facts"]["obligated"] == "2287500.00"
 
 
-def test_events_come_newest_seen_first_with_their_records(site: httpx.Client) -> None:
+def test_events_are_newest_first_with_their_records(site: httpx.Client) -> None:
     events = got(site, "/events")["events"]
     assert events[0]["record_key"] == BABEL.key
     assert [event["first_seen"] for event in events] == sorted((event["first_seen"] for event in events), reverse=True)
@@ -143,7 +143,7 @@ def test_events_come_newest_seen_first_with_their_records(site: httpx.Client) ->
 
 
 @pytest.mark.parametrize("what", ["records", "events"])
-def test_pages_give_everything_once(own_site: httpx.Client, what: str) -> None:
+def test_pages_contain_everything_once(own_site: httpx.Client, what: str) -> None:
     whole = got(own_site, f"/{what}")[what]
     pages = [got(own_site, f"/{what}?limit=1")]
     while pages[-1]["next"]:
@@ -152,9 +152,7 @@ def test_pages_give_everything_once(own_site: httpx.Client, what: str) -> None:
     assert len(pages) == len(whole)
 
 
-def test_a_page_goes_on_where_it_was_though_something_came_meanwhile(
-    own_site: httpx.Client, database: Database
-) -> None:
+def test_new_records_do_not_shift_pages(own_site: httpx.Client, database: Database) -> None:
     first = got(own_site, "/records?limit=2")
     save(database, COURT_REPORTER, now=LATER)
     rest = httpx.get(first["next"]).json()
@@ -163,14 +161,14 @@ def test_a_page_goes_on_where_it_was_though_something_came_meanwhile(
 
 
 @pytest.mark.parametrize("name", sorted(EXAMPLES))
-def test_every_parameter_is_the_query_languages_own(site: httpx.Client, name: str) -> None:
+def test_every_parameter_is_used(site: httpx.Client, name: str) -> None:
     api = got(site, f"/records?{name}={EXAMPLES[name]}")
     page = httpx.get(str(site.base_url).replace("/api/v1/", f"/search?{name}={EXAMPLES[name]}"))
     assert all(one["page"].rpartition("/")[2] in page.text for one in api["records"])
     assert (api["total"] < 4) == (name in NARROWING)
 
 
-def test_the_parameters_are_those_of_the_query_language() -> None:
+def test_parameters_match_the_query_language() -> None:
     assert sorted(EXAMPLES) == sorted(SCHEMAS) == sorted(set(PARAMETERS) - {"band", "decision"})
     documented = re.findall(r"^\| `(\w+)` \|", DOCUMENTATION.partition("## Parameters")[2].partition("\n## ")[0], re.M)
     assert documented == [parameter["name"] for parameter in query_parameters()]
@@ -186,7 +184,7 @@ def test_the_watchlist_agencies_and_technologies_count_published_records(site: h
         assert httpx.get(one["feed"]).status_code == 200
 
 
-def test_sources_say_what_has_not_been_checked(own_site: httpx.Client, database: Database) -> None:
+def test_sources_list_unchecked_assumptions(own_site: httpx.Client, database: Database) -> None:
     with database.writing() as session:
         save_failed_step(
             session, "usaspending", "held/1", part="held awards", query={}, days=(None, None), quiet_for=(),
@@ -198,7 +196,7 @@ def test_sources_say_what_has_not_been_checked(own_site: httpx.Client, database:
     assert part["since"] == "2026-11-20T14:05:09Z"
 
 
-def test_sources_say_how_they_are(own_site: httpx.Client, database: Database) -> None:
+def test_sources_show_their_health(own_site: httpx.Client, database: Database) -> None:
     with database.writing() as session:
         session.add(RunRow(source="usaspending", purpose="poll", started=SEEN, status="new", message="in /home/me"))
     found = {one["source"]: one for one in got(own_site, "/sources")}
@@ -208,7 +206,7 @@ def test_sources_say_how_they_are(own_site: httpx.Client, database: Database) ->
     assert "/home/me" not in json.dumps(found)
 
 
-def test_what_is_not_published_is_not_answered(own_site: httpx.Client, database: Database) -> None:
+def test_unpublished_records_are_not_found(own_site: httpx.Client, database: Database) -> None:
     with database.writing() as session:
         row = LinkRow(record_key=CLEARVIEW.key, award_key=COURT_REPORTER.key, confidence=1, reason="x", first_seen=SEEN)
         session.add(row)
@@ -252,13 +250,13 @@ def test_problems_are_one_line(site: httpx.Client, path: str, status: int) -> No
     assert "\n" not in problem["detail"]
 
 
-def test_it_is_only_read(site: httpx.Client) -> None:
+def test_only_get_is_allowed(site: httpx.Client) -> None:
     for method in ("POST", "PUT", "DELETE", "PATCH"):
         response = site.request(method, "/records")
         assert (response.status_code, response.headers["allow"]) == (405, "GET")
 
 
-def test_what_a_client_has_is_not_sent_again(site: httpx.Client) -> None:
+def test_an_unchanged_response_is_304(site: httpx.Client) -> None:
     response = site.get("/records")
     again = site.get("/records", headers={"If-None-Match": response.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
@@ -266,7 +264,7 @@ def test_what_a_client_has_is_not_sent_again(site: httpx.Client) -> None:
     assert (head.status_code, head.headers["etag"], head.content) == (200, response.headers["etag"], b"")
 
 
-def test_hostile_text_comes_without_control_characters(own_site: httpx.Client, database: Database) -> None:
+def test_hostile_text_has_no_control_characters(own_site: httpx.Client, database: Database) -> None:
     with database.writing() as session:
         hostile = "A\u202eB<script>\x07"
         session.connection().exec_driver_sql(f"UPDATE record SET title = '{hostile}' WHERE key = '{CLEARVIEW.key}'")

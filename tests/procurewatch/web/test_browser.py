@@ -88,7 +88,7 @@ def test_on_a_phone_subscribing_is_a_link_away(page: Page, read_only_address: st
     expect(page.get_by_role("link", name="Subscribe to this search")).to_be_hidden()
 
 
-def test_answers_come_while_one_types_and_the_keyboard_stays_where_it_is(page: Page, address: str) -> None:
+def test_results_update_while_typing_and_keep_the_focus(page: Page, address: str) -> None:
     page.goto(f"{address}/search")
     page.evaluate("window.same = true")  # gone if the page is loaded anew
     page.locator("#q").press_sequentially("software cellebrite ")
@@ -112,7 +112,7 @@ def test_answers_come_while_one_types_and_the_keyboard_stays_where_it_is(page: P
     expect(page.get_by_role("alert")).to_contain_text("plenty")
 
 
-def test_a_request_for_records_is_read_saved_and_sent(page: Page, address: str) -> None:
+def test_a_foia_request_can_be_saved_and_sent(page: Page, address: str) -> None:
     page.goto(address + CLEARVIEW)
     page.get_by_role("link", name="Request the records (FOIA)").click()
     page.get_by_text("Read and copy the letter").click()
@@ -147,9 +147,7 @@ def test_asking_in_sql(page: Page, address: str) -> None:
     expect(page.get_by_role("heading", name="Procurewatch")).to_be_visible()
 
 
-def test_a_table_of_sql_begins_on_the_first_screen_and_its_columns_are_explained_on_demand(
-    page: Page, read_only_address: str
-) -> None:
+def test_sql_tables_explain_their_columns(page: Page, read_only_address: str) -> None:
     page.goto(f"{read_only_address}/sql/procurewatch/awards")
     expect(page.locator("table.rows-and-columns tbody tr").first).to_be_in_viewport()
     meaning = page.get_by_text("number of the contract or order (PIID)")

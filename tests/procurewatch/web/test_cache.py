@@ -14,7 +14,7 @@ from procurewatch.web.responses import Body, body_of
 THEN = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def test_it_never_keeps_more_bytes_than_it_may_and_drops_the_least_used_first() -> None:
+def test_the_least_recently_used_entry_is_dropped_first() -> None:
     cache = ResponseCache(max_bytes=250)
     built: list[str] = []
 
@@ -30,20 +30,20 @@ def test_it_never_keeps_more_bytes_than_it_may_and_drops_the_least_used_first() 
     assert built == ["a", "b", "c", "b"]
 
 
-def test_what_is_larger_than_all_room_is_served_and_not_kept() -> None:
+def test_too_large_an_entry_is_not_cached() -> None:
     cache = ResponseCache(max_bytes=10)
     assert cache.get("a", "1", lambda: body_of(b"x" * 100, THEN)).content == b"x" * 100
     assert cache.get("a", "1", lambda: body_of(b"y" * 100, THEN)).content == b"y" * 100
 
 
-def test_a_document_that_a_change_left_alone_keeps_its_date() -> None:
+def test_an_unchanged_document_keeps_its_date() -> None:
     cache, later = ResponseCache(), THEN + timedelta(days=1)
     cache.get("a", "1", lambda: body_of(b"same", THEN))
     assert cache.get("a", "2", lambda: body_of(b"same", later)).modified == THEN
     assert cache.get("a", "3", lambda: body_of(b"other", later)).modified == later
 
 
-def test_one_builds_while_all_wait_and_a_failure_reaches_all_and_is_not_kept() -> None:
+def test_concurrent_requests_build_once_and_share_failures() -> None:
     cache, begun, go = ResponseCache(), threading.Event(), threading.Event()
     calls: list[int] = []
 

@@ -34,7 +34,7 @@ from tests.records import CLEARVIEW as CLEARVIEW_AWARD
 SEARCH = "?vendor=clearview-ai"
 
 
-def test_a_search_can_be_taken_in_every_format(client: Client, tmp_path: Path) -> None:
+def test_a_search_can_be_exported_in_every_format(client: Client, tmp_path: Path) -> None:
     rows = list(csv.DictReader(io.StringIO(client.get(f"/search.csv{SEARCH}").text)))
     keys = {row["record_key"] for row in rows}
     assert CLEARVIEW_AWARD.key in keys
@@ -52,7 +52,7 @@ def test_a_search_can_be_taken_in_every_format(client: Client, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("suffix", ["csv", "ocds.json", "parquet", "sqlite3", "zip"])
-def test_a_search_that_finds_nothing_or_is_none_says_so_in_a_line(client: Client, suffix: str) -> None:
+def test_an_empty_or_invalid_search_is_one_line(client: Client, suffix: str) -> None:
     nothing = client.get(f"/search.{suffix}?q=nobodyeverwrotethis")
     assert (nothing.status_code, nothing.text) == (404, "No records match this search.\n")
     broken = client.get(f"/search.{suffix}?since=yesterday")
@@ -62,7 +62,7 @@ def test_a_search_that_finds_nothing_or_is_none_says_so_in_a_line(client: Client
     assert hidden.status_code == 400
 
 
-def test_an_award_has_a_pack_and_a_letter(client: Client) -> None:
+def test_an_award_has_an_evidence_pack_and_a_foia_letter(client: Client) -> None:
     page = client.get(CLEARVIEW).text
     for path in (pack_path(CLEARVIEW_AWARD.key), f"{letter_path(CLEARVIEW_AWARD.key)}.txt"):
         assert path in page
@@ -77,12 +77,12 @@ def test_an_award_has_a_pack_and_a_letter(client: Client) -> None:
 
 
 @pytest.mark.parametrize("path", ["/packs/nobody.zip", "/foia/nobody.txt", "/foia/nobody", f"/foia/{BABEL.key}.exe"])
-def test_what_is_not_there_is_a_line(client: Client, path: str) -> None:
+def test_a_missing_file_is_one_line(client: Client, path: str) -> None:
     answer = client.get(path)
     assert (answer.status_code, answer.text.count("\n")) == (404, 1)
 
 
-def test_so_many_files_are_taken_at_once_and_no_more(app_context: AppContext) -> None:
+def test_concurrent_downloads_are_limited(app_context: AppContext) -> None:
     downloads, taken = Downloads(make_context(app_context, "http://x.example")), []
 
     def endless(session: Session) -> Iterator[bytes]:
@@ -104,7 +104,7 @@ def test_so_many_files_are_taken_at_once_and_no_more(app_context: AppContext) ->
     assert (ask().status_code, ask().status_code) == (200, 200)
 
 
-def test_who_goes_away_makes_room_at_once(app_context: AppContext) -> None:
+def test_a_disconnected_client_frees_its_download(app_context: AppContext) -> None:
     downloads, closed = Downloads(make_context(app_context, "http://x.example")), []
 
     def endless(_session: Session) -> Iterator[bytes]:

@@ -111,7 +111,7 @@ CHECKS = {"atom": check_atom, "rss": check_rss, "json": check_json_feed}
 TYPES = {"atom": "application/atom+xml", "rss": "application/rss+xml", "json": "application/feed+json"}
 
 
-def test_a_search_is_a_feed_in_every_format_and_all_tell_the_same(database: Database, tmp_path: Path) -> None:
+def test_a_search_feed_is_the_same_in_every_format(database: Database, tmp_path: Path) -> None:
     fill(database)
     with serve(database, tmp_path, websub_hub="https://hub.example.org/") as client:
         for question in (
@@ -149,9 +149,7 @@ def test_a_search_is_a_feed_in_every_format_and_all_tell_the_same(database: Data
         ("/agency/..%2f..%2fetc.atom", 404, "no such"),
     ],
 )
-def test_what_is_no_feed_is_refused_in_one_line(
-    database: Database, tmp_path: Path, address: str, status: int, said: str
-) -> None:
+def test_an_invalid_feed_is_one_line(database: Database, tmp_path: Path, address: str, status: int, said: str) -> None:
     fill(database)
     with serve(database, tmp_path) as client:
         answer = client.get(address)
@@ -160,9 +158,7 @@ def test_what_is_no_feed_is_refused_in_one_line(
 
 
 @pytest.mark.parametrize("fmt", CHECKS)
-def test_walking_back_gives_every_entry_once_and_an_archive_never_changes(
-    database: Database, tmp_path: Path, fmt: str
-) -> None:
+def test_archives_contain_every_entry_once_and_never_change(database: Database, tmp_path: Path, fmt: str) -> None:
     fill(database, actions=730)
     with serve(database, tmp_path) as client:
 
@@ -207,7 +203,7 @@ def forward(client: httpx.Client, address: str) -> list[str]:
     return visited
 
 
-def test_who_has_it_gets_304_head_has_no_body_and_gzip_is_ready(database: Database, tmp_path: Path) -> None:
+def test_feeds_support_304_head_and_gzip(database: Database, tmp_path: Path) -> None:
     fill(database)
     with serve(database, tmp_path) as client:
         plain = client.get("/search.atom", headers={"Accept-Encoding": "identity"})
@@ -229,7 +225,7 @@ def test_who_has_it_gets_304_head_has_no_body_and_gzip_is_ready(database: Databa
         assert client.get("/vendor/nobody.atom").status_code == 404
 
 
-def test_a_change_elsewhere_leaves_a_feed_as_it_was(database: Database, tmp_path: Path) -> None:
+def test_a_feed_is_unchanged_by_other_records(database: Database, tmp_path: Path) -> None:
     fill(database)
     with serve(database, tmp_path) as client:
         before = client.get("/vendor/babel-street.json")
@@ -240,7 +236,7 @@ def test_a_change_elsewhere_leaves_a_feed_as_it_was(database: Database, tmp_path
         assert after.headers["last-modified"] == before.headers["last-modified"]
 
 
-def test_many_readers_at_once_cost_one_building(
+def test_concurrent_readers_build_a_feed_once(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(database, actions=200)

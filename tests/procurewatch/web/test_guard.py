@@ -37,7 +37,7 @@ def verdicts(app_context: AppContext) -> int:
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_every_answer_carries_a_strict_policy(client: Client, path: str) -> None:
+def test_every_response_has_a_content_security_policy(client: Client, path: str) -> None:
     headers = client.get(path).headers
     policy = headers["content-security-policy"]
     assert policy.startswith("default-src 'none'")
@@ -47,7 +47,7 @@ def test_every_answer_carries_a_strict_policy(client: Client, path: str) -> None
     assert headers["referrer-policy"] == "no-referrer"
 
 
-def test_only_the_search_and_the_review_run_scripts_and_only_ours(client: Client) -> None:
+def test_only_search_and_review_run_our_scripts(client: Client) -> None:
     sign_in(client)
     for path in {"/review", *PATHS}:
         answer = client.get(path)
@@ -62,7 +62,7 @@ def test_only_the_search_and_the_review_run_scripts_and_only_ours(client: Client
     ("host", "status"),
     [("evil.example", 400), ("", 400), ("localhost:99", 200), ("127.0.0.1", 200), ("[::1]:80", 200), ("10.0.0.7", 200)],
 )
-def test_a_name_that_is_not_ours_is_refused(client: Client, host: str, status: int) -> None:
+def test_an_unknown_host_is_refused(client: Client, host: str, status: int) -> None:
     answer = client.get("/style.css", headers={"Host": host})
     assert answer.status_code == status
     assert status == 200 or answer.text.count("\n") == 1
@@ -77,12 +77,12 @@ def test_a_name_that_is_not_ours_is_refused(client: Client, host: str, status: i
         ("/" + "a" * 9000, 414),
     ],
 )
-def test_what_is_too_long_gets_one_line(client: Client, path: str, status: int) -> None:
+def test_too_long_requests_are_one_line(client: Client, path: str, status: int) -> None:
     answer = client.get(path)
     assert (answer.status_code, answer.text.count("\n")) == (status, 1)
 
 
-def test_a_body_too_large_or_of_unknown_length_is_not_read(client: Client) -> None:
+def test_too_large_a_body_is_not_read(client: Client) -> None:
     assert client.post("/review/decide", content=b"a" * (MAX_BODY_BYTES + 1)).status_code == 413
     assert client.post("/review/decide", content=iter([b"a=b"])).status_code == 411
 
@@ -111,12 +111,12 @@ def statuses(polled: Path, folder: Path, told: list[list[tuple[str, str]]], *, a
 
 
 @pytest.mark.parametrize("lines", [["9.9.9.{}, 203.0.113.1"], ["9.9.9.{}", "203.0.113.1"]])
-def test_who_is_passed_on_cannot_say_who_it_is(polled: Path, tmp_path: Path, lines: list[str]) -> None:
+def test_a_client_cannot_set_its_own_forwarded_address(polled: Path, tmp_path: Path, lines: list[str]) -> None:
     told = [[("X-Forwarded-For", line.format(number)) for line in lines] for number in range(6)]
     assert statuses(polled, tmp_path, told, a_minute=5) == [200] * 5 + [429]
 
 
-def test_clients_of_ipv4_are_told_apart_however_a_proxy_writes_them(polled: Path, tmp_path: Path) -> None:
+def test_ipv4_clients_are_distinguished_in_any_notation(polled: Path, tmp_path: Path) -> None:
     told = [[("X-Forwarded-For", each)] for each in ("::ffff:203.0.113.1", "::ffff:203.0.113.2", "203.0.113.1")]
     assert statuses(polled, tmp_path, told, a_minute=1) == [200, 200, 429]
 
@@ -126,7 +126,7 @@ def test_a_huge_host_name_is_rejected(client: Client) -> None:
 
 
 @pytest.mark.parametrize("path", ["/search", "/all.atom", "/"])
-def test_a_fault_of_the_program_is_one_line_with_all_headers(
+def test_an_internal_error_is_one_line_with_all_headers(
     client: Client, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_given: object, **_named: object) -> None:
@@ -139,7 +139,7 @@ def test_a_fault_of_the_program_is_one_line_with_all_headers(
     assert answer.headers["content-security-policy"]
 
 
-def test_a_fault_is_told_to_a_program_as_it_reads_it(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_internal_error_of_the_api_is_problem_json(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(routes, "_records", None)
     answer = client.get("/api/v1/records")
     assert (answer.status_code, answer.headers["content-type"]) == (500, "application/problem+json")
@@ -147,12 +147,12 @@ def test_a_fault_is_told_to_a_program_as_it_reads_it(client: Client, monkeypatch
 
 
 @pytest.mark.parametrize("date", ["Mon, 01 Jan 99999999999 00:00:00 GMT", "x", "Mon, 01 Jan 2020 00:00:00 +9999999999"])
-def test_a_date_that_cannot_be_is_passed_over(client: Client, date: str) -> None:
+def test_an_invalid_date_header_is_ignored(client: Client, date: str) -> None:
     for path in ("/all.atom", "/style.css"):
         assert client.get(path, headers={"If-Modified-Since": date}).status_code == 200
 
 
-def test_deciding_needs_a_token_and_the_forms_own_word(client: Client, app_context: AppContext, address: str) -> None:
+def test_a_decision_needs_a_token_and_a_csrf_token(client: Client, app_context: AppContext, address: str) -> None:
     form = waiting(app_context)
     answer = client.post("/review/decide", data=form)
     assert (answer.status_code, answer.text) == (403, "Sign in at /review first.\n")
@@ -170,14 +170,14 @@ def test_deciding_needs_a_token_and_the_forms_own_word(client: Client, app_conte
     assert verdicts(app_context) == 1
 
 
-def test_a_wrong_token_is_refused_and_tries_are_counted(client: Client) -> None:
+def test_wrong_tokens_are_refused_and_limited(client: Client) -> None:
     answers = [client.post("/review/sign-in", data={"token": f"guess {n}", "name": "x"}) for n in range(14)]
     assert (answers[0].status_code, answers[0].text) == (403, "That is not the token.\n")
     assert answers[-1].status_code == 429
     assert not client.cookies
 
 
-def test_the_cookie_is_for_this_site_alone(client: Client) -> None:
+def test_the_cookie_is_for_this_site_only(client: Client) -> None:
     answer = client.post(
         "/review/sign-in", data={"token": "a-token-for-the-newsroom", "name": "<b>Ana"}, follow_redirects=False
     )
@@ -188,7 +188,7 @@ def test_the_cookie_is_for_this_site_alone(client: Client) -> None:
     assert "&lt;b&gt;Ana" in client.get("/review").text
 
 
-def test_no_form_leads_away_from_here(client: Client, app_context: AppContext) -> None:
+def test_forms_do_not_redirect_to_other_sites(client: Client, app_context: AppContext) -> None:
     form = {
         **waiting(app_context),
         "csrf": sign_in(client),
@@ -202,12 +202,12 @@ def test_no_form_leads_away_from_here(client: Client, app_context: AppContext) -
         assert "location" not in client.get(path, follow_redirects=False).headers
 
 
-def test_signing_out_ends_it(client: Client) -> None:
+def test_signing_out_ends_the_session(client: Client) -> None:
     word = sign_in(client)
     assert "Sign in" in client.post("/review/sign-out", data={"csrf": word}).text
 
 
-def test_a_trusted_proxy_names_who_reviews_and_nobody_else_can(app_context: AppContext, tmp_path: Path) -> None:
+def test_only_a_trusted_proxy_names_the_reviewer(app_context: AppContext, tmp_path: Path) -> None:
     form, header = waiting(app_context), {"X-User": "ada@example.org"}
     trusting = context_for(app_context.database, tmp_path, web_token=None, web_user_header="X-User")
     with serve(trusting) as address, Client(base_url=address, follow_redirects=True) as client:
@@ -236,7 +236,7 @@ def test_without_a_token_nobody_can_sign_in(app_context: AppContext, tmp_path: P
 @pytest.mark.parametrize(
     ("wrong", "status"), [({"decision": "maybe"}, 400), ({"record": "x"}, 404), ({"vendor": "\x00"}, 404)]
 )
-def test_a_decision_about_nothing_gets_one_line(
+def test_an_invalid_decision_is_one_line(
     client: Client, app_context: AppContext, wrong: dict[str, str], status: int
 ) -> None:
     answer = client.post("/review/decide", data={**waiting(app_context), "csrf": sign_in(client), **wrong})

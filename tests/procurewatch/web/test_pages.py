@@ -55,7 +55,7 @@ def publish(database: Database, one: Publication, band: str = "published") -> No
         save_publication(session, one, [row], SEEN, publish_all)
 
 
-def test_the_home_page_tells_what_is_new_and_what_cannot_be_yet(client: Client) -> None:
+def test_the_home_page_shows_new_entries_and_reporting_delays(client: Client) -> None:
     shown = text(client, "/")
     assert "First seen" in shown
     delayed = datetime.now(UTC).date() - timedelta(days=90)
@@ -68,7 +68,7 @@ def test_the_home_page_tells_what_is_new_and_what_cannot_be_yet(client: Client) 
     assert client.get("/index.html").content == client.get("/").content
 
 
-def test_every_link_of_the_main_pages_leads_somewhere(client: Client) -> None:
+def test_links_of_the_main_pages_work(client: Client) -> None:
     pages = ["/", "/search?q=software", CLEARVIEW, "/vendor/cellebrite.html", "/agency/7012.html"]
     seen: set[str] = set()
     for page in pages:
@@ -81,7 +81,7 @@ def test_every_link_of_the_main_pages_leads_somewhere(client: Client) -> None:
     assert {client.get(link).status_code for link in sample} == {200}
 
 
-def test_an_award_shows_each_fact_with_its_source_and_no_sum_over_sources(client: Client) -> None:
+def test_an_award_shows_its_facts_by_source(client: Client) -> None:
     shown = text(client, CLEARVIEW)
     assert "Recipient CLEARVIEW AI, INC. USAspending" in shown
     assert "Seen in USAspending." in shown
@@ -90,7 +90,7 @@ def test_an_award_shows_each_fact_with_its_source_and_no_sum_over_sources(client
     assert "first purchase on record" in shown
 
 
-def test_evidence_is_downloaded_byte_for_byte_and_never_shown(client: Client) -> None:
+def test_evidence_is_downloaded_byte_for_byte(client: Client) -> None:
     page = tree_of(client.get(CLEARVIEW).content)
     path = page.xpath("//a[contains(@href, 'evidence/')]/@href")[0]
     answer = client.get(path.removeprefix(".."))
@@ -102,7 +102,7 @@ def test_evidence_is_downloaded_byte_for_byte_and_never_shown(client: Client) ->
     assert client.get("/evidence/..%2f..%2fetc").status_code == 404
 
 
-def test_a_vendor_shows_names_money_and_who_sells_it(client: Client) -> None:
+def test_a_vendor_shows_names_spending_and_resellers(client: Client) -> None:
     shown = text(client, "/vendor/cellebrite.html")
     assert "Legal name CELLEBRITE, INC." in shown
     assert "Dollars obligated by fiscal year, 2021 to 2024" in shown
@@ -114,7 +114,7 @@ def test_a_vendor_shows_names_money_and_who_sells_it(client: Client) -> None:
     assert client.get("/vendor/cellebrite.atom").headers["content-type"].startswith("application/atom+xml")
 
 
-def test_agencies_technologies_and_recipients_have_pages_of_the_same_kind(client: Client) -> None:
+def test_agencies_technologies_and_recipients_have_pages(client: Client) -> None:
     assert "Who is paid" in text(client, "/agency/7012.html")
     department = text(client, "/agency/070.html")
     assert "Department, with all its parts; code 070." in department
@@ -128,7 +128,7 @@ def test_agencies_technologies_and_recipients_have_pages_of_the_same_kind(client
     assert "Cellebrite" in shown
 
 
-def test_a_search_says_what_it_found_and_how_to_follow_it(client: Client) -> None:
+def test_a_search_shows_results_and_feeds(client: Client) -> None:
     answer = client.get("/search", params={"q": "clearview", "since": "2024-01-01"})
     page = tree_of(answer.content)
     assert page.xpath("//h2[@id='results']")[0].text_content().startswith("1 record with")
@@ -139,7 +139,7 @@ def test_a_search_says_what_it_found_and_how_to_follow_it(client: Client) -> Non
     assert page.xpath("//input[@name='since']/@value") == ["2024-01-01"]
 
 
-def test_a_search_is_walked_to_its_end(client: Client) -> None:
+def test_a_search_has_all_pages(client: Client) -> None:
     path = "/search"
     seen: list[str] = []
     for _ in range(20):
@@ -163,13 +163,13 @@ def test_a_search_is_walked_to_its_end(client: Client) -> None:
         ({"decision": "rejected"}, "only a signed-in reviewer may ask for matches that are not published"),
     ],
 )
-def test_a_question_that_cannot_be_understood_gets_one_line(client: Client, params: dict[str, str], line: str) -> None:
+def test_an_invalid_search_is_one_line(client: Client, params: dict[str, str], line: str) -> None:
     answer = client.get("/search", params=params)
     assert answer.status_code == 400
     assert line in tree_of(answer.content).xpath("//p[@role='alert']")[0].text_content()
 
 
-def test_who_corrects_a_question_asks_the_rest_of_it_again(client: Client) -> None:
+def test_an_invalid_search_keeps_its_other_filters(client: Client) -> None:
     params = {"vendor": "cellebrite", "agency": "7012", "category": "no-such", "band": "review", "min_amount": "lots"}
     refused = client.get("/search", params={**params, "reseller": "panamerica"})
     assert (refused.status_code, refused.headers["cache-control"]) == (400, "no-store")
@@ -181,7 +181,7 @@ def test_who_corrects_a_question_asks_the_rest_of_it_again(client: Client) -> No
     assert form.xpath("string(.//option[@selected]/@value)") == "panamerica"
 
 
-def test_a_facet_holds_only_what_can_be_asked(made: Made) -> None:
+def test_facets_contain_only_valid_values(made: Made) -> None:
     client, database = made
     for number, state in enumerate(("VA", "NY", "ENGLAND", "N/A")):
         recipient = Recipient(name="Clearview AI", state=state)
@@ -195,7 +195,7 @@ def test_a_facet_holds_only_what_can_be_asked(made: Made) -> None:
 @pytest.mark.parametrize(
     "path", ["/nothing", "/awards/nothing.html", "/vendor/nothing.html", "/sql/-/nothing", "/search.csv?q=zzzz"]
 )
-def test_what_is_not_there_is_a_page_for_a_person_and_a_line_for_a_program(client: Client, path: str) -> None:
+def test_a_404_is_html_for_browsers_and_text_for_programs(client: Client, path: str) -> None:
     page = client.get(path, headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
     assert (page.status_code, page.headers["content-type"]) == (404, "text/html; charset=utf-8")
     tree = tree_of(page.content)
@@ -212,7 +212,7 @@ def test_what_is_not_there_is_a_page_for_a_person_and_a_line_for_a_program(clien
         assert client.get(str(page.url.join(href))).status_code != 404, href
 
 
-def test_a_search_is_called_by_what_was_asked(client: Client) -> None:
+def test_the_title_of_a_search(client: Client) -> None:
     for query, title, heading in (
         ("", "All records · Procurewatch", "116 records"),
         ("?q=cellebrite", "Records with “cellebrite” · Procurewatch", "29 records with “cellebrite”"),
@@ -223,12 +223,12 @@ def test_a_search_is_called_by_what_was_asked(client: Client) -> None:
     assert tree_of(client.get("/search?since=x").content).xpath("string(//title)") == "Search · Procurewatch"
 
 
-def test_nothing_found_is_nothing_to_take_away(client: Client) -> None:
+def test_an_empty_search_has_no_exports(client: Client) -> None:
     assert tree_of(client.get("/search?q=cellebrite").content).xpath("//a[contains(@href, 'search.csv')]")
     assert not tree_of(client.get("/search?q=zzzz").content).xpath("//a[contains(@href, 'search.csv')]")
 
 
-def test_a_reviewer_may_search_what_waits(client: Client) -> None:
+def test_a_reviewer_may_search_pending_matches(client: Client) -> None:
     sign_in(client)
     answer = client.get("/search", params={"band": "review"})
     assert answer.status_code == 200
@@ -268,7 +268,7 @@ def test_pages_have_validators_gzip_and_head(client: Client) -> None:
     assert client.get("/assets/page.html").status_code == 404
 
 
-def test_publications_stand_beside_the_award_they_are_about(made: Made) -> None:
+def test_an_award_shows_its_linked_publications(made: Made) -> None:
     client, database = made
     save(database, CLEARVIEW_AWARD, match(CLEARVIEW_AWARD))
     amounts = (Amount(meaning=AmountMeaning.SUBAWARDED, dollars=Decimal("900000000.00"), shared=False),)
@@ -296,7 +296,7 @@ def test_publications_stand_beside_the_award_they_are_about(made: Made) -> None:
     assert "Awards it is about" in text(client, f"/{award_path('ANN_1')}")
 
 
-def test_what_waits_for_review_has_no_page_and_is_nowhere(made: Made) -> None:
+def test_pending_records_have_no_page(made: Made) -> None:
     client, database = made
     save(database, CLEARVIEW_AWARD, match(CLEARVIEW_AWARD))
     save(database, BABEL, match(BABEL, "babel-street", band="review"))
@@ -305,7 +305,7 @@ def test_what_waits_for_review_has_no_page_and_is_nowhere(made: Made) -> None:
         assert "PANAMERICA" not in text(client, path)
 
 
-def test_parent_and_orders_lead_to_each_other(made: Made) -> None:
+def test_parent_and_orders_are_linked(made: Made) -> None:
     client, database = made
     parent = replace(EQUIPMENT, key="CONT_IDV_HSHQDC12D00013_7001", piid="HSHQDC12D00013", parent_piid="", actions=())
     order = replace(BABEL, parent_key=parent.key)
@@ -315,7 +315,7 @@ def test_parent_and_orders_lead_to_each_other(made: Made) -> None:
     assert f"../{award_path(parent.key)}" in client.get(f"/{award_path(order.key)}").text
 
 
-def test_the_address_of_a_key_that_was_changed_leads_to_the_award(made: Made) -> None:
+def test_a_former_key_redirects_to_the_award(made: Made) -> None:
     client, database = made
     save(database, BABEL, match(BABEL, "babel-street"))
     parent = "HSHQDC12D00014"
@@ -329,7 +329,7 @@ def test_the_address_of_a_key_that_was_changed_leads_to_the_award(made: Made) ->
     assert client.get(f"/api/v1/records/{BABEL.key}").json()["record_key"] == corrected.key
 
 
-def test_hostile_text_appears_escaped_and_cut(made: Made) -> None:
+def test_hostile_text_is_escaped_and_shortened(made: Made) -> None:
     client, database = made
     long = "A" * 1_000_000
     evil = replace(
@@ -349,7 +349,7 @@ def test_hostile_text_appears_escaped_and_cut(made: Made) -> None:
         assert client.get("/search", params={"q": q}).status_code in (200, 400)
 
 
-def test_the_list_of_feeds_leads_to_each_feeds_own_page(client: Client) -> None:
+def test_the_feed_list_links_to_html_pages(client: Client) -> None:
     outlines = etree.fromstring(client.get("/feeds.opml").content).findall(".//outline[@xmlUrl]")
     pages = {str(outline.get("text")): str(outline.get("htmlUrl")) for outline in outlines}
     assert pages["Cellebrite"].endswith("/vendor/cellebrite.html")
@@ -357,7 +357,7 @@ def test_the_list_of_feeds_leads_to_each_feeds_own_page(client: Client) -> None:
 
 
 @pytest.mark.parametrize("path", ["/search", "/search.atom", "/search.json"])
-def test_who_mistypes_an_id_does_not_wait_for_ever(client: Client, path: str) -> None:
+def test_an_unknown_id_is_refused_with_a_suggestion(client: Client, path: str) -> None:
     for asked, hint in (("vendor=cellebrit", "did you mean cellebrite?"), ("category=nope", "no category")):
         answer = client.get(f"{path}?{asked}")
         assert answer.status_code == 400
@@ -365,6 +365,6 @@ def test_who_mistypes_an_id_does_not_wait_for_ever(client: Client, path: str) ->
     assert client.get(f"{path}?agency=9999").status_code == 200  # it may buy something tomorrow
 
 
-def test_the_feed_of_a_search_has_a_title_in_english(client: Client) -> None:
+def test_the_title_of_a_search_feed(client: Client) -> None:
     assert "<title>Procurewatch: records with “cellebrite”</title>" in client.get("/search.atom?q=cellebrite").text
     assert "<title>Procurewatch: everything</title>" in client.get("/search.atom").text

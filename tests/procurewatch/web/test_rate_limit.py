@@ -17,7 +17,7 @@ class Clock:
         return self.now
 
 
-def test_a_client_is_times_so_often_in_any_minute() -> None:
+def test_a_client_has_a_limit_per_minute() -> None:
     clock = Clock()
     allowance = RateLimiter(3, clock)
     asked = []
@@ -27,12 +27,12 @@ def test_a_client_is_times_so_often_in_any_minute() -> None:
     assert asked == [True, True, True, False, False, True, False, True, False]
 
 
-def test_each_client_has_a_share_of_its_own() -> None:
+def test_each_client_has_its_own_limit() -> None:
     allowance = RateLimiter(1, Clock())
     assert [allowance.allow(client) for client in ("a", "b", "a", "b", "c")] == [True, True, False, False, True]
 
 
-def test_what_is_over_is_forgotten() -> None:
+def test_old_requests_are_forgotten() -> None:
     clock = Clock()
     allowance = RateLimiter(2, clock)
     for number in range(10_000):
@@ -44,7 +44,7 @@ def test_what_is_over_is_forgotten() -> None:
     assert len(allowance._times) == 1
 
 
-def test_who_is_refused_does_not_wait_longer_for_it() -> None:
+def test_refused_requests_do_not_count() -> None:
     clock = Clock()
     allowance = RateLimiter(1, clock)
     assert allowance.allow("a")
@@ -55,7 +55,7 @@ def test_who_is_refused_does_not_wait_longer_for_it() -> None:
     assert allowance.allow("a")
 
 
-def test_threads_together_get_no_more() -> None:
+def test_threads_share_the_limit() -> None:
     allowance = RateLimiter(100, Clock())
     with ThreadPoolExecutor(8) as threads:
         assert sum(threads.map(lambda _: allowance.allow("a"), range(1000))) == 100

@@ -43,7 +43,7 @@ def asked(site: httpx.Client, sql: str) -> httpx.Response:
     return site.get("/sql/procurewatch.json", params={"sql": sql, "_shape": "array"})
 
 
-def test_no_link_is_broken_and_no_asset_is_from_elsewhere(site: httpx.Client) -> None:
+def test_links_work_and_assets_are_local(site: httpx.Client) -> None:
     ours = urlsplit(str(site.base_url)).netloc
     seen: set[str] = set()
     level = [urljoin(str(site.base_url), "/sql/")]
@@ -65,7 +65,7 @@ def test_no_link_is_broken_and_no_asset_is_from_elsewhere(site: httpx.Client) ->
 
 
 @pytest.mark.parametrize("asked_for", ["_facet_date=signed", "_facet=modification&_facet_size=1"])
-def test_no_link_of_a_facet_is_broken(site: httpx.Client, asked_for: str) -> None:
+def test_facet_links_work(site: httpx.Client, asked_for: str) -> None:
     page = site.get(f"/sql/procurewatch/actions?{asked_for}")
     followed = [address for address in links(page, urlsplit(str(site.base_url)).netloc) if asked_for[:12] in address]
     assert followed
@@ -83,7 +83,7 @@ def test_no_link_of_a_facet_is_broken(site: httpx.Client, asked_for: str) -> Non
         ("/sql/procurewatch/awards?_sort=signed&_sort_by_desc=on", "/sql/procurewatch/awards?_sort_desc=signed"),
     ],
 )
-def test_what_leads_on_leads_to_a_page_of_sql(site: httpx.Client, asked_for: str, led_to: str) -> None:
+def test_redirects_lead_to_sql_pages(site: httpx.Client, asked_for: str, led_to: str) -> None:
     response = site.get(asked_for)
     assert response.status_code == 302
     assert response.headers["location"] == led_to
@@ -104,7 +104,7 @@ def links(page: httpx.Response, ours: str) -> list[str]:
     return [*assets, *(address for address in found if urlsplit(address).netloc == ours)]
 
 
-def test_pages_say_what_a_browser_may_load(site: httpx.Client) -> None:
+def test_sql_pages_have_a_content_security_policy(site: httpx.Client) -> None:
     for path in ("/sql/procurewatch", "/sql/procurewatch/awards", "/sql/procurewatch/nothing"):
         policy = site.get(path).headers["content-security-policy"]
         assert "default-src 'none'" in policy
@@ -123,14 +123,14 @@ def test_every_view_is_a_page_with_its_columns_explained(site: httpx.Client, vie
 
 
 @pytest.mark.parametrize("question", EXAMPLES, ids=lambda question: question.name)
-def test_every_question_has_an_answer(site: httpx.Client, question: object) -> None:
+def test_every_example_query_has_rows(site: httpx.Client, question: object) -> None:
     name = getattr(question, "name")  # noqa: B009
     rows = site.get(f"/sql/procurewatch/{name}.json?_shape=array").json()
     assert rows
     assert site.get(f"/sql/procurewatch/{name}.csv").text.count("\n") == len(rows) + 1
 
 
-def test_who_sells_and_what_was_taken_back(site: httpx.Client) -> None:
+def test_resellers_and_deobligations(site: httpx.Client) -> None:
     rows = site.get("/sql/procurewatch/who-sells.json?_shape=array").json()
     assert [(row["vendor"], row["seller"], row["awards"], row["obligated"]) for row in rows] == [
         ("Clearview AI", "CLEARVIEW AI, INC.", 2, 3390000.0)
@@ -146,7 +146,7 @@ def test_facets_count(site: httpx.Client) -> None:
     assert counts == {"U.S. Immigration and Customs Enforcement": 2, "U.S. Customs and Border Protection": 2}
 
 
-def test_only_what_is_published_is_there(site: httpx.Client) -> None:
+def test_only_published_records_are_in_the_views(site: httpx.Client) -> None:
     for name in ("awards", "actions", "matches", "events", "raw_evidence", "source_records"):
         rows = asked(site, f"select record_key from {name}").json()
         keys = {row["record_key"] for row in rows}
@@ -189,7 +189,7 @@ def test_only_what_is_published_is_there(site: httpx.Client) -> None:
         "",
     ],
 )
-def test_what_reads_too_much_or_writes_is_refused(site: httpx.Client, folder: Path, sql: str) -> None:
+def test_expensive_and_writing_queries_are_refused(site: httpx.Client, folder: Path, sql: str) -> None:
     before = content(folder)
     response = asked(site, sql or "delete from record")
     assert response.status_code == 400
@@ -205,7 +205,7 @@ def content(folder: Path) -> list[tuple[object, ...]]:
         return [tuple(names), *counts, *connection.execute("PRAGMA journal_mode")]
 
 
-def test_a_query_that_takes_too_long_is_cut_off(site: httpx.Client) -> None:
+def test_a_slow_query_is_stopped(site: httpx.Client) -> None:
     endless = "with recursive n(x) as (select 1 union all select x + 1 from n) select count(*) from n"
     response = asked(site, endless)
     assert response.status_code == 400
@@ -213,7 +213,7 @@ def test_a_query_that_takes_too_long_is_cut_off(site: httpx.Client) -> None:
     assert asked(site, "select 1 as one").json() == [{"one": 1}]
 
 
-def test_tables_that_multiply_before_they_can_be_stopped_are_refused(site: httpx.Client) -> None:
+def test_nested_table_products_are_refused(site: httpx.Client) -> None:
     names = ["a", '"b""c"', "[d]", "'e'", "f", "g", "h", "i", "j"]
     parts = ["a as (select 1 as x)"]
     for before, name in pairwise(names):
@@ -223,7 +223,7 @@ def test_tables_that_multiply_before_they_can_be_stopped_are_refused(site: httpx
     assert "too often" in response.text
 
 
-def test_rows_and_size_of_an_answer_have_an_end(site: httpx.Client) -> None:
+def test_rows_and_size_of_a_result_are_limited(site: httpx.Client) -> None:
     many = "with recursive n(x) as (select 1 union all select x + 1 from n limit 5000) select x from n"
     response = site.get("/sql/procurewatch.json", params={"sql": many})
     assert (len(response.json()["rows"]), response.json()["truncated"]) == (MAX_ROWS, True)
@@ -234,7 +234,7 @@ def test_rows_and_size_of_an_answer_have_an_end(site: httpx.Client) -> None:
     assert "larger than 10 MB" in asked(site, large).text
 
 
-def test_hostile_text_neither_turns_a_page_round_nor_becomes_a_formula(site: httpx.Client) -> None:
+def test_hostile_text_is_escaped_in_pages_and_csv(site: httpx.Client) -> None:
     sql = "select '=1+1 ' || recipient_name || char(8238) || char(7) as name, -5 as number from awards"
     for ending in ("", ".json", ".csv"):
         text = site.get(f"/sql/procurewatch{ending}", params={"sql": sql}).text
@@ -246,7 +246,7 @@ def test_hostile_text_neither_turns_a_page_round_nor_becomes_a_formula(site: htt
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
-def test_nothing_can_be_sent(site: httpx.Client, method: str) -> None:
+def test_other_methods_are_refused(site: httpx.Client, method: str) -> None:
     response = site.request(method, "/sql/procurewatch", content="sql=delete+from+record")
     assert (response.status_code, response.headers["allow"]) == (405, "GET, HEAD")
 
@@ -267,7 +267,7 @@ def test_nothing_can_be_sent(site: httpx.Client, method: str) -> None:
         "/sql/procurewatchx",
     ],
 )
-def test_the_desks_own_has_no_page(site: httpx.Client, folder: Path, path: str) -> None:
+def test_internal_tables_have_no_page(site: httpx.Client, folder: Path, path: str) -> None:
     response = site.get(path)
     assert response.status_code == 404
     assert str(folder) not in response.text
@@ -277,20 +277,20 @@ def test_the_file_cannot_be_downloaded(site: httpx.Client) -> None:
     assert site.get("/sql/procurewatch.db").status_code == 403
 
 
-def test_a_row_of_a_table_cannot_be_asked_for(site: httpx.Client) -> None:
+def test_rows_have_no_page(site: httpx.Client) -> None:
     response = site.get(f"/sql/procurewatch/record/{COURT_REPORTER.key}.json")
     assert response.status_code >= 400
     assert "HUSEBY" not in response.text
 
 
-def test_what_is_stored_while_it_is_served_is_seen(site: httpx.Client, folder: Path) -> None:
+def test_new_records_appear_while_serving(site: httpx.Client, folder: Path) -> None:
     with closing(open_database(f"sqlite:///{folder / 'desk.sqlite3'}")) as database, database.writing() as session:
         session.connection().exec_driver_sql("UPDATE record SET place = 'HERE' WHERE key = ?", (CLEARVIEW.key,))
     rows = asked(site, f"select place from awards where record_key = '{CLEARVIEW.key}'").json()
     assert rows == [{"place": "HERE"}]
 
 
-def test_on_postgresql_it_says_where_sql_is_asked(postgresql_url: str, tmp_path: Path) -> None:
+def test_postgresql_shows_how_to_run_sql(postgresql_url: str, tmp_path: Path) -> None:
     with closing(open_database(postgresql_url)) as database, served(database, tmp_path) as address:
         response = httpx.get(f"{address}/sql/")
     assert response.status_code == 404

@@ -140,7 +140,7 @@ def test_a_search_feed_is_the_same_in_every_format(database: Database, tmp_path:
     ("address", "status", "said"),
     [
         ("/search.atom?band=review", 403, "published matches only"),
-        ("/search.json?verdict=rejected", 403, "published matches only"),
+        ("/search.json?decision=rejected", 403, "published matches only"),
         ("/search.rss?vendr=x", 400, "did you mean 'vendor'"),
         ("/search.atom?since=soon", 400, "is not a date"),
         ("/search.atom?archive=2026-13.1", 404, "no such archive page"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pytest
@@ -15,20 +15,20 @@ from tests.upstreams.faults import Fault
 
 PASSING = (Fault.UNAVAILABLE, Fault.RESET, Fault.CUT_TRANSFER, Fault.EMPTY, Fault.TOO_MANY)
 # SAM.gov answers a search that finds nothing without a body, and refusals of a quota are final for the day.
-EXCEPTIONS = {("samawards", Fault.EMPTY), ("samawards", Fault.TOO_MANY), ("samnotices", Fault.TOO_MANY)}
+NOT_RETRIED = (("samawards", Fault.EMPTY), ("samawards", Fault.TOO_MANY), ("samnotices", Fault.TOO_MANY))
 
 # Probes to which a failing server is an answer.
 ANSWERED = {"last-updated", "quoted-award-ids-fail", "clause-limit"}
 
-each_upstream = pytest.mark.parametrize("fake", FAKE_UPSTREAMS, ids=str)
+
+def each_upstream_with(faults: Iterable[Fault], *exceptions: tuple[str, Fault]) -> pytest.MarkDecorator:
+    pairs = [(fake, fault) for fault in faults for fake in FAKE_UPSTREAMS if (fake.source, fault) not in exceptions]
+    return pytest.mark.parametrize(("fake", "fault"), pairs, ids=[f"{fake}-{fault}" for fake, fault in pairs])
 
 
-@each_upstream
-@pytest.mark.parametrize("fault", ERRORS)
+@each_upstream_with(ERRORS, ("samawards", Fault.EMPTY))
 def test_every_fault_ends_in_its_error(fake: FakeUpstream, fault: Fault) -> None:
     source, total = SOURCES[fake.source], 0.3 if fault is Fault.SLOW_DRIP else 30
-    if (fake.source, fault) == ("samawards", Fault.EMPTY):
-        pytest.skip("an empty response finds nothing")
     with fake.open() as server, client_for(source, server.base_url, key=fake.key, total=total) as client:
         server.drip_seconds = 0.2
         server.retry_after = 0
@@ -39,11 +39,8 @@ def test_every_fault_ends_in_its_error(fake: FakeUpstream, fault: Fault) -> None
     assert "\n" not in str(raised.value)
 
 
-@each_upstream
-@pytest.mark.parametrize("fault", PASSING)
+@each_upstream_with(PASSING, *NOT_RETRIED)
 def test_a_passing_fault_is_retried(fake: FakeUpstream, fault: Fault) -> None:
-    if (fake.source, fault) in EXCEPTIONS:
-        pytest.skip("it is not tried again")
     source = SOURCES[fake.source]
     with fake.open() as server, client_for(source, server.base_url, key=fake.key) as client:
         server.retry_after = 0

@@ -19,6 +19,7 @@ from filelock import FileLock
 from hypothesis import settings
 from sqlalchemy.engine import make_url
 
+from sources.http.rate_limit import SHARED_LIMITS
 from storage.database import Database, open_database
 from tests import dialects, postgres
 from tests.commands import run
@@ -54,6 +55,12 @@ def _no_user_settings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pyt
     for name, folder in USER_FOLDERS.items():
         (home / folder).mkdir(mode=0o700, parents=True, exist_ok=True)
         monkeypatch.setenv(name, str(home / folder))
+
+
+@pytest.fixture(autouse=True)
+def _no_earlier_requests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forget the requests of earlier tests: a test's server may get the port of an earlier one."""
+    monkeypatch.setattr(SHARED_LIMITS, "_hosts", {})
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -61,7 +61,7 @@ def test_foia_writes_a_word_file(ask: Asker, tmp_path: Path) -> None:
     assert "Traceback" not in nowhere.stderr
 
 
-def test_cite_rests_on_the_stored_evidence(ask: Asker) -> None:
+def test_cite_uses_the_stored_evidence(ask: Asker) -> None:
     proof = hashlib.sha256(CLEARVIEW.documents[0].body).hexdigest()
     text = ask("cite", CLEARVIEW.key, PROCUREWATCH_SITE_URL="https://watch.example.org")
     assert text.returncode == 0, text.stderr
@@ -87,7 +87,7 @@ def test_cite_names_one_event_by_its_id_or_by_its_link(ask: Asker) -> None:
     assert "has no event" in missing.stderr
 
 
-def test_what_is_not_one_award_gets_a_clear_line(ask: Asker) -> None:
+def test_an_ambiguous_award_is_one_clear_line(ask: Asker) -> None:
     key = CLEARVIEW.key.replace("_7012_", "_7014_", 1)
     save(ask.database, replace(CLEARVIEW, key=key, actions=(), documents=()))
     for command in ("foia", "cite"):

@@ -62,7 +62,7 @@ def test_the_demo_lists_real_awards_and_writes_feeds(demo: Path) -> None:
     assert not [entry for entry in told.entries if "PARAGON SYSTEMS" in entry.title or "1NTEGER" in entry.title]
 
 
-def test_python_runs_it_by_its_name() -> None:
+def test_python_m_runs_the_program() -> None:
     told = subprocess.check_output([sys.executable, "-m", "procurewatch", "--version"], text=True)
     assert told.startswith("procurewatch ")
 
@@ -91,7 +91,7 @@ def test_an_unreachable_network_is_one_line_and_exit_code_1(tmp_path: Path) -> N
     assert done.stdout == ""
 
 
-def test_poll_and_backfill_tell_how_they_ended(tmp_path: Path) -> None:
+def test_poll_and_backfill_report_their_status(tmp_path: Path) -> None:
     with FakeUsaspending(load_corpus()) as upstream:
         backfill = run(tmp_path, "backfill", "penlink", "--since", "2020-10-01", base_url=upstream.base_url)
         poll = run(tmp_path, "poll", base_url=upstream.base_url)
@@ -162,13 +162,13 @@ def test_an_export_of_everything_and_a_story_pack(stored: Path, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("form", ["csv", "ocds", "sqlite"])
-def test_an_export_of_nothing_leaves_no_file(stored: Path, tmp_path: Path, form: str) -> None:
+def test_an_empty_export_writes_no_file(stored: Path, tmp_path: Path, form: str) -> None:
     done = run(stored, "export", "no-such-words-anywhere", "--format", form, "-o", str(tmp_path / "out"))
     assert (done.returncode, done.stderr) == (1, "procurewatch: no records match this query\n")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_two_copies_never_read_a_source_at_once(tmp_path: Path) -> None:
+def test_two_processes_never_read_a_source_at_once(tmp_path: Path) -> None:
     with FaultyUsaspending(load_corpus()) as upstream:
         upstream.drip_seconds = 1
         upstream.play(Fault.SLOW_DRIP)
@@ -182,7 +182,7 @@ def test_two_copies_never_read_a_source_at_once(tmp_path: Path) -> None:
         assert "USAspending is being polled by another process" in second.stderr
 
 
-def test_a_source_that_cannot_be_asked_keeps_no_other_from_being_asked(tmp_path: Path) -> None:
+def test_an_unavailable_source_does_not_block_others(tmp_path: Path) -> None:
     with FakeUsaspending(load_corpus()) as upstream, closing(open_database(f"sqlite:///{tmp_path / 'db'}")) as busy:
         sources = ("subawards", "usaspending", "assistance", "samnotices")
         asked = {f"PROCUREWATCH_SOURCES__{name.upper()}__BASE_URL": upstream.base_url for name in sources}
@@ -261,7 +261,7 @@ def test_the_site_is_served_with_validators_and_gzip(served: str) -> None:
     assert fetch(f"{served}/../../etc/passwd")[0] == fetch(f"{served}/awards/none.html")[0] == 404
 
 
-def test_every_entry_of_a_served_feed_leads_to_its_page(served: str) -> None:
+def test_every_feed_entry_links_to_its_page(served: str) -> None:
     for entry in feedparser.parse(fetch(f"{served}/all.atom")[2]).entries[:20]:
         address, _, anchor = entry.link.partition("#")
         status, _, page = fetch(address)
@@ -269,7 +269,7 @@ def test_every_entry_of_a_served_feed_leads_to_its_page(served: str) -> None:
         assert f'id="{anchor}"' in page.decode()
 
 
-def test_feeds_build_writes_whole_files_only_where_something_changed(tmp_path: Path) -> None:
+def test_feeds_build_writes_only_changed_files(tmp_path: Path) -> None:
     stored, site = tmp_path / "data", tmp_path / "site"
     with closing(open_database(f"sqlite:///{stored / 'procurewatch.sqlite3'}")) as database:
         fill(database)

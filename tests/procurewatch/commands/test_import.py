@@ -48,7 +48,7 @@ def stored(folder: Path) -> tuple[list[str], int]:
         return keys, len(find_events(session, Query(), limit=100))
 
 
-def test_a_saved_page_of_announcements_is_news_once(saved: Path, tmp_path: Path) -> None:
+def test_an_imported_page_is_published_once(saved: Path, tmp_path: Path) -> None:
     folder = tmp_path / "data"
     first = run(folder, "import", "dod", str(saved))
     assert first.returncode == 0, first.stderr
@@ -61,7 +61,7 @@ def test_a_saved_page_of_announcements_is_news_once(saved: Path, tmp_path: Path)
     assert stored(folder) == found
 
 
-def test_an_archive_is_stored_and_told_only_when_asked(archive: Path, tmp_path: Path) -> None:
+def test_an_imported_archive_is_published_only_on_request(archive: Path, tmp_path: Path) -> None:
     folder = tmp_path / "data"
     first = run(folder, "import", "fpds", str(archive))
     assert first.returncode == 0, first.stderr
@@ -85,7 +85,7 @@ def test_a_wrong_file_is_one_clear_line(source: str, tmp_path: Path) -> None:
     assert str(tmp_path) not in line
 
 
-def test_what_was_read_before_a_wrong_file_is_kept(saved: Path, tmp_path: Path) -> None:
+def test_records_before_an_invalid_file_are_kept(saved: Path, tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.html"
     wrong.write_text("<html></html>", encoding="utf-8")
     ended = run(tmp_path / "data", "import", "dod", str(saved), str(wrong))
@@ -101,7 +101,9 @@ def test_what_was_read_before_a_wrong_file_is_kept(saved: Path, tmp_path: Path) 
         (("dod", "no-such-file"), "no-such-file is not a file"),
     ],
 )
-def test_what_cannot_be_imported_is_said(arguments: tuple[str, str], words: str, saved: Path, tmp_path: Path) -> None:
+def test_a_source_without_import_is_reported(
+    arguments: tuple[str, str], words: str, saved: Path, tmp_path: Path
+) -> None:
     named = [str(saved) if argument == "FILE" else argument for argument in arguments]
     ended = run(tmp_path / "data", "import", *named)
     assert ended.returncode == 2

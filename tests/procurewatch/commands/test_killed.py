@@ -30,7 +30,7 @@ def dump_of(folder: Path, url: str | None = None) -> Dump:
 
 
 @pytest.mark.timeout(600)
-def test_kill_9_at_random_moments(tmp_path: Path) -> None:
+def test_sigkill_at_random_moments_loses_nothing(tmp_path: Path) -> None:
     chance = random.Random(20241001)
     with FakeUsaspending(load_corpus()) as upstream:
         assert run(tmp_path / "undisturbed", *BACKFILL, base_url=upstream.base_url).returncode == 0
@@ -56,7 +56,7 @@ def test_kill_9_at_random_moments(tmp_path: Path) -> None:
 
 
 @pytest.mark.timeout(600)
-def test_kill_9_between_any_two_requests(tmp_path: Path) -> None:
+def test_sigkill_between_requests_loses_nothing(tmp_path: Path) -> None:
     """Killed while it waits for an answer, at one request after another: every place a run can be cut at."""
     with FaultyUsaspending(load_corpus()) as upstream:
         assert run(tmp_path / "undisturbed", *BACKFILL, base_url=upstream.base_url).returncode == 0

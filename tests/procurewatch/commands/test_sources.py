@@ -21,7 +21,7 @@ def asked(name: str, base_url: str, **more: str) -> dict[str, str]:
     return {f"{prefix}{key}": value for key, value in own.items()} | HOURS
 
 
-def test_every_source_is_told_and_what_it_lacks(tmp_path: Path) -> None:
+def test_every_source_is_listed_with_what_it_lacks(tmp_path: Path) -> None:
     told = run(tmp_path, "sources", **HOURS)
     assert told.returncode == 0, told.stderr
     for source in SOURCES.values():
@@ -33,7 +33,7 @@ def test_every_source_is_told_and_what_it_lacks(tmp_path: Path) -> None:
     assert only.stdout.count("not among only_sources") == len(SOURCES) - 1
 
 
-def test_what_is_left_of_a_quota_is_told(tmp_path: Path) -> None:
+def test_the_remaining_quota_is_shown(tmp_path: Path) -> None:
     with SamOpportunities() as upstream:
         given = asked("samnotices", upstream.base_url, KEY=sam_opportunities.KEY)
         only = {"PROCUREWATCH_ONLY_SOURCES": json.dumps(["samnotices"])}
@@ -48,7 +48,7 @@ def test_what_is_left_of_a_quota_is_told(tmp_path: Path) -> None:
     assert sam_opportunities.KEY not in told.stdout + told.stderr
 
 
-def test_a_source_that_rests_is_asked_only_when_told_to(tmp_path: Path) -> None:
+def test_a_source_on_hold_is_polled_only_on_request(tmp_path: Path) -> None:
     with FakeAiInventory() as upstream:
         given = asked("aiinventory", upstream.base_url)
         given["PROCUREWATCH_ONLY_SOURCES"] = json.dumps(["aiinventory"])

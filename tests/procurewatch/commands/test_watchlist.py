@@ -56,7 +56,7 @@ def test_show_has_every_fact_and_source(tmp_path: Path) -> None:
     assert re.search(r"searched by whole name\W+THORN", short)
 
 
-def test_add_writes_the_data_folder_s_file_and_it_is_read(tmp_path: Path) -> None:
+def test_add_writes_the_file_of_the_data_folder(tmp_path: Path) -> None:
     add = ("vendors", "add", "Acme Eyes", "--category", "dna")
     done = run(tmp_path, *add, "--legal-name", "ACME EYES, INC.", "--phrase", "ACMEFACE=strong", "--phrase", "EYEWALL")
     assert done.returncode == 0, done.stderr
@@ -87,13 +87,13 @@ def test_add_writes_the_data_folder_s_file_and_it_is_read(tmp_path: Path) -> Non
         ('EYE "BALL', 'phrase "EYE "BALL" has " without its counterpart: add that, or leave both out'),
     ],
 )
-def test_add_refuses_a_phrase_that_no_search_can_read(phrase: str, reason: str, tmp_path: Path) -> None:
+def test_add_refuses_an_unsearchable_phrase(phrase: str, reason: str, tmp_path: Path) -> None:
     refused = run(tmp_path, "vendors", "add", "Acme Eyes", "--category", "dna", "--phrase", phrase)
     assert (refused.returncode, refused.stderr) == (2, f"procurewatch: acme-eyes: {reason}\n")
     assert not (tmp_path / "watchlist.yaml").exists()
 
 
-def test_import_and_check_refuse_a_phrase_that_no_search_can_read(tmp_path: Path) -> None:
+def test_import_and_check_refuse_an_unsearchable_phrase(tmp_path: Path) -> None:
     file = tmp_path / "list.csv"
     file.write_text("id,name,category,strong_phrases\nacme,Acme Eyes,dna,OR ELSE\n")
     refused = run(tmp_path, "vendors", "import", str(file))
@@ -105,7 +105,7 @@ def test_import_and_check_refuse_a_phrase_that_no_search_can_read(tmp_path: Path
     assert (check.returncode, 'phrase "OR ELSE" begins with OR' in said(check.stdout)) == (1, True)
 
 
-def test_add_writes_the_file_that_is_named(tmp_path: Path) -> None:
+def test_add_writes_the_named_file(tmp_path: Path) -> None:
     own = tmp_path / "team.yaml"
     variable = {"PROCUREWATCH_WATCHLIST": f'["{own}"]'}
     own.write_text("vendors: []\n")
@@ -132,7 +132,7 @@ def test_a_topic_can_be_added(tmp_path: Path) -> None:
     assert load_watchlist(tmp_path / "watchlist.yaml").by_id["topic-smart-rings"].kind == "topic"
 
 
-def test_check_on_what_is_stored(stored: Path, tmp_path: Path) -> None:
+def test_check_uses_the_stored_records(stored: Path, tmp_path: Path) -> None:
     fine = run(stored, "vendors", "check")
     assert fine.returncode == 0, fine.stdout
     assert "0 serious findings" in fine.stdout
@@ -145,7 +145,7 @@ def test_check_on_what_is_stored(stored: Path, tmp_path: Path) -> None:
     assert (serious.returncode, 'is also one of "' in said(serious.stdout)) == (1, True)
 
 
-def test_preview_counts_and_shows_and_saves_nothing(stored: Path, tmp_path: Path) -> None:
+def test_preview_counts_matches_and_saves_nothing(stored: Path, tmp_path: Path) -> None:
     before = sorted(path.name for path in stored.iterdir())
     done = run(stored, "vendors", "preview", "--name", "Gray Box", "--phrase", "GRAYKEY=strong", "--examples", "2")
     assert done.returncode == 0, done.stderr
@@ -163,7 +163,7 @@ def test_preview_counts_and_shows_and_saves_nothing(stored: Path, tmp_path: Path
     assert sorted(path.name for path in stored.iterdir()) == before
 
 
-def test_a_spreadsheet_goes_out_and_comes_back(tmp_path: Path) -> None:
+def test_export_and_import_round_trip(tmp_path: Path) -> None:
     file = tmp_path / "list.csv"
     assert run(tmp_path, "vendors", "export", "-o", str(file)).returncode == 0
     same = run(tmp_path, "vendors", "import", str(file))

@@ -104,7 +104,7 @@ def test_every_assumption_can_be_broken() -> None:
 
 
 @pytest.mark.parametrize(("source", "wrong"), CASES)
-def test_a_poll_ends_well_whichever_does_not_hold(
+def test_a_poll_succeeds_with_any_assumption_broken(
     source: str, wrong: str, right: dict[str, Dump], tmp_path: Path
 ) -> None:
     with app_context_of(source, tmp_path, wrong) as app_context:

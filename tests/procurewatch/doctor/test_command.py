@@ -27,7 +27,7 @@ def at(name: str, base_url: str, **more: str) -> dict[str, str]:
     return {f"PROCUREWATCH_SOURCES__{name.upper()}__{key}": value for key, value in given.items()}
 
 
-def test_all_is_well_with_a_good_server(tmp_path: Path) -> None:
+def test_a_good_server_gives_no_findings(tmp_path: Path) -> None:
     with FakeUsaspending(load_corpus()) as upstream:
         done = run(tmp_path, "doctor", base_url=upstream.base_url)
     assert (done.returncode, done.stderr) == (0, "")
@@ -40,7 +40,7 @@ def test_all_is_well_with_a_good_server(tmp_path: Path) -> None:
         assert any(line.startswith(f"ok      {assumption.name}: holds: ") for line in lines)
 
 
-def test_the_report_for_programs_holds_nothing_secret(tmp_path: Path) -> None:
+def test_the_json_report_has_no_secrets(tmp_path: Path) -> None:
     folder = Path.home() / "watch"
     with SamOpportunities() as upstream:
         refused = at("samnotices", upstream.base_url, KEY="wrong-key-of-mine")
@@ -56,7 +56,7 @@ def test_the_report_for_programs_holds_nothing_secret(tmp_path: Path) -> None:
     assert "~/watch" in done.stdout
 
 
-def test_a_key_that_is_accepted_costs_little(tmp_path: Path) -> None:
+def test_checking_a_valid_key_costs_few_requests(tmp_path: Path) -> None:
     today = datetime.now(UTC).date().isoformat()
     with SamOpportunities([notice(1, postedDate=today)]) as upstream:
         accepted = at("samnotices", upstream.base_url, KEY=KEY)
@@ -67,7 +67,7 @@ def test_a_key_that_is_accepted_costs_little(tmp_path: Path) -> None:
     assert len(keyed) == 3
 
 
-def test_without_any_network_it_ends_soon_and_with_one_line_a_server(tmp_path: Path) -> None:
+def test_without_a_network_each_server_is_one_line(tmp_path: Path) -> None:
     nowhere = f"http://127.0.0.1:{closed_port()}"
     with ScriptedServer(Script(how=How.HANG)) as silent:
         asked = {name: value for each in SOURCES for name, value in at(each, nowhere).items()}
@@ -89,7 +89,7 @@ def test_without_any_network_it_ends_soon_and_with_one_line_a_server(tmp_path: P
         ({"PROCUREWATCH_POLL_HOURS": "often", "PROCUREWATCH_FEED_ENTRIES": "0"}, "setting "),
     ],
 )
-def test_settings_that_cannot_be_read_are_a_line_each(variables: dict[str, str], says: str, tmp_path: Path) -> None:
+def test_each_unreadable_setting_is_one_line(variables: dict[str, str], says: str, tmp_path: Path) -> None:
     done = run(tmp_path, "doctor", **variables)
     assert (done.returncode, done.stderr) == (1, "")
     assert [line for line in done.stdout.splitlines() if line.startswith("problem")] == [
@@ -103,7 +103,7 @@ def test_settings_that_cannot_be_read_are_a_line_each(variables: dict[str, str],
 @pytest.mark.parametrize(
     "variables", [{"NO_PROXY": "fd00::/8"}, {"ALL_PROXY": "socks5://u:hush@p.example"}, {"SSL_CERT_FILE": "/no.pem"}]
 )
-def test_other_commands_point_here_when_a_variable_cannot_be_used(variables: dict[str, str], tmp_path: Path) -> None:
+def test_other_commands_refer_to_doctor_for_invalid_variables(variables: dict[str, str], tmp_path: Path) -> None:
     done = run(tmp_path, "poll", "--source", "dod", **variables)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
@@ -112,13 +112,13 @@ def test_other_commands_point_here_when_a_variable_cannot_be_used(variables: dic
     )
 
 
-def test_wrong_usage_has_an_exit_code_of_its_own(tmp_path: Path) -> None:
+def test_wrong_usage_has_its_own_exit_code(tmp_path: Path) -> None:
     done = run(tmp_path, "doctor", "--source", "nasa")
     assert done.returncode == 2
     assert "unknown source 'nasa'" in done.stderr
 
 
-def test_it_can_be_stopped(tmp_path: Path) -> None:
+def test_the_command_can_be_interrupted(tmp_path: Path) -> None:
     with (
         ScriptedServer(Script(how=How.HANG)) as silent,
         start(tmp_path, "doctor", base_url=silent.base_url) as process,

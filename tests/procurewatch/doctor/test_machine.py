@@ -62,7 +62,7 @@ def of(findings: list[Finding], check: str) -> list[tuple[Result, str]]:
         ({"SSL_CERT_DIR": "~/none"}, "certificates", "SSL_CERT_DIR points to ~/none, which does not exist. Poi"),
     ],
 )
-def test_a_variable_that_cannot_be_used_is_named(
+def test_an_invalid_variable_is_named(
     variables: dict[str, str], check: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in machine.CERTIFICATES:
@@ -83,7 +83,7 @@ def test_a_variable_that_cannot_be_used_is_named(
     assert dict(os.environ) == before
 
 
-def test_what_can_be_used_is_said_without_passwords(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_valid_settings_are_shown_without_passwords(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in machine.CERTIFICATES:
         monkeypatch.delenv(name, raising=False)
     assert of(found_by(tmp_path), "proxy") == [(Result.OK, "No proxy is set.")]
@@ -95,7 +95,7 @@ def test_what_can_be_used_is_said_without_passwords(tmp_path: Path, monkeypatch:
     assert of(found, "certificates") == [(Result.OK, "From SSL_CERT_DIR.")]
 
 
-def test_a_folder_that_cannot_be_written_and_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_read_only_folder_and_a_full_disk_are_problems(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
     elsewhere: dict[str, Any] = {"database_url": f"sqlite:///{tmp_path / 'other.sqlite3'}"}
     [(result, told)] = of(found_by(tmp_path / "file", **elsewhere), "disk")
@@ -107,7 +107,7 @@ def test_a_folder_that_cannot_be_written_and_a_full_disk(tmp_path: Path, monkeyp
         assert of(found_by(tmp_path, **elsewhere), "disk")[0][0] is expected
 
 
-def test_a_database_of_each_kind_is_found_well(tmp_path: Path, database_url: str) -> None:
+def test_databases_of_each_kind_pass(tmp_path: Path, database_url: str) -> None:
     found = found_by(tmp_path, database_url=database_url)
     [(result, told)] = of(found, "database")
     assert result is Result.OK
@@ -141,7 +141,7 @@ def of_another_version(file: Path) -> None:
         ),
     ],
 )
-def test_a_database_that_cannot_be_used_is_one_line(harm: object, says: str, tmp_path: Path) -> None:
+def test_an_unusable_database_is_one_line(harm: object, says: str, tmp_path: Path) -> None:
     file = Path.home() / "data" / "procurewatch.sqlite3"
     open_database(f"sqlite:///{file}").close()
     assert callable(harm)
@@ -157,7 +157,7 @@ def test_a_database_that_cannot_be_used_is_one_line(harm: object, says: str, tmp
     assert of(found, "all sources") == [(Result.SKIPPED, "fix the database first.")]
 
 
-def test_a_database_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+def test_a_read_only_database_is_one_line(tmp_path: Path) -> None:
     with closing(open_database(f"sqlite:///{tmp_path / 'procurewatch.sqlite3'}")) as database:
         with database.writing() as session:
             session.execute(
@@ -171,7 +171,7 @@ def test_a_database_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("url", ["mysql://u:hush@h/n", "postgresql://u:hush@127.0.0.1:9/n", "what is hush"])
-def test_an_address_of_a_database_that_leads_nowhere_is_one_line(url: str, tmp_path: Path) -> None:
+def test_an_invalid_database_url_is_one_line(url: str, tmp_path: Path) -> None:
     [(result, told)] = of(found_by(tmp_path, database_url=url), "database")
     assert result is Result.PROBLEM
     assert "hush" not in told
@@ -188,14 +188,14 @@ def test_the_watchlist_is_checked(tmp_path: Path) -> None:
     assert (result, "watchlist.yaml" in said) == (Result.PROBLEM, True)
 
 
-def test_a_long_list_of_faults_is_cut(tmp_path: Path) -> None:
+def test_a_long_list_of_errors_is_truncated(tmp_path: Path) -> None:
     (tmp_path / "watchlist.yaml").write_text(entries(*(f"acme{letter}" for letter in "bcdefghijklmnopqrs")))
     told = of(found_by(tmp_path), "watchlist")
     assert len(told) == installation.MAX_SHOWN + 2
     assert told[-2][1] == "8 more. `procurewatch vendors check` lists all."
 
 
-def test_where_settings_come_from_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_origin_of_settings_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert of(found_by(tmp_path), "settings") == [(Result.OK, "No settings given; all have their defaults.")]
     file = Path.home() / "own.toml"
     file.write_text("poll_hours = 3\n")
@@ -206,7 +206,7 @@ def test_where_settings_come_from_is_said(tmp_path: Path, monkeypatch: pytest.Mo
     assert told == f"Read from the file ~/own.toml and the variables {names}."
 
 
-def test_nothing_secret_is_left_in_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_findings_contain_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PROCUREWATCH_WEB_TOKEN", "token-in-a-variable")
     home = Path.home()
     settings = Settings.model_validate(
@@ -222,6 +222,6 @@ def test_nothing_secret_is_left_in_a_finding(monkeypatch: pytest.MonkeyPatch) ->
     assert safe.action == "cd ~"
 
 
-def test_the_root_as_home_folder_is_no_secret() -> None:
+def test_the_root_folder_as_home_is_not_redacted() -> None:
     finding = Finding("s", "c", Result.OK, "/etc/x / y")
     assert Redaction([], Path("/"))(finding) == finding

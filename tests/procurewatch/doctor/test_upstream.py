@@ -61,7 +61,7 @@ def noted(folder: Path, source: str = "city") -> dict[str, str]:
     return {name.removeprefix("note/assumption/"): value for name, value in found.items()}
 
 
-def test_assumptions_that_hold_are_said_and_stored(tmp_path: Path, server: CityServer) -> None:
+def test_valid_assumptions_are_reported_and_stored(tmp_path: Path, server: CityServer) -> None:
     before = datetime.now(UTC)
     found = looked_at(tmp_path, City(), server=server)
     assert results(found) == GOOD | dict.fromkeys(NAMES, Result.OK)
@@ -74,7 +74,7 @@ def test_assumptions_that_hold_are_said_and_stored(tmp_path: Path, server: CityS
 
 
 @pytest.mark.parametrize("wrong", NAMES)
-def test_an_assumption_that_does_not_hold_is_a_warning(wrong: str, tmp_path: Path, server: CityServer) -> None:
+def test_a_wrong_assumption_is_a_warning(wrong: str, tmp_path: Path, server: CityServer) -> None:
     looked_at(tmp_path, City(), server=server)
     server.answers[f"/{wrong}"] = WRONG
     found = looked_at(tmp_path, City(), server=server)
@@ -87,7 +87,7 @@ def test_an_assumption_that_does_not_hold_is_a_warning(wrong: str, tmp_path: Pat
 
 
 @pytest.mark.parametrize("answer", [Answer(status=500, body=b"<h1>Server Error</h1>"), json_answer({"other": 1})])
-def test_a_probe_that_cannot_tell_leaves_what_was_known(answer: Answer, tmp_path: Path, server: CityServer) -> None:
+def test_an_inconclusive_probe_keeps_the_stored_result(answer: Answer, tmp_path: Path, server: CityServer) -> None:
     looked_at(tmp_path, City(), server=server)
     server.answers["/paging"] = answer
     found = looked_at(tmp_path, City(), server=server)
@@ -109,7 +109,7 @@ def test_a_probe_that_cannot_tell_leaves_what_was_known(answer: Answer, tmp_path
         (json_answer({}), "source", Result.PROBLEM, "The check itself failed: KeyError: 'found'", False),
     ],
 )
-def test_a_control_query_that_fails(  # noqa: PLR0917  as the table above has them
+def test_a_failing_control_query_is_a_problem(  # noqa: PLR0917  as the table above has them
     answer: Answer, check: str, result: Result, says: str, goes_on: bool, tmp_path: Path, server: CityServer
 ) -> None:
     server.answers["/control"] = answer
@@ -121,7 +121,7 @@ def test_a_control_query_that_fails(  # noqa: PLR0917  as the table above has th
     assert ("/paging" in server.asked) == goes_on
 
 
-def test_a_request_is_tried_twice_whatever_the_settings_say(tmp_path: Path, server: CityServer) -> None:
+def test_a_request_is_tried_twice_at_most(tmp_path: Path, server: CityServer) -> None:
     server.answers["/control"] = Answer(status=503, body=b"later")
     with cities(City()):
         own = {"city": {"base_url": server.base_url, "tries": 9}}
@@ -129,7 +129,7 @@ def test_a_request_is_tried_twice_whatever_the_settings_say(tmp_path: Path, serv
     assert server.asked == ["/control", "/control"]
 
 
-def test_a_key_is_accepted_or_refused_and_never_shown(tmp_path: Path, server: CityServer) -> None:
+def test_an_api_key_is_checked_and_never_shown(tmp_path: Path, server: CityServer) -> None:
     assert results(looked_at(tmp_path, KeyedCity(), server=server))["key"] is Result.OK
     server.answers["/control"] = REFUSED
     found = looked_at(tmp_path, KeyedCity(), server=server)
@@ -146,7 +146,7 @@ def test_a_key_is_accepted_or_refused_and_never_shown(tmp_path: Path, server: Ci
     assert (broken.result, "no header can carry" in broken.message) == (Result.PROBLEM, True)
 
 
-def test_a_quota_is_kept_for_polls_unless_the_source_is_named(tmp_path: Path, server: CityServer) -> None:
+def test_the_quota_is_saved_for_polls_unless_a_source_is_named(tmp_path: Path, server: CityServer) -> None:
     first = looked_at(tmp_path, KeyedCity(), server=server)
     assert server.asked == ["/control"]
     assert first[-1].text == (
@@ -168,7 +168,7 @@ def test_a_quota_is_kept_for_polls_unless_the_source_is_named(tmp_path: Path, se
     assert "does not hold (" in again[-2].message, "and since when"
 
 
-def test_probes_end_where_the_quota_does(tmp_path: Path, server: CityServer) -> None:
+def test_probes_stop_at_the_quota(tmp_path: Path, server: CityServer) -> None:
     for _ in range(2):
         looked_at(tmp_path, KeyedCity(), server=server, only=["keyed"])
     found = looked_at(tmp_path, KeyedCity(), server=server, only=["keyed"])
@@ -180,7 +180,7 @@ def test_probes_end_where_the_quota_does(tmp_path: Path, server: CityServer) -> 
     assert after[-1].holds, "what is stored is said"
 
 
-def test_one_line_for_a_server_that_is_not_there(tmp_path: Path, server: CityServer) -> None:
+def test_an_unreachable_server_is_one_line(tmp_path: Path, server: CityServer) -> None:
     nowhere = f"http://127.0.0.1:{closed_port()}"
     with cities(City(), Suburb(), KeyedCity()):
         settings = settings_at(tmp_path, nowhere, "city", "suburb")
@@ -193,7 +193,7 @@ def test_one_line_for_a_server_that_is_not_there(tmp_path: Path, server: CitySer
     assert results(found)["key"] is Result.OK
 
 
-def test_a_server_that_never_answers_is_given_up_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_silent_server_times_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(network, "MAX_SECONDS", 0.5)
     with ScriptedServer(Script(how=How.HANG)) as server, cities(City()):
         began = time.monotonic()
@@ -203,7 +203,7 @@ def test_a_server_that_never_answers_is_given_up_in_time(tmp_path: Path, monkeyp
     assert network.MAX_SECONDS < 20
 
 
-def test_another_host_of_a_source_that_is_not_there_is_a_warning(tmp_path: Path, server: CityServer) -> None:
+def test_an_unreachable_secondary_host_is_a_warning(tmp_path: Path, server: CityServer) -> None:
     with cities(City()):
         extra = {"archive": f"http://127.0.0.1:{closed_port()}"}
         settings = settings_at(
@@ -213,7 +213,7 @@ def test_another_host_of_a_source_that_is_not_there_is_a_warning(tmp_path: Path,
     assert [finding.result for finding in found] == [Result.OK, Result.WARNING]
 
 
-def test_offline_no_source_is_asked_and_what_is_stored_is_said(tmp_path: Path, server: CityServer) -> None:
+def test_offline_mode_reports_the_store_without_requests(tmp_path: Path, server: CityServer) -> None:
     server.answers["/paging"] = WRONG
     looked_at(tmp_path, City(), server=server)
     asked = len(server.requests)
@@ -223,7 +223,7 @@ def test_offline_no_source_is_asked_and_what_is_stored_is_said(tmp_path: Path, s
     assert found[-1].text == "all sources: not checked because of --offline."
 
 
-def test_sources_that_are_not_asked_say_why(tmp_path: Path, server: CityServer) -> None:
+def test_skipped_sources_say_why(tmp_path: Path, server: CityServer) -> None:
     with cities(City(), Suburb(), KeyedCity()):
         own = {"city": {"base_url": server.base_url}, "suburb": {"base_url": server.base_url, "enabled": False}}
         settings = settings_at(tmp_path, server.base_url, sources=own)
@@ -234,7 +234,7 @@ def test_sources_that_are_not_asked_say_why(tmp_path: Path, server: CityServer) 
     assert named == GOOD | dict.fromkeys(NAMES, Result.OK), "a source that is named is asked even so"
 
 
-def test_the_last_poll_is_told(tmp_path: Path, server: CityServer) -> None:
+def test_the_last_poll_is_reported(tmp_path: Path, server: CityServer) -> None:
     def poll(status: RunStatus, message: str = "") -> None:
         with closing(open_database(f"sqlite:///{tmp_path / 'procurewatch.sqlite3'}")) as database:
             now = datetime.now(UTC)
@@ -259,7 +259,7 @@ def test_the_last_poll_is_told(tmp_path: Path, server: CityServer) -> None:
         (None, Result.SKIPPED, "No server sent its time."),
     ],
 )
-def test_the_clock_is_held_against_the_servers(
+def test_the_local_clock_is_compared_with_servers(
     hours: int | None, result: Result, says: str, tmp_path: Path, server: CityServer
 ) -> None:
     if hours is not None:
@@ -277,7 +277,7 @@ def test_one_server_with_a_wrong_clock_does_not_count(tmp_path: Path) -> None:
     assert clock.result is Result.OK
 
 
-def test_settings_that_cannot_be_read_leave_the_rest_out() -> None:
+def test_unreadable_settings_skip_the_other_checks() -> None:
     found = list(examine(SettingsError("unknown variable A", "unknown variable B")))
     assert [each.message for each in found if each.section == "Settings"][:2] == [
         "unknown variable A.",
@@ -286,7 +286,7 @@ def test_settings_that_cannot_be_read_leave_the_rest_out() -> None:
     assert not any(each.section in ("Database", "Watchlist") for each in found)
 
 
-def test_a_source_that_does_not_exist_is_a_problem(tmp_path: Path, server: CityServer) -> None:
+def test_an_unknown_source_is_a_problem(tmp_path: Path, server: CityServer) -> None:
     with cities(City()):
         found = list(examine(settings_at(tmp_path, server.base_url, "city", "town")))
     assert [each.message for each in found if each.result is Result.PROBLEM] == ['There is no source "town".']

@@ -54,14 +54,14 @@ def as_json(*rows: Row) -> list[dict[str, object]]:
 
 
 @pytest.mark.parametrize("formula", FORMULAS)
-def test_text_that_a_spreadsheet_would_run_is_defused(formula: str) -> None:
+def test_formulas_are_escaped_for_spreadsheets(formula: str) -> None:
     (row,) = as_csv({"text": formula, "end": "x"})
     assert row["text"] == f"'{formula}".replace("\r", "\n")
     assert as_json({"text": formula}) == [{"text": formula}]
 
 
 @pytest.mark.parametrize("text", ["A=B", "1 + 1", "a@b.gov", "-", "'=1", "", " plain", "OY 1 - EXERCISE"])
-def test_text_that_is_harmless_is_left_alone_but_for_a_leading_sign(text: str) -> None:
+def test_harmless_text_is_unchanged(text: str) -> None:
     (row,) = as_csv({"text": text, "end": "x"})
     assert row["text"] == ("'-" if text == "-" else text)
 
@@ -71,7 +71,7 @@ def test_text_that_is_harmless_is_left_alone_but_for_a_leading_sign(text: str) -
 @example('two\nlines, "quoted"\r\nand 🛰 é ]]> <b>')
 @example("=1\n=2")
 @example("\u202e=1\x1b[31m\x00")
-def test_any_text_survives_but_for_what_is_no_text(text: str) -> None:
+def test_any_text_survives_without_control_characters(text: str) -> None:
     (row,) = as_csv({"before": "x", "text": text, "after": "x"})
     assert row["text"] in (clean(text), f"'{clean(text)}")
     assert not row["text"].lstrip(" ").startswith(("=", "+", "-", "@", "\t", "\r", "\n"))
@@ -93,16 +93,16 @@ def test_any_text_survives_but_for_what_is_no_text(text: str) -> None:
         (None, ""),
     ],
 )
-def test_what_is_no_text_keeps_its_form(value: Value, cell: str) -> None:
+def test_other_types_are_unchanged(value: Value, cell: str) -> None:
     assert as_csv({"value": value, "end": "x"})[0]["value"] == cell
 
 
-def test_nothing_found_is_an_empty_list() -> None:
+def test_no_rows_give_an_empty_list() -> None:
     assert as_csv() == []
     assert as_json() == []
 
 
-def test_each_row_of_json_has_its_line() -> None:
+def test_each_json_row_is_one_line() -> None:
     lines = b"".join(json_bytes([{"a": 1}, {"a": 2}])).decode().splitlines()
     assert lines == ["[", '{"a": 1},', '{"a": 2}', "]"]
 
@@ -113,7 +113,7 @@ def many(count: int) -> Iterator[StoredRecord]:
 
 
 @pytest.mark.parametrize("form", ["csv", "json"])
-def test_many_rows_need_no_more_memory_than_few(form: str) -> None:
+def test_memory_does_not_grow_with_rows(form: str) -> None:
     rows = export_rows(RowType.RECORDS, many(6_000), actions_of=lambda _: {}, events_of=lambda _: {})
     pieces = csv_bytes(COLUMNS[RowType.RECORDS], rows) if form == "csv" else json_bytes(rows)
     tracemalloc.start()
@@ -126,7 +126,7 @@ def test_many_rows_need_no_more_memory_than_few(form: str) -> None:
     assert most < 4_000_000
 
 
-def test_every_row_has_its_columns_and_no_other() -> None:
+def test_every_row_has_exactly_the_columns() -> None:
     (row,) = export_rows(RowType.RECORDS, [CLEARVIEW], actions_of=lambda _: {}, events_of=lambda _: {})
     assert list(row) == list(COLUMNS[RowType.RECORDS])
     kinds = {

@@ -46,7 +46,7 @@ def test_parquet_has_the_same_rows_with_exact_amounts(database: Database) -> Non
     assert first["description"] == HOSTILE
 
 
-def test_every_file_says_how_an_award_was_bought_and_paid(database: Database, tmp_path: Path) -> None:
+def test_every_format_has_competition_and_pricing(database: Database, tmp_path: Path) -> None:
     bought = replace(BABEL, **SOLE_SOURCE)
     save(database, bought, match(bought, "babel-street"))
     with database.reading() as session:
@@ -117,7 +117,7 @@ def test_a_sqlite_file_has_all_tables_linked_and_searchable(database: Database, 
         assert [each["body"] for each in export.execute("SELECT body FROM evidence")] == [None, None]
 
 
-def test_bodies_are_given_when_asked_for_without_user_names(database: Database, tmp_path: Path) -> None:
+def test_payloads_are_included_on_request_without_user_names(database: Database, tmp_path: Path) -> None:
     told = document("x", {"createdBy": "JANE.DOE", "piid": "X"})
     saved = replace(BABEL, documents=(told,))
     save(database, saved, match(saved, "babel-street"))
@@ -127,7 +127,7 @@ def test_bodies_are_given_when_asked_for_without_user_names(database: Database, 
     assert json.loads(row["body"]) == {"createdBy": "[removed]", "piid": "X"}
 
 
-def test_the_same_file_comes_in_pieces(database: Database, tmp_path: Path) -> None:
+def test_the_file_can_be_streamed(database: Database, tmp_path: Path) -> None:
     save(database, CLEARVIEW, match(CLEARVIEW))
     file = tmp_path / "pieces.db"
     with database.reading() as session:

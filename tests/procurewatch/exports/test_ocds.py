@@ -51,12 +51,12 @@ def errors(told: Json) -> list[str]:
     return [f"{error.json_path}: {error.message}" for error in validator().iter_errors(told)]
 
 
-def test_the_schema_is_in_force() -> None:
+def test_the_schema_rejects_invalid_packages() -> None:
     broken = package({"ocid": "x", "id": "1", "date": "yesterday", "tag": ["bought"], "initiationType": "tender"})
     assert len(errors(broken)) == 2
 
 
-def test_a_package_of_what_is_stored_is_valid(database: Database) -> None:
+def test_a_package_of_stored_records_is_valid(database: Database) -> None:
     for award in (BABEL, COURT_REPORTER):
         save(database, award, match(award, "babel-street"))
     with database.reading() as session:
@@ -115,7 +115,7 @@ def release(record: StoredRecord, *links: tuple[StoredLink, StoredRecord | None]
     return made
 
 
-def test_identifiers_come_from_the_lists_that_docs_name() -> None:
+def test_identifiers_use_the_documented_schemes() -> None:
     parties = {party["roles"][0]: party for party in release(FULL)["parties"]}
     assert parties["supplier"]["identifier"] == {
         "scheme": "US-SAM",
@@ -136,7 +136,7 @@ def test_an_order_names_its_parent_and_how_it_was_competed() -> None:
     assert made["awards"][0]["items"][0]["classification"]["id"] == "7A21"
 
 
-def test_a_tender_says_why_it_was_not_competed_for_whom_it_was_reserved_and_how_many_offered() -> None:
+def test_a_tender_has_competition_set_aside_and_offers() -> None:
     tender = release(replace(FULL, **SOLE_SOURCE))["tender"]
     assert tender["procurementMethod"] == "direct"
     assert tender["procurementMethodDetails"] == "NOT COMPETED; ONLY ONE SOURCE"
@@ -173,7 +173,7 @@ def test_a_subaward_is_related_to_its_prime_award() -> None:
     assert "buyer" not in made
 
 
-def test_an_announcement_is_a_document_of_its_award_and_no_process() -> None:
+def test_an_announcement_is_a_document_of_its_award() -> None:
     announced = replace(NOTICE, key="DOD_1", category="announcement", published=date(2024, 1, 2))
     link = replace(LINK, record_key="DOD_1")
     assert release_of(announced, (), (), ()) is None
@@ -182,7 +182,7 @@ def test_an_announcement_is_a_document_of_its_award_and_no_process() -> None:
     assert len(made["relatedProcesses"]) == 1
 
 
-def test_a_doubtful_amount_is_left_out_and_the_doubt_told() -> None:
+def test_an_amount_with_a_warning_is_dropped_with_the_warning() -> None:
     made = release(replace(FULL, amount_warning="it is the digits of a telephone number"))
     assert "value" not in made["awards"][0]
     assert "telephone" in made["awards"][0]["description"]
@@ -201,7 +201,7 @@ def test_hostile_text_stays_text(category: str) -> None:
     assert "alert(1)" in made
 
 
-def test_the_prefix_is_the_publishers() -> None:
+def test_the_ocid_prefix_is_the_publishers() -> None:
     made = release_of(FULL, (), (), (), "ocds-abc123")
     assert made is not None
     assert made["ocid"] == f"ocds-abc123-{FULL.key}"

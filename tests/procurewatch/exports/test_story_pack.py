@@ -39,7 +39,7 @@ def rows(file: Path) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(file.read_text(), newline=""), strict=True))
 
 
-def test_a_pack_is_whole_and_its_hashes_are_accepted(database: Database, tmp_path: Path) -> None:
+def test_a_pack_is_complete_and_its_hashes_verify(database: Database, tmp_path: Path) -> None:
     save(database, CLEARVIEW, match(CLEARVIEW))
     folder = packed(database, tmp_path)
     checked = subprocess.run(["sha256sum", "-c", "SHA256SUMS"], cwd=folder, capture_output=True, text=True, check=False)
@@ -72,7 +72,7 @@ def test_user_names_are_removed_and_the_original_hash_is_given(database: Databas
     assert (folder / index[plain.sha256]["file"]).read_bytes() == plain.body
 
 
-def test_what_is_linked_comes_along_but_not_what_waits_for_a_reviewer(database: Database, tmp_path: Path) -> None:
+def test_linked_records_are_included_without_pending_matches(database: Database, tmp_path: Path) -> None:
     save(database, BABEL, match(BABEL, "babel-street"))
     save(database, CLEARVIEW, match(CLEARVIEW, band="review"))
     with database.writing() as session:
@@ -92,7 +92,7 @@ def test_what_is_linked_comes_along_but_not_what_waits_for_a_reviewer(database: 
     assert "1 record, and 1 record linked" in (folder / "README.txt").read_text()
 
 
-def test_hostile_text_does_nothing(database: Database, tmp_path: Path) -> None:
+def test_hostile_text_is_escaped(database: Database, tmp_path: Path) -> None:
     hostile = replace(BABEL, description=HOSTILE, recipient=replace(BABEL.recipient, name=HOSTILE), piid=HOSTILE)
     save(database, hostile, match(hostile, "babel-street", reason=HOSTILE))
     folder = packed(database, tmp_path)
@@ -125,7 +125,7 @@ def test_only_user_names_are_removed(body: bytes, handed: bytes) -> None:
     assert remove_user_names(body) == handed
 
 
-def test_a_pack_is_named_for_its_award(database: Database) -> None:
+def test_a_pack_is_named_after_its_award(database: Database) -> None:
     save(database, CLEARVIEW, match(CLEARVIEW))
     with database.reading() as session:
         records = records_by_key(session, [CLEARVIEW.key])

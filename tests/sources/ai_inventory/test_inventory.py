@@ -77,7 +77,7 @@ def remembered(server: FaultyAiInventory, step: FetchStep = STEP) -> Memory:
     ],
     ids=["a column renamed", "a column twice", "cut off", "an open quote", "a page", "nothing", "a pointer"],
 )
-def test_another_shape_is_a_change_of_the_source(server: FaultyAiInventory, change: object, says: str) -> None:
+def test_another_format_means_the_source_changed(server: FaultyAiInventory, change: object, says: str) -> None:
     assert callable(change)
     server.files[INDIVIDUAL] = change(server.files[INDIVIDUAL])
     with pytest.raises(SourceChanged, match=says):
@@ -86,14 +86,14 @@ def test_another_shape_is_a_change_of_the_source(server: FaultyAiInventory, chan
         SOURCE.health_check(client)
 
 
-def test_stored_evidence_of_another_shape_is_a_problem() -> None:
+def test_stored_evidence_of_another_format_is_a_problem() -> None:
     payload = Payload(source=SOURCE.name, key="K", revision="", documents=(document(body=b"<html></html>\n"),))
     (record,) = SOURCE.parse(payload)
     assert isinstance(record, Problem)
     assert record.key == "K"
 
 
-def test_a_file_without_rows_is_no_proof_that_the_source_is_well(server: FaultyAiInventory) -> None:
+def test_a_file_without_rows_fails_the_control_query(server: FaultyAiInventory) -> None:
     server.files[INDIVIDUAL] = table(INDIVIDUAL_HEADER, [])
     with client_for(SOURCE, server.base_url) as client:
         assert SOURCE.health_check(client) is False
@@ -107,13 +107,13 @@ def test_a_poll_reads_each_file_once(server: FaultyAiInventory) -> None:
     assert asked == [("GET", CONSOLIDATED), ("GET", INDIVIDUAL), ("GET", COMMERCIAL)]
 
 
-def test_what_is_held_is_unchanged(server: FaultyAiInventory) -> None:
+def test_stored_rows_are_not_modified(server: FaultyAiInventory) -> None:
     for step in STEPS.values():
         memory = remembered(server, step)
         assert fetched(server, memory, step) == [NotModified(key=key) for key in memory.records]
 
 
-def test_one_row_that_is_changed_or_new_brings_the_file_again(server: FaultyAiInventory) -> None:
+def test_one_changed_row_returns_the_file_again(server: FaultyAiInventory) -> None:
     memory = remembered(server)
     server.files[INDIVIDUAL] = table(INDIVIDUAL_HEADER, [{**TOWER, "vendor_name": "Anduril Industries"}, RETIRED])
     (payload,) = fetched(server, memory)
@@ -124,7 +124,7 @@ def test_one_row_that_is_changed_or_new_brings_the_file_again(server: FaultyAiIn
     ]
 
 
-def test_a_row_that_cannot_be_read_is_told_on_every_poll_and_the_rest_stays_unchanged(
+def test_an_unreadable_row_is_reported_on_every_poll(
     server: FaultyAiInventory,
 ) -> None:
     server.files[INDIVIDUAL] += b"DHS,short\n"
@@ -133,7 +133,7 @@ def test_a_row_that_cannot_be_read_is_told_on_every_poll_and_the_rest_stays_unch
     assert kinds == [NotModified] * 4 + [Problem]
 
 
-def test_a_file_that_is_gone_is_refused(server: FaultyAiInventory) -> None:
+def test_a_deleted_file_is_refused(server: FaultyAiInventory) -> None:
     del server.files[INDIVIDUAL]
     with pytest.raises(Refused, match="404: Not Found"):
         fetched(server)
@@ -153,7 +153,7 @@ def test_each_file_fails_alone(broken: str) -> None:
 
 @pytest.mark.parametrize("wrong", ["", *ASSUMPTIONS])
 @pytest.mark.parametrize("name", ASSUMPTIONS)
-def test_a_probe_tells_whether_its_assumption_holds(name: str, wrong: str) -> None:
+def test_a_probe_reports_whether_its_assumption_holds(name: str, wrong: str) -> None:
     with FaultyAiInventory(wrong=wrong) as server, client_for(SOURCE, server.base_url) as client:
         assert ASSUMPTIONS[name].probe(client) is (name != wrong)
         assert len(server.requests) == 1
@@ -163,7 +163,7 @@ def test_a_probe_tells_whether_its_assumption_holds(name: str, wrong: str) -> No
     ("wrong", "failing"),
     [("inventory-2024", "2024/consolidated"), ("commercial-2025", "2025/commercial"), ("newest-year", "")],
 )
-def test_where_one_assumption_does_not_hold_the_other_files_are_read(wrong: str, failing: str) -> None:
+def test_a_wrong_assumption_does_not_block_other_files(wrong: str, failing: str) -> None:
     with FaultyAiInventory(wrong=wrong) as server:
         for key, step in STEPS.items():
             if key == failing:

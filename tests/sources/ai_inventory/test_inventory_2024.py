@@ -47,7 +47,7 @@ def fact(record: Publication, label: str) -> str:
     return next((fact.value for fact in record.facts if fact.label == label), "")
 
 
-def test_the_contract_numbers_of_a_row_are_those_of_an_award() -> None:
+def test_contract_numbers_of_a_row_link_to_awards() -> None:
     (facility,), (report,), (platform,) = map(
         named,
         (
@@ -71,7 +71,7 @@ def test_a_request_for_quotations_is_a_solicitation() -> None:
     assert fact(record, "Data catalog, explained").startswith(explained)
 
 
-def test_a_use_that_ended_says_so_and_the_next_year_is_another_record() -> None:
+def test_a_retired_use_case_is_marked_and_each_year_is_a_record() -> None:
     criminal, marshals = named("Clearview AI")
     assert [(one.awarding.sub_name, one.state) for one in (criminal, marshals)] == [("CRM", "retired"), ("USMS", "")]
     later = read((DATA / "2025_individual.csv").read_bytes())
@@ -80,7 +80,7 @@ def test_a_use_that_ended_says_so_and_the_next_year_is_another_record() -> None:
     assert {one.recipient.name for one in later if "facial recognition" in one.title.casefold()} == {"Clearview AI"}
 
 
-def test_rows_of_one_name_and_office_are_told_apart_and_a_row_that_comes_twice_is_one() -> None:
+def test_rows_of_one_name_are_distinguished_and_duplicates_merged() -> None:
     first, second = named("Generative AI Usage")
     assert first.key != second.key
     assert first.key.rpartition("_")[0] == second.key.rpartition("_")[0]
@@ -88,7 +88,7 @@ def test_rows_of_one_name_and_office_are_told_apart_and_a_row_that_comes_twice_i
     assert {record.key for record in read(BODY + rows[-1])} == {record.key for record in read()}
 
 
-def test_a_cell_that_names_a_person_is_left_out() -> None:
+def test_a_cell_with_a_persons_name_is_dropped() -> None:
     body = BODY.replace(b",20139567,", b",Jane Roe jane.roe@example.com P: 555.0100,")
     (record,) = [one for one in read(body) if one.title.startswith("Non-Intrusive")]
     assert "Roe" not in f"{record.description}{record.facts}"
@@ -101,7 +101,7 @@ def test_a_cell_that_names_a_person_is_left_out() -> None:
         (lambda body: body.replace(b"Date Retired", b"Date Initiated", 1), "columns that are there twice"),
     ],
 )
-def test_another_shape_is_a_change_of_the_source(change: object, says: str) -> None:
+def test_another_format_means_the_source_changed(change: object, says: str) -> None:
     assert callable(change)
     with pytest.raises(SourceChanged, match=says):
         read_inventory(document(change(BODY)), SOURCE.name)
@@ -145,12 +145,12 @@ def test_a_row_without_its_agency_or_its_name_is_a_problem() -> None:
         ("This work was developed under a Research Support Agreement (RMA22CPT0012747)", ContractNumbers()),
     ],
 )  # fmt: skip
-def test_contract_numbers_as_agencies_wrote_them(cell: str, numbers: ContractNumbers) -> None:
+def test_contract_numbers_are_parsed_in_every_spelling(cell: str, numbers: ContractNumbers) -> None:
     assert read_contract_numbers(cell) == numbers
 
 
 @given(st.text(alphabet="AB19DFC-/ ,P", max_size=80))
-def test_no_text_breaks_the_reading_of_numbers(cell: str) -> None:
+def test_parsing_contract_numbers_never_fails(cell: str) -> None:
     numbers = read_contract_numbers(cell)
     told = [number for number in (numbers.piid, numbers.parent, *numbers.others) if number]
     assert len(told) == len(set(told))
@@ -158,7 +158,7 @@ def test_no_text_breaks_the_reading_of_numbers(cell: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "encoding"), [("2024", "windows-1252"), ("2025_individual", "utf-8-sig")])
-def test_every_cell_of_a_published_row_is_told(name: str, encoding: str) -> None:
+def test_every_cell_of_a_published_row_is_kept(name: str, encoding: str) -> None:
     body = (DATA / f"{name}.csv").read_bytes()
     header, *rows = csv.reader(io.StringIO(body.decode(encoding), newline=""))
     for cells, record in zip(rows, read(body), strict=True):
@@ -179,7 +179,7 @@ WHOLE = {
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason=f"no {SHARED} (set PROCUREWATCH_SHARED_DATA to the folder it is under)")
 @pytest.mark.parametrize("name", WHOLE)
-def test_a_whole_file_is_read(name: str) -> None:
+def test_a_whole_file_is_parsed(name: str) -> None:
     records = read_inventory(document(gzip.decompress((SHARED / name).read_bytes())), SOURCE.name)
     problems = [record for record in records if isinstance(record, Problem)]
     assert (len(records) - len(problems), len(problems)) == WHOLE[name]
@@ -188,5 +188,5 @@ def test_a_whole_file_is_read(name: str) -> None:
     assert sum(bool(one.piid) for one in records if isinstance(one, Publication)) == (336 if "2024" in name else 0)
 
 
-def test_the_files_are_of_different_names() -> None:
+def test_file_names_are_unique() -> None:
     assert len({file.address for file in FILES}) == len(FILES) == 3

@@ -45,7 +45,7 @@ def read(*rows: Row) -> list[Publication]:
     return publications
 
 
-def test_the_address_of_an_official_is_not_told() -> None:
+def test_an_officials_address_is_dropped() -> None:
     (record,) = read(PASSPORT_MODEL)
     assert "ai@hq.dhs.gov" not in f"{record.facts}{record.description}"
 
@@ -92,25 +92,25 @@ def test_only_web_addresses_become_attachments(cell: str, urls: list[str]) -> No
     assert ("Privacy impact assessment", cell) in [(fact.label, fact.value) for fact in record.facts]
 
 
-def test_a_retired_use_case_says_so() -> None:
+def test_a_retired_use_case_is_marked() -> None:
     assert [record.state for record in read(RETIRED, TOWER)] == ["retired", ""]
 
 
-def test_an_unknown_column_is_told_as_it_is_found() -> None:
+def test_an_unknown_column_is_kept() -> None:
     body = table([*INDIVIDUAL_HEADER, "oversight_body"], [{**TOWER, "oversight_body": "OIG"}])
     (record,) = read_inventory(document(body=body), SOURCE.name)
     assert isinstance(record, Publication)
     assert ("Oversight body", "OIG") in [(fact.label, fact.value) for fact in record.facts]
 
 
-def test_two_products_for_one_use_are_two_records() -> None:
+def test_two_products_of_one_use_case_are_two_records() -> None:
     body = table(COMMERCIAL_HEADER, [COPILOT, {**COPILOT, COMMERCIAL_HEADER[3]: "ChatGPT"}])
     records = read_inventory(document(body=body), SOURCE.name)
     assert len({record.key for record in records}) == 2
     assert all(isinstance(record, Publication) for record in records)
 
 
-def test_a_key_does_not_change_when_rows_come_in_another_order_or_the_text_of_one_changes() -> None:
+def test_keys_do_not_depend_on_row_order_or_text() -> None:
     def keys(*rows: Row) -> set[str]:
         return {record.key for record in read(*rows)}
 
@@ -122,14 +122,14 @@ def test_a_key_does_not_change_when_rows_come_in_another_order_or_the_text_of_on
     assert len(keys(TOWER, again)) == 2, "one ID for two use cases"
 
 
-def test_a_row_that_comes_twice_is_one_and_one_that_contradicts_it_a_problem() -> None:
+def test_duplicate_rows_are_merged_and_contradictions_are_problems() -> None:
     assert [record.key for record in read(TOWER, TOWER)] == [record.key for record in read(TOWER)]
     records = read_inventory(document(TOWER, {**TOWER, "benefits": "Others"}), SOURCE.name)
     assert [type(record) for record in records] == [Publication, Problem]
     assert "a second row for AI_USE_CASE_2025_DHS_DHS-35" in records[1].reason  # type: ignore[union-attr]
 
 
-def test_a_line_that_cannot_be_utf8_is_windows_1252() -> None:
+def test_a_line_that_is_not_utf8_is_read_as_windows_1252() -> None:
     body = document({**TOWER, "use_case_name": "The agency\u2019s towers"}, RETIRED).body
     mixed = b"".join(
         line.decode("utf-8-sig").encode("windows-1252") if b"towers" in line else line
@@ -140,7 +140,7 @@ def test_a_line_that_cannot_be_utf8_is_windows_1252() -> None:
     assert first.title == "The agency\u2019s towers"
 
 
-def test_a_change_in_any_cell_changes_the_revision_and_nothing_else_does() -> None:
+def test_only_a_changed_cell_changes_the_revision() -> None:
     (before,), (same,) = read(TOWER), read(TOWER)
     assert before.revision == same.revision
     for column in INDIVIDUAL_HEADER:
@@ -155,7 +155,7 @@ def test_a_row_without_agency_or_name_is_a_problem(column: str) -> None:
     assert [type(record) for record in records] == [Publication, Publication, Problem]
 
 
-def test_a_row_too_short_or_too_long_is_a_problem_and_the_others_are_kept() -> None:
+def test_a_row_of_wrong_length_is_a_problem() -> None:
     whole = table(INDIVIDUAL_HEADER, [TOWER])
     body = whole + b"DHS,Department of Homeland Security,DHS-1,Short\n" + whole.splitlines()[1] + b",more\n"
     body += table(INDIVIDUAL_HEADER, [RETIRED]).partition(b"\n")[2]
@@ -180,7 +180,7 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_hostile_text_is_text(text: str) -> None:
+def test_hostile_text_stays_text(text: str) -> None:
     (record,) = read({**TOWER, "use_case_name": text, "vendor_name": text, "demographic_features": text})
     told = f"{record.title}{record.recipient.name}{record.description}{[fact.value for fact in record.facts]}"
     assert "\x00" not in told
@@ -189,7 +189,7 @@ def test_hostile_text_is_text(text: str) -> None:
 
 
 @given(st.text(max_size=60), st.text(max_size=60))
-def test_no_text_makes_parsing_fail_or_a_key_unfit(name: str, identity: str) -> None:
+def test_parsing_never_fails_on_arbitrary_text(name: str, identity: str) -> None:
     row = {**TOWER, "use_case_name": name, "id": identity}
     body = table(INDIVIDUAL_HEADER, [row]) if _can_be_encoded(name + identity) else b""
     payload = Payload(
@@ -210,7 +210,7 @@ def _can_be_encoded(text: str) -> bool:
 
 
 @pytest.mark.parametrize("line_end", [b"\n", b"\r\n"])
-def test_the_byte_order_mark_and_the_line_ends_do_not_matter(line_end: bytes) -> None:
+def test_byte_order_mark_and_line_ends_are_ignored(line_end: bytes) -> None:
     plain = table(INDIVIDUAL_HEADER, [RETIRED]).removeprefix(b"\xef\xbb\xbf").replace(b"\n", line_end)
     (record,) = read_inventory(document(body=plain), SOURCE.name)
     assert record.key == "AI_USE_CASE_2025_VA_VA-25-856"

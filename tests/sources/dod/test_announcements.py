@@ -36,7 +36,7 @@ ASSUMPTIONS = {assumption.name: assumption for assumption in SOURCE.assumptions}
 ITEM = "<item><title>Contracts for July 9, 2026</title><link>{}</link><pubDate>{}</pubDate></item>"
 
 
-def test_every_page_of_the_window_is_read_oldest_first_and_others_are_not() -> None:
+def test_pages_in_the_window_are_read_oldest_first() -> None:
     late = page(40)
     with FakeDod([page(2), page(1), OLD, late]) as server:
         items = fetched(server)
@@ -53,7 +53,7 @@ def test_every_page_of_the_window_is_read_oldest_first_and_others_are_not() -> N
     assert [fact.value for fact in first.facts if fact.label == "read from"] == ["war.gov"]
 
 
-def test_the_evidence_is_the_page_byte_for_byte() -> None:
+def test_evidence_is_the_page_byte_for_byte() -> None:
     with FakeDod([page(1), OLD]) as server:
         [payload] = fetched(server)
         assert isinstance(payload, Payload)
@@ -62,14 +62,14 @@ def test_the_evidence_is_the_page_byte_for_byte() -> None:
 
 
 @pytest.mark.parametrize("stored", ["DOD_4532001_1_1", "DOD_4532001_2_1", "DOD_4532001_3_1"])
-def test_a_page_that_was_read_is_not_asked_for_again(stored: str) -> None:
+def test_a_page_already_read_is_not_requested_again(stored: str) -> None:
     with FakeDod([page(1), page(2), OLD]) as server:
         items = fetched(server, holding(stored))
         assert server.asked("/Article/") == [page(2).path]
     assert kinds(items) == [("NotModified", stored), ("Payload", "DOD_4532002")]
 
 
-def test_other_items_of_the_index_are_no_pages() -> None:
+def test_index_items_that_are_not_contract_pages_are_ignored() -> None:
     other = "<item><title>Today in the department</title><link>https://x/</link></item>"
     with FakeDod([page(1), OLD], others=other) as server:
         assert kinds(fetched(server)) == [("Payload", FIRST_KEY)]
@@ -86,7 +86,7 @@ def test_other_items_of_the_index_are_no_pages() -> None:
         ("https://[::1/Article/4532009", "Thu, 09 Jul 2026 21:00:00 GMT"),
     ],
 )
-def test_an_item_that_says_too_little_is_a_problem_and_the_rest_goes_on(link: str, published: str) -> None:
+def test_an_incomplete_index_item_is_a_problem_and_the_rest_is_read(link: str, published: str) -> None:
     with FakeDod([page(1), OLD], others=ITEM.format(link, published)) as server:
         problem, payload = fetched(server)
         assert server.asked("/Article/") == [page(1).path]
@@ -96,7 +96,7 @@ def test_an_item_that_says_too_little_is_a_problem_and_the_rest_goes_on(link: st
 
 
 @pytest.mark.parametrize("stray", ["Thu, 09 Jul 2062", "Tue, 09 Jul 2002", "Thu, 01 Jan 1970"])
-def test_the_day_in_a_title_counts_where_the_time_of_an_item_is_far_from_it(stray: str) -> None:
+def test_the_date_in_the_title_overrides_a_distant_item_date(stray: str) -> None:
     link = "https://www.war.gov/News/Contracts/Contract/Article/4532009/x/"
     with FakeDod([page(1)], others=ITEM.format(link, f"{stray} 21:00:00 GMT")) as server:
         server.hidden.append(page(9))
@@ -104,7 +104,7 @@ def test_the_day_in_a_title_counts_where_the_time_of_an_item_is_far_from_it(stra
     assert kinds(items) == [("IncompleteResult", "0/2"), ("Payload", FIRST_KEY), ("Payload", "DOD_4532009")]
 
 
-def test_an_item_of_another_host_is_read_from_upstream() -> None:
+def test_an_item_with_another_host_is_read_from_the_configured_host() -> None:
     item = ITEM.format(
         "http://www.defense.gov/News/Contracts/Contract/Article/4532002/x/", "Thu, 02 Jul 2026 21:00:00 GMT"
     )
@@ -126,26 +126,26 @@ def test_entities_of_the_index_are_not_resolved() -> None:
         fetched(server)
 
 
-def test_a_longer_index_is_asked_for_when_the_first_does_not_reach_back() -> None:
+def test_a_longer_index_is_requested_if_the_first_is_too_short() -> None:
     pages = [page(n, day=datetime(2026, 7, 1, tzinfo=UTC) + timedelta(hours=n)) for n in range(1, 70)]
     with FakeDod([*pages, OLD]) as server:
         fetched(server, holding(*(f"DOD_{one.number}_1_1" for one in pages)))
         assert [path.rpartition("=")[2] for path in server.asked(RSS)] == ["60", "500"]
 
 
-def test_days_that_the_index_does_not_reach_are_a_shortfall() -> None:
+def test_days_before_the_index_are_an_incomplete_result() -> None:
     with FakeDod([page(9)]) as server:  # Thursday 9 July; six business days before it
         items = fetched(server)
     assert kinds(items) == [("IncompleteResult", "0/6"), ("Payload", "DOD_4532009")]
 
 
-def test_days_that_end_before_the_index_begins_are_all_missing() -> None:
+def test_a_window_before_the_index_is_wholly_missing() -> None:
     with FakeDod([page(9)]) as server:
         items = fetched(server, step=step_of(date(2026, 6, 1), date(2026, 6, 7)))
     assert kinds(items) == [("IncompleteResult", "0/5")]
 
 
-def test_a_refused_page_is_read_from_the_archives_copy_and_says_so() -> None:
+def test_a_refused_page_is_read_from_the_archive_and_marked() -> None:
     with FakeDod([page(1, copies=["20260703010203"]), OLD], refuses=True) as server:
         items = fetched(server)
         assert len(server.asked("/wayback/available?url=https%3A%2F%2Fwww.war.gov%2FNews%2F")) == 1
@@ -155,21 +155,21 @@ def test_a_refused_page_is_read_from_the_archives_copy_and_says_so() -> None:
     assert origin == ["the Internet Archive's copy of 2026-07-03 01:02:03 UTC"]
 
 
-def test_a_refusal_is_taken_at_its_word() -> None:
+def test_a_refused_page_is_not_retried() -> None:
     pages = [page(n, copies=[f"2026070{n + 1}120000"]) for n in (1, 2, 3)]
     with FakeDod([*pages, OLD], refuses=True) as server:
         assert len(publications(records_of(fetched(server)))) == 3
         assert [path for path in server.asked("/Article/") if path.startswith("/News")] == [pages[0].path]
 
 
-def test_a_copy_made_before_the_page_was_published_is_not_it() -> None:
+def test_an_archive_copy_older_than_the_page_is_rejected() -> None:
     with FakeDod([page(1, copies=["20260701205959"]), page(2, copies=[COPY]), OLD], refuses=True) as server:
         items = fetched(server)
         assert len(server.asked("/web/")) == 1
     assert kinds(items) == [("Payload", "DOD_4532002"), ("IncompleteResult", "1/2")]
 
 
-def test_a_copy_that_the_archive_moves_to_another_time_must_be_later_too() -> None:
+def test_a_redirected_archive_copy_older_than_the_page_is_rejected() -> None:
     class Moving(FakeDod):
         def _copy(self, path: str) -> Answer:
             self.pages[0].copies = ["20260101000000"]
@@ -179,7 +179,7 @@ def test_a_copy_that_the_archive_moves_to_another_time_must_be_later_too() -> No
         fetched(server)
 
 
-def test_missing_pages_are_a_shortfall_are_noted_and_asked_for_again() -> None:
+def test_missing_pages_are_recorded_and_requested_again() -> None:
     memory = holding("DOD_4532002_1_1")
     pages = [page(1), page(2), OLD]
     with FakeDod(pages, refuses=True) as server:
@@ -191,7 +191,7 @@ def test_missing_pages_are_a_shortfall_are_noted_and_asked_for_again() -> None:
     assert memory.notes == {"missing": ""}
 
 
-def test_a_backfill_neither_asks_for_nor_forgets_what_polls_have_noted() -> None:
+def test_a_backfill_leaves_the_missing_pages_of_polls_alone() -> None:
     memory = Memory(notes={"missing": "4532001"})
     with FakeDod([page(1), page(2), OLD]) as server:
         step = step_of(date(2026, 7, 2), key="rss/2026-07")
@@ -199,14 +199,14 @@ def test_a_backfill_neither_asks_for_nor_forgets_what_polls_have_noted() -> None
     assert memory.notes == {"missing": "4532001"}
 
 
-def test_a_backfill_whose_pages_cannot_be_read_goes_on_to_its_next_month() -> None:
+def test_a_backfill_continues_after_a_month_of_unreadable_pages() -> None:
     memory = Memory(notes={"missing": "4532001"})
     with FakeDod([page(2), OLD], refuses=True) as server:
         assert kinds(fetched(server, memory, step_of(key="rss/2026-07"))) == [("IncompleteResult", "0/1")]
     assert memory.notes == {"missing": "4532001"}
 
 
-def test_when_nothing_can_be_read_the_run_is_blocked_and_says_what_to_do() -> None:
+def test_a_run_that_reads_nothing_is_blocked_with_advice() -> None:
     memory = Memory()
     with FakeDod([page(1), page(2), OLD], refuses=True) as server, pytest.raises(Blocked) as caught:
         fetched(server, memory)
@@ -218,7 +218,7 @@ def test_when_nothing_can_be_read_the_run_is_blocked_and_says_what_to_do() -> No
     assert memory.notes == {"missing": "4532001 4532002"}
 
 
-def test_the_archives_usual_lag_is_no_block_but_more_is() -> None:
+def test_only_more_than_the_usual_archive_lag_is_a_block() -> None:
     held = holding("DOD_4532001_1_1")
     with FakeDod([OLD, *(page(n) for n in (1, 2, 3, 4))], refuses=True) as server:
         few_days_later = step_of(until=date(2026, 7, 6))
@@ -243,7 +243,7 @@ def edited(*paragraphs: str, until: date = date(2026, 7, 3)) -> list[Fetched]:
         return fetched(server, memory, step_of(until=until))
 
 
-def test_a_page_that_was_edited_within_days_is_read_again() -> None:
+def test_a_page_edited_within_days_is_read_again() -> None:
     corrected = THREE[1].replace("$9,000,000", "$9,500,000")
     items = edited(THREE[0], corrected, THREE[2])
     assert kinds(items) == [("Payload", FIRST_KEY)]
@@ -252,12 +252,12 @@ def test_a_page_that_was_edited_within_days_is_read_again() -> None:
     assert kinds(edited(THREE[0], corrected, THREE[2], until=date(2026, 7, 6))) == [("NotModified", "DOD_4532001_1_1")]
 
 
-def test_a_page_of_which_most_paragraphs_differ_is_for_a_person_to_look_at() -> None:
+def test_a_mostly_changed_page_needs_a_person() -> None:
     new = [PLAIN.replace("Acme", name) for name in ("Dove", "Elk")]
     assert kinds(edited(*new, *THREE)) == [("Problem", FIRST_KEY)], "each has moved by two"
 
 
-def test_a_page_with_a_new_paragraph_between_the_old_is_for_a_person_to_look_at() -> None:
+def test_a_page_with_an_inserted_paragraph_needs_a_person() -> None:
     items = edited(PLAIN.replace("Acme", "New"), *THREE)
     assert kinds(items) == [("Problem", FIRST_KEY)]
     [problem] = items
@@ -275,13 +275,13 @@ class Ill(FakeDod):
         return Answer(status=503) if FIRST_KEY.removeprefix("DOD_") in path else super()._page(path)
 
 
-def test_a_stored_page_that_fails_does_not_keep_new_ones_from_being_read() -> None:
+def test_a_failing_stored_page_does_not_block_new_pages() -> None:
     with Ill([page(1), page(2), OLD]) as server:
         items = fetched(server, holding("DOD_4532001_1_1"), step_of(until=date(2026, 7, 2)))
     assert kinds(items) == [("NotModified", "DOD_4532001_1_1"), ("Payload", "DOD_4532002")]
 
 
-def test_a_new_page_that_fails_is_said_after_the_others_were_read() -> None:
+def test_a_failing_new_page_is_reported_after_the_others_are_read() -> None:
     items: list[Fetched] = []
     with Ill([page(1), page(2), OLD]) as server, client_for(SOURCE, server.base_url) as client:
         with pytest.raises(Unreachable, match="503"):
@@ -295,7 +295,7 @@ def test_a_new_page_that_fails_is_said_after_the_others_were_read() -> None:
     "fault", [Fault.UNAVAILABLE, Fault.TOO_MANY_HOUR, Fault.FORBIDDEN, Fault.RESET, Fault.SERVER_ERROR]
 )
 @pytest.mark.parametrize("on", ["/wayback/", "/web/"])
-def test_an_archive_that_fails_is_asked_no_more_and_named(fault: Fault, on: str) -> None:
+def test_a_failing_archive_is_named_and_not_requested_again(fault: Fault, on: str) -> None:
     with FaultyDod([page(1, copies=[COPY]), page(2, copies=[COPY]), OLD], refuses=True) as server:
         server.play(fault, on=on)
         with pytest.raises(Blocked, match=on):
@@ -304,21 +304,21 @@ def test_an_archive_that_fails_is_asked_no_more_and_named(fault: Fault, on: str)
 
 
 @pytest.mark.parametrize("fault", [Fault.HTML_OK, Fault.TRUNCATED_JSON])
-def test_an_answer_of_the_archive_that_cannot_be_read_is_no_copy(fault: Fault) -> None:
+def test_an_unreadable_archive_response_is_no_copy(fault: Fault) -> None:
     with FaultyDod([page(1, copies=[COPY]), OLD], refuses=True) as server:
         server.play(fault, on="/wayback/")
         with pytest.raises(Blocked, match="no copy"):
             fetched(server)
 
 
-def test_a_copy_of_a_block_page_is_no_copy() -> None:
+def test_an_archived_block_page_is_no_copy() -> None:
     with FaultyDod([page(1, copies=[COPY]), page(2, copies=[COPY]), OLD], refuses=True) as server:
         server.play(Fault.HTML_OK, on="/web/", times=1)
         assert kinds(fetched(server)) == [("Payload", "DOD_4532002"), ("IncompleteResult", "1/2")]
 
 
 @pytest.mark.parametrize("fault", SOME_FAULTS)
-def test_a_failing_page_ends_in_the_right_error_and_what_was_read_is_kept(fault: Fault) -> None:
+def test_a_failing_page_raises_its_error_and_keeps_the_pages_read(fault: Fault) -> None:
     with FaultyDod([page(1), page(2), OLD]) as server:
         server.play(fault, on="/Article/", after=1)
         with client_for(SOURCE, server.base_url) as client:
@@ -328,13 +328,13 @@ def test_a_failing_page_ends_in_the_right_error_and_what_was_read_is_kept(fault:
                 next(walk)
 
 
-def test_an_index_without_pages_of_contracts_means_that_the_source_changed() -> None:
+def test_an_index_without_contract_pages_means_the_source_changed() -> None:
     releases = FakeDod([], others="<item><title>Releases</title></item>")
     with releases as server, pytest.raises(SourceChanged, match="lists no page of contracts"):
         fetched(server)
 
 
-def test_a_page_that_is_gone_is_a_problem_under_the_key_of_its_first_record() -> None:
+def test_a_deleted_page_is_a_problem_with_its_first_record_key() -> None:
     class Gone(FakeDod):
         def _page(self, path: str) -> Answer:
             return super()._page("/gone" if "4532001" in path else path)
@@ -343,14 +343,14 @@ def test_a_page_that_is_gone_is_a_problem_under_the_key_of_its_first_record() ->
         assert kinds(fetched(server)) == [("Problem", f"{FIRST_KEY}_1_1"), ("Payload", "DOD_4532002")]
 
 
-def test_another_page_than_the_index_lists_is_not_taken_for_it() -> None:
+def test_a_page_with_another_title_than_the_index_is_rejected() -> None:
     wrong = page(1)
     wrong.body = page(2).body
     with FakeDod([wrong, OLD]) as server, pytest.raises(SourceChanged, match="July 2, 2026"):
         fetched(server)
 
 
-def test_a_poll_is_one_step_and_a_backfill_one_for_each_month_that_the_index_reaches() -> None:
+def test_a_poll_is_one_step_and_a_backfill_one_per_month() -> None:
     window = DateWindow(until=date(2026, 7, 15), signed_since=date(2026, 3, 17), modified_since=date(2026, 7, 1))
     [step] = SOURCE.poll_steps(TERMS, window)
     assert (step.key, dict(step.query), step.days) == ("rss", {}, (date(2026, 3, 17), date(2026, 7, 15)))
@@ -374,7 +374,7 @@ def world(wrong: str = "") -> FakeDod:
 
 @pytest.mark.parametrize("wrong", ["", *ASSUMPTIONS])
 @pytest.mark.parametrize("name", ASSUMPTIONS)
-def test_a_probe_tells_whether_its_assumption_holds(name: str, wrong: str) -> None:
+def test_a_probe_reports_whether_its_assumption_holds(name: str, wrong: str) -> None:
     with world(wrong) as server, client_for(SOURCE, server.base_url) as client:
         assert ASSUMPTIONS[name].probe(client) is (name != wrong)
         assert len(server.requests) <= 2
@@ -383,7 +383,7 @@ def test_a_probe_tells_whether_its_assumption_holds(name: str, wrong: str) -> No
 @pytest.mark.parametrize(
     ("wrong", "missing"), [("", []), ("open-pages", []), ("archive-copies", []), ("long-index", ["0/15"])]
 )
-def test_a_poll_ends_well_where_one_assumption_does_not_hold(wrong: str, missing: list[str]) -> None:
+def test_a_poll_succeeds_when_one_assumption_is_wrong(wrong: str, missing: list[str]) -> None:
     with world(wrong) as server:
         items = fetched(server)
     payloads = [item for item in items if isinstance(item, Payload)]

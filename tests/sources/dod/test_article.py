@@ -40,7 +40,7 @@ def texts(told: str) -> list[tuple[str, str]]:
     return [(one.awarding.sub_name, one.description) for one in publications(read(body(told)))]
 
 
-def test_several_awardees_are_records_of_their_own_and_share_the_amount() -> None:
+def test_several_awardees_become_separate_records_with_a_shared_amount() -> None:
     told = (
         "<p>Alpha Inc.,* Boise, Idaho (N00019-26-D-0001); and Beta LLC, Bonn, Germany (N00019-26-D-0002), are awarded a"
         " $100 contract.</p>"
@@ -55,7 +55,7 @@ def test_several_awardees_are_records_of_their_own_and_share_the_amount() -> Non
     assert SourceFact(label="awardees together", value="2") in second.facts
 
 
-def test_all_that_an_announcement_states_is_kept() -> None:
+def test_every_fact_of_an_announcement_is_parsed() -> None:
     told = (
         "<p>Acme Corp., Radar Division, Boise, Idaho, is awarded a $100 task order (N00019-26-F-0001) under contract"
         " N00019-20-D-0002, solicitation N00019-19-R-0003, with N00019-20-C-0009. Work will be performed in Boise,"
@@ -101,7 +101,7 @@ def test_other_markup_gives_the_same_announcements(told: str) -> None:
     assert [(section.upper(), text) for section, text in found] == [("NAVY", PLAIN), ("NAVY", second)]
 
 
-def test_what_a_page_breaks_apart_is_joined_and_what_is_no_news_left_out() -> None:
+def test_broken_paragraphs_are_joined_and_page_furniture_is_dropped() -> None:
     told = (
         "<p>Contracts valued at $7.5 million or more are announced each business day.</p><p>ARMY</p>"
         f"<p>{PLAIN}</p><p>(Awarded Feb. 20, 2025)</p><p>AIR FORCE</p><p>{PLAIN}</p>"
@@ -124,12 +124,12 @@ def test_what_a_page_breaks_apart_is_joined_and_what_is_no_news_left_out() -> No
         ("", "**"),
     ],
 )
-def test_the_footer_says_what_stars_mean(footer: str, meaning: str) -> None:
+def test_the_footer_explains_asterisks(footer: str, meaning: str) -> None:
     [one] = publications(read(body(f"<p>{PLAIN.replace('*', '**')}</p>{footer}")))
     assert [fact.value for fact in one.facts if fact.label == "small business"] == [meaning]
 
 
-def test_a_heading_that_says_correction_marks_what_stands_below_it() -> None:
+def test_a_correction_heading_marks_the_paragraphs_below() -> None:
     first, second, third = publications(
         read(body(f"<p>NAVY</p><p>{PLAIN}</p><p><b>CORRECTION:</b></p><p>{PLAIN}</p><p>ARMY</p><p>{PLAIN}</p>"))
     )
@@ -137,7 +137,7 @@ def test_a_heading_that_says_correction_marks_what_stands_below_it() -> None:
     assert second.awarding.sub_name == "NAVY"
 
 
-def test_a_paragraph_that_names_nobody_is_a_problem_with_its_words_and_the_rest_is_read() -> None:
+def test_a_paragraph_without_an_awardee_is_a_problem_with_its_text() -> None:
     first, problem, last = read(body(f"<p>{PLAIN}</p><p>Somehow $9,000,000 went away.</p><p>{PLAIN}</p>"))
     assert isinstance(problem, Problem)
     assert (problem.key, problem.reason) == (
@@ -148,7 +148,7 @@ def test_a_paragraph_that_names_nobody_is_a_problem_with_its_words_and_the_rest_
     assert [first.key, last.key] == ["DOD_4532515_1_1", "DOD_4532515_3_1"]
 
 
-def test_a_correction_that_names_only_a_number_is_kept_for_it() -> None:
+def test_a_correction_with_only_a_contract_number_is_parsed() -> None:
     [one] = publications(read(body("<p>UPDATE: The date of contract N00019-26-C-0042 was wrong.</p>")))
     assert (one.recipient.name, one.piid) == ("", "N0001926C0042")
     assert one.corrects == one.description
@@ -164,13 +164,13 @@ def test_a_correction_that_names_only_a_number_is_kept_for_it() -> None:
         ("Contracts for today", None),
     ],
 )
-def test_the_day_is_that_of_the_title(title: str, day: date | None) -> None:
+def test_the_date_comes_from_the_title(title: str, day: date | None) -> None:
     changed = body(f"<p>{PLAIN}</p>").replace(b"Contracts For Feb. 24, 2025", title.encode())
     [one] = publications(read(changed))
     assert one.published == day
 
 
-def test_three_origins_give_the_same_keys_and_differ_only_in_where_they_were_read() -> None:
+def test_site_archive_and_file_give_the_same_keys() -> None:
     archive = f"https://web.archive.org/web/20260703010203id_/{URL}"
     found = [publications(read(ARTICLE, url=url)) for url in (URL, archive, "file:july.html")]
     origins = [{fact.value for one in records for fact in one.facts if fact.label == "read from"} for records in found]
@@ -191,7 +191,7 @@ def test_three_origins_give_the_same_keys_and_differ_only_in_where_they_were_rea
         f"<!-- saved from url=(0091){URL}contracts-for-july-2-2026/ -->",
     ],
 )
-def test_a_saved_file_joins_the_keys_of_its_page(tmp_path: Path, says: str) -> None:
+def test_a_saved_file_has_the_keys_of_its_page(tmp_path: Path, says: str) -> None:
     file = tmp_path / "Contracts for July 2, 2026 > war.gov.html"
     file.write_bytes(says.encode() + ARTICLE)
     assert isinstance(SOURCE, FileSource)
@@ -203,7 +203,7 @@ def test_a_saved_file_joins_the_keys_of_its_page(tmp_path: Path, says: str) -> N
     assert keys == [one.key for one in publications(read(ARTICLE))]
 
 
-def test_a_file_that_does_not_say_its_number_is_known_by_its_day(
+def test_a_file_without_an_article_number_is_keyed_by_its_date(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     file = tmp_path / "page.html"
@@ -230,14 +230,14 @@ def test_a_file_that_does_not_say_its_number_is_known_by_its_day(
         b"<html><h1>Contracts for today</h1><div class=body><p>Acme Corp. is awarded a $9 contract.</p></div></html>",
     ],
 )
-def test_a_file_that_is_no_page_of_contracts_is_refused(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_not_a_contracts_page_is_refused(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "x.html"
     file.write_bytes(content)
     with pytest.raises(SourceChanged):
         list(SOURCE.read_file(file))
 
 
-def test_stored_evidence_that_is_no_page_any_more_is_a_problem() -> None:
+def test_stored_evidence_that_is_not_a_page_is_a_problem() -> None:
     [problem] = read(b"<html><h1>Access Denied</h1></html>")
     assert isinstance(problem, Problem)
     assert (problem.key, problem.reason) == ("DOD_4532515", "a page that holds no contract announcements")
@@ -268,13 +268,13 @@ def test_a_page_is_read_in_the_encoding_it_declares(written: str, head: str, sen
     assert UNREADABLE not in {fact.label for fact in one.facts}
 
 
-def test_what_cannot_be_read_in_the_declared_encoding_is_said() -> None:
+def test_text_outside_the_declared_encoding_is_reported() -> None:
     content = '<meta charset="utf-8">' + BODY.format(f"<p>{SOCIETE}</p>")
     (one,) = publications(read(content.encode("windows-1252")))
     assert SourceFact(label=UNREADABLE, value="3") in one.facts
 
 
-def test_hostile_text_is_text_and_nothing_else() -> None:
+def test_hostile_text_stays_text() -> None:
     odd = "Acme\x00 &lt;script&gt;alert(1)&lt;/script&gt; \x1e\x1f\u202eCorp., Boise, Idaho, is awarded a $9 contract."
     [one] = publications(read(body(f"<p>{odd}</p>")))
     assert one.recipient.name == "Acme <script>alert(1)</script> Corp."
@@ -283,7 +283,7 @@ def test_hostile_text_is_text_and_nothing_else() -> None:
 
 @settings(deadline=None)
 @given(st.binary(max_size=300) | st.text(max_size=300).map(lambda text: body(f"<p>{text}</p>")))
-def test_no_page_breaks_the_reading(content: bytes) -> None:
+def test_parsing_never_fails_on_arbitrary_pages(content: bytes) -> None:
     records = read(content)
     assert all(
         isinstance(record, (Publication, Problem)) and record.key.startswith("DOD_4532515") for record in records
@@ -291,14 +291,14 @@ def test_no_page_breaks_the_reading(content: bytes) -> None:
     assert len({record.key for record in records}) == len(records)
 
 
-def test_a_long_page_is_read_whole() -> None:
+def test_a_long_page_is_parsed_completely() -> None:
     many = page(1, *(PLAIN.replace("Acme", f"Acme {n}") for n in range(300)))
     found = publications(read(many.body))
     assert [one.key for one in found] == [f"DOD_4532515_{n}_1" for n in range(1, 301)]
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason=f"no {SHARED} (set PROCUREWATCH_SHARED_DATA to the folder it is under)")
-def test_the_saved_page_and_paragraphs_are_those_gathered() -> None:
+def test_the_recorded_page_matches_the_gathered_paragraphs() -> None:
     gathered = (SHARED / "dod_contracts_article_4532515_excerpt.html").read_bytes()
     keep = [replace(one, documents=()) for one in publications(read(ARTICLE))]
     assert [replace(one, documents=()) for one in publications(read(gathered))] == keep

@@ -58,12 +58,12 @@ def reading(paragraph: str) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value}
 
 
-def test_every_saved_announcement_has_its_reading() -> None:
+def test_every_recorded_paragraph_has_an_expected_result() -> None:
     assert [paragraph[:90] for paragraph in PARAGRAPHS] == list(READINGS)
 
 
 @pytest.mark.parametrize("paragraph", PARAGRAPHS, ids=range(len(PARAGRAPHS)))
-def test_a_saved_announcement_is_read_to_its_last_fact(paragraph: str) -> None:
+def test_a_recorded_paragraph_is_parsed_to_its_last_fact(paragraph: str) -> None:
     assert reading(paragraph) == READINGS[paragraph[:90]]
 
 
@@ -76,7 +76,7 @@ AWARDED = [
 
 
 @pytest.mark.parametrize("verb", AWARDED)
-def test_every_way_to_say_that_something_is_awarded(verb: str) -> None:
+def test_every_wording_of_an_award_is_recognized(verb: str) -> None:
     read = told(f"Acme Corp., Reston, Virginia, {verb} a $9,000,000 firm-fixed-price contract for drones.")
     assert [(one.name, one.town, one.state) for one in read.awardees] == [("Acme Corp.", "Reston, Virginia", "VA")]
     assert read.amounts == (Amount(meaning=AmountMeaning.ANNOUNCED, dollars=Decimal("9000000.00")),)
@@ -108,7 +108,7 @@ def test_every_way_to_say_that_something_is_awarded(verb: str) -> None:
         ("Acme Ltd.", "Acme Ltd.", "", ""),
     ],
 )  # fmt: skip
-def test_a_name_is_parted_from_its_place(subject: str, name: str, town: str, state: str) -> None:
+def test_a_name_is_separated_from_its_place(subject: str, name: str, town: str, state: str) -> None:
     [awardee] = read_awardees(f"{subject},")
     assert (awardee.name, awardee.town, awardee.state) == (name, town, state)
 
@@ -122,7 +122,7 @@ def test_a_name_is_parted_from_its_place(subject: str, name: str, town: str, sta
         "A Inc., Reston, Virginia; B LLC; Boise, Idaho; C JV, Bonn, Germany;",
     ],
 )
-def test_several_awardees_are_parted(subject: str) -> None:
+def test_several_awardees_are_separated(subject: str) -> None:
     found = read_awardees(subject)
     places = [(one.name, one.town) for one in found]
     assert places == [("A Inc.", "Reston, Virginia"), ("B LLC", "Boise, Idaho"), ("C JV", "Bonn, Germany")]
@@ -131,7 +131,7 @@ def test_several_awardees_are_parted(subject: str) -> None:
 @pytest.mark.parametrize(
     "words", ["", " , ", "The contract", "These two contracts", "Each awardee", "*", "$5", "a" * 400]
 )
-def test_what_is_nobody_is_no_awardee(words: str) -> None:
+def test_text_without_a_company_is_no_awardee(words: str) -> None:
     assert read_awardees(words) == []
 
 
@@ -149,7 +149,7 @@ def test_what_is_nobody_is_no_awardee(words: str) -> None:
         ("The previous contract cost $9.", ""),
     ],
 )
-def test_amounts_are_kept_apart(words: str, meaning: str) -> None:
+def test_each_kind_of_amount_is_distinguished(words: str, meaning: str) -> None:
     read = told(f"Acme Corp., Reston, Virginia, is awarded a $100 contract. {words}")
     others = [(one.meaning.value, one.dollars) for one in read.amounts[1:]]
     assert others == ([(meaning, Decimal("9.00"))] if meaning else [])
@@ -167,14 +167,14 @@ def test_amounts_are_kept_apart(words: str, meaning: str) -> None:
         ("$7500000", "7500000.00"),
     ],
 )
-def test_amounts_as_they_are_written(written: str, amount: str) -> None:
+def test_amounts_are_parsed_in_every_spelling(written: str, amount: str) -> None:
     read = told(f"Acme Corp., Reston, Virginia, is awarded a {written} contract.")
     assert [one.dollars for one in read.amounts] == [Decimal(amount)]
     assert read.doubt == ""
 
 
 @pytest.mark.parametrize("written", ["$9,000,000.123", "$" + "9" * 40, "$1.2345678901 thousand"])
-def test_an_amount_that_cannot_be_true_is_doubted_and_not_taken(written: str) -> None:
+def test_an_impossible_amount_is_flagged_and_not_used(written: str) -> None:
     read = told(f"Acme Corp., Reston, Virginia, is awarded a {written} contract.")
     assert read.amounts == ()
     assert read.doubt.startswith("an amount that cannot be true: $")
@@ -191,7 +191,7 @@ def test_an_amount_that_cannot_be_true_is_doubted_and_not_taken(written: str) ->
         ("is expected to be completed by Feb. 30, 2031.", None),
     ],
 )
-def test_only_a_full_unconditional_day_is_an_end(words: str, ends: date | None) -> None:
+def test_only_a_full_unconditional_date_is_an_end_date(words: str, ends: date | None) -> None:
     read = told(f"Acme Corp., Reston, Virginia, is awarded a $100 contract. Work {words}")
     assert read.ends == ends
     assert read.completion
@@ -210,7 +210,7 @@ def test_only_a_full_unconditional_day_is_an_end(words: str, ends: date | None) 
         ("contract for 1,234 of the AN/SLQ-32(V)6, hull CVN-78, solicitation N00019-25-R-0001", "", ""),
     ],
 )
-def test_contract_numbers_and_what_they_are_of(words: str, number: str, parent: str) -> None:
+def test_contract_numbers_are_parsed_with_their_role(words: str, number: str, parent: str) -> None:
     numbers = told(f"Acme Corp., Reston, Virginia, is awarded a $100 {words}.").numbers
     assert (numbers.piid, numbers.parent) == (number, parent)
 
@@ -226,7 +226,7 @@ def test_contract_numbers_and_what_they_are_of(words: str, number: str, parent: 
         ("modification (firm target)", ""),
     ],
 )
-def test_the_number_of_a_modification(words: str, modification: str) -> None:
+def test_a_modification_number_is_parsed(words: str, modification: str) -> None:
     read = told(f"Acme Corp., Reston, Virginia, is awarded a $100 {words} to a contract.")
     assert read.numbers.modification == modification
 
@@ -235,18 +235,18 @@ def test_the_number_of_a_modification(words: str, modification: str) -> None:
     "mark",
     ["CORRECTION: ", "UPDATE: ", "*CORRECTION: ", "CORRECTION - ", "Correction: ", "CORRECTION to July 1, 2026: "],
 )
-def test_a_marked_correction_is_one_however_it_goes_on(mark: str) -> None:
+def test_a_marked_correction_is_recognized_in_every_wording(mark: str) -> None:
     paragraph = f"{mark}Acme Corp., Reston, Virginia, was awarded a $100 contract (N00019-26-C-0042)."
     read = told(paragraph)
     assert (read.corrects, read.awardees[0].name, read.numbers.piid) == (paragraph, "Acme Corp.", "N0001926C0042")
 
 
-def test_a_correction_without_a_name_is_kept_for_its_number_and_without_both_is_not() -> None:
+def test_a_correction_needs_a_name_or_a_contract_number() -> None:
     assert told("CORRECTION: The date of contract N00019-26-C-0042 was wrong.").awardees == ()
     assert read_paragraph("CORRECTION: The date was wrong.", DAY) is None
 
 
-def test_an_ordinary_announcement_corrects_nothing_and_a_heading_can_say_that_it_does() -> None:
+def test_an_announcement_is_a_correction_only_when_marked() -> None:
     plain = "Acme Corp., Reston, Virginia, was awarded a $100 contract."
     assert told(plain).corrects == ""
     below = read_paragraph(plain, DAY, correction=True)
@@ -265,7 +265,7 @@ def test_an_ordinary_announcement_corrects_nothing_and_a_heading_can_say_that_it
         "Fiscal 2026 funds in the amount of $9 were obligated.",
     ],
 )
-def test_a_line_that_goes_on(line: str) -> None:
+def test_a_continued_line_is_joined(line: str) -> None:
     assert is_continuation(line)
 
 
@@ -278,11 +278,11 @@ def test_a_line_that_goes_on(line: str) -> None:
         "The contract announced on July 1, 2026, for Acme Corp. was wrong.",
     ],
 )
-def test_a_line_that_begins_another(line: str) -> None:
+def test_a_line_with_a_new_announcement_is_not_joined(line: str) -> None:
     assert not is_continuation(line)
 
 
-def test_days_without_a_year_are_the_last_such_days() -> None:
+def test_dates_without_a_year_are_the_latest_possible() -> None:
     assert read_day("Dec. 30", near=DAY) == date(2025, 12, 30)
     assert read_day("July 2", near=DAY) == DAY
     assert read_day("July 2") is None
@@ -290,7 +290,7 @@ def test_days_without_a_year_are_the_last_such_days() -> None:
     assert last_day("Contracts for Feb. 2, 2026, Through Feb. 4, 2026") == date(2026, 2, 4)
 
 
-def test_sentences_do_not_end_at_abbreviations() -> None:
+def test_abbreviations_do_not_end_sentences() -> None:
     text = "Acme Inc. of St. Louis won. Work is in Washington, D.C. Fiscal funds of the U.S. Army follow. No. 5 is odd."
     assert [one.text for one in sentences(text)] == [
         "Acme Inc. of St. Louis won.",
@@ -308,7 +308,7 @@ WORDS = st.lists(
 
 @settings(deadline=None)
 @given(st.one_of(st.text(max_size=400), WORDS.map(" ".join)))
-def test_no_text_breaks_the_reading(text: str) -> None:
+def test_parsing_never_fails_on_arbitrary_text(text: str) -> None:
     read = read_paragraph(text, DAY)
     assert read is None or all(one.name for one in read.awardees)
 
@@ -316,7 +316,7 @@ def test_no_text_breaks_the_reading(text: str) -> None:
 @pytest.mark.parametrize(
     "piece", ["(", ", Inc.", "; ", " is awarded $1", " and A, B, Ohio", "a ", ". A", "$9,", "for A "]
 )
-def test_a_long_hostile_text_neither_hangs_nor_hides_the_awardee(piece: str) -> None:
+def test_long_hostile_text_is_parsed_quickly_and_shows_the_awardee(piece: str) -> None:
     read = told("Acme Corp., Reston, Virginia, is awarded a $9 contract. " + piece * 4000)
     assert (read.awardees[0].name, read.amounts[0].dollars) == ("Acme Corp.", Decimal("9.00"))
     correction = f"CORRECTION: The contract announced {piece * 4000}"

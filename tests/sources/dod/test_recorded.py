@@ -51,23 +51,23 @@ def page_of(told: str) -> bytes:
     return f'<h1>Contracts for July 2, 2026</h1><div class="body"><p>NAVY</p>{told}</div>'.encode()
 
 
-def test_the_pages_hold_the_records_that_a_person_finds_in_them() -> None:
+def test_pages_give_the_records_that_a_person_counts() -> None:
     assert list(RECORDS) == list(EXPECTED)
     assert len(RECORDS) == 113
 
 
 @pytest.mark.parametrize("key", EXPECTED)
-def test_a_record_of_a_real_page_is_read_right(key: str) -> None:
+def test_a_record_of_a_real_page_is_parsed_correctly(key: str) -> None:
     assert row_of(RECORDS[key]) == EXPECTED[key]
 
 
-def test_an_amount_in_an_awardees_own_brackets_is_its_alone() -> None:
+def test_an_amount_in_brackets_belongs_to_its_awardee() -> None:
     own = [RECORDS[f"4344447_15_{place}"].amounts for place in range(1, 8)]
     dollars = (70134920, 59083584, 39494290, 21301706, 17737742, 11591274, 9601395)
     assert own == [(Amount(meaning=AmountMeaning.ANNOUNCED, dollars=Decimal(value)),) for value in dollars]
 
 
-def test_what_one_of_several_awardees_has_in_brackets_is_not_of_the_others() -> None:
+def test_bracketed_facts_of_one_awardee_do_not_reach_others() -> None:
     told = (
         "<p>Alpha Inc., Boise, Idaho (N00019-26-D-0001, maximum $200); and Beta LLC, Bonn, Germany, are awarded"
         " contracts worth $900 together.</p>"
@@ -80,7 +80,7 @@ def test_what_one_of_several_awardees_has_in_brackets_is_not_of_the_others() -> 
     assert (first.amounts[-1], second.amounts) == (together, (together,))
 
 
-def test_a_correction_and_the_paragraph_after_it_are_one() -> None:
+def test_a_correction_and_its_next_paragraph_are_one_record() -> None:
     record = RECORDS["4319114_40_1"]
     assert record.corrects == record.description
     assert record.corrects.startswith("CORRECTION: The contract announced on Sep. 30, 2025, to Raytheon Co., Tucson")
@@ -98,14 +98,14 @@ def test_a_correction_and_the_paragraph_after_it_are_one() -> None:
         f"<p>UPDATE: The award announced on July 1 is corrected to read: {PLAIN}</p>",
     ],
 )
-def test_what_a_correction_puts_in_place_of_an_announcement_is_read_as_one(told: str) -> None:
+def test_a_replacement_announcement_is_parsed(told: str) -> None:
     first, other = publications(read(page_of(f"{told}<p>{PLAIN.replace('Acme', 'Other')}</p>")))
     assert (first.recipient.name, first.piid, other.corrects) == ("Acme Drones LLC", "N0001926C0042", "")
     assert first.corrects.startswith(("CORRECTION: The", "UPDATE: The"))
     assert first.amounts[0].dollars == Decimal(9000000)
 
 
-def test_a_number_with_a_space_inside_is_read_and_marked() -> None:
+def test_a_contract_number_with_a_space_is_parsed_and_marked() -> None:
     marked = {key: mark for key, one in RECORDS.items() if (mark := fact(one, "contract number, damaged"))}
     assert marked == {"4319114_45_1": "FA8575-25-F B001"}
 
@@ -121,19 +121,19 @@ def test_a_number_with_a_space_inside_is_read_and_marked() -> None:
         ("FA8575-25-F B0012", ""),
     ],
 )
-def test_a_damaged_number_is_one_only_where_it_cannot_be_anything_else(written: str, number: str) -> None:
+def test_a_damaged_contract_number_needs_an_unambiguous_place(written: str, number: str) -> None:
     (record,) = publications(read(page_of(f"<p>{PLAIN.replace('N00019-26-C-0042', written)}</p>")))
     assert (record.piid, fact(record, "contract number, damaged")) == (number, written if number else "")
 
 
-def test_an_absurd_amount_is_doubted_and_an_ordinary_one_is_not() -> None:
+def test_only_absurd_amounts_are_flagged() -> None:
     doubted = {
         key.rpartition("_")[0]: record.amount_warning for key, record in RECORDS.items() if record.amount_warning
     }
     assert doubted == {"4319114_1": "an amount larger than the whole federal budget: $20,000,000,000,000"}
 
 
-def test_an_award_may_be_announced_by_its_minimum() -> None:
+def test_an_award_can_be_announced_by_its_minimum() -> None:
     least = {key for key, record in RECORDS.items() if fact(record, "the announced amount is") == "a minimum"}
     assert least == {"4319114_52_1", "4319114_53_1"}
 
@@ -148,7 +148,7 @@ def test_an_award_may_be_announced_by_its_minimum() -> None:
         ("a minimum guarantee of $500", []),
     ],
 )
-def test_a_minimum_leads_only_where_nothing_else_is_announced(words: str, announced: list[int]) -> None:
+def test_a_minimum_comes_first_only_without_other_amounts(words: str, announced: list[int]) -> None:
     told = f"<p>Acme Corp., Boise, Idaho, is awarded {words} contract for drones.</p>"
     assert amounts_of(told, AmountMeaning.ANNOUNCED) == announced
 
@@ -165,7 +165,7 @@ def test_a_minimum_leads_only_where_nothing_else_is_announced(words: str, announ
         ("Options could increase the amount to $20.", [], [20]),
     ],
 )
-def test_what_is_obligated_is_told_from_what_it_adds_up_to(
+def test_an_obligation_is_distinguished_from_the_cumulative_value(
     words: str, obligated: list[int], ceilings: list[int]
 ) -> None:
     told = f"<p>Acme Corp., Boise, Idaho, is awarded a $100 contract. {words}</p>"
@@ -174,7 +174,7 @@ def test_what_is_obligated_is_told_from_what_it_adds_up_to(
     assert amounts_of(told, AmountMeaning.CEILING) == ceilings
 
 
-def test_a_sum_in_the_awards_own_sentence_is_not_announced() -> None:
+def test_a_subtotal_in_the_award_sentence_is_not_the_amount() -> None:
     told = (
         "<p>Acme Corp., Boise, Idaho, is awarded a $5 modification, bringing the cumulative value of the contract to"
         " $20.</p>"
@@ -183,7 +183,7 @@ def test_a_sum_in_the_awards_own_sentence_is_not_announced() -> None:
     assert amounts_of(told, AmountMeaning.CEILING) == [20]
 
 
-def test_a_contract_awarded_with_its_first_order_is_the_contract() -> None:
+def test_a_contract_announced_with_its_first_order_is_one_record() -> None:
     armtec, vertex = RECORDS["4319114_15_1"], RECORDS["4319114_35_1"]
     assert [(one.piid, fact(one, "other contract numbers")) for one in (armtec, vertex)] == [
         ("N0010425DB901", "N0010425FB901"),
@@ -195,7 +195,7 @@ def test_a_contract_awarded_with_its_first_order_is_the_contract() -> None:
     ("between", "count"),
     [(" ", 2), (" (Awarded July 1, 2026) ", 2), ("\n&nbsp;\n", 2), (" Work by ", 1), (" and ", 1)],
 )
-def test_two_announcements_without_a_break_between_them_are_two(between: str, count: int) -> None:
+def test_two_announcements_without_a_break_are_separated(between: str, count: int) -> None:
     second = PLAIN.replace("Acme", "Other").replace("0042", "0043")
     found = publications(read(page_of(f"<p>{PLAIN} {ACTIVITY}{between}{second}</p>")))
     assert len(found) == count
@@ -203,11 +203,11 @@ def test_two_announcements_without_a_break_between_them_are_two(between: str, co
         assert [one.piid for one in found] == ["N0001926C0042", "N0001926C0043"]
 
 
-def test_a_last_sentence_without_a_place_is_no_other_announcement() -> None:
+def test_a_last_sentence_without_a_place_is_no_new_announcement() -> None:
     told = f"<p>{PLAIN} {ACTIVITY} Acme Drones LLC was awarded the earlier contract.</p>"
     assert [one.key for one in publications(read(page_of(told)))] == ["DOD_4532515_1_1"]
 
 
-def test_a_line_of_many_announcements_is_parted_in_reasonable_time() -> None:
+def test_a_line_of_many_announcements_is_split_quickly() -> None:
     assert len(split_announcements(f"{PLAIN} {ACTIVITY} " * 2_000)) == 2_000
     assert len(split_announcements(f"{ACTIVITY} {'It was. ' * 20_000}")) == 1

@@ -61,7 +61,7 @@ def read(**changes: Any) -> Publication:
     return record
 
 
-def test_all_that_may_be_absent_may_be_absent() -> None:
+def test_optional_fields_may_be_absent() -> None:
     kept = {"document_number", "publication_date", "title", "type", "html_url"}
     for empty in (None, "absent"):
         bare = {name: value if name in kept else empty for name, value in row().items()}
@@ -72,12 +72,12 @@ def test_all_that_may_be_absent_may_be_absent() -> None:
         assert [fact.label for fact in record.facts] == ["Document number"]
 
 
-def test_a_deadline_is_the_end_of_the_day_in_washington_summer_and_winter() -> None:
+def test_a_deadline_is_the_end_of_the_day_in_washington() -> None:
     assert read(comments_close_on="2024-12-02").deadline == datetime(2024, 12, 3, 4, 59, 59, tzinfo=UTC)
     assert read(comments_close_on="2024-07-02").deadline == datetime(2024, 7, 3, 3, 59, 59, tzinfo=UTC)
 
 
-def test_a_correction_says_what_it_corrects_and_a_corrected_document_by_what() -> None:
+def test_a_correction_and_its_original_name_each_other() -> None:
     url = "https://www.federalregister.gov/api/v1/documents/2024-09999.json"
     assert read(correction_of=url).corrects == "correction of 2024-09999"
     assert ("Corrected by", url) in [(fact.label, fact.value) for fact in read(corrections=[url]).facts]
@@ -95,7 +95,7 @@ def test_a_correction_says_what_it_corrects_and_a_corrected_document_by_what() -
     ],
     ids=["parent first", "child first", "child alone", "parent alone", "unknown", "none"],
 )
-def test_the_agency_is_the_first_under_its_parent(agencies: list[Json], expected: Agency) -> None:
+def test_the_agency_is_the_first_sub_agency(agencies: list[Json], expected: Agency) -> None:
     assert read(agencies=agencies).awarding == expected
 
 
@@ -107,7 +107,7 @@ def test_the_agency_is_the_first_under_its_parent(agencies: list[Json], expected
         ("2024-12-02", datetime(2024, 12, 3, 4, 59, 59, tzinfo=UTC)),
     ],
 )
-def test_a_day_for_comments_before_publication_is_no_deadline(closes: str, deadline: datetime | None) -> None:
+def test_a_comment_date_before_publication_is_no_deadline(closes: str, deadline: datetime | None) -> None:
     record = read(comments_close_on=closes)
     told = [fact.value for fact in record.facts if fact.label == "Comments closed, before publication"]
     assert (record.deadline, told) == (deadline, [] if deadline else [closes])
@@ -134,7 +134,7 @@ def test_a_day_for_comments_before_publication_is_no_deadline(closes: str, deadl
     ],
     ids=range(15),
 )
-def test_what_cannot_be_read_is_a_problem(changes: Json, reason: str) -> None:
+def test_an_unreadable_document_is_a_problem(changes: Json, reason: str) -> None:
     record = parse(payload_of(answer(row(**changes))))
     assert isinstance(record, Problem)
     assert record.reason.startswith(reason)
@@ -142,7 +142,7 @@ def test_what_cannot_be_read_is_a_problem(changes: Json, reason: str) -> None:
 
 
 @pytest.mark.parametrize("body", [b"<html></html>", b'{"results": ', b"[]", b'{"results": 5}', b"{}"])
-def test_stored_evidence_of_another_shape_is_a_problem(body: bytes) -> None:
+def test_stored_evidence_of_another_format_is_a_problem(body: bytes) -> None:
     spoilt = Document(
         url="https://x.test/", request="", retrieved_at=datetime(2024, 5, 7, tzinfo=UTC), content_type="", body=body
     )
@@ -157,7 +157,7 @@ def test_hostile_text_stays_text_on_one_line() -> None:
     assert record.description == "<b> \ufffd 5 < 6"
 
 
-def test_a_passage_that_only_repeats_the_abstract_is_left_out() -> None:
+def test_an_excerpt_that_repeats_the_abstract_is_dropped() -> None:
     assert passage({"abstract": "One two three four", "excerpts": "One two three..."}) == ""
     assert passage({"abstract": "One two three four", "excerpts": "three four five"}) == "three four five"
     assert passage({"abstract": None, "excerpts": None}) == ""
@@ -176,24 +176,24 @@ def test_a_passage_that_only_repeats_the_abstract_is_left_out() -> None:
         ("...", "anything", False),
     ],
 )
-def test_a_phrase_is_meant_where_its_words_begin_at_a_word(phrase: str, text: str, meant: bool) -> None:
+def test_a_phrase_matches_at_word_boundaries(phrase: str, text: str, meant: bool) -> None:
     for name in ("title", "abstract", "excerpts"):
         assert phrases_in({name: text}, words_of([phrase])) == ({phrase} if meant else set())
 
 
-def test_a_key_has_the_day_where_numbers_were_given_twice() -> None:
+def test_a_reused_document_number_is_keyed_with_its_date() -> None:
     assert document_key({"document_number": "00-111", "publication_date": "2000-01-14"}).endswith("_00-111_2000-01-14")
     assert document_key({"document_number": "e5-1", "publication_date": "2015-12-31"}).endswith("_E5-1_2015-12-31")
     assert document_key({"document_number": "2016-1", "publication_date": "2016-01-01"}).endswith("REGISTER_2016-1")
 
 
 @pytest.mark.parametrize("number", [None, "", "a b", "x" * 41, "\x00", "2024/1"])
-def test_what_is_no_number_is_no_key(number: object) -> None:
+def test_an_invalid_document_number_gives_no_key(number: object) -> None:
     with pytest.raises(InvalidRecord):
         document_key({"document_number": number, "publication_date": "2024-05-06"})
 
 
-def test_a_revision_changes_with_any_field_or_phrase_but_not_with_the_passage() -> None:
+def test_a_revision_depends_on_fields_and_phrases_not_on_excerpts() -> None:
     before = revision_of(row(), ["A"])
     assert revision_of(row(excerpts="another"), ["A"]) == before
     assert revision_of(row(), ["B", "A"]) == revision_of(row(), ["A", "B"]) != before
@@ -204,11 +204,11 @@ def test_a_revision_changes_with_any_field_or_phrase_but_not_with_the_passage() 
 
 
 @pytest.mark.parametrize("revision", ["", "x", "0123456789abcdef", "0123456789abcdef{}", "0123456789abcdef[["])
-def test_a_revision_of_another_make_tells_of_no_phrase(revision: str) -> None:
+def test_a_revision_of_another_format_has_no_phrases(revision: str) -> None:
     assert phrases_of(revision) == frozenset()
 
 
-def test_terms_are_phrases_in_quotes_between_bars_in_brackets() -> None:
+def test_a_search_term_quotes_its_phrases() -> None:
     assert list(terms(["ID.ME", "D&B DATA", "I2, INC", "ANALYST'S NOTEBOOK"])) == [
         '("ID.ME" | "D&B DATA" | "I2, INC" | "ANALYST\'S NOTEBOOK")'
     ]
@@ -218,7 +218,7 @@ def test_terms_are_phrases_in_quotes_between_bars_in_brackets() -> None:
 
 
 @given(st.lists(st.text(max_size=80), max_size=120))
-def test_terms_are_bounded_balanced_and_complete(phrases: list[str]) -> None:
+def test_search_terms_are_bounded_and_complete(phrases: list[str]) -> None:
     made = list(terms(phrases))
     for term in made:
         inner = term.removeprefix("(").removesuffix(")")
@@ -230,7 +230,7 @@ def test_terms_are_bounded_balanced_and_complete(phrases: list[str]) -> None:
         assert all(word in asked for word in phrase.split() if word.isalnum())
 
 
-def test_a_term_is_only_longer_than_an_address_allows_when_one_phrase_is() -> None:
+def test_only_a_single_phrase_can_exceed_the_url_limit() -> None:
     made = list(terms([f"{'long ' * 20}{n}" for n in range(100)]))
     assert len(made) > 5
     assert all(len(term.replace(" ", "%20")) < MAX_TERM_LENGTH for term in made)

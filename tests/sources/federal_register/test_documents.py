@@ -55,7 +55,7 @@ def server() -> Iterator[Altered]:
         yield fake_server
 
 
-def test_a_poll_asks_for_what_is_filed_and_for_what_was_published_in_the_days_of_new_awards() -> None:
+def test_a_poll_requests_filed_and_recently_published_documents() -> None:
     terms = SearchTerms(names=("ANDURIL", "SKYDIO"), phrases=("SKYDIO", "DRONE"), ueis=("E5BEYXDQYJS6",))
     inspection, published = SOURCE.poll_steps(terms, WINDOW)
     assert (inspection.key, inspection.part) == ("inspection", "documents on public inspection")
@@ -65,7 +65,7 @@ def test_a_poll_asks_for_what_is_filed_and_for_what_was_published_in_the_days_of
     assert published.days == (date(2024, 1, 8), DAY)
 
 
-def test_a_backfill_is_a_step_a_year_from_1994() -> None:
+def test_a_backfill_has_one_step_per_year_from_1994() -> None:
     terms = SearchTerms(phrases=("DRONE",))
     steps = SOURCE.backfill_steps(terms, date(1980, 1, 1), DAY)
     assert [step.key for step in steps] == [f"year/{year}" for year in range(1994, 2025)]
@@ -74,28 +74,28 @@ def test_a_backfill_is_a_step_a_year_from_1994() -> None:
     assert SOURCE.backfill_steps(terms, date(1980, 1, 1), date(1990, 1, 1)) == []
 
 
-def test_identifiers_alone_are_nothing_to_look_for() -> None:
+def test_identifiers_alone_plan_no_search() -> None:
     assert SOURCE.poll_steps(SearchTerms(ueis=("E5BEYXDQYJS6",)), WINDOW) == []
 
 
-def test_documents_are_found_by_what_their_text_says(server: Altered) -> None:
+def test_documents_are_found_by_their_text(server: Altered) -> None:
     found = publications(fetched(server, step_for("LICENSE PLATE READERS", "ANDURIL", "BIOMETRIC ENTRY-EXIT")))
     assert set(found) == {NOTICE, REQUEST, "FEDERAL_REGISTER_2026-16231"}
     assert found[REQUEST].description == "Vendors such as Anduril Industries and ID.me may answer."
 
 
-def test_what_only_the_name_of_an_agency_or_a_docket_holds_is_not_meant(server: Altered) -> None:
+def test_a_phrase_in_an_agency_or_docket_name_does_not_match(server: Altered) -> None:
     assert fetched(server, step_for("HOMELAND SECURITY", "CBP-2024-0001")) == []
     assert server.requests
 
 
-def test_a_phrase_within_a_word_is_not_meant() -> None:
+def test_a_phrase_within_a_word_does_not_match() -> None:
     taxon = document("2024-1", "2024-05-06", "Taxonomic notice", agencies=[{"raw_name": "AXON OFFICE"}])
     with Altered([taxon]) as server:
         assert fetched(server, step_for("AXON")) == []
 
 
-def test_the_searches_of_a_step_make_one_record_of_a_document() -> None:
+def test_a_document_found_by_several_searches_is_one_record() -> None:
     phrases = [f"PRODUCT NUMBER {n}" for n in range(100)]
     far = "x " * 400
     text = f"We bought PRODUCT NUMBER 3. {far} We bought PRODUCT NUMBER 99."
@@ -107,14 +107,14 @@ def test_the_searches_of_a_step_make_one_record_of_a_document() -> None:
         assert len(record.documents) == 2
 
 
-def test_no_search_is_too_long_and_every_phrase_is_asked_for_once(server: Altered) -> None:
+def test_searches_are_short_and_request_every_phrase_once(server: Altered) -> None:
     phrases = [f'Ünïcode "product" & (no. {n}) = a|b !c' for n in range(150)]
     fetched(server, step_for(*phrases))
     assert all(len(request.path) < 4_000 for request in server.requests)
     assert len(server.requests) > 3
 
 
-def test_what_is_held_is_unchanged_and_costs_no_more_requests(server: Altered) -> None:
+def test_stored_documents_cost_no_further_requests(server: Altered) -> None:
     step = step_for("LICENSE PLATE READERS", "ANDURIL")
     memory = remembering(fetched(server, step))
     asked = len(server.requests)
@@ -122,7 +122,7 @@ def test_what_is_held_is_unchanged_and_costs_no_more_requests(server: Altered) -
     assert len(server.requests) == 2 * asked
 
 
-def test_an_amended_document_is_given_again(server: Altered) -> None:
+def test_an_amended_document_is_returned_again(server: Altered) -> None:
     step = step_for("LICENSE PLATE READERS", "ANDURIL")
     memory = remembering(fetched(server, step))
     server.documents[0]["comments_close_on"] = "2024-07-05"
@@ -131,13 +131,13 @@ def test_an_amended_document_is_given_again(server: Altered) -> None:
     assert publications(items)[NOTICE].revision != memory.records[NOTICE].revision
 
 
-def test_another_search_of_fewer_phrases_changes_nothing(server: Altered) -> None:
+def test_a_search_of_fewer_phrases_changes_nothing(server: Altered) -> None:
     """A backfill asks for one vendor: what was told of a document because of others stands."""
     memory = remembering(fetched(server, step_for("ANDURIL", "ID.ME")))
     assert fetched(server, step_for("ID.ME"), memory) == [NotModified(key=REQUEST)]
 
 
-def test_a_new_phrase_adds_to_what_was_told_of_a_document() -> None:
+def test_a_new_phrase_is_added_to_a_stored_document() -> None:
     far = "x " * 400
     with Altered([document("2024-1", "2024-05-06", "Buys", f"SKYDIO drones. {far} ANDURIL towers.")]) as server:
         memory = remembering(fetched(server, step_for("SKYDIO")))
@@ -149,7 +149,7 @@ def test_a_new_phrase_adds_to_what_was_told_of_a_document() -> None:
             assert fetched(server, step_for(phrase), memory) == [NotModified(key=record.key)]
 
 
-def test_a_revision_of_another_make_is_replaced(server: Altered) -> None:
+def test_a_revision_of_another_format_is_replaced(server: Altered) -> None:
     memory = Memory(records={NOTICE: StoredVersion(key=NOTICE, revision="x")})
     assert set(publications(fetched(server, step_for("LICENSE PLATE READERS"), memory))) == {NOTICE}
 
@@ -162,7 +162,7 @@ def many(days: Sequence[str], per_day: int) -> list[Json]:
     ]
 
 
-def test_more_than_a_page_is_cut_by_days_until_each_part_is_whole() -> None:
+def test_a_large_result_is_split_by_date() -> None:
     days = ["2024-05-01", "2024-05-02", "2024-05-09", "2024-05-30"]
     with Altered(many(days, 450)) as server:
         items = fetched(server, step_for("DRONE", since="2024-05-01", until="2024-05-31"))
@@ -171,7 +171,7 @@ def test_more_than_a_page_is_cut_by_days_until_each_part_is_whole() -> None:
         assert all("&page=" not in request.path for request in server.requests)
 
 
-def test_a_day_of_more_than_a_page_is_read_from_both_ends() -> None:
+def test_a_large_day_is_read_in_both_orders() -> None:
     with Altered(many(["2024-05-01"], 1_500)) as server:
         items = fetched(server, step_for("DRONE", since="2024-05-01", until="2024-05-31"))
         assert len(publications(items)) == 1_500
@@ -181,7 +181,7 @@ def test_a_day_of_more_than_a_page_is_read_from_both_ends() -> None:
         assert len(publications(items)) == 2_000
 
 
-def test_a_count_of_a_wider_search_is_no_shortfall_when_both_orders_agree(server: Altered) -> None:
+def test_a_higher_count_is_complete_if_both_orders_agree(server: Altered) -> None:
     server.wider_count = 25
     items = fetched(server, step_for("ANDURIL"))
     assert set(publications(items)) == {REQUEST}
@@ -189,7 +189,7 @@ def test_a_count_of_a_wider_search_is_no_shortfall_when_both_orders_agree(server
     assert ["order=oldest" in request.path for request in server.requests] == [False, True]
 
 
-def test_rows_that_are_lost_are_a_shortfall() -> None:
+def test_lost_rows_are_an_incomplete_result() -> None:
     class Lossy(Altered):
         """Gives only the first row of each answer."""
 
@@ -227,13 +227,13 @@ def test_rows_that_are_lost_are_a_shortfall() -> None:
     ],
     ids=range(13),
 )
-def test_another_shape_is_a_change_of_the_source(server: Altered, changes: Json, says: str) -> None:
+def test_another_format_means_the_source_changed(server: Altered, changes: Json, says: str) -> None:
     server.changes = changes
     with pytest.raises(SourceChanged, match=says):
         fetched(server, step_for("ANDURIL"))
 
 
-def test_a_row_of_which_nothing_can_be_read_is_a_problem(server: Altered) -> None:
+def test_an_unreadable_row_is_a_problem(server: Altered) -> None:
     server.documents[1]["title"] = {"en": "x"}
     server.documents[0]["abstract"] = "Anduril"
     (problem, payload) = fetched(server, step_for("ANDURIL"))
@@ -243,7 +243,7 @@ def test_a_row_of_which_nothing_can_be_read_is_a_problem(server: Altered) -> Non
 
 
 @pytest.mark.parametrize("fault", SOME_FAULTS)
-def test_a_fault_ends_in_its_error_and_what_is_new_before_it_is_kept(server: Altered, fault: Fault) -> None:
+def test_a_fault_raises_its_error_and_keeps_what_was_read(server: Altered, fault: Fault) -> None:
     phrases = ["ANDURIL", *(f"PRODUCT NUMBER {n}" for n in range(60)), "RETRIEVAL"]
     step = step_for(*phrases)
     server.documents[2]["full_text"] = "Retrieval of records"
@@ -256,19 +256,19 @@ def test_a_fault_ends_in_its_error_and_what_is_new_before_it_is_kept(server: Alt
     assert set(publications(given)) == {NOTICE}, "what is new is given, what is held is not replaced by less"
 
 
-def test_a_condition_that_is_no_longer_known_is_refused(server: Altered, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_condition_is_refused(server: Altered, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tests.upstreams.federal_register.CONDITIONS", frozenset({"term", "type"}))
     with pytest.raises(Refused, match="is not a valid field"):
         fetched(server, step_for("ANDURIL"))
 
 
-def test_the_control_query_knows_an_empty_answer_from_a_good_one(server: Altered) -> None:
+def test_the_control_query_detects_an_empty_response(server: Altered) -> None:
     with client_for(SOURCE, server.base_url) as client:
         assert SOURCE.health_check(client) is True
         server.documents.clear()
         assert SOURCE.health_check(client) is False
 
 
-def test_nothing_found_is_nothing(server: Altered) -> None:
+def test_an_empty_result_is_accepted(server: Altered) -> None:
     assert fetched(server, step_for("NOBODY HEARD OF THIS")) == []
     assert len(server.requests) == 1

@@ -56,7 +56,7 @@ def server() -> Iterator[FaultyFederalRegister]:
 
 
 @pytest.mark.parametrize(("filed_at", "day"), [("2026-10-09T01:00:00Z", date(2026, 10, 8)), (None, None)])
-def test_the_day_of_filing_is_that_of_washington(
+def test_the_filing_date_is_in_washington_time(
     server: FaultyFederalRegister, filed_at: str | None, day: date | None
 ) -> None:
     server.inspected[0] |= {"filed_at": filed_at, "publication_date": None, "docket_numbers": []}
@@ -75,7 +75,7 @@ def test_the_day_of_filing_is_that_of_washington(
         ({"agencies": "DHS"}, "agencies is not a list"),
     ],
 )
-def test_what_cannot_be_read_is_a_problem(changes: dict[str, object], reason: str) -> None:
+def test_an_unreadable_document_is_a_problem(changes: dict[str, object], reason: str) -> None:
     row = {**{name: FILED[name] for name in FILED if name != "full_text"}, "excerpts": TEXT, **changes}
     body = json.dumps({"count": 1, "total_pages": 1, "results": [row]}).encode()
     with FaultyFederalRegister(RECORDED, [FILED]) as server:
@@ -90,14 +90,14 @@ def test_what_cannot_be_read_is_a_problem(changes: dict[str, object], reason: st
     assert problem.reason.startswith(reason)
 
 
-def test_both_steps_ask_for_every_phrase(server: FaultyFederalRegister) -> None:
+def test_both_steps_request_every_phrase(server: FaultyFederalRegister) -> None:
     for step in steps_for(*(f"PRODUCT NUMBER {n}" for n in range(100))):
         fetched(server, step)
     paths = [request.path.partition("?")[0] for request in server.requests]
     assert paths.count(PATH) == paths.count("/api/v1/documents.json") == 3
 
 
-def test_a_document_that_is_still_on_public_inspection_is_unchanged(server: FaultyFederalRegister) -> None:
+def test_a_document_still_on_public_inspection_is_not_modified(server: FaultyFederalRegister) -> None:
     memory = remembering(fetched(server, INSPECTION))
     assert is_inspected(memory.records[KEY].revision)
     assert fetched(server, INSPECTION, memory) == [NotModified(key=KEY)]
@@ -106,7 +106,7 @@ def test_a_document_that_is_still_on_public_inspection_is_unchanged(server: Faul
     assert SourceFact(label="Editorial note", value="This document was withdrawn.") in record.facts
 
 
-def test_what_changed_is_given_without_asking_for_it_where_it_is_not_published_yet(
+def test_a_changed_unpublished_document_needs_no_further_request(
     server: FaultyFederalRegister,
 ) -> None:
     (found,) = publications(fetched(server, INSPECTION)).values()
@@ -119,12 +119,12 @@ def test_what_changed_is_given_without_asking_for_it_where_it_is_not_published_y
     assert [request.path.partition("?")[0] for request in server.requests] == [PATH]
 
 
-def test_only_notices_and_rules_are_asked_for(server: FaultyFederalRegister) -> None:
+def test_only_notices_and_rules_are_requested(server: FaultyFederalRegister) -> None:
     server.inspected[0]["type"] = "Presidential Document"
     assert fetched(server, INSPECTION) == []
 
 
-def test_a_document_that_is_published_is_the_same_record_without_the_state(server: FaultyFederalRegister) -> None:
+def test_publication_removes_the_public_inspection_state(server: FaultyFederalRegister) -> None:
     memory = remembering(fetched(server, INSPECTION))
     server.documents.append(dict(PUBLISHED))
     server.inspected.clear()
@@ -134,7 +134,7 @@ def test_a_document_that_is_published_is_the_same_record_without_the_state(serve
     assert record.deadline is not None
 
 
-def test_what_is_published_is_not_put_back_on_public_inspection(server: FaultyFederalRegister) -> None:
+def test_a_published_document_does_not_return_to_public_inspection(server: FaultyFederalRegister) -> None:
     """Answers about public inspection may be a day old."""
     server.documents.append(dict(PUBLISHED))
     memory = remembering(fetched(server, SEARCH))
@@ -142,7 +142,7 @@ def test_what_is_published_is_not_put_back_on_public_inspection(server: FaultyFe
     assert fetched(server, SEARCH, memory) == [NotModified(key=KEY)]
 
 
-def test_what_was_found_on_public_inspection_is_asked_for_where_it_is_published(server: FaultyFederalRegister) -> None:
+def test_documents_on_public_inspection_are_requested_when_published(server: FaultyFederalRegister) -> None:
     far = "x " * 400
     text = f"{TEXT} {far} ANDURIL towers."
     server.inspected[0]["full_text"] = text
@@ -155,7 +155,7 @@ def test_what_was_found_on_public_inspection_is_asked_for_where_it_is_published(
     assert "ANDURIL towers" in record.description
 
 
-def test_more_documents_than_a_page_holds_are_a_shortfall() -> None:
+def test_more_documents_than_a_page_are_an_incomplete_result() -> None:
     many = [filed(f"2026-{n:05}", "2026-10-08T12:45:00Z", f"Drone notice {n}") for n in range(1_001)]
     drones, _ = steps_for("DRONE")
     with FaultyFederalRegister(RECORDED, many) as server:
@@ -185,7 +185,7 @@ def test_either_step_fails_alone(server: FaultyFederalRegister, fault: Fault, er
         assert len(publications(fetched(server, broken))) == 1
 
 
-def test_a_row_that_does_not_say_when_it_was_filed_is_a_change_of_the_source(server: FaultyFederalRegister) -> None:
+def test_a_row_without_a_filing_date_means_the_source_changed(server: FaultyFederalRegister) -> None:
     class Renamed(FaultyFederalRegister):
         renaming = (b'"filed_at"', b'"filing_time"')
 
@@ -197,7 +197,7 @@ def test_a_row_that_does_not_say_when_it_was_filed_is_a_change_of_the_source(ser
 
 @pytest.mark.parametrize("wrong", ["", *ASSUMPTIONS])
 @pytest.mark.parametrize("name", ASSUMPTIONS)
-def test_a_probe_tells_whether_its_assumption_holds(name: str, wrong: str) -> None:
+def test_a_probe_reports_whether_its_assumption_holds(name: str, wrong: str) -> None:
     may = [document(f"2024-2{n:04}", "2024-05-06", "Privacy Act of 1974") for n in range(30)]
     with FaultyFederalRegister([*RECORDED, *may], [FILED], wrong=wrong) as server:
         server.inspected[0]["title"] = "Notice"
@@ -207,7 +207,7 @@ def test_a_probe_tells_whether_its_assumption_holds(name: str, wrong: str) -> No
 
 
 @pytest.mark.parametrize("wrong", ASSUMPTIONS)
-def test_a_poll_ends_well_where_one_assumption_does_not_hold(wrong: str) -> None:
+def test_a_poll_succeeds_when_one_assumption_is_wrong(wrong: str) -> None:
     may = [document(f"2024-2{n:04}", f"2024-05-{1 + n % 20:02}", "Drone") for n in range(30)]
     inspection, search = steps_for("DRONE", "NOBODY")
     nobody = steps_for("NOBODY")[-1]
@@ -223,7 +223,7 @@ def test_a_poll_ends_well_where_one_assumption_does_not_hold(wrong: str) -> None
 
 
 @pytest.mark.parametrize("name", ASSUMPTIONS)
-def test_a_probe_that_cannot_tell_says_so(server: FaultyFederalRegister, name: str) -> None:
+def test_an_inconclusive_probe_says_so(server: FaultyFederalRegister, name: str) -> None:
     server.play(Fault.UNAVAILABLE)
     with client_for(SOURCE, server.base_url) as client, pytest.raises(Unreachable):
         ASSUMPTIONS[name].probe(client)

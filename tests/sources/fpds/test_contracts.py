@@ -60,14 +60,14 @@ def asked(server: FaultyFpds) -> list[dict[str, str]]:
     return [dict(parse_qsl(urlsplit(request.path).query)) for request in server.requests]
 
 
-def test_it_is_off_unless_it_is_enabled_and_keeps_only_what_concerns_somebody() -> None:
+def test_the_source_is_off_by_default_and_stores_only_matches() -> None:
     assert SOURCE.enabled_by_default is False
     assert SOURCE.store_unmatched is False
     assert SOURCE.min_poll_interval >= timedelta(hours=12)
 
 
 @pytest.mark.parametrize("count", [0, 1, 9, 10, 11, 20, 25])
-def test_a_query_is_walked_to_its_last_page(count: int) -> None:
+def test_a_query_is_paged_to_its_end(count: int) -> None:
     with FaultyFpds(many(count)) as server:
         items, error = walked(server)
     assert error is None
@@ -76,7 +76,7 @@ def test_a_query_is_walked_to_its_last_page(count: int) -> None:
     assert [int(given["start"]) for given in asked(server)] == list(range(0, max(count, 1), 10))
 
 
-def test_each_entry_is_its_own_evidence_from_the_page_it_stood_on() -> None:
+def test_each_entry_is_its_own_evidence_with_its_page() -> None:
     with FaultyFpds(many(11)) as server:
         items, _ = walked(server)
         address = (
@@ -93,7 +93,7 @@ def test_each_entry_is_its_own_evidence_from_the_page_it_stood_on() -> None:
     assert record.actions[0].obligation == Decimal("1000.00")
 
 
-def test_the_steps_of_a_poll_ask_for_what_was_signed_changed_and_deleted() -> None:
+def test_a_poll_requests_signed_changed_and_deleted_records() -> None:
     steps = SOURCE.poll_steps(TERMS, WINDOW)
     terms = ['VENDOR_NAME:"CLEARVIEW"', 'VENDOR_UEI:"ABCDEFGH1234"', 'DESCRIPTION_OF_REQUIREMENT:"FACIAL RECOGNITION"']
     assert [(dict(step.query), step.days, step.part) for step in steps] == [
@@ -109,7 +109,7 @@ def test_the_steps_of_a_poll_ask_for_what_was_signed_changed_and_deleted() -> No
     ]
 
 
-def test_a_step_asks_for_its_term_and_its_days() -> None:
+def test_a_step_requests_its_term_and_dates() -> None:
     with FaultyFpds() as server:
         for step in (STEP, SOURCE.poll_steps(TERMS, WINDOW)[-1]):
             walked(server, step)
@@ -119,18 +119,18 @@ def test_a_step_asks_for_its_term_and_its_days() -> None:
     ]
 
 
-def test_a_sweep_looks_further_back_for_what_was_signed() -> None:
+def test_a_sweep_requests_older_signing_dates() -> None:
     steps = SOURCE.poll_steps(TERMS, replace(WINDOW, acted_since=date(2022, 1, 1)))
     assert (steps[0].query["date"], steps[0].days) == ("SIGNED_DATE", (date(2022, 1, 1), DAY))
 
 
-def test_a_step_keeps_its_key_when_the_watchlist_grows() -> None:
+def test_a_step_key_does_not_depend_on_other_vendors() -> None:
     grown = replace(TERMS, names=("ANOTHER", *TERMS.names))
     before = {step.key for step in SOURCE.poll_steps(TERMS, WINDOW)}
     assert before < {step.key for step in SOURCE.poll_steps(grown, WINDOW)}
 
 
-def test_a_history_is_asked_for_in_slices_that_meet() -> None:
+def test_a_backfill_requests_adjacent_date_slices() -> None:
     steps = SOURCE.backfill_steps(SearchTerms(names=("CLEARVIEW",)), date(2008, 3, 1), date(2021, 2, 3))
     assert [(step.key.partition("/")[0], *step.days) for step in steps] == [
         ("fy2005-2009", date(2008, 3, 1), date(2009, 9, 30)),
@@ -140,7 +140,7 @@ def test_a_history_is_asked_for_in_slices_that_meet() -> None:
     ]
 
 
-def test_every_planned_query_is_one_the_feed_takes() -> None:
+def test_every_planned_query_is_accepted_by_the_feed() -> None:
     odd = SearchTerms(
         names=('AT&T "MOBILITY"', "BACK\\SLASH", "L3HARRIS [X]"), ueis=("ABCDEFGH1234",), phrases=("A:B",)
     )
@@ -149,7 +149,7 @@ def test_every_planned_query_is_one_the_feed_takes() -> None:
             assert walked(server, step)[1] is None, step
 
 
-def test_deleted_records_come_as_removals() -> None:
+def test_deleted_records_become_removals() -> None:
     gone = many(1, deleted=True, modified="2024-05-01 09:00:00", modification="P00001")
     with FaultyFpds([*many(1), *gone]) as server:
         items, error = walked(server, SOURCE.poll_steps(TERMS, WINDOW)[-1])
@@ -176,7 +176,7 @@ def held(action: Action, **changes: Any) -> Memory:
         ({"actions": frozenset({("0", date(2024, 5, 6), Decimal("999.00"))})}, Payload),
     ],
 )
-def test_an_action_that_is_stored_in_the_same_state_is_unchanged(changes: dict[str, Any], expected: type) -> None:
+def test_an_action_stored_in_the_same_state_is_not_modified(changes: dict[str, Any], expected: type) -> None:
     action = Action(piid="P1")
     with FaultyFpds([action]) as server:
         (item,), error = walked(server, stored=held(action, **changes))
@@ -184,7 +184,7 @@ def test_an_action_that_is_stored_in_the_same_state_is_unchanged(changes: dict[s
     assert isinstance(item, expected)
 
 
-def test_a_removal_is_never_taken_for_unchanged() -> None:
+def test_a_removal_is_always_processed() -> None:
     action = Action(piid="P1", deleted=True)
     with FaultyFpds([action]) as server:
         step = replace(STEP, query={**STEP.query, "feed": "DELETED"})
@@ -209,7 +209,7 @@ def links(**starts: int) -> list[tuple[str, str]]:
     return [(rel, f"{SITE}/FEEDS/ATOM?s=FPDS&FEEDNAME=PUBLIC&q=x&start={start}") for rel, start in starts.items()]
 
 
-def test_rows_lost_between_two_pages_are_a_shortfall() -> None:
+def test_rows_lost_between_pages_are_an_incomplete_result() -> None:
     actions = many(25)
     shifted = feed(*actions[5:15], links=links(last=20, next=20))
     with Altered({10: shifted}, actions) as server:
@@ -219,13 +219,13 @@ def test_rows_lost_between_two_pages_are_a_shortfall() -> None:
     assert len(set(keys(items))) == 20
 
 
-def test_an_empty_last_page_is_a_shortfall() -> None:
+def test_an_empty_last_page_is_an_incomplete_result() -> None:
     with Altered({20: feed()}, many(25)) as server:
         items, _ = walked(server)
     assert items[-1] == IncompleteResult(step="test/1", expected=21, received=20)
 
 
-def test_pages_that_grow_while_they_are_read_are_read_to_the_new_end() -> None:
+def test_a_growing_result_is_read_to_its_new_end() -> None:
     actions = many(25)
     first = feed(*actions[:10], links=links(last=10, next=10))
     with Altered({0: first}, actions) as server:
@@ -246,7 +246,7 @@ def test_pages_that_grow_while_they_are_read_are_read_to_the_new_end() -> None:
         (b"{}", RETIRED),
     ],
 )
-def test_a_page_in_another_shape_means_that_the_source_has_changed(page: bytes, message: str) -> None:
+def test_a_page_of_another_format_means_the_source_changed(page: bytes, message: str) -> None:
     with Altered({0: page}) as server:
         items, error = walked(server)
     assert items == []
@@ -256,7 +256,7 @@ def test_a_page_in_another_shape_means_that_the_source_has_changed(page: bytes, 
 
 
 @pytest.mark.parametrize("fault", (*SOME_FAULTS, Fault.FORBIDDEN), ids=lambda fault: fault.name)
-def test_a_failure_ends_in_the_right_error_and_what_was_read_is_kept(fault: Fault) -> None:
+def test_a_failure_raises_its_error_and_keeps_what_was_read(fault: Fault) -> None:
     with FaultyFpds(many(25)) as server:
         server.play(fault, after=1)
         items, error = walked(server)
@@ -267,7 +267,7 @@ def test_a_failure_ends_in_the_right_error_and_what_was_read_is_kept(fault: Faul
     assert (RETIRED in str(error)) is is_gone
 
 
-def test_an_entry_whose_field_was_renamed_is_a_problem_and_never_a_silent_zero() -> None:
+def test_a_renamed_field_is_a_problem_not_a_zero() -> None:
     with FaultyFpds(many(3)) as server:
         server.play(Fault.RENAMED_FIELD)
         items, error = walked(server)
@@ -288,7 +288,7 @@ class Moved(FaultyFpds):
 
 
 @pytest.mark.parametrize("status", [301, 302, 400, 404, 410])
-def test_a_feed_that_has_gone_is_told_as_such(status: int) -> None:
+def test_a_retired_feed_is_reported(status: int) -> None:
     with Moved() as server:
         server.status = status
         items, error = walked(server)
@@ -300,7 +300,7 @@ def test_a_feed_that_has_gone_is_told_as_such(status: int) -> None:
     assert RETIRED in str(error)
 
 
-def test_the_control_query_tells_whether_what_always_exists_is_there() -> None:
+def test_the_control_query_finds_a_permanent_record() -> None:
     with FaultyFpds() as server, client_for(SOURCE, server.base_url) as client:
         assert SOURCE.health_check(client) is True
         server.actions.clear()
@@ -309,7 +309,7 @@ def test_the_control_query_tells_whether_what_always_exists_is_there() -> None:
 
 
 @pytest.mark.parametrize(("status", "holds"), [(200, True), (404, False), (410, False), (403, False)])
-def test_the_probe_tells_whether_the_live_feed_still_answers(status: int, holds: bool) -> None:
+def test_the_probe_reports_whether_the_feed_responds(status: int, holds: bool) -> None:
     (assumption,) = SOURCE.assumptions
     with Moved() as server:
         server.status = status
@@ -318,7 +318,7 @@ def test_the_probe_tells_whether_the_live_feed_still_answers(status: int, holds:
         assert len(server.requests) == 1
 
 
-def test_the_probe_of_a_feed_that_is_down_cannot_tell() -> None:
+def test_the_probe_is_inconclusive_if_the_feed_is_down() -> None:
     (assumption,) = SOURCE.assumptions
     with FaultyFpds() as server, client_for(SOURCE, server.base_url) as client:
         server.play(Fault.UNAVAILABLE)

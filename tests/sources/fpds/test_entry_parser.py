@@ -64,7 +64,7 @@ def reason(xml: str | bytes, *, key: str | None = None) -> str:
     return record.reason
 
 
-def test_an_exception_to_fair_opportunity_is_read() -> None:
+def test_an_exception_to_fair_opportunity_is_parsed() -> None:
     exception = (
         '<ns1:statutoryExceptionToFairOpportunity description="URGENCY">URG</ns1:statutoryExceptionToFairOpportunity>'
     )
@@ -73,13 +73,13 @@ def test_an_exception_to_fair_opportunity_is_read() -> None:
     assert (found.fair_opportunity_code, found.fair_opportunity) == ("URG", "URGENCY")
 
 
-def test_actions_of_one_award_share_its_key_and_not_their_own() -> None:
+def test_actions_of_one_award_share_the_award_key() -> None:
     _, _, base, change = awards_in(PAGE)
     assert base.key == change.key
     assert base.actions[0].key != change.actions[0].key
 
 
-def test_the_number_of_the_idv_does_not_stand_for_the_orders_own() -> None:
+def test_the_idv_number_is_not_used_for_the_order() -> None:
     order = awards_in(PAGE)[1]
     assert (order.piid, order.parent_piid) == ("1B3L02518", "GS00P95BSD0006")
     assert order.actions[0].modification == "PA03"
@@ -95,7 +95,7 @@ WHOLE = whole_page()
 
 
 @pytest.mark.skipif(WHOLE is None, reason=f"no {WHOLE_PAGE} (set PROCUREWATCH_SHARED_DATA to the folder it is under)")
-def test_a_whole_real_page_is_read() -> None:
+def test_a_real_page_is_parsed_completely() -> None:
     assert WHOLE is not None
     awards = awards_in(WHOLE)
     assert len({award.actions[0].key for award in awards}) == len(awards) == 10
@@ -132,7 +132,9 @@ KEYS = {
         ),
     ],
 )
-def test_the_four_kinds_of_record_are_read(kind: str, category: AwardCategory, action_key: str, type_text: str) -> None:
+def test_the_four_kinds_of_record_are_parsed(
+    kind: str, category: AwardCategory, action_key: str, type_text: str
+) -> None:
     action = Action(kind=kind, piid="p1", modification="P00001", parent=("4730", "GS1"), obligated="-12.5")
     got = award(entry(action), key=KEYS[kind])
     assert (got.category, got.type_text, got.piid) == (category, type_text, "P1")
@@ -174,12 +176,12 @@ def test_the_four_kinds_of_record_are_read(kind: str, category: AwardCategory, a
 
 @pytest.mark.parametrize("version", ["1.0", "1.1", "1.2", "1.3", "1.4", "1.4.5", "1.5", "1.5.3"])
 @pytest.mark.parametrize("namespace", ["https://www.fpds.gov/FPDS", "http://www.fpdsng.com/FPDS"])
-def test_every_version_and_both_namespaces_are_read(version: str, namespace: str) -> None:
+def test_every_version_and_namespace_is_parsed(version: str, namespace: str) -> None:
     xml = entry(Action(version=version)).replace("https://www.fpds.gov/FPDS", namespace)
     assert award(xml).signed == date(2024, 5, 6)
 
 
-def test_names_without_a_prefix_are_read() -> None:
+def test_elements_without_a_prefix_are_parsed() -> None:
     written = entry(Action())
     without = written.replace("<ns1:award xmlns:ns1=", "<ns1:award xmlns=").replace(' xmlns:ns1="', ' xmlns:x="')
     without = without.replace("ns1:", "")
@@ -199,30 +201,30 @@ def test_names_without_a_prefix_are_read() -> None:
         ("", "", "awarded", ""),
     ],
 )
-def test_who_is_paid_is_found_wherever_it_stands(vendor: str, registered: str, title: str, expected: str) -> None:
+def test_the_recipient_is_found_in_every_place(vendor: str, registered: str, title: str, expected: str) -> None:
     xml = entry(Action(vendor=vendor, registered=registered))
     start, end = xml.index("CDATA[") + 6, xml.index("]]>")
     assert award(xml[:start] + title + xml[end:]).recipient.name == expected
 
 
-def test_line_breaks_in_a_description_become_blanks() -> None:
+def test_line_breaks_in_a_description_become_spaces() -> None:
     assert award(entry(Action(description="ONE\r\nTWO\tTHREE <B> & "))).description == "ONE TWO THREE <B> &"
 
 
-def test_the_day_of_a_change_is_washingtons() -> None:
+def test_the_modified_date_is_in_washington_time() -> None:
     assert award(entry(Action(modified="2024-05-07 23:59:59"))).modified == date(2024, 5, 7)
 
 
 @pytest.mark.parametrize(
     "href", ["javascript:alert(1)", "http://www.fpds.gov/", "https://evil.example/", "https://[", ""]
 )
-def test_a_link_that_is_not_fpdss_is_not_shown(href: str) -> None:
+def test_a_link_to_another_host_is_dropped(href: str) -> None:
     xml = entry(Action())
     start, end = xml.index('href="') + 6, xml.index('"></link>')
     assert award(xml[:start] + href + xml[end:]).url == ""
 
 
-def test_a_deleted_record_is_a_removal_of_its_action() -> None:
+def test_a_deleted_record_removes_its_action() -> None:
     action = Action(modification="P00002", modified="2024-06-01 08:00:00")
     record = read(entry(action), url="a.xml FEEDNAME=DELETED")
     assert isinstance(record, Removal)
@@ -250,7 +252,7 @@ def test_a_deleted_record_is_a_removal_of_its_action() -> None:
         ("<entry>", '<!DOCTYPE entry SYSTEM "file:///etc/passwd"><entry>', "declares a document type"),
     ],
 )
-def test_what_cannot_be_read_is_a_problem_with_its_reason(old: str, new: str, expected: str) -> None:
+def test_an_unreadable_entry_is_a_problem_with_its_reason(old: str, new: str, expected: str) -> None:
     xml = entry(Action())
     assert old in xml
     assert expected in reason(xml.replace(old, new, 1))
@@ -263,7 +265,7 @@ def test_an_unknown_kind_of_record_is_a_problem() -> None:
     assert reason("<feed/>") == "not an entry but 'feed'"
 
 
-def test_the_problem_of_an_action_bears_its_key_so_that_its_siblings_do_not_solve_it() -> None:
+def test_a_problem_has_the_action_key_of_its_entry() -> None:
     record = read(entry(Action(obligated="?")))
     assert isinstance(record, Problem)
     assert record.key == "7012_-NONE-_70CTD024C00000001_0_-NONE-_0"
@@ -274,7 +276,7 @@ def test_a_payload_of_another_award_is_a_problem() -> None:
 
 
 @pytest.mark.parametrize("name", ["obligatedAmount", "totalObligatedAmount"])
-def test_an_amount_that_fpds_does_not_tell_stays_unknown(name: str) -> None:
+def test_a_missing_amount_stays_unknown(name: str) -> None:
     xml = entry(Action())
     start, end = xml.index(f"<ns1:{name}>"), xml.index(f"</ns1:{name}>")
     got = award(xml[:start] + xml[end + len(f"</ns1:{name}>") :])

@@ -56,11 +56,11 @@ def keys(items: Sequence[Fetched]) -> list[str]:
 KEYS_OF_TWO = ["CONT_AWD_P1_7012_-NONE-_-NONE-", "CONT_IDV_P2_7012"]
 
 
-def test_it_can_be_read_from_files() -> None:
+def test_the_source_reads_files() -> None:
     assert isinstance(SOURCE, FileSource)
 
 
-def test_each_entry_is_a_payload_with_its_own_xml_and_no_path_of_this_machine(file: Path) -> None:
+def test_each_entry_is_a_payload_without_local_paths(file: Path) -> None:
     file.write_bytes(feed(*TWO))
     before = datetime.now(UTC)
     items, trouble = gathered(file)
@@ -78,7 +78,7 @@ def test_each_entry_is_a_payload_with_its_own_xml_and_no_path_of_this_machine(fi
         assert isinstance(SOURCE.parse(item)[0], Award)
 
 
-def test_an_entry_has_the_same_evidence_in_whichever_file_it_comes(file: Path) -> None:
+def test_evidence_does_not_depend_on_the_file(file: Path) -> None:
     file.write_bytes(feed(*TWO))
     first = gathered(file)[0][1]
     file.write_bytes(feed(Action(piid="P9"), TWO[1]) + feed(Action(piid="P8")))
@@ -88,12 +88,12 @@ def test_an_entry_has_the_same_evidence_in_whichever_file_it_comes(file: Path) -
     assert first.documents[0].sha256 == second.documents[0].sha256
 
 
-def test_a_feed_without_entries_is_a_feed(file: Path) -> None:
+def test_a_feed_without_entries_is_accepted(file: Path) -> None:
     file.write_bytes(feed())
     assert gathered(file) == ([], "")
 
 
-def test_an_entry_without_a_link_is_named_by_its_file_alone(file: Path) -> None:
+def test_an_entry_without_a_link_is_named_after_its_file(file: Path) -> None:
     whole = feed(TWO[0]).decode()
     start, end = whole.index("<link"), whole.index("</link>") + 7
     file.write_text(whole[:start] + whole[end:])
@@ -103,20 +103,20 @@ def test_an_entry_without_a_link_is_named_by_its_file_alone(file: Path) -> None:
 
 
 @pytest.mark.parametrize("between", [b"", b"\n", b"\r\n\r\n  ", b"\xef\xbb\xbf", b"\n\xef\xbb\xbf"])
-def test_feeds_one_after_another_in_one_file_are_read(file: Path, between: bytes) -> None:
+def test_concatenated_feeds_are_read(file: Path, between: bytes) -> None:
     file.write_bytes(between.join([feed(TWO[0]), feed(), feed(TWO[1])]) + between)
     items, trouble = gathered(file)
     assert (keys(items), trouble) == (KEYS_OF_TWO, "")
 
 
-def test_the_words_of_a_feeds_end_within_a_text_do_not_end_it(file: Path) -> None:
+def test_an_end_tag_within_text_does_not_end_the_feed(file: Path) -> None:
     whole = feed(*TWO).replace(b"<![CDATA[New ", b"<![CDATA[</feed> <feed> New ")
     file.write_bytes(whole)
     items, trouble = gathered(file)
     assert (keys(items), trouble) == (KEYS_OF_TWO, "")
 
 
-def test_gzipped_and_archived_files_are_read_whatever_they_are_called(tmp_path: Path) -> None:
+def test_gzip_and_zip_files_are_recognized_by_content(tmp_path: Path) -> None:
     packed = tmp_path / "packed.dat"
     packed.write_bytes(gzip.compress(feed(TWO[0])) + gzip.compress(feed(TWO[1])))
     assert (keys(gathered(packed)[0]), gathered(packed)[1]) == (KEYS_OF_TWO, "")
@@ -132,7 +132,7 @@ def test_gzipped_and_archived_files_are_read_whatever_they_are_called(tmp_path: 
     assert left_out.reason == "left out: its name does not end in .xml or .atom"
 
 
-def test_one_bad_file_in_an_archive_does_not_keep_the_others_from_being_read(tmp_path: Path) -> None:
+def test_a_bad_archive_member_does_not_block_the_others(tmp_path: Path) -> None:
     archive = tmp_path / "a.zip"
     with zipfile.ZipFile(archive, "w") as target:
         target.writestr("1.xml", feed(TWO[0])[:-50])
@@ -162,7 +162,7 @@ def test_one_bad_file_in_an_archive_does_not_keep_the_others_from_being_read(tmp
         (b"a,b,c\n1,2,3\n" * 9999, "not an ATOM feed: a,b,c"),
     ],
 )
-def test_a_file_that_is_no_feed_is_refused_in_one_line(file: Path, content: bytes, message: str) -> None:
+def test_a_file_that_is_not_a_feed_is_refused_in_one_line(file: Path, content: bytes, message: str) -> None:
     file.write_bytes(content)
     items, trouble = gathered(file)
     assert [item for item in items if not isinstance(item, Payload)] == []
@@ -171,7 +171,7 @@ def test_a_file_that_is_no_feed_is_refused_in_one_line(file: Path, content: byte
     assert str(file.parent) not in trouble
 
 
-def test_an_encrypted_and_an_empty_archive_are_refused(tmp_path: Path) -> None:
+def test_encrypted_and_empty_archives_are_refused(tmp_path: Path) -> None:
     archive = tmp_path / "a.zip"
     with zipfile.ZipFile(archive, "w") as target:
         target.writestr("1.xml", feed(TWO[0]))
@@ -185,13 +185,13 @@ def test_an_encrypted_and_an_empty_archive_are_refused(tmp_path: Path) -> None:
     assert gathered(archive)[1] == "fpds: a.zip: an archive with nothing in it"
 
 
-def test_a_file_that_is_not_there_is_an_error_of_the_machine(tmp_path: Path) -> None:
+def test_a_missing_file_is_an_operating_system_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         list(SOURCE.read_file(tmp_path / "none.xml"))
 
 
 @pytest.mark.parametrize("lost", [5, 40, 800])
-def test_what_came_before_a_file_breaks_off_is_kept(file: Path, lost: int) -> None:
+def test_entries_before_a_truncation_are_kept(file: Path, lost: int) -> None:
     whole = feed(*(Action(piid=f"P{number}") for number in range(50)))
     file.write_bytes(whole[:-lost])
     items, trouble = gathered(file)
@@ -201,7 +201,7 @@ def test_what_came_before_a_file_breaks_off_is_kept(file: Path, lost: int) -> No
     assert trouble.endswith(f" after {count} entries")
 
 
-def test_what_came_before_a_place_that_is_not_well_formed_is_kept(file: Path) -> None:
+def test_entries_before_malformed_xml_are_kept(file: Path) -> None:
     file.write_bytes(feed(*TWO).replace(b"</entry>\n</feed>", b"</entry>\n<entry><title>R&D</title></entry></feed>"))
     items, trouble = gathered(file)
     assert keys(items) == KEYS_OF_TWO
@@ -209,7 +209,7 @@ def test_what_came_before_a_place_that_is_not_well_formed_is_kept(file: Path) ->
     assert trouble.endswith(") after 2 entries")
 
 
-def test_a_broken_entry_is_a_problem_and_the_next_ones_are_read(file: Path) -> None:
+def test_a_broken_entry_is_a_problem_and_later_entries_are_read(file: Path) -> None:
     broken = entry(Action()).replace("<ns1:PIID>70CTD024C00000001</ns1:PIID>", "")
     file.write_bytes((head("") + entry(TWO[0]) + "<entry/>" + broken + entry(TWO[1]) + "</feed>").encode())
     items, trouble = gathered(file)
@@ -225,7 +225,7 @@ def test_a_broken_entry_is_a_problem_and_the_next_ones_are_read(file: Path) -> N
     assert all(len(problem.documents) == 1 for problem in problems)
 
 
-def test_mixed_versions_and_kinds_are_read_from_one_feed(file: Path) -> None:
+def test_one_feed_may_mix_versions_and_kinds(file: Path) -> None:
     kinds = ("award", "IDV", "OtherTransactionAward", "OtherTransactionIDV")
     actions = [Action(kind=kind, version=f"1.{minor}", piid=f"P{minor}") for minor in range(6) for kind in kinds]
     file.write_bytes(feed(*actions))
@@ -240,7 +240,7 @@ def test_mixed_versions_and_kinds_are_read_from_one_feed(file: Path) -> None:
     ("name", "link", "deleted"),
     [("a.xml", DELETED_LINK, True), ("Deleted-2024.xml", "", True), ("a.xml", "", False)],
 )
-def test_entries_of_a_feed_of_deleted_records_are_removals(tmp_path: Path, name: str, link: str, deleted: bool) -> None:
+def test_entries_of_a_deleted_feed_are_removals(tmp_path: Path, name: str, link: str, deleted: bool) -> None:
     file = tmp_path / name
     file.write_bytes(feed(TWO[0], links=[("last", link)] if link else []))
     (item,), _ = gathered(file)
@@ -249,7 +249,7 @@ def test_entries_of_a_feed_of_deleted_records_are_removals(tmp_path: Path, name:
     assert isinstance(record, Removal if deleted else Award)
 
 
-def test_a_feed_of_deleted_records_does_not_mark_the_next_one(file: Path) -> None:
+def test_a_deleted_feed_does_not_affect_the_next_one(file: Path) -> None:
     file.write_bytes(feed(TWO[0], links=[("last", DELETED_LINK)]) + feed(TWO[1]))
     items, _ = gathered(file)
     records = [SOURCE.parse(item)[0] for item in items if isinstance(item, Payload)]
@@ -271,9 +271,7 @@ LAUGHS = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10 if n else "lol" * 100}">' 
 )
 @pytest.mark.parametrize("place", ["text", "attribute"])
 @pytest.mark.parametrize("scheme", ["file", "http"])
-def test_entities_are_never_expanded_and_nothing_is_fetched(
-    tmp_path: Path, declared: str, place: str, scheme: str
-) -> None:
+def test_entities_are_not_expanded_or_fetched(tmp_path: Path, declared: str, place: str, scheme: str) -> None:
     canary = tmp_path / "canary.txt"
     canary.write_text("THE CANARY SANG")
     with ScriptedServer(Script()) as server:
@@ -289,7 +287,7 @@ def test_entities_are_never_expanded_and_nothing_is_fetched(
     assert "CANARY SANG" not in trouble
 
 
-def test_an_endless_entry_is_refused_before_it_fills_the_memory(file: Path) -> None:
+def test_an_endless_entry_is_refused_in_bounded_memory(file: Path) -> None:
     with file.open("wb") as target:
         target.write((head("") + entry(TWO[0]) + "<entry>").encode())
         for _ in range(MAX_ENTRY_SIZE // 1_000_000 + 2):
@@ -299,7 +297,7 @@ def test_an_endless_entry_is_refused_before_it_fills_the_memory(file: Path) -> N
     assert trouble == f"fpds: feed.xml: more than {MAX_ENTRY_SIZE} bytes without the end of an entry after 1 entries"
 
 
-def test_a_gzip_bomb_is_refused_before_it_fills_the_memory(tmp_path: Path) -> None:
+def test_a_gzip_bomb_is_refused_in_bounded_memory(tmp_path: Path) -> None:
     file = tmp_path / "bomb.gz"
     with gzip.open(file, "wb") as target:
         target.write(head("").encode())
@@ -309,7 +307,7 @@ def test_a_gzip_bomb_is_refused_before_it_fills_the_memory(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("depth", [300, 100_000])
-def test_a_deep_entry_is_refused(file: Path, depth: int) -> None:
+def test_a_deeply_nested_entry_is_refused(file: Path, depth: int) -> None:
     file.write_bytes(
         (head("") + entry(TWO[0]) + "<entry>" + "<a>" * depth + "</a>" * depth + "</entry></feed>").encode()
     )
@@ -320,7 +318,7 @@ def test_a_deep_entry_is_refused(file: Path, depth: int) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(cuts=st.lists(st.integers(0, 12_000), max_size=30), gap=st.sampled_from([b"", b"\n", b"\xef\xbb\xbf"]))
-def test_wherever_a_stream_is_cut_the_same_entries_come(cuts: list[int], gap: bytes) -> None:
+def test_chunk_boundaries_do_not_change_the_entries(cuts: list[int], gap: bytes) -> None:
     whole = feed(*TWO) + gap + feed(Action(kind="OtherTransactionIDV", piid="P3"))
     places = sorted({0, *(cut for cut in cuts if cut < len(whole)), len(whole)})
     blocks = [whole[start:end] for start, end in pairwise(places)]
@@ -330,7 +328,7 @@ def test_wherever_a_stream_is_cut_the_same_entries_come(cuts: list[int], gap: by
 
 @settings(max_examples=150, deadline=None)
 @given(st.data())
-def test_no_damage_makes_it_fail_otherwise_than_it_says(data: st.DataObject) -> None:
+def test_damaged_files_raise_only_documented_errors(data: st.DataObject) -> None:
     whole = bytearray(feed(*TWO))
     for _ in range(data.draw(st.integers(1, 6))):
         place = data.draw(st.integers(0, len(whole) - 1))
@@ -358,7 +356,7 @@ print(count, (peak() - before) * 1024)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="peak memory is measured as Linux tells it")
-def test_forty_megabytes_are_read_in_bounded_memory(tmp_path: Path) -> None:
+def test_a_large_file_is_read_in_bounded_memory(tmp_path: Path) -> None:
     file = tmp_path / "large.xml"
     one = entry(Action(), padding=f"<!-- {'x' * 15_000} -->").encode()
     count = 40_000_000 // len(one)

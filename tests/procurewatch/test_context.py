@@ -22,7 +22,7 @@ def settings(folder: Path, **source: object) -> Settings:
     return Settings.model_validate({"data_dir": folder, "sources": {"usaspending": {"seconds_between": 0, **source}}})
 
 
-def test_a_key_of_the_settings_reaches_the_source_that_needs_one(tmp_path: Path) -> None:
+def test_an_api_key_in_the_settings_reaches_its_source(tmp_path: Path) -> None:
     with (
         ScriptedServer() as server,
         open_app(settings(tmp_path, base_url=server.base_url, key=" sesame\n")) as app_context,
@@ -33,7 +33,7 @@ def test_a_key_of_the_settings_reaches_the_source_that_needs_one(tmp_path: Path)
     assert [request.headers.get("x-api-key") for request in server.requests] == ["sesame", None]
 
 
-def test_a_broken_key_is_a_broken_setting(tmp_path: Path) -> None:
+def test_an_invalid_api_key_is_an_invalid_setting(tmp_path: Path) -> None:
     with open_app(settings(tmp_path, key="ses\name")) as app_context, pytest.raises(SettingsError) as raised:
         app_context.client(Keyed())
     assert "ame" not in str(raised.value)

@@ -12,7 +12,7 @@ from procurewatch.settings import Settings, SettingsError, SourceSettings, load_
 DOCS = Path(__file__).parents[2] / "docs" / "settings.md"
 
 
-def test_flags_beat_variables_beat_the_file_beat_the_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_precedence_is_flags_variables_file_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "procurewatch.toml"
     file.write_text('contact = "from file"\npoll_hours = 3\nfeed_entries = 30\n[sources.usaspending]\nat_once = 2\n')
     monkeypatch.setenv("PROCUREWATCH_CONFIG", str(file))
@@ -54,7 +54,7 @@ def test_a_wrong_setting_is_one_clear_line(
 
 
 @pytest.mark.parametrize("content", ["feed_entries = ", "colour = 1", "sources = 3", "\udcff\x00"])
-def test_a_broken_file_is_one_clear_line(content: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invalid_file_is_one_clear_line(content: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "procurewatch.toml"
     file.write_bytes(content.encode("utf-8", "surrogateescape"))
     monkeypatch.setenv("PROCUREWATCH_CONFIG", str(file))

@@ -11,7 +11,7 @@ from tests.records import BABEL, CLEARVIEW, LATER, match
 from tests.storage.database_helpers import save
 
 
-def test_the_page_of_a_key_that_an_award_had_before_shows_the_award(tmp_path: Path) -> None:
+def test_the_page_of_a_former_key_shows_the_award(tmp_path: Path) -> None:
     parent = "HSHQDC12D00014"
     key = BABEL.key.replace(BABEL.parent_piid, parent)
     corrected = replace(BABEL, key=key, parent_piid=parent, replaces=BABEL.key)

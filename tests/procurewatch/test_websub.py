@@ -51,7 +51,7 @@ def hub(status: int = 204) -> Iterator[tuple[str, list[list[tuple[str, str]]]]]:
             thread.join()
 
 
-def test_the_feeds_with_new_entries_are_those_that_carry_what_was_told(database: Database) -> None:
+def test_feeds_with_new_entries_are_found(database: Database) -> None:
     save(database, BABEL, match(BABEL, "babel-street"), now=SEEN)
     save(database, CLEARVIEW, match(CLEARVIEW), now=LATER)
     paths = feeds_with_new_entries(database, LATER)
@@ -62,7 +62,7 @@ def test_the_feeds_with_new_entries_are_those_that_carry_what_was_told(database:
 
 
 @pytest.mark.parametrize("status", [200, 202, 204])
-def test_a_hub_is_told_which_feeds_have_news(database: Database, status: int) -> None:
+def test_a_hub_is_pinged_with_the_changed_feeds(database: Database, status: int) -> None:
     save(database, CLEARVIEW, match(CLEARVIEW), now=LATER)
     with hub(status) as (address, told):
         assert announce(database, hub=address, base_url=SITE, contact="", since=LATER, sleep=lambda _: None)
@@ -72,14 +72,14 @@ def test_a_hub_is_told_which_feeds_have_news(database: Database, status: int) ->
     assert ("hub.url", f"{SITE}/vendor/clearview-ai.json") in ping
 
 
-def test_without_news_nobody_is_told(database: Database) -> None:
+def test_without_new_entries_no_hub_is_pinged(database: Database) -> None:
     save(database, CLEARVIEW, match(CLEARVIEW), now=LATER, should_publish=publish_none)
     with hub() as (address, told):
         assert not announce(database, hub=address, base_url=SITE, contact="", since=SEEN, sleep=lambda _: None)
     assert told == []
 
 
-def test_a_hub_that_fails_fails_nothing(database: Database) -> None:
+def test_a_failing_hub_does_not_fail_the_poll(database: Database) -> None:
     save(database, CLEARVIEW, match(CLEARVIEW), now=LATER)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         nobody = f"http://127.0.0.1:{listening.getsockname()[1]}/"
@@ -89,7 +89,7 @@ def test_a_hub_that_fails_fails_nothing(database: Database) -> None:
 
 
 @pytest.mark.parametrize("status", [204, 404])
-def test_a_poll_that_tells_something_pings_the_hub_and_ends_well_whatever_it_says(tmp_path: Path, status: int) -> None:
+def test_a_poll_with_new_entries_pings_the_hub_and_succeeds(tmp_path: Path, status: int) -> None:
     awards = [award for award in load_corpus() if "CLEARVIEW AI" in (award.recipient_name or "")]
     with (
         FakeUsaspending(awards) as upstream,

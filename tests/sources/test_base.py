@@ -39,7 +39,7 @@ each_source = pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES.ke
 
 
 @each_source
-def test_a_source_says_what_it_is_and_how_it_must_be_asked(source: Source) -> None:
+def test_a_source_declares_its_name_and_limits(source: Source) -> None:
     assert SOURCES[source.name] is source
     assert re.fullmatch(r"[a-z][a-z0-9]*", source.name)
     assert source.title
@@ -53,7 +53,7 @@ def test_a_source_says_what_it_is_and_how_it_must_be_asked(source: Source) -> No
 
 
 @each_source
-def test_the_module_of_a_source_tells_what_is_known_of_its_upstream(source: Source) -> None:
+def test_a_source_module_documents_its_upstream(source: Source) -> None:
     module = inspect.getmodule(type(source))
     told = inspect.getdoc(module) or ""
     for heading in ("Upstream:", "Access:", "Limits:", "Lag:", "Corrections:", "Caveats:"):
@@ -81,7 +81,7 @@ def plans(source: Source) -> list[list[FetchStep]]:
 
 
 @each_source
-def test_the_keys_of_steps_are_unique_stable_and_fit_for_a_checkpoint(source: Source) -> None:
+def test_step_keys_are_unique_stable_and_valid(source: Source) -> None:
     again = type(source)()
     for steps, repeated in zip(plans(source), plans(again), strict=True):
         keys = [step.key for step in steps]
@@ -92,7 +92,7 @@ def test_the_keys_of_steps_are_unique_stable_and_fit_for_a_checkpoint(source: So
 
 
 @each_source
-def test_nothing_to_look_for_is_nothing_to_ask(source: Source) -> None:
+def test_no_search_terms_give_no_steps(source: Source) -> None:
     assert [list(source.poll_steps(SearchTerms(), window)) for window in WINDOWS] == [[], [], [], []]
     assert list(source.backfill_steps(SearchTerms(), date(2008, 1, 1), DAY)) == []
     assert list(source.backfill_steps(TERMS, DAY, date(2024, 5, 5))) == []
@@ -109,7 +109,7 @@ def imported_by(path: Path) -> set[str]:
     return names
 
 
-def test_one_module_of_the_program_imports_httpx_and_no_other_way_to_the_network_is_used() -> None:
+def test_only_one_module_uses_the_network() -> None:
     packages = ("sources", "monitors", "storage", "feeds", "procurewatch")
     modules = [path for package in packages for path in (ROOT / package).rglob("*.py")]
     imports = {path.relative_to(ROOT).as_posix(): imported_by(path) for path in modules}

@@ -37,7 +37,7 @@ def test_every_source_has_a_recorded_example(source: Source) -> None:
 
 
 @each_example
-def test_a_recorded_example_is_read_into_its_records(example: Example) -> None:
+def test_a_recorded_example_is_parsed_into_its_records(example: Example) -> None:
     assert example.content["origin"], "an example says where it is from"
     records = read(example)
     if "records" not in example.content:
@@ -47,7 +47,7 @@ def test_a_recorded_example_is_read_into_its_records(example: Example) -> None:
 
 
 @each_example
-def test_the_records_of_an_example_are_its_source_s_own(example: Example) -> None:
+def test_example_records_belong_to_their_source(example: Example) -> None:
     records, again = read(example), read(example)
     assert records == again, "the same payload gives the same records"
     assert {record.source for record in records} == {example.source}
@@ -60,7 +60,7 @@ def test_the_records_of_an_example_are_its_source_s_own(example: Example) -> Non
 
 @each_example
 @pytest.mark.parametrize("body", [b"", HTML, b"\xff\x00"], ids=["empty", "html", "binary"])
-def test_a_payload_of_something_else_is_a_problem_with_its_reason(example: Example, body: bytes) -> None:
+def test_a_foreign_payload_is_a_problem_with_its_reason(example: Example, body: bytes) -> None:
     records = read(example, body)
     assert records
     for record in records:
@@ -71,7 +71,7 @@ def test_a_payload_of_something_else_is_a_problem_with_its_reason(example: Examp
 
 
 @each_example
-def test_a_payload_that_breaks_off_anywhere_raises_nothing(example: Example) -> None:
+def test_a_truncated_payload_never_raises(example: Example) -> None:
     body = example.payload.documents[0].body
     for tenth in range(1, 10):
         assert read(example, body[: len(body) * tenth // 10])

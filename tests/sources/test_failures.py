@@ -27,7 +27,7 @@ def each_upstream_with(faults: Iterable[Fault], *exceptions: tuple[str, Fault]) 
 
 
 @each_upstream_with(ERRORS, ("samawards", Fault.EMPTY))
-def test_every_fault_ends_in_its_error(fake: FakeUpstream, fault: Fault) -> None:
+def test_every_fault_raises_its_error(fake: FakeUpstream, fault: Fault) -> None:
     source, total = SOURCES[fake.source], 0.3 if fault is Fault.SLOW_DRIP else 30
     with fake.open() as server, client_for(source, server.base_url, key=fake.key, total=total) as client:
         server.drip_seconds = 0.2

@@ -33,7 +33,7 @@ names = some.lists(words, min_size=1, max_size=5).map(" ".join)
         ("O'THORN & SON, LTD", "OTHORN AND SON"),
     ],
 )
-def test_it_is_the_same_name(found: str, asked: str) -> None:
+def test_variants_of_one_name_are_equal(found: str, asked: str) -> None:
     assert is_same_name(found, asked)
 
 
@@ -51,12 +51,12 @@ def test_it_is_the_same_name(found: str, asked: str) -> None:
         ("THORN", "..."),
     ],
 )
-def test_it_is_another_name(found: str, asked: str) -> None:
+def test_other_names_are_not_equal(found: str, asked: str) -> None:
     assert not is_same_name(found, asked)
 
 
 @given(found=names, comma=some.sampled_from([" ", ", ", ". "]))
-def test_names_that_the_matcher_takes_for_one_are_the_same(found: str, comma: str) -> None:
+def test_names_that_the_matcher_equates_are_equal(found: str, comma: str) -> None:
     written = found.replace(" ", comma)
     for name in parse_names(written):
         assert is_same_name(written, name.core)
@@ -65,5 +65,5 @@ def test_names_that_the_matcher_takes_for_one_are_the_same(found: str, comma: st
 
 
 @pytest.mark.parametrize("word", [*LEGAL_FORMS, *sorted(GENERIC_WORDS - {"THE"})])
-def test_what_a_form_or_a_branch_adds_makes_no_other_name(word: str) -> None:
+def test_legal_forms_and_branches_do_not_change_a_name(word: str) -> None:
     assert is_same_name(f"THORN {word}", "THORN")

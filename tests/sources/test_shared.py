@@ -100,7 +100,7 @@ def test_keys_are_those_of_usaspending() -> None:
 @pytest.mark.parametrize(
     "body", [b"", b"<a>", b"not XML", b'<!DOCTYPE a [<!ENTITY x "y">]><a>&x;</a>', b"<a>&unknown;</a>"]
 )
-def test_xml_that_is_broken_or_declares_a_document_type_is_refused(body: bytes) -> None:
+def test_malformed_xml_and_doctypes_are_refused(body: bytes) -> None:
     with pytest.raises(InvalidXml):
         parse_xml(body)
 

@@ -67,7 +67,7 @@ def asked(of: FoiaLetter) -> str:
 
 
 @pytest.mark.parametrize(("record", "actions"), REAL)
-def test_a_letter_names_what_a_records_office_needs(record: StoredRecord, actions: tuple[object, ...]) -> None:
+def test_a_letter_has_what_a_records_office_needs(record: StoredRecord, actions: tuple[object, ...]) -> None:
     made = write_letter(record, actions, dated=date(2026, 11, 23))  # type: ignore[arg-type]
     told = (record.piid, record.parent_piid, record.key, record.recipient_name, record.sub_agency_name, record.url)
     for needed in (*told, record.description, "5 U.S.C. § 552", "20 working days", "segregable", "preserve"):
@@ -83,7 +83,7 @@ def test_every_modification_is_named_with_its_date() -> None:
     )
 
 
-def test_of_very_many_modifications_the_first_are_named_and_the_rest_counted() -> None:
+def test_many_modifications_are_shortened_to_a_count() -> None:
     first = CLEARVIEW_ACTIONS[0]
     many = [replace(first, modification=f"P{n:05}", signed=date(2021, 1, 1) + timedelta(days=n)) for n in range(1, 101)]
     made = write_letter(CLEARVIEW, many)
@@ -122,7 +122,7 @@ def test_parent_trade_name_office_and_funder_are_named() -> None:
     assert any(note.startswith("Federal Bureau of Investigation funds this") for note in made.notes)
 
 
-def test_what_is_not_known_is_left_out_and_what_only_the_sender_knows_is_bracketed() -> None:
+def test_unknown_facts_are_omitted_and_sender_facts_are_placeholders() -> None:
     bare = replace(CLEARVIEW, signed=None, description="", obligated=None, recipient_name="", type_text="")
     made = write_letter(bare)
     assert "not stated" not in made.text
@@ -137,13 +137,13 @@ def test_what_is_not_known_is_left_out_and_what_only_the_sender_knows_is_bracket
     assert signed.signature[:4] == ("Sincerely,", "Ida B. Wells", "Memphis Free Speech", "i@m.org")
 
 
-def test_a_doubtful_amount_is_not_repeated() -> None:
+def test_an_amount_with_a_warning_is_not_repeated() -> None:
     record = replace(CLEARVIEW, amount_warning="it has the digits of an identifier")
     assert "2,287,500" in write_letter(CLEARVIEW).text
     assert "2,287,500" not in write_letter(record).text
 
 
-def test_who_is_not_of_the_news_media_does_not_say_so() -> None:
+def test_the_news_media_sentence_is_optional() -> None:
     assert "representative of the news media" in write_letter(CLEARVIEW).text
     assert "representative of the news media" in write_letter(CLEARVIEW).short
     citizen = write_letter(CLEARVIEW, (), Requester(is_news_media=False))
@@ -152,7 +152,7 @@ def test_who_is_not_of_the_news_media_does_not_say_so() -> None:
 
 
 @pytest.mark.parametrize("category", KINDS)
-def test_each_kind_of_record_gets_a_letter_of_its_own(category: str) -> None:
+def test_each_kind_of_record_has_its_own_letter(category: str) -> None:
     made = write_letter(publication(category))
     wanted = {
         "notice": "Questions from vendors",
@@ -181,7 +181,7 @@ def test_a_subaward_names_the_prime_award_and_an_announcement_its_amount() -> No
 
 
 @pytest.mark.parametrize("office", offices(), ids=lambda office: office.agency)
-def test_every_office_says_where_and_when_its_address_was_seen(office: FoiaOffice) -> None:
+def test_every_office_cites_its_address(office: FoiaOffice) -> None:
     assert office.source.startswith("https://")
     year, *rest = (int(part) for part in office.known.split("-"))
     assert datetime(year, *([*rest, 1, 1][:2]), tzinfo=UTC) <= datetime.now(UTC)  # type: ignore[misc, arg-type]
@@ -191,7 +191,7 @@ def test_every_office_says_where_and_when_its_address_was_seen(office: FoiaOffic
     assert all(line == line.strip() and line for line in office.postal)
 
 
-def test_no_code_name_or_number_stands_for_two_offices() -> None:
+def test_codes_and_names_identify_one_office() -> None:
     for values in (
         [code for office in offices() for code in office.codes],
         [name.casefold() for office in offices() for name in office.names],
@@ -211,16 +211,14 @@ def test_no_code_name_or_number_stands_for_two_offices() -> None:
         ("9999", "Bureau of Odd Affairs", "Department of Justice", "Department of Justice"),
     ],
 )
-def test_an_office_is_found_by_code_by_name_or_by_department(
-    code: str, name: str, department: str, expected: str
-) -> None:
+def test_an_office_is_found_by_code_name_or_department(code: str, name: str, department: str, expected: str) -> None:
     record = replace(CLEARVIEW, sub_agency_code=code, sub_agency_name=name, agency_code="", agency_name=department)
     office = office_for(record)
     assert office is not None
     assert office.agency == expected
 
 
-def test_a_departments_office_stands_in_for_a_component_that_is_not_known_and_says_so() -> None:
+def test_an_unknown_component_uses_its_department_and_says_so() -> None:
     record = replace(
         CLEARVIEW,
         sub_agency_code="1599",
@@ -245,14 +243,14 @@ def test_without_an_address_the_letter_says_where_to_find_one() -> None:
     assert "agency" not in parse_qs(urlsplit(muckrock_composer(made)).query)
 
 
-def test_an_address_that_nobody_confirmed_is_called_so() -> None:
+def test_an_unconfirmed_address_is_marked() -> None:
     marshals = replace(CLEARVIEW, sub_agency_code="1560", sub_agency_name="")
     (note,) = [note for note in write_letter(marshals).notes if note.startswith("Check the address")]
     assert "not confirmed" in note
     assert note.endswith("2015.")
 
 
-def test_a_mail_link_read_back_is_the_request() -> None:
+def test_a_mail_link_contains_the_request() -> None:
     record = replace(CLEARVIEW, sub_agency_code="7009", sub_agency_name="")
     made = write_letter(record, CLEARVIEW_ACTIONS)
     link = mailto(made)
@@ -266,7 +264,7 @@ def test_a_mail_link_read_back_is_the_request() -> None:
     assert set(fields) == {"subject", "body"}
 
 
-def test_muckrocks_composer_is_filled_in() -> None:
+def test_the_muckrock_form_is_filled_in() -> None:
     made = write_letter(BABEL, BABEL_ACTIONS)
     parts = urlsplit(muckrock_composer(made))
     fields = parse_qs(parts.query, strict_parsing=True)
@@ -277,7 +275,7 @@ def test_muckrocks_composer_is_filled_in() -> None:
         assert needed in fields["requested_docs"][0]
 
 
-def test_a_word_file_holds_the_letter_and_is_the_same_every_time() -> None:
+def test_a_word_file_contains_the_letter_and_is_reproducible() -> None:
     made = write_letter(BABEL, BABEL_ACTIONS, Requester(name="Ida B. Wells"), dated=date(2026, 11, 23))
     content = write_docx(made)
     assert content == write_docx(made)
@@ -309,7 +307,7 @@ def test_hostile_text_stays_text_in_every_form(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["CLEARVIEW", *HOSTILE[:4]])
-def test_the_page_shows_the_letter_as_it_is_and_nothing_else(text: str) -> None:
+def test_the_page_shows_exactly_the_letter(text: str) -> None:
     made = write_letter(replace(CLEARVIEW, description=text), CLEARVIEW_ACTIONS)
     macro = _environment().get_template("foia/request.html").module.foia_request  # type: ignore[attr-defined]
     page = LexborHTMLParser(str(macro(made, mailto(made), muckrock_composer(made), word_file="a.docx")))

@@ -64,7 +64,7 @@ def asked(*scripts: Script) -> tuple[Document | SourceError, int, list[float]]:
         return outcome, len(server.requests), waits
 
 
-def test_a_good_answer_is_handed_on_byte_for_byte_with_where_it_came_from() -> None:
+def test_a_response_is_returned_byte_for_byte_with_its_url() -> None:
     body = b'{ "b" : [1.10,  2],\n"unknown":null }\n'
     before = datetime.now(UTC)
     with ScriptedServer(Script(body=body)) as server, client(server.base_url, never) as asking:
@@ -100,7 +100,7 @@ PASSING = [
 
 
 @pytest.mark.parametrize("bad", PASSING)
-def test_what_may_pass_is_tried_again_after_growing_waits(bad: Script) -> None:
+def test_transient_errors_are_retried_with_growing_waits(bad: Script) -> None:
     outcome, requests, waits = asked(bad, bad, GOOD)
     assert isinstance(outcome, Document)
     assert json.loads(outcome.body) == {"good": True}
@@ -109,7 +109,7 @@ def test_what_may_pass_is_tried_again_after_growing_waits(bad: Script) -> None:
 
 
 @pytest.mark.parametrize("bad", PASSING)
-def test_what_does_not_pass_ends_after_so_many_tries_in_a_typed_error(bad: Script) -> None:
+def test_permanent_errors_raise_their_type_after_all_attempts(bad: Script) -> None:
     outcome, requests, waits = asked(bad)
     assert isinstance(outcome, QuotaUsedUp if bad.status == 429 else Unreachable)
     assert (requests, len(waits)) == (3, 2)
@@ -135,7 +135,7 @@ def test_what_does_not_pass_ends_after_so_many_tries_in_a_typed_error(bad: Scrip
         (308, SourceChanged),
     ],
 )
-def test_what_was_refused_broken_or_moved_is_never_repeated(status: int, kind: type[SourceError]) -> None:
+def test_refusals_and_malformed_responses_are_not_retried(status: int, kind: type[SourceError]) -> None:
     headers = {"Location": "/elsewhere/"} if status < 400 else {"Retry-After": "1"}
     outcome, requests, waits = asked(Script(status=status, headers=headers, body=b'{"detail": "no\n such thing"}'))
     assert type(outcome) is kind
@@ -144,7 +144,7 @@ def test_what_was_refused_broken_or_moved_is_never_repeated(status: int, kind: t
     assert str(outcome) == f"example: POST /api/things/: {told}"
 
 
-def test_a_refused_connection_is_tried_again_until_somebody_listens() -> None:
+def test_a_refused_connection_is_retried() -> None:
     port = closed_port()
     waits: list[float] = []
     with ScriptedServer() as other:  # keeps the port of the test free of this one
@@ -183,9 +183,7 @@ def header(retry_after: str | timedelta) -> dict[str, str]:
         (timedelta(days=-3), 0, 0.2),
     ],
 )
-def test_the_wait_the_source_asks_for_is_kept(
-    status: int, retry_after: str | timedelta, least: float, most: float
-) -> None:
+def test_retry_after_is_respected(status: int, retry_after: str | timedelta, least: float, most: float) -> None:
     outcome, requests, waits = asked(Script(status=status, headers=header(retry_after)), GOOD)
     assert isinstance(outcome, Document)
     assert requests == 2
@@ -199,7 +197,7 @@ def test_the_wait_the_source_asks_for_is_kept(
     ["3600", "2592000", timedelta(hours=1), "9" * 400, timedelta(days=9999), str(int(time.time()) + 7200)],
     ids=["an hour", "thirty days", "a date", "a huge number", "a distant date", "an epoch"],
 )
-def test_a_wait_too_long_ends_at_once_and_says_when_to_come_back(status: int, retry_after: str | timedelta) -> None:
+def test_too_long_a_retry_after_ends_at_once_with_the_time(status: int, retry_after: str | timedelta) -> None:
     outcome, requests, waits = asked(Script(status=status, headers=header(retry_after)))
     assert type(outcome) is (QuotaUsedUp if status == 429 else Unreachable)
     assert (requests, waits, outcome.status) == (1, [], status)
@@ -213,14 +211,14 @@ def test_a_wait_too_long_ends_at_once_and_says_when_to_come_back(status: int, re
     "rubbish",
     ["", "soon", "-5", "1.5", "Mon, 31 Feb 2024 00:00:00 GMT", "Mon, 01 Jan 99999999999 00:00 GMT", "\xb2"],
 )
-def test_rubbish_in_retry_after_means_the_usual_wait(rubbish: str) -> None:
+def test_an_invalid_retry_after_uses_the_default_wait(rubbish: str) -> None:
     outcome, requests, waits = asked(Script(status=429, headers={"Retry-After": rubbish}), GOOD)
     assert isinstance(outcome, Document)
     assert requests == 2
     assert 1 <= waits[0] <= 2
 
 
-def test_retry_after_may_be_a_time_in_seconds_since_1970() -> None:
+def test_retry_after_may_be_a_unix_time() -> None:
     now = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
     assert read_retry_after(f"{now.timestamp() + 45:.0f}", now) == 45
     assert read_retry_after(f"{now.timestamp() - 45:.0f}", now) == 0
@@ -234,7 +232,7 @@ def test_retry_after_without_a_zone_is_utc_and_with_one_is_converted() -> None:
     assert read_retry_after(None, now) is None
 
 
-def test_an_answer_too_large_is_not_taken_in(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_large_a_response_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     bomb = gzip.compress(bytes(http_client.MAX_BODY_SIZE + 1))
     outcome, _, _ = asked(Script(headers={"Content-Encoding": "gzip"}, body=bomb))
     assert isinstance(outcome, Unreachable)
@@ -246,7 +244,7 @@ def test_an_answer_too_large_is_not_taken_in(monkeypatch: pytest.MonkeyPatch) ->
     assert isinstance(outcome, Document)
 
 
-def test_a_slow_drip_is_cut_off_when_the_whole_answer_takes_too_long() -> None:
+def test_a_response_slower_than_the_deadline_is_aborted() -> None:
     begun = time.monotonic()
     outcome, requests, _ = asked(Script(body=b"x" * 10_000, how=How.DRIP, pause=0.01))
     assert "the response took longer than 0.6 seconds" in str(outcome)
@@ -277,7 +275,7 @@ def document(body: bytes) -> Document:
         b"\x1f\x8b\x08",
     ],
 )
-def test_what_is_no_json_object_means_that_the_source_changed(body: bytes) -> None:
+def test_a_response_without_a_json_object_means_the_source_changed(body: bytes) -> None:
     with pytest.raises(SourceChanged) as caught:
         read_json(document(body), "example")
     told = str(caught.value)
@@ -286,7 +284,7 @@ def test_what_is_no_json_object_means_that_the_source_changed(body: bytes) -> No
     assert len(told) < 300
 
 
-def test_html_over_http_means_that_the_source_changed() -> None:
+def test_html_instead_of_json_means_the_source_changed() -> None:
     outcome, requests, _ = asked(PAGE)
     assert isinstance(outcome, Document)
     assert requests == 1
@@ -294,7 +292,7 @@ def test_html_over_http_means_that_the_source_changed() -> None:
         read_json(outcome, "example")
 
 
-def test_fractions_are_read_exactly() -> None:
+def test_decimals_are_read_exactly() -> None:
     assert read_json(document(b'{"a": 0.1, "b": 61241.34, "c": 12, "d": "\\ud83d\\ude00"}'), "example") == {
         "a": Decimal("0.1"),
         "b": Decimal("61241.34"),
@@ -313,7 +311,7 @@ def test_fractions_are_read_exactly() -> None:
         pytest.param(Script(status=404, body=b""), id="404"),
     ],
 )
-def test_every_error_is_one_line_that_names_source_request_and_what_came_back(script: Script) -> None:
+def test_every_error_is_one_line_with_source_request_and_response(script: Script) -> None:
     outcome, _, _ = asked(script)
     assert isinstance(outcome, SourceError)
     told = str(outcome)
@@ -336,7 +334,7 @@ def test_every_error_is_one_line_that_names_source_request_and_what_came_back(sc
         ("a\r\nX-Evil: (b)", "a%0D%0AX-Evil: %28b%29"),
     ],
 )
-def test_the_user_agent_says_who_asks_and_how_to_reach_them(contact: str, told: str) -> None:
+def test_the_user_agent_has_name_and_contact(contact: str, told: str) -> None:
     with ScriptedServer() as server, client(server.base_url, never, contact=contact) as asking:
         asking.get("/")
     assert server.requests[0].headers["user-agent"] == f"procurewatch/{version('procurewatch')} ({told})"
@@ -345,7 +343,7 @@ def test_the_user_agent_says_who_asks_and_how_to_reach_them(contact: str, told: 
 
 @pytest.mark.parametrize("status", [200, 422, 503])
 @pytest.mark.parametrize(("body", "is_empty"), [(b"", True), (b" \n", True), (b"{", False)])
-def test_an_error_says_whether_the_answer_had_a_body(status: int, body: bytes, is_empty: bool) -> None:
+def test_an_error_says_whether_the_response_had_a_body(status: int, body: bytes, is_empty: bool) -> None:
     outcome, _, _ = asked(Script(status=status, body=body))
     assert (isinstance(outcome, SourceError) and outcome.body_was_empty) == is_empty
     cut_off, _, _ = asked(Script(how=How.HANG_UP))
@@ -354,7 +352,7 @@ def test_an_error_says_whether_the_answer_had_a_body(status: int, body: bytes, i
 
 
 @pytest.mark.parametrize("tries", [1, 2])
-def test_a_caller_who_has_another_way_may_ask_for_fewer_tries(tries: int) -> None:
+def test_a_caller_may_limit_the_attempts(tries: int) -> None:
     bad = Script(status=503, body=b"")
     with ScriptedServer(bad) as server, client(server.base_url, lambda _seconds: None) as asking:
         with pytest.raises(Unreachable):
@@ -362,13 +360,13 @@ def test_a_caller_who_has_another_way_may_ask_for_fewer_tries(tries: int) -> Non
         assert len(server.requests) == tries
 
 
-def test_the_usual_patience_covers_a_search_of_ninety_seconds() -> None:
+def test_the_default_timeout_allows_ninety_seconds() -> None:
     timeouts = Timeouts()
     assert timeouts.total > timeouts.read > 90
 
 
 @pytest.mark.parametrize("bad", [503, 500, 520, 200])
-def test_another_try_goes_over_another_connection(bad: int) -> None:
+def test_a_retry_uses_a_new_connection(bad: int) -> None:
     with KeepsConnections(bad) as server, client(server.base_url, lambda _seconds: None) as asking:
         asking.get("/x/")
         asking.get("/y/")
@@ -396,7 +394,7 @@ class KeepsConnections(FakeServer):
         return super().transmit(connection, answer)
 
 
-def test_requests_start_so_many_seconds_apart_retries_among_them() -> None:
+def test_retries_are_rate_limited_too() -> None:
     starts = [time.monotonic()]
     bad = Script(status=503, body=b"")
     with (
@@ -416,7 +414,7 @@ def test_requests_start_so_many_seconds_apart_retries_among_them() -> None:
     assert backoff - starts[0] < 1
 
 
-def test_the_pace_is_kept_by_threads_together() -> None:
+def test_threads_share_the_rate_limit() -> None:
     moments: list[float] = []
     lock = threading.Lock()
 
@@ -434,7 +432,7 @@ def test_the_pace_is_kept_by_threads_together() -> None:
 
 
 @pytest.mark.parametrize("at_once", [1, 3])
-def test_no_more_requests_are_under_way_than_the_source_allows(at_once: int) -> None:
+def test_concurrent_requests_are_limited(at_once: int) -> None:
     rate_limit = RateLimit(seconds_between=0, at_once=at_once)
     with ScriptedServer(Script(how=How.LATE, pause=0.05)) as server:
         with client(server.base_url, never, rate_limit=rate_limit) as asking, ThreadPoolExecutor(9) as pool:
@@ -442,7 +440,7 @@ def test_no_more_requests_are_under_way_than_the_source_allows(at_once: int) -> 
         assert (server.most_at_once, len(server.requests)) == (at_once, 9)
 
 
-def test_a_proxy_of_the_environment_is_not_asked_for_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_loopback_requests_bypass_the_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     dead = f"http://{LOOPBACK}:{closed_port()}"
     for name in ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.setenv(name, dead)

@@ -32,14 +32,14 @@ def client(base_url: str, **given: object) -> Client:
     ],
 )
 @pytest.mark.parametrize("status", [200, 301, 403, 503])
-def test_the_date_of_any_answer_counts(headers: dict[str, str], expected: datetime | None, status: int) -> None:
+def test_the_date_of_any_response_is_used(headers: dict[str, str], expected: datetime | None, status: int) -> None:
     script = Script(status=status, headers={"Location": "/other", **headers}, body=b"")
     with ScriptedServer(script) as server, client(server.base_url) as asking:
         assert asking.server_date() == expected
     assert [request.path for request in server.requests] == ["/"]
 
 
-def test_it_costs_nothing_of_a_quota_and_sends_no_key() -> None:
+def test_a_probe_uses_no_quota_and_sends_no_key() -> None:
     quota = CountingQuota(requests_per_day=1)
     with ScriptedServer() as server:
         given = {
@@ -55,7 +55,7 @@ def test_it_costs_nothing_of_a_quota_and_sends_no_key() -> None:
     assert quota.remaining() == 1
 
 
-def test_no_answer_is_said_at_once() -> None:
+def test_a_probe_without_response_fails_at_once() -> None:
     with client(f"http://127.0.0.1:{closed_port()}") as asking, pytest.raises(Unreachable, match="ConnectError"):
         asking.server_date()
     with ScriptedServer(Script(how=How.HANG_UP)) as server, client(server.base_url) as asking:

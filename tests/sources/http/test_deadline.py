@@ -23,7 +23,7 @@ def client(server: ScriptedServer, timeouts: Timeouts = TIMEOUTS) -> Client:
 @pytest.mark.parametrize(
     "slow", [SLOW_HEAD, Script(how=How.DRIP, pause=0.02, body=b"x" * 1000), Script(how=How.HANG)], ids=lambda s: s.how
 )
-def test_an_answer_that_drips_or_hangs_is_cut_off_in_time(slow: Script) -> None:
+def test_a_slow_or_hanging_response_times_out(slow: Script) -> None:
     with ScriptedServer(slow) as server, client(server) as asking:
         begun = time.monotonic()
         with pytest.raises(Unreachable, match=r"ReadTimeout: the response took longer than 0\.5 seconds"):
@@ -31,18 +31,18 @@ def test_an_answer_that_drips_or_hangs_is_cut_off_in_time(slow: Script) -> None:
         assert 0.4 < time.monotonic() - begun < 2
 
 
-def test_the_head_of_a_file_comes_in_time_too(tmp_path: Path) -> None:
+def test_response_headers_of_a_download_time_out(tmp_path: Path) -> None:
     with ScriptedServer(SLOW_HEAD) as server, client(server) as asking, pytest.raises(Unreachable, match="longer than"):
         asking.download("/x/", tmp_path / "file")
 
 
-def test_a_slow_head_is_read_when_there_is_time_and_the_next_answer_has_its_own() -> None:
+def test_slow_headers_within_the_deadline_are_read() -> None:
     slow = replace(SLOW_HEAD, headers={}, pause=0.005)
     with ScriptedServer(slow) as server, client(server, replace(TIMEOUTS, total=20)) as asking:
         assert asking.get("/x/").body == asking.get("/x/").body == slow.body
 
 
-def test_each_answer_on_a_connection_that_stays_open_has_its_own_time() -> None:
+def test_each_response_on_a_connection_has_its_own_deadline() -> None:
     stays = {"Connection": "keep-alive"}
     with ScriptedServer(Script(headers=stays)) as server, client(server) as asking:
         asking.get("/x/")
@@ -50,7 +50,7 @@ def test_each_answer_on_a_connection_that_stays_open_has_its_own_time() -> None:
         assert asking.get("/x/").body
 
 
-def test_a_large_file_may_take_longer_as_long_as_it_keeps_coming(tmp_path: Path) -> None:
+def test_a_large_download_may_take_longer_while_it_progresses(tmp_path: Path) -> None:
     body = b"x" * 60
     with ScriptedServer(Script(how=How.DRIP, pause=0.02, body=body)) as server, client(server) as asking:
         begun = time.monotonic()

@@ -35,7 +35,7 @@ def client(base_url: str, **also: str) -> Client:
     )
 
 
-def test_a_file_comes_whole_with_its_hash_and_where_it_came_from(tmp_path: Path) -> None:
+def test_a_download_is_complete_with_hash_and_url(tmp_path: Path) -> None:
     file = tmp_path / "file.zip"
     file.write_bytes(b"what was there before, longer than nothing")
     before = datetime.now(UTC)
@@ -48,7 +48,7 @@ def test_a_file_comes_whole_with_its_hash_and_where_it_came_from(tmp_path: Path)
     assert (server.requests[0].headers["accept"], server.requests[0].headers["x-api-key"]) == ("*/*", KEY)
 
 
-def test_a_file_elsewhere_is_followed_without_the_key(tmp_path: Path) -> None:
+def test_a_download_redirect_is_followed_without_the_key(tmp_path: Path) -> None:
     with ScriptedServer(FILE) as other:
         move = Script(status=302, headers={"Location": f"{other.base_url}/there"}, body=b"moved")
         with ScriptedServer(move) as server, client(server.base_url, files=other.base_url) as asking:
@@ -58,7 +58,7 @@ def test_a_file_elsewhere_is_followed_without_the_key(tmp_path: Path) -> None:
     assert not any("x-api-key" in request.headers for request in other.requests)
 
 
-def test_a_file_sent_compressed_is_stored_as_it_is_meant(tmp_path: Path) -> None:
+def test_a_compressed_download_is_decoded(tmp_path: Path) -> None:
     packed = Script(headers={"Content-Encoding": "gzip"}, body=gzip.compress(BODY))
     with ScriptedServer(packed) as server, client(server.base_url) as asking:
         got = asking.download("/x", tmp_path / "file")
@@ -68,7 +68,7 @@ def test_a_file_sent_compressed_is_stored_as_it_is_meant(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     "bad", [Script(how=How.CUT, body=BODY), Script(how=How.RESET), Script(how=How.HANG), Script(status=503)]
 )
-def test_a_cut_or_failed_transfer_is_tried_again_from_the_beginning(bad: Script, tmp_path: Path) -> None:
+def test_an_interrupted_download_is_retried_from_the_start(bad: Script, tmp_path: Path) -> None:
     file = tmp_path / "file"
     with ScriptedServer(bad, FILE) as server, client(server.base_url) as asking:
         got = asking.download("/x", file)
@@ -88,9 +88,7 @@ def test_a_cut_or_failed_transfer_is_tried_again_from_the_beginning(bad: Script,
         (Script(status=204, body=b""), Unreachable, 3),
     ],
 )
-def test_a_download_that_fails_ends_in_a_typed_error(
-    bad: Script, kind: type[SourceError], tries: int, tmp_path: Path
-) -> None:
+def test_a_failed_download_raises_its_error(bad: Script, kind: type[SourceError], tries: int, tmp_path: Path) -> None:
     with ScriptedServer(bad) as server, client(server.base_url) as asking:
         with pytest.raises(SourceError) as caught:
             asking.download("/x", tmp_path / "file")
@@ -98,7 +96,7 @@ def test_a_download_that_fails_ends_in_a_typed_error(
 
 
 @pytest.mark.parametrize("length", [{}, {"Content-Length": ""}], ids=["announced", "not announced"])
-def test_a_file_too_large_is_cut_off_and_not_asked_for_again(tmp_path: Path, length: dict[str, str]) -> None:
+def test_too_large_a_download_is_aborted_and_not_retried(tmp_path: Path, length: dict[str, str]) -> None:
     file = tmp_path / "file"
     with ScriptedServer(replace(FILE, headers=length)) as server, client(server.base_url) as asking:
         with pytest.raises(TooLarge, match="the file is larger than 100000 bytes"):
@@ -109,9 +107,7 @@ def test_a_file_too_large_is_cut_off_and_not_asked_for_again(tmp_path: Path, len
     assert (tmp_path / "file").stat().st_size == len(BODY)
 
 
-def test_a_key_in_an_address_stands_in_no_document_no_error_and_no_log(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_key_in_a_download_url_is_redacted_everywhere(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     path = f"/x?api_key={KEY}&token=1"
     with ScriptedServer(FILE, Script(status=404)) as server, client(server.base_url) as asking:

@@ -29,7 +29,7 @@ def moved(target: str, status: int = 302) -> Script:
     return Script(status=status, headers={"Location": target}, body=b"moved")
 
 
-def test_another_host_is_asked_by_its_name_and_without_the_key() -> None:
+def test_another_host_gets_its_name_and_no_key() -> None:
     with ScriptedServer() as home, ScriptedServer(Script(body=b"other")) as other, client(home, files=other) as asking:
         got = asking.get("/a?b=c", host="files", accept="text/csv")
         asking.get("/a")
@@ -42,7 +42,7 @@ def test_another_host_is_asked_by_its_name_and_without_the_key() -> None:
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_redirection_is_followed_only_when_asked_to(status: int) -> None:
+def test_a_redirect_is_followed_only_on_request(status: int) -> None:
     with ScriptedServer(moved("/there?x=1", status), Script(body=b"there")) as home, client(home) as asking:
         got = asking.get("/here", follow_redirects=True)
         assert (got.url, got.body) == (f"{home.base_url}/there?x=1", b"there")
@@ -54,7 +54,7 @@ def test_a_redirection_is_followed_only_when_asked_to(status: int) -> None:
         assert len(home.requests) == 1
 
 
-def test_the_key_is_left_behind_on_the_way_to_another_host_and_taken_up_on_the_way_back() -> None:
+def test_a_key_is_sent_only_to_its_own_host_in_a_redirect_chain() -> None:
     with ScriptedServer() as home, ScriptedServer() as other:
         home._scripts[:] = [moved(f"{other.base_url}/there"), Script(body=b"back")]
         other._scripts[:] = [moved(f"{home.base_url}/back")]
@@ -64,7 +64,7 @@ def test_the_key_is_left_behind_on_the_way_to_another_host_and_taken_up_on_the_w
     assert ["x-api-key" in request.headers for request in other.requests] == [False]
 
 
-def test_from_another_host_home_the_key_goes_only_home() -> None:
+def test_a_redirect_back_home_sends_the_key_only_home() -> None:
     with (
         ScriptedServer(Script(body=b"home")) as home,
         ScriptedServer(moved(f"{home.base_url}/x")) as other,
@@ -85,20 +85,20 @@ def test_from_another_host_home_the_key_goes_only_home() -> None:
         "//example.invalid/x",
     ],
 )
-def test_a_redirection_to_where_nobody_should_go_is_not_followed(target: str) -> None:
+def test_a_redirect_to_a_forbidden_address_is_not_followed(target: str) -> None:
     with ScriptedServer(moved(target)) as home, client(home) as asking:
         with pytest.raises(SourceChanged, match=re.escape(f"moved to {target}")):
             asking.get("/here", follow_redirects=True)
         assert len(home.requests) == 1
 
 
-def test_a_redirection_to_an_encrypted_host_is_followed() -> None:
+def test_a_redirect_to_https_is_followed() -> None:
     refused = pytest.raises(Unreachable, match="ConnectError")
     with ScriptedServer(moved("https://127.0.0.1:9/")) as home, client(home) as asking, refused:
         asking.get("/here", follow_redirects=True)
 
 
-def test_redirections_have_an_end() -> None:
+def test_redirects_are_limited() -> None:
     with ScriptedServer(moved("/round")) as home, client(home) as asking:
         with pytest.raises(Unreachable, match=f"TooManyRedirects: more than {MAX_REDIRECTS} redirects"):
             asking.get("/round", follow_redirects=True)
@@ -108,12 +108,12 @@ def test_redirections_have_an_end() -> None:
         assert asking.get("/round", follow_redirects=True).body == b"end"
 
 
-def test_a_redirection_without_a_target_means_that_the_source_changed() -> None:
+def test_a_redirect_without_a_location_means_the_source_changed() -> None:
     with ScriptedServer(Script(status=302)) as home, client(home) as asking, pytest.raises(SourceChanged):
         asking.get("/here", follow_redirects=True)
 
 
-def test_no_content_is_an_answer_only_where_it_may_be() -> None:
+def test_a_204_is_accepted_only_where_allowed() -> None:
     with ScriptedServer(Script(status=204, body=b"")) as home, client(home) as asking:
         assert asking.get("/x", allow_204=True).body == b""
         with pytest.raises(Unreachable, match="HTTP 204 with an empty body"):
@@ -123,7 +123,7 @@ def test_no_content_is_an_answer_only_where_it_may_be() -> None:
         asking.get("/x", allow_204=True)
 
 
-def test_what_is_missing_is_an_answer_only_where_it_may_be() -> None:
+def test_a_404_is_accepted_only_where_allowed() -> None:
     with ScriptedServer(Script(status=404, body=b"No Data found")) as home, client(home) as asking:
         assert asking.get("/x", allow_404=True).body == b"No Data found"
         with pytest.raises(Refused, match="HTTP 404: No Data found"):

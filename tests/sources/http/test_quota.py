@@ -21,14 +21,14 @@ def with_quota(server: ScriptedServer, quota: CountingQuota | None) -> Client:
     )
 
 
-def test_without_a_meter_nobody_counts() -> None:
+def test_without_a_quota_nothing_is_counted() -> None:
     with ScriptedServer() as server, with_quota(server, None) as client:
         client.get("/x/")
         assert client.requests_remaining is None
 
 
 @pytest.mark.parametrize("bad", [Script(status=503, body=b""), Script(how=How.RESET), Script(body=b"")])
-def test_every_try_is_counted_before_it_is_sent(bad: Script) -> None:
+def test_every_attempt_is_counted_before_it_is_sent(bad: Script) -> None:
     quota = CountingQuota(10)
     with ScriptedServer(bad, bad, GOOD) as server, with_quota(server, quota) as client:
         assert client.get("/x/").body == GOOD.body
@@ -36,7 +36,7 @@ def test_every_try_is_counted_before_it_is_sent(bad: Script) -> None:
     assert quota.spent == ["GET /x/"] * 3
 
 
-def test_what_the_meter_refuses_is_not_sent() -> None:
+def test_a_request_over_the_quota_is_not_sent() -> None:
     with ScriptedServer() as server, with_quota(server, CountingQuota(1)) as client:
         client.get("/x/")
         with pytest.raises(QuotaUsedUp) as caught:
@@ -46,7 +46,7 @@ def test_what_the_meter_refuses_is_not_sent() -> None:
     assert str(caught.value).startswith("example: POST /y/: all requests of today are used")
 
 
-def test_tries_end_when_the_meter_says_so() -> None:
+def test_retries_stop_at_the_quota() -> None:
     with ScriptedServer(Script(status=503, body=b"")) as server, with_quota(server, CountingQuota(2)) as client:
         with pytest.raises(QuotaUsedUp):
             client.get("/x/")
@@ -54,7 +54,7 @@ def test_tries_end_when_the_meter_says_so() -> None:
 
 
 @pytest.mark.parametrize("headers", [{}, {"Retry-After": "0"}, {"Retry-After": "99999"}, {"Retry-After": "soon"}])
-def test_a_429_is_never_repeated_and_stops_the_meter(headers: dict[str, str]) -> None:
+def test_a_429_is_not_retried_and_closes_the_quota(headers: dict[str, str]) -> None:
     throttled = Script(status=429, headers=headers, body=b'{"code":"900804"}')
     with ScriptedServer(throttled, GOOD) as server, with_quota(server, CountingQuota(10)) as client:
         with pytest.raises(QuotaUsedUp, match="900804") as caught:
@@ -66,7 +66,7 @@ def test_a_429_is_never_repeated_and_stops_the_meter(headers: dict[str, str]) ->
     assert (caught.value.status, caught.value.retry_at) == (429, MIDNIGHT)
 
 
-def test_the_fake_server_of_a_failing_source_does_not_eat_a_days_requests() -> None:
+def test_a_failing_source_does_not_use_up_the_daily_quota() -> None:
     with ScriptedServer(Script(status=501)) as server, with_quota(server, CountingQuota(10)) as client:
         with pytest.raises(Unreachable):
             client.get("/x/")

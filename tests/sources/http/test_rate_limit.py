@@ -46,15 +46,15 @@ def starts_of(paces: Sequence[RateLimit], *, joined: Sequence[RateLimit] = (), h
     return starts
 
 
-def test_without_a_limit_nobody_waits() -> None:
+def test_without_a_rate_limit_nothing_waits() -> None:
     assert starts_of([FREE] * 2000) == [0] * 2000
 
 
-def test_so_many_seconds_lie_between_two_requests() -> None:
+def test_requests_are_spaced_by_the_interval() -> None:
     assert starts_of([RateLimit(seconds_between=0.5)] * 4) == [0, 0.5, 1.0, 1.5]
 
 
-def test_time_that_has_passed_is_not_waited_for_again() -> None:
+def test_elapsed_time_counts_toward_the_interval() -> None:
     clock = Clock()
     limits = RateLimits(clock)
     for rate_limit in (RateLimit(seconds_between=5), RateLimit(seconds_between=0, max_requests=1, window_seconds=5)):
@@ -64,7 +64,7 @@ def test_time_that_has_passed_is_not_waited_for_again() -> None:
         clock.wait(60)
 
 
-def test_no_more_than_so_many_requests_start_within_the_window() -> None:
+def test_requests_per_window_are_limited() -> None:
     starts = starts_of([RateLimit(seconds_between=0, max_requests=3, window_seconds=100)] * 8)
     assert starts == [0, 0, 0, 100, 100, 100, 200, 200]
 
@@ -76,14 +76,14 @@ def test_the_limit_of_usaspending() -> None:
     assert starts[499] < 250  # what is not used up is not waited for
 
 
-def test_the_strictest_limit_of_all_clients_of_a_host_holds() -> None:
+def test_the_strictest_limit_of_a_host_applies() -> None:
     slow, few = RateLimit(seconds_between=10), RateLimit(seconds_between=0, max_requests=2, window_seconds=60)
     assert starts_of([FREE] * 3, joined=[slow]) == [0, 10, 20]
     assert starts_of([FREE] * 3, joined=[slow, few]) == [0, 10, 60]
     assert starts_of([slow, FREE, slow]) == [0, 0, 10]
 
 
-def test_a_client_that_has_left_leaves_its_requests_and_takes_its_limit() -> None:
+def test_a_closed_client_keeps_its_requests_and_drops_its_limit() -> None:
     clock = Clock()
     limits = RateLimits(clock)
     slow = RateLimit(seconds_between=10)
@@ -99,7 +99,7 @@ def client(server: ScriptedServer, rate_limit: RateLimit, limits: RateLimits, **
     return Client("example", base_url=server.base_url, rate_limit=rate_limit, timeouts=TIMEOUTS, limits=limits, **how)
 
 
-def test_several_clients_in_threads_keep_the_limit_of_their_host_together() -> None:
+def test_clients_in_threads_share_the_limit_of_a_host() -> None:
     moments: list[float] = []
 
     class Noting(ScriptedServer):
@@ -126,7 +126,7 @@ def test_several_clients_in_threads_keep_the_limit_of_their_host_together() -> N
     assert max(moments) - min(moments) > 11 * 0.05 - 0.03
 
 
-def test_another_host_of_a_client_has_a_limit_of_its_own() -> None:
+def test_each_host_of_a_client_has_its_own_limit() -> None:
     waits: list[float] = []
     rate_limit = RateLimit(seconds_between=100)
     with ScriptedServer() as home, ScriptedServer() as other:
@@ -143,7 +143,7 @@ def test_another_host_of_a_client_has_a_limit_of_its_own() -> None:
 @pytest.mark.parametrize(
     "rate_limit", [RateLimit(seconds_between=3600), RateLimit(seconds_between=0, max_requests=1, window_seconds=3600)]
 )
-def test_a_request_that_waits_ends_when_the_program_is_to_stop(rate_limit: RateLimit) -> None:
+def test_stopping_ends_a_waiting_request(rate_limit: RateLimit) -> None:
     stop = threading.Event()
     with ScriptedServer() as server, client(server, rate_limit, RateLimits(), sleep=stop.wait) as asking:
         asking.get("/x")
@@ -155,7 +155,7 @@ def test_a_request_that_waits_ends_when_the_program_is_to_stop(rate_limit: RateL
         assert len(server.requests) == 1
 
 
-def test_no_further_try_is_made_when_the_program_is_to_stop() -> None:
+def test_stopping_ends_retries() -> None:
     stop = threading.Event()
     stop.set()
     bad = Script(status=503, headers={"Retry-After": "5"}, body=b"")
@@ -165,7 +165,7 @@ def test_no_further_try_is_made_when_the_program_is_to_stop() -> None:
         assert len(server.requests) == 1
 
 
-def test_clients_of_this_program_share_its_limits() -> None:
+def test_clients_of_one_process_share_limits() -> None:
     waits: list[float] = []
     slow = RateLimit(seconds_between=1000)
     with ScriptedServer() as server:

@@ -73,9 +73,7 @@ def chain(error: BaseException | None) -> Iterator[str]:
         error = error.__cause__ or error.__context__
 
 
-def test_a_key_travels_as_a_header_and_stands_in_no_document(
-    logged: list[str], capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_a_key_is_sent_as_a_header_and_never_stored(logged: list[str], capfd: pytest.CaptureFixture[str]) -> None:
     with ScriptedServer() as server, keyed(server.base_url) as client:
         documents = [client.get("/a/?b=c"), client.post("/a/", {"b": "c"})]
         assert [request.headers["x-api-key"] for request in server.requests] == [KEY, KEY]
@@ -87,7 +85,7 @@ def test_a_key_travels_as_a_header_and_stands_in_no_document(
 
 
 @pytest.mark.parametrize("failure", FAILURES)
-def test_a_key_stands_in_no_error_and_no_log(failure: Script, logged: list[str]) -> None:
+def test_a_key_is_in_no_error_and_no_log(failure: Script, logged: list[str]) -> None:
     timeouts = HASTY if failure.how is How.HANG else TIMEOUTS
     with (
         ScriptedServer(failure) as server,
@@ -99,14 +97,14 @@ def test_a_key_stands_in_no_error_and_no_log(failure: Script, logged: list[str])
     assert not any(KEY in told for told in chain(caught.value))
 
 
-def test_a_key_stands_in_no_error_when_nobody_listens(logged: list[str]) -> None:
+def test_a_key_is_in_no_connection_error(logged: list[str]) -> None:
     with keyed(f"http://{LOOPBACK}:{closed_port()}") as client, pytest.raises(SourceError) as caught:
         client.get("/a/")
     assert not any(KEY in told for told in chain(caught.value))
 
 
 @pytest.mark.parametrize("status", [200, 400, 403, 429, 500])
-def test_a_key_that_the_source_repeats_is_taken_out(status: int, logged: list[str]) -> None:
+def test_a_key_repeated_by_the_source_is_redacted(status: int, logged: list[str]) -> None:
     repeated = Script(status=status, body=f"your key {KEY}: \xfc".encode())
     with ScriptedServer(repeated) as server, keyed(server.base_url) as client, pytest.raises(SourceError) as caught:
         read_json(client.get("/a/"), "example")
@@ -114,20 +112,20 @@ def test_a_key_that_the_source_repeats_is_taken_out(status: int, logged: list[st
     assert not any(KEY in told for told in chain(caught.value))
 
 
-def test_a_key_copied_with_blanks_around_it_is_used_without_them() -> None:
+def test_spaces_around_a_key_are_stripped() -> None:
     with ScriptedServer() as server, keyed(server.base_url, f" {KEY}\r\n") as client:
         client.get("/a/")
     assert server.requests[0].headers["x-api-key"] == KEY
 
 
 @pytest.mark.parametrize("broken", [f"{KEY}\n{KEY}", f"{KEY}\x00", f"{KEY}ü", f"{KEY}\x7f"])
-def test_a_key_that_no_header_can_carry_is_refused_unspoken(broken: str) -> None:
+def test_a_key_unfit_for_a_header_is_refused_without_showing_it(broken: str) -> None:
     with pytest.raises(ValueError, match=r"^example: its key holds characters that no header can carry$") as caught:
         keyed("http://127.0.0.1:9", broken)
     assert not any(KEY in told for told in chain(caught.value))
 
 
-def test_one_retry_is_announced_once(logged: list[str]) -> None:
+def test_each_retry_is_logged_once(logged: list[str]) -> None:
     with capture_logs() as events, ScriptedServer(Script(status=503, body=b"")) as server:
         with keyed(server.base_url) as client, pytest.raises(SourceError):
             client.get("/a/")
@@ -160,7 +158,7 @@ class WantsItInTheAddress(FakeServer):
 
 
 @pytest.mark.parametrize("refusal", MISSING, ids=lambda answer: f"{answer.status} {answer.body[:40]!r}")
-def test_a_key_that_does_not_arrive_in_the_header_goes_in_the_address(refusal: Answer, logged: list[str]) -> None:
+def test_an_ignored_key_header_falls_back_to_the_url(refusal: Answer, logged: list[str]) -> None:
     with WantsItInTheAddress(refusal) as server, keyed(server.base_url, parameter="api_key") as client:
         documents = [client.get("/a/?b=c"), client.get("/d/"), client.post("/e/", {"f": "g"})]
         assert client.key_in_url
@@ -175,7 +173,7 @@ def test_a_key_that_does_not_arrive_in_the_header_goes_in_the_address(refusal: A
     assert not any("api_key" in document.url or KEY in repr(document) for document in documents)
 
 
-def test_a_key_in_the_address_is_encoded_and_hidden_in_every_form(logged: list[str]) -> None:
+def test_a_key_in_the_url_is_encoded_and_redacted(logged: list[str]) -> None:
     key = f"{KEY}+/=&?"
     repeated = f"{quote(key, safe='')} {key} {quote(key, safe='').lower()} {KEY}".encode()
     with WantsItInTheAddress(MISSING[0], Answer(status=400, body=repeated), key) as server:
@@ -187,7 +185,7 @@ def test_a_key_in_the_address_is_encoded_and_hidden_in_every_form(logged: list[s
 
 
 @pytest.mark.parametrize("failure", FAILURES)
-def test_a_key_in_the_address_stands_in_no_error_and_no_log(failure: Script, logged: list[str]) -> None:
+def test_a_key_in_the_url_is_in_no_error_and_no_log(failure: Script, logged: list[str]) -> None:
     timeouts = HASTY if failure.how is How.HANG else TIMEOUTS
     with (
         ScriptedServer(Script(status=403, body=b"API_KEY_MISSING"), Script(), failure) as server,
@@ -200,7 +198,7 @@ def test_a_key_in_the_address_stands_in_no_error_and_no_log(failure: Script, log
     assert not any(KEY in line for line in chain(caught.value))
 
 
-def test_a_key_in_the_address_is_in_no_error_when_the_connection_fails(logged: list[str]) -> None:
+def test_a_key_in_the_url_is_in_no_connection_error(logged: list[str]) -> None:
     with keyed(f"http://{LOOPBACK}:{closed_port()}", parameter="api_key") as client:
         client.key_in_url = True
         with pytest.raises(SourceError) as caught:
@@ -208,7 +206,7 @@ def test_a_key_in_the_address_is_in_no_error_when_the_connection_fails(logged: l
     assert not any(KEY in line for line in chain(caught.value))
 
 
-def test_a_key_in_the_address_is_left_behind_on_the_way_to_another_host(tmp_path: Path, logged: list[str]) -> None:
+def test_a_key_in_the_url_is_not_sent_to_another_host(tmp_path: Path, logged: list[str]) -> None:
     with ScriptedServer() as other, ScriptedServer() as home:
         repeats = f"{other.base_url}/there?x=1&api_key={KEY}"
         home._scripts[:] = [Script(status=302, headers={"Location": repeats}, body=b"moved")]
@@ -221,7 +219,7 @@ def test_a_key_in_the_address_is_left_behind_on_the_way_to_another_host(tmp_path
 
 
 @pytest.mark.parametrize("refusal", MISSING[:2])
-def test_a_key_that_is_refused_both_ways_is_tried_in_the_address_once(refusal: Answer, logged: list[str]) -> None:
+def test_a_key_refused_both_ways_is_sent_in_the_url_once(refusal: Answer, logged: list[str]) -> None:
     with WantsItInTheAddress(refusal, refusal) as server, keyed(server.base_url, parameter="api_key") as client:
         for _ in range(3):
             with pytest.raises(Blocked):
@@ -231,7 +229,7 @@ def test_a_key_that_is_refused_both_ways_is_tried_in_the_address_once(refusal: A
     assert len(server.requests) == 4
 
 
-def test_a_server_that_is_ill_says_nothing_about_the_key() -> None:
+def test_a_server_error_does_not_change_the_key_method() -> None:
     missing, ill = Script(status=403, body=b"API_KEY_MISSING"), Script(status=503, body=b"")
     with (
         ScriptedServer(missing, ill, missing, Script()) as server,
@@ -247,7 +245,7 @@ def test_a_server_that_is_ill_says_nothing_about_the_key() -> None:
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_once_the_key_has_arrived_a_refusal_is_a_refusal(status: int) -> None:
+def test_after_the_key_was_accepted_a_refusal_is_final(status: int) -> None:
     with ScriptedServer(Script(), Script(status=status, body=b"no")) as server:
         with keyed(server.base_url, parameter="api_key") as client:
             client.get("/a/")
@@ -256,14 +254,14 @@ def test_once_the_key_has_arrived_a_refusal_is_a_refusal(status: int) -> None:
         assert [request.path for request in server.requests] == ["/a/", "/b/"]
 
 
-def test_what_is_missing_says_nothing_about_the_key() -> None:
+def test_a_404_does_not_change_the_key_method() -> None:
     with ScriptedServer(Script(status=404, body=b"no such file")) as server:
         with keyed(server.base_url, parameter="api_key") as client, pytest.raises(Refused):
             client.get("/a/")
         assert [request.path for request in server.requests] == ["/a/"]
 
 
-def test_both_ways_are_counted_by_the_meter_and_a_run_may_begin_with_the_one_that_works() -> None:
+def test_both_key_methods_count_toward_the_quota() -> None:
     quota = CountingQuota(10)
     with WantsItInTheAddress(MISSING[0]) as server:
         with keyed(server.base_url, parameter="api_key", quota=quota) as client:
@@ -278,7 +276,7 @@ def test_both_ways_are_counted_by_the_meter_and_a_run_may_begin_with_the_one_tha
 
 
 @pytest.mark.parametrize(("key", "parameter"), [(KEY, ""), ("", "api_key")])
-def test_without_a_key_or_a_parameter_there_is_no_other_way(key: str, parameter: str) -> None:
+def test_without_a_key_or_parameter_there_is_no_fallback(key: str, parameter: str) -> None:
     with WantsItInTheAddress(MISSING[0]) as server, keyed(server.base_url, key, parameter=parameter) as client:
         client.key_in_url = True
         with pytest.raises(Blocked):

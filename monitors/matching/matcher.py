@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
 
+from monitors.matching.concerned_actions import concerned_actions
 from monitors.matching.name_index import PARENT_SCORE, TEXT_SCORES, NameFinding, NameIndex, Signal, SignalKind
 from monitors.matching.phrase_index import PhraseFinding, PhraseIndex, vendor_terms
 from monitors.matching.scoring import PUBLISH_FROM, REVIEW_FROM, ScoredSignal, explain, score_match
@@ -23,7 +24,7 @@ from storage.models import MatchBand
 __all__ = ["MATCHER_VERSION", "Match", "Matcher", "Signal", "SignalKind"]
 
 # Raise this when the same record and watchlist would give another result.
-MATCHER_VERSION = 4
+MATCHER_VERSION = 5
 
 UEI_SCORE = 1.0
 CAGE_SCORE = 1.0
@@ -37,7 +38,7 @@ class Match:
     """An entry of the watchlist that a record concerns.
 
     `signals`, best first; `score` (0 to 1) and `band` follow from all of them. `rule` is the id of the deciding rule,
-    `reason` the same as a sentence.
+    `reason` the same as a sentence. `action_keys`: the actions that it concerns, empty for the whole record.
     """
 
     vendor_id: str
@@ -48,6 +49,7 @@ class Match:
     band: MatchBand
     rule: str
     reason: str
+    action_keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +116,10 @@ class Matcher:
         matches = []
         for key, items in found.items():
             vendor = self._watchlist.by_id[key]
-            matches.append(self._decide(vendor, items, match_input, recipient_vendors, topics[vendor.category]))
+            match = self._decide(vendor, items, match_input, recipient_vendors, topics[vendor.category])
+            if match and isinstance(record, Award):
+                match = replace(match, action_keys=self._action_keys(vendor, items, record, topics[vendor.category]))
+            matches.append(match)
         return tuple(sorted(filter(None, matches), key=lambda match: (-match.score, match.vendor_id)))
 
     def recipient_vendors(self, record: Award | Publication) -> frozenset[str]:
@@ -167,17 +172,17 @@ class Matcher:
             yield hit.vendor_id, ScoredSignal(signal, hit.portfolio, outside_years=outside_years, is_parent=is_parent)
 
     def _texts(self, match_input: MatchInput) -> Iterator[tuple[str, ScoredSignal]]:
-        """Yield the phrases in the record's texts; a text that several actions repeat is read once."""
+        """Yield each phrase of each text once; a text that several actions repeat is read once."""
         read: set[str] = set()
-        seen: set[tuple[str, str, str]] = set()
         for field, raw, action_key in match_input.texts:
             if raw in read:
                 continue
             read.add(raw)
+            seen: set[tuple[str, str]] = set()
             found = [(hit, hit.term.strength) for hit in self._phrases.find(raw)]
             found += [(hit, typo_strength(hit.term)) for hit in self._typos.find(raw)]
             for hit, strength in found:
-                key = (hit.term.vendor_id, field, hit.term.phrase)
+                key = (hit.term.vendor_id, hit.term.phrase)
                 if key not in seen:
                     seen.add(key)
                     yield hit.term.vendor_id, _phrase_found(hit, strength, field, raw, action_key)
@@ -207,7 +212,7 @@ class Matcher:
         score, rule = score_match(vendor, found, resold=resold, topics=topics)
         if score < REVIEW_FROM:
             return None
-        found = sorted(found, key=lambda item: (-item.signal.score, item.signal.field, item.signal.start))
+        found = sorted(_once(found), key=lambda item: (-item.signal.score, item.signal.field, item.signal.start))
         others = () if vendor.kind is Kind.TOPIC else self._names_of(recipient_vendors - {vendor.id})
         return Match(
             vendor_id=vendor.id,
@@ -219,6 +224,32 @@ class Matcher:
             rule=rule,
             reason=explain(vendor, found, match_input.recipient, others),
         )
+
+    def _action_keys(
+        self, vendor: Vendor, found: list[ScoredSignal], award: Award, topics: list[ScoredSignal]
+    ) -> tuple[str, ...]:
+        """Return the actions that a match concerns; none if the recipient or the award's own text is enough for it."""
+
+        def is_enough(signals: list[ScoredSignal]) -> bool:
+            return bool(signals) and score_match(vendor, signals, resold=resold, topics=topics)[0] >= REVIEW_FROM
+
+        resold = bool(self._resellers[vendor.id] & _cores([award.recipient.name]))
+        by_action: dict[str, list[ScoredSignal]] = defaultdict(list)
+        for item in found:
+            by_action[item.signal.action_key].append(item)
+        if is_enough(by_action.pop("", [])):
+            return ()
+        enough = [items for items in by_action.values() if is_enough(items)] or list(by_action.values())
+        texts = {item.source for items in enough for item in items}
+        return concerned_actions(award, {action.key for action in award.actions if action.description in texts})
+
+
+def _once(found: Iterable[ScoredSignal]) -> list[ScoredSignal]:
+    """Return signals without those that a field repeats in another action."""
+    first: dict[tuple[SignalKind, str, str], ScoredSignal] = {}
+    for item in found:
+        first.setdefault((item.signal.kind, item.signal.field, item.signal.term), item)
+    return list(first.values())
 
 
 def _code(written: str) -> str:

@@ -11,8 +11,8 @@ import json
 import sys
 from pathlib import Path
 
+from benchmarks.extracts import read_extract
 from benchmarks.labelled import FOLDER, read_labels
-from benchmarks.matching import read_extract
 
 
 def main() -> None:

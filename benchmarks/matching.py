@@ -149,7 +149,7 @@ def as_json(measured: Measured, entries: Entries) -> dict[str, object]:
         "title": measured.title,
         "awards": measured.matched.awards,
         "labels": len(measured.matched.cases),
-        "problems": measured.problems.found,
+        "problems": {kind: which for kind, which in measured.problems.found.items() if which},
         "parts": parts,
         "pairs": {kind: pairs_by_band(measured.matched, entries[kind]) for kind in KINDS},
     }

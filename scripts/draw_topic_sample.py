@@ -17,15 +17,17 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from math import ceil
 from pathlib import Path
 
 from rapidfuzz.distance import OSA
 
-from benchmarks.labelled import part_of, read_labels
+from benchmarks.labelled import HELD_OUT, part_of, read_labels
 from scripts.draw_labelled_sample import Record, distinct, read_extract
 
 PER_AWARD, PER_RECIPIENT = 2, 8
 FURTHER, ORDINARY, MISSPELT = 100, 80, 40
+SECOND_SHARE = 0.12
 log = logging.getLogger("draw_topic_sample")
 
 # Product codes under which surveillance technology is bought, among much else: start of the text -> how many.
@@ -128,18 +130,32 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def draw_sample(records: Sequence[Record]) -> list[tuple[Record, str]]:
-    """Return the candidates of every stratum, by award and modification."""
+    """Return the candidates of every stratum, by award and modification.
+
+    Of the awards that are in the other labeled set, most held-out ones are missing. Held-out awards are therefore drawn
+    a second time, with new limits and a share of the numbers that brings them to a third.
+    """
     drawing = Drawing()
+    _draw_strata(drawing, records, 1)
+    first = set(drawing.drawn)
+    again = Drawing(drawn=drawing.drawn)
+    held_out = [record for record in records if part_of(record["award_key"]) == HELD_OUT and _key(record) not in first]
+    _draw_strata(again, held_out, SECOND_SHARE)
+    return sorted(again.drawn.values(), key=lambda drawn: _key(drawn[0]))
+
+
+def _draw_strata(drawing: Drawing, records: Sequence[Record], share: float) -> None:
+    """Draw from all strata, `share` of the number of each."""
     for pattern, most in HEAD_WORDS.items():
-        drawing.draw("head-words", _matching(records, "description", rf"\b({pattern})"), most)
-    drawing.draw("further", _further(drawing, records), FURTHER, per_award=PER_AWARD + 1)
+        drawing.draw("head-words", _matching(records, "description", rf"\b({pattern})"), ceil(most * share))
+    drawing.draw("further", _further(drawing, records), ceil(FURTHER * share), per_award=PER_AWARD + 1)
     for pattern, most in OTHER_WORDS.items():
-        drawing.draw("other-words", _matching(records, "description", rf"\b({pattern})"), most)
+        drawing.draw("other-words", _matching(records, "description", rf"\b({pattern})"), ceil(most * share))
     for pattern, most in PSC.items():
-        drawing.draw("psc", _matching(records, "psc_text", rf"^({pattern})"), most)
-    drawing.draw("misspelt", (record for record in records if _is_misspelt(record["description"])), MISSPELT)
-    drawing.draw("ordinary", records, ORDINARY, per_award=1)
-    return sorted(drawing.drawn.values(), key=lambda drawn: _key(drawn[0]))
+        drawing.draw("psc", _matching(records, "psc_text", rf"^({pattern})"), ceil(most * share))
+    misspelt = (record for record in records if _is_misspelt(record["description"]))
+    drawing.draw("misspelt", misspelt, ceil(MISSPELT * share))
+    drawing.draw("ordinary", records, ceil(ORDINARY * share), per_award=1)
 
 
 def _further(drawing: Drawing, records: Sequence[Record]) -> Iterator[Record]:
@@ -147,8 +163,9 @@ def _further(drawing: Drawing, records: Sequence[Record]) -> Iterator[Record]:
     by_award: defaultdict[str, list[Record]] = defaultdict(list)
     for record in records:
         by_award[record["award_key"]].append(record)
-    for record, _ in sorted(drawing.drawn.values(), key=lambda drawn: records.index(drawn[0])):
-        others = (other for other in by_award[record["award_key"]] if _key(other) not in drawing.drawn)
+    place = {_key(record): number for number, record in enumerate(records)}
+    for key in sorted(drawing.drawn.keys() & place.keys(), key=lambda key: place[key]):
+        others = (other for other in by_award[key[0]] if _key(other) not in drawing.drawn)
         yield from list(others)[:1]
 
 

@@ -52,6 +52,12 @@ def format_money(amount: Decimal) -> str:
     return f"{MINUS if amount < 0 else ''}${abs(amount):,.2f}"
 
 
+def format_dollars(amount: Decimal) -> str:
+    """Return US dollars as $1,235, and less than a dollar as $0.17, with a leading minus sign if negative."""
+    digits = f"{abs(amount):,.2f}" if 0 < abs(amount) < 1 else f"{abs(amount):,.0f}"
+    return f"{MINUS if amount < 0 else ''}${digits}"
+
+
 def format_short_money(amount: Decimal) -> str:
     """Return US dollars to two or three digits: $2.3M, $787K, $45."""
     for size, letter in ((10**9, "B"), (10**6, "M"), (10**3, "K")):

@@ -15,10 +15,11 @@ from storage.models import StoredAction, StoredMatch, StoredRecord
 
 @dataclass(frozen=True, slots=True)
 class EventSnapshot:
-    """A record with its published matches, and the action that an event is about, if any."""
+    """A record with its published matches, and the action that an event is about, if any; `StoredEvent.has_twin`."""
 
     record: StoredRecord
     action: StoredAction | None
+    has_twin: bool = False
 
     def with_present(self, matches: Sequence[StoredMatch]) -> StoredRecord:
         """Return the record of the snapshot with the matches that are published now.

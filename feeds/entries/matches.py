@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from feeds.entries.agencies import short_agency
+from feeds.entries.names import company_name
 from feeds.text import one_line, shorten
 from storage.models import MatchBand, StoredMatch, StoredRecord
 
@@ -14,6 +16,11 @@ _ACRONYMS = frozenset({"dna"})
 def published_matches(award: StoredRecord) -> tuple[StoredMatch, ...]:
     """Return the published matches, best first: never one that is pending review or rejected."""
     return tuple(match for match in award.matches if match.band == MatchBand.PUBLISHED)
+
+
+def is_topic(match: StoredMatch) -> bool:
+    """Return whether an entry of the watchlist is a topic: a technology, whoever sells it."""
+    return any(signal.kind == "topic" for signal in match.signals)
 
 
 def reseller_match(award: StoredRecord) -> StoredMatch | None:
@@ -30,6 +37,22 @@ def reseller_match(award: StoredRecord) -> StoredMatch | None:
 def buyer_label(award: StoredRecord) -> str:
     """Return the buying agency: the sub-agency where it is stated."""
     return shorten_name(award.sub_agency_name or award.agency_name) or "A federal agency"
+
+
+def buyer_name(award: StoredRecord) -> str:
+    """Return the buying agency by the name that readers know: ICE, DHS Office of Procurement Operations."""
+    department = short_agency(award.agency_code, award.agency_name)
+    own = one_line(award.sub_agency_name)
+    if short := short_agency(award.sub_agency_code, own):
+        return short
+    if own and own != one_line(award.agency_name):
+        return f"{department} {company_name(own)}" if department else company_name(own)
+    return department or company_name(award.agency_name) or "a federal agency"
+
+
+def payee_name(award: StoredRecord) -> str:
+    """Return who is paid, without the legal form of the company; "" if the source does not say."""
+    return company_name(award.recipient_name)
 
 
 def recipient_label(award: StoredRecord) -> str:

@@ -1,138 +1,192 @@
-"""Titles of entries: what happened, in one line.
+"""Titles of entries, short enough to scan: vendor, amount, buyer, and what happened.
 
-Titles describe and never judge. They name the recipient as the source writes it, and a vendor only where the record
-itself matched.
+    Skydio · $529,706 · ICE via Atlantic Diving Supply · new order
+
+Titles describe and never judge. A vendor is named only where the record itself matched; whoever else is paid is named
+beside the buyer. Amounts are in whole dollars here; the text of the entry has the cents and the full names.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from decimal import Decimal
 
-from feeds.entries.matches import buyer_label, published_matches, recipient_label, reseller_match, shorten_name
-from feeds.text import NOT_STATED, format_date, format_money, format_signed_money, one_line, pluralize
+from feeds.entries.matches import (
+    buyer_name,
+    is_topic,
+    payee_name,
+    published_matches,
+    reseller_match,
+    shorten_name,
+)
+from feeds.entries.names import is_same_company
+from feeds.text import NOT_STATED, format_date, format_dollars, one_line, pluralize, shorten
 from storage.models import EventKind, StoredEvent, StoredRecord
 
 ZERO_DOLLARS = "no funds obligated"
+SEPARATOR = " \N{MIDDLE DOT} "
 
-# Words in FPDS's reasons for modification that end an award, and the verb of the title.
+_LONGEST_SUBJECT, _LONGEST_PAYEE, _LONGEST_WORDS = 44, 32, 70
+# Words in FPDS's reasons for modification that end an award, and what the title says.
 _TERMINATIONS = (
-    ("convenience", "terminates for convenience"),
-    ("default", "terminates for default"),
-    ("cause", "terminates for cause"),
-    ("cancel", "cancels"),
+    ("convenience", "terminated for convenience"),
+    ("default", "terminated for default"),
+    ("cause", "terminated for cause"),
+    ("cancel", "canceled"),
 )
+_MONEY = re.compile(r"([-\N{MINUS SIGN}]?)\$([\d,]+\.\d\d)")
+_NEW = {"idv": "new ordering contract", "assistance": "new grant"}
 
 
 def title_for(event: StoredEvent) -> str:
-    """Return what happened, who did it and to whom, with the amount of this event alone."""
-    reseller = reseller_match(event.record)
-    others = [match.vendor_name for match in published_matches(event.record) if match is not reseller]
-    suffix = f" ({'; '.join(shorten_name(other) for other in others)})" if others else ""
-    warning = f" (amount warning: {shorten_name(event.record.amount_warning)})" if event.record.amount_warning else ""
-    return one_line(f"{buyer_label(event.record)}{_TITLES[event.kind](event)}{suffix}{warning}")
+    """Return who is paid for what, how much by this event alone, by whom, and what happened.
+
+    The award's number follows where nothing else tells two titles apart: if there is no amount, or only cents, or if an
+    earlier entry has the same amount.
+    """
+    record, amount = event.record, _AMOUNTS.get(event.kind, _own_amount)(event)
+    if record.amount_warning:
+        amount = f"{amount} (amount warning)" if amount else "amount warning"
+    parts = [_subject(event), amount, _buyer(event), _DEEDS[event.kind](event)]
+    if event.amount is None or abs(event.amount) < 1 or event.has_twin:
+        parts.append(shorten_name(record.piid or record.solicitation))
+    return one_line(SEPARATOR.join(filter(None, parts)))
 
 
-def describe_amount(amount: Decimal | None) -> str:
-    """Return a change of obligations with its sign."""
-    if amount is None:
-        return "amount not stated"
-    return format_signed_money(amount) if amount else ZERO_DOLLARS
+def _subject(event: StoredEvent) -> str:
+    """Return the vendors that matched, else the topics, else whoever is paid or the record's own title."""
+    named = _named(event)
+    first, *others = named or [payee_name(event.record) or shorten_name(event.record.title) or "a recipient not named"]
+    subject = shorten(first, _LONGEST_SUBJECT)
+    for place, other in enumerate(others):
+        longer = f"{subject}, {other}"
+        if len(longer) > _LONGEST_SUBJECT:
+            return f"{subject} +{len(others) - place}"
+        subject = longer
+    return subject
 
 
-# Each function below returns what follows the buyer in the title.
+def _named(event: StoredEvent) -> list[str]:
+    if event.kind in _OF_ONE_VENDOR and event.old_value:
+        return [shorten_name(event.old_value)]
+    matches = published_matches(event.record)
+    vendors = [match for match in matches if not is_topic(match)]
+    return [shorten_name(match.vendor_name) for match in vendors or matches]
 
 
-def _new_award(event: StoredEvent) -> str:
-    award, via = event.record, reseller_match(event.record)
-    vendor, payee = shorten_name(via.vendor_name) if via else "", recipient_label(award)
-    if award.category == "idv":
-        deed = f"awards an ordering contract (IDV){' for ' + vendor if vendor else ''} to {payee}"
-    else:
-        deed = f"buys {vendor} through {payee}" if vendor else f"buys from {payee}"
-    earlier = event.earlier_actions
-    history = f"; already had {pluralize(earlier, 'modification')} when first seen" if earlier > 0 else ""
-    return f" {deed}: {_first_amount(event)}{history}"
+def _buyer(event: StoredEvent) -> str:
+    """Return the buyer, and who is paid if that is not the vendor itself."""
+    record, named = event.record, _named(event)
+    buyer, payee = buyer_name(record), payee_name(record)
+    parts = [part for name in named for part in name.rstrip(")").split(" (")]
+    if not payee or not named or (not _is_resold(record) and any(is_same_company(part, payee) for part in parts)):
+        return buyer
+    return f"{buyer} {'via' if _is_resold(record) else 'from'} {shorten(payee, _LONGEST_PAYEE)}"
+
+
+def _is_resold(record: StoredRecord) -> bool:
+    """Whether somebody else sells a vendor's product. What matched only a topic has no vendor."""
+    via = reseller_match(record)
+    return via is not None and not is_topic(via)
+
+
+# Each function below returns the amount of an event, "" if it has none.
+
+
+def _own_amount(event: StoredEvent) -> str:
+    return "" if event.amount is None else format_dollars(event.amount)
 
 
 def _first_amount(event: StoredEvent) -> str:
     amount, award = event.amount, event.record
     if amount:
-        return format_money(amount)
+        return format_dollars(amount)
     if award.category == "idv" and award.ceiling:
-        return f"ceiling {format_money(award.ceiling)}"
+        return f"ceiling {format_dollars(award.ceiling)}"
     if amount is None and award.obligated is not None:
-        return f"{format_money(award.obligated)} obligated to date"
-    return describe_amount(amount)
+        return f"{format_dollars(award.obligated)} obligated to date"
+    return "amount not stated" if amount is None else format_dollars(amount)
+
+
+def _stated_amount(event: StoredEvent) -> str:
+    """Return the amount that a publication states, with what it stands for."""
+    amount = next(iter(event.record.amounts), None)
+    if amount is None:
+        return ""
+    meaning = "" if amount.meaning in ("announced", "awarded", "subawarded") else f" {amount.meaning}"
+    return f"{format_dollars(amount.dollars)}{meaning}{' shared' if amount.shared else ''}"
+
+
+def _new_value(event: StoredEvent) -> str:
+    return _whole_dollars(event.new_value) if _MONEY.fullmatch(event.new_value) else _own_amount(event)
+
+
+_AMOUNTS: dict[EventKind, Callable[[StoredEvent], str]] = {
+    EventKind.NEW_AWARD: _first_amount,
+    EventKind.ANNOUNCED: _stated_amount,
+    EventKind.SUBAWARDED: lambda event: "" if event.record.amount_warning else _stated_amount(event),
+    EventKind.CORRECTED: _new_value,
+    EventKind.CEILING_RAISED: _new_value,
+}
+
+
+# Each function below returns what happened.
+
+
+def _new_award(event: StoredEvent) -> str:
+    award, earlier = event.record, event.earlier_actions
+    new = _NEW.get(award.category) or ("new order" if award.parent_piid else "new contract")
+    return new + (f", first seen with {pluralize(earlier, 'modification')}" if earlier > 0 else "")
 
 
 def _modified(event: StoredEvent) -> str:
-    if event.amount is not None and event.amount < 0:
-        return f" de-obligates {format_money(-event.amount)}{_number(event)} from {_purchase(event.record)}"
-    reason = event.action.action_type_text.lower() if event.action and not event.amount else ""
-    return _deed(event, "modifies") + f": {describe_amount(event.amount)}" + _in_brackets(reason)
-
-
-def _option(event: StoredEvent) -> str:
-    return f" exercises an option{_number(event)} on {_purchase(event.record)}: {describe_amount(event.amount)}"
+    reason = one_line(event.action.action_type_text.lower()) if event.action and not event.amount else ""
+    return f"modified{_number(event)}" + (f": {shorten(reason, _LONGEST_WORDS)}" if reason else "")
 
 
 def _terminated(event: StoredEvent) -> str:
     reason = event.action.action_type_text.lower() if event.action else ""
-    verb = next((verb for word, verb in _TERMINATIONS if word in reason), "terminates")
-    return _deed(event, verb) + f": {describe_amount(event.amount)}"
+    return next((words for word, words in _TERMINATIONS if word in reason), "terminated") + _number(event)
 
 
 def _extended(event: StoredEvent) -> str:
-    until = f" to {shorten_name(event.new_value)}" if event.new_value else ""
-    was = f" (was {shorten_name(event.old_value)})" if event.old_value else ""
-    amount = f": {format_signed_money(event.amount)}" if event.amount else ""
-    return _deed(event, "extends") + until + was + amount
+    until = f" to {_words(event.new_value)}" if event.new_value else ""
+    was = f", was {_words(event.old_value)}" if event.old_value else ""
+    return f"extended{until}{was}"
 
 
 def _deleted(event: StoredEvent) -> str:
-    what = f"action{_number(event)} of " if event.action else ""
-    return f": the source deleted {what}{_purchase(event.record)}; our copy is kept"
+    return f"modification{_number(event)} deleted by the source" if event.action else "deleted by the source"
 
 
 def _first_purchase(event: StoredEvent) -> str:
-    technology = f", and its first of {shorten_name(event.new_value.replace('-', ' '))}" if event.new_value else ""
-    return f": first purchase on record from {shorten_name(event.old_value)}{technology}"
+    technology = f", and the first of {_words(event.new_value.replace('-', ' '))}" if event.new_value else ""
+    return f"first purchase on record{technology}"
 
 
 def _round_sum(event: StoredEvent) -> str:
-    threshold = format_money(Decimal(event.new_value)) if event.new_value else "a round sum"
-    return f" has obligated more than {threshold} to {shorten_name(event.old_value)}"
+    return f"total passed {format_dollars(Decimal(event.new_value)) if event.new_value else 'a round sum'}"
 
 
 def _corrected(event: StoredEvent) -> str:
     if event.record.is_publication:
-        return f": announcement of {recipient_label(event.record)} corrected: {shorten_name(event.new_value)}"
-    before, after = (shorten_name(value) or "nothing" for value in (event.old_value, event.new_value))
-    change = f": {before} became {after}" if event.old_value or event.new_value else ""
-    return f": record corrected{_number(event)} of {_purchase(event.record)}{change}"
+        return f"announcement corrected: {_words(event.new_value)}"
+    before = _whole_dollars(event.old_value)
+    return f"corrected{_number(event)}" + (f", was {_words(before)}" if before else "")
 
 
-def _withdrawn(event: StoredEvent) -> str:
-    vendor = shorten_name(event.old_value) or "the vendor it was matched to"
-    return f": withdrawn, because a reviewer found that {_purchase(event.record)} does not concern {vendor}"
+def _ceiling_raised(event: StoredEvent) -> str:
+    before = _whole_dollars(event.old_value)
+    return "ceiling raised" + (f" from {_words(before)}" if before else "")
 
 
 def _announced(event: StoredEvent) -> str:
-    record = event.record
-    amount = next(iter(record.amounts), None)
-    what = "an award"
-    if amount:
-        shared = ", shared with others" if amount.shared else ""
-        what = f"{format_money(amount.dollars)} ({amount.meaning}{shared})"
-    verb = "corrects the announcement of" if record.corrects else "announces"
-    return f" {verb} {what} for {recipient_label(record)}"
+    return "announcement corrected" if event.record.corrects else "announced"
 
 
 def _new_notice(event: StoredEvent) -> str:
-    record = event.record
-    awardee = f", to {recipient_label(record)}" if record.recipient_name else ""
-    return f", {_notice(record)}{awardee}{_time_left(event)}"
+    return _notice(event) + _time_left(event)
 
 
 def _time_left(event: StoredEvent) -> str:
@@ -140,92 +194,71 @@ def _time_left(event: StoredEvent) -> str:
     if due is None:
         return ""
     days = (due - event.first_seen).days
-    left = f", {pluralize(days, 'day')} left when first seen" if days >= 0 else ", past when first seen"
-    return f"; responses due {format_date(due.date())}{left}"
+    left = f" ({pluralize(days, 'day')} left)" if days >= 0 else " (past)"
+    return f", due {format_date(due.date())}{left}"
 
 
 def _deadline_moved(event: StoredEvent) -> str:
-    due = f"responses now due {shorten_name(event.new_value)}" if event.new_value else "response deadline removed"
-    was = f" (was {shorten_name(event.old_value)})" if event.old_value else ""
-    return f", {_notice(event.record)}: {due}{was}"
+    due = f"now due {_words(event.new_value)}" if event.new_value else "deadline removed"
+    was = f", was {_words(event.old_value)}" if event.old_value else ""
+    return f"{_notice(event)}: {due}{was}"
 
 
 def _subawarded(event: StoredEvent) -> str:
+    prime = next((value for label, value in event.record.facts if label.lower().startswith("prime")), "")
+    return "subaward" + (f" under {_words(prime)}'s award" if prime else "")
+
+
+def _notice(event: StoredEvent) -> str:
     record = event.record
-    prime = next((value for label, value in record.facts if label.lower().startswith("prime")), "")
-    under = f" under {shorten_name(prime)}'s award" if prime else ""
-    amount = next(iter(record.amounts), None)
-    dollars = f": {format_money(amount.dollars)}" if amount and not record.amount_warning else ""
-    return f": subaward to {recipient_label(record)}{under}{dollars}"
+    title = _words(record.title) or _words(record.description) or "untitled"
+    return f"{_words(record.type_text) or 'notice'}: {title}"
 
 
-def _use_case(event: StoredEvent) -> str:
-    record = event.record
-    vendor = recipient_label(record) if record.recipient_name else ""
-    return f" lists an AI use case: {shorten_name(record.title)}{_in_brackets(vendor)}"
-
-
-def _notice(record: StoredRecord) -> str:
-    kind = shorten_name(record.type_text) or "notice"
-    return f"{kind}: {shorten_name(record.title) or shorten_name(record.description) or 'untitled'}"
-
-
-def _deed(event: StoredEvent, verb: str) -> str:
-    return f" {verb}{_number(event)} {_purchase(event.record)}"
-
-
-def _purchase(award: StoredRecord) -> str:
-    via = reseller_match(award)
-    if via:
-        return f"its purchase of {shorten_name(via.vendor_name)} through {recipient_label(award)}"
-    return f"its award to {recipient_label(award)}"
-
-
-def _award(event: StoredEvent) -> str:
-    return f" award {shorten_name(event.record.piid)}"
-
-
-def _change(event: StoredEvent) -> str:
-    old, new = (shorten_name(value) or NOT_STATED for value in (event.old_value, event.new_value))
-    return f"from {old} to {new}"
+def _changed(what: str, event: StoredEvent) -> str:
+    old, new = (_words(value) or NOT_STATED for value in (event.old_value, event.new_value))
+    return f"{what} changed from {old} to {new}"
 
 
 def _number(event: StoredEvent) -> str:
     number = shorten_name(event.action.modification) if event.action else ""
-    return f" ({number})" if number.strip("0") else ""
+    return f" {number}" if number.strip("0") else ""
 
 
-def _in_brackets(text: str) -> str:
-    short = shorten_name(text)
-    return f" ({short})" if short else ""
+def _whole_dollars(text: str) -> str:
+    """Return a text with its amounts in whole dollars."""
+    return _MONEY.sub(lambda found: format_dollars(Decimal(found[2].replace(",", "")) * (-1 if found[1] else 1)), text)
 
 
-_TITLES: dict[EventKind, Callable[[StoredEvent], str]] = {
+def _words(text: str) -> str:
+    return shorten(one_line(text), _LONGEST_WORDS)
+
+
+_OF_ONE_VENDOR = (EventKind.FIRST_PURCHASE, EventKind.ROUND_SUM, EventKind.WITHDRAWN)
+_DEEDS: dict[EventKind, Callable[[StoredEvent], str]] = {
     EventKind.NEW_AWARD: _new_award,
     EventKind.MODIFIED: _modified,
-    EventKind.DEOBLIGATED: _modified,
-    EventKind.OPTION_EXERCISED: _option,
-    EventKind.CEILING_RAISED: lambda event: f"{_deed(event, 'raises the ceiling of')} {_change(event)}",
+    EventKind.DEOBLIGATED: lambda event: f"de-obligated{_number(event)}",
+    EventKind.OPTION_EXERCISED: lambda event: f"option exercised{_number(event)}",
+    EventKind.CEILING_RAISED: _ceiling_raised,
     EventKind.DELETED: _deleted,
     EventKind.FIRST_PURCHASE: _first_purchase,
     EventKind.ROUND_SUM: _round_sum,
     EventKind.TERMINATED: _terminated,
     EventKind.EXTENDED: _extended,
-    EventKind.RECIPIENT_RENAMED: lambda event: f"{_award(event)}: recipient renamed {_change(event)}",
+    EventKind.RECIPIENT_RENAMED: lambda event: _changed("recipient's name", event),
     # The UEI changed too, so another company may hold the contract now.
-    EventKind.RECIPIENT_CHANGED: lambda event: f"{_award(event)}: recipient changed {_change(event)}",
-    EventKind.DESCRIPTION_CHANGED: lambda event: f": description changed of {_purchase(event.record)}",
-    EventKind.RENUMBERED: lambda event: f"{_award(event)}: award key changed {_change(event)}",
+    EventKind.RECIPIENT_CHANGED: lambda event: _changed("recipient", event),
+    EventKind.DESCRIPTION_CHANGED: lambda event: f"description changed {format_date(event.first_seen.date())}",
+    EventKind.RENUMBERED: lambda _event: "award key changed",
     EventKind.CORRECTED: _corrected,
-    EventKind.WITHDRAWN: _withdrawn,
+    EventKind.WITHDRAWN: lambda _event: "match withdrawn by a reviewer",
     EventKind.ANNOUNCED: _announced,
     EventKind.NEW_NOTICE: _new_notice,
     EventKind.DEADLINE_MOVED: _deadline_moved,
-    EventKind.NOTICE_WITHDRAWN: lambda event: (
-        f", {_notice(event.record)}: {shorten_name(event.new_value) or 'withdrawn'}"
-    ),
-    EventKind.NOTICE_CHANGED: lambda event: f", {_notice(event.record)}: amended",
+    EventKind.NOTICE_WITHDRAWN: lambda event: f"{_notice(event)}: {_words(event.new_value) or 'withdrawn'}",
+    EventKind.NOTICE_CHANGED: lambda event: f"{_notice(event)}: amended {format_date(event.first_seen.date())}",
     EventKind.SUBAWARDED: _subawarded,
-    EventKind.USE_CASE: _use_case,
-    EventKind.DOCUMENT: lambda event: f", {_notice(event.record)}{_in_brackets(event.new_value)}",
+    EventKind.USE_CASE: lambda event: f"AI use case: {_words(event.record.title)}",
+    EventKind.DOCUMENT: lambda event: _notice(event) + (f" ({_words(event.new_value)})" if event.new_value else ""),
 }

@@ -17,7 +17,7 @@ from storage.models import MatchBand
 from storage.reading.records import actions_by_key, records_by_key
 from storage.search.index import index_records
 from storage.snapshot_format import EventSnapshot, write_snapshot
-from storage.tables import EventRow, EventSnapshotRow, PublicationVersionRow
+from storage.tables import EventRow, EventSnapshotRow, PublicationVersionRow, RecordRow
 
 BATCH_SIZE = 500  # keys in one IN (...)
 VERSION_ID = 1  # the key of the only row of `publication_version`
@@ -47,16 +47,31 @@ def snapshot_events(session: Session, record_keys: Iterable[str]) -> None:
         keys = ordered[first : first + BATCH_SIZE]
         stored = select(col(EventSnapshotRow.event_id)).where(col(EventSnapshotRow.event_id) == col(EventRow.id))
         query = select(EventRow).where(col(EventRow.record_key).in_(keys), col(EventRow.is_published))
-        events = session.scalars(query.where(~stored.exists())).all()
+        events = session.scalars(query.where(~stored.exists()).order_by(col(EventRow.id))).all()
         if not events:
             continue
         wanted = sorted({event.record_key for event in events})
         records = {record.key: record for record in records_by_key(session, wanted, band=MatchBand.PUBLISHED)}
         actions = actions_by_key(session, {event.action_key for event in events if event.action_key})
         for event in events:
-            snapshot = EventSnapshot(records[event.record_key], actions.get(event.action_key))
+            has_twin = _has_twin(session, event, records[event.record_key].sub_agency_code)
+            snapshot = EventSnapshot(records[event.record_key], actions.get(event.action_key), has_twin)
             session.add(EventSnapshotRow(event_id=event.id, facts=write_snapshot(snapshot)))
     session.flush()
+
+
+def _has_twin(session: Session, event: EventRow, sub_agency_code: str) -> bool:
+    """Return whether an event of the same kind, agency and amount in whole dollars has a snapshot."""
+    if event.amount is None:
+        return False
+    query = select(col(EventRow.id)).join(EventSnapshotRow, col(EventSnapshotRow.event_id) == col(EventRow.id))
+    query = query.join(RecordRow, col(RecordRow.key) == col(EventRow.record_key))
+    query = query.where(
+        col(EventRow.kind) == event.kind,
+        col(EventRow.amount).between(event.amount - 1, event.amount + 1),  # a title has whole dollars
+        col(RecordRow.sub_agency_code) == sub_agency_code,
+    )
+    return session.scalar(query.limit(1)) is not None
 
 
 def bump_publication_version(session: Session) -> None:

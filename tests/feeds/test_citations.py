@@ -77,7 +77,7 @@ def test_the_newest_evidence_dates_it_and_the_oldest_are_counted() -> None:
 
 def test_an_event_and_a_search_are_cited_as_such() -> None:
     bought = cite_event(event(BABEL, BABEL_ACTIONS[1], EventKind.OPTION_EXERCISED), [])
-    assert "exercises an option (P00001)" in bought.title
+    assert "option exercised P00001" in bought.title
     assert BABEL.piid in bought.title
     assert str(bought.dated) == "2024-03-19"
     search = cite_search(

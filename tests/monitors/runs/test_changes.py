@@ -99,63 +99,68 @@ UNDER_AN_AGREEMENT = replace(
 )
 # What was there, what is there now, the kind of event that makes, and words of its title.
 CHANGES: list[tuple[Sequence[Record], Record, EventKind, str]] = [
-    ((), CLEARVIEW, EventKind.NEW_AWARD, "buys from CLEARVIEW AI, INC.: $500,000"),
-    ((CEILING,), MODIFIED, EventKind.MODIFIED, "modifies (P00009) its award to CLEARVIEW AI, INC.: +$2,500"),
+    ((), CLEARVIEW, EventKind.NEW_AWARD, "Clearview AI · $500,000 · ICE · new contract"),
+    ((CEILING,), MODIFIED, EventKind.MODIFIED, "Clearview AI · $2,500 · ICE · modified P00009"),
     (
         (MODIFIED,),
         acted(MODIFIED, "P00008", "2026-10-17", "0.00", **ADMINISTRATIVE),
         EventKind.MODIFIED,
-        "modifies (P00008) its award to CLEARVIEW AI, INC.: no funds obligated (other administrative action)",
+        "Clearview AI · $0 · ICE · modified P00008: other administrative action · 70CMSD21P00000127",
     ),
     (
         (MODIFIED,),
         acted(MODIFIED, "P00010", "2026-11-17", "0.00", action_type="F", action_type_text="TERMINATE FOR CONVENIENCE"),
         EventKind.TERMINATED,
-        "terminates for convenience (P00010) its award to CLEARVIEW AI, INC.: no funds obligated",
+        "Clearview AI · $0 · ICE · terminated for convenience P00010",
     ),
     (
         (FROM_SAM,),
         MODIFIED,
         EventKind.NEW_AWARD,
-        "buys from CLEARVIEW AI, INC.: $500,000.00; already had 1 modification",
+        "Clearview AI · $500,000 · ICE · new contract, first seen with 1 modification",
     ),
     (
         (CEILING,),
         UNDER_AN_AGREEMENT,
         EventKind.RENUMBERED,
-        f"award 70CMSD21P00000127: award key changed from {CEILING.key} to {UNDER_AN_AGREEMENT.key}",
+        "Clearview AI · ICE · award key changed · 70CMSD21P00000127",
     ),
-    ((CEILING,), acted(CEILING, "P2", "2026-11-17", "-5.00"), EventKind.DEOBLIGATED, "de-obligates $5.00 (P2)"),
+    (
+        (CEILING,),
+        acted(CEILING, "P2", "2026-11-17", "-5.00"),
+        EventKind.DEOBLIGATED,
+        "\N{MINUS SIGN}$5 · ICE · de-obligated P2",
+    ),
     (
         (CEILING,),
         acted(CEILING, "P2", "2026-11-17", "5.00", action_type="G"),
         EventKind.OPTION_EXERCISED,
-        "exercises an option (P2)",
+        "option exercised P2",
     ),
     (
         (CEILING,),
         acted(CEILING, "P2", "2026-11-17", "0.00", action_type="E", action_type_text="TERMINATE FOR DEFAULT"),
         EventKind.TERMINATED,
-        "terminates for default",
+        "terminated for default",
     ),
     (
         (CEILING,),
         acted(CEILING, "P2", "2026-11-17", "0.00", action_type="F", action_type_text="TERMINATE FOR CONVENIENCE"),
         EventKind.TERMINATED,
-        "terminates for convenience",
+        "terminated for convenience",
     ),
     (
         (CEILING,),
         replace(CEILING, ceiling=Decimal("900000.00")),
         EventKind.CEILING_RAISED,
-        "from $500,000.00 to $900,000.00",
+        "$900,000 · ICE · ceiling raised from $500,000",
     ),
-    ((CEILING,), replace(CEILING, ends=date(2027, 1, 1)), EventKind.EXTENDED, "to 2027-01-01 (was 2022-09-03)"),
+    ((CEILING,), replace(CEILING, ends=date(2027, 1, 1)), EventKind.EXTENDED, "to 2027-01-01, was 2022-09-03"),
     (
         (replace(CEILING, recipient=Recipient(name="CLEARVIEW AI, INC.", uei="XD4CRB8GFKZ5")),),
         replace(CEILING, recipient=Recipient(name="CLEARVIEW HOLDINGS, INC.", uei="XD4CRB8GFKZ5")),
         EventKind.RECIPIENT_RENAMED,
-        "recipient renamed from CLEARVIEW AI, INC. to CLEARVIEW HOLDINGS, INC.",
+        "recipient's name changed from CLEARVIEW AI, INC. to CLEARVIEW HOLDINGS, INC.",
     ),
     (
         (replace(CEILING, recipient=Recipient(name="CLEARVIEW AI, INC.", uei="XD4CRB8GFKZ5")),),
@@ -168,25 +173,25 @@ CHANGES: list[tuple[Sequence[Record], Record, EventKind, str]] = [
         (CEILING,),
         replace(CEILING, actions=(replace(CEILING.actions[0], obligation=Decimal("400000.00")),)),
         EventKind.CORRECTED,
-        "$500,000.00 became $400,000.00",
+        "$400,000 · ICE · corrected, was $500,000",
     ),
-    ((CEILING,), dropped(CEILING), EventKind.DELETED, "the source deleted its award to CLEARVIEW AI, INC."),
+    ((CEILING,), dropped(CEILING), EventKind.DELETED, "Clearview AI · ICE · deleted by the source"),
     (
         (MODIFIED,),
         dropped(MODIFIED, MODIFIED.actions[1].key),
         EventKind.DELETED,
-        "the source deleted action (P00009)",
+        "modification P00009 deleted by the source",
     ),
-    ((), CLEARVIEW, EventKind.FIRST_PURCHASE, "first purchase on record from Clearview AI, and its first of face"),
-    ((), CLEARVIEW, EventKind.ROUND_SUM, "has obligated more than $1,000,000.00 to Clearview AI"),
-    ((), ANNOUNCED, EventKind.ANNOUNCED, "announces $9,000,000.00 (announced) for Clearview AI, Inc."),
-    ((ANNOUNCED,), CORRECTION, EventKind.CORRECTED, "corrected: correction:"),
-    ((), NOTICE, EventKind.NEW_NOTICE, "left when first seen"),
+    ((), CLEARVIEW, EventKind.FIRST_PURCHASE, "Clearview AI · ICE · first purchase on record, and the first of face"),
+    ((), CLEARVIEW, EventKind.ROUND_SUM, "ICE · total passed $1,000,000"),
+    ((), ANNOUNCED, EventKind.ANNOUNCED, "Clearview AI · $9,000,000 · Army · announced"),
+    ((ANNOUNCED,), CORRECTION, EventKind.CORRECTED, "announcement corrected: correction:"),
+    ((), NOTICE, EventKind.NEW_NOTICE, " days left)"),
     (
         (NOTICE,),
         replace(NOTICE, deadline=datetime(2030, 2, 2, 17, tzinfo=UTC)),
         EventKind.DEADLINE_MOVED,
-        "responses now due 2030-02-02 12:00 EST (was 2030-01-02 12:00 EST)",
+        "now due 2030-02-02 12:00 EST, was 2030-01-02 12:00 EST",
     ),
     ((NOTICE,), replace(NOTICE, state="cancelled"), EventKind.NOTICE_WITHDRAWN, "cancelled"),
     ((FILED,), replace(FILED, state="withdrawn"), EventKind.NOTICE_WITHDRAWN, "at the border: withdrawn"),
@@ -199,8 +204,8 @@ CHANGES: list[tuple[Sequence[Record], Record, EventKind, str]] = [
         EventKind.DESCRIPTION_CHANGED,
         "description changed",
     ),
-    ((), published(PublicationKind.SUBAWARD, "subawards"), EventKind.SUBAWARDED, "subaward to"),
-    ((), published(PublicationKind.USE_CASE, "aiinventory"), EventKind.USE_CASE, "lists an AI use case: Clearview"),
+    ((), published(PublicationKind.SUBAWARD, "subawards"), EventKind.SUBAWARDED, " · subaward"),
+    ((), published(PublicationKind.USE_CASE, "aiinventory"), EventKind.USE_CASE, "AI use case: Clearview"),
     ((), published(PublicationKind.DOCUMENT, "federalregister"), EventKind.DOCUMENT, "Clearview AI at the border"),
     ((), FILED, EventKind.DOCUMENT, "Clearview AI at the border (on public inspection)"),
     (
@@ -345,7 +350,7 @@ def test_an_amount_that_cannot_be_true_is_flagged_before_it_is_published(
         assert EventKind.ROUND_SUM not in {event.kind for event in new}, "and counts for nothing"
         [first] = [event for event in new if event.kind is EventKind.NEW_AWARD]
         assert words in first.record.amount_warning
-        assert "(amount warning: " in title_for(first)
+        assert "(amount warning)" in title_for(first)
 
 
 def test_a_subaward_larger_than_its_prime_is_not_announced_as_a_fact(tmp_path: Path) -> None:
@@ -362,7 +367,7 @@ def test_a_subaward_larger_than_its_prime_is_not_announced_as_a_fact(tmp_path: P
         assert event.amount is None
         title = title_for(event)
         assert "7" not in title.replace("7012", "")
-        assert "amount warning: larger than its prime award" in title
+        assert " · amount warning · " in title
 
 
 ORDERS_0001 = [award_of("0001", parent=parent, parent_agency="7001") for parent in ("HSHQDC12D00013", "HSHQDC12D00014")]

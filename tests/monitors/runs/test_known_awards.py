@@ -16,16 +16,17 @@ import pytest
 
 from feeds.entries.titles import title_for
 from procurewatch.context import AppContext
-from storage.models import MILESTONES, EventKind, RunStatus
+from storage.models import EventKind, RunStatus
 from storage.reading.records import actions_of
 from storage.search.query import Query
 from storage.search.search import count_records, find_events
+from storage.writing.milestones import MILESTONES
 from tests.app_context import LAST_DAY, app_context_for, poll
 from tests.upstreams.usaspending.corpus import CorpusAction, CorpusAward, load_corpus
 from tests.upstreams.usaspending.server import FakeUsaspending
 
 PIID = "70B03C23F00001053"
-BOUGHT = "U.S. Customs and Border Protection buys Babel Street through PANAMERICA COMPUTERS, INC."
+BOUGHT = "Babel Street · $2,259,174 · CBP via Panamerica Computers · new order"
 
 
 class World:
@@ -75,7 +76,9 @@ def world(folder: Path, *actions: int) -> Iterator[World]:
     held: CorpusAward = replace(award, actions=[award.actions[number] for number in actions])
     with FakeUsaspending([held]) as server, app_context_for(server.base_url, folder) as app_context:
         opened = World(server, app_context)
-        assert [title.partition(":")[0] for title in opened.poll(0) if " buys " in title] == [BOUGHT]
+        [bought] = (title for title in opened.poll(0) if "new order" in title)
+        assert "Babel Street · " in bought
+        assert " · CBP via Panamerica Computers · new order" in bought
         assert opened.poll() == []
         yield opened
 
@@ -94,8 +97,7 @@ def test_a_late_modification_without_money_is_published_once(signed: date, tmp_p
             opened.acted("P00002", signed, "0.00", action_type="F", action_type_description="TERMINATE FOR CONVENIENCE")
         )
         [title] = opened.poll()
-        assert " terminates for convenience (P00002) " in title
-        assert title.endswith(": no funds obligated")
+        assert " · $0 · CBP via Panamerica Computers · terminated for convenience P00002 · " in title
         assert opened.poll() == []
 
 
@@ -103,9 +105,9 @@ def test_actions_that_cancel_out_are_published_each(tmp_path: Path) -> None:
     with world(tmp_path, 0, 1) as opened:
         day = LAST_DAY - timedelta(days=3)
         opened.change(opened.acted("P00002", day, "100.00"), opened.acted("P00003", day, "-100.00"))
-        deobligated, modified = opened.poll()
-        assert modified.endswith(": +$100.00")
-        assert " de-obligates $100.00 (P00003) " in deobligated
+        modified, deobligated = opened.poll()
+        assert " · $100 · " in modified
+        assert " · \N{MINUS SIGN}$100 · CBP via Panamerica Computers · de-obligated P00003" in deobligated
         assert opened.poll() == []
 
 
@@ -114,19 +116,18 @@ def test_a_base_award_that_comes_after_its_modification_is_published_with_its_am
         base = next(award for award in load_corpus() if award.piid == PIID).actions[0]
         opened.change(replace(base, last_modified_date=opened.day + timedelta(days=1)))
         begun, described = opened.poll()
-        assert begun == f"{BOUGHT}: $2,259,173.89; already had 1 modification when first seen"
+        assert begun == f"{BOUGHT}, first seen with 1 modification"
         assert "description changed" in described, "USAspending describes an award in the words of its first action"
         assert opened.poll() == []
 
 
 def test_an_award_whose_parent_is_corrected_stays_one_award(tmp_path: Path) -> None:
     with world(tmp_path, 0, 1) as opened:
-        before = opened.server.awards[0].key
         opened.change(opened.acted("P00002", LAST_DAY, "0.00"), parent_piid="HSHQDC12D00014")
         after = opened.server.awards[0].key
-        renumbered, modified = opened.poll()
-        assert f"award {PIID}: award key changed from {before} to {after}" in renumbered
-        assert " modifies (P00002) " in modified
+        modified, renumbered = opened.poll()
+        assert renumbered.endswith(f"award key changed · {PIID}")
+        assert " · modified P00002" in modified
         assert opened.poll() == []
         with opened.app_context.database.reading() as session:
             assert count_records(session, Query()) == 1

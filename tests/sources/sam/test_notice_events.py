@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -70,7 +70,10 @@ def test_an_amendment_is_published_as_one_change(server: FaultySamOpportunities,
         new = poll(app_context, FIRST + DAY)
         assert {event.kind for event in new} == {EventKind.DEADLINE_MOVED, EventKind.NOTICE_CHANGED}
         titles = sorted(title_for(event).partition("CLEARVIEW AI LICENSES: ")[2] for event in new)
-        assert titles == ["amended", "responses now due 2030-02-02 12:00 EST (was 2030-01-02 12:00 EST)"]
+        assert [title.partition(" · ")[0] for title in titles] == [
+            f"amended {datetime.now(UTC).date()}",
+            "now due 2030-02-02 12:00 EST, was 2030-01-02 12:00 EST",
+        ]
         (row,) = records(app_context)
         assert row.description.endswith("Two hundred licenses.")
         assert row.url.endswith(f"{2:032x}/view")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from storage.database import Database
@@ -13,7 +15,7 @@ from storage.search.search import find_events
 from storage.tables import EventRow
 from storage.writing.reviews import Decision, ReviewDecision, save_decision
 from storage.writing.runs import publish_newest
-from tests.records import BABEL, CLEARVIEW, LATER, LATER_STILL, acted, match
+from tests.records import BABEL, CLEARVIEW, LATER, LATER_STILL, SEEN, acted, match
 from tests.storage.database_helpers import publish_none, save
 
 
@@ -33,6 +35,22 @@ def test_an_entry_is_not_changed_with_its_award(database: Database) -> None:
         assert after[1:] == before
         assert after[0].record.obligated != before[0].record.obligated
         assert {event.record.obligated for event in events_of(session, CLEARVIEW.key)} == {after[0].record.obligated}
+
+
+def test_the_later_of_two_like_events_is_marked(database: Database) -> None:
+    base = replace(CLEARVIEW, actions=CLEARVIEW.actions[:1])
+    twin = replace(base, key="CONT_AWD_70CMSD24P00000001_7012_-NONE-_-NONE-", piid="70CMSD24P00000001")
+    twin = replace(twin, actions=(replace(base.actions[0], key="7012_-NONE-_70CMSD24P00000001_0_-NONE-_0"),))
+    elsewhere = replace(BABEL, actions=twin.actions)
+    for award, when in ((base, SEEN), (twin, LATER), (elsewhere, LATER_STILL)):
+        save(database, award, match(award), now=when)
+    with database.reading() as session:
+        found = find_events(session, Query(), 10)
+    assert [(event.record.piid, event.has_twin) for event in found if event.kind == "new-award"] == [
+        (BABEL.piid, False),
+        (twin.piid, True),
+        (CLEARVIEW.piid, False),
+    ]
 
 
 def test_an_event_published_later_has_a_snapshot(database: Database) -> None:

@@ -133,8 +133,8 @@ def event_anchor(event_id: str) -> str:
 
 
 def event_path(event: StoredEvent) -> str:
-    """Return the path of an event on its award's page."""
-    return f"{award_path(event.record.key)}#{event_anchor(event.id)}"
+    """Return the path of an event on its award's page; a milestone is in the event that includes it."""
+    return f"{award_path(event.record.key)}#{event_anchor(event.part_of or event.id)}"
 
 
 def official_page(award: StoredRecord) -> str:

@@ -95,6 +95,9 @@ class EventKind(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
+MILESTONES = (EventKind.FIRST_PURCHASE, EventKind.ROUND_SUM)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredSignal:
     """One reason an award may concern a vendor, with the words that gave it.
@@ -220,9 +223,13 @@ class StoredEvent:
     `signed` is the date of the action, `published` when the source carried it (its last-modified date, if it gives
     one), `first_seen` when we saw it. `action` is the action that the event is about, if any. `old_value` and
     `new_value` are the changed values in words. `earlier_actions` counts the modifications that a new award already had
-    when it was first seen. `vendor_id` is set for a withdrawal, which concerns one vendor: `old_value` is the vendor's
-    name and `new_value` the reviewer's note. `has_twin`: when it was published, feeds had an event of the same kind,
-    agency and amount (in whole dollars) already, so that only the award's number tells the two apart.
+    when it was first seen. `vendor_id` is set for an event that concerns one vendor: `old_value` of a withdrawal is the
+    vendor's name, `new_value` the reviewer's note.
+
+    `amount` is the obligation of this action alone. `total` is what the agency has obligated to the vendor in all, for
+    a milestone. `milestones` are those that this event's entry includes. Each names it in `part_of`. `has_twin`: when
+    it was published, feeds had an event of the same kind, agency and amount (in whole dollars) already, so that only
+    the award's number tells the two apart.
     """
 
     id: str
@@ -237,6 +244,9 @@ class StoredEvent:
     new_value: str
     earlier_actions: int
     vendor_id: str = ""
+    total: Decimal | None = None
+    part_of: str = ""
+    milestones: tuple[StoredEvent, ...] = ()
     has_twin: bool = False
 
 

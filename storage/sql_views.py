@@ -204,13 +204,19 @@ MATCHES_VIEW = View(
 )
 EVENTS_VIEW = View(
     "events",
-    "A published event: an entry of the feeds.",
+    "A published event: an entry of the feeds, or a milestone that is part of an entry.",
     (
         Column("event_id", "its permanent id", "e.id"),
+        Column("part_of", "event_id of the entry that includes it, empty if it has an entry of its own", "e.part_of"),
         Column("record_key", KEY, "e.record_key"),
         Column("action_key", "the action it is about, empty if none", "e.action_key"),
         Column("kind", f"one of {', '.join(sorted(kind.value for kind in EventKind))}", "e.kind"),
-        _dollars("amount", "the amount it is about", "e.amount_cents"),
+        _dollars("amount", "amount obligated by its action alone", "e.amount_cents"),
+        _dollars(
+            "total",
+            "for a round sum, what the agency has obligated to the vendor in all: never add totals up",
+            "e.total_cents",
+        ),
         Column("signed", SIGNED, "e.signed"),
         Column("published", "date on which the source published it, YYYY-MM-DD", "e.published"),
         Column("old_value", "the value before, as text", "e.old_value"),

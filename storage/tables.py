@@ -244,7 +244,9 @@ class EventRow(SQLModel, table=True):
     """Something that happened to a record. `id` is permanent. `is_published`: feeds carry it.
 
     `pending_review`: it waits for a reviewer to confirm its match. `vendor_id` is set if the event concerns one vendor
-    alone (a withdrawal), else "".
+    alone (a withdrawal, a milestone), else "". `amount` is the obligation of this action alone. `total` is what the
+    agency has obligated to the vendor in all, for a milestone. `part_of` is the id of the event of the same award whose
+    entry in feeds includes this one, "" if it has an entry of its own.
     """
 
     __tablename__ = "event"
@@ -259,6 +261,7 @@ class EventRow(SQLModel, table=True):
             "vendor_id",
             "signed",
             "published",
+            "part_of",
         ),
         Index(
             "ix_event_record_key",
@@ -269,6 +272,7 @@ class EventRow(SQLModel, table=True):
             "vendor_id",
             "signed",
             "published",
+            "part_of",
         ),
         Index("ix_event_kind", "kind", "is_published", "first_seen"),
         Index("ix_event_amount", "kind", "amount_cents"),
@@ -279,12 +283,14 @@ class EventRow(SQLModel, table=True):
     action_key: str
     kind: str
     amount: Decimal | None = _cents("amount")
+    total: Decimal | None = _cents("total")
     signed: date | None = None
     published: date | None = None
     old_value: str = _text("old_value")
     new_value: str = _text("new_value")
     earlier_actions: int = 0
     vendor_id: str = ""
+    part_of: str = ""
     is_published: bool
     pending_review: bool = False
     first_seen: datetime = _time("first_seen")

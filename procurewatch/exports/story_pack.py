@@ -210,7 +210,8 @@ def _timeline(
     sections = []
     for record in records:
         keys = [record.key, *(other.key for other in linked.get(record.key, ()))]
-        sections.append(TimelineSection(record, tuple(by_date(chain(*load_events_for(session, keys).values())))))
+        events = chain(*load_events_for(session, keys).values())
+        sections.append(TimelineSection(record, tuple(by_date(event for event in events if not event.part_of))))
     return sections
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from sqlalchemy import (
     Select,
@@ -14,7 +15,9 @@ from sqlmodel import col
 from storage.models import (
     EventKind,
     MatchBand,
+    StoredAction,
     StoredEvent,
+    StoredRecord,
 )
 from storage.reading.records import BATCH_SIZE, actions_by_key, matches_by_record, records_by_key
 from storage.rows import view_of
@@ -64,13 +67,35 @@ def _with_records(session: Session, rows: Sequence[EventRow], *, use_snapshots: 
     others = [row for row in rows if row.id not in snapshots]
     records = {record.key: record for record in records_by_key(session, sorted({row.record_key for row in others}))}
     actions = actions_by_key(session, {row.action_key for row in others if row.action_key})
+    parts = _parts_of(session, [row for row in rows if row.is_published])
     for row in rows:
         if snapshot := snapshots.get(row.id):
             record, action = snapshot.with_present(published.get(row.record_key, ())), snapshot.action
         else:
             record, action = records[row.record_key], actions.get(row.action_key)
-        has_twin = snapshot is not None and snapshot.has_twin
-        yield view_of(StoredEvent, row, kind=EventKind(row.kind), record=record, action=action, has_twin=has_twin)
+        event = replace(_event(row, record, action), has_twin=snapshot is not None and snapshot.has_twin)
+        yield replace(event, milestones=tuple(_event(part, record, None) for part in parts.get(row.id, ())))
+
+
+def _event(row: EventRow, record: StoredRecord, action: StoredAction | None) -> StoredEvent:
+    return view_of(
+        StoredEvent, row, kind=EventKind(row.kind), record=record, action=action, milestones=(), has_twin=False
+    )
+
+
+def _parts_of(session: Session, rows: Sequence[EventRow]) -> dict[str, list[EventRow]]:
+    """Return the milestones that the entries of these events include, by the id of the event."""
+    keys, ids = {row.record_key for row in rows}, [row.id for row in rows]
+    query = select(EventRow).where(
+        # The record leads to the index.
+        col(EventRow.record_key).in_(keys),
+        col(EventRow.is_published),
+        col(EventRow.part_of).in_(ids),
+    )
+    found: dict[str, list[EventRow]] = {}
+    for row in session.scalars(query.order_by(col(EventRow.kind), col(EventRow.id))):
+        found.setdefault(row.part_of, []).append(row)
+    return found
 
 
 def load_events_for(session: Session, record_keys: Sequence[str]) -> dict[str, list[StoredEvent]]:

@@ -67,10 +67,12 @@ COLUMNS: Mapping[RowType, Mapping[str, FieldType]] = {
         "event_signed": FieldType.DATE,
         "event_published": FieldType.DATE,
         "event_amount": FieldType.DOLLARS,
+        "event_total": FieldType.DOLLARS,
         "old_value": _TEXT,
         "new_value": _TEXT,
         "event_action_key": _TEXT,
         "event_id": _TEXT,
+        "event_part_of": _TEXT,
         **_RECORDS,
     },
 }
@@ -116,10 +118,12 @@ def event_row(of: Row, event: StoredEvent) -> Row:
         "event_signed": event.signed,
         "event_published": event.published,
         "event_amount": event.amount,
+        "event_total": event.total,
         "old_value": event.old_value,
         "new_value": event.new_value,
         "event_action_key": event.action.key if event.action else "",
         "event_id": event.id,
+        "event_part_of": event.part_of,
         **of,
     }
 

@@ -300,7 +300,8 @@ def _stats_by(session: Session, headings: Select[*tuple[Any, ...]]) -> dict[str,
     columns = list(of.c)[1:]
     entries, newest = func.count(col(EventRow.record_key)), func.max(col(EventRow.first_seen))
     # An outer join starts with the headings, so events are found by record in a covering index.
-    published = and_(col(EventRow.record_key) == of.c.record_key, col(EventRow.is_published) != false())
+    has_entry = and_(col(EventRow.is_published) != false(), col(EventRow.part_of) == "")
+    published = and_(col(EventRow.record_key) == of.c.record_key, has_entry)
     query = select(entries, newest, *columns).join_from(of, EventRow, published, isouter=True)
     stats: dict[str, FeedStats] = {}
     for count, latest, *names in session.execute(query.group_by(*columns).having(entries > 0)):

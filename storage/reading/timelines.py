@@ -48,9 +48,9 @@ def linked_records(session: Session, key: str) -> list[tuple[StoredLink, StoredR
 
 
 def timeline_of(session: Session, key: str) -> list[StoredEvent]:
-    """Return the events of a record and of the records it is linked with, oldest first."""
+    """Return the events of a record and of the records it is linked with, oldest first, without parts of others."""
     keys = [key, *(record.key for _, record in linked_records(session, key))]
-    found = {event.id: event for one in dict.fromkeys(keys) for event in events_of(session, one)}
+    found = {event.id: event for one in dict.fromkeys(keys) for event in events_of(session, one) if not event.part_of}
     return by_date(found.values())
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, SQLColumnExpression, and_, exists, func, l
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
-from storage.models import AWARDS, PUBLICATIONS, EventKind
+from storage.models import AWARDS, MILESTONES, PUBLICATIONS, EventKind
 from storage.search.full_text import Condition, Dialect, agency_name_filter, is_agency_code, text_filter
 from storage.search.index import department_of, first_sort_key
 from storage.search.query import BandFilter, Query
@@ -116,12 +116,22 @@ def event_filter(query: Query) -> Iterator[Condition]:
     """Give the conditions on an event's own kind and dates."""
     dated = func.coalesce(col(EventRow.signed), col(EventRow.published))
     if query.event:
-        yield _any_of(col(EventRow.kind), query.event)
+        yield _kind_filter(query)
     if query.since:
         yield dated >= query.since
     if query.until:
         yield dated <= query.until
     yield from _first_seen_filter(query, col(EventRow.first_seen))
+
+
+def _kind_filter(query: Query) -> Condition:
+    """Return the condition that an event, or a milestone that it includes, has one of the query's kinds."""
+    own = _any_of(col(EventRow.kind), query.event)
+    if not set(query.event) & set(MILESTONES):
+        return own
+    part = aliased(EventRow)
+    parts = select(col(part.part_of)).where(_any_of(col(part.kind), query.event), col(part.is_published).is_(True))
+    return or_(own, col(EventRow.id).in_(parts))
 
 
 def has_event_filter(query: Query) -> Iterator[Condition]:

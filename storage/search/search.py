@@ -79,7 +79,8 @@ def count_records(session: Session, query: Query) -> int:
 def find_events(session: Session, query: Query, limit: int, before: str = "") -> list[StoredEvent]:
     """Return the published events of a query's records: newest seen first, then newest signed, then by id.
 
-    The query's kinds and dates are those of the event. A withdrawal is found under the match that it withdraws.
+    The query's kinds and dates are those of the event; its kind may also be that of a milestone that it includes. A
+    withdrawal is found under the match that it withdraws.
 
     Args:
         limit: how many to return at most.
@@ -125,7 +126,7 @@ def event_conditions(query: Query, dialect: Dialect, *, in_period: bool = False)
         in_period: the select has its own limits on `first_seen`. Then checking the record of each event in the period
             takes less time than finding all of the query's records.
     """
-    conditions = [col(EventRow.is_published).is_(True), *event_filter(query)]
+    conditions = [col(EventRow.is_published).is_(True), col(EventRow.part_of) == "", *event_filter(query)]
     withdrawn = withdrawn_filter(query)
     if matched := match_filter(query):
         own = exists().where(col(MatchRow.record_key) == col(EventRow.record_key), *matched).correlate(EventRow)

@@ -58,15 +58,16 @@ class StoredState:
 class Change:
     """One thing that happened, with the permanent id of its event.
 
-    `amount` is in dollars, `signed` the action's date, `old_value` and `new_value` are in words. `is_news` is false
-    for history, which is stored and not published. `recurs` when the same can happen again, as a value can change to
-    and fro: each time is an event of its own.
+    `amount` is the action's own, `total` that of a vendor with an agency, both in dollars. `signed` is the action's
+    date, `old_value` and `new_value` are in words. `is_news` is false for history, which is stored and not published.
+    `recurs` when the same can happen again, as a value can change to and fro: each time is an event of its own.
     """
 
     id: str
     kind: EventKind
     action_key: str = ""
     amount: Decimal | None = None
+    total: Decimal | None = None
     signed: date | None = None
     old_value: str = ""
     new_value: str = ""

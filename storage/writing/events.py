@@ -36,6 +36,7 @@ def save_event(
     published: date | None = None,
     pending_review: bool = False,
     vendor_id: str = "",
+    part_of: str = "",
 ) -> Stored:
     """Store what happened to a record as an event.
 
@@ -48,6 +49,7 @@ def save_event(
         published: the day on which the source published it.
         pending_review: whether it is published once a reviewer confirms the match.
         vendor_id: the vendor it is about, "" if it is about the record.
+        part_of: the id of the event whose entry includes it, "" if it has an entry of its own.
     """
     row = session.get(EventRow, change.id)
     if row is not None and change.recurs:
@@ -56,6 +58,7 @@ def save_event(
     facts: dict[str, Any] = {
         "action_key": change.action_key,
         "amount": change.amount,
+        "total": change.total,
         "signed": change.signed,
         "earlier_actions": change.earlier_actions,
     }
@@ -68,6 +71,7 @@ def save_event(
             old_value=change.old_value,
             new_value=change.new_value,
             vendor_id=vendor_id,
+            part_of=part_of,
             is_published=publish,
             pending_review=pending_review and change.is_news,
             first_seen=now,

@@ -26,7 +26,6 @@ from storage.writing.publication import publish_changes
 
 CATEGORIES = tuple(kind.value for kind in AwardCategory if kind is not AwardCategory.ASSISTANCE)
 ROUND_SUMS = tuple(Decimal(10) ** power * factor for power in (6, 7, 8, 9) for factor in (1, 5))
-MILESTONES = (EventKind.FIRST_PURCHASE, EventKind.ROUND_SUM)
 
 
 @dataclass(slots=True)
@@ -114,7 +113,7 @@ def _reached(session: Session, pair: _Purchases, *, is_new_technology: bool) -> 
             Change(
                 id=ids[limit],
                 kind=EventKind.ROUND_SUM,
-                amount=pair.total,
+                total=pair.total,
                 signed=signed,
                 old_value=pair.vendor_name,
                 new_value=f"{limit:f}",

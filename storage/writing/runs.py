@@ -11,11 +11,10 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from sources.records import MatchedAward
-from storage.models import MatchBand
+from storage.models import MILESTONES, MatchBand
 from storage.reading.source_health import consecutive_failures
 from storage.rows import update_row
 from storage.tables import CheckpointRow, EventRow, IncidentRow, MatchRow, RecordRow, RunRow, UnfinishedStepRow
-from storage.writing.milestones import MILESTONES
 from storage.writing.publication import bump_publication_version, publish_changes
 
 MIN_FAILURES = 3  # failed polls in a row that make an incident

@@ -171,7 +171,11 @@ def _events(context: WebContext, request: Request) -> Response:
         found = find_events(session, query, limit + 1, after)
     shown = found[:limit]
     events = [
-        {**event_values(event, context.base_url), "record": record_values(event.record, context.base_url)}
+        {
+            **event_values(event, context.base_url),
+            "record": record_values(event.record, context.base_url),
+            "milestones": [event_values(part, context.base_url) for part in event.milestones],
+        }
         for event in shown
     ]
     page = EventsPage(

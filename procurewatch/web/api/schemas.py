@@ -132,7 +132,11 @@ class Event(ApiModel):
     record_key: str
     action_key: str = Field(description="key of its action, empty if none")
     page: str = Field(description="its place on the record's page")
-    amount: Dollars | None = Field(description="US dollars")
+    amount: Dollars | None = Field(description="obligated by its action alone, US dollars")
+    total: Dollars | None = Field(
+        description="for a round sum, what the agency has obligated to the vendor in all, US dollars"
+    )
+    part_of: str = Field(description="for a milestone, event_id of the event that includes it, empty if none does")
     signed: date | None
     published: date | None = Field(description="when the source published it")
     first_seen: Time = Field(description="when Procurewatch first saw it")
@@ -141,9 +145,10 @@ class Event(ApiModel):
 
 
 class EventWithRecord(Event):
-    """An event with its record."""
+    """An event with its record, and the milestones that it includes."""
 
     record: Record
+    milestones: list[Event]
 
 
 class Link(ApiModel):
@@ -277,7 +282,7 @@ def record_values(record: StoredRecord, base_url: str) -> dict[str, Any]:
 
 def event_values(event: StoredEvent, base_url: str) -> dict[str, Any]:
     """Return the values of an `Event`."""
-    own = ("id", "kind", "amount", "signed", "published", "first_seen", "old_value", "new_value")
+    own = ("id", "kind", "amount", "total", "part_of", "signed", "published", "first_seen", "old_value", "new_value")
     return {
         **{name: getattr(event, name) for name in own},
         "record_key": event.record.key,

@@ -17,7 +17,7 @@ branch_labels = None
 depends_on = None
 
 # The digest of the SQL views that belong to this schema (`storage.sql_views.views_digest`).
-VIEWS = "01282bd2d8a39353"
+VIEWS = "992c7eb22f0c3020"
 
 # SQLite: words are normalized and prefixed by `storage.search.index`; the tokenizer splits only at spaces.
 FTS5 = """
@@ -268,12 +268,14 @@ def _create_tables() -> None:
         sa.Column("action_key", sa.String(), nullable=False),
         sa.Column("kind", sa.String(), nullable=False),
         sa.Column("amount_cents", storage.columns.Cents(), nullable=True),
+        sa.Column("total_cents", storage.columns.Cents(), nullable=True),
         sa.Column("signed", sa.Date(), nullable=True),
         sa.Column("published", sa.Date(), nullable=True),
         sa.Column("old_value", sa.Text(), nullable=False),
         sa.Column("new_value", sa.Text(), nullable=False),
         sa.Column("earlier_actions", sa.Integer(), nullable=False),
         sa.Column("vendor_id", sa.String(), nullable=False),
+        sa.Column("part_of", sa.String(), nullable=False),
         sa.Column("is_published", sa.Boolean(), nullable=False),
         sa.Column("pending_review", sa.Boolean(), nullable=False),
         sa.Column("first_seen", storage.columns.UtcTime(timezone=True), nullable=False),
@@ -288,12 +290,12 @@ def _create_tables() -> None:
         batch_op.create_index("ix_event_kind", ["kind", "is_published", "first_seen"], unique=False)
         batch_op.create_index(
             "ix_event_published_first_seen",
-            ["is_published", "first_seen", "record_key", "kind", "vendor_id", "signed", "published"],
+            ["is_published", "first_seen", "record_key", "kind", "vendor_id", "signed", "published", "part_of"],
             unique=False,
         )
         batch_op.create_index(
             "ix_event_record_key",
-            ["record_key", "is_published", "first_seen", "kind", "vendor_id", "signed", "published"],
+            ["record_key", "is_published", "first_seen", "kind", "vendor_id", "signed", "published", "part_of"],
             unique=False,
         )
 

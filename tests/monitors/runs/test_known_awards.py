@@ -16,11 +16,10 @@ import pytest
 
 from feeds.entries.titles import title_for
 from procurewatch.context import AppContext
-from storage.models import EventKind, RunStatus
+from storage.models import MILESTONES, EventKind, RunStatus
 from storage.reading.records import actions_of
 from storage.search.query import Query
 from storage.search.search import count_records, find_events
-from storage.writing.milestones import MILESTONES
 from tests.app_context import LAST_DAY, app_context_for, poll
 from tests.upstreams.usaspending.corpus import CorpusAction, CorpusAward, load_corpus
 from tests.upstreams.usaspending.server import FakeUsaspending

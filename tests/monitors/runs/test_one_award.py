@@ -18,13 +18,12 @@ import pytest
 
 from procurewatch.context import AppContext
 from sources.registry import SOURCES
-from storage.models import EventKind, RunStatus, StoredEvent
+from storage.models import MILESTONES, EventKind, RunStatus, StoredEvent
 from storage.reading.records import records_by_key
 from storage.reading.source_records import load_source_records
 from storage.reading.timelines import links_of, timeline_of
 from storage.search.query import Query
 from storage.search.search import find_events
-from storage.writing.milestones import MILESTONES
 from tests.app_context import app_context_with, ignore
 from tests.sources.sam.records import changed, record
 from tests.upstreams import sam_contract_awards, sam_opportunities

@@ -76,6 +76,7 @@ def fill(database: Database, *, actions: int = 0) -> None:
             "new_value": "",
             "earlier_actions": 0,
             "vendor_id": "",
+            "part_of": "",
             "is_published": True,
             "pending_review": False,
             "first_seen": LONG_AGO + timedelta(hours=number + 1),

@@ -27,7 +27,7 @@ from tests.storage.database_helpers import save
 
 def add_events(database: Database, name: str, moments: list[datetime]) -> None:
     facts = {"record_key": CLEARVIEW.key, "action_key": "", "kind": "modified", "old_value": "", "new_value": ""}
-    facts |= {"vendor_id": ""}
+    facts |= {"vendor_id": "", "part_of": ""}
     more = {"earlier_actions": 0, "is_published": True, "pending_review": False}
     with database.writing() as session:
         rows = [

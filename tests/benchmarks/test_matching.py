@@ -148,6 +148,20 @@ def test_how_a_label_counts(
     assert score == Score(**counted)
 
 
+def test_a_match_of_another_action_does_not_count(tmp_path: Path) -> None:
+    actions, labels = tmp_path / "actions.csv", tmp_path / "labels.csv"
+    rows = ("1,2024-01-02,0,,,PHONE PLANS", "9000,2024-05-02,P00001,,,BODY WORN CAMERAS")
+    actions.write_text("\n".join([HEADER.rstrip(","), *(f"ICE,A1,ACME LLC,{row},CONT_AWD_A1" for row in rows)]))
+    header = LABELS.splitlines()[0]
+    labels.write_text(
+        f"{header}\nCONT_AWD_A1,0,2024-01-02,words,N,,\nCONT_AWD_A1,P00001,2024-05-02,words,P,topic-body-worn-cameras,\n"
+    )
+    watchlist = shipped()
+    measured = measure_files("made up", Matcher(watchlist), actions, labels, frozenset(watchlist.by_id))
+    bands = {case.label.modification: case.bands for case in measured.part("all")}
+    assert bands == {"0": {}, "P00001": {"topic-body-worn-cameras": PUBLISHED}}
+
+
 def test_the_command_prints_tables_or_json(files: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["--actions", str(files[0]), "--labels", str(files[1])]
     main([*arguments, "--misses"])

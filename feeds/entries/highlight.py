@@ -18,9 +18,11 @@ _FIELD_LABELS = {
     "recipient_uei": "Recipient UEI",
     "recipient_parent_name": "Recipient parent",
     "recipient_parent_uei": "Recipient parent UEI",
+    "title": "Title",
     "description": "Award description",
     "action_description": "Action description",
 }
+_TEXTS = ("title", "description", "action_description")
 
 Span = tuple[int, int]
 
@@ -55,15 +57,16 @@ def quotes(match: StoredMatch, award: StoredRecord, action_texts: Mapping[str, s
     """Return the matched words, one quote per field.
 
     `action_texts` holds the descriptions of actions by action key. If a field's text is missing or has changed, only
-    the matched words are quoted.
+    the matched words are quoted. A quote is the source's own text, with an ellipsis where it is cut.
     """
     fields: dict[tuple[str, str], list[StoredSignal]] = {}
     for signal in match.signals:
         fields.setdefault((signal.field, signal.action_key), []).append(signal)
-    return tuple(
-        Quote(_where(field), _excerpt(_field_text(award, action_texts, field, action_key), signals))
+    found = (
+        Quote(_where(field), _excerpt(_field_text(award, action_texts, field, action_key), field, signals))
         for (field, action_key), signals in fields.items()
     )
+    return tuple(quote for quote in found if quote.pieces)
 
 
 def signals_on(award: StoredRecord, field: str, action_key: str = "") -> list[StoredSignal]:
@@ -87,11 +90,10 @@ def _field_text(award: StoredRecord, action_texts: Mapping[str, str], field: str
     return text if isinstance(text, str) else ""
 
 
-def _excerpt(text: str, signals: Sequence[StoredSignal]) -> tuple[Piece, ...]:
+def _excerpt(text: str, field: str, signals: Sequence[StoredSignal]) -> tuple[Piece, ...]:
     spans = _spans(text, signals)
     if not spans:
-        words = dict.fromkeys(clean(signal.text or signal.term) for signal in signals)
-        return (Piece(", ".join(filter(None, words)), marked=True),)
+        return _matched_words(field, signals)
     if len(text) <= _FULL_TEXT_LENGTH:
         return _cut(text, spans, 0, len(text))
     start = max(0, spans[0][0] - _CHARACTERS_BEFORE)
@@ -99,6 +101,23 @@ def _excerpt(text: str, signals: Sequence[StoredSignal]) -> tuple[Piece, ...]:
     head = (Piece(ELLIPSIS, marked=False),) if start else ()
     tail = (Piece(ELLIPSIS, marked=False),) if end < len(text) else ()
     return (*head, *_cut(text, spans, start, end), *tail)
+
+
+def _matched_words(field: str, signals: Sequence[StoredSignal]) -> tuple[Piece, ...]:
+    """Return the matched words of a text that is not at hand, in its order, with an ellipsis for what is left out."""
+    merged: list[tuple[int, str]] = []
+    for start, words in sorted({(signal.start, signal.text) for signal in signals if signal.text}):
+        before, read = merged[-1] if merged else (0, "")
+        if merged and start <= before + len(read):
+            merged[-1] = before, read + words[before + len(read) - start :]
+        else:
+            merged.append((start, words))
+    is_part = field in _TEXTS
+    pieces = [Piece(ELLIPSIS, marked=False)] if is_part and merged and merged[0][0] > 0 else []
+    for number, (_, words) in enumerate(merged):
+        pieces += [Piece(f" {ELLIPSIS} ", marked=False)] if number else []
+        pieces.append(Piece(clean(words), marked=True))
+    return (*pieces, Piece(ELLIPSIS, marked=False)) if is_part and merged else tuple(pieces)
 
 
 def _spans(text: str, signals: Iterable[StoredSignal]) -> list[Span]:

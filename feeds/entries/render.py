@@ -92,8 +92,8 @@ def _beginning(record: StoredRecord, longest: int) -> tuple[Piece, ...]:
 
 
 def _marked(pieces: Iterable[Piece]) -> Markup:
-    """Return pieces of text as HTML. Some feed readers remove <mark> but not <b>."""
-    texts = ((piece.marked, escape(clean(piece.text))) for piece in pieces)
+    """Return pieces of text as HTML, with the source's line breaks. Some feed readers remove <mark> but not <b>."""
+    texts = ((piece.marked, escape(clean(piece.text)).replace("\n", Markup("<br/>\n"))) for piece in pieces)
     joined = "".join(f"<mark><b>{text}</b></mark>" if marked else text for marked, text in texts)
     return Markup(joined)  # noqa: S704  each text in it is escaped
 

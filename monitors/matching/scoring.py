@@ -30,6 +30,7 @@ TWO_TOPIC_PHRASES_SCORE = 0.75  # two ambiguous phrases still need a review
 MAX_WHOLE_QUOTE = 90
 QUOTE_MARGIN = 35
 MAX_QUOTE_LENGTH = 300
+ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,11 +264,12 @@ def _quote(item: ScoredSignal) -> str:
     if len(whole) <= MAX_WHOLE_QUOTE:
         return _plain(whole)
     start, end = max(0, item.signal.start - QUOTE_MARGIN), item.signal.end + QUOTE_MARGIN
-    before, after = ("..." if start else ""), ("..." if end < len(whole) else "")
-    return f"{before}{_plain(whole[start:end])}{after}"
+    quoted = _plain(whole[start:end])
+    before, after = (ELLIPSIS if start else ""), (ELLIPSIS if end < len(whole) else "")
+    return f"{before}{quoted.removesuffix(after)}{after}"
 
 
 def _plain(text: str) -> str:
     """Return text for one line: no control or direction characters, single spaces, a maximum length."""
     visible = (" " if unicodedata.category(character)[0] == "C" else character for character in text[:MAX_QUOTE_LENGTH])
-    return " ".join("".join(visible).split()) + ("..." if len(text) > MAX_QUOTE_LENGTH else "")
+    return " ".join("".join(visible).split()) + (ELLIPSIS if len(text) > MAX_QUOTE_LENGTH else "")

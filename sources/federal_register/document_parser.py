@@ -75,6 +75,7 @@ NUMBERS_UNIQUE_SINCE = date(2016, 1, 1)
 MAX_NUMBER_LENGTH = 40
 DIGEST_LENGTH = 16  # hex digits, with which a revision begins
 INSPECTED = "PI"  # what the revision begins with of a document that is on public inspection
+BETWEEN_PASSAGES = "\n\N{HORIZONTAL ELLIPSIS}\n"  # the abstract and the passages stand apart in the document
 MARK = re.compile(r'<span class="match">|</span>')
 WORD = re.compile(r"[^\W_]+")
 WASHINGTON = ZoneInfo("America/New_York")
@@ -192,7 +193,7 @@ def _publication(rows: Sequence[Fields], payload: Payload) -> Publication:
         kind=PublicationKind.DOCUMENT,
         type_text=_required(row, "type"),
         title=_required(row, "title"),
-        description="\n".join(filter(None, [_text(row, "abstract"), *passages])),
+        description=BETWEEN_PASSAGES.join(filter(None, [_text(row, "abstract"), *passages])),
         recipient=Recipient(name=""),
         awarding=_agency(row),
         published=None,

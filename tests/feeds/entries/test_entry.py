@@ -12,6 +12,7 @@ import pytest
 from feeds.entries.details import amounts, competition, payments, reporting_delay_note
 from feeds.entries.entry import Entry, entry_for, in_feed_order
 from feeds.entries.highlight import Piece, marked_pieces, quotes
+from feeds.text import ELLIPSIS
 from feeds.urls import official_page, permalink
 from storage.models import EventKind, StoredEvent
 from tests.feeds.records import (
@@ -184,7 +185,8 @@ def test_spans_that_do_not_fit_are_found_again_or_left() -> None:
 def test_words_of_a_field_not_at_hand_are_still_quoted() -> None:
     where = [quote.field for quote in quotes(BABEL.matches[0], BABEL, {})]
     assert where == ["Award description", "Action description"]
-    assert quotes(BABEL.matches[0], BABEL, {})[1].pieces == (Piece("BABEL STREET", marked=True),)
+    ellipsis = Piece(ELLIPSIS, marked=False)
+    assert quotes(BABEL.matches[0], BABEL, {})[1].pieces == (ellipsis, Piece("BABEL STREET", marked=True), ellipsis)
 
 
 def test_a_huge_description_is_cut_and_says_so() -> None:

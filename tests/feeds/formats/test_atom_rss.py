@@ -129,7 +129,7 @@ def test_hostile_text_arrives_whole_and_harmless(fmt: FeedFormat, text: str) -> 
     assert content is not None
     fragment = etree.fromstring(f"<div>{content}</div>")  # well formed: nothing from outside opened a tag
     assert {str(element.tag) for element in fragment.iter()} <= {
-        *("div", "p", "strong", "blockquote", "mark", "dl", "dt", "dd", "ul", "li", "a", "b")
+        *("div", "p", "br", "strong", "blockquote", "mark", "dl", "dt", "dd", "ul", "li", "a", "b")
     }
     assert one_line(text) in one_line("".join(str(part) for part in fragment.itertext()))
     assert feed.entries[0].id == "tag:procurewatch,2026:award/hostile"

@@ -130,7 +130,7 @@ def test_publication_removes_the_public_inspection_state(server: FaultyFederalRe
     server.inspected.clear()
     (record,) = publications(fetched(server, SEARCH, memory)).values()
     assert (record.key, record.state, record.published) == (KEY, "", date(2026, 10, 13))
-    assert record.description == f"DHS proposes a system.\n{TEXT}"
+    assert record.description == f"DHS proposes a system.\n…\n{TEXT}"
     assert record.deadline is not None
 
 

@@ -223,8 +223,9 @@ class StoredEvent:
     `signed` is the date of the action, `published` when the source carried it (its last-modified date, if it gives
     one), `first_seen` when we saw it. `action` is the action that the event is about, if any. `old_value` and
     `new_value` are the changed values in words. `earlier_actions` counts the modifications that a new award already had
-    when it was first seen. `vendor_id` is set for an event that concerns one vendor: `old_value` of a withdrawal is the
-    vendor's name, `new_value` the reviewer's note.
+    when it was first seen. `is_first_sight`: the award was not stored before this modification of it. `vendor_id` is
+    set for an event that concerns one vendor: `old_value` of a withdrawal is the vendor's name, `new_value` the
+    reviewer's note.
 
     `amount` is the obligation of this action alone. `total` is what the agency has obligated to the vendor in all, for
     a milestone. `milestones` are those that this event's entry includes. Each names it in `part_of`. `has_twin`: when
@@ -243,6 +244,7 @@ class StoredEvent:
     old_value: str
     new_value: str
     earlier_actions: int
+    is_first_sight: bool = False
     vendor_id: str = ""
     total: Decimal | None = None
     part_of: str = ""

@@ -145,7 +145,7 @@ class RecordRow(SQLModel, table=True):
 
 
 class SourceRecordRow(SQLModel, table=True):
-    """What one source states about an award: its fields, and the obligations of its actions in dollars, as text.
+    """What one source states about an award: its fields, and amount, date and text of each action by its key.
 
     `deleted_on` is the day on which the source deleted the award, with its reason. What it stated before is kept.
     """
@@ -157,7 +157,7 @@ class SourceRecordRow(SQLModel, table=True):
     source: str = Field(primary_key=True)
     revision: str
     facts: dict[str, str] = Field(sa_column=Column("facts", JSON, nullable=False))
-    actions: dict[str, str] = Field(sa_column=Column("actions", JSON, nullable=False))
+    actions: dict[str, dict[str, str]] = Field(sa_column=Column("actions", JSON, nullable=False))
     modified: date | None = None
     url: str
     deleted_on: date | None = None
@@ -246,7 +246,8 @@ class EventRow(SQLModel, table=True):
     `pending_review`: it waits for a reviewer to confirm its match. `vendor_id` is set if the event concerns one vendor
     alone (a withdrawal, a milestone), else "". `amount` is the obligation of this action alone. `total` is what the
     agency has obligated to the vendor in all, for a milestone. `part_of` is the id of the event of the same award whose
-    entry in feeds includes this one, "" if it has an entry of its own.
+    entry in feeds includes this one, "" if it has an entry of its own. `is_first_sight`: the award was not stored
+    before this modification of it.
     """
 
     __tablename__ = "event"
@@ -289,6 +290,7 @@ class EventRow(SQLModel, table=True):
     old_value: str = _text("old_value")
     new_value: str = _text("new_value")
     earlier_actions: int = 0
+    is_first_sight: bool = False
     vendor_id: str = ""
     part_of: str = ""
     is_published: bool

@@ -28,6 +28,7 @@ CBP = replace(DHS, sub_code="7014", sub_name="U.S. Customs and Border Protection
 VENDORS = {
     "clearview-ai": ("Clearview AI", "face-recognition"),
     "babel-street": ("Babel Street", "social-media"),
+    "nuix": ("Nuix", "device-forensics"),
     "panamerica": ("Panamerica Computers", "resellers"),
 }
 

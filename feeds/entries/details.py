@@ -210,6 +210,8 @@ def _change(event: StoredEvent) -> list[Detail]:
         details.append(Detail("Action type", one_line(event.action.action_type_text)))
     if event.earlier_actions > 0:
         details.append(Detail("When first seen", f"already modified {pluralize(event.earlier_actions, 'time')}"))
+    if event.is_first_sight:
+        details.append(Detail("Award", f"signed {format_date(event.record.signed)}, seen for the first time"))
     return details
 
 

@@ -48,7 +48,7 @@ def title_for(event: StoredEvent) -> str:
     record, amount = event.record, _AMOUNTS.get(event.kind, _own_amount)(event)
     if record.amount_warning:
         amount = f"{amount} (amount warning)" if amount else "amount warning"
-    parts = [_subject(event), amount, _buyer(event), _DEEDS[event.kind](event)]
+    parts = [_subject(event), amount, _buyer(event), _DEEDS[event.kind](event) + _first_sight(event)]
     if event.amount is None or abs(event.amount) < 1 or event.has_twin:
         parts.append(shorten_name(record.piid or record.solicitation))
     return one_line(SEPARATOR.join(filter(None, parts)))
@@ -73,6 +73,14 @@ def _named(event: StoredEvent) -> list[str]:
     matches = published_matches(event.record)
     vendors = [match for match in matches if not is_topic(match)]
     return [shorten_name(match.vendor_name) for match in vendors or matches]
+
+
+def _first_sight(event: StoredEvent) -> str:
+    """Return that the award itself was not stored before this modification, with its year; "" if it was."""
+    if not event.is_first_sight:
+        return ""
+    signed = event.record.signed
+    return f", award{f' of {signed.year}' if signed else ''} seen for the first time"
 
 
 def _buyer(event: StoredEvent) -> str:
@@ -249,7 +257,9 @@ _DEEDS: dict[EventKind, Callable[[StoredEvent], str]] = {
     EventKind.RECIPIENT_RENAMED: lambda event: _changed("recipient's name", event),
     # The UEI changed too, so another company may hold the contract now.
     EventKind.RECIPIENT_CHANGED: lambda event: _changed("recipient", event),
-    EventKind.DESCRIPTION_CHANGED: lambda event: f"description changed {format_date(event.first_seen.date())}",
+    EventKind.DESCRIPTION_CHANGED: lambda event: (
+        f"description changed{_number(event)} {format_date(event.first_seen.date())}"
+    ),
     EventKind.RENUMBERED: lambda _event: "award key changed",
     EventKind.CORRECTED: _corrected,
     EventKind.WITHDRAWN: lambda _event: "match withdrawn by a reviewer",

@@ -42,6 +42,8 @@ WATERMARK = "poll/until"
 LAST_SWEEP = "poll/swept"
 BASELINE = "baseline/"
 VERSION = "poll/version"  # when a poll last read everything (UTC), and the version of the data that it read
+# What was signed so long before the last poll may be listed only now: DoD's contracts are listed after 90 days.
+LISTING_DELAY = timedelta(days=120)
 BASELINE_SIZE = 3  # events that feeds get when a vendor is new
 # A version that stands still for longer is not believed: the API may have stopped updating it.
 MAX_SKIP = timedelta(hours=48)
@@ -90,6 +92,8 @@ class Job:
         known_version: the version of the source's data that was read completely: `steps` are skipped while it is the
             same.
         checkpoint_prefix: what the checkpoints of finished steps begin with; "" if the job always starts over.
+        recent_since: an award that began before this day and is first seen through a modification is no new purchase:
+            the modification is published. `None` if every award is published as a whole.
     """
 
     source: str
@@ -99,6 +103,7 @@ class Job:
     retries: Sequence[FetchStep] = ()
     known_version: str = ""
     checkpoint_prefix: str = ""
+    recent_since: date | None = None
 
     @property
     def is_baseline(self) -> bool:
@@ -211,6 +216,7 @@ def plan_poll(
         retries=retries,
         dropped=[step for step in failed if step not in wanted],
         known_version="" if force or new_vendors or is_sweep else _recent(version),
+        recent_since=window.modified_since + window.overlap - LISTING_DELAY,
         until=until,
         is_sweep=is_sweep,
         new_vendors=new_vendors,

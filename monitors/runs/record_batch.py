@@ -105,6 +105,7 @@ class RecordBatch:
             lambda found: match_rows(session, self._matcher, found, now, elsewhere),
             now,
             self._publish_rule(record),
+            since=self._job.recent_since,
         )
         if saved.problem:
             self._tally.known_problems += was_in_quarantine and record.key not in self._problems

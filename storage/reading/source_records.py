@@ -12,9 +12,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
+from sources.records import ContractAction
 from storage.models import StoredSourceRecord
 from storage.rows import view_of
-from storage.tables import RecordRow, SourceRecordRow
+from storage.tables import ActionRow, RecordRow, SourceRecordRow
 
 # Precedence between sources with the same date. The page of the first one is linked, because it is public.
 SOURCE_ORDER = ("usaspending", "assistance", "samawards", "fpds")
@@ -27,17 +28,46 @@ _PARSERS: Mapping[object, Callable[[str], object]] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class ActionStatement:
+    """What a source stated about an action. `obligation` is in dollars, `None` if not stated."""
+
+    obligation: Decimal | None
+    signed: date | None
+    description: str
+
+    @classmethod
+    def of(cls, action: ContractAction | ActionRow) -> ActionStatement:
+        """Return the statement of an action."""
+        return cls(action.obligation, action.signed, action.description)
+
+    def to_json(self) -> dict[str, str]:
+        """Return it as JSON, without what is not stated."""
+        values = {name: getattr(self, name) for name in self.__slots__}
+        return {name: str(value) for name, value in values.items() if value not in (None, "")}
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, str]) -> ActionStatement:
+        """Return what `to_json` wrote."""
+        obligation, signed = stored.get("obligation"), stored.get("signed")
+        return cls(
+            Decimal(obligation) if obligation else None,
+            date.fromisoformat(signed) if signed else None,
+            stored.get("description", ""),
+        )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceStatement:
     """What one source last stated about an award.
 
-    `facts` are values of `RecordRow`'s fields, none empty. `actions` are the obligations of the actions that it listed:
-    dollars by action key, `None` if not stated. `since` is when it first carried the award (UTC).
+    `facts` are values of `RecordRow`'s fields, none empty. `actions` are those that it listed, by action key. `since`
+    is when it first carried the award (UTC).
     """
 
     since: datetime
     facts: Mapping[str, Any]
-    actions: Mapping[str, Decimal | None] = field(default_factory=dict)
+    actions: Mapping[str, ActionStatement] = field(default_factory=dict)
     latest: date | None = None
 
 
@@ -53,7 +83,7 @@ def load_statements(session: Session, record_key: str) -> dict[str, SourceStatem
         each.source: SourceStatement(
             since=each.first_seen,
             facts=fields_from_json(each.facts),
-            actions={key: Decimal(amount) if amount else None for key, amount in each.actions.items()},
+            actions={key: ActionStatement.from_json(stated) for key, stated in each.actions.items()},
             latest=newest_action_date(each),
         )
         for each in source_record_rows(session, record_key)

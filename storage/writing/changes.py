@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from sources.records import Award, ContractAction, Publication, PublicationKind
 from storage.models import EventKind
-from storage.reading.source_records import SourceStatement
+from storage.reading.source_records import ActionStatement, SourceStatement
 from storage.tables import ActionRow, RecordRow
 
 TAG = "tag:procurewatch,2026:"
@@ -59,8 +59,9 @@ class Change:
     """One thing that happened, with the permanent id of its event.
 
     `amount` is the action's own, `total` that of a vendor with an agency, both in dollars. `signed` is the action's
-    date, `old_value` and `new_value` are in words. `is_news` is false for history, which is stored and not published.
-    `recurs` when the same can happen again, as a value can change to and fro: each time is an event of its own.
+    date, `old_value` and `new_value` are in words. `is_first_sight`: it is the first news of an award that was not
+    stored before. `is_news` is false for history, which is stored and not published. `recurs` when the same can happen
+    again, as a value can change to and fro: each time is an event of its own.
     """
 
     id: str
@@ -72,6 +73,7 @@ class Change:
     old_value: str = ""
     new_value: str = ""
     earlier_actions: int = 0
+    is_first_sight: bool = False
     is_news: bool = True
     recurs: bool = False
 
@@ -87,28 +89,35 @@ def event_id(record_key: str, action_key: str, kind: EventKind, *values: str) ->
     return TAG + "/".join(parts)
 
 
-def award_changes(before: StoredState | None, award: Award) -> Iterator[Change]:
+def award_changes(before: StoredState | None, award: Award, since: date | None = None) -> Iterator[Change]:
     """Yield what happened to an award, in the order of its actions' dates.
 
     An award without a stored state is one news item, however many modifications it already has: those are history. So
-    are the older actions that a further source adds. Every other action is news, whatever its date and amount, because
-    a source may list it weeks after it was signed.
+    are the older actions that a further source adds. If such an award began before `since`, its actions since then are
+    the news, and its beginning is history. Every other action is news, whatever its date and amount, because a source
+    may list it weeks after it was signed.
+
+    Args:
+        before: the stored state; `None` if the award has no published match yet.
+        since: the first day on which an action is recent; `None` if the age of an award does not matter.
     """
     if before is None:
-        yield from _first_listed(award)
+        yield from _first_listed(award, since)
         return
+    fields = list(_field_changes(before, award))
+    described = {_folded(change) for change in fields if change.kind is EventKind.DESCRIPTION_CHANGED}
     base = _base_action(award)
     has_base = any(_is_base(row) for row in before.actions.values())
     for action in award.actions:
         stored = before.actions.get(action.key)
         if stored is not None:
-            yield from _listed_again(before, award, action, stored)
+            # If the award's own description changes in the same way, that says it.
+            yield from (each for each in _listed_again(before, award, action, stored) if _folded(each) not in described)
         elif action is base and not has_base:
-            yield _late_base(before, award, action)
+            yield _late_base(before, award, action, since)
         else:
             yield _action_change(award, action, is_news=_is_news(before, action))
-    if before.said and not _is_older(award, before.said):
-        yield from _field_changes(before.said, before.others, award)
+    yield from fields
 
 
 def _base_action(award: Award) -> ContractAction | None:
@@ -120,32 +129,57 @@ def _is_base(action: ContractAction | ActionRow) -> bool:
     return not action.modification.strip("0")  # assistance also has "00"
 
 
-def _first_listed(award: Award) -> Iterator[Change]:
+def _first_listed(award: Award, since: date | None) -> Iterator[Change]:
     base = _base_action(award)
     later = [action for action in award.actions if action is not base]
-    yield Change(
-        id=event_id(award.key, "", EventKind.NEW_AWARD),
-        kind=EventKind.NEW_AWARD,
-        action_key=base.key if base else "",
-        # Without the base action no source has stated the amount that the award began with.
-        amount=base.obligation if base else None,
-        signed=(base.signed if base else None) or award.signed,
-        earlier_actions=len(later),
-    )
+    news = _first_news(award, base, later, since)
+    if base or not news:
+        yield Change(
+            id=event_id(award.key, "", EventKind.NEW_AWARD),
+            kind=EventKind.NEW_AWARD,
+            action_key=base.key if base else "",
+            # Without the base action no source has stated the amount that the award began with.
+            amount=base.obligation if base else None,
+            signed=(base.signed if base else None) or award.signed,
+            earlier_actions=len(later),
+            is_news=not news,
+        )
     for action in later:
-        yield _action_change(award, action, is_news=False)
+        change = _action_change(award, action, is_news=action in news)
+        yield replace(change, is_first_sight=change.is_news)
 
 
-def _late_base(before: StoredState, award: Award, base: ContractAction) -> Change:
-    """Return the beginning of an award of which only modifications were listed before."""
+def _first_news(
+    award: Award, base: ContractAction | None, later: Sequence[ContractAction], since: date | None
+) -> Sequence[ContractAction]:
+    """Return the modifications that are the news of an award listed for the first time; none if the award itself is."""
+    began = (base.signed if base else None) or award.signed
+    if since is None or not later or (base and (began is None or began >= since)):
+        return ()
+    recent = [action for action in later if action.signed and action.signed >= since]
+    if not recent and award.modified and award.modified >= since:
+        return [max(later, key=lambda action: action.signed or date.min)]
+    return recent
+
+
+def _late_base(before: StoredState, award: Award, base: ContractAction, since: date | None) -> Change:
+    """Return the beginning of an award of which only modifications were listed before.
+
+    It is history if a further source adds it to an award that began before `since`.
+    """
+    signed = base.signed or award.signed
+    if since is None:
+        is_news = _is_news(before, base)
+    else:
+        is_news = signed is None or signed >= since or (before.said is not None and not award.is_partial)
     return Change(
         id=event_id(award.key, base.key, EventKind.NEW_AWARD),
         kind=EventKind.NEW_AWARD,
         action_key=base.key,
         amount=base.obligation,
-        signed=base.signed or award.signed,
+        signed=signed,
         earlier_actions=len(before.actions),
-        is_news=before.is_published or _is_news(before, base),
+        is_news=before.is_published or is_news,
     )
 
 
@@ -159,10 +193,19 @@ def _listed_again(before: StoredState, award: Award, action: ContractAction, sto
         if stored.first_seen > said.since and not _is_base(action):
             yield _action_change(award, action, kind=_kind(stored))
         return
-    old = said.actions.get(action.key, stored.obligation)  # a deleted action may come back with another amount
-    is_said_by_another = any(other.actions.get(action.key, old) == action.obligation for other in before.others)
-    if old != action.obligation and not is_said_by_another:
-        yield _obligation_corrected(award, action, old)
+    # A deleted action may come back with another amount.
+    old = said.actions.get(action.key) or ActionStatement.of(stored)
+    new = ActionStatement.of(action)
+    others = [other.actions[action.key] for other in before.others if action.key in other.actions]
+    if old.obligation != new.obligation and new.obligation not in [other.obligation for other in others]:
+        amounts = _format_money(old.obligation), _format_money(new.obligation)
+        yield _action_changed(award, action, EventKind.CORRECTED, *amounts)
+    if old.signed != new.signed and new.signed not in [other.signed for other in others]:
+        days = _format_signed(old.signed), _format_signed(new.signed)
+        yield _action_changed(award, action, EventKind.CORRECTED, *days)
+    texts = {fold_text(each.description) for each in (old, *others)}
+    if fold_text(new.description) not in texts:
+        yield _action_changed(award, action, EventKind.DESCRIPTION_CHANGED, old.description, new.description)
 
 
 def _is_news(before: StoredState, action: ContractAction) -> bool:
@@ -193,11 +236,10 @@ def _kind(action: ContractAction | ActionRow) -> EventKind:
     return EventKind.DEOBLIGATED if kind is EventKind.MODIFIED and is_deobligation else kind
 
 
-def _obligation_corrected(award: Award, action: ContractAction, old: Decimal | None) -> Change:
-    old_value, new_value = _format_money(old), _format_money(action.obligation)
+def _action_changed(award: Award, action: ContractAction, kind: EventKind, old_value: str, new_value: str) -> Change:
     return Change(
-        id=event_id(award.key, action.key, EventKind.CORRECTED, old_value, new_value, *_version(award)),
-        kind=EventKind.CORRECTED,
+        id=event_id(award.key, action.key, kind, old_value, new_value, *_version(award)),
+        kind=kind,
         action_key=action.key,
         amount=action.obligation,
         signed=action.signed,
@@ -215,8 +257,11 @@ def _is_older(award: Award, said: SourceStatement) -> bool:
     return bool(latest and said.latest and latest < said.latest)
 
 
-def _field_changes(said: SourceStatement, others: Sequence[SourceStatement], award: Award) -> Iterator[Change]:
+def _field_changes(before: StoredState, award: Award) -> Iterator[Change]:
     """Yield what changed in a source's version of an award, except values that another source stated before."""
+    said, others = before.said, before.others
+    if said is None or _is_older(award, said):
+        return
     old_end = said.facts.get("ends")
     if old_end and award.ends and award.ends > old_end and not _is_stated(others, "ends", award.ends):
         yield _field_change(award, EventKind.EXTENDED, old_end.isoformat(), award.ends.isoformat())
@@ -230,8 +275,11 @@ def _field_changes(said: SourceStatement, others: Sequence[SourceStatement], awa
         kind = EventKind.RECIPIENT_RENAMED if is_same_company else EventKind.RECIPIENT_CHANGED
         yield _field_change(award, kind, old_name, name)
     old_text, text = said.facts.get("description", ""), award.description
-    # A source that lists an award action by action gives each its own text: the award's text has not changed.
-    if not award.is_partial and fold_text(text) != fold_text(old_text) and not _is_stated(others, "description", text):
+    # A source that lists an award action by action gives each its own text: the award's text has not changed. Another
+    # source describes an award in the words of its first action, which may have been added now.
+    added = {fold_text(action.description) for action in award.actions if action.key not in before.actions}
+    is_known = award.is_partial or fold_text(text) in {fold_text(old_text), *added}
+    if not is_known and not _is_stated(others, "description", text):
         yield _field_change(award, EventKind.DESCRIPTION_CHANGED, old_text, text)
 
 
@@ -315,6 +363,10 @@ def with_known_text(before: RecordRow | None, publication: Publication) -> Publi
     return replace(publication, description=publication.title + text) if text.startswith("\n\n") else publication
 
 
+def _folded(change: Change) -> tuple[EventKind, str, str]:
+    return change.kind, fold_text(change.old_value), fold_text(change.new_value)
+
+
 def fold_text(text: str) -> str:
     """Return a text in upper case with single spaces, to compare it with another one."""
     return " ".join(text.split()).upper()
@@ -330,6 +382,10 @@ def _first_amount(publication: Publication) -> Decimal | None:
 def _format_deadline(moment: datetime | None) -> str:
     """Return a deadline in Washington's time, "" when there is none."""
     return moment.astimezone(WASHINGTON).strftime("%Y-%m-%d %H:%M %Z") if moment else ""
+
+
+def _format_signed(signed: date | None) -> str:
+    return f"signed {signed}" if signed else "not stated"
 
 
 def _format_money(amount: Decimal | None) -> str:

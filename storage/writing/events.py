@@ -72,6 +72,7 @@ def save_event(
             new_value=change.new_value,
             vendor_id=vendor_id,
             part_of=part_of,
+            is_first_sight=change.is_first_sight,
             is_published=publish,
             pending_review=pending_review and change.is_news,
             first_seen=now,

@@ -65,7 +65,13 @@ class Saved:
 
 
 def save_record(
-    session: Session, record: Record, find_matches: FindMatches, now: datetime, should_publish: PublishRule
+    session: Session,
+    record: Record,
+    find_matches: FindMatches,
+    now: datetime,
+    should_publish: PublishRule,
+    *,
+    since: date | None = None,
 ) -> Saved:
     """Store a record of any kind. One that cannot be stored goes into quarantine; those before it are kept.
 
@@ -75,13 +81,14 @@ def save_record(
         find_matches: returns the match rows of an award or a publication; called once.
         now: when it was seen, UTC.
         should_publish: given the ids of the vendors concerned, whether feeds carry what is new.
+        since: the first day on which an action is recent (`award_changes`); `None` if the age does not matter.
 
     Raises:
         sqlalchemy.exc.DBAPIError: the database failed (a full disk, a lost connection ...), not the record.
     """
     savepoint = session.begin_nested()
     try:
-        saved = _save(session, record, find_matches, now, should_publish)
+        saved = _save(session, record, find_matches, now, should_publish, since=since)
         savepoint.commit()
     except Exception as error:
         cause = first_database_error(error)
@@ -90,12 +97,18 @@ def save_record(
         savepoint.rollback()
         if isinstance(record, Problem) and not record.documents:
             raise
-        return save_record(session, _problem_with(record, cause), find_matches, now, should_publish)
+        return save_record(session, _problem_with(record, cause), find_matches, now, should_publish, since=since)
     return saved
 
 
 def _save(
-    session: Session, record: Record, find_matches: FindMatches, now: datetime, should_publish: PublishRule
+    session: Session,
+    record: Record,
+    find_matches: FindMatches,
+    now: datetime,
+    should_publish: PublishRule,
+    *,
+    since: date | None,
 ) -> Saved:
     match record:
         case Problem():
@@ -104,7 +117,7 @@ def _save(
         case Removal():
             return save_removal(session, record, now, should_publish)
         case Award():
-            return save_award(session, record, find_matches(record), now, should_publish)
+            return save_award(session, record, find_matches(record), now, should_publish, since=since)
         case Publication():
             return save_publication(session, record, find_matches(record), now, should_publish)
 
@@ -118,7 +131,13 @@ def _problem_with(record: Record, error: BaseException) -> Problem:
 
 
 def save_award(
-    session: Session, award: Award, matches: Sequence[MatchRow], now: datetime, should_publish: PublishRule
+    session: Session,
+    award: Award,
+    matches: Sequence[MatchRow],
+    now: datetime,
+    should_publish: PublishRule,
+    *,
+    since: date | None = None,
 ) -> Saved:
     """Store an award with its matches, and what happened to it since it was last published, as events.
 
@@ -127,6 +146,7 @@ def save_award(
         matches: rows for this award; their `first_seen` is kept from what is stored.
         now: when it was seen, UTC.
         should_publish: given the ids of the vendors concerned, whether feeds carry what is new.
+        since: the first day on which an action is recent (`award_changes`); `None` if the age does not matter.
     """
     award = under_current_key(session, award)
     renumbered = renumber(session, award, now) if award.replaces else None
@@ -139,7 +159,9 @@ def save_award(
     before = None
     if stored and _any_published(old_matches):
         before = _stored_state(session, stored, old_actions, award.source)
-    changes: Sequence[Change] = list(award_changes(before, award)) if has_matches else []
+    changes: Sequence[Change] = list(award_changes(before, award, since)) if has_matches else []
+    if stored:
+        changes = [replace(change, is_first_sight=False) for change in changes]
 
     fresh = award_row(award, now)
     if stored is None:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from sources.records import Award
 from storage.reading.source_records import (
     SOURCE_FIELDS,
+    ActionStatement,
     fields_from_json,
     fields_to_json,
     newest_action_date,
@@ -31,7 +32,7 @@ def save_source_record(session: Session, row: RecordRow, award: Award, now: date
         record_key=award.key, source=award.source, revision="", facts={}, actions={}, url="", first_seen=now,
         last_changed=now,
     )  # fmt: skip
-    actions = {action.key: "" if action.obligation is None else str(action.obligation) for action in award.actions}
+    actions = {action.key: ActionStatement.of(action).to_json() for action in award.actions}
     fields: dict[str, Any] = {
         "actions": {**source_record.actions, **actions} if award.is_partial else actions,
         "deleted_on": None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import delete, select
@@ -37,10 +37,11 @@ def save(
     *matches: MatchRow,
     now: datetime = SEEN,
     should_publish: PublishRule = publish_all,
+    since: date | None = None,
 ) -> Saved:
     """Save an award in a transaction of its own."""
     with database.writing() as session:
-        return save_award(session, award, matches, now, should_publish)
+        return save_award(session, award, matches, now, should_publish, since=since)
 
 
 def load_events(database: Database, award: Award) -> list[StoredEvent]:

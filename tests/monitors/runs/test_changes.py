@@ -72,7 +72,9 @@ def baseline(folder: Path, database_url: str | None = None) -> Iterator[AppConte
 def poll(app_context: AppContext, *records: Record) -> list[StoredEvent]:
     """Poll a source that brings these records; return what feeds newly carry."""
     before = {event.id for event in published_events(app_context)}
-    app_context.poll(GivenRecords(name=records[0].source, records=records), DAY, ignore)
+    report = app_context.poll(GivenRecords(name=records[0].source, records=records), DAY, ignore)
+    assert report.status, report
+    assert report.status.is_good, report
     return [event for event in published_events(app_context) if event.id not in before]
 
 
@@ -93,7 +95,10 @@ def published(kind: PublicationKind, source: str) -> Publication:
 
 MODIFIED = acted(CEILING, "P00009", "2026-11-17", "2500.00")
 ADMINISTRATIVE = {"action_type": "M", "action_type_text": "OTHER ADMINISTRATIVE ACTION"}
-FROM_SAM = replace(MODIFIED, source="samawards", is_partial=True, obligated=None, actions=MODIFIED.actions[1:])
+BEGUN = replace(CEILING, signed=DAY - timedelta(days=30))
+BEGUN = replace(BEGUN, actions=(replace(BEGUN.actions[0], signed=BEGUN.signed),))
+RECENT = acted(BEGUN, "P00009", "2026-11-17", "2500.00")
+FROM_SAM = replace(RECENT, source="samawards", is_partial=True, obligated=None, actions=RECENT.actions[1:])
 UNDER_AN_AGREEMENT = replace(
     CEILING, key=f"CONT_AWD_{CEILING.piid}_7012_HSHQDC12D00013_7001", parent_piid="HSHQDC12D00013", replaces=CEILING.key
 )
@@ -115,7 +120,7 @@ CHANGES: list[tuple[Sequence[Record], Record, EventKind, str]] = [
     ),
     (
         (FROM_SAM,),
-        MODIFIED,
+        RECENT,
         EventKind.NEW_AWARD,
         "Clearview AI · $500,000 · ICE · new contract, first seen with 1 modification",
     ),

@@ -114,9 +114,9 @@ def test_a_base_award_that_comes_after_its_modification_is_published_with_its_am
     with world(tmp_path, 1) as opened:
         base = next(award for award in load_corpus() if award.piid == PIID).actions[0]
         opened.change(replace(base, last_modified_date=opened.day + timedelta(days=1)))
-        begun, described = opened.poll()
+        # USAspending describes an award in the words of its first action: the new description is no news of its own.
+        [begun] = opened.poll()
         assert begun == f"{BOUGHT}, first seen with 1 modification"
-        assert "description changed" in described, "USAspending describes an award in the words of its first action"
         assert opened.poll() == []
 
 

@@ -147,8 +147,7 @@ def _fpds_action(number: int, day: date) -> Action:
 
 def _more_use_cases(upstream: ai_inventory.FaultyAiInventory) -> None:
     more = {**ai_inventory.TOWER, "id": "DHS-36", "use_case_name": "Another Autonomous Surveillance Tower"}
-    rows = (*ai_inventory.RECORDED, more)
-    upstream.files[ai_inventory.INDIVIDUAL] = ai_inventory.table(ai_inventory.INDIVIDUAL_HEADER, rows)
+    upstream.files[ai_inventory.INDIVIDUAL] = ai_inventory.table(*ai_inventory.USE_CASES.values(), more)
 
 
 def _document(number: int, day: date) -> dict[str, Any]:

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from collections.abc import Callable, Iterator
+from datetime import date
 
 import pytest
 
 from sources.ai_inventory.inventory import AiInventory
 from sources.base import DateWindow, Fetched, FetchStep, NotModified, SearchTerms, StoredVersion
 from sources.errors import Refused, SourceChanged, Unreachable
-from sources.records import Document, Payload, Problem, Publication
+from sources.records import Payload, Problem, Publication
 from tests.sources.clients import client_for
 from tests.sources.fakes import Memory
 from tests.upstreams.ai_inventory import (
     COMMERCIAL,
     CONSOLIDATED,
     INDIVIDUAL,
-    INDIVIDUAL_HEADER,
     RETIRED,
     TOWER,
+    USE_CASES,
     FaultyAiInventory,
-    Row,
     table,
 )
 from tests.upstreams.faults import Fault
@@ -31,7 +30,6 @@ DAY = date(2026, 4, 14)
 TERMS = SearchTerms(names=("ANDURIL",), phrases=("SURVEILLANCE TOWER",))
 STEPS = {step.key: step for step in SOURCE.backfill_steps(TERMS, DAY, DAY)}
 STEP = STEPS["2025/individual"]
-ASSUMPTIONS = {assumption.name: assumption for assumption in SOURCE.assumptions}
 
 
 @pytest.fixture
@@ -45,17 +43,6 @@ def fetched(server: FaultyAiInventory, stored: Memory | None = None, step: Fetch
         return list(SOURCE.fetch(client, step, stored or Memory()))
 
 
-def document(*rows: Row, body: bytes | None = None) -> Document:
-    content = table(INDIVIDUAL_HEADER, rows) if body is None else body
-    return Document(
-        url="https://example.test/x.csv",
-        request="",
-        retrieved_at=datetime(2026, 4, 14, tzinfo=UTC),
-        content_type="text/plain",
-        body=content,
-    )
-
-
 def remembered(server: FaultyAiInventory, step: FetchStep = STEP) -> Memory:
     """The memory of a program that has stored what the server holds."""
     (payload,) = fetched(server, step=step)
@@ -64,37 +51,46 @@ def remembered(server: FaultyAiInventory, step: FetchStep = STEP) -> Memory:
     return Memory(records={record.key: StoredVersion(key=record.key, revision=record.revision) for record in records})
 
 
-@pytest.mark.parametrize(
-    ("change", "says"),
-    [
-        (lambda body: body.replace(b"pia_url", b"pia_link"), "no column pia_url"),
-        (lambda body: body.replace(b"has_custom_code", b"has_pii"), "columns that are there twice"),
-        (lambda body: body[:-20], "cut off"),
-        (lambda body: body + b'DHS,"an open quote\n', "not a whole table"),
-        (lambda _body: b"<!doctype html><html><body>Sign in</body></html>\n", "Sign in"),
-        (lambda _body: b'""\n', "no column"),
-        (lambda _body: b"version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 2\n", "git-lfs"),
-    ],
-    ids=["a column renamed", "a column twice", "cut off", "an open quote", "a page", "nothing", "a pointer"],
-)
-def test_another_format_means_the_source_changed(server: FaultyAiInventory, change: object, says: str) -> None:
-    assert callable(change)
-    server.files[INDIVIDUAL] = change(server.files[INDIVIDUAL])
+FORMATS: dict[str, tuple[str, Callable[[bytes], bytes], str]] = {
+    "a column renamed": (INDIVIDUAL, lambda body: body.replace(b"pia_url", b"pia_link"), "no column pia_url"),
+    "a column twice": (
+        INDIVIDUAL,
+        lambda body: body.replace(b"has_custom_code", b"has_pii"),
+        "columns that are there twice",
+    ),
+    "cut off": (INDIVIDUAL, lambda body: body[:-20], "cut off"),
+    "an open quote": (INDIVIDUAL, lambda body: body + b'DHS,"an open quote\n', "not a whole table"),
+    "a page": (INDIVIDUAL, lambda _: b"<!doctype html><html><body>Sign in</body></html>\n", "Sign in"),
+    "nothing": (INDIVIDUAL, lambda _: b'""\n', "no column"),
+    "a pointer": (INDIVIDUAL, lambda _: b"version https://git-lfs.github.com/spec/v1\noid sha256:1\n", "git-lfs"),
+    "a column of 2024 renamed": (
+        CONSOLIDATED,
+        lambda body: body.replace(b"Use Case Name", b"Name", 1),
+        "no column",
+    ),
+    "a column of 2024 twice": (
+        CONSOLIDATED,
+        lambda body: body.replace(b"Date Retired", b"Date Initiated", 1),
+        "columns that are there twice",
+    ),
+}
+
+
+@pytest.mark.parametrize(("file", "change", "says"), FORMATS.values(), ids=FORMATS.keys())
+def test_another_format_means_the_source_changed(
+    server: FaultyAiInventory, file: str, change: Callable[[bytes], bytes], says: str
+) -> None:
+    server.files[file] = change(server.files[file])
+    step = STEP if file == INDIVIDUAL else STEPS["2024/consolidated"]
     with pytest.raises(SourceChanged, match=says):
-        fetched(server)
-    with client_for(SOURCE, server.base_url) as client, pytest.raises(SourceChanged, match=says):
-        SOURCE.health_check(client)
-
-
-def test_stored_evidence_of_another_format_is_a_problem() -> None:
-    payload = Payload(source=SOURCE.name, key="K", revision="", documents=(document(body=b"<html></html>\n"),))
-    (record,) = SOURCE.parse(payload)
-    assert isinstance(record, Problem)
-    assert record.key == "K"
+        fetched(server, step=step)
+    if file == INDIVIDUAL:
+        with client_for(SOURCE, server.base_url) as client, pytest.raises(SourceChanged, match=says):
+            SOURCE.health_check(client)
 
 
 def test_a_file_without_rows_fails_the_control_query(server: FaultyAiInventory) -> None:
-    server.files[INDIVIDUAL] = table(INDIVIDUAL_HEADER, [])
+    server.files[INDIVIDUAL] = server.files[INDIVIDUAL].splitlines(keepends=True)[0]
     with client_for(SOURCE, server.base_url) as client:
         assert SOURCE.health_check(client) is False
 
@@ -115,7 +111,7 @@ def test_stored_rows_are_not_modified(server: FaultyAiInventory) -> None:
 
 def test_one_changed_row_returns_the_file_again(server: FaultyAiInventory) -> None:
     memory = remembered(server)
-    server.files[INDIVIDUAL] = table(INDIVIDUAL_HEADER, [{**TOWER, "vendor_name": "Anduril Industries"}, RETIRED])
+    server.files[INDIVIDUAL] = table({**TOWER, "vendor_name": "Anduril Industries"}, RETIRED)
     (payload,) = fetched(server, memory)
     assert isinstance(payload, Payload)
     changed = [record for record in SOURCE.parse(payload) if isinstance(record, Publication)]
@@ -124,13 +120,11 @@ def test_one_changed_row_returns_the_file_again(server: FaultyAiInventory) -> No
     ]
 
 
-def test_an_unreadable_row_is_reported_on_every_poll(
-    server: FaultyAiInventory,
-) -> None:
+def test_an_unreadable_row_is_reported_on_every_poll(server: FaultyAiInventory) -> None:
     server.files[INDIVIDUAL] += b"DHS,short\n"
     memory = remembered(server)
     kinds = [type(item) for item in fetched(server, memory)]
-    assert kinds == [NotModified] * 4 + [Problem]
+    assert kinds == [NotModified] * len(USE_CASES) + [Problem]
 
 
 def test_a_deleted_file_is_refused(server: FaultyAiInventory) -> None:
@@ -139,24 +133,20 @@ def test_a_deleted_file_is_refused(server: FaultyAiInventory) -> None:
         fetched(server)
 
 
+def assert_fails_alone(server: FaultyAiInventory, failing: str) -> None:
+    """Read all files; the one of the step `failing` must fail, and no other."""
+    for key, step in STEPS.items():
+        if key == failing:
+            with pytest.raises((Refused, SourceChanged, Unreachable)):
+                fetched(server, step=step)
+        else:
+            assert len(fetched(server, step=step)) == 1
+
+
 @pytest.mark.parametrize("broken", STEPS)
-def test_each_file_fails_alone(broken: str) -> None:
-    with FaultyAiInventory() as server:
-        server.play(Fault.UNAVAILABLE, on=str(STEPS[broken].query["file"]))
-        for key, step in STEPS.items():
-            if key == broken:
-                with pytest.raises(Unreachable):
-                    fetched(server, step=step)
-            else:
-                assert len(fetched(server, step=step)) == 1
-
-
-@pytest.mark.parametrize("wrong", ["", *ASSUMPTIONS])
-@pytest.mark.parametrize("name", ASSUMPTIONS)
-def test_a_probe_reports_whether_its_assumption_holds(name: str, wrong: str) -> None:
-    with FaultyAiInventory(wrong=wrong) as server, client_for(SOURCE, server.base_url) as client:
-        assert ASSUMPTIONS[name].probe(client) is (name != wrong)
-        assert len(server.requests) == 1
+def test_each_file_fails_alone(server: FaultyAiInventory, broken: str) -> None:
+    server.play(Fault.UNAVAILABLE, on=str(STEPS[broken].query["file"]))
+    assert_fails_alone(server, broken)
 
 
 @pytest.mark.parametrize(
@@ -165,9 +155,4 @@ def test_a_probe_reports_whether_its_assumption_holds(name: str, wrong: str) -> 
 )
 def test_a_wrong_assumption_does_not_block_other_files(wrong: str, failing: str) -> None:
     with FaultyAiInventory(wrong=wrong) as server:
-        for key, step in STEPS.items():
-            if key == failing:
-                with pytest.raises((Refused, SourceChanged)):
-                    fetched(server, step=step)
-            else:
-                assert len(fetched(server, step=step)) == 1
+        assert_fails_alone(server, failing)

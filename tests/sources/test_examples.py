@@ -13,6 +13,14 @@ from sources.registry import SOURCES
 from tests.sources.examples import FOLDER, Example, as_json, examples_of
 
 HTML = b"<!doctype html><html><head><title>Access Denied</title></head><body>Please enable cookies.</body></html>"
+FOREIGN = {
+    "empty": b"",
+    "html": HTML,
+    "html with a line end": HTML + b"\n",
+    "binary": b"\xff\x00",
+    "a list": b"[]",
+    "nested deeply": b"[" * 100_000,
+}
 
 each_source = pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES.keys())
 each_example = pytest.mark.parametrize(
@@ -59,7 +67,7 @@ def test_example_records_belong_to_their_source(example: Example) -> None:
 
 
 @each_example
-@pytest.mark.parametrize("body", [b"", HTML, b"\xff\x00"], ids=["empty", "html", "binary"])
+@pytest.mark.parametrize("body", FOREIGN.values(), ids=FOREIGN.keys())
 def test_a_foreign_payload_is_a_problem_with_its_reason(example: Example, body: bytes) -> None:
     records = read(example, body)
     assert records

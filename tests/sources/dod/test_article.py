@@ -237,12 +237,6 @@ def test_a_file_that_is_not_a_contracts_page_is_refused(tmp_path: Path, content:
         list(SOURCE.read_file(file))
 
 
-def test_stored_evidence_that_is_not_a_page_is_a_problem() -> None:
-    [problem] = read(b"<html><h1>Access Denied</h1></html>")
-    assert isinstance(problem, Problem)
-    assert (problem.key, problem.reason) == ("DOD_4532515", "a page that holds no contract announcements")
-
-
 SOCIETE = PLAIN.replace("Acme Drones LLC", "Soci\u00e9t\u00e9 Drones \u2013 LLC")
 UNREADABLE = "characters of the page that could not be read"
 

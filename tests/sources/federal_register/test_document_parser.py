@@ -141,14 +141,6 @@ def test_an_unreadable_document_is_a_problem(changes: Json, reason: str) -> None
     assert (record.key, len(record.documents)) == (KEY, 1)
 
 
-@pytest.mark.parametrize("body", [b"<html></html>", b'{"results": ', b"[]", b'{"results": 5}', b"{}"])
-def test_stored_evidence_of_another_format_is_a_problem(body: bytes) -> None:
-    spoilt = Document(
-        url="https://x.test/", request="", retrieved_at=datetime(2024, 5, 7, tzinfo=UTC), content_type="", body=body
-    )
-    assert isinstance(parse(payload_of(spoilt)), Problem)
-
-
 def test_hostile_text_stays_text_on_one_line() -> None:
     record = read(
         title="<script>\x00alert(1)</script>\n=1+1 \ud800", abstract=None, excerpts="&lt;b&gt;\x00 &#0; 5 < 6"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -277,7 +276,6 @@ def subaward(number: object, *, prime: Any = None, **fields: Any) -> CorpusSubaw
     return CorpusSubaward(**given)
 
 
-Place = tuple[str | int, ...]
 DATA = Path(__file__).parents[2] / "data" / "usaspending"
 CONTRACT: Json = json.loads((DATA / "award_contract.json").read_text("utf-8"))
 IDV: Json = json.loads((DATA / "award_idv.json").read_text("utf-8"))
@@ -307,12 +305,6 @@ CHANGE: Json = {
 }
 PAGE: Json = {"page_metadata": {"page": 1, "hasNext": False}, "results": [CHANGE, BASE]}
 
-# What no field should hold, or not this one.
-WRONG_VALUES: list[object] = [
-    *(None, "", " ", "x", 7, -1.5, True, [], ["x"], {}, {"x": 1}),
-    *("2016/06/24", "NaN", 10**30),
-]
-
 
 def document(content: object) -> Document:
     body = content if isinstance(content, bytes) else json.dumps(content).encode()
@@ -326,36 +318,6 @@ def payload(*contents: object, key: str = CONTRACT["generated_unique_award_id"])
 
 def read(*contents: object, key: str = CONTRACT["generated_unique_award_id"]) -> Record:
     return parse(payload(*contents, key=key))
-
-
-def places(content: object, path: Place = ()) -> Iterator[Place]:
-    """Every place inside a JSON content, the outermost first."""
-    if path:
-        yield path
-    inside = content.items() if isinstance(content, dict) else enumerate(content) if isinstance(content, list) else ()
-    for name, value in inside:
-        yield from places(value, (*path, name))
-
-
-def changed(path: Place, change: Callable[[Any, Any], None]) -> list[Any]:
-    """The two documents of the contract, `change` applied to the container and the last name of `path`."""
-    contents = copy.deepcopy([CONTRACT, PAGE])
-    container: Any = contents
-    for name in path[:-1]:
-        container = container[name]
-    change(container, path[-1])
-    return contents
-
-
-def put(value: object) -> Callable[[Any, Any], None]:
-    def change(container: Any, name: Any) -> None:
-        container[name] = value
-
-    return change
-
-
-def drop(container: Any, name: Any) -> None:
-    del container[name]
 
 
 def is_problem(record: Record) -> bool:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from sources.base import SearchTerms
 from sources.errors import SourceChanged
@@ -27,15 +24,12 @@ from sources.usaspending.filters import (
 )
 from tests.sources.usaspending.helpers import (
     DAY,
-    WRONG_VALUES,
     AlteredAssistance,
     action,
     award,
     document,
     grant,
     items_of,
-    places,
-    put,
     records_of,
     step_of,
     walk,
@@ -97,20 +91,6 @@ def test_a_contract_transaction_in_a_grant_is_a_problem() -> None:
     record = read(DIRECT_PAYMENT, {**TRANSACTION, "id": "CONT_TX_9700_9700_H907_0_SPE2DX16D1500_0"})
     assert isinstance(record, Problem)
     assert "ASST_TX_" in record.reason
-
-
-PLACES = list(places([DIRECT_PAYMENT, page(TRANSACTION)]))
-
-
-@given(path=st.sampled_from(PLACES), value=st.sampled_from(WRONG_VALUES))
-def test_a_value_of_the_wrong_type_never_raises(path: Any, value: object) -> None:
-    contents: Any = copy.deepcopy([DIRECT_PAYMENT, page(TRANSACTION)])
-    container = contents
-    for name in path[:-1]:
-        container = container[name]
-    put(value)(container, path[-1])
-    [record] = SOURCE.parse(payload(*contents))
-    assert isinstance(record, Award) or (isinstance(record, Problem) and 0 < len(record.reason) < 500)
 
 
 def mixed() -> list[Any]:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from sources.records import (
     Agency,
@@ -19,7 +16,7 @@ from sources.records import (
     SourceFact,
 )
 from sources.usaspending.subaward_parser import parse, subaward_key
-from tests.sources.usaspending.helpers import CONTRACT, IDV, WRONG_VALUES, document, places, put
+from tests.sources.usaspending.helpers import CONTRACT, IDV, document
 
 # The row that a user of the API has met: the subaward's number reported as its dollars, for a machine shop. The parts
 # that he does not show (locations, codes) are made up.
@@ -227,17 +224,3 @@ def test_an_invalid_row_is_a_problem(contents: list[object], told: str) -> None:
 def test_a_subaward_without_a_date_is_a_problem(day: str | None) -> None:
     row = {**ROW, "Sub-Award Date": day}
     assert isinstance(parse(payload(page(row), key=subaward_key(row))), Problem)
-
-
-PLACES = list(places([page(ROW), PRIME]))
-
-
-@given(path=st.sampled_from(PLACES), value=st.sampled_from(WRONG_VALUES))
-def test_a_value_of_the_wrong_type_never_raises(path: Any, value: object) -> None:
-    contents: Any = copy.deepcopy([page(ROW), PRIME])
-    container = contents
-    for name in path[:-1]:
-        container = container[name]
-    put(value)(container, path[-1])
-    record = parse(payload(*contents))
-    assert isinstance(record, Publication) or (isinstance(record, Problem) and 0 < len(record.reason) < 500)

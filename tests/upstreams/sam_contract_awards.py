@@ -89,18 +89,20 @@ class FakeSamContractAwards(FakeServer):
 
     `ready_after`: how often a file is asked for before it is there; `not_ready`: how that shows ("400", "303", "s3",
     "s3 as 200"). `packing`: "", "zip" or "gzip". `nothing`: how no rows show ("200": counts in awardResponse, "204",
-    and for an extract "message"). `wrong_status`: how errors show that come with status 200 ("html", "string", "text";
-    "": with a status of their own). `reads_header`: the key is read from its header, too. `counts_records`: an offset
-    counts records. `first_of_list`: of values with ~ between them the first one counts. `as_numbers`: counts are no
-    text.
+    "odd": in another shape, and for an extract "message"). `wrong_status`: how errors show that come with status 200
+    ("html", "string", "text"; "": with a status of their own). `reads_header`: the key is read from its header, too.
+    `counts_records`: an offset counts records. `first_of_list`: of values with ~ between them the first one counts.
+    `as_numbers`: counts are no text. `wrong` names an assumption of the adapter's that does not hold.
     """
 
-    def __init__(self, records: Sequence[Json] = (), deleted: Sequence[Json] = ()) -> None:
+    def __init__(self, records: Sequence[Json] = (), deleted: Sequence[Json] = (), *, wrong: str = "") -> None:
         self.records, self.deleted = list(records), list(deleted)
         self.key, self.requests_per_day, self.used = KEY, 10, 0
         self.today = date(2026, 11, 23)
-        self.ready_after, self.not_ready, self.packing, self.nothing = 0, "400", "", "200"
-        self.wrong_status, self.reads_header, self.counts_records = "", True, False
+        self.ready_after, self.not_ready, self.packing = 0, "400", ""
+        self.nothing = "odd" if wrong == "empty-search-shape" else "200"
+        self.wrong_status, self.reads_header = "", wrong != "header-key"
+        self.counts_records = wrong == "offset-counts-pages"
         self.first_of_list = self.as_numbers = False
         self.most_extracted = 1_000_000
         self.exports: dict[str, Export] = {}
@@ -180,6 +182,8 @@ class FakeSamContractAwards(FakeServer):
     def _nothing(self, limit: str, offset: str) -> Answer:
         if self.nothing == "204":
             return Answer(status=204)
+        if self.nothing == "odd":
+            return Answer(body=b'{"noRecords": true}')
         zero: object = 0 if self.as_numbers else "0"
         counts = {"totalRecords": zero, "limit": limit, "offset": offset}
         return json_answer({"awardResponse": counts, "message": "No Data found for the search."})

@@ -22,6 +22,7 @@ from tests.upstreams.server import HTML_TYPE, Answer, FakeServer, LoggedRequest,
 
 Json = dict[str, Any]
 KEY = "the-key-of-the-fake-server"
+IGNORED = {"notice-id-search": "noticeid", "solicitation-search": "solnum"}
 SAMPLES: list[Json] = json.loads((Path(__file__).parents[1] / "data" / "sam" / "notices.json").read_text("utf-8"))
 
 
@@ -55,16 +56,16 @@ class SamOpportunities(FakeServer):
     `unknown_key`: the status that answers a key it does not know; 200 sends an error as a page.
     `requests_per_day`: counted in `used`; `throttle`: the shape of the answer beyond them: "wso2", "data.gov",
     "html", "wso2 with 200" or "page with 200". `most`: the largest page.
-    `strays`: what pages past the end hold, in turn.
+    `strays`: what pages past the end hold, in turn. `wrong` names an assumption of the adapter's that does not hold.
     """
 
-    def __init__(self, notices: Sequence[Json] = (), *, port: int = 0) -> None:
+    def __init__(self, notices: Sequence[Json] = (), *, wrong: str = "", port: int = 0) -> None:
         self.notices = list(notices)
         self.texts: dict[str, str] = {}
-        self.counts_records = False
+        self.counts_records = wrong == "offset-counts-pages"
         self.nothing_is_404 = False
-        self.reads_header = True
-        self.ignored: set[str] = set()
+        self.reads_header = wrong != "header-key"
+        self.ignored = {IGNORED[wrong]} if wrong in IGNORED else set[str]()
         self.strays = [notice(number, postedDate="2019-01-01", title="Stray") for number in (901, 902, 903)]
         self.unknown_key = 403
         self.requests_per_day: int | None = None

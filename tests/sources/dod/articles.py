@@ -85,3 +85,11 @@ def publications(records: Sequence[Record]) -> list[Publication]:
 def holding(*keys: str) -> Memory:
     """The memory of a program that has stored these records."""
     return Memory(records={key: StoredVersion(key=key, revision="") for key in keys})
+
+
+def july(wrong: str = "") -> FakeDod:
+    """war.gov and the archive with a month of pages; `wrong` names the assumption that does not hold."""
+    days = [datetime(2026, 7, day, 21, tzinfo=UTC) for day in range(1, 32)]
+    copies = () if wrong == "archive-copies" else ("20260820120000",)
+    pages = [page(number, day=day, copies=copies) for number, day in enumerate(days, 1)]
+    return FakeDod(pages, refuses=wrong == "open-pages", longest=10 if wrong == "long-index" else 500)

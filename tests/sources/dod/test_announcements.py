@@ -17,6 +17,7 @@ from tests.sources.dod.articles import (
     SOURCE,
     fetched,
     holding,
+    july,
     kinds,
     page,
     publications,
@@ -32,7 +33,6 @@ TERMS = SearchTerms(names=("ACME",))
 RSS = "RSS.ashx"
 COPY = "20260705120000"
 FIRST_KEY = "DOD_4532001"
-ASSUMPTIONS = {assumption.name: assumption for assumption in SOURCE.assumptions}
 ITEM = "<item><title>Contracts for July 9, 2026</title><link>{}</link><pubDate>{}</pubDate></item>"
 
 
@@ -364,27 +364,11 @@ def test_a_poll_is_one_step_and_a_backfill_one_per_month() -> None:
     assert (whole[0].since, len(whole)) == (date(2024, 8, 24), 24)
 
 
-def world(wrong: str = "") -> FakeDod:
-    """war.gov and the archive with a month of pages; `wrong` names the assumption that does not hold."""
-    days = [datetime(2026, 7, day, 21, tzinfo=UTC) for day in range(1, 32)]
-    copies = () if wrong == "archive-copies" else ("20260820120000",)
-    pages = [page(number, day=day, copies=copies) for number, day in enumerate(days, 1)]
-    return FakeDod(pages, refuses=wrong == "open-pages", longest=10 if wrong == "long-index" else 500)
-
-
-@pytest.mark.parametrize("wrong", ["", *ASSUMPTIONS])
-@pytest.mark.parametrize("name", ASSUMPTIONS)
-def test_a_probe_reports_whether_its_assumption_holds(name: str, wrong: str) -> None:
-    with world(wrong) as server, client_for(SOURCE, server.base_url) as client:
-        assert ASSUMPTIONS[name].probe(client) is (name != wrong)
-        assert len(server.requests) <= 2
-
-
 @pytest.mark.parametrize(
     ("wrong", "missing"), [("", []), ("open-pages", []), ("archive-copies", []), ("long-index", ["0/15"])]
 )
 def test_a_poll_succeeds_when_one_assumption_is_wrong(wrong: str, missing: list[str]) -> None:
-    with world(wrong) as server:
+    with july(wrong) as server:
         items = fetched(server)
     payloads = [item for item in items if isinstance(item, Payload)]
     assert [detail for kind, detail in kinds(items) if kind == "IncompleteResult"] == missing

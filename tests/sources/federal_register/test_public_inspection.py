@@ -17,7 +17,6 @@ from sources.records import (
     Problem,
     SourceFact,
 )
-from tests.sources.clients import client_for
 from tests.sources.fakes import Memory
 from tests.sources.federal_register.documents import (
     SOURCE,
@@ -46,7 +45,7 @@ PUBLISHED = document(
     "2026-20001", "2026-10-13", TITLE, TEXT, abstract="DHS proposes a system.", comments_close_on="2026-11-12"
 )
 INSPECTION, SEARCH = steps_for("CLEARVIEW AI")
-ASSUMPTIONS = {assumption.name: assumption for assumption in SOURCE.assumptions}
+ASSUMPTIONS = [assumption.name for assumption in SOURCE.assumptions]
 
 
 @pytest.fixture
@@ -195,17 +194,6 @@ def test_a_row_without_a_filing_date_means_the_source_changed(server: FaultyFede
             fetched(other, INSPECTION)
 
 
-@pytest.mark.parametrize("wrong", ["", *ASSUMPTIONS])
-@pytest.mark.parametrize("name", ASSUMPTIONS)
-def test_a_probe_reports_whether_its_assumption_holds(name: str, wrong: str) -> None:
-    may = [document(f"2024-2{n:04}", "2024-05-06", "Privacy Act of 1974") for n in range(30)]
-    with FaultyFederalRegister([*RECORDED, *may], [FILED], wrong=wrong) as server:
-        server.inspected[0]["title"] = "Notice"
-        with client_for(SOURCE, server.base_url) as client:
-            assert ASSUMPTIONS[name].probe(client) is (name != wrong)
-        assert len(server.requests) == 1
-
-
 @pytest.mark.parametrize("wrong", ASSUMPTIONS)
 def test_a_poll_succeeds_when_one_assumption_is_wrong(wrong: str) -> None:
     may = [document(f"2024-2{n:04}", f"2024-05-{1 + n % 20:02}", "Drone") for n in range(30)]
@@ -220,10 +208,3 @@ def test_a_poll_succeeds_when_one_assumption_is_wrong(wrong: str) -> None:
             assert walked(server, inspection, Memory()) == ([], Refused)
         else:
             assert len(publications(fetched(server, inspection))) == 1
-
-
-@pytest.mark.parametrize("name", ASSUMPTIONS)
-def test_an_inconclusive_probe_says_so(server: FaultyFederalRegister, name: str) -> None:
-    server.play(Fault.UNAVAILABLE)
-    with client_for(SOURCE, server.base_url) as client, pytest.raises(Unreachable):
-        ASSUMPTIONS[name].probe(client)

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from sources.base import DateWindow, Fetched, FetchStep, IncompleteResult, NotModified, SearchTerms, StoredVersion
-from sources.errors import Blocked, SourceChanged, SourceError, Unreachable
+from sources.errors import Blocked, SourceChanged, SourceError
 from sources.fpds.contracts import Fpds
 from sources.records import Award, Payload, Problem, Removal
 from tests.sources.clients import ERRORS, SOME_FAULTS, client_for
@@ -316,14 +316,3 @@ def test_the_probe_reports_whether_the_feed_responds(status: int, holds: bool) -
         with client_for(SOURCE, server.base_url) as client:
             assert assumption.probe(client) is holds
         assert len(server.requests) == 1
-
-
-def test_the_probe_is_inconclusive_if_the_feed_is_down() -> None:
-    (assumption,) = SOURCE.assumptions
-    with FaultyFpds() as server, client_for(SOURCE, server.base_url) as client:
-        server.play(Fault.UNAVAILABLE)
-        with pytest.raises(Unreachable):
-            assumption.probe(client)
-        server.heal()
-        server.actions.clear()
-        assert assumption.probe(client) is False

@@ -8,7 +8,8 @@ from datetime import date
 
 import pytest
 
-from sources.base import FetchStep, IncompleteResult, SearchTerms
+from sources.base import Fetched, FetchStep, IncompleteResult, SearchTerms
+from sources.errors import Blocked, SourceChanged
 from sources.sam.contract_awards.extract import ExtractNotReady
 from sources.sam.contract_awards.search import period, searchable
 from tests.sources.clients import ERRORS, SOME_FAULTS
@@ -16,6 +17,7 @@ from tests.sources.fakes import Memory
 from tests.sources.sam.records import SOURCE, Json, client_of, fetched, piids, record
 from tests.upstreams.faults import Fault
 from tests.upstreams.sam_contract_awards import DOWNLOAD, SEARCH, FaultySamContractAwards
+from tests.upstreams.server import Answer, LoggedRequest
 
 SINCE, UNTIL = date(2024, 1, 1), date(2026, 11, 23)
 
@@ -174,3 +176,57 @@ def test_repeated_rows_are_read_once(server: FaultySamContractAwards) -> None:
 def test_a_range_ends_after_it_begins() -> None:
     with pytest.raises(ValueError, match="before it begins"):
         period(UNTIL, SINCE)
+
+
+UEIS = ("ACMEACMEACME", "BEMABEMABEMA", "CEMACEMACEMA")
+
+
+def fetched_by_uei(server: FaultySamContractAwards, memory: Memory) -> list[Fetched]:
+    """Read the backfill of three recipients, each with one record."""
+    server.records += [record(f"P{n}", uei=uei, signed="2025-03-01") for n, uei in enumerate(UEIS)]
+    steps = SOURCE.backfill_steps(SearchTerms(ueis=UEIS), SINCE, UNTIL)[: len(UEIS)]
+    return [item for step in steps for item in fetched(server.base_url, step, memory)]
+
+
+def test_each_uei_is_a_request(server: FaultySamContractAwards) -> None:
+    """Of several values with ~ between them the server takes the first alone."""
+    server.first_of_list = True
+    assert piids(fetched_by_uei(server, Memory())) == ["P0", "P1", "P2"]
+    assert [asked["awardeeUniqueEntityId"] for asked in server.asked(SEARCH)] == list(UEIS)
+
+
+@pytest.mark.parametrize("name", [assumption.name for assumption in SOURCE.assumptions])
+def test_a_backfill_is_complete_without_an_assumption(name: str) -> None:
+    memory = Memory(notes={f"assumption/{name}": "does not hold"})
+    with FaultySamContractAwards(many(250, uei="SOMEBODYELSE"), wrong=name) as server:
+        server.requests_per_day = 1000
+        assert piids(fetched_by_uei(server, memory)) == ["P0", "P1", "P2"]
+
+
+@pytest.mark.parametrize("knows", [True, False])
+def test_pages_are_read_by_the_known_offset_rule(server: FaultySamContractAwards, knows: bool) -> None:
+    server.records, server.counts_records = many(250), True
+    memory = Memory(notes={"assumption/offset-counts-pages": "does not hold"} if knows else {})
+    items = fetched(server.base_url, step_of(), memory)
+    assert len(items) == (250 if knows else 103)  # with the shortfall, that says so
+
+
+def test_an_unknown_empty_response_is_a_changed_source(server: FaultySamContractAwards) -> None:
+    server.nothing = "odd"
+    with pytest.raises(SourceChanged, match="no awardSummary"):
+        fetched(server.base_url, step_of(), Memory())
+
+
+def test_a_refused_key_is_sent_twice(server: FaultySamContractAwards) -> None:
+    with pytest.raises(Blocked):
+        fetched(server.base_url, step_of(), Memory(), key="another")
+    assert len(server.requests) == 2
+
+
+def test_a_missing_count_is_a_changed_source() -> None:
+    class Bare(FaultySamContractAwards):
+        def answer(self, _: LoggedRequest) -> Answer:
+            return Answer(body=b'{"totalRecords": null, "awardSummary": []}')
+
+    with Bare() as bare, pytest.raises(SourceChanged, match="totalRecords is no number"):
+        fetched(bare.base_url, step_of(), Memory())

@@ -430,6 +430,44 @@ def test_a_response_to_another_search_is_a_changed_source(server: FaultySamOppor
         walk(client, poll_of(TODAY + DAY)[-1:], stored)
 
 
+@pytest.mark.parametrize("name", [assumption.name for assumption in SOURCE.assumptions])
+def test_a_poll_is_complete_without_an_assumption(name: str) -> None:
+    stored = memory()
+    stored.notes[f"assumption/{name}"] = "does not hold"
+    with FaultySamOpportunities([hit(0), *(posted(number) for number in range(1, 25))], wrong=name) as server:
+        server.most = 10
+        assert ids(poll(server, stored)) == list(range(25))
+    assert len(stored.records) == 1
+
+
+@pytest.mark.parametrize("unknown_key", [200, 401, 403, 404])
+def test_an_ignored_key_header_is_remembered(server: FaultySamOpportunities, unknown_key: int) -> None:
+    server.reads_header, server.unknown_key = False, unknown_key
+    server.notices = [posted(1)]
+    stored = memory()
+    items = [*poll(server, stored), *poll(server, stored)]
+    assert stored.notes["assumption/header-key"] == "does not hold"
+    assert ["api_key" in request.path for request in server.requests] == [False, True, True]
+    assert len(items) == 2
+    assert not any(KEY in repr(item) for item in items)
+
+
+def test_a_working_header_is_the_only_key_sent(server: FaultySamOpportunities) -> None:
+    server.notices = [posted(1)]
+    stored = memory()
+    poll(server, stored)
+    assert "assumption/header-key" not in stored.notes
+    assert not any("api_key" in request.path for request in server.requests)
+
+
+def test_a_refused_key_is_sent_twice(server: FaultySamOpportunities) -> None:
+    stored = memory()
+    with client_for(SOURCE, server.base_url, key="another") as client, pytest.raises(Blocked):
+        walk(client, SOURCE.backfill_steps(TERMS, TODAY, TODAY)[:1], stored)
+    assert stored.notes == {}
+    assert len(server.requests) == 2
+
+
 class AnswersWith(FaultySamOpportunities):
     """SAM.gov with one answer to everything."""
 

@@ -8,7 +8,9 @@ A pair is an action and an entry of the watchlist. How pairs count for each labe
 - G (surveillance, vendor not listed): each subject must be found; it may be published.
 - S (either way): nothing counts.
 - N (nothing): whatever is published is wrong.
-- M (must match; only in actions.jsonl): like G.
+- M (must match; only in actions.jsonl): like G, but a match by the name only is enough.
+
+A match by the name only is not listed for review, so it is not found, except on M.
 
 On P and G, a published entry that is not a subject is wrong. Where the subjects of P, R or G name no entry of a kind,
 the label does not judge that kind: what is published there is counted as not judged, since the watchlist may have
@@ -31,6 +33,7 @@ KINDS = (VENDOR, TOPIC)
 MUST_BE_FOUND = frozenset({Verdict.PUBLISH, Verdict.REVIEW, Verdict.GAP, Verdict.MATCH})
 MAY_BE_PUBLISHED = frozenset({Verdict.PUBLISH, Verdict.GAP, Verdict.MATCH})
 
+BANDS = (MatchBand.PUBLISHED, MatchBand.REVIEW, MatchBand.NAME_ONLY)  # best first
 Bands = dict[str, MatchBand]  # entry id -> band
 
 
@@ -106,7 +109,7 @@ class Score:
             self.not_judged += others
         if label.verdict in MUST_BE_FOUND:
             self.required += len(subjects)
-            self.found += len(subjects & set(bands))
+            self.found += len(found_subjects(label, bands) & entries)
         if label.verdict is Verdict.PUBLISH:
             self.required_publish += len(subjects)
             self.found_publish += len(subjects & published)
@@ -118,6 +121,15 @@ class Score:
             "recall of publish + review": _share(self.found, self.required),
             "recall of publish": _share(self.found_publish, self.required_publish),
         }
+
+
+def found_subjects(label: Label, bands: Bands) -> frozenset[str]:
+    """Return the subjects of a label that are published or listed for review, or for M have a match at all."""
+    return frozenset(
+        entry
+        for entry in label.subjects & set(bands)
+        if label.verdict is Verdict.MATCH or bands[entry] is not MatchBand.NAME_ONLY
+    )
 
 
 def _share(part: int, whole: int) -> float | None:
@@ -138,7 +150,7 @@ def confusion(cases: Iterable[Case], entries: frozenset[str]) -> dict[str, Count
     table: dict[str, Counter[str]] = {}
     for case in cases:
         bands = {band for entry, band in case.bands.items() if entry in entries}
-        best = next((band.value for band in (MatchBand.PUBLISHED, MatchBand.REVIEW) if band in bands), "none")
+        best = next((band.value for band in BANDS if band in bands), "none")
         table.setdefault(case.label.verdict.value, Counter())[best] += 1
     return table
 
@@ -152,7 +164,7 @@ def misses(cases: Iterable[Case], entries: frozenset[str]) -> Iterator[tuple[str
             needed = entry in case.label.subjects
             if score.wrong:
                 yield "WRONG", entry, case
-            elif needed and case.label.verdict in MUST_BE_FOUND and entry not in case.bands:
+            elif needed and case.label.verdict in MUST_BE_FOUND and entry not in found_subjects(case.label, case.bands):
                 yield "MISSED", entry, case
             elif needed and case.label.verdict is Verdict.PUBLISH and case.bands[entry] is not MatchBand.PUBLISHED:
                 yield "REVIEW", entry, case

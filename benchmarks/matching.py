@@ -22,20 +22,19 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.counting import KINDS, TOPIC, VENDOR, Case, Matched, Score, confusion, misses, scores
+from benchmarks.counting import BANDS, KINDS, TOPIC, VENDOR, Case, Matched, Score, confusion, misses, scores
 from benchmarks.extracts import UnreadableFile, awards_of, read_extract
 from benchmarks.labelled import FOLDER, HELD_OUT, TUNE, Problems, read_awards, read_label_file, read_labels
 from monitors.matching.matcher import Matcher
 from monitors.watchlist.loader import load_watchlist
 from monitors.watchlist.model import Kind, Watchlist
-from storage.models import MatchBand
 
 TARGETS = {
     VENDOR: {"publish precision": 0.98, "recall of publish + review": 0.98, "recall of publish": 0.93},
     TOPIC: {"publish precision": 0.95, "recall of publish + review": 0.85},
 }
 FIGURES = tuple(Score().figures())
-BANDS = (MatchBand.PUBLISHED.value, MatchBand.REVIEW.value, "none")
+BEST_BANDS = (*(band.value for band in BANDS), "none")
 Entries = dict[str, frozenset[str]]  # kind -> ids
 out = Console(width=170, highlight=False)
 
@@ -157,7 +156,7 @@ def as_json(measured: Measured, entries: Entries) -> dict[str, object]:
 
 def pairs_by_band(matched: Matched, entries: frozenset[str]) -> dict[str, int]:
     """Return band -> pairs of an award and an entry of one kind, over the whole file."""
-    counts = Counter(dict.fromkeys(BANDS[:2], 0))
+    counts = Counter(dict.fromkeys((band.value for band in BANDS), 0))
     for (entry, band), pairs in matched.pairs.items():
         if entry in entries:
             counts[band.value] += pairs
@@ -216,10 +215,10 @@ def confusion_table(measured: Measured, entries: Entries) -> Table:
     shown.add_column("label")
     counted = {kind: confusion(measured.matched.cases, entries[kind]) for kind in measured.kinds}
     for kind in measured.kinds:
-        for band in BANDS:
-            shown.add_column(f"{kind}: {band}" if band == BANDS[0] else band, justify="right")
+        for band in BEST_BANDS:
+            shown.add_column(f"{kind}: {band}" if band == BEST_BANDS[0] else band, justify="right")
     for label in sorted(counted[VENDOR]):
-        shown.add_row(label, *(str(counted[kind][label][band]) for kind in measured.kinds for band in BANDS))
+        shown.add_row(label, *(str(counted[kind][label][band]) for kind in measured.kinds for band in BEST_BANDS))
     return shown
 
 
@@ -234,10 +233,10 @@ def print_misses(measured: Measured, entries: Entries) -> None:
 def entry_table(matched: Matched) -> Table:
     """Return how many awards match each entry, by band."""
     shown = Table(title=f"Matches over {matched.awards:,} awards", title_justify="left")
-    for column in ("entry", *BANDS[:2]):
+    for column in ("entry", *BANDS):
         shown.add_column(column, justify="left" if column == "entry" else "right")
     for entry in sorted({entry for entry, _ in matched.pairs}):
-        shown.add_row(entry, *(str(matched.pairs[entry, band]) for band in (MatchBand.PUBLISHED, MatchBand.REVIEW)))
+        shown.add_row(entry, *(str(matched.pairs[entry, band]) for band in BANDS))
     return shown
 
 

@@ -71,10 +71,17 @@ def award_rows(awards: Iterable[StoredRecord]) -> Iterator[tuple[str, ...]]:
         )
 
 
+NOTES: dict[str, str] = {
+    MatchBand.REVIEW: "for review",
+    MatchBand.NAME_ONLY: "name only",
+    MatchBand.REJECTED: "rejected",
+}
+
+
 def why(match: StoredMatch) -> str:
     """Return a match's best signal in a few words."""
     best = match.signals[0]
-    note = ", for review" if match.band != MatchBand.PUBLISHED else ""
+    note = f", {NOTES[match.band]}" if match.band in NOTES else ""
     return f'{FIELD_LABELS.get(best.field, best.field)}: "{best.text}"{note}'
 
 

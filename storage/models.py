@@ -21,11 +21,18 @@ PUBLICATIONS = frozenset({"announcement", "notice", "subaward", "use-case", "doc
 
 
 class MatchBand(StrEnum):
-    """Whether a match is published, waits for a reviewer, or was rejected by one."""
+    """Whether a match is published, pending review, or rejected by a reviewer.
+
+    `NAME_ONLY`: nothing but the name of a company with a wide portfolio speaks for it, so nobody is asked to review it.
+    """
 
     PUBLISHED = "published"
     REVIEW = "review"
+    NAME_ONLY = "name-only"
     REJECTED = "rejected"
+
+
+UNDECIDED = frozenset({MatchBand.REVIEW, MatchBand.NAME_ONLY})
 
 
 def record_subject(record_key: str) -> str:

@@ -214,7 +214,8 @@ class MatchRow(SQLModel, table=True):
     """A match of a record with a vendor, and its reasons. Re-matching updates the reasons.
 
     `matcher_band` is the matcher's; `band` is the one that counts: a reviewer's decision overrides the matcher's.
-    `via_reseller`: the recipient is not the vendor, but sells its products.
+    `via_reseller`: the recipient is not the vendor, but sells its products. `priority` orders the review queue, and
+    `clues` say why: a text and its points each.
     """
 
     __tablename__ = "match"
@@ -236,6 +237,8 @@ class MatchRow(SQLModel, table=True):
     reason: str = _text("reason")
     signals: list[dict[str, Any]] = Field(sa_column=Column("signals", JSON, nullable=False))
     via_reseller: bool = False
+    priority: int = 0
+    clues: list[dict[str, Any]] = _json("clues")
     watchlist_version: str
     first_seen: datetime = _time("first_seen")
 

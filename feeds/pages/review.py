@@ -12,19 +12,22 @@ from feeds.entries.highlight import Piece, marked_pieces
 from feeds.entries.matches import buyer_label, recipient_label
 from feeds.pages.page_context import PageContext
 from feeds.urls import official_page
-from storage.models import StoredAction, StoredMatch, StoredRecord
+from storage.models import StoredAction
+from storage.reading.review_queue import PendingReview
 
 MAX_ACTIONS = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PendingMatch:
-    """A match pending review. `score` is from 0 to 1."""
+    """A match pending review. `score` is from 0 to 1; `clues` are a text and its points of the priority each."""
 
     record_key: str
     vendor_id: str
     vendor_name: str
     score: float
+    priority: int
+    clues: tuple[tuple[str, int], ...]
     recipient: str
     buyer: str
     reason: Reason
@@ -58,8 +61,9 @@ class ReviewPage:
     vendor_name: str = ""
 
 
-def pending_match(record: StoredRecord, match: StoredMatch, actions: Sequence[StoredAction]) -> PendingMatch:
+def pending_match(pending: PendingReview, actions: Sequence[StoredAction]) -> PendingMatch:
     """Return a pending match with its record's details."""
+    record, match = pending.record, pending.match
     texts = {action.key: action.description for action in actions}
     signals = [signal for signal in match.signals if signal.field == "description"]
     return PendingMatch(
@@ -67,6 +71,8 @@ def pending_match(record: StoredRecord, match: StoredMatch, actions: Sequence[St
         vendor_id=match.vendor_id,
         vendor_name=match.vendor_name,
         score=match.score,
+        priority=pending.priority,
+        clues=pending.clues,
         recipient=recipient_label(record),
         buyer=buyer_label(record),
         reason=reason_for(match, record, texts),

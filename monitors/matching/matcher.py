@@ -6,14 +6,15 @@ Pure: no network, no database. Reasons are descriptive ("the recipient's name is
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from monitors.matching.concerned_actions import concerned_actions
 from monitors.matching.name_index import PARENT_SCORE, TEXT_SCORES, NameFinding, NameIndex, Signal, SignalKind
 from monitors.matching.phrase_index import PhraseFinding, PhraseIndex, vendor_terms
+from monitors.matching.review_clues import Clue, clues_of
 from monitors.matching.scoring import PUBLISH_FROM, REVIEW_FROM, ScoredSignal, explain, score_match
 from monitors.matching.typos import TypoIndex, typo_strength
 from monitors.normalize import NORM_VERSION, parse_name
@@ -38,7 +39,8 @@ class Match:
     """An entry of the watchlist that a record concerns.
 
     `signals`, best first; `score` (0 to 1) and `band` follow from all of them. `rule` is the id of the deciding rule,
-    `reason` the same as a sentence. `action_keys`: the actions that it concerns, empty for the whole record.
+    `reason` the same as a sentence. `action_keys`: the actions that it concerns, empty for the whole record. If it is
+    not certain enough to be published, `priority` says how soon to review it, and `clues` why.
     """
 
     vendor_id: str
@@ -50,6 +52,8 @@ class Match:
     rule: str
     reason: str
     action_keys: tuple[str, ...] = ()
+    priority: int = 0
+    clues: tuple[Clue, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +99,7 @@ class Matcher:
         """What a stored match depends on: the versions of matcher, normalization and watchlist."""
         return f"{MATCHER_VERSION}.{NORM_VERSION}.{self._watchlist.version}"
 
-    @property
+    @cached_property
     def topics(self) -> frozenset[str]:
         """The ids of the topics: entries that name no company."""
         return frozenset(entry.id for entry in self._watchlist.vendors if entry.kind is Kind.TOPIC)
@@ -120,7 +124,25 @@ class Matcher:
             if match and isinstance(record, Award):
                 match = replace(match, action_keys=self._action_keys(vendor, items, record, topics[vendor.category]))
             matches.append(match)
-        return tuple(sorted(filter(None, matches), key=lambda match: (-match.score, match.vendor_id)))
+        decided = self._for_review(record, list(filter(None, matches)), found)
+        return tuple(sorted(decided, key=lambda match: (-match.score, match.vendor_id)))
+
+    def _for_review(
+        self, record: Award | Publication, matches: Sequence[Match], found: Mapping[str, list[ScoredSignal]]
+    ) -> Iterator[Match]:
+        """Yield the matches, the uncertain ones with their priority, or in a band of their own if a name is all."""
+        if all(match.band is MatchBand.PUBLISHED for match in matches):
+            yield from matches
+            return
+        topics = [item for entry_id in sorted(self.topics & found.keys()) for item in found[entry_id]]
+        published = [match.vendor_name for match in matches if match.band is MatchBand.PUBLISHED]
+        clues = clues_of(record, topics, published)
+        for match in matches:
+            if match.band is MatchBand.PUBLISHED:
+                yield match
+                continue
+            band = MatchBand.NAME_ONLY if clues.is_name_only(found[match.vendor_id]) else MatchBand.REVIEW
+            yield replace(match, band=band, priority=clues.priority(match.score), clues=clues.all)
 
     def recipient_vendors(self, record: Award | Publication) -> frozenset[str]:
         """Return the ids of the vendors that a record's recipient, or its parent, may be."""

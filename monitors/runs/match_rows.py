@@ -10,6 +10,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from monitors.matching.matcher import Match, Matcher, Signal, SignalKind
+from monitors.matching.review_clues import clues_of
 from sources.records import Award, Publication, Record
 from storage.models import MatchBand
 from storage.reading.records import published_matches_of
@@ -68,6 +69,8 @@ def match_row(match: Match, record: Award | Publication, watchlist_version: str,
         rule=match.rule,
         reason=match.reason,
         signals=[{**asdict(signal), "kind": signal.kind.value} for signal in match.signals],
+        priority=match.priority,
+        clues=[asdict(clue) for clue in match.clues],
         watchlist_version=watchlist_version,
         first_seen=now,
     )
@@ -87,6 +90,7 @@ def _inherited(session: Session, matcher: Matcher, award: Award, found: set[str]
             end=len(award.parent_piid),
             score=INHERITED_SCORE,
         )
+        clues = clues_of(award)
         match = Match(
             vendor_id=parent.vendor_id,
             vendor_name=parent.vendor_name,
@@ -96,5 +100,7 @@ def _inherited(session: Session, matcher: Matcher, award: Award, found: set[str]
             band=MatchBand.REVIEW,
             rule=signal.kind.value,
             reason=f"Ordered under {award.parent_piid}, which concerns {parent.vendor_name}: {parent.reason}",
+            priority=clues.priority(INHERITED_SCORE),
+            clues=clues.all,
         )
         yield match_row(match, award, matcher.version, now)

@@ -75,10 +75,12 @@ def describe(shown: Preview, span: Span) -> str:
     among = f"of {span.records} stored records" + (f" ({span.first} to {span.last})" if span.first else "")
     if not shown.total:
         return f"{shown.vendor.name}: matches none {among}"
+    name_only = shown.bands[MatchBand.NAME_ONLY.value]
+    by_name = f", {name_only} by the name only" if name_only else ""
     rate = f", {shown.total / span.months:.1f} a month" if span.months else ""
     most, count = min(shown.months.items(), key=lambda each: (-each[1], each[0]), default=("", 0))
     peak = f", most in {most} ({count})" if most and shown.total > 1 else ""
     return (
         f"{shown.vendor.name}: would match {shown.total} {among}: {published} published, "
-        f"{shown.total - published} for review{rate}{peak}"
+        f"{shown.bands[MatchBand.REVIEW.value]} for review{by_name}{rate}{peak}"
     )

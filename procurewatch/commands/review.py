@@ -20,8 +20,14 @@ from procurewatch.query_options import read_vendor
 from procurewatch.reviews import record_decision, review_target
 from procurewatch.settings import Settings
 from procurewatch.terminal import console, plain, stopping, table
-from storage.models import StoredMatch, StoredRecord
-from storage.reading.records import actions_of, find_by_identifier, is_pending_review, review_queue
+from storage.models import MatchBand, StoredMatch, StoredRecord
+from storage.reading.records import actions_of, find_by_identifier
+from storage.reading.review_queue import (
+    PendingReview,
+    count_pending_reviews,
+    is_pending_review,
+    review_queue,
+)
 from storage.writing.reviews import (
     Decision,
     InvalidReviewDecision,
@@ -45,7 +51,7 @@ NoteOption = Annotated[
 
 @review.callback()
 def queue(context: typer.Context, vendor: VendorOption = "") -> None:
-    """Review the pending matches at the terminal, best first."""
+    """Review the pending matches at the terminal, those that are most likely surveillance first."""
     if context.invoked_subcommand:
         return
     settings: Settings = context.obj
@@ -64,13 +70,24 @@ def list_queue(context: typer.Context, vendor: VendorOption = "") -> None:
     """List the matches pending review."""
     settings: Settings = context.obj
     with open_app(settings) as app_context, app_context.database.reading() as session:
-        pending = review_queue(session, read_vendor(vendor, app_context.watchlist).id if vendor else "")
+        vendor_id = read_vendor(vendor, app_context.watchlist).id if vendor else ""
+        pending = review_queue(session, vendor_id)
+        by_name = count_pending_reviews(session, vendor_id, MatchBand.NAME_ONLY)
     rows = [
-        (match.vendor_name, f"{match.score:.2f}", award.piid, award.recipient_name, match.reason)
-        for award, match in pending
+        (
+            str(one.priority),
+            one.match.vendor_name,
+            one.record.piid,
+            one.record.recipient_name,
+            describe_clues(one),
+            one.match.reason,
+        )
+        for one in pending
     ]
-    columns = ("Vendor", "Score", "PIID", "Recipient", "Why")
-    console().print(table(f"{len(rows)} matches pending review", columns, rows, right=("Score",)))
+    columns = ("Priority", "Vendor", "PIID", "Recipient", "Clues", "Why")
+    console().print(table(f"{len(rows)} matches pending review", columns, rows, right=("Priority",)))
+    if by_name:
+        typer.echo(f"Not listed: {by_name} matches by a company's name only (search --band name-only).")
 
 
 @review.command("decide")
@@ -146,42 +163,48 @@ def _published(count: int) -> str:
     return f"{count} new {'entry' if count == 1 else 'entries'} in feeds"
 
 
-def _review_all(app_context: AppContext, pending: Sequence[tuple[StoredRecord, StoredMatch]]) -> None:
+def describe_clues(pending: PendingReview) -> str:
+    """Return the clues of a pending match with their points."""
+    return "; ".join(f"{points:+} {text}" for text, points in pending.clues) or "none"
+
+
+def _review_all(app_context: AppContext, pending: Sequence[PendingReview]) -> None:
     out = console()
-    done: list[tuple[StoredRecord, StoredMatch, Decision]] = []
+    done: list[tuple[int, StoredRecord, StoredMatch, Decision]] = []
     position = 0
     while position < len(pending):
-        award, match = pending[position]
+        award, match = pending[position].record, pending[position].match
         with app_context.database.reading() as session:
             is_pending = is_pending_review(session, award.key, match.vendor_id)
         if not is_pending:  # decided together with another match of the same recipient
             position += 1
             continue
-        _show(app_context, out, award, match, f"{position + 1} of {len(pending)}")
+        _show(app_context, out, pending[position], f"{position + 1} of {len(pending)}")
         key = typer.prompt(QUESTION, default="s", show_default=False).strip().lower()[:1]
         if key == "q":
             break
         if key == "u" and done:
-            last_award, last_match, decision = done.pop()
+            position, last_award, last_match, decision = done.pop()
             with app_context.database.writing() as session:
                 delete_decision(session, last_match.vendor_id, review_target(last_award, decision), datetime.now(UTC))
-            position = pending.index((last_award, last_match))
             continue
         if key in ANSWERS:
             with app_context.database.writing() as session:
                 record_decision(session, award, match.vendor_id, ANSWERS[key], reviewer=getpass.getuser())
-            done.append((award, match, ANSWERS[key]))
+            done.append((position, award, match, ANSWERS[key]))
         elif key != "s":
             continue
         position += 1
     typer.echo(f"{len(done)} decided, {len(pending) - len(done)} still pending.")
 
 
-def _show(app_context: AppContext, out: Console, award: StoredRecord, match: StoredMatch, place: str) -> None:
+def _show(app_context: AppContext, out: Console, pending: PendingReview, place: str) -> None:
+    award, match = pending.record, pending.match
     amount = format_money(award.obligated) if award.obligated is not None else "amount not stated"
     out.print()
     out.print(plain(f"{place}: {match.vendor_name}?  {award.recipient_name}, {award.sub_agency_name}, {amount}"))
     out.print(plain(match.reason))
+    out.print(plain(f"  Priority {pending.priority}: {describe_clues(pending)}"))
     with app_context.database.reading() as session:
         for action in actions_of(session, award.key)[:5]:
             out.print(plain(f"  {action.signed or 'not stated'}  {action.modification:>8}  {action.description}"))

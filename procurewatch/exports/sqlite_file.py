@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 from sqlmodel import SQLModel, col
 
 from procurewatch.exports.redaction import remove_user_names
-from storage.models import MatchBand, StoredRecord
+from storage.models import UNDECIDED, MatchBand, StoredRecord
 from storage.reading.export_rows import ATTRIBUTION, in_batches
 from storage.tables import ActionRow, EventRow, EvidenceRow, LinkRow, MatchRow, PayloadRow, RecordRow, SourceRecordRow
 
@@ -49,7 +49,8 @@ def write_sqlite(
     """Write records with their actions, matches, events, links, source records and evidence to a new SQLite file.
 
     Args:
-        bands: the bands of the matches to write; events pending review are left out unless "review" is among them.
+        bands: the bands of the matches to write; their pending events are left out unless "review" or "name-only"
+            is among them.
         with_bodies: also write the raw evidence, which makes the file large.
     """
     schema = MetaData()
@@ -117,7 +118,7 @@ def _readers(bands: frozenset[str]) -> dict[type[SQLModel], Reader]:
             session,
             EventRow,
             col(EventRow.record_key).in_(keys),
-            *(() if MatchBand.REVIEW in bands else (col(EventRow.pending_review).is_(False),)),
+            *(() if UNDECIDED & bands else (col(EventRow.pending_review).is_(False),)),
         ),
         LinkRow: lambda session, keys: _rows(
             session, LinkRow, or_(col(LinkRow.record_key).in_(keys), col(LinkRow.award_key).in_(keys))

@@ -200,32 +200,3 @@ def load_publication_version(session: Session) -> tuple[str, datetime | None]:
     """
     row = session.execute(select(col(PublicationVersionRow.number), col(PublicationVersionRow.changed))).first()
     return (str(row[0]), row[1]) if row else ("0", None)
-
-
-def is_pending_review(session: Session, record_key: str, vendor: str) -> bool:
-    """Whether a match waits for a reviewer."""
-    row = session.get(MatchRow, (record_key, vendor))
-    return row is not None and row.band == MatchBand.REVIEW
-
-
-def count_pending_reviews(session: Session, vendor: str = "") -> int:
-    """Return how many matches wait for a reviewer, of one vendor if its id is given."""
-    query = select(func.count()).select_from(MatchRow).where(col(MatchRow.band) == MatchBand.REVIEW)
-    return session.scalar(query.where(col(MatchRow.vendor_id) == vendor) if vendor else query) or 0
-
-
-def review_queue(
-    session: Session, vendor: str = "", limit: int | None = None
-) -> list[tuple[StoredRecord, StoredMatch]]:
-    """Return the matches that wait for a reviewer, best score first, of one vendor if its id is given."""
-    query = select(col(MatchRow.record_key), col(MatchRow.vendor_id)).where(col(MatchRow.band) == MatchBand.REVIEW)
-    if vendor:
-        query = query.where(col(MatchRow.vendor_id) == vendor)
-    order = (col(MatchRow.score).desc(), col(MatchRow.vendor_id), col(MatchRow.record_key))
-    waiting = [(key, vendor_id) for key, vendor_id in session.execute(query.order_by(*order).limit(limit))]
-    keys = sorted({key for key, _ in waiting})
-    awards = {award.key: award for award in records_by_key(session, keys)}
-    found = [(awards[key], vendor_id) for key, vendor_id in waiting]
-    return [
-        (award, next(match for match in award.matches if match.vendor_id == vendor_id)) for award, vendor_id in found
-    ]

@@ -42,6 +42,7 @@ class BandFilter(StrEnum):
 
     PUBLISHED = MatchBand.PUBLISHED.value
     REVIEW = MatchBand.REVIEW.value
+    NAME_ONLY = MatchBand.NAME_ONLY.value
     REJECTED = MatchBand.REJECTED.value
     ANY = "any"
     ALL = "all"
@@ -187,6 +188,7 @@ COMPETITIONS = {
 RESELLERS = {"yes": "bought through a reseller", "no": "not bought through a reseller"}
 BANDS = {
     BandFilter.REVIEW: "matches pending review",
+    BandFilter.NAME_ONLY: "matches by a company's name only",
     BandFilter.REJECTED: "rejected matches",
     BandFilter.ANY: "matches of any band",
     BandFilter.ALL: "with or without a match",
@@ -233,7 +235,7 @@ MEANINGS = {
     "competition": "whether a contract was competed: competed, not-competed, unknown",
     "set_aside": "set-aside: FPDS code (8a, none) or words",
     "pricing": "contract pricing type: FPDS code (j) or words: firm fixed price",
-    "band": "matches in this band: published, review, rejected, any; all: also records without a match",
+    "band": "matches in this band: published, review, name-only, rejected, any; all: also records without a match",
     "decision": "review decision: confirmed, rejected, never, unreviewed",
 }
 

@@ -17,7 +17,7 @@ from sqlmodel import col
 
 from sources.records import Award, Document, Problem, Publication, Record, Removal
 from storage.errors import describe_error, first_database_error, is_database_failure, storable_text
-from storage.models import EventKind, MatchBand, record_subject
+from storage.models import UNDECIDED, EventKind, MatchBand, record_subject
 from storage.reading.source_records import load_statements, source_record_rows
 from storage.rows import award_row, publication_row, update_row
 from storage.tables import (
@@ -46,7 +46,7 @@ MAX_KEY_LENGTH = 200  # in quarantine
 NOT_A_CHANGE = frozenset({"revision", "first_seen", "last_changed"})
 MATCH_FIELDS = (
     *("vendor_name", "vendor_category", "score", "matcher_band", "band", "rule", "reason", "signals", "via_reseller"),
-    "watchlist_version",
+    *("priority", "clues", "watchlist_version"),
 )
 
 
@@ -370,7 +370,7 @@ def _save_matches_and_events(
 ) -> _Outcome:
     """Save the matches of a record and its changes as events.
 
-    If no match is published yet but one waits for review, its events wait with it.
+    If no match is published yet but one may still be, its events wait with it.
     """
     is_changed = False
     for match in update.matches:
@@ -378,7 +378,7 @@ def _save_matches_and_events(
         is_changed |= _save_match(session, update.old_matches.get(match.vendor_id), match)
     bands = {match.vendor_id: match.band for match in (*update.old_matches.values(), *update.matches)}
     published = sorted(vendor for vendor, band in bands.items() if band == MatchBand.PUBLISHED)
-    in_review = sorted(vendor for vendor, band in bands.items() if band == MatchBand.REVIEW)
+    in_review = sorted(vendor for vendor, band in bands.items() if band in UNDECIDED)
     is_news = bool(update.changes and (published or in_review)) and should_publish(published or in_review)
     stored = [
         save_event(

@@ -94,14 +94,15 @@ def test_json_has_figures_and_counts_by_part_kind_and_stratum(files: tuple[Path,
     assert vendors["labels_by_band"] == {"P": {"published": 2}, "N": {"none": 1}, "R": {"none": 1}}
     topics = result["parts"]["all"]["topic"]["strata"]["all"]
     assert (topics["required"], topics["wrong"], topics["recall of publish + review"]) == (2, 2, 0.5)
-    assert result["pairs"] == {"vendor": {"published": 1, "review": 0}, "topic": {"published": 2, "review": 0}}
+    none = {"review": 0, "name-only": 0}
+    assert result["pairs"] == {"vendor": {"published": 1, **none}, "topic": {"published": 2, **none}}
     parts = [result["parts"][part]["vendor"]["strata"]["all"]["actions"] for part in ("tune", "held-out")]
     assert parts == [
         [part_of(label.label.award_key) for label in measured.part("all")].count(p) for p in ("tune", "held-out")
     ]
 
 
-PUBLISHED, REVIEW = MatchBand.PUBLISHED, MatchBand.REVIEW
+PUBLISHED, REVIEW, NAME_ONLY = MatchBand.PUBLISHED, MatchBand.REVIEW, MatchBand.NAME_ONLY
 
 
 @pytest.mark.parametrize(
@@ -109,6 +110,9 @@ PUBLISHED, REVIEW = MatchBand.PUBLISHED, MatchBand.REVIEW
     [
         pytest.param("P", {"a"}, {"a": PUBLISHED}, {"right": 1, "found": 1, "found_publish": 1}, id="P published"),
         pytest.param("P", {"a"}, {"a": REVIEW}, {"found": 1}, id="P in review is found, not published"),
+        pytest.param("P", {"a"}, {"a": NAME_ONLY}, {}, id="P by the name only is not found"),
+        pytest.param("R", {"a"}, {"a": NAME_ONLY}, {}, id="R by the name only is not found"),
+        pytest.param("M", {"a"}, {"a": NAME_ONLY}, {"found": 1}, id="M by the name only is found"),
         pytest.param("P", {"a"}, {"b": PUBLISHED}, {"wrong": 1}, id="P published as another entry"),
         pytest.param("P", {"t"}, {"b": PUBLISHED}, {"not_judged": 1}, id="P of the other kind does not judge this one"),
         pytest.param("P", {"a"}, {"also": PUBLISHED}, {}, id="an entry that may match counts neither way"),

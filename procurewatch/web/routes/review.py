@@ -17,7 +17,8 @@ from procurewatch.web.context import WebContext
 from procurewatch.web.responses import HTML, ErrorResponse, see_other
 from procurewatch.web.security.guard import SCRIPT_POLICY, RequestRejected
 from procurewatch.web.security.login import COOKIE, Reviewer, form_of
-from storage.reading.records import actions_of, count_pending_reviews, records_by_key, review_queue
+from storage.reading.records import actions_of, records_by_key
+from storage.reading.review_queue import count_pending_reviews, review_queue
 from storage.reading.summaries import published_among
 from storage.writing.reviews import Decision, ReviewDecision, delete_decision, latest_decisions
 
@@ -83,7 +84,7 @@ def review_page(context: WebContext, session: Session, vendor: str) -> ReviewPag
     waiting = review_queue(session, vendor, QUEUE_SIZE)
     last = latest_decisions(session, MAX_PAST_DECISIONS)
     return ReviewPage(
-        waiting=tuple(pending_match(record, match, actions_of(session, record.key)) for record, match in waiting),
+        waiting=tuple(pending_match(pending, actions_of(session, pending.record.key)) for pending in waiting),
         total=count_pending_reviews(session, vendor),
         decided=tuple(_decided(context, session, review) for review in last),
         vendor=vendor,

@@ -13,7 +13,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from procurewatch.context import AppContext
-from storage.reading.records import count_pending_reviews
+from storage.reading.review_queue import count_pending_reviews
 from storage.writing.reviews import Decision, list_decisions
 from tests.procurewatch.web.fixtures import CLEARVIEW, TOKEN
 

@@ -16,7 +16,7 @@ from procurewatch.web.routes.feeds import FeedService
 from procurewatch.web.security import guard
 from procurewatch.web.security.guard import MAX_BODY_BYTES
 from storage.database import open_database
-from storage.reading.records import review_queue
+from storage.reading.review_queue import review_queue
 from storage.writing.reviews import list_decisions
 from tests.procurewatch.web.conftest import context_for, serve
 from tests.procurewatch.web.fixtures import CLEARVIEW, csrf, sign_in
@@ -27,8 +27,8 @@ PATHS = ("/", "/search", CLEARVIEW, "/vendor/cellebrite.html", "/review", "/noth
 def waiting(app_context: AppContext) -> dict[str, str]:
     """Return a form that decides the first match that waits."""
     with app_context.database.reading() as session:
-        record, match = review_queue(session, limit=1)[0]
-    return {"record": record.key, "vendor": match.vendor_id, "decision": "confirmed"}
+        first = review_queue(session, limit=1)[0]
+    return {"record": first.record.key, "vendor": first.match.vendor_id, "decision": "confirmed"}
 
 
 def verdicts(app_context: AppContext) -> int:

@@ -10,10 +10,11 @@ import pytest
 
 from sources.records import Award
 from storage.database import Database
-from storage.models import recipient_subjects, record_subject
-from storage.reading.records import find_by_identifier, review_queue
+from storage.models import MatchBand, recipient_subjects, record_subject
+from storage.reading.records import find_by_identifier
+from storage.reading.review_queue import count_pending_reviews, review_queue
 from storage.search.query import Query, read_query
-from storage.search.search import find_events
+from storage.search.search import find_events, find_records
 from storage.writing.reviews import (
     Decision,
     InvalidReviewDecision,
@@ -71,6 +72,35 @@ def test_confirming_old_events_publishes_nothing(database: Database) -> None:
     assert judge(database, record_subject(CLEARVIEW.key), Decision.CONFIRMED) == 0
     assert bands(database) == {CLEARVIEW.piid: "published"}
     assert published_events(database) == []
+
+
+def test_a_match_by_the_name_only_is_not_in_the_queue_and_can_be_confirmed(database: Database) -> None:
+    save(database, CLEARVIEW, "name-only")
+    with database.reading() as session:
+        assert review_queue(session) == []
+        assert count_pending_reviews(session) == 0
+        assert count_pending_reviews(session, "clearview-ai", MatchBand.NAME_ONLY) == 1
+        found = list(find_records(session, read_query({"band": "name-only"}), 10))
+    assert [record.piid for record in found] == [CLEARVIEW.piid]
+    assert judge(database, record_subject(CLEARVIEW.key), Decision.CONFIRMED) == 1
+    assert published_events(database) == [("new-award", CLEARVIEW.piid)]
+
+
+def test_the_queue_is_in_order_of_priority_and_says_why(database: Database) -> None:
+    clue = {"text": "HSI", "points": 2}
+    rows = [
+        match(CLEARVIEW, band="review", priority=1, score=0.7),
+        match(CLEARVIEW_FORENSIC, band="review", priority=5, score=0.62, clues=[clue]),
+        match(BABEL, "babel-street", band="review", priority=1, score=0.75),
+    ]
+    with database.writing() as session:
+        for award, row in zip((CLEARVIEW, CLEARVIEW_FORENSIC, BABEL), rows, strict=True):
+            save_award(session, award, [row], SEEN, lambda _vendors: True)
+    with database.reading() as session:
+        queue = review_queue(session)
+        assert [one.record.piid for one in queue] == [CLEARVIEW_FORENSIC.piid, BABEL.piid, CLEARVIEW.piid]
+        assert (queue[0].priority, queue[0].clues, queue[1].clues) == (5, (("HSI", 2),), ())
+        assert [one.record.piid for one in review_queue(session, "clearview-ai", 1)] == [CLEARVIEW_FORENSIC.piid]
 
 
 def test_rejecting_an_unpublished_match_publishes_nothing(database: Database) -> None:

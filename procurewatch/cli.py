@@ -13,7 +13,7 @@ from typer.exceptions import TyperException
 
 from feeds.text import one_line
 from monitors.watchlist.yaml_reader import WatchlistError
-from procurewatch.commands import cite, demo, doctor, export, poll, publish, search
+from procurewatch.commands import cite, demo, doctor, export, poll, publish, search, suggest
 from procurewatch.commands import review as reviewing
 from procurewatch.commands import sources as about_sources
 from procurewatch.commands.watchlist import vendors
@@ -63,6 +63,7 @@ app.command("import")(about_sources.import_files)
 app.command("rematch")(reviewing.rematch)
 app.add_typer(publish.feeds, name="feeds")
 app.add_typer(reviewing.review, name="review")
+vendors.command("suggest")(suggest.suggest)
 app.add_typer(vendors, name="vendors")
 
 

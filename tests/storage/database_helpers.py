@@ -10,7 +10,7 @@ from sqlalchemy import delete, select
 from sqlmodel import SQLModel
 
 import storage.tables  # noqa: F401  the tables register themselves
-from sources.records import Award
+from sources.records import Award, Publication
 from storage.database import Database
 from storage.models import StoredEvent
 from storage.reading.events import events_of
@@ -44,8 +44,8 @@ def save(
         return save_award(session, award, matches, now, should_publish, since=since)
 
 
-def load_events(database: Database, award: Award) -> list[StoredEvent]:
-    """Return all events of an award, published or not, newest first."""
+def load_events(database: Database, award: Award | Publication) -> list[StoredEvent]:
+    """Return all events of a record, published or not, newest first."""
     with database.reading() as session:
         return events_of(session, award.key)
 

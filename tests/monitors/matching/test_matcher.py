@@ -93,6 +93,22 @@ def test_a_longer_phrase_is_told_once() -> None:
     assert [signal.text for signal in match.signals] == ["CLEARVIEW AI"]
 
 
+def test_an_exclusion_that_begins_within_a_phrase_hides_it(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    entry = "{id: x, name: Quaxim, category: spyware, products: [{phrase: ZEBRA KEY, strength: strong}], "
+    path.write_text(f"vendors:\n  - {entry} exclusions: [KEY WEST]}}\n", encoding="utf-8")
+    matcher = Matcher(load_watchlist(path))
+    assert only(matcher.matches(award("ACME LLC", "ZEBRA KEY FOR THE FIELD OFFICE"))).vendor_id == "x"
+    assert of_vendors(matcher.matches(award("ACME LLC", "ZEBRA KEY WEST FIELD OFFICE"))) == ()
+
+
+def test_signals_are_ordered_best_first() -> None:
+    signals = only(MATCHER.matches(award("CLEARVIEW AI, INC.", "CLEARVIEW AI LICENSES", uei="E5BEYXDQYJS6"))).signals
+    scores = [signal.score for signal in signals]
+    assert len(scores) > 1
+    assert scores == sorted(scores, reverse=True)
+
+
 def test_an_exclusion_hides_only_what_it_covers() -> None:
     match = only(MATCHER.matches(award(description="KHARON CLEARVIEW TOOL AND CLEARVIEW AI LICENSES")))
     assert [signal.text for signal in match.signals] == ["CLEARVIEW AI"]

@@ -97,7 +97,16 @@ def test_a_reason_says_that_the_vendor_also_sells_other_things(portfolio: Portfo
     identity, recipient = name(SignalKind.NAME, portfolio), Recipient(name="QUAXIM")
     caveat = " Quaxim also sells other things, so a person should look."
     assert explain(VENDOR, [identity], recipient, ()).endswith(caveat) is is_stated
-    assert not explain(VENDOR, [identity, phrase()], recipient, ()).endswith(caveat)
+    for product in (phrase(), phrase(kind=SignalKind.MENTION)):
+        assert not explain(VENDOR, [identity, product], recipient, ()).endswith(caveat)
+    other = phrase(kind=SignalKind.MENTION, portfolio=MIXED)
+    assert explain(VENDOR, [identity, other], recipient, ()).endswith(caveat) is is_stated
+
+
+def test_two_spellings_of_a_name_count_once() -> None:
+    spellings = [phrase(term, SignalKind.MENTION) for term in ("QUAXIM", "QUAX IM")]
+    assert score_match(VENDOR, spellings, resold=False)[1] == "medium-phrase"
+    assert score_match(VENDOR, [phrase("QUAXIM"), phrase("QUAX IM")], resold=False)[1] == "two-phrases"
 
 
 def test_a_reason_tells_a_parent_from_what_it_owns() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from sources.records import Award, ContractAction
+from sources.records import Amount, AmountMeaning, Award, ContractAction
 from storage.database import Database
 from storage.models import EventKind, record_subject
 from storage.reading.events import events_of
@@ -372,6 +372,29 @@ def test_a_changed_field_has_both_values(
 ) -> None:
     begin(database, replace(LICENSES, **before))
     assert news(database, replace(LICENSES, **after)) == entries
+
+
+def test_a_changed_field_has_the_date_of_the_latest_action(database: Database) -> None:
+    longer = acted(CLEARVIEW, "P00009", "2023-10-01", "1.00")
+    begin(database, replace(longer, ends=date(2029, 9, 4)))
+    save(database, replace(longer, ends=date(2030, 9, 4)), match(longer), now=LATER)
+    extended = next(event for event in load_events(database, longer) if event.kind is EventKind.EXTENDED)
+    assert extended.signed == date(2023, 10, 1)
+
+
+@pytest.mark.parametrize(("shared", "amount"), [((False, False), 5), ((True, False), 7), ((True, True), None)])
+def test_an_announcement_has_the_first_amount_that_awardees_do_not_share(
+    database: Database, shared: tuple[bool, bool], amount: int | None
+) -> None:
+    amounts = tuple(
+        Amount(meaning=AmountMeaning.ANNOUNCED, dollars=Decimal(dollars), shared=is_shared)
+        for dollars, is_shared in zip((5, 7), shared, strict=True)
+    )
+    record = announcement("DOD_1_1_1", "W9124C26C0001", amounts=amounts)
+    with database.writing() as session:
+        save_publication(session, record, [match(record)], SEEN, publish_all)
+    [event] = load_events(database, record)
+    assert event.amount == (None if amount is None else Decimal(amount))
 
 
 def test_an_older_action_alone_changes_no_field(database: Database) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from sources.base import Source
 from sources.errors import Blocked, QuotaUsedUp, SourceChanged, SourceError, Unreachable
@@ -55,3 +56,13 @@ def client_for(
         sleep=sleep,
     ) as client:
         yield client
+
+
+QUICK = Timeouts(connect=5, read=5, total=5, tries=3, first_wait=0.001)
+FREE = RateLimit(seconds_between=0)
+
+
+def client_at(base_url: str, *, timeouts: Timeouts = QUICK, rate_limit: RateLimit = FREE, **given: Any) -> Client:
+    """A client of the source "example"; it waits for nothing unless `sleep` is given."""
+    how = {"sleep": lambda _seconds: None, **given}
+    return Client("example", base_url=base_url, rate_limit=rate_limit, timeouts=timeouts, **how)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-import struct
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,7 +16,7 @@ from typing import ClassVar
 from urllib.parse import urlsplit
 
 from sources.records import Document
-from tests.upstreams.server import HTML_TYPE, Answer, FakeServer, LoggedRequest
+from tests.upstreams.server import HTML_TYPE, Answer, FakeServer, LoggedRequest, reset
 from tests.upstreams.usaspending.server import FakeUsaspending
 
 PAGE = b"<!doctype html><html><head><title>Access Denied</title></head><body>Please enable cookies.</body></html>"
@@ -122,8 +121,7 @@ class Faulty(FakeServer):
         """Send the answer, badly if it is spoilt."""
         match answer:
             case SpoiltAnswer(fault=Fault.RESET):
-                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                socket.close(connection.detach())
+                reset(connection)
                 return False
             case SpoiltAnswer(fault=Fault.CUT_TRANSFER):
                 connection.sendall(answer.head(len(answer.body) + 1000) + answer.body)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import socketserver
+import struct
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -60,15 +61,17 @@ class Answer:
 
     def head(self, content_length: int | None = None) -> bytes:
         """Return the status line and headers as sent; `content_length` announces another length than the body's."""
-        length = len(self.body) if content_length is None else content_length
-        try:
-            phrase = HTTPStatus(self.status).phrase
-        except ValueError:
-            phrase = "Unknown"
-        lines = {"Content-Type": self.content_type, "Content-Length": str(length), **self.headers}
-        return "".join(
-            [f"HTTP/1.1 {int(self.status)} {phrase}\r\n", *(f"{k}: {v}\r\n" for k, v in lines.items()), "\r\n"]
-        ).encode("latin-1")
+        lines = dict(self.all_headers)
+        if content_length is not None:
+            lines["Content-Length"] = str(content_length)
+        phrases = {status.value: status.phrase for status in HTTPStatus}
+        status_line = f"HTTP/1.1 {int(self.status)} {phrases.get(self.status, 'Unknown')}\r\n"
+        return "".join([status_line, *(f"{k}: {v}\r\n" for k, v in lines.items()), "\r\n"]).encode("latin-1")
+
+    @property
+    def all_headers(self) -> Mapping[str, str]:
+        """The headers that are sent."""
+        return {"Content-Type": self.content_type, "Content-Length": str(len(self.body)), **self.headers}
 
 
 def json_answer(content: object, status: int = HTTPStatus.OK) -> Answer:
@@ -103,6 +106,12 @@ def refuse(status: int, detail: str) -> Refusal:
 def unhandled() -> Refusal:
     """Return the 500 that USAspending answers where its own code raises an error nobody handles."""
     return Refusal(HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+def reset(connection: socket.socket) -> None:
+    """Reset a connection instead of answering."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    socket.close(connection.detach())
 
 
 class FakeServer:

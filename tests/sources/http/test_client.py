@@ -7,7 +7,6 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -20,11 +19,12 @@ import pytest
 from sources.errors import Blocked, QuotaUsedUp, Refused, SourceChanged, SourceError, Unreachable
 from sources.fields import read_json
 from sources.http import client as http_client
-from sources.http.client import Client, RateLimit, Timeouts
+from sources.http.client import RateLimit, Timeouts
 from sources.http.status import read_retry_after
 from sources.records import Document
-from tests.sources.scripted_server import LOOPBACK, How, Script, ScriptedServer, closed_port
-from tests.upstreams.server import Answer, FakeServer, LoggedRequest
+from tests.sources.clients import client_at
+from tests.sources.scripted_server import How, Script, ScriptedServer, closed_port
+from tests.upstreams.server import LOOPBACK, Answer, FakeServer, LoggedRequest
 
 PATIENT = Timeouts(connect=10, read=10, total=10, tries=3, first_wait=1.0, max_retry_after=60.0)
 HASTY = replace(PATIENT, read=0.5, total=0.6)
@@ -37,24 +37,14 @@ def never(seconds: float) -> None:
     raise AssertionError(f"slept for {seconds} seconds")
 
 
-def client(
-    base_url: str,
-    sleep: Callable[[float], object],
-    *,
-    timeouts: Timeouts = PATIENT,
-    rate_limit: RateLimit | None = None,
-    contact: str = "",
-) -> Client:
-    """A client that sleeps by calling `sleep`."""
-    rate_limit = rate_limit or RateLimit(seconds_between=0)
-    return Client("example", base_url=base_url, rate_limit=rate_limit, timeouts=timeouts, contact=contact, sleep=sleep)
-
-
 def asked(*scripts: Script) -> tuple[Document | SourceError, int, list[float]]:
     """Ask a server of these scripts once: what came of it, how many requests it received, the waits between them."""
     waits: list[float] = []
     timeouts = HASTY if scripts[0].how in (How.HANG, How.DRIP) else PATIENT
-    with ScriptedServer(*scripts) as server, client(server.base_url, waits.append, timeouts=timeouts) as asking:
+    with (
+        ScriptedServer(*scripts) as server,
+        client_at(server.base_url, sleep=waits.append, timeouts=timeouts) as asking,
+    ):
         outcome: Document | SourceError
         try:
             outcome = asking.post("/api/things/", {"b": 1, "a": "ü"})
@@ -67,7 +57,7 @@ def asked(*scripts: Script) -> tuple[Document | SourceError, int, list[float]]:
 def test_a_response_is_returned_byte_for_byte_with_its_url() -> None:
     body = b'{ "b" : [1.10,  2],\n"unknown":null }\n'
     before = datetime.now(UTC)
-    with ScriptedServer(Script(body=body)) as server, client(server.base_url, never) as asking:
+    with ScriptedServer(Script(body=body)) as server, client_at(server.base_url, sleep=never) as asking:
         posted = asking.post("/api/things/", {"b": 1, "a": "ü"})
         got = asking.get("/api/things/A%2FB%20C/?page=2")
         first, second = server.requests
@@ -150,13 +140,16 @@ def test_a_refused_connection_is_retried() -> None:
     with ScriptedServer() as other:  # keeps the port of the test free of this one
         assert other.base_url != f"http://{LOOPBACK}:{port}"
 
-    with client(f"http://{LOOPBACK}:{port}", waits.append) as asking, pytest.raises(Unreachable) as caught:
+    with (
+        client_at(f"http://{LOOPBACK}:{port}", sleep=waits.append) as asking,
+        pytest.raises(Unreachable) as caught,
+    ):
         asking.get("/x/")
     assert (asking.requests_sent, len(waits)) == (3, 2)
     assert "example: GET /x/: ConnectError: " in str(caught.value)
 
     started: list[ScriptedServer] = []
-    with client(f"http://{LOOPBACK}:{port}", lambda _: started.append(ScriptedServer(port=port))) as asking:
+    with client_at(f"http://{LOOPBACK}:{port}", sleep=lambda _: started.append(ScriptedServer(port=port))) as asking:
         try:
             assert asking.get("/x/").body == GOOD.body
             assert [len(server.requests) for server in started] == [1]
@@ -335,7 +328,7 @@ def test_every_error_is_one_line_with_source_request_and_response(script: Script
     ],
 )
 def test_the_user_agent_has_name_and_contact(contact: str, told: str) -> None:
-    with ScriptedServer() as server, client(server.base_url, never, contact=contact) as asking:
+    with ScriptedServer() as server, client_at(server.base_url, sleep=never, contact=contact) as asking:
         asking.get("/")
     assert server.requests[0].headers["user-agent"] == f"procurewatch/{version('procurewatch')} ({told})"
     assert "x-evil" not in server.requests[0].headers
@@ -354,7 +347,7 @@ def test_an_error_says_whether_the_response_had_a_body(status: int, body: bytes,
 @pytest.mark.parametrize("tries", [1, 2])
 def test_a_caller_may_limit_the_attempts(tries: int) -> None:
     bad = Script(status=503, body=b"")
-    with ScriptedServer(bad) as server, client(server.base_url, lambda _seconds: None) as asking:
+    with ScriptedServer(bad) as server, client_at(server.base_url) as asking:
         with pytest.raises(Unreachable):
             asking.post("/x/", {}, tries=tries)
         assert len(server.requests) == tries
@@ -367,7 +360,7 @@ def test_the_default_timeout_allows_ninety_seconds() -> None:
 
 @pytest.mark.parametrize("bad", [503, 500, 520, 200])
 def test_a_retry_uses_a_new_connection(bad: int) -> None:
-    with KeepsConnections(bad) as server, client(server.base_url, lambda _seconds: None) as asking:
+    with KeepsConnections(bad) as server, client_at(server.base_url) as asking:
         asking.get("/x/")
         asking.get("/y/")
         asking.get("/z/")
@@ -399,9 +392,9 @@ def test_retries_are_rate_limited_too() -> None:
     bad = Script(status=503, body=b"")
     with (
         ScriptedServer(GOOD, GOOD, bad, GOOD) as server,
-        client(
+        client_at(
             server.base_url,
-            lambda seconds: starts.append(time.monotonic() + seconds),
+            sleep=lambda seconds: starts.append(time.monotonic() + seconds),
             timeouts=replace(PATIENT, first_wait=0.001),
             rate_limit=RateLimit(seconds_between=100),
         ) as asking,
@@ -424,7 +417,7 @@ def test_threads_share_the_rate_limit() -> None:
 
     rate_limit = RateLimit(seconds_between=100, at_once=4)
     begun = time.monotonic()
-    with ScriptedServer() as server, client(server.base_url, note, rate_limit=rate_limit) as asking:
+    with ScriptedServer() as server, client_at(server.base_url, sleep=note, rate_limit=rate_limit) as asking:
         with ThreadPoolExecutor(4) as pool:
             list(pool.map(asking.get, ["/"] * 8))
         assert asking.requests_sent == len(server.requests) == 8
@@ -435,7 +428,10 @@ def test_threads_share_the_rate_limit() -> None:
 def test_concurrent_requests_are_limited(at_once: int) -> None:
     rate_limit = RateLimit(seconds_between=0, at_once=at_once)
     with ScriptedServer(Script(how=How.LATE, pause=0.05)) as server:
-        with client(server.base_url, never, rate_limit=rate_limit) as asking, ThreadPoolExecutor(9) as pool:
+        with (
+            client_at(server.base_url, sleep=never, rate_limit=rate_limit) as asking,
+            ThreadPoolExecutor(9) as pool,
+        ):
             list(pool.map(asking.get, ["/"] * 9))
         assert (server.most_at_once, len(server.requests)) == (at_once, 9)
 
@@ -446,8 +442,7 @@ def test_loopback_requests_bypass_the_proxy(monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.setenv(name, dead)
     for name in ("NO_PROXY", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
-    with ScriptedServer() as server, client(server.base_url, never) as asking:
+    with ScriptedServer() as server, client_at(server.base_url, sleep=never) as asking:
         assert asking.get("/").body == GOOD.body
-    waits: list[float] = []
-    with client("http://api.example.invalid", waits.append) as elsewhere, pytest.raises(Unreachable, match="refused"):
+    with client_at("http://api.example.invalid") as elsewhere, pytest.raises(Unreachable, match="refused"):
         elsewhere.get("/")

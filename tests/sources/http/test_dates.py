@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
 from sources.errors import Unreachable
-from sources.http.client import Client, RateLimit
+from tests.sources.clients import client_at
 from tests.sources.fakes import CountingQuota
 from tests.sources.scripted_server import How, Script, ScriptedServer, closed_port
 
 NOON = "Sun, 06 Nov 1994 12:00:00 GMT"
-
-
-def client(base_url: str, **given: object) -> Client:
-    return Client("example", base_url=base_url, rate_limit=RateLimit(seconds_between=0), **given)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -34,7 +31,7 @@ def client(base_url: str, **given: object) -> Client:
 @pytest.mark.parametrize("status", [200, 301, 403, 503])
 def test_the_date_of_any_response_is_used(headers: dict[str, str], expected: datetime | None, status: int) -> None:
     script = Script(status=status, headers={"Location": "/other", **headers}, body=b"")
-    with ScriptedServer(script) as server, client(server.base_url) as asking:
+    with ScriptedServer(script) as server, client_at(server.base_url) as asking:
         assert asking.server_date() == expected
     assert [request.path for request in server.requests] == ["/"]
 
@@ -42,12 +39,12 @@ def test_the_date_of_any_response_is_used(headers: dict[str, str], expected: dat
 def test_a_probe_uses_no_quota_and_sends_no_key() -> None:
     quota = CountingQuota(requests_per_day=1)
     with ScriptedServer() as server:
-        given = {
+        given: dict[str, Any] = {
             "key_headers": {"X-Api-Key": "sesame"},
             "quota": quota,
             "extra_hosts": {"other": f"{server.base_url}/other"},
         }
-        with client(server.base_url, **given) as asking:
+        with client_at(server.base_url, **given) as asking:
             asking.server_date()
             asking.server_date("/there", host="other")
     assert [request.path for request in server.requests] == ["/", "/other/there"]
@@ -56,11 +53,14 @@ def test_a_probe_uses_no_quota_and_sends_no_key() -> None:
 
 
 def test_a_probe_without_response_fails_at_once() -> None:
-    with client(f"http://127.0.0.1:{closed_port()}") as asking, pytest.raises(Unreachable, match="ConnectError"):
+    with (
+        client_at(f"http://127.0.0.1:{closed_port()}") as asking,
+        pytest.raises(Unreachable, match="ConnectError"),
+    ):
         asking.server_date()
-    with ScriptedServer(Script(how=How.HANG_UP)) as server, client(server.base_url) as asking:
+    with ScriptedServer(Script(how=How.HANG_UP)) as server, client_at(server.base_url) as asking:
         with pytest.raises(Unreachable, match="RemoteProtocolError"):
             asking.server_date()
         assert len(server.requests) == 1
-    with client("http://127.0.0.1:80a") as asking, pytest.raises(Unreachable, match="InvalidURL"):
+    with client_at("http://127.0.0.1:80a") as asking, pytest.raises(Unreachable, match="InvalidURL"):
         asking.server_date()

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from sources.errors import Blocked, QuotaUsedUp, Refused, SourceChanged, SourceError, TooLarge, Unreachable
-from sources.http.client import Client, RateLimit, Timeouts
+from sources.http.client import Client, Timeouts
+from tests.sources.clients import client_at
 from tests.sources.scripted_server import How, Script, ScriptedServer
 
 TIMEOUTS = Timeouts(connect=5, read=2, total=30, tries=3, first_wait=0.001)
@@ -22,17 +23,7 @@ FILE = Script(headers={"Content-Type": "application/zip"}, body=BODY)
 
 
 def client(base_url: str, **also: str) -> Client:
-    keys = {"X-Api-Key": KEY}
-    rate_limit = RateLimit(seconds_between=0)
-    return Client(
-        "example",
-        base_url=base_url,
-        rate_limit=rate_limit,
-        timeouts=TIMEOUTS,
-        key_headers=keys,
-        extra_hosts=also,
-        sleep=lambda _seconds: None,
-    )
+    return client_at(base_url, timeouts=TIMEOUTS, key_headers={"X-Api-Key": KEY}, extra_hosts=also)
 
 
 def test_a_download_is_complete_with_hash_and_url(tmp_path: Path) -> None:

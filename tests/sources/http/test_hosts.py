@@ -7,7 +7,8 @@ import re
 import pytest
 
 from sources.errors import Blocked, Refused, SourceChanged, Unreachable
-from sources.http.client import MAX_REDIRECTS, Client, RateLimit, Timeouts
+from sources.http.client import MAX_REDIRECTS, Client, Timeouts
+from tests.sources.clients import client_at
 from tests.sources.scripted_server import Script, ScriptedServer
 
 TIMEOUTS = Timeouts(connect=5, read=5, total=5, tries=1)
@@ -15,14 +16,8 @@ KEYS = {"X-Api-Key": "s3cr3t"}
 
 
 def client(server: ScriptedServer, **also: ScriptedServer) -> Client:
-    return Client(
-        "example",
-        base_url=server.base_url,
-        rate_limit=RateLimit(seconds_between=0),
-        timeouts=TIMEOUTS,
-        key_headers=KEYS,
-        extra_hosts={name: f"{other.base_url}/" for name, other in also.items()},
-    )
+    extra_hosts = {name: f"{other.base_url}/" for name, other in also.items()}
+    return client_at(server.base_url, timeouts=TIMEOUTS, key_headers=KEYS, extra_hosts=extra_hosts)
 
 
 def moved(target: str, status: int = 302) -> Script:
@@ -56,8 +51,8 @@ def test_a_redirect_is_followed_only_on_request(status: int) -> None:
 
 def test_a_key_is_sent_only_to_its_own_host_in_a_redirect_chain() -> None:
     with ScriptedServer() as home, ScriptedServer() as other:
-        home._scripts[:] = [moved(f"{other.base_url}/there"), Script(body=b"back")]
-        other._scripts[:] = [moved(f"{home.base_url}/back")]
+        home.scripts[:] = [moved(f"{other.base_url}/there"), Script(body=b"back")]
+        other.scripts[:] = [moved(f"{home.base_url}/back")]
         with client(home) as asking:
             assert asking.get("/here", follow_redirects=True).body == b"back"
     assert ["x-api-key" in request.headers for request in home.requests] == [True, True]

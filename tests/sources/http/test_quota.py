@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from sources.errors import QuotaUsedUp, Unreachable
-from sources.http.client import Client, RateLimit, Timeouts
+from sources.http.client import Client, Timeouts
+from tests.sources.clients import client_at
 from tests.sources.fakes import MIDNIGHT, CountingQuota
 from tests.sources.scripted_server import How, Script, ScriptedServer
 
@@ -14,11 +15,7 @@ GOOD = Script()
 
 
 def with_quota(server: ScriptedServer, quota: CountingQuota | None) -> Client:
-    rate_limit = RateLimit(seconds_between=0)
-    sleep = [].append  # type: ignore[var-annotated]
-    return Client(
-        "example", base_url=server.base_url, rate_limit=rate_limit, timeouts=TIMEOUTS, quota=quota, sleep=sleep
-    )
+    return client_at(server.base_url, timeouts=TIMEOUTS, quota=quota)
 
 
 def test_without_a_quota_nothing_is_counted() -> None:

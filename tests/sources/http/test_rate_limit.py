@@ -12,12 +12,11 @@ from typing import Any
 import pytest
 
 from sources.errors import Stopped
-from sources.http.client import Client, RateLimit, Timeouts
+from sources.http.client import Client, RateLimit
 from sources.http.rate_limit import SHARED_LIMITS, RateLimits
+from tests.sources.clients import FREE, client_at
 from tests.sources.scripted_server import Script, ScriptedServer
-
-FREE = RateLimit(seconds_between=0)
-TIMEOUTS = Timeouts(connect=5, read=5, total=5, tries=3, first_wait=0.001)
+from tests.upstreams.server import Answer, LoggedRequest
 
 
 class Clock:
@@ -96,21 +95,21 @@ def test_a_closed_client_keeps_its_requests_and_drops_its_limit() -> None:
 
 
 def client(server: ScriptedServer, rate_limit: RateLimit, limits: RateLimits, **how: Any) -> Client:
-    return Client("example", base_url=server.base_url, rate_limit=rate_limit, timeouts=TIMEOUTS, limits=limits, **how)
+    return client_at(server.base_url, rate_limit=rate_limit, limits=limits, **how)
 
 
 def test_clients_in_threads_share_the_limit_of_a_host() -> None:
     moments: list[float] = []
 
     class Noting(ScriptedServer):
-        def begin(self, request: object) -> Script:
+        def answer(self, request: LoggedRequest) -> Answer:
             moments.append(time.monotonic())
-            return super().begin(request)  # type: ignore[arg-type]
+            return super().answer(request)
 
     paces = [RateLimit(seconds_between=0.05), RateLimit(seconds_between=0.01), FREE]
     limits = RateLimits()
     with Noting() as server:
-        clients = [client(server, rate_limit, limits) for rate_limit in paces]
+        clients = [client(server, rate_limit, limits, sleep=time.sleep) for rate_limit in paces]
         ready = threading.Barrier(len(clients))
 
         def poll(asking: Client) -> None:

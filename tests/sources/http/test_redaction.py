@@ -14,10 +14,11 @@ from structlog.testing import capture_logs
 
 from sources.errors import Blocked, QuotaUsedUp, Refused, SourceError
 from sources.fields import read_json
-from sources.http.client import Client, RateLimit, Timeouts
+from sources.http.client import Client, Timeouts
+from tests.sources.clients import client_at
 from tests.sources.fakes import CountingQuota
-from tests.sources.scripted_server import LOOPBACK, How, Script, ScriptedServer, closed_port
-from tests.upstreams.server import Answer, FakeServer, LoggedRequest
+from tests.sources.scripted_server import How, Script, ScriptedServer, closed_port
+from tests.upstreams.server import LOOPBACK, Answer, FakeServer, LoggedRequest
 
 KEY = "s3cr3t-K3Y-4711"
 TIMEOUTS = Timeouts(tries=2, first_wait=0.001)
@@ -26,16 +27,8 @@ HASTY = replace(TIMEOUTS, total=0.5)
 
 def keyed(base_url: str, key: str = KEY, timeouts: Timeouts = TIMEOUTS, parameter: str = "", **how: Any) -> Client:
     """A client that has a key, and waits for nothing."""
-    return Client(
-        "example",
-        base_url=base_url,
-        rate_limit=RateLimit(seconds_between=0),
-        timeouts=timeouts,
-        key_headers={"X-Api-Key": key},
-        api_key_parameter=parameter,
-        sleep=lambda _seconds: None,
-        **how,
-    )
+    keys = {"X-Api-Key": key}
+    return client_at(base_url, timeouts=timeouts, key_headers=keys, api_key_parameter=parameter, **how)
 
 
 @pytest.fixture
@@ -84,22 +77,27 @@ def test_a_key_is_sent_as_a_header_and_never_stored(logged: list[str], capfd: py
     assert KEY not in out + err
 
 
+IN_HEADER_OR_URL = pytest.mark.parametrize("in_url", [False, True], ids=["in the header", "in the URL"])
+
+
+@IN_HEADER_OR_URL
 @pytest.mark.parametrize("failure", FAILURES)
-def test_a_key_is_in_no_error_and_no_log(failure: Script, logged: list[str]) -> None:
+def test_a_key_is_in_no_error_and_no_log(failure: Script, in_url: bool, logged: list[str]) -> None:
     timeouts = HASTY if failure.how is How.HANG else TIMEOUTS
-    with (
-        ScriptedServer(failure) as server,
-        keyed(server.base_url, timeouts=timeouts) as client,
-        pytest.raises(SourceError) as caught,
-    ):
-        client.post("/a/", {"b": "c"})
-    assert server.requests[0].headers["x-api-key"] == KEY
+    with ScriptedServer(failure) as server, keyed(server.base_url, timeouts=timeouts, parameter="api_key") as client:
+        client.key_in_url = in_url
+        with pytest.raises(SourceError) as caught:
+            client.post("/a/?b=c", {"b": "c"})
+    assert KEY in (server.requests[0].path if in_url else server.requests[0].headers["x-api-key"])
     assert not any(KEY in told for told in chain(caught.value))
 
 
-def test_a_key_is_in_no_connection_error(logged: list[str]) -> None:
-    with keyed(f"http://{LOOPBACK}:{closed_port()}") as client, pytest.raises(SourceError) as caught:
-        client.get("/a/")
+@IN_HEADER_OR_URL
+def test_a_key_is_in_no_connection_error(in_url: bool, logged: list[str]) -> None:
+    with keyed(f"http://{LOOPBACK}:{closed_port()}", parameter="api_key") as client:
+        client.key_in_url = in_url
+        with pytest.raises(SourceError) as caught:
+            client.get("/a/")
     assert not any(KEY in told for told in chain(caught.value))
 
 
@@ -184,32 +182,10 @@ def test_a_key_in_the_url_is_encoded_and_redacted(logged: list[str]) -> None:
     assert hidden == "example: GET /a/: HTTP 400: [key] [key] [key] "
 
 
-@pytest.mark.parametrize("failure", FAILURES)
-def test_a_key_in_the_url_is_in_no_error_and_no_log(failure: Script, logged: list[str]) -> None:
-    timeouts = HASTY if failure.how is How.HANG else TIMEOUTS
-    with (
-        ScriptedServer(Script(status=403, body=b"API_KEY_MISSING"), Script(), failure) as server,
-        keyed(server.base_url, timeouts=timeouts, parameter="api_key") as client,
-    ):
-        client.get("/a/")
-        with pytest.raises(SourceError) as caught:
-            client.get("/a/?b=c")
-        assert KEY in server.requests[2].path
-    assert not any(KEY in line for line in chain(caught.value))
-
-
-def test_a_key_in_the_url_is_in_no_connection_error(logged: list[str]) -> None:
-    with keyed(f"http://{LOOPBACK}:{closed_port()}", parameter="api_key") as client:
-        client.key_in_url = True
-        with pytest.raises(SourceError) as caught:
-            client.get("/a/")
-    assert not any(KEY in line for line in chain(caught.value))
-
-
 def test_a_key_in_the_url_is_not_sent_to_another_host(tmp_path: Path, logged: list[str]) -> None:
     with ScriptedServer() as other, ScriptedServer() as home:
         repeats = f"{other.base_url}/there?x=1&api_key={KEY}"
-        home._scripts[:] = [Script(status=302, headers={"Location": repeats}, body=b"moved")]
+        home.scripts[:] = [Script(status=302, headers={"Location": repeats}, body=b"moved")]
         with keyed(home.base_url, parameter="api_key") as client:
             client.key_in_url = True
             assert client.get("/a", follow_redirects=True).url == f"{other.base_url}/there?x=1"

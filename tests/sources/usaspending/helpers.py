@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from sources.base import FailedStep, Fetched, FetchStep, IncompleteResult, NotModified, Source, StoredVersion
-from sources.http.client import Client, RateLimit, Timeouts
+from sources.http.client import Client
 from sources.records import Award, Document, Payload, Problem, Publication, Record
+from sources.registry import SOURCES
 from sources.usaspending.award_parser import parse
 from sources.usaspending.awards import Usaspending
+from tests.sources.clients import client_for
 from tests.sources.fakes import Memory
 from tests.upstreams.faults import FaultyUsaspending
 from tests.upstreams.server import Answer, FakeServer, LoggedRequest
@@ -119,15 +121,9 @@ def award(number: int, *actions: CorpusAction, **fields: Any) -> CorpusAward:
     return CorpusAward(actions=list(actions), **given)
 
 
-@contextmanager
-def client_of(base_url: str, source: str = SOURCE.name) -> Iterator[Client]:
-    """A client in a hurry."""
-    rate_limit = RateLimit(seconds_between=0)
-    timeouts = Timeouts(connect=10, read=10, total=30, tries=2, first_wait=0.001)
-    with Client(
-        source, base_url=base_url, rate_limit=rate_limit, timeouts=timeouts, sleep=lambda _seconds: None
-    ) as client:
-        yield client
+def client_of(base_url: str, source: str = SOURCE.name) -> AbstractContextManager[Client]:
+    """Open a client of a source that waits for nothing."""
+    return client_for(SOURCES[source], base_url)
 
 
 @dataclass

@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
+from pydantic import SecretStr
 
 from procurewatch.context import AppContext
 from procurewatch.web.app import make_app
 from storage.database import Database
 from tests.app_context import few, settings_for
+from tests.procurewatch.web.fixtures import TOKEN
 from tests.records import BABEL, CLEARVIEW, CLEARVIEW_FORENSIC, COURT_REPORTER, EQUIPMENT, LATER, SOLE_SOURCE, match
 from tests.storage.database_helpers import save
 
@@ -31,18 +33,30 @@ def fill(database: Database) -> None:
     save(database, COURT_REPORTER, match(COURT_REPORTER, "panamerica", "review"))
 
 
+def context_for(database: Database, folder: Path, **settings: Any) -> AppContext:
+    """Return an application context for a database, with a token for reviewers."""
+    given: dict[str, Any] = {"web_token": SecretStr(TOKEN), "requests_per_minute": 100_000, **settings}
+    told = settings_for("http://127.0.0.1:9", folder, **given)
+    return AppContext(settings=told, database=database, watchlist=few(), stop=threading.Event())
+
+
 @contextmanager
-def served(database: Database, folder: Path, **settings: Any) -> Iterator[str]:
-    """Serve a database over HTTP and yield the URL, without a trailing slash."""
-    made = settings_for("http://127.0.0.1:9", folder, requests_per_minute=100_000, **settings)
-    app_context = AppContext(settings=made, database=database, watchlist=few(), stop=threading.Event())
+def serve(app_context: AppContext) -> Iterator[str]:
+    """Serve the website on a free port and yield its URL, without a trailing slash."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        base_url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        server = uvicorn.Server(uvicorn.Config(make_app(app_context, base_url), log_level="warning", access_log=False))
+        address = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        server = uvicorn.Server(uvicorn.Config(make_app(app_context, address), log_level="error", lifespan="off"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
         try:
-            yield base_url
+            yield address
         finally:
             server.should_exit = True
-            thread.join(timeout=30)
+            thread.join()
+
+
+@contextmanager
+def served(database: Database, folder: Path, **settings: Any) -> Iterator[str]:
+    """Serve a database."""
+    with serve(context_for(database, folder, **settings)) as address:
+        yield address

@@ -4,44 +4,25 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
 from httpx import Client
 from playwright.sync_api import Browser, Error, Page, sync_playwright
-from pydantic import SecretStr
 
 from procurewatch.context import AppContext
-from procurewatch.web.app import make_app
 from storage.database import Database, open_database
-from tests.app_context import app_context_for, few, poll, settings_for
+from tests.app_context import app_context_for, poll
 from tests.conftest import NO_BROWSER
+from tests.procurewatch.site import context_for, serve
 from tests.procurewatch.web.fixtures import TOKEN
 from tests.upstreams.usaspending.corpus import load_corpus
 from tests.upstreams.usaspending.server import FakeUsaspending
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
-
-
-@contextmanager
-def serve(app_context: AppContext) -> Iterator[str]:
-    """Serve the website on a free port; give its address."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        address = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        server = uvicorn.Server(uvicorn.Config(make_app(app_context, address), log_level="error", lifespan="off"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-        thread.start()
-        try:
-            yield address
-        finally:
-            server.should_exit = True
-            thread.join()
 
 
 @pytest.fixture(scope="session")
@@ -66,13 +47,6 @@ def app_context(polled: Path, tmp_path: Path) -> Iterator[AppContext]:
     shutil.copy(polled, file)
     with closing(open_database(f"sqlite:///{file}")) as database:
         yield context_for(database, tmp_path)
-
-
-def context_for(database: Database, folder: Path, **settings: Any) -> AppContext:
-    """Return an application context for a database, with a token for reviewers."""
-    given: dict[str, Any] = {"web_token": SecretStr(TOKEN), "requests_per_minute": 100_000, **settings}
-    told = settings_for("http://127.0.0.1:9", folder, **given)
-    return AppContext(settings=told, database=database, watchlist=few(), stop=threading.Event())
 
 
 @pytest.fixture

@@ -256,14 +256,6 @@ def test_only_get_is_allowed(site: httpx.Client) -> None:
         assert (response.status_code, response.headers["allow"]) == (405, "GET")
 
 
-def test_an_unchanged_response_is_304(site: httpx.Client) -> None:
-    response = site.get("/records")
-    again = site.get("/records", headers={"If-None-Match": response.headers["etag"]})
-    assert (again.status_code, again.content) == (304, b"")
-    head = site.head("/records")
-    assert (head.status_code, head.headers["etag"], head.content) == (200, response.headers["etag"], b"")
-
-
 def test_hostile_text_has_no_control_characters(own_site: httpx.Client, database: Database) -> None:
     with database.writing() as session:
         hostile = "A\u202eB<script>\x07"

@@ -51,17 +51,6 @@ def test_a_search_can_be_exported_in_every_format(client: Client, tmp_path: Path
         assert {"README.txt", "records.csv", "timeline.html", "citations.bib", "SHA256SUMS"} <= set(pack.namelist())
 
 
-@pytest.mark.parametrize("suffix", ["csv", "ocds.json", "parquet", "sqlite3", "zip"])
-def test_an_empty_or_invalid_search_is_one_line(client: Client, suffix: str) -> None:
-    nothing = client.get(f"/search.{suffix}?q=nobodyeverwrotethis")
-    assert (nothing.status_code, nothing.text) == (404, "No records match this search.\n")
-    broken = client.get(f"/search.{suffix}?since=yesterday")
-    assert broken.status_code == 400
-    assert broken.text.count("\n") == 1
-    hidden = client.get(f"/search.{suffix}?band=review")
-    assert hidden.status_code == 400
-
-
 def test_an_award_has_an_evidence_pack_and_a_foia_letter(client: Client) -> None:
     page = client.get(CLEARVIEW).text
     for path in (pack_path(CLEARVIEW_AWARD.key), f"{letter_path(CLEARVIEW_AWARD.key)}.txt"):
@@ -74,12 +63,6 @@ def test_an_award_has_an_evidence_pack_and_a_foia_letter(client: Client) -> None
     word = client.get(f"/{letter_path(CLEARVIEW_AWARD.key)}.docx")
     told = "\n".join(paragraph.text for paragraph in Document(io.BytesIO(word.content)).paragraphs)
     assert "70CMSD21P00000127" in told
-
-
-@pytest.mark.parametrize("path", ["/packs/nobody.zip", "/foia/nobody.txt", "/foia/nobody", f"/foia/{BABEL.key}.exe"])
-def test_a_missing_file_is_one_line(client: Client, path: str) -> None:
-    answer = client.get(path)
-    assert (answer.status_code, answer.text.count("\n")) == (404, 1)
 
 
 def test_concurrent_downloads_are_limited(app_context: AppContext) -> None:

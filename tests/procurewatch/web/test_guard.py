@@ -18,8 +18,9 @@ from procurewatch.web.security.guard import MAX_BODY_BYTES
 from storage.database import open_database
 from storage.reading.review_queue import review_queue
 from storage.writing.reviews import list_decisions
-from tests.procurewatch.web.conftest import context_for, serve
+from tests.procurewatch.site import context_for, serve
 from tests.procurewatch.web.fixtures import CLEARVIEW, csrf, sign_in
+from tests.records import BABEL
 
 PATHS = ("/", "/search", CLEARVIEW, "/vendor/cellebrite.html", "/review", "/nothing", "/style.css", "/all.atom")
 
@@ -68,18 +69,37 @@ def test_an_unknown_host_is_refused(client: Client, host: str, status: int) -> N
     assert status == 200 or answer.text.count("\n") == 1
 
 
+EXPORTS = ("csv", "ocds.json", "parquet", "sqlite3", "zip")
+
+
 @pytest.mark.parametrize(
-    ("path", "status"),
+    ("path", "status", "said"),
     [
-        ("/search?q=" + "a" * 1001, 400),
-        ("/search?" + "&".join(f"q={number}" for number in range(61)), 400),
-        ("/search?q=" + "a" * 9000, 414),
-        ("/" + "a" * 9000, 414),
+        ("/search?q=" + "a" * 1001, 400, ""),
+        ("/search?" + "&".join(f"q={number}" for number in range(61)), 400, ""),
+        ("/search?q=" + "a" * 9000, 414, ""),
+        ("/" + "a" * 9000, 414, ""),
+        ("/search.atom?band=review", 403, "published matches only"),
+        ("/search.json?decision=rejected", 403, "published matches only"),
+        ("/search.rss?vendr=x", 400, "did you mean 'vendor'"),
+        ("/search.atom?since=soon", 400, "is not a date"),
+        ("/search.atom?archive=2026-13.1", 404, "no such archive page"),
+        ("/search.atom?archive=1999-01.1", 404, "no such archive page"),
+        ("/vendor/nobody.json", 404, "no such feed"),
+        ("/agency/..%2f..%2fetc.atom", 404, "no such"),
+        *((f"/search.{suffix}?q=nobodyeverwrotethis", 404, "No records match this search.") for suffix in EXPORTS),
+        *((f"/search.{suffix}?since=yesterday", 400, "is not a date") for suffix in EXPORTS),
+        *((f"/search.{suffix}?band=review", 400, "") for suffix in EXPORTS),
+        ("/packs/nobody.zip", 404, ""),
+        ("/foia/nobody.txt", 404, ""),
+        ("/foia/nobody", 404, ""),
+        (f"/foia/{BABEL.key}.exe", 404, ""),
     ],
 )
-def test_too_long_requests_are_one_line(client: Client, path: str, status: int) -> None:
+def test_a_refusal_is_one_line(client: Client, path: str, status: int, said: str) -> None:
     answer = client.get(path)
     assert (answer.status_code, answer.text.count("\n")) == (status, 1)
+    assert said in answer.text
 
 
 def test_too_large_a_body_is_not_read(client: Client) -> None:

@@ -242,28 +242,35 @@ def test_a_reviewer_may_search_pending_matches(client: Client) -> None:
         assert own is None or own.status_code == 200, href
 
 
-def test_pages_have_validators_gzip_and_head(client: Client) -> None:
-    for path in (
-        "/",
-        "/search",
-        CLEARVIEW,
-        "/vendor/cellebrite.html",
-        "/style.css",
-        "/assets/review.js",
-        "/assets/htmx.min.js",
-        "/search.atom",
-    ):
-        answer = client.get(path)
-        assert answer.headers["content-encoding"] == "gzip"
-        again = client.get(path, headers={"If-None-Match": answer.headers["etag"]})
-        assert (again.status_code, again.content) == (304, b"")
-        plain = client.get(path, headers={"Accept-Encoding": "identity"})
-        assert (plain.content, plain.headers.get("content-encoding")) == (answer.content, None)
-        # A cache takes over what a 304 says: it must not give to one what only another can read.
-        for told in (answer, plain, again):
-            assert told.headers["vary"].split(", ").count("Accept-Encoding") == 1
-        head = client.head(path)
-        assert (head.status_code, head.content) == (200, b"")
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/", "/search", CLEARVIEW, "/vendor/cellebrite.html", "/style.css", "/assets/review.js"),
+        *("/assets/htmx.min.js", "/search.atom", "/search.rss", "/search.json", "/api/v1/records"),
+    ],
+)
+def test_every_response_has_validators_gzip_and_head(client: Client, path: str) -> None:
+    answer = client.get(path)
+    plain = client.get(path, headers={"Accept-Encoding": "identity"})
+    assert answer.headers["content-encoding"] == "gzip"
+    assert (plain.content, plain.headers.get("content-encoding")) == (answer.content, None)
+    tag = answer.headers["etag"]
+    validators = [{"If-None-Match": tag}, {"If-None-Match": f'"x", {tag}'}]
+    if modified := answer.headers.get("last-modified"):
+        validators.append({"If-Modified-Since": modified})
+    unchanged = [client.get(path, headers=headers) for headers in validators]
+    assert [(each.status_code, each.content, each.headers["etag"]) for each in unchanged] == [(304, b"", tag)] * len(
+        validators
+    )
+    assert client.get(path, headers={"If-None-Match": '"another"'}).status_code == 200
+    # A cache takes over what a 304 says: it must not give to one what only another can read.
+    for told in (answer, plain, *unchanged):
+        assert told.headers["vary"].split(", ").count("Accept-Encoding") == 1
+    head = client.head(path)
+    assert (head.status_code, head.content, head.headers["etag"]) == (200, b"", tag)
+
+
+def test_assets_are_served_by_name(client: Client) -> None:
     assert client.get("/icon.svg").headers["content-type"] == "image/svg+xml"
     assert client.get("/assets/page.html").status_code == 404
 

@@ -136,6 +136,7 @@ class AppContext:
                 contact=settings.contact,
                 since=since,
                 sleep=self.stop.wait,
+                min_change=settings.feed_min_change,
             )
 
     @property

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from decimal import Decimal
 
 from sqlalchemy.orm import Session
 
@@ -56,9 +57,9 @@ class NamedFeeds:
                     raise InvalidQuery(f"there is no {kind} {slug!r}; {hint}")
 
 
-def all_named_feeds(session: Session, watchlist: Watchlist) -> NamedFeeds:
-    """Return all feeds with a fixed path."""
-    feeds, stored = tuple(named_feeds(session, watchlist)), known_vendors(session)
+def all_named_feeds(session: Session, watchlist: Watchlist, min_change: Decimal) -> NamedFeeds:
+    """Return all feeds with a fixed path, as `named_feeds` gives them."""
+    feeds, stored = tuple(named_feeds(session, watchlist, min_change)), known_vendors(session)
     listed = {kind: {feed.slug for feed in feeds if feed.kind is kind} for kind in FeedKind}
     return NamedFeeds(
         by_stem={feed.stem: feed for feed in feeds},
@@ -68,21 +69,25 @@ def all_named_feeds(session: Session, watchlist: Watchlist) -> NamedFeeds:
     )
 
 
-def named_feeds(session: Session, watchlist: Watchlist) -> Iterator[NamedFeed]:
+def named_feeds(session: Session, watchlist: Watchlist, min_change: Decimal) -> Iterator[NamedFeed]:
     """Yield every feed with a fixed path: everything, then vendors by name, agencies by name, and technologies.
 
-    A vendor on the watchlist has a feed before its first match, so that readers can subscribe early.
+    A vendor on the watchlist has a feed before its first match, so that readers can subscribe early. Modifications that
+    move fewer dollars than `min_change`, and do nothing else, are left out.
     """
-    yield NamedFeed(kind=FeedKind.ALL, slug="all", title="everything", query=Query())
+    every = Query(min_change=min_change)
+    yield NamedFeed(kind=FeedKind.ALL, slug="all", title="everything", query=every)
     vendors = {vendor.id: _title(vendor) for vendor in watchlist.vendors}
     vendors.update((vendor_id, name) for vendor_id, name, _ in known_vendors(session) if vendor_id not in vendors)
     for vendor_id, name in sorted(vendors.items(), key=lambda vendor: vendor[1].casefold()):
-        yield NamedFeed(kind=FeedKind.VENDOR, slug=vendor_id, title=name, query=Query(vendor=(vendor_id,)))
+        yield NamedFeed(kind=FeedKind.VENDOR, slug=vendor_id, title=name, query=replace(every, vendor=(vendor_id,)))
     for code, name in known_agencies(session):
-        yield NamedFeed(kind=FeedKind.AGENCY, slug=code, title=name or code, query=Query(agency=(code.lower(),)))
+        yield NamedFeed(
+            kind=FeedKind.AGENCY, slug=code, title=name or code, query=replace(every, agency=(code.lower(),))
+        )
     for category in sorted({vendor.category for vendor in watchlist.vendors}):
         title = watchlist.categories.get(category, category)
-        yield NamedFeed(kind=FeedKind.CATEGORY, slug=category, title=title, query=Query(category=(category,)))
+        yield NamedFeed(kind=FeedKind.CATEGORY, slug=category, title=title, query=replace(every, category=(category,)))
 
 
 def _title(vendor: Vendor) -> str:

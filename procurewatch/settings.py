@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import os
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -84,6 +85,11 @@ class Settings(BaseSettings):
         pattern=r"^(https?://[^#\s]+)?$",
     )
     feed_entries: int = Field(100, ge=1, le=10_000, description="maximum number of entries in a feed")
+    feed_min_change: Decimal = Field(
+        Decimal(1),
+        ge=0,
+        description="feeds leave out modifications that only move fewer US dollars than this; 0 leaves out none",
+    )
     web_token: SecretStr | None = Field(
         None, min_length=12, description="password for signing in at /review; if not set, nobody can sign in"
     )

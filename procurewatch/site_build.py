@@ -46,7 +46,7 @@ def build_catalog(app_context: AppContext, *, base_url: str, is_list: bool = Fal
                 title=feed.title,
                 events=() if is_list else tuple(find_events(session, feed.query, entries)),
             )
-            for feed in named_feeds(session, watchlist)
+            for feed in named_feeds(session, watchlist, app_context.settings.feed_min_change)
         ]
         # Vendors with matches come first; most have none yet.
         matched = {vendor_id for vendor_id, _, _ in known_vendors(session)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from decimal import Decimal
 
 import structlog
 
@@ -23,9 +24,9 @@ MAX_EVENTS = 10_000
 BATCH_SIZE = 50  # URLs per request
 
 
-def feeds_with_new_entries(database: Database, since: datetime) -> list[str]:
+def feeds_with_new_entries(database: Database, since: datetime, min_change: Decimal = Decimal(0)) -> list[str]:
     """Return the paths of the feeds with events published since a time (UTC), the feed of everything first."""
-    query = Query(seen_since=since.date())
+    query = Query(seen_since=since.date(), min_change=min_change)
     with database.reading() as session:
         events = [event for event in find_events(session, query, MAX_EVENTS) if event.first_seen >= since]
     return list(dict.fromkeys(path for event in events for path in _paths(event)))
@@ -49,10 +50,20 @@ def ping(hub: str, addresses: Sequence[str], contact: str, sleep: Callable[[floa
 
 
 def announce(
-    database: Database, *, hub: str, base_url: str, contact: str, since: datetime, sleep: Callable[[float], object]
+    database: Database,
+    *,
+    hub: str,
+    base_url: str,
+    contact: str,
+    since: datetime,
+    sleep: Callable[[float], object],
+    min_change: Decimal = Decimal(0),
 ) -> bool:
-    """Notify the hub of all feeds with new entries since a time; return whether there were any and it accepted them."""
-    paths = feeds_with_new_entries(database, since)
+    """Notify the hub of all feeds with new entries since a time; return whether there were any and it accepted them.
+
+    `min_change` is that of the feeds' queries.
+    """
+    paths = feeds_with_new_entries(database, since, min_change)
     return bool(paths) and ping(hub, [site_url(base_url, path) for path in paths], contact, sleep)
 
 

@@ -266,6 +266,8 @@ class EventRow(SQLModel, table=True):
             "signed",
             "published",
             "part_of",
+            "amount_cents",
+            "is_first_sight",
         ),
         Index(
             "ix_event_record_key",
@@ -277,6 +279,8 @@ class EventRow(SQLModel, table=True):
             "signed",
             "published",
             "part_of",
+            "amount_cents",
+            "is_first_sight",
         ),
         Index("ix_event_kind", "kind", "is_published", "first_seen"),
         Index("ix_event_amount", "kind", "amount_cents"),

@@ -62,12 +62,14 @@ class WebContext:
     @cached_property
     def feeds(self) -> CachedValue[NamedFeeds]:
         """The feeds that have a path of their own."""
-        return CachedValue(lambda session: all_named_feeds(session, self.app.watchlist))
+        return CachedValue(
+            lambda session: all_named_feeds(session, self.app.watchlist, self.app.settings.feed_min_change)
+        )
 
     @cached_property
     def feed_stats(self) -> CachedValue[dict[str, dict[str, FeedStats]]]:
         """How many entries each feed has, as `feed_stats` returns it."""
-        return CachedValue(feed_stats)
+        return CachedValue(lambda session: feed_stats(session, self.app.settings.feed_min_change))
 
     @cached_property
     def award_pages(self) -> CachedValue[dict[str, str]]:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from decimal import Decimal
 
 from sqlalchemy import (
+    ColumnElement,
     Select,
+    and_,
+    exists,
     select,
 )
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 from sqlmodel import col
 
 from storage.models import (
@@ -43,6 +47,25 @@ def first_purchases(session: Session, keys: Select[str], vendor_name: str, limit
         query = query.where(col(EventRow.old_value) == vendor_name)
     order = (col(EventRow.signed).desc().nulls_last(), col(EventRow.id))
     return load_events(session, query.order_by(*order).limit(limit))
+
+
+def is_small_change(dollars: Decimal) -> ColumnElement[bool]:
+    """Return the condition that an event is a modification that moves fewer dollars, and nothing else.
+
+    A modification that ends an award, exercises an option or changes a date has an event of another kind. One with an
+    entry that includes a milestone, or that says that an award was not stored before, is news.
+    """
+    part = aliased(EventRow)
+    # The record leads to the index.
+    parts = exists().where(col(part.record_key) == col(EventRow.record_key), col(part.part_of) == col(EventRow.id))
+    return and_(
+        col(EventRow.kind).in_((EventKind.MODIFIED.value, EventKind.DEOBLIGATED.value)),
+        col(EventRow.amount).is_not(None),
+        col(EventRow.amount) > -dollars,
+        col(EventRow.amount) < dollars,
+        col(EventRow.is_first_sight).is_(False),
+        ~parts.correlate(EventRow),
+    )
 
 
 def load_events(session: Session, query: Select[EventRow], *, use_snapshots: bool = True) -> list[StoredEvent]:

@@ -24,6 +24,7 @@ from sqlalchemy import (
     false,
     func,
     literal,
+    not_,
     or_,
     select,
     union_all,
@@ -32,6 +33,7 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from storage.models import AWARDS, MatchBand, StoredRecord
+from storage.reading.events import is_small_change
 from storage.reading.records import records_by_key
 from storage.tables import ActionRow, EventRow, MatchRow, RecordRow, SearchRow
 
@@ -274,10 +276,10 @@ class FeedStats:
     newest: datetime
 
 
-def feed_stats(session: Session) -> dict[str, dict[str, FeedStats]]:
+def feed_stats(session: Session, min_change: Decimal = Decimal(0)) -> dict[str, dict[str, FeedStats]]:
     """Return the statistics of feeds: under "vendor", "category" and "agency" by id or code, and under "all" by "".
 
-    "agency" includes departments.
+    "agency" includes departments. `min_change` is that of the feeds' queries.
     """
     band, seen = col(MatchRow.band) == MatchBand.PUBLISHED, col(SearchRow.is_published).is_(True)
     vendors = select(col(MatchRow.record_key), col(MatchRow.vendor_id)).where(band)
@@ -285,22 +287,24 @@ def feed_stats(session: Session) -> dict[str, dict[str, FeedStats]]:
     agencies = select(
         col(SearchRow.record_key), col(SearchRow.sub_agency_code), col(SearchRow.department), literal("").label("all")
     )
-    by_agency = _stats_by(session, agencies.where(seen))
+    by_agency = _stats_by(session, agencies.where(seen), min_change)
     return {
-        "vendor": _stats_by(session, vendors),
-        "category": _stats_by(session, categories),
+        "vendor": _stats_by(session, vendors, min_change),
+        "category": _stats_by(session, categories, min_change),
         "all": {"": by_agency.pop("")} if by_agency else {},
         "agency": by_agency,
     }
 
 
-def _stats_by(session: Session, headings: Select[*tuple[Any, ...]]) -> dict[str, FeedStats]:
+def _stats_by(session: Session, headings: Select[*tuple[Any, ...]], min_change: Decimal) -> dict[str, FeedStats]:
     """Return the statistics by heading, from a query for records and their headings without duplicates."""
     of = headings.subquery()
     columns = list(of.c)[1:]
     entries, newest = func.count(col(EventRow.record_key)), func.max(col(EventRow.first_seen))
     # An outer join starts with the headings, so events are found by record in a covering index.
     has_entry = and_(col(EventRow.is_published) != false(), col(EventRow.part_of) == "")
+    if min_change:
+        has_entry = and_(has_entry, not_(is_small_change(min_change)))
     published = and_(col(EventRow.record_key) == of.c.record_key, has_entry)
     query = select(entries, newest, *columns).join_from(of, EventRow, published, isouter=True)
     stats: dict[str, FeedStats] = {}

@@ -6,11 +6,12 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, SQLColumnExpression, and_, exists, func, literal, or_, select
+from sqlalchemy import ColumnElement, SQLColumnExpression, and_, exists, func, literal, not_, or_, select
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from storage.models import AWARDS, MILESTONES, PUBLICATIONS, EventKind
+from storage.reading.events import is_small_change
 from storage.search.full_text import Condition, Dialect, agency_name_filter, is_agency_code, text_filter
 from storage.search.index import department_of, first_sort_key
 from storage.search.query import BandFilter, Query
@@ -121,6 +122,8 @@ def event_filter(query: Query) -> Iterator[Condition]:
         yield dated >= query.since
     if query.until:
         yield dated <= query.until
+    if query.min_change:
+        yield not_(is_small_change(query.min_change))
     yield from _first_seen_filter(query, col(EventRow.first_seen))
 
 

@@ -63,7 +63,8 @@ class Query:
     and `seen_until` limit the date first seen, UTC. Amounts are dollars obligated to date, or the largest amount that a
     publication states. `reseller` is "yes", "no", or words of the name or the UEI of a recipient other than the vendor.
     `psc` and `naics` may be prefixes. `competition` applies to contracts only. `set_aside` and `pricing` are codes of
-    the FPDS data dictionary, or words of their meaning.
+    the FPDS data dictionary, or words of their meaning. `min_change` leaves out events of modifications that only move
+    fewer dollars; records are found all the same.
     """
 
     words: tuple[str, ...] = ()
@@ -82,6 +83,7 @@ class Query:
     seen_until: date | None = None
     min_amount: Decimal | None = None
     max_amount: Decimal | None = None
+    min_change: Decimal | None = None
     reseller: str = ""
     state: tuple[str, ...] = ()
     psc: tuple[str, ...] = ()
@@ -156,6 +158,8 @@ def _describe(query: Query, names: Mapping[str, str]) -> Iterator[str]:
     yield from _describe_range("signed", query.since, query.until, str)
     yield from _describe_range("first seen", query.seen_since, query.seen_until, str)
     yield from _describe_range("of", query.min_amount, query.max_amount, _money)
+    if query.min_change:
+        yield f"without modifications of less than {_money(query.min_change)}"
     yield from _describe_band(query)
 
 
@@ -228,6 +232,7 @@ MEANINGS = {
     "seen_until": "first seen on or before this date, UTC",
     "min_amount": "minimum amount in US dollars",
     "max_amount": "maximum amount in US dollars",
+    "min_change": "leave out events of modifications that only move fewer US dollars",
     "reseller": "yes, no, or words of a reseller's name",
     "state": "the recipient's state: VA",
     "psc": "product or service code, or its first characters",
@@ -386,6 +391,7 @@ PARSERS: Mapping[str, Callable[[str, str], object]] = {
     "seen_until": _parse_date,
     "min_amount": _parse_dollars,
     "max_amount": _parse_dollars,
+    "min_change": _parse_dollars,
     "reseller": _parse_words,
     "state": _parse_code,
     "psc": _parse_code,
@@ -397,5 +403,6 @@ PARSERS: Mapping[str, Callable[[str, str], object]] = {
     "decision": lambda name, value: _parse_choice(name, value, DECISIONS),
 }
 SINGLE = frozenset(
-    {"since", "until", "seen_since", "seen_until", "min_amount", "max_amount", "reseller", "band", "decision"}
+    {"since", "until", "seen_since", "seen_until", "min_amount", "max_amount", "min_change", "reseller"}
+    | {"band", "decision"}
 )

@@ -23,6 +23,7 @@ from storage.search.search import find_events
 def router(context: WebContext) -> APIRouter:
     """Return the routes of the home page."""
     routes = APIRouter()
+    everything = Query(min_change=context.app.settings.feed_min_change)
 
     @routes.api_route("/", methods=["GET", "HEAD"])
     @routes.api_route("/index.html", methods=["GET", "HEAD"])
@@ -33,7 +34,7 @@ def router(context: WebContext) -> APIRouter:
             line = health_line(health, context.app.source_titles)
 
             def build() -> bytes:
-                newest = latest_entries(find_events(session, Query(), LATEST_ON_INDEX), page_context)
+                newest = latest_entries(find_events(session, everything, LATEST_ON_INDEX), page_context)
                 feeds = all_feeds(context, context.feed_stats.get(session), context.agencies.get(session))
                 return render_index(page_context, feeds, newest, today=context.today, health=line)
 

@@ -106,10 +106,10 @@ def _vendor(context: WebContext, session: Session, name: str) -> SubjectPage | N
         sellers=tuple(sellers_of(session, slug)),
         feed=feed_row(FeedKind.VENDOR, slug, title),
     )
-    return _filled(page, session, subject, query, [GroupBy.AGENCY])
+    return _filled(page, session, subject, _feed(context, query), [GroupBy.AGENCY])
 
 
-def _agency(_context: WebContext, session: Session, name: str) -> SubjectPage | None:
+def _agency(context: WebContext, session: Session, name: str) -> SubjectPage | None:
     found = next((each for each in known_agencies(session) if urls.matches_slug(each[0], name)), None)
     if found is None:
         return None
@@ -125,7 +125,7 @@ def _agency(_context: WebContext, session: Session, name: str) -> SubjectPage | 
         search=query.url_query(),
         feed=feed_row(FeedKind.AGENCY, code, title or code),
     )
-    return _filled(page, session, subject, query, [*parts, GroupBy.VENDOR, GroupBy.RECIPIENT])
+    return _filled(page, session, subject, _feed(context, query), [*parts, GroupBy.VENDOR, GroupBy.RECIPIENT])
 
 
 def _category(context: WebContext, session: Session, name: str) -> SubjectPage | None:
@@ -146,7 +146,7 @@ def _category(context: WebContext, session: Session, name: str) -> SubjectPage |
         search=query.url_query(),
         feed=feed_row(FeedKind.CATEGORY, slug, title),
     )
-    return _filled(page, session, subject, query, [GroupBy.VENDOR, GroupBy.AGENCY, GroupBy.RECIPIENT])
+    return _filled(page, session, subject, _feed(context, query), [GroupBy.VENDOR, GroupBy.AGENCY, GroupBy.RECIPIENT])
 
 
 def _recipient(_context: WebContext, session: Session, name: str) -> SubjectPage | None:
@@ -169,6 +169,11 @@ def _recipient(_context: WebContext, session: Session, name: str) -> SubjectPage
         names=tuple(names),
     )
     return _filled(page, session, subject, None, [GroupBy.VENDOR, GroupBy.AGENCY])
+
+
+def _feed(context: WebContext, query: Query) -> Query:
+    """Return the query of a subject's feed."""
+    return replace(query, min_change=context.app.settings.feed_min_change)
 
 
 def _filled(

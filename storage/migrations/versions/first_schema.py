@@ -291,12 +291,34 @@ def _create_tables() -> None:
         batch_op.create_index("ix_event_kind", ["kind", "is_published", "first_seen"], unique=False)
         batch_op.create_index(
             "ix_event_published_first_seen",
-            ["is_published", "first_seen", "record_key", "kind", "vendor_id", "signed", "published", "part_of"],
+            [
+                "is_published",
+                "first_seen",
+                "record_key",
+                "kind",
+                "vendor_id",
+                "signed",
+                "published",
+                "part_of",
+                "amount_cents",
+                "is_first_sight",
+            ],
             unique=False,
         )
         batch_op.create_index(
             "ix_event_record_key",
-            ["record_key", "is_published", "first_seen", "kind", "vendor_id", "signed", "published", "part_of"],
+            [
+                "record_key",
+                "is_published",
+                "first_seen",
+                "kind",
+                "vendor_id",
+                "signed",
+                "published",
+                "part_of",
+                "amount_cents",
+                "is_first_sight",
+            ],
             unique=False,
         )
 

@@ -47,6 +47,7 @@ EXAMPLES = {
     "seen_until": "2026-12-31",
     "min_amount": "1000000",
     "max_amount": "9000000.50",
+    "min_change": "1",
     "reseller": "yes",
     "state": "NY",
     "psc": "7A21",

@@ -200,3 +200,28 @@ def test_the_list_of_feeds_and_the_index_name_all_formats(database: Database, tm
         assert len(urls) == 4 * len(outlines)
         for url in dict.fromkeys(urls):
             assert client.get(urlsplit(url).path).status_code == 200, url
+
+
+def test_modifications_of_cents_are_left_out_of_main_feeds_by_a_setting(database: Database, tmp_path: Path) -> None:
+    def address(path: str, **settings: object) -> list[str]:
+        with serve(database, tmp_path, **settings) as client:
+            return ids(client.get(path).content)
+
+    save(database, CLEARVIEW, match(CLEARVIEW), now=LONG_AGO)
+    award = CLEARVIEW
+    for number, amount in enumerate(("0.00", "0.99", "-0.99", "1.00", "-1.00"), start=50):
+        award = acted(award, f"P000{number}", "2025-09-12", amount)
+    award = acted(award, "P00060", "2025-09-12", "0.00", action_type="F", action_type_text="TERMINATE FOR CONVENIENCE")
+    save(database, award, match(award), now=LONG_AGO + timedelta(days=1))
+    paths = ("all.atom", "vendor/clearview-ai.atom", "agency/7012.atom", "category/face-recognition.atom")
+    for path in paths:
+        assert len(address(path)) == 4, path
+        assert len(address(path, feed_min_change=0)) == 7, path
+    assert len(address(paths[0], feed_min_change=2)) == 2
+    assert len(address(f"search.atom?q={CLEARVIEW.piid}")) == 7
+    assert len(address(f"search.atom?q={CLEARVIEW.piid}&min_change=1")) == 4
+    with serve(database, tmp_path) as client:
+        page = client.get(f"awards/{CLEARVIEW.key}.html").text
+        assert all(f"modified P000{number}" in page or f"de-obligated P000{number}" in page for number in range(50, 55))
+        home = etree.HTML(client.get("/").text)
+        assert home.xpath("string(//tr[th//a[contains(@href, 'vendor/clearview-ai')]]/td[1])") == "4"

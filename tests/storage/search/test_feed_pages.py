@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from storage.database import Database
+from storage.models import EventKind
 from storage.search.feed_pages import (
     ArchivePage,
     archived_events,
@@ -21,7 +23,9 @@ from storage.search.feed_pages import (
 from storage.search.query import Query, read_query
 from storage.search.search import find_events
 from storage.tables import EventRow
-from tests.records import CLEARVIEW, match
+from storage.writing.changes import Change
+from storage.writing.events import save_event
+from tests.records import CLEARVIEW, LATER, acted, match
 from tests.storage.database_helpers import save
 
 
@@ -86,3 +90,18 @@ def test_a_history_falls_into_pages_that_stay(database: Database) -> None:
 def test_what_names_no_page(name: str) -> None:
     assert read_archive_page(name) is None
     assert str(read_archive_page("2025-01.12")) == "2025-01.12"
+
+
+def test_a_small_modification_whose_entry_includes_a_milestone_stays(database: Database) -> None:
+    save(database, CLEARVIEW, match(CLEARVIEW))
+    small = acted(CLEARVIEW, "P00099", "2025-09-12", "0.00")
+    save(database, small, match(small), now=LATER)
+    query = Query(min_change=Decimal(1))
+    with database.reading() as session:
+        [event] = [event for event in find_events(session, Query(), 10) if event.kind is EventKind.MODIFIED]
+        assert event.id not in {other.id for other in find_events(session, query, 10)}
+    milestone = Change(id="tag:x,2026:sum", kind=EventKind.ROUND_SUM, old_value="Clearview AI", new_value="5000000")
+    with database.writing() as session:
+        save_event(session, CLEARVIEW.key, milestone, LATER, publish=True, part_of=event.id)
+    with database.reading() as session:
+        assert event.id in {other.id for other in find_events(session, query, 10)}

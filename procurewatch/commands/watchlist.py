@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -15,18 +16,22 @@ from feeds.text import one_line
 from monitors.matching.lint import RecordTexts, lint_watchlist, mistyped_ueis, unsearchable_phrases
 from monitors.normalize import normalize_text
 from monitors.runs.preview import Preview, Span, describe, preview
+from monitors.runs.recipient_profiles import Proposal, owners_of, propose
 from monitors.watchlist.csv_io import name_text, read_spreadsheet, write_spreadsheet
 from monitors.watchlist.editor import write_entries
-from monitors.watchlist.loader import load_watchlist, read_categories, read_entries, read_entry, read_file
-from monitors.watchlist.model import Evidence, Kind, Portfolio, Strength, Vendor
+from monitors.watchlist.loader import Entries, load_watchlist, read_categories, read_entries, read_entry, read_file
+from monitors.watchlist.model import Evidence, Kind, Portfolio, Strength, Vendor, Watchlist
 from monitors.watchlist.search_terms import search_names, search_phrases, search_short_names
 from monitors.watchlist.yaml_reader import Place, WatchlistError
 from procurewatch.commands._common import FAILED, fail, whole_output
+from procurewatch.context import AppContext
 from procurewatch.query_options import read_vendor
 from procurewatch.settings import Settings
 from procurewatch.terminal import console, plain, table
+from sources.errors import SourceError
 from sources.records import Award, Publication
-from storage.database import open_database
+from sources.registry import SOURCES
+from storage.database import Database, open_database
 from storage.reading.records import all_keys
 from storage.reading.rematching import list_described_recipients, list_recipient_names, load_candidates
 
@@ -34,6 +39,7 @@ vendors = typer.Typer(help="Show and edit the watchlist.", no_args_is_help=True)
 
 BATCH_SIZE = 500
 EXAMPLES = 5
+MAX_FAILURES = 5
 
 PhraseOption = Annotated[
     list[str] | None,
@@ -110,11 +116,37 @@ def _format_value(value: object) -> str:
 
 
 @vendors.command("check")
-def check(context: typer.Context) -> None:
-    """Check the watchlist for errors, also against the stored records. Exit code 1 if a finding is serious."""
+def check(
+    context: typer.Context,
+    network: Annotated[
+        bool, typer.Option("--network", help="Also ask USAspending for names, owners, subsidiaries and UEIs.")
+    ] = False,
+    vendor: Annotated[
+        list[str] | None, typer.Option("--vendor", help="With --network, only this entry, by id or name.")
+    ] = None,
+) -> None:
+    """Check the watchlist for errors, also against the stored records. Exit code 1 if a finding is serious.
+
+    With --network it prints lines to add to entries, and the exit code is also 1 if an entry could not be checked.
+    """
     settings: Settings = context.obj
+    if vendor and not network:
+        raise typer.BadParameter("--vendor needs --network")
     entries = read_entries(*settings.watchlist_files, categories=read_categories())
-    with closing(open_database(settings.database())) as database, database.reading() as session:
+    watchlist = Watchlist(tuple(entry for entry, _ in entries.values()))
+    asked = [read_vendor(each, watchlist) for each in vendor or ()] or list(watchlist.vendors)
+    with closing(open_database(settings.database())) as database:
+        failed = _lint(database, entries)
+        if network:
+            app_context = AppContext(settings=settings, database=database, watchlist=watchlist, stop=threading.Event())
+            failed |= _check_network(app_context, [each for each in asked if each.kind is Kind.VENDOR])
+    if failed:
+        raise typer.Exit(FAILED)
+
+
+def _lint(database: Database, entries: Entries) -> bool:
+    """Print the findings about the entries; return whether one is serious."""
+    with database.reading() as session:
         texts = RecordTexts(names=list_recipient_names(session), descriptions=list_described_recipients(session))
         measured = bool(texts.names)
         findings = lint_watchlist(entries, texts if measured else None)
@@ -124,8 +156,40 @@ def check(context: typer.Context) -> None:
     serious = sum(finding.serious for finding in findings)
     note = "" if measured else "; no records are stored, so no phrase was checked against them"
     typer.echo(one_line(f"{len(entries)} entries, {serious} serious findings, {len(findings) - serious} advice{note}"))
-    if serious:
-        raise typer.Exit(FAILED)
+    return bool(serious)
+
+
+def _check_network(app_context: AppContext, asked: Sequence[Vendor]) -> bool:
+    """Print what USAspending proposes for each entry; return whether one could not be checked.
+
+    An error concerns one entry. After `MAX_FAILURES` entries in a row USAspending counts as unreachable.
+    """
+    owners = owners_of(app_context.watchlist.vendors)
+    failures = checked = in_a_row = 0
+    with app_context.client(SOURCES["usaspending"]) as client:
+        for number, vendor in enumerate(asked):
+            try:
+                _print_proposal(propose(client, vendor, owners))
+                checked, in_a_row = checked + 1, 0
+            except SourceError as error:
+                failures, in_a_row = failures + 1, 0 if error.fails_step_only else in_a_row + 1
+                typer.echo(one_line(f"{vendor.id}: not checked: {error}"), err=True)
+            if in_a_row == MAX_FAILURES and number + 1 < len(asked):
+                typer.echo(f"stopped after {MAX_FAILURES} failures in a row; {len(asked) - number - 1} left", err=True)
+                break
+        typer.echo(f"{checked} entries checked, {failures} not checked, {client.requests_sent} requests")
+    return checked < len(asked)
+
+
+def _print_proposal(proposal: Proposal) -> None:
+    for uei in proposal.unknown:
+        typer.echo(one_line(f"{proposal.vendor.id}: USAspending does not know the UEI {uei}"), err=True)
+    if proposal.items:
+        typer.echo(f"{proposal.vendor.id}: {proposal.requests} requests")
+    for field, items in proposal.items.items():
+        typer.echo(f"    {field}:")
+        for item in items:
+            typer.echo(f"      - {one_line(item)}")
 
 
 @vendors.command("preview")

@@ -7,6 +7,7 @@ what makes its search index fail is answered with an empty 503.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, timedelta
@@ -17,6 +18,12 @@ from urllib.parse import unquote, urlsplit
 from tests.upstreams.server import Answer, FakeServer, LoggedRequest, Refusal, json_answer, refuse, unhandled
 from tests.upstreams.usaspending import details
 from tests.upstreams.usaspending.corpus import CorpusAward, CorpusSubaward
+from tests.upstreams.usaspending.recipients import (
+    CorpusRecipient,
+    recipient_children,
+    recipient_profile,
+    recipient_search,
+)
 from tests.upstreams.usaspending.search import search_rules
 from tests.upstreams.usaspending.search.award_search import award_count, award_search
 from tests.upstreams.usaspending.search.served import Served, known_names
@@ -36,7 +43,7 @@ SEARCHES: dict[str, Callable[[Body, Served], object]] = {
 
 
 class FakeUsaspending(FakeServer):
-    """Serves `awards` and `subawards` at `base_url` until closed.
+    """Serves `awards`, `subawards` and `recipients` at `base_url` until closed.
 
     The records may be changed while it serves, inside `with server.editing() as awards:`. `last_updated` is the date
     that awards/last_updated/ gives; `None` means the latest date of the records, and a day more after each edit.
@@ -52,11 +59,13 @@ class FakeUsaspending(FakeServer):
         awards: Sequence[CorpusAward],
         *,
         subawards: Sequence[CorpusSubaward] = (),
+        recipients: Sequence[CorpusRecipient] = (),
         port: int = 0,
         wrong: Iterable[str] = (),
     ) -> None:
         self.awards: list[CorpusAward] = list(awards)
         self.subawards: list[CorpusSubaward] = list(subawards)
+        self.recipients: list[CorpusRecipient] = list(recipients)
         self.wrong = known_names(wrong)
         self.last_updated: date | None = None
         self._newest = details.latest_day(self.awards)
@@ -106,9 +115,17 @@ class FakeUsaspending(FakeServer):
             return "POST", lambda body: self._searched(search, body)
         if path == "transactions/":
             return "POST", lambda body: details.award_transactions(body, self._served())
+        if path == "recipient/":
+            return "POST", lambda body: recipient_search(body, self.recipients)
         if path == "references/toptier_agencies/":
             return "GET", lambda _: details.toptier_agencies()
-        return "GET", self._award_endpoint(path)
+        return "GET", self._recipient_endpoint(path) or self._award_endpoint(path)
+
+    def _recipient_endpoint(self, path: str) -> Callable[[Body], object] | None:
+        """Return the function that serves a path about one recipient, if one does."""
+        one = re.fullmatch(r"recipient/(children/)?([^/]+)/", path)
+        serve = one and (recipient_children if one[1] else recipient_profile)
+        return (lambda _: serve(one[2], self.recipients)) if one and serve else None
 
     def _award_endpoint(self, path: str) -> Callable[[Body], object] | None:
         """Return the function that serves a path about awards, if one does."""

@@ -58,6 +58,14 @@ def format_dollars(amount: Decimal) -> str:
     return f"{MINUS if amount < 0 else ''}${digits}"
 
 
+def format_round_dollars(amount: Decimal) -> str:
+    """Return a round number of US dollars in words: $5 million, $1 billion, $250,000."""
+    for size, word in ((10**9, "billion"), (10**6, "million")):
+        if amount >= size and amount % size == 0:
+            return f"${amount / size:,f} {word}"
+    return format_dollars(amount)
+
+
 def format_short_money(amount: Decimal) -> str:
     """Return US dollars to two or three digits: $2.3M, $787K, $45."""
     for size, letter in ((10**9, "B"), (10**6, "M"), (10**3, "K")):

@@ -7,10 +7,21 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 
+from feeds.entries.matches import buyer_name, is_resold, recipient_label
 from feeds.entries.titles import ZERO_DOLLARS
-from feeds.text import NOT_STATED, clean, format_date, format_money, format_time, one_line, pluralize, to_utc
+from feeds.text import (
+    NOT_STATED,
+    clean,
+    format_date,
+    format_money,
+    format_round_dollars,
+    format_time,
+    one_line,
+    pluralize,
+    to_utc,
+)
 from storage.fields import AWARD_ONLY, RECORD_FIELDS
-from storage.models import EventKind, StoredEvent, StoredRecord
+from storage.models import MILESTONES, EventKind, StoredEvent, StoredRecord
 
 LATE_AFTER_DAYS = 7
 # DoD and the Army Corps of Engineers publish contract actions 90 days after signing.
@@ -55,6 +66,7 @@ def event_details(event: StoredEvent) -> list[Detail]:
     return [
         *_change(event),
         *_this_action(event),
+        *milestone_details(event),
         *amounts(award),
         *_parties(award),
         *dates(event),
@@ -63,6 +75,25 @@ def event_details(event: StoredEvent) -> list[Detail]:
         *_numbers(award),
         *_publication(award),
     ]
+
+
+def milestone_details(event: StoredEvent) -> list[Detail]:
+    """Return the milestones that an event's entry includes, each as a sentence."""
+    return [_milestone(milestone, event.record) for milestone in event.milestones]
+
+
+def _milestone(milestone: StoredEvent, award: StoredRecord) -> Detail:
+    buyer, vendor = buyer_name(award), one_line(milestone.old_value)
+    match = next((match for match in award.matches if match.vendor_id == milestone.vendor_id), None)
+    resold = match is not None and is_resold(match)
+    paid = f"; this award is paid to {recipient_label(award)}" if resold or not match else ""
+    bought = f"for {vendor} products" if resold else f"to {vendor}"
+    if milestone.kind is EventKind.FIRST_PURCHASE:
+        since = f" since {milestone.new_value}" if milestone.new_value else ""
+        return Detail("First purchase on record", f"{buyer} has no earlier award {bought} in the records{since}{paid}")
+    passed = format_round_dollars(Decimal(milestone.new_value)) if milestone.new_value else "a round sum"
+    total = f": {format_money(milestone.total)} in all" if milestone.total is not None else ""
+    return Detail("Total passed a round sum", f"{buyer}'s obligations {bought} passed {passed}{total}{paid}")
 
 
 def award_details(award: StoredRecord) -> list[Detail]:
@@ -195,8 +226,8 @@ def _this_action(event: StoredEvent) -> list[Detail]:
 def _change(event: StoredEvent) -> list[Detail]:
     details = []
     if event.old_value or event.new_value:
-        if event.kind in (EventKind.FIRST_PURCHASE, EventKind.ROUND_SUM):
-            return _known(("Vendor", event.old_value))
+        if event.kind in MILESTONES:
+            return [_milestone(event, event.record)]
         if event.kind is EventKind.DELETED:
             return _known(("Deleted description", event.old_value), ("Reason for deletion", event.new_value))
         if event.kind is EventKind.WITHDRAWN:

@@ -7,7 +7,15 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
 
-from feeds.entries.details import Detail, amounts, dates, days_late, describe_obligation, event_details
+from feeds.entries.details import (
+    Detail,
+    amounts,
+    dates,
+    days_late,
+    describe_obligation,
+    event_details,
+    milestone_details,
+)
 from feeds.entries.highlight import Piece, Quote, marked_pieces, quotes, signals_on
 from feeds.entries.matches import category_label, published_matches
 from feeds.entries.render import render
@@ -136,7 +144,7 @@ def _summary(event: StoredEvent, reasons: Sequence[Reason]) -> str:
     amount = event.amount
     if amount is not None or event.action is not None:
         details.append(Detail("Obligated by this action", describe_obligation(amount)))
-    details += [*amounts(event.record), *dates(event)]
+    details += [*milestone_details(event), *amounts(event.record), *dates(event)]
     stated = "; ".join(f"{detail.label}: {detail.value}" for detail in details) + "."
     description = excerpt(event.record.description, _SUMMARY_DESCRIPTION)
     quoted = f"\N{LEFT DOUBLE QUOTATION MARK}{description}\N{RIGHT DOUBLE QUOTATION MARK}" if description else ""
@@ -145,7 +153,8 @@ def _summary(event: StoredEvent, reasons: Sequence[Reason]) -> str:
 
 def _categories(event: StoredEvent) -> tuple[EntryCategory, ...]:
     award = event.record
-    found: list[tuple[str, str, str]] = [("kind", event.kind, event.kind.replace("-", " "))]
+    kinds = [event.kind, *(milestone.kind for milestone in event.milestones)]
+    found: list[tuple[str, str, str]] = [("kind", kind, kind.replace("-", " ")) for kind in kinds]
     found += [("vendor", match.vendor_id, match.vendor_name) for match in published_matches(award)]
     found += [("category", match.category, category_label(match.category)) for match in published_matches(award)]
     found.append(_agency(award))

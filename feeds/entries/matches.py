@@ -29,9 +29,12 @@ def reseller_match(award: StoredRecord) -> StoredMatch | None:
     A purchase through a reseller looks like this: the description names the product of another company.
     """
     best = next(iter(published_matches(award)), None)
-    if best is None or not best.signals or any(signal.field.startswith("recipient") for signal in best.signals):
-        return None
-    return best
+    return best if best and is_resold(best) else None
+
+
+def is_resold(match: StoredMatch) -> bool:
+    """Return whether a match is not about the recipient or its parent: only the texts name the vendor."""
+    return bool(match.signals) and not any(signal.field.startswith("recipient") for signal in match.signals)
 
 
 def buyer_label(award: StoredRecord) -> str:

@@ -21,7 +21,7 @@ from feeds.entries.matches import (
     shorten_name,
 )
 from feeds.entries.names import is_same_company
-from feeds.text import NOT_STATED, format_date, format_dollars, one_line, pluralize, shorten
+from feeds.text import NOT_STATED, format_date, format_dollars, format_round_dollars, one_line, pluralize, shorten
 from storage.models import EventKind, StoredEvent, StoredRecord
 
 ZERO_DOLLARS = "no funds obligated"
@@ -49,6 +49,7 @@ def title_for(event: StoredEvent) -> str:
     if record.amount_warning:
         amount = f"{amount} (amount warning)" if amount else "amount warning"
     parts = [_subject(event), amount, _buyer(event), _DEEDS[event.kind](event) + _first_sight(event)]
+    parts += [_milestone(milestone, _named(event)) for milestone in event.milestones]
     if event.amount is None or abs(event.amount) < 1 or event.has_twin:
         parts.append(shorten_name(record.piid or record.solicitation))
     return one_line(SEPARATOR.join(filter(None, parts)))
@@ -73,6 +74,20 @@ def _named(event: StoredEvent) -> list[str]:
     matches = published_matches(event.record)
     vendors = [match for match in matches if not is_topic(match)]
     return [shorten_name(match.vendor_name) for match in vendors or matches]
+
+
+def _milestone(milestone: StoredEvent, named: list[str]) -> str:
+    """Return what else an entry says; of which vendor, if the title names several."""
+    vendor = shorten_name(milestone.old_value) if len(named) > 1 else ""
+    if milestone.kind is EventKind.FIRST_PURCHASE:
+        return f"first purchase of {vendor} on record" if vendor else "first purchase on record"
+    return f"total for {vendor} {_passed(milestone)}" if vendor else f"total {_passed(milestone)}"
+
+
+def _passed(milestone: StoredEvent) -> str:
+    return (
+        f"passed {format_round_dollars(Decimal(milestone.new_value))}" if milestone.new_value else "passed a round sum"
+    )
 
 
 def _first_sight(event: StoredEvent) -> str:
@@ -136,6 +151,7 @@ _AMOUNTS: dict[EventKind, Callable[[StoredEvent], str]] = {
     EventKind.SUBAWARDED: lambda event: "" if event.record.amount_warning else _stated_amount(event),
     EventKind.CORRECTED: _new_value,
     EventKind.CEILING_RAISED: _new_value,
+    EventKind.ROUND_SUM: lambda event: "" if event.total is None else f"{format_dollars(event.total)} in all",
 }
 
 
@@ -171,10 +187,6 @@ def _deleted(event: StoredEvent) -> str:
 def _first_purchase(event: StoredEvent) -> str:
     technology = f", and the first of {_words(event.new_value.replace('-', ' '))}" if event.new_value else ""
     return f"first purchase on record{technology}"
-
-
-def _round_sum(event: StoredEvent) -> str:
-    return f"total passed {format_dollars(Decimal(event.new_value)) if event.new_value else 'a round sum'}"
 
 
 def _corrected(event: StoredEvent) -> str:
@@ -251,7 +263,7 @@ _DEEDS: dict[EventKind, Callable[[StoredEvent], str]] = {
     EventKind.CEILING_RAISED: _ceiling_raised,
     EventKind.DELETED: _deleted,
     EventKind.FIRST_PURCHASE: _first_purchase,
-    EventKind.ROUND_SUM: _round_sum,
+    EventKind.ROUND_SUM: lambda event: f"total {_passed(event)}",
     EventKind.TERMINATED: _terminated,
     EventKind.EXTENDED: _extended,
     EventKind.RECIPIENT_RENAMED: lambda event: _changed("recipient's name", event),

@@ -67,6 +67,39 @@ def test_amounts_stand_under_their_own_names() -> None:
     assert not unknown & {"Obligated to date", "Ceiling with all options", "Period of performance", "Office"}
 
 
+MILESTONES = {
+    CLEARVIEW.key: (
+        "ICE has no earlier award to Clearview AI in the records since 2007-10-01",
+        "ICE's obligations to Clearview AI passed $5 million: $5,012,345.00 in all",
+    ),
+    BABEL.key: (
+        "CBP has no earlier award for Babel Street products in the records since 2007-10-01;"
+        " this award is paid to PANAMERICA COMPUTERS, INC.",
+        "CBP's obligations for Babel Street products passed $5 million: $5,012,345.00 in all;"
+        " this award is paid to PANAMERICA COMPUTERS, INC.",
+    ),
+}
+
+
+@pytest.mark.parametrize("of", [event(CLEARVIEW, CLEARVIEW_ACTIONS[0]), event(BABEL, BABEL_ACTIONS[0])])
+def test_one_entry_says_all_that_is_new_about_an_award(of: StoredEvent) -> None:
+    vendor = of.record.matches[0]
+    part = replace(of, vendor_id=vendor.vendor_id, old_value=vendor.vendor_name, amount=None, action=None)
+    first = replace(part, kind=EventKind.FIRST_PURCHASE, new_value="2007-10-01")
+    total = replace(part, kind=EventKind.ROUND_SUM, new_value="5000000", total=Decimal("5012345"))
+    entry = told(replace(of, milestones=(first, total)))
+    labelled = {fact.label: fact.value for fact in entry.details}
+    sentences = (labelled["First purchase on record"], labelled["Total passed a round sum"])
+    assert sentences == MILESTONES[of.record.key]
+    assert all(sentence in entry.summary for sentence in sentences)
+    assert labelled["Obligated by this action"] == f"${of.amount:,}"
+    assert [category.term for category in entry.categories if category.scheme.endswith("kind")] == [
+        "modified",
+        "first-purchase",
+        "round-sum",
+    ]
+
+
 def test_an_entry_says_how_the_award_was_competed_and_priced() -> None:
     labelled = {fact.label: fact.value for fact in told(event(replace(CLEARVIEW, **SOLE_SOURCE), None)).details}
     assert labelled["Competition"] == "Not competed"

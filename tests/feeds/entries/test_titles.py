@@ -196,6 +196,21 @@ def test_a_title_like_an_earlier_one_has_the_award_number() -> None:
     assert title_for(replace(NEW, has_twin=True)) == f"Clearview AI · $500,000 · ICE · new contract · {NUMBER}"
 
 
+def test_the_title_of_an_event_includes_its_milestones() -> None:
+    first = replace(NEW, kind=EventKind.FIRST_PURCHASE, amount=None, old_value="Clearview AI", new_value="2007-10-01")
+    total = replace(first, kind=EventKind.ROUND_SUM, total=Decimal("1012345.67"), new_value="1000000")
+    title = "Clearview AI · $500,000 · ICE · new contract"
+    both = f"{title} · first purchase on record · total passed $1 million"
+    assert title_for(replace(NEW, milestones=(first, total))) == both
+    other = replace(CLEARVIEW.matches[0], vendor_id="palantir", vendor_name="Palantir")
+    of = replace(NEW, record=replace(CLEARVIEW, matches=(*CLEARVIEW.matches, other)), milestones=(first, total))
+    assert title_for(of) == (
+        "Clearview AI, Palantir · $500,000 · ICE · new contract"
+        " · first purchase of Clearview AI on record · total for Clearview AI passed $1 million"
+    )
+    assert title_for(total) == f"Clearview AI · $1,012,346 in all · ICE · total passed $1 million · {NUMBER}"
+
+
 def test_an_amount_that_cannot_be_true_is_marked() -> None:
     doubtful = replace(CLEARVIEW, amount_warning="the digits of its number")
     assert title_for(replace(NEW, record=doubtful)).startswith("Clearview AI · $500,000 (amount warning) · ICE")

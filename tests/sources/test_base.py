@@ -89,6 +89,7 @@ def test_step_keys_are_unique_stable_and_valid(source: Source) -> None:
         assert len(keys) == len(set(keys))
         assert steps == repeated
         assert all(re.fullmatch(r"[a-z0-9_/-]{1,100}", key) for key in keys)
+        assert all(step.since <= step.until for step in steps if step.since and step.until)
 
 
 @each_source

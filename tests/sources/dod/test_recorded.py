@@ -61,12 +61,6 @@ def test_a_record_of_a_real_page_is_parsed_correctly(key: str) -> None:
     assert row_of(RECORDS[key]) == EXPECTED[key]
 
 
-def test_an_amount_in_brackets_belongs_to_its_awardee() -> None:
-    own = [RECORDS[f"4344447_15_{place}"].amounts for place in range(1, 8)]
-    dollars = (70134920, 59083584, 39494290, 21301706, 17737742, 11591274, 9601395)
-    assert own == [(Amount(meaning=AmountMeaning.ANNOUNCED, dollars=Decimal(value)),) for value in dollars]
-
-
 def test_bracketed_facts_of_one_awardee_do_not_reach_others() -> None:
     told = (
         "<p>Alpha Inc., Boise, Idaho (N00019-26-D-0001, maximum $200); and Beta LLC, Bonn, Germany, are awarded"
@@ -172,15 +166,6 @@ def test_an_obligation_is_distinguished_from_the_cumulative_value(
     assert amounts_of(told, AmountMeaning.ANNOUNCED) == [100]
     assert amounts_of(told, AmountMeaning.OBLIGATED) == obligated
     assert amounts_of(told, AmountMeaning.CEILING) == ceilings
-
-
-def test_a_subtotal_in_the_award_sentence_is_not_the_amount() -> None:
-    told = (
-        "<p>Acme Corp., Boise, Idaho, is awarded a $5 modification, bringing the cumulative value of the contract to"
-        " $20.</p>"
-    )
-    assert amounts_of(told, AmountMeaning.ANNOUNCED) == [5]
-    assert amounts_of(told, AmountMeaning.CEILING) == [20]
 
 
 def test_a_contract_announced_with_its_first_order_is_one_record() -> None:

@@ -6,7 +6,7 @@ import copy
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -91,23 +91,6 @@ def changed(sample: Json, place: str, value: object) -> Json:
     else:
         inner[last] = value
     return result
-
-
-class Ledger:
-    """A quota that begins with so many requests."""
-
-    def __init__(self, left: int) -> None:
-        self._left = left
-
-    def consume(self, _source: str, _request: str) -> None:
-        self._left -= 1
-
-    def remaining(self) -> int:
-        return self._left
-
-    def exhaust(self) -> datetime:
-        self._left = 0
-        return datetime(2026, 11, 24, tzinfo=UTC)
 
 
 def client_of(base_url: str, *, key: str = KEY, tries: int = 1, **given: Any) -> AbstractContextManager[Client]:

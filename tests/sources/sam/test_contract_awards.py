@@ -23,7 +23,6 @@ from tests.sources.sam.records import (
     RECORDS,
     SOURCE,
     TODAY,
-    Ledger,
     changed,
     client_of,
     fetched,
@@ -226,7 +225,7 @@ def test_a_part_that_was_read_is_not_read_again(server: FaultySamContractAwards,
 def test_a_day_with_too_many_records_is_a_problem(server: FaultySamContractAwards, memory: Memory) -> None:
     server.most_extracted, server.requests_per_day = 1, 100
     server.records = [record("P1"), record("P2"), record("P3", modified="2026-11-12T00:00:00Z")]
-    items = fetched(server.base_url, MODIFIED, memory, quota=Ledger(100))
+    items = fetched(server.base_url, MODIFIED, memory, quota=CountingQuota(100))
     (problem,) = (item for item in items if isinstance(item, Problem))
     assert problem.key == "EXTRACT_MODIFIED_2026-11-20"
     assert "Total Number of Records: 2 exceeded" in problem.reason
@@ -348,13 +347,13 @@ def test_weekly_extracts_continue_from_the_last_day_read(server: FaultySamContra
 
 def test_weekly_extracts_wait_for_spare_requests(server: FaultySamContractAwards, memory: Memory) -> None:
     step = poll_steps()["deleted"]
-    assert fetched(server.base_url, step, memory, quota=Ledger(5)) == []
+    assert fetched(server.base_url, step, memory, quota=CountingQuota(5)) == []
     assert server.requests == []
     server.deleted, server.ready_after = [record()], 1
-    assert fetched(server.base_url, step, memory, quota=Ledger(6)) == []  # not ready, which fails no run
-    assert fetched(server.base_url, step, memory, quota=Ledger(2)) == []
+    assert fetched(server.base_url, step, memory, quota=CountingQuota(6)) == []  # not ready, which fails no run
+    assert fetched(server.base_url, step, memory, quota=CountingQuota(2)) == []
     assert len(server.requests) == 2
-    assert len(fetched(server.base_url, step, memory, quota=Ledger(3))) == 1
+    assert len(fetched(server.base_url, step, memory, quota=CountingQuota(3))) == 1
     assert (len(server.submissions), memory.notes["deleted/read"]) == (1, "2026-11-23")
 
 
@@ -363,15 +362,15 @@ def test_a_delayed_weekly_extract_is_reported(server: FaultySamContractAwards, m
     fetched(server.base_url, poll_steps(until=date(2026, 11, 1))[label], memory)
     for until, is_said in ((date(2026, 11, 15), False), (date(2026, 11, 16), True)):
         step = poll_steps(until=until)[label]
-        items = fetched(server.base_url, step, memory, quota=Ledger(5))
+        items = fetched(server.base_url, step, memory, quota=CountingQuota(5))
         reason = "5 requests are left today, and are reserved for the daily extract"
         assert items == ([FailedStep(step=step, reason=reason)] if is_said else [])
     server.records = server.deleted = [record(signed="2026-08-10", department="9700", modified="2026-11-10T00:00:00Z")]
     server.ready_after = 1
-    (failed,) = fetched(server.base_url, step, memory, quota=Ledger(6))
+    (failed,) = fetched(server.base_url, step, memory, quota=CountingQuota(6))
     assert isinstance(failed, FailedStep)
     assert "is not ready yet" in failed.reason
-    assert len(fetched(server.base_url, step, memory, quota=Ledger(6))) == 1
+    assert len(fetched(server.base_url, step, memory, quota=CountingQuota(6))) == 1
 
 
 def test_a_poll_continues_from_the_last_day(server: FaultySamContractAwards, memory: Memory) -> None:
@@ -538,7 +537,7 @@ def test_a_used_up_quota_is_recognized_with_any_status(
     server: FaultySamContractAwards, memory: Memory, shape: str, path: str
 ) -> None:
     server.wrong_status, server.used = shape, 10 if path == SEARCH else 9
-    ledger = Ledger(5)
+    ledger = CountingQuota(5)
     with pytest.raises(QuotaUsedUp):
         fetched(server.base_url, MODIFIED, memory, quota=ledger)
     assert ledger.remaining() == 0

@@ -49,15 +49,6 @@ def test_an_exception_to_fair_opportunity_is_read() -> None:
     assert (found.fair_opportunity_code, found.fair_opportunity) == ("ONE", "ONLY ONE SOURCE - OTHER")
 
 
-def test_an_idv_is_read() -> None:
-    found = award(SAMPLES["idv"])
-    assert (found.key, found.category) == ("CONT_IDV_NNG15SD19B_8000", AwardCategory.IDV)
-    assert found.actions[0].key == "8000_-NONE-_NNG15SD19B_0_-NONE-_-NONE-"
-    assert (found.starts, found.ends, found.may_end) == (date(2015, 5, 1), date(2020, 4, 30), date(2020, 4, 30))
-    assert (found.type_text, found.solicitation) == ("GWAC", "NNG13451284R")
-    assert found.ceiling == Decimal(20_000_000_000)
-
-
 @pytest.mark.parametrize(
     ("award_type", "category", "prefix"),
     [

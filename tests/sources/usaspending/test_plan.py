@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
@@ -218,22 +217,6 @@ def test_two_awards_of_one_number_are_searched_once(source: Source) -> None:
 
 
 @each_source
-@given(terms=INTERESTS, since=DAYS, until=DAYS)
-def test_step_keys_are_unique_stable_and_valid(source: Source, terms: SearchTerms, since: date, until: date) -> None:
-    since, until = min(since, until), max(since, until, EARLIEST)
-    window = replace(SWEEP, until=until, modified_since=since, signed_since=since, acted_since=since)
-    for plan, again in (
-        (source.poll_steps(terms, window), type(source)().poll_steps(terms, window)),
-        (source.backfill_steps(terms, since, until), type(source)().backfill_steps(terms, since, until)),
-    ):
-        keys = [step.key for step in plan]
-        assert len(keys) == len(set(keys))
-        assert all(re.fullmatch(r"[a-z0-9_/-]{1,100}", key) for key in keys)
-        assert plan == again
-        assert all(step.since is None or EARLIEST <= step.since <= until for step in plan)
-
-
-@each_source
 def test_step_keys_do_not_depend_on_days_or_order(source: Source) -> None:
     names = interest_of(names=28 * 3).names
     today = {step.key for step in source.poll_steps(SearchTerms(names=names), WINDOW)}
@@ -298,13 +281,6 @@ def test_a_failed_step_is_wanted_while_a_text_is_on_the_watchlist(source: Source
     assert not any(source.is_wanted(step, SearchTerms()) for step in steps)
     assert all(source.is_wanted(step, SearchTerms(names=tuple(texts_of(step)[-1:]))) for step in steps)
     assert source.is_wanted(award_step("CONT_AWD_1"), SearchTerms())
-
-
-@each_source
-def test_no_terms_give_no_steps(source: Source) -> None:
-    assert source.poll_steps(SearchTerms(), SWEEP) == []
-    assert source.backfill_steps(SearchTerms(), EARLIEST, DAY) == []
-    assert source.backfill_steps(interest_of(1, 1, 1, 1, 1), DAY, DAY - timedelta(days=1)) == []
 
 
 def fiscal_year(day: date) -> str:

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from sources.records import (
-    Agency,
     InvalidRecord,
     Payload,
     Problem,
@@ -70,17 +69,6 @@ def read(*contents: object, key: str = KEY) -> Publication:
     record = parse(payload(*contents, key=key))
     assert isinstance(record, Publication), record
     return record
-
-
-def test_the_prime_award_gives_codes_and_amounts() -> None:
-    record = read(page({**ROW, "Sub-Award Amount": 10.5}), PRIME)
-    assert record.awarding.code == "097"
-    assert record.awarding.office == "DLA TROOP SUPPORT"
-    assert record.funding == Agency()
-    assert record.amount_warning == ""
-    facts = {fact.label: fact.value for fact in record.facts}
-    assert (facts["Prime award's amount"], facts["Prime award's ceiling"]) == ("$1,000.00", "$2,500.00")
-    assert len(record.documents) == 2
 
 
 def test_a_subgrant_names_its_listing() -> None:

@@ -25,8 +25,9 @@ MAX_SOURCES = 3  # examples that an entry lists as its sources
 class Suggestion:
     """A recipient that may be a vendor.
 
-    `records`: those about a topic that concern no vendor, newest first; `topics` and `phrases` count them by topic and
-    by phrase. `signals` counts the pairs of a record and a phrase. `resold`: its other records, which concern a vendor.
+    `records`: those about a topic that are published for no vendor, newest first; `topics` and `phrases` count them by
+    topic and by phrase. `signals` counts the pairs of a record and a phrase. `resold`: its records that are published
+    for a vendor.
     """
 
     names: Counter[str] = field(default_factory=Counter)
@@ -57,9 +58,10 @@ class Suggestion:
         """Count a record of the recipient."""
         matches = [match for match in record.matches if match.band != MatchBand.REJECTED]
         topics = [match for match in matches if match.vendor_id.startswith(TOPIC_PREFIX)]
-        if len(topics) < len(matches):
+        vendors = [match for match in matches if match not in topics]
+        self.is_known |= any(_is_of_recipient(match) for match in vendors)
+        if any(match.band == MatchBand.PUBLISHED for match in vendors):
             self.resold += 1
-            self.is_known |= any(_is_of_recipient(match) for match in matches if match not in topics)
         elif topics:
             self.names[record.recipient_name] += 1
             self.ueis.update([record.recipient_uei] if has_form(record.recipient_uei) else [])

@@ -41,7 +41,7 @@ def bought(number: int, recipient: str, description: str, agency: str = "7012", 
 
 AWARDS = [
     bought(1, READERS, TOPIC, uei="Z1H9VJS8NG16"),
-    bought(2, READERS, "MOBILE LICENSE PLATE READER KITS"),
+    bought(2, READERS, "LICENSE PLATE READER KITS, PHYSICAL ANALYZER"),
     bought(3, "VETTED SECURITY SOLUTIONS, LLC", TOPIC, agency="7014"),
     bought(4, "ONE TIME SELLER INC", TOPIC),
     bought(5, "AXON ENTERPRISE, INC.", "BODY WORN CAMERAS"),

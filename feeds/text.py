@@ -53,8 +53,11 @@ def format_money(amount: Decimal) -> str:
 
 
 def format_dollars(amount: Decimal) -> str:
-    """Return US dollars as $1,235, and less than a dollar as $0.17, with a leading minus sign if negative."""
-    digits = f"{abs(amount):,.2f}" if 0 < abs(amount) < 1 else f"{abs(amount):,.0f}"
+    """Return US dollars without their cents as $1,234, and less than a dollar as $0.17, with a minus sign if negative.
+
+    Cents are cut, not rounded: the digits are those of the exact amount.
+    """
+    digits = f"{abs(amount):,.2f}" if 0 < abs(amount) < 1 else f"{int(abs(amount)):,}"
     return f"{MINUS if amount < 0 else ''}${digits}"
 
 

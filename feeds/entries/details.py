@@ -49,6 +49,7 @@ _CHANGED_FIELDS = {
     EventKind.NOTICE_CHANGED: "Notice",
     EventKind.DESCRIPTION_CHANGED: "Description",
     EventKind.RENUMBERED: "Award key",
+    EventKind.CORRECTED: "Action",
 }
 
 

@@ -3,7 +3,7 @@
     Skydio · $529,706 · ICE via Atlantic Diving Supply · new order
 
 Titles describe and never judge. A vendor is named only where the record itself matched; whoever else is paid is named
-beside the buyer. Amounts are in whole dollars here; the text of the entry has the cents and the full names.
+beside the buyer. Amounts have no cents here; the text of the entry has them, and the full names.
 """
 
 from __future__ import annotations
@@ -192,8 +192,10 @@ def _first_purchase(event: StoredEvent) -> str:
 def _corrected(event: StoredEvent) -> str:
     if event.record.is_publication:
         return f"announcement corrected: {_words(event.new_value)}"
-    before = _whole_dollars(event.old_value)
-    return f"corrected{_number(event)}" + (f", was {_words(before)}" if before else "")
+    before, now = (_words(_whole_dollars(value)) for value in (event.old_value, event.new_value))
+    if now and not _MONEY.fullmatch(event.new_value):
+        return f"corrected{_number(event)}: {now}" + (f", was {before.removeprefix('signed ')}" if before else "")
+    return f"corrected{_number(event)}" + (f", was {before}" if before else "")
 
 
 def _ceiling_raised(event: StoredEvent) -> str:
@@ -246,7 +248,7 @@ def _number(event: StoredEvent) -> str:
 
 
 def _whole_dollars(text: str) -> str:
-    """Return a text with its amounts in whole dollars."""
+    """Return a text whose amounts have no cents."""
     return _MONEY.sub(lambda found: format_dollars(Decimal(found[2].replace(",", "")) * (-1 if found[1] else 1)), text)
 
 

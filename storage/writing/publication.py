@@ -68,7 +68,7 @@ def _has_twin(session: Session, event: EventRow, sub_agency_code: str) -> bool:
     query = query.join(RecordRow, col(RecordRow.key) == col(EventRow.record_key))
     query = query.where(
         col(EventRow.kind) == event.kind,
-        col(EventRow.amount).between(event.amount - 1, event.amount + 1),  # a title has whole dollars
+        col(EventRow.amount).between(event.amount - 1, event.amount + 1),  # a title has no cents
         col(RecordRow.sub_agency_code) == sub_agency_code,
     )
     return session.scalar(query.limit(1)) is not None

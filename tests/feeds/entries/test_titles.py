@@ -59,7 +59,7 @@ def published(category: str, **facts: Any) -> StoredRecord:
         ),
         (
             event(BABEL, BABEL_ACTIONS[0], EventKind.NEW_AWARD),
-            "Babel Street · $2,259,174 · CBP via Panamerica Computers · new order",
+            "Babel Street · $2,259,173 · CBP via Panamerica Computers · new order",
         ),
         (
             event(GREYKEY, GREYKEY_ACTIONS[0], EventKind.NEW_AWARD),
@@ -111,6 +111,20 @@ def published(category: str, **facts: Any) -> StoredRecord:
         (
             event(CLEARVIEW, CLEARVIEW_ACTIONS[2], EventKind.CORRECTED, before="$5.00", after="-$6.40"),
             "Clearview AI · \N{MINUS SIGN}$6 · ICE · corrected P00002, was $5",
+        ),
+        (
+            event(
+                CLEARVIEW,
+                CLEARVIEW_ACTIONS[2],
+                EventKind.CORRECTED,
+                before="signed 2022-06-29",
+                after="signed 2022-08-29",
+            ),
+            "Clearview AI · $500,000 · ICE · corrected P00002: signed 2022-08-29, was 2022-06-29",
+        ),
+        (
+            replace(event(CLEARVIEW, CLEARVIEW_ACTIONS[3]), is_first_sight=True),
+            "Clearview AI · $500,000 · ICE · modified P00003, award of 2021 seen for the first time",
         ),
         (
             event(CLEARVIEW, CLEARVIEW_ACTIONS[2], EventKind.DELETED),
@@ -208,7 +222,7 @@ def test_the_title_of_an_event_includes_its_milestones() -> None:
         "Clearview AI, Palantir · $500,000 · ICE · new contract"
         " · first purchase of Clearview AI on record · total for Clearview AI passed $1 million"
     )
-    assert title_for(total) == f"Clearview AI · $1,012,346 in all · ICE · total passed $1 million · {NUMBER}"
+    assert title_for(total) == f"Clearview AI · $1,012,345 in all · ICE · total passed $1 million · {NUMBER}"
 
 
 def test_an_amount_that_cannot_be_true_is_marked() -> None:
@@ -254,7 +268,7 @@ def test_a_match_nobody_has_looked_at_is_not_told() -> None:
 def test_a_parent_that_matches_is_no_reseller() -> None:
     concern = replace(BABEL.matches[0], signals=(replace(BABEL.matches[0].signals[0], field="recipient_parent_name"),))
     of = event(replace(BABEL, matches=(concern,)), BABEL_ACTIONS[0], EventKind.NEW_AWARD)
-    assert title_for(of) == "Babel Street · $2,259,174 · CBP from Panamerica Computers · new order"
+    assert title_for(of) == "Babel Street · $2,259,173 · CBP from Panamerica Computers · new order"
 
 
 @pytest.mark.parametrize(

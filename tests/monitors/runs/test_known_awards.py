@@ -25,7 +25,7 @@ from tests.upstreams.usaspending.corpus import CorpusAction, CorpusAward, load_c
 from tests.upstreams.usaspending.server import FakeUsaspending
 
 PIID = "70B03C23F00001053"
-BOUGHT = "Babel Street · $2,259,174 · CBP via Panamerica Computers · new order"
+BOUGHT = "Babel Street · $2,259,173 · CBP via Panamerica Computers · new order"
 
 
 class World:

@@ -78,8 +78,8 @@ def test_entries_of_a_changed_action_name_it(database: Database) -> None:
     text, day = events[EventKind.DESCRIPTION_CHANGED], events[EventKind.CORRECTED]
     assert "description changed P00001 2026-11-" in title_for(text)
     assert {Detail("Description before", BEFORE), Detail("Description now", AFTER)} <= set(event_details(text))
-    assert "corrected P00001, was signed 2026-06-05" in title_for(day)
-    assert {Detail("Value before", DAY[2]), Detail("Value now", DAY[3])} <= set(event_details(day))
+    assert "corrected P00001: signed 2026-08-05, was 2026-06-05" in title_for(day)
+    assert {Detail("Action before", DAY[2]), Detail("Action now", DAY[3])} <= set(event_details(day))
     assert (text.action and text.action.key, text.amount, day.signed) == (KEY, Decimal("2500.00"), date(2026, 8, 5))
 
 

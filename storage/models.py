@@ -40,6 +40,21 @@ def record_subject(record_key: str) -> str:
     return f"record:{record_key}"
 
 
+def order_subject(parent_key: str) -> str:
+    """Return the subject of a review decision about all orders under one award, and that award itself."""
+    return f"order:{parent_key}"
+
+
+def phrase_subject(phrase: str, recipient: str) -> str:
+    """Return the subject of a review decision about a recipient's records that contain a phrase (search tokens)."""
+    return f"phrase:{phrase}@{recipient}"
+
+
+def psc_subject(psc: str, recipient: str) -> str:
+    """Return the subject of a review decision about a recipient's awards with one product or service code."""
+    return f"psc:{psc}@{recipient}"
+
+
 def recipient_subjects(name: str, uei: str) -> list[str]:
     """Return the subjects of a review decision about a recipient: its UEI first, then the letters of its name."""
     letters = "".join(character for character in name.upper() if character.isalnum())

@@ -213,7 +213,8 @@ class RenumberedRow(SQLModel, table=True):
 class MatchRow(SQLModel, table=True):
     """A match of a record with a vendor, and its reasons. Re-matching updates the reasons.
 
-    `matcher_band` is the matcher's; `band` is the one that counts: a reviewer's decision overrides the matcher's.
+    `matcher_band` is the matcher's; `band` is the one that counts: a reviewer's `decision` ("" if there is none)
+    overrides the matcher's.
     `via_reseller`: the recipient is not the vendor, but sells its products. `priority` orders the review queue, and
     `clues` say why: a text and its points each.
     """
@@ -233,6 +234,7 @@ class MatchRow(SQLModel, table=True):
     score: float
     matcher_band: str
     band: str
+    decision: str = ""
     rule: str
     reason: str = _text("reason")
     signals: list[dict[str, Any]] = Field(sa_column=Column("signals", JSON, nullable=False))
@@ -331,7 +333,7 @@ class SearchRow(SQLModel, table=True):
     `sort_key` orders records by `sort_date` (the day signed, or else published) and is the row id of the full-text
     index. `words` are normalized; those of agencies, offices and recipients have a mark in front. `is_published` when
     one of its matches is. `amount` is the obligation, or the largest amount that a publication states. `competition` is
-    a value of `storage.competition`. The subjects are those of a review decision about the recipient.
+    a value of `storage.competition`.
     """
 
     __tablename__ = "search"
@@ -375,15 +377,15 @@ class SearchRow(SQLModel, table=True):
     is_published: bool = False
     amount: Decimal | None = _cents("amount")
     first_seen: datetime = _time("first_seen")
-    uei_subject: str = _text("uei_subject")
-    name_subject: str = _text("name_subject")
     words: str = _text("words")
 
 
 class ReviewDecisionRow(SQLModel, table=True):
-    """A reviewer's decision about a vendor and a subject: one record, or a recipient permanently.
+    """A reviewer's decision about a vendor and a subject.
 
-    `subject` is "record:KEY", "uei:UEI" or "name:LETTERS AND DIGITS"; `decision` "confirmed", "rejected" or "never".
+    `subject` is one record ("record:KEY"), all orders under an award ("order:KEY"), the records of a recipient that
+    contain a phrase ("phrase:WORDS@RECIPIENT") or have a product or service code ("psc:CODE@RECIPIENT"), or all of a
+    recipient's: "uei:UEI" or "name:LETTERS AND DIGITS". `decision` is "confirmed", "rejected" or "never".
     """
 
     __tablename__ = "review_decision"

@@ -2,7 +2,13 @@
 // Keyboard shortcuts of the review page. Each one presses a button that also works without this script.
 (() => {
   const items = [...document.querySelectorAll(".queue article")];
-  const decisions = { c: "confirmed", r: "rejected", n: "never" };
+  const buttons = {
+    c: '[name="decision"][value="confirmed"]',
+    r: '[name="decision"][value="rejected"]',
+    n: '[name="decision"][value="never"]',
+    a: '[name="group"][value="confirmed"]',
+    x: '[name="group"][value="never"]',
+  };
   let at = -1;
 
   const go = (to) => {
@@ -26,8 +32,8 @@
     if (event.target.closest("input, textarea, select")) return;
     if (event.key === "j") go(at + 1);
     else if (event.key === "k") go(at - 1);
-    else if (event.key in decisions && at >= 0) {
-      press(items[at].querySelector(`button[value="${decisions[event.key]}"]`));
+    else if (event.key in buttons && at >= 0) {
+      press(items[at].querySelector(`button${buttons[event.key]}`));
     } else if (event.key === "u") press(document.querySelector(".decided button"));
     else return;
     event.preventDefault();

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
 from feeds.entries.details import Detail, amounts, award_details
 from feeds.entries.entry import Reason, reason_for
@@ -23,6 +24,7 @@ class PendingMatch:
     """A match pending review. `score` is from 0 to 1; `clues` are a text and its points of the priority each."""
 
     record_key: str
+    piid: str
     vendor_id: str
     vendor_name: str
     score: float
@@ -30,11 +32,30 @@ class PendingMatch:
     clues: tuple[tuple[str, int], ...]
     recipient: str
     buyer: str
+    obligated: Decimal | None
     reason: Reason
     description: tuple[Piece, ...]
     actions: tuple[tuple[StoredAction, tuple[Piece, ...]], ...]
     details: tuple[Detail, ...]
     official_url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LikeMatches:
+    """The other pending matches that one decision about `subject` settles; `about` and `effect` say so in words."""
+
+    subject: str
+    about: str
+    effect: str
+    others: tuple[PendingMatch, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingGroup:
+    """A pending match, and those that one decision settles together with it, if there are any."""
+
+    first: PendingMatch
+    like: LikeMatches | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,10 +73,14 @@ class PastDecision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewPage:
-    """The data of the page. `total` counts the pending matches; `vendor` is the id of the vendor filter, or ""."""
+    """The data of the page: the first groups. `total` counts all pending matches, `groups` their groups.
 
-    waiting: tuple[PendingMatch, ...]
+    `vendor` is the id of the vendor filter, or "".
+    """
+
+    waiting: tuple[PendingGroup, ...]
     total: int
+    groups: int
     decided: tuple[PastDecision, ...]
     vendor: str = ""
     vendor_name: str = ""
@@ -68,6 +93,7 @@ def pending_match(pending: PendingReview, actions: Sequence[StoredAction]) -> Pe
     signals = [signal for signal in match.signals if signal.field == "description"]
     return PendingMatch(
         record_key=record.key,
+        piid=record.piid,
         vendor_id=match.vendor_id,
         vendor_name=match.vendor_name,
         score=match.score,
@@ -75,6 +101,7 @@ def pending_match(pending: PendingReview, actions: Sequence[StoredAction]) -> Pe
         clues=pending.clues,
         recipient=recipient_label(record),
         buyer=buyer_label(record),
+        obligated=record.obligated,
         reason=reason_for(match, record, texts),
         description=marked_pieces(record.description, signals),
         actions=tuple(

@@ -9,43 +9,56 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
+from sqlalchemy.orm import Session
 
-from feeds.text import format_money
+from feeds.text import format_money, one_line, pluralize, shorten
 from monitors.matching.matcher import Matcher
 from monitors.runs.pipeline import RunContext
 from monitors.runs.rematch import rematch as run_rematch
 from procurewatch.context import AppContext, open_app
 from procurewatch.query_options import read_vendor
-from procurewatch.reviews import record_decision, review_target
+from procurewatch.reviews import InvalidScope, Scope, describe_effect, describe_subject, record_decision, review_subject
 from procurewatch.settings import Settings
 from procurewatch.terminal import console, plain, stopping, table
-from storage.models import MatchBand, StoredMatch, StoredRecord
+from storage.models import MatchBand, StoredRecord
 from storage.reading.records import actions_of, find_by_identifier
-from storage.reading.review_queue import (
-    PendingReview,
-    count_pending_reviews,
-    is_pending_review,
-    review_queue,
-)
+from storage.reading.review_queue import PendingReview, count_pending_reviews, is_pending_review, review_queue
+from storage.search.review_groups import ReviewGroup, group_reviews
 from storage.writing.reviews import (
     Decision,
     InvalidReviewDecision,
     delete_decision,
     import_decisions,
     list_decisions,
+    preview_decision,
     read_decisions,
     write_decisions,
 )
 
 review = typer.Typer(help="Review uncertain matches: confirm or reject them.", invoke_without_command=True)
 
+MAX_TEXT = 120  # characters of a description in the list
 QUESTION = "[c]onfirm  [r]eject  [n]ever this recipient for this vendor  [s]kip  [u]ndo  [q]uit"
+GROUP_QUESTION = "[a]ll of these: confirm  [x] all of these: never  "
 ANSWERS = {"c": Decision.CONFIRMED, "r": Decision.REJECTED, "n": Decision.NEVER}
+GROUP_ANSWERS = {"a": Decision.CONFIRMED, "x": Decision.NEVER}
 
+AwardArgument = Annotated[str, typer.Argument(help="An award's key, PIID or usaspending.gov address.")]
+VendorArgument = Annotated[str, typer.Argument(help="A vendor of the watchlist, by name or id.")]
 VendorOption = Annotated[str, typer.Option("--vendor", help="Only this vendor, by name or id.")]
 NoteOption = Annotated[
     str, typer.Option("--note", help="The reason; stored with the decision, and published if feeds withdraw the match.")
+]
+ScopeOption = Annotated[
+    Scope | None,
+    typer.Option(
+        "--scope",
+        help="What it is about, now and later: record, order (all orders under the award's parent), psc (the "
+        "recipient's awards with this product or service code), recipient.",
+    ),
+]
+PhraseOption = Annotated[
+    str, typer.Option("--phrase", help="Instead of a scope: the recipient's records that contain these words.")
 ]
 
 
@@ -58,63 +71,109 @@ def queue(context: typer.Context, vendor: VendorOption = "") -> None:
     with open_app(settings) as app_context:
         vendor_id = read_vendor(vendor, app_context.watchlist).id if vendor else ""
         with app_context.database.reading() as session:
-            pending = review_queue(session, vendor_id)
-        if not pending:
+            groups = group_reviews(review_queue(session, vendor_id))
+        if not groups:
             typer.echo("No match is pending review.")
             return
-        _review_all(app_context, pending)
+        _review_all(app_context, groups)
 
 
 @review.command("list")
 def list_queue(context: typer.Context, vendor: VendorOption = "") -> None:
-    """List the matches pending review."""
+    """List the matches pending review, in groups that one decision can settle."""
     settings: Settings = context.obj
     with open_app(settings) as app_context, app_context.database.reading() as session:
         vendor_id = read_vendor(vendor, app_context.watchlist).id if vendor else ""
-        pending = review_queue(session, vendor_id)
+        groups = group_reviews(review_queue(session, vendor_id))
         by_name = count_pending_reviews(session, vendor_id, MatchBand.NAME_ONLY)
     rows = [
         (
-            str(one.priority),
-            one.match.vendor_name,
-            one.record.piid,
-            one.record.recipient_name,
-            describe_clues(one),
-            one.match.reason,
+            str(group.first.priority),
+            group.first.match.vendor_name,
+            group.first.record.piid + (f" and {len(group.members) - 1} more" if group.subject else ""),
+            group.first.record.recipient_name,
+            shorten(one_line(group.first.record.title or group.first.record.description), MAX_TEXT),
+            describe_clues(group.first),
         )
-        for one in pending
+        for group in groups
     ]
-    columns = ("Priority", "Vendor", "PIID", "Recipient", "Clues", "Why")
-    console().print(table(f"{len(rows)} matches pending review", columns, rows, right=("Priority",)))
+    columns = ("Priority", "Vendor", "PIID", "Recipient", "Text", "Clues")
+    total = sum(len(group.members) for group in groups)
+    title = f"{total} matches pending review, in {len(groups)} groups"
+    console().print(table(title, columns, rows, right=("Priority",)))
     if by_name:
         typer.echo(f"Not listed: {by_name} matches by a company's name only (search --band name-only).")
 
 
 @review.command("decide")
-def decide_one(
+def decide_one(  # noqa: PLR0917  options are given by name
     context: typer.Context,
-    award: Annotated[str, typer.Argument(help="An award's key, PIID or usaspending.gov address.")],
-    vendor: Annotated[str, typer.Argument(help="A vendor of the watchlist, by name or id.")],
+    award: AwardArgument,
+    vendor: VendorArgument,
     decision: Annotated[
-        Decision, typer.Argument(help="confirmed, rejected, or never (reject the recipient permanently).")
+        Decision,
+        typer.Argument(help="confirmed or rejected: this award; never: its recipient. A scope changes that."),
     ],
+    scope: ScopeOption = None,
+    phrase: PhraseOption = "",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print how many matches the decision would settle, and save nothing.")
+    ] = False,
     note: NoteOption = "",
 ) -> None:
-    """Decide one match."""
+    """Decide one match, or with a scope or phrase all matches of the vendor like it, now and later."""
+    settings: Settings = context.obj
+    with open_app(settings) as app_context:
+        vendor_id = read_vendor(vendor, app_context.watchlist).id
+        with app_context.database.reading() as session:
+            record = _matched_record(session, award, vendor_id)
+            subject = _subject(record, decision, scope, phrase)
+            effect = preview_decision(session, vendor_id, subject, decision)
+        typer.echo(f"{describe_subject(subject, record.recipient_name)}: {describe_effect(effect)}")
+        if dry_run:
+            return
+        with app_context.database.writing() as session:
+            published = record_decision(session, subject, vendor_id, decision, reviewer=getpass.getuser(), note=note)
+    typer.echo(_published(published))
+
+
+@review.command("undo")
+def undo_one(
+    context: typer.Context,
+    award: AwardArgument,
+    vendor: VendorArgument,
+    scope: ScopeOption = None,
+    phrase: PhraseOption = "",
+) -> None:
+    """Undo a decision: the one about this award, or with a scope or phrase about that. Published entries stay."""
     settings: Settings = context.obj
     with open_app(settings) as app_context:
         vendor_id = read_vendor(vendor, app_context.watchlist).id
         with app_context.database.writing() as session:
-            found = find_by_identifier(session, award)
-            matches = [(each, match) for each in found for match in each.matches if match.vendor_id == vendor_id]
-            if len(matches) != 1:
-                raise typer.BadParameter(
-                    f"{len(matches)} stored matches of {award!r} with {vendor_id}; give the award's key"
-                )
-            published = record_decision(
-                session, matches[0][0], vendor_id, decision, reviewer=getpass.getuser(), note=note
-            )
-    typer.echo(_published(published))
+            record = _matched_record(session, award, vendor_id)
+            subject = _subject(record, Decision.REJECTED, scope, phrase)
+            about = describe_subject(subject, record.recipient_name)
+            if delete_decision(session, vendor_id, subject, datetime.now(UTC)) is None:
+                raise typer.BadParameter(f"there is no decision about {vendor_id} and {about}")
+    typer.echo(f"undone: {about}")
+
+
+def _matched_record(session: Session, award: str, vendor_id: str) -> StoredRecord:
+    """Return the one stored record with this identifier that has a match of the vendor."""
+    found = find_by_identifier(session, award)
+    matched = [each for each in found for match in each.matches if match.vendor_id == vendor_id]
+    if len(matched) != 1:
+        raise typer.BadParameter(f"{len(matched)} stored matches of {award!r} with {vendor_id}; give the award's key")
+    return matched[0]
+
+
+def _subject(record: StoredRecord, decision: Decision, scope: Scope | None, phrase: str) -> str:
+    if scope and phrase:
+        raise typer.BadParameter("give --scope or --phrase, not both")
+    try:
+        return review_subject(record, decision, scope, phrase)
+    except InvalidScope as error:
+        raise typer.BadParameter(str(error)) from error
 
 
 @review.command("export")
@@ -168,37 +227,44 @@ def describe_clues(pending: PendingReview) -> str:
     return "; ".join(f"{points:+} {text}" for text, points in pending.clues) or "none"
 
 
-def _review_all(app_context: AppContext, pending: Sequence[PendingReview]) -> None:
-    out = console()
-    done: list[tuple[int, StoredRecord, StoredMatch, Decision]] = []
+def _review_all(app_context: AppContext, groups: Sequence[ReviewGroup]) -> None:
+    """Ask about each match that is still pending when its turn comes, group after group."""
+    queue = [(group, pending) for group in groups for pending in group.members]
+    done: list[tuple[int, str, str]] = []  # position, vendor, subject
     position = 0
-    while position < len(pending):
-        award, match = pending[position].record, pending[position].match
+    while position < len(queue):
+        group, pending = queue[position]
+        record, vendor_id = pending.record, pending.match.vendor_id
         with app_context.database.reading() as session:
-            is_pending = is_pending_review(session, award.key, match.vendor_id)
-        if not is_pending:  # decided together with another match of the same recipient
-            position += 1
-            continue
-        _show(app_context, out, pending[position], f"{position + 1} of {len(pending)}")
-        key = typer.prompt(QUESTION, default="s", show_default=False).strip().lower()[:1]
+            if not is_pending_review(session, record.key, vendor_id):
+                position += 1  # settled together with another match
+                continue
+        _show(app_context, group, pending, f"{position + 1} of {len(queue)}")
+        question = (GROUP_QUESTION if group.subject else "") + QUESTION
+        key = typer.prompt(question, default="s", show_default=False).strip().lower()[:1]
+        answers = ANSWERS | GROUP_ANSWERS if group.subject else ANSWERS
         if key == "q":
             break
         if key == "u" and done:
-            position, last_award, last_match, decision = done.pop()
+            position, last_vendor, subject = done.pop()
             with app_context.database.writing() as session:
-                delete_decision(session, last_match.vendor_id, review_target(last_award, decision), datetime.now(UTC))
+                delete_decision(session, last_vendor, subject, datetime.now(UTC))
             continue
-        if key in ANSWERS:
+        if key in answers:
+            subject = group.subject if key in GROUP_ANSWERS else review_subject(record, answers[key])
             with app_context.database.writing() as session:
-                record_decision(session, award, match.vendor_id, ANSWERS[key], reviewer=getpass.getuser())
-            done.append((position, award, match, ANSWERS[key]))
+                record_decision(session, subject, vendor_id, answers[key], reviewer=getpass.getuser())
+            done.append((position, vendor_id, subject))
         elif key != "s":
             continue
         position += 1
-    typer.echo(f"{len(done)} decided, {len(pending) - len(done)} still pending.")
+    with app_context.database.reading() as session:
+        left = count_pending_reviews(session)
+    typer.echo(f"{pluralize(len(done), 'decision')}; {left} matches still pending.")
 
 
-def _show(app_context: AppContext, out: Console, pending: PendingReview, place: str) -> None:
+def _show(app_context: AppContext, group: ReviewGroup, pending: PendingReview, place: str) -> None:
+    out = console()
     award, match = pending.record, pending.match
     amount = format_money(award.obligated) if award.obligated is not None else "amount not stated"
     out.print()
@@ -208,4 +274,8 @@ def _show(app_context: AppContext, out: Console, pending: PendingReview, place: 
     with app_context.database.reading() as session:
         for action in actions_of(session, award.key)[:5]:
             out.print(plain(f"  {action.signed or 'not stated'}  {action.modification:>8}  {action.description}"))
-    out.print(plain(f"  {award.url}"))
+        out.print(plain(f"  {award.url}"))
+        if group.subject:
+            effect = preview_decision(session, match.vendor_id, group.subject, Decision.CONFIRMED)
+            about = describe_subject(group.subject, award.recipient_name)
+            out.print(plain(f"  All of these: {about}: {describe_effect(effect)}"))

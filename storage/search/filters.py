@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, SQLColumnExpression, and_, exists, func, literal, not_, or_, select
+from sqlalchemy import SQLColumnExpression, and_, exists, func, not_, or_, select
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
@@ -15,7 +15,7 @@ from storage.reading.events import is_small_change
 from storage.search.full_text import Condition, Dialect, agency_name_filter, is_agency_code, text_filter
 from storage.search.index import department_of, first_sort_key
 from storage.search.query import BandFilter, Query
-from storage.tables import ActionRow, EventRow, MatchRow, ReviewDecisionRow, SearchRow, SourceRecordRow
+from storage.tables import ActionRow, EventRow, MatchRow, SearchRow, SourceRecordRow
 
 FULL_CODE = {"psc": 4, "naics": 6}  # characters; a shorter code is a prefix
 KIND_GROUPS = {"award": sorted(AWARDS), "publication": sorted(PUBLICATIONS)}
@@ -33,25 +33,8 @@ def match_filter(query: Query) -> list[Condition]:
     if query.reseller:
         conditions.append(col(MatchRow.via_reseller).is_(query.reseller != "no"))
     if query.decision:
-        conditions.append(_decision() == query.decision)
+        conditions.append(col(MatchRow.decision) == ("" if query.decision == "unreviewed" else query.decision))
     return conditions or ([] if query.band is BandFilter.ALL else [col(MatchRow.record_key) != ""])
-
-
-def _decision() -> ColumnElement[str]:
-    """Return the reviewer's decision on a match: on the record itself, or else on its recipient."""
-    record = aliased(SearchRow)
-    decisions = [
-        select(col(ReviewDecisionRow.decision))
-        .where(
-            col(ReviewDecisionRow.vendor_id) == col(MatchRow.vendor_id),
-            col(record.record_key) == col(MatchRow.record_key),
-            col(ReviewDecisionRow.subject) == subject,
-        )
-        .correlate(MatchRow)
-        .scalar_subquery()
-        for subject in (literal("record:") + col(record.record_key), col(record.uei_subject), col(record.name_subject))
-    ]
-    return func.coalesce(*decisions, "unreviewed")
 
 
 def record_filter(query: Query, dialect: Dialect) -> Iterator[Condition]:

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from storage.competition import competition_of
-from storage.models import MatchBand, recipient_subjects
+from storage.models import MatchBand
 from storage.search.tokenize import tokenize
 from storage.tables import ActionRow, MatchRow, RecordRow, SearchRow
 
@@ -96,9 +96,6 @@ RECORD_COLUMNS = tuple(
 
 def _search_row(row: Any, texts: Sequence[str], *, is_published: bool) -> dict[str, Any]:
     dated = row.signed or row.published or date.min
-    subjects = {
-        subject.partition(":")[0]: subject for subject in recipient_subjects(row.recipient_name, row.recipient_uei)
-    }
     return {
         "sort_key": sort_key_of(dated, row.key),
         "record_key": row.key,
@@ -114,8 +111,6 @@ def _search_row(row: Any, texts: Sequence[str], *, is_published: bool) -> dict[s
         "is_published": is_published,
         "amount": _amount(row.obligated, row.amounts),
         "first_seen": row.first_seen,
-        "uei_subject": subjects.get("uei", ""),
-        "name_subject": subjects.get("name", ""),
         "words": _words(row, texts),
     }
 

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from sqlmodel import SQLModel, col
 
 from sources.records import Award, ContractAction
-from storage.models import EventKind, record_subject
+from storage.models import EventKind, order_subject, record_subject
 from storage.tables import (
     ActionRow,
     EventRow,
@@ -189,13 +189,13 @@ def _move_actions(session: Session, old_key: str, new_key: str, keys: Mapping[st
 
 
 def _move_decisions(session: Session, old_key: str, new_key: str) -> None:
-    for row in session.scalars(
-        select(ReviewDecisionRow).where(col(ReviewDecisionRow.subject) == record_subject(old_key))
-    ).all():
-        if session.get(ReviewDecisionRow, (row.vendor_id, record_subject(new_key))) is None:
-            row.subject = record_subject(new_key)
-        else:
-            session.delete(row)
+    for subject in (record_subject, order_subject):
+        query = select(ReviewDecisionRow).where(col(ReviewDecisionRow.subject) == subject(old_key))
+        for row in session.scalars(query).all():
+            if session.get(ReviewDecisionRow, (row.vendor_id, subject(new_key))) is None:
+                row.subject = subject(new_key)
+            else:
+                session.delete(row)
 
 
 def _move(session: Session, table: type[SQLModel], column: str, old_key: str, new_key: str) -> None:

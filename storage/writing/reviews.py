@@ -1,12 +1,14 @@
 """Review decisions: what people decided about matches. They are stored, applied to later matches and shared as a file.
 
-A decision about one award takes precedence over one about its recipient; either overrides the matcher. Nothing is
+A decision overrides the matcher. The narrowest one counts: about the record, then about the orders under its parent
+award, a phrase, a product or service code, and last about the recipient (`storage.search.review_subjects`). Nothing is
 deleted: a rejected match stays, in a band of its own.
 """
 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +18,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from storage.models import EventKind, MatchBand, recipient_subjects, record_subject
+from storage.models import EventKind, MatchBand
+from storage.search.review_subjects import find_decision, is_subject, matches_about
 from storage.tables import EventRow, MatchRow, RecordRow, ReviewDecisionRow
 from storage.writing.changes import Change, event_id
 from storage.writing.events import Stored, save_event
@@ -24,7 +27,7 @@ from storage.writing.publication import publish_changes
 
 
 class Decision(StrEnum):
-    """What a reviewer can decide. `NEVER` is about the recipient, for all its awards; the others about one award."""
+    """What a reviewer can decide. `NEVER` is about more than one record: a recipient, or a part of what it sells."""
 
     CONFIRMED = "confirmed"
     REJECTED = "rejected"
@@ -47,19 +50,31 @@ class ReviewDecision:
     decided_at: datetime
 
 
-def effective_band(session: Session, vendor_id: str, award: RecordRow, matcher_band: str) -> str:
-    """Return the band of a match: by a review decision, or else the matcher's own."""
-    subjects = [record_subject(award.key), *recipient_subjects(award.recipient_name, award.recipient_uei)]
-    rows = session.scalars(
-        select(ReviewDecisionRow).where(
-            col(ReviewDecisionRow.vendor_id) == vendor_id, col(ReviewDecisionRow.subject).in_(subjects)
-        )
-    )
-    found = {row.subject: row.decision for row in rows}
-    decision = next((found[subject] for subject in subjects if subject in found), None)
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """How many stored matches a decision settles that are pending review or by the name only, and how many published
+    ones it withdraws."""
+
+    pending: int
+    name_only: int
+    withdrawn: int
+
+
+def apply_decisions(session: Session, match: MatchRow, record: RecordRow) -> None:
+    """Set the decision and the band of a match: by the narrowest review decision, or else the matcher's band."""
+    decision = find_decision(session, match.vendor_id, record)
+    match.decision = decision.decision if decision else ""
     if decision is None:
-        return matcher_band
-    return MatchBand.PUBLISHED if decision == Decision.CONFIRMED else MatchBand.REJECTED
+        match.band = match.matcher_band
+    else:
+        match.band = MatchBand.PUBLISHED if decision.decision == Decision.CONFIRMED else MatchBand.REJECTED
+
+
+def preview_decision(session: Session, vendor_id: str, subject: str, decision: Decision) -> Effect:
+    """Return what a decision would do to stored matches, without saving it."""
+    counts = Counter(match.band for match, _ in matches_about(session, vendor_id, subject))
+    published = 0 if decision is Decision.CONFIRMED else counts[MatchBand.PUBLISHED]
+    return Effect(counts[MatchBand.REVIEW], counts[MatchBand.NAME_ONLY], published)
 
 
 def save_decision(session: Session, decision: ReviewDecision) -> int:
@@ -80,11 +95,14 @@ def save_decision(session: Session, decision: ReviewDecision) -> int:
     return _apply(session, decision.vendor_id, decision.subject, decision.note, decision.decided_at)
 
 
-def delete_decision(session: Session, vendor_id: str, subject: str, now: datetime) -> int:
-    """Delete a decision and apply what holds without it; published events stay. Return how many events feeds gain."""
+def delete_decision(session: Session, vendor_id: str, subject: str, now: datetime) -> int | None:
+    """Delete a decision and apply what holds without it; published events stay.
+
+    Return how many events feeds gain, `None` if there is no such decision.
+    """
     row = session.get(ReviewDecisionRow, (vendor_id, subject))
     if row is None:
-        return 0
+        return None
     session.delete(row)
     session.flush()
     return _apply(session, vendor_id, subject, "", now)
@@ -143,7 +161,7 @@ def _read_decision(fields: dict[str, str]) -> ReviewDecision:
     texts = {name: fields[name] for name in ("vendor_id", "subject", "decided_by", "note")}
     if decided_at.tzinfo is None or not all(isinstance(text, str) for text in texts.values()):
         raise TypeError("a time without a zone, or a field that is not text")
-    if texts["subject"].partition(":")[0] not in ("record", "uei", "name"):
+    if not is_subject(texts["subject"]):
         raise ValueError(f"unknown subject {texts['subject']!r}")
     return ReviewDecision(**texts, decision=Decision(fields["decision"]), decided_at=decided_at)
 
@@ -152,29 +170,18 @@ def _apply(session: Session, vendor_id: str, subject: str, note: str, now: datet
     """Renew the band of every match that a decision is about; return how many events are newly published."""
     published = 0
     touched = set()
-    for match, award in _matches_about(session, vendor_id, subject):
-        old_band, match.band = match.band, effective_band(session, vendor_id, award, match.matcher_band)
+    for match, record in matches_about(session, vendor_id, subject):
+        old_band = match.band
+        apply_decisions(session, match, record)
         if match.band == old_band:
             continue
-        touched.add(award.key)
+        touched.add(record.key)
         if match.band == MatchBand.PUBLISHED:
-            published += _publish_pending(session, award.key, now)
+            published += _publish_pending(session, record.key, now)
         elif match.band == MatchBand.REJECTED and old_band == MatchBand.PUBLISHED:
             published += _withdraw(session, match, note, now)
     publish_changes(session, touched)
     return published
-
-
-def _matches_about(session: Session, vendor_id: str, subject: str) -> list[tuple[MatchRow, RecordRow]]:
-    query = select(MatchRow, RecordRow).join(RecordRow, col(RecordRow.key) == col(MatchRow.record_key))
-    query = query.where(col(MatchRow.vendor_id) == vendor_id).order_by(col(MatchRow.record_key))
-    if subject.startswith("record:"):
-        query = query.where(col(MatchRow.record_key) == subject.removeprefix("record:"))
-    return [
-        (match, award)
-        for match, award in session.execute(query)
-        if subject in (record_subject(award.key), *recipient_subjects(award.recipient_name, award.recipient_uei))
-    ]
 
 
 def _publish_pending(session: Session, record_key: str, now: datetime) -> int:

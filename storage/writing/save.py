@@ -37,7 +37,7 @@ from storage.writing.events import PublishRule, Stored, save_event
 from storage.writing.linking import find_corrections, link_award, link_publication
 from storage.writing.publication import publish_changes
 from storage.writing.renumbering import renumber, under_current_key, with_stored_actions, with_stored_ids
-from storage.writing.reviews import effective_band
+from storage.writing.reviews import apply_decisions
 from storage.writing.source_records import merge_source_records, save_source_record
 
 FindMatches = Callable[[Award | Publication], Sequence[MatchRow]]
@@ -45,8 +45,19 @@ MAX_KEY_LENGTH = 200  # in quarantine
 # Differences in these do not make a record changed.
 NOT_A_CHANGE = frozenset({"revision", "first_seen", "last_changed"})
 MATCH_FIELDS = (
-    *("vendor_name", "vendor_category", "score", "matcher_band", "band", "rule", "reason", "signals", "via_reseller"),
-    *("priority", "clues", "watchlist_version"),
+    *(
+        "vendor_name",
+        "vendor_category",
+        "score",
+        "matcher_band",
+        "band",
+        "decision",
+        "rule",
+        "reason",
+        "signals",
+        "via_reseller",
+    ),
+    *("via_reseller", "priority", "clues", "watchlist_version"),
 )
 
 
@@ -374,7 +385,7 @@ def _save_matches_and_events(
     """
     is_changed = False
     for match in update.matches:
-        match.band = effective_band(session, match.vendor_id, row, match.matcher_band)
+        apply_decisions(session, match, row)
         is_changed |= _save_match(session, update.old_matches.get(match.vendor_id), match)
     bands = {match.vendor_id: match.band for match in (*update.old_matches.values(), *update.matches)}
     published = sorted(vendor for vendor, band in bands.items() if band == MatchBand.PUBLISHED)

@@ -10,17 +10,28 @@ from fastapi import APIRouter, Depends, Request, Response
 from sqlalchemy.orm import Session
 
 from feeds import urls
-from feeds.pages.review import PastDecision, ReviewPage, pending_match, render_review, render_sign_in
+from feeds.pages.review import (
+    LikeMatches,
+    PastDecision,
+    PendingGroup,
+    PendingMatch,
+    ReviewPage,
+    pending_match,
+    render_review,
+    render_sign_in,
+)
 from feeds.text import clean, one_line
-from procurewatch.reviews import record_decision
+from procurewatch.reviews import describe_effect, describe_subject, record_decision, review_subject
 from procurewatch.web.context import WebContext
 from procurewatch.web.responses import HTML, ErrorResponse, see_other
 from procurewatch.web.security.guard import SCRIPT_POLICY, RequestRejected
 from procurewatch.web.security.login import COOKIE, Reviewer, form_of
 from storage.reading.records import actions_of, records_by_key
-from storage.reading.review_queue import count_pending_reviews, review_queue
+from storage.reading.review_queue import PendingReview, review_queue
 from storage.reading.summaries import published_among
-from storage.writing.reviews import Decision, ReviewDecision, delete_decision, latest_decisions
+from storage.search.review_groups import ReviewGroup, group_reviews
+from storage.search.review_subjects import is_about
+from storage.writing.reviews import Decision, ReviewDecision, delete_decision, latest_decisions, preview_decision
 
 QUEUE_SIZE = 25
 MAX_PAST_DECISIONS = 6
@@ -81,21 +92,39 @@ def sign_in_page(context: WebContext) -> Response:
 
 def review_page(context: WebContext, session: Session, vendor: str) -> ReviewPage:
     """Return the pending matches (of one vendor, if its id is given) and the latest decisions."""
-    waiting = review_queue(session, vendor, QUEUE_SIZE)
+    queue = review_queue(session, vendor)
+    groups = group_reviews(queue)
     last = latest_decisions(session, MAX_PAST_DECISIONS)
     return ReviewPage(
-        waiting=tuple(pending_match(pending, actions_of(session, pending.record.key)) for pending in waiting),
-        total=count_pending_reviews(session, vendor),
+        waiting=tuple(_pending_group(session, group) for group in groups[:QUEUE_SIZE]),
+        total=len(queue),
+        groups=len(groups),
         decided=tuple(_decided(context, session, review) for review in last),
         vendor=vendor,
         vendor_name=context.vendor_titles.get(vendor, vendor),
     )
 
 
+def _pending_group(session: Session, group: ReviewGroup) -> PendingGroup:
+    def shown(pending: PendingReview) -> PendingMatch:
+        return pending_match(pending, actions_of(session, pending.record.key))
+
+    if not group.subject:
+        return PendingGroup(first=shown(group.first), like=None)
+    effect = preview_decision(session, group.first.match.vendor_id, group.subject, Decision.CONFIRMED)
+    like = LikeMatches(
+        subject=group.subject,
+        about=describe_subject(group.subject, group.first.record.recipient_name),
+        effect=describe_effect(effect),
+        others=tuple(map(shown, group.members[1:])),
+    )
+    return PendingGroup(first=shown(group.first), like=like)
+
+
 def _decided(context: WebContext, session: Session, review: ReviewDecision) -> PastDecision:
     kind, _, what = review.subject.partition(":")
     found = records_by_key(session, [what]) if kind == "record" else []
-    about = found[0].recipient_name if found else f"the recipient {what}" if kind != "record" else what
+    about = found[0].recipient_name if found else describe_subject(review.subject)
     return PastDecision(
         vendor_id=review.vendor_id,
         vendor_name=context.vendor_titles.get(review.vendor_id, review.vendor_id),
@@ -108,17 +137,24 @@ def _decided(context: WebContext, session: Session, review: ReviewDecision) -> P
 
 
 def decide_match(session: Session, reviewer: Reviewer, form: dict[str, str]) -> Response:
-    """Save a decision and redirect back to the form. Raises `RequestRejected` if there is no such match."""
-    key, vendor = clean(form.get("record", "")), clean(form.get("vendor", ""))
+    """Save a decision about a match or its group, and redirect back to the form.
+
+    Raises `RequestRejected` if there is no such match, or if the group is not about it.
+    """
+    key, vendor, subject = (clean(form.get(name, "")) for name in ("record", "vendor", "subject"))
     try:
-        decision = Decision(form.get("decision", ""))
+        decision = Decision(form.get("group") or form.get("decision", ""))
     except ValueError:
         raise RequestRejected(400, "Decide confirmed, rejected or never.") from None
     records = records_by_key(session, [key])
     if not records or all(match.vendor_id != vendor for match in records[0].matches):
         raise RequestRejected(404, "No such match is stored.")
+    if not form.get("group"):
+        subject = review_subject(records[0], decision)
+    elif not is_about(session, subject, key):
+        raise RequestRejected(400, "The decision is not about this match.")
     note = one_line(form.get("note", ""))[:MAX_NOTE_LENGTH]
-    record_decision(session, records[0], vendor, decision, reviewer=reviewer.name, note=note)
+    record_decision(session, subject, vendor, decision, reviewer=reviewer.name, note=note)
     session.flush()
     if form.get("back") == "record" and published_among(session, [key]):
         return see_other(f"../{urls.award_path(key)}")

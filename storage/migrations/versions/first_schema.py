@@ -361,6 +361,7 @@ def _create_tables() -> None:
         sa.Column("score", sa.Float(), nullable=False),
         sa.Column("matcher_band", sa.String(), nullable=False),
         sa.Column("band", sa.String(), nullable=False),
+        sa.Column("decision", sa.String(), nullable=False),
         sa.Column("rule", sa.String(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("signals", sa.JSON(), nullable=False),
@@ -417,8 +418,6 @@ def _create_tables() -> None:
         sa.Column("is_published", sa.Boolean(), nullable=False),
         sa.Column("amount_cents", storage.columns.Cents(), nullable=True),
         sa.Column("first_seen", storage.columns.UtcTime(timezone=True), nullable=False),
-        sa.Column("uei_subject", sa.Text(), nullable=False),
-        sa.Column("name_subject", sa.Text(), nullable=False),
         sa.Column("words", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(
             ["record_key"],

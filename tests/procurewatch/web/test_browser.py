@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from typing import Any, Literal
 from urllib.parse import urljoin
 
@@ -16,6 +17,9 @@ from procurewatch.context import AppContext
 from storage.reading.review_queue import count_pending_reviews
 from storage.writing.reviews import Decision, list_decisions
 from tests.procurewatch.web.fixtures import CLEARVIEW, TOKEN
+from tests.records import CLEARVIEW as CLEARVIEW_AWARD
+from tests.records import CLEARVIEW_FORENSIC, match
+from tests.storage.database_helpers import save
 
 pytestmark = pytest.mark.browser
 PAGES = (
@@ -198,6 +202,24 @@ def test_reviewing_with_the_keyboard(page: Page, address: str, app_context: AppC
     page.keyboard.press("n")
     expect(page.locator(".decided li")).to_have_count(1)
     assert decisions(app_context) == {Decision.NEVER}
+
+
+def test_one_key_settles_a_group(page: Page, address: str, app_context: AppContext) -> None:
+    for award in (CLEARVIEW_AWARD, CLEARVIEW_FORENSIC):
+        of_code = replace(award, key=award.key.replace("70CMSD", "70CMSX"), psc="7A21", actions=(), documents=())
+        save(app_context.database, of_code, match(of_code, band="review", clues=[{"text": "HSI", "points": 2}]))
+    sign_in(page, address)
+    page.goto(f"{address}/review?vendor=clearview-ai")
+    item = page.locator("#item-1")
+    expect(item).to_contain_text("Clues: +2 HSI")
+    expect(item).to_contain_text("product or service code 7A21, recipient CLEARVIEW AI, INC.")
+    expect(item).to_contain_text("settles 2 matches pending review")
+    item.focus()
+    page.keyboard.press("x")
+    expect(page.locator(".decided li")).to_contain_text("Never: Clearview AI, product or service code 7A21")
+    expect(page.locator(".queue article")).to_have_count(0)
+    page.keyboard.press("u")
+    expect(page.locator(".queue article")).to_have_count(1)
 
 
 def decisions(app_context: AppContext) -> set[Decision]:

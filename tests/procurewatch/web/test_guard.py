@@ -190,6 +190,18 @@ def test_a_decision_needs_a_token_and_a_csrf_token(client: Client, app_context: 
     assert verdicts(app_context) == 1
 
 
+def test_a_decision_about_a_group_must_be_about_the_match(client: Client, app_context: AppContext) -> None:
+    form = {**waiting(app_context), "csrf": sign_in(client), "group": "never"}
+    for subject in ("", "record:x", "psc:7A21@name:SOMEBODYELSE", "phrase:no such words@name:SOMEBODYELSE"):
+        answer = client.post("/review/decide", data={**form, "subject": subject})
+        assert (answer.status_code, answer.text) == (400, "The decision is not about this match.\n")
+    assert verdicts(app_context) == 0
+    about = f"order:{form['record']}"
+    assert client.post("/review/decide", data={**form, "subject": about}).status_code == 200
+    with app_context.database.reading() as session:
+        assert [one.subject for one in list_decisions(session)] == [about]
+
+
 def test_wrong_tokens_are_refused_and_limited(client: Client) -> None:
     answers = [client.post("/review/sign-in", data={"token": f"guess {n}", "name": "x"}) for n in range(14)]
     assert (answers[0].status_code, answers[0].text) == (403, "That is not the token.\n")

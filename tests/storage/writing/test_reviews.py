@@ -10,18 +10,27 @@ import pytest
 
 from sources.records import Award
 from storage.database import Database
-from storage.models import MatchBand, recipient_subjects, record_subject
+from storage.models import (
+    MatchBand,
+    order_subject,
+    phrase_subject,
+    psc_subject,
+    recipient_subjects,
+    record_subject,
+)
 from storage.reading.records import find_by_identifier
 from storage.reading.review_queue import count_pending_reviews, review_queue
 from storage.search.query import Query, read_query
 from storage.search.search import find_events, find_records
 from storage.writing.reviews import (
     Decision,
+    Effect,
     InvalidReviewDecision,
     ReviewDecision,
     delete_decision,
     import_decisions,
     list_decisions,
+    preview_decision,
     read_decisions,
     save_decision,
     write_decisions,
@@ -144,6 +153,78 @@ def test_never_this_recipient_holds_for_awards_to_come(database: Database) -> No
     )
 
 
+ORDER = replace(CLEARVIEW, parent_key="CONT_IDV_70CMSD20A_7012", psc="7A21")
+SECOND_ORDER = replace(CLEARVIEW_FORENSIC, parent_key="CONT_IDV_70CMSD20A_7012", psc="DA10")
+RECIPIENT = recipient_subjects(CLEARVIEW.recipient.name, "")[0]
+FACIAL = phrase_subject("clearview facial recognition", RECIPIENT)  # in a description of CLEARVIEW
+
+
+def test_one_decision_settles_all_orders_under_an_award_now_and_later(database: Database) -> None:
+    save(database, ORDER, "review")
+    subject = order_subject("CONT_IDV_70CMSD20A_7012")
+    with database.reading() as session:
+        effect = preview_decision(session, "clearview-ai", subject, Decision.CONFIRMED)
+    assert effect == Effect(pending=1, name_only=0, withdrawn=0)
+    assert judge(database, subject, Decision.CONFIRMED) == 1
+    save(database, SECOND_ORDER, "name-only")
+    assert bands(database) == {CLEARVIEW.piid: "published", CLEARVIEW_FORENSIC.piid: "published"}
+
+
+@pytest.mark.parametrize("subject", [FACIAL, psc_subject("7A21", RECIPIENT)])
+def test_never_a_phrase_or_code_of_a_recipient(database: Database, subject: str) -> None:
+    save(database, ORDER, "review")
+    save(database, SECOND_ORDER, "review")
+    judge(database, subject, Decision.NEVER)
+    assert bands(database) == {CLEARVIEW.piid: "rejected", CLEARVIEW_FORENSIC.piid: "review"}
+    with database.reading() as session:
+        assert [one.record.piid for one in review_queue(session)] == [CLEARVIEW_FORENSIC.piid]
+        found = find_records(session, read_query({"decision": "never", "band": "any"}), 10)
+        assert [record.piid for record in found] == [CLEARVIEW.piid]
+    other_recipient = replace(BABEL, psc="7A21", description="CLEARVIEW FACIAL RECOGNITION")
+    save(database, other_recipient, "review")
+    with database.writing() as session:
+        assert find_by_identifier(session, BABEL.key)[0].matches[0].band == "review"
+        delete_decision(session, "clearview-ai", subject, LATER)
+    assert bands(database) == {CLEARVIEW.piid: "review", CLEARVIEW_FORENSIC.piid: "review"}
+
+
+def test_a_phrase_that_an_action_adds_later_counts(database: Database) -> None:
+    judge(database, phrase_subject("phone plans", RECIPIENT), Decision.NEVER)
+    save(database, CLEARVIEW, "review")
+    assert bands(database) == {CLEARVIEW.piid: "review"}
+    save(database, acted(CLEARVIEW, "P00099", "2025-09-12", "1.00", description="PHONE PLANS."), "review")
+    assert bands(database) == {CLEARVIEW.piid: "rejected"}
+
+
+def test_the_narrowest_decision_counts(database: Database) -> None:
+    save(database, ORDER, "review")
+    subjects = [
+        (RECIPIENT, Decision.NEVER, "rejected"),
+        (psc_subject("7A21", RECIPIENT), Decision.CONFIRMED, "published"),
+        (FACIAL, Decision.NEVER, "rejected"),
+        (order_subject("CONT_IDV_70CMSD20A_7012"), Decision.CONFIRMED, "published"),
+        (record_subject(CLEARVIEW.key), Decision.REJECTED, "rejected"),
+    ]
+    for subject, decision, band in subjects:
+        judge(database, subject, decision)
+        assert bands(database) == {CLEARVIEW.piid: band}, subject
+    for subject, _, band in reversed(subjects):
+        assert bands(database) == {CLEARVIEW.piid: band}, subject
+        with database.writing() as session:
+            delete_decision(session, "clearview-ai", subject, LATER)
+    assert bands(database) == {CLEARVIEW.piid: "review"}
+
+
+def test_what_a_decision_would_do(database: Database) -> None:
+    save(database, ORDER, "published")
+    save(database, SECOND_ORDER, "name-only")
+    with database.reading() as session:
+        effects = [preview_decision(session, "clearview-ai", RECIPIENT, decided) for decided in Decision]
+        assert preview_decision(session, "babel-street", RECIPIENT, Decision.NEVER) == Effect(0, 0, 0)
+    assert effects == [Effect(0, 1, 0), Effect(0, 1, 1), Effect(0, 1, 1)]
+    assert bands(database) == {CLEARVIEW.piid: "published", CLEARVIEW_FORENSIC.piid: "name-only"}
+
+
 def test_taking_a_verdict_back(database: Database) -> None:
     save(database, CLEARVIEW, "review")
     judge(database, record_subject(CLEARVIEW.key), Decision.REJECTED)
@@ -162,8 +243,11 @@ def test_a_recipient_is_known_by_its_letters_and_by_its_uei() -> None:
 def test_verdicts_travel_as_a_file_and_the_later_counts(database: Database) -> None:
     save(database, CLEARVIEW, "review")
     mine = verdict(record_subject(CLEARVIEW.key), Decision.REJECTED, note='weird "note" \u2028 <b>')
-    lines = list(write_decisions([mine]))
-    assert list(read_decisions(lines)) == [mine]
+    wide = [
+        verdict(subject, Decision.NEVER) for subject in (FACIAL, psc_subject("DA10", RECIPIENT), order_subject("X"))
+    ]
+    lines = list(write_decisions([mine, *wide]))
+    assert list(read_decisions(lines)) == [mine, *wide]
     later = replace(mine, decision=Decision.CONFIRMED, decided_at=LATER + timedelta(days=1))
     with database.writing() as session:
         assert import_decisions(session, [mine]) == (1, 0)
@@ -179,6 +263,8 @@ def test_verdicts_travel_as_a_file_and_the_later_counts(database: Database) -> N
         {"decided_at": "yesterday"},
         {"decided_at": "2026-01-01T00:00:00"},
         {"subject": "planet:earth"},
+        {"subject": "phrase:no recipient"},
+        {"subject": "psc:@uei:E5BEYXDQYJS6"},
         {"note": 3},
         {"vendor_id": None},
     ],

@@ -111,7 +111,8 @@ STEPS = {
 # These store how runs go, which no page shows by itself.
 RUNS = {"save_checkpoint", "delete_checkpoints", "save_failed_step", "delete_failed_step"}
 READERS = {
-    *("load_checkpoint", "load_checkpoints", "latest_run", "load_matched_awards", "is_quarantined", "effective_band"),
+    *("load_checkpoint", "load_checkpoints", "latest_run", "load_matched_awards", "is_quarantined"),
+    *("apply_decisions", "preview_decision"),
     *("list_decisions", "latest_decisions", "current_key", "former_keys", "find_corrections"),
     *("under_current_key", "with_stored_actions", "with_stored_ids"),
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
@@ -23,7 +23,7 @@ from feeds.entries.titles import title_for
 from feeds.feed import category_scheme
 from feeds.text import clean, excerpt, one_line, to_utc
 from feeds.urls import official_page
-from storage.models import StoredEvent, StoredMatch, StoredRecord
+from storage.models import StoredAction, StoredEvent, StoredMatch, StoredRecord
 
 _SUMMARY_DESCRIPTION = 300
 
@@ -86,8 +86,8 @@ def entry_for(event: StoredEvent, permalink: Callable[[StoredEvent], str]) -> En
     """Return the entry of an event. `permalink` returns its link."""
     award = event.record
     title, link, official = title_for(event), permalink(event), official_page(award)
-    texts = {event.action.key: event.action.description} if event.action else {}
-    reasons = tuple(reason_for(match, award, texts) for match in published_matches(award))
+    actions = {event.action.key: event.action} if event.action else {}
+    reasons = tuple(reason_for(match, award, actions) for match in published_matches(award))
     details, in_action = tuple(event_details(event)), _action_description(event)
     description = marked_pieces(award.description, signals_on(award, "description"))
     return Entry(
@@ -120,14 +120,14 @@ def in_feed_order(entries: Iterable[Entry]) -> list[Entry]:
     return sorted(once.values(), key=lambda entry: entry.first_seen, reverse=True)
 
 
-def reason_for(match: StoredMatch, award: StoredRecord, action_texts: dict[str, str]) -> Reason:
-    """Return why a vendor matched. `action_texts` are descriptions of actions by action key."""
+def reason_for(match: StoredMatch, award: StoredRecord, actions: Mapping[str, StoredAction]) -> Reason:
+    """Return why a vendor matched. `actions` are those of the award that are at hand, by key."""
     return Reason(
         vendor_id=match.vendor_id,
         vendor_name=one_line(match.vendor_name),
         category=category_label(match.category),
         sentence=one_line(match.reason),
-        quotes=quotes(match, award, action_texts),
+        quotes=quotes(match, award, actions),
     )
 
 

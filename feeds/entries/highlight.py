@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from feeds.entries.matches import published_matches
-from feeds.text import ELLIPSIS, MAX_TEXT_LENGTH, clean
-from storage.models import StoredMatch, StoredRecord, StoredSignal
+from feeds.text import ELLIPSIS, MAX_TEXT_LENGTH, clean, one_line
+from storage.models import StoredAction, StoredMatch, StoredRecord, StoredSignal
 
 _FULL_TEXT_LENGTH = 400
 _CHARACTERS_BEFORE, _CHARACTERS_AFTER = 120, 240
@@ -20,8 +20,8 @@ _FIELD_LABELS = {
     "recipient_parent_uei": "Recipient parent UEI",
     "title": "Title",
     "description": "Award description",
-    "action_description": "Action description",
 }
+_KEY_PARTS = 6  # of an action's key: agency, parent agency, PIID, modification, parent PIID, transaction
 _TEXTS = ("title", "description", "action_description")
 
 Span = tuple[int, int]
@@ -53,17 +53,19 @@ def marked_pieces(text: str, signals: Iterable[StoredSignal]) -> tuple[Piece, ..
     return pieces
 
 
-def quotes(match: StoredMatch, award: StoredRecord, action_texts: Mapping[str, str]) -> tuple[Quote, ...]:
+def quotes(match: StoredMatch, award: StoredRecord, actions: Mapping[str, StoredAction]) -> tuple[Quote, ...]:
     """Return the matched words, one quote per field.
 
-    `action_texts` holds the descriptions of actions by action key. If a field's text is missing or has changed, only
-    the matched words are quoted. A quote is the source's own text, with an ellipsis where it is cut.
+    `actions` are those at hand, by key. If a field's text is missing or has changed, only the matched words are quoted.
+    A quote is the source's own text, with an ellipsis where it is cut.
     """
     fields: dict[tuple[str, str], list[StoredSignal]] = {}
     for signal in match.signals:
         fields.setdefault((signal.field, signal.action_key), []).append(signal)
     found = (
-        Quote(_where(field), _excerpt(_field_text(award, action_texts, field, action_key), field, signals))
+        Quote(
+            _where(field, action_key, actions), _excerpt(_field_text(award, actions, field, action_key), field, signals)
+        )
         for (field, action_key), signals in fields.items()
     )
     return tuple(quote for quote in found if quote.pieces)
@@ -79,13 +81,24 @@ def signals_on(award: StoredRecord, field: str, action_key: str = "") -> list[St
     ]
 
 
-def _where(field: str) -> str:
+def action_label(key: str, actions: Mapping[str, StoredAction]) -> str:
+    """Return which action a key stands for: "modification P00003, signed 2022-09-06". `actions` are those at hand."""
+    action, parts = actions.get(key), key.split("_")
+    modification = action.modification if action else parts[3] if len(parts) == _KEY_PARTS else ""
+    number = one_line(modification)
+    label = f"modification {number}" if number.strip("0") else "the base award" if number else "an action"
+    return f"{label}, signed {action.signed}" if action and action.signed else label
+
+
+def _where(field: str, action_key: str, actions: Mapping[str, StoredAction]) -> str:
+    if field == "action_description":
+        return f"Description of {action_label(action_key, actions)}"
     return _FIELD_LABELS.get(field, field.replace("_", " ").capitalize())
 
 
-def _field_text(award: StoredRecord, action_texts: Mapping[str, str], field: str, action_key: str) -> str:
+def _field_text(award: StoredRecord, actions: Mapping[str, StoredAction], field: str, action_key: str) -> str:
     if field == "action_description":
-        return action_texts.get(action_key, "")
+        return actions[action_key].description if action_key in actions else ""
     text = getattr(award, field, "") if field in _FIELD_LABELS else ""
     return text if isinstance(text, str) else ""
 

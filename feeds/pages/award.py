@@ -70,7 +70,7 @@ def render_award(
     """Return the page. `feeds` are those the record appears in, `choices` what a reviewer may decide."""
     award, titles = record.award, record.source_titles
     our_url = context.address(urls.award_path(award.key))
-    texts = {action.key: action.description for action in record.actions}
+    actions = {action.key: action for action in record.actions}
     moved = [(act.signed, act.obligation) for act in record.actions if act.signed and act.obligation]
     request = write_letter(award, record.actions)
     bought, paid = competition(award), payments(award)
@@ -88,7 +88,7 @@ def render_award(
         details=attribute_details(others, award, record.sources, titles),
         comparison=compare_sources(record.sources, titles, record.complete_sources),
         description=marked_pieces(award.description, signals_on(award, "description")),
-        reasons=[reason_for(match, award, texts) for match in published_matches(award)],
+        reasons=[reason_for(match, award, actions) for match in published_matches(award)],
         timeline=[_timeline_item(event, record, our_url) for event in record.events],
         chart=actions_chart(moved),
         actions=[

@@ -89,7 +89,7 @@ class ReviewPage:
 def pending_match(pending: PendingReview, actions: Sequence[StoredAction]) -> PendingMatch:
     """Return a pending match with its record's details."""
     record, match = pending.record, pending.match
-    texts = {action.key: action.description for action in actions}
+    by_key = {action.key: action for action in actions}
     signals = [signal for signal in match.signals if signal.field == "description"]
     return PendingMatch(
         record_key=record.key,
@@ -102,7 +102,7 @@ def pending_match(pending: PendingReview, actions: Sequence[StoredAction]) -> Pe
         recipient=recipient_label(record),
         buyer=buyer_label(record),
         obligated=record.obligated,
-        reason=reason_for(match, record, texts),
+        reason=reason_for(match, record, by_key),
         description=marked_pieces(record.description, signals),
         actions=tuple(
             (action, marked_pieces(action.description, [one for one in match.signals if one.action_key == action.key]))

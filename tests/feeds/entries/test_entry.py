@@ -217,7 +217,9 @@ def test_spans_that_do_not_fit_are_found_again_or_left() -> None:
 
 def test_words_of_a_field_not_at_hand_are_still_quoted() -> None:
     where = [quote.field for quote in quotes(BABEL.matches[0], BABEL, {})]
-    assert where == ["Award description", "Action description"]
+    assert where == ["Award description", "Description of modification P00001"]
+    where = [quote.field for quote in quotes(BABEL.matches[0], BABEL, {BABEL_ACTIONS[1].key: BABEL_ACTIONS[1]})]
+    assert where[1] == "Description of modification P00001, signed 2024-03-19"
     ellipsis = Piece(ELLIPSIS, marked=False)
     assert quotes(BABEL.matches[0], BABEL, {})[1].pieces == (ellipsis, Piece("BABEL STREET", marked=True), ellipsis)
 

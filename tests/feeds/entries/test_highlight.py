@@ -14,7 +14,7 @@ from feeds.text import ELLIPSIS, clean
 from monitors.matching.matcher import Matcher
 from monitors.watchlist.loader import load_watchlist
 from storage.models import StoredSignal
-from tests.feeds.records import BABEL, match
+from tests.feeds.records import BABEL, BABEL_ACTIONS, match
 from tests.records import CLEARVIEW, with_actions
 
 LETTERS = "AB C-, .\n\t&<\u00e9\u202e"
@@ -47,8 +47,8 @@ def found(draw: st.DrawFn) -> tuple[str, list[StoredSignal]]:
 @given(found(), st.booleans())
 def test_a_quotation_is_the_sources_text(drawn: tuple[str, list[StoredSignal]], is_at_hand: bool) -> None:
     text, signals = drawn
-    texts = {"KEY": text} if is_at_hand else {}
-    for quote in quotes(match("v", "V", "c", *signals), BABEL, texts):
+    actions = {"KEY": replace(BABEL_ACTIONS[0], description=text)} if is_at_hand else {}
+    for quote in quotes(match("v", "V", "c", *signals), BABEL, actions):
         assert_quoted("".join(piece.text for piece in quote.pieces), text)
 
 

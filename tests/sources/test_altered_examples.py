@@ -15,7 +15,7 @@ from hypothesis import strategies as some
 from sources.records import Problem
 from sources.registry import SOURCES
 from tests.sources.examples import FOLDER, Example, as_json
-from tests.sources.json_places import WRONG_VALUES, Place, altered, places
+from tests.sources.payloads import WRONG_VALUES, Place, altered, places
 
 JSON = some.recursive(
     some.none() | some.booleans() | some.integers() | some.floats(allow_nan=False, allow_infinity=False) | some.text(),

@@ -5,9 +5,6 @@ from __future__ import annotations
 import csv
 import gzip
 import io
-import os
-from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from hypothesis import example, given
@@ -15,18 +12,13 @@ from hypothesis import strategies as st
 
 from sources.ai_inventory.inventory import AiInventory
 from sources.ai_inventory.row_parser import FILES, read_inventory
-from sources.records import Document, Problem, Publication, SourceFact
+from sources.records import Problem, Publication, SourceFact
+from tests.shared_data import FOLDER, needs
+from tests.sources.payloads import document
 from tests.upstreams.ai_inventory import COPILOT, DATA, RETIRED, TOWER, Row, table
 
 SOURCE = AiInventory()
-ROOT = Path(__file__).parents[3]
-SHARED = Path(os.environ.get("PROCUREWATCH_SHARED_DATA") or ROOT.parent / "shared" / "data") / "aiinventory"
 BODY_2024 = (DATA / "2024.csv").read_bytes()
-
-
-def document(body: bytes) -> Document:
-    now = datetime(2026, 4, 14, tzinfo=UTC)
-    return Document(url="https://x.test/y.csv", request="", retrieved_at=now, content_type="text/plain", body=body)
 
 
 def read_with_problems(body: bytes) -> tuple[list[Publication], list[Problem]]:
@@ -265,10 +257,10 @@ WHOLE = {
 }
 
 
-@pytest.mark.skipif(not SHARED.is_dir(), reason=f"no {SHARED} (set PROCUREWATCH_SHARED_DATA to the folder it is under)")
+@needs("aiinventory")
 @pytest.mark.parametrize("name", WHOLE)
 def test_a_whole_file_is_parsed(name: str) -> None:
-    records, problems = read_with_problems(gzip.decompress((SHARED / name).read_bytes()))
+    records, problems = read_with_problems(gzip.decompress((FOLDER / "aiinventory" / name).read_bytes()))
     assert (len(records), len(problems)) == WHOLE[name]
     assert len(keys_of(records, problems)) == len(records) + len(problems)
     assert len(records) <= SOURCE.expected_rows.at_most

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from sources.base import FailedStep, Fetched, FetchStep, IncompleteResult, StoredVersion
 from sources.dod.announcements import Dod
-from sources.records import Document, Payload, Problem, Publication, Record
+from sources.records import Payload, Problem, Publication, Record
 from tests.sources.clients import client_for
 from tests.sources.fakes import Memory
+from tests.sources.payloads import document, payload
 from tests.upstreams.dod import FakeDod, Page
 
 SOURCE = Dod()
@@ -70,9 +71,7 @@ def read(
     body: bytes, *, key: str = "DOD_4532515", url: str = "https://www.war.gov/x", sent: str = "text/html"
 ) -> list[Record]:
     """The records of a page; `sent` is the content type it came with."""
-    now = datetime(2026, 7, 3, tzinfo=UTC)
-    document = Document(url=url, request="", retrieved_at=now, content_type=sent, body=body)
-    return SOURCE.parse(Payload(source="dod", key=key, revision="", documents=(document,)))
+    return SOURCE.parse(payload("dod", key, document(body, url=url, content_type=sent)))
 
 
 def publications(records: Sequence[Record]) -> list[Publication]:

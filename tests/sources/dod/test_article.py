@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -20,10 +19,10 @@ from sources.records import (
     Publication,
     SourceFact,
 )
+from tests.shared_data import FOLDER, needs
 from tests.sources.dod.articles import ARTICLE, PLAIN, SOURCE, page, publications, read, records_of
 
-ROOT = Path(__file__).parents[3]
-SHARED = Path(os.environ.get("PROCUREWATCH_SHARED_DATA") or ROOT.parent / "shared" / "data") / "dod"
+GATHERED = "dod/dod_contracts_article_4532515_excerpt.html"
 URL = "https://www.war.gov/News/Contracts/Contract/Article/4532515/"
 BODY = (
     '<html><head><title>x</title></head><body><h1 class="maintitle">Contracts For Feb. 24, 2025</h1>'
@@ -291,8 +290,8 @@ def test_a_long_page_is_parsed_completely() -> None:
     assert [one.key for one in found] == [f"DOD_4532515_{n}_1" for n in range(1, 301)]
 
 
-@pytest.mark.skipif(not SHARED.is_dir(), reason=f"no {SHARED} (set PROCUREWATCH_SHARED_DATA to the folder it is under)")
+@needs(GATHERED)
 def test_the_recorded_page_matches_the_gathered_paragraphs() -> None:
-    gathered = (SHARED / "dod_contracts_article_4532515_excerpt.html").read_bytes()
+    gathered = (FOLDER / GATHERED).read_bytes()
     keep = [replace(one, documents=()) for one in publications(read(ARTICLE))]
     assert [replace(one, documents=()) for one in publications(read(gathered))] == keep

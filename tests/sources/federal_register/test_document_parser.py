@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,12 +22,12 @@ from sources.federal_register.documents import FederalRegister
 from sources.federal_register.search import MAX_PHRASES, MAX_TERM_LENGTH, terms
 from sources.records import (
     Agency,
-    Document,
     InvalidRecord,
     Payload,
     Problem,
     Publication,
 )
+from tests.sources.payloads import payload
 from tests.upstreams.federal_register import BORDER, HOMELAND, PRIVACY_NOTICE, Json
 
 SOURCE = FederalRegister()
@@ -36,18 +35,9 @@ KEY = "FEDERAL_REGISTER_2024-10001"
 EXCERPT = 'through <span class="match">Clearview</span> <span class="match">AI</span>&#39;s service &amp; others …'
 
 
-def answer(*rows: object, number: int = 1) -> Document:
-    return Document(
-        url=f"https://www.federalregister.gov/api/v1/documents.json?{number}",
-        request="",
-        retrieved_at=datetime(2024, 5, 7, tzinfo=UTC),
-        content_type="application/json",
-        body=json.dumps({"count": len(rows), "total_pages": 1, "results": rows}).encode(),
-    )
-
-
-def payload_of(*documents: Document, key: str = KEY) -> Payload:
-    return Payload(source=SOURCE.name, key=key, revision="r", documents=documents)
+def payload_of(*rows: object) -> Payload:
+    content = {"count": len(rows), "total_pages": 1, "results": rows}
+    return payload(SOURCE.name, KEY, content)
 
 
 def row(**changes: Any) -> Json:
@@ -56,7 +46,7 @@ def row(**changes: Any) -> Json:
 
 
 def read(**changes: Any) -> Publication:
-    record = parse(payload_of(answer(row(**changes))))
+    record = parse(payload_of(row(**changes)))
     assert isinstance(record, Publication), record
     return record
 
@@ -65,7 +55,7 @@ def test_optional_fields_may_be_absent() -> None:
     kept = {"document_number", "publication_date", "title", "type", "html_url"}
     for empty in (None, "absent"):
         bare = {name: value if name in kept else empty for name, value in row().items()}
-        record = parse(payload_of(answer({name: value for name, value in bare.items() if value != "absent"})))
+        record = parse(payload_of({name: value for name, value in bare.items() if value != "absent"}))
         assert isinstance(record, Publication)
         assert (record.description, record.deadline, record.attachments) == ("", None, ())
         assert (record.awarding, record.corrects) == (Agency(), "")
@@ -135,7 +125,7 @@ def test_a_comment_date_before_publication_is_no_deadline(closes: str, deadline:
     ids=range(15),
 )
 def test_an_unreadable_document_is_a_problem(changes: Json, reason: str) -> None:
-    record = parse(payload_of(answer(row(**changes))))
+    record = parse(payload_of(row(**changes)))
     assert isinstance(record, Problem)
     assert record.reason.startswith(reason)
     assert (record.key, len(record.documents)) == (KEY, 1)

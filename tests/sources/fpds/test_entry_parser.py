@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
@@ -17,7 +16,6 @@ from sources.records import (
     Award,
     AwardCategory,
     ContractAction,
-    Document,
     Payload,
     Problem,
     Recipient,
@@ -25,6 +23,8 @@ from sources.records import (
     Removal,
     SourceFact,
 )
+from tests.shared_data import FOLDER, needs
+from tests.sources.payloads import document, payload
 from tests.upstreams.fpds import Action, entry
 
 SOURCE = Fpds()
@@ -45,10 +45,8 @@ def awards_in(file: Path) -> list[Award]:
 
 def read(xml: str | bytes, *, key: str | None = None, url: str = "a.xml") -> Record:
     body = xml if isinstance(xml, bytes) else xml.encode()
-    now = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-    document = Document(url=url, request="", retrieved_at=now, content_type="application/xml", body=body)
     key = "CONT_AWD_70CTD024C00000001_7012_-NONE-_-NONE-" if key is None else key
-    return parse(Payload(source="fpds", key=key, revision="r", documents=(document,)))
+    return parse(payload("fpds", key, document(body, url=url, content_type="application/xml")))
 
 
 def award(xml: str, *, key: str | None = None) -> Award:
@@ -85,19 +83,9 @@ def test_the_idv_number_is_not_used_for_the_order() -> None:
     assert order.actions[0].modification == "PA03"
 
 
-def whole_page() -> Path | None:
-    given = os.environ.get("PROCUREWATCH_SHARED_DATA")
-    folders = [Path(given)] if given else [ROOT.parent / "shared" / "data"]
-    return next((folder / WHOLE_PAGE for folder in folders if (folder / WHOLE_PAGE).is_file()), None)
-
-
-WHOLE = whole_page()
-
-
-@pytest.mark.skipif(WHOLE is None, reason=f"no {WHOLE_PAGE} (set PROCUREWATCH_SHARED_DATA to the folder it is under)")
+@needs(WHOLE_PAGE)
 def test_a_real_page_is_parsed_completely() -> None:
-    assert WHOLE is not None
-    awards = awards_in(WHOLE)
+    awards = awards_in(FOLDER / WHOLE_PAGE)
     assert len({award.actions[0].key for award in awards}) == len(awards) == 10
     assert len({award.key for award in awards}) == 8
     assert all(award.recipient.name and award.recipient.uei and award.url and award.modified for award in awards)

@@ -23,6 +23,7 @@ from sources.http.client import RateLimit, Timeouts
 from sources.http.status import read_retry_after
 from sources.records import Document
 from tests.sources.clients import client_at
+from tests.sources.payloads import document
 from tests.sources.scripted_server import How, Script, ScriptedServer, closed_port
 from tests.upstreams.server import LOOPBACK, Answer, FakeServer, LoggedRequest
 
@@ -245,11 +246,6 @@ def test_a_response_slower_than_the_deadline_is_aborted() -> None:
     assert time.monotonic() - begun < 5
 
 
-def document(body: bytes) -> Document:
-    now = datetime.now(UTC)
-    return Document(url="http://x/y/", request="", retrieved_at=now, content_type="text/x", body=body)
-
-
 @pytest.mark.parametrize(
     "body",
     [
@@ -272,7 +268,7 @@ def test_a_response_without_a_json_object_means_the_source_changed(body: bytes) 
     with pytest.raises(SourceChanged) as caught:
         read_json(document(body), "example")
     told = str(caught.value)
-    assert told.startswith("example: http://x/y/: not ")
+    assert told.startswith("example: https://x.test/: not ")
     assert told.isprintable()
     assert len(told) < 300
 

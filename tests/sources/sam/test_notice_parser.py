@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -12,18 +11,13 @@ from typing import Any
 
 import pytest
 
-from sources.records import Document, Payload, Problem, Publication, Record, Removal, SourceFact
+from sources.records import Payload, Problem, Publication, Record, Removal, SourceFact
 from sources.sam.opportunities.notice_parser import KEY_PREFIX, REMOVED, parse, revision
+from tests.sources.payloads import document
 from tests.upstreams.sam_opportunities import SAMPLES
 
 Json = dict[str, Any]
 HISTORIC, TEST_AWARD, YOKOSUKA, LIGHT = SAMPLES
-
-
-def document(content: object) -> Document:
-    body = content if isinstance(content, bytes) else json.dumps(content).encode()
-    now = datetime(2026, 2, 3, 4, 5, 6, tzinfo=UTC)
-    return Document(url="https://x/", request="", retrieved_at=now, content_type="application/json", body=body)
 
 
 def read(row: Mapping[str, Any], *texts: object) -> Record:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import copy
-import json
-from datetime import UTC, date, datetime
+from datetime import date
 from decimal import Decimal
-from typing import Any
 
 import pytest
 
-from sources.records import Award, AwardCategory, Document, Payload, Problem, Record, Removal
+from sources.records import Award, AwardCategory, Payload, Problem, Record, Removal
 from sources.sam.contract_awards.record_parser import identity_of, names_of, parse, revision_of
+from tests.sources.payloads import document, payload
 from tests.sources.sam.records import SAMPLES, Json, changed, record
 
 ORDER: Json = SAMPLES["order"]
@@ -20,21 +19,18 @@ SEARCH = "https://api.sam.gov/contract-awards/v1/search?"
 OT_AGREEMENT = ("AWARD", "R", "OTHER TRANSACTION AGREEMENT")
 
 
-def payload(content: object, key: str = ORDER_KEY, query: str = "format=json") -> Payload:
-    body = content if isinstance(content, bytes) else json.dumps(content).encode()
-    now = datetime(2026, 11, 23, tzinfo=UTC)
-    document = Document(url=SEARCH + query, request="", retrieved_at=now, content_type="application/json", body=body)
-    return Payload(source="samawards", key=key, revision="2025-06-11T07:18:02Z", documents=(document,))
+def order_payload(content: object, query: str = "format=json") -> Payload:
+    return payload("samawards", ORDER_KEY, document(content, url=SEARCH + query))
 
 
-def award(content: Json, **how: Any) -> Award:
-    found = parse(payload(content, **how))
+def award(content: Json) -> Award:
+    found = parse(order_payload(content))
     assert isinstance(found, Award), found
     return found
 
 
 def reason(content: object) -> str:
-    found: Record = parse(payload(content))
+    found: Record = parse(order_payload(content))
     assert isinstance(found, Problem), found
     assert found.key == ORDER_KEY
     assert found.documents
@@ -74,15 +70,15 @@ def test_every_kind_of_instrument_has_its_category(
 
 def test_a_deleted_record_is_a_removal_of_one_action() -> None:
     for asked, is_removal in (("deletedStatus=yes&format=json", True), ("deletedStatus=no", False)):
-        found = parse(payload(ORDER, query=asked))
+        found = parse(order_payload(ORDER, query=asked))
         assert isinstance(found, Removal) is is_removal
-    assert parse(payload(ORDER, query="deletedStatus=yes")) == Removal(
+    assert parse(order_payload(ORDER, query="deletedStatus=yes")) == Removal(
         source="samawards",
         key=ORDER_KEY,
         action_key="9700_9700_SPE3SU25F97V0_0_SPE30023DSA78_0",
         removed=date(2025, 6, 11),
         reason="SAM.gov lists this action among those deleted",
-        documents=payload(ORDER, query="deletedStatus=yes").documents,
+        documents=order_payload(ORDER, query="deletedStatus=yes").documents,
     )
 
 

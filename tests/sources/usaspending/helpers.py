@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
+from datetime import date
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
@@ -15,12 +15,13 @@ from typing import Any
 
 from sources.base import FailedStep, Fetched, FetchStep, IncompleteResult, NotModified, Source, StoredVersion
 from sources.http.client import Client
-from sources.records import Award, Document, Payload, Problem, Publication, Record
+from sources.records import Award, Payload, Problem, Publication, Record
 from sources.registry import SOURCES
 from sources.usaspending.award_parser import parse
 from sources.usaspending.awards import Usaspending
 from tests.sources.clients import client_for
 from tests.sources.fakes import Memory
+from tests.sources.payloads import payload
 from tests.upstreams.faults import FaultyUsaspending
 from tests.upstreams.server import Answer, FakeServer, LoggedRequest
 from tests.upstreams.usaspending.corpus import CorpusAction, CorpusAward, CorpusSubaward
@@ -302,18 +303,8 @@ CHANGE: Json = {
 PAGE: Json = {"page_metadata": {"page": 1, "hasNext": False}, "results": [CHANGE, BASE]}
 
 
-def document(content: object) -> Document:
-    body = content if isinstance(content, bytes) else json.dumps(content).encode()
-    now = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-    return Document(url="https://x/", request="", retrieved_at=now, content_type="application/json", body=body)
-
-
-def payload(*contents: object, key: str = CONTRACT["generated_unique_award_id"]) -> Payload:
-    return Payload(source="usaspending", key=key, revision="r1", documents=tuple(document(c) for c in contents))
-
-
 def read(*contents: object, key: str = CONTRACT["generated_unique_award_id"]) -> Record:
-    return parse(payload(*contents, key=key))
+    return parse(payload(SOURCE.name, key, *contents))
 
 
 def is_problem(record: Record) -> bool:

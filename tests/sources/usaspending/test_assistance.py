@@ -11,7 +11,7 @@ import pytest
 
 from sources.base import SearchTerms
 from sources.errors import SourceChanged
-from sources.records import Award, Payload, Problem
+from sources.records import Award, Problem
 from sources.usaspending.assistance import Assistance
 from sources.usaspending.filters import (
     ALL_ASSISTANCE_TYPES,
@@ -22,12 +22,12 @@ from sources.usaspending.filters import (
     TRANSACTION_COUNT,
     TRANSACTION_SEARCH,
 )
+from tests.sources.payloads import payload
 from tests.sources.usaspending.helpers import (
     DAY,
     AlteredAssistance,
     action,
     award,
-    document,
     grant,
     items_of,
     records_of,
@@ -43,16 +43,12 @@ TRANSACTION: dict[str, Any] = json.loads((DATA / "transaction_grant.json").read_
 KEY = "ASST_NON_12FA00PY54661041_12D2"
 
 
-def payload(*contents: object, key: str = KEY) -> Payload:
-    return Payload(source="assistance", key=key, revision="r1", documents=tuple(document(c) for c in contents))
-
-
 def page(*rows: object) -> dict[str, Any]:
     return {"page_metadata": {"page": 1, "hasNext": False}, "results": list(rows)}
 
 
 def read(detail: dict[str, Any], *rows: dict[str, Any], key: str = KEY) -> Award | Problem:
-    [record] = SOURCE.parse(payload(detail, page(*(rows or (TRANSACTION,))), key=key))
+    [record] = SOURCE.parse(payload(SOURCE.name, key, detail, page(*(rows or (TRANSACTION,)))))
     assert isinstance(record, (Award, Problem))
     return record
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sources.records import Award, Problem, dollars
-from tests.sources.json_places import Place, altered, places
+from tests.sources.payloads import Place, altered, places
 from tests.sources.usaspending.helpers import BASE, CONTRACT, PAGE, is_problem, read
 
 MANDATORY: list[Place] = [

@@ -9,13 +9,13 @@ import pytest
 
 from sources.records import (
     InvalidRecord,
-    Payload,
     Problem,
     Publication,
     SourceFact,
 )
 from sources.usaspending.subaward_parser import parse, subaward_key
-from tests.sources.usaspending.helpers import CONTRACT, IDV, document
+from tests.sources.payloads import payload
+from tests.sources.usaspending.helpers import CONTRACT, IDV
 
 # The row that a user of the API has met: the subaward's number reported as its dollars, for a machine shop. The parts
 # that he does not show (locations, codes) are made up.
@@ -57,16 +57,12 @@ PRIME = {
 }
 
 
-def payload(*contents: object, key: str = KEY) -> Payload:
-    return Payload(source="subawards", key=key, revision="r1", documents=tuple(document(c) for c in contents))
-
-
 def page(*rows: object) -> dict[str, Any]:
     return {"spending_level": "subawards", "results": list(rows)}
 
 
 def read(*contents: object, key: str = KEY) -> Publication:
-    record = parse(payload(*contents, key=key))
+    record = parse(payload("subawards", key, *contents))
     assert isinstance(record, Publication), record
     return record
 
@@ -202,7 +198,7 @@ def test_a_key_holds_only_letters_digits_and_dashes(number: str | None) -> None:
     ],
 )
 def test_an_invalid_row_is_a_problem(contents: list[object], told: str) -> None:
-    record = parse(payload(*contents))
+    record = parse(payload("subawards", KEY, *contents))
     assert isinstance(record, Problem)
     assert told in record.reason
     assert len(record.documents) == len(contents)
@@ -211,4 +207,4 @@ def test_an_invalid_row_is_a_problem(contents: list[object], told: str) -> None:
 @pytest.mark.parametrize("day", [None, "", "09/30/2025", "2025-02-30"])
 def test_a_subaward_without_a_date_is_a_problem(day: str | None) -> None:
     row = {**ROW, "Sub-Award Date": day}
-    assert isinstance(parse(payload(page(row), key=subaward_key(row))), Problem)
+    assert isinstance(parse(payload("subawards", subaward_key(row), page(row))), Problem)

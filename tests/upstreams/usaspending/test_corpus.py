@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import csv
 import gzip
-import os
 from collections import defaultdict
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 
+from tests.shared_data import FOLDER, needs
 from tests.upstreams.usaspending.corpus import CorpusAward, load_corpus, read_corpus
 
-ROOT = Path(__file__).parents[3]
 EXTRACT = "usaspending/cbp_ice_transactions_fy2021_2024.csv.gz"
 
 
@@ -100,19 +98,10 @@ def test_vendors_resellers_and_traps_are_there(corpus: list[CorpusAward], recipi
     assert any(words in (action.description or "") for award in held for action in award.actions)
 
 
-def extract() -> Path | None:
-    """Where the public extract lies on this machine, if it does."""
-    given = os.environ.get("PROCUREWATCH_SHARED_DATA")
-    folders = [Path(given)] if given else [ROOT.parent / "shared" / "data"]
-    return next((folder / EXTRACT for folder in folders if (folder / EXTRACT).is_file()), None)
-
-
-@pytest.mark.skipif(extract() is None, reason=f"no {EXTRACT} (set PROCUREWATCH_SHARED_DATA to the folder it is under)")
+@needs(EXTRACT)
 def test_every_action_stands_in_the_public_extract_and_none_is_left_out(corpus: list[CorpusAward]) -> None:
-    source = extract()
-    assert source is not None
     public: dict[str, set[tuple[str, ...]]] = defaultdict(set)
-    with gzip.open(source, "rt", newline="") as text:
+    with gzip.open(FOLDER / EXTRACT, "rt", newline="") as text:
         for row in csv.DictReader(text):
             facts = (row["Modification"], row["Action Date"], row["Transaction Description"])
             public[row["Generated Award ID"]].add((*facts, f"{Decimal(row['Federal Action Obligation']):.2f}"))
@@ -125,12 +114,10 @@ def test_every_action_stands_in_the_public_extract_and_none_is_left_out(corpus: 
         assert set(held) == public[award.key]
 
 
-@pytest.mark.skipif(extract() is None, reason=f"no {EXTRACT} (set PROCUREWATCH_SHARED_DATA to the folder it is under)")
+@needs(EXTRACT)
 def test_names_and_categories_are_those_of_the_latest_action(corpus: list[CorpusAward]) -> None:
-    source = extract()
-    assert source is not None
     by_action: dict[tuple[str, str], dict[str, str]] = {}
-    with gzip.open(source, "rt", newline="") as text:
+    with gzip.open(FOLDER / EXTRACT, "rt", newline="") as text:
         for row in csv.DictReader(text):
             by_action[row["Generated Award ID"], row["Modification"]] = row
     for award in corpus:

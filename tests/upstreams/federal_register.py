@@ -4,8 +4,8 @@ Written from the API's own code (github.com/usnationalarchives/federalregister-a
 es_application_search.rb, es_entry_search.rb, entry_repository.rb, date_selector.rb, es_search_result.rb) and from what
 people measured of it in August and September 2026: an unknown condition is refused as {"errors": ...}, a field that is
 none as {"status": 400, ...} (its words are not known), a page size of 1 or above the largest becomes 20 and a page
-beyond the fiftieth the first without a word, an unknown order is the newest first, `count` stops at 10,000, and
-a term without an operator also brings what is merely related. What lies beyond the 2,000th result is refused here; the
+beyond the fiftieth the first without a word, an unknown order is the newest first, and `count` stops at 10,000. A term
+that no adapter sends is refused. What lies beyond the 2,000th result is refused here; the
 real one has been seen to answer on for a while.
 
 Two of the documents are real (2026-16313 and 2026-16231, as quoted from the API in August 2026), with full texts that
@@ -105,8 +105,6 @@ BORDER: Json = {
 LONGEST_ADDRESS = 8_000
 MOST_CLAUSES = 1_024
 SEARCHED_FIELDS = 6
-OPERATORS = re.compile(r"[|&!()]")
-TERM = re.compile(r'"([^"]*)"|([()|])|([^\s()|"]+)')
 # The standard tokenizer keeps a dot or an apostrophe between two letters: "ID.me" is one word.
 TOKEN = re.compile(r"\w+(?:[.']\w+)*")
 
@@ -331,38 +329,23 @@ def _tokens(text: str) -> list[str]:
     return TOKEN.findall(text.lower())
 
 
+def _phrases(term: str) -> list[str]:
+    """The phrases of a term, all of which the API looks for word by word. Raises `Refusal`."""
+    if not re.fullmatch(r'(?:\("[^"]*"(?: \| "[^"]*")*\))?', term):
+        raise _refused(501, f"this server reads phrases in brackets with | between them, not {term}")
+    phrases = re.findall(r'"([^"]*)"', term)
+    if len(phrases) * SEARCHED_FIELDS > MOST_CLAUSES:
+        raise _refused(500, "Internal Server Error")
+    return phrases
+
+
 def _holds(one: Json, term: str) -> bool:
-    """Whether a document matches a term: phrases in quotes word for word, `|`, brackets, and words side by side."""
+    """Whether a document holds one of the phrases of a term, word for word."""
     agencies = [str(agency.get("name") or agency.get("raw_name")) for agency in one["agencies"]]
     searched = [one["title"], one["abstract"] or "", one["full_text"], *agencies, *one["docket_ids"]]
     texts = [f" {' '.join(_tokens(str(text)))} " for text in searched]
-    parts = TERM.findall(term)
-    sought = [quoted or word for quoted, _operator, word in parts if quoted or word]
-    if len(sought) * SEARCHED_FIELDS > MOST_CLAUSES:
-        raise _refused(500, "Internal Server Error")
-    if not OPERATORS.search(term):  # what has but one of the words is related enough
-        words = [token for text in sought for token in _tokens(text)]
-        return not words or any(f" {word} " in text for word in words for text in texts)
-    logic = "".join(_python(part, texts) for part in parts)
-    return bool(re.fullmatch(r"[()|01&]+", logic)) and _value(logic)
-
-
-def _python(part: Sequence[str], texts: Sequence[str]) -> str:
-    quoted, operator, word = part
-    if operator:
-        return operator
-    phrase = " ".join(_tokens(quoted or word))
-    return "1" if phrase and any(f" {phrase} " in text for text in texts) else "0"
-
-
-def _value(logic: str) -> bool:
-    """The value of brackets, `|` and, side by side, `and`: the innermost bracket first."""
-    while "(" in logic:
-        inner = re.search(r"\(([^()]*)\)", logic)
-        if not inner:
-            return False
-        logic = logic[: inner.start()] + ("1" if _value(inner[1]) else "0") + logic[inner.end() :]
-    return any(part and "0" not in part for part in logic.split("|"))
+    phrases = [f" {' '.join(_tokens(phrase))} " for phrase in _phrases(term)]
+    return not term or any(phrase.strip() and phrase in text for phrase in phrases for text in texts)
 
 
 def _field(one: Mapping[str, Any], name: str, term: str) -> object:
@@ -370,8 +353,7 @@ def _field(one: Mapping[str, Any], name: str, term: str) -> object:
         return one.get(name)
     if not term:
         return one["abstract"]
-    sought = [quoted or word for quoted, _operator, word in TERM.findall(term) if quoted or word]
-    words = [r"\W+".join(map(re.escape, _tokens(text))) for text in sought if _tokens(text)]
+    words = [r"\W+".join(map(re.escape, _tokens(phrase))) for phrase in _phrases(term) if _tokens(phrase)]
     text = str(one["full_text"])
     first = re.search(rf"\b(?:{'|'.join(words)})\b", text, re.IGNORECASE) if words else None
     if not first:

@@ -12,7 +12,7 @@ from urllib.request import Request, urlopen
 import pytest
 
 from tests.sources.sam.records import record
-from tests.upstreams.sam_contract_awards import DOWNLOAD, KEY, SEARCH, FakeSamContractAwards
+from tests.upstreams.sam_contract_awards import KEY, SEARCH, FakeSamContractAwards
 
 
 @pytest.fixture
@@ -55,29 +55,8 @@ def test_refusals(server: FakeSamContractAwards, parameters: dict[str, str], mes
     assert server.used == 1  # a refusal costs a request
 
 
-def test_a_page(server: FakeSamContractAwards) -> None:
-    status, answer = ask(server, limit="2", offset="2", lastModifiedDate="[11/01/2026,]", includeSections="contractId")
-    assert status == 200
-    assert {name: answer[name] for name in ("totalRecords", "limit", "offset")} == {
-        "totalRecords": "5",
-        "limit": "2",
-        "offset": "2",
-    }
-    assert [entry["contractId"]["piid"] for entry in answer["awardSummary"]] == ["P4"]
-    assert list(answer["awardSummary"][0]) == ["contractId"]
-
-
 def test_too_large_a_limit_is_a_string_with_status_200(server: FakeSamContractAwards) -> None:
     assert ask(server, limit="101") == (200, 'Max value allowed for parameter "limit" is 100')
-
-
-def test_nothing_found_has_its_counts_elsewhere_and_no_list(server: FakeSamContractAwards) -> None:
-    status, answer = ask(server, dateSigned="01/01/1990")
-    assert (status, answer["awardResponse"]["totalRecords"]) == (200, "0")
-    assert "awardSummary" not in answer
-    server.nothing = "204"
-    assert ask(server, dateSigned="01/01/1990") == (204, None)
-    assert ask(server, deletedStatus="yes")[1]["totalRecords"] == "1"
 
 
 def test_a_list_finds_all_or_the_first_alone(server: FakeSamContractAwards) -> None:
@@ -86,33 +65,3 @@ def test_a_list_finds_all_or_the_first_alone(server: FakeSamContractAwards) -> N
     assert ask(server, **both)[1]["totalRecords"] == "5"
     server.first_of_list = True
     assert ask(server, **both)[1]["totalRecords"] == "1"
-
-
-def test_an_offset_counts_pages_or_records(server: FakeSamContractAwards) -> None:
-    assert len(ask(server, limit="2", offset="2")[1]["awardSummary"]) == 1
-    server.counts_records = True
-    assert len(ask(server, limit="2", offset="2")[1]["awardSummary"]) == 2
-
-
-def test_an_extract(server: FakeSamContractAwards) -> None:
-    server.ready_after = 1
-    token = ask(server, format="json", emailId="No")[1]["exportToken"]
-    status, answer = ask(server, DOWNLOAD, token=token)
-    assert (status, answer["message"]) == (
-        400,
-        "The requested JSON or CSV file is not generated yet. Please try again later.",
-    )
-    status, answer = ask(server, DOWNLOAD, token=token)
-    assert (status, answer["offset"], answer["totalRecords"]) == (200, "null", "5")
-    server.expire()
-    assert ask(server, DOWNLOAD, token=token)[1]["message"].endswith("token is expired.")
-    server.most_extracted = 4
-    assert "Total Number of Records: 5 exceeded" in ask(server, format="csv", emailId="No")[1]["message"]
-
-
-def test_keys_and_quota(server: FakeSamContractAwards) -> None:
-    assert ask(server, key="")[0] == 403
-    assert "invalid API key" in ask(server, key="x")[1]["message"]
-    server.used = 10
-    status, answer = ask(server)
-    assert (status, answer["code"]) == (429, "900804")

@@ -48,30 +48,26 @@ def get(address: str, path: str) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
-def test_it_serves_the_demo_corpus_until_it_is_stopped(stop: signal.Signals) -> None:
-    with serving(stop=stop) as address:
+def test_it_serves_the_demo_corpus_at_its_port_until_it_is_stopped(stop: signal.Signals) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with serving("--port", str(port), stop=stop) as address:
+        assert address.endswith(f":{port}")
         assert get(address, "awards/last_updated/") == {"last_updated": "09/30/2024"}
         assert get(address, "awards/324/")["id"] == 324
 
 
-def test_it_takes_the_port_that_it_is_given() -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with serving("--port", str(port)) as address:
-        assert address.endswith(f":{port}")
-
-
-def test_one_assumption_can_be_broken_or_several() -> None:
-    with serving("--wrong", "last-updated", "--wrong", "keyword-message") as address:
-        with pytest.raises(urllib.error.HTTPError, match="500"):
-            get(address, "awards/last_updated/")
-        assert get(address, "awards/1/")["id"] == 1
-
-
-def test_it_can_be_empty() -> None:
-    with serving("--empty") as address, pytest.raises(urllib.error.HTTPError, match="404"):
-        get(address, "awards/1/")
+@pytest.mark.parametrize(
+    ("arguments", "path", "status"),
+    [
+        (["--wrong", "last-updated", "--wrong", "keyword-message"], "awards/last_updated/", "500"),
+        (["--empty"], "awards/1/", "404"),
+    ],
+)
+def test_it_can_be_wrong_or_empty(arguments: Sequence[str], path: str, status: str) -> None:
+    with serving(*arguments) as address, pytest.raises(urllib.error.HTTPError, match=status):
+        get(address, path)
 
 
 def test_the_list_names_every_assumption_with_one_sentence() -> None:
@@ -105,8 +101,3 @@ def test_a_port_that_is_taken_is_one_line() -> None:
         refused = ran("--port", port)
     assert refused.returncode == 1
     assert refused.stderr == f"fake_usaspending: cannot listen on port {port}: Address already in use\n"
-
-
-def test_code_that_names_an_unknown_assumption_is_told() -> None:
-    with pytest.raises(ValueError, match="no assumption is named nonsense"):
-        FakeUsaspending([], wrong=["nonsense"])

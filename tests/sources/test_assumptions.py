@@ -16,7 +16,7 @@ from sources.registry import SOURCES
 from tests.sources.clients import client_for
 from tests.sources.dod.articles import july
 from tests.sources.fakes import CountingQuota
-from tests.sources.sam.records import record
+from tests.sources.sam.contract_awards import record
 from tests.upstreams import sam_contract_awards, sam_opportunities
 from tests.upstreams.ai_inventory import FakeAiInventory
 from tests.upstreams.federal_register import RECORDED, FakeFederalRegister, document

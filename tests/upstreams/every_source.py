@@ -13,7 +13,7 @@ from sources.base import Source
 from sources.registry import SOURCES
 from tests.sources.dod.articles import page
 from tests.sources.examples import examples_of
-from tests.sources.sam.records import record
+from tests.sources.sam.contract_awards import record
 from tests.upstreams import ai_inventory, federal_register, sam_contract_awards, sam_opportunities
 from tests.upstreams.dod import FaultyDod, Page
 from tests.upstreams.faults import FaultyRecorded, FaultyUsaspending

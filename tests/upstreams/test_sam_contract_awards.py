@@ -11,7 +11,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from tests.sources.sam.records import record
+from tests.sources.sam.contract_awards import record
 from tests.upstreams.sam_contract_awards import KEY, SEARCH, FakeSamContractAwards
 
 

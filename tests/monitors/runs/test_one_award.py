@@ -25,7 +25,7 @@ from storage.reading.timelines import links_of, timeline_of
 from storage.search.query import Query
 from storage.search.search import find_events
 from tests.app_context import app_context_with, ignore
-from tests.sources.sam.records import changed, record
+from tests.sources.sam.contract_awards import changed, record
 from tests.upstreams import sam_contract_awards, sam_opportunities
 from tests.upstreams.fpds import Action, Fpds
 from tests.upstreams.sam_contract_awards import FakeSamContractAwards

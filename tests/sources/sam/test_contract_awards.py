@@ -19,7 +19,7 @@ from sources.records import Award, MatchedAward, Payload, Problem, Removal
 from sources.sam.contract_awards import extract
 from sources.sam.contract_awards.extract import ExtractNotReady
 from tests.sources.fakes import CountingQuota, Memory
-from tests.sources.sam.records import (
+from tests.sources.sam.contract_awards import (
     RECORDS,
     SOURCE,
     TODAY,

@@ -14,7 +14,7 @@ from sources.sam.contract_awards.extract import ExtractNotReady
 from sources.sam.contract_awards.search import period, searchable
 from tests.sources.clients import ERRORS, SOME_FAULTS
 from tests.sources.fakes import Memory
-from tests.sources.sam.records import SOURCE, Json, client_of, fetched, piids, record
+from tests.sources.sam.contract_awards import SOURCE, Json, client_of, fetched, piids, record
 from tests.upstreams.faults import Fault
 from tests.upstreams.sam_contract_awards import DOWNLOAD, SEARCH, FaultySamContractAwards
 from tests.upstreams.server import Answer, LoggedRequest

@@ -19,7 +19,7 @@ import pytest
 from sources.errors import SourceChanged
 from sources.sam.contract_awards.json_stream import CHUNK, MAX_VALUE_LENGTH, RawRecord, RecordStream, unpacked
 from tests.sources.fakes import Memory
-from tests.sources.sam.records import RECORDS, fetched, piids, poll_steps, record
+from tests.sources.sam.contract_awards import RECORDS, fetched, piids, poll_steps, record
 from tests.upstreams.sam_contract_awards import DOWNLOAD, Export, FakeSamContractAwards, wire
 from tests.upstreams.server import Answer as HttpAnswer
 from tests.upstreams.server import LoggedRequest
@@ -175,7 +175,7 @@ class Endless(FakeSamContractAwards):
 READ = """
 import resource, sys
 from tests.sources.fakes import Memory
-from tests.sources.sam.records import SOURCE, client_of, poll_steps
+from tests.sources.sam.contract_awards import SOURCE, client_of, poll_steps
 
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
@@ -202,7 +202,7 @@ POLL = """
 import json, sys
 from pathlib import Path
 from tests.sources.fakes import Memory
-from tests.sources.sam.records import fetched, poll_steps
+from tests.sources.sam.contract_awards import fetched, poll_steps
 
 class OnDisk(Memory):
     def set_state(self, name, value, /):

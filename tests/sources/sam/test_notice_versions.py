@@ -12,7 +12,7 @@ from sources.base import NotModified
 from sources.errors import SourceChanged
 from sources.records import Payload, Problem, Publication
 from sources.sam.opportunities.notice_parser import shared_key
-from tests.sources.sam.adapters import SOURCE, TODAY, memory, poll, publications, read, removals
+from tests.sources.sam.notices import SOURCE, TODAY, memory, poll, publications, read, removals
 from tests.upstreams.sam_opportunities import SAMPLES, FaultySamOpportunities, Json, notice
 
 DAY = timedelta(days=1)

@@ -15,7 +15,7 @@ from sources.errors import Blocked, QuotaUsedUp, Refused, SourceChanged, SourceE
 from sources.records import Payload
 from tests.sources.clients import ERRORS, SOME_FAULTS, client_for
 from tests.sources.fakes import CountingQuota
-from tests.sources.sam.adapters import (
+from tests.sources.sam.notices import (
     SOURCE,
     TERMS,
     TODAY,

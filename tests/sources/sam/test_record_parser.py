@@ -11,7 +11,7 @@ import pytest
 from sources.records import Award, AwardCategory, Payload, Problem, Record, Removal
 from sources.sam.contract_awards.record_parser import identity_of, names_of, parse, revision_of
 from tests.sources.payloads import document, payload
-from tests.sources.sam.records import SAMPLES, Json, changed, record
+from tests.sources.sam.contract_awards import SAMPLES, Json, changed, record
 
 ORDER: Json = SAMPLES["order"]
 ORDER_KEY = "CONT_AWD_SPE3SU25F97V0_9700_SPE30023DSA78_9700"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import yaml
 
 from monitors.normalize import parse_name
 from monitors.watchlist.model import Portfolio, Vendor
+from monitors.watchlist.search_terms import search_names, search_short_names
 from monitors.watchlist.uei import has_form
 from sources.http.client import Client
 from sources.recipient_profiles import RecipientProfile, RelatedRecipient, fetch_profile, find_by_name
@@ -73,13 +75,17 @@ def _name_items(
 
 def _uei_items(vendor: Vendor, client: Client) -> Iterator[str]:
     """Yield each UEI of a recipient with exactly one of the entry's legal names, legal form aside."""
-    seen: set[str] = set()
-    for known in vendor.legal_names:
-        name = parse_name(known.name)
-        for found in find_by_name(client, name.core if name else known.name):
-            if _core(found.name) == _core(known.name) and has_form(found.uei) and found.uei not in seen:
-                seen.add(found.uei)
-                yield _item(found.uei, found.name)
+    if not vendor.legal_names:
+        return
+    others: dict[str, Any] = dict.fromkeys(("former_names", "dba_names", "aliases", "parents", "subsidiaries"), ())
+    legal = replace(vendor, name=vendor.legal_names[0].name, **others)
+    cores = {_core(known.name) for known in vendor.legal_names}
+    found = {
+        each: None for text in (*search_names(legal), *search_short_names(legal)) for each in find_by_name(client, text)
+    }
+    for each in found:
+        if _core(each.name) in cores and has_form(each.uei):
+            yield _item(each.uei, each.name)
 
 
 def _item(value: object, *notes: str) -> str:

@@ -33,13 +33,13 @@ RECIPIENTS = [
     CorpusRecipient(name="STATE OF IOWA", uei=OWNER, levels="P"),
     CorpusRecipient(name="IOWA HYGIENIC LAB", uei="YDMQMHPLCBW4", levels="C", parents=(IOWA,)),
     CorpusRecipient(name="AXON ENTERPRISE, INC.", uei=OTHER, levels="C", parents=(IOWA,)),
-    CorpusRecipient(name="ACME EYES INC", uei="DYA5JMXLD4L8", amount=5),
+    CorpusRecipient(name="ACME-EYES INC", uei="DYA5JMXLD4L8", amount=5),
     CorpusRecipient(name="ACME EYES OF TEXAS INC", uei="KFW6S1KJQ566"),
     CorpusRecipient(name="ACME EYES INC", uei=None, amount=7),
 ]
 WATCHLIST = f"""vendors:
   - {{id: iowa, name: University of Iowa, category: dna, aliases: [CAMBUS, LOMA LINDA UNIVERSITY], ueis: [{IOWA}]}}
-  - {{id: acme, name: Acme Eyes, category: dna, legal_names: ["ACME EYES, INC."]}}
+  - {{id: acme, name: Acme Eyes, category: dna, legal_names: ["ACME-EYES, INC."]}}
   - {{id: lost, name: Lost Optics, category: dna, ueis: [{LOST}]}}
   - {{id: integrator, name: Big Integrator, category: dna, portfolio: broad, legal_names: [ACME EYES OF TEXAS INC]}}
 """
@@ -99,10 +99,10 @@ def test_proposes_ueis_of_exactly_the_legal_name(upstream: Altered, own: dict[st
     done = run(tmp_path, "vendors", "check", "--network", *asked, base_url=upstream.base_url, **own)
     assert done.returncode == 0, done.stderr
     assert [line.strip() for line in done.stdout.splitlines()[-4:]] == [
-        "acme: 1 requests",
+        "acme: 3 requests",
         "ueis:",
-        "- DYA5JMXLD4L8 # ACME EYES INC",
-        "2 entries checked, 0 not checked, 1 requests",
+        "- DYA5JMXLD4L8 # ACME-EYES INC",
+        "2 entries checked, 0 not checked, 3 requests",
     ]
 
 
@@ -114,7 +114,7 @@ def test_an_error_concerns_one_entry(upstream: Altered, own: dict[str, str], tmp
     assert "iowa: not checked: usaspending: POST /api/v2/recipient/" in done.stderr
     assert f"lost: USAspending does not know the UEI {LOST}" in done.stderr
     assert "- DYA5JMXLD4L8" in done.stdout
-    assert done.stdout.splitlines()[-1] == "2 entries checked, 1 not checked, 3 requests"
+    assert done.stdout.splitlines()[-1] == "2 entries checked, 1 not checked, 5 requests"
 
 
 def test_stops_when_nothing_answers(upstream: Altered, tmp_path: Path) -> None:
@@ -136,7 +136,7 @@ def test_a_recipient_that_owns_nobody_is_not_asked_for_children(upstream: Altere
         with pytest.raises(Refused, match="not listed as a parent"):
             usaspending.get("/api/v2/recipient/children/DYA5JMXLD4L8/")
     assert profile is not None
-    assert (profile.names, profile.parents, profile.children) == (("ACME EYES INC",), (), ())
+    assert (profile.names, profile.parents, profile.children) == (("ACME-EYES INC",), (), ())
     assert [request.path.split("/")[4] for request in upstream.requests[:2]] != ["children"]
     assert len(upstream.requests) == 3
 

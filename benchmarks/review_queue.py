@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.extracts import awards_of, read_extract
+from feeds.text import pluralize
 from monitors.matching.matcher import Match, Matcher
 from monitors.watchlist.loader import load_watchlist
 from sources.records import Award
@@ -47,7 +48,9 @@ def counts_table(found: Sequence[tuple[Award, Match]], groups: Sequence[ReviewGr
     """Return how many pairs are pending and by the name only, by what speaks for them."""
     counts = Counter((what_speaks_for(match), match.band) for _, match in found)
     bands = (MatchBand.REVIEW, MatchBand.NAME_ONLY)
-    shown = Table(title=f"Uncertain matches; those pending review are {len(groups)} groups", title_justify="left")
+    shown = Table(
+        title=f"Uncertain matches; those pending review are {pluralize(len(groups), 'group')}", title_justify="left"
+    )
     for column in ("what speaks for it", "pending review", "by the name only"):
         shown.add_column(column, justify="left" if column == "what speaks for it" else "right")
     for reason in sorted({reason for reason, _ in counts}):

@@ -75,12 +75,13 @@ class PastDecision:
 class ReviewPage:
     """The data of the page: the first groups. `total` counts all pending matches, `groups` their groups.
 
-    `vendor` is the id of the vendor filter, or "".
+    `name_only` counts the matches by a name only, which are not listed. `vendor` is the id of the vendor filter, or "".
     """
 
     waiting: tuple[PendingGroup, ...]
     total: int
     groups: int
+    name_only: int
     decided: tuple[PastDecision, ...]
     vendor: str = ""
     vendor_name: str = ""

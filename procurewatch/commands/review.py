@@ -99,10 +99,12 @@ def list_queue(context: typer.Context, vendor: VendorOption = "") -> None:
     ]
     columns = ("Priority", "Vendor", "PIID", "Recipient", "Text", "Clues")
     total = sum(len(group.members) for group in groups)
-    title = f"{total} matches pending review, in {len(groups)} groups"
+    title = f"{pluralize(total, 'match', 'matches')} pending review, in {pluralize(len(groups), 'group')}"
     console().print(table(title, columns, rows, right=("Priority",)))
     if by_name:
-        typer.echo(f"Not listed: {by_name} matches by a company's name only (search --band name-only).")
+        typer.echo(
+            f"Not listed: {pluralize(by_name, 'match', 'matches')} by a company's name only (search --band name-only)."
+        )
 
 
 @review.command("decide")
@@ -260,7 +262,7 @@ def _review_all(app_context: AppContext, groups: Sequence[ReviewGroup]) -> None:
         position += 1
     with app_context.database.reading() as session:
         left = count_pending_reviews(session)
-    typer.echo(f"{pluralize(len(done), 'decision')}; {left} matches still pending.")
+    typer.echo(f"{pluralize(len(done), 'decision')}; {pluralize(left, 'match', 'matches')} still pending.")
 
 
 def _show(app_context: AppContext, group: ReviewGroup, pending: PendingReview, place: str) -> None:

@@ -26,4 +26,4 @@ def test_pairs_are_counted_by_what_speaks_for_them(tmp_path: Path, capsys: pytes
     assert ["all", "2", "1"] in printed
     assert [row[:2] for row in printed if len(row) == 6 and row[0]] == [["3", "2"]]
     main([str(file), "--until", "2023-12-31"])
-    assert "are 1 groups" in capsys.readouterr().out
+    assert "are 1 group" in capsys.readouterr().out

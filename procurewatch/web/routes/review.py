@@ -26,8 +26,9 @@ from procurewatch.web.context import WebContext
 from procurewatch.web.responses import HTML, ErrorResponse, see_other
 from procurewatch.web.security.guard import SCRIPT_POLICY, RequestRejected
 from procurewatch.web.security.login import COOKIE, Reviewer, form_of
+from storage.models import MatchBand
 from storage.reading.records import actions_of, records_by_key
-from storage.reading.review_queue import PendingReview, review_queue
+from storage.reading.review_queue import PendingReview, count_pending_reviews, review_queue
 from storage.reading.summaries import published_among
 from storage.search.review_groups import ReviewGroup, group_reviews
 from storage.search.review_subjects import is_about
@@ -99,6 +100,7 @@ def review_page(context: WebContext, session: Session, vendor: str) -> ReviewPag
         waiting=tuple(_pending_group(session, group) for group in groups[:QUEUE_SIZE]),
         total=len(queue),
         groups=len(groups),
+        name_only=count_pending_reviews(session, vendor, MatchBand.NAME_ONLY),
         decided=tuple(_decided(context, session, review) for review in last),
         vendor=vendor,
         vendor_name=context.vendor_titles.get(vendor, vendor),

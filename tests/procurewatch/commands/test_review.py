@@ -45,7 +45,7 @@ def test_the_list_has_groups_in_order_of_priority_with_their_clues(folder: Path)
     assert "3 matches pending review, in 2 groups" in shown
     assert 0 < shown.index("70CMSD21P00000127 and 1 more") < shown.index("Babel Street")
     assert "+3 HSI, ANALYTICS" in shown
-    assert "Not listed: 1 matches by a company's name only" in shown
+    assert "Not listed: 1 match by a company's name only" in shown
 
 
 def test_a_dry_run_says_what_a_decision_settles_and_saves_nothing(folder: Path) -> None:

@@ -207,8 +207,13 @@ def test_reviewing_with_the_keyboard(page: Page, address: str, app_context: AppC
 def test_one_key_settles_a_group(page: Page, address: str, app_context: AppContext) -> None:
     for award in (CLEARVIEW_AWARD, CLEARVIEW_FORENSIC):
         of_code = replace(award, key=award.key.replace("70CMSD", "70CMSX"), psc="7A21", actions=(), documents=())
-        save(app_context.database, of_code, match(of_code, band="review", clues=[{"text": "HSI", "points": 2}]))
+        by_name = match(of_code, "nuix", band="name-only")
+        save(
+            app_context.database, of_code, match(of_code, band="review", clues=[{"text": "HSI", "points": 2}]), by_name
+        )
     sign_in(page, address)
+    page.get_by_role("link", name=re.compile(r"^\d+ matches$")).click()
+    expect(page.locator(".results article")).not_to_have_count(0)
     page.goto(f"{address}/review?vendor=clearview-ai")
     item = page.locator("#item-1")
     expect(item).to_contain_text("Clues: +2 HSI")

@@ -37,7 +37,6 @@ from storage.database import Database, open_database
 from storage.models import StoredEvent
 from storage.search.query import Query
 from storage.search.search import find_events
-from storage.writing.milestones import save_milestones
 from storage.writing.save import save_award
 
 AMOUNT_WITHIN = 60  # characters
@@ -72,8 +71,6 @@ def replay(database: Database, file: Path) -> None:
                 award = add_amount_warning(_award(key, known))
                 matches = match_rows(session, matcher, award, now)
                 save_award(session, award, matches, now, publish)
-        with database.writing() as session:
-            save_milestones(session, now, publish, matcher.topics)
 
 
 def _publish_all(_vendors: Sequence[str]) -> bool:

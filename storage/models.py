@@ -105,6 +105,7 @@ class EventKind(StrEnum):
     CORRECTED = "corrected"
     DELETED = "deleted"
     FIRST_PURCHASE = "first-purchase"
+    FIRST_PURCHASE_WITHDRAWN = "first-purchase-withdrawn"
     ROUND_SUM = "round-sum"
     ANNOUNCED = "announced"
     NEW_NOTICE = "new-notice"

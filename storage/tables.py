@@ -213,10 +213,10 @@ class RenumberedRow(SQLModel, table=True):
 class MatchRow(SQLModel, table=True):
     """A match of a record with a vendor, and its reasons. Re-matching updates the reasons.
 
-    `matcher_band` is the matcher's; `band` is the one that counts: a reviewer's `decision` ("" if there is none)
-    overrides the matcher's.
-    `via_reseller`: the recipient is not the vendor, but sells its products. `priority` orders the review queue, and
-    `clues` say why: a text and its points each.
+    `is_topic`: what it matches is a topic of the watchlist, not a company. `action_keys` are the actions that the match
+    concerns, empty for the whole record. `matcher_band` is the matcher's; `band` is the one that counts: a reviewer's
+    `decision` ("" if there is none) overrides the matcher's. `via_reseller`: the recipient is not the vendor, but sells
+    its products. `priority` orders the review queue, and `clues` say why: a text and its points each.
     """
 
     __tablename__ = "match"
@@ -241,6 +241,8 @@ class MatchRow(SQLModel, table=True):
     via_reseller: bool = False
     priority: int = 0
     clues: list[dict[str, Any]] = _json("clues")
+    is_topic: bool = False
+    action_keys: list[str] = _json("action_keys")
     watchlist_version: str
     first_seen: datetime = _time("first_seen")
 
@@ -469,6 +471,25 @@ class CheckpointRow(SQLModel, table=True):
     name: str = Field(primary_key=True)
     value: str
     changed: datetime = _time("changed")
+
+
+class CoverageRow(SQLModel, table=True):
+    """Days whose contracts a source has been read for completely: those of one vendor, or of all if `vendor_id` is "".
+
+    `agency` is the code of a department or sub-agency, "" for all. `until` is the last of the days, `None` while polls
+    continue them. `terms` is a digest of what the source was searched for: under another name, earlier contracts may
+    exist. `noted_at` is when the reading was complete (UTC).
+    """
+
+    __tablename__ = "coverage"
+
+    source: str = Field(primary_key=True)
+    vendor_id: str = Field(primary_key=True)
+    agency: str = Field(primary_key=True)
+    since: date = Field(primary_key=True)
+    until: date | None = None
+    terms: str = ""
+    noted_at: datetime = _time("noted_at")
 
 
 class QuotaRow(SQLModel, table=True):

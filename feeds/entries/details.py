@@ -38,6 +38,12 @@ PLAIN_FIELDS = [
     field for field in RECORD_FIELDS if field.label and field.name in AWARD_ONLY and field.name not in _WORDED
 ]
 
+# Events that take something back: the labels of the value before and of the reason.
+_WITHDRAWN = {
+    EventKind.DELETED: ("Deleted description", "Reason for deletion"),
+    EventKind.WITHDRAWN: ("No longer matched to", "Reviewer's note"),
+    EventKind.FIRST_PURCHASE_WITHDRAWN: ("Not the first purchase from", "Earlier award"),
+}
 _CHANGED_FIELDS = {
     EventKind.EXTENDED: "Period end",
     EventKind.CEILING_RAISED: "Ceiling",
@@ -229,10 +235,8 @@ def _change(event: StoredEvent) -> list[Detail]:
     if event.old_value or event.new_value:
         if event.kind in MILESTONES:
             return [_milestone(event, event.record)]
-        if event.kind is EventKind.DELETED:
-            return _known(("Deleted description", event.old_value), ("Reason for deletion", event.new_value))
-        if event.kind is EventKind.WITHDRAWN:
-            return _known(("No longer matched to", event.old_value), ("Reviewer's note", event.new_value))
+        if labels := _WITHDRAWN.get(event.kind):
+            return _known(*zip(labels, (event.old_value, event.new_value), strict=True))
         label = _CHANGED_FIELDS.get(event.kind, "Value")
         details += [
             Detail(f"{label} before", clean(event.old_value) or NOT_STATED),

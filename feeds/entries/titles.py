@@ -22,7 +22,7 @@ from feeds.entries.matches import (
 )
 from feeds.entries.names import is_same_company
 from feeds.text import NOT_STATED, format_date, format_dollars, format_round_dollars, one_line, pluralize, shorten
-from storage.models import EventKind, StoredEvent, StoredRecord
+from storage.models import MILESTONES, EventKind, StoredEvent, StoredRecord
 
 ZERO_DOLLARS = "no funds obligated"
 SEPARATOR = " \N{MIDDLE DOT} "
@@ -184,11 +184,6 @@ def _deleted(event: StoredEvent) -> str:
     return f"modification{_number(event)} deleted by the source" if event.action else "deleted by the source"
 
 
-def _first_purchase(event: StoredEvent) -> str:
-    technology = f", and the first of {_words(event.new_value.replace('-', ' '))}" if event.new_value else ""
-    return f"first purchase on record{technology}"
-
-
 def _corrected(event: StoredEvent) -> str:
     if event.record.is_publication:
         return f"announcement corrected: {_words(event.new_value)}"
@@ -256,7 +251,7 @@ def _words(text: str) -> str:
     return shorten(one_line(text), _LONGEST_WORDS)
 
 
-_OF_ONE_VENDOR = (EventKind.FIRST_PURCHASE, EventKind.ROUND_SUM, EventKind.WITHDRAWN)
+_OF_ONE_VENDOR = (*MILESTONES, EventKind.FIRST_PURCHASE_WITHDRAWN, EventKind.WITHDRAWN)
 _DEEDS: dict[EventKind, Callable[[StoredEvent], str]] = {
     EventKind.NEW_AWARD: _new_award,
     EventKind.MODIFIED: _modified,
@@ -264,7 +259,8 @@ _DEEDS: dict[EventKind, Callable[[StoredEvent], str]] = {
     EventKind.OPTION_EXERCISED: lambda event: f"option exercised{_number(event)}",
     EventKind.CEILING_RAISED: _ceiling_raised,
     EventKind.DELETED: _deleted,
-    EventKind.FIRST_PURCHASE: _first_purchase,
+    EventKind.FIRST_PURCHASE: lambda _event: "first purchase on record",
+    EventKind.FIRST_PURCHASE_WITHDRAWN: lambda event: f"not the first purchase: an earlier one is {event.new_value}",
     EventKind.ROUND_SUM: lambda event: f"total {_passed(event)}",
     EventKind.TERMINATED: _terminated,
     EventKind.EXTENDED: _extended,

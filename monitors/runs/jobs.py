@@ -13,7 +13,7 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from monitors.watchlist.model import Vendor, Watchlist
+from monitors.watchlist.model import Kind, Vendor, Watchlist
 from monitors.watchlist.search_terms import (
     fewest_names,
     fewest_phrases,
@@ -22,19 +22,24 @@ from monitors.watchlist.search_terms import (
     search_short_names,
 )
 from sources.base import DateWindow, FailedStep, FetchStep, SearchTerms, Source
-from sources.records import MatchedAward
+from sources.records import AwardCategory, MatchedAward
+from sources.registry import sources_listing
 from storage.database import Database
 from storage.models import POLL
+from storage.reading.coverage import FIRST_DAY
 from storage.reading.source_health import unfinished_steps
 from storage.tables import UnfinishedStepRow
 from storage.writing.runs import (
+    continue_coverage,
     delete_checkpoints,
     delete_failed_step,
     load_checkpoint,
     load_checkpoints,
+    load_covered_vendors,
     load_matched_awards,
     publish_newest,
     save_checkpoint,
+    save_coverage,
     save_failed_step,
 )
 
@@ -69,6 +74,7 @@ class Lookback:
 class Outcome:
     """What a run achieved, step by step. `version` is that of the source's data when it began, "" if unknown.
 
+    `problems` is the number of records that could not be read or stored.
     `is_cut_short`: the source went down after some steps had succeeded, and the others are among the failures.
     """
 
@@ -76,6 +82,7 @@ class Outcome:
     failures: Sequence[FailedStep]
     version: str
     skipped: bool
+    problems: int
     is_cut_short: bool
 
 
@@ -178,12 +185,27 @@ class Poll(Job):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backfill(Job):
-    """One vendor's whole history. Interrupted and run again, it continues."""
+    """One vendor's whole history between two days. Interrupted and run again, it continues.
 
-    def on_success(self, session: Session, now: datetime, outcome: Outcome) -> int:  # noqa: ARG002
-        """Forget the finished steps, so that the next backfill of this vendor starts over, unless some failed."""
-        if not outcome.failures:
-            delete_checkpoints(session, self.source, self.checkpoint_prefix)
+    `vendor_id` is "" if it cannot read all of the vendor's contracts: the source does not list every contract, or the
+    entry is a topic. `terms` is the digest of what it searches for.
+    """
+
+    vendor_id: str
+    since: date
+    until: date
+    terms: str
+
+    def on_success(self, session: Session, now: datetime, outcome: Outcome) -> int:
+        """Forget the finished steps, so that the next backfill of this vendor starts over, unless some failed.
+
+        If every record since the first day of all was read and stored, the vendor's history is covered.
+        """
+        if outcome.failures:
+            return 0
+        delete_checkpoints(session, self.source, self.checkpoint_prefix)
+        if self.vendor_id and self.since <= FIRST_DAY and not outcome.problems:
+            save_coverage(session, self.source, self.vendor_id, until=self.until, terms=self.terms, now=now)
         return 0
 
 
@@ -204,7 +226,9 @@ def plan_poll(
     new_vendors = frozenset(vendor.id for vendor in watchlist.vendors) - known_vendors
     # A new vendor needs the wide lookback that the others had on their first day.
     last_sweep = date.fromisoformat(swept) if swept and not new_vendors else None
-    window = poll_window(until, date.fromisoformat(watermark) if watermark else None, last_sweep, lookback)
+    read_until = date.fromisoformat(watermark) if watermark else None
+    window = poll_window(until, read_until, last_sweep, lookback)
+    _continue_coverage(database, source, watchlist, window.signed_since, read_until or until)
     terms = search_terms(watchlist.vendors, stored)
     wanted = [step for step in failed if source.is_wanted(step, terms)]
     retries, steps = _merge(wanted, source.poll_steps(terms, window))
@@ -232,17 +256,24 @@ def plan_backfill(
     """
     with database.reading() as session:
         terms = search_terms((vendor,), load_matched_awards(session, vendor.id))
-    prefix = f"backfill/{vendor.id}/{since}/{_short_hash((terms.names, terms.ueis, terms.phrases))}/"
+    digest = _terms_digest(terms)
+    prefix = f"backfill/{vendor.id}/{since}/{digest}/"
     with database.writing() as session:
         begun = load_checkpoint(session, source.name, f"{prefix}until")
         if begun is None:
             save_checkpoint(session, source.name, f"{prefix}until", until.isoformat(), datetime.now(UTC))
+    until = date.fromisoformat(begun) if begun else until
+    covers = vendor.kind is Kind.VENDOR and source.name in sources_listing(AwardCategory.CONTRACT)
     return Backfill(
         source=source.name,
         purpose=f"backfill {vendor.id}",
-        steps=source.backfill_steps(terms, since, date.fromisoformat(begun) if begun else until),
+        steps=source.backfill_steps(terms, since, until),
         checkpoint_prefix=prefix,
         publishes=publishes,
+        vendor_id=vendor.id if covers else "",
+        since=since,
+        until=until,
+        terms=digest,
     )
 
 
@@ -308,6 +339,24 @@ def _merge(failed: Sequence[FetchStep], planned: Sequence[FetchStep]) -> tuple[l
             again = replace(again, since=min(step.since, again.since), until=max(step.until, again.until))
         retries.append(again or step)
     return retries, list(rest.values())
+
+
+def _continue_coverage(database: Database, source: Source, watchlist: Watchlist, since: date, read_until: date) -> None:
+    """Note for which vendors a poll over the days from `since` continues what a backfill has read.
+
+    It does not where the source is now searched for other names, or where days were never read. `read_until` is the
+    last day that polls have read.
+    """
+    with database.writing() as session:
+        covered = load_covered_vendors(session, source.name)
+        terms = {
+            vendor.id: _terms_digest(search_terms([vendor])) for vendor in watchlist.vendors if vendor.id in covered
+        }
+        continue_coverage(session, source.name, terms, since, read_until)
+
+
+def _terms_digest(terms: SearchTerms) -> str:
+    return _short_hash((terms.names, terms.short_names, terms.ueis, terms.phrases))
 
 
 def _recent(recorded: str) -> str:

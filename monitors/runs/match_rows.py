@@ -33,7 +33,7 @@ def match_rows(
     text, where the text names them for that reason.
     """
     found = [match for match in matcher.matches(record) if match.vendor_id not in named_elsewhere]
-    rows = [match_row(match, record, matcher.version, now) for match in found]
+    rows = [match_row(match, record, matcher, now) for match in found]
     if isinstance(record, Publication):
         return rows
     return rows + list(_inherited(session, matcher, record, {row.vendor_id for row in rows}, now))
@@ -56,7 +56,7 @@ def named_elsewhere(matcher: Matcher, records: Sequence[Record]) -> dict[str, fr
     return found
 
 
-def match_row(match: Match, record: Award | Publication, watchlist_version: str, now: datetime) -> MatchRow:
+def match_row(match: Match, record: Award | Publication, matcher: Matcher, now: datetime) -> MatchRow:
     """Return the row of a match of a record, first seen now (UTC)."""
     return MatchRow(
         record_key=record.key,
@@ -71,7 +71,9 @@ def match_row(match: Match, record: Award | Publication, watchlist_version: str,
         signals=[{**asdict(signal), "kind": signal.kind.value} for signal in match.signals],
         priority=match.priority,
         clues=[asdict(clue) for clue in match.clues],
-        watchlist_version=watchlist_version,
+        is_topic=match.vendor_id in matcher.topics,
+        action_keys=list(match.action_keys),
+        watchlist_version=matcher.version,
         first_seen=now,
     )
 
@@ -103,4 +105,4 @@ def _inherited(session: Session, matcher: Matcher, award: Award, found: set[str]
             priority=clues.priority(INHERITED_SCORE),
             clues=clues.all,
         )
-        yield match_row(match, award, matcher.version, now)
+        yield match_row(match, award, matcher, now)

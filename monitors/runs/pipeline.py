@@ -3,7 +3,7 @@
 run_job               opens the run's row, runs the steps, decides the status, closes the row
   _Run.run_steps      every step that is due; one that fails is recorded and the others go on
     _run_step         fetch -> parse -> batch -> one transaction
-  _close_run          checkpoints, milestones and incidents: what the run has covered
+  _close_run          checkpoints, coverage and incidents: what the run has covered
 """
 
 from __future__ import annotations
@@ -38,7 +38,6 @@ from storage.database import Database
 from storage.models import POLL, RunStatus
 from storage.reading.source_health import row_count_warning, unfinished_parts
 from storage.tables import RunRow
-from storage.writing.milestones import save_milestones
 from storage.writing.runs import delete_checkpoints, load_checkpoints, save_checkpoint, update_incident
 
 log = structlog.get_logger(__name__)
@@ -277,6 +276,7 @@ class _Run:
             failures=self.tally.failures,
             version=self.version,
             skipped=self.tally.skipped,
+            problems=self.tally.problems,
             is_cut_short=self.is_cut_short,
         )
 
@@ -296,7 +296,6 @@ def _close_run(context: RunContext, run_id: int, report: RunReport, job: Job, ou
     with context.database.writing() as session:
         row = session.get_one(RunRow, run_id)
         if report.status and (report.status.covers_its_steps or outcome.is_cut_short):
-            save_milestones(session, now, job.should_publish, context.matcher.topics)
             published = job.on_success(session, now, outcome)
             if published and not report.message:
                 message = f"feeds start with the newest {published} events; older ones are stored only"

@@ -1,26 +1,29 @@
-"""Milestones: an agency's first purchase from a vendor, and the round sums that its obligations pass.
+"""Milestones of an agency and a vendor: its first purchase on record, and the round sums that its obligations pass.
 
-They are computed at the end of a run from everything stored, so the order in which awards arrive does not matter.
-Contracts, orders and other transactions with a published match count, each with its obligations to date from one
-source, unless there is an amount warning. Publications repeat awards and do not count.
+They are saved with the event that reaches them, in the same transaction, and are part of that event's entry. A first
+purchase is published only if the agency's history with the vendor has been read back to fiscal year 2008.
+
+Contracts, orders and other transactions with a published match of a vendor count, each with its obligations to date
+from one source, unless there is an amount warning. Publications repeat awards and do not count.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from urllib.parse import quote
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from sources.records import AwardCategory
 from storage.models import EventKind, MatchBand
-from storage.tables import EventRow, MatchRow, RecordRow
-from storage.writing.changes import TAG, Change
+from storage.reading.coverage import FIRST_DAY, is_read_back
+from storage.reading.records import published_matches_of
+from storage.tables import ActionRow, EventRow, MatchRow, RecordRow
+from storage.writing.changes import TAG, Change, event_id
 from storage.writing.events import PublishRule, save_event
 from storage.writing.publication import publish_changes
 
@@ -28,99 +31,185 @@ CATEGORIES = tuple(kind.value for kind in AwardCategory if kind is not AwardCate
 ROUND_SUMS = tuple(Decimal(10) ** power * factor for power in (6, 7, 8, 9) for factor in (1, 5))
 
 
-@dataclass(slots=True)
-class _Purchases:
-    """An agency's purchases from a vendor: the first and the latest award, and all obligations in dollars."""
+def counted_dollars(session: Session, row: RecordRow, matches: Iterable[MatchRow]) -> dict[str, Decimal]:
+    """Return by vendor id what an award adds to the agency's total with each vendor that it concerns, in dollars.
 
-    vendor_id: str
-    vendor_name: str
-    category: str
-    agency: str
-    first: tuple[date, str]
-    latest: tuple[date, str]
-    total: Decimal
+    Of a match that concerns only some actions, only their obligations count.
+    """
+    if not _is_purchase(row):
+        return {}
+    obligated = Decimal(0) if row.amount_warning else row.obligated or Decimal(0)
+    return {
+        match.vendor_id: _dollars_of(session, match.action_keys) if match.action_keys and obligated else obligated
+        for match in matches
+        if match.band == MatchBand.PUBLISHED and not match.is_topic
+    }
 
 
-def save_milestones(session: Session, now: datetime, should_publish: PublishRule, topics: Collection[str] = ()) -> int:
-    """Store the milestones that have been reached as events, each once; return how many are new.
+def save_milestones(
+    session: Session, row: RecordRow, before: Mapping[str, Decimal], now: datetime, should_publish: PublishRule
+) -> None:
+    """Store the milestones that the events of an award published just now have reached, as parts of the main one.
+
+    If the award turns out to be earlier than a published first purchase, an entry withdraws that.
 
     Args:
-        now: when this is found, UTC.
-        should_publish: given the id of the vendor, whether feeds carry it.
-        topics: ids of watchlist entries that are no vendors: nothing is bought from them.
+        before: `counted_dollars` before the present changes.
+        now: when the events were published, UTC.
+        should_publish: given the ids of the vendors concerned, whether feeds carry what is new.
     """
-    bought = _purchases(session)
-    first_of_category: dict[tuple[str, str], tuple[date, str]] = {}
-    for pair in bought:
-        key = (pair.category, pair.agency)
-        first_of_category[key] = min(first_of_category.get(key, pair.first), pair.first)
-    new = 0
-    touched = set()
-    for pair in (pair for pair in bought if pair.vendor_id not in topics):
-        is_new_technology = first_of_category[(pair.category, pair.agency)] == pair.first
-        for record_key, change in _reached(session, pair, is_new_technology=is_new_technology):
-            publish = should_publish([pair.vendor_id])
-            save_event(session, record_key, change, now, publish=publish, vendor_id=pair.vendor_id)
-            touched.add(record_key)
-            new += 1
+    if not _is_purchase(row):
+        return
+    session.flush()
+    matches = published_matches_of(session, row.key)
+    counted = counted_dollars(session, row, matches)
+    touched = _withdraw_first_purchases(session, row, counted, now)
+    wanted = [match for match in matches if match.vendor_id in counted and should_publish([match.vendor_id])]
+    events = _published_events(session, row.key, now) if wanted else []
+    for match in wanted if events else ():
+        added = counted[match.vendor_id] - before.get(match.vendor_id, Decimal(0))
+        for change in _reached(session, row, match, events, added):
+            part_of = events[0].id
+            save_event(session, row.key, change, now, publish=True, vendor_id=match.vendor_id, part_of=part_of)
+            touched.add(row.key)
     publish_changes(session, touched)
-    return new
 
 
-def _purchases(session: Session) -> list[_Purchases]:
-    """Add up the purchases of each agency from each vendor."""
-    record, match = RecordRow, MatchRow
-    query = select(
-        col(match.vendor_id),
-        col(match.vendor_name),
-        col(match.vendor_category),
-        col(record.sub_agency_code),
-        col(record.signed),
-        col(record.key),
-        col(record.obligated),
-        col(record.amount_warning),
-    ).join(record, col(record.key) == col(match.record_key))
-    query = query.where(col(match.band) == MatchBand.PUBLISHED, col(record.category).in_(CATEGORIES))
-    query = query.where(col(record.sub_agency_code) != "", col(record.signed).is_not(None))
-    found: dict[tuple[str, str], _Purchases] = {}
-    for vendor_id, name, category, agency, signed, key, obligated, warning in session.execute(query):
-        when = (signed or date.min, key)
-        pair = found.setdefault(
-            (vendor_id, agency), _Purchases(vendor_id, name, category, agency, when, when, Decimal(0))
+def _is_purchase(row: RecordRow) -> bool:
+    return row.category in CATEGORIES and row.sub_agency_code != "" and row.signed is not None
+
+
+def _dollars_of(session: Session, action_keys: Sequence[str]) -> Decimal:
+    query = select(func.sum(col(ActionRow.obligation)))
+    query = query.where(col(ActionRow.key).in_(action_keys), col(ActionRow.removed).is_(None))
+    return session.scalar(query) or Decimal(0)
+
+
+def _published_events(session: Session, record_key: str, now: datetime) -> list[EventRow]:
+    """Return the events of an award that were published just now, the main one first."""
+    query = select(EventRow).where(
+        col(EventRow.record_key) == record_key,
+        col(EventRow.is_published),
+        col(EventRow.first_seen) == now,
+        col(EventRow.vendor_id) == "",
+    )
+    return sorted(
+        session.scalars(query),
+        key=lambda row: (row.kind == EventKind.NEW_AWARD.value, row.amount or 0, row.signed or date.min, row.id),
+        reverse=True,
+    )
+
+
+def _reached(
+    session: Session, row: RecordRow, match: MatchRow, events: Sequence[EventRow], added: Decimal
+) -> Iterator[Change]:
+    """Yield the milestones of a vendor that an award reaches with these events, which add so many dollars."""
+    main = events[0]
+    if main.kind == EventKind.NEW_AWARD.value and _is_first_purchase(session, row, match.vendor_id):
+        yield Change(
+            id=event_id(row.key, "", EventKind.FIRST_PURCHASE, match.vendor_id, row.sub_agency_code),
+            kind=EventKind.FIRST_PURCHASE,
+            signed=row.signed,
+            old_value=match.vendor_name,
+            new_value=FIRST_DAY.isoformat(),
         )
-        pair.first, pair.latest = min(pair.first, when), max(pair.latest, when)
-        pair.total += obligated if obligated and not warning else 0
-    return [found[key] for key in sorted(found)]
+    if main.is_first_sight:  # what an old award had before is new here, but did not happen now
+        added = min(added, sum((event.amount or Decimal(0) for event in events), Decimal(0)))
+    if added > 0:
+        yield from _round_sum(session, row, match, main.signed, added)
 
 
-def _reached(session: Session, pair: _Purchases, *, is_new_technology: bool) -> Iterator[tuple[str, Change]]:
-    """Yield the milestones that a vendor and an agency have newly reached, each with the award it belongs to."""
-    first = _id(EventKind.FIRST_PURCHASE, pair.vendor_id, pair.agency)
-    if session.get(EventRow, first) is None:
-        after = pair.category if is_new_technology else ""
-        signed, key = pair.first
-        yield (
-            key,
-            Change(id=first, kind=EventKind.FIRST_PURCHASE, signed=signed, old_value=pair.vendor_name, new_value=after),
+def _is_first_purchase(session: Session, row: RecordRow, vendor_id: str) -> bool:
+    """Whether an agency's whole history with a vendor has been read, and no award in it is earlier, also in review."""
+    if not is_read_back(session, vendor_id, (row.agency_code, row.sub_agency_code)):
+        return False
+    is_told = bool(_first_purchases(session, row, [vendor_id]))
+    return not is_told and _earliest(session, row, vendor_id, MatchBand.PUBLISHED, MatchBand.REVIEW) == row.key
+
+
+def _withdraw_first_purchases(session: Session, row: RecordRow, vendor_ids: Collection[str], now: datetime) -> set[str]:
+    """Withdraw each of an agency's first purchases from these vendors if an award is earlier; return their awards."""
+    touched = set()
+    for event in _first_purchases(session, row, vendor_ids):
+        key = _earliest(session, row, event.vendor_id, MatchBand.PUBLISHED)
+        if key in (event.record_key, None):
+            continue
+        first = session.get_one(RecordRow, key)
+        change = Change(
+            id=event_id(event.record_key, "", EventKind.FIRST_PURCHASE_WITHDRAWN, event.id),
+            kind=EventKind.FIRST_PURCHASE_WITHDRAWN,
+            old_value=event.old_value,
+            new_value=f"{first.piid or first.key}, signed {first.signed}",
         )
-    reached = [limit for limit in ROUND_SUMS if pair.total >= limit]
-    ids = {limit: _id(EventKind.ROUND_SUM, pair.vendor_id, pair.agency, f"{limit:f}") for limit in reached}
-    new = [limit for limit in reached if session.get(EventRow, ids[limit]) is None]
-    signed, key = pair.latest
-    for limit in new:
-        yield (
-            key,
-            Change(
-                id=ids[limit],
-                kind=EventKind.ROUND_SUM,
-                total=pair.total,
-                signed=signed,
-                old_value=pair.vendor_name,
-                new_value=f"{limit:f}",
-                is_news=limit == new[-1],  # of several passed at once only the largest is news
-            ),
-        )
+        save_event(session, event.record_key, change, now, publish=True, vendor_id=event.vendor_id)
+        touched.add(event.record_key)
+    return touched
 
 
-def _id(kind: EventKind, *parts: str) -> str:
-    return TAG + "/".join([kind.value, *(quote(part, safe="") for part in parts)])
+def _first_purchases(session: Session, row: RecordRow, vendor_ids: Collection[str]) -> list[EventRow]:
+    """Return the published first purchases of an award's agency from these vendors that are not withdrawn."""
+    kinds = (EventKind.FIRST_PURCHASE.value, EventKind.FIRST_PURCHASE_WITHDRAWN.value)
+    query = select(EventRow).where(
+        col(EventRow.kind).in_(kinds), col(EventRow.is_published), col(EventRow.vendor_id).in_(vendor_ids)
+    )
+    events = session.scalars(query).all() if vendor_ids else ()
+    withdrawn = {(event.record_key, event.vendor_id) for event in events if event.kind == kinds[1]}
+    return [
+        event
+        for event in events
+        if (event.record_key, event.vendor_id) not in withdrawn
+        and session.get_one(RecordRow, event.record_key).sub_agency_code == row.sub_agency_code
+    ]
+
+
+def _earliest(session: Session, row: RecordRow, vendor_id: str, *bands: MatchBand) -> str | None:
+    """Return the key of the earliest award of an award's agency for a vendor with a match in one of these bands."""
+    query = select(col(RecordRow.key)).join(MatchRow, col(MatchRow.record_key) == col(RecordRow.key))
+    query = query.where(*_of_pair(row, vendor_id, bands))
+    return session.scalar(query.order_by(col(RecordRow.signed), col(RecordRow.key)).limit(1))
+
+
+def _round_sum(
+    session: Session, row: RecordRow, match: MatchRow, signed: date | None, added: Decimal
+) -> Iterator[Change]:
+    """Yield the largest round sum that an agency's total with a vendor has passed by what was added, once ever."""
+    total = _total(session, row, match.vendor_id)
+    passed = [limit for limit in ROUND_SUMS if total - added < limit <= total]
+    if not passed:
+        return
+    parts = (EventKind.ROUND_SUM.value, match.vendor_id, row.sub_agency_code)
+    ids = {limit: TAG + "/".join(quote(part, safe="") for part in (*parts, f"{limit:f}")) for limit in ROUND_SUMS}
+    same_or_larger = [ids[limit] for limit in ROUND_SUMS if limit >= passed[-1]]
+    if session.scalar(select(col(EventRow.id)).where(col(EventRow.id).in_(same_or_larger)).limit(1)):
+        return
+    yield Change(
+        id=ids[passed[-1]],
+        kind=EventKind.ROUND_SUM,
+        total=total,
+        signed=signed,
+        old_value=match.vendor_name,
+        new_value=f"{passed[-1]:f}",
+    )
+
+
+def _total(session: Session, row: RecordRow, vendor_id: str) -> Decimal:
+    """Return what an award's agency has obligated to a vendor in all, in dollars."""
+    query = select(col(RecordRow.obligated), col(MatchRow.action_keys))
+    query = query.join(MatchRow, col(MatchRow.record_key) == col(RecordRow.key))
+    query = query.where(*_of_pair(row, vendor_id, [MatchBand.PUBLISHED]), col(RecordRow.amount_warning) == "")
+    counted = (
+        _dollars_of(session, action_keys) if action_keys else obligated or Decimal(0)
+        for obligated, action_keys in session.execute(query).all()
+    )
+    return sum(counted, Decimal(0))
+
+
+def _of_pair(row: RecordRow, vendor_id: str, bands: Sequence[MatchBand]) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions that select the purchases of an award's agency from a vendor, with their matches."""
+    return (
+        col(MatchRow.vendor_id) == vendor_id,
+        col(MatchRow.band).in_(bands),
+        col(RecordRow.category).in_(CATEGORIES),
+        col(RecordRow.sub_agency_code) == row.sub_agency_code,
+        col(RecordRow.signed).is_not(None),
+    )

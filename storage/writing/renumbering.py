@@ -219,6 +219,7 @@ def _rename_within(session: Session, key: str, names: Mapping[str, str]) -> None
             snapshot.facts = _renamed(snapshot.facts, names)
     for match in session.scalars(select(MatchRow).where(col(MatchRow.record_key) == key)):
         match.signals = [_renamed_signal(signal, names) for signal in match.signals]
+        match.action_keys = [names.get(action, action) for action in match.action_keys]
     for source_record in session.scalars(select(SourceRecordRow).where(col(SourceRecordRow.record_key) == key)):
         source_record.actions = {names.get(action, action): amount for action, amount in source_record.actions.items()}
 

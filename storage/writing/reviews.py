@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 
 from sqlalchemy import select
@@ -19,10 +20,12 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from storage.models import EventKind, MatchBand
+from storage.reading.records import published_matches_of
 from storage.search.review_subjects import find_decision, is_subject, matches_about
 from storage.tables import EventRow, MatchRow, RecordRow, ReviewDecisionRow
 from storage.writing.changes import Change, event_id
 from storage.writing.events import Stored, save_event
+from storage.writing.milestones import counted_dollars, save_milestones
 from storage.writing.publication import publish_changes
 
 
@@ -172,23 +175,29 @@ def _apply(session: Session, vendor_id: str, subject: str, note: str, now: datet
     touched = set()
     for match, record in matches_about(session, vendor_id, subject):
         old_band = match.band
+        counted = counted_dollars(session, record, published_matches_of(session, record.key))
         apply_decisions(session, match, record)
         if match.band == old_band:
             continue
         touched.add(record.key)
         if match.band == MatchBand.PUBLISHED:
-            published += _publish_pending(session, record.key, now)
+            published += _publish_pending(session, record, counted, now)
         elif match.band == MatchBand.REJECTED and old_band == MatchBand.PUBLISHED:
             published += _withdraw(session, match, note, now)
     publish_changes(session, touched)
     return published
 
 
-def _publish_pending(session: Session, record_key: str, now: datetime) -> int:
-    query = select(EventRow).where(col(EventRow.record_key) == record_key, col(EventRow.pending_review))
+def _publish_pending(session: Session, record: RecordRow, counted: Mapping[str, Decimal], now: datetime) -> int:
+    """Publish the events that waited for a match, with the milestones that they reach; return how many.
+
+    `counted` is what the award added to the totals of vendors before (`counted_dollars`).
+    """
+    query = select(EventRow).where(col(EventRow.record_key) == record.key, col(EventRow.pending_review))
     rows = session.scalars(query).all()
     for row in rows:
         row.is_published, row.pending_review, row.first_seen = True, False, now
+    save_milestones(session, record, counted, now, lambda _vendors: bool(rows))
     return len(rows)
 
 

@@ -12,9 +12,19 @@ from sqlmodel import col
 
 from sources.records import MatchedAward
 from storage.models import MILESTONES, MatchBand
+from storage.reading.coverage import FIRST_DAY
 from storage.reading.source_health import consecutive_failures
 from storage.rows import update_row
-from storage.tables import CheckpointRow, EventRow, IncidentRow, MatchRow, RecordRow, RunRow, UnfinishedStepRow
+from storage.tables import (
+    CheckpointRow,
+    CoverageRow,
+    EventRow,
+    IncidentRow,
+    MatchRow,
+    RecordRow,
+    RunRow,
+    UnfinishedStepRow,
+)
 from storage.writing.publication import bump_publication_version, publish_changes
 
 MIN_FAILURES = 3  # failed polls in a row that make an incident
@@ -48,6 +58,40 @@ def delete_checkpoints(session: Session, source: str, prefix: str) -> None:
     """Delete all checkpoints of a source whose names start with a prefix."""
     for name in load_checkpoints(session, source, prefix):
         session.delete(session.get_one(CheckpointRow, (source, name)))
+
+
+def save_coverage(session: Session, source: str, vendor_id: str, *, until: date, terms: str, now: datetime) -> None:
+    """Note that all contracts of a vendor from `FIRST_DAY` until a day were read from a source.
+
+    `terms` is a digest of what the source was searched for.
+    """
+    session.merge(
+        CoverageRow(
+            source=source, vendor_id=vendor_id, agency="", since=FIRST_DAY, until=until, terms=terms, noted_at=now
+        )
+    )
+    session.flush()
+
+
+def load_covered_vendors(session: Session, source: str) -> set[str]:
+    """Return the ids of the vendors of which a source has been read for all contracts."""
+    query = select(col(CoverageRow.vendor_id)).where(col(CoverageRow.source) == source)
+    return set(session.scalars(query.where(col(CoverageRow.vendor_id) != "")))
+
+
+def continue_coverage(session: Session, source: str, terms: Mapping[str, str], since: date, read_until: date) -> None:
+    """Note which vendors' coverage a poll continues that reads the days from `since`.
+
+    Args:
+        terms: digests of what the source is searched for, by vendor id.
+        read_until: the last day that polls have read: coverage that ends, because of other terms, ends there.
+    """
+    for row in session.scalars(select(CoverageRow).where(col(CoverageRow.source) == source)):
+        is_same = row.vendor_id == "" or terms.get(row.vendor_id) == row.terms
+        if row.until is None and not is_same:
+            row.until = read_until
+        elif row.until is not None and is_same and row.until >= since:
+            row.until = None
 
 
 def latest_run(session: Session, source: str, purpose: str) -> RunRow | None:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 from sqlalchemy import select
@@ -35,8 +36,9 @@ from storage.writing.actions import save_actions
 from storage.writing.changes import Change, StoredState, award_changes, event_id, publication_changes, with_known_text
 from storage.writing.events import PublishRule, Stored, save_event
 from storage.writing.linking import find_corrections, link_award, link_publication
+from storage.writing.milestones import counted_dollars, save_milestones
 from storage.writing.publication import publish_changes
-from storage.writing.renumbering import renumber, under_current_key, with_stored_actions, with_stored_ids
+from storage.writing.renumbering import current_key, renumber, under_current_key, with_stored_actions, with_stored_ids
 from storage.writing.reviews import apply_decisions
 from storage.writing.source_records import merge_source_records, save_source_record
 
@@ -55,9 +57,8 @@ MATCH_FIELDS = (
         "rule",
         "reason",
         "signals",
-        "via_reseller",
     ),
-    *("via_reseller", "priority", "clues", "watchlist_version"),
+    *("via_reseller", "priority", "clues", "is_topic", "action_keys", "watchlist_version"),
 )
 
 
@@ -65,6 +66,7 @@ MATCH_FIELDS = (
 class Saved:
     """What saving a record did: `events` is the number of new ones.
 
+    `counted` is what an award added to the totals of vendors before, in dollars by vendor id (`counted_dollars`).
     `problem` says why the record is in quarantine instead of stored, "" if it is stored.
     """
 
@@ -72,6 +74,7 @@ class Saved:
     changed: bool = False
     matched: bool = False
     events: int = 0
+    counted: Mapping[str, Decimal] = field(default_factory=dict)
     problem: str = ""
 
 
@@ -84,7 +87,9 @@ def save_record(
     *,
     since: date | None = None,
 ) -> Saved:
-    """Store a record of any kind. One that cannot be stored goes into quarantine; those before it are kept.
+    """Store a record of any kind, and the milestones that an award reaches.
+
+    One that cannot be stored goes into quarantine; those before it are kept.
 
     Args:
         session: a writing session; nothing is stored until it commits.
@@ -128,7 +133,11 @@ def _save(
         case Removal():
             return save_removal(session, record, now, should_publish)
         case Award():
-            return save_award(session, record, find_matches(record), now, should_publish, since=since)
+            saved = save_award(session, record, find_matches(record), now, should_publish, since=since)
+            if saved.matched and (saved.changed or saved.events):
+                row = session.get_one(RecordRow, current_key(session, record.key))
+                save_milestones(session, row, saved.counted, now, should_publish)
+            return saved
         case Publication():
             return save_publication(session, record, find_matches(record), now, should_publish)
 
@@ -167,6 +176,7 @@ def save_award(
     stored = session.get(RecordRow, award.key)
     old_actions, old_matches = _load_actions(session, award.key), _load_matches(session, award.key)
     has_matches = bool(old_matches or matches)
+    counted = counted_dollars(session, stored, old_matches.values()) if stored else {}
     before = None
     if stored and _any_published(old_matches):
         before = _stored_state(session, stored, old_actions, award.source)
@@ -196,7 +206,7 @@ def save_award(
     _close_quarantine(session, award.source, keys, now)
     if is_changed or is_touched or outcome.is_changed:
         publish_changes(session, {award.key, *touched})
-    return Saved(new=stored is None, changed=is_changed, matched=has_matches, events=outcome.events)
+    return Saved(new=stored is None, changed=is_changed, matched=has_matches, events=outcome.events, counted=counted)
 
 
 def save_publication(
@@ -251,8 +261,10 @@ def save_matches(
         found = award_changes(None, record) if isinstance(record, Award) else publication_changes(None, record)
         changes = with_stored_ids(session, row.key, list(found))
     update = _Update(old_matches, matches, changes, row.modified or row.published)
+    counted = counted_dollars(session, row, old_matches.values())
     outcome = _save_matches_and_events(session, row, update, now, lambda _vendors: False)
     if outcome.is_changed:
+        save_milestones(session, row, counted, now, lambda _vendors: False)
         publish_changes(session, {row.key})
     return outcome.events
 

@@ -67,6 +67,17 @@ def _create_tables() -> None:
         sa.PrimaryKeyConstraint("source", "name"),
     )
     op.create_table(
+        "coverage",
+        sa.Column("source", sa.String(), nullable=False),
+        sa.Column("vendor_id", sa.String(), nullable=False),
+        sa.Column("agency", sa.String(), nullable=False),
+        sa.Column("since", sa.Date(), nullable=False),
+        sa.Column("until", sa.Date(), nullable=True),
+        sa.Column("terms", sa.String(), nullable=False),
+        sa.Column("noted_at", storage.columns.UtcTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("source", "vendor_id", "agency", "since"),
+    )
+    op.create_table(
         "incident",
         sa.Column("source", sa.String(), nullable=False),
         sa.Column("began", storage.columns.UtcTime(timezone=True), nullable=False),
@@ -368,6 +379,8 @@ def _create_tables() -> None:
         sa.Column("via_reseller", sa.Boolean(), nullable=False),
         sa.Column("priority", sa.Integer(), nullable=False),
         sa.Column("clues", sa.JSON(), nullable=False),
+        sa.Column("is_topic", sa.Boolean(), nullable=False),
+        sa.Column("action_keys", sa.JSON(), nullable=False),
         sa.Column("watchlist_version", sa.String(), nullable=False),
         sa.Column("first_seen", storage.columns.UtcTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(

@@ -131,6 +131,17 @@ def published(category: str, **facts: Any) -> StoredRecord:
             "Clearview AI · $500,000 · ICE · modification P00002 deleted by the source",
         ),
         (
+            event(
+                BABEL,
+                None,
+                EventKind.FIRST_PURCHASE_WITHDRAWN,
+                before="Babel Street",
+                after="70B03C21F00000700, signed 2021-05-01",
+            ),
+            "Babel Street · CBP via Panamerica Computers · not the first purchase: an earlier one is 70B03C21F00000700,"
+            " signed 2021-05-01 · 70B03C23F00001053",
+        ),
+        (
             event(BABEL, None, EventKind.WITHDRAWN, before="Babel Street"),
             "Babel Street · CBP via Panamerica Computers · match withdrawn by a reviewer · 70B03C23F00001053",
         ),

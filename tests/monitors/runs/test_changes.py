@@ -27,7 +27,7 @@ from sources.records import (
     Record,
     Removal,
 )
-from storage.models import EventKind, StoredEvent
+from storage.models import MILESTONES, EventKind, StoredEvent
 from storage.reading.events import events_of
 from storage.reading.timelines import links_of, timeline_of
 from storage.search.query import Query
@@ -187,8 +187,6 @@ CHANGES: list[tuple[Sequence[Record], Record, EventKind, str]] = [
         EventKind.DELETED,
         "modification P00009 deleted by the source",
     ),
-    ((), CLEARVIEW, EventKind.FIRST_PURCHASE, "Clearview AI · ICE · first purchase on record, and the first of face"),
-    ((), CLEARVIEW, EventKind.ROUND_SUM, "ICE · total passed $1,000,000"),
     ((), ANNOUNCED, EventKind.ANNOUNCED, "Clearview AI · $9,000,000 · Army · announced"),
     ((ANNOUNCED,), CORRECTION, EventKind.CORRECTED, "announcement corrected: correction:"),
     ((), NOTICE, EventKind.NEW_NOTICE, " days left)"),
@@ -223,8 +221,12 @@ CHANGES: list[tuple[Sequence[Record], Record, EventKind, str]] = [
 
 
 def test_every_kind_has_its_case() -> None:
-    # A withdrawal is a reviewer's: tests/storage/writing/test_reviews.py.
-    assert {kind for _, _, kind, _ in CHANGES} == set(EventKind) - {EventKind.WITHDRAWN}
+    # Withdrawals: tests/storage/writing/test_reviews.py; milestones: test_milestones.py beside it.
+    assert {kind for _, _, kind, _ in CHANGES} == set(EventKind) - {
+        EventKind.WITHDRAWN,
+        EventKind.FIRST_PURCHASE_WITHDRAWN,
+        *MILESTONES,
+    }
 
 
 @pytest.mark.parametrize(
@@ -330,10 +332,10 @@ def test_what_arrives_late_says_how_late(tmp_path: Path) -> None:
 def test_a_round_sum_is_published_once_and_only_the_largest(tmp_path: Path) -> None:
     huge = replace(CLEARVIEW_AT_FIRST, obligated=Decimal(12_000_000))
     with baseline(tmp_path) as app_context:
-        sums = [event.new_value for event in poll(app_context, huge) if event.kind is EventKind.ROUND_SUM]
-        assert sums == ["10000000"]
-        more = [event.new_value for event in poll(app_context, CLEARVIEW_FORENSIC) if event.kind is EventKind.ROUND_SUM]
-        assert more == []
+        [begun] = poll(app_context, huge)
+        assert [(part.kind, part.new_value) for part in begun.milestones] == [(EventKind.ROUND_SUM, "10000000")]
+        assert title_for(begun) == "Clearview AI · $500,000 · ICE · new contract · total passed $10 million"
+        assert [event.milestones for event in poll(app_context, CLEARVIEW_FORENSIC)] == [()]
 
 
 IMPOSSIBLE: list[tuple[Callable[[Award], Award], str]] = [

@@ -87,7 +87,7 @@ def test_an_award_shows_its_facts_by_source(client: Client) -> None:
     assert "Seen in USAspending." in shown
     assert "Do not add up amounts" in shown
     assert "Dollars obligated by 4 actions, 2021-09-03 to 2023-09-12; total $2,287,500.00." in shown
-    assert "first purchase on record" in shown
+    assert "first purchase" not in shown.lower()
 
 
 def test_evidence_is_downloaded_byte_for_byte(client: Client) -> None:
@@ -108,8 +108,7 @@ def test_a_vendor_shows_names_spending_and_resellers(client: Client) -> None:
     assert "Dollars obligated by fiscal year, 2021 to 2024" in shown
     assert "U.S. Customs and Border Protection" in shown
     assert "CARAHSOFT TECHNOLOGY CORP" in shown
-    assert "first purchase on record" in shown
-    assert "Avail" not in shown.partition("First purchases")[2].partition("Newest entries")[0]
+    assert "first purchase" not in shown.lower()
     assert client.get("/vendor/nobody.html").status_code == 404
     assert client.get("/vendor/cellebrite.atom").headers["content-type"].startswith("application/atom+xml")
 

@@ -238,9 +238,9 @@ def test_a_confirmed_award_is_published_with_its_current_facts(database: Databas
             decided_at=LATER_STILL,
         )
         save_decision(session, verdict)
-    assert published_ids(database) == {NEW}
     begun = next(event for event in load_events(database, CLEARVIEW) if event.id == NEW)
     assert (begun.amount, begun.action and begun.action.key) == (Decimal("500000.00"), BASE.key)
+    assert published_ids(database) == {NEW, *(part.id for part in begun.milestones)}
     assert save(database, CLEARVIEW, match(CLEARVIEW), now=LATER_STILL).events == 0
 
 

@@ -18,7 +18,7 @@ from sqlmodel import col
 
 from sources.records import Award, PublicationKind, Recipient
 from storage.database import Database
-from storage.models import EventKind, StoredEvent, record_subject
+from storage.models import MILESTONES, EventKind, StoredEvent, record_subject
 from storage.reading.events import events_of
 from storage.reading.records import actions_of, evidence_of, find_by_identifier, records_by_key
 from storage.reading.rematching import load_candidates
@@ -195,7 +195,8 @@ def test_a_confirmed_renumbered_award_is_published_once(database: Database) -> N
         save_decision(session, verdict(CORRECTED.key, Decision.CONFIRMED))
     assert [event.kind for event in carried(database)] == [EventKind.NEW_AWARD]
     with database.reading() as session:
-        assert len(events_of(session, CORRECTED.key)) == 3, "with the history"
+        kinds = [event.kind for event in events_of(session, CORRECTED.key) if event.kind not in MILESTONES]
+        assert len(kinds) == 3, "with the history"
 
 
 def test_matching_anew_repeats_nothing(database: Database) -> None:

@@ -21,7 +21,7 @@ from storage.models import record_subject
 from storage.reading.records import all_keys, load_publication_version
 from storage.reading.rematching import load_candidates
 from storage.search.index import index_records
-from storage.tables import EventRow, EventSnapshotRow
+from storage.tables import EventRow, EventSnapshotRow, RecordRow
 from storage.writing.milestones import save_milestones
 from storage.writing.reviews import Decision, ReviewDecision, delete_decision, import_decisions, save_decision
 from storage.writing.runs import publish_newest, update_incident
@@ -34,7 +34,7 @@ from storage.writing.save import (
     save_record,
     save_removal,
 )
-from tests.records import BABEL, CLEARVIEW, CLEARVIEW_FORENSIC, EQUIPMENT, LATER, acted, document, match
+from tests.records import BABEL, CLEARVIEW, CLEARVIEW_FORENSIC, EQUIPMENT, LATER, SEEN, acted, document, match
 from tests.sources.fakes import publication
 from tests.storage.database_helpers import dump_tables, publish_all, publish_none, save
 
@@ -59,6 +59,10 @@ def rematch_equipment(session: Session) -> None:
     save_matches(session, stored.row, stored.record, [match(EQUIPMENT, "babel-street")], LATER)
 
 
+def pass_a_round_sum(session: Session) -> None:
+    save_milestones(session, session.get_one(RecordRow, CLEARVIEW.key), {}, SEEN, publish_all)
+
+
 CONFIRMED = decision(BABEL.key, Decision.CONFIRMED, "babel-street")
 # Each is run after `fill`: one award is published, one waits for review, one was rejected, one is history.
 WRITERS: dict[str, Callable[[Session], object]] = {
@@ -74,7 +78,7 @@ WRITERS: dict[str, Callable[[Session], object]] = {
     "delete_decision": lambda session: delete_decision(
         session, "clearview-ai", record_subject(CLEARVIEW_FORENSIC.key), LATER
     ),
-    "save_milestones": lambda session: save_milestones(session, LATER, publish_all),
+    "save_milestones": pass_a_round_sum,
     "publish_newest": lambda session: publish_newest(session, ["panamerica"], 5, LATER),
     "update_incident": lambda session: update_incident(
         session, "usaspending", good=False, status="blocked", message="403", now=LATER, at_once=True
@@ -109,12 +113,26 @@ STEPS = {
     *("publish_changes", "snapshot_events", "bump_publication_version"),
 }
 # These store how runs go, which no page shows by itself.
-RUNS = {"save_checkpoint", "delete_checkpoints", "save_failed_step", "delete_failed_step"}
+RUNS = {
+    "save_coverage",
+    "continue_coverage",
+    "save_checkpoint",
+    "delete_checkpoints",
+    "save_failed_step",
+    "delete_failed_step",
+}
 READERS = {
-    *("load_checkpoint", "load_checkpoints", "latest_run", "load_matched_awards", "is_quarantined"),
+    *(
+        "load_checkpoint",
+        "load_checkpoints",
+        "latest_run",
+        "load_matched_awards",
+        "load_covered_vendors",
+        "is_quarantined",
+    ),
     *("apply_decisions", "preview_decision"),
     *("list_decisions", "latest_decisions", "current_key", "former_keys", "find_corrections"),
-    *("under_current_key", "with_stored_actions", "with_stored_ids"),
+    *("counted_dollars", "under_current_key", "with_stored_actions", "with_stored_ids"),
 }
 
 

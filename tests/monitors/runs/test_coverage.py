@@ -1,0 +1,124 @@
+"""First purchases: published only where a complete backfill has read a vendor's history, and with the award's entry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from procurewatch.context import AppContext
+from sources.base import Fetched, FetchStep, IncompleteResult, Stored
+from sources.http.client import Client
+from sources.records import Problem, Record
+from storage.models import EventKind
+from storage.reading.coverage import FIRST_DAY
+from storage.search.query import Query
+from storage.search.search import find_events
+from storage.tables import CoverageRow
+from tests.app_context import app_context_with, ignore
+from tests.records import CLEARVIEW_FORENSIC, document
+from tests.sources.fakes import GivenRecords
+
+DAY = date(2026, 11, 18)
+AWARD = replace(CLEARVIEW_FORENSIC, modified=DAY)
+
+
+@contextmanager
+def polled(folder: Path) -> Iterator[AppContext]:
+    """Open an app context that has polled USAspending once, for Clearview AI."""
+    with app_context_with({"usaspending": {}}, folder, "clearview-ai") as app_context:
+        app_context.poll(GivenRecords(), DAY - timedelta(days=9), ignore)
+        yield app_context
+
+
+def backfill(
+    app_context: AppContext, source: GivenRecords | None = None, vendor: str = "clearview-ai", since: date = FIRST_DAY
+) -> None:
+    entry = app_context.watchlist.by_id[vendor]
+    app_context.backfill(source or GivenRecords(), entry, since, DAY, ignore, notify=False)
+
+
+def poll(app_context: AppContext, *records: Record, until: date = DAY) -> list[EventKind]:
+    """Poll USAspending, which brings these records; return the kinds of the milestones in the feed."""
+    app_context.poll(GivenRecords(records=records), until, ignore)
+    with app_context.database.reading() as session:
+        return [part.kind for event in find_events(session, Query(), 100) for part in event.milestones]
+
+
+def coverage(app_context: AppContext) -> list[tuple[str, date, date | None]]:
+    with app_context.database.reading() as session:
+        return [(row.vendor_id, row.since, row.until) for row in session.scalars(select(CoverageRow))]
+
+
+class ShortAnswer(GivenRecords):
+    """A source whose searches give fewer rows than it counts."""
+
+    def fetch(self, client: Client, step: FetchStep, stored: Stored) -> Iterator[Fetched]:
+        """Give all there is, and say that there is more."""
+        yield from super().fetch(client, step, stored)
+        yield IncompleteResult(step=step.key, expected=2, received=1)
+
+
+UNREADABLE = Problem(source="usaspending", key="CONT_AWD_X", reason="no amount", documents=(document("x", {}),))
+
+
+def test_a_complete_backfill_makes_a_first_purchase_news(tmp_path: Path) -> None:
+    with polled(tmp_path) as app_context:
+        backfill(app_context)
+        assert coverage(app_context) == [("clearview-ai", FIRST_DAY, DAY)]
+        assert EventKind.FIRST_PURCHASE in poll(app_context, AWARD)
+        assert coverage(app_context) == [("clearview-ai", FIRST_DAY, None)], "polls continue it"
+
+
+def test_without_a_backfill_nothing_is_called_a_first_purchase(tmp_path: Path) -> None:
+    with polled(tmp_path) as app_context:
+        assert EventKind.FIRST_PURCHASE not in poll(app_context, AWARD)
+
+
+@pytest.mark.parametrize(
+    ("source", "since"),
+    [
+        (GivenRecords(), FIRST_DAY + timedelta(days=1)),
+        (GivenRecords(name="dod"), FIRST_DAY),
+        (ShortAnswer(), FIRST_DAY),
+        (GivenRecords(records=(UNREADABLE,)), FIRST_DAY),
+    ],
+    ids=["not-from-the-first-day", "announcements-alone", "incomplete", "unreadable-record"],
+)
+def test_an_incomplete_backfill_covers_nothing(source: GivenRecords, since: date, tmp_path: Path) -> None:
+    with polled(tmp_path) as app_context:
+        backfill(app_context, source, since=since)
+        assert coverage(app_context) == []
+        assert EventKind.FIRST_PURCHASE not in poll(app_context, AWARD)
+
+
+def test_a_backfill_of_a_topic_covers_nothing(tmp_path: Path) -> None:
+    with app_context_with({"usaspending": {}}, tmp_path, "topic-face-recognition") as app_context:
+        backfill(app_context, vendor="topic-face-recognition")
+        assert coverage(app_context) == []
+
+
+def test_another_name_ends_the_coverage(tmp_path: Path) -> None:
+    with polled(tmp_path) as app_context:
+        backfill(app_context)
+        vendor = app_context.watchlist.by_id["clearview-ai"]
+        renamed = replace(
+            vendor, former_names=(*vendor.former_names, replace(vendor.legal_names[0], name="Smartcheckr LLC"))
+        )
+        other = replace(app_context, watchlist=replace(app_context.watchlist, vendors=(renamed,)))
+        assert EventKind.FIRST_PURCHASE not in poll(other, AWARD)
+        assert coverage(other) == [("clearview-ai", FIRST_DAY, DAY)]
+
+
+def test_days_that_nothing_has_read_end_the_coverage(tmp_path: Path) -> None:
+    later = DAY + timedelta(days=400)
+    with app_context_with({"usaspending": {}}, tmp_path, "clearview-ai") as app_context:
+        backfill(app_context)
+        app_context.poll(GivenRecords(), later, ignore)  # the first poll: it looks back 120 days
+        assert EventKind.FIRST_PURCHASE not in poll(app_context, AWARD, until=later)
+        assert coverage(app_context) == [("clearview-ai", FIRST_DAY, DAY)]

@@ -20,6 +20,8 @@ _FIELD_LABELS = {
     "recipient_parent_uei": "Recipient parent UEI",
     "title": "Title",
     "description": "Award description",
+    "psc_text": "Product or service (PSC)",
+    "naics_text": "Industry (NAICS)",
 }
 _KEY_PARTS = 6  # of an action's key: agency, parent agency, PIID, modification, parent PIID, transaction
 _TEXTS = ("title", "description", "action_description")

@@ -20,16 +20,17 @@ def published_matches(award: StoredRecord) -> tuple[StoredMatch, ...]:
 
 def is_topic(match: StoredMatch) -> bool:
     """Return whether an entry of the watchlist is a topic: a technology, whoever sells it."""
-    return any(signal.kind == "topic" for signal in match.signals)
+    return bool(match.signals) and all(signal.kind in ("topic", "psc", "naics") for signal in match.signals)
 
 
 def reseller_match(award: StoredRecord) -> StoredMatch | None:
     """Return the best match if its signals are not about the recipient or the recipient's parent.
 
-    A purchase through a reseller looks like this: the description names the product of another company.
+    A purchase through a reseller looks like this: the description names the product of another company. A topic is no
+    company, so nobody sells its products.
     """
     best = next(iter(published_matches(award)), None)
-    return best if best and is_resold(best) else None
+    return best if best and is_resold(best) and not is_topic(best) else None
 
 
 def is_resold(match: StoredMatch) -> bool:
@@ -64,11 +65,13 @@ def recipient_label(award: StoredRecord) -> str:
 
 
 def record_label(award: StoredRecord) -> str:
-    """Return a record's heading: a publication's title, or the vendor and the reseller, or the recipient."""
+    """Return a record's heading: a publication's title, or the vendor or topic and the recipient, or the recipient."""
     if award.is_publication and award.title:
         return shorten_name(award.title)
-    via = reseller_match(award)
-    return f"{shorten_name(via.vendor_name)} through {recipient_label(award)}" if via else recipient_label(award)
+    best = next(iter(published_matches(award)), None)
+    if best is None or not is_resold(best):
+        return recipient_label(award)
+    return f"{shorten_name(best.vendor_name)} {'from' if is_topic(best) else 'through'} {recipient_label(award)}"
 
 
 def shorten_name(text: str) -> str:

@@ -22,7 +22,7 @@ from feeds.entries.matches import (
 )
 from feeds.entries.names import is_same_company
 from feeds.text import NOT_STATED, format_date, format_dollars, format_round_dollars, one_line, pluralize, shorten
-from storage.models import MILESTONES, EventKind, StoredEvent, StoredRecord
+from storage.models import MILESTONES, EventKind, StoredEvent
 
 ZERO_DOLLARS = "no funds obligated"
 SEPARATOR = " \N{MIDDLE DOT} "
@@ -103,15 +103,10 @@ def _buyer(event: StoredEvent) -> str:
     record, named = event.record, _named(event)
     buyer, payee = buyer_name(record), payee_name(record)
     parts = [part for name in named for part in name.rstrip(")").split(" (")]
-    if not payee or not named or (not _is_resold(record) and any(is_same_company(part, payee) for part in parts)):
+    resold = reseller_match(record) is not None
+    if not payee or not named or (not resold and any(is_same_company(part, payee) for part in parts)):
         return buyer
-    return f"{buyer} {'via' if _is_resold(record) else 'from'} {shorten(payee, _LONGEST_PAYEE)}"
-
-
-def _is_resold(record: StoredRecord) -> bool:
-    """Whether somebody else sells a vendor's product. What matched only a topic has no vendor."""
-    via = reseller_match(record)
-    return via is not None and not is_topic(via)
+    return f"{buyer} {'via' if resold else 'from'} {shorten(payee, _LONGEST_PAYEE)}"
 
 
 # Each function below returns the amount of an event, "" if it has none.

@@ -160,7 +160,7 @@ def _payee(record: StoredRecord) -> str:
 def _vendor(record: StoredRecord) -> str:
     """Return the companies whose license terms to request: the product's vendor and the reseller."""
     via = reseller_match(record)
-    if via and not via.vendor_id.startswith("topic-"):
+    if via:
         return f"{shorten_name(via.vendor_name)} and of {_payee(record)}"
     return _payee(record)
 
@@ -210,7 +210,7 @@ def _parties(record: StoredRecord) -> Iterable[tuple[str, str]]:
     yield from (("Doing business as", value) for label, value in record.facts if label.casefold() in _TRADE_NAMES)
     parent = record.recipient_parent_name
     yield "Recipient parent", parent if parent != record.recipient_name else ""
-    if via and not via.vendor_id.startswith("topic-"):
+    if via:
         yield "Product of", shorten_name(via.vendor_name)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from feeds.entries.matches import buyer_name
+from feeds.entries.matches import buyer_name, record_label
 from feeds.entries.names import company_name
 from feeds.entries.titles import title_for
 from sources.records import Amount, AmountMeaning
@@ -197,6 +197,7 @@ def test_the_title_of_a_topic_names_the_technology_and_who_is_paid() -> None:
     about = action(axon, "0", "26600.00", date(2023, 8, 25), words)
     of = event(axon, about, EventKind.NEW_AWARD)
     assert title_for(of) == "Body-worn cameras · $26,600 · CBP from Axon Enterprise · new contract"
+    assert record_label(axon) == "Body-worn cameras from AXON ENTERPRISE, INC."
     named = signal("AXON ENTERPRISE, INC.", "AXON ENTERPRISE, INC.", "recipient_name")
     vendor = match("axon-enterprise", "Axon Enterprise", "body-cameras", named)
     both = replace(of, record=replace(axon, matches=(vendor, cameras)))

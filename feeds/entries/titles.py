@@ -22,7 +22,7 @@ from feeds.entries.matches import (
 )
 from feeds.entries.names import is_same_company
 from feeds.text import NOT_STATED, format_date, format_dollars, format_round_dollars, one_line, pluralize, shorten
-from storage.models import MILESTONES, EventKind, StoredEvent
+from storage.models import MILESTONES, EventKind, StoredEvent, StoredRecord
 
 ZERO_DOLLARS = "no funds obligated"
 SEPARATOR = " \N{MIDDLE DOT} "
@@ -51,8 +51,15 @@ def title_for(event: StoredEvent) -> str:
     parts = [_subject(event), amount, _buyer(event), _DEEDS[event.kind](event) + _first_sight(event)]
     parts += [_milestone(milestone, _named(event)) for milestone in event.milestones]
     if event.amount is None or abs(event.amount) < 1 or event.has_twin:
-        parts.append(shorten_name(record.piid or record.solicitation))
+        parts.append(_record_number(record))
     return one_line(SEPARATOR.join(filter(None, parts)))
+
+
+def _record_number(record: StoredRecord) -> str:
+    """Return the number of an award or publication; that of a Federal Register document is the end of its key."""
+    facts = {label.casefold(): value for label, value in record.facts}
+    own = record.key.rpartition("_")[2] if record.category == "document" else facts.get("use case id", "")
+    return shorten_name(record.piid or record.solicitation or own)
 
 
 def _subject(event: StoredEvent) -> str:

@@ -46,7 +46,7 @@ def ended(why: str) -> StoredEvent:
 
 
 def published(category: str, **facts: Any) -> StoredRecord:
-    return replace(PALANTIR, category=category, piid="W52P1J24D0001", **facts)
+    return replace(PALANTIR, category=category, **{"piid": "W52P1J24D0001", **facts})
 
 
 @pytest.mark.parametrize(
@@ -170,17 +170,23 @@ def published(category: str, **facts: Any) -> StoredRecord:
             "Palantir · $25,000 · ICE · subaward under LEIDOS, INC.'s award · W52P1J24D0001",
         ),
         (
-            event(published("use-case", title="Video search", recipient_name=""), None, EventKind.USE_CASE),
-            "Palantir · ICE · AI use case: Video search · W52P1J24D0001",
+            event(
+                published("use-case", title="Video search", piid="", facts=(("Use case ID", "DHS-172"),)),
+                None,
+                EventKind.USE_CASE,
+            ),
+            "Palantir · ICE · AI use case: Video search · DHS-172",
         ),
         (
             event(
-                published("document", type_text="Notice", title="Privacy Act", recipient_name=""),
+                published(
+                    "document", type_text="Notice", title="Privacy Act", piid="", key="FEDERAL_REGISTER_2026-19895"
+                ),
                 None,
                 EventKind.DOCUMENT,
                 after="on public inspection",
             ),
-            "Palantir · ICE · Notice: Privacy Act (on public inspection) · W52P1J24D0001",
+            "Palantir · ICE · Notice: Privacy Act (on public inspection) · 2026-19895",
         ),
     ],
 )

@@ -1,13 +1,13 @@
-"""Column types that store money and time exactly on both SQLite and PostgreSQL."""
+"""Column types for money, times and lists of keys, which work the same on SQLite and PostgreSQL."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import BigInteger, DateTime, Dialect
+from sqlalchemy import BigInteger, DateTime, Dialect, Text
 from sqlalchemy.types import TypeDecorator
 
 
@@ -32,6 +32,21 @@ class Cents(TypeDecorator[Decimal]):
     def process_result_value(self, value: int | None, dialect: Dialect) -> Decimal | None:  # noqa: ARG002
         """Convert cents to dollars."""
         return None if value is None else Decimal(value).scaleb(-2)
+
+
+class Lines(TypeDecorator[list[str]]):
+    """A list of keys as a text: a line break before and after each key, "" if there are none."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Sequence[str] | None, dialect: Dialect) -> str:  # noqa: ARG002
+        """Convert keys to lines."""
+        return "\n{}\n".format("\n".join(value)) if value else ""
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> list[str]:  # noqa: ARG002
+        """Convert lines to keys."""
+        return value[1:-1].split("\n") if value else []
 
 
 class UtcTime(TypeDecorator[datetime]):

@@ -143,7 +143,10 @@ class StoredSignal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredMatch:
-    """A match of a record with a vendor. `reason` is one sentence for a reader, `score` is from 0 to 1."""
+    """A match of a record with a vendor. `reason` is one sentence for a reader, `score` is from 0 to 1.
+
+    `action_keys` are the actions that the match concerns, none if it concerns the whole record.
+    """
 
     vendor_id: str
     vendor_name: str
@@ -153,6 +156,7 @@ class StoredMatch:
     reason: str
     signals: tuple[StoredSignal, ...]
     first_seen: datetime
+    action_keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,11 +26,15 @@ class EventSnapshot:
 
         A review decision is the only change that reaches entries that are already published.
         """
-        before = {match.vendor_id for match in self.record.matches}
-        present = {match.vendor_id for match in matches}
+        before = {match.vendor_id: match.action_keys for match in self.record.matches}
+        present = {match.vendor_id: match.action_keys for match in matches}
         if before == present:
             return self.record  # nearly always
-        kept = [match for match in self.record.matches if match.vendor_id in present]
+        kept = [
+            replace(match, action_keys=present[match.vendor_id])
+            for match in self.record.matches
+            if match.vendor_id in present
+        ]
         return replace(self.record, matches=(*kept, *(match for match in matches if match.vendor_id not in before)))
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Text
 from sqlmodel import JSON, Field, SQLModel
 
-from storage.columns import Cents, UtcTime
+from storage.columns import Cents, Lines, UtcTime
 
 
 def _cents(name: str, meaning: str = "", label: str = "") -> Any:
@@ -213,10 +213,11 @@ class RenumberedRow(SQLModel, table=True):
 class MatchRow(SQLModel, table=True):
     """A match of a record with a vendor, and its reasons. Re-matching updates the reasons.
 
-    `is_topic`: what it matches is a topic of the watchlist, not a company. `action_keys` are the actions that the match
-    concerns, empty for the whole record. `matcher_band` is the matcher's; `band` is the one that counts: a reviewer's
-    `decision` ("" if there is none) overrides the matcher's. `via_reseller`: the recipient is not the vendor, but sells
-    its products. `priority` orders the review queue, and `clues` say why: a text and its points each.
+    `is_topic`: what it matches is a topic of the watchlist, not a company. `matcher_band` is the matcher's; `band` is
+    the one that counts: a reviewer's `decision` ("" if there is none) overrides the matcher's. `via_reseller`: the
+    recipient is not the vendor, but sells its products. `action_keys` are the actions that the match concerns, none if
+    it concerns the whole record ("" stands for events that are of no action). `priority` orders the review queue, and
+    `clues` say why: a text and its points each.
     """
 
     __tablename__ = "match"
@@ -238,11 +239,11 @@ class MatchRow(SQLModel, table=True):
     rule: str
     reason: str = _text("reason")
     signals: list[dict[str, Any]] = Field(sa_column=Column("signals", JSON, nullable=False))
+    action_keys: list[str] = Field(default_factory=list, sa_column=Column("action_keys", Lines, nullable=False))
     via_reseller: bool = False
     priority: int = 0
     clues: list[dict[str, Any]] = _json("clues")
     is_topic: bool = False
-    action_keys: list[str] = _json("action_keys")
     watchlist_version: str
     first_seen: datetime = _time("first_seen")
 

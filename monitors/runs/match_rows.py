@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -15,6 +15,7 @@ from sources.records import Award, Publication, Record
 from storage.models import MatchBand
 from storage.reading.records import published_matches_of
 from storage.tables import MatchRow
+from storage.writing.changes import is_base
 
 INHERITED_SCORE = 0.7
 
@@ -32,11 +33,22 @@ def match_rows(
     parent award are added for review. `named_elsewhere`: vendors that are recipients of another record of the same
     text, where the text names them for that reason.
     """
-    found = [match for match in matcher.matches(record) if match.vendor_id not in named_elsewhere]
+    found = [match for match in matcher.matches(_with_own_text(record)) if match.vendor_id not in named_elsewhere]
     rows = [match_row(match, record, matcher, now) for match in found]
     if isinstance(record, Publication):
         return rows
     return rows + list(_inherited(session, matcher, record, {row.vendor_id for row in rows}, now))
+
+
+def _with_own_text(record: Award | Publication) -> Award | Publication:
+    """Return a record without a description that is only the text of the modification it was listed with.
+
+    A source that lists an award action by action gives each its own text, which does not concern the whole award.
+    """
+    if not isinstance(record, Award) or not record.is_partial or any(map(is_base, record.actions)):
+        return record
+    is_repeated = record.description in {action.description for action in record.actions}
+    return replace(record, description="") if is_repeated else record
 
 
 def named_elsewhere(matcher: Matcher, records: Sequence[Record]) -> dict[str, frozenset[str]]:

@@ -16,6 +16,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session, aliased
 from sqlmodel import col
 
+from storage.concerned import is_concerned
 from storage.models import (
     EventKind,
     MatchBand,
@@ -71,6 +72,8 @@ def is_small_change(dollars: Decimal) -> ColumnElement[bool]:
 def load_events(session: Session, query: Select[EventRow], *, use_snapshots: bool = True) -> list[StoredEvent]:
     """Return the events that a query selects, in its order, each with its record and action.
 
+    The record has the matches that concern the event.
+
     `use_snapshots`: published events have the record as it was when they were published, apart from its matches.
     """
     rows = list(session.scalars(query))
@@ -96,6 +99,8 @@ def _with_records(session: Session, rows: Sequence[EventRow], *, use_snapshots: 
             record, action = snapshot.with_present(published.get(row.record_key, ())), snapshot.action
         else:
             record, action = records[row.record_key], actions.get(row.action_key)
+        facts = row.kind, row.action_key, row.vendor_id
+        record = replace(record, matches=tuple(match for match in record.matches if is_concerned(match, *facts)))
         event = replace(_event(row, record, action), has_twin=snapshot is not None and snapshot.has_twin)
         yield replace(event, milestones=tuple(_event(part, record, None) for part in parts.get(row.id, ())))
 

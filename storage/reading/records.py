@@ -47,7 +47,7 @@ RECORD_COLUMNS = tuple(col(getattr(RecordRow, name)) for name in (*COPIED, *LIST
 MATCH_NAMES = ("vendor_id", "vendor_name", "category", "band", "score", "reason", "first_seen")
 MATCH_COLUMNS = tuple(
     col(getattr(MatchRow, {"category": "vendor_category"}.get(name, name)))
-    for name in ("record_key", "signals", *MATCH_NAMES)
+    for name in ("record_key", "signals", "action_keys", *MATCH_NAMES)
 )
 
 
@@ -70,9 +70,12 @@ def matches_by_record(session: Session, keys: Sequence[str], band: str = "") -> 
     matches: dict[str, list[StoredMatch]] = {}
     for first in range(0, len(keys), BATCH_SIZE):
         query = select(*MATCH_COLUMNS).where(col(MatchRow.record_key).in_(keys[first : first + BATCH_SIZE]))
-        for key, signals, *values in session.execute(query.where(col(MatchRow.band) == band) if band else query):
+        for key, signals, action_keys, *values in session.execute(
+            query.where(col(MatchRow.band) == band) if band else query
+        ):
             named: dict[str, Any] = dict(zip(MATCH_NAMES, values, strict=True))
-            match = StoredMatch(**named, signals=tuple(StoredSignal(**signal) for signal in signals))
+            found_signals = tuple(StoredSignal(**signal) for signal in signals)
+            match = StoredMatch(**named, signals=found_signals, action_keys=tuple(action_keys))
             matches.setdefault(key, []).append(match)
     for found in matches.values():
         found.sort(key=lambda match: (-match.score, match.vendor_id))

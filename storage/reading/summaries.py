@@ -1,7 +1,7 @@
 """Summaries of one vendor, agency, technology or recipient: spending, purchases, publications.
 
-Only records with a published match count. Spending is the sum of the obligations of the awards' actions. Amounts that
-publications announce and totals that sources state are never added to it.
+Only records with a published match count. Spending is the sum of the obligations of the awards' actions that a match
+in scope concerns. Amounts that publications announce and totals that sources state are never added to it.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from sqlalchemy import (
     and_,
     case,
     cast,
+    exists,
     false,
     func,
     literal,
@@ -29,9 +30,10 @@ from sqlalchemy import (
     select,
     union_all,
 )
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 from sqlmodel import col
 
+from storage.concerned import concerns_action, concerns_all, concerns_event
 from storage.models import AWARDS, MatchBand, StoredRecord
 from storage.reading.events import is_small_change
 from storage.reading.records import records_by_key
@@ -85,11 +87,7 @@ class SellerRow:
 
 def keys_in_scope(subject: SummaryScope) -> Select[str]:
     """Return the query for the keys of the published records in a scope."""
-    matched = select(col(MatchRow.record_key)).where(col(MatchRow.band) == MatchBand.PUBLISHED)
-    if subject.vendor:
-        matched = matched.where(col(MatchRow.vendor_id) == subject.vendor)
-    if subject.category:
-        matched = matched.where(col(MatchRow.vendor_category) == subject.category)
+    matched = select(col(MatchRow.record_key)).where(*_matches_in_scope(subject))
     if not (subject.agency or subject.ueis or subject.recipients):
         return matched
     if subject.agency:
@@ -102,6 +100,16 @@ def keys_in_scope(subject: SummaryScope) -> Select[str]:
     by_name = unnamed & col(RecordRow.recipient_name).in_(subject.recipients)
     paid = or_(col(RecordRow.recipient_uei).in_(subject.ueis), by_name)
     return select(col(RecordRow.key)).where(col(RecordRow.key).in_(matched), paid)
+
+
+def _matches_in_scope(subject: SummaryScope) -> list[ColumnElement[bool]]:
+    """Return the conditions on a match: it is published, and of the scope's vendor and technology."""
+    conditions = [col(MatchRow.band) == MatchBand.PUBLISHED]
+    if subject.vendor:
+        conditions.append(col(MatchRow.vendor_id) == subject.vendor)
+    if subject.category:
+        conditions.append(col(MatchRow.vendor_category) == subject.category)
+    return conditions
 
 
 def spending(session: Session, subject: SummaryScope, groups: Sequence[GroupBy]) -> dict[GroupBy, list[SpendRow]]:
@@ -129,6 +137,7 @@ def _obligations(subject: SummaryScope) -> Select[*tuple[Any, ...]]:
     uei = func.nullif(col(RecordRow.recipient_uei), "")
     query: Select[*tuple[Any, ...]] = select(
         col(ActionRow.award_key),
+        col(ActionRow.key),
         col(ActionRow.obligation).label("dollars"),
         cast(year, String).label("year"),
         func.coalesce(sub_agency, col(RecordRow.agency_code)).label("agency"),
@@ -136,7 +145,10 @@ def _obligations(subject: SummaryScope) -> Select[*tuple[Any, ...]]:
         func.coalesce(uei, col(RecordRow.recipient_name)).label("recipient"),
         col(RecordRow.recipient_name),
     ).join(RecordRow, col(RecordRow.key) == col(ActionRow.award_key))
+    of_award = col(MatchRow.record_key) == col(ActionRow.award_key)
+    is_concerned = exists().where(of_award, *_matches_in_scope(subject), concerns_action(col(ActionRow.key)))
     return query.where(
+        is_concerned.correlate(ActionRow),
         col(ActionRow.removed).is_(None),
         col(ActionRow.obligation).is_not(None),
         _is_award(),
@@ -157,7 +169,7 @@ def _sums(actions: CTE, by: GroupBy) -> Select[*tuple[Any, ...]]:
     if by is not GroupBy.VENDOR:
         return query
     of_award = (col(MatchRow.record_key) == actions.c.award_key) & (col(MatchRow.band) == MatchBand.PUBLISHED)
-    return query.join(MatchRow, of_award)
+    return query.join(MatchRow, of_award & concerns_action(actions.c.key))
 
 
 def sellers_of(session: Session, vendor_id: str) -> list[SellerRow]:
@@ -281,19 +293,56 @@ def feed_stats(session: Session, min_change: Decimal = Decimal(0)) -> dict[str, 
 
     "agency" includes departments. `min_change` is that of the feeds' queries.
     """
-    band, seen = col(MatchRow.band) == MatchBand.PUBLISHED, col(SearchRow.is_published).is_(True)
-    vendors = select(col(MatchRow.record_key), col(MatchRow.vendor_id)).where(band)
-    categories = select(col(MatchRow.record_key), col(MatchRow.vendor_category)).where(band).distinct()
+    whole = and_(col(MatchRow.band) == MatchBand.PUBLISHED, concerns_all())
+    vendors = select(col(MatchRow.record_key), col(MatchRow.vendor_id)).where(whole)
+    categories = select(col(MatchRow.record_key), col(MatchRow.vendor_category)).where(whole).distinct()
     agencies = select(
         col(SearchRow.record_key), col(SearchRow.sub_agency_code), col(SearchRow.department), literal("").label("all")
     )
-    by_agency = _stats_by(session, agencies.where(seen), min_change)
+    by_agency = _stats_by(session, agencies.where(col(SearchRow.is_published).is_(True)), min_change)
+    by_vendor, by_category = (_stats_by(session, each, min_change) for each in (vendors, categories))
+    _add_single_actions(session, by_vendor, by_category, min_change)
     return {
-        "vendor": _stats_by(session, vendors, min_change),
-        "category": _stats_by(session, categories, min_change),
+        "vendor": by_vendor,
+        "category": by_category,
         "all": {"": by_agency.pop("")} if by_agency else {},
         "agency": by_agency,
     }
+
+
+def _add_single_actions(
+    session: Session, by_vendor: dict[str, FeedStats], by_category: dict[str, FeedStats], min_change: Decimal
+) -> None:
+    """Add the entries of matches that concern single actions to the statistics."""
+    same = aliased(MatchRow)
+    is_covered = exists().where(  # another match in the category concerns the whole record
+        col(same.record_key) == col(MatchRow.record_key),
+        col(same.vendor_category) == col(MatchRow.vendor_category),
+        col(same.band) == MatchBand.PUBLISHED,
+        col(same.action_keys) == [],
+    )
+    columns = (col(EventRow.id), col(EventRow.first_seen), col(MatchRow.vendor_id), col(MatchRow.vendor_category))
+    query = select(*columns, is_covered.correlate(MatchRow))
+    query = query.join_from(MatchRow, EventRow, col(MatchRow.record_key) == col(EventRow.record_key))
+    query = query.where(
+        col(MatchRow.band) == MatchBand.PUBLISHED, ~concerns_all(), concerns_event(), _has_entry(min_change)
+    )
+    counted: set[tuple[str, str]] = set()
+    for event_id, seen, vendor_id, category, is_counted in session.execute(query):
+        _add_entry(by_vendor, vendor_id, seen)
+        if not is_counted and (event_id, category) not in counted:
+            counted.add((event_id, category))
+            _add_entry(by_category, category, seen)
+
+
+def _add_entry(stats: dict[str, FeedStats], heading: str, seen: datetime) -> None:
+    known = stats.get(heading, FeedStats(entries=0, newest=seen))
+    stats[heading] = FeedStats(entries=known.entries + 1, newest=max(known.newest, seen))
+
+
+def _has_entry(min_change: Decimal) -> ColumnElement[bool]:
+    has_entry = and_(col(EventRow.is_published) != false(), col(EventRow.part_of) == "")
+    return and_(has_entry, not_(is_small_change(min_change))) if min_change else has_entry
 
 
 def _stats_by(session: Session, headings: Select[*tuple[Any, ...]], min_change: Decimal) -> dict[str, FeedStats]:
@@ -302,10 +351,7 @@ def _stats_by(session: Session, headings: Select[*tuple[Any, ...]], min_change: 
     columns = list(of.c)[1:]
     entries, newest = func.count(col(EventRow.record_key)), func.max(col(EventRow.first_seen))
     # An outer join starts with the headings, so events are found by record in a covering index.
-    has_entry = and_(col(EventRow.is_published) != false(), col(EventRow.part_of) == "")
-    if min_change:
-        has_entry = and_(has_entry, not_(is_small_change(min_change)))
-    published = and_(col(EventRow.record_key) == of.c.record_key, has_entry)
+    published = and_(col(EventRow.record_key) == of.c.record_key, _has_entry(min_change))
     query = select(entries, newest, *columns).join_from(of, EventRow, published, isouter=True)
     stats: dict[str, FeedStats] = {}
     for count, latest, *names in session.execute(query.group_by(*columns).having(entries > 0)):

@@ -25,6 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
+from storage.concerned import concerns_event
 from storage.models import StoredEvent, StoredRecord
 from storage.reading.events import load_events
 from storage.reading.records import BATCH_SIZE, records_by_key
@@ -129,7 +130,8 @@ def event_conditions(query: Query, dialect: Dialect, *, in_period: bool = False)
     conditions = [col(EventRow.is_published).is_(True), col(EventRow.part_of) == "", *event_filter(query)]
     withdrawn = withdrawn_filter(query)
     if matched := match_filter(query):
-        own = exists().where(col(MatchRow.record_key) == col(EventRow.record_key), *matched).correlate(EventRow)
+        of_record = col(MatchRow.record_key) == col(EventRow.record_key)
+        own = exists().where(of_record, *matched, concerns_event()).correlate(EventRow)
         conditions.append(or_(own, withdrawn) if query.is_public else own)
     withdrawn_keys = select(col(EventRow.record_key)).where(withdrawn)
     if query.vendor or query.category:

@@ -6,7 +6,7 @@ Pure: these functions decide, and store nothing.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -89,7 +89,12 @@ def event_id(record_key: str, action_key: str, kind: EventKind, *values: str) ->
     return TAG + "/".join(parts)
 
 
-def award_changes(before: StoredState | None, award: Award, since: date | None = None) -> Iterator[Change]:
+def award_changes(
+    before: StoredState | None,
+    award: Award,
+    since: date | None = None,
+    scopes: Sequence[Collection[str]] = ((),),
+) -> Iterator[Change]:
     """Yield what happened to an award, in the order of its actions' dates.
 
     An award without a stored state is one news item, however many modifications it already has: those are history. So
@@ -100,14 +105,15 @@ def award_changes(before: StoredState | None, award: Award, since: date | None =
     Args:
         before: the stored state; `None` if the award has no published match yet.
         since: the first day on which an action is recent; `None` if the age of an award does not matter.
+        scopes: of each match, the keys of the actions that it concerns, none if it concerns the whole award.
     """
     if before is None:
-        yield from _first_listed(award, since)
+        yield from _first_listed(award, since, scopes)
         return
     fields = list(_field_changes(before, award))
     described = {_folded(change) for change in fields if change.kind is EventKind.DESCRIPTION_CHANGED}
     base = _base_action(award)
-    has_base = any(_is_base(row) for row in before.actions.values())
+    has_base = any(is_base(row) for row in before.actions.values())
     for action in award.actions:
         stored = before.actions.get(action.key)
         if stored is not None:
@@ -122,18 +128,19 @@ def award_changes(before: StoredState | None, award: Award, since: date | None =
 
 def _base_action(award: Award) -> ContractAction | None:
     """Return the action that made the award; `None` if the source does not list it."""
-    return next((action for action in award.actions if _is_base(action)), None)
+    return next((action for action in award.actions if is_base(action)), None)
 
 
-def _is_base(action: ContractAction | ActionRow) -> bool:
+def is_base(action: ContractAction | ActionRow) -> bool:
+    """Return whether an action is the one that made the award."""
     return not action.modification.strip("0")  # assistance also has "00"
 
 
-def _first_listed(award: Award, since: date | None) -> Iterator[Change]:
+def _first_listed(award: Award, since: date | None, scopes: Iterable[Collection[str]]) -> Iterator[Change]:
     base = _base_action(award)
     later = [action for action in award.actions if action is not base]
-    news = _first_news(award, base, later, since)
-    if base or not news:
+    news = {change for scope in scopes for change in _first_news(award, base, since, scope)}
+    if base or None in news:
         yield Change(
             id=event_id(award.key, "", EventKind.NEW_AWARD),
             kind=EventKind.NEW_AWARD,
@@ -142,24 +149,32 @@ def _first_listed(award: Award, since: date | None) -> Iterator[Change]:
             amount=base.obligation if base else None,
             signed=(base.signed if base else None) or award.signed,
             earlier_actions=len(later),
-            is_news=not news,
+            is_news=None in news,
         )
     for action in later:
-        change = _action_change(award, action, is_news=action in news)
-        yield replace(change, is_first_sight=change.is_news)
+        is_news = action.key in news
+        yield replace(_action_change(award, action, is_news=is_news), is_first_sight=is_news)
 
 
 def _first_news(
-    award: Award, base: ContractAction | None, later: Sequence[ContractAction], since: date | None
-) -> Sequence[ContractAction]:
-    """Return the modifications that are the news of an award listed for the first time; none if the award itself is."""
+    award: Award, base: ContractAction | None, since: date | None, scope: Collection[str]
+) -> Iterable[str | None]:
+    """Return what is news for a match when an award is first listed: keys of modifications, `None` for the award."""
+    later = [action for action in award.actions if action is not base and (not scope or action.key in scope)]
+    recent = [action.key for action in later if since is None or (action.signed and action.signed >= since)]
+    if scope and (base is None or base.key not in scope):
+        return recent or _latest(later)
     began = (base.signed if base else None) or award.signed
     if since is None or not later or (base and (began is None or began >= since)):
-        return ()
-    recent = [action for action in later if action.signed and action.signed >= since]
+        return [None]
     if not recent and award.modified and award.modified >= since:
-        return [max(later, key=lambda action: action.signed or date.min)]
-    return recent
+        return _latest(later)
+    return recent or [None]
+
+
+def _latest(actions: Sequence[ContractAction]) -> list[str]:
+    """Return the key of the action that was signed last."""
+    return [max(actions, key=lambda action: action.signed or date.min).key] if actions else []
 
 
 def _late_base(before: StoredState, award: Award, base: ContractAction, since: date | None) -> Change:
@@ -190,7 +205,7 @@ def _listed_again(before: StoredState, award: Award, action: ContractAction, sto
         return
     if action.key not in said.actions and stored.source != award.source:
         # Another source added it after this one had listed the award, perhaps as history. From this source it is news.
-        if stored.first_seen > said.since and not _is_base(action):
+        if stored.first_seen > said.since and not is_base(action):
             yield _action_change(award, action, kind=_kind(stored))
         return
     # A deleted action may come back with another amount.

@@ -19,6 +19,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
+from storage.concerned import is_concerned
 from storage.models import EventKind, MatchBand
 from storage.reading.records import published_matches_of
 from storage.search.review_subjects import find_decision, is_subject, matches_about
@@ -181,20 +182,22 @@ def _apply(session: Session, vendor_id: str, subject: str, note: str, now: datet
             continue
         touched.add(record.key)
         if match.band == MatchBand.PUBLISHED:
-            published += _publish_pending(session, record, counted, now)
+            published += _publish_pending(session, record, match, counted, now)
         elif match.band == MatchBand.REJECTED and old_band == MatchBand.PUBLISHED:
             published += _withdraw(session, match, note, now)
     publish_changes(session, touched)
     return published
 
 
-def _publish_pending(session: Session, record: RecordRow, counted: Mapping[str, Decimal], now: datetime) -> int:
+def _publish_pending(
+    session: Session, record: RecordRow, match: MatchRow, counted: Mapping[str, Decimal], now: datetime
+) -> int:
     """Publish the events that waited for a match, with the milestones that they reach; return how many.
 
     `counted` is what the award added to the totals of vendors before (`counted_dollars`).
     """
     query = select(EventRow).where(col(EventRow.record_key) == record.key, col(EventRow.pending_review))
-    rows = session.scalars(query).all()
+    rows = [row for row in session.scalars(query) if is_concerned(match, row.kind, row.action_key)]
     for row in rows:
         row.is_published, row.pending_review, row.first_seen = True, False, now
     save_milestones(session, record, counted, now, lambda _vendors: bool(rows))
@@ -203,10 +206,9 @@ def _publish_pending(session: Session, record: RecordRow, counted: Mapping[str, 
 
 def _withdraw(session: Session, match: MatchRow, note: str, now: datetime) -> int:
     """Publish that a match was rejected; return 0 if no event of it was published, or a withdrawal is already."""
-    query = select(col(EventRow.vendor_id)).where(
-        col(EventRow.record_key) == match.record_key, col(EventRow.is_published)
-    )
-    if not any(vendor_id in ("", match.vendor_id) for vendor_id in session.scalars(query)):
+    query = select(EventRow).where(col(EventRow.record_key) == match.record_key, col(EventRow.is_published))
+    rows = (row for row in session.scalars(query) if row.vendor_id in ("", match.vendor_id))
+    if not any(is_concerned(match, row.kind, row.action_key, row.vendor_id) for row in rows):
         return 0
     change = Change(
         id=event_id(match.record_key, "", EventKind.WITHDRAWN, match.vendor_id),

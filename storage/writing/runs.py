@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from sources.records import MatchedAward
+from storage.concerned import concerns_event
 from storage.models import MILESTONES, MatchBand
 from storage.reading.coverage import FIRST_DAY
 from storage.reading.source_health import consecutive_failures
@@ -178,7 +179,7 @@ def publish_newest(
             select(col(EventRow.id))
             .join(MatchRow, col(MatchRow.record_key) == col(EventRow.record_key))
             .where(col(MatchRow.vendor_id) == vendor_id, col(MatchRow.band) == MatchBand.PUBLISHED)
-            .where(col(EventRow.kind).not_in(MILESTONES))
+            .where(col(EventRow.kind).not_in(MILESTONES), concerns_event())
             .order_by(col(EventRow.signed).desc().nulls_last(), col(EventRow.id))
             .limit(newest)
         )

@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import select
@@ -17,6 +18,7 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from sources.records import Award, Document, Problem, Publication, Record, Removal
+from storage.concerned import is_concerned
 from storage.errors import describe_error, first_database_error, is_database_failure, storable_text
 from storage.models import UNDECIDED, EventKind, MatchBand, record_subject
 from storage.reading.source_records import load_statements, source_record_rows
@@ -47,18 +49,8 @@ MAX_KEY_LENGTH = 200  # in quarantine
 # Differences in these do not make a record changed.
 NOT_A_CHANGE = frozenset({"revision", "first_seen", "last_changed"})
 MATCH_FIELDS = (
-    *(
-        "vendor_name",
-        "vendor_category",
-        "score",
-        "matcher_band",
-        "band",
-        "decision",
-        "rule",
-        "reason",
-        "signals",
-    ),
-    *("via_reseller", "priority", "clues", "is_topic", "action_keys", "watchlist_version"),
+    *("vendor_name", "vendor_category", "score", "matcher_band", "band", "decision", "rule", "reason", "signals"),
+    *("action_keys", "via_reseller", "priority", "clues", "is_topic", "watchlist_version"),
 )
 
 
@@ -171,16 +163,18 @@ def save_award(
     award = under_current_key(session, award)
     renumbered = renumber(session, award, now) if award.replaces else None
     award = with_stored_actions(session, award)
-    for match in matches:
-        match.record_key = award.key
     stored = session.get(RecordRow, award.key)
     old_actions, old_matches = _load_actions(session, award.key), _load_matches(session, award.key)
     has_matches = bool(old_matches or matches)
     counted = counted_dollars(session, stored, old_matches.values()) if stored else {}
+    for match in matches:
+        match.record_key = award.key
+        match.action_keys = _action_keys(session, old_matches.get(match.vendor_id), match, is_partial=award.is_partial)
     before = None
     if stored and _any_published(old_matches):
         before = _stored_state(session, stored, old_actions, award.source)
-    changes: Sequence[Change] = list(award_changes(before, award, since)) if has_matches else []
+    scopes = _scopes(old_matches, matches)
+    changes: Sequence[Change] = list(award_changes(before, award, since, scopes)) if has_matches else []
     if stored:
         changes = [replace(change, is_first_sight=False) for change in changes]
 
@@ -256,9 +250,14 @@ def save_matches(
 ) -> int:
     """Store new matches of a stored record, whose facts stay; return how many events that makes, unpublished."""
     old_matches = _load_matches(session, row.key)
+    for match in matches:
+        match.action_keys = _action_keys(session, old_matches.get(match.vendor_id), match)
     changes: Sequence[Change] = []
     if (old_matches or matches) and not _any_published(old_matches):
-        found = award_changes(None, record) if isinstance(record, Award) else publication_changes(None, record)
+        if isinstance(record, Award):
+            found = award_changes(None, record, scopes=_scopes(old_matches, matches))
+        else:
+            found = publication_changes(None, record)
         changes = with_stored_ids(session, row.key, list(found))
     update = _Update(old_matches, matches, changes, row.modified or row.published)
     counted = counted_dollars(session, row, old_matches.values())
@@ -393,30 +392,59 @@ def _save_matches_and_events(
 ) -> _Outcome:
     """Save the matches of a record and its changes as events.
 
-    If no match is published yet but one may still be, its events wait with it.
+    An event is published if a published match concerns it. If none does but one that may still be, it waits with it.
     """
     is_changed = False
     for match in update.matches:
         apply_decisions(session, match, row)
         is_changed |= _save_match(session, update.old_matches.get(match.vendor_id), match)
-    bands = {match.vendor_id: match.band for match in (*update.old_matches.values(), *update.matches)}
-    published = sorted(vendor for vendor, band in bands.items() if band == MatchBand.PUBLISHED)
-    in_review = sorted(vendor for vendor, band in bands.items() if band in UNDECIDED)
-    is_news = bool(update.changes and (published or in_review)) and should_publish(published or in_review)
-    stored = [
-        save_event(
-            session,
-            row.key,
-            change,
-            now,
-            published=update.published,
-            publish=is_news and bool(published),
-            pending_review=is_news and not published,
+    matches = {match.vendor_id: match for match in (*update.old_matches.values(), *update.matches)}
+    is_news = cache(lambda vendors: bool(vendors) and should_publish(list(vendors)))
+    stored = []
+    for change in update.changes:
+        published = _concerned(matches.values(), [MatchBand.PUBLISHED], change)
+        publish = is_news(published or _concerned(matches.values(), UNDECIDED, change))
+        stored.append(
+            save_event(
+                session,
+                row.key,
+                change,
+                now,
+                published=update.published,
+                publish=publish and bool(published),
+                pending_review=publish and not published,
+            )
         )
-        for change in update.changes
-    ]
     is_changed |= any(each is not Stored.UNCHANGED for each in stored)
     return _Outcome(stored.count(Stored.NEW), is_changed)
+
+
+def _concerned(matches: Iterable[MatchRow], bands: Collection[MatchBand], change: Change) -> tuple[str, ...]:
+    """Return the ids of the vendors whose matches in these bands concern a change, in order."""
+    of_band = (match for match in matches if match.band in bands)
+    concerned = (match for match in of_band if is_concerned(match, change.kind, change.action_key))
+    return tuple(sorted(match.vendor_id for match in concerned))
+
+
+def _scopes(old_matches: Mapping[str, MatchRow], matches: Iterable[MatchRow]) -> list[list[str]]:
+    """Return, of each match of an award, the actions that it concerns."""
+    found = {match.vendor_id: match.action_keys for match in (*old_matches.values(), *matches)}
+    return [found[vendor_id] for vendor_id in sorted(found)]
+
+
+def _action_keys(session: Session, stored: MatchRow | None, match: MatchRow, *, is_partial: bool = False) -> list[str]:
+    """Return the actions that a match concerns from now on: feeds keep every entry that they have.
+
+    A source that lists an award action by action does not show the texts by which a match concerns the whole award.
+    """
+    if stored is None or not match.action_keys:
+        return match.action_keys
+    if not stored.action_keys:
+        if is_partial:
+            return []
+        query = select(col(EventRow.action_key)).where(col(EventRow.record_key) == match.record_key)
+        return sorted({*match.action_keys, *session.scalars(query.where(col(EventRow.is_published)))})
+    return sorted({*stored.action_keys, *match.action_keys})
 
 
 def _save_match(session: Session, stored: MatchRow | None, match: MatchRow) -> bool:

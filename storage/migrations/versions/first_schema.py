@@ -376,11 +376,11 @@ def _create_tables() -> None:
         sa.Column("rule", sa.String(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("signals", sa.JSON(), nullable=False),
+        sa.Column("action_keys", storage.columns.Lines(), nullable=False),
         sa.Column("via_reseller", sa.Boolean(), nullable=False),
         sa.Column("priority", sa.Integer(), nullable=False),
         sa.Column("clues", sa.JSON(), nullable=False),
         sa.Column("is_topic", sa.Boolean(), nullable=False),
-        sa.Column("action_keys", sa.JSON(), nullable=False),
         sa.Column("watchlist_version", sa.String(), nullable=False),
         sa.Column("first_seen", storage.columns.UtcTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(

@@ -70,6 +70,7 @@ class Match(ApiModel):
     reason: Text = Field(description="why it matched, in one sentence")
     first_seen: Time = Field(description="when it first matched")
     signals: list[Signal]
+    action_keys: list[str] = Field(description="the actions that it concerns, empty if it concerns the whole record")
 
 
 class Amount(ApiModel):

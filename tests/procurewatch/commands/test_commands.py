@@ -56,7 +56,7 @@ def test_the_demo_lists_real_awards_and_writes_feeds(demo: Path) -> None:
     for path in feeds:
         assert not feedparser.parse(path.read_bytes()).bozo, path
     clearview = feedparser.parse((demo / "demo" / "feeds" / "vendor" / "clearview-ai.atom").read_bytes())
-    assert any("$1,102,500.00" in entry.title for entry in clearview.entries)
+    assert any("$1,102,500 " in entry.title for entry in clearview.entries)
     told = feedparser.parse((demo / "demo" / "feeds" / "all.atom").read_bytes())
     assert not [entry for entry in told.entries if "PARAGON SYSTEMS" in entry.title or "1NTEGER" in entry.title]
 

@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from sources.records import AwardCategory
+from storage.concerned import is_concerned
 from storage.models import EventKind, MatchBand
 from storage.reading.coverage import FIRST_DAY, is_read_back
 from storage.reading.records import published_matches_of
@@ -66,10 +67,11 @@ def save_milestones(
     touched = _withdraw_first_purchases(session, row, counted, now)
     wanted = [match for match in matches if match.vendor_id in counted and should_publish([match.vendor_id])]
     events = _published_events(session, row.key, now) if wanted else []
-    for match in wanted if events else ():
+    for match in wanted:
+        own = [event for event in events if is_concerned(match, event.kind, event.action_key)]
         added = counted[match.vendor_id] - before.get(match.vendor_id, Decimal(0))
-        for change in _reached(session, row, match, events, added):
-            part_of = events[0].id
+        for change in _reached(session, row, match, own, added) if own else ():
+            part_of = own[0].id
             save_event(session, row.key, change, now, publish=True, vendor_id=match.vendor_id, part_of=part_of)
             touched.add(row.key)
     publish_changes(session, touched)

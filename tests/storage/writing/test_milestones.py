@@ -182,11 +182,22 @@ def test_a_round_sum_states_the_total_and_amounts_stay_those_of_actions(database
 def test_only_the_actions_that_a_match_concerns_count(database: Database) -> None:
     option = acted(SMALL, "P00001", "2022-09-06", "600000.00", description="CLEARVIEW AI")
     record(database, option, match(option, action_keys=[option.actions[1].key]))
-    assert told(database) == [(EventKind.NEW_AWARD, option.key, [])], "$1,100,000 in all"
+    assert told(database) == [(EventKind.MODIFIED, option.key, [])], "$1,100,000 in all"
     more = acted(option, "P00002", "2022-10-06", "400000.00", description="CLEARVIEW AI")
     keys = [action.key for action in more.actions[1:]]
     record(database, more, match(more, action_keys=keys), now=LATER)
     assert told(database)[0][2] == [EventKind.ROUND_SUM]
+
+
+def test_a_milestone_belongs_to_an_event_that_its_vendor_concerns(database: Database) -> None:
+    option = acted(SMALL, "P00001", "2022-09-06", "1600000.00", description="CLEARVIEW AI")
+    more = acted(option, "P00002", "2022-10-06", "5000000.00", description="BABEL STREET")
+    own, other = ([action.key] for action in more.actions[1:])
+    record(database, more, match(more, action_keys=own), match(more, "babel-street", action_keys=other))
+    with database.reading() as session:
+        events = find_events(session, Query(), 10)
+    found = {event.amount: [part.old_value for part in event.milestones] for event in events}
+    assert found == {Decimal("1600000.00"): ["Clearview AI"], Decimal("5000000.00"): ["Babel Street"]}
 
 
 def test_a_topic_has_no_milestones(database: Database) -> None:

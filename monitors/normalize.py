@@ -15,7 +15,7 @@ from functools import lru_cache
 from sources.words import COMMON_WORDS, LEGAL_FORMS
 
 # Raise this when a rule below changes. Stored matches carry it and are then computed again.
-NORM_VERSION = 3
+NORM_VERSION = 4
 MIN_CORE_LENGTH = 4  # shorter cores (BI, NEC, EFW) count only with their legal form, exactly
 
 # Last word of a legal form -> the words of the forms that end so, the longest first.
@@ -29,6 +29,7 @@ _OTHER_NAME = re.compile(
     re.IGNORECASE,
 )
 _PARENTHESES = re.compile(r"\(([^()]+)\)")
+_ACRONYM = re.compile(r"\s*[A-Z0-9&.]{2,8}\s+-\s+(?=\w)", re.IGNORECASE)  # GSS - GOVERNMENT SUPPORT SERVICES LLC
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +173,8 @@ def _parse_slice(raw: str, start: int, end: int) -> Name | None:
 def parse_names(raw: str) -> tuple[Name, ...]:
     """Return the names in a recipient field: the name itself, and one more for each D/B/A or FKA, in order.
 
-    A name with parentheses (an acronym or a place) is also read without them, and their content as a name.
+    A name with parentheses (an acronym or a place) is also read without them, and their content as a name; a name after
+    an acronym and a dash is also read without these.
     """
     bounds = [0]
     for found in _OTHER_NAME.finditer(raw):
@@ -189,6 +191,9 @@ def parse_names(raw: str) -> tuple[Name, ...]:
             names.append(name)
             if "(" in raw:
                 names += _without_parentheses(raw, name)
+            acronym = _ACRONYM.match(raw, name.start) if "-" in raw else None
+            whole = _parse_slice(raw, acronym.end(), name.end) if acronym and acronym.end() < name.end else None
+            names += [whole] if whole else []
     return tuple(names)
 
 

@@ -53,6 +53,8 @@ FIELD_LABELS = {
     "recipient_parent_uei": "parent's UEI",
     "description": "description",
     "action_description": "a modification",
+    "psc_text": "product or service",
+    "naics_text": "industry",
     "parent_award": "parent award",
 }
 

@@ -21,6 +21,7 @@ _ADDED_WORDS = _FORM_WORDS | GENERIC_WORDS
 _OTHER_NAME = re.compile(
     r"\b(?:D\W?B\W?A|[FNA]\W?K\W?A|DOING BUSINESS AS|TRADING AS|(?:FORMERLY|NOW|ALSO) KNOWN AS|FORMERLY)\b|[()]"
 )
+_ACRONYM = re.compile(r"\s*[\w&.]{2,8}\s+-\s+")  # ANDE - ANDE CORP
 _DROPPED = re.compile(r"[.'`\u2018\u2019\u00b4]")
 # The words of the index's standard tokenizer: dots and apostrophes stay inside a word, all other punctuation parts two.
 _INDEXED = re.compile(r"\w+(?:(?:(?<=[^\W\d_])['.\u2019](?=[^\W\d_])|(?<=\d)['.,](?=\d))\w+)*")
@@ -30,8 +31,8 @@ _BETWEEN_INITIALS = re.compile(r"(?<=\b\w) (?=\w\b)")
 def is_same_name(found: str, name: str) -> bool:
     """Whether a recipient's name is this name, whatever its legal form, punctuation and spaces.
 
-    Words that a branch adds (USA, FEDERAL, SOLUTIONS) may follow. `found` may hold several names (DBA, brackets); one
-    of them is enough.
+    Words that a branch adds (USA, FEDERAL, SOLUTIONS) may follow. `found` may hold several names (DBA, brackets, an
+    acronym and a dash); one of them is enough.
     """
     wanted = _words(name)
     while len(wanted) > 1 and wanted[-1] in _FORM_WORDS:
@@ -50,7 +51,8 @@ def _is(words: tuple[str, ...], wanted: str) -> bool:
 
 @lru_cache(maxsize=CACHED_NAMES)
 def _names_in(found: str) -> tuple[tuple[str, ...], ...]:
-    return tuple(_words(piece) for piece in _OTHER_NAME.split(found.upper()))
+    pieces = _OTHER_NAME.split(found.upper())
+    return tuple(_words(piece) for piece in (*pieces, *(_ACRONYM.sub("", piece, count=1) for piece in pieces)))
 
 
 @lru_cache(maxsize=CACHED_NAMES)

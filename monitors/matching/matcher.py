@@ -6,32 +6,36 @@ Pure: no network, no database. Reasons are descriptive ("the recipient's name is
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 
 from monitors.matching.concerned_actions import concerned_actions
+from monitors.matching.goods import CodeIndex, is_for_other_goods
 from monitors.matching.name_index import PARENT_SCORE, TEXT_SCORES, NameFinding, NameIndex, Signal, SignalKind
 from monitors.matching.phrase_index import PhraseFinding, PhraseIndex, vendor_terms
 from monitors.matching.review_clues import Clue, clues_of
 from monitors.matching.scoring import PUBLISH_FROM, REVIEW_FROM, ScoredSignal, explain, score_match
 from monitors.matching.typos import TypoIndex, typo_strength
 from monitors.normalize import NORM_VERSION, parse_name
-from monitors.watchlist.model import Kind, KnownName, Strength, Vendor, Watchlist
+from monitors.watchlist.model import Kind, KnownName, Portfolio, Strength, Vendor, Watchlist
 from sources.records import Award, Publication, Recipient
 from storage.models import MatchBand
 
 __all__ = ["MATCHER_VERSION", "Match", "Matcher", "Signal", "SignalKind"]
 
 # Raise this when the same record and watchlist would give another result.
-MATCHER_VERSION = 5
+MATCHER_VERSION = 6
 
 UEI_SCORE = 1.0
 CAGE_SCORE = 1.0
 PARENT_UEI_SCORE = 0.95
 OUTSIDE_YEARS_PENALTY = 0.2  # the company did not use the name, or own the firm, in the years of the award
+LOWER_STRENGTH = {Strength.STRONG: Strength.MEDIUM, Strength.MEDIUM: Strength.WEAK, Strength.WEAK: Strength.WEAK}
 TEXT_CACHE_SIZE = 65_536
+
+Scorer = Callable[[Sequence[ScoredSignal]], tuple[float, str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +93,7 @@ class Matcher:
         self._names = NameIndex(watchlist.vendors)
         self._phrases = PhraseIndex(terms)
         self._typos = TypoIndex(watchlist.vendors, terms)
+        self._codes = CodeIndex(watchlist.vendors)
         self._ueis = _owners((uei, vendor.id) for vendor in watchlist.vendors for uei in vendor.ueis)
         self._cages = _owners((cage, vendor.id) for vendor in watchlist.vendors for cage in vendor.cages)
         self._resellers = {vendor.id: _cores(vendor.resellers) for vendor in watchlist.vendors}
@@ -116,14 +121,18 @@ class Matcher:
         recipient_vendors = frozenset(found)
         for vendor_id, item in self._texts(match_input):
             found[vendor_id].append(item)
-        topics = self._topics_by_category(found)
+        for topic_id, item in self._codes.find(record, frozenset(found)):
+            found[topic_id].append(item)
+        others = self._names_of(recipient_vendors)
         matches = []
+        topics, is_for_other = self._topics_by_category(found), is_for_other_goods(record.psc_text, record.naics_text)
         for key, items in found.items():
             vendor = self._watchlist.by_id[key]
-            match = self._decide(vendor, items, match_input, recipient_vendors, topics[vendor.category])
-            if match and isinstance(record, Award):
-                match = replace(match, action_keys=self._action_keys(vendor, items, record, topics[vendor.category]))
-            matches.append(match)
+            resold = bool(self._resellers[key] & _cores([record.recipient.name]))
+            score = partial(
+                score_match, vendor, resold=resold, topics=topics[vendor.category], other_goods=is_for_other
+            )
+            matches.append(_decide(vendor, items, score, record, [name for name in others if name != vendor.name]))
         decided = self._for_review(record, list(filter(None, matches)), found)
         return tuple(sorted(decided, key=lambda match: (-match.score, match.vendor_id)))
 
@@ -134,7 +143,7 @@ class Matcher:
         if all(match.band is MatchBand.PUBLISHED for match in matches):
             yield from matches
             return
-        topics = [item for entry_id in sorted(self.topics & found.keys()) for item in found[entry_id]]
+        topics = _context(item for entry_id in sorted(self.topics & found.keys()) for item in found[entry_id])
         published = [match.vendor_name for match in matches if match.band is MatchBand.PUBLISHED]
         clues = clues_of(record, topics, published)
         for match in matches:
@@ -200,76 +209,75 @@ class Matcher:
             if raw in read:
                 continue
             read.add(raw)
-            seen: set[tuple[str, str]] = set()
+            seen: set[tuple[str, str, Strength]] = set()
             found = [(hit, hit.term.strength) for hit in self._phrases.find(raw)]
             found += [(hit, typo_strength(hit.term)) for hit in self._typos.find(raw)]
-            for hit, strength in found:
-                key = (hit.term.vendor_id, hit.term.phrase)
+            for hit, listed in found:
+                outside = _describe_outside_years(KnownName(hit.term.phrase, since=hit.term.since), match_input)
+                strength = LOWER_STRENGTH[listed] if outside else listed
+                key = (hit.term.vendor_id, hit.term.phrase, strength)
                 if key not in seen:
                     seen.add(key)
-                    yield hit.term.vendor_id, _phrase_found(hit, strength, field, raw, action_key)
+                    item = _phrase_found(hit, strength, field, raw, action_key)
+                    yield hit.term.vendor_id, replace(item, outside_years=outside)
 
     def _topics_by_category(self, found: Mapping[str, list[ScoredSignal]]) -> Mapping[str, list[ScoredSignal]]:
-        """Return the topic phrases of the record by technology category."""
+        """Return the topic phrases of the record by technology category, without codes and vague words."""
         topics: dict[str, list[ScoredSignal]] = defaultdict(list)
         for entry_id, items in found.items():
             entry = self._watchlist.by_id[entry_id]
             if entry.kind is Kind.TOPIC:
-                topics[entry.category] += items
+                topics[entry.category] += _context(items)
         return topics
 
     def _names_of(self, vendor_ids: Iterable[str]) -> list[str]:
+        """Return the names of vendors in order."""
         return sorted(self._watchlist.by_id[vendor_id].name for vendor_id in vendor_ids)
 
-    def _decide(
-        self,
-        vendor: Vendor,
-        found: list[ScoredSignal],
-        match_input: MatchInput,
-        recipient_vendors: frozenset[str],
-        topics: list[ScoredSignal],
-    ) -> Match | None:
-        """Score all signals for one vendor; `None` if they are too weak. `topics`: phrases for its category."""
-        resold = bool(self._resellers[vendor.id] & _cores([match_input.recipient.name]))
-        score, rule = score_match(vendor, found, resold=resold, topics=topics)
-        if score < REVIEW_FROM:
-            return None
-        found = sorted(_once(found), key=lambda item: (-item.signal.score, item.signal.field, item.signal.start))
-        others = () if vendor.kind is Kind.TOPIC else self._names_of(recipient_vendors - {vendor.id})
-        return Match(
-            vendor_id=vendor.id,
-            vendor_name=vendor.name,
-            category=vendor.category,
-            signals=tuple(item.signal for item in found),
-            score=score,
-            band=MatchBand.PUBLISHED if score >= PUBLISH_FROM else MatchBand.REVIEW,
-            rule=rule,
-            reason=explain(vendor, found, match_input.recipient, others),
-        )
 
-    def _action_keys(
-        self, vendor: Vendor, found: list[ScoredSignal], award: Award, topics: list[ScoredSignal]
-    ) -> tuple[str, ...]:
-        """Return the actions that a match concerns; none if the recipient or the award's own text is enough for it."""
+def _decide(
+    vendor: Vendor, found: list[ScoredSignal], score_of: Scorer, record: Award | Publication, others: list[str]
+) -> Match | None:
+    """Score all signals for one vendor; `None` if they are too weak. `others`: the vendors that the recipient is."""
+    score, rule = score_of(found)
+    if score < REVIEW_FROM:
+        return None
+    signals = sorted(_once(found), key=lambda item: (-item.signal.score, item.signal.field, item.signal.start))
+    return Match(
+        vendor_id=vendor.id,
+        vendor_name=vendor.name,
+        category=vendor.category,
+        signals=tuple(item.signal for item in signals),
+        score=score,
+        band=MatchBand.PUBLISHED if score >= PUBLISH_FROM else MatchBand.REVIEW,
+        rule=rule,
+        reason=explain(vendor, signals, record.recipient, others),
+        action_keys=_action_keys(found, score_of, record) if isinstance(record, Award) else (),
+    )
 
-        def is_enough(signals: list[ScoredSignal]) -> bool:
-            return bool(signals) and score_match(vendor, signals, resold=resold, topics=topics)[0] >= REVIEW_FROM
 
-        resold = bool(self._resellers[vendor.id] & _cores([award.recipient.name]))
-        by_action: dict[str, list[ScoredSignal]] = defaultdict(list)
-        for item in found:
-            by_action[item.signal.action_key].append(item)
-        if is_enough(by_action.pop("", [])):
-            return ()
-        enough = [items for items in by_action.values() if is_enough(items)] or list(by_action.values())
-        texts = {item.source for items in enough for item in items}
-        return concerned_actions(award, {action.key for action in award.actions if action.description in texts})
+def _action_keys(found: list[ScoredSignal], score_of: Scorer, award: Award) -> tuple[str, ...]:
+    """Return the actions that a match concerns; none if the recipient or the award's own text is enough for it."""
+    by_action: dict[str, list[ScoredSignal]] = defaultdict(list)
+    for item in found:
+        by_action[item.signal.action_key].append(item)
+    own = by_action.pop("", [])
+    if own and score_of(own)[0] >= REVIEW_FROM:
+        return ()
+    enough = [items for items in by_action.values() if score_of([*own, *items])[0] >= REVIEW_FROM]
+    texts = {item.source for items in enough or by_action.values() for item in items}
+    return concerned_actions(award, {action.key for action in award.actions if action.description in texts})
+
+
+def _context(topics: Iterable[ScoredSignal]) -> list[ScoredSignal]:
+    """Return the signals of topics that say what a record is about: no codes, and no words that mean much else."""
+    return [item for item in topics if not item.is_code and item.portfolio is Portfolio.PURE]
 
 
 def _once(found: Iterable[ScoredSignal]) -> list[ScoredSignal]:
-    """Return signals without those that a field repeats in another action."""
+    """Return signals without those that a field repeats, weaker or in another action."""
     first: dict[tuple[SignalKind, str, str], ScoredSignal] = {}
-    for item in found:
+    for item in sorted(found, key=lambda item: -item.signal.score):
         first.setdefault((item.signal.kind, item.signal.field, item.signal.term), item)
     return list(first.values())
 

@@ -30,7 +30,10 @@ from sources.words import BRANCH_WORDS, COMMON_WORDS, GENERIC_WORDS, LEGAL_FORMS
 
 
 class SignalKind(StrEnum):
-    """How a record can point to an entry. `mention`: the vendor's name in a description; `topic`: no vendor at all."""
+    """How a record can point to an entry. `mention`: the vendor's name in a description; `topic`: no vendor at all.
+
+    `psc` and `naics`: the code of what is bought, or of the seller's industry, fits a topic.
+    """
 
     UEI = "uei"
     CAGE = "cage"
@@ -45,6 +48,8 @@ class SignalKind(StrEnum):
     PRODUCT = "product"
     MENTION = "mention"
     TOPIC = "topic"
+    PSC = "psc"
+    NAICS = "naics"
     PARENT_AWARD = "parent-award"
 
 
@@ -53,8 +58,9 @@ class Signal:
     """One reason a record may concern a vendor.
 
     `field` is the part of the record (recipient_name, recipient_uei, recipient_cage, recipient_parent_name,
-    recipient_parent_uei, description, action_description), `text` its words at `start:end`, `term` the watchlist's
-    words. `score` (0 to 1) counts this signal alone. `action_key` is the action with that description.
+    recipient_parent_uei, description, action_description, psc_text, naics_text), `text` its words at `start:end`,
+    `term` the watchlist's words. `score` (0 to 1) counts this signal alone. `action_key` is the action with that
+    description.
     """
 
     kind: SignalKind
@@ -113,6 +119,7 @@ class IndexedName:
     known: KnownName
     portfolio: Portfolio
     name: Name
+    own_words: frozenset[str] = frozenset()  # the words of all names of the vendor
 
     @cached_property
     def is_common(self) -> bool:
@@ -155,13 +162,15 @@ def _known_names(vendor: Vendor) -> Iterator[IndexedName]:
         (SignalKind.SUBSIDIARY, vendor.subsidiaries),
         (SignalKind.PARENT_NAME, vendor.parents),
     )
+    parsed = [parse_name(known.name) for known in vendor.known_names]
+    own_words = frozenset(word for name in parsed if name for word in name.core.split())
     seen: set[str] = set()
     for kind, names in listed:
         for known in names:
             name = parse_name(known.name)
             if name and name.full not in seen:
                 seen.add(name.full)
-                yield IndexedName(vendor.id, kind, known, vendor.portfolio_of(known), name)
+                yield IndexedName(vendor.id, kind, known, vendor.portfolio_of(known), name, own_words)
 
 
 class NameIndex:
@@ -277,7 +286,8 @@ def fuzzy_score(known: IndexedName, core: str) -> float:
     padded, known_padded = f" {core} ", f" {known.name.core} "
     if known_padded in padded:
         before, _, after = padded.partition(known_padded)
-        if GENERIC_WORDS.issuperset((*before.split(), *after.split())):
+        # LOCKHEED MARTIN PROCERUS TECHNOLOGIES: the owner's words say nothing else, either.
+        if (GENERIC_WORDS | known.own_words).issuperset((*before.split(), *after.split())):
             return BRANCH_SCORE
         # A name at the beginning (SKYDIO UNMANNED LLC) or a long one is unlikely to be chance.
         return CONTAINED_SCORE if not before or len(known.no_spaces) >= 8 else 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -27,6 +28,17 @@ ON_TOPIC_SCORE = 0.81  # a name that is not enough alone, with a topic phrase of
 KNOWN_RESELLER_SCORE = 0.82  # a medium phrase, and the recipient is a known reseller of the vendor
 TOPIC_SCORES = {Strength.STRONG: 0.8, Strength.MEDIUM: 0.65, Strength.WEAK: 0.3}  # below any published vendor
 TWO_TOPIC_PHRASES_SCORE = 0.75  # two ambiguous phrases still need a review
+OTHER_GOODS_SCORE = 0.7  # a strong phrase, but the product code is for something beside it: a tower's telephone plan
+TOPIC_HINTS_SCORE = 0.61  # a weak word of a topic, and a code that fits
+TOPIC_CODE_SCORE = 0.6  # nothing but a code that means the topic
+NEAR_CHARACTERS = 80  # how far from a phrase words for other goods count
+# Words for what is bought beside a technology: service for the phones of a tower, its air conditioning, its furniture.
+_OTHER_GOODS = re.compile(
+    r"\b(?:DATA (?:SERVICE|PLAN)|SERVICE PLAN|INTERNET SERVICE|FIRSTNET|WIRELESS (?:SERVICE|LINE|MANAGEMENT)|BROADBAND"
+    r"|BANDWIDTH|CELL(?:ULAR)? (?:SERVICE|CONNECTION)|HVAC|AIR CONDITION|FURNITURE|GENERATOR|JANITORIAL|CUSTODIAL"
+    r"|FENC(?:E|ING)\b)",
+    re.IGNORECASE,
+)
 MAX_WHOLE_QUOTE = 90
 QUOTE_MARGIN = 35
 MAX_QUOTE_LENGTH = 300
@@ -41,15 +53,26 @@ class ScoredSignal:
     portfolio: Portfolio = Portfolio.PURE  # of the name or identifier; a phrase: pure
     strength: Strength | None = None  # of a phrase; None for a name or an identifier
     source: str = ""  # the whole raw field, to quote from
-    outside_years: str = ""  # words that say so if the award is not from the years of the name
+    outside_years: str = ""  # words that say so if the award is not from the years of the name or phrase
     is_parent: bool = False  # the name is that of the vendor's parent
 
     @property
+    def is_code(self) -> bool:
+        """Whether this is the code of what is bought, not a word of a description."""
+        return self.signal.kind in (SignalKind.PSC, SignalKind.NAICS)
+
+    @property
     def names_product(self) -> bool:
-        """Whether a phrase says what is bought: a product does, a company's name only if its portfolio is pure."""
-        return self.strength is not None and (
-            self.signal.kind is not SignalKind.MENTION or self.portfolio is Portfolio.PURE
-        )
+        """Whether a phrase says that what is bought is what the vendor is listed for.
+
+        A company's name does so only if its portfolio is pure, and a product only if it is no other business.
+        """
+        return self.strength is not None and self.portfolio is Portfolio.PURE
+
+    def is_beside(self, words: re.Pattern[str]) -> bool:
+        """Return whether one of these words stands near a phrase."""
+        start, end = max(0, self.signal.start - NEAR_CHARACTERS), self.signal.end + NEAR_CHARACTERS
+        return words.search(self.source, start, end) is not None
 
     def overlaps(self, other: ScoredSignal) -> bool:
         """Return whether two phrases share a word of the same text."""
@@ -59,14 +82,20 @@ class ScoredSignal:
 
 
 def score_match(
-    vendor: Vendor, found: Sequence[ScoredSignal], *, resold: bool, topics: Sequence[ScoredSignal] = ()
+    vendor: Vendor,
+    found: Sequence[ScoredSignal],
+    *,
+    resold: bool = False,
+    topics: Sequence[ScoredSignal] = (),
+    other_goods: bool = False,
 ) -> tuple[float, str]:
     """Return (score from 0 to 1, id of the rule).
 
     `resold`: the recipient is a known reseller of this vendor. `topics`: phrases for topics of its category.
+    `other_goods`: the record's product code is for something else than a technology.
     """
     if vendor.kind is Kind.TOPIC:
-        return _score_topic(found)
+        return _score_topic(found, other_goods=other_goods)
     phrases = [item for item in found if item.strength is not None]
     text = _score_phrases(vendor, phrases, resold=resold, on_topic=_words_on_topic(vendor, phrases, topics))
     product_scores = [item.signal.score for item in phrases if item.names_product]
@@ -85,11 +114,17 @@ def _words_on_topic(
     """Return the strengths of the ambiguous words that occur beside topic phrases: PARROT with SUAS.
 
     Phrases of several words that are not a name do not count, nor any phrase of an integrator: those are programs on
-    which other companies work, too. A word of the topic phrase itself does not count either.
+    which other companies work, too. Nor does a word of the topic phrase itself, or one for another part of the business
+    (TASER beside BODY WORN CAMERAS).
     """
     if vendor.portfolio is Portfolio.BROAD or not topics:
         return frozenset()
-    words = [item for item in phrases if item.signal.kind is SignalKind.MENTION or " " not in item.signal.term.strip()]
+    words = [
+        item
+        for item in phrases
+        if (item.signal.kind is SignalKind.MENTION or " " not in item.signal.term.strip())
+        and (item.portfolio is Portfolio.PURE or vendor.portfolio is not Portfolio.PURE)
+    ]
     return frozenset(
         item.strength for item in words if item.strength and not any(item.overlaps(topic) for topic in topics)
     )
@@ -148,17 +183,26 @@ def _cap(item: ScoredSignal) -> float:
     return CAPS[item.portfolio]
 
 
-def _score_topic(found: Sequence[ScoredSignal]) -> tuple[float, str]:
-    """Score the phrases for a technology, whoever the recipient is."""
-    by_strength = _terms_by_strength(found)
+def _score_topic(found: Sequence[ScoredSignal], *, other_goods: bool) -> tuple[float, str]:
+    """Score the phrases and codes for a technology, whoever the recipient is, by the first rule that applies."""
+    phrases = [item for item in found if not item.is_code and not item.is_beside(_OTHER_GOODS)]
+    by_strength = _terms_by_strength(phrases)
     strong, medium, weak = (by_strength[strength] for strength in Strength)
-    if strong:
-        return TOPIC_SCORES[Strength.STRONG], "topic"
-    if len(medium) > 1:
-        return TWO_TOPIC_PHRASES_SCORE, "topic-two-phrases"
-    if medium:
-        return round(TOPIC_SCORES[Strength.MEDIUM] + (HINT_BONUS if weak else 0), 3), "topic-medium-phrase"
-    return TOPIC_SCORES[Strength.WEAK], "topic-weak-phrase"
+    codes = {item.strength for item in found if item.is_code}
+    sources = [item.source for item in phrases if item.strength is Strength.STRONG]
+    other_goods = (other_goods and not codes) or (bool(sources) and all(map(_OTHER_GOODS.search, sources)))
+    hint = HINT_BONUS if weak else 0
+    rules = (
+        (strong and not other_goods, TOPIC_SCORES[Strength.STRONG], "topic"),
+        (strong, OTHER_GOODS_SCORE, "topic-in-other-goods"),
+        (medium and codes and not other_goods, TOPIC_SCORES[Strength.STRONG], "topic-medium-phrase+code"),
+        (len(medium) > 1, TWO_TOPIC_PHRASES_SCORE, "topic-two-phrases"),
+        (medium, TOPIC_SCORES[Strength.MEDIUM] + hint, "topic-medium-phrase"),
+        (weak and codes, TOPIC_HINTS_SCORE, "topic-weak-phrase+code"),
+        (Strength.MEDIUM in codes, TOPIC_CODE_SCORE, "topic-code"),
+        (True, TOPIC_SCORES[Strength.WEAK], "topic-weak-phrase"),
+    )
+    return next((round(score, 3), rule) for holds, score, rule in rules if holds)
 
 
 def _terms_by_strength(phrases: Sequence[ScoredSignal]) -> dict[Strength, set[str]]:
@@ -210,15 +254,15 @@ _IS_PARENT = 'is "{term}", the parent company of {vendor}'
 def explain(vendor: Vendor, found: Sequence[ScoredSignal], recipient: Recipient, others: Sequence[str]) -> str:
     """Return why the award matched, as a sentence. `found`: best first; `others`: the vendors that the recipient is."""
     identity = next((item for item in found if item.strength is None), None)
-    phrase = next((item for item in found if item.strength is not None), None)
+    phrase = next((item for item in found if item.strength is not None and not item.is_code), None)
     who = f'Recipient "{_plain(recipient.name)}"'
     if identity is not None:
         also = f", and the description {_names(vendor, phrase)}" if phrase else ""
         return f"{who} {_identified(vendor, identity)}{also}." + _reservations(vendor, identity, phrase)
+    if vendor.kind is Kind.TOPIC:
+        return _explain_topic(vendor, phrase, next((item for item in found if item.is_code), None))
     if phrase is None:
         return f"{who} may concern {vendor.name}."
-    if vendor.kind is Kind.TOPIC:
-        return f"The description has words for the topic {vendor.name} {_quoted(phrase)}."
     if recipient.is_placeholder:
         who = "The recipient is not disclosed, but"
     elif others:
@@ -226,6 +270,15 @@ def explain(vendor: Vendor, found: Sequence[ScoredSignal], recipient: Recipient,
     else:
         who += " is not on the watchlist, but"
     return f"{who} the description {_names(vendor, phrase)}.{_reservations(vendor, None, phrase)}"
+
+
+def _explain_topic(vendor: Vendor, phrase: ScoredSignal | None, code: ScoredSignal | None) -> str:
+    """Return why a record matched a topic: its words, and the code of what is bought."""
+    words = f"The description has words for the topic {vendor.name} {_quoted(phrase)}." if phrase else ""
+    if code is None:
+        return words
+    which = "product code" if code.signal.kind is SignalKind.PSC else "industry code"
+    return f"{words} The {which} {code.signal.term} fits {'it' if words else f'the topic {vendor.name}'}.".strip()
 
 
 def _identified(vendor: Vendor, item: ScoredSignal) -> str:
@@ -238,7 +291,8 @@ def _identified(vendor: Vendor, item: ScoredSignal) -> str:
 
 def _reservations(vendor: Vendor, identity: ScoredSignal | None, phrase: ScoredSignal | None) -> str:
     """Return the caveats about a match, as further sentences."""
-    said = f" That holds {identity.outside_years}." if identity and identity.outside_years else ""
+    outside_years = next((item.outside_years for item in (identity, phrase) if item and item.outside_years), "")
+    said = f" That holds {outside_years}." if outside_years else ""
     if vendor.evidence is Evidence.BACKGROUND:
         said += " The entry is from general knowledge and has not been verified."
     if identity and identity.portfolio is not Portfolio.PURE and not (phrase and phrase.names_product):

@@ -2,8 +2,9 @@
 
 One row is one entry. " | " separates several values in a cell; a backslash escapes a bar or backslash in a value.
 A name's years and portfolio follow in brackets: "TASER INTERNATIONAL, INC. [-2017]", "AVIGILON [2018-, mixed]". Each
-strength of phrases has a column; "[not searched]" follows a phrase with `search: false`. A cell that a spreadsheet
-would run as a formula starts with a quote.
+strength of phrases has a column; what else is listed of a phrase follows in brackets: "COVERT [near CAMERA, VIDEO; not
+searched]". So does the strength of a code: "1550 UNMANNED AIRCRAFT [medium]". A cell that a spreadsheet would run as a
+formula starts with a quote.
 """
 
 from __future__ import annotations
@@ -19,13 +20,17 @@ from monitors.watchlist.model import NAME_FIELDS, TEXT_FIELDS, Kind, KnownName, 
 from monitors.watchlist.yaml_reader import Place, read_bytes, unknown
 
 PHRASE_COLUMNS = {f"{strength.value}_phrases": strength for strength in Strength}
+CODES = "codes"
 _PLAIN = ("id", "kind", "name", "category", "evidence", "portfolio")
-COLUMNS = (*_PLAIN, *NAME_FIELDS, *TEXT_FIELDS[:2], *PHRASE_COLUMNS, *TEXT_FIELDS[2:], "note")
+COLUMNS = (*_PLAIN, *NAME_FIELDS, *TEXT_FIELDS[:2], *PHRASE_COLUMNS, CODES, *TEXT_FIELDS[2:], "note")
 NOT_SEARCHED = "not searched"
 # How a formula starts in a spreadsheet (OWASP, CSV injection), with full-width forms.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _KNOWN = re.compile(r"(?P<name>.*?)\s*\[(?:(?P<since>\d{4})?-(?P<until>\d{4})?)?(?:, )?(?P<portfolio>[a-z]+)?\]")
-_MARKED = re.compile(r"(?P<phrase>.*?)\s*\[(?P<mark>not searched)?\]")
+_MARKED = re.compile(
+    r"(?P<phrase>.*?)\s*\[(?:near (?P<near>[^\[\];]+))?(?:; )?(?P<portfolio>[a-z]+)??(?:; )?(?P<mark>not searched)?\]"
+)
+_CODE = re.compile(r"(?P<code>\S+)\s+(?P<name>.*?)\s*\[(?P<strength>\w+)\]")
 
 
 def write_spreadsheet(vendors: Iterable[Vendor]) -> str:
@@ -90,6 +95,8 @@ def _entry(row: Mapping[str, str]) -> dict[str, object]:
     entry |= {name: _split(row.get(name, "")) for name in TEXT_FIELDS}
     entry |= {name: [_name_of(cell) for cell in _split(row.get(name, ""))] for name in NAME_FIELDS}
     phrases = ((cell, strength) for name, strength in PHRASE_COLUMNS.items() for cell in _split(row.get(name, "")))
+    codes = (_CODE.fullmatch(cell) or {"code": cell} for cell in _split(row.get(CODES, "")))
+    entry[CODES] = [code if isinstance(code, dict) else code.groupdict() for code in codes]
     return {**entry, "products": [_phrase_of(cell, strength) for cell, strength in phrases]}
 
 
@@ -101,6 +108,7 @@ def _cells(vendor: Vendor) -> dict[str, str]:
     cells |= {name: _join(getattr(vendor, name)) for name in TEXT_FIELDS}
     for column, strength in PHRASE_COLUMNS.items():
         cells[column] = _join(_phrase_text(product) for product in vendor.products if product.strength is strength)
+    cells[CODES] = _join(f"{code.code} {code.name} [{code.strength}]" for code in vendor.codes)
     return cells
 
 
@@ -120,14 +128,19 @@ def _name_of(cell: str) -> str | dict[str, str]:
 
 
 def _phrase_text(product: Product) -> str:
-    if product.search:
-        return f"{product.phrase} []" if _MARKED.fullmatch(product.phrase) else product.phrase
-    return f"{product.phrase} [{NOT_SEARCHED}]"
+    marks = [f"near {', '.join(product.near)}"] if product.near else []
+    marks += [product.portfolio] if product.portfolio else []
+    marks += [] if product.search else [NOT_SEARCHED]
+    return f"{product.phrase} [{'; '.join(marks)}]" if marks or _MARKED.fullmatch(product.phrase) else product.phrase
 
 
 def _phrase_of(cell: str, strength: Strength) -> dict[str, object]:
     found = _MARKED.fullmatch(cell)
     phrase: dict[str, object] = {"phrase": found["phrase"] if found else cell, "strength": strength.value}
+    if found and found["near"]:
+        phrase["near"] = [word.strip() for word in found["near"].split(",")]
+    if found and found["portfolio"]:
+        phrase["portfolio"] = found["portfolio"]
     return {**phrase, "search": False} if found and found["mark"] else phrase
 
 

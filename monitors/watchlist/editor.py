@@ -69,7 +69,9 @@ def entry_text(vendor: Vendor, column: int = 2) -> str:
 def _field_lines(field: str, value: object) -> list[str]:
     flow = None if isinstance(value, list) else False  # lists in brackets, but a line for each name with years
     dumped = yaml.safe_dump({field: value}, allow_unicode=True, width=110, default_flow_style=flow)
-    return [f"  {line}" if line.startswith("-") else line for line in dumped.splitlines()]
+    first, *others = dumped.splitlines()
+    indent = "  " if others and others[0].startswith("-") else ""
+    return [first, *(f"{indent}{line}" for line in others)]
 
 
 def _with_entry(content: bytes, vendor: Vendor, file: str) -> bytes:

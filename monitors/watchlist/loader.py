@@ -18,6 +18,7 @@ from pydantic_core import ErrorDetails
 from monitors.normalize import parse_name
 from monitors.watchlist.model import (
     FORBID_UNKNOWN,
+    Code,
     Entry,
     Evidence,
     Kind,
@@ -167,5 +168,5 @@ def _message(error: ErrorDetails) -> str:
 def _known_fields(path: Sequence[str | int]) -> list[str]:
     if len(path) == 1:
         return ["vendors"]
-    model = Vendor if len(path) == 3 else Product if path[2] == "products" else KnownName
+    model = Vendor if len(path) == 3 else {"products": Product, "codes": Code}.get(str(path[2]), KnownName)
     return [{"since": "from"}.get(field.name, field.name) for field in fields(model)]

@@ -25,6 +25,7 @@ MIN_PHRASE_LENGTH = 3
 MIN_YEAR, MAX_YEAR = 1800, 2100
 FORBID_UNKNOWN = ConfigDict(extra="forbid")
 
+_CODE = re.compile(r"[A-Z0-9]{4}|\d{6}")
 _CAGE = re.compile(r"[A-HJ-NP-Z0-9]{5}")  # a US company's begins and ends with a digit; a foreign one's need not
 
 
@@ -109,17 +110,46 @@ Phrase = Annotated[str, AfterValidator(_min_length(MIN_PHRASE_LENGTH))]
 Year = Annotated[int, Field(ge=MIN_YEAR, le=MAX_YEAR)]
 
 
+def _check_word(value: str) -> str:
+    word = normalize_text(value)
+    if not word or " " in word:
+        raise ValueError(f'"near" lists single words, not "{value}"')
+    return word
+
+
+NearWord = Annotated[str, AfterValidator(_check_word)]
+CodeText = Annotated[str, AfterValidator(_check_code(_CODE.fullmatch, "PSC (4 characters) or NAICS code (6 digits)"))]
+
+
 @with_config(FORBID_UNKNOWN)
 @dataclass(frozen=True, slots=True)
 class Product:
     """A phrase that, in a description, points to an entry, and how strongly.
 
-    `search` is false for phrases that mean too much else to search a source for (TASER, LPR): they only match.
+    `search` is false for phrases that mean too much else to search a source for (TASER, LPR): they only match. With
+    `near` the phrase counts only if one of these words stands near it: COVERT near CAMERA. `portfolio` is set where
+    the phrase names another part of a vendor's business: CONDUCTED ENERGY WEAPON.
     """
 
     phrase: Phrase
     strength: Strength
     search: bool = True
+    near: tuple[NearWord, ...] = ()
+    portfolio: Portfolio | None = None
+
+
+@with_config(FORBID_UNKNOWN)
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A code of what is bought (PSC) or of the seller's industry (NAICS) that fits a topic: 1550 is UNMANNED AIRCRAFT.
+
+    A record is compared by the code, or by its `name` where the source gives no code. A `medium` code asks for a review
+    by itself; a `weak` one only supports the words of a description.
+    """
+
+    code: CodeText
+    name: Phrase
+    strength: Strength = Strength.WEAK
 
 
 @with_config(FORBID_UNKNOWN)
@@ -188,6 +218,7 @@ class Vendor:
     ueis: tuple[Uei, ...] = ()
     cages: tuple[Cage, ...] = ()
     products: _Products = ()
+    codes: tuple[Code, ...] = ()
     exclusions: tuple[Phrase, ...] = ()
     resellers: tuple[Phrase, ...] = ()
     sources: tuple[Url, ...] = ()
@@ -213,6 +244,10 @@ class Vendor:
 def _check_topic(vendor: Vendor) -> Vendor:
     if vendor.id.startswith(TOPIC_PREFIX) != (vendor.kind is Kind.TOPIC):
         raise ValueError(f'the id of a topic, and of nothing else, begins with "{TOPIC_PREFIX}"')
+    if vendor.kind is Kind.VENDOR and vendor.codes:
+        raise ValueError('only a topic has "codes"')
+    if any(code.strength is Strength.STRONG for code in vendor.codes):
+        raise ValueError("a code is medium or weak: it never publishes alone")
     if vendor.kind is Kind.TOPIC:
         for name in ("portfolio", *NAME_FIELDS, "ueis", "cages", "resellers"):
             if getattr(vendor, name) not in ((), Portfolio.PURE):

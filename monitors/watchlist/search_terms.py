@@ -2,7 +2,7 @@
 
 Searches find whatever the matcher matches, with these exceptions: names that only resemble a listed one, spellings with
 other spaces that are not listed (BABELSTREET), names of a `broad` portfolio, phrases that are weak or `search: false`,
-and CAGE codes, which USAspending does not have.
+phrases that stand elsewhere than in front of a `near` word, misspelled words, and codes.
 """
 
 from __future__ import annotations
@@ -174,7 +174,10 @@ def query_error(product: Product) -> str:
 
 
 def _is_sent(product: Product) -> bool:
-    return product.search and product.strength is not Strength.WEAK
+    """Return whether sources are searched for a phrase: one that counts only near a word only if that publishes it."""
+    return product.search and product.strength in (
+        (Strength.STRONG,) if product.near else (Strength.STRONG, Strength.MEDIUM)
+    )
 
 
 def _without_counterpart(phrase: str) -> str:
@@ -193,17 +196,23 @@ def _without_counterpart(phrase: str) -> str:
 def search_phrases(vendor: Vendor) -> tuple[str, ...]:
     """Return the phrases for a keyword search in descriptions, of three characters or more.
 
-    They are the strong and medium phrases without a `query_error`, and the vendor's own names as listed.
+    They are the strong and medium phrases without a `query_error` (with `near`: the strong ones, in front of each of
+    these words), and the vendor's own names as listed.
     """
     products = [product for product in vendor.products if not query_error(product)]
     products += [mention for mention, _ in mentions(vendor)]
-    wanted = {product.phrase.upper() for product in products if _is_sent(product)}
+    wanted = {text.upper() for product in products if _is_sent(product) for text in _side_by_side(product)}
     no_spaces = {_no_spaces(phrase) for phrase in wanted}
     names = (_without_form(known.name).strip(" ,.") for known in vendor.known_names)
     wanted |= {name for name in names if _no_spaces(name) in no_spaces}
     # A name needs all its words; AND, OR and NOT are operators only in capitals.
     spelled = {_AT_AN_END.sub(lambda found: found[0].lower(), each) for phrase in wanted for each in _spellings(phrase)}
     return fewest_phrases(phrase for phrase in spelled if len(phrase) >= MIN_PHRASE_LENGTH)
+
+
+def _side_by_side(product: Product) -> list[str]:
+    """Return the words to search for: a search wants them in a row, so a phrase comes before each of its near words."""
+    return [f"{product.phrase} {word}" for word in product.near] or [product.phrase]
 
 
 def _no_spaces(text: str) -> str:

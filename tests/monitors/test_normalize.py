@@ -87,6 +87,15 @@ def test_brackets_without_sense_are_no_error(raw: str) -> None:
     assert all(0 <= name.start < name.end <= len(raw) for name in parse_names(raw))
 
 
+def test_a_name_after_an_acronym_and_a_dash_is_also_read_alone() -> None:
+    raw = "GSS - Government Support Services LLC"
+    names = parse_names(raw)
+    assert [name.core for name in names] == ["GSS GOVERNMENT SUPPORT SERVICES", "GOVERNMENT SUPPORT SERVICES"]
+    assert [raw[name.start : name.end] for name in names] == [raw, "Government Support Services LLC"]
+    assert len(parse_names("CACI, INC. - FEDERAL")) == 1
+    assert len(parse_names("PEN-LINK, LIMITED")) == 1
+
+
 def test_dba_inside_a_word_splits_nothing() -> None:
     assert len(parse_names("GOLDBAR SYSTEMS LLC")) == 1
 

@@ -67,10 +67,5 @@ def test_a_recipient_or_the_words_of_the_award_itself_concern_the_whole_award() 
 
 
 def test_an_action_with_only_weak_words_is_not_enough() -> None:
-    made_up = order(
-        "SNAP, INC",
-        ("5", "NEW AWARD"),
-        ("5", "FORENSIC CHAIRS"),
-        ("5", "CELL PHONE UNLOCKING"),
-    )
-    assert concerned(made_up, "topic-device-forensics") == ("a2",)
+    made_up = order("SNAP, INC", ("5", "NEW AWARD"), ("5", "CAMERA TRIPODS"), ("5", "COVERT CAMERA"))
+    assert concerned(made_up, "topic-covert-tracking") == ("a2",)

@@ -17,7 +17,7 @@ from monitors.watchlist.loader import load_watchlist
 from monitors.watchlist.model import Kind, KnownName, Portfolio, Strength, Vendor
 from storage.models import MatchBand
 from tests.app_context import shipped
-from tests.awards import award
+from tests.awards import award, of_vendors
 
 WATCHLIST = shipped()
 MATCHER = Matcher(WATCHLIST)
@@ -45,6 +45,26 @@ def test_a_former_name_counts_less_outside_its_years_and_says_so() -> None:
     assert after.signals[0].score < within.signals[0].score
     assert "That holds until 2019; this award is of 2023." in after.reason
     assert "That holds" not in within.reason
+
+
+@pytest.mark.parametrize(
+    ("words", "year", "expected"),
+    [
+        ("FUSUS LICENSES", 2022, "review medium-phrase"),  # Axon bought Fusus in 2024
+        ("FUSUS LICENSES", 2024, "published strong-phrase"),
+        ("SHOTSPOTTER SUBSCRIPTION", 2025, "published strong-phrase"),  # the maker has another name since 2023
+    ],
+)
+def test_the_words_of_a_name_count_less_before_its_years(words: str, year: int, expected: str) -> None:
+    [match] = of_vendors(MATCHER.matches(award("SOME DEALER LLC", words, signed=date(year, 5, 1))))
+    assert f"{match.band} {match.rule}" == expected
+    assert ("That holds from 2024; this award is of 2022." in match.reason) == (year == 2022)
+
+
+def test_words_that_only_hint_at_a_vendor_say_nothing_before_its_years() -> None:
+    radio = award("SOME DEALER LLC", "SILVUS MESH RADIO", signed=date(2023, 5, 1))
+    assert of_vendors(MATCHER.matches(radio)) == ()
+    assert of_vendors(MATCHER.matches(replace(radio, signed=date(2025, 5, 1))))
 
 
 def test_outside_its_years_a_pure_name_goes_to_review(tmp_path: Path) -> None:

@@ -32,10 +32,13 @@ from tests.upstreams.usaspending.server import FakeUsaspending
 SOURCE = SOURCES["usaspending"]
 BACKFILLED = ("clearview-ai", "babel-street", "cellebrite", "palantir", "penlink")
 CLEARVIEW = "70CMSD21P00000127"
-# Found by words that no search asks for, since they would bring thousands of other awards (`search: false`): TASER and
-# MOTOROLA in the descriptions of resellers.
+# Found by words that no search asks for, since they would bring thousands of other awards (`search: false`, or weak
+# words beside a product code): TASER and MOTOROLA in the descriptions of resellers, TRACKING.
 NOT_ASKED_FOR = frozenset(
-    {"70B03C22F00000680", "70B06C21F00000419", "70B06C21F00000499", "70CMSD23P00000049", "70CTD022FR0000179"}
+    {
+        *("70B02C22P00000080", "70B03C22F00000680", "70B06C21F00000419", "70B06C21F00000499", "70CMSD23P00000049"),
+        "70CTD022FR0000179",
+    }
 )
 
 

@@ -56,9 +56,11 @@ NAMES = some.lists(
     ),
     max_size=3,
 ).map(tuple)
-PRODUCTS = some.lists(some.builds(Product, TEXTS, some.sampled_from(Strength), some.booleans()), max_size=4).map(
-    lambda products: tuple(sorted(products, key=lambda product: list(Strength).index(product.strength)))
-)
+PORTFOLIOS = some.none() | some.sampled_from(Portfolio)
+NEAR = some.lists(some.sampled_from(("CAMERA", "360", "日本")), max_size=2).map(tuple)
+PRODUCTS = some.lists(
+    some.builds(Product, TEXTS, some.sampled_from(Strength), some.booleans(), NEAR, PORTFOLIOS), max_size=4
+).map(lambda products: tuple(sorted(products, key=lambda product: list(Strength).index(product.strength))))
 VENDORS = some.builds(
     Vendor,
     id=some.just("acme"),

@@ -306,7 +306,7 @@ def test_a_backfill_covers_every_day_once_by_fiscal_year(source: Source, since: 
         assert all(begin == end + timedelta(days=1) for (_, end), (begin, _) in pairwise(periods))
 
 
-ORDINARY_DAY, WEEKLY = 150, 600
+ORDINARY_DAY, WEEKLY = 150, 650
 SOURCES = (Usaspending(), Assistance(), Subawards())
 
 

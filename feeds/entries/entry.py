@@ -16,16 +16,17 @@ from feeds.entries.details import (
     event_details,
     milestone_details,
 )
-from feeds.entries.highlight import Piece, Quote, marked_pieces, quotes, signals_on
+from feeds.entries.highlight import Piece, Quote, action_label, marked_pieces, quotes, signals_on
 from feeds.entries.matches import category_label, published_matches
 from feeds.entries.render import render
 from feeds.entries.titles import title_for
 from feeds.feed import category_scheme
-from feeds.text import clean, excerpt, one_line, to_utc
+from feeds.text import clean, excerpt, one_line, pluralize, to_utc
 from feeds.urls import official_page
 from storage.models import StoredAction, StoredEvent, StoredMatch, StoredRecord
 
 _SUMMARY_DESCRIPTION = 300
+_MOST_ACTIONS = 5  # named in a sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +40,16 @@ class EntryCategory:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why a record matched a vendor: the matcher's sentence and the matched words in their fields."""
+    """Why a record matched a vendor: the matcher's sentence and the matched words in their fields.
+
+    `scope` says which actions the match concerns, "" if it concerns the whole record.
+    """
 
     vendor_id: str
     vendor_name: str
     category: str
     sentence: str
+    scope: str
     quotes: tuple[Quote, ...]
 
 
@@ -127,8 +132,19 @@ def reason_for(match: StoredMatch, award: StoredRecord, actions: Mapping[str, St
         vendor_name=one_line(match.vendor_name),
         category=category_label(match.category),
         sentence=one_line(match.reason),
+        scope=_scope(match, actions),
         quotes=quotes(match, award, actions),
     )
+
+
+def _scope(match: StoredMatch, actions: Mapping[str, StoredAction]) -> str:
+    """Return which actions a match concerns, as a sentence; "" if it concerns the whole record."""
+    named = [action_label(key, actions) for key in match.action_keys if key]
+    if not named:
+        return ""
+    shown, more = named[:_MOST_ACTIONS], len(named) - _MOST_ACTIONS
+    listed = "; ".join(shown) + (f"; and {pluralize(more, 'more action')}" if more > 0 else "")
+    return f"Of this award, it concerns only {listed}."
 
 
 def _action_description(event: StoredEvent) -> tuple[Piece, ...]:
@@ -148,7 +164,7 @@ def _summary(event: StoredEvent, reasons: Sequence[Reason]) -> str:
     stated = "; ".join(f"{detail.label}: {detail.value}" for detail in details) + "."
     description = excerpt(event.record.description, _SUMMARY_DESCRIPTION)
     quoted = f"\N{LEFT DOUBLE QUOTATION MARK}{description}\N{RIGHT DOUBLE QUOTATION MARK}" if description else ""
-    return one_line(" ".join([quoted, stated, *(reason.sentence for reason in reasons)]))
+    return one_line(" ".join([quoted, stated, *(f"{reason.sentence} {reason.scope}" for reason in reasons)]))
 
 
 def _categories(event: StoredEvent) -> tuple[EntryCategory, ...]:

@@ -92,7 +92,11 @@ def render_award(
         timeline=[_timeline_item(event, record, our_url) for event in record.events],
         chart=actions_chart(moved),
         actions=[
-            (action, marked_pieces(action.description, signals_on(award, "action_description", action.key)))
+            (
+                action,
+                marked_pieces(action.description, signals_on(award, "action_description", action.key)),
+                [match.vendor_name for match in published_matches(award) if action.key in match.action_keys],
+            )
             for action in sorted(record.actions, key=lambda action: (action.signed or date.max, action.modification))
         ],
         subawards=[linked for linked in record.linked if linked.record.category == "subaward"],

@@ -233,3 +233,20 @@ def test_a_huge_description_is_cut_and_says_so() -> None:
 def test_what_is_not_public_yet() -> None:
     told = "DoD and Army Corps of Engineers awards signed after 2026-08-25 are not public yet."
     assert reporting_delay_note(date(2026, 11, 23)) == told
+
+
+def test_an_entry_says_which_actions_a_match_concerns() -> None:
+    base, option = BABEL_ACTIONS
+    of = replace(BABEL, matches=(replace(BABEL.matches[0], action_keys=(option.key, "")),))
+    entry = told(event(of, option))
+    sentence = "Of this award, it concerns only modification P00001, signed 2024-03-19."
+    assert entry.reasons[0].scope == sentence
+    assert sentence in entry.content_html
+    assert sentence in entry.summary
+    assert "it concerns only" not in told(event(BABEL, option)).content_html
+    many = tuple(f"7014_-NONE-_70B03C23F00001053_P{number:05}_HSHQDC12D00013_0" for number in range(1, 9))
+    of = replace(BABEL, matches=(replace(BABEL.matches[0], action_keys=(base.key, *many)),))
+    assert told(event(of, base)).reasons[0].scope == (
+        "Of this award, it concerns only the base award, signed 2023-09-25; modification P00001; modification P00002;"
+        " modification P00003; modification P00004; and 4 more actions."
+    )

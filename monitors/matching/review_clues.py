@@ -25,9 +25,12 @@ AMOUNT_POINTS = ((Decimal(10_000_000), 6), (Decimal(1_000_000), 4), (Decimal(100
 _WORDS = re.compile(
     r"\b(HSI|HOMELAND SECURITY INVESTIGATIONS|INVESTIGAT\w+|INTELLIGENCE|ANALYTIC\w*|DATA ANALY\w+|SURVEIL\w+"
     r"|BIOMETRIC\w*|FORENSIC\w*|TRACKING|TRACKERS?|MONITORING|VETTING|VISA LIFECYCLE|TARGETING|LEAD GENERATION"
-    r"|COVERT\w*|UNDERCOVER|INTERCEPT\w*|WIRETAP\w*|CALEA|TELEMATICS|FACIAL|FACE RECOGNITION|FINGERPRINT\w*|IRIS|DNA"
-    r"|IDENTITY|SENSORS?|RADARS?|CAMERAS?|AEROSTATS?|UNMANNED|DRONES?|S?UAS|SOCIAL MEDIA|DARK WEB|OPEN SOURCE"
-    r"|GEOLOCATION|LOCATION DATA|THREATS?|SKIP TRACING|LAW ENFORCEMENT (?:INFORMATION|DATA\w*))\b"
+    r"|COVERT\w*|UNDERCOVER|INTERCEPT\w*|WIRETAP\w*|CALEA|PEN REGISTERS?|CALL DETAIL|PHONE RECORDS|CELL SITES?"
+    r"|TELEMATICS|GPS|GEOLOCATION|LOCATION DATA|DIRECTION FINDING|FACIAL|\w+ RECOGNITION|LICENSE PLATES?"
+    r"|FINGERPRINT\w*|IRIS|DNA|IDENTITY|SENSORS?|RADARS?|CAMERAS?|NIGHT VISION|THERMAL|AEROSTATS?|UNMANNED|DRONES?"
+    r"|S?UAS|SOCIAL MEDIA|DARK WEB|OPEN SOURCE|OSINT|THREATS?|COUNTER ?TERRORIS\w+|WATCH ?LIST\w*|ENTRY[- ]EXIT"
+    r"|PASSENGERS?|FUGITIVES?|SKIP TRACING|CASE MANAGEMENT|DIGITAL EVIDENCE|DATA (?:MINING|FUSION|EXPLOITATION)"
+    r"|LAW ENFORCEMENT (?:INFORMATION|DATA\w*))\b"
 )
 # Phrases with one of those words that mean something else.
 _FALSE_FRIENDS = re.compile(
@@ -125,7 +128,8 @@ def clues_of(
     text = " | ".join(dict.fromkeys(texts)).upper()
     award = record if isinstance(record, Award) else None
     code = f"{award.psc_text} | {award.naics_text}".upper() if award else ""
-    office = _office_clues(record.awarding.office or (_OFFICE_CODES.get(award.piid[:6], "") if award else ""))
+    code_office = _OFFICE_CODES.get(award.piid[:6], "") if award else ""
+    office = _office_clues((record.awarding.office, award.funding.office if award else "", code_office))
     return RecordClues(
         purchase=(*_topic_clues(topics), *_word_clues(text, topics), *_psc_clues(code)),
         office=office,
@@ -157,8 +161,10 @@ def _psc_clues(code: str) -> tuple[Clue, ...]:
     return (Clue(f"product or industry code: {found[0]}", PSC_POINTS),) if found else ()
 
 
-def _office_clues(name: str) -> tuple[Clue, ...]:
-    return (Clue(f"office: {name}", OFFICE_POINTS),) if _OFFICE.search(name.upper()) else ()
+def _office_clues(names: Iterable[str]) -> tuple[Clue, ...]:
+    """Return the first office for investigations: the awarding or the funding one, or that of the PIID."""
+    name = next((name for name in names if _OFFICE.search(name.upper())), "")
+    return (Clue(f"office: {name}", OFFICE_POINTS),) if name else ()
 
 
 def _other_business(text: str, code: str) -> tuple[Clue, ...]:

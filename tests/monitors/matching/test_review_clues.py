@@ -55,6 +55,13 @@ def test_a_name_alone_is_not_reviewed(record: Award, vendor: str, band: MatchBan
     assert match_of(record, vendor).band is band
 
 
+def test_the_funding_office_counts_like_the_awarding_one() -> None:
+    paid = replace(described("AT&T ENTERPRISES, LLC", "ADD FUNDING"), funding=Agency(office="HSI CYBER INVESTIGATIONS"))
+    found = match_of(paid, "att-hemisphere")
+    assert found.band is MatchBand.REVIEW
+    assert ("office: HSI CYBER INVESTIGATIONS", 1) in [(clue.text, clue.points) for clue in found.clues]
+
+
 def test_an_investigative_office_buys_more_than_radios_under_their_code() -> None:
     radios = "RADIO AND TELEVISION COMMUNICATION EQUIPMENT"
     bought = [described("L3HARRIS TECHNOLOGIES, INC.", "EQUIPMENT", psc=radios, piid=piid) for piid in ("X", DALLAS)]

@@ -292,7 +292,7 @@ def _identified(vendor: Vendor, item: ScoredSignal) -> str:
 def _reservations(vendor: Vendor, identity: ScoredSignal | None, phrase: ScoredSignal | None) -> str:
     """Return the caveats about a match, as further sentences."""
     outside_years = next((item.outside_years for item in (identity, phrase) if item and item.outside_years), "")
-    said = f" That holds {outside_years}." if outside_years else ""
+    said = f" It stands for {vendor.name} {outside_years}." if outside_years else ""
     if vendor.evidence is Evidence.BACKGROUND:
         said += " The entry is from general knowledge and has not been verified."
     if identity and identity.portfolio is not Portfolio.PURE and not (phrase and phrase.names_product):

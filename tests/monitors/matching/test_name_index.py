@@ -43,8 +43,8 @@ def test_a_former_name_counts_less_outside_its_years_and_says_so() -> None:
     after = match_of("l3harris", MATCHER.matches(award("HARRIS CORPORATION", signed=date(2023, 5, 1))))
     assert within.signals[0].kind is after.signals[0].kind is SignalKind.FORMER_NAME
     assert after.signals[0].score < within.signals[0].score
-    assert "That holds until 2019; this award is of 2023." in after.reason
-    assert "That holds" not in within.reason
+    assert "It stands for L3Harris Technologies until 2019; this award is of 2023." in after.reason
+    assert "It stands for" not in within.reason
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_a_former_name_counts_less_outside_its_years_and_says_so() -> None:
 def test_the_words_of_a_name_count_less_before_its_years(words: str, year: int, expected: str) -> None:
     [match] = of_vendors(MATCHER.matches(award("SOME DEALER LLC", words, signed=date(year, 5, 1))))
     assert f"{match.band} {match.rule}" == expected
-    assert ("That holds from 2024; this award is of 2022." in match.reason) == (year == 2022)
+    assert ("It stands for Axon Enterprise from 2024; this award is of 2022." in match.reason) == (year == 2022)
 
 
 def test_words_that_only_hint_at_a_vendor_say_nothing_before_its_years() -> None:

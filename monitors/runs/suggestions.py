@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from monitors.normalize import normalize_text, parse_name
-from monitors.watchlist.model import MIN_PHRASE_LENGTH, TOPIC_PREFIX, KnownName, Portfolio, Vendor
+from monitors.watchlist.model import MIN_PHRASE_LENGTH, TOPIC_PREFIX, KnownName, Portfolio, Vendor, Watchlist
 from monitors.watchlist.uei import has_form
 from sources.records import Recipient
 from storage.models import MatchBand, StoredMatch, StoredRecord
@@ -76,13 +76,16 @@ def _is_of_recipient(match: StoredMatch) -> bool:
     return any(signal.field.startswith("recipient_") for signal in match.signals)
 
 
-def suggest_vendors(records: Iterable[StoredRecord], min_signals: int = MIN_SIGNALS) -> list[Suggestion]:
+def suggest_vendors(
+    records: Iterable[StoredRecord], watchlist: Watchlist, min_signals: int = MIN_SIGNALS
+) -> list[Suggestion]:
     """Return the recipients that may be vendors, the one with the most records first.
 
-    Left out are vendors of the watchlist, placeholders, recipients that resell as many listed products or more, and
-    those with fewer than `min_signals` topic phrases.
+    Left out are vendors and resellers of the watchlist, placeholders, recipients that resell as many listed products or
+    more, and those with fewer than `min_signals` topic phrases.
     """
     found: dict[str, Suggestion] = {}
+    known = _known_names(watchlist)
     for record in records:
         name = parse_name(record.recipient_name)
         if (
@@ -91,13 +94,22 @@ def suggest_vendors(records: Iterable[StoredRecord], min_signals: int = MIN_SIGN
             or Recipient(name=record.recipient_name).is_placeholder
         ):
             continue
-        found.setdefault(name.no_spaces, Suggestion()).add(record)
+        if name.no_spaces not in known:
+            found.setdefault(name.no_spaces, Suggestion()).add(record)
     chosen = [
         each
         for each in found.values()
         if each.signals >= min_signals and not each.is_known and each.resold < len(each.records)
     ]
     return sorted(chosen, key=lambda each: (-len(each.records), -each.signals, -each.obligated, each.name))
+
+
+def _known_names(watchlist: Watchlist) -> set[str]:
+    """Return the names of the watchlist's companies and resellers, without legal forms and spaces."""
+    vendors = watchlist.vendors
+    names = [known.name for vendor in vendors for known in (*vendor.known_names, *vendor.subsidiaries)]
+    names += [reseller for vendor in vendors for reseller in vendor.resellers]
+    return {name.no_spaces for name in map(parse_name, names) if name}
 
 
 def entry_of(suggestion: Suggestion, known_ids: Collection[str]) -> Vendor:

@@ -46,14 +46,15 @@ def suggest(  # noqa: PLR0917  options are given by name
         query = read_query(wanted)
     except InvalidQuery as error:
         raise typer.BadParameter(str(error)) from None
+    watchlist = load_watchlist(*settings.watchlist_files)
     with closing(open_database(settings.database())) as database, database.reading() as session:
-        found = suggest_vendors(find_records(session, query), min_signals)
+        found = suggest_vendors(find_records(session, query), watchlist, min_signals)
     if not found:
         fail("no recipient of the stored awards is suggested")
     shown = found[:limit]
     if as_yaml or output:
         with whole_output(output) as out:
-            out.write(_file(shown, set(load_watchlist(*settings.watchlist_files).by_id)).encode())
+            out.write(_file(shown, set(watchlist.by_id)).encode())
         return
     of_all = "" if len(shown) == len(found) else f"{len(shown)} of "
     title = f"{of_all}{len(found)} recipient{'' if len(found) == 1 else 's'}"

@@ -104,5 +104,13 @@ def test_the_entries_can_be_used_as_they_are(stored: Path, tmp_path: Path) -> No
     assert "would match 3 of" in " ".join(run(stored, "vendors", "preview", str(file)).stdout.split())
     listed = run(stored, "vendors", "check", PROCUREWATCH_WATCHLIST=f'["{file}"]')
     assert f"{len(load_watchlist().vendors) + 1} entries, 0 serious findings" in " ".join(listed.stdout.split())
-    again = run(stored, "vendors", "suggest", "--yaml", PROCUREWATCH_WATCHLIST=f'["{file}"]')
-    assert "id: vetted-security-solutions-2" in again.stdout, "the stored matches are those of the earlier watchlist"
+    again = run(stored, "vendors", "suggest", PROCUREWATCH_WATCHLIST=f'["{file}"]')
+    assert again.returncode == 1, "it is on the list now"
+
+
+def test_names_and_ids_of_the_watchlist_are_taken(stored: Path, tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    entry = "  - {id: %s, name: %s, category: dna, resellers: [%s]}\n"
+    file.write_text("vendors:\n" + entry % ("vetted-security-solutions", "Other Optics", "One Time Seller"))
+    done = run(stored, "vendors", "suggest", "--min-signals", "1", "--yaml", PROCUREWATCH_WATCHLIST=f'["{file}"]')
+    assert [line for line in done.stdout.splitlines() if "id:" in line] == ["  - id: vetted-security-solutions-2"]

@@ -29,6 +29,7 @@ from sources.records import (
 )
 from storage.models import MILESTONES, EventKind, StoredEvent
 from storage.reading.events import events_of
+from storage.reading.summaries import GroupBy, SummaryScope, spending
 from storage.reading.timelines import links_of, timeline_of
 from storage.search.query import Query
 from storage.search.search import find_events
@@ -444,3 +445,39 @@ def test_a_use_case_is_linked_with_the_award_that_its_agency_names(tmp_path: Pat
         with app_context.database.reading() as session:
             [link] = links_of(session, order.key)
     assert (link.record_key, link.confidence) == (use_case.key, 0.9)
+
+
+def test_a_poll_publishes_the_modification_of_an_old_award_and_a_backfill_the_award(tmp_path: Path) -> None:
+    reduced = acted(CLEARVIEW, "P00009", "2026-11-17", "-22675.00")
+    with baseline(tmp_path / "poll") as app_context:
+        [event] = poll(app_context, reduced)
+        assert (event.kind, event.amount) == (EventKind.DEOBLIGATED, Decimal("-22675.00"))
+        assert title_for(event).endswith("award of 2021 seen for the first time")
+    with baseline(tmp_path / "backfill") as app_context:
+        source = GivenRecords(records=[reduced])
+        vendor = app_context.watchlist.by_id["clearview-ai"]
+        app_context.backfill(source, vendor, date(2021, 1, 1), DAY, ignore, notify=True)
+        assert [event.kind for event in published_events(app_context)] == [EventKind.NEW_AWARD]
+
+
+def test_an_award_whose_parent_is_corrected_is_published_and_counted_once(tmp_path: Path) -> None:
+    """The replay's case: CBP's order of $90,149.85; its parents and recipient here are others."""
+    orders = []
+    for parent in ("HSHQDC12D00013", "HSHQDC12D00014"):
+        order = award_of("70B03C26F00000640", "7014", parent, "7001", signed=DAY, source="usaspending")
+        base = replace(
+            CLEARVIEW.actions[0],
+            key=f"7014_7001_70B03C26F00000640_0_{parent}_0",
+            signed=DAY,
+            obligation=Decimal("90149.85"),
+        )
+        orders.append(replace(order, actions=(base,), obligated=base.obligation))
+    corrected = replace(orders[1], replaces=orders[0].key)
+    with baseline(tmp_path) as app_context:
+        assert [event.kind for event in poll(app_context, orders[0])] == [EventKind.NEW_AWARD]
+        assert [event.kind for event in poll(app_context, corrected)] == [EventKind.RENUMBERED]
+        for again in (orders[1], replace(orders[0], source="samawards", is_partial=True)):
+            assert poll(app_context, again) == []
+        with app_context.database.reading() as session:
+            [spent] = spending(session, SummaryScope(vendor="clearview-ai"), [GroupBy.VENDOR])[GroupBy.VENDOR]
+        assert (spent.dollars, spent.awards) == (Decimal("90149.85"), 1)

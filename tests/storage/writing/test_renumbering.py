@@ -89,13 +89,14 @@ def test_a_renumbered_award_is_one_award_with_one_event(database: Database, corr
 def test_all_rows_of_a_renumbered_award_move(database: Database) -> None:
     signal = {"kind": "product", "field": "action_description", "text": "BABEL STREET", "term": "Babel Street"}
     signals = [{**signal, "start": 0, "end": 12, "score": 0.9, "action_key": BABEL.actions[1].key}]
-    save(database, BABEL, match(BABEL, "babel-street", signals=signals))
+    save(database, BABEL, match(BABEL, "babel-street", signals=signals, action_keys=[BABEL.actions[1].key]))
     save(database, CORRECTED, now=LATER)
     with database.reading() as session:
         (award,) = records_by_key(session, [CORRECTED.key])
         assert (award.parent_piid, award.first_seen, award.last_changed) == (NEW_PARENT, SEEN, LATER)
         assert [(found.vendor_id, found.first_seen) for found in award.matches] == [("babel-street", SEEN)]
         assert [signal.action_key for signal in award.matches[0].signals] == [CORRECTED.actions[1].key]
+        assert award.matches[0].action_keys == (CORRECTED.actions[1].key,)
         assert [(action.key, action.first_seen) for action in actions_of(session, CORRECTED.key)] == [
             (action.key, SEEN) for action in CORRECTED.actions
         ]

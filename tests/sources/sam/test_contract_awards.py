@@ -23,6 +23,7 @@ from tests.sources.sam.contract_awards import (
     RECORDS,
     SOURCE,
     TODAY,
+    Json,
     changed,
     client_of,
     fetched,
@@ -57,6 +58,17 @@ def forget_days(memory: Memory) -> Memory:
     for label in ("modified", "revealed", "deleted"):
         memory.notes.pop(f"{label}/read", None)
     return memory
+
+
+def one_a_day(days: int) -> list[Json]:
+    """Records modified on November 11 and the days after."""
+    return [record(f"P{n}", modified=f"2026-11-{11 + n:02}T00:00:00Z") for n in range(days)]
+
+
+def order(server: FaultySamContractAwards, memory: Memory) -> None:
+    """Order an extract that is not ready yet."""
+    with pytest.raises(ExtractNotReady):
+        fetched(server.base_url, MODIFIED, memory)
 
 
 def test_a_poll_is_one_submission_and_one_download(server: FaultySamContractAwards, memory: Memory) -> None:
@@ -110,8 +122,7 @@ def test_the_wait_grows_with_the_age_of_the_order(server: FaultySamContractAward
     for age, least, most in ((3, 2.9, 3.1), (20, 5.9, 6.1)):
         memory.notes.clear()
         memory.notes.update(knowing().notes)
-        with pytest.raises(ExtractNotReady):
-            fetched(server.base_url, MODIFIED, memory)
+        order(server, memory)
         age_note(memory, "modified", timedelta(hours=age))
         with pytest.raises(ExtractNotReady) as raised:
             fetched(server.base_url, MODIFIED, memory)
@@ -130,23 +141,20 @@ def test_an_order_is_repeated_after_two_days(server: FaultySamContractAwards, me
     for age, submissions in ((timedelta(hours=47), 1), (timedelta(hours=49), 2)):
         memory.notes.clear()
         memory.notes.update(knowing().notes)
-        with pytest.raises(ExtractNotReady):
-            fetched(server.base_url, MODIFIED, memory)
+        order(server, memory)
         server.requests.clear()
         age_note(memory, "modified", age)
         if submissions == 1:
             assert len(piids(fetched(server.base_url, MODIFIED, memory))) == 2
             assert server.submissions == []
         else:
-            with pytest.raises(ExtractNotReady):
-                fetched(server.base_url, MODIFIED, memory)
+            order(server, memory)
             assert len(server.submissions) == 1
 
 
 def test_an_expired_token_is_renewed_once(server: FaultySamContractAwards, memory: Memory) -> None:
     server.ready_after = 1
-    with pytest.raises(ExtractNotReady):
-        fetched(server.base_url, MODIFIED, memory)
+    order(server, memory)
     server.expire()
     server.ready_after = 0
     assert len(piids(fetched(server.base_url, MODIFIED, memory))) == 2
@@ -156,8 +164,7 @@ def test_an_expired_token_is_renewed_once(server: FaultySamContractAwards, memor
 def test_a_token_is_renewed_only_once(server: FaultySamContractAwards, memory: Memory) -> None:
     server.ready_after = 1
     for _time in range(2):
-        with pytest.raises(ExtractNotReady):
-            fetched(server.base_url, MODIFIED, memory)
+        order(server, memory)
         server.expire()
     with pytest.raises(Refused, match="token is expired"):
         fetched(server.base_url, MODIFIED, memory)
@@ -166,8 +173,7 @@ def test_a_token_is_renewed_only_once(server: FaultySamContractAwards, memory: M
 
 def test_a_later_poll_uses_an_earlier_token(server: FaultySamContractAwards, memory: Memory) -> None:
     server.ready_after = 1
-    with pytest.raises(ExtractNotReady):
-        fetched(server.base_url, MODIFIED, memory)
+    order(server, memory)
     server.records.append(record("P9", modified="2026-11-24T00:00:00Z"))
     tomorrow = poll_steps(until=date(2026, 11, 24))["modified"]
     server.ready_after = 0
@@ -184,7 +190,7 @@ def test_an_unreadable_note_is_ignored(server: FaultySamContractAwards, memory: 
 
 
 def test_too_large_an_order_is_split(server: FaultySamContractAwards, memory: Memory) -> None:
-    server.records = [record(f"P{n}", modified=f"2026-11-{11 + n:02}T00:00:00Z") for n in range(13)]
+    server.records = one_a_day(13)
     server.most_extracted, server.requests_per_day = 4, 100
     assert piids(fetched(server.base_url, MODIFIED, memory)) == [f"P{n}" for n in range(13)]
     windows = [submission["lastModifiedDate"] for submission in server.submissions]
@@ -194,7 +200,7 @@ def test_too_large_an_order_is_split(server: FaultySamContractAwards, memory: Me
 
 
 def test_a_split_is_remembered(server: FaultySamContractAwards, memory: Memory) -> None:
-    server.records = [record(f"P{n}", modified=f"2026-11-{11 + n:02}T00:00:00Z") for n in range(8)]
+    server.records = one_a_day(8)
     server.most_extracted, server.ready_after, server.requests_per_day = 4, 1, 100
     given = []
     for _run in range(4):
@@ -208,7 +214,7 @@ def test_a_split_is_remembered(server: FaultySamContractAwards, memory: Memory) 
 
 
 def test_a_part_that_was_read_is_not_read_again(server: FaultySamContractAwards, memory: Memory) -> None:
-    server.records = [record(f"P{n}", modified=f"2026-11-{11 + n:02}T00:00:00Z") for n in range(8)]
+    server.records = one_a_day(8)
     server.most_extracted, server.requests_per_day = 4, 100
     server.play(Fault.SERVER_ERROR, on=DOWNLOAD, after=1)
     given: list[Fetched] = []
@@ -390,9 +396,8 @@ def test_the_first_poll_covers_two_files(
 ) -> None:
     memory.notes["modified/daily"] = str(daily)
     server.requests_per_day, server.ready_after = 100, 1
-    server.records = [record(f"P{n}", modified=f"2026-11-{11 + n:02}T00:00:00Z") for n in range(13)]
-    with pytest.raises(ExtractNotReady):
-        fetched(server.base_url, MODIFIED, memory)
+    server.records = one_a_day(13)
+    order(server, memory)
     assert memory.notes["modified/read"] == f"2026-11-{since}"
     assert server.submissions[0]["lastModifiedDate"].startswith(f"[11/{since}/2026,")
     assert len(server.submissions) <= 2
@@ -441,7 +446,7 @@ def test_orders_are_split_by_expected_file_size(
 ) -> None:
     memory.notes |= {"modified/daily": str(daily), "modified/read": "2026-11-11"}
     server.requests_per_day = 100
-    server.records = [record(f"P{n}", modified=f"2026-11-{11 + n:02}T00:00:00Z") for n in range(13)]
+    server.records = one_a_day(13)
     assert piids(fetched(server.base_url, MODIFIED, memory)) == [f"P{n}" for n in range(13)]
     assert len(server.submissions) == windows
     assert int(memory.notes["modified/daily"]) < daily  # and is found to be less
@@ -450,7 +455,7 @@ def test_orders_are_split_by_expected_file_size(
 def test_too_large_a_file_is_ordered_in_halves(
     server: FaultySamContractAwards, memory: Memory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    server.records = [record(f"P{n}", modified=f"2026-11-{11 + n:02}T00:00:00Z") for n in range(13)]
+    server.records = one_a_day(13)
     server.requests_per_day = 100
     monkeypatch.setattr(extract, "CUT_OFF_SIZE", 5 * len(wire(server.records[0])))
     items = fetched(server.base_url, MODIFIED, memory)
@@ -485,10 +490,9 @@ def test_a_day_that_is_too_large_is_a_problem(
 
 def test_the_quota_is_reserved_for_downloads(server: FaultySamContractAwards, memory: Memory) -> None:
     memory.notes |= {"modified/daily": "60000", "modified/read": "2026-11-11"}
-    server.records = [record(f"P{n}", modified=f"2026-11-{11 + n:02}T00:00:00Z") for n in range(13)]
+    server.records = one_a_day(13)
     server.ready_after, server.requests_per_day = 1, 1000
-    with pytest.raises(ExtractNotReady):
-        fetched(server.base_url, MODIFIED, memory)
+    order(server, memory)
     assert len(server.submissions) == 3
     server.ready_after = 0
     with pytest.raises(QuotaUsedUp):
@@ -503,8 +507,7 @@ def test_a_new_order_waits_a_minute(server: FaultySamContractAwards, memory: Mem
     assert [wait for wait in waits if wait > 1] == [60]
     server.ready_after = 1
     forget_days(memory)
-    with pytest.raises(ExtractNotReady):
-        fetched(server.base_url, MODIFIED, memory)
+    order(server, memory)
     assert len(fetched(server.base_url, MODIFIED, memory, **rate_limit)) == 2
     assert [wait for wait in waits if wait > 1] == [60]  # one of an earlier run is asked for at once
 
@@ -550,7 +553,7 @@ def test_a_used_up_quota_is_recognized_with_any_status(
 def test_too_many_records_with_status_200_are_split(
     server: FaultySamContractAwards, memory: Memory, shape: str
 ) -> None:
-    server.records = [record(f"P{n}", modified=f"2026-11-{11 + n:02}T00:00:00Z") for n in range(6)]
+    server.records = one_a_day(6)
     server.wrong_status, server.most_extracted, server.requests_per_day = shape, 4, 100
     assert len(piids(fetched(server.base_url, MODIFIED, memory))) == 6
 
@@ -580,7 +583,6 @@ def test_an_ignored_key_header_is_remembered(server: FaultySamContractAwards, me
 
 def test_a_missing_download_does_not_change_the_key_assumption(server: FaultySamContractAwards, memory: Memory) -> None:
     server.ready_after, server.not_ready = 1, "s3"
-    with pytest.raises(ExtractNotReady):
-        fetched(server.base_url, MODIFIED, memory)
+    order(server, memory)
     assert len(piids(fetched(server.base_url, MODIFIED, memory))) == 2
     assert "assumption/header-key" not in memory.notes

@@ -70,6 +70,11 @@ def probe(source: str, assumption: str, server: Any, *, requests_per_day: int = 
         return asked.probe(client)
 
 
+def test_every_source_with_assumptions_has_a_server() -> None:
+    at_usaspending = {"usaspending", "assistance", "subawards"}
+    assert set(SERVERS) == {name for name, source in SOURCES.items() if source.assumptions} - at_usaspending
+
+
 @pytest.mark.parametrize(("source", "assumption"), ASSUMPTIONS)
 def test_a_probe_reports_whether_its_assumption_holds(source: str, assumption: str) -> None:
     others = [name for of, name in ASSUMPTIONS if of == source and name != assumption]

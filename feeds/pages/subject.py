@@ -13,6 +13,7 @@ from feeds.pages.page_context import PageContext
 from feeds.pages.timeline import TimelineItem
 from feeds.urls import SubjectKind
 from storage.models import StoredRecord
+from storage.reading.coverage import FIRST_DAY, EarliestAward
 from storage.reading.summaries import SellerRow, SpendRow
 
 KICKERS = {
@@ -58,7 +59,7 @@ class SubjectPage:
     by_year: tuple[SpendRow, ...] = ()
     breakdowns: tuple[Breakdown, ...] = ()
     sellers: tuple[SellerRow, ...] = ()
-    first_purchases: tuple[TimelineItem, ...] = ()
+    earliest: tuple[EarliestAward, ...] = ()
     notices: tuple[StoredRecord, ...] = ()
     use_cases: tuple[StoredRecord, ...] = ()
     newest: tuple[TimelineItem, ...] = ()
@@ -78,6 +79,7 @@ def render_subject(context: PageContext, page: SubjectPage, *, today: date) -> b
         breakdowns=[(breakdown, _with_bars(breakdown.rows)) for breakdown in page.breakdowns if breakdown.rows],
         others=[seller for seller in page.sellers if seller.is_other],
         missing=reporting_delay_note(today),
+        first_day=FIRST_DAY,
     )
 
 

@@ -40,16 +40,6 @@ def events_of(session: Session, record_key: str) -> list[StoredEvent]:
     return load_events(session, ordered, use_snapshots=False)
 
 
-def first_purchases(session: Session, keys: Select[str], vendor_name: str, limit: int) -> list[StoredEvent]:
-    """Return the first purchases among some records, newest signed first, of one vendor if it is named."""
-    kind = EventKind.FIRST_PURCHASE.value
-    query = select(EventRow).where(col(EventRow.record_key).in_(keys), col(EventRow.kind) == kind)
-    if vendor_name:
-        query = query.where(col(EventRow.old_value) == vendor_name)
-    order = (col(EventRow.signed).desc().nulls_last(), col(EventRow.id))
-    return load_events(session, query.order_by(*order).limit(limit))
-
-
 def is_small_change(dollars: Decimal) -> ColumnElement[bool]:
     """Return the condition that an event is a modification that moves fewer dollars, and nothing else.
 

@@ -202,12 +202,6 @@ def sellers_of(session: Session, vendor_id: str) -> list[SellerRow]:
     return sorted(found.values(), key=lambda seller: (-seller.awards, seller.name))
 
 
-def last_known_name(session: Session, vendor_id: str) -> str:
-    """Return the name of a vendor in its matches, "" if it has none."""
-    query = select(func.max(col(MatchRow.vendor_name))).where(col(MatchRow.vendor_id) == vendor_id)
-    return session.scalar(query) or ""
-
-
 def count_about(session: Session, subject: SummaryScope) -> tuple[int, int]:
     """Return the numbers of published awards and publications in a scope."""
     query = select(col(RecordRow.category), func.count()).where(col(RecordRow.key).in_(keys_in_scope(subject)))

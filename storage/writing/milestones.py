@@ -18,7 +18,7 @@ from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from sources.records import AwardCategory
+from storage.competition import PROCURED
 from storage.concerned import is_concerned
 from storage.models import EventKind, MatchBand
 from storage.reading.coverage import FIRST_DAY, is_read_back
@@ -28,7 +28,6 @@ from storage.writing.changes import TAG, Change, event_id
 from storage.writing.events import PublishRule, save_event
 from storage.writing.publication import publish_changes
 
-CATEGORIES = tuple(kind.value for kind in AwardCategory if kind is not AwardCategory.ASSISTANCE)
 ROUND_SUMS = tuple(Decimal(10) ** power * factor for power in (6, 7, 8, 9) for factor in (1, 5))
 
 
@@ -78,7 +77,7 @@ def save_milestones(
 
 
 def _is_purchase(row: RecordRow) -> bool:
-    return row.category in CATEGORIES and row.sub_agency_code != "" and row.signed is not None
+    return row.category in PROCURED and row.sub_agency_code != "" and row.signed is not None
 
 
 def _dollars_of(session: Session, action_keys: Sequence[str]) -> Decimal:
@@ -211,7 +210,7 @@ def _of_pair(row: RecordRow, vendor_id: str, bands: Sequence[MatchBand]) -> tupl
     return (
         col(MatchRow.vendor_id) == vendor_id,
         col(MatchRow.band).in_(bands),
-        col(RecordRow.category).in_(CATEGORIES),
+        col(RecordRow.category).in_(PROCURED),
         col(RecordRow.sub_agency_code) == row.sub_agency_code,
         col(RecordRow.signed).is_not(None),
     )

@@ -18,7 +18,7 @@ from monitors.watchlist.model import Vendor
 from procurewatch.web.context import WebContext, feed_row
 from procurewatch.web.responses import ErrorResponse, page_response
 from storage.models import StoredEvent
-from storage.reading.events import first_purchases
+from storage.reading.coverage import earliest_awards
 from storage.reading.records import known_agencies, known_vendors
 from storage.reading.summaries import (
     GroupBy,
@@ -26,8 +26,6 @@ from storage.reading.summaries import (
     SummaryScope,
     awards_about,
     count_about,
-    keys_in_scope,
-    last_known_name,
     open_notices,
     publications_about,
     published_recipients,
@@ -188,15 +186,14 @@ def _filled(
     spent = spending(session, subject, [GroupBy.YEAR, *groups])
     awards, publications = count_about(session, subject)
     now = datetime.now(UTC)
-    of_vendor = last_known_name(session, subject.vendor) if subject.vendor else ""
-    firsts = first_purchases(session, keys_in_scope(subject), of_vendor, MAX_EVENTS)
+    has_earliest = page.kind is not SubjectKind.RECIPIENT
     return replace(
         page,
         awards_in_all=awards,
         publications_in_all=publications,
         by_year=tuple(spent[GroupBy.YEAR]),
         breakdowns=tuple(_breakdown(by, spent[by]) for by in groups),
-        first_purchases=_timeline(firsts),
+        earliest=tuple(earliest_awards(session, subject, MAX_EVENTS)) if has_earliest else (),
         notices=tuple(open_notices(session, subject, now)),
         use_cases=tuple(publications_about(session, subject, "use-case")),
         newest=_timeline(find_events(session, feed, MAX_EVENTS)) if feed else (),

@@ -65,9 +65,9 @@ order by c.obligation
 """,
     ),
     ExampleQuery(
-        "first-purchases",
-        "What did each agency buy first?",
-        "The first stored award of each vendor by each agency, newest first. Earlier awards may not be stored.",
+        "earliest-awards",
+        "What is each agency's earliest award on record for a vendor?",
+        "The earliest stored award of each vendor and agency, newest first. Earlier awards may not be stored.",
         """
 select agency, vendor, first_signed, recipient, obligated, description, record_key, official_page
 from (

@@ -109,6 +109,9 @@ def test_a_vendor_shows_names_spending_and_resellers(client: Client) -> None:
     assert "U.S. Customs and Border Protection" in shown
     assert "CARAHSOFT TECHNOLOGY CORP" in shown
     assert "first purchase" not in shown.lower()
+    earliest = shown.partition("Earliest awards")[2].partition("Newest entries")[0]
+    assert "not checked" in earliest
+    assert "Avail" not in earliest, "another vendor's"
     assert client.get("/vendor/nobody.html").status_code == 404
     assert client.get("/vendor/cellebrite.atom").headers["content-type"].startswith("application/atom+xml")
 
@@ -330,7 +333,7 @@ def test_a_former_key_redirects_to_the_award(made: Made) -> None:
     moved = client.get(f"/{award_path(BABEL.key)}", follow_redirects=False)
     assert (moved.status_code, moved.headers["location"]) == (302, f"../{award_path(corrected.key)}")
     shown = text(client, f"/{award_path(BABEL.key)}")
-    assert f"award key changed from {BABEL.key} to {corrected.key}" in shown
+    assert "award key changed" in shown
     assert client.get(f"/foia/{BABEL.key}.txt").text == client.get(f"/foia/{corrected.key}.txt").text
     assert client.get(f"/api/v1/records/{BABEL.key}").json()["record_key"] == corrected.key
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from storage.database import Database
+from storage.reading.coverage import FIRST_DAY, earliest_awards
 from storage.reading.summaries import (
     GroupBy,
     SummaryScope,
@@ -19,7 +22,8 @@ from storage.reading.summaries import (
     sellers_of,
     spending,
 )
-from tests.records import BABEL, CLEARVIEW, CLEARVIEW_FORENSIC, EQUIPMENT, match
+from storage.tables import CoverageRow
+from tests.records import BABEL, CLEARVIEW, CLEARVIEW_FORENSIC, EQUIPMENT, SEEN, match
 from tests.storage.database_helpers import save
 
 # What matched is in the description alone: the recipient only sells it.
@@ -106,3 +110,28 @@ def test_events_are_counted_once_in_each_feed(stored: Database) -> None:
     }
     assert {code: each.entries for code, each in stats["agency"].items()} == {"7012": 2, "7014": 1, "070": 3}
     assert stats["category"]["face-recognition"].newest.tzinfo
+
+
+def test_the_earliest_award_of_each_agency_and_vendor_says_whether_earlier_ones_were_looked_for(
+    stored: Database,
+) -> None:
+    with stored.writing() as session:
+        terms: dict[str, Any] = {
+            "source": "usaspending",
+            "agency": "",
+            "since": FIRST_DAY,
+            "terms": "",
+            "noted_at": SEEN,
+        }
+        session.add(CoverageRow(vendor_id="clearview-ai", until=None, **terms))
+        session.add(CoverageRow(vendor_id="babel-street", until=date(2026, 11, 1), **terms))
+    with stored.reading() as session:
+        found = earliest_awards(session, SummaryScope(), 10)
+        assert [(each.vendor_id, each.agency_code, each.key, each.checked_since) for each in found] == [
+            ("babel-street", "7014", BABEL.key, None),
+            ("panamerica", "7014", BABEL.key, None),
+            ("clearview-ai", "7012", CLEARVIEW.key, FIRST_DAY),
+        ]
+        scopes = [SummaryScope(vendor="panamerica"), SummaryScope(agency="7012"), SummaryScope(category="social-media")]
+        of_each = [[each.vendor_id for each in earliest_awards(session, scope, 10)] for scope in scopes]
+    assert of_each == [["panamerica"], ["clearview-ai"], ["babel-street"]]

@@ -129,6 +129,21 @@ def test_a_weak_code_only_supports_words() -> None:
     assert band("DRONES", "drones", naics_text="AIRCRAFT MANUFACTURING") is PUBLISHED
 
 
+def test_a_vendor_of_the_same_technology_confirms_ambiguous_words() -> None:
+    drone = MATCHER.matches(award("ATLANTIC DIVING SUPPLY, INC.", "PURCHASE OF SKYDIO EXTERIOR DRONE FOR OFTP"))
+    found = {match.vendor_id: match for match in drone}
+    assert (found["skydio"].band, found["topic-drones"].band) == (PUBLISHED, PUBLISHED)
+    assert found["topic-drones"].rule == "topic-medium-phrase+vendor"
+    assert found["topic-drones"].reason.endswith("The award also concerns Skydio, of the same technology.")
+    assert found["topic-drones"].score < found["skydio"].score
+    other = MATCHER.matches(award("CLEARVIEW AI, INC.", "DRONES"))  # made up: a vendor of another technology
+    assert next(match.band for match in other if match.vendor_id == "topic-drones") is REVIEW
+    # A vendor that only the topic's words confirm does not confirm the topic.
+    relx = MATCHER.matches(award("RELX INC.", "LEXISNEXIS DATABASE ACCESS - LAW ENFORCEMENT AND LEGAL ONLINE SERVICES"))
+    bands = {match.vendor_id: match.band for match in relx}
+    assert (bands["lexisnexis-risk"], bands["topic-investigative-databases"]) == (PUBLISHED, REVIEW)
+
+
 def test_a_code_for_other_goods_takes_precise_words_to_review() -> None:
     assert band("IDVRS CABLING", "body-worn-cameras") is PUBLISHED
     assert band("IDVRS CABLING", "body-worn-cameras", psc_text="WIRE AND CABLE, ELECTRICAL") is REVIEW

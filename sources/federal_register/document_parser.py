@@ -20,7 +20,7 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from sources.errors import SourceChanged
-from sources.fields import Fields, read_date, read_json, read_objects, read_text, read_texts, unreadable
+from sources.fields import Fields, read_count, read_date, read_json, read_objects, read_text, read_texts, unreadable
 from sources.records import (
     Agency,
     Attachment,
@@ -252,7 +252,7 @@ def _filed(record: Publication, row: Fields, pdf: str) -> Publication:
                 "Filing": _text(row, "filing_type"),
                 "Agencies": _agency_names(row),
                 "Dockets": _listed(row, "docket_numbers"),
-                "Pages": str(row.get("num_pages") or ""),
+                "Pages": str(read_count(row, "num_pages") or ""),
                 "Editorial note": _text(row, "editorial_note"),
             }
         ),

@@ -18,11 +18,15 @@ from tests.sources.examples import FOLDER, Example, as_json
 from tests.sources.payloads import WRONG_VALUES, Place, altered, places
 
 JSON = some.recursive(
-    some.none() | some.booleans() | some.integers() | some.floats(allow_nan=False, allow_infinity=False) | some.text(),
+    some.none()
+    | some.booleans()
+    | some.integers()
+    | some.floats(allow_nan=False, allow_infinity=False)
+    | some.text(max_size=50),
     lambda inner: some.lists(inner, max_size=2) | some.dictionaries(some.text(max_size=5), inner, max_size=2),
     max_leaves=5,
 )
-ANY_TEXT = some.text(some.characters(exclude_categories=()))  # NUL and halves of surrogate pairs, too
+ANY_TEXT = some.text(some.characters(exclude_categories=()), max_size=200)  # NUL and halves of surrogate pairs, too
 VALUES = some.sampled_from([..., *WRONG_VALUES, "NUL\x00IN", "\ud83d\ude00", "\udc00\ud800"]) | JSON | ANY_TEXT
 
 

@@ -73,6 +73,7 @@ def test_the_filing_date_is_in_washington_time(
         ({"html_url": "javascript:alert(1)"}, "not an address on the web"),
         ({"type": None}, "type is missing"),
         ({"agencies": "DHS"}, "agencies is not a list"),
+        ({"num_pages": "4\x00"}, "not an amount in dollars"),
     ],
 )
 def test_an_unreadable_document_is_a_problem(changes: dict[str, object], reason: str) -> None:

@@ -29,6 +29,7 @@ from rich.console import Console
 from feeds.entries.titles import title_for
 from monitors.matching.amount_checks import add_amount_warning
 from monitors.matching.matcher import Matcher
+from monitors.runs.jobs import LISTING_DELAY
 from monitors.runs.match_rows import match_rows
 from monitors.watchlist.loader import load_watchlist
 from sources.award_keys import NONE
@@ -70,7 +71,7 @@ def replay(database: Database, file: Path) -> None:
                 known = [row for row in awards[key] if row["Action Date"] < week.isoformat()]
                 award = add_amount_warning(_award(key, known))
                 matches = match_rows(session, matcher, award, now)
-                save_award(session, award, matches, now, publish)
+                save_award(session, award, matches, now, publish, since=week - LISTING_DELAY)
 
 
 def _publish_all(_vendors: Sequence[str]) -> bool:

@@ -71,7 +71,7 @@ def event_details(event: StoredEvent) -> list[Detail]:
     """Return the details of an event: the change, the amounts, parties, dates, product, competition and numbers."""
     award = event.record
     return [
-        *_change(event),
+        *change_details(event),
         *_this_action(event),
         *milestone_details(event),
         *amounts(award),
@@ -230,7 +230,8 @@ def _this_action(event: StoredEvent) -> list[Detail]:
     return [Detail("Obligated by this action", describe_obligation(amount))]
 
 
-def _change(event: StoredEvent) -> list[Detail]:
+def change_details(event: StoredEvent) -> list[Detail]:
+    """Return what changed, with the values before and now, and what kind of action did it."""
     details = []
     if event.old_value or event.new_value:
         if event.kind in MILESTONES:

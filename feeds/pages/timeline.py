@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from feeds.entries.details import amounts, award_details, days_late
+from feeds.entries.details import Detail, amounts, award_details, change_details, days_late, milestone_details
 from feeds.entries.entry import reason_for
 from feeds.entries.matches import buyer_label, published_matches, recipient_label
 from feeds.entries.render import render
@@ -21,7 +21,7 @@ class TimelineItem:
     """One event on a timeline. `href` is the target of its title.
 
     `of` is the category of the linked record that the event belongs to, "" for the page's own record. `citation` is
-    plain text, "" if the page offers none.
+    plain text, "" if the page offers none. `details` are what changed, and the milestones of the event.
     """
 
     title: str
@@ -33,6 +33,7 @@ class TimelineItem:
     days_late: int
     of: str = ""
     citation: str = ""
+    details: tuple[Detail, ...] = ()
 
 
 def timeline_item(event: StoredEvent, href: str, *, of: str = "", citation: str = "") -> TimelineItem:
@@ -47,6 +48,7 @@ def timeline_item(event: StoredEvent, href: str, *, of: str = "", citation: str 
         days_late=days_late(event),
         of=of,
         citation=citation,
+        details=(*change_details(event), *milestone_details(event)),
     )
 
 

@@ -333,7 +333,7 @@ def test_a_former_key_redirects_to_the_award(made: Made) -> None:
     moved = client.get(f"/{award_path(BABEL.key)}", follow_redirects=False)
     assert (moved.status_code, moved.headers["location"]) == (302, f"../{award_path(corrected.key)}")
     shown = text(client, f"/{award_path(BABEL.key)}")
-    assert "award key changed" in shown
+    assert f"Award key before: {BABEL.key} Award key now: {corrected.key}" in shown
     assert client.get(f"/foia/{BABEL.key}.txt").text == client.get(f"/foia/{corrected.key}.txt").text
     assert client.get(f"/api/v1/records/{BABEL.key}").json()["record_key"] == corrected.key
 

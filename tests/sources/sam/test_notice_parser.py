@@ -163,6 +163,12 @@ def test_a_missing_required_field_is_a_problem(name: str, value: object) -> None
     assert record.documents
 
 
+def test_too_long_a_number_is_a_problem() -> None:
+    record = read(changed(LIGHT, solicitationNumber="X" * 201))
+    assert isinstance(record, Problem)
+    assert record.reason.startswith("solicitationNumber is too long for an identifier")
+
+
 def test_only_an_empty_result_is_a_removal() -> None:
     def removed(content: object) -> Record:
         return parse(Payload(source="s", key="SAM_NOTICE_1", revision=REMOVED, documents=(document(content),)))

@@ -19,6 +19,7 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -144,20 +145,40 @@ def _action(piid: str, agency: str, parent: str, row: Row) -> ContractAction:
     )
 
 
-def figures(events: Sequence[StoredEvent]) -> dict[str, str]:
-    """Return the measures of the titles of events as text, by name."""
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """Counts of entries: `early` of those `with_amount` have it among the first 60 characters; `small` move cents."""
+
+    entries: int
+    median_length: float
+    longest: int
+    with_amount: int
+    early: int
+    equal: int
+    small: int
+
+
+def measure(events: Sequence[StoredEvent]) -> Measures:
+    """Return the measures of the titles of events."""
     titles = [title_for(event) for event in events]
     ends = [found.end() for found in map(_AMOUNT.search, titles) if found]
-    early = sum(end <= AMOUNT_WITHIN for end in ends)
-    small = sum(event.amount is not None and abs(event.amount) < 1 for event in events)
-    return {
-        "entries": f"{len(titles):,}",
-        "median length": f"{median(map(len, titles)):.0f}",
-        "longest": f"{max(map(len, titles))}",
-        f"amount within {AMOUNT_WITHIN} characters": f"{early / len(ends):.1%} of {len(ends):,} that have an amount",
-        "equal to another": f"{len(titles) - len(set(titles)):,}",
-        "of less than a dollar": f"{small / len(events):.1%}",
-    }
+    return Measures(
+        entries=len(titles),
+        median_length=median(map(len, titles)),
+        longest=max(map(len, titles)),
+        with_amount=len(ends),
+        early=sum(end <= AMOUNT_WITHIN for end in ends),
+        equal=len(titles) - len(set(titles)),
+        small=sum(event.amount is not None and abs(event.amount) < 1 for event in events),
+    )
+
+
+def _lines(found: Measures) -> Iterator[str]:
+    yield f"{found.entries:,} entries, {found.small / found.entries:.1%} of them of less than a dollar"
+    yield f"median length {found.median_length:.0f}, longest {found.longest}"
+    early = f"{found.early / found.with_amount:.1%} of {found.with_amount:,}"
+    yield f"amount within {AMOUNT_WITHIN} characters in {early} titles that have an amount"
+    yield f"{found.equal:,} titles equal to another"
 
 
 def _examples(events: Sequence[StoredEvent], count: int) -> Iterator[str]:
@@ -186,8 +207,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             with database.reading() as session:
                 events = find_events(session, Query(), limit=1_000_000)
     out = Console(highlight=False, soft_wrap=True)
-    for name, value in figures(events).items():
-        out.print(f"{name:28} {value}")
+    for line in _lines(measure(events)):
+        out.print(line)
     for line in _examples(events, options.examples) if options.examples else ():
         out.print(line, markup=False)
 

@@ -158,7 +158,8 @@ class Matcher:
             if match.band is MatchBand.PUBLISHED:
                 yield match
                 continue
-            band = MatchBand.NAME_ONLY if clues.is_name_only(found[match.vendor_id]) else MatchBand.REVIEW
+            is_name_only = match.vendor_id not in self.topics and clues.is_name_only(found[match.vendor_id])
+            band = MatchBand.NAME_ONLY if is_name_only else MatchBand.REVIEW
             yield replace(match, band=band, priority=clues.priority(match.score), clues=clues.all)
 
     def recipient_vendors(self, record: Award | Publication) -> frozenset[str]:

@@ -55,6 +55,12 @@ def test_a_name_alone_is_not_reviewed(record: Award, vendor: str, band: MatchBan
     assert match_of(record, vendor).band is band
 
 
+def test_the_words_of_a_topic_are_more_than_a_name() -> None:
+    record = described("CACI, INC. - FEDERAL", "TACCOM SUPPORT, TOWER SITE EQUIPMENT")
+    assert match_of(record, "topic-border-towers").band is MatchBand.REVIEW
+    assert match_of(record, "caci").band is MatchBand.NAME_ONLY
+
+
 def test_the_funding_office_counts_like_the_awarding_one() -> None:
     paid = replace(described("AT&T ENTERPRISES, LLC", "ADD FUNDING"), funding=Agency(office="HSI CYBER INVESTIGATIONS"))
     found = match_of(paid, "att-hemisphere")

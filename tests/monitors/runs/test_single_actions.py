@@ -28,7 +28,7 @@ from storage.reading.events import events_of
 from storage.reading.summaries import GroupBy, SummaryScope, feed_stats, spending
 from storage.search.query import read_query
 from storage.search.search import find_events
-from storage.tables import MatchRow
+from storage.tables import EventRow, MatchRow
 from storage.writing.reviews import Decision, ReviewDecision, save_decision
 from tests.app_context import app_context_with, ignore, shipped
 from tests.records import ICE, LATER, award, match
@@ -52,6 +52,7 @@ ORDER = award(
         ("P00024", "2024-03-15", "7003260.40", "DHS CWMS IDIQ TASK ORDER EXERCISE OPTION THREE"),
     ],
 )
+ORDER = replace(ORDER, ends=date(2026, 3, 15), ceiling=Decimal(80_000_000))  # made up
 CAMERAS = ORDER.actions[3]
 
 
@@ -103,7 +104,9 @@ def test_only_the_action_with_the_words_is_published(database_url: str, tmp_path
         for query in ({"vendor": TOPIC}, {"category": CATEGORY}, {"q": "camera"}, {"agency": "7012"}):
             assert [event.amount for event in entries(app_context, **query)] == [Decimal("296.79")]
         with app_context.database.reading() as session:
-            assert len(events_of(session, ORDER.key)) == 7, "the award's own timeline has all"
+            assert len(events_of(session, ORDER.key)) == 9, "the award's own timeline has all"
+            published = session.scalars(select(EventRow).where(col(EventRow.is_published))).all()
+            assert [row.action_key for row in published] == [CAMERAS.key]
             stats = feed_stats(session)
             spent = spending(session, SummaryScope(vendor=TOPIC), list(GroupBy))
         assert (stats["vendor"][TOPIC].entries, stats["category"][CATEGORY].entries) == (1, 1)
@@ -131,6 +134,11 @@ def test_a_vendor_of_the_whole_award_does_not_lend_its_entries_to_a_topic(tmp_pa
         assert [found.vendor_id for found in newest.record.matches] == ["axon"]
         with app_context.database.reading() as session:
             stats = feed_stats(session)
+            spent = spending(session, SummaryScope(agency="7012"), [GroupBy.VENDOR])[GroupBy.VENDOR]
+        assert {row.code: row.dollars for row in spent} == {
+            "axon": sum(action.obligation or 0 for action in ORDER.actions[:5]),
+            TOPIC: Decimal("296.79"),
+        }
         assert stats["vendor"]["axon"].entries == len(entries(app_context, vendor="axon"))
         assert stats["category"][CATEGORY].entries == len(entries(app_context, category=CATEGORY))
 
@@ -166,6 +174,16 @@ def test_a_source_that_lists_single_actions_does_not_speak_of_the_whole_award(nu
         assert poll(app_context, listed) == [("modified", action.obligation)]
         assert matched(app_context).action_keys == [action.key]
         assert poll(app_context, until("P00024"), DAY + timedelta(days=1)) == []
+
+
+def test_a_match_of_the_whole_award_stays_one_when_a_source_lists_a_single_action(tmp_path: Path) -> None:
+    said = "BODY WORN CAMERAS"
+    order = replace(ORDER, description=said, actions=(replace(ORDER.actions[0], description=said), *ORDER.actions[1:]))
+    listed = replace(order, source="samawards", is_partial=True, description=CAMERAS.description, actions=(CAMERAS,))
+    with watching(tmp_path, TOPIC) as app_context:
+        poll(app_context, replace(order, actions=order.actions[:1]))
+        poll(app_context, listed)
+        assert matched(app_context).action_keys == []
 
 
 def deleted(action_key: str = "") -> Removal:
@@ -208,8 +226,9 @@ def decide(app_context: AppContext, decision: Decision) -> int:
 def test_a_decision_publishes_and_withdraws_the_actions_of_its_match(tmp_path: Path) -> None:
     with watching(tmp_path, TOPIC) as app_context:
         reviewed = match(ORDER, "babel-street", band="review", action_keys=[ORDER.actions[4].key])
+        other = match(ORDER, "nuix", band="review", action_keys=[ORDER.actions[6].key])
         published = match(ORDER, "panamerica", action_keys=[CAMERAS.key])
-        save(app_context.database, ORDER, reviewed, published)
+        save(app_context.database, ORDER, reviewed, other, published)
         assert [event.amount for event in entries(app_context)] == [CAMERAS.obligation]
         assert decide(app_context, Decision.CONFIRMED) == 1
         [event] = entries(app_context, vendor="babel-street")

@@ -22,11 +22,10 @@ from storage.competition import PROCURED
 from storage.concerned import is_concerned
 from storage.models import EventKind, MatchBand
 from storage.reading.coverage import FIRST_DAY, is_read_back
-from storage.reading.records import published_matches_of
 from storage.tables import ActionRow, EventRow, MatchRow, RecordRow
 from storage.writing.changes import TAG, Change, event_id
 from storage.writing.events import PublishRule, save_event
-from storage.writing.publication import publish_changes
+from storage.writing.publication import bump_publication_version, snapshot_events
 
 ROUND_SUMS = tuple(Decimal(10) ** power * factor for power in (6, 7, 8, 9) for factor in (1, 5))
 
@@ -47,22 +46,28 @@ def counted_dollars(session: Session, row: RecordRow, matches: Iterable[MatchRow
 
 
 def save_milestones(
-    session: Session, row: RecordRow, before: Mapping[str, Decimal], now: datetime, should_publish: PublishRule
+    session: Session,
+    row: RecordRow,
+    matches: Iterable[MatchRow],
+    *,
+    before: Mapping[str, Decimal],
+    now: datetime,
+    should_publish: PublishRule,
 ) -> None:
     """Store the milestones that the events of an award published just now have reached, as parts of the main one.
 
     If the award turns out to be earlier than a published first purchase, an entry withdraws that.
 
     Args:
+        matches: the award's matches as they are now.
         before: `counted_dollars` before the present changes.
         now: when the events were published, UTC.
         should_publish: given the ids of the vendors concerned, whether feeds carry what is new.
     """
-    if not _is_purchase(row):
-        return
-    session.flush()
-    matches = published_matches_of(session, row.key)
+    matches = sorted(matches, key=lambda match: match.vendor_id)
     counted = counted_dollars(session, row, matches)
+    if not counted:
+        return
     touched = _withdraw_first_purchases(session, row, counted, now)
     wanted = [match for match in matches if match.vendor_id in counted and should_publish([match.vendor_id])]
     events = _published_events(session, row.key, now) if wanted else []
@@ -73,7 +78,9 @@ def save_milestones(
             part_of = own[0].id
             save_event(session, row.key, change, now, publish=True, vendor_id=match.vendor_id, part_of=part_of)
             touched.add(row.key)
-    publish_changes(session, touched)
+    if touched:
+        snapshot_events(session, touched)
+        bump_publication_version(session)
 
 
 def _is_purchase(row: RecordRow) -> bool:

@@ -200,7 +200,8 @@ def _publish_pending(
     rows = [row for row in session.scalars(query) if is_concerned(match, row.kind, row.action_key)]
     for row in rows:
         row.is_published, row.pending_review, row.first_seen = True, False, now
-    save_milestones(session, record, counted, now, lambda _vendors: bool(rows))
+    matches = published_matches_of(session, record.key)
+    save_milestones(session, record, matches, before=counted, now=now, should_publish=lambda _vendors: bool(rows))
     return len(rows)
 
 

@@ -58,7 +58,8 @@ MATCH_FIELDS = (
 class Saved:
     """What saving a record did: `events` is the number of new ones.
 
-    `counted` is what an award added to the totals of vendors before, in dollars by vendor id (`counted_dollars`).
+    `matches` are those of an award now. `counted` is what it added to the totals of vendors before, in dollars by
+    vendor id (`counted_dollars`).
     `problem` says why the record is in quarantine instead of stored, "" if it is stored.
     """
 
@@ -66,6 +67,7 @@ class Saved:
     changed: bool = False
     matched: bool = False
     events: int = 0
+    matches: Collection[MatchRow] = ()
     counted: Mapping[str, Decimal] = field(default_factory=dict)
     problem: str = ""
 
@@ -128,7 +130,9 @@ def _save(
             saved = save_award(session, record, find_matches(record), now, should_publish, since=since)
             if saved.matched and (saved.changed or saved.events):
                 row = session.get_one(RecordRow, current_key(session, record.key))
-                save_milestones(session, row, saved.counted, now, should_publish)
+                save_milestones(
+                    session, row, saved.matches, before=saved.counted, now=now, should_publish=should_publish
+                )
             return saved
         case Publication():
             return save_publication(session, record, find_matches(record), now, should_publish)
@@ -200,7 +204,14 @@ def save_award(
     _close_quarantine(session, award.source, keys, now)
     if is_changed or is_touched or outcome.is_changed:
         publish_changes(session, {award.key, *touched})
-    return Saved(new=stored is None, changed=is_changed, matched=has_matches, events=outcome.events, counted=counted)
+    return Saved(
+        new=stored is None,
+        changed=is_changed,
+        matched=has_matches,
+        events=outcome.events,
+        matches=_by_vendor(old_matches, matches).values(),
+        counted=counted,
+    )
 
 
 def save_publication(
@@ -263,7 +274,8 @@ def save_matches(
     counted = counted_dollars(session, row, old_matches.values())
     outcome = _save_matches_and_events(session, row, update, now, lambda _vendors: False)
     if outcome.is_changed:
-        save_milestones(session, row, counted, now, lambda _vendors: False)
+        now_stored = _by_vendor(old_matches, matches).values()
+        save_milestones(session, row, now_stored, before=counted, now=now, should_publish=lambda _vendors: False)
         publish_changes(session, {row.key})
     return outcome.events
 
@@ -398,7 +410,7 @@ def _save_matches_and_events(
     for match in update.matches:
         apply_decisions(session, match, row)
         is_changed |= _save_match(session, update.old_matches.get(match.vendor_id), match)
-    matches = {match.vendor_id: match for match in (*update.old_matches.values(), *update.matches)}
+    matches = _by_vendor(update.old_matches, update.matches)
     is_news = cache(lambda vendors: bool(vendors) and should_publish(list(vendors)))
     stored = []
     for change in update.changes:
@@ -428,8 +440,13 @@ def _concerned(matches: Iterable[MatchRow], bands: Collection[MatchBand], change
 
 def _scopes(old_matches: Mapping[str, MatchRow], matches: Iterable[MatchRow]) -> list[list[str]]:
     """Return, of each match of an award, the actions that it concerns."""
-    found = {match.vendor_id: match.action_keys for match in (*old_matches.values(), *matches)}
-    return [found[vendor_id] for vendor_id in sorted(found)]
+    found = _by_vendor(old_matches, matches)
+    return [found[vendor_id].action_keys for vendor_id in sorted(found)]
+
+
+def _by_vendor(old_matches: Mapping[str, MatchRow], matches: Iterable[MatchRow]) -> dict[str, MatchRow]:
+    """Return the matches of a record as they are now, by vendor id."""
+    return {**old_matches, **{match.vendor_id: match for match in matches}}
 
 
 def _action_keys(session: Session, stored: MatchRow | None, match: MatchRow, *, is_partial: bool = False) -> list[str]:

@@ -21,7 +21,7 @@ from storage.models import record_subject
 from storage.reading.records import all_keys, load_publication_version
 from storage.reading.rematching import load_candidates
 from storage.search.index import index_records
-from storage.tables import EventRow, EventSnapshotRow, RecordRow
+from storage.tables import EventRow, EventSnapshotRow, MatchRow, RecordRow
 from storage.writing.milestones import save_milestones
 from storage.writing.reviews import Decision, ReviewDecision, delete_decision, import_decisions, save_decision
 from storage.writing.runs import publish_newest, update_incident
@@ -60,7 +60,9 @@ def rematch_equipment(session: Session) -> None:
 
 
 def pass_a_round_sum(session: Session) -> None:
-    save_milestones(session, session.get_one(RecordRow, CLEARVIEW.key), {}, SEEN, publish_all)
+    row = session.get_one(RecordRow, CLEARVIEW.key)
+    matches = [session.get_one(MatchRow, (row.key, "clearview-ai"))]
+    save_milestones(session, row, matches, before={}, now=SEEN, should_publish=publish_all)
 
 
 CONFIRMED = decision(BABEL.key, Decision.CONFIRMED, "babel-street")

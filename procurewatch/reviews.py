@@ -17,13 +17,14 @@ class Scope(StrEnum):
     """What a decision about a match is about, for now and later, of the same vendor.
 
     `ORDER`: all orders under the record's parent award. `PSC`: the recipient's awards with the record's product or
-    service code. A phrase is a scope of its own.
+    service code. A phrase is a scope of its own; `ANY` makes it one of all recipients.
     """
 
     RECORD = "record"
     ORDER = "order"
     PSC = "psc"
     RECIPIENT = "recipient"
+    ANY = "any"
 
 
 class InvalidScope(ValueError):
@@ -52,17 +53,14 @@ def review_subject(record: StoredRecord, decision: Decision, scope: Scope | None
         record: the record.
         decision: `NEVER` is about the recipient if there is no scope, the others about the record.
         scope: what it is about.
-        phrase: words that the recipient's records must contain, in this order; instead of a scope.
+        phrase: words that the recipient's records must contain, in this order; instead of a scope, except `ANY`.
 
     Raises:
-        InvalidScope: the record has no code or recipient, or the phrase no words.
+        InvalidScope: the record has no code or recipient, the phrase no words, or the two do not go together.
     """
     recipient = next(iter(recipient_subjects(record.recipient_name, record.recipient_uei)), "")
-    if phrase:
-        words = normalize_phrase(phrase)
-        if not words or not recipient:
-            raise InvalidScope("a phrase needs words, and the record a recipient")
-        return phrase_subject(words, recipient)
+    if phrase or scope is Scope.ANY:
+        return _phrase_subject(recipient, scope, phrase)
     if scope is None:
         scope = Scope.RECIPIENT if decision is Decision.NEVER and recipient else Scope.RECORD
     if scope is Scope.ORDER:
@@ -74,13 +72,24 @@ def review_subject(record: StoredRecord, decision: Decision, scope: Scope | None
     return psc_subject(record.psc, recipient) if scope is Scope.PSC else recipient
 
 
+def _phrase_subject(recipient: str, scope: Scope | None, phrase: str) -> str:
+    words = normalize_phrase(phrase)
+    if scope is Scope.ANY and not words:
+        raise InvalidScope("the scope any needs a phrase")
+    if scope not in (None, Scope.ANY):
+        raise InvalidScope("a phrase goes with no scope but any")
+    if not words or not (recipient or scope):
+        raise InvalidScope("a phrase needs words, and the record a recipient")
+    return phrase_subject(words, "" if scope else recipient)
+
+
 def describe_subject(subject: str, recipient: str = "") -> str:
     """Return what a decision is about, in words. `recipient`: the name to use for the recipient."""
     scope, _, about = subject.partition(":")
     if scope in ("phrase", "psc"):
         words, _, who = about.rpartition("@")
         what = f'"{words}"' if scope == "phrase" else f"product or service code {words}"
-        return f"{what}, recipient {recipient or who.partition(':')[2]}"
+        return f"{what}, recipient {recipient or who.partition(':')[2]}" if who else f"{what}, any recipient"
     if scope == "order":
         return f"orders under {about}"
     return f"the recipient {recipient or about}" if scope in ("uei", "name") else f"the record {about}"

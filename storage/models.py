@@ -46,7 +46,10 @@ def order_subject(parent_key: str) -> str:
 
 
 def phrase_subject(phrase: str, recipient: str) -> str:
-    """Return the subject of a review decision about a recipient's records that contain a phrase (search tokens)."""
+    """Return the subject of a review decision about a recipient's records that contain a phrase (search tokens).
+
+    Of all recipients if `recipient` is "".
+    """
     return f"phrase:{phrase}@{recipient}"
 
 

@@ -387,8 +387,9 @@ class ReviewDecisionRow(SQLModel, table=True):
     """A reviewer's decision about a vendor and a subject.
 
     `subject` is one record ("record:KEY"), all orders under an award ("order:KEY"), the records of a recipient that
-    contain a phrase ("phrase:WORDS@RECIPIENT") or have a product or service code ("psc:CODE@RECIPIENT"), or all of a
-    recipient's: "uei:UEI" or "name:LETTERS AND DIGITS". `decision` is "confirmed", "rejected" or "never".
+    contain a phrase ("phrase:WORDS@RECIPIENT", of all recipients "phrase:WORDS@") or have a product or service code
+    ("psc:CODE@RECIPIENT"), or all of a recipient's: "uei:UEI" or "name:LETTERS AND DIGITS". `decision` is "confirmed",
+    "rejected" or "never".
     """
 
     __tablename__ = "review_decision"

@@ -54,7 +54,7 @@ ScopeOption = Annotated[
     typer.Option(
         "--scope",
         help="What it is about, now and later: record, order (all orders under the award's parent), psc (the "
-        "recipient's awards with this product or service code), recipient.",
+        "recipient's awards with this product or service code), recipient, or any (with a phrase: all recipients).",
     ),
 ]
 PhraseOption = Annotated[
@@ -170,8 +170,6 @@ def _matched_record(session: Session, award: str, vendor_id: str) -> StoredRecor
 
 
 def _subject(record: StoredRecord, decision: Decision, scope: Scope | None, phrase: str) -> str:
-    if scope and phrase:
-        raise typer.BadParameter("give --scope or --phrase, not both")
     try:
         return review_subject(record, decision, scope, phrase)
     except InvalidScope as error:

@@ -47,14 +47,17 @@ def group_reviews(queue: Sequence[PendingReview]) -> list[ReviewGroup]:
 
 
 def subjects_of(pending: PendingReview) -> list[str]:
-    """Return the subjects wider than the record, and narrower than its recipient, that a decision could be about."""
+    """Return the subjects wider than the record that a decision could be about, but for its recipient as a whole."""
     record = pending.record
     subjects = [order_subject(record.parent_key or record.key)]
     recipient = next(iter(recipient_subjects(record.recipient_name, record.recipient_uei)), "")
-    if recipient and (phrase := _phrase(pending)):
+    phrase = _phrase(pending)
+    if recipient and phrase:
         subjects.append(phrase_subject(phrase, recipient))
     if recipient and record.psc:
         subjects.append(psc_subject(record.psc, recipient))
+    if phrase:
+        subjects.append(phrase_subject(phrase, ""))
     return subjects
 
 

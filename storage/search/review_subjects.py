@@ -1,7 +1,7 @@
 """What a review decision is about: one record, or all that a rule finds, now and later.
 
 From narrow to wide: a record, the orders under an award, a recipient's records with a phrase, a recipient's awards with
-a product or service code, and a recipient. `storage.models` builds the subjects.
+a product or service code, a recipient, and all records with a phrase. `storage.models` builds the subjects.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ def is_subject(text: str) -> bool:
     scope, _, about = text.partition(":")
     if scope in ("phrase", "psc"):
         words, _, recipient = about.rpartition("@")
-        return bool(words) and recipient.partition(":")[0] in ("uei", "name")
+        is_any = scope == "phrase" and not recipient
+        return bool(words) and (is_any or recipient.partition(":")[0] in ("uei", "name"))
     return scope in SCOPES and bool(about)
 
 
@@ -75,13 +76,13 @@ def _subjects_of(record: RecordRow) -> list[str]:
 
 
 def _rank(subject: str) -> int:
-    return SCOPES.index(subject.partition(":")[0])
+    return len(SCOPES) if subject.endswith("@") else SCOPES.index(subject.partition(":")[0])
 
 
 def _contains(record: RecordRow, texts: Sequence[str], subject: str) -> bool:
-    """Whether a phrase is about a record: of this recipient, with these words one after the other in one text."""
+    """Whether a phrase is about a record: of this recipient (or any), with these words in a row in one text."""
     phrase, _, recipient = subject.removeprefix(PHRASE).rpartition("@")
-    if recipient not in recipient_subjects(record.recipient_name, record.recipient_uei):
+    if recipient and recipient not in recipient_subjects(record.recipient_name, record.recipient_uei):
         return False
     return any(f" {phrase} " in f" {text} " for text in texts)
 

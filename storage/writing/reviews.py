@@ -1,8 +1,8 @@
 """Review decisions: what people decided about matches. They are stored, applied to later matches and shared as a file.
 
 A decision overrides the matcher. The narrowest one counts: about the record, then about the orders under its parent
-award, a phrase, a product or service code, and last about the recipient (`storage.search.review_subjects`). Nothing is
-deleted: a rejected match stays, in a band of its own.
+award, a phrase, a product or service code, the recipient, and last a phrase of all recipients
+(`storage.search.review_subjects`). Nothing is deleted: a rejected match stays, in a band of its own.
 """
 
 from __future__ import annotations

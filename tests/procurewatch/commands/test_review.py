@@ -68,6 +68,7 @@ def test_a_dry_run_says_what_a_decision_settles_and_saves_nothing(folder: Path) 
         (("never",), RECIPIENT),
         (("confirmed", "--scope", "order"), f"order:{CLEARVIEW.key}"),
         (("never", "--phrase", "Facial  RECOGNITION!"), f"phrase:facial recognition@{RECIPIENT}"),
+        (("never", "--phrase", "facial recognition", "--scope", "any"), "phrase:facial recognition@"),
     ],
 )
 def test_what_a_decision_is_about(folder: Path, options: tuple[str, ...], subject: str) -> None:
@@ -80,7 +81,8 @@ def test_what_a_decision_is_about(folder: Path, options: tuple[str, ...], subjec
     ("options", "message"),
     [
         (("--phrase", "?!"), "a phrase needs words"),
-        (("--phrase", "radios", "--scope", "order"), "give --scope or --phrase, not both"),
+        (("--phrase", "radios", "--scope", "order"), "a phrase goes with no scope but any"),
+        (("--scope", "any"), "the scope any needs a phrase"),
         (("--scope", "psc"), "the record has no product or service code"),
     ],
 )

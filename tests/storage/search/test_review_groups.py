@@ -60,6 +60,11 @@ def test_a_recipients_words_and_codes_are_groups() -> None:
     ]
 
 
+def test_words_of_any_recipient_are_the_widest_group() -> None:
+    queue = [pending("A", words="UGS"), pending("B", words="UGS", name="B, INC."), pending("C", words="RVSS")]
+    assert grouped(*queue) == [("AB", "phrase:ugs@"), ("C", "")]
+
+
 def test_the_larger_group_counts_and_of_two_alike_the_narrower() -> None:
     shared = {"parent": "P", "psc": "1550"}
     assert grouped(pending("A", **shared), pending("B", **shared)) == [("AB", "order:P")]

@@ -199,6 +199,7 @@ def test_a_phrase_that_an_action_adds_later_counts(database: Database) -> None:
 def test_the_narrowest_decision_counts(database: Database) -> None:
     save(database, ORDER, "review")
     subjects = [
+        (phrase_subject("facial recognition", ""), Decision.CONFIRMED, "published"),
         (RECIPIENT, Decision.NEVER, "rejected"),
         (psc_subject("7A21", RECIPIENT), Decision.CONFIRMED, "published"),
         (FACIAL, Decision.NEVER, "rejected"),
@@ -244,7 +245,8 @@ def test_verdicts_travel_as_a_file_and_the_later_counts(database: Database) -> N
     save(database, CLEARVIEW, "review")
     mine = verdict(record_subject(CLEARVIEW.key), Decision.REJECTED, note='weird "note" \u2028 <b>')
     wide = [
-        verdict(subject, Decision.NEVER) for subject in (FACIAL, psc_subject("DA10", RECIPIENT), order_subject("X"))
+        verdict(subject, Decision.NEVER)
+        for subject in (FACIAL, psc_subject("DA10", RECIPIENT), order_subject("X"), "phrase:x@")
     ]
     lines = list(write_decisions([mine, *wide]))
     assert list(read_decisions(lines)) == [mine, *wide]
@@ -265,6 +267,7 @@ def test_verdicts_travel_as_a_file_and_the_later_counts(database: Database) -> N
         {"subject": "planet:earth"},
         {"subject": "phrase:no recipient"},
         {"subject": "psc:@uei:E5BEYXDQYJS6"},
+        {"subject": "psc:7A21@"},
         {"note": 3},
         {"vendor_id": None},
     ],

@@ -12,21 +12,22 @@ that of the demo. With both, the database is kept in that folder.
 from __future__ import annotations
 
 import argparse
-import csv
-import gzip
 import re
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from statistics import median
 
 from rich.console import Console
+from sqlalchemy.orm import Session
 
+from benchmarks.extracts import awards_of, read_extract
 from feeds.entries.titles import title_for
 from monitors.matching.amount_checks import add_amount_warning
 from monitors.matching.matcher import Matcher
@@ -34,12 +35,13 @@ from monitors.runs.jobs import LISTING_DELAY
 from monitors.runs.match_rows import match_rows
 from monitors.watchlist.loader import load_watchlist
 from sources.award_keys import NONE
-from sources.records import Agency, Award, AwardCategory, ContractAction, Recipient, dollars
+from sources.records import Agency, Award, Publication
 from storage.database import Database, open_database
 from storage.models import StoredEvent
 from storage.search.query import Query
 from storage.search.search import find_events
-from storage.writing.save import save_award
+from storage.tables import MatchRow
+from storage.writing.save import save_record
 
 AMOUNT_WITHIN = 60  # characters
 HISTORY = timedelta(days=182)
@@ -50,18 +52,15 @@ AGENCIES = {
 }
 _AMOUNT = re.compile(r"\$[\d,]+(\.\d\d)?")
 
-Row = dict[str, str]
-
 
 def replay(database: Database, file: Path) -> None:
     """Save the awards of a CSV of actions that match, week by week."""
     matcher = Matcher(load_watchlist())
-    awards = read_actions(file)
-    awards = {key: rows for key, rows in awards.items() if matcher.matches(_award(key, rows))}
+    awards = {award.key: award for award in awards_of(read_extract(file)) if matcher.matches(award)}
     weeks: dict[date, set[str]] = defaultdict(set)
-    for key, rows in awards.items():
-        for row in rows:
-            signed = date.fromisoformat(row["Action Date"])
+    for key, award in awards.items():
+        for action in award.actions:
+            signed = action.signed or date.min
             weeks[signed + timedelta(days=7 - signed.weekday())].add(key)
     began = min(weeks) + HISTORY
     for week, keys in sorted(weeks.items()):
@@ -69,10 +68,13 @@ def replay(database: Database, file: Path) -> None:
         publish = _publish_all if week >= began else _publish_none
         with database.writing() as session:
             for key in sorted(keys):
-                known = [row for row in awards[key] if row["Action Date"] < week.isoformat()]
-                award = add_amount_warning(_award(key, known))
-                matches = match_rows(session, matcher, award, now)
-                save_award(session, award, matches, now, publish, since=week - LISTING_DELAY)
+                award = add_amount_warning(_known_by(week, awards[key]))
+                find_matches = partial(_find_matches, session, matcher, now)
+                save_record(session, award, find_matches, now, publish, since=week - WEEK - LISTING_DELAY)
+
+
+def _find_matches(session: Session, matcher: Matcher, now: datetime, record: Award | Publication) -> list[MatchRow]:
+    return match_rows(session, matcher, record, now)
 
 
 def _publish_all(_vendors: Sequence[str]) -> bool:
@@ -83,65 +85,26 @@ def _publish_none(_vendors: Sequence[str]) -> bool:
     return False
 
 
-def read_actions(file: Path) -> dict[str, list[Row]]:
-    """Return the rows of a CSV of actions by award key, each in the order in which they were signed."""
-    grouped: dict[str, list[Row]] = defaultdict(list)
-    with gzip.open(file, "rt", encoding="utf-8", newline="") if file.suffix == ".gz" else file.open(newline="") as text:
-        for row in csv.DictReader(text):
-            if row not in grouped[row["Generated Award ID"]]:
-                grouped[row["Generated Award ID"]].append(row)
-    return {
-        key: sorted(rows, key=lambda row: (row["Action Date"], row["Modification"])) for key, rows in grouped.items()
-    }
-
-
-def _award(key: str, rows: Sequence[Row]) -> Award:
-    """Return the award that some of its actions make up."""
-    _, _, piid, _, parent, parent_agency = key.split("_")
-    last = rows[-1]
-    code, name = AGENCIES.get(last["Agency"], ("", last["Agency"]))
-    parent_key = "" if parent == NONE else f"CONT_IDV_{parent}_{parent_agency}"
-    return Award(
-        key=key,
-        source="usaspending",
-        revision=str(len(rows)),
-        category=AwardCategory.CONTRACT,
-        type_text="DELIVERY ORDER" if parent_key else "PURCHASE ORDER",
+def _known_by(day: date, award: Award) -> Award:
+    """Return an award as it was before a day: with the actions that were signed until then, and their sum."""
+    actions = tuple(action for action in award.actions if action.signed and action.signed < day)
+    _, _, piid, _, parent, parent_agency = award.key.split("_")
+    code, name = AGENCIES.get(award.awarding.sub_name, ("", award.awarding.sub_name))
+    is_order = parent != NONE
+    return replace(
+        award,
+        revision=str(len(actions)),
+        type_text="DELIVERY ORDER" if is_order else "PURCHASE ORDER",
         piid=piid,
-        parent_piid=parent if parent_key else "",
-        parent_key=parent_key,
-        description=rows[0]["Transaction Description"],
-        recipient=Recipient(name=last["Recipient Name"]),
+        parent_piid=parent if is_order else "",
+        parent_key=f"CONT_IDV_{parent}_{parent_agency}" if is_order else "",
+        description=actions[0].description,
         awarding=Agency(code="070", name="Department of Homeland Security", sub_code=code, sub_name=name),
-        funding=Agency(),
-        obligated=sum((Decimal(row["Federal Action Obligation"] or 0) for row in rows), Decimal(0)),
-        exercised=None,
-        ceiling=None,
-        signed=date.fromisoformat(rows[0]["Action Date"]),
-        starts=None,
-        ends=None,
-        may_end=None,
-        modified=date.fromisoformat(last["Action Date"]),
-        psc="",
-        psc_text=last["Product/Service Description"],
-        naics="",
-        naics_text=last["NAICS Description"],
-        solicitation="",
-        extent_competed="",
-        place="",
-        url=f"https://www.usaspending.gov/award/{key}/",
-        actions=tuple(_action(piid, code, parent, row) for row in rows),
-        documents=(),
-    )
-
-
-def _action(piid: str, agency: str, parent: str, row: Row) -> ContractAction:
-    return ContractAction(
-        key=f"{agency}_{NONE}_{piid}_{row['Modification']}_{parent}_0",
-        modification=row["Modification"],
-        signed=date.fromisoformat(row["Action Date"]),
-        obligation=dollars(row["Federal Action Obligation"]),
-        description=row["Transaction Description"],
+        obligated=sum((action.obligation or Decimal(0) for action in actions), Decimal(0)),
+        signed=actions[0].signed,
+        modified=actions[-1].signed,
+        url=f"https://www.usaspending.gov/award/{award.key}/",
+        actions=actions,
     )
 
 

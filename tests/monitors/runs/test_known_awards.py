@@ -116,7 +116,7 @@ def test_a_base_award_that_comes_after_its_modification_is_published_with_its_am
         opened.change(replace(base, last_modified_date=opened.day + timedelta(days=1)))
         # USAspending describes an award in the words of its first action: the new description is no news of its own.
         [begun] = opened.poll()
-        assert begun == f"{BOUGHT}, first seen with 1 modification"
+        assert begun == f"{BOUGHT}, first seen with 1 modification · total passed $5 million"
         assert opened.poll() == []
 
 

@@ -113,9 +113,11 @@ def test_only_the_action_with_the_words_is_published(database_url: str, tmp_path
         assert {row.dollars for rows in spent.values() for row in rows} == {Decimal("296.79")}
 
 
-def test_an_award_first_seen_gives_the_action_with_the_words(tmp_path: Path) -> None:
+@pytest.mark.parametrize("day", [DAY, date(2021, 6, 1), date(2030, 1, 1)])
+def test_an_award_first_seen_gives_the_action_with_the_words(day: date, tmp_path: Path) -> None:
+    """Whether the order or the action is recent then or not."""
     with watching(tmp_path, TOPIC) as app_context:
-        assert poll(app_context, ORDER) == [SUPPORT]
+        assert poll(app_context, ORDER, day) == [SUPPORT]
         [event] = entries(app_context)
         assert event.is_first_sight
         assert [found.vendor_id for found in event.record.matches] == [TOPIC]

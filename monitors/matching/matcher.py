@@ -14,7 +14,7 @@ from functools import cached_property, lru_cache, partial
 from monitors.matching.concerned_actions import concerned_actions
 from monitors.matching.goods import CodeIndex, is_for_other_goods
 from monitors.matching.name_index import PARENT_SCORE, TEXT_SCORES, NameFinding, NameIndex, Signal, SignalKind
-from monitors.matching.phrase_index import PhraseFinding, PhraseIndex, vendor_terms
+from monitors.matching.phrase_index import PhraseFinding, PhraseIndex, normalize, vendor_terms
 from monitors.matching.review_clues import Clue, clues_of
 from monitors.matching.scoring import (
     PUBLISH_FROM,
@@ -131,6 +131,8 @@ class Matcher:
             found[vendor_id].append(item)
         for topic_id, item in self._codes.find(record, frozenset(found)):
             found[topic_id].append(item)
+        if not found:
+            return ()
         others = self._names_of(recipient_vendors)
         matches = []
         topics, is_for_other = self._topics_by_category(found), is_for_other_goods(record.psc_text, record.naics_text)
@@ -219,8 +221,9 @@ class Matcher:
                 continue
             read.add(raw)
             seen: set[tuple[str, str, Strength]] = set()
-            found = [(hit, hit.term.strength) for hit in self._phrases.find(raw)]
-            found += [(hit, typo_strength(hit.term)) for hit in self._typos.find(raw)]
+            normalized = normalize(raw)
+            found = [(hit, hit.term.strength) for hit in self._phrases.find(raw, normalized)]
+            found += [(hit, typo_strength(hit.term)) for hit in self._typos.find(raw, normalized)]
             for hit, listed in found:
                 outside = _describe_outside_years(KnownName(hit.term.phrase, since=hit.term.since), match_input)
                 strength = LOWER_STRENGTH[listed] if outside else listed

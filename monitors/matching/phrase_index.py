@@ -97,6 +97,11 @@ def _first_year(vendor: Vendor, phrase: str) -> int | None:
     return min((year for year in years if year), default=None) if all(years) else None
 
 
+def normalize(raw: str) -> str:
+    """Return the text that is read of a raw one, normalized."""
+    return normalize_text(raw[:MAX_TEXT_LENGTH])
+
+
 class PhraseIndex:
     """Finds phrases at word boundaries in linear time; case, punctuation, spacing and plural do not matter."""
 
@@ -114,13 +119,15 @@ class PhraseIndex:
         for spelling in sorted(self._terms, key=len, reverse=True):
             self._by_first_word[spelling.partition(" ")[0]].append(spelling)
 
-    def find(self, raw: str) -> tuple[PhraseFinding, ...]:
-        """Return the phrases that count in the raw text, in order of position, with exclusions applied."""
-        raw = raw[:MAX_TEXT_LENGTH]
-        hits = self.find_normalized(normalize_text(raw))
+    def find(self, raw: str, normalized: str = "") -> tuple[PhraseFinding, ...]:
+        """Return the phrases that count in the raw text, in order of position, with exclusions applied.
+
+        `normalized`: the beginning of the raw text as `normalize` gives it, if it is known already.
+        """
+        hits = self.find_normalized(normalized or normalize(raw))
         if not hits:
             return ()
-        text = map_text(raw)
+        text = map_text(raw[:MAX_TEXT_LENGTH])
         return tuple(PhraseFinding(hit.term, *text.place(hit.start, hit.end)) for hit in hits)
 
     def find_normalized(self, normalized: str) -> list[PhraseFinding]:

@@ -18,7 +18,7 @@ from itertools import groupby
 from rapidfuzz.distance import OSA
 
 from monitors.matching.name_index import SignalKind, one_letter_less
-from monitors.matching.phrase_index import MAX_TEXT_LENGTH, PhraseFinding, PhraseIndex, Term
+from monitors.matching.phrase_index import MAX_TEXT_LENGTH, PhraseFinding, PhraseIndex, Term, normalize
 from monitors.normalize import map_text, normalize_text
 from monitors.watchlist.model import Kind, Strength, Vendor
 from sources.words import COMMON_WORDS, NEAR_PHRASES
@@ -57,9 +57,9 @@ class TypoIndex:
                 for key in one_letter_less(_without_doubles(word)):
                     self._topic_words[key].add(word)
 
-    def find(self, raw: str) -> tuple[PhraseFinding, ...]:
+    def find(self, raw: str, normalized: str = "") -> tuple[PhraseFinding, ...]:
         """Return the misspelled words of a text, and topics' phrases with such a word, in order of position."""
-        folded = normalize_text(raw[:MAX_TEXT_LENGTH])
+        folded = normalized or normalize(raw)
         hits: list[tuple[int, int, Term]] = []
         meant: list[tuple[int, str, str]] = []  # where a word is, as it is written, and as it was probably meant
         start = 0
@@ -101,11 +101,12 @@ class TypoIndex:
             or self._known.intersection((word, word.removesuffix("S")))
         ):
             return (), ""
-        near = {name: term for key in one_letter_less(word) for name, term in self._deletions.get(key, {}).items()}
+        keys, plain = list(one_letter_less(word)), _without_doubles(word)
+        near = {name: term for key in keys if key in self._deletions for name, term in self._deletions[key].items()}
         terms = tuple(term for _, term in sorted(near.items()) if _is_typo(word, normalize_text(term.phrase)))
-        plain = _without_doubles(word)
-        meant = sorted(right for key in one_letter_less(plain) for right in self._topic_words.get(key, ()))
-        return terms, next((right for right in meant if _is_misspelled(plain, _without_doubles(right))), "")
+        keys = keys if plain == word else list(one_letter_less(plain))
+        meant = {right for key in keys if key in self._topic_words for right in self._topic_words[key]}
+        return terms, next((right for right in sorted(meant) if _is_misspelled(plain, _without_doubles(right))), "")
 
 
 def _without_doubles(word: str) -> str:

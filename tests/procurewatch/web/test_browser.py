@@ -44,6 +44,7 @@ def sign_in(page: Page, address: str) -> None:
     page.get_by_label("Token").fill(TOKEN)
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_text("Signed in as Ana")).to_be_visible()
+    page.wait_for_load_state()  # the script that reads the keys has run
 
 
 def test_searching_narrowing_and_subscribing(page: Page, address: str) -> None:

@@ -172,16 +172,25 @@ def _sums(actions: CTE, by: GroupBy) -> Select[*tuple[Any, ...]]:
     return query.join(MatchRow, of_award & concerns_action(actions.c.key))
 
 
+def dollars_of(session: Session, action_keys: Sequence[str]) -> Decimal:
+    """Return what these actions obligate in all, in dollars, without those that their source deleted."""
+    query = select(func.sum(col(ActionRow.obligation)))
+    query = query.where(col(ActionRow.key).in_(action_keys), col(ActionRow.removed).is_(None))
+    return session.scalar(query) or Decimal(0)
+
+
 def sellers_of(session: Session, vendor_id: str) -> list[SellerRow]:
     """Return who is paid for a vendor's products, most awards first.
 
-    `dollars` is the sum of what the awards' sources state as obligated to date.
+    `dollars` is the sum of what the awards' sources state as obligated to date. Of an award that is only partly about
+    the vendor, the actions that are count.
     """
     query = select(
         col(RecordRow.recipient_name),
         col(RecordRow.recipient_uei),
         col(RecordRow.obligated),
         col(MatchRow.via_reseller),
+        col(MatchRow.action_keys),
     ).join(MatchRow, col(MatchRow.record_key) == col(RecordRow.key))
     query = query.where(
         col(MatchRow.vendor_id) == vendor_id,
@@ -190,14 +199,15 @@ def sellers_of(session: Session, vendor_id: str) -> list[SellerRow]:
         col(RecordRow.recipient_name) != "",
     )
     found: dict[tuple[str, bool], SellerRow] = {}
-    for name, uei, obligated, is_other in session.execute(query):
+    for name, uei, obligated, is_other, action_keys in session.execute(query):
+        dollars = dollars_of(session, action_keys) if action_keys else obligated or Decimal(0)
         known = found.get((uei or name, is_other))
         found[uei or name, is_other] = SellerRow(
             name=name,
             uei=uei,
             is_other=is_other,
             awards=(known.awards if known else 0) + 1,
-            dollars=(known.dollars if known else Decimal(0)) + (obligated or Decimal(0)),
+            dollars=(known.dollars if known else Decimal(0)) + dollars,
         )
     return sorted(found.values(), key=lambda seller: (-seller.awards, seller.name))
 

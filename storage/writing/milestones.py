@@ -14,7 +14,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from urllib.parse import quote
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -22,7 +22,8 @@ from storage.competition import PROCURED
 from storage.concerned import is_concerned
 from storage.models import EventKind, MatchBand
 from storage.reading.coverage import FIRST_DAY, is_read_back
-from storage.tables import ActionRow, EventRow, MatchRow, RecordRow
+from storage.reading.summaries import dollars_of
+from storage.tables import EventRow, MatchRow, RecordRow
 from storage.writing.changes import TAG, Change, event_id
 from storage.writing.events import PublishRule, save_event
 from storage.writing.publication import bump_publication_version, snapshot_events
@@ -39,7 +40,7 @@ def counted_dollars(session: Session, row: RecordRow, matches: Iterable[MatchRow
         return {}
     obligated = Decimal(0) if row.amount_warning else row.obligated or Decimal(0)
     return {
-        match.vendor_id: _dollars_of(session, match.action_keys) if match.action_keys and obligated else obligated
+        match.vendor_id: dollars_of(session, match.action_keys) if match.action_keys and obligated else obligated
         for match in matches
         if match.band == MatchBand.PUBLISHED and not match.is_topic
     }
@@ -85,12 +86,6 @@ def save_milestones(
 
 def _is_purchase(row: RecordRow) -> bool:
     return row.category in PROCURED and row.sub_agency_code != "" and row.signed is not None
-
-
-def _dollars_of(session: Session, action_keys: Sequence[str]) -> Decimal:
-    query = select(func.sum(col(ActionRow.obligation)))
-    query = query.where(col(ActionRow.key).in_(action_keys), col(ActionRow.removed).is_(None))
-    return session.scalar(query) or Decimal(0)
 
 
 def _published_events(session: Session, record_key: str, now: datetime) -> list[EventRow]:
@@ -206,7 +201,7 @@ def _total(session: Session, row: RecordRow, vendor_id: str) -> Decimal:
     query = query.join(MatchRow, col(MatchRow.record_key) == col(RecordRow.key))
     query = query.where(*_of_pair(row, vendor_id, [MatchBand.PUBLISHED]), col(RecordRow.amount_warning) == "")
     counted = (
-        _dollars_of(session, action_keys) if action_keys else obligated or Decimal(0)
+        dollars_of(session, action_keys) if action_keys else obligated or Decimal(0)
         for obligated, action_keys in session.execute(query).all()
     )
     return sum(counted, Decimal(0))

@@ -90,6 +90,16 @@ def test_sellers_and_resellers(stored: Database) -> None:
     assert (own.is_other, own.awards, own.dollars) == (False, 2, Decimal("3390000.00"))
 
 
+def test_a_seller_is_paid_for_the_actions_that_the_match_concerns(database: Database) -> None:
+    first, second, *_ = CLEARVIEW.actions
+    save(database, CLEARVIEW, match(CLEARVIEW, action_keys=[first.key, second.key]))
+    with database.reading() as session:
+        (seller,) = sellers_of(session, "clearview-ai")
+    assert first.obligation is not None
+    assert second.obligation is not None
+    assert seller.dollars == first.obligation + second.obligation != CLEARVIEW.obligated
+
+
 def test_matches_pending_review_are_not_counted(stored: Database) -> None:
     panamerica = SummaryScope(vendor="panamerica")
     with stored.reading() as session:

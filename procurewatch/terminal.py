@@ -56,6 +56,7 @@ FIELD_LABELS = {
     "psc_text": "product or service",
     "naics_text": "industry",
     "parent_award": "parent award",
+    "solicitation": "solicitation",
 }
 
 

@@ -51,6 +51,7 @@ class SignalKind(StrEnum):
     PSC = "psc"
     NAICS = "naics"
     PARENT_AWARD = "parent-award"
+    SOLICITATION = "solicitation"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

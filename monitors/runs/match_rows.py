@@ -13,11 +13,12 @@ from monitors.matching.matcher import Match, Matcher, Signal, SignalKind
 from monitors.matching.review_clues import clues_of
 from sources.records import Award, Publication, Record
 from storage.models import MatchBand
-from storage.reading.records import published_matches_of
+from storage.reading.records import notice_matches_of, published_matches_of
 from storage.tables import MatchRow
 from storage.writing.changes import is_base
 
 INHERITED_SCORE = 0.7
+MIN_NUMBER_LENGTH = 8  # shorter solicitation numbers ("1", "RFQ-01") are used by many offices
 
 
 def match_rows(
@@ -29,9 +30,9 @@ def match_rows(
 ) -> list[MatchRow]:
     """Return the rows of all vendors that a record concerns, first seen now (UTC).
 
-    An order often says little ("LICENSES") because the agreement it is placed under says it all, so the vendors of its
-    parent award are added for review. `named_elsewhere`: vendors that are recipients of another record of the same
-    text, where the text names them for that reason.
+    An order often says little ("LICENSES") because the agreement it is placed under, or the notice of its solicitation,
+    says it all, so the entries that these concern are added for review. `named_elsewhere`: vendors that are recipients
+    of another record of the same text, where the text names them for that reason.
     """
     found = [match for match in matcher.matches(_with_own_text(record)) if match.vendor_id not in named_elsewhere]
     rows = [match_row(match, record, matcher, now) for match in found]
@@ -91,30 +92,39 @@ def match_row(match: Match, record: Award | Publication, matcher: Matcher, now: 
 
 
 def _inherited(session: Session, matcher: Matcher, award: Award, found: set[str], now: datetime) -> Iterator[MatchRow]:
-    """Yield a match for review for each vendor of the parent award."""
-    for parent in published_matches_of(session, award.parent_key) if award.parent_key else ():
-        if parent.vendor_id in found:
+    """Yield a match for review for each entry that the parent award, or the notice of its solicitation, concerns."""
+    clues = clues_of(award)
+    for kind, number, said, origin in _origins(session, award):
+        if origin.vendor_id in found:
             continue
+        found.add(origin.vendor_id)
         signal = Signal(
-            kind=SignalKind.PARENT_AWARD,
-            field="parent_award",
-            text=award.parent_piid,
-            term=parent.vendor_name,
+            kind=kind,
+            field=kind.value.replace("-", "_"),
+            text=number,
+            term=origin.vendor_name,
             start=0,
-            end=len(award.parent_piid),
+            end=len(number),
             score=INHERITED_SCORE,
         )
-        clues = clues_of(award)
         match = Match(
-            vendor_id=parent.vendor_id,
-            vendor_name=parent.vendor_name,
-            category=parent.vendor_category,
+            vendor_id=origin.vendor_id,
+            vendor_name=origin.vendor_name,
+            category=origin.vendor_category,
             signals=(signal,),
             score=INHERITED_SCORE,
             band=MatchBand.REVIEW,
-            rule=signal.kind.value,
-            reason=f"Ordered under {award.parent_piid}, which concerns {parent.vendor_name}: {parent.reason}",
+            rule=kind.value,
+            reason=f"{said}, which concerns {origin.vendor_name}: {origin.reason}",
             priority=clues.priority(INHERITED_SCORE),
             clues=clues.all,
         )
         yield match_row(match, award, matcher, now)
+
+
+def _origins(session: Session, award: Award) -> Iterator[tuple[SignalKind, str, str, MatchRow]]:
+    """Yield the published matches that an award inherits: kind of signal, number, how they belong to it, match."""
+    for match in published_matches_of(session, award.parent_key) if award.parent_key else ():
+        yield SignalKind.PARENT_AWARD, award.parent_piid, f"Ordered under {award.parent_piid}", match
+    for match in notice_matches_of(session, award.solicitation) if len(award.solicitation) >= MIN_NUMBER_LENGTH else ():
+        yield SignalKind.SOLICITATION, award.solicitation, f"Bought under solicitation {award.solicitation}", match

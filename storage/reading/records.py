@@ -18,6 +18,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
+from sources.records import PublicationKind
 from storage.models import (
     MatchBand,
     StoredAction,
@@ -183,6 +184,14 @@ def published_matches_of(session: Session, record_key: str) -> list[MatchRow]:
     """Return the published matches of an award, by vendor id."""
     query = select(MatchRow).where(col(MatchRow.record_key) == record_key, col(MatchRow.band) == MatchBand.PUBLISHED)
     return list(session.scalars(query.order_by(col(MatchRow.vendor_id))))
+
+
+def notice_matches_of(session: Session, solicitation: str) -> list[MatchRow]:
+    """Return the published matches of the notices with a solicitation number, by vendor id."""
+    query = select(MatchRow).join(RecordRow, col(RecordRow.key) == col(MatchRow.record_key))
+    query = query.where(col(RecordRow.solicitation) == solicitation, col(RecordRow.category) == PublicationKind.NOTICE)
+    query = query.where(col(MatchRow.band) == MatchBand.PUBLISHED)
+    return list(session.scalars(query.order_by(col(MatchRow.vendor_id), col(MatchRow.record_key))))
 
 
 def all_keys(session: Session) -> list[str]:

@@ -22,10 +22,10 @@ from storage.database import Database
 from storage.search.query import BandFilter, Query
 from storage.search.search import count_records, find_events
 from storage.tables import MatchRow
-from storage.writing.save import save_award, save_record
+from storage.writing.save import save_award, save_publication, save_record
 from tests.app_context import app_context_for, app_context_with, dump, ignore, poll, shipped
 from tests.records import BABEL, SEEN, match
-from tests.sources.fakes import GivenRecords, announcement
+from tests.sources.fakes import GivenRecords, announcement, publication
 from tests.upstreams.usaspending.corpus import CorpusAward, load_corpus
 from tests.upstreams.usaspending.server import FakeUsaspending
 
@@ -135,6 +135,29 @@ def test_an_order_that_names_nothing_waits_for_a_person_if_its_agreement_matched
     for row in rows:
         assert (row.band, row.rule) == ("review", "parent-award")
         assert row.reason.startswith("Ordered under 70B06C23A00000001, which concerns Babel Street: ")
+
+
+@pytest.mark.parametrize(
+    ("band", "number", "inherited"),
+    [
+        ("published", "70B06C23Q00000123", [("babel-street", "solicitation", "review")]),
+        ("published", "RFQ-1", []),  # too short to be of one office alone
+        ("review", "70B06C23Q00000123", []),
+    ],
+)
+def test_an_award_that_names_nothing_is_reviewed_if_the_notice_of_its_solicitation_matched(
+    band: str, number: str, inherited: list[tuple[str, str, str]], database: Database, matcher: Matcher
+) -> None:
+    notice = publication("NOTICE_1", solicitation=number)
+    bought = replace(order("CALL 1: LICENSES"), solicitation=number, parent_key="", parent_piid="")
+    with database.writing() as session:
+        save_publication(session, notice, [match(notice, "babel-street", band=band)], SEEN, lambda _vendors: True)
+        rows = match_rows(session, matcher, bought, SEEN)
+        others = match_rows(session, matcher, replace(bought, solicitation="70B06C23Q00000124"), SEEN)
+    assert [(row.vendor_id, row.rule, row.band) for row in rows] == inherited
+    assert others == []
+    for row in rows:
+        assert row.reason.startswith("Bought under solicitation 70B06C23Q00000123, which concerns Babel Street: ")
 
 
 def test_an_order_that_names_the_vendor_itself_needs_no_agreement(database: Database, matcher: Matcher) -> None:

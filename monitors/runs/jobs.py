@@ -13,7 +13,7 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from monitors.watchlist.model import Kind, Vendor, Watchlist
+from monitors.watchlist.model import Portfolio, Vendor, Watchlist
 from monitors.watchlist.search_terms import (
     fewest_names,
     fewest_phrases,
@@ -187,8 +187,8 @@ class Poll(Job):
 class Backfill(Job):
     """One vendor's whole history between two days. Interrupted and run again, it continues.
 
-    `vendor_id` is "" if it cannot read all of the vendor's contracts: the source does not list every contract, or the
-    entry is a topic. `terms` is the digest of what it searches for.
+    `vendor_id` is "" if it cannot read all of the vendor's contracts: the source does not list every contract, a name
+    is not searched for, or the entry is a topic. `terms` is the digest of what it searches for.
     """
 
     vendor_id: str
@@ -263,7 +263,7 @@ def plan_backfill(
         if begun is None:
             save_checkpoint(session, source.name, f"{prefix}until", until.isoformat(), datetime.now(UTC))
     until = date.fromisoformat(begun) if begun else until
-    covers = vendor.kind is Kind.VENDOR and source.name in sources_listing(AwardCategory.CONTRACT)
+    covers = _searches_every_name(vendor) and source.name in sources_listing(AwardCategory.CONTRACT)
     return Backfill(
         source=source.name,
         purpose=f"backfill {vendor.id}",
@@ -353,6 +353,12 @@ def _continue_coverage(database: Database, source: Source, watchlist: Watchlist,
             vendor.id: _terms_digest(search_terms([vendor])) for vendor in watchlist.vendors if vendor.id in covered
         }
         continue_coverage(session, source.name, terms, since, read_until)
+
+
+def _searches_every_name(vendor: Vendor) -> bool:
+    """Return whether an entry names companies and each is searched for; those with a broad portfolio are not."""
+    names = (*vendor.known_names, *vendor.subsidiaries)
+    return bool(names) and all(vendor.portfolio_of(name) is not Portfolio.BROAD for name in names)
 
 
 def _terms_digest(terms: SearchTerms) -> str:

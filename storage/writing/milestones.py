@@ -20,7 +20,7 @@ from sqlmodel import col
 
 from storage.competition import PROCURED
 from storage.concerned import is_concerned
-from storage.models import EventKind, MatchBand
+from storage.models import UNDECIDED, EventKind, MatchBand
 from storage.reading.coverage import FIRST_DAY, is_read_back
 from storage.reading.summaries import dollars_of
 from storage.tables import EventRow, MatchRow, RecordRow
@@ -123,11 +123,11 @@ def _reached(
 
 
 def _is_first_purchase(session: Session, row: RecordRow, vendor_id: str) -> bool:
-    """Whether an agency's whole history with a vendor has been read, and no award in it is earlier, also in review."""
+    """Whether an agency's whole history with a vendor has been read, and has no earlier award, also none undecided."""
     if not is_read_back(session, vendor_id, (row.agency_code, row.sub_agency_code)):
         return False
     is_told = bool(_first_purchases(session, row, [vendor_id]))
-    return not is_told and _earliest(session, row, vendor_id, MatchBand.PUBLISHED, MatchBand.REVIEW) == row.key
+    return not is_told and _earliest(session, row, vendor_id, MatchBand.PUBLISHED, *UNDECIDED) == row.key
 
 
 def _withdraw_first_purchases(session: Session, row: RecordRow, vendor_ids: Collection[str], now: datetime) -> set[str]:

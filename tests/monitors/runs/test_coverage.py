@@ -97,9 +97,11 @@ def test_an_incomplete_backfill_covers_nothing(source: GivenRecords, since: date
         assert EventKind.FIRST_PURCHASE not in poll(app_context, AWARD)
 
 
-def test_a_backfill_of_a_topic_covers_nothing(tmp_path: Path) -> None:
-    with app_context_with({"usaspending": {}}, tmp_path, "topic-face-recognition") as app_context:
-        backfill(app_context, vendor="topic-face-recognition")
+@pytest.mark.parametrize("entry", ["topic-face-recognition", "att-hemisphere"])
+def test_a_backfill_that_searches_no_name_covers_nothing(entry: str, tmp_path: Path) -> None:
+    """A topic has no names, and those of a broad portfolio are not searched."""
+    with app_context_with({"usaspending": {}}, tmp_path, entry) as app_context:
+        backfill(app_context, vendor=entry)
         assert coverage(app_context) == []
 
 

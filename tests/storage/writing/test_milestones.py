@@ -152,9 +152,10 @@ def test_a_backfill_withdraws_a_first_purchase_and_tells_no_other(database: Data
     ]
 
 
-def test_an_earlier_award_in_review_leaves_the_first_purchase_open(database: Database) -> None:
+@pytest.mark.parametrize("band", ["review", "name-only"])
+def test_an_earlier_undecided_award_leaves_the_first_purchase_open(database: Database, band: str) -> None:
     cover(database)
-    record(database, SMALL, match(SMALL, band="review"))
+    record(database, SMALL, match(SMALL, band=band))
     record(database, LATE, now=LATER)
     assert told(database) == [(EventKind.NEW_AWARD, LATE.key, [])]
 

@@ -1,6 +1,6 @@
 """Draws the records to be labelled by hand from a public extract of ICE and CBP contract actions.
 
-In: a CSV (plain or .gz) of USAspending contract actions with the columns named in `COLUMNS`.
+In: a CSV (plain or .gz) of USAspending contract actions with the columns named in `benchmarks.extracts.COLUMNS`.
 Out: one JSON object a line, each a record's facts and the pool it was drawn from, without any label; the same lines
 for the same input. Nothing here is a label, and nothing here knows the matcher: the regular expressions are broad on
 purpose, so that both the vendor and what merely resembles it are drawn. Run it from the repository's root:
@@ -23,18 +23,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-COLUMNS = {
-    "award_key": "Generated Award ID",
-    "piid": "Award ID",
-    "modification": "Modification",
-    "action_date": "Action Date",
-    "agency": "Agency",
-    "recipient_name": "Recipient Name",
-    "description": "Transaction Description",
-    "psc_text": "Product/Service Description",
-    "naics_text": "NAICS Description",
-    "obligation": "Federal Action Obligation",
-}
+from benchmarks.extracts import COLUMNS
+
 SEED = "procurewatch labelled set 1"
 PER_AWARD = 4
 PER_VENDOR = 40

@@ -79,7 +79,7 @@ class RecordBatch:
             return
         now = datetime.now(UTC)
         with self._database.writing() as session:
-            for record in self._waiting:
+            for record in _in_order(self._waiting):
                 self._store_one(session, record, now)
             if checkpoint:
                 save_checkpoint(session, self._source.name, checkpoint, "done", now)
@@ -132,6 +132,13 @@ class RecordBatch:
         is_news = step is None or any(day > (step.until or date.max) for day in days_of(record))
         quiet_for = frozenset[str]() if step is None or is_news else step.quiet_for
         return lambda vendors: self._job.should_publish([vendor for vendor in vendors if vendor not in quiet_for])
+
+
+def _in_order(records: Sequence[Record]) -> Sequence[Record]:
+    """Return awards in order of signing, so that the earlier of two is the first purchase; others as they came."""
+    if not all(isinstance(record, Award) for record in records):
+        return records
+    return sorted(records, key=lambda record: (isinstance(record, Award) and record.signed) or date.min)
 
 
 def days_of(record: Record) -> list[date]:

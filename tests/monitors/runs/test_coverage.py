@@ -75,6 +75,19 @@ def test_a_complete_backfill_makes_a_first_purchase_news(tmp_path: Path) -> None
         assert coverage(app_context) == [("clearview-ai", FIRST_DAY, None)], "polls continue it"
 
 
+def test_the_earlier_of_two_new_awards_is_the_first_purchase(tmp_path: Path) -> None:
+    key = AWARD.key.replace(AWARD.piid, "70CMSD24P00009999")
+    assert AWARD.signed is not None
+    earlier = replace(AWARD, key=key, piid="70CMSD24P00009999", signed=AWARD.signed - timedelta(days=1), actions=())
+    with polled(tmp_path) as app_context:
+        backfill(app_context)
+        assert poll(app_context, AWARD, earlier).count(EventKind.FIRST_PURCHASE) == 1
+        with app_context.database.reading() as session:
+            events = find_events(session, Query(), 100)
+    assert {event.record.key for event in events if event.milestones} == {earlier.key}
+    assert EventKind.FIRST_PURCHASE_WITHDRAWN not in {event.kind for event in events}
+
+
 def test_without_a_backfill_nothing_is_called_a_first_purchase(tmp_path: Path) -> None:
     with polled(tmp_path) as app_context:
         assert EventKind.FIRST_PURCHASE not in poll(app_context, AWARD)

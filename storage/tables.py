@@ -217,7 +217,8 @@ class MatchRow(SQLModel, table=True):
     the one that counts: a reviewer's `decision` ("" if there is none) overrides the matcher's. `via_reseller`: the
     recipient is not the vendor, but sells its products. `action_keys` are the actions that the match concerns, none if
     it concerns the whole record ("" stands for events that are of no action). `priority` orders the review queue, and
-    `clues` say why: a text and its points each.
+    `clues` say why: a text and its points each. `is_unpublished`: a rematch has found it, and has yet to choose which
+    of the vendor's newest events feeds get.
     """
 
     __tablename__ = "match"
@@ -244,6 +245,7 @@ class MatchRow(SQLModel, table=True):
     priority: int = 0
     clues: list[dict[str, Any]] = _json("clues")
     is_topic: bool = False
+    is_unpublished: bool = False
     watchlist_version: str
     first_seen: datetime = _time("first_seen")
 

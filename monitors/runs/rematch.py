@@ -18,7 +18,7 @@ from monitors.runs.pipeline import RunContext
 from storage.reading.records import all_keys
 from storage.reading.rematching import MatchCandidate, has_changed_recipient, keys_by_text, load_candidates
 from storage.tables import MatchRow
-from storage.writing.runs import publish_newest
+from storage.writing.runs import publish_rematched
 from storage.writing.save import delete_matches, save_matches
 
 BATCH_SIZE = 200
@@ -26,8 +26,12 @@ BATCH_SIZE = 200
 
 @dataclass(slots=True, kw_only=True)
 class RematchReport:
-    """What a rematch changed: `gained` and `lost` records by vendor id, `published` events that feeds gain."""
+    """What a rematch changed: `gained` and `lost` records by vendor id, `published` events that feeds gain.
 
+    `is_stopped`: it was asked to stop before its end.
+    """
+
+    is_stopped: bool = False
     awards: int = 0
     published: int = 0
     gained: dict[str, int] = field(default_factory=dict)
@@ -35,25 +39,27 @@ class RematchReport:
 
 
 def rematch(run_context: RunContext) -> RematchReport:
-    """Match every stored record again, a batch in a transaction: it can be interrupted and run again."""
+    """Match every stored record again, a batch in a transaction.
+
+    Interrupted and run again, it publishes what the interrupted one has found, too: new matches are marked as
+    unpublished in the transaction that stores them.
+    """
     report = RematchReport()
-    newly: dict[str, list[str]] = {}
     now = datetime.now(UTC)
     with run_context.database.reading() as session:
         keys = all_keys(session)
         elsewhere = _vendors_named_elsewhere(session, run_context.matcher)
     for first in range(0, len(keys), BATCH_SIZE):
         if run_context.stop.is_set():
-            break
+            report.is_stopped = True
+            return report
         with run_context.database.writing() as session:
             for facts in list(load_candidates(session, keys[first : first + BATCH_SIZE])):
                 others = elsewhere.get(facts.row.key, frozenset())
                 rows = match_rows(session, run_context.matcher, facts.record, now, others)
-                for vendor_id in _store(session, facts, rows, now, report):
-                    newly.setdefault(vendor_id, []).append(facts.row.key)
+                _store(session, facts, rows, now, report)
     with run_context.database.writing() as session:
-        for vendor_id, award_keys in sorted(newly.items()):
-            report.published += publish_newest(session, [vendor_id], BASELINE_SIZE, now, among=award_keys)
+        report.published = publish_rematched(session, BASELINE_SIZE, now)
     return report
 
 
@@ -67,11 +73,13 @@ def _vendors_named_elsewhere(session: Session, matcher: Matcher) -> dict[str, fr
 
 def _store(
     session: Session, facts: MatchCandidate, rows: Sequence[MatchRow], now: datetime, report: RematchReport
-) -> Sequence[str]:
-    """Store the matches of a record; return the vendors that are new among them."""
+) -> None:
+    """Store the matches of a record, and mark those that are new as unpublished."""
     key = facts.row.key
     found = {row.vendor_id for row in rows}
     gained = sorted(found - facts.vendors)
+    for row in rows:
+        row.is_unpublished = row.vendor_id in gained
     gone = facts.vendors - found
     # A match by a recipient's earlier name cannot be found again from the present name, so it stays.
     lost = delete_matches(session, key, gone) if gone and not has_changed_recipient(session, key) else set()
@@ -82,4 +90,3 @@ def _store(
         report.gained[vendor_id] = report.gained.get(vendor_id, 0) + 1
     for vendor_id in lost:
         report.lost[vendor_id] = report.lost.get(vendor_id, 0) + 1
-    return gained

@@ -15,6 +15,7 @@ from feeds.text import format_money, one_line, pluralize, shorten
 from monitors.matching.matcher import Matcher
 from monitors.runs.pipeline import RunContext
 from monitors.runs.rematch import rematch as run_rematch
+from procurewatch.commands._common import fail
 from procurewatch.context import AppContext, open_app
 from procurewatch.query_options import read_vendor
 from procurewatch.reviews import InvalidScope, Scope, describe_effect, describe_subject, record_decision, review_subject
@@ -211,6 +212,8 @@ def rematch(context: typer.Context) -> None:
             database=app_context.database, matcher=Matcher(app_context.watchlist), stop=app_context.stop
         )
         report = run_rematch(run_context)
+    if report.is_stopped:
+        fail("stopped on request; run it again to go on")
     changes = [(vendor, f"+{count}") for vendor, count in sorted(report.gained.items())]
     changes += [(vendor, f"-{count}") for vendor, count in sorted(report.lost.items())]
     if changes:

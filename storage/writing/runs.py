@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -162,8 +162,19 @@ def update_incident(
         bump_publication_version(session)
 
 
+def publish_rematched(session: Session, newest: int, now: datetime) -> int:
+    """Publish the newest events of the matches that rematches have found since the last call; return how many.
+
+    `newest` is the number of events of each vendor.
+    """
+    vendors = session.scalars(select(col(MatchRow.vendor_id)).where(col(MatchRow.is_unpublished)).distinct())
+    published = publish_newest(session, sorted(vendors), newest, now, rematched=True)
+    session.execute(update(MatchRow).where(col(MatchRow.is_unpublished)).values(is_unpublished=False))
+    return published
+
+
 def publish_newest(
-    session: Session, vendor_ids: Iterable[str], newest: int, now: datetime, among: Collection[str] | None = None
+    session: Session, vendor_ids: Iterable[str], newest: int, now: datetime, *, rematched: bool = False
 ) -> int:
     """Publish the newest events, by date signed, of vendors whose baseline was just stored; return how many.
 
@@ -171,7 +182,7 @@ def publish_newest(
 
     Args:
         newest: how many events of each vendor.
-        among: only of the awards with these keys.
+        rematched: only of the matches that a rematch has found (`publish_rematched`).
     """
     wanted: set[str] = set()
     for vendor_id in vendor_ids:
@@ -183,8 +194,8 @@ def publish_newest(
             .order_by(col(EventRow.signed).desc().nulls_last(), col(EventRow.id))
             .limit(newest)
         )
-        if among is not None:
-            query = query.where(col(EventRow.record_key).in_(among))
+        if rematched:
+            query = query.where(col(MatchRow.is_unpublished))
         wanted.update(session.scalars(query))
     unpublished = select(EventRow).where(col(EventRow.id).in_(wanted), col(EventRow.is_published).is_(False))
     rows = session.scalars(unpublished).all()

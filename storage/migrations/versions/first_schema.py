@@ -381,6 +381,7 @@ def _create_tables() -> None:
         sa.Column("priority", sa.Integer(), nullable=False),
         sa.Column("clues", sa.JSON(), nullable=False),
         sa.Column("is_topic", sa.Boolean(), nullable=False),
+        sa.Column("is_unpublished", sa.Boolean(), nullable=False),
         sa.Column("watchlist_version", sa.String(), nullable=False),
         sa.Column("first_seen", storage.columns.UtcTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(

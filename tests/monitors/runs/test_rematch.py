@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
 from functools import partial
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Connection, select
+from sqlalchemy.event import listen, remove
 
 from monitors.matching.matcher import Matcher
 from monitors.runs.match_rows import match_rows, named_elsewhere
@@ -85,6 +88,59 @@ def test_a_new_vendor_gains_what_is_stored_and_feeds_get_its_newest(database_url
         assert before <= after
         assert len(after - before) == report.published <= 3
         assert (again.published, again.gained, again.lost) == (0, {}, {})
+
+
+@contextmanager
+def stored_before_the_vendor_was_listed(folder: Path, database_url: str | None = None) -> Iterator[AppContext]:
+    """Yield an app context with six announcements about a vendor that was added to the watchlist afterwards."""
+    records = [
+        announcement(
+            f"DOD_{n}", f"W56KGU26C000{n}", description=f"ORDER {n}", recipient=Recipient(name="Palantir USG Inc.")
+        )
+        for n in range(6)
+    ]
+    with app_context_with({"dod": {}}, folder, "clearview-ai", database_url=database_url) as app_context:
+        app_context.poll(GivenRecords(name="dod", records=records), date(2026, 11, 18), ignore)
+    with app_context_with({"dod": {}}, folder, "clearview-ai", "palantir", database_url=database_url) as app_context:
+        yield app_context
+
+
+def published(app_context: AppContext) -> int:
+    with app_context.database.reading() as session:
+        return len(find_events(session, Query(), 1000))
+
+
+@pytest.mark.parametrize("commits", [0, 1, 3, 6])
+def test_a_rematch_that_is_cut_off_publishes_what_it_found_when_it_is_run_again(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, commits: int
+) -> None:
+    monkeypatch.setattr("monitors.runs.rematch.BATCH_SIZE", 1)
+    left = commits
+
+    def cut_off(_connection: Connection) -> None:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise ConnectionError("killed")
+
+    with stored_before_the_vendor_was_listed(tmp_path, database_url) as app_context:
+        listen(app_context.database.engine, "commit", cut_off)
+        with pytest.raises(ConnectionError):
+            matched_anew(app_context)
+        remove(app_context.database.engine, "commit", cut_off)
+        assert published(app_context) == 0
+        assert matched_anew(app_context).published == published(app_context) == 3
+        assert matched_anew(app_context).published == 0
+
+
+def test_a_rematch_that_is_stopped_says_so_and_the_next_one_publishes(tmp_path: Path) -> None:
+    with stored_before_the_vendor_was_listed(tmp_path) as app_context:
+        app_context.stop.set()
+        stopped = matched_anew(app_context)
+        assert (stopped.is_stopped, stopped.published) == (True, 0)
+        app_context.stop.clear()
+        report = matched_anew(app_context)
+        assert (report.is_stopped, report.published) == (False, 3)
 
 
 def test_a_vendor_taken_off_loses_its_matches_but_not_its_awards(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from storage.search.index import index_records
 from storage.tables import EventRow, EventSnapshotRow, MatchRow, RecordRow
 from storage.writing.milestones import save_milestones
 from storage.writing.reviews import Decision, ReviewDecision, delete_decision, import_decisions, save_decision
-from storage.writing.runs import publish_newest, update_incident
+from storage.writing.runs import publish_newest, publish_rematched, update_incident
 from storage.writing.save import (
     delete_matches,
     save_award,
@@ -65,6 +65,12 @@ def pass_a_round_sum(session: Session) -> None:
     save_milestones(session, row, matches, before={}, now=SEEN, should_publish=publish_all)
 
 
+def publish_a_rematch(session: Session) -> int:
+    session.get_one(MatchRow, (EQUIPMENT.key, "panamerica")).is_unpublished = True
+    session.flush()
+    return publish_rematched(session, 5, LATER)
+
+
 CONFIRMED = decision(BABEL.key, Decision.CONFIRMED, "babel-street")
 # Each is run after `fill`: one award is published, one waits for review, one was rejected, one is history.
 WRITERS: dict[str, Callable[[Session], object]] = {
@@ -82,6 +88,7 @@ WRITERS: dict[str, Callable[[Session], object]] = {
     ),
     "save_milestones": pass_a_round_sum,
     "publish_newest": lambda session: publish_newest(session, ["panamerica"], 5, LATER),
+    "publish_rematched": publish_a_rematch,
     "update_incident": lambda session: update_incident(
         session, "usaspending", good=False, status="blocked", message="403", now=LATER, at_once=True
     ),

@@ -32,15 +32,23 @@ class InvalidScope(ValueError):
 
 
 def record_decision(
-    session: Session, subject: str, vendor_id: str, decision: Decision, *, reviewer: str, note: str = ""
+    session: Session,
+    subject: str,
+    vendor_id: str,
+    decision: Decision,
+    *,
+    reviewer: str,
+    note: str = "",
+    public_reason: str = "",
 ) -> int:
-    """Save a decision; return the number of entries it publishes."""
+    """Save a decision; return the number of entries it publishes. Only `public_reason` is published, never the note."""
     review = ReviewDecision(
         vendor_id=vendor_id,
         subject=subject,
         decision=decision,
         decided_by=reviewer,
         note=note,
+        public_reason=public_reason,
         decided_at=datetime.now(UTC),
     )
     return save_decision(session, review)

@@ -255,7 +255,7 @@ class StoredEvent:
     `new_value` are the changed values in words. `earlier_actions` counts the modifications that a new award already had
     when it was first seen. `is_first_sight`: the award was not stored before this modification of it. `vendor_id` is
     set for an event that concerns one vendor: `old_value` of a withdrawal is the vendor's name, `new_value` the
-    reviewer's note.
+    public reason.
 
     `amount` is the obligation of this action alone. `total` is what the agency has obligated to the vendor in all, for
     a milestone. `milestones` are those that this event's entry includes. Each names it in `part_of`. `has_twin`: when

@@ -391,7 +391,7 @@ class ReviewDecisionRow(SQLModel, table=True):
     `subject` is one record ("record:KEY"), all orders under an award ("order:KEY"), the records of a recipient that
     contain a phrase ("phrase:WORDS@RECIPIENT", of all recipients "phrase:WORDS@") or have a product or service code
     ("psc:CODE@RECIPIENT"), or all of a recipient's: "uei:UEI" or "name:LETTERS AND DIGITS". `decision` is "confirmed",
-    "rejected" or "never".
+    "rejected" or "never". `note` is for reviewers only. `public_reason` is published with a withdrawal.
     """
 
     __tablename__ = "review_decision"
@@ -401,6 +401,7 @@ class ReviewDecisionRow(SQLModel, table=True):
     decision: str
     decided_by: str
     note: str = _text("note")
+    public_reason: str = _text("public_reason")
     decided_at: datetime = _time("decided_at")
 
 

@@ -41,7 +41,7 @@ PLAIN_FIELDS = [
 # Events that take something back: the labels of the value before and of the reason.
 _WITHDRAWN = {
     EventKind.DELETED: ("Deleted description", "Reason for deletion"),
-    EventKind.WITHDRAWN: ("No longer matched to", "Reviewer's note"),
+    EventKind.WITHDRAWN: ("No longer matched to", "Reason"),
     EventKind.FIRST_PURCHASE_WITHDRAWN: ("Not the first purchase from", "Earlier award"),
 }
 _CHANGED_FIELDS = {

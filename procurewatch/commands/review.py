@@ -47,8 +47,9 @@ GROUP_ANSWERS = {"a": Decision.CONFIRMED, "x": Decision.NEVER}
 AwardArgument = Annotated[str, typer.Argument(help="An award's key, PIID or usaspending.gov address.")]
 VendorArgument = Annotated[str, typer.Argument(help="A vendor of the watchlist, by name or id.")]
 VendorOption = Annotated[str, typer.Option("--vendor", help="Only this vendor, by name or id.")]
-NoteOption = Annotated[
-    str, typer.Option("--note", help="The reason; stored with the decision, and published if feeds withdraw the match.")
+NoteOption = Annotated[str, typer.Option("--note", help="A note for reviewers; never published.")]
+PublicReasonOption = Annotated[
+    str, typer.Option("--public-reason", help="The reason that readers see if feeds withdraw the match.")
 ]
 ScopeOption = Annotated[
     Scope | None,
@@ -123,6 +124,7 @@ def decide_one(  # noqa: PLR0917  options are given by name
         bool, typer.Option("--dry-run", help="Print how many matches the decision would settle, and save nothing.")
     ] = False,
     note: NoteOption = "",
+    public_reason: PublicReasonOption = "",
 ) -> None:
     """Decide one match, or with a scope or phrase all matches of the vendor like it, now and later."""
     settings: Settings = context.obj
@@ -136,7 +138,15 @@ def decide_one(  # noqa: PLR0917  options are given by name
         if dry_run:
             return
         with app_context.database.writing() as session:
-            published = record_decision(session, subject, vendor_id, decision, reviewer=getpass.getuser(), note=note)
+            published = record_decision(
+                session,
+                subject,
+                vendor_id,
+                decision,
+                reviewer=getpass.getuser(),
+                note=note,
+                public_reason=public_reason,
+            )
     typer.echo(_published(published))
 
 

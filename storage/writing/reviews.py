@@ -44,13 +44,17 @@ class InvalidReviewDecision(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewDecision:
-    """A reviewer's decision about a vendor and a subject. `decided_at` is UTC."""
+    """A reviewer's decision about a vendor and a subject. `decided_at` is UTC.
+
+    `note` is for reviewers only and never published. `public_reason` is published if feeds withdraw a match.
+    """
 
     vendor_id: str
     subject: str
     decision: Decision
     decided_by: str
     note: str
+    public_reason: str = ""
     decided_at: datetime
 
 
@@ -92,11 +96,12 @@ def save_decision(session: Session, decision: ReviewDecision) -> int:
         decision=decision.decision.value,
         decided_by=decision.decided_by,
         note=decision.note,
+        public_reason=decision.public_reason,
         decided_at=decision.decided_at,
     )
     session.merge(row)
     session.flush()
-    return _apply(session, decision.vendor_id, decision.subject, decision.note, decision.decided_at)
+    return _apply(session, decision.vendor_id, decision.subject, decision.public_reason, decision.decided_at)
 
 
 def delete_decision(session: Session, vendor_id: str, subject: str, now: datetime) -> int | None:
@@ -162,7 +167,7 @@ def read_decisions(lines: Iterable[str]) -> Iterator[ReviewDecision]:
 
 def _read_decision(fields: dict[str, str]) -> ReviewDecision:
     decided_at = datetime.fromisoformat(fields["decided_at"])
-    texts = {name: fields[name] for name in ("vendor_id", "subject", "decided_by", "note")}
+    texts = {name: fields[name] for name in ("vendor_id", "subject", "decided_by", "note", "public_reason")}
     if decided_at.tzinfo is None or not all(isinstance(text, str) for text in texts.values()):
         raise TypeError("a time without a zone, or a field that is not text")
     if not is_subject(texts["subject"]):
@@ -170,7 +175,7 @@ def _read_decision(fields: dict[str, str]) -> ReviewDecision:
     return ReviewDecision(**texts, decision=Decision(fields["decision"]), decided_at=decided_at)
 
 
-def _apply(session: Session, vendor_id: str, subject: str, note: str, now: datetime) -> int:
+def _apply(session: Session, vendor_id: str, subject: str, public_reason: str, now: datetime) -> int:
     """Renew the band of every match that a decision is about; return how many events are newly published."""
     published = 0
     touched = set()
@@ -184,7 +189,7 @@ def _apply(session: Session, vendor_id: str, subject: str, note: str, now: datet
         if match.band == MatchBand.PUBLISHED:
             published += _publish_pending(session, record, match, counted, now)
         elif match.band == MatchBand.REJECTED and old_band == MatchBand.PUBLISHED:
-            published += _withdraw(session, match, note, now)
+            published += _withdraw(session, match, public_reason, now)
     publish_changes(session, touched)
     return published
 
@@ -205,7 +210,7 @@ def _publish_pending(
     return len(rows)
 
 
-def _withdraw(session: Session, match: MatchRow, note: str, now: datetime) -> int:
+def _withdraw(session: Session, match: MatchRow, public_reason: str, now: datetime) -> int:
     """Publish that a match was rejected; return 0 if no event of it was published, or a withdrawal is already."""
     query = select(EventRow).where(col(EventRow.record_key) == match.record_key, col(EventRow.is_published))
     rows = (row for row in session.scalars(query) if row.vendor_id in ("", match.vendor_id))
@@ -215,7 +220,7 @@ def _withdraw(session: Session, match: MatchRow, note: str, now: datetime) -> in
         id=event_id(match.record_key, "", EventKind.WITHDRAWN, match.vendor_id),
         kind=EventKind.WITHDRAWN,
         old_value=match.vendor_name,
-        new_value=note,
+        new_value=public_reason,
     )
     stored = save_event(session, match.record_key, change, now, publish=True, vendor_id=match.vendor_id)
     return int(stored is Stored.NEW)

@@ -36,7 +36,7 @@ from storage.writing.reviews import Decision, ReviewDecision, delete_decision, l
 
 QUEUE_SIZE = 25
 MAX_PAST_DECISIONS = 6
-MAX_NOTE_LENGTH = 500
+MAX_NOTE_LENGTH = 500  # characters of a note, and of a public reason
 PRIVATE = {"Cache-Control": "private, no-store"}
 
 Form = Annotated[dict[str, str], Depends(form_of)]
@@ -155,8 +155,8 @@ def decide_match(session: Session, reviewer: Reviewer, form: dict[str, str]) -> 
         subject = review_subject(records[0], decision)
     elif not is_about(session, subject, key):
         raise RequestRejected(400, "The decision is not about this match.")
-    note = one_line(form.get("note", ""))[:MAX_NOTE_LENGTH]
-    record_decision(session, subject, vendor, decision, reviewer=reviewer.name, note=note)
+    note, public_reason = (one_line(form.get(name, ""))[:MAX_NOTE_LENGTH] for name in ("note", "public_reason"))
+    record_decision(session, subject, vendor, decision, reviewer=reviewer.name, note=note, public_reason=public_reason)
     session.flush()
     if form.get("back") == "record" and published_among(session, [key]):
         return see_other(f"../{urls.award_path(key)}")

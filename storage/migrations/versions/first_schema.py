@@ -209,6 +209,7 @@ def _create_tables() -> None:
         sa.Column("decision", sa.String(), nullable=False),
         sa.Column("decided_by", sa.String(), nullable=False),
         sa.Column("note", sa.Text(), nullable=False),
+        sa.Column("public_reason", sa.Text(), nullable=False),
         sa.Column("decided_at", storage.columns.UtcTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("vendor_id", "subject"),
     )

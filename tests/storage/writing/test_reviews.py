@@ -46,15 +46,23 @@ def save(
         save_award(session, award, [match(award, vendor, band=band)], SEEN, lambda _vendors: should_publish)
 
 
-def verdict(subject: str, decision: Decision, vendor: str = "clearview-ai", note: str = "") -> ReviewDecision:
+def verdict(
+    subject: str, decision: Decision, vendor: str = "clearview-ai", note: str = "", public_reason: str = ""
+) -> ReviewDecision:
     return ReviewDecision(
-        vendor_id=vendor, subject=subject, decision=decision, decided_by="ada", note=note, decided_at=LATER
+        vendor_id=vendor,
+        subject=subject,
+        decision=decision,
+        decided_by="ada",
+        note=note,
+        public_reason=public_reason,
+        decided_at=LATER,
     )
 
 
-def judge(database: Database, subject: str, decision: Decision, note: str = "") -> int:
+def judge(database: Database, subject: str, decision: Decision, note: str = "", public_reason: str = "") -> int:
     with database.writing() as session:
-        return save_decision(session, verdict(subject, decision, note=note))
+        return save_decision(session, verdict(subject, decision, note=note, public_reason=public_reason))
 
 
 def bands(database: Database) -> dict[str, str]:
@@ -123,7 +131,7 @@ def test_rejecting_an_unpublished_match_publishes_nothing(database: Database) ->
 def test_rejecting_a_published_match_adds_a_withdrawal(database: Database) -> None:
     save(database, CLEARVIEW, "published")
     save(database, BABEL, "published", "babel-street")
-    assert judge(database, record_subject(CLEARVIEW.key), Decision.REJECTED, "another company") == 1
+    assert judge(database, record_subject(CLEARVIEW.key), Decision.REJECTED, "ask Ada", "another company") == 1
     assert published_events(database, vendor="clearview-ai") == [("withdrawn", CLEARVIEW.piid)]
     assert published_events(database, vendor="babel-street") == [("new-award", BABEL.piid)]
     assert ("withdrawn", CLEARVIEW.piid) in published_events(database)
@@ -243,7 +251,9 @@ def test_a_recipient_is_known_by_its_letters_and_by_its_uei() -> None:
 
 def test_verdicts_travel_as_a_file_and_the_later_counts(database: Database) -> None:
     save(database, CLEARVIEW, "review")
-    mine = verdict(record_subject(CLEARVIEW.key), Decision.REJECTED, note='weird "note" \u2028 <b>')
+    mine = verdict(
+        record_subject(CLEARVIEW.key), Decision.REJECTED, note='weird "note" \u2028 <b>', public_reason="why"
+    )
     wide = [
         verdict(subject, Decision.NEVER)
         for subject in (FACIAL, psc_subject("DA10", RECIPIENT), order_subject("X"), "phrase:x@")
@@ -269,6 +279,7 @@ def test_verdicts_travel_as_a_file_and_the_later_counts(database: Database) -> N
         {"subject": "psc:@uei:E5BEYXDQYJS6"},
         {"subject": "psc:7A21@"},
         {"note": 3},
+        {"public_reason": None},
         {"vendor_id": None},
     ],
 )

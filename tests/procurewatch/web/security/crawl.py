@@ -1,0 +1,77 @@
+"""Fetch everything that a visitor without a login can reach, and look into the files."""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from collections.abc import Iterator
+from urllib.parse import urldefrag, urljoin, urlsplit
+
+import pyarrow.parquet
+from httpx import Client, Response
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute, Mount, Route
+
+LINK = re.compile(
+    r"""(?:href|src|action|xmlUrl|htmlUrl|url|first_url|feed_url)\s*["']?\s*[=:]\s*["']([^"'<>\s]+)["']"""
+)
+LISTS = ("/search?", "/api/v1/", "/sql/procurewatch?", "/sql/procurewatch.", "/sql/procurewatch/")
+
+
+def public_answers(client: Client, starts: list[str], most: int = 600) -> dict[str, Response]:
+    """Return the responses to these paths and to all links found in them, by URL; of lists only what `starts` names."""
+    waiting = [urljoin(str(client.base_url), path) for path in starts]
+    answers: dict[str, Response] = {}
+    while waiting:
+        url = waiting.pop(0)
+        if url in answers:
+            continue
+        assert len(answers) < most, "the crawl has no end"
+        answers[url] = client.get(url)
+        waiting += [
+            link for link in _links(answers[url]) if link.startswith(str(client.base_url)) and not _is_list(link)
+        ]
+    return answers
+
+
+def _links(answer: Response) -> Iterator[str]:
+    if answer.headers.get("content-type", "").startswith(("text/html", "application/", "text/xml")):
+        for link in LINK.findall(answer.text):
+            yield urldefrag(urljoin(str(answer.url), link.replace("&amp;", "&").replace("\\/", "/"))).url
+
+
+def _is_list(url: str) -> bool:
+    """Whether a link leads to one of a list's endless variants."""
+    parts = urlsplit(url)
+    return bool(parts.query) and f"{parts.path}?".startswith(LISTS)
+
+
+def text_of(answer: Response) -> str:
+    """Return a response with its headers, and what is in a file."""
+    return f"{answer.headers}\n{text_in(answer.content)}"
+
+
+def text_in(content: bytes) -> str:
+    """Return the text of a file, of all files of a zip, of all cells of a Parquet file."""
+    if content.startswith(b"PK"):
+        with zipfile.ZipFile(io.BytesIO(content)) as opened:
+            return "\n".join(f"{name}\n{text_in(opened.read(name))}" for name in opened.namelist())
+    if content.startswith(b"PAR1"):
+        return repr(pyarrow.parquet.read_table(io.BytesIO(content)).to_pylist())
+    return content.decode("utf-8", "replace")
+
+
+def get_routes(app: Starlette) -> dict[str, re.Pattern[str]]:
+    """Return the pattern of the full path of each route that answers GET, by its template."""
+    return dict(_patterns("", app.routes))
+
+
+def _patterns(prefix: str, routes: list[BaseRoute]) -> Iterator[tuple[str, re.Pattern[str]]]:
+    for route in routes:
+        if included := getattr(route, "original_router", None):  # FastAPI's included routers
+            yield from _patterns(prefix, included.routes)
+        elif isinstance(route, Mount):
+            yield from _patterns(prefix + route.path, list(route.routes or []))
+        elif isinstance(route, Route) and "GET" in (route.methods or ()):
+            yield prefix + route.path, re.compile(re.escape(prefix) + route.path_regex.pattern.removeprefix("^"))

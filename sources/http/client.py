@@ -11,8 +11,9 @@ import json
 import math
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from importlib.metadata import version
@@ -39,7 +40,7 @@ from sources.http.status import (
 )
 from sources.records import Document
 
-__all__ = ["Client", "Downloaded", "Quota", "RateLimit", "Timeouts", "user_agent"]
+__all__ = ["Client", "Downloaded", "OpenResponse", "Quota", "RateLimit", "Timeouts", "user_agent"]
 
 log = structlog.get_logger(__name__)
 
@@ -48,7 +49,10 @@ FORM_TYPE = "application/x-www-form-urlencoded"
 MAX_BODY_SIZE = 64 * 1024 * 1024
 MAX_FILE_SIZE = 8 * 1024 * 1024 * 1024
 MAX_REDIRECTS = 5
+PART_SIZE = 1024 * 1024  # of a file that is read while it comes: each part may take as long as a whole response
 DATE_TIMEOUT = 8.0  # seconds, of `Client.server_date`
+MAX_BACKOFF = 60.0  # seconds
+OPEN_STATUSES = frozenset({200, 206, 416})
 SAFE_CHARACTERS = " !#$%&'*+,/:;=?@[]~"
 
 
@@ -93,6 +97,19 @@ class Downloaded:
     file: Path
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenResponse:
+    """A response (200, 206 or 416) whose body is still coming. Header names are in lower case.
+
+    `chunks` are the bytes as the server sends them, not decoded. Iterating raises `RetryableError`.
+    """
+
+    url: str
+    status: int
+    headers: Mapping[str, str]
+    chunks: Iterator[bytes]
+
+
 def user_agent(contact: str) -> str:
     """Return the User-Agent header. `contact` is from the settings, "" if not set; it is percent-encoded as needed."""
     return (
@@ -116,6 +133,7 @@ class _Request:
     allow_404: bool = False
     file: Path | None = None
     max_bytes: int = MAX_FILE_SIZE
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 def _is_loopback(url: str) -> bool:
@@ -285,6 +303,66 @@ class Client:
         )
         return cast(Downloaded, self._send_with_retries(request))
 
+    @contextmanager
+    def opened(
+        self, path: str, *, host: str = "", method: str = "GET", headers: Mapping[str, str] | None = None
+    ) -> Iterator[OpenResponse]:
+        """Send one request, following redirects, and give the response while its body is still coming.
+
+        It is not retried: `sources.http.transfer` does that. `headers` are sent in addition (Range ...).
+
+        Raises:
+            RetryableError: a retry may succeed. It may come while the body is read.
+            SourceError: one of its subclasses.
+        """
+        request = replace(self._request(method, path, host), accept="*/*", follow_redirects=True, headers=headers or {})
+        with self._slots:
+            self._take_turn(request)
+            try:
+                with self._exchange(request) as (url, response):
+                    yield self._open_response(request, url, response)
+            except httpx.HTTPError as error:
+                reason = self._reason(error)
+            else:
+                return
+        # Raised outside of the handler: httpx's error contains the URL.
+        raise RetryableError(Unreachable(self.source, request.name, reason)) from None
+
+    def _open_response(self, request: _Request, url: str, response: httpx.Response) -> OpenResponse:
+        if response.status_code not in OPEN_STATUSES:
+            self._check_status(request, self._read(request, url, response))
+        return OpenResponse(
+            url=url, status=response.status_code, headers=response.headers, chunks=self._chunks(response)
+        )
+
+    def _chunks(self, response: httpx.Response) -> Iterator[bytes]:
+        """Yield the body. Each part of it must come within the time of a whole response; the reader's time is free."""
+        size = 0
+        self._deadline.begin(self._timeouts.total)
+        for chunk in response.iter_raw():
+            if self._deadline.left < 0:
+                raise httpx.ReadTimeout("too late")
+            size += len(chunk)
+            if size >= PART_SIZE:
+                size = 0
+                self._deadline.begin(self._timeouts.total)
+            given = time.monotonic()
+            yield chunk
+            self._deadline.ends += time.monotonic() - given
+
+    def wait_to_retry(self, request: str, failures: int, error: RetryableError) -> None:
+        """Wait before a request is repeated that has failed so many times in a row.
+
+        Raises:
+            SourceError: it has failed too often, or the program is to stop.
+        """
+        if failures >= self._timeouts.tries:
+            raise error.final from None
+        backoff = min(self._timeouts.first_wait * 2 ** (failures - 1), MAX_BACKOFF)
+        seconds = backoff if error.retry_after is None else error.retry_after + 0.1
+        log.info("trying again", source=self.source, after=failures, seconds=round(seconds, 1))
+        self._wait_or_stop(request, seconds)
+
     def _request(self, method: str, path: str, host: str = "") -> _Request:
         base = self._extra_hosts[host].rstrip("/") if host else self._base_url
         return _Request(self._keys.redact(f"{method} {path}"), method, base + path, self._timeouts.tries)
@@ -312,7 +390,7 @@ class Client:
         error = state.outcome.exception() if state.outcome else None
         requested = error.retry_after if isinstance(error, RetryableError) else None
         backoff = wait_exponential_jitter(
-            multiplier=self._timeouts.first_wait, max=60, jitter=self._timeouts.first_wait
+            multiplier=self._timeouts.first_wait, max=MAX_BACKOFF, jitter=self._timeouts.first_wait
         )
         return backoff(state) if requested is None else requested + 0.1
 
@@ -324,6 +402,19 @@ class Client:
             response = self._send_with_key(request)
         if isinstance(response, Downloaded):
             return response
+        self._check_status(request, response)
+        return Document(
+            url=response.url,
+            request=request.body or "",
+            retrieved_at=datetime.now(UTC),
+            content_type=response.headers.get("content-type", ""),
+            body=response.body,
+        )
+
+    def _check_status(self, request: _Request, response: RawResponse | Downloaded) -> None:
+        """Return if the response is one to read. Raises `RetryableError` or `SourceError`."""
+        if isinstance(response, Downloaded):
+            return
         if response.status == 429 and self._quota:  # a retry would cost one of tomorrow's requests
             raise self.quota_used_up(request.name, response.came_back, status=429)
         raise_for_status(
@@ -331,13 +422,6 @@ class Client:
             empty_statuses=request.empty_statuses,
             allow_404=request.allow_404,
             max_retry_after=self._timeouts.max_retry_after,
-        )
-        return Document(
-            url=response.url,
-            request=request.body or "",
-            retrieved_at=datetime.now(UTC),
-            content_type=response.headers.get("content-type", ""),
-            body=response.body,
         )
 
     def _send_with_key(self, request: _Request) -> RawResponse | Downloaded:
@@ -366,28 +450,41 @@ class Client:
 
     def _send_in_turn(self, request: _Request) -> RawResponse | Downloaded:
         """Wait for the rate limit, then send. Raises `RetryableError` if there is no complete response."""
+        self._take_turn(request)
+        try:
+            with self._exchange(request) as (url, response):
+                return self._read(request, url, response)
+        except httpx.HTTPError as error:
+            reason = self._reason(error)
+        # Raised outside of the handler: httpx's error contains the URL, and perhaps the key.
+        raise RetryableError(Unreachable(self.source, request.name, reason))
+
+    def _take_turn(self, request: _Request) -> None:
+        """Count a request and wait until the rate limit allows it."""
         if self._quota:
             self._quota.consume(self.source, request.name)
         if wait := self._limits.reserve(_host(request.url), self._rate_limit):
             self._wait_or_stop(request.name, wait)
         self.requests_sent += 1
-        try:
-            return self._exchange(request)
-        except httpx.HTTPError as error:
-            reason = self._keys.redact(f"{type(error).__name__}: {error}".removesuffix(": "))
-        if self._deadline.left < 0:
-            reason = f"ReadTimeout: the response took longer than {self._timeouts.total:g} seconds"
-        # Raised outside of the handler: httpx's error contains the URL, and perhaps the key.
-        raise RetryableError(Unreachable(self.source, request.name, reason))
 
-    def _exchange(self, request: _Request) -> RawResponse | Downloaded:
-        """Send a request and read the response within its time and size limits; follow redirects if that is allowed."""
+    def _reason(self, error: httpx.HTTPError) -> str:
+        """Return why there is no complete response, without a key."""
+        if self._deadline.left < 0:
+            return f"ReadTimeout: the response took longer than {self._timeouts.total:g} seconds"
+        return self._keys.redact(f"{type(error).__name__}: {error}".removesuffix(": "))
+
+    @contextmanager
+    def _exchange(self, request: _Request) -> Iterator[tuple[str, httpx.Response]]:
+        """Send a request, follow redirects if that is allowed, and give the response and its URL, without a key.
+
+        The response must be read within its time limit.
+        """
         url = httpx.URL(request.url)
         home = url.host
         self._deadline.begin(self._timeouts.total)
         for _redirect in range(MAX_REDIRECTS):
             is_home = self._is_home(url)
-            headers = {"Accept": request.accept} | (dict(self._keys.headers) if is_home else {})
+            headers = {"Accept": request.accept, **request.headers} | (dict(self._keys.headers) if is_home else {})
             if request.body is not None:
                 headers["Content-Type"] = request.content_type
             with self._http.stream(
@@ -400,7 +497,8 @@ class Client:
                 target = response.headers.get("location", "") if response.has_redirect_location else ""
                 target = self._keys.remove_parameter(target)
                 if not (target and request.follow_redirects and _may_move(url, url.join(target))):
-                    return self._read(request, self._keys.redact(str(url)), response)
+                    yield self._keys.redact(str(url)), response
+                    return
             url = url.join(target)
         raise httpx.TooManyRedirects(f"more than {MAX_REDIRECTS} redirects from {home}")
 

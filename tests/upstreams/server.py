@@ -225,7 +225,7 @@ class _Handler(BaseHTTPRequestHandler):
         stays_open = self.server.fake_server.respond(request, self.connection)
         self.close_connection = self.close_connection or not stays_open
 
-    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _serve  # noqa: N815  the names that http.server calls
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _serve  # noqa: N815  http.server's names
 
     def log_message(self, *_: object) -> None:
         """Say nothing: what was asked stands in `requests`."""

@@ -84,7 +84,9 @@ class Settings(BaseSettings):
         description="URL of a WebSub hub to notify of new entries; requires site_url",
         pattern=r"^(https?://[^#\s]+)?$",
     )
-    feed_entries: int = Field(100, ge=1, le=10_000, description="maximum number of entries in a feed")
+    feed_entries: int = Field(
+        100, ge=1, le=10_000, description="number of entries in a feed; it has more if more are of the last seven days"
+    )
     feed_min_change: Decimal = Field(
         Decimal(1),
         ge=0,

@@ -24,7 +24,7 @@ from storage.reading.source_health import list_incidents
 from storage.reading.source_records import load_source_records
 from storage.reading.summaries import orders_under, published_among
 from storage.reading.timelines import linked_records, timeline_of
-from storage.search.search import find_events
+from storage.search.feed_pages import feed_events
 from storage.writing.renumbering import former_keys
 
 FEED_ORDER = list(FeedKind)
@@ -37,14 +37,15 @@ def build_catalog(app_context: AppContext, *, base_url: str, is_list: bool = Fal
         base_url: the public URL of the site, "" if unknown.
         is_list: list only the feeds, without their events and without award pages, as the web server needs it.
     """
-    watchlist, entries = app_context.watchlist, app_context.settings.feed_entries
+    watchlist, limit = app_context.watchlist, app_context.settings.feed_entries
+    now = datetime.now(UTC)
     with app_context.database.reading() as session:
         feeds = [
             FeedSpec(
                 kind=feed.kind,
                 slug=feed.slug,
                 title=feed.title,
-                events=() if is_list else tuple(find_events(session, feed.query, entries)),
+                events=() if is_list else tuple(feed_events(session, feed.query, limit, now)),
             )
             for feed in named_feeds(session, watchlist, app_context.settings.feed_min_change)
         ]
@@ -62,7 +63,7 @@ def build_catalog(app_context: AppContext, *, base_url: str, is_list: bool = Fal
         base_url=base_url,
         feeds=tuple(feeds),
         awards=awards,
-        today=datetime.now(UTC).date(),
+        today=now.date(),
         hub=app_context.settings.websub_hub,
         has_subjects=is_list,
         incidents=incidents,

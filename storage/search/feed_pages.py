@@ -22,6 +22,9 @@ from storage.search.search import bytewise, dialect_of, event_conditions, event_
 from storage.tables import EventRow
 
 ENTRIES_PER_PAGE = 100
+MAX_ENTRIES = 10_000  # in a feed
+# Most feed readers do not read archive pages: lemon24/reader, newsboat and FreshRSS take what is in the feed only.
+KEPT_IN_FEED = timedelta(days=7)
 ARCHIVE_GRACE = timedelta(hours=1)  # a long transaction may store an event later than it was first seen
 
 _NAME = re.compile(r"([0-9]{4})-(0[1-9]|1[0-2])\.([1-9][0-9]{0,5})")
@@ -57,18 +60,27 @@ def read_archive_page(name: str) -> ArchivePage | None:
     return ArchivePage(int(found[1]), int(found[2]), int(found[3]))
 
 
+def feed_events(session: Session, query: Query, limit: int, now: datetime, on_no_page: int = 0) -> list[StoredEvent]:
+    """Return the events of a feed, newest first: at most `MAX_ENTRIES`.
+
+    Args:
+        limit: how many of the newest events the feed has. It has more if more were first seen in the last seven days.
+        now: the present time (UTC).
+        on_no_page: how many of the newest events are on no archive page, and therefore in the feed.
+    """
+    recent = _count(session, query, now - KEPT_IN_FEED)
+    return find_events(session, query, min(max(limit, recent, on_no_page), MAX_ENTRIES))
+
+
 def newest_events(
-    session: Session, query: Query, least: int, most: int, now: datetime
+    session: Session, query: Query, limit: int, now: datetime
 ) -> tuple[ArchivePage | None, list[StoredEvent]]:
     """Return the newest complete archive page (`None` if there is none), and the events of the feed itself.
 
-    Args:
-        least: how many of the newest events the feed has; more if more are on no archive page.
-        most: how many it has at most.
-        now: the present time (UTC); events first seen in the last hour are on no archive page yet.
+    `limit` and `now` are those of `feed_events`. Events first seen in the last hour are on no archive page yet.
     """
     page, newer = _newest_page(session, query, now)
-    return page, find_events(session, query, min(max(least, newer), most))
+    return page, feed_events(session, query, limit, now, on_no_page=newer)
 
 
 def archived_events(session: Session, query: Query, page: ArchivePage) -> list[StoredEvent]:

@@ -32,7 +32,6 @@ from storage.search.query import InvalidQuery, Query, read_query
 SEARCH = "search"
 ARCHIVE, AFTER = "archive", "after-archive"  # URL parameters
 MAX_AGE_SECONDS, ARCHIVE_MAX_AGE_SECONDS = 300, 86_400
-MAX_ENTRIES = 10_000
 # Web pages of other sites may read feeds.
 CROSS_ORIGIN = {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"}
 FEED_HEADERS = {
@@ -144,7 +143,7 @@ class FeedService:
         now = datetime.now(UTC)
         if feed.page is None:
             limit = self._context.app.settings.feed_entries
-            older, events = newest_events(session, feed.query, limit, MAX_ENTRIES, now)
+            older, events = newest_events(session, feed.query, limit, now)
         elif is_complete(session, feed.query, feed.page, now):
             older = page_before(session, feed.query, feed.page)
             events = archived_events(session, feed.query, feed.page)

@@ -42,10 +42,10 @@ def add_events(database: Database, name: str, moments: list[datetime]) -> None:
 
 def newest(session: Session, query: Query, now: datetime) -> tuple[ArchivePage | None, int]:
     """Return the newest complete page, and how many entries a feed carries that wants at least one."""
-    page, entries = newest_events(session, query, 1, 1000, now)
+    page, entries = newest_events(session, query, 1, now)
     events = [event.id for event in find_events(session, query, 1000)]
     for least in (1, 120, 1000):  # whether what is newer is looked up or at hand
-        again, carried = newest_events(session, query, least, 1000, now)
+        again, carried = newest_events(session, query, least, now)
         assert again == page
         assert [event.id for event in carried] == events[: max(least, len(entries))]
     return page, len(entries)
@@ -84,6 +84,18 @@ def test_a_history_falls_into_pages_that_stay(database: Database) -> None:
         assert archived_events(session, Query(), third) == before
         assert newest(session, Query(), now) == (fourth, 3)
         assert page_after(session, Query(), fourth, now) is None
+
+
+def test_a_feed_has_every_entry_of_the_last_seven_days(database: Database) -> None:
+    now = datetime(2025, 3, 31, tzinfo=UTC)
+    save(database, CLEARVIEW, match(CLEARVIEW), now=datetime(2025, 1, 31, tzinfo=UTC))
+    add_events(database, "older", [now - timedelta(days=7, minutes=1)] * 60)
+    add_events(database, "one poll", [now - timedelta(days=7)] * 192)
+    with database.reading() as session:
+        page, carried = newest_events(session, Query(), 100, now)
+        assert page == ArchivePage(2025, 3, 2)  # most readers do not follow the link to it
+        assert [event.id for event in carried] == [event.id for event in find_events(session, Query(), 192)]
+        assert len(newest_events(session, Query(), 200, now)[1]) == 200
 
 
 @pytest.mark.parametrize("name", ["", "2025-13.1", "2025-1.1", "2025-01.0", "0000-01.1", "9999-12.1", "\uff12025-01.1"])

@@ -33,7 +33,8 @@ class FeedMeta:
 
     `id` is a permanent tag: URI. `html_url` is the absolute URL of the page it belongs to. `self_url` is absolute, or
     None if the site's address is not known. `updated` dates a feed without entries; any other feed is dated by its
-    newest entry. `hub` is the URL of the WebSub hub, "" without one.
+    newest entry. `hub` is the URL of the WebSub hub, "" without one. `icon` and `favicon` are absolute URLs of the
+    site's icon (SVG, ICO), `about` that of the page that explains the feeds, "" if the site's address is not known.
     """
 
     id: str
@@ -43,6 +44,9 @@ class FeedMeta:
     html_url: str
     updated: datetime
     hub: str = ""
+    icon: str = ""
+    favicon: str = ""
+    about: str = ""
     archive_links: ArchiveLinks = ArchiveLinks()
 
 

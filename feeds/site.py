@@ -10,7 +10,7 @@ from functools import partial
 from feeds import urls
 from feeds.entries.entry import Entry, entry_for, in_feed_order
 from feeds.entries.matches import published_matches
-from feeds.entries.render import icon, stylesheet
+from feeds.entries.render import favicon, icon, stylesheet
 from feeds.entries.source_health import incident_entries
 from feeds.feed import AUTHOR, EPOCH, FeedMeta, feed_id
 from feeds.formats.atom_rss import write_feed
@@ -68,8 +68,11 @@ class Site:
         """Yield every path with the function that returns its bytes, award pages last."""
         yield urls.STYLESHEET, stylesheet
         yield urls.ICON, icon
+        yield urls.FAVICON, favicon
         yield urls.INDEX, self._index
-        yield urls.OPML, self._opml
+        yield urls.ABOUT, self._about
+        if self.catalog.base_url:  # feed readers need absolute URLs
+            yield urls.OPML, self._opml
         for fmt in FeedFormat:
             yield f"{urls.HEALTH}.{fmt}", partial(self.health, fmt)
         for spec in self.catalog.feeds:
@@ -93,6 +96,9 @@ class Site:
             self_url=self._url(f"{urls.HEALTH}.{fmt}") or None,
             html_url=home,
             updated=EPOCH,
+            icon=self._url(urls.ICON),
+            favicon=self._url(urls.FAVICON),
+            about=self._url(urls.ABOUT),
         )
         entries = incident_entries(self.catalog.incidents, self.catalog.source_titles, home)
         return write_feed(fmt, meta, in_feed_order(entries))
@@ -106,6 +112,9 @@ class Site:
             html_url=self._home(),
             updated=EPOCH,
             hub=self.catalog.hub if self.catalog.base_url else "",
+            icon=self._url(urls.ICON),
+            favicon=self._url(urls.FAVICON),
+            about=self._url(urls.ABOUT),
         )
 
     def _url(self, path: str) -> str:
@@ -128,11 +137,14 @@ class Site:
         everything = (event for spec in self.catalog.feeds if spec.kind is FeedKind.ALL for event in spec.events)
         entries = (entry_for(event, self._page_of) for event in everything)
         return render_index(
-            PageContext(),
+            PageContext(base_url=self.catalog.base_url),
             [_row(spec) for spec in self.catalog.feeds],
             in_feed_order(entries)[:LATEST_ON_INDEX],
             today=self.catalog.today,
         )
+
+    def _about(self) -> bytes:
+        return PageContext(base_url=self.catalog.base_url, served=self.catalog.has_subjects).render("about.html")
 
     def _page_of(self, event: StoredEvent) -> str:
         """Return the link from the index page to an event: its award's page, else the official page."""
@@ -143,7 +155,7 @@ class Site:
         outlines = []
         for row in map(_row, self.catalog.feeds):
             page = row.page if self.catalog.has_subjects else urls.INDEX
-            atom, rss, json, html = (self._url(path) or path for path in (row.atom, row.rss, row.json, page))
+            atom, rss, json, html = (self._url(path) for path in (row.atom, row.rss, row.json, page))
             group = GROUPS[row.kind]
             outlines.append(
                 Outline(title=row.title, group=group, atom_url=atom, rss_url=rss, json_url=json, html_url=html)

@@ -40,8 +40,13 @@ def stylesheet() -> bytes:
 
 
 def icon() -> bytes:
-    """Return the site's icon."""
+    """Return the site's icon as SVG."""
     return importlib.resources.files("feeds").joinpath("assets", "icon.svg").read_bytes()
+
+
+def favicon() -> bytes:
+    """Return the site's icon as an ICO file with images of 16, 32 and 48 pixels."""
+    return importlib.resources.files("feeds").joinpath("assets", "favicon.ico").read_bytes()
 
 
 def scripts() -> dict[str, bytes]:

@@ -102,8 +102,11 @@ def _generator(feed: FeedMeta, updated: datetime, self_type: str) -> FeedGenerat
     generator.generator(GENERATOR)
     generator.updated(updated)
     generator.ttl(TTL_MINUTES)
+    generator.load_extension("dc", atom=False)
     generator.register_extension("procurewatch", _Links)
     generator.procurewatch.meta = feed
+    if feed.icon:
+        generator.icon(feed.icon)
     if feed.self_url:
         generator.link(href=feed.self_url, rel="self", type=self_type)
     # Last, because feedgen uses the last link as the channel's link.
@@ -120,6 +123,8 @@ def _feed_entry(entry: Entry) -> _Entry:
     item.link(href=entry.link, rel="alternate", type="text/html")
     if entry.official_url != entry.link:
         item.link(href=entry.official_url, rel="via", type="text/html", title="Official page of the award")
+    item.load_extension("dc", atom=False)  # RSS has no author without an e-mail address
+    item.dc.dc_creator(AUTHOR)
     item.content(entry.content_html, type="html")
     item.summary(entry.summary)
     for category in entry.categories:

@@ -20,9 +20,12 @@ def json_feed(feed: FeedMeta, entries: Sequence[Entry]) -> bytes:
         "home_page_url": feed.html_url,
         "feed_url": feed.self_url,
         "description": one_line(feed.subtitle) or one_line(feed.title),
+        "icon": feed.icon,
+        "favicon": feed.favicon,
         "next_url": feed.archive_links.older,
         "language": LANGUAGE,
         "authors": [{"name": AUTHOR}],
+        "_procurewatch": {"about": feed.about} if feed.about else {},
         "hubs": [{"type": "WebSub", "url": feed.hub}] if feed.hub else [],
     }
     stated = {name: value for name, value in document.items() if value}  # the format has no empty members

@@ -36,7 +36,10 @@ def build_site(app_context: AppContext, folder: Path, site_url: str = "") -> str
     site = build_catalog(app_context, base_url=site_url or app_context.settings.site_url)
     written = sum(1 for _ in write_site(site, folder))
     pages = f"{len(site.feeds)} feeds (Atom, RSS and JSON) and {len(site.awards)} award pages"
-    return f"{pages} in {folder}; {written} files written"
+    note = (
+        "" if site.base_url else "; no feeds.opml, which needs the site's address (--site-url or the setting site_url)"
+    )
+    return f"{pages} in {folder}; {written} files written{note}"
 
 
 def serve(

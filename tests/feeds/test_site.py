@@ -72,7 +72,9 @@ def test_paths() -> None:
     assert list(built()) == [
         "style.css",
         "icon.svg",
+        "favicon.ico",
         "index.html",
+        "about.html",
         "feeds.opml",
         *(f"{stem}.{end}" for stem in ("health", "all", "vendor/clearview-ai") for end in ENDINGS),
         *(f"{stem}.{end}" for stem in ("vendor/nobody", "agency/7014", "category/face-recognition") for end in ENDINGS),
@@ -125,7 +127,7 @@ def test_pages_hold_no_script_no_inline_style_and_nothing_from_outside_opens_a_t
 def test_index_lists_feeds_and_the_newest_entries() -> None:
     page = pages(built())["index.html"]
     alternates = page.xpath("//link[@rel='alternate']/@href")
-    assert {"all.atom", "all.rss", "vendor/clearview-ai.atom", "feeds.opml"} <= set(alternates)
+    assert alternates == ["all.atom", "all.rss", "all.json", "feeds.opml"]
     rows = [" ".join(row.text_content().split()) for row in page.xpath("//tbody/tr")]
     assert rows[0] == "Clearview AI 2 2026-11-20 Atom RSS JSON"
     assert rows[1] == "Nobody & sons 0 none Atom RSS JSON"
@@ -230,17 +232,22 @@ def test_matches_under_review_are_nowhere() -> None:
 
 
 def test_opml() -> None:
-    for base_url, start in (("https://watch.example.org/pw", "https://watch.example.org/pw/"), ("", "")):
-        root = etree.fromstring(built(base_url)["feeds.opml"])
-        assert (root.tag, root.get("version")) == ("opml", "2.0")
-        assert root.findtext("head/title") == "Procurewatch: all feeds"
-        groups = [outline.get("text") for outline in root.findall("body/outline")]
-        assert groups == ["Everything", "Vendors", "Agencies", "Technologies"]
-        feeds = root.findall("body/outline/outline")
-        assert {feed.get("type") for feed in feeds} == {"rss"}
-        assert feeds[1].get("xmlUrl") == f"{start}vendor/clearview-ai.atom"
-        assert feeds[1].get(RSS_URL) == f"{start}vendor/clearview-ai.rss"
-        assert feeds[2].get("text") == "Nobody & sons"
+    root = etree.fromstring(built("https://watch.example.org/pw")["feeds.opml"])
+    assert (root.tag, root.get("version")) == ("opml", "2.0")
+    assert root.findtext("head/title") == "Procurewatch: all feeds"
+    groups = [outline.get("text") for outline in root.findall("body/outline")]
+    assert groups == ["Everything", "Vendors", "Agencies", "Technologies"]
+    feeds = root.findall("body/outline/outline")
+    assert {feed.get("type") for feed in feeds} == {"rss"}
+    assert feeds[1].get("xmlUrl") == "https://watch.example.org/pw/vendor/clearview-ai.atom"
+    assert feeds[1].get(RSS_URL) == "https://watch.example.org/pw/vendor/clearview-ai.rss"
+    assert feeds[2].get("text") == "Nobody & sons"
+
+
+def test_a_site_without_an_address_has_no_opml() -> None:
+    files = built("")  # its entries would be https://all.atom to a reader
+    assert "feeds.opml" not in files
+    assert b"opml" not in files["index.html"].lower()
 
 
 def test_feed_ids_are_for_ever() -> None:

@@ -13,7 +13,19 @@ from sqlalchemy.orm import Session
 from feeds.entries.entry import entry_for
 from feeds.feed import EPOCH, ArchiveLinks, FeedMeta, feed_id
 from feeds.formats.atom_rss import write_feed
-from feeds.urls import FEED_SUBTITLE, FEED_TYPES, INDEX, FeedFormat, FeedKind, feed_page, permalink, site_url
+from feeds.urls import (
+    ABOUT,
+    FAVICON,
+    FEED_SUBTITLE,
+    FEED_TYPES,
+    ICON,
+    INDEX,
+    FeedFormat,
+    FeedKind,
+    feed_page,
+    permalink,
+    site_url,
+)
 from procurewatch.named_feeds import NamedFeeds
 from procurewatch.web.cache import publication_version
 from procurewatch.web.context import WebContext
@@ -167,6 +179,9 @@ class FeedService:
             html_url=self._url(page),
             updated=EPOCH,
             hub="" if feed.page else self._context.app.settings.websub_hub,
+            icon=self._url(ICON),
+            favicon=self._url(FAVICON),
+            about=self._url(ABOUT),
             archive_links=links,
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 
 from feeds import urls
-from feeds.entries.render import icon, scripts, stylesheet
+from feeds.entries.render import favicon, icon, scripts, stylesheet
 from feeds.feed import EPOCH
 from feeds.site import Writer, site_files
 from procurewatch.site_build import build_catalog
@@ -14,7 +14,7 @@ from procurewatch.web.context import WebContext
 from procurewatch.web.responses import HTML, ErrorResponse, body_of, page_response
 
 # What is built from the database; feeds and pages have routes of their own.
-BUILT = frozenset({urls.OPML, *(f"{urls.HEALTH}.{fmt}" for fmt in urls.FeedFormat)})
+BUILT = frozenset({urls.OPML, urls.ABOUT, *(f"{urls.HEALTH}.{fmt}" for fmt in urls.FeedFormat)})
 MEDIA_TYPES = {
     "atom": "application/atom+xml; charset=utf-8",
     "rss": "application/rss+xml; charset=utf-8",
@@ -23,6 +23,7 @@ MEDIA_TYPES = {
     "css": "text/css; charset=utf-8",
     "js": "text/javascript; charset=utf-8",
     "svg": "image/svg+xml",
+    "ico": "image/x-icon",
 }
 
 
@@ -30,7 +31,7 @@ def router(context: WebContext) -> APIRouter:
     """Return the route of all files. It matches every path, so it must be the last one."""
     routes = APIRouter()
     writers = CachedValue(lambda _session: _writers(context))
-    static = {urls.STYLESHEET: body_of(stylesheet()), urls.ICON: body_of(icon())}
+    static = {urls.STYLESHEET: body_of(stylesheet()), urls.ICON: body_of(icon()), urls.FAVICON: body_of(favicon())}
     static |= {f"{urls.SCRIPTS}/{name}": body_of(content) for name, content in scripts().items()}
 
     @routes.api_route("/{path:path}", methods=["GET", "HEAD"])

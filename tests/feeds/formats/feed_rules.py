@@ -22,6 +22,7 @@ ATOM_CHILDREN |= {"title", "updated"}
 ENTRY_CHILDREN = {"author", "category", "content", "id", "link", "published", "rights", "source", "summary", "title"}
 ENTRY_CHILDREN |= {"updated"}
 CHANNEL_CHILDREN = {"title", "link", "description", "language", "lastBuildDate", "generator", "docs", "ttl", "item"}
+CREATOR = "{http://purl.org/dc/elements/1.1/}creator"
 ITEM_CHILDREN = {"title", "link", "description", "category", "guid", "pubDate"}
 NOT_SECURE = {"script", "style", "iframe", "object", "embed", "form", "meta", "link", "base"}
 
@@ -141,7 +142,8 @@ def check_rss(document: bytes, *, address: str) -> None:
 
 
 def _check_rss_item(item: Any) -> None:
-    assert {child.tag for child in item} <= ITEM_CHILDREN | {f"{CONTENT}encoded"}
+    assert {child.tag for child in item} <= ITEM_CHILDREN | {f"{CONTENT}encoded", CREATOR}
+    assert item.findtext(CREATOR)
     guid = item.find("guid")
     assert guid.get("isPermaLink") == "false"  # InvalidHttpGUID: it is no address
     assert _is_tag(guid.text)
@@ -166,6 +168,7 @@ FEED_FIELDS: dict[str, type] = {
     **dict.fromkeys(("icon", "favicon", "language"), str),
     **dict.fromkeys(("authors", "hubs", "items"), list),
     "expired": bool,
+    "_procurewatch": dict,
 }
 ITEM_FIELDS: dict[str, type] = {
     **dict.fromkeys(("id", "url", "external_url", "title", "content_html", "content_text", "summary", "image"), str),
@@ -182,7 +185,8 @@ def check_json_feed(document: bytes, *, address: str) -> None:
     assert feed["title"]
     assert isinstance(feed["items"], list)
     assert feed["feed_url"] == address
-    for name in ("home_page_url", "feed_url", "next_url"):
+    assert _is_full(feed.get("_procurewatch", {"about": address})["about"])
+    for name in ("home_page_url", "feed_url", "next_url", "icon", "favicon"):
         assert name not in feed or _is_full(feed[name])
     assert feed.get("next_url") != feed["feed_url"]
     assert re.fullmatch(r"[a-z]{2}(-[A-Z]{2})?", feed["language"])

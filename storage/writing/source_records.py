@@ -20,12 +20,15 @@ from storage.reading.source_records import (
 from storage.rows import update_row
 from storage.tables import RecordRow, SourceRecordRow
 
+BASE_FIELDS = ("signed", "starts")  # which an award's first action states, if sources list it action by action
+
 
 def save_source_record(session: Session, row: RecordRow, award: Award, now: datetime) -> bool:
     """Store a source's version of an award (`row` has its fields); return whether it changed.
 
     An award that is read whole has the actions that the source lists now, and no others. A source that lists an award
     action by action states with each how the award stood after it, so an older action does not replace newer fields.
+    Only the award's first action states when it was signed and began.
     """
     stored = session.get(SourceRecordRow, (award.key, award.source))
     source_record = stored or SourceRecordRow(
@@ -40,9 +43,17 @@ def save_source_record(session: Session, row: RecordRow, award: Award, now: date
     }
     latest = max((action.signed for action in award.actions if action.signed), default=None)
     known = newest_action_date(source_record)
+    new_facts = fields_to_json(row)
+    began = {name: facts[name] for facts in (source_record.facts, new_facts) for name in BASE_FIELDS if name in facts}
     if not award.is_partial or known is None or latest is None or latest >= known:
-        fields["facts"] = {**fields_to_json(row), **({"latest": latest.isoformat()} if latest else {})}
+        fields["facts"] = {
+            **(began if award.is_partial else {}),
+            **new_facts,
+            **({"latest": latest.isoformat()} if latest else {}),
+        }
         fields |= {"url": award.url, "modified": award.modified, "revision": award.revision or source_record.revision}
+    else:
+        fields["facts"] = {**began, **source_record.facts}
     is_changed = update_row(source_record, fields)
     if is_changed:
         source_record.last_changed = now

@@ -22,7 +22,7 @@ from storage.reading.records import actions_of, evidence_of, load_payload, recor
 from storage.reading.source_records import count_listed_actions, load_source_records
 from storage.search.query import read_query
 from storage.search.search import find_records
-from storage.tables import ActionRow, MatchRow, PayloadRow, QuarantineRow, SearchRow
+from storage.tables import ActionRow, MatchRow, PayloadRow, QuarantineRow, RecordRow, SearchRow
 from storage.writing.runs import save_checkpoint
 from storage.writing.save import Saved, save_evidence, save_problem, save_record
 from tests.records import (
@@ -388,3 +388,20 @@ def test_neither_batches_nor_the_order_of_records_matter(database: Database) -> 
         assert stored_in_batches(database, batches) == expected
 
     ends_the_same()
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)], ids=["oldest first", "newest first"])
+def test_the_beginning_of_an_award_is_kept_in_whichever_order_its_actions_come(
+    database: Database, order: tuple[int, int]
+) -> None:
+    action = CLEARVIEW.actions[0]
+    later = replace(action, key="MOD", modification="P00001", signed=date(2023, 5, 1))
+    parts = [
+        replace(with_actions(CLEARVIEW, [action]), signed=action.signed, starts=date(2021, 9, 7)),
+        replace(with_actions(CLEARVIEW, [later]), signed=None, starts=None, ends=date(2024, 9, 7)),
+    ]
+    for number in order:
+        save(database, replace(parts[number], source="archive", is_partial=True))
+    with database.reading() as session:
+        row = session.get_one(RecordRow, CLEARVIEW.key)
+        assert (row.signed, row.starts, row.ends) == (action.signed, date(2021, 9, 7), date(2024, 9, 7))

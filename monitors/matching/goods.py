@@ -58,6 +58,10 @@ class CodeIndex:
                 if code.strength is not Strength.WEAK or vendor_id in found:
                     yield vendor_id, _signal(kind, field, code, text)
 
+    def has_strong(self, written: str, text: str) -> bool:
+        """Return whether a code, or its name, fits a topic by itself."""
+        return any(code.strength is not Strength.WEAK for _, code in self._fitting(written, text))
+
     def _find_fitting(self, written: str, text: str) -> Sequence[tuple[str, Code]]:
         return self._topics.get(written.strip().upper()) or self._topics.get(normalize_text(text)) or ()
 

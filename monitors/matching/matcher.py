@@ -96,7 +96,7 @@ class Matcher:
     """Matches records against one watchlist. Build it once: it caches the distinct texts that it has read."""
 
     def __init__(self, watchlist: Watchlist) -> None:
-        self._watchlist = watchlist
+        self.watchlist = watchlist
         terms = [term for vendor in watchlist.vendors for term in vendor_terms(vendor)]
         self._names = NameIndex(watchlist.vendors)
         self._phrases = PhraseIndex(terms)
@@ -110,12 +110,12 @@ class Matcher:
     @property
     def version(self) -> str:
         """What a stored match depends on: the versions of matcher, normalization and watchlist."""
-        return f"{MATCHER_VERSION}.{NORM_VERSION}.{self._watchlist.version}"
+        return f"{MATCHER_VERSION}.{NORM_VERSION}.{self.watchlist.version}"
 
     @cached_property
     def topics(self) -> frozenset[str]:
         """The ids of the topics: entries that name no company."""
-        return frozenset(entry.id for entry in self._watchlist.vendors if entry.kind is Kind.TOPIC)
+        return frozenset(entry.id for entry in self.watchlist.vendors if entry.kind is Kind.TOPIC)
 
     def matches(self, record: Award | Publication) -> tuple[Match, ...]:
         """Return the entries that a record concerns, best first.
@@ -137,7 +137,7 @@ class Matcher:
         matches = []
         topics, is_for_other = self._topics_by_category(found), is_for_other_goods(record.psc_text, record.naics_text)
         for key, items in found.items():
-            vendor = self._watchlist.by_id[key]
+            vendor = self.watchlist.by_id[key]
             resold = bool(self._resellers[key] & _cores([record.recipient.name]))
             score = partial(
                 score_match, vendor, resold=resold, topics=topics[vendor.category], other_goods=is_for_other
@@ -164,6 +164,19 @@ class Matcher:
             band = MatchBand.NAME_ONLY if is_name_only else MatchBand.REVIEW
             yield replace(match, band=band, priority=clues.priority(match.score), clues=clues.all)
 
+    def finds_name(self, raw: str) -> bool:
+        """Return whether the name of a recipient, or of its parent, gives a signal."""
+        return bool(self._find_names(raw))
+
+    def finds_phrase(self, raw: str) -> bool:
+        """Return whether a text gives a signal, however weak."""
+        normalized = normalize(raw)
+        return bool(self._phrases.find_normalized(normalized)) or bool(self._typos.find(raw, normalized))
+
+    def finds_code(self, psc: str, psc_text: str, naics: str, naics_text: str) -> bool:
+        """Return whether the codes of a record give a signal without any words."""
+        return self._codes.has_strong(psc, psc_text) or self._codes.has_strong(naics, naics_text)
+
     def recipient_vendors(self, record: Award | Publication) -> frozenset[str]:
         """Return the ids of the vendors that a record's recipient, or its parent, may be."""
         return frozenset(vendor_id for vendor_id, _ in self._identities(MatchInput.of(record)))
@@ -180,7 +193,7 @@ class Matcher:
                 signal = Signal(
                     kind=kind, field=field, text=code, term=_code(code), start=0, end=len(code), score=score
                 )
-                yield vendor_id, ScoredSignal(signal, self._watchlist.by_id[vendor_id].portfolio)
+                yield vendor_id, ScoredSignal(signal, self.watchlist.by_id[vendor_id].portfolio)
         if not recipient.is_placeholder:
             yield from self._named("recipient_name", recipient.name, match_input)
         yield from self._named("recipient_parent_name", recipient.parent_name, match_input)
@@ -237,14 +250,14 @@ class Matcher:
         """Return the topic phrases of the record by technology category, without codes and vague words."""
         topics: dict[str, list[ScoredSignal]] = defaultdict(list)
         for entry_id, items in found.items():
-            entry = self._watchlist.by_id[entry_id]
+            entry = self.watchlist.by_id[entry_id]
             if entry.kind is Kind.TOPIC:
                 topics[entry.category] += _context(items)
         return topics
 
     def _names_of(self, vendor_ids: Iterable[str]) -> list[str]:
         """Return the names of vendors in order."""
-        return sorted(self._watchlist.by_id[vendor_id].name for vendor_id in vendor_ids)
+        return sorted(self.watchlist.by_id[vendor_id].name for vendor_id in vendor_ids)
 
 
 def _decide(

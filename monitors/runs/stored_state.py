@@ -9,11 +9,14 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from monitors.matching.matcher import Matcher
+from monitors.matching.prefilter import WatchlistCandidates
+from monitors.runs.match_rows import MIN_NUMBER_LENGTH
 from monitors.runs.record_batch import RecordBatch
 from sources.base import StoredVersion
 from sources.records import Award, Publication, Record
 from storage.database import Database
 from storage.models import MatchBand
+from storage.reading.records import matched_award_keys, noticed_solicitations, published_agreements
 from storage.reading.source_records import count_listed_actions, stored_revision
 from storage.tables import ActionRow, MatchRow, RecordRow, SourceRecordRow
 from storage.writing.runs import load_checkpoint, save_checkpoint
@@ -66,6 +69,18 @@ class StoredState:
     def matches_watchlist(self, record: Record, /) -> bool:
         """Return whether a record matches the watchlist."""
         return isinstance(record, (Award, Publication)) and bool(self._matcher.matches(record))
+
+    def candidates(self) -> WatchlistCandidates:
+        """Return what decides which rows of a large file are wanted, with the awards that are stored now."""
+        with self._database.reading() as session:
+            return WatchlistCandidates(
+                self._matcher.watchlist,
+                award_keys=matched_award_keys(session),
+                parent_keys=published_agreements(session),
+                solicitations=frozenset(
+                    number for number in noticed_solicitations(session) if len(number) >= MIN_NUMBER_LENGTH
+                ),
+            )
 
     def get_state(self, name: str, /) -> str:
         """Return what the source recorded under a name, "" if nothing."""

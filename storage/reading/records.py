@@ -18,7 +18,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from sources.records import PublicationKind
+from sources.records import AwardCategory, PublicationKind
 from storage.models import (
     MatchBand,
     StoredAction,
@@ -192,6 +192,27 @@ def notice_matches_of(session: Session, solicitation: str) -> list[MatchRow]:
     query = query.where(col(RecordRow.solicitation) == solicitation, col(RecordRow.category) == PublicationKind.NOTICE)
     query = query.where(col(MatchRow.band) == MatchBand.PUBLISHED)
     return list(session.scalars(query.order_by(col(MatchRow.vendor_id), col(MatchRow.record_key))))
+
+
+def matched_award_keys(session: Session) -> frozenset[str]:
+    """Return the keys of the stored awards with a match that is not rejected."""
+    query = select(col(MatchRow.record_key)).join(RecordRow, col(RecordRow.key) == col(MatchRow.record_key))
+    query = query.where(col(MatchRow.band) != MatchBand.REJECTED, col(RecordRow.category).in_(AwardCategory))
+    return frozenset(session.scalars(query.distinct()))
+
+
+def published_agreements(session: Session) -> frozenset[str]:
+    """Return the keys of the stored IDVs with a published match: their orders are reviewed."""
+    query = select(col(MatchRow.record_key)).join(RecordRow, col(RecordRow.key) == col(MatchRow.record_key))
+    query = query.where(col(MatchRow.band) == MatchBand.PUBLISHED, col(RecordRow.category) == AwardCategory.IDV)
+    return frozenset(session.scalars(query.distinct()))
+
+
+def noticed_solicitations(session: Session) -> frozenset[str]:
+    """Return the solicitation numbers of the stored notices with a published match."""
+    query = select(col(RecordRow.solicitation)).join(MatchRow, col(RecordRow.key) == col(MatchRow.record_key))
+    query = query.where(col(MatchRow.band) == MatchBand.PUBLISHED, col(RecordRow.category) == PublicationKind.NOTICE)
+    return frozenset(session.scalars(query.distinct()))
 
 
 def all_keys(session: Session) -> list[str]:

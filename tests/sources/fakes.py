@@ -7,10 +7,21 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
-from sources.base import DateWindow, ExpectedRows, Fetched, FetchStep, SearchTerms, Source, Stored, StoredVersion
+from sources.base import (
+    Candidates,
+    DateWindow,
+    ExpectedRows,
+    Fetched,
+    FetchStep,
+    SearchTerms,
+    Source,
+    Stored,
+    StoredVersion,
+)
 from sources.errors import QuotaUsedUp
 from sources.http.client import Client, RateLimit
 from sources.records import Agency, Award, Document, Payload, Publication, PublicationKind, Recipient, Record
+from sources.usaspending_archive.scan import KnownAwards
 from tests.awards import award
 from tests.records import ICE
 
@@ -44,6 +55,10 @@ class Memory:
     def matches_watchlist(self, record: Record, /) -> bool:
         """Whether a record concerns anybody."""
         return self.wanted(record)
+
+    def candidates(self) -> Candidates:
+        """Return that the rows of followed awards are wanted."""
+        return KnownAwards(award_keys=frozenset(self.followed))
 
     def get_state(self, name: str, /) -> str:
         """Return what was noted, "" if nothing."""

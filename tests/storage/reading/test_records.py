@@ -7,6 +7,7 @@ from datetime import date, datetime
 
 import pytest
 
+from sources.records import AwardCategory, Publication, PublicationKind, Recipient
 from storage.database import Database
 from storage.models import StoredRecord
 from storage.reading.records import (
@@ -15,11 +16,15 @@ from storage.reading.records import (
     known_agencies,
     known_vendors,
     load_publication_version,
+    matched_award_keys,
+    noticed_solicitations,
+    published_agreements,
     published_keys,
     records_by_key,
 )
 from storage.search.query import read_query
 from storage.search.search import find_events
+from storage.writing.save import save_publication
 from tests.records import (
     BABEL,
     CLEARVIEW,
@@ -30,7 +35,7 @@ from tests.records import (
     acted,
     match,
 )
-from tests.storage.database_helpers import publish_none, published_ids, save
+from tests.storage.database_helpers import publish_all, publish_none, published_ids, save
 from tests.storage.fixtures import save_sample_awards
 
 
@@ -160,3 +165,28 @@ def test_views_are_immutable(sample: Database) -> None:
     assert isinstance(award, StoredRecord)
     with pytest.raises(AttributeError):
         award.piid = "another"  # type: ignore[misc]
+
+
+def test_the_awards_agreements_and_solicitations_that_are_looked_for_in_large_files(sample_copy: Database) -> None:
+    agreements = {
+        band: replace(CLEARVIEW, key=f"CONT_IDV_{band}_7012", category=AwardCategory.IDV, actions=(), documents=())
+        for band in ("published", "review", "rejected")
+    }
+    notices = {
+        band: Publication(
+            key=f"NOTICE_{band}", source="samnotices", kind=kind, recipient=Recipient(name=""), solicitation=f"S-{band}"
+        )
+        for band, kind in (("published", PublicationKind.NOTICE), ("review", PublicationKind.NOTICE))
+    }
+    for band, agreement in agreements.items():
+        save(sample_copy, agreement, match(agreement, band=band))
+    with sample_copy.writing() as session:
+        for band, notice in notices.items():
+            save_publication(session, notice, [match(notice, band=band)], LATER, publish_all)
+    with sample_copy.reading() as session:
+        assert matched_award_keys(session) == {
+            *(award.key for award in (BABEL, CLEARVIEW, CLEARVIEW_FORENSIC)),
+            *(agreements[band].key for band in ("published", "review")),
+        }
+        assert published_agreements(session) == {agreements["published"].key}
+        assert noticed_solicitations(session) == {"S-published"}

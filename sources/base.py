@@ -73,6 +73,36 @@ class Candidates(Protocol):
         """Whether the codes of what is bought, and their names, may be enough for a match."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LargeFile:
+    """A file of many records that a source has read: the columns of `storage.tables.ArchiveFileRow`."""
+
+    name: str
+    url: str
+    kind: str = ""
+    agency: str = ""
+    fiscal_year: int | None = None
+    is_delta: bool = False
+    published: date | None = None
+    size: int | None = None
+    sha256: str = ""
+    etag: str = ""
+    modified: str = ""
+    rows: int = 0
+    is_complete: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileProgress:
+    """How far a large file is: `done` of `total` bytes ("downloading", "reading") and the rows read so far."""
+
+    name: str
+    doing: str
+    done: int
+    total: int | None
+    rows: int = 0
+
+
 class Stored(Protocol):
     """What a source can ask the database."""
 
@@ -99,6 +129,21 @@ class Stored(Protocol):
 
     def set_state(self, name: str, value: str, /) -> None:
         """Store a value for later runs, in a transaction of its own; "" deletes it."""
+
+    def has_evidence(self, key: str, url: str, /) -> bool:
+        """Whether a record has evidence with a URL, so that what the URL names was stored before."""
+
+    def listed_actions(self, url: str, since: date, until: date, /) -> Mapping[str, str]:
+        """Return the award of each action that this source has listed, by action key.
+
+        Only of actions signed between two days, inclusive, of awards with evidence whose URL begins with `url`.
+        """
+
+    def save_file(self, file: LargeFile, /) -> None:
+        """Store which file was read, after everything that was read from it before."""
+
+    def progress(self, reading: FileProgress, /) -> None:
+        """Report how far a large file was read. Call it often: it ends the step when the program is to stop."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

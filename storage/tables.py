@@ -497,6 +497,32 @@ class CoverageRow(SQLModel, table=True):
     noted_at: datetime = _time("noted_at")
 
 
+class ArchiveFileRow(SQLModel, table=True):
+    """A file of award archives of which something was read, published or imported by the user.
+
+    `kind` is "contracts" or "assistance", `agency` the code of a department, "" for all. A delta has no `fiscal_year`.
+    `size` is in bytes, `sha256` "" while it is not known. `rows` is the number of its rows that were read.
+    `is_complete`: every row was read. `read_at` is when it was last read (UTC).
+    """
+
+    __tablename__ = "archive_file"
+
+    name: str = Field(primary_key=True)
+    url: str
+    kind: str = ""
+    agency: str = ""
+    fiscal_year: int | None = None
+    is_delta: bool = False
+    published: date | None = None
+    size: int | None = Field(default=None, sa_column=Column("size", BigInteger, nullable=True))
+    sha256: str = ""
+    etag: str = ""
+    modified: str = ""
+    rows: int = 0
+    is_complete: bool = False
+    read_at: datetime = _time("read_at")
+
+
 class QuotaRow(SQLModel, table=True):
     """The number of requests sent with an API key in one UTC day. `key_digest` is a digest of the key."""
 

@@ -30,7 +30,7 @@ from monitors.runs.status import (
     status_of_success,
 )
 from monitors.runs.stored_state import StoredState
-from sources.base import FailedStep, Fetched, FetchStep, FileSource, IncompleteResult, NotModified, Source
+from sources.base import FailedStep, Fetched, FetchStep, FileProgress, FileSource, IncompleteResult, NotModified, Source
 from sources.errors import QuotaUsedUp, SourceChanged, SourceError
 from sources.http.client import Client
 from sources.records import Payload
@@ -48,12 +48,13 @@ MAX_FAILURES_IN_A_ROW = 3  # failed steps of one part: the rest of the part is l
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far a run is: `step` of `steps`, named `label`."""
+    """How far a run is: `step` of `steps`, named `label`. `reading` is set while a large file is read."""
 
     step: int
     steps: int
     label: str
     tally: Tally
+    reading: FileProgress | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +120,8 @@ class _Run:
         self.job = job
         self.tally = Tally()
         self.batch = RecordBatch(context.database, context.matcher, source, job, self.tally)
-        self.stored = StoredState(context.database, context.matcher, source.name, self.batch)
+        self.stored = StoredState(context.database, context.matcher, source.name, self.batch, self._on_file_progress)
+        self.progress: Progress | None = None
         self.version = ""
         self.succeeded: list[FetchStep] = []
         self.is_cut_short = False
@@ -139,6 +141,7 @@ class _Run:
         finished = self._finished_steps()
         for number, step in enumerate(steps, 1):
             progress = Progress(step=number, steps=len(steps), label=step.part, tally=self.tally)
+            self.progress = progress
             self.context.listen(progress)
             self._check_stop()
             if f"{self.job.checkpoint_prefix}{step.key}" in finished:
@@ -198,6 +201,11 @@ class _Run:
         if FILE in step.query and isinstance(self.source, FileSource):
             return self.source.read_file(Path(str(step.query[FILE])))
         return self.source.fetch(self.client, step, self.stored)
+
+    def _on_file_progress(self, reading: FileProgress) -> None:
+        self._check_stop()
+        if self.progress:
+            self.context.listen(replace(self.progress, reading=reading))
 
     def _check_stop(self) -> None:
         if self.context.stop.is_set():

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, date, datetime
 
 from sqlalchemy import select
 from sqlmodel import col
@@ -12,13 +13,15 @@ from monitors.matching.matcher import Matcher
 from monitors.matching.prefilter import WatchlistCandidates
 from monitors.runs.match_rows import MIN_NUMBER_LENGTH
 from monitors.runs.record_batch import RecordBatch
-from sources.base import StoredVersion
+from sources.base import FileProgress, LargeFile, StoredVersion
 from sources.records import Award, Publication, Record
 from storage.database import Database
 from storage.models import MatchBand
+from storage.reading.archives import has_evidence, listed_actions
 from storage.reading.records import matched_award_keys, noticed_solicitations, published_agreements
 from storage.reading.source_records import count_listed_actions, stored_revision
 from storage.tables import ActionRow, MatchRow, RecordRow, SourceRecordRow
+from storage.writing.archives import save_archive_file
 from storage.writing.runs import load_checkpoint, save_checkpoint
 
 NOTE = "note/"
@@ -27,11 +30,19 @@ NOTE = "note/"
 class StoredState:
     """The database as one source's adapter sees it during a run."""
 
-    def __init__(self, database: Database, matcher: Matcher, source: str, batch: RecordBatch) -> None:
+    def __init__(
+        self,
+        database: Database,
+        matcher: Matcher,
+        source: str,
+        batch: RecordBatch,
+        on_progress: Callable[[FileProgress], None] = lambda _reading: None,
+    ) -> None:
         self._database = database
         self._matcher = matcher
         self._source = source
         self._batch = batch
+        self._on_progress = on_progress
 
     def stored_version(self, key: str, /) -> StoredVersion | None:
         """Return what this source has brought of a record, `None` if nothing."""
@@ -92,3 +103,24 @@ class StoredState:
         self._batch.store()  # a note says what was read: it must not outlive records that were lost
         with self._database.writing() as session:
             save_checkpoint(session, self._source, NOTE + name, value, datetime.now(UTC))
+
+    def has_evidence(self, key: str, url: str, /) -> bool:
+        """Return whether a record has evidence with a URL."""
+        with self._database.reading() as session:
+            return has_evidence(session, key, url)
+
+    def listed_actions(self, url: str, since: date, until: date, /) -> Mapping[str, str]:
+        """Return the award of each action, by action key, that was read from URLs that begin so."""
+        with self._database.reading() as session:
+            return listed_actions(session, self._source, url, since, until)
+
+    def save_file(self, file: LargeFile, /) -> None:
+        """Store which file was read, after everything that was read from it before."""
+        self._batch.store()
+        facts = {name: value for name, value in asdict(file).items() if name != "name"}
+        with self._database.writing() as session:
+            save_archive_file(session, file.name, facts, datetime.now(UTC))
+
+    def progress(self, reading: FileProgress, /) -> None:
+        """Report how far a large file was read, and end the step when the program is to stop."""
+        self._on_progress(reading)

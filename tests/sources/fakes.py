@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import Any
@@ -13,6 +13,8 @@ from sources.base import (
     ExpectedRows,
     Fetched,
     FetchStep,
+    FileProgress,
+    LargeFile,
     SearchTerms,
     Source,
     Stored,
@@ -34,6 +36,9 @@ class Memory:
     notes: dict[str, str] = field(default_factory=dict)
     read: set[str] = field(default_factory=set)
     followed: set[str] = field(default_factory=set)
+    evidence: set[tuple[str, str]] = field(default_factory=set)
+    actions: dict[str, str] = field(default_factory=dict)
+    files: dict[str, LargeFile] = field(default_factory=dict)
     wanted: Callable[[Record], bool] = lambda _record: False
 
     def stored_version(self, key: str, /) -> StoredVersion | None:
@@ -67,6 +72,21 @@ class Memory:
     def set_state(self, name: str, value: str, /) -> None:
         """Note something."""
         self.notes[name] = value
+
+    def has_evidence(self, key: str, url: str, /) -> bool:
+        """Whether a record came from a URL before."""
+        return (key, url) in self.evidence
+
+    def listed_actions(self, url: str, since: date, until: date, /) -> Mapping[str, str]:  # noqa: ARG002
+        """Return the actions that are listed, with their awards."""
+        return self.actions
+
+    def save_file(self, file: LargeFile, /) -> None:
+        """Note which file was read."""
+        self.files[file.name] = file
+
+    def progress(self, reading: FileProgress, /) -> None:
+        """Listen to nothing."""
 
 
 MIDNIGHT = datetime(2026, 1, 2, tzinfo=UTC)

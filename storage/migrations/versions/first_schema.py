@@ -59,6 +59,24 @@ def upgrade() -> None:
 
 def _create_tables() -> None:
     op.create_table(
+        "archive_file",
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("url", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("agency", sa.String(), nullable=False),
+        sa.Column("fiscal_year", sa.Integer(), nullable=True),
+        sa.Column("is_delta", sa.Boolean(), nullable=False),
+        sa.Column("published", sa.Date(), nullable=True),
+        sa.Column("size", sa.BigInteger(), nullable=True),
+        sa.Column("sha256", sa.String(), nullable=False),
+        sa.Column("etag", sa.String(), nullable=False),
+        sa.Column("modified", sa.String(), nullable=False),
+        sa.Column("rows", sa.Integer(), nullable=False),
+        sa.Column("is_complete", sa.Boolean(), nullable=False),
+        sa.Column("read_at", storage.columns.UtcTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("name"),
+    )
+    op.create_table(
         "checkpoint",
         sa.Column("source", sa.String(), nullable=False),
         sa.Column("name", sa.String(), nullable=False),

@@ -125,6 +125,9 @@ STEPS = {
 RUNS = {
     "save_coverage",
     "continue_coverage",
+    "save_archive_file",
+    "save_archive_coverage",
+    "extend_archive_coverage",
     "save_checkpoint",
     "delete_checkpoints",
     "save_failed_step",

@@ -1,0 +1,62 @@
+"""Award archives that were read, and what is stored from them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from sqlmodel import col
+
+from storage.reading.source_records import ActionStatement
+from storage.tables import ActionRow, ArchiveFileRow, EvidenceRow, QuarantineRow, SourceRecordRow
+
+
+def archive_files(session: Session, *, complete: bool = False) -> Sequence[ArchiveFileRow]:
+    """Return the archives of which something was read, or those that were read completely, oldest first."""
+    query = select(ArchiveFileRow).order_by(col(ArchiveFileRow.published), col(ArchiveFileRow.name))
+    return session.scalars(query.where(col(ArchiveFileRow.is_complete)) if complete else query).all()
+
+
+def has_evidence(session: Session, record_key: str, url: str) -> bool:
+    """Return whether a record, or one in quarantine, has evidence with a URL."""
+    found = select(col(EvidenceRow.url)).where(col(EvidenceRow.record_key) == record_key, col(EvidenceRow.url) == url)
+    return session.scalar(found.limit(1)) is not None
+
+
+def has_unreadable(session: Session, source: str, url: str) -> bool:
+    """Return whether records of a source whose evidence has a URL that begins so are still in quarantine."""
+    found = (
+        select(col(QuarantineRow.record_key))
+        .join(EvidenceRow, col(EvidenceRow.record_key) == col(QuarantineRow.record_key))
+        .where(col(QuarantineRow.source) == source, col(QuarantineRow.resolved_at).is_(None))
+        .where(col(EvidenceRow.url).startswith(url, autoescape=True))
+    )
+    return session.scalar(found.limit(1)) is not None
+
+
+def listed_actions(session: Session, source: str, url: str, since: date, until: date) -> dict[str, str]:
+    """Return the award of each action that a source has listed, by action key, of awards read from some URLs.
+
+    Actions that were removed are left out.
+
+    Args:
+        url: what the URLs of the evidence begin with.
+        since: the first day on which the actions were signed.
+        until: the last one.
+    """
+    read = select(col(EvidenceRow.record_key)).where(col(EvidenceRow.url).startswith(url, autoescape=True))
+    rows = select(SourceRecordRow).where(
+        col(SourceRecordRow.source) == source, col(SourceRecordRow.record_key).in_(read)
+    )
+    found = {}
+    for row in session.scalars(rows):
+        for key, stated in row.actions.items():
+            signed = ActionStatement.from_json(stated).signed
+            if signed and since <= signed <= until:
+                found[key] = row.record_key
+    removed = select(col(ActionRow.key)).where(col(ActionRow.removed).is_not(None))
+    for key in session.scalars(removed):
+        found.pop(key, None)
+    return found

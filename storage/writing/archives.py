@@ -1,0 +1,61 @@
+"""What is stored about award archives: which files were read, and which contracts that covers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from sqlmodel import col
+
+from storage.rows import update_row
+from storage.tables import ArchiveFileRow, CoverageRow
+
+
+def save_archive_file(session: Session, name: str, facts: Mapping[str, Any], now: datetime) -> None:
+    """Store what is known about an archive, by the names of the columns; what is not given stays as it was."""
+    row = session.get(ArchiveFileRow, name)
+    if row is None:
+        session.add(ArchiveFileRow(name=name, read_at=now, **facts))
+    else:
+        update_row(row, {**facts, "read_at": now})
+    session.flush()
+
+
+def save_archive_coverage(
+    session: Session,
+    source: str,
+    terms: Mapping[str, str],
+    *,
+    agency: str,
+    since: date,
+    until: date,
+    now: datetime,
+) -> None:
+    """Note that all contracts of a department, "" for all, between two days were read from archives.
+
+    `terms`: for each entry of the watchlist, a digest of what the archives were searched for.
+    """
+    for vendor_id, digest in terms.items():
+        session.merge(
+            CoverageRow(
+                source=source, vendor_id=vendor_id, agency=agency, since=since, until=until, terms=digest, noted_at=now
+            )
+        )
+    session.flush()
+
+
+def extend_archive_coverage(
+    session: Session, source: str, terms: Mapping[str, str], *, agency: str, read_until: date, until: date
+) -> None:
+    """Note that the changes up to the day `until` were read too, of entries that were read up to `read_until`.
+
+    An entry that has changed since, so that its digest in `terms` is another one, is not covered any further.
+    """
+    rows = select(CoverageRow).where(col(CoverageRow.source) == source, col(CoverageRow.agency) == agency)
+    for row in session.scalars(rows.where(col(CoverageRow.until) == read_until)):
+        if terms.get(row.vendor_id) == row.terms:
+            row.until = until
+    session.flush()

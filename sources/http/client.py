@@ -11,8 +11,9 @@ import json
 import math
 import threading
 import time
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -26,8 +27,9 @@ import httpx
 import structlog
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 
-from sources.errors import QuotaUsedUp, Stopped, TooLarge, Unreachable
+from sources.errors import QuotaUsedUp, SourceChanged, Stopped, TooLarge, Unreachable
 from sources.http.deadline import Deadline
+from sources.http.decoding import ACCEPTED, decoded, is_readable
 from sources.http.rate_limit import SHARED_LIMITS, RateLimit, RateLimits
 from sources.http.redaction import REQUEST_LOGS, SecretRedactor
 from sources.http.status import (
@@ -140,9 +142,18 @@ def _is_loopback(url: str) -> bool:
     return urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")
 
 
-def _may_move(origin: httpx.URL, target: httpx.URL) -> bool:
-    """Whether a redirection stays encrypted; on loopback it only has to stay there."""
-    return target.scheme == "https" or (_is_loopback(str(origin)) and _is_loopback(str(target)))
+def _moved(origin: httpx.URL, location: str) -> httpx.URL | None:
+    """Return where a redirection leads, `None` if that is no address to follow.
+
+    It must stay encrypted; on loopback it only has to stay there.
+    """
+    try:
+        target = origin.join(location)
+        is_local = _is_loopback(str(origin)) and _is_loopback(str(target))
+    except (httpx.InvalidURL, ValueError):
+        return None
+    is_allowed = bool(location) and (target.scheme == "https" or (is_local and target.scheme == "http"))
+    return target if is_allowed else None
 
 
 def _host(url: str) -> str:
@@ -186,7 +197,7 @@ class Client:
         self._deadline = Deadline()
         try:
             self._http = httpx.Client(
-                headers={"User-Agent": user_agent(contact)},
+                headers={"User-Agent": user_agent(contact), "Accept-Encoding": ACCEPTED},
                 timeout=httpx.Timeout(self._timeouts.read, connect=self._timeouts.connect),
                 limits=httpx.Limits(max_connections=rate_limit.at_once),
                 # A proxy of the environment cannot reach this machine's own loopback.
@@ -483,24 +494,33 @@ class Client:
         home = url.host
         self._deadline.begin(self._timeouts.total)
         for _redirect in range(MAX_REDIRECTS):
-            is_home = self._is_home(url)
-            headers = {"Accept": request.accept, **request.headers} | (dict(self._keys.headers) if is_home else {})
-            if request.body is not None:
-                headers["Content-Type"] = request.content_type
-            with self._http.stream(
+            with closing(self._open(request, url)) as response:
+                target = response.headers.get("location", "") if response.has_redirect_location else ""
+                target = self._keys.remove_parameter(target)
+                moved = _moved(url, target) if request.follow_redirects else None
+                if moved is None:
+                    yield self._keys.redact(str(url)), response
+                    return
+            url = moved
+        raise httpx.TooManyRedirects(f"more than {MAX_REDIRECTS} redirects from {home}")
+
+    def _open(self, request: _Request, url: httpx.URL) -> httpx.Response:
+        """Send a request to an address, which a redirection may have named; the response is still to be read."""
+        is_home = self._is_home(url)
+        headers = {"Accept": request.accept, **request.headers} | (dict(self._keys.headers) if is_home else {})
+        if request.body is not None:
+            headers["Content-Type"] = request.content_type
+        try:
+            built = self._http.build_request(
                 request.method,
                 self._keys.add_parameter(str(url)) if is_home else url,
                 content=request.body,
                 headers=headers,
                 extensions={"trace": self._deadline.watch},
-            ) as response:
-                target = response.headers.get("location", "") if response.has_redirect_location else ""
-                target = self._keys.remove_parameter(target)
-                if not (target and request.follow_redirects and _may_move(url, url.join(target))):
-                    yield self._keys.redact(str(url)), response
-                    return
-            url = url.join(target)
-        raise httpx.TooManyRedirects(f"more than {MAX_REDIRECTS} redirects from {home}")
+            )
+            return self._http.send(built, stream=True)
+        except (httpx.InvalidURL, UnicodeError) as error:  # httpx checks where a redirection leads in any case
+            raise httpx.RemoteProtocolError(f"an invalid address: {error}") from error
 
     def _is_home(self, url: httpx.URL) -> bool:
         return url.copy_with(raw_path=b"/") == httpx.URL(self._base_url).copy_with(raw_path=b"/")
@@ -510,7 +530,7 @@ class Client:
         if request.file is not None and response.status_code == 200:
             return self._store(request, request.file, url, response)
         content = bytearray()
-        for chunk in response.iter_bytes():
+        for chunk in self._decoded(request, response):
             content += chunk
             if self._deadline.left < 0:
                 raise httpx.ReadTimeout("too late")
@@ -536,7 +556,7 @@ class Client:
         if announced.isdecimal() and int(announced) > request.max_bytes:
             raise self._too_large(request)
         with file.open("wb") as target:
-            for chunk in response.iter_bytes():
+            for chunk in self._decoded(request, response):
                 size += len(chunk)
                 if size > request.max_bytes:
                     raise self._too_large(request)
@@ -551,6 +571,17 @@ class Client:
             file=file,
         )
 
+    def _decoded(self, request: _Request, response: httpx.Response) -> Iterator[bytes]:
+        """Yield a body without its Content-Encoding. Raises `SourceChanged` for one that was not asked for."""
+        encoding = response.headers.get("content-encoding", "")
+        if not is_readable(encoding):
+            came_back = f"HTTP {response.status_code} encoded as {encoding[:80]!r}; only {ACCEPTED} is accepted"
+            raise SourceChanged(self.source, request.name, came_back, status=response.status_code)
+        try:
+            yield from decoded(response.iter_raw(), encoding)
+        except zlib.error as error:
+            raise httpx.DecodingError(f"the compressed body cannot be read: {error}") from error
+
     def _too_large(self, request: _Request) -> TooLarge:
         return TooLarge(self.source, request.name, f"the file is larger than {request.max_bytes} bytes", status=200)
 
@@ -563,7 +594,7 @@ class Client:
         try:
             with self._http.stream("GET", request.url, timeout=DATE_TIMEOUT) as response:
                 date, age = response.headers.get("date", ""), response.headers.get("age", "")
-        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError, OSError) as error:
             reason = self._keys.redact(f"{type(error).__name__}: {error}".removesuffix(": "))
             raise Unreachable(self.source, request.name, reason) from error
         try:

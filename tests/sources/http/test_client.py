@@ -20,6 +20,7 @@ from sources.errors import Blocked, QuotaUsedUp, Refused, SourceChanged, SourceE
 from sources.fields import read_json
 from sources.http import client as http_client
 from sources.http.client import RateLimit, Timeouts
+from sources.http.decoding import PIECE, decoded
 from sources.http.status import read_retry_after
 from sources.records import Document
 from tests.sources.clients import client_at
@@ -236,6 +237,31 @@ def test_too_large_a_response_is_refused(monkeypatch: pytest.MonkeyPatch) -> Non
     assert "the response is larger than 100000 bytes" in str(outcome)
     outcome, _, _ = asked(Script(body=b"x" * 100_000))
     assert isinstance(outcome, Document)
+
+
+def test_only_one_gzip_is_decoded() -> None:
+    body = b'{"good": true}' * 100_000
+    packed = Script(headers={"Content-Encoding": "GZIP"}, body=gzip.compress(body[:5]) + gzip.compress(body[5:]))
+    with ScriptedServer(packed) as server, client_at(server.base_url) as asking:
+        assert asking.get("/x/").body == body
+        assert server.requests[0].headers["accept-encoding"] == "gzip"
+    for encoding in ("gzip, gzip", "gzip, identity", "deflate", "br"):
+        outcome, requests, waits = asked(Script(headers={"Content-Encoding": encoding}, body=gzip.compress(body)))
+        assert isinstance(outcome, SourceChanged)
+        assert outcome.came_back == f"HTTP 200 encoded as {encoding!r}; only gzip is accepted"
+        assert (requests, waits) == (1, [])
+    for broken in (gzip.compress(body)[:-9], b"\x1f\x8bno", gzip.compress(body) + b"rest"):
+        outcome, requests, _ = asked(Script(headers={"Content-Encoding": "gzip"}, body=broken))
+        assert isinstance(outcome, Unreachable)
+        assert "the compressed body cannot be read" in str(outcome)
+        assert requests == 3
+
+
+def test_a_compressed_body_is_decoded_in_pieces_of_bounded_size() -> None:
+    body = bytes(10 * 1024 * 1024)
+    packed = gzip.compress(body)
+    pieces = [len(piece) for piece in decoded([packed[:50], packed[50:]], "gzip")]
+    assert (sum(pieces), max(pieces)) == (len(body), PIECE)
 
 
 def test_a_response_slower_than_the_deadline_is_aborted() -> None:

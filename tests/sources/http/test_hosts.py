@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from sources.errors import Blocked, Refused, SourceChanged, Unreachable
+from sources.errors import Blocked, Refused, SourceChanged, SourceError, Unreachable
 from sources.http.client import MAX_REDIRECTS, Client, Timeouts
 from tests.sources.clients import client_at
 from tests.sources.scripted_server import Script, ScriptedServer
@@ -85,6 +85,13 @@ def test_a_redirect_to_a_forbidden_address_is_not_followed(target: str) -> None:
         with pytest.raises(SourceChanged, match=re.escape(f"moved to {target}")):
             asking.get("/here", follow_redirects=True)
         assert len(home.requests) == 1
+
+
+@pytest.mark.parametrize("target", ["javascript:1", "data:,x", "http://[::1", "http://127.0.0.1:abc/", "https://xn--/"])
+@pytest.mark.parametrize("follow", [True, False])
+def test_a_redirect_to_what_is_no_address_is_a_typed_error(target: str, follow: bool) -> None:
+    with ScriptedServer(moved(target)) as home, client(home) as asking, pytest.raises(SourceError):
+        asking.get("/here", follow_redirects=follow)
 
 
 def test_a_redirect_to_https_is_followed() -> None:

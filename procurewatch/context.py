@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 from monitors.matching.matcher import Matcher
@@ -119,22 +119,24 @@ class AppContext:
     def _run(self, source: Source, job: Job, listen: Callable[[Progress], None]) -> RunReport:
         matcher = Matcher(self.watchlist)
         run_context = RunContext(database=self.database, matcher=matcher, stop=self.stop, listen=listen)
-        began = datetime.now(UTC)
         with self.client(source) as client:
             report = run_job(run_context, source, client, job)
-        self._announce(began)
+        self.announce()
         return report
 
-    def _announce(self, since: datetime) -> None:
-        """Notify the WebSub hub, if one is set, of the feeds with new entries."""
+    def announce(self, *, is_built: bool = False) -> None:
+        """Notify the WebSub hub, if one is set, of the feeds with new entries.
+
+        If the site is built as files (`site_folder`), the hub is notified only after that (`is_built`): it would read
+        the old files.
+        """
         settings = self.settings
-        if settings.websub_hub and settings.site_url:
+        if settings.websub_hub and settings.site_url and (is_built or not settings.site_folder):
             announce(
                 self.database,
                 hub=settings.websub_hub,
                 base_url=settings.site_url,
                 contact=settings.contact,
-                since=since,
                 sleep=self.stop.wait,
                 min_change=settings.feed_min_change,
             )

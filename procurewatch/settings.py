@@ -84,6 +84,9 @@ class Settings(BaseSettings):
         description="URL of a WebSub hub to notify of new entries; requires site_url",
         pattern=r"^(https?://[^#\s]+)?$",
     )
+    site_folder: Path | None = Field(
+        None, description="folder of the site's files for `feeds build`; the WebSub hub is notified after each build"
+    )
     feed_entries: int = Field(
         100, ge=1, le=10_000, description="number of entries in a feed; it has more if more are of the last seven days"
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import structlog
@@ -14,14 +14,17 @@ from sources.errors import SourceError
 from sources.http.client import Client, RateLimit, Timeouts
 from storage.database import Database
 from storage.models import StoredEvent
+from storage.search.feed_pages import KEPT_IN_FEED
 from storage.search.query import Query
 from storage.search.search import find_events
+from storage.writing.runs import load_checkpoint, save_checkpoint
 
 log = structlog.get_logger(__name__)
 
 NAME = "websub"
 MAX_EVENTS = 10_000
-BATCH_SIZE = 50  # URLs per request
+NOTIFIED = "notified-until"
+OVERLAP = timedelta(minutes=5)  # a transaction may store an event some time after it was first seen
 
 
 def feeds_with_new_entries(database: Database, since: datetime, min_change: Decimal = Decimal(0)) -> list[str]:
@@ -40,9 +43,10 @@ def ping(hub: str, addresses: Sequence[str], contact: str, sleep: Callable[[floa
         with Client(
             NAME, base_url=hub, rate_limit=rate_limit, contact=contact, timeouts=timeouts, sleep=sleep
         ) as client:
-            for first in range(0, len(addresses), BATCH_SIZE):
-                topics = [("hub.url", address) for address in addresses[first : first + BATCH_SIZE]]
-                client.post_form("", [("hub.mode", "publish"), *topics])
+            for address in addresses:
+                # The specification leaves the publisher's request to the hub. Some read hub.url, others hub.topic, and
+                # some only the first one.
+                client.post_form("", [("hub.mode", "publish"), ("hub.url", address), ("hub.topic", address)])
     except SourceError as error:
         log.warning("the WebSub hub could not be notified", reason=str(error))
         return False
@@ -55,16 +59,23 @@ def announce(
     hub: str,
     base_url: str,
     contact: str,
-    since: datetime,
     sleep: Callable[[float], object],
     min_change: Decimal = Decimal(0),
 ) -> bool:
-    """Notify the hub of all feeds with new entries since a time; return whether there were any and it accepted them.
+    """Notify the hub of all feeds with entries that it has not been notified of; return whether it accepted them.
 
-    `min_change` is that of the feeds' queries.
+    What it does not accept is part of the next notification. `min_change` is that of the feeds' queries.
     """
-    paths = feeds_with_new_entries(database, since, min_change)
-    return bool(paths) and ping(hub, [site_url(base_url, path) for path in paths], contact, sleep)
+    now = datetime.now(UTC)
+    with database.reading() as session:
+        notified = load_checkpoint(session, NAME, NOTIFIED)
+    since = datetime.fromisoformat(notified) if notified else now - KEPT_IN_FEED
+    paths = feeds_with_new_entries(database, min(since, now), min_change)
+    if not paths or not ping(hub, [site_url(base_url, path) for path in paths], contact, sleep):
+        return False
+    with database.writing() as session:
+        save_checkpoint(session, NAME, NOTIFIED, (now - OVERLAP).isoformat(), now)
+    return True
 
 
 def _paths(event: StoredEvent) -> Iterator[str]:

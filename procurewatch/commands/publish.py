@@ -20,13 +20,22 @@ SiteUrl = Annotated[str, typer.Option("--site-url", help="Public URL of the site
 @feeds.command("build")
 def build(
     context: typer.Context,
-    folder: Annotated[Path, typer.Argument(help="Output folder; unchanged files are not rewritten.")],
+    folder: Annotated[
+        Path | None, typer.Argument(help="Output folder; the setting site_folder if omitted.", show_default=False)
+    ] = None,
     site_url: SiteUrl = "",
 ) -> None:
-    """Write all feeds, an OPML list, a home page and a page for each award, for any static web host."""
+    """Write all feeds, an OPML list, a home page and a page for each award, for any static web host.
+
+    Unchanged files are not rewritten. Then the WebSub hub is notified, if one is set.
+    """
     settings: Settings = context.obj
+    target = folder or settings.site_folder
+    if target is None:
+        raise typer.BadParameter("name a folder, or set site_folder in the settings")
     with open_app(settings) as app_context:
-        console().print(plain(build_site(app_context, folder, site_url)))
+        console().print(plain(build_site(app_context, target, site_url)))
+        app_context.announce(is_built=True)
 
 
 def build_site(app_context: AppContext, folder: Path, site_url: str = "") -> str:

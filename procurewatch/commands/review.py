@@ -78,6 +78,7 @@ def queue(context: typer.Context, vendor: VendorOption = "") -> None:
             typer.echo("No match is pending review.")
             return
         _review_all(app_context, groups)
+        app_context.announce()
 
 
 @review.command("list")
@@ -147,6 +148,7 @@ def decide_one(  # noqa: PLR0917  options are given by name
                 note=note,
                 public_reason=public_reason,
             )
+        app_context.announce()
     typer.echo(_published(published))
 
 
@@ -209,8 +211,10 @@ def import_file(
         decisions = list(read_decisions(file.read_text(encoding="utf-8").splitlines()))
     except (InvalidReviewDecision, UnicodeDecodeError) as error:
         raise typer.BadParameter(f"{file}: {error}") from error
-    with open_app(settings) as app_context, app_context.database.writing() as session:
-        applied, skipped = import_decisions(session, decisions)
+    with open_app(settings) as app_context:
+        with app_context.database.writing() as session:
+            applied, skipped = import_decisions(session, decisions)
+        app_context.announce()
     typer.echo(f"{applied} decisions imported, {skipped} unchanged")
 
 
@@ -222,6 +226,7 @@ def rematch(context: typer.Context) -> None:
             database=app_context.database, matcher=Matcher(app_context.watchlist), stop=app_context.stop
         )
         report = run_rematch(run_context)
+        app_context.announce()
     if report.is_stopped:
         fail("stopped on request; run it again to go on")
     changes = [(vendor, f"+{count}") for vendor, count in sorted(report.gained.items())]

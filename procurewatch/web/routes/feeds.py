@@ -138,7 +138,7 @@ class FeedService:
             except NoSuchPage:
                 return ErrorResponse(404, NO_SUCH_PAGE)
         max_age = ARCHIVE_MAX_AGE_SECONDS if feed.page else MAX_AGE_SECONDS
-        headers = {**FEED_HEADERS, "Cache-Control": f"public, max-age={max_age}"}
+        headers = {**FEED_HEADERS, "Cache-Control": f"public, max-age={max_age}", **self._websub_links(feed)}
         return body_response(request, body, f"{FEED_TYPES[feed.fmt]}; charset=utf-8", headers)
 
     def _redirect_after(self, feed: FeedRequest, page: ArchivePage) -> Response:
@@ -184,6 +184,11 @@ class FeedService:
             about=self._url(ABOUT),
             archive_links=links,
         )
+
+    def _websub_links(self, feed: FeedRequest) -> dict[str, str]:
+        """Return the header by which a subscriber finds the hub and the topic (WebSub, section 4)."""
+        hub = self._context.app.settings.websub_hub
+        return {"Link": f'<{hub}>; rel="hub", <{self._url(feed.path())}>; rel="self"'} if hub and not feed.page else {}
 
     def _url(self, path: str) -> str:
         return site_url(self._context.base_url, path)

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Request, Response
 from sqlalchemy.orm import Session
+from starlette.background import BackgroundTask
 
 from feeds import urls
 from feeds.pages.review import (
@@ -73,7 +74,9 @@ def router(context: WebContext) -> APIRouter:
     def decide(request: Request, form: Form) -> Response:
         reviewer = context.access.require_reviewer(request, form)
         with context.database.writing() as session:
-            return decide_match(session, reviewer, form)
+            response = decide_match(session, reviewer, form)
+        response.background = BackgroundTask(context.app.announce)
+        return response
 
     @routes.post("/undo")
     def undo(request: Request, form: Form) -> Response:

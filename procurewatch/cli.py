@@ -8,32 +8,19 @@ from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
-from sqlalchemy.exc import DBAPIError
 from typer.exceptions import TyperException
 
 from feeds.text import one_line
-from monitors.watchlist.yaml_reader import WatchlistError
 from procurewatch.commands import cite, demo, doctor, export, poll, publish, search, suggest
 from procurewatch.commands import review as reviewing
 from procurewatch.commands import sources as about_sources
 from procurewatch.commands.watchlist import vendors
-from procurewatch.context import Busy
-from procurewatch.exports.parquet import ParquetMissing
-from procurewatch.logs import configure_logging
+from procurewatch.failures import FAILED, MISUSED, describe_failure
+from procurewatch.logs import DEBUG_LOG, configure_logging
 from procurewatch.settings import SettingsError, load_settings
-from sources.errors import SourceError
-from storage.database import DatabaseError
 
-FAILED, MISUSED, BUSY = 1, 2, 3
+INTERRUPTED = 130  # as a shell reports a process that SIGINT has ended
 DOCTOR = "doctor"  # the one command that runs even if the settings cannot be read
-CODES: dict[type[Exception], int] = {
-    SettingsError: MISUSED,
-    WatchlistError: MISUSED,
-    Busy: BUSY,
-    DatabaseError: FAILED,
-    SourceError: FAILED,
-    ParquetMissing: FAILED,
-}
 
 app = typer.Typer(
     name="procurewatch",
@@ -74,17 +61,19 @@ def _print_version(asked: bool) -> None:
 
 
 @app.callback()
-def settings(
+def settings(  # noqa: PLR0917  options are given by name
     context: typer.Context,
     data_dir: Annotated[Path | None, typer.Option(help="Data folder: everything the program writes.")] = None,
     database_url: Annotated[str | None, typer.Option(help="sqlite:///FILE or postgresql://...")] = None,
     log_format: Annotated[str | None, typer.Option(help="auto, human or json.")] = None,
     log_level: Annotated[str | None, typer.Option(help="Minimum log level: debug, info, warning or error.")] = None,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an unexpected error.")] = False,
     _version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     """Read the settings before any command."""
+    DEBUG_LOG.is_shown = debug
     try:
         context.obj = load_settings(
             data_dir=data_dir, database_url=database_url, log_format=log_format, log_level=log_level
@@ -94,6 +83,8 @@ def settings(
             raise
         context.obj = error
         return
+    DEBUG_LOG.folder = context.obj.data_dir
+    DEBUG_LOG.hide(context.obj.secrets)
     configure_logging(context.obj.log_format, context.obj.log_level)
 
 
@@ -103,15 +94,13 @@ def main() -> None:
         code = app(standalone_mode=False)
     except TyperException as error:
         _misused(error.format_message())
-    except tuple(CODES) as error:
-        _end(str(error), next(code for kind, code in CODES.items() if isinstance(error, kind)))
-    except DBAPIError as error:
-        _end(f"database error: {error.orig}; no partial data was stored, run the command again", FAILED)
+    except (typer.Abort, KeyboardInterrupt):
+        _end("interrupted", INTERRUPTED)
     except BrokenPipeError:
         sys.stderr.close()  # the reader has closed the pipe
         sys.exit(FAILED)
-    except OSError as error:
-        _end(f"{error.filename or 'a file'}: {error.strerror or error}", FAILED)
+    except Exception as error:  # noqa: BLE001  the one boundary of every command
+        _end(*describe_failure(error))
     else:
         sys.exit(code)
 

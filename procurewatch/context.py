@@ -4,24 +4,32 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
+import structlog
+from sqlalchemy.exc import DBAPIError
+
 from monitors.matching.matcher import Matcher
 from monitors.runs.jobs import Job, plan_backfill, plan_import, plan_poll
-from monitors.runs.pipeline import Progress, RunContext, run_job
+from monitors.runs.pipeline import Progress, RunContext, record_failed_run, run_job
 from monitors.runs.quotas import QuotaLedger
 from monitors.runs.status import RunReport
 from monitors.watchlist.loader import load_watchlist
 from monitors.watchlist.model import Vendor, Watchlist
+from procurewatch.logs import DEBUG_LOG
 from procurewatch.settings import Settings, SettingsError
 from procurewatch.websub import announce
 from sources.base import Source
 from sources.http.client import Client, RateLimit, Timeouts
 from sources.registry import SOURCES
 from storage.database import Database, open_database
+from storage.errors import describe_error
+from storage.models import POLL
+
+log = structlog.get_logger(__name__)
 
 
 class Busy(Exception):
@@ -85,8 +93,13 @@ class AppContext:
 
         With `force` it is polled even if its data has not changed since the last poll.
         """
-        job = plan_poll(self.database, source, self.watchlist, until, self.settings.lookback, force=force)
-        return self._run(source, job, listen)
+        lookback = self.settings.lookback
+        return self._run(
+            source,
+            POLL,
+            lambda: plan_poll(self.database, source, self.watchlist, until, lookback, force=force),
+            listen,
+        )
 
     def backfill(
         self,
@@ -99,14 +112,18 @@ class AppContext:
         notify: bool,
     ) -> RunReport:
         """Fetch a vendor's history between two days; with `notify`, publish it in the feeds. Call inside `claimed`."""
-        job = plan_backfill(self.database, source, vendor, since, until, publishes=notify)
-        return self._run(source, job, listen)
+        return self._run(
+            source,
+            f"backfill {vendor.id}",
+            lambda: plan_backfill(self.database, source, vendor, since, until, publishes=notify),
+            listen,
+        )
 
     def import_files(
         self, source: Source, files: Sequence[Path], listen: Callable[[Progress], None], *, notify: bool
     ) -> RunReport:
         """Import a source's files; with `notify`, publish what is new in the feeds. Call inside `claimed`."""
-        return self._run(source, plan_import(source, files, publishes=notify), listen)
+        return self._run(source, "import", lambda: plan_import(source, files, publishes=notify), listen)
 
     @contextmanager
     def claimed(self, source: Source) -> Iterator[None]:
@@ -116,22 +133,33 @@ class AppContext:
                 raise Busy(f"{source.title} is being polled by another process; try again when it is done")
             yield
 
-    def _run(self, source: Source, job: Job, listen: Callable[[Progress], None]) -> RunReport:
-        matcher = Matcher(self.watchlist)
-        run_context = RunContext(database=self.database, matcher=matcher, stop=self.stop, listen=listen)
-        with self.client(source) as client:
-            report = run_job(run_context, source, client, job)
+    def _run(
+        self, source: Source, purpose: str, plan: Callable[[], Job], listen: Callable[[Progress], None]
+    ) -> RunReport:
+        """Plan and run a job. An error before its first step is recorded as a failed run, and raised."""
+        try:
+            run_context = RunContext(
+                database=self.database, matcher=Matcher(self.watchlist), stop=self.stop, listen=listen
+            )
+            with self.client(source) as client:
+                report = run_job(run_context, source, client, plan())
+        except Exception as error:
+            with suppress(DBAPIError):
+                record_failed_run(self.database, source.name, purpose, DEBUG_LOG.redact(describe_error(error)))
+            raise
         self.announce()
         return report
 
     def announce(self, *, is_built: bool = False) -> None:
-        """Notify the WebSub hub, if one is set, of the feeds with new entries.
+        """Notify the WebSub hub, if one is set, of the feeds with new entries. Failures are only logged.
 
         If the site is built as files (`site_folder`), the hub is notified only after that (`is_built`): it would read
         the old files.
         """
         settings = self.settings
-        if settings.websub_hub and settings.site_url and (is_built or not settings.site_folder):
+        if not (settings.websub_hub and settings.site_url and (is_built or not settings.site_folder)):
+            return
+        try:
             announce(
                 self.database,
                 hub=settings.websub_hub,
@@ -140,6 +168,8 @@ class AppContext:
                 sleep=self.stop.wait,
                 min_change=settings.feed_min_change,
             )
+        except Exception:
+            log.exception("the WebSub hub could not be notified")
 
     @property
     def sources(self) -> list[Source]:

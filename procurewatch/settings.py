@@ -14,6 +14,8 @@ from typing import Annotated, Literal
 from platformdirs import user_config_path, user_data_path
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
 from monitors.runs.jobs import Lookback
 
@@ -160,6 +162,16 @@ class Settings(BaseSettings):
         if self.database_url:
             return self.database_url.get_secret_value()
         return f"sqlite:///{self.data_dir.absolute() / 'procurewatch.sqlite3'}"
+
+    @property
+    def secrets(self) -> list[str]:
+        """The keys and passwords among the settings."""
+        given = [*(source.key for source in self.sources.values()), self.web_token]
+        try:
+            password = make_url(self.database()).password
+        except (ArgumentError, ValueError):
+            password = self.database()  # its password cannot be told apart
+        return [*(each.get_secret_value().strip() for each in given if each), *([str(password)] if password else [])]
 
     def source(self, name: str) -> SourceSettings:
         """Return the settings of a source."""

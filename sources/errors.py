@@ -7,6 +7,7 @@
     ├── Refused         this one request was rejected (any other 4xx)
     ├── TooLarge        a file is larger than the caller allows
     ├── SourceChanged   the response is not of the expected form
+    ├── Unexpected      any other exception while a source is read: an error of the program or the machine
     └── Stopped         the program is to stop while a request waits
 
 Each message names the source, the request and the response, in one line and without a key.
@@ -86,6 +87,12 @@ class TooLarge(SourceError):
 
 class SourceChanged(SourceError):
     """The response is not of the expected form. Raised by the client (not JSON, moved) and by adapters (fields)."""
+
+
+class Unexpected(SourceError):
+    """Any other exception while a source was read, which the log shows. Raised by the pipeline."""
+
+    fails_step_only = True
 
 
 class Stopped(SourceError):

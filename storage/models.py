@@ -76,6 +76,7 @@ class RunStatus(StrEnum):
     BLOCKED = "blocked"
     QUOTA_USED_UP = "quota used up"
     SOURCE_CHANGED = "source changed"
+    FAILED = "failed"
 
     @property
     def is_good(self) -> bool:

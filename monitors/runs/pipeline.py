@@ -14,8 +14,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import structlog
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from monitors.matching.matcher import Matcher
@@ -31,10 +33,11 @@ from monitors.runs.status import (
 )
 from monitors.runs.stored_state import StoredState
 from sources.base import FailedStep, Fetched, FetchStep, FileProgress, FileSource, IncompleteResult, NotModified, Source
-from sources.errors import QuotaUsedUp, SourceChanged, SourceError
+from sources.errors import QuotaUsedUp, SourceChanged, SourceError, Unexpected
 from sources.http.client import Client
-from sources.records import Payload
+from sources.records import Payload, Problem, Record
 from storage.database import Database
+from storage.errors import describe_error
 from storage.models import POLL, RunStatus
 from storage.reading.source_health import row_count_warning, unfinished_parts
 from storage.tables import RunRow
@@ -43,6 +46,7 @@ from storage.writing.runs import delete_checkpoints, load_checkpoints, save_chec
 log = structlog.get_logger(__name__)
 
 NOT_BEFORE = "not-before"
+STOPPED = "stopped on request; run it again to go on"
 MAX_FAILURES_IN_A_ROW = 3  # failed steps of one part: the rest of the part is left to the next run
 
 
@@ -77,37 +81,55 @@ def run_job(context: RunContext, source: Source, client: Client, job: Job) -> Ru
     What was read before a failure is stored. A failed step is recorded, and the next run retries it first; what the
     other steps have covered counts as covered.
 
+    Any exception ends the run with the status "failed" and its reason.
+
     Raises:
-        sqlalchemy.exc.DBAPIError: the database failed (a full disk ...); the transaction under way is rolled back.
+        sqlalchemy.exc.DBAPIError: the database failed (a full disk ...), so that not even this can be recorded.
     """
     started = time.monotonic()
     run = _Run(context, source, client, job)
     run_id = _open_run(context.database, source.name, job.purpose)
-    status: RunStatus | None = None
-    message = "stopped on request; run it again to go on"
-    retry_at: datetime | None = None
     try:
-        run.run_steps()
-        run.check_empty_result()
-        message = implausible(run.tally, source.expected_rows) or run.row_count_warning()
-        status = RunStatus.SOURCE_CHANGED if message else status_of_success(run.tally, is_baseline=job.is_baseline)
-    except SourceError as error:
-        run.batch.store()
-        if not context.stop.is_set():
-            status, message, retry_at = status_of_error(error), str(error), error.retry_at
-    except _StopRequested:
-        run.batch.store()
+        end = run.to_end()
+    except Exception as error:
+        log.exception("run failed", source=source.name, purpose=job.purpose)
+        end = _End(RunStatus.FAILED, client.redact(describe_error(error)))
+    is_incomplete = end.status is RunStatus.INCOMPLETE
     report = RunReport(
         source=source.name,
         purpose=job.purpose,
-        status=status,
-        message=describe_failures(run.tally.failures) if status is RunStatus.INCOMPLETE else message or run.skip_note,
+        status=end.status,
+        message=describe_failures(run.tally.failures) if is_incomplete else end.message or run.skip_note,
         requests=client.requests_sent,
         seconds=time.monotonic() - started,
         tally=run.tally,
-        retry_at=retry_at,
+        retry_at=end.retry_at,
     )
-    return _close_run(context, run_id, report, job, run.outcome)
+    return _close_run(context.database, run_id, report, job, run.outcome)
+
+
+def record_failed_run(database: Database, source: str, purpose: str, reason: str) -> None:
+    """Record a run that failed before its first step: no client could be made, the plan could not be read ..."""
+    report = RunReport(
+        source=source,
+        purpose=purpose,
+        status=RunStatus.FAILED,
+        message=reason,
+        requests=0,
+        seconds=0,
+        tally=Tally(),
+    )
+    run_id = _open_run(database, source, purpose)
+    with database.writing() as session:
+        _end_run(session, run_id, report, datetime.now(UTC))
+
+
+class _End(NamedTuple):
+    """How a run ended: `status` is `None` if it was stopped."""
+
+    status: RunStatus | None
+    message: str
+    retry_at: datetime | None = None
 
 
 class _Run:
@@ -128,7 +150,21 @@ class _Run:
         self.first_error: SourceError | None = None
         self.errors_in_a_row: dict[str, list[str]] = {}  # by part
 
-    def run_steps(self) -> None:
+    def to_end(self) -> _End:
+        """Run the steps, store what they found, and return how that ended. Raises any error but those of the source."""
+        try:
+            self._run_steps()
+            self._check_empty_result()
+        except (SourceError, _StopRequested) as error:
+            self.batch.store()
+            if not isinstance(error, SourceError) or self.context.stop.is_set():
+                return _End(None, STOPPED)
+            return _End(status_of_error(error), str(error), error.retry_at)
+        if message := implausible(self.tally, self.source.expected_rows) or self._row_count_warning():
+            return _End(RunStatus.SOURCE_CHANGED, message)
+        return _End(status_of_success(self.tally, is_baseline=self.job.is_baseline), "")
+
+    def _run_steps(self) -> None:
         """Run every step that is due. A step that fails is recorded, and the others go on.
 
         Raises:
@@ -162,14 +198,12 @@ class _Run:
             self._record_failure(step, f"skipped after {MAX_FAILURES_IN_A_ROW} failed steps: {errors[-1]}")
             return
         failures, problems = len(self.tally.failures), self.tally.problems
-        try:
-            self._run_step(step, progress)
-        except SourceError as error:
+        if error := self._error_of_step(step, progress):
             self.batch.store()
             self.first_error = self.first_error or error
             self._record_failure(step, str(error))
             if self.context.stop.is_set() or self._is_down(error):
-                raise
+                raise error
             self.errors_in_a_row[step.part] = [*errors, str(error)]
             return
         self.errors_in_a_row.pop(step.part, None)
@@ -193,9 +227,33 @@ class _Run:
                 case NotModified(key=key):
                     self.batch.count_found(key)
                 case _:
-                    self.batch.add(self.source.parse(fetched) if isinstance(fetched, Payload) else [fetched])
+                    self.batch.add(self._parse(fetched) if isinstance(fetched, Payload) else [fetched])
             self.context.listen(progress)
         self.batch.store()
+
+    def _error_of_step(self, step: FetchStep, progress: Progress) -> SourceError | None:
+        """Run a step; return the error that ended it, `None` if it came to its end."""
+        try:
+            self._run_step(step, progress)
+        except SourceError as error:
+            return error
+        except (_StopRequested, DBAPIError):
+            raise
+        except Exception as error:
+            log.exception("step failed unexpectedly", source=self.source.name, part=step.part, step=step.key)
+            return Unexpected(self.source.name, step.part, self.client.redact(describe_error(error)))
+        return None
+
+    def _parse(self, payload: Payload) -> Sequence[Record]:
+        """Parse a payload. One that cannot be parsed, because of whatever exception, goes into quarantine."""
+        try:
+            return self.source.parse(payload)
+        except SourceError:
+            raise
+        except Exception as error:
+            log.warning("payload cannot be parsed", source=self.source.name, key=payload.key, exc_info=True)
+            reason = f"it could not be parsed: {describe_error(error)}"
+            return [Problem(source=payload.source, key=payload.key, reason=reason, documents=payload.documents)]
 
     def _fetch(self, step: FetchStep) -> Iterator[Fetched]:
         if FILE in step.query and isinstance(self.source, FileSource):
@@ -227,6 +285,9 @@ class _Run:
             return not self.source.health_check(self.client)
         except SourceError:
             return True
+        except Exception:
+            log.exception("health check failed unexpectedly", source=self.source.name)
+            return True
 
     def _cut_short(self, rest: Sequence[FetchStep], error: SourceError) -> None:
         """Leave the rest to the next poll when the source goes down; what has succeeded counts as covered."""
@@ -243,7 +304,9 @@ class _Run:
             return self.source.data_version(self.client)
         except SourceError as error:
             log.info("the version of the data is not known", source=self.source.name, reason=str(error))
-            return ""
+        except Exception:
+            log.exception("the version of the data is not known", source=self.source.name)
+        return ""
 
     def _finished_steps(self) -> set[str]:
         if not self.job.checkpoint_prefix:
@@ -251,7 +314,7 @@ class _Run:
         with self.context.database.reading() as session:
             return set(load_checkpoints(session, self.source.name, self.job.checkpoint_prefix))
 
-    def check_empty_result(self) -> None:
+    def _check_empty_result(self) -> None:
         """Run the health check if the source returned fewer records than expected. Raises `SourceError`."""
         is_read = not self.tally.skipped and not any(FILE in step.query for step in self.job.steps)
         if (
@@ -261,7 +324,7 @@ class _Run:
         ):
             raise SourceChanged(self.source.name, "health check", "a record that always exists is missing")
 
-    def row_count_warning(self) -> str:
+    def _row_count_warning(self) -> str:
         """Return that a poll found far fewer rows than the source's last good polls, "" if it did not."""
         if self.job.purpose != POLL or self.tally.skipped or self.tally.failures:
             return ""
@@ -297,12 +360,23 @@ def _open_run(database: Database, source: str, purpose: str) -> int:
         return row.id or 0
 
 
-def _close_run(context: RunContext, run_id: int, report: RunReport, job: Job, outcome: Outcome) -> RunReport:
+def _close_run(database: Database, run_id: int, report: RunReport, job: Job, outcome: Outcome) -> RunReport:
     """Write the run's row and, if the run covered something, what it covered, in one transaction."""
+    try:
+        return _save_outcome(database, run_id, report, job, outcome)
+    except DBAPIError:
+        raise
+    except Exception as error:
+        log.exception("what the run covered cannot be recorded", source=report.source, purpose=report.purpose)
+        failed = replace(report, status=RunStatus.FAILED, message=describe_error(error))
+        with database.writing() as session:
+            _end_run(session, run_id, failed, datetime.now(UTC))
+        return failed
+
+
+def _save_outcome(database: Database, run_id: int, report: RunReport, job: Job, outcome: Outcome) -> RunReport:
     now = datetime.now(UTC)
-    tally = report.tally
-    with context.database.writing() as session:
-        row = session.get_one(RunRow, run_id)
+    with database.writing() as session:
         if report.status and (report.status.covers_its_steps or outcome.is_cut_short):
             published = job.on_success(session, now, outcome)
             if published and not report.message:
@@ -312,15 +386,20 @@ def _close_run(context: RunContext, run_id: int, report: RunReport, job: Job, ou
             save_checkpoint(session, report.source, NOT_BEFORE, report.retry_at.isoformat(), now)
         elif report.status and report.status.is_good:
             delete_checkpoints(session, report.source, NOT_BEFORE)  # the wait that the source asked for is over
-        row.ended, row.status, row.message = now, report.status or "", report.message
-        row.requests, row.rows_found, row.problems = report.requests, tally.found, tally.problems
-        row.new_awards, row.changed_awards = tally.new_awards, tally.changed_awards
-        row.matched, row.events, row.skipped = tally.matched, tally.events, tally.skipped
-        session.flush()
-        if job.purpose == POLL and report.status:
-            _record_health(session, report, report.status, now)
-    log.info("run ended", source=report.source, purpose=report.purpose, status=report.status, found=tally.found)
+        _end_run(session, run_id, report, now)
+    log.info("run ended", source=report.source, purpose=report.purpose, status=report.status, found=report.tally.found)
     return report
+
+
+def _end_run(session: Session, run_id: int, report: RunReport, now: datetime) -> None:
+    row, tally = session.get_one(RunRow, run_id), report.tally
+    row.ended, row.status, row.message = now, report.status or "", report.message
+    row.requests, row.rows_found, row.problems = report.requests, tally.found, tally.problems
+    row.new_awards, row.changed_awards = tally.new_awards, tally.changed_awards
+    row.matched, row.events, row.skipped = tally.matched, tally.events, tally.skipped
+    session.flush()
+    if report.purpose == POLL and report.status:
+        _record_health(session, report, report.status, now)
 
 
 def _record_health(session: Session, report: RunReport, status: RunStatus, now: datetime) -> None:

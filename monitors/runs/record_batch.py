@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 
 import structlog
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from monitors.matching.amount_checks import add_amount_warning
@@ -20,7 +21,7 @@ from storage.tables import RecordRow
 from storage.writing.events import PublishRule
 from storage.writing.renumbering import current_key
 from storage.writing.runs import save_checkpoint
-from storage.writing.save import Saved, is_quarantined, save_record
+from storage.writing.save import Saved, is_quarantined, problem_with, save_record
 
 log = structlog.get_logger(__name__)
 
@@ -55,9 +56,10 @@ class RecordBatch:
 
     def add(self, records: Sequence[Record]) -> None:
         """Add the records of one payload, without those that are not worth storing; store when enough are waiting."""
-        self._named_elsewhere |= named_elsewhere(self._matcher, records)
-        for record in records:
-            if self._source.store_unmatched or self._is_worth_storing(record):
+        prepared = [self._prepare(record) for record in records]
+        self._named_elsewhere |= self._vendors_named_elsewhere([record for record in prepared if record])
+        for record in prepared:
+            if record:
                 self.read.add(record.key)
                 self._waiting.append(record)
                 self.count_found(record.key)
@@ -86,6 +88,28 @@ class RecordBatch:
         self._waiting.clear()
         self._named_elsewhere.clear()
 
+    def _prepare(self, record: Record) -> Record | None:
+        """Return a record as it is to be stored, `None` if it is not worth storing, a problem if that raises an error.
+
+        Raises:
+            sqlalchemy.exc.DBAPIError: the database failed.
+        """
+        try:
+            prepared = add_amount_warning(record) if isinstance(record, Award) else record
+            return prepared if self._source.store_unmatched or self._is_worth_storing(prepared) else None
+        except DBAPIError:
+            raise
+        except Exception as error:
+            log.warning("record cannot be checked", source=record.source, key=record.key, exc_info=True)
+            return problem_with(record, error)
+
+    def _vendors_named_elsewhere(self, records: Sequence[Record]) -> dict[str, frozenset[str]]:
+        try:
+            return named_elsewhere(self._matcher, records)
+        except Exception:  # the same error puts the one record into quarantine when it is stored
+            log.warning("records cannot be compared", source=self._source.name, exc_info=True)
+            return {}
+
     def _is_worth_storing(self, record: Record) -> bool:
         """Return whether a record matches, is stored already, or is an order under an award that is."""
         if not isinstance(record, (Award, Publication)) or self._matcher.matches(record):
@@ -97,7 +121,6 @@ class RecordBatch:
     def _store_one(self, session: Session, record: Record, now: datetime) -> None:
         """Store one record; one that cannot be stored goes into quarantine with its reason."""
         elsewhere = self._named_elsewhere.get(record.key, frozenset())
-        record = add_amount_warning(record) if isinstance(record, Award) else record
         was_in_quarantine = is_quarantined(session, record.source, record.key)
         saved = save_record(
             session,

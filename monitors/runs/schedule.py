@@ -12,7 +12,6 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
-from sqlalchemy.exc import DBAPIError
 
 from monitors.runs.pipeline import NOT_BEFORE
 from storage.database import Database
@@ -83,8 +82,8 @@ def keep_polling(
     def look(source: str) -> None:
         try:
             poll_when_due(database, source, sources[source], poll)
-        except DBAPIError:
-            log.exception("the database failed; trying again at the next tick", source=source)
+        except Exception:
+            log.exception("poll failed; trying again at the next tick", source=source)
 
     scheduler = BackgroundScheduler(timezone=UTC)
     for source in sources:

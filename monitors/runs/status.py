@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from sources.base import ExpectedRows, FailedStep
-from sources.errors import Blocked, QuotaUsedUp, SourceChanged, SourceError
+from sources.errors import Blocked, QuotaUsedUp, SourceChanged, SourceError, Unexpected
 from storage.models import RunStatus
 
 MAX_PROBLEM_SHARE = 0.05
@@ -60,6 +60,8 @@ def status_of_error(error: SourceError) -> RunStatus:
             return RunStatus.QUOTA_USED_UP
         case SourceChanged():
             return RunStatus.SOURCE_CHANGED
+        case Unexpected():
+            return RunStatus.FAILED
         case _ if error.status is not None and 400 <= error.status < 500:
             return RunStatus.SOURCE_CHANGED  # it refuses what it used to accept
         case _:

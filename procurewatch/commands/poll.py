@@ -13,17 +13,18 @@ import typer
 from monitors.runs.schedule import due_at, keep_polling
 from monitors.runs.status import RunReport
 from procurewatch.commands._common import read_day, today
-from procurewatch.context import AppContext, Busy, disabled_reason, open_app
+from procurewatch.context import AppContext, disabled_reason, open_app
+from procurewatch.failures import FAILED, describe_failure
 from procurewatch.query_options import read_vendor
-from procurewatch.settings import Settings, SettingsError
+from procurewatch.settings import Settings
 from procurewatch.terminal import console, following, plain, report_line, stopping
 from sources.base import Source
 from sources.registry import SOURCES
 from sources.usaspending.filters import EARLIEST
+from storage.models import RunStatus
 
 log = structlog.get_logger(__name__)
 
-FAILED, MISUSED, BUSY = 1, 2, 3
 NO_SOURCE = "no source is enabled; see `sources` in docs/settings.md"
 
 Since = Annotated[date, typer.Option(parser=read_day, help="First date of the history, YYYY-MM-DD.", metavar="DAY")]
@@ -111,13 +112,14 @@ def run(
 def run_and_report(run_job: Callable[[], RunReport]) -> int:
     """Run a job on one source, print its status (failures to stderr) and return the exit code.
 
-    If another process is polling the source, or its settings are wrong, the other sources are still polled.
+    Whatever happens to one source, the others are still polled.
     """
     try:
         report = run_job()
-    except (Busy, SettingsError) as error:
-        typer.echo(plain(f"procurewatch: {error}").plain, err=True)
-        return BUSY if isinstance(error, Busy) else MISUSED
+    except Exception as error:  # noqa: BLE001  the boundary of every job
+        failure = describe_failure(error)
+        typer.echo(plain(f"procurewatch: {failure.message}").plain, err=True)
+        return failure.code
     if report.status and report.status.is_good:
         console().print(plain(report_line(report)))
         return 0
@@ -134,7 +136,8 @@ def exit_with(codes: Iterable[int]) -> None:
 def failure_line(report: RunReport) -> str:
     """Return one line that says what went wrong and that nothing is lost."""
     status = report.status or "stopped"
-    stored = f"; the {report.tally.read} records read so far are stored" if report.tally.read else ""
+    is_stored = report.tally.read and report.status is not RunStatus.FAILED
+    stored = f"; the {report.tally.read} records read so far are stored" if is_stored else ""
     return plain(f"procurewatch: {status}: {report.message}{stored}").plain
 
 

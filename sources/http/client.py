@@ -30,6 +30,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_aft
 from sources.errors import QuotaUsedUp, SourceChanged, Stopped, TooLarge, Unreachable
 from sources.http.deadline import Deadline
 from sources.http.decoding import ACCEPTED, decoded, is_readable
+from sources.http.environment import describe_environment_fault
 from sources.http.rate_limit import SHARED_LIMITS, RateLimit, RateLimits
 from sources.http.redaction import REQUEST_LOGS, SecretRedactor
 from sources.http.status import (
@@ -138,6 +139,14 @@ class _Request:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+def _is_usable_proxy(url: str) -> bool:
+    try:
+        httpx.Client(proxy=url if "://" in url else f"http://{url}", trust_env=False, verify=False).close()  # noqa: S501  sends nothing
+    except (httpx.InvalidURL, ImportError, ValueError):
+        return False
+    return True
+
+
 def _is_loopback(url: str) -> bool:
     return urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")
 
@@ -204,9 +213,11 @@ class Client:
                 trust_env=not _is_loopback(base_url),
             )
         except (httpx.InvalidURL, ImportError, OSError, ValueError) as error:
-            # Not quoted: the address of a proxy may hold a password.
-            reason = "a proxy or certificate variable of the environment cannot be used"
-            raise ValueError(f"{source}: {reason}; `procurewatch doctor` says which") from error
+            reason = describe_environment_fault(error, _is_usable_proxy)
+        else:
+            return
+        # Raised outside of the handler: httpx's error contains the address of the proxy, and perhaps a password.
+        raise ValueError(f"{source}: {reason}")
 
     def __enter__(self) -> Self:
         for logger in REQUEST_LOGS:
@@ -246,6 +257,10 @@ class Client:
     def key_arrives(self) -> bool:
         """Whether a successful response has shown that the source reads the key as it is sent."""
         return self._keys.arrives
+
+    def redact(self, text: str) -> str:
+        """Return a text without the key."""
+        return self._keys.redact(text)
 
     def wait(self, seconds: float) -> None:
         """Wait before a request that would come too soon, unless the rate limit allows requests without a pause.

@@ -107,7 +107,7 @@ def save_record(
         savepoint.rollback()
         if isinstance(record, Problem) and not record.documents:
             raise
-        return save_record(session, _problem_with(record, cause), find_matches, now, should_publish, since=since)
+        return save_record(session, problem_with(record, cause), find_matches, now, should_publish, since=since)
     return saved
 
 
@@ -138,7 +138,7 @@ def _save(
             return save_publication(session, record, find_matches(record), now, should_publish)
 
 
-def _problem_with(record: Record, error: BaseException) -> Problem:
+def problem_with(record: Record, error: BaseException) -> Problem:
     """Return what goes into quarantine in place of a record: without its evidence, if not even that can be stored."""
     if isinstance(record, Problem):
         return replace(record, documents=())

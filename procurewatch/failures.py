@@ -1,0 +1,49 @@
+"""What the user is told when a command or a scheduled job fails: one line and an exit code.
+
+An expected error (a wrong setting, a source that does not answer ...) says all in its message. The traceback of any
+other exception goes to the debug log (`procurewatch.logs`).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from sqlalchemy.exc import DBAPIError
+
+from monitors.watchlist.yaml_reader import WatchlistError
+from procurewatch.context import Busy
+from procurewatch.exports.parquet import ParquetMissing
+from procurewatch.logs import DEBUG_LOG
+from procurewatch.settings import SettingsError
+from sources.errors import SourceError
+from storage.database import DatabaseError
+from storage.errors import describe_error
+
+FAILED, MISUSED, BUSY = 1, 2, 3
+CODES: dict[type[Exception], int] = {
+    SettingsError: MISUSED,
+    WatchlistError: MISUSED,
+    Busy: BUSY,
+    DatabaseError: FAILED,
+    SourceError: FAILED,
+    ParquetMissing: FAILED,
+}
+
+
+class Failure(NamedTuple):
+    """One line for the user, and the exit code."""
+
+    message: str
+    code: int
+
+
+def describe_failure(error: Exception) -> Failure:
+    """Return what to tell the user about an exception. The traceback of an unexpected one goes to the debug log."""
+    for kind, code in CODES.items():
+        if isinstance(error, kind):
+            return Failure(str(error), code)
+    if isinstance(error, DBAPIError):
+        return Failure(f"database error: {error.orig}; no partial data was stored, run the command again", FAILED)
+    if isinstance(error, OSError):
+        return Failure(f"{error.filename or 'a file'}: {error.strerror or error}", FAILED)
+    return Failure(f"unexpected error: {DEBUG_LOG.redact(describe_error(error))}{DEBUG_LOG.write(error)}", FAILED)

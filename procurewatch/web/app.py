@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import uvicorn
@@ -21,6 +22,10 @@ from procurewatch.web.routes import awards, exports, feeds, home, review, search
 from procurewatch.web.security.guard import API, RequestGuard, RequestRejected, server_error
 from procurewatch.web.security.login import Access
 from procurewatch.web.sql.pages import sql_routes
+from procurewatch.web.sql.workers import SqlWorkers
+
+MAX_HEADER_BYTES = 32 * 1024  # of one request
+STOP_SECONDS = 5  # after SIGTERM or Ctrl-C, until the requests that still run are canceled
 
 
 def make_context(app: AppContext, base_url: str) -> WebContext:
@@ -33,10 +38,12 @@ def make_app(app: AppContext, base_url: str) -> Starlette:
     """Return the web application. `base_url` is the public URL of the site."""
     address = urlsplit(base_url)
     context = make_context(app, base_url)
+    workers = SqlWorkers(Path(str(app.database.engine.url.database)))
     return Starlette(
+        lifespan=lambda _app: workers.running(),
         routes=[
             Mount(API, make_api(context)),
-            *sql_routes(app.database, address.path),
+            *sql_routes(app.database, address.path, workers),
             Mount("", make_pages(context)),
         ],
         middleware=[
@@ -68,12 +75,23 @@ def serve_site(app: AppContext, host: str, port: int, site_url: str, announce: C
     with socket.create_server((host, port), family=family) as listening:
         name = f"[{host}]" if ":" in host else host
         base_url = site_url or app.settings.site_url or f"http://{name}:{listening.getsockname()[1]}"
-        config = uvicorn.Config(
-            make_app(app, base_url),
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,  # `security.guard` reads them, from trusted proxies only
-        )
+        server = make_server(app, base_url)
         announce(base_url)
-        uvicorn.Server(config).run(sockets=[listening])
+        server.run(sockets=[listening])
+
+
+def make_server(app: AppContext, base_url: str) -> uvicorn.Server:
+    """Return the server of the web application."""
+    config = uvicorn.Config(
+        make_app(app, base_url),
+        http="h11",
+        ws="none",
+        h11_max_incomplete_event_size=MAX_HEADER_BYTES,
+        lifespan="on",
+        timeout_graceful_shutdown=STOP_SECONDS,
+        log_level="error",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,  # `security.guard` reads them, from trusted proxies only
+    )
+    return uvicorn.Server(config)

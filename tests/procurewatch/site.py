@@ -10,11 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import uvicorn
 from pydantic import SecretStr
 
 from procurewatch.context import AppContext
-from procurewatch.web.app import make_app
+from procurewatch.web.app import make_server
 from storage.database import Database
 from tests.app_context import few, settings_for
 from tests.procurewatch.web.fixtures import TOKEN
@@ -45,7 +44,7 @@ def serve(app_context: AppContext) -> Iterator[str]:
     """Serve the website on a free port and yield its URL, without a trailing slash."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         address = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        server = uvicorn.Server(uvicorn.Config(make_app(app_context, address), log_level="error", lifespan="off"))
+        server = make_server(app_context, address)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
         try:

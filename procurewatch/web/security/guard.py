@@ -98,6 +98,7 @@ class RequestGuard:
             raise RequestRejected(
                 429, "Too many requests from your address; try again in a minute.", {"Retry-After": "60"}
             )
+        scope.setdefault("state", {})["client"] = client  # for the limits of single pages
         _check_sizes(scope, headers)
 
     def _check_host(self, given: str) -> None:

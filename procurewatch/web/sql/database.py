@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextvars import ContextVar
-from pathlib import Path
 from typing import Any
 
 from datasette.app import Datasette
 from datasette.database import Database, QueryInterrupted, Results
 from datasette.url_builder import Urls
-from datasette.utils import PrefixedUrlString, sqlite_timelimit
+from datasette.utils import Column, PrefixedUrlString
 
-from feeds.text import clean
-from procurewatch.exports.csv_json import text_cell
-from procurewatch.web.sql.guard import SqlGuard, SqlNotAllowed, connect_readonly
+from monitors.watchlist.csv_io import FORMULA_STARTS
+from procurewatch.web.sql.guard import SqlNotAllowed
+from procurewatch.web.sql.worker import Request
+from procurewatch.web.sql.workers import SqlWorkers
 from storage.sql_views import VIEWS
 
-MAX_RESULT_SIZE = 10_000_000  # characters and bytes of all values
 # Whether the current request is for CSV, whose cells a spreadsheet must not run as formulas.
 FOR_SPREADSHEET: ContextVar[bool] = ContextVar("for_spreadsheet", default=False)
 
@@ -46,20 +45,37 @@ class ReadersDatasette(Datasette):  # type: ignore[misc]  # it has no types
         """Do nothing."""
 
 
+class Row(tuple[object, ...]):
+    """A row of a result, with the interface of `sqlite3.Row` that Datasette uses."""
+
+    _columns: list[str]
+
+    @classmethod
+    def of(cls, columns: list[str], values: Iterable[object]) -> Row:
+        """Return a row with these columns."""
+        row = cls(values)
+        row._columns = columns
+        return row
+
+    def keys(self) -> list[str]:
+        """Return the names of the columns."""
+        return self._columns
+
+    def __getitem__(self, key: Any) -> Any:
+        """Return a value by its place or the name of its column."""
+        return super().__getitem__(self._columns.index(key) if isinstance(key, str) else key)
+
+
 class ReadersDatabase(Database):  # type: ignore[misc]  # it has no types
-    """A SQLite file whose public views are visible. The guard checks all SQL, also Datasette's own."""
+    """A SQLite file whose public views are visible. This process never opens it; the workers' guard checks all SQL."""
 
-    def __init__(self, datasette: Datasette, file: Path, guard: SqlGuard) -> None:
-        super().__init__(datasette, path=str(file), is_mutable=True)
-        self._guard = guard
+    def __init__(self, datasette: Datasette, workers: SqlWorkers) -> None:
+        super().__init__(datasette, path=str(workers.file), is_mutable=True)
+        self._workers = workers
 
-    def connect(self, write: bool = False) -> sqlite3.Connection:
-        """Return a new read-only connection."""
-        if write:
-            raise SqlNotAllowed("this database is read only")
-        connection = connect_readonly(Path(self.path))
-        self._all_file_connections.append(connection)
-        return connection
+    def connect(self, write: bool = False) -> sqlite3.Connection:  # noqa: ARG002
+        """Raise `SqlNotAllowed`."""
+        raise SqlNotAllowed("only the worker processes open the database")
 
     async def execute(  # noqa: PLR0917  Datasette's signature
         self,
@@ -76,31 +92,43 @@ class ReadersDatabase(Database):  # type: ignore[misc]  # it has no types
             sqlite3.OperationalError: the SQL is not allowed or invalid.
             datasette.database.QueryInterrupted: it took too long.
         """
-        values: Values = params if params is not None else {}
-        self._guard.check(sql, values)
         most = self._most_rows(page_size or self.ds.page_size) if truncate else None
         limit = min(custom_time_limit or self.ds.sql_time_limit_ms, self.ds.sql_time_limit_ms)
-        read_text = _spreadsheet_text if FOR_SPREADSHEET.get() else _clean_text  # the thread has no request
-
-        def run(connection: sqlite3.Connection) -> Results:
-            connection.text_factory = read_text
-            with sqlite_timelimit(connection, limit):
-                try:
-                    cursor = connection.execute(sql, values)
-                    rows = list(_fetched(cursor, None if most is None else most + 1))
-                except sqlite3.Error as error:
-                    if error.args == ("interrupted",):
-                        raise QueryInterrupted(error, sql, params) from error
-                    raise SqlNotAllowed(str(error)) from error
-            is_cut = most is not None and len(rows) > most
-            return Results(rows[:most], is_cut, cursor.description)
-
-        return await self.execute_fn(run)
+        values = dict(params) if isinstance(params, Mapping) else list(params or ())  # its own mapping has a request
+        formulas = FORMULA_STARTS if FOR_SPREADSHEET.get() else ()
+        answer = await self._workers.ask(Request(sql, values, most, limit / 1000, formulas))
+        if answer.is_late:
+            raise QueryInterrupted(sqlite3.OperationalError(answer.error), sql, params)
+        if answer.error:
+            raise SqlNotAllowed(answer.error)
+        rows = [Row.of(answer.columns, row) for row in answer.rows]
+        return Results(rows, answer.is_cut, [(column,) for column in answer.columns])
 
     def _most_rows(self, page_size: int) -> int:
         """Return the maximum number of rows; one more than a page, for Datasette to see that more follow."""
         most = int(self.ds.max_returned_rows)
         return most + 1 if most == page_size else most
+
+    async def table_columns(self, table: str) -> list[str]:
+        """Return the names of a view's columns."""
+        return next(([column.name for column in view.columns] for view in VIEWS if view.name == table), [])
+
+    async def table_column_details(self, table: str) -> list[Column]:
+        """Return a view's columns; their types are not known."""
+        names = await self.table_columns(table)
+        return [Column(place, name, "", 0, None, 0, 0) for place, name in enumerate(names)]
+
+    async def primary_keys(self, table: str) -> list[str]:  # noqa: ARG002
+        """Return none; views have no primary key."""
+        return []
+
+    async def fts_table(self, table: str) -> str | None:  # noqa: ARG002
+        """Return `None`; views have no full-text search."""
+        return None
+
+    async def foreign_keys_for_table(self, table: str) -> list[Any]:  # noqa: ARG002
+        """Return none; views have no foreign keys."""
+        return []
 
     async def attached_databases(self) -> list[Any]:
         """Return none; the list would name the file."""
@@ -133,24 +161,3 @@ class ReadersDatabase(Database):  # type: ignore[misc]  # it has no types
     async def get_all_foreign_keys(self) -> dict[str, Any]:
         """Return none; views have no foreign keys."""
         return {}
-
-
-def _clean_text(text: bytes) -> str:
-    """Decode text without control and direction characters."""
-    return clean(text.decode(errors="replace"))
-
-
-def _spreadsheet_text(text: bytes) -> str:
-    return text_cell(text.decode(errors="replace"))
-
-
-def _fetched(cursor: Iterable[sqlite3.Row], most: int | None) -> Iterator[sqlite3.Row]:
-    """Give up to this many rows. Raises `SqlNotAllowed` if their total size is too large."""
-    size = 0
-    for count, row in enumerate(cursor, start=1):
-        size += sum(len(value) for value in row if isinstance(value, (str, bytes)))
-        if size > MAX_RESULT_SIZE:
-            raise SqlNotAllowed("the result is larger than 10 MB; select fewer rows or columns")
-        yield row
-        if count == most:
-            return

@@ -16,7 +16,7 @@ from procurewatch.web.responses import ErrorResponse
 from procurewatch.web.security.guard import POLICY, SQL
 from procurewatch.web.sql.database import FOR_SPREADSHEET, ReadersDatabase, ReadersDatasette
 from procurewatch.web.sql.examples import EXAMPLES
-from procurewatch.web.sql.guard import SqlGuard
+from procurewatch.web.sql.workers import CLIENT, SqlWorkers
 from storage.database import Database
 from storage.sql_views import VIEWS
 
@@ -29,7 +29,7 @@ pm.get_plugin("datasette.handle_exception").rich = None  # its handler prints al
 SETTINGS = {
     "sql_time_limit_ms": SECONDS * 1000,
     "max_returned_rows": MAX_ROWS,
-    "num_sql_threads": 2,
+    "num_sql_threads": 0,
     "default_page_size": 50,
     "facet_time_limit_ms": 300,
     "facet_suggest_time_limit_ms": 50,
@@ -64,22 +64,24 @@ NOT_SQLITE = (
 )
 
 
-def sql_routes(database: Database, base_path: str) -> list[BaseRoute]:
+def sql_routes(database: Database, base_path: str, workers: SqlWorkers) -> list[BaseRoute]:
     """Return the routes of the SQL pages.
 
     Args:
+        database: the database; without SQLite there are no SQL pages.
         base_path: the path of the site's public URL: "" for the root, "/watch" for https://host/watch.
+        workers: run the queries.
     """
     address = f"{base_path.rstrip('/')}{SQL}/"
     is_sqlite = database.engine.dialect.name == "sqlite"
-    pages = SqlPages(Path(str(database.engine.url.database)), address) if is_sqlite else ErrorResponse(404, NOT_SQLITE)
+    pages = SqlPages(workers, address) if is_sqlite else ErrorResponse(404, NOT_SQLITE)
     return [Mount(SQL, pages), Route(SQL, lambda _request: RedirectResponse(address), methods=["GET", "HEAD"])]
 
 
 class SqlPages:
     """Datasette with only the paths that users need, and with our security headers."""
 
-    def __init__(self, file: Path, base_url: str) -> None:
+    def __init__(self, workers: SqlWorkers, base_url: str) -> None:
         self._base_url = base_url
         datasette = ReadersDatasette(
             files=[],
@@ -88,7 +90,7 @@ class SqlPages:
             template_dir=str(HERE / "templates"),
             static_mounts=[("own", str(HERE / "assets"))],
         )
-        datasette.add_database(ReadersDatabase(datasette, file, SqlGuard()), name=NAME)
+        datasette.add_database(ReadersDatabase(datasette, workers), name=NAME)
         self._app = datasette.app()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -110,6 +112,7 @@ class SqlPages:
             await RedirectResponse(f"{self._base_url}{NAME}", status_code=302)(scope, receive, send_with_headers)
         elif path == f"/{NAME}" or path.startswith(ALLOWED_PATHS):
             FOR_SPREADSHEET.set(path.endswith(".csv"))
+            CLIENT.set(scope["state"]["client"])
             await self._app(self._with_base_url(scope), receive, send_with_headers)
         else:
             response = ErrorResponse(404, f"There is no such page; {self._base_url} lists all views and queries.")

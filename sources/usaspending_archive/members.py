@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import IO, Any, Protocol
+from typing import IO, Any, Protocol, cast
 
 from sources.errors import SourceError, excerpt
 
@@ -76,8 +76,20 @@ def is_csv(name: str) -> bool:
 
 
 def open_location(location: str) -> IO[bytes]:
-    """Open a file for reading. Raises `OSError`."""
-    return Path(location).open("rb")
+    """Open a file for reading, by its path or, with the extra `cluster`, by a URL that fsspec knows (s3://...).
+
+    Raises:
+        DamagedMember: fsspec, or what it needs for such a URL, is not installed.
+        OSError: it cannot be opened.
+    """
+    if "://" not in location:
+        return Path(location).open("rb")
+    try:
+        import fsspec  # noqa: PLC0415  an optional extra
+
+        return cast(IO[bytes], fsspec.open(location, "rb").open())
+    except ImportError as error:
+        raise DamagedMember(place_of(location), f'reading it needs the extra "cluster": {error}') from error
 
 
 def csv_members(location: str) -> list[Member]:

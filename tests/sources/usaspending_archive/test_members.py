@@ -180,3 +180,17 @@ def test_an_encrypted_or_oddly_compressed_file_is_an_error(tmp_path: Path) -> No
     content[6] |= 1
     with pytest.raises(DamagedMember, match=r"^archive: a\.zip: encrypted"):
         streamed(bytes(content))
+
+
+def test_an_archive_may_be_at_a_url(tmp_path: Path) -> None:
+    location = write_zip(tmp_path / "a.zip", {"a_1.csv": b"a,b\n1,2\n"})
+    url = Path(location).as_uri()
+    assert csv_members(url) == csv_members(location)
+    assert list(member_blocks(url, "a_1.csv")) == list(member_blocks(location, "a_1.csv"))
+    with pytest.raises(FileNotFoundError):
+        csv_members((tmp_path / "b.zip").as_uri())
+
+
+def test_a_url_whose_library_is_missing_names_the_extra() -> None:
+    with pytest.raises(DamagedMember, match=r'a\.zip: reading it needs the extra "cluster"'):
+        csv_members("abfs://container/a.zip")

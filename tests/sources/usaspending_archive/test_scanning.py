@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -19,36 +17,10 @@ from sources.usaspending_archive.members import DamagedMember
 from sources.usaspending_archive.scan import KnownAwards, MemberScan
 from sources.usaspending_archive.scanning import ScanJob, Scans, ScansAhead, WorkerFailed
 from tests.sources.usaspending_archive.archives import KEY, contract, contracts_csv, write_zip
+from tests.sources.usaspending_archive.waiting import Killer, Waiting
 
 WANTED = KnownAwards(award_keys=[KEY])
 NOTHING = KnownAwards(award_keys=[])
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Waiting(KnownAwards):
-    """Candidates that wait in the first `deaths` processes that ask them, until these are killed."""
-
-    folder: Path
-    deaths: int = 1
-
-    def may_concern_name(self, _name: str, /) -> bool:
-        if len(list(self.folder.iterdir())) < self.deaths:
-            (self.folder / str(os.getpid())).touch()
-            signal.pause()
-        return False
-
-
-class Killer:
-    """Kills each process that waits (`Waiting`) while a result is awaited."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.killed: set[int] = set()
-
-    def __call__(self, _rows: int) -> None:
-        for waiting in {int(file.name) for file in self.folder.iterdir()} - self.killed:
-            self.killed.add(waiting)
-            os.kill(waiting, signal.SIGKILL)
 
 
 @pytest.fixture
@@ -93,8 +65,7 @@ def test_a_damaged_member_is_an_error_of_its_own(processes: Scans, jobs: list[Sc
 
 
 def test_a_killed_process_loses_nothing(tmp_path: Path, jobs: list[ScanJob]) -> None:
-    pids = tmp_path / "pids"
-    pids.mkdir()
+    (pids := tmp_path / "pids").mkdir()
     waiting, killer = Waiting(award_keys=[], folder=pids), Killer(pids)
     with open_scans(workers=2) as scans:
         scans.expect(jobs)

@@ -10,6 +10,7 @@ import os
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import quote
 
 from platformdirs import user_config_path, user_data_path
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
@@ -161,7 +162,8 @@ class Settings(BaseSettings):
         """Return the database URL, including its password."""
         if self.database_url:
             return self.database_url.get_secret_value()
-        return f"sqlite:///{self.data_dir.absolute() / 'procurewatch.sqlite3'}"
+        file = quote(str(self.data_dir.absolute() / "procurewatch.sqlite3"), safe="/")
+        return f"sqlite:///{file}"
 
     @property
     def secrets(self) -> list[str]:

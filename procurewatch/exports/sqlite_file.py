@@ -16,6 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from sqlalchemy import Column, Connection, Integer, LargeBinary, MetaData, String, Table, create_engine, or_, select
+from sqlalchemy.engine import URL
 from sqlalchemy.orm import Session
 from sqlmodel import SQLModel, col
 
@@ -56,7 +57,7 @@ def write_sqlite(
     schema = MetaData()
     readers = {_table(schema, model): reader for model, reader in _readers(bands).items()}
     readers[_evidence_table(schema)] = lambda session, keys: _evidence(session, keys, with_bodies=with_bodies)
-    engine = create_engine(f"sqlite:///{file}")
+    engine = create_engine(URL.create("sqlite", database=str(file)))
     try:
         schema.create_all(engine)
         with engine.connect() as connection:

@@ -11,7 +11,7 @@ import typer
 from typer.exceptions import TyperException
 
 from feeds.text import one_line
-from procurewatch.commands import cite, demo, doctor, export, poll, publish, search, suggest
+from procurewatch.commands import cite, db, demo, doctor, export, poll, publish, search, suggest
 from procurewatch.commands import review as reviewing
 from procurewatch.commands import sources as about_sources
 from procurewatch.commands.watchlist import vendors
@@ -48,6 +48,7 @@ app.command("cite")(cite.cite)
 app.command("sources")(about_sources.sources)
 app.command("import")(about_sources.import_files)
 app.command("rematch")(reviewing.rematch)
+app.add_typer(db.db, name="db")
 app.add_typer(publish.feeds, name="feeds")
 app.add_typer(reviewing.review, name="review")
 vendors.command("suggest")(suggest.suggest)

@@ -17,7 +17,7 @@ from procurewatch.logs import DEBUG_LOG
 from procurewatch.settings import SettingsError
 from sources.errors import SourceError
 from storage.database import DatabaseError
-from storage.errors import describe_error
+from storage.errors import describe_error, explain_database_error
 
 FAILED, MISUSED, BUSY = 1, 2, 3
 CODES: dict[type[Exception], int] = {
@@ -43,7 +43,7 @@ def describe_failure(error: Exception) -> Failure:
         if isinstance(error, kind):
             return Failure(str(error), code)
     if isinstance(error, DBAPIError):
-        return Failure(f"database error: {error.orig}; no partial data was stored, run the command again", FAILED)
+        return Failure(explain_database_error(error), FAILED)
     if isinstance(error, OSError):
         return Failure(f"{error.filename or 'a file'}: {error.strerror or error}", FAILED)
     return Failure(f"unexpected error: {DEBUG_LOG.redact(describe_error(error))}{DEBUG_LOG.write(error)}", FAILED)

@@ -31,6 +31,11 @@ def console() -> Console:
     return out if out.is_terminal else Console(highlight=False, width=PIPED_WIDTH)
 
 
+def error_console() -> Console:
+    """Return the console for progress: standard error."""
+    return Console(stderr=True, highlight=False)
+
+
 def plain(text: str) -> Text:
     """Return a text as one line without control characters and markup."""
     return Text(one_line(text))
@@ -106,7 +111,7 @@ def report_line(report: RunReport) -> str:
 @contextmanager
 def following(title: str) -> Iterator[Listener]:
     """Show a run's progress on stderr: a bar on a terminal, otherwise one line per step."""
-    err = Console(stderr=True, highlight=False)
+    err = error_console()
     if not err.is_terminal:
         yield _plain_lines(title)
         return

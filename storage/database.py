@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -12,10 +13,12 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from filelock import FileLock, Timeout
 from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine import URL, ExceptionContext, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import DatabaseError as DriverError
 from sqlalchemy.orm import Session
 
+from storage.errors import NOT_UTF8, WHAT_TO_DO, is_damage
 from storage.sql_views import drop_views, make_views
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -109,25 +112,44 @@ def open_database(url: str) -> Database:
     Raises:
         DatabaseError: it cannot be reached, is no database, or was made by another version of Procurewatch.
     """
-    parsed = _supported(url)
-    shown = parsed.set(query={}).render_as_string(hide_password=True)
-    connections = {"pool_size": POOL_SIZE, "max_overflow": MAX_CONNECTIONS - POOL_SIZE}
-    database = Database(create_engine(parsed, **connections))
-    with ExitStack() as on_failure:
-        on_failure.callback(database.close)
-        try:
-            if database.engine.dialect.name == "sqlite":
-                _prepare_sqlite(database.engine)
-            _migrate(database)
-        except (DBAPIError, OSError) as error:
-            reason = str(getattr(error, "orig", error)).strip().splitlines()
-            said = reason[0] if reason else repr(error)
-            raise DatabaseError(f"cannot open the database {shown}: {said}") from error
-        on_failure.pop_all()
+    with opening(url) as database:
+        if database.engine.dialect.name == "sqlite":
+            Path(str(database.engine.url.database)).parent.mkdir(parents=True, exist_ok=True)
+        _migrate(database)
     return database
 
 
-def _supported(url: str) -> URL:
+@contextmanager
+def opening(url: str) -> Iterator[Database]:
+    """Yield a database whose schema is not looked at; close it if an exception is raised.
+
+    Raises:
+        DatabaseError: the URL is invalid, or what was done failed in the database.
+    """
+    parsed = parse_url(url)
+    connections = {"pool_size": POOL_SIZE, "max_overflow": MAX_CONNECTIONS - POOL_SIZE}
+    database = Database(create_engine(parsed, **connections))
+    if parsed.drivername == "sqlite":
+        _prepare_sqlite(database.engine)
+    with ExitStack() as on_failure:
+        on_failure.callback(database.close)
+        try:
+            yield database
+        except (DBAPIError, OSError) as error:
+            reason = str(getattr(error, "orig", error)).strip().splitlines()
+            said = reason[0] if reason else repr(error)
+            advice = f"; if it was a database, it is damaged: {WHAT_TO_DO}" if is_damage(error) else ""
+            raise DatabaseError(f"cannot open the database {shown_url(parsed)}: {said}{advice}") from error
+        on_failure.pop_all()
+
+
+def shown_url(url: URL) -> str:
+    """Return a URL without its password."""
+    return url.set(query={}).render_as_string(hide_password=True)
+
+
+def parse_url(url: str) -> URL:
+    """Return a supported URL, with the driver that is used. Raises `DatabaseError` if there is none."""
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
@@ -139,12 +161,12 @@ def _supported(url: str) -> URL:
         raise DatabaseError(f"{parsed.drivername} is not supported; use {URL_FORMS}")
     if parsed.drivername == "sqlite" and parsed.database in (None, "", ":memory:"):
         raise DatabaseError(f"an in-memory database would be lost at exit; use {URL_FORMS}")
+    if parsed.drivername == "sqlite" and parsed.query:
+        raise DatabaseError("a database URL of SQLite has no parameters; write a ? in the name of its file as %3F")
     return parsed
 
 
 def _prepare_sqlite(engine: Engine) -> None:
-    Path(str(engine.url.database)).parent.mkdir(parents=True, exist_ok=True)
-
     @event.listens_for(engine, "connect")
     def _configure(connection: object, _record: object) -> None:
         # Turns off the driver's own transaction handling: `_begin` begins transactions.
@@ -155,12 +177,23 @@ def _prepare_sqlite(engine: Engine) -> None:
             "synchronous=NORMAL",
             "foreign_keys=ON",
         ):
-            connection.execute(f"PRAGMA {pragma}")  # type: ignore[attr-defined]
+            try:
+                connection.execute(f"PRAGMA {pragma}")  # type: ignore[attr-defined]
+            except UnicodeDecodeError as error:  # see `_undecodable`
+                raise sqlite3.DatabaseError(NOT_UTF8) from error
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        # A writer locks at once: SQLite refuses to upgrade a transaction that has read an older state.
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get(WRITING) else "BEGIN")
+        options = connection.get_execution_options()
+        if options.get("isolation_level") != "AUTOCOMMIT":
+            # A writer locks at once: SQLite refuses to upgrade a transaction that has read an older state.
+            connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get(WRITING) else "BEGIN")
+
+    @event.listens_for(engine, "handle_error")
+    def _undecodable(context: ExceptionContext) -> None:
+        # The driver raises this, not an error of its own, when a damaged name or message is not UTF-8.
+        if isinstance(context.original_exception, UnicodeDecodeError):
+            context.chained_exception = DriverError(context.statement, None, sqlite3.DatabaseError(NOT_UTF8))
 
 
 def migration_config(engine: Engine | None = None, connection: Connection | None = None) -> Config:
@@ -171,17 +204,28 @@ def migration_config(engine: Engine | None = None, connection: Connection | None
     return config
 
 
+def known_revisions() -> list[str]:
+    """Return the versions of the schema that this program knows, newest first."""
+    script = ScriptDirectory.from_config(migration_config())
+    return [revision.revision for revision in script.walk_revisions()]
+
+
+def current_revision(database: Database) -> str | None:
+    """Return the version of a database's schema, `None` if it has no tables yet."""
+    with database.engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
 def _migrate(database: Database) -> None:
     """Apply missing migrations in one transaction, one process at a time."""
-    script = ScriptDirectory.from_config(migration_config())
-    with database.engine.connect() as connection:
-        current = MigrationContext.configure(connection).get_current_revision()
-    if current == script.get_current_head():
+    current, known = current_revision(database), known_revisions()
+    if current == known[0]:
         return
-    if current is not None and current not in {revision.revision for revision in script.walk_revisions()}:
+    if current is not None and current not in known:
         raise DatabaseError(
             f"the database was made by another version of Procurewatch (schema {current}): open it with that version, "
-            "or move it away and fill a new one with poll, backfill or import"
+            "restore a backup with procurewatch db restore, or move it away and fill a new one with poll, backfill or "
+            "import"
         )
     with database.engine.connect().execution_options(**{WRITING: True}) as connection, connection.begin():
         if database.engine.dialect.name == "postgresql":

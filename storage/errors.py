@@ -1,10 +1,17 @@
-"""Tell whether storing failed because of the record or because of the database."""
+"""Tell whether storing failed because of the record or because of the database, and whether the database is damaged."""
 
 from __future__ import annotations
+
+import sqlite3
 
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 
 MAX_REASON_LENGTH = 500
+WHAT_TO_DO = "run procurewatch db check, then procurewatch db restore with a backup (docs/database.md)"
+NOT_UTF8 = "it contains text that is not UTF-8"
+DISK_FULL = "53100"  # of PostgreSQL
+DAMAGE_CODES = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+DAMAGE_STATES = frozenset({"XX001", "XX002", "58P01"})  # of PostgreSQL: data, index, a missing file
 
 
 def first_database_error(error: BaseException) -> BaseException:
@@ -34,6 +41,28 @@ def describe_error(error: BaseException) -> str:
     """Return the type and message of an error, or of the driver's error behind it, on one line."""
     cause = error.orig if isinstance(error, DBAPIError) else error
     return storable_text(f"{type(cause).__name__}: {' '.join(str(cause).split())}")[:MAX_REASON_LENGTH]
+
+
+def is_damage(error: BaseException | None) -> bool:
+    """Whether an error of SQLite or PostgreSQL, or SQLAlchemy's error around it, says that the database is damaged."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    code = getattr(cause, "sqlite_errorcode", None)
+    is_undecodable = isinstance(cause, sqlite3.Error) and ("decode to UTF-8" in str(cause) or NOT_UTF8 in str(cause))
+    return (
+        (code is not None and code & 0xFF in DAMAGE_CODES)
+        or is_undecodable
+        or getattr(cause, "sqlstate", None) in DAMAGE_STATES
+    )
+
+
+def explain_database_error(error: DBAPIError) -> str:
+    """Return one line: what failed, and what to do."""
+    said = " ".join(str(error.orig).split())
+    if is_damage(error):
+        return f"the database is damaged: {said}; {WHAT_TO_DO}"
+    if "disk is full" in said or getattr(error.orig, "sqlstate", None) == DISK_FULL:
+        return f"database error: {said}; no partial data was stored, free some space and run the command again"
+    return f"database error: {said}; no partial data was stored, run the command again"
 
 
 def storable_text(text: str) -> str:

@@ -124,3 +124,10 @@ def _execute(server_url: str, statement: sql.Composed) -> None:
 
 def _libpq(url: str) -> str:
     return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+def has_extension(url: str, name: str) -> bool:
+    """Whether an extension can be created."""
+    with psycopg.connect(_libpq(url)) as connection:
+        found = connection.execute("SELECT 1 FROM pg_available_extensions WHERE name = %s", [name]).fetchone()
+    return found is not None

@@ -102,8 +102,8 @@ def _broken(message: str, url: str) -> Finding:
     if url.startswith("sqlite"):
         action = "Check the file's permissions and the free space on its disk."
         if any(word in message.lower() for word in DAMAGED):
-            action = "Restore a backup, or move the file away: the next poll starts a new one."
-    if "another version of Procurewatch" in message or "cannot be read" in message:
+            action = "Run procurewatch db check, then procurewatch db restore with a backup."
+    if any(said in message for said in ("another version of Procurewatch", "cannot be read", "procurewatch db")):
         action = ""  # the message says what to do
     return Finding(DATABASE, "database", Result.PROBLEM, sentence(message), action)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from typing import Any
@@ -27,6 +26,7 @@ from storage.models import (
     StoredRecord,
     StoredSignal,
 )
+from storage.payloads import payload_bytes
 from storage.rows import read_amounts, view_of
 from storage.tables import (
     ActionRow,
@@ -133,7 +133,7 @@ def load_evidence_for(session: Session, record_keys: Sequence[str]) -> dict[str,
 def load_payload(session: Session, sha256: str) -> bytes | None:
     """Return the payload with this hash, `None` if it is not stored."""
     row = session.get(PayloadRow, sha256)
-    return zlib.decompress(row.body) if row else None
+    return payload_bytes(session, row) if row else None
 
 
 def known_vendors(session: Session) -> list[tuple[str, str, str]]:

@@ -35,6 +35,14 @@ def index_records(session: Session, keys: Iterable[str]) -> None:
         _replace(session, before, {facts["record_key"]: facts for facts in _search_rows(session, part)})
 
 
+def outdated_rows(session: Session, keys: Sequence[str]) -> list[str]:
+    """Return the keys, of up to `BATCH_SIZE` records, whose index rows are missing or do not fit the records."""
+    query = select(*SEARCH_COLUMNS).where(col(SearchRow.record_key).in_(keys))
+    stored = {row["record_key"]: dict(row) for row in session.execute(query).mappings()}
+    derived = {facts["record_key"]: facts for facts in _search_rows(session, keys)}
+    return [key for key in keys if key in derived and not _is_same(stored.get(key), derived[key])]
+
+
 def _replace(session: Session, before: dict[str, dict[str, Any]], after: dict[str, dict[str, Any]]) -> None:
     changed = {key: facts for key, facts in after.items() if not _is_same(before.get(key), facts)}
     gone = [key for key in before if key in changed or key not in after]

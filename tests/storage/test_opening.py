@@ -12,9 +12,11 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
 from sqlmodel import SQLModel
 
 from storage.database import Database, DatabaseError, migration_config, open_database
+from storage.errors import explain_database_error
 from tests.records import CLEARVIEW, match
 from tests.storage.database_helpers import dump_tables, save, start_process
 
@@ -100,7 +102,8 @@ def test_a_file_that_is_not_a_database(tmp_path: Path) -> None:
     file = tmp_path / "notes.txt"
     content = "Dear diary, this is not a database. " * 100
     file.write_text(content)
-    assert refusal(f"sqlite:///{file}").endswith("notes.txt: file is not a database")
+    said = refusal(f"sqlite:///{file}")
+    assert "notes.txt: file is not a database; if it was a database, it is damaged: run procurewatch db check" in said
     assert file.read_text() == content
 
 
@@ -160,6 +163,36 @@ def test_a_database_of_another_version_is_not_changed(empty_database_url: str, s
         assert dump_tables(database) == before
         with database.reading() as session:
             assert session.scalar(text("SELECT version_num FROM alembic_version")) == schema
+
+
+@pytest.mark.parametrize("cut", [100, 4096, 50_000])
+def test_a_truncated_file_is_damaged(sqlite_url: str, cut: int) -> None:
+    open_database(sqlite_url).close()
+    file = Path(str(make_url(sqlite_url).database))
+    file.write_bytes(file.read_bytes()[:cut])
+    assert "it is damaged: run procurewatch db check, then procurewatch db restore" in refusal(sqlite_url)
+
+
+def test_a_damaged_schema_that_is_not_utf8(sqlite_url: str) -> None:
+    """The driver raises UnicodeDecodeError, because it cannot decode SQLite's message."""
+    open_database(sqlite_url).close()
+    file = Path(str(make_url(sqlite_url).database))
+    file.write_bytes(file.read_bytes().replace(b"CREATE TABLE payload", b"CREATE TABLE \xff\xfeyloa\x80"))
+    assert "it is damaged: run procurewatch db check" in refusal(sqlite_url)
+
+
+def test_damage_found_while_reading_is_explained(sqlite_url: str) -> None:
+    with closing(open_database(sqlite_url)) as database:
+        save(database, CLEARVIEW, match(CLEARVIEW))
+    file = Path(str(make_url(sqlite_url).database))
+    file.write_bytes(file.read_bytes().replace(b"CLEARVIEW AI, INC.", b"CLEARVIEW \xff\xff, INC."))
+    with closing(open_database(sqlite_url)) as database, pytest.raises(DBAPIError) as caught:
+        dump_tables(database)
+    assert explain_database_error(caught.value).startswith("the database is damaged: Could not decode to UTF-8 column")
+
+
+def test_parameters_in_the_url_of_a_file_are_refused(tmp_path: Path) -> None:
+    assert "write a ? in the name of its file as %3F" in refusal(f"sqlite:///{tmp_path}/news?.sqlite3=1")
 
 
 def test_foreign_tables_are_reported(sqlite_url: str) -> None:

@@ -6,12 +6,17 @@ import ipaddress
 from collections.abc import Collection, Mapping
 from urllib.parse import parse_qsl
 
+import structlog
+from sqlalchemy.exc import DBAPIError
 from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from procurewatch.web.responses import problem_response
 from procurewatch.web.security.rate_limit import RateLimiter
+from storage.errors import explain_database_error, is_damage
+
+log = structlog.get_logger(__name__)
 
 # Pages load nothing from other sites and have no inline scripts. Review and search set `SCRIPT_POLICY` themselves.
 POLICY = (
@@ -36,6 +41,7 @@ SQL = "/sql"
 API = "/api/v1"
 LOOPBACK = frozenset({"localhost", "localhost.localdomain"})
 SERVER_ERROR = "Internal server error. The operator finds the details in the log."
+DAMAGED = "The database of this site is damaged. Its operator finds in the log what to do."
 BODILESS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -85,10 +91,12 @@ class RequestGuard:
             return
         try:
             await self._app(scope, receive, send_safely)
-        except Exception:
+        except Exception as error:
             if not begun:
-                await server_error()(scope, receive, send_safely)
-            raise  # for the log
+                await server_error(error)(scope, receive, send_safely)
+            if not (isinstance(error, DBAPIError) and is_damage(error)):
+                raise  # for the log
+            log.error(explain_database_error(error))  # noqa: TRY400  one line
 
     def _check(self, scope: Scope) -> None:
         headers = Headers(scope=scope)
@@ -109,9 +117,11 @@ class RequestGuard:
         raise RequestRejected(400, "This site is not served under that name; its operator sets the name with site_url.")
 
 
-def server_error(*_handler_arguments: object) -> PlainTextResponse:
-    """Return the response to an unexpected exception."""
-    return PlainTextResponse(f"{SERVER_ERROR}\n", 500)
+def server_error(*arguments: object) -> PlainTextResponse:
+    """Return the response to an unexpected exception, the last argument."""
+    error = arguments[-1]
+    line = DAMAGED if isinstance(error, DBAPIError) and is_damage(error) else SERVER_ERROR
+    return PlainTextResponse(f"{line}\n", 500)
 
 
 def client_address(scope: Scope, headers: Headers, proxies: Collection[str]) -> str:

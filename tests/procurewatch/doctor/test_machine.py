@@ -133,7 +133,10 @@ def of_another_version(file: Path) -> None:
 @pytest.mark.parametrize(
     ("harm", "says"),
     [
-        (lambda file: file.write_bytes(b"no database at all" * 999), "file is not a database. Restore a backup"),
+        (
+            lambda file: file.write_bytes(b"no database at all" * 999),
+            "file is not a database; if it was a database, it is damaged: run procurewatch db check",
+        ),
         (spoiled, "The database is damaged: "),
         (
             of_another_version,

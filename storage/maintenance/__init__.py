@@ -1,0 +1,1 @@
+"""What an administrator does with the database: state, check, backup, restore, vacuum."""

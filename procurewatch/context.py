@@ -70,6 +70,7 @@ class AppContext:
                 extra_hosts={**source.extra_hosts, **own.extra_hosts},
                 quota=self.quota(source),
                 sleep=self.stop.wait,
+                is_stopping=self.stop.is_set,
             )
         except ValueError as error:
             raise SettingsError(str(error)) from error
@@ -157,7 +158,8 @@ class AppContext:
         the old files.
         """
         settings = self.settings
-        if not (settings.websub_hub and settings.site_url and (is_built or not settings.site_folder)):
+        is_due = is_built or not settings.site_folder
+        if not (settings.websub_hub and settings.site_url and is_due) or self.stop.is_set():
             return
         try:
             announce(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -21,6 +22,10 @@ from monitors.runs.status import RunReport
 from storage.models import MatchBand, StoredMatch, StoredRecord
 
 PIPED_WIDTH = 200
+SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+MAX_STOP_SECONDS = 8.0
+STOPPED = "procurewatch: stopped on request"
+ENDED = b"\0"
 
 Listener = Callable[[Progress], None]
 
@@ -141,15 +146,46 @@ def _plain_lines(title: str) -> Listener:
 
 @contextmanager
 def stopping(stop: threading.Event) -> Iterator[None]:
-    """Set `stop` on the first SIGINT or SIGTERM, so that a run ends cleanly; a second one kills the process."""
+    """Set `stop` on the first SIGINT, SIGTERM or SIGHUP, so that a run ends cleanly; a second one kills the process.
 
-    def request_stop(number: int, _frame: FrameType | None) -> None:
-        stop.set()
-        signal.signal(number, signal.SIG_DFL)
+    If the block has not ended `MAX_STOP_SECONDS` later (a DNS server that does not answer, a file of one huge record
+    ...), the process exits: what is not committed is rolled back. A signal that is ignored, as SIGHUP under nohup,
+    stays ignored.
+    """
+    ended = threading.Event()
+    received, sent = os.pipe()
+    os.set_blocking(sent, False)
 
-    before = {number: signal.signal(number, request_stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    def allow_kill(_number: int, _frame: FrameType | None) -> None:
+        for number in before:
+            signal.signal(number, signal.SIG_DFL)
+
+    before = {number: signal.getsignal(number) for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN}
+    for number in before:
+        signal.signal(number, allow_kill)
+    wakeup = signal.set_wakeup_fd(sent, warn_on_full_buffer=False)
+    waiting = threading.Thread(target=_wait_for_signal, args=(received, stop, ended), daemon=True)
+    waiting.start()
     try:
         yield
     finally:
+        ended.set()
+        signal.set_wakeup_fd(wakeup)
         for number, handler in before.items():
             signal.signal(number, handler)
+        os.write(sent, ENDED)
+        waiting.join()
+        os.close(sent)
+        os.close(received)
+
+
+def _wait_for_signal(received: int, stop: threading.Event, ended: threading.Event) -> None:
+    # Python writes a signal's number to the pipe at once, even while the main thread is in a long call.
+    while (byte := os.read(received, 1)) != ENDED:
+        if byte[0] not in SIGNALS:
+            continue
+        stop.set()
+        if not ended.wait(MAX_STOP_SECONDS):
+            sys.stderr.write("procurewatch: stopped: it took too long; run it again to go on\n")
+            sys.stderr.flush()
+            os._exit(1)

@@ -17,7 +17,7 @@ from procurewatch.context import AppContext, disabled_reason, open_app
 from procurewatch.failures import FAILED, describe_failure
 from procurewatch.query_options import read_vendor
 from procurewatch.settings import Settings
-from procurewatch.terminal import console, following, plain, report_line, stopping
+from procurewatch.terminal import STOPPED, console, following, plain, report_line, stopping
 from sources.base import Source
 from sources.registry import SOURCES
 from sources.usaspending.filters import EARLIEST
@@ -107,6 +107,7 @@ def run(
         keep_polling(
             app_context.database, sources, poll_now, tick=timedelta(seconds=tick_seconds), stop=app_context.stop
         )
+    typer.echo(STOPPED, err=True)
 
 
 def run_and_report(run_job: Callable[[], RunReport]) -> int:

@@ -10,7 +10,7 @@ import typer
 from procurewatch.context import AppContext, open_app
 from procurewatch.settings import Settings
 from procurewatch.site_build import build_catalog, write_site
-from procurewatch.terminal import console, plain
+from procurewatch.terminal import STOPPED, console, plain, stopping
 
 feeds = typer.Typer(help="Write feeds as files.", no_args_is_help=True)
 
@@ -68,6 +68,12 @@ def serve_site(app_context: AppContext, host: str, port: int, site_url: str = ""
     # The web framework is a third of the program's start; only this command needs it.
     from procurewatch.web.app import serve_site  # noqa: PLC0415
 
-    serve_site(
-        app_context, host, port, site_url, lambda address: console().print(plain(f"Serving {address}/ (Ctrl-C stops)"))
-    )
+    with stopping(app_context.stop):
+        serve_site(
+            app_context,
+            host,
+            port,
+            site_url,
+            lambda address: console().print(plain(f"Serving {address}/ (Ctrl-C stops)")),
+        )
+    typer.echo(STOPPED, err=True)

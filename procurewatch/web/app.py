@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -70,14 +71,20 @@ def make_pages(context: WebContext) -> FastAPI:
 
 
 def serve_site(app: AppContext, host: str, port: int, site_url: str, announce: Callable[[str], object]) -> None:
-    """Serve until stopped, after announcing the address. Raises `OSError` if the port is taken."""
+    """Serve until `app.stop` is set, after announcing the address. Raises `OSError` if the port is taken."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.create_server((host, port), family=family) as listening:
         name = f"[{host}]" if ":" in host else host
         base_url = site_url or app.settings.site_url or f"http://{name}:{listening.getsockname()[1]}"
         server = make_server(app, base_url)
         announce(base_url)
+        threading.Thread(target=_stop_with, args=(server, app.stop), daemon=True).start()
         server.run(sockets=[listening])
+
+
+def _stop_with(server: uvicorn.Server, stop: threading.Event) -> None:
+    stop.wait()
+    server.should_exit = True
 
 
 def make_server(app: AppContext, base_url: str) -> uvicorn.Server:

@@ -174,7 +174,8 @@ class Client:
     """Sends requests to one source. Use it as a context manager; threads may share it.
 
     `api_key_parameter` is the parameter of the address in which the key is sent when the source does not read it from
-    its header. `sleep` waits for so many seconds and returns true when the program is to stop instead.
+    its header. `sleep` waits for so many seconds and returns true when the program is to stop instead. `is_stopping`
+    returns whether it is to stop, so that waiting for a response ends, too.
     """
 
     def __init__(
@@ -190,6 +191,7 @@ class Client:
         extra_hosts: Mapping[str, str] | None = None,
         quota: Quota | None = None,
         sleep: Callable[[float], object] = time.sleep,
+        is_stopping: Callable[[], bool] = lambda: False,
         limits: RateLimits = SHARED_LIMITS,
     ) -> None:
         self.source = source
@@ -203,7 +205,7 @@ class Client:
         self._slots = threading.BoundedSemaphore(rate_limit.at_once)
         self._base_url = base_url.rstrip("/")
         self._keys = SecretRedactor(source, key_headers or {}, api_key_parameter)
-        self._deadline = Deadline()
+        self._deadline = Deadline(is_stopping)
         try:
             self._http = httpx.Client(
                 headers={"User-Agent": user_agent(contact), "Accept-Encoding": ACCEPTED},

@@ -33,7 +33,7 @@ class Citation:
     `key` is permanent and consists of ASCII letters, digits, dashes and underscores. `author` is the agency,
     `publisher` the source. `dated` is the award's, event's or search's date, `retrieved` the time of retrieval (UTC).
     `url` is the source's page, `our_url` ours ("" without a site). `hashes` are the SHA-256 of the newest of
-    `evidence_count` stored responses, newest first.
+    `evidence_count` stored responses, newest first. `coverage` says which contracts were read completely, in sentences.
     """
 
     key: str
@@ -46,6 +46,7 @@ class Citation:
     our_url: str = ""
     hashes: tuple[str, ...] = ()
     evidence_count: int = 0
+    coverage: tuple[str, ...] = ()
 
 
 def cite_award(
@@ -77,7 +78,9 @@ def cite_event(
     )
 
 
-def cite_search(description: str, found: str, searched_at: datetime, url: str) -> Citation:
+def cite_search(
+    description: str, found: str, searched_at: datetime, url: str, coverage: Sequence[str] = ()
+) -> Citation:
     """Return the citation of a search.
 
     Args:
@@ -85,6 +88,7 @@ def cite_search(description: str, found: str, searched_at: datetime, url: str) -
         found: how many records it found, such as "3 records".
         searched_at: when (UTC): the same search may find more later.
         url: the absolute URL of the search, "" without a site.
+        coverage: which contracts were read completely, in sentences.
     """
     about = "" if description == "everything" else f" {shorten(one_line(description), _MAX_QUOTE_LENGTH)}"
     digest = hashlib.sha256(clean(description).encode()).hexdigest()[:16]
@@ -96,6 +100,7 @@ def cite_search(description: str, found: str, searched_at: datetime, url: str) -
         dated=to_utc(searched_at).date(),
         retrieved=searched_at,
         url=one_line(url),
+        coverage=tuple(coverage),
     )
 
 
@@ -108,6 +113,7 @@ def as_text(citation: Citation) -> str:
             _sentence(citation.publisher),
             *_source(citation),
             *_evidence(citation),
+            *citation.coverage,
         ]
     )
 
@@ -120,7 +126,8 @@ def as_markdown(citation: Citation) -> str:
     hashes = ", ".join(f"`{digest}`" for digest in citation.hashes)
     proof = f" SHA-256 of the evidence: {hashes}{_earlier(citation)}." if hashes else ""
     retrieved = f"retrieved {format_time(citation.retrieved)}{ours}."
-    return f"{_markdown(citation.author)}: {linked}. {_markdown(citation.publisher)}, {retrieved}{proof}"
+    coverage = "".join(f" {_markdown(line)}" for line in citation.coverage)
+    return f"{_markdown(citation.author)}: {linked}. {_markdown(citation.publisher)}, {retrieved}{proof}{coverage}"
 
 
 def as_bibtex(citation: Citation) -> str:
@@ -132,7 +139,7 @@ def as_bibtex(citation: Citation) -> str:
         "year": f"{citation.dated:%Y}" if citation.dated else "",
         "url": _bracketed(citation.url),
         "urldate": to_utc(citation.retrieved).date().isoformat(),
-        "note": _tex(" ".join([*_retrieved(citation), *_evidence(citation)])),
+        "note": _tex(" ".join([*_retrieved(citation), *_evidence(citation), *citation.coverage])),
     }
     lines = [f"  {field} = {{{value}}}," for field, value in fields.items() if value]
     if citation.dated:
@@ -151,7 +158,7 @@ def as_csl_json(citation: Citation) -> str:
         "container-title": citation.publisher,
         "accessed": {"date-parts": [[retrieved.year, retrieved.month, retrieved.day]]},
         "URL": citation.url,
-        "note": " ".join([*_retrieved(citation), *_evidence(citation)]),
+        "note": " ".join([*_retrieved(citation), *_evidence(citation), *citation.coverage]),
     }
     if citation.dated:
         item["issued"] = {"date-parts": [[citation.dated.year, citation.dated.month, citation.dated.day]]}

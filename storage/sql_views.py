@@ -295,6 +295,18 @@ SOURCES_VIEW = View(
     ),
     f"FROM run AS r WHERE r.purpose = '{POLL}' GROUP BY r.source",
 )
+COVERAGE_VIEW = View(
+    "coverage_periods",
+    "Days whose contracts were read completely for an entry of the watchlist. Periods that touch belong together.",
+    (
+        Column("vendor_id", "the entry of the watchlist, empty for all", "c.vendor_id"),
+        Column("agency", "code of a department, empty for all", "c.agency"),
+        Column("source", SOURCE, "c.source"),
+        Column("since", "first day, YYYY-MM-DD", "c.since"),
+        Column("until", "last day, YYYY-MM-DD; empty while polls continue the period", "c.until"),
+    ),
+    "FROM coverage AS c WHERE NOT c.is_outdated",
+)
 VIEWS = (
     AWARDS_VIEW,
     ACTIONS_VIEW,
@@ -305,4 +317,5 @@ VIEWS = (
     SOURCE_RECORDS_VIEW,
     EVIDENCE_VIEW,
     SOURCES_VIEW,
+    COVERAGE_VIEW,
 )

@@ -483,7 +483,7 @@ class CoverageRow(SQLModel, table=True):
 
     `agency` is the code of a department or sub-agency, "" for all. `until` is the last of the days, `None` while polls
     continue them. `terms` is a digest of what the source was searched for: under another name, earlier contracts may
-    exist. `noted_at` is when the reading was complete (UTC).
+    exist, and `is_outdated` is set. `noted_at` is when the reading was complete (UTC).
     """
 
     __tablename__ = "coverage"
@@ -494,6 +494,7 @@ class CoverageRow(SQLModel, table=True):
     since: date = Field(primary_key=True)
     until: date | None = None
     terms: str = ""
+    is_outdated: bool = False
     noted_at: datetime = _time("noted_at")
 
 

@@ -55,7 +55,8 @@ class SearchPage:
     """The data of the page. `description` is the search in words, `query` the URL's query without paging.
     `other_params` are the parameters that the form passes on besides its own. `after` is the cursor of the next page,
     "" on the last one. `entries_a_year` counts the entries of the search's feed in the last 12 months. `is_private`
-    searches, which only reviewers may run, have no feeds, exports or citations.
+    searches, which only reviewers may run, have no feeds, exports or citations. `coverage` says which contracts were
+    read completely, in sentences.
     """
 
     description: str = ""
@@ -67,6 +68,7 @@ class SearchPage:
     facets: tuple[Facet, ...] = ()
     after: str = ""
     entries_a_year: int = 0
+    coverage: tuple[str, ...] = ()
     is_first: bool = True
     is_private: bool = False
     problem: str = ""
@@ -84,7 +86,7 @@ def render_search(context: PageContext, page: SearchPage, *, now: datetime) -> b
         missing=reporting_delay_note(now.date()),
         found=found,
         entries=_at_most(page.entries_a_year, MAX_ENTRIES, "entry", "entries"),
-        citations=format_citation(cite_search(page.description, found, now, url)),
+        citations=format_citation(cite_search(page.description, found, now, url, page.coverage)),
     )
 
 

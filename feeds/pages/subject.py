@@ -44,7 +44,10 @@ class Breakdown:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubjectPage:
-    """The data of the page. `about` is one line; `search` is the URL query that finds all its records."""
+    """The data of the page. `about` is one line; `search` is the URL query that finds all its records.
+
+    `coverage` says which contracts were read completely, in sentences.
+    """
 
     kind: SubjectKind
     slug: str
@@ -60,6 +63,7 @@ class SubjectPage:
     breakdowns: tuple[Breakdown, ...] = ()
     sellers: tuple[SellerRow, ...] = ()
     earliest: tuple[EarliestAward, ...] = ()
+    coverage: tuple[str, ...] = ()
     notices: tuple[StoredRecord, ...] = ()
     use_cases: tuple[StoredRecord, ...] = ()
     newest: tuple[TimelineItem, ...] = ()

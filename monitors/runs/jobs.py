@@ -30,12 +30,12 @@ from storage.reading.coverage import FIRST_DAY
 from storage.reading.source_health import unfinished_steps
 from storage.tables import UnfinishedStepRow
 from storage.writing.runs import (
+    begin_coverage,
     continue_coverage,
     delete_checkpoints,
     delete_failed_step,
     load_checkpoint,
     load_checkpoints,
-    load_covered_vendors,
     load_matched_awards,
     publish_newest,
     save_checkpoint,
@@ -132,10 +132,13 @@ class Poll(Job):
 
     The first poll for a vendor is its baseline: everything is stored, and feeds get only its newest few events.
     `new_vendors` have no baseline yet. `dropped` are steps that failed earlier and are no longer needed. `is_sweep`: it
-    looks back as far as for what arrives late.
+    looks back as far as for what arrives late. `signed_since` is the first day of which it reads all contracts, of the
+    vendors in `terms`: digests of what it searches for, by vendor id.
     """
 
     until: date
+    signed_since: date
+    terms: Mapping[str, str]
     is_sweep: bool
     new_vendors: frozenset[str]
     dropped: Sequence[FetchStep] = ()
@@ -160,6 +163,8 @@ class Poll(Job):
         for name in (WATERMARK, LAST_SWEEP) if self.is_sweep else (WATERMARK,):
             save_checkpoint(session, self.source, name, self.until.isoformat(), now)
         save_checkpoint(session, self.source, VERSION, f"{now.isoformat()} {outcome.version}", now)
+        if not outcome.failures and not outcome.problems:
+            begin_coverage(session, self.source, self.terms, self.signed_since, now)
         published = publish_newest(session, sorted(self.new_vendors), BASELINE_SIZE, now)
         for vendor in sorted(self.new_vendors):
             save_checkpoint(session, self.source, BASELINE + vendor, self.until.isoformat(), now)
@@ -228,7 +233,9 @@ def plan_poll(
     last_sweep = date.fromisoformat(swept) if swept and not new_vendors else None
     read_until = date.fromisoformat(watermark) if watermark else None
     window = poll_window(until, read_until, last_sweep, lookback)
-    _continue_coverage(database, source, watchlist, window.signed_since, read_until or until)
+    digests = _coverable(source, watchlist.vendors)
+    with database.writing() as session:
+        continue_coverage(session, source.name, digests, window.signed_since, read_until or until)
     terms = search_terms(watchlist.vendors, stored)
     wanted = [step for step in failed if source.is_wanted(step, terms)]
     retries, steps = _merge(wanted, source.poll_steps(terms, window))
@@ -242,6 +249,8 @@ def plan_poll(
         known_version="" if force or new_vendors or is_sweep else _recent(version),
         recent_since=window.modified_since + window.overlap - LISTING_DELAY,
         until=until,
+        signed_since=window.signed_since,
+        terms=digests,
         is_sweep=is_sweep,
         new_vendors=new_vendors,
     )
@@ -263,14 +272,13 @@ def plan_backfill(
         if begun is None:
             save_checkpoint(session, source.name, f"{prefix}until", until.isoformat(), datetime.now(UTC))
     until = date.fromisoformat(begun) if begun else until
-    covers = _searches_every_name(vendor) and source.name in sources_listing(AwardCategory.CONTRACT)
     return Backfill(
         source=source.name,
         purpose=f"backfill {vendor.id}",
         steps=source.backfill_steps(terms, since, until),
         checkpoint_prefix=prefix,
         publishes=publishes,
-        vendor_id=vendor.id if covers else "",
+        vendor_id=vendor.id if _coverable(source, [vendor]) else "",
         since=since,
         until=until,
         terms=digest,
@@ -341,18 +349,11 @@ def _merge(failed: Sequence[FetchStep], planned: Sequence[FetchStep]) -> tuple[l
     return retries, list(rest.values())
 
 
-def _continue_coverage(database: Database, source: Source, watchlist: Watchlist, since: date, read_until: date) -> None:
-    """Note for which vendors a poll over the days from `since` continues what a backfill has read.
-
-    It does not where the source is now searched for other names, or where days were never read. `read_until` is the
-    last day that polls have read.
-    """
-    with database.writing() as session:
-        covered = load_covered_vendors(session, source.name)
-        terms = {
-            vendor.id: _terms_digest(search_terms([vendor])) for vendor in watchlist.vendors if vendor.id in covered
-        }
-        continue_coverage(session, source.name, terms, since, read_until)
+def _coverable(source: Source, vendors: Iterable[Vendor]) -> dict[str, str]:
+    """Return the vendors of which a source can read all contracts, with a digest of what it is searched for."""
+    if source.name not in sources_listing(AwardCategory.CONTRACT):
+        return {}
+    return {vendor.id: _terms_digest(search_terms([vendor])) for vendor in vendors if _searches_every_name(vendor)}
 
 
 def _searches_every_name(vendor: Vendor) -> bool:

@@ -18,6 +18,7 @@ from itertools import chain
 from sqlalchemy.orm import Session
 
 from feeds.citations import as_bibtex, as_markdown, as_text, cite_award
+from feeds.pages.coverage import coverage_lines
 from feeds.pages.timeline import TimelineSection, render_timeline
 from feeds.text import format_date, format_time, one_line, pluralize
 from feeds.urls import award_page_name
@@ -28,9 +29,10 @@ from procurewatch.exports.redaction import FIELDS, remove_user_names
 from procurewatch.exports.stream_buffer import StreamBuffer
 from sources.registry import SOURCES, publisher_of
 from storage.models import StoredEvidence, StoredRecord
+from storage.reading.coverage import coverage_of
 from storage.reading.events import load_events_for
 from storage.reading.export_rows import ATTRIBUTION, Row, RowType, attribution, in_batches, with_bands
-from storage.reading.records import load_evidence_for, load_payload
+from storage.reading.records import known_agencies, load_evidence_for, load_payload
 from storage.reading.timelines import by_date, load_links_for
 
 MAX_RECORDS = 500
@@ -69,6 +71,9 @@ SHA256SUMS                             a checksum for every file: check with "sh
 FRESHNESS
 {freshness}
 
+COVERAGE
+{coverage}
+
 METHOD
 Records are fetched from the official sources named above and stored unchanged. A record matches a vendor when its
 recipient, a former name, the recipient's parent or its Unique Entity ID is on the watchlist, or when its description
@@ -91,13 +96,17 @@ it. Awards of the Department of Defense and the Army Corps of Engineers become p
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackMetadata:
-    """What a pack contains and when it was made. The first `selected` records match the query, the rest are linked."""
+    """What a pack contains and when it was made. The first `selected` records match the query, the rest are linked.
+
+    `coverage` says which contracts were read completely, in sentences.
+    """
 
     made: datetime
     subject: str
     records: Sequence[StoredRecord]
     selected: int
     evidence: Mapping[str, Sequence[StoredEvidence]]
+    coverage: Sequence[str]
 
 
 def pack_bytes(
@@ -116,7 +125,15 @@ def pack_bytes(
     evidence: dict[str, list[StoredEvidence]] = {}
     for batch in in_batches(everything):
         evidence |= load_evidence_for(session, [record.key for record in batch])
-    metadata = PackMetadata(made=made, subject=subject, records=everything, selected=len(records), evidence=evidence)
+    vendors = sorted({match.vendor_id for record in everything for match in record.matches})
+    metadata = PackMetadata(
+        made=made,
+        subject=subject,
+        records=everything,
+        selected=len(records),
+        evidence=evidence,
+        coverage=coverage_lines(coverage_of(session, vendors), dict(known_agencies(session))),
+    )
     bands = frozenset(match.band for record in everything for match in record.matches)
     out = _Zip(made)
     yield from out.add("README.txt", [_readme(metadata).encode()])
@@ -182,6 +199,7 @@ def _readme(metadata: PackMetadata) -> str:
         version=version("procurewatch"),
         records=f"{pluralize(metadata.selected, 'record')}{more}",
         freshness="\n".join(_freshness(metadata)),
+        coverage="\n".join(metadata.coverage),
         fields=", ".join(FIELDS),
         attribution=note,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cached_property
@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from feeds import urls
 from feeds.entries.entry import Entry, entry_for
+from feeds.pages.coverage import coverage_lines
 from feeds.pages.index import FeedRow
 from feeds.pages.page_context import PageContext
 from feeds.urls import FeedKind
@@ -23,6 +24,7 @@ from procurewatch.web.responses import Body, gzipped_body
 from procurewatch.web.security.login import Access, Reviewer
 from storage.database import Database
 from storage.models import StoredEvent
+from storage.reading.coverage import coverage_of, department_of
 from storage.reading.records import known_agencies, published_keys
 from storage.reading.summaries import FeedStats, feed_stats
 
@@ -77,6 +79,14 @@ class WebContext:
         return CachedValue(
             lambda session: {name: key for key in published_keys(session) if (name := urls.award_page_name(key)) != key}
         )
+
+    def coverage(self, session: Session, entries: Collection[str], agency: str = "") -> tuple[str, ...]:
+        """Return which contracts of some watchlist entries were read completely, in sentences.
+
+        `agency` is the code of a department or sub-agency, "" for all.
+        """
+        agencies = [agency, department_of(session, agency)] if agency else []
+        return tuple(coverage_lines(coverage_of(session, entries, agencies), self.agencies.get(session)))
 
     def cached_page(
         self,

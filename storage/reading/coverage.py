@@ -1,10 +1,11 @@
-"""What has been read back to the beginning: whether an award can be called an agency's first purchase from a vendor."""
+"""Which contracts have been read completely: since when, of which watchlist entries and departments."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
@@ -17,6 +18,33 @@ from storage.tables import CoverageRow, MatchRow, RecordRow
 
 # The first day of fiscal year 2008: USAspending's search and its archives begin there.
 FIRST_DAY = date(2007, 10, 1)
+ARCHIVE = "archive"  # the name of the source of award archives
+DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class ReadPeriod:
+    """Days whose contracts were all read: the first and the last, `None` while polls continue it.
+
+    `archive_until` is the last of the days that were read from award archives, `None` if none was.
+    """
+
+    since: date
+    until: date | None
+    archive_until: date | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coverage:
+    """What was read of some watchlist entries with an agency: `entries` is the number of those entries.
+
+    `agency` is the code of a department, "" for all. `period` is the latest period, `None` if no period was read
+    completely.
+    """
+
+    agency: str
+    period: ReadPeriod | None
+    entries: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,18 +64,58 @@ class EarliestAward:
     checked_since: date | None
 
 
+def read_periods(session: Session, vendor_id: str, agencies: Collection[str]) -> list[ReadPeriod]:
+    """Return the periods of which all contracts of a vendor with an agency were read, from any source, in order.
+
+    `agencies`: the codes of the agency and of its department; none for all agencies together.
+    """
+    return _merged(_rows(session, (vendor_id,), agencies)[vendor_id])
+
+
 def is_read_back(session: Session, vendor_id: str, agencies: Collection[str]) -> bool:
     """Return whether all contracts of a vendor with an agency since `FIRST_DAY` have been read, and are still read.
 
     `agencies`: the codes of the agency and of its department.
     """
-    query = select(col(CoverageRow.source)).where(
-        col(CoverageRow.vendor_id).in_((vendor_id, "")),
-        col(CoverageRow.agency).in_((*agencies, "")),
-        col(CoverageRow.since) <= FIRST_DAY,
-        col(CoverageRow.until).is_(None),
-    )
-    return session.scalar(query.limit(1)) is not None
+    periods = read_periods(session, vendor_id, agencies)
+    return any(period.since <= FIRST_DAY and period.until is None for period in periods)
+
+
+def coverage_of(session: Session, vendor_ids: Collection[str], agencies: Collection[str] = ()) -> list[Coverage]:
+    """Return what was read of some watchlist entries: one item for each latest period that some of them share.
+
+    Those of which most was read come first. Departments of which more was read than of all agencies come after that.
+
+    Args:
+        agencies: the codes of one agency and of its department; none for all agencies.
+    """
+    found = _grouped(_rows(session, vendor_ids, agencies), vendor_ids, "")
+    if agencies:
+        return found
+    query = select(col(CoverageRow.agency)).where(col(CoverageRow.vendor_id).in_((*vendor_ids, "")))
+    for code in session.scalars(
+        query.where(col(CoverageRow.agency) != "").distinct().order_by(col(CoverageRow.agency))
+    ):
+        of_department = _grouped(_rows(session, vendor_ids, (code,)), vendor_ids, code)
+        known = {each.period for each in found}
+        found += [each for each in of_department if each.period and each.period not in known]
+    return found
+
+
+def list_periods(session: Session, vendor_ids: Collection[str]) -> list[tuple[str, str, ReadPeriod]]:
+    """Return all periods of watchlist entries: entry, department ("" for all) and period, in order."""
+    codes = session.scalars(select(col(CoverageRow.agency)).distinct().order_by(col(CoverageRow.agency))).all()
+    found = []
+    for code in dict.fromkeys(("", *codes)):
+        rows = _rows(session, vendor_ids, (code,))
+        found += [(vendor_id, code, period) for vendor_id in vendor_ids for period in _merged(rows[vendor_id])]
+    return sorted(found)
+
+
+def department_of(session: Session, agency: str) -> str:
+    """Return the code of a sub-agency's department, "" if no record states it."""
+    query = select(col(RecordRow.agency_code)).where(col(RecordRow.sub_agency_code) == agency)
+    return session.scalar(query.where(col(RecordRow.agency_code) != "").limit(1)) or ""
 
 
 def earliest_awards(session: Session, subject: SummaryScope, limit: int) -> list[EarliestAward]:
@@ -89,3 +157,47 @@ def earliest_awards(session: Session, subject: SummaryScope, limit: int) -> list
         )
         for row in session.execute(newest).all()
     ]
+
+
+_Row = tuple[str, date, date | None]  # source, since, until
+
+
+def _rows(session: Session, vendor_ids: Collection[str], agencies: Collection[str]) -> Mapping[str, Sequence[_Row]]:
+    """Return the rows of each vendor, with those of all vendors."""
+    query = select(
+        col(CoverageRow.vendor_id), col(CoverageRow.source), col(CoverageRow.since), col(CoverageRow.until)
+    ).where(
+        col(CoverageRow.vendor_id).in_((*vendor_ids, "")),
+        col(CoverageRow.agency).in_((*agencies, "")),
+        col(CoverageRow.is_outdated).is_(False),
+    )
+    found: dict[str, list[_Row]] = defaultdict(list)
+    for vendor_id, source, since, until in session.execute(query):
+        found[vendor_id].append((source, since, until))
+    return defaultdict(list, {vendor_id: [*found[vendor_id], *found[""]] for vendor_id in vendor_ids})
+
+
+def _merged(rows: Iterable[_Row]) -> list[ReadPeriod]:
+    """Return the periods of rows, joined where they touch."""
+    periods: list[ReadPeriod] = []
+    for source, since, until in sorted(rows, key=lambda row: row[1]):
+        archived = until if source == ARCHIVE else None
+        last = periods[-1] if periods else None
+        if last is None or (last.until is not None and since > last.until + DAY):
+            periods.append(ReadPeriod(since=since, until=until, archive_until=archived))
+            continue
+        ends = None if last.until is None or until is None else max(last.until, until)
+        latest = max((day for day in (last.archive_until, archived) if day), default=None)
+        periods[-1] = ReadPeriod(since=last.since, until=ends, archive_until=latest)
+    return periods
+
+
+def _grouped(rows: Mapping[str, Sequence[_Row]], vendor_ids: Collection[str], agency: str) -> list[Coverage]:
+    counted: dict[ReadPeriod | None, int] = defaultdict(int)
+    for vendor_id in vendor_ids:
+        periods = _merged(rows[vendor_id])
+        counted[periods[-1] if periods else None] += 1
+    ordered = sorted(
+        counted, key=lambda period: (period is None, period.since if period else date.max, -counted[period])
+    )
+    return [Coverage(agency=agency, period=period, entries=counted[period]) for period in ordered]

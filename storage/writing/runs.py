@@ -71,13 +71,24 @@ def save_coverage(session: Session, source: str, vendor_id: str, *, until: date,
             source=source, vendor_id=vendor_id, agency="", since=FIRST_DAY, until=until, terms=terms, noted_at=now
         )
     )
-    session.flush()
+    bump_publication_version(session)
 
 
-def load_covered_vendors(session: Session, source: str) -> set[str]:
-    """Return the ids of the vendors of which a source has been read for all contracts."""
+def begin_coverage(session: Session, source: str, terms: Mapping[str, str], since: date, now: datetime) -> None:
+    """Note that polls read all contracts from a day on, of the vendors of which they do not yet.
+
+    `terms` are digests of what the source is searched for, by vendor id.
+    """
     query = select(col(CoverageRow.vendor_id)).where(col(CoverageRow.source) == source)
-    return set(session.scalars(query.where(col(CoverageRow.vendor_id) != "")))
+    read = session.scalars(query.where(col(CoverageRow.until).is_(None), col(CoverageRow.is_outdated).is_(False)))
+    new = terms.keys() - set(read)
+    for vendor_id in sorted(new):
+        row = CoverageRow(
+            source=source, vendor_id=vendor_id, agency="", since=since, terms=terms[vendor_id], noted_at=now
+        )
+        session.merge(row)
+    if new:
+        bump_publication_version(session)
 
 
 def continue_coverage(session: Session, source: str, terms: Mapping[str, str], since: date, read_until: date) -> None:
@@ -87,12 +98,17 @@ def continue_coverage(session: Session, source: str, terms: Mapping[str, str], s
         terms: digests of what the source is searched for, by vendor id.
         read_until: the last day that polls have read: coverage that ends, because of other terms, ends there.
     """
+    is_changed = False
     for row in session.scalars(select(CoverageRow).where(col(CoverageRow.source) == source)):
         is_same = row.vendor_id == "" or terms.get(row.vendor_id) == row.terms
-        if row.until is None and not is_same:
-            row.until = read_until
-        elif row.until is not None and is_same and row.until >= since:
-            row.until = None
+        until = row.until
+        if until is None and not is_same:
+            until = read_until
+        elif until is not None and is_same and until >= since:
+            until = None
+        is_changed |= update_row(row, {"until": until, "is_outdated": not is_same})
+    if is_changed:
+        bump_publication_version(session)
 
 
 def latest_run(session: Session, source: str, purpose: str) -> RunRow | None:

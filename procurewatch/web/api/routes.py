@@ -21,6 +21,7 @@ from procurewatch.web.api.schemas import (
     Action,
     Agency,
     Category,
+    CoveredPeriod,
     Event,
     EventsPage,
     EventWithRecord,
@@ -43,6 +44,7 @@ from procurewatch.web.responses import JSON, PROBLEM_JSON, body_of, page_respons
 from procurewatch.web.security.guard import API, SERVER_ERROR
 from sources.registry import SOURCES
 from storage.models import StoredLink, StoredRecord
+from storage.reading.coverage import list_periods
 from storage.reading.events import events_of
 from storage.reading.records import actions_of, evidence_of, records_by_key
 from storage.reading.source_health import load_health
@@ -103,6 +105,13 @@ def make_api(context: WebContext) -> FastAPI:
         lambda request: _list_response(request, _sources(context)),
         list[SourceStatus],
         "Health of the sources",
+    )
+    _route(
+        api,
+        "/coverage",
+        lambda request: _list_response(request, _coverage(context)),
+        list[CoveredPeriod],
+        "Contracts that were read completely",
     )
     _set_problem_types(api.openapi())
     return api
@@ -254,6 +263,21 @@ def _categories(context: WebContext) -> list[Category]:
             feed=_feed(context, FeedKind.CATEGORY, category),
         )
         for category in sorted({vendor.category for vendor in vendors})
+    ]
+
+
+def _coverage(context: WebContext) -> list[CoveredPeriod]:
+    with context.database.reading() as session:
+        periods = list_periods(session, [vendor.id for vendor in context.app.watchlist.vendors])
+    return [
+        CoveredPeriod(
+            vendor_id=vendor_id,
+            agency=agency,
+            since=period.since,
+            until=period.until,
+            archive_until=period.archive_until,
+        )
+        for vendor_id, agency, period in periods
     ]
 
 

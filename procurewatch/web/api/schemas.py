@@ -242,6 +242,16 @@ class Category(ApiModel):
     feed: str = Field(description="its Atom feed")
 
 
+class CoveredPeriod(ApiModel):
+    """Days whose contracts were all read for an entry of the watchlist."""
+
+    vendor_id: str
+    agency: str = Field(description='code of a department, "" for all agencies')
+    since: date
+    until: date | None = Field(description="null while polls continue the period")
+    archive_until: date | None = Field(description="last day that was read from award archives")
+
+
 class Incident(ApiModel):
     """A period in which a source cannot be read."""
 

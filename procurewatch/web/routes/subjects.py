@@ -104,7 +104,7 @@ def _vendor(context: WebContext, session: Session, name: str) -> SubjectPage | N
         sellers=tuple(sellers_of(session, slug)),
         feed=feed_row(FeedKind.VENDOR, slug, title),
     )
-    return _filled(page, session, subject, _feed(context, query), [GroupBy.AGENCY])
+    return _filled(context, page, session, subject, _feed(context, query), [GroupBy.AGENCY])
 
 
 def _agency(context: WebContext, session: Session, name: str) -> SubjectPage | None:
@@ -123,7 +123,7 @@ def _agency(context: WebContext, session: Session, name: str) -> SubjectPage | N
         search=query.url_query(),
         feed=feed_row(FeedKind.AGENCY, code, title or code),
     )
-    return _filled(page, session, subject, _feed(context, query), [*parts, GroupBy.VENDOR, GroupBy.RECIPIENT])
+    return _filled(context, page, session, subject, _feed(context, query), [*parts, GroupBy.VENDOR, GroupBy.RECIPIENT])
 
 
 def _category(context: WebContext, session: Session, name: str) -> SubjectPage | None:
@@ -144,10 +144,12 @@ def _category(context: WebContext, session: Session, name: str) -> SubjectPage |
         search=query.url_query(),
         feed=feed_row(FeedKind.CATEGORY, slug, title),
     )
-    return _filled(page, session, subject, _feed(context, query), [GroupBy.VENDOR, GroupBy.AGENCY, GroupBy.RECIPIENT])
+    return _filled(
+        context, page, session, subject, _feed(context, query), [GroupBy.VENDOR, GroupBy.AGENCY, GroupBy.RECIPIENT]
+    )
 
 
-def _recipient(_context: WebContext, session: Session, name: str) -> SubjectPage | None:
+def _recipient(context: WebContext, session: Session, name: str) -> SubjectPage | None:
     found = [each for each in published_recipients(session) if urls.matches_slug(urls.recipient_slug(*each), name)]
     if not found:
         return None
@@ -166,7 +168,7 @@ def _recipient(_context: WebContext, session: Session, name: str) -> SubjectPage
         search=query.url_query(),
         names=tuple(names),
     )
-    return _filled(page, session, subject, None, [GroupBy.VENDOR, GroupBy.AGENCY])
+    return _filled(context, page, session, subject, None, [GroupBy.VENDOR, GroupBy.AGENCY])
 
 
 def _feed(context: WebContext, query: Query) -> Query:
@@ -174,8 +176,13 @@ def _feed(context: WebContext, query: Query) -> Query:
     return replace(query, min_change=context.app.settings.feed_min_change)
 
 
-def _filled(
-    page: SubjectPage, session: Session, subject: SummaryScope, feed: Query | None, groups: Sequence[GroupBy]
+def _filled(  # noqa: PLR0917  each is one part of the page
+    context: WebContext,
+    page: SubjectPage,
+    session: Session,
+    subject: SummaryScope,
+    feed: Query | None,
+    groups: Sequence[GroupBy],
 ) -> SubjectPage:
     """Return the page with everything stored about its subject.
 
@@ -194,11 +201,20 @@ def _filled(
         by_year=tuple(spent[GroupBy.YEAR]),
         breakdowns=tuple(_breakdown(by, spent[by]) for by in groups),
         earliest=tuple(earliest_awards(session, subject, MAX_EVENTS)) if has_earliest else (),
+        coverage=context.coverage(session, _entries(context, subject), subject.agency),
         notices=tuple(open_notices(session, subject, now)),
         use_cases=tuple(publications_about(session, subject, "use-case")),
         newest=_timeline(find_events(session, feed, MAX_EVENTS)) if feed else (),
         awards=tuple(awards_about(session, subject, MAX_AWARDS)),
     )
+
+
+def _entries(context: WebContext, subject: SummaryScope) -> list[str]:
+    """Return the ids of the watchlist entries that a subject covers."""
+    if subject.vendor:
+        return [subject.vendor]
+    wanted = subject.category
+    return [entry.id for entry in context.app.watchlist.vendors if not wanted or entry.category == wanted]
 
 
 def _timeline(events: Iterable[StoredEvent]) -> tuple[TimelineItem, ...]:

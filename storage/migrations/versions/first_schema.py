@@ -17,7 +17,7 @@ branch_labels = None
 depends_on = None
 
 # The digest of the SQL views that belong to this schema (`storage.sql_views.views_digest`).
-VIEWS = "992c7eb22f0c3020"
+VIEWS = "3cc7dbe4778cbf51"
 
 # SQLite: words are normalized and prefixed by `storage.search.index`; the tokenizer splits only at spaces.
 FTS5 = """
@@ -92,6 +92,7 @@ def _create_tables() -> None:
         sa.Column("since", sa.Date(), nullable=False),
         sa.Column("until", sa.Date(), nullable=True),
         sa.Column("terms", sa.String(), nullable=False),
+        sa.Column("is_outdated", sa.Boolean(), nullable=False),
         sa.Column("noted_at", storage.columns.UtcTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("source", "vendor_id", "agency", "since"),
     )

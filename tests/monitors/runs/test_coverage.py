@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select
+from sqlmodel import col
 
 from procurewatch.context import AppContext
 from sources.base import Fetched, FetchStep, IncompleteResult, Stored
 from sources.http.client import Client
 from sources.records import Problem, Record
 from storage.models import EventKind
-from storage.reading.coverage import FIRST_DAY
+from storage.reading.coverage import ARCHIVE, FIRST_DAY, Coverage, ReadPeriod, coverage_of, read_periods
 from storage.search.query import Query
 from storage.search.search import find_events
 from storage.tables import CoverageRow
@@ -51,8 +52,15 @@ def poll(app_context: AppContext, *records: Record, until: date = DAY) -> list[E
 
 
 def coverage(app_context: AppContext) -> list[tuple[str, date, date | None]]:
+    """Return what backfills have read."""
     with app_context.database.reading() as session:
-        return [(row.vendor_id, row.since, row.until) for row in session.scalars(select(CoverageRow))]
+        rows = session.scalars(select(CoverageRow).where(col(CoverageRow.since) == FIRST_DAY))
+        return [(row.vendor_id, row.since, row.until) for row in rows]
+
+
+def periods(app_context: AppContext, vendor: str = "clearview-ai", agency: str = "") -> list[ReadPeriod]:
+    with app_context.database.reading() as session:
+        return read_periods(session, vendor, [agency])
 
 
 class ShortAnswer(GivenRecords):
@@ -137,3 +145,65 @@ def test_days_that_nothing_has_read_end_the_coverage(tmp_path: Path) -> None:
         app_context.poll(GivenRecords(), later, ignore)  # the first poll: it looks back 120 days
         assert EventKind.FIRST_PURCHASE not in poll(app_context, AWARD, until=later)
         assert coverage(app_context) == [("clearview-ai", FIRST_DAY, DAY)]
+
+
+BASELINE = DAY - timedelta(days=9 + 120)  # what a first poll nine days ago looks back to
+
+
+def test_polls_cover_what_they_look_back_to(tmp_path: Path) -> None:
+    with polled(tmp_path) as app_context:
+        assert periods(app_context) == [ReadPeriod(since=BASELINE, until=None)]
+        poll(app_context)
+        assert periods(app_context) == [ReadPeriod(since=BASELINE, until=None)], "the first day stays"
+        backfill(app_context)
+        assert periods(app_context) == [ReadPeriod(since=FIRST_DAY, until=None)]
+
+
+@pytest.mark.parametrize("source", [GivenRecords(records=(UNREADABLE,)), ShortAnswer()], ids=["unreadable", "short"])
+def test_a_poll_that_did_not_read_everything_covers_nothing(source: GivenRecords, tmp_path: Path) -> None:
+    with app_context_with({"usaspending": {}}, tmp_path, "clearview-ai") as app_context:
+        app_context.poll(source, DAY, ignore)
+        assert periods(app_context) == []
+
+
+def test_polls_continue_what_was_read_from_archives(tmp_path: Path) -> None:
+    with polled(tmp_path) as app_context:
+        read_archives(app_context, agency="070", years=range(2008, 2028))
+        published = date(2026, 11, 6)
+        whole = ReadPeriod(since=FIRST_DAY, until=None, archive_until=published)
+        assert periods(app_context, agency="070") == [whole]
+        assert periods(app_context) == [ReadPeriod(since=BASELINE, until=None)], "only one department was read"
+        assert EventKind.FIRST_PURCHASE in poll(app_context, AWARD)
+        with app_context.database.reading() as session:
+            assert coverage_of(session, ["clearview-ai", "palantir"]) == [
+                Coverage(agency="", period=ReadPeriod(since=BASELINE, until=None), entries=1),
+                Coverage(agency="", period=None, entries=1),
+                Coverage(agency="070", period=whole, entries=1),
+            ]
+
+
+def test_a_year_that_was_not_read_parts_the_periods(tmp_path: Path) -> None:
+    with polled(tmp_path) as app_context:
+        read_archives(app_context, agency="", years=[2008, 2009, 2011])
+        assert [(period.since.year, period.until and period.until.year) for period in periods(app_context)] == [
+            (2007, 2009),
+            (2010, 2011),
+            (BASELINE.year, None),
+        ]
+        assert EventKind.FIRST_PURCHASE not in poll(app_context, AWARD)
+
+
+def read_archives(app_context: AppContext, *, agency: str, years: Iterable[int]) -> None:
+    """Note that the archives of fiscal years were read for Clearview AI, published on 6 November 2026."""
+    with app_context.database.writing() as session:
+        for year in years:
+            until = min(date(year, 9, 30), date(2026, 11, 6))
+            row = CoverageRow(
+                source=ARCHIVE,
+                vendor_id="clearview-ai",
+                agency=agency,
+                since=date(year - 1, 10, 1),
+                until=until,
+                noted_at=datetime.now(UTC),
+            )
+            session.add(row)

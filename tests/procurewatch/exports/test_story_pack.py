@@ -51,6 +51,7 @@ def test_a_pack_is_complete_and_its_hashes_verify(database: Database, tmp_path: 
     assert len(json.loads((folder / "releases.ocds.json").read_text())["releases"]) == 1
     note = (folder / "README.txt").read_text()
     assert "USAspending: 1 record; last fetched 2026-11-20 14:05 UTC" in note
+    assert "COVERAGE\nNo period has been read completely, so contracts may be missing." in note
     page = html.fromstring((folder / "timeline.html").read_bytes())
     assert "CLEARVIEW AI, INC." in (folder / "timeline.html").read_text()
     assert page.find(".//ol/li") is not None

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import pytest
 from procurewatch.web.api.parameters import SCHEMAS, query_parameters
 from storage.database import Database, open_database
 from storage.search.query import PARAMETERS
-from storage.tables import LinkRow, RunRow
+from storage.tables import CoverageRow, LinkRow, RunRow
 from storage.writing.runs import save_failed_step
 from tests.procurewatch.site import fill, served
 from tests.records import BABEL, CLEARVIEW, CLEARVIEW_FORENSIC, COURT_REPORTER, EQUIPMENT, LATER, SEEN, SOLE_SOURCE
@@ -207,6 +208,25 @@ def test_sources_show_their_health(own_site: httpx.Client, database: Database) -
     assert "/home/me" not in json.dumps(found)
 
 
+def test_the_periods_that_were_read_completely(own_site: httpx.Client, database: Database) -> None:
+    vendor: dict[str, Any] = {"vendor_id": "clearview-ai", "noted_at": SEEN}
+    with database.writing() as session:
+        years: dict[str, Any] = {
+            "source": "archive",
+            "agency": "070",
+            "since": date(2022, 10, 1),
+            "until": date(2023, 9, 30),
+        }
+        session.add(CoverageRow(**vendor, **years))
+        session.add(CoverageRow(**vendor, source="usaspending", agency="", since=date(2023, 8, 1)))
+        session.add(CoverageRow(**vendor, source="fpds", agency="", since=date(2008, 1, 1), is_outdated=True))
+    open_period = {"vendor_id": "clearview-ai", "until": None}
+    assert got(own_site, "/coverage") == [
+        {**open_period, "agency": "", "since": "2023-08-01", "archive_until": None},
+        {**open_period, "agency": "070", "since": "2022-10-01", "archive_until": "2023-09-30"},
+    ]
+
+
 def test_unpublished_records_are_not_found(own_site: httpx.Client, database: Database) -> None:
     with database.writing() as session:
         row = LinkRow(record_key=CLEARVIEW.key, award_key=COURT_REPORTER.key, confidence=1, reason="x", first_seen=SEEN)
@@ -270,6 +290,7 @@ def test_openapi_describes_every_member(site: httpx.Client) -> None:
     assert sorted(document["paths"]) == [
         "/agencies",
         "/categories",
+        "/coverage",
         "/events",
         "/records",
         "/records/{key}",
@@ -297,4 +318,4 @@ def test_schemathesis_finds_nothing(tmp_path: Path) -> None:
                 cwd=tmp_path,
             )
     assert run.returncode == 0, run.stdout + run.stderr
-    assert "Tested: 7" in run.stdout
+    assert "Tested: 8" in run.stdout

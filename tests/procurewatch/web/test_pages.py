@@ -214,6 +214,18 @@ def test_a_404_is_html_for_browsers_and_text_for_programs(client: Client, path: 
         assert client.get(str(page.url.join(href))).status_code != 404, href
 
 
+@pytest.mark.parametrize(
+    "path",
+    ["vendor/clearview-ai.html", "agency/7012.html", "category/face-recognition.html", "search?q=nothing+like+this"],
+)
+def test_pages_say_which_contracts_were_read(client: Client, path: str) -> None:
+    page = tree_of(client.get(f"/{path}").content)
+    lines = [line.text for line in page.xpath("//ul[@aria-label='Coverage']/li")]
+    assert any("all contracts since 2020-09-30 have been read; earlier ones" in line.lower() for line in lines), lines
+    assert "awards signed after" in lines[-1]
+    assert "search" not in path or "have been read" in client.get(f"/{path}").text.partition("Cite this search")[2]
+
+
 def test_the_title_of_a_search(client: Client) -> None:
     for query, title, heading in (
         ("", "All records · Procurewatch", "116 records"),

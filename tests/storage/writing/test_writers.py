@@ -124,6 +124,7 @@ STEPS = {
 # These store how runs go, which no page shows by itself.
 RUNS = {
     "save_coverage",
+    "begin_coverage",
     "continue_coverage",
     "save_archive_file",
     "save_archive_coverage",
@@ -139,7 +140,6 @@ READERS = {
         "load_checkpoints",
         "latest_run",
         "load_matched_awards",
-        "load_covered_vendors",
         "is_quarantined",
     ),
     *("apply_decisions", "preview_decision"),

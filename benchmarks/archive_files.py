@@ -37,7 +37,7 @@ DEPARTMENT = "070"
 ROWS_PER_MEMBER = 1_000_000
 ROWS_PER_HIT = 1_000
 VALUES = Path(__file__).parent / "archive_values.csv"
-VARIANTS = 1_000  # of the columns that are drawn together
+VARIANTS = 2_000  # of the columns that are drawn together
 RECIPIENTS = 60_000
 YEAR_BEGINS = date(2023, 10, 1)
 
@@ -126,8 +126,10 @@ class MadeUpRows:
         self._chance = random.Random(seed)  # noqa: S311  not for security
         self._columns = columns()
         self._values = _read_values(self._chance)
-        self._agencies = self._variants("awarding_agency_code", "sam_exception_description", 300, self._agency)
-        self._places = self._variants("primary_place_of_performance_country_code", "type_of_contract_pricing")
+        self._agencies = self._variants("awarding_agency_code", "sam_exception_description", self._agency)
+        self._places = self._variants(
+            "primary_place_of_performance_country_code", "type_of_contract_pricing", self._place
+        )
         self._facts = self._variants("action_type_code", "highly_compensated_officer_5_amount")
         names = texts.names
         self._recipients = [_line(self._recipient(name)) for name in names]
@@ -153,18 +155,19 @@ class MadeUpRows:
         parent_key = f"{parent}_9700" if parent else "-NONE-_-NONE-"
         key = f"CONT_AWD_{piid}_9700_{parent_key}"
         action = f"9700_{'9700' if parent else '-NONE-'}_{piid}_{modification}_{parent or '-NONE-'}_0"
-        amount = f"{draw() * 10 ** (2 + draw() * 5):.2f}"
+        amount, total, ceiling = (f"{draw() * 10 ** (2 + draw() * 5):.2f}" for _ in range(3))
         day = YEAR_BEGINS + timedelta(days=int(draw() * 366))
-        ends = day + timedelta(days=int(draw() * 1_500))
+        began, ends, modified = (day + timedelta(days=int(draw() * days)) for days in (-900, 1_500, 700))
+        clock = f"{number % 24:02}:{award % 60:02}:{int(draw() * 60):02}"
         base = description if number % 3 == 0 else self._texts.descriptions[award % len(self._texts.descriptions)]
         has_parent = "9700,DEPT OF DEFENSE" if parent else ","
         return (
             f"{action},{key},{piid},{modification},0,{has_parent},{parent},{'0' if parent else ''},"
-            f"{amount},{amount},,{amount},{amount},{amount},{amount},Q,,,,,"
-            f"{day},{fiscal_year(day)},{day},{ends},{ends} 00:00:00,,,"
+            f"{amount},{total},,{amount},{total},{ceiling},{ceiling},Q,,,,,"
+            f"{day},{fiscal_year(day)},{began},{ends},{ends} 00:00:00,,{began},"
             f"{self._draw(self._agencies)},{recipient},{self._draw(self._places)},"
             f"{quoted(description)},{quoted(base)},{self._draw(self._facts)},"
-            f"https://www.usaspending.gov/award/{key}/,{day},{ends} 13:05:{number % 60:02}\n"
+            f"https://www.usaspending.gov/award/{key}/,{day},{modified} {clock}\n"
         )
 
     def _draw(self, variants: Sequence[str]) -> str:
@@ -178,20 +181,18 @@ class MadeUpRows:
         separator = "\n" if number % 5_000 == 0 else "!"
         return f"{8_500_000_000 + number}{separator}{text}"
 
-    def _variants(self, first: str, last: str, count: int = VARIANTS, special: Callable[[], Row] = dict) -> list[str]:
+    def _variants(self, first: str, last: str, special: Callable[[], Row] = dict) -> list[str]:
         """Return lines for the columns from one to another, some of them special."""
         names = self._columns[self._columns.index(first) : self._columns.index(last) + 1]
         draws = [draw for code, draw in self._values.items() if code in names]
-        return [_line(self._block(names, draws, special())) for _ in range(count)]
+        return [_line(self._block(names, draws, special())) for _ in range(VARIANTS)]
 
     def _block(self, names: Sequence[str], draws: Sequence[Callable[[], Row]], special: Row) -> list[str]:
         known: Row = {}
         for draw in draws:
             known |= draw()
         known |= special
-        return [
-            known[name] if name in known else "" if _is_blank(name) else self._draw("ffffffffffft") for name in names
-        ]
+        return [known[name] if name in known else "" if _is_blank(name) else self._draw("ffffft") for name in names]
 
     def _agency(self) -> Row:
         chance = self._chance
@@ -213,6 +214,21 @@ class MadeUpRows:
             "federal_accounts_funding_this_award": ";".join(f"097-{number:04}" for number in numbers),
             "object_classes_funding_this_award": ";".join(OBJECT_CLASSES[: len(numbers)]),
             "program_activities_funding_this_award": ";".join(f"{n:04}: OPERATION AND MAINTENANCE" for n in numbers),
+        }
+
+    def _place(self) -> Row:
+        city, county = self._chance.choice(PLACES)
+        zip_code = f"{self._chance.randrange(10**8, 10**9)}"
+        where = "primary_place_of_performance"
+        return {
+            f"{where}_country_code": "USA",
+            f"{where}_country_name": "UNITED STATES",
+            f"{where}_city_name": city,
+            f"{where}_county_name": county,
+            f"{where}_state_code": "VA",
+            f"{where}_state_name": "VIRGINIA",
+            f"{where}_zip_4": zip_code,
+            "prime_award_transaction_place_of_performance_cd_current": f"VA-{zip_code[:2]}",
         }
 
     def _recipient(self, name: str) -> list[str]:

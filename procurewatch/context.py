@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from procurewatch.websub import announce
 from sources.base import Source
 from sources.http.client import Client, RateLimit, Timeouts
 from sources.registry import SOURCES
+from storage.claims import AlreadyClaimed, ClaimLost
 from storage.database import Database, open_database
 from storage.errors import describe_error
 from storage.models import POLL
@@ -90,7 +91,7 @@ class AppContext:
     def poll(
         self, source: Source, until: date, listen: Callable[[Progress], None], *, force: bool = False
     ) -> RunReport:
-        """Poll a source up to a day. Call inside `claimed`.
+        """Poll a source up to a day. Call it on the context of `claimed`.
 
         With `force` it is polled even if its data has not changed since the last poll.
         """
@@ -112,7 +113,10 @@ class AppContext:
         *,
         notify: bool,
     ) -> RunReport:
-        """Fetch a vendor's history between two days; with `notify`, publish it in the feeds. Call inside `claimed`."""
+        """Fetch a vendor's history between two days; with `notify`, publish it in the feeds.
+
+        Call it on the context of `claimed`.
+        """
         return self._run(
             source,
             f"backfill {vendor.id}",
@@ -123,16 +127,24 @@ class AppContext:
     def import_files(
         self, source: Source, files: Sequence[Path], listen: Callable[[Progress], None], *, notify: bool
     ) -> RunReport:
-        """Import a source's files; with `notify`, publish what is new in the feeds. Call inside `claimed`."""
+        """Import a source's files; with `notify`, publish what is new in the feeds.
+
+        Call it on the context of `claimed`.
+        """
         return self._run(source, "import", lambda: plan_import(source, files, publishes=notify), listen)
 
     @contextmanager
-    def claimed(self, source: Source) -> Iterator[None]:
-        """Lock a source for this process. Raises `Busy` if another process has the lock."""
-        with self.database.try_lock(source.name) as is_ours:
-            if not is_ours:
-                raise Busy(f"{source.title} is being polled by another process; try again when it is done")
-            yield
+    def claimed(self, source: Source) -> Iterator[AppContext]:
+        """Claim a source for this process; yields the context to read it with.
+
+        Raises `Busy` if another process has the claim. If that process may have died, this takes a few seconds.
+        """
+        try:
+            with self.database.claim(source.name, self.stop.wait) as claimed:
+                yield replace(self, database=claimed)
+        except AlreadyClaimed as other:
+            who = f"another process ({other})" if str(other) else "another process"
+            raise Busy(f"{source.title} is being polled by {who}; try again when it is done") from None
 
     def _run(
         self, source: Source, purpose: str, plan: Callable[[], Job], listen: Callable[[Progress], None]
@@ -145,7 +157,7 @@ class AppContext:
             with self.client(source) as client:
                 report = run_job(run_context, source, client, plan())
         except Exception as error:
-            with suppress(DBAPIError):
+            with suppress(ClaimLost, DBAPIError):
                 record_failed_run(self.database, source.name, purpose, DEBUG_LOG.redact(describe_error(error)))
             raise
         self.announce()
@@ -172,6 +184,10 @@ class AppContext:
             )
         except Exception:
             log.exception("the WebSub hub could not be notified")
+
+    def today(self) -> date:
+        """Return the present day (UTC), the last day of every window, by the clock that all processes share."""
+        return self.database.now().date()
 
     @property
     def sources(self) -> list[Source]:

@@ -16,6 +16,7 @@ from procurewatch.exports.parquet import ParquetMissing
 from procurewatch.logs import DEBUG_LOG
 from procurewatch.settings import SettingsError
 from sources.errors import SourceError
+from storage.claims import ClaimLost
 from storage.database import DatabaseError
 from storage.errors import describe_error, explain_database_error
 
@@ -24,6 +25,7 @@ CODES: dict[type[Exception], int] = {
     SettingsError: MISUSED,
     WatchlistError: MISUSED,
     Busy: BUSY,
+    ClaimLost: BUSY,
     DatabaseError: FAILED,
     SourceError: FAILED,
     ParquetMissing: FAILED,

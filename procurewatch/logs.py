@@ -85,6 +85,8 @@ def configure_logging(form: str, level: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.WARNING)
+    # It warns at every tick of `run` while a poll takes longer than a tick, as most polls do.
+    logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)
 
 
 def _move_traceback(

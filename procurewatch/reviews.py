@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from enum import StrEnum
 
 from sqlalchemy.orm import Session
 
 from feeds.text import pluralize
+from storage.database import server_time
 from storage.models import StoredRecord, order_subject, phrase_subject, psc_subject, recipient_subjects, record_subject
 from storage.search.review_subjects import normalize_phrase
 from storage.writing.reviews import Decision, Effect, ReviewDecision, save_decision
@@ -49,7 +49,7 @@ def record_decision(
         decided_by=reviewer,
         note=note,
         public_reason=public_reason,
-        decided_at=datetime.now(UTC),
+        decided_at=server_time(session),
     )
     return save_decision(session, review)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import structlog
@@ -12,7 +12,7 @@ from feeds.entries.matches import published_matches
 from feeds.urls import FeedFormat, FeedKind, feed_path, site_url
 from sources.errors import SourceError
 from sources.http.client import Client, RateLimit, Timeouts
-from storage.database import Database
+from storage.database import Database, server_time
 from storage.models import StoredEvent
 from storage.search.feed_pages import KEPT_IN_FEED
 from storage.search.query import Query
@@ -66,8 +66,8 @@ def announce(
 
     What it does not accept is part of the next notification. `min_change` is that of the feeds' queries.
     """
-    now = datetime.now(UTC)
     with database.reading() as session:
+        now = server_time(session)
         notified = load_checkpoint(session, NAME, NOTIFIED)
     since = datetime.fromisoformat(notified) if notified else now - KEPT_IN_FEED
     paths = feeds_with_new_entries(database, min(since, now), min_change)

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from filelock import FileLock, Timeout
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, cast, create_engine, event, func, select, text
 from sqlalchemy.engine import URL, ExceptionContext, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import DatabaseError as DriverError
 from sqlalchemy.orm import Session
 
+from storage.claims import Lease, file_claim
+from storage.columns import UtcTime
 from storage.errors import NOT_UTF8, WHAT_TO_DO, is_damage
 from storage.sql_views import drop_views, make_views
 
@@ -25,6 +27,12 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_SECONDS = 60
 MAX_CONNECTIONS, POOL_SIZE = 40, 5  # one connection for each thread of the web server
 WRITING = "procurewatch_writing"
+MAX_SILENCE_SECONDS = 60.0  # between two statements of a writing transaction on PostgreSQL
+# One writer at a time, as on SQLite. A writer that is stopped in a transaction must not stop all others.
+LOCK_WRITING = """
+SELECT set_config('idle_in_transaction_session_timeout', :milliseconds, true),
+    pg_advisory_xact_lock(hashtextextended('procurewatch.write', 0))
+"""
 URL_FORMS = "sqlite:///FILE or postgresql://..."
 
 
@@ -35,8 +43,9 @@ class DatabaseError(Exception):
 class Database:
     """An open database. `reading()` and `writing()` each yield a session in one transaction."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, lease: Lease | None = None) -> None:
         self.engine = engine
+        self._lease = lease
         # At PostgreSQL's default level each statement of a transaction may see another state.
         snapshot = {"isolation_level": "REPEATABLE READ"} if engine.dialect.name == "postgresql" else {}
         self._reader = engine.execution_options(**snapshot)
@@ -55,52 +64,54 @@ class Database:
             Session(connection, expire_on_commit=False) as session,
             session.begin(),
         ):
-            if self.engine.dialect.name == "postgresql":  # one writer at a time, as on SQLite
-                session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('procurewatch.write', 0))"))
+            if self.engine.dialect.name == "postgresql":
+                session.execute(text(LOCK_WRITING), {"milliseconds": str(round(MAX_SILENCE_SECONDS * 1000))})
+            if self._lease:
+                self._lease.check(session)
             yield session
 
     @contextmanager
-    def try_lock(self, name: str) -> Iterator[bool]:
-        """Take a lock between processes; yields False at once if another process holds it.
+    def claim(self, name: str, wait: Callable[[float], object] | None = None) -> Iterator[Database]:
+        """Claim a name (a source's) for the block, among all processes that share the database.
 
-        The operating system or PostgreSQL releases the lock when the process dies.
+        Yields the database to write with: on PostgreSQL, where another process takes over from one that is silent for
+        `storage.claims.LEASE_SECONDS`, its `writing()` raises `ClaimLost` once that has happened.
+
+        Args:
+            wait: sleeps for some seconds and returns whether to give up. If it is given, a claim whose holder may be
+                dead is watched until that is certain.
+
+        Raises:
+            AlreadyClaimed: another process holds the claim.
         """
         if self.engine.dialect.name == "sqlite":
-            with _file_lock(Path(str(self.engine.url.database)), name) as held:
-                yield held
+            with file_claim(Path(str(self.engine.url.database)), name):
+                yield self
         else:
-            with _advisory_lock(self.engine, name) as held:
-                yield held
+            lease = Lease(self.engine, name)
+            with lease.held(self.writing, wait):
+                yield Database(self.engine, lease)
+
+    def check_claim(self) -> None:
+        """Raise `ClaimLost` if this database is of a claim that another process is known to have taken over."""
+        if self._lease:
+            self._lease.check()
+
+    def now(self) -> datetime:
+        """Return `server_time`, in a transaction of its own."""
+        with self.reading() as session:
+            return server_time(session)
 
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()
 
 
-@contextmanager
-def _file_lock(database: Path, name: str) -> Iterator[bool]:
-    lock = FileLock(database.with_name(f"{database.name}.{name}.lock"), timeout=0)
-    try:
-        lock.acquire()
-    except Timeout:
-        yield False
-        return
-    try:
-        yield True
-    finally:
-        lock.release()
-
-
-@contextmanager
-def _advisory_lock(engine: Engine, name: str) -> Iterator[bool]:
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        key = {"name": f"procurewatch.{name}"}
-        held = bool(connection.scalar(text("SELECT pg_try_advisory_lock(hashtextextended(:name, 0))"), key))
-        try:
-            yield held
-        finally:
-            if held:
-                connection.execute(text("SELECT pg_advisory_unlock(hashtextextended(:name, 0))"), key)
+def server_time(session: Session) -> datetime:
+    """Return the time (UTC) by the clock that all processes share: PostgreSQL's, or this machine's with SQLite."""
+    if session.get_bind().dialect.name == "sqlite":
+        return datetime.now(UTC)
+    return session.scalars(select(cast(func.clock_timestamp(), UtcTime))).one()
 
 
 def open_database(url: str) -> Database:
@@ -128,7 +139,8 @@ def opening(url: str) -> Iterator[Database]:
     """
     parsed = parse_url(url)
     connections = {"pool_size": POOL_SIZE, "max_overflow": MAX_CONNECTIONS - POOL_SIZE}
-    database = Database(create_engine(parsed, **connections))
+    # A restarted server has closed the connections of the pool.
+    database = Database(create_engine(parsed, pool_pre_ping=parsed.drivername != "sqlite", **connections))
     if parsed.drivername == "sqlite":
         _prepare_sqlite(database.engine)
     with ExitStack() as on_failure:

@@ -478,6 +478,20 @@ class CheckpointRow(SQLModel, table=True):
     changed: datetime = _time("changed")
 
 
+class ClaimRow(SQLModel, table=True):
+    """On PostgreSQL, the process that has claimed a name (`storage.claims`), and when it last said so.
+
+    `token` is different for each claim, `holder` is the host and process. SQLite has file locks instead.
+    """
+
+    __tablename__ = "claim"
+
+    name: str = Field(primary_key=True)
+    token: str
+    holder: str
+    renewed: datetime = _time("renewed")
+
+
 class CoverageRow(SQLModel, table=True):
     """Days whose contracts a source has been read for completely: those of one vendor, or of all if `vendor_id` is "".
 

@@ -110,17 +110,17 @@ def few(*own: Path) -> Watchlist:
 
 def poll(app_context: AppContext, until: date = LAST_DAY) -> RunReport:
     """Poll as the command does, without showing progress."""
-    with app_context.claimed(SOURCES["usaspending"]):
-        return app_context.poll(SOURCES["usaspending"], until, ignore)
+    with app_context.claimed(SOURCES["usaspending"]) as claimed:
+        return claimed.poll(SOURCES["usaspending"], until, ignore)
 
 
 def backfill(
     app_context: AppContext, vendor_id: str, since: date = date(2020, 10, 1), *, notify: bool = False
 ) -> RunReport:
     """Backfill as the command does, without showing progress."""
-    with app_context.claimed(SOURCES["usaspending"]):
+    with app_context.claimed(SOURCES["usaspending"]) as claimed:
         vendor = app_context.watchlist.by_id[vendor_id]
-        return app_context.backfill(SOURCES["usaspending"], vendor, since, LAST_DAY, ignore, notify=notify)
+        return claimed.backfill(SOURCES["usaspending"], vendor, since, LAST_DAY, ignore, notify=notify)
 
 
 def ignore(_progress: Progress) -> None:

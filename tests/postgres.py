@@ -57,13 +57,13 @@ def server() -> Iterator[str]:
     given = os.environ.get("TEST_DATABASE_URL", "")
     if given:
         try:
-            psycopg.connect(_libpq(given), connect_timeout=10).close()
+            psycopg.connect(libpq(given), connect_timeout=10).close()
         except psycopg.Error as error:
             raise Unavailable(f"the server that TEST_DATABASE_URL names does not answer: {error}") from error
         yield given
         return
     with _private_server() as url:
-        with psycopg.connect(_libpq(url), autocommit=True) as connection:
+        with psycopg.connect(libpq(url), autocommit=True) as connection:
             for setting in DURABILITY_SETTINGS:
                 connection.execute(sql.SQL("ALTER SYSTEM SET {} = off").format(sql.Identifier(setting)))
             connection.execute("SELECT pg_reload_conf()")
@@ -109,7 +109,7 @@ def fresh_database(server_url: str) -> Iterator[str]:
 
 def empty(url: str) -> None:
     """Close other connections and delete every row of a database."""
-    with psycopg.connect(_libpq(url), autocommit=True) as connection:
+    with psycopg.connect(libpq(url), autocommit=True) as connection:
         others = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
         connection.execute(f"SELECT pg_terminate_backend(pid) {others}")
         found = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
@@ -118,16 +118,17 @@ def empty(url: str) -> None:
 
 
 def _execute(server_url: str, statement: sql.Composed) -> None:
-    with psycopg.connect(_libpq(server_url), autocommit=True) as connection:
+    with psycopg.connect(libpq(server_url), autocommit=True) as connection:
         connection.execute(statement)
 
 
-def _libpq(url: str) -> str:
+def libpq(url: str) -> str:
+    """Return a URL as psycopg wants it."""
     return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
 
 
 def has_extension(url: str, name: str) -> bool:
     """Whether an extension can be created."""
-    with psycopg.connect(_libpq(url)) as connection:
+    with psycopg.connect(libpq(url)) as connection:
         found = connection.execute("SELECT 1 FROM pg_available_extensions WHERE name = %s", [name]).fetchone()
     return found is not None

@@ -47,6 +47,11 @@ class Process:
         self.wait()
 
     @property
+    def pid(self) -> int:
+        """The number of the process."""
+        return self._process.pid or 0
+
+    @property
     def returncode(self) -> int | None:
         """The exit code, below 0 if a signal ended it; `None` while it runs."""
         return self._process.exitcode

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy.orm import Session
@@ -24,7 +24,7 @@ from monitors.watchlist.search_terms import (
 from sources.base import DateWindow, FailedStep, FetchStep, SearchTerms, Source
 from sources.records import AwardCategory, MatchedAward
 from sources.registry import sources_listing
-from storage.database import Database
+from storage.database import Database, server_time
 from storage.models import POLL
 from storage.reading.coverage import FIRST_DAY
 from storage.reading.source_health import unfinished_steps
@@ -226,7 +226,7 @@ def plan_poll(
         swept = load_checkpoint(session, source.name, LAST_SWEEP)
         known_vendors = {name.removeprefix(BASELINE) for name in load_checkpoints(session, source.name, BASELINE)}
         stored = load_matched_awards(session)
-        version = load_checkpoint(session, source.name, VERSION) or ""
+        version = _recent(load_checkpoint(session, source.name, VERSION) or "", server_time(session))
         failed = [_step_again(row) for row in unfinished_steps(session, source.name)]
     new_vendors = frozenset(vendor.id for vendor in watchlist.vendors) - known_vendors
     # A new vendor needs the wide lookback that the others had on their first day.
@@ -246,7 +246,7 @@ def plan_poll(
         steps=steps,
         retries=retries,
         dropped=[step for step in failed if step not in wanted],
-        known_version="" if force or new_vendors or is_sweep else _recent(version),
+        known_version="" if force or new_vendors or is_sweep else version,
         recent_since=window.modified_since + window.overlap - LISTING_DELAY,
         until=until,
         signed_since=window.signed_since,
@@ -270,7 +270,7 @@ def plan_backfill(
     with database.writing() as session:
         begun = load_checkpoint(session, source.name, f"{prefix}until")
         if begun is None:
-            save_checkpoint(session, source.name, f"{prefix}until", until.isoformat(), datetime.now(UTC))
+            save_checkpoint(session, source.name, f"{prefix}until", until.isoformat(), server_time(session))
     until = date.fromisoformat(begun) if begun else until
     return Backfill(
         source=source.name,
@@ -366,10 +366,10 @@ def _terms_digest(terms: SearchTerms) -> str:
     return _short_hash((terms.names, terms.short_names, terms.ueis, terms.phrases))
 
 
-def _recent(recorded: str) -> str:
+def _recent(recorded: str, now: datetime) -> str:
     """Return the version that a poll has recorded, "" if that was too long ago."""
     moment, _, version = recorded.partition(" ")
-    age = datetime.now(UTC) - datetime.fromisoformat(moment) if moment else MAX_SKIP
+    age = now - datetime.fromisoformat(moment) if moment else MAX_SKIP
     return version if timedelta(0) <= age < MAX_SKIP else ""
 
 

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -36,7 +36,8 @@ from sources.base import FailedStep, Fetched, FetchStep, FileProgress, FileSourc
 from sources.errors import QuotaUsedUp, SourceChanged, SourceError, Unexpected
 from sources.http.client import Client
 from sources.records import Payload, Problem, Record
-from storage.database import Database
+from storage.claims import ClaimLost
+from storage.database import Database, server_time
 from storage.errors import describe_error
 from storage.models import POLL, RunStatus
 from storage.reading.source_health import row_count_warning, unfinished_parts
@@ -84,6 +85,7 @@ def run_job(context: RunContext, source: Source, client: Client, job: Job) -> Ru
     Any exception ends the run with the status "failed" and its reason.
 
     Raises:
+        storage.claims.ClaimLost: another process has taken the source over; this run ends without a status.
         sqlalchemy.exc.DBAPIError: the database failed (a full disk ...), so that not even this can be recorded.
     """
     started = time.monotonic()
@@ -91,6 +93,8 @@ def run_job(context: RunContext, source: Source, client: Client, job: Job) -> Ru
     run_id = _open_run(context.database, source.name, job.purpose)
     try:
         end = run.to_end()
+    except ClaimLost:
+        raise
     except Exception as error:
         log.exception("run failed", source=source.name, purpose=job.purpose)
         end = _End(RunStatus.FAILED, client.redact(describe_error(error)))
@@ -121,7 +125,7 @@ def record_failed_run(database: Database, source: str, purpose: str, reason: str
     )
     run_id = _open_run(database, source, purpose)
     with database.writing() as session:
-        _end_run(session, run_id, report, datetime.now(UTC))
+        _end_run(session, run_id, report, server_time(session))
 
 
 class _End(NamedTuple):
@@ -237,7 +241,7 @@ class _Run:
             self._run_step(step, progress)
         except SourceError as error:
             return error
-        except (_StopRequested, DBAPIError):
+        except (_StopRequested, ClaimLost, DBAPIError):
             raise
         except Exception as error:
             log.exception("step failed unexpectedly", source=self.source.name, part=step.part, step=step.key)
@@ -266,6 +270,7 @@ class _Run:
             self.context.listen(replace(self.progress, reading=reading))
 
     def _check_stop(self) -> None:
+        self.context.database.check_claim()
         if self.context.stop.is_set():
             raise _StopRequested
 
@@ -353,8 +358,8 @@ class _Run:
 
 
 def _open_run(database: Database, source: str, purpose: str) -> int:
-    row = RunRow(source=source, purpose=purpose, started=datetime.now(UTC))
     with database.writing() as session:
+        row = RunRow(source=source, purpose=purpose, started=server_time(session))
         session.add(row)
         session.flush()
         return row.id or 0
@@ -364,19 +369,19 @@ def _close_run(database: Database, run_id: int, report: RunReport, job: Job, out
     """Write the run's row and, if the run covered something, what it covered, in one transaction."""
     try:
         return _save_outcome(database, run_id, report, job, outcome)
-    except DBAPIError:
+    except (ClaimLost, DBAPIError):
         raise
     except Exception as error:
         log.exception("what the run covered cannot be recorded", source=report.source, purpose=report.purpose)
         failed = replace(report, status=RunStatus.FAILED, message=describe_error(error))
         with database.writing() as session:
-            _end_run(session, run_id, failed, datetime.now(UTC))
+            _end_run(session, run_id, failed, server_time(session))
         return failed
 
 
 def _save_outcome(database: Database, run_id: int, report: RunReport, job: Job, outcome: Outcome) -> RunReport:
-    now = datetime.now(UTC)
     with database.writing() as session:
+        now = server_time(session)
         if report.status and (report.status.covers_its_steps or outcome.is_cut_short):
             published = job.on_success(session, now, outcome)
             if published and not report.message:

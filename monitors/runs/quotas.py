@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
+
+from sqlalchemy.orm import Session
 
 from sources.errors import QuotaUsedUp
-from storage.database import Database
+from storage.database import Database, server_time
 from storage.tables import QuotaRow
 
 
@@ -23,9 +25,7 @@ class QuotaLedger:
     def consume(self, source: str, request: str) -> None:
         """Count one request before it is sent. Raises `QuotaUsedUp` if none is left."""
         with self.database.writing() as session:
-            row = session.get(QuotaRow, self._today) or QuotaRow(
-                name=self.name, key_digest=self._today[1], day=self._today[2], used=0
-            )
+            row = self._row(session)
             if not row.exhausted and row.used < self.requests_per_day:
                 row.used += 1
                 session.add(row)
@@ -40,26 +40,24 @@ class QuotaLedger:
     def remaining(self) -> int:
         """Return how many requests are left until 00:00 UTC."""
         with self.database.reading() as session:
-            row = session.get(QuotaRow, self._today)
-        if row is None:
-            return self.requests_per_day
+            row = self._row(session)
         return 0 if row.exhausted else max(0, self.requests_per_day - row.used)
 
     def exhaust(self) -> datetime:
         """Allow no more requests until 00:00 UTC, which is returned, because the source says that none is left."""
         with self.database.writing() as session:
-            row = session.get(QuotaRow, self._today) or QuotaRow(
-                name=self.name, key_digest=self._today[1], day=self._today[2], used=0
-            )
+            row = self._row(session)
             row.exhausted = True
             session.add(row)
         return tomorrow()
 
-    @property
-    def _today(self) -> tuple[str, str, date]:
+    def _row(self, session: Session) -> QuotaRow:
+        """Return today's row, a new one if there is none."""
         # A digest distinguishes keys without storing them.
         digest = hashlib.sha256(f"procurewatch {self.name} {self.key}".encode()).hexdigest()[:16]
-        return self.name, digest, datetime.now(UTC).date()
+        day = server_time(session).date()
+        row = session.get(QuotaRow, (self.name, digest, day))
+        return row or QuotaRow(name=self.name, key_digest=digest, day=day, used=0)
 
 
 def tomorrow() -> datetime:

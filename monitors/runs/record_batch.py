@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 
 import structlog
 from sqlalchemy.exc import DBAPIError
@@ -16,7 +16,7 @@ from monitors.runs.match_rows import match_rows, named_elsewhere
 from monitors.runs.status import Tally
 from sources.base import FetchStep, Source
 from sources.records import Award, Publication, Record
-from storage.database import Database
+from storage.database import Database, server_time
 from storage.tables import RecordRow
 from storage.writing.events import PublishRule
 from storage.writing.renumbering import current_key
@@ -79,8 +79,8 @@ class RecordBatch:
         """Store the records, and a checkpoint if one is named, in one transaction."""
         if not self._waiting and not checkpoint:
             return
-        now = datetime.now(UTC)
         with self._database.writing() as session:
+            now = server_time(session)
             for record in _in_order(self._waiting):
                 self._store_one(session, record, now)
             if checkpoint:

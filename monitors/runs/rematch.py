@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 
 from sqlalchemy.orm import Session
 
@@ -15,6 +15,7 @@ from monitors.matching.matcher import Matcher
 from monitors.runs.jobs import BASELINE_SIZE
 from monitors.runs.match_rows import match_rows, named_elsewhere
 from monitors.runs.pipeline import RunContext
+from storage.database import server_time
 from storage.reading.records import all_keys
 from storage.reading.rematching import MatchCandidate, has_changed_recipient, keys_by_text, load_candidates
 from storage.tables import MatchRow
@@ -45,7 +46,6 @@ def rematch(run_context: RunContext) -> RematchReport:
     unpublished in the transaction that stores them.
     """
     report = RematchReport()
-    now = datetime.now(UTC)
     with run_context.database.reading() as session:
         keys = all_keys(session)
         elsewhere = _vendors_named_elsewhere(session, run_context.matcher)
@@ -54,12 +54,13 @@ def rematch(run_context: RunContext) -> RematchReport:
             report.is_stopped = True
             return report
         with run_context.database.writing() as session:
+            now = server_time(session)
             for facts in list(load_candidates(session, keys[first : first + BATCH_SIZE])):
                 others = elsewhere.get(facts.row.key, frozenset())
                 rows = match_rows(session, run_context.matcher, facts.record, now, others)
                 _store(session, facts, rows, now, report)
     with run_context.database.writing() as session:
-        report.published = publish_rematched(session, BASELINE_SIZE, now)
+        report.published = publish_rematched(session, BASELINE_SIZE, server_time(session))
     return report
 
 

@@ -1,7 +1,7 @@
 """Poll on a schedule, in one process, until it is stopped.
 
-At every tick the database says which source is due, so a restart loses nothing. A lock on the source keeps two
-processes from polling it at once. APScheduler only gives the ticks.
+At every tick the database says which source is due, by its own clock, so a restart loses nothing and several processes
+can share the work. A claim on the source keeps two of them from polling it at once. APScheduler only gives the ticks.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from monitors.runs.pipeline import NOT_BEFORE
+from storage.claims import AlreadyClaimed
 from storage.database import Database
 from storage.models import RunStatus
 from storage.reading.source_health import unfinished_steps
@@ -23,6 +24,7 @@ log = structlog.get_logger(__name__)
 
 FIRST_RETRY = timedelta(minutes=15)
 STEP_RETRY = timedelta(hours=1)  # after failed steps of a source that works otherwise
+Poller = Callable[[str, Database], object]  # gets a source's name, and the database to write with
 MAX_WAIT = timedelta(days=1)  # the longest that a source may ask for: until its quota is renewed
 
 
@@ -49,27 +51,26 @@ def due_at(database: Database, source: str, every: timedelta, now: datetime) -> 
     return max(due, not_before) if not_before <= now + MAX_WAIT else due
 
 
-def poll_when_due(
-    database: Database, source: str, every: timedelta, poll: Callable[[str], None], now: datetime | None = None
-) -> bool:
+def poll_when_due(database: Database, source: str, every: timedelta, poll: Poller, now: datetime | None = None) -> bool:
     """Poll a source if it is due and no other process is polling it; return whether it was polled."""
-    now = now or datetime.now(UTC)
+    now = now or database.now()
     if due_at(database, source, every, now) > now:
         return False
-    with database.try_lock(source) as held:
-        if not held:
-            log.info("another process is polling the source", source=source)
-            return False
-        if due_at(database, source, every, now) > now:  # the other process has just finished
-            return False
-        poll(source)
-        return True
+    try:
+        with database.claim(source) as claimed:
+            if due_at(database, source, every, now) > now:  # the other process has just finished
+                return False
+            poll(source, claimed)
+            return True
+    except AlreadyClaimed as other:
+        log.info("another process is polling the source", source=source, process=str(other))
+        return False
 
 
 def keep_polling(
     database: Database,
     sources: Mapping[str, timedelta],
-    poll: Callable[[str], None],
+    poll: Poller,
     *,
     tick: timedelta,
     stop: threading.Event,

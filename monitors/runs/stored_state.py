@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from datetime import UTC, date, datetime
+from datetime import date
 
 from sqlalchemy import select
 from sqlmodel import col
@@ -15,7 +15,7 @@ from monitors.runs.match_rows import MIN_NUMBER_LENGTH
 from monitors.runs.record_batch import RecordBatch
 from sources.base import FileProgress, LargeFile, StoredVersion
 from sources.records import Award, Publication, Record
-from storage.database import Database
+from storage.database import Database, server_time
 from storage.models import MatchBand
 from storage.reading.archives import has_evidence, listed_actions
 from storage.reading.records import matched_award_keys, noticed_solicitations, published_agreements
@@ -102,7 +102,7 @@ class StoredState:
         """Record something for the source, after everything that it returned before is stored."""
         self._batch.store()  # a note says what was read: it must not outlive records that were lost
         with self._database.writing() as session:
-            save_checkpoint(session, self._source, NOTE + name, value, datetime.now(UTC))
+            save_checkpoint(session, self._source, NOTE + name, value, server_time(session))
 
     def has_evidence(self, key: str, url: str, /) -> bool:
         """Return whether a record has evidence with a URL."""
@@ -119,7 +119,7 @@ class StoredState:
         self._batch.store()
         facts = {name: value for name, value in asdict(file).items() if name != "name"}
         with self._database.writing() as session:
-            save_archive_file(session, file.name, facts, datetime.now(UTC))
+            save_archive_file(session, file.name, facts, server_time(session))
 
     def progress(self, reading: FileProgress, /) -> None:
         """Report how far a large file was read, and end the step when the program is to stop."""

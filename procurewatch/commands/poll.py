@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import replace
+from datetime import date, timedelta
 from functools import partial
 from typing import Annotated
 
@@ -21,6 +22,7 @@ from procurewatch.terminal import STOPPED, console, following, plain, report_lin
 from sources.base import Source
 from sources.registry import SOURCES
 from sources.usaspending.filters import EARLIEST
+from storage.database import Database
 from storage.models import RunStatus
 
 log = structlog.get_logger(__name__)
@@ -41,12 +43,12 @@ def poll(
     settings: Settings = context.obj
     with open_app(settings) as app_context, stopping(app_context.stop):
         chosen = [each for each in _selected(app_context, source) if now or _is_due(app_context, each)]
-        _run_each(app_context, chosen, lambda each: poll_source(app_context, each, today(), force=now))
+        _run_each(app_context, chosen, lambda each: poll_source(app_context, each, app_context.today(), force=now))
 
 
 def _is_due(app_context: AppContext, source: Source) -> bool:
     """Return whether the source's minimum interval has passed; if not, print when it has."""
-    now = datetime.now(UTC)
+    now = app_context.database.now()
     due = due_at(app_context.database, source.name, source.min_poll_interval, now) if source.min_poll_interval else now
     if due > now:
         console().print(plain(f"{source.title}: next poll after {due:%Y-%m-%d %H:%M} UTC (--now polls anyway)"))
@@ -55,8 +57,8 @@ def _is_due(app_context: AppContext, source: Source) -> bool:
 
 def poll_source(app_context: AppContext, source: Source, until: date, *, force: bool = False) -> RunReport:
     """Poll one source and show progress; with `force`, even if its data has not changed. Raises `Busy`."""
-    with app_context.claimed(source), following(source.title) as listen:
-        return app_context.poll(source, until, listen, force=force)
+    with app_context.claimed(source) as claimed, following(source.title) as listen:
+        return claimed.poll(source, until, listen, force=force)
 
 
 def backfill(
@@ -75,8 +77,8 @@ def backfill(
         found = read_vendor(vendor, app_context.watchlist)
 
         def backfill_source(source: Source) -> RunReport:
-            with app_context.claimed(source), following(f"{found.name} in {source.title}") as listen:
-                return app_context.backfill(source, found, since, today(), listen, notify=notify)
+            with app_context.claimed(source) as claimed, following(f"{found.name} in {source.title}") as listen:
+                return claimed.backfill(source, found, since, app_context.today(), listen, notify=notify)
 
         _run_each(app_context, _selected(app_context), backfill_source)
 
@@ -100,8 +102,9 @@ def run(
     settings: Settings = context.obj
     with open_app(settings) as app_context, stopping(app_context.stop):
 
-        def poll_now(name: str) -> None:
-            run_and_report(lambda: app_context.poll(SOURCES[name], today(), lambda _progress: None))
+        def poll_now(name: str, claimed: Database) -> None:
+            own = replace(app_context, database=claimed)
+            run_and_report(lambda: own.poll(SOURCES[name], own.today(), lambda _progress: None))
 
         sources = {source.name: app_context.poll_interval(source) for source in _selected(app_context)}
         keep_polling(

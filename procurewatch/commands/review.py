@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import getpass
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -21,6 +20,7 @@ from procurewatch.query_options import read_vendor
 from procurewatch.reviews import InvalidScope, Scope, describe_effect, describe_subject, record_decision, review_subject
 from procurewatch.settings import Settings
 from procurewatch.terminal import console, plain, stopping, table
+from storage.database import server_time
 from storage.models import MatchBand, StoredRecord
 from storage.reading.records import actions_of, find_by_identifier
 from storage.reading.review_queue import PendingReview, count_pending_reviews, is_pending_review, review_queue
@@ -168,7 +168,7 @@ def undo_one(
             record = _matched_record(session, award, vendor_id)
             subject = _subject(record, Decision.REJECTED, scope, phrase)
             about = describe_subject(subject, record.recipient_name)
-            if delete_decision(session, vendor_id, subject, datetime.now(UTC)) is None:
+            if delete_decision(session, vendor_id, subject, server_time(session)) is None:
                 raise typer.BadParameter(f"there is no decision about {vendor_id} and {about}")
     typer.echo(f"undone: {about}")
 
@@ -266,7 +266,7 @@ def _review_all(app_context: AppContext, groups: Sequence[ReviewGroup]) -> None:
         if key == "u" and done:
             position, last_vendor, subject = done.pop()
             with app_context.database.writing() as session:
-                delete_decision(session, last_vendor, subject, datetime.now(UTC))
+                delete_decision(session, last_vendor, subject, server_time(session))
             continue
         if key in answers:
             subject = group.subject if key in GROUP_ANSWERS else review_subject(record, answers[key])

@@ -89,8 +89,8 @@ def import_files(
     settings: Settings = context.obj
 
     def read() -> RunReport:
-        with app_context.claimed(SOURCES[source]), following(SOURCES[source].title) as listen:
-            return app_context.import_files(SOURCES[source], files, listen, notify=publish)
+        with app_context.claimed(SOURCES[source]) as claimed, following(SOURCES[source].title) as listen:
+            return claimed.import_files(SOURCES[source], files, listen, notify=publish)
 
     with open_app(settings) as app_context, stopping(app_context.stop):
         exit_with([run_and_report(read)])

@@ -7,12 +7,12 @@ publication version, which web caches and ETags use.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from datetime import UTC, datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
+from storage.database import server_time
 from storage.models import MatchBand
 from storage.reading.records import actions_by_key, records_by_key
 from storage.search.index import index_records
@@ -76,7 +76,7 @@ def _has_twin(session: Session, event: EventRow, sub_agency_code: str) -> bool:
 
 def bump_publication_version(session: Session) -> None:
     """Count one more change of what readers can see."""
-    now = datetime.now(UTC)
+    now = server_time(session)
     row = session.get(PublicationVersionRow, VERSION_ID, with_for_update=True)
     if row is None:
         row = PublicationVersionRow(id=VERSION_ID, number=0, changed=now)

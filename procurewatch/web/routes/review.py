@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated
 from urllib.parse import urlencode
 
@@ -27,6 +26,7 @@ from procurewatch.web.context import WebContext
 from procurewatch.web.responses import HTML, ErrorResponse, see_other
 from procurewatch.web.security.guard import SCRIPT_POLICY, RequestRejected
 from procurewatch.web.security.login import COOKIE, Reviewer, form_of
+from storage.database import server_time
 from storage.models import MatchBand
 from storage.reading.records import actions_of, records_by_key
 from storage.reading.review_queue import PendingReview, count_pending_reviews, review_queue
@@ -82,7 +82,9 @@ def router(context: WebContext) -> APIRouter:
     def undo(request: Request, form: Form) -> Response:
         context.access.require_reviewer(request, form)
         with context.database.writing() as session:
-            delete_decision(session, clean(form.get("vendor", "")), clean(form.get("subject", "")), datetime.now(UTC))
+            delete_decision(
+                session, clean(form.get("vendor", "")), clean(form.get("subject", "")), server_time(session)
+            )
         return back_to_queue(form, "1")
 
     return routes

@@ -85,6 +85,14 @@ def _create_tables() -> None:
         sa.PrimaryKeyConstraint("source", "name"),
     )
     op.create_table(
+        "claim",
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("token", sa.String(), nullable=False),
+        sa.Column("holder", sa.String(), nullable=False),
+        sa.Column("renewed", storage.columns.UtcTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("name"),
+    )
+    op.create_table(
         "coverage",
         sa.Column("source", sa.String(), nullable=False),
         sa.Column("vendor_id", sa.String(), nullable=False),

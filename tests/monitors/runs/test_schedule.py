@@ -88,26 +88,30 @@ def test_a_clock_that_was_a_year_ahead_keeps_nothing_waiting(database: Database)
 
 def test_nobody_polls_a_claimed_source(database: Database) -> None:
     polled: list[str] = []
-    with database.try_lock("usaspending") as held:
-        assert held
+
+    def poll(source: str, claimed: Database) -> None:
+        polled.append(source)
+        claimed.check_claim()
+
+    with database.claim("usaspending"):
         other: list[bool] = []
         thread = threading.Thread(
-            target=lambda: other.append(poll_when_due(database, "usaspending", EVERY, polled.append, NOON))
+            target=lambda: other.append(poll_when_due(database, "usaspending", EVERY, poll, NOON))
         )
         thread.start()
         thread.join()
     assert (other, polled) == ([False], [])
-    assert poll_when_due(database, "usaspending", EVERY, polled.append, NOON)
+    assert poll_when_due(database, "usaspending", EVERY, poll, NOON)
     assert polled == ["usaspending"]
 
 
 def test_keep_polling_until_stopped(database: Database) -> None:
     stop, polls = threading.Event(), []
 
-    def poll(source: str) -> None:
+    def poll(source: str, claimed: Database) -> None:
         polls.append(source)
         now = datetime.now(UTC)
-        note_run(database, RunStatus.NOTHING_NEW.value, now, now)
+        note_run(claimed, RunStatus.NOTHING_NEW.value, now, now)
         if len(polls) == 3:
             stop.set()
 

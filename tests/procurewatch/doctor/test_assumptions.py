@@ -78,8 +78,8 @@ def about_assumptions(app_context: AppContext, source: str) -> dict[str, Finding
 def polled(app_context: AppContext, source: str) -> Dump:
     """Poll a source twice, the second time with awards held; both must end well. Return the records then stored."""
     for day in (LAST_DAY, later(1)):
-        with app_context.claimed(SOURCES[source]):
-            report = app_context.poll(SOURCES[source], day, ignore, force=True)
+        with app_context.claimed(SOURCES[source]) as claimed:
+            report = claimed.poll(SOURCES[source], day, ignore, force=True)
         assert report.status is not None
         assert report.status.is_good, report.message
     stored = dump(app_context.database)

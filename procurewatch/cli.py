@@ -1,28 +1,100 @@
-"""The command line: `procurewatch COMMAND`. A failure prints one line to stderr and exits with a nonzero code."""
+"""The command line: `procurewatch COMMAND`. A failure prints one line to stderr and exits with a nonzero code.
+
+Only the command that runs is imported, because importing all of them takes two seconds.
+"""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, NoReturn
+from pkgutil import resolve_name
+from typing import Annotated, Any, NoReturn
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 from typer.exceptions import TyperException
 
 from feeds.text import one_line
-from procurewatch.commands import cite, db, demo, doctor, export, poll, publish, search, suggest
-from procurewatch.commands import review as reviewing
-from procurewatch.commands import sources as about_sources
-from procurewatch.commands.watchlist import vendors
-from procurewatch.failures import FAILED, MISUSED, describe_failure
-from procurewatch.logs import DEBUG_LOG, configure_logging
-from procurewatch.settings import SettingsError, load_settings
 
+FAILED, MISUSED = 1, 2
 INTERRUPTED = 130  # as a shell reports a process that SIGINT has ended
 DOCTOR = "doctor"  # the one command that runs even if the settings cannot be read
 
+# The sections of the help: for each command its function or group in procurewatch.commands, and what it does.
+SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
+    "Fetch": {
+        "demo": ("demo:demo", "Show the program on recorded data, without a network"),
+        "poll": ("poll:poll", "Fetch what is new from every source"),
+        "run": ("poll:run", "Poll on schedule until stopped"),
+        "backfill": ("poll:backfill", "Fetch the history of a vendor"),
+        "import": ("sources:import_files", "Import files that you have downloaded"),
+    },
+    "Read": {
+        "search": ("search:search", "List stored records, newest first"),
+        "show": ("search:show", "Show one award: actions, matches, evidence"),
+        "export": ("export:export", "Export as CSV, JSON, Parquet, SQLite or OCDS"),
+        "pack": ("export:pack", "Pack records with evidence for a story"),
+        "cite": ("cite:cite", "Cite an award or event"),
+        "foia": ("cite:foia", "Write a FOIA request for an award's papers"),
+    },
+    "Publish": {
+        "serve": ("publish:serve", "Run the website"),
+        "feeds": ("publish:feeds", "Write the site and its feeds as files"),
+    },
+    "Decide": {
+        "vendors": ("watchlist:vendors", "Show and edit the watchlist"),
+        "review": ("review:review", "Confirm or reject uncertain matches"),
+        "rematch": ("review:rematch", "Match all stored records again"),
+    },
+    "Maintain": {
+        "sources": ("sources:sources", "Show the health of each source"),
+        "doctor": ("doctor:doctor", "Check the setup and say what to fix"),
+        "db": ("db:db", "Check, back up, restore and vacuum the database"),
+    },
+}
+
+
+class LazyCommand(TyperCommand):
+    """A command that is imported when it runs. `target` is its function or group in `procurewatch.commands`."""
+
+    def __init__(self, name: str, target: str, summary: str) -> None:
+        super().__init__(name=name, callback=None, help=summary)
+        self._target = target
+
+    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
+        """Import the command, and return the context of its call."""
+        return self.load().make_context(info_name, args, parent=parent, **extra)
+
+    def load(self) -> Any:
+        """Import the command."""
+        found = resolve_name(f"procurewatch.commands.{self._target}")
+        if isinstance(found, typer.Typer):
+            found.rich_markup_mode = None
+            return typer.main.get_group(found)
+        alone = typer.Typer(add_completion=False, rich_markup_mode=None)
+        alone.command(self.name)(found)
+        return typer.main.get_command(alone)
+
+
+class Commands(TyperGroup):
+    """All commands, in the sections of the help."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        for section in SECTIONS.values():
+            self.commands.update({name: LazyCommand(name, *command) for name, command in section.items()})
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
+        """Write the commands by section."""
+        for title, section in SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name.ljust(10), summary) for name, (_, summary) in section.items()])
+
+
 app = typer.Typer(
+    cls=Commands,
     name="procurewatch",
     help="Watches what the US federal government pays for surveillance technology.",
     no_args_is_help=True,
@@ -30,29 +102,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (
-    poll.poll,
-    poll.backfill,
-    poll.run,
-    search.search,
-    search.show,
-    export.export,
-    export.pack,
-    publish.serve,
-):
-    app.command()(command)
-app.command("demo")(demo.demo)
-app.command(DOCTOR)(doctor.doctor)
-app.command("foia")(cite.foia)
-app.command("cite")(cite.cite)
-app.command("sources")(about_sources.sources)
-app.command("import")(about_sources.import_files)
-app.command("rematch")(reviewing.rematch)
-app.add_typer(db.db, name="db")
-app.add_typer(publish.feeds, name="feeds")
-app.add_typer(reviewing.review, name="review")
-vendors.command("suggest")(suggest.suggest)
-app.add_typer(vendors, name="vendors")
 
 
 def _print_version(asked: bool) -> None:
@@ -74,6 +123,9 @@ def settings(  # noqa: PLR0917  options are given by name
     ] = False,
 ) -> None:
     """Read the settings before any command."""
+    from procurewatch.logs import DEBUG_LOG, configure_logging  # noqa: PLC0415  not for --help
+    from procurewatch.settings import SettingsError, load_settings  # noqa: PLC0415
+
     DEBUG_LOG.is_shown = debug
     try:
         context.obj = load_settings(
@@ -92,7 +144,7 @@ def settings(  # noqa: PLR0917  options are given by name
 def main() -> None:
     """Run the command line and end the process."""
     try:
-        code = app(standalone_mode=False)
+        code = app(prog_name="procurewatch", standalone_mode=False)
     except TyperException as error:
         _misused(error.format_message())
     except (typer.Abort, KeyboardInterrupt):
@@ -101,6 +153,8 @@ def main() -> None:
         sys.stderr.close()  # the reader has closed the pipe
         sys.exit(FAILED)
     except Exception as error:  # noqa: BLE001  the one boundary of every command
+        from procurewatch.failures import describe_failure  # noqa: PLC0415  imports the whole program
+
         _end(*describe_failure(error))
     else:
         sys.exit(code)

@@ -12,8 +12,13 @@ from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Self, TextIO
 
+from procurewatch.cli import SECTIONS
+
 _FORKING = multiprocessing.get_context("forkserver")
-_FORKING.set_forkserver_preload(["procurewatch.cli", "procurewatch.web.app", "uvicorn"])
+COMMANDS = sorted(
+    {f"procurewatch.commands.{name.partition(':')[0]}" for section in SECTIONS.values() for name, _ in section.values()}
+)
+_FORKING.set_forkserver_preload(["procurewatch.failures", *COMMANDS, "procurewatch.web.app", "uvicorn"])
 
 
 class Process:

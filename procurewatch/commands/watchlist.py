@@ -24,6 +24,7 @@ from monitors.watchlist.model import Evidence, Kind, Portfolio, Strength, Vendor
 from monitors.watchlist.search_terms import search_names, search_phrases, search_short_names
 from monitors.watchlist.yaml_reader import Place, WatchlistError
 from procurewatch.commands._common import FAILED, fail, whole_output
+from procurewatch.commands.suggest import suggest
 from procurewatch.context import AppContext
 from procurewatch.query_options import read_vendor
 from procurewatch.settings import Settings
@@ -384,3 +385,6 @@ def _with_copy(files: Sequence[Path], own: Path) -> Callable[[Path], Mapping[str
         return load_watchlist(*(copy if file.resolve() == own.resolve() else file for file in files)).by_id
 
     return read
+
+
+vendors.command("suggest")(suggest)

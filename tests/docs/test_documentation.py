@@ -19,7 +19,8 @@ COMMANDS = (ROOT / "docs" / "commands.md").read_text()
 def names() -> set[str]:
     """Return every command as it is typed."""
     found: set[str] = set()
-    for name, command in getattr(get_command(app), "commands").items():  # noqa: B009  the class is typer's own
+    for name, lazy in getattr(get_command(app), "commands").items():  # noqa: B009  the class is typer's own
+        command = lazy.load()
         inner = getattr(command, "commands", None)
         found |= {f"{name} {each}" for each in inner or ()}
         if not inner or getattr(command, "invoke_without_command", False):

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from typer.main import get_command
 
-from procurewatch.cli import app
+from procurewatch.cli import LazyCommand, app
 
 ROOT = Path(__file__).parents[2]
 # Each with what to write instead.
@@ -41,7 +41,7 @@ def help_texts(command: Any) -> Iterator[str]:
     yield command.help or ""
     yield from (getattr(param, "help", None) or "" for param in command.params)
     for inner in getattr(command, "commands", {}).values():
-        yield from help_texts(inner)
+        yield from help_texts(inner.load() if isinstance(inner, LazyCommand) else inner)
 
 
 def texts() -> Iterator[tuple[str, str]]:

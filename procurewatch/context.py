@@ -29,6 +29,7 @@ from storage.claims import AlreadyClaimed, ClaimLost
 from storage.database import Database, open_database
 from storage.errors import describe_error
 from storage.models import POLL
+from storage.reading.source_health import max_silence
 
 log = structlog.get_logger(__name__)
 
@@ -152,13 +153,18 @@ class AppContext:
         """Plan and run a job. An error before its first step is recorded as a failed run, and raised."""
         try:
             run_context = RunContext(
-                database=self.database, matcher=Matcher(self.watchlist), stop=self.stop, listen=listen
+                database=self.database,
+                matcher=Matcher(self.watchlist),
+                stop=self.stop,
+                listen=listen,
+                silence=self.max_silence(source),
             )
             with self.client(source) as client:
                 report = run_job(run_context, source, client, plan())
         except Exception as error:
+            reason = DEBUG_LOG.redact(describe_error(error))
             with suppress(ClaimLost, DBAPIError):
-                record_failed_run(self.database, source.name, purpose, DEBUG_LOG.redact(describe_error(error)))
+                record_failed_run(self.database, source.name, purpose, reason, self.max_silence(source))
             raise
         self.announce()
         return report
@@ -202,6 +208,15 @@ class AppContext:
     def poll_interval(self, source: Source) -> timedelta:
         """Return the time between two polls of a source: the setting, but at least the source's own minimum."""
         return max(timedelta(hours=self.settings.poll_hours), source.min_poll_interval)
+
+    def max_silence(self, source: Source) -> timedelta:
+        """Return how long a source may be without a good poll."""
+        return max_silence(self.poll_interval(source))
+
+    @property
+    def silences(self) -> dict[str, timedelta]:
+        """How long each enabled source may be without a good poll, by name."""
+        return {source.name: self.max_silence(source) for source in self.sources}
 
 
 def disabled_reason(settings: Settings, source: Source) -> str:

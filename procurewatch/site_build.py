@@ -20,7 +20,7 @@ from sources.registry import SOURCES, publisher_of, sources_listing
 from storage.database import Database
 from storage.models import AWARDS
 from storage.reading.records import actions_of, evidence_of, known_vendors, published_keys, records_by_key
-from storage.reading.source_health import list_incidents
+from storage.reading.source_health import find_silences, list_incidents
 from storage.reading.source_records import load_source_records
 from storage.reading.summaries import orders_under, published_among
 from storage.reading.timelines import linked_records, timeline_of
@@ -55,7 +55,7 @@ def build_catalog(app_context: AppContext, *, base_url: str, is_list: bool = Fal
             key=lambda spec: (FEED_ORDER.index(spec.kind), spec.kind is FeedKind.VENDOR and spec.slug not in matched)
         )
         keys = {} if is_list else _keys_of_pages(session)
-        incidents = tuple(list_incidents(session))
+        incidents = (*find_silences(session, app_context.silences), *list_incidents(session))
     awards = {
         name: partial(_award_record, app_context.database, app_context.source_titles, key) for name, key in keys.items()
     }

@@ -11,7 +11,7 @@ from feeds.entries.entry import Entry
 from feeds.feed import AUTHORITY
 from feeds.text import format_time, one_line, pluralize, shorten, to_utc
 from storage.models import RunStatus
-from storage.reading.source_health import Incident, SourceHealth
+from storage.reading.source_health import NOT_POLLED, Incident, SourceHealth
 
 
 def incident_entries(incidents: Iterable[Incident], titles: Mapping[str, str], link: str) -> Iterator[Entry]:
@@ -26,6 +26,8 @@ def incident_entries(incidents: Iterable[Incident], titles: Mapping[str, str], l
         since = format_time(incident.began)
         if incident.status == RunStatus.INCOMPLETE:
             headline = f"{title}: partly unavailable since {since}"
+        elif incident.status == NOT_POLLED:
+            headline = f"{title}: no good poll since {since}"
         else:
             headline = f"{title}: unavailable since {since} ({incident.status})"
         yield _entry(incident, "source-failed", headline, incident.began, link)
@@ -65,6 +67,27 @@ def _entry(incident: Incident, kind: str, title: str, when: datetime, link: str)
     )
 
 
+def describe_trouble(health: SourceHealth) -> str:
+    """Return since when and why a source is unavailable, "" if it is available."""
+    if not health.last_run:
+        return "has not been polled yet"
+    if health.unfinished:
+        return "; ".join(shorten(one_line(str(part)), 240) for part in health.unfinished)
+    if not health.incident and health.last_good:
+        return ""
+    return _trouble(health)
+
+
+def _trouble(health: SourceHealth) -> str:
+    why = shorten(one_line(health.last_message), 160) or health.last_status
+    if health.incident is None:
+        return f"has never been available: {why}"
+    since = format_time(health.incident.began)
+    if health.incident.status == NOT_POLLED:
+        return f"has had no good poll since {since}: {shorten(one_line(health.incident.message), 160)}"
+    return f"unavailable since {since}: {why}"
+
+
 def health_line(sources: Sequence[SourceHealth], titles: Mapping[str, str]) -> str:
     """Return one line: which sources work, which do not, and which parts are still missing."""
     polled = [health for health in sources if health.last_run]
@@ -85,9 +108,5 @@ def health_line(sources: Sequence[SourceHealth], titles: Mapping[str, str]) -> s
         lines += [f"{title}: {shorten(one_line(str(part)), 240)}." for part in health.unfinished]
     for health in (*broken, *silent):
         title = one_line(titles.get(health.source, health.source))
-        how = (
-            f"unavailable since {format_time(health.incident.began)}" if health.incident else "has never been available"
-        )
-        why = shorten(one_line(health.last_message), 160)
-        lines.append(f"{title} {how}: {why or health.last_status}.")
+        lines.append(f"{title} {_trouble(health)}.")
     return " ".join(lines)

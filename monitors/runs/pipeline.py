@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
@@ -40,7 +40,7 @@ from storage.claims import ClaimLost
 from storage.database import Database, server_time
 from storage.errors import describe_error
 from storage.models import POLL, RunStatus
-from storage.reading.source_health import row_count_warning, unfinished_parts
+from storage.reading.source_health import MAX_SILENCE, row_count_warning, silent_since, unfinished_parts
 from storage.tables import RunRow
 from storage.writing.runs import delete_checkpoints, load_checkpoints, save_checkpoint, update_incident
 
@@ -64,12 +64,16 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunContext:
-    """What a run works with. `listen` gets the progress; when `stop` is set, the run ends at the next record."""
+    """What a run works with. `listen` gets the progress; when `stop` is set, the run ends at the next record.
+
+    `silence` is how long the source may be without a good poll.
+    """
 
     database: Database
     matcher: Matcher
     stop: threading.Event
     listen: Callable[[Progress], None] = lambda _progress: None
+    silence: timedelta = MAX_SILENCE
 
 
 class _StopRequested(Exception):
@@ -109,11 +113,14 @@ def run_job(context: RunContext, source: Source, client: Client, job: Job) -> Ru
         tally=run.tally,
         retry_at=end.retry_at,
     )
-    return _close_run(context.database, run_id, report, job, run.outcome)
+    return _close_run(context, run_id, report, job, run.outcome)
 
 
-def record_failed_run(database: Database, source: str, purpose: str, reason: str) -> None:
-    """Record a run that failed before its first step: no client could be made, the plan could not be read ..."""
+def record_failed_run(database: Database, source: str, purpose: str, reason: str, silence: timedelta) -> None:
+    """Record a run that failed before its first step: no client could be made, the plan could not be read ...
+
+    `silence` is as in `RunContext`.
+    """
     report = RunReport(
         source=source,
         purpose=purpose,
@@ -125,7 +132,7 @@ def record_failed_run(database: Database, source: str, purpose: str, reason: str
     )
     run_id = _open_run(database, source, purpose)
     with database.writing() as session:
-        _end_run(session, run_id, report, server_time(session))
+        _end_run(session, run_id, report, server_time(session), silence)
 
 
 class _End(NamedTuple):
@@ -365,22 +372,22 @@ def _open_run(database: Database, source: str, purpose: str) -> int:
         return row.id or 0
 
 
-def _close_run(database: Database, run_id: int, report: RunReport, job: Job, outcome: Outcome) -> RunReport:
+def _close_run(context: RunContext, run_id: int, report: RunReport, job: Job, outcome: Outcome) -> RunReport:
     """Write the run's row and, if the run covered something, what it covered, in one transaction."""
     try:
-        return _save_outcome(database, run_id, report, job, outcome)
+        return _save_outcome(context, run_id, report, job, outcome)
     except (ClaimLost, DBAPIError):
         raise
     except Exception as error:
         log.exception("what the run covered cannot be recorded", source=report.source, purpose=report.purpose)
         failed = replace(report, status=RunStatus.FAILED, message=describe_error(error))
-        with database.writing() as session:
-            _end_run(session, run_id, failed, server_time(session))
+        with context.database.writing() as session:
+            _end_run(session, run_id, failed, server_time(session), context.silence)
         return failed
 
 
-def _save_outcome(database: Database, run_id: int, report: RunReport, job: Job, outcome: Outcome) -> RunReport:
-    with database.writing() as session:
+def _save_outcome(context: RunContext, run_id: int, report: RunReport, job: Job, outcome: Outcome) -> RunReport:
+    with context.database.writing() as session:
         now = server_time(session)
         if report.status and (report.status.covers_its_steps or outcome.is_cut_short):
             published = job.on_success(session, now, outcome)
@@ -391,23 +398,26 @@ def _save_outcome(database: Database, run_id: int, report: RunReport, job: Job, 
             save_checkpoint(session, report.source, NOT_BEFORE, report.retry_at.isoformat(), now)
         elif report.status and report.status.is_good:
             delete_checkpoints(session, report.source, NOT_BEFORE)  # the wait that the source asked for is over
-        _end_run(session, run_id, report, now)
+        _end_run(session, run_id, report, now, context.silence)
     log.info("run ended", source=report.source, purpose=report.purpose, status=report.status, found=report.tally.found)
     return report
 
 
-def _end_run(session: Session, run_id: int, report: RunReport, now: datetime) -> None:
+def _end_run(session: Session, run_id: int, report: RunReport, now: datetime, silence: timedelta) -> None:
     row, tally = session.get_one(RunRow, run_id), report.tally
+    silent = silent_since(session, report.source, silence, now)
     row.ended, row.status, row.message = now, report.status or "", report.message
     row.requests, row.rows_found, row.problems = report.requests, tally.found, tally.problems
     row.new_awards, row.changed_awards = tally.new_awards, tally.changed_awards
     row.matched, row.events, row.skipped = tally.matched, tally.events, tally.skipped
     session.flush()
     if report.purpose == POLL and report.status:
-        _record_health(session, report, report.status, now)
+        _record_health(session, report, report.status, now, silent)
 
 
-def _record_health(session: Session, report: RunReport, status: RunStatus, now: datetime) -> None:
+def _record_health(
+    session: Session, report: RunReport, status: RunStatus, now: datetime, silent: datetime | None
+) -> None:
     """Open, continue or end an incident. A poll with failed parts opens one at once, and names the parts."""
     is_incomplete = status is RunStatus.INCOMPLETE
     unread = "; ".join(str(part) for part in unfinished_parts(session, report.source))
@@ -419,4 +429,5 @@ def _record_health(session: Session, report: RunReport, status: RunStatus, now: 
         message=unread if is_incomplete else report.message,
         now=now,
         at_once=is_incomplete,
+        silent=silent,
     )

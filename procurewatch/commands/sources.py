@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -18,7 +18,7 @@ from procurewatch.terminal import console, following, plain, stopping, table
 from sources.base import FileSource, Source
 from sources.registry import SOURCES
 from storage.models import RunStatus
-from storage.reading.source_health import SourceHealth, load_health
+from storage.reading.source_health import NOT_POLLED, SourceHealth, load_health
 
 COLUMNS = ("Source", "State", "Last good poll", "Last status", "Rows (usual)", "Newest record", "Quota left")
 
@@ -28,7 +28,11 @@ def sources(context: typer.Context) -> None:
     settings: Settings = context.obj
     with open_app(settings) as app_context:
         with app_context.database.reading() as session:
-            health = [(source, load_health(session, source.name)) for source in SOURCES.values()]
+            limits = app_context.silences
+            health = [
+                (source, load_health(session, source.name, limits.get(source.name, timedelta.max)))
+                for source in SOURCES.values()
+            ]
         console().print(table("Sources", COLUMNS, [_row(app_context, source, how) for source, how in health]))
         for source, how in health:
             for line in _lines(app_context, source, how):
@@ -56,7 +60,9 @@ def _when(value: datetime | None) -> str:
 def _lines(app_context: AppContext, source: Source, how: SourceHealth) -> Sequence[str]:
     """Return the notes about a source, its incident first."""
     lines = [f"{one_line(str(part))}; the next poll tries again first" for part in how.unfinished]
-    if how.incident and how.incident.status != RunStatus.INCOMPLETE:
+    if how.incident and how.incident.status == NOT_POLLED:
+        lines.append(f"no good poll since {format_time(how.incident.began)}: {one_line(how.incident.message)}")
+    elif how.incident and how.incident.status != RunStatus.INCOMPLETE:
         failures = f"{how.incident.failures} failed polls"
         lines.append(f"{failures} since {format_time(how.incident.began)}: {one_line(how.incident.message)}")
     elif how.last_run and how.last_message and not how.unfinished:

@@ -1,16 +1,20 @@
-"""The health of each source: incidents, failed steps, the usual number of rows, the newest record."""
+"""The health of each source: incidents, failed steps, the usual number of rows, the newest record.
+
+That a source is not polled any more is not stored, since nothing runs that could: it is found when somebody looks.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from statistics import median
 
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from storage.models import GOOD_STATUSES, POLL
+from storage.models import GOOD_STATUSES, POLL, RunStatus
 from storage.rows import view_of
 from storage.tables import IncidentRow, QuarantineRow, RecordRow, RunRow, SourceRecordRow, UnfinishedStepRow
 
@@ -18,6 +22,8 @@ MAX_RUNS = 20  # good runs that give the usual number of rows
 MIN_RUNS = 5  # good runs before there is a usual number
 MIN_ROWS = 20  # sources with fewer rows are not checked
 MIN_SHARE = 0.25  # of the smallest of those runs
+MAX_SILENCE = timedelta(hours=24)  # without a good poll
+NOT_POLLED = "not polled"  # the status of an incident without a failed poll
 MAX_DOUBTED_RUNS = 3  # after so many runs with few rows in a row, the number is accepted
 
 
@@ -101,11 +107,55 @@ def unfinished_parts(session: Session, source: str) -> tuple[UnfinishedPart, ...
     )
 
 
-def load_health(session: Session, source: str) -> SourceHealth:
-    """Return the health of a source, from its polls."""
+def max_silence(interval: timedelta) -> timedelta:
+    """Return how long a source that is polled every `interval` may be without a good poll."""
+    return interval + MAX_SILENCE if interval > MAX_SILENCE else MAX_SILENCE
+
+
+def silent_since(session: Session, source: str, limit: timedelta, now: datetime) -> datetime | None:
+    """Return when the last good poll of a source began, or its first one, if that is longer ago than `limit`.
+
+    `None` if there was a good poll since, or none at all. Polls under a clock that was ahead do not count.
+    """
+    polls = _runs(source).where(col(RunRow.started) <= now)
+    good = session.scalars(polls.where(col(RunRow.status).in_(GOOD_STATUSES)).limit(1)).first()
+    if good is None:
+        good = session.scalars(polls.order_by(None).order_by(col(RunRow.id)).limit(1)).first()
+    return good.started if good and now - (good.ended or good.started) > limit else None
+
+
+def find_silences(session: Session, limits: Mapping[str, timedelta], now: datetime | None = None) -> list[Incident]:
+    """Return an incident for each source that has had no good poll for too long, unless one is stored.
+
+    `limits` is how long each source may be without one (`max_silence`), by name. Only sources that have been polled
+    are looked at.
+    """
+    now = now or datetime.now(UTC)
+    found = []
+    for source, limit in limits.items():
+        latest = session.scalars(_runs(source).limit(1)).first()
+        stored = session.scalars(_incidents(source).where(col(IncidentRow.ended).is_(None)).limit(1)).first()
+        began = silent_since(session, source, limit, now)
+        if stored is not None:
+            is_known = stored.status != RunStatus.INCOMPLETE or latest is None or now - latest.started <= limit
+            began = None if is_known or latest is None else latest.started
+        if began is not None and latest is not None:
+            found.append(_silence(source, began, latest))
+    return found
+
+
+def _silence(source: str, began: datetime, latest: RunRow) -> Incident:
+    is_failed = latest.status and latest.status not in GOOD_STATUSES
+    reason = f"the last poll ended with: {latest.message or latest.status}" if is_failed else "nothing polls it"
+    return Incident(source=source, began=began, ended=None, failures=0, status=NOT_POLLED, message=reason)
+
+
+def load_health(session: Session, source: str, limit: timedelta = MAX_SILENCE) -> SourceHealth:
+    """Return the health of a source, from its polls. `limit`: how long it may be without a good one (`max_silence`)."""
     latest = session.scalars(_runs(source).limit(1)).first()
     healthy = _healthy_runs(session, source)
-    incidents = list_incidents(session, source)
+    silences = find_silences(session, {source: limit})
+    incidents = [*silences, *list_incidents(session, source)]
     quarantined = select(func.count()).select_from(QuarantineRow)
     quarantined = quarantined.where(col(QuarantineRow.source) == source, col(QuarantineRow.resolved_at).is_(None))
     return SourceHealth(
@@ -125,10 +175,12 @@ def load_health(session: Session, source: str) -> SourceHealth:
 
 def list_incidents(session: Session, source: str = "", limit: int = 100) -> list[Incident]:
     """Return the incidents of a source, or of all, newest first."""
-    query = select(IncidentRow).order_by(col(IncidentRow.began).desc(), col(IncidentRow.source)).limit(limit)
-    if source:
-        query = query.where(col(IncidentRow.source) == source)
-    return [view_of(Incident, row) for row in session.scalars(query)]
+    return [view_of(Incident, row) for row in session.scalars(_incidents(source).limit(limit))]
+
+
+def _incidents(source: str) -> Select[IncidentRow]:
+    query = select(IncidentRow).order_by(col(IncidentRow.began).desc(), col(IncidentRow.source))
+    return query.where(col(IncidentRow.source) == source) if source else query
 
 
 def _last_good(session: Session, source: str) -> datetime | None:

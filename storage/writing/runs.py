@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import select, update
@@ -14,7 +14,7 @@ from sources.records import MatchedAward
 from storage.concerned import concerns_event
 from storage.models import MILESTONES, MatchBand
 from storage.reading.coverage import FIRST_DAY
-from storage.reading.source_health import consecutive_failures
+from storage.reading.source_health import MAX_SILENCE, NOT_POLLED, consecutive_failures
 from storage.rows import update_row
 from storage.tables import (
     CheckpointRow,
@@ -28,8 +28,7 @@ from storage.tables import (
 )
 from storage.writing.publication import bump_publication_version, publish_changes
 
-MIN_FAILURES = 3  # failed polls in a row that make an incident
-MAX_SILENCE = timedelta(hours=24)  # or so long without a good one
+MIN_FAILURES = 3  # failed polls in a row that make an incident; or `MAX_SILENCE` without a good one
 
 
 def load_checkpoint(session: Session, source: str, name: str) -> str | None:
@@ -153,24 +152,38 @@ def delete_failed_step(session: Session, source: str, key: str, *, quiet: bool) 
 
 
 def update_incident(
-    session: Session, source: str, *, good: bool, status: str, message: str, now: datetime, at_once: bool = False
+    session: Session,
+    source: str,
+    *,
+    good: bool,
+    status: str,
+    message: str,
+    now: datetime,
+    at_once: bool = False,
+    silent: datetime | None = None,
 ) -> None:
     """Open, update or end a source's incident after a poll, whose own row is stored already.
 
     A source that is down may be up again at the next poll, so it takes several failures to open an incident. With
     `at_once` the first one does: the source answers, but a part of it was not read.
+
+    `silent` is when the last good poll before this one began, if that was too long ago (`silent_since`): readers have
+    seen that as an incident.
     """
     query = select(IncidentRow).where(col(IncidentRow.source) == source, col(IncidentRow.ended).is_(None))
     row = session.scalars(query).first()
     if good:
+        if row is None and silent and session.get(IncidentRow, (source, silent)) is None:
+            row = IncidentRow(source=source, began=silent, failures=0, status=NOT_POLLED, message="nothing polled it")
+            session.add(row)
         if row is not None:
             row.ended = now
             bump_publication_version(session)
         return
     failed = consecutive_failures(session, source)
     if row is None:
-        began = failed[-1].started if failed else now
-        if not at_once and len(failed) < MIN_FAILURES and now - began < MAX_SILENCE:
+        began = silent or (failed[-1].started if failed else now)
+        if not at_once and not silent and len(failed) < MIN_FAILURES and now - began < MAX_SILENCE:
             return
         row = IncidentRow(source=source, began=began, failures=0, status="")
         session.add(row)

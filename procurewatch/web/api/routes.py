@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
@@ -283,7 +284,11 @@ def _coverage(context: WebContext) -> list[CoveredPeriod]:
 
 def _sources(context: WebContext) -> list[SourceStatus]:
     with context.database.reading() as session:
-        health = [(source, load_health(session, source.name)) for source in SOURCES.values()]
+        limits = context.app.silences
+        health = [
+            (source, load_health(session, source.name, limits.get(source.name, timedelta.max)))
+            for source in SOURCES.values()
+        ]
     return [
         SourceStatus(
             source=source.name,

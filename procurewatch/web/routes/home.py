@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
 
 from feeds import urls
 from feeds.entries.matches import category_label
-from feeds.entries.source_health import health_line
+from feeds.entries.source_health import describe_trouble, health_line
 from feeds.pages.index import FeedRow, render_index
 from feeds.site import LATEST_ON_INDEX
 from feeds.urls import FeedKind
@@ -30,7 +31,7 @@ def router(context: WebContext) -> APIRouter:
     def home(request: Request) -> Response:
         page_context = context.page_context()
         with context.database.reading() as session:
-            health = [load_health(session, source.name) for source in context.app.sources]
+            health = [load_health(session, name, limit) for name, limit in context.app.silences.items()]
             line = health_line(health, context.app.source_titles)
 
             def build() -> bytes:
@@ -39,6 +40,28 @@ def router(context: WebContext) -> APIRouter:
                 return render_index(page_context, feeds, newest, today=context.today, health=line)
 
             return page_response(request, context.cached_page(session, urls.INDEX, build, depends_on=line))
+
+    @routes.api_route("/health", methods=["GET", "HEAD"])
+    def health() -> Response:
+        """Whether each source is available now, for a monitor: never from a cache."""
+        with context.database.reading() as session:
+            found = [load_health(session, name, limit) for name, limit in context.app.silences.items()]
+        troubles = {health.source: describe_trouble(health) for health in found}
+        return JSONResponse(
+            {
+                "ok": not any(troubles.values()),
+                "sources": [
+                    {
+                        "source": health.source,
+                        "title": context.app.source_titles[health.source],
+                        "last_good": health.last_good.isoformat() if health.last_good else None,
+                        "problem": troubles[health.source],
+                    }
+                    for health in found
+                ],
+            },
+            headers={"Cache-Control": "no-store"},
+        )
 
     return routes
 

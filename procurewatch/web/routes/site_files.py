@@ -12,6 +12,7 @@ from procurewatch.site_build import build_catalog
 from procurewatch.web.cache import CachedValue, publication_version
 from procurewatch.web.context import WebContext
 from procurewatch.web.responses import HTML, ErrorResponse, body_of, page_response
+from storage.reading.source_health import find_silences
 
 # What is built from the database; feeds and pages have routes of their own.
 BUILT = frozenset({urls.OPML, urls.ABOUT, *(f"{urls.HEALTH}.{fmt}" for fmt in urls.FeedFormat)})
@@ -43,8 +44,10 @@ def router(context: WebContext) -> APIRouter:
             return ErrorResponse(404, "There is no such page; / lists all feeds.")
         with context.database.reading() as session:
             _, changed = publication_version(session)
-            write = writers.get(session)[path]
-            body = context.cached_page(session, ("file", path), write, modified=changed or EPOCH)
+            # That a source is not polled any more changes nothing that is stored.
+            silences = find_silences(session, context.app.silences) if path.startswith(urls.HEALTH) else []
+            write = (_writers(context) if silences else writers.get(session))[path]
+            body = context.cached_page(session, ("file", path), write, depends_on=silences, modified=changed or EPOCH)
         return page_response(request, body, media_type)
 
     return routes

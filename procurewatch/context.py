@@ -13,6 +13,7 @@ import structlog
 from sqlalchemy.exc import DBAPIError
 
 from monitors.matching.matcher import Matcher
+from monitors.runs.archive_jobs import has_archives, plan_archive_backfill, plan_archive_poll
 from monitors.runs.jobs import Job, plan_backfill, plan_import, plan_poll
 from monitors.runs.pipeline import Progress, RunContext, record_failed_run, run_job
 from monitors.runs.quotas import QuotaLedger
@@ -25,6 +26,7 @@ from procurewatch.websub import announce
 from sources.base import Source
 from sources.http.client import Client, RateLimit, Timeouts
 from sources.registry import SOURCES
+from sources.usaspending_archive.reading import ArchivePass
 from storage.claims import AlreadyClaimed, ClaimLost
 from storage.database import Database, open_database
 from storage.errors import describe_error
@@ -97,12 +99,13 @@ class AppContext:
         With `force` it is polled even if its data has not changed since the last poll.
         """
         lookback = self.settings.lookback
-        return self._run(
-            source,
-            POLL,
-            lambda: plan_poll(self.database, source, self.watchlist, until, lookback, force=force),
-            listen,
-        )
+
+        def plan() -> Job:
+            if source.reads_archives:
+                return plan_archive_poll(self.database, self.watchlist, until)
+            return plan_poll(self.database, source, self.watchlist, until, lookback, force=force)
+
+        return self._run(source, POLL, plan, listen)
 
     def backfill(
         self,
@@ -124,6 +127,30 @@ class AppContext:
             lambda: plan_backfill(self.database, source, vendor, since, until, publishes=notify),
             listen,
         )
+
+    def read_archives(
+        self,
+        source: Source,
+        orders: Sequence[ArchivePass],
+        listen: Callable[[Progress], None],
+        *,
+        notify: bool,
+        purpose: str,
+    ) -> RunReport:
+        """Read award archives; with `notify`, publish what is found in the feeds.
+
+        Call it on the context of `claimed`.
+        """
+        return self._run(
+            source,
+            purpose,
+            lambda: plan_archive_backfill(self.watchlist, orders, publishes=notify, purpose=purpose),
+            listen,
+        )
+
+    def has_something_to_poll(self, source: Source) -> bool:
+        """Return whether a source can have news: archives only if some were read before."""
+        return not source.reads_archives or has_archives(self.database)
 
     def import_files(
         self, source: Source, files: Sequence[Path], listen: Callable[[Progress], None], *, notify: bool

@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import Protocol, runtime_checkable
 
 from sources.http.client import Client, RateLimit
-from sources.records import AwardCategory, MatchedAward, Payload, Problem, Record
+from sources.records import AwardCategory, MatchedAward, Payload, Problem, Record, Removal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,7 +229,7 @@ class FailedStep:
     reason: str
 
 
-Fetched = Payload | Problem | NotModified | IncompleteResult | FailedStep
+Fetched = Payload | Problem | Removal | NotModified | IncompleteResult | FailedStep
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -294,6 +294,8 @@ class Source(ABC):
     """The minimum time between two polls: an earlier one would find nothing new."""
     store_unmatched: bool = True
     """Whether records that match nobody are stored; else only those that match or are stored already."""
+    reads_archives: bool = False
+    """Whether it has whole files instead of searches: it is polled only for what was backfilled from them."""
     enabled_by_default: bool = True
     """Whether it is polled unless the settings override it."""
     reporting_delay: str = ""

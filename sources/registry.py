@@ -8,6 +8,7 @@ from sources.base import Source
 
 ADAPTERS = (
     "sources.usaspending.awards:Usaspending",
+    "sources.usaspending_archive.archive:AwardArchive",
     "sources.usaspending.assistance:Assistance",
     "sources.usaspending.subawards:Subawards",
     "sources.dod.announcements:Dod",

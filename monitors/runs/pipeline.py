@@ -426,7 +426,7 @@ def _record_health(
         report.source,
         good=status.is_good,
         status=status,
-        message=unread if is_incomplete else report.message,
+        message=(unread if is_incomplete else "") or report.message,
         now=now,
         at_once=is_incomplete,
         silent=silent,

@@ -6,14 +6,16 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from functools import partial
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import structlog
 import typer
 
 from monitors.runs.schedule import due_at, keep_polling
 from monitors.runs.status import RunReport
+from monitors.watchlist.model import Vendor
 from procurewatch.commands._common import read_day, today
+from procurewatch.commands.archive import ArchiveRequest, plan_archives, read_archives, read_years
 from procurewatch.context import AppContext, disabled_reason, open_app
 from procurewatch.failures import FAILED, describe_failure
 from procurewatch.query_options import read_vendor
@@ -22,10 +24,12 @@ from procurewatch.terminal import STOPPED, console, following, plain, report_lin
 from sources.base import Source
 from sources.registry import SOURCES
 from sources.usaspending.filters import EARLIEST
+from sources.usaspending_archive.listing import ALL, FIRST_YEAR, ArchiveKind, fiscal_year_of
 from storage.database import Database
 from storage.models import RunStatus
 
 log = structlog.get_logger(__name__)
+What = TypeVar("What")
 
 NO_SOURCE = "no source is enabled; see `sources` in docs/settings.md"
 
@@ -42,8 +46,15 @@ def poll(
     """Poll every source for new records that match the watchlist, store them, and print each run's status."""
     settings: Settings = context.obj
     with open_app(settings) as app_context, stopping(app_context.stop):
-        chosen = [each for each in _selected(app_context, source) if now or _is_due(app_context, each)]
+        chosen = [each for each in _selected(app_context, source) if _is_wanted(app_context, each, now=now)]
+        if source and not chosen and not app_context.has_something_to_poll(SOURCES[source[0]]):
+            raise typer.BadParameter("nothing was backfilled from archives; see `procurewatch backfill --archive`")
         _run_each(app_context, chosen, lambda each: poll_source(app_context, each, app_context.today(), force=now))
+
+
+def _is_wanted(app_context: AppContext, source: Source, *, now: bool) -> bool:
+    """Return whether to poll a source: it can have news, and is due unless `now` is set."""
+    return app_context.has_something_to_poll(source) and (now or _is_due(app_context, source))
 
 
 def _is_due(app_context: AppContext, source: Source) -> bool:
@@ -61,36 +72,108 @@ def poll_source(app_context: AppContext, source: Source, until: date, *, force: 
         return claimed.poll(source, until, listen, force=force)
 
 
-def backfill(
+def backfill(  # noqa: PLR0917  the options of the command
     context: typer.Context,
-    vendor: Annotated[str, typer.Argument(help="A vendor of the watchlist, by name or id.")],
+    vendors: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[VENDOR]...", help="Vendors of the watchlist, by name or id. With --archive: default all."
+        ),
+    ] = None,
     since: Since = EARLIEST,
     notify: Annotated[bool, typer.Option("--notify", help="Publish what is found in the feeds.")] = False,
+    archive: Annotated[bool, typer.Option("--archive", help="Read USAspending's archives of whole years.")] = False,
+    fiscal_year: Annotated[
+        str, typer.Option(help="With --archive: fiscal years, such as 2024, 2008..2026 or 2020,2024.", metavar="YEARS")
+    ] = "",
+    agency: Annotated[
+        str, typer.Option(help="With --archive: all, or codes of departments, such as 070 or 070,015.", metavar="CODES")
+    ] = "",
+    kind: Annotated[
+        str, typer.Option(help="With --archive: contracts, assistance or both, with a comma.", metavar="KINDS")
+    ] = "",
+    stream: Annotated[
+        bool, typer.Option("--stream", help="With --archive: read the files while they come, without storing them.")
+    ] = False,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="With --archive: do not delete the downloaded files in the end.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="With --archive: print size, rows, time and disk space, and stop.")
+    ] = False,
 ) -> None:
-    """Fetch a vendor's whole history. You can stop it at any time; run it again to resume."""
+    """Fetch the whole history of vendors. You can stop it at any time; run it again to resume."""
     settings: Settings = context.obj
+    only_with_archive = {
+        "--fiscal-year": fiscal_year,
+        "--agency": agency,
+        "--kind": kind,
+        "--stream": stream,
+        "--keep": keep,
+        "--dry-run": dry_run,
+    }
+    if archive:
+        request = _archive_request(fiscal_year, agency, kind, stream=stream, keep=keep)
+        if since != EARLIEST:
+            raise typer.BadParameter("--since does not go with --archive; use --fiscal-year")
+        _backfill_archive(settings, vendors or (), request, notify=notify, dry_run=dry_run)
+        return
+    if given := [name for name, value in only_with_archive.items() if value]:
+        raise typer.BadParameter(f"{given[0]} needs --archive")
+    if not vendors:
+        raise typer.BadParameter("name a vendor, or use --archive for all vendors of the watchlist")
     if since < EARLIEST:
         raise typer.BadParameter(f"USAspending's search starts on {EARLIEST}; omit --since to fetch all of it")
     if since > today():
         raise typer.BadParameter(f"--since {since} is in the future")
     with open_app(settings) as app_context, stopping(app_context.stop):
-        found = read_vendor(vendor, app_context.watchlist)
+        found = [read_vendor(vendor, app_context.watchlist) for vendor in vendors]
+        searched = [source for source in _selected(app_context) if not source.reads_archives]
 
-        def backfill_source(source: Source) -> RunReport:
-            with app_context.claimed(source) as claimed, following(f"{found.name} in {source.title}") as listen:
-                return claimed.backfill(source, found, since, app_context.today(), listen, notify=notify)
+        def backfill_one(what: tuple[Vendor, Source]) -> RunReport:
+            vendor, source = what
+            with app_context.claimed(source) as claimed, following(f"{vendor.name} in {source.title}") as listen:
+                return claimed.backfill(source, vendor, since, app_context.today(), listen, notify=notify)
 
-        _run_each(app_context, _selected(app_context), backfill_source)
+        _run_each(app_context, [(vendor, source) for vendor in found for source in searched], backfill_one)
 
 
-def _run_each(app_context: AppContext, sources: Iterable[Source], run_one: Callable[[Source], RunReport]) -> None:
-    """Run a job on each source until stopped, then exit. A source that fails does not stop the others."""
+def _archive_request(fiscal_year: str, agency: str, kind: str, *, stream: bool, keep: bool) -> ArchiveRequest:
+    """Read the options of a backfill from archives. Raises `typer.BadParameter`."""
+    kinds = _listed(kind or ArchiveKind.CONTRACTS)
+    if unknown := [each for each in kinds if each not in list(ArchiveKind)]:
+        raise typer.BadParameter(f"--kind is contracts or assistance, not {unknown[0]!r}")
+    return ArchiveRequest(
+        years=read_years(fiscal_year or f"{FIRST_YEAR}..{fiscal_year_of(today())}"),
+        agencies=[ALL if code.lower() == ALL else code.upper() for code in _listed(agency or ALL)],
+        kinds=[ArchiveKind(each) for each in kinds],
+        stream=stream,
+        keep=keep,
+    )
+
+
+def _listed(text: str) -> list[str]:
+    """Return the parts of a list with commas, each once."""
+    return list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+
+
+def _backfill_archive(
+    settings: Settings, vendors: Sequence[str], request: ArchiveRequest, *, notify: bool, dry_run: bool
+) -> None:
+    with open_app(settings) as app_context, stopping(app_context.stop):
+        plan = plan_archives(app_context, vendors, request, dry_run=dry_run)
+        if not dry_run:
+            exit_with([run_and_report(lambda: read_archives(app_context, plan, notify=notify))])
+
+
+def _run_each(app_context: AppContext, jobs: Iterable[What], run_one: Callable[[What], RunReport]) -> None:
+    """Run each job until stopped, then exit. One that fails does not stop the others."""
     codes = []
-    for source in sources:
+    for job in jobs:
         if app_context.stop.is_set():
             codes.append(FAILED)
             break
-        codes.append(run_and_report(partial(run_one, source)))
+        codes.append(run_and_report(partial(run_one, job)))
     exit_with(codes)
 
 
@@ -104,7 +187,8 @@ def run(
 
         def poll_now(name: str, claimed: Database) -> None:
             own = replace(app_context, database=claimed)
-            run_and_report(lambda: own.poll(SOURCES[name], own.today(), lambda _progress: None))
+            if own.has_something_to_poll(SOURCES[name]):
+                run_and_report(lambda: own.poll(SOURCES[name], own.today(), lambda _progress: None))
 
         sources = {source.name: app_context.poll_interval(source) for source in _selected(app_context)}
         keep_polling(

@@ -11,6 +11,7 @@ import typer
 
 from feeds.text import format_time, one_line
 from monitors.runs.status import RunReport
+from procurewatch.commands.archive import plan_import, read_archives
 from procurewatch.commands.poll import exit_with, run_and_report
 from procurewatch.context import AppContext, disabled_reason, open_app
 from procurewatch.settings import Settings
@@ -20,6 +21,7 @@ from sources.registry import SOURCES
 from storage.models import RunStatus
 from storage.reading.source_health import NOT_POLLED, SourceHealth, load_health
 
+ARCHIVES = ("usaspending", "archive")  # whose files `import` reads as award archives
 COLUMNS = ("Source", "State", "Last good poll", "Last status", "Rows (usual)", "Newest record", "Quota left")
 
 
@@ -85,14 +87,20 @@ def import_files(
 ) -> None:
     """Import files you have downloaded: a saved page of announcements, an archive of contract actions."""
     readers = {name: each for name, each in SOURCES.items() if isinstance(each, FileSource)}
-    if source not in readers:
-        raise typer.BadParameter(f"files from {source!r} cannot be imported; choose from: {', '.join(readers)}")
+    if source not in (*readers, *ARCHIVES):
+        names = ", ".join((*readers, ARCHIVES[0]))
+        raise typer.BadParameter(f"files from {source!r} cannot be imported; choose from: {names}")
     for file in files:
         if not file.is_file():
             raise typer.BadParameter(f"{file} is not a file")
+    settings: Settings = context.obj
+    if source in ARCHIVES:
+        with open_app(settings) as app_context, stopping(app_context.stop):
+            plan = plan_import(app_context, files)
+            exit_with([run_and_report(lambda: read_archives(app_context, plan, notify=bool(notify)))])
+        return
     reader = readers[source]
     publish = reader.import_notifies if notify is None else notify
-    settings: Settings = context.obj
 
     def read() -> RunReport:
         with app_context.claimed(SOURCES[source]) as claimed, following(SOURCES[source].title) as listen:

@@ -140,13 +140,13 @@ class Transfer:
 
 
 class TransferReader(io.RawIOBase):
-    """A transfer as a file that is read once, from the beginning to the end. `on_bytes` gets the size of each read."""
+    """A transfer as a file that is read once, from the beginning to the end. `on_read` gets what was read."""
 
-    def __init__(self, transfer: Transfer, on_bytes: Callable[[int], None] = lambda _size: None) -> None:
+    def __init__(self, transfer: Transfer, on_read: Callable[[memoryview], None] = lambda _read: None) -> None:
         super().__init__()
         self._chunks = iter(transfer)
         self._rest = memoryview(b"")
-        self._on_bytes = on_bytes
+        self._on_read = on_read
 
     def readable(self) -> bool:
         """Return true: it can be read."""
@@ -158,8 +158,8 @@ class TransferReader(io.RawIOBase):
             self._rest = memoryview(next(self._chunks, b""))
         size = min(len(buffer), len(self._rest))
         buffer[:size] = self._rest[:size]
+        self._on_read(self._rest[:size])
         self._rest = self._rest[size:]
-        self._on_bytes(size)
         return size
 
 

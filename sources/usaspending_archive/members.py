@@ -93,12 +93,16 @@ def open_location(location: str) -> IO[bytes]:
 
 
 def csv_members(location: str) -> list[Member]:
-    """Return the CSV files of an archive, in order.
+    """Return the CSV files of an archive, in order. A file that is no ZIP archive is one CSV file, without a name.
 
     Raises:
         DamagedMember: it is no whole ZIP archive, or has no CSV file.
         OSError: it cannot be opened.
     """
+    with open_location(location) as file:
+        if not _is_zip(file):
+            size = file.seek(0, 2)
+            return [Member(name="", size=size, compressed=size)]
     with open_location(location) as file, _archive(location, file) as archive:
         members = [
             Member(name=info.filename, size=info.file_size, compressed=info.compress_size)
@@ -119,6 +123,10 @@ def member_blocks(location: str, member: str) -> Iterator[bytes]:
     """
     place = place_of(location, member)
     with open_location(location) as file:
+        if not member and not _is_zip(file):
+            while block := file.read(READ_SIZE):
+                yield block
+            return
         with _archive(location, file) as archive:
             try:
                 info = archive.getinfo(member)
@@ -149,6 +157,13 @@ def stream_members(file: Readable, name: str) -> Iterator[tuple[str, Iterator[by
         for _block in blocks:  # what the caller left
             pass
         reader.place = place_of(name)
+
+
+def _is_zip(file: IO[bytes]) -> bool:
+    """Return whether a file that was just opened is a ZIP archive, or the beginning of one."""
+    magic = file.read(2)
+    file.seek(0)
+    return magic == LOCAL_SIGNATURE[:2]
 
 
 def _archive(location: str, file: IO[bytes]) -> zipfile.ZipFile:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 
 from sqlalchemy import select
@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from storage.reading.source_records import ActionStatement
-from storage.tables import ActionRow, ArchiveFileRow, EvidenceRow, QuarantineRow, SourceRecordRow
+from storage.tables import ActionRow, ArchiveFileRow, CoverageRow, EvidenceRow, QuarantineRow, SourceRecordRow
 
 
 def archive_files(session: Session, *, complete: bool = False) -> Sequence[ArchiveFileRow]:
@@ -60,3 +60,9 @@ def listed_actions(session: Session, source: str, url: str, since: date, until: 
     for key in session.scalars(removed):
         found.pop(key, None)
     return found
+
+
+def covered_vendors(session: Session, source: str, terms: Mapping[str, str]) -> frozenset[str]:
+    """Return the entries of the watchlist that a source was read for, as they are now: `terms` are their digests."""
+    query = select(col(CoverageRow.vendor_id), col(CoverageRow.terms)).where(col(CoverageRow.source) == source)
+    return frozenset(vendor_id for vendor_id, digest in session.execute(query) if terms.get(vendor_id) == digest)

@@ -18,7 +18,7 @@ from storage.rows import view_of
 from storage.tables import ActionRow, RecordRow, SourceRecordRow
 
 # Precedence between sources with the same date. The page of the first one is linked, because it is public.
-SOURCE_ORDER = ("usaspending", "assistance", "samawards", "fpds")
+SOURCE_ORDER = ("usaspending", "archive", "assistance", "samawards", "fpds")
 OWN_FIELDS = frozenset({"key", "source", "revision", "category", "first_seen", "last_changed", "url"})
 SOURCE_FIELDS = tuple(sorted(set(RecordRow.model_fields) - OWN_FIELDS - {"deadline"}))
 _PARSERS: Mapping[object, Callable[[str], object]] = {

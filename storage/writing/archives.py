@@ -12,6 +12,7 @@ from sqlmodel import col
 
 from storage.rows import update_row
 from storage.tables import ArchiveFileRow, CoverageRow
+from storage.writing.publication import bump_publication_version
 
 
 def save_archive_file(session: Session, name: str, facts: Mapping[str, Any], now: datetime) -> None:
@@ -41,21 +42,41 @@ def save_archive_coverage(
     for vendor_id, digest in terms.items():
         session.merge(
             CoverageRow(
-                source=source, vendor_id=vendor_id, agency=agency, since=since, until=until, terms=digest, noted_at=now
+                source=source,
+                vendor_id=vendor_id,
+                agency=agency,
+                since=since,
+                until=until,
+                terms=digest,
+                is_outdated=False,
+                noted_at=now,
             )
         )
     session.flush()
+    bump_publication_version(session)
+
+
+def note_changed_terms(session: Session, source: str, terms: Mapping[str, str]) -> None:
+    """Mark what archives cover for entries of the watchlist that have changed since, or that it has no more.
+
+    `terms`: the digests of the entries as they are now.
+    """
+    rows = session.scalars(select(CoverageRow).where(col(CoverageRow.source) == source))
+    changed = [update_row(row, {"is_outdated": terms.get(row.vendor_id) != row.terms}) for row in rows]
+    if any(changed):
+        bump_publication_version(session)
 
 
 def extend_archive_coverage(
     session: Session, source: str, terms: Mapping[str, str], *, agency: str, read_until: date, until: date
 ) -> None:
-    """Note that the changes up to the day `until` were read too, of entries that were read up to `read_until`.
+    """Note that the changes up to the day `until` were read too, of entries that were read up to `read_until` or later.
 
     An entry that has changed since, so that its digest in `terms` is another one, is not covered any further.
     """
     rows = select(CoverageRow).where(col(CoverageRow.source) == source, col(CoverageRow.agency) == agency)
-    for row in session.scalars(rows.where(col(CoverageRow.until) == read_until)):
+    for row in session.scalars(rows.where(col(CoverageRow.until) >= read_until, col(CoverageRow.until) < until)):
         if terms.get(row.vendor_id) == row.terms:
             row.until = until
     session.flush()
+    bump_publication_version(session)

@@ -24,6 +24,7 @@ from tests.upstreams.fpds import Fpds
 from tests.upstreams.public_inspection import filed
 from tests.upstreams.sam_contract_awards import FakeSamContractAwards
 from tests.upstreams.sam_opportunities import SamOpportunities, notice
+from tests.upstreams.usaspending.archive import FakeArchive
 
 KEYS = {"samawards": sam_contract_awards.KEY, "samnotices": sam_opportunities.KEY}
 
@@ -45,6 +46,11 @@ def contract_awards(wrong: str, count: int = 510) -> FakeSamContractAwards:
     return FakeSamContractAwards(records, wrong=wrong)
 
 
+def archives(wrong: str) -> FakeArchive:
+    year = "2024" if not wrong else "2023"
+    return FakeArchive({f"FY{year}_All_Contracts_Full_20261106.zip": b""})
+
+
 def opportunities(wrong: str, count: int = 40) -> SamOpportunities:
     today = datetime.now(UTC).date()
     days = [today - number % 10 * timedelta(days=1) for number in range(count)]
@@ -53,6 +59,7 @@ def opportunities(wrong: str, count: int = 40) -> SamOpportunities:
 
 SERVERS: dict[str, Callable[[str], Any]] = {
     "aiinventory": lambda wrong: FakeAiInventory(wrong=wrong),
+    "archive": archives,
     "dod": july,
     "federalregister": federal_register,
     "fpds": fpds,

@@ -18,6 +18,7 @@ from tests.upstreams import ai_inventory, federal_register, sam_contract_awards,
 from tests.upstreams.dod import FaultyDod, Page
 from tests.upstreams.faults import FaultyRecorded, FaultyUsaspending
 from tests.upstreams.fpds import Action, FaultyFpds
+from tests.upstreams.usaspending.archive import FaultyArchive
 from tests.upstreams.usaspending.corpus import CorpusAction, CorpusAward, CorpusSubaward
 from tests.upstreams.usaspending.grants import CorpusGrant, FaultyAssistance, FaultySubawards
 
@@ -168,6 +169,14 @@ WRITTEN = (
         places=("search/spending_by_transaction/", "/awards/CONT", "/v2/transactions/"),
         renamed="search/spending_by_transaction/",
         filtered="search/spending_by_transaction/",
+    ),
+    FakeUpstream(
+        source="archive",
+        open=lambda: FaultyArchive({"FY2024_All_Contracts_Full_20261106.zip": b""}),
+        add=None,
+        places=("list_monthly_files",),
+        renamed="list_monthly_files",
+        also=("files",),
     ),
     FakeUpstream(
         source="assistance",

@@ -28,9 +28,12 @@ from storage.reading.source_health import unfinished_steps
 from storage.tables import QuotaRow
 from storage.writing.runs import load_checkpoint
 from tests.app_context import Dump, app_context_with, dump, ignore
-from tests.upstreams.every_source import FAKE_UPSTREAMS, FIRST, SECOND, FakeUpstream
+from tests.upstreams.every_source import FAKE_UPSTREAMS as ALL_UPSTREAMS
+from tests.upstreams.every_source import FIRST, SECOND, FakeUpstream
 from tests.upstreams.faults import Fault
 
+# Archives are polled only for what was backfilled from them: test_archive_poll.py.
+FAKE_UPSTREAMS = [fake for fake in ALL_UPSTREAMS if not SOURCES[fake.source].reads_archives]
 THIRD = SECOND + timedelta(days=1)
 COMPARED = ("record", "action", "match", "event", "source_record", "link")
 FILE = "procurewatch.sqlite3"

@@ -97,7 +97,7 @@ def test_records_before_an_invalid_file_are_kept(saved: Path, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("usaspending", "FILE"), "files from 'usaspending' cannot be imported; choose from: dod, fpds"),
+        (("subawards", "FILE"), "files from 'subawards' cannot be imported; choose from: dod, fpds, usaspending"),
         (("dod", "no-such-file"), "no-such-file is not a file"),
     ],
 )

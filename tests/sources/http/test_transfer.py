@@ -177,13 +177,13 @@ def test_a_size_is_asked_for_again_after_a_failure() -> None:
 
 
 def test_a_transfer_is_read_as_a_file() -> None:
-    read: list[int] = []
+    read = bytearray()
     with hosting(Serving.CUT, Serving.WELL) as (_, client):
-        file = io.BufferedReader(TransferReader(Transfer(client, PATH), read.append))
+        file = io.BufferedReader(TransferReader(Transfer(client, PATH), read.extend))
         assert file.read(5) == BODY[:5]
         assert file.read() == BODY[5:]
         assert file.read(1) == b""
-    assert sum(read) == len(BODY)
+    assert read == BODY
 
 
 def test_transfers_wait_for_their_turn() -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 from sources.base import FailedStep, Fetched, FetchStep, IncompleteResult, NotModified, Source, StoredVersion
 from sources.http.client import Client
-from sources.records import Award, Payload, Problem, Publication, Record
+from sources.records import Award, Payload, Problem, Publication, Record, Removal
 from sources.registry import SOURCES
 from sources.usaspending.award_parser import parse
 from sources.usaspending.awards import Usaspending
@@ -187,7 +187,7 @@ def kinds(items: Sequence[Fetched]) -> list[tuple[str, str]]:
 def name_of(item: Fetched) -> str:
     """What an item calls its award or its step."""
     match item:
-        case Payload(key=key) | Problem(key=key) | NotModified(key=key):
+        case Payload(key=key) | Problem(key=key) | Removal(key=key) | NotModified(key=key):
             return key
         case IncompleteResult(step=name):
             return name

@@ -13,7 +13,7 @@ from types import ModuleType
 import pytest
 
 from sources.usaspending_archive import members
-from sources.usaspending_archive.members import DamagedMember, csv_members, member_blocks, stream_members
+from sources.usaspending_archive.members import DamagedMember, Member, csv_members, member_blocks, stream_members
 from tests.sources.usaspending_archive.archives import write_zip
 
 CONTENT = b"".join(b"%d,%d\n" % (number, random.Random(number).getrandbits(60)) for number in range(30_000))
@@ -156,11 +156,22 @@ def test_a_file_that_is_not_there_is_an_error(location: str) -> None:
         whole(location, "c.csv")
 
 
-@pytest.mark.parametrize("content", [b"", b"a,b\n", b"PK\x03\x04", b"<html>"])
-def test_what_is_no_archive_is_an_error(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / "a.zip").write_bytes(content)
+def test_a_part_of_an_archive_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "a.zip").write_bytes(b"PK\x03\x04")
     with pytest.raises(DamagedMember, match=r"^archive: a\.zip: no whole ZIP archive"):
         csv_members(str(tmp_path / "a.zip"))
+
+
+@pytest.mark.parametrize("content", [b"", b"a,b\n1,2\n", b"<html>"])
+def test_a_file_that_is_no_archive_is_one_csv_file(tmp_path: Path, content: bytes) -> None:
+    location = str(tmp_path / "a.csv")
+    Path(location).write_bytes(content)
+    assert csv_members(location) == [Member(name="", size=len(content), compressed=len(content))]
+    assert b"".join(member_blocks(location, "")) == content
+
+
+@pytest.mark.parametrize("content", [b"", b"a,b\n", b"PK\x03\x04", b"<html>"])
+def test_a_stream_that_is_no_archive_is_an_error(content: bytes) -> None:
     with pytest.raises(DamagedMember, match=r"^archive: a\.zip: (cut off|no ZIP archive)"):
         streamed(content)
 

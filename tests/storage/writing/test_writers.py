@@ -129,6 +129,7 @@ RUNS = {
     "save_archive_file",
     "save_archive_coverage",
     "extend_archive_coverage",
+    "note_changed_terms",
     "save_checkpoint",
     "delete_checkpoints",
     "save_failed_step",

@@ -39,6 +39,13 @@ DATE_KEY = re.compile(r"DOD_\d{4}-\d{2}-\d{2}")
 # USAspending's code of the department, so that its awards and these announcements are of one agency.
 DEPARTMENT = ("097", "Department of Defense")
 
+# Real pages have up to 0.2 MB, 2,000 tags and 100,000 characters, the longest paragraph 15,000. The time to parse
+# nested elements grows with the square of their number.
+MAX_PAGE_SIZE = 5_000_000  # bytes
+MAX_TAGS = 30_000
+MAX_TEXT = 500_000  # characters of all announcements
+MAX_PARAGRAPH = 30_000  # characters
+
 _TITLE = re.compile(r"^contracts?\s+for\b", re.IGNORECASE)
 _SAVED_FROM = re.compile(rb"saved from url=\(\d+\)(\S{1,300})")
 _ARCHIVED = re.compile(r"/web/(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(?:id_)?/")
@@ -89,8 +96,12 @@ class Article:
 
 
 def read_article(document: Document) -> Article:
-    """Read a page. Raises `SourceChanged` when it is no page of contract announcements."""
+    """Read a page. Raises `SourceChanged` when it is no page of contract announcements, or too large for one."""
+    if len(document.body) > MAX_PAGE_SIZE:
+        raise SourceChanged(SOURCE, document.url, f"larger than a page can be: {len(document.body)} bytes")
     text = _decoded(document)
+    if text.count("<") > MAX_TAGS:
+        raise SourceChanged(SOURCE, document.url, f"more than {MAX_TAGS} tags, so it is no page of announcements")
     tree = LexborHTMLParser(text.replace(_BLOCK, "").replace(_BREAK, ""))
     title = _title(tree)
     body = max(tree.css("div.body"), key=lambda node: len(node.text()), default=None)
@@ -100,6 +111,8 @@ def read_article(document: Document) -> Article:
     paragraphs, legend = _paragraphs(_lines(body))
     if not paragraphs:
         raise SourceChanged(SOURCE, document.url, f"{title[:80]!r} holds no announcement")
+    if sum(len(paragraph.text) for paragraph in paragraphs) > MAX_TEXT:
+        raise SourceChanged(SOURCE, document.url, f"{title[:80]!r} has more than {MAX_TEXT} characters")
     lost = text.count("\ufffd")
     return Article(number=number, title=title, day=last_day(title), paragraphs=paragraphs, legend=legend, lost=lost)
 
@@ -126,9 +139,10 @@ def parse(payload: Payload) -> list[Record]:
     records: list[Record] = []
     for number, paragraph in enumerate(article.paragraphs, 1):
         key = f"{payload.key}_{number}"
-        read = read_paragraph(paragraph.text, article.day, correction=paragraph.correction)
+        is_short = len(paragraph.text) <= MAX_PARAGRAPH
+        read = read_paragraph(paragraph.text, article.day, correction=paragraph.correction) if is_short else None
         if read is None:
-            reason = f"no awardee is named: {paragraph.text[:300]}"
+            reason = f"{'no awardee is named' if is_short else 'too long for an announcement'}: {paragraph.text[:300]}"
             records.append(Problem(source=SOURCE, key=f"{key}_1", reason=reason, documents=payload.documents))
             continue
         awardees = read.awardees or (Awardee(name=""),)

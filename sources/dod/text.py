@@ -12,6 +12,7 @@ DAY = rf"(?:{MONTH}\s+\d{{1,2}}(?:,?\s+\d{{4}})?|\d{{1,2}}\s+{MONTH},?\s+\d{{4}}
 DAY_OR_MONTH = rf"(?:{MONTH}\s+\d{{1,2}},?\s+\d{{4}}|\d{{1,2}}\s+{MONTH},?\s+\d{{4}}|{MONTH},?\s+(?:of\s+)?\d{{4}})"
 
 _GAP = re.compile(r"(?<=[.?!])(?:['\"\u201d\u2019)]|\))?\s+(?=[A-Z(\"\u201c*0-9])")
+MAX_ABBREVIATION = 40  # characters: only the end of a long text is searched for one
 _ABBREVIATED = re.compile(
     r"(?:^|[\s(,/-])(?:Inc|Corp|Co|Cos|Ltd|Bros|St|Ste|Ft|Mt|Pt|No|Nos|Mr|Mrs|Ms|Dr|Jr|Sr|Gen|Col"
     r"|Capt|Lt|Adm|Sen|Rep|vs|Dept|Div"
@@ -46,7 +47,9 @@ def sentences(paragraph: str) -> list[Sentence]:
     start = 0
     for gap in _GAP.finditer(paragraph):
         before = paragraph[start : gap.start()]
-        if _ABBREVIATED.search(before) and (before.endswith("U.S.") or not _OPENS.match(paragraph, gap.end())):
+        if _ABBREVIATED.search(before[-MAX_ABBREVIATION:]) and (
+            before.endswith("U.S.") or not _OPENS.match(paragraph, gap.end())
+        ):
             continue
         found.append(Sentence(start, paragraph[start : gap.start()]))
         start = gap.end()

@@ -154,11 +154,11 @@ class Fpds(Source):
             OSError: the file cannot be opened.
         """
         errors: list[str] = []
+        others: list[str] = []
         try:
             for member in archive_members(file):
                 if not member.is_feed:
-                    reason = "left out: its name does not end in .xml or .atom"
-                    yield Problem(source=self.name, key=member.name, reason=reason, documents=())
+                    others.append(member.name)
                     continue
                 try:
                     yield from self._entries_of(member)
@@ -166,6 +166,10 @@ class Fpds(Source):
                     errors.append(f"{member.name}: {error}")
         except NotAFeed as error:
             errors.append(f"{file.name}: {error}")
+        if others:
+            more = f", like those of {len(others) - 1} more files in it" if len(others) > 1 else ""
+            reason = f"left out: its name does not end in .xml or .atom{more}"
+            yield Problem(source=self.name, key=others[0], reason=reason, documents=())
         if errors:
             more = f" (and {len(errors) - 1} more files in it)" if len(errors) > 1 else ""
             place, _, came_back = errors[0].partition(": ")

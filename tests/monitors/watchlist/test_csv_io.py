@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from monitors.watchlist.csv_io import COLUMNS, FORMULA_STARTS, read_spreadsheet, write_spreadsheet
+from monitors.watchlist.csv_io import COLUMNS, FORMULA_STARTS, MAX_ENTRIES, read_spreadsheet, write_spreadsheet
 from monitors.watchlist.loader import read_categories
 from monitors.watchlist.model import Evidence, Kind, KnownName, Portfolio, Product, Strength, Vendor
 from monitors.watchlist.yaml_reader import WatchlistError
@@ -144,3 +144,25 @@ def test_other_encodings_are_said_plainly(tmp_path: Path) -> None:
 def test_every_field_has_a_column() -> None:
     fields = set(Vendor.__dataclass_fields__) - {"products"}
     assert fields < set(COLUMNS)
+
+
+def test_a_file_with_too_many_entries_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "many.csv"
+    rows = "".join(f"v-{n},Vendor {n},analytics\n" for n in range(MAX_ENTRIES + 1))
+    file.write_text(f"id,name,category\n{rows}", "utf-8")
+    with pytest.raises(WatchlistError, match="more than 10,000 entries"):
+        read_spreadsheet(file, CATEGORIES)
+
+
+def test_a_cell_of_blanks_is_read_at_once(tmp_path: Path) -> None:
+    """With a pattern that tries every blank as the last of a name, this takes minutes."""
+    file = tmp_path / "blanks.csv"
+    blanks = " " * 130_000
+    file.write_text(
+        f"id,name,category,aliases,codes\nacme,Acme Robotics,analytics,Acme{blanks}Drones,x{blanks}[\n", "utf-8"
+    )
+    with pytest.raises(WatchlistError, match="PSC"):
+        read_spreadsheet(file, CATEGORIES)
+    file.write_text(f"id,name,category,aliases\nacme,Acme Robotics,analytics,Acme{blanks}Drones\n", "utf-8")
+    [(vendor, _)] = read_spreadsheet(file, CATEGORIES)
+    assert [known.name for known in vendor.aliases] == ["Acme Drones"]

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as some
 
+from monitors.watchlist import editor
 from monitors.watchlist.editor import entry_text, write_entries
 from monitors.watchlist.loader import read_categories, read_file
 from monitors.watchlist.model import KnownName, Product, Strength, Vendor
-from monitors.watchlist.yaml_reader import WatchlistError
+from monitors.watchlist.yaml_reader import WatchlistError, compose
 from tests.app_context import shipped
 
 ACME = Vendor(
@@ -126,3 +129,20 @@ def test_any_text_is_written_as_it_is(text: str) -> None:
     shown = entry_text(vendor)
     assert shown.startswith("  - id: acme\n")
     assert "\n  - " not in shown
+
+
+def test_the_file_is_parsed_once_for_all_entries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "own.yaml"
+    write(file, ACME)
+    parsed: list[bytes] = []
+
+    def counted(content: bytes, name: str) -> yaml.Node:
+        parsed.append(content)
+        return compose(content, name)
+
+    monkeypatch.setattr(editor, "compose", counted)
+    others = [replace(ACME, id=f"acme-{n}", name=f"Acme {n}", legal_names=()) for n in range(50)]
+    replaced = replace(ACME, note="Changed.")
+    write(file, others[0], replaced, *others[1:])
+    assert len(parsed) == 1
+    assert list(vendors_in(file).values()) == [replaced, *others]

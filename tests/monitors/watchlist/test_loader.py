@@ -219,3 +219,25 @@ def test_a_poll_of_the_whole_list_takes_tens_of_requests() -> None:
     assert len(ordinary) <= 90
     assert len(sweep) <= 300
     assert not {"MOTOROLA", "TASER", "FLIR", "LPR", "SUAS", "CLEAR", "PALANTIR GOTHAM"} & set(terms.phrases)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "vendors:\n" + "- {}\n" * 110_000,
+        "vendors:\n- {id: a, name: Acme, category: analytics, aliases: [" + "{x: 1}, " * 110_000 + "]}\n",
+    ],
+)
+def test_a_file_with_too_many_values_is_refused_before_it_is_validated(content: str, tmp_path: Path) -> None:
+    file = tmp_path / "own.yaml"
+    file.write_text(content, "utf-8")
+    with pytest.raises(WatchlistError, match="more than 200,000 values"):
+        load_watchlist(file)
+
+
+def test_a_message_quotes_a_long_value_only_in_part(tmp_path: Path) -> None:
+    file = tmp_path / "own.yaml"
+    file.write_text(f"vendors:\n- id: {'a-' * 100_000}\n  name: Acme\n  category: {'b' * 100_000}\n", "utf-8")
+    with pytest.raises(WatchlistError) as caught:
+        load_watchlist(file)
+    assert len(str(caught.value)) < 1000

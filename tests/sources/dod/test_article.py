@@ -30,6 +30,9 @@ BODY = (
 )
 
 
+PARAGRAPH = "<p>Acme Corp., Dayton, Ohio, is awarded a $9,000,000 contract for radios. (N00024-25-C-0001)</p>"
+
+
 def body(told: str) -> bytes:
     return BODY.format(told).encode()
 
@@ -295,3 +298,25 @@ def test_the_recorded_page_matches_the_gathered_paragraphs() -> None:
     gathered = (FOLDER / GATHERED).read_bytes()
     keep = [replace(one, documents=()) for one in publications(read(ARTICLE))]
     assert [replace(one, documents=()) for one in publications(read(gathered))] == keep
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        ("<div>" * 100_000 + PARAGRAPH, "more than 30000 tags"),
+        ('<div class="body">' * 40_000 + PARAGRAPH, "more than 30000 tags"),
+        (PARAGRAPH * 6_000, "more than 500000 characters"),
+        ("x" * 5_000_000, "larger than a page can be"),
+    ],
+)
+def test_a_page_that_would_take_minutes_is_refused(content: str, why: str) -> None:
+    [problem] = read(body(content))
+    assert isinstance(problem, Problem)
+    assert why in problem.reason
+
+
+def test_a_paragraph_longer_than_any_announcement_is_a_problem_of_its_own() -> None:
+    long, good = read(body(f"<p>Acme, Ohio, is awarded $9,000,000. {'$1 ' * 10_000}</p>" + PARAGRAPH))
+    assert isinstance(long, Problem)
+    assert long.reason.startswith("too long for an announcement: Acme, Ohio, is awarded")
+    assert isinstance(good, Publication)

@@ -373,3 +373,16 @@ def test_a_large_file_is_read_in_bounded_memory(tmp_path: Path) -> None:
     read, grown = map(int, done.stdout.split())
     assert read == count
     assert grown < 4_000_000, f"{grown} bytes more at the end than after 200 entries"
+
+
+def test_files_of_another_kind_in_an_archive_are_one_problem(tmp_path: Path) -> None:
+    archive = tmp_path / "a.zip"
+    with zipfile.ZipFile(archive, "w") as target:
+        for number in range(3000):
+            target.writestr(f"{number}.txt", "hello")
+        target.writestr("1.xml", feed(TWO[0]))
+    items, trouble = gathered(archive)
+    assert (keys(items), trouble) == ([KEYS_OF_TWO[0], "a.zip/0.txt"], "")
+    problem = items[1]
+    assert isinstance(problem, Problem)
+    assert problem.reason == ("left out: its name does not end in .xml or .atom, like those of 2999 more files in it")

@@ -12,13 +12,12 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import Mount
+from starlette_compress import CompressMiddleware, add_compress_type
 
 from procurewatch.context import AppContext
 from procurewatch.web.api.routes import make_api
 from procurewatch.web.context import WebContext
-from procurewatch.web.responses import GZIP_LEVEL, MIN_GZIP_BYTES
 from procurewatch.web.routes import awards, exports, feeds, home, review, search, site_files, subjects
 from procurewatch.web.security.guard import API, RequestGuard, RequestRejected, server_error
 from procurewatch.web.security.login import Access
@@ -27,6 +26,10 @@ from procurewatch.web.sql.workers import SqlWorkers
 
 MAX_HEADER_BYTES = 32 * 1024  # of one request
 STOP_SECONDS = 5  # after SIGTERM or Ctrl-C, until the requests that still run are canceled
+
+
+for media_type in ("application/feed+json", "application/problem+json", "text/x-opml"):
+    add_compress_type(media_type)
 
 
 def make_context(app: AppContext, base_url: str) -> WebContext:
@@ -54,7 +57,7 @@ def make_app(app: AppContext, base_url: str) -> Starlette:
                 requests_per_minute=app.settings.requests_per_minute,
                 proxies=app.settings.trusted_proxies,
             ),
-            Middleware(GZipMiddleware, minimum_size=MIN_GZIP_BYTES, compresslevel=GZIP_LEVEL),
+            Middleware(CompressMiddleware),
         ],
     )
 

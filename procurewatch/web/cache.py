@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from procurewatch.web.responses import Body
 from storage.reading.records import load_publication_version
 
-MAX_BYTES = 64 * 1024 * 1024  # of all bodies in the cache
+MAX_BYTES = 128 * 1024 * 1024  # of all bodies in the cache
 
 Value = TypeVar("Value")
 

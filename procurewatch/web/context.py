@@ -20,7 +20,7 @@ from monitors.watchlist.model import Kind
 from procurewatch.context import AppContext
 from procurewatch.named_feeds import NamedFeeds, all_named_feeds
 from procurewatch.web.cache import CachedValue, ResponseCache, publication_version
-from procurewatch.web.responses import Body, gzipped_body
+from procurewatch.web.responses import Body, body_of
 from procurewatch.web.security.login import Access, Reviewer
 from storage.database import Database
 from storage.models import StoredEvent
@@ -105,7 +105,7 @@ class WebContext:
             modified: the Last-Modified date, if the page has one.
         """
         version, _ = publication_version(session)
-        return self.responses.get(key, f"{version} {self.today} {depends_on}", lambda: gzipped_body(build(), modified))
+        return self.responses.get(key, f"{version} {self.today} {depends_on}", lambda: body_of(build(), modified))
 
     def page_context(self, reviewer: Reviewer | None = None, *, depth: int = 0) -> PageContext:
         """Return what page templates share; `depth` is the number of folders in the page's path."""

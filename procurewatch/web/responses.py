@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import json
 from collections.abc import Mapping
@@ -22,33 +21,28 @@ HTML = "text/html; charset=utf-8"
 JSON = "application/json"
 PROBLEM_JSON = "application/problem+json"
 MAX_AGE_SECONDS = 300
+# Web pages of other sites may read feeds, lists of feeds and the API.
+CROSS_ORIGIN = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": "ETag, Link",
+    "Cross-Origin-Resource-Policy": "cross-origin",
+}
 MAX_PAGE_DEPTH = 8  # folders; no path of the site has more
-MIN_GZIP_BYTES = 500
-GZIP_LEVEL = 3  # a tenth larger than level 4, in half the time
 
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """The bytes of a response. The ETag is weak, because gzip changes the bytes and not what they say."""
+    """The bytes of a response. The ETag is weak, because compression changes the bytes and not what they say."""
 
     content: bytes
     etag: str
     modified: datetime | None = None
-    is_gzipped: bool = False
 
 
 def body_of(content: bytes, modified: datetime | None = None) -> Body:
     """Return bytes with their ETag."""
     etag = f'W/"{hashlib.sha256(content).hexdigest()[:32]}"'
     return Body(content, etag, modified.replace(microsecond=0) if modified else None)
-
-
-def gzipped_body(content: bytes, modified: datetime | None = None) -> Body:
-    """Return bytes with their ETag, compressed for the cache unless they are few."""
-    plain = body_of(content, modified)
-    if len(content) < MIN_GZIP_BYTES:
-        return plain
-    return Body(gzip.compress(content, GZIP_LEVEL, mtime=0), plain.etag, plain.modified, is_gzipped=True)
 
 
 def page_response(request: Request, body: Body, media_type: str = HTML, *, private: bool = False) -> Response:
@@ -59,19 +53,30 @@ def page_response(request: Request, body: Body, media_type: str = HTML, *, priva
 
 def body_response(request: Request, body: Body, media_type: str, headers: Mapping[str, str]) -> Response:
     """Return a body with its validators and these headers, or 304 with the same headers if the client has it."""
-    headers = {**headers, "ETag": body.etag}
-    if body.modified:
-        headers["Last-Modified"] = format_datetime(body.modified.astimezone(UTC), usegmt=True)
-    if _is_fresh(request, body):
-        response = Response(status_code=304, headers=headers)
-    elif not body.is_gzipped:
-        return Response(body.content, headers=headers, media_type=media_type)  # the middleware may compress it
-    elif "gzip" in request.headers.get("accept-encoding", ""):
-        response = Response(body.content, headers={**headers, "Content-Encoding": "gzip"}, media_type=media_type)
-    else:
-        return Response(gzip.decompress(body.content), headers=headers, media_type=media_type)
+    headers = {**headers, **validators(body)}
+    return not_modified(request, body, headers) or Response(body.content, headers=headers, media_type=media_type)
+
+
+def validators(body: Body) -> dict[str, str]:
+    """Return the headers by which a client asks for a body again."""
+    modified = format_datetime(body.modified.astimezone(UTC), usegmt=True) if body.modified else ""
+    return {"ETag": body.etag} | ({"Last-Modified": modified} if modified else {})
+
+
+def not_modified(request: Request, body: Body, headers: Mapping[str, str]) -> Response | None:
+    """Return 304 with these headers if the client has a body, else `None`."""
+    if not _is_fresh(request, body):
+        return None
+    response = Response(status_code=304, headers=headers)
     response.headers.add_vary_header("Accept-Encoding")
     return response
+
+
+def preflight() -> Response:
+    """Return the answer to OPTIONS for what web pages of other sites may read, also with validators."""
+    methods, headers = "GET, HEAD", "If-None-Match, If-Modified-Since"
+    allowed = {"Access-Control-Allow-Methods": methods, "Access-Control-Allow-Headers": headers}
+    return Response(status_code=204, headers={**CROSS_ORIGIN, **allowed, "Allow": f"{methods}, OPTIONS"})
 
 
 def _is_fresh(request: Request, body: Body) -> bool:

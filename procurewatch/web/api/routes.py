@@ -41,7 +41,15 @@ from procurewatch.web.api.schemas import (
     source_record,
 )
 from procurewatch.web.context import WebContext
-from procurewatch.web.responses import JSON, PROBLEM_JSON, body_of, page_response, problem_response
+from procurewatch.web.responses import (
+    CROSS_ORIGIN,
+    JSON,
+    PROBLEM_JSON,
+    body_of,
+    page_response,
+    preflight,
+    problem_response,
+)
 from procurewatch.web.security.guard import API, SERVER_ERROR
 from sources.registry import SOURCES
 from storage.models import StoredLink, StoredRecord
@@ -115,6 +123,7 @@ def make_api(context: WebContext) -> FastAPI:
         "Contracts that were read completely",
     )
     _set_problem_types(api.openapi())
+    api.add_api_route("/{path:path}", preflight, methods=["OPTIONS"], include_in_schema=False)
     return api
 
 
@@ -362,7 +371,7 @@ def _model_response(request: Request, model: BaseModel) -> Response:
 
 def _json_response(request: Request, content: bytes) -> Response:
     response = page_response(request, body_of(content), JSON)
-    response.headers["Access-Control-Allow-Origin"] = "*"  # web pages of other sites may read it
+    response.headers.update(CROSS_ORIGIN)
     return response
 
 

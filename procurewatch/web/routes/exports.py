@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Mapping
+from dataclasses import replace
+from http import HTTPStatus
 from itertools import chain, islice
 from threading import BoundedSemaphore
 
@@ -18,8 +20,9 @@ from procurewatch.exports.formats import FILE_TYPES, ExportFormat, export_bytes
 from procurewatch.exports.ocds import PROCESSES
 from procurewatch.exports.parquet import ParquetMissing
 from procurewatch.exports.story_pack import CONTENT_TYPE, MAX_RECORDS, pack_bytes
+from procurewatch.web.cache import publication_version
 from procurewatch.web.context import WebContext
-from procurewatch.web.responses import ErrorResponse, body_of, page_response
+from procurewatch.web.responses import Body, ErrorResponse, body_of, not_modified, page_response, validators
 from procurewatch.web.routes.awards import record_key
 from procurewatch.web.routes.search import check_query
 from storage.models import StoredRecord
@@ -113,9 +116,22 @@ def _search_export(downloads: Downloads, extension: str, fmt: ExportFormat) -> C
             prefix = downloads.context.app.settings.ocid_prefix
             return export_bytes(session, chain(first, records), fmt, ocid_prefix=prefix) if first else iter(())
 
-        return downloads.response(request, chunks, FILE_TYPES[fmt].content_type, f"procurewatch.{extension}")
+        known = _version_of(downloads.context, request, extension)
+        if unchanged := not_modified(request, known, validators(known)):
+            return unchanged
+        response = downloads.response(request, chunks, FILE_TYPES[fmt].content_type, f"procurewatch.{extension}")
+        if response.status_code == HTTPStatus.OK:
+            response.headers.update(validators(known))
+        return response
 
     return export
+
+
+def _version_of(context: WebContext, request: Request, extension: str) -> Body:
+    """Return what a client can ask an export again by: it changes when anything published does."""
+    with context.database.reading() as session:
+        version, changed = publication_version(session)
+    return replace(body_of(f"{version} {extension} {request.url.query}".encode(), changed), content=b"")
 
 
 def _search_pack(downloads: Downloads) -> Callable[[Request], Response]:

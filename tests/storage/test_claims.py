@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import psycopg
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
@@ -18,7 +17,7 @@ from storage.claims import AlreadyClaimed, ClaimLost
 from storage.database import Database
 from storage.tables import ClaimRow
 from storage.writing.runs import load_checkpoint, save_checkpoint
-from tests.postgres import libpq
+from tests.postgres import cut_off
 from tests.processes import Process
 from tests.records import SEEN
 from tests.storage.database_helpers import start_process
@@ -203,9 +202,7 @@ def test_a_process_stopped_in_a_transaction_does_not_stop_the_others(database: D
 def test_a_lost_connection_does_not_lose_the_claim(database: Database, database_url: str) -> None:
     with holder(database_url) as other:
         assert answer(other) == "claimed"
-        with psycopg.connect(libpq(database_url), autocommit=True) as connection:
-            others = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
-            assert connection.execute(f"SELECT pg_terminate_backend(pid) {others}").fetchall()
+        assert cut_off(database_url)
         assert not is_free(database)
         say(other, "2026-11-01")
         assert answer(other) == "stored"

@@ -41,7 +41,9 @@ SOME_VENDORS = frozenset(
     }
 )
 # Columns with times; two runs of the same work differ only in them.
-MOMENTS = frozenset({"first_seen", "last_seen", "last_changed", "retrieved_at", "changed", "resolved_at"})
+MOMENTS = frozenset(
+    {"first_seen", "last_seen", "last_changed", "retrieved_at", "changed", "resolved_at", "noted_at", "read_at"}
+)
 # State that a source stores about its upstream, which depends on the requests it made.
 NOTES = "note/"
 # Tables about the run, not about its records.

@@ -72,7 +72,7 @@ class FileAnswer(Answer):
 
 
 class FakeArchive(FakeServer):
-    """Serves `files` by name. A file that is in `listed_only` is listed and not there.
+    """Serves `files` by name.
 
     `drip_seconds` lie between two bytes of a file that drips.
     """
@@ -82,6 +82,12 @@ class FakeArchive(FakeServer):
     def __init__(self, files: Mapping[str, bytes] | None = None, *, port: int = 0) -> None:
         self.files = {name: HostedFile(body) for name, body in (files or {}).items()}
         super().__init__(port=port)
+
+    def publish(self, *published: Mapping[str, bytes]) -> None:
+        """Publish these files instead of those before, and forget the requests."""
+        with self.paused():
+            self.files = {name: HostedFile(body) for files in published for name, body in files.items()}
+            self.requests.clear()
 
     def serve(self, name: str, *serving: Serving) -> None:
         """Serve a file badly: its next answers, the last one for good."""

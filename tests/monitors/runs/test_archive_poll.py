@@ -1,0 +1,184 @@
+"""Every month a delta is read, or else the current fiscal year again; deletions become events, news is published."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+from sqlmodel import col
+
+from procurewatch.context import AppContext
+from sources.registry import SOURCES
+from storage.models import EventKind, RunStatus
+from storage.tables import ActionRow, CoverageRow, EventRow
+from tests.app_context import shipped
+from tests.archives import CONTROL, action, archive_context, archives_of, award, backfill, delta_of, hurried, poll
+from tests.upstreams.usaspending.archive import FakeArchive, Serving
+from tests.upstreams.usaspending.corpus import CorpusAward
+
+AUGUST, SEPTEMBER, DELTA_DAY, NOVEMBER = date(2026, 8, 6), date(2026, 9, 6), date(2026, 9, 24), date(2026, 11, 6)
+YEAR_BEGINS = date(2025, 10, 1)
+CLEARVIEW = "CLEARVIEW AI, INC."
+LICENSES = "CLEARVIEW AI LICENSES"
+BASE = action("0", date(2026, 5, 4), "50000.00", LICENSES)
+DOUBTED = action("P00001", date(2026, 6, 4), "7000.00")
+FRESH = action("P00002", date(2026, 9, 2), "9000.00")
+BEFORE = award("70CMSD26P00000001", BASE, DOUBTED, name=CLEARVIEW)
+AFTER = award("70CMSD26P00000001", BASE, FRESH, name=CLEARVIEW)
+OTHER = award("70CMSD26P00000002", action("0", date(2026, 9, 3), "1000.00", LICENSES))
+STRANGER = award("70CMSD26P00000003", action("0", date(2026, 9, 3)))
+
+
+@pytest.fixture(autouse=True)
+def _haste() -> Iterator[None]:
+    with hurried():
+        yield
+
+
+@contextmanager
+def read_in_august(folder: Path, *awards: CorpusAward) -> Iterator[tuple[FakeArchive, AppContext]]:
+    """Give a server and an app context that has read the archive of August."""
+    with (
+        FakeArchive(CONTROL | archives_of([BEFORE, STRANGER, *awards], AUGUST)) as server,
+        archive_context(server, folder) as app_context,
+    ):
+        backfill(app_context, 2026)
+        yield server, app_context
+
+
+def events(app_context: AppContext, *, published: bool = True) -> set[tuple[str, str]]:
+    """Return kind and PIID of the events."""
+    with app_context.database.reading() as session:
+        rows = session.scalars(select(EventRow).where(col(EventRow.is_published).is_(published)))
+        return {(row.kind, row.record_key.split("_")[2]) for row in rows}
+
+
+def removed(app_context: AppContext) -> dict[str, date | None]:
+    with app_context.database.reading() as session:
+        rows = session.scalars(select(ActionRow).where(col(ActionRow.removed).is_not(None)))
+        return {row.key: row.removed for row in rows}
+
+
+def covered_until(app_context: AppContext) -> dict[date, date | None]:
+    """Return by first day up to which day archives cover contracts."""
+    with app_context.database.reading() as session:
+        rows = session.scalars(select(CoverageRow).where(col(CoverageRow.source) == "archive"))
+        return {row.since: row.until for row in rows}
+
+
+def downloads(server: FakeArchive) -> list[str]:
+    return [request.path.rpartition("/")[2] for request in server.asked("/award_data_archive/")]
+
+
+def test_without_a_backfill_there_is_nothing_to_poll(tmp_path: Path) -> None:
+    with FakeArchive(CONTROL) as server, archive_context(server, tmp_path) as app_context:
+        assert not app_context.has_something_to_poll(SOURCES["archive"])
+        assert app_context.has_something_to_poll(SOURCES["usaspending"])
+        assert server.requests == []
+
+
+def test_without_news_a_poll_is_one_request(tmp_path: Path) -> None:
+    with read_in_august(tmp_path) as (server, app_context):
+        assert app_context.has_something_to_poll(SOURCES["archive"])
+        assert poll(app_context, SEPTEMBER).status is RunStatus.NOTHING_NEW
+        server.requests.clear()
+        assert poll(app_context, SEPTEMBER).status is RunStatus.NOTHING_NEW
+        [request] = server.requests
+        assert request.json() == {"agency": 63, "fiscal_year": 2026, "type": "contracts"}
+        assert covered_until(app_context) == {YEAR_BEGINS: AUGUST}
+
+
+def test_a_delta_brings_changes_news_and_deletions(tmp_path: Path) -> None:
+    with read_in_august(tmp_path) as (server, app_context):
+        assert events(app_context) == set()
+        changes = [(AFTER, FRESH), (OTHER, OTHER.actions[0]), (STRANGER, STRANGER.actions[0])]
+        delta = delta_of(changes, [(BEFORE, DOUBTED)], published=DELTA_DAY)
+        server.publish(CONTROL, archives_of([AFTER, OTHER, STRANGER], DELTA_DAY), delta)
+        assert poll(app_context, date(2026, 9, 25)).status is RunStatus.NEW
+        assert events(app_context) == {
+            (EventKind.MODIFIED, BEFORE.piid),
+            (EventKind.DELETED, BEFORE.piid),
+            (EventKind.NEW_AWARD, OTHER.piid),
+        }
+        assert removed(app_context) == {BEFORE.action_key(DOUBTED).upper(): DELTA_DAY}
+        assert set(downloads(server)) == {"FY%28All%29_070_Contracts_Delta_20260924.zip"}
+        assert covered_until(app_context) == {YEAR_BEGINS: DELTA_DAY}
+        server.requests.clear()
+        poll(app_context, date(2026, 9, 26))
+        assert len(server.requests) == 1
+        assert downloads(server) == []
+
+
+def test_september_2026_had_no_delta_of_homeland_security(tmp_path: Path) -> None:
+    with read_in_august(tmp_path) as (server, app_context):
+        server.publish(CONTROL, archives_of([AFTER, OTHER, STRANGER], SEPTEMBER))
+        assert poll(app_context, date(2026, 9, 15)).status is RunStatus.NEW
+        expected = {
+            (EventKind.MODIFIED, BEFORE.piid),
+            (EventKind.DELETED, BEFORE.piid),
+            (EventKind.NEW_AWARD, OTHER.piid),
+        }
+        assert events(app_context) == expected
+        assert removed(app_context) == {BEFORE.action_key(DOUBTED).upper(): SEPTEMBER}
+        assert covered_until(app_context) == {YEAR_BEGINS: SEPTEMBER}
+        server.requests.clear()
+        poll(app_context, date(2026, 9, 16))
+        assert len(server.requests) == 1
+        # The delta comes three weeks late, with what is known, and one thing more.
+        late = [(AFTER, FRESH), (STRANGER, STRANGER.actions[0])]
+        published = archives_of([AFTER, OTHER, STRANGER], SEPTEMBER)
+        server.publish(CONTROL, published, delta_of(late, [(OTHER, OTHER.actions[0])], published=DELTA_DAY))
+        poll(app_context, date(2026, 9, 25))
+        assert events(app_context) == expected | {(EventKind.DELETED, OTHER.piid)}
+        assert covered_until(app_context) == {YEAR_BEGINS: DELTA_DAY}
+
+
+def test_an_action_of_a_file_that_cannot_be_read_whole_is_not_taken_for_deleted(tmp_path: Path) -> None:
+    with read_in_august(tmp_path) as (server, app_context):
+        published = archives_of([AFTER, STRANGER], SEPTEMBER)
+        server.publish(CONTROL, published)
+        for name in published:
+            server.serve(name, Serving.SHORT)
+        report = poll(app_context, date(2026, 9, 15))
+        assert report.status is RunStatus.INCOMPLETE
+        assert "cut off" in report.message
+        assert removed(app_context) == {}
+        assert covered_until(app_context) == {YEAR_BEGINS: AUGUST}
+        for name in published:
+            server.serve(name, Serving.WELL)
+        poll(app_context, date(2026, 9, 15))
+        assert list(removed(app_context)) == [BEFORE.action_key(DOUBTED).upper()]
+        assert covered_until(app_context) == {YEAR_BEGINS: SEPTEMBER}
+
+
+def test_a_new_fiscal_year_is_read_when_its_first_file_appears(tmp_path: Path) -> None:
+    october = award("70CMSD27P00000001", action("0", date(2026, 10, 9), "1000.00", LICENSES))
+    with read_in_august(tmp_path) as (server, app_context):
+        server.publish(CONTROL, archives_of([BEFORE, STRANGER], AUGUST))
+        poll(app_context, date(2026, 10, 3))
+        asked = [request.json()["fiscal_year"] for request in server.asked("list_monthly_files")]
+        assert asked == [2027, 2026], "in October there is none of the new year"
+        delta = delta_of([(AFTER, FRESH), (october, october.actions[0])], published=NOVEMBER)
+        server.publish(CONTROL, archives_of([AFTER, october], NOVEMBER), delta)
+        assert poll(app_context, date(2026, 11, 15)).status is RunStatus.NEW
+        assert events(app_context) == {(EventKind.MODIFIED, BEFORE.piid), (EventKind.NEW_AWARD, october.piid)}
+        until = covered_until(app_context)
+        assert until[date(2026, 10, 1)] == NOVEMBER
+        assert set(until) == {YEAR_BEGINS, date(2026, 10, 1)}
+
+
+def test_old_news_of_an_entry_that_the_archives_were_not_read_for_is_history(tmp_path: Path) -> None:
+    cellebrite = award("70CMSD26P00000009", action("0", date(2026, 9, 3), "1000.00", "CELLEBRITE UFED LICENSES"))
+    with read_in_august(tmp_path) as (server, app_context):
+        wider = replace(app_context.watchlist, vendors=(*app_context.watchlist.vendors, shipped().by_id["cellebrite"]))
+        wider_context = replace(app_context, watchlist=wider)
+        changes = [(AFTER, FRESH), (cellebrite, cellebrite.actions[0])]
+        server.publish(CONTROL, delta_of(changes, published=DELTA_DAY))
+        poll(wider_context, date(2026, 9, 25))
+        assert events(app_context) == {(EventKind.MODIFIED, BEFORE.piid)}
+        assert (EventKind.NEW_AWARD, cellebrite.piid) in events(app_context, published=False)

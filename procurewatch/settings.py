@@ -9,11 +9,11 @@ import difflib
 import os
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from urllib.parse import quote
 
 from platformdirs import user_config_path, user_data_path
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
@@ -106,9 +106,9 @@ class Settings(BaseSettings):
         pattern=r"^[A-Za-z0-9-]*$",
         description="header in which a trusted proxy sends the name of a signed-in reviewer",
     )
-    trusted_proxies: list[str] = Field(
-        default_factory=lambda: ["127.0.0.1", "::1"],
-        description="addresses of proxies whose X-Forwarded-For and `web_user_header` are trusted",
+    trusted_proxies: list[IPvAnyNetwork] = Field(
+        default_factory=list,
+        description="addresses or networks of reverse proxies whose X-Forwarded-For and `web_user_header` are trusted",
     )
     requests_per_minute: int = Field(600, ge=1, description="rate limit of `serve` for each client")
     poll_hours: float = Field(6, gt=0, le=24 * 31, description="hours between two polls of a source by `run`")
@@ -135,6 +135,12 @@ class Settings(BaseSettings):
         """Return the sources of settings, highest priority first."""
         file = TomlConfigSettingsSource(settings_cls, toml_file=config_file())
         return init_settings, env_settings, file
+
+    @model_validator(mode="after")
+    def _name_the_proxy(self) -> Self:
+        if self.web_user_header and not self.trusted_proxies:
+            raise ValueError("web_user_header needs trusted_proxies, the address of the proxy that sends it")
+        return self
 
     @property
     def lookback(self) -> Lookback:
@@ -209,6 +215,8 @@ def _explain(where: str, message: str, kind: str) -> str:
     if kind == "extra_forbidden":
         names = difflib.get_close_matches(where.rpartition(".")[2], list(Settings.model_fields), n=1)
         return f"unknown setting {where!r}" + (f"; did you mean {names[0]!r}?" if names else "; see docs/settings.md")
+    if not where:  # about several settings
+        return message.removeprefix("Value error, ")
     if kind == "too_short":  # of a secret, whose characters the library calls items
         message = message.partition(" items")[0] + " characters"
     return f"setting {where}: {message[0].lower()}{message[1:]}"

@@ -19,6 +19,8 @@ from procurewatch.context import AppContext
 from procurewatch.web.api.routes import make_api
 from procurewatch.web.context import WebContext
 from procurewatch.web.routes import awards, exports, feeds, home, review, search, site_files, subjects
+from procurewatch.web.security.addresses import Proxies
+from procurewatch.web.security.connections import ConnectionLimits
 from procurewatch.web.security.guard import API, RequestGuard, RequestRejected, server_error
 from procurewatch.web.security.login import Access
 from procurewatch.web.sql.pages import sql_routes
@@ -55,7 +57,7 @@ def make_app(app: AppContext, base_url: str) -> Starlette:
                 RequestGuard,
                 host=address.hostname or "",
                 requests_per_minute=app.settings.requests_per_minute,
-                proxies=app.settings.trusted_proxies,
+                proxies=Proxies(app.settings.trusted_proxies),
             ),
             Middleware(CompressMiddleware),
         ],
@@ -90,11 +92,11 @@ def _stop_with(server: uvicorn.Server, stop: threading.Event) -> None:
     server.should_exit = True
 
 
-def make_server(app: AppContext, base_url: str) -> uvicorn.Server:
-    """Return the server of the web application."""
+def make_server(app: AppContext, base_url: str, limits: ConnectionLimits | None = None) -> uvicorn.Server:
+    """Return the server of the web application; `limits` of its connections, if not the default ones."""
     config = uvicorn.Config(
         make_app(app, base_url),
-        http="h11",
+        http=(limits or ConnectionLimits(Proxies(app.settings.trusted_proxies))).protocol(),
         ws="none",
         h11_max_incomplete_event_size=MAX_HEADER_BYTES,
         lifespan="on",

@@ -39,6 +39,8 @@ def test_a_source_is_set_by_variables(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"PROCUREWATCH_SOURCES__USASPENDING__PACE": "1"}, "unknown setting 'sources.usaspending.PACE'"),
         ({"PROCUREWATCH_CONFIG": "/nowhere/at-all.toml"}, "PROCUREWATCH_CONFIG names a file that does not exist"),
         ({"PROCUREWATCH_WEB_TOKEN": "sesame"}, "setting web_token: value should have at least 12 characters"),
+        ({"PROCUREWATCH_WEB_USER_HEADER": "X-User"}, "web_user_header needs trusted_proxies"),
+        ({"PROCUREWATCH_TRUSTED_PROXIES": '["localhost"]'}, "setting trusted_proxies.0: value is not a valid IPv4"),
         ({"PROCUREWATCH_LOG_FORMAT": "xml"}, "setting log_format: input should be 'auto', 'human' or 'json'"),
     ],
 )  # fmt: skip

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import replace
 from http import HTTPStatus
 from itertools import chain, islice
-from threading import BoundedSemaphore
+from threading import RLock
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
@@ -25,6 +26,7 @@ from procurewatch.web.context import WebContext
 from procurewatch.web.responses import Body, ErrorResponse, body_of, not_modified, page_response, validators
 from procurewatch.web.routes.awards import record_key
 from procurewatch.web.routes.search import check_query
+from procurewatch.web.security.guard import RequestRejected
 from storage.models import StoredRecord
 from storage.reading.export_rows import with_bands
 from storage.reading.records import actions_of, records_by_key
@@ -37,6 +39,8 @@ EXTENSIONS = {
     file_type.extension.removeprefix("."): fmt for fmt, file_type in FILE_TYPES.items() if fmt is not ExportFormat.JSON
 }
 MAX_DOWNLOADS = 8  # at once; a fifth of the database connections
+MAX_PER_CLIENT = 2
+WAIT = {"Retry-After": "60"}
 Chunks = Callable[[Session], Iterator[bytes]]
 
 
@@ -72,15 +76,19 @@ class Downloads:
 
     def __init__(self, context: WebContext) -> None:
         self.context = context
-        self._free = BoundedSemaphore(MAX_DOWNLOADS)
+        self._lock = RLock()  # also for an abandoned download, which Python may close at any time
+        self._running: Counter[str] = Counter()  # by client
 
     def response(
         self, request: Request, chunks: Chunks, media_type: str, filename: str, if_empty: str = NOTHING_FOUND
     ) -> Response:
-        """Return a file download, or 404 if there are no chunks. The session stays open until the last chunk."""
-        if not self._free.acquire(blocking=False):
-            return ErrorResponse(503, "Too many downloads at the moment; try again in a minute.", {"Retry-After": "60"})
-        stream = self._read(chunks)
+        """Return a file download, or 404 if there are no chunks. The session stays open until the last chunk.
+
+        Raises `RequestRejected` if too many downloads are running.
+        """
+        client: str = request.state.client
+        self._start(client)
+        stream = self._read(chunks, client)
         try:
             first = list(islice(stream, 1))
         except ParquetMissing as error:
@@ -93,12 +101,23 @@ class Downloads:
         headers = {"Content-Disposition": f'attachment; filename="{filename}"', "Cache-Control": "no-cache"}
         return DownloadResponse(first, stream, headers, media_type)
 
-    def _read(self, chunks: Chunks) -> Generator[bytes]:
+    def _start(self, client: str) -> None:
+        with self._lock:
+            if self._running[client] >= MAX_PER_CLIENT:
+                line = f"Your address has {MAX_PER_CLIENT} downloads running; wait until one of them ends."
+                raise RequestRejected(429, line, WAIT)
+            if self._running.total() >= MAX_DOWNLOADS:
+                raise RequestRejected(503, "Too many downloads at the moment; try again in a minute.", WAIT)
+            self._running[client] += 1
+
+    def _read(self, chunks: Chunks, client: str) -> Generator[bytes]:
         try:
             with self.context.database.reading() as session:
                 yield from chunks(session)
         finally:
-            self._free.release()
+            with self._lock:
+                self._running[client] -= 1
+                self._running += Counter()  # forgets clients without downloads
 
 
 def _search_export(downloads: Downloads, extension: str, fmt: ExportFormat) -> Callable[[Request], Response]:

@@ -25,7 +25,7 @@ from procurewatch.reviews import describe_effect, describe_subject, record_decis
 from procurewatch.web.context import WebContext
 from procurewatch.web.responses import HTML, ErrorResponse, see_other
 from procurewatch.web.security.guard import SCRIPT_POLICY, RequestRejected
-from procurewatch.web.security.login import COOKIE, Reviewer, form_of
+from procurewatch.web.security.login import Reviewer, form_of
 from storage.database import server_time
 from storage.models import MatchBand
 from storage.reading.records import actions_of, records_by_key
@@ -67,7 +67,7 @@ def router(context: WebContext) -> APIRouter:
     def sign_out(request: Request, form: Form) -> Response:
         context.access.require_reviewer(request, form)
         response = see_other("../review")
-        response.delete_cookie(COOKIE, path="/")
+        context.access.sign_out(request, response)
         return response
 
     @routes.post("/decide")

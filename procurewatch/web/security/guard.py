@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
 import structlog
@@ -13,6 +13,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from procurewatch.web.responses import problem_response
+from procurewatch.web.security.addresses import Proxies, peer_address
 from procurewatch.web.security.rate_limit import RateLimiter
 from storage.errors import explain_database_error, is_damage
 
@@ -35,7 +36,7 @@ _RAW_HEADERS = [(name.lower().encode(), value.encode()) for name, value in HEADE
 MAX_URL_LENGTH = 8_000  # bytes of path and query
 MAX_PARAMETER_LENGTH = 1_000  # characters of one parameter of the query
 MAX_PARAMETERS = 60
-MAX_NAME_LENGTH = 255  # characters of a host, or of an address
+MAX_NAME_LENGTH = 255  # characters of a host
 MAX_BODY_BYTES = 64 * 1024  # bytes
 SQL = "/sql"
 API = "/api/v1"
@@ -56,10 +57,11 @@ class RequestRejected(Exception):
 class RequestGuard:
     """Middleware that rejects requests and sets the headers that a response lacks."""
 
-    def __init__(self, app: ASGIApp, *, host: str, requests_per_minute: int, proxies: Collection[str]) -> None:
+    def __init__(self, app: ASGIApp, *, host: str, requests_per_minute: int, proxies: Proxies) -> None:
         self._app = app
         self._host = host.lower()
-        self._proxies = frozenset(proxies)
+        self._proxies = proxies
+        self._has_warned = False
         self._rate_limiter = RateLimiter(requests_per_minute)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -100,18 +102,23 @@ class RequestGuard:
 
     def _check(self, scope: Scope) -> None:
         headers = Headers(scope=scope)
-        self._check_host(headers.get("host", ""))
-        client = client_address(scope, headers, self._proxies)
+        self._check_host(headers.getlist("host"))
+        client = self._proxies.client(scope, headers)
         if not self._rate_limiter.allow(client):
             raise RequestRejected(
                 429, "Too many requests from your address; try again in a minute.", {"Retry-After": "60"}
             )
         scope.setdefault("state", {})["client"] = client  # for the limits of single pages
+        if not self._has_warned and "x-forwarded-for" in headers and peer_address(scope) not in self._proxies:
+            self._has_warned = True
+            log.warning("X-Forwarded-For is ignored, because trusted_proxies does not name the proxy", peer=client)
         _check_sizes(scope, headers)
 
-    def _check_host(self, given: str) -> None:
+    def _check_host(self, given: list[str]) -> None:
         """Reject other host names, because another site may point its own name at this machine (DNS rebinding)."""
-        name = host_name(given)
+        if len(given) > 1:
+            raise RequestRejected(400, "The request has more than one Host header.")
+        name = host_name("".join(given))
         if name == self._host or name in LOOPBACK or (len(name) <= MAX_NAME_LENGTH and _is_address(name)):
             return
         raise RequestRejected(400, "This site is not served under that name; its operator sets the name with site_url.")
@@ -122,35 +129,6 @@ def server_error(*arguments: object) -> PlainTextResponse:
     error = arguments[-1]
     line = DAMAGED if isinstance(error, DBAPIError) and is_damage(error) else SERVER_ERROR
     return PlainTextResponse(f"{line}\n", 500)
-
-
-def client_address(scope: Scope, headers: Headers, proxies: Collection[str]) -> str:
-    """Return the client's address: the peer, or what a trusted proxy forwards for.
-
-    For IPv6 it is the /64 network, because one client has all of its addresses.
-    """
-    peer = peer_address(scope)
-    forwarded = ",".join(headers.getlist("x-forwarded-for"))  # a proxy may add its own header
-    if peer in proxies and forwarded:
-        peer = forwarded.rpartition(",")[2].strip()  # the proxy added the last one
-    return _normalized_address(peer) if len(peer) <= MAX_NAME_LENGTH else "unknown"
-
-
-def _normalized_address(given: str) -> str:
-    try:
-        address = ipaddress.ip_address(given.strip("[]"))
-    except ValueError:
-        return "unknown"
-    if address.version == 6:
-        if address.ipv4_mapped:
-            return str(address.ipv4_mapped)
-        return str(ipaddress.ip_network((address, 64), strict=False))
-    return str(address)
-
-
-def peer_address(scope: Scope) -> str:
-    """Return the address of the connection."""
-    return str((scope.get("client") or ("", 0))[0])
 
 
 def host_name(given: str) -> str:

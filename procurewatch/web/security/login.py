@@ -1,13 +1,14 @@
 """Sign-in of reviewers, with a token or by a header of a trusted reverse proxy, and protection against CSRF.
 
-A signed cookie (HttpOnly, SameSite=Strict) identifies the reviewer. Every form carries a signed CSRF token
-bound to that session, so that no other site can send a form in the reviewer's name.
+A cookie (HttpOnly, SameSite=Strict) names the reviewer's session, which the server stores in memory. Every form carries
+a signed CSRF token bound to that session, so that no other site can send a form in the reviewer's name.
 """
 
 from __future__ import annotations
 
 import hmac
 import secrets
+import time
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
@@ -16,7 +17,8 @@ from itsdangerous import BadData, URLSafeTimedSerializer
 
 from feeds.text import one_line, shorten
 from procurewatch.settings import Settings
-from procurewatch.web.security.guard import RequestRejected, client_address, peer_address
+from procurewatch.web.security.addresses import Proxies, peer_address
+from procurewatch.web.security.guard import RequestRejected
 from procurewatch.web.security.rate_limit import RateLimiter
 
 COOKIE = "procurewatch_reviewer"
@@ -38,16 +40,15 @@ class Reviewer:
 
 
 class Access:
-    """Identifies reviewers. The signing key is new at every start, which signs everybody out."""
+    """Identifies reviewers. Sessions are stored in memory, so that a restart signs everybody out."""
 
     def __init__(self, settings: Settings, *, is_https: bool) -> None:
         self._token = settings.web_token.get_secret_value() if settings.web_token else ""
         self._header = settings.web_user_header
-        self._proxies = frozenset(settings.trusted_proxies)
+        self._proxies = Proxies(settings.trusted_proxies)
         self._is_https = is_https
-        secret = secrets.token_bytes(32)
-        self._sessions = URLSafeTimedSerializer(secret, salt="session")
-        self._csrf = URLSafeTimedSerializer(secret, salt="form")
+        self._sessions: dict[str, tuple[str, float]] = {}  # the reviewer's name and when it ends, by session
+        self._csrf = URLSafeTimedSerializer(secrets.token_bytes(32), salt="form")
         self._sign_ins = RateLimiter(SIGN_INS_PER_MINUTE)
 
     @property
@@ -84,16 +85,22 @@ class Access:
         """Set the session cookie. Raises `RequestRejected`: 403 for a wrong token, 429 after too many tries."""
         if not self._token:
             raise RequestRejected(403, TURNED_OFF)
-        client = client_address(request.scope, request.headers, self._proxies)
-        if not self._sign_ins.allow(client):
+        if not self._sign_ins.allow(request.state.client):
             raise RequestRejected(429, "Too many tries; wait a minute.", {"Retry-After": "60"})
         if not hmac.compare_digest(form.get("token", "").strip().encode(), self._token.encode()):
             raise RequestRejected(403, "That is not the token.")
         name = shorten(one_line(form.get("name", "")), MAX_NAME_LENGTH) or "reviewer"
-        session = self._sessions.dumps([secrets.token_urlsafe(16), name])
+        session, now = secrets.token_urlsafe(32), time.monotonic()
+        self._sessions = {key: known for key, known in self._sessions.items() if known[1] > now}
+        self._sessions[session] = (name, now + SECONDS)
         response.set_cookie(
             COOKIE, session, max_age=SECONDS, httponly=True, samesite="strict", secure=self._is_https, path="/"
         )
+
+    def sign_out(self, request: Request, response: Response) -> None:
+        """End the session, also for a copy of the cookie, and delete the cookie."""
+        self._sessions.pop(request.cookies.get(COOKIE, ""), None)
+        response.delete_cookie(COOKIE, path="/")
 
     def _identify(self, request: Request) -> tuple[str, str] | None:
         """Return the session that CSRF tokens are bound to, and the reviewer's name."""
@@ -103,11 +110,9 @@ class Access:
                 return f"user:{named}", named
         if not self._token:
             return None
-        try:
-            session, name = self._sessions.loads(request.cookies.get(COOKIE, ""), max_age=SECONDS)
-        except (BadData, ValueError, TypeError):
-            return None
-        return f"session:{session}", str(name)
+        session = request.cookies.get(COOKIE, "")
+        name, ends = self._sessions.get(session, ("", 0.0))
+        return (f"session:{session}", name) if ends > time.monotonic() else None
 
 
 async def form_of(request: Request) -> dict[str, str]:

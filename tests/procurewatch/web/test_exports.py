@@ -26,7 +26,8 @@ from starlette.types import Message
 from feeds.urls import letter_path, pack_path
 from procurewatch.context import AppContext
 from procurewatch.web.app import make_context
-from procurewatch.web.routes.exports import MAX_DOWNLOADS, Downloads
+from procurewatch.web.routes.exports import MAX_DOWNLOADS, MAX_PER_CLIENT, Downloads
+from procurewatch.web.security.guard import RequestRejected
 from tests.procurewatch.web.fixtures import CLEARVIEW
 from tests.records import BABEL
 from tests.records import CLEARVIEW as CLEARVIEW_AWARD
@@ -73,18 +74,28 @@ def test_concurrent_downloads_are_limited(app_context: AppContext) -> None:
             taken.append(session.scalar(text("SELECT 1")))
             yield b"x"
 
-    def ask(method: str = "GET") -> Response:
-        asking = Request({"type": "http", "method": method, "path": "/", "headers": []})
-        return downloads.response(asking, endless, "text/plain", "x")
+    def ask(method: str = "GET", client: int = 0) -> Response:
+        state = {"client": f"203.0.113.{client // MAX_PER_CLIENT}"}
+        asking = Request({"type": "http", "method": method, "path": "/", "headers": [], "state": state})
+        try:
+            return downloads.response(asking, endless, "text/plain", "x")
+        except RequestRejected as rejected:
+            return Response(rejected.line, rejected.status, headers=rejected.headers)
 
     for _ in range(3 * MAX_DOWNLOADS):
         assert ask("HEAD").status_code == 200  # reads as much as tells that there is something, and is done
     assert len(taken) == 3 * MAX_DOWNLOADS
-    answers = [ask() for _ in range(MAX_DOWNLOADS)]
+    answers = [ask(client=number) for number in range(MAX_PER_CLIENT)]
     assert {answer.status_code for answer in answers} == {200}
-    assert (ask().status_code, ask("HEAD").headers["retry-after"]) == (503, "60")
-    answers.pop()  # a client has it, or is gone
-    assert (ask().status_code, ask().status_code) == (200, 200)
+    assert (ask().status_code, ask("HEAD").headers["retry-after"]) == (429, "60")  # others still have all the rest
+    answers += [ask(client=number) for number in range(MAX_PER_CLIENT, MAX_DOWNLOADS)]
+    assert {answer.status_code for answer in answers} == {200}
+    assert (ask(client=99).status_code, ask("HEAD", client=99).headers["retry-after"]) == (503, "60")
+    assert ask().status_code == 429
+    answers.pop(0)  # a client has it, or is gone
+    answers.append(ask())
+    assert answers[-1].status_code == 200
+    assert ask().status_code == 429
 
 
 def test_a_disconnected_client_frees_its_download(app_context: AppContext) -> None:
@@ -102,7 +113,14 @@ def test_a_disconnected_client_frees_its_download(app_context: AppContext) -> No
     async def gone(_message: Message) -> None:
         raise OSError("the client has gone")
 
-    scope = {"type": "http", "asgi": {"spec_version": "2.4"}, "method": "GET", "path": "/", "headers": []}
+    scope = {
+        "type": "http",
+        "asgi": {"spec_version": "2.4"},
+        "method": "GET",
+        "path": "/",
+        "headers": [],
+        "state": {"client": "x"},
+    }
     kept = []  # nothing is let go: that it is closed is nobody's tidying up
     for number in range(2 * MAX_DOWNLOADS):
         answer = downloads.response(Request(scope), endless, "text/plain", "x")

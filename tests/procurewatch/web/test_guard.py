@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+import time
 from contextlib import closing
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from httpx import Client
+from starlette.types import Message, Scope
+from structlog.testing import capture_logs
 
 from procurewatch.context import AppContext
 from procurewatch.web.api import routes
 from procurewatch.web.context import WebContext
 from procurewatch.web.routes.feeds import FeedService
-from procurewatch.web.security import guard
-from procurewatch.web.security.guard import MAX_BODY_BYTES
+from procurewatch.web.security import guard, login
+from procurewatch.web.security.addresses import Proxies
+from procurewatch.web.security.guard import MAX_BODY_BYTES, RequestGuard
 from storage.database import open_database
 from storage.reading.review_queue import review_queue
 from storage.writing.reviews import list_decisions
@@ -107,9 +114,12 @@ def test_too_large_a_body_is_not_read(client: Client) -> None:
     assert client.post("/review/decide", content=iter([b"a=b"])).status_code == 411
 
 
+PROXY = ["127.0.0.1"]
+
+
 def test_requests_are_counted_by_client(polled: Path, tmp_path: Path) -> None:
     with closing(open_database(f"sqlite:///{polled}")) as database:
-        app_context = context_for(database, tmp_path, requests_per_minute=5)
+        app_context = context_for(database, tmp_path, requests_per_minute=5, trusted_proxies=PROXY)
         with serve(app_context) as address, Client(base_url=address) as client:
             by = [client.get("/style.css", headers={"X-Forwarded-For": "9.9.9.9, 203.0.113.1"}) for _ in range(12)]
             assert [answer.status_code for answer in by[:5]] == [200] * 5
@@ -120,11 +130,13 @@ def test_requests_are_counted_by_client(polled: Path, tmp_path: Path) -> None:
             assert other.status_code == 200
 
 
-def statuses(polled: Path, folder: Path, told: list[list[tuple[str, str]]], *, a_minute: int) -> list[int]:
+def statuses(
+    polled: Path, folder: Path, told: list[list[tuple[str, str]]], *, a_minute: int, proxies: list[str] = PROXY
+) -> list[int]:
     """Return how requests with these headers are answered where each client may ask so many in a minute."""
     with (
         closing(open_database(f"sqlite:///{polled}")) as database,
-        serve(context_for(database, folder, requests_per_minute=a_minute)) as address,
+        serve(context_for(database, folder, requests_per_minute=a_minute, trusted_proxies=proxies)) as address,
         Client(base_url=address) as client,
     ):
         return [client.get("/style.css", headers=headers).status_code for headers in told]
@@ -136,9 +148,54 @@ def test_a_client_cannot_set_its_own_forwarded_address(polled: Path, tmp_path: P
     assert statuses(polled, tmp_path, told, a_minute=5) == [200] * 5 + [429]
 
 
+@pytest.mark.parametrize("proxies", [[], ["192.0.2.1"], ["10.0.0.0/8"]])
+def test_an_unknown_proxy_is_not_believed(polled: Path, tmp_path: Path, proxies: list[str]) -> None:
+    told = [[("X-Forwarded-For", f"9.9.9.{number}")] for number in range(6)]
+    with capture_logs() as logs:
+        assert statuses(polled, tmp_path, told, a_minute=5, proxies=proxies) == [200] * 5 + [429]
+    assert ["trusted_proxies" in entry["event"] for entry in logs] == [True]  # once
+
+
+def test_a_chain_of_proxies_leads_to_the_client(polled: Path, tmp_path: Path) -> None:
+    told = [[("X-Forwarded-For", f"9.9.9.9, 203.0.113.{number}, 10.1.2.3")] for number in (1, 2, 1)]
+    assert statuses(polled, tmp_path, told, a_minute=1, proxies=["127.0.0.0/8", "10.0.0.0/8"]) == [200, 200, 429]
+
+
+def test_wrong_tokens_are_counted_by_client_whatever_it_forwards(client: Client) -> None:
+    answers = [
+        client.post("/review/sign-in", data={"token": "guess", "name": "x"}, headers={"X-Forwarded-For": f"9.9.9.{n}"})
+        for n in range(14)
+    ]
+    assert [answers[0].status_code, answers[-1].status_code] == [403, 429]
+
+
 def test_ipv4_clients_are_distinguished_in_any_notation(polled: Path, tmp_path: Path) -> None:
     told = [[("X-Forwarded-For", each)] for each in ("::ffff:203.0.113.1", "::ffff:203.0.113.2", "203.0.113.1")]
     assert statuses(polled, tmp_path, told, a_minute=1) == [200, 200, 429]
+
+
+def test_two_hosts_are_refused() -> None:
+    guarded = RequestGuard(not_called, host="x.example", requests_per_minute=9, proxies=Proxies())
+    headers = [(b"host", b"x.example"), (b"host", b"evil.example")]
+    sent: list[Message] = []
+    asyncio.run(guarded(scope_of(headers), receive_nothing, partial(collect, sent)))
+    assert (sent[0]["status"], b"more than one Host" in sent[1]["body"]) == (400, True)
+
+
+def scope_of(headers: list[tuple[bytes, bytes]]) -> Scope:
+    return {"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": headers}
+
+
+async def not_called(*_given: object) -> None:
+    raise AssertionError
+
+
+async def receive_nothing() -> Message:
+    return {"type": "http.disconnect"}
+
+
+async def collect(sent: list[Message], message: Message) -> None:
+    sent.append(message)
 
 
 def test_a_huge_host_name_is_rejected(client: Client) -> None:
@@ -234,14 +291,34 @@ def test_forms_do_not_redirect_to_other_sites(client: Client, app_context: AppCo
         assert "location" not in client.get(path, follow_redirects=False).headers
 
 
-def test_signing_out_ends_the_session(client: Client) -> None:
+def test_signing_out_ends_the_session(client: Client, app_context: AppContext, address: str) -> None:
     word = sign_in(client)
-    assert "Sign in" in client.post("/review/sign-out", data={"csrf": word}).text
+    copied = dict(client.cookies)
+    with Client(base_url=address, follow_redirects=True) as other:
+        sign_in(other, "Ben")
+        assert "Sign in" in client.post("/review/sign-out", data={"csrf": word}).text
+        assert "Signed in as Ben" in other.get("/review").text  # another session goes on
+    with Client(base_url=address, cookies=copied) as thief:
+        assert "Signed in" not in thief.get("/review").text
+        assert thief.post("/review/decide", data={**waiting(app_context), "csrf": word}).status_code == 403
+    assert verdicts(app_context) == 0
+
+
+def test_a_session_ends_after_its_hours(app_context: AppContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    with serve(app_context) as address, Client(base_url=address, follow_redirects=True) as client:
+        sign_in(client)
+        now = time.monotonic()
+        monkeypatch.setattr(login, "time", SimpleNamespace(monotonic=lambda: now + login.SECONDS - 60))
+        assert "Signed in as Ana" in client.get("/review").text
+        monkeypatch.setattr(login, "time", SimpleNamespace(monotonic=lambda: now + login.SECONDS + 60))
+        assert "Signed in" not in client.get("/review").text
 
 
 def test_only_a_trusted_proxy_names_the_reviewer(app_context: AppContext, tmp_path: Path) -> None:
     form, header = waiting(app_context), {"X-User": "ada@example.org"}
-    trusting = context_for(app_context.database, tmp_path, web_token=None, web_user_header="X-User")
+    trusting = context_for(
+        app_context.database, tmp_path, web_token=None, web_user_header="X-User", trusted_proxies=["127.0.0.0/8"]
+    )
     with serve(trusting) as address, Client(base_url=address, follow_redirects=True) as client:
         assert client.get("/review").status_code == 403
         word = csrf(client.get("/review", headers=header).text)

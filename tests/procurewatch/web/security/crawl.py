@@ -16,7 +16,7 @@ from starlette.routing import BaseRoute, Mount, Route
 LINK = re.compile(
     r"""(?:href|src|action|xmlUrl|htmlUrl|url|first_url|feed_url)\s*["']?\s*[=:]\s*["']([^"'<>\s]+)["']"""
 )
-LISTS = ("/search?", "/api/v1/", "/sql/procurewatch?", "/sql/procurewatch.", "/sql/procurewatch/")
+LISTS = ("/search?", "/api/v1/")
 
 
 def public_answers(client: Client, starts: list[str], most: int = 600) -> dict[str, Response]:
@@ -42,9 +42,9 @@ def _links(answer: Response) -> Iterator[str]:
 
 
 def _is_list(url: str) -> bool:
-    """Whether a link leads to one of a list's endless variants."""
+    """Whether a link leads to one of a list's endless variants, or to Datasette's pages, which link to many more."""
     parts = urlsplit(url)
-    return bool(parts.query) and f"{parts.path}?".startswith(LISTS)
+    return parts.path.startswith("/sql/") or (bool(parts.query) and f"{parts.path}?".startswith(LISTS))
 
 
 def text_of(answer: Response) -> str:

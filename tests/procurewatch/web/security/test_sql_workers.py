@@ -88,25 +88,26 @@ def test_a_query_inside_one_function_is_killed_and_its_worker_replaced(
 
 
 def test_one_client_leaves_workers_to_others(file: Path) -> None:
-    async def ask() -> tuple[list[bool], int, Answer]:
+    async def ask() -> tuple[list[bool], set[int], Answer]:
         async with pool(file) as made:
             CLIENT.set("203.0.113.1")
             busy = [asyncio.create_task(made.ask(request(ENDLESS_LOOP))) for _ in range(MAX_WORKERS + 4)]
             await asyncio.sleep(0)
             CLIENT.set("203.0.113.2")
             good = await made.ask(request("select 1"))
-            running = len(children(os.getpid()))
+            running = children(os.getpid())
             are_done = [task.done() for task in busy]
             for task in busy:
                 task.cancel()
             await asyncio.gather(*busy, return_exceptions=True)
             return are_done, running, good
 
+    others = children(os.getpid())
     are_done, running, good = asyncio.run(ask())
     assert good.rows == [(1,)]
     assert not any(are_done)
-    assert running <= MAX_PER_CLIENT + 1 < MAX_WORKERS
-    assert children(os.getpid()) == set()  # those of the cancelled queries were killed
+    assert len(running - others) <= MAX_PER_CLIENT + 1 < MAX_WORKERS
+    assert children(os.getpid()) <= others  # those of the cancelled queries were killed
 
 
 def test_all_clients_together_have_a_limit(file: Path) -> None:

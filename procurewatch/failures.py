@@ -47,5 +47,6 @@ def describe_failure(error: Exception) -> Failure:
     if isinstance(error, DBAPIError):
         return Failure(explain_database_error(error), FAILED)
     if isinstance(error, OSError):
-        return Failure(f"{error.filename or 'a file'}: {error.strerror or error}", FAILED)
+        name = f"{error.filename}: " if error.filename else ""
+        return Failure(f"{name}{error.strerror or error}", FAILED)
     return Failure(f"unexpected error: {DEBUG_LOG.redact(describe_error(error))}{DEBUG_LOG.write(error)}", FAILED)

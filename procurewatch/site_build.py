@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from functools import partial
@@ -18,6 +16,7 @@ from procurewatch.context import AppContext
 from procurewatch.named_feeds import named_feeds
 from sources.registry import SOURCES, publisher_of, sources_listing
 from storage.database import Database
+from storage.maintenance.files import remove_unfinished, unfinished
 from storage.models import AWARDS
 from storage.reading.records import actions_of, evidence_of, known_vendors, published_keys, records_by_key
 from storage.reading.source_health import find_silences, list_incidents
@@ -117,18 +116,16 @@ def write_site(site: Catalog, folder: Path) -> Iterator[Path]:
 
     Unchanged files are not rewritten, so that the dates a web server sends stay correct.
     """
+    remove_unfinished(folder.rglob(".*.part"))  # of a build that was killed
     for path, write in site_files(site):
         target = folder / path
         content = write()
         if target.is_file() and target.read_bytes() == content:
             continue
         target.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=".procurewatch-")
-        temporary = Path(name)
+        temporary = unfinished(target)
         try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
-            temporary.chmod(0o644)
+            temporary.write_bytes(content)
             temporary.replace(target)
         except BaseException:
             temporary.unlink(missing_ok=True)

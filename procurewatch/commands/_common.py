@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ import typer
 from sqlalchemy.orm import Session
 
 from feeds.text import one_line
+from storage.maintenance.files import whole_file
 from storage.models import StoredRecord
 from storage.reading.records import find_by_identifier
 
@@ -24,21 +24,17 @@ FAILED = 1
 def whole_output(file: Path | None) -> Iterator[BinaryIO]:
     """Open standard output, or a file that appears only when it is complete."""
     if file is None:
-        yield sys.stdout.buffer
+        try:
+            yield sys.stdout.buffer
+            sys.stdout.buffer.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            error.filename = error.filename or "standard output"
+            raise
         return
     with whole_file(file) as temporary, temporary.open("wb") as out:
         yield out
-
-
-@contextmanager
-def whole_file(file: Path) -> Iterator[Path]:
-    """Yield a temporary path; it replaces `file` on success and is removed on failure."""
-    temporary = file.with_name(f".{file.name}.{os.getpid()}.part")
-    try:
-        yield temporary
-        temporary.replace(file)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def read_day(value: str | date) -> date:

@@ -14,7 +14,7 @@ from feeds.text import format_money, one_line, pluralize, shorten
 from monitors.matching.matcher import Matcher
 from monitors.runs.pipeline import RunContext
 from monitors.runs.rematch import rematch as run_rematch
-from procurewatch.commands._common import fail
+from procurewatch.commands._common import fail, whole_output
 from procurewatch.context import AppContext, open_app
 from procurewatch.query_options import read_vendor
 from procurewatch.reviews import InvalidScope, Scope, describe_effect, describe_subject, record_decision, review_subject
@@ -197,7 +197,8 @@ def export_file(
     settings: Settings = context.obj
     with open_app(settings) as app_context, app_context.database.reading() as session:
         lines = list(write_decisions(list_decisions(session)))
-    file.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    with whole_output(file) as out:
+        out.writelines(f"{line}\n".encode() for line in lines)
     typer.echo(f"{len(lines)} decisions in {file}")
 
 

@@ -5,26 +5,32 @@ from __future__ import annotations
 import errno
 import gzip
 import os
+import re
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from glob import escape
 from pathlib import Path
 
 from storage.database import DatabaseError
 from storage.errors import WHAT_TO_DO, is_damage
 
 SQLITE_MAGIC, GZIP_MAGIC, DUMP_MAGIC = b"SQLite format 3\0", b"\x1f\x8b", b"PGDMP"
+_UNFINISHED = re.compile(r"\.(\d+)\.part(?:-journal|-wal|-shm)?$")
 
 
 @contextmanager
 def whole_file(file: Path) -> Iterator[Path]:
     """Yield a temporary path beside `file`; it replaces `file` on success and is removed on failure.
 
+    What a process that was killed has left of the same file is removed first.
+
     Raises:
         DatabaseError: it cannot be written, for example because the disk is full.
     """
-    temporary = file.with_name(f".{file.name}.{os.getpid()}.part")
+    remove_unfinished(file.parent.glob(f".{escape(file.name)}.*.part*"))
+    temporary = unfinished(file)
     try:
         with _named_errors(file):
             yield temporary
@@ -34,6 +40,32 @@ def whole_file(file: Path) -> Iterator[Path]:
     finally:
         for suffix in ("", "-journal", "-wal", "-shm"):
             temporary.with_name(temporary.name + suffix).unlink(missing_ok=True)
+
+
+def unfinished(file: Path) -> Path:
+    """Return the path at which this process writes a file until it is complete."""
+    return file.with_name(f".{file.name}.{os.getpid()}.part")
+
+
+def remove_unfinished(found: Iterable[Path]) -> None:
+    """Remove those of the paths that a process was writing (`unfinished`) which does not run any more."""
+    for path in found:
+        writer = _UNFINISHED.search(path.name)
+        if writer and not _is_running(int(writer[1])):
+            path.unlink(missing_ok=True)
+
+
+def _is_running(process: int) -> bool:
+    """Return whether another process has this number; `True` where that cannot be known."""
+    if os.name != "posix":
+        return True
+    try:
+        os.kill(process, 0)  # sends nothing
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:
+        return True
+    return process != os.getpid()
 
 
 def sync(path: Path) -> None:

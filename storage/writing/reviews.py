@@ -8,10 +8,11 @@ award, a phrase, a product or service code, the recipient, and last a phrase of 
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
@@ -28,6 +29,8 @@ from storage.writing.changes import Change, event_id
 from storage.writing.events import Stored, save_event
 from storage.writing.milestones import counted_dollars, save_milestones
 from storage.writing.publication import publish_changes
+
+EARLIEST_DECISION = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 class Decision(StrEnum):
@@ -170,6 +173,10 @@ def _read_decision(fields: dict[str, str]) -> ReviewDecision:
     texts = {name: fields[name] for name in ("vendor_id", "subject", "decided_by", "note", "public_reason")}
     if decided_at.tzinfo is None or not all(isinstance(text, str) for text in texts.values()):
         raise TypeError("a time without a zone, or a field that is not text")
+    if not EARLIEST_DECISION <= decided_at <= datetime.now(UTC) + timedelta(days=1):
+        raise ValueError(f"{decided_at.isoformat()} cannot be when it was decided")
+    if any(re.search("[\x00\ud800-\udfff]", text) for text in texts.values()):
+        raise ValueError("it has a character that cannot be stored (NUL or half of a surrogate pair)")
     if not is_subject(texts["subject"]):
         raise ValueError(f"unknown subject {texts['subject']!r}")
     return ReviewDecision(**texts, decision=Decision(fields["decision"]), decided_at=decided_at)

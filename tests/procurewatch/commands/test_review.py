@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +15,7 @@ from storage.database import open_database
 from storage.models import recipient_subjects
 from storage.reading.review_queue import review_queue
 from storage.writing.reviews import list_decisions
-from tests.commands import run, start
+from tests.commands import environment, run, start
 from tests.records import BABEL, CLEARVIEW, CLEARVIEW_FORENSIC, match
 from tests.storage.database_helpers import save
 
@@ -97,3 +100,59 @@ def test_one_answer_settles_a_group_and_can_be_undone(folder: Path) -> None:
     assert "All of these: product or service code 7A21, recipient CLEARVIEW AI, INC.: settles 2 matches" in shown, error
     assert "2 decisions; 0 matches still pending." in shown
     assert stored(folder) == ([(f"record:{BABEL.key}", "rejected"), (f"psc:7A21@{RECIPIENT}", "never")], 0)
+
+
+def test_decisions_are_written_whole_or_not_at_all(folder: Path, tmp_path: Path) -> None:
+    file = tmp_path / "decisions.jsonl"
+    file.write_text("the file of an earlier export\n")
+    assert (
+        run(folder, "review", "decide", FIRST.piid, "clearview-ai", "rejected", "--note", "x" * 60_000).returncode == 0
+    )
+    full = run_with_small_files(folder, "review", "export", str(file))
+    assert full.returncode == 1
+    assert full.stderr.startswith(f"procurewatch: {file} was not written: File too large")
+    assert file.read_text() == "the file of an earlier export\n"
+    left_over = tmp_path / f".{file.name}.{2**22 + 1}.part"
+    left_over.write_bytes(b"of an export that was killed")
+    assert run(folder, "review", "export", str(file)).returncode == 0
+    assert json.loads(file.read_text())["decision"] == "rejected"
+    assert not list(tmp_path.glob(".*.part")), "what a killed export has left is removed by the next one"
+
+
+def run_with_small_files(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the program where no file may grow beyond 32 kB."""
+    program = (
+        "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (32_768, resource.RLIM_INFINITY));"
+        "from procurewatch.cli import main; main()"
+    )
+    command = [sys.executable, "-c", program, "--data-dir", str(folder), *arguments]
+    return subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "why"),
+    [
+        ("note", "half a pair: \ud800", "it has a character that cannot be stored"),
+        ("decided_by", "A\x00", "it has a character that cannot be stored"),
+        ("decided_at", "9999-12-31T23:59:59+00:00", "9999-12-31T23:59:59+00:00 cannot be when it was decided"),
+        ("decided_at", "0001-01-01T00:00:00+14:00", "0001-01-01T00:00:00+14:00 cannot be when it was decided"),
+    ],
+)
+def test_a_decision_that_cannot_be_stored_or_true_is_one_line(folder: Path, field: str, value: str, why: str) -> None:
+    decision = {
+        "vendor_id": "clearview-ai",
+        "subject": f"record:{FIRST.key}",
+        "decision": "rejected",
+        "decided_by": "A",
+        "note": "",
+        "public_reason": "",
+        "decided_at": "2026-11-01T12:00:00+00:00",
+    }
+    file = folder / "decisions.jsonl"
+    file.write_text(f"{json.dumps(decision)}\n{json.dumps({**decision, field: value})}\n")
+    done = run(folder, "review", "import", str(file))
+    assert done.returncode == 2
+    assert f"decisions.jsonl: line 2 is not a review decision: {why}" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert stored(folder)[0] == []

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+import structlog
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from feeds.pages.award import LinkedRecord, RecordPage
@@ -25,6 +27,8 @@ from storage.reading.summaries import orders_under, published_among
 from storage.reading.timelines import linked_records, timeline_of
 from storage.search.feed_pages import feed_events
 from storage.writing.renumbering import former_keys
+
+log = structlog.get_logger(__name__)
 
 FEED_ORDER = list(FeedKind)
 
@@ -111,15 +115,27 @@ def _award_record(database: Database, source_titles: Mapping[str, str], key: str
     return page
 
 
-def write_site(site: Catalog, folder: Path) -> Iterator[Path]:
+def write_site(site: Catalog, folder: Path, failed: list[str]) -> Iterator[Path]:
     """Write a site's files atomically; yield the path of each new or changed file.
 
-    Unchanged files are not rewritten, so that the dates a web server sends stay correct.
+    Unchanged files are not rewritten, so that the dates a web server sends stay correct. The paths of files that cannot
+    be built, because of the data of one record, are added to `failed`; the others are written.
+
+    Raises:
+        OSError: the folder cannot be written.
+        sqlalchemy.exc.DBAPIError: the database failed.
     """
     remove_unfinished(folder.rglob(".*.part"))  # of a build that was killed
     for path, write in site_files(site):
         target = folder / path
-        content = write()
+        try:
+            content = write()
+        except DBAPIError:
+            raise
+        except Exception:
+            log.exception("file cannot be built", path=path)
+            failed.append(path)
+            continue
         if target.is_file() and target.read_bytes() == content:
             continue
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -418,7 +418,10 @@ def _end_run(session: Session, run_id: int, report: RunReport, now: datetime, si
 def _record_health(
     session: Session, report: RunReport, status: RunStatus, now: datetime, silent: datetime | None
 ) -> None:
-    """Open, continue or end an incident. A poll with failed parts opens one at once, and names the parts."""
+    """Open, continue or end an incident. A poll with failed parts opens one at once, and names the parts.
+
+    So does one that is blocked: who refuses a program will refuse it again.
+    """
     is_incomplete = status is RunStatus.INCOMPLETE
     unread = "; ".join(str(part) for part in unfinished_parts(session, report.source))
     update_incident(
@@ -428,6 +431,6 @@ def _record_health(
         status=status,
         message=(unread if is_incomplete else "") or report.message,
         now=now,
-        at_once=is_incomplete,
+        at_once=is_incomplete or status is RunStatus.BLOCKED,
         silent=silent,
     )

@@ -41,7 +41,7 @@ def demo(
         _list(app_context)
         out.print(plain(report_line(report)))
         folder = feeds or own.data_dir / "feeds"
-        out.print(plain(build_site(app_context, folder)))
+        out.print(plain(build_site(app_context, folder)[0]))
         out.print(plain(f"Open {folder.absolute() / 'index.html'} to read the entries or subscribe to a feed."))
         out.print(plain(f'Search the same records: --data-dir "{own.data_dir}" search "babel street"'))
         if serve:

@@ -7,10 +7,14 @@ from typing import Annotated
 
 import typer
 
+from feeds.text import pluralize
+from procurewatch.commands._common import fail
 from procurewatch.context import AppContext, open_app
 from procurewatch.settings import Settings
 from procurewatch.site_build import build_catalog, write_site
 from procurewatch.terminal import STOPPED, console, plain, stopping
+
+MAX_FAILED = 5  # files named in a message
 
 feeds = typer.Typer(help="Write feeds as files.", no_args_is_help=True)
 
@@ -34,21 +38,25 @@ def build(
     if target is None:
         raise typer.BadParameter("name a folder, or set site_folder in the settings")
     with open_app(settings) as app_context:
-        console().print(plain(build_site(app_context, target, site_url)))
+        summary, failed = build_site(app_context, target, site_url)
+        console().print(plain(summary))
         app_context.announce(is_built=True)
+    if failed:
+        fail(f"{pluralize(len(failed), 'file')} could not be built: {', '.join(failed[:MAX_FAILED])}")
 
 
-def build_site(app_context: AppContext, folder: Path, site_url: str = "") -> str:
-    """Write the site into a folder; return a one-line summary."""
+def build_site(app_context: AppContext, folder: Path, site_url: str = "") -> tuple[str, list[str]]:
+    """Write the site into a folder; return a one-line summary, and the paths of files that could not be built."""
     if folder.exists() and not folder.is_dir():
         raise typer.BadParameter(f"{folder} is a file; name a folder")
     site = build_catalog(app_context, base_url=site_url or app_context.settings.site_url)
-    written = sum(1 for _ in write_site(site, folder))
+    failed: list[str] = []
+    written = sum(1 for _ in write_site(site, folder, failed))
     pages = f"{len(site.feeds)} feeds (Atom, RSS and JSON) and {len(site.awards)} award pages"
     note = (
         "" if site.base_url else "; no feeds.opml, which needs the site's address (--site-url or the setting site_url)"
     )
-    return f"{pages} in {folder}; {written} files written{note}"
+    return f"{pages} in {folder}; {written} files written{note}", failed
 
 
 def serve(

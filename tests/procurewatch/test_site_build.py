@@ -38,5 +38,5 @@ def test_what_a_killed_build_has_left_is_removed_by_the_next(tmp_path: Path) -> 
         file.write_bytes(b"half of a page")
     with app_context_with({"usaspending": {}}, tmp_path, "babel-street") as app_context:
         save(app_context.database, BABEL, match(BABEL))
-        assert list(write_site(build_catalog(app_context, base_url=""), out))
+        assert list(write_site(build_catalog(app_context, base_url=""), out, []))
     assert list(out.rglob(".*.part")) == [running]

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from storage.database import open_database
 from tests.commands import PROGRAM, environment, run
 from tests.processes import Process
+from tests.procurewatch.site import fill
 
 BROKEN = (
     "import procurewatch.commands.sources as module\n"
@@ -69,3 +72,31 @@ def test_poll_reports_each_source_by_itself(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert any(line.startswith("procurewatch: samnotices: its key holds characters") for line in said)
     assert any(line.startswith("procurewatch: source unreachable: dod: ") for line in said)
+
+
+ONE_BROKEN_PAGE = """
+import procurewatch.site_build as module
+plain = module.record_page
+def fail_for_one(session, key, titles):
+    if "70CMSD24P00000119" in key:
+        raise OverflowError("date value out of range")
+    return plain(session, key, titles)
+module.record_page = fail_for_one
+"""
+
+
+def test_one_page_that_cannot_be_built_is_named_and_the_others_are_written(tmp_path: Path) -> None:
+    with closing(open_database(f"sqlite:///{tmp_path / 'procurewatch.sqlite3'}")) as database:
+        fill(database)
+    site = tmp_path / "site"
+    command = ["procurewatch", "--data-dir", str(tmp_path), "feeds", "build", str(site)]
+    with Process(ONE_BROKEN_PAGE + PROGRAM, command, environment()) as process:
+        out, err = process.communicate()
+    missing = "awards/CONT_AWD_70CMSD24P00000119_7012_-NONE-_-NONE-.html"
+    assert process.returncode == 1
+    assert err.splitlines()[-1] == f"procurewatch: 1 file could not be built: {missing}"
+    assert "files written" in out
+    pages = list((site / "awards").iterdir())
+    assert len(pages) > 2
+    assert site / missing not in pages
+    assert (site / "index.html").is_file()

@@ -85,7 +85,7 @@ def test_no_file_contains_a_note(stored: tuple[Client, Database, Path], tmp_path
     assert REASON in pack
     assert NOTE not in pack
     assert NAME not in pack
-    list(write_site(build_catalog(context_for(database, folder), base_url="https://example.org"), tmp_path))
+    list(write_site(build_catalog(context_for(database, folder), base_url="https://example.org"), tmp_path, []))
     site = "\n".join(text_in(file.read_bytes()) for file in tmp_path.rglob("*") if file.is_file())
     assert REASON in site
     assert NOTE not in site

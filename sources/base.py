@@ -8,7 +8,7 @@ as steps, because a run can finish, checkpoint and retry each step by itself. On
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
@@ -16,6 +16,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol, runtime_checkable
 
+from sources.candidates import Candidates
 from sources.http.client import Client, RateLimit
 from sources.records import AwardCategory, MatchedAward, Payload, Problem, Record, Removal
 
@@ -35,42 +36,6 @@ class StoredVersion:
     texts: frozenset[tuple[str, str]] = frozenset()
     action_count: int = 0
     matched: bool = False
-
-
-class Candidates(Protocol):
-    """What decides whether a row of a large file is wanted. It is pickled where other processes read.
-
-    `may_concern_*` must be true for whatever the matcher could find something in. Codes and keys are upper case.
-    """
-
-    @property
-    def ueis(self) -> Collection[str]:
-        """The UEIs of recipients or parents that are wanted."""
-
-    @property
-    def cages(self) -> Collection[str]:
-        """The CAGE codes of recipients that are wanted."""
-
-    @property
-    def award_keys(self) -> Collection[str]:
-        """The awards of which every row is wanted."""
-
-    @property
-    def parent_keys(self) -> Collection[str]:
-        """The awards under which every order is wanted."""
-
-    @property
-    def solicitations(self) -> Collection[str]:
-        """The solicitation numbers whose awards are wanted."""
-
-    def may_concern_name(self, name: str, /) -> bool:
-        """Whether the name of a recipient, or of its parent, may be that of somebody on the watchlist."""
-
-    def may_concern_text(self, text: str, /) -> bool:
-        """Whether a description may contain a phrase of the watchlist."""
-
-    def may_concern_codes(self, psc: str, psc_text: str, naics: str, naics_text: str, /) -> bool:
-        """Whether the codes of what is bought, and their names, may be enough for a match."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

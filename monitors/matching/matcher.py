@@ -24,9 +24,10 @@ from monitors.matching.scoring import (
     explain,
     score_match,
 )
-from monitors.matching.typos import TypoIndex, typo_strength
+from monitors.matching.typos import MIN_TYPO_LENGTH, TypoIndex, typo_strength
 from monitors.normalize import NORM_VERSION, parse_name
 from monitors.watchlist.model import Kind, KnownName, Portfolio, Strength, Vendor, Watchlist
+from sources.candidates import TextWords
 from sources.records import Award, Publication, Recipient
 from storage.models import MatchBand
 
@@ -106,6 +107,7 @@ class Matcher:
         self._cages = _owners((cage, vendor.id) for vendor in watchlist.vendors for cage in vendor.cages)
         self._resellers = {vendor.id: _cores(vendor.resellers) for vendor in watchlist.vendors}
         self._find_names = lru_cache(maxsize=TEXT_CACHE_SIZE)(self._name_findings)
+        self._finds_phrase = lru_cache(maxsize=TEXT_CACHE_SIZE)(self._phrase_in)
 
     @property
     def version(self) -> str:
@@ -170,8 +172,22 @@ class Matcher:
 
     def finds_phrase(self, raw: str) -> bool:
         """Return whether a text gives a signal, however weak."""
+        return self._finds_phrase(raw)
+
+    def _phrase_in(self, raw: str) -> bool:
         normalized = normalize(raw)
         return bool(self._phrases.find_normalized(normalized)) or bool(self._typos.find(raw, normalized))
+
+    def text_words(self) -> TextWords:
+        """Return the words without which a text gives no signal."""
+        spellings = list(self._phrases.signals())
+        return TextWords(
+            singles=frozenset(words[0] for words in spellings if len(words) == 1),
+            pairs=frozenset((words[0], words[1]) for words in spellings if len(words) > 1),
+            misspelled=self._typos.keys,
+            known=self._typos.never_typos,
+            shortest=MIN_TYPO_LENGTH - 1,
+        )
 
     def finds_code(self, psc: str, psc_text: str, naics: str, naics_text: str) -> bool:
         """Return whether the codes of a record give a signal without any words."""

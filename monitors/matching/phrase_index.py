@@ -144,6 +144,12 @@ class PhraseIndex:
                 kept.append(_ambiguous_near_exclusions(hit, others))
         return kept
 
+    def signals(self) -> Iterator[tuple[str, ...]]:
+        """Yield the words of each spelling that can be a signal: not those of exclusions."""
+        for spelling, terms in self._terms.items():
+            if any(term.kind is not None for term in terms):
+                yield tuple(spelling.split())
+
     def excluded(self, raw: str) -> frozenset[str]:
         """Return the ids of the vendors with an exclusion in the raw text."""
         return frozenset(

@@ -11,11 +11,12 @@ from functools import cached_property
 
 from monitors.matching.matcher import Matcher
 from monitors.watchlist.model import Watchlist
+from sources.candidates import TextWords
 
 
 @dataclass(frozen=True)
 class WatchlistCandidates:
-    """The rows that may concern a watchlist, and those of stored awards (`sources.base.Candidates`)."""
+    """The rows that may concern a watchlist, and those of stored awards (`sources.candidates.Candidates`)."""
 
     watchlist: Watchlist
     award_keys: frozenset[str] = frozenset()
@@ -31,7 +32,8 @@ class WatchlistCandidates:
             object.__setattr__(self, name, value)
 
     @cached_property
-    def _matcher(self) -> Matcher:
+    def matcher(self) -> Matcher:
+        """The matcher, which decides."""
         return Matcher(self.watchlist)
 
     @cached_property
@@ -44,14 +46,19 @@ class WatchlistCandidates:
         """The CAGE codes of all entries, upper case."""
         return frozenset(cage.upper() for vendor in self.watchlist.vendors for cage in vendor.cages)
 
+    @cached_property
+    def text_words(self) -> TextWords:
+        """The words of which a text that may match has at least one."""
+        return self.matcher.text_words()
+
     def may_concern_name(self, name: str, /) -> bool:
         """Whether a recipient's or parent's name points to an entry."""
-        return self._matcher.finds_name(name)
+        return self.matcher.finds_name(name)
 
     def may_concern_text(self, text: str, /) -> bool:
         """Whether a text has a phrase of an entry, or a misspelled one."""
-        return self._matcher.finds_phrase(text)
+        return self.matcher.finds_phrase(text)
 
     def may_concern_codes(self, psc: str, psc_text: str, naics: str, naics_text: str, /) -> bool:
         """Whether codes, or their names, are enough for a match without words."""
-        return self._matcher.finds_code(psc, psc_text, naics, naics_text)
+        return self.matcher.finds_code(psc, psc_text, naics, naics_text)

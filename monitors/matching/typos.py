@@ -51,6 +51,16 @@ class TypoIndex:
                     self._deletions[key].setdefault(f"{term.vendor_id} {word}", term)
         self._typos = lru_cache(maxsize=WORD_CACHE_SIZE)(self._find_typos_of)
 
+    @property
+    def keys(self) -> frozenset[str]:
+        """What a misspelled word is, or is without one of its letters, with or without its double letters."""
+        return frozenset(self._deletions.keys() | self._topic_words.keys())
+
+    @property
+    def never_typos(self) -> frozenset[str]:
+        """Words that are no misspelled ones."""
+        return frozenset(self._known | {f"{word}S" for word in self._known} | COMMON_WORDS | NEAR_PHRASES)
+
     def _add_topic_words(self, term: Term) -> None:
         for word in normalize_text(term.phrase).split():
             if len(word) >= MIN_TYPO_LENGTH and word.isalpha():

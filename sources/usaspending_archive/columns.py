@@ -44,8 +44,12 @@ class Columns:
     @property
     def all(self) -> tuple[str, ...]:
         """All of them."""
-        single = (self.cage, self.solicitation, self.parent_piid, self.parent_agency, self.change)
-        return (self.award_key, self.action_key, *self.names, *self.ueis, *self.texts, *self.codes, *single)
+        return (*self.keys, *self.names, *self.ueis, *self.texts, *self.codes, self.cage)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Those that say of which award a row is, and what that belongs to."""
+        return (self.award_key, self.solicitation, self.parent_piid, self.parent_agency, self.change)
 
 
 CONTRACTS = Columns("contract_award_unique_key", "contract_transaction_unique_key", "award_id_piid")

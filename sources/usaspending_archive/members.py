@@ -24,8 +24,8 @@ with suppress(ImportError):
     inflater = isal_zlib
 
 SOURCE = "archive"
-READ_SIZE = 1 << 20  # bytes of the archive read at once
-MAX_BLOCK = 8 << 20  # bytes that a block is inflated to at most
+READ_SIZE = 1 << 18  # bytes of the archive read at once
+MAX_BLOCK = 1 << 20  # bytes that a block is inflated to at most
 LOCAL_HEADER = struct.Struct("<4s5H3I2H")
 LOCAL_SIGNATURE = b"PK\x03\x04"
 DESCRIPTOR_SIGNATURE = b"PK\x07\x08"
@@ -115,7 +115,7 @@ def csv_members(location: str) -> list[Member]:
 
 
 def member_blocks(location: str, member: str) -> Iterator[bytes]:
-    """Yield one file of an archive, inflated, in blocks of at most 8 MB.
+    """Yield one file of an archive, inflated, in blocks of at most 1 MB.
 
     Raises:
         DamagedMember: it is cut off or damaged. What was yielded before may be wrong.

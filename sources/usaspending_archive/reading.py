@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sources.base import Candidates, FailedStep, FetchStep, FileProgress, LargeFile, NotModified, Stored
+from sources.base import FailedStep, FetchStep, FileProgress, LargeFile, NotModified, Stored
+from sources.candidates import Candidates
 from sources.errors import SourceError
 from sources.http.client import Client
 from sources.http.transfer import Transfer, TransferReader

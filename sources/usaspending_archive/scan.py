@@ -9,22 +9,20 @@ from __future__ import annotations
 
 import csv
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from itertools import chain
+from pkgutil import resolve_name
+from typing import Protocol
 
-from sources.base import Candidates
+from sources.candidates import Candidates, TextWords
 from sources.errors import excerpt
-from sources.usaspending_archive.columns import (
-    BYTE_ORDER_MARK,
-    CONTRACTS,
-    DELETED,
-    NotAnArchive,
-    columns_of,
-    deleted_contract_key,
-    read_header,
-)
+from sources.usaspending_archive.columns import NotAnArchive, read_header
 from sources.usaspending_archive.members import DamagedMember, Readable, member_blocks, place_of, stream_members
+from sources.usaspending_archive.row_filter import RowFilter
 
+FAST_NEEDS = ("numba", "numpy")  # of the extra `archive`
 ROWS_PER_REPORT = 10_000
 MAX_LINE = 64 << 20  # bytes; no row of an archive is nearly as long
 MAX_UNREADABLE = 100  # rows of a file; with more of them it is damaged
@@ -35,6 +33,7 @@ class KnownAwards:
     """Candidates for reading a file again: only the rows of known awards are wanted."""
 
     award_keys: Collection[str]
+    text_words: TextWords | None = None
     parent_keys: Collection[str] = ()
     solicitations: Collection[str] = ()
     ueis: frozenset[str] = frozenset()
@@ -98,28 +97,46 @@ def scan_stream(
         yield _scan(member, place_of(name, member), blocks, candidates, on_rows)
 
 
-@dataclass(slots=True)
-class _Found:
-    """The wanted rows so far, by award key, and the awards of all rows."""
+class Found:
+    """The wanted rows of one file so far."""
 
-    rows: dict[str, list[tuple[int, bytes]]] = field(default_factory=lambda: defaultdict(list))
-    others: dict[int, int] = field(default_factory=lambda: defaultdict(int))  # hash of an award key -> other rows
-    unreadable: list[tuple[int, str]] = field(default_factory=list)
-    count: int = 0
+    def __init__(self, place: str, on_rows: Callable[[int], None]) -> None:
+        self.count = 0
+        self.unreadable: list[tuple[int, str]] = []
+        self._place = place
+        self._on_rows = on_rows
+        self._rows: dict[str, list[tuple[int, bytes]]] = defaultdict(list)
 
-    def scan(self, member: str, header: bytes) -> MemberScan:
-        """Return the result."""
+    def read(self, rows: int) -> None:
+        """Count rows."""
+        if (self.count + rows) // ROWS_PER_REPORT > self.count // ROWS_PER_REPORT:
+            self._on_rows(self.count + rows)
+        self.count += rows
+
+    def add(self, key: str, line: int, raw: bytes) -> None:
+        """Add a wanted row."""
+        self._rows[key].append((line, raw))
+
+    def add_unreadable(self, line: int, values: int, columns: int) -> None:
+        """Add a row that does not fit the header. Raises `DamagedMember` if there are too many."""
+        self.unreadable.append((line, f"{values} values instead of {columns}"))
+        if len(self.unreadable) > MAX_UNREADABLE:
+            reason = f"more than {MAX_UNREADABLE} rows do not fit its header, the first in line {self.unreadable[0][0]}"
+            raise DamagedMember(self._place, reason)
+
+    def result(self, member: str, header: bytes, count_others: Callable[[Collection[str]], int]) -> MemberScan:
+        """Return the result. `count_others` counts the other rows of awards."""
+        self._on_rows(self.count)
         awards = [
             AwardRows(key=key, lines=tuple(line for line, _ in rows), rows=tuple(row for _, row in rows))
-            for key, rows in self.rows.items()
+            for key, rows in self._rows.items()
         ]
-        left_out = sum(self.others.get(hash(key), 0) for key in self.rows)
         return MemberScan(
             member=member,
             header=header,
             rows=self.count,
             awards=awards,
-            left_out=left_out,
+            left_out=count_others(self._rows),
             unreadable=tuple(self.unreadable),
         )
 
@@ -127,44 +144,77 @@ class _Found:
 def _scan(
     member: str, place: str, blocks: Iterator[bytes], candidates: Candidates, on_rows: Callable[[int], None]
 ) -> MemberScan:
-    rows = read_rows(blocks, place)
-    _, header, names = next(rows, (0, b"", []))
+    header, blocks = _split_header(blocks)
     try:
-        names = list(read_header(header))
-        chosen = RowFilter(candidates, names)
+        chosen = RowFilter(candidates, read_header(header))
     except NotAnArchive as error:
         raise DamagedMember(place, str(error)) from error
-    found = _Found()
-    for line, raw, values in rows:
-        found.count += 1
-        if found.count % ROWS_PER_REPORT == 0:
-            on_rows(found.count)
-        if len(values) != len(names):
-            _note_unreadable(found.unreadable, line, f"{len(values)} values instead of {len(names)}", place)
-            continue
-        key, is_wanted = chosen.judge(values)
-        if is_wanted:
-            found.rows[key].append((line, raw))
-        else:
-            found.others[hash(key)] += 1
-    on_rows(found.count)
-    return found.scan(member, header)
+    found = Found(place, on_rows)
+    judge = engine()(chosen)
+    judge.scan(blocks, found, place)
+    return found.result(member, header, judge.count_others)
 
 
-def _note_unreadable(unreadable: list[tuple[int, str]], line: int, reason: str, place: str) -> None:
-    unreadable.append((line, reason))
-    if len(unreadable) > MAX_UNREADABLE:
-        raise DamagedMember(
-            place, f"more than {MAX_UNREADABLE} rows do not fit its header, the first in line {unreadable[0][0]}"
-        )
+class Scan(Protocol):
+    """One way of judging all rows of a file."""
+
+    def scan(self, blocks: Iterable[bytes], found: Found, place: str) -> None:
+        """Judge the rows of a file without its header."""
+
+    def count_others(self, keys: Collection[str]) -> int:
+        """Return how many of the rows that were not wanted are of these awards."""
 
 
-def read_rows(blocks: Iterable[bytes], place: str) -> Iterator[tuple[int, bytes, Sequence[str]]]:
-    """Yield the rows of a CSV file: the line where it begins, its bytes without the line end, its values.
+def engine() -> Callable[[RowFilter], Scan]:
+    """Return the fast way if the extra `archive` is installed, else the slow one."""
+    if all(find_spec(name) for name in FAST_NEEDS):
+        fast: Callable[[RowFilter], Scan] = resolve_name("sources.usaspending_archive.compiled.fast:FastScan")
+        return fast
+    return SlowScan
+
+
+class SlowScan:
+    """Judges all rows with the standard library."""
+
+    def __init__(self, chosen: RowFilter) -> None:
+        self._chosen = chosen
+        self._others: dict[int, int] = defaultdict(int)  # hash of an award key -> rows
+
+    def scan(self, blocks: Iterable[bytes], found: Found, place: str, first_line: int = 2) -> None:
+        """Judge the rows of a file without its header."""
+        for line, raw, values in read_rows(blocks, place, first_line):
+            found.read(1)
+            if len(values) != len(self._chosen.header):
+                found.add_unreadable(line, len(values), len(self._chosen.header))
+                continue
+            key, is_wanted = self._chosen.judge(values)
+            if is_wanted:
+                found.add(key, line, raw)
+            else:
+                self._others[hash(key)] += 1
+
+    def count_others(self, keys: Collection[str]) -> int:
+        """Return how many of the rows that were not wanted are of these awards."""
+        return sum(self._others.get(hash(key), 0) for key in keys)
+
+
+def _split_header(blocks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
+    """Return the first line, without its end, and what follows."""
+    first = b""
+    for block in blocks:
+        first += block
+        if b"\n" in block or len(first) > MAX_LINE:
+            break
+    header, _, rest = first.partition(b"\n")
+    return header.removesuffix(b"\r"), chain([rest] if rest else [], blocks)
+
+
+def read_rows(blocks: Iterable[bytes], place: str, first_line: int = 2) -> Iterator[tuple[int, bytes, Sequence[str]]]:
+    """Yield the rows of a CSV file without its header: the line, the bytes without the line end, the values.
 
     A row that is no CSV has no values. Empty lines are left out. Raises `DamagedMember`.
     """
-    read = 0
+    read = first_line - 1
     raw: list[bytes] = []
 
     def lines() -> Iterator[str]:
@@ -172,7 +222,7 @@ def read_rows(blocks: Iterable[bytes], place: str) -> Iterator[tuple[int, bytes,
         for line in _lines(blocks, place):
             read += 1
             raw.append(line)
-            yield line.removeprefix(BYTE_ORDER_MARK if read == 1 else b"").decode("utf-8", "replace").replace("\0", "")
+            yield line.decode("utf-8", "replace").replace("\0", "")
 
     reader = csv.reader(lines())
     while True:
@@ -200,80 +250,3 @@ def _lines(blocks: Iterable[bytes], place: str) -> Iterator[bytes]:
             yield line + b"\n"
     if rest:
         yield rest
-
-
-class RowFilter:
-    """Judges the rows of one file. It remembers the distinct names that it has looked up."""
-
-    def __init__(self, candidates: Candidates, header: Sequence[str]) -> None:
-        self.columns = columns_of(header)
-        self._candidates = candidates
-        at = {name: index for index, name in enumerate(header)}
-        self._at = {name: at.get(name) for name in self.columns.all}
-        self._award, self._change = at[self.columns.award_key], at.get(self.columns.change)
-        self._names = [at[name] for name in self.columns.names if name in at]
-        self._texts = [at[name] for name in self.columns.texts if name in at]
-        self._header = header
-        self._known_names: dict[str, bool] = {}
-        self._known_codes: dict[tuple[str, ...], bool] = {}
-        self._stored: dict[str, list[str]] | None = None
-
-    def judge(self, values: Sequence[str]) -> tuple[str, bool]:
-        """Return the award key of a row, and whether the row is wanted."""
-        if self._change is not None and values[self._change].strip().upper() == DELETED:
-            key = self._deleted_key(dict(zip(self._header, map(str.strip, values), strict=True)))
-            return key, key in self._candidates.award_keys
-        key = values[self._award].strip().upper()
-        return key, (
-            key in self._candidates.award_keys
-            or any(map(self._is_name, (values[at] for at in self._names)))
-            or self._has_code(values)
-            or any(self._candidates.may_concern_text(text) for text in dict.fromkeys(values[at] for at in self._texts))
-        )
-
-    def _is_name(self, name: str) -> bool:
-        name = name.strip()
-        found = self._known_names.get(name)
-        if found is None:
-            found = self._known_names[name] = bool(name) and self._candidates.may_concern_name(name)
-        return found
-
-    def _has_code(self, values: Sequence[str]) -> bool:
-        """Whether a row has an identifier, a number or a product code that is looked for."""
-        wanted, columns = self._candidates, self.columns
-        codes = tuple(self._value(values, name) for name in columns.codes)
-        fits = self._known_codes.get(codes)
-        if fits is None:
-            fits = self._known_codes[codes] = wanted.may_concern_codes(*codes)
-        return (
-            fits
-            or any(self._value(values, name).upper() in wanted.ueis for name in columns.ueis)
-            or self._value(values, columns.cage).upper() in wanted.cages
-            or self._value(values, columns.solicitation).upper() in wanted.solicitations
-            or self._parent(values) in wanted.parent_keys
-        )
-
-    def _value(self, values: Sequence[str], name: str) -> str:
-        at = self._at[name]
-        return "" if at is None else values[at].strip()
-
-    def _parent(self, values: Sequence[str]) -> str:
-        piid, agency = self._value(values, self.columns.parent_piid), self._value(values, self.columns.parent_agency)
-        return f"CONT_IDV_{piid}_{agency}".upper() if piid and agency else ""
-
-    def _deleted_key(self, row: Mapping[str, str]) -> str:
-        """Return the award key of a deleted action. A delta does not state it, but its parts.
-
-        The key of assistance has the code of a department, which is missing: the stored award with the number is meant.
-        """
-        if key := row[self.columns.award_key].upper():
-            return key
-        if self.columns is CONTRACTS:
-            return deleted_contract_key(row)
-        if self._stored is None:
-            self._stored = defaultdict(list)
-            for stored in self._candidates.award_keys:
-                self._stored[stored.rpartition("_")[0]].append(stored)
-        parts = (f"ASST_NON_{row.get('award_id_fain', '')}", f"ASST_AGG_{row.get('award_id_uri', '')}")
-        found = [key for part in parts for key in self._stored.get(part.upper(), ())]
-        return found[0] if len(found) == 1 else ""

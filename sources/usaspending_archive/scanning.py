@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, wait
 from dataclasses import dataclass
 
-from sources.base import Candidates
+from sources.candidates import Candidates
 from sources.errors import SourceError
 from sources.usaspending_archive.members import SOURCE, place_of
 from sources.usaspending_archive.scan import MemberScan, scan_member

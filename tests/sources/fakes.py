@@ -8,7 +8,6 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from sources.base import (
-    Candidates,
     DateWindow,
     ExpectedRows,
     Fetched,
@@ -20,6 +19,7 @@ from sources.base import (
     Stored,
     StoredVersion,
 )
+from sources.candidates import Candidates
 from sources.errors import QuotaUsedUp
 from sources.http.client import Client, RateLimit
 from sources.records import Agency, Award, Document, Payload, Publication, PublicationKind, Recipient, Record

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import pickle
+import random
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from benchmarks.labelled import read_awards
 from monitors.matching.prefilter import WatchlistCandidates
 from monitors.watchlist.loader import load_watchlist
+from sources.records import Award
+from sources.usaspending_archive.compiled.fast import has_word
+from storage.models import MatchBand
+from tests.monitors.matching.mutations import Material, made_up
 
 
 @pytest.fixture(scope="module")
@@ -47,3 +55,48 @@ def test_another_process_gets_the_same(candidates: WatchlistCandidates) -> None:
     assert again.may_concern_name("CLEARVIEW AI, INC.")
     assert (again.ueis, again.cages) == (candidates.ueis, candidates.cages)
     assert again.ueis
+
+
+@pytest.fixture(scope="module")
+def material(candidates: WatchlistCandidates) -> Material:
+    words = [word for each in read_awards().values() for word in each.description.split()]
+    return Material.of(candidates.watchlist, sorted(set(words))[::7])
+
+
+def may_match(candidates: WatchlistCandidates, record: Award) -> bool:
+    """Whether one of the values of a record lets it through."""
+    recipient = record.recipient
+    texts = {record.description, *(action.description for action in record.actions)}
+    return (
+        any(map(candidates.may_concern_name, (recipient.name, recipient.parent_name)))
+        or not candidates.ueis.isdisjoint({recipient.uei, recipient.parent_uei})
+        or recipient.cage in candidates.cages
+        or candidates.may_concern_codes(record.psc, record.psc_text, record.naics, record.naics_text)
+        or any(has_word(candidates.text_words, text) and candidates.may_concern_text(text) for text in texts)
+    )
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.integers(0, 2**32))
+def test_nothing_that_matches_is_left_out(candidates: WatchlistCandidates, material: Material, seed: int) -> None:
+    record = made_up(material, random.Random(seed))
+    if candidates.matcher.matches(record):
+        assert may_match(candidates, record)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.integers(0, 2**32))
+def test_a_text_that_may_concern_has_a_word_that_is_looked_for(
+    candidates: WatchlistCandidates, material: Material, seed: int
+) -> None:
+    record = made_up(material, random.Random(seed))
+    for text in (record.description, record.recipient.name):
+        if candidates.may_concern_text(text):
+            assert has_word(candidates.text_words, text)
+
+
+def test_many_records_match_in_the_tests_above(candidates: WatchlistCandidates, material: Material) -> None:
+    chance = random.Random(1)
+    matched = [match.band for _ in range(300) for match in candidates.matcher.matches(made_up(material, chance))]
+    assert set(matched) == {MatchBand.PUBLISHED, MatchBand.REVIEW, MatchBand.NAME_ONLY}
+    assert len(matched) > 100

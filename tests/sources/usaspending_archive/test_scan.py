@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import pickle
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
+from sources.candidates import TextWords
 from sources.records import Award, Removal
 from sources.usaspending_archive.members import DamagedMember
 from sources.usaspending_archive.scan import KnownAwards, MemberScan, scan_member, scan_stream
@@ -46,10 +48,23 @@ class Words:
         return self.name in name
 
     def may_concern_text(self, text: str, /) -> bool:
-        return self.text in text
+        return self.text in re.findall(r"[A-Z]+", text.upper())
+
+    @property
+    def text_words(self) -> TextWords:
+        return TextWords(singles=frozenset({self.text}))
 
     def may_concern_codes(self, psc: str, *_others: str) -> bool:
         return psc == self.psc
+
+
+@pytest.fixture(params=["slow", "fast"], autouse=True)
+def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scan with the standard library, and with compiled code."""
+    if request.param == "slow":
+        monkeypatch.setattr("sources.usaspending_archive.scan.FAST_NEEDS", ("nothing_of_this_name",))
+    else:
+        pytest.importorskip("numba")
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from procurewatch.scanning import open_scans
-from sources.base import Candidates
+from sources.candidates import Candidates
 from sources.usaspending_archive.members import DamagedMember
 from sources.usaspending_archive.scan import KnownAwards, MemberScan
 from sources.usaspending_archive.scanning import ScanJob, Scans, ScansAhead, WorkerFailed

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import signal
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from sources.candidates import TextWords
 from sources.usaspending_archive.scan import KnownAwards
 
 
@@ -15,6 +16,7 @@ from sources.usaspending_archive.scan import KnownAwards
 class Waiting(KnownAwards):
     """Candidates that wait in the first `deaths` processes that ask them, until these are killed."""
 
+    text_words: TextWords | None = field(default_factory=TextWords)
     folder: Path
     deaths: int = 1
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from feeds.entries.agencies import short_agency
 from feeds.entries.names import company_name
 from feeds.text import one_line, shorten
+from storage.agencies import short_agency
 from storage.models import MatchBand, StoredMatch, StoredRecord
 
 _LONGEST_NAME = 120

@@ -12,6 +12,7 @@ from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
+from storage.agencies import agency_names
 from storage.competition import competition_of
 from storage.models import MatchBand
 from storage.search.tokenize import tokenize
@@ -151,8 +152,8 @@ def _words(row: Any, texts: Sequence[str]) -> str:
         row.title, row.description, *texts,
     )  # fmt: skip
     marked = [
-        (AGENCY, row.agency_name),
-        (AGENCY, row.sub_agency_name),
+        *((AGENCY, name) for name in agency_names(row.agency_code, row.agency_name)),
+        *((AGENCY, name) for name in agency_names(row.sub_agency_code, row.sub_agency_name)),
         (OFFICE, row.office),
         (RECIPIENT, row.recipient_name),
         (RECIPIENT, row.recipient_uei),

@@ -26,6 +26,8 @@ MAX_VALUES = 20  # of one parameter
 MAX_TERMS = 32  # words and phrases
 MAX_AMOUNT = Decimal(10) ** 15  # dollars
 
+# What mail programs, social networks and advertisers add to addresses, where it resembles a parameter.
+_ADDED = re.compile(r"utm_|mtm_|pk_|mc_|hsa_|ref$|src$")
 _TERM = re.compile(r'(-?)(?:"([^"]*)(?:"|$)|([^\s"]+))')
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]*")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -246,14 +248,14 @@ MEANINGS = {
 
 
 def read_query(params: Mapping[str, str] | Iterable[tuple[str, str]], ignored: Collection[str] = ()) -> Query:
-    """Parse a query from URL parameters; empty values are ignored.
+    """Parse a query from URL parameters. Empty values are ignored, and so are names that others add (utm_source).
 
     Args:
         params: names and values; pairs if a name may occur more than once.
         ignored: parameters that are not part of the query ("after", "limit").
 
     Raises:
-        InvalidQuery: a name is unknown, or a value is too long or invalid.
+        InvalidQuery: a name is probably mistyped, or a value is too long or invalid.
     """
     pairs = params.items() if isinstance(params, Mapping) else params
     given: dict[str, list[str]] = {}
@@ -274,10 +276,18 @@ def read_query(params: Mapping[str, str] | Iterable[tuple[str, str]], ignored: C
     return query
 
 
+def is_mistyped(name: str, known: Collection[str]) -> bool:
+    """Return whether an unknown parameter is probably a known one, and not what a third party adds to an address."""
+    given = name[:MAX_VALUE_LENGTH].lower()
+    return not _ADDED.match(given) and bool(difflib.get_close_matches(given, known, n=1, cutoff=0.7))
+
+
 def _has_value(name: str, value: str) -> bool:
-    """Whether a parameter is not empty. Raises `InvalidQuery` if its name is unknown or its value too long."""
+    """Whether a parameter is known and not empty. Raises `InvalidQuery` if it is mistyped or its value too long."""
     if name not in PARAMETERS:
-        raise InvalidQuery(_unknown("parameter", name, PARAMETERS))
+        if is_mistyped(name, PARAMETERS):
+            raise InvalidQuery(_unknown("parameter", name, PARAMETERS))
+        return False
     limit = MAX_TEXT_LENGTH if name == "q" else MAX_VALUE_LENGTH
     if len(value) > limit:
         raise InvalidQuery(f"{name} is longer than {limit:,} characters")

@@ -61,7 +61,7 @@ from storage.reading.source_records import load_source_records
 from storage.reading.summaries import published_among
 from storage.reading.timelines import links_of
 from storage.search.facets import count_by_facets
-from storage.search.query import InvalidQuery, Query, read_query
+from storage.search.query import PARAMETERS, InvalidQuery, Query, read_query
 from storage.search.search import count_records, event_cursor, find_events, find_records, record_cursor
 from storage.writing.renumbering import current_key
 
@@ -205,7 +205,6 @@ def _events(context: WebContext, request: Request) -> Response:
 
 
 def _record(context: WebContext, request: Request) -> Response:
-    _no_parameters(request)
     given = str(request.path_params["key"])
     with context.database.reading() as session:
         # PostgreSQL rejects control characters, which no key has.
@@ -348,20 +347,15 @@ def _limit(given: str) -> int:
     return int(given)
 
 
-def _no_parameters(request: Request) -> None:
-    if request.query_params:
-        raise InvalidQuery("this path takes no parameters")
-
-
 def _next(context: WebContext, request: Request, after: str) -> str:
     """Return the URL of the next page."""
-    params = [(name, value) for name, value in request.query_params.multi_items() if name != "after"]
+    own = {*PARAMETERS, *PAGING} - {"after"}
+    params = [(name, value) for name, value in request.query_params.multi_items() if name in own]
     path = f"{API.strip('/')}/{request.url.path.rpartition('/')[2]}"
     return f"{urls.site_url(context.base_url, path)}?{urlencode([*params, ('after', after)])}"
 
 
 def _list_response(request: Request, answers: Sequence[BaseModel]) -> Response:
-    _no_parameters(request)
     return _json_response(request, TypeAdapter(list[Any]).dump_json(list(answers)))
 
 

@@ -55,6 +55,23 @@ def test_how_contracts_were_bought_is_said_in_words() -> None:
     assert query.url_query() == "competition=not-competed&competition=unknown&pricing=cost+plus"
 
 
+def test_parameters_that_others_add_are_ignored() -> None:
+    added = [
+        "utm_source",
+        "utm_campaign",
+        "fbclid",
+        "gclid",
+        "_",
+        "mc_eid",
+        "ref",
+        "ref_src",
+        "share",
+        "gbraid",
+        "x" * 999,
+    ]
+    assert read_query([*((name, "x" * 999) for name in added), ("vendor", "axon")]) == read_query({"vendor": "axon"})
+
+
 @pytest.mark.parametrize(
     ("params", "complaint"),
     [

@@ -107,6 +107,20 @@ def test_words_and_phrases(sample: Database, asked: str, expected: list[str]) ->
     assert find_piids(sample, q=asked) == expected
 
 
+def test_an_agency_is_found_by_each_name_of_its_code(database: Database) -> None:
+    names = ("Department of Defense", "Department of War", "DEPT OF DEFENSE", "Dept. of War")
+    for number, name in enumerate(names):
+        award = replace(CLEARVIEW, key=f"CONT_AWD_{number}", piid=f"P{number}", awarding=Agency(code="097", name=name))
+        save(database, award, match(award))
+    no_code = replace(CLEARVIEW, key="CONT_AWD_9", piid="P9", awarding=Agency(name="Department of War"))
+    save(database, no_code, match(no_code))
+    found = {f"P{number}" for number in (0, 1, 2, 3, 9)}
+    for asked in (*names, "defense", "war", "DoD"):
+        assert set(find_piids(database, agency=asked)) == found, asked
+    assert set(find_piids(database, agency="097")) == found - {"P9"}
+    assert find_piids(database, agency="warfare") == []
+
+
 @pytest.mark.parametrize(
     ("asked", "expected"),
     [
@@ -122,7 +136,7 @@ def test_words_and_phrases(sample: Database, asked: str, expected: list[str]) ->
         ({"agency": "immigration"}, [SAMPLE_PIIDS[0], SAMPLE_PIIDS[4]]),
         ({"agency": "u.s. customs"}, [SAMPLE_PIIDS[1], SAMPLE_PIIDS[2], SAMPLE_PIIDS[3]]),
         ({"agency": "homeland security"}, SAMPLE_PIIDS),
-        ({"agency": "ice"}, []),
+        ({"agency": "ice"}, [SAMPLE_PIIDS[0], SAMPLE_PIIDS[4]]),
         ({"agency": "70"}, []),
         ({"since": "2024-09-03"}, [SAMPLE_PIIDS[0]]),
         ({"since": "2024-06-27"}, [SAMPLE_PIIDS[0], SAMPLE_PIIDS[1]]),

@@ -1,15 +1,14 @@
-"""The names by which readers know federal agencies: ICE, CBP, FBI, Army.
+"""Federal agencies: their codes, all their names over time, and the short names by which readers know them.
 
-The codes are those of award records (FPDS, USAspending), where one is known. Announcements, notices and documents name
-agencies without a code, so names are compared too, without case, punctuation and a leading "U.S.".
+The Department of Defense is also called the Department of War since September 2025 (Executive Order 14347). The codes
+are those of award records (FPDS, USAspending), where one is known. Announcements, notices and documents name agencies
+without a code, so names are compared too, without case, punctuation and a leading "U.S.".
 """
 
 from __future__ import annotations
 
 import re
 from functools import cache
-
-from feeds.text import one_line
 
 # The short name, and after it the agency's codes and names.
 _AGENCIES = """
@@ -108,6 +107,27 @@ def short_agency(code: str, name: str) -> str:
     return table.get(code.strip().casefold(), "") or by_name
 
 
+def agency_names(code: str, name: str) -> tuple[str, ...]:
+    """Return the name of an agency as a source writes it, and its other names, former ones too.
+
+    Args:
+        code: its code in award records, "" if the source states none.
+        name: its name in the source's spelling, "" if the source states none.
+    """
+    names = _names().get(short_agency(code, name), ()) if code or name else ()
+    return tuple(dict.fromkeys((*filter(None, [name]), *names)))
+
+
+@cache
+def _names() -> dict[str, tuple[str, ...]]:
+    """Return the names of each agency, by its short name, which is the first."""
+    names: dict[str, tuple[str, ...]] = {}
+    for line in _AGENCIES.strip().splitlines():
+        short, _, known = line.partition(": ")
+        names[short] = (short, *(each for each in known.split(", ") if not each[0].isdigit()))
+    return names
+
+
 @cache
 def _table() -> dict[str, str]:
     """Return the short names by code and by plain name; each short name is one of them."""
@@ -119,7 +139,7 @@ def _table() -> dict[str, str]:
 
 
 def _plain(name: str) -> str:
-    words = re.sub(r"[^a-z0-9]+", " ", one_line(name).casefold().replace("&", " and ").replace(".", "")).split()
+    words = re.sub(r"[^a-z0-9]+", " ", name.casefold().replace("&", " and ").replace(".", "")).split()
     if words[:1] == ["us"] or words[:2] == ["united", "states"]:
         words = words[1:] if words[0] == "us" else words[2:]
     return " ".join(words)

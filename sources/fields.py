@@ -5,7 +5,9 @@ Every reader takes an object and the name of a field, and raises `InvalidRecord`
 
 from __future__ import annotations
 
+import html
 import json
+import re
 from collections.abc import Iterator, Mapping
 from datetime import date
 from decimal import Decimal
@@ -14,6 +16,7 @@ from sources.errors import SourceChanged, excerpt
 from sources.records import Document, InvalidRecord, Payload, Problem, count, dollars
 
 MAX_IDENTIFIER_LENGTH = 200
+_REFERENCE = re.compile(r"&(?:amp|lt|gt|quot|apos|nbsp|#[0-9]{1,6}|#x[0-9a-f]{1,5});", re.IGNORECASE)
 
 Fields = Mapping[str, object]
 
@@ -38,8 +41,20 @@ def _reject_constant(name: str) -> object:
     raise ValueError(f"{name} is not JSON")
 
 
+def decode_entities(value: str) -> str:
+    """Return a text with its character references decoded once: sources send AT&amp;T and AT&AMP;T for AT&T.
+
+    It is for plain text only, once, where a text enters the program. The evidence keeps the source's bytes.
+    """
+    return _REFERENCE.sub(lambda found: html.unescape(found[0].lower()), value) if "&" in value else value
+
+
 def clean_text(value: str) -> str:
-    """Return a text without what no database can store (NUL, lone surrogates) and without blanks around it."""
+    """Return a plain text with its character references decoded, and without blanks around it.
+
+    What no database can store (NUL, lone surrogates) is left out or replaced.
+    """
+    value = decode_entities(value)
     return value.replace("\x00", "").encode("utf-8", "replace").decode("utf-8").strip()
 
 

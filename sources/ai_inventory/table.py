@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from sources.errors import SourceChanged, excerpt
+from sources.fields import decode_entities
 from sources.records import Document, InvalidRecord, Problem, Publication
 
 NOT_IN_A_KEY = re.compile(r"[^A-Z0-9.]+")
@@ -55,7 +56,7 @@ def _decode_line(line: bytes) -> str:
 
 def _clean(cell: str) -> str:
     """Return a cell with one line per paragraph, without Excel's escaped line ends."""
-    lines = (" ".join(line.split()) for line in cell.replace("_x000D_", "\n").splitlines())
+    lines = (" ".join(line.split()) for line in decode_entities(cell).replace("_x000D_", "\n").splitlines())
     return "\n".join(line for line in lines if line)
 
 

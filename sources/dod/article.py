@@ -20,6 +20,7 @@ from sources.dod.corrections import MARK, is_correction_lead
 from sources.dod.paragraph import Announcement, is_continuation, read_paragraph, split_announcements
 from sources.dod.text import last_day
 from sources.errors import SourceChanged
+from sources.fields import decode_entities
 from sources.records import (
     Agency,
     Document,
@@ -257,7 +258,7 @@ def _lines(body: LexborNode) -> list[str]:
 
 
 def _clean(text: str) -> str:
-    return " ".join(_CONTROL.sub("", text.translate(_HYPHENS)).split())
+    return " ".join(_CONTROL.sub("", decode_entities(text).translate(_HYPHENS)).split())
 
 
 def _paragraphs(lines: list[str]) -> tuple[tuple[Paragraph, ...], dict[str, str]]:

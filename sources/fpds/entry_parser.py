@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from lxml import etree
 
 from sources.award_keys import ActionIdentity
-from sources.fields import join_place, unreadable
+from sources.fields import decode_entities, join_place, unreadable
 from sources.records import (
     Agency,
     Award,
@@ -100,7 +100,7 @@ def _pattern(path: str) -> str:
 
 def _cleaned(value: str | None) -> str:
     """Return a text as the Broker stores it: every white space a blank."""
-    return re.sub(r"\s", " ", value or "").strip()
+    return re.sub(r"\s", " ", decode_entities(value or "")).strip()
 
 
 def read_text(element: Element, path: str) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from sources.base import FailedStep, FetchStep, Stored, StoredVersion
 from sources.errors import Blocked, QuotaUsedUp, Refused, SourceError
-from sources.fields import MAX_IDENTIFIER_LENGTH, read_date, read_dollars, read_text
+from sources.fields import MAX_IDENTIFIER_LENGTH, decode_entities, read_date, read_dollars, read_text
 from sources.http.client import Client
 from sources.names import is_same_name
 from sources.paging import read_pages
@@ -31,7 +31,7 @@ def row_matches(row: Row, search: Search, text_fields: Sequence[str] = TEXT_FIEL
     comparison is loose. Rows found by recipient match, since the parent company that was found is not in the row;
     unless the recipient is a placeholder, or the whole name was searched for (`Search.exact`).
     """
-    name = str(row.get("Recipient Name") or "").upper().strip()
+    name = decode_entities(str(row.get("Recipient Name") or "")).upper().strip()
     if search.filter == "recipient_search_text" and name in PLACEHOLDER_RECIPIENTS:
         return False
     if search.exact:
@@ -41,7 +41,7 @@ def row_matches(row: Row, search: Search, text_fields: Sequence[str] = TEXT_FIEL
         )
     if search.filter != "keywords":
         return True
-    words = alphanumeric(" ".join(str(row.get(name)) for name in text_fields))
+    words = alphanumeric(decode_entities(" ".join(str(row.get(name)) for name in text_fields)))
     return any(alphanumeric(phrase) in words for phrase in search.texts)
 
 

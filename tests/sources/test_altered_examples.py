@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from sources.records import Problem
+from sources.records import Problem, Record
 from sources.registry import SOURCES
 from tests.sources.examples import FOLDER, Example, as_json
 from tests.sources.payloads import WRONG_VALUES, Place, altered, places
@@ -50,6 +50,31 @@ def texts(value: object) -> Iterator[str]:
         yield value
     for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
         yield from texts(inner)
+
+
+def encoded(value: object) -> object:
+    """Return JSON with each ampersand in its texts encoded once more than it should be."""
+    if isinstance(value, str):
+        return value.replace("&", "&amp;")
+    if isinstance(value, dict):
+        return {name: encoded(inner) for name, inner in value.items()}
+    return [encoded(inner) for inner in value] if isinstance(value, list) else value
+
+
+def without_revision(record: Record) -> dict[str, Any]:
+    """Return a record without the digest of what its source has sent."""
+    return {name: value for name, value in as_json(record).items() if name != "revision"}
+
+
+@pytest.mark.parametrize("example", list(json_examples()))
+def test_ampersands_that_are_encoded_once_more_make_no_difference(example: Example) -> None:
+    documents = tuple(
+        replace(one, body=json.dumps(encoded(json.loads(one.body))).encode()) for one in example.payload.documents
+    )
+    records = SOURCES[example.source].parse(replace(example.payload, documents=documents))
+    expected = SOURCES[example.source].parse(example.payload)
+    assert [without_revision(one) for one in records] == [without_revision(one) for one in expected]
+    assert all(one.documents == documents for one in records)
 
 
 @pytest.mark.parametrize("example", list(json_examples()))

@@ -36,6 +36,12 @@ MAY = (date(2024, 5, 1), date(2024, 5, 31))
     [
         (read_text, " a\x00b\ud800 ", "ab?"),
         (read_text, None, ""),
+        (read_text, "DUN &AMP; BRADSTREET", "DUN & BRADSTREET"),
+        (
+            read_text,
+            "LEADS &amp; TARGETING &lt;R&D&gt; &#39;A&#x27; &copy; &amp;amp; A&B;",
+            "LEADS & TARGETING <R&D> 'A' &copy; &amp; A&B;",
+        ),
         (read_required, "a", "a"),
         (read_identifier, " x1 ", "X1"),
         (read_date, "2019-10-27 20:06:44", date(2019, 10, 27)),

@@ -377,9 +377,10 @@ def plain_text(document: Document) -> str:
     if NO_TEXT in document.body.lower()[:1000]:
         return ""
     answer = read_json(document, "samnotices")
-    if not isinstance(answer.get("description", 0), str | None):
+    description = answer.get("description", 0)
+    if not isinstance(description, str | None):
         raise SourceChanged("samnotices", document.url, f"no description in {str(answer)[:200]}")
-    tree = LexborHTMLParser(_text(answer, "description")[:MAX_TEXT_LENGTH])
+    tree = LexborHTMLParser("" if _text(answer, "description") == "" else (description or "")[:MAX_TEXT_LENGTH])
     for node in tree.css("script,style"):
         node.decompose()
     for node in tree.css(BLOCKS):

@@ -313,7 +313,7 @@ class EventRow(SQLModel, table=True):
 
 
 class EventSnapshotRow(SQLModel, table=True):
-    """The record of an event as it was when the event was published (`storage.snapshot_format`)."""
+    """The record of an event as it was when the event was published (`storage.reading.snapshot_format`)."""
 
     __tablename__ = "event_snapshot"
 

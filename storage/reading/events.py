@@ -25,8 +25,8 @@ from storage.models import (
     StoredRecord,
 )
 from storage.reading.records import BATCH_SIZE, actions_by_key, matches_by_record, records_by_key
+from storage.reading.snapshot_format import read_snapshot
 from storage.rows import view_of
-from storage.snapshot_format import read_snapshot
 from storage.tables import (
     EventRow,
     EventSnapshotRow,

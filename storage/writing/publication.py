@@ -15,8 +15,8 @@ from sqlmodel import col
 from storage.database import server_time
 from storage.models import MatchBand
 from storage.reading.records import actions_by_key, records_by_key
+from storage.reading.snapshot_format import EventSnapshot, write_snapshot
 from storage.search.index import index_records
-from storage.snapshot_format import EventSnapshot, write_snapshot
 from storage.tables import EventRow, EventSnapshotRow, PublicationVersionRow, RecordRow
 
 BATCH_SIZE = 500  # keys in one IN (...)

@@ -284,7 +284,8 @@ class Award(AwardFields):
     """A contract, order or IDV with all its actions, as one source describes it at one time.
 
     `is_partial`: the source reports awards action by action; this is the award after the actions given here, which are
-    not all. `replaces` is the key under which the source carried the same award before and does not any more, "" if
+    not all. `has_own_text`: its description is nevertheless the award's, not that of the action it was reported with.
+    `replaces` is the key under which the source carried the same award before and does not any more, "" if
     none is known.
     """
 
@@ -296,6 +297,7 @@ class Award(AwardFields):
     revision: str = ""
     facts: tuple[SourceFact, ...] = ()
     is_partial: bool = False
+    has_own_text: bool = False
     replaces: str = ""
     documents: tuple[Document, ...] = field(repr=False, default=())
 

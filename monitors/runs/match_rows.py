@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, replace
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy.orm import Session
 
@@ -14,8 +14,10 @@ from monitors.matching.review_clues import clues_of
 from sources.records import Award, Publication, Record
 from storage.models import MatchBand
 from storage.reading.records import notice_matches_of, published_matches_of
+from storage.reading.rematching import load_candidates
 from storage.tables import MatchRow
 from storage.writing.changes import is_base
+from storage.writing.renumbering import current_key
 
 INHERITED_SCORE = 0.7
 MIN_NUMBER_LENGTH = 8  # shorter solicitation numbers ("1", "RFQ-01") are used by many offices
@@ -34,22 +36,41 @@ def match_rows(
     says it all, so the entries that these concern are added for review. `named_elsewhere`: vendors that are recipients
     of another record of the same text, where the text names them for that reason.
     """
-    found = [match for match in matcher.matches(_with_own_text(record)) if match.vendor_id not in named_elsewhere]
+    found = [match for match in matcher.matches(_as_known(session, record)) if match.vendor_id not in named_elsewhere]
     rows = [match_row(match, record, matcher, now) for match in found]
     if isinstance(record, Publication):
         return rows
     return rows + list(_inherited(session, matcher, record, {row.vendor_id for row in rows}, now))
 
 
-def _with_own_text(record: Award | Publication) -> Award | Publication:
-    """Return a record without a description that is only the text of the modification it was listed with.
+def _as_known(session: Session, record: Award | Publication) -> Award | Publication:
+    """Return an award that a source lists action by action with all that is known of it.
 
-    A source that lists an award action by action gives each its own text, which does not concern the whole award.
+    Where each action has only its own text, that text does not concern the whole award, and is no description of it.
     """
-    if not isinstance(record, Award) or not record.is_partial or any(map(is_base, record.actions)):
+    if not isinstance(record, Award) or not record.is_partial:
         return record
+    if record.has_own_text:
+        return _with_stored_actions(session, record)
     is_repeated = record.description in {action.description for action in record.actions}
-    return replace(record, description="") if is_repeated else record
+    return replace(record, description="") if is_repeated and not any(map(is_base, record.actions)) else record
+
+
+def _with_stored_actions(session: Session, award: Award) -> Award:
+    """Return an award with the actions that are stored of it, too, and as it stood after the latest of all."""
+    stored = next((found.record for found in load_candidates(session, [current_key(session, award.key)])), None)
+    if not isinstance(stored, Award):
+        return award
+    actions = {action.key: action for action in (*stored.actions, *award.actions)}
+    latest = max(
+        (award, stored),
+        key=lambda known: max((action.signed or date.min for action in known.actions), default=date.min),
+    )
+    return replace(
+        latest,
+        key=award.key,
+        actions=tuple(sorted(actions.values(), key=lambda action: (action.signed or date.min, action.key))),
+    )
 
 
 def named_elsewhere(matcher: Matcher, records: Sequence[Record]) -> dict[str, frozenset[str]]:

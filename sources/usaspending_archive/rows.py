@@ -142,6 +142,7 @@ def _award(payload: Payload, columns: Columns, found: Sequence[tuple[ContractAct
         description = read_text(latest, "prime_award_base_transaction_description")
         yield Award(
             is_partial=True,
+            has_own_text=True,
             key=payload.key.upper(),
             source=payload.source,
             revision=payload.revision,

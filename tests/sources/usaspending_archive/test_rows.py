@@ -19,7 +19,8 @@ from tests.sources.usaspending_archive.archives import HEADERS, KEY, READ_AT, co
 
 RECORDED = Path(__file__).parents[2] / "data" / "usaspending"
 # What only the API, or only the archive, states of an award, and what is the source's own.
-OWN = {"source", "documents", "is_partial", "revision", "subaward_count", "subaward_total", "facts", "recipient"}
+OWN = {"source", "documents", "is_partial", "has_own_text", "revision", "facts", "recipient"}
+OWN |= {"subaward_count", "subaward_total"}
 
 
 def payload(rows: Sequence[Mapping[str, str]], key: str = KEY, header: str = "contracts") -> Payload:

@@ -16,6 +16,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from sqlalchemy import JSON, Connection, Integer, String, inspect, text
 from sqlalchemy.orm import Session
@@ -31,7 +33,7 @@ from storage.writing.save import save_award
 
 AWARDS_PER_TRANSACTION = 500
 SAVED = 2_500  # awards; the others are copies of these
-PIIDS = "ZZ{:03}"  # what PIIDs begin with: 0 for awards that are saved, the number of the copy for others
+PIIDS = "ZZ{:04}"  # what PIIDs begin with: 0 for awards that are saved, the number of the copy for others
 BEGAN = datetime(2023, 11, 1, tzinfo=UTC)
 DAYS = 1_100
 AGENCIES = (
@@ -54,15 +56,21 @@ def fill(database: Database, awards: int) -> None:
     for first in range(0, saved, AWARDS_PER_TRANSACTION):
         numbers = range(first, min(first + AWARDS_PER_TRANSACTION, saved))
         save(database, numbers, BEGAN + timedelta(days=DAYS * first / saved))
-    for copy in range(1, awards // saved):
-        with database.engine.begin() as connection:
+    with TemporaryDirectory() as folder, database.engine.connect() as connection:
+        originals = str(Path(folder) / "originals.sqlite3")
+        connection.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql("VACUUM INTO ?", (originals,))
+        connection.exec_driver_sql("ATTACH ? AS originals", (originals,))
+        for copy in range(1, awards // saved):
+            connection.exec_driver_sql("BEGIN")
             _copy_rows(connection, copy)
+            connection.exec_driver_sql("COMMIT")
+        connection.exec_driver_sql("DETACH originals")
 
 
 def _copy_rows(connection: Connection, copy: int) -> None:
     """Insert every row that names one of the saved awards once more, as a row of an award with another number.
 
-    An integer primary key is that of the full-text index, which sorts by it: the copy comes next to the original.
+    The attached database `originals` has the saved awards alone, so that a copy takes as long as the one before. An integer primary key is that of the full-text index, which sorts by it: the copy comes next to the original.
     """
     connection.exec_driver_sql("PRAGMA defer_foreign_keys = ON")
     inspector = inspect(connection)
@@ -78,7 +86,7 @@ def _copy_rows(connection: Connection, copy: int) -> None:
             values[key[0]] = f"{key[0]} + :copy"
         columns, chosen = ", ".join(values), ", ".join(values.values())
         found = " OR ".join(f"instr({name}, :old)" for name in texts)
-        statement = f'INSERT INTO "{table}" ({columns}) SELECT {chosen} FROM "{table}" WHERE {found}'  # noqa: S608
+        statement = f'INSERT INTO "{table}" ({columns}) SELECT {chosen} FROM originals."{table}" WHERE {found}'  # noqa: S608
         connection.execute(text(statement), {"old": PIIDS.format(0), "new": PIIDS.format(copy), "copy": copy})
 
 

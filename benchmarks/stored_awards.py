@@ -70,7 +70,8 @@ def fill(database: Database, awards: int) -> None:
 def _copy_rows(connection: Connection, copy: int) -> None:
     """Insert every row that names one of the saved awards once more, as a row of an award with another number.
 
-    The attached database `originals` has the saved awards alone, so that a copy takes as long as the one before. An integer primary key is that of the full-text index, which sorts by it: the copy comes next to the original.
+    The attached database `originals` has the saved awards alone, so that a copy takes as long as the one before. An
+    integer primary key is that of the full-text index, which sorts by it: the copy comes next to the original.
     """
     connection.exec_driver_sql("PRAGMA defer_foreign_keys = ON")
     inspector = inspect(connection)

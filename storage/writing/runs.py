@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -234,13 +234,23 @@ def publish_newest(
     return len(rows)
 
 
-def load_matched_awards(session: Session, vendor_id: str = "") -> dict[str, tuple[MatchedAward, ...]]:
-    """Return the stored awards with a match that is not rejected, by category; of one watchlist entry if given."""
+def load_matched_awards(
+    session: Session, vendor_id: str = "", *, active_since: date | None = None
+) -> dict[str, tuple[MatchedAward, ...]]:
+    """Return the stored awards with a match that is not rejected, by category.
+
+    Args:
+        vendor_id: only of this watchlist entry, "" for all.
+        active_since: only awards that ran on that day or later, or changed, or do not say when.
+    """
     matched = select(col(MatchRow.record_key)).where(col(MatchRow.band) != MatchBand.REJECTED)
     if vendor_id:
         matched = matched.where(col(MatchRow.vendor_id) == vendor_id)
     query = select(col(RecordRow.category), col(RecordRow.key), col(RecordRow.piid))
     query = query.where(col(RecordRow.key).in_(matched), col(RecordRow.piid) != "").order_by(col(RecordRow.key))
+    if active_since:
+        days = (col(RecordRow.modified), col(RecordRow.may_end), col(RecordRow.ends))
+        query = query.where(or_(*(day >= active_since for day in days), *(day.is_(None) for day in days[:1])))
     found: dict[str, list[MatchedAward]] = {}
     for category, key, piid in session.execute(query):
         found.setdefault(category, []).append(MatchedAward(key, piid))

@@ -5,6 +5,7 @@ The award is a real one, CBP's of Babel Street's licenses through a reseller; wh
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,12 +16,15 @@ from pathlib import Path
 import pytest
 
 from feeds.entries.titles import title_for
+from monitors.runs.jobs import TURNS, Lookback, stored_awards
 from procurewatch.context import AppContext
-from storage.models import MILESTONES, EventKind, RunStatus
+from storage.models import MILESTONES, EventKind
 from storage.reading.records import actions_of
 from storage.search.query import Query
 from storage.search.search import count_records, find_events
-from tests.app_context import LAST_DAY, app_context_for, poll
+from tests.app_context import LAST_DAY, app_context_for, app_context_with, poll
+from tests.records import CLEARVIEW, match
+from tests.storage.database_helpers import save
 from tests.upstreams.usaspending.corpus import CorpusAction, CorpusAward, load_corpus
 from tests.upstreams.usaspending.server import FakeUsaspending
 
@@ -41,7 +45,8 @@ class World:
         before = self._published()
         self.day += timedelta(days=days)
         report = poll(self.app_context, self.day)
-        assert report.status in (RunStatus.NEW, RunStatus.NOTHING_NEW, RunStatus.BASELINE_SEEDED), report
+        assert report.status
+        assert report.status.is_good, report
         return sorted(title for identifier, title in self._published().items() if identifier not in before)
 
     def change(self, *actions: CorpusAction, **fields: object) -> None:
@@ -118,6 +123,39 @@ def test_a_base_award_that_comes_after_its_modification_is_published_with_its_am
         [begun] = opened.poll()
         assert begun == f"{BOUGHT}, first seen with 1 modification · total passed $5 million"
         assert opened.poll() == []
+
+
+def test_a_modification_of_an_award_that_ended_years_ago_is_found_within_a_quarter(tmp_path: Path) -> None:
+    with world(tmp_path, 0) as opened:
+        assert opened.poll(5 * 365) == []
+        listed_late = replace(opened.acted("P00009", LAST_DAY, "0.00"), last_modified_date=LAST_DAY)
+        opened.change(listed_late)
+        found = [title for _ in range(TURNS) for title in opened.poll(7)]
+    assert len(found) == 1
+    assert "P00009" in found[0]
+
+
+def test_each_poll_checks_active_awards_and_each_sweep_a_share_of_the_others(tmp_path: Path) -> None:
+    with app_context_with({"usaspending": {}}, tmp_path, "clearview-ai") as app_context:
+        database, start = app_context.database, date(2026, 11, 2)
+        for number in range(40):
+            ends = date(2012, 1, 1) if number else date(2025, 1, 1)
+            award = replace(
+                CLEARVIEW, key=f"{CLEARVIEW.key}{number}", actions=(), modified=ends, ends=ends, may_end=None
+            )
+            save(database, award, match(award))
+        checked = [checked_awards(app_context, start + timedelta(weeks=week)) for week in range(TURNS)]
+        assert checked_awards(app_context, start, is_sweep=False) == [f"{CLEARVIEW.key}0"]
+    counted = Counter(key for keys in checked for key in keys)
+    assert counted.pop(f"{CLEARVIEW.key}0") == TURNS
+    assert len(counted) == 39
+    assert set(counted.values()) == {1}
+
+
+def checked_awards(app_context: AppContext, until: date, *, is_sweep: bool = True) -> list[str]:
+    """Return the keys of the stored awards that a poll checks for changes."""
+    checked = stored_awards(app_context.database, until, Lookback(), is_sweep=is_sweep, has_failed=False)[1]
+    return [award.key for awards in checked.values() for award in awards]
 
 
 def test_an_award_whose_parent_is_corrected_stays_one_award(tmp_path: Path) -> None:

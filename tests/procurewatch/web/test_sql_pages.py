@@ -197,6 +197,17 @@ def test_expensive_and_writing_queries_are_refused(site: httpx.Client, folder: P
     assert content(folder) == before
 
 
+def test_no_table_behind_the_views_can_be_read(site: httpx.Client, folder: Path) -> None:
+    with closing(sqlite3.connect(folder / "desk.sqlite3")) as connection:
+        tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    private = tables - {view.name for view in VIEWS}
+    assert {"record", "match", "review_decision", "payload", "search_index"} <= private
+    for table in private:
+        for sql in (f'select * from "{table}"', f"select 1 from awards where (select count(rowid) from [{table}])"):
+            assert asked(site, sql).status_code == 400, sql
+        assert site.get(f"/sql/procurewatch/{table}.json").status_code == 404, table
+
+
 def content(folder: Path) -> list[tuple[object, ...]]:
     """Return how many rows there are and how the tables are made, as another program sees them."""
     with closing(sqlite3.connect(folder / "desk.sqlite3")) as connection:

@@ -6,10 +6,11 @@ import io
 import re
 import zipfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from urllib.parse import urldefrag, urljoin, urlsplit
 
 import pyarrow.parquet
-from httpx import Client, Response
+from httpx import Client
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount, Route
 
@@ -19,26 +20,47 @@ LINK = re.compile(
 LISTS = ("/search?", "/api/v1/")
 
 
-def public_answers(client: Client, starts: list[str], most: int = 600) -> dict[str, Response]:
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A response. The names of its headers are in lower case."""
+
+    url: str
+    status: int
+    headers: dict[str, str]
+    content: bytes
+
+    @property
+    def kind(self) -> str:
+        """The content type."""
+        return self.headers.get("content-type", "")
+
+    @property
+    def text(self) -> str:
+        """The content as text."""
+        return self.content.decode("utf-8", "replace")
+
+
+def public_answers(client: Client, starts: list[str], most: int = 600) -> dict[str, Answer]:
     """Return the responses to these paths and to all links found in them, by URL; of lists only what `starts` names."""
     waiting = [urljoin(str(client.base_url), path) for path in starts]
-    answers: dict[str, Response] = {}
+    answers: dict[str, Answer] = {}
     while waiting:
         url = waiting.pop(0)
         if url in answers:
             continue
         assert len(answers) < most, "the crawl has no end"
-        answers[url] = client.get(url)
+        response = client.get(url)
+        answers[url] = Answer(url, response.status_code, dict(response.headers), response.content)
         waiting += [
             link for link in _links(answers[url]) if link.startswith(str(client.base_url)) and not _is_list(link)
         ]
     return answers
 
 
-def _links(answer: Response) -> Iterator[str]:
-    if answer.headers.get("content-type", "").startswith(("text/html", "application/", "text/xml")):
+def _links(answer: Answer) -> Iterator[str]:
+    if answer.kind.startswith(("text/html", "application/", "text/xml")):
         for link in LINK.findall(answer.text):
-            yield urldefrag(urljoin(str(answer.url), link.replace("&amp;", "&").replace("\\/", "/"))).url
+            yield urldefrag(urljoin(answer.url, link.replace("&amp;", "&").replace("\\/", "/"))).url
 
 
 def _is_list(url: str) -> bool:
@@ -47,7 +69,7 @@ def _is_list(url: str) -> bool:
     return parts.path.startswith("/sql/") or (bool(parts.query) and f"{parts.path}?".startswith(LISTS))
 
 
-def text_of(answer: Response) -> str:
+def text_of(answer: Answer) -> str:
     """Return a response with its headers, and what is in a file."""
     return f"{answer.headers}\n{text_in(answer.content)}"
 

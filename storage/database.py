@@ -33,6 +33,15 @@ LOCK_WRITING = """
 SELECT set_config('idle_in_transaction_session_timeout', :milliseconds, true),
     pg_advisory_xact_lock(hashtextextended('procurewatch.write', 0))
 """
+# A PostgreSQL server that is silent for so long counts as gone; TCP alone waits for hours. The URL may set others.
+# Seconds, the last one milliseconds: https://www.postgresql.org/docs/current/libpq-connect.html
+TIMEOUTS = {
+    "connect_timeout": 10,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+}
 URL_FORMS = "sqlite:///FILE or postgresql://..."
 
 
@@ -139,10 +148,13 @@ def opening(url: str) -> Iterator[Database]:
     """
     parsed = parse_url(url)
     connections = {"pool_size": POOL_SIZE, "max_overflow": MAX_CONNECTIONS - POOL_SIZE}
-    # A restarted server has closed the connections of the pool.
-    database = Database(create_engine(parsed, pool_pre_ping=parsed.drivername != "sqlite", **connections))
     if parsed.drivername == "sqlite":
+        database = Database(create_engine(parsed, **connections))
         _prepare_sqlite(database.engine)
+    else:
+        # A restarted server has closed the connections of the pool.
+        timeouts = {name: value for name, value in TIMEOUTS.items() if name not in parsed.query}
+        database = Database(create_engine(parsed, pool_pre_ping=True, connect_args=timeouts, **connections))
     with ExitStack() as on_failure:
         on_failure.callback(database.close)
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -15,7 +16,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import SQLModel
 
-from storage.database import Database, DatabaseError, migration_config, open_database
+from storage.database import TIMEOUTS, Database, DatabaseError, migration_config, open_database
 from storage.errors import explain_database_error
 from tests.records import CLEARVIEW, match
 from tests.storage.database_helpers import dump_tables, save, start_process
@@ -116,6 +117,23 @@ def test_a_server_that_does_not_answer() -> None:
     assert "127.0.0.1" in said
     assert "refused" in said
     assert "hunter2" not in said
+
+
+def test_a_server_that_accepts_and_never_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(TIMEOUTS, "connect_timeout", 2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(DatabaseError, match="timeout expired"):
+            open_database(f"postgresql://reader@{address}/procurewatch")
+
+
+@pytest.mark.parametrize(("query", "seconds"), [({}, "10"), ({"connect_timeout": "25"}, "25")])
+def test_a_url_may_set_other_timeouts(postgresql_url: str, query: dict[str, str], seconds: str) -> None:
+    url = make_url(postgresql_url).update_query_dict(query).render_as_string(hide_password=False)
+    with closing(open_database(url)) as opened, opened.engine.connect() as connection:
+        driver = connection.connection.driver_connection
+        assert driver is not None
+        assert driver.info.get_parameters()["connect_timeout"] == seconds
 
 
 @pytest.mark.parametrize(

@@ -117,6 +117,18 @@ def test_too_large_a_body_is_not_read(client: Client) -> None:
 PROXY = ["127.0.0.1"]
 
 
+def test_importing_all_feeds_does_not_meet_the_rate_limit(polled: Path, tmp_path: Path) -> None:
+    with closing(open_database(f"sqlite:///{polled}")) as database:
+        app_context = context_for(database, tmp_path, requests_per_minute=2)
+        with serve(app_context) as address, Client(base_url=address) as client:
+            files = [
+                client.get(path).status_code for path in ("/all.atom", "/favicon.ico", "/feeds.opml") for _ in range(4)
+            ]
+            pages = [client.get(path).status_code for path in ("/", "/search.atom", "/api/v1/vendors", "/search")]
+    assert files == [200] * 12
+    assert pages == [200, 200, 429, 429]
+
+
 def test_requests_are_counted_by_client(polled: Path, tmp_path: Path) -> None:
     with closing(open_database(f"sqlite:///{polled}")) as database:
         app_context = context_for(database, tmp_path, requests_per_minute=5, trusted_proxies=PROXY)

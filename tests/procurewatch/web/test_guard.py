@@ -133,12 +133,12 @@ def test_requests_are_counted_by_client(polled: Path, tmp_path: Path) -> None:
     with closing(open_database(f"sqlite:///{polled}")) as database:
         app_context = context_for(database, tmp_path, requests_per_minute=5, trusted_proxies=PROXY)
         with serve(app_context) as address, Client(base_url=address) as client:
-            by = [client.get("/style.css", headers={"X-Forwarded-For": "9.9.9.9, 203.0.113.1"}) for _ in range(12)]
+            by = [client.get("/index.html", headers={"X-Forwarded-For": "9.9.9.9, 203.0.113.1"}) for _ in range(12)]
             assert [answer.status_code for answer in by[:5]] == [200] * 5
             assert by[-1].status_code == 429
             assert by[-1].headers["retry-after"]
             assert by[-1].headers["content-security-policy"]
-            other = client.get("/style.css", headers={"X-Forwarded-For": "203.0.113.2"})
+            other = client.get("/index.html", headers={"X-Forwarded-For": "203.0.113.2"})
             assert other.status_code == 200
 
 
@@ -151,7 +151,7 @@ def statuses(
         serve(context_for(database, folder, requests_per_minute=a_minute, trusted_proxies=proxies)) as address,
         Client(base_url=address) as client,
     ):
-        return [client.get("/style.css", headers=headers).status_code for headers in told]
+        return [client.get("/index.html", headers=headers).status_code for headers in told]
 
 
 @pytest.mark.parametrize("lines", [["9.9.9.{}, 203.0.113.1"], ["9.9.9.{}", "203.0.113.1"]])

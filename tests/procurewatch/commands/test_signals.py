@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import PROGRAM, environment, start
+from tests.commands import PROGRAM, environment, run, start
 from tests.processes import Process
 from tests.sources.scripted_server import How, Script, ScriptedServer
+from tests.upstreams.faults import FaultyUsaspending
+from tests.upstreams.usaspending.corpus import load_corpus
 
 STOPPED = "procurewatch: stopped: stopped on request; run it again to go on"
 HANG = Script(how=How.HANG)
@@ -111,3 +113,16 @@ def test_a_signal_that_is_ignored_stays_ignored(tmp_path: Path) -> None:
         process.send_signal(signal.SIGHUP)
         with pytest.raises(TimeoutError):
             process.wait(timeout=1)
+
+
+def test_sigterm_ends_a_backfill_cleanly(tmp_path: Path) -> None:
+    backfill = ("backfill", "Magnet Forensics", "--since", "2020-10-01")
+    with FaultyUsaspending(load_corpus()) as upstream:
+        with start(tmp_path, *backfill, base_url=upstream.base_url) as process:
+            while len(upstream.requests) < 30 and process.poll() is None:
+                time.sleep(0.02)
+            process.send_signal(signal.SIGTERM)
+            _, err = process.communicate(timeout=SECONDS)
+        assert process.returncode == 1
+        assert err.strip().splitlines()[-1].startswith("procurewatch: stopped: stopped on request")
+        assert run(tmp_path, *backfill, base_url=upstream.base_url).returncode == 0

@@ -20,6 +20,7 @@ from feeds.entries.titles import title_for
 from feeds.text import clean, format_date, format_money, format_time, one_line, pluralize, shorten, to_utc
 from feeds.urls import award_page_name, event_anchor, official_page
 from storage.models import StoredEvent, StoredEvidence, StoredRecord
+from storage.possible_days import is_possible
 
 MAX_HASHES = 5
 _MAX_QUOTE_LENGTH = 200
@@ -58,7 +59,7 @@ def cite_award(
         publisher: the source as citations name it; "" for its short name.
         our_url: the URL of the award's page.
     """
-    dated = record.signed or record.published
+    dated = record.signed if is_possible(record.signed) else record.published
     return _cite_record(record, evidence, publisher, our_url, title=_award_title(record), dated=dated)
 
 
@@ -74,7 +75,7 @@ def cite_event(
         our_url,
         key=event_anchor(event.id).removeprefix("event-"),
         title=title if number in title else f"{title} (award {number})",
-        dated=event.signed or event.published,
+        dated=event.signed if is_possible(event.signed) else event.published,
     )
 
 

@@ -6,7 +6,10 @@ import re
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
+from storage.possible_days import is_possible
+
 NOT_STATED = "not stated"
+IMPOSSIBLE = " (this date cannot be true)"
 MAX_TEXT_LENGTH = 20_000
 MINUS = "\N{MINUS SIGN}"
 ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
@@ -87,6 +90,11 @@ def format_signed_money(amount: Decimal) -> str:
 def format_date(value: date | None) -> str:
     """Return a date as 2024-09-30, or "not stated"."""
     return value.isoformat() if value else NOT_STATED
+
+
+def format_signed(value: date | None) -> str:
+    """Return a day of signing like `format_date`, with a warning if it cannot be true."""
+    return format_date(value) + ("" if value is None or is_possible(value) else IMPOSSIBLE)
 
 
 def to_utc(value: datetime) -> datetime:

@@ -15,6 +15,7 @@ from feeds.text import (
     format_date,
     format_money,
     format_round_dollars,
+    format_signed,
     format_time,
     one_line,
     pluralize,
@@ -22,6 +23,7 @@ from feeds.text import (
 )
 from storage.fields import AWARD_ONLY, RECORD_FIELDS
 from storage.models import MILESTONES, EventKind, StoredEvent, StoredRecord
+from storage.possible_days import is_possible
 
 LATE_AFTER_DAYS = 7
 # DoD and the Army Corps of Engineers publish contract actions 90 days after signing.
@@ -106,7 +108,7 @@ def _milestone(milestone: StoredEvent, award: StoredRecord) -> Detail:
 def award_details(award: StoredRecord) -> list[Detail]:
     """Return the details of an award, without its amounts."""
     seen = [
-        Detail("Signed", format_date(award.signed)),
+        Detail("Signed", format_signed(award.signed)),
         Detail("Last modified at the source", format_date(award.modified)),
         Detail("First seen", format_time(award.first_seen)),
         Detail("Last change first seen", format_time(award.last_changed)),
@@ -195,7 +197,7 @@ def dates(event: StoredEvent) -> list[Detail]:
     late = days_late(event)
     delay = f" ({pluralize(late, 'day')} after signing)" if late else ""
     return [
-        Detail("Signed", format_date(event.signed)),
+        Detail("Signed", format_signed(event.signed)),
         Detail("Published by the source", format_date(event.published)),
         Detail("First seen", format_time(event.first_seen) + delay),
     ]
@@ -203,7 +205,7 @@ def dates(event: StoredEvent) -> list[Detail]:
 
 def days_late(event: StoredEvent) -> int:
     """Return the days from signing until first seen if more than a week, else 0."""
-    if event.signed is None:
+    if not is_possible(event.signed):
         return 0
     days = (to_utc(event.first_seen).date() - event.signed).days
     return days if days > LATE_AFTER_DAYS else 0
@@ -248,7 +250,7 @@ def change_details(event: StoredEvent) -> list[Detail]:
     if event.earlier_actions > 0:
         details.append(Detail("When first seen", f"already modified {pluralize(event.earlier_actions, 'time')}"))
     if event.is_first_sight:
-        details.append(Detail("Award", f"signed {format_date(event.record.signed)}, seen for the first time"))
+        details.append(Detail("Award", f"signed {format_signed(event.record.signed)}, seen for the first time"))
     return details
 
 

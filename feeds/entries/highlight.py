@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from feeds.entries.matches import published_matches
-from feeds.text import ELLIPSIS, MAX_TEXT_LENGTH, clean, one_line
+from feeds.text import ELLIPSIS, MAX_TEXT_LENGTH, clean, format_signed, one_line
 from storage.models import StoredAction, StoredMatch, StoredRecord, StoredSignal
 
 _FULL_TEXT_LENGTH = 400
@@ -89,7 +89,7 @@ def action_label(key: str, actions: Mapping[str, StoredAction]) -> str:
     modification = action.modification if action else parts[3] if len(parts) == _KEY_PARTS else ""
     number = one_line(modification)
     label = f"modification {number}" if number.strip("0") else "the base award" if number else "an action"
-    return f"{label}, signed {action.signed}" if action and action.signed else label
+    return f"{label}, signed {format_signed(action.signed)}" if action and action.signed else label
 
 
 def _where(field: str, action_key: str, actions: Mapping[str, StoredAction]) -> str:

@@ -15,9 +15,10 @@ from datetime import date, timedelta
 from feeds.entries.matches import published_matches, reseller_match, shorten_name
 from feeds.entries.render import render
 from feeds.foia.offices import AGENCY_SEARCH, FoiaOffice, is_own_office, office_for
-from feeds.text import format_date, format_money, one_line, shorten
+from feeds.text import format_date, format_money, format_signed, one_line, shorten
 from feeds.urls import official_page
 from storage.models import StoredAction, StoredRecord
+from storage.possible_days import is_possible
 
 ABOUT, REQUESTED = "What this is about", "Records requested"
 MAX_MODIFICATIONS = 60
@@ -116,7 +117,7 @@ def write_letter(
         "official_url": official_page(record),
         "parent": shorten_name(record.parent_piid),
         "recipient": _payee(record),
-        "signed": format_date(record.signed) if record.signed else "",
+        "signed": format_date(record.signed) if is_possible(record.signed) else "",
         "since": _since(record),
         "vendor": _vendor(record),
     }
@@ -220,7 +221,7 @@ def _joined(part: str, whole: str) -> str:
 
 def _dates(record: StoredRecord) -> Iterable[tuple[str, str]]:
     if record.signed:
-        yield "Signed", format_date(record.signed)
+        yield "Signed", format_signed(record.signed)
     if record.published and record.is_publication:
         yield "Published", format_date(record.published)
     if record.starts or record.ends:
@@ -239,7 +240,7 @@ def _sums(record: StoredRecord, actions: Sequence[StoredAction]) -> Iterable[tup
 
 def _modifications(actions: Sequence[StoredAction]) -> str:
     ordered = sorted(actions, key=lambda action: (action.signed or date.max, action.modification))
-    listed = [f"{_modification(action)} ({format_date(action.signed)})" for action in ordered[:MAX_MODIFICATIONS]]
+    listed = [f"{_modification(action)} ({format_signed(action.signed)})" for action in ordered[:MAX_MODIFICATIONS]]
     more = len(ordered) - len(listed)
     return "; ".join(listed) + (f"; and {more:,} later ones" if more > 0 else "")
 
@@ -250,7 +251,7 @@ def _modification(action: StoredAction) -> str:
 
 
 def _since(record: StoredRecord) -> str:
-    first = record.signed or record.published or record.starts
+    first = next(filter(is_possible, (record.signed, record.published, record.starts)), None)
     return (first - _PLANNING).isoformat() if first else "the first planning of it"
 
 

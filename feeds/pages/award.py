@@ -20,6 +20,7 @@ from feeds.pages.page_context import PageContext
 from feeds.pages.provenance import attribute_details, compare_sources
 from feeds.pages.timeline import TimelineItem, timeline_item
 from storage.models import StoredAction, StoredEvent, StoredEvidence, StoredLink, StoredRecord, StoredSourceRecord
+from storage.possible_days import is_possible
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +72,7 @@ def render_award(
     award, titles = record.award, record.source_titles
     our_url = context.address(urls.award_path(award.key))
     actions = {action.key: action for action in record.actions}
-    moved = [(act.signed, act.obligation) for act in record.actions if act.signed and act.obligation]
+    moved = [(act.signed, act.obligation) for act in record.actions if is_possible(act.signed) and act.obligation]
     request = write_letter(award, record.actions)
     bought, paid = competition(award), payments(award)
     others = [detail for detail in award_details(award) if detail not in (*bought, *paid)]

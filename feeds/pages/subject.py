@@ -13,6 +13,7 @@ from feeds.pages.page_context import PageContext
 from feeds.pages.timeline import TimelineItem
 from feeds.urls import SubjectKind
 from storage.models import StoredRecord
+from storage.possible_days import is_possible
 from storage.reading.coverage import FIRST_DAY, EarliestAward
 from storage.reading.summaries import SellerRow, SpendRow
 
@@ -71,9 +72,13 @@ class SubjectPage:
     feed: FeedRow | None = None
 
 
+def _is_possible_year(code: str) -> bool:
+    return len(code) == 4 and code.isdigit() and is_possible(date(int(code) or 1, 1, 1))
+
+
 def render_subject(context: PageContext, page: SubjectPage, *, today: date) -> bytes:
     """Return the page."""
-    years = [(int(row.code), row.dollars) for row in page.by_year if row.code.isdigit()]
+    years = [(int(row.code), row.dollars) for row in page.by_year if _is_possible_year(row.code)]
     return context.render(
         "subject.html",
         page=page,

@@ -15,6 +15,7 @@ from sqlmodel import col
 from storage.agencies import agency_names
 from storage.competition import competition_of
 from storage.models import MatchBand
+from storage.possible_days import is_possible
 from storage.search.tokenize import tokenize
 from storage.tables import ActionRow, MatchRow, RecordRow, SearchRow
 
@@ -104,7 +105,7 @@ RECORD_COLUMNS = tuple(
 
 
 def _search_row(row: Any, texts: Sequence[str], *, is_published: bool) -> dict[str, Any]:
-    dated = row.signed or row.published or date.min
+    dated = next(filter(is_possible, (row.signed, row.published)), date.min)
     return {
         "sort_key": sort_key_of(dated, row.key),
         "record_key": row.key,

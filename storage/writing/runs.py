@@ -13,6 +13,7 @@ from sqlmodel import col
 from sources.records import MatchedAward
 from storage.concerned import concerns_event
 from storage.models import MILESTONES, MatchBand
+from storage.possible_days import EARLIEST, LATEST
 from storage.reading.coverage import FIRST_DAY
 from storage.reading.source_health import MAX_SILENCE, NOT_POLLED, consecutive_failures
 from storage.rows import update_row
@@ -214,13 +215,14 @@ def publish_newest(
         rematched: only of the matches that a rematch has found (`publish_rematched`).
     """
     wanted: set[str] = set()
+    possible = col(EventRow.signed).between(EARLIEST, now.date() + LATEST)
     for vendor_id in vendor_ids:
         query = (
             select(col(EventRow.id))
             .join(MatchRow, col(MatchRow.record_key) == col(EventRow.record_key))
             .where(col(MatchRow.vendor_id) == vendor_id, col(MatchRow.band) == MatchBand.PUBLISHED)
             .where(col(EventRow.kind).not_in(MILESTONES), concerns_event())
-            .order_by(col(EventRow.signed).desc().nulls_last(), col(EventRow.id))
+            .order_by(possible.desc().nulls_last(), col(EventRow.signed).desc().nulls_last(), col(EventRow.id))
             .limit(newest)
         )
         if rematched:

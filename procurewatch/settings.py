@@ -116,6 +116,12 @@ class Settings(BaseSettings):
     overlap_days: Days = Field(Lookback().overlap, description="days before the last poll that a poll covers again")
     full_sweep_days: Days = Field(Lookback().sweep, description="days that a full sweep covers, to find late records")
     full_sweep_every_days: Days = Field(Lookback().sweep_every, description="days between two full sweeps")
+    unmatched_evidence_days: int | None = Field(
+        None,
+        ge=0,
+        description="days after which `db vacuum` removes raw responses about records that match nothing; if not set, "
+        "they stay",
+    )
     log_format: Literal["auto", "human", "json"] = Field(
         "auto", description="auto, human or json; auto is human on a terminal, otherwise JSON"
     )

@@ -405,8 +405,26 @@ class ReviewDecisionRow(SQLModel, table=True):
     decided_at: datetime = _time("decided_at")
 
 
+class DictionaryRow(SQLModel, table=True):
+    """A dictionary for the compression of payloads (`storage.payloads`), which stays while a payload needs it.
+
+    `payloads` is the number of payloads stored when it was trained on some of them.
+    """
+
+    __tablename__ = "dictionary"
+
+    id: int | None = Field(default=None, primary_key=True)
+    body: bytes = Field(sa_column=Column("body", LargeBinary, nullable=False))
+    payloads: int
+    trained_at: datetime = _time("trained_at")
+
+
 class PayloadRow(SQLModel, table=True):
-    """The bytes of a source's response, compressed with zlib. `size` is that of the original, in bytes."""
+    """The bytes of a source's response, compressed with zstd, with a dictionary if `dictionary_id` names one.
+
+    `size` is that of the original, in bytes. `body` is empty once the bytes are removed because the records that they
+    are of concern nobody.
+    """
 
     __tablename__ = "payload"
 
@@ -414,6 +432,7 @@ class PayloadRow(SQLModel, table=True):
     size: int
     content_type: str
     body: bytes = Field(sa_column=Column("body", LargeBinary, nullable=False))
+    dictionary_id: int | None = Field(default=None, foreign_key="dictionary.id")
 
 
 class EvidenceRow(SQLModel, table=True):

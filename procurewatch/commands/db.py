@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -97,10 +98,14 @@ def restore_backup(
 
 @db.command("vacuum")
 def vacuum_database(context: typer.Context) -> None:
-    """Build the indexes again, and give unused space back to the disk."""
+    """Build the indexes again, compress evidence, and give unused space back to the disk."""
     settings: Settings = context.obj
+    days = settings.unmatched_evidence_days
+    before = datetime.now(UTC) - timedelta(days=days) if days is not None else None
     with error_console().status("Vacuum"):
-        done = vacuum(settings.database())
+        done = vacuum(settings.database(), before)
+    if done.removed:
+        console().print(plain(f"evidence: the bytes of {pluralize(done.removed, 'response')} removed"))
     if done.indexed:
         console().print(plain(f"search index: {pluralize(done.indexed, 'record')} updated"))
     console().print(plain(f"{size(done.before)} before, {size(done.after)} now"))

@@ -7,7 +7,6 @@ a full-text search box.
 from __future__ import annotations
 
 import sqlite3
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
@@ -22,6 +21,7 @@ from sqlmodel import SQLModel, col
 
 from procurewatch.exports.redaction import remove_user_names
 from storage.models import UNDECIDED, MatchBand, StoredRecord
+from storage.payloads import decompress
 from storage.reading.export_rows import ATTRIBUTION, in_batches
 from storage.tables import ActionRow, EventRow, EvidenceRow, LinkRow, MatchRow, PayloadRow, RecordRow, SourceRecordRow
 
@@ -139,12 +139,12 @@ def _evidence(session: Session, keys: Sequence[str], *, with_bodies: bool) -> Ro
     own: Table = EvidenceRow.__table__  # type: ignore[attr-defined]
     query = select(own, col(PayloadRow.content_type), col(PayloadRow.size))
     if with_bodies:
-        query = query.add_columns(col(PayloadRow.body))
+        query = query.add_columns(col(PayloadRow.body), col(PayloadRow.dictionary_id))
     query = query.join(PayloadRow, col(PayloadRow.sha256) == own.c.sha256).where(own.c.record_key.in_(keys))
     rows = [dict(row) for row in session.execute(query).mappings()]
     for row in rows:
-        body = row.get("body")
-        row["body"] = remove_user_names(zlib.decompress(body)) if body is not None else None
+        body, dictionary_id = row.get("body"), row.pop("dictionary_id", None)
+        row["body"] = remove_user_names(decompress(session, body, row["size"], dictionary_id)) if body else None
     return rows
 
 

@@ -241,14 +241,15 @@ def _evidence_files(
     for record in records:
         for each in evidence.get(record.key, ()):
             if each.sha256 not in files:
-                body = load_payload(session, each.sha256) or b""
-                redacted = remove_user_names(body)
-                name = f"evidence/{each.sha256}{_suffix(each.content_type)}"
-                yield from out.add(name, [redacted])
-                files[each.sha256] = name, redacted != body
+                body = load_payload(session, each.sha256)
+                redacted = remove_user_names(body or b"")
+                name = f"evidence/{each.sha256}{_suffix(each.content_type)}" if body is not None else ""
+                if name:  # else its bytes have been removed
+                    yield from out.add(name, [redacted])
+                files[each.sha256] = name, redacted != (body or b"")
             name, is_redacted = files[each.sha256]
             source = (each.retrieved_at, each.url, each.request, each.content_type, each.sha256, each.size)
-            row = (record.key, *source, name, out.checksums[name], "yes" if is_redacted else "no")
+            row = (record.key, *source, name, out.checksums.get(name, ""), "yes" if is_redacted else "no")
             rows.append(dict(zip(EVIDENCE_COLUMNS, row, strict=True)))
     yield from out.add("evidence/index.csv", csv_bytes(EVIDENCE_COLUMNS, rows))
 

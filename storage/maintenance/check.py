@@ -171,7 +171,8 @@ def _evidence(session: Session) -> Iterator[Finding]:
         except PayloadError as error:
             reason = str(error)
         else:
-            reason = "" if hashlib.sha256(body).hexdigest() == row.sha256 else "its bytes have another hash"
+            is_whole = body is None or hashlib.sha256(body).hexdigest() == row.sha256
+            reason = "" if is_whole else "its bytes have another hash"
         if reason:
             keys = session.scalars(select(col(EvidenceRow.record_key)).where(col(EvidenceRow.sha256) == row.sha256))
             yield Finding(f"evidence {row.sha256} of {_list(keys.all())}: {reason}", RESTORE)
@@ -196,6 +197,8 @@ def outdated_keys(session: Session) -> Iterator[str]:
     last = ""
     query = select(col(RecordRow.key)).order_by(col(RecordRow.key)).limit(BATCH_SIZE)
     while keys := session.scalars(query.where(col(RecordRow.key) > last)).all():
+        if keys[-1] <= last:
+            return  # a damaged index gives them in no order
         yield from outdated_rows(session, keys)
         last = keys[-1]
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlmodel import SQLModel
 
 from storage.database import Database, open_database
 from storage.maintenance.admin import database_size, existing_path
 from storage.maintenance.check import outdated_keys
+from storage.maintenance.evidence import compress_again, remove_unneeded, train_dictionary
 from storage.search.full_text import INDEX
 from storage.search.index import index_records
 
@@ -19,15 +21,18 @@ REBUILD = f"INSERT INTO {INDEX}({INDEX}) VALUES ('rebuild')"  # noqa: S608
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vacuumed:
-    """What `vacuum` did: records indexed again, and bytes on disk before and after."""
+    """What `vacuum` did: records indexed again, payloads removed, and bytes on disk before and after."""
 
     indexed: int
+    removed: int
     before: int
     after: int
 
 
-def vacuum(url: str) -> Vacuumed:
+def vacuum(url: str, unmatched_before: datetime | None = None) -> Vacuumed:
     """Build all indexes again, index records whose search rows are outdated, and give unused space back.
+
+    Payloads that nothing needs are removed (`remove_unneeded`), and the others compressed with a trained dictionary.
 
     Raises:
         DatabaseError: the database cannot be opened.
@@ -44,9 +49,12 @@ def vacuum(url: str) -> Vacuumed:
         with database.writing() as session:
             outdated = list(outdated_keys(session))
             index_records(session, outdated)
+        removed = remove_unneeded(database, unmatched_before)
+        train_dictionary(database)
+        compress_again(database)
         last = ["VACUUM", "PRAGMA optimize", "PRAGMA wal_checkpoint(TRUNCATE)"]
         _execute(database, last if is_sqlite else [f"VACUUM (ANALYZE) {name}" for name in tables])
-        return Vacuumed(indexed=len(outdated), before=before, after=database_size(database))
+        return Vacuumed(indexed=len(outdated), removed=removed, before=before, after=database_size(database))
 
 
 def _execute(database: Database, statements: Sequence[str]) -> None:

@@ -131,7 +131,7 @@ def load_evidence_for(session: Session, record_keys: Sequence[str]) -> dict[str,
 
 
 def load_payload(session: Session, sha256: str) -> bytes | None:
-    """Return the payload with this hash, `None` if it is not stored."""
+    """Return the payload with this hash, `None` if it is not stored or its bytes have been removed."""
     row = session.get(PayloadRow, sha256)
     return payload_bytes(session, row) if row else None
 

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
@@ -21,6 +20,7 @@ from sources.records import Award, Document, Problem, Publication, Record, Remov
 from storage.concerned import is_concerned
 from storage.errors import describe_error, first_database_error, is_database_failure, storable_text
 from storage.models import UNDECIDED, EventKind, MatchBand, record_subject
+from storage.payloads import new_payload
 from storage.reading.source_records import load_statements, source_record_rows
 from storage.rows import award_row, publication_row, update_row
 from storage.tables import (
@@ -355,11 +355,9 @@ def save_evidence(session: Session, source: str, record_key: str, documents: Seq
     is_changed = False
     for document in documents:
         sha256 = document.sha256
-        if session.get(PayloadRow, sha256) is None:
-            body = zlib.compress(document.body, 6)
-            session.add(
-                PayloadRow(sha256=sha256, size=len(document.body), content_type=document.content_type, body=body)
-            )
+        stored = session.get(PayloadRow, sha256)
+        if stored is None or not stored.body:  # or its bytes were removed
+            session.merge(new_payload(session, sha256, document.content_type, document.body))
             session.flush()
         if session.get(EvidenceRow, (record_key, sha256, document.url)) is None:
             row = EvidenceRow(

@@ -115,11 +115,24 @@ def _create_tables() -> None:
         sa.PrimaryKeyConstraint("source", "began"),
     )
     op.create_table(
+        "dictionary",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.Column("payloads", sa.Integer(), nullable=False),
+        sa.Column("trained_at", storage.columns.UtcTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
         "payload",
         sa.Column("sha256", sa.String(), nullable=False),
         sa.Column("size", sa.Integer(), nullable=False),
         sa.Column("content_type", sa.String(), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.Column("dictionary_id", sa.Integer(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["dictionary_id"],
+            ["dictionary.id"],
+        ),
         sa.PrimaryKeyConstraint("sha256"),
     )
     op.create_table(

@@ -67,7 +67,8 @@ NOWHERE = "INSERT INTO payload (sha256, size, content_type, body) SELECT 'abc', 
         (["DROP TABLE quota"], "these tables are missing: quota", "procurewatch db restore"),
         ([ORPHAN], "rows of evidence are of records that are missing: 1 (nobody)", "procurewatch db restore"),
         ([f"{NOWHERE} LIMIT 1"], "rows of payload are of no record: 1 (abc)", "procurewatch db vacuum"),
-        (["UPDATE payload SET body = substr(body, 5)"], "its bytes cannot be decompressed", "procurewatch db restore"),
+        (["UPDATE payload SET body = substr(body, 5)"], "cannot be decompressed", "procurewatch db restore"),
+        (["UPDATE payload SET size = size + 1"], "its bytes have another size", "procurewatch db restore"),
         (["DELETE FROM search"], "the search index lacks the present state of 5 records", "procurewatch db vacuum"),
         (["UPDATE search SET words = 'other'"], "the search index lacks", "procurewatch db vacuum"),
         (["UPDATE record SET recipient_name = 'OTHER'"], "the search index lacks", "procurewatch db vacuum"),
@@ -83,7 +84,7 @@ def test_evidence_with_another_hash(filled_url: str) -> None:
     with closing(open_database(filled_url)) as database, database.writing() as session:
         save_evidence(session, "usaspending", CLEARVIEW.key, [document("other", {"other": 1})])
         one, other = session.query(PayloadRow).limit(2)
-        one.body = other.body
+        one.body, one.size = other.body, other.size
     [finding] = findings(filled_url)
     assert finding.what == f"evidence {one.sha256} of {CLEARVIEW.key}: its bytes have another hash"
 
@@ -120,7 +121,7 @@ def test_a_vacuum_gives_space_back(filled_file: Path) -> None:
     fill = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000) "
     run(
         url,
-        f"{fill} INSERT INTO payload SELECT 'x' || i, 1, '', randomblob(1000) FROM n",
+        f"{fill} INSERT INTO payload SELECT 'x' || i, 1, '', randomblob(1000), NULL FROM n",
         "DELETE FROM payload WHERE sha256 LIKE 'x%'",
     )
     done = vacuum(url)

@@ -121,6 +121,12 @@ def action_state(record: Fields) -> tuple[str, date | None, Decimal | None]:
     return modification, signed, read_dollars(read_object(details, "dollars"), "actionObligation")
 
 
+def action_text(record: Fields) -> tuple[str, str]:
+    """Return the modification and the description of an action. Raises `InvalidRecord`."""
+    requirement = read_object(record, "awardDetails", "productOrServiceInformation")
+    return action_state(record)[0], _text(requirement, "descriptionOfContractRequirement")
+
+
 def parse(payload: Payload) -> Record:
     """Read a record into an award with one action, or into a removal if it was found among deleted actions."""
     try:
@@ -226,13 +232,12 @@ def _category(record: Fields) -> tuple[AwardCategory, str]:
 def _action(record: Fields, identity: ActionIdentity) -> ContractAction:
     modification, signed, obligation = action_state(record)
     reason = read_object(record, "contractId", "reasonForModification")
-    requirement = read_object(record, "awardDetails", "productOrServiceInformation")
     return ContractAction(
         key=identity.action_key,
         modification=modification,
         signed=signed,
         obligation=obligation,
-        description=_text(requirement, "descriptionOfContractRequirement"),
+        description=action_text(record)[1],
         action_type=_text(reason, "code"),
         action_type_text=_text(reason, "name"),
     )

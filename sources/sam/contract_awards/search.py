@@ -20,7 +20,7 @@ from sources.paging import RowCounter
 from sources.records import Document, InvalidRecord, Payload
 from sources.sam.api import request_document
 from sources.sam.contract_awards.json_stream import RawRecord, RecordStream
-from sources.sam.contract_awards.record_parser import action_state, identity_of, names_of, revision_of
+from sources.sam.contract_awards.record_parser import action_state, action_text, identity_of, names_of, revision_of
 
 SEARCH = "/contract-awards/v1/search"
 DOWNLOAD = "/contract-awards/v1/download"
@@ -122,7 +122,8 @@ class RecordFilter:
             return False
         # Revisions here are times; that of another source is none, and says nothing.
         is_no_older = known.revision[4:5] == "-" and known.revision >= revision > ""
-        if key not in self._changing and is_no_older and action_state(record.fields) in known.actions:
+        is_stored = action_state(record.fields) in known.actions and action_text(record.fields) in known.texts
+        if key not in self._changing and is_no_older and is_stored:
             return True
         self._changing.add(key)
         return False

@@ -134,8 +134,12 @@ def remember(memory: Memory, records: Sequence[Record]) -> None:
         assert isinstance(found, Award)
         known = memory.records.get(found.key)
         actions = {(action.modification, action.signed, action.obligation) for action in found.actions}
+        texts = {(action.modification, action.description) for action in found.actions}
         held = StoredVersion(
-            key=found.key, revision=found.revision, actions=frozenset(actions | (known.actions if known else set()))
+            key=found.key,
+            revision=found.revision,
+            actions=frozenset(actions | (known.actions if known else set())),
+            texts=frozenset(texts | (known.texts if known else set())),
         )
         memory.records[found.key] = held
 

@@ -305,6 +305,22 @@ def test_an_older_modification_is_not_read_again(server: FaultySamContractAwards
     assert [type(item) for item in fetched(server.base_url, MODIFIED, forget_days(memory))] == [NotModified, Payload]
 
 
+def test_a_changed_text_is_read_although_a_later_action_of_the_award_is_stored(
+    server: FaultySamContractAwards, memory: Memory
+) -> None:
+    """A run that was cut off has stored the later one of two changed actions, and the award's revision is its time."""
+    newer = record(modification="P00001", modified="2026-11-22T00:00:00Z", obligation="5.00", signed="2026-11-22")
+    server.records = [record(), newer]
+    remember(memory, parsed(fetched(server.base_url, MODIFIED, memory)))
+    key = next(iter(memory.records))
+    texts = {
+        (modification, f"BEFORE: {text}" if modification == "0" else text)
+        for modification, text in memory.records[key].texts
+    }
+    memory.records[key] = replace(memory.records[key], texts=frozenset(texts))
+    assert Payload in [type(item) for item in fetched(server.base_url, MODIFIED, forget_days(memory))]
+
+
 def test_the_revision_of_another_source_is_ignored(server: FaultySamContractAwards, memory: Memory) -> None:
     remember(memory, parsed(fetched(server.base_url, MODIFIED, memory)))
     for key, held in list(memory.records.items()):

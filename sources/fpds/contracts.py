@@ -203,9 +203,11 @@ def _changed_only(item: Payload | Problem, stored: Stored) -> Fetched:
     if not isinstance(item, Payload) or known is None or not item.revision or known.revision != item.revision:
         return item
     award = parse(item)
-    if isinstance(award, Award) and {(a.modification, a.signed, a.obligation) for a in award.actions} <= known.actions:
-        return NotModified(key=item.key)
-    return item
+    if not isinstance(award, Award):
+        return item
+    is_stored = {(a.modification, a.signed, a.obligation) for a in award.actions} <= known.actions
+    is_stored &= {(a.modification, a.description) for a in award.actions} <= known.texts
+    return NotModified(key=item.key) if is_stored else item
 
 
 def _steps(label: str, terms: SearchTerms, date_field: str, start: date, end: date) -> list[FetchStep]:

@@ -163,7 +163,9 @@ def held(action: Action, **changes: Any) -> Memory:
     """A program that has stored an action as it stands."""
     key = f"CONT_AWD_{action.piid}_7012_-NONE-_-NONE-"
     actions = frozenset({("0", date(2024, 5, 6), Decimal("1000.00"))})
-    return Memory(records={key: replace(StoredVersion(key=key, revision=action.modified, actions=actions), **changes)})
+    texts = frozenset({("0", action.description)})
+    version = StoredVersion(key=key, revision=action.modified, actions=actions, texts=texts)
+    return Memory(records={key: replace(version, **changes)})
 
 
 @pytest.mark.parametrize(
@@ -173,6 +175,7 @@ def held(action: Action, **changes: Any) -> Memory:
         ({"revision": "2024-05-07 10:11:11"}, Payload),
         ({"revision": ""}, Payload),
         ({"actions": frozenset()}, Payload),
+        ({"texts": frozenset({("0", "ANOTHER TEXT")})}, Payload),
         ({"actions": frozenset({("0", date(2024, 5, 6), Decimal("999.00"))})}, Payload),
     ],
 )

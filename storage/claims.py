@@ -22,8 +22,10 @@ from uuid import uuid4
 import structlog
 from filelock import FileLock, Timeout
 from sqlalchemy import Engine, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
+
+from storage.errors import describe_error
 
 log = structlog.get_logger(__name__)
 
@@ -125,12 +127,12 @@ class Lease:
             try:
                 with self._engine.connect() as connection:
                     self._is_lost = connection.execute(text(RENEW), self._row).rowcount == 0
-            except DBAPIError as error:  # the server restarts, perhaps; the claim stays while nobody takes it
-                log.info("a claim could not be renewed", name=self._name, reason=str(error.orig))
+            except SQLAlchemyError as error:  # the server restarts, perhaps; the claim stays while nobody takes it
+                log.info("a claim could not be renewed", name=self._name, reason=describe_error(error))
 
     def _release(self) -> None:
         try:
             with self._engine.connect() as connection:
                 connection.execute(text(RELEASE), self._row)
-        except DBAPIError as error:
-            log.info("a claim could not be released; it runs out", name=self._name, reason=str(error.orig))
+        except SQLAlchemyError as error:
+            log.info("a claim could not be released; it runs out", name=self._name, reason=describe_error(error))

@@ -216,9 +216,9 @@ def wanted(tmp_path_factory: pytest.TempPathFactory) -> Dump:
     """What is stored when nothing happens to the only process."""
     folder = tmp_path_factory.mktemp("undisturbed")
     with Upstreams.opened() as upstreams:
-        for modification in ("P00001", "P00002"):
-            poll_once(folder, upstreams)
-            upstreams.modify(1, modification)
+        poll_once(folder, upstreams)
+        upstreams.modify(1, "P00001")
+        upstreams.modify(1, "P00002")
         poll_once(folder, upstreams)
     with closing(open_database(f"sqlite:///{folder / 'procurewatch.sqlite3'}")) as database:
         return compared(database)

@@ -86,8 +86,8 @@ class Stored(Protocol):
     def matches_watchlist(self, record: Record, /) -> bool:
         """Whether a record, as it is, matches the watchlist: whether further requests are worth their cost."""
 
-    def candidates(self) -> Candidates:
-        """Return what decides which rows of a large file are wanted, with the awards that are stored now."""
+    def candidates(self, *, known: bool = True) -> Candidates:
+        """Return what decides which rows of a large file are wanted; with `known`, also those of stored awards."""
 
     def get_state(self, name: str, /) -> str:
         """Return a value that this source stored for itself on an earlier run (a token ...), "" if there is none."""

@@ -81,8 +81,10 @@ class StoredState:
         """Return whether a record matches the watchlist."""
         return isinstance(record, (Award, Publication)) and bool(self._matcher.matches(record))
 
-    def candidates(self) -> WatchlistCandidates:
-        """Return what decides which rows of a large file are wanted, with the awards that are stored now."""
+    def candidates(self, *, known: bool = True) -> WatchlistCandidates:
+        """Return what decides which rows of a large file are wanted; with `known`, also those of stored awards."""
+        if not known:
+            return WatchlistCandidates(self._matcher.watchlist)
         with self._database.reading() as session:
             return WatchlistCandidates(
                 self._matcher.watchlist,

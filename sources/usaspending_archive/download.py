@@ -105,6 +105,7 @@ def _fetch(client: Client, file: ArchiveFile, part: Path, note: Path, on_bytes: 
                 stated = transfer.remote
                 _write_note(note, stated)
             target.write(chunk)
+            target.flush()  # a killed process continues here
             digest.update(chunk)
             on_bytes(transfer.position, stated.size if stated else None)
     etag, modified = (stated.etag, stated.modified) if stated else ("", "")

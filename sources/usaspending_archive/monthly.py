@@ -115,7 +115,7 @@ def read_whole(
     """Read a published archive while it comes, in all passes, from its beginning."""
     stored.set_state(f"{RUN}/{file.name}", "")
     for number in range(1, PASSES + 1):
-        step = ArchivePass(name=file.name, number=number, run=RUN).step
+        step = ArchivePass(name=file.name, number=number, knows_awards=True, run=RUN).step
         yield from ArchiveReader(client, step, stored, skips_stored=skips_stored).read()
     stored.set_state(f"{RUN}/{file.name}", "")
 

@@ -1,8 +1,8 @@
 """Reading one archive, a pass at a time, so that a run that was killed continues with the next file in it.
 
-The first pass finds the rows that may concern the watchlist. Later passes read again what was read when fewer awards
-were known, for the other rows of those awards, and for orders under them. `PASSES` are enough for an order under an
-agreement under another one. Nothing is read twice for the same awards.
+The first pass finds the rows that may concern the watchlist, whatever is stored: so it finds the same after it was
+interrupted. Later passes read what was read when fewer awards were known again, for the other rows of those awards, and
+for orders under them. `PASSES` are enough for an order under an agreement under another one.
 """
 
 from __future__ import annotations
@@ -43,8 +43,9 @@ class ArchivePass:
     """One pass over one archive: what a step reads.
 
     `location` is the path of a file of the user, "" for a published one. That is downloaded into `folder`, or, if that
-    is "", read while it comes. `keep`: the download is not deleted after the last pass. What was read is noted under
-    `run`, so that two runs that look for something else do not share it.
+    is "", read while it comes. `keep`: the download is not deleted after the last pass. `knows_awards`: the first pass,
+    too, reads all rows of stored awards. What was read is noted under `run`, so that two runs that look for something
+    else do not share it.
     """
 
     name: str
@@ -52,6 +53,7 @@ class ArchivePass:
     location: str = ""
     folder: str = ""
     keep: bool = False
+    knows_awards: bool = False
     run: str = ""
 
     @property
@@ -113,7 +115,7 @@ class ArchiveReader:
         self._skips_stored = skips_stored and self._order.number > 1
         self._note = f"{self._order.run}/{self._order.name}"
         self._notes = Notes.load(stored, self._note)
-        wanted = stored.candidates()
+        wanted = stored.candidates(known=self._order.number > 1 or self._order.knows_awards)
         self._digest = keys_digest(wanted)
         self._wanted: Candidates = wanted
         if self._order.number > 1:

@@ -61,9 +61,9 @@ class Memory:
         """Whether a record concerns anybody."""
         return self.wanted(record)
 
-    def candidates(self) -> Candidates:
+    def candidates(self, *, known: bool = True) -> Candidates:
         """Return that the rows of followed awards are wanted."""
-        return KnownAwards(award_keys=frozenset(self.followed))
+        return KnownAwards(award_keys=frozenset(self.followed if known else ()))
 
     def get_state(self, name: str, /) -> str:
         """Return what was noted, "" if nothing."""

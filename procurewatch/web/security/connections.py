@@ -56,6 +56,7 @@ class LimitedProtocol(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
         """Count the connection, or refuse it."""
         super().connection_made(transport)
+        transport.set_write_buffer_limits(high=0)  # so that `pause_writing` limits also the end of a response
         self._client_address = normalize_address(self.client[0]) if self.client else UNKNOWN
         counts, limits = self._limits.open_by_client, self._limits
         counts[self._client_address] += 1

@@ -27,6 +27,7 @@ from tests.commands import start
 HALF = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Half: "
 WHOLE = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 HALF_BODY = b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100\r\n\r\na=b"
+SMALL = 4096  # bytes
 GENEROUS = 120  # seconds
 VISITOR, ATTACKER = "127.0.0.1", "127.0.0.2"
 
@@ -124,6 +125,7 @@ def serving(limits: ConnectionLimits, *routes: Route) -> Iterator[str]:
     config = uvicorn.Config(app, http=limits.protocol(), log_level="critical", timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
     with closing(socket.create_server((VISITOR, 0))) as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SMALL)  # of its connections
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
         try:
@@ -205,6 +207,22 @@ def test_who_reads_too_slowly_is_cut_off() -> None:
         opened.recv(1000)
         assert closed.wait(GENEROUS)
         assert not read_all(opened).endswith(b"0\r\n\r\n")  # not the end of the response
+
+
+def test_the_end_of_a_response_must_be_read_too() -> None:
+    limits = ConnectionLimits(Proxies(), patience_seconds=0.5, bytes_per_second=10_000_000)
+    sized = Route("/sized", lambda _request: PlainTextResponse("x" * 60_000))  # less than asyncio's buffer
+    with serving(limits, sized) as address:
+        parts = urlsplit(address)
+        with socket.socket() as opened:
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL)
+            opened.connect((parts.hostname, parts.port))
+            opened.sendall(WHOLE.replace(b"/ ", b"/sized ").replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+            opened.recv(10)
+            until = time.monotonic() + GENEROUS
+            while limits.open_by_client and time.monotonic() < until:
+                time.sleep(0.01)
+            assert limits.open_by_client == {}
 
 
 def test_who_reads_steadily_is_served() -> None:

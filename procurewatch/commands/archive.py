@@ -26,6 +26,7 @@ from sources.errors import Refused, SourceError
 from sources.http.client import Client
 from sources.http.transfer import remote_file
 from sources.registry import SOURCES
+from sources.usaspending_archive.download import BYTES_PER_SECOND
 from sources.usaspending_archive.listing import (
     ALL,
     FILES,
@@ -44,7 +45,6 @@ FOLDER = "archives"  # in the data folder
 # Compressed bytes of a row: FY2026_All_Contracts_Full_20260606 and FY2024_All_Assistance_Full_20260706, as published.
 BYTES_PER_ROW = {ArchiveKind.CONTRACTS: 460, ArchiveKind.ASSISTANCE: 260}
 ROWS_PER_SECOND = 50_000  # of the standard library on one core of 2024
-BYTES_PER_SECOND = 10_000_000  # of a download, assumed
 SPARE = 1_000_000_000  # bytes of the disk that a backfill leaves free
 COLUMNS = ("Archive", "Published", "Size", "Rows (estimated)")
 
@@ -211,7 +211,8 @@ def _print_plan(
         f"{len(archives)} archives, {_bytes(size)}"
         + (f" and {unknown} of unknown size" if unknown else "")
         + f", about {count:,} rows",
-        f"about {_duration(size / BYTES_PER_SECOND)} to download at 10 MB per second, and "
+        f"about {_duration(size / BYTES_PER_SECOND)} to download at {BYTES_PER_SECOND / 1e6:.0f} MB per second, "
+        f"to spare the host of the files, and "
         f"{_duration(count / ROWS_PER_SECOND)} or less to read",
         "each archive is read again if awards were found, for the other actions of these awards",
     ]

@@ -2,12 +2,12 @@
 
 Upstream: https://files.usaspending.gov/award_data_archive/, listed by POST /api/v2/bulk_download/list_monthly_files/
 (usaspending_api/download/v2/list_monthly_downloads.py). Access: open, no key. Limits: none documented; the host of the
-files was seen to refuse an address after six large files in twelve minutes, so `PAUSE` lies between two. Lag: published
-once a month, with the state of about the 6th, between the 9th and the 24th. Corrections: a delta has the new and
-changed actions of all fiscal years, and the deleted ones, since the delta before; in September 2026 there was none for
-some agencies (issue 4783 of usaspending-api). Caveats: a file has 297 columns (assistance 112), whose number and order
-have changed; a row is an action, and what it says of its award is what USAspending knew then. DoD's contracts come 90
-days late.
+files was seen to refuse an address after six large files in twelve minutes, so there are pauses between two (`Pace`).
+Lag: published once a month, with the state of about the 6th, between the 9th and the 24th. Corrections: a delta has the
+new and changed actions of all fiscal years, and the deleted ones, since the delta before; in September 2026 there was
+none for some agencies (issue 4783 of usaspending-api). Caveats: a file has 297 columns (assistance 112), whose number
+and order have changed; a row is an action, and what it says of its award is what USAspending knew then. DoD's contracts
+come 90 days late.
 
 It is polled only for what was backfilled from archives: a file may have gigabytes.
 """

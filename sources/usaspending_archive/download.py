@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 import zipfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -18,7 +19,30 @@ from sources.http.transfer import FileChanged, RemoteFile, Transfer
 from sources.usaspending_archive.listing import FILES, ArchiveFile
 
 BLOCK = 1024 * 1024
+# The host of the files was seen to refuse an address after 4 GB in six files within twelve minutes.
+BYTES_PER_SECOND = 5_000_000
 OnBytes = Callable[[int, int | None], None]  # bytes of the file so far, and all its bytes if known
+
+
+class Pace:
+    """Keeps the downloads of this process below `BYTES_PER_SECOND`, on average: it waits between two files."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._next = 0.0
+
+    def wait(self, client: Client) -> float:
+        """Wait until the next file may be downloaded; return when it begins. Raises `Stopped`."""
+        if (seconds := self._next - self._clock()) > 0:
+            client.wait(seconds)
+        return self._clock()
+
+    def count(self, began: float, size: int) -> None:
+        """Count a download that began then and had so many bytes."""
+        self._next = began + size / BYTES_PER_SECOND
+
+
+PACE = Pace()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +120,7 @@ def _fetch(client: Client, file: ArchiveFile, part: Path, note: Path, on_bytes: 
     stated = _noted(note)
     start = part.stat().st_size if stated and part.exists() else 0
     digest = hashlib.sha256()
+    began = PACE.wait(client)
     transfer = Transfer(client, file.path, host=FILES, start=start, known=stated if start else None)
     with part.open("r+b" if start else "wb") as target:
         while target.tell() < start:
@@ -108,6 +133,7 @@ def _fetch(client: Client, file: ArchiveFile, part: Path, note: Path, on_bytes: 
             target.flush()  # a killed process continues here
             digest.update(chunk)
             on_bytes(transfer.position, stated.size if stated else None)
+    PACE.count(began, transfer.position - start)
     etag, modified = (stated.etag, stated.modified) if stated else ("", "")
     return LocalFile(path=part, sha256=digest.hexdigest(), size=transfer.position, etag=etag, modified=modified)
 

@@ -24,7 +24,7 @@ from sources.errors import SourceError
 from sources.http.client import Client
 from sources.http.transfer import Transfer, TransferReader
 from sources.records import Document, Payload, Problem
-from sources.usaspending_archive.download import LocalFile, delete_download, download, hash_file
+from sources.usaspending_archive.download import PACE, LocalFile, delete_download, download, hash_file
 from sources.usaspending_archive.listing import FILES, ArchiveFile
 from sources.usaspending_archive.members import SOURCE, DamagedMember, Member, csv_members
 from sources.usaspending_archive.scan import AwardRows, KnownAwards, MemberScan, scan_stream
@@ -164,6 +164,7 @@ class ArchiveReader:
     def _read_stream(self) -> Iterator[Found]:
         """Read a published archive while it comes. What comes after a damaged file in it cannot be read."""
         digest = hashlib.sha256()
+        began = PACE.wait(self._client)
         transfer = Transfer(self._client, self._order.file.path, host=FILES)
 
         def on_chunk(chunk: memoryview) -> None:
@@ -187,6 +188,7 @@ class ArchiveReader:
             return
         while stream.read(BUFFER):  # the archive's directory
             pass
+        PACE.count(began, transfer.position)
         stated = transfer.remote
         etag, modified = (stated.etag, stated.modified) if stated else ("", "")
         self._save_file(sha256=digest.hexdigest(), size=transfer.position, etag=etag, modified=modified)

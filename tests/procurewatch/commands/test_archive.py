@@ -136,7 +136,7 @@ def test_a_dry_run_says_what_it_takes_and_reads_nothing(server: FakeArchive, tmp
     for words in (
         "4 archives, ",
         "rows",
-        "to download at 10 MB per second",
+        "to download at 5 MB per second",
         f"of disk space in {tmp_path / 'archives'}",
         "not published: FY2020 070 contracts",
         NAME,

@@ -8,13 +8,14 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from sources.errors import Refused, SourceChanged, Unreachable
 from sources.http.client import Client, Timeouts
 from sources.http.transfer import FileChanged
-from sources.usaspending_archive.download import delete_download, download, hash_file
+from sources.usaspending_archive.download import BYTES_PER_SECOND, Pace, delete_download, download, hash_file
 from sources.usaspending_archive.listing import ArchiveFile
 from tests.sources.clients import client_at
 from tests.upstreams.usaspending.archive import FakeArchive, Serving
@@ -117,6 +118,25 @@ def test_a_server_that_is_down_leaves_what_came(tmp_path: Path) -> None:
         download(client, FILE, tmp_path, ignore)
     assert len(server.requests) == 2
     assert (tmp_path / f"{FILE.name}.part").stat().st_size == len(BODY) // 2
+
+
+def test_downloads_keep_to_what_the_host_allows() -> None:
+    now, waits = [100.0], list[float]()
+
+    class Waiting:
+        def wait(self, seconds: float) -> None:
+            waits.append(seconds)
+            now[0] += seconds
+
+    pace, waiting = Pace(lambda: now[0]), cast(Client, Waiting())
+    began = pace.wait(waiting)
+    now[0] += 40  # seconds of download
+    pace.count(began, 60 * BYTES_PER_SECOND)
+    assert (began, pace.wait(waiting), waits) == (100.0, 160.0, [20.0])
+    pace.count(160.0, 5 * BYTES_PER_SECOND)
+    now[0] += 100  # seconds of reading
+    pace.wait(waiting)
+    assert waits == [20.0]
 
 
 def test_a_file_of_the_user_gets_its_hash(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import sys
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
@@ -54,6 +55,9 @@ def export(  # noqa: PLR0917  options are given by name
     form: Annotated[ExportFormat | None, typer.Option("--format", help="Output format; csv by default.")] = None,
     rows: Annotated[RowType, typer.Option(help="Row type for csv, json and parquet.")] = RowType.RECORDS,
     with_evidence: Annotated[bool, typer.Option(help="Include the raw evidence (sqlite only).")] = False,
+    excel: Annotated[
+        bool, typer.Option("--excel", help="Start the CSV with a byte order mark: Excel then reads it as UTF-8.")
+    ] = False,
     output: Output = None,
 ) -> None:
     """Export records as CSV, JSON, Parquet, SQLite or OCDS. `export sqlite FILE` exports everything."""
@@ -64,6 +68,8 @@ def export(  # noqa: PLR0917  options are given by name
     form = form or ExportFormat.CSV
     if with_evidence and form is not ExportFormat.SQLITE:
         raise typer.BadParameter("--with-evidence needs --format sqlite; `pack` writes evidence as files")
+    if excel and form is not ExportFormat.CSV:
+        raise typer.BadParameter("--excel needs --format csv")
     if output is None and form in BINARY and sys.stdout.isatty():
         raise typer.BadParameter(f"{form} is a binary format; name a file with --output")
     with open_app(settings) as app_context, app_context.database.reading() as session:
@@ -77,7 +83,7 @@ def export(  # noqa: PLR0917  options are given by name
             prefix = settings.ocid_prefix
             pieces = export_bytes(session, records, form, row_type=rows, bands=_bands(query), ocid_prefix=prefix)
             with whole_output(output) as out:
-                out.writelines(pieces)
+                out.writelines(chain([codecs.BOM_UTF8] if excel else [], pieces))
     if output:
         typer.echo(f"{pluralize(records.count, 'record')} in {output}", err=True)
 

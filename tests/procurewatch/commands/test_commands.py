@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import json
@@ -138,6 +139,10 @@ def test_search_show_and_export(stored: Path, tmp_path: Path) -> None:
     table = run(stored, "export", "--vendor", "Clearview AI", "--format", "csv")
     rows = list(csv.DictReader(io.StringIO(table.stdout)))
     assert [row["obligated"] for row in rows if row["piid"] == "70CMSD24P00000119"] == ["1102500.00"]
+    for_excel = tmp_path / "excel.csv"
+    assert run(stored, "export", "--vendor", "Clearview AI", "--excel", "-o", str(for_excel)).returncode == 0
+    assert for_excel.read_bytes() == codecs.BOM_UTF8 + table.stdout.replace("\n", "\r\n").encode()
+    assert "--excel needs --format csv" in run(stored, "export", "clearview", "--excel", "--format", "json").stderr
     file = tmp_path / "actions.json"
     assert run(stored, "export", "--rows", "actions", "--format", "json", "-o", str(file)).returncode == 0
     actions = json.loads(file.read_text())

@@ -15,7 +15,7 @@ from functools import lru_cache
 from sources.words import COMMON_WORDS, LEGAL_FORMS
 
 # Raise this when a rule below changes. Stored matches carry it and are then computed again.
-NORM_VERSION = 4
+NORM_VERSION = 5
 MIN_CORE_LENGTH = 4  # shorter cores (BI, NEC, EFW) count only with their legal form, exactly
 
 # Last word of a legal form -> the words of the forms that end so, the longest first.
@@ -136,15 +136,23 @@ def _join_initials(words: list[str]) -> list[str]:
 
 
 def strip_legal_suffix(normalised: str) -> tuple[str, str]:
-    """Split a normalized name into (core, legal form in one spelling): ("PEN LINK", "LTD"). A leading THE goes too."""
+    """Split a normalized name into (core, legal form in one spelling): ("PEN LINK", "LTD").
+
+    A THE at its beginning goes, too, and one at its end: GEO GROUP, INC., THE.
+    """
     words = normalised.split()
     forms: list[str] = []
+    words = _without_last_the(words)
     while words and words[-1] in _FORMS_BY_LAST_WORD and (size := _form_size(words)):
         forms.insert(0, LEGAL_FORMS[" ".join(words[-size:])])
-        words = words[:-size]
+        words = _without_last_the(words[:-size])
     if len(words) > 1 and words[0] == "THE":
         words = words[1:]
     return " ".join(words), " ".join(forms)
+
+
+def _without_last_the(words: list[str]) -> list[str]:
+    return words[:-1] if len(words) > 1 and words[-1] == "THE" else words
 
 
 def _form_size(words: list[str]) -> int:

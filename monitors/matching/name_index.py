@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property, lru_cache
+from itertools import chain
 
 from rapidfuzz import fuzz
 from rapidfuzz.distance import OSA
@@ -180,6 +181,7 @@ class NameIndex:
     def __init__(self, vendors: Iterable[Vendor]) -> None:
         self._full: dict[str, list[IndexedName]] = defaultdict(list)
         self._no_spaces: dict[str, list[IndexedName]] = defaultdict(list)
+        self._sorted: dict[tuple[str, ...], list[IndexedName]] = defaultdict(list)
         self._rare: dict[str, list[IndexedName]] = defaultdict(list)
         self._deletions: dict[str, set[str]] = defaultdict(set)
         self._rare_words_near = lru_cache(maxsize=WORD_CACHE_SIZE)(self._find_rare_words)
@@ -193,6 +195,8 @@ class NameIndex:
             self._no_spaces[known.no_spaces].append(known)
         if known.kind is SignalKind.PARENT_NAME:
             return
+        if known.is_common:
+            self._sorted[tuple(sorted(known.name.core.split()))].append(known)
         for word in known.rare_words:
             listed = self._rare[word]  # a known word is never a typo of another one
             if known.is_distinctive:
@@ -229,12 +233,18 @@ class NameIndex:
                 yield known, known.kind, score
             if score >= MAX_FUZZY_SCORE:
                 sure.add(known.vendor_id)
-        for known, score in self._branches(words):
+        for known, score in chain(self._reordered(words), self._branches(words)):
             yield known, SignalKind.FUZZY_NAME, score
         for known in self._candidates(words):
             score = 0.0 if known.vendor_id in sure else fuzzy_score(known, name.core)
             if score:
                 yield known, SignalKind.FUZZY_NAME, score
+
+    def _reordered(self, words: list[str]) -> Iterator[tuple[IndexedName, float]]:
+        """Yield the common known names of these words in another order; rare words find the others."""
+        for known in self._sorted.get(tuple(sorted(words)), ()):
+            if known.name.core.split() != words:
+                yield known, CONTAINED_SCORE
 
     def _branches(self, words: list[str]) -> Iterator[tuple[IndexedName, float]]:
         """Yield the short or common known names that are followed by the words of a branch; rare words find the others.

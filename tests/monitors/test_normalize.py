@@ -145,3 +145,26 @@ def test_every_folded_letter_comes_from_its_place(raw: str) -> None:
 def test_peeling_leaves_something(raw: str) -> None:
     normalised = normalize_name(raw)
     assert bool(strip_legal_suffix(normalised)[0]) == bool(normalised)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "GEO GROUP, INC., THE",
+        "GEO GROUP INC (THE)",
+        "GEO GROUP, INC (THE)",
+        "THE GEO GROUP INC",
+        "GEO GROUP, THE, INC.",
+    ],
+)
+def test_an_article_at_either_end_is_no_part_of_a_name(written: str) -> None:
+    assert ("GEO GROUP", "INC") in [(name.core, name.form) for name in parse_names(written)]
+
+
+def test_a_name_is_never_only_an_article_less() -> None:
+    assert [strip_legal_suffix(name)[0] for name in ("THE", "THE THE", "INC THE", "THE INC")] == [
+        "THE",
+        "THE",
+        "INC",
+        "THE",
+    ]

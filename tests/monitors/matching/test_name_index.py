@@ -216,3 +216,19 @@ def test_a_typo_stands_where_it_says() -> None:
 )
 def test_ordinary_words_are_no_typos(description: str) -> None:
     assert TYPOS.find(description) == ()
+
+
+@pytest.mark.parametrize(
+    ("written", "vendor", "band"),
+    [
+        ("GEO GROUP, INC., THE", "bi-incorporated", MatchBand.REVIEW),
+        ("BABEL STREET LLC, THE", "babel-street", MatchBand.PUBLISHED),
+        ("STREET, BABEL INC.", "babel-street", MatchBand.PUBLISHED),
+        ("TECHNOLOGIES, PALANTIR INC", "palantir", MatchBand.PUBLISHED),
+        ("OAK GIANT INC", "giant-oak", MatchBand.REVIEW),  # ordinary words, in an order that another company may have
+    ],
+)
+def test_the_words_of_a_name_may_come_in_any_order_and_with_an_article(
+    written: str, vendor: str, band: MatchBand
+) -> None:
+    assert match_of(vendor, MATCHER.matches(award(written))).band == band

@@ -34,7 +34,7 @@ from sources.usaspending_archive.scan import AwardRows, MemberScan
 from sources.usaspending_archive.scanning import ScanJob
 from tests.upstreams.usaspending.archive_rows import columns
 
-EXTRA = ("isal", "pyarrow", "polars")
+EXTRA = ("isal", "numba")
 BLOCK = 1 << 20
 LOCAL_HEADER = 30
 Run = Callable[[Path, int, int], str]

@@ -118,7 +118,7 @@ def backfill(
     agency: str = DHS,
     notify: bool = False,
     vendors: Sequence[str] = (),
-    **how: bool,
+    **how: Any,
 ) -> RunReport:
     """Backfill contracts as the command does."""
     request = ArchiveRequest(years=sorted(years, reverse=True), agencies=[agency], kinds=[ArchiveKind.CONTRACTS], **how)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -21,11 +23,13 @@ from monitors.watchlist.model import Watchlist
 from procurewatch.commands._common import fail, today
 from procurewatch.context import AppContext
 from procurewatch.query_options import read_vendor
+from procurewatch.scanning import LOCAL, NoCluster, open_scans
 from procurewatch.terminal import Listener, console, plain, table
 from sources.errors import Refused, SourceError
 from sources.http.client import Client
 from sources.http.transfer import remote_file
 from sources.registry import SOURCES
+from sources.usaspending_archive.archive import AwardArchive
 from sources.usaspending_archive.download import BYTES_PER_SECOND
 from sources.usaspending_archive.listing import (
     ALL,
@@ -38,13 +42,21 @@ from sources.usaspending_archive.listing import (
     list_files,
     newest,
 )
-from sources.usaspending_archive.members import SOURCE
+from sources.usaspending_archive.members import SOURCE, DamagedMember, csv_members
 from sources.usaspending_archive.reading import ArchivePass
+from sources.usaspending_archive.scanning import ScanJob, Scans
 
 FOLDER = "archives"  # in the data folder
 # Compressed bytes of a row: FY2026_All_Contracts_Full_20260606 and FY2024_All_Assistance_Full_20260706, as published.
 BYTES_PER_ROW = {ArchiveKind.CONTRACTS: 460, ArchiveKind.ASSISTANCE: 260}
 ROWS_PER_SECOND = 50_000  # of the standard library on one core of 2024
+Workers = Annotated[
+    int | None, typer.Option(help="With archives: read in so many processes.", min=1, max=256, metavar="N")
+]
+Cluster = Annotated[
+    str,
+    typer.Option(help="With archives: read on a Dask cluster; its scheduler's address, or local.", metavar="ADDRESS"),
+]
 SPARE = 1_000_000_000  # bytes of the disk that a backfill leaves free
 COLUMNS = ("Archive", "Published", "Size", "Rows (estimated)")
 
@@ -53,12 +65,14 @@ COLUMNS = ("Archive", "Published", "Size", "Rows (estimated)")
 class ArchiveRequest:
     """What to read: fiscal years, newest first, departments by code ("all" for all together), contracts or grants.
 
-    `stream`: read the files while they come, without storing them. `keep`: do not delete them in the end.
+    `stream`: read the files while they come, without storing them. `keep`: do not delete them in the end. `folder`:
+    where they are downloaded to, `None` for the data folder.
     """
 
     years: Sequence[int]
     agencies: Sequence[str]
     kinds: Sequence[ArchiveKind]
+    folder: Path | None = None
     stream: bool = False
     keep: bool = False
 
@@ -74,6 +88,11 @@ class PublishedArchive:
     def rows(self) -> int | None:
         """How many rows it may have."""
         return self.size // BYTES_PER_ROW[self.file.kind] if self.size is not None and self.file.kind else None
+
+
+def count_workers(workers: int | None, cluster: str) -> int:
+    """Return how many processes read archives: what is asked for, else one, and on a local cluster one a core."""
+    return workers or (os.cpu_count() or 1 if cluster == LOCAL else 1)
 
 
 def read_years(text: str) -> list[int]:
@@ -122,7 +141,7 @@ def plan_archives(
         fail(str(error))
     if not archives:
         fail(f"no archive is published of {', '.join(missing)}")
-    folder = app_context.settings.data_dir / FOLDER
+    folder = request.folder or app_context.settings.data_dir / FOLDER
     _print_plan(archives, missing, request, folder, dry_run=dry_run)
     if not request.stream:
         _check_disk(archives, folder)
@@ -134,27 +153,60 @@ def plan_archives(
     return ArchivePlan(orders=orders, sizes=sizes, watchlist=watchlist, verb="backfill")
 
 
-def plan_import(app_context: AppContext, files: Sequence[Path]) -> ArchivePlan:
-    """Plan to read archives, or CSV files from archives, that the user has, newest fiscal year first."""
-    by_name: dict[str, Path] = {}
+def plan_import(app_context: AppContext, files: Sequence[str]) -> ArchivePlan:
+    """Plan to read archives, or CSV files from archives, that the user has, newest fiscal year first.
+
+    Each is a path, or a URL that fsspec knows.
+    """
+    by_name: dict[str, str] = {}
     for file in files:
-        if file.name in by_name:
-            raise typer.BadParameter(f"two files are called {file.name}; import them one after the other")
-        by_name[file.name] = file
+        name = file.rpartition("/")[2] if "://" in file else Path(file).name
+        if name in by_name:
+            raise typer.BadParameter(f"two files are called {name}; import them one after the other")
+        by_name[name] = file if "://" in file else str(Path(file).absolute())
     orders = sorted(
-        (ArchivePass(name=name, location=str(file.absolute())) for name, file in by_name.items()),
+        (ArchivePass(name=name, location=location) for name, location in by_name.items()),
         key=lambda order: (-(order.file.fiscal_year or 0), order.name),
     )
-    sizes = {order.name: by_name[order.name].stat().st_size for order in orders}
+    sizes = {name: None if "://" in place else Path(place).stat().st_size for name, place in by_name.items()}
     return ArchivePlan(orders=orders, sizes=sizes, watchlist=app_context.watchlist, verb="import")
 
 
-def read_archives(app_context: AppContext, plan: ArchivePlan, *, notify: bool) -> RunReport:
-    """Read what was planned. Raises `Busy` if another process reads archives."""
-    source = SOURCES[SOURCE]
+def read_archives(
+    app_context: AppContext, plan: ArchivePlan, *, notify: bool, workers: int = 1, cluster: str = ""
+) -> RunReport:
+    """Read what was planned, in `workers` processes or on a cluster.
+
+    Raises `Busy` if another process reads archives. Exits if the cluster cannot be used.
+    """
     app_context = replace(app_context, watchlist=plan.watchlist)
-    with app_context.claimed(source) as claimed, following_archives(plan.sizes) as listen:
-        return claimed.read_archives(source, plan.orders, listen, notify=notify, purpose=plan.purpose)
+    with (
+        _scanning(workers, cluster) as scans,
+        app_context.claimed(SOURCES[SOURCE]) as claimed,
+        following_archives(plan.sizes) as listen,
+    ):
+        scans.expect(_scan_jobs(plan.orders))
+        return claimed.read_archives(AwardArchive(scans), plan.orders, listen, notify=notify, purpose=plan.purpose)
+
+
+@contextmanager
+def _scanning(workers: int, cluster: str) -> Iterator[Scans]:
+    """Yield what scans archives; exit if a cluster cannot be used."""
+    with ExitStack() as stack:
+        try:
+            scans = stack.enter_context(open_scans(workers, cluster))
+        except NoCluster as error:
+            fail(str(error))
+        yield scans
+
+
+def _scan_jobs(orders: Sequence[ArchivePass]) -> Iterator[ScanJob]:
+    """Yield the first scan of each CSV file of the archives that are there, so that workers go on to the next."""
+    for order in orders:
+        location = order.location or (str(Path(order.folder) / order.name) if order.folder else "")
+        with suppress(DamagedMember, OSError):  # it is reported when it is read
+            for member in csv_members(location) if location else ():
+                yield ScanJob(location, member.name)
 
 
 def _published(client: Client, request: ArchiveRequest) -> tuple[list[PublishedArchive], list[str]]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from functools import partial
+from pathlib import Path
 from typing import Annotated, TypeVar
 
 import structlog
@@ -15,7 +16,16 @@ from monitors.runs.schedule import due_at, keep_polling
 from monitors.runs.status import RunReport
 from monitors.watchlist.model import Vendor
 from procurewatch.commands._common import read_day, today
-from procurewatch.commands.archive import ArchiveRequest, plan_archives, read_archives, read_years
+from procurewatch.commands.archive import (
+    ArchivePlan,
+    ArchiveRequest,
+    Cluster,
+    Workers,
+    count_workers,
+    plan_archives,
+    read_archives,
+    read_years,
+)
 from procurewatch.context import AppContext, disabled_reason, open_app
 from procurewatch.failures import FAILED, describe_failure
 from procurewatch.query_options import read_vendor
@@ -72,7 +82,7 @@ def poll_source(app_context: AppContext, source: Source, until: date, *, force: 
         return claimed.poll(source, until, listen, force=force)
 
 
-def backfill(  # noqa: PLR0917  the options of the command
+def backfill(  # noqa: C901, PLR0917  the options of the command
     context: typer.Context,
     vendors: Annotated[
         list[str] | None,
@@ -98,6 +108,11 @@ def backfill(  # noqa: PLR0917  the options of the command
     keep: Annotated[
         bool, typer.Option("--keep", help="With --archive: do not delete the downloaded files in the end.")
     ] = False,
+    folder: Annotated[
+        Path | None, typer.Option(help="With --archive: where files are downloaded to; all workers must see it.")
+    ] = None,
+    workers: Workers = None,
+    cluster: Cluster = "",
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="With --archive: print size, rows, time and disk space, and stop.")
     ] = False,
@@ -110,13 +125,19 @@ def backfill(  # noqa: PLR0917  the options of the command
         "--kind": kind,
         "--stream": stream,
         "--keep": keep,
+        "--folder": folder,
+        "--workers": workers,
+        "--cluster": cluster,
         "--dry-run": dry_run,
     }
     if archive:
-        request = _archive_request(fiscal_year, agency, kind, stream=stream, keep=keep)
+        request = _archive_request(fiscal_year, agency, kind, folder=folder, stream=stream, keep=keep)
+        if stream and (workers or cluster or folder):
+            raise typer.BadParameter("--stream reads in this process, without storing files")
         if since != EARLIEST:
             raise typer.BadParameter("--since does not go with --archive; use --fiscal-year")
-        _backfill_archive(settings, vendors or (), request, notify=notify, dry_run=dry_run)
+        where = partial(read_archives, notify=notify, workers=count_workers(workers, cluster), cluster=cluster)
+        _backfill_archive(settings, vendors or (), request, where, dry_run=dry_run)
         return
     if given := [name for name, value in only_with_archive.items() if value]:
         raise typer.BadParameter(f"{given[0]} needs --archive")
@@ -138,7 +159,9 @@ def backfill(  # noqa: PLR0917  the options of the command
         _run_each(app_context, [(vendor, source) for vendor in found for source in searched], backfill_one)
 
 
-def _archive_request(fiscal_year: str, agency: str, kind: str, *, stream: bool, keep: bool) -> ArchiveRequest:
+def _archive_request(
+    fiscal_year: str, agency: str, kind: str, *, folder: Path | None, stream: bool, keep: bool
+) -> ArchiveRequest:
     """Read the options of a backfill from archives. Raises `typer.BadParameter`."""
     kinds = _listed(kind or ArchiveKind.CONTRACTS)
     if unknown := [each for each in kinds if each not in list(ArchiveKind)]:
@@ -147,6 +170,7 @@ def _archive_request(fiscal_year: str, agency: str, kind: str, *, stream: bool, 
         years=read_years(fiscal_year or f"{FIRST_YEAR}..{fiscal_year_of(today())}"),
         agencies=[ALL if code.lower() == ALL else code.upper() for code in _listed(agency or ALL)],
         kinds=[ArchiveKind(each) for each in kinds],
+        folder=folder,
         stream=stream,
         keep=keep,
     )
@@ -158,12 +182,17 @@ def _listed(text: str) -> list[str]:
 
 
 def _backfill_archive(
-    settings: Settings, vendors: Sequence[str], request: ArchiveRequest, *, notify: bool, dry_run: bool
+    settings: Settings,
+    vendors: Sequence[str],
+    request: ArchiveRequest,
+    read: Callable[[AppContext, ArchivePlan], RunReport],
+    *,
+    dry_run: bool,
 ) -> None:
     with open_app(settings) as app_context, stopping(app_context.stop):
         plan = plan_archives(app_context, vendors, request, dry_run=dry_run)
         if not dry_run:
-            exit_with([run_and_report(lambda: read_archives(app_context, plan, notify=notify))])
+            exit_with([run_and_report(lambda: read(app_context, plan))])
 
 
 def _run_each(app_context: AppContext, jobs: Iterable[What], run_one: Callable[[What], RunReport]) -> None:

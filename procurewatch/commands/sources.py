@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +12,7 @@ import typer
 
 from feeds.text import format_time, one_line
 from monitors.runs.status import RunReport
-from procurewatch.commands.archive import plan_import, read_archives
+from procurewatch.commands.archive import Cluster, Workers, count_workers, plan_import, read_archives
 from procurewatch.commands.poll import exit_with, run_and_report
 from procurewatch.context import AppContext, disabled_reason, open_app
 from procurewatch.settings import Settings
@@ -77,13 +78,15 @@ def _lines(app_context: AppContext, source: Source, how: SourceHealth) -> Sequen
     return [f"{source.title}: {line}" for line in lines]
 
 
-def import_files(
+def import_files(  # noqa: PLR0917  the options of the command
     context: typer.Context,
     source: Annotated[str, typer.Argument(help="The source that published the files.")],
-    files: Annotated[list[Path], typer.Argument(help="Files as the source published them.")],
+    files: Annotated[list[str], typer.Argument(help="Files as the source published them.", metavar="FILE...")],
     notify: Annotated[
         bool | None, typer.Option("--notify/--no-notify", help="Publish what is found in the feeds.")
     ] = None,
+    workers: Workers = None,
+    cluster: Cluster = "",
 ) -> None:
     """Import files you have downloaded: a saved page of announcements, an archive of contract actions."""
     readers = {name: each for name, each in SOURCES.items() if isinstance(each, FileSource)}
@@ -91,20 +94,24 @@ def import_files(
         names = ", ".join((*readers, ARCHIVES[0]))
         raise typer.BadParameter(f"files from {source!r} cannot be imported; choose from: {names}")
     for file in files:
-        if not file.is_file():
+        if not ("://" in file and source in ARCHIVES) and not Path(file).is_file():
             raise typer.BadParameter(f"{file} is not a file")
     settings: Settings = context.obj
     if source in ARCHIVES:
         with open_app(settings) as app_context, stopping(app_context.stop):
             plan = plan_import(app_context, files)
-            exit_with([run_and_report(lambda: read_archives(app_context, plan, notify=bool(notify)))])
+            count = count_workers(workers, cluster)
+            read_all = partial(read_archives, app_context, plan, notify=bool(notify), workers=count, cluster=cluster)
+            exit_with([run_and_report(read_all)])
         return
+    if workers or cluster:
+        raise typer.BadParameter("--workers and --cluster are for award archives only")
     reader = readers[source]
     publish = reader.import_notifies if notify is None else notify
 
     def read() -> RunReport:
         with app_context.claimed(SOURCES[source]) as claimed, following(SOURCES[source].title) as listen:
-            return claimed.import_files(SOURCES[source], files, listen, notify=publish)
+            return claimed.import_files(SOURCES[source], [Path(file) for file in files], listen, notify=publish)
 
     with open_app(settings) as app_context, stopping(app_context.stop):
         exit_with([run_and_report(read)])

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import time
 import zipfile
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from sources.errors import SourceChanged, excerpt
 from sources.http.client import Client
 from sources.http.transfer import FileChanged, RemoteFile, Transfer
 from sources.usaspending_archive.listing import FILES, ArchiveFile
+from sources.usaspending_archive.members import open_location
 
 BLOCK = 1024 * 1024
 # The host of the files was seen to refuse an address after 4 GB in six files within twelve minutes.
@@ -47,9 +49,9 @@ PACE = Pace()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalFile:
-    """A whole file on this machine: its SHA-256, its size in bytes, and what the server stated about it."""
+    """A whole file, at a path or an fsspec URL: its SHA-256, its size in bytes, and what the server stated about it."""
 
-    path: Path
+    location: str
     sha256: str
     size: int
     etag: str = ""
@@ -66,7 +68,7 @@ def download(client: Client, file: ArchiveFile, folder: Path, on_bytes: OnBytes)
     """
     target, part, note = (folder / f"{file.name}{suffix}" for suffix in ("", ".part", ".json"))
     if target.exists() and (stated := _noted(note)):
-        return hash_file(target, on_bytes, stated)
+        return hash_file(str(target), on_bytes, stated)
     try:
         found = _fetch(client, file, part, note, on_bytes)
     except FileChanged:  # another version replaced it since: begin with that
@@ -76,7 +78,7 @@ def download(client: Client, file: ArchiveFile, folder: Path, on_bytes: OnBytes)
         delete_download(folder, file.name)
         raise SourceChanged(client.source, f"GET {file.path}", reason)
     part.replace(target)
-    return LocalFile(path=target, sha256=found.sha256, size=found.size, etag=found.etag, modified=found.modified)
+    return replace(found, location=str(target))
 
 
 def delete_download(folder: Path, name: str) -> None:
@@ -85,16 +87,18 @@ def delete_download(folder: Path, name: str) -> None:
         (folder / f"{name}{suffix}").unlink(missing_ok=True)
 
 
-def hash_file(path: Path, on_bytes: OnBytes, stated: RemoteFile | None = None) -> LocalFile:
-    """Return a file with its hash. Raises `OSError`."""
-    digest, size, total = hashlib.sha256(), 0, path.stat().st_size
-    with path.open("rb") as content:
+def hash_file(location: str, on_bytes: OnBytes, stated: RemoteFile | None = None) -> LocalFile:
+    """Return a file, at a path or an fsspec URL, with its hash. Raises `DamagedMember` and `OSError`."""
+    digest, size = hashlib.sha256(), 0
+    with open_location(location) as content:
+        total = content.seek(0, os.SEEK_END)
+        content.seek(0)
         while block := content.read(BLOCK):
             digest.update(block)
             size += len(block)
             on_bytes(size, total)
     return LocalFile(
-        path=path,
+        location=location,
         sha256=digest.hexdigest(),
         size=size,
         etag=stated.etag if stated else "",
@@ -135,7 +139,9 @@ def _fetch(client: Client, file: ArchiveFile, part: Path, note: Path, on_bytes: 
             on_bytes(transfer.position, stated.size if stated else None)
     PACE.count(began, transfer.position - start)
     etag, modified = (stated.etag, stated.modified) if stated else ("", "")
-    return LocalFile(path=part, sha256=digest.hexdigest(), size=transfer.position, etag=etag, modified=modified)
+    return LocalFile(
+        location=str(part), sha256=digest.hexdigest(), size=transfer.position, etag=etag, modified=modified
+    )
 
 
 def _noted(note: Path) -> RemoteFile | None:

@@ -42,10 +42,10 @@ MAX_LINES = 400  # characters of line numbers in a URL
 class ArchivePass:
     """One pass over one archive: what a step reads.
 
-    `location` is the path of a file of the user, "" for a published one. That is downloaded into `folder`, or, if that
-    is "", read while it comes. `keep`: the download is not deleted after the last pass. `knows_awards`: the first pass,
-    too, reads all rows of stored awards. What was read is noted under `run`, so that two runs that look for something
-    else do not share it.
+    `location` is the path or fsspec URL of a file of the user, "" for a published one. That is downloaded into
+    `folder`, or, if that is "", read while it comes. `keep`: the download is not deleted after the last pass.
+    `knows_awards`: the first pass, too, reads all rows of stored awards. What was read is noted under `run`, so that
+    two runs that look for something else do not share it.
     """
 
     name: str
@@ -145,7 +145,7 @@ class ArchiveReader:
         local = self._local_file()
         if self._order.number == 1:
             self._save_file(sha256=local.sha256, size=local.size, etag=local.etag, modified=local.modified)
-        location = str(local.path)
+        location = local.location
         members = csv_members(location)
         total, done = sum(member.compressed for member in members), 0
         number = self._order.number
@@ -219,16 +219,17 @@ class ArchiveReader:
 
     def _local_file(self) -> LocalFile:
         """Return the archive as a file: the user's, or a download. Only for the first pass it is hashed."""
-        path = Path(self._order.location or Path(self._order.folder) / self._order.name)
-        if self._order.number > 1 and path.exists():
-            return LocalFile(path=path, sha256="", size=0)
-        doing = "checking" if path.exists() else "downloading"
+        path = Path(self._order.folder) / self._order.name
+        location = self._order.location or str(path)
+        if self._order.number > 1 and (self._order.location or path.exists()):
+            return LocalFile(location=location, sha256="", size=0)
+        doing = "checking" if self._order.location or path.exists() else "downloading"
 
         def on_bytes(done: int, total: int | None) -> None:
             self._stored.progress(FileProgress(name=self._order.name, doing=doing, done=done, total=total))
 
         if self._order.location:
-            return hash_file(path, on_bytes)
+            return hash_file(location, on_bytes)
         path.parent.mkdir(parents=True, exist_ok=True)
         return download(self._client, self._order.file, path.parent, on_bytes)
 

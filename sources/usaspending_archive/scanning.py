@@ -120,7 +120,8 @@ class ScansAhead(Scans):
     def _begin(self, job: ScanJob, candidates: Candidates) -> tuple[Candidates, Future[MemberScan]]:
         """Scan a member if that has not begun, and the next ones; return for which candidates, and its future scan."""
         if job in self._expected:
-            self._expected.remove(job)
+            while self._expected.popleft() != job:  # those before it were read by an earlier run
+                pass
         if job not in self._running:
             self._submit(job, candidates)
         begun = self._running[job]

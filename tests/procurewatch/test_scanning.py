@@ -5,19 +5,25 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from benchmarks.archive_and_api import write_archives
+from monitors.runs.pipeline import Progress
 from procurewatch import scanning
 from procurewatch.scanning import NoCluster, open_scans
-from sources.usaspending_archive.members import DamagedMember
+from sources.usaspending_archive.archive import AwardArchive
+from sources.usaspending_archive.members import DamagedMember, csv_members
+from sources.usaspending_archive.reading import ArchivePass
 from sources.usaspending_archive.scan import KnownAwards
 from sources.usaspending_archive.scanning import ScanJob, Scans
+from tests.app_context import Dump, app_context_with, dump, ignore, shipped
 from tests.sources.usaspending_archive.archives import contract, contracts_csv, write_zip
 from tests.sources.usaspending_archive.waiting import Killer, Waiting
+from tests.upstreams.usaspending.corpus import load_corpus
 
 ROOT = Path(__file__).parents[2]
 NOTHING = KnownAwards(award_keys=[])
@@ -52,23 +58,46 @@ def free_port() -> str:
         return str(server.getsockname()[1])
 
 
-def test_a_worker_killed_half_way_loses_nothing(tmp_path: Path, start: Start) -> None:
-    """The results are those of one machine, also for what the killed worker had."""
-    members = {f"a_{number}.csv": contracts_csv(*[contract()] * number) for number in range(1, 9)}
+@pytest.fixture
+def workers(start: Start) -> Iterator[tuple[str, list[subprocess.Popen[str]]]]:
+    """A cluster: the scheduler's address, and three workers."""
+    address = start_scheduler(start)
+    options = (address, "--no-nanny", "--nthreads", "1")
+    yield address, [start("dask_worker", *options, until="Registered to:") for _ in range(3)]
+
+
+def test_a_killed_worker_loses_nothing(tmp_path: Path, workers: tuple[str, list[subprocess.Popen[str]]]) -> None:
+    """The results are those of one machine, to the row, and nothing is stored twice."""
+    address, processes = workers
+    members = {f"a_{number}.csv": contracts_csv(*[contract()] * number) for number in range(1, 7)}
     location = write_zip(tmp_path / "a.zip", members)
     jobs = [ScanJob(location, member) for member in members]
     (pids := tmp_path / "pids").mkdir()
     waiting, killer = Waiting(award_keys=["CONT_IDV_X"], folder=pids), Killer(pids)
-    address = start_scheduler(start)
-    for _worker in range(2):
-        start("dask_worker", address, "--no-nanny", "--nthreads", "1", until="Registered to:")
     with open_scans(cluster=address) as scans:
         scans.expect(jobs)
-        found = [scans.result(job, waiting, killer).scan for job in jobs]
+        found = [scans.result(job, waiting, killer).scan for job in jobs]  # one is killed while it scans
         with pytest.raises(DamagedMember, match=r"a\.zip/b\.csv: no such file in the archive"):
             scans.result(ScanJob(location, "b.csv"), NOTHING)
-    assert len(killer.killed) == 1
-    assert found == [Scans().result(job, NOTHING).scan for job in jobs]
+        assert found == [Scans().result(job, NOTHING).scan for job in jobs]
+        assert len(killer.killed) == 1
+
+        files = write_archives(load_corpus()[::30], tmp_path, rows_per_member=5)
+        left = next(process for process in processes if process.pid not in killer.killed)
+        stored = backfilled(files, tmp_path / "cluster", scans, lambda _progress: left.kill())
+    assert stored == backfilled(files, tmp_path / "alone", Scans(), ignore)
+    assert len(stored["match"]) > 3
+
+
+def backfilled(files: Sequence[Path], folder: Path, scans: Scans, listen: Callable[[Progress], None]) -> Dump:
+    """Backfill from archives, and return all that is stored."""
+    orders = [ArchivePass(name=file.name, location=str(file)) for file in files]
+    with app_context_with({"archive": {}}, folder, *shipped().by_id) as app_context:
+        scans.expect(ScanJob(str(file), member.name) for file in files for member in csv_members(str(file)))
+        report = app_context.read_archives(AwardArchive(scans), orders, listen, notify=False, purpose="backfill")
+        assert report.status
+        assert report.status.is_good, report
+        return dump(app_context.database)
 
 
 def test_a_cluster_without_workers_is_one_line(start: Start) -> None:

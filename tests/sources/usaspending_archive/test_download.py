@@ -55,7 +55,7 @@ def test_a_file_is_downloaded_once(tmp_path: Path) -> None:
         again = download(client, FILE, tmp_path, ignore)
         assert len(server.requests) == 1
         etag = server.files[FILE.name].etag
-    assert got.path.read_bytes() == BODY
+    assert Path(got.location).read_bytes() == BODY
     assert (got.sha256, got.size, got.etag) == (hashlib.sha256(BODY).hexdigest(), len(BODY), etag)
     assert again == got
     assert seen[-1] == (len(BODY), len(BODY))
@@ -72,7 +72,7 @@ def test_a_later_download_continues_an_interrupted_one(tmp_path: Path) -> None:
     with hosting(Serving.WELL) as (server, client):
         got = download(client, FILE, tmp_path, ignore)
         assert [request.headers["range"] for request in server.requests] == [f"bytes={len(BODY) // 2}-"]
-    assert (got.path.read_bytes(), got.sha256) == (BODY, hashlib.sha256(BODY).hexdigest())
+    assert (Path(got.location).read_bytes(), got.sha256) == (BODY, hashlib.sha256(BODY).hexdigest())
 
 
 def test_an_interrupted_download_of_another_version_starts_over(tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ def test_an_interrupted_download_of_another_version_starts_over(tmp_path: Path) 
         server.files[FILE.name].body = other
         got = download(client, FILE, tmp_path, ignore)
         assert len(server.requests) == 2
-    assert (got.path.read_bytes(), got.sha256) == (other, hashlib.sha256(other).hexdigest())
+    assert (Path(got.location).read_bytes(), got.sha256) == (other, hashlib.sha256(other).hexdigest())
 
 
 def test_a_file_that_keeps_changing_fails(tmp_path: Path) -> None:
@@ -95,7 +95,7 @@ def test_a_file_that_keeps_changing_fails(tmp_path: Path) -> None:
 def test_without_its_note_a_part_is_not_trusted(tmp_path: Path) -> None:
     (tmp_path / f"{FILE.name}.part").write_bytes(b"x" * 100)
     with hosting(Serving.WELL) as (server, client):
-        assert download(client, FILE, tmp_path, ignore).path.read_bytes() == BODY
+        assert Path(download(client, FILE, tmp_path, ignore).location).read_bytes() == BODY
         assert "range" not in server.requests[0].headers
 
 
@@ -142,4 +142,4 @@ def test_downloads_keep_to_what_the_host_allows() -> None:
 def test_a_file_of_the_user_gets_its_hash(tmp_path: Path) -> None:
     file = tmp_path / "mine.csv"
     file.write_bytes(b"a,b\n")
-    assert hash_file(file, ignore).sha256 == hashlib.sha256(b"a,b\n").hexdigest()
+    assert hash_file(str(file), ignore).sha256 == hashlib.sha256(b"a,b\n").hexdigest()

@@ -109,4 +109,8 @@ def health_line(sources: Sequence[SourceHealth], titles: Mapping[str, str]) -> s
     for health in (*broken, *silent):
         title = one_line(titles.get(health.source, health.source))
         lines.append(f"{title} {_trouble(health)}.")
+    for health in polled:
+        if health.waits_until:
+            title = one_line(titles.get(health.source, health.source))
+            lines.append(f"{title} has asked for no request before {format_time(health.waits_until)}.")
     return " ".join(lines)

@@ -40,13 +40,12 @@ from storage.claims import ClaimLost
 from storage.database import Database, server_time
 from storage.errors import describe_error
 from storage.models import POLL, RunStatus
-from storage.reading.source_health import MAX_SILENCE, row_count_warning, silent_since, unfinished_parts
+from storage.reading.source_health import MAX_SILENCE, NOT_BEFORE, row_count_warning, silent_since, unfinished_parts
 from storage.tables import RunRow
 from storage.writing.runs import delete_checkpoints, load_checkpoints, save_checkpoint, update_incident
 
 log = structlog.get_logger(__name__)
 
-NOT_BEFORE = "not-before"
 STOPPED = "stopped on request; run it again to go on"
 MAX_FAILURES_IN_A_ROW = 3  # failed steps of one part: the rest of the part is left to the next run
 

@@ -14,20 +14,18 @@ import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy.exc import DBAPIError
 
-from monitors.runs.pipeline import NOT_BEFORE
 from storage.claims import AlreadyClaimed
 from storage.database import Database
 from storage.errors import describe_error
 from storage.models import RunStatus
-from storage.reading.source_health import unfinished_steps
-from storage.writing.runs import latest_run, load_checkpoint
+from storage.reading.source_health import load_wait, unfinished_steps
+from storage.writing.runs import latest_run
 
 log = structlog.get_logger(__name__)
 
 FIRST_RETRY = timedelta(minutes=15)
 STEP_RETRY = timedelta(hours=1)  # after failed steps of a source that works otherwise
 Poller = Callable[[str, Database], object]  # gets a source's name, and the database to write with
-MAX_WAIT = timedelta(days=1)  # the longest that a source may ask for: until its quota is renewed
 
 
 def due_at(database: Database, source: str, every: timedelta, now: datetime) -> datetime:
@@ -39,9 +37,8 @@ def due_at(database: Database, source: str, every: timedelta, now: datetime) -> 
     """
     with database.reading() as session:
         last = latest_run(session, source, "poll")
-        noted = load_checkpoint(session, source, NOT_BEFORE)
+        wait = load_wait(session, source, now)
         failures = min((step.failures for step in unfinished_steps(session, source)), default=1)
-    not_before = datetime.fromisoformat(noted) if noted else now
     if last is None or last.started > now:
         due = now
     elif last.status and RunStatus(last.status).is_good:
@@ -50,7 +47,7 @@ def due_at(database: Database, source: str, every: timedelta, now: datetime) -> 
         due = (last.ended or last.started) + min(STEP_RETRY * failures, every)
     else:
         due = (last.ended or last.started) + min(FIRST_RETRY, every)
-    return max(due, not_before) if not_before <= now + MAX_WAIT else due
+    return max(due, wait) if wait else due
 
 
 def poll_when_due(database: Database, source: str, every: timedelta, poll: Poller, now: datetime | None = None) -> bool:

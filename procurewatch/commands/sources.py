@@ -70,6 +70,8 @@ def _lines(app_context: AppContext, source: Source, how: SourceHealth) -> Sequen
         lines.append(f"{failures} since {format_time(how.incident.began)}: {one_line(how.incident.message)}")
     elif how.last_run and how.last_message and not how.unfinished:
         lines.append(f"last poll: {one_line(how.last_message)}")
+    if how.waits_until:
+        lines.append(f"not polled before {format_time(how.waits_until)}, as the source has asked")
     if how.quarantined:
         lines.append(f"{how.quarantined} records could not be read and are in quarantine")
     if reason := disabled_reason(app_context.settings, source):

@@ -16,7 +16,15 @@ from sqlmodel import col
 
 from storage.models import GOOD_STATUSES, POLL, RunStatus
 from storage.rows import view_of
-from storage.tables import IncidentRow, QuarantineRow, RecordRow, RunRow, SourceRecordRow, UnfinishedStepRow
+from storage.tables import (
+    CheckpointRow,
+    IncidentRow,
+    QuarantineRow,
+    RecordRow,
+    RunRow,
+    SourceRecordRow,
+    UnfinishedStepRow,
+)
 
 MAX_RUNS = 20  # good runs that give the usual number of rows
 MIN_RUNS = 5  # good runs before there is a usual number
@@ -25,6 +33,8 @@ MIN_SHARE = 0.25  # of the smallest of those runs
 MAX_SILENCE = timedelta(hours=24)  # without a good poll
 NOT_POLLED = "not polled"  # the status of an incident without a failed poll
 MAX_DOUBTED_RUNS = 3  # after so many runs with few rows in a row, the number is accepted
+NOT_BEFORE = "not-before"  # the checkpoint with the time until which a source has asked for no request
+MAX_WAIT = timedelta(days=1)  # the longest that a source may ask for: until its quota is renewed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +68,7 @@ class SourceHealth:
 
     `rows` is the number of the latest good poll, `usual_rows` the median of good polls. `newest` is the latest date in
     the source's records. `unfinished` are the parts of its polls that failed and have not succeeded since.
+    `waits_until`: the source has asked for no request before this time; `None` if it has not, or the time has passed.
     """
 
     source: str
@@ -71,6 +82,7 @@ class SourceHealth:
     quarantined: int
     incident: Incident | None
     unfinished: tuple[UnfinishedPart, ...] = ()
+    waits_until: datetime | None = None
 
 
 def row_count_warning(session: Session, source: str, found: int) -> str:
@@ -170,7 +182,18 @@ def load_health(session: Session, source: str, limit: timedelta = MAX_SILENCE) -
         quarantined=session.scalar(quarantined) or 0,
         incident=next((incident for incident in incidents if incident.ended is None), None),
         unfinished=unfinished_parts(session, source),
+        waits_until=load_wait(session, source, datetime.now(UTC)),
     )
+
+
+def load_wait(session: Session, source: str, now: datetime) -> datetime | None:
+    """Return until when a source has asked to be left alone, `None` if it has not, or the time has passed.
+
+    A time more than a day ahead was recorded by a wrong clock and is ignored.
+    """
+    row = session.get(CheckpointRow, (source, NOT_BEFORE))
+    until = datetime.fromisoformat(row.value) if row else now
+    return until if now < until <= now + MAX_WAIT else None
 
 
 def list_incidents(session: Session, source: str = "", limit: int = 100) -> list[Incident]:

@@ -8,13 +8,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from monitors.runs.pipeline import NOT_BEFORE
+from feeds.entries.source_health import health_line
 from monitors.runs.quotas import QuotaLedger, tomorrow
 from monitors.runs.schedule import FIRST_RETRY, STEP_RETRY, due_at, keep_polling, poll_when_due
 from sources.errors import QuotaUsedUp
 from storage.database import Database
 from storage.models import RunStatus
-from storage.reading.source_health import load_health
+from storage.reading.source_health import NOT_BEFORE, load_health
 from storage.tables import RunRow
 from storage.writing.runs import save_checkpoint, save_failed_step
 
@@ -52,6 +52,20 @@ def test_not_before_the_source_itself_says(database: Database) -> None:
     with database.writing() as session:
         save_checkpoint(session, "usaspending", NOT_BEFORE, later.isoformat(), NOON)
     assert due_at(database, "usaspending", EVERY, NOON) == later
+
+
+def test_a_wait_that_a_source_has_asked_for_is_shown_while_it_lasts(database: Database) -> None:
+    now = datetime.now(UTC)
+    for wait, shown in ((timedelta(hours=20), True), (timedelta(hours=-1), False), (timedelta(days=40), False)):
+        note_run(database, RunStatus.QUOTA_USED_UP.value, now, now)
+        with database.writing() as session:
+            save_checkpoint(session, "usaspending", NOT_BEFORE, (now + wait).isoformat(), now)
+        with database.reading() as session:
+            health = load_health(session, "usaspending")
+        assert health.waits_until == (now + wait if shown else None)
+        line = health_line([health], {"usaspending": "USAspending"})
+        until = f"{now + wait:%Y-%m-%d %H:%M} UTC"
+        assert (f"USAspending has asked for no request before {until}." in line) is shown
 
 
 def test_steps_that_keep_failing_are_tried_less_often(database: Database) -> None:

@@ -15,8 +15,10 @@ from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
 from storage.database import DatabaseError, open_database, opening
+from storage.maintenance import sqlite_file
 from storage.maintenance.admin import backup, load_status, restore
-from tests.records import BABEL, CLEARVIEW, match
+from storage.writing.runs import save_checkpoint
+from tests.records import BABEL, CLEARVIEW, SEEN, match
 from tests.storage.database_helpers import TableDump, dump_tables, save, start_process
 
 WRITE_UNTIL_TOLD = """
@@ -39,6 +41,7 @@ BACKUP_ON_A_SMALL_DISK = """
 import resource, sys
 from pathlib import Path
 from storage.database import DatabaseError
+from storage.maintenance import sqlite_file
 from storage.maintenance.admin import backup
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 try:
@@ -109,6 +112,27 @@ def test_a_backup_goes_into_an_empty_database(filled_url: str, tmp_path: Path, s
         open_database(target).close()
         restore(target, tmp_path / "backup", force=False)
         assert dump_of(target) == before
+
+
+def test_a_copy_in_steps_does_not_begin_again_after_a_write(
+    filled_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, before = f"sqlite:///{filled_file}", dump_of(f"sqlite:///{filled_file}")
+    monkeypatch.setattr(sqlite_file, "PAGES_PER_STEP", 20)
+    done = [0]
+    with closing(open_database(url)) as other:
+
+        def write(pages: int, _total: int) -> None:
+            assert pages > done[-1]
+            done.append(pages)
+            with other.writing() as session:
+                save_checkpoint(session, "test", str(pages), "written meanwhile", SEEN)
+
+        backup(url, tmp_path / "backup", force=False, listen=write)
+    assert len(done) > 3
+    assert len(dump_of(url)["checkpoint"]) > len(before["checkpoint"])
+    restore(url, tmp_path / "backup", force=True)
+    assert dump_of(url) == before
 
 
 def test_a_backup_is_one_state_while_another_process_writes(filled_url: str, tmp_path: Path) -> None:

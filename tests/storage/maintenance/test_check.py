@@ -222,7 +222,7 @@ def test_a_damaged_index_of_postgresql(postgresql_filled_url: str) -> None:
         url,
         "CREATE EXTENSION amcheck",
         "UPDATE pg_index SET indisready = false WHERE indexrelid = 'ix_action_award_key'::regclass",
-        "UPDATE action SET description = 'other'",
+        "UPDATE action SET award_key = (SELECT max(key) FROM record)",
         "UPDATE pg_index SET indisready = true WHERE indexrelid = 'ix_action_award_key'::regclass",
     )
     assert [found.what.partition(":")[0] for found in findings(url) if "index ix_" in found.what] == [

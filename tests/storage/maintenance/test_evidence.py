@@ -10,7 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlmodel import col
 
 from procurewatch.exports.sqlite_file import write_sqlite
@@ -21,7 +21,7 @@ from storage.maintenance.check import check_database
 from storage.maintenance.evidence import compress_again, remove_unneeded, train_dictionary
 from storage.maintenance.vacuum import vacuum
 from storage.reading.records import evidence_of, load_payload, records_by_key
-from storage.tables import DictionaryRow, EvidenceRow, LinkRow, PayloadRow
+from storage.tables import DictionaryRow, EventRow, EvidenceRow, LinkRow, MatchRow, PayloadRow
 from storage.writing.save import save_evidence, save_problem
 from tests.records import BABEL, CLEARVIEW, COURT_REPORTER, EQUIPMENT, LATER, SEEN, document, match
 from tests.storage.database_helpers import save
@@ -145,11 +145,14 @@ def kept(database: Database) -> dict[str, str]:
     save(database, CLEARVIEW, match(CLEARVIEW))
     save(database, BABEL, match(BABEL, "babel-street", "rejected"))
     save(database, child, match(child))
+    happened = replace(EQUIPMENT, key="CONT_AWD_EVENT_7012_-NONE-_-NONE-", piid="EVENT", actions=())
+    save(database, happened, match(happened))
     for award in (parent, linked, NOBODY):
         save(database, award)
     reasons = {
         "a match": CLEARVIEW.key,
         "a rejected match": BABEL.key,
+        "an event": happened.key,
         "an order with a match": parent.key,
         "a link": linked.key,
         "quarantine": "BROKEN",
@@ -158,6 +161,8 @@ def kept(database: Database) -> dict[str, str]:
         session.add(
             LinkRow(record_key=CLEARVIEW.key, award_key=linked.key, confidence=1, reason="named", first_seen=SEEN)
         )
+        session.execute(delete(MatchRow).where(col(MatchRow.record_key) == happened.key))
+        session.execute(delete(EventRow).where(col(EventRow.record_key) == BABEL.key))
         problem = Problem(source="usaspending", key="BROKEN", reason="no amount", documents=())
         save_problem(session, problem, SEEN)
         for reason, key in reasons.items():

@@ -10,7 +10,6 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import structlog
-from sqlalchemy.exc import DBAPIError
 
 from monitors.matching.matcher import Matcher
 from monitors.runs.archive_jobs import has_archives, plan_archive_backfill, plan_archive_poll
@@ -27,7 +26,7 @@ from sources.base import Source
 from sources.http.client import Client, RateLimit, Timeouts
 from sources.registry import SOURCES
 from sources.usaspending_archive.reading import ArchivePass
-from storage.claims import AlreadyClaimed, ClaimLost
+from storage.claims import AlreadyClaimed
 from storage.database import Database, open_database
 from storage.errors import describe_error
 from storage.models import POLL
@@ -190,7 +189,7 @@ class AppContext:
                 report = run_job(run_context, source, client, plan())
         except Exception as error:
             reason = DEBUG_LOG.redact(describe_error(error))
-            with suppress(ClaimLost, DBAPIError):
+            with suppress(Exception):  # the error itself is more important
                 record_failed_run(self.database, source.name, purpose, reason, self.max_silence(source))
             raise
         self.announce()

@@ -115,6 +115,7 @@ class ArchiveReader:
         self._skips_stored = skips_stored and self._order.number > 1
         self._note = f"{self._order.run}/{self._order.name}"
         self._notes = Notes.load(stored, self._note)
+        self._read_now = 0  # rows, in this pass
         wanted = stored.candidates(known=self._order.number > 1 or self._order.knows_awards)
         self._digest = keys_digest(wanted)
         self._wanted: Candidates = wanted
@@ -152,7 +153,7 @@ class ArchiveReader:
         self._scans.expect(ScanJob(location, each.name, number) for each in members if self._is_due(each.name))
         for member in members:
             if self._is_due(member.name):
-                progress = _MemberProgress(self._stored, self._order.name, member, done, total, self._rows)
+                progress = _MemberProgress(self._stored, self._order.name, member, done, total, self._read_now)
                 try:
                     job = ScanJob(location, member.name, number)
                     yield from self._found(self._scans.result(job, self._wanted, progress.on_rows))
@@ -172,7 +173,7 @@ class ArchiveReader:
             size = transfer.remote.size if transfer.remote else None
             self._stored.progress(
                 FileProgress(
-                    name=self._order.name, doing="reading", done=transfer.position, total=size, rows=self._rows
+                    name=self._order.name, doing="reading", done=transfer.position, total=size, rows=self._read_now
                 )
             )
 
@@ -250,6 +251,7 @@ class ArchiveReader:
         is_all = self._order.number > 1 or not scan.left_out
         self._notes.known[scan.member] = keys_digest(scanned.candidates) if is_all else ""
         self._notes.rows[scan.member] = scan.rows
+        self._read_now += scan.rows
         self._notes.save(self._stored, self._note)
 
     def _unreadable(self, scan: MemberScan, header: Document) -> Problem:

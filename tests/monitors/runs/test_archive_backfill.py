@@ -15,6 +15,7 @@ from sqlmodel import col
 
 from monitors.runs.status import RunReport
 from procurewatch.context import AppContext
+from sources.registry import SOURCES
 from storage.models import RunStatus
 from storage.tables import ActionRow, ArchiveFileRow, CoverageRow, EventRow, EvidenceRow, MatchRow, QuarantineRow
 from tests.app_context import app_context_with, dump
@@ -115,6 +116,28 @@ def test_archives_give_the_matches_and_actions_of_the_api(tmp_path: Path) -> Non
         assert actions_by_award(app_context) == {pair for pair in wanted_actions if pair[0] in keys}
         with app_context.database.reading() as session:
             assert not any(session.scalars(select(col(EventRow.is_published)))), "history is not news"
+
+
+def test_an_award_of_both_is_one_and_published_once(tmp_path: Path) -> None:
+    both = [each for each in load_corpus() if "CLEARVIEW" in (each.recipient_name or "")]
+    with FakeUsaspending(both) as api, FakeArchive(CONTROL | archives_of(both)) as server:
+        sources: dict[str, dict[str, object]] = {
+            "usaspending": {"base_url": api.base_url},
+            "archive": {"base_url": server.base_url, "extra_hosts": {"files": server.base_url}},
+        }
+        with app_context_with(sources, tmp_path, "clearview-ai") as app_context:
+            entry = app_context.watchlist.by_id["clearview-ai"]
+            days = date(2020, 10, 1), date(2024, 9, 30)
+            app_context.backfill(SOURCES["usaspending"], entry, *days, nothing, notify=True)
+            before = dump(app_context.database)
+            assert any(before["event"])
+            backfill(app_context, *YEARS, notify=True)
+            after = dump(app_context.database)
+    assert {row[:2] for row in after["source_record"]} == {
+        (row[0], source) for row in before["record"] for source in ("usaspending", "archive")
+    }
+    for table in ("event", "action", "match"):
+        assert [row[0] for row in after[table]] == [row[0] for row in before[table]], table
 
 
 def test_silent_actions_of_other_years_are_found(silent: FakeArchive, tmp_path: Path) -> None:

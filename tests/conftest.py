@@ -39,6 +39,7 @@ dialects.register()
 
 # The duration of an example depends on the machine.
 settings.register_profile("procurewatch", settings(deadline=None))
+settings.register_profile("long", settings(deadline=None, max_examples=5_000))
 settings.load_profile("procurewatch")
 
 

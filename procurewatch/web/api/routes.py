@@ -122,8 +122,7 @@ def make_api(context: WebContext) -> FastAPI:
         list[CoveredPeriod],
         "Contracts that were read completely",
     )
-    _set_problem_types(api.openapi())
-    api.add_api_route("/{path:path}", preflight, methods=["OPTIONS"], include_in_schema=False)
+    _set_problem_types(api.openapi())  # after the last route, because a new route makes a new document
     return api
 
 
@@ -139,7 +138,7 @@ def _route(  # noqa: PLR0917  a line each, as a table
     title: str,
     more: dict[str, Any] | None = None,
 ) -> None:
-    """Add a route for GET, which OpenAPI describes, and for HEAD."""
+    """Add a route for GET, which OpenAPI describes, for HEAD and for OPTIONS."""
 
     def endpoint(request: Request) -> Response:
         return handler(request)
@@ -159,6 +158,7 @@ def _route(  # noqa: PLR0917  a line each, as a table
             openapi_extra=more,
             include_in_schema=method == "GET",
         )
+    api.add_api_route(path, preflight, methods=["OPTIONS"], include_in_schema=False)
 
 
 def _set_problem_types(document: dict[str, Any]) -> None:

@@ -242,7 +242,7 @@ def test_unpublished_records_are_not_found(own_site: httpx.Client, database: Dat
 @pytest.mark.parametrize(
     ("path", "status"),
     [
-        ("/records?nothing=1", 400),
+        ("/records?vendr=1", 400),
         ("/records?since=yesterday", 400),
         ("/records?since=2024-02-01&until=2024-01-01", 400),
         ("/records?competition=none", 400),
@@ -253,7 +253,6 @@ def test_unpublished_records_are_not_found(own_site: httpx.Client, database: Dat
         ("/records?after=nowhere", 400),
         ("/events?after=nowhere", 400),
         ("/records?q=" + "x" * 1001, 400),
-        ("/vendors?q=x", 400),
         ("/records/NOTHING", 404),
         ("/records/%00", 404),
         ("/records/", 404),

@@ -101,6 +101,7 @@ class FastScan:
         numbers = sorted(at[name] for name in read if name in at)
         self._field = {name: numbers.index(at[name]) if name in at else -1 for name in read}
         self._columns = np.array([*numbers, LAST], np.int64)
+        self._key = self._field[columns.award_key]
         single = (columns.award_key, columns.solicitation, columns.change, *(columns.ueis if words else ()))
         single += (columns.cage,) if words else ()
         pairs = [(self._field[name], -1) for name in single]
@@ -164,24 +165,31 @@ class FastScan:
         looked_at = rows[:-1, 2] != width
         fields[looked_at] = 0
         kernel.has_code(part.data, part.words, fields, self._code_groups, self._codes, looked_at, keys)
-        if self._kinds:
-            looked_at |= self._has_value(part, fields)
-        is_other = ~looked_at
-        for row in np.flatnonzero(looked_at).tolist():
+        has_value = self._has_value(part, fields) if self._kinds else np.zeros(count, np.bool_)
+        is_wanted = has_value & ~looked_at
+        for row in np.flatnonzero(has_value | looked_at).tolist():
             raw = part.slice(rows[row, 0], rows[row + 1, 0])
-            values = _values(raw)
             at = line + int(rows[row, 1])
-            if not raw.strip():
+            if is_wanted[row]:
+                key = _value(part.slice(*fields[row, self._key])).strip().upper()
+                found.add(key, at, _without_end(raw))
+            elif not raw.strip():
                 count -= 1
-            elif len(values) != width:
-                found.add_unreadable(at, len(values), width)
             else:
-                key, is_wanted = self._chosen.judge(values)
-                is_other[row] = not is_wanted
-                if is_wanted:
-                    found.add(key, at, raw.removesuffix(b"\n").removesuffix(b"\r"))
-        self._award_keys.append(keys[is_other])
+                is_wanted[row] = self._judge_row(raw, at, found)
+        self._award_keys.append(keys[~is_wanted])
         found.read(count)
+
+    def _judge_row(self, raw: bytes, line: int, found: Found) -> bool:
+        """Return whether a row is wanted, of which the compiled code only says that it may be."""
+        values, width = _values(raw), len(self._chosen.header)
+        if len(values) != width:
+            found.add_unreadable(line, len(values), width)
+            return False
+        key, is_wanted = self._chosen.judge(values)
+        if is_wanted:
+            found.add(key, line, _without_end(raw))
+        return is_wanted
 
     def _has_value(self, part: Part, fields: Any) -> Any:
         """Return of each row whether it has a name, a text or codes that are wanted."""
@@ -213,6 +221,10 @@ class FastScan:
             wanted.append(is_wanted)
         found = np.flatnonzero(wanted)
         self._lookup.wanted[slots[rows[found], groups[found]]] = YES
+
+
+def _without_end(raw: bytes) -> bytes:
+    return raw.removesuffix(b"\n").removesuffix(b"\r")
 
 
 def _value(written: bytes) -> str:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import pickle
 import random
+from itertools import islice
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.labelled import read_awards
+from benchmarks.prefilter import Material, count_lost, made_up, may_match, records
 from monitors.matching.prefilter import WatchlistCandidates
 from monitors.watchlist.loader import load_watchlist
-from sources.records import Award
 from sources.usaspending_archive.compiled.fast import has_word
 from storage.models import MatchBand
-from tests.monitors.matching.mutations import Material, made_up
+from tests.shared_data import FOLDER, needs
+
+EXTRACT = "usaspending/cbp_ice_transactions_fy2021_2024.csv.gz"
 
 
 @pytest.fixture(scope="module")
@@ -63,19 +66,6 @@ def material(candidates: WatchlistCandidates) -> Material:
     return Material.of(candidates.watchlist, sorted(set(words))[::7])
 
 
-def may_match(candidates: WatchlistCandidates, record: Award) -> bool:
-    """Whether one of the values of a record lets it through."""
-    recipient = record.recipient
-    texts = {record.description, *(action.description for action in record.actions)}
-    return (
-        any(map(candidates.may_concern_name, (recipient.name, recipient.parent_name)))
-        or not candidates.ueis.isdisjoint({recipient.uei, recipient.parent_uei})
-        or recipient.cage in candidates.cages
-        or candidates.may_concern_codes(record.psc, record.psc_text, record.naics, record.naics_text)
-        or any(has_word(candidates.text_words, text) and candidates.may_concern_text(text) for text in texts)
-    )
-
-
 @settings(max_examples=300, deadline=None)
 @given(st.integers(0, 2**32))
 def test_nothing_that_matches_is_left_out(candidates: WatchlistCandidates, material: Material, seed: int) -> None:
@@ -100,3 +90,10 @@ def test_many_records_match_in_the_tests_above(candidates: WatchlistCandidates, 
     matched = [match.band for _ in range(300) for match in candidates.matcher.matches(made_up(material, chance))]
     assert set(matched) == {MatchBand.PUBLISHED, MatchBand.REVIEW, MatchBand.NAME_ONLY}
     assert len(matched) > 100
+
+
+@needs(EXTRACT)
+def test_no_action_of_an_extract_is_left_out(candidates: WatchlistCandidates) -> None:
+    bands, lost = count_lost(islice(records(FOLDER / EXTRACT, candidates, seed=2), 60_000), candidates)
+    assert not lost
+    assert min(bands[band] for band in ("published", "review", "name-only")) > 500

@@ -79,8 +79,8 @@ def read_update(client: Client, step: FetchStep, stored: Stored) -> Iterator[Fet
     if full and _is_due(full, update, deltas):
         known = str(full.fiscal_year) in update.read
         yield from read_again(client, full, stored) if known else read_whole(client, full, stored)
-    elif full and not deltas:
-        yield NotModified(key=full.name)
+    elif not deltas:
+        yield NotModified(key=full.name if full else step.key)
 
 
 def agency_number(client: Client, code: str, stored: Stored) -> str | int:

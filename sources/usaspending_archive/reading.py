@@ -272,13 +272,16 @@ class ArchiveReader:
 
     def _finish(self) -> Iterator[Found]:
         """Store that the archive was read completely, or say that it was not, and delete the download."""
+        folder = Path(self._order.folder)
         if not self._notes.is_whole:
+            if self._order.folder and (folder / self._order.name).exists():  # damaged: the next time a new one
+                delete_download(folder, self._order.name)
             reason = "it was not read completely"
             yield FailedStep(step=replace(self._step, key=f"{self._step.key}/incomplete"), reason=reason)
             return
         self._save_file(is_complete=True)
         if self._order.folder and not self._order.keep:
-            delete_download(Path(self._order.folder), self._order.name)
+            delete_download(folder, self._order.name)
 
 
 def keys_digest(wanted: Candidates) -> str:

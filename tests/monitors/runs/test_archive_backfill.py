@@ -221,8 +221,6 @@ def test_a_damaged_file_is_one_line_and_the_others_are_read(silent: FakeArchive,
         assert not files(app_context)[FULL_2024].is_complete
         # It is published again, whole, and read by the next backfill, which reads nothing else.
         silent.files[FULL_2024].body = whole
-        silent.requests.clear()
-        (tmp_path / "archives" / FULL_2024).unlink(missing_ok=True)
         assert backfill(app_context, 2022, 2023, 2024).status is RunStatus.NOTHING_NEW
         assert {row[2].year for row in covered(app_context)} == {2021, 2022, 2023}
 

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any
+from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from datasette.app import Datasette
 from datasette.database import Database, QueryInterrupted, Results
@@ -40,6 +41,11 @@ class ReadersDatasette(Datasette):  # type: ignore[misc]  # it has no types
     def urls(self) -> PrefixedUrls:
         """The builder of links."""
         return PrefixedUrls(self)
+
+    def absolute_url(self, request: Any, path: str) -> str:
+        """Return a link without a host: behind a proxy, the Host of a request need not be the public one."""
+        found = urlsplit(urljoin(str(request.url), path))
+        return urlunsplit(("", "", found.path, found.query, found.fragment))
 
     async def refresh_schemas(self) -> None:
         """Do nothing."""

@@ -306,3 +306,15 @@ def test_postgresql_shows_how_to_run_sql(postgresql_url: str, tmp_path: Path) ->
         response = httpx.get(f"{address}/sql/")
     assert response.status_code == 404
     assert "export sqlite" in response.text
+
+
+def test_links_name_no_host_whatever_the_request_says(site: httpx.Client) -> None:
+    """A proxy passes its own name for this server on, not that of the public address."""
+    proxy = {"Host": "127.0.0.1:9"}
+    page = site.get("/sql/procurewatch/awards?_size=1&_facet=agency_name", headers=proxy)
+    assert page.status_code == 200
+    assert "_facet=" in page.text
+    assert "127.0.0.1:9" not in page.text
+    assert not any("127.0.0.1" in link for link in page.headers.get_list("link"))
+    following = site.get("/sql/procurewatch/awards.json?_size=1", headers=proxy).json()["next_url"]
+    assert following.startswith("/sql/procurewatch/awards.json?")

@@ -62,11 +62,12 @@ def _load(session: Session, dictionary_id: int | None) -> zstandard.ZstdCompress
     row = session.get(DictionaryRow, dictionary_id)
     if row is None:
         raise PayloadError(f"its dictionary {dictionary_id} is missing")
-    return _prepare(row.body)
+    return prepare_dictionary(row.body)
 
 
 @lru_cache(maxsize=8)
-def _prepare(body: bytes) -> zstandard.ZstdCompressionDict:
+def prepare_dictionary(body: bytes) -> zstandard.ZstdCompressionDict:
+    """Return a dictionary that is ready for use at `LEVEL`."""
     dictionary = zstandard.ZstdCompressionDict(body)
     dictionary.precompute_compress(level=LEVEL)
     return dictionary

@@ -13,7 +13,14 @@ from sqlalchemy.orm import Session, aliased
 from sqlmodel import col
 
 from storage.database import Database
-from storage.payloads import LEVEL, PayloadError, compress_payload, newest_dictionary, payload_bytes
+from storage.payloads import (
+    LEVEL,
+    PayloadError,
+    compress_payload,
+    newest_dictionary,
+    payload_bytes,
+    prepare_dictionary,
+)
 from storage.tables import (
     DictionaryRow,
     EventRow,
@@ -98,7 +105,7 @@ def best_dictionary(samples: Sequence[bytes]) -> bytes:
 
 
 def _compressed_size(samples: Sequence[bytes], dictionary: bytes) -> int:
-    compressor = zstandard.ZstdCompressor(level=LEVEL, dict_data=zstandard.ZstdCompressionDict(dictionary))
+    compressor = zstandard.ZstdCompressor(level=LEVEL, dict_data=prepare_dictionary(dictionary))
     return sum(len(compressor.compress(sample)) for sample in samples)
 
 

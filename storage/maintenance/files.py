@@ -17,7 +17,7 @@ from storage.database import DatabaseError
 from storage.errors import WHAT_TO_DO, is_damage
 
 SQLITE_MAGIC, GZIP_MAGIC, DUMP_MAGIC = b"SQLite format 3\0", b"\x1f\x8b", b"PGDMP"
-_UNFINISHED = re.compile(r"\.(\d+)\.part(?:-journal|-wal|-shm)?$")
+_UNFINISHED = re.compile(r"\.(\d+)\.part(?:\.plain)?(?:-journal|-wal|-shm)?$")
 
 
 @contextmanager

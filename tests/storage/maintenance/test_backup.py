@@ -185,6 +185,13 @@ def test_a_backup_that_cannot_be_written_leaves_no_file(filled_url: str, tmp_pat
         assert files(tmp_path) - before <= {f"{make_url(filled_url).database}{end}" for end in ("-wal", "-shm")}
 
 
+def test_what_a_killed_backup_has_left_is_removed(filled_file: Path, tmp_path: Path) -> None:
+    for suffix in ("", ".plain", ".plain-journal"):
+        (tmp_path / f".backup.gz.99999999999.part{suffix}").touch()
+    backup(f"sqlite:///{filled_file}", tmp_path / "backup.gz", force=False)
+    assert files(tmp_path) == {"backup.gz", filled_file.name}
+
+
 def test_the_database_itself_is_no_backup(filled_file: Path) -> None:
     url = f"sqlite:///{filled_file}"
     assert "the database itself" in refused(lambda: backup(url, filled_file, force=True))

@@ -208,7 +208,8 @@ class FastScan:
         """Find out which values are wanted, each where (row, group) it is seen first."""
         rows, groups = asked[:, 0], asked[:, 1]
         columns = self._groups[groups, 1]
-        begins, ends = fields[rows, columns, 0].tolist(), fields[rows, columns, 1].tolist()
+        places = np.where(columns[:, None] < 0, 0, fields[rows, columns])  # nothing, where a file has no such column
+        begins, ends = places.T.tolist()
         wanted = []
         for number, kind in enumerate(self._groups[groups, 0].tolist()):
             if kind == CODES:

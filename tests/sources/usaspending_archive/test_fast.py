@@ -105,6 +105,13 @@ def test_a_code_is_found_however_it_is_written(column: str, form: str, lower: bo
     assert [award.lines for award in both(header, content).awards] == [(2,)]
 
 
+def test_a_missing_column_has_no_value_of_another_file() -> None:
+    header = ["contract_award_unique_key", "contract_transaction_unique_key", "recipient_name"]
+    way = fast.FastScan(RowFilter(WANTED, header))
+    way._fields[:] = [2, 11]  # what memory may hold
+    assert not scanned(way, b"A,CLEARVIEW,B\n", 100).awards
+
+
 def test_many_rows_and_values() -> None:
     header = list(HEADERS["contracts"])
     rows = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import signal
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from functools import partial
 from importlib.metadata import version
 from typing import Any
 
+from procurewatch.settings import SettingsError
 from sources.errors import excerpt
 from sources.usaspending_archive.scanning import Scans, ScansAhead
 
@@ -19,7 +21,7 @@ CONNECT_TIMEOUT = "20s"
 NOT_INSTALLED = "--cluster needs the extra \"cluster\": pip install 'procurewatch[cluster]'"
 
 
-class NoCluster(Exception):
+class NoCluster(SettingsError):
     """A cluster cannot be used. The message says why, and what to do."""
 
 
@@ -49,6 +51,7 @@ def _connect(address: str, workers: int) -> Iterator[Any]:
         import distributed  # noqa: PLC0415  an optional extra
     except ImportError as error:
         raise NoCluster(NOT_INSTALLED) from error
+    logging.getLogger("distributed").setLevel(logging.WARNING)
     if address == LOCAL:
         with (
             distributed.LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None) as cluster,

@@ -7,7 +7,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
@@ -23,7 +23,7 @@ from monitors.watchlist.model import Watchlist
 from procurewatch.commands._common import fail, today
 from procurewatch.context import AppContext
 from procurewatch.query_options import read_vendor
-from procurewatch.scanning import LOCAL, NoCluster, open_scans
+from procurewatch.scanning import LOCAL, open_scans
 from procurewatch.terminal import Listener, console, plain, table
 from sources.errors import Refused, SourceError
 from sources.http.client import Client
@@ -44,7 +44,7 @@ from sources.usaspending_archive.listing import (
 )
 from sources.usaspending_archive.members import SOURCE, DamagedMember, csv_members
 from sources.usaspending_archive.reading import ArchivePass
-from sources.usaspending_archive.scanning import ScanJob, Scans
+from sources.usaspending_archive.scanning import ScanJob
 
 FOLDER = "archives"  # in the data folder
 # Compressed bytes of a row: FY2026_All_Contracts_Full_20260606 and FY2024_All_Assistance_Full_20260706, as published.
@@ -177,27 +177,16 @@ def read_archives(
 ) -> RunReport:
     """Read what was planned, in `workers` processes or on a cluster.
 
-    Raises `Busy` if another process reads archives. Exits if the cluster cannot be used.
+    Raises `Busy` if another process reads archives, and `NoCluster`.
     """
     app_context = replace(app_context, watchlist=plan.watchlist)
     with (
-        _scanning(workers, cluster) as scans,
+        open_scans(workers, cluster) as scans,
         app_context.claimed(SOURCES[SOURCE]) as claimed,
         following_archives(plan.sizes) as listen,
     ):
         scans.expect(_scan_jobs(plan.orders))
         return claimed.read_archives(AwardArchive(scans), plan.orders, listen, notify=notify, purpose=plan.purpose)
-
-
-@contextmanager
-def _scanning(workers: int, cluster: str) -> Iterator[Scans]:
-    """Yield what scans archives; exit if a cluster cannot be used."""
-    with ExitStack() as stack:
-        try:
-            scans = stack.enter_context(open_scans(workers, cluster))
-        except NoCluster as error:
-            fail(str(error))
-        yield scans
 
 
 def _scan_jobs(orders: Sequence[ArchivePass]) -> Iterator[ScanJob]:

@@ -21,6 +21,7 @@ from sources.usaspending_archive.reading import ArchivePass
 from sources.usaspending_archive.scan import KnownAwards
 from sources.usaspending_archive.scanning import ScanJob, Scans
 from tests.app_context import Dump, app_context_with, dump, ignore, shipped
+from tests.commands import run
 from tests.sources.usaspending_archive.archives import contract, contracts_csv, write_zip
 from tests.sources.usaspending_archive.waiting import Killer, Waiting
 from tests.upstreams.usaspending.corpus import load_corpus
@@ -119,3 +120,10 @@ def test_without_the_extra_one_line_says_what_to_install(monkeypatch: pytest.Mon
     with pytest.raises(NoCluster, match=r"pip install 'procurewatch\[cluster\]'"):  # noqa: SIM117
         with open_scans(cluster="local"):
             pass
+
+
+def test_a_cluster_that_cannot_be_used_is_one_line_of_the_command(tmp_path: Path) -> None:
+    file = write_zip(tmp_path / "a.zip", {"a_1.csv": contracts_csv(contract())})
+    ran = run(tmp_path, "import", "usaspending", file, "--cluster", "spam://nowhere")
+    assert (ran.returncode, ran.stderr.count("\n")) == (2, 1)
+    assert ran.stderr.startswith("procurewatch: no Dask scheduler at spam://nowhere: ")

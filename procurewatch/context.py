@@ -12,7 +12,7 @@ from pathlib import Path
 import structlog
 
 from monitors.matching.matcher import Matcher
-from monitors.runs.archive_jobs import has_archives, plan_archive_backfill, plan_archive_poll
+from monitors.runs.archive_jobs import has_archives, mark_changed_entries, plan_archive_backfill, plan_archive_poll
 from monitors.runs.jobs import Job, plan_backfill, plan_import, plan_poll
 from monitors.runs.pipeline import Progress, RunContext, record_failed_run, run_job
 from monitors.runs.quotas import QuotaLedger
@@ -100,6 +100,7 @@ class AppContext:
         lookback = self.settings.lookback
 
         def plan() -> Job:
+            mark_changed_entries(self.database, self.watchlist)
             if source.reads_archives:
                 return plan_archive_poll(self.database, self.watchlist, until)
             return plan_poll(self.database, source, self.watchlist, until, lookback, force=force)

@@ -112,8 +112,6 @@ def plan_archive_backfill(
 def plan_archive_poll(database: Database, watchlist: Watchlist, until: date) -> ArchivePoll:
     """Return the poll of what was read from archives before; without steps if that is nothing."""
     terms = archive_terms(watchlist)
-    with database.writing() as session:
-        note_changed_terms(session, SOURCE, terms)
     with database.reading() as session:
         files = archive_files(session, complete=True)
         covered = covered_vendors(session, SOURCE, terms)
@@ -130,6 +128,16 @@ def plan_archive_poll(database: Database, watchlist: Watchlist, until: date) -> 
         known=known,
         covered=covered,
     )
+
+
+def mark_changed_entries(database: Database, watchlist: Watchlist) -> None:
+    """Mark what archives cover for changed entries of the watchlist as outdated.
+
+    Call it before any source is polled: an award under a new name is no first purchase because the archives were read
+    for the old one.
+    """
+    with database.writing() as session:
+        note_changed_terms(session, SOURCE, archive_terms(watchlist))
 
 
 def has_archives(database: Database) -> bool:

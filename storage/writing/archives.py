@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -61,9 +61,18 @@ def note_changed_terms(session: Session, source: str, terms: Mapping[str, str]) 
 
     `terms`: the digests of the entries as they are now.
     """
-    rows = session.scalars(select(CoverageRow).where(col(CoverageRow.source) == source))
-    changed = [update_row(row, {"is_outdated": terms.get(row.vendor_id) != row.terms}) for row in rows]
-    if any(changed):
+    of_source = col(CoverageRow.source) == source
+    vendor, written, outdated = col(CoverageRow.vendor_id), col(CoverageRow.terms), col(CoverageRow.is_outdated)
+    is_changed = False
+    for vendor_id, digest, was_outdated in session.execute(
+        select(vendor, written, outdated).where(of_source).distinct()
+    ):
+        is_outdated = terms.get(vendor_id) != digest
+        if is_outdated != was_outdated:
+            rows = update(CoverageRow).where(of_source, vendor == vendor_id, written == digest)
+            session.execute(rows.values(is_outdated=is_outdated))
+            is_changed = True
+    if is_changed:
         bump_publication_version(session)
 
 

@@ -13,7 +13,9 @@ import pytest
 from sqlalchemy import select
 from sqlmodel import col
 
+from monitors.runs.archive_jobs import mark_changed_entries, plan_archive_poll
 from monitors.runs.status import RunReport
+from monitors.watchlist.model import Watchlist
 from procurewatch.context import AppContext
 from sources.registry import SOURCES
 from storage.models import RunStatus
@@ -279,18 +281,20 @@ def test_a_file_with_a_row_that_cannot_be_read_covers_nothing(tmp_path: Path) ->
 
 
 def test_an_entry_that_changes_is_not_covered_any_more(silent: FakeArchive, tmp_path: Path) -> None:
-    from monitors.runs.archive_jobs import plan_archive_poll
+    def covered_vendors(watchlist: Watchlist) -> frozenset[str]:
+        mark_changed_entries(app_context.database, watchlist)
+        return plan_archive_poll(app_context.database, watchlist, PUBLISHED).covered
 
     with archive_context(silent, tmp_path) as app_context:
         backfill(app_context, 2024)
         [entry] = app_context.watchlist.vendors
-        assert plan_archive_poll(app_context.database, app_context.watchlist, PUBLISHED).covered == {"clearview-ai"}
+        assert covered_vendors(app_context.watchlist) == {"clearview-ai"}
         other = replace(app_context.watchlist, vendors=(replace(entry, exclusions=("SOMETHING ELSE",)),))
-        assert plan_archive_poll(app_context.database, other, PUBLISHED).covered == frozenset()
+        assert covered_vendors(other) == frozenset()
         with app_context.database.reading() as session:
             assert all(session.scalars(select(col(CoverageRow.is_outdated)))), "pages do not say it any more"
         noted = replace(app_context.watchlist, vendors=(replace(entry, note="Another note"),))
-        assert plan_archive_poll(app_context.database, noted, PUBLISHED).covered == {"clearview-ai"}
+        assert covered_vendors(noted) == {"clearview-ai"}
         with app_context.database.reading() as session:
             assert not any(session.scalars(select(col(CoverageRow.is_outdated))))
 

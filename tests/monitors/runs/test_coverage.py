@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import select
 from sqlmodel import col
 
+from monitors.runs.archive_jobs import archive_terms
 from procurewatch.context import AppContext
 from sources.base import Fetched, FetchStep, IncompleteResult, Stored
 from sources.http.client import Client
@@ -182,6 +183,20 @@ def test_polls_continue_what_was_read_from_archives(tmp_path: Path) -> None:
             ]
 
 
+def test_archives_do_not_cover_a_name_that_was_added_later(tmp_path: Path) -> None:
+    with polled(tmp_path) as app_context:
+        read_archives(app_context, agency="", years=range(2008, 2028))
+        vendor = app_context.watchlist.by_id["clearview-ai"]
+        renamed = replace(
+            vendor, former_names=(*vendor.former_names, replace(vendor.legal_names[0], name="Smartcheckr LLC"))
+        )
+        other = replace(app_context, watchlist=replace(app_context.watchlist, vendors=(renamed,)))
+        assert EventKind.FIRST_PURCHASE not in poll(other, AWARD)
+        assert [period.archive_until for period in periods(other)] == [None]
+        poll(app_context)  # with the entry as it was
+        assert [period.since for period in periods(app_context)] == [FIRST_DAY]
+
+
 def test_a_year_that_was_not_read_parts_the_periods(tmp_path: Path) -> None:
     with polled(tmp_path) as app_context:
         read_archives(app_context, agency="", years=[2008, 2009, 2011])
@@ -204,6 +219,7 @@ def read_archives(app_context: AppContext, *, agency: str, years: Iterable[int])
                 agency=agency,
                 since=date(year - 1, 10, 1),
                 until=until,
+                terms=archive_terms(app_context.watchlist)["clearview-ai"],
                 noted_at=datetime.now(UTC),
             )
             session.add(row)

@@ -120,7 +120,7 @@ def test_only_one_module_uses_the_network() -> None:
     }
     assert importers == {
         "httpx": ["sources/http/client.py"],
-        "httpcore": [],
+        "httpcore": ["sources/http/deadline.py"],  # the deadline of a connection
         "requests": [],
         "aiohttp": [],
         "urllib3": [],

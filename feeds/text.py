@@ -6,7 +6,7 @@ import re
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
-from storage.possible_days import is_possible
+from storage.possible_days import is_possible, is_possible_end
 
 NOT_STATED = "not stated"
 IMPOSSIBLE = " (this date cannot be true)"
@@ -95,6 +95,11 @@ def format_date(value: date | None) -> str:
 def format_signed(value: date | None) -> str:
     """Return a day of signing like `format_date`, with a warning if it cannot be true."""
     return format_date(value) + ("" if value is None or is_possible(value) else IMPOSSIBLE)
+
+
+def format_end(value: date | None) -> str:
+    """Return the first or last day of a period like `format_date`, with a warning if it cannot be true."""
+    return format_date(value) + ("" if value is None or is_possible_end(value) else IMPOSSIBLE)
 
 
 def to_utc(value: datetime) -> datetime:

@@ -8,10 +8,22 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from typing import TypeGuard
 
-EARLIEST = date(1940, 1, 1)
-LATEST = timedelta(days=366)  # from now: awards are recorded before they take effect
+_EARLIEST = date(1940, 1, 1)
+_LATEST = timedelta(days=366)  # from now: awards are recorded before they take effect
+_LATEST_END = timedelta(days=100 * 366)  # from now: leases and energy contracts run for decades
+
+
+def possible_days() -> tuple[date, date]:
+    """Return the first and the last day on which something can have been signed."""
+    return _EARLIEST, datetime.now(UTC).date() + _LATEST
 
 
 def is_possible(day: date | None) -> TypeGuard[date]:
     """Return whether something can have been signed on a day; `False` without a day."""
-    return day is not None and EARLIEST <= day <= datetime.now(UTC).date() + LATEST
+    first, last = possible_days()
+    return day is not None and first <= day <= last
+
+
+def is_possible_end(day: date | None) -> TypeGuard[date]:
+    """Return whether a period can begin or end on a day; `False` without a day."""
+    return day is not None and _EARLIEST <= day <= datetime.now(UTC).date() + _LATEST_END

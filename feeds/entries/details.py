@@ -13,6 +13,7 @@ from feeds.text import (
     NOT_STATED,
     clean,
     format_date,
+    format_end,
     format_money,
     format_round_dollars,
     format_signed,
@@ -318,6 +319,6 @@ def _period(award: StoredRecord) -> str:
     options: date | None = award.may_end if award.may_end != award.ends else None
     if not (award.starts or award.ends or options):
         return ""
-    return f"{format_date(award.starts)} to {format_date(award.ends)}" + (
-        f", with all options to {format_date(options)}" if options else ""
+    return f"{format_end(award.starts)} to {format_end(award.ends)}" + (
+        f", with all options to {format_end(options)}" if options else ""
     )

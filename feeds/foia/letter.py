@@ -15,7 +15,7 @@ from datetime import date, timedelta
 from feeds.entries.matches import published_matches, reseller_match, shorten_name
 from feeds.entries.render import render
 from feeds.foia.offices import AGENCY_SEARCH, FoiaOffice, is_own_office, office_for
-from feeds.text import format_date, format_money, format_signed, one_line, shorten
+from feeds.text import format_date, format_end, format_money, format_signed, one_line, shorten
 from feeds.urls import official_page
 from storage.models import StoredAction, StoredRecord
 from storage.possible_days import is_possible
@@ -225,7 +225,7 @@ def _dates(record: StoredRecord) -> Iterable[tuple[str, str]]:
     if record.published and record.is_publication:
         yield "Published", format_date(record.published)
     if record.starts or record.ends:
-        yield "Period", f"{format_date(record.starts)} to {format_date(record.may_end or record.ends)}"
+        yield "Period", f"{format_end(record.starts)} to {format_end(record.may_end or record.ends)}"
 
 
 def _sums(record: StoredRecord, actions: Sequence[StoredAction]) -> Iterable[tuple[str, str]]:

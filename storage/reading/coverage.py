@@ -13,6 +13,7 @@ from sqlmodel import col
 
 from storage.competition import PROCURED
 from storage.models import MatchBand
+from storage.possible_days import possible_days
 from storage.reading.summaries import SummaryScope
 from storage.tables import CoverageRow, MatchRow, RecordRow
 
@@ -122,11 +123,11 @@ def earliest_awards(session: Session, subject: SummaryScope, limit: int) -> list
     """Return the earliest award of each vendor and agency, newest first.
 
     `subject` may narrow the vendors, technologies and agencies. It names no recipient: a vendor's earliest award may
-    have been paid to another one.
+    have been paid to another one. Awards whose day of signing cannot be true are left out.
     """
     vendor, agency, signed = col(MatchRow.vendor_id), col(RecordRow.sub_agency_code), col(RecordRow.signed)
-    wanted = [col(MatchRow.band) == MatchBand.PUBLISHED, col(MatchRow.is_topic).is_(False), signed.is_not(None)]
-    wanted += [col(RecordRow.category).in_(PROCURED), agency != ""]
+    wanted = [col(MatchRow.band) == MatchBand.PUBLISHED, col(MatchRow.is_topic).is_(False)]
+    wanted += [col(RecordRow.category).in_(PROCURED), agency != "", signed.between(*possible_days())]
     if subject.vendor:
         wanted.append(vendor == subject.vendor)
     if subject.category:

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from sources.records import Award, ContractAction, Publication, PublicationKind
 from storage.models import EventKind
+from storage.possible_days import is_possible_end
 from storage.reading.source_records import ActionStatement, SourceStatement
 from storage.tables import ActionRow, RecordRow
 
@@ -277,9 +278,9 @@ def _field_changes(before: StoredState, award: Award) -> Iterator[Change]:
     said, others = before.said, before.others
     if said is None or _is_older(award, said):
         return
-    old_end = said.facts.get("ends")
-    if old_end and award.ends and award.ends > old_end and not _is_stated(others, "ends", award.ends):
-        yield _field_change(award, EventKind.EXTENDED, old_end.isoformat(), award.ends.isoformat())
+    old_end, end = said.facts.get("ends"), award.ends
+    if old_end and is_possible_end(end) and end > old_end and not _is_stated(others, "ends", end):
+        yield _field_change(award, EventKind.EXTENDED, old_end.isoformat(), end.isoformat())
     old_ceiling, ceiling = said.facts.get("ceiling"), award.ceiling
     if old_ceiling is not None and ceiling and ceiling > old_ceiling and not _is_stated(others, "ceiling", ceiling):
         yield _field_change(award, EventKind.CEILING_RAISED, _format_money(old_ceiling), _format_money(ceiling))

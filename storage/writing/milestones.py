@@ -1,7 +1,8 @@
 """Milestones of an agency and a vendor: its first purchase on record, and the round sums that its obligations pass.
 
 They are saved with the event that reaches them, in the same transaction, and are part of that event's entry. A first
-purchase is published only if the agency's history with the vendor has been read back to fiscal year 2008.
+purchase is published only if the agency's history with the vendor has been read back to fiscal year 2008, and no award
+of it has a day of signing that cannot be true.
 
 Contracts, orders and other transactions with a published match of a vendor count, each with its obligations to date
 from one source, unless there is an amount warning. Publications repeat awards and do not count.
@@ -21,6 +22,7 @@ from sqlmodel import col
 from storage.competition import PROCURED
 from storage.concerned import is_concerned
 from storage.models import UNDECIDED, EventKind, MatchBand
+from storage.possible_days import is_possible, possible_days
 from storage.reading.coverage import FIRST_DAY, is_read_back
 from storage.reading.summaries import dollars_of
 from storage.tables import EventRow, MatchRow, RecordRow
@@ -123,8 +125,15 @@ def _reached(
 
 
 def _is_first_purchase(session: Session, row: RecordRow, vendor_id: str) -> bool:
-    """Whether an agency's whole history with a vendor has been read, and has no earlier award, also none undecided."""
+    """Whether an agency's whole history with a vendor has been read, and has no earlier award, also none undecided.
+
+    An award whose day cannot be true may be earlier.
+    """
     if not is_read_back(session, vendor_id, (row.agency_code, row.sub_agency_code)):
+        return False
+    pair = _of_pair(row, vendor_id, (MatchBand.PUBLISHED, *UNDECIDED))
+    days = select(col(RecordRow.signed)).join(MatchRow, col(MatchRow.record_key) == col(RecordRow.key)).where(*pair)
+    if not all(is_possible(day) for day in session.scalars(days)):
         return False
     is_told = bool(_first_purchases(session, row, [vendor_id]))
     return not is_told and _earliest(session, row, vendor_id, MatchBand.PUBLISHED, *UNDECIDED) == row.key
@@ -166,9 +175,12 @@ def _first_purchases(session: Session, row: RecordRow, vendor_ids: Collection[st
 
 
 def _earliest(session: Session, row: RecordRow, vendor_id: str, *bands: MatchBand) -> str | None:
-    """Return the key of the earliest award of an award's agency for a vendor with a match in one of these bands."""
+    """Return the key of the earliest award of an award's agency for a vendor with a match in one of these bands.
+
+    Awards whose day of signing cannot be true are left out.
+    """
     query = select(col(RecordRow.key)).join(MatchRow, col(MatchRow.record_key) == col(RecordRow.key))
-    query = query.where(*_of_pair(row, vendor_id, bands))
+    query = query.where(*_of_pair(row, vendor_id, bands), col(RecordRow.signed).between(*possible_days()))
     return session.scalar(query.order_by(col(RecordRow.signed), col(RecordRow.key)).limit(1))
 
 

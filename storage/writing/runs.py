@@ -13,7 +13,7 @@ from sqlmodel import col
 from sources.records import MatchedAward
 from storage.concerned import concerns_event
 from storage.models import MILESTONES, MatchBand
-from storage.possible_days import EARLIEST, LATEST
+from storage.possible_days import possible_days
 from storage.reading.coverage import FIRST_DAY
 from storage.reading.source_health import MAX_SILENCE, NOT_POLLED, consecutive_failures
 from storage.rows import update_row
@@ -215,7 +215,7 @@ def publish_newest(
         rematched: only of the matches that a rematch has found (`publish_rematched`).
     """
     wanted: set[str] = set()
-    possible = col(EventRow.signed).between(EARLIEST, now.date() + LATEST)
+    possible = col(EventRow.signed).between(*possible_days())
     for vendor_id in vendor_ids:
         query = (
             select(col(EventRow.id))

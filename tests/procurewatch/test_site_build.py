@@ -56,6 +56,7 @@ def test_days_that_cannot_be_true_are_flagged_and_first_in_no_list(tmp_path: Pat
         for number, day in enumerate((*odd, good)):
             actions = tuple(replace(action, key=f"{number}_{action.key}", signed=day) for action in BABEL.actions)
             award = replace(BABEL, key=f"CONT_AWD_{number}", piid=f"P{number}", signed=day, actions=actions)
+            award = replace(award, starts=day, ends=day, may_end=day)
             save(app_context.database, award, match(award, "babel-street"))
         files = list(write_site(build_catalog(app_context, base_url=""), tmp_path / "site", failed))
         with app_context.database.reading() as session:
@@ -71,5 +72,8 @@ def test_days_that_cannot_be_true_are_flagged_and_first_in_no_list(tmp_path: Pat
         assert f"Dated {day}" not in citations[f"P{number}"]
         [page] = [file for file in files if file.name == f"CONT_AWD_{number}.html"]
         assert f"{day} (this date cannot be true)" in page.read_text("utf-8")
+        note = "" if day.year == 2062 else " (this date cannot be true)"  # a period can end then
+        assert f"Period: {day}{note} to {day}{note}\n" in letters[f"P{number}"]
+        assert f"{day}{note} to {day}{note}" in page.read_text("utf-8")
     assert "cannot be true" not in letters["P3"]
     assert f"Dated {good}" in citations["P3"]

@@ -83,7 +83,7 @@ from (
     row_number() over (partition by a.sub_agency_code, m.vendor_id order by a.signed, a.record_key) as place
   from matches as m
   join awards as a on a.record_key = m.record_key
-  where a.signed is not null
+  where a.signed between '1940-01-01' and date('now', '+366 days')
 ) as ordered
 where place = 1
 order by first_signed desc, agency, vendor

@@ -145,3 +145,13 @@ def test_the_earliest_award_of_each_agency_and_vendor_says_whether_earlier_ones_
         scopes = [SummaryScope(vendor="panamerica"), SummaryScope(agency="7012"), SummaryScope(category="social-media")]
         of_each = [[each.vendor_id for each in earliest_awards(session, scope, 10)] for scope in scopes]
     assert of_each == [["panamerica"], ["clearview-ai"], ["babel-street"]]
+
+
+def test_an_award_whose_day_cannot_be_true_is_the_earliest_of_none(stored: Database) -> None:
+    for day in (date(1, 1, 1), date(9999, 12, 31)):
+        for award in (CLEARVIEW, EQUIPMENT):  # of EQUIPMENT's agency and vendor there is no other award
+            odd = replace(award, key=f"{award.key}{day}", signed=day)
+            save(stored, odd, match(odd, "clearview-ai"))
+    with stored.reading() as session:
+        found = earliest_awards(session, SummaryScope(vendor="clearview-ai"), 10)
+    assert [(each.agency_code, each.key) for each in found] == [("7012", CLEARVIEW.key)]

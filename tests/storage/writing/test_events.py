@@ -345,6 +345,7 @@ DESCRIBED = "CLEARVIEW LICENSES, 500 USERS"
     ("before", "after", "entries"),
     [
         ({}, {"ends": date(2023, 9, 4)}, [Entry(EventKind.EXTENDED, before="2022-09-04", after="2023-09-04")]),
+        ({}, {"ends": date(9999, 12, 31)}, []),  # a placeholder
         ({"ends": date(2023, 9, 4)}, {}, []),
         ({"ends": None}, {}, []),
         (

@@ -160,6 +160,26 @@ def test_an_earlier_undecided_award_leaves_the_first_purchase_open(database: Dat
     assert told(database) == [(EventKind.NEW_AWARD, LATE.key, [])]
 
 
+ODD_DAYS = (date(1, 1, 1), date(9999, 12, 31))
+
+
+@pytest.mark.parametrize("day", ODD_DAYS)
+def test_an_award_whose_day_cannot_be_true_withdraws_no_first_purchase(database: Database, day: date) -> None:
+    cover(database)
+    record(database, LATE)
+    record(database, replace(SMALL, signed=day), now=LATER)
+    kinds = [kind for kind, _, _ in told(database)]
+    assert kinds == [EventKind.NEW_AWARD, EventKind.NEW_AWARD]
+
+
+@pytest.mark.parametrize("day", ODD_DAYS)
+def test_an_award_whose_day_cannot_be_true_leaves_the_first_purchase_open(database: Database, day: date) -> None:
+    cover(database)
+    record(database, replace(SMALL, signed=day))
+    record(database, LATE, now=LATER)
+    assert [parts for _, _, parts in told(database)] == [[], []]
+
+
 def test_a_modification_of_an_old_award_is_no_first_purchase_and_passes_only_its_own_amount(database: Database) -> None:
     cover(database)
     record(database, acted(CLEARVIEW, "P00009", "2026-11-10", "100000.00"), since=date(2026, 8, 1))

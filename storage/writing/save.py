@@ -173,7 +173,7 @@ def save_award(
     counted = counted_dollars(session, stored, old_matches.values()) if stored else {}
     for match in matches:
         match.record_key = award.key
-        match.action_keys = _action_keys(session, old_matches.get(match.vendor_id), match, is_partial=award.is_partial)
+        match.action_keys = _action_keys(session, old_matches.get(match.vendor_id), match, award)
     before = None
     if stored and _any_published(old_matches):
         before = _stored_state(session, stored, old_actions, award.source)
@@ -447,19 +447,23 @@ def _by_vendor(old_matches: Mapping[str, MatchRow], matches: Iterable[MatchRow])
     return {**old_matches, **{match.vendor_id: match for match in matches}}
 
 
-def _action_keys(session: Session, stored: MatchRow | None, match: MatchRow, *, is_partial: bool = False) -> list[str]:
+def _action_keys(session: Session, stored: MatchRow | None, match: MatchRow, award: Award | None = None) -> list[str]:
     """Return the actions that a match concerns from now on: feeds keep every entry that they have.
 
-    A source that lists an award action by action does not show the texts by which a match concerns the whole award.
+    A source that lists an award action by action does not show the texts by which a match concerns the whole award,
+    unless it states the award's own text: then what was found with fewer actions counts only where it is published.
     """
     if stored is None or not match.action_keys:
         return match.action_keys
-    if not stored.action_keys:
-        if is_partial:
-            return []
+    is_whole = award is None or not award.is_partial or award.has_own_text
+    if not stored.action_keys and not is_whole:
+        return []
+    known = set(stored.action_keys)
+    if not known or (award and award.has_own_text):
         query = select(col(EventRow.action_key)).where(col(EventRow.record_key) == match.record_key)
-        return sorted({*match.action_keys, *session.scalars(query.where(col(EventRow.is_published)))})
-    return sorted({*stored.action_keys, *match.action_keys})
+        published = set(session.scalars(query.where(col(EventRow.is_published))))
+        known = known & published if known else published
+    return sorted({*match.action_keys, *known})
 
 
 def _save_match(session: Session, stored: MatchRow | None, match: MatchRow) -> bool:

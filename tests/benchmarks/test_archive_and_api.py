@@ -35,6 +35,8 @@ def test_awards_whose_actions_are_in_four_archives_have_the_same_matches(tmp_pat
 
 @needs(EXTRACT)
 def test_awards_of_the_extract_have_the_same_matches(tmp_path: Path) -> None:
-    count, found = compare(read_awards(FOLDER / EXTRACT, every=97), tmp_path)
+    numbers = {"70B02C19C00000165", "70B04C21C00000014"}  # more of their actions match before all of them are known
+    awards = read_awards(FOLDER / EXTRACT)
+    count, found = compare([*awards[::97], *(award for award in awards if award.piid in numbers)], tmp_path)
     assert count > 10
     assert found == []

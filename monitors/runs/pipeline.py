@@ -42,7 +42,13 @@ from storage.errors import describe_error
 from storage.models import POLL, RunStatus
 from storage.reading.source_health import MAX_SILENCE, NOT_BEFORE, row_count_warning, silent_since, unfinished_parts
 from storage.tables import RunRow
-from storage.writing.runs import delete_checkpoints, load_checkpoints, save_checkpoint, update_incident
+from storage.writing.runs import (
+    correct_future_times,
+    delete_checkpoints,
+    load_checkpoints,
+    save_checkpoint,
+    update_incident,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -397,9 +403,23 @@ def _save_outcome(context: RunContext, run_id: int, report: RunReport, job: Job,
             save_checkpoint(session, report.source, NOT_BEFORE, report.retry_at.isoformat(), now)
         elif report.status and report.status.is_good:
             delete_checkpoints(session, report.source, NOT_BEFORE)  # the wait that the source asked for is over
+            report = _with_corrected_times(session, report, now)
         _end_run(session, run_id, report, now, context.silence)
     log.info("run ended", source=report.source, purpose=report.purpose, status=report.status, found=report.tally.found)
     return report
+
+
+def _with_corrected_times(session: Session, report: RunReport, now: datetime) -> RunReport:
+    """Correct times that a wrong clock has recorded; return the report, which says so.
+
+    The clock is right after a good poll: certificates are checked with it.
+    """
+    corrected = correct_future_times(session, now) if report.purpose == POLL else 0
+    if not corrected:
+        return report
+    note = f"events that a wrong clock had dated in the future, now dated today: {corrected}"
+    log.warning("a clock was wrong", source=report.source, events=corrected)
+    return replace(report, message="; ".join(filter(None, (report.message, note))))
 
 
 def _end_run(session: Session, run_id: int, report: RunReport, now: datetime, silence: timedelta) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import or_, select, update
@@ -29,6 +29,7 @@ from storage.tables import (
 )
 from storage.writing.publication import bump_publication_version, publish_changes
 
+CLOCK_ERROR = timedelta(days=1)  # a time further ahead was recorded under a wrong clock
 MIN_FAILURES = 3  # failed polls in a row that make an incident; or `MAX_SILENCE` without a good one
 
 
@@ -234,6 +235,26 @@ def publish_newest(
         row.is_published, row.first_seen = True, now
     publish_changes(session, {row.record_key for row in rows})
     return len(rows)
+
+
+def correct_future_times(session: Session, now: datetime) -> int:
+    """Date what was first seen more than a day from now to now; return the number of events.
+
+    A clock that was ahead has dated it so. It would be the newest of every feed until that day comes. Call it when the
+    present clock can be trusted.
+    """
+    limit = now + CLOCK_ERROR
+    ahead = (col(EventRow.is_published).in_((True, False)), col(EventRow.first_seen) > limit)
+    keys = session.scalars(select(col(EventRow.record_key)).where(*ahead)).all()
+    if not keys:
+        return 0
+    concerned = col(RecordRow.key).in_(select(col(EventRow.record_key)).where(*ahead))
+    for name in ("first_seen", "last_changed"):
+        is_ahead = col(getattr(RecordRow, name)) > limit
+        session.execute(update(RecordRow).where(concerned, is_ahead).values({name: now}))
+    session.execute(update(EventRow).where(*ahead).values(first_seen=now))
+    publish_changes(session, set(keys))
+    return len(keys)
 
 
 def load_matched_awards(

@@ -12,16 +12,17 @@ from pathlib import Path
 from unittest.mock import patch
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlmodel import col
 
 from procurewatch.context import AppContext
 from sources.http.client import Timeouts
 from sources.registry import SOURCES
 from storage.models import RunStatus
+from storage.search.feed_pages import newest_events
 from storage.search.query import Query
 from storage.search.search import find_events
-from storage.tables import RecordRow
+from storage.tables import EventRow, RecordRow
 from storage.writing.runs import load_checkpoint
 from tests.app_context import LAST_DAY, app_context_for, backfill, dump, later, poll
 from tests.upstreams.faults import Fault, FaultyUsaspending
@@ -192,6 +193,39 @@ def test_the_watermark_moves_with_the_clock_and_back_when_that_was_wrong(tmp_pat
                 == load_checkpoint(session, name, "poll/swept")
                 == "2024-01-01"
             )
+
+
+def test_what_a_clock_a_year_ahead_has_dated_is_dated_anew_by_a_good_poll(
+    database_url: str, tmp_path: Path, small_corpus: list[CorpusAward]
+) -> None:
+    with (
+        FakeUsaspending(small_corpus) as upstream,
+        app_context_for(upstream.base_url, tmp_path, database_url) as app_context,
+    ):
+        poll(app_context)
+        ahead = app_context.database.now() + timedelta(days=366)
+        with app_context.database.writing() as session:
+            dated = {event.id for event in find_events(session, Query(), 1000)}
+            session.execute(update(EventRow).values(first_seen=ahead))
+            session.execute(update(RecordRow).values(first_seen=ahead, last_changed=ahead))
+        with app_context.database.reading() as session:  # until then everything is in the feed, and on no archive page
+            page, events = newest_events(session, Query(), 1, app_context.database.now())
+            assert (page, {event.id for event in events}) == (None, dated)
+        report = poll(app_context, later(1))
+        now = app_context.database.now()
+        assert "events that a wrong clock had dated in the future, now dated today: " in report.message
+        with upstream.editing() as awards:
+            award = next(award for award in awards if "CLEARVIEW AI" in (award.recipient_name or ""))
+            award.actions.append(replace(award.actions[0], modification="P00077", action_date=later(1)))
+            award.last_modified_date = later(2)
+        assert "clock" not in poll(app_context, later(2)).message
+        with app_context.database.reading() as session:
+            events = find_events(session, Query(), 1000)
+            assert dated < {event.id for event in events}
+            assert events[0].id not in dated
+            assert all(event.first_seen <= now for event in events[1:])
+            times = session.execute(select(col(RecordRow.first_seen), col(RecordRow.last_changed))).all()
+            assert max(max(pair) for pair in times) < ahead - timedelta(days=300)
 
 
 def test_one_award_that_can_never_be_read_does_not_stop_every_poll(

@@ -6,7 +6,7 @@ import inspect
 import pkgutil
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from importlib import import_module
 
 import pytest
@@ -24,7 +24,7 @@ from storage.search.index import index_records
 from storage.tables import EventRow, EventSnapshotRow, MatchRow, RecordRow
 from storage.writing.milestones import save_milestones
 from storage.writing.reviews import Decision, ReviewDecision, delete_decision, import_decisions, save_decision
-from storage.writing.runs import publish_newest, publish_rematched, update_incident
+from storage.writing.runs import correct_future_times, publish_newest, publish_rematched, update_incident
 from storage.writing.save import (
     delete_matches,
     save_award,
@@ -89,6 +89,7 @@ WRITERS: dict[str, Callable[[Session], object]] = {
     "save_milestones": pass_a_round_sum,
     "publish_newest": lambda session: publish_newest(session, ["panamerica"], 5, LATER),
     "publish_rematched": publish_a_rematch,
+    "correct_future_times": lambda session: correct_future_times(session, SEEN - timedelta(days=9)),
     "update_incident": lambda session: update_incident(
         session, "usaspending", good=False, status="blocked", message="403", now=LATER, at_once=True
     ),

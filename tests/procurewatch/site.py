@@ -40,11 +40,14 @@ def context_for(database: Database, folder: Path, **settings: Any) -> AppContext
 
 
 @contextmanager
-def serve(app_context: AppContext) -> Iterator[str]:
-    """Serve the website on a free port and yield its URL, without a trailing slash."""
+def serve(app_context: AppContext, site_url: str = "") -> Iterator[str]:
+    """Serve the website on a free port and yield its address, without a trailing slash.
+
+    `site_url` is its public URL, if that is another one.
+    """
     with socket.create_server(("127.0.0.1", 0)) as listening:
         address = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        server = make_server(app_context, address)
+        server = make_server(app_context, site_url or address)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
         try:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from fastapi import FastAPI, Request, Response
 from pydantic import BaseModel, TypeAdapter
@@ -85,6 +85,8 @@ def make_api(context: WebContext) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        servers=[{"url": urlsplit(context.base_url).path.rstrip("/") + API}],
+        root_path_in_servers=False,  # that of the request lacks the path of the site's URL
     )
     api.add_exception_handler(InvalidQuery, _invalid_query)
     api.add_exception_handler(HTTPException, _http_error)

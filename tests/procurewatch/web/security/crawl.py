@@ -17,7 +17,7 @@ from starlette.routing import BaseRoute, Mount, Route
 LINK = re.compile(
     r"""(?:href|src|action|xmlUrl|htmlUrl|url|first_url|feed_url)\s*["']?\s*[=:]\s*["']([^"'<>\s]+)["']"""
 )
-LISTS = ("/search?", "/api/v1/")
+LISTS = ("search?", "api/v1/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,8 @@ class Answer:
 
 def public_answers(client: Client, starts: list[str], most: int = 600) -> dict[str, Answer]:
     """Return the responses to these paths and to all links found in them, by URL; of lists only what `starts` names."""
-    waiting = [urljoin(str(client.base_url), path) for path in starts]
+    base = str(client.base_url)
+    waiting = [urljoin(base, path) for path in starts]
     answers: dict[str, Answer] = {}
     while waiting:
         url = waiting.pop(0)
@@ -51,22 +52,22 @@ def public_answers(client: Client, starts: list[str], most: int = 600) -> dict[s
         assert len(answers) < most, "the crawl has no end"
         response = client.get(url)
         answers[url] = Answer(url, response.status_code, dict(response.headers), response.content)
-        waiting += [
-            link for link in _links(answers[url]) if link.startswith(str(client.base_url)) and not _is_list(link)
-        ]
+        links = (link for link in links_of(answers[url]) if link.startswith(base))
+        waiting += [link for link in links if not _is_list(link.removeprefix(base))]
     return answers
 
 
-def _links(answer: Answer) -> Iterator[str]:
+def links_of(answer: Answer) -> Iterator[str]:
+    """Yield the absolute URLs of the links in a response."""
     if answer.kind.startswith(("text/html", "application/", "text/xml")):
         for link in LINK.findall(answer.text):
             yield urldefrag(urljoin(answer.url, link.replace("&amp;", "&").replace("\\/", "/"))).url
 
 
-def _is_list(url: str) -> bool:
-    """Whether a link leads to one of a list's endless variants, or to Datasette's pages, which link to many more."""
-    parts = urlsplit(url)
-    return parts.path.startswith("/sql/") or (bool(parts.query) and f"{parts.path}?".startswith(LISTS))
+def _is_list(path: str) -> bool:
+    """Whether a path is one of a list's endless variants, or Datasette's, whose pages link to many more."""
+    parts = urlsplit(path)
+    return parts.path.startswith("sql/") or (bool(parts.query) and f"{parts.path}?".startswith(LISTS))
 
 
 def text_of(answer: Answer) -> str:

@@ -18,14 +18,14 @@ from monitors.runs.jobs import LISTING_DELAY, Job, Outcome
 from monitors.watchlist.model import Evidence, Vendor, Watchlist
 from sources.usaspending_archive.listing import ArchiveFile, ArchiveKind, fiscal_year_of
 from sources.usaspending_archive.members import SOURCE
-from sources.usaspending_archive.monthly import MAX_GAP, MonthlyUpdate
+from sources.usaspending_archive.monthly import MAX_GAP, RUN, MonthlyUpdate
 from sources.usaspending_archive.reading import PASSES, ArchivePass
 from storage.database import Database
 from storage.models import POLL
 from storage.reading.archives import archive_files, covered_vendors, has_unreadable
 from storage.tables import ArchiveFileRow
 from storage.writing.archives import extend_archive_coverage, note_changed_terms, save_archive_coverage
-from storage.writing.runs import delete_checkpoints
+from storage.writing.runs import delete_checkpoints, load_checkpoint, load_checkpoints
 
 NOTE = "note/"  # what checkpoints of a source's own notes begin with
 
@@ -59,23 +59,34 @@ class ArchiveBackfill(Job):
 class ArchivePoll(Job):
     """Looks for archives that are newer than those that were read.
 
-    Events of entries in `covered`, which the archives were read for, are news. `known` are the files read before, and
-    `updates` what is looked for.
+    Events of entries in `covered`, which the archives were read for, are news, except those before the day in
+    `covered`: a delta has corrections of all years. `since`: by kind and agency, the day up
+    to which the newest fiscal year is covered.
     """
 
-    updates: Sequence[MonthlyUpdate]
+    since: Mapping[tuple[str, str], date]
     terms: Mapping[str, str]
-    known: frozenset[str]
-    covered: frozenset[str] = field(default_factory=frozenset)
+    covered: Mapping[str, date] = field(default_factory=dict)
 
     def should_publish(self, vendors: Sequence[str]) -> bool:
         """Return whether the archives were read for one of the vendors before."""
         return any(vendor in self.covered for vendor in vendors)
 
+    @property
+    def history_until(self) -> Mapping[str, date]:
+        """Return for each entry the first day that the archives were read for."""
+        return self.covered
+
     def on_success(self, session: Session, now: datetime, outcome: Outcome) -> int:  # noqa: ARG002
-        """Note what the new files cover: a file of a fiscal year all of it, a delta what follows the last file."""
-        fresh = [row for row in archive_files(session, complete=True) if row.name not in self.known]
-        since = {(each.kind, each.agency): date.fromisoformat(each.since) for each in self.updates}
+        """Note what the new files cover: a file of a fiscal year all of it, a delta what follows the last file.
+
+        They may have been read by an earlier poll that was killed.
+        """
+        notes = _notes(session)
+        fresh = [
+            row for row in archive_files(session, complete=True) if notes.get(row.name) == _terms_digest(self.terms)
+        ]
+        since = dict(self.since)
         for row in fresh:
             read_until = since.get((row.kind, row.agency))
             if read_until is None or row.published is None or has_unreadable(session, self.source, row.url):
@@ -87,6 +98,7 @@ class ArchivePoll(Job):
                     session, self.source, self.terms, agency=row.agency, read_until=read_until, until=row.published
                 )
             since[row.kind, row.agency] = max(read_until, row.published)
+        delete_checkpoints(session, self.source, f"{NOTE}{RUN}/")
         return 0
 
 
@@ -95,7 +107,7 @@ def plan_archive_backfill(
 ) -> ArchiveBackfill:
     """Return the job that reads archives, in order, or the rest of an interrupted one with the same watchlist."""
     terms = archive_terms(watchlist)
-    run = f"backfill/{_digest(sorted(terms.items()))}"
+    run = f"backfill/{_terms_digest(terms)}"
     first = [replace(order, run=run, number=1) for order in orders]
     steps = [replace(order, number=number).step for number in range(1, PASSES + 1) for order in first]
     return ArchiveBackfill(
@@ -115,18 +127,18 @@ def plan_archive_poll(database: Database, watchlist: Watchlist, until: date) -> 
     with database.reading() as session:
         files = archive_files(session, complete=True)
         covered = covered_vendors(session, SOURCE, terms)
-        known = frozenset(row.name for row in files)
-        updates = _updates(files, fiscal_year_of(until))
-    oldest = min((date.fromisoformat(update.since) for update in updates), default=until)
+        notes = _notes(session)
+    updates = _updates(files, fiscal_year_of(until), _terms_digest(terms))
+    covering = _updates([row for row in files if not notes.get(row.name)], fiscal_year_of(until))
+    recent = min((date.fromisoformat(update.since) for update in updates), default=until) - LISTING_DELAY
     return ArchivePoll(
         source=SOURCE,
         purpose=POLL,
         steps=[update.step for update in updates],
-        recent_since=oldest - LISTING_DELAY,
-        updates=updates,
+        recent_since=recent,
+        since={(update.kind, update.agency): update.newest for update in covering},
         terms=terms,
-        known=known,
-        covered=covered,
+        covered={vendor: min(day, recent) for vendor, day in covered.items()},
     )
 
 
@@ -155,6 +167,19 @@ def _terms(vendor: Vendor) -> str:
     return _digest(replace(vendor, note="", sources=(), evidence=Evidence.OWN, category=""))
 
 
+def _terms_digest(terms: Mapping[str, str]) -> str:
+    return _digest(sorted(terms.items()))
+
+
+def _notes(session: Session) -> dict[str, str]:
+    """Return for each archive that a poll read, and that may cover something, a digest of what was looked for."""
+    prefix = f"{NOTE}{RUN}/"
+    return {
+        name.removeprefix(prefix): load_checkpoint(session, SOURCE, name) or ""
+        for name in load_checkpoints(session, SOURCE, prefix)
+    }
+
+
 def _digest(value: object) -> str:
     return hashlib.sha256(repr(value).encode()).hexdigest()[:12]
 
@@ -163,7 +188,7 @@ def _passes(order: ArchivePass) -> list[ArchivePass]:
     return [replace(order, number=number) for number in range(1, PASSES + 1)]
 
 
-def _updates(files: Sequence[ArchiveFileRow], fiscal_year: int) -> list[MonthlyUpdate]:
+def _updates(files: Sequence[ArchiveFileRow], fiscal_year: int, terms: str = "") -> list[MonthlyUpdate]:
     """Return what is newer than these files, for each kind and agency."""
     groups: dict[tuple[str, str], list[ArchiveFileRow]] = defaultdict(list)
     for row in files:
@@ -171,11 +196,12 @@ def _updates(files: Sequence[ArchiveFileRow], fiscal_year: int) -> list[MonthlyU
             groups[row.kind, row.agency].append(row)
     updates = []
     for (kind, agency), rows in sorted(groups.items()):
-        days = [row.published for row in rows if row.published]
         read = {str(row.fiscal_year): row.published.isoformat() for row in rows if row.fiscal_year and row.published}
-        if read:
+        deltas = [row.published.isoformat() for row in rows if row.is_delta and row.published]
+        if read:  # a year that was backfilled later than the others needs fewer deltas than they do
+            since = max([min(read.values()), *deltas])
             updates.append(
-                MonthlyUpdate(kind=kind, agency=agency, since=max(days).isoformat(), fiscal_year=fiscal_year, read=read)
+                MonthlyUpdate(kind=kind, agency=agency, since=since, fiscal_year=fiscal_year, read=read, terms=terms)
             )
     return updates
 

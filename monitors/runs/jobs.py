@@ -125,6 +125,11 @@ class Job:
         """Return whether feeds get an event that matches_watchlist these vendors."""
         return self.publishes
 
+    @property
+    def history_until(self) -> Mapping[str, date]:
+        """For some entries of the watchlist, the day before which an award's actions are history (`save_record`)."""
+        return {}
+
     def on_success(self, session: Session, now: datetime, outcome: Outcome) -> int:  # noqa: ARG002
         """Record what the run has covered; return how many events it has newly published."""
         return 0

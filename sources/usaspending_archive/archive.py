@@ -45,7 +45,7 @@ from sources.usaspending_archive.listing import (
 )
 from sources.usaspending_archive.members import SOURCE
 from sources.usaspending_archive.monthly import MonthlyUpdate, read_update, read_whole
-from sources.usaspending_archive.reading import ArchiveReader
+from sources.usaspending_archive.reading import PASSES, ArchivePass, ArchiveReader
 from sources.usaspending_archive.rows import parse
 from sources.usaspending_archive.scanning import Scans
 
@@ -127,7 +127,10 @@ class AwardArchive(Source):
                 raise Refused(self.name, f"POST {LIST_PATH}", f"no archive of fiscal year {year} is published")
             yield from read_whole(client, file, stored)
         else:
-            yield from ArchiveReader(client, step, stored, self.scans).read()
+            reader = ArchiveReader(client, step, stored, self.scans)
+            yield from reader.read()
+            if ArchivePass.of(step).number == PASSES:
+                yield from reader.finish()
 
     def parse(self, payload: Payload) -> Sequence[Record]:
         """Parse the rows of an award. Pure."""

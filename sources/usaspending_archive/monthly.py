@@ -29,8 +29,8 @@ from sources.usaspending_archive.members import SOURCE
 from sources.usaspending_archive.reading import PASSES, ArchivePass, ArchiveReader
 from sources.usaspending_archive.rows import parse
 
+RUN = "monthly"  # what the notes about these files begin with
 # After so long a delta may have been published and replaced by the next one. September 2026 came after 49 days.
-RUN = "monthly"
 MAX_GAP = timedelta(days=60)
 
 
@@ -39,7 +39,7 @@ class MonthlyUpdate:
     """What to look for: archives of a kind and an agency ("" for all) that are newer than what was read.
 
     `since` is the day up to which the changes of all fiscal years were read, as YYYY-MM-DD; `fiscal_year` the current
-    one; `read` the day of the newest file that was read of each fiscal year.
+    one; `read` the day of the newest file that was read of each fiscal year. `terms` is a digest of what is looked for.
     """
 
     kind: str
@@ -47,6 +47,12 @@ class MonthlyUpdate:
     since: str
     fiscal_year: int
     read: Mapping[str, str] = field(default_factory=dict)
+    terms: str = ""
+
+    @property
+    def newest(self) -> date:
+        """The day up to which the changes of the newest fiscal year were read."""
+        return date.fromisoformat(max(self.since, self.read[max(self.read)] if self.read else ""))
 
     @property
     def step(self) -> FetchStep:
@@ -72,13 +78,13 @@ def read_update(client: Client, step: FetchStep, stored: Stored) -> Iterator[Fet
     listed = list_files(client, ArchiveKind(update.kind), agency, update.fiscal_year)
     deltas = [file for file in reversed(listed) if file.is_delta and file.published and file.published > since]
     for delta in deltas:
-        yield from read_whole(client, delta, stored)
+        yield from read_whole(client, delta, stored, update.terms)
     full = newest(listed)
     if full is None and str(update.fiscal_year - 1) in update.read:  # in October there is none of the new year
         full = newest(list_files(client, ArchiveKind(update.kind), agency, update.fiscal_year - 1))
     if full and _is_due(full, update, deltas):
         known = str(full.fiscal_year) in update.read
-        yield from read_again(client, full, stored) if known else read_whole(client, full, stored)
+        yield from (read_again if known else read_whole)(client, full, stored, update.terms)
     elif not deltas:
         yield NotModified(key=full.name if full else step.key)
 
@@ -98,38 +104,32 @@ def agency_number(client: Client, code: str, stored: Stored) -> str | int:
 
 def _is_due(full: ArchiveFile, update: MonthlyUpdate, deltas: list[ArchiveFile]) -> bool:
     """Return whether the file of a fiscal year has changes that no delta has brought."""
-    since = date.fromisoformat(update.since)
     last = update.read.get(str(full.fiscal_year))
     if full.published is None or full.fiscal_year is None:
         return False
     if last is None:  # a year that has just begun, after one that was read
         return str(full.fiscal_year - 1) in update.read
-    if deltas and deltas[0].published and deltas[0].published - since <= MAX_GAP:
+    if deltas and deltas[0].published and deltas[0].published - update.newest <= MAX_GAP:
         return False
-    return full.published > date.fromisoformat(last) and (bool(deltas) or full.published > since)
+    return full.published > date.fromisoformat(max(last, "" if deltas else update.since))
 
 
-def read_whole(
-    client: Client, file: ArchiveFile, stored: Stored, *, skips_stored: bool = True
-) -> Iterator[Payload | Problem | NotModified | FailedStep]:
-    """Read a published archive while it comes, in all passes, from its beginning."""
-    stored.set_state(f"{RUN}/{file.name}", "")
-    for number in range(1, PASSES + 1):
-        step = ArchivePass(name=file.name, number=number, knows_awards=True, run=RUN).step
-        yield from ArchiveReader(client, step, stored, skips_stored=skips_stored).read()
-    stored.set_state(f"{RUN}/{file.name}", "")
+def read_whole(client: Client, file: ArchiveFile, stored: Stored, terms: str = "") -> Iterator[Fetched]:
+    """Read a published archive while it comes, in all passes, from its beginning, and note for which `terms`."""
+    yield from _read_passes(client, file, stored)
+    yield from _finish(client, file, stored, terms)
 
 
-def read_again(client: Client, file: ArchiveFile, stored: Stored) -> Iterator[Fetched]:
+def read_again(client: Client, file: ArchiveFile, stored: Stored, terms: str) -> Iterator[Fetched]:
     """Read a newer file of a fiscal year that was read before, and find the actions that are not in it any more.
 
-    None is found if anything in it cannot be read.
+    None is found if anything in it cannot be read. It counts as read when they are stored.
     """
     days = fiscal_year_days(file.fiscal_year or 0)
     wanted = stored.candidates().award_keys
     missing = {action: award for action, award in stored.listed_actions(file.series, *days).items() if award in wanted}
     is_whole = True
-    for fetched in read_whole(client, file, stored, skips_stored=False):
+    for fetched in _read_passes(client, file, stored, skips_stored=False):
         records = parse(fetched) if isinstance(fetched, Payload) else [None]
         for record in records:
             is_whole &= isinstance(record, Award)
@@ -139,6 +139,25 @@ def read_again(client: Client, file: ArchiveFile, stored: Stored) -> Iterator[Fe
     if is_whole:
         for action, award in sorted(missing.items()):
             yield _removal(file, award, action)
+    yield from _finish(client, file, stored, terms)
+
+
+def _read_passes(
+    client: Client, file: ArchiveFile, stored: Stored, *, skips_stored: bool = True
+) -> Iterator[Payload | Problem | NotModified | FailedStep]:
+    stored.set_state(f"{RUN}/{file.name}", "")
+    for number in range(1, PASSES + 1):
+        yield from ArchiveReader(client, _step(file, number), stored, skips_stored=skips_stored).read()
+
+
+def _finish(client: Client, file: ArchiveFile, stored: Stored, terms: str) -> Iterator[Fetched]:
+    reader = ArchiveReader(client, _step(file, PASSES), stored)
+    stored.set_state(f"{RUN}/{file.name}", terms)  # of no effect until the file counts as read
+    yield from reader.finish()
+
+
+def _step(file: ArchiveFile, number: int) -> FetchStep:
+    return ArchivePass(name=file.name, number=number, knows_awards=True, run=RUN).step
 
 
 def _removal(file: ArchiveFile, award: str, action: str) -> Removal:

@@ -133,8 +133,19 @@ class ArchiveReader:
         """
         if self._order.number == 1 or any(self._is_due(member) for member in self._notes.known):
             yield from self._read_local() if self._order.location or self._order.folder else self._read_stream()
-        if self._order.number == PASSES:
-            yield from self._finish()
+
+    def finish(self) -> Iterator[Found]:
+        """Store that the archive was read completely, or say that it was not, and delete the download."""
+        folder = Path(self._order.folder)
+        if not self._notes.is_whole:
+            if self._order.folder and (folder / self._order.name).exists():  # damaged: the next time a new one
+                delete_download(folder, self._order.name)
+            reason = "it was not read completely"
+            yield FailedStep(step=replace(self._step, key=f"{self._step.key}/incomplete"), reason=reason)
+            return
+        self._save_file(is_complete=True)
+        if self._order.folder and not self._order.keep:
+            delete_download(folder, self._order.name)
 
     def _is_due(self, member: str) -> bool:
         """Return whether a file in the archive is to be read: again only if other awards are known now."""
@@ -269,19 +280,6 @@ class ArchiveReader:
     def _note_whole(self, members: set[str]) -> None:
         self._notes.is_whole = members <= self._notes.known.keys()
         self._notes.save(self._stored, self._note)
-
-    def _finish(self) -> Iterator[Found]:
-        """Store that the archive was read completely, or say that it was not, and delete the download."""
-        folder = Path(self._order.folder)
-        if not self._notes.is_whole:
-            if self._order.folder and (folder / self._order.name).exists():  # damaged: the next time a new one
-                delete_download(folder, self._order.name)
-            reason = "it was not read completely"
-            yield FailedStep(step=replace(self._step, key=f"{self._step.key}/incomplete"), reason=reason)
-            return
-        self._save_file(is_complete=True)
-        if self._order.folder and not self._order.keep:
-            delete_download(folder, self._order.name)
 
 
 def keys_digest(wanted: Candidates) -> str:

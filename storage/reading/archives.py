@@ -5,12 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from storage.reading.source_records import ActionStatement
-from storage.tables import ActionRow, ArchiveFileRow, CoverageRow, EvidenceRow, QuarantineRow, SourceRecordRow
+from storage.tables import (
+    ActionRow,
+    ArchiveFileRow,
+    CoverageRow,
+    EvidenceRow,
+    QuarantineRow,
+    RenumberedRow,
+    SourceRecordRow,
+)
 
 
 def archive_files(session: Session, *, complete: bool = False) -> Sequence[ArchiveFileRow]:
@@ -39,7 +47,8 @@ def has_unreadable(session: Session, source: str, url: str) -> bool:
 def listed_actions(session: Session, source: str, url: str, since: date, until: date) -> dict[str, str]:
     """Return the award of each action that a source has listed, by action key, of awards read from some URLs.
 
-    Actions that were removed are left out.
+    Actions that were removed are left out, and those of awards whose key was corrected: a file may list them under the
+    former keys.
 
     Args:
         url: what the URLs of the evidence begin with.
@@ -48,7 +57,9 @@ def listed_actions(session: Session, source: str, url: str, since: date, until: 
     """
     read = select(col(EvidenceRow.record_key)).where(col(EvidenceRow.url).startswith(url, autoescape=True))
     rows = select(SourceRecordRow).where(
-        col(SourceRecordRow.source) == source, col(SourceRecordRow.record_key).in_(read)
+        col(SourceRecordRow.source) == source,
+        col(SourceRecordRow.record_key).in_(read),
+        col(SourceRecordRow.record_key).not_in(select(col(RenumberedRow.new_key))),
     )
     found = {}
     for row in session.scalars(rows):
@@ -62,7 +73,11 @@ def listed_actions(session: Session, source: str, url: str, since: date, until: 
     return found
 
 
-def covered_vendors(session: Session, source: str, terms: Mapping[str, str]) -> frozenset[str]:
-    """Return the entries of the watchlist that a source was read for, as they are now: `terms` are their digests."""
-    query = select(col(CoverageRow.vendor_id), col(CoverageRow.terms)).where(col(CoverageRow.source) == source)
-    return frozenset(vendor_id for vendor_id, digest in session.execute(query) if terms.get(vendor_id) == digest)
+def covered_vendors(session: Session, source: str, terms: Mapping[str, str]) -> dict[str, date]:
+    """Return the entries of the watchlist that a source was read for, as they are now: `terms` are their digests.
+
+    Each has the first day that was read.
+    """
+    query = select(col(CoverageRow.vendor_id), col(CoverageRow.terms), func.min(col(CoverageRow.since)))
+    query = query.where(col(CoverageRow.source) == source).group_by(col(CoverageRow.vendor_id), col(CoverageRow.terms))
+    return {vendor_id: since for vendor_id, digest, since in session.execute(query) if terms.get(vendor_id) == digest}

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from sqlalchemy import select
@@ -45,6 +46,7 @@ from storage.writing.reviews import apply_decisions
 from storage.writing.source_records import merge_source_records, save_source_record
 
 FindMatches = Callable[[Award | Publication], Sequence[MatchRow]]
+NO_DAYS: Mapping[str, date] = MappingProxyType({})
 MAX_KEY_LENGTH = 200  # in quarantine
 # Differences in these do not make a record changed.
 NOT_A_CHANGE = frozenset({"revision", "first_seen", "last_changed"})
@@ -80,6 +82,7 @@ def save_record(
     should_publish: PublishRule,
     *,
     since: date | None = None,
+    history_until: Mapping[str, date] = NO_DAYS,
 ) -> Saved:
     """Store a record of any kind, and the milestones that an award reaches.
 
@@ -92,13 +95,14 @@ def save_record(
         now: when it was seen, UTC.
         should_publish: given the ids of the vendors concerned, whether feeds carry what is new.
         since: the first day on which an action is recent (`award_changes`); `None` if the age does not matter.
+        history_until: for some vendors, the day before which an award's actions are history: feeds do not carry them.
 
     Raises:
         sqlalchemy.exc.DBAPIError: the database failed (a full disk, a lost connection ...), not the record.
     """
     savepoint = session.begin_nested()
     try:
-        saved = _save(session, record, find_matches, now, should_publish, since=since)
+        saved = _save(session, record, find_matches, now, should_publish, since=since, history_until=history_until)
         savepoint.commit()
     except Exception as error:
         cause = first_database_error(error)
@@ -119,6 +123,7 @@ def _save(
     should_publish: PublishRule,
     *,
     since: date | None,
+    history_until: Mapping[str, date],
 ) -> Saved:
     match record:
         case Problem():
@@ -127,7 +132,8 @@ def _save(
         case Removal():
             return save_removal(session, record, now, should_publish)
         case Award():
-            saved = save_award(session, record, find_matches(record), now, should_publish, since=since)
+            matches = find_matches(record)
+            saved = save_award(session, record, matches, now, should_publish, since=since, history_until=history_until)
             if saved.matched and (saved.changed or saved.events):
                 row = session.get_one(RecordRow, current_key(session, record.key))
                 save_milestones(
@@ -154,6 +160,7 @@ def save_award(
     should_publish: PublishRule,
     *,
     since: date | None = None,
+    history_until: Mapping[str, date] = NO_DAYS,
 ) -> Saved:
     """Store an award with its matches, and what happened to it since it was last published, as events.
 
@@ -163,6 +170,7 @@ def save_award(
         now: when it was seen, UTC.
         should_publish: given the ids of the vendors concerned, whether feeds carry what is new.
         since: the first day on which an action is recent (`award_changes`); `None` if the age does not matter.
+        history_until: for some vendors, the day before which the award's actions are history.
     """
     award = under_current_key(session, award)
     renumbered = renumber(session, award, now) if award.replaces else None
@@ -181,6 +189,7 @@ def save_award(
     changes: Sequence[Change] = list(award_changes(before, award, since, scopes)) if has_matches else []
     if stored:
         changes = [replace(change, is_first_sight=False) for change in changes]
+    changes = _without_history(changes, {*old_matches, *(match.vendor_id for match in matches)}, history_until)
 
     fresh = award_row(award, now)
     if stored is None:
@@ -434,6 +443,16 @@ def _concerned(matches: Iterable[MatchRow], bands: Collection[MatchBand], change
     of_band = (match for match in matches if match.band in bands)
     concerned = (match for match in of_band if is_concerned(match, change.kind, change.action_key))
     return tuple(sorted(match.vendor_id for match in concerned))
+
+
+def _without_history(
+    changes: Sequence[Change], vendors: Collection[str], history_until: Mapping[str, date]
+) -> Sequence[Change]:
+    """Return changes, of which those before the day of every vendor are no news."""
+    first = min((history_until[vendor] for vendor in vendors if vendor in history_until), default=None)
+    if first is None:
+        return changes
+    return [replace(each, is_news=each.is_news and not (each.signed and each.signed < first)) for each in changes]
 
 
 def _scopes(old_matches: Mapping[str, MatchRow], matches: Iterable[MatchRow]) -> list[list[str]]:

@@ -283,7 +283,7 @@ def test_a_file_with_a_row_that_cannot_be_read_covers_nothing(tmp_path: Path) ->
 def test_an_entry_that_changes_is_not_covered_any_more(silent: FakeArchive, tmp_path: Path) -> None:
     def covered_vendors(watchlist: Watchlist) -> frozenset[str]:
         mark_changed_entries(app_context.database, watchlist)
-        return plan_archive_poll(app_context.database, watchlist, PUBLISHED).covered
+        return frozenset(plan_archive_poll(app_context.database, watchlist, PUBLISHED).covered)
 
     with archive_context(silent, tmp_path) as app_context:
         backfill(app_context, 2024)

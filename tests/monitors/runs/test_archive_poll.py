@@ -6,16 +6,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
+from itertools import count
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 from sqlmodel import col
 
+from monitors.runs.pipeline import Progress
+from monitors.runs.status import RunReport
 from procurewatch.context import AppContext
+from sources.records import Award
 from sources.registry import SOURCES
 from storage.models import EventKind, RunStatus
+from storage.reading.archives import archive_files
+from storage.reading.rematching import load_candidates
 from storage.tables import ActionRow, CoverageRow, EventRow
+from storage.writing.save import save_award
 from tests.app_context import shipped
 from tests.archives import CONTROL, action, archive_context, archives_of, award, backfill, delta_of, hurried, poll
 from tests.upstreams.usaspending.archive import FakeArchive, Serving
@@ -182,3 +189,101 @@ def test_old_news_of_an_entry_that_the_archives_were_not_read_for_is_history(tmp
         poll(wider_context, date(2026, 9, 25))
         assert events(app_context) == {(EventKind.MODIFIED, BEFORE.piid)}
         assert (EventKind.NEW_AWARD, cellebrite.piid) in events(app_context, published=False)
+
+
+def stopped_poll(app_context: AppContext, calls: int) -> RunReport:
+    """Poll, and stop the run at a call of its listener, if it comes so far."""
+    left = iter(range(calls - 1))
+
+    def stop(progress: Progress) -> None:
+        if progress.reading is None and next(left, None) is None:
+            app_context.stop.set()
+
+    with app_context.claimed(SOURCES["archive"]) as claimed:
+        return claimed.poll(SOURCES["archive"], date(2026, 9, 15), stop)
+
+
+def test_a_poll_that_is_stopped_between_deletions_finds_them_again(tmp_path: Path) -> None:
+    late = action("P00009", date(2026, 6, 5))
+    before = award("70CMSD26P00000001", BASE, DOUBTED, late, name=CLEARVIEW)
+    with (
+        FakeArchive(CONTROL | archives_of([before, STRANGER], AUGUST)) as server,
+        archive_context(server, tmp_path) as app_context,
+    ):
+        backfill(app_context, 2026)
+        server.publish(CONTROL, archives_of([AFTER, STRANGER], SEPTEMBER))
+
+        for calls in count(1):
+            app_context.stop.clear()
+            if stopped_poll(app_context, calls).status:
+                break
+        assert set(removed(app_context)) == {before.action_key(each).upper() for each in (DOUBTED, late)}
+        assert covered_until(app_context) == {YEAR_BEGINS: SEPTEMBER}
+
+
+def test_a_poll_that_is_stopped_after_its_last_file_covers_it_the_next_time(tmp_path: Path) -> None:
+    with read_in_august(tmp_path) as (server, app_context):
+        for code in ("015", "070"):
+            server.publish(CONTROL, archives_of([BEFORE], AUGUST, agency=code))
+            backfill(app_context, 2026, agency=code)
+        deltas = [delta_of([(AFTER, FRESH)], published=DELTA_DAY, agency=code) for code in ("015", "070")]
+        server.publish(CONTROL, *deltas)
+
+        def stop(_progress: Progress) -> None:
+            with app_context.database.reading() as session:
+                if any(row.is_delta for row in archive_files(session, complete=True)):
+                    app_context.stop.set()
+
+        with app_context.claimed(SOURCES["archive"]) as claimed:
+            assert claimed.poll(SOURCES["archive"], date(2026, 9, 25), stop).status is None
+        app_context.stop.clear()
+        server.requests.clear()
+        poll(app_context, date(2026, 9, 26))
+        assert set(downloads(server)) == {"FY%28All%29_070_Contracts_Delta_20260924.zip"}
+        with app_context.database.reading() as session:
+            rows = session.scalars(select(CoverageRow).where(col(CoverageRow.source) == "archive")).all()
+            assert {(row.agency, row.until) for row in rows} == {("015", DELTA_DAY), ("070", DELTA_DAY)}
+
+
+def test_a_year_that_is_backfilled_later_hides_no_delta_of_the_others(tmp_path: Path) -> None:
+    old = award("70CMSD10P00000001", action("0", date(2010, 5, 4), "5.00", LICENSES), name=CLEARVIEW)
+    with read_in_august(tmp_path) as (server, app_context):
+        delta = delta_of([(AFTER, FRESH), (OTHER, OTHER.actions[0])], published=DELTA_DAY)
+        server.publish(CONTROL, archives_of([AFTER, OTHER, STRANGER, old], DELTA_DAY), delta)
+        backfill(app_context, 2010)
+        poll(app_context, date(2026, 9, 25))
+        assert events(app_context) == {(EventKind.MODIFIED, BEFORE.piid), (EventKind.NEW_AWARD, OTHER.piid)}
+        assert covered_until(app_context)[YEAR_BEGINS] == DELTA_DAY
+
+
+def test_what_a_delta_corrects_in_years_that_were_not_read_is_history(tmp_path: Path) -> None:
+    base = action("0", date(2012, 5, 4), "5.00", LICENSES)
+    modified = action("P00001", date(2012, 6, 4), "5.00", LICENSES)
+    recent = action("P00002", date(2026, 5, 4), "7.00", LICENSES)
+    single = award("70CMSD12P00000001", base, name=CLEARVIEW)
+    whole = award("70CMSD12P00000002", base, modified, recent, name=CLEARVIEW)
+    with read_in_august(tmp_path, replace(whole, actions=[recent])) as (server, app_context):
+        fresh = [
+            (replace(each, last_modified_date=DELTA_DAY), done) for each in (single, whole) for done in each.actions
+        ]
+        server.publish(CONTROL, delta_of([*fresh, (OTHER, OTHER.actions[0])], published=DELTA_DAY))
+        poll(app_context, date(2026, 9, 25))
+        assert events(app_context) == {(EventKind.NEW_AWARD, OTHER.piid)}
+        stored = events(app_context, published=False)
+        assert {(EventKind.NEW_AWARD, single.piid), (EventKind.MODIFIED, whole.piid)} <= stored
+
+
+def test_an_award_whose_key_the_api_has_corrected_is_not_taken_for_deleted(tmp_path: Path) -> None:
+    corrected = replace(BEFORE, parent_piid="70CMSD26A00000001", parent_agency="7012")
+    with read_in_august(tmp_path) as (server, app_context):
+        with app_context.database.writing() as session:
+            [stored] = [found.record for found in load_candidates(session, [BEFORE.key])]
+            assert isinstance(stored, Award)
+            keys = {done.modification: corrected.action_key(done).upper() for done in BEFORE.actions}
+            actions = tuple(replace(each, key=keys[each.modification]) for each in stored.actions)
+            listed = replace(stored, source="usaspending", is_partial=False, key=corrected.key, replaces=BEFORE.key)
+            save_award(session, replace(listed, actions=actions), (), app_context.database.now(), lambda _vendors: True)
+        server.publish(CONTROL, archives_of([BEFORE, STRANGER], SEPTEMBER))
+        assert poll(app_context, date(2026, 9, 15)).tally.read > 0
+        assert removed(app_context) == {}
+        assert (EventKind.DELETED, BEFORE.piid) not in events(app_context)

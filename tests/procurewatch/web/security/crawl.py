@@ -42,7 +42,7 @@ class Answer:
 
 def public_answers(client: Client, starts: list[str], most: int = 600) -> dict[str, Answer]:
     """Return the responses to these paths and to all links found in them, by URL; of lists only what `starts` names."""
-    base = str(client.base_url)
+    base = str(client.base_url).rstrip("/") + "/"
     waiting = [urljoin(base, path) for path in starts]
     answers: dict[str, Answer] = {}
     while waiting:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 DELETED = "D"  # in `change`
@@ -56,6 +57,7 @@ CONTRACTS = Columns("contract_award_unique_key", "contract_transaction_unique_ke
 ASSISTANCE = Columns("assistance_award_unique_key", "assistance_transaction_unique_key", "award_id_fain")
 
 
+@lru_cache(maxsize=8)  # the rows of each award are read with the header of their file
 def read_header(line: bytes) -> tuple[str, ...]:
     """Return the names of the columns. Raises `NotAnArchive` if the line is not readable as a header."""
     text = line.removeprefix(BYTE_ORDER_MARK).decode("utf-8", "replace").replace("\0", "")

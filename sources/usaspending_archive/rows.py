@@ -19,7 +19,6 @@ from typing import Any
 
 from sources.award_keys import award_page
 from sources.fields import (
-    clean_text,
     join_place,
     read_count,
     read_date,
@@ -84,11 +83,11 @@ def _read(payload: Payload) -> tuple[Columns, list[Row]]:
         raise InvalidRecord("no row")
     if any(len(row) != len(names) for row in rows):
         raise InvalidRecord(f"a row has not the {len(names)} columns of the header")
-    return columns, [dict(zip(names, map(clean_text, row), strict=True)) for row in rows]
+    return columns, [dict(zip(names, map(str.strip, row), strict=True)) for row in rows]
 
 
 def _problem(payload: Payload, columns: Columns, row: Row, error: InvalidRecord) -> Problem:
-    key = row.get(columns.action_key, "").upper()[:200] or payload.key
+    key = read_text(row, columns.action_key).upper()[:200] or payload.key
     return unreadable(replace(payload, key=key), error)
 
 

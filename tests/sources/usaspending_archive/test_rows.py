@@ -205,6 +205,19 @@ def test_the_text_of_a_modification_is_not_the_awards() -> None:
     assert award.actions[0].description == "PAPER"
 
 
+def test_a_text_is_decoded_once_as_that_of_the_api_is() -> None:
+    award = read_award(
+        contract(
+            recipient_name=" AT&amp;amp;T ",
+            recipient_parent_name="AT&amp;T",
+            transaction_description="&amp;lt;",
+            federal_action_obligation=" 5 ",
+        )
+    )
+    assert (award.recipient.name, award.recipient.parent_name) == ("AT&amp;T", "AT&T")
+    assert (award.actions[0].description, award.actions[0].obligation) == ("&lt;", Decimal(5))
+
+
 @pytest.mark.parametrize(
     "written", ["2021-09-14 16:42:25+00", "2021-09-14 00:00:00.123", "2021-09-14T16:42:25Z", "2021-09-14"]
 )

@@ -11,7 +11,6 @@ import csv
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from itertools import chain
 from pkgutil import resolve_name
 from typing import Protocol
@@ -22,7 +21,7 @@ from sources.usaspending_archive.columns import NotAnArchive, read_header
 from sources.usaspending_archive.members import DamagedMember, Readable, member_blocks, place_of, stream_members
 from sources.usaspending_archive.row_filter import RowFilter
 
-FAST_NEEDS = ("numba", "numpy")  # of the extra `archive`
+FAST = "sources.usaspending_archive.compiled.fast:FastScan"  # needs the extra `archive`
 ROWS_PER_REPORT = 10_000
 MAX_LINE = 64 << 20  # bytes; no row of an archive is nearly as long
 MAX_UNREADABLE = 100  # rows of a file; with more of them it is damaged
@@ -167,10 +166,11 @@ class Scan(Protocol):
 
 def engine() -> Callable[[RowFilter], Scan]:
     """Return the fast way if the extra `archive` is installed, else the slow one."""
-    if all(find_spec(name) for name in FAST_NEEDS):
-        fast: Callable[[RowFilter], Scan] = resolve_name("sources.usaspending_archive.compiled.fast:FastScan")
-        return fast
-    return SlowScan
+    try:
+        fast: Callable[[RowFilter], Scan] = resolve_name(FAST)
+    except ImportError:  # not installed, or not for this Python
+        return SlowScan
+    return fast
 
 
 class SlowScan:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import time
 from contextlib import closing
@@ -25,6 +24,7 @@ from procurewatch.web.security.guard import MAX_BODY_BYTES, RequestGuard
 from storage.database import open_database
 from storage.reading.review_queue import review_queue
 from storage.writing.reviews import list_decisions
+from tests.coroutines import run_coroutine
 from tests.procurewatch.site import context_for, serve
 from tests.procurewatch.web.fixtures import CLEARVIEW, csrf, sign_in
 from tests.records import BABEL
@@ -190,7 +190,7 @@ def test_two_hosts_are_refused() -> None:
     guarded = RequestGuard(not_called, host="x.example", requests_per_minute=9, proxies=Proxies())
     headers = [(b"host", b"x.example"), (b"host", b"evil.example")]
     sent: list[Message] = []
-    asyncio.run(guarded(scope_of(headers), receive_nothing, partial(collect, sent)))
+    run_coroutine(guarded(scope_of(headers), receive_nothing, partial(collect, sent)))
     assert (sent[0]["status"], b"more than one Host" in sent[1]["body"]) == (400, True)
 
 

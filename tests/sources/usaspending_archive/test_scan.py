@@ -62,7 +62,7 @@ class Words:
 def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Scan with the standard library, and with compiled code."""
     if request.param == "slow":
-        monkeypatch.setattr("sources.usaspending_archive.scan.FAST_NEEDS", ("nothing_of_this_name",))
+        monkeypatch.setattr("sources.usaspending_archive.scan.FAST", "nothing_of_this_name:X")
     else:
         pytest.importorskip("numba")
 

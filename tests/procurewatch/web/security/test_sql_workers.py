@@ -18,6 +18,7 @@ from procurewatch.web.sql import workers
 from procurewatch.web.sql.worker import MAX_MEMORY, TOO_MUCH_MEMORY, Answer, Request
 from procurewatch.web.sql.workers import CLIENT, MAX_PER_CLIENT, MAX_WORKERS, SqlWorkers
 from tests.commands import environment
+from tests.coroutines import run_coroutine
 from tests.processes import Process
 
 UNLIMITED = "from procurewatch.web.sql import guard; guard.LIMITS.clear(); " + workers.PROGRAM
@@ -80,7 +81,7 @@ def test_a_query_inside_one_function_is_killed_and_its_worker_replaced(
             good = await made.ask(request("select 2"))
             return worker.pid, late, good, {one.pid for one in made._idle}
 
-    killed, late, good, idle = asyncio.run(ask())
+    killed, late, good, idle = run_coroutine(ask())
     assert (late.is_late, good.rows) == (True, [(2,)])
     assert not is_alive(killed)
     assert killed not in idle
@@ -103,7 +104,7 @@ def test_one_client_leaves_workers_to_others(file: Path) -> None:
             return are_done, running, good
 
     others = children(os.getpid())
-    are_done, running, good = asyncio.run(ask())
+    are_done, running, good = run_coroutine(ask())
     assert good.rows == [(1,)]
     assert not any(are_done)
     assert len(running - others) <= MAX_PER_CLIENT + 1 < MAX_WORKERS
@@ -121,7 +122,7 @@ def test_all_clients_together_have_a_limit(file: Path) -> None:
             assert len(made._idle) <= MAX_WORKERS
             return answers
 
-    assert [answer.rows for answer in asyncio.run(ask())] == [[(number,)] for number in range(3 * MAX_WORKERS)]
+    assert [answer.rows for answer in run_coroutine(ask())] == [[(number,)] for number in range(3 * MAX_WORKERS)]
 
 
 def test_memory_is_limited(file: Path) -> None:
@@ -134,7 +135,7 @@ def test_memory_is_limited(file: Path) -> None:
             limits = Path(f"/proc/{made._idle[0].pid}/limits")
             return large, good, limits.read_text() if limits.exists() else ""
 
-    large, good, limits = asyncio.run(ask())
+    large, good, limits = run_coroutine(ask())
     assert large.error == TOO_MUCH_MEMORY
     assert good.rows == [(1,)]
     assert not limits or re.search(rf"Max address space +{MAX_MEMORY} ", limits)
@@ -156,7 +157,7 @@ def test_a_worker_that_died_is_replaced(file: Path) -> None:
             await worker.wait()
             return died, await made.ask(request("select 3"))
 
-    died, good = asyncio.run(ask())
+    died, good = run_coroutine(ask())
     assert died.error == TOO_MUCH_MEMORY
     assert good.rows == [(3,)]
 

@@ -11,6 +11,7 @@ import ssl
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ from storage.database import Database, open_database
 from tests import dialects, postgres
 from tests.commands import run
 
+# Its libraries cannot be installed beside the others; its docstring says how to run it.
+collect_ignore = [] if find_spec("moto") else ["procurewatch/test_scanning_s3.py"]
 NO_POSTGRESQL = "NOT TESTED ON POSTGRESQL"
 NO_BROWSER = "NOT TESTED IN A BROWSER"
 USER_FOLDERS = {

@@ -214,19 +214,17 @@ def test_a_damaged_file_of_postgresql(postgresql_server: str, postgresql_filled_
 
 
 def test_a_damaged_index_of_postgresql(postgresql_filled_url: str) -> None:
-    """The table says other than its index: only amcheck notices."""
+    """The table says other than its index: only amcheck notices, where the server has it."""
     url = postgresql_filled_url
-    if not postgres.has_extension(url, "amcheck"):
-        pytest.skip("the server has no amcheck")
+    has_amcheck = postgres.has_extension(url, "amcheck")
     run(
         url,
-        "CREATE EXTENSION amcheck",
+        *(["CREATE EXTENSION amcheck"] if has_amcheck else []),
         "UPDATE pg_index SET indisready = false WHERE indexrelid = 'ix_action_award_key'::regclass",
         "UPDATE action SET award_key = (SELECT max(key) FROM record)",
         "UPDATE pg_index SET indisready = true WHERE indexrelid = 'ix_action_award_key'::regclass",
     )
-    assert [found.what.partition(":")[0] for found in findings(url) if "index ix_" in found.what] == [
-        "index ix_action_award_key"
-    ]
+    damaged = [found.what.partition(":")[0] for found in findings(url) if "index ix_" in found.what]
+    assert damaged == (["index ix_action_award_key"] if has_amcheck else [])
     vacuum(url)
     assert findings(url) == []

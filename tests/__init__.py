@@ -1,0 +1,1 @@
+"""A regular package, because a library (Flask-WebSub) installs one of the same name, which would hide a folder."""

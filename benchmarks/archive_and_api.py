@@ -62,7 +62,9 @@ def matches_by_archive(files: Sequence[Path], folder: Path) -> Matches:
     """Return the matches of a backfill from archives into a database in a folder."""
     orders = [ArchivePass(name=file.name, location=str(file)) for file in files]
     with app_context_with({"archive": {}}, folder, *shipped().by_id) as app_context:
-        app_context.read_archives(SOURCES["archive"], orders, ignore, notify=False, purpose="backfill")
+        app_context.read_archives(
+            SOURCES["archive"], orders, ignore, watchlist=app_context.watchlist, notify=False, purpose="backfill"
+        )
         return _stored_matches(app_context)
 
 

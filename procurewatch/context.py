@@ -134,17 +134,18 @@ class AppContext:
         orders: Sequence[ArchivePass],
         listen: Callable[[Progress], None],
         *,
+        watchlist: Watchlist,
         notify: bool,
         purpose: str,
     ) -> RunReport:
-        """Read award archives; with `notify`, publish what is found in the feeds.
+        """Read award archives for the entries of `watchlist`; with `notify`, publish what is found in the feeds.
 
         Call it on the context of `claimed`.
         """
         return self._run(
             source,
             purpose,
-            lambda: plan_archive_backfill(self.watchlist, orders, publishes=notify, purpose=purpose),
+            lambda: plan_archive_backfill(watchlist, orders, publishes=notify, purpose=purpose),
             listen,
         )
 

@@ -95,8 +95,8 @@ class Stored(Protocol):
     def set_state(self, name: str, value: str, /) -> None:
         """Store a value for later runs, in a transaction of its own; "" deletes it."""
 
-    def has_evidence(self, key: str, url: str, /) -> bool:
-        """Whether a record has evidence with a URL, so that what the URL names was stored before."""
+    def has_evidence(self, key: str, url: str, sha256: str, /) -> bool:
+        """Whether a record has evidence with a URL and a hash, so that what the URL names was stored before."""
 
     def listed_actions(self, url: str, since: date, until: date, /) -> Mapping[str, str]:
         """Return the award of each action that this source has listed, by action key.

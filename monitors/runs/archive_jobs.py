@@ -34,11 +34,17 @@ NOTE = "note/"  # what checkpoints of a source's own notes begin with
 class ArchiveBackfill(Job):
     """Reads archives in passes: `first` are their first ones. Interrupted and run again, it continues.
 
-    `terms`: for each entry of the watchlist, a digest of what is looked for.
+    `watchlist`: the entries that are looked for, and `terms` a digest of each.
     """
 
     first: Sequence[ArchivePass]
+    watchlist: Watchlist
     terms: Mapping[str, str]
+
+    @property
+    def searched(self) -> Watchlist:
+        """The entries that are looked for. What is found is compared with all."""
+        return self.watchlist
 
     def on_success(self, session: Session, now: datetime, outcome: Outcome) -> int:
         """Note what the files that were read completely cover, and forget the progress of these files."""
@@ -117,6 +123,7 @@ def plan_archive_backfill(
         checkpoint_prefix=f"{run}/",
         publishes=publishes,
         first=first,
+        watchlist=watchlist,
         terms=terms,
     )
 

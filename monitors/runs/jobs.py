@@ -126,6 +126,11 @@ class Job:
         return self.publishes
 
     @property
+    def searched(self) -> Watchlist | None:
+        """The entries that large files are searched for, `None` for the whole watchlist."""
+        return None
+
+    @property
     def history_until(self) -> Mapping[str, date]:
         """For some entries of the watchlist, the day before which an award's actions are history (`save_record`)."""
         return {}

@@ -147,5 +147,11 @@ def _origins(session: Session, award: Award) -> Iterator[tuple[SignalKind, str, 
     """Yield the published matches that an award inherits: kind of signal, number, how they belong to it, match."""
     for match in published_matches_of(session, award.parent_key) if award.parent_key else ():
         yield SignalKind.PARENT_AWARD, award.parent_piid, f"Ordered under {award.parent_piid}", match
-    for match in notice_matches_of(session, award.solicitation) if len(award.solicitation) >= MIN_NUMBER_LENGTH else ():
+    for match in matches_of_solicitation(session, award):
         yield SignalKind.SOLICITATION, award.solicitation, f"Bought under solicitation {award.solicitation}", match
+
+
+def matches_of_solicitation(session: Session, award: Award) -> Sequence[MatchRow]:
+    """Return the published matches of the notice of an award's solicitation."""
+    is_long = len(award.solicitation) >= MIN_NUMBER_LENGTH
+    return notice_matches_of(session, award.solicitation) if is_long else ()

@@ -158,7 +158,14 @@ class _Run:
         self.job = job
         self.tally = Tally()
         self.batch = RecordBatch(context.database, context.matcher, source, job, self.tally)
-        self.stored = StoredState(context.database, context.matcher, source.name, self.batch, self._on_file_progress)
+        self.stored = StoredState(
+            context.database,
+            context.matcher,
+            source.name,
+            self.batch,
+            on_progress=self._on_file_progress,
+            searched=job.searched,
+        )
         self.progress: Progress | None = None
         self.version = ""
         self.succeeded: list[FetchStep] = []

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from monitors.matching.amount_checks import add_amount_warning
 from monitors.matching.matcher import Matcher
 from monitors.runs.jobs import Job
-from monitors.runs.match_rows import match_rows, named_elsewhere
+from monitors.runs.match_rows import match_rows, matches_of_solicitation, named_elsewhere
 from monitors.runs.status import Tally
 from sources.base import FetchStep, Source
 from sources.records import Award, Publication, Record
@@ -111,12 +111,14 @@ class RecordBatch:
             return {}
 
     def _is_worth_storing(self, record: Record) -> bool:
-        """Return whether a record matches, is stored already, or is an order under an award that is."""
+        """Return whether a record matches, is stored already, or belongs to an award or a notice that is."""
         if not isinstance(record, (Award, Publication)) or self._matcher.matches(record):
             return True
         keys = [record.key, *([record.parent_key] if isinstance(record, Award) and record.parent_key else [])]
         with self._database.reading() as session:
-            return any(session.get(RecordRow, current_key(session, key)) is not None for key in keys)
+            if any(session.get(RecordRow, current_key(session, key)) is not None for key in keys):
+                return True
+            return isinstance(record, Award) and bool(matches_of_solicitation(session, record))
 
     def _store_one(self, session: Session, record: Record, now: datetime) -> None:
         """Store one record; one that cannot be stored goes into quarantine with its reason."""

@@ -13,6 +13,7 @@ from monitors.matching.matcher import Matcher
 from monitors.matching.prefilter import WatchlistCandidates
 from monitors.runs.match_rows import MIN_NUMBER_LENGTH
 from monitors.runs.record_batch import RecordBatch
+from monitors.watchlist.model import Watchlist
 from sources.base import FileProgress, LargeFile, StoredVersion
 from sources.records import Award, Publication, Record
 from storage.database import Database, server_time
@@ -28,7 +29,10 @@ NOTE = "note/"
 
 
 class StoredState:
-    """The database as one source's adapter sees it during a run."""
+    """The database as one source's adapter sees it during a run.
+
+    `searched`: the entries that files are searched for, `None` for the whole watchlist.
+    """
 
     def __init__(
         self,
@@ -36,8 +40,11 @@ class StoredState:
         matcher: Matcher,
         source: str,
         batch: RecordBatch,
+        *,
         on_progress: Callable[[FileProgress], None] = lambda _reading: None,
+        searched: Watchlist | None = None,
     ) -> None:
+        self._searched = searched or matcher.watchlist
         self._database = database
         self._matcher = matcher
         self._source = source
@@ -84,10 +91,10 @@ class StoredState:
     def candidates(self, *, known: bool = True) -> WatchlistCandidates:
         """Return what decides which rows of a large file are wanted; with `known`, also those of stored awards."""
         if not known:
-            return WatchlistCandidates(self._matcher.watchlist)
+            return WatchlistCandidates(self._searched)
         with self._database.reading() as session:
             return WatchlistCandidates(
-                self._matcher.watchlist,
+                self._searched,
                 award_keys=matched_award_keys(session),
                 parent_keys=published_agreements(session),
                 solicitations=frozenset(
@@ -106,10 +113,10 @@ class StoredState:
         with self._database.writing() as session:
             save_checkpoint(session, self._source, NOTE + name, value, server_time(session))
 
-    def has_evidence(self, key: str, url: str, /) -> bool:
-        """Return whether a record has evidence with a URL."""
+    def has_evidence(self, key: str, url: str, sha256: str, /) -> bool:
+        """Return whether a record has evidence with a URL and a hash."""
         with self._database.reading() as session:
-            return has_evidence(session, key, url)
+            return has_evidence(session, key, url, sha256)
 
     def listed_actions(self, url: str, since: date, until: date, /) -> Mapping[str, str]:
         """Return the award of each action, by action key, that was read from URLs that begin so."""

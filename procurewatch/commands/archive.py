@@ -179,14 +179,20 @@ def read_archives(
 
     Raises `Busy` if another process reads archives, and `NoCluster`.
     """
-    app_context = replace(app_context, watchlist=plan.watchlist)
     with (
         open_scans(workers, cluster) as scans,
         app_context.claimed(SOURCES[SOURCE]) as claimed,
         following_archives(plan.sizes) as listen,
     ):
         scans.expect(_scan_jobs(plan.orders))
-        return claimed.read_archives(AwardArchive(scans), plan.orders, listen, notify=notify, purpose=plan.purpose)
+        return claimed.read_archives(
+            AwardArchive(scans),
+            plan.orders,
+            listen,
+            watchlist=plan.watchlist,
+            notify=notify,
+            purpose=plan.purpose,
+        )
 
 
 def _scan_jobs(orders: Sequence[ArchivePass]) -> Iterator[ScanJob]:

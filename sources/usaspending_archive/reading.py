@@ -255,10 +255,11 @@ class ArchiveReader:
             yield self._unreadable(scan, header)
         for award in scan.awards:
             url = f"{place}:{_lines(award.lines)}"
-            if self._skips_stored and self._stored.has_evidence(award.key, url):
+            rows = replace(header, url=url, body=b"\n".join(award.rows))
+            if self._skips_stored and self._stored.has_evidence(award.key, url, rows.sha256):
                 yield NotModified(key=award.key)
             else:
-                yield _payload(award, header, replace(header, url=url, body=b"\n".join(award.rows)))
+                yield _payload(award, header, rows)
         is_all = self._order.number > 1 or not scan.left_out
         self._notes.known[scan.member] = keys_digest(scanned.candidates) if is_all else ""
         self._notes.rows[scan.member] = scan.rows

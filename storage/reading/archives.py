@@ -27,10 +27,9 @@ def archive_files(session: Session, *, complete: bool = False) -> Sequence[Archi
     return session.scalars(query.where(col(ArchiveFileRow.is_complete)) if complete else query).all()
 
 
-def has_evidence(session: Session, record_key: str, url: str) -> bool:
-    """Return whether a record, or one in quarantine, has evidence with a URL."""
-    found = select(col(EvidenceRow.url)).where(col(EvidenceRow.record_key) == record_key, col(EvidenceRow.url) == url)
-    return session.scalar(found.limit(1)) is not None
+def has_evidence(session: Session, record_key: str, url: str, sha256: str) -> bool:
+    """Return whether a record, or one in quarantine, has evidence with a URL and a hash."""
+    return session.get(EvidenceRow, (record_key, sha256, url)) is not None
 
 
 def has_unreadable(session: Session, source: str, url: str) -> bool:

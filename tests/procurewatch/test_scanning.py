@@ -95,7 +95,9 @@ def backfilled(files: Sequence[Path], folder: Path, scans: Scans, listen: Callab
     orders = [ArchivePass(name=file.name, location=str(file)) for file in files]
     with app_context_with({"archive": {}}, folder, *shipped().by_id) as app_context:
         scans.expect(ScanJob(str(file), member.name) for file in files for member in csv_members(str(file)))
-        report = app_context.read_archives(AwardArchive(scans), orders, listen, notify=False, purpose="backfill")
+        report = app_context.read_archives(
+            AwardArchive(scans), orders, listen, watchlist=app_context.watchlist, notify=False, purpose="backfill"
+        )
         assert report.status
         assert report.status.is_good, report
         return dump(app_context.database)

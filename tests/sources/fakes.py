@@ -73,7 +73,7 @@ class Memory:
         """Note something."""
         self.notes[name] = value
 
-    def has_evidence(self, key: str, url: str, /) -> bool:
+    def has_evidence(self, key: str, url: str, sha256: str, /) -> bool:  # noqa: ARG002
         """Whether a record came from a URL before."""
         return (key, url) in self.evidence
 

@@ -16,10 +16,12 @@ from sqlmodel import col
 from monitors.runs.archive_jobs import mark_changed_entries, plan_archive_poll
 from monitors.runs.status import RunReport
 from monitors.watchlist.model import Watchlist
+from procurewatch.commands.archive import plan_import, read_archives
 from procurewatch.context import AppContext
 from sources.registry import SOURCES
 from storage.models import RunStatus
 from storage.tables import ActionRow, ArchiveFileRow, CoverageRow, EventRow, EvidenceRow, MatchRow, QuarantineRow
+from storage.writing.save import save_publication
 from tests.app_context import app_context_with, dump
 from tests.app_context import ignore as nothing
 from tests.archives import (
@@ -34,6 +36,8 @@ from tests.archives import (
     hurried,
     zipped,
 )
+from tests.records import match
+from tests.sources.fakes import publication
 from tests.upstreams.usaspending.archive import FakeArchive, Serving
 from tests.upstreams.usaspending.archive_rows import archive_rows, file_stem
 from tests.upstreams.usaspending.corpus import load_corpus
@@ -185,6 +189,50 @@ def test_a_named_vendor_alone_is_looked_for(silent: FakeArchive, tmp_path: Path)
         backfill(app_context, 2024, vendors=["cellebrite"])
         assert matches(app_context) == set()
         assert {row[0] for row in covered(app_context)} == {"cellebrite"}
+
+
+def test_what_is_found_for_a_named_vendor_is_compared_with_the_whole_watchlist(tmp_path: Path) -> None:
+    both = award("70CMSD24P00000009", action("0", date(2023, 11, 2), text="CELLEBRITE UFED"), name="CLEARVIEW AI, INC.")
+    with (
+        FakeArchive(archives_of([both])) as server,
+        archive_context(server, tmp_path, "clearview-ai", "cellebrite") as app_context,
+    ):
+        backfill(app_context, 2024)
+        wanted = matches(app_context)
+        assert len(wanted) == 2
+    with (
+        FakeArchive(archives_of([both])) as server,
+        archive_context(server, tmp_path / "b", "clearview-ai", "cellebrite") as app_context,
+    ):
+        backfill(app_context, 2024, vendors=["clearview-ai"])
+        assert matches(app_context) == wanted
+        assert {row[0] for row in covered(app_context)} == {"clearview-ai"}
+
+
+def test_an_award_of_a_noticed_solicitation_is_reviewed(tmp_path: Path) -> None:
+    number = "70B06C23Q00000123"
+    bought = award("70CMSD24P00000009", action("0", date(2023, 11, 2)), solicitation=number)
+    notice = publication("NOTICE_1", solicitation=number)
+    with (
+        FakeArchive(archives_of([bought, *STRANGERS])) as server,
+        archive_context(server, tmp_path) as app_context,
+    ):
+        with app_context.database.writing() as session:
+            found = [match(notice, "clearview-ai", band="published")]
+            save_publication(session, notice, found, app_context.database.now(), lambda _vendors: True)
+        backfill(app_context, 2024)
+        assert (bought.key, "clearview-ai", "review", "solicitation") in matches(app_context)
+
+
+def test_two_files_of_one_name_are_not_taken_for_the_same(tmp_path: Path) -> None:
+    base, named = action("0", date(2023, 11, 1)), action("P00001", date(2023, 11, 2), text="CLEARVIEW AI")
+    first, second = action("P00002", date(2023, 11, 3)), action("P00003", date(2023, 11, 4))
+    with FakeArchive(CONTROL) as server, archive_context(server, tmp_path) as app_context:
+        for done in (first, second):
+            sold = award("70CMSD24P00000009", base, named, done)
+            (tmp_path / "mine.zip").write_bytes(zipped("mine", archive_rows([sold])))
+            read_archives(app_context, plan_import(app_context, [str(tmp_path / "mine.zip")]), notify=False)
+        assert actions(app_context) == {sold.action_key(each).upper() for each in (base, named, first, second)}
 
 
 def test_a_year_that_goes_on_is_covered_to_the_day_of_its_file(tmp_path: Path) -> None:

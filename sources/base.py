@@ -98,10 +98,11 @@ class Stored(Protocol):
     def has_evidence(self, key: str, url: str, sha256: str, /) -> bool:
         """Whether a record has evidence with a URL and a hash, so that what the URL names was stored before."""
 
-    def listed_actions(self, url: str, since: date, until: date, /) -> Mapping[str, str]:
+    def listed_actions(self, url: str, since: date, until: date, other_url: str = "", /) -> Mapping[str, str]:
         """Return the award of each action that this source has listed, by action key.
 
-        Only of actions signed between two days, inclusive, of awards with evidence whose URL begins with `url`.
+        Only of actions signed between two days, inclusive, of awards with evidence whose URL begins with `url`,
+        without those that have evidence with another URL that begins with `other_url`.
         """
 
     def save_file(self, file: LargeFile, /) -> None:

@@ -118,10 +118,10 @@ class StoredState:
         with self._database.reading() as session:
             return has_evidence(session, key, url, sha256)
 
-    def listed_actions(self, url: str, since: date, until: date, /) -> Mapping[str, str]:
+    def listed_actions(self, url: str, since: date, until: date, other_url: str = "", /) -> Mapping[str, str]:
         """Return the award of each action, by action key, that was read from URLs that begin so."""
         with self._database.reading() as session:
-            return listed_actions(session, self._source, url, since, until)
+            return listed_actions(session, self._source, url, since, until, other_url=other_url)
 
     def save_file(self, file: LargeFile, /) -> None:
         """Store which file was read, after everything that was read from it before."""

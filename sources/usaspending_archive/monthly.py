@@ -17,6 +17,8 @@ from sources.http.client import Client
 from sources.records import Award, Payload, Problem, Removal
 from sources.usaspending_archive.listing import (
     ALL,
+    FILE_HOST,
+    FOLDER,
     LIST_PATH,
     ArchiveFile,
     ArchiveKind,
@@ -127,7 +129,10 @@ def read_again(client: Client, file: ArchiveFile, stored: Stored, terms: str) ->
     """
     days = fiscal_year_days(file.fiscal_year or 0)
     wanted = stored.candidates().award_keys
-    missing = {action: award for action, award in stored.listed_actions(file.series, *days).items() if award in wanted}
+    # An award may have actions of several departments, which are in the file of all only.
+    others = f"{FILE_HOST}{FOLDER}FY{file.fiscal_year}_" if file.agency else ""
+    listed = stored.listed_actions(file.series, *days, others)
+    missing = {action: award for action, award in listed.items() if award in wanted}
     is_whole = True
     for fetched in _read_passes(client, file, stored, skips_stored=False):
         records = parse(fetched) if isinstance(fetched, Payload) else [None]

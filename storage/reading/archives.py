@@ -43,7 +43,9 @@ def has_unreadable(session: Session, source: str, url: str) -> bool:
     return session.scalar(found.limit(1)) is not None
 
 
-def listed_actions(session: Session, source: str, url: str, since: date, until: date) -> dict[str, str]:
+def listed_actions(
+    session: Session, source: str, url: str, since: date, until: date, *, other_url: str = ""
+) -> dict[str, str]:
     """Return the award of each action that a source has listed, by action key, of awards read from some URLs.
 
     Actions that were removed are left out, and those of awards whose key was corrected: a file may list them under the
@@ -53,8 +55,15 @@ def listed_actions(session: Session, source: str, url: str, since: date, until: 
         url: what the URLs of the evidence begin with.
         since: the first day on which the actions were signed.
         until: the last one.
+        other_url: awards are left out that were also read from other URLs that begin so; "" for none.
     """
     read = select(col(EvidenceRow.record_key)).where(col(EvidenceRow.url).startswith(url, autoescape=True))
+    if other_url:
+        evidence = col(EvidenceRow.url)
+        others = select(col(EvidenceRow.record_key)).where(
+            evidence.startswith(other_url, autoescape=True), ~evidence.startswith(url, autoescape=True)
+        )
+        read = read.where(col(EvidenceRow.record_key).not_in(others))
     rows = select(SourceRecordRow).where(
         col(SourceRecordRow.source) == source,
         col(SourceRecordRow.record_key).in_(read),

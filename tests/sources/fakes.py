@@ -77,7 +77,7 @@ class Memory:
         """Whether a record came from a URL before."""
         return (key, url) in self.evidence
 
-    def listed_actions(self, url: str, since: date, until: date, /) -> Mapping[str, str]:  # noqa: ARG002
+    def listed_actions(self, url: str, since: date, until: date, other_url: str = "", /) -> Mapping[str, str]:  # noqa: ARG002
         """Return the actions that are listed, with their awards."""
         return self.actions
 

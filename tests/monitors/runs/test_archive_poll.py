@@ -287,3 +287,20 @@ def test_an_award_whose_key_the_api_has_corrected_is_not_taken_for_deleted(tmp_p
         assert poll(app_context, date(2026, 9, 15)).tally.read > 0
         assert removed(app_context) == {}
         assert (EventKind.DELETED, BEFORE.piid) not in events(app_context)
+
+
+def test_an_action_of_another_department_is_not_taken_for_deleted(tmp_path: Path) -> None:
+    everything, own = replace(BEFORE), replace(BEFORE, actions=[BASE])  # DOUBTED is an action of another department
+    with (
+        FakeArchive(CONTROL | archives_of([everything], AUGUST, agency="All")) as server,
+        archive_context(server, tmp_path) as app_context,
+    ):
+        backfill(app_context, 2026, agency="all")
+        server.publish(CONTROL, archives_of([own], AUGUST))
+        backfill(app_context, 2026)
+        server.publish(CONTROL, archives_of([own], SEPTEMBER), archives_of([everything], SEPTEMBER, agency="All"))
+        poll(app_context, date(2026, 9, 15))
+        assert removed(app_context) == {}
+        server.publish(CONTROL, archives_of([own], DELTA_DAY), archives_of([own], DELTA_DAY, agency="All"))
+        poll(app_context, date(2026, 9, 28))
+        assert list(removed(app_context)) == [BEFORE.action_key(DOUBTED).upper()]

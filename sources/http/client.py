@@ -210,7 +210,8 @@ class Client:
             self._http = httpx.Client(
                 headers={"User-Agent": user_agent(contact), "Accept-Encoding": ACCEPTED},
                 timeout=httpx.Timeout(self._timeouts.read, connect=self._timeouts.connect),
-                limits=httpx.Limits(max_connections=rate_limit.at_once),
+                # `_slots` limits them. The pool would wait for ever for one whose TLS failed behind a proxy.
+                limits=httpx.Limits(max_connections=None),
                 # A proxy of the environment cannot reach this machine's own loopback.
                 trust_env=not _is_loopback(base_url),
             )

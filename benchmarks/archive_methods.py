@@ -25,7 +25,7 @@ from typing import Any
 from monitors.matching.matcher import Matcher
 from monitors.matching.prefilter import WatchlistCandidates
 from monitors.watchlist.loader import load_watchlist
-from procurewatch.scanning import open_scans
+from procurewatch.archives.scanning import open_scans
 from sources.records import Award, Document, Payload
 from sources.usaspending_archive.columns import CONTRACTS
 from sources.usaspending_archive.members import csv_members

@@ -1,4 +1,4 @@
-"""Output of commands: tables, progress and run reports. Text from sources is made safe for a terminal."""
+"""What commands share: tables, progress, run reports, output files and errors. Text from sources is made safe."""
 
 from __future__ import annotations
 
@@ -8,19 +8,27 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from pathlib import Path
 from types import FrameType
+from typing import BinaryIO, NoReturn
 
+import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 from rich.table import Table
 from rich.text import Text
+from sqlalchemy.orm import Session
 
 from feeds.text import format_money, one_line
 from monitors.runs.pipeline import Progress
 from monitors.runs.status import RunReport
+from storage.maintenance.files import whole_file
 from storage.models import MatchBand, StoredMatch, StoredRecord
+from storage.reading.records import find_by_identifier
 
+FAILED = 1
 PIPED_WIDTH = 200
 SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 MAX_STOP_SECONDS = 8.0
@@ -189,3 +197,46 @@ def _wait_for_signal(received: int, stop: threading.Event, ended: threading.Even
             sys.stderr.write("procurewatch: stopped: it took too long; run it again to go on\n")
             sys.stderr.flush()
             os._exit(1)
+
+
+@contextmanager
+def whole_output(file: Path | None) -> Iterator[BinaryIO]:
+    """Open standard output, or a file that appears only when it is complete."""
+    if file is None:
+        try:
+            yield sys.stdout.buffer
+            sys.stdout.buffer.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            error.filename = error.filename or "standard output"
+            raise
+        return
+    with whole_file(file) as temporary, temporary.open("wb") as out:
+        yield out
+
+
+def read_day(value: str | date) -> date:
+    """Read a date written as YYYY-MM-DD; return a `date` (an option's default) unchanged."""
+    if isinstance(value, date):
+        return value
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        raise typer.BadParameter(f"{value!r} is not a date; use the form 2024-09-30") from None
+
+
+def read_awards(session: Session, identifier: str) -> list[StoredRecord]:
+    """Find the awards with this key, PIID or usaspending.gov address. Exits if there are none."""
+    return find_by_identifier(session, identifier) or fail(f"no award {identifier!r} is stored")
+
+
+def fail(message: str) -> NoReturn:
+    """Print one line to stderr and exit with code 1."""
+    typer.echo(one_line(f"procurewatch: {message}"), err=True)
+    raise typer.Exit(FAILED)
+
+
+def today() -> date:
+    """Return today's date in UTC, the last day of every window."""
+    return datetime.now(UTC).date()

@@ -14,7 +14,7 @@ from typing import Any
 from unittest.mock import patch
 
 from monitors.runs.status import RunReport
-from procurewatch.commands.archive import ArchiveRequest, plan_archives, read_archives
+from procurewatch.archives.backfill import ArchiveRequest, plan_archives, read_archives
 from procurewatch.context import AppContext
 from sources.http.client import Timeouts
 from sources.registry import SOURCES

@@ -6,8 +6,8 @@ from functools import lru_cache
 
 from feeds.entries.names import company_name
 from feeds.text import one_line, shorten
-from storage.agencies import short_agency
 from storage.models import MatchBand, StoredMatch, StoredRecord
+from storage.search.agencies import short_agency
 
 _LONGEST_NAME = 120
 _ACRONYMS = frozenset({"dna"})

@@ -14,7 +14,6 @@ from sqlalchemy.orm import Session
 
 from feeds.text import pluralize
 from monitors.watchlist.model import Watchlist
-from procurewatch.commands._common import fail, whole_output
 from procurewatch.context import open_app
 from procurewatch.exports.formats import ExportFormat, export_bytes
 from procurewatch.exports.ocds import PROCESSES
@@ -22,6 +21,7 @@ from procurewatch.exports.sqlite_file import PUBLIC, write_sqlite
 from procurewatch.exports.story_pack import MAX_RECORDS, pack_bytes, pack_name
 from procurewatch.query_options import QueryOptions, query_from_options, with_query_options
 from procurewatch.settings import Settings
+from procurewatch.terminal import fail, whole_output
 from storage.maintenance.files import whole_file
 from storage.models import MatchBand, StoredRecord
 from storage.reading.export_rows import RowType, with_bands

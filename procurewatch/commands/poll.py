@@ -15,8 +15,7 @@ import typer
 from monitors.runs.schedule import due_at, keep_polling
 from monitors.runs.status import RunReport
 from monitors.watchlist.model import Vendor
-from procurewatch.commands._common import read_day, today
-from procurewatch.commands.archive import (
+from procurewatch.archives.backfill import (
     ArchivePlan,
     ArchiveRequest,
     Cluster,
@@ -30,7 +29,7 @@ from procurewatch.context import AppContext, disabled_reason, open_app
 from procurewatch.failures import FAILED, describe_failure
 from procurewatch.query_options import read_vendor
 from procurewatch.settings import Settings
-from procurewatch.terminal import STOPPED, console, following, plain, report_line, stopping
+from procurewatch.terminal import STOPPED, console, following, plain, read_day, report_line, stopping, today
 from sources.base import Source
 from sources.registry import SOURCES
 from sources.usaspending.filters import EARLIEST

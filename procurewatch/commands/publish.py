@@ -8,11 +8,10 @@ from typing import Annotated
 import typer
 
 from feeds.text import pluralize
-from procurewatch.commands._common import fail
 from procurewatch.context import AppContext, open_app
 from procurewatch.settings import Settings
 from procurewatch.site_build import build_catalog, write_site
-from procurewatch.terminal import STOPPED, console, plain, stopping
+from procurewatch.terminal import STOPPED, console, fail, plain, stopping
 
 MAX_FAILED = 5  # files named in a message
 

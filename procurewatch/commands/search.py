@@ -10,11 +10,10 @@ from sqlalchemy.orm import Session
 
 from feeds.entries.details import reporting_delay_note
 from feeds.text import format_money
-from procurewatch.commands._common import fail, read_awards
 from procurewatch.context import open_app
 from procurewatch.query_options import QueryOptions, query_from_options, with_query_options
 from procurewatch.settings import Settings
-from procurewatch.terminal import AWARD_COLUMNS, award_rows, console, plain, table
+from procurewatch.terminal import AWARD_COLUMNS, award_rows, console, fail, plain, read_awards, table
 from storage.models import StoredRecord
 from storage.reading.export_rows import record_row
 from storage.reading.records import actions_of, evidence_of

@@ -12,7 +12,7 @@ import typer
 
 from feeds.text import format_time, one_line
 from monitors.runs.status import RunReport
-from procurewatch.commands.archive import Cluster, Workers, count_workers, plan_import, read_archives
+from procurewatch.archives.backfill import Cluster, Workers, count_workers, plan_import, read_archives
 from procurewatch.commands.poll import exit_with, run_and_report
 from procurewatch.context import AppContext, disabled_reason, open_app
 from procurewatch.settings import Settings

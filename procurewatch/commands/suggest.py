@@ -10,13 +10,12 @@ from typing import Annotated
 import typer
 
 from feeds.text import format_money
-from monitors.runs.suggestions import MIN_SIGNALS, Suggestion, entry_of, suggest_vendors
+from monitors.proposals.suggestions import MIN_SIGNALS, Suggestion, entry_of, suggest_vendors
 from monitors.watchlist.editor import HEADER, entry_text
 from monitors.watchlist.loader import load_watchlist
-from procurewatch.commands._common import fail, whole_output
 from procurewatch.query_options import OPTION_HELP
 from procurewatch.settings import Settings
-from procurewatch.terminal import console, table
+from procurewatch.terminal import console, fail, table, whole_output
 from storage.database import open_database
 from storage.search.query import InvalidQuery, read_query
 from storage.search.search import find_records

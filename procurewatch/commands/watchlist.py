@@ -15,20 +15,19 @@ from sqlalchemy.orm import Session
 from feeds.text import one_line
 from monitors.matching.lint import RecordTexts, lint_watchlist, mistyped_ueis, unsearchable_phrases
 from monitors.normalize import normalize_text
-from monitors.runs.preview import Preview, Span, describe, preview
-from monitors.runs.recipient_profiles import Proposal, owners_of, propose
+from monitors.proposals.preview import Preview, Span, describe, preview
+from monitors.proposals.recipient_profiles import Proposal, owners_of, propose
 from monitors.watchlist.csv_io import name_text, read_spreadsheet, write_spreadsheet
 from monitors.watchlist.editor import write_entries
 from monitors.watchlist.loader import Entries, load_watchlist, read_categories, read_entries, read_entry, read_file
 from monitors.watchlist.model import Evidence, Kind, Portfolio, Strength, Vendor, Watchlist
 from monitors.watchlist.search_terms import search_names, search_phrases, search_short_names
 from monitors.watchlist.yaml_reader import Place, WatchlistError
-from procurewatch.commands._common import FAILED, fail, whole_output
 from procurewatch.commands.suggest import suggest
 from procurewatch.context import AppContext
 from procurewatch.query_options import read_vendor
 from procurewatch.settings import Settings
-from procurewatch.terminal import console, plain, table
+from procurewatch.terminal import FAILED, console, fail, plain, table, whole_output
 from sources.errors import SourceError
 from sources.records import Award, Publication
 from sources.registry import SOURCES

@@ -12,10 +12,10 @@ from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from storage.agencies import agency_names
 from storage.competition import competition_of
 from storage.models import MatchBand
 from storage.possible_days import is_possible
+from storage.search.agencies import agency_names
 from storage.search.tokenize import tokenize
 from storage.tables import ActionRow, MatchRow, RecordRow, SearchRow
 

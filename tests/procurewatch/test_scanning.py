@@ -13,8 +13,8 @@ import pytest
 
 from benchmarks.archive_and_api import write_archives
 from monitors.runs.pipeline import Progress
-from procurewatch import scanning
-from procurewatch.scanning import NoCluster, open_scans
+from procurewatch.archives import scanning
+from procurewatch.archives.scanning import NoCluster, open_scans
 from sources.usaspending_archive.archive import AwardArchive
 from sources.usaspending_archive.members import DamagedMember, csv_members
 from sources.usaspending_archive.reading import ArchivePass

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from procurewatch.scanning import open_scans
+from procurewatch.archives.scanning import open_scans
 from sources.usaspending_archive.members import csv_members
 from sources.usaspending_archive.scan import KnownAwards
 from sources.usaspending_archive.scanning import ScanJob, Scans

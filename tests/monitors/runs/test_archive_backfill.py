@@ -16,7 +16,7 @@ from sqlmodel import col
 from monitors.runs.archive_jobs import mark_changed_entries, plan_archive_poll
 from monitors.runs.status import RunReport
 from monitors.watchlist.model import Watchlist
-from procurewatch.commands.archive import plan_import, read_archives
+from procurewatch.archives.backfill import plan_import, read_archives
 from procurewatch.context import AppContext
 from sources.registry import SOURCES
 from storage.models import RunStatus

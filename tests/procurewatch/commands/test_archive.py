@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 import typer
 
-from procurewatch.commands import archive
-from procurewatch.commands.archive import ArchiveRequest, plan_archives, read_years
+from procurewatch.archives import backfill as archive
+from procurewatch.archives.backfill import ArchiveRequest, plan_archives, read_years
 from sources.usaspending_archive.listing import ArchiveKind
 from storage.database import open_database
 from tests.app_context import Dump, dump

@@ -11,7 +11,7 @@ from rich.progress import Progress as Bar
 
 from monitors.runs.pipeline import Progress
 from monitors.runs.status import Tally
-from procurewatch.commands.archive import _Bars, _Lines
+from procurewatch.archives.backfill import _Bars, _Lines
 from sources.base import FileProgress
 
 SIZES = {"new.zip": 4000, "old.zip": 6000}

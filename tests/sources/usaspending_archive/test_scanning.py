@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from procurewatch.scanning import open_scans
+from procurewatch.archives.scanning import open_scans
 from sources.candidates import Candidates
 from sources.usaspending_archive.members import DamagedMember
 from sources.usaspending_archive.scan import KnownAwards, MemberScan

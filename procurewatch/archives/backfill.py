@@ -20,11 +20,10 @@ from rich.progress import Progress as Bar
 from monitors.runs.pipeline import Progress
 from monitors.runs.status import RunReport
 from monitors.watchlist.model import Watchlist
-from procurewatch.commands._common import fail, today
+from procurewatch.archives.scanning import LOCAL, open_scans
 from procurewatch.context import AppContext
 from procurewatch.query_options import read_vendor
-from procurewatch.scanning import LOCAL, open_scans
-from procurewatch.terminal import Listener, console, plain, table
+from procurewatch.terminal import Listener, console, fail, plain, table, today
 from sources.errors import Refused, SourceError
 from sources.http.client import Client
 from sources.http.transfer import remote_file

@@ -1,6 +1,6 @@
 """Measure how fast an award archive is read: `python -m benchmarks.archive [options]`.
 
-Writes archives (benchmarks/archive_files.py) into a temporary folder, or into `--folder`, where the next run finds
+Writes archives (benchmarks/archives/files.py) into a temporary folder, or into `--folder`, where the next run finds
 them. Every method runs once in each of `--rounds` rounds, in a process of its own, on one core or on two. Prints median
 and range of elapsed and of processor time, and how many times that of inflating with isal in the same round it is.
 
@@ -35,8 +35,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.archive_files import Texts, generate
-from benchmarks.archive_methods import METHODS, Method, NotInstalled
+from benchmarks.archives.files import Texts, generate
+from benchmarks.archives.methods import METHODS, Method, NotInstalled
 
 FLOOR = "inflate, isal"
 PLAIN = "csv + extractOne a row"

@@ -21,7 +21,7 @@ from rich.console import Console
 from sqlalchemy import func, select
 from sqlmodel import col
 
-from benchmarks.archive_files import Texts, generate
+from benchmarks.archives.files import Texts, generate
 from procurewatch.commands.demo import LAST_DAY, demo_settings
 from procurewatch.context import open_app
 from procurewatch.demo.recorded import RecordedUsaspending

@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks import archive
 from benchmarks.archive import Measured, Results, goals
-from benchmarks.archive_files import Texts, generate
+from benchmarks.archives.files import Texts, generate
 from tests.awards import award
 
 HIT = award("CLEARVIEW AI INC", actions=("FACE RECOGNITION",))

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
-from benchmarks.archive_files import Texts, generate, write_extract
+from benchmarks.archives.files import Texts, generate, write_extract
 from benchmarks.extracts import csv_rows
 from tests.awards import award
 from tests.shared_data import FOLDER, needs

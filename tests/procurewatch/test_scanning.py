@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.archive_and_api import write_archives
+from benchmarks.archives.against_api import write_archives
 from monitors.runs.pipeline import Progress
 from procurewatch.archives import scanning
 from procurewatch.archives.scanning import NoCluster, open_scans

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.archives.prefilter import Material, count_lost, made_up, may_match, records
 from benchmarks.labelled import read_awards
-from benchmarks.prefilter import Material, count_lost, made_up, may_match, records
 from monitors.matching.prefilter import WatchlistCandidates
 from monitors.watchlist.loader import load_watchlist
 from sources.usaspending_archive.compiled.fast import has_word

@@ -1,13 +1,13 @@
 """A backfill from archives ends with the matches that the same awards have by the API.
 
-`python -m benchmarks.archive_and_api EXTRACT` compares all awards of an extract, which takes some minutes.
+`python -m benchmarks.archives.against_api EXTRACT` compares all awards of an extract, which takes some minutes.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks.archive_and_api import (
+from benchmarks.archives.against_api import (
     differences,
     matches_by_api,
     matches_by_archive,

@@ -1,4 +1,4 @@
-"""Write archives of contract actions as USAspending publishes them: `python -m benchmarks.archive_files`.
+"""Write archives of contract actions as USAspending publishes them: `python -m benchmarks.archives.files`.
 
 `extract FILE FOLDER` writes the rows of an extract (benchmarks/extracts.py) as archives, one a fiscal year, in the form
 with 297 columns. What the extract does not say is blank.
@@ -6,7 +6,7 @@ with 297 columns. What the extract does not say is blank.
 `generate FILE --rows N [--seed N] [--extract FILE]` writes an archive as large as real ones: some 2.4 KB a row. Names
 and descriptions are real, from an extract or the labelled awards (tests/data/labelled), those that match the watchlist
 left out; further names are made of their words. One row in a thousand is of a labelled award that matches. Codes and
-their texts are FPDS's (archive_values.csv). The same seed gives the same rows.
+their texts are FPDS's (values.csv). The same seed gives the same rows.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ PUBLISHED = date(2026, 11, 6)
 DEPARTMENT = "070"
 ROWS_PER_MEMBER = 1_000_000
 ROWS_PER_HIT = 1_000
-VALUES = Path(__file__).parent / "archive_values.csv"
+VALUES = Path(__file__).parent / "values.csv"
 VARIANTS = 2_000  # of the columns that are drawn together
 RECIPIENTS = 60_000
 YEAR_BEGINS = date(2023, 10, 1)

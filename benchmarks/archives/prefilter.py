@@ -1,4 +1,4 @@
-"""Prove that the prefilter of archives loses nothing that matches: `python -m benchmarks.prefilter [FILE]`.
+"""Prove that the prefilter of archives loses nothing that matches: `python -m benchmarks.archives.prefilter [FILE]`.
 
 Matches `--records` records whole, and looks at what the prefilter says of their single values: names, texts, codes.
 The records are the awards of an extract (benchmarks/extracts.py), each of its rows as an award of its own, and

@@ -1,4 +1,4 @@
-"""Compare a backfill from archives with the API, by their matches: `python -m benchmarks.archive_and_api EXTRACT`.
+"""Compare a backfill from archives with the API, by their matches: `python -m benchmarks.archives.against_api EXTRACT`.
 
 The awards of an extract (benchmarks/extracts.py) are stored twice, each time in a database of its own: from archives,
 one a fiscal year, and from the API's answers on the same awards, as the fake USAspending gives them. Prints how many
@@ -19,7 +19,7 @@ from pathlib import Path
 from rich.console import Console
 from sqlalchemy import select
 
-from benchmarks.archive_files import DEPARTMENT, PUBLISHED
+from benchmarks.archives.files import DEPARTMENT, PUBLISHED
 from procurewatch.context import AppContext
 from scripts.build_demo_corpus import award_of, read_actions
 from sources.base import ExpectedRows

@@ -299,9 +299,14 @@ class _Run:
         if all(failure.step != step for failure in self.tally.failures):
             self.tally.failures.append(FailedStep(step=step, reason=reason))
 
+    @property
+    def _reads_files(self) -> bool:
+        """Whether the user's files are read, and not the source."""
+        return any(FILE in step.query for step in self.job.steps)
+
     def _is_down(self, error: SourceError) -> bool:
         """Return whether the source is down, and not just one step: its health check fails, too."""
-        if error.fails_step_only:
+        if error.fails_step_only or self._reads_files:
             return False
         if isinstance(error, QuotaUsedUp) or self.client.requests_remaining == 0:
             return True
@@ -340,7 +345,7 @@ class _Run:
 
     def _check_empty_result(self) -> None:
         """Run the health check if the source returned fewer records than expected. Raises `SourceError`."""
-        is_read = not self.tally.skipped and not any(FILE in step.query for step in self.job.steps)
+        is_read = not self.tally.skipped and not self._reads_files
         if (
             is_read
             and self.tally.found < self.source.expected_rows.at_least

@@ -307,7 +307,7 @@ def test_schemathesis_finds_nothing(tmp_path: Path) -> None:
         fill(database)
         with served(database, tmp_path) as address:
             document = f"{address}/api/v1/openapi.json"
-            bounded = ["--max-examples", "3", "--generation-deterministic", "--phases", "examples,coverage,fuzzing"]
+            bounded = ["--max-examples", "1", "--generation-deterministic", "--phases", "examples,coverage,fuzzing"]
             bounded += ["--checks", "all", "--no-color"]
             run = subprocess.run(
                 [sys.executable, "-m", "schemathesis.cli", "--config-file", configuration, "run", *bounded, document],

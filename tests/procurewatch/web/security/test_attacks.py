@@ -110,7 +110,7 @@ def test_hostile_addresses_and_parameters_are_answered_in_one_line_or_a_page(
 ) -> None:
     assert len(routes) > 40
     for number, route in enumerate(routes):
-        for place, value in enumerate(VALUES):
+        for place, value in enumerate(VALUES[number % 2 :: 2]):  # each value on every other route
             path = "/".join(quote(value, safe="") if "{" in part else part for part in route.split("/"))
             name = PARAMETERS[(number + place) % len(PARAMETERS)]
             answer = client.get(f"{path}?{name}={quote(value, safe='')}")

@@ -10,7 +10,7 @@ import pytest
 from tests.faults.commands import commands
 from tests.faults.killing import Command, kill_repeatedly
 
-KILLS = {"poll again": 1, "backfill": 2, "import": 1, "rematch": 3, "migration": 1, "review import": 1, "export": 1}
+KILLS = {"poll again": 1, "backfill": 1, "import": 1, "rematch": 1, "migration": 1, "review import": 1, "export": 1}
 SEED = 20261130
 
 

@@ -1,4 +1,4 @@
-"""What the user is told when a command or a scheduled job fails: one line and an exit code.
+"""Describes a failed command or scheduled job to the user: one line and an exit code.
 
 An expected error (a wrong setting, a source that does not answer ...) says all in its message. The traceback of any
 other exception goes to the debug log (`procurewatch.logs`).

@@ -271,17 +271,24 @@ def test_three_watchers_store_what_one_does(
         assert began <= min(seen) <= max(seen) <= database.now()
 
 
-@on_postgresql
-def test_a_restart_of_postgresql_in_a_poll_loses_nothing(
-    database: Database, database_url: str, tmp_path: Path, wanted: Dump
-) -> None:
-    with Upstreams.opened() as upstreams, watcher(tmp_path, database_url, upstreams) as process:
+@contextmanager
+def a_poll_that_waits(database: Database, database_url: str, folder: Path) -> Iterator[tuple[Upstreams, Process]]:
+    """Run a watcher that has polled every source once, and now waits for details of an award with news."""
+    with Upstreams.opened() as upstreams, watcher(folder, database_url, upstreams) as process:
         for source in SOURCES:
             wait_until(database, good_polls(source))
         upstreams.usaspending.hold(DETAILS)
         upstreams.modify(1, "P00001")
         upstreams.modify(1, "P00002")
         assert upstreams.usaspending.has_asked.wait(300)
+        yield upstreams, process
+
+
+@on_postgresql
+def test_a_restart_of_postgresql_in_a_poll_loses_nothing(
+    database: Database, database_url: str, tmp_path: Path, wanted: Dump
+) -> None:
+    with a_poll_that_waits(database, database_url, tmp_path) as (upstreams, process):
         with postgres.stopped(database_url):
             upstreams.usaspending.may_answer.set()
             assert says(process, "the database failed; trying again at the next tick")
@@ -296,13 +303,7 @@ def test_a_restart_of_postgresql_in_a_poll_loses_nothing(
 def test_a_poll_goes_on_after_its_connections_are_cut(
     database: Database, database_url: str, tmp_path: Path, wanted: Dump
 ) -> None:
-    with Upstreams.opened() as upstreams, watcher(tmp_path, database_url, upstreams) as process:
-        for source in SOURCES:
-            wait_until(database, good_polls(source))
-        upstreams.usaspending.hold(DETAILS)
-        upstreams.modify(1, "P00001")
-        upstreams.modify(1, "P00002")
-        assert upstreams.usaspending.has_asked.wait(300)
+    with a_poll_that_waits(database, database_url, tmp_path) as (upstreams, process):
         ours = last_run(database)
         postgres.cut_off(database_url)
         arguments = ("--database-url", database_url, "poll", "--source", "usaspending")

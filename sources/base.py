@@ -262,6 +262,8 @@ class Source(ABC):
     """Whether records that match nobody are stored; else only those that match or are stored already."""
     reads_archives: bool = False
     """Whether it has whole files instead of searches: it is polled only for what was backfilled from them."""
+    is_sample: bool = False
+    """Whether it has only some of the upstream's records, so that reading it covers no period."""
     enabled_by_default: bool = True
     """Whether it is polled unless the settings override it."""
     reporting_delay: str = ""

@@ -393,7 +393,7 @@ def _merge(failed: Sequence[FetchStep], planned: Sequence[FetchStep]) -> tuple[l
 
 def _coverable(source: Source, vendors: Iterable[Vendor]) -> dict[str, str]:
     """Return the vendors of which a source can read all contracts, with a digest of what it is searched for."""
-    if source.name not in sources_listing(AwardCategory.CONTRACT):
+    if source.is_sample or source.name not in sources_listing(AwardCategory.CONTRACT):
         return {}
     return {vendor.id: _terms_digest(search_terms([vendor])) for vendor in vendors if _searches_every_name(vendor)}
 

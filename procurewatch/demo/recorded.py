@@ -31,6 +31,8 @@ def read_recording() -> Mapping[str, Any]:
 class RecordedUsaspending(Usaspending):
     """The source `usaspending`, read from the recording whatever is searched for."""
 
+    is_sample = True
+
     def health_check(self, client: Client) -> bool:  # noqa: ARG002
         """Return true: the file is always there."""
         return True

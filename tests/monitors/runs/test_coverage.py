@@ -167,6 +167,19 @@ def test_a_poll_that_did_not_read_everything_covers_nothing(source: GivenRecords
         assert periods(app_context) == []
 
 
+class Recorded(GivenRecords):
+    """A source that has only some of the records."""
+
+    is_sample = True
+
+
+def test_a_sample_covers_nothing(tmp_path: Path) -> None:
+    with app_context_with({"usaspending": {}}, tmp_path, "clearview-ai") as app_context:
+        app_context.poll(Recorded(records=(AWARD,)), DAY, ignore)
+        backfill(app_context, Recorded())
+        assert periods(app_context) == []
+
+
 def test_polls_continue_what_was_read_from_archives(tmp_path: Path) -> None:
     with polled(tmp_path) as app_context:
         read_archives(app_context, agency="070", years=range(2008, 2028))
